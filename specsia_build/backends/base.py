@@ -1,0 +1,65 @@
+"""What a reconstruction backend is: one image in, one mesh in the project's frame out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.rendering.mesh import Mesh
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a backend may know besides the image.
+
+    Attributes:
+        character_id: whose picture it is.
+        seed: 64-bit integer drawn from the build's seed and the character's id; the only source of randomness.
+        ground_truth: reads the character's normalised mesh; None unless the backend declares `sees_ground_truth`.
+    """
+
+    character_id: str
+    seed: int
+    ground_truth: Callable[[], Mesh] | None = None
+
+
+class Backend(Protocol):
+    """One reconstruction method, made by a factory of the entry-point group ``specsia.backends``.
+
+    Attributes:
+        name: what `--backend` calls it, without an argument.
+        version: grows whenever the same input would give another mesh.
+        sees_ground_truth: whether `Context.ground_truth` must be given. The dataset card says so.
+        needs_yaw: whether registration must also search the turn about Z.
+    """
+
+    name: str
+    version: int
+    sees_ground_truth: bool
+    needs_yaw: bool
+
+    def settings(self) -> Mapping[str, Any]:
+        """What else decides the result, JSON-serialisable; part of the artefact's fingerprint."""
+        ...
+
+    def inputs(self, character_id: str) -> Sequence[Path]:
+        """Files that the result for this character depends on, besides the image."""
+        ...
+
+    def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
+        """A textured mesh in the project's frame, in the scale of the image's orthographic camera where it is known.
+
+        Args:
+            image: (H, W, 4) uint8 sRGB, straight alpha: the frontal view without contour. The backend puts it on
+                its own background.
+            context: see `Context`.
+
+        Raises:
+            CharacterError: if this character cannot be reconstructed.
+        """
+        ...

@@ -1,0 +1,209 @@
+"""The one convention for axes, cameras, pixels and position colours.
+
+Right-handed, Z up, the character faces -Y and its own left is +X. The camera is orthographic, looks at the
+origin from (2 sin yaw, -2 cos yaw, 0) and its image spans `ORTHO_WIDTH` units. Yaw 0 is the frontal view; a
+growing yaw walks the camera counter-clockwise seen from above, so it shows more of the character's left side.
+Pixel (column, row) covers [column, column + 1) x [row, row + 1) with row 0 at the top; its centre is at halves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+ORTHO_WIDTH = 1.35
+"""Width and height of the image in units of the frame (the published set's orthographic scale)."""
+
+CAMERA_DISTANCE = 2.0
+"""Distance of the camera from the origin in units; immaterial for an orthographic image, kept for Blender."""
+
+EXTENT = 1.0
+"""Largest side of a normalised character's bounding box, in units."""
+
+AXES = ("+x", "-x", "+y", "-y", "+z", "-z")
+
+
+@dataclass(frozen=True)
+class Camera:
+    """An orthographic camera of the frame.
+
+    Attributes:
+        yaw_deg: turn about Z in degrees, counter-clockwise seen from above; 0 is the frontal view.
+        size: width and height of the image in pixels.
+    """
+
+    yaw_deg: float
+    size: int
+
+    @property
+    def pixels_per_unit(self) -> float:
+        return self.size / ORTHO_WIDTH
+
+    def basis(self) -> NDArray[np.float64]:
+        """Rows: the image's right, up and forward (away from the camera) directions in the frame, (3, 3)."""
+        yaw = np.deg2rad(self.yaw_deg)
+        c, s = float(np.cos(yaw)), float(np.sin(yaw))
+        return np.array([[c, s, 0.0], [0.0, 0.0, 1.0], [-s, c, 0.0]])
+
+    def position(self) -> NDArray[np.float64]:
+        """Where the camera stands, (3,), in units."""
+        return -CAMERA_DISTANCE * self.basis()[2]
+
+    def project(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Pixel coordinates and depth of points.
+
+        Args:
+            points: (..., 3) in units of the frame.
+
+        Returns:
+            (..., 3): column and row in pixels (pixel centres at halves), depth in units, growing away from the camera.
+        """
+        seen = np.asarray(points, dtype=np.float64) @ self.basis().T
+        scale, half = self.pixels_per_unit, self.size / 2
+        return np.stack([seen[..., 0] * scale + half, half - seen[..., 1] * scale, seen[..., 2]], axis=-1)
+
+
+def view_yaws(views: int) -> tuple[float, ...]:
+    """Yaw in degrees of each of `views` evenly spaced cameras, the frontal view first."""
+    return tuple(360.0 * k / views for k in range(views))
+
+
+def view_cameras(views: int, size: int) -> tuple[Camera, ...]:
+    """The cameras of a build: `views` images of `size` pixels."""
+    return tuple(Camera(yaw, size) for yaw in view_yaws(views))
+
+
+def axis_vector(axis: str) -> NDArray[np.float64]:
+    """Unit vector of a signed axis name such as ``+x``, ``-y`` or ``z``.
+
+    Raises:
+        ValueError: if the name is not a signed axis.
+    """
+    name = axis.lower() if axis[:1] in "+-" else "+" + axis.lower()
+    if name not in AXES:
+        raise ValueError(f"'{axis}' is not an axis: use one of {', '.join(AXES)}")
+    vector = np.zeros(3)
+    vector["xyz".index(name[1])] = 1.0 if name[0] == "+" else -1.0
+    return vector
+
+
+def up_rotation(up: str) -> NDArray[np.float64]:
+    """Rotation (3, 3) that turns coordinates whose up axis is `up` into Z up.
+
+    ``+y`` gives (x, -z, y), which takes a glTF or OBJ character (facing +Z) to facing -Y; ``+z`` is the identity.
+    """
+    rotations = {
+        "+z": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+        "+y": [[1, 0, 0], [0, 0, -1], [0, 1, 0]],
+        "-y": [[1, 0, 0], [0, 0, 1], [0, -1, 0]],
+        "-z": [[1, 0, 0], [0, -1, 0], [0, 0, -1]],
+        "+x": [[0, 0, -1], [0, 1, 0], [1, 0, 0]],
+        "-x": [[0, 0, 1], [0, 1, 0], [-1, 0, 0]],
+    }
+    axis_vector(up)
+    name = up.lower() if up[:1] in "+-" else "+" + up.lower()
+    return np.array(rotations[name], dtype=np.float64)
+
+
+def front_rotation(front: str) -> NDArray[np.float64]:
+    """Rotation (3, 3) about Z that turns a Z-up character facing `front` to face -Y.
+
+    Raises:
+        ValueError: if `front` is not a horizontal axis.
+    """
+    x, y, z = axis_vector(front)
+    if z != 0:
+        raise ValueError(f"a character cannot face '{front}': front must be +x, -x, +y or -y")
+    return np.array([[-y, x, 0.0], [-x, -y, 0.0], [0.0, 0.0, 1.0]])
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """p' = scale * (p - centre): bounding-box centre to the origin, largest extent to `EXTENT` times `fit`.
+
+    Attributes:
+        centre: (x, y, z) in the character's own units.
+        scale: units of the frame per unit of the character, `fit` included.
+        fit: 1, or less where the frame would have cut the character in some view.
+    """
+
+    centre: tuple[float, float, float]
+    scale: float
+    fit: float
+
+    def apply(self, points: NDArray[np.floating]) -> NDArray[np.float32]:
+        moved = (np.asarray(points, dtype=np.float64) - np.array(self.centre)) * self.scale
+        return moved.astype(np.float32)
+
+
+def normalise(points: NDArray[np.floating], cameras: Sequence[Camera], margin_px: float) -> Normalisation:
+    """Centre and scale that put a character into the frame.
+
+    Args:
+        points: (N, 3), the vertices that are drawn.
+        cameras: the views that must show all of it.
+        margin_px: pixels kept free at the border, for the contour.
+
+    Raises:
+        ValueError: if the points have no extent.
+    """
+    low, high = np.min(points, axis=0).astype(np.float64), np.max(points, axis=0).astype(np.float64)
+    centre, extent = (low + high) / 2, float(np.max(high - low))
+    if not np.isfinite(extent) or extent <= 0:
+        raise ValueError("the points have no extent")
+    scale = EXTENT / extent
+    centred = (np.asarray(points, dtype=np.float64) - centre) * scale
+    fit = 1.0
+    for camera in cameras:
+        reach = float(np.max(np.abs(centred @ camera.basis()[:2].T)))
+        room = ORTHO_WIDTH / 2 - margin_px / camera.pixels_per_unit
+        fit = min(fit, room / reach)
+    return Normalisation((float(centre[0]), float(centre[1]), float(centre[2])), scale * fit, fit)
+
+
+POSITION_AXES = (0, 2, 1)
+"""Axis of each colour channel of a position image: R = x, G = z, B = -y."""
+
+POSITION_SIGNS = (1.0, 1.0, -1.0)
+
+
+def position_codes(box_min: Sequence[float], box_max: Sequence[float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Affine map from a point to its position colour, channel c = gain[c] * p[POSITION_AXES[c]] + offset[c].
+
+    The box's near end of each channel maps to 0, the far end to 255; B is 255 at the smallest y, the front. A flat
+    axis maps to 0.
+
+    Returns:
+        gain, offset: each (3,), in channel order.
+    """
+    gain, offset = np.zeros(3), np.zeros(3)
+    for channel, (axis, sign) in enumerate(zip(POSITION_AXES, POSITION_SIGNS, strict=True)):
+        low, high = float(box_min[axis]), float(box_max[axis])
+        if high > low:
+            gain[channel] = sign * 255.0 / (high - low)
+            offset[channel] = -gain[channel] * (low if sign > 0 else high)
+    return gain, offset
+
+
+def decode_position(
+    colours: NDArray[np.uint8], box_min: Sequence[float], box_max: Sequence[float]
+) -> NDArray[np.float64]:
+    """Points of the frame from position colours.
+
+    Args:
+        colours: (..., 3) uint8, channels R = x, G = z, B = -y.
+        box_min: smallest x, y, z of the box that the colours span, in units.
+        box_max: largest x, y, z of that box.
+
+    Returns:
+        (..., 3) float64 x, y, z in units; off by at most half a step of the box's side / 255.
+    """
+    gain, offset = position_codes(box_min, box_max)
+    points = np.empty(colours.shape, dtype=np.float64)
+    for channel, axis in enumerate(POSITION_AXES):
+        flat = gain[channel] == 0
+        points[..., axis] = box_min[axis] if flat else (colours[..., channel] - offset[channel]) / gain[channel]
+    return points

@@ -1,0 +1,139 @@
+"""The triangle mesh that every reader makes, every backend returns and every renderer draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Wrap = Literal["repeat", "clamp", "mirror"]
+AlphaMode = Literal["opaque", "mask", "blend"]
+
+
+@dataclass(frozen=True)
+class Texture:
+    """An image that colours a surface.
+
+    Attributes:
+        pixels: (H, W, 4) uint8, sRGB-encoded, straight alpha, row 0 at the top.
+        wrap: what lies outside 0-1, for u and for v.
+        nearest: take the nearest texel instead of interpolating four.
+    """
+
+    pixels: NDArray[np.uint8]
+    wrap: tuple[Wrap, Wrap] = ("repeat", "repeat")
+    nearest: bool = False
+
+
+@dataclass(frozen=True)
+class Material:
+    """How a face is coloured.
+
+    Attributes:
+        name: as the file calls it.
+        base_color: linear RGB and opacity, each 0-1, multiplied with the texture and the vertex colour.
+        texture: base colour, or None.
+        emissive: linear RGB added to the base colour.
+        emissive_texture: multiplied with `emissive`, looked up with the same UV, or None.
+        alpha_mode: whether opacity is ignored, cut at `alpha_cutoff`, or blended.
+        alpha_cutoff: opacity from which a `mask` surface is there.
+        unlit: shows its colour whatever the light.
+    """
+
+    name: str = ""
+    base_color: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
+    texture: Texture | None = None
+    emissive: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    emissive_texture: Texture | None = None
+    alpha_mode: AlphaMode = "opaque"
+    alpha_cutoff: float = 0.5
+    unlit: bool = False
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """Triangles with per-corner attributes.
+
+    Attributes:
+        vertices: (V, 3) float32, where the surface is drawn.
+        faces: (F, 3) int32 into `vertices`, counter-clockwise seen from outside.
+        materials: at least one.
+        face_material: (F,) int32 into `materials`.
+        uv: (F, 3, 2) float32 per corner or None; u to the right, v down, (0, 0) the image's top left corner.
+        colors: (F, 3, 4) float32 per corner or None; linear RGB and opacity.
+        normals: (F, 3, 3) float32 unit vectors per corner or None (flat shading from the faces).
+        rest: (V, 3) float32, the position attribute that position images show; None means `vertices`.
+    """
+
+    vertices: NDArray[np.float32]
+    faces: NDArray[np.int32]
+    materials: tuple[Material, ...]
+    face_material: NDArray[np.int32]
+    uv: NDArray[np.float32] | None = None
+    colors: NDArray[np.float32] | None = None
+    normals: NDArray[np.float32] | None = None
+    rest: NDArray[np.float32] | None = None
+
+    def bounds(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Smallest and largest x, y, z over the vertices that a face uses, each (3,)."""
+        used = self.vertices[np.unique(self.faces)]
+        return used.min(axis=0), used.max(axis=0)
+
+    def with_vertices(self, vertices: NDArray[np.floating]) -> Mesh:
+        """The same surface drawn elsewhere by a similarity without turn; normals are kept."""
+        return replace(self, vertices=np.ascontiguousarray(vertices, dtype=np.float32))
+
+    def rotated(self, rotation: NDArray[np.floating]) -> Mesh:
+        """Vertices, normals and rest positions turned by a (3, 3) rotation."""
+        turn = np.asarray(rotation, dtype=np.float64).T
+
+        def turned(a: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+            return None if a is None else np.ascontiguousarray(a @ turn, dtype=np.float32)
+
+        vertices = turned(self.vertices)
+        assert vertices is not None
+        return replace(self, vertices=vertices, normals=turned(self.normals), rest=turned(self.rest))
+
+
+def concatenate(meshes: Sequence[Mesh]) -> Mesh:
+    """One mesh of several, in order. An attribute that only some have is filled: UV 0, colour white, flat normals."""
+    if len(meshes) == 1:
+        return meshes[0]
+    faces, face_material, materials = [], [], []
+    vertex_offset = 0
+    for mesh in meshes:
+        faces.append(mesh.faces + vertex_offset)
+        face_material.append(mesh.face_material + len(materials))
+        materials.extend(mesh.materials)
+        vertex_offset += len(mesh.vertices)
+    uv = colors = normals = rest = None
+    if any(m.uv is not None for m in meshes):
+        uv = np.concatenate([np.zeros((len(m.faces), 3, 2), np.float32) if m.uv is None else m.uv for m in meshes])
+    if any(m.colors is not None for m in meshes):
+        colors = np.concatenate([np.ones((len(m.faces), 3, 4), np.float32) if m.colors is None else m.colors for m in meshes])
+    if any(m.normals is not None for m in meshes):
+        normals = np.concatenate([flat_normals(m) if m.normals is None else m.normals for m in meshes])
+    if any(m.rest is not None for m in meshes):
+        rest = np.concatenate([m.vertices if m.rest is None else m.rest for m in meshes])
+    return Mesh(
+        vertices=np.concatenate([m.vertices for m in meshes]),
+        faces=np.concatenate(faces).astype(np.int32),
+        materials=tuple(materials),
+        face_material=np.concatenate(face_material).astype(np.int32),
+        uv=uv,
+        colors=colors,
+        normals=normals,
+        rest=rest,
+    )
+
+
+def flat_normals(mesh: Mesh) -> NDArray[np.float32]:
+    """Each face's own normal at its three corners, (F, 3, 3) float32; zero for a face without area."""
+    corners = mesh.vertices[mesh.faces].astype(np.float64)
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    length = np.linalg.norm(normal, axis=1, keepdims=True)
+    unit = np.divide(normal, length, out=np.zeros_like(normal), where=length > 0)
+    return np.repeat(unit[:, None, :], 3, axis=1).astype(np.float32)
