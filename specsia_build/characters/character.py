@@ -1,0 +1,64 @@
+"""A character: where it comes from (`Entry`) and what was read (`Character`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from specsia_build.rendering.mesh import Mesh
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One character of a source, not yet read.
+
+    Attributes:
+        id: unique in the source; letters, digits, `_` and `-` only, so that it can name files and archive members.
+        format: ``3dbicar``, ``gltf``, ``vrm``, ``obj``, ``ply`` or ``fbx``.
+        path: the mesh file, or the character's folder for ``3dbicar``.
+        texture: base-colour image for materials without one.
+        up: the file's up axis where it is not its format's own.
+        front: the axis it faces after the reader's conversion to Z up, where it is not the reader's own.
+        pose: ``rest``, or the name of an action with an optional ``@frame``.
+        drop: names of parts to leave out.
+        drawing: the character's own frontal drawing.
+        split: ``train``, ``validation`` or ``test`` where the manifest fixes it.
+        license: as the manifest or the folder states it; None where nobody does.
+        source: whom to credit.
+        problem: a sentence that says why it cannot be built at all, or None.
+    """
+
+    id: str
+    format: str
+    path: Path
+    texture: Path | None = None
+    up: str | None = None
+    front: str | None = None
+    pose: str = "rest"
+    drop: tuple[str, ...] = ()
+    drawing: Path | None = None
+    split: str | None = None
+    license: str | None = None
+    source: str | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Character:
+    """One character, read.
+
+    Attributes:
+        entry: where it comes from.
+        mesh: Z up, facing -Y, in its own units, not yet normalised.
+        files: every file that was read or looked for in vain.
+        warnings: sentences about what was built all the same.
+        parts, skinned, animations: as in `RawMesh`.
+    """
+
+    entry: Entry
+    mesh: Mesh
+    files: tuple[Path, ...]
+    warnings: tuple[str, ...]
+    parts: tuple[str, ...]
+    skinned: bool
+    animations: int

@@ -1,0 +1,33 @@
+"""What a file reader returns, before it is turned into the project's frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from specsia_build.rendering.mesh import Mesh
+
+
+@dataclass(frozen=True)
+class RawMesh:
+    """A mesh in its file's own axes and units.
+
+    Attributes:
+        mesh: posed at rest, parts in place, in the file's coordinates.
+        up: signed axis of the file that points up by its format's convention (``+y`` for glTF and OBJ).
+        front: axis the character faces once `up` has been turned to Z (``-y``, or ``+y`` for VRM 0.x).
+        parts: names that a manifest's `drop` may name, in file order; dropped ones included.
+        files: every file read, and every file that was looked for in vain, for staleness checks.
+        warnings: sentences about what was built all the same.
+        skinned: whether a skin posed the vertices.
+        animations: how many clips the file carries.
+    """
+
+    mesh: Mesh
+    up: str = "+y"
+    front: str = "-y"
+    parts: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+    warnings: tuple[str, ...] = ()
+    skinned: bool = False
+    animations: int = 0
