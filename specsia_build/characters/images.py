@@ -1,0 +1,99 @@
+"""Textures: image files of any common kind to straight sRGB pixels."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from specsia_build.errors import CharacterError
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tga", ".webp")
+"""Suffixes, lower case and in order of preference, of an image that is found by a mesh's own name."""
+
+MAX_TEXTURE_PIXELS = 8192 * 8192
+"""Largest texture that is decoded; it takes 256 MiB."""
+
+# Formats whose decoders run in this process: EPS is left out because Pillow hands it to Ghostscript.
+_FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TGA", "WEBP", "GIF", "TIFF", "PPM", "DDS", "PSD", "PCX", "ICO", "JPEG2000")
+
+# What Pillow's decoders raise on files that are cut, forged or not images at all.
+_DECODER_ERRORS = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    NotImplementedError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+
+def load_texture(source: Path | bytes, name: str) -> NDArray[np.uint8]:
+    """Decode an image.
+
+    Palettes, grey, 16 bits per channel and CMYK are turned to 8-bit RGBA; an orientation tag is not followed, as UV
+    coordinates refer to the pixels as they are stored.
+
+    Args:
+        source: the file, or its bytes.
+        name: what to call it in an error.
+
+    Returns:
+        (H, W, 4) uint8, sRGB-encoded, straight alpha (255 where the image has none), row 0 at the top.
+
+    Raises:
+        CharacterError: if it is missing, is no image of a known kind, is damaged or has more than 8192 x 8192 pixels.
+    """
+    try:
+        data = source if isinstance(source, bytes) else source.read_bytes()
+    except OSError as error:
+        raise CharacterError(f"{name} cannot be read: {error.strerror or error}") from error
+    try:
+        with warnings.catch_warnings():
+            # Size is judged below; damaged metadata beside good pixels is no concern of ours.
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+                if image.width * image.height > MAX_TEXTURE_PIXELS:
+                    raise CharacterError(
+                        f"{name} has {image.width}x{image.height} pixels; the largest texture read is 8192x8192"
+                    )
+                return _rgba(image)
+    except Image.DecompressionBombError as error:
+        raise CharacterError(f"{name} has more pixels than the largest texture read, 8192x8192") from error
+    except Image.UnidentifiedImageError as error:
+        raise CharacterError(f"{name} is not an image of a known kind, or its beginning is damaged") from error
+    except _DECODER_ERRORS as error:
+        raise CharacterError(f"{name} is a damaged image: {error}") from error
+
+
+def srgb_to_linear(encoded: NDArray[np.floating]) -> NDArray[np.float64]:
+    """sRGB-encoded values, clipped to 0-1, to linear light, same shape."""
+    value = np.clip(np.asarray(encoded, dtype=np.float64), 0.0, 1.0)
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+
+
+def _rgba(image: Image.Image) -> NDArray[np.uint8]:
+    """Pixels of an opened image, (H, W, 4) uint8."""
+    if image.mode.startswith("I") or image.mode == "F":
+        grey = np.asarray(image, dtype=np.float64)
+        # Pillow opens 16-bit grey as I or I;16 and would clip it to 8 bits; floats are taken as 0-1.
+        scaled = grey * 255.0 if image.mode == "F" else grey / 257.0
+        level = np.rint(np.clip(np.nan_to_num(scaled), 0, 255)).astype(np.uint8)
+        return np.ascontiguousarray(np.dstack([level, level, level, np.full_like(level, 255)]))
+    if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+        image = image.convert("RGB")
+    return np.array(image.convert("RGBA"), dtype=np.uint8)
