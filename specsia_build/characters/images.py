@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from specsia_build.errors import CharacterError
 
@@ -74,7 +74,7 @@ def load_texture(source: Path | bytes, name: str) -> NDArray[np.uint8]:
                 return _rgba(image)
     except Image.DecompressionBombError as error:
         raise CharacterError(f"{name} has more pixels than the largest texture read, 8192x8192") from error
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise CharacterError(f"{name} is not an image of a known kind, or its beginning is damaged") from error
     except _DECODER_ERRORS as error:
         raise CharacterError(f"{name} is a damaged image: {error}") from error

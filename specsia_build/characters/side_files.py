@@ -1,0 +1,79 @@
+"""Files that a mesh file names: looked up inside its own folder and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path, PurePosixPath
+
+_MAX_WALKED = 20_000
+
+
+class SideFiles:
+    """Finds what a mesh file names, and remembers every place that was tried.
+
+    A name is only ever a hint: an absolute path, a drive or a way up (``..``) comes from the author's machine, and only
+    its last part counts. Links that lead out of the folder are not followed.
+    """
+
+    def __init__(self, mesh_file: Path) -> None:
+        self.folder = mesh_file.parent
+        self.stem = mesh_file.stem
+        self._root = self.folder.resolve()
+        self._tried: dict[Path, None] = {mesh_file: None}
+        self._tree: dict[str, Path] | None = None
+
+    @property
+    def tried(self) -> tuple[Path, ...]:
+        """The mesh file, then every file found or looked for in vain, in order, without repeats."""
+        return tuple(self._tried)
+
+    def find(self, name: str) -> Path | None:
+        """The file of that name: where it says, beside the mesh file, or, in any letter case, below it."""
+        parts = PurePosixPath(re.sub(r"^[A-Za-z]:", "/", name.strip().strip('"').replace("\\", "/"))).parts
+        if not parts or parts[-1] in ("/", "..") or "\0" in name:
+            return None
+        if parts[0] != "/" and ".." not in parts and self._there(self.folder.joinpath(*parts)):
+            return self.folder.joinpath(*parts)
+        if self._there(self.folder / parts[-1]):
+            return self.folder / parts[-1]
+        below = self._below().get(parts[-1].casefold())
+        return below if below is not None and self._there(below) else None
+
+    def find_own(self, suffixes: tuple[str, ...]) -> Path | None:
+        """The file beside the mesh file with the same stem and the first of `suffixes` (lower case) that is there."""
+        for suffix in suffixes:
+            if self._there(self.folder / f"{self.stem}{suffix}"):
+                return self.folder / f"{self.stem}{suffix}"
+        try:
+            names = {path.name.casefold(): path.name for path in sorted(self.folder.iterdir(), reverse=True)}
+        except OSError:
+            return None
+        for suffix in suffixes:
+            name = names.get(f"{self.stem}{suffix}".casefold())
+            if name is not None and self._there(self.folder / name):
+                return self.folder / name
+        return None
+
+    def _there(self, path: Path) -> bool:
+        self._tried[path] = None
+        try:
+            return path.is_file() and path.resolve().is_relative_to(self._root)
+        except (OSError, ValueError, RuntimeError):
+            # Too long a name, a loop of links, bytes that no path can hold.
+            return False
+
+    def _below(self) -> dict[str, Path]:
+        """Files of the folder's tree by lower-case name, those nearest to the top first."""
+        if self._tree is None:
+            found: list[Path] = []
+            for folder, subfolders, names in os.walk(self.folder):
+                subfolders.sort()
+                found.extend(Path(folder) / name for name in sorted(names))
+                if len(found) > _MAX_WALKED:
+                    break
+            found.sort(key=lambda path: len(path.parts))
+            self._tree = {}
+            for path in found:
+                self._tree.setdefault(path.name.casefold(), path)
+        return self._tree
