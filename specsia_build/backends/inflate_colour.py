@@ -1,0 +1,133 @@
+"""The texture of an inflated figure: the picture for its front, a guess from the picture's rim for its back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+MARGIN_PX = 4
+"""Texels around the figure's box, so that interpolation never reaches the other half of the atlas."""
+
+RIM = 0.008
+"""Width of the band along the contour whose colours the back takes, in parts of the picture's width."""
+
+ALIKE = 32.0
+"""Levels (root of the summed squares over R, G, B) up to which the front counts as more of the rim's colour."""
+
+FULL = 250
+"""Coverage from which a pixel's colour is the figure's alone."""
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """Front and back beside each other, in the picture's own resolution.
+
+    Attributes:
+        pixels: (h, 2 w, 4) uint8 sRGB, opaque; the left half is the front, the right half the back seen through the
+            front.
+        corner: column and row of the picture at which each half starts; may be negative.
+    """
+
+    pixels: NDArray[np.uint8]
+    corner: tuple[int, int]
+
+    def uv(self, columns: NDArray[np.floating], rows: NDArray[np.floating], front: Mask) -> NDArray[np.float32]:
+        """Texture coordinates of pixel coordinates of the picture; `front` chooses the half."""
+        height, width = self.pixels.shape[:2]
+        shift = np.where(front, 0.0, width / 2)
+        u = (columns - self.corner[0] + shift) / width
+        v = (rows - self.corner[1]) / height
+        return np.stack([u, v], axis=-1).astype(np.float32)
+
+
+def paint(image: NDArray[np.uint8]) -> Atlas:
+    """Texture both sides from one picture.
+
+    Args:
+        image: (S, S, 4) uint8 sRGB, straight alpha, at least one pixel of half coverage.
+    """
+    covered = image[..., 3] >= 128
+    rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
+    top, left = int(rows[0]) - MARGIN_PX, int(columns[0]) - MARGIN_PX
+    height, width = int(rows[-1]) + 1 - top + MARGIN_PX, int(columns[-1]) + 1 - left + MARGIN_PX
+    padded = np.pad(image, ((MARGIN_PX, MARGIN_PX), (MARGIN_PX, MARGIN_PX), (0, 0)))
+    crop = padded[top + MARGIN_PX :, left + MARGIN_PX :][:height, :width]
+    front, depth = extended_front(crop)
+    back = guessed_back(front, depth, max(2.0, RIM * image.shape[0]))
+    both = np.concatenate([front, back], axis=1)
+    pixels = np.full((*both.shape[:2], 4), 255, dtype=np.uint8)
+    pixels[..., :3] = np.clip(np.rint(both), 0, 255)
+    return Atlas(pixels, (left, top))
+
+
+def extended_front(crop: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+    """The figure's colours, continued over its partly covered fringe and beyond.
+
+    A pixel is trusted if it and its four neighbours are wholly covered; a part too thin to have such pixels is taken
+    as it is. The rest gets the colour of the nearest trusted pixel.
+
+    Args:
+        crop: (h, w, 4) uint8, straight alpha.
+
+    Returns:
+        colours (h, w, 3) float32 0-255, and each covered pixel's distance in pixels to the nearest uncovered one
+        (h, w) float32, 0 where uncovered.
+    """
+    covered = crop[..., 3] >= 128
+    trusted = ndimage.binary_erosion(crop[..., 3] >= FULL)
+    if trusted.any():
+        thin = covered & (ndimage.distance_transform_edt(~trusted) > 3.0)
+    else:
+        thin = covered
+    nearest = ndimage.distance_transform_edt(~(trusted | thin), return_distances=False, return_indices=True)
+    colours = crop[..., :3][tuple(nearest)].astype(np.float32)
+    return colours, ndimage.distance_transform_edt(covered).astype(np.float32)
+
+
+def guessed_back(front: Floats, depth: Floats, band: float) -> Floats:
+    """What the figure may look like from behind: colours from its rim, led inwards.
+
+    The outline of the head is hair or a helmet as a rule, that of the body its clothes, so the rim's colours cover
+    what a mirrored picture would show there: a second face. Where the front, blurred, is like the colour led inwards,
+    it is kept, so that a belt or a hem goes around.
+
+    Args:
+        front: (h, w, 3) float32 colours from `extended_front`.
+        depth: (h, w) float32 distance to the contour in pixels.
+        band: width of the rim in pixels.
+
+    Returns:
+        (h, w, 3) float32; equal to `front` at the contour and beyond.
+    """
+    inside = depth > 0
+    rim = inside & (depth <= 2.0 * band)
+    along = _blurred_within(front, rim, band)
+    core = depth > band
+    nearest = ndimage.distance_transform_edt(core, return_distances=False, return_indices=True)
+    led = along[tuple(nearest)]
+    led = _blurred_within(led, inside, 1.5 * band)
+    soft = _blurred_within(front, inside, 1.5 * band)
+    apart = np.square(soft - led).sum(axis=2, keepdims=True)
+    like = np.exp(-apart / ALIKE**2)
+    guess = like * soft + (1.0 - like) * led
+    inwards = np.clip(depth / (2.0 * band), 0.0, 1.0)[..., None]
+    inwards = inwards * inwards * (3.0 - 2.0 * inwards)
+    return np.asarray((1.0 - inwards) * front + inwards * guess, dtype=np.float32)
+
+
+def _blurred_within(colours: Floats, mask: Mask, sigma: float) -> Floats:
+    """Gaussian mean over the pixels of `mask` only; `colours` itself where none is near."""
+    weight = mask.astype(np.float32)
+    total = ndimage.gaussian_filter(weight, sigma, mode="constant", truncate=3.0)
+    out = colours.copy()
+    near = total > 1e-3
+    for channel in range(3):
+        mean = ndimage.gaussian_filter(colours[..., channel] * weight, sigma, mode="constant", truncate=3.0)
+        out[near, channel] = mean[near] / total[near]
+    return out

@@ -1,0 +1,272 @@
+"""The silhouette of a picture and how thick the figure is at each of its points.
+
+Images and grids are indexed [row, column] with row 0 at the top. Lengths are in pixels of the picture in
+`Silhouette`, in cells of the grid in `Grid`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from specsia_build.errors import CharacterError
+
+Floats = NDArray[np.float64]
+
+SPECK = 0.0005
+"""Components and holes of less than this part of the foreground are noise of the matte, not shape."""
+
+BLUR_PX = 0.6
+"""Standard deviation that turns a hard, stair-stepped matte into one with a straight half-level contour."""
+
+PAD_PX = 4
+"""Empty pixels around the silhouette's box, so that the contour closes even where the picture cuts the character."""
+
+MAX_RASTER = 768
+"""Larger pictures are averaged down to at most this for the shape; the texture keeps the picture's resolution."""
+
+CELLS = 6_000
+"""Grid cells that the silhouette covers, whatever its size in pixels; the triangle count follows from it."""
+
+
+@dataclass(frozen=True)
+class Silhouette:
+    """The cleaned matte around the character.
+
+    Attributes:
+        coverage: (h, w) float64 0-1, inside where above one half; the outermost pixels are 0.
+        corner: column and row of the picture at which `coverage` starts, in its own pixels; may be negative.
+        size: width of the whole picture in these pixels.
+    """
+
+    coverage: Floats
+    corner: tuple[int, int]
+    size: float
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A lattice of nodes over the silhouette, about as fine for a small silhouette as for a large one.
+
+    Attributes:
+        distance: (h, w) float64 signed distance to the contour in cells, positive inside; outermost nodes negative.
+        first: column and row of node [0, 0] in the picture's pixel coordinates (pixel centres at halves).
+        cell: pixels from node to node.
+        size: width of the picture in pixels.
+    """
+
+    distance: Floats
+    first: tuple[float, float]
+    cell: float
+    size: float
+
+
+def clean_silhouette(alpha: NDArray[np.uint8]) -> Silhouette:
+    """The matte's shape without specks and pinholes.
+
+    Args:
+        alpha: (S, S) uint8 coverage.
+
+    Raises:
+        CharacterError: if nothing, or everything, is covered.
+    """
+    if not np.any(alpha >= 128):
+        raise CharacterError("the picture shows no character: no pixel is covered by half or more")
+    if np.all(alpha >= 128):
+        raise CharacterError("the picture has no background: every pixel is covered, so there is no silhouette")
+    shrink = -(-alpha.shape[0] // MAX_RASTER)
+    coverage = np.pad(_averaged(alpha / 255.0, shrink), 2 * PAD_PX)
+    coverage = ndimage.gaussian_filter(coverage, BLUR_PX, mode="constant")
+    speck = SPECK * np.count_nonzero(coverage > 0.5)
+    coverage[_small_parts(coverage > 0.5, speck)] = 0.0
+    coverage[_small_parts(coverage <= 0.5, speck)] = 1.0
+    inside = coverage > 0.5
+    if not inside.any():
+        raise CharacterError("the picture shows no character: what is covered is thinner than a pixel")
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    top, left = int(rows[0]) - PAD_PX, int(columns[0]) - PAD_PX
+    box = coverage[top : rows[-1] + 1 + PAD_PX, left : columns[-1] + 1 + PAD_PX]
+    return Silhouette(box, (left - 2 * PAD_PX, top - 2 * PAD_PX), alpha.shape[0] / shrink)
+
+
+def _averaged(values: Floats, factor: int) -> Floats:
+    if factor == 1:
+        return values
+    missing = -values.shape[0] % factor
+    padded = np.pad(values, ((0, missing), (0, missing)))
+    blocks = padded.reshape(padded.shape[0] // factor, factor, padded.shape[1] // factor, factor)
+    return np.asarray(blocks.mean(axis=(1, 3)))
+
+
+def _small_parts(mask: NDArray[np.bool_], area: float) -> NDArray[np.bool_]:
+    labels, count = ndimage.label(mask)
+    small = np.bincount(labels.ravel(), minlength=count + 1) < area
+    small[0] = False
+    return np.asarray(small[labels])
+
+
+def lattice(silhouette: Silhouette) -> Grid:
+    """Sample the signed distance of the half-level contour at `CELLS` nodes inside."""
+    distance = signed_distance(silhouette.coverage - 0.5)
+    cell = float(np.sqrt(np.count_nonzero(distance > 0) / CELLS))
+    height, width = (int(np.ceil((side - 1) / cell)) + 1 for side in distance.shape)
+    rows, columns = np.arange(height) * cell, np.arange(width) * cell
+    at = np.meshgrid(rows, columns, indexing="ij")
+    # A cubic spline keeps the contour round where the lattice is finer than the pixels.
+    nodes = ndimage.map_coordinates(distance, at, order=3, mode="nearest") / cell
+    nodes = np.pad(nodes, 2, mode="edge")
+    nodes[[0, 1, -2, -1], :] = np.minimum(nodes[[0, 1, -2, -1], :], -1.0)
+    nodes[:, [0, 1, -2, -1]] = np.minimum(nodes[:, [0, 1, -2, -1]], -1.0)
+    column, row = silhouette.corner
+    return Grid(nodes, (column + 0.5 - 2 * cell, row + 0.5 - 2 * cell), cell, silhouette.size)
+
+
+def signed_distance(level: Floats) -> Floats:
+    """Distance from each node to the zero contour of a bilinear function, in nodes, positive where `level` > 0.
+
+    Nodes beside the contour measure it along the lattice's lines; the rest follows by fast sweeping of the eikonal
+    equation (Zhao, "A fast sweeping method for Eikonal equations", Math. Comp. 74, 2005).
+
+    Args:
+        level: (h, w) float64 with both signs.
+    """
+    distance = np.full(level.shape, np.inf)
+    _crossings(level, distance)
+    _sweep(distance)
+    return np.where(level > 0, distance, -distance)
+
+
+@njit(cache=True, nogil=True)
+def _crossings(level: Floats, distance: Floats) -> None:
+    height, width = level.shape
+    for r in range(height):
+        for c in range(width):
+            here = level[r, c]
+            along_row = along_column = np.inf
+            for step in (-1, 1):
+                if 0 <= c + step < width and (level[r, c + step] > 0) != (here > 0):
+                    along_row = min(along_row, here / (here - level[r, c + step]))
+                if 0 <= r + step < height and (level[r + step, c] > 0) != (here > 0):
+                    along_column = min(along_column, here / (here - level[r + step, c]))
+            if along_row == 0.0 or along_column == 0.0:
+                distance[r, c] = 0.0
+            elif along_row < np.inf or along_column < np.inf:
+                distance[r, c] = 1.0 / np.sqrt(1.0 / along_row**2 + 1.0 / along_column**2)
+
+
+@njit(cache=True, nogil=True)
+def _sweep(distance: Floats) -> None:
+    height, width = distance.shape
+    fixed = distance < np.inf
+    for sweep in range(8):
+        for i in range(height):
+            r = i if sweep & 1 else height - 1 - i
+            for j in range(width):
+                c = j if sweep & 2 else width - 1 - j
+                if fixed[r, c]:
+                    continue
+                a = min(distance[r, c - 1] if c > 0 else np.inf, distance[r, c + 1] if c + 1 < width else np.inf)
+                b = min(distance[r - 1, c] if r > 0 else np.inf, distance[r + 1, c] if r + 1 < height else np.inf)
+                low, high = min(a, b), max(a, b)
+                if low == np.inf:
+                    continue
+                found = low + 1.0
+                if high < found:
+                    found = 0.5 * (low + high + np.sqrt(2.0 - (high - low) ** 2))
+                distance[r, c] = min(distance[r, c], found)
+
+
+def poisson(distance: Floats) -> Floats:
+    """Solve laplace(u) = -2 inside with u = 0 on the contour, in cells squared; u is 0 outside.
+
+    The square root of u is exactly a half circle across a long straight limb, and 0.71 of the radius deep over a
+    disc. Nodes beside the contour reach it at its true distance (Gibou et al., J. Comput. Phys. 176, 2002).
+
+    Args:
+        distance: (h, w) float64 signed distance in cells, negative on the border.
+    """
+    rows, columns = np.nonzero(distance > 0)
+    weights = np.zeros((len(rows), 4))
+    _contour_weights(distance, rows, columns, weights)
+    u = np.zeros(distance.shape)
+    radius = max(2.0, float(distance.max()))
+    # The best relaxation for the slowest mode of a strip of that half width (Young 1954).
+    relax = 2.0 / (1.0 + np.sin(np.pi / (2.0 * radius)))
+    _relax(u, rows, columns, weights, relax, 1e-5 * radius**2, int(50 * radius))
+    return u
+
+
+@njit(cache=True, nogil=True)
+def _contour_weights(distance: Floats, rows: NDArray[np.int64], columns: NDArray[np.int64], weights: Floats) -> None:
+    steps = ((0, -1), (0, 1), (-1, 0), (1, 0))
+    for n in range(len(rows)):
+        here = distance[rows[n], columns[n]]
+        for k in range(4):
+            there = distance[rows[n] + steps[k][0], columns[n] + steps[k][1]]
+            weights[n, k] = 1.0 if there > 0 else (here - there) / max(here, 0.05 * (here - there))
+
+
+@njit(cache=True, nogil=True)
+def _relax(
+    u: Floats,
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    weights: Floats,
+    relax: float,
+    tolerance: float,
+    most: int,
+) -> None:
+    for _ in range(most):
+        change = 0.0
+        for n in range(len(rows)):
+            r, c = rows[n], columns[n]
+            total = weights[n, 0] + weights[n, 1] + weights[n, 2] + weights[n, 3]
+            # Outside nodes hold 0, the value on the contour, so their weight only enters the divisor.
+            around = u[r, c - 1] + u[r, c + 1] + u[r - 1, c] + u[r + 1, c]
+            step = relax * ((2.0 + around) / total - u[r, c])
+            u[r, c] += step
+            change = max(change, abs(step))
+        if change < tolerance:
+            return
+
+
+def local_radius(distance: Floats, u: Floats) -> tuple[Floats, Floats]:
+    """For each node the radius of the largest disc inside the silhouette that holds it, and `u` at that disc's centre.
+
+    Returns:
+        radius in cells and u in cells squared, (h, w) float64 each, 0 outside.
+    """
+    radius, peak = np.zeros(distance.shape), np.zeros(distance.shape)
+    _paint_discs(distance, u, radius, peak)
+    return radius, peak
+
+
+@njit(cache=True, nogil=True)
+def _paint_discs(distance: Floats, u: Floats, radius: Floats, peak: Floats) -> None:
+    height, width = distance.shape
+    for r in range(1, height - 1):
+        for c in range(1, width - 1):
+            d = distance[r, c]
+            if d <= 0:
+                continue
+            crest = (d >= distance[r, c - 1] and d >= distance[r, c + 1]) or (
+                d >= distance[r - 1, c] and d >= distance[r + 1, c]
+            )
+            if not crest:
+                continue
+            reach = int(d) + 1
+            for y in range(max(0, r - reach), min(height, r + reach + 1)):
+                for x in range(max(0, c - reach), min(width, c + reach + 1)):
+                    within = (y - r) ** 2 + (x - c) ** 2 <= (d + 0.75) ** 2
+                    if within and distance[y, x] > 0 and d > radius[y, x]:
+                        radius[y, x] = d
+                        peak[y, x] = u[r, c]
+
+
+def half_thickness(grid: Grid) -> Floats:
+    """Half the figure's depth at each node, (h, w) float64 in cells; 0 outside."""
+    return np.asarray(np.sqrt(poisson(grid.distance)))

@@ -1,0 +1,201 @@
+"""The user's own reconstructions: a folder with one mesh file per character id."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from specsia_build.backends.base import Context
+from specsia_build.characters.character import Entry
+from specsia_build.characters.read import read_character
+from specsia_build.errors import CharacterError, UsageError
+from specsia_build.frame import axis_vector, front_rotation
+from specsia_build.rendering.mesh import Mesh
+
+FORMATS: Mapping[str, str] = {".glb": "gltf", ".gltf": "gltf", ".vrm": "vrm", ".obj": "obj", ".ply": "ply"}
+"""Format of each file ending that is looked for."""
+
+MANIFESTS = ("manifest.json", "manifest.yaml")
+
+MAX_TRIANGLES = 20_000_000
+"""More triangles than any reconstruction has; such a file is not one."""
+
+MAX_COORDINATE = 1e6
+"""Coordinates beyond this many of the file's units leave too few float32 digits for a surface."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What holds for every mesh of the folder.
+
+    Attributes:
+        path: the manifest file, or None if the folder has none.
+        up: the files' up axis, or None for each format's own.
+        front: the axis the characters face once up is Z, or None for each format's own.
+        meshes: file or folder of a character, relative to the folder, where it is not named after the id.
+    """
+
+    path: Path | None = None
+    up: str | None = None
+    front: str | None = None
+    meshes: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class MeshDir:
+    """Backend that reads FOLDER/{id}.glb, .gltf, .vrm, .obj or .ply, or the only such file in FOLDER/{id}/."""
+
+    folder: Path
+    manifest: Manifest
+    name: str = "mesh-dir"
+    version: int = 1
+    sees_ground_truth: bool = False
+    needs_yaw: bool = False
+
+    def settings(self) -> Mapping[str, Any]:
+        return {"up": self.manifest.up, "front": self.manifest.front}
+
+    def inputs(self, character_id: str) -> Sequence[Path]:
+        """The character's mesh file, what lies with it, and the folder's manifest; only files that are there.
+
+        With it lie the files of the same name beside it, or all of the character's own folder: a mesh's .mtl and
+        pictures are there as a rule.
+        """
+        meshes = candidates(self.folder, self.manifest, character_id)
+        beside = {path for mesh in meshes for path in _companions(mesh, self.folder)}
+        manifest = () if self.manifest.path is None else (self.manifest.path,)
+        return (*meshes, *sorted(beside - set(meshes)), *manifest)
+
+    def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
+        """The character's mesh, Z up, facing -Y, in its file's units; the image is not looked at."""
+        path = self._mesh_file(context.character_id)
+        entry = Entry(
+            id=context.character_id,
+            format=FORMATS[path.suffix.lower()],
+            path=path,
+            up=self.manifest.up,
+            front=self.manifest.front,
+        )
+        mesh = read_character(entry).mesh
+        check_mesh(mesh, path)
+        return mesh
+
+    def _mesh_file(self, character_id: str) -> Path:
+        found = candidates(self.folder, self.manifest, character_id)
+        if len(found) > 1:
+            names = " and ".join(str(path.relative_to(self.folder)) for path in found)
+            raise CharacterError(f"{self.folder} has more than one mesh for '{character_id}': {names}")
+        if not found:
+            endings = ", ".join(FORMATS)
+            named = (self.manifest.meshes or {}).get(character_id, character_id)
+            raise CharacterError(
+                f"{self.folder} has no mesh for '{character_id}': looked for '{named}' with one of {endings}, "
+                f"and for one such file in the folder '{named}'"
+            )
+        return found[0]
+
+
+def create(argument: str | None) -> MeshDir:
+    """The backend for ``mesh-dir:FOLDER``.
+
+    Raises:
+        UsageError: if there is no folder, or its manifest is not one.
+    """
+    if not argument:
+        raise UsageError("mesh-dir needs the folder of your meshes: mesh-dir:FOLDER")
+    folder = Path(argument).expanduser()
+    if not folder.is_dir():
+        raise UsageError(f"mesh-dir: there is no folder {folder}")
+    return MeshDir(folder=folder, manifest=read_manifest(folder))
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The folder's ``manifest.json`` or ``manifest.yaml``; an empty `Manifest` if it has neither.
+
+    Keys: ``up`` and ``front``, signed axes, and ``meshes``, a map from character id to a path inside the folder.
+
+    Raises:
+        UsageError: if there are two manifests, or one cannot be read, has other keys, or names no axis.
+    """
+    found = [folder / name for name in MANIFESTS if (folder / name).is_file()]
+    if not found:
+        return Manifest()
+    if len(found) > 1:
+        raise UsageError(f"{folder} has both {MANIFESTS[0]} and {MANIFESTS[1]}; keep one")
+    path = found[0]
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UsageError(f"{path} cannot be read: {' '.join(str(error).split())}.") from error
+    content = {} if content is None else content
+    if not isinstance(content, dict) or not set(content) <= {"up", "front", "meshes"}:
+        raise UsageError(f"{path} must be a map with no other keys than up, front and meshes")
+    up, front, meshes = content.get("up"), content.get("front"), content.get("meshes")
+    try:
+        if up is not None:
+            axis_vector(str(up))
+        if front is not None:
+            front_rotation(str(front))
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}") from error
+    return Manifest(
+        path=path,
+        up=None if up is None else str(up),
+        front=None if front is None else str(front),
+        meshes=None if meshes is None else _mesh_names(meshes, folder, path),
+    )
+
+
+def _mesh_names(meshes: object, folder: Path, path: Path) -> dict[str, str]:
+    if not isinstance(meshes, dict):
+        raise UsageError(f"{path}: meshes must be a map from character id to a path")
+    names = {str(key): str(value) for key, value in meshes.items()}
+    for name in names.values():
+        if not (folder / name).resolve().is_relative_to(folder.resolve()):
+            raise UsageError(f"{path}: '{name}' lies outside {folder}")
+    return names
+
+
+def candidates(folder: Path, manifest: Manifest, character_id: str) -> tuple[Path, ...]:
+    """Every file that could be the character's mesh, sorted; one is right, none or several are not."""
+    named = folder / (manifest.meshes or {}).get(character_id, character_id)
+    if named.suffix.lower() in FORMATS and named.is_file():
+        return (named,)
+    if not named.parent.is_dir():
+        return ()
+    beside = [path for path in named.parent.iterdir() if path.stem == named.name]
+    inside = list(named.iterdir()) if named.is_dir() else []
+    return tuple(sorted(path for path in (*beside, *inside) if path.suffix.lower() in FORMATS and path.is_file()))
+
+
+def _companions(mesh: Path, folder: Path) -> tuple[Path, ...]:
+    own_folder = mesh.parent.resolve() != folder.resolve()
+    return tuple(path for path in mesh.parent.iterdir() if path.is_file() and (own_folder or path.stem == mesh.stem))
+
+
+def check_mesh(mesh: Mesh, path: Path) -> None:
+    """Refuse a mesh that cannot be drawn or registered.
+
+    Raises:
+        CharacterError: if it has no triangle, a coordinate that is no finite number or beyond `MAX_COORDINATE`, no
+            extent, or more than `MAX_TRIANGLES` triangles.
+    """
+    if len(mesh.faces) == 0:
+        raise CharacterError(f"{path} has no triangle")
+    if len(mesh.faces) > MAX_TRIANGLES:
+        raise CharacterError(f"{path} has {len(mesh.faces):,} triangles, more than {MAX_TRIANGLES:,}")
+    used = mesh.vertices[np.unique(mesh.faces)]
+    if not np.isfinite(used).all():
+        raise CharacterError(f"{path} has vertices that are not finite numbers")
+    if float(np.abs(used).max()) > MAX_COORDINATE:
+        raise CharacterError(f"{path} has coordinates beyond {MAX_COORDINATE:,.0f}, too large for a character")
+    if float(np.ptp(used.astype(np.float64), axis=0).max()) <= 0:
+        raise CharacterError(f"{path} is a single point")
