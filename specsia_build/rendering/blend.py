@@ -1,0 +1,120 @@
+"""Layers of translucent faces, peeled from front to back at every sample and averaged in linear light."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from specsia_build.rendering import raster
+from specsia_build.rendering.prepare import BLEND, Prepared
+from specsia_build.rendering.raster import LANES, NO_FACE, SAMPLE_X, SAMPLE_Y, SAMPLES, SUBPIXEL
+from specsia_build.rendering.resolve import encode
+from specsia_build.rendering.shading import FACTS, PLANES, PX, PY, PZ, at, color_at, load_face
+
+MOST_LAYERS = 64
+"""Translucent layers that are told apart behind one another; further ones are opaque anyway for any opacity seen."""
+
+LEAST_LIGHT = 1 / 512
+"""Share of light below which what lies behind cannot change a byte."""
+
+
+@njit(cache=True, nogil=True)
+def _accumulate(pixels, ids, through, light, sx, sy, surface, textures, forward, size, opaque):  # type: ignore[no-untyped-def]
+    """Add one layer's light behind what `through` (S, LANES) still lets pass; returns whether any sample was hit."""
+    planes, facts = np.empty((PLANES, 3), np.float64), np.empty(FACTS, np.int64)
+    any_hit = False
+    for slot in range(len(pixels)):
+        row, column = pixels[slot] // size, pixels[slot] % size
+        last = NO_FACE
+        for s in range(SAMPLES):
+            f = ids[slot, s]
+            if f < 0 or through[slot, s] < LEAST_LIGHT:
+                continue
+            any_hit = True
+            if f != last:
+                last = f
+                load_face(f, sx, sy, surface, textures, planes, facts)
+            x = column + 0.5 + SAMPLE_X[s] / SUBPIXEL
+            y = row + 0.5 + SAMPLE_Y[s] / SUBPIXEL
+            r, g, b, a = color_at(x, y, planes, facts, textures.texels, forward)
+            if opaque:
+                a = np.float32(1)
+            part = through[slot, s] * a
+            light[slot, 0] += part * r
+            light[slot, 1] += part * g
+            light[slot, 2] += part * b
+            through[slot, s] -= part
+    return any_hit
+
+
+@njit(cache=True, nogil=True)
+def _place(pixels, touched, front_ids, opaque_ids, sx, sy, surface, textures, size, through, light, color, coverage, position):  # type: ignore[no-untyped-def]
+    """Write the touched pixels: mean light over mean opacity, and the nearest surface's position."""
+    planes, facts = np.empty((PLANES, 3), np.float64), np.empty(FACTS, np.int64)
+    for slot in range(len(pixels)):
+        if not touched[slot]:
+            continue
+        row, column = pixels[slot] // size, pixels[slot] % size
+        opacity, hits, closest, face = 0.0, 0, -1, -1
+        for s in range(SAMPLES):
+            f = front_ids[slot, s] if front_ids[slot, s] >= 0 else opaque_ids[slot, s]
+            if f >= 0:
+                hits += 1
+                if closest < 0:
+                    closest, face = s, f
+            opacity += 1.0 - through[slot, s]
+        alpha = int(opacity / SAMPLES * 255 + 0.5)
+        coverage[row, column] = (hits * 255 * 2 + SAMPLES) // (2 * SAMPLES)
+        color[row, column, 3] = alpha
+        if alpha == 0:
+            for c in range(3):
+                color[row, column, c] = 0
+                position[row, column, c] = 0
+            continue
+        for c in range(3):
+            color[row, column, c] = encode(np.float32(min(1.0, light[slot, c] / opacity)))
+        load_face(face, sx, sy, surface, textures, planes, facts)
+        x = column + 0.5 + SAMPLE_X[closest] / SUBPIXEL
+        y = row + 0.5 + SAMPLE_Y[closest] / SUBPIXEL
+        position[row, column, 0] = at(planes, PX, x, y)
+        position[row, column, 1] = at(planes, PY, x, y)
+        position[row, column, 2] = at(planes, PZ, x, y)
+
+
+def compose(
+    prepared: Prepared,
+    screen: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]],
+    drawn: NDArray[np.int32],
+    slots: NDArray[np.int32],
+    pixels: NDArray[np.int32],
+    opaque_depth: NDArray[np.float32],
+    opaque_ids: NDArray[np.int32],
+    forward: NDArray[np.float64],
+    color: NDArray[np.uint8],
+    coverage: NDArray[np.uint8],
+    position: NDArray[np.float32],
+) -> None:
+    """Put the translucent faces of `prepared` over an opaque picture, in place."""
+    surface, textures, classes = prepared.surface, prepared.textures, prepared.alpha_class
+    size = color.shape[0]
+    through = np.ones((len(pixels), LANES), np.float32)
+    light = np.zeros((len(pixels), 3), np.float64)
+    behind = np.full((len(pixels), LANES), -np.inf, np.float32)
+    touched = np.zeros(len(pixels), np.bool_)
+    front_ids = np.full((len(pixels), LANES), NO_FACE, np.int32)
+    for layer in range(MOST_LAYERS):
+        ids = np.full((len(pixels), LANES), NO_FACE, np.int32)
+        depth = opaque_depth.copy()
+        raster.draw_samples(*screen, surface, textures, classes, drawn, BLEND, slots, behind, depth, ids)
+        if layer == 0:
+            front_ids = ids
+            touched = (ids[:, :SAMPLES] >= 0).any(axis=1)
+        if not _accumulate(pixels, ids, through, light, *screen[:2], surface, textures, forward, size, False):
+            break
+        behind = depth
+        behind[ids < 0] = np.inf
+    _accumulate(pixels, opaque_ids, through, light, *screen[:2], surface, textures, forward, size, True)
+    _place(
+        pixels, touched, front_ids, opaque_ids, *screen[:2], surface, textures, size, through, light, color, coverage, position
+    )

@@ -1,0 +1,205 @@
+"""Compiled resolution of visibility into layers: every pixel's colour, coverage and position."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from specsia_build.rendering.colour import ENCODE, ENCODE_STEPS
+from specsia_build.rendering.raster import LANES, NO_FACE, SAMPLE_X, SAMPLE_Y, SAMPLES, SUBPIXEL
+from specsia_build.rendering.shading import (
+    FACTS,
+    NO_TEXTURE,
+    PLANES,
+    PX,
+    PY,
+    PZ,
+    QUICK,
+    ROUGH,
+    TAPS_X,
+    TAPS_Y,
+    TEXTURE,
+    U,
+    V,
+    at,
+    color_at,
+    load_face,
+    texel_at,
+)
+
+CONTRAST = 24
+"""Step between neighbouring pixels, in 8-bit levels, from which both are sampled closely."""
+
+
+@njit(cache=True, nogil=True, inline="always")
+def encode(value):  # type: ignore[no-untyped-def]
+    """sRGB byte of linear light 0-1."""
+    return ENCODE[int(value * np.float32(ENCODE_STEPS) + np.float32(0.5))]
+
+
+@njit(cache=True, nogil=True)
+def resolve_centres(ids, sx, sy, surface, textures, forward, color, coverage, position):  # type: ignore[no-untyped-def]
+    """Shade every pixel as if the face at its centre covered all of it."""
+    size = ids.shape[0]
+    planes, facts = np.empty((PLANES, 3), np.float64), np.empty(FACTS, np.int64)
+    texels = textures.texels
+    last = NO_FACE
+    for row in range(size):
+        y = row + 0.5
+        for column in range(size):
+            f = ids[row, column]
+            if f < 0:
+                continue
+            if f != last:
+                last = f
+                load_face(f, sx, sy, surface, textures, planes, facts)
+            x = column + 0.5
+            if facts[QUICK]:
+                r, g, b, _ = texel_at(x, y, TEXTURE, planes, facts, texels)
+                color[row, column, 0] = int(r + np.float32(0.5))
+                color[row, column, 1] = int(g + np.float32(0.5))
+                color[row, column, 2] = int(b + np.float32(0.5))
+            else:
+                nx, ny = facts[TAPS_X], facts[TAPS_Y]
+                red, green, blue = np.float32(0), np.float32(0), np.float32(0)
+                for j in range(ny):
+                    for i in range(nx):
+                        r, g, b, _ = color_at(
+                            column + (i + 0.5) / nx, row + (j + 0.5) / ny, planes, facts, texels, forward
+                        )
+                        red += r
+                        green += g
+                        blue += b
+                share = np.float32(1.0 / (nx * ny))
+                color[row, column, 0] = encode(red * share)
+                color[row, column, 1] = encode(green * share)
+                color[row, column, 2] = encode(blue * share)
+            color[row, column, 3] = 255
+            coverage[row, column] = 255
+            position[row, column, 0] = at(planes, PX, x, y)
+            position[row, column, 1] = at(planes, PY, x, y)
+            position[row, column, 2] = at(planes, PZ, x, y)
+
+
+@njit(cache=True, nogil=True)
+def mark_contrast(ids, part, color, marked):  # type: ignore[no-untyped-def]
+    """Mark neighbours that belong to different parts of the surface or differ much in colour."""
+    size = ids.shape[0]
+    for y in range(size):
+        for x in range(size):
+            f = ids[y, x]
+            for k in range(2):
+                y2, x2 = (y, x + 1) if k == 0 else (y + 1, x)
+                if y2 >= size or x2 >= size or (marked[y, x] and marked[y2, x2]):
+                    continue
+                g = ids[y2, x2]
+                if f == g:
+                    continue
+                differs = f < 0 or g < 0 or part[f] != part[g]
+                if not differs:
+                    for c in range(3):
+                        if abs(np.int32(color[y, x, c]) - np.int32(color[y2, x2, c])) > CONTRAST:
+                            differs = True
+                if differs:
+                    marked[y, x] = True
+                    marked[y2, x2] = True
+
+
+@njit(cache=True, nogil=True)
+def _shade_samples(row, column, who, f, count, planes, facts, texels, forward):  # type: ignore[no-untyped-def]
+    """Mean linear RGB of the loaded face `f` over the `count` samples of a pixel that it won."""
+    wanted = 1
+    if facts[ROUGH] and facts[TEXTURE] != NO_TEXTURE:
+        w, h = facts[TEXTURE + 1], facts[TEXTURE + 2]
+        span = max(
+            abs(planes[U, 1] * w),
+            abs(planes[V, 1] * h),
+            abs(planes[U, 2] * w),
+            abs(planes[V, 2] * h),
+        )
+        wanted = 1 if span < 0.1 else (8 if span < 1.0 else 32)
+    stride = max(1, count // wanted)
+    red, green, blue = np.float32(0), np.float32(0), np.float32(0)
+    seen, taken, x_sum, y_sum = 0, 0, 0, 0
+    for s in range(SAMPLES):
+        if who[s] != f:
+            continue
+        if wanted == 1:
+            x_sum += SAMPLE_X[s]
+            y_sum += SAMPLE_Y[s]
+        elif seen % stride == 0:
+            x = column + 0.5 + SAMPLE_X[s] / SUBPIXEL
+            y = row + 0.5 + SAMPLE_Y[s] / SUBPIXEL
+            r, g, b, _ = color_at(x, y, planes, facts, texels, forward)
+            red += r
+            green += g
+            blue += b
+            taken += 1
+        seen += 1
+    if wanted == 1:
+        x = column + 0.5 + x_sum / (count * SUBPIXEL)
+        y = row + 0.5 + y_sum / (count * SUBPIXEL)
+        red, green, blue, _ = color_at(x, y, planes, facts, texels, forward)
+        return red, green, blue
+    share = np.float32(1.0 / taken)
+    return red * share, green * share, blue * share
+
+
+@njit(cache=True, nogil=True)
+def resolve_samples(pixels, ids, sx, sy, surface, textures, forward, color, coverage, position):  # type: ignore[no-untyped-def]
+    """Replace each numbered pixel by the mean of its samples in linear light."""
+    size = color.shape[0]
+    planes, facts = np.empty((PLANES, 3), np.float64), np.empty(FACTS, np.int64)
+    texels = textures.texels
+    distinct = np.empty(LANES, np.int32)
+    counts = np.empty(LANES, np.int32)
+    for slot in range(len(pixels)):
+        row, column = pixels[slot] // size, pixels[slot] % size
+        who = ids[slot]
+        same = True
+        for s in range(1, SAMPLES):
+            same &= who[s] == who[0]
+        if same and who[0] >= 0:
+            continue
+        n, total, closest = 0, 0, -1
+        for s in range(SAMPLES):
+            f = who[s]
+            if f < 0:
+                continue
+            if closest < 0:
+                closest = s
+            total += 1
+            k = 0
+            while k < n and distinct[k] != f:
+                k += 1
+            if k == n:
+                distinct[n] = f
+                counts[n] = 0
+                n += 1
+            counts[k] += 1
+        alpha = (total * 255 * 2 + SAMPLES) // (2 * SAMPLES)
+        coverage[row, column] = alpha
+        color[row, column, 3] = alpha
+        if total == 0:
+            for c in range(3):
+                color[row, column, c] = 0
+                position[row, column, c] = 0
+            continue
+        red, green, blue = np.float32(0), np.float32(0), np.float32(0)
+        for k in range(n):
+            f = distinct[k]
+            load_face(f, sx, sy, surface, textures, planes, facts)
+            r, g, b = _shade_samples(row, column, who, f, counts[k], planes, facts, texels, forward)
+            red += counts[k] * r
+            green += counts[k] * g
+            blue += counts[k] * b
+            if f == who[closest]:
+                x = column + 0.5 + SAMPLE_X[closest] / SUBPIXEL
+                y = row + 0.5 + SAMPLE_Y[closest] / SUBPIXEL
+                position[row, column, 0] = at(planes, PX, x, y)
+                position[row, column, 1] = at(planes, PY, x, y)
+                position[row, column, 2] = at(planes, PZ, x, y)
+        share = np.float32(1.0 / total)
+        color[row, column, 0] = encode(red * share)
+        color[row, column, 1] = encode(green * share)
+        color[row, column, 2] = encode(blue * share)

@@ -1,0 +1,267 @@
+"""Textures and their mip levels in one array, and the look-up that compiled shading uses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from specsia_build.rendering.colour import DECODE, DECODE_STEPS, ENCODE, ENCODE_STEPS
+from specsia_build.rendering.mesh import Texture
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from specsia_build.rendering.prepare import Surface
+
+WRAPS = {"repeat": 0, "clamp": 1, "mirror": 2}
+
+ALPHA_BLOCK = 8
+"""Texels on a side of the blocks whose opacity range `texel_range` looks at."""
+
+
+SMOOTH_BEND = 6
+"""Second difference of neighbouring texels, in 8-bit levels, up to which one look-up stands for a whole pixel."""
+
+
+class TextureTable(NamedTuple):
+    """All texels of T textures and their mip levels.
+
+    `texels` is (N, 4) uint8 sRGB; `levels` (T, L, 3) int64 holds offset, width and height of each level, a level
+    that does not exist repeats the last; `last` (T,) is the highest level; `wrap` (T, 2) and `nearest` (T,) are the
+    sampler's settings.
+    """
+
+    texels: NDArray[np.uint8]
+    levels: NDArray[np.int64]
+    last: NDArray[np.int32]
+    wrap: NDArray[np.int32]
+    nearest: NDArray[np.bool_]
+
+
+@njit(cache=True, nogil=True)
+def _halve(image):  # type: ignore[no-untyped-def]
+    """Next mip level: the mean of 2 x 2 texels in linear light, weighted by opacity so that hidden colours stay hidden."""
+    h, w = max(1, image.shape[0] // 2), max(1, image.shape[1] // 2)
+    out = np.empty((h, w, 4), np.uint8)
+    for y in range(h):
+        y0 = min(2 * y, image.shape[0] - 1)
+        y1 = min(2 * y + 1, image.shape[0] - 1)
+        for x in range(w):
+            x0 = min(2 * x, image.shape[1] - 1)
+            x1 = min(2 * x + 1, image.shape[1] - 1)
+            a0, a1 = np.int32(image[y0, x0, 3]), np.int32(image[y0, x1, 3])
+            a2, a3 = np.int32(image[y1, x0, 3]), np.int32(image[y1, x1, 3])
+            total = a0 + a1 + a2 + a3
+            if total == 0:
+                a0, a1, a2, a3 = 1, 1, 1, 1
+            weight = np.float32(1.0) / np.float32(a0 + a1 + a2 + a3)
+            for c in range(3):
+                light = (
+                    a0 * DECODE[image[y0, x0, c] * DECODE_STEPS]
+                    + a1 * DECODE[image[y0, x1, c] * DECODE_STEPS]
+                    + a2 * DECODE[image[y1, x0, c] * DECODE_STEPS]
+                    + a3 * DECODE[image[y1, x1, c] * DECODE_STEPS]
+                ) * weight
+                out[y, x, c] = ENCODE[int(light * ENCODE_STEPS + 0.5)]
+            out[y, x, 3] = (total + 2) // 4
+    return out
+
+
+def _texels_per_pixel(vertices: NDArray[np.float32], surface: Surface, texture: int, size: tuple[int, int]) -> float:
+    """Upper bound on how many texels of one direction fall on a pixel seen face on, at one pixel per unit."""
+    faces = np.flatnonzero((surface.texture == texture)[surface.material] | (surface.glow == texture)[surface.material])
+    if len(faces) == 0:
+        return 0.0
+    p = vertices[surface.faces[faces]].astype(np.float64)
+    t = surface.uv[faces] * np.array([size[1], size[0]])
+    area = np.linalg.norm(np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]), axis=1)
+    e, g = t[:, 1] - t[:, 0], t[:, 2] - t[:, 0]
+    texel_area = np.abs(e[:, 0] * g[:, 1] - e[:, 1] * g[:, 0])
+    dense = np.sqrt(np.divide(texel_area, area, out=np.zeros_like(area), where=area > 1e-12))
+    return float(dense.max())
+
+
+def pack_textures(
+    images: Sequence[Texture], vertices: NDArray[np.float32], surface: Surface, pixels_per_unit: float
+) -> TextureTable:
+    """Pack textures with as many mip levels as a camera of that sharpness can need."""
+    chunks: list[NDArray[np.uint8]] = []
+    tables: list[list[tuple[int, int, int]]] = []
+    offset = 0
+    for i, image in enumerate(images):
+        level = np.ascontiguousarray(image.pixels)
+        density = _texels_per_pixel(vertices, surface, i, level.shape[:2]) / pixels_per_unit
+        rows = []
+        while True:
+            rows.append((offset, level.shape[1], level.shape[0]))
+            chunks.append(level.reshape(-1, 4))
+            offset += level.shape[0] * level.shape[1]
+            if density <= 2 or image.nearest or max(level.shape[:2]) == 1:
+                break
+            level, density = _halve(level), density / 2
+        tables.append(rows)
+    most = max((len(rows) for rows in tables), default=1)
+    levels = np.zeros((max(1, len(images)), most, 3), np.int64)
+    for i, rows in enumerate(tables):
+        levels[i] = rows + [rows[-1]] * (most - len(rows))
+    return TextureTable(
+        texels=(np.concatenate(chunks) if len(chunks) > 1 else chunks[0]) if chunks else np.zeros((1, 4), np.uint8),
+        levels=levels,
+        last=np.array([len(rows) - 1 for rows in tables], np.int32),
+        wrap=np.array([[WRAPS[w] for w in image.wrap] for image in images], np.int32).reshape(-1, 2),
+        nearest=np.array([image.nearest for image in images], np.bool_),
+    )
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _wrapped(i, n, mode):  # type: ignore[no-untyped-def]
+    if 0 <= i < n:
+        return i
+    if mode == 1:
+        return 0 if i < 0 else n - 1
+    if mode == 0:
+        return i % n
+    j = i % (2 * n)
+    return j if j < n else 2 * n - 1 - j
+
+
+@njit(cache=True, nogil=True)
+def sample(texels, offset, w, h, wrap_u, wrap_v, nearest, u, v):  # type: ignore[no-untyped-def]
+    """Bilinear sRGB-encoded RGBA, each 0-255, of the w x h texels at `offset`; u, v are 0-1 over the image, v down."""
+    if nearest:
+        k = offset + _wrapped(int(np.floor(v * h)), h, wrap_v) * w + _wrapped(int(np.floor(u * w)), w, wrap_u)
+        return (
+            np.float32(texels[k, 0]),
+            np.float32(texels[k, 1]),
+            np.float32(texels[k, 2]),
+            np.float32(texels[k, 3]),
+        )
+    x = np.float32(u * w - 0.5)
+    y = np.float32(v * h - 0.5)
+    fx, fy = np.floor(x), np.floor(y)
+    ix, iy = int(fx), int(fy)
+    ax, ay = x - fx, y - fy
+    x0, x1 = _wrapped(ix, w, wrap_u), _wrapped(ix + 1, w, wrap_u)
+    r0, r1 = offset + _wrapped(iy, h, wrap_v) * w, offset + _wrapped(iy + 1, h, wrap_v) * w
+    w11 = ax * ay
+    w10 = ay - w11
+    w01 = ax - w11
+    w00 = np.float32(1) - ax - w10
+    k00, k01, k10, k11 = r0 + x0, r0 + x1, r1 + x0, r1 + x1
+    return (
+        w00 * texels[k00, 0] + w01 * texels[k01, 0] + w10 * texels[k10, 0] + w11 * texels[k11, 0],
+        w00 * texels[k00, 1] + w01 * texels[k01, 1] + w10 * texels[k10, 1] + w11 * texels[k11, 1],
+        w00 * texels[k00, 2] + w01 * texels[k01, 2] + w10 * texels[k10, 2] + w11 * texels[k11, 2],
+        w00 * texels[k00, 3] + w01 * texels[k01, 3] + w10 * texels[k10, 3] + w11 * texels[k11, 3],
+    )
+
+
+@njit(cache=True, nogil=True)
+def _block_range(table, texture):  # type: ignore[no-untyped-def]
+    """Smallest and largest alpha of each block of the finest level."""
+    offset, w, h = table.levels[texture, 0]
+    bw, bh = (w + ALPHA_BLOCK - 1) // ALPHA_BLOCK, (h + ALPHA_BLOCK - 1) // ALPHA_BLOCK
+    low = np.full((bh, bw), 255, np.uint8)
+    high = np.zeros((bh, bw), np.uint8)
+    for y in range(h):
+        for x in range(w):
+            a = table.texels[offset + y * w + x, 3]
+            by, bx = y // ALPHA_BLOCK, x // ALPHA_BLOCK
+            low[by, bx] = min(low[by, bx], a)
+            high[by, bx] = max(high[by, bx], a)
+    return low, high
+
+
+@njit(cache=True, nogil=True)
+def _rough_blocks(table, texture):  # type: ignore[no-untyped-def]
+    """255 for each block of the finest level in which some texel is far from the mean of its neighbours, else 0."""
+    offset, w, h = table.levels[texture, 0]
+    texels = table.texels
+    blocks = np.zeros(((h + ALPHA_BLOCK - 1) // ALPHA_BLOCK, (w + ALPHA_BLOCK - 1) // ALPHA_BLOCK), np.uint8)
+    for y in range(h):
+        up, down = offset + max(0, y - 1) * w, offset + min(h - 1, y + 1) * w
+        here = offset + y * w
+        for x in range(w):
+            left, right = max(0, x - 1), min(w - 1, x + 1)
+            bend = 0
+            for c in range(3):
+                middle = 2 * np.int32(texels[here + x, c])
+                bend = max(
+                    bend,
+                    abs(np.int32(texels[here + left, c]) + np.int32(texels[here + right, c]) - middle),
+                    abs(np.int32(texels[up + x, c]) + np.int32(texels[down + x, c]) - middle),
+                )
+            if bend > SMOOTH_BEND:
+                blocks[y // ALPHA_BLOCK, x // ALPHA_BLOCK] = 255
+    return blocks
+
+
+@njit(cache=True, nogil=True)
+def _range_of_faces(faces, which, uv, w, h, mode_u, mode_v, block_low, block_high, low, high):  # type: ignore[no-untyped-def]
+    bh, bw = block_low.shape
+    for i in which:
+        f = faces[i]
+        u0, u1 = min(uv[f, 0, 0], uv[f, 1, 0], uv[f, 2, 0]), max(uv[f, 0, 0], uv[f, 1, 0], uv[f, 2, 0])
+        v0, v1 = min(uv[f, 0, 1], uv[f, 1, 1], uv[f, 2, 1]), max(uv[f, 0, 1], uv[f, 1, 1], uv[f, 2, 1])
+        x0, x1 = int(np.floor(u0 * w - 0.5)), int(np.floor(u1 * w + 0.5))
+        y0, y1 = int(np.floor(v0 * h - 0.5)), int(np.floor(v1 * h + 0.5))
+        if x1 - x0 >= w or y1 - y0 >= h:
+            low[i], high[i] = block_low.min(), block_high.max()
+            continue
+        least, most = 255, 0
+        y = y0
+        while True:
+            by = _wrapped(y, h, mode_v) // ALPHA_BLOCK
+            x = x0
+            while True:
+                bx = _wrapped(x, w, mode_u) // ALPHA_BLOCK
+                least = min(least, block_low[by, bx])
+                most = max(most, block_high[by, bx])
+                if x == x1:
+                    break
+                x = min(x + ALPHA_BLOCK // 2, x1)
+            if y == y1:
+                break
+            y = min(y + ALPHA_BLOCK // 2, y1)
+        low[i], high[i] = least, most
+
+
+def rough_faces(surface: Surface, table: TextureTable) -> NDArray[np.bool_]:
+    """Which faces (F,) carry texture that is not locally linear."""
+    rough = np.zeros(len(surface.faces), np.bool_)
+    for kind in (surface.texture, surface.glow):
+        for texture in np.unique(kind):
+            if texture < 0:
+                continue
+            faces = np.flatnonzero((kind == texture)[surface.material])
+            blocks = _rough_blocks(table, int(texture))
+            low, high = np.zeros(len(faces)), np.zeros(len(faces))
+            _, w, h = table.levels[texture, 0]
+            wrap_u, wrap_v = table.wrap[texture]
+            _range_of_faces(faces, np.arange(len(faces)), surface.uv, w, h, wrap_u, wrap_v, blocks, blocks, low, high)
+            rough[faces] |= high > 0
+    return rough
+
+
+def texel_range(
+    faces: NDArray[np.int64], surface: Surface, table: TextureTable
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Bounds of the opacity (0-1) on each of the given faces: texture x factor x vertex colour."""
+    material = surface.material[faces]
+    low, high = np.full(len(faces), 255.0), np.full(len(faces), 255.0)
+    for texture in np.unique(surface.texture[material]):
+        if texture < 0:
+            continue
+        which = np.flatnonzero(surface.texture[material] == texture)
+        block_low, block_high = _block_range(table, int(texture))
+        _, w, h = table.levels[texture, 0]
+        mode_u, mode_v = table.wrap[texture]
+        _range_of_faces(faces, which, surface.uv, w, h, mode_u, mode_v, block_low, block_high, low, high)
+    factor = surface.base[material, 3].astype(np.float64)
+    if len(surface.colors):
+        corner = surface.colors[faces, :, 3]
+        return low / 255 * factor * corner.min(axis=1), high / 255 * factor * corner.max(axis=1)
+    return low / 255 * factor, high / 255 * factor
