@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
 from specsia_build.rendering.mesh import Mesh
+
+FORMATS = {
+    ".glb": "gltf",
+    ".vrm": "vrm",
+    ".gltf": "gltf",
+    ".fbx": "fbx",
+    ".blend": "blend",
+    ".obj": "obj",
+    ".ply": "ply",
+}
+"""Format of a mesh file by its suffix in lower case, the most complete format first."""
+
+SPLITS = ("train", "validation", "test")
+
+_MAX_ID_BYTES = 180
 
 
 @dataclass(frozen=True)
@@ -14,7 +31,7 @@ class Entry:
 
     Attributes:
         id: unique in the source; letters, digits, `_` and `-` only, so that it can name files and archive members.
-        format: ``3dbicar``, ``gltf``, ``vrm``, ``obj``, ``ply`` or ``fbx``.
+        format: ``3dbicar``, ``gltf``, ``vrm``, ``obj``, ``ply``, ``fbx`` or ``blend``.
         path: the mesh file, or the character's folder for ``3dbicar``.
         texture: base-colour image for materials without one.
         up: the file's up axis where it is not its format's own.
@@ -62,3 +79,21 @@ class Character:
     parts: tuple[str, ...]
     skinned: bool
     animations: int
+
+
+def id_order_key(character_id: str) -> tuple[int, int, str]:
+    """Sorts ids as splits do: numeric ids first, as integers, then the others as strings."""
+    if character_id.isascii() and character_id.isdecimal():
+        return 0, int(character_id), character_id
+    return 1, 0, character_id
+
+
+def safe_id(text: str) -> str:
+    """The id that a name gives: anything but letters, digits, ``_`` and ``-`` becomes ``_``, 180 bytes at most."""
+    safe = re.sub(r"[^\w-]", "_", unicodedata.normalize("NFC", text))
+    return safe.encode()[:_MAX_ID_BYTES].decode(errors="ignore") or "_"
+
+
+def is_safe_id(text: str) -> bool:
+    """Whether a text can be an id as it stands."""
+    return bool(text) and safe_id(text) == text

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from specsia_build.characters.images import load_texture, srgb_to_linear
 from specsia_build.characters.obj_materials import BuiltMaterial, MaterialBuilder, read_libraries
 from specsia_build.characters.obj_text import Ints, ObjText, parse_obj
+from specsia_build.characters.polygons import triangulate
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
@@ -37,11 +38,7 @@ def read_obj(path: Path, *, texture: Path | None = None, drop: Collection[str] =
     Raises:
         CharacterError: if the file or `texture` cannot be read, or no face is left.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise CharacterError(f"{path.name} cannot be read: {error.strerror or error}") from error
-    text = parse_obj(data, path.name)
+    text = _text(path)
     files = SideFiles(path)
     libraries, warnings = read_libraries(files, [s.value for s in text.statements if s.keyword == "mtllib"])
     override = None if texture is None else Texture(load_texture(texture, texture.name))
@@ -53,10 +50,32 @@ def read_obj(path: Path, *, texture: Path | None = None, drop: Collection[str] =
         own_image=len(text.uv) > 0 and text.point_colors is None,
     )
     labels = _label_faces(text)
-    keep = ~np.isin(labels.part, [k for k, names in enumerate(labels.part_names) if names & set(drop)])
-    mesh = _assemble(text, labels, keep, builder, path.name)
+    mesh = _assemble(text, labels, labels.kept(drop), builder, path.name)
     looked_up = files.tried if texture is None else (*files.tried, texture)
-    return RawMesh(mesh=mesh, parts=labels.names, files=looked_up, warnings=tuple(builder.warnings))
+    return RawMesh(mesh=mesh, parts=labels.names, files=looked_up, warnings=(*files.warnings(), *builder.warnings))
+
+
+def read_obj_with_image(path: Path, image: Path | None, *, drop: Collection[str] = ()) -> RawMesh:
+    """Read an OBJ file as one material with the given image (or none), whatever its libraries say.
+
+    Raises:
+        CharacterError: as `read_obj`.
+    """
+    text = _text(path)
+    plain = replace(text, statements=tuple(s for s in text.statements if s.keyword in ("o", "g")))
+    texture = None if image is None else Texture(load_texture(image, image.name))
+    builder = MaterialBuilder(SideFiles(path), {}, library_warnings=(), override=texture, own_image=False)
+    labels = _label_faces(plain)
+    mesh = _assemble(plain, labels, labels.kept(drop), builder, path.name)
+    return RawMesh(mesh=mesh, parts=labels.names, files=(path,) if image is None else (path, image))
+
+
+def _text(path: Path) -> ObjText:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CharacterError(f"{path.name} cannot be read: {error.strerror or error}") from error
+    return parse_obj(data, path.name)
 
 
 @dataclass(frozen=True)
@@ -74,6 +93,11 @@ class _Labels:
     material: Ints
     material_names: tuple[str | None, ...]
     names: tuple[str, ...]
+
+    def kept(self, drop: Collection[str]) -> NDArray[np.bool_]:
+        """Which faces lie in none of the named parts, (F,)."""
+        dropped = [k for k, names in enumerate(self.part_names) if names & set(drop)]
+        return ~np.isin(self.part, dropped)
 
 
 def _label_faces(text: ObjText) -> _Labels:
@@ -106,7 +130,7 @@ def _assemble(text: ObjText, labels: _Labels, keep: NDArray[np.bool_], builder: 
         raise CharacterError(f"{name} has no faces")
     if not keep.any():
         raise CharacterError(f"every part of {name} is dropped: no face is left")
-    triangles, face = _triangulate(text, keep)
+    triangles, face = triangulate(text.points, text.corners[:, 0], text.first, keep)
     if len(triangles) == 0:
         raise CharacterError(f"{name} has no faces with three corners or more")
     point, uv_at, normal_at = (text.corners[:, k][triangles] for k in range(3))
@@ -122,27 +146,6 @@ def _assemble(text: ObjText, labels: _Labels, keep: NDArray[np.bool_], builder: 
         colors=_colors(text, point),
     )
     return _with_normals(mesh, text.normals, normal_at)
-
-
-def _triangulate(text: ObjText, keep: NDArray[np.bool_]) -> tuple[Ints, Ints]:
-    """Triangles (T, 3) into the corners, in face order, and the face (T,) each comes from."""
-    sides = np.diff(text.first)
-    per_face = np.where(keep, np.maximum(sides - 2, 0), 0)
-    face = np.repeat(np.arange(len(sides)), per_face)
-    step = np.arange(len(face)) - np.repeat(np.cumsum(per_face) - per_face, per_face)
-    start = text.first[:-1][face]
-    triangles = np.stack([start, start + step + 1, start + step + 2], axis=1)
-
-    quad = np.flatnonzero(keep & (sides == 4))
-    corner = text.points[text.corners[text.first[quad][:, None] + np.arange(4), 0]]
-    with np.errstate(invalid="ignore", over="ignore"):
-        fanned, other = (np.square(corner[:, k + 2] - corner[:, k]).sum(axis=1) for k in (0, 1))
-    turned = np.zeros(len(sides), dtype=bool)
-    turned[quad[other < fanned]] = True
-    first_half, second_half = turned[face] & (step == 0), turned[face] & (step == 1)
-    triangles[first_half] = start[first_half, None] + np.array([0, 1, 3])
-    triangles[second_half] = start[second_half, None] + np.array([1, 2, 3])
-    return triangles, face
 
 
 def _materials(

@@ -22,11 +22,16 @@ class SideFiles:
         self._root = self.folder.resolve()
         self._tried: dict[Path, None] = {mesh_file: None}
         self._tree: dict[str, Path] | None = None
+        self._links_out: dict[Path, None] = {}
 
     @property
     def tried(self) -> tuple[Path, ...]:
         """The mesh file, then every file found or looked for in vain, in order, without repeats."""
         return tuple(self._tried)
+
+    def warnings(self) -> list[str]:
+        """A sentence for each file that was there but not read."""
+        return [f"{p.name} is a link that leads out of the folder, so it is not read: copy it" for p in self._links_out]
 
     def find(self, name: str) -> Path | None:
         """The file of that name: where it says, beside the mesh file, or, in any letter case, below it."""
@@ -58,10 +63,15 @@ class SideFiles:
     def _there(self, path: Path) -> bool:
         self._tried[path] = None
         try:
-            return path.is_file() and path.resolve().is_relative_to(self._root)
+            if not path.is_file():
+                return False
+            if path.resolve().is_relative_to(self._root):
+                return True
         except (OSError, ValueError, RuntimeError):
             # Too long a name, a loop of links, bytes that no path can hold.
             return False
+        self._links_out[path] = None
+        return False
 
     def _below(self) -> dict[str, Path]:
         """Files of the folder's tree by lower-case name, those nearest to the top first."""

@@ -1,0 +1,97 @@
+"""Characters in the layout of 3DBiCar: ``{uid}/tpose`` holds the meshes, ``{uid}/image`` the drawing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+
+from specsia_build.characters.character import Entry
+from specsia_build.characters.images import IMAGE_SUFFIXES
+from specsia_build.characters.obj import read_obj_with_image
+from specsia_build.characters.raw import RawMesh
+from specsia_build.characters.side_files import SideFiles
+from specsia_build.errors import CharacterError
+from specsia_build.rendering.mesh import concatenate
+
+_PARTS = ("m", "e")
+_SUFFIXES = (".bmp", *(s for s in IMAGE_SUFFIXES if s != ".bmp"))
+
+
+def is_bicar(folder: Path) -> bool:
+    """Whether a folder is one character: it holds ``tpose/m.obj``."""
+    return (folder / "tpose" / "m.obj").is_file()
+
+
+def bicar_entry(folder: Path, character_id: str) -> Entry:
+    """The character in a folder, with its drawing, and licence and source where ``metadata.json`` states them.
+
+    A folder without ``tpose/m.obj`` gives an entry that says so as its problem.
+    """
+    drawing = folder / "image" / "image_reshape512.jpeg"
+    stated = _metadata(folder / "metadata.json")
+    return Entry(
+        id=character_id,
+        format="3dbicar",
+        path=folder,
+        drawing=drawing if drawing.is_file() else None,
+        license=stated.get("license"),
+        source=stated.get("source", "3DBiCar"),
+        problem=None if is_bicar(folder) else f"{folder.name} has no tpose/m.obj",
+    )
+
+
+def read_bicar(folder: Path, *, texture: Path | None = None, drop: Collection[str] = ()) -> RawMesh:
+    """Read a character's body (``m.obj``) and, where there is one, its eyes and accessory (``e.obj``).
+
+    Each mesh takes the image with its own name, whatever its material library says.
+
+    Args:
+        folder: the character's folder.
+        texture: base colour of a mesh that has no such image.
+        drop: names of parts to leave out; ``m`` and ``e`` are parts besides the objects and groups in them.
+
+    Returns:
+        The mesh in the files' coordinates, ``up`` +y, ``front`` -y.
+
+    Raises:
+        CharacterError: if the body is missing, or a mesh or image cannot be read, or no part is left.
+    """
+    if not is_bicar(folder):
+        raise CharacterError(f"{folder.name} has no tpose/m.obj")
+    present = [name for name in _PARTS if (folder / "tpose" / f"{name}.obj").is_file()]
+    raws: list[RawMesh] = []
+    files: list[Path] = []
+    warnings: list[str] = []
+    for name in _PARTS:
+        path = folder / "tpose" / f"{name}.obj"
+        files.append(path)
+        if name in drop or name not in present:
+            continue
+        side = SideFiles(path)
+        image = side.find_own(_SUFFIXES)
+        files.extend(side.tried)
+        warnings.extend(side.warnings())
+        if image is None and texture is None:
+            warnings.append(f"tpose/{name}.obj has no image {name}.bmp beside it: it is built white")
+        raws.append(read_obj_with_image(path, image or texture, drop=drop))
+        files.extend(raws[-1].files)
+    if not raws:
+        raise CharacterError(f"every part of {folder.name} is dropped: no face is left")
+    return RawMesh(
+        mesh=concatenate([raw.mesh for raw in raws]),
+        parts=tuple(dict.fromkeys((*present, *(part for raw in raws for part in raw.parts)))),
+        files=tuple(dict.fromkeys(files)),
+        warnings=tuple(warnings),
+    )
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    """The texts of a JSON object; nothing where the file is missing or damaged, as nothing in it is needed."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(values, dict):
+        return {}
+    return {key: value for key, value in values.items() if isinstance(value, str) and value}

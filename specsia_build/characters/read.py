@@ -1,0 +1,147 @@
+"""Reading one character: whatever its format, the same checked mesh in the project's frame."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.characters.bicar import read_bicar
+from specsia_build.characters.character import Character, Entry
+from specsia_build.characters.obj import read_obj
+from specsia_build.characters.ply import read_ply
+from specsia_build.characters.raw import RawMesh
+from specsia_build.errors import CharacterError
+from specsia_build.frame import front_rotation, up_rotation
+from specsia_build.rendering.mesh import Mesh, flat_normals
+
+MAX_TRIANGLES = 20_000_000
+
+# What parsers of damaged or forged files raise; anything else is a fault of this program and stays visible as such.
+_PARSER_ERRORS = (
+    OSError,
+    ValueError,
+    LookupError,
+    ArithmeticError,
+    EOFError,
+    MemoryError,
+    RecursionError,
+    struct.error,
+)
+
+
+def read_character(entry: Entry) -> Character:
+    """Read a character.
+
+    Args:
+        entry: from a source.
+
+    Returns:
+        The character, Z up and facing -Y, in its own units; `up` and `front` of the entry replace what the file's
+        format says. Every vertex that a face uses is finite and the surface has an extent.
+
+    Raises:
+        CharacterError: with a sentence, if it cannot be built.
+    """
+    if entry.problem is not None:
+        raise CharacterError(entry.problem)
+    try:
+        raw = _read_raw(entry)
+    except _PARSER_ERRORS as error:
+        detail = str(error) or type(error).__name__
+        raise CharacterError(f"{entry.path.name} could not be read: {detail}") from error
+    name = entry.path.name
+    check_shape(raw.mesh, name)
+    mesh, mended = _mended(raw.mesh, name)
+    try:
+        turn = front_rotation(entry.front or raw.front) @ up_rotation(entry.up or raw.up)
+    except ValueError as error:
+        raise CharacterError(f"{name}: {error}") from error
+    unknown = [part for part in entry.drop if part not in raw.parts]
+    dropped = tuple(f"'{part}' is to be dropped but {name} has no such part" for part in unknown)
+    return Character(
+        entry=entry,
+        mesh=mesh.rotated(turn),
+        files=raw.files,
+        warnings=(*raw.warnings, *mended, *dropped),
+        parts=raw.parts,
+        skinned=raw.skinned,
+        animations=raw.animations,
+    )
+
+
+def _read_raw(entry: Entry) -> RawMesh:
+    if entry.format in ("gltf", "vrm"):
+        from specsia_build.characters.gltf import read_gltf
+
+        return read_gltf(entry.path, texture=entry.texture, drop=entry.drop, pose=entry.pose)
+    if entry.format in ("fbx", "blend"):
+        kind = "an FBX" if entry.format == "fbx" else "a Blender"
+        raise CharacterError(
+            f"{entry.path.name} is {kind} file: FBX and .blend files are not read yet by this version; "
+            "convert it to GLB"
+        )
+    if entry.pose != "rest":
+        raise CharacterError(
+            f"{entry.path.name} has no actions, so it cannot take the pose '{entry.pose}': leave 'pose' out"
+        )
+    if entry.format == "3dbicar":
+        return read_bicar(entry.path, texture=entry.texture, drop=entry.drop)
+    if entry.format == "obj":
+        return read_obj(entry.path, texture=entry.texture, drop=entry.drop)
+    if entry.format == "ply":
+        return read_ply(entry.path, texture=entry.texture, drop=entry.drop)
+    raise CharacterError(f"{entry.path.name} is of no format that is read: '{entry.format}'")
+
+
+def check_shape(mesh: Mesh, name: str) -> None:
+    """Check that a mesh has a surface that can be drawn.
+
+    Raises:
+        CharacterError: if it has no faces, too many, faces that name vertices it lacks, vertices in use that are not
+            finite, or no extent.
+    """
+    if len(mesh.faces) == 0:
+        raise CharacterError(f"{name} has no faces")
+    if len(mesh.faces) > MAX_TRIANGLES:
+        raise CharacterError(f"{name} has {len(mesh.faces)} triangles; the most that are read are {MAX_TRIANGLES}")
+    if mesh.faces.min() < 0 or mesh.faces.max() >= len(mesh.vertices):
+        raise CharacterError(f"{name} has faces that name vertices it does not have")
+    used = mesh.vertices[np.unique(mesh.faces)].astype(np.float64)
+    broken = int((~np.isfinite(used)).any(axis=1).sum())
+    if broken:
+        raise CharacterError(f"{name} has {broken} vertices that are not finite numbers")
+    if float((used.max(axis=0) - used.min(axis=0)).max()) <= 0:
+        raise CharacterError(f"{name} has no extent: all of its faces lie in one point")
+
+
+def _mended(mesh: Mesh, name: str) -> tuple[Mesh, list[str]]:
+    """The mesh with attributes that are not finite replaced, and a sentence for each kind."""
+    warnings = []
+    uv, uv_bad = _finite(mesh.uv)
+    colors, colors_bad = _finite(mesh.colors)
+    normals, normals_bad = _finite(mesh.normals)
+    if uv is not None and uv_bad is not None:
+        uv[uv_bad] = 0.0
+        warnings.append(f"{name} has {int(uv_bad.sum())} texture coordinates that are not finite: set to 0")
+    if colors is not None and colors_bad is not None:
+        colors[colors_bad] = 1.0
+        warnings.append(f"{name} has {int(colors_bad.sum())} vertex colours that are not finite: set to white")
+    if normals is not None and normals_bad is not None:
+        normals[normals_bad] = flat_normals(mesh)[normals_bad]
+        warnings.append(f"{name} has {int(normals_bad.sum())} normals that are not finite: taken from the faces")
+    if not warnings:
+        return mesh, warnings
+    return replace(mesh, uv=uv, colors=colors, normals=normals), warnings
+
+
+def _finite(
+    attribute: NDArray[np.float32] | None,
+) -> tuple[NDArray[np.float32] | None, NDArray[np.bool_] | None]:
+    """A corner attribute and the corners (F, 3) where it is not finite; a copy, and None where all are finite."""
+    if attribute is None or np.isfinite(attribute).all():
+        return attribute, None
+    broken: NDArray[np.bool_] = ~np.isfinite(attribute).all(axis=-1)
+    return attribute.copy(), broken

@@ -1,0 +1,165 @@
+"""Sources: where the characters of a build come from."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from specsia_build.characters.bicar import bicar_entry, is_bicar
+from specsia_build.characters.character import FORMATS, Entry, id_order_key, safe_id
+from specsia_build.characters.manifest import read_manifest
+from specsia_build.errors import UsageError
+
+MAX_SAMPLES = 100_000
+DEFAULT_SAMPLE_SEED = 42
+
+_KINDS = "give sample:N (sample:24, say), a 3DBiCar folder, a mesh file or a folder of them, or a .jsonl manifest"
+_SAMPLE = re.compile(r"sample:([0-9]{1,18})(?:@([0-9]{1,18}))?")
+
+
+@dataclass(frozen=True)
+class Source:
+    """The characters of a build.
+
+    Attributes:
+        name: what a dataset card may show, such as ``sample:24`` or a folder's base name; never a machine's path.
+        kind: ``sample``, ``3dbicar``, ``file``, ``folder`` or ``manifest``.
+        entries: sorted by `id_order_key`, ids unique, those that cannot be built included with their problem.
+    """
+
+    name: str
+    kind: str
+    entries: tuple[Entry, ...]
+
+
+def open_source(source: str, scratch: Path) -> Source:
+    """Find the characters of a source; none of them is read yet.
+
+    Args:
+        source: ``sample:N`` or ``sample:N@SEED``, or the path of a 3DBiCar folder (or one character of it), a mesh
+            file, a folder of mesh files or a ``.jsonl`` manifest.
+        scratch: where procedural samples are written, in a folder for each seed.
+
+    Raises:
+        UsageError: if there is no such source or it holds nothing.
+    """
+    if source.startswith("sample:"):
+        return _samples(source, scratch)
+    path = Path(source).expanduser()
+    name = Path(os.path.abspath(path)).name or "source"  # noqa: PTH100  a link's own name is wanted, not its target's
+    try:
+        if path.is_dir():
+            return _folder(path, name)
+        if not path.is_file():
+            raise UsageError(f"there is no '{source}': {_KINDS}")
+    except OSError as error:
+        raise UsageError(f"'{source}' cannot be opened: {error.strerror or error}") from error
+    if path.suffix.lower() == ".jsonl":
+        return Source(name, "manifest", _sorted(read_manifest(path)))
+    if path.suffix.lower() not in FORMATS:
+        raise UsageError(f"'{name}' is neither a mesh file ({' '.join(FORMATS)}) nor a .jsonl manifest: {_KINDS}")
+    return Source(name, "file", (Entry(safe_id(path.stem), FORMATS[path.suffix.lower()], path),))
+
+
+def _sorted(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    return tuple(sorted(entries, key=lambda entry: id_order_key(entry.id)))
+
+
+def _samples(source: str, scratch: Path) -> Source:
+    match = _SAMPLE.fullmatch(source)
+    count = int(match[1]) if match else 0
+    if match is None or not 1 <= count <= MAX_SAMPLES:
+        raise UsageError(f"'{source}' must be sample:N or sample:N@SEED, N from 1 to {MAX_SAMPLES}: sample:24, say")
+    seed = DEFAULT_SAMPLE_SEED if match[2] is None else int(match[2])
+    from specsia_build.characters.samples import write_samples
+
+    folder = scratch / f"sample-{seed}"
+    write_samples(folder, count, seed)
+    entries = _sorted(bicar_entry(child, safe_id(child.name)) for child in folder.iterdir() if is_bicar(child))
+    credited = [replace(e, license="CC0-1.0", source="specsia procedural samples") for e in entries[:count]]
+    name = f"sample:{count}" if seed == DEFAULT_SAMPLE_SEED else f"sample:{count}@{seed}"
+    return Source(name, "sample", tuple(credited))
+
+
+def _folder(folder: Path, name: str) -> Source:
+    if is_bicar(folder):
+        return Source(name, "3dbicar", (bicar_entry(folder, safe_id(name)),))
+    children = [c for c in sorted(folder.iterdir()) if c.is_dir() and not c.name.startswith(".")]
+    if any(is_bicar(child) for child in children):
+        return Source(name, "3dbicar", _sorted(_identified(folder, [c for c in children if _looks_bicar(c)])))
+    paths = _mesh_paths(folder)
+    if not paths:
+        raise UsageError(f"the folder '{name}' holds no character ({' '.join(FORMATS)} or 3DBiCar): {_KINDS}")
+    kind = "3dbicar" if all(path.is_dir() for path in paths) else "folder"
+    return Source(name, kind, _sorted(_identified(folder, paths)))
+
+
+def _looks_bicar(folder: Path) -> bool:
+    """Whether a folder among 3DBiCar characters is meant to be one, complete or not."""
+    return folder.name.isdecimal() or (folder / "tpose").is_dir()
+
+
+def _mesh_paths(top: Path) -> list[Path]:
+    """Mesh files and 3DBiCar folders below a folder, hidden ones passed over."""
+    found = []
+    for parent, subfolders, names in os.walk(top):
+        folder = Path(parent)
+        if folder != top and is_bicar(folder):
+            found.append(folder)
+            subfolders.clear()
+            continue
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        visible = sorted(name for name in names if not name.startswith("."))
+        found.extend(folder / name for name in visible if Path(name).suffix.lower() in FORMATS)
+    return found
+
+
+def _identified(top: Path, paths: list[Path]) -> list[Entry]:
+    """An entry for each mesh file or 3DBiCar folder, ids unique whatever the letter case.
+
+    The id is the stem, or the path below `top` where characters of several folders share a stem. Of several formats of
+    one stem in one folder the most complete is the character; the others say so as their problem.
+    """
+    rank = {suffix: k for k, suffix in enumerate(FORMATS)}
+    by_place: dict[tuple[Path, str], list[Path]] = {}
+    for path in paths:
+        by_place.setdefault((path.parent, _stem(path)), []).append(path)
+    chosen = [min(same, key=lambda p: (rank.get(p.suffix.lower(), -1), p.name)) for same in by_place.values()]
+    shared = Counter(safe_id(_stem(path)).casefold() for path in chosen)
+    taken: set[str] = set()
+    entries: list[Entry] = []
+    for path in chosen:
+        character_id = safe_id(_stem(path))
+        if shared[character_id.casefold()] > 1:
+            character_id = safe_id("_".join((*path.relative_to(top).parts[:-1], _stem(path))))
+        entries.append(_entry(path, _unused(character_id, taken)))
+    for winner, entry, same in zip(chosen, list(entries), by_place.values(), strict=True):
+        for path in same:
+            if path != winner:
+                double = _unused(f"{entry.id}_{path.suffix[1:].lower()}", taken)
+                problem = f"{path.name} has the same name as {winner.name}: keep one, or list both in a manifest"
+                entries.append(replace(_entry(path, double), problem=problem))
+    return entries
+
+
+def _stem(path: Path) -> str:
+    return path.name if path.is_dir() else path.stem
+
+
+def _entry(path: Path, character_id: str) -> Entry:
+    if path.is_dir():
+        return bicar_entry(path, character_id)
+    return Entry(character_id, FORMATS[path.suffix.lower()], path)
+
+
+def _unused(wanted: str, taken: set[str]) -> str:
+    """`wanted`, or that with the first number from 2 that makes it unique; it is taken from now on."""
+    number, character_id = 2, wanted
+    while character_id.casefold() in taken:
+        character_id, number = f"{wanted}_{number}", number + 1
+    taken.add(character_id.casefold())
+    return character_id
