@@ -32,9 +32,9 @@ def read_ply(path: Path, *, texture: Path | None = None, drop: Collection[str] =
     """Read a PLY file, text or binary.
 
     It is taken to be in the project's own frame. Colours of vertices, or else of faces, are display colours,
-    sRGB-encoded; their opacity is kept, but the material is opaque. Texture coordinates of face corners or vertices have v up; the textures are
-    those that ``comment TextureFile`` lines name, looked up in the file's own folder and below it, or an image named
-    like the file. Polygons are cut as those of an OBJ.
+    sRGB-encoded; their opacity is kept, but the material is opaque. Texture coordinates of face corners or vertices
+    have v up; the textures are those that ``comment TextureFile`` lines name, looked up in the file's own folder and
+    below it, or an image named like the file. Polygons are cut as those of an OBJ.
 
     Args:
         path: the file.

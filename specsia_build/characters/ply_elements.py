@@ -155,7 +155,7 @@ class _Body:
         within = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
         at = np.repeat(starts, counts) + within * size
         if self.order is None:
-            return self.items[at]
+            return np.take(self.items, at)
         dtype = np.dtype(self.order + kind)
         packed = np.ascontiguousarray(self.items[at[:, None] + np.arange(size)])
         values: NDArray[Any] = packed.view(dtype).reshape(-1).astype(dtype.newbyteorder("="))

@@ -143,5 +143,4 @@ def _finite(
     """A corner attribute and the corners (F, 3) where it is not finite; a copy, and None where all are finite."""
     if attribute is None or np.isfinite(attribute).all():
         return attribute, None
-    broken: NDArray[np.bool_] = ~np.isfinite(attribute).all(axis=-1)
-    return attribute.copy(), broken
+    return attribute.copy(), np.logical_not(np.isfinite(attribute).all(axis=-1, keepdims=True))[..., 0]
