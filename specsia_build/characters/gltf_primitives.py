@@ -1,0 +1,235 @@
+"""Primitives of a glTF mesh as triangles in place: morphed, skinned or moved by their node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.characters.gltf_document import Document, unreadable_extension
+from specsia_build.characters.gltf_json import Fields
+from specsia_build.characters.gltf_materials import Materials, UvTransform
+from specsia_build.characters.gltf_scene import Instance
+from specsia_build.characters.gltf_vertices import Vertices
+from specsia_build.errors import CharacterError
+from specsia_build.rendering.mesh import Mesh, flat_normals
+
+MODE_TRIANGLES, MODE_STRIP, MODE_FAN = 4, 5, 6
+DRACO = "KHR_draco_mesh_compression"
+
+MAX_UV = 65536.0
+"""Texture coordinates are held within this: beyond it a float32 cannot tell texels apart, and infinity is no place."""
+
+MAX_TRIANGLES = 20_000_000
+"""Triangles of a whole file; instances of one mesh could else multiply without end."""
+
+
+@dataclass
+class MeshReader:
+    """Reads the mesh instances of one file.
+
+    Attributes:
+        document: the file.
+        worlds: (N, 4, 4), every node's coordinates to the file's.
+        materials: of the file.
+        warnings: where sentences about what was left out go.
+        skinned: whether a skin has posed anything so far.
+        triangles: read so far.
+    """
+
+    document: Document
+    worlds: NDArray[np.float64]
+    materials: Materials
+    warnings: dict[str, None]
+    skinned: bool = False
+    triangles: int = 0
+    _palettes: dict[int, NDArray[np.float64]] = field(default_factory=dict)
+
+    def read(self, instance: Instance) -> Iterator[Mesh]:
+        """One mesh per primitive that has triangles, in the file's coordinates.
+
+        Raises:
+            CharacterError: if a primitive is damaged, or has vertices that are not finite.
+        """
+        weights = instance.node.any_numbers("weights") or instance.mesh.any_numbers("weights")
+        for primitive in instance.mesh.items("primitives"):
+            mesh = self._primitive(instance, primitive, weights)
+            if mesh is not None:
+                yield mesh
+
+    def _primitive(self, instance: Instance, primitive: Fields, morph: tuple[float, ...]) -> Mesh | None:
+        attributes = primitive.child("attributes")
+        if attributes is None or "POSITION" not in attributes:
+            return None
+        position = attributes.integer("POSITION")
+        backed = "bufferView" in self.document.root.item("accessors", position)
+        if primitive.extension(DRACO) is not None and not backed:
+            raise unreadable_extension(self.document.name, DRACO)
+        stored = self.document.accessor(position)
+        indexed = self._faces(primitive, len(stored))
+        if not len(indexed):
+            return None
+        used, faces = _compacted(indexed, len(stored))
+        source = Vertices(self.document, primitive, attributes, morph, used, len(stored))
+        points, normals = source.floats("POSITION", 3).astype(np.float64), source.optional("NORMAL", 3)
+        matrices = self._matrices(instance, source)
+        vertices = (np.einsum("...ij,...j->...i", matrices[..., :3], points) + matrices[..., 3]).astype(np.float32)
+        if not np.isfinite(vertices).all():
+            raise CharacterError(f"{self.document.name} has vertices that are not numbers: export it again")
+        mirrored = np.broadcast_to(np.linalg.det(matrices[..., :3]) < 0, len(vertices))
+        corner_normals = None if normals is None else _turned(normals, matrices[..., :3], mirrored)[faces]
+        mesh = self._coloured(instance, primitive, source, Mesh(vertices, faces, (), np.zeros(len(faces), np.int32)))
+        mesh = replace(mesh, normals=corner_normals)
+        flip = mirrored[faces[:, 0]]
+        return _with_flat_gaps(_flipped(mesh, flip) if flip.any() else mesh)
+
+    def _faces(self, primitive: Fields, vertex_count: int) -> NDArray[np.int64]:
+        """Triangles (F, 3) into the primitive's vertices; none for points and lines."""
+        mode = primitive.integer("mode", MODE_TRIANGLES)
+        if mode > MODE_FAN:
+            raise primitive.error("has an unknown mode")
+        if mode < MODE_TRIANGLES:
+            return np.zeros((0, 3), np.int64)
+        accessor = primitive.optional_integer("indices")
+        if accessor is None:
+            indices = np.arange(vertex_count)
+        else:
+            stored = self.document.accessor(accessor)
+            if stored.dtype.kind != "u" or stored.shape[1] != 1:
+                raise primitive.error("has indices that are not unsigned integers")
+            indices = stored[:, 0].astype(np.int64)
+        if len(indices) and int(indices.max()) >= vertex_count:
+            raise primitive.error("uses vertices that do not exist")
+        faces = _triangles(indices, mode)
+        if mode == MODE_TRIANGLES and len(indices) % 3:
+            self.warnings[f"{primitive.place} has an incomplete last triangle; it was left out"] = None
+        self.triangles += len(faces)
+        if self.triangles > MAX_TRIANGLES:
+            raise CharacterError(f"{self.document.name} has more than {MAX_TRIANGLES} triangles: simplify it")
+        return faces
+
+    def _matrices(self, instance: Instance, source: Vertices) -> NDArray[np.float64]:
+        """What takes the vertices to the file's coordinates: (3, 4), or (V, 3, 4) for a skin.
+
+        A skin takes no notice of where its mesh's node stands; only its joints count.
+        """
+        if instance.skin is None or "JOINTS_0" not in source.attributes or "WEIGHTS_0" not in source.attributes:
+            return instance.world[:3]
+        palette = self._palette(instance.skin)
+        joints, weights = source.influences(len(palette))
+        blended = np.zeros((len(joints), 3, 4))
+        for slot in range(joints.shape[1]):
+            blended += weights[:, slot, None, None] * palette[joints[:, slot]]
+        self.skinned = True
+        return blended
+
+    def _palette(self, index: int) -> NDArray[np.float64]:
+        """A skin's joint matrices, (J, 3, 4): from the vertices as stored to the file's coordinates."""
+        if index not in self._palettes:
+            skin = self.document.root.item("skins", index)
+            joints = np.array(skin.indices("joints"), dtype=np.int64)
+            if not len(joints) or int(joints.max()) >= len(self.worlds):
+                raise skin.error("has no joints, or names a node that does not exist")
+            inverse = skin.optional_integer("inverseBindMatrices")
+            if inverse is None:
+                bind = np.broadcast_to(np.eye(4), (len(joints), 4, 4))
+            else:
+                stored = self.document.accessor(inverse)
+                if stored.shape[1] != 16 or len(stored) < len(joints):
+                    raise skin.error("has fewer inverse bind matrices than joints")
+                bind = stored[: len(joints)].astype(np.float64).reshape(-1, 4, 4).transpose(0, 2, 1)
+            self._palettes[index] = (self.worlds[joints] @ bind)[:, :3]
+        return self._palettes[index]
+
+    def _coloured(self, instance: Instance, primitive: Fields, source: Vertices, mesh: Mesh) -> Mesh:
+        index = primitive.optional_integer("material")
+        surface = self.materials.surface(index)
+        lookup = surface.lookup or UvTransform()
+        uv = source.optional(f"TEXCOORD_{lookup.uv_set}", 2)
+        if uv is None and surface.lookup is not None:
+            name = instance.node.text("name") or instance.mesh.text("name") or primitive.place
+            self.warnings[
+                f"{self.document.name}: '{name}' has a texture and no UVs for it; the texture was left out"
+            ] = None
+        colors = source.colors()
+        opaque = colors is None or bool((colors[:, 3] >= 1.0).all())
+        return replace(
+            mesh,
+            materials=(self.materials.variant(index, uv is not None, opaque),),
+            uv=None if uv is None else np.clip(np.nan_to_num(lookup.apply(uv)), -MAX_UV, MAX_UV)[mesh.faces],
+            colors=None if colors is None else colors[mesh.faces],
+        )
+
+
+def _triangles(indices: NDArray[np.int64], mode: int) -> NDArray[np.int64]:
+    if mode == MODE_TRIANGLES:
+        return indices[: len(indices) // 3 * 3].reshape(-1, 3)
+    if len(indices) < 3:
+        return np.zeros((0, 3), np.int64)
+    step = np.arange(len(indices) - 2)
+    if mode == MODE_FAN:
+        return indices[np.stack([step + 1, step + 2, np.zeros_like(step)], axis=1)]
+    odd = step % 2
+    return indices[np.stack([step, step + 1 + odd, step + 2 - odd], axis=1)]
+
+
+def _compacted(faces: NDArray[np.int64], count: int) -> tuple[NDArray[np.int64] | None, NDArray[np.int32]]:
+    """Rows that the faces use (None for all) and the faces into them.
+
+    Primitives often share one large set of vertices, and what no face uses may be anything.
+    """
+    is_used = np.zeros(count, bool)
+    is_used[faces] = True
+    if is_used.all():
+        return None, faces.astype(np.int32)
+    renumbered = np.cumsum(is_used, dtype=np.int32) - 1
+    return np.flatnonzero(is_used), renumbered[faces]
+
+
+def _turned(
+    normals: NDArray[np.float32], matrices: NDArray[np.float64], mirrored: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Normals (V, 3) moved by the inverse transpose of (3, 3) or (V, 3, 3) matrices, unit length or zero.
+
+    Cofactors are used: they point as the inverse transpose does and exist for a flattening matrix too.
+    """
+    a, b, c = matrices[..., 0], matrices[..., 1], matrices[..., 2]
+    cofactors = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=-1)
+    turned = np.einsum("...ij,...j->...i", cofactors, normals.astype(np.float64))
+    turned = np.where(mirrored[:, None], -turned, turned)
+    length = np.linalg.norm(turned, axis=1, keepdims=True)
+    usable = np.isfinite(length) & (length > 0)
+    unit: NDArray[np.float64] = np.divide(turned, length, out=np.zeros_like(turned), where=usable)
+    return unit.astype(np.float32)
+
+
+def _flipped(mesh: Mesh, flip: NDArray[np.bool_]) -> Mesh:
+    """The faces where `flip` is true wound the other way, with their corners' attributes."""
+
+    def swapped(values: Any) -> Any:
+        return (
+            None
+            if values is None
+            else np.where(flip.reshape(-1, *[1] * (values.ndim - 1)), values[:, [0, 2, 1]], values)
+        )
+
+    return replace(
+        mesh,
+        faces=swapped(mesh.faces),
+        uv=swapped(mesh.uv),
+        colors=swapped(mesh.colors),
+        normals=swapped(mesh.normals),
+    )
+
+
+def _with_flat_gaps(mesh: Mesh) -> Mesh:
+    """Corners whose normal has no direction get their face's own."""
+    if mesh.normals is None:
+        return mesh
+    lost: NDArray[np.bool_] = np.asarray(~mesh.normals.any(axis=2))
+    if not lost.any():
+        return mesh
+    return replace(mesh, normals=np.where(lost[..., None], flat_normals(mesh), mesh.normals))
