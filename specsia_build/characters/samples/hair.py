@@ -1,0 +1,140 @@
+"""Hair as primitives: a cap over the skull, a fringe that leaves the face free, and a style."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from specsia_build.characters.samples.head import Skull
+from specsia_build.characters.samples.parts import Part
+from specsia_build.characters.samples.solid import Solid
+
+
+def _cap(solid: Solid, skull: Skull, thick: float = 1.07, back: float = 0.16) -> None:
+    a, b, c = skull.radii
+    solid.blob(Part.HAIR, skull.at(0, 0.13, -back), (a * thick, b * (thick - 0.04), c * thick), 0.01)
+
+
+def _fringe(solid: Solid, skull: Skull, kind: str, lean: float) -> None:
+    """Locks over the forehead; `lean` is +1 or -1, the side of the parting."""
+    s = skull.size
+    if kind == "straight":
+        places = [(u, 0.42 - 0.05 * abs(u)) for u in (-0.66, -0.4, -0.13, 0.13, 0.4, 0.66)]
+    elif kind == "swept":
+        places = [(u, 0.46 + 0.16 * lean * u) for u in (-0.62, -0.34, -0.05, 0.24, 0.52)]
+    else:
+        places = [(-0.62, 0.34), (-0.42, 0.56), (0.42, 0.56), (0.62, 0.34)]
+    for u, v in places:
+        depth = float(np.sqrt(max(1.0 - u * u - (v - 0.1) ** 2, 0.05)))
+        root, tip = skull.at(u * 0.8 - 0.12 * lean, 0.8, depth * 0.62), skull.at(u, v, depth * 0.98)
+        solid.limb(Part.HAIR, root, tip, (0.17 * s, 0.075 * s), 0.025)
+
+
+def _sides(solid: Solid, skull: Skull, low: float, radius: float = 0.2) -> None:
+    s = skull.size
+    for side in (1, -1):
+        points = (skull.at(side * 0.88, 0.3, -0.05), skull.at(side * 1.0, -0.2, -0.05), skull.at(side * 0.92, low, 0.0))
+        solid.chain(Part.HAIR, points, (radius * s, radius * s, radius * 0.7 * s), 0.02, (0.8, 1.25))
+
+
+def _curtain(solid: Solid, skull: Skull, low: float, width: float) -> None:
+    """Hair down the back, to `low` half heights below the centre."""
+    a, b, c = skull.radii
+    top, half = 0.1, (0.1 - low) / 2
+    solid.blob(Part.HAIR, skull.at(0, top - half, -0.62), (a * width, b * (half + 0.3), c * 0.46), 0.04, 2.6)
+
+
+def _spikes(solid: Solid, skull: Skull) -> None:
+    s = skull.size
+    for u, v, w in ((0, 1, 0.3), (0.5, 0.86, 0.22), (-0.5, 0.86, 0.22), (0.86, 0.5, 0), (-0.86, 0.5, 0), (0, 0.9, -0.5),
+                    (0.55, 0.6, -0.66), (-0.55, 0.6, -0.66), (0, 0.35, -1), (0.7, 0.05, -0.74), (-0.7, 0.05, -0.74)):  # fmt: skip
+        solid.limb(Part.HAIR, skull.at(u * 0.75, v * 0.75, w * 0.75), skull.at(u * 1.32, v * 1.28, w * 1.3 - 0.1),
+                   (0.3 * s, 0.05 * s), 0.02)  # fmt: skip
+
+
+def _puffs(solid: Solid, skull: Skull, reach: float, radius: float) -> None:
+    """Curls all over but the face, on a spiral so that they spread evenly."""
+    s = skull.size
+    for k in range(34):
+        v = 1.0 - 1.45 * (k + 0.5) / 34
+        around = np.sqrt(max(1 - v * v, 0.0))
+        u, w = around * np.sin(2.4 * k), around * np.cos(2.4 * k)
+        if w > 0.35 and v < 0.62:
+            continue
+        solid.blob(Part.HAIR, skull.at(u * reach, v * reach + 0.05, w * reach - 0.08), (radius * s,) * 3, 0.03)
+
+
+def _tail(solid: Solid, skull: Skull, side: float, high: float, length: float) -> None:
+    """A bound tail of hair: at the back for side 0, else at that side."""
+    s = skull.size
+    root = skull.at(side * 0.92, high, -0.45 if side else -0.95)
+    out = np.array([side * 0.34, 0.06, -0.06]) if side else np.array([0.0, 0.12, -0.34])
+    points = [root, root + out * s, root + (out * [1.5, 0, 1.4] - [0, 0.45 * length, 0]) * s,
+              root + (out * [1.25, 0, 1.1] - [0, length, 0]) * s]  # fmt: skip
+    solid.chain(Part.HAIR, points, [r * s for r in (0.15, 0.24, 0.25, 0.06)], 0.02)
+    solid.blob(Part.TIE, root + out * s * 0.35, (0.17 * s, 0.17 * s, 0.17 * s), 0.01)
+
+
+def _braid(solid: Solid, skull: Skull, side: int) -> None:
+    s = skull.size
+    for k in range(6):
+        at = skull.at(side * (0.95 + 0.03 * k), -0.3, -0.1) - [0, 0.24 * s * k, 0]
+        radius = s * (0.17 - 0.012 * k)
+        solid.blob(Part.HAIR if k != 4 else Part.TIE, at, (radius, radius * (1.05 if k != 4 else 0.8), radius), 0.01)
+
+
+def add_hair(solid: Solid, skull: Skull, style: str, lean: float, hatted: bool) -> None:
+    """One style of hair; under a hat only what hangs below it."""
+    s = skull.size
+    if style == "bald":
+        return
+    _cap(solid, skull, 1.03 if hatted else 1.07, 0.2 if style in ("short", "quiff", "mohawk") else 0.14)
+    fringe = {"bob": "straight", "bowl": "straight", "bun": "parted", "buns": "straight", "long": "parted",
+              "twintails": "straight", "braids": "parted"}.get(style, "swept")  # fmt: skip
+    if not hatted and style not in ("afro", "mohawk", "spiky", "curly"):
+        _fringe(solid, skull, fringe, lean)
+    if style in ("bob", "bowl"):
+        low = -0.55 if style == "bob" else -0.1
+        _sides(solid, skull, low, 0.22)
+        _curtain(solid, skull, low - 0.15, 0.98)
+    elif style == "long":
+        _sides(solid, skull, -0.95, 0.18)
+        _curtain(solid, skull, -2.0, 0.84)
+    elif style == "ponytail":
+        _tail(solid, skull, 0.0, 0.45, 1.5)
+    elif style == "twintails":
+        for side in (1.0, -1.0):
+            _tail(solid, skull, side, 0.3, 1.4)
+    elif style == "braids":
+        _braid(solid, skull, 1)
+        _braid(solid, skull, -1)
+    if hatted:
+        return
+    if style == "spiky":
+        _spikes(solid, skull)
+    elif style == "bun":
+        solid.blob(Part.HAIR, skull.at(0, 1.12, -0.3), (0.36 * s, 0.32 * s, 0.36 * s), 0.015)
+        solid.ring(Part.TIE, skull.at(0, 0.95, -0.27), 0.2 * s, 0.07 * s, 0.01)
+    elif style == "buns":
+        for side in (1, -1):
+            solid.blob(Part.HAIR, skull.at(side * 0.68, 0.86, -0.15), (0.3 * s, 0.3 * s, 0.3 * s), 0.015)
+    elif style == "afro":
+        _puffs(solid, skull, 1.12, 0.42)
+    elif style == "curly":
+        _puffs(solid, skull, 1.0, 0.27)
+    elif style == "mohawk":
+        for k in range(7):
+            angle = np.deg2rad(-30 + 26 * k)
+            v, w = float(np.cos(angle)), float(-np.sin(angle))
+            solid.limb(
+                Part.HAIR,
+                skull.at(0, v * 0.8, w * 0.8),
+                skull.at(0, v * 1.4, w * 1.35 - 0.1),
+                (0.2 * s, 0.06 * s),
+                0.02,
+                (0.6, 1.0),
+            )
+    elif style == "quiff":
+        for k in (-1, 0, 1):
+            root = skull.at(0.25 * k - 0.1 * lean, 0.75, 0.5)
+            points = (root, root + [0.05 * s * lean, 0.34 * s, 0.12 * s], root + [0.32 * s * lean, 0.5 * s, -0.12 * s])
+            solid.chain(Part.HAIR, points, (0.22 * s, 0.2 * s, 0.08 * s), 0.02)

@@ -1,0 +1,131 @@
+"""One character from its seed: shape, texture, eyes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.characters.samples import field
+from specsia_build.characters.samples.atlas import PADDING, Atlas, bleed, unwrap
+from specsia_build.characters.samples.body import Frame, add_body, lay_out
+from specsia_build.characters.samples.colours import draw_scheme
+from specsia_build.characters.samples.extras import add_back, add_hat, add_tail, add_worn
+from specsia_build.characters.samples.eyes import Eyes, make_eyes
+from specsia_build.characters.samples.faces import face_stamps, marking_stamps
+from specsia_build.characters.samples.hair import add_hair
+from specsia_build.characters.samples.head import Skull, add_head, skull_of
+from specsia_build.characters.samples.nets import QuadMesh, skin
+from specsia_build.characters.samples.outfits import Palette, clothing_stamps, draw_palette, part_colours
+from specsia_build.characters.samples.paint import Wardrobe, girths, paint, soft_light
+from specsia_build.characters.samples.parts import ABOVE_NECK, Part
+from specsia_build.characters.samples.solid import Solid
+from specsia_build.characters.samples.species import SPECIES, Species
+from specsia_build.characters.samples.traits import Traits, draw_traits
+
+TEXTURE = 1024
+"""Texels along a side of a character's texture."""
+
+CELLS = 104
+"""Grid cells along a character's longest side."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One finished character, OBJ axes.
+
+    Attributes:
+        traits: what was drawn by chance.
+        mesh: its body.
+        uv: (Q, 4, 2) of the body, in texels, row 0 at the top.
+        image: (TEXTURE, TEXTURE, 3) uint8.
+        painted: (N,) flat indices of the texels that the surface covers.
+        eyes: its eyes.
+    """
+
+    traits: Traits
+    mesh: QuadMesh
+    uv: NDArray[np.float64]
+    image: NDArray[np.uint8]
+    painted: NDArray[np.int64]
+    eyes: Eyes
+
+
+def _species(name: str) -> Species:
+    return next(s for s in SPECIES if s.name == name)
+
+
+def shape(traits: Traits, frame: Frame, skull: Skull) -> NDArray[np.float64]:
+    """The table of the character's solid."""
+    species, solid = _species(traits.species), Solid()
+    add_body(solid, frame, traits.build, traits.outfit)
+    add_head(solid, skull, traits.build, species.ears, species.muzzle, "" if traits.hat else species.crown)
+    if not species.muzzle and traits.face.nose == "bump":
+        s = skull.size
+        solid.blob(Part.HEAD, skull.at(0, -0.18, 0.97), (0.09 * s, 0.08 * s, 0.11 * s), 0.02)
+    add_hair(
+        solid, skull, traits.hair, traits.asymmetry, traits.hat not in ("", "headband", "hairbow", "flower", "party")
+    )
+    if traits.hat:
+        add_hat(solid, skull, traits.hat, traits.asymmetry)
+    if species.tail and traits.outfit.top != "robe":
+        add_tail(solid, traits.build, species.tail)
+    if species.back and not traits.outfit.cape and not traits.outfit.bag:
+        add_back(solid, traits.build, frame, skull, species.back)
+    add_worn(solid, traits.build, frame, traits.outfit, traits.asymmetry)
+    return solid.table()
+
+
+def _box(table: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A box that holds the solid: coarse samples of it, with room for what they miss."""
+    step = 0.06
+    low, high = np.array([-1.6, 0.0, -1.2]), np.array([1.6, 3.0, 1.2])
+    shape = np.ceil((high - low) / step).astype(int) + 1
+    near = np.argwhere(field.sample_grid(table, low, step, (int(shape[0]), int(shape[1]), int(shape[2]))) < step)
+    return low + (near.min(axis=0) - 1) * step, low + (near.max(axis=0) + 1) * step
+
+
+def _texture(table: NDArray[np.float64], mesh: QuadMesh, atlas: Atlas, wardrobe: Wardrobe) -> NDArray[np.uint8]:
+    part, gap = field.nearest_part(table, mesh.vertices)
+    shadow = soft_light(table, mesh)
+    spread = atlas.spread(mesh.quads, np.column_stack([mesh.vertices, mesh.normals, shadow, gap]))
+    own = part[mesh.quads]
+    mixed = (own != own[:, :1]).any(axis=1) | (gap[mesh.quads].min(axis=1) < 0.012)
+    texel_part, texel_gap = own[atlas.owner, 0], spread[:, 7]
+    border = np.flatnonzero(mixed[atlas.owner])
+    texel_part[border], texel_gap[border] = field.nearest_part(table, np.ascontiguousarray(spread[border, :3]))
+    colours = paint(spread[:, :3], spread[:, 3:6], spread[:, 6], texel_part, texel_gap, wardrobe)
+    image = np.empty((TEXTURE * TEXTURE, 3), np.uint8)
+    image[:] = np.rint(np.array(wardrobe.palette.top) * 255).astype(np.uint8)
+    image[atlas.texels] = colours
+    return np.asarray(bleed(image.reshape(TEXTURE, TEXTURE, 3), atlas.texels, PADDING + 2))
+
+
+def _wardrobe(traits: Traits, species: Species, frame: Frame, skull: Skull, palette: Palette) -> Wardrobe:
+    stamps = [
+        *marking_stamps(traits, skull, palette.skin, palette.belly, palette.dark),
+        *face_stamps(traits, skull, species.muzzle, palette.skin, palette.hair, palette.scheme.dark),
+        *clothing_stamps(traits.build, frame, traits, palette),
+    ]
+    return Wardrobe(
+        traits, frame, skull, palette, part_colours(traits, species, palette), tuple(stamps), girths(traits)
+    )
+
+
+def make_sample(seed: int, index: int) -> Sample:
+    """Character `index` of the samples of `seed`; it depends on nothing else."""
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, index])))
+    traits = draw_traits(rng)
+    species = _species(traits.species)
+    palette = draw_palette(rng, species, draw_scheme(rng), traits.outfit.top)
+    frame, skull = lay_out(traits.build, traits.outfit), skull_of(traits.build)
+    table = shape(traits, frame, skull)
+    low, high = _box(table)
+    mesh = skin(table, low, high, float((high - low).max()) / CELLS)
+    centres = mesh.vertices[mesh.quads].mean(axis=1)
+    above = np.isin(field.nearest_part(table, centres)[0], [int(p) for p in sorted(ABOVE_NECK)])
+    atlas = unwrap(mesh, above.astype(np.int64), TEXTURE)
+    image = _texture(table, mesh, atlas, _wardrobe(traits, species, frame, skull, palette))
+    eyes = make_eyes(table, skull, traits.face, palette.iris, palette.skin)
+    return Sample(traits, mesh, atlas.uv, image, atlas.texels, eyes)

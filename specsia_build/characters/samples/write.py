@@ -1,0 +1,108 @@
+"""Write procedural characters into a folder, each as a whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from specsia_build.characters.samples import eyes as eye_texture
+from specsia_build.characters.samples.drawing import Layer, draw_front
+from specsia_build.characters.samples.files import FILES, MARK, write_mesh
+from specsia_build.characters.samples.make import TEXTURE, Sample, make_sample
+from specsia_build.errors import UsageError
+
+LICENSE = "CC0-1.0"
+SOURCE = "specsia procedural samples"
+VERSION = 1
+"""Raised whenever the same seed gives other bytes, so that older characters are rewritten."""
+
+
+def write_samples(folder: Path, count: int, seed: int = 0) -> None:
+    """Write characters ``0`` to ``count - 1``; those that are there already, whole and of this seed, stay untouched.
+
+    Args:
+        folder: made where it is missing; each character is a folder in it, in the layout of 3DBiCar.
+        count: how many; further characters that the folder holds are left alone.
+        seed: a character depends on the seed and its own number only.
+
+    Raises:
+        UsageError: if a folder of one of these names holds something else.
+    """
+    for index in range(count):
+        write_sample(folder, index, seed)
+
+
+def write_sample(folder: Path, index: int, seed: int = 0) -> None:
+    """Write one character, as `write_samples` does; several may be written at once by several processes."""
+    target, partial = folder / str(index), folder / f".{index}.partial"
+    if partial.exists():
+        shutil.rmtree(partial)
+    if _is_complete(target, seed):
+        return
+    if target.exists() and not _is_ours(target):
+        raise UsageError(f"{target} holds something else than a procedural sample: choose another folder")
+    sample = make_sample(seed, index)
+    _write(partial, sample, index, seed)
+    if target.exists():
+        shutil.rmtree(target)
+    partial.rename(target)
+
+
+def _stated(target: Path) -> dict[str, object]:
+    try:
+        stated = json.loads((target / "metadata.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stated if isinstance(stated, dict) else {}
+
+
+def _is_complete(target: Path, seed: int) -> bool:
+    stated = _stated(target)
+    if (stated.get("source"), stated.get("seed"), stated.get("version")) != (SOURCE, seed, VERSION):
+        return False
+    return all((target / name).is_file() and (target / name).stat().st_size > 0 for name in FILES)
+
+
+def _is_ours(target: Path) -> bool:
+    """Whether a folder may be replaced: it says whose it is, or it is empty."""
+    if _stated(target).get("source") == SOURCE or not any(target.iterdir()):
+        return True
+    try:
+        with (target / "tpose" / "m.obj").open(encoding="ascii", errors="replace") as lines:
+            return lines.readline().strip() == MARK
+    except OSError:
+        return False
+
+
+def _write(partial: Path, sample: Sample, index: int, seed: int) -> None:
+    tpose, drawings, eyes = partial / "tpose", partial / "image", sample.eyes
+    tpose.mkdir(parents=True)
+    drawings.mkdir()
+    uv = sample.uv / TEXTURE
+    uv[..., 1] = 1.0 - uv[..., 1]
+    write_mesh(tpose, "m", sample.mesh.vertices, sample.mesh.normals, sample.mesh.quads, uv, sample.image)
+    write_mesh(tpose, "e", eyes.vertices, eyes.normals, eyes.quads, eyes.uv, eyes.image)
+    picture, mask = draw_front(layers(sample))
+    Image.fromarray(picture).save(drawings / "image_reshape512.jpeg", quality=92)
+    Image.fromarray(mask).save(drawings / "mask512.png")
+    stated = {
+        "name": sample.traits.name, "license": LICENSE, "source": SOURCE, "version": VERSION, "seed": seed, "id": index,
+        "parameters": asdict(sample.traits),
+    }  # fmt: skip
+    (partial / "metadata.json").write_text(json.dumps(stated, indent=1) + "\n", encoding="utf-8", newline="\n")
+
+
+def layers(sample: Sample) -> list[Layer]:
+    """The body and the eyes, to be drawn."""
+    eyes = sample.eyes
+    uv = eyes.uv * eye_texture.TEXTURE
+    uv[..., 1] = eye_texture.TEXTURE - uv[..., 1]
+    return [
+        Layer(sample.mesh.vertices, sample.mesh.normals, sample.mesh.quads, sample.uv, sample.image),
+        Layer(eyes.vertices, eyes.normals, eyes.quads, np.ascontiguousarray(uv), eyes.image),
+    ]
