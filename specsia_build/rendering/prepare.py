@@ -208,9 +208,16 @@ def _jumps(halves, opposed, surface, textures, rough):  # type: ignore[no-untype
     return jump
 
 
-def _topology(
-    mesh: Mesh, surface: Surface, textures: TextureTable
-) -> tuple[Edges, NDArray[np.bool_], NDArray[np.int32]]:
+class _Topology(NamedTuple):
+    halves: NDArray[np.int32]
+    opposed: NDArray[np.bool_]
+    ends: NDArray[np.int32]
+    sides: NDArray[np.int32]
+    closed: NDArray[np.bool_]
+    part: NDArray[np.int32]
+
+
+def _topology(mesh: Mesh) -> _Topology:
     welded = weld(mesh.vertices)
     corner = welded[mesh.faces].astype(np.int64)
     following = np.roll(corner, -1, axis=1)
@@ -219,11 +226,8 @@ def _topology(
     order = np.argsort(keys, kind="stable")
     halves, opposed, shut = _pair_edges(mesh.faces, welded, keys, order)
     first = halves[:, 0]
-    edges = Edges(
-        ends=np.stack([mesh.faces.ravel()[first], np.roll(mesh.faces, -1, axis=1).ravel()[first]], axis=1),
-        sides=np.where(halves < 0, -1, halves // 3).astype(np.int32),
-        jump=_jumps(halves, opposed, surface, textures, surface.rough),
-    )
+    ends = np.stack([mesh.faces.ravel()[first], np.roll(mesh.faces, -1, axis=1).ravel()[first]], axis=1)
+    sides = np.where(halves < 0, -1, halves // 3).astype(np.int32)
     graph = coo_matrix(
         (np.ones(corner.size, np.int8), (corner.ravel(), following.ravel())), shape=(len(welded), len(welded))
     )
@@ -236,7 +240,13 @@ def _topology(
     six_volumes = np.einsum("ij,ij->i", centred[:, 0], np.cross(centred[:, 1], centred[:, 2]))
     volume = np.bincount(part, weights=six_volumes, minlength=parts)
     closed = ((open_faces == 0) & (volume > 0))[part]
-    return edges, closed, part
+    return _Topology(halves, opposed, ends, sides, closed, part)
+
+
+def surface_edges(mesh: Mesh) -> tuple[Edges, NDArray[np.bool_]]:
+    """A mesh's welded edges without regard to colour, and per face whether it belongs to a closed part (F,)."""
+    t = _topology(mesh)
+    return Edges(t.ends, t.sides, np.zeros(len(t.ends), np.bool_)), t.closed
 
 
 def _alpha_class(mesh: Mesh, surface: Surface, textures: TextureTable) -> NDArray[np.int8]:
@@ -319,8 +329,11 @@ def prepare(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> Prepared:
     vertices = np.ascontiguousarray(mesh.vertices, np.float32)
     textures = pack_textures(images, vertices, surface, finest_pixels_per_unit)
     surface = surface._replace(rough=rough_faces(surface, textures))
-    edges, closed, part = _topology(mesh, surface, textures)
+    topology = _topology(mesh)
+    part = topology.part
+    jump = _jumps(topology.halves, topology.opposed, surface, textures, surface.rough)
+    edges = Edges(topology.ends, topology.sides, jump)
     alpha_class = _alpha_class(mesh, surface, textures)
     see_through = np.zeros(int(part.max()) + 1, np.bool_)
     see_through[part[alpha_class != OPAQUE]] = True
-    return Prepared(vertices, surface, textures, alpha_class, closed & ~see_through[part], part, edges)
+    return Prepared(vertices, surface, textures, alpha_class, topology.closed & ~see_through[part], part, edges)
