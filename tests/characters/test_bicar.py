@@ -1,0 +1,115 @@
+"""The 3DBiCar layout: body and eyes, textures paired by file name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from numpy.testing import assert_array_equal
+from PIL import Image
+
+from specsia_build.characters.bicar import bicar_entry, is_bicar, read_bicar
+from specsia_build.errors import CharacterError
+
+BODY = "mtllib wrong.mtl\ng torso\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nusemtl w\nf 1/1 2/1 3/1\n"
+EYES = "v 0 0 1\nv 1 0 1\nv 1 1 1\nv 0 1 1\nvt 0 0\nf 1/1 2/1 3/1 4/1\n"
+
+
+def make(folder: Path, eyes: bool = True, body_image: str | None = "m.BMP") -> Path:
+    tpose = folder / "tpose"
+    tpose.mkdir(parents=True)
+    (tpose / "m.obj").write_text(BODY)
+    (tpose / "wrong.mtl").write_text("newmtl w\nmap_Kd e.bmp\n")
+    if body_image:
+        Image.new("RGB", (4, 2), (255, 0, 0)).save(tpose / body_image)
+    if eyes:
+        (tpose / "e.obj").write_text(EYES)
+        Image.new("RGB", (2, 2), (0, 0, 255)).save(tpose / "e.bmp")
+    return folder
+
+
+def test_body_and_eyes_with_their_own_images(tmp_path: Path) -> None:
+    raw = read_bicar(make(tmp_path / "12"))
+    assert_array_equal(raw.mesh.faces, [[0, 1, 2], [3, 4, 5], [3, 5, 6]])
+    assert_array_equal(raw.mesh.face_material, [0, 1, 1])
+    body, eyes = (m.texture for m in raw.mesh.materials)
+    assert body is not None
+    assert body.pixels[0, 0].tolist() == [255, 0, 0, 255]
+    assert body.pixels.shape == (2, 4, 4)
+    assert eyes is not None
+    assert eyes.pixels[0, 0].tolist() == [0, 0, 255, 255]
+    assert (raw.up, raw.front, raw.warnings) == ("+y", "-y", ())
+    assert raw.parts == ("m", "e", "torso")
+    assert {p.name for p in raw.files} >= {"m.obj", "m.BMP", "e.obj", "e.bmp"}
+
+
+def test_eyes_are_optional_and_looked_for(tmp_path: Path) -> None:
+    raw = read_bicar(make(tmp_path / "12", eyes=False))
+    assert len(raw.mesh.faces) == 1
+    assert raw.parts == ("m", "torso")
+    assert tmp_path / "12" / "tpose" / "e.obj" in raw.files
+
+
+def test_parts_can_be_dropped(tmp_path: Path) -> None:
+    folder = make(tmp_path / "12")
+    assert len(read_bicar(folder, drop=("e",)).mesh.faces) == 1
+    eyes_only = read_bicar(folder, drop=("m",))
+    assert (len(eyes_only.mesh.faces), eyes_only.parts) == (2, ("m", "e"))
+    with pytest.raises(CharacterError, match="every part of 12 is dropped"):
+        read_bicar(folder, drop=("m", "e"))
+
+
+def test_a_body_without_image_is_built_white_and_said(tmp_path: Path) -> None:
+    raw = read_bicar(make(tmp_path / "12", eyes=False, body_image=None))
+    assert raw.mesh.materials[0].texture is None
+    assert raw.warnings == ("tpose/m.obj has no image m.bmp beside it: it is built white",)
+
+
+def test_a_given_texture_stands_in(tmp_path: Path) -> None:
+    folder = make(tmp_path / "12", eyes=False, body_image=None)
+    Image.new("RGB", (1, 1), (0, 255, 0)).save(tmp_path / "given.png")
+    texture = read_bicar(folder, texture=tmp_path / "given.png").mesh.materials[0].texture
+    assert texture is not None
+    assert texture.pixels[0, 0].tolist() == [0, 255, 0, 255]
+
+
+def test_a_damaged_image_quarantines_the_character(tmp_path: Path) -> None:
+    folder = make(tmp_path / "12", eyes=False, body_image=None)
+    (folder / "tpose" / "m.bmp").write_bytes(b"BM")
+    with pytest.raises(CharacterError, match=r"m\.bmp is"):
+        read_bicar(folder)
+
+
+def test_the_entry_of_a_folder(tmp_path: Path) -> None:
+    folder = make(tmp_path / "12")
+    plain = bicar_entry(folder, "12")
+    assert (plain.format, plain.path, plain.drawing, plain.license, plain.source, plain.problem) == (
+        "3dbicar",
+        folder,
+        None,
+        None,
+        "3DBiCar",
+        None,
+    )
+    (folder / "image").mkdir()
+    (folder / "image" / "image_reshape512.jpeg").write_bytes(b"")
+    (folder / "metadata.json").write_text(json.dumps({"license": "CC0-1.0", "source": "me", "age": 3}))
+    full = bicar_entry(folder, "12")
+    assert full.drawing == folder / "image" / "image_reshape512.jpeg"
+    assert (full.license, full.source) == ("CC0-1.0", "me")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '{"license": 3}', "[" * 5000, "\xff"])
+def test_damaged_metadata_states_nothing(tmp_path: Path, text: str) -> None:
+    folder = make(tmp_path / "12")
+    (folder / "metadata.json").write_bytes(text.encode("latin-1"))
+    assert bicar_entry(folder, "12").license is None
+
+
+def test_a_folder_without_body(tmp_path: Path) -> None:
+    (tmp_path / "13" / "tpose").mkdir(parents=True)
+    assert not is_bicar(tmp_path / "13")
+    assert bicar_entry(tmp_path / "13", "13").problem == "13 has no tpose/m.obj"
+    with pytest.raises(CharacterError, match=r"13 has no tpose/m\.obj"):
+        read_bicar(tmp_path / "13")

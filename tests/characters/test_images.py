@@ -1,0 +1,126 @@
+"""Textures of every kind become straight RGBA bytes."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from PIL import Image
+
+from specsia_build.characters.images import load_texture, srgb_to_linear
+from specsia_build.errors import CharacterError
+
+
+def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def corners_image(mode: str = "RGB") -> Image.Image:
+    """2 wide, 3 high; red top left, blue bottom right, grey elsewhere."""
+    image = Image.new("RGB", (2, 3), (128, 128, 128))
+    image.putpixel((0, 0), (255, 0, 0))
+    image.putpixel((1, 2), (0, 0, 255))
+    return image.convert(mode)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TGA", "TIFF", "PPM", "GIF"])
+def test_lossless_kinds_keep_corners_and_are_opaque(kind: str) -> None:
+    pixels = load_texture(encoded(corners_image(), kind), "t")
+    assert pixels.shape == (3, 2, 4)
+    assert pixels.dtype == np.uint8
+    assert pixels[0, 0].tolist() == [255, 0, 0, 255]
+    assert pixels[2, 1].tolist() == [0, 0, 255, 255]
+
+
+def test_reads_from_a_path(tmp_path: Path) -> None:
+    path = tmp_path / "ärm 1.png"
+    path.write_bytes(encoded(corners_image(), "PNG"))
+    assert load_texture(path, path.name)[0, 0].tolist() == [255, 0, 0, 255]
+
+
+def test_palette_with_transparent_entry() -> None:
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 40, 50, 60] + [0] * 762)
+    image.putpixel((1, 0), 1)
+    pixels = load_texture(encoded(image, "PNG", transparency=1), "t")
+    assert pixels[0].tolist() == [[10, 20, 30, 255], [40, 50, 60, 0]]
+
+
+def test_straight_alpha_is_kept() -> None:
+    image = Image.new("RGBA", (1, 1), (200, 100, 50, 10))
+    assert load_texture(encoded(image, "PNG"), "t")[0, 0].tolist() == [200, 100, 50, 10]
+
+
+def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
+    image = Image.fromarray(np.array([[0, 0x8080, 0xFFFF]], np.uint16))
+    assert load_texture(encoded(image, "PNG"), "t")[0, :, 0].tolist() == [0, 128, 255]
+
+
+def test_grey_with_alpha_and_cmyk() -> None:
+    assert load_texture(encoded(Image.new("LA", (1, 1), (7, 9)), "PNG"), "t")[0, 0].tolist() == [7, 7, 7, 9]
+    white = load_texture(encoded(Image.new("CMYK", (1, 1), (0, 0, 0, 0)), "TIFF"), "t")
+    assert white[0, 0].tolist() == [255, 255, 255, 255]
+
+
+def test_orientation_tag_is_not_followed() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert load_texture(encoded(corners_image(), "JPEG", exif=exif), "t").shape == (3, 2, 4)
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CharacterError, match=r"gone\.png cannot be read: No such file"):
+        load_texture(tmp_path / "gone.png", "gone.png")
+
+
+def test_what_is_no_image_is_named() -> None:
+    with pytest.raises(CharacterError, match=r"notes\.png is not an image of a known kind"):
+        load_texture(b"hello there", "notes.png")
+
+
+def test_a_cut_image_is_named() -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
+    data = encoded(Image.fromarray(noise), "PNG")
+    with pytest.raises(CharacterError, match=r"cut\.png is a damaged image"):
+        load_texture(data[: len(data) // 2], "cut.png")
+
+
+@pytest.mark.parametrize("side", [9000, 60000])
+def test_a_decompression_bomb_is_refused_before_decoding(side: int) -> None:
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    with pytest.raises(CharacterError, match=r"pixels.*8192x8192"):
+        load_texture(data, "bomb.png")
+
+
+def test_postscript_is_not_decoded() -> None:
+    data = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n"
+    with pytest.raises(CharacterError, match="not an image of a known kind"):
+        load_texture(data, "t.eps")
+
+
+@given(st.binary(max_size=200), st.sampled_from(["PNG", "BMP", "TGA", "GIF", "TIFF", "JPEG", "WEBP"]))
+def test_damage_never_raises_anything_else(damage: bytes, kind: str) -> None:
+    data = bytearray(encoded(corners_image(), kind))
+    at = len(data) // 3
+    data[at : at + len(damage)] = damage
+    with contextlib.suppress(CharacterError):
+        assert load_texture(bytes(data), "t").dtype == np.uint8
+
+
+def test_srgb_to_linear_known_values() -> None:
+    assert_allclose(srgb_to_linear(np.array([0.0, 0.04045, 0.5, 1.0])), [0, 0.0031308, 0.2140411, 1], atol=1e-6)
+    assert_array_equal(srgb_to_linear(np.array([-1.0, 2.0])), [0, 1])

@@ -1,0 +1,178 @@
+"""Manifests: every line is either a character or a problem with its line number."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from specsia_build.characters.character import Entry
+from specsia_build.characters.manifest import read_manifest
+from specsia_build.errors import UsageError
+
+
+def entries(folder: Path, *lines: str | dict[str, Any]) -> tuple[Entry, ...]:
+    path = folder / "m.jsonl"
+    texts = [line if isinstance(line, str) else json.dumps(line, ensure_ascii=False) for line in lines]
+    path.write_text("\n".join(texts), encoding="utf-8")
+    return read_manifest(path)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder beside a secret, holding a.glb, a drawing and a 3DBiCar character."""
+    (tmp_path / "secret.glb").write_bytes(b"")
+    folder = tmp_path / "set"
+    (folder / "sub dir" / "7" / "tpose").mkdir(parents=True)
+    (folder / "sub dir" / "7" / "tpose" / "m.obj").write_text("")
+    for name in ("a.glb", "b.VRM", "skin.png", "note.txt"):
+        (folder / name).write_bytes(b"")
+    return folder
+
+
+def test_a_line_with_everything(folder: Path) -> None:
+    line = {
+        "id": "héro-1_x",
+        "path": "a.glb",
+        "texture": "skin.png",
+        "up": "+z",
+        "front": "+x",
+        "pose": "Walk@12",
+        "drop": ["Sword", "Mug"],
+        "drawing": "skin.png",
+        "split": "validation",
+        "license": "CC0-1.0",
+        "source": "me",
+    }
+    assert entries(folder, line) == (
+        Entry(
+            id="héro-1_x",
+            format="gltf",
+            path=folder / "a.glb",
+            texture=folder / "skin.png",
+            up="+z",
+            front="+x",
+            pose="Walk@12",
+            drop=("Sword", "Mug"),
+            drawing=folder / "skin.png",
+            split="validation",
+            license="CC0-1.0",
+            source="me",
+        ),
+    )
+
+
+def test_the_least_line_and_null_values(folder: Path) -> None:
+    (entry,) = entries(folder, {"id": "a", "path": "a.glb", "license": None})
+    assert entry == Entry(id="a", format="gltf", path=folder / "a.glb")
+
+
+def test_formats_by_suffix_and_folder(folder: Path) -> None:
+    found = entries(folder, {"id": "b", "path": "b.VRM"}, {"id": "7", "path": "sub dir\\7"})
+    assert [e.format for e in found] == ["vrm", "3dbicar"]
+    assert [e.problem for e in found] == [None, None]
+
+
+def test_blank_lines_and_a_byte_order_mark_are_passed_over(folder: Path) -> None:
+    (entry,) = entries(folder, '\ufeff{"id": "a", "path": "a.glb"}', "", "  \r", "")
+    assert entry.problem is None
+
+
+PROBLEMS: list[tuple[str, str | dict[str, Any]]] = [
+    ("this is not JSON (Expecting value at column 1)", "oops"),
+    ("this is not a JSON object", "[1]"),
+    ("this is not JSON that can be read", "[" * 100_000),
+    ("the key 'id' is there twice", '{"id": "a", "id": "b", "path": "a.glb"}'),
+    ("'id' is missing", {"path": "a.glb"}),
+    ("'path' is missing", {"id": "a"}),
+    ("'colour' is not a key: the keys are id, path,", {"id": "a", "path": "a.glb", "colour": "red"}),
+    ("'id' must be a text, not 7", {"id": 7, "path": "a.glb"}),
+    ("'license' must be a text, not [\"MIT\"]", {"id": "a", "path": "a.glb", "license": ["MIT"]}),
+    ("'path' must be a text, not \"\"", {"id": "a", "path": ""}),
+    ("the id 'a b' may hold letters", {"id": "a b", "path": "a.glb"}),
+    ("the id '../x' may hold letters", {"id": "../x", "path": "a.glb"}),
+    ("the id 'xxx", {"id": "x" * 181, "path": "a.glb"}),
+    ("'drop' must be a list of part names", {"id": "a", "path": "a.glb", "drop": "Mug"}),
+    ("'drop' must be a list of part names", {"id": "a", "path": "a.glb", "drop": [1]}),
+    ("the split 'val' must be train, validation or test", {"id": "a", "path": "a.glb", "split": "val"}),
+    ("'up' is 'y up': it must be one of +x, -x", {"id": "a", "path": "a.glb", "up": "y up"}),
+    ("a character cannot face '+z'", {"id": "a", "path": "a.glb", "front": "+z"}),
+    ("'left' is not an axis", {"id": "a", "path": "a.glb", "front": "left"}),
+    ("there is no 'gone.glb'", {"id": "a", "path": "gone.glb"}),
+    ("there is no 'gone.png' for 'texture'", {"id": "a", "path": "a.glb", "texture": "gone.png"}),
+    ("there is no 'sub dir' for 'drawing'", {"id": "a", "path": "a.glb", "drawing": "sub dir"}),
+    ("'path' leads out of the manifest's folder: '../secret.glb'", {"id": "a", "path": "../secret.glb"}),
+    ("'path' leads out of the manifest's folder", {"id": "a", "path": "sub dir/../../secret.glb"}),
+    ("'path' leads out of the manifest's folder", {"id": "a", "path": "link.glb"}),
+    ("'texture' leads out of the manifest's folder", {"id": "a", "path": "a.glb", "texture": "..\\secret.glb"}),
+    ("'path' must be relative to the manifest, not '/etc/passwd'", {"id": "a", "path": "/etc/passwd"}),
+    ("'path' must be relative to the manifest", {"id": "a", "path": "C:\\x\\a.glb"}),
+    ("'path' must be relative to the manifest", {"id": "a", "path": "a\0.glb"}),
+    ("'note.txt' is of no known format: the suffixes are .glb", {"id": "a", "path": "note.txt"}),
+    ("the folder 'sub dir' has no tpose/m.obj", {"id": "a", "path": "sub dir"}),
+]
+
+
+@pytest.mark.parametrize(("sentence", "line"), PROBLEMS, ids=[str(k) for k in range(len(PROBLEMS))])
+def test_a_bad_line_is_a_problem_and_the_rest_goes_on(folder: Path, sentence: str, line: str | dict[str, Any]) -> None:
+    (folder / "link.glb").symlink_to(folder.parent / "secret.glb")
+    good, bad, other = entries(folder, {"id": "g", "path": "a.glb"}, line, {"id": "h", "path": "a.glb"})
+    assert good.problem is None
+    assert other.problem is None
+    assert bad.problem is not None
+    assert bad.problem.startswith("line 2: " + sentence)
+    usable = isinstance(line, dict) and line.get("id") == "a"
+    assert bad.id == ("a" if usable else "line-2")
+
+
+def test_a_repeated_id_keeps_the_first(folder: Path) -> None:
+    line = {"id": "a", "path": "a.glb"}
+    first, second, third = entries(folder, line, line, {"id": "A", "path": "a.glb"})
+    assert first.problem is None
+    assert (second.id, second.problem) == ("line-2", "line 2: the id 'a' is used on line 1 already")
+    assert (third.id, third.problem) == ("line-3", "line 3: the id 'A' is used on line 1 already")
+
+
+def test_a_stand_in_id_never_takes_another_s(folder: Path) -> None:
+    found = entries(folder, "oops", {"id": "line-1", "path": "a.glb"})
+    assert [e.id for e in found] == ["line-1-", "line-1"]
+
+
+@pytest.mark.parametrize("data", [b"", b"\n \n", b"\xff\xfe\x00"])
+def test_a_manifest_without_a_line_is_a_usage_error(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "m.jsonl"
+    path.write_bytes(data)
+    with pytest.raises(UsageError, match=r"the manifest m\.jsonl (is empty|cannot be read)"):
+        read_manifest(path)
+
+
+def test_a_missing_manifest_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"the manifest m\.jsonl cannot be read: No such file"):
+        read_manifest(tmp_path / "m.jsonl")
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["a.glb", "+x", ".."]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+keys = st.sampled_from(
+    ["id", "path", "texture", "up", "front", "pose", "drop", "drawing", "split", "license", "source"]
+)
+
+
+@given(st.lists(st.dictionaries(keys, json_values).map(json.dumps) | st.text(max_size=20), min_size=1, max_size=6))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_lines_give_unique_ids(folder: Path, lines: list[str]) -> None:
+    (folder / "m.jsonl").write_text("\n".join([*lines, "{}"]), encoding="utf-8", errors="replace")
+    ids = [entry.id.casefold() for entry in read_manifest(folder / "m.jsonl")]
+    assert len(set(ids)) == len(ids)
