@@ -108,19 +108,19 @@ def test_polygons_are_fanned_in_place(tmp_path: Path) -> None:
 def test_vertex_colours_are_display_colours(tmp_path: Path) -> None:
     raw = read(tmp_path, "v 0 0 0 1 0 0\nv 1 0 0 0.5 0.5 0.5\nv 0 1 0\nf 1 2 3\n")
     assert raw.mesh.colors is not None
-    assert_allclose(raw.mesh.colors[0], [[1, 0, 0, 1], [0.214, 0.214, 0.214, 1], [1, 1, 1, 1]], atol=1e-3)
+    assert_allclose(raw.mesh.colors[0], np.array([[1, 0, 0, 1], [0.214, 0.214, 0.214, 1], [1, 1, 1, 1]]), atol=1e-3)
 
 
 def test_vertex_colours_of_255(tmp_path: Path) -> None:
     raw = read(tmp_path, "v 0 0 0 255 0 0\nv 1 0 0 0 255 0\nv 0 1 0 0 0 51\nf 1 2 3\n")
     assert raw.mesh.colors is not None
-    assert_allclose(raw.mesh.colors[0, :, :3], [[1, 0, 0], [0, 1, 0], [0, 0, 0.0331]], atol=1e-3)
+    assert_allclose(raw.mesh.colors[0, :, :3], np.array([[1, 0, 0], [0, 1, 0], [0, 0, 0.0331]]), atol=1e-3)
 
 
 def test_normals_are_made_unit_and_holes_filled_from_the_face(tmp_path: Path) -> None:
     raw = read(tmp_path, POINTS + "vn 0 3 4\nvn 0 0 0\nf 1//1 2//2 3\n")
     assert raw.mesh.normals is not None
-    assert_allclose(raw.mesh.normals[0], [[0, 0.6, 0.8], [0, 0, 1], [0, 0, 1]], atol=1e-6)
+    assert_allclose(raw.mesh.normals[0], np.array([[0, 0.6, 0.8], [0, 0, 1], [0, 0, 1]]), atol=1e-6)
 
 
 PARTS = POINTS + "o Body part\nf 1 2 3\ng hat\nf 1 3 4\no Sword\nusemtl x\nf 2 3 4\n"

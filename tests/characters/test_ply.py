@@ -61,7 +61,7 @@ def test_vertex_colours_become_linear(tmp_path: Path) -> None:
     rows = ["0 0 0 255 0 0", "2 0 0 0 188 0", "2 0 1 0 0 0"]
     raw = read(tmp_path, text_ply(rows, ["3 0 1 2"], vertex=XYZ + RGB))
     assert raw.mesh.colors is not None
-    assert_allclose(raw.mesh.colors[0], [[1, 0, 0, 1], [0, 0.5029, 0, 1], [0, 0, 0, 1]], atol=1e-4)
+    assert_allclose(raw.mesh.colors[0], np.array([[1, 0, 0, 1], [0, 0.5029, 0, 1], [0, 0, 0, 1]]), atol=1e-4)
 
 
 def test_float_colours(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_uv_of_vertices(tmp_path: Path, names: tuple[str, str]) -> None:
     vertex = XYZ + "".join(f"property float {n}\n" for n in names)
     raw = read(tmp_path, text_ply(rows, ["3 0 1 2"], vertex=vertex, head=head))
     assert raw.mesh.uv is not None
-    assert_allclose(raw.mesh.uv[0], [[0, 1], [1, 1], [1, 0.25]])
+    assert_allclose(raw.mesh.uv[0], np.array([[0, 1], [1, 1], [1, 0.25]]))
     texture = raw.mesh.materials[0].texture
     assert texture is not None
     assert texture.pixels[0, 0].tolist() == [0, 255, 0, 255]

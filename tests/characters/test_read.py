@@ -1,0 +1,191 @@
+"""Reading characters of every format into the frame, and refusing what cannot be drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from specsia_build.characters.character import Entry
+from specsia_build.characters.raw import RawMesh
+from specsia_build.characters.read import check_shape, read_character
+from specsia_build.characters.sources import open_source
+from specsia_build.errors import CharacterError
+from specsia_build.rendering.mesh import Material, Mesh
+
+# An arrow that tells all axes apart: 3 units along the file's x, 2 along y, 1 along z.
+ARROW = "v 0 0 0\nv 3 0 0\nv 0 2 0\nv 0 0 1\nf 1 2 3\nf 1 3 4\n"
+
+
+def entry_of(folder: Path, text: str, name: str = "hero.obj", format: str = "obj") -> Entry:
+    (folder / name).write_text(text)
+    return Entry(id="hero", format=format, path=folder / name)
+
+
+def test_an_obj_is_turned_to_z_up_facing_minus_y(tmp_path: Path) -> None:
+    character = read_character(entry_of(tmp_path, ARROW))
+    # y of the file is up, and its z, where a glTF-like character looks, is -y.
+    assert_allclose(character.mesh.vertices, [[0, 0, 0], [3, 0, 0], [0, 0, 2], [0, -1, 0]], atol=1e-6)
+    assert character.mesh.vertices.dtype == np.float32
+    assert character.files[0] == tmp_path / "hero.obj"
+
+
+def test_a_ply_is_in_our_frame(tmp_path: Path) -> None:
+    text = (
+        "ply\nformat ascii 1.0\nelement vertex 3\nproperty float x\nproperty float y\nproperty float z\n"
+        "element face 1\nproperty list uchar int vertex_indices\nend_header\n0 0 0\n3 0 0\n0 2 1\n3 0 1 2\n"
+    )
+    character = read_character(entry_of(tmp_path, text, "hero.ply", "ply"))
+    assert_allclose(character.mesh.vertices, [[0, 0, 0], [3, 0, 0], [0, 2, 1]])
+
+
+@pytest.mark.parametrize(
+    ("up", "front", "expected"),
+    [
+        ("+z", None, [[3, 0, 0], [0, 2, 0], [0, 0, 1]]),
+        (None, "+y", [[-3, 0, 0], [0, 0, 2], [0, 1, 0]]),
+        (None, "+x", [[0, -3, 0], [0, 0, 2], [-1, 0, 0]]),
+        ("+z", "-x", [[0, 3, 0], [-2, 0, 0], [0, 0, 1]]),
+    ],
+)
+def test_up_and_front_replace_the_format_s(
+    tmp_path: Path, up: str | None, front: str | None, expected: list[list[float]]
+) -> None:
+    character = read_character(replace(entry_of(tmp_path, ARROW), up=up, front=front))
+    assert_allclose(character.mesh.vertices[1:], expected, atol=1e-6)
+
+
+def test_a_3dbicar_character(tmp_path: Path) -> None:
+    (tmp_path / "5" / "tpose").mkdir(parents=True)
+    (tmp_path / "5" / "tpose" / "m.obj").write_text(ARROW)
+    (entry,) = open_source(str(tmp_path / "5"), tmp_path).entries
+    character = read_character(entry)
+    assert_allclose(character.mesh.vertices[2], [0, 0, 2], atol=1e-6)
+    assert len(character.warnings) == 1
+
+
+def test_a_problem_is_raised_as_it_stands(tmp_path: Path) -> None:
+    with pytest.raises(CharacterError, match=r"^line 3: no$"):
+        read_character(Entry("a", "obj", tmp_path, problem="line 3: no"))
+
+
+@pytest.mark.parametrize(("name", "format"), [("x.fbx", "fbx"), ("x.blend", "blend")])
+def test_formats_that_are_not_read_yet(tmp_path: Path, name: str, format: str) -> None:
+    with pytest.raises(
+        CharacterError, match=r"FBX and \.blend files are not read yet by this version; convert it to GLB"
+    ):
+        read_character(entry_of(tmp_path, "", name, format))
+
+
+def test_an_unknown_format(tmp_path: Path) -> None:
+    with pytest.raises(CharacterError, match=r"x\.stl is of no format that is read: 'stl'"):
+        read_character(entry_of(tmp_path, "", "x.stl", "stl"))
+
+
+def test_a_pose_that_the_file_cannot_take(tmp_path: Path) -> None:
+    with pytest.raises(CharacterError, match=r"hero\.obj has no actions, so it cannot take the pose 'Walk@3'"):
+        read_character(replace(entry_of(tmp_path, ARROW), pose="Walk@3"))
+
+
+def test_dropping_a_part_that_is_not_there_is_said(tmp_path: Path) -> None:
+    character = read_character(replace(entry_of(tmp_path, "o body\n" + ARROW), drop=("Hat",)))
+    assert character.warnings == ("'Hat' is to be dropped but hero.obj has no such part",)
+
+
+def test_a_wrong_axis_is_said(tmp_path: Path) -> None:
+    with pytest.raises(CharacterError, match=r"hero\.obj: a character cannot face '\+z'"):
+        read_character(replace(entry_of(tmp_path, ARROW), front="+z"))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (ARROW.replace("v 3", "v nan"), "hero.obj has 1 vertices that are not finite numbers"),
+        (ARROW.replace("v 3", "v 1e300"), "hero.obj has 1 vertices that are not finite numbers"),
+        ("v 1 1 1\nf 1 1 1\n", "hero.obj has no extent"),
+    ],
+)
+def test_shapes_that_cannot_be_drawn(tmp_path: Path, text: str, sentence: str) -> None:
+    with pytest.raises(CharacterError, match=sentence):
+        read_character(entry_of(tmp_path, text))
+
+
+def test_a_broken_vertex_that_no_face_uses_does_not_matter(tmp_path: Path) -> None:
+    character = read_character(entry_of(tmp_path, ARROW + "v nan nan nan\n"))
+    assert len(character.mesh.vertices) == 5
+
+
+def test_broken_uv_are_set_to_zero_and_said(tmp_path: Path) -> None:
+    character = read_character(entry_of(tmp_path, "vt nan 0\nvt 0.5 0.25\n" + ARROW.replace("1 2 3", "1/1 2/2 3/2")))
+    assert character.mesh.uv is not None
+    assert_allclose(character.mesh.uv[0], np.array([[0, 0], [0.5, 0.75], [0.5, 0.75]]))
+    assert character.warnings == ("hero.obj has 1 texture coordinates that are not finite: set to 0",)
+
+
+def raw_triangle(**changes: object) -> RawMesh:
+    mesh = Mesh(
+        vertices=np.eye(3, dtype=np.float32),
+        faces=np.array([[0, 1, 2]], np.int32),
+        materials=(Material(),),
+        face_material=np.zeros(1, np.int32),
+    )
+    return RawMesh(replace(mesh, **changes), up="+z")  # type: ignore[arg-type]
+
+
+def test_broken_colours_and_normals_are_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    colors, normals = np.zeros((1, 3, 4), np.float32), np.zeros((1, 3, 3), np.float32)
+    colors[0, 1, 2] = np.inf
+    normals[0, 2] = np.nan
+    raw = raw_triangle(colors=colors, normals=normals)
+    monkeypatch.setattr("specsia_build.characters.read.read_obj", lambda *_, **__: raw)
+    character = read_character(entry_of(tmp_path, ""))
+    assert character.mesh.colors is not None
+    assert character.mesh.colors[0, 1].tolist() == [1, 1, 1, 1]
+    assert character.mesh.normals is not None
+    assert_allclose(character.mesh.normals[0, 2], 3**-0.5, rtol=1e-6)
+    assert len(character.warnings) == 2
+    assert not np.isfinite(colors).all()
+
+
+@pytest.mark.parametrize("error", [ValueError("bad"), KeyError("k"), MemoryError(), IndexError("i"), OSError("disk")])
+def test_what_a_parser_raises_becomes_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object, **__: object) -> RawMesh:
+        raise error
+
+    monkeypatch.setattr("specsia_build.characters.read.read_obj", fail)
+    with pytest.raises(CharacterError, match=r"hero\.obj could not be read: \S+") as caught:
+        read_character(entry_of(tmp_path, ""))
+    assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    ("faces", "sentence"),
+    [
+        (np.zeros((0, 3), np.int32), "x has no faces"),
+        (np.array([[0, 1, 3]], np.int32), "x has faces that name vertices it does not have"),
+        (np.array([[0, 1, -1]], np.int32), "x has faces that name vertices it does not have"),
+        (
+            np.broadcast_to(np.int32(0), (20_000_001, 3)),
+            "x has 20000001 triangles; the most that are read are 20000000",
+        ),
+    ],
+)
+def test_faces_that_cannot_be_drawn(faces: np.ndarray, sentence: str) -> None:
+    with pytest.raises(CharacterError, match=sentence):
+        check_shape(raw_triangle(faces=faces).mesh, "x")
+
+
+def test_the_real_glb_characters(characters_dir: Path, tmp_path: Path) -> None:
+    pytest.importorskip("specsia_build.characters.gltf")
+    entries = open_source(str(characters_dir / "characters.jsonl"), tmp_path).entries
+    for entry in (e for e in entries if e.format == "gltf"):
+        character = read_character(entry)
+        low, high = character.mesh.bounds()
+        assert high[2] - low[2] > high[1] - low[1], f"{entry.id} lies down"
+        assert character.warnings == (), entry.id
+        assert character.mesh.materials[0].texture is not None

@@ -1,0 +1,196 @@
+"""Sources: which characters are found where, under which ids."""
+
+from __future__ import annotations
+
+import re
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from specsia_build.characters.sources import Source, open_source
+from specsia_build.errors import UsageError
+
+
+def touch(folder: Path, *names: str) -> Path:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    return folder
+
+
+def ids(source: Source) -> list[str]:
+    return [entry.id for entry in source.entries]
+
+
+def open_path(path: Path) -> Source:
+    return open_source(str(path), path / "scratch")
+
+
+def test_one_mesh_file(tmp_path: Path) -> None:
+    touch(tmp_path, "Hero (final).GLB")
+    source = open_path(tmp_path / "Hero (final).GLB")
+    assert (source.name, source.kind) == ("Hero (final).GLB", "file")
+    (entry,) = source.entries
+    assert (entry.id, entry.format, entry.path) == ("Hero__final_", "gltf", tmp_path / "Hero (final).GLB")
+    assert (entry.license, entry.source, entry.problem) == (None, None, None)
+
+
+def test_a_folder_of_mesh_files_is_searched_below(tmp_path: Path) -> None:
+    touch(
+        tmp_path,
+        "10.glb",
+        "9.ply",
+        "b.vrm",
+        "sub dir/änne.gltf",
+        "sub dir/änne.bin",
+        "sub dir/tex.png",
+        "a.obj",
+        "a.mtl",
+    )
+    touch(tmp_path, ".hidden.glb", ".git/x.glb", "c.FBX", "d.blend", "readme.txt", "d.blend1")
+    source = open_path(tmp_path)
+    assert (source.name, source.kind) == (tmp_path.name, "folder")
+    assert ids(source) == ["9", "10", "a", "b", "c", "d", "änne"]
+    formats = {entry.id: entry.format for entry in source.entries}
+    assert [formats[i] for i in ("9", "10", "a", "b", "c", "d", "änne")] == [
+        "ply",
+        "gltf",
+        "obj",
+        "vrm",
+        "fbx",
+        "blend",
+        "gltf",
+    ]
+    assert all(entry.license is None and entry.problem is None for entry in source.entries)
+
+
+def test_stems_that_collide_take_their_folder_s_name(tmp_path: Path) -> None:
+    touch(tmp_path, "elf/model.glb", "orc/deep dir/model.glb", "solo.glb")
+    assert ids(open_path(tmp_path)) == ["elf_model", "orc_deep_dir_model", "solo"]
+
+
+def test_ids_are_unique_whatever_the_characters_and_the_case(tmp_path: Path) -> None:
+    touch(tmp_path, "a b.glb", "a!b.glb", "Hero.glb", "hero.glb", "x/a b.glb")
+    found = ids(open_path(tmp_path))
+    assert len({i.casefold() for i in found}) == 5
+    assert set(found) == {"a_b", "a_b_2", "Hero", "hero_2", "x_a_b"}
+
+
+@pytest.mark.parametrize(
+    ("present", "winner"),
+    [
+        (("h.ply", "h.obj", "h.blend", "h.fbx", "h.gltf", "h.vrm", "h.glb"), "h.glb"),
+        (("h.ply", "h.obj", "h.fbx", "h.gltf", "h.vrm"), "h.vrm"),
+        (("h.ply", "h.obj"), "h.obj"),
+    ],
+)
+def test_one_stem_in_several_formats_is_one_character(tmp_path: Path, present: tuple[str, ...], winner: str) -> None:
+    touch(tmp_path, *present)
+    source = open_path(tmp_path)
+    good = [entry for entry in source.entries if entry.problem is None]
+    assert [(e.id, e.path.name) for e in good] == [("h", winner)]
+    others = [entry for entry in source.entries if entry.problem is not None]
+    assert len(others) == len(present) - 1
+    for entry in others:
+        assert entry.id == "h_" + entry.path.suffix[1:]
+        assert entry.problem == f"{entry.path.name} has the same name as {winner}: keep one, or list both in a manifest"
+
+
+def test_a_3dbicar_folder(tmp_path: Path) -> None:
+    touch(tmp_path, "10/tpose/m.obj", "9/tpose/m.obj", "9/tpose/e.obj", "x7/tpose/m.obj", "template.obj", "docs/a.glb")
+    touch(tmp_path, "11/image/mask512.png", "x8/tpose/e.obj", ".cache/tpose/m.obj")
+    source = open_path(tmp_path)
+    assert source.kind == "3dbicar"
+    assert ids(source) == ["9", "10", "11", "x7", "x8"]
+    assert [e.problem for e in source.entries] == [None, None, "11 has no tpose/m.obj", None, "x8 has no tpose/m.obj"]
+    assert {e.source for e in source.entries} == {"3DBiCar"}
+
+
+def test_one_3dbicar_character(tmp_path: Path) -> None:
+    touch(tmp_path, "42/tpose/m.obj")
+    source = open_path(tmp_path / "42")
+    assert (source.name, source.kind, ids(source)) == ("42", "3dbicar", ["42"])
+
+
+def test_3dbicar_folders_further_down(tmp_path: Path) -> None:
+    touch(tmp_path, "data/1/tpose/m.obj", "data/1/tpose/e.obj", "data/2/tpose/m.obj")
+    source = open_path(tmp_path)
+    assert (source.kind, ids(source)) == ("3dbicar", ["1", "2"])
+    touch(tmp_path, "more/2.glb")
+    mixed = open_path(tmp_path)
+    assert (mixed.kind, ids(mixed)) == ("folder", ["1", "data_2", "more_2"])
+
+
+def test_a_manifest(tmp_path: Path) -> None:
+    touch(tmp_path, "a.glb")
+    (tmp_path / "set.jsonl").write_text('{"id": "b", "path": "a.glb"}\n{"id": "2", "path": "a.glb"}\noops\n')
+    source = open_path(tmp_path / "set.jsonl")
+    assert (source.name, source.kind, ids(source)) == ("set.jsonl", "manifest", ["2", "b", "line-3"])
+
+
+def test_the_real_characters(characters_dir: Path, tmp_path: Path) -> None:
+    source = open_source(str(characters_dir / "characters.jsonl"), tmp_path)
+    assert len(source.entries) == 16
+    assert all(entry.problem is None and entry.license for entry in source.entries)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("gone", r"there is no '.*gone': give sample:N"),
+        ("empty", r"the folder 'empty' holds no character"),
+        ("empty/note.txt", r"'note\.txt' is neither a mesh file \(\.glb"),
+        ("x" * 300, r"cannot be opened|there is no"),
+        ("nul\0", r"there is no"),
+    ],
+)
+def test_what_is_no_source_says_what_to_give(tmp_path: Path, name: str, sentence: str) -> None:
+    touch(tmp_path, "empty/note.txt")
+    with pytest.raises(UsageError, match=sentence):
+        open_path(tmp_path / name)
+
+
+@pytest.fixture
+def fake_samples(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, int, int]]:
+    """Stands in for the generator of samples; what it was asked for is recorded."""
+    calls: list[tuple[Path, int, int]] = []
+
+    def write_samples(folder: Path, count: int, seed: int) -> None:
+        calls.append((folder, count, seed))
+        touch(folder, *(f"{k}/tpose/m.obj" for k in range(count)))
+
+    module = types.ModuleType("specsia_build.characters.samples")
+    module.write_samples = write_samples  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return calls
+
+
+def test_samples(tmp_path: Path, fake_samples: list[tuple[Path, int, int]]) -> None:
+    source = open_source("sample:12", tmp_path)
+    assert (source.name, source.kind) == ("sample:12", "sample")
+    assert ids(source) == [str(k) for k in range(12)]
+    assert {(e.license, e.source, e.format) for e in source.entries} == {
+        ("CC0-1.0", "specsia procedural samples", "3dbicar")
+    }
+    assert fake_samples == [(tmp_path / "sample-42", 12, 42)]
+
+
+def test_samples_of_one_seed_share_a_folder(tmp_path: Path, fake_samples: list[tuple[Path, int, int]]) -> None:
+    open_source("sample:12", tmp_path)
+    fewer = open_source("sample:011", tmp_path)
+    assert (fewer.name, ids(fewer)) == ("sample:11", [str(k) for k in range(11)])
+    seeded = open_source("sample:3@7", tmp_path)
+    assert (seeded.name, len(seeded.entries)) == ("sample:3@7", 3)
+    assert open_source("sample:3@42", tmp_path).name == "sample:3"
+    assert {folder.name for folder, _, _ in fake_samples} == {"sample-42", "sample-7"}
+
+
+@pytest.mark.parametrize(
+    "text", ["sample:", "sample:0", "sample:x", "sample:-1", "sample:1.5", "sample:100001", "sample:3@", "sample:٣"]
+)
+def test_samples_that_cannot_be(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(f"'{text}' must be sample:N or sample:N@SEED, N from 1 to 100000")):
+        open_source(text, tmp_path)

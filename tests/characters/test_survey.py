@@ -1,0 +1,54 @@
+"""What `specsia characters` says of each character."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from specsia_build.characters.character import Entry
+from specsia_build.characters.survey import CharacterFacts, pose_clue, survey
+from specsia_build.rendering.mesh import Material, Mesh
+
+
+def test_the_facts_of_a_character(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 4)).save(tmp_path / "skin.png")
+    (tmp_path / "a.mtl").write_text("newmtl x\nmap_Kd skin.png\nnewmtl y\nmap_Kd skin.png\nnewmtl z\nmap_Kd gone.png\n")
+    (tmp_path / "a.obj").write_text(
+        "mtllib a.mtl\nv 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nvt 0 0\n"
+        "o body\nusemtl x\nf 1/1 2/1 3/1 4/1\no hat\nusemtl y\nf 1/1 2/1 3/1\nusemtl z\nf 1/1 2/1 3/1\n"
+    )
+    facts = survey(Entry("hero", "obj", tmp_path / "a.obj"))
+    assert facts == CharacterFacts(
+        id="hero",
+        format="obj",
+        file="a.obj",
+        vertices=4,
+        triangles=4,
+        textures=("8x4",),
+        materials=3,
+        parts=("body", "hat"),
+        pose="T-pose",
+        warnings=("texture gone.png is not in the OBJ's folder",),
+    )
+
+
+def test_a_character_that_cannot_be_read_gives_its_problem(tmp_path: Path) -> None:
+    facts = survey(Entry("hero", "obj", tmp_path / "a.obj"))
+    assert facts.problem == "a.obj cannot be read: No such file or directory"
+    assert (facts.triangles, facts.pose) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("width", "clue"), [(1.0, "T-pose"), (0.81, "T-pose"), (0.79, "A-pose"), (0.5, "A-pose"), (0.4, "arms down")]
+)
+def test_the_clue_to_the_pose(width: float, clue: str) -> None:
+    mesh = Mesh(
+        vertices=np.array([[-width / 2, 0, 0], [width / 2, 0, 0], [0, 0, 1]], np.float32),
+        faces=np.array([[0, 1, 2]], np.int32),
+        materials=(Material(),),
+        face_material=np.zeros(1, np.int32),
+    )
+    assert pose_clue(mesh) == clue
