@@ -10,7 +10,7 @@ sides smear the outline's colours.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from specsia_build.backends.base import Context
 from specsia_build.backends.inflate_colour import Atlas, paint
-from specsia_build.backends.inflate_shape import Grid, clean_silhouette, half_thickness, lattice
+from specsia_build.backends.inflate_depth import depth_of, relief
+from specsia_build.backends.inflate_shape import Grid, clean_silhouette, lattice, poisson
 from specsia_build.backends.inflate_surface import Surface, close_surface, extend_outside
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import Camera
@@ -27,9 +28,6 @@ from specsia_build.rendering.mesh import Material, Mesh, Texture
 
 SMALLEST = 64
 """Width in pixels below which a picture tells too little."""
-
-BACK = 0.9
-"""Depth of the back in parts of the front's; noses, bellies and feet make fronts deeper than backs."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +57,10 @@ class Inflate:
         """
         check_image(image)
         grid = lattice(clean_silhouette(image[..., 3]))
-        square = extend_outside(half_thickness(grid) ** 2, grid.distance)
-        return textured(close_surface(square), grid, paint(image), image.shape[0])
+        depth = depth_of(grid.distance, poisson(grid.distance))
+        surface = close_surface(extend_outside(depth.square, grid.distance))
+        surface = replace(surface, points=np.column_stack([surface.points[:, :2], relief(surface.points, depth)]))
+        return textured(surface, grid, paint(image), image.shape[0])
 
 
 def create(argument: str | None) -> Inflate:
@@ -103,8 +103,7 @@ def textured(surface: Surface, grid: Grid, atlas: Atlas, size: int) -> Mesh:
     rows = (surface.points[:, 1] * grid.cell + grid.first[1]) * scale
     heights = surface.points[:, 2] * grid.cell * scale
     unit = 1.0 / Camera(0.0, size).pixels_per_unit
-    depths = -np.where(heights < 0, BACK, 1.0) * heights
-    vertices = np.stack([(columns - size / 2) * unit, depths * unit, (size / 2 - rows) * unit], axis=1)
+    vertices = np.stack([columns - size / 2, -heights, size / 2 - rows], axis=1) * unit
     corners = surface.faces
     material = Material(name="inflate", texture=Texture(atlas.pixels, wrap=("clamp", "clamp")))
     return Mesh(

@@ -29,7 +29,7 @@ PAD_PX = 4
 MAX_RASTER = 768
 """Larger pictures are averaged down to at most this for the shape; the texture keeps the picture's resolution."""
 
-CELLS = 6_000
+CELLS = 5_400
 """Grid cells that the silhouette covers, whatever its size in pixels; the triangle count follows from it."""
 
 
@@ -232,41 +232,3 @@ def _relax(
             change = max(change, abs(step))
         if change < tolerance:
             return
-
-
-def local_radius(distance: Floats, u: Floats) -> tuple[Floats, Floats]:
-    """For each node the radius of the largest disc inside the silhouette that holds it, and `u` at that disc's centre.
-
-    Returns:
-        radius in cells and u in cells squared, (h, w) float64 each, 0 outside.
-    """
-    radius, peak = np.zeros(distance.shape), np.zeros(distance.shape)
-    _paint_discs(distance, u, radius, peak)
-    return radius, peak
-
-
-@njit(cache=True, nogil=True)
-def _paint_discs(distance: Floats, u: Floats, radius: Floats, peak: Floats) -> None:
-    height, width = distance.shape
-    for r in range(1, height - 1):
-        for c in range(1, width - 1):
-            d = distance[r, c]
-            if d <= 0:
-                continue
-            crest = (d >= distance[r, c - 1] and d >= distance[r, c + 1]) or (
-                d >= distance[r - 1, c] and d >= distance[r + 1, c]
-            )
-            if not crest:
-                continue
-            reach = int(d) + 1
-            for y in range(max(0, r - reach), min(height, r + reach + 1)):
-                for x in range(max(0, c - reach), min(width, c + reach + 1)):
-                    within = (y - r) ** 2 + (x - c) ** 2 <= (d + 0.75) ** 2
-                    if within and distance[y, x] > 0 and d > radius[y, x]:
-                        radius[y, x] = d
-                        peak[y, x] = u[r, c]
-
-
-def half_thickness(grid: Grid) -> Floats:
-    """Half the figure's depth at each node, (h, w) float64 in cells; 0 outside."""
-    return np.asarray(np.sqrt(poisson(grid.distance)))
