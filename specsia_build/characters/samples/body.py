@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from specsia_build.characters.samples.parts import Part
-from specsia_build.characters.samples.solid import Solid, axes_along
+from specsia_build.characters.samples.solid import Solid, axes_along, by
 from specsia_build.characters.samples.traits import Build, Outfit
 
 CLOTH = 0.014
@@ -73,7 +73,6 @@ def lay_out(build: Build, outfit: Outfit) -> Frame:
 
 def _torso(solid: Solid, build: Build) -> None:
     span = build.neck - build.crotch
-    flat = (1.0, build.depth)
     low, high = min(build.hips, 0.62 * span), min(build.chest, 0.62 * span)
     wide_low, wide_high = build.hips / low, build.chest / high
     solid.blob(
@@ -89,7 +88,8 @@ def _torso(solid: Solid, build: Build) -> None:
     if build.belly > 0:
         radius = build.hips * 0.85
         solid.blob(
-            Part.TORSO, (0, build.crotch + 0.4 * span, build.belly * 0.6), (radius, 0.4 * span, radius * flat[1] + build.belly * 0.4),
+            Part.TORSO, (0, build.crotch + 0.4 * span, build.belly * 0.6),
+            (radius, 0.4 * span, radius * build.depth + build.belly * 0.4),
             0.1,
         )  # fmt: skip
     solid.limb(Part.HEAD, (0, build.neck - 0.12, 0), (0, build.neck + 0.1, 0), (0.075, 0.075), 0.03)
@@ -99,18 +99,20 @@ def _hand(solid: Solid, frame: Frame, build: Build, kind: str, side: int) -> Non
     part = Part.HAND
     size = max(build.wrist * 1.25, 0.075)
     along = np.array(frame.hand) - np.array(frame.wrist)
-    along = along / np.linalg.norm(along) * [side, 1, 1]
+    along = along / np.linalg.norm(along) * by(side, 1, 1)
     palm = np.array([side * frame.wrist[0], frame.wrist[1], 0.0]) + along * size * 0.75
     if kind == "paw":
         solid.blob(part, palm, (size * 1.1, size * 0.95, size * 1.0), 0.03)
         return
     solid.blob(part, palm, (size * 1.12, size * 0.72, size * 0.98), 0.03, 2.3)
-    thumb = palm + along * size * 0.05 + [0, 0.1 * size, size * 0.75]
-    solid.limb(part, thumb, thumb + along * size * 0.55 + [0, 0.15 * size, size * 0.6], (size * 0.36, size * 0.3), 0.02)
+    thumb = palm + along * size * 0.05 + by(0, 0.1 * size, size * 0.75)
+    solid.limb(
+        part, thumb, thumb + along * size * 0.55 + by(0, 0.15 * size, size * 0.6), (size * 0.36, size * 0.3), 0.02
+    )
     if kind in ("fingers", "glove"):
         for k in (-1, 0, 1):
-            base = palm + along * size * 0.7 + [0, 0, -k * size * 0.58]
-            tip = base + along * size * (1.0 if k == 0 else 0.85) + [0, -0.05 * size, -k * size * 0.12]
+            base = palm + along * size * 0.7 + by(0, 0, -k * size * 0.58)
+            tip = base + along * size * (1.0 if k == 0 else 0.85) + by(0, -0.05 * size, -k * size * 0.12)
             solid.limb(part, base, tip, (size * 0.36, size * 0.3), 0.012)
     elif kind in ("mitten", "thumb"):
         solid.blob(part, palm + along * size * 0.8, (size * 0.85, size * 0.62, size * 0.85), 0.04)
@@ -153,7 +155,7 @@ def _foot(solid: Solid, frame: Frame, build: Build, outfit: Outfit, side: int) -
         if outfit.shoes == "claws":
             for k in (-1, 0, 1):
                 toe = np.array([x + k * width * 0.55, 0.03, 0.045 + length * (0.82 - 0.1 * abs(k))])
-                solid.limb(Part.SOLE, toe, toe + [k * 0.008, -0.012, 0.05], (0.032, 0.02), 0.006)
+                solid.limb(Part.SOLE, toe, toe + by(k * 0.008, -0.012, 0.05), (0.032, 0.02), 0.006)
         return
     solid.blob(Part.SHOE, (x, 0.045, 0.05), (width, 0.085, length), 0.02, 2.4)
     solid.blob(Part.SHOE, (x, 0.05, 0.07 + length * 0.35), (width * 1.02, 0.08, length * 0.66), 0.02, 2.2)

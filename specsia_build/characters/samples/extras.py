@@ -7,13 +7,16 @@ import numpy as np
 from specsia_build.characters.samples.body import Frame
 from specsia_build.characters.samples.head import Skull
 from specsia_build.characters.samples.parts import Part
-from specsia_build.characters.samples.solid import Solid, axes_along, turned
+from specsia_build.characters.samples.solid import Solid, axes_along, by, turned
 from specsia_build.characters.samples.traits import Build, Outfit
 
 
-def _dome(solid: Solid, skull: Skull, thick: float, high: float, part: Part = Part.HAT) -> None:
+def _dome(solid: Solid, skull: Skull, thick: float, rim: float, part: Part = Part.HAT) -> None:
+    """A cap whose rim is near `rim` half heights above the centre in front and lower behind."""
     a, b, c = skull.radii
-    solid.blob(part, skull.at(0, high, -0.06), (a * thick, b * thick * 0.82, c * thick), 0.01, 2.2)
+    high = 1.06 - rim
+    radii = (a * thick, b * high * 0.9, c * thick)
+    solid.blob(part, skull.at(0, rim + high * 0.26, -0.04), radii, 0.01, max(skull.power, 2.2), turned(x_deg=-14))
 
 
 def add_hat(solid: Solid, skull: Skull, kind: str, lean: float) -> None:
@@ -21,8 +24,8 @@ def add_hat(solid: Solid, skull: Skull, kind: str, lean: float) -> None:
     s, (a, b, c) = skull.size, skull.radii
     flat = (a / c, 1.0)
     if kind == "cap":
-        _dome(solid, skull, 1.1, 0.34)
-        solid.blob(Part.BRIM, skull.at(0, 0.46, 0.95), (a * 0.72, 0.075 * s, c * 0.72), 0.015, 2.6, turned(x_deg=10))
+        _dome(solid, skull, 1.1, 0.42)
+        solid.blob(Part.BRIM, skull.at(0, 0.54, 0.92), (a * 0.72, 0.075 * s, c * 0.72), 0.015, 2.6, turned(x_deg=10))
         solid.blob(Part.BADGE, skull.at(0, 1.24, -0.06), (0.09 * s, 0.06 * s, 0.09 * s), 0.005)
     elif kind == "tophat":
         solid.frustum(Part.BRIM, skull.at(0, 0.66, -0.04), 0.02, (c * 1.12, c * 1.12), 0.03, 0.01, flat)
@@ -36,24 +39,26 @@ def add_hat(solid: Solid, skull: Skull, kind: str, lean: float) -> None:
         )
         solid.ring(Part.BADGE, skull.at(0, 0.74, -0.05), c * 0.84, 0.045, 0.005, (a / c, 1.0, 1.4))
     elif kind == "beanie":
-        _dome(solid, skull, 1.11, 0.36)
-        solid.ring(Part.BRIM, skull.at(0, 0.44, -0.06), c * 0.97, 0.1 * s, 0.01, (a / c, 1.0, 1.3))
+        _dome(solid, skull, 1.1, 0.42)
+        solid.ring(Part.BRIM, skull.at(0, 0.5, -0.06), c * 0.94, 0.1 * s, 0.01, (a / c, 1.0, 1.3))
         solid.blob(Part.BADGE, skull.at(0, 1.32, -0.06), (0.22 * s, 0.22 * s, 0.22 * s), 0.01)
     elif kind == "helmet":
-        _dome(solid, skull, 1.17, 0.3)
-        solid.ring(Part.BRIM, skull.at(0, 0.4, -0.05), c * 1.06, 0.07 * s, 0.01, (a / c, 1.0, 1.2))
+        _dome(solid, skull, 1.16, 0.38)
+        solid.ring(Part.BRIM, skull.at(0, 0.48, -0.05), c * 1.03, 0.07 * s, 0.01, (a / c, 1.0, 1.2))
         solid.blob(Part.BADGE, skull.at(0, 0.75, -0.15), (0.07 * s, b * 0.68, c * 1.2), 0.01)
     elif kind == "headband":
         solid.ring(Part.HAT, skull.at(0, 0.52, -0.03), c * 0.9, 0.055 * s, 0.006, (a / c, 1.0, 1.8))
         for k in (1, 2):
             knot = skull.at(0.12 * lean, 0.46, -0.98)
-            solid.limb(Part.HAT, knot, knot + [lean * 0.2 * k * s, -0.42 * s / k, -0.1 * s], (0.08 * s, 0.06 * s), 0.01)
+            solid.limb(
+                Part.HAT, knot, knot + by(lean * 0.2 * k * s, -0.42 * s / k, -0.1 * s), (0.08 * s, 0.06 * s), 0.01
+            )
     elif kind == "crown":
         solid.frustum(Part.HAT, skull.at(0, 0.92, 0), 0.1 * s, (c * 0.52, c * 0.58), 0.02, 0.006, flat)
         for k in range(6):
             angle = np.pi * (2 * k + 1) / 6
             root = skull.at(0.55 * np.sin(angle), 1.04, 0.55 * np.cos(angle))
-            solid.limb(Part.HAT, root, root + [0, 0.24 * s, 0], (0.12 * s, 0.045 * s), 0.01)
+            solid.limb(Part.HAT, root, root + by(0, 0.24 * s, 0), (0.12 * s, 0.045 * s), 0.01)
         solid.blob(Part.BADGE, skull.at(0, 0.94, 0.6), (0.08 * s, 0.08 * s, 0.05 * s), 0.004)
     elif kind == "straw":
         solid.frustum(Part.BRIM, skull.at(0, 0.58, -0.05), 0.012, (c * 1.5, c * 1.45), 0.028, 0.01, flat)
@@ -68,7 +73,7 @@ def add_hat(solid: Solid, skull: Skull, kind: str, lean: float) -> None:
             solid.limb(
                 Part.HAT,
                 knot,
-                knot + [way * 0.3 * s, 0.08 * s * (1 - way * lean), 0],
+                knot + by(way * 0.3 * s, 0.08 * s * (1 - way * lean), 0),
                 (0.07 * s, 0.19 * s),
                 0.01,
                 (1.0, 0.6),
@@ -85,7 +90,7 @@ def add_hat(solid: Solid, skull: Skull, kind: str, lean: float) -> None:
                 0.03,
             )
     elif kind == "pilot":
-        _dome(solid, skull, 1.1, 0.28)
+        _dome(solid, skull, 1.12, 0.4)
         for side in (1, -1):
             solid.limb(
                 Part.HAT,
@@ -108,15 +113,15 @@ def add_hat(solid: Solid, skull: Skull, kind: str, lean: float) -> None:
         solid.ring(Part.BRIM, skull.at(0, 0.6, -0.06), c * 0.93, 0.045 * s, 0.005, (a / c, 1.0, 1.6))
     elif kind == "party":
         base = skull.at(0.25 * lean, 0.85, 0)
-        solid.limb(Part.HAT, base, base + [0.14 * lean * s, 0.7 * s, 0], (0.36 * s, 0.06 * s), 0.006)
-        solid.blob(Part.BADGE, base + [0.14 * lean * s, 0.74 * s, 0], (0.12 * s, 0.12 * s, 0.12 * s), 0.006)
+        solid.limb(Part.HAT, base, base + by(0.14 * lean * s, 0.7 * s, 0), (0.36 * s, 0.06 * s), 0.006)
+        solid.blob(Part.BADGE, base + by(0.14 * lean * s, 0.74 * s, 0), (0.12 * s, 0.12 * s, 0.12 * s), 0.006)
     elif kind == "flower":
         middle = skull.at(0.6 * lean, 0.74, 0.42)
         for k in range(5):
             angle = 2 * np.pi * k / 5
             at = middle + np.array([np.cos(angle), np.sin(angle), -0.2]) * 0.17 * s
             solid.blob(Part.HAT, at, (0.13 * s, 0.13 * s, 0.09 * s), 0.006)
-        solid.blob(Part.BADGE, middle + [0, 0, 0.05 * s], (0.1 * s, 0.1 * s, 0.08 * s), 0.004)
+        solid.blob(Part.BADGE, middle + by(0, 0, 0.05 * s), (0.1 * s, 0.1 * s, 0.08 * s), 0.004)
 
 
 def add_tail(solid: Solid, build: Build, kind: str) -> None:
@@ -136,16 +141,16 @@ def add_tail(solid: Solid, build: Build, kind: str) -> None:
         "curl": ([(0, 0, 0), (0.05, 0.05, -0.07), (0, 0.1, -0.11), (-0.05, 0.05, -0.14)], [0.034, 0.032, 0.03, 0.028]),
     }
     if kind == "puff":
-        solid.blob(Part.TAIL_TIP, root + [0, 0, -0.06], (0.1, 0.1, 0.1), 0.02)
+        solid.blob(Part.TAIL_TIP, root + by(0, 0, -0.06), (0.1, 0.1, 0.1), 0.02)
     elif kind == "fan":
-        solid.blob(Part.TAIL, root + [0, -0.02, -0.08], (0.12, 0.05, 0.16), 0.04, axes=turned(x_deg=25))
+        solid.blob(Part.TAIL, root + by(0, -0.02, -0.08), (0.12, 0.05, 0.16), 0.04, axes=turned(x_deg=25))
     elif kind in paths:
         points, radii = paths[kind]
         placed = [root + np.array(p) for p in points]
         solid.chain(Part.TAIL, placed, radii, 0.04)
         if kind in ("bushy", "long", "tuft"):
             radius = radii[-1] * (1.02 if kind != "tuft" else 2.2)
-            solid.blob(Part.TAIL_TIP, placed[-1] + [0, 0.03, 0], (radius, radius * 1.25, radius), 0.02)
+            solid.blob(Part.TAIL_TIP, placed[-1] + by(0, 0.03, 0), (radius, radius * 1.25, radius), 0.02)
 
 
 def add_back(solid: Solid, build: Build, frame: Frame, skull: Skull, kind: str) -> None:
@@ -155,11 +160,13 @@ def add_back(solid: Solid, build: Build, frame: Frame, skull: Skull, kind: str) 
         for side in (1, -1):
             root = np.array([side * 0.06, top - 0.06, frame.back * 0.85])
             if kind == "wings":
-                solid.blob(Part.WING, root + [side * 0.16, -0.06, -0.1], (0.2, 0.13, 0.05), 0.02,
+                solid.blob(Part.WING, root + by(side * 0.16, -0.06, -0.1), (0.2, 0.13, 0.05), 0.02,
                            axes=turned(y_deg=side * 30, z_deg=side * 20))  # fmt: skip
                 continue
             for k, (out, up) in enumerate(((0.34, 0.26), (0.38, 0.08), (0.3, -0.08))):
-                solid.limb(Part.WING, root, root + [side * out, up, -0.16 - 0.02 * k], (0.07, 0.028), 0.05, (1.3, 0.7))
+                solid.limb(
+                    Part.WING, root, root + by(side * out, up, -0.16 - 0.02 * k), (0.07, 0.028), 0.05, (1.3, 0.7)
+                )
     elif kind == "spines":
         for k in range(5):
             y = top - 0.02 - k * 0.18 * (build.neck - build.crotch)
@@ -203,8 +210,8 @@ def _bag(solid: Solid, build: Build, frame: Frame, kind: str, side: float) -> No
         at = np.array([0, y, frame.back - 0.05])
         solid.frustum(Part.BAG, at, 0.24, (0.06, 0.075), 0.02, 0.01, axes=axes_along(along))
         for k in (-1, 0, 1):
-            end = at + along / np.linalg.norm(along) * 0.34 + [0.05 * k, 0.02 * k, 0]
-            solid.limb(Part.FLAP, at + [0.03 * k, 0.1, 0], end, (0.03, 0.032), 0.006)
+            end = at + along / np.linalg.norm(along) * 0.34 + by(0.05 * k, 0.02 * k, 0)
+            solid.limb(Part.FLAP, at + by(0.03 * k, 0.1, 0), end, (0.03, 0.032), 0.006)
 
 
 def add_worn(solid: Solid, build: Build, frame: Frame, outfit: Outfit, side: float) -> None:
@@ -225,10 +232,10 @@ def add_worn(solid: Solid, build: Build, frame: Frame, outfit: Outfit, side: flo
         radius = max(build.chest * 0.6, 0.13)
         solid.ring(Part.SCARF, (0, build.neck - 0.02, 0), radius, 0.055, 0.01, (1.1, build.depth + 0.1, 1.1))
         knot = np.array([side * radius * 0.5, build.neck - 0.04, radius * (build.depth + 0.1) * 0.95])
-        end = knot + [side * 0.03, -0.42 * span, 0.03 + build.belly * 0.5]
+        end = knot + by(side * 0.03, -0.42 * span, 0.03 + build.belly * 0.5)
         solid.limb(Part.SCARF, knot, end, (0.05, 0.06), 0.01, (1.0, 0.6))
     elif outfit.bow:
         knot = np.array([0.0, build.neck - 0.07, frame.chest * 0.9])
         for way in (-1, 1):
-            solid.limb(Part.BOW, knot, knot + [way * 0.1, 0, 0], (0.03, 0.062), 0.008, (1.0, 0.6))
-        solid.blob(Part.BOW, knot + [0, 0, 0.02], (0.036, 0.036, 0.036), 0.006)
+            solid.limb(Part.BOW, knot, knot + by(way * 0.1, 0, 0), (0.03, 0.062), 0.008, (1.0, 0.6))
+        solid.blob(Part.BOW, knot + by(0, 0, 0.02), (0.036, 0.036, 0.036), 0.006)

@@ -45,7 +45,8 @@ class Eyes:
 def _ball() -> tuple[Array, NDArray[np.int64]]:
     """A unit ball: a cube's grid of quads pushed out onto it."""
     line = np.tan(np.linspace(-np.pi / 4, np.pi / 4, _CUTS + 1))
-    points, quads = [], []
+    points: list[Array] = []
+    quads: list[NDArray[np.int64]] = []
     for axis in range(3):
         for sign in (1, -1):
             u, v = np.meshgrid(line, line, indexing="ij")
@@ -56,7 +57,7 @@ def _ball() -> tuple[Array, NDArray[np.int64]]:
             quads.append(np.stack(ring if sign > 0 else ring[::-1], axis=-1).reshape(-1, 4))
             points.append(face.reshape(-1, 3))
     cube = np.concatenate(points)
-    unique, first, back = np.unique(np.rint(cube * 1e6), axis=0, return_index=True, return_inverse=True)
+    _, first, back = np.unique(np.rint(cube * 1e6), axis=0, return_index=True, return_inverse=True)
     ball = cube[first]
     return ball / np.linalg.norm(ball, axis=1, keepdims=True), back.reshape(-1)[np.concatenate(quads)].astype(np.int64)
 
@@ -68,7 +69,7 @@ def _surface(table: Array, x: float, y: float) -> tuple[Array, Array]:
     line = np.stack([np.full_like(depth, x), np.full_like(depth, y), depth], axis=1)
     inside = np.flatnonzero(field.distance(skin, line) < 0)
     point = line[inside[0]] if len(inside) else np.array([x, y, 0.0])
-    normal = field.gradient(skin, point[None], 0.01)[0]
+    normal = field.slope(skin, point[None], 0.01)[1][0]
     return point, normal / max(float(np.linalg.norm(normal)), 1e-9)
 
 

@@ -136,7 +136,7 @@ def face_stamps(
 ) -> list[Stamp]:
     """Everything that is painted on the front of the head, bottom layer first."""
     face, s = traits.face, skull.size
-    x, y, rx, ry = eye_place(skull, face)
+    x, y, _, ry = eye_place(skull, face)
     stamps = _beard(skull, face, hair) if face.beard else []
     if face.blush:
         rosy = mix(skin, (0.96, 0.36, 0.38), 0.5)

@@ -82,16 +82,19 @@ def _primitive(row: NDArray[np.float64], px: float, py: float, pz: float) -> flo
     z = row[10] * dx + row[11] * dy + row[12] * dz
     kind = int(row[KIND])
     p0, p1, p2, p3, p4, p5 = row[13], row[14], row[15], row[16], row[17], row[18]
-    if kind == 0:
-        return _round_cone(x / p3, y, z / p4, p0, p1, p2) * min(p3, p4, 1.0)
-    if kind == 1:
-        return _ellipsoid(x, y, z, p0, p1, p2, p3)
-    if kind == 2:
-        return (_frustum(x / p4, y, z / p5, p0, p1, p2) - p3) * min(p4, p5, 1.0)
-    if kind == 3:
-        return _box(x, y, z, p0, p1, p2) - p3
-    ring = math.sqrt((x / p2) ** 2 + (z / p3) ** 2) - p0
-    return (math.sqrt(ring * ring + (y / p4) ** 2) - p1) * min(p2, p3, p4, 1.0)
+    d: float
+    if kind == ROUND_CONE:
+        d = _round_cone(x / p3, y, z / p4, p0, p1, p2) * min(p3, p4, 1.0)
+    elif kind == ELLIPSOID:
+        d = _ellipsoid(x, y, z, p0, p1, p2, p3)
+    elif kind == FRUSTUM:
+        d = (_frustum(x / p4, y, z / p5, p0, p1, p2) - p3) * min(p4, p5, 1.0)
+    elif kind == BOX:
+        d = _box(x, y, z, p0, p1, p2) - p3
+    else:
+        ring = math.sqrt((x / p2) ** 2 + (z / p3) ** 2) - p0
+        d = (math.sqrt(ring * ring + (y / p4) ** 2) - p1) * min(p2, p3, p4, 1.0)
+    return d
 
 
 @njit(cache=True)
@@ -100,8 +103,8 @@ def _fold(table: NDArray[np.float64], rows: NDArray[np.int64], px: float, py: fl
     for index in rows:
         row = table[index]
         blend = row[BLEND]
-        far = math.sqrt((px - row[1]) ** 2 + (py - row[2]) ** 2 + (pz - row[3]) ** 2) - row[REACH]
-        if far > total + blend:
+        room = total + blend + row[REACH]
+        if room < 0.0 or (px - row[1]) ** 2 + (py - row[2]) ** 2 + (pz - row[3]) ** 2 > room * room:
             continue
         d = _primitive(row, px, py, pz)
         overlap = max(blend - abs(total - d), 0.0)
@@ -109,6 +112,21 @@ def _fold(table: NDArray[np.float64], rows: NDArray[np.int64], px: float, py: fl
     floor = -py
     overlap = max(FLOOR_BLEND - abs(total - floor), 0.0)
     return max(total, floor) + overlap * overlap / (4.0 * FLOOR_BLEND)
+
+
+@njit(cache=True)
+def _within(
+    table: NDArray[np.float64], px: float, py: float, pz: float, reach: float, kept: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Rows that can matter where the distance is below `reach` at a point, in order; `kept` is room to list them."""
+    count = 0
+    for index in range(len(table)):
+        row = table[index]
+        room = reach + row[BLEND] + row[REACH]
+        if (px - row[1]) ** 2 + (py - row[2]) ** 2 + (pz - row[3]) ** 2 < room * room:
+            kept[count] = index
+            count += 1
+    return kept[:count]
 
 
 @njit(cache=True)
@@ -122,16 +140,23 @@ def distance(table: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray
 
 
 @njit(cache=True)
-def gradient(table: NDArray[np.float64], points: NDArray[np.float64], step: float) -> NDArray[np.float64]:
-    """Central differences of the distance at points (N, 3), (N, 3): points outwards, length about 1."""
-    rows = np.arange(len(table))
-    out = np.empty((len(points), 3))
+def slope(
+    table: NDArray[np.float64], points: NDArray[np.float64], step: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Distance (N,) and its gradient (N, 3) by central differences at points (N, 3) near the surface.
+
+    The gradient points outwards and its length is about 1.
+    """
+    every, kept = np.arange(len(table)), np.empty(len(table), np.int64)
+    value, out = np.empty(len(points)), np.empty((len(points), 3))
     for i in range(len(points)):
         x, y, z = points[i, 0], points[i, 1], points[i, 2]
+        value[i] = _fold(table, every, x, y, z)
+        rows = _within(table, x, y, z, max(value[i], 0.0) + 4.0 * step, kept)
         out[i, 0] = _fold(table, rows, x + step, y, z) - _fold(table, rows, x - step, y, z)
         out[i, 1] = _fold(table, rows, x, y + step, z) - _fold(table, rows, x, y - step, z)
         out[i, 2] = _fold(table, rows, x, y, z + step) - _fold(table, rows, x, y, z - step)
-    return out / (2.0 * step)
+    return value, out / (2.0 * step)
 
 
 @njit(cache=True)
@@ -145,8 +170,8 @@ def nearest_part(
         x, y, z = points[i, 0], points[i, 1], points[i, 2]
         best, second, part = 1e9, 1e9, -1
         for row in table:
-            far = math.sqrt((x - row[1]) ** 2 + (y - row[2]) ** 2 + (z - row[3]) ** 2) - row[REACH]
-            if far > second:
+            room = second + row[REACH]
+            if room < 0.0 or (x - row[1]) ** 2 + (y - row[2]) ** 2 + (z - row[3]) ** 2 > room * room:
                 continue
             d = _primitive(row, x, y, z)
             own = int(row[PART])
@@ -176,7 +201,7 @@ def sample_grid(
     """
     out = np.empty(shape)
     nx, ny, nz = shape
-    every = np.arange(len(table))
+    every, kept = np.arange(len(table)), np.empty(len(table), np.int64)
     half = 0.5 * step * (_BLOCK - 1) * math.sqrt(3.0)
     for i0 in range(0, nx, _BLOCK):
         for j0 in range(0, ny, _BLOCK):
@@ -186,18 +211,10 @@ def sample_grid(
                 cy = origin[1] + step * 0.5 * (j0 + j1 - 1)
                 cz = origin[2] + step * 0.5 * (k0 + k1 - 1)
                 middle = _fold(table, every, cx, cy, cz)
-                if abs(middle) > 1.8 * half + 0.05:
+                if abs(middle) > 1.5 * half + 0.03:
                     out[i0:i1, j0:j1, k0:k1] = middle
                     continue
-                kept = np.empty(len(table), np.int64)
-                count = 0
-                for index in every:
-                    row = table[index]
-                    far = math.sqrt((cx - row[1]) ** 2 + (cy - row[2]) ** 2 + (cz - row[3]) ** 2) - row[REACH]
-                    if far < middle + 2.0 * half + row[BLEND] + 0.05:
-                        kept[count] = index
-                        count += 1
-                rows = kept[:count]
+                rows = _within(table, cx, cy, cz, max(middle, 0.0) + 2.0 * half + 0.05, kept)
                 for i in range(i0, i1):
                     for j in range(j0, j1):
                         for k in range(k0, k1):

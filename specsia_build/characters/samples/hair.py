@@ -6,27 +6,39 @@ import numpy as np
 
 from specsia_build.characters.samples.head import Skull
 from specsia_build.characters.samples.parts import Part
-from specsia_build.characters.samples.solid import Solid
+from specsia_build.characters.samples.solid import Solid, Vector, by, turned
 
 
-def _cap(solid: Solid, skull: Skull, thick: float = 1.07, back: float = 0.16) -> None:
+def _cap(solid: Solid, skull: Skull, thick: float, back: float, lift: float) -> None:
     a, b, c = skull.radii
-    solid.blob(Part.HAIR, skull.at(0, 0.13, -back), (a * thick, b * (thick - 0.04), c * thick), 0.01)
+    solid.blob(Part.HAIR, skull.at(0, lift, -back), (a * thick, b * (thick - 0.04), c * thick), 0.01, skull.power)
+
+
+def _on_face(skull: Skull, u: float, v: float, out: float) -> Vector:
+    """The point of the head's front at u, v, `out` half depths in front of it."""
+    level = 1.0 - abs(u) ** skull.power - abs(v) ** skull.power
+    return skull.at(u, v, max(level, 0.0) ** (1.0 / skull.power) + out)
 
 
 def _fringe(solid: Solid, skull: Skull, kind: str, lean: float) -> None:
-    """Locks over the forehead; `lean` is +1 or -1, the side of the parting."""
-    s = skull.size
+    """Hair over the forehead; `lean` is +1 or -1, the side of the parting."""
+    s, (a, b, c) = skull.size, skull.radii
     if kind == "straight":
-        places = [(u, 0.42 - 0.05 * abs(u)) for u in (-0.66, -0.4, -0.13, 0.13, 0.4, 0.66)]
+        solid.blob(Part.HAIR, skull.at(0, 0.68, 0.1), (a * 0.95, b * 0.46, c * 0.97), 0.01, max(skull.power, 2.4))
+        locks = [(u, 0.6, 0.9 * u, 0.3) for u in (-0.6, -0.3, 0.0, 0.3, 0.6)]
     elif kind == "swept":
-        places = [(u, 0.46 + 0.16 * lean * u) for u in (-0.62, -0.34, -0.05, 0.24, 0.52)]
+        tilt = turned(z_deg=-lean * 14)
+        solid.blob(Part.HAIR, skull.at(-0.06 * lean, 0.7, 0.1), (a * 0.93, b * 0.46, c * 0.96), 0.01, skull.power, tilt)
+        locks = [(lean * (0.3 - 0.3 * k), 0.66 - 0.05 * k, lean * (0.06 - 0.3 * k), 0.4 - 0.09 * k) for k in range(3)]
     else:
-        places = [(-0.62, 0.34), (-0.42, 0.56), (0.42, 0.56), (0.62, 0.34)]
-    for u, v in places:
-        depth = float(np.sqrt(max(1.0 - u * u - (v - 0.1) ** 2, 0.05)))
-        root, tip = skull.at(u * 0.8 - 0.12 * lean, 0.8, depth * 0.62), skull.at(u, v, depth * 0.98)
-        solid.limb(Part.HAIR, root, tip, (0.17 * s, 0.075 * s), 0.025)
+        for side in (1, -1):
+            tilt = turned(z_deg=-side * 24)
+            at = skull.at(side * 0.42, 0.66, 0.06)
+            solid.blob(Part.HAIR, at, (a * 0.56, b * 0.44, c * 0.95), 0.012, skull.power, tilt)
+        locks = [(side * 0.72, 0.5, side * 0.86, 0.0) for side in (1, -1)]
+    for u, v, tip_u, tip_v in locks:
+        root, tip = _on_face(skull, u, v, -0.12), _on_face(skull, tip_u, tip_v, 0.0)
+        solid.limb(Part.HAIR, root, tip, (0.2 * s, 0.05 * s), 0.03, (1.0, 0.75))
 
 
 def _sides(solid: Solid, skull: Skull, low: float, radius: float = 0.2) -> None:
@@ -68,8 +80,8 @@ def _tail(solid: Solid, skull: Skull, side: float, high: float, length: float) -
     s = skull.size
     root = skull.at(side * 0.92, high, -0.45 if side else -0.95)
     out = np.array([side * 0.34, 0.06, -0.06]) if side else np.array([0.0, 0.12, -0.34])
-    points = [root, root + out * s, root + (out * [1.5, 0, 1.4] - [0, 0.45 * length, 0]) * s,
-              root + (out * [1.25, 0, 1.1] - [0, length, 0]) * s]  # fmt: skip
+    points = [root, root + out * s, root + (out * by(1.5, 0, 1.4) - by(0, 0.45 * length, 0)) * s,
+              root + (out * by(1.25, 0, 1.1) - by(0, length, 0)) * s]  # fmt: skip
     solid.chain(Part.HAIR, points, [r * s for r in (0.15, 0.24, 0.25, 0.06)], 0.02)
     solid.blob(Part.TIE, root + out * s * 0.35, (0.17 * s, 0.17 * s, 0.17 * s), 0.01)
 
@@ -77,7 +89,7 @@ def _tail(solid: Solid, skull: Skull, side: float, high: float, length: float) -
 def _braid(solid: Solid, skull: Skull, side: int) -> None:
     s = skull.size
     for k in range(6):
-        at = skull.at(side * (0.95 + 0.03 * k), -0.3, -0.1) - [0, 0.24 * s * k, 0]
+        at = skull.at(side * (0.95 + 0.03 * k), -0.3, -0.1) - by(0, 0.24 * s * k, 0)
         radius = s * (0.17 - 0.012 * k)
         solid.blob(Part.HAIR if k != 4 else Part.TIE, at, (radius, radius * (1.05 if k != 4 else 0.8), radius), 0.01)
 
@@ -87,7 +99,8 @@ def add_hair(solid: Solid, skull: Skull, style: str, lean: float, hatted: bool) 
     s = skull.size
     if style == "bald":
         return
-    _cap(solid, skull, 1.03 if hatted else 1.07, 0.2 if style in ("short", "quiff", "mohawk") else 0.14)
+    back = 0.2 if style in ("short", "quiff", "mohawk") else 0.14
+    _cap(solid, skull, 1.01 if hatted else 1.07, back, 0.02 if hatted else 0.13)
     fringe = {"bob": "straight", "bowl": "straight", "bun": "parted", "buns": "straight", "long": "parted",
               "twintails": "straight", "braids": "parted"}.get(style, "swept")  # fmt: skip
     if not hatted and style not in ("afro", "mohawk", "spiky", "curly"):
@@ -136,5 +149,9 @@ def add_hair(solid: Solid, skull: Skull, style: str, lean: float, hatted: bool) 
     elif style == "quiff":
         for k in (-1, 0, 1):
             root = skull.at(0.25 * k - 0.1 * lean, 0.75, 0.5)
-            points = (root, root + [0.05 * s * lean, 0.34 * s, 0.12 * s], root + [0.32 * s * lean, 0.5 * s, -0.12 * s])
+            points = (
+                root,
+                root + by(0.05 * s * lean, 0.34 * s, 0.12 * s),
+                root + by(0.32 * s * lean, 0.5 * s, -0.12 * s),
+            )
             solid.chain(Part.HAIR, points, (0.22 * s, 0.2 * s, 0.08 * s), 0.02)

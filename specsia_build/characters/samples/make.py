@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from specsia_build.characters.samples import field
 from specsia_build.characters.samples.atlas import PADDING, Atlas, bleed, unwrap
 from specsia_build.characters.samples.body import Frame, add_body, lay_out
+from specsia_build.characters.samples.chance import draw_traits
 from specsia_build.characters.samples.colours import draw_scheme
 from specsia_build.characters.samples.extras import add_back, add_hat, add_tail, add_worn
 from specsia_build.characters.samples.eyes import Eyes, make_eyes
@@ -22,13 +23,16 @@ from specsia_build.characters.samples.paint import Wardrobe, girths, paint, soft
 from specsia_build.characters.samples.parts import ABOVE_NECK, Part
 from specsia_build.characters.samples.solid import Solid
 from specsia_build.characters.samples.species import SPECIES, Species
-from specsia_build.characters.samples.traits import Traits, draw_traits
+from specsia_build.characters.samples.traits import Traits
 
 TEXTURE = 1024
 """Texels along a side of a character's texture."""
 
-CELLS = 104
+CELLS = 90
 """Grid cells along a character's longest side."""
+
+BARE_HATS = ("", "headband", "hairbow", "flower", "party")
+"""What is worn on the hair and not over it."""
 
 
 @dataclass(frozen=True)
@@ -79,15 +83,22 @@ def shape(traits: Traits, frame: Frame, skull: Skull) -> NDArray[np.float64]:
 
 def _box(table: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """A box that holds the solid: coarse samples of it, with room for what they miss."""
-    step = 0.06
+    step = 0.1
     low, high = np.array([-1.6, 0.0, -1.2]), np.array([1.6, 3.0, 1.2])
     shape = np.ceil((high - low) / step).astype(int) + 1
     near = np.argwhere(field.sample_grid(table, low, step, (int(shape[0]), int(shape[1]), int(shape[2]))) < step)
     return low + (near.min(axis=0) - 1) * step, low + (near.max(axis=0) + 1) * step
 
 
-def _texture(table: NDArray[np.float64], mesh: QuadMesh, atlas: Atlas, wardrobe: Wardrobe) -> NDArray[np.uint8]:
-    part, gap = field.nearest_part(table, mesh.vertices)
+def _texture(
+    table: NDArray[np.float64],
+    mesh: QuadMesh,
+    part: NDArray[np.int64],
+    gap: NDArray[np.float64],
+    atlas: Atlas,
+    wardrobe: Wardrobe,
+) -> NDArray[np.uint8]:
+    """Paint the texels; only those near a border between parts ask the solid again whose they are."""
     shadow = soft_light(table, mesh)
     spread = atlas.spread(mesh.quads, np.column_stack([mesh.vertices, mesh.normals, shadow, gap]))
     own = part[mesh.quads]
@@ -123,9 +134,9 @@ def make_sample(seed: int, index: int) -> Sample:
     table = shape(traits, frame, skull)
     low, high = _box(table)
     mesh = skin(table, low, high, float((high - low).max()) / CELLS)
-    centres = mesh.vertices[mesh.quads].mean(axis=1)
-    above = np.isin(field.nearest_part(table, centres)[0], [int(p) for p in sorted(ABOVE_NECK)])
+    part, gap = field.nearest_part(table, mesh.vertices)
+    above = np.isin(part[mesh.quads[:, 0]], [int(p) for p in sorted(ABOVE_NECK)])
     atlas = unwrap(mesh, above.astype(np.int64), TEXTURE)
-    image = _texture(table, mesh, atlas, _wardrobe(traits, species, frame, skull, palette))
+    image = _texture(table, mesh, part, gap, atlas, _wardrobe(traits, species, frame, skull, palette))
     eyes = make_eyes(table, skull, traits.face, palette.iris, palette.skin)
     return Sample(traits, mesh, atlas.uv, image, atlas.texels, eyes)

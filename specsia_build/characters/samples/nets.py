@@ -123,10 +123,10 @@ def skin(table: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.
     vertices, quads = _largest_piece(*_net(_without_checkerboards(volume, step), origin, step))
     start = vertices
     for _ in range(2):
-        slope = field.gradient(table, vertices, 0.25 * step)
+        distance, slope = field.slope(table, vertices, 0.25 * step)
         size = np.maximum((slope * slope).sum(axis=1, keepdims=True), 0.25)
-        moved = vertices - field.distance(table, vertices)[:, None] * slope / size
-        vertices = start + np.clip(moved - start, -0.4 * step, 0.4 * step)
-    slope = field.gradient(table, vertices, 0.5 * step)
+        moved = vertices - distance[:, None] * slope / size
+        vertices = np.asarray(start + np.clip(moved - start, -0.4 * step, 0.4 * step), dtype=np.float64)
+    _, slope = field.slope(table, vertices, 0.5 * step)
     normals = slope / np.maximum(np.linalg.norm(slope, axis=1, keepdims=True), 1e-9)
     return QuadMesh(vertices, quads, normals)

@@ -74,7 +74,7 @@ def part_colours(traits: Traits, species: Species, palette: Palette) -> dict[Par
     glove = scheme.accent if outfit.hands == "glove" else skin
     limb = palette.dark if traits.markings == "panda" else skin
     paw = palette.dark if traits.markings in ("panda", "fox") else skin
-    ear = palette.dark if traits.markings == "panda" else skin
+    ear = palette.dark if traits.markings == "panda" else shade(skin, 0.28) if species.ears == "floppy" else skin
     return {
         Part.HEAD: skin, Part.EAR: ear, Part.MUZZLE: skin if species.muzzle in ("trunk", "snout") else palette.belly,
         Part.NOSE: INK if luma(skin) > 0.3 else shade(INK, 0.3), Part.BEAK: (0.97, 0.66, 0.22), Part.HAIR: palette.hair,
@@ -199,12 +199,12 @@ def _details(build: Build, frame: Frame, traits: Traits, palette: Palette) -> li
     if outfit.logo and outfit.top not in ("overalls", "suit", "jacket", "coat", "robe"):
         r = (0.34 if outfit.logo_x == 0 else 0.18) * build.chest
         at = (lean * outfit.logo_x * build.chest, high)
-        ring = {"bend": 0.018} if outfit.logo == "ring" else {}
-        stamps.append(Stamp(outfit.logo, at, (r, r), scheme.accent, (Part.TORSO,), **ring))
+        bend = 0.018 if outfit.logo == "ring" else 0.0
+        stamps.append(Stamp(outfit.logo, at, (r, r), scheme.accent, (Part.TORSO,), bend=bend))
     if outfit.back_logo:
         r = 0.42 * build.chest
-        ring = {"bend": 0.02} if outfit.back_logo == "ring" else {}
-        stamps.append(Stamp(outfit.back_logo, (0, high), (r, r), palette.top_second, (Part.TORSO,), -1, **ring))
+        bend = 0.02 if outfit.back_logo == "ring" else 0.0
+        stamps.append(Stamp(outfit.back_logo, (0, high), (r, r), palette.top_second, (Part.TORSO,), -1, bend=bend))
     if outfit.sash:
         stamps += [
             Stamp("box", (0, frame.waist + 0.35 * span), (0.06, 1.0), scheme.accent, (Part.TORSO,), way, lean * 42)

@@ -70,33 +70,29 @@ def _printed(part: Part, points: Array, colour: Array, wardrobe: Wardrobe) -> Ar
     def over(base: Array, second: Colour, alpha: Array) -> Array:
         return np.asarray(base + (np.array(second) - base) * alpha[:, None])
 
-    def cut(distance: Array) -> Array:
-        return np.clip(0.5 - distance / 0.005, 0.0, 1.0)
-
     girth = wardrobe.girths.get(part, 0.1)
     dressed = outfit.top != "bare"
     if (dressed and part in (Part.TORSO, Part.SLEEVE)) or (part is Part.SKIRT and outfit.bottom != "skirt"):
         kind = "plain" if part is Part.SLEEVE and outfit.print in ("chest", "halves", "gradient") else outfit.print
         colour = over(colour, palette.top_second, prints.coverage(kind, around, along, girth, 0.13))
-    if part in (Part.TROUSER, Part.SKIRT) and (part is Part.TROUSER or outfit.bottom == "skirt"):
-        colour = over(colour, palette.bottom_second, prints.coverage(outfit.bottom_print, around, along, girth, 0.12))
+    lower = _lower(part, points, wardrobe)
+    if lower is not None:
+        print_ = prints.coverage(outfit.bottom_print, around, along, girth, 0.12)
+        cloth = over(np.tile(np.array(palette.bottom), (len(points), 1)), palette.bottom_second, print_)
+        colour = colour + (cloth - colour) * lower[:, None]
     if part is Part.SKIRT:
-        hem = np.abs(points[:, 1] - frame.skirt - 0.05) - 0.016
-        colour = over(colour, palette.top_second, cut(hem))
-    if dressed and part is Part.TORSO and outfit.bottom in ("trousers", "shorts", "skirt"):
-        lower = np.empty_like(colour)
-        lower[:] = palette.bottom
-        alpha = cut(points[:, 1] - frame.waist)[:, None]
-        colour = colour + (lower - colour) * alpha
+        colour = over(colour, palette.top_second, _cut(np.abs(points[:, 1] - frame.skirt - 0.05) - 0.016))
+    if part is Part.ARM and outfit.sleeve > 0:
+        colour = over(colour, palette.top, _cut(np.abs(points[:, 0]) - frame.sleeve_end + 0.02))
     if part is Part.LEG and outfit.socks > 0:
         sock = wardrobe.parts[Part.SOCK]
         stripes = prints.coverage("stripes" if outfit.buttons == 3 else "plain", around, along, girth, 0.07)
-        alpha = cut(points[:, 1] - frame.sock)
+        alpha = _cut(points[:, 1] - frame.sock)
         colour = over(over(colour, sock, alpha), palette.scheme.accent, alpha * stripes)
     if part is Part.SHOE and outfit.shoes not in ("paws", "claws"):
-        colour = over(colour, palette.scheme.light, cut(points[:, 1] - 0.03))
+        colour = over(colour, palette.scheme.light, _cut(points[:, 1] - 0.03))
         if outfit.shoes == "sneakers":
-            toe = cut(0.11 - points[:, 2]) * cut(points[:, 1] - 0.075)
+            toe = _cut(0.11 - points[:, 2]) * _cut(points[:, 1] - 0.075)
             colour = over(colour, palette.scheme.light, toe)
     if part in (Part.HAIR, Part.MANE):
         streak = prints.strands(around, along, 9)[:, None]
@@ -109,6 +105,25 @@ def _printed(part: Part, points: Array, colour: Array, wardrobe: Wardrobe) -> Ar
         depth = along if part is not Part.TAIL else points[:, 1] - 0.6 * points[:, 2]
         colour = over(colour, palette.dark, prints.coverage("stripes", around, depth, 0.1, 0.15) * 0.9)
     return colour
+
+
+def _cut(distance: Array) -> Array:
+    """1 where a distance is negative, 0 where positive, in units."""
+    return np.clip(0.5 - distance / 0.005, 0.0, 1.0)
+
+
+def _lower(part: Part, points: Array, wardrobe: Wardrobe) -> Array | None:
+    """How much of each point the lower garment covers, 0-1; None for parts that it never covers."""
+    outfit, frame = wardrobe.traits.outfit, wardrobe.frame
+    if outfit.bottom == "none":
+        return None
+    if part is Part.TORSO:
+        return _cut(points[:, 1] - frame.waist)
+    if part is Part.TROUSER or (part is Part.SKIRT and outfit.bottom == "skirt"):
+        return np.ones(len(points))
+    if part is Part.LEG:
+        return _cut(frame.hem + 0.03 - points[:, 1]) if outfit.bottom != "skirt" else None
+    return None
 
 
 def _inner_ear(points: Array, colour: Array, wardrobe: Wardrobe) -> Array:

@@ -36,8 +36,7 @@ def coverage(kind: str, around: Array, along: Array, girth: float, period: float
     if kind == "pinstripes":
         return _bands(arc * period, period, 0.16)
     if kind == "checks":
-        both = 0.5 * _bands(along, period, 0.5) + 0.5 * _bands(arc * period, period, 0.5)
-        return both
+        return 0.5 * _bands(along, period, 0.5) + 0.5 * _bands(arc * period, period, 0.5)
     if kind == "dots":
         row = np.floor(along / period)
         u = (arc + 0.5 * (row % 2)) % 1.0 - 0.5
@@ -56,7 +55,7 @@ def coverage(kind: str, around: Array, along: Array, girth: float, period: float
 
 def strands(around: Array, along: Array, count: int) -> Array:
     """Fine light and dark streaks of hair or feathers, -1 to 1."""
-    wave = around + 0.16 * np.sin(3.0 * along / 0.2)
+    wave = around + 0.05 * np.sin(3.0 * along / 0.2)
     return np.asarray(0.6 * np.sin(count * wave) + 0.4 * np.sin(2.7 * count * wave + 1.3))
 
 

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from specsia_build.characters.samples import field as distance_field
 from specsia_build.characters.samples.parts import Part
 
-Vector = tuple[float, float, float]
+Vector = Sequence[float] | NDArray[np.float64]
+"""Three numbers, however they are held."""
 
 
-def axes_along(direction: Sequence[float], front: Sequence[float] = (0.0, 0.0, 1.0)) -> NDArray[np.float64]:
+def axes_along(direction: Vector, front: Vector = (0.0, 0.0, 1.0)) -> NDArray[np.float64]:
     """Local axes (3, 3) as rows: y along `direction`, z as near to `front` as it goes, x to the left of both."""
     y = np.asarray(direction, dtype=np.float64)
     y = y / np.linalg.norm(y)
@@ -35,6 +36,11 @@ def turned(x_deg: float = 0.0, y_deg: float = 0.0, z_deg: float = 0.0) -> NDArra
     return np.asarray((about_y @ about_x @ about_z).T, dtype=np.float64)
 
 
+def by(x: float, y: float, z: float) -> NDArray[np.float64]:
+    """A step from a point, in units, (3,)."""
+    return np.array([x, y, z], dtype=np.float64)
+
+
 UPRIGHT = np.eye(3)
 
 
@@ -52,7 +58,7 @@ class Solid:
         self,
         kind: int,
         part: Part,
-        centre: Sequence[float],
+        centre: Vector,
         axes: NDArray[np.float64],
         params: Sequence[float],
         reach: float,
@@ -69,12 +75,12 @@ class Solid:
     def limb(
         self,
         part: Part,
-        start: Sequence[float],
-        end: Sequence[float],
+        start: Vector,
+        end: Vector,
         radii: tuple[float, float],
         blend: float = 0.03,
         flat: tuple[float, float] = (1.0, 1.0),
-        front: Sequence[float] = (0.0, 0.0, 1.0),
+        front: Vector = (0.0, 0.0, 1.0),
     ) -> None:
         """A round cone from `start` to `end`; `flat` stretches it sideways and towards `front`."""
         along = np.asarray(end, dtype=np.float64) - np.asarray(start, dtype=np.float64)
@@ -86,7 +92,7 @@ class Solid:
     def chain(
         self,
         part: Part,
-        points: Sequence[Sequence[float]],
+        points: Sequence[Vector],
         radii: Sequence[float],
         blend: float = 0.03,
         flat: tuple[float, float] = (1.0, 1.0),
@@ -99,8 +105,8 @@ class Solid:
     def blob(
         self,
         part: Part,
-        centre: Sequence[float],
-        radii: Sequence[float],
+        centre: Vector,
+        radii: Vector,
         blend: float = 0.03,
         power: float = 2.0,
         axes: NDArray[np.float64] = UPRIGHT,
@@ -113,7 +119,7 @@ class Solid:
     def frustum(
         self,
         part: Part,
-        centre: Sequence[float],
+        centre: Vector,
         half: float,
         radii: tuple[float, float],
         rounding: float = 0.02,
@@ -129,8 +135,8 @@ class Solid:
     def box(
         self,
         part: Part,
-        centre: Sequence[float],
-        half: Sequence[float],
+        centre: Vector,
+        half: Vector,
         rounding: float = 0.03,
         blend: float = 0.01,
         axes: NDArray[np.float64] = UPRIGHT,
@@ -143,7 +149,7 @@ class Solid:
     def ring(
         self,
         part: Part,
-        centre: Sequence[float],
+        centre: Vector,
         radius: float,
         thickness: float,
         blend: float = 0.01,

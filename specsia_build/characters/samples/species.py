@@ -32,7 +32,7 @@ class Species:
     tones: tuple[Colour, ...] = FUR
     fantasy: float = 0.2
     markings: tuple[str, ...] = ("plain",)
-    hair: float = 0.1
+    hair: float = 0.0
     bare: float = 0.3
     back: str = ""
 
@@ -48,8 +48,9 @@ _METALS: tuple[Colour, ...] = ((0.75, 0.78, 0.82), (0.9, 0.88, 0.84), (0.55, 0.6
 SPECIES: tuple[Species, ...] = (
     Species("person", 14.0, ears="human", tones=SKIN, fantasy=0.04, hair=1.0, bare=0.0),
     Species("elf", 1.5, ears="elf", tones=SKIN, fantasy=0.25, hair=1.0, bare=0.0),
-    Species("cat", 2.0, ears="cat", muzzle="small", tail="long", markings=("plain", "tabby", "bib", "patch")),
-    Species("bunny", 2.0, ears="bunny", muzzle="small", tail="puff", markings=("plain", "bib", "patch")),
+    Species("cat", 2.0, ears="cat", muzzle="small", tail="long", markings=("plain", "tabby", "bib", "patch"), hair=0.15),
+    Species("bunny", 2.0, ears="bunny", muzzle="small", tail="puff", markings=("plain", "bib", "patch"),
+            hair=0.15),
     Species("bear", 1.8, ears="round", muzzle="wide", tail="puff", markings=("plain", "bib")),
     Species("panda", 1.0, ears="round", muzzle="wide", tail="puff", tones=((0.96, 0.95, 0.93),), fantasy=0.1,
             markings=("panda",)),
@@ -60,7 +61,7 @@ SPECIES: tuple[Species, ...] = (
     Species("tiger", 1.0, ears="round", muzzle="wide", tail="long", tones=((0.96, 0.64, 0.25), (0.95, 0.94, 0.92)),
             markings=("tiger",)),
     Species("lion", 1.0, ears="round", muzzle="wide", tail="tuft", tones=((0.93, 0.73, 0.42),), crown="mane"),
-    Species("pig", 1.2, ears="fold", muzzle="snout", tail="curl", tones=(_PINK, (0.85, 0.6, 0.55)), fantasy=0.1),
+    Species("pig", 1.2, hair=0.15, ears="fold", muzzle="snout", tail="curl", tones=(_PINK, (0.85, 0.6, 0.55)), fantasy=0.1),
     Species("cow", 1.0, ears="side", muzzle="wide", tail="tuft", crown="horns", tones=(FUR[8], FUR[1]),
             markings=("spots", "patch")),
     Species("deer", 1.0, ears="side", muzzle="point", tail="puff", crown="antlers", tones=(FUR[7], FUR[1]),

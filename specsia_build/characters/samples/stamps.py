@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,11 +102,22 @@ def _cross(x: Array, y: Array, a: float, b: float, bend: float) -> Array:
     return np.minimum(_box(x, y, a, 0.36 * b, 0.2), _box(x, y, 0.36 * a, b, 0.2))
 
 
+def _polygon(x: Array, y: Array, corners: Sequence[tuple[float, float]]) -> Array:
+    """Signed distance to a closed polygon."""
+    nearest, inside = np.full_like(x, np.inf), np.zeros(len(x), dtype=np.bool_)
+    for (ax, ay), (bx, by) in zip(corners, [*corners[1:], corners[0]], strict=True):
+        t = np.clip(((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / ((bx - ax) ** 2 + (by - ay) ** 2), 0.0, 1.0)
+        nearest = np.minimum(nearest, np.hypot(x - ax - t * (bx - ax), y - ay - t * (by - ay)))
+        if ay != by:
+            inside ^= ((ay > y) != (by > y)) & (x < ax + (y - ay) * (bx - ax) / (by - ay))
+    return np.asarray(np.where(inside, -nearest, nearest))
+
+
+_BOLT = ((0.25, 1.0), (-0.65, -0.12), (-0.05, -0.12), (-0.25, -1.0), (0.65, 0.22), (0.05, 0.22))
+
+
 def _bolt(x: Array, y: Array, a: float, b: float, bend: float) -> Array:
-    upper = np.abs(x - 0.25 * a - 0.5 * y * a / b) - 0.3 * a
-    lower = np.abs(x + 0.25 * a - 0.5 * y * a / b) - 0.3 * a
-    top = np.maximum(upper, np.maximum(y - b, -y - 0.15 * b))
-    return np.minimum(top, np.maximum(lower, np.maximum(y - 0.15 * b, -y - b)))
+    return _polygon(x, y, [(u * a, v * b) for u, v in _BOLT])
 
 
 def _moon(x: Array, y: Array, a: float, b: float, bend: float) -> Array:
