@@ -113,7 +113,9 @@ def concatenate(meshes: Sequence[Mesh]) -> Mesh:
     if any(m.uv is not None for m in meshes):
         uv = np.concatenate([np.zeros((len(m.faces), 3, 2), np.float32) if m.uv is None else m.uv for m in meshes])
     if any(m.colors is not None for m in meshes):
-        colors = np.concatenate([np.ones((len(m.faces), 3, 4), np.float32) if m.colors is None else m.colors for m in meshes])
+        colors = np.concatenate(
+            [np.ones((len(m.faces), 3, 4), np.float32) if m.colors is None else m.colors for m in meshes]
+        )
     if any(m.normals is not None for m in meshes):
         normals = np.concatenate([flat_normals(m) if m.normals is None else m.normals for m in meshes])
     if any(m.rest is not None for m in meshes):
@@ -137,3 +139,16 @@ def flat_normals(mesh: Mesh) -> NDArray[np.float32]:
     length = np.linalg.norm(normal, axis=1, keepdims=True)
     unit = np.divide(normal, length, out=np.zeros_like(normal), where=length > 0)
     return np.repeat(unit[:, None, :], 3, axis=1).astype(np.float32)
+
+
+def compacted(mesh: Mesh) -> Mesh:
+    """The mesh without the vertices that no face uses."""
+    used, faces = np.unique(mesh.faces, return_inverse=True)
+    if len(used) == len(mesh.vertices):
+        return mesh
+    return replace(
+        mesh,
+        vertices=mesh.vertices[used],
+        faces=faces.reshape(-1, 3).astype(np.int32),
+        rest=None if mesh.rest is None else mesh.rest[used],
+    )

@@ -1,0 +1,195 @@
+"""A build's settings: defaults, a YAML file, flags; checked once, frozen, and written with every run."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from specsia_build.errors import UsageError
+
+STAGES = ("render", "reconstruct", "project", "pack")
+"""The four stages of a build, in order."""
+
+LOOKS = ("unlit", "lit")
+FRONTALS = ("render", "drawing")
+POS_FRAMES = ("character", "view")
+LOW_IOU_ACTIONS = ("quarantine", "keep")
+
+DEFAULT_SOURCE = "sample:24"
+DEFAULT_OUT = "specsia-out"
+
+
+@dataclass(frozen=True)
+class BuildConfig:
+    """Everything that decides what a build makes, and how it is run.
+
+    Attributes:
+        source: `SOURCE` of the command.
+        backends: `NAME[:ARG]` each, names differ.
+        renderer: what draws Y* and Z.
+        views: evenly spaced cameras, 1-360.
+        size: pixels on a side of every image, 32-2048.
+        look: `unlit` or `lit`.
+        seed: of contours and backends; splits do not depend on it.
+        frontal: whether the backend sees the frontal `render` or the character's own `drawing`.
+        pos_frame: frame of position colours, the `character`'s or each `view`'s (as the published script has it).
+        min_iou: mean IoU after registration below which `low_iou` says what happens, 0-1.
+        low_iou: `quarantine` such a character, or `keep` it.
+        workers: processes.
+        limit: build only the first so many characters of the source, or None.
+        max_failures: quarantined characters that a build puts up with: a count, or a share such as `1%`.
+        timeout: seconds after which one character's stage is given up.
+    """
+
+    source: str = DEFAULT_SOURCE
+    backends: tuple[str, ...] = ("inflate",)
+    renderer: str = "fast"
+    views: int = 10
+    size: int = 512
+    look: str = "unlit"
+    seed: int = 42
+    frontal: str = "render"
+    pos_frame: str = "character"
+    min_iou: float = 0.5
+    low_iou: str = "quarantine"
+    workers: int = 0
+    limit: int | None = None
+    max_failures: str = "1%"
+    timeout: float = 600.0
+
+    def __post_init__(self) -> None:
+        _check_number("views", self.views, 1, 360)
+        _check_number("size", self.size, 32, 2048)
+        _check_number("seed", self.seed, 0, 2**63 - 1)
+        _check_number("workers", self.workers, 0, 1024)
+        _check_number("min_iou", self.min_iou, 0, 1)
+        _check_number("timeout", self.timeout, 1, 10**9)
+        if self.limit is not None:
+            _check_number("limit", self.limit, 1, 10**9)
+        for name, value, known in (
+            ("look", self.look, LOOKS),
+            ("frontal", self.frontal, FRONTALS),
+            ("pos_frame", self.pos_frame, POS_FRAMES),
+            ("low_iou", self.low_iou, LOW_IOU_ACTIONS),
+        ):
+            if value not in known:
+                raise UsageError(f"{name} cannot be '{value}': it is one of {', '.join(known)}")
+        if not self.backends:
+            raise UsageError("backends is empty: name at least one, such as inflate")
+        names = [backend_name(spec) for spec in self.backends]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise UsageError(f"the backend '{twice[0]}' is named twice: a dataset has one configuration per backend")
+        if not re.fullmatch(r"\d+|\d+(\.\d+)?%", self.max_failures):
+            raise UsageError(f"max_failures cannot be '{self.max_failures}': give a count (3) or a share (1%)")
+
+    def allowed_failures(self, characters: int) -> int:
+        """Quarantined characters that a build of so many puts up with; a share allows at least one."""
+        if self.max_failures.endswith("%"):
+            return max(1, int(characters * float(self.max_failures[:-1]) / 100))
+        return int(self.max_failures)
+
+    def worker_count(self) -> int:
+        """Processes to start: `workers`, or one for each core this process may use."""
+        return self.workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+RUN_SETTINGS = frozenset({"workers", "limit", "max_failures", "timeout"})
+"""Settings of one command, which the next one does not inherit."""
+
+_SETTINGS = {field.name for field in fields(BuildConfig)}
+
+
+def backend_name(spec: str) -> str:
+    """`NAME` of `NAME[:ARG]`; it names the dataset's configuration."""
+    return spec.partition(":")[0]
+
+
+def _check_number(name: str, value: object, low: float, high: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise UsageError(f"{name} cannot be {value!r}: it is a number from {low} to {high}")
+
+
+def _converted(name: str, value: Any, where: str) -> Any:
+    if name == "backends":
+        values = [value] if isinstance(value, str) else value
+        if not isinstance(values, list | tuple) or not all(isinstance(v, str) for v in values):
+            raise UsageError(f"{where}: backends must be a name or a list of names")
+        return tuple(values)
+    if name == "max_failures":
+        return str(value)
+    if name in ("views", "size", "seed", "workers", "limit"):
+        if value is None and name == "limit":
+            return None
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise UsageError(f"{where}: {name} must be a whole number, not {value!r}")
+        return value
+    if name in ("min_iou", "timeout"):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise UsageError(f"{where}: {name} must be a number, not {value!r}")
+        return float(value)
+    if not isinstance(value, str):
+        raise UsageError(f"{where}: {name} must be text, not {value!r}")
+    return value
+
+
+def with_settings(config: BuildConfig, settings: Mapping[str, Any], where: str) -> BuildConfig:
+    """The configuration with some settings replaced.
+
+    Args:
+        config: what they replace.
+        settings: by name; `backend` is taken for `backends`.
+        where: names their origin in messages.
+
+    Raises:
+        UsageError: if a setting is unknown or its value cannot be used.
+    """
+    changes = {}
+    for key, value in settings.items():
+        name = "backends" if key == "backend" else str(key).replace("-", "_")
+        if name not in _SETTINGS:
+            raise UsageError(f"{where}: there is no setting '{key}'; the settings are {', '.join(sorted(_SETTINGS))}")
+        changes[name] = _converted(name, value, where)
+    return replace(config, **changes)
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Settings of a YAML file, unchecked; `out` may be among them.
+
+    Raises:
+        UsageError: if the file cannot be read or is no mapping.
+    """
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the config file {path} cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise UsageError(f"the config file {path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        raise UsageError(f"the config file {path} must hold settings as `name: value`")
+    return loaded
+
+
+def result_settings(config: BuildConfig) -> dict[str, Any]:
+    """The settings that decide what is made, as plain values in the order of `BuildConfig`."""
+    out: dict[str, Any] = {}
+    for field in fields(config):
+        if field.name not in RUN_SETTINGS:
+            value = getattr(config, field.name)
+            out[field.name] = list(value) if isinstance(value, tuple) else value
+    return out
+
+
+def write_settings(config: BuildConfig, path: Path) -> None:
+    """Write the effective settings that decide what is made as YAML, whole or not at all."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(yaml.safe_dump(result_settings(config), sort_keys=False, allow_unicode=True), encoding="utf-8")
+    temporary.replace(path)

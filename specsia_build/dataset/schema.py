@@ -1,0 +1,138 @@
+"""The dataset's columns and file layout; no other module names a column type, a shard or a file of the dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+SPLITS = ("train", "validation", "test")
+
+COLOR, MASK, POS, EDGE, GT, GT_MASK = "color", "mask", "pos", "edge", "gt", "gt_mask"
+
+IMAGE_COLUMNS = {COLOR: "RGBA", MASK: "L", POS: "RGBA", EDGE: "L", GT: "RGBA", GT_MASK: "L"}
+"""Pillow mode of each image column, in column order."""
+
+SCALAR_COLUMNS = {
+    "uid": "string",
+    "character_id": "string",
+    "view": "int32",
+    "yaw_deg": "float64",
+    "iou": "float64",
+    "backend": "string",
+    "outline_px": "int32",
+    "outline_grey": "int32",
+    "bbox_min": "float64[3]",
+    "bbox_max": "float64[3]",
+    "license": "string",
+}
+"""Type of each other column; `[3]` marks a list of three, in order x, y, z."""
+
+COLUMNS = (
+    "uid",
+    "character_id",
+    "view",
+    "yaw_deg",
+    *IMAGE_COLUMNS,
+    "iou",
+    "backend",
+    "outline_px",
+    "outline_grey",
+    "bbox_min",
+    "bbox_max",
+    "license",
+)
+
+MEANINGS = {
+    "uid": "`{character_id}_{view:02d}`, unique in a configuration",
+    "character_id": "id of the character in its source",
+    "view": "number of the view; 0 is the frontal view",
+    "yaw_deg": "turn of the camera about the vertical axis in degrees, counter-clockwise seen from above",
+    COLOR: "Z: the reconstruction, rendered; straight alpha",
+    MASK: "Zmask: the silhouette of the reconstruction; equals the alpha of `color` and of `pos`",
+    POS: "Zpos: position on the registered reconstruction, R = x, G = z, B = -y over its bounding box",
+    EDGE: "edges of `pos` (Sobel), black on white, as in the published set",
+    GT: "Y*: the clean render with its contour; straight alpha, which covers the contour",
+    GT_MASK: "the ground truth's silhouette without the contour",
+    "iou": "intersection over union of `mask` and `gt_mask`, both at half coverage",
+    "backend": "what made the reconstruction",
+    "outline_px": "thickness of the contour in `gt` in pixels",
+    "outline_grey": "sRGB level of the contour in `gt`",
+    "bbox_min": "smallest x, y, z that `pos` spans, in units of the frame",
+    "bbox_max": "largest x, y, z that `pos` spans",
+    "license": "of the character, as its source states it; null where it states none",
+}
+
+CARD = "README.md"
+SPLITS_FILE = "splits.json"
+BUILD_FILE = "build.json"
+CHECKSUMS_FILE = "checksums.parquet"
+SUMS_FILE = "SHA256SUMS"
+DATA = "data"
+
+DEFAULT_CONFIG = "default"
+"""Name of the only configuration of a dataset with one backend."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One pair.
+
+    Attributes:
+        scalars: value of each of `SCALAR_COLUMNS`.
+        images: PNG bytes of each of `IMAGE_COLUMNS`.
+    """
+
+    scalars: Mapping[str, Any]
+    images: Mapping[str, bytes]
+
+
+def row_uid(character_id: str, view: int) -> str:
+    """Unique id of a character's view."""
+    return f"{character_id}_{view:02d}"
+
+
+def data_folder(backend: str, several: bool) -> str:
+    """Folder of a configuration's shards, relative to the dataset."""
+    return f"{DATA}/{backend}" if several else DATA
+
+
+def shard_name(split: str, index: int, count: int) -> str:
+    """File name of one shard."""
+    return f"{split}-{index:05d}-of-{count:05d}.parquet"
+
+
+def arrow_schema() -> pa.Schema:
+    """The Arrow schema of a shard, with the `huggingface` metadata that makes `datasets` decode the images."""
+    import datasets
+
+    features: dict[str, Any] = {}
+    for column in COLUMNS:
+        if column in IMAGE_COLUMNS:
+            features[column] = datasets.Image(mode=None)
+        else:
+            kind, listed, _ = SCALAR_COLUMNS[column].partition("[")
+            value = datasets.Value(kind)
+            features[column] = datasets.List(value, length=3) if listed else value
+    return datasets.Features(features).arrow_schema
+
+
+def table_of(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
+    """An Arrow table of rows; PNG bytes pass through as they are."""
+    import pyarrow as pa
+
+    columns = []
+    for field in schema:
+        if field.name in IMAGE_COLUMNS:
+            values: list[Any] = [
+                {"bytes": row.images[field.name], "path": f"{row.scalars['uid']}_{field.name}.png"} for row in rows
+            ]
+        else:
+            values = [row.scalars[field.name] for row in rows]
+        columns.append(pa.array(values, type=field.type))
+    return pa.Table.from_arrays(columns, schema=schema)

@@ -1,0 +1,75 @@
+"""Which character belongs to which split: decided once on the source's ids, then frozen."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from specsia_build.characters.character import id_order_key
+from specsia_build.dataset.schema import SPLITS
+from specsia_build.errors import SpecsiaError
+
+SPLIT_SEED = 42
+"""Of the published set; independent of a build's seed, so that every build of a source shares its splits."""
+
+PUBLISHED_CHARACTERS, PUBLISHED_HELD_OUT = 1498, 100
+
+RULE = (
+    "ids sorted, numeric ones first as integers; shuffled by random.Random(42); test = first n, validation = next n, "
+    "train = the rest; n = max(1, round half up of 100 N / 1498), none below three characters"
+)
+
+
+def held_out(count: int) -> int:
+    """Characters in each of validation and test among `count`."""
+    if count < 3:
+        return 0
+    return max(1, (2 * PUBLISHED_HELD_OUT * count + PUBLISHED_CHARACTERS) // (2 * PUBLISHED_CHARACTERS))
+
+
+def assign(ids: Iterable[str], fixed: Mapping[str, str]) -> dict[str, str]:
+    """Split of each id.
+
+    Args:
+        ids: of all characters of a source, those that may fail included.
+        fixed: splits that a manifest states; those ids take no part in the draw.
+    """
+    ordered = sorted(set(ids), key=id_order_key)
+    drawn = [i for i in ordered if i not in fixed]
+    random.Random(SPLIT_SEED).shuffle(drawn)  # noqa: S311  the published set's own generator
+    n = held_out(len(drawn))
+    order = {i: ("test" if k < n else "validation" if k < 2 * n else "train") for k, i in enumerate(drawn)}
+    return {i: fixed.get(i) or order[i] for i in ordered}
+
+
+def grown(frozen: Mapping[str, str], ids: Iterable[str], fixed: Mapping[str, str]) -> dict[str, str]:
+    """Frozen splits with characters that came later: they join train unless a manifest says otherwise."""
+    new = {i: fixed.get(i, "train") for i in ids if i not in frozen}
+    return {i: s for i, s in sorted({**frozen, **new}.items(), key=lambda item: id_order_key(item[0]))}
+
+
+def to_json(splits: Mapping[str, str]) -> str:
+    """Text of `splits.json`."""
+    by_split = {name: [i for i in sorted(splits, key=id_order_key) if splits[i] == name] for name in SPLITS}
+    return json.dumps({"seed": SPLIT_SEED, "rule": RULE, **by_split}, indent=1, ensure_ascii=False) + "\n"
+
+
+def from_json(path: Path) -> dict[str, str]:
+    """Split of each id in a `splits.json`.
+
+    Raises:
+        SpecsiaError: if the file is not one.
+    """
+    try:
+        loaded = json.loads(path.read_text(encoding="utf-8"))
+        out: dict[str, str] = {}
+        for name in SPLITS:
+            for character_id in loaded[name]:
+                if not isinstance(character_id, str) or character_id in out:
+                    raise ValueError(f"{character_id!r} is no id or stands twice")
+                out[character_id] = name
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SpecsiaError(f"{path} is not a splits file: {error}") from error
+    return out

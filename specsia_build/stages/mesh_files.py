@@ -1,0 +1,99 @@
+"""A mesh as named files of an artefact: plain arrays and PNG textures, nothing that could run code."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from isal import igzip
+from numpy.typing import NDArray
+
+from specsia_build import png
+from specsia_build.rendering.mesh import Material, Mesh, Texture
+
+MESH = "mesh.json"
+
+_ARRAYS = ("vertices", "faces", "face_material", "uv", "colors", "normals")
+
+
+def _array_file(name: str) -> str:
+    return f"mesh_{name}.npy.gz"
+
+
+def _dump(array: NDArray[Any]) -> bytes:
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
+    return igzip.compress(stream.getvalue(), 1, mtime=0)
+
+
+def _load(data: bytes) -> NDArray[Any]:
+    loaded: NDArray[Any] = np.lib.format.read_array(io.BytesIO(igzip.decompress(data)), allow_pickle=False)
+    return loaded
+
+
+def mesh_to_files(mesh: Mesh) -> dict[str, bytes]:
+    """Files that `mesh_from_files` turns back into an equal mesh; rest positions are not kept."""
+    files: dict[str, bytes] = {}
+    for name in _ARRAYS:
+        array = getattr(mesh, name)
+        if array is not None:
+            files[_array_file(name)] = _dump(array)
+    textures: list[Texture] = []
+
+    def texture_index(texture: Texture | None) -> int | None:
+        if texture is None:
+            return None
+        for i, known in enumerate(textures):
+            if known is texture:
+                return i
+        textures.append(texture)
+        files[f"mesh_texture_{len(textures) - 1}.png"] = png.encode(texture.pixels)
+        return len(textures) - 1
+
+    materials = [
+        {
+            "name": m.name,
+            "base_color": list(m.base_color),
+            "texture": texture_index(m.texture),
+            "emissive": list(m.emissive),
+            "emissive_texture": texture_index(m.emissive_texture),
+            "alpha_mode": m.alpha_mode,
+            "alpha_cutoff": m.alpha_cutoff,
+            "unlit": m.unlit,
+        }
+        for m in mesh.materials
+    ]
+    samplers = [{"wrap": list(t.wrap), "nearest": t.nearest} for t in textures]
+    files[MESH] = json.dumps({"materials": materials, "textures": samplers}, sort_keys=True).encode()
+    return files
+
+
+def mesh_from_files(files: Mapping[str, bytes]) -> Mesh:
+    """The mesh that `mesh_to_files` wrote."""
+    described = json.loads(files[MESH])
+    arrays = {name: _load(files[_array_file(name)]) for name in _ARRAYS if _array_file(name) in files}
+    textures = [
+        Texture(png.decode(files[f"mesh_texture_{i}.png"], 4), tuple(t["wrap"]), t["nearest"])
+        for i, t in enumerate(described["textures"])
+    ]
+
+    def texture(index: int | None) -> Texture | None:
+        return None if index is None else textures[index]
+
+    materials = tuple(
+        Material(
+            name=m["name"],
+            base_color=tuple(m["base_color"]),
+            texture=texture(m["texture"]),
+            emissive=tuple(m["emissive"]),
+            emissive_texture=texture(m["emissive_texture"]),
+            alpha_mode=m["alpha_mode"],
+            alpha_cutoff=m["alpha_cutoff"],
+            unlit=m["unlit"],
+        )
+        for m in described["materials"]
+    )
+    return Mesh(materials=materials, **arrays)

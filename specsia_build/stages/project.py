@@ -1,0 +1,119 @@
+"""Stage 3, project: register the reconstruction once, then render it from the views of the ground truth."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build import png
+from specsia_build.config import BuildConfig
+from specsia_build.errors import LowQualityError
+from specsia_build.frame import Camera, view_cameras
+from specsia_build.registration import VERSION as REGISTRATION_VERSION
+from specsia_build.registration import iou, register
+from specsia_build.rendering.layers import Layers
+from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.registry import load_renderer
+from specsia_build.stages import render
+from specsia_build.stages.artefact import Artefact, view_file
+from specsia_build.stages.images import edge_image, position_image
+from specsia_build.stages.mesh_files import mesh_from_files
+from specsia_build.stages.stopwatch import Stopwatch
+
+NAME = "project"
+VERSION = 1
+
+COLOR, MASK, POS, EDGE = "color", "mask", "pos", "edge"
+
+
+def settings(config: BuildConfig) -> dict[str, Any]:
+    """The part of the configuration that decides this stage's result."""
+    return {
+        "renderer": [config.renderer, load_renderer(config.renderer).version],
+        "registration": REGISTRATION_VERSION,
+        "views": config.views,
+        "size": config.size,
+        "look": config.look,
+        "pos_frame": config.pos_frame,
+    }
+
+
+def input_files(config: BuildConfig) -> list[str]:
+    """Files of the render artefact that this stage reads."""
+    return [view_file(render.GT_MASK, view) for view in range(config.views)]
+
+
+def _box(vertices: NDArray[np.float32], camera: Camera, frame: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    points = vertices.astype(np.float64)
+    if frame == "view":
+        points = points @ _view_turn(camera).T
+    return points.min(axis=0), points.max(axis=0)
+
+
+def _view_turn(camera: Camera) -> NDArray[np.float64]:
+    """Rotation that turns the character as the camera sees it: x right, y away, z up."""
+    right, up, forward = camera.basis()
+    return np.stack([right, forward, up])
+
+
+def _position(layers: Layers, camera: Camera, frame: str) -> NDArray[np.float32]:
+    if frame == "character":
+        return layers.position
+    return (layers.position @ _view_turn(camera).T).astype(np.float32)
+
+
+def project(rendered: Artefact, reconstructed: Artefact, config: BuildConfig, watch: Stopwatch) -> Artefact:
+    """Register and reproject one reconstruction.
+
+    Returns:
+        An artefact with ``color_KK.png`` (Z, RGBA), ``mask_KK.png`` (L), ``pos_KK.png`` (Zpos, RGBA) and
+        ``edge_KK.png`` (L); its meta data hold the registration and every view's IoU and box.
+
+    Raises:
+        LowQualityError: with the pictures, if the mean IoU is below `min_iou` and such characters are quarantined.
+    """
+    with watch.part("decode"):
+        masks = np.stack([png.decode(rendered.files[name], 1) for name in input_files(config)])
+        mesh = mesh_from_files(reconstructed.files)
+    cameras = view_cameras(config.views, config.size)
+    with watch.part("register"):
+        found = register(mesh, masks, cameras, with_yaw=bool(reconstructed.meta["needs_yaw"]))
+        registered: Mesh = found.similarity.apply_to(mesh)
+    files: dict[str, bytes] = {}
+    ious, boxes = [], []
+    views = load_renderer(config.renderer).render(registered, cameras, config.look)  # type: ignore[arg-type]
+    for view, camera in enumerate(cameras):
+        with watch.part("rasterise"):
+            layers = next(views)
+        with watch.part("position"):
+            low, high = _box(registered.vertices, camera, config.pos_frame)
+            pos = position_image(_position(layers, camera, config.pos_frame), layers.mask, low, high)
+            edge = edge_image(pos)
+        with watch.part("encode"):
+            files[view_file(COLOR, view)] = png.encode(layers.color)
+            files[view_file(MASK, view)] = png.encode(layers.mask)
+            files[view_file(POS, view)] = png.encode(pos)
+            files[view_file(EDGE, view)] = png.encode(edge)
+        ious.append(iou(layers.mask, masks[view]))
+        boxes.append([low.tolist(), high.tolist()])
+    mean = float(np.mean(ious))
+    meta = {
+        "id": rendered.key,
+        "backend": reconstructed.meta["backend"],
+        "registration": asdict(found.similarity),
+        "frontal_iou_before": found.frontal_iou_before,
+        "iou": ious,
+        "mean_iou": mean,
+        "boxes": boxes,
+    }
+    if mean < config.min_iou and config.low_iou == "quarantine":
+        raise LowQualityError(
+            f"the reconstruction of {rendered.key} by {reconstructed.meta['backend']} meets the silhouettes with a mean "
+            f"IoU of {mean:.3f}, below min_iou {config.min_iou:g}: look at its pictures, lower min_iou, or set "
+            f"low_iou: keep",
+            files,
+        )
+    return Artefact(rendered.key, files, meta)

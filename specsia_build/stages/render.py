@@ -1,0 +1,127 @@
+"""Stage 1, render: a character's clean views Y*, their silhouettes, and the frontal picture for the backend."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build import png
+from specsia_build.characters.character import Character, Entry
+from specsia_build.characters.read import read_character
+from specsia_build.config import BuildConfig
+from specsia_build.errors import CharacterError
+from specsia_build.frame import Normalisation, normalise, view_cameras
+from specsia_build.rendering.contour import draw_contour
+from specsia_build.rendering.mesh import Mesh, compacted
+from specsia_build.rendering.registry import load_renderer
+from specsia_build.stages.artefact import Artefact, view_file
+from specsia_build.stages.frontal import drawn_frontal
+from specsia_build.stages.stopwatch import Stopwatch
+
+NAME = "render"
+VERSION = 1
+
+FRONT = "front.png"
+GT = "gt"
+GT_MASK = "gt_mask"
+
+LEAST_COVERED = 0.002
+"""Share of the picture that a character must cover in every view; less is an empty or broken file."""
+
+MOST_OUTLINE = 4
+
+
+def outline(seed: int, character_id: str) -> tuple[int, int]:
+    """Thickness 1-4 px and grey 0-255 of a character's contour, drawn from SHA-256(seed, character_id)."""
+    digest = hashlib.sha256(f"{seed}:{character_id}".encode()).digest()
+    return 1 + digest[0] % MOST_OUTLINE, digest[1]
+
+
+def settings(config: BuildConfig, entry: Entry) -> dict[str, Any]:
+    """The part of the configuration and of the entry that decides this stage's result."""
+    return {
+        "renderer": [config.renderer, load_renderer(config.renderer).version],
+        "views": config.views,
+        "size": config.size,
+        "look": config.look,
+        "seed": config.seed,
+        "frontal": config.frontal,
+        "entry": {
+            "id": entry.id,
+            "format": entry.format,
+            "up": entry.up,
+            "front": entry.front,
+            "pose": entry.pose,
+            "drop": list(entry.drop),
+            "license": entry.license,
+            "source": entry.source,
+        },
+    }
+
+
+def place(character: Character, config: BuildConfig) -> tuple[Mesh, Normalisation]:
+    """The character's mesh in the frame, and how it was brought there."""
+    mesh = compacted(character.mesh)
+    thickness, _ = outline(config.seed, character.entry.id)
+    cameras = view_cameras(config.views, config.size)
+    placed = normalise(mesh.vertices, cameras, thickness + 1)
+    return mesh.with_vertices(placed.apply(mesh.vertices)), placed
+
+
+def render(entry: Entry, config: BuildConfig, watch: Stopwatch) -> tuple[Artefact, Character]:
+    """Read a character and render it.
+
+    Returns:
+        An artefact with ``gt_KK.png`` (Y*, RGBA), ``gt_mask_KK.png`` (its silhouette without the contour, L) and
+        ``front.png`` (what the backend sees, RGBA without contour); and the character, whose `files` it came from.
+
+    Raises:
+        CharacterError: if it cannot be read or a view shows nothing.
+    """
+    with watch.part("read"):
+        character = read_character(entry)
+        mesh, placed = place(character, config)
+    cameras = view_cameras(config.views, config.size)
+    thickness, grey = outline(config.seed, entry.id)
+    files: dict[str, bytes] = {}
+    front: NDArray[np.uint8] | None = None
+    views = load_renderer(config.renderer).render(mesh, cameras, config.look)  # type: ignore[arg-type]
+    for view in range(config.views):
+        with watch.part("rasterise"):
+            layers = next(views)
+        if front is None:
+            front = layers.color
+        if np.count_nonzero(layers.mask) < LEAST_COVERED * layers.mask.size:
+            raise CharacterError(
+                f"view {view} of {entry.id} shows (almost) nothing: the mesh is flat, invisible or has stray vertices "
+                f"far from its body"
+            )
+        with watch.part("contour"):
+            target = draw_contour(layers.color, layers.coverage, thickness, grey)
+        with watch.part("encode"):
+            files[view_file(GT, view)] = png.encode(target)
+            files[view_file(GT_MASK, view)] = png.encode(layers.mask)
+    assert front is not None
+    with watch.part("encode"):
+        files[FRONT] = png.encode(front if config.frontal == "render" else drawn_frontal(entry, front))
+    warnings = list(character.warnings)
+    if placed.fit < 1:
+        warnings.append(f"scaled to {placed.fit:.3f} of the usual size so that no view cuts it")
+    meta = {
+        "id": entry.id,
+        "views": config.views,
+        "size": config.size,
+        "outline_px": thickness,
+        "outline_grey": grey,
+        "normalisation": asdict(placed),
+        "fit": placed.fit,
+        "license": entry.license,
+        "source": entry.source,
+        "triangles": len(mesh.faces),
+        "warnings": warnings,
+    }
+    return Artefact(entry.id, files, meta), character
