@@ -1,0 +1,144 @@
+"""The external contour of a drawn character: a line of even thickness, wholly outside the silhouette.
+
+The silhouette's border is found to a fraction of a pixel from coverage, as in S. Gustavson and R. Strand, "Anti-aliased
+Euclidean distance transform", Pattern Recognition Letters 32 (2011): in a pixel whose covered share is c and whose
+coverage grows along the unit vector g, the border is a straight line across g that leaves c of the pixel's area on its
+inner side.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from specsia_build.rendering.colour import DECODE, DECODE_STEPS
+from specsia_build.rendering.resolve import encode
+
+MOST_THICKNESS = 16.0
+"""Thickest line in pixels that the search window is made for."""
+
+
+@njit(cache=True, nogil=True)
+def _offset(gx, gy, share):  # type: ignore[no-untyped-def]
+    """Distance along unit (gx, gy) from a pixel's centre to the line that leaves `share` of its area beyond it."""
+    gx, gy = abs(gx), abs(gy)
+    if gx < gy:
+        gx, gy = gy, gx
+    corner = 0.5 * gy / max(gx, 1e-12)
+    if share < corner:
+        return 0.5 * (gx + gy) - np.sqrt(2.0 * gx * gy * share)
+    if share < 1.0 - corner:
+        return (0.5 - share) * gx
+    return -0.5 * (gx + gy) + np.sqrt(2.0 * gx * gy * (1.0 - share))
+
+
+@njit(cache=True, nogil=True)
+def outside_distance(coverage, reach):  # type: ignore[no-untyped-def]
+    """Distance in pixels from each pixel's centre to the silhouette, up to `reach`; (H, W) float32.
+
+    0 inside, `reach` where nothing is near.
+    """
+    height, width = coverage.shape
+    out = np.full((height, width), np.float32(reach), np.float32)
+    window = int(np.ceil(reach)) + 1
+    for y in range(height):
+        for x in range(width):
+            c = coverage[y, x]
+            if c == 0:
+                continue
+            yu, yd, xl, xr = max(0, y - 1), min(height - 1, y + 1), max(0, x - 1), min(width - 1, x + 1)
+            upright = c == 255 and coverage[yu, x] == 255 and coverage[yd, x] == 255
+            if upright and coverage[y, xl] == 255 and coverage[y, xr] == 255:
+                out[y, x] = 0
+                continue
+            share = c / 255.0
+            gx = (
+                (np.float64(coverage[yu, xr]) - coverage[yu, xl])
+                + 1.4142135623730951 * (np.float64(coverage[y, xr]) - coverage[y, xl])
+                + (np.float64(coverage[yd, xr]) - coverage[yd, xl])
+            )
+            gy = (
+                (np.float64(coverage[yd, xl]) - coverage[yu, xl])
+                + 1.4142135623730951 * (np.float64(coverage[yd, x]) - coverage[yu, x])
+                + (np.float64(coverage[yd, xr]) - coverage[yu, xr])
+            )
+            length = np.sqrt(gx * gx + gy * gy)
+            # A feature thinner than a pixel has no side; it is a disc of the covered area.
+            thin = length < 64.0
+            if thin:
+                radius = np.sqrt(share / np.pi)
+            else:
+                gx, gy = gx / length, gy / length
+                along = _offset(gx, gy, share)
+            for v in range(max(0, y - window), min(height, y + window + 1)):
+                for u in range(max(0, x - window), min(width, x + window + 1)):
+                    dx, dy = np.float64(u - x), np.float64(v - y)
+                    if thin:
+                        d = np.sqrt(dx * dx + dy * dy) - radius
+                    else:
+                        # The piece of border in this pixel: a segment through g * along, half a pixel either way.
+                        outward = along - (dx * gx + dy * gy)
+                        aside = abs(dy * gx - dx * gy)
+                        if aside <= 0.5:
+                            d = outward
+                            if d < -1.0:
+                                continue
+                        else:
+                            d = np.sqrt(outward * outward + (aside - 0.5) * (aside - 0.5))
+                            if outward < 0:
+                                continue
+                    if d < out[v, u]:
+                        out[v, u] = max(0.0, d)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _draw(color, coverage, distance, thickness, grey):  # type: ignore[no-untyped-def]
+    height, width = coverage.shape
+    out = color.copy()
+    line = DECODE[int(grey) * DECODE_STEPS]
+    for y in range(height):
+        for x in range(width):
+            c = coverage[y, x]
+            if c == 255 or distance[y, x] >= thickness + 0.5:
+                continue
+            # Share of the pixel inside the silhouette widened by the line, less the silhouette itself.
+            widened = min(1.0, max(0.0, thickness + 0.5 - distance[y, x]))
+            ink = widened - c / 255.0
+            if ink <= 0.0:
+                continue
+            own = color[y, x, 3] / 255.0
+            alpha = own + ink
+            if alpha <= 0.5 / 255.0:
+                continue
+            for k in range(3):
+                light = (own * DECODE[color[y, x, k] * DECODE_STEPS] + ink * line) / alpha
+                out[y, x, k] = encode(np.float32(min(1.0, light)))
+            out[y, x, 3] = int(min(1.0, alpha) * 255.0 + 0.5)
+    return out
+
+
+def draw_contour(
+    color: NDArray[np.uint8], coverage: NDArray[np.uint8], thickness: float, grey: int
+) -> NDArray[np.uint8]:
+    """A picture with a contour around all that is covered, holes included.
+
+    Args:
+        color: (H, W, 4) uint8 sRGB, straight alpha.
+        coverage: (H, W) uint8, the silhouette.
+        thickness: of the line in pixels, 0 to `MOST_THICKNESS`.
+        grey: 0-255 sRGB level of the line.
+
+    Returns:
+        (H, W, 4) uint8; alpha covers silhouette and line, pixels inside the silhouette are as they were.
+
+    Raises:
+        ValueError: if thickness or grey is out of range.
+    """
+    if not 0 <= thickness <= MOST_THICKNESS or not 0 <= grey <= 255:
+        raise ValueError(f"a contour of {thickness} px and grey {grey} cannot be drawn")
+    if thickness == 0:
+        return color.copy()
+    distance = outside_distance(coverage, float(thickness) + 1.0)
+    return _draw(color, coverage, distance, float(thickness), grey)
