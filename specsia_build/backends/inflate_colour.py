@@ -17,8 +17,18 @@ MARGIN_PX = 4
 RIM = 0.008
 """Width of the band along the contour whose colours the back takes, in parts of the picture's width."""
 
-ALIKE = 32.0
+UPRIGHT = 3.0
+"""How much farther a step up or down is than one sideways when the back looks for the nearest rim colour: clothes and
+hair of an upright figure change from the head down more than they do around it."""
+
+ALIKE = 40.0
 """Levels (root of the summed squares over R, G, B) up to which the front counts as more of the rim's colour."""
+
+INK = 32
+"""Levels within which a pixel has the contour's colour."""
+
+WIDEST_CONTOUR = 8
+"""Pixels; what is wider is the figure's own colour."""
 
 FULL = 250
 """Coverage from which a pixel's colour is the figure's alone."""
@@ -67,10 +77,10 @@ def paint(image: NDArray[np.uint8]) -> Atlas:
 
 
 def extended_front(crop: NDArray[np.uint8]) -> tuple[Floats, Floats]:
-    """The figure's colours, continued over its partly covered fringe and beyond.
+    """The figure's colours, continued over its partly covered fringe, a drawn contour and beyond.
 
-    A pixel is trusted if it and its four neighbours are wholly covered; a part too thin to have such pixels is taken
-    as it is. The rest gets the colour of the nearest trusted pixel.
+    A pixel is trusted if it and its four neighbours are wholly covered and it is no contour; a part too thin to have
+    such pixels is taken as it is. The rest gets the colour of the nearest trusted pixel.
 
     Args:
         crop: (h, w, 4) uint8, straight alpha.
@@ -80,14 +90,40 @@ def extended_front(crop: NDArray[np.uint8]) -> tuple[Floats, Floats]:
         (h, w) float32, 0 where uncovered.
     """
     covered = crop[..., 3] >= 128
-    trusted = ndimage.binary_erosion(crop[..., 3] >= FULL)
+    depth = ndimage.distance_transform_edt(covered).astype(np.float32)
+    contour = contour_width(crop[..., :3], depth)
+    trusted = ndimage.binary_erosion(crop[..., 3] >= FULL) & (depth > contour)
+    thin = covered
     if trusted.any():
-        thin = covered & (ndimage.distance_transform_edt(~trusted) > 3.0)
-    else:
-        thin = covered
+        thin = covered & (ndimage.distance_transform_edt(~trusted) > 3.0 + contour)
     nearest = ndimage.distance_transform_edt(~(trusted | thin), return_distances=False, return_indices=True)
-    colours = crop[..., :3][tuple(nearest)].astype(np.float32)
-    return colours, ndimage.distance_transform_edt(covered).astype(np.float32)
+    return crop[..., :3][tuple(nearest)].astype(np.float32), depth
+
+
+def contour_width(colours: NDArray[np.uint8], depth: Floats) -> float:
+    """Width in pixels of a line drawn around the figure, 0 if there is none.
+
+    A contour is one colour almost all around, and the figure behind it is not.
+
+    Args:
+        colours: (h, w, 3) uint8.
+        depth: (h, w) float32 distance to the nearest uncovered pixel.
+    """
+    ink = np.median(colours[(depth > 1.0) & (depth <= 2.0)].astype(np.float64), axis=0, keepdims=True)
+    if not np.isfinite(ink).all():
+        return 0.0
+
+    def inked(low: float, high: float) -> float:
+        ring = colours[(depth > low) & (depth <= high)].astype(np.float64)
+        return float(np.mean(np.abs(ring - ink).max(axis=1) < INK)) if len(ring) else 0.0
+
+    if inked(1.0, 2.0) < 0.8:
+        return 0.0
+    for width in range(2, WIDEST_CONTOUR + 1):
+        if inked(width, width + 1.0) < 0.4:
+            # One more for the pixels that the line covers in part.
+            return width + 1.0
+    return 0.0
 
 
 def guessed_back(front: Floats, depth: Floats, band: float) -> Floats:
@@ -106,14 +142,16 @@ def guessed_back(front: Floats, depth: Floats, band: float) -> Floats:
         (h, w, 3) float32; equal to `front` at the contour and beyond.
     """
     inside = depth > 0
-    rim = inside & (depth <= 2.0 * band)
-    along = _blurred_within(front, rim, band)
-    core = depth > band
-    nearest = ndimage.distance_transform_edt(core, return_distances=False, return_indices=True)
-    led = along[tuple(nearest)]
-    led = _blurred_within(led, inside, 1.5 * band)
-    soft = _blurred_within(front, inside, 1.5 * band)
-    apart = np.square(soft - led).sum(axis=2, keepdims=True)
+    # The outermost pixels may be a drawn contour, which is no colour of hair or clothes.
+    along = _blurred_within(front, (depth > band) & (depth <= 2.5 * band), 0.6 * band)
+    nearest = ndimage.distance_transform_edt(
+        depth > band + 1.5, sampling=(UPRIGHT, 1.0), return_distances=False, return_indices=True
+    )
+    led = _blurred_within(along[tuple(nearest)], inside, band)
+    soft = _blurred_within(front, inside, band)
+    apart = np.square(front - led).sum(axis=2, keepdims=True)
+    # Averaged, so that no ring of likeness is left around a feature where its edge passes through the rim's colour.
+    apart = _blurred_within(apart, inside, 2.0 * band)
     like = np.exp(-apart / ALIKE**2)
     guess = like * soft + (1.0 - like) * led
     inwards = np.clip(depth / (2.0 * band), 0.0, 1.0)[..., None]
@@ -127,7 +165,7 @@ def _blurred_within(colours: Floats, mask: Mask, sigma: float) -> Floats:
     total = ndimage.gaussian_filter(weight, sigma, mode="constant", truncate=3.0)
     out = colours.copy()
     near = total > 1e-3
-    for channel in range(3):
+    for channel in range(colours.shape[2]):
         mean = ndimage.gaussian_filter(colours[..., channel] * weight, sigma, mode="constant", truncate=3.0)
         out[near, channel] = mean[near] / total[near]
     return out

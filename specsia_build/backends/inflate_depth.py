@@ -17,7 +17,10 @@ from scipy import ndimage
 Floats = NDArray[np.float64]
 
 HEAD = 1.15
-"""Half depth over radius of heads and of figures without a body of their own."""
+"""Half depth over radius of heads."""
+
+WHOLE = 1.0
+"""Half depth over radius of figures without a head on a body: fruit, robots, balls."""
 
 LIMB = 1.1
 """Half depth over radius of arms and legs."""
@@ -183,7 +186,7 @@ def roundness(radius: Floats, build: Build | None) -> tuple[Floats, Floats]:
         build: head and body, or None for a figure that is round all over.
     """
     if build is None:
-        return np.full(radius.shape, HEAD), np.ones(radius.shape)
+        return np.full(radius.shape, WHOLE), np.ones(radius.shape)
     row, column = np.ogrid[: radius.shape[0], : radius.shape[1]]
     below = _step((row - build.row) / build.radius, 0.7, 1.3)
     beside = _step(np.abs(column - build.column) / build.radius, 1.5, 2.5)

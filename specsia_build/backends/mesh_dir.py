@@ -24,9 +24,6 @@ FORMATS: Mapping[str, str] = {".glb": "gltf", ".gltf": "gltf", ".vrm": "vrm", ".
 
 MANIFESTS = ("manifest.json", "manifest.yaml")
 
-MAX_TRIANGLES = 20_000_000
-"""More triangles than any reconstruction has; such a file is not one."""
-
 MAX_COORDINATE = 1e6
 """Coordinates beyond this many of the file's units leave too few float32 digits for a surface."""
 
@@ -50,7 +47,13 @@ class Manifest:
 
 @dataclass(frozen=True)
 class MeshDir:
-    """Backend that reads FOLDER/{id}.glb, .gltf, .vrm, .obj or .ply, or the only such file in FOLDER/{id}/."""
+    """Backend that reads FOLDER/{id}.glb, .gltf, .vrm, .obj or .ply, or the only such file in FOLDER/{id}/.
+
+    Attributes:
+        folder: where the meshes are.
+        manifest: what the folder says of them.
+        name, version, sees_ground_truth, needs_yaw: as in `Backend`.
+    """
 
     folder: Path
     manifest: Manifest
@@ -69,12 +72,26 @@ class MeshDir:
         pictures are there as a rule.
         """
         meshes = candidates(self.folder, self.manifest, character_id)
-        beside = {path for mesh in meshes for path in _companions(mesh, self.folder)}
+        own = _named(self.folder, self.manifest, character_id)
+        beside = {
+            path
+            for mesh in meshes
+            for path in mesh.parent.iterdir()
+            if path.is_file() and (mesh.parent == own or path.stem == mesh.stem)
+        }
         manifest = () if self.manifest.path is None else (self.manifest.path,)
         return (*meshes, *sorted(beside - set(meshes)), *manifest)
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
-        """The character's mesh, Z up, facing -Y, in its file's units; the image is not looked at."""
+        """The character's mesh, Z up, facing -Y, in its file's own units and place; registration finds scale and shift.
+
+        Args:
+            image: not looked at.
+            context: says whose mesh it is.
+
+        Raises:
+            CharacterError: if there is no mesh for this character, or several, or it cannot be read or drawn.
+        """
         path = self._mesh_file(context.character_id)
         entry = Entry(
             id=context.character_id,
@@ -84,7 +101,7 @@ class MeshDir:
             front=self.manifest.front,
         )
         mesh = read_character(entry).mesh
-        check_mesh(mesh, path)
+        check_size(mesh, path)
         return mesh
 
     def _mesh_file(self, character_id: str) -> Path:
@@ -134,7 +151,7 @@ def read_manifest(folder: Path) -> Manifest:
         text = path.read_text(encoding="utf-8")
         content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise UsageError(f"{path} cannot be read: {' '.join(str(error).split())}.") from error
+        raise UsageError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
     content = {} if content is None else content
     if not isinstance(content, dict) or not set(content) <= {"up", "front", "meshes"}:
         raise UsageError(f"{path} must be a map with no other keys than up, front and meshes")
@@ -166,7 +183,7 @@ def _mesh_names(meshes: object, folder: Path, path: Path) -> dict[str, str]:
 
 def candidates(folder: Path, manifest: Manifest, character_id: str) -> tuple[Path, ...]:
     """Every file that could be the character's mesh, sorted; one is right, none or several are not."""
-    named = folder / (manifest.meshes or {}).get(character_id, character_id)
+    named = _named(folder, manifest, character_id)
     if named.suffix.lower() in FORMATS and named.is_file():
         return (named,)
     if not named.parent.is_dir():
@@ -176,26 +193,16 @@ def candidates(folder: Path, manifest: Manifest, character_id: str) -> tuple[Pat
     return tuple(sorted(path for path in (*beside, *inside) if path.suffix.lower() in FORMATS and path.is_file()))
 
 
-def _companions(mesh: Path, folder: Path) -> tuple[Path, ...]:
-    own_folder = mesh.parent.resolve() != folder.resolve()
-    return tuple(path for path in mesh.parent.iterdir() if path.is_file() and (own_folder or path.stem == mesh.stem))
+def _named(folder: Path, manifest: Manifest, character_id: str) -> Path:
+    return folder / (manifest.meshes or {}).get(character_id, character_id)
 
 
-def check_mesh(mesh: Mesh, path: Path) -> None:
-    """Refuse a mesh that cannot be drawn or registered.
+def check_size(mesh: Mesh, path: Path) -> None:
+    """Refuse a mesh too large, or too far from its file's origin, for its digits.
 
     Raises:
-        CharacterError: if it has no triangle, a coordinate that is no finite number or beyond `MAX_COORDINATE`, no
-            extent, or more than `MAX_TRIANGLES` triangles.
+        CharacterError: if a coordinate is beyond `MAX_COORDINATE`.
     """
-    if len(mesh.faces) == 0:
-        raise CharacterError(f"{path} has no triangle")
-    if len(mesh.faces) > MAX_TRIANGLES:
-        raise CharacterError(f"{path} has {len(mesh.faces):,} triangles, more than {MAX_TRIANGLES:,}")
-    used = mesh.vertices[np.unique(mesh.faces)]
-    if not np.isfinite(used).all():
-        raise CharacterError(f"{path} has vertices that are not finite numbers")
-    if float(np.abs(used).max()) > MAX_COORDINATE:
-        raise CharacterError(f"{path} has coordinates beyond {MAX_COORDINATE:,.0f}, too large for a character")
-    if float(np.ptp(used.astype(np.float64), axis=0).max()) <= 0:
-        raise CharacterError(f"{path} is a single point")
+    low, high = mesh.bounds()
+    if float(max(-low.min(), high.max())) > MAX_COORDINATE:
+        raise CharacterError(f"{path.name} has coordinates beyond {MAX_COORDINATE:,.0f}, too large for a character")

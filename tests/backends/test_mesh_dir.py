@@ -1,0 +1,146 @@
+"""One mesh file per character, whatever its format's axes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+
+from specsia_build.backends.base import Context
+from specsia_build.backends.mesh_dir import create
+from specsia_build.errors import CharacterError, UsageError
+from specsia_build.rendering.mesh import Mesh
+
+NO_IMAGE = np.zeros((64, 64, 4), np.uint8)
+
+OURS = np.array([[0, 0, 0], [0.1, 0, 0], [0, 0.2, 0], [0, 0, 0.4]])
+"""A tetrahedron in the project's axes: 0.1 to the figure's left, 0.2 behind it, 0.4 up."""
+
+FACES = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
+
+
+def write(path: Path, points: np.ndarray[tuple[int, ...], np.dtype[np.float64]] = OURS) -> None:
+    """Write the tetrahedron in the axes of the file's format."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    turned = points if path.suffix == ".ply" else points[:, [0, 2, 1]] * (1, 1, -1)
+    trimesh.Trimesh(turned, FACES, process=False).export(path)
+
+
+def read(folder: Path, character_id: str) -> Mesh:
+    return create(str(folder)).reconstruct(NO_IMAGE, Context(character_id, 0))
+
+
+def assert_ours(mesh: Mesh) -> None:
+    low, high = mesh.bounds()
+    np.testing.assert_allclose(low, [0, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(high, [0.1, 0.2, 0.4], atol=1e-6)
+    a, b, c = (mesh.vertices[mesh.faces[:, k]].astype(np.float64) for k in range(3))
+    assert np.einsum("ij,ij->", a, np.cross(b, c)) > 0
+
+
+@pytest.mark.parametrize("suffix", [".glb", ".obj", ".ply"])
+def test_formats_come_in_our_axes(tmp_path: Path, suffix: str) -> None:
+    write(tmp_path / f"7{suffix}")
+    assert_ours(read(tmp_path, "7"))
+    assert create(str(tmp_path)).inputs("7") == (tmp_path / f"7{suffix}",)
+
+
+def test_own_folder_with_one_mesh(tmp_path: Path) -> None:
+    write(tmp_path / "7" / "mesh_final.ply")
+    (tmp_path / "7" / "texture.png").write_bytes(b"")
+    assert_ours(read(tmp_path, "7"))
+    assert create(str(tmp_path)).inputs("7") == (tmp_path / "7" / "mesh_final.ply", tmp_path / "7" / "texture.png")
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.yaml"])
+def test_manifest_states_axes(tmp_path: Path, name: str) -> None:
+    facing_left = OURS @ np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])
+    write(tmp_path / "7.ply", facing_left)
+    (tmp_path / name).write_text(json.dumps({"up": "+z", "front": "+x"}))
+    assert_ours(read(tmp_path, "7"))
+    backend = create(str(tmp_path))
+    assert backend.settings() == {"up": "+z", "front": "+x"}
+    assert tmp_path / name in backend.inputs("7")
+
+
+def test_manifest_names_files(tmp_path: Path) -> None:
+    write(tmp_path / "out" / "wizard.ply")
+    write(tmp_path / "out" / "knight" / "it3000.ply")
+    (tmp_path / "manifest.json").write_text(json.dumps({"meshes": {"7": "out/wizard.ply", "8": "out/knight"}}))
+    assert_ours(read(tmp_path, "7"))
+    assert_ours(read(tmp_path, "8"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[]",
+        '{"upp": "+z"}',
+        '{"up": "north"}',
+        '{"front": "+z"}',
+        '{"meshes": ["a"]}',
+        '{"meshes": {"7": "../elsewhere.ply"}}',
+        "{",
+    ],
+)
+def test_bad_manifest(tmp_path: Path, content: str) -> None:
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(UsageError, match=r"manifest\.json|outside"):
+        create(str(tmp_path))
+
+
+def test_two_manifests(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("{}")
+    (tmp_path / "manifest.yaml").write_text("")
+    with pytest.raises(UsageError, match="keep one"):
+        create(str(tmp_path))
+
+
+@pytest.mark.parametrize("argument", [None, "", "no/such/folder"])
+def test_no_folder(argument: str | None) -> None:
+    with pytest.raises(UsageError, match="folder"):
+        create(argument)
+
+
+def test_missing_mesh_says_what_was_looked_for(tmp_path: Path) -> None:
+    write(tmp_path / "70.ply")
+    with pytest.raises(CharacterError, match=r"no mesh for '7'.*\.glb.*\.ply"):
+        read(tmp_path, "7")
+    assert create(str(tmp_path)).inputs("7") == ()
+
+
+def test_two_candidates(tmp_path: Path) -> None:
+    write(tmp_path / "7.ply")
+    write(tmp_path / "7.obj")
+    with pytest.raises(CharacterError, match=r"more than one mesh for '7': 7\.obj and 7\.ply"):
+        read(tmp_path, "7")
+
+
+@pytest.mark.parametrize(
+    ("points", "reason"),
+    [
+        (np.where(OURS == 0.4, np.nan, OURS), "finite"),
+        (OURS * 1e9, "too large"),
+        (OURS * 0, "no extent"),
+    ],
+)
+def test_mesh_that_cannot_be_drawn(
+    tmp_path: Path, points: np.ndarray[tuple[int, ...], np.dtype[np.float64]], reason: str
+) -> None:
+    write(tmp_path / "7.ply", points)
+    with pytest.raises(CharacterError, match=reason):
+        read(tmp_path, "7")
+
+
+def test_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "7.obj").write_text("")
+    with pytest.raises(CharacterError):
+        read(tmp_path, "7")
+
+
+def test_declares_itself(tmp_path: Path) -> None:
+    backend = create(str(tmp_path))
+    assert (backend.name, backend.sees_ground_truth, backend.needs_yaw) == ("mesh-dir", False, False)

@@ -1,0 +1,62 @@
+"""Backends are found by name through the entry points."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, EntryPoints
+
+import pytest
+
+from specsia_build.backends import registry
+from specsia_build.backends.base import Backend
+from specsia_build.backends.inflate import Inflate
+from specsia_build.backends.registry import available_backends, load_backend
+from specsia_build.errors import SpecsiaError, UsageError
+
+
+def declare(monkeypatch: pytest.MonkeyPatch, **points: str) -> None:
+    """Pretend that these and no other backends are installed."""
+    declared = EntryPoints(EntryPoint(name, value, registry.GROUP) for name, value in points.items())
+    monkeypatch.setattr(registry, "entry_points", lambda **wanted: declared.select(**wanted))
+
+
+def test_own_backends_are_installed() -> None:
+    assert {"inflate", "mesh-dir"} <= set(available_backends())
+    backend: Backend = load_backend("inflate")
+    assert backend == Inflate()
+
+
+def test_argument_is_passed_on() -> None:
+    with pytest.raises(UsageError, match="inflate takes no argument"):
+        load_backend("inflate:thick")
+    with pytest.raises(UsageError, match="inflate takes no argument"):
+        load_backend("inflate:")
+
+
+def test_argument_may_hold_colons() -> None:
+    with pytest.raises(UsageError, match="there is no folder C:/nowhere:here"):
+        load_backend("mesh-dir:C:/nowhere:here")
+
+
+def test_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(UsageError, match=r"no backend 'inflat'.*inflate, mesh-dir"):
+        load_backend("inflat")
+
+
+def test_package_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    declare(monkeypatch, theirs="no_such_package.backend:create")
+    with pytest.raises(SpecsiaError, match=r"'theirs' \(no_such_package\.backend:create\).*ModuleNotFoundError"):
+        load_backend("theirs")
+
+
+def test_entry_point_that_is_no_factory(monkeypatch: pytest.MonkeyPatch) -> None:
+    declare(monkeypatch, theirs="specsia_build.frame:ORTHO_WIDTH")
+    with pytest.raises(SpecsiaError, match="'theirs'.*cannot be called"):
+        load_backend("theirs")
+
+
+def test_two_packages_with_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [EntryPoint("inflate", value, registry.GROUP) for value in ("a:create", "b:create")]
+    monkeypatch.setattr(registry, "entry_points", lambda **wanted: EntryPoints(points).select(**wanted))
+    assert available_backends() == ("inflate",)
+    with pytest.raises(UsageError, match="more than once: a:create, b:create"):
+        load_backend("inflate")
