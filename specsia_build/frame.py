@@ -50,7 +50,7 @@ class Camera:
 
     def position(self) -> NDArray[np.float64]:
         """Where the camera stands, (3,), in units."""
-        return -CAMERA_DISTANCE * self.basis()[2]
+        return np.asarray(-CAMERA_DISTANCE * self.basis()[2])
 
     def project(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """Pixel coordinates and depth of points.
@@ -136,7 +136,7 @@ class Normalisation:
 
     def apply(self, points: NDArray[np.floating]) -> NDArray[np.float32]:
         moved = (np.asarray(points, dtype=np.float64) - np.array(self.centre)) * self.scale
-        return moved.astype(np.float32)
+        return np.asarray(moved, dtype=np.float32)
 
 
 def normalise(points: NDArray[np.floating], cameras: Sequence[Camera], margin_px: float) -> Normalisation:
@@ -148,7 +148,7 @@ def normalise(points: NDArray[np.floating], cameras: Sequence[Camera], margin_px
         margin_px: pixels kept free at the border, for the contour.
 
     Raises:
-        ValueError: if the points have no extent.
+        ValueError: if the points have no extent, or the margin leaves no room for them.
     """
     low, high = np.min(points, axis=0).astype(np.float64), np.max(points, axis=0).astype(np.float64)
     centre, extent = (low + high) / 2, float(np.max(high - low))
@@ -160,7 +160,10 @@ def normalise(points: NDArray[np.floating], cameras: Sequence[Camera], margin_px
     for camera in cameras:
         reach = float(np.max(np.abs(centred @ camera.basis()[:2].T)))
         room = ORTHO_WIDTH / 2 - margin_px / camera.pixels_per_unit
-        fit = min(fit, room / reach)
+        if room <= 0:
+            raise ValueError(f"a margin of {margin_px} px leaves no room in an image of {camera.size} px")
+        if reach > room:
+            fit = min(fit, room / reach)
     return Normalisation((float(centre[0]), float(centre[1]), float(centre[2])), scale * fit, fit)
 
 
@@ -170,7 +173,9 @@ POSITION_AXES = (0, 2, 1)
 POSITION_SIGNS = (1.0, 1.0, -1.0)
 
 
-def position_codes(box_min: Sequence[float], box_max: Sequence[float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def position_codes(
+    box_min: Sequence[float], box_max: Sequence[float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Affine map from a point to its position colour, channel c = gain[c] * p[POSITION_AXES[c]] + offset[c].
 
     The box's near end of each channel maps to 0, the far end to 255; B is 255 at the smallest y, the front. A flat

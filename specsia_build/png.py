@@ -47,12 +47,32 @@ def encode(image: NDArray[np.uint8]) -> bytes:
     return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
 
 
+def _check_whole(data: bytes) -> None:
+    """Walk the chunks; readers fill in what a cut or damaged file lacks without a word."""
+    if data[:8] != SIGNATURE:
+        raise ValueError("the PNG cannot be read: it does not begin as one")
+    at, kind = 8, b""
+    while kind != b"IEND":
+        if at + 12 > len(data):
+            raise ValueError("the PNG cannot be read: it ends too early")
+        (length,) = struct.unpack_from(">I", data, at)
+        kind, end = data[at + 4 : at + 8], at + 8 + length
+        if end + 4 > len(data):
+            raise ValueError("the PNG cannot be read: it ends too early")
+        if struct.unpack_from(">I", data, end)[0] != zlib.crc32(memoryview(data)[at + 4 : end]):
+            raise ValueError("the PNG cannot be read: a checksum does not match")
+        at = end + 4
+
+
 def decode(data: bytes, channels: int) -> NDArray[np.uint8]:
     """Pixels of a PNG as (H, W) for one channel or (H, W, channels) uint8.
 
     Raises:
         ValueError: if the bytes are no whole PNG, or one of other channels.
     """
+    if channels not in _MODES:
+        raise ValueError(f"a PNG has 1 to 4 channels, not {channels}")
+    _check_whole(data)
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             image.load()

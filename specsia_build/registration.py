@@ -111,7 +111,7 @@ def shrink(masks: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
         low = np.floor(edges).astype(int)
         high = np.minimum(low + 1, old)
         at = total[..., low] + (edges - low) * (total[..., high] - total[..., low])
-        return np.diff(at, axis=-1) * (size / old)
+        return np.asarray(np.diff(at, axis=-1) * (size / old))
 
     if old == size:
         return masks
@@ -147,7 +147,23 @@ def _moments(mask):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _normal_equations(  # type: ignore[no-untyped-def]
-    vertices, turned, basis, sx, sy, ends, sides, facing, closed, mask, distance, weight, scale, pixels_per_unit, reach, lhs, rhs
+    vertices,
+    turned,
+    basis,
+    sx,
+    sy,
+    ends,
+    sides,
+    facing,
+    closed,
+    mask,
+    distance,
+    weight,
+    scale,
+    pixels_per_unit,
+    reach,
+    lhs,
+    rhs,
 ):
     """Add one view's outline to J^T W J and J^T W r for (log scale, pitch, yaw, tx, ty, tz)."""
     size = mask.shape[0]
@@ -213,13 +229,13 @@ class _Problem:
         self.yaws = [camera.yaw_deg for camera in cameras]
         self.targets = {s: shrink(masks, s) >= HALF_COVERED for s in (COARSE_SIZE, FINE_SIZE)}
         fine = shrink(masks, FINE_SIZE)
-        self.distances = [
-            outside_distance(m, REACH) - outside_distance(np.uint8(255) - m, REACH) for m in fine
-        ]
+        self.distances = [outside_distance(m, REACH) - outside_distance(np.uint8(255) - m, REACH) for m in fine]
 
-    def masks(self, points: NDArray[np.float64], size: int) -> list[tuple[Camera, tuple[NDArray[np.int64], ...], NDArray[np.bool_]]]:
+    def masks(
+        self, points: NDArray[np.float64], size: int
+    ) -> list[tuple[Camera, tuple[NDArray[np.int64], ...], NDArray[np.bool_]]]:
         """Each view's camera, screen coordinates and binary silhouette of moved points."""
-        out = []
+        out: list[tuple[Camera, tuple[NDArray[np.int64], ...], NDArray[np.bool_]]] = []
         for yaw in self.yaws:
             camera = Camera(yaw, size)
             sx, sy, _ = project(points, camera.basis(), camera.pixels_per_unit, size / 2)
@@ -327,9 +343,7 @@ def _between(one: Similarity, two: Similarity, t: float) -> Similarity:
     )
 
 
-def register(
-    mesh: Mesh, masks: NDArray[np.uint8], cameras: Sequence[Camera], with_yaw: bool = False
-) -> Registration:
+def register(mesh: Mesh, masks: NDArray[np.uint8], cameras: Sequence[Camera], with_yaw: bool = False) -> Registration:
     """Find the similarity with the best mean IoU over all views.
 
     Args:
@@ -347,7 +361,9 @@ def register(
     before = problem.ious(identity)
     yaws = COARSE_YAWS if with_yaw else (0.0,)
     best_yaw = max(yaws, key=lambda yaw: problem.closed_form(0.0, yaw)[1])
-    coarse, _ = max((problem.closed_form(float(p), float(best_yaw)) for p in COARSE_PITCHES), key=lambda found: found[1])
+    coarse, _ = max(
+        (problem.closed_form(float(p), float(best_yaw)) for p in COARSE_PITCHES), key=lambda found: found[1]
+    )
     found = [(identity, before)]
     starts = [coarse]
     if float(before.mean()) > 0.5:

@@ -15,13 +15,19 @@ from specsia_build.rendering.shading import FACTS, PLANES, PX, PY, PZ, at, color
 MOST_LAYERS = 64
 """Translucent layers that are told apart behind one another; further ones are opaque anyway for any opacity seen."""
 
+LEAST_SEEN = 1 / 255
+"""Opacity from which a surface counts as there, for coverage and for position."""
+
 LEAST_LIGHT = 1 / 512
 """Share of light below which what lies behind cannot change a byte."""
 
 
 @njit(cache=True, nogil=True)
-def _accumulate(pixels, ids, through, light, sx, sy, surface, textures, forward, size, opaque):  # type: ignore[no-untyped-def]
-    """Add one layer's light behind what `through` (S, LANES) still lets pass; returns whether any sample was hit."""
+def _accumulate(pixels, ids, seen, through, light, sx, sy, surface, textures, size, opaque):  # type: ignore[no-untyped-def]
+    """Add one layer's light behind what `through` (S, LANES) still lets pass; returns whether any sample was hit.
+
+    `seen` (S, LANES) takes the face where none that can be seen lies in front.
+    """
     planes, facts = np.empty((PLANES, 3), np.float64), np.empty(FACTS, np.int64)
     any_hit = False
     for slot in range(len(pixels)):
@@ -37,9 +43,11 @@ def _accumulate(pixels, ids, through, light, sx, sy, surface, textures, forward,
                 load_face(f, sx, sy, surface, textures, planes, facts)
             x = column + 0.5 + SAMPLE_X[s] / SUBPIXEL
             y = row + 0.5 + SAMPLE_Y[s] / SUBPIXEL
-            r, g, b, a = color_at(x, y, planes, facts, textures.texels, forward)
+            r, g, b, a = color_at(x, y, planes, facts, textures.texels)
             if opaque:
                 a = np.float32(1)
+            if seen[slot, s] < 0 and a >= LEAST_SEEN:
+                seen[slot, s] = f
             part = through[slot, s] * a
             light[slot, 0] += part * r
             light[slot, 1] += part * g
@@ -49,32 +57,34 @@ def _accumulate(pixels, ids, through, light, sx, sy, surface, textures, forward,
 
 
 @njit(cache=True, nogil=True)
-def _place(pixels, touched, front_ids, opaque_ids, sx, sy, surface, textures, size, through, light, color, coverage, position):  # type: ignore[no-untyped-def]
+def _place(  # type: ignore[no-untyped-def]
+    pixels, touched, seen, sx, sy, surface, textures, size, through, light, color, coverage, position
+):
     """Write the touched pixels: mean light over mean opacity, and the nearest surface's position."""
     planes, facts = np.empty((PLANES, 3), np.float64), np.empty(FACTS, np.int64)
     for slot in range(len(pixels)):
         if not touched[slot]:
             continue
         row, column = pixels[slot] // size, pixels[slot] % size
-        opacity, hits, closest, face = 0.0, 0, -1, -1
+        opacity, hits, closest = 0.0, 0, -1
         for s in range(SAMPLES):
-            f = front_ids[slot, s] if front_ids[slot, s] >= 0 else opaque_ids[slot, s]
-            if f >= 0:
+            if seen[slot, s] >= 0:
                 hits += 1
                 if closest < 0:
-                    closest, face = s, f
+                    closest = s
             opacity += 1.0 - through[slot, s]
         alpha = int(opacity / SAMPLES * 255 + 0.5)
         coverage[row, column] = (hits * 255 * 2 + SAMPLES) // (2 * SAMPLES)
         color[row, column, 3] = alpha
-        if alpha == 0:
+        if alpha == 0 or closest < 0:
+            color[row, column, 3] = 0
             for c in range(3):
                 color[row, column, c] = 0
                 position[row, column, c] = 0
             continue
         for c in range(3):
             color[row, column, c] = encode(np.float32(min(1.0, light[slot, c] / opacity)))
-        load_face(face, sx, sy, surface, textures, planes, facts)
+        load_face(seen[slot, closest], sx, sy, surface, textures, planes, facts)
         x = column + 0.5 + SAMPLE_X[closest] / SUBPIXEL
         y = row + 0.5 + SAMPLE_Y[closest] / SUBPIXEL
         position[row, column, 0] = at(planes, PX, x, y)
@@ -90,7 +100,6 @@ def compose(
     pixels: NDArray[np.int32],
     opaque_depth: NDArray[np.float32],
     opaque_ids: NDArray[np.int32],
-    forward: NDArray[np.float64],
     color: NDArray[np.uint8],
     coverage: NDArray[np.uint8],
     position: NDArray[np.float32],
@@ -102,19 +111,16 @@ def compose(
     light = np.zeros((len(pixels), 3), np.float64)
     behind = np.full((len(pixels), LANES), -np.inf, np.float32)
     touched = np.zeros(len(pixels), np.bool_)
-    front_ids = np.full((len(pixels), LANES), NO_FACE, np.int32)
-    for layer in range(MOST_LAYERS):
+    seen = np.full((len(pixels), LANES), NO_FACE, np.int32)
+    state = (seen, through, light, *screen[:2], surface, textures, size)
+    for _ in range(MOST_LAYERS):
         ids = np.full((len(pixels), LANES), NO_FACE, np.int32)
         depth = opaque_depth.copy()
         raster.draw_samples(*screen, surface, textures, classes, drawn, BLEND, slots, behind, depth, ids)
-        if layer == 0:
-            front_ids = ids
-            touched = (ids[:, :SAMPLES] >= 0).any(axis=1)
-        if not _accumulate(pixels, ids, through, light, *screen[:2], surface, textures, forward, size, False):
+        touched |= (ids[:, :SAMPLES] >= 0).any(axis=1)
+        if not _accumulate(pixels, ids, *state, False):
             break
         behind = depth
         behind[ids < 0] = np.inf
-    _accumulate(pixels, opaque_ids, through, light, *screen[:2], surface, textures, forward, size, True)
-    _place(
-        pixels, touched, front_ids, opaque_ids, *screen[:2], surface, textures, size, through, light, color, coverage, position
-    )
+    _accumulate(pixels, opaque_ids, *state, True)
+    _place(pixels, touched, seen, *screen[:2], surface, textures, size, through, light, color, coverage, position)

@@ -21,9 +21,13 @@ def linear_to_srgb(linear: NDArray[np.floating]) -> NDArray[np.float64]:
 DECODE_STEPS = 16
 """Entries of `DECODE` per 8-bit level; interpolated texels fall between levels."""
 
-DECODE: NDArray[np.float32] = srgb_to_linear(np.arange(255 * DECODE_STEPS + 1) / (255 * DECODE_STEPS)).astype(np.float32)
+DECODE: NDArray[np.float32] = srgb_to_linear(np.arange(255 * DECODE_STEPS + 1) / (255 * DECODE_STEPS)).astype(
+    np.float32
+)
 """Linear light of the encoded value i / (255 * DECODE_STEPS)."""
 
 ENCODE_STEPS = 65535
-ENCODE: NDArray[np.uint8] = np.floor(linear_to_srgb(np.arange(ENCODE_STEPS + 1) / ENCODE_STEPS) * 255 + 0.5).astype(np.uint8)
+ENCODE: NDArray[np.uint8] = np.floor(linear_to_srgb(np.arange(ENCODE_STEPS + 1) / ENCODE_STEPS) * 255 + 0.5).astype(
+    np.uint8
+)
 """Encoded byte of the linear value i / ENCODE_STEPS; the steepest byte still has 20 entries."""

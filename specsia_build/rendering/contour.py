@@ -141,4 +141,5 @@ def draw_contour(
     if thickness == 0:
         return color.copy()
     distance = outside_distance(coverage, float(thickness) + 1.0)
-    return _draw(color, coverage, distance, float(thickness), grey)
+    drawn: NDArray[np.uint8] = _draw(color, coverage, distance, float(thickness), grey)
+    return drawn

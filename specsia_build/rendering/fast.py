@@ -30,10 +30,23 @@ class FastRenderer:
         if len(mesh.faces) == 0:
             raise CharacterError("the mesh has no faces to draw")
         if not np.isfinite(mesh.vertices).all():
-            raise CharacterError("the mesh has vertices that are not finite numbers")
+            mesh = _without_stray_vertices(mesh)
         prepared = prepare(mesh, max(c.pixels_per_unit for c in cameras), look == "lit")
         for camera in cameras:
             yield draw(prepared, camera)
+
+
+def _without_stray_vertices(mesh: Mesh) -> Mesh:
+    """The mesh with vertices that no face uses moved to the origin.
+
+    Raises:
+        CharacterError: if a vertex that a face uses is not finite.
+    """
+    used = np.zeros(len(mesh.vertices), np.bool_)
+    used[mesh.faces] = True
+    if not np.isfinite(mesh.vertices[used]).all():
+        raise CharacterError("the mesh has vertices that are not finite numbers")
+    return mesh.with_vertices(np.where(used[:, None], mesh.vertices, 0))
 
 
 def draw(prepared: Prepared, camera: Camera) -> Layers:
@@ -44,6 +57,10 @@ def draw(prepared: Prepared, camera: Camera) -> Layers:
     """
     size, surface, textures = camera.size, prepared.surface, prepared.textures
     basis = camera.basis()
+    # Before anything is rounded to integers: a number too large for them would come out small.
+    reach = float(np.abs(prepared.vertices).max()) * 2 * camera.pixels_per_unit * raster.SUBPIXEL
+    if reach > 2.0**62:
+        raise CharacterError("the mesh reaches absurdly far out of the picture")
     sx, sy, depth = raster.project(prepared.vertices, basis, camera.pixels_per_unit, size / 2)
     if max(np.abs(sx).max(), np.abs(sy).max()) > raster.MAX_COORDINATE:
         raise CharacterError("the mesh reaches absurdly far out of the picture")
@@ -64,8 +81,7 @@ def draw(prepared: Prepared, camera: Camera) -> Layers:
     color = np.zeros((size, size, 4), np.uint8)
     coverage = np.zeros((size, size), np.uint8)
     position = np.zeros((size, size, 3), np.float32)
-    forward = basis[2]
-    resolve.resolve_centres(ids, sx, sy, surface, textures, forward, color, coverage, position)
+    resolve.resolve_centres(ids, sx, sy, surface, textures, color, coverage, position)
     resolve.mark_contrast(ids, prepared.part, color, marked)
 
     slots, pixels = raster.number_marked(marked)
@@ -76,10 +92,10 @@ def draw(prepared: Prepared, camera: Camera) -> Layers:
             sx, sy, depth, surface, textures, classes, drawn, wanted, slots, sample_depth, sample_depth, sample_ids
         )
     out = (color, coverage, position)
-    resolve.resolve_samples(pixels, sample_ids, sx, sy, surface, textures, forward, *out)
+    resolve.resolve_samples(pixels, sample_ids, sx, sy, surface, textures, *out)
     if (classes == BLEND).any():
         screen = (sx, sy, depth)
-        blend.compose(prepared, screen, drawn, slots, pixels, sample_depth, sample_ids, forward, *out)
+        blend.compose(prepared, screen, drawn, slots, pixels, sample_depth, sample_ids, *out)
     return Layers(color, coverage, position)
 
 

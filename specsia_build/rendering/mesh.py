@@ -64,7 +64,7 @@ class Mesh:
         face_material: (F,) int32 into `materials`.
         uv: (F, 3, 2) float32 per corner or None; u to the right, v down, (0, 0) the image's top left corner.
         colors: (F, 3, 4) float32 per corner or None; linear RGB and opacity.
-        normals: (F, 3, 3) float32 unit vectors per corner or None (flat shading from the faces).
+        normals: (F, 3, 3) float32 unit vectors per corner or None (smooth over vertices at one place).
         rest: (V, 3) float32, the position attribute that position images show; None means `vertices`.
     """
 
@@ -102,7 +102,9 @@ def concatenate(meshes: Sequence[Mesh]) -> Mesh:
     """One mesh of several, in order. An attribute that only some have is filled: UV 0, colour white, flat normals."""
     if len(meshes) == 1:
         return meshes[0]
-    faces, face_material, materials = [], [], []
+    faces: list[NDArray[np.int32]] = []
+    face_material: list[NDArray[np.int32]] = []
+    materials: list[Material] = []
     vertex_offset = 0
     for mesh in meshes:
         faces.append(mesh.faces + vertex_offset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from specsia_build.rendering.mesh import Mesh, Texture
+from specsia_build.rendering.mesh import Mesh, Texture, flat_normals
 from specsia_build.rendering.textures import TextureTable, pack_textures, rough_faces, sample, texel_range
 
 OPAQUE, MASK, BLEND, INVISIBLE = 0, 1, 2, 3
@@ -19,6 +20,14 @@ OPAQUE, MASK, BLEND, INVISIBLE = 0, 1, 2, 3
 
 SMALL_JUMP = 6.0
 """Encoded levels by which the colours of two faces may differ along their edge and still count as continuous."""
+
+
+SAME_NORMAL = 0.998
+"""Cosine between the normals of two faces, from which their light counts as continuous."""
+
+
+FARTHEST_UV = 2.0**20
+"""Texture coordinates are cut at this; a float32 has no fraction of a texel left there."""
 
 
 class Surface(NamedTuple):
@@ -83,9 +92,12 @@ def weld(vertices: NDArray[np.float32]) -> NDArray[np.int32]:
     """(V,) the lowest index among the vertices that lie at exactly the same place."""
     keys = np.ascontiguousarray(vertices + np.float32(0)).view(np.uint32).reshape(len(vertices), 3).astype(np.uint64)
     mixed = keys[:, 0] * np.uint64(0x9E3779B97F4A7C15) ^ keys[:, 1] * np.uint64(0xC2B2AE3D27D4EB4F)
-    mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9) ^ keys[:, 2] * np.uint64(0x94D049BB133111EB)
+    mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9) ^ keys[:, 2] * np.uint64(
+        0x94D049BB133111EB
+    )
     order = np.argsort(mixed, kind="stable")
-    return _weld_sorted(vertices, mixed, order)
+    first: NDArray[np.int32] = _weld_sorted(vertices, mixed, order)
+    return first
 
 
 @njit(cache=True, nogil=True)
@@ -185,6 +197,15 @@ def _jumps(halves, opposed, surface, textures, rough):  # type: ignore[no-untype
         m, m2 = surface.material[f], surface.material[f2]
         if m != m2 and (surface.unlit[m] != surface.unlit[m2] or surface.glow[m] != surface.glow[m2]):
             continue
+        if (surface.emissive[m] != surface.emissive[m2]).any():
+            continue
+        if len(surface.normals) > 0 and not surface.unlit[m]:
+            same_i, same_j = 0.0, 0.0
+            for k in range(3):
+                same_i += surface.normals[f, i, k] * surface.normals[f2, i2, k]
+                same_j += surface.normals[f, j, k] * surface.normals[f2, j2, k]
+            if min(same_i, same_j) < SAME_NORMAL:
+                continue
         parted = False
         for k in range(2):
             if (
@@ -277,7 +298,35 @@ def smooth_normals(mesh: Mesh) -> NDArray[np.float32]:
             total[:, axis] += np.bincount(welded[:, k], face_normal[:, axis], minlength=len(total))
     length = np.linalg.norm(total, axis=1, keepdims=True)
     unit = np.divide(total, length, out=np.zeros_like(total), where=length > 0)
-    return unit[welded].astype(np.float32)
+    return np.asarray(unit[welded], dtype=np.float32)
+
+
+def _along_winding(mesh: Mesh, normals: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Normals (F, 3, 3), those of a face turned round together where they point to its inside."""
+    against = np.einsum("fi,fi->f", flat_normals(mesh)[:, 0], normals.sum(axis=1)) < 0
+    return np.where(against[:, None, None], -normals, normals)
+
+
+def _near_uv(mesh: Mesh, textured: Sequence[tuple[Texture | None, Texture | None]]) -> NDArray[np.float32]:
+    """Texture coordinates (F, 3, 2), moved by whole periods towards 0 where that loses nothing of a repeat or mirror.
+
+    A face that is textured far from 0 would else be looked up with too few digits.
+    """
+    if mesh.uv is None:
+        return np.zeros((len(mesh.faces), 3, 2), np.float32)
+    if np.abs(mesh.uv).max() <= 2:
+        return np.ascontiguousarray(mesh.uv, np.float32)
+    uv = np.clip(np.nan_to_num(mesh.uv), -FARTHEST_UV, FARTHEST_UV).astype(np.float32)
+    periodic = np.array([[all(t is None or t.wrap[k] != "clamp" for t in pair) for k in (0, 1)] for pair in textured])
+    shift = 2 * np.floor(uv.min(axis=1) / 2)
+    shift[~periodic[mesh.face_material]] = 0
+    return np.asarray(uv - shift[:, None, :])
+
+
+def _finite(attribute: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A contiguous attribute, 0 where it is no number: compiled look-ups would leave their tables."""
+    whole = np.ascontiguousarray(attribute, np.float32)
+    return whole if np.isfinite(whole).all() else np.nan_to_num(whole, posinf=0.0, neginf=0.0)
 
 
 def prepare(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> Prepared:
@@ -307,15 +356,15 @@ def prepare(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> Prepared:
     plain = (base[:, :3] == 1).all(axis=1) & (emissive == 0).all(axis=1) & (texture_index >= 0)
     empty = np.empty((0, 3, 4), np.float32)
     if lit:
-        normals = smooth_normals(mesh) if mesh.normals is None else mesh.normals
+        normals = smooth_normals(mesh) if mesh.normals is None else _along_winding(mesh, mesh.normals)
     else:
         normals = np.empty((0, 3, 3), np.float32)
     surface = Surface(
         faces=np.ascontiguousarray(mesh.faces, np.int32),
         material=np.ascontiguousarray(mesh.face_material, np.int32),
-        uv=np.zeros((f, 3, 2), np.float32) if mesh.uv is None else np.ascontiguousarray(mesh.uv, np.float32),
-        colors=empty if mesh.colors is None else np.ascontiguousarray(mesh.colors, np.float32),
-        normals=np.ascontiguousarray(normals, np.float32),
+        uv=_near_uv(mesh, [(m.texture, m.emissive_texture) for m in materials]),
+        colors=empty if mesh.colors is None else _finite(mesh.colors),
+        normals=_finite(normals),
         positions=np.ascontiguousarray(mesh.vertices if mesh.rest is None else mesh.rest, np.float32),
         base=base,
         emissive=emissive,
@@ -328,7 +377,7 @@ def prepare(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> Prepared:
     )
     vertices = np.ascontiguousarray(mesh.vertices, np.float32)
     textures = pack_textures(images, vertices, surface, finest_pixels_per_unit)
-    surface = surface._replace(rough=rough_faces(surface, textures))
+    surface = surface._replace(rough=rough_faces(surface, textures, vertices, finest_pixels_per_unit))
     topology = _topology(mesh)
     part = topology.part
     jump = _jumps(topology.halves, topology.opposed, surface, textures, surface.rough)

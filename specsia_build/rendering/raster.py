@@ -44,7 +44,7 @@ def _lattice() -> tuple[NDArray[np.int32], NDArray[np.int32]]:
 
 
 SAMPLE_X, SAMPLE_Y = _lattice()
-"""(LANES,) int32 offsets of the samples from the pixel's centre in 1/256 pixel, the nearest first: the centre itself."""
+"""(LANES,) int32 offsets of the samples from the pixel's centre in 1/256 pixel, the centre itself first."""
 
 
 @njit(cache=True, nogil=True)
@@ -64,7 +64,8 @@ def project(vertices, basis, pixels_per_unit, half):  # type: ignore[no-untyped-
 
 @njit(cache=True, nogil=True)
 def face_sides(sx, sy, faces, closed):  # type: ignore[no-untyped-def]
-    """Per face: 1 seen from outside, -1 from inside, 0 edge on. Then the faces to draw: not those inside a closed part."""
+    """Per face: 1 seen from outside, -1 from inside, 0 edge on; then the faces to draw, those inside a closed part left
+    out."""
     count = len(faces)
     facing = np.empty(count, np.int8)
     drawn = np.empty(count, np.int32)
@@ -222,8 +223,6 @@ def mark_edges(sx, sy, depth, edges, facing, closed, alpha_class, nearest, marke
                 continue
             if facing[f] == facing[g] and not edges.jump[e]:
                 continue
-        elif not seen_f:
-            continue
         a, b = edges.ends[e, 0], edges.ends[e, 1]
         _walk(sx[a], sy[a], depth[a], sx[b], sy[b], depth[b], nearest, marked)
 
@@ -261,12 +260,19 @@ def number_marked(marked):  # type: ignore[no-untyped-def]
     return slots, pixels
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _owned(dx, minus_dy):  # type: ignore[no-untyped-def]
+    """0 if points on an edge of that direction are the face's, 1 if the neighbour's, who walks it the other way."""
+    return 0 if minus_dy > 0 or (minus_dy == 0 and dx > 0) else 1
+
+
 @njit(cache=True, nogil=True)
 def draw_samples(sx, sy, depth, surface, textures, alpha_class, drawn, wanted, slots, floor, nearest, ids):  # type: ignore[no-untyped-def]
     """Draw the faces of one alpha class at all samples of the numbered pixels.
 
     `nearest` (S, LANES) float32 and `ids` (S, LANES) int32 are updated where a face is nearer. `floor` (S, LANES), used
-    for BLEND only, is the depth that a face must lie behind.
+    for BLEND only, is the depth that a face must lie behind. A sample on the edge between two BLEND faces hits only one
+    of them; it would else count as two layers.
     """
     size = slots.shape[0]
     faces = surface.faces
@@ -290,6 +296,7 @@ def draw_samples(sx, sy, depth, surface, textures, alpha_class, drawn, wanted, s
                     continue
                 if not started:
                     started = True
+                    own_ab, own_bc, own_ca = 0, 0, 0
                     area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
                     if area < 0:
                         b, c = c, b
@@ -305,6 +312,8 @@ def draw_samples(sx, sy, depth, surface, textures, alpha_class, drawn, wanted, s
                     u_ab, v_ab = np.int32(ay - by), np.int32(bx - ax)
                     u_bc, v_bc = np.int32(by - cy), np.int32(cx - bx)
                     u_ca, v_ca = np.int32(cy - ay), np.int32(ax - cx)
+                    if wanted == BLEND:
+                        own_ab, own_bc, own_ca = _owned(v_ab, u_ab), _owned(v_bc, u_bc), _owned(v_ca, u_ca)
                 px = (x << SUBPIXEL_BITS) + HALF
                 e_ab = (bx - ax) * (py - ay) - (by - ay) * (px - ax)
                 if e_ab < -reach_ab:
@@ -317,7 +326,13 @@ def draw_samples(sx, sy, depth, surface, textures, alpha_class, drawn, wanted, s
                     continue
                 z = np.float32((za * e_bc + zb * e_ca + zc * e_ab) * inverse)
                 # Beyond its reach an edge function is positive at all samples, so it may be cut to 32 bits.
-                i_ab, i_bc, i_ca = np.int32(min(e_ab, reach_ab)), np.int32(min(e_bc, reach_bc)), np.int32(min(e_ca, reach_ca))
+                i_ab, i_bc, i_ca = (
+                    np.int32(min(e_ab, reach_ab)),
+                    np.int32(min(e_bc, reach_bc)),
+                    np.int32(min(e_ca, reach_ca)),
+                )
+                if wanted == BLEND:
+                    i_ab, i_bc, i_ca = np.int32(i_ab - own_ab), np.int32(i_bc - own_bc), np.int32(i_ca - own_ca)
                 near, who = nearest[slot], ids[slot]
                 if wanted == OPAQUE:
                     for s in range(LANES):

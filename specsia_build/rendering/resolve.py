@@ -9,6 +9,7 @@ from specsia_build.rendering.colour import ENCODE, ENCODE_STEPS
 from specsia_build.rendering.raster import LANES, NO_FACE, SAMPLE_X, SAMPLE_Y, SAMPLES, SUBPIXEL
 from specsia_build.rendering.shading import (
     FACTS,
+    NEAREST,
     NO_TEXTURE,
     PLANES,
     PX,
@@ -38,7 +39,7 @@ def encode(value):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def resolve_centres(ids, sx, sy, surface, textures, forward, color, coverage, position):  # type: ignore[no-untyped-def]
+def resolve_centres(ids, sx, sy, surface, textures, color, coverage, position):  # type: ignore[no-untyped-def]
     """Shade every pixel as if the face at its centre covered all of it."""
     size = ids.shape[0]
     planes, facts = np.empty((PLANES, 3), np.float64), np.empty(FACTS, np.int64)
@@ -64,9 +65,7 @@ def resolve_centres(ids, sx, sy, surface, textures, forward, color, coverage, po
                 red, green, blue = np.float32(0), np.float32(0), np.float32(0)
                 for j in range(ny):
                     for i in range(nx):
-                        r, g, b, _ = color_at(
-                            column + (i + 0.5) / nx, row + (j + 0.5) / ny, planes, facts, texels, forward
-                        )
+                        r, g, b, _ = color_at(column + (i + 0.5) / nx, row + (j + 0.5) / ny, planes, facts, texels)
                         red += r
                         green += g
                         blue += b
@@ -106,7 +105,7 @@ def mark_contrast(ids, part, color, marked):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _shade_samples(row, column, who, f, count, planes, facts, texels, forward):  # type: ignore[no-untyped-def]
+def _shade_samples(row, column, who, f, count, planes, facts, texels):  # type: ignore[no-untyped-def]
     """Mean linear RGB of the loaded face `f` over the `count` samples of a pixel that it won."""
     wanted = 1
     if facts[ROUGH] and facts[TEXTURE] != NO_TEXTURE:
@@ -118,6 +117,8 @@ def _shade_samples(row, column, who, f, count, planes, facts, texels, forward): 
             abs(planes[V, 2] * h),
         )
         wanted = 1 if span < 0.1 else (8 if span < 1.0 else 32)
+        if facts[NEAREST]:
+            wanted = 32
     stride = max(1, count // wanted)
     red, green, blue = np.float32(0), np.float32(0), np.float32(0)
     seen, taken, x_sum, y_sum = 0, 0, 0, 0
@@ -130,7 +131,7 @@ def _shade_samples(row, column, who, f, count, planes, facts, texels, forward): 
         elif seen % stride == 0:
             x = column + 0.5 + SAMPLE_X[s] / SUBPIXEL
             y = row + 0.5 + SAMPLE_Y[s] / SUBPIXEL
-            r, g, b, _ = color_at(x, y, planes, facts, texels, forward)
+            r, g, b, _ = color_at(x, y, planes, facts, texels)
             red += r
             green += g
             blue += b
@@ -139,14 +140,14 @@ def _shade_samples(row, column, who, f, count, planes, facts, texels, forward): 
     if wanted == 1:
         x = column + 0.5 + x_sum / (count * SUBPIXEL)
         y = row + 0.5 + y_sum / (count * SUBPIXEL)
-        red, green, blue, _ = color_at(x, y, planes, facts, texels, forward)
+        red, green, blue, _ = color_at(x, y, planes, facts, texels)
         return red, green, blue
     share = np.float32(1.0 / taken)
     return red * share, green * share, blue * share
 
 
 @njit(cache=True, nogil=True)
-def resolve_samples(pixels, ids, sx, sy, surface, textures, forward, color, coverage, position):  # type: ignore[no-untyped-def]
+def resolve_samples(pixels, ids, sx, sy, surface, textures, color, coverage, position):  # type: ignore[no-untyped-def]
     """Replace each numbered pixel by the mean of its samples in linear light."""
     size = color.shape[0]
     planes, facts = np.empty((PLANES, 3), np.float64), np.empty(FACTS, np.int64)
@@ -189,7 +190,7 @@ def resolve_samples(pixels, ids, sx, sy, surface, textures, forward, color, cove
         for k in range(n):
             f = distinct[k]
             load_face(f, sx, sy, surface, textures, planes, facts)
-            r, g, b = _shade_samples(row, column, who, f, counts[k], planes, facts, texels, forward)
+            r, g, b = _shade_samples(row, column, who, f, counts[k], planes, facts, texels)
             red += counts[k] * r
             green += counts[k] * g
             blue += counts[k] * b

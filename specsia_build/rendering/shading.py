@@ -27,13 +27,18 @@ AMBIENT = np.float32(0.45)
 MOST_TAPS = 4
 """Look-ups along one side of a pixel, beyond which a coarser mip level is used."""
 
+NEAREST_TAPS = 4
+"""Look-ups along each side of a pixel where texels have hard borders."""
+
 # Rows of a face's plane table: a quantity's value at screen (0, 0), per pixel right, per pixel down. Red, green, blue
 # and alpha are factor x vertex colour; GLOW holds the emitted red, green and blue instead of a plane.
 WA, WB, WC, U, V, PX, PY, PZ, RED, GREEN, BLUE, ALPHA, NX, NY, NZ, GLOW, PLANES = range(17)
 
-# Entries of a face's integers: whether its texture is rough, look-ups along x and y, whether a texel is shown as it is, whether light
-# counts, then offset, width, height, wrap u, wrap v and nearest of its texture and of its emissive texture.
+# Entries of a face's integers: whether its texture is rough, look-ups along x and y, whether a texel is shown as it
+# is, light (0 none, 1 on the outside, -1 on the inside), then offset, width, height, wrap u, wrap v and nearest of its
+# texture and of its emissive texture.
 ROUGH, TAPS_X, TAPS_Y, QUICK, LIT, TEXTURE, GLOW_TEXTURE, FACTS = 0, 1, 2, 3, 4, 5, 11, 17
+NEAREST = TEXTURE + 5
 NO_TEXTURE = -1
 
 
@@ -89,7 +94,8 @@ def load_face(f, sx, sy, surface, textures, planes, facts):  # type: ignore[no-u
             planes[RED + k, 0], planes[RED + k, 1], planes[RED + k, 2] = factor, 0.0, 0.0
     for k in range(3):
         planes[GLOW, k] = surface.emissive[m, k]
-    facts[LIT] = len(surface.normals) > 0 and not surface.unlit[m]
+    lit = len(surface.normals) > 0 and not surface.unlit[m]
+    facts[LIT] = (1 if inverse < 0 else -1) if lit else 0
     if facts[LIT]:
         n = surface.normals
         for k in range(3):
@@ -100,7 +106,7 @@ def load_face(f, sx, sy, surface, textures, planes, facts):  # type: ignore[no-u
         uv = surface.uv
         _plane(planes, U, uv[f, 0, 0], uv[f, 1, 0], uv[f, 2, 0])
         _plane(planes, V, uv[f, 0, 1], uv[f, 1, 1], uv[f, 2, 1])
-    if texture >= 0 and surface.rough[f] and not textures.nearest[texture]:
+    if texture >= 0 and surface.rough[f]:
         w, h = textures.levels[texture, 0, 1], textures.levels[texture, 0, 2]
         along_x = np.sqrt((planes[U, 1] * w) ** 2 + (planes[V, 1] * h) ** 2)
         along_y = np.sqrt((planes[U, 2] * w) ** 2 + (planes[V, 2] * h) ** 2)
@@ -114,6 +120,8 @@ def load_face(f, sx, sy, surface, textures, planes, facts):  # type: ignore[no-u
                 along_y *= 0.5
             taps_x = min(4 * MOST_TAPS, max(1, int(np.ceil(along_x - 0.01))))
             taps_y = min(4 * MOST_TAPS, max(1, int(np.ceil(along_y - 0.01))))
+        if textures.nearest[texture]:
+            taps_x, taps_y = max(taps_x, NEAREST_TAPS), max(taps_y, NEAREST_TAPS)
     facts[ROUGH], facts[TAPS_X], facts[TAPS_Y] = surface.rough[f], taps_x, taps_y
     facts[QUICK] = surface.plain[m] and taps_x * taps_y == 1 and not facts[LIT]
     _load_texture(facts, TEXTURE, texture, level, textures)
@@ -138,21 +146,21 @@ def texel_at(x, y, k, planes, facts, texels):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _light_at(x, y, planes, forward):  # type: ignore[no-untyped-def]
-    """Linear light that falls on the loaded face at a screen point; both sides are lit, and the sum is at most 1."""
+def _light_at(x, y, planes, side):  # type: ignore[no-untyped-def]
+    """Linear light that falls on the loaded face at a screen point, at most 1; `side` -1 looks at its inside."""
     nx, ny, nz = at(planes, NX, x, y), at(planes, NY, x, y), at(planes, NZ, x, y)
     length = np.sqrt(nx * nx + ny * ny + nz * nz)
     total = np.float64(AMBIENT)
     if length > 0:
-        if nx * forward[0] + ny * forward[1] + nz * forward[2] > 0:
-            length = -length
+        # The side that is seen decides, not the bent normal: a surface point has the same light in every view.
+        length *= side
         for k in range(len(LIGHTS)):
             total += LIGHTS[k, 3] * max(0.0, (nx * LIGHTS[k, 0] + ny * LIGHTS[k, 1] + nz * LIGHTS[k, 2]) / length)
     return np.float32(min(1.0, total))
 
 
 @njit(cache=True, nogil=True)
-def color_at(x, y, planes, facts, texels, forward):  # type: ignore[no-untyped-def]
+def color_at(x, y, planes, facts, texels):  # type: ignore[no-untyped-def]
     """Linear RGB and opacity, each 0-1, of the loaded face at a screen point."""
     red, green = np.float32(at(planes, RED, x, y)), np.float32(at(planes, GREEN, x, y))
     blue, alpha = np.float32(at(planes, BLUE, x, y)), np.float32(at(planes, ALPHA, x, y))
@@ -164,7 +172,7 @@ def color_at(x, y, planes, facts, texels, forward):  # type: ignore[no-untyped-d
         blue *= DECODE[int(b * DECODE_STEPS + half)]
         alpha *= a / np.float32(255)
     if facts[LIT]:
-        light = _light_at(x, y, planes, forward)
+        light = _light_at(x, y, planes, facts[LIT])
         red, green, blue = red * light, green * light, blue * light
     glow_red, glow_green = np.float32(planes[GLOW, 0]), np.float32(planes[GLOW, 1])
     glow_blue = np.float32(planes[GLOW, 2])

@@ -43,7 +43,7 @@ class TextureTable(NamedTuple):
 
 @njit(cache=True, nogil=True)
 def _halve(image):  # type: ignore[no-untyped-def]
-    """Next mip level: the mean of 2 x 2 texels in linear light, weighted by opacity so that hidden colours stay hidden."""
+    """Next mip level: the mean of 2 x 2 texels in linear light, weighted by opacity: hidden colours stay hidden."""
     h, w = max(1, image.shape[0] // 2), max(1, image.shape[1] // 2)
     out = np.empty((h, w, 4), np.uint8)
     for y in range(h):
@@ -56,7 +56,7 @@ def _halve(image):  # type: ignore[no-untyped-def]
             a2, a3 = np.int32(image[y1, x0, 3]), np.int32(image[y1, x1, 3])
             total = a0 + a1 + a2 + a3
             if total == 0:
-                a0, a1, a2, a3 = 1, 1, 1, 1
+                a0 = a1 = a2 = a3 = np.int32(1)
             weight = np.float32(1.0) / np.float32(a0 + a1 + a2 + a3)
             for c in range(3):
                 light = (
@@ -70,18 +70,16 @@ def _halve(image):  # type: ignore[no-untyped-def]
     return out
 
 
-def _texels_per_pixel(vertices: NDArray[np.float32], surface: Surface, texture: int, size: tuple[int, int]) -> float:
-    """Upper bound on how many texels of one direction fall on a pixel seen face on, at one pixel per unit."""
-    faces = np.flatnonzero((surface.texture == texture)[surface.material] | (surface.glow == texture)[surface.material])
-    if len(faces) == 0:
-        return 0.0
+def _texels_per_unit(
+    vertices: NDArray[np.float32], surface: Surface, faces: NDArray[np.int64], size: tuple[int, int]
+) -> NDArray[np.float64]:
+    """How many texels of one direction lie on a unit of each of the given faces; `size` is height, width."""
     p = vertices[surface.faces[faces]].astype(np.float64)
     t = surface.uv[faces] * np.array([size[1], size[0]])
     area = np.linalg.norm(np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]), axis=1)
     e, g = t[:, 1] - t[:, 0], t[:, 2] - t[:, 0]
     texel_area = np.abs(e[:, 0] * g[:, 1] - e[:, 1] * g[:, 0])
-    dense = np.sqrt(np.divide(texel_area, area, out=np.zeros_like(area), where=area > 1e-12))
-    return float(dense.max())
+    return np.asarray(np.sqrt(np.divide(texel_area, area, out=np.zeros_like(area), where=area > 1e-12)))
 
 
 def pack_textures(
@@ -93,13 +91,15 @@ def pack_textures(
     offset = 0
     for i, image in enumerate(images):
         level = np.ascontiguousarray(image.pixels)
-        density = _texels_per_pixel(vertices, surface, i, level.shape[:2]) / pixels_per_unit
+        faces = np.flatnonzero(((surface.texture == i) | (surface.glow == i))[surface.material])
+        densities = _texels_per_unit(vertices, surface, faces, level.shape[:2])
+        density = float(densities.max(initial=0.0)) / pixels_per_unit
         rows = []
         while True:
             rows.append((offset, level.shape[1], level.shape[0]))
             chunks.append(level.reshape(-1, 4))
             offset += level.shape[0] * level.shape[1]
-            if density <= 2 or image.nearest or max(level.shape[:2]) == 1:
+            if density <= 2 or max(level.shape[:2]) == 1:
                 break
             level, density = _halve(level), density / 2
         tables.append(rows)
@@ -176,24 +176,23 @@ def _block_range(table, texture):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _rough_blocks(table, texture):  # type: ignore[no-untyped-def]
-    """255 for each block of the finest level in which some texel is far from the mean of its neighbours, else 0."""
-    offset, w, h = table.levels[texture, 0]
+def _rough_blocks(table, texture, level):  # type: ignore[no-untyped-def]
+    """255 for each block of a level in which some texel is far from the mean of its neighbours, else 0."""
+    offset, w, h = table.levels[texture, level]
+    wrap_u, wrap_v = table.wrap[texture]
     texels = table.texels
     blocks = np.zeros(((h + ALPHA_BLOCK - 1) // ALPHA_BLOCK, (w + ALPHA_BLOCK - 1) // ALPHA_BLOCK), np.uint8)
     for y in range(h):
-        up, down = offset + max(0, y - 1) * w, offset + min(h - 1, y + 1) * w
+        up, down = offset + _wrapped(y - 1, h, wrap_v) * w, offset + _wrapped(y + 1, h, wrap_v) * w
         here = offset + y * w
         for x in range(w):
-            left, right = max(0, x - 1), min(w - 1, x + 1)
-            bend = 0
+            left, right = _wrapped(x - 1, w, wrap_u), _wrapped(x + 1, w, wrap_u)
+            bend = np.int32(0)
             for c in range(3):
                 middle = 2 * np.int32(texels[here + x, c])
-                bend = max(
-                    bend,
-                    abs(np.int32(texels[here + left, c]) + np.int32(texels[here + right, c]) - middle),
-                    abs(np.int32(texels[up + x, c]) + np.int32(texels[down + x, c]) - middle),
-                )
+                across = np.int32(texels[here + left, c]) + np.int32(texels[here + right, c]) - middle
+                along = np.int32(texels[up + x, c]) + np.int32(texels[down + x, c]) - middle
+                bend = max(bend, abs(across), abs(along))
             if bend > SMOOTH_BEND:
                 blocks[y // ALPHA_BLOCK, x // ALPHA_BLOCK] = 255
     return blocks
@@ -201,7 +200,6 @@ def _rough_blocks(table, texture):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _range_of_faces(faces, which, uv, w, h, mode_u, mode_v, block_low, block_high, low, high):  # type: ignore[no-untyped-def]
-    bh, bw = block_low.shape
     for i in which:
         f = faces[i]
         u0, u1 = min(uv[f, 0, 0], uv[f, 1, 0], uv[f, 2, 0]), max(uv[f, 0, 0], uv[f, 1, 0], uv[f, 2, 0])
@@ -229,20 +227,29 @@ def _range_of_faces(faces, which, uv, w, h, mode_u, mode_v, block_low, block_hig
         low[i], high[i] = least, most
 
 
-def rough_faces(surface: Surface, table: TextureTable) -> NDArray[np.bool_]:
-    """Which faces (F,) carry texture that is not locally linear."""
+def rough_faces(
+    surface: Surface, table: TextureTable, vertices: NDArray[np.float32], pixels_per_unit: float
+) -> NDArray[np.bool_]:
+    """Which faces (F,) carry texture that is not locally linear, at any level that a pixel of theirs may span."""
     rough = np.zeros(len(surface.faces), np.bool_)
     for kind in (surface.texture, surface.glow):
         for texture in np.unique(kind):
             if texture < 0:
                 continue
             faces = np.flatnonzero((kind == texture)[surface.material])
-            blocks = _rough_blocks(table, int(texture))
-            low, high = np.zeros(len(faces)), np.zeros(len(faces))
-            _, w, h = table.levels[texture, 0]
             wrap_u, wrap_v = table.wrap[texture]
-            _range_of_faces(faces, np.arange(len(faces)), surface.uv, w, h, wrap_u, wrap_v, blocks, blocks, low, high)
-            rough[faces] |= high > 0
+            _, w, h = table.levels[texture, 0]
+            density = _texels_per_unit(vertices, surface, faces, (h, w)) / pixels_per_unit
+            # What is smooth from texel to texel may still be rough over the many texels of one pixel.
+            for level in range(int(table.last[texture]) + 1):
+                left = faces[~rough[faces] & ((level == 0) | (density >= 2.0**level))]
+                if len(left) == 0:
+                    continue
+                blocks = _rough_blocks(table, int(texture), level)
+                low, high = np.zeros(len(left)), np.zeros(len(left))
+                _, w, h = table.levels[texture, level]
+                _range_of_faces(left, np.arange(len(left)), surface.uv, w, h, wrap_u, wrap_v, blocks, blocks, low, high)
+                rough[left] = high > 0
     return rough
 
 
