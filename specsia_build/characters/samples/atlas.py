@@ -95,6 +95,17 @@ def _cover(uv: NDArray[np.float64], size: int) -> tuple[NDArray[np.int32], NDArr
                     weights[row, col, a] = 1.0 - wb - wc
                     weights[row, col, b] = wb
                     weights[row, col, c] = wc
+    # A quad seen edge-on may hold no texel's centre: it gets the texel it lies in, or bleeding would not reach it.
+    met = np.zeros(len(uv), np.bool_)
+    for place in owner.ravel():
+        if place >= 0:
+            met[place] = True
+    for q in range(len(uv)):
+        if not met[q]:
+            col, row = int(uv[q, :, 0].mean()), int(uv[q, :, 1].mean())
+            if owner[row, col] < 0:
+                owner[row, col] = q
+                weights[row, col, :] = 0.25
     return owner, weights, crowded
 
 

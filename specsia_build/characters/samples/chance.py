@@ -63,7 +63,8 @@ def draw_build(rng: Rng, species: Species) -> Build:
     arm = _between(rng, 0.05, 0.11) * (1.25 if hips > 0.3 else 1.0)
     return Build(
         head=radii, head_power=power, cheek=cheek, neck=round(neck, 4), crotch=round(crotch, 4),
-        gap=round(max(min(gap, hips * 0.85), 0.06), 4), leg=round(leg, 4), ankle=round(leg * _between(rng, 0.66, 1.15), 4),
+        gap=round(max(min(gap, hips * 0.85), 0.06), 4), leg=round(leg, 4),
+        ankle=round(leg * _between(rng, 0.66, 1.15), 4),
         chest=round(chest, 4), hips=round(hips, 4), depth=_between(rng, 0.72, 0.95), belly=round(belly * girth, 4),
         arm_length=_between(rng, 0.24, 0.44) if figure != "tall" else _between(rng, 0.42, 0.6),
         arm=round(arm, 4), wrist=round(arm * _between(rng, 0.7, 1.35), 4), arm_drop_deg=_between(rng, -8.0, 13.0),

@@ -221,7 +221,8 @@ def add_worn(solid: Solid, build: Build, frame: Frame, outfit: Outfit, side: flo
         low = max(0.3 * build.crotch, 0.1)
         half = (frame.shoulder[1] - low) / 2
         wide = max(build.chest, build.hips) + 0.06
-        solid.frustum(Part.CAPE, (0, low + half, frame.back - 0.02), half, (wide * 1.2, wide * 0.72), 0.02, 0.02, (1.0, 0.3),
+        solid.frustum(Part.CAPE, (0, low + half, frame.back - 0.02), half, (wide * 1.2, wide * 0.72),
+                      0.02, 0.02, (1.0, 0.22),
                       turned(x_deg=-4))  # fmt: skip
         solid.ring(
             Part.CAPE, (0, build.neck - 0.03, 0), build.chest * 0.62 + 0.02, 0.04, 0.02, (1.1, build.depth + 0.15, 1.0)

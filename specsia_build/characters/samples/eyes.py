@@ -69,7 +69,7 @@ def _surface(table: Array, x: float, y: float) -> tuple[Array, Array]:
     line = np.stack([np.full_like(depth, x), np.full_like(depth, y), depth], axis=1)
     inside = np.flatnonzero(field.distance(skin, line) < 0)
     point = line[inside[0]] if len(inside) else np.array([x, y, 0.0])
-    normal = field.slope(skin, point[None], 0.01)[1][0]
+    normal = field.slope(skin, point[None], 0.01, 0.05)[1][0]
     return point, normal / max(float(np.linalg.norm(normal)), 1e-9)
 
 

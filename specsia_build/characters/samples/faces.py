@@ -173,9 +173,7 @@ def marking_stamps(traits: Traits, skull: Skull, skin: Colour, belly: Colour, da
             for side in (1, -1)
         ]
     if kind == "patch":
-        stamps.append(
-            Stamp("ellipse", (lean * x * 1.15, y + 0.04), (rx * 2.0 + 0.03, ry * 2.0), dark, (Part.HEAD, Part.EAR))
-        )
+        stamps.append(Stamp("ellipse", (lean * x, y + 0.02), (rx * 1.5 + 0.03, ry * 1.7), dark, (Part.HEAD, Part.EAR)))
     if kind in ("tabby", "tiger"):
         for k in (-1, 0, 1):
             stamps.append(

@@ -20,6 +20,9 @@ KIND, CENTRE, AXES, PARAMS, BLEND, PART, REACH, COLUMNS = 0, 1, 4, 13, 19, 20, 2
 FLOOR_BLEND = 0.02
 """Rounding of the edge where the floor plane y = 0 cuts the soles, in units."""
 
+FAR = 0.03
+"""Distance between parts beyond which nobody asks for it, in units."""
+
 _BLOCK = 6
 
 
@@ -141,18 +144,19 @@ def distance(table: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray
 
 @njit(cache=True)
 def slope(
-    table: NDArray[np.float64], points: NDArray[np.float64], step: float
+    table: NDArray[np.float64], points: NDArray[np.float64], step: float, near: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Distance (N,) and its gradient (N, 3) by central differences at points (N, 3) near the surface.
 
-    The gradient points outwards and its length is about 1.
+    The gradient points outwards and its length is about 1; `step` is that of the differences, and no point may lie
+    farther than `near` outside, both in units.
     """
-    every, kept = np.arange(len(table)), np.empty(len(table), np.int64)
+    kept = np.empty(len(table), np.int64)
     value, out = np.empty(len(points)), np.empty((len(points), 3))
     for i in range(len(points)):
         x, y, z = points[i, 0], points[i, 1], points[i, 2]
-        value[i] = _fold(table, every, x, y, z)
-        rows = _within(table, x, y, z, max(value[i], 0.0) + 4.0 * step, kept)
+        rows = _within(table, x, y, z, near + step, kept)
+        value[i] = _fold(table, rows, x, y, z)
         out[i, 0] = _fold(table, rows, x + step, y, z) - _fold(table, rows, x - step, y, z)
         out[i, 1] = _fold(table, rows, x, y + step, z) - _fold(table, rows, x, y - step, z)
         out[i, 2] = _fold(table, rows, x, y, z + step) - _fold(table, rows, x, y, z - step)
@@ -163,14 +167,14 @@ def slope(
 def nearest_part(
     table: NDArray[np.float64], points: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Part whose primitive is nearest to each point (N,), and how much farther the next part is, in units (N,)."""
+    """Part whose primitive is nearest to each point (N,), and how much farther the next part is, (N,) 0 to `FAR`."""
     parts = np.empty(len(points), np.int64)
     gaps = np.empty(len(points))
     for i in range(len(points)):
         x, y, z = points[i, 0], points[i, 1], points[i, 2]
         best, second, part = 1e9, 1e9, -1
         for row in table:
-            room = second + row[REACH]
+            room = min(second, best + FAR) + row[REACH]
             if room < 0.0 or (x - row[1]) ** 2 + (y - row[2]) ** 2 + (z - row[3]) ** 2 > room * room:
                 continue
             d = _primitive(row, x, y, z)
@@ -181,7 +185,7 @@ def nearest_part(
                 best, part = d, own
             elif own != part and d < second:
                 second = d
-        parts[i], gaps[i] = part, second - best
+        parts[i], gaps[i] = part, min(second - best, FAR)
     return parts, gaps
 
 

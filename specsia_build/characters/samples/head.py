@@ -173,7 +173,8 @@ def _muzzle(solid: Solid, skull: Skull, kind: str) -> None:
         )
         solid.blob(Part.NOSE, centre + by(0, 0.03 * s, 0.5 * s), (0.1 * s, 0.08 * s, 0.08 * s), 0.006)
     elif kind == "snout":
-        solid.frustum(Part.MUZZLE, centre + by(0, 0.06 * s, 0.08 * s), 0.16 * s, (0.3 * s, 0.26 * s), 0.04, 0.03, (1.0, 0.8),
+        solid.frustum(Part.MUZZLE, centre + by(0, 0.06 * s, 0.08 * s), 0.16 * s, (0.3 * s, 0.26 * s),
+                      0.04, 0.03, (1.0, 0.8),
                       axes_along((0, 0, 1), (0, 1, 0)))  # fmt: skip
     elif kind == "bignose":
         solid.blob(Part.NOSE, centre + by(0, 0.22 * s, 0.12 * s), (0.16 * s, 0.26 * s, 0.16 * s), 0.01)

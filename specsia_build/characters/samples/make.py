@@ -19,8 +19,9 @@ from specsia_build.characters.samples.hair import add_hair
 from specsia_build.characters.samples.head import Skull, add_head, skull_of
 from specsia_build.characters.samples.nets import QuadMesh, skin
 from specsia_build.characters.samples.outfits import Palette, clothing_stamps, draw_palette, part_colours
-from specsia_build.characters.samples.paint import Wardrobe, girths, paint, soft_light
+from specsia_build.characters.samples.paint import SHADOW, Wardrobe, girths, paint, soft_light
 from specsia_build.characters.samples.parts import ABOVE_NECK, Part
+from specsia_build.characters.samples.prints import mottle
 from specsia_build.characters.samples.solid import Solid
 from specsia_build.characters.samples.species import SPECIES, Species
 from specsia_build.characters.samples.traits import Traits
@@ -28,8 +29,8 @@ from specsia_build.characters.samples.traits import Traits
 TEXTURE = 1024
 """Texels along a side of a character's texture."""
 
-CELLS = 90
-"""Grid cells along a character's longest side."""
+QUADS = 10_000
+"""About how many quads a character's surface gets."""
 
 BARE_HATS = ("", "headband", "hairbow", "flower", "party")
 """What is worn on the hair and not over it."""
@@ -73,7 +74,7 @@ def shape(traits: Traits, frame: Frame, skull: Skull) -> NDArray[np.float64]:
     )
     if traits.hat:
         add_hat(solid, skull, traits.hat, traits.asymmetry)
-    if species.tail and traits.outfit.top != "robe":
+    if species.tail and traits.outfit.top != "robe" and not traits.outfit.cape:
         add_tail(solid, traits.build, species.tail)
     if species.back and not traits.outfit.cape and not traits.outfit.bag:
         add_back(solid, traits.build, frame, skull, species.back)
@@ -81,13 +82,20 @@ def shape(traits: Traits, frame: Frame, skull: Skull) -> NDArray[np.float64]:
     return solid.table()
 
 
-def _box(table: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A box that holds the solid: coarse samples of it, with room for what they miss."""
+def _extent(table: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """A box that holds the solid, and the grid step that gives its surface about `QUADS` quads.
+
+    The surface's area is told from how many coarse samples lie near it; a quad of the net covers two thirds of the
+    area that a cell's side does, on average over all slants.
+    """
     step = 0.1
     low, high = np.array([-1.6, 0.0, -1.2]), np.array([1.6, 3.0, 1.2])
-    shape = np.ceil((high - low) / step).astype(int) + 1
-    near = np.argwhere(field.sample_grid(table, low, step, (int(shape[0]), int(shape[1]), int(shape[2]))) < step)
-    return low + (near.min(axis=0) - 1) * step, low + (near.max(axis=0) + 1) * step
+    size = np.ceil((high - low) / step).astype(int) + 1
+    volume = field.sample_grid(table, low, step, (int(size[0]), int(size[1]), int(size[2])))
+    near = np.argwhere(volume < step)
+    area = float((np.abs(volume) < 0.5 * step).sum()) * step * step
+    fine = float(np.clip(np.sqrt(1.5 * area / QUADS), 0.016, 0.028))
+    return low + (near.min(axis=0) - 1) * step, low + (near.max(axis=0) + 1) * step, fine
 
 
 def _texture(
@@ -100,13 +108,14 @@ def _texture(
 ) -> NDArray[np.uint8]:
     """Paint the texels; only those near a border between parts ask the solid again whose they are."""
     shadow = soft_light(table, mesh)
-    spread = atlas.spread(mesh.quads, np.column_stack([mesh.vertices, mesh.normals, shadow, gap]))
+    light = (1.0 - shadow[:, None] * (1.0 - SHADOW)) * (1.0 + 0.018 * mottle(mesh.vertices)[:, None])
+    spread = atlas.spread(mesh.quads, np.column_stack([mesh.vertices, mesh.normals, light, gap]))
     own = part[mesh.quads]
     mixed = (own != own[:, :1]).any(axis=1) | (gap[mesh.quads].min(axis=1) < 0.012)
-    texel_part, texel_gap = own[atlas.owner, 0], spread[:, 7]
+    texel_part, texel_gap = own[atlas.owner, 0], spread[:, 9]
     border = np.flatnonzero(mixed[atlas.owner])
     texel_part[border], texel_gap[border] = field.nearest_part(table, np.ascontiguousarray(spread[border, :3]))
-    colours = paint(spread[:, :3], spread[:, 3:6], spread[:, 6], texel_part, texel_gap, wardrobe)
+    colours = paint(spread[:, :3], spread[:, 3:6], spread[:, 6:9], texel_part, texel_gap, wardrobe)
     image = np.empty((TEXTURE * TEXTURE, 3), np.uint8)
     image[:] = np.rint(np.array(wardrobe.palette.top) * 255).astype(np.uint8)
     image[atlas.texels] = colours
@@ -132,8 +141,7 @@ def make_sample(seed: int, index: int) -> Sample:
     palette = draw_palette(rng, species, draw_scheme(rng), traits.outfit.top)
     frame, skull = lay_out(traits.build, traits.outfit), skull_of(traits.build)
     table = shape(traits, frame, skull)
-    low, high = _box(table)
-    mesh = skin(table, low, high, float((high - low).max()) / CELLS)
+    mesh = skin(table, *_extent(table))
     part, gap = field.nearest_part(table, mesh.vertices)
     above = np.isin(part[mesh.quads[:, 0]], [int(p) for p in sorted(ABOVE_NECK)])
     atlas = unwrap(mesh, above.astype(np.int64), TEXTURE)

@@ -116,17 +116,17 @@ def skin(table: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.
     first = np.floor(low / step).astype(np.int64) - 2
     shape = np.ceil(high / step).astype(np.int64) + 3 - first
     first[0], shape[0] = -nodes_x, 2 * nodes_x + 1
-    origin = first * step
+    origin = np.asarray(first * step, dtype=np.float64)
     # Half a step off the floor plane, or whole layers of nodes would lie on it and decide by rounding.
     origin[1] += 0.5 * step
     volume = field.sample_grid(table, origin, step, (int(shape[0]), int(shape[1]), int(shape[2])))
     vertices, quads = _largest_piece(*_net(_without_checkerboards(volume, step), origin, step))
     start = vertices
     for _ in range(2):
-        distance, slope = field.slope(table, vertices, 0.25 * step)
+        distance, slope = field.slope(table, vertices, 0.25 * step, 2.0 * step)
         size = np.maximum((slope * slope).sum(axis=1, keepdims=True), 0.25)
         moved = vertices - distance[:, None] * slope / size
         vertices = np.asarray(start + np.clip(moved - start, -0.4 * step, 0.4 * step), dtype=np.float64)
-    _, slope = field.slope(table, vertices, 0.5 * step)
+    _, slope = field.slope(table, vertices, 0.5 * step, 2.0 * step)
     normals = slope / np.maximum(np.linalg.norm(slope, axis=1, keepdims=True), 1e-9)
     return QuadMesh(vertices, quads, normals)

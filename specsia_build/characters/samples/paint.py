@@ -20,7 +20,9 @@ from specsia_build.characters.samples.traits import Traits
 
 Array = NDArray[np.float64]
 
-_SHADOW = np.array([0.62, 0.5, 0.62])
+SHADOW = np.array([0.62, 0.5, 0.62])
+"""What full painted shadow multiplies a colour by."""
+
 _SEAM = 0.0045
 
 
@@ -133,14 +135,14 @@ def _inner_ear(points: Array, colour: Array, wardrobe: Wardrobe) -> Array:
 
 
 def paint(
-    points: Array, normals: Array, shadow: Array, part: NDArray[np.int64], gap: Array, wardrobe: Wardrobe
+    points: Array, normals: Array, light: Array, part: NDArray[np.int64], gap: Array, wardrobe: Wardrobe
 ) -> NDArray[np.uint8]:
     """Colours of points on the surface.
 
     Args:
         points: (N, 3) in units, OBJ axes.
         normals: (N, 3), outwards.
-        shadow: (N,) as `soft_light` gives it.
+        light: (N, 3) factors of the painted light and shadow.
         part: (N,) part numbers.
         gap: (N,) how much farther the next part is, in units; borders between parts are inked a little.
         wardrobe: how the character is painted.
@@ -162,8 +164,7 @@ def paint(
         colour[index] = base
     ink = np.clip(1.0 - gap / _SEAM, 0.0, 1.0) * 0.35
     colour *= 1.0 - ink[:, None]
-    colour *= 1.0 - shadow[:, None] * (1.0 - _SHADOW)
-    colour *= 1.0 + 0.018 * prints.mottle(points)[:, None]
+    colour *= light
     return np.clip(np.rint(colour * 255.0), 0, 255).astype(np.uint8)
 
 

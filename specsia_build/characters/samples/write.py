@@ -37,6 +37,11 @@ def write_samples(folder: Path, count: int, seed: int = 0) -> None:
         write_sample(folder, index, seed)
 
 
+def missing_samples(folder: Path, count: int, seed: int = 0) -> list[int]:
+    """Numbers below `count` of the characters that are not there, or not whole, or of another seed."""
+    return [index for index in range(count) if not _is_complete(folder / str(index), seed)]
+
+
 def write_sample(folder: Path, index: int, seed: int = 0) -> None:
     """Write one character, as `write_samples` does; several may be written at once by several processes."""
     target, partial = folder / str(index), folder / f".{index}.partial"
