@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.config import BuildConfig
+from specsia_build.dataset.images import edge_image, position_image
 from specsia_build.errors import LowQualityError
 from specsia_build.frame import Camera, view_cameras
 from specsia_build.registration import VERSION as REGISTRATION_VERSION
@@ -19,7 +20,6 @@ from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import render
 from specsia_build.stages.artefact import Artefact, view_file
-from specsia_build.stages.images import edge_image, position_image
 from specsia_build.stages.mesh_files import mesh_from_files
 from specsia_build.stages.stopwatch import Stopwatch
 
