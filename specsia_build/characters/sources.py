@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from specsia_build.characters.bicar import bicar_entry, is_bicar
@@ -36,19 +37,28 @@ class Source:
     entries: tuple[Entry, ...]
 
 
-def open_source(source: str, scratch: Path) -> Source:
+def serially(function: Callable[[int], None], items: Sequence[int]) -> None:
+    """Apply a function to every item, here and now."""
+    for item in items:
+        function(item)
+
+
+def open_source(
+    source: str, scratch: Path, each: Callable[[Callable[[int], None], Sequence[int]], None] = serially
+) -> Source:
     """Find the characters of a source; none of them is read yet.
 
     Args:
         source: ``sample:N`` or ``sample:N@SEED``, or the path of a 3DBiCar folder (or one character of it), a mesh
             file, a folder of mesh files or a ``.jsonl`` manifest.
         scratch: where procedural samples are written, in a folder for each seed.
+        each: applies an importable function to every item, in worker processes perhaps; writes the samples.
 
     Raises:
         UsageError: if there is no such source or it holds nothing.
     """
     if source.startswith("sample:"):
-        return _samples(source, scratch)
+        return _samples(source, scratch, each)
     path = Path(source).expanduser()
     name = Path(os.path.abspath(path)).name or "source"  # noqa: PTH100  a link's own name is wanted, not its target's
     try:
@@ -69,18 +79,18 @@ def _sorted(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     return tuple(sorted(entries, key=lambda entry: id_order_key(entry.id)))
 
 
-def _samples(source: str, scratch: Path) -> Source:
+def _samples(source: str, scratch: Path, each: Callable[[Callable[[int], None], Sequence[int]], None]) -> Source:
     match = _SAMPLE.fullmatch(source)
     count = int(match[1]) if match else 0
     if match is None or not 1 <= count <= MAX_SAMPLES:
         raise UsageError(f"'{source}' must be sample:N or sample:N@SEED, N from 1 to {MAX_SAMPLES}: sample:24, say")
     seed = DEFAULT_SAMPLE_SEED if match[2] is None else int(match[2])
-    from specsia_build.characters.samples import write_samples
+    from specsia_build.characters.samples import missing_samples, write_sample
 
     folder = scratch / f"sample-{seed}"
-    write_samples(folder, count, seed)
-    entries = _sorted(bicar_entry(child, safe_id(child.name)) for child in folder.iterdir() if is_bicar(child))
-    credited = [replace(e, license="CC0-1.0", source="specsia procedural samples") for e in entries[:count]]
+    each(partial(write_sample, folder, seed=seed), missing_samples(folder, count, seed))
+    entries = [bicar_entry(folder / str(index), str(index)) for index in range(count)]
+    credited = [replace(e, license="CC0-1.0", source="specsia procedural samples") for e in entries]
     name = f"sample:{count}" if seed == DEFAULT_SAMPLE_SEED else f"sample:{count}@{seed}"
     return Source(name, "sample", tuple(credited))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -72,12 +73,12 @@ def place(character: Character, config: BuildConfig) -> tuple[Mesh, Normalisatio
     return mesh.with_vertices(placed.apply(mesh.vertices)), placed
 
 
-def render(entry: Entry, config: BuildConfig, watch: Stopwatch) -> tuple[Artefact, Character]:
+def render(entry: Entry, config: BuildConfig, watch: Stopwatch) -> tuple[Artefact, tuple[Path, ...]]:
     """Read a character and render it.
 
     Returns:
         An artefact with ``gt_KK.png`` (Y*, RGBA), ``gt_mask_KK.png`` (its silhouette without the contour, L) and
-        ``front.png`` (what the backend sees, RGBA without contour); and the character, whose `files` it came from.
+        ``front.png`` (what the backend sees, RGBA without contour); and every file that was read or looked for in vain.
 
     Raises:
         CharacterError: if it cannot be read or a view shows nothing.
@@ -124,4 +125,7 @@ def render(entry: Entry, config: BuildConfig, watch: Stopwatch) -> tuple[Artefac
         "triangles": len(mesh.faces),
         "warnings": warnings,
     }
-    return Artefact(entry.id, files, meta), character
+    read = character.files
+    if config.frontal == "drawing" and entry.drawing is not None:
+        read = (*read, entry.drawing)
+    return Artefact(entry.id, files, meta), read

@@ -1,0 +1,114 @@
+"""`specsia build`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from specsia_build.cli.main import FAILED
+from specsia_build.cli.run import effective
+from specsia_build.config import LOOKS, STAGES
+from specsia_build.pipeline.build import Summary
+from specsia_build.pipeline.build import build as run_build
+from specsia_build.pipeline.progress import Progress
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command(context_settings={"show_default": False})
+@click.argument("source", required=False)
+@click.option("--out", type=FOLDER, help="Folder of the run.  [default: specsia-out]")
+@click.option(
+    "--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Run only this stage; may be repeated."
+)
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="YAML file of settings; flags beat it.",
+)
+@click.option(
+    "--backend",
+    "backends",
+    multiple=True,
+    metavar="NAME[:ARG]",
+    help="Reconstruction backend; may be repeated.  [default: inflate]",
+)
+@click.option("--renderer", metavar="NAME", help="What draws Y* and Z.  [default: fast]")
+@click.option("--views", type=int, help="Evenly spaced views of a character.  [default: 10]")
+@click.option("--size", type=int, help="Pixels on a side of every image.  [default: 512]")
+@click.option(
+    "--look", type=click.Choice(LOOKS), help="Plain colours, or shaded by a fixed light set.  [default: unlit]"
+)
+@click.option("--workers", type=int, help="Processes; 0 is one for each core.  [default: 0]")
+@click.option("--limit", type=int, help="Build only the first so many characters of the source.")
+@click.option("--seed", type=int, help="Of contours and backends; splits do not depend on it.  [default: 42]")
+@click.option(
+    "--max-failures", metavar="N|P%", help="Quarantined characters to put up with.  [default: 1%, at least one]"
+)
+@click.option("--fresh", is_flag=True, help="Forget what the folder holds of an earlier build.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_context
+def build(
+    ctx: click.Context,
+    /,
+    source: str | None,
+    out: Path | None,
+    stages: tuple[str, ...],
+    config_file: Path | None,
+    fresh: bool,
+    as_json: bool,
+    **flags: Any,
+) -> None:
+    """Build and pack a dataset from the characters of SOURCE.
+
+    SOURCE is sample:N (procedural characters), a 3DBiCar folder, a mesh file or a folder of them (GLB, glTF, VRM, OBJ,
+    PLY), or a .jsonl manifest. Without it the run found in --out goes on, or sample:24 is built. A build that was
+    stopped goes on where it was; one that is up to date does nothing.
+    """
+    config, layout = effective(source, out, config_file, flags, fresh)
+    summary = run_build(config, layout, stages or STAGES, fresh, Progress())
+    click.echo(json.dumps(_document(summary), indent=1, ensure_ascii=False) if as_json else _text(summary, layout.root))
+    lost = summary.failed
+    if summary.stopped is not None or (lost > summary.allowed_failures):
+        ctx.exit(FAILED)
+
+
+def _document(summary: Summary) -> dict[str, Any]:
+    return {
+        "source": summary.source,
+        "characters": summary.characters,
+        "stages": [asdict(stage) for stage in summary.stages],
+        "failures": [asdict(failure) for failure in summary.failures],
+        "warnings": {i: list(found) for i, found in sorted(summary.warnings.items())},
+        "allowed_failures": summary.allowed_failures,
+        "rows": summary.rows,
+        "dataset": None if summary.dataset is None else str(summary.dataset),
+        "stopped": summary.stopped,
+    }
+
+
+def _text(summary: Summary, root: Path) -> str:
+    lines = []
+    for character_id, found in sorted(summary.warnings.items()):
+        lines += [f"warning: {character_id}: {sentence}" for sentence in found]
+    if summary.failed:
+        lines.append(
+            f"{summary.failed} of {summary.characters} characters are quarantined: see {root / 'failures.jsonl'}"
+        )
+    if summary.stopped is not None:
+        lines.append(f"stopped before pack: {summary.stopped}")
+    elif summary.dataset is not None:
+        lines += [
+            f"{summary.rows} rows of {summary.source} are in {summary.dataset}",
+            "load them with:",
+            "  from datasets import load_dataset",
+            f'  pairs = load_dataset("{summary.dataset}")',
+        ]
+    else:
+        lines.append(f"done: {', '.join(dict.fromkeys(stage.stage for stage in summary.stages))} in {root}")
+    return "\n".join(lines)

@@ -1,0 +1,117 @@
+"""`specsia characters` and `specsia status`: looking without changing anything."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from specsia_build.characters.character import Entry
+from specsia_build.characters.sources import open_source
+from specsia_build.characters.survey import CharacterFacts, survey
+from specsia_build.cli.main import FAILED
+from specsia_build.cli.run import existing_run
+from specsia_build.pipeline.executors import Lost, run_local
+from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.status import RunStatus, run_status
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[int] = ()) -> str:
+    """A plain text table; the columns numbered in `right` are aligned to the right."""
+    cells = [[str(cell) for cell in row] for row in [head, *rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    lines = [
+        "  ".join(
+            cell.rjust(w) if i in right else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in cells
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _surveyed(entries: Sequence[Entry]) -> list[CharacterFacts]:
+    found: dict[int, CharacterFacts] = {}
+    with Progress().bar("characters", len(entries)) as advance:
+        for index, facts in run_local(survey, entries, workers=1, timeout=600.0):
+            entry = entries[index]
+            if isinstance(facts, Lost):
+                facts = CharacterFacts(entry.id, entry.format, entry.path.name, problem=facts.reason)
+            found[index] = facts
+            advance(1)
+    return [found[index] for index in range(len(entries))]
+
+
+@click.command()
+@click.argument("source")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_context
+def characters(ctx: click.Context, source: str, as_json: bool) -> None:
+    """List what SOURCE holds before anything is built: formats, sizes, poses, problems."""
+    with tempfile.TemporaryDirectory(prefix="specsia-") as scratch:
+        opened = open_source(source, Path(scratch))
+        facts = _surveyed(opened.entries)
+    problems = [f for f in facts if f.problem is not None]
+    if as_json:
+        document = {"source": opened.name, "kind": opened.kind, "characters": [asdict(f) for f in facts]}
+        click.echo(json.dumps(document, indent=1, ensure_ascii=False))
+    else:
+        head = ("id", "format", "vertices", "triangles", "textures", "pose", "rig")
+        rows = [
+            (
+                f.id,
+                f.format,
+                f"{f.vertices:,}",
+                f"{f.triangles:,}",
+                ", ".join(f.textures) or "-",
+                f.pose,
+                (("skin" if f.skinned else "no skin") + (f", {f.animations} clips" if f.animations else "")),
+            )
+            for f in facts
+            if f.problem is None
+        ]
+        if rows:
+            click.echo(table(head, rows, right=(2, 3)))
+        for f in facts:
+            for sentence in f.warnings:
+                click.echo(f"warning: {f.id}: {sentence}")
+        for f in problems:
+            click.echo(f"problem: {f.id}: {f.problem}")
+        formats = ", ".join(
+            f"{count} {name}" for name, count in sorted(Counter(f.format or "?" for f in facts).items())
+        )
+        triangles = sum(f.triangles for f in facts)
+        click.echo(f"{len(facts)} characters ({formats}), {triangles:,} triangles, {len(problems)} with problems")
+    if len(problems) == len(facts):
+        ctx.exit(FAILED)
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def status(folder: Path, as_json: bool) -> None:
+    """Say what the run in DIR holds, what failed and why, and what a build would do next."""
+    config, layout = existing_run(folder)
+    found = run_status(config, layout)
+    if as_json:
+        document = asdict(found) | {"next": found.next_step}
+        click.echo(json.dumps(document, indent=1, ensure_ascii=False))
+    else:
+        click.echo(_status_text(found))
+
+
+def _status_text(found: RunStatus) -> str:
+    rows = [
+        (s.stage + (f" {s.backend}" if s.backend else ""), s.done, s.stale, s.missing, s.waiting, s.failed)
+        for s in found.stages
+    ]
+    head = ("stage", "done", "stale", "missing", "waiting", "failed")
+    lines = [f"{found.source}: {found.characters} characters", table(head, rows, right=(1, 2, 3, 4, 5))]
+    lines.append("pack                 " + ("a dataset is packed" if found.packed else "nothing is packed yet"))
+    lines += [f"failed: {f.id} at {f.stage}{' ' + f.backend if f.backend else ''}: {f.reason}" for f in found.failures]
+    lines.append(found.next_step)
+    return "\n".join(lines)

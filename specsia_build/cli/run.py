@@ -1,0 +1,52 @@
+"""Settings of a run: its own, a config file's, and the flags', in that order of weight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from specsia_build.config import DEFAULT_OUT, BuildConfig, read_settings, with_settings
+from specsia_build.errors import UsageError
+from specsia_build.pipeline.layout import RunLayout
+
+
+def existing_run(folder: Path) -> tuple[BuildConfig, RunLayout]:
+    """Settings and layout of a run that is there.
+
+    Raises:
+        UsageError: if the folder holds none.
+    """
+    layout = RunLayout(folder)
+    if not layout.config.is_file():
+        raise UsageError(f"{folder} holds no build: give the folder that `specsia build --out` wrote")
+    return with_settings(BuildConfig(), read_settings(layout.config), str(layout.config)), layout
+
+
+def effective(
+    source: str | None, out: Path | None, config_file: Path | None, flags: Mapping[str, Any], fresh: bool
+) -> tuple[BuildConfig, RunLayout]:
+    """What a build is to do: defaults, then the run found in its folder (unless `fresh`), the file, the flags.
+
+    Returns:
+        The settings and the layout of the run.
+    """
+    settings = read_settings(config_file) if config_file is not None else {}
+    stated_out = settings.pop("out", None)
+    if stated_out is not None and not isinstance(stated_out, str):
+        raise UsageError(f"{config_file}: out must be a folder's path")
+    layout = RunLayout(out if out is not None else Path(stated_out or DEFAULT_OUT))
+    config = BuildConfig()
+    if layout.config.is_file():
+        found = read_settings(layout.config)
+        config = with_settings(
+            config, {"source": found["source"]} if fresh and "source" in found else found, str(layout.config)
+        )
+    config = with_settings(config, settings, str(config_file))
+    given = {name: value for name, value in flags.items() if value is not None and value != ()}
+    if source is not None:
+        given["source"] = source
+    config = with_settings(config, given, "the command line")
+    if not config.source.startswith("sample:"):
+        config = with_settings(config, {"source": str(Path(config.source).expanduser().absolute())}, "the command line")
+    return config, layout

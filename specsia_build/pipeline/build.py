@@ -1,0 +1,319 @@
+"""The build: plan each stage, do what is missing or stale, quarantine what fails, pack the rest."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from specsia_build.characters.character import Entry
+from specsia_build.characters.sources import Source, open_source
+from specsia_build.config import STAGES, BuildConfig, backend_name, write_settings
+from specsia_build.dataset import splits
+from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.pipeline.executors import Lost, run_local
+from specsia_build.pipeline.failures import Failure, read_failures, write_failures
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.planning import DigestCache, StagePlan, plan_stage
+from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.store import read_artefact, read_meta, write_bytes
+from specsia_build.pipeline.tasks import Outcome, Task, backend_of, perform
+from specsia_build.stages import pack, project, reconstruct, render
+from specsia_build.stages.artefact import Artefact
+
+PRELOAD = ("specsia_build.pipeline.tasks",)
+
+
+@dataclass(frozen=True)
+class StageSummary:
+    """What one stage (of one backend) did.
+
+    Attributes:
+        made: characters built now.
+        kept: characters that were up to date.
+        failed: characters quarantined now.
+        seconds: wall time.
+    """
+
+    stage: str
+    backend: str | None
+    made: int
+    kept: int
+    failed: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a build did.
+
+    Attributes:
+        source: its name.
+        characters: asked for.
+        stages: in the order in which they ran.
+        failures: all that are on record now.
+        warnings: sentences about characters that were built all the same, by id.
+        allowed_failures: characters that may fail.
+        rows: packed, or None where pack did not run.
+        dataset: its folder, or None.
+        stopped: why the build stopped before its last stage, or None.
+    """
+
+    source: str
+    characters: int
+    stages: list[StageSummary] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    allowed_failures: int = 0
+    rows: int | None = None
+    dataset: Path | None = None
+    stopped: str | None = None
+
+    @property
+    def failed(self) -> int:
+        """Characters on record as failed in any stage."""
+        return len({failure.id for failure in self.failures})
+
+
+@contextmanager
+def locked(layout: RunLayout) -> Iterator[None]:
+    """Keep a second build out of the same folder.
+
+    Raises:
+        UsageError: if one is at work there.
+    """
+    layout.lock.parent.mkdir(parents=True, exist_ok=True)
+    with layout.lock.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UsageError(
+                f"another specsia build is at work in {layout.root}: wait for it, or use another --out"
+            ) from error
+        yield
+
+
+def find_source(config: BuildConfig, layout: RunLayout, progress: Progress) -> Source:
+    """Open the source; procedural characters that are not there yet are written by the workers."""
+
+    def each(function: Callable[[int], None], items: Sequence[int]) -> None:
+        with progress.bar("samples", len(items)) as advance:
+            for _, outcome in run_local(function, items, config.worker_count(), config.timeout):
+                if isinstance(outcome, Lost):
+                    raise SpecsiaError(f"a sample character could not be written: {outcome.reason}")
+                advance(1)
+
+    return open_source(config.source, layout.source, each)
+
+
+def _frozen_splits(layout: RunLayout, entries: Sequence[Entry]) -> dict[str, str]:
+    fixed = {entry.id: entry.split for entry in entries if entry.split is not None}
+    ids = [entry.id for entry in entries]
+    if layout.splits.exists():
+        frozen = splits.from_json(layout.splits)
+        if not set(frozen) & set(ids):
+            raise UsageError(
+                f"{layout.root} holds a build of another source: give another --out, or --fresh to begin anew there"
+            )
+        found = splits.grown(frozen, ids, fixed)
+    else:
+        found = splits.assign(ids, fixed)
+    write_bytes(layout.splits, splits.to_json(found).encode())
+    return found
+
+
+def _log(layout: RunLayout, task: Task, outcome: Outcome) -> None:
+    layout.log.parent.mkdir(parents=True, exist_ok=True)
+    record = {
+        "stage": task.stage,
+        "backend": task.backend_name,
+        "id": task.entry.id,
+        "seconds": round(outcome.seconds, 4),
+        "parts": {name: round(value, 4) for name, value in outcome.parts.items()},
+        "peak_mb": round(outcome.peak_mb, 1),
+        "reason": outcome.reason,
+    }
+    with layout.log.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+class _Build:
+    """State of one command: what failed so far, and where to tell."""
+
+    def __init__(self, config: BuildConfig, layout: RunLayout, progress: Progress) -> None:
+        self.config, self.layout, self.progress = config, layout, progress
+        self.source = find_source(config, layout, progress)
+        self.entries = self.source.entries[: config.limit]
+        self.splits = _frozen_splits(layout, self.source.entries)
+        self.cache = DigestCache(layout.digests)
+        self.failures = read_failures(layout.failures)
+        self.summary = Summary(
+            source=self.source.name,
+            characters=len(self.entries),
+            failures=self.failures,
+            allowed_failures=config.allowed_failures(len(self.entries)),
+        )
+
+    def plan(self, stage: str, backend: str | None) -> StagePlan:
+        return plan_stage(stage, backend, self.entries, self.config, self.layout, self.cache)
+
+    def run_stage(self, stage: str, backend: str | None) -> None:
+        """Do one stage of one backend."""
+        start = time.perf_counter()
+        plan = self.plan(stage, backend)
+        name = None if backend is None else backend_name(backend)
+        known = {f.id for f in self.failures if STAGES.index(f.stage) < STAGES.index(stage)}
+        waiting = [i for i in plan.blocked if i not in known]
+        if waiting and len(plan.blocked) == len(self.entries):
+            earlier = STAGES[STAGES.index(stage) - 1]
+            raise UsageError(
+                f"{stage} has nothing to start from in {self.layout.root}: run `specsia build --stage {earlier}` first"
+            )
+        if waiting:
+            self.progress.say(
+                f"{stage}: {len(waiting)} characters are not ready for it; run the earlier stages for them"
+            )
+        redone = {entry.id for entry in self.entries}
+        self.failures[:] = [f for f in self.failures if not (f.stage == stage and f.backend == name and f.id in redone)]
+        tasks = plan.tasks
+        failed = 0
+        with self.progress.bar(stage if name is None else f"{stage} {name}", len(tasks)) as advance:
+            results = run_local(perform, tasks, self.config.worker_count(), self.config.timeout, PRELOAD)
+            for index, result in results:
+                task = tasks[index]
+                outcome = result
+                if isinstance(outcome, Lost):
+                    task.path.unlink(missing_ok=True)
+                    outcome = Outcome(reason=f"{stage} of {task.entry.id} was lost: {outcome.reason}")
+                _log(self.layout, task, outcome)
+                if outcome.reason is not None:
+                    failed += 1
+                    failure = Failure(task.entry.id, stage, name, outcome.reason, outcome.details)
+                    self.failures.append(failure)
+                    write_failures(self.layout.failures, self.failures)
+                    self.progress.say(f"quarantined {task.entry.id}: {outcome.reason}")
+                if outcome.warnings:
+                    self.summary.warnings[task.entry.id] = outcome.warnings
+                advance(1)
+        write_failures(self.layout.failures, self.failures)
+        seconds = time.perf_counter() - start
+        done = StageSummary(stage, name, len(tasks) - failed, len(plan.done), failed, seconds)
+        self.summary.stages.append(done)
+        self.progress.stage_done(done)
+
+    def pack(self) -> Summary:
+        """Pack what is built, unless too much failed."""
+        start = time.perf_counter()
+        summary, config, layout = self.summary, self.config, self.layout
+        ids = {entry.id for entry in self.entries}
+        lost = len({f.id for f in self.failures if f.id in ids})
+        if lost > summary.allowed_failures:
+            reason = (
+                f"{lost} of {len(ids)} characters failed and {summary.allowed_failures} may: {layout.failures} says why; "
+                f"mend them, or go on without them by --max-failures {lost}"
+            )
+            return self._stopped(reason)
+        rendered = {i: meta for i in ids if (meta := read_meta(layout.artefact(render.NAME, None, i))) is not None}
+        members, projected, seen = {}, {}, []
+        for spec in config.backends:
+            name = backend_name(spec)
+            plan = self.plan(project.NAME, spec)
+            if plan.tasks:
+                failed = {f.id for f in self.failures}
+                open_ids = [task.entry.id for task in plan.tasks if task.entry.id not in failed]
+                if open_ids:
+                    self.progress.say(
+                        f"pack: {len(open_ids)} characters of {name} are not built up to date and left out"
+                    )
+            if not plan.done:
+                raise UsageError(f"pack has nothing of {name} to pack: run `specsia build --stage project` first")
+            members[name], projected[name] = list(plan.done), dict(plan.done)
+            if backend_of(spec).sees_ground_truth:
+                seen.append(name)
+        out_of_all = {f.id for f in self.failures if f.backend is None and f.id in ids}
+        quarantined = {"": len(out_of_all)} | {
+            name: len({f.id for f in self.failures if f.backend == name and f.id in ids}) for name in members
+        }
+        plan_ = pack.PackPlan(
+            config=config,
+            source=self.source.name,
+            planned=len(self.entries),
+            splits=self.splits,
+            members=members,
+            quarantined={name: count for name, count in quarantined.items() if count},
+            rendered=rendered,
+            projected=projected,
+            sees_ground_truth=seen,
+        )
+        total = sum(len(found) for found in members.values())
+        kept = pack.packed_fingerprint(layout.dataset) == pack.fingerprint(plan_)
+        if not kept:
+
+            def load(stage: str, character_id: str, name: str | None) -> Artefact:
+                return read_artefact(layout.artefact(stage, name, character_id), character_id)
+
+            with self.progress.bar("pack", total) as advance:
+                pack.pack(plan_, load, layout.dataset, advance)
+        done = StageSummary("pack", None, 0 if kept else total, total if kept else 0, 0, time.perf_counter() - start)
+        summary.stages.append(done)
+        self.progress.stage_done(done)
+        return Summary(**{**vars(summary), "rows": total * config.views, "dataset": layout.dataset})
+
+    def _stopped(self, reason: str) -> Summary:
+        return Summary(**{**vars(self.summary), "stopped": reason})
+
+
+def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: bool, progress: Progress) -> Summary:
+    """Run stages of a build in their order.
+
+    Args:
+        config: effective settings.
+        layout: where the run is kept.
+        stages: names from `STAGES`.
+        fresh: forget all that the folder holds of an earlier build first.
+        progress: where bars and lines go.
+
+    Raises:
+        UsageError: if a stage has nothing to start from, or the folder holds another build.
+        SpecsiaError: if the build cannot go on at all.
+    """
+    for spec in config.backends:
+        backend_of(spec)
+    try:
+        layout.root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"the folder {layout.root} cannot be made: {error.strerror or error}") from error
+    with locked(layout):
+        if fresh:
+            forget(layout)
+        work = _Build(config, layout, progress)
+        write_settings(config, layout.config)
+        work_of: dict[str, list[str | None]] = {
+            render.NAME: [None],
+            reconstruct.NAME: list(config.backends),
+            project.NAME: list(config.backends),
+        }
+        try:
+            for stage in STAGES:
+                if stage not in stages:
+                    continue
+                if stage == pack.NAME:
+                    return work.pack()
+                for backend in work_of[stage]:
+                    work.run_stage(stage, backend)
+        finally:
+            work.cache.save()
+        return work.summary
+
+
+def forget(layout: RunLayout) -> None:
+    """Remove what an earlier build left in the folder; procedural characters stay."""
+    for folder in (layout.artefacts, layout.dataset, layout.root / "quarantine", layout.root / "logs"):
+        shutil.rmtree(folder, ignore_errors=True)
+    for path in (layout.config, layout.splits, layout.failures, layout.report):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,83 @@
+"""Where a run keeps what: the only module that knows the paths below `--out`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunLayout:
+    """Paths of one run.
+
+    Attributes:
+        root: the folder that `--out` names.
+    """
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        """Effective settings, YAML."""
+        return self.root / "config.yaml"
+
+    @property
+    def splits(self) -> Path:
+        """Frozen splits of the source's ids."""
+        return self.root / "splits.json"
+
+    @property
+    def failures(self) -> Path:
+        """One JSON object a line for each quarantined character."""
+        return self.root / "failures.jsonl"
+
+    @property
+    def log(self) -> Path:
+        """One JSON object a line for each task: seconds and memory."""
+        return self.root / "logs" / "tasks.jsonl"
+
+    @property
+    def digests(self) -> Path:
+        """Remembered digests of source files."""
+        return self.root / "state" / "digests.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the command that is building here."""
+        return self.root / "state" / "lock"
+
+    @property
+    def source(self) -> Path:
+        """Procedural characters that this run wrote."""
+        return self.root / "source"
+
+    @property
+    def dataset(self) -> Path:
+        """The packed dataset."""
+        return self.root / "dataset"
+
+    @property
+    def report(self) -> Path:
+        """The page that `specsia report` writes."""
+        return self.root / "report.html"
+
+    @property
+    def artefacts(self) -> Path:
+        """All artefacts."""
+        return self.root / "artefacts"
+
+    def artefact(self, stage: str, backend: str | None, character_id: str) -> Path:
+        """One character's artefact of one stage (and backend, where the stage has one)."""
+        return self._folder("artefacts", stage, backend) / f"{character_id}.tar"
+
+    def traceback(self, stage: str, backend: str | None, character_id: str) -> Path:
+        """Where the program itself failed on a character."""
+        return self._folder("logs", stage, backend) / f"{character_id}.txt"
+
+    def pictures(self, stage: str, backend: str | None, character_id: str) -> Path:
+        """Folder of the pictures of a character that was quarantined for its looks."""
+        return self._folder("quarantine", stage, backend) / character_id
+
+    def _folder(self, kind: str, stage: str, backend: str | None) -> Path:
+        folder = self.root / kind / stage
+        return folder if backend is None else folder / backend

@@ -1,0 +1,38 @@
+"""What a person sees while a build runs: bars and lines on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from specsia_build.pipeline.build import StageSummary
+
+
+class Progress:
+    """Bars where standard error is a terminal, one line a stage everywhere."""
+
+    @contextmanager
+    def bar(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
+        """A bar over `total` characters; yields what advances it."""
+        with tqdm(total=total, desc=f"{name:<20}", unit="char", disable=None if total else True, leave=False) as shown:
+
+            def advance(count: int) -> None:
+                shown.update(count)
+
+            yield advance
+
+    def say(self, line: str) -> None:
+        """One line, above the bar."""
+        tqdm.write(line, file=sys.stderr)
+
+    def stage_done(self, done: StageSummary) -> None:
+        """The closing line of a stage."""
+        name = done.stage if done.backend is None else f"{done.stage} {done.backend}"
+        kept = f", {done.kept} up to date" if done.kept else ""
+        failed = f", {done.failed} quarantined" if done.failed else ""
+        self.say(f"{name:<20} {done.made} built{kept}{failed} in {done.seconds:.1f} s")

@@ -1,0 +1,81 @@
+"""What a run holds, what failed, and what a build would do next; nothing is changed by asking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from specsia_build.characters.sources import open_source
+from specsia_build.config import BuildConfig, backend_name
+from specsia_build.pipeline.failures import Failure, read_failures
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.planning import DigestCache, plan_stage
+from specsia_build.stages import project, reconstruct, render
+from specsia_build.stages.pack import packed_fingerprint
+
+
+@dataclass(frozen=True)
+class StageStatus:
+    """Counts of one stage (of one backend): characters done, stale, missing, waiting for an earlier stage, failed."""
+
+    stage: str
+    backend: str | None
+    done: int
+    stale: int
+    missing: int
+    waiting: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """State of a run.
+
+    Attributes:
+        source: its name.
+        characters: in the source.
+        stages: in order.
+        failures: on record.
+        packed: whether a dataset is there.
+    """
+
+    source: str
+    characters: int
+    stages: tuple[StageStatus, ...]
+    failures: tuple[Failure, ...]
+    packed: bool
+
+    @property
+    def next_step(self) -> str:
+        """What the next build would do, in words."""
+        work = [
+            f"{s.stage}{' ' + s.backend if s.backend else ''} {s.stale + s.missing + s.waiting}"
+            for s in self.stages
+            if s.stale + s.missing + s.waiting
+        ]
+        if work:
+            return "a build would do: " + ", ".join(work) + ", then pack"
+        return "all stages are up to date" if self.packed else "a build would do: pack"
+
+
+def _leave_unwritten(_function: Callable[[int], None], _items: Sequence[int]) -> None:
+    """Asking writes no procedural characters."""
+
+
+def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
+    """Look at a run."""
+    source = open_source(config.source, layout.source, _leave_unwritten)
+    cache = DigestCache(layout.digests)
+    failures = read_failures(layout.failures)
+    stages = []
+    wanted: list[tuple[str, str | None]] = [(render.NAME, None)]
+    wanted += [(stage, spec) for stage in (reconstruct.NAME, project.NAME) for spec in config.backends]
+    for stage, spec in wanted:
+        plan = plan_stage(stage, spec, source.entries, config, layout, cache)
+        name = None if spec is None else backend_name(spec)
+        failed = {f.id for f in failures if f.stage == stage and f.backend == name}
+        stages.append(
+            StageStatus(stage, name, len(plan.done), len(plan.stale), len(plan.missing), len(plan.blocked), len(failed))
+        )
+    packed = packed_fingerprint(layout.dataset) is not None
+    return RunStatus(source.name, len(source.entries), tuple(stages), tuple(failures), packed)

@@ -1,0 +1,155 @@
+"""One unit of work: one stage of one character, done in a worker process."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from specsia_build.backends.base import Backend
+from specsia_build.backends.registry import load_backend
+from specsia_build.characters.character import Entry
+from specsia_build.config import BuildConfig, backend_name
+from specsia_build.errors import CharacterError, LowQualityError, SpecsiaError
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.store import read_artefact, write_artefact, write_bytes
+from specsia_build.stages import project, reconstruct, render
+from specsia_build.stages.artefact import Artefact, file_digest, fingerprint, seal
+from specsia_build.stages.stopwatch import Stopwatch
+
+
+@dataclass(frozen=True)
+class Task:
+    """One stage of one character.
+
+    Attributes:
+        stage: `render`, `reconstruct` or `project`.
+        entry: the character.
+        backend: `NAME[:ARG]`, or None for the render stage.
+        config: of the build.
+        layout: of the run.
+        inputs: digest of each input, for the fingerprint; the render stage finds its own while reading.
+    """
+
+    stage: str
+    entry: Entry
+    backend: str | None
+    config: BuildConfig
+    layout: RunLayout
+    inputs: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def backend_name(self) -> str | None:
+        return None if self.backend is None else backend_name(self.backend)
+
+    @property
+    def path(self) -> Path:
+        """Where the artefact belongs."""
+        return self.layout.artefact(self.stage, self.backend_name, self.entry.id)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a task went.
+
+    Attributes:
+        reason: why it failed in one sentence, or None.
+        details: file or folder to look at, relative to the run, or None.
+        warnings: sentences about what was built all the same.
+        seconds: wall time.
+        parts: of it, by part of the work.
+        peak_mb: largest resident memory of the worker so far.
+    """
+
+    reason: str | None = None
+    details: str | None = None
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+    parts: Mapping[str, float] = field(default_factory=dict)
+    peak_mb: float = 0.0
+
+
+@lru_cache(maxsize=8)
+def backend_of(spec: str) -> Backend:
+    """The backend of a specification, made once per process."""
+    return load_backend(spec)
+
+
+def own_folder(entry: Entry) -> Path:
+    """Folder that the names of a character's files are relative to."""
+    return entry.path if entry.format == "3dbicar" else entry.path.parent
+
+
+def _source_inputs(entry: Entry, files: tuple[Path, ...]) -> dict[str, str | None]:
+    base = own_folder(entry)
+    return {Path(os.path.relpath(path, base)).as_posix(): file_digest(path) for path in files}
+
+
+def stage_fingerprint(task: Task, inputs: Mapping[str, str | None]) -> str:
+    """Fingerprint that the task's artefact has or would have."""
+    if task.stage == render.NAME:
+        return fingerprint(render.NAME, render.VERSION, render.settings(task.config, task.entry), inputs)
+    if task.stage == reconstruct.NAME:
+        assert task.backend is not None
+        used = reconstruct.settings(task.config, backend_of(task.backend))
+        return fingerprint(reconstruct.NAME, reconstruct.VERSION, used, inputs)
+    return fingerprint(project.NAME, project.VERSION, project.settings(task.config), inputs)
+
+
+def _make(task: Task, watch: Stopwatch) -> Artefact:
+    entry, config, layout = task.entry, task.config, task.layout
+    if task.stage == render.NAME:
+        artefact, files = render.render(entry, config, watch)
+        with watch.part("read"):
+            inputs = _source_inputs(entry, files)
+        return seal(artefact, render.NAME, stage_fingerprint(task, inputs), inputs)
+    with watch.part("load"):
+        rendered = read_artefact(layout.artefact(render.NAME, None, entry.id), entry.id)
+    assert task.backend is not None
+    if task.stage == reconstruct.NAME:
+        artefact = reconstruct.reconstruct(rendered, entry, backend_of(task.backend), config, watch)
+    else:
+        with watch.part("load"):
+            made = read_artefact(layout.artefact(reconstruct.NAME, task.backend_name, entry.id), entry.id)
+        artefact = project.project(rendered, made, config, watch)
+    return seal(artefact, task.stage, stage_fingerprint(task, task.inputs), task.inputs)
+
+
+def _peak_mb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def perform(task: Task) -> Outcome:
+    """Do a task and store its artefact; a character that cannot be built gives a reason, never an exception."""
+    watch, start = Stopwatch(), time.perf_counter()
+    reason = details = None
+    warnings: tuple[str, ...] = ()
+    try:
+        artefact = _make(task, watch)
+        with watch.part("store"):
+            write_artefact(task.path, artefact)
+        warnings = tuple(artefact.meta.get("warnings", ()))
+    except LowQualityError as error:
+        reason = str(error)
+        folder = task.layout.pictures(task.stage, task.backend_name, task.entry.id)
+        for name, data in error.pictures.items():
+            write_bytes(folder / name, data)
+        details = folder.relative_to(task.layout.root).as_posix()
+    except (CharacterError, SpecsiaError) as error:
+        reason = str(error)
+    # A fault of this program on one character must not cost the others; its traceback is kept for a report.
+    except Exception as error:
+        path = task.layout.traceback(task.stage, task.backend_name, task.entry.id)
+        write_bytes(path, traceback.format_exc().encode())
+        details = path.relative_to(task.layout.root).as_posix()
+        reason = f"specsia failed on {task.entry.id} ({type(error).__name__}: {error}): please report it with {details}"
+    if reason is not None:
+        task.path.unlink(missing_ok=True)
+    return Outcome(reason, details, warnings, time.perf_counter() - start, watch.seconds, _peak_mb())
