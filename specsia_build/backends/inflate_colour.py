@@ -24,6 +24,9 @@ hair of an upright figure change from the head down more than they do around it.
 ALIKE = 40.0
 """Levels (root of the summed squares over R, G, B) up to which the front counts as more of the rim's colour."""
 
+FINEST_BAND = 4.0
+"""Pixels of the rim's width that suffice to guess the back."""
+
 INK = 32
 """Levels within which a pixel has the contour's colour."""
 
@@ -121,8 +124,8 @@ def contour_width(colours: NDArray[np.uint8], depth: Floats) -> float:
         return 0.0
     for width in range(2, WIDEST_CONTOUR + 1):
         if inked(width, width + 1.0) < 0.4:
-            # One more for the pixels that the line covers in part.
-            return width + 1.0
+            # Two more for the pixels on its inside that it covers in part, seen along a diagonal.
+            return width + 2.0
     return 0.0
 
 
@@ -141,6 +144,20 @@ def guessed_back(front: Floats, depth: Floats, band: float) -> Floats:
     Returns:
         (h, w, 3) float32; equal to `front` at the contour and beyond.
     """
+    # The guess is smooth over a band, so a large picture need not be gone through pixel by pixel.
+    step = max(1, int(band / FINEST_BAND))
+    guess = _led_inwards(front[::step, ::step], depth[::step, ::step] / np.float32(step), band / step)
+    if step > 1:
+        rows, columns = (np.arange(side, dtype=np.float64) / step for side in depth.shape)
+        at = np.meshgrid(rows, columns, indexing="ij")
+        layers = [ndimage.map_coordinates(guess[..., k], at, order=1, mode="nearest") for k in range(3)]
+        guess = np.stack(layers, axis=-1)
+    inwards = np.clip(depth / (2.0 * band), 0.0, 1.0)[..., None]
+    inwards = inwards * inwards * (3.0 - 2.0 * inwards)
+    return np.asarray((1.0 - inwards) * front + inwards * guess, dtype=np.float32)
+
+
+def _led_inwards(front: Floats, depth: Floats, band: float) -> Floats:
     inside = depth > 0
     # The outermost pixels may be a drawn contour, which is no colour of hair or clothes.
     along = _blurred_within(front, (depth > band) & (depth <= 2.5 * band), 0.6 * band)
@@ -153,10 +170,7 @@ def guessed_back(front: Floats, depth: Floats, band: float) -> Floats:
     # Averaged, so that no ring of likeness is left around a feature where its edge passes through the rim's colour.
     apart = _blurred_within(apart, inside, 2.0 * band)
     like = np.exp(-apart / ALIKE**2)
-    guess = like * soft + (1.0 - like) * led
-    inwards = np.clip(depth / (2.0 * band), 0.0, 1.0)[..., None]
-    inwards = inwards * inwards * (3.0 - 2.0 * inwards)
-    return np.asarray((1.0 - inwards) * front + inwards * guess, dtype=np.float32)
+    return np.asarray(like * soft + (1.0 - like) * led, dtype=np.float32)
 
 
 def _blurred_within(colours: Floats, mask: Mask, sigma: float) -> Floats:

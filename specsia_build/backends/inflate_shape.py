@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 SPECK = 0.0005
 """Components and holes of less than this part of the foreground are noise of the matte, not shape."""
 
-BLUR_PX = 0.6
+BLUR_PX = 0.7
 """Standard deviation that turns a hard, stair-stepped matte into one with a straight half-level contour."""
 
 PAD_PX = 4
@@ -29,7 +29,7 @@ PAD_PX = 4
 MAX_RASTER = 768
 """Larger pictures are averaged down to at most this for the shape; the texture keeps the picture's resolution."""
 
-CELLS = 5_400
+CELLS = 4_900
 """Grid cells that the silhouette covers, whatever its size in pixels; the triangle count follows from it."""
 
 
