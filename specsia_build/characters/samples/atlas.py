@@ -32,14 +32,14 @@ class Atlas:
         size: texels along a side.
         texels: (N,) int64, flat indices of the texels that a quad covers.
         owner: (N,) int64, the quad of each.
-        weights: (N, 4) float64, barycentric weights of the quad's corners; they sum to 1.
+        weights: (N, 4) float32, barycentric weights of the quad's corners; they sum to 1.
     """
 
     uv: NDArray[np.float64]
     size: int
     texels: NDArray[np.int64]
     owner: NDArray[np.int64]
-    weights: NDArray[np.float64]
+    weights: NDArray[np.float32]
 
     def spread(self, quads: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values of vertices (V, C) interpolated at the texels, (N, C)."""
@@ -48,7 +48,7 @@ class Atlas:
 
 @njit(cache=True)
 def _spread(
-    quads: NDArray[np.int64], values: NDArray[np.float64], owner: NDArray[np.int64], weights: NDArray[np.float64]
+    quads: NDArray[np.int64], values: NDArray[np.float64], owner: NDArray[np.int64], weights: NDArray[np.float32]
 ) -> NDArray[np.float64]:
     out = np.zeros((len(owner), values.shape[1]))
     for n in range(len(owner)):
@@ -62,13 +62,13 @@ def _spread(
 
 
 @njit(cache=True)
-def _cover(uv: NDArray[np.float64], size: int) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.bool_]]:
+def _cover(uv: NDArray[np.float64], size: int) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.bool_]]:
     """Owner of each texel (or -1), its corner weights, and the quads that found their texels taken.
 
     A texel on the common edge of two quads goes to the first and crowds nobody.
     """
     owner = np.full((size, size), -1, np.int32)
-    weights = np.zeros((size, size, 4))
+    weights = np.zeros((size, size, 4), np.float32)
     crowded = np.zeros(len(uv), np.bool_)
     for q in range(len(uv)):
         for half in range(2):

@@ -60,8 +60,8 @@ def _spikes(solid: Solid, skull: Skull) -> None:
     for u, v, w in ((0, 1, 0.3), (0.5, 0.86, 0.22), (-0.5, 0.86, 0.22), (0.86, 0.5, 0), (-0.86, 0.5, 0), (0, 0.9, -0.5),
                     (0.55, 0.6, -0.66), (-0.55, 0.6, -0.66), (0, 0.35, -1), (0.7, 0.05, -0.74),
                     (-0.7, 0.05, -0.74)):  # fmt: skip
-        solid.limb(Part.HAIR, skull.at(u * 0.75, v * 0.75, w * 0.75), skull.at(u * 1.32, v * 1.28, w * 1.3 - 0.1),
-                   (0.3 * s, 0.05 * s), 0.02)  # fmt: skip
+        solid.limb(Part.HAIR, skull.at(u * 0.75, v * 0.75, w * 0.75), skull.at(u * 1.5, v * 1.42, w * 1.45 - 0.1),
+                   (0.34 * s, 0.05 * s), 0.03)  # fmt: skip
 
 
 def _puffs(solid: Solid, skull: Skull, reach: float, radius: float) -> None:

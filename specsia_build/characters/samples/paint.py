@@ -150,7 +150,7 @@ def paint(
     Returns:
         (N, 3) uint8 sRGB.
     """
-    order = np.argsort(part, kind="stable")
+    order = np.argsort(part.astype(np.uint8), kind="stable")
     numbers, starts = np.unique(part[order], return_index=True)
     colour = np.empty((len(points), 3))
     members = dict(zip((int(n) for n in numbers), np.split(order, starts[1:]), strict=True))
