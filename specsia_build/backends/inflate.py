@@ -3,8 +3,8 @@
 The silhouette becomes a surface whose thickness solves a Poisson equation, as in "Repoussé" (Joshi and Carr, 2008):
 limbs come out round, heads and bodies as deep as figures are as a rule. The picture colours the front; the back is
 guessed from the colours along the outline. What a single view cannot tell stays wrong, as it does with any
-reconstruction: parts that touch in the picture are fused, everything is symmetric about the picture's plane, and the
-sides smear the outline's colours.
+reconstruction: parts that touch in the picture are fused, front and back have one shape but for the feet, and the
+sides smear the outline's colours. A contour drawn around the figure widens it but stays out of its texture.
 """
 
 from __future__ import annotations

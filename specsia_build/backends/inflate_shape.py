@@ -32,6 +32,9 @@ MAX_RASTER = 768
 CELLS = 4_900
 """Grid cells that the silhouette covers, whatever its size in pixels; the triangle count follows from it."""
 
+MOST_NODES = 900
+"""Nodes along the longer side of the silhouette's box, however little of it the silhouette covers."""
+
 
 @dataclass(frozen=True)
 class Silhouette:
@@ -110,9 +113,9 @@ def _small_parts(mask: NDArray[np.bool_], area: float) -> NDArray[np.bool_]:
 
 
 def lattice(silhouette: Silhouette) -> Grid:
-    """Sample the signed distance of the half-level contour at `CELLS` nodes inside."""
+    """Sample the signed distance of the half-level contour at `CELLS` nodes inside, or fewer for a wide, thin shape."""
     distance = signed_distance(silhouette.coverage - 0.5)
-    cell = float(np.sqrt(np.count_nonzero(distance > 0) / CELLS))
+    cell = max(float(np.sqrt(np.count_nonzero(distance > 0) / CELLS)), max(distance.shape) / MOST_NODES)
     height, width = (int(np.ceil((side - 1) / cell)) + 1 for side in distance.shape)
     rows, columns = np.arange(height) * cell, np.arange(width) * cell
     at = np.meshgrid(rows, columns, indexing="ij")

@@ -61,7 +61,7 @@ def close_surface(square: Floats) -> Surface:
     volume = (square[None] - (height**2)[:, None, None]).astype(np.float32)
     # A node exactly on the surface would give triangles without area.
     volume[volume == 0] = 1e-6
-    found, faces, _, _ = marching_cubes(volume, 0.0, gradient_direction="ascent")  # type: ignore[no-untyped-call]
+    found, faces, _, _ = marching_cubes(volume, 0.0, gradient_direction="ascent")
     half = found[:, ::-1].astype(np.float64)
     points, faces, side = _mirrored(half, faces.astype(np.int64))
     points = _relaxed(points, faces, side, square)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +15,10 @@ from specsia_build.backends.inflate import create
 from specsia_build.backends.inflate_colour import contour_width, extended_front, guessed_back
 from specsia_build.backends.inflate_depth import find_build
 from specsia_build.backends.inflate_shape import clean_silhouette, lattice, poisson, signed_distance
+from specsia_build.characters.read import read_character
+from specsia_build.characters.sources import open_source
 from specsia_build.errors import CharacterError, UsageError
-from specsia_build.frame import ORTHO_WIDTH, Camera
+from specsia_build.frame import ORTHO_WIDTH, Camera, normalise, view_cameras
 from specsia_build.rendering.fast import FastRenderer
 from specsia_build.rendering.mesh import Mesh
 
@@ -192,6 +195,19 @@ def test_body_is_flatter_than_head_and_limbs() -> None:
     assert 0.9 < arm < 1.25
 
 
+def test_sample_characters(tmp_path: Path) -> None:
+    for entry in open_source("sample:3", tmp_path).entries:
+        character = read_character(entry).mesh
+        cameras = view_cameras(10, 512)
+        truth = character.with_vertices(normalise(character.vertices, cameras, 4.0).apply(character.vertices))
+        pictures = [layers.color for layers in FastRenderer().render(truth, cameras)]
+        mesh = inflated(pictures[0])
+        assert solid(mesh).is_watertight
+        found = [iou(layers.color, p) for layers, p in zip(FastRenderer().render(mesh, cameras), pictures, strict=True)]
+        assert found[0] > 0.99
+        assert np.mean(found[1:]) > 0.75
+
+
 def test_poisson_of_a_strip_is_a_half_circle() -> None:
     rows = np.arange(-15.0, 16.0)[:, None] + np.zeros((1, 200))
     distance = 10.3 - np.abs(rows)
@@ -343,6 +359,13 @@ def test_attributes_are_well_formed() -> None:
 def test_pictures_that_show_nothing(image: Image, reason: str) -> None:
     with pytest.raises(CharacterError, match=reason):
         inflated(image)
+
+
+def test_two_tiny_blobs_far_apart_stay_small_work() -> None:
+    image = np.zeros((512, 512, 4), np.uint8)
+    image[5:9, 5:9] = image[500:504, 500:504] = 255
+    surface = solid(inflated(image))
+    assert surface.is_watertight and surface.euler_number == 4
 
 
 def test_single_pixel() -> None:
