@@ -6,7 +6,7 @@ import fcntl
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -214,43 +214,14 @@ class _Build:
         lost = len({f.id for f in self.failures if f.id in ids})
         if lost > summary.allowed_failures:
             reason = (
-                f"{lost} of {len(ids)} characters failed and {summary.allowed_failures} may: {layout.failures} says why; "
-                f"mend them, or go on without them by --max-failures {lost}"
+                f"{lost} of {len(ids)} characters failed, {summary.allowed_failures} may: see {layout.failures}; "
+                f"mend them, or go on without them with --max-failures {lost}"
             )
             return self._stopped(reason)
-        rendered = {i: meta for i in ids if (meta := read_meta(layout.artefact(render.NAME, None, i))) is not None}
-        members, projected, seen = {}, {}, []
-        for spec in config.backends:
-            name = backend_name(spec)
-            plan = self.plan(project.NAME, spec)
-            if plan.tasks:
-                failed = {f.id for f in self.failures}
-                open_ids = [task.entry.id for task in plan.tasks if task.entry.id not in failed]
-                if open_ids:
-                    self.progress.say(
-                        f"pack: {len(open_ids)} characters of {name} are not built up to date and left out"
-                    )
-            if not plan.done:
-                raise UsageError(f"pack has nothing of {name} to pack: run `specsia build --stage project` first")
-            members[name], projected[name] = list(plan.done), dict(plan.done)
-            if backend_of(spec).sees_ground_truth:
-                seen.append(name)
-        out_of_all = {f.id for f in self.failures if f.backend is None and f.id in ids}
-        quarantined = {"": len(out_of_all)} | {
-            name: len({f.id for f in self.failures if f.backend == name and f.id in ids}) for name in members
-        }
-        plan_ = pack.PackPlan(
-            config=config,
-            source=self.source.name,
-            planned=len(self.entries),
-            splits=self.splits,
-            members=members,
-            quarantined={name: count for name, count in quarantined.items() if count},
-            rendered=rendered,
-            projected=projected,
-            sees_ground_truth=seen,
-        )
-        total = sum(len(found) for found in members.values())
+        plan_ = pack_plan(config, layout, self.source.name, self.entries, self.cache, self.failures, self.splits)
+        for name, missed in _not_ready(plan_, self.entries, self.failures).items():
+            self.progress.say(f"pack: {missed} characters of {name} are not built up to date and left out")
+        total = sum(len(found) for found in plan_.members.values())
         kept = pack.packed_fingerprint(layout.dataset) == pack.fingerprint(plan_)
         if not kept:
 
@@ -266,6 +237,54 @@ class _Build:
 
     def _stopped(self, reason: str) -> Summary:
         return Summary(**{**vars(self.summary), "stopped": reason})
+
+
+def pack_plan(
+    config: BuildConfig,
+    layout: RunLayout,
+    source: str,
+    entries: Sequence[Entry],
+    cache: DigestCache,
+    failures: Sequence[Failure] = (),
+    split_of: Mapping[str, str] | None = None,
+) -> pack.PackPlan:
+    """What pack would write now: every character whose artefacts are up to date.
+
+    Raises:
+        UsageError: if a backend has none.
+    """
+    ids = {entry.id for entry in entries}
+    members, projected, seen = {}, {}, []
+    for spec in config.backends:
+        name = backend_name(spec)
+        done = plan_stage(project.NAME, spec, entries, config, layout, cache).done
+        if not done:
+            raise UsageError(f"pack has nothing of {name} to pack: run `specsia build --stage project` first")
+        members[name], projected[name] = list(done), dict(done)
+        if backend_of(spec).sees_ground_truth:
+            seen.append(name)
+    rendered = {i: meta for i in ids if (meta := read_meta(layout.artefact(render.NAME, None, i))) is not None}
+    lost = {name: len({f.id for f in failures if (f.backend or "") == name and f.id in ids}) for name in ("", *members)}
+    return pack.PackPlan(
+        config=config,
+        source=source,
+        planned=len(entries),
+        splits=splits.assign(ids, {}) if split_of is None else split_of,
+        members=members,
+        quarantined={name: count for name, count in lost.items() if count},
+        rendered=rendered,
+        projected=projected,
+        sees_ground_truth=seen,
+    )
+
+
+def _not_ready(plan: pack.PackPlan, entries: Sequence[Entry], failures: Sequence[Failure]) -> dict[str, int]:
+    """Characters per backend that are neither packed nor on record as failed."""
+    missed = {}
+    for name, members in plan.members.items():
+        excused = {f.id for f in failures if f.backend in (None, name)} | set(members)
+        missed[name] = sum(entry.id not in excused for entry in entries)
+    return {name: count for name, count in missed.items() if count}
 
 
 def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: bool, progress: Progress) -> Summary:

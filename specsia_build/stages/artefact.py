@@ -19,7 +19,7 @@ class Artefact:
     Attributes:
         key: the character's id.
         files: bytes by name; `META` is not among them.
-        meta: JSON-serialisable; `fingerprint`, `inputs`, `stage` and the `files`' SHA-256 and sizes are added by `seal`.
+        meta: JSON-serialisable; `seal` adds `fingerprint`, `inputs`, `stage`, and the `files`' SHA-256 and sizes.
     """
 
     key: str

@@ -111,8 +111,8 @@ def project(rendered: Artefact, reconstructed: Artefact, config: BuildConfig, wa
     }
     if mean < config.min_iou and config.low_iou == "quarantine":
         raise LowQualityError(
-            f"the reconstruction of {rendered.key} by {reconstructed.meta['backend']} meets the silhouettes with a mean "
-            f"IoU of {mean:.3f}, below min_iou {config.min_iou:g}: look at its pictures, lower min_iou, or set "
+            f"the reconstruction of {rendered.key} by {reconstructed.meta['backend']} meets the silhouettes with a "
+            f"mean IoU of {mean:.3f}, below min_iou {config.min_iou:g}: look at its pictures, lower min_iou, or set "
             f"low_iou: keep",
             files,
         )
