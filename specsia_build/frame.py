@@ -48,6 +48,11 @@ class Camera:
         c, s = float(np.cos(yaw)), float(np.sin(yaw))
         return np.array([[c, s, 0.0], [0.0, 0.0, 1.0], [-s, c, 0.0]])
 
+    def turn(self) -> NDArray[np.float64]:
+        """Rotation (3, 3) that turns the character as the camera sees it: x right, y away, z up."""
+        right, up, forward = self.basis()
+        return np.stack([right, forward, up])
+
     def position(self) -> NDArray[np.float64]:
         """Where the camera stands, (3,), in units."""
         return np.asarray(-CAMERA_DISTANCE * self.basis()[2])

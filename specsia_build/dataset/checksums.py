@@ -9,7 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from specsia_build.dataset.schema import CHECKSUMS_FILE, SUMS_FILE
+from specsia_build.dataset.schema import CHECKSUMS_FILE, IMAGE_COLUMNS, SUMS_FILE
+from specsia_build.errors import SpecsiaError
 
 COLUMNS = ("config", "uid", "column", "sha256")
 
@@ -34,3 +35,30 @@ def write_sums(folder: Path) -> None:
     """Write `SHA256SUMS`, as `sha256sum -c` reads it."""
     text = "".join(f"{digest}  {name}\n" for name, digest in file_sums(folder).items())
     (folder / SUMS_FILE).write_text(text, encoding="utf-8")
+
+
+def read_checksums(folder: Path) -> dict[tuple[str, str], bytes]:
+    """Digests of every row's images, by configuration and uid, from `checksums.parquet`.
+
+    Returns:
+        SHA-256 of each image column's bytes one after another in the order of `IMAGE_COLUMNS`, 32 bytes each, zeros
+        where none is listed.
+
+    Raises:
+        SpecsiaError: if the file cannot be read, or lists something else or something twice.
+    """
+    places = {name: index * 32 for index, name in enumerate(IMAGE_COLUMNS)}
+    found: dict[tuple[str, str], bytearray] = {}
+    try:
+        with pq.ParquetFile(folder / CHECKSUMS_FILE) as opened:
+            for batch in opened.iter_batches(columns=list(COLUMNS)):
+                for config, uid, column, digest in zip(*(c.to_pylist() for c in batch.columns), strict=True):
+                    row, at = found.setdefault((config, uid), bytearray(32 * len(places))), places[column]
+                    if any(row[at : at + 32]):
+                        raise ValueError(f"{uid} has {column} twice")
+                    row[at : at + 32] = bytes.fromhex(digest)
+                    if len(row) != 32 * len(places):
+                        raise ValueError(f"{digest!r} is no SHA-256")
+    except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
+        raise SpecsiaError(f"does not hold the digests of images: {' '.join(str(error).split())}") from error
+    return {key: bytes(row) for key, row in found.items()}

@@ -49,20 +49,14 @@ def input_files(config: BuildConfig) -> list[str]:
 def _box(vertices: NDArray[np.float32], camera: Camera, frame: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     points = vertices.astype(np.float64)
     if frame == "view":
-        points = points @ _view_turn(camera).T
+        points = points @ camera.turn().T
     return points.min(axis=0), points.max(axis=0)
-
-
-def _view_turn(camera: Camera) -> NDArray[np.float64]:
-    """Rotation that turns the character as the camera sees it: x right, y away, z up."""
-    right, up, forward = camera.basis()
-    return np.stack([right, forward, up])
 
 
 def _position(layers: Layers, camera: Camera, frame: str) -> NDArray[np.float32]:
     if frame == "character":
         return layers.position
-    return (layers.position @ _view_turn(camera).T).astype(np.float32)
+    return (layers.position @ camera.turn().T).astype(np.float32)
 
 
 def project(rendered: Artefact, reconstructed: Artefact, config: BuildConfig, watch: Stopwatch) -> Artefact:

@@ -1,0 +1,296 @@
+"""Checks of a dataset's folder: which files there are, whether they are whole, and what their texts say."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from specsia_build.characters.character import FORMATS
+from specsia_build.config import POS_FRAMES
+from specsia_build.dataset import schema
+from specsia_build.dataset.verify_report import FILES, METADATA, SCHEMA, SUMS, Findings
+from specsia_build.dataset.verify_rows import machine_path
+
+MOST_GROUP_BYTES = 100_000_000
+"""Size from which a row group is slow to open at random and troubles the Hub's viewer."""
+
+FOREIGN = frozenset({".git", ".gitattributes", ".cache", ".huggingface"})
+"""What a download from the Hub adds beside a dataset's own files."""
+
+NEEDED = (schema.CARD, schema.SPLITS_FILE, schema.BUILD_FILE)
+
+_SHARD = re.compile(r"(train|validation|test)-(\d{5})-of-(\d{5})\.parquet")
+_SUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+_FRONT_MATTER = re.compile(r"---\n(.*?\n)---\n", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One parquet file of rows.
+
+    Attributes:
+        path: of the file.
+        name: relative to the dataset.
+        config: name of its configuration.
+        split: that its name says.
+    """
+
+    path: Path
+    name: str
+    config: str
+    split: str
+
+
+@dataclass(frozen=True)
+class BuildFacts:
+    """What `build.json` says of the rows, None where it does not.
+
+    Attributes:
+        views: of every character.
+        size: of every image, in pixels.
+        pos_frame: `character` or `view`.
+        backends: names.
+    """
+
+    views: int | None = None
+    size: int | None = None
+    pos_frame: str | None = None
+    backends: tuple[str, ...] | None = None
+
+
+def own_files(folder: Path) -> list[str]:
+    """Relative names of a dataset's files, sorted, without what a download adds."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return sorted(path.as_posix() for path in paths if path.parts[0] not in FOREIGN)
+
+
+def find_shards(folder: Path, names: Sequence[str], findings: Findings) -> tuple[Shard, ...]:
+    """The shards among a dataset's files; those whose name says no split are reported and left out."""
+    shards: list[Shard] = []
+    series: dict[tuple[str, str], list[tuple[int, int, str]]] = {}
+    for name in names:
+        parts = name.split("/")
+        if parts[0] != schema.DATA or not name.endswith(".parquet"):
+            continue
+        match = _SHARD.fullmatch(parts[-1])
+        if match is None or len(parts) > 3:
+            findings.add(FILES, name, "is not named as a shard is, such as data/train-00000-of-00001.parquet")
+            continue
+        config = parts[1] if len(parts) == 3 else schema.DEFAULT_CONFIG
+        shards.append(Shard(folder / name, name, config, match[1]))
+        series.setdefault((config, match[1]), []).append((int(match[2]), int(match[3]), name))
+    for (config, split), found in series.items():
+        count = max(of for _, of, _ in found)
+        for index, of, name in found:
+            if of != count or index >= of:
+                findings.add(FILES, name, f"does not fit the other shards of {split}: there are {count} by their names")
+        for index in sorted(set(range(count)) - {index for index, _, _ in found}):
+            name = f"{found[0][2].rpartition('/')[0]}/{schema.shard_name(split, index, count)}"
+            findings.add(FILES, name, f"is missing from the shards of {split} ({config})")
+    return tuple(sorted(shards, key=lambda s: (s.config, schema.SPLITS.index(s.split), s.name)))
+
+
+def check_presence(
+    names: Sequence[str], shards: Sequence[Shard], sums: Mapping[str, str] | None, into: Findings
+) -> None:
+    """That the files of a dataset are there, and none that has no place in it."""
+    for name in NEEDED:
+        if name not in names:
+            into.add(FILES, name, "is missing")
+    known = {*NEEDED, schema.CHECKSUMS_FILE, schema.SUMS_FILE, *(shard.name for shard in shards)}
+    for name in names:
+        if Path(name).suffix.lower() in FORMATS:
+            into.add(FILES, name, "is a 3D asset, which a dataset must not hold")
+        elif sums is not None and name not in sums and name != schema.SUMS_FILE:
+            into.add(SUMS, name, f"is not listed in {schema.SUMS_FILE}")
+        elif sums is None and name not in known and not name.endswith(".parquet"):
+            into.add(FILES, name, "is no part of a dataset")
+
+
+def _read_text(path: Path, where: str, findings: Findings) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        findings.add(FILES, where, f"cannot be read: {error}")
+        return None
+
+
+def read_sums(folder: Path, findings: Findings) -> dict[str, str] | None:
+    """SHA-256 by relative name that `SHA256SUMS` lists, or None where there is no such file."""
+    if not (folder / schema.SUMS_FILE).is_file():
+        return None
+    text = _read_text(folder / schema.SUMS_FILE, schema.SUMS_FILE, findings) or ""
+    sums: dict[str, str] = {}
+    for line in text.splitlines():
+        match = _SUM.fullmatch(line)
+        if match is None or match[2] in sums or Path(match[2]).is_absolute() or ".." in Path(match[2]).parts:
+            findings.add(SUMS, schema.SUMS_FILE, f"has a line that cannot be used: {line[:80]!r}")
+        else:
+            sums[match[2]] = match[1]
+    return sums
+
+
+def hash_file(path: Path) -> str | None:
+    """SHA-256 of a file in hexadecimal digits, None where there is none to read."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def check_sum(name: str, listed: str, found: str | None, into: Findings) -> None:
+    """That a file is there and is the one that was listed."""
+    if found is None:
+        into.add(SUMS, name, f"is listed in {schema.SUMS_FILE} but cannot be read or is missing")
+    elif found != listed:
+        into.add(SUMS, name, f"is not the file that {schema.SUMS_FILE} lists: its content has changed")
+
+
+def _card_patterns(text: str) -> Iterator[tuple[str, str, str]]:
+    """Configuration, split and file pattern of each entry of a card.
+
+    Raises:
+        ValueError: if the card has no readable list of them.
+    """
+    match = _FRONT_MATTER.match(text)
+    if match is None:
+        raise ValueError("does not begin with YAML between two lines of ---")
+    try:
+        fields = yaml.safe_load(match[1])
+        configs = fields["configs"]
+        if len(configs) > 1 and sum(bool(config.get("default")) for config in configs) != 1:
+            raise ValueError("must mark one of its configurations as the default")
+        for config in configs:
+            for entry in config["data_files"]:
+                paths = [entry["path"]] if isinstance(entry["path"], str) else entry["path"]
+                for path in paths:
+                    yield str(config["config_name"]), str(entry["split"]), str(path)
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError("names no configurations with their data_files in its YAML") from error
+
+
+def check_card(folder: Path, shards: Sequence[Shard], findings: Findings) -> None:
+    """That the card's configurations name every shard as what it is, and nothing else."""
+    text = _read_text(folder / schema.CARD, schema.CARD, findings) if (folder / schema.CARD).is_file() else None
+    if text is None:
+        return
+    named: set[str] = set()
+    try:
+        for config, split, pattern in _card_patterns(text):
+            matched = [shard for shard in shards if fnmatchcase(shard.name, pattern)]
+            if not matched:
+                findings.add(FILES, schema.CARD, f"names {pattern} ({config}, {split}), which no file fits")
+            for shard in matched:
+                named.add(shard.name)
+                if (shard.config, shard.split) != (config, split):
+                    findings.add(FILES, shard.name, f"is {split} of {config} by the card, but not by its place")
+    except ValueError as error:
+        findings.add(FILES, schema.CARD, str(error))
+        return
+    for shard in shards:
+        if shard.name not in named:
+            findings.add(FILES, shard.name, "is named by no configuration of the card")
+
+
+def read_build(folder: Path, findings: Findings) -> BuildFacts:
+    """What `build.json` says; what it lacks or says wrongly is None, and the latter is reported."""
+    path = folder / schema.BUILD_FILE
+    if not path.is_file():
+        return BuildFacts()
+    text = _read_text(path, schema.BUILD_FILE, findings)
+    if text is None:
+        return BuildFacts()
+    try:
+        config = json.loads(text)["config"]
+        views, size, frame, backends = (config[k] for k in ("views", "size", "pos_frame", "backends"))
+    except (ValueError, KeyError, TypeError):
+        findings.add(FILES, schema.BUILD_FILE, "does not hold the build's settings")
+        return BuildFacts()
+
+    def usable(value: Any, good: bool, name: str) -> Any:
+        if good:
+            return value
+        findings.add(FILES, schema.BUILD_FILE, f"gives {value!r} for {name}")
+        return None
+
+    return BuildFacts(
+        views=usable(views, type(views) is int and 1 <= views <= 360, "views"),
+        size=usable(size, type(size) is int and size >= 1, "size"),
+        pos_frame=usable(frame, frame in POS_FRAMES, "pos_frame"),
+        backends=usable(
+            tuple(backends) if isinstance(backends, list) else backends,
+            isinstance(backends, list) and all(isinstance(b, str) for b in backends),
+            "backends",
+        ),
+    )
+
+
+def check_texts(folder: Path, folders: Sequence[str], findings: Findings) -> None:
+    """That the dataset's texts hold no path of a machine."""
+    for name in (schema.CARD, schema.BUILD_FILE, schema.SPLITS_FILE):
+        try:
+            text = (folder / name).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        found = machine_path(text, folders)
+        if found:
+            findings.add(METADATA, name, f"holds a path of a machine: {found}")
+
+
+def check_shard(shard: Shard, expected: pa.Schema, folders: Sequence[str], into: Findings) -> tuple[int, ...] | None:
+    """Check a shard's footer and columns.
+
+    Returns:
+        Rows of each row group; None where the rows cannot be checked.
+    """
+    try:
+        with pq.ParquetFile(shard.path) as opened:
+            found, footer = opened.schema_arrow, opened.metadata
+            groups = [footer.row_group(index) for index in range(footer.num_row_groups)]
+    except (OSError, pa.ArrowException, ValueError) as error:
+        into.add(FILES, shard.name, f"cannot be read as parquet: {' '.join(str(error).split())}")
+        return None
+    for index, group in enumerate(groups):
+        if group.total_byte_size >= MOST_GROUP_BYTES:
+            into.add(
+                FILES, shard.name, f"has {group.total_byte_size / 1e6:.0f} MB in row group {index}; 100 are the most"
+            )
+    for key, value in (found.metadata or {}).items():
+        path = machine_path(f"{key.decode(errors='replace')} {value.decode(errors='replace')}", folders)
+        if path:
+            into.add(METADATA, shard.name, f"holds a path of a machine in its schema: {path}")
+    before = into.counts.get(SCHEMA, 0)
+    for field in expected:
+        have = found.get_all_field_indices(field.name)
+        if len(have) != 1:
+            into.add(SCHEMA, shard.name, f"has {'no' if not have else len(have)} column {field.name}")
+        elif found.field(have[0]).type != field.type:
+            into.add(SCHEMA, shard.name, f"has {field.name} as {found.field(have[0]).type}, not {field.type}")
+    readable = into.counts.get(SCHEMA, 0) == before
+    surplus = [name for name in found.names if name not in expected.names]
+    if surplus:
+        into.add(SCHEMA, shard.name, f"has columns that are not promised: {', '.join(surplus)}")
+    elif readable and found.names != expected.names:
+        into.add(SCHEMA, shard.name, "has its columns in another order")
+    if not _decodes_images(found):
+        into.add(SCHEMA, shard.name, "lacks the huggingface metadata by which datasets decodes the images")
+    return tuple(group.num_rows for group in groups) if readable else None
+
+
+def _decodes_images(found: pa.Schema) -> bool:
+    try:
+        features = json.loads((found.metadata or {})[b"huggingface"])["info"]["features"]
+        return all(features[name]["_type"] == "Image" for name in schema.IMAGE_COLUMNS)
+    except (KeyError, TypeError, ValueError):
+        return False

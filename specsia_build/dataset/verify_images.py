@@ -1,0 +1,294 @@
+"""Checks of one pair's images; each is a function of pixels that returns sentences, none where all is well."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+import numpy as np
+from isal import isal_zlib
+from isal.igzip_lib import IsalError
+from numba import njit
+from numpy.typing import NDArray
+
+from specsia_build import png
+from specsia_build.dataset.images import edge_image
+from specsia_build.frame import POSITION_AXES, Camera, decode_position
+from specsia_build.registration import HALF_COVERED, iou
+from specsia_build.rendering.contour import draw_contour
+
+Pixels = NDArray[np.uint8]
+
+_PLAIN_CHUNKS = (b"IHDR", b"IDAT", b"IEND")
+_MODES = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}
+_CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
+_MOST_PIXELS = 1 << 26
+
+LANDING_PX = 1.5
+"""Median distance at which a position may land from its own pixel in an image of up to `LANDING_SIZE` pixels; in a
+larger one a step of the 8-bit colours spans more pixels, and the bound grows with it."""
+
+LANDING_SIZE = 512
+
+DRIFT_PX = 0.6
+"""Median signed distance along rows or columns: rounding leaves none, a shifted image all of its shift."""
+
+MOST_STRAYS = 0.01
+"""Share of fully covered pixels that may land further than twice `LANDING_PX`."""
+
+FEW_PIXELS = 64
+"""Fewer fully covered pixels than this have no meaningful median."""
+
+MOST_OFF_GREY = 0.05
+GREY_TOLERANCE = 16
+LEAST_INK, MOST_INK = 0.2, 4.0
+"""Ink of the contour against one drawn anew around `gt_mask`. Wide, as renderers differ in how they draw a line and it
+follows the surface where parts of that are transparent."""
+
+MOST_OTHER_EDGES = 1e-4
+"""Share of pixels whose edge may differ, for a gradient at the threshold on another kind of processor."""
+
+IOU_TOLERANCE = 1e-6
+
+
+def extra_chunks(data: bytes) -> list[str]:
+    """Names of a PNG's chunks beyond header, pixels and end; `trailing bytes` for what follows the end.
+
+    Of a broken file, those up to where it breaks.
+    """
+    found, at = [], 8
+    while at + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        kind = data[at + 4 : at + 8]
+        at += 12 + length
+        if kind not in _PLAIN_CHUNKS:
+            found.append(kind.decode("latin-1"))
+        if kind == b"IEND":
+            if at < len(data):
+                found.append("trailing bytes")
+            break
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _unfilter(rows, channels):  # type: ignore[no-untyped-def]
+    """Undo the PNG filters of (H, 1 + W * channels) in place; whether every filter type was a known one."""
+    height, width = rows.shape
+    for y in range(height):
+        kind = rows[y, 0]
+        if kind > 4:
+            return False
+        for x in range(1, width):
+            left = np.int64(rows[y, x - channels]) if x > channels else 0
+            above = np.int64(rows[y - 1, x]) if y > 0 else 0
+            if kind == 1:
+                guess = left
+            elif kind == 2:
+                guess = above
+            elif kind == 3:
+                guess = (left + above) >> 1
+            elif kind == 4:
+                corner = np.int64(rows[y - 1, x - channels]) if y > 0 and x > channels else 0
+                a, b, c = abs(above - corner), abs(left - corner), abs(left + above - 2 * corner)
+                guess = left if a <= b and a <= c else (above if b <= c else corner)  # type: ignore[operator]
+            else:
+                guess = 0
+            rows[y, x] = np.uint8((np.int64(rows[y, x]) + guess) & 255)
+    return True
+
+
+def read_image(data: bytes, mode: str) -> Pixels:
+    """Pixels of a PNG, every byte of it checked: (H, W) uint8 for mode L, (H, W, C) for LA, RGB and RGBA.
+
+    Raises:
+        ValueError: with a sentence, if it is not whole or of another mode.
+    """
+    if data[:8] != png.SIGNATURE or data[12:16] != b"IHDR" or len(data) < 33:
+        raise ValueError("is not a PNG file")
+    parts: list[memoryview] = []
+    at, kind, view = 8, b"", memoryview(data)
+    while kind != b"IEND":
+        if at + 12 > len(data):
+            raise ValueError("is cut off")
+        (length,) = struct.unpack_from(">I", data, at)
+        kind, end = data[at + 4 : at + 8], at + 8 + length
+        if end + 4 > len(data):
+            raise ValueError("is cut off")
+        if struct.unpack_from(">I", data, end)[0] != isal_zlib.crc32(view[at + 4 : end]):
+            raise ValueError(f"is damaged: a checksum inside of it does not match ({kind.decode('latin-1')})")
+        if kind == b"IDAT":
+            parts.append(view[at + 8 : end])
+        at = end + 4
+    header: tuple[int, ...] = struct.unpack_from(">IIBBBBB", data, 16)
+    width, height, depth, colour, *other_forms = header
+    found = _MODES.get(colour, f"colour type {colour}") if depth == 8 else f"{depth} bits"
+    if found != mode:
+        raise ValueError(f"is of mode {found}, not {mode}")
+    if not 0 < width * height <= _MOST_PIXELS:
+        raise ValueError(f"has {width} x {height} pixels")
+    channels = _CHANNELS[mode]
+    if any(other_forms):
+        return png.decode(data, channels)
+    expected = height * (1 + width * channels)
+    inflate = isal_zlib.decompressobj()
+    try:
+        raw = inflate.decompress(parts[0] if len(parts) == 1 else b"".join(parts), expected + 1)
+    except (IsalError, IndexError) as error:  # type: ignore[misc]  # its stub forgets what it derives from
+        raise ValueError("is damaged: its pixels cannot be unpacked") from error
+    if len(raw) != expected or not inflate.eof:
+        raise ValueError("is damaged: it holds fewer or more pixels than it says")
+    rows = np.frombuffer(raw, np.uint8).reshape(height, -1).copy()
+    if not _unfilter(rows, channels):
+        raise ValueError("is damaged: a row has no known filter")
+    pixels = rows[:, 1:]
+    return np.ascontiguousarray(pixels) if channels == 1 else pixels.reshape(height, width, channels)
+
+
+@njit(cache=True, nogil=True)
+def _alpha_counts(rgba, mask):  # type: ignore[no-untyped-def]
+    other, coloured = 0, 0
+    for y in range(mask.shape[0]):
+        for x in range(mask.shape[1]):
+            if rgba[y, x, 3] != mask[y, x]:
+                other += 1
+            if rgba[y, x, 3] == 0 and (rgba[y, x, 0] | rgba[y, x, 1] | rgba[y, x, 2]) != 0:
+                coloured += 1
+    return other, coloured
+
+
+def check_alpha(color: Pixels, mask: Pixels, pos: Pixels) -> list[str]:
+    """That `mask` is the alpha of `color` and `pos`, and their RGB is 0 where alpha is."""
+    found = []
+    for name, image in (("color", color), ("pos", pos)):
+        other, coloured = _alpha_counts(image, mask)
+        if other:
+            found.append(f"mask differs from the alpha of {name} in {other} pixels")
+        if coloured:
+            found.append(f"{name} has colour in {coloured} pixels whose alpha is 0")
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _contour_counts(gt, gt_mask, drawn, grey, tolerance):  # type: ignore[no-untyped-def]
+    bare, coloured, outside, off, ink, expected = 0, 0, 0, 0, 0, 0
+    for y in range(gt_mask.shape[0]):
+        for x in range(gt_mask.shape[1]):
+            alpha, own = np.int64(gt[y, x, 3]), np.int64(gt_mask[y, x])
+            if alpha < own:
+                bare += 1
+            if own != 0:
+                continue
+            if alpha == 0:
+                if (gt[y, x, 0] | gt[y, x, 1] | gt[y, x, 2]) != 0:
+                    coloured += 1
+            else:
+                outside += 1
+                ink += alpha  # type: ignore[assignment]
+                for k in range(3):
+                    if abs(np.int64(gt[y, x, k]) - grey) > tolerance:
+                        off += 1
+                        break
+            expected += drawn[y, x, 3]
+    return bare, coloured, outside, off, ink, expected
+
+
+def check_contour(gt: Pixels, gt_mask: Pixels, thickness: int, grey: int) -> list[str]:
+    """That `gt` covers `gt_mask`, and goes beyond it by about the thickness in about the grey of its contour."""
+    if not (gt_mask >= HALF_COVERED).any():
+        return ["gt_mask is empty"]
+    if not 0 <= grey <= 255 or not 1 <= thickness <= 16:
+        return [f"a contour of {thickness} px and grey {grey} cannot be"]
+    drawn = draw_contour(np.zeros((*gt_mask.shape, 4), np.uint8), gt_mask, float(thickness), grey)
+    bare, coloured, outside, off, ink, expected = _contour_counts(gt, gt_mask, drawn, grey, GREY_TOLERANCE)
+    found = []
+    if bare:
+        found.append(f"gt does not cover gt_mask in {bare} pixels")
+    if coloured:
+        found.append(f"gt has colour in {coloured} pixels whose alpha is 0")
+    if expected and not LEAST_INK <= ink / expected <= MOST_INK:
+        found.append(f"gt has {ink / expected:.2f} times the contour that a thickness of {thickness} px gives")
+    if off > MOST_OFF_GREY * outside:
+        found.append(f"{off} of {outside} pixels of gt outside of gt_mask are not of the contour's grey {grey}")
+    return found
+
+
+def check_edge(edge: Pixels, pos: Pixels) -> list[str]:
+    """That `edge` is the edge image of `pos`."""
+    other = int(np.count_nonzero(edge != edge_image(pos)))
+    return [f"edge differs in {other} pixels from the edges of pos"] if other > MOST_OTHER_EDGES * edge.size else []
+
+
+@njit(cache=True, nogil=True)
+def _landing(pos, columns, rows):  # type: ignore[no-untyped-def]
+    """Signed distances along columns and rows of every fully covered pixel from where its position lands."""
+    height, width = pos.shape[0], pos.shape[1]
+    count = 0
+    for y in range(height):
+        for x in range(width):
+            count += pos[y, x, 3] == 255
+    dx, dy = np.empty(count, np.float32), np.empty(count, np.float32)
+    n = 0
+    for y in range(height):
+        for x in range(width):
+            if pos[y, x, 3] == 255:
+                u, v = 0.0, 0.0
+                for c in range(3):
+                    u += columns[c, pos[y, x, c]]
+                    v += rows[c, pos[y, x, c]]
+                dx[n], dy[n] = u - (x + 0.5), v - (y + 0.5)
+                n += 1
+    return dx, dy
+
+
+def landing_errors(
+    pos: Pixels, camera: Camera, box: tuple[Sequence[float], Sequence[float]], pos_frame: str
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """How far off its own pixel each fully covered pixel's position lands.
+
+    Args:
+        pos: (H, W, 4) uint8.
+        camera: of the view.
+        box: smallest and largest x, y, z that the colours span, in units.
+        pos_frame: `character`, or `view` where positions are taken after the view's turn (x right, y away, z up).
+
+    Returns:
+        Along columns and along rows, each (N,) in pixels.
+    """
+    levels = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
+    codes = decode_position(levels, *box)
+    axes = camera.turn() if pos_frame == "view" else np.eye(3)
+    # Projection is affine: each axis adds its own share to the pixel of the origin.
+    origin = camera.project(np.zeros(3))
+    tables = np.stack([camera.project(codes[:, axis, None] * axes[axis]) - origin for axis in POSITION_AXES])
+    tables[0] += origin
+    dx, dy = _landing(pos, np.ascontiguousarray(tables[..., 0]), np.ascontiguousarray(tables[..., 1]))
+    return dx, dy
+
+
+def check_position(
+    pos: Pixels, camera: Camera, box: tuple[Sequence[float], Sequence[float]], pos_frame: str
+) -> list[str]:
+    """That positions, decoded and projected, land on the pixels that they are stored in."""
+    dx, dy = landing_errors(pos, camera, box, pos_frame)
+    if len(dx) < FEW_PIXELS:
+        return []
+    grown = max(1.0, camera.size / LANDING_SIZE)
+    distance = np.hypot(dx, dy)
+    median, limit = float(np.median(distance)), LANDING_PX * grown
+    if median > limit:
+        return [f"pos lands {median:.1f} px off its own pixel (median; at most {limit:.1f} px)"]
+    drift = float(np.median(dx)), float(np.median(dy))
+    if max(abs(drift[0]), abs(drift[1])) > DRIFT_PX * grown:
+        return [f"pos is shifted by {drift[0]:.1f} px to the right and {drift[1]:.1f} px down"]
+    strays = int(np.count_nonzero(distance > 2 * limit))
+    if strays > MOST_STRAYS * len(distance):
+        return [f"pos lands more than {2 * limit:.1f} px off its own pixel in {strays} of {len(distance)} pixels"]
+    return []
+
+
+def check_iou(mask: Pixels, gt_mask: Pixels, stored: float | None) -> list[str]:
+    """That the stored IoU is that of the masks."""
+    found = iou(mask, gt_mask)
+    if stored is not None and abs(found - stored) <= IOU_TOLERANCE:
+        return []
+    return [f"iou is {stored if stored is None else round(stored, 6)} but that of mask and gt_mask is {found:.6f}"]
