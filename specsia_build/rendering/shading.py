@@ -106,27 +106,29 @@ def load_face(f, sx, sy, surface, textures, planes, facts):  # type: ignore[no-u
         uv = surface.uv
         _plane(planes, U, uv[f, 0, 0], uv[f, 1, 0], uv[f, 2, 0])
         _plane(planes, V, uv[f, 0, 1], uv[f, 1, 1], uv[f, 2, 1])
-    if texture >= 0 and surface.rough[f]:
-        w, h = textures.levels[texture, 0, 1], textures.levels[texture, 0, 2]
+    finest = texture if texture >= 0 else surface.glow[m]
+    if finest >= 0 and surface.rough[f]:
+        w, h = textures.levels[finest, 0, 1], textures.levels[finest, 0, 2]
         along_x = np.sqrt((planes[U, 1] * w) ** 2 + (planes[V, 1] * h) ** 2)
         along_y = np.sqrt((planes[U, 2] * w) ** 2 + (planes[V, 2] * h) ** 2)
         if max(along_x, along_y) > 1.0:
-            last = textures.last[texture]
+            last = textures.last[finest]
             while level < last and (
                 min(along_x, along_y) > 2.0 or (max(along_x, along_y) > MOST_TAPS and min(along_x, along_y) > 1.0)
             ):
                 level += 1
                 along_x *= 0.5
                 along_y *= 0.5
-            taps_x = min(4 * MOST_TAPS, max(1, int(np.ceil(along_x - 0.01))))
-            taps_y = min(4 * MOST_TAPS, max(1, int(np.ceil(along_y - 0.01))))
-        if textures.nearest[texture]:
+        # A look-up stands for half a texel either way at most, and two for one texel.
+        taps_x = min(4 * MOST_TAPS, max(1, int(np.ceil(along_x + 0.49))))
+        taps_y = min(4 * MOST_TAPS, max(1, int(np.ceil(along_y + 0.49))))
+        if textures.nearest[finest]:
             taps_x, taps_y = max(taps_x, NEAREST_TAPS), max(taps_y, NEAREST_TAPS)
     facts[ROUGH], facts[TAPS_X], facts[TAPS_Y] = surface.rough[f], taps_x, taps_y
     facts[QUICK] = surface.plain[m] and taps_x * taps_y == 1 and not facts[LIT]
     _load_texture(facts, TEXTURE, texture, level, textures)
     glow = surface.glow[m]
-    _load_texture(facts, GLOW_TEXTURE, glow, min(level, textures.last[max(0, glow)]), textures)
+    _load_texture(facts, GLOW_TEXTURE, glow, min(level, textures.last[glow]) if glow >= 0 else 0, textures)
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -1,0 +1,152 @@
+"""Meshes whose pictures can be worked out by hand, and how to look at them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.frame import ORTHO_WIDTH, Camera
+from specsia_build.rendering.colour import linear_to_srgb
+from specsia_build.rendering.fast import FastRenderer
+from specsia_build.rendering.layers import Layers, Look
+from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
+
+Floats = NDArray[np.float64]
+RGBA = tuple[float, float, float, float]
+
+RED: RGBA = (1.0, 0.0, 0.0, 1.0)
+GREEN: RGBA = (0.0, 1.0, 0.0, 1.0)
+BLUE: RGBA = (0.0, 0.0, 1.0, 1.0)
+WHITE: RGBA = (1.0, 1.0, 1.0, 1.0)
+
+SIZE = 54
+"""Pixels of most test pictures: 40 to a unit."""
+
+PIXEL = ORTHO_WIDTH / SIZE
+
+_BOX_FACES = [
+    *([0, 2, 1], [1, 2, 3]),
+    *([4, 5, 6], [5, 7, 6]),
+    *([0, 1, 4], [1, 5, 4]),
+    *([2, 6, 3], [3, 6, 7]),
+    *([0, 4, 2], [2, 4, 6]),
+    *([1, 3, 5], [3, 7, 5]),
+]
+
+
+def mesh_of(
+    vertices: Sequence[Sequence[float]] | Floats,
+    faces: Sequence[Sequence[int]] | NDArray[np.int_],
+    material: Material | None = None,
+    uv: Sequence[Sequence[float]] | Floats | None = None,
+    colors: Sequence[Sequence[float]] | Floats | None = None,
+) -> Mesh:
+    """A mesh of one material; `uv` (V, 2) and `colors` (V, 4) are given per vertex."""
+    index = np.array(faces, np.int32).reshape(-1, 3)
+    return Mesh(
+        vertices=np.array(vertices, np.float32).reshape(-1, 3),
+        faces=index,
+        materials=(material or Material(),),
+        face_material=np.zeros(len(index), np.int32),
+        uv=None if uv is None else np.array(uv, np.float32)[index],
+        colors=None if colors is None else np.array(colors, np.float32)[index],
+    )
+
+
+def box(centre: Sequence[float], half: Sequence[float], color: RGBA = WHITE, **material: object) -> Mesh:
+    """A closed box, wound outwards."""
+    signs = np.array([(x, y, z) for z in (-1, 1) for y in (-1, 1) for x in (-1, 1)], np.float64)
+    look = replace(Material(base_color=color), **material)  # type: ignore[arg-type]
+    return mesh_of(np.array(centre) + signs * np.array(half), _BOX_FACES, look)
+
+
+def sheet(
+    left: float,
+    top: float,
+    right: float,
+    bottom: float,
+    y: float = 0.0,
+    material: Material | None = None,
+    size: int = SIZE,
+    uv: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0),
+    colors: Sequence[RGBA] | None = None,
+) -> Mesh:
+    """A rectangle facing the frontal camera at depth `y`, in pixels of its picture; `uv` and `colors` go around
+    from the top left corner: left, top, right, bottom."""
+    x0, x1 = (left - size / 2) * ORTHO_WIDTH / size, (right - size / 2) * ORTHO_WIDTH / size
+    z0, z1 = (size / 2 - top) * ORTHO_WIDTH / size, (size / 2 - bottom) * ORTHO_WIDTH / size
+    corners = [[x0, y, z0], [x0, y, z1], [x1, y, z1], [x1, y, z0]]
+    u0, v0, u1, v1 = uv
+    return mesh_of(
+        corners,
+        [[0, 1, 2], [0, 2, 3]],
+        material,
+        [[u0, v0], [u0, v1], [u1, v1], [u1, v0]],
+        None if colors is None else colors,
+    )
+
+
+def sphere(radius: float, rows: int = 24, columns: int = 48, centre: Sequence[float] = (0, 0, 0)) -> Mesh:
+    """A closed ball of white triangles."""
+    theta, phi = np.pi * np.arange(1, rows) / rows, 2 * np.pi * np.arange(columns) / columns
+    t, p = np.meshgrid(theta, phi, indexing="ij")
+    ring = np.stack([np.sin(t) * np.cos(p), np.sin(t) * np.sin(p), np.cos(t)], axis=-1).reshape(-1, 3)
+    vertices = np.concatenate([ring, [[0, 0, 1], [0, 0, -1]]]) * radius + np.array(centre)
+    north, south = len(ring), len(ring) + 1
+    faces: list[list[int]] = []
+    for j in range(columns):
+        k = (j + 1) % columns
+        faces += [[north, j, k], [south, (rows - 2) * columns + k, (rows - 2) * columns + j]]
+        for i in range(rows - 2):
+            a, b, c, d = i * columns + j, (i + 1) * columns + j, (i + 1) * columns + k, i * columns + k
+            faces += [[a, b, c], [a, c, d]]
+    return mesh_of(vertices, faces)
+
+
+def compass() -> Mesh:
+    """A red box on the character's left (+X), a green one before it (-Y), a blue one above (+Z)."""
+    return concatenate(
+        [
+            box((0.4, 0, 0), (0.1, 0.1, 0.1), RED),
+            box((0, -0.4, 0), (0.1, 0.1, 0.1), GREEN),
+            box((0, 0, 0.4), (0.1, 0.1, 0.1), BLUE),
+        ]
+    )
+
+
+def look_at(mesh: Mesh, yaw: float = 0.0, size: int = SIZE, look: Look = "unlit") -> Layers:
+    """One view."""
+    (layers,) = FastRenderer().render(mesh, [Camera(yaw, size)], look)
+    return layers
+
+
+def soup(seed: int, count: int, spread: float = 0.45) -> Mesh:
+    """Loose triangles of every size and direction, each of one colour."""
+    generator = np.random.default_rng(seed)
+    middle = generator.uniform(-spread, spread, (count, 1, 3))
+    corners = middle + generator.normal(0, 0.25, (count, 3, 3)) * generator.uniform(0.1, 1, (count, 1, 1))
+    colors = np.concatenate([generator.uniform(0, 1, (count, 3)), np.ones((count, 1))], axis=1)
+    return mesh_of(
+        corners.reshape(-1, 3), np.arange(3 * count).reshape(-1, 3), None, None, np.repeat(colors, 3, axis=0)
+    )
+
+
+def checker(texels: int, dark: int = 0, bright: int = 255) -> NDArray[np.uint8]:
+    """A checkerboard of single texels."""
+    y, x = np.mgrid[:texels, :texels]
+    out = np.full((texels, texels, 4), 255, np.uint8)
+    out[..., :3] = np.where((x + y) % 2 == 0, bright, dark)[..., None]
+    return out
+
+
+def textured(pixels: NDArray[np.uint8], **kind: object) -> Material:
+    """A material that shows a texture as it is; `kind` goes to the texture."""
+    return Material(texture=Texture(pixels, **kind))  # type: ignore[arg-type]
+
+
+def encoded(*linear: float) -> list[float]:
+    """Bytes, not rounded, of linear light."""
+    return [float(v) for v in linear_to_srgb(np.array(linear)) * 255]

@@ -1,0 +1,213 @@
+"""The external contour: its thickness, where it lies, its grey, and what it leaves alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
+
+from specsia_build.rendering.colour import linear_to_srgb, srgb_to_linear
+from specsia_build.rendering.contour import draw_contour, outside_distance
+
+SIZE = 64
+FINE = 16
+
+
+def covered(inside: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Coverage of a shape given at `FINE` x `FINE` points of every pixel."""
+    share = inside.reshape(SIZE, FINE, SIZE, FINE).mean(axis=(1, 3))
+    return np.asarray(share * 255 + 0.5).astype(np.uint8)
+
+
+def fine_points() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    at = (np.arange(SIZE * FINE) + 0.5) / FINE
+    return np.meshgrid(at, at)
+
+
+def disc(x: float, y: float, radius: float) -> NDArray[np.uint8]:
+    u, v = fine_points()
+    return covered(np.hypot(u - x, v - y) <= radius)
+
+
+def square(x: float, y: float, half: float, degrees: float) -> NDArray[np.uint8]:
+    u, v = fine_points()
+    a = np.deg2rad(degrees)
+    right, down = (u - x) * np.cos(a) + (v - y) * np.sin(a), (v - y) * np.cos(a) - (u - x) * np.sin(a)
+    return covered((np.abs(right) <= half) & (np.abs(down) <= half))
+
+
+def painted(coverage: NDArray[np.uint8], rgb: tuple[int, int, int] = (200, 40, 90)) -> NDArray[np.uint8]:
+    color = np.zeros((*coverage.shape, 4), np.uint8)
+    color[..., :3] = np.where(coverage[..., None] > 0, rgb, 0)
+    color[..., 3] = coverage
+    return color
+
+
+def from_centre(x: float, y: float) -> NDArray[np.float64]:
+    v, u = np.mgrid[:SIZE, :SIZE] + 0.5
+    return np.asarray(np.hypot(u - x, v - y))
+
+
+def area(alpha: NDArray[np.uint8]) -> float:
+    return float(alpha.sum() / 255)
+
+
+@pytest.mark.parametrize("thickness", [1, 2, 3, 4])
+@pytest.mark.parametrize("centre", [(32.0, 32.0), (31.7, 32.2)])
+def test_around_a_disc(thickness: int, centre: tuple[float, float]) -> None:
+    coverage = disc(*centre, 15)
+    out = draw_contour(painted(coverage), coverage, thickness, 0)
+    r = from_centre(*centre)
+    assert (out[r < 15 + thickness - 0.9, 3] == 255).all()
+    assert (out[r > 15 + thickness + 0.9, 3] == 0).all()
+    assert area(out[..., 3]) == pytest.approx(np.pi * (15 + thickness) ** 2, abs=0.05 * 2 * np.pi * 15)
+    expected = np.clip(15 + thickness + 0.5 - r, 0, 1) * 255
+    assert np.abs(out[..., 3] - expected).max() < 40
+
+
+@pytest.mark.parametrize("thickness", [1, 2, 3, 4])
+@pytest.mark.parametrize("degrees", [0, 15, 30, 45, 63])
+def test_along_the_sides_of_a_square(thickness: int, degrees: float) -> None:
+    coverage = square(32.3, 31.8, 13, degrees)
+    out = draw_contour(painted(coverage), coverage, thickness, 0)
+    v, u = np.mgrid[:SIZE, :SIZE] + 0.5
+    a = np.deg2rad(degrees)
+    right, down = (u - 32.3) * np.cos(a) + (v - 31.8) * np.sin(a), (v - 31.8) * np.cos(a) - (u - 32.3) * np.sin(a)
+    for along, across in ((right, down), (down, right)):
+        for side in (-1, 1):
+            beside = (np.abs(across) < 8) & (along * side > 0)
+            width = (out[..., 3][beside].astype(float).sum() / 255 - coverage[beside].astype(float).sum() / 255) / 16
+            assert width == pytest.approx(thickness, abs=0.15)
+
+
+@pytest.mark.parametrize("thickness", [1, 2, 3])
+def test_a_hole_is_lined_too(thickness: int) -> None:
+    u, v = fine_points()
+    r_fine = np.hypot(u - 32, v - 32)
+    coverage = covered((r_fine <= 20) & (r_fine >= 10))
+    out = draw_contour(painted(coverage), coverage, thickness, 0)
+    r = from_centre(32, 32)
+    assert (out[(r > 10 - thickness + 0.9) & (r < 20 + thickness - 0.9), 3] == 255).all()
+    assert (out[r < 10 - thickness - 0.9, 3] == 0).all()
+
+
+@pytest.mark.parametrize("thickness", [1, 4])
+def test_what_the_silhouette_covers_stays_as_it_is(thickness: int) -> None:
+    coverage = disc(32, 32, 12)
+    color = painted(coverage)
+    color[..., :3] = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3))
+    color[coverage == 0] = 0
+    out = draw_contour(color, coverage, thickness, 128)
+    assert_array_equal(out[coverage == 255], color[coverage == 255])
+    assert out is not color
+
+
+@pytest.mark.parametrize("grey", [0, 1, 77, 128, 200, 255])
+def test_the_line_has_the_grey_that_was_asked_for(grey: int) -> None:
+    coverage = disc(32, 32, 12)
+    out = draw_contour(painted(coverage), coverage, 3, grey)
+    line = (coverage == 0) & (out[..., 3] > 0)
+    assert line.sum() > 100
+    assert_array_equal(np.unique(out[line][:, :3]), [grey])
+
+
+def test_line_and_figure_mix_in_linear_light() -> None:
+    coverage = np.zeros((9, 9), np.uint8)
+    coverage[:, :4] = 255
+    coverage[:, 4] = 64
+    out = draw_contour(painted(coverage, (255, 128, 0)), coverage, 2, 50)
+    share = 64 / 255
+    figure, line = srgb_to_linear(np.array([255, 128, 0]) / 255), srgb_to_linear(np.array([50.0]) / 255)
+    expected = linear_to_srgb(share * figure + (1 - share) * line) * 255
+    assert_allclose(out[4, 4, :3], expected, atol=1)
+    assert out[4, 4, 3] == 255
+    # The border lies a quarter of the way into column 4, so that the line ends a quarter of the way into column 6.
+    assert_allclose(out[4, 4:8, 3], [255, 255, 64, 0], atol=2)
+
+
+def test_a_translucent_figure_keeps_its_opacity() -> None:
+    coverage = disc(32, 32, 12)
+    color = painted(coverage)
+    color[..., 3] = (coverage * 0.4).astype(np.uint8)
+    out = draw_contour(color, coverage, 2, 0)
+    assert_array_equal(out[coverage == 255], color[coverage == 255])
+    line = from_centre(32, 32)
+    assert (out[(line > 13) & (line < 13.4), 3] == 255).all()
+
+
+def test_a_line_thinner_than_a_pixel_is_still_lined() -> None:
+    u, v = fine_points()
+    coverage = covered((np.abs(u - 32.5) <= 0.25) & (np.abs(v - 32) <= 20))
+    out = draw_contour(painted(coverage), coverage, 2, 0)
+    width = out[20:44, :, 3].astype(float).sum(axis=1) / 255
+    assert_allclose(width, 4.5, atol=0.4)
+
+
+def test_a_speck_gets_a_round_line() -> None:
+    coverage = np.zeros((SIZE, SIZE), np.uint8)
+    coverage[32, 32] = 255
+    out = draw_contour(painted(coverage), coverage, 3, 0)
+    assert area(out[..., 3]) == pytest.approx(np.pi * (3 + np.sqrt(1 / np.pi)) ** 2, rel=0.05)
+
+
+@pytest.mark.parametrize("thickness", [1, 3])
+def test_mirrored_figures_have_mirrored_contours(thickness: int) -> None:
+    coverage = square(30.2, 33.1, 9.3, 23)
+    coverage[5:9, 40:43] = 120
+    color = painted(coverage)
+    out = draw_contour(color, coverage, thickness, 60)
+
+    def turned(image: NDArray[np.uint8], which: int) -> NDArray[np.uint8]:
+        return np.ascontiguousarray((image[::-1], image[:, ::-1], np.swapaxes(image, 0, 1))[which])
+
+    for which in range(3):
+        again = draw_contour(turned(color, which), turned(coverage, which), thickness, 60)
+        assert np.abs(again.astype(int) - turned(out, which)).max() <= 1
+
+
+def test_at_the_border_of_the_picture() -> None:
+    coverage = np.zeros((SIZE, SIZE), np.uint8)
+    coverage[10:20, :] = 255
+    out = draw_contour(painted(coverage), coverage, 2, 0)
+    assert_array_equal(out[8:22, :, 3], 255)
+    assert_array_equal(out[:7, :, 3], 0)
+    assert_array_equal(out[23:, :, 3], 0)
+
+
+def test_nothing_and_everything_have_no_contour() -> None:
+    for value in (0, 255):
+        coverage = np.full((SIZE, SIZE), value, np.uint8)
+        assert_array_equal(draw_contour(painted(coverage), coverage, 4, 0), painted(coverage))
+
+
+def test_thickness_0_is_a_copy() -> None:
+    coverage = disc(32, 32, 12)
+    color = painted(coverage)
+    out = draw_contour(color, coverage, 0, 9)
+    assert_array_equal(out, color)
+    assert not np.shares_memory(out, color)
+
+
+@pytest.mark.parametrize(("thickness", "grey"), [(-1, 0), (17, 0), (1, -1), (1, 256), (float("nan"), 0)])
+def test_lines_that_cannot_be_drawn_are_refused(thickness: float, grey: int) -> None:
+    coverage = disc(32, 32, 12)
+    with pytest.raises(ValueError, match="cannot be drawn"):
+        draw_contour(painted(coverage), coverage, thickness, grey)
+
+
+def test_distance_grows_by_one_per_pixel_from_the_border() -> None:
+    coverage = np.zeros((20, 20), np.uint8)
+    coverage[:, :5] = 255
+    coverage[:, 5] = 51
+    # The border lies at column 5.2.
+    distance = outside_distance(coverage, 6.0)
+    assert_allclose(distance[10, 6:11], np.arange(6, 11) + 0.5 - 5.2, atol=0.01)
+    assert (distance[10, :5] == 0).all()
+    assert (distance[10, 12:] == 6).all()
+
+
+def test_distance_from_a_disc() -> None:
+    distance = outside_distance(disc(32.3, 31.6, 14), 8.0)
+    expected = np.clip(from_centre(32.3, 31.6) - 14, 0, 8)
+    assert np.abs(distance - expected).max() < 0.2

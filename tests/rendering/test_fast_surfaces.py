@@ -1,0 +1,555 @@
+"""The renderer's colours: textures, factors, vertex colours, emission, cut-outs, translucent layers and light."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
+
+from specsia_build.rendering.colour import DECODE, DECODE_STEPS, ENCODE, linear_to_srgb, srgb_to_linear
+from specsia_build.rendering.layers import Layers
+from specsia_build.rendering.mesh import Material, Mesh, Texture, Wrap, concatenate
+from tests.rendering.scenes import (
+    BLUE,
+    GREEN,
+    RED,
+    RGBA,
+    SIZE,
+    WHITE,
+    box,
+    checker,
+    encoded,
+    look_at,
+    mesh_of,
+    sheet,
+    sphere,
+    textured,
+)
+
+GREY_OF_HALF_LIGHT = 188
+"""sRGB byte of 50 % linear light."""
+
+
+def grid(*rows: list[int]) -> NDArray[np.uint8]:
+    """A texture of grey texels."""
+    grey = np.array(rows, np.uint8)
+    return np.dstack([grey, grey, grey, np.full_like(grey, 255)])
+
+
+def solid(r: int, g: int, b: int, a: int = 255) -> NDArray[np.uint8]:
+    return np.full((1, 1, 4), (r, g, b, a), np.uint8)
+
+
+def inner(layers: Layers) -> NDArray[np.uint8]:
+    """The pixels well inside a sheet from 10 to 30."""
+    return layers.color[12:28, 12:28]
+
+
+def test_the_transfer_function() -> None:
+    assert_allclose(srgb_to_linear(np.array([0, 0.04045, 0.5, 1])), [0, 0.0031308, 0.21404, 1], atol=1e-5)
+    assert_allclose(linear_to_srgb(np.array([-1, 0, 0.5, 1, 2])), [0, 0, 0.735357, 1, 1], atol=1e-5)
+    assert round(float(linear_to_srgb(np.array(0.5))) * 255) == GREY_OF_HALF_LIGHT
+
+
+def test_every_byte_survives_the_tables() -> None:
+    levels = np.arange(256)
+    linear = DECODE[levels * DECODE_STEPS]
+    assert_array_equal(ENCODE[(linear * 65535 + 0.5).astype(int)], levels)
+
+
+def test_texels_interpolate_as_encoded_values() -> None:
+    # Two texels over 20 pixels: the first's centre at 5, the second's at 15.
+    pixels = grid([20, 220])
+    row = look_at(sheet(10, 10, 30, 30, material=textured(pixels, wrap=("clamp", "clamp")))).color[20, 10:30, 0]
+    expected = np.clip(20 + 200 * (np.arange(20) + 0.5 - 5) / 10, 20, 220)
+    assert_allclose(row.astype(float), expected, atol=0.51)
+
+
+def test_a_texture_is_not_mirrored_and_not_upside_down() -> None:
+    pixels = np.zeros((2, 2, 4), np.uint8)
+    pixels[0, 0], pixels[0, 1] = (255, 0, 0, 255), (0, 255, 0, 255)
+    pixels[1, 0], pixels[1, 1] = (0, 0, 255, 255), (255, 255, 0, 255)
+    color = look_at(sheet(10, 10, 30, 30, material=textured(pixels, wrap=("clamp", "clamp")))).color
+    assert_array_equal(color[11, 11], [255, 0, 0, 255])
+    assert_array_equal(color[11, 28], [0, 255, 0, 255])
+    assert_array_equal(color[28, 11], [0, 0, 255, 255])
+    assert_array_equal(color[28, 28], [255, 255, 0, 255])
+
+
+WRAPPED: dict[Wrap, list[int]] = {
+    "repeat": [0, 80, 160, 240] * 3,
+    "clamp": [0] * 4 + [0, 80, 160, 240] + [240] * 4,
+    "mirror": [240, 160, 80, 0, 0, 80, 160, 240, 240, 160, 80, 0],
+}
+
+
+@pytest.mark.parametrize("wrap", ["repeat", "clamp", "mirror"])
+@pytest.mark.parametrize("vertical", [False, True])
+@pytest.mark.parametrize("nearest", [False, True])
+def test_outside_0_to_1(wrap: Wrap, vertical: bool, nearest: bool) -> None:
+    # Three periods, sixteen texels of four greys to four pixels: every pixel falls on texels of one grey.
+    pixels = grid([v for v in (0, 80, 160, 240) for _ in range(8)])
+    wraps: tuple[Wrap, Wrap] = (wrap, "repeat")
+    uv = (-1.0, 0.0, 2.0, 1.0)
+    area = (10.0, 10.0, 22.0, 14.0)
+    if vertical:
+        pixels, wraps, uv = pixels.swapaxes(0, 1).copy(), ("repeat", wrap), (0.0, -1.0, 1.0, 2.0)
+        area = (10.0, 10.0, 14.0, 22.0)
+    mesh = sheet(*area, material=textured(pixels, wrap=wraps, nearest=nearest), uv=uv)
+    color = look_at(mesh).color
+    line = color[10:22, 12, 1] if vertical else color[12, 10:22, 1]
+    assert_allclose(line.astype(int), WRAPPED[wrap], atol=1 if nearest else 16)
+
+
+@pytest.mark.parametrize("wrap", ["repeat", "mirror"])
+@pytest.mark.parametrize("periods", [-4096, -10, 2, 64, 4096])
+def test_texture_coordinates_far_outside(wrap: Wrap, periods: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 4, 4)).astype(np.uint8)
+    pixels[..., 3] = 255
+    material = textured(pixels, wrap=(wrap, wrap))
+    near = look_at(sheet(10, 10, 30, 30, material=material))
+    far = sheet(10, 10, 30, 30, material=material, uv=(periods, periods, periods + 1.0, periods + 1.0))
+    assert np.abs(inner(look_at(far)).astype(int) - inner(near)).max() <= 1
+
+
+@pytest.mark.parametrize("value", [1e9, 1e30, -3e38, np.inf, np.nan])
+@pytest.mark.parametrize("wrap", ["repeat", "clamp", "mirror"])
+def test_absurd_texture_coordinates_neither_hang_nor_crash(value: float, wrap: Wrap) -> None:
+    for mode in ("opaque", "mask"):
+        material = replace(textured(checker(16), wrap=(wrap, wrap)), alpha_mode=mode)
+        mesh = sheet(10, 10, 30, 30, material=material)
+        assert mesh.uv is not None
+        uv = mesh.uv.copy()
+        uv[0, 1, 0] = value
+        layers = look_at(replace(mesh, uv=uv))
+        assert (inner(layers)[..., 3] == 255).all()
+
+
+def test_vertex_colours_that_are_no_numbers_do_not_crash() -> None:
+    colors = [(np.nan, 1.0, 1.0, 1.0), (np.inf, 1.0, 1.0, 1.0), WHITE, WHITE]
+    assert (inner(look_at(sheet(10, 10, 30, 30, colors=colors)))[..., 3] == 255).all()
+
+
+def test_nearest_texels_have_hard_and_antialiased_borders() -> None:
+    # Four texels over 18 pixels: borders at 14.5, 19 and 23.5.
+    pixels = grid([0, 255, 0, 255])
+    row = look_at(sheet(10, 10, 28, 28, material=textured(pixels, nearest=True))).color[20, 10:28, 0].astype(int)
+    assert_array_equal(row[:4], 0)
+    assert_array_equal(row[5:9], 255)
+    assert_array_equal(row[9:13], 0)
+    assert_array_equal(row[14:], 255)
+    assert_allclose(row[[4, 13]], GREY_OF_HALF_LIGHT, atol=2)
+
+
+@pytest.mark.parametrize("nearest", [False, True])
+@pytest.mark.parametrize("texels", [256, 1024])
+@pytest.mark.parametrize("yaw", [0.0, 40.0])
+def test_a_minified_checkerboard_is_even_grey_in_linear_light(nearest: bool, texels: int, yaw: float) -> None:
+    layers = look_at(sheet(10, 10, 44, 44, material=textured(checker(texels), nearest=nearest)), yaw)
+    inside = layers.color[layers.coverage == 255][:, :3].astype(float)
+    assert len(inside) > 500
+    assert inside.mean() == pytest.approx(GREY_OF_HALF_LIGHT, abs=5)
+    assert inside.std() < 16
+
+
+def test_a_smooth_texture_far_minified_is_averaged() -> None:
+    # From texel to texel there is next to no change, but each pixel spans a whole wave.
+    wave = 127.5 + 127.5 * np.sin(2 * np.pi * np.arange(1024) / 64)
+    pixels = grid(*[[int(v) for v in wave]] * 1024)
+    color = inner(look_at(sheet(10, 10, 26.4, 26.4, material=textured(pixels))))[:12, :12, 0].astype(float)
+    expected = encoded(float(srgb_to_linear(wave / 255).mean()))[0]
+    assert np.abs(color - expected).max() < 25
+
+
+@pytest.mark.parametrize("pixels", [solid(10, 130, 250), solid(0, 0, 0), solid(255, 255, 255)])
+def test_a_texture_of_one_texel(pixels: NDArray[np.uint8]) -> None:
+    for uv in ((0.0, 0.0, 1.0, 1.0), (0.5, 0.5, 0.5, 0.5), (-7.0, 3.0, 9.0, 8.0)):
+        color = look_at(sheet(10.3, 10.3, 30, 30, material=textured(pixels), uv=uv)).color
+        assert_array_equal(np.unique(color[color[..., 3] > 0][:, :3], axis=0), pixels[0, :1, :3].reshape(1, 3))
+
+
+def test_a_tall_texture_of_odd_size() -> None:
+    pixels = grid(*[[v] for v in range(0, 255, 2)])
+    color = look_at(sheet(10, 5, 30, 49, material=textured(pixels, wrap=("clamp", "clamp")))).color[5:49, 20, 0]
+    assert (np.diff(color.astype(int)) >= 0).all()
+    assert color[0] < 10
+    assert color[-1] > 240
+
+
+def test_colours_keep_to_their_side_of_a_seam() -> None:
+    # Left half red, right half green in one texture; each face uses its own half up to the border.
+    pixels = np.zeros((64, 64, 4), np.uint8)
+    pixels[:, :32] = (255, 0, 0, 255)
+    pixels[:, 32:] = (0, 255, 0, 255)
+    texture = textured(pixels, wrap=("clamp", "clamp"))
+    left = sheet(10, 10, 20, 30, material=texture, uv=(0.1, 0.1, 0.4, 0.9))
+    right = sheet(20, 10, 30, 30, material=texture, uv=(0.6, 0.1, 0.9, 0.9))
+    color = look_at(concatenate([left, right])).color[12:28]
+    assert_array_equal(color[:, 12:20], np.broadcast_to([255, 0, 0, 255], (16, 8, 4)))
+    assert_array_equal(color[:, 20:28], np.broadcast_to([0, 255, 0, 255], (16, 8, 4)))
+
+
+def test_pixels_that_two_colours_share_mix_in_linear_light() -> None:
+    red = sheet(10, 10, 20.5, 30, material=Material(base_color=RED))
+    blue = sheet(20.5, 10, 30, 30, material=Material(base_color=BLUE))
+    color = look_at(concatenate([red, blue])).color[20]
+    assert_array_equal(color[19], [255, 0, 0, 255])
+    assert_array_equal(color[21], [0, 0, 255, 255])
+    assert_allclose(color[20].astype(int), [GREY_OF_HALF_LIGHT, 0, GREY_OF_HALF_LIGHT, 255], atol=3)
+
+
+def test_the_colour_at_the_border_is_not_darkened() -> None:
+    color = look_at(sheet(10.5, 10.5, 30.5, 30.5, material=Material(base_color=(0.2, 0.5, 0.8, 1)))).color
+    drawn = color[color[..., 3] > 0]
+    assert_array_equal(np.unique(drawn[:, :3], axis=0), np.rint([encoded(0.2, 0.5, 0.8)]))
+    assert 0 < color[10, 20, 3] < 255
+
+
+def test_vertex_colours_are_linear_and_interpolate_so() -> None:
+    black: RGBA = (0.0, 0.0, 0.0, 1.0)
+    row = look_at(sheet(10, 10, 30, 30, colors=[black, black, WHITE, WHITE])).color[20, 10:30, 0]
+    assert_allclose(row.astype(float), encoded(*((np.arange(20) + 0.5) / 20)), atol=1.5)
+
+
+def test_factor_vertex_colour_and_texture_multiply() -> None:
+    half = 188
+    material = Material(base_color=(0.5, 1.0, 0.25, 1.0), texture=Texture(solid(half, 255, half)))
+    colors: list[RGBA] = [(1.0, 0.5, 0.5, 1.0)] * 4
+    color = inner(look_at(sheet(10, 10, 30, 30, material=material, colors=colors)))
+    light = float(srgb_to_linear(np.array(half / 255)))
+    assert_allclose(color[0, 0, :3].astype(float), encoded(0.5 * light, 0.5, 0.125 * light), atol=0.6)
+    assert (color == color[0, 0]).all()
+
+
+def test_emission_is_added_and_cut_at_white() -> None:
+    glow = Texture(solid(188, 255, 0))
+    material = Material(base_color=(0.25, 0.25, 0.25, 1), emissive=(0.5, 1, 1), emissive_texture=glow)
+    color = inner(look_at(sheet(10, 10, 30, 30, material=material)))[0, 0]
+    light = float(srgb_to_linear(np.array(188 / 255)))
+    assert_allclose(color[:3].astype(float), encoded(0.25 + 0.5 * light, 1, 0.25), atol=0.6)
+    plain = Material(base_color=(0, 0, 0, 1), emissive=(0.1, 0.2, 0.3))
+    assert_allclose(inner(look_at(sheet(10, 10, 30, 30, material=plain)))[0, 0, :3], encoded(0.1, 0.2, 0.3), atol=0.6)
+
+
+def test_emission_shows_in_its_texture_where_there_is_no_other() -> None:
+    material = Material(base_color=(0, 0, 0, 1), emissive=(1, 1, 1), emissive_texture=Texture(grid([0, 0, 255, 255])))
+    row = look_at(sheet(10, 10, 30, 30, material=material)).color[20]
+    assert_array_equal(row[[15, 24], 0], [0, 255])
+    board = replace(material, emissive_texture=Texture(checker(512)))
+    color = inner(look_at(sheet(10, 10, 30, 30, material=board)))[..., :3].astype(int)
+    assert np.abs(color - GREY_OF_HALF_LIGHT).max() < 16
+
+
+def test_pixels_inside_a_face_and_at_its_border_filter_alike() -> None:
+    # About a texel to a pixel and high contrast: the diagonal of the sheet, sampled closely, must not stand out.
+    pixels = np.random.default_rng(1).integers(0, 256, (20, 20, 4)).astype(np.uint8)
+    pixels[..., 3] = 255
+    for texels in (10, 20, 40):
+        one = sheet(10.2, 10.3, 30, 30, material=textured(np.tile(pixels, (2, 2, 1))[:texels, :texels].copy()))
+        other = replace(one, faces=np.array([[0, 1, 3], [1, 2, 3]], np.int32))
+        corner = {0: (0.0, 0.0), 1: (0.0, 1.0), 2: (1.0, 1.0), 3: (1.0, 0.0)}
+        other = replace(other, uv=np.array([[corner[int(v)] for v in face] for face in other.faces], np.float32))
+        difference = np.abs(inner(look_at(one)).astype(int) - inner(look_at(other))).max(axis=-1)
+        assert difference.max() <= 32
+        assert difference.mean() <= 2.5
+
+
+def test_opaque_materials_ignore_every_opacity() -> None:
+    material = Material(base_color=(1, 1, 1, 0.3), texture=Texture(solid(200, 100, 50, 10)))
+    colors: list[RGBA] = [(1.0, 1.0, 1.0, 0.5)] * 4
+    color = look_at(sheet(10.5, 10, 30, 30, material=material, colors=colors)).color
+    assert_array_equal(color[20, 20], [200, 100, 50, 255])
+    assert int(color[20, 10, 3]) == pytest.approx(128, abs=5)
+
+
+def alpha_ramp(texels: int = 64) -> NDArray[np.uint8]:
+    """Opacity grows from left to right."""
+    pixels = np.full((1, texels, 4), 255, np.uint8)
+    pixels[0, :, 3] = np.rint(np.linspace(0, 255, texels))
+    return pixels
+
+
+@pytest.mark.parametrize(("cutoff", "factor"), [(0.5, 1.0), (0.25, 1.0), (0.4, 0.8)])
+def test_a_cut_out_ends_where_opacity_reaches_the_cutoff(cutoff: float, factor: float) -> None:
+    material = Material(
+        base_color=(1, 1, 1, factor),
+        texture=Texture(alpha_ramp(), wrap=("clamp", "clamp")),
+        alpha_mode="mask",
+        alpha_cutoff=cutoff,
+    )
+    layers = look_at(sheet(10, 10, 42, 30, material=material))
+    # 64 texels over 32 pixels, the first one's centre a quarter pixel in.
+    border = 10 + (cutoff / factor * 63 + 0.5) / 2
+    row = layers.coverage[20] / 255
+    assert row[10:42].sum() == pytest.approx(42 - border, abs=0.05)
+    assert_array_equal(row[10 : int(border)], 0)
+    assert_array_equal(row[int(border) + 1 : 42], 1)
+    assert_array_equal(layers.mask, layers.coverage)
+
+
+def test_what_lies_behind_shows_through_a_cut_out() -> None:
+    pixels = np.full((1, 2, 4), 255, np.uint8)
+    pixels[0, 0, 3] = 0
+    material = Material(
+        base_color=RED, texture=Texture(pixels, wrap=("clamp", "clamp"), nearest=True), alpha_mode="mask"
+    )
+    near = sheet(10, 10, 30, 30, y=-0.2, material=material)
+    far = sheet(10, 10, 30, 30, y=0.2, material=Material(base_color=BLUE))
+    layers = look_at(concatenate([near, far]))
+    assert_array_equal(layers.color[20, 12:20], np.broadcast_to([0, 0, 255, 255], (8, 4)))
+    assert_array_equal(layers.color[20, 20:28], np.broadcast_to([255, 0, 0, 255], (8, 4)))
+    assert_allclose(layers.position[20, [15, 25], 1], [0.2, -0.2], atol=1e-6)
+    assert look_at(near).coverage[20, 12:20].max() == 0
+
+
+@pytest.mark.parametrize("alpha", [127, 128])
+def test_uniform_cut_outs_are_there_or_not(alpha: int) -> None:
+    material = replace(textured(solid(9, 9, 9, alpha)), alpha_mode="mask")
+    layers = look_at(sheet(10, 10, 30, 30, material=material))
+    assert layers.coverage[20, 20] == (255 if alpha == 128 else 0)
+
+
+def glass(color: RGBA, y: float, left: float = 10, right: float = 30) -> Mesh:
+    return sheet(left, 10, right, 30, y=y, material=Material(base_color=color, alpha_mode="blend"))
+
+
+def test_one_translucent_layer() -> None:
+    layers = look_at(glass((0.2, 0.5, 0.8, 0.4), 0, left=10.5))
+    assert_array_equal(np.unique(inner(layers).reshape(-1, 4), axis=0), [[*np.rint(encoded(0.2, 0.5, 0.8)), 102]])
+    assert layers.coverage[20, 20] == 255
+    # Half covered: half the opacity, the colour straight.
+    assert int(layers.mask[20, 10]) == pytest.approx(51, abs=2)
+    assert_array_equal(layers.color[20, 10, :3], np.rint(encoded(0.2, 0.5, 0.8)))
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+@pytest.mark.parametrize("opaque_back", [False, True])
+def test_layers_are_blended_from_front_to_back(order: tuple[int, ...], opaque_back: bool) -> None:
+    back = sheet(10, 10, 30, 30, y=0.3, material=Material(base_color=BLUE))
+    third = back if opaque_back else glass((0.0, 0.0, 1.0, 0.6), 0.3)
+    parts = [glass((1.0, 0.0, 0.0, 0.5), -0.3), glass((0.0, 1.0, 0.0, 0.25), 0), third]
+    layers = look_at(concatenate([parts[i] for i in order]))
+    red, green = 0.5, 0.5 * 0.25
+    blue = 0.5 * 0.75 * (1 if opaque_back else 0.6)
+    alpha = red + green + blue
+    expected = [*encoded(red / alpha, green / alpha, blue / alpha), alpha * 255]
+    assert_allclose(inner(layers).reshape(-1, 4).astype(float), np.tile(expected, (256, 1)), atol=1)
+    assert_allclose(layers.position[20, 20, 1], -0.3, atol=1e-6)
+    turned = look_at(concatenate([parts[i] for i in order]), 180)
+    if opaque_back:
+        assert_array_equal(turned.color[20, 34], [0, 0, 255, 255])
+    else:
+        blue, green, red = 0.6, 0.4 * 0.25, 0.4 * 0.75 * 0.5
+        alpha = red + green + blue
+        expected = [*encoded(red / alpha, green / alpha, blue / alpha), alpha * 255]
+        assert_allclose(turned.color[20, 34].astype(float), expected, atol=1)
+
+
+def test_what_hides_behind_an_opaque_surface_is_not_blended() -> None:
+    wall = sheet(10, 10, 30, 30, y=-0.2, material=Material(base_color=GREEN))
+    assert_array_equal(inner(look_at(concatenate([glass(RED, 0.1), wall])))[3, 3], [0, 255, 0, 255])
+
+
+def tilted(mesh: Mesh, degrees: float) -> Mesh:
+    a = np.deg2rad(degrees)
+    return mesh.rotated(np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]]))
+
+
+@pytest.mark.parametrize("yaw", [0.0, 17.0, 36.0, 300.0])
+@pytest.mark.parametrize("tilt", [0.0, 31.0])
+def test_a_translucent_sheet_shows_no_line_where_its_triangles_meet(yaw: float, tilt: float) -> None:
+    n = 9
+    x, z = np.meshgrid(np.arange(n), np.arange(n))
+    # Vertices on pixel centres and borders, so that samples fall on edges exactly.
+    vertices = np.stack([(x - 4) * 0.075, 0 * x, (z - 4) * 0.075], axis=-1).reshape(-1, 3)
+    faces = []
+    for i in range(n - 1):
+        for j in range(n - 1):
+            a, b, c, d = i * n + j, i * n + j + 1, (i + 1) * n + j + 1, (i + 1) * n + j
+            faces += [[a, b, c], [a, c, d]]
+    mesh = mesh_of(vertices, faces, Material(base_color=(1, 1, 1, 0.5), alpha_mode="blend"))
+    layers = look_at(tilted(mesh, tilt), yaw)
+    assert (layers.coverage == 255).sum() > 100
+    assert_array_equal(np.unique(layers.mask[layers.coverage == 255]), [128])
+
+
+def test_a_translucent_box_has_a_front_and_a_back() -> None:
+    mesh = box((0, 0, 0), (0.3, 0.3, 0.3), (1, 1, 1, 0.5), alpha_mode="blend")
+    layers = look_at(mesh)
+    assert_array_equal(np.unique(layers.mask[17:37, 17:37]), [191])
+
+
+def test_translucent_layers_that_are_opaque_equal_opaque_ones() -> None:
+    ball = sphere(0.3)
+    pixels = np.random.default_rng(4).integers(0, 256, (8, 8, 4)).astype(np.uint8)
+    pixels[..., 3] = 255
+    for mode in ("blend", "mask"):
+        wall = sheet(15, 8, 30, 40, y=-0.1, material=textured(pixels))
+        veil = replace(wall, materials=(replace(wall.materials[0], alpha_mode=mode),))
+        one, two = look_at(concatenate([ball, wall]), 20), look_at(concatenate([ball, veil]), 20)
+        assert_array_equal(one.coverage, two.coverage)
+        assert_array_equal(one.color, two.color)
+        assert_allclose(one.position, two.position, atol=1e-6)
+
+
+def card(alpha: int, color: RGBA = RED, mode: Literal["mask", "blend"] = "blend") -> Material:
+    """A red card whose left half is of a given opacity and whose right half is opaque."""
+    pixels = np.full((1, 2, 4), 255, np.uint8)
+    pixels[0, 0, 3] = alpha
+    texture = Texture(pixels, wrap=("clamp", "clamp"), nearest=True)
+    return Material(base_color=color, texture=texture, alpha_mode=mode)
+
+
+def test_invisible_parts_of_a_card_neither_cover_nor_have_a_position() -> None:
+    layers = look_at(sheet(10, 10, 30, 30, material=card(0)))
+    assert not layers.coverage[:, :20].any()
+    assert not layers.color[:, :20].any()
+    assert not layers.position[:, :20].any()
+    assert_array_equal(layers.color[20, 22], [255, 0, 0, 255])
+    behind = sheet(10, 10, 30, 30, y=0.3, material=Material(base_color=BLUE))
+    layers = look_at(concatenate([sheet(10, 10, 30, 30, y=-0.3, material=card(0)), behind]))
+    assert_array_equal(layers.color[20, 15], [0, 0, 255, 255])
+    assert_allclose(layers.position[20, [15, 25], 1], [0.3, -0.3], atol=1e-6)
+
+
+def test_hidden_colours_of_invisible_texels_do_not_bleed() -> None:
+    # A white figure on green that nobody shall see.
+    pixels = np.zeros((64, 64, 4), np.uint8)
+    pixels[...] = (0, 255, 0, 0)
+    pixels[8:56, 8:56] = (255, 255, 255, 255)
+    for size in (10.0, 40.0):
+        mesh = sheet(5, 5, 5 + size, 5 + size, material=replace(textured(pixels), alpha_mode="mask"))
+        color = look_at(mesh).color
+        middle = color[int(5 + size / 2), int(5 + size / 2)]
+        assert_array_equal(middle, [255, 255, 255, 255])
+
+
+@pytest.mark.parametrize("alpha_mode", ["mask", "blend"])
+def test_empty_materials_draw_nothing(alpha_mode: Literal["mask", "blend"]) -> None:
+    layers = look_at(sheet(10, 10, 30, 30, material=Material(base_color=(1, 1, 1, 0), alpha_mode=alpha_mode)))
+    assert not layers.color.any()
+    assert not layers.coverage.any()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(-0.5, 0.5),
+            st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)),
+            st.floats(0.05, 1),
+        ),
+        min_size=1,
+        max_size=5,
+        unique_by=lambda layer: round(layer[0], 3),
+    )
+)
+def test_any_stack_of_layers(stack: list[tuple[float, tuple[float, float, float], float]]) -> None:
+    layers = look_at(concatenate([glass((*color, alpha), y) for y, color, alpha in stack]))
+    through, light = 1.0, np.zeros(3)
+    for _, color, alpha in sorted(stack, key=lambda layer: layer[0]):
+        light += through * alpha * np.array(color)
+        through *= 1 - alpha
+    opacity = 1 - through
+    expected = [*encoded(*(light / opacity)), opacity * 255]
+    assert_allclose(layers.color[20, 20].astype(float), expected, atol=1.01)
+
+
+def lit_values(layers: Layers) -> dict[tuple[float, ...], NDArray[np.uint8]]:
+    rows, columns = np.nonzero(layers.coverage == 255)
+    return {
+        tuple(np.round(layers.position[r, c].astype(float), 2)): layers.color[r, c, :3]
+        for r, c in zip(rows, columns, strict=True)
+    }
+
+
+def with_normals(mesh: Mesh) -> Mesh:
+    """A ball's own normals."""
+    p = mesh.vertices / np.linalg.norm(mesh.vertices, axis=1, keepdims=True)
+    return replace(mesh, normals=p[mesh.faces].astype(np.float32))
+
+
+def test_light_has_the_same_value_at_a_surface_point_in_every_view() -> None:
+    for mesh in (sphere(0.45, 48, 96), with_normals(sphere(0.45, 10, 14))):
+        seen = [lit_values(look_at(mesh, yaw, 160, "lit")) for yaw in (0.0, 36.0, 72.0)]
+        for one in seen:
+            for two in seen:
+                common = one.keys() & two.keys()
+                assert len(common) > 50
+                difference = [np.abs(one[p].astype(int) - two[p]).max() for p in common]
+                assert np.quantile(difference, 0.98) <= 8
+                assert np.mean(difference) <= 2.5
+
+
+def test_normals_that_bend_away_at_the_silhouette_are_not_turned_round() -> None:
+    # A strip facing the camera, its right side's normals bent to point away from it a little.
+    mesh = sheet(10, 10, 30, 30)
+    left, right = [0.0, -1.0, 0.0], [0.99, 0.14, 0.0]
+    corner = np.where((mesh.vertices[mesh.faces][..., :1] > mesh.vertices[:, 0].mean()), right, left)
+    row = look_at(replace(mesh, normals=corner.astype(np.float32)), 0, SIZE, "lit").color[20, 10:30, 0].astype(int)
+    assert np.abs(np.diff(row)).max() < 12
+
+
+def test_light_falls_on_shape_and_never_brightens() -> None:
+    mesh = box((0, 0, 0), (0.3, 0.3, 0.3), (0.5, 0.5, 0.5, 1))
+    normals = np.zeros((len(mesh.faces), 3, 3), np.float32)
+    middle = mesh.vertices[mesh.faces].mean(axis=1)
+    normals[...] = np.sign(np.where(np.abs(middle) > 0.29, middle, 0))[:, None, :]
+    mesh = replace(mesh, normals=normals)
+    front, back = (look_at(mesh, yaw, SIZE, "lit").color[27, 27, 0] for yaw in (0, 180))
+    unlit = look_at(mesh).color[27, 27, 0]
+    assert back < front <= unlit
+    assert back > 100
+
+
+def test_both_sides_of_a_sheet_are_lit() -> None:
+    mesh = sheet(17, 17, 37, 37)
+    normals = np.broadcast_to(np.array([0, -1, 0], np.float32), (2, 3, 3)).copy()
+    for lit in (mesh, replace(mesh, normals=normals), replace(mesh, normals=-normals)):
+        front, back = look_at(lit, 0, SIZE, "lit").color[27, 27, 0], look_at(lit, 180, SIZE, "lit").color[27, 27, 0]
+        ball_front = look_at(sphere(0.3, 48, 96), 0, SIZE, "lit").color[27, 27, 0]
+        ball_back = look_at(sphere(0.3, 48, 96), 180, SIZE, "lit").color[27, 27, 0]
+        assert abs(int(front) - int(ball_front)) <= 3
+        assert abs(int(back) - int(ball_back)) <= 3
+
+
+def test_normals_against_the_winding_are_lit_from_the_outside() -> None:
+    mesh = with_normals(sphere(0.3))
+    wrong = replace(mesh, normals=None if mesh.normals is None else -mesh.normals)
+    inverted = replace(mesh, faces=mesh.faces[:, ::-1].copy(), normals=np.ascontiguousarray(mesh.normals)[:, ::-1])
+    expected = look_at(mesh, 30, SIZE, "lit").color
+    for other in (wrong, inverted):
+        assert np.abs(look_at(other, 30, SIZE, "lit").color.astype(int) - expected).max() <= 1
+
+
+def test_unlit_materials_have_no_shade_and_emission_none_either() -> None:
+    mesh = replace(sphere(0.3), materials=(Material(base_color=(0.3, 0.6, 0.9, 1), unlit=True),))
+    assert_array_equal(look_at(mesh, 20, SIZE, "lit").color, look_at(mesh, 20).color)
+    glow = replace(sphere(0.3), materials=(Material(base_color=(0, 0, 0, 1), emissive=(0.3, 0.6, 0.9)),))
+    assert_array_equal(look_at(glow, 20, SIZE, "lit").color, look_at(mesh, 20).color)
+
+
+def test_hard_edges_between_lit_faces_are_antialiased() -> None:
+    mesh = box((0, 0, 0), (0.3, 0.3, 0.3))
+    loose = replace(
+        mesh,
+        vertices=mesh.vertices[mesh.faces].reshape(-1, 3),
+        faces=np.arange(3 * len(mesh.faces), dtype=np.int32).reshape(-1, 3),
+    )
+    middle = mesh.vertices[mesh.faces].mean(axis=1)
+    flat = np.sign(np.where(np.abs(middle) > 0.29, middle, 0)).astype(np.float32)
+    mesh = replace(loose, normals=np.repeat(flat[:, None], 3, axis=1))
+    yaw = 33.0
+    row = look_at(mesh, yaw, SIZE, "lit").color[27, :, 0].astype(float)
+    a = np.deg2rad(yaw)
+    corner = (0.3 * np.cos(a) - 0.3 * np.sin(a)) * 40 + 27
+    column = int(corner)
+    left, right = (float(srgb_to_linear(np.array(v / 255))) for v in (row[column - 2], row[column + 2]))
+    share = corner - column
+    assert row[column] == pytest.approx(encoded(share * left + (1 - share) * right)[0], abs=2)

@@ -1,0 +1,246 @@
+"""Axes, cameras, pixels and position colours: every convention from numbers that can be worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
+
+from specsia_build.frame import (
+    AXES,
+    ORTHO_WIDTH,
+    Camera,
+    axis_vector,
+    decode_position,
+    front_rotation,
+    normalise,
+    position_codes,
+    up_rotation,
+    view_cameras,
+    view_yaws,
+)
+
+OWN_LEFT = np.array([0.5, 0.0, 0.0])
+FRONT = np.array([0.0, -0.5, 0.0])
+TOP = np.array([0.0, 0.0, 0.5])
+
+numbers = st.floats(-1000, 1000, allow_nan=False, width=32)
+yaws = st.floats(-720, 720, allow_nan=False)
+
+
+def points_of(rows: list[tuple[float, float, float]]) -> NDArray[np.float64]:
+    return np.array(rows, dtype=np.float64)
+
+
+def test_the_frontal_camera_stands_before_the_face() -> None:
+    assert_allclose(Camera(0, 512).position(), [0, -2, 0], atol=1e-12)
+    assert_allclose(Camera(90, 512).position(), [2, 0, 0], atol=1e-12)
+
+
+@given(yaws)
+def test_the_camera_stands_where_the_design_says(yaw: float) -> None:
+    theta = np.deg2rad(yaw)
+    assert_allclose(Camera(yaw, 64).position(), [2 * np.sin(theta), -2 * np.cos(theta), 0], atol=1e-9)
+
+
+@given(yaws)
+def test_right_up_and_away_are_an_orthonormal_triple(yaw: float) -> None:
+    basis = Camera(yaw, 64).basis()
+    assert_allclose(basis @ basis.T, np.eye(3), atol=1e-12)
+    right, up, away = basis
+    assert_allclose(np.cross(right, up), -away, atol=1e-12)
+    assert_allclose(up, [0, 0, 1])
+
+
+def test_pixel_centres_are_at_halves() -> None:
+    camera = Camera(0, 100)
+    pixel = ORTHO_WIDTH / 100
+    assert_allclose(camera.project(np.zeros(3)), [50, 50, 0], atol=1e-12)
+    centre_of_the_pixel_right_of_and_above_the_middle = np.array([0.5 * pixel, 0, 0.5 * pixel])
+    assert_allclose(camera.project(centre_of_the_pixel_right_of_and_above_the_middle)[:2], [50.5, 49.5], atol=1e-9)
+    top_left_corner = np.array([-ORTHO_WIDTH / 2, 0, ORTHO_WIDTH / 2])
+    assert_allclose(camera.project(top_left_corner)[:2], [0, 0], atol=1e-9)
+
+
+def test_the_characters_left_is_on_the_right_of_the_frontal_view() -> None:
+    column, row, depth = Camera(0, 270).project(np.stack([OWN_LEFT, FRONT, TOP])).T
+    assert_allclose(column, [235, 135, 135])
+    assert_allclose(row, [135, 135, 35])
+    assert_allclose(depth, [0, -0.5, 0], atol=1e-12)
+
+
+def test_view_1_of_10_turns_towards_the_characters_own_left() -> None:
+    views = view_cameras(10, 512)
+    assert [camera.yaw_deg for camera in views] == [0, 36, 72, 108, 144, 180, 216, 252, 288, 324]
+    depth_of_left = [camera.project(OWN_LEFT)[2] for camera in views]
+    assert depth_of_left[1] < depth_of_left[0]
+    assert depth_of_left[9] > depth_of_left[0]
+    # The face walks to the left of the picture.
+    assert views[1].project(FRONT)[0] < 256 < views[9].project(FRONT)[0]
+
+
+def test_yaws_are_even() -> None:
+    assert view_yaws(1) == (0.0,)
+    assert view_yaws(4) == (0.0, 90.0, 180.0, 270.0)
+
+
+def test_projection_keeps_the_shape_of_its_input() -> None:
+    assert Camera(30, 64).project(np.zeros((2, 5, 3))).shape == (2, 5, 3)
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_axis_names(axis: str) -> None:
+    assert_array_equal(axis_vector(axis.upper()), axis_vector(axis))
+    assert np.abs(axis_vector(axis)).sum() == 1
+    assert axis_vector(axis).sum() == (1 if axis[0] == "+" else -1)
+    assert_array_equal(axis_vector(axis[1]), np.abs(axis_vector(axis)))
+
+
+@pytest.mark.parametrize("name", ["", "+", "w", "++x", "xy", "-", "+z "])
+def test_other_names_are_no_axes(name: str) -> None:
+    for function in (axis_vector, up_rotation, front_rotation):
+        with pytest.raises(ValueError, match="not an axis"):
+            function(name)
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_up_lands_on_z(axis: str) -> None:
+    turn = up_rotation(axis)
+    assert_allclose(turn @ turn.T, np.eye(3))
+    assert np.linalg.det(turn) == pytest.approx(1)
+    assert_allclose(turn @ axis_vector(axis), [0, 0, 1])
+    assert_array_equal(up_rotation(axis.upper()), turn)
+
+
+def test_a_gltf_character_comes_to_face_the_camera() -> None:
+    turn = up_rotation("+y")
+    assert_allclose(turn @ [0, 0, 1], [0, -1, 0])
+    assert_allclose(turn @ [1, 0, 0], [1, 0, 0])
+    assert_array_equal(up_rotation("z"), np.eye(3))
+
+
+@pytest.mark.parametrize("axis", ["+x", "-x", "+y", "-y"])
+def test_front_lands_on_minus_y(axis: str) -> None:
+    turn = front_rotation(axis)
+    assert_allclose(turn @ turn.T, np.eye(3))
+    assert np.linalg.det(turn) == pytest.approx(1)
+    assert_allclose(turn @ axis_vector(axis), [0, -1, 0])
+    assert_allclose(turn @ [0, 0, 1], [0, 0, 1])
+
+
+@pytest.mark.parametrize("axis", ["+z", "-z", "Z"])
+def test_a_character_cannot_face_up_or_down(axis: str) -> None:
+    with pytest.raises(ValueError, match="cannot face"):
+        front_rotation(axis)
+
+
+def test_normalised_points_have_centre_0_and_extent_1() -> None:
+    points = points_of([(10, 20, 30), (12, 21, 34), (11, 20, 31)])
+    placed = normalise(points, view_cameras(10, 512), margin_px=4)
+    assert placed.centre == (11, 20.5, 32)
+    assert placed.scale == 0.25
+    assert placed.fit == 1
+    moved = placed.apply(points)
+    assert moved.dtype == np.float32
+    assert_allclose(moved.min(axis=0), [-0.25, -0.125, -0.5])
+    assert_allclose(moved.max(axis=0), [0.25, 0.125, 0.5])
+
+
+def test_what_a_view_would_cut_is_scaled_down_until_margin_and_all_fit() -> None:
+    corner = points_of([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-0.1, 0.1)])
+    size, margin = 512, 4
+    diagonal = [Camera(45, size)]
+    assert normalise(corner, [Camera(0, size)], margin).fit == 1
+    placed = normalise(corner, [Camera(0, size), *diagonal], margin)
+    # Half the diagonal of the unit square is 0.7071; the room is half the image less the margin.
+    assert placed.fit == pytest.approx((size / 2 - margin) * ORTHO_WIDTH / size / np.sqrt(0.5))
+    assert placed.scale == pytest.approx(0.5 * placed.fit)
+    columns = diagonal[0].project(placed.apply(corner))[:, 0]
+    assert columns.min() == pytest.approx(margin, abs=1e-3)
+    assert columns.max() == pytest.approx(size - margin, abs=1e-3)
+
+
+@given(st.lists(st.tuples(numbers, numbers, numbers), min_size=2, max_size=12), st.floats(0, 5))
+def test_no_view_cuts_a_normalised_character(rows: list[tuple[float, float, float]], margin: float) -> None:
+    points = points_of(rows)
+    if float(np.ptp(points, axis=0).max()) < 1e-3:
+        return
+    cameras = view_cameras(10, 128)
+    placed = normalise(points, cameras, margin)
+    moved = placed.apply(points)
+    assert 0 < placed.fit <= 1
+    assert_allclose((moved.min(axis=0) + moved.max(axis=0)) / 2, 0, atol=1e-4)
+    assert float(np.ptp(moved, axis=0).max()) == pytest.approx(placed.fit, abs=1e-4)
+    for camera in cameras:
+        seen = camera.project(moved)[:, :2]
+        assert seen.min() >= margin - 1e-2
+        assert seen.max() <= 128 - margin + 1e-2
+
+
+def test_a_line_seen_end_on_still_fits() -> None:
+    placed = normalise(points_of([(0, 0, 0), (0, 3, 0)]), [Camera(0, 64)], 4)
+    assert placed.fit == 1
+
+
+@pytest.mark.parametrize("rows", [[(1.0, 2.0, 3.0)], [(0.0, 0.0, 0.0)] * 3, [(0.0, np.nan, 0.0), (1.0, 0.0, 0.0)]])
+def test_points_without_extent_are_refused(rows: list[tuple[float, float, float]]) -> None:
+    with pytest.raises(ValueError, match="no extent"):
+        normalise(points_of(rows), view_cameras(10, 64), 4)
+
+
+def test_a_margin_as_wide_as_half_the_image_is_refused() -> None:
+    with pytest.raises(ValueError, match="no room"):
+        normalise(points_of([(0, 0, 0), (1, 1, 1)]), [Camera(0, 8)], 4)
+
+
+def code(point: tuple[float, float, float], low: list[float], high: list[float]) -> list[int]:
+    gain, offset = position_codes(low, high)
+    x, y, z = point
+    return [int(v) for v in np.floor(gain * np.array([x, z, y]) + offset + 0.5)]
+
+
+def test_position_colours_of_the_corners() -> None:
+    low, high = [-1.0, -2.0, -3.0], [1.0, 2.0, 3.0]
+    assert code((-1, -2, -3), low, high) == [0, 0, 255]
+    assert code((1, 2, 3), low, high) == [255, 255, 0]
+    assert code((1, -2, -3), low, high) == [255, 0, 255]
+    assert code((-1, -2, 3), low, high) == [0, 255, 255]
+    assert code((0, 0, 0), low, high) == [128, 128, 128]
+
+
+box = st.tuples(st.floats(-10, 10), st.floats(0.01, 20))
+
+
+@given(st.lists(box, min_size=3, max_size=3), st.lists(st.floats(0, 1), min_size=3, max_size=3))
+def test_position_codes_come_back_within_half_a_step(sides: list[tuple[float, float]], share: list[float]) -> None:
+    low = np.array([side[0] for side in sides])
+    extent = np.array([side[1] for side in sides])
+    high, point = low + extent, low + extent * np.array(share)
+    codes = np.array(code((point[0], point[1], point[2]), list(low), list(high)))
+    assert codes.min() >= 0
+    assert codes.max() <= 255
+    back = decode_position(codes.astype(np.uint8), list(low), list(high))
+    assert np.all(np.abs(back - point) <= extent / 255 * 0.5 + 1e-9)
+
+
+def test_every_code_survives_the_round_trip() -> None:
+    low, high = [-0.3, -0.2, -0.5], [0.31, 0.22, 0.5]
+    codes = np.stack(np.meshgrid(*[np.arange(0, 256, 5)] * 3), axis=-1).astype(np.uint8)
+    points = decode_position(codes, low, high)
+    gain, offset = position_codes(low, high)
+    again = np.floor(points[..., [0, 2, 1]] * gain + offset + 0.5)
+    assert_array_equal(again, codes)
+
+
+def test_a_flat_axis_has_code_0_and_decodes_to_its_one_value() -> None:
+    low, high = [-1.0, 0.25, -1.0], [1.0, 0.25, 1.0]
+    gain, offset = position_codes(low, high)
+    assert gain[2] == 0
+    assert offset[2] == 0
+    assert code((0, 0.25, 1), low, high) == [128, 255, 0]
+    back = decode_position(np.array([[128, 255, 0]], np.uint8), low, high)
+    assert back[0, 1] == 0.25
+    assert back[0, 2] == 1

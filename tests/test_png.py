@@ -1,0 +1,144 @@
+"""The PNG writer: every reader gets back what was written, in few bytes, and damage never passes."""
+
+from __future__ import annotations
+
+import io
+import zlib
+
+import imageio.v3 as imageio
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from numpy.testing import assert_array_equal
+from numpy.typing import NDArray
+from PIL import Image
+
+from specsia_build.png import decode, encode
+
+SIZES = [(1, 1), (1, 7), (7, 1), (2, 3), (31, 17), (64, 64)]
+
+
+def noise(height: int, width: int, channels: int) -> NDArray[np.uint8]:
+    shape = (height, width) if channels == 1 else (height, width, channels)
+    return np.random.default_rng(height * 1000 + width * 10 + channels).integers(0, 256, shape).astype(np.uint8)
+
+
+def unfiltered(data: bytes) -> NDArray[np.uint8]:
+    """A reader of its own, after the PNG specification, for files with the Up filter alone."""
+    at, body = 8, b""
+    width = height = channels = 0
+    while at < len(data):
+        length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        chunk = data[at + 8 : at + 8 + length]
+        checksum = int.from_bytes(data[at + 8 + length : at + 12 + length], "big")
+        assert checksum == zlib.crc32(kind + chunk)
+        if kind == b"IHDR":
+            width, height = int.from_bytes(chunk[:4], "big"), int.from_bytes(chunk[4:8], "big")
+            assert chunk[8] == 8
+            assert chunk[10:] == b"\0\0\0"
+            channels = {0: 1, 4: 2, 2: 3, 6: 4}[chunk[9]]
+        if kind == b"IDAT":
+            body += chunk
+        at += 12 + length
+    rows = np.frombuffer(zlib.decompress(body), np.uint8).reshape(height, 1 + width * channels)
+    assert (rows[:, 0] == 2).all()
+    return np.cumsum(rows[:, 1:], axis=0, dtype=np.uint8).reshape(height, width, channels)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_every_reader_gets_the_pixels_back(size: tuple[int, int], channels: int) -> None:
+    image = noise(*size, channels)
+    data = encode(image)
+    assert_array_equal(decode(data, channels), image)
+    with Image.open(io.BytesIO(data)) as read:
+        assert read.format == "PNG"
+        assert read.mode == {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels]
+        read.load()
+        assert_array_equal(np.asarray(read), image)
+    assert_array_equal(unfiltered(data), image.reshape(*size, channels))
+    if channels != 2:
+        assert_array_equal(imageio.imread(data, extension=".png"), image)
+
+
+@settings(max_examples=50, deadline=None)
+@given(arrays.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 4))))
+def test_any_pixels_come_back(image: NDArray[np.uint8]) -> None:
+    channels = image.shape[2]
+    assert_array_equal(decode(encode(image), channels).reshape(image.shape), image)
+
+
+def test_a_channel_axis_of_one_is_grey() -> None:
+    image = noise(4, 5, 1)
+    assert encode(image[..., None]) == encode(image)
+
+
+def test_views_that_are_not_contiguous_are_written_as_they_look() -> None:
+    image = noise(8, 6, 4)
+    for view in (image[::-1], image[:, ::2], image.swapaxes(0, 1), image[..., :3], image[..., 3]):
+        assert_array_equal(decode(encode(view), view.shape[2] if view.ndim == 3 else 1), view)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((4, 4), np.uint16),
+        np.zeros((4, 4, 4), np.float32),
+        np.zeros((4, 4), np.bool_),
+        np.zeros((4, 4, 5), np.uint8),
+        np.zeros((4, 4, 0), np.uint8),
+        np.zeros((0, 4), np.uint8),
+        np.zeros((4, 0, 3), np.uint8),
+        np.zeros(4, np.uint8),
+        np.zeros((1, 4, 4, 3), np.uint8),
+    ],
+)
+def test_what_is_no_image_is_refused(array: NDArray[np.generic]) -> None:
+    with pytest.raises(ValueError, match="cannot write"):
+        encode(array)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (24, 16)])
+def test_a_file_cut_anywhere_is_refused(size: tuple[int, int]) -> None:
+    data = encode(noise(*size, 4))
+    for length in range(0, len(data), max(1, len(data) // 97)):
+        with pytest.raises(ValueError, match="PNG"):
+            decode(data[:length], 4)
+    for lost in range(1, 20):
+        with pytest.raises(ValueError, match="PNG"):
+            decode(data[:-lost], 4)
+
+
+def test_a_flipped_bit_anywhere_is_refused() -> None:
+    data = encode(noise(6, 5, 3))
+    for at in range(len(data)):
+        broken = bytearray(data)
+        broken[at] ^= 0x10
+        with pytest.raises(ValueError, match="PNG"):
+            decode(bytes(broken), 3)
+
+
+def test_other_formats_and_other_channels_are_refused() -> None:
+    jpeg = io.BytesIO()
+    Image.fromarray(noise(8, 8, 3)).save(jpeg, "JPEG")
+    with pytest.raises(ValueError, match="PNG"):
+        decode(jpeg.getvalue(), 3)
+    with pytest.raises(ValueError, match="RGBA"):
+        decode(encode(noise(8, 8, 4)), 3)
+    with pytest.raises(ValueError, match="channels"):
+        decode(encode(noise(8, 8, 4)), 5)
+
+
+def test_files_of_other_writers_are_read() -> None:
+    image = noise(20, 30, 4)
+    for level in (0, 1, 6, 9):
+        file = io.BytesIO()
+        Image.fromarray(image).save(file, "PNG", compress_level=level)
+        assert_array_equal(decode(file.getvalue(), 4), image)
+
+
+def test_the_same_pixels_give_the_same_bytes() -> None:
+    image = noise(64, 64, 4)
+    assert encode(image) == encode(image.copy())
