@@ -1,0 +1,311 @@
+"""Building by the command: what comes out, what goes on, what is kept."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from specsia_build.dataset.schema import COLUMNS, IMAGE_COLUMNS
+from tests.shapes import lines_of, write_broken, write_figure, write_folder
+
+SMALL = ("--size", "96", "--views", "4", "--workers", "2")
+
+
+def specsia(*arguments: str | Path, code: int | None = 0) -> dict[str, Any]:
+    """Run the command as a user would; returns its JSON document, or its error line under `error`."""
+    command = [sys.executable, "-c", "from specsia_build.cli import main; main()", *map(str, arguments)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert code is None or ran.returncode == code, ran.stderr + ran.stdout
+    assert "Traceback" not in ran.stderr, ran.stderr
+    return json.loads(ran.stdout) if ran.stdout.startswith("{") else {"error": ran.stderr, "text": ran.stdout}
+
+
+def build(source: str | Path, out: Path, *more: str | Path, code: int = 0) -> dict[str, Any]:
+    return specsia("build", source, "--out", out, *SMALL, "--json", *more, code=code)
+
+
+def sums(out: Path) -> str:
+    return (out / "dataset" / "SHA256SUMS").read_text()
+
+
+def made(document: dict[str, Any]) -> dict[str, tuple[int, int]]:
+    return {stage["stage"]: (stage["made"], stage["kept"]) for stage in document["stages"]}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, Any]]:
+    """A folder of five figures, an undisturbed build of it, and what the build printed."""
+    top = tmp_path_factory.mktemp("a run with spaces")
+    source = write_folder(top / "my figures", 5)
+    return source, top / "out", build(source, top / "out")
+
+
+def rows_of(out: Path, split: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.read_table(next((out / "dataset" / "data").glob(f"{split}-*"))).to_pylist()
+    return rows
+
+
+def test_every_stage_is_done_once(run: tuple[Path, Path, dict[str, Any]]) -> None:
+    source, out, document = run
+    assert made(document) == {"render": (5, 0), "reconstruct": (5, 0), "project": (5, 0), "pack": (5, 0)}
+    assert document["rows"] == 20
+    assert not document["failures"]
+    again = build(source, out)
+    assert made(again) == {"render": (0, 5), "reconstruct": (0, 5), "project": (0, 5), "pack": (0, 5)}
+
+
+def test_datasets_loads_three_splits_of_pictures(run: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
+    from datasets import load_dataset
+
+    pairs = load_dataset(str(run[1] / "dataset"), cache_dir=str(tmp_path))
+    assert {name: len(split) for name, split in pairs.items()} == {"train": 12, "validation": 4, "test": 4}
+    assert tuple(pairs["train"].column_names) == COLUMNS
+    row = pairs["train"][0]
+    for column, mode in IMAGE_COLUMNS.items():
+        assert isinstance(row[column], Image.Image)
+        assert (row[column].size, row[column].mode) == ((96, 96), mode)
+    assert row["yaw_deg"] == 90.0 * row["view"]
+    assert len(row["bbox_min"]) == 3
+
+
+def test_rows_show_the_figure_the_right_way_round(run: tuple[Path, Path, dict[str, Any]]) -> None:
+    row = next(r for r in rows_of(run[1], "train") if r["view"] == 0)
+    gt = np.asarray(Image.open(io.BytesIO(row["gt"]["bytes"]))).astype(int)
+    mask = np.asarray(Image.open(io.BytesIO(row["gt_mask"]["bytes"])))
+    inside = mask == 255
+    blue = inside & (gt[..., 2] > gt[..., 0] + 50) & (gt[..., 2] > gt[..., 1] + 50)
+    green = inside & (gt[..., 1] > gt[..., 0] + 50) & (gt[..., 1] > gt[..., 2] + 50)
+    # The left arm is blue and the right one green; the viewer sees the figure's left on the picture's right.
+    assert np.nonzero(blue)[1].mean() > 48 > np.nonzero(green)[1].mean()
+    rows = np.nonzero(inside)[0]
+    skin = inside & (gt[..., 0] > 200) & (gt[..., 1] > 150)
+    assert np.nonzero(skin)[0].mean() < rows.mean()
+
+
+def test_pictures_agree_with_one_another(run: tuple[Path, Path, dict[str, Any]]) -> None:
+    for split in ("train", "validation", "test"):
+        for row in rows_of(run[1], split):
+            images = {c: np.asarray(Image.open(io.BytesIO(row[c]["bytes"]))) for c in IMAGE_COLUMNS}
+            assert (images["mask"] == images["color"][..., 3]).all()
+            assert (images["mask"] == images["pos"][..., 3]).all()
+            assert (images["gt"][..., 3] >= images["gt_mask"]).all()
+            a, b = images["mask"] >= 128, images["gt_mask"] >= 128
+            assert row["iou"] == pytest.approx((a & b).sum() / (a | b).sum())
+
+
+def test_bytes_do_not_depend_on_workers_or_place(run: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
+    source, out, _ = run
+    build(source, tmp_path / "elsewhere", "--workers", "1")
+    assert sums(tmp_path / "elsewhere") == sums(out)
+
+
+def test_no_path_of_this_machine_is_packed(run: tuple[Path, Path, dict[str, Any]]) -> None:
+    for path in (run[1] / "dataset").rglob("*"):
+        if path.is_file():
+            assert str(run[0].parent).encode() not in path.read_bytes()
+
+
+def test_killed_anywhere_it_goes_on_to_the_same_bytes(run: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
+    source, whole, _ = run
+    out = tmp_path / "killed"
+    command = [sys.executable, "-c", "from specsia_build.cli import main; main()", "build", str(source)]
+    finished = {path.relative_to(whole) for path in (whole / "artefacts").rglob("*.tar")}
+    for wanted in (1, 7, 12):
+        process = subprocess.Popen([*command, "--out", str(out), *SMALL], stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and process.poll() is None:
+            if len(list((out / "artefacts").rglob("*.tar"))) >= wanted:
+                break
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    kept = {p: p.stat().st_mtime_ns for p in (out / "artefacts").rglob("*.tar")}
+    assert len(kept) >= 7
+    build(source, out)
+    assert sums(out) == sums(whole)
+    assert {path.relative_to(out) for path in (out / "artefacts").rglob("*.tar")} == finished
+    assert not list(out.rglob("*.tmp"))
+    # Workers leave with their parent, a moment later; what one of them still finished is not done again either.
+    assert {p for p, stamp in kept.items() if p.stat().st_mtime_ns == stamp} == set(kept)
+
+
+def test_only_what_changed_is_done_again(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "figures", 3)
+    build(source, tmp_path / "out")
+    before = sums(tmp_path / "out")
+    write_figure(source / "1.obj", 1.5)
+    changed = build(source, tmp_path / "out")
+    assert made(changed) == {"render": (1, 2), "reconstruct": (1, 2), "project": (1, 2), "pack": (3, 0)}
+    assert sums(tmp_path / "out") != before
+    os.utime(source / "2.obj")
+    assert made(build(source, tmp_path / "out"))["render"] == (0, 3)
+    (tmp_path / "out" / "artefacts" / "project" / "inflate" / "0.tar").write_bytes(b"half a file")
+    mended = build(source, tmp_path / "out")
+    assert made(mended)["project"] == (1, 2)
+    turned = build(source, tmp_path / "out", "--seed", "7")
+    assert made(turned)["render"] == (3, 0)
+
+
+def test_bad_characters_are_quarantined_and_the_rest_is_built(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "mixed", 4)
+    write_broken(source)
+    stopped = build(source, tmp_path / "out", code=1)
+    assert "--max-failures 3" in stopped["stopped"]
+    assert stopped["rows"] is None
+    failures = {str(f["id"]): str(f["reason"]) for f in lines_of(tmp_path / "out" / "failures.jsonl")}
+    assert set(failures) == {"corrupt", "empty", "nan"}
+    assert "corrupt.glb" in failures["corrupt"]
+    assert "empty.obj" in failures["empty"]
+    assert "nan.obj" in failures["nan"]
+    assert "not finite" in failures["nan"]
+    went_on = build(source, tmp_path / "out", "--max-failures", "3")
+    assert went_on["rows"] == 20
+    assert any("not_there.png" in sentence for sentence in stopped["warnings"]["untextured"])
+    assert made(went_on)["project"] == (0, 5)
+
+
+def test_a_build_of_one_character_has_only_train(tmp_path: Path) -> None:
+    build(write_figure(tmp_path / "one.obj"), tmp_path / "out")
+    shards = [path.name for path in (tmp_path / "out" / "dataset" / "data").iterdir()]
+    assert shards == ["train-00000-of-00001.parquet"]
+
+
+def test_later_characters_join_train(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "figures", 4)
+    build(source, tmp_path / "out")
+    before = json.loads((tmp_path / "out" / "splits.json").read_text())
+    write_figure(source / "zz.obj", 1.3)
+    build(source, tmp_path / "out")
+    after = json.loads((tmp_path / "out" / "dataset" / "splits.json").read_text())
+    assert after["test"] == before["test"]
+    assert after["validation"] == before["validation"]
+    assert after["train"] == [*before["train"], "zz"]
+
+
+def test_another_source_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    build(write_folder(tmp_path / "figures", 3), tmp_path / "out")
+    write_figure(tmp_path / "others" / "x.obj")
+    refused = specsia("build", tmp_path / "others", "--out", tmp_path / "out", *SMALL, code=2)
+    assert "another source" in refused["error"]
+    build(tmp_path / "others", tmp_path / "out", "--fresh")
+
+
+def test_a_stage_says_what_it_misses(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "figures", 3)
+    refused = specsia("build", source, "--out", tmp_path / "out", *SMALL, "--stage", "project", code=2)
+    assert "--stage render" in refused["error"] or "--stage reconstruct" in refused["error"]
+    only = build(source, tmp_path / "out", "--stage", "render")
+    assert made(only) == {"render": (3, 0)}
+    went_on = specsia("build", "--out", tmp_path / "out", "--stage", "reconstruct", "--stage", "project", "--json")
+    assert made(went_on) == {"reconstruct": (3, 0), "project": (3, 0)}
+    packed = specsia("build", "--out", tmp_path / "out", "--json")
+    assert packed["rows"] == 12
+
+
+def test_a_limit_builds_the_first_and_keeps_the_splits(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "figures", 5)
+    few = build(source, tmp_path / "out", "--limit", "2")
+    assert few["characters"] == 2
+    drawn = json.loads((tmp_path / "out" / "splits.json").read_text())
+    assert sum(len(drawn[name]) for name in ("train", "validation", "test")) == 5
+    all_of_it = build(source, tmp_path / "out")
+    assert made(all_of_it)["render"] == (3, 2)
+    assert json.loads((tmp_path / "out" / "splits.json").read_text()) == drawn
+
+
+def test_two_backends_make_two_configurations(tmp_path: Path) -> None:
+    from datasets import load_dataset
+
+    source = write_folder(tmp_path / "figures", 3)
+    build(source, tmp_path / "out", "--backend", "inflate", "--backend", f"mesh-dir:{source}")
+    assert made(build(source, tmp_path / "out"))["pack"] == (0, 6)
+    one = load_dataset(str(tmp_path / "out" / "dataset"), "mesh-dir", cache_dir=str(tmp_path / "cache"))
+    assert min(one["train"]["iou"]) > 0.99
+    assert str(tmp_path) not in (tmp_path / "out" / "dataset" / "README.md").read_text()
+
+
+def test_a_bad_reconstruction_is_quarantined_with_its_pictures(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "figures", 3)
+    wrong = write_folder(tmp_path / "wrong", 3)
+    (wrong / "1.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 0.01 0\nv 0 0 0.01\nf 1 2 3\nf 1 2 4\n")
+    document = build(source, tmp_path / "out", "--backend", f"mesh-dir:{wrong}")
+    (failure,) = document["failures"]
+    assert failure["id"] == "1"
+    assert "IoU" in failure["reason"]
+    pictures = tmp_path / "out" / failure["details"]
+    assert (pictures / "color_00.png").is_file()
+    assert document["rows"] == 8
+
+
+def test_settings_come_from_file_and_flags(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "figures", 3)
+    config = tmp_path / "config.yaml"
+    config.write_text(f"source: {source}\nout: {tmp_path / 'out'}\nviews: 6\nsize: 64\nmax_failures: 2\n")
+    specsia("build", "--config", config, "--views", "4", "--stage", "render")
+    written = (tmp_path / "out" / "config.yaml").read_text()
+    assert "views: 4" in written
+    assert "size: 64" in written
+    config.write_text("sizes: 64\n")
+    assert "there is no setting 'sizes'" in specsia("build", "--config", config, code=2)["error"]
+    config.write_text("size: big\n")
+    assert "whole number" in specsia("build", "--config", config, code=2)["error"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("build", "no such place"), "there is no 'no such place'"),
+        (("build", "sample:0"), "sample:N"),
+        (("build", "--backend", "nonesuch"), "no backend 'nonesuch'"),
+        (("build", "--size", "7"), "size"),
+        (("build", "--max-failures", "some"), "max_failures"),
+        (("build", "--renderer", "crayon"), "no renderer 'crayon'"),
+        (("build", "--bakend", "x"), "No such option"),
+        (("status", "."), "holds no build"),
+        (("nonesuch",), "No such command"),
+    ],
+)
+def test_a_wrong_command_gets_a_sentence(arguments: tuple[str, ...], says: str, tmp_path: Path) -> None:
+    more = ("--out", str(tmp_path / "out")) if arguments[0] == "build" else ()
+    assert says in specsia(*arguments, *more, code=2)["error"]
+
+
+def test_a_second_build_in_the_same_folder_waits_its_turn(tmp_path: Path) -> None:
+    from specsia_build.pipeline.build import locked
+    from specsia_build.pipeline.layout import RunLayout
+
+    with locked(RunLayout(tmp_path / "out")):
+        refused = specsia("build", write_figure(tmp_path / "a.obj"), "--out", tmp_path / "out", *SMALL, code=2)
+    assert "another build" in refused["error"]
+
+
+def test_status_tells_what_is_done_and_what_comes_next(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "figures", 3)
+    build(source, tmp_path / "out", "--stage", "render")
+    found = specsia("status", tmp_path / "out", "--json")
+    assert [s["done"] for s in found["stages"]] == [3, 0, 0]
+    assert found["next"].startswith("a build would do: reconstruct inflate 3")
+    build(source, tmp_path / "out")
+    assert "up to date" in specsia("status", tmp_path / "out")["text"]
+
+
+def test_characters_lists_what_a_source_holds(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "figures", 2)
+    write_broken(source)
+    found = specsia("characters", source, "--json")
+    by_id = {c["id"]: c for c in found["characters"]}
+    assert by_id["0"]["triangles"] == 84
+    assert by_id["corrupt"]["problem"]
+    assert "3 with problems" in specsia("characters", source)["text"]

@@ -1,0 +1,63 @@
+"""Worker processes that crash, hang or are killed take nothing along."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from specsia_build.pipeline.executors import Lost, run_local
+
+
+def troubled(item: int) -> int:
+    """Item 3 crashes, item 5 hangs, item 7 is killed; the others double."""
+    if item == 3:
+        os._exit(9)
+    if item == 5:
+        time.sleep(600)
+    if item == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 2 * item
+
+
+def test_every_item_is_either_done_or_lost_for_the_true_reason() -> None:
+    outcomes = dict(run_local(troubled, list(range(20)), workers=2, timeout=8.0))
+    assert sorted(outcomes) == list(range(20))
+    lost = {i: o.reason for i, o in outcomes.items() if isinstance(o, Lost)}
+    assert set(lost) == {3, 5, 7}
+    assert "exit code 9" in lost[3]
+    assert "8 seconds" in lost[5]
+    assert "SIGKILL" in lost[7]
+    assert all(outcomes[i] == 2 * i for i in range(20) if i not in lost)
+
+
+def test_nothing_to_do_starts_nothing() -> None:
+    assert list(run_local(troubled, [], workers=2, timeout=1.0)) == []
+
+
+def test_workers_end_with_their_parent(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(
+        "import time\n"
+        "from specsia_build.pipeline.executors import run_local\n"
+        "if __name__ == '__main__':\n"
+        "    for _ in run_local(time.sleep, [60.0, 60.0], workers=2, timeout=100.0): pass\n"
+    )
+    process = subprocess.Popen([sys.executable, str(script)])
+    children: list[psutil.Process] = []
+    deadline = time.monotonic() + 60
+    while len(children) < 4 and time.monotonic() < deadline:
+        children = psutil.Process(process.pid).children(recursive=True)
+        time.sleep(0.05)
+    assert len(children) >= 3
+    time.sleep(1.0)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert alive == []
