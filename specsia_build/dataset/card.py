@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 import yaml
@@ -71,11 +72,14 @@ def _license_field(licenses: set[str | None]) -> dict[str, str]:
 
 
 def _front_matter(facts: CardFacts) -> str:
-    backends, several = list(facts.rows), len(facts.rows) > 1
-    configs = []
-    for index, backend in enumerate(backends):
+    several = len(facts.rows) > 1
+    configs: list[dict[str, Any]] = []
+    for backend in facts.rows:
+        # The Hub refuses a configuration without files.
+        if not any(facts.rows[backend].values()):
+            continue
         entry: dict[str, Any] = {"config_name": backend if several else DEFAULT_CONFIG}
-        if several and index == 0:
+        if several and not configs:
             entry["default"] = True
         folder = data_folder(backend, several)
         entry["data_files"] = [
@@ -96,9 +100,14 @@ def _front_matter(facts: CardFacts) -> str:
     return yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)
 
 
+def _cell(value: object) -> str:
+    """Text that cannot end its cell or its row."""
+    return " ".join(str(value).split()).replace("|", "\\|")
+
+
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
     return "\n".join(lines)
 
 
@@ -129,7 +138,7 @@ def _quality(facts: CardFacts) -> str:
                     backend,
                     f"{sum(values) / len(values):.3f}",
                     f"{ordered[0]:.3f}",
-                    f"{ordered[len(ordered) // 2]:.3f}",
+                    f"{median(ordered):.3f}",
                     f"{sum(facts.frontal_before[backend]) / len(values):.3f}",
                 ]
             )
@@ -161,7 +170,7 @@ def write_card(facts: CardFacts) -> str:
     turned = (
         "Position colours are in the frame of the registered character, the same for a point in every view."
         if config["pos_frame"] == "character"
-        else "Position colours are taken after each view's turn, with a box for each view, as the published script does."
+        else "Position colours are taken after each view's turn, with a box for each view, as in the published script."
     )
     columns = _table(["column", "meaning"], [[f"`{name}`", meaning] for name, meaning in MEANINGS.items()])
     return f"""---
@@ -213,8 +222,8 @@ The dataset holds rendered pairs only: no mesh and no texture of a character.
 
 ## Check and rebuild
 
-`sha256sum -c SHA256SUMS` checks the files, `specsia verify .` all that is promised of them; `checksums.parquet` holds the
-SHA-256 of every image. `build.json` holds the settings and versions; with the same source at hand,
+`sha256sum -c SHA256SUMS` checks the files, `specsia verify .` all that is promised of them; `checksums.parquet` holds
+the SHA-256 of every image. `build.json` holds the settings and versions; with the same source at hand,
 `specsia build SOURCE` with those settings gives the same bytes.
 
 ## Citation

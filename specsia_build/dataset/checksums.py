@@ -25,7 +25,7 @@ def write_checksums(folder: Path, digests: Iterable[tuple[str, str, str, str]]) 
 def file_sums(folder: Path) -> dict[str, str]:
     """SHA-256 by relative path of every file below a dataset's folder but `SHA256SUMS` itself."""
     sums = {}
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != SUMS_FILE):
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / SUMS_FILE):
         with path.open("rb") as stream:
             sums[path.relative_to(folder).as_posix()] = hashlib.file_digest(stream, "sha256").hexdigest()
     return sums

@@ -15,7 +15,10 @@ SHARD_BYTES = 500_000_000
 """Image bytes from which a new shard is begun."""
 
 GROUP_ROWS = 50
-"""Rows of a row group: about 15 MB at 512 pixels, far below the Hub viewer's limit and quick to open at random."""
+"""Most rows of a row group: about 15 MB at 512 pixels, far below the Hub viewer's limit and quick to open at random."""
+
+GROUP_BYTES = 64_000_000
+"""Image bytes that a row group of large pictures may hold."""
 
 
 def plan_shards(sizes: Sequence[int]) -> list[slice]:
@@ -31,11 +34,14 @@ def plan_shards(sizes: Sequence[int]) -> list[slice]:
 
 def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
     batch: list[Row] = []
+    filled = 0
     for row in rows:
-        batch.append(row)
-        if len(batch) == GROUP_ROWS:
+        size = sum(map(len, row.images.values()))
+        if batch and (len(batch) == GROUP_ROWS or filled + size > GROUP_BYTES):
             yield batch
-            batch = []
+            batch, filled = [], 0
+        batch.append(row)
+        filled += size
     if batch:
         yield batch
 

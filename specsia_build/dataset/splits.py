@@ -47,7 +47,7 @@ def assign(ids: Iterable[str], fixed: Mapping[str, str]) -> dict[str, str]:
 def grown(frozen: Mapping[str, str], ids: Iterable[str], fixed: Mapping[str, str]) -> dict[str, str]:
     """Frozen splits with characters that came later: they join train unless a manifest says otherwise."""
     new = {i: fixed.get(i, "train") for i in ids if i not in frozen}
-    return {i: s for i, s in sorted({**frozen, **new}.items(), key=lambda item: id_order_key(item[0]))}
+    return dict(sorted({**frozen, **new}.items(), key=lambda item: id_order_key(item[0])))
 
 
 def to_json(splits: Mapping[str, str]) -> str:
@@ -66,6 +66,8 @@ def from_json(path: Path) -> dict[str, str]:
         loaded = json.loads(path.read_text(encoding="utf-8"))
         out: dict[str, str] = {}
         for name in SPLITS:
+            if not isinstance(loaded[name], list):
+                raise ValueError(f"{name} is no list of ids")
             for character_id in loaded[name]:
                 if not isinstance(character_id, str) or character_id in out:
                     raise ValueError(f"{character_id!r} is no id or stands twice")
