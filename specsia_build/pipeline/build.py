@@ -23,6 +23,7 @@ from specsia_build.pipeline.planning import DigestCache, StagePlan, plan_stage
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.store import read_artefact, read_meta, write_bytes
 from specsia_build.pipeline.tasks import Outcome, Task, backend_of, perform
+from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import pack, project, reconstruct, render
 from specsia_build.stages.artefact import Artefact
 
@@ -92,9 +93,7 @@ def locked(layout: RunLayout) -> Iterator[None]:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise UsageError(
-                f"another specsia build is at work in {layout.root}: wait for it, or use another --out"
-            ) from error
+            raise UsageError(f"another build is at work in {layout.root}: wait for it, or use another --out") from error
         yield
 
 
@@ -301,6 +300,7 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
         UsageError: if a stage has nothing to start from, or the folder holds another build.
         SpecsiaError: if the build cannot go on at all.
     """
+    load_renderer(config.renderer)
     for spec in config.backends:
         backend_of(spec)
     try:

@@ -266,7 +266,7 @@ def test_settings_come_from_file_and_flags(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("build", "no such place"), "there is no 'no such place'"),
+        (("build", "no such place"), "no such place'"),
         (("build", "sample:0"), "sample:N"),
         (("build", "--backend", "nonesuch"), "no backend 'nonesuch'"),
         (("build", "--size", "7"), "size"),
