@@ -1,0 +1,103 @@
+"""Real characters: no holes, no seams, the same picture as a far finer one, positions on their pixels."""
+
+from __future__ import annotations
+
+import io
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from PIL import Image
+
+from specsia_build.characters.read import read_character
+from specsia_build.characters.sources import open_source
+from specsia_build.frame import Camera, normalise, view_cameras
+from specsia_build.png import decode, encode
+from specsia_build.rendering.colour import linear_to_srgb, srgb_to_linear
+from specsia_build.rendering.contour import draw_contour
+from specsia_build.rendering.layers import Layers, Look
+from specsia_build.rendering.mesh import Mesh
+from tests.rendering.scenes import look_at
+
+NAMES = ["kaykit_knight", "kaykit_mage", "kaykit_barbarian", "kenney_character"]
+
+
+@cache
+def character(folder: Path, name: str) -> Mesh:
+    (entry,) = [e for e in open_source(str(folder / "characters.jsonl"), folder).entries if e.id == name]
+    mesh = read_character(entry).mesh
+    return mesh.with_vertices(normalise(mesh.vertices, view_cameras(10, 512), 4).apply(mesh.vertices))
+
+
+@cache
+def view(folder: Path, name: str, yaw: float, size: int = 512, look: Look = "unlit") -> Layers:
+    return look_at(character(folder, name), yaw, size, look)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("look", ["unlit", "lit"])
+def test_a_picture_is_the_mean_of_a_finer_one(characters_dir: Path, name: str, look: Look) -> None:
+    size, finer = 160, 7
+    for yaw in (0.0, 36.0):
+        one, fine = (view(characters_dir, name, yaw, s, look) for s in (size, size * finer))
+        blocks = (size, finer, size, finer)
+        opacity = fine.color[..., 3:] / 255
+        alpha = opacity.reshape(blocks).mean(axis=(1, 3))
+        light = (srgb_to_linear(fine.color[..., :3] / 255) * opacity).reshape(*blocks, 3).mean(axis=(1, 3))
+        expected = linear_to_srgb(light / np.maximum(alpha, 1e-9)[..., None]) * 255
+        inside = (alpha > 0.9999) & (one.coverage == 255)
+        error = np.abs(expected - one.color[..., :3])[inside]
+        assert error.mean() < 0.5
+        assert np.quantile(error, 0.99) < 3.5
+        edge = (alpha > 0) & (alpha < 1)
+        assert np.abs(alpha - one.coverage / 255)[edge].mean() < 0.015
+        assert np.abs(alpha - one.coverage / 255).max() < 0.12
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_pinholes(characters_dir: Path, name: str) -> None:
+    for yaw in (0.0, 36.0, 252.0):
+        full = view(characters_dir, name, yaw).coverage == 255
+        around = np.lib.stride_tricks.sliding_window_view(full, (3, 3)).sum(axis=(2, 3))
+        assert not ((around == 8) & ~full[1:-1, 1:-1]).any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_positions_lie_on_their_pixels(characters_dir: Path, name: str) -> None:
+    layers = view(characters_dir, name, 36.0)
+    rows, columns = np.nonzero(layers.mask)
+    seen = Camera(36.0, 512).project(layers.position[rows, columns])[:, :2]
+    off = np.abs(seen - np.stack([columns, rows], axis=1) - 0.5).max(axis=1)
+    assert off.max() <= 0.51
+    assert off[layers.coverage[rows, columns] == 255].max() <= 0.02
+
+
+def test_a_real_picture_takes_no_more_bytes_than_pillows_fastest(characters_dir: Path) -> None:
+    for name in NAMES:
+        layers = view(characters_dir, name, 36.0)
+        low, high = character(characters_dir, name).bounds()
+        position = np.zeros((512, 512, 4), np.uint8)
+        position[..., :3] = (layers.position - low) / (high - low) * 255 * (layers.mask > 0)[..., None]
+        position[..., 3] = layers.mask
+        for image in (layers.color, position):
+            file = io.BytesIO()
+            Image.fromarray(image).save(file, "PNG", compress_level=1)
+            data = encode(image)
+            assert len(data) <= 1.1 * len(file.getvalue())
+            assert_array_equal(decode(data, 4), image)
+
+
+@pytest.mark.parametrize("thickness", [1, 4])
+def test_the_contour_lies_outside_a_real_figure(characters_dir: Path, thickness: int) -> None:
+    layers = view(characters_dir, "kaykit_mage", 36.0)
+    out = draw_contour(layers.color, layers.coverage, thickness, 0)
+    whole = layers.coverage == 255
+    assert_array_equal(out[whole], layers.color[whole])
+    assert (out[..., 3] >= layers.mask).all()
+    outside = layers.coverage == 0
+    assert not out[outside][:, :3].any()
+    # No gap between figure and line, though a thin line does not fill a pixel that the figure hardly touches.
+    rim = (layers.coverage > 0) & (layers.coverage < 255)
+    assert out[rim, 3].min() >= (170 if thickness == 1 else 254)
