@@ -1,0 +1,199 @@
+"""Reads a run's facts: meta data of artefacts, failures, the log, the packed dataset's digests; no picture."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from specsia_build.characters.character import id_order_key
+from specsia_build.config import STAGES, BuildConfig, backend_name
+from specsia_build.dataset import schema, splits
+from specsia_build.pipeline.failures import read_failures
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.store import read_meta
+from specsia_build.report.facts import Facts, Made, Packed, Result, TaskTime
+from specsia_build.stages import project, reconstruct, render
+from specsia_build.stages.artefact import sha256, view_file
+
+Meta = Mapping[str, Any]
+
+
+def gather(config: BuildConfig, layout: RunLayout) -> Facts:
+    """Look at a run; the source itself need not be there any more.
+
+    Raises:
+        SpecsiaError: if the splits or the failures cannot be read.
+    """
+    split_of = splits.from_json(layout.splits)
+    made, outdated = [], Counter[str]()
+    pairs: dict[tuple[str, str], str] = {}
+    for character_id in sorted(split_of, key=id_order_key):
+        rendered = read_meta(layout.artefact(render.NAME, None, character_id))
+        if rendered is None:
+            continue
+        if (rendered["views"], rendered["size"]) != (config.views, config.size):
+            outdated[render.NAME] += 1
+            continue
+        results = {}
+        for name in map(backend_name, config.backends):
+            projected = read_meta(layout.artefact(project.NAME, name, character_id))
+            if projected is None:
+                continue
+            if not _follows(projected, rendered, read_meta(layout.artefact(reconstruct.NAME, name, character_id))):
+                outdated[f"{project.NAME} {name}"] += 1
+                continue
+            results[name] = _result(projected)
+            pairs[name, character_id] = _digest(
+                (rendered["files"][view_file(render.GT, view)]["sha256"], _shas(projected, project.COLOR, view))
+                for view in range(config.views)
+            )
+        made.append(_made(rendered, split_of[character_id], results))
+    times, unreadable = read_times(layout.log, config, split_of)
+    return Facts(
+        root=layout.root,
+        source=_source_name(config, layout),
+        config=config,
+        splits=split_of,
+        made=tuple(made),
+        outdated=dict(outdated),
+        packed=_packed(config, layout, split_of, pairs),
+        failures=tuple(read_failures(layout.failures)),
+        times=times,
+        unreadable=unreadable,
+    )
+
+
+def _shas(meta: Meta, name: str, view: int) -> str:
+    return str(meta["files"][view_file(name, view)]["sha256"])
+
+
+def _digest(images: Any) -> str:
+    return sha256("".join(gt + color for gt, color in images).encode())
+
+
+def _follows(projected: Meta, rendered: Meta, reconstructed: Meta | None) -> bool:
+    """Whether a projection was made from the render and the reconstruction that are there now."""
+    if reconstructed is None:
+        return False
+    files = {f"reconstruction/{name}": file["sha256"] for name, file in reconstructed["files"].items()}
+    inputs: Mapping[str, str] = projected["inputs"]
+    masks = {name: rendered["files"].get(name, {}).get("sha256") for name in inputs if name not in files}
+    return dict(inputs) == {**masks, **files} and len(projected["iou"]) == rendered["views"]
+
+
+def _result(projected: Meta) -> Result:
+    found = projected["registration"]
+    x, y, z = found["translation"]
+    return Result(
+        ious=tuple(projected["iou"]),
+        mean_iou=projected["mean_iou"],
+        frontal_before=projected["frontal_iou_before"],
+        registration={
+            "scale": found["scale"],
+            "pitch": found["pitch_deg"],
+            "yaw": found["yaw_deg"],
+            "x": x,
+            "y": y,
+            "z": z,
+        },
+    )
+
+
+def _made(rendered: Meta, split: str, results: Mapping[str, Result]) -> Made:
+    return Made(
+        id=rendered["id"],
+        split=split,
+        outline_px=rendered["outline_px"],
+        outline_grey=rendered["outline_grey"],
+        license=rendered["license"],
+        credit=rendered["source"],
+        fit=rendered["fit"],
+        warnings=tuple(rendered["warnings"]),
+        results=results,
+    )
+
+
+def _source_name(config: BuildConfig, layout: RunLayout) -> str:
+    record = _build_record(layout)
+    if record is not None:
+        return str(record["config"]["source"])
+    return config.source if config.source.startswith("sample:") else Path(config.source).name or "source"
+
+
+def _build_record(layout: RunLayout) -> dict[str, Any] | None:
+    try:
+        record = json.loads((layout.dataset / schema.BUILD_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and "config" in record else None
+
+
+def _packed(
+    config: BuildConfig, layout: RunLayout, split_of: Mapping[str, str], pairs: Mapping[tuple[str, str], str]
+) -> Packed | None:
+    """What the dataset holds by its own list of digests; `pairs` are those of what is built."""
+    record, path = _build_record(layout), layout.dataset / schema.CHECKSUMS_FILE
+    if record is None or not path.is_file():
+        return None
+    wanted = [("column", "in", [schema.COLOR, schema.GT])]
+    table = pq.read_table(path, columns=["config", "uid", "column", "sha256"], filters=wanted)
+    images: dict[tuple[str, str], dict[tuple[str, str], str]] = {}
+    only = record["config"]["backends"][0]
+    for name, uid, column, digest in zip(*(table[c].to_pylist() for c in table.column_names), strict=True):
+        backend = only if name == schema.DEFAULT_CONFIG else name
+        images.setdefault((backend, uid.rpartition("_")[0]), {})[uid, column] = digest
+    rows: dict[str, Counter[str]] = {}
+    digests = {}
+    for (backend, character_id), found in images.items():
+        uids = sorted({uid for uid, _ in found}, key=lambda uid: int(uid.rpartition("_")[2]))
+        rows.setdefault(backend, Counter())[split_of.get(character_id, "")] += len(uids)
+        digests[backend, character_id] = _digest((found[u, schema.GT], found[u, schema.COLOR]) for u in uids)
+    return Packed(rows, digests == dict(pairs), str(record["specsia"]))
+
+
+def read_times(path: Path, config: BuildConfig, ids: Mapping[str, str]) -> tuple[tuple[TaskTime, ...], int]:
+    """The latest time of each task of a run's log.
+
+    Args:
+        path: of the log; none is no task.
+        config: of the run; other backends' tasks are left out.
+        ids: of the source; other characters' tasks are left out.
+
+    Returns:
+        The times, and the number of damaged lines.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return (), 0
+    names = {None, *map(backend_name, config.backends)}
+    latest: dict[tuple[str, str | None, str], TaskTime] = {}
+    unreadable = 0
+    for line in lines:
+        try:
+            found = _task_time(json.loads(line))
+        # A build that is killed while it writes leaves half a line.
+        except (ValueError, KeyError, TypeError, AttributeError):
+            unreadable += 1
+            continue
+        if found.stage in STAGES and found.backend in names and found.id in ids:
+            latest[found.stage, found.backend, found.id] = found
+    order = sorted(latest.values(), key=lambda t: (STAGES.index(t.stage), t.backend or "", id_order_key(t.id)))
+    return tuple(order), unreadable
+
+
+def _task_time(record: Meta) -> TaskTime:
+    return TaskTime(
+        stage=record["stage"],
+        backend=record["backend"],
+        id=record["id"],
+        seconds=float(record["seconds"]),
+        parts={str(name): float(value) for name, value in record["parts"].items()},
+        peak_mb=float(record["peak_mb"]),
+        failed=record["reason"] is not None,
+    )

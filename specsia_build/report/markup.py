@@ -1,0 +1,71 @@
+"""The few pieces of HTML that every section is made of; whatever is not `Html` is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+NUMBER = "num"
+"""Class of a column whose cells are numbers."""
+
+
+class Html(str):
+    """Text that is markup already."""
+
+    __slots__ = ()
+
+
+def text(value: object) -> Html:
+    """A value as markup."""
+    return value if isinstance(value, Html) else Html(escape(str(value), quote=True))
+
+
+def join(parts: Iterable[object], between: str = "") -> Html:
+    """Values as markup, one after the other."""
+    return Html(between.join(text(part) for part in parts))
+
+
+def tag(name: str, *content: object, **attributes: object) -> Html:
+    """An element; `cls` stands for `class`, an underscore in an attribute's name for a hyphen."""
+    pairs = "".join(
+        f' {"class" if key == "cls" else key.replace("_", "-")}="{escape(str(value), quote=True)}"'
+        for key, value in attributes.items()
+        if value is not None and value != ""
+    )
+    return Html(f"<{name}{pairs}>{join(content)}</{name}>")
+
+
+def image(uri: str, alt: str, pixels: int) -> Html:
+    """A square picture."""
+    return Html(
+        f'<img src="{escape(uri, quote=True)}" alt="{escape(alt, quote=True)}" width="{pixels}" height="{pixels}">'
+    )
+
+
+def table(head: Sequence[object], rows: Iterable[Sequence[object]], numbers: Sequence[int] = (), cls: str = "") -> Html:
+    """A table that scrolls sideways where it is too wide; the columns numbered in `numbers` are right-aligned."""
+
+    def line(kind: str, cells: Sequence[object]) -> Html:
+        scope = "col" if kind == "th" else None
+        return tag(
+            "tr", *(tag(kind, c, cls=NUMBER if i in numbers else None, scope=scope) for i, c in enumerate(cells))
+        )
+
+    body = join((line("td", row) for row in rows), "\n")
+    return tag("div", tag("table", tag("thead", line("th", head)), tag("tbody", body), cls=cls), cls="scroll")
+
+
+def section(anchor: str, title: str, *content: object) -> Html:
+    """A section that the table of contents leads to."""
+    return join(["\n", tag("section", tag("h2", title), "\n", *content, id=anchor)])
+
+
+def plural(count: int, noun: str, many: str | None = None) -> str:
+    """`1 character`, `2,300 characters`."""
+    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+
+
+def fixed(value: float | None, digits: int = 3) -> str:
+    """A number with so many digits after the point; a dash for None."""
+    # Adding zero turns a rounded -0 into 0.
+    return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"

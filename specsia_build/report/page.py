@@ -1,0 +1,96 @@
+"""The page: head, table of contents and sections in one self-contained file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from specsia_build.config import BuildConfig
+from specsia_build.errors import UsageError
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.store import write_bytes
+from specsia_build.report import sections, sheets
+from specsia_build.report.facts import Facts
+from specsia_build.report.gather import gather
+from specsia_build.report.markup import Html, join, plural, tag
+from specsia_build.report.style import STYLE
+
+TITLES = {
+    "overview": "Overview",
+    "pairs": "Pairs",
+    "quality": "Quality",
+    "worst": "Worst",
+    "times": "Times",
+    "failures": "Failures",
+    "warnings": "Warnings",
+}
+"""Short name of each section by its anchor, in order."""
+
+
+def write_report(config: BuildConfig, layout: RunLayout, path: Path, progress: Progress) -> Facts:
+    """Write the page about a run.
+
+    Args:
+        config: of the run.
+        layout: of the run.
+        path: of the page.
+        progress: where a bar goes.
+
+    Returns:
+        The facts that it shows.
+
+    Raises:
+        SpecsiaError: if the run's records cannot be read, or the page cannot be written.
+    """
+    facts = gather(config, layout)
+    page = render_page(facts, layout, progress)
+    try:
+        write_bytes(path, page.encode())
+    except OSError as error:
+        raise UsageError(f"the report {path} cannot be written: {error.strerror or error}") from error
+    return facts
+
+
+def render_page(facts: Facts, layout: RunLayout, progress: Progress) -> Html:
+    """The page's markup; pictures are read one character at a time."""
+    with progress.bar("report", sheets.picture_count(facts)) as advance:
+        found = {
+            "overview": sections.overview(facts),
+            "pairs": sheets.split_sheets(facts, layout, advance),
+            "quality": sections.quality(facts),
+            "worst": sheets.worst_results(facts, layout, advance),
+            "times": sections.times(facts),
+            "failures": sections.failures(facts, sheets.quarantined_pictures(facts, layout, advance)),
+            "warnings": sections.warnings(facts),
+        }
+    shown = {anchor: content for anchor, content in found.items() if content is not None}
+    links = [tag("li", tag("a", TITLES[anchor], href=f"#{anchor}")) for anchor in shown]
+    title = f"specsia: {facts.source}"
+    head = join(
+        [
+            Html('<meta charset="utf-8">'),
+            Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
+            tag("title", title),
+            tag("style", Html(STYLE)),
+        ],
+        "\n",
+    )
+    body = join(
+        [
+            tag("header", tag("h1", facts.source), tag("p", _summary(facts), cls="lead"), cls="top width"),
+            tag("nav", tag("ul", *links, cls="width"), aria_label="Sections"),
+            tag("main", *shown.values(), cls="width"),
+        ],
+        "\n",
+    )
+    return join([Html("<!DOCTYPE html>"), tag("html", tag("head", head), "\n", tag("body", body), lang="en"), ""], "\n")
+
+
+def _summary(facts: Facts) -> str:
+    config = facts.config
+    built = sum(bool(made.results) for made in facts.made)
+    what = f"{plural(built, 'character')} built" if built else f"{plural(len(facts.made), 'character')} rendered"
+    return (
+        f"{what}, {plural(config.views, 'view')} of {config.size}×{config.size} px, "
+        f"{plural(len(facts.backends), 'backend')}: {', '.join(facts.backends)}."
+    )
