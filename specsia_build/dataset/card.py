@@ -160,7 +160,8 @@ def write_card(facts: CardFacts) -> str:
     config = facts.build["config"]
     image = next(iter(IMAGE_COLUMNS))
     several = len(facts.rows) > 1
-    load = f'load_dataset("PATH_OR_REPO", "{next(iter(facts.rows))}")' if several else 'load_dataset("PATH_OR_REPO")'
+    first = next((backend for backend, rows in facts.rows.items() if any(rows.values())), next(iter(facts.rows)))
+    load = f'load_dataset("PATH_OR_REPO", "{first}")' if several else 'load_dataset("PATH_OR_REPO")'
     notes = []
     for backend in facts.rows:
         note = BACKEND_NOTES.get(backend, "a backend outside of this package; ask its author what it does.")

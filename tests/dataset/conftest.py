@@ -1,0 +1,41 @@
+"""Datasets that several tests look at; each test changes its own copy."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.dataset.small import build_small
+
+IDS = ("0", "1", "2", "3", "10", "hero")
+
+
+@pytest.fixture(scope="session")
+def one_backend(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six characters and a quarantined one, in three splits, one backend; not to be changed."""
+    return build_small(tmp_path_factory.mktemp("one") / "dataset", IDS, planned=["lost"])
+
+
+@pytest.fixture(scope="session")
+def two_backends(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three characters, two backends; not to be changed."""
+    return build_small(tmp_path_factory.mktemp("two") / "dataset", ("a", "b", "c"), backends=("fat", "thin"))
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Callable[[Path], Path]:
+    """Makes a copy to plant faults in."""
+
+    def copy(folder: Path) -> Path:
+        return Path(shutil.copytree(folder, tmp_path / "dataset"))
+
+    return copy
+
+
+@pytest.fixture
+def dataset(one_backend: Path, copied: Callable[[Path], Path]) -> Path:
+    """A copy of `one_backend`."""
+    return copied(one_backend)

@@ -1,0 +1,104 @@
+"""Splits: the published set's numbers, and nothing that a failure or a later character could move."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from specsia_build.dataset.splits import assign, from_json, grown, held_out, to_json
+from specsia_build.errors import SpecsiaError
+
+IDS = st.sets(st.one_of(st.integers(0, 500).map(str), st.text("abcÄ_-7", min_size=1, max_size=4)), max_size=60)
+
+
+def test_the_published_sets_numbers() -> None:
+    ids = [str(i) for i in range(1498)]
+    assert Counter(assign(ids, {}).values()) == {"train": 1298, "validation": 100, "test": 100}
+    shuffled = list(range(1498))
+    random.Random(42).shuffle(shuffled)
+    assert {i for i, s in assign(reversed(ids), {}).items() if s == "test"} == {str(i) for i in shuffled[:100]}
+    assert {i for i, s in assign(ids, {}).items() if s == "validation"} == {str(i) for i in shuffled[100:200]}
+
+
+@pytest.mark.parametrize(
+    ("count", "n"),
+    [(0, 0), (1, 0), (2, 0), (3, 1), (22, 1), (23, 2), (24, 2), (37, 2), (38, 3), (749, 50), (1498, 100)],
+)
+def test_how_many_are_held_out(count: int, n: int) -> None:
+    assert held_out(count) == n
+    assert held_out(count) == (0 if count < 3 else max(1, int(100 * count / 1498 + 0.5)))
+
+
+@given(IDS)
+def test_every_id_is_in_one_split_whatever_the_order(ids: set[str]) -> None:
+    found = assign(sorted(ids), {})
+    assert set(found) == ids
+    assert found == assign(sorted(ids, reverse=True), {})
+    counts = Counter(found.values())
+    assert counts["test"] == counts["validation"] == held_out(len(ids))
+
+
+def test_fixed_ids_take_no_part_in_the_draw() -> None:
+    ids = [str(i) for i in range(30)]
+    fixed = {"3": "test", "4": "train"}
+    found = assign(ids, fixed)
+    assert (found["3"], found["4"]) == ("test", "train")
+    rest = assign([i for i in ids if i not in fixed], {})
+    assert all(found[i] == rest[i] for i in rest)
+
+
+@given(IDS, IDS)
+def test_later_characters_join_train_and_move_nobody(first: set[str], later: set[str]) -> None:
+    frozen = assign(first, {})
+    found = grown(frozen, later, {})
+    assert set(found) == first | later
+    assert all(found[i] == frozen[i] for i in first)
+    assert all(found[i] == "train" for i in later - first)
+
+
+def test_a_manifest_places_later_characters() -> None:
+    assert grown({"a": "train"}, ["a", "b"], {"a": "test", "b": "test"}) == {"a": "train", "b": "test"}
+
+
+@given(IDS)
+def test_the_file_holds_them_all(ids: set[str]) -> None:
+    import tempfile
+
+    splits = assign(ids, {})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "splits.json"
+        path.write_text(to_json(splits), encoding="utf-8")
+        assert from_json(path) == splits
+
+
+def test_ids_stand_in_their_order(tmp_path: Path) -> None:
+    told = json.loads(to_json({"b": "train", "10": "train", "9": "train"}))
+    assert told["train"] == ["9", "10", "b"]
+    assert (told["seed"], told["test"]) == (42, [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"train": []}',
+        '{"train": "ab", "validation": [], "test": []}',
+        '{"train": [1], "validation": [], "test": []}',
+        '{"train": ["a"], "validation": ["a"], "test": []}',
+        '{"train": null, "validation": [], "test": []}',
+    ],
+)
+def test_a_file_that_is_none(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "splits.json"
+    path.write_text(text)
+    with pytest.raises(SpecsiaError, match="is not a splits file: "):
+        from_json(path)
+    with pytest.raises(SpecsiaError, match="is not a splits file: "):
+        from_json(tmp_path / "none.json")
