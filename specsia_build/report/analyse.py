@@ -136,7 +136,10 @@ def missing_sentences(facts: Facts) -> list[str]:
                 f"reconstruct and project have not built them, or not since their inputs changed."
             )
     if facts.packed is None:
-        lines.append("Nothing is packed: there is no dataset to load.")
+        why = (
+            f"; where failures keep it back, --max-failures {facts.failed} goes on without them" if facts.failed else ""
+        )
+        lines.append(f"Nothing is packed, so there is no dataset to load{why}.")
     elif not facts.packed.current:
         lines.append("The packed dataset is not what is built now: the stage pack has not run since.")
     return lines

@@ -11,8 +11,11 @@ from specsia_build.report.facts import Made
 MOST_TILES = 1100
 """Pictures in the contact sheets; more would make the page larger than a browser likes."""
 
-_CHOICES = ((7, 10), (9, 5), (11, 3), (7, 3), (5, 3), (3, 3), (3, 1))
-"""Characters per split and views of each, the most generous first; odd, so that the median is among them."""
+_CHOICES = ((7, 10), (12, 5), (25, 3), (21, 3), (15, 3), (11, 3), (7, 3), (5, 3), (3, 3), (3, 1))
+"""Characters per split and views of each, the most generous first."""
+
+FEW_VIEWS = 3
+"""Views of each character where not all characters are shown."""
 
 _PIXELS = ((250, 320), (500, 224), (MOST_TILES, 160))
 """Pixels on a side of a picture by the number of pictures."""
@@ -45,7 +48,7 @@ def plan_sheets(per_split: Mapping[str, int], backends: int, views: int) -> Shee
         numbers = spread_views(views, shown)
         characters = sum(min(limit, count) for count in per_split.values())
         tiles = characters * len(numbers) * (4 * backends + 1)
-        if tiles <= MOST_TILES:
+        if tiles <= MOST_TILES and (shown <= FEW_VIEWS or limit >= max(per_split.values(), default=0)):
             break
     pixels = next((p for most, p in _PIXELS if tiles <= most), _PIXELS[-1][1])
     return SheetPlan(limit, numbers, pixels)
@@ -55,7 +58,7 @@ def spread_views(views: int, shown: int) -> tuple[int, ...]:
     """The frontal view first: all views, an even spread of them, or front, side and back."""
     if shown >= views:
         return tuple(range(views))
-    if shown == 3:
+    if shown == FEW_VIEWS:
         return tuple(sorted({0, round(views / 4), views // 2}))
     return tuple(sorted({k * views // shown for k in range(shown)}))
 

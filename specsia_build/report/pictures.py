@@ -18,7 +18,8 @@ from specsia_build.frame import view_yaws
 from specsia_build.pipeline.failures import Failure
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_artefact
-from specsia_build.registration import HALF_COVERED, iou
+from specsia_build.registration import iou
+from specsia_build.registration.masks import HALF_COVERED
 from specsia_build.report.choose import spread_views
 from specsia_build.report.facts import Facts, Made
 from specsia_build.stages import project, render

@@ -206,12 +206,21 @@ def times(facts: Facts) -> Html | None:
     head = ("stage", "tasks", "total s", "median s", "longest s", "peak MB", "parts of the work")
     ranked = slowest(facts.times, SLOWEST)
     longest = sum(task.seconds for task in ranked[0][1])
+    columns = [(found.stage, found.backend) for found in stage_times(facts.times)]
     slow = []
     for character_id, tasks in ranked:
-        total = sum(task.seconds for task in tasks)
-        each = ", ".join(f"{t.stage}{' ' + t.backend if t.backend else ''} {t.seconds:.2f}" for t in tasks)
-        bar = charts.stacked_bar(summed_parts(tasks), colours, longest)
-        slow.append((character_id, f"{total:.2f}", f"{max(t.peak_mb for t in tasks):,.0f}", each, bar))
+        by_stage = {(task.stage, task.backend): task.seconds for task in tasks}
+        slow.append(
+            (
+                character_id,
+                fixed(sum(by_stage.values()), 2),
+                *(fixed(by_stage.get(column), 2) for column in columns),
+                f"{max(task.peak_mb for task in tasks):,.0f}",
+                charts.stacked_bar(summed_parts(tasks), colours, longest),
+            )
+        )
+    names = [f"{stage} {backend or ''} s".replace("  ", " ") for stage, backend in columns]
+    slow_head = ("character", "total s", *names, "peak MB", "parts of the work")
     notes = "The latest time of each task; the first task of a worker loads (or compiles) what the others use."
     if facts.unreadable:
         notes += f" {plural(facts.unreadable, 'damaged line')} of the log left out."
@@ -222,7 +231,7 @@ def times(facts: Facts) -> Html | None:
         charts.legend({**colours, "other": None}),
         table(head, stages, numbers=range(1, 6)),
         tag("h3", "Slowest characters"),
-        table(("character", "total s", "peak MB", "seconds by stage", "parts of the work"), slow, numbers=(1, 2)),
+        table(slow_head, slow, numbers=range(1, len(slow_head) - 1)),
     )
 
 

@@ -76,6 +76,7 @@ th, td {
 th:last-child, td:last-child { padding-right: 0; }
 thead th { color: var(--soft); font-weight: 500; font-size: .87rem; white-space: nowrap; vertical-align: bottom; }
 .num { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td:first-child { min-width: 5.5rem; }
 .words td:first-child { overflow-wrap: anywhere; min-width: 7rem; }
 .words td:nth-child(3):not(.num) { min-width: 20rem; }
 .line { display: block; }

@@ -1,0 +1,95 @@
+"""`specsia report` and `specsia verify`: what they print, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from specsia_build.cli.main import main
+from tests.report.tiny_run import tiny_run
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run."""
+    return tiny_run(tmp_path_factory.mktemp("cli"))[1].root
+
+
+@pytest.fixture
+def damaged(built: Path, tmp_path: Path) -> Path:
+    """A dataset one of whose files has changed since it was packed."""
+    folder = tmp_path / "dataset"
+    shutil.copytree(built / "dataset", folder)
+    card = folder / "README.md"
+    card.write_text(card.read_text(encoding="utf-8") + "\none more line\n", encoding="utf-8")
+    return folder
+
+
+def specsia(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_report_writes_its_page_into_the_run(built: Path) -> None:
+    result = specsia("report", built)
+    assert result.exit_code == 0
+    assert result.stdout == f"the report is in {built / 'report.html'}\n"
+    assert (built / "report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_report_writes_where_it_is_told(built: Path, tmp_path: Path) -> None:
+    page = tmp_path / "elsewhere" / "page.html"
+    assert specsia("report", built, "--out", page).exit_code == 0
+    assert page.is_file()
+
+
+def test_report_of_no_run_is_one_sentence(tmp_path: Path) -> None:
+    result = specsia("report", tmp_path)
+    assert result.exit_code == 2
+    assert result.stderr == (f"specsia: {tmp_path} holds no build: give the folder that `specsia build --out` wrote\n")
+    assert specsia("report", tmp_path / "missing").exit_code == 2
+
+
+def test_report_that_cannot_be_written_is_one_sentence(built: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = specsia("report", built, "--out", tmp_path / "file" / "page.html")
+    assert result.exit_code == 2
+    assert "cannot be written" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert specsia("report", built, "--out", tmp_path).exit_code == 2
+
+
+def test_verify_of_a_whole_dataset(built: Path) -> None:
+    result = specsia("verify", built / "dataset", "--workers", 1)
+    assert result.exit_code == 0, result.stdout
+    assert "16 rows of 4 characters" in result.stdout
+    assert "FAILED" not in result.stdout
+
+
+def test_verify_in_json(built: Path) -> None:
+    result = specsia("verify", built / "dataset", "--workers", 1, "--json")
+    document = json.loads(result.stdout)
+    assert document["ok"] is True
+    assert document["rows"] == 16
+    assert all(check["passed"] for check in document["checks"])
+
+
+def test_verify_names_what_has_changed(damaged: Path) -> None:
+    result = specsia("verify", damaged, "--workers", 1)
+    assert result.exit_code == 1
+    assert "README.md" in result.stdout
+    failed = json.loads(specsia("verify", damaged, "--workers", 1, "--json").stdout)
+    assert failed["ok"] is False
+    assert {problem["where"] for problem in failed["problems"]} == {"README.md"}
+
+
+def test_verify_of_no_dataset_is_one_sentence(built: Path, tmp_path: Path) -> None:
+    missing = specsia("verify", tmp_path / "missing")
+    assert missing.exit_code == 2
+    assert missing.stderr.startswith("specsia: ")
+    run = specsia("verify", built)
+    assert run.exit_code == 1
+    assert f"did you mean {built / 'dataset'}?" in run.stderr

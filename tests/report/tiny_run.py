@@ -1,0 +1,49 @@
+"""Runs that build in seconds: figures of boxes from a manifest, at a few small views."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from specsia_build.config import STAGES, BuildConfig
+from specsia_build.pipeline.build import Summary, build
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.progress import Progress
+from tests.shapes import write_figure
+
+STRANGE_ID = "Ünï-魔女"
+STRANGE_LICENCE = '<b onclick="x">CC0 & more</b>'
+IDS = ("0", "1", "2", STRANGE_ID)
+
+
+def write_manifest(folder: Path, ids: tuple[str, ...] = IDS, broken: tuple[str, ...] = ("bröken",)) -> Path:
+    """A manifest of figures, and of files that are none."""
+    lines = []
+    for number, character_id in enumerate(ids):
+        write_figure(folder / f"{number}.obj", 1 + 0.05 * number, 0.1 * number)
+        lines.append({"id": character_id, "path": f"{number}.obj", "license": STRANGE_LICENCE})
+    for number, character_id in enumerate(broken):
+        (folder / f"broken{number}.glb").write_bytes(b"glTF and nothing more")
+        lines.append({"id": character_id, "path": f"broken{number}.glb"})
+    path = folder / "characters.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def config_of(manifest: Path) -> BuildConfig:
+    """Settings that build quickly and put up with failures."""
+    return BuildConfig(source=str(manifest), views=4, size=64, workers=1, max_failures="100%")
+
+
+def run(config: BuildConfig, folder: Path, stages: tuple[str, ...] = STAGES) -> tuple[RunLayout, Summary]:
+    """Build into a folder."""
+    layout = RunLayout(folder)
+    return layout, build(config, layout, stages, False, Progress())
+
+
+def tiny_run(top: Path, stages: tuple[str, ...] = STAGES, **settings: object) -> tuple[BuildConfig, RunLayout]:
+    """A run of `IDS` and one broken file below a folder that is there."""
+    config = replace(config_of(write_manifest(top)), **settings)  # type: ignore[arg-type]
+    layout, _ = run(config, top / "run", stages)
+    return config, layout
