@@ -141,5 +141,5 @@ def missing_sentences(facts: Facts) -> list[str]:
         )
         lines.append(f"Nothing is packed, so there is no dataset to load{why}.")
     elif not facts.packed.current:
-        lines.append("The packed dataset is not what is built now: the stage pack has not run since.")
+        lines.append("The packed dataset is not exactly what is built now: the stage pack has not run since.")
     return lines

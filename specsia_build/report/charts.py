@@ -10,7 +10,7 @@ from statistics import fmean, median, quantiles
 from specsia_build.report.markup import Html, join, tag
 
 WIDTH, HEIGHT = 460, 230
-LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 40
+LEFT, RIGHT, TOP, BOTTOM = 54, 18, 12, 40
 
 MOST_DOTS = 2000
 

@@ -148,7 +148,7 @@ def _frontal_table(frontal: dict[str, list[tuple[float, float, str]]]) -> Html:
     rows = []
     for name, found in frontal.items():
         before, after = [b for b, _, _ in found], [a for _, a, _ in found]
-        most = max(b - a for b, a, _ in found)
+        most = max(0.0, *(b - a for b, a, _ in found))
         rows.append((name, *map(fixed, (fmean(before), min(before), fmean(after), min(after), most))))
     head = ("backend", "before: mean", "lowest", "after: mean", "lowest", "largest loss")
     return join([tag("h3", "Frontal IoU and registration"), table(head, rows, numbers=range(1, 6))])
@@ -239,12 +239,16 @@ def failures(facts: Facts, pictures: Html) -> Html | None:
     """What was quarantined, and why; None where nothing was."""
     if not facts.failures:
         return None
-    rows = [
-        (f.id, f.stage + (f" {f.backend}" if f.backend else ""), f.reason, tag("code", f.details) if f.details else "")
-        for f in facts.failures[:MOST_LINES]
-    ]
-    lead = f"{plural(facts.failed, 'character')} quarantined; paths are relative to {facts.root}."
-    body = table(("character", "stage", "reason", "details"), rows, cls="words")
+    shown = facts.failures[:MOST_LINES]
+    detailed = any(failure.details for failure in shown)
+    rows = []
+    for failure in shown:
+        where = failure.stage + (f" {failure.backend}" if failure.backend else "")
+        details = [tag("code", failure.details) if failure.details else ""] if detailed else []
+        rows.append([failure.id, where, failure.reason, *details])
+    lead = plural(facts.failed, "character") + " quarantined"
+    lead += f"; paths are relative to {facts.root}." if detailed else "."
+    body = table(("character", "stage", "reason", *(["details"] if detailed else [])), rows, cls="words")
     return section(
         "failures", "Failures", tag("p", lead, cls="lead"), body, _more(facts.failures, "failures.jsonl"), pictures
     )
