@@ -74,6 +74,10 @@ def outside_distance(coverage, reach):  # type: ignore[no-untyped-def]
             for v in range(max(0, y - window), min(height, y + window + 1)):
                 for u in range(max(0, x - window), min(width, x + window + 1)):
                     dx, dy = np.float64(u - x), np.float64(v - y)
+                    # The piece of border in this pixel lies within 1 of its centre, so it cannot be nearer than this.
+                    known = np.float64(out[v, u]) + 1.0
+                    if known * known <= dx * dx + dy * dy:
+                        continue
                     if thin:
                         d = np.sqrt(dx * dx + dy * dy) - radius
                     else:

@@ -9,11 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from specsia_build.rendering.mesh import Mesh, Texture, flat_normals
 from specsia_build.rendering.textures import TextureTable, pack_textures, rough_faces, sample, texel_range
+from specsia_build.rendering.topology import topology, weld
 
 OPAQUE, MASK, BLEND, INVISIBLE = 0, 1, 2, 3
 
@@ -88,76 +87,6 @@ class Prepared:
     edges: Edges
 
 
-def weld(vertices: NDArray[np.float32]) -> NDArray[np.int32]:
-    """(V,) the lowest index among the vertices that lie at exactly the same place."""
-    keys = np.ascontiguousarray(vertices + np.float32(0)).view(np.uint32).reshape(len(vertices), 3).astype(np.uint64)
-    mixed = keys[:, 0] * np.uint64(0x9E3779B97F4A7C15) ^ keys[:, 1] * np.uint64(0xC2B2AE3D27D4EB4F)
-    mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9) ^ keys[:, 2] * np.uint64(
-        0x94D049BB133111EB
-    )
-    order = np.argsort(mixed, kind="stable")
-    first: NDArray[np.int32] = _weld_sorted(vertices, mixed, order)
-    return first
-
-
-@njit(cache=True, nogil=True)
-def _weld_sorted(vertices, mixed, order):  # type: ignore[no-untyped-def]
-    count = len(order)
-    first = np.empty(count, np.int32)
-    start = 0
-    while start < count:
-        stop = start + 1
-        while stop < count and mixed[order[stop]] == mixed[order[start]]:
-            stop += 1
-        for i in range(start, stop):
-            v = order[i]
-            first[v] = v
-            for j in range(start, i):
-                w = order[j]
-                if (
-                    first[w] == w
-                    and vertices[v, 0] == vertices[w, 0]
-                    and vertices[v, 1] == vertices[w, 1]
-                    and vertices[v, 2] == vertices[w, 2]
-                ):
-                    first[v] = w
-                    break
-        start = stop
-    return first
-
-
-@njit(cache=True, nogil=True)
-def _pair_edges(faces, welded, keys, order):  # type: ignore[no-untyped-def]
-    """Walk half-edges sorted by edge key.
-
-    Returns per edge its half-edges (E, 2), the second -1 where there is none or more than one, and whether they run
-    against each other (E,); and per face whether it has exactly one such neighbour on each side (F,).
-    """
-    total = len(order)
-    halves = np.empty((total, 2), np.int32)
-    opposed = np.zeros(total, np.bool_)
-    shut = np.ones(len(faces), np.bool_)
-    count = 0
-    start = 0
-    while start < total:
-        stop = start + 1
-        while stop < total and keys[order[stop]] == keys[order[start]]:
-            stop += 1
-        h = order[start]
-        halves[count, 0] = h
-        halves[count, 1] = -1
-        if stop - start == 2:
-            g = order[start + 1]
-            halves[count, 1] = g
-            opposed[count] = welded[faces[h // 3, h % 3]] == welded[faces[g // 3, (g % 3 + 1) % 3]]
-        if not opposed[count]:
-            for i in range(start, stop):
-                shut[order[i] // 3] = False
-        count += 1
-        start = stop
-    return halves[:count].copy(), opposed[:count].copy(), shut
-
-
 @njit(cache=True, nogil=True)
 def _color_between(f, i, j, t, surface, textures):  # type: ignore[no-untyped-def]
     """Encoded colour of a face at the fraction `t` between its corners i and j."""
@@ -227,47 +156,6 @@ def _jumps(halves, opposed, surface, textures, rough):  # type: ignore[no-untype
                     differs = True
         jump[e] = differs
     return jump
-
-
-class _Topology(NamedTuple):
-    halves: NDArray[np.int32]
-    opposed: NDArray[np.bool_]
-    ends: NDArray[np.int32]
-    sides: NDArray[np.int32]
-    closed: NDArray[np.bool_]
-    part: NDArray[np.int32]
-
-
-def _topology(mesh: Mesh) -> _Topology:
-    welded = weld(mesh.vertices)
-    corner = welded[mesh.faces].astype(np.int64)
-    following = np.roll(corner, -1, axis=1)
-    low, high = np.minimum(corner, following), np.maximum(corner, following)
-    keys = (low * len(mesh.vertices) + high).ravel()
-    order = np.argsort(keys, kind="stable")
-    halves, opposed, shut = _pair_edges(mesh.faces, welded, keys, order)
-    first = halves[:, 0]
-    ends = np.stack([mesh.faces.ravel()[first], np.roll(mesh.faces, -1, axis=1).ravel()[first]], axis=1)
-    sides = np.where(halves < 0, -1, halves // 3).astype(np.int32)
-    graph = coo_matrix(
-        (np.ones(corner.size, np.int8), (corner.ravel(), following.ravel())), shape=(len(welded), len(welded))
-    )
-    _, label = connected_components(graph, directed=False)
-    part = label[corner[:, 0]].astype(np.int32)
-    parts = int(part.max()) + 1
-    open_faces = np.bincount(part, weights=~shut, minlength=parts)
-    p = mesh.vertices[mesh.faces].astype(np.float64)
-    centred = p - p.reshape(-1, 3).mean(axis=0)
-    six_volumes = np.einsum("ij,ij->i", centred[:, 0], np.cross(centred[:, 1], centred[:, 2]))
-    volume = np.bincount(part, weights=six_volumes, minlength=parts)
-    closed = ((open_faces == 0) & (volume > 0))[part]
-    return _Topology(halves, opposed, ends, sides, closed, part)
-
-
-def surface_edges(mesh: Mesh) -> tuple[Edges, NDArray[np.bool_]]:
-    """A mesh's welded edges without regard to colour, and per face whether it belongs to a closed part (F,)."""
-    t = _topology(mesh)
-    return Edges(t.ends, t.sides, np.zeros(len(t.ends), np.bool_)), t.closed
 
 
 def _alpha_class(mesh: Mesh, surface: Surface, textures: TextureTable) -> NDArray[np.int8]:
@@ -378,11 +266,11 @@ def prepare(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> Prepared:
     vertices = np.ascontiguousarray(mesh.vertices, np.float32)
     textures = pack_textures(images, vertices, surface, finest_pixels_per_unit)
     surface = surface._replace(rough=rough_faces(surface, textures, vertices, finest_pixels_per_unit))
-    topology = _topology(mesh)
-    part = topology.part
-    jump = _jumps(topology.halves, topology.opposed, surface, textures, surface.rough)
-    edges = Edges(topology.ends, topology.sides, jump)
+    found = topology(mesh)
+    part = found.part
+    jump = _jumps(found.halves, found.opposed, surface, textures, surface.rough)
+    edges = Edges(found.ends, found.sides, jump)
     alpha_class = _alpha_class(mesh, surface, textures)
     see_through = np.zeros(int(part.max()) + 1, np.bool_)
     see_through[part[alpha_class != OPAQUE]] = True
-    return Prepared(vertices, surface, textures, alpha_class, topology.closed & ~see_through[part], part, edges)
+    return Prepared(vertices, surface, textures, alpha_class, found.closed & ~see_through[part], part, edges)

@@ -1,0 +1,7 @@
+"""Registration: the one similarity per character that lays a reconstruction onto the ground truth's silhouettes."""
+
+from specsia_build.registration.masks import iou, shrink
+from specsia_build.registration.search import FRONTAL_LOSS, VERSION, Registration, register
+from specsia_build.registration.similarity import Similarity
+
+__all__ = ["FRONTAL_LOSS", "VERSION", "Registration", "Similarity", "iou", "register", "shrink"]

@@ -1,0 +1,168 @@
+"""Silhouettes as small images, and the mesh that is light enough to draw hundreds of them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from specsia_build.rendering.contour import outside_distance
+from specsia_build.rendering.mesh import Mesh
+
+HALF_COVERED = 128
+"""Least coverage byte that counts as inside a silhouette: half of 255, rounded up."""
+
+
+def iou(one: NDArray[np.uint8], two: NDArray[np.uint8]) -> float:
+    """Intersection over union of two coverage images at half coverage; 1.0 where both are empty."""
+    a, b = one >= HALF_COVERED, two >= HALF_COVERED
+    union = int(np.count_nonzero(a | b))
+    return int(np.count_nonzero(a & b)) / union if union else 1.0
+
+
+@njit(cache=True, nogil=True)
+def _shrink(masks, size):  # type: ignore[no-untyped-def]
+    views, old = masks.shape[0], masks.shape[1]
+    step = old / size
+    out = np.empty((views, size, size), np.uint8)
+    rows = np.empty((size, old))
+    for k in range(views):
+        for i in range(size):
+            top, bottom = i * step, (i + 1) * step
+            rows[i, :] = 0.0
+            y = int(top)
+            while y < old and y < bottom - 1e-9:
+                share = min(bottom, y + 1.0) - max(top, np.float64(y))
+                for x in range(old):
+                    rows[i, x] += share * masks[k, y, x]
+                y += 1
+        for i in range(size):
+            for j in range(size):
+                left, right = j * step, (j + 1) * step
+                total = 0.0
+                x = int(left)
+                while x < old and x < right - 1e-9:
+                    total += (min(right, x + 1.0) - max(left, np.float64(x))) * rows[i, x]
+                    x += 1
+                out[k, i, j] = int(min(255.0, total / (step * step) + 0.5))
+    return out
+
+
+def shrink(masks: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Coverage images (V, H, H) uint8 averaged down (or repeated up) to (V, size, size) uint8."""
+    return masks if masks.shape[-1] == size else np.asarray(_shrink(np.ascontiguousarray(masks), size))
+
+
+@njit(cache=True, nogil=True)
+def _spread(distance, near, reach):  # type: ignore[no-untyped-def]
+    """Extend distances below `near` to `reach` by two chamfer passes with steps of 1 and the square root of 2."""
+    size = distance.shape[0]
+    diagonal = np.float32(1.4142135)
+    for y in range(size):
+        for x in range(size):
+            if distance[y, x] >= near:
+                distance[y, x] = reach
+    for turn in range(2):
+        for i in range(size):
+            y = i if turn == 0 else size - 1 - i
+            before = y - 1 if turn == 0 else y + 1
+            for j in range(size):
+                x = j if turn == 0 else size - 1 - j
+                side = x - 1 if turn == 0 else x + 1
+                d = distance[y, x]
+                if d < near:
+                    continue
+                if 0 <= side < size:
+                    d = min(d, distance[y, side] + np.float32(1))
+                if 0 <= before < size:
+                    d = min(d, distance[before, x] + np.float32(1))
+                    if x > 0:
+                        d = min(d, distance[before, x - 1] + diagonal)
+                    if x < size - 1:
+                        d = min(d, distance[before, x + 1] + diagonal)
+                distance[y, x] = d
+
+
+EXACT_BAND = 3.0
+"""Pixels from the outline within which `signed_distance` is exact to a few hundredths."""
+
+
+def signed_distance(coverage: NDArray[np.uint8], reach: float) -> NDArray[np.float32]:
+    """Distance in pixels from each pixel's centre to a silhouette's outline, (H, H) float32, negative inside.
+
+    Exact within `EXACT_BAND`, within 8 % beyond, cut off at `reach` either way.
+    """
+    near = min(EXACT_BAND, reach)
+    outside, inside = outside_distance(coverage, near), outside_distance(np.uint8(255) - coverage, near)
+    _spread(outside, np.float32(near), np.float32(reach))
+    _spread(inside, np.float32(near), np.float32(reach))
+    return np.asarray(outside - inside)
+
+
+@njit(cache=True, nogil=True)
+def overlap(mask, target):  # type: ignore[no-untyped-def]
+    """Pixels that both and that either of two binary images of the same size cover."""
+    both, either = 0, 0
+    for y in range(mask.shape[0]):
+        for x in range(mask.shape[1]):
+            both += mask[y, x] & target[y, x]
+            either += mask[y, x] | target[y, x]
+    return both, either
+
+
+@njit(cache=True, nogil=True)
+def moments(mask):  # type: ignore[no-untyped-def]
+    """Area in pixels, and mean column and row of the covered pixels' centres (zero where there are none)."""
+    n, sx, sy = 0, 0, 0
+    for y in range(mask.shape[0]):
+        for x in range(mask.shape[1]):
+            if mask[y, x]:
+                n += 1
+                sx += x
+                sy += y
+    if n == 0:
+        return 0, 0.0, 0.0
+    return n, sx / n + 0.5, sy / n + 0.5
+
+
+@njit(cache=True, nogil=True)
+def _cluster(vertices, faces, low, cell, cells):  # type: ignore[no-untyped-def]
+    table = np.full(cells * cells * cells, -1, np.int32)
+    cluster = np.empty(len(vertices), np.int32)
+    sums = np.zeros((len(vertices), 3))
+    counts = np.zeros(len(vertices), np.int32)
+    n = 0
+    for v in range(len(vertices)):
+        key = 0
+        for k in range(3):
+            key = key * cells + min(cells - 1, int((vertices[v, k] - low[k]) / cell))
+        if table[key] < 0:
+            table[key] = n
+            n += 1
+        c = table[key]
+        cluster[v] = c
+        counts[c] += 1
+        for k in range(3):
+            sums[c, k] += vertices[v, k]
+    points = np.empty((n, 3), np.float32)
+    for c in range(n):
+        for k in range(3):
+            points[c, k] = sums[c, k] / counts[c]
+    kept = np.empty((len(faces), 3), np.int32)
+    m = 0
+    for f in range(len(faces)):
+        a, b, c = cluster[faces[f, 0]], cluster[faces[f, 1]], cluster[faces[f, 2]]
+        if a != b and b != c and c != a:
+            kept[m, 0], kept[m, 1], kept[m, 2] = a, b, c
+            m += 1
+    return points, kept[:m].copy()
+
+
+def lighter(mesh: Mesh, cells: int) -> Mesh:
+    """The mesh with its vertices merged within a grid of `cells` along its longest side; colours are dropped."""
+    low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
+    cell = float((high - low).max()) / cells * (1 + 1e-6)
+    points, faces = _cluster(mesh.vertices, np.ascontiguousarray(mesh.faces, np.int32), low, max(cell, 1e-30), cells)
+    if len(faces) == 0:
+        return mesh
+    return Mesh(points, faces, mesh.materials[:1], np.zeros(len(faces), np.int32))

@@ -1,0 +1,212 @@
+"""Blender as a child process that answers questions: through the `bpy` package or an installed Blender."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib.util
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import specsia_build
+from specsia_build.errors import CharacterError, SpecsiaError, UsageError
+
+EXECUTABLE_SETTING = "SPECSIA_BLENDER"
+
+START_SECONDS = 120.0
+"""How long Blender may take to start; a cold disk takes ten."""
+
+SYSTEM_LIBRARIES = "libx11-6 libxrender1 libxfixes3 libxi6 libxkbcommon0 libsm6 libice6 libgl1 libegl1"
+"""Debian packages that the `bpy` wheel's libraries need and that no wheel brings."""
+
+_MISSING_LIBRARY = re.compile(r"ImportError: (lib[\w.+-]+): cannot open shared object file")
+
+
+def scripts_folder() -> Path:
+    """The folder ``blender_scripts``, in a checkout and in an installation alike."""
+    return Path(specsia_build.__file__).resolve().parent.parent / "blender_scripts"
+
+
+def how_to_get(what: str) -> str:
+    """A sentence on what to install; `what` is its subject and verb, such as ``reading it``."""
+    return f"{what} needs Blender: pip install 'specsia[blender]', or set {EXECUTABLE_SETTING} to a Blender executable"
+
+
+def find_command(script: str) -> list[str] | None:
+    """Command that runs a script of `scripts_folder`, up to the script's own arguments; None without any Blender.
+
+    The executable that `SPECSIA_BLENDER` names comes first, then the `bpy` package of this Python, then a ``blender``
+    on the path.
+
+    Raises:
+        UsageError: if `SPECSIA_BLENDER` names nothing that can be run.
+    """
+    path = str(scripts_folder() / script)
+    chosen = os.environ.get(EXECUTABLE_SETTING)
+    if chosen:
+        found = shutil.which(chosen)
+        if found is None:
+            raise UsageError(f"{EXECUTABLE_SETTING} is '{chosen}', which is no program that can be run")
+        return _executable(found, path)
+    if importlib.util.find_spec("bpy") is not None:
+        return [sys.executable, path]
+    installed = shutil.which("blender")
+    return None if installed is None else _executable(installed, path)
+
+
+def _executable(blender: str, script: str) -> list[str]:
+    return [blender, "-b", "--factory-startup", "-noaudio", "--python-exit-code", "1", "-P", script, "--"]
+
+
+class BlenderProcess:
+    """One Blender that runs one script and answers its jobs; ends with this process, however that ends.
+
+    Attributes:
+        answered: jobs that were done.
+    """
+
+    def __init__(self, script: str, purpose: str) -> None:
+        """Start it.
+
+        Args:
+            script: name of a file in `scripts_folder`.
+            purpose: what is in vain without it, the beginning of a sentence: ``reading x.fbx``.
+
+        Raises:
+            UsageError: if there is no Blender, or it lacks a library.
+            SpecsiaError: if it does not start.
+        """
+        command = find_command(script)
+        if command is None:
+            raise UsageError(how_to_get(purpose))
+        self.answered = 0
+        self._unread = b""
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the process
+        self._answers, theirs = os.pipe()
+        try:
+            self._process = subprocess.Popen(  # noqa: S603  the program is the user's own choice
+                [*command, "--serve", str(theirs)],
+                stdin=subprocess.PIPE,
+                stdout=self._log,
+                stderr=self._log,
+                pass_fds=(theirs,),
+                start_new_session=True,
+            )
+        finally:
+            os.close(theirs)
+        atexit.register(self.close)
+        try:
+            self.blender = str(self._receive(START_SECONDS).get("blender", ""))
+        except SpecsiaError as error:
+            library = _MISSING_LIBRARY.search(self.log_tail(20_000))
+            self.close()
+            if library is None:
+                raise
+            raise UsageError(
+                f"{purpose} needs Blender, and 'import bpy' fails for want of {library[1]}: "
+                f"apt-get install {SYSTEM_LIBRARIES}"
+            ) from error
+
+    def ask(self, job: dict[str, Any], seconds: float) -> dict[str, Any]:
+        """Have a job done.
+
+        Args:
+            job: for the script, JSON.
+            seconds: after which it is given up and the process is killed.
+
+        Returns:
+            The script's answer.
+
+        Raises:
+            CharacterError: if the script says in words why it cannot be done.
+            SpecsiaError: if it failed otherwise; the process is of no more use then.
+        """
+        stdin = self._process.stdin
+        assert stdin is not None
+        try:
+            stdin.write(json.dumps(job).encode() + b"\n")
+            stdin.flush()
+        except OSError as error:
+            raise SpecsiaError(f"Blender has gone: {self._last_words()}") from error
+        answer = self._receive(seconds)
+        self.answered += 1
+        if "error" in answer:
+            raise CharacterError(str(answer["error"]))
+        if "ok" not in answer:
+            fault = str(answer.get("fault", "")).strip()
+            self.close()
+            raise SpecsiaError(f"a script failed in Blender: {fault.splitlines()[-1] if fault else 'without a word'}")
+        result: dict[str, Any] = answer["ok"]
+        return result
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be asked."""
+        return self._process.poll() is None and self._answers >= 0
+
+    def close(self) -> None:
+        """Kill it with all that it started. Closing twice is no fault."""
+        atexit.unregister(self.close)
+        if self._answers < 0:
+            return
+        os.close(self._answers)
+        self._answers = -1
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+        self._log.close()
+
+    def log_tail(self, characters: int) -> str:
+        """The end of what Blender printed."""
+        end = self._log.seek(0, os.SEEK_END)
+        self._log.seek(max(0, end - characters))
+        return self._log.read().decode(errors="replace")
+
+    def __enter__(self) -> BlenderProcess:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _receive(self, seconds: float) -> dict[str, Any]:
+        """The next line of the answers as an object."""
+        deadline = time.monotonic() + seconds
+        while b"\n" not in self._unread:
+            left = deadline - time.monotonic()
+            ready = left > 0 and select.select([self._answers], [], [], left)[0]
+            if not ready:
+                self.close()
+                raise SpecsiaError(f"Blender was given up after {seconds:g} seconds")
+            data = os.read(self._answers, 1 << 16)
+            if not data:
+                words = self._last_words()
+                self.close()
+                raise SpecsiaError(f"Blender ended unexpectedly: {words}")
+            self._unread += data
+        line, _, self._unread = self._unread.partition(b"\n")
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    def _last_words(self) -> str:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(5)
+        code = self._process.returncode
+        ending = f"exit code {code}" if code is None or code >= 0 else signal.Signals(-code).name
+        lines = [line.strip() for line in self.log_tail(4_000).splitlines() if line.strip()]
+        return f"{lines[-1][:300]} ({ending})" if lines else ending

@@ -1,0 +1,181 @@
+"""How faces hang together: welded vertices, shared edges, connected and closed parts."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from specsia_build.rendering.mesh import Mesh
+
+
+class Topology(NamedTuple):
+    """Connections of F faces over V vertices by E edges.
+
+    A half-edge is 3 f + c: the side of face f from its corner c to the next. `halves` (E, 2) are the half-edges of
+    each edge, the second -1 where there is none or more than one; `opposed` (E,) says that the two run against each
+    other, as on an orientable surface. `ends` (E, 2) are the first half-edge's vertices, `sides` (E, 2) the faces, -1 for none.
+    `part` (F,) numbers connected parts; `closed` (F,) says that the face's part has no border and a positive volume.
+    """
+
+    halves: NDArray[np.int32]
+    opposed: NDArray[np.bool_]
+    ends: NDArray[np.int32]
+    sides: NDArray[np.int32]
+    part: NDArray[np.int32]
+    closed: NDArray[np.bool_]
+
+
+@njit(cache=True, nogil=True)
+def _table_size(items):  # type: ignore[no-untyped-def]
+    size = 16
+    while size < 2 * items:
+        size *= 2
+    return np.int64(size)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _scatter(key):  # type: ignore[no-untyped-def]
+    # The finaliser of MurmurHash3.
+    key ^= key >> np.uint64(33)
+    key *= np.uint64(0xFF51AFD7ED558CCD)
+    key ^= key >> np.uint64(33)
+    key *= np.uint64(0xC4CEB9FE1A85EC53)
+    return key ^ (key >> np.uint64(33))
+
+
+@njit(cache=True, nogil=True)
+def _weld(bits):  # type: ignore[no-untyped-def]
+    count = len(bits)
+    size = _table_size(count)
+    table = np.full(size, -1, np.int32)
+    first = np.empty(count, np.int32)
+    for v in range(count):
+        key = _scatter(np.uint64(bits[v, 0]) | (np.uint64(bits[v, 1]) << np.uint64(32)))
+        slot = np.int64(_scatter(key ^ np.uint64(bits[v, 2])) & np.uint64(size - 1))
+        while True:
+            w = table[slot]
+            if w < 0:
+                table[slot] = v
+                first[v] = v
+                break
+            if bits[w, 0] == bits[v, 0] and bits[w, 1] == bits[v, 1] and bits[w, 2] == bits[v, 2]:
+                first[v] = w
+                break
+            slot = (slot + 1) & (size - 1)
+    return first
+
+
+def weld(vertices: NDArray[np.float32]) -> NDArray[np.int32]:
+    """(V,) the lowest index among the vertices that lie at exactly the same place."""
+    # Adding zero makes -0 and 0 the same bits.
+    bits = np.ascontiguousarray(vertices + np.float32(0), np.float32).view(np.uint32)
+    first: NDArray[np.int32] = _weld(bits)
+    return first
+
+
+@njit(cache=True, nogil=True)
+def _root(parent, v):  # type: ignore[no-untyped-def]
+    while parent[v] != v:
+        parent[v] = parent[parent[v]]
+        v = parent[v]
+    return v
+
+
+@njit(cache=True, nogil=True)
+def _connect(faces, welded):  # type: ignore[no-untyped-def]
+    """Edges in the order of their first half-edge, whether each face is bordered on all sides, and its part."""
+    total = 3 * len(faces)
+    size = _table_size(total)
+    table = np.full(size, -1, np.int32)
+    halves = np.empty((total, 2), np.int32)
+    users = np.zeros(total, np.int32)
+    edge_of = np.empty(total, np.int32)
+    count = 0
+    parent = np.arange(len(welded))
+    for h in range(total):
+        a, b = welded[faces[h // 3, h % 3]], welded[faces[h // 3, (h + 1) % 3 if h % 3 < 2 else 0]]
+        ra, rb = _root(parent, a), _root(parent, b)
+        if ra != rb:
+            parent[max(ra, rb)] = min(ra, rb)
+        low, high = min(a, b), max(a, b)
+        slot = np.int64(_scatter((np.uint64(low) << np.uint64(32)) | np.uint64(high)) & np.uint64(size - 1))
+        while True:
+            e = table[slot]
+            if e < 0:
+                table[slot] = count
+                halves[count, 0] = h
+                halves[count, 1] = -1
+                e = count
+                count += 1
+                break
+            g = halves[e, 0]
+            c, d = welded[faces[g // 3, g % 3]], welded[faces[g // 3, (g % 3 + 1) % 3]]
+            if min(c, d) == low and max(c, d) == high:
+                break
+            slot = (slot + 1) & (size - 1)
+        edge_of[h] = e
+        users[e] += 1
+        if users[e] == 2:
+            halves[e, 1] = h
+    opposed = np.zeros(count, np.bool_)
+    for e in range(count):
+        if users[e] == 2:
+            h, g = halves[e, 0], halves[e, 1]
+            opposed[e] = welded[faces[h // 3, h % 3]] == welded[faces[g // 3, (g % 3 + 1) % 3]]
+        else:
+            halves[e, 1] = -1
+    shut = np.ones(len(faces), np.bool_)
+    for h in range(total):
+        if not opposed[edge_of[h]]:
+            shut[h // 3] = False
+    number = np.full(len(welded), -1, np.int32)
+    part = np.empty(len(faces), np.int32)
+    parts = 0
+    for f in range(len(faces)):
+        r = _root(parent, welded[faces[f, 0]])
+        if number[r] < 0:
+            number[r] = parts
+            parts += 1
+        part[f] = number[r]
+    return halves[:count].copy(), opposed, shut, part, parts
+
+
+@njit(cache=True, nogil=True)
+def _closed(vertices, faces, shut, part, parts):  # type: ignore[no-untyped-def]
+    is_open = np.zeros(parts, np.bool_)
+    volume = np.zeros(parts)
+    origin = np.zeros((parts, 3))
+    seen = np.zeros(parts, np.bool_)
+    for f in range(len(faces)):
+        p = part[f]
+        if not shut[f]:
+            is_open[p] = True
+        if not seen[p]:
+            seen[p] = True
+            for k in range(3):
+                origin[p, k] = vertices[faces[f, 0], k]
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        ax, ay, az = vertices[a, 0] - origin[p, 0], vertices[a, 1] - origin[p, 1], vertices[a, 2] - origin[p, 2]
+        bx, by, bz = vertices[b, 0] - origin[p, 0], vertices[b, 1] - origin[p, 1], vertices[b, 2] - origin[p, 2]
+        cx, cy, cz = vertices[c, 0] - origin[p, 0], vertices[c, 1] - origin[p, 1], vertices[c, 2] - origin[p, 2]
+        volume[p] += ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)
+    out = np.empty(len(faces), np.bool_)
+    for f in range(len(faces)):
+        out[f] = not is_open[part[f]] and volume[part[f]] > 0
+    return out
+
+
+def topology(mesh: Mesh) -> Topology:
+    """Connections of a mesh, vertices at the same place taken as one."""
+    welded = weld(mesh.vertices)
+    faces = np.ascontiguousarray(mesh.faces, np.int32)
+    halves, opposed, shut, part, parts = _connect(faces, welded)
+    first = halves[:, 0]
+    corner, side = first % 3, first // 3
+    ends = np.stack([faces[side, corner], faces[side, (corner + 1) % 3]], axis=1)
+    sides = np.where(halves < 0, -1, halves // 3).astype(np.int32)
+    closed = _closed(mesh.vertices.astype(np.float64), faces, shut, part, parts)
+    return Topology(halves, opposed, ends, sides, part, closed)
