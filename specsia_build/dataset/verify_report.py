@@ -12,6 +12,7 @@ MOST_LISTED = 20
 FILES, SUMS, SCHEMA, METADATA = "files", "file sums", "schema", "metadata"
 VIEWS, SPLITS, DIGESTS = "views", "splits", "image sums"
 IMAGES, ALPHA, CONTOUR, EDGE, POSITION, IOU = "images", "alpha", "contour", "edge", "position", "iou"
+ORDER = "order"
 
 CHECKS = {
     FILES: "all files are there and readable, and the card names them",
@@ -26,6 +27,7 @@ CHECKS = {
     EDGE: "edge follows from pos",
     POSITION: "pos lands on its own pixel",
     IOU: "iou is that of mask and gt_mask",
+    ORDER: "gt and color show the view that they stand at, as far as colours tell",
     DIGESTS: "checksums.parquet fits every image",
 }
 """Every check and what it says of a dataset that passes."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from specsia_build.dataset import verify_images as images
 from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, IMAGE_COLUMNS, MASK, POS, SCALAR_COLUMNS, row_uid
+from specsia_build.dataset.verify_order import Glimpse, glimpse, swapped_views
 from specsia_build.dataset.verify_report import (
     ALPHA,
     CONTOUR,
@@ -24,6 +25,7 @@ from specsia_build.dataset.verify_report import (
     IMAGES,
     IOU,
     METADATA,
+    ORDER,
     POSITION,
     SCHEMA,
     VIEWS,
@@ -113,6 +115,7 @@ def check_group(task: GroupTask) -> GroupResult:
         return GroupResult((), findings)
     columns = {name: table.column(name) for name in IMAGE_COLUMNS}
     facts = []
+    glimpses: dict[str, dict[int, Glimpse]] = {}
     for index in range(table.num_rows):
         row = {name: values[index] for name, values in scalars.items()}
         empty = [name for name, value in row.items() if name != "license" and (value is None or _holds_none(value))]
@@ -125,15 +128,38 @@ def check_group(task: GroupTask) -> GroupResult:
         except UnicodeDecodeError:
             findings.add(SCHEMA, str(row["uid"]), "the file name of an image is not text")
             continue
-        facts.append(_check_row(row, stored, task, findings))
+        checked, pixels = _check_row(row, stored, task, findings)
+        facts.append(checked)
+        if checked.size is not None and len(pixels) == len(IMAGE_COLUMNS) and _has_place(row, checked.size, task):
+            camera = Camera(view_yaws(task.views)[row["view"]], checked.size[0])
+            seen = glimpse(pixels, camera, (row["bbox_min"], row["bbox_max"]), task.pos_frame)
+            glimpses.setdefault(row["character_id"], {})[row["view"]] = seen
+    for character_id, by_view in glimpses.items():
+        for column, i, j in swapped_views(by_view, task.views):
+            message = f"{column} seems to be that of view {{}}: the two fit better the other way round"
+            for here, there in ((i, j), (j, i)):
+                findings.add(ORDER, row_uid(character_id, here), message.format(there))
     return GroupResult(tuple(facts), findings)
+
+
+def _is_box(low: Sequence[float], high: Sequence[float]) -> bool:
+    return all(math.isfinite(a) and math.isfinite(b) and a <= b for a, b in zip(low, high, strict=True))
+
+
+def _has_place(row: dict[str, Any], size: tuple[int, int], task: GroupTask) -> bool:
+    """Whether it is known where each pixel and position of a row lies."""
+    sound = _is_box(row["bbox_min"], row["bbox_max"])
+    return sound and 0 <= row["view"] < task.views and size[0] == size[1]
 
 
 def _holds_none(value: Any) -> bool:
     return isinstance(value, list) and any(v is None for v in value)
 
 
-def _check_row(row: dict[str, Any], stored: dict[str, dict[str, Any]], task: GroupTask, findings: Findings) -> RowFacts:
+def _check_row(
+    row: dict[str, Any], stored: dict[str, dict[str, Any]], task: GroupTask, findings: Findings
+) -> tuple[RowFacts, dict[str, NDArray[np.uint8]]]:
+    """Check one row; also returns its images that are whole."""
     uid, view = str(row["uid"]), int(row["view"])
     if uid != row_uid(row["character_id"], view):
         findings.add(VIEWS, uid, f"view {view} of {row['character_id']} must be {row_uid(row['character_id'], view)}")
@@ -153,7 +179,7 @@ def _check_row(row: dict[str, Any], stored: dict[str, dict[str, Any]], task: Gro
     constants = {name: row[name] for name in ("backend", "outline_px", "outline_grey", "license")} | {"bbox": box}
     same = MASK in pixels and GT_MASK in pixels and np.array_equal(pixels[MASK], pixels[GT_MASK])
     digests = tuple(hashlib.sha256(s["bytes"]).digest() if s.get("bytes") else b"" for s in stored.values())
-    return RowFacts(uid, row["character_id"], view, tuple(constants.items()), size, digests, same)
+    return RowFacts(uid, row["character_id"], view, tuple(constants.items()), size, digests, same), pixels
 
 
 def _read_images(uid: str, stored: dict[str, dict[str, Any]], findings: Findings) -> dict[str, NDArray[np.uint8]]:
@@ -203,9 +229,9 @@ def _check_pixels(
     if {EDGE, POS} <= pixels.keys():
         note(EDGE_CHECK, images.check_edge(pixels[EDGE], pixels[POS]))
     box = row["bbox_min"], row["bbox_max"]
-    if not all(math.isfinite(a) and math.isfinite(b) and a <= b for a, b in zip(*box, strict=True)):
+    if not _is_box(*box):
         findings.add(POSITION, uid, "bbox_min and bbox_max are no box")
-    elif POS in pixels and 0 <= row["view"] < task.views and width == height:
+    elif POS in pixels and _has_place(row, (width, height), task):
         camera = Camera(view_yaws(task.views)[row["view"]], width)
         note(POSITION, images.check_position(pixels[POS], camera, box, task.pos_frame))
     if width != height:
