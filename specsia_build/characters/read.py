@@ -78,11 +78,9 @@ def _read_raw(entry: Entry) -> RawMesh:
 
         return read_gltf(entry.path, texture=entry.texture, drop=entry.drop, pose=entry.pose)
     if entry.format in ("fbx", "blend"):
-        kind = "an FBX" if entry.format == "fbx" else "a Blender"
-        raise CharacterError(
-            f"{entry.path.name} is {kind} file: FBX and .blend files are not read yet by this version; "
-            "convert it to GLB"
-        )
+        from specsia_build.characters.blender import read_with_blender
+
+        return read_with_blender(entry.path, texture=entry.texture, drop=entry.drop, pose=entry.pose)
     if entry.pose != "rest":
         raise CharacterError(
             f"{entry.path.name} has no actions, so it cannot take the pose '{entry.pose}': leave 'pose' out"

@@ -38,7 +38,7 @@ class SideFiles:
         parts = PurePosixPath(re.sub(r"^[A-Za-z]:", "/", name.strip().strip('"').replace("\\", "/"))).parts
         if not parts or parts[-1] in ("/", "..") or "\0" in name:
             return None
-        if parts[0] != "/" and ".." not in parts and self._there(self.folder.joinpath(*parts)):
+        if not parts[0].startswith("/") and ".." not in parts and self._there(self.folder.joinpath(*parts)):
             return self.folder.joinpath(*parts)
         if self._there(self.folder / parts[-1]):
             return self.folder / parts[-1]

@@ -92,6 +92,7 @@ class BlenderProcess:
             raise UsageError(how_to_get(purpose))
         self.answered = 0
         self._unread = b""
+        self._printed = ""
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the process
         self._answers, theirs = os.pipe()
         try:
@@ -160,11 +161,12 @@ class BlenderProcess:
         atexit.unregister(self.close)
         if self._answers < 0:
             return
-        os.close(self._answers)
-        self._answers = -1
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        self._printed = self.log_tail(20_000)
+        os.close(self._answers)
+        self._answers = -1
         if self._process.stdin is not None:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
@@ -172,6 +174,8 @@ class BlenderProcess:
 
     def log_tail(self, characters: int) -> str:
         """The end of what Blender printed."""
+        if self._answers < 0:
+            return self._printed[-characters:]
         end = self._log.seek(0, os.SEEK_END)
         self._log.seek(max(0, end - characters))
         return self._log.read().decode(errors="replace")

@@ -72,14 +72,6 @@ def test_a_problem_is_raised_as_it_stands(tmp_path: Path) -> None:
         read_character(Entry("a", "obj", tmp_path, problem="line 3: no"))
 
 
-@pytest.mark.parametrize(("name", "format"), [("x.fbx", "fbx"), ("x.blend", "blend")])
-def test_formats_that_are_not_read_yet(tmp_path: Path, name: str, format: str) -> None:
-    with pytest.raises(
-        CharacterError, match=r"FBX and \.blend files are not read yet by this version; convert it to GLB"
-    ):
-        read_character(entry_of(tmp_path, "", name, format))
-
-
 def test_an_unknown_format(tmp_path: Path) -> None:
     with pytest.raises(CharacterError, match=r"x\.stl is of no format that is read: 'stl'"):
         read_character(entry_of(tmp_path, "", "x.stl", "stl"))

@@ -1,0 +1,318 @@
+"""Read a character from a file that only Blender can read, and write it as plain arrays.
+
+    blender -b -P read_character.py -- JOB.json
+    python read_character.py JOB.json            (with the bpy package)
+
+A job is a JSON object:
+
+    path    .fbx, .blend, .glb or .gltf file
+    out     folder, there and empty, for what is read
+    pose    "rest", or the name of an action with an optional "@frame"
+
+Written are ``mesh.npz`` (vertices (V, 3) float32 in Blender's axes, Z up; faces (F, 3) int32; face_material and
+face_part (F,) int32; uv (F, 3, 2) float32, v downwards; colors (F, 3, 4) float32 linear; normals (F, 3, 3) float32; UVs
+or colours that no part has are left out), ``mesh.json`` (materials, images, parts, warnings and so on) and the images
+that the file carries.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import contextlib
+
+import job_server
+import material_reader
+
+GEOMETRY = ("MESH", "CURVE", "SURFACE", "FONT", "META")
+
+
+def read(job):
+    """Do a job; the answer holds counts."""
+    suffix = Path(job["path"]).suffix.lower()
+    _open(job["path"], suffix)
+    scene = bpy.context.scene
+    actions = len(bpy.data.actions)
+    _pose(job.get("pose", "rest"))
+    _use_render_settings()
+    images = material_reader.ImageFiles(job["out"])
+    reader = material_reader.Reader(images, fbx=suffix == ".fbx")
+    collected = Collected(reader)
+    graph = bpy.context.evaluated_depsgraph_get()
+    graph.update()
+    for instance in graph.object_instances:
+        collected.add(instance)
+    arrays = collected.arrays()
+    if bpy.data.libraries:
+        reader.warnings["it links other .blend files; changes in them are not noticed"] = 1
+    facts = {
+        "blender": bpy.app.version_string,
+        "materials": collected.materials,
+        "images": images.described,
+        "parts": collected.parts,
+        "skinned": any(m.type == "ARMATURE" for o in scene.objects for m in o.modifiers),
+        "animations": actions,
+        "warnings": list(reader.warnings),
+    }
+    np.savez(Path(job["out"]) / "mesh.npz", **arrays)
+    (Path(job["out"]) / "mesh.json").write_text(json.dumps(facts), encoding="utf-8")
+    return {"triangles": len(arrays["faces"]), "blender": bpy.app.version_string}
+
+
+def _open(path, suffix):
+    if not Path(path).is_file():
+        raise job_server.JobError("there is no such file")
+    try:
+        if suffix == ".blend":
+            # No script of the file is run: it may come from anywhere.
+            bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=False)
+            return
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        if suffix == ".fbx":
+            _import_fbx(path)
+        elif suffix in (".glb", ".gltf"):
+            _enable("io_scene_gltf2", "gltf")
+            bpy.ops.import_scene.gltf(filepath=path)
+        else:
+            raise job_server.JobError(f"Blender is not asked to read '{suffix}' files")
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise job_server.JobError(f"Blender cannot read it: {lines[-1] if lines else 'no reason given'}") from error
+
+
+def _import_fbx(path):
+    _enable("io_scene_fbx", "fbx")
+    if "fbx" in dir(bpy.ops.import_scene):
+        bpy.ops.import_scene.fbx(filepath=path, use_image_search=False)
+    else:
+        bpy.ops.wm.fbx_import(filepath=path)
+
+
+def _enable(module, operator):
+    """Enable the add-on of an importer where it is not."""
+    if operator not in dir(bpy.ops.import_scene):
+        import addon_utils
+
+        addon_utils.enable(module)
+
+
+def _pose(pose):
+    """Put armatures at rest, or everything into the pose that an action has at a frame."""
+    if pose == "rest":
+        for item in bpy.context.scene.objects:
+            if item.type == "ARMATURE":
+                # An action may move the armature as a whole as well.
+                if item.animation_data is not None:
+                    item.animation_data.action = None
+                    item.animation_data.use_nla = False
+                item.data.pose_position = "REST"
+        return
+    matches, frame = _find_action(pose)
+    for armature in bpy.data.armatures:
+        armature.pose_position = "POSE"
+    for action in matches:
+        owner = action.name.partition("|")[0]
+        named = [o for o in bpy.context.scene.objects if o.name == owner and "|" in action.name]
+        for item in named or [o for o in bpy.context.scene.objects if o.type == "ARMATURE"]:
+            _assign(item, action)
+    start = matches[0].frame_range[0] if frame is None else frame
+    bpy.context.scene.frame_set(int(start // 1), subframe=float(start % 1))
+
+
+def _find_action(pose):
+    """The actions a pose names, by their whole name or by what follows a "|", and the frame or None."""
+    name, at, frame = pose.rpartition("@")
+    wanted = [(pose, None)]
+    if at:
+        with contextlib.suppress(ValueError):
+            wanted.append((name, float(frame)))
+    for text, number in wanted:
+        exact = [a for a in bpy.data.actions if a.name == text]
+        matches = exact or [
+            a for a in bpy.data.actions if text in (a.name.rpartition("|")[2], a.name.partition("|")[2])
+        ]
+        if matches:
+            return matches, number
+    names = ", ".join(sorted(a.name for a in bpy.data.actions)[:20]) or "none"
+    raise job_server.JobError(f"it has no action '{pose}'; its actions are: {names}")
+
+
+def _assign(item, action):
+    data = item.animation_data or item.animation_data_create()
+    data.use_nla = False
+    data.action = action
+    # From Blender 4.4 an action has slots, and one must be chosen.
+    if getattr(data, "action_slot", 1) is None and data.action_suitable_slots:
+        data.action_slot = data.action_suitable_slots[0]
+
+
+def _use_render_settings():
+    """Make the evaluated meshes those of a render, not of the viewport."""
+    for item in bpy.context.scene.objects:
+        for modifier in item.modifiers:
+            modifier.show_viewport = modifier.show_render
+            if modifier.type == "SUBSURF" or modifier.type == "MULTIRES":
+                modifier.levels = modifier.render_levels
+
+
+class Collected:
+    """The triangles of all objects so far."""
+
+    def __init__(self, reader):
+        self.reader = reader
+        self.materials = []
+        self.parts = []
+        self._slots = {}
+        self._pieces = []
+
+    def add(self, instance):
+        """Add what an instance of the dependency graph shows in a render."""
+        evaluated = instance.object
+        original = evaluated.original
+        maker = instance.parent.original if instance.is_instance and instance.parent else original
+        if evaluated.type not in GEOMETRY or original.hide_render or maker.hide_render:
+            return
+        mesh = evaluated.to_mesh()
+        if mesh is None:
+            return
+        try:
+            if len(mesh.polygons):
+                self._pieces.append(
+                    self._piece(mesh, evaluated, np.array(instance.matrix_world), _names(maker, original))
+                )
+        finally:
+            evaluated.to_mesh_clear()
+
+    def _piece(self, mesh, item, matrix, names):
+        self.parts.append(names)
+        mesh.calc_loop_triangles()
+        triangles = len(mesh.loop_triangles)
+        corners = _get(mesh.loop_triangles, "loops", 3 * triangles, np.int32).reshape(-1, 3)
+        faces = _get(mesh.loop_triangles, "vertices", 3 * triangles, np.int32).reshape(-1, 3)
+        slot = _get(mesh.loop_triangles, "material_index", triangles, np.int32)
+        points = _get(mesh.vertices, "co", 3 * len(mesh.vertices), np.float32).reshape(-1, 3)
+        normals = _corner_normals(mesh)[corners]
+        slots = [self._material(s.material) for s in item.material_slots] or [self._material(None)]
+        slot = np.clip(slot, 0, len(slots) - 1)
+        linear = matrix[:3, :3].astype(np.float64)
+        turned = normals @ np.linalg.pinv(linear)
+        if np.linalg.det(linear) < 0:
+            faces, corners, turned = (a[:, ::-1] for a in (faces, corners, turned))
+        length = np.linalg.norm(turned, axis=-1, keepdims=True)
+        return {
+            "vertices": (points @ linear.T + matrix[:3, 3]).astype(np.float32),
+            "faces": faces,
+            "face_material": np.array(slots, np.int32)[slot],
+            "normals": np.divide(turned, length, out=np.zeros_like(turned), where=length > 0).astype(np.float32),
+            "uv": self._uv(mesh, corners, slots, slot),
+            "colors": self._colors(mesh, corners, slots, slot),
+        }
+
+    def _material(self, material):
+        key = None if material is None else material.name
+        if key not in self._slots:
+            self._slots[key] = len(self.materials)
+            self.materials.append(self.reader.read(None if material is None else material.original))
+        return self._slots[key]
+
+    def _uv(self, mesh, corners, slots, slot):
+        if not len(mesh.uv_layers):
+            return None
+        default = next((u for u in mesh.uv_layers if u.active_render), mesh.uv_layers[0])
+        layers = {u.name: _get(u.data, "uv", 2 * len(mesh.loops), np.float32).reshape(-1, 2) for u in mesh.uv_layers}
+        uv = layers[default.name][corners]
+        for k, index in enumerate(slots):
+            texture = self.materials[index]["texture"]
+            chosen = slot == k
+            if texture is not None and chosen.any():
+                rows = np.array(texture["transform"], np.float64)
+                source = layers.get(texture["uv"] or default.name, layers[default.name])[corners[chosen]]
+                uv[chosen] = source @ rows[:, :2].T + rows[:, 2]
+        return np.stack([uv[..., 0], 1 - uv[..., 1]], axis=-1).astype(np.float32)
+
+    def _colors(self, mesh, corners, slots, slot):
+        """Vertex colours where a material asks for them, else white; None if no material does."""
+        out = np.ones((len(corners), 3, 4), np.float32)
+        used = False
+        for k, index in enumerate(slots):
+            name = self.materials[index]["vertex_colors"]
+            chosen = slot == k
+            layer = None if name is None else _color_layer(mesh, name)
+            if layer is None or not chosen.any():
+                continue
+            values = _get(layer.data, "color", 4 * len(layer.data), np.float32).reshape(-1, 4)
+            if layer.domain == "POINT":
+                values = values[_get(mesh.loops, "vertex_index", len(mesh.loops), np.int32)]
+            out[chosen] = values[corners[chosen]]
+            out[..., 3] = 1.0
+            if name == "":
+                # The attribute stands in for a colour that nobody set.
+                out[chosen, :, :3] /= np.maximum(np.array(self.materials[index]["base_color"][:3], np.float32), 1e-3)
+            used = True
+        return out if used else None
+
+    def arrays(self):
+        """All pieces as one mesh."""
+        pieces = self._pieces
+        if not pieces:
+            raise job_server.JobError("it holds no mesh that a render would show")
+        firsts = np.cumsum([0] + [len(p["vertices"]) for p in pieces])
+        arrays = {
+            "vertices": np.concatenate([p["vertices"] for p in pieces]),
+            "faces": np.concatenate([p["faces"] + f for p, f in zip(pieces, firsts[:-1], strict=True)]).astype(
+                np.int32
+            ),
+            "face_material": np.concatenate([p["face_material"] for p in pieces]),
+            "face_part": np.repeat(np.arange(len(pieces), dtype=np.int32), [len(p["faces"]) for p in pieces]),
+            "normals": np.concatenate([p["normals"] for p in pieces]),
+        }
+        for key, fill, width in (("uv", 0, 2), ("colors", 1, 4)):
+            if any(p[key] is not None for p in pieces):
+                blank = [np.full((len(p["faces"]), 3, width), fill, np.float32) for p in pieces]
+                arrays[key] = np.concatenate(
+                    [b if p[key] is None else p[key] for p, b in zip(pieces, blank, strict=True)]
+                )
+        return arrays
+
+
+def _names(item, shown):
+    """What an object can be called: by its own name, its mesh's, or that of an object above it."""
+    names = [item.name]
+    if shown.data is not None:
+        names.append(shown.data.name)
+    if shown.name != item.name:
+        names.append(shown.name)
+    parent = item.parent
+    while parent is not None:
+        names.append(parent.name)
+        parent = parent.parent
+    return list(dict.fromkeys(names))
+
+
+def _get(collection, attribute, count, kind):
+    values = np.empty(count, kind)
+    collection.foreach_get(attribute, values)
+    return values
+
+
+def _corner_normals(mesh):
+    if hasattr(mesh, "corner_normals"):
+        return _get(mesh.corner_normals, "vector", 3 * len(mesh.loops), np.float32).reshape(-1, 3)
+    mesh.calc_normals_split()
+    return _get(mesh.loops, "normal", 3 * len(mesh.loops), np.float32).reshape(-1, 3)
+
+
+def _color_layer(mesh, name):
+    layers = [c for c in mesh.color_attributes if c.domain in ("POINT", "CORNER")]
+    if name:
+        return next((c for c in layers if c.name == name), None)
+    return layers[0] if layers else None
+
+
+if __name__ == "__main__":
+    job_server.main(read, {"blender": bpy.app.version_string})

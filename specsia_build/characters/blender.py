@@ -1,0 +1,213 @@
+"""Characters that only Blender can read, .fbx and .blend, by way of plain arrays that are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.characters.images import load_texture
+from specsia_build.characters.raw import RawMesh
+from specsia_build.characters.side_files import SideFiles
+from specsia_build.errors import CharacterError, SpecsiaError, UsageError
+from specsia_build.rendering.blender_process import BlenderProcess, find_command, how_to_get, scripts_folder
+from specsia_build.rendering.mesh import AlphaMode, Material, Mesh, Texture, Wrap
+
+CACHE_SETTING = "SPECSIA_CACHE"
+
+READ_SECONDS = 300.0
+"""How long Blender may take over one file."""
+
+SCRIPT = "read_character.py"
+
+_SCRIPT_FILES = (SCRIPT, "material_reader.py")
+
+_KINDS = {".fbx": "an FBX", ".blend": "a Blender"}
+
+
+def cache_folder() -> Path:
+    """Where files read by Blender are kept: below `SPECSIA_CACHE`, else below the user's cache folder."""
+    chosen = os.environ.get(CACHE_SETTING)
+    if chosen:
+        return Path(chosen) / "blender"
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "specsia" / "blender"
+
+
+def cache_key(path: Path, pose: str) -> str:
+    """SHA-256 over the file's bytes, the pose and the scripts that read it.
+
+    Raises:
+        OSError: if a file cannot be read.
+    """
+    digest = hashlib.sha256()
+    for part in (path, *(scripts_folder() / name for name in _SCRIPT_FILES)):
+        digest.update(hashlib.sha256(part.read_bytes()).digest())
+    digest.update(f"{path.suffix.lower()}\n{pose}".encode())
+    return digest.hexdigest()
+
+
+def read_with_blender(
+    path: Path, *, texture: Path | None = None, drop: Sequence[str] = (), pose: str = "rest", cache: Path | None = None
+) -> RawMesh:
+    """The character of an FBX or .blend file: what a render would show, posed, modifiers and skins applied.
+
+    Blender reads a file once; its plain arrays are kept under the digest of its bytes, so the next reading needs no
+    Blender. Textures inside the file are kept with them; others are looked up inside the file's folder and nowhere
+    else, by the last part of the name that the file gives.
+
+    Args:
+        path: the file.
+        texture: base-colour image for materials without a texture; it replaces their colour.
+        drop: names of parts to leave out: of an object, its mesh, or an object above it.
+        pose: ``rest``, or the name of an action (whole, or what follows its ``|``) with an optional ``@frame``; without
+            one its first frame.
+        cache: folder to keep what was read in; None is `cache_folder`.
+
+    Returns:
+        The mesh in Blender's axes, Z up, facing -Y.
+
+    Raises:
+        CharacterError: if the file cannot be read, there is no Blender, or nothing is left of it.
+    """
+    try:
+        key = cache_key(path, pose)
+    except OSError as error:
+        raise CharacterError(f"{path.name} cannot be read: {error.strerror or error}") from error
+    kept = (cache or cache_folder()) / key
+    if not (kept / "mesh.json").is_file():
+        _convert(path, pose, kept)
+    return _assemble(path, kept, texture, drop)
+
+
+def _convert(path: Path, pose: str, kept: Path) -> None:
+    """Have Blender read a file into the folder `kept`, which appears complete or not at all."""
+    kind = f"{path.name} is {_KINDS.get(path.suffix.lower(), 'a foreign')} file: "
+    try:
+        if find_command(SCRIPT) is None:
+            raise CharacterError(kind + how_to_get("reading it"))
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent, prefix="reading-") as scratch:
+            out = Path(scratch) / "out"
+            out.mkdir()
+            with BlenderProcess(SCRIPT, "reading it") as blender:
+                blender.ask({"path": str(path.absolute()), "out": str(out), "pose": pose}, READ_SECONDS)
+            try:
+                out.rename(kept)
+            except OSError:
+                # Another process was faster; both hold the same.
+                if not (kept / "mesh.json").is_file():
+                    shutil.rmtree(kept, ignore_errors=True)
+                    out.rename(kept)
+    except UsageError as error:
+        raise CharacterError(kind + str(error)) from error
+    except (SpecsiaError, OSError) as error:
+        if str(error).startswith(kind):
+            raise
+        raise CharacterError(f"{path.name} could not be read by Blender: {error}") from error
+
+
+@dataclass(frozen=True)
+class _Images:
+    """The images that a kept file names, each looked up and decoded once."""
+
+    path: Path
+    kept: Path
+    described: list[dict[str, Any]]
+    files: SideFiles
+    warnings: dict[str, None]
+    pixels: dict[int, NDArray[np.uint8] | None]
+
+    def get(self, index: int) -> NDArray[np.uint8] | None:
+        if index not in self.pixels:
+            self.pixels[index] = self._load(self.described[index])
+        return self.pixels[index]
+
+    def _load(self, image: dict[str, Any]) -> NDArray[np.uint8] | None:
+        name = str(image["name"])
+        label = f"texture '{name.replace(chr(92), '/').rpartition('/')[2]}' of {self.path.name}"
+        found = self.kept / image["file"] if image["file"] else self.files.find(name)
+        if found is None:
+            self.warnings[f"{label} is not there; it was left out"] = None
+            return None
+        try:
+            return load_texture(found, label)
+        except CharacterError as error:
+            self.warnings[f"{error}; it was left out"] = None
+            return None
+
+
+def _assemble(path: Path, kept: Path, texture: Path | None, drop: Sequence[str]) -> RawMesh:
+    facts = json.loads((kept / "mesh.json").read_text(encoding="utf-8"))
+    with np.load(kept / "mesh.npz") as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    files = SideFiles(path)
+    warnings: dict[str, None] = dict.fromkeys(f"{path.name}: {text}" for text in facts["warnings"])
+    images = _Images(path, kept, facts["images"], files, warnings, {})
+    fallback = None if texture is None else Texture(load_texture(texture, f"texture '{texture.name}'"))
+    materials = tuple(_material(m, images, fallback) for m in facts["materials"])
+
+    parts: list[list[str]] = facts["parts"]
+    left = np.array([not set(names) & set(drop) for names in parts], np.bool_)
+    if not left.any():
+        raise CharacterError(f"{path.name} has nothing left once its parts are dropped: leave at least one of them in")
+    kept_faces = left[arrays["face_part"]]
+    chosen = {
+        key: np.ascontiguousarray(arrays[key][kept_faces]) if key in arrays else None
+        for key in ("faces", "face_material", "uv", "colors", "normals")
+    }
+    assert chosen["faces"] is not None
+    assert chosen["face_material"] is not None
+    mesh = Mesh(
+        vertices=arrays["vertices"],
+        faces=chosen["faces"],
+        materials=materials,
+        face_material=chosen["face_material"],
+        uv=chosen["uv"],
+        colors=chosen["colors"],
+        normals=chosen["normals"],
+    )
+    return RawMesh(
+        mesh=mesh,
+        up="+z",
+        front="-y",
+        parts=tuple(dict.fromkeys(name for names in parts for name in names)),
+        files=(*files.tried, *(() if texture is None else (texture,))),
+        warnings=(*warnings, *files.warnings()),
+        skinned=bool(facts["skinned"]),
+        animations=int(facts["animations"]),
+    )
+
+
+def _material(stored: dict[str, Any], images: _Images, fallback: Texture | None) -> Material:
+    r, g, b, a = (float(v) for v in stored["base_color"])
+    mode = cast("AlphaMode", stored["alpha_mode"])
+    texture, slot = None, stored["texture"]
+    if slot is not None:
+        pixels = images.get(int(slot["image"]))
+        wrap = cast("Wrap", slot["wrap"])
+        texture = None if pixels is None else Texture(pixels, (wrap, wrap), bool(slot["nearest"]))
+        if mode != "opaque" and (texture is None or bool((texture.pixels[..., 3] == 255).all())) and a == 1.0:
+            mode = "opaque"
+    if texture is None and fallback is not None:
+        # The colour beside a lost texture is a place-holder: a default grey, most often.
+        texture, (r, g, b) = fallback, (1.0, 1.0, 1.0)
+    red, green, blue = (float(v) for v in stored["emissive"])
+    return Material(
+        name=str(stored["name"]),
+        base_color=tuple(min(1.0, max(0.0, v)) for v in (r, g, b, a)),  # type: ignore[arg-type]
+        texture=texture,
+        emissive=(red, green, blue),
+        alpha_mode=mode,
+        alpha_cutoff=float(stored["alpha_cutoff"]),
+        unlit=bool(stored["unlit"]),
+    )

@@ -1,0 +1,223 @@
+"""FBX and .blend characters: what Blender reads, what is kept, and what is said where there is no Blender."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from PIL import Image
+
+from specsia_build.characters import blender
+from specsia_build.characters.character import Entry
+from specsia_build.characters.read import read_character
+from specsia_build.characters.sources import open_source
+from specsia_build.errors import CharacterError
+from specsia_build.rendering import blender_process
+from specsia_build.rendering.blender_process import find_command
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(blender.CACHE_SETTING, str(tmp_path / "cache"))
+    return tmp_path / "cache" / "blender"
+
+
+@pytest.fixture
+def no_blender(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(blender_process.EXECUTABLE_SETTING, raising=False)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("shutil.which", lambda _: None)
+
+
+@pytest.fixture
+def needs_blender() -> None:
+    if find_command(blender.SCRIPT) is None:
+        pytest.skip(blender_process.how_to_get("this test"))
+
+
+def keep(path: Path, folder: Path, pose: str = "rest", **changes: object) -> None:
+    """What the script would have left in the cache for a file: two triangles, two parts, two materials."""
+    kept = folder / blender.cache_key(path, pose)
+    kept.mkdir(parents=True)
+    grey = {
+        "name": "grey",
+        "base_color": [0.8, 0.8, 0.8, 1.0],
+        "texture": None,
+        "emissive": [0, 0, 0],
+        "alpha_mode": "opaque",
+        "alpha_cutoff": 0.5,
+        "unlit": False,
+        "vertex_colors": None,
+    }
+    painted = {
+        **grey,
+        "name": "painted",
+        "alpha_mode": "blend",
+        "texture": {"image": 0, "wrap": "clamp", "nearest": True, "uv": None, "transform": [[1, 0, 0], [0, 1, 0]]},
+    }
+    facts = {
+        "blender": "4.2.0",
+        "materials": [grey, painted],
+        "images": [{"name": "C:\\art\\skin.png", "file": None}],
+        "parts": [["Body", "Mesh", "Rig"], ["Sword", "Mesh.001", "Rig"]],
+        "skinned": True,
+        "animations": 3,
+        "warnings": ["the mix of colours in material 'painted' was simplified"],
+        **changes,
+    }
+    np.savez(
+        kept / "mesh.npz",
+        vertices=np.arange(18, dtype=np.float32).reshape(6, 3) ** 2,
+        faces=np.array([[0, 1, 2], [3, 4, 5]], np.int32),
+        face_material=np.array([0, 1], np.int32),
+        face_part=np.array([0, 1], np.int32),
+        normals=np.ones((2, 3, 3), np.float32),
+        uv=np.zeros((2, 3, 2), np.float32),
+    )
+    (kept / "mesh.json").write_text(json.dumps(facts))
+
+
+@pytest.mark.parametrize(("name", "kind"), [("x.fbx", "an FBX"), ("x.blend", "a Blender")])
+@pytest.mark.usefixtures("no_blender")
+def test_without_blender_the_way_to_it_is_said(tmp_path: Path, name: str, kind: str) -> None:
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(CharacterError) as caught:
+        read_character(Entry("x", name.partition(".")[2], tmp_path / name))
+    assert str(caught.value) == (
+        f"{name} is {kind} file: reading it needs Blender: pip install 'specsia[blender]', or set SPECSIA_BLENDER to "
+        "a Blender executable"
+    )
+
+
+@pytest.mark.usefixtures("no_blender")
+def test_a_setting_that_names_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(blender_process.EXECUTABLE_SETTING, "/no/such/blender")
+    (tmp_path / "x.fbx").write_bytes(b"")
+    with pytest.raises(CharacterError, match=r"SPECSIA_BLENDER is '/no/such/blender', which is no program"):
+        read_character(Entry("x", "fbx", tmp_path / "x.fbx"))
+
+
+def test_a_missing_system_library_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bpy.py").write_text(
+        "raise ImportError('libXi.so.6: cannot open shared object file: No such file or directory')"
+    )
+    monkeypatch.delenv(blender_process.EXECUTABLE_SETTING, raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    script = str(blender_process.scripts_folder() / blender.SCRIPT)
+    monkeypatch.setattr(blender_process, "find_command", lambda _: [sys.executable, script])
+    monkeypatch.setattr(blender, "find_command", lambda _: [sys.executable, script])
+    (tmp_path / "x.fbx").write_bytes(b"")
+    with pytest.raises(CharacterError, match=r"'import bpy' fails for want of libXi\.so\.6: apt-get install libx11-6"):
+        read_character(Entry("x", "fbx", tmp_path / "x.fbx"))
+
+
+def test_the_key_follows_what_decides_the_result(tmp_path: Path) -> None:
+    one, same, other = tmp_path / "a.fbx", tmp_path / "b.FBX", tmp_path / "c.fbx"
+    for path, text in ((one, "1"), (same, "1"), (other, "2")):
+        path.write_text(text)
+    assert blender.cache_key(one, "rest") == blender.cache_key(same, "rest")
+    assert blender.cache_key(one, "rest") != blender.cache_key(one, "Walk")
+    assert blender.cache_key(one, "rest") != blender.cache_key(other, "rest")
+
+
+@pytest.mark.usefixtures("no_blender")
+def test_what_is_kept_needs_no_blender(tmp_path: Path, own_cache: Path) -> None:
+    path = tmp_path / "hero.fbx"
+    path.write_bytes(b"fbx")
+    keep(path, own_cache)
+    raw = blender.read_with_blender(path)
+    assert (raw.up, raw.front, raw.skinned, raw.animations) == ("+z", "-y", True, 3)
+    assert raw.parts == ("Body", "Mesh", "Rig", "Sword", "Mesh.001")
+    assert raw.warnings == (
+        "hero.fbx: the mix of colours in material 'painted' was simplified",
+        "texture 'skin.png' of hero.fbx is not there; it was left out",
+    )
+    assert set(raw.files) == {path, tmp_path / "skin.png"}
+    assert raw.mesh.materials[1].texture is None
+    assert raw.mesh.materials[1].alpha_mode == "opaque"
+
+
+@pytest.mark.usefixtures("no_blender")
+def test_a_texture_is_found_by_its_name_and_drops_are_taken_away(tmp_path: Path, own_cache: Path) -> None:
+    path = tmp_path / "hero.fbx"
+    path.write_bytes(b"fbx")
+    keep(path, own_cache)
+    Image.new("RGBA", (2, 2), (10, 20, 30, 40)).save(tmp_path / "skin.png")
+    raw = blender.read_with_blender(path, drop=["Body"])
+    assert len(raw.mesh.faces) == 1
+    painted = raw.mesh.materials[raw.mesh.face_material[0]]
+    assert painted.texture is not None
+    assert (painted.texture.wrap, painted.texture.nearest) == (("clamp", "clamp"), True)
+    assert painted.texture.pixels[0, 0].tolist() == [10, 20, 30, 40]
+    assert painted.alpha_mode == "blend"
+    with pytest.raises(CharacterError, match=r"hero\.fbx has nothing left once its parts are dropped"):
+        blender.read_with_blender(path, drop=["Rig"])
+
+
+@pytest.mark.usefixtures("no_blender")
+def test_a_manifest_s_texture_replaces_the_grey_beside_it(tmp_path: Path, own_cache: Path) -> None:
+    path = tmp_path / "hero.fbx"
+    path.write_bytes(b"fbx")
+    keep(path, own_cache)
+    Image.new("RGB", (1, 1), (9, 8, 7)).save(tmp_path / "given.png")
+    raw = blender.read_with_blender(path, texture=tmp_path / "given.png")
+    assert raw.mesh.materials[0].base_color == (1.0, 1.0, 1.0, 1.0)
+    assert raw.mesh.materials[0].texture is not None
+    assert tmp_path / "given.png" in raw.files
+
+
+@pytest.mark.usefixtures("needs_blender")
+def test_a_file_that_blender_cannot_read(tmp_path: Path, own_cache: Path) -> None:
+    (tmp_path / "x.fbx").write_text("not an FBX file")
+    with pytest.raises(CharacterError, match=r"x\.fbx could not be read by Blender: Blender cannot read it: \S+"):
+        read_character(Entry("x", "fbx", tmp_path / "x.fbx"))
+    assert list(own_cache.iterdir()) == []
+
+
+@pytest.mark.usefixtures("needs_blender")
+def test_the_real_characters_stand_upright_face_front_and_are_coloured(characters_dir: Path, tmp_path: Path) -> None:
+    entries = {e.id: e for e in open_source(str(characters_dir / "characters.jsonl"), tmp_path).entries}
+    for name in ("quaternius_male_casual", "quaternius_smooth_male_suit", "quaternius_zombie"):
+        character = read_character(entries[name])
+        mesh = character.mesh
+        low, high = mesh.bounds()
+        assert high[2] - low[2] > 2 * (high[1] - low[1]), f"{name} lies down"
+        assert character.warnings == (), name
+        assert all(m.alpha_mode == "opaque" and m.base_color[3] == 1 for m in mesh.materials), name
+        colours = {m.base_color for m in mesh.materials}
+        assert len(colours) > 2 or mesh.materials[0].texture is not None, name
+        assert mesh.normals is not None
+        assert_allclose(np.linalg.norm(mesh.normals, axis=-1), 1, atol=1e-3)
+        # Feet point to where the character looks: they reach further to the front than the legs above them.
+        height = (mesh.vertices[:, 2] - low[2]) / (high[2] - low[2])
+        assert mesh.vertices[height < 0.05, 1].min() < mesh.vertices[(height > 0.15) & (height < 0.3), 1].min(), name
+
+
+@pytest.mark.usefixtures("needs_blender")
+def test_an_action_is_another_pose(characters_dir: Path, tmp_path: Path, own_cache: Path) -> None:
+    entries = {e.id: e for e in open_source(str(characters_dir / "characters.jsonl"), tmp_path).entries}
+    rest = read_character(entries["quaternius_knightcharacter"])
+    posed = read_character(replace(entries["quaternius_knightcharacter"], pose="Idle@40"))
+    assert rest.mesh.faces.shape == posed.mesh.faces.shape
+    assert np.ptp(posed.mesh.vertices[:, 0]) < 0.8 * np.ptp(rest.mesh.vertices[:, 0]), "the arms should hang"
+    with pytest.raises(CharacterError, match=r"it has no action 'Fly'; its actions are: HumanArmature\|HumanArmature"):
+        read_character(replace(entries["quaternius_knightcharacter"], pose="Fly"))
+    assert len(list(own_cache.iterdir())) == 2
+
+
+@pytest.mark.usefixtures("needs_blender")
+def test_blender_reads_a_glb_as_the_gltf_reader_does(characters_dir: Path) -> None:
+    path = characters_dir / "kenney" / "kenney_character.glb"
+    ours = read_character(Entry("k", "gltf", path))
+    theirs = blender.read_with_blender(path)
+    assert len(theirs.mesh.faces) == len(ours.mesh.faces)
+    assert_allclose(np.array(theirs.mesh.bounds()), np.array(ours.mesh.bounds()), atol=1e-4)
+    textured = [m for m in theirs.mesh.materials if m.texture is not None]
+    assert textured
+    assert ours.mesh.materials[0].texture is not None
+    assert np.array_equal(textured[0].texture.pixels, ours.mesh.materials[0].texture.pixels)  # type: ignore[union-attr]
