@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from specsia_build.jit import compiled
 
 Floats = NDArray[np.float64]
 
@@ -153,7 +154,7 @@ def find_build(distance: Floats) -> Build | None:
     return Build(row, column, radius, body)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _largest_crown(distance: Floats, lowest: int) -> tuple[int, int]:
     """Row and column of the largest disc that has no larger one about it and little of the figure above it."""
     width = distance.shape[1]
@@ -211,7 +212,7 @@ def local_radius(distance: Floats, inflated: Floats) -> tuple[Floats, Floats]:
     return radius, peak
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _paint_discs(distance: Floats, inflated: Floats, radius: Floats, peak: Floats) -> None:
     height, width = distance.shape
     for r in range(1, height - 1):

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from specsia_build.errors import CharacterError
+from specsia_build.jit import compiled
 
 Floats = NDArray[np.float64]
 
@@ -143,7 +143,7 @@ def signed_distance(level: Floats) -> Floats:
     return np.where(level > 0, distance, -distance)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _crossings(level: Floats, distance: Floats) -> None:
     height, width = level.shape
     for r in range(height):
@@ -161,7 +161,7 @@ def _crossings(level: Floats, distance: Floats) -> None:
                 distance[r, c] = 1.0 / np.sqrt(1.0 / along_row**2 + 1.0 / along_column**2)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _sweep(distance: Floats) -> None:
     height, width = distance.shape
     fixed = distance < np.inf
@@ -203,7 +203,7 @@ def poisson(distance: Floats) -> Floats:
     return u
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _contour_weights(distance: Floats, rows: NDArray[np.int64], columns: NDArray[np.int64], weights: Floats) -> None:
     steps = ((0, -1), (0, 1), (-1, 0), (1, 0))
     for n in range(len(rows)):
@@ -213,7 +213,7 @@ def _contour_weights(distance: Floats, rows: NDArray[np.int64], columns: NDArray
             weights[n, k] = 1.0 if there > 0 else (here - there) / max(here, 0.05 * (here - there))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _relax(
     u: Floats,
     rows: NDArray[np.int64],

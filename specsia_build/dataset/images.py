@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from specsia_build.frame import POSITION_AXES, position_codes
+from specsia_build.jit import compiled
 
 EDGE_THRESHOLD = np.float32(0.3)
 """Gradient magnitude of position/255 from which the published set draws an edge."""
@@ -17,7 +17,7 @@ EDGE_OUTSIDE = np.float32(2.0)
 _AXES = np.array(POSITION_AXES)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _encode(position, alpha, axes, gain, offset):  # type: ignore[no-untyped-def]
     height, width = alpha.shape
     out = np.zeros((height, width, 4), np.uint8)
@@ -43,7 +43,7 @@ def position_image(
     return np.asarray(_encode(position, alpha, _AXES, gain, offset))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _edge(pos, threshold, outside):  # type: ignore[no-untyped-def]
     height, width = pos.shape[0], pos.shape[1]
     # One pixel of mirrored border (without the edge row itself), as OpenCV's default has it.

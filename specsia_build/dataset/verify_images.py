@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 from isal import isal_zlib
 from isal.igzip_lib import IsalError
-from numba import njit
 from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.dataset.images import edge_image
 from specsia_build.frame import POSITION_AXES, Camera, decode_position
+from specsia_build.jit import compiled
 from specsia_build.registration import iou
 from specsia_build.rendering.contour import draw_contour
 
@@ -70,7 +70,7 @@ def extra_chunks(data: bytes) -> list[str]:
     return found
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _unfilter(rows, channels):  # type: ignore[no-untyped-def]
     """Undo the PNG filters of (H, 1 + W * channels) in place; whether every filter type was a known one."""
     height, width = rows.shape
@@ -148,7 +148,7 @@ def read_image(data: bytes, mode: str) -> Pixels:
     return np.ascontiguousarray(pixels) if channels == 1 else pixels.reshape(height, width, channels)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _alpha_counts(rgba, mask):  # type: ignore[no-untyped-def]
     other, coloured = 0, 0
     for y in range(mask.shape[0]):
@@ -172,7 +172,7 @@ def check_alpha(color: Pixels, mask: Pixels, pos: Pixels) -> list[str]:
     return found
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _contour_counts(gt, gt_mask, drawn, grey, tolerance):  # type: ignore[no-untyped-def]
     bare, coloured, outside, off, ink, expected = 0, 0, 0, 0, 0, 0
     for y in range(gt_mask.shape[0]):
@@ -222,7 +222,7 @@ def check_edge(edge: Pixels, pos: Pixels) -> list[str]:
     return [f"edge differs in {other} pixels from the edges of pos"] if other > MOST_OTHER_EDGES * edge.size else []
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _landing(pos, columns, rows):  # type: ignore[no-untyped-def]
     """Signed distances along columns and rows of every fully covered pixel from where its position lands."""
     height, width = pos.shape[0], pos.shape[1]

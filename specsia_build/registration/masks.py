@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from specsia_build.jit import compiled
 from specsia_build.rendering.contour import outside_distance
 from specsia_build.rendering.mesh import Mesh
 
@@ -20,7 +20,7 @@ def iou(one: NDArray[np.uint8], two: NDArray[np.uint8]) -> float:
     return int(np.count_nonzero(a & b)) / union if union else 1.0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _shrink(masks, size):  # type: ignore[no-untyped-def]
     views, old = masks.shape[0], masks.shape[1]
     step = old / size
@@ -53,7 +53,7 @@ def shrink(masks: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return masks if masks.shape[-1] == size else np.asarray(_shrink(np.ascontiguousarray(masks), size))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _spread(distance, near, reach):  # type: ignore[no-untyped-def]
     """Extend distances below `near` to `reach` by two chamfer passes with steps of 1 and the square root of 2."""
     size = distance.shape[0]
@@ -99,7 +99,7 @@ def signed_distance(coverage: NDArray[np.uint8], reach: float) -> NDArray[np.flo
     return np.asarray(outside - inside)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def overlap(mask, target):  # type: ignore[no-untyped-def]
     """Pixels that both and that either of two binary images of the same size cover."""
     both, either = 0, 0
@@ -110,7 +110,7 @@ def overlap(mask, target):  # type: ignore[no-untyped-def]
     return both, either
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def moments(mask):  # type: ignore[no-untyped-def]
     """Area in pixels, and mean column and row of the covered pixels' centres (zero where there are none)."""
     n, sx, sy = 0, 0, 0
@@ -125,7 +125,7 @@ def moments(mask):  # type: ignore[no-untyped-def]
     return n, sx / n + 0.5, sy / n + 0.5
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _cluster(vertices, faces, low, cell, cells):  # type: ignore[no-untyped-def]
     table = np.full(cells * cells * cells, -1, np.int32)
     cluster = np.empty(len(vertices), np.int32)

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from specsia_build.frame import ORTHO_WIDTH, Camera
+from specsia_build.jit import compiled
 from specsia_build.registration.masks import HALF_COVERED, lighter, moments, overlap, shrink, signed_distance
 from specsia_build.registration.similarity import Similarity, between
 from specsia_build.rendering.mesh import Mesh
@@ -99,7 +99,7 @@ def _target(masks: NDArray[np.uint8], cameras: Sequence[Camera], size: int, with
     return _Target(tuple(Camera(camera.yaw_deg, size) for camera in cameras), small >= HALF_COVERED, distances)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _add_outline(  # type: ignore[no-untyped-def]
     turned, basis, sx, sy, ends, sides, facing, mask, distance, weight, scale, pixels_per_unit, reach, lhs, rhs
 ):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from specsia_build.jit import compiled
 from specsia_build.rendering import raster
 from specsia_build.rendering.prepare import BLEND, Prepared
 from specsia_build.rendering.raster import LANES, NO_FACE, SAMPLE_X, SAMPLE_Y, SAMPLES, SUBPIXEL
 from specsia_build.rendering.resolve import encode
-from specsia_build.rendering.shading import FACTS, PLANES, PX, PY, PZ, at, color_at, load_face
+from specsia_build.rendering.shading import FACTS, PLANES, color_at, load_face, place_position
 
 MOST_LAYERS = 64
 """Translucent layers that are told apart behind one another; further ones are opaque anyway for any opacity seen."""
@@ -22,7 +22,7 @@ LEAST_LIGHT = 1 / 512
 """Share of light below which what lies behind cannot change a byte."""
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _accumulate(pixels, ids, seen, through, light, sx, sy, surface, textures, size, opaque):  # type: ignore[no-untyped-def]
     """Add one layer's light behind what `through` (S, LANES) still lets pass; returns whether any sample was hit.
 
@@ -56,7 +56,7 @@ def _accumulate(pixels, ids, seen, through, light, sx, sy, surface, textures, si
     return any_hit
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _place(  # type: ignore[no-untyped-def]
     pixels, touched, seen, sx, sy, surface, textures, size, through, light, color, coverage, position
 ):
@@ -87,9 +87,7 @@ def _place(  # type: ignore[no-untyped-def]
         load_face(seen[slot, closest], sx, sy, surface, textures, planes, facts)
         x = column + 0.5 + SAMPLE_X[closest] / SUBPIXEL
         y = row + 0.5 + SAMPLE_Y[closest] / SUBPIXEL
-        position[row, column, 0] = at(planes, PX, x, y)
-        position[row, column, 1] = at(planes, PY, x, y)
-        position[row, column, 2] = at(planes, PZ, x, y)
+        place_position(x, y, planes, facts, surface.positions, position, row, column)
 
 
 def compose(

@@ -9,9 +9,9 @@ inner side.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from specsia_build.jit import compiled
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS
 from specsia_build.rendering.resolve import encode
 
@@ -19,7 +19,7 @@ MOST_THICKNESS = 16.0
 """Thickest line in pixels that the search window is made for."""
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _offset(gx, gy, share):  # type: ignore[no-untyped-def]
     """Distance along unit (gx, gy) from a pixel's centre to the line that leaves `share` of its area beyond it."""
     gx, gy = abs(gx), abs(gy)
@@ -33,7 +33,7 @@ def _offset(gx, gy, share):  # type: ignore[no-untyped-def]
     return -0.5 * (gx + gy) + np.sqrt(2.0 * gx * gy * (1.0 - share))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def outside_distance(coverage, reach):  # type: ignore[no-untyped-def]
     """Distance in pixels from each pixel's centre to the silhouette, up to `reach`; (H, W) float32.
 
@@ -97,7 +97,7 @@ def outside_distance(coverage, reach):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _draw(color, coverage, distance, thickness, grey):  # type: ignore[no-untyped-def]
     height, width = coverage.shape
     out = color.copy()

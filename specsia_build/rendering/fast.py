@@ -82,7 +82,7 @@ def draw(prepared: Prepared, camera: Camera) -> Layers:
     coverage = np.zeros((size, size), np.uint8)
     position = np.zeros((size, size, 3), np.float32)
     resolve.resolve_centres(ids, sx, sy, surface, textures, color, coverage, position)
-    resolve.mark_contrast(ids, prepared.part, color, marked)
+    resolve.mark_contrast(ids, prepared.part, surface.rough, color, marked)
 
     slots, pixels = raster.number_marked(marked)
     sample_depth = np.full((len(pixels), raster.LANES), np.inf, np.float32)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from specsia_build.jit import compiled
 from specsia_build.rendering.mesh import Mesh, Texture, flat_normals
 from specsia_build.rendering.textures import TextureTable, pack_textures, rough_faces, sample, texel_range
 from specsia_build.rendering.topology import topology, weld
@@ -87,7 +87,7 @@ class Prepared:
     edges: Edges
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _color_between(f, i, j, t, surface, textures):  # type: ignore[no-untyped-def]
     """Encoded colour of a face at the fraction `t` between its corners i and j."""
     m = surface.material[f]
@@ -109,7 +109,7 @@ def _color_between(f, i, j, t, surface, textures):  # type: ignore[no-untyped-de
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _jumps(halves, opposed, surface, textures, rough):  # type: ignore[no-untyped-def]
     """Per edge, whether the colour may change across it within a pixel.
 
@@ -241,7 +241,7 @@ def prepare(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> Prepared:
     glow_index = np.array([index(m.emissive_texture) for m in materials], np.int32)
     base = np.array([m.base_color for m in materials], np.float32)
     emissive = np.array([m.emissive for m in materials], np.float32)
-    plain = (base[:, :3] == 1).all(axis=1) & (emissive == 0).all(axis=1) & (texture_index >= 0)
+    plain = (base == 1).all(axis=1) & (emissive == 0).all(axis=1) & (texture_index >= 0)
     empty = np.empty((0, 3, 4), np.float32)
     if lit:
         normals = smooth_normals(mesh) if mesh.normals is None else _along_winding(mesh, mesh.normals)

@@ -7,9 +7,9 @@ nor leave cracks. A face is inside where its three edge functions are not negati
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from specsia_build.jit import compiled, inlined
 from specsia_build.rendering.prepare import BLEND, INVISIBLE, MASK, OPAQUE
 from specsia_build.rendering.shading import opacity_at
 
@@ -47,7 +47,7 @@ SAMPLE_X, SAMPLE_Y = _lattice()
 """(LANES,) int32 offsets of the samples from the pixel's centre in 1/256 pixel, the centre itself first."""
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def project(vertices, basis, pixels_per_unit, half):  # type: ignore[no-untyped-def]
     """Screen x, y in 1/256 pixel (V,) int64 and depth (V,) float32 of vertices seen by an orthographic camera."""
     count = len(vertices)
@@ -62,7 +62,7 @@ def project(vertices, basis, pixels_per_unit, half):  # type: ignore[no-untyped-
     return sx, sy, depth
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def face_sides(sx, sy, faces, closed):  # type: ignore[no-untyped-def]
     """Per face: 1 seen from outside, -1 from inside, 0 edge on; then the faces to draw, those inside a closed part left
     out."""
@@ -80,7 +80,7 @@ def face_sides(sx, sy, faces, closed):  # type: ignore[no-untyped-def]
     return facing, drawn[:n]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def fill(sx, sy, faces, closed, size):  # type: ignore[no-untyped-def]
     """(size, size) bool, the pixels whose centre some face covers; faces inside a closed part are left out."""
     out = np.zeros((size, size), np.bool_)
@@ -113,7 +113,7 @@ def fill(sx, sy, faces, closed, size):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def draw_centres(sx, sy, depth, surface, textures, alpha_class, drawn, tested, nearest, ids):  # type: ignore[no-untyped-def]
     """Draw faces of one alpha class (`tested`: MASK, else OPAQUE) at pixel centres into `nearest` and `ids`."""
     size = ids.shape[0]
@@ -182,7 +182,7 @@ def draw_centres(sx, sy, depth, surface, textures, alpha_class, drawn, tested, n
             z_row += zy
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _walk(x0, y0, z0, x1, y1, z1, nearest, marked):  # type: ignore[no-untyped-def]
     """Mark every pixel that a segment touches and that no surface clearly hides."""
     size = marked.shape[0]
@@ -213,7 +213,7 @@ def _walk(x0, y0, z0, x1, y1, z1, nearest, marked):  # type: ignore[no-untyped-d
                 marked[row, column] = True
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def mark_edges(sx, sy, depth, edges, facing, closed, alpha_class, nearest, marked):  # type: ignore[no-untyped-def]
     """Mark pixels under edges where the picture may change inside a pixel: outlines, borders and jumps of colour."""
     for e in range(len(edges.ends)):
@@ -229,7 +229,7 @@ def mark_edges(sx, sy, depth, edges, facing, closed, alpha_class, nearest, marke
         _walk(sx[a], sy[a], depth[a], sx[b], sy[b], depth[b], nearest, marked)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def mark_faces(sx, sy, depth, faces, alpha_class, drawn, nearest, marked):  # type: ignore[no-untyped-def]
     """Mark every pixel that a MASK or BLEND face may touch in front of what is drawn there."""
     size = marked.shape[0]
@@ -246,7 +246,7 @@ def mark_faces(sx, sy, depth, faces, alpha_class, drawn, nearest, marked):  # ty
                     marked[y, x] = True
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def number_marked(marked):  # type: ignore[no-untyped-def]
     """(H, W) int32 slot of each marked pixel or -1, and (S,) int32 flat pixel index of each slot."""
     size = marked.shape[0]
@@ -262,13 +262,13 @@ def number_marked(marked):  # type: ignore[no-untyped-def]
     return slots, pixels
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _owned(dx, minus_dy):  # type: ignore[no-untyped-def]
     """0 if points on an edge of that direction are the face's, 1 if the neighbour's, who walks it the other way."""
     return 0 if minus_dy > 0 or (minus_dy == 0 and dx > 0) else 1
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def draw_samples(sx, sy, depth, surface, textures, alpha_class, drawn, wanted, slots, floor, nearest, ids):  # type: ignore[no-untyped-def]
     """Draw the faces of one alpha class at all samples of the numbered pixels.
 

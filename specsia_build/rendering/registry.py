@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import cast
+
 from specsia_build.errors import UsageError
-from specsia_build.rendering.fast import FastRenderer
 from specsia_build.rendering.layers import Renderer
 
-RENDERERS: dict[str, type[Renderer]] = {FastRenderer.name: FastRenderer}
+RENDERERS = {
+    "fast": "specsia_build.rendering.fast:FastRenderer",
+    "cycles": "specsia_build.rendering.blender:CyclesRenderer",
+    "eevee": "specsia_build.rendering.blender:EeveeRenderer",
+}
+"""Module and class of each renderer; a module is imported when its renderer is asked for."""
 
 
 def load_renderer(name: str) -> Renderer:
@@ -17,4 +24,5 @@ def load_renderer(name: str) -> Renderer:
     """
     if name not in RENDERERS:
         raise UsageError(f"there is no renderer '{name}'; the known ones are {', '.join(sorted(RENDERERS))}")
-    return RENDERERS[name]()
+    module, _, attribute = RENDERERS[name].partition(":")
+    return cast("Renderer", getattr(import_module(module), attribute)())

@@ -3,42 +3,44 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from specsia_build.jit import compiled, inlined
 from specsia_build.rendering.colour import ENCODE, ENCODE_STEPS
 from specsia_build.rendering.raster import LANES, NO_FACE, SAMPLE_X, SAMPLE_Y, SAMPLES, SUBPIXEL
 from specsia_build.rendering.shading import (
     FACTS,
     NEAREST,
     NO_TEXTURE,
+    PLAIN,
     PLANES,
-    PX,
-    PY,
-    PZ,
-    QUICK,
     ROUGH,
     TAPS_X,
     TAPS_Y,
     TEXTURE,
     U,
     V,
-    at,
     color_at,
     load_face,
+    place_position,
+    plain_mean,
     texel_at,
 )
 
-CONTRAST = 24
-"""Step between neighbouring pixels, in 8-bit levels, from which both are sampled closely."""
+CONTRAST, ROUGH_CONTRAST = 24, 64
+"""Step between neighbouring pixels, in 8-bit levels, from which both are sampled closely; the second where a rough
+texture, which is averaged over the pixel anyway, explains smaller ones."""
+
+MOST_LOOKS = 32
+"""Look-ups within a pixel where texels have hard borders."""
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def encode(value):  # type: ignore[no-untyped-def]
     """sRGB byte of linear light 0-1."""
     return ENCODE[int(value * np.float32(ENCODE_STEPS) + np.float32(0.5))]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def resolve_centres(ids, sx, sy, surface, textures, color, coverage, position):  # type: ignore[no-untyped-def]
     """Shade every pixel as if the face at its centre covered all of it."""
     size = ids.shape[0]
@@ -55,33 +57,35 @@ def resolve_centres(ids, sx, sy, surface, textures, color, coverage, position): 
                 last = f
                 load_face(f, sx, sy, surface, textures, planes, facts)
             x = column + 0.5
-            if facts[QUICK]:
+            nx, ny = facts[TAPS_X], facts[TAPS_Y]
+            if facts[PLAIN] and nx * ny == 1:
                 r, g, b, _ = texel_at(x, y, TEXTURE, planes, facts, texels)
                 color[row, column, 0] = int(r + np.float32(0.5))
                 color[row, column, 1] = int(g + np.float32(0.5))
                 color[row, column, 2] = int(b + np.float32(0.5))
             else:
-                nx, ny = facts[TAPS_X], facts[TAPS_Y]
                 red, green, blue = np.float32(0), np.float32(0), np.float32(0)
-                for j in range(ny):
-                    for i in range(nx):
-                        r, g, b, _ = color_at(column + (i + 0.5) / nx, row + (j + 0.5) / ny, planes, facts, texels)
-                        red += r
-                        green += g
-                        blue += b
-                share = np.float32(1.0 / (nx * ny))
-                color[row, column, 0] = encode(red * share)
-                color[row, column, 1] = encode(green * share)
-                color[row, column, 2] = encode(blue * share)
+                if facts[PLAIN]:
+                    red, green, blue = plain_mean(column, row, planes, facts, texels)
+                else:
+                    for j in range(ny):
+                        for i in range(nx):
+                            r, g, b, _ = color_at(column + (i + 0.5) / nx, row + (j + 0.5) / ny, planes, facts, texels)
+                            red += r
+                            green += g
+                            blue += b
+                    share = np.float32(1.0 / (nx * ny))
+                    red, green, blue = red * share, green * share, blue * share
+                color[row, column, 0] = encode(red)
+                color[row, column, 1] = encode(green)
+                color[row, column, 2] = encode(blue)
             color[row, column, 3] = 255
             coverage[row, column] = 255
-            position[row, column, 0] = at(planes, PX, x, y)
-            position[row, column, 1] = at(planes, PY, x, y)
-            position[row, column, 2] = at(planes, PZ, x, y)
+            place_position(x, y, planes, facts, surface.positions, position, row, column)
 
 
-@njit(cache=True, nogil=True)
-def mark_contrast(ids, part, color, marked):  # type: ignore[no-untyped-def]
+@compiled
+def mark_contrast(ids, part, rough, color, marked):  # type: ignore[no-untyped-def]
     """Mark neighbours that belong to different parts of the surface or differ much in colour."""
     size = ids.shape[0]
     for y in range(size):
@@ -96,39 +100,37 @@ def mark_contrast(ids, part, color, marked):  # type: ignore[no-untyped-def]
                     continue
                 differs = f < 0 or g < 0 or part[f] != part[g]
                 if not differs:
+                    most = ROUGH_CONTRAST if rough[f] and rough[g] else CONTRAST
                     for c in range(3):
-                        if abs(np.int32(color[y, x, c]) - np.int32(color[y2, x2, c])) > CONTRAST:
+                        if abs(np.int32(color[y, x, c]) - np.int32(color[y2, x2, c])) > most:
                             differs = True
                 if differs:
                     marked[y, x] = True
                     marked[y2, x2] = True
 
 
-@njit(cache=True, nogil=True)
-def _shade_samples(row, column, who, f, count, planes, facts, texels):  # type: ignore[no-untyped-def]
-    """Mean linear RGB of the loaded face `f` over the `count` samples of a pixel that it won."""
-    wanted = 1
-    if facts[ROUGH] and facts[TEXTURE] != NO_TEXTURE:
-        w, h = facts[TEXTURE + 1], facts[TEXTURE + 2]
-        span = max(
-            abs(planes[U, 1] * w),
-            abs(planes[V, 1] * h),
-            abs(planes[U, 2] * w),
-            abs(planes[V, 2] * h),
-        )
-        wanted = 1 if span < 0.1 else (8 if span < 1.0 else 32)
-        if facts[NEAREST]:
-            wanted = 32
+@inlined
+def _wanted_looks(planes, facts):  # type: ignore[no-untyped-def]
+    """Look-ups that a pixel's share of the loaded face deserves: more where its texture changes within the pixel."""
+    if not facts[ROUGH] or facts[TEXTURE] == NO_TEXTURE:
+        return 1
+    if facts[NEAREST]:
+        return MOST_LOOKS
+    w, h = facts[TEXTURE + 1], facts[TEXTURE + 2]
+    span = max(abs(planes[U, 1] * w), abs(planes[V, 1] * h), abs(planes[U, 2] * w), abs(planes[V, 2] * h))
+    return 1 if span < 0.25 else (4 if span < 1.0 else 8)
+
+
+@compiled
+def _shade_samples(row, column, who, f, count, wanted, planes, facts, texels):  # type: ignore[no-untyped-def]
+    """Mean linear RGB of the loaded face `f` over about `wanted` of the `count` samples of a pixel that it won."""
     stride = max(1, count // wanted)
     red, green, blue = np.float32(0), np.float32(0), np.float32(0)
-    seen, taken, x_sum, y_sum = 0, 0, 0, 0
+    seen, taken = 0, 0
     for s in range(SAMPLES):
         if who[s] != f:
             continue
-        if wanted == 1:
-            x_sum += SAMPLE_X[s]
-            y_sum += SAMPLE_Y[s]
-        elif seen % stride == 0:
+        if seen % stride == 0:
             x = column + 0.5 + SAMPLE_X[s] / SUBPIXEL
             y = row + 0.5 + SAMPLE_Y[s] / SUBPIXEL
             r, g, b, _ = color_at(x, y, planes, facts, texels)
@@ -137,16 +139,11 @@ def _shade_samples(row, column, who, f, count, planes, facts, texels):  # type: 
             blue += b
             taken += 1
         seen += 1
-    if wanted == 1:
-        x = column + 0.5 + x_sum / (count * SUBPIXEL)
-        y = row + 0.5 + y_sum / (count * SUBPIXEL)
-        red, green, blue, _ = color_at(x, y, planes, facts, texels)
-        return red, green, blue
     share = np.float32(1.0 / taken)
     return red * share, green * share, blue * share
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def resolve_samples(pixels, ids, sx, sy, surface, textures, color, coverage, position):  # type: ignore[no-untyped-def]
     """Replace each numbered pixel by the mean of its samples in linear light."""
     size = color.shape[0]
@@ -154,6 +151,7 @@ def resolve_samples(pixels, ids, sx, sy, surface, textures, color, coverage, pos
     texels = textures.texels
     distinct = np.empty(LANES, np.int32)
     counts = np.empty(LANES, np.int32)
+    x_sums, y_sums = np.empty(LANES, np.int32), np.empty(LANES, np.int32)
     for slot in range(len(pixels)):
         row, column = pixels[slot] // size, pixels[slot] % size
         who = ids[slot]
@@ -175,9 +173,11 @@ def resolve_samples(pixels, ids, sx, sy, surface, textures, color, coverage, pos
                 k += 1
             if k == n:
                 distinct[n] = f
-                counts[n] = 0
+                counts[n], x_sums[n], y_sums[n] = 0, 0, 0
                 n += 1
             counts[k] += 1
+            x_sums[k] += SAMPLE_X[s]
+            y_sums[k] += SAMPLE_Y[s]
         alpha = (total * 255 * 2 + SAMPLES) // (2 * SAMPLES)
         coverage[row, column] = alpha
         color[row, column, 3] = alpha
@@ -190,16 +190,20 @@ def resolve_samples(pixels, ids, sx, sy, surface, textures, color, coverage, pos
         for k in range(n):
             f = distinct[k]
             load_face(f, sx, sy, surface, textures, planes, facts)
-            r, g, b = _shade_samples(row, column, who, f, counts[k], planes, facts, texels)
+            wanted = _wanted_looks(planes, facts)
+            if wanted == 1:
+                x = column + 0.5 + x_sums[k] / (counts[k] * SUBPIXEL)
+                y = row + 0.5 + y_sums[k] / (counts[k] * SUBPIXEL)
+                r, g, b, _ = color_at(x, y, planes, facts, texels)
+            else:
+                r, g, b = _shade_samples(row, column, who, f, counts[k], wanted, planes, facts, texels)
             red += counts[k] * r
             green += counts[k] * g
             blue += counts[k] * b
             if f == who[closest]:
                 x = column + 0.5 + SAMPLE_X[closest] / SUBPIXEL
                 y = row + 0.5 + SAMPLE_Y[closest] / SUBPIXEL
-                position[row, column, 0] = at(planes, PX, x, y)
-                position[row, column, 1] = at(planes, PY, x, y)
-                position[row, column, 2] = at(planes, PZ, x, y)
+                place_position(x, y, planes, facts, surface.positions, position, row, column)
         share = np.float32(1.0 / total)
         color[row, column, 0] = encode(red * share)
         color[row, column, 1] = encode(green * share)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from specsia_build.jit import compiled, inlined
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, ENCODE, ENCODE_STEPS
 from specsia_build.rendering.mesh import Texture
 
@@ -41,7 +41,7 @@ class TextureTable(NamedTuple):
     nearest: NDArray[np.bool_]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _halve(image):  # type: ignore[no-untyped-def]
     """Next mip level: the mean of 2 x 2 texels in linear light, weighted by opacity: hidden colours stay hidden."""
     h, w = max(1, image.shape[0] // 2), max(1, image.shape[1] // 2)
@@ -116,7 +116,7 @@ def pack_textures(
     )
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _wrapped(i, n, mode):  # type: ignore[no-untyped-def]
     if 0 <= i < n:
         return i
@@ -128,7 +128,7 @@ def _wrapped(i, n, mode):  # type: ignore[no-untyped-def]
     return j if j < n else 2 * n - 1 - j
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def sample(texels, offset, w, h, wrap_u, wrap_v, nearest, u, v):  # type: ignore[no-untyped-def]
     """Bilinear sRGB-encoded RGBA, each 0-255, of the w x h texels at `offset`; u, v are 0-1 over the image, v down."""
     if nearest:
@@ -159,7 +159,7 @@ def sample(texels, offset, w, h, wrap_u, wrap_v, nearest, u, v):  # type: ignore
     )
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _block_range(table, texture):  # type: ignore[no-untyped-def]
     """Smallest and largest alpha of each block of the finest level."""
     offset, w, h = table.levels[texture, 0]
@@ -175,30 +175,44 @@ def _block_range(table, texture):  # type: ignore[no-untyped-def]
     return low, high
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _rough_blocks(table, texture, level):  # type: ignore[no-untyped-def]
     """255 for each block of a level in which some texel is far from the mean of its neighbours, else 0."""
     offset, w, h = table.levels[texture, level]
     wrap_u, wrap_v = table.wrap[texture]
-    texels = table.texels
+    flat = table.texels.reshape(-1)
     blocks = np.zeros(((h + ALPHA_BLOCK - 1) // ALPHA_BLOCK, (w + ALPHA_BLOCK - 1) // ALPHA_BLOCK), np.uint8)
+    bend = np.empty(4 * w, np.int16)
     for y in range(h):
-        up, down = offset + _wrapped(y - 1, h, wrap_v) * w, offset + _wrapped(y + 1, h, wrap_v) * w
-        here = offset + y * w
-        for x in range(w):
-            left, right = _wrapped(x - 1, w, wrap_u), _wrapped(x + 1, w, wrap_u)
-            bend = np.int32(0)
-            for c in range(3):
-                middle = 2 * np.int32(texels[here + x, c])
-                across = np.int32(texels[here + left, c]) + np.int32(texels[here + right, c]) - middle
-                along = np.int32(texels[up + x, c]) + np.int32(texels[down + x, c]) - middle
-                bend = max(bend, abs(across), abs(along))
-            if bend > SMOOTH_BEND:
-                blocks[y // ALPHA_BLOCK, x // ALPHA_BLOCK] = 255
+        up = 4 * (offset + _wrapped(y - 1, h, wrap_v) * w)
+        down = 4 * (offset + _wrapped(y + 1, h, wrap_v) * w)
+        here = 4 * (offset + y * w)
+        for i in range(4 * w):
+            middle = np.int16(2 * np.int16(flat[here + i]))
+            bend[i] = abs(np.int16(np.int16(flat[up + i]) + np.int16(flat[down + i]) - middle))
+        for i in range(4, 4 * w - 4):
+            middle = np.int16(2 * np.int16(flat[here + i]))
+            across = abs(np.int16(np.int16(flat[here + i - 4]) + np.int16(flat[here + i + 4]) - middle))
+            bend[i] = max(bend[i], across)
+        for x in (0, w - 1):
+            left, right = here + 4 * _wrapped(x - 1, w, wrap_u), here + 4 * _wrapped(x + 1, w, wrap_u)
+            for c in range(4):
+                across = abs(
+                    np.int32(flat[left + c]) + np.int32(flat[right + c]) - 2 * np.int32(flat[here + 4 * x + c])
+                )
+                bend[4 * x + c] = max(bend[4 * x + c], np.int16(across))
+        row = y // ALPHA_BLOCK
+        for block in range(blocks.shape[1]):
+            if blocks[row, block] == 0:
+                most = np.int16(0)
+                for i in range(4 * ALPHA_BLOCK * block, min(4 * w, 4 * ALPHA_BLOCK * (block + 1))):
+                    most = max(most, bend[i])
+                if most > SMOOTH_BEND:
+                    blocks[row, block] = 255
     return blocks
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _range_of_faces(faces, which, uv, w, h, mode_u, mode_v, block_low, block_high, low, high):  # type: ignore[no-untyped-def]
     for i in which:
         f = faces[i]

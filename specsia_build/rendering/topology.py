@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from specsia_build.jit import compiled, inlined
 from specsia_build.rendering.mesh import Mesh
 
 
@@ -16,8 +16,9 @@ class Topology(NamedTuple):
 
     A half-edge is 3 f + c: the side of face f from its corner c to the next. `halves` (E, 2) are the half-edges of
     each edge, the second -1 where there is none or more than one; `opposed` (E,) says that the two run against each
-    other, as on an orientable surface. `ends` (E, 2) are the first half-edge's vertices, `sides` (E, 2) the faces, -1 for none.
-    `part` (F,) numbers connected parts; `closed` (F,) says that the face's part has no border and a positive volume.
+    other, as on an orientable surface. `ends` (E, 2) are the first half-edge's vertices, `sides` (E, 2) the faces, -1
+    for none. `part` (F,) numbers connected parts; `closed` (F,) says that the face's part has no border and a positive
+    volume.
     """
 
     halves: NDArray[np.int32]
@@ -28,7 +29,7 @@ class Topology(NamedTuple):
     closed: NDArray[np.bool_]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _table_size(items):  # type: ignore[no-untyped-def]
     size = 16
     while size < 2 * items:
@@ -36,7 +37,7 @@ def _table_size(items):  # type: ignore[no-untyped-def]
     return np.int64(size)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _scatter(key):  # type: ignore[no-untyped-def]
     # The finaliser of MurmurHash3.
     key ^= key >> np.uint64(33)
@@ -46,7 +47,7 @@ def _scatter(key):  # type: ignore[no-untyped-def]
     return key ^ (key >> np.uint64(33))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _weld(bits):  # type: ignore[no-untyped-def]
     count = len(bits)
     size = _table_size(count)
@@ -76,7 +77,7 @@ def weld(vertices: NDArray[np.float32]) -> NDArray[np.int32]:
     return first
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _root(parent, v):  # type: ignore[no-untyped-def]
     while parent[v] != v:
         parent[v] = parent[parent[v]]
@@ -84,7 +85,7 @@ def _root(parent, v):  # type: ignore[no-untyped-def]
     return v
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _connect(faces, welded):  # type: ignore[no-untyped-def]
     """Edges in the order of their first half-edge, whether each face is bordered on all sides, and its part."""
     total = 3 * len(faces)
@@ -143,7 +144,7 @@ def _connect(faces, welded):  # type: ignore[no-untyped-def]
     return halves[:count].copy(), opposed, shut, part, parts
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _closed(vertices, faces, shut, part, parts):  # type: ignore[no-untyped-def]
     is_open = np.zeros(parts, np.bool_)
     volume = np.zeros(parts)

@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from specsia_build.characters.samples.nets import QuadMesh
+from specsia_build.jit import compiled
 
 PADDING = 8
 """Texels kept free around each chart, on every side, to be filled with its bled colours."""
@@ -46,7 +46,7 @@ class Atlas:
         return np.asarray(_spread(quads, values, self.owner, self.weights))
 
 
-@njit(cache=True)
+@compiled
 def _spread(
     quads: NDArray[np.int64], values: NDArray[np.float64], owner: NDArray[np.int64], weights: NDArray[np.float32]
 ) -> NDArray[np.float64]:
@@ -61,7 +61,7 @@ def _spread(
     return out
 
 
-@njit(cache=True)
+@compiled
 def _cover(uv: NDArray[np.float64], size: int) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.bool_]]:
     """Owner of each texel (or -1), its corner weights, and the quads that found their texels taken.
 
@@ -190,7 +190,7 @@ def unwrap(mesh: QuadMesh, group: NDArray[np.int64], size: int) -> Atlas:
     return Atlas(uv, size, texels, owner.ravel()[texels].astype(np.int64), weights.reshape(-1, 4)[texels])
 
 
-@njit(cache=True)
+@compiled
 def bleed(image: NDArray[np.uint8], texels: NDArray[np.int64], rounds: int) -> NDArray[np.uint8]:
     """Grow painted texels into their surroundings.
 

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from specsia_build import frame
+from specsia_build.jit import compiled
 
 SIZE = 512
 """Width and height of a drawing in pixels."""
@@ -35,7 +35,7 @@ class Layer:
     image: NDArray[np.uint8]
 
 
-@njit(cache=True)
+@compiled
 def _draw(
     points: NDArray[np.float64],
     light: NDArray[np.float64],

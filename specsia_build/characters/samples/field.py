@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from specsia_build.jit import compiled
 
 ROUND_CONE, ELLIPSOID, FRUSTUM, BOX, TORUS = 0, 1, 2, 3, 4
 
@@ -26,7 +27,7 @@ FAR = 0.03
 _BLOCK = 6
 
 
-@njit(cache=True)
+@compiled
 def _round_cone(x: float, y: float, z: float, height: float, low: float, high: float) -> float:
     radial = math.sqrt(x * x + z * z)
     slope = (low - high) / height
@@ -43,7 +44,7 @@ def _round_cone(x: float, y: float, z: float, height: float, low: float, high: f
     return radial * cosine + y * slope - low
 
 
-@njit(cache=True)
+@compiled
 def _ellipsoid(x: float, y: float, z: float, a: float, b: float, c: float, power: float) -> float:
     u, v, w = abs(x) / a, abs(y) / b, abs(z) / c
     if power == 2.0:
@@ -57,7 +58,7 @@ def _ellipsoid(x: float, y: float, z: float, a: float, b: float, c: float, power
     return (level - 1.0) / math.sqrt(gx * gx + gy * gy + gz * gz)
 
 
-@njit(cache=True)
+@compiled
 def _frustum(x: float, y: float, z: float, half: float, low: float, high: float) -> float:
     radial = math.sqrt(x * x + z * z)
     rim = low if y < 0.0 else high
@@ -70,14 +71,14 @@ def _frustum(x: float, y: float, z: float, half: float, low: float, high: float)
     return sign * math.sqrt(min(ax * ax + ay * ay, bx * bx + by * by))
 
 
-@njit(cache=True)
+@compiled
 def _box(x: float, y: float, z: float, a: float, b: float, c: float) -> float:
     u, v, w = abs(x) - a, abs(y) - b, abs(z) - c
     out = math.sqrt(max(u, 0.0) ** 2 + max(v, 0.0) ** 2 + max(w, 0.0) ** 2)
     return out + min(max(u, max(v, w)), 0.0)
 
 
-@njit(cache=True)
+@compiled
 def _primitive(row: NDArray[np.float64], px: float, py: float, pz: float) -> float:
     dx, dy, dz = px - row[1], py - row[2], pz - row[3]
     x = row[4] * dx + row[5] * dy + row[6] * dz
@@ -100,7 +101,7 @@ def _primitive(row: NDArray[np.float64], px: float, py: float, pz: float) -> flo
     return d
 
 
-@njit(cache=True)
+@compiled
 def _fold(table: NDArray[np.float64], rows: NDArray[np.int64], px: float, py: float, pz: float) -> float:
     total = 1e9
     for index in rows:
@@ -117,7 +118,7 @@ def _fold(table: NDArray[np.float64], rows: NDArray[np.int64], px: float, py: fl
     return max(total, floor) + overlap * overlap / (4.0 * FLOOR_BLEND)
 
 
-@njit(cache=True)
+@compiled
 def _within(
     table: NDArray[np.float64], px: float, py: float, pz: float, reach: float, kept: NDArray[np.int64]
 ) -> NDArray[np.int64]:
@@ -132,7 +133,7 @@ def _within(
     return kept[:count]
 
 
-@njit(cache=True)
+@compiled
 def distance(table: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Signed distance at points (N, 3), negative inside, in units; (N,). Exact at 0, a bound elsewhere."""
     rows = np.arange(len(table))
@@ -142,7 +143,7 @@ def distance(table: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray
     return out
 
 
-@njit(cache=True)
+@compiled
 def slope(
     table: NDArray[np.float64], points: NDArray[np.float64], step: float, near: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -163,7 +164,7 @@ def slope(
     return value, out / (2.0 * step)
 
 
-@njit(cache=True)
+@compiled
 def nearest_part(
     table: NDArray[np.float64], points: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -189,7 +190,7 @@ def nearest_part(
     return parts, gaps
 
 
-@njit(cache=True)
+@compiled
 def sample_grid(
     table: NDArray[np.float64], origin: NDArray[np.float64], step: float, shape: tuple[int, int, int]
 ) -> NDArray[np.float64]:
