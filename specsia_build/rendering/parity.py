@@ -1,0 +1,102 @@
+"""How alike two renderers draw the same view."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.rendering.layers import Layers
+
+HALF = 128
+"""Coverage from which a pixel belongs to the silhouette."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Differences of one view, or the means (for `position_max` and `color_p99` the worst) of several.
+
+    Interior pixels are covered wholly in both pictures, edge pixels partly in at least one. A figure that has no pixels
+    to be taken over is 0, an IoU of nothing 1.
+
+    Attributes:
+        iou: of the silhouettes at half coverage.
+        coverage_mae: mean absolute difference of coverage, 0-1, over all pixels.
+        coverage_edge_mae: the same over edge pixels.
+        color_mae: mean absolute difference of R, G and B over interior pixels, in levels of 255.
+        color_p99: 99th percentile of it.
+        position_p95: 95th percentile over interior pixels of the largest difference in x, y and z, in 1/255 of the
+            box's side.
+        position_off: share of interior pixels where it is more than 1/255; there the two see different surfaces.
+        position_max: the largest of it.
+    """
+
+    iou: float
+    coverage_mae: float
+    coverage_edge_mae: float
+    color_mae: float
+    color_p99: float
+    position_p95: float
+    position_off: float
+    position_max: float
+
+    def as_dict(self) -> dict[str, float]:
+        """The figures by name."""
+        return asdict(self)
+
+
+def compare(
+    reference: Layers,
+    other: Layers,
+    box_min: Sequence[float] | NDArray[np.floating],
+    box_max: Sequence[float] | NDArray[np.floating],
+) -> Parity:
+    """Compare two pictures of one view.
+
+    Args:
+        reference: from the renderer that is trusted.
+        other: from the one that is tested, of the same size.
+        box_min: smallest x, y, z of the mesh's rest positions, in units.
+        box_max: largest x, y, z.
+
+    Raises:
+        ValueError: if the sizes differ.
+    """
+    if reference.coverage.shape != other.coverage.shape:
+        raise ValueError(f"pictures of {reference.coverage.shape} and {other.coverage.shape} pixels cannot be compared")
+    one, two = reference.coverage.astype(np.int32), other.coverage.astype(np.int32)
+    either = int(((one >= HALF) | (two >= HALF)).sum())
+    both = int(((one >= HALF) & (two >= HALF)).sum())
+    off = np.abs(one - two) / 255
+    edge = ((one > 0) & (one < 255)) | ((two > 0) & (two < 255))
+    inside = (one == 255) & (two == 255) & (reference.mask == 255) & (other.mask == 255)
+    colour = np.abs(reference.color[inside, :3].astype(np.int32) - other.color[inside, :3])
+    side = np.maximum(np.asarray(box_max, np.float64) - np.asarray(box_min, np.float64), 1e-9)
+    moved = (np.abs(reference.position[inside].astype(np.float64) - other.position[inside]) / side * 255).max(
+        axis=1, initial=0.0
+    )
+    return Parity(
+        iou=both / either if either else 1.0,
+        coverage_mae=float(off.mean()),
+        coverage_edge_mae=float(off[edge].mean()) if edge.any() else 0.0,
+        color_mae=float(colour.mean()) if colour.size else 0.0,
+        color_p99=float(np.quantile(colour, 0.99)) if colour.size else 0.0,
+        position_p95=float(np.quantile(moved, 0.95)) if moved.size else 0.0,
+        position_off=float((moved > 1).mean()) if moved.size else 0.0,
+        position_max=float(moved.max(initial=0.0)),
+    )
+
+
+def summarised(views: Sequence[Parity]) -> Parity:
+    """One figure each of several views: the mean, of 99th percentile and maximum the worst.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if not views:
+        raise ValueError("no view was compared")
+    worst = ("color_p99", "position_max")
+    columns = {name: [view.as_dict()[name] for view in views] for name in views[0].as_dict()}
+    return Parity(**{name: max(v) if name in worst else float(np.mean(v)) for name, v in columns.items()})
