@@ -51,6 +51,9 @@ def render(job):
     out = Path(job["out"])
     arrays = dict(np.load(job["mesh"]))
     has = {name for name in ("uv", "colors", "normals") if name in arrays}
+    low, side = _box(arrays["rest"][np.unique(arrays["faces"])])
+    # Eevee knows no negative light.
+    arrays["rest"] = (arrays["rest"] - low) / side
     item = _object(arrays)
     images = [_image(t, job["materials"], k) for k, t in enumerate(job["textures"])]
     scene = _scene(job)
@@ -67,8 +70,15 @@ def render(job):
     if job["position"]:
         _fill(item, [surface_nodes.position_material(m, images, has) for m in job["materials"]])
         _sample_centres(scene, job)
-        _views(scene, job["cameras"], out, "position")
+        _views(scene, job["cameras"], out, "position", scale=side, offset=low)
     return {"blender": bpy.app.version_string, "grid": GRID}
+
+
+def _box(points):
+    """Smallest x, y, z and the sides of the box of points (N, 3); no side is 0."""
+    low = points.min(axis=0)
+    side = points.max(axis=0) - low
+    return low, np.where(side > 0, side, np.float32(1))
 
 
 def _object(arrays):
@@ -190,8 +200,8 @@ def _cycles(scene, samples):
 
 def _eevee(scene, samples):
     scene.eevee.taa_render_samples = samples
-    # Eevee has no box filter; its own is widest that stays within a pixel.
-    scene.render.filter_size = 0.75
+    # Eevee has no box filter; at this width its own spreads light as far as a box of one pixel does.
+    scene.render.filter_size = 1.1
     for name in ("use_gtao", "use_bloom", "use_ssr", "use_motion_blur", "use_raytracing", "use_shadows"):
         if hasattr(scene.eevee, name):
             setattr(scene.eevee, name, False)
@@ -242,8 +252,8 @@ def _freestyle(scene, contour):
     style.caps = "ROUND"
 
 
-def _views(scene, cameras, out, name, channel=None):
-    """Render every view and write its pixels as they are, linear and premultiplied."""
+def _views(scene, cameras, out, name, channel=None, scale=None, offset=None):
+    """Render every view and write its pixels, linear and premultiplied; one channel, or the colour rescaled."""
     path = out / "view.exr"
     for k, camera in enumerate(cameras):
         right, up, place = (Vector(camera[key]) for key in ("right", "up", "position"))
@@ -252,6 +262,8 @@ def _views(scene, cameras, out, name, channel=None):
         scene.render.filepath = str(path)
         bpy.ops.render.render(write_still=True)
         pixels = _pixels(path)
+        if scale is not None:
+            pixels[..., :3] = pixels[..., :3] * scale + offset
         np.save(out / f"{name}_{k:02d}.npy", pixels if channel is None else pixels[..., channel])
     path.unlink()
 

@@ -72,7 +72,7 @@ class CyclesRenderer:
 
 
 class EeveeRenderer:
-    """Blender's rasteriser; needs OpenGL. Its pixel filter is its own, so edges are a little softer; see `Renderer`."""
+    """Blender's rasteriser; needs OpenGL. Its pixel filter is no box, so edges differ a little; see `Renderer`."""
 
     name = "eevee"
     version = 1

@@ -137,6 +137,23 @@ def test_every_kind_of_surface_is_the_same() -> None:
 
 
 @needs_blender
+@pytest.mark.slow
+def test_eevee_draws_the_same_within_its_filter() -> None:
+    try:
+        blender.check_gl()
+    except SpecsiaError as error:
+        pytest.skip(str(error))
+    mesh, camera = surfaces(), Camera(0.0, SIZE)
+    (eevee,) = load_renderer("eevee").render(mesh, [camera])
+    (fast,) = FastRenderer().render(mesh, [camera])
+    parity = compare(fast, eevee, *mesh.bounds())
+    assert parity.iou >= 0.99
+    assert parity.coverage_edge_mae <= 0.05
+    assert parity.color_mae <= 3
+    assert parity.position_p95 <= 0.5
+
+
+@needs_blender
 def test_position_is_the_rest_position() -> None:
     mesh = box((0, 0, 0), (0.3, 0.2, 0.4))
     mesh = replace(mesh, rest=mesh.vertices + np.array([5, 6, 7], np.float32))
