@@ -11,7 +11,9 @@ import click
 
 from specsia_build.cli.inspect import table
 from specsia_build.config import STAGES, BuildConfig, with_settings
+from specsia_build.errors import UsageError
 from specsia_build.pipeline.bench import bench as run_bench
+from specsia_build.pipeline.bench_against import bench_against
 from specsia_build.pipeline.progress import Progress
 
 
@@ -19,16 +21,27 @@ from specsia_build.pipeline.progress import Progress
 @click.argument("stage", required=False, type=click.Choice(STAGES))
 @click.argument("source", required=False, default="sample:4")
 @click.option("--size", type=int, help="Pixels on a side of every image.  [default: 512]")
+@click.option("--views", type=int, help="Views around each character.  [default: 10]")
+@click.option("--look", type=click.Choice(("unlit", "lit")), help="Flat colours, or one fixed light set.")
 @click.option("--limit", type=int, help="Measure only the first so many characters of the source.")
 @click.option(
     "--backend", "backends", multiple=True, metavar="NAME[:ARG]", help="Reconstruction backend.  [default: inflate]"
 )
+@click.option(
+    "--against", metavar="NAME[,NAME]", help="With render: draw the same views with other renderers, and compare."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def bench(stage: str | None, source: str, as_json: bool, **flags: Any) -> None:
+def bench(stage: str | None, source: str, against: str | None, as_json: bool, **flags: Any) -> None:
     """Measure what a STAGE (or all) costs per character of SOURCE on one core, next to a peer in the same run."""
     given = {name: value for name, value in flags.items() if value is not None and value != ()}
     config = with_settings(BuildConfig(), given | {"source": source}, "the command line")
+    if against is not None and stage != "render":
+        raise UsageError("--against compares renderers: say 'specsia bench render SOURCE --against NAME'")
     with tempfile.TemporaryDirectory(prefix="specsia-bench-") as folder:
+        if against is not None:
+            compared = bench_against(against.split(","), config, Path(folder), Progress())
+            click.echo(json.dumps(compared, indent=1) if as_json else _compared(compared))
+            return
         report = run_bench([stage] if stage else STAGES, config, Path(folder), Progress())
     click.echo(json.dumps(report, indent=1) if as_json else _text(report))
 
@@ -48,4 +61,29 @@ def _text(report: dict[str, Any]) -> str:
             lines.append(f"{stage}: {found['ms_per_view']} ms per view for colour, coverage and position")
         if "peer" in found:
             lines.append(f"{stage}: {found['peer']['times_faster']} times as fast as {found['peer']['name']}")
+    return "\n".join(lines)
+
+
+def _compared(report: dict[str, Any]) -> str:
+    lines = [f"{report['source']}: {report['views']} views, {report['size']} px, {report['look']}"]
+    for name, found in report["against"].items():
+        lines.append(
+            f"{report['renderer']} takes {found['ms_per_view']} ms per view, {name} {found['its_ms_per_view']}: "
+            f"{found['times_faster']} times"
+        )
+        rows = [
+            (
+                character,
+                f"{p['iou']:.5f}",
+                f"{p['coverage_mae']:.5f}",
+                f"{p['coverage_edge_mae']:.4f}",
+                f"{p['color_mae']:.3f}",
+                f"{p['color_p99']:.0f}",
+                f"{p['position_p95']:.3f}",
+                f"{100 * p['position_off']:.4f}",
+            )
+            for character, p in (*found["characters"].items(), ("all", found["parity"]))
+        ]
+        head = ("character", "IoU", "coverage", "at edges", "colour", "99 %", "position", "off %")
+        lines.append(table(head, rows, right=(1, 2, 3, 4, 5, 6, 7)))
     return "\n".join(lines)
