@@ -1,0 +1,85 @@
+"""Who may use which GPU: one lock file a device, held as long as the process that holds it lives."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from specsia_build.errors import CharacterError
+
+POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Device:
+    """A claimed device.
+
+    Attributes:
+        name: as CUDA_VISIBLE_DEVICES takes it, or ``cpu``.
+        slot: which of several workers on this device, from 0.
+        lock: held while this object lives.
+    """
+
+    name: str
+    slot: int
+    lock: IO[bytes]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes a process see this device and no other."""
+        visible = "" if self.name == "cpu" else self.name
+        return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": visible}
+
+    @property
+    def label(self) -> str:
+        """The name that log files carry."""
+        safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in self.name)
+        return safe if self.slot == 0 else f"{safe}.{self.slot}"
+
+
+def lock_folder() -> Path:
+    """Where this user's lock files are, for all runs on the machine."""
+    return Path(tempfile.gettempdir()) / f"specsia-devices-{os.getuid()}"
+
+
+def claim(devices: Sequence[str], seconds: float, folder: Path | None = None) -> Device:
+    """The first device that no other process of this user holds; waits for one.
+
+    Args:
+        devices: names; one that is named n times takes n workers.
+        seconds: to wait.
+        folder: of the lock files.
+
+    Raises:
+        CharacterError: if all are taken for that long.
+    """
+    place = folder or lock_folder()
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    deadline = time.monotonic() + seconds
+    while True:
+        for i, name in enumerate(devices):
+            found = _try(place, name, list(devices[:i]).count(name))
+            if found is not None:
+                return found
+        if time.monotonic() >= deadline:
+            raise CharacterError(
+                f"every device ({', '.join(dict.fromkeys(devices))}) has been in use by other builds for {seconds:g} s"
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def _try(folder: Path, name: str, slot: int) -> Device | None:
+    safe = name.replace(os.sep, "_")
+    lock = (folder / f"{safe}.{slot}.lock").open("wb")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        return None
+    return Device(name, slot, lock)
