@@ -12,6 +12,7 @@ RENDERERS = {
     "fast": "specsia_build.rendering.fast:FastRenderer",
     "cycles": "specsia_build.rendering.blender:CyclesRenderer",
     "eevee": "specsia_build.rendering.blender:EeveeRenderer",
+    "pyrender": "specsia_build.rendering.pyrender:PyrenderRenderer",
 }
 """Module and class of each renderer; a module is imported when its renderer is asked for."""
 

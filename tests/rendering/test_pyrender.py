@@ -1,0 +1,94 @@
+"""The optional renderer on OpenGL draws what the default one draws, and says what it cannot."""
+
+from __future__ import annotations
+
+import builtins
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from specsia_build.errors import CharacterError, SpecsiaError, UsageError
+from specsia_build.frame import Camera
+from specsia_build.rendering import pyrender as optional
+from specsia_build.rendering.fast import FastRenderer
+from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
+from specsia_build.rendering.parity import compare
+from specsia_build.rendering.registry import load_renderer
+from tests.rendering.scenes import box, compass, sheet
+
+SIZE = 96
+
+
+@pytest.fixture
+def needs_gl() -> None:
+    try:
+        optional._offscreen(SIZE * optional.GRID)
+    except SpecsiaError as error:
+        pytest.skip(str(error))
+
+
+def dressed() -> Mesh:
+    """Boxes, a texture with a factor and an emission, and vertex colours."""
+    smooth = np.linspace(0, 255, 8 * 8 * 4).reshape(8, 8, 4).astype(np.uint8)
+    smooth[..., 3] = 255
+    cloth = Material("cloth", (0.9, 0.5, 0.3, 1.0), Texture(smooth, ("clamp", "repeat")), emissive=(0.0, 0.05, 0.1))
+    corners = [(1.0, 0.2, 0.2, 1.0), (0.2, 1.0, 0.2, 1.0), (0.4, 0.4, 0.8, 1.0), (0.5, 0.5, 0.5, 1.0)]
+    return concatenate(
+        [
+            compass(),
+            sheet(12, 12, 40, 40, -0.1, cloth, SIZE, uv=(0.0, 0.0, 1.5, 1.5)),
+            sheet(12, 56, 40, 84, 0.1, None, SIZE, colors=corners),
+        ]
+    )
+
+
+@pytest.mark.usefixtures("needs_gl")
+@pytest.mark.parametrize("yaw", [0.0, 36.0])
+def test_the_picture_is_the_default_renderer_s(yaw: float) -> None:
+    mesh, camera = dressed(), Camera(yaw, SIZE)
+    (theirs,) = load_renderer("pyrender").render(mesh, [camera])
+    (ours,) = FastRenderer().render(mesh, [camera])
+    parity = compare(ours, theirs, *mesh.bounds())
+    assert parity.iou >= 0.99
+    assert parity.coverage_edge_mae <= 0.05
+    # Vertex colours are interpolated as they are encoded.
+    assert parity.color_mae <= 3
+    assert parity.position_p95 <= 1
+    assert not theirs.color[theirs.mask == 0].any()
+    assert (theirs.mask == 0).any()
+
+
+@pytest.mark.parametrize(
+    ("mesh", "look", "error", "sentence"),
+    [
+        (box((0, 0, 0), (0.1, 0.1, 0.1)), "lit", UsageError, "unlit pictures only"),
+        (box((0, 0, 0), (0.1, 0.1, 0.1), alpha_mode="blend"), "unlit", CharacterError, "see-through materials"),
+        (
+            replace(box((0, 0, 0), (0.1, 0.1, 0.1)), rest=np.zeros((8, 3), np.float32)),
+            "unlit",
+            UsageError,
+            "rest positions",
+        ),
+    ],
+)
+def test_what_it_cannot_draw_is_said(mesh: Mesh, look: Any, error: type[Exception], sentence: str) -> None:
+    with pytest.raises(error, match=sentence):
+        next(load_renderer("pyrender").render(mesh, [Camera(0.0, SIZE)], look))
+
+
+def test_without_the_package_the_way_to_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def missing(name: str, *rest: Any, **more: Any) -> Any:
+        if name == "pyrender":
+            raise ModuleNotFoundError(name)
+        return real(name, *rest, **more)
+
+    optional._module.cache_clear()
+    monkeypatch.setattr(builtins, "__import__", missing)
+    with pytest.raises(UsageError, match=r"pip install 'specsia\[pyrender\]'"):
+        next(load_renderer("pyrender").render(box((0, 0, 0), (0.1, 0.1, 0.1)), [Camera(0.0, SIZE)]))
+    monkeypatch.undo()
+    optional._module.cache_clear()
