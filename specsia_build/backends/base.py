@@ -36,6 +36,11 @@ class Backend(Protocol):
         version: grows whenever the same input would give another mesh.
         sees_ground_truth: whether `Context.ground_truth` must be given. The dataset card says so.
         needs_yaw: whether registration must also search the turn about Z.
+
+    A backend that works through a process of its own may have three more members: ``slots`` (int: how many pictures
+    can be worked at together; without it, as many as the build has workers), ``patience`` (float: seconds that it may
+    take for one picture by its own clocks, where that is longer than the build's ``timeout``) and
+    ``logs_to(folder: Path)`` (called before each picture with the run's folder for such logs).
     """
 
     name: str

@@ -61,7 +61,7 @@ class Request:
 
     Attributes:
         image: path of the RGBA picture.
-        seed: integer below 2**64; the only source of randomness.
+        seed: integer below 2**53; the only source of randomness.
         settings: of this request.
         scratch: folder for temporary files, also that of `tempfile`; it is gone once the answer is out.
         progress: call it with a fraction from 0 to 1 and a note.
@@ -122,6 +122,7 @@ class _Channel:
 
 
 _channels: list[_Channel] = []
+_revisions: dict[str, str] = {}
 
 
 def _channel() -> _Channel:
@@ -171,6 +172,7 @@ def serve(
         "backend": backend,
         "pid": os.getpid(),
         "versions": dict(found or {}, python=sys.version.split()[0]),
+        "weights": dict(_revisions),
         "capabilities": list(capabilities),
         "frame": {"axes": list(axes), "framing": framing},
     }
@@ -190,13 +192,22 @@ def child_command(script: str, *arguments: str) -> list[str]:
     return [sys.executable, os.path.abspath(__file__), "--child", script, *arguments]
 
 
-def snapshot(repository: str, revision: str | None, offline: bool) -> str:
-    """Folder of a repository of the Hugging Face Hub at a revision; a path to a folder is returned as it is."""
-    if os.path.isdir(repository):
-        return repository
+def weights(settings: Mapping[str, Any], name: str) -> str:
+    """Folder of the weights that the settings call by a name: a folder, or a repository of the Hugging Face Hub."""
+    wanted = settings["weights"][name]
+    source: str = os.path.expanduser(wanted["source"])
+    if os.path.isdir(source):
+        return source
     from huggingface_hub import snapshot_download
 
-    return str(snapshot_download(repository, revision=revision, local_files_only=bool(offline)))
+    folder: str = snapshot_download(
+        source,
+        revision=wanted.get("revision"),
+        allow_patterns=wanted.get("files"),
+        local_files_only=bool(settings.get("offline")),
+    )
+    _revisions[name] = os.path.basename(folder)
+    return folder
 
 
 def versions_of(*names: str) -> dict[str, str]:

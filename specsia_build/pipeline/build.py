@@ -22,7 +22,7 @@ from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.planning import DigestCache, StagePlan, plan_stage
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.store import read_artefact, read_meta, write_bytes
-from specsia_build.pipeline.tasks import Outcome, Task, backend_of, perform
+from specsia_build.pipeline.tasks import Outcome, Task, backend_of, perform, pool_size
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import pack, project, reconstruct, render
 from specsia_build.stages.artefact import Artefact
@@ -182,7 +182,8 @@ class _Build:
         tasks = plan.tasks
         failed = 0
         with self.progress.bar(stage if name is None else f"{stage} {name}", len(tasks)) as advance:
-            results = run_local(perform, tasks, self.config.worker_count(), self.config.timeout, PRELOAD)
+            workers, timeout = pool_size(stage, backend, self.config)
+            results = run_local(perform, tasks, workers, timeout, PRELOAD)
             for index, result in results:
                 task = tasks[index]
                 outcome = result

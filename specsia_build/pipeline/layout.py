@@ -37,6 +37,11 @@ class RunLayout:
         return self.root / "logs" / "tasks.jsonl"
 
     @property
+    def worker_logs(self) -> Path:
+        """What the worker processes of backends printed, and a line for each picture they did."""
+        return self.root / "logs" / "workers"
+
+    @property
     def digests(self) -> Path:
         """Remembered digests of source files."""
         return self.root / "state" / "digests.json"

@@ -81,6 +81,17 @@ def backend_of(spec: str) -> Backend:
     return load_backend(spec)
 
 
+def pool_size(stage: str, backend: str | None, config: BuildConfig) -> tuple[int, float]:
+    """Processes for a stage, and the seconds after which one character of it is given up."""
+    workers, seconds = config.worker_count(), config.timeout
+    if stage == reconstruct.NAME and backend is not None:
+        found = backend_of(backend)
+        slots = getattr(found, "slots", None)
+        workers = workers if slots is None else max(1, min(workers, int(slots)))
+        seconds = max(seconds, float(getattr(found, "patience", 0.0)))
+    return workers, seconds
+
+
 def own_folder(entry: Entry) -> Path:
     """Folder that the names of a character's files are relative to."""
     return entry.path if entry.format == "3dbicar" else entry.path.parent
@@ -113,7 +124,10 @@ def _make(task: Task, watch: Stopwatch) -> Artefact:
         rendered = read_artefact(layout.artefact(render.NAME, None, entry.id), entry.id)
     assert task.backend is not None
     if task.stage == reconstruct.NAME:
-        artefact = reconstruct.reconstruct(rendered, entry, backend_of(task.backend), config, watch)
+        backend = backend_of(task.backend)
+        if (logs_to := getattr(backend, "logs_to", None)) is not None:
+            logs_to(layout.worker_logs)
+        artefact = reconstruct.reconstruct(rendered, entry, backend, config, watch)
     else:
         with watch.part("load"):
             made = read_artefact(layout.artefact(reconstruct.NAME, task.backend_name, entry.id), entry.id)

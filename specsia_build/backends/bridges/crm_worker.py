@@ -1,0 +1,135 @@
+"""CRM: six views and their canonical coordinates by two diffusion models, then a mesh with a texture."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import zipfile
+from typing import Any, Callable, Mapping
+
+from specsia_worker import Request, serve, versions_of, weights
+
+SPECS = "configs/specs_objaverse_total.json"
+STAGE1, STAGE2 = "configs/nf7_v3_SNR_rd_size_stroke.yaml", "configs/stage2-v2-snr.yaml"
+BACKGROUND = (127, 127, 127)
+SCALE, STEPS = 5.0, 50
+MODEL, PIXELS, COORDINATES = "CRM.pth", "pixel-diffusion.pth", "ccm-diffusion.pth"
+
+GONE = "stabilityai/stable-diffusion-2-1-base"
+SCHEDULE: dict[str, Any] = {
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "clip_sample": False,
+    "set_alpha_to_one": False,
+    "steps_offset": 1,
+    "prediction_type": "epsilon",
+}
+
+AXES = ("-x", "+z", "+y")
+FRAMING = "free"
+
+USES: dict[str, Any] = {
+    "root": ".",
+    "modules": {
+        "run.py": {"preprocess_image": ["image", "background_choice", "foreground_ratio", "backgroud_color"]},
+        "pipelines.py": {
+            "TwoStagePipeline": [
+                "stage1_model_config",
+                "stage2_model_config",
+                "stage1_sampler_config",
+                "stage2_sampler_config",
+            ],
+            "TwoStagePipeline.__call__": ["pixel_img", "scale", "step"],
+            "TwoStagePipeline.set_seed": ["seed"],
+        },
+        "inference.py": {"generate3d": ["model", "rgb", "ccm", "device"]},
+        "model/__init__.py": {"CRM": None},
+        "model/crm/model.py": {"CRM": ["specs"], "CRM.export_mesh_wt_uv": ["data", "out_dir", "res"]},
+    },
+    "files": [SPECS, "imagedream/configs/sd_v2_base_ipmv_zero_SNR.yaml"],
+    "keys": {STAGE1: ["config.models", "config.sampler"], STAGE2: ["config.models", "config.sampler"]},
+}
+
+
+def without_downloads() -> None:
+    """Keep the upstream from fetching what it never uses, or what is no longer there.
+
+    Three modules open a background remover at import, but our pictures bring their alpha. The scheduler's repository
+    has left the Hub; CRM only adds noise with it, which its published settings are enough for.
+    """
+    import diffusers
+    import rembg
+
+    rembg.new_session = lambda *arguments, **options: None
+    scheduler = diffusers.DDIMScheduler
+    original = scheduler.from_pretrained
+
+    def from_pretrained(name: str, *arguments: Any, **options: Any) -> Any:
+        return scheduler(**SCHEDULE) if name == GONE else original(name, *arguments, **options)
+
+    scheduler.from_pretrained = from_pretrained
+
+
+def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
+    """Load the three models; see `specsia_worker.serve`."""
+    root = os.path.abspath(settings["root"])
+    os.chdir(root)
+    sys.path.insert(0, root)
+    without_downloads()
+    import numpy
+    import torch
+    from inference import generate3d
+    from model import CRM
+    from omegaconf import OmegaConf
+    from PIL import Image
+    from pipelines import TwoStagePipeline
+    from run import preprocess_image
+
+    own = weights(settings, "crm")
+    with open(SPECS, encoding="utf-8") as stream:
+        model = CRM(json.load(stream)).to("cuda")
+    model.load_state_dict(torch.load(os.path.join(own, MODEL), map_location="cuda"), strict=False)
+    stage1, stage2 = OmegaConf.load(STAGE1).config, OmegaConf.load(STAGE2).config
+    stage1.models.resume = os.path.join(own, PIXELS)
+    stage2.models.resume = os.path.join(own, COORDINATES)
+    pipeline = TwoStagePipeline(stage1.models, stage2.models, stage1.sampler, stage2.sampler)
+
+    def reconstruct(request: Request) -> str:
+        # set_seed alone does not reach the sampler, which draws from torch.
+        pipeline.set_seed(request.seed_all())
+        request.progress(0.0, "views")
+        with Image.open(request.image) as opened:
+            picture = preprocess_image(opened.convert("RGBA"), "Alpha as mask", 1.0, BACKGROUND)
+        made = pipeline(picture, scale=SCALE, step=STEPS)
+        colours = numpy.concatenate(made["stage1_images"], 1)
+        coordinates = numpy.concatenate(made["stage2_images"], 1)
+        request.progress(0.8, "mesh")
+        _, archive = generate3d(model, colours, coordinates, "cuda")
+        return unpack(archive, request.out(""))
+
+    return reconstruct
+
+
+def unpack(archive: str, folder: str) -> str:
+    """Unpack the OBJ, its material and its picture; returns the OBJ's path."""
+    with zipfile.ZipFile(archive) as opened:
+        names = [name for name in opened.namelist() if os.path.basename(name) == name]
+        for name in names:
+            opened.extract(name, folder)
+    meshes = [name for name in names if name.endswith(".obj")]
+    if len(meshes) != 1:
+        raise RuntimeError("CRM wrote {} meshes, not one".format(len(meshes)))
+    return os.path.join(folder, meshes[0])
+
+
+if __name__ == "__main__":
+    serve(
+        "crm",
+        load,
+        AXES,
+        FRAMING,
+        versions=lambda: versions_of("torch", "diffusers", "transformers", "open-clip-torch", "xatlas"),
+    )

@@ -1,0 +1,154 @@
+"""DrawingSpinUp's variant of Wonder3D, which the published dataset was made with."""
+
+from __future__ import annotations
+
+import argparse
+import glob
+import os
+import shutil
+import sys
+import tempfile
+from typing import Any, Callable, Mapping
+
+from specsia_worker import InputError, Request, serve, versions_of, weights
+
+VIEWS_CONFIG = "configs/mvdiffusion-joint-ortho-6views.yaml"
+SURFACE_CONFIG = "configs/neuralangelo-ortho-wmask.yaml"
+UID = "character"
+PICTURE = "char/ffc_resnet_inpainted.png"
+
+AXES = ("+x", "-z", "+y")
+FRAMING = "kept"
+
+USES: dict[str, Any] = {
+    "root": "2_charactor_reconstructor",
+    "modules": {
+        "mv.py": {
+            "args": None,
+            "DiffusionPipeline": None,
+            "load_config": ["*yaml_files"],
+            "load_wonder3d_pipeline": ["config"],
+            "mv": ["uid", "pipeline", "config"],
+        },
+        "recon.py": {"Trainer": None, "load_config": ["*yaml_files"], "recon": ["uid", "config"]},
+        "mvdiffusion/data/single_image_dataset.py": {
+            "SingleImageDataset": ["num_views", "img_wh", "bg_color", "crop_size", "single_image"],
+        },
+        "instant_nsr/datasets/ortho.py": {"OrthoDataModule": ["config"]},
+        "instant_nsr/systems/neus_ortho.py": {"OrthoNeuSSystem.export": []},
+        "instant_nsr/utils/mesh_utils.py": {"save_mesh": ["config", "verts", "faces", "vert_colors"]},
+    },
+    "globals": {"mv.py": {"args": ["img_fn", "save_folder"]}},
+    "files": [
+        "mvdiffusion/data/fixed_poses/nine_views/000_front_RT.txt",
+        "instant_nsr/datasets/fixed_poses/000_front_RT.txt",
+    ],
+    "keys": {
+        VIEWS_CONFIG: ["pretrained_model_name_or_path", "data_root", "seed", "views", "validation_dataset.crop_size"],
+        SURFACE_CONFIG: ["seed", "dataset.name", "dataset.data_root", "export.thinning", "system.name", "trainer"],
+    },
+}
+
+
+def data_root(scratch: str) -> str:
+    """A new folder whose path is free of the letters "mv", at which the upstream cuts paths.
+
+    Raises:
+        InputError: if there is no such place.
+    """
+    for base in (scratch, "/tmp", "/var/tmp"):  # noqa: S108  only where the scratch folder will not do
+        if "mv" in os.path.abspath(base) or not os.access(base, os.W_OK):
+            continue
+        for _ in range(20):
+            folder = tempfile.mkdtemp(dir=base)
+            if "mv" not in folder:
+                return folder
+            os.rmdir(folder)
+    raise InputError("DrawingSpinUp needs a temporary folder whose path lacks the letters 'mv': set TMPDIR")
+
+
+def pinned(pipeline: Any, settings: Mapping[str, Any]) -> Any:
+    """The class `DiffusionPipeline`, except that its own code comes from the pinned revision."""
+
+    class Pinned:
+        @staticmethod
+        def from_pretrained(name: str, custom_pipeline: str, **options: Any) -> Any:
+            return pipeline.from_pretrained(name, custom_pipeline=weights(settings, "pipeline"), **options)
+
+    return Pinned
+
+
+def single_device(trainer: Any) -> Callable[..., Any]:
+    """A factory of trainers on one device, without logger or checkpoint, whatever is asked for."""
+
+    def make(**options: Any) -> Any:
+        options.pop("strategy", None)
+        options.update(logger=False, enable_checkpointing=False, enable_progress_bar=False)
+        return trainer(**options)
+
+    return make
+
+
+def write_inputs(image: str, folder: str) -> None:
+    """The picture and its mask where the upstream looks for them; it keeps the framing."""
+    from PIL import Image
+
+    os.makedirs(os.path.join(folder, "char"))
+    with Image.open(image) as opened:
+        picture = opened.convert("RGBA")
+    for name in (PICTURE, "char/texture.png"):
+        picture.save(os.path.join(folder, name))
+    picture.getchannel("A").save(os.path.join(folder, "char", "mask.png"))
+
+
+def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
+    """Load the diffusion pipeline; see `specsia_worker.serve`."""
+    root = os.path.abspath(os.path.join(settings["root"], USES["root"]))
+    os.chdir(root)
+    sys.path.insert(0, root)
+    import mv
+    import recon
+    import torch
+
+    # The script sets this global only where it is run by itself.
+    mv.args = argparse.Namespace(img_fn=PICTURE, save_folder="mv")
+    mv.DiffusionPipeline = pinned(mv.DiffusionPipeline, settings)
+    recon.Trainer = single_device(recon.Trainer)
+    views = mv.load_config(VIEWS_CONFIG)
+    views.pretrained_model_name_or_path = weights(settings, "wonder3d")
+    pipeline = mv.load_wonder3d_pipeline(views)
+
+    def reconstruct(request: Request) -> str:
+        top = data_root(request.scratch)
+        try:
+            write_inputs(request.image, os.path.join(top, UID))
+            request.progress(0.0, "views")
+            own = mv.load_config(VIEWS_CONFIG)
+            own.data_root, own.seed = top, request.seed_all()
+            with torch.no_grad():
+                mv.mv(UID, pipeline, own)
+            request.progress(0.2, "surface")
+            surface = recon.load_config(SURFACE_CONFIG)
+            surface.dataset.data_root, surface.seed = top, request.seed % 2**32
+            # Thinning suits only the drawings that its list of ids names.
+            surface.export.thinning = False
+            recon.recon(UID, surface)
+            written = sorted(glob.glob(os.path.join(glob.escape(top), UID, "mesh", "*.obj")))
+            if len(written) != 1:
+                raise RuntimeError("DrawingSpinUp wrote {} meshes, not one".format(len(written)))
+            shutil.move(written[0], request.out("mesh.obj"))
+        finally:
+            shutil.rmtree(top, ignore_errors=True)
+        return request.out("mesh.obj")
+
+    return reconstruct
+
+
+if __name__ == "__main__":
+    serve(
+        "drawingspinup",
+        load,
+        AXES,
+        FRAMING,
+        versions=lambda: versions_of("torch", "diffusers", "transformers", "xformers", "pytorch-lightning", "nerfacc"),
+    )

@@ -1,0 +1,84 @@
+"""The second half of Wonder3D: a surface from six views by instant-nsr-pl. Run by `wonder3d_worker.py`."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import sys
+from typing import Any, Sequence
+
+CONFIG = "configs/neuralangelo-ortho-wmask.yaml"
+
+USES: dict[str, Any] = {
+    "root": "instant-nsr-pl",
+    "modules": {
+        "utils/misc.py": {"load_config": ["*yaml_files"]},
+        "datasets/__init__.py": {"make": ["name", "config"]},
+        "systems/__init__.py": {"make": ["name", "config"]},
+        "datasets/ortho.py": {"OrthoDataModule": ["config"]},
+        "systems/neus_ortho.py": {"OrthoNeuSSystem.export": []},
+        "utils/mixins.py": {"SaverMixin.save_mesh": ["filename", "v_pos", "t_pos_idx", "v_rgb", "ortho_scale"]},
+    },
+    "files": ["datasets/fixed_poses/000_front_RT.txt"],
+    "keys": {
+        CONFIG: ["seed", "dataset.name", "dataset.root_dir", "dataset.scene", "system.name", "trainer", "export"],
+    },
+}
+
+
+def run(root: str, data: str, scene: str, mesh: str, seed: int) -> None:
+    """Fit the surface.
+
+    Args:
+        root: the folder instant-nsr-pl of the checkout.
+        data: folder that holds the scene's folder.
+        scene: its name.
+        mesh: OBJ file to write, with a colour per vertex.
+        seed: below 2**32.
+    """
+    work = os.getcwd()
+    os.chdir(root)
+    sys.path.insert(0, root)
+    import datasets
+    import pytorch_lightning
+    import systems
+    from omegaconf import OmegaConf
+    from utils.misc import load_config
+
+    config = load_config(CONFIG)
+    config.dataset.root_dir = data
+    config.dataset.scene = scene
+    config.name = scene
+    config.seed = seed
+    config.save_dir = os.path.join(work, "surface")
+    pytorch_lightning.seed_everything(seed)
+    data_module = datasets.make(config.dataset.name, config.dataset)
+    system = systems.make(config.system.name, config)
+    # One device and no logger, checkpoint or copy of the code: they are of no use here and fill the disk.
+    options = dict(
+        OmegaConf.to_container(config.trainer),
+        devices=1,
+        accelerator="gpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        default_root_dir=work,
+    )
+    trainer = pytorch_lightning.Trainer(**options)
+    trainer.fit(system, datamodule=data_module)
+    trainer.test(system, datamodule=data_module)
+    written = sorted(glob.glob(os.path.join(glob.escape(config.save_dir), "*.obj")))
+    if len(written) != 1:
+        raise RuntimeError("instant-nsr-pl wrote {} meshes, not one".format(len(written)))
+    shutil.move(written[0], mesh)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Command line: ROOT DATA SCENE MESH SEED."""
+    root, data, scene, mesh, seed = arguments
+    run(root, data, scene, mesh, int(seed))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

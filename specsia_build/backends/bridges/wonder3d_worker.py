@@ -1,0 +1,110 @@
+"""Wonder3D: six views and their normals by diffusion, then a surface by instant-nsr-pl in a second process.
+
+The second process is there because both halves have a top-level package `utils`; it has no model to keep.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from typing import Any, Callable, Mapping
+
+from specsia_worker import Request, child_command, serve, versions_of, weights
+
+CONFIG = "configs/mvdiffusion-joint-ortho-6views.yaml"
+VIEWS = ["front", "front_right", "right", "back", "left", "front_left"]
+GUIDANCE = 1.0
+
+AXES = ("+x", "+z", "+y")
+FRAMING = "free"
+
+USES: dict[str, Any] = {
+    "root": ".",
+    "modules": {
+        "test_mvdiffusion_seq.py": {
+            "TestConfig": ["pretrained_model_name_or_path", "validation_dataset", "save_dir", "seed"],
+            "VIEWS": None,
+            "MVDiffusionDataset": None,
+            "weight_dtype": None,
+            "load_wonder3d_pipeline": ["cfg"],
+            "log_validation_joint": ["dataloader", "pipeline", "cfg", "weight_dtype", "name", "save_dir"],
+        },
+        "utils/misc.py": {"load_config": ["*yaml_files"]},
+        "mvdiffusion/data/single_image_dataset.py": {
+            "SingleImageDataset": ["root_dir", "num_views", "img_wh", "bg_color", "crop_size", "filepaths"],
+        },
+        "mvdiffusion/pipelines/pipeline_mvdiffusion_image.py": {
+            "MVDiffusionImagePipeline.__call__": ["image", "camera_embedding", "generator", "guidance_scale", "eta"],
+        },
+    },
+    "files": ["mvdiffusion/data/fixed_poses/nine_views/000_front_RT.txt"],
+    "keys": {
+        CONFIG: [
+            "pretrained_model_name_or_path",
+            "validation_dataset.root_dir",
+            "validation_dataset.crop_size",
+            "validation_guidance_scales",
+            "save_dir",
+            "seed",
+        ]
+    },
+}
+
+
+def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
+    """Load the diffusion pipeline; see `specsia_worker.serve`."""
+    root = os.path.abspath(settings["root"])
+    os.chdir(root)
+    sys.path.insert(0, root)
+    import test_mvdiffusion_seq as seq
+    import torch
+    from omegaconf import OmegaConf
+    from utils.misc import load_config
+
+    config = OmegaConf.merge(OmegaConf.structured(seq.TestConfig), load_config(CONFIG))
+    config.pretrained_model_name_or_path = weights(settings, "wonder3d")
+    config.validation_guidance_scales = [GUIDANCE]
+    # The script sets this global only where it is run by itself.
+    seq.VIEWS = VIEWS
+    pipeline = seq.load_wonder3d_pipeline(config)
+
+    def views_of(request: Request, folder: str) -> str:
+        pictures = os.path.join(request.scratch, "pictures")
+        os.makedirs(pictures)
+        shutil.copyfile(request.image, os.path.join(pictures, "scene.png"))
+        own = OmegaConf.create(OmegaConf.to_container(config))
+        own.seed = request.seed_all()
+        own.save_dir = folder
+        own.validation_dataset.root_dir = pictures
+        own.validation_dataset.filepaths = ["scene.png"]
+        dataset = seq.MVDiffusionDataset(**own.validation_dataset)
+        loader = torch.utils.data.DataLoader(dataset, batch_size=1, shuffle=False, num_workers=0)
+        with torch.no_grad():
+            seq.log_validation_joint(loader, pipeline, own, seq.weight_dtype, "validation", folder)
+        return os.path.join(folder, "cropsize-{}-cfg{:.1f}".format(int(own.validation_dataset.crop_size), GUIDANCE))
+
+    def reconstruct(request: Request) -> str:
+        request.progress(0.0, "views")
+        data = views_of(request, os.path.join(request.scratch, "views"))
+        request.progress(0.2, "surface")
+        mesh = request.out("mesh.obj")
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "wonder3d_surface.py")
+        arguments = [os.path.join(root, "instant-nsr-pl"), data, "scene", mesh, str(request.seed % 2**32)]
+        ended = subprocess.run(child_command(script, *arguments), cwd=request.scratch, check=False)  # noqa: S603
+        if ended.returncode != 0:
+            raise RuntimeError("instant-nsr-pl ended with exit code {}".format(ended.returncode))
+        return mesh
+
+    return reconstruct
+
+
+if __name__ == "__main__":
+    serve(
+        "wonder3d",
+        load,
+        AXES,
+        FRAMING,
+        versions=lambda: versions_of("torch", "diffusers", "transformers", "xformers", "pytorch-lightning", "nerfacc"),
+    )

@@ -1,0 +1,238 @@
+"""What a bridge was written against, ``manifests/backends/NAME.yaml``, and where the user has it installed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import specsia_build
+from specsia_build.errors import UsageError
+
+SETTINGS_VARIABLE = "SPECSIA_BACKENDS"
+"""Names the settings file; without it, ``specsia/backends.yaml`` in the user's configuration folder counts."""
+
+OFFLINE_VARIABLE = "SPECSIA_OFFLINE"
+
+BRIDGES = Path(__file__).parent / "bridges"
+"""Folder of the worker scripts."""
+
+NAMES = ("wonder3d", "drawingspinup", "instantmesh", "crm")
+
+_KEYS = {"root", "python", "devices", "offline", "weights", "seconds"}
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One set of weights.
+
+    Attributes:
+        name: by which the worker asks for it.
+        source: repository on the Hugging Face Hub, or None for a file that has its place.
+        revision: of the repository.
+        files: of the repository that are needed; all if empty.
+        path: of a file that has its place, relative to the checkout or in the home folder, or None.
+        fetch: command that fetches such a file.
+        licence: of the weights.
+    """
+
+    name: str
+    source: str | None = None
+    revision: str | None = None
+    files: tuple[str, ...] = ()
+    path: str | None = None
+    fetch: str = ""
+    licence: str = ""
+
+
+@dataclass(frozen=True)
+class Pins:
+    """What a bridge was written against; the fields of its YAML file.
+
+    Attributes:
+        name, repository, commit, python: what and which.
+        version: of the bridge; grows whenever the same picture would give another mesh.
+        scripts: files in `BRIDGES`; the first is the worker.
+        packages: version of each package that matters: exact, a range such as ``>=2.1``, or ``*``.
+        install: where a package that is not on the package index comes from.
+        weights: what is loaded.
+        licence, memory: for people.
+        axes: which signed axis of the mesh file is x, y, z of our frame.
+        framing: ``kept`` or ``free``.
+        seconds: limits for `start` and `item`.
+    """
+
+    name: str
+    version: int
+    repository: str
+    commit: str
+    python: str
+    scripts: tuple[str, ...]
+    packages: Mapping[str, str]
+    install: Mapping[str, str]
+    weights: tuple[Weights, ...]
+    licence: Mapping[str, str]
+    memory: Mapping[str, Any]
+    axes: tuple[str, ...]
+    framing: str
+    seconds: Mapping[str, float]
+
+    @property
+    def worker(self) -> Path:
+        return BRIDGES / self.scripts[0]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an upstream project is installed; None where the user has not said.
+
+    Attributes:
+        root: the checkout.
+        python: interpreter of its environment.
+        devices: one worker each, as CUDA_VISIBLE_DEVICES names them.
+        offline: whether the Hugging Face Hub may not be asked.
+        weights: folder or repository that replaces a pinned one, by name.
+        seconds: limits that replace the pinned ones.
+    """
+
+    root: Path | None = None
+    python: Path | None = None
+    devices: tuple[str, ...] = ("0",)
+    offline: bool = False
+    weights: Mapping[str, str] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+def pins_folder() -> Path:
+    """The folder ``manifests/backends``, in a checkout and in an installation alike."""
+    return Path(specsia_build.__file__).resolve().parent.parent / "manifests" / "backends"
+
+
+@cache
+def read_pins(name: str) -> Pins:
+    """The pins of a bridge.
+
+    Raises:
+        UsageError: if there is no such bridge.
+    """
+    path = pins_folder() / f"{name}.yaml"
+    if name not in NAMES or not path.is_file():
+        raise UsageError(f"'{name}' is no bridge to an upstream project; those are {', '.join(NAMES)}")
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return Pins(
+        name=content["name"],
+        version=content["version"],
+        repository=content["repository"],
+        commit=content["commit"],
+        python=content["python"],
+        scripts=tuple(content["scripts"]),
+        packages={key: str(value) for key, value in content["packages"].items()},
+        install=content.get("install", {}),
+        weights=tuple(_weights(entry) for entry in content["weights"]),
+        licence=content["licence"],
+        memory=content["memory"],
+        axes=tuple(content["frame"]["axes"]),
+        framing=content["frame"]["framing"],
+        seconds=content["seconds"],
+    )
+
+
+def _weights(entry: Mapping[str, Any]) -> Weights:
+    return Weights(**{**entry, "files": tuple(entry.get("files", ()))})
+
+
+def settings_file() -> Path:
+    """The user's settings of backends."""
+    stated = os.environ.get(SETTINGS_VARIABLE)
+    if stated:
+        return Path(stated).expanduser()
+    base = os.environ.get("XDG_CONFIG_HOME")
+    return (Path(base) if base else Path.home() / ".config") / "specsia" / "backends.yaml"
+
+
+def find_place(name: str, root: Path | None = None, python: Path | None = None) -> Place:
+    """Where a project is: the arguments first, then the environment, then the settings file.
+
+    ``SPECSIA_NAME_ROOT``, ``SPECSIA_NAME_PYTHON`` and ``SPECSIA_NAME_DEVICES`` are the variables. Without any word on
+    the interpreter, that of a ``.venv`` in the checkout is taken.
+
+    Raises:
+        UsageError: if the settings file cannot be used.
+    """
+    own = _own_settings(name)
+    stated = {key: os.environ.get(f"SPECSIA_{name.upper()}_{key.upper()}") for key in ("root", "python", "devices")}
+    found_root = root or _path(stated["root"] or own.get("root"))
+    found_python = python or _path(stated["python"] or own.get("python"))
+    if found_python is None and found_root is not None and (found_root / ".venv/bin/python").exists():
+        found_python = found_root / ".venv/bin/python"
+    devices = stated["devices"].split(",") if stated["devices"] else own.get("devices", ["0"])
+    offline = os.environ.get(OFFLINE_VARIABLE, "") not in ("", "0") or bool(own.get("offline", False))
+    return Place(
+        root=None if found_root is None else found_root.expanduser().absolute(),
+        python=None if found_python is None else found_python.expanduser().absolute(),
+        devices=tuple(str(device).strip() for device in _list(devices)),
+        offline=offline,
+        weights={str(key): str(value) for key, value in (own.get("weights") or {}).items()},
+        seconds={str(key): float(value) for key, value in (own.get("seconds") or {}).items()},
+    )
+
+
+def _own_settings(name: str) -> Mapping[str, Any]:
+    path = settings_file()
+    if not path.is_file():
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        own = content.get(name) or {}
+        unknown = sorted(set(own) - _KEYS)
+    except (OSError, ValueError, yaml.YAMLError, AttributeError, TypeError) as error:
+        raise UsageError(f"{path} cannot be read as settings by backend: {' '.join(str(error).split())}") from error
+    if unknown:
+        raise UsageError(f"{path}: {name} has no setting '{unknown[0]}'; there are {', '.join(sorted(_KEYS))}")
+    return dict(own)
+
+
+def _path(value: object) -> Path | None:
+    return Path(str(value)) if value else None
+
+
+def _list(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) and value else [value]
+
+
+def worker_settings(pins: Pins, place: Place) -> dict[str, Any]:
+    """What the worker is greeted with."""
+    return {
+        "root": str(place.root),
+        "offline": place.offline,
+        "weights": {
+            w.name: {
+                "source": place.weights.get(w.name, w.source),
+                "revision": None if w.name in place.weights else w.revision,
+                "files": list(w.files) or None,
+            }
+            for w in pins.weights
+            if w.source is not None
+        },
+    }
+
+
+@cache
+def checkout_commit(root: Path) -> str | None:
+    """Commit of a checkout, None if it cannot be told."""
+    command = ["git", "-C", str(root), "rev-parse", "--show-toplevel", "HEAD"]
+    try:
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    lines = ran.stdout.split("\n")
+    # A folder without a history of its own must not pass for the repository that it lies in.
+    if ran.returncode != 0 or Path(lines[0]).resolve() != root.resolve():
+        return None
+    return lines[1].strip()
