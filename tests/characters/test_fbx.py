@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +12,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build.characters import blender
 from specsia_build.characters.character import Entry
+from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.errors import CharacterError
 from specsia_build.rendering import blender_process
 from specsia_build.rendering.blender_process import find_command
+from specsia_build.rendering.mesh import Material, Mesh, flat_normals
 
 
 @pytest.fixture(autouse=True)
@@ -221,3 +226,82 @@ def test_blender_reads_a_glb_as_the_gltf_reader_does(characters_dir: Path) -> No
     assert textured
     assert ours.mesh.materials[0].texture is not None
     assert np.array_equal(textured[0].texture.pixels, ours.mesh.materials[0].texture.pixels)  # type: ignore[union-attr]
+
+
+@pytest.fixture(scope="module")
+def blend(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if importlib.util.find_spec("bpy") is None:
+        pytest.skip("needs the bpy package to write a .blend file")
+    path = tmp_path_factory.mktemp("blend") / "scene.blend"
+    script = Path(__file__).with_name("make_blend.py")
+    subprocess.run([sys.executable, str(script), str(path)], check=True, capture_output=True, timeout=120)
+    return path
+
+
+def part_of(raw: RawMesh, material: str) -> tuple[Mesh, NDArray[np.bool_], Material]:
+    """The whole mesh, which faces have the material of that name, and the material."""
+    (index,) = [k for k, m in enumerate(raw.mesh.materials) if m.name == material]
+    return raw.mesh, raw.mesh.face_material == index, raw.mesh.materials[index]
+
+
+def test_a_blend_file_is_what_a_render_would_show(blend: Path) -> None:
+    raw = blender.read_with_blender(blend)
+    assert raw.parts == ("Body", "BodyMesh", "Flipped", "FlippedMesh", "Cloth", "ClothMesh", "Hand", "HandMesh", "Rig")
+    assert (raw.skinned, raw.animations, raw.warnings) == (True, 1, ())
+    mesh, chosen, red = part_of(raw, "red")
+    # The mirror modifier doubles the square to the other side of x.
+    assert (chosen.sum(), red.base_color, red.alpha_mode) == (4, (1, 0, 0, 1), "opaque")
+    assert mesh.vertices[mesh.faces[chosen]][..., 0].min() == -1
+    mesh, chosen, glass = part_of(raw, "glass")
+    assert (glass.base_color, glass.alpha_mode) == ((0, 0, 1, 0.25), "blend")
+    # A mirrored object keeps its outside outside: winding and normals agree.
+    assert mesh.normals is not None
+    assert_allclose(mesh.normals[chosen], flat_normals(mesh)[chosen], atol=1e-6)
+    assert_allclose(mesh.normals[chosen][0, 0], [0, -1, 0], atol=1e-6)
+
+
+def test_a_node_tree_becomes_a_texture_and_a_factor(blend: Path) -> None:
+    mesh, chosen, cloth = part_of(blender.read_with_blender(blend), "cloth")
+    assert_allclose(cloth.base_color, (0.5, 0.25, 1.0, 1.0))
+    assert cloth.alpha_mode == "blend"
+    assert cloth.texture is not None
+    assert (cloth.texture.wrap, cloth.texture.nearest) == (("clamp", "clamp"), True)
+    assert cloth.texture.pixels[1].tolist() == [[255, 0, 0, 255], [0, 255, 0, 255]]
+    assert cloth.texture.pixels[0, 1, 3] == 0
+    assert mesh.uv is not None
+    # u = 2 u' + 0.25, v upwards = 3 v', turned over.
+    corners = mesh.vertices[mesh.faces[chosen]]
+    assert_allclose(mesh.uv[chosen][..., 0], 2 * corners[..., 0] + 0.25, atol=1e-6)
+    assert_allclose(mesh.uv[chosen][..., 1], 1 - 3 * corners[..., 2], atol=1e-6)
+
+
+def test_vertex_colours_that_a_material_asks_for(blend: Path) -> None:
+    mesh, chosen, painted = part_of(blender.read_with_blender(blend), "painted")
+    assert painted.base_color == (1, 1, 1, 1)
+    assert mesh.colors is not None
+    assert set(mesh.colors[chosen][..., 0].ravel().tolist()) == {0.0, 0.25, 0.5, 0.75}
+    assert_allclose(mesh.colors[~chosen], 1)
+
+
+@pytest.mark.parametrize(("pose", "height"), [("rest", 0.0), ("Lift", 1.0), ("Lift@11", 3.0), ("Lift@6", 2.0)])
+def test_a_pose_moves_what_is_bound_to_it(blend: Path, pose: str, height: float) -> None:
+    mesh, chosen, _ = part_of(blender.read_with_blender(blend, pose=pose), "painted")
+    assert mesh.vertices[mesh.faces[chosen]][..., 2].min() == pytest.approx(height, abs=1e-5)
+
+
+def test_an_installed_blender_runs_the_same_script(
+    blend: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "blender"
+    program.write_text(
+        f"#!{sys.executable}\n"
+        "import runpy, sys\n"
+        "print('Blender 4.2.0 says hello')\n"
+        "runpy.run_path(sys.argv[sys.argv.index('-P') + 1], run_name='__main__')\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv(blender_process.EXECUTABLE_SETTING, str(program))
+    command = find_command(blender.SCRIPT)
+    assert command is not None
+    assert command[0] == str(program)
+    assert len(blender.read_with_blender(blend).mesh.faces) == 10
