@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from specsia_build.backends.messages import MessageReader, write_message
-from specsia_build.backends.worker import INPUT, INTERNAL, OOM, PROTOCOL
+from specsia_build.backends.worker import HEARTBEAT_SECONDS, INPUT, INTERNAL, OOM, PROTOCOL
 from specsia_build.errors import CharacterError
 
 MAX_LOG_BYTES = 20 * 2**20
@@ -205,7 +205,8 @@ class Supervisor:
             raise _Fault(f"cannot be started: {error}", restart=True) from error
         assert self._process.stdout is not None
         self._reader = MessageReader(self._process.stdout.fileno(), garbage=self._log)
-        self._send({"type": "hello", "protocol": PROTOCOL, "settings": dict(command.settings)})
+        greeting = {"protocol": PROTOCOL, "heartbeat": min(HEARTBEAT_SECONDS, self._limits.heartbeat / 4)}
+        self._send({"type": "hello", "settings": dict(command.settings), **greeting})
         hello = self._wait(None, self._limits.start, "start")
         if hello["type"] != "hello":
             raise _Fault(f"does not start: {hello.get('message', 'it answered without a greeting')}", restart=True)

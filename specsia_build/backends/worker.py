@@ -43,7 +43,7 @@ MODULE = "specsia_worker"
 """Name by which a script imports this file."""
 
 HEARTBEAT_SECONDS = 2.0
-"""Time between two signs of life."""
+"""Time between two signs of life where the greeting asks for no other."""
 
 INPUT, OOM, INTERNAL = "input", "oom", "internal"
 """Kinds of error: the picture's fault, out of memory, anything else."""
@@ -154,8 +154,9 @@ def serve(
     lines: queue.Queue[dict[str, Any]] = queue.Queue()
     current: dict[str, Any] = {}
     threading.Thread(target=_read_requests, args=(channel.requests, lines), daemon=True).start()
-    threading.Thread(target=_beat, args=(channel, current), daemon=True).start()
     greeting = lines.get()
+    every = float(greeting.get("heartbeat", HEARTBEAT_SECONDS))
+    threading.Thread(target=_beat, args=(channel, current, every), daemon=True).start()
     try:
         if greeting.get("type") != "hello":
             raise ValueError(f"the first message must be hello, not {greeting.get('type')!r}")
@@ -306,7 +307,7 @@ def _read_requests(descriptor: int, lines: queue.Queue[dict[str, Any]]) -> None:
     _die()
 
 
-def _beat(channel: _Channel, current: Mapping[str, Any]) -> None:
+def _beat(channel: _Channel, current: Mapping[str, Any], seconds: float) -> None:
     """Say that this process is alive, and notice when its parent is not."""
     parent = os.getppid()
     while True:
@@ -316,7 +317,7 @@ def _beat(channel: _Channel, current: Mapping[str, Any]) -> None:
             channel.send(dict(current, type="progress"))
         except OSError:
             _die()
-        time.sleep(HEARTBEAT_SECONDS)
+        time.sleep(seconds)
 
 
 def _watch_parent() -> None:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+from pathlib import Path
+
 import click
 
+from specsia_build.backends.doctor import MISSING, Diagnosis, diagnose
+from specsia_build.backends.pins import find_place, read_pins
 from specsia_build.backends.registry import available_backends
+from specsia_build.cli.main import FAILED
 
 
 @click.group()
@@ -17,3 +24,36 @@ def list_backends() -> None:
     """Name the backends that are installed."""
     for name in available_backends():
         click.echo(name)
+
+
+@backends.command("doctor")
+@click.argument("name")
+@click.option("--root", type=click.Path(path_type=Path), help="The checkout of the upstream project.")
+@click.option("--python", type=click.Path(path_type=Path), help="The interpreter of its environment.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_context
+def doctor(ctx: click.Context, /, name: str, root: Path | None, python: Path | None, as_json: bool) -> None:
+    """Say what the upstream project NAME lacks, and what mends it.
+
+    Looks at the checkout and its commit, Python, packages, weights and GPU, and at whether everything that the worker
+    uses of the checkout is there; that part needs neither GPU nor weights.
+    """
+    found = diagnose(read_pins(name), find_place(name, root, python))
+    if as_json:
+        click.echo(json.dumps({**asdict(found), "ok": found.ok}, indent=1, ensure_ascii=False))
+    else:
+        click.echo(_diagnosis_text(found))
+    if not found.ok:
+        ctx.exit(FAILED)
+
+
+def _diagnosis_text(found: Diagnosis) -> str:
+    lines = []
+    for check in found.checks:
+        lines.append(f"{check.state:8}{check.name}: {check.found}")
+        lines += [f"{'':8}mend it: {check.mend}"] if check.mend else []
+    missing = sum(check.state == MISSING for check in found.checks)
+    lines.append(
+        f"{found.name} is ready" if found.ok else f"{found.name} lacks {missing} of {len(found.checks)} things"
+    )
+    return "\n".join(lines)
