@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -146,7 +147,8 @@ class Supervisor:
 
         Args:
             image: RGBA file.
-            folder: where the worker puts the mesh and what belongs to it; it makes the folder.
+            folder: where the worker puts the mesh and what belongs to it; it makes the folder. What a failed attempt
+                left there, or in the folder beside it with ``.part`` at its end, is removed.
             seed: the only source of randomness.
             settings: of this picture.
 
@@ -162,6 +164,8 @@ class Supervisor:
                 if fault.restart:
                     self.kill()
                     self._faults += 1
+                for left in (folder, folder.with_name(f"{folder.name}.part")):
+                    shutil.rmtree(left, ignore_errors=True)
                 reasons.append(str(fault))
                 if fault.final:
                     break
@@ -241,18 +245,19 @@ class Supervisor:
 
     def _wait(self, number: int | None, seconds: float, what: str) -> dict[str, Any]:
         """The next message that answers: to the greeting if `number` is None, else to that request."""
-        now = time.monotonic()
-        deadline, alive = now + seconds, now
+        deadline = time.monotonic() + seconds
+        # An interpreter may take long to come up, and is silent until the worker has read the greeting.
+        silent_until = deadline if number is None else time.monotonic() + self._limits.heartbeat
         while True:
             now = time.monotonic()
             if now >= deadline:
                 raise _Fault(f"gave no {what} within {seconds:g} seconds", restart=True)
-            if now >= alive + self._limits.heartbeat:
+            if now >= silent_until:
                 raise _Fault(f"gave no sign of life for {self._limits.heartbeat:g} seconds", restart=True)
             # Looked at before reading: what it wrote until then is read once more below.
             gone = self._process is None or self._process.poll() is not None
-            for message in self._reader.read(min(deadline - now, alive + self._limits.heartbeat - now, 0.5)):
-                alive = time.monotonic()
+            for message in self._reader.read(min(deadline - now, silent_until - now, 0.5)):
+                silent_until = time.monotonic() + self._limits.heartbeat
                 kind = message["type"]
                 if (number is None and kind in ("hello", "error")) or (
                     number is not None and kind in ("done", "error") and message.get("id") == number

@@ -190,7 +190,7 @@ def serve(
 
 def child_command(script: str, *arguments: str) -> list[str]:
     """Command that runs a script in a process of its own, which ends with this one; its prints go to the log."""
-    return [sys.executable, os.path.abspath(__file__), "--child", script, *arguments]
+    return [sys.executable, os.path.abspath(__file__), "--child", str(os.getpid()), script, *arguments]
 
 
 def weights(settings: Mapping[str, Any], name: str) -> str:
@@ -320,8 +320,7 @@ def _beat(channel: _Channel, current: Mapping[str, Any], seconds: float) -> None
         time.sleep(seconds)
 
 
-def _watch_parent() -> None:
-    parent = os.getppid()
+def _watch_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(HEARTBEAT_SECONDS / 4)
     _die()
@@ -335,14 +334,14 @@ def _die() -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run a script: ``SCRIPT [ARGUMENT]...``, or ``--child SCRIPT [ARGUMENT]...`` for a helper without requests."""
-    child = bool(arguments) and arguments[0] == "--child"
-    rest = list(arguments[1:] if child else arguments)
+    """Run a script: ``SCRIPT [ARGUMENT]...``, or ``--child PARENT SCRIPT [ARGUMENT]...``, without requests."""
+    child = len(arguments) > 1 and arguments[0] == "--child"
+    rest = list(arguments[2:] if child else arguments)
     if not rest:
-        raise SystemExit("usage: python worker.py [--child] SCRIPT [ARGUMENT]...")
+        raise SystemExit("usage: python worker.py SCRIPT [ARGUMENT]...")
     if child:
         os.dup2(2, 1)
-        threading.Thread(target=_watch_parent, daemon=True).start()
+        threading.Thread(target=_watch_parent, args=(int(arguments[1]),), daemon=True).start()
     else:
         _channel()
     # The folder of this file holds modules of other names that the script must not find.

@@ -1,0 +1,246 @@
+"""The supervisor: whatever a worker does, every picture is done or refused with the true reason."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from specsia_build.backends.messages import parse_line
+from specsia_build.backends.supervisor import Limits, Supervisor
+from specsia_build.errors import CharacterError
+from tests.backends.standins import (
+    DONE,
+    FAULTY,
+    HELLO,
+    QUICK,
+    RAW,
+    command,
+    eventually,
+    lines,
+    processes_naming,
+)
+
+FAULTS = {
+    "03": "crash",
+    "05": "hang",
+    "07": "late",
+    "09": "no mesh",
+    "10": "memory",
+    "11": "cuda",
+    "12": "killed",
+    "13": "once crash",
+    "14": "family",
+    "15": "freeze",
+    "16": "input",
+    "17": "raise",
+    "18": "once memory",
+}
+
+REASONS = {
+    "03": "ended with exit code 7",
+    "05": "gave no answer within 1.5 seconds",
+    "07": "gave no answer within 1.5 seconds",
+    "09": "no mesh was written",
+    "10": "ran out of memory (MemoryError: no room for 3 GiB)",
+    "11": "ran out of memory (RuntimeError: CUDA out of memory.",
+    "12": "was killed by SIGKILL (out of memory?)",
+    "14": "was killed by SIGSEGV",
+    "15": "gave no sign of life for 1 seconds",
+    "16": "failed: the picture shows nobody",
+    "17": "failed: KeyError: 'front'",
+}
+
+
+def outcomes(supervisor: Supervisor, folder: Path, items: list[str]) -> tuple[dict[str, str], dict[str, float]]:
+    """Reason of each item, empty where it was done, and its seconds."""
+    reasons, seconds = {}, {}
+    for item in items:
+        start = time.monotonic()
+        try:
+            made = supervisor.reconstruct(folder / f"{item}.png", folder / "made" / item, seed=int(item))
+            assert made.mesh == folder / "made" / item / "mesh.obj"
+            reasons[item] = ""
+        except CharacterError as error:
+            reasons[item] = str(error)
+        seconds[item] = time.monotonic() - start
+    return reasons, seconds
+
+
+def test_twenty_pictures_through_a_worker_with_every_fault(tmp_path: Path) -> None:
+    items = [f"{i:02d}" for i in range(20)]
+    waits: list[float] = []
+    with Supervisor(command(tmp_path, FAULTY, faults=FAULTS), QUICK, sleep=waits.append) as supervisor:
+        reasons, seconds = outcomes(supervisor, tmp_path, items)
+        assert supervisor.starts == len(lines(tmp_path / "starts"))
+
+    assert list(reasons) == items
+    for item in items:
+        assert REASONS.get(item, "") in reasons[item]
+        assert (reasons[item] == "") == (item not in REASONS), reasons[item]
+    # Once where another attempt is in vain or not needed, twice where it failed.
+    attempts = lines(tmp_path / "attempts")
+    assert {i: attempts.count(i) for i in items} == {
+        i: 2 if (i in REASONS and i != "16") or FAULTS.get(i, "").startswith("once") else 1 for i in items
+    }
+    assert sorted(path.name for path in (tmp_path / "made").iterdir()) == sorted(i for i in items if i not in REASONS)
+    assert [path.name for path in (tmp_path / "made" / "00").iterdir()] == ["mesh.obj"]
+    good = [seconds[i] for i in items if i not in FAULTS]
+    assert max(good) < QUICK.item, "a fault must not slow down the pictures after it"
+    assert waits, "a worker that fails at once again is not started without a pause"
+    assert processes_naming(str(tmp_path)) == []
+    log = (tmp_path / "worker.log").read_text()
+    assert "printed at import" in log
+    assert "echo" in log
+
+
+def test_the_worker_stays_for_all_pictures(tmp_path: Path) -> None:
+    with Supervisor(command(tmp_path, FAULTY), QUICK) as supervisor:
+        reasons, _ = outcomes(supervisor, tmp_path, ["01", "02", "03", "04"])
+        assert set(reasons.values()) == {""}
+        assert supervisor.starts == 1
+        made = supervisor.reconstruct(tmp_path / "05.png", tmp_path / "made" / "05", seed=5)
+        assert made.hello["versions"]["faulty"] == "1.0"
+        assert made.hello["frame"] == {"axes": ["+x", "-z", "+y"], "framing": "free"}
+        assert made.peak_mb is not None
+    assert supervisor.pid is None
+
+
+def test_a_worker_that_never_starts_is_given_up_quickly(tmp_path: Path) -> None:
+    script = "import sys\nprint('no module named torch', file=sys.stderr)\nsys.exit(3)\n"
+    limits = Limits(**{**vars(QUICK), "rest": 60.0})
+    with Supervisor(command(tmp_path, script), limits) as supervisor:
+        reasons, seconds = outcomes(supervisor, tmp_path, [f"{i:02d}" for i in range(20)])
+        assert supervisor.starts == limits.starts
+    for reason in reasons.values():
+        assert "ended with exit code 3; the last it printed: no module named torch; look at it" in reason
+    assert max(list(seconds.values())[3:]) < 0.05
+
+
+def test_a_worker_that_starts_again_after_a_while_is_used(tmp_path: Path) -> None:
+    script = "import os, sys\nif not os.path.exists('mended'):\n    sys.exit(3)\n" + FAULTY
+    with Supervisor(command(tmp_path, script), QUICK) as supervisor:
+        first, _ = outcomes(supervisor, tmp_path, ["00", "01", "02"])
+        assert all("ended with exit code 3" in reason for reason in first.values())
+        (tmp_path / "mended").touch()
+        time.sleep(QUICK.rest)
+        assert outcomes(supervisor, tmp_path, ["03"])[0] == {"03": ""}
+
+
+def test_loading_that_fails_says_why(tmp_path: Path) -> None:
+    script = (
+        "from specsia_worker import serve\ndef load(s):\n    import torchvision_of_nobody\nserve('x', load, 'xyz')\n"
+    )
+    with Supervisor(command(tmp_path, script), QUICK) as supervisor, pytest.raises(CharacterError) as caught:
+        supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1)
+    assert "does not start: ModuleNotFoundError: No module named 'torchvision_of_nobody'" in str(caught.value)
+
+
+def test_a_program_that_is_not_there(tmp_path: Path) -> None:
+    missing = command(tmp_path, FAULTY, python=str(tmp_path / "no-python"))
+    with Supervisor(missing, QUICK) as supervisor, pytest.raises(CharacterError, match="cannot be started"):
+        supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1)
+
+
+GARBAGE = [
+    "Loading: 12%|###   | 3/20\n",
+    "\x00\xff\n" * 3,
+    '{"half": \n',
+    "[1, 2]\n",
+    '{"type": 3}\n',
+    '{"type": "done", "id": 999, "mesh": "/etc/passwd"}\n',
+    '{"type": "hello", "protocol": 1}\n',
+    "x" * 200_000 + "\n",
+]
+
+
+@pytest.mark.parametrize("garbage", [*GARBAGE, "".join(GARBAGE), "no line end "])
+def test_garbage_on_the_output_of_a_foreign_worker(tmp_path: Path, garbage: str) -> None:
+    raw = command(tmp_path, RAW, hello=["warning: ", HELLO], answers=[garbage, '{"type": "progress"}\n', garbage, DONE])
+    with Supervisor(raw, QUICK) as supervisor:
+        made = supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1)
+        assert made.mesh == tmp_path / "a" / "mesh.obj"
+        assert supervisor.starts == 1
+
+
+@pytest.mark.parametrize(
+    ("answers", "reason"),
+    [
+        (['{"type": "done", "id": ID, "mesh": "/nowhere/mesh.obj"}\n'], "said that it was done, but there is no mesh"),
+        (['{"type": "done", "id": ID}\n'], "said that it was done, but there is no mesh"),
+        (['{"type": "error", "id": ID, "kind": "input", "message": "too dark"}\n'], "failed: too dark"),
+        (["WAIT", DONE], "gave no sign of life for 1 seconds"),
+    ],
+)
+def test_answers_that_are_none(tmp_path: Path, answers: list[str], reason: str) -> None:
+    raw = command(tmp_path, RAW, hello=[HELLO], answers=answers, wait=1.3)
+    with Supervisor(raw, QUICK) as supervisor, pytest.raises(CharacterError) as caught:
+        supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1)
+    assert reason in str(caught.value)
+    assert eventually(lambda: processes_naming(str(tmp_path)) == [])
+
+
+def test_another_protocol_is_refused(tmp_path: Path) -> None:
+    raw = command(tmp_path, RAW, hello=['{"type": "hello", "protocol": 9}\n'], answers=[])
+    with Supervisor(raw, QUICK) as supervisor, pytest.raises(CharacterError, match="speaks version 9"):
+        supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1)
+
+
+PARENT = """
+import sys, time
+from pathlib import Path
+from tests.backends.standins import FAULTY, QUICK, command
+from specsia_build.backends.supervisor import Limits, Supervisor
+
+folder = Path(sys.argv[1])
+supervisor = Supervisor(command(folder, FAULTY, faults={"01": "hang"}), Limits(**{**vars(QUICK), "item": 600.0}))
+supervisor.reconstruct(folder / "00.png", folder / "made", 0)
+print(supervisor.pid, flush=True)
+if sys.argv[2] == "busy":
+    supervisor.reconstruct(folder / "01.png", folder / "made", 0)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("state", ["idle", "busy"])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_the_worker_ends_with_its_parent(tmp_path: Path, state: str, how: signal.Signals) -> None:
+    root = Path(__file__).parents[2]
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(tmp_path / "w"), state],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    if state == "busy":
+        assert eventually(lambda: "01" in lines(tmp_path / "w" / "attempts"))
+    assert worker in processes_naming(str(tmp_path / "w"))
+    parent.send_signal(how)
+    parent.wait(10)
+    assert eventually(lambda: processes_naming(str(tmp_path / "w")) == [])
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        (b'{"type": "done"}', "done"),
+        (b'  50%|##  {"type": "done"}', "done"),
+        (b'{"a": 1} {"type": "done"}', "done"),
+        (b'{"a": 1}', None),
+        (b"", None),
+        (b'{"' * 10_000, None),
+        (b'{"type": "\xff"}', None),
+        (b"[" * 100_000, None),
+    ],
+)
+def test_a_line_is_a_message_or_it_is_not(line: bytes, kind: str | None) -> None:
+    message = parse_line(line)
+    assert (None if message is None else message["type"]) == kind
