@@ -70,33 +70,41 @@ def draw(prepared: Prepared, camera: Camera) -> Layers:
     nearest = np.full((size, size), np.inf, np.float32)
     ids = np.full((size, size), raster.NO_FACE, np.int32)
     marked = np.zeros((size, size), np.bool_)
+    box = _screen_box(sx, sy, size)
     raster.draw_centres(sx, sy, depth, surface, textures, classes, drawn, False, nearest, ids)
-    if (classes == MASK).any():
+    see_through = bool((classes == MASK).any() or (classes == BLEND).any())
+    if see_through:
         raster.draw_centres(sx, sy, depth, surface, textures, classes, drawn, True, nearest, ids)
     raster.mark_edges(sx, sy, depth, prepared.edges, facing, prepared.closed, classes, nearest, marked)
-    see_through = (classes == MASK).any() or (classes == BLEND).any()
     if see_through:
         raster.mark_faces(sx, sy, depth, surface.faces, classes, drawn, nearest, marked)
 
     color = np.zeros((size, size, 4), np.uint8)
     coverage = np.zeros((size, size), np.uint8)
     position = np.zeros((size, size, 3), np.float32)
-    resolve.resolve_centres(ids, sx, sy, surface, textures, color, coverage, position)
-    resolve.mark_contrast(ids, prepared.part, surface.rough, color, marked)
-
-    slots, pixels = raster.number_marked(marked)
+    out = (color, coverage, position)
+    resolve.resolve_centres(ids, sx, sy, surface, textures, box, *out)
+    resolve.mark_contrast(ids, prepared.part, surface.rough, color, box, marked)
+    slots, pixels = raster.number_marked(marked, box)
     sample_depth = np.full((len(pixels), raster.LANES), np.inf, np.float32)
     sample_ids = np.full((len(pixels), raster.LANES), raster.NO_FACE, np.int32)
     for wanted in (OPAQUE, MASK) if see_through else (OPAQUE,):
-        raster.draw_samples(
-            sx, sy, depth, surface, textures, classes, drawn, wanted, slots, sample_depth, sample_depth, sample_ids
-        )
-    out = (color, coverage, position)
-    resolve.resolve_samples(pixels, sample_ids, sx, sy, surface, textures, *out)
+        where = (wanted, slots, sample_depth, sample_depth, sample_ids)
+        raster.draw_samples(sx, sy, depth, surface, textures, classes, drawn, *where)
+    resolve.resolve_samples(pixels, sample_ids, prepared.quick, sx, sy, surface, textures, *out)
     if (classes == BLEND).any():
-        screen = (sx, sy, depth)
-        blend.compose(prepared, screen, drawn, slots, pixels, sample_depth, sample_ids, *out)
+        blend.compose(prepared, (sx, sy, depth), drawn, slots, pixels, sample_depth, sample_ids, *out)
     return Layers(color, coverage, position)
+
+
+def _screen_box(sx: NDArray[np.int64], sy: NDArray[np.int64], size: int) -> tuple[int, int, int, int]:
+    """First row, end row, first column and end column of the pixels that the mesh or its neighbours may touch."""
+
+    def bounds(a: NDArray[np.int64]) -> tuple[int, int]:
+        low, high = int(a.min()) >> raster.SUBPIXEL_BITS, int(a.max()) >> raster.SUBPIXEL_BITS
+        return min(max(low - 2, 0), size), max(min(high + 3, size), 0)
+
+    return *bounds(sy), *bounds(sx)
 
 
 def silhouettes(mesh: Mesh, cameras: Sequence[Camera]) -> NDArray[np.uint8]:

@@ -20,17 +20,21 @@ HALF = SUBPIXEL // 2
 MAX_COORDINATE = 1 << 20
 """Largest screen coordinate, in 1/256 pixel, for which the sample loop's 32-bit products are exact."""
 
+EXACT_FLOAT = 1 << 23
+"""Reach of an edge function within a pixel up to which float32 sums of its parts are exact: all stay below 2^24."""
+
+NEAR_EDGE = 0.02
+"""Units by which an edge may lie behind the surface at its pixel's centre and still be looked at closely."""
+
+NO_FACE = -1
+
+
 SAMPLES = 55
 """Samples of a pixel that is not covered by one face: a Fibonacci lattice, whose half-plane discrepancy is the least
 known for its size. An odd number, so that no straight edge ties at half coverage."""
 
 LANES = 64
 """`SAMPLES` rounded up to whole vector registers; the rest repeats the centre and is not counted."""
-
-NEAR_EDGE = 0.02
-"""Units by which an edge may lie behind the surface at its pixel's centre and still be looked at closely."""
-
-NO_FACE = -1
 
 
 def _lattice() -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -148,17 +152,28 @@ def draw_centres(sx, sy, depth, surface, textures, alpha_class, drawn, tested, n
         zx = np.float32((za * ax_bc + zb * ax_ca + zc * ax_ab) * inverse)
         zy = (za * ay_bc + zb * ay_ca + zc * ay_ab) * inverse
         z_row = (za * e_bc + zb * e_ca + zc * e_ab) * inverse
+        i_ab, i_bc, i_ca = -1.0 / ax_ab, -1.0 / ax_bc, -1.0 / ax_ca
         for y in range(y0, y1 + 1):
-            # The span of the row inside all three edges.
+            # The span of the row inside all three edges; a quotient may be one off, which the edge itself corrects.
             first, last = 0, x1 - x0
             for k in range(3):
                 e = e_ab if k == 0 else (e_bc if k == 1 else e_ca)
                 step = ax_ab if k == 0 else (ax_bc if k == 1 else ax_ca)
+                cross = e * (i_ab if k == 0 else (i_bc if k == 1 else i_ca))
                 if step > 0:
                     if e < 0:
-                        first = max(first, int(np.ceil(-e / step)))
+                        i = int(cross)
+                        while e + i * step < 0:
+                            i += 1
+                        first = max(first, i)
                 elif step < 0:
-                    last = min(last, int(np.floor(e / -step))) if e >= 0 else -1
+                    if e < 0:
+                        last = -1
+                    else:
+                        i = int(cross) + 1
+                        while e + i * step < 0:
+                            i -= 1
+                        last = min(last, i)
                 elif e < 0:
                     last = -1
             z = np.float32(z_row)
@@ -247,14 +262,18 @@ def mark_faces(sx, sy, depth, faces, alpha_class, drawn, nearest, marked):  # ty
 
 
 @compiled
-def number_marked(marked):  # type: ignore[no-untyped-def]
+def number_marked(marked, box):  # type: ignore[no-untyped-def]
     """(H, W) int32 slot of each marked pixel or -1, and (S,) int32 flat pixel index of each slot."""
     size = marked.shape[0]
     slots = np.full((size, size), -1, np.int32)
-    pixels = np.empty(marked.sum(), np.int32)
     n = 0
-    for y in range(size):
-        for x in range(size):
+    for y in range(box[0], box[1]):
+        for x in range(box[2], box[3]):
+            n += marked[y, x]
+    pixels = np.empty(n, np.int32)
+    n = 0
+    for y in range(box[0], box[1]):
+        for x in range(box[2], box[3]):
             if marked[y, x]:
                 slots[y, x] = n
                 pixels[n] = y * size + x
@@ -269,7 +288,9 @@ def _owned(dx, minus_dy):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def draw_samples(sx, sy, depth, surface, textures, alpha_class, drawn, wanted, slots, floor, nearest, ids):  # type: ignore[no-untyped-def]
+def draw_samples(  # type: ignore[no-untyped-def]
+    sx, sy, depth, surface, textures, alpha_class, drawn, wanted, slots, floor, nearest, ids
+):
     """Draw the faces of one alpha class at all samples of the numbered pixels.
 
     `nearest` (S, LANES) float32 and `ids` (S, LANES) int32 are updated where a face is nearer. `floor` (S, LANES), used
@@ -278,6 +299,8 @@ def draw_samples(sx, sy, depth, surface, textures, alpha_class, drawn, wanted, s
     """
     size = slots.shape[0]
     faces = surface.faces
+    # One-dimensional, because a row of a matrix costs more to take than to look at.
+    near, who, back = nearest.reshape(-1), ids.reshape(-1), floor.reshape(-1)
     fx, fy = SAMPLE_X.astype(np.float32), SAMPLE_Y.astype(np.float32)
     for f in drawn:
         if alpha_class[f] != wanted:
@@ -314,6 +337,10 @@ def draw_samples(sx, sy, depth, surface, textures, alpha_class, drawn, wanted, s
                     u_ab, v_ab = np.int32(ay - by), np.int32(bx - ax)
                     u_bc, v_bc = np.int32(by - cy), np.int32(cx - bx)
                     u_ca, v_ca = np.int32(cy - ay), np.int32(ax - cx)
+                    small = max(reach_ab, reach_bc, reach_ca) <= EXACT_FLOAT
+                    fu_ab, fv_ab = np.float32(u_ab), np.float32(v_ab)
+                    fu_bc, fv_bc = np.float32(u_bc), np.float32(v_bc)
+                    fu_ca, fv_ca = np.float32(u_ca), np.float32(v_ca)
                     if wanted == BLEND:
                         own_ab, own_bc, own_ca = _owned(v_ab, u_ab), _owned(v_bc, u_bc), _owned(v_ca, u_ca)
                 px = (x << SUBPIXEL_BITS) + HALF
@@ -335,32 +362,42 @@ def draw_samples(sx, sy, depth, surface, textures, alpha_class, drawn, wanted, s
                 )
                 if wanted == BLEND:
                     i_ab, i_bc, i_ca = np.int32(i_ab - own_ab), np.int32(i_bc - own_bc), np.int32(i_ca - own_ca)
-                near, who = nearest[slot], ids[slot]
-                if wanted == OPAQUE:
+                base = slot * LANES
+                if wanted == OPAQUE and small:
+                    f_ab, f_bc, f_ca = np.float32(i_ab), np.float32(i_bc), np.float32(i_ca)
+                    for s in range(LANES):
+                        p_ab = f_ab + fu_ab * fx[s] + fv_ab * fy[s]
+                        p_bc = f_bc + fu_bc * fx[s] + fv_bc * fy[s]
+                        p_ca = f_ca + fu_ca * fx[s] + fv_ca * fy[s]
+                        zs = z + zx * fx[s] + zy * fy[s]
+                        old_depth, old_face = near[base + s], who[base + s]
+                        hit = (p_ab >= 0) & (p_bc >= 0) & (p_ca >= 0) & (zs < old_depth)
+                        near[base + s] = zs if hit else old_depth
+                        who[base + s] = f if hit else old_face
+                elif wanted == OPAQUE:
                     for s in range(LANES):
                         s_ab = np.int32(i_ab + u_ab * SAMPLE_X[s] + v_ab * SAMPLE_Y[s])
                         s_bc = np.int32(i_bc + u_bc * SAMPLE_X[s] + v_bc * SAMPLE_Y[s])
                         s_ca = np.int32(i_ca + u_ca * SAMPLE_X[s] + v_ca * SAMPLE_Y[s])
                         zs = z + zx * fx[s] + zy * fy[s]
-                        hit = ((s_ab | s_bc | s_ca) >= 0) & (zs < near[s])
-                        near[s] = zs if hit else near[s]
-                        who[s] = f if hit else who[s]
+                        hit = ((s_ab | s_bc | s_ca) >= 0) & (zs < near[base + s])
+                        near[base + s] = zs if hit else near[base + s]
+                        who[base + s] = f if hit else who[base + s]
                 else:
                     cutoff = surface.cutoff[surface.material[f]]
-                    back = floor[slot]
                     for s in range(LANES):
                         s_ab = np.int32(i_ab + u_ab * SAMPLE_X[s] + v_ab * SAMPLE_Y[s])
                         s_bc = np.int32(i_bc + u_bc * SAMPLE_X[s] + v_bc * SAMPLE_Y[s])
                         s_ca = np.int32(i_ca + u_ca * SAMPLE_X[s] + v_ca * SAMPLE_Y[s])
                         zs = z + zx * fx[s] + zy * fy[s]
-                        if (s_ab | s_bc | s_ca) < 0 or zs >= near[s]:
+                        if (s_ab | s_bc | s_ca) < 0 or zs >= near[base + s]:
                             continue
                         if wanted == MASK:
                             across = x + 0.5 + SAMPLE_X[s] / SUBPIXEL
                             down = y + 0.5 + SAMPLE_Y[s] / SUBPIXEL
                             if opacity_at(f, across, down, sx, sy, surface, textures) < cutoff:
                                 continue
-                        elif zs <= back[s]:
+                        elif zs <= back[base + s]:
                             continue
-                        near[s] = zs
-                        who[s] = f
+                        near[base + s] = zs
+                        who[base + s] = f

@@ -125,7 +125,7 @@ def load_face(f, sx, sy, surface, textures, planes, facts):  # type: ignore[no-u
             taps_x, taps_y = max(taps_x, NEAREST_TAPS), max(taps_y, NEAREST_TAPS)
     facts[ROUGH], facts[TAPS_X], facts[TAPS_Y] = surface.rough[f], taps_x, taps_y
     _load_texture(facts, TEXTURE, texture, level, textures)
-    glow = surface.glow[m]
+    glow = NO_TEXTURE if facts[PLAIN] else surface.glow[m]
     _load_texture(facts, GLOW_TEXTURE, glow, min(level, textures.last[glow]) if glow >= 0 else 0, textures)
 
 

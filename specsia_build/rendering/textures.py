@@ -197,10 +197,11 @@ def _rough_blocks(table, texture, level):  # type: ignore[no-untyped-def]
         for x in (0, w - 1):
             left, right = here + 4 * _wrapped(x - 1, w, wrap_u), here + 4 * _wrapped(x + 1, w, wrap_u)
             for c in range(4):
-                across = abs(
-                    np.int32(flat[left + c]) + np.int32(flat[right + c]) - 2 * np.int32(flat[here + 4 * x + c])
+                over = np.int16(
+                    np.int16(flat[left + c]) + np.int16(flat[right + c]) - 2 * np.int16(flat[here + 4 * x + c])
                 )
-                bend[4 * x + c] = max(bend[4 * x + c], np.int16(across))
+                if abs(over) > bend[4 * x + c]:
+                    bend[4 * x + c] = abs(over)
         row = y // ALPHA_BLOCK
         for block in range(blocks.shape[1]):
             if blocks[row, block] == 0:

@@ -404,7 +404,8 @@ def compare(mesh: Mesh, yaw: float, size: int = 48) -> None:
     error: NDArray[np.float64] = np.abs(coverage - expected.coverage)
     edge = (expected.coverage > 0) & (expected.coverage < 1)
     assert error[edge].sum() <= 0.02 * edge.sum()
-    assert error.max() <= 0.1
+    # An unlucky edge may pass between the lines of the sample lattice: 7 of its 55 samples.
+    assert error.max() <= 7 / 55
     assert error[~edge].max() <= 0.04
     solid = expected.coverage > 0.2
     colour_error = np.abs(layers.color[..., :3].astype(float) - expected.color)[solid]
