@@ -1,0 +1,93 @@
+"""Seeded smooth noise and resampling of small images: what the damage of `fusion` is made of."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.jit import compiled
+
+Floats = NDArray[np.float32]
+
+SPREAD = 0.479
+"""Standard deviation of a uniform cubic B-spline with independent coefficients of deviation 1, per axis: the root of
+the mean over the cell of the sum of squared weights, 151/315, is 0.692, and its square for two axes 0.479."""
+
+
+@compiled
+def _spline(grid, size, step):  # type: ignore[no-untyped-def]
+    n = grid.shape[0]
+    weights = np.empty((size, 4), np.float32)
+    first = np.empty(size, np.int64)
+    for i in range(size):
+        at = i / step
+        k = int(at)
+        t = at - k
+        first[i] = k
+        weights[i, 0] = (1 - t) ** 3 / 6
+        weights[i, 1] = (3 * t**3 - 6 * t**2 + 4) / 6
+        weights[i, 2] = (-3 * t**3 + 3 * t**2 + 3 * t + 1) / 6
+        weights[i, 3] = t**3 / 6
+    out = np.empty((size, size), np.float32)
+    row = np.empty(n, np.float32)
+    for y in range(size):
+        for j in range(n):
+            total = np.float32(0)
+            for k in range(4):
+                total += weights[y, k] * grid[first[y] + k, j]
+            row[j] = total
+        for x in range(size):
+            f = first[x]
+            out[y, x] = (
+                weights[x, 0] * row[f]
+                + weights[x, 1] * row[f + 1]
+                + weights[x, 2] * row[f + 2]
+                + weights[x, 3] * row[f + 3]
+            )
+    return out
+
+
+def smooth_noise(generator: np.random.Generator, size: int, wavelength: float) -> Floats:
+    """Noise of mean 0 and standard deviation 1 without detail finer than its wavelength.
+
+    Args:
+        generator: source of the coefficients.
+        size: pixels of each side.
+        wavelength: pixels from a hill to the next, on average; the coefficients lie half of that apart.
+
+    Returns:
+        (size, size) float32.
+    """
+    step = wavelength / 2
+    count = int((size - 1) / step) + 4
+    coefficients = generator.standard_normal((count, count), dtype=np.float32)
+    return np.asarray(_spline(coefficients, size, step) / np.float32(SPREAD))
+
+
+def smooth_vectors(generator: np.random.Generator, size: int, wavelength: float) -> Floats:
+    """Two independent fields of `smooth_noise`, (2, size, size) float32: across and down."""
+    return np.stack([smooth_noise(generator, size, wavelength) for _ in range(2)])
+
+
+@compiled
+def warped(image, shift):  # type: ignore[no-untyped-def]
+    """An image looked up elsewhere: out(p) = image(p + shift(p)), bilinear, the border repeated.
+
+    Args:
+        image: (H, H, C) float32.
+        shift: (2, H, H) float32 pixels, across and down.
+    """
+    size, channels = image.shape[0], image.shape[2]
+    out = np.empty_like(image)
+    last = np.float32(size - 1)
+    for y in range(size):
+        for x in range(size):
+            u = min(max(x + shift[0, y, x], np.float32(0)), last)
+            v = min(max(y + shift[1, y, x], np.float32(0)), last)
+            i, j = min(int(u), size - 2), min(int(v), size - 2)
+            s, t = u - i, v - j
+            for c in range(channels):
+                top = image[j, i, c] + s * (image[j, i + 1, c] - image[j, i, c])
+                low = image[j + 1, i, c] + s * (image[j + 1, i + 1, c] - image[j + 1, i, c])
+                out[y, x, c] = top + t * (low - top)
+    return out
