@@ -132,7 +132,7 @@ class Bridged:
             "peak_mb": made.peak_mb,
             "peak_gpu_mb": made.peak_gpu_mb,
             "versions": made.hello.get("versions"),
-            "weights": made.hello.get("weights"),
+            "revisions": made.hello.get("weights"),
             **self.settings(),
         }
         with (self._logs / f"{self.name}-{self._device.label}.jsonl").open("a", encoding="utf-8") as stream:

@@ -15,7 +15,7 @@ from specsia_build.backends.supervisor import Limits, WorkerCommand
 
 QUICK = Limits(start=20.0, item=1.5, heartbeat=1.0, stop=2.0, delay=0.01, longest_delay=0.05, rest=0.2)
 
-TETRAHEDRON = "v -1 -1 -1\nv 1 1 -1\nv 1 -1 1\nv -1 1 1\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n"
+TETRAHEDRON = "v -1 -1 -1\nv 1 1 -1\nv 1 -1 1\nv -1 1 1\nf 1 2 3\nf 1 4 2\nf 1 3 4\nf 2 4 3\n"
 
 TEN_LINES = f"""
 from specsia_worker import serve
