@@ -40,7 +40,10 @@ def _cache_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="specsia-compiled-"))
 
 
-setattr(numba.config, "CACHE_DIR", str(_cache_folder()))  # noqa: B010  it has no type
+CACHE = _cache_folder()
+"""Where compiled code of these sources is kept."""
+
+setattr(numba.config, "CACHE_DIR", str(CACHE))  # noqa: B010  it has no type
 
 compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy")
 """Decorator of a compiled function."""

@@ -16,6 +16,7 @@ from specsia_build.characters.sources import Source, open_source
 from specsia_build.config import STAGES, BuildConfig, backend_name, write_settings
 from specsia_build.dataset import splits
 from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.pipeline import warm
 from specsia_build.pipeline.executors import Lost, run_local
 from specsia_build.pipeline.failures import Failure, read_failures, write_failures
 from specsia_build.pipeline.layout import RunLayout
@@ -311,6 +312,7 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
     with locked(layout):
         if fresh:
             forget(layout)
+        _compile_once(config, progress)
         work = _Build(config, layout, progress)
         write_settings(config, layout.config)
         work_of: dict[str, list[str | None]] = {
@@ -329,6 +331,18 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
         finally:
             work.cache.save()
         return work.summary
+
+
+def _compile_once(config: BuildConfig, progress: Progress) -> None:
+    """Fill the cache of compiled code where it is empty; a part that fails will say so when it is used."""
+    if warm.DONE.exists():
+        return
+    progress.say("compiling, once: the next build starts at once")
+    with progress.bar("compile", len(warm.PARTS)) as advance:
+        outcomes = run_local(warm.compile_part, warm.PARTS, config.worker_count(), config.timeout, PRELOAD)
+        for _ in outcomes:
+            advance(1)
+    warm.DONE.touch()
 
 
 def forget(layout: RunLayout) -> None:

@@ -19,7 +19,7 @@ LEAST_SEEN = 1 / 255
 """Opacity from which a surface counts as there, for coverage and for position."""
 
 LEAST_LIGHT = 1 / 8192
-"""Share of light below which what lies behind cannot change a byte: sRGB's steepest byte is 1 / 3295 of linear light."""
+"""Share of light below which what lies behind cannot change a byte: the steepest one is 1 / 3295 of linear light."""
 
 
 @compiled
