@@ -26,7 +26,7 @@ PROBE = 1 / 80
 FEWEST, MOST = 96, 224
 """Voxels along one unit, whatever the number of faces."""
 
-SLACK = 0.012
+SLACK = 0.004
 """Units that may stand before the depth a view shows; less would let noise eat holes."""
 
 GRAZING = 0.2

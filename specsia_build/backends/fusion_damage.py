@@ -18,13 +18,13 @@ from specsia_build.backends.fusion_views import BACK, FRONT, VIEW_SIZE, View
 from specsia_build.backends.inflate_shape import signed_distance
 from specsia_build.frame import Camera
 
-TURN_DEG = 1.5
+TURN_DEG = 1.2
 """Standard deviation of the yaw from which a view is really seen."""
 
 ROLL_DEG, SCALE, SHIFT = 0.3, 0.004, 0.35
 """Standard deviations of a view's turn in its plane, relative size, and shift."""
 
-BEND, BEND_WAVE = 0.45, 56.0
+BEND, BEND_WAVE = 0.38, 56.0
 """Smooth displacement of all that a view shows, its silhouette included."""
 
 SPLIT = 2.5
@@ -60,16 +60,16 @@ BACK_DETAIL = 0.4
 BACK_BLUR, BACK_SHIFT, BACK_WAVE = 4.0, 9.0, 60.0
 """The back's colours are smoothed and taken from so far away."""
 
-CLOSE, OPEN, MASK_WAVE = 2.2, 0.8, 48.0
+CLOSE, OPEN, MASK_WAVE = 2.0, 0.6, 48.0
 """Mean radii of what fuses (gaps between legs) and of what is lost (thin parts), and over what they vary."""
 
-EDGE, EDGE_WAVES = 0.4, (26.0, 9.0)
+EDGE, EDGE_WAVES = 0.28, (26.0, 9.0)
 """Displacement of the outline outwards and inwards."""
 
-NEARER = (5, 5)
+NEARER = (3, 3)
 """Pixels over which the nearest depth counts."""
 
-DEPTH_BLUR, DEPTH, DEPTH_WAVE = 2.0, 0.005, 44.0
+DEPTH_BLUR, DEPTH, DEPTH_WAVE = 1.5, 0.0035, 44.0
 """Blur of the depth that the network's normals stand for, and its error in units."""
 
 
