@@ -87,7 +87,7 @@ class Bridged:
         """
         supervisor = self._supervisor or self._start()
         with tempfile.TemporaryDirectory(prefix=f"specsia-{self.name}-") as folder:
-            picture = Path(folder) / "picture.png"
+            picture = Path(folder) / f"{context.character_id}.png"
             picture.write_bytes(png.encode(image))
             made = supervisor.reconstruct(picture, Path(folder) / "made", context.seed % SEEDS)
             self._record(context, made)

@@ -1,0 +1,127 @@
+"""Builds whose backend works through a worker process: what it does wrong costs its picture and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.backends.standins import FAULTY, eventually, lines, processes_naming
+from tests.backends.upstreams import write_files
+from tests.shapes import write_folder
+
+BACKEND = """
+import json, sys
+from dataclasses import replace
+from pathlib import Path
+from specsia_build.backends.bridged import Bridged
+from specsia_build.backends.pins import Place, read_pins
+from specsia_build.backends.supervisor import Limits
+
+def create(argument):
+    folder = Path(argument)
+    devices = tuple(json.loads((folder / "faults.json").read_text())["devices"])
+    pins = replace(read_pins("crm"), name="standin", weights=())
+    limits = Limits(start=30.0, item=2.0, heartbeat=2.0, stop=2.0, delay=0.01)
+    return Bridged(pins, Place(folder, Path(sys.executable), devices), folder / "script.py", limits)
+"""
+
+SCRIPT = FAULTY.replace(
+    "def load(settings):",
+    """def load(settings):
+    import json
+    with open("faults.json") as stream:
+        settings = json.load(stream)
+    with open("devices", "a") as stream:
+        stream.write(os.environ["CUDA_VISIBLE_DEVICES"] + "\\n")""",
+)
+
+FAULTS = {"3": "crash", "5": "hang", "9": "memory", "12": "once crash", "13": "no mesh", "17": "input"}
+REASONS = {
+    "3": "ended with exit code 7",
+    "5": "gave no answer within 2 seconds",
+    "9": "ran out of memory (MemoryError",
+    "13": "no mesh was written",
+    "17": "the picture shows nobody",
+}
+
+
+def write_backend(folder: Path, faults: dict[str, str], devices: list[str]) -> tuple[str, dict[str, str]]:
+    """A stand-in installed as a package that is on the path; returns its name with argument, and the environment."""
+    up = folder / "up"
+    settings = {"devices": devices, "faults": faults, "starts": "starts", "attempts": "attempts", "late": 5}
+    write_files(up, {"script.py": SCRIPT, "faults.json": json.dumps(settings)})
+    entry = "[specsia.backends]\nstandin = standin_backend:create\n"
+    package = {
+        "standin_backend.py": BACKEND,
+        "standin-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: standin\nVersion: 1.0\n",
+        "standin-1.0.dist-info/entry_points.txt": entry,
+    }
+    write_files(folder / "site", package)
+    return f"standin:{up}", {**os.environ, "PYTHONPATH": str(folder / "site")}
+
+
+def arguments(source: Path, out: Path, backend: str) -> list[str]:
+    command = [sys.executable, "-c", "from specsia_build.cli import main; main()", "build", str(source)]
+    settings = ["--out", str(out), "--backend", backend, "--size", "64", "--views", "1", "--workers", "4"]
+    return [*command, *settings, "--stage", "render", "--stage", "reconstruct", "--max-failures", "9", "--json"]
+
+
+def build(source: Path, out: Path, backend: str, environment: dict[str, str]) -> dict[str, Any]:
+    command = arguments(source, out, backend)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=environment)
+    assert ran.returncode == 0, ran.stderr
+    document: dict[str, Any] = json.loads(ran.stdout)
+    return document
+
+
+def test_a_build_loses_only_what_failed_and_leaves_nobody_behind(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "figures", 20)
+    devices = [f"a{os.getpid()}", f"b{os.getpid()}"]
+    backend, environment = write_backend(tmp_path, FAULTS, devices)
+    document = build(source, tmp_path / "out", backend, environment)
+    failures = {failure["id"]: failure["reason"] for failure in document["failures"]}
+    assert set(failures) == set(REASONS)
+    for character, reason in REASONS.items():
+        assert reason in failures[character]
+    made = document["stages"][1]
+    assert (made["made"], made["failed"]) == (15, 5)
+    attempts = lines(tmp_path / "up" / "attempts")
+    assert set(attempts) == {str(i) for i in range(20)}
+    assert max(attempts.count(str(i)) for i in range(20)) == 2
+    # Four workers were asked for, but a device has one worker at a time.
+    assert set(lines(tmp_path / "up" / "devices")) == set(devices)
+    assert eventually(lambda: processes_naming(str(tmp_path / "up")) == [])
+    logs = tmp_path / "out" / "logs" / "workers"
+    records = [json.loads(line) for path in logs.glob("*.jsonl") for line in lines(path)]
+    assert sorted(record["id"] for record in records) == sorted({str(i) for i in range(20)} - set(REASONS))
+    assert any("printed at import" in path.read_text() for path in logs.glob("*.log"))
+
+    write_backend(tmp_path, {}, devices)
+    again = build(source, tmp_path / "out", backend, environment)
+    assert again["failures"] == []
+    assert (again["stages"][1]["made"], again["stages"][1]["kept"]) == (5, 15)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_build_that_is_killed_takes_its_workers_along(tmp_path: Path, how: signal.Signals) -> None:
+    source = write_folder(tmp_path / "figures", 2)
+    backend, environment = write_backend(tmp_path, {"0": "hang", "1": "hang"}, [f"k{os.getpid()}"])
+    up = str(tmp_path / "up")
+    process = subprocess.Popen(
+        arguments(source, tmp_path / "out", backend),
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    assert eventually(lambda: bool(lines(tmp_path / "up" / "attempts")), 60)
+    assert any(pid != process.pid for pid in processes_naming(up))
+    process.send_signal(how)
+    process.wait(30)
+    assert eventually(lambda: processes_naming(up) == [])
