@@ -18,6 +18,9 @@ from specsia_build.backends.fusion_views import BACK, FRONT, VIEW_SIZE, View
 from specsia_build.backends.inflate_shape import signed_distance
 from specsia_build.frame import Camera
 
+FRONT_SHARE = 0.5
+"""How much goes wrong in the front view, of what does in the others: the network has seen it."""
+
 TURN_DEG = 1.2
 """Standard deviation of the yaw from which a view is really seen."""
 
@@ -42,8 +45,11 @@ GHOST_SHIFT, GHOST_WAVE, GHOST = 11.0, 70.0, 0.55
 PATCH_WAVE = 34.0
 """Size of the patches in which something is made up."""
 
-MOTTLE, MOTTLE_WAVES, MOTTLE_FLOOR = 0.55, (5.0, 11.0), 0.012
+MOTTLE, MOTTLE_WAVES, MOTTLE_FLOOR = 0.5, (5.0, 11.0), 0.012
 """Made-up texture: noise in proportion to the local contrast and at least the floor."""
+
+MOTTLE_HUE = 0.25
+"""Share of it that differs between R, G and B."""
 
 LIGHT, LIGHT_FIELD, LIGHT_WAVE = 0.030, 0.045, 90.0
 """Drift of a view's brightness as a whole and over the picture, relative."""
@@ -106,7 +112,7 @@ def damaged(view: View, which: int, generator: np.random.Generator, strength: fl
         generator: of this view alone. What is drawn from it does not depend on the strength.
         strength: 0 leaves the view as it is.
     """
-    faith = 0.4 if which == FRONT else 1.0
+    faith = FRONT_SHARE if which == FRONT else 1.0
     bend = _similarity(generator, strength * faith)
     bend += smooth_vectors(generator, VIEW_SIZE, BEND_WAVE) * np.float32(BEND * strength * faith)
     covered = view.coverage >= 0.5
@@ -156,7 +162,7 @@ def _repainted(
     color: Floats, known: NDArray[np.bool_], which: int, generator: np.random.Generator, strength: float
 ) -> Floats:
     """The colours with detail moved, faded and made up, and with drift; (H, H, 3) encoded 0-1."""
-    s = np.float32(strength)
+    s = np.float32(strength * (FRONT_SHARE if which == FRONT else 1.0))
     base = _blurred(color, SPLIT)
     detail = color - base
     wander = smooth_vectors(generator, VIEW_SIZE, WANDER_WAVE) * (s * np.float32(WANDER))
@@ -170,7 +176,7 @@ def _repainted(
         contrast = contrast * np.float32(1 - blend * (1 - BACK_DETAIL))
     painted = base + warped(detail, wander) * contrast[..., None]
     painted += strange * (s * np.float32(GHOST) * patches)[..., None]
-    painted += _mottle(detail, known, generator, strength)
+    painted += _mottle(detail, known, generator, float(s))
     softness = {FRONT: SOFT_FRONT, BACK: SOFT_BACK}.get(which, SOFT)
     return np.clip(_blurred(_drifted(painted, generator, strength), softness * strength), 0, 1)
 
@@ -182,7 +188,7 @@ def _mottle(detail: Floats, known: NDArray[np.bool_], generator: np.random.Gener
     grain = np.zeros_like(detail)
     for wavelength in MOTTLE_WAVES:
         grain += _noise(generator, wavelength)[..., None]
-        grain += np.stack([_noise(generator, 2 * wavelength) for _ in range(3)], axis=2) * np.float32(0.35)
+        grain += np.stack([_noise(generator, 2 * wavelength) for _ in range(3)], axis=2) * np.float32(MOTTLE_HUE)
     return np.asarray(grain * (local * np.float32(MOTTLE * strength))[..., None], np.float32)
 
 
