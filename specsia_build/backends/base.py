@@ -37,6 +37,9 @@ class Backend(Protocol):
         sees_ground_truth: whether `Context.ground_truth` must be given. The dataset card says so.
         needs_yaw: whether registration must also search the turn about Z.
 
+    A backend that reads meshes rather than makes them may say so by ``generates = False``: what is made must look like
+    the picture to be accepted (`specsia_build.backends.gate`).
+
     A backend that works through a process of its own may have three more members: ``slots`` (int: how many pictures
     can be worked at together; without it, as many as the build has workers), ``patience`` (float: seconds that it may
     take for one picture by its own clocks, where that is longer than the build's ``timeout``) and

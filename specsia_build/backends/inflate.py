@@ -38,6 +38,7 @@ class Inflate:
     version: int = 1
     sees_ground_truth: bool = False
     needs_yaw: bool = False
+    generates: bool = True
 
     def settings(self) -> Mapping[str, Any]:
         return {}

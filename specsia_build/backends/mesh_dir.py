@@ -52,7 +52,7 @@ class MeshDir:
     Attributes:
         folder: where the meshes are.
         manifest: what the folder says of them.
-        name, version, sees_ground_truth, needs_yaw: as in `Backend`.
+        name, version, sees_ground_truth, needs_yaw, generates: as in `Backend`.
     """
 
     folder: Path
@@ -61,6 +61,7 @@ class MeshDir:
     version: int = 1
     sees_ground_truth: bool = False
     needs_yaw: bool = False
+    generates: bool = False
 
     def settings(self) -> Mapping[str, Any]:
         return {"up": self.manifest.up, "front": self.manifest.front}

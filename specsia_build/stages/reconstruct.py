@@ -6,9 +6,11 @@ import hashlib
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.backends.base import Backend, Context
+from specsia_build.backends.gate import check_generated, check_mesh
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.config import BuildConfig
@@ -20,7 +22,7 @@ from specsia_build.stages.mesh_files import mesh_to_files
 from specsia_build.stages.stopwatch import Stopwatch
 
 NAME = "reconstruct"
-VERSION = 1
+VERSION = 2
 
 INPUTS = (render.FRONT,)
 """Files of the render artefact that this stage reads."""
@@ -39,6 +41,24 @@ def settings(config: BuildConfig, backend: Backend) -> dict[str, Any]:
         "backend_settings": dict(backend.settings()),
         "seed": config.seed,
     }
+
+
+def accepted(mesh: Mesh, image: NDArray[np.uint8], backend: Backend, character_id: str) -> Mesh:
+    """The mesh without vertices that no face uses, if it passes the gate for what the backend makes.
+
+    Raises:
+        CharacterError: if it does not, saying why.
+    """
+    try:
+        if len(mesh.faces) > 0:
+            mesh = compacted(mesh)
+        if getattr(backend, "generates", True):
+            check_generated(mesh, image)
+        else:
+            check_mesh(mesh)
+    except CharacterError as error:
+        raise CharacterError(f"the backend {backend.name} gave no usable mesh for {character_id}: {error}") from error
+    return mesh
 
 
 def reconstruct(rendered: Artefact, entry: Entry, backend: Backend, config: BuildConfig, watch: Stopwatch) -> Artefact:
@@ -62,11 +82,8 @@ def reconstruct(rendered: Artefact, entry: Entry, backend: Backend, config: Buil
     )
     with watch.part("reconstruct"):
         mesh = backend.reconstruct(image, context)
-    if len(mesh.faces) == 0:
-        raise CharacterError(f"the backend {backend.name} returned an empty mesh for {entry.id}")
-    mesh = compacted(mesh)
-    if not np.isfinite(mesh.vertices).all():
-        raise CharacterError(f"the backend {backend.name} returned vertices that are not finite for {entry.id}")
+    with watch.part("gate"):
+        mesh = accepted(mesh, image, backend, entry.id)
     with watch.part("encode"):
         files = mesh_to_files(mesh)
     meta = {

@@ -1,0 +1,161 @@
+"""What a generated mesh must be like before it is accepted.
+
+A generator fails in ways that a build would only show weeks later: nothing, a speck, a sheet turned inside out, a cloud
+of crumbs, something else than the picture. Mirrors and quarter turns need more than a silhouette to be told; the
+self-test of a backend looks for those.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from specsia_build.errors import CharacterError
+from specsia_build.frame import ORTHO_WIDTH, Camera
+from specsia_build.rendering.fast import FastRenderer
+from specsia_build.rendering.mesh import Material, Mesh
+from specsia_build.rendering.topology import Topology, topology
+
+LEAST_EXTENT, MOST_EXTENT = 0.05, 20.0
+"""Units of the largest side of the bounding box. A backend that knows no scale gives about 1 or 2."""
+
+FARTHEST = 1e6
+"""Coordinates beyond this leave too few float32 digits for a surface, whoever made it."""
+
+DOMINANT = 0.5
+"""Share of the surface that the largest connected part must hold, of the share that the largest part of the picture's
+silhouette holds of its area: a figure in two equal pieces may be reconstructed as two."""
+
+MARK = 0.01
+"""Share of the silhouette's area below which a separate part is a stray mark."""
+
+LEAST_FRONTAL_IOU = 0.5
+"""Bad reconstructions still keep 0.6; a figure in T-pose seen from its side has 0.3."""
+
+SIZE = 128
+"""Pixels of the silhouettes that are compared."""
+
+
+def check_mesh(mesh: Mesh) -> None:
+    """What holds for every mesh, read or generated: faces, finite coordinates of a usable size, and finite colours.
+
+    Args:
+        mesh: without vertices that no face uses.
+
+    Raises:
+        CharacterError: saying which does not hold.
+    """
+    if len(mesh.faces) == 0:
+        raise CharacterError("the mesh is empty")
+    for name in ("vertices", "colors", "uv", "normals"):
+        values = getattr(mesh, name)
+        if values is not None and not np.isfinite(values).all():
+            raise CharacterError(f"the mesh is not finite: {np.count_nonzero(~np.isfinite(values))} of its {name}")
+    low, high = mesh.bounds()
+    if not float(np.max(high - low)) > 0:
+        raise CharacterError("the mesh has no size: all of its vertices lie at one place")
+    if float(max(-low.min(), high.max())) > FARTHEST:
+        raise CharacterError(f"the mesh has coordinates beyond {FARTHEST:,.0f}")
+
+
+def check_generated(mesh: Mesh, image: NDArray[np.uint8]) -> None:
+    """Whether a generated mesh may be what the picture shows.
+
+    Args:
+        mesh: in the axes of the frame, in any place; without vertices that no face uses.
+        image: (S, S, 4) uint8, straight alpha: the picture that it was made from.
+
+    Raises:
+        CharacterError: naming the first that fails of `check_mesh`, size, volume, one dominant part and frontal IoU.
+    """
+    check_mesh(mesh)
+    low, high = mesh.bounds()
+    extent = float(np.max(high - low))
+    if not LEAST_EXTENT <= extent <= MOST_EXTENT:
+        raise CharacterError(f"the mesh is {extent:.3g} units large; {LEAST_EXTENT:g} to {MOST_EXTENT:g} are sane")
+    found = topology(mesh)
+    volume = closed_volume(mesh, found)
+    if volume is not None and volume <= 0:
+        raise CharacterError(f"the mesh is inside out: its closed parts have a volume of {volume:.3g}")
+    largest, wanted = largest_part(mesh, found), DOMINANT * _largest_piece(image)
+    if largest < wanted:
+        raise CharacterError(
+            f"the mesh has no dominant part: the largest holds {largest:.0%} of its surface, at least {wanted:.0%} is "
+            f"needed for this picture"
+        )
+    iou = frontal_iou(mesh, image)
+    if iou < LEAST_FRONTAL_IOU:
+        raise CharacterError(
+            f"the mesh does not look like the picture: its frontal silhouette has an IoU of {iou:.2f}, at least "
+            f"{LEAST_FRONTAL_IOU:.2f} is needed"
+        )
+
+
+def closed_volume(mesh: Mesh, found: Topology) -> float | None:
+    """Signed volume of the parts without a border, in cubic units, positive where faces turn outwards; None without."""
+    parts = int(found.part.max()) + 1
+    shut = np.ones(parts, np.bool_)
+    bordered = (found.halves[:, 1] < 0) | ~found.opposed
+    shut[found.part[found.sides[bordered, 0]]] = False
+    if not shut.any():
+        return None
+    corners = mesh.vertices[mesh.faces[shut[found.part]]].astype(np.float64)
+    corners -= corners.mean(axis=(0, 1))
+    return float(np.einsum("ij,ij->", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6)
+
+
+def largest_part(mesh: Mesh, found: Topology) -> float:
+    """Share 0-1 of the surface that its largest connected part holds; vertices at one place count as one."""
+    corners = mesh.vertices[mesh.faces].astype(np.float64)
+    areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    by_part = np.bincount(found.part, weights=areas)
+    return float(by_part.max() / max(by_part.sum(), 1e-300))
+
+
+def _largest_piece(image: NDArray[np.uint8]) -> float:
+    """Share 0-1 of the silhouette's area that its largest connected part holds."""
+    labels, count = ndimage.label(image[..., 3] >= 128, structure=np.ones((3, 3)))
+    if count == 0:
+        return 0.0
+    areas = np.bincount(labels.ravel())[1:].astype(np.float64)
+    areas = areas[areas >= MARK * areas.sum()]
+    return float(areas.max() / areas.sum())
+
+
+def frontal_iou(mesh: Mesh, image: NDArray[np.uint8]) -> float:
+    """IoU 0-1 of the mesh's frontal silhouette and the picture's: of the mesh in its place, or where that is too
+    little for the gate, brought to the height and the centre of the picture's figure if that is better."""
+    alpha = Image.fromarray(np.ascontiguousarray(image[..., 3]))
+    target = np.asarray(alpha.resize((SIZE, SIZE), Image.Resampling.BOX)) >= 128
+    if not target.any():
+        return 0.0
+    if all(material.alpha_mode == "opaque" for material in mesh.materials):
+        # Colours cost time and do not matter.
+        mesh = Mesh(mesh.vertices, mesh.faces, (Material(),), np.zeros(len(mesh.faces), np.int32))
+    placed = _iou(_silhouette(mesh), target)
+    return placed if placed >= LEAST_FRONTAL_IOU else max(placed, _iou(_silhouette(_fitted(mesh, target)), target))
+
+
+def _fitted(mesh: Mesh, target: NDArray[np.bool_]) -> Mesh:
+    rows, columns = np.flatnonzero(target.any(axis=1)), np.flatnonzero(target.any(axis=0))
+    pixel = ORTHO_WIDTH / SIZE
+    middle_x = (int(columns[0]) + int(columns[-1]) + 1) / 2 * pixel - ORTHO_WIDTH / 2
+    middle_z = ORTHO_WIDTH / 2 - (int(rows[0]) + int(rows[-1]) + 1) / 2 * pixel
+    low, high = (bound.astype(np.float64) for bound in mesh.bounds())
+    scale = (int(rows[-1]) + 1 - int(rows[0])) * pixel / max(float(high[2] - low[2]), 1e-9)
+    centre = (low + high) / 2
+    return mesh.with_vertices((mesh.vertices - centre) * scale + np.array([middle_x, 0.0, middle_z]))
+
+
+def _silhouette(mesh: Mesh) -> NDArray[np.bool_]:
+    try:
+        return next(FastRenderer().render(mesh, [Camera(0.0, SIZE)])).mask >= 128
+    except CharacterError:
+        # Too far outside of the frame to be drawn there.
+        return np.zeros((SIZE, SIZE), np.bool_)
+
+
+def _iou(one: NDArray[np.bool_], two: NDArray[np.bool_]) -> float:
+    return int(np.count_nonzero(one & two)) / max(1, int(np.count_nonzero(one | two)))
