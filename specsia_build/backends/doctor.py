@@ -9,22 +9,28 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from specsia_build.backends.contract import Used, check
 from specsia_build.backends.pins import BRIDGES, Pins, Place, Weights, checkout_commit
+from specsia_build.backends.supervisor import worker_environment
 
 OK, NOTE, MISSING = "ok", "note", "missing"
 """It is there; it is there but not as pinned; it is not there."""
 
 _ASK_VERSIONS = """
 import json, sys
-from importlib import metadata
-found = {"python": "%d.%d.%d" % sys.version_info[:3]}
-for name in sys.argv[1:]:
+from importlib import metadata, util
+# Modules of the checkout, which is the working directory, must not pass for installed ones.
+sys.path = [path for path in sys.path if path]
+packages, imports = json.loads(sys.argv[1])
+found = {"python": "%d.%d.%d" % sys.version_info[:3], "packages": {}}
+for name in packages:
     try:
-        found[name] = metadata.version(name)
+        found["packages"][name] = metadata.version(name)
     except metadata.PackageNotFoundError:
         pass
+found["imports"] = [name for name in imports if util.find_spec(name) is not None]
 print(json.dumps(found))
 """
 
@@ -107,25 +113,30 @@ def _environment(pins: Pins, place: Place) -> Iterator[Check]:
         variable = f"SPECSIA_{pins.name.upper()}_PYTHON"
         yield Check("python", MISSING, f"nobody says which: --python, or {variable}", make)
         return
-    ran = _run([str(place.python), "-c", _ASK_VERSIONS, *pins.packages], place)
+    asked = json.dumps([list(pins.packages), list(pins.imports)])
+    ran = _run([str(place.python), "-c", _ASK_VERSIONS, asked], place)
     try:
-        versions: Mapping[str, str] = json.loads(ran or "")
+        found: Mapping[str, Any] = json.loads(ran or "")
     except ValueError:
         yield Check("python", MISSING, f"{place.python} does not run", make)
         return
-    exact = versions["python"].startswith(f"{pins.python}.")
+    exact = found["python"].startswith(f"{pins.python}.")
     yield Check(
         "python",
         OK if exact else NOTE,
-        f"{place.python} ({versions['python']}{'' if exact else f'; upstream says {pins.python}'})",
+        f"{place.python} ({found['python']}{'' if exact else f'; upstream says {pins.python}'})",
     )
     for name, wanted in pins.packages.items():
-        yield _package(pins, place, name, wanted, versions.get(name))
+        yield _package(place, name, wanted, found["packages"].get(name))
+    for name, requirement in pins.imports.items():
+        there = name in found["imports"]
+        mend = "" if there else f"{_q(place.python)} -m pip install {_q(requirement)}"
+        yield Check(f"module {name}", OK if there else MISSING, "installed" if there else "not installed", mend)
 
 
-def _package(pins: Pins, place: Place, name: str, wanted: str, found: str | None) -> Check:
-    requirement = name if wanted == "*" else f"{name}{wanted}" if wanted[0] in "<>" else f"{name}=={wanted}"
-    mend = f"{_q(place.python)} -m pip install {_q(pins.install.get(name, requirement))}"
+def _package(place: Place, name: str, wanted: str, found: str | None) -> Check:
+    requirement = f"{name}{wanted}" if wanted[0] in "<>" else f"{name}=={wanted}"
+    mend = f"{_q(place.python)} -m pip install {_q(requirement)}"
     label = f"package {name}"
     if found is None:
         return Check(label, MISSING, "not installed", mend)
@@ -135,9 +146,7 @@ def _package(pins: Pins, place: Place, name: str, wanted: str, found: str | None
 
 
 def matches(found: str, wanted: str) -> bool:
-    """Whether a version is as wanted: ``*``, ``>=1.2``, ``<2`` or ``1.2.3``, whatever follows a plus sign."""
-    if wanted == "*":
-        return True
+    """Whether a version is as wanted: ``>=1.2``, ``<2`` or ``1.2.3``, whatever follows a plus sign."""
     have = _numbers(found)
     if wanted.startswith(">="):
         return have >= _numbers(wanted[2:])
@@ -231,7 +240,7 @@ def _run(command: Sequence[str], place: Place) -> str | None:
     cwd = place.root if place.root is not None and place.root.is_dir() else None
     try:
         ran = subprocess.run(  # noqa: S603  the user's own interpreter
-            command, capture_output=True, text=True, timeout=120, check=False, cwd=cwd
+            command, capture_output=True, text=True, timeout=120, check=False, cwd=cwd, env=worker_environment({})
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

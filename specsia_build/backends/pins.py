@@ -59,8 +59,8 @@ class Pins:
         name, repository, commit, python: what and which.
         version: of the bridge; grows whenever the same picture would give another mesh.
         scripts: files in `BRIDGES`; the first is the worker.
-        packages: version of each package that matters: exact, a range such as ``>=2.1``, or ``*``.
-        install: where a package that is not on the package index comes from.
+        packages: version of each package that matters: exact, or a range such as ``>=2.1``.
+        imports: modules that must be there besides, in whatever version, and what pip installs for each.
         weights: what is loaded.
         licence, memory: for people.
         axes: which signed axis of the mesh file is x, y, z of our frame.
@@ -75,7 +75,7 @@ class Pins:
     python: str
     scripts: tuple[str, ...]
     packages: Mapping[str, str]
-    install: Mapping[str, str]
+    imports: Mapping[str, str]
     weights: tuple[Weights, ...]
     licence: Mapping[str, str]
     memory: Mapping[str, Any]
@@ -133,7 +133,7 @@ def read_pins(name: str) -> Pins:
         python=content["python"],
         scripts=tuple(content["scripts"]),
         packages={key: str(value) for key, value in content["packages"].items()},
-        install=content.get("install", {}),
+        imports=content["imports"],
         weights=tuple(_weights(entry) for entry in content["weights"]),
         licence=content["licence"],
         memory=content["memory"],

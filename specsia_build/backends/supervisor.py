@@ -199,7 +199,7 @@ class Supervisor:
             self._process = subprocess.Popen(  # noqa: S603  the user's own settings name the program
                 list(command.argv),
                 cwd=command.cwd,
-                env=_environment(command.env),
+                env=worker_environment(command.env),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._log,
@@ -328,7 +328,8 @@ def _sentence(command: WorkerCommand, reasons: list[str]) -> str:
     return f"the worker of {command.name} {last}{twice}{log}"
 
 
-def _environment(extra: Mapping[str, str]) -> dict[str, str]:
+def worker_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """This process's variables without those of its Python environment, and some more."""
     own = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_WORKERS}
     return {**own, "PYTHONUNBUFFERED": "1", **extra}
 

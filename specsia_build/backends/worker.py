@@ -23,6 +23,7 @@ copy of standard error, so that no print can break it. The process ends with who
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import queue
@@ -273,8 +274,18 @@ def _answer(reconstruct: Reconstruct, message: Mapping[str, Any], current: dict[
         tempfile.tempdir = before
         if part:
             shutil.rmtree(part, ignore_errors=True)
+        _release()
     mesh = os.path.join(folder, relative)
     return dict(_peak(), type="done", id=message.get("id"), mesh=mesh, seconds=round(time.time() - start, 3))
+
+
+def _release() -> None:
+    """Give back what the last picture's objects still hold, so that a long run does not grow."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        with contextlib.suppress(RuntimeError):
+            torch.cuda.empty_cache()
 
 
 def _reset_peak() -> None:
