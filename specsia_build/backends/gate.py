@@ -135,12 +135,13 @@ def frontal_iou(mesh: Mesh, image: NDArray[np.uint8]) -> float:
         # Colours cost time and do not matter.
         mesh = Mesh(mesh.vertices, mesh.faces, (Material(),), np.zeros(len(mesh.faces), np.int32))
     placed = _iou(_silhouette(mesh), target)
-    return placed if placed >= LEAST_FRONTAL_IOU else max(placed, _iou(_silhouette(_fitted(mesh, target)), target))
+    return placed if placed >= LEAST_FRONTAL_IOU else max(placed, _iou(_silhouette(fitted(mesh, target)), target))
 
 
-def _fitted(mesh: Mesh, target: NDArray[np.bool_]) -> Mesh:
+def fitted(mesh: Mesh, target: NDArray[np.bool_]) -> Mesh:
+    """The mesh brought to the height and the centre of the box of a frontal silhouette (S, S), which is not empty."""
     rows, columns = np.flatnonzero(target.any(axis=1)), np.flatnonzero(target.any(axis=0))
-    pixel = ORTHO_WIDTH / SIZE
+    pixel = ORTHO_WIDTH / len(target)
     middle_x = (int(columns[0]) + int(columns[-1]) + 1) / 2 * pixel - ORTHO_WIDTH / 2
     middle_z = ORTHO_WIDTH / 2 - (int(rows[0]) + int(rows[-1]) + 1) / 2 * pixel
     low, high = (bound.astype(np.float64) for bound in mesh.bounds())

@@ -10,7 +10,8 @@ import click
 
 from specsia_build.backends.doctor import MISSING, Diagnosis, diagnose
 from specsia_build.backends.pins import find_place, read_pins
-from specsia_build.backends.registry import available_backends
+from specsia_build.backends.registry import available_backends, load_backend
+from specsia_build.backends.selftest import report, selftest
 from specsia_build.cli.main import FAILED
 
 
@@ -43,6 +44,30 @@ def doctor(ctx: click.Context, /, name: str, root: Path | None, python: Path | N
         click.echo(json.dumps({**asdict(found), "ok": found.ok}, indent=1, ensure_ascii=False))
     else:
         click.echo(_diagnosis_text(found))
+    if not found.ok:
+        ctx.exit(FAILED)
+
+
+@backends.command("selftest")
+@click.argument("name", metavar="NAME[:ARG]")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_context
+def run_selftest(ctx: click.Context, /, name: str, as_json: bool) -> None:
+    """Run backend NAME on a built-in figure and say whether its mesh comes in the right frame.
+
+    Of four turns and their mirrors, the mesh as it is must look most like the picture.
+    """
+    backend = load_backend(name)
+    try:
+        found = selftest(backend)
+    finally:
+        if (close := getattr(backend, "close", None)) is not None:
+            close()
+    if as_json:
+        document = {**asdict(found), "margin": found.margin, "ok": found.ok}
+        click.echo(json.dumps(document, indent=1, ensure_ascii=False))
+    else:
+        click.echo("\n".join(report(found)))
     if not found.ok:
         ctx.exit(FAILED)
 
