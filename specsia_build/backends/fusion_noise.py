@@ -10,8 +10,8 @@ from specsia_build.jit import compiled
 Floats = NDArray[np.float32]
 
 SPREAD = 0.479
-"""Standard deviation of a uniform cubic B-spline with independent coefficients of deviation 1, per axis: the root of
-the mean over the cell of the sum of squared weights, 151/315, is 0.692, and its square for two axes 0.479."""
+"""Standard deviation of a bicubic B-spline whose coefficients are independent and of deviation 1: the mean over a cell
+of the sum of its squared weights is 151/315 per axis, the square root of the product of two axes 0.479."""
 
 
 @compiled
