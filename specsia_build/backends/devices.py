@@ -34,7 +34,8 @@ class Device:
     def environment(self) -> dict[str, str]:
         """What makes a process see this device and no other."""
         visible = "" if self.name == "cpu" else self.name
-        return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": visible}
+        order = os.environ.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+        return {"CUDA_DEVICE_ORDER": order, "CUDA_VISIBLE_DEVICES": visible}
 
     @property
     def label(self) -> str:

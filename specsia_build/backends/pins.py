@@ -171,7 +171,9 @@ def find_place(name: str, root: Path | None = None, python: Path | None = None) 
     found_python = python or _path(stated["python"] or own.get("python"))
     if found_python is None and found_root is not None and (found_root / ".venv/bin/python").exists():
         found_python = found_root / ".venv/bin/python"
-    devices = stated["devices"].split(",") if stated["devices"] else own.get("devices", ["0"])
+    # A scheduler that lends GPUs says there which; any other would be somebody else's.
+    visible = (os.environ.get("CUDA_VISIBLE_DEVICES") or "0").split(",")
+    devices = stated["devices"].split(",") if stated["devices"] else own.get("devices", visible)
     offline = os.environ.get(OFFLINE_VARIABLE, "") not in ("", "0") or bool(own.get("offline", False))
     return Place(
         root=None if found_root is None else found_root.expanduser().absolute(),

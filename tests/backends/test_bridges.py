@@ -240,6 +240,10 @@ def test_settings_come_from_argument_environment_and_file(tmp_path: Path, monkey
         "revision": None,
         "files": list(read_pins("crm").weights[0].files),
     }
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,6")
+    assert find_place("wonder3d").devices == ("5", "6")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert find_place("wonder3d").devices == ("0",)
     monkeypatch.setenv("SPECSIA_CRM_ROOT", "/in/environment")
     monkeypatch.setenv("SPECSIA_CRM_DEVICES", "3, 4")
     assert find_place("crm").root == Path("/in/environment")
