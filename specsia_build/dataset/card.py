@@ -23,8 +23,9 @@ SIZE_CATEGORIES = (
 BACKEND_NOTES = {
     "inflate": "inflates the silhouette of the frontal view and projects its colours; sees one image only. Known "
     "artefacts: fused legs, guessed backs, smeared sides, no contours.",
-    "fusion": "renders six views of the ground truth at 256 pixels, damages them by a seeded model of what a multi-view "
-    "diffusion network gets wrong (colour drift, moved and made-up detail, blur, masks, pose), and fuses them to a "
+    "fusion": "renders six views of the ground truth at 256 pixels, damages them by a seeded model of what a "
+    "multi-view diffusion network gets wrong (colour drift, moved and made-up detail, blur, masks, pose), and fuses "
+    "them to a "
     "mesh with a colour per vertex. It imitates Wonder3D with instant-nsr; no network is run. Known artefacts: no "
     "contours, speckle where views meet, thin parts lost, fused legs, blotches.",
     "mesh-dir": "meshes that were reconstructed outside of this build.",
