@@ -85,6 +85,50 @@ def load(settings):
 serve("faulty", load, axes=("+x", "-z", "+y"), versions={{"faulty": "1.0"}}, capabilities=["tests"])
 """
 
+SLAB = """
+import numpy
+from PIL import Image
+
+def slab(path):
+    # The picture's silhouette, one pixel a quad: the picture in front, grey behind, a rim; Y up, facing +Z.
+    image = Image.open(path)
+    image = image.resize((64, 64), Image.BOX) if image.width > 64 else image
+    pixels = numpy.pad(numpy.asarray(image), ((1, 1), (1, 1), (0, 0)))
+    full = pixels[..., 3] >= 128
+    names, text, faces = {}, [], []
+    def corner(x, y, z, colour):
+        if (x, y, z) not in names:
+            names[x, y, z] = len(names) + 1
+            text.append("v %g %g %g %.3f %.3f %.3f" % (x, -y, 4 * z, *colour))
+        return names[x, y, z]
+    for y, x in zip(*numpy.nonzero(full)):
+        ring, front, grey = [(x, y), (x, y + 1), (x + 1, y + 1), (x + 1, y)], pixels[y, x, :3] / 255, (0.5,) * 3
+        faces.append([corner(*p, 1, front) for p in ring])
+        faces.append([corner(*p, 0, grey) for p in reversed(ring)])
+        for k, (dx, dy) in enumerate(((-1, 0), (0, 1), (1, 0), (0, -1))):
+            if not full[y + dy, x + dx]:
+                p, q = ring[k], ring[(k + 1) % 4]
+                faces.append([corner(*p, 0, grey), corner(*q, 0, grey), corner(*q, 1, front), corner(*p, 1, front)])
+    return "\\n".join(text + ["f " + " ".join(map(str, face)) for face in faces]) + "\\n"
+"""
+"""A function for worker scripts: the honest reconstruction of somebody who knows no depth."""
+
+HONEST = (
+    SLAB
+    + """
+from specsia_worker import serve
+
+def load(settings):
+    def reconstruct(request):
+        with open(request.out("mesh.obj"), "w") as stream:
+            stream.write(slab(request.image))
+        return request.out("mesh.obj")
+    return reconstruct
+
+serve("honest", load, axes=("+x", "-z", "+y"))
+"""
+)
+
 RAW = """
 # A worker that knows no library: it writes what it is told to, line by line, as a foreign program might.
 import json, os, sys, time

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import os
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +19,12 @@ from specsia_build.backends.contract import check, uses_of
 from specsia_build.backends.devices import claim
 from specsia_build.backends.pins import BRIDGES, NAMES, Place, find_place, read_pins
 from specsia_build.backends.placing import axes_matrix, fitted, into_frame
+from specsia_build.backends.selftest import selftest
 from specsia_build.backends.supervisor import Limits
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import ORTHO_WIDTH
 from specsia_build.rendering.mesh import Material, Mesh
-from tests.backends.standins import TETRAHEDRON, eventually, processes_naming
+from tests.backends.standins import HONEST, TETRAHEDRON, eventually, processes_naming
 from tests.backends.upstreams import FIGURE_SOURCE, write_environment, write_upstream
 
 SIZE = 128
@@ -118,6 +121,32 @@ def test_a_mesh_mirrored_upstream_is_not_ours(tmp_path: Path, python: Path, hub:
         backend.close()
     assert mesh.vertices[:, 0].min() < -0.3
     assert volume(mesh) > 0, "faces look outward in a mirrored mesh too, so that volume cannot tell"
+
+
+@pytest.mark.parametrize(
+    ("axes", "ok", "found"),
+    [
+        (("+x", "-z", "+y"), True, (0.0, False)),
+        (("-x", "-z", "+y"), False, (0.0, True)),
+        (("-z", "-x", "+y"), False, (90.0, False)),
+        (("+x", "+z", "+y"), False, (180.0, True)),
+    ],
+)
+def test_the_self_test_tells_the_frame_of_a_worker(
+    tmp_path: Path, axes: tuple[str, str, str], ok: bool, found: tuple[float, bool]
+) -> None:
+    script = tmp_path / "worker.py"
+    script.write_text(HONEST.replace('("+x", "-z", "+y")', str(axes)))
+    pins = replace(read_pins("crm"), name="honest", weights=())
+    place = Place(tmp_path, Path(sys.executable), (f"honest-{os.getpid()}",))
+    backend = Bridged(pins, place, script=script, limits=LIMITS)
+    try:
+        told = selftest(backend)
+    finally:
+        backend.close()
+    assert told.ok == ok
+    best = told.candidates[0]
+    assert (best.yaw_deg, best.mirrored) == found
 
 
 def test_a_data_root_keeps_the_letters_mv_out(tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.backends.standins import FAULTY, eventually, lines, processes_naming
+from tests.backends.standins import FAULTY, SLAB, eventually, lines, processes_naming
 from tests.backends.upstreams import write_files
 from tests.shapes import write_folder
 
@@ -36,29 +36,8 @@ SCRIPT = FAULTY.replace(
     "stream.write(MESH)", "stream.write(MESH if fault == 'other' else slab(request.image))"
 ).replace(
     "def load(settings):",
-    """
-def slab(path):
-    # The picture's silhouette, one pixel a quad, with a front, a back and a rim; Y up, facing +Z.
-    import numpy
-    from PIL import Image
-    full = numpy.pad(numpy.asarray(Image.open(path))[..., 3] >= 128, 1)
-    names, text, faces = {}, [], []
-    def corner(x, y, z):
-        if (x, y, z) not in names:
-            names[x, y, z] = len(names) + 1
-            text.append(f"v {x} {-y} {4 * z}")
-        return names[x, y, z]
-    for y, x in zip(*numpy.nonzero(full)):
-        ring = [(x, y), (x, y + 1), (x + 1, y + 1), (x + 1, y)]
-        faces.append([corner(*p, 1) for p in ring])
-        faces.append([corner(*p, 0) for p in reversed(ring)])
-        for k, (dx, dy) in enumerate(((-1, 0), (0, 1), (1, 0), (0, -1))):
-            if not full[y + dy, x + dx]:
-                p, q = ring[k], ring[(k + 1) % 4]
-                faces.append([corner(*p, 0), corner(*q, 0), corner(*q, 1), corner(*p, 1)])
-    return "\\n".join(text + ["f " + " ".join(map(str, face)) for face in faces]) + "\\n"
-
-
+    SLAB
+    + """
 def load(settings):
     import json
     with open("faults.json") as stream:
