@@ -293,12 +293,13 @@ def test_an_installed_blender_runs_the_same_script(
     blend: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "blender"
-    program.write_text(
-        f"#!{sys.executable}\n"
+    script = tmp_path / "blender.py"
+    script.write_text(
         "import runpy, sys\n"
         "print('Blender 4.2.0 says hello')\n"
         "runpy.run_path(sys.argv[sys.argv.index('-P') + 1], run_name='__main__')\n"
     )
+    program.write_text(f"#!/bin/sh\nexec '{sys.executable}' '{script}' \"$@\"\n")
     program.chmod(0o755)
     monkeypatch.setenv(blender_process.EXECUTABLE_SETTING, str(program))
     command = find_command(blender.SCRIPT)

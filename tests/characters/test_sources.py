@@ -158,12 +158,17 @@ def fake_samples(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, int, int]]
     """Stands in for the generator of samples; what it was asked for is recorded."""
     calls: list[tuple[Path, int, int]] = []
 
-    def write_samples(folder: Path, count: int, seed: int) -> None:
+    def missing_samples(folder: Path, count: int, seed: int) -> list[int]:
         calls.append((folder, count, seed))
-        touch(folder, *(f"{k}/tpose/m.obj" for k in range(count)))
+        return [k for k in range(count) if not (folder / str(k)).exists()]
+
+    def write_sample(folder: Path, index: int, seed: int) -> None:
+        assert folder.name == f"sample-{seed}"
+        touch(folder, f"{index}/tpose/m.obj")
 
     module = types.ModuleType("specsia_build.characters.samples")
-    module.write_samples = write_samples  # type: ignore[attr-defined]
+    module.missing_samples = missing_samples  # type: ignore[attr-defined]
+    module.write_sample = write_sample  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
     return calls
 
