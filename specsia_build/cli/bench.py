@@ -16,10 +16,11 @@ from specsia_build.pipeline.bench import bench as run_bench
 from specsia_build.pipeline.bench_against import bench_against
 from specsia_build.pipeline.progress import Progress
 
+DEFAULT_SOURCE = "sample:4"
+
 
 @click.command()
-@click.argument("stage", required=False, type=click.Choice(STAGES))
-@click.argument("source", required=False, default="sample:4")
+@click.argument("what", nargs=-1, metavar="[STAGE] [SOURCE]")
 @click.option("--size", type=int, help="Pixels on a side of every image.  [default: 512]")
 @click.option("--views", type=int, help="Views around each character.  [default: 10]")
 @click.option("--look", type=click.Choice(("unlit", "lit")), help="Flat colours, or one fixed light set.")
@@ -31,8 +32,18 @@ from specsia_build.pipeline.progress import Progress
     "--against", metavar="NAME[,NAME]", help="With render: draw the same views with other renderers, and compare."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def bench(stage: str | None, source: str, against: str | None, as_json: bool, **flags: Any) -> None:
-    """Measure what a STAGE (or all) costs per character of SOURCE on one core, next to a peer in the same run."""
+def bench(what: tuple[str, ...], against: str | None, as_json: bool, **flags: Any) -> None:
+    """Measure what a STAGE costs per character of SOURCE on one core, next to a peer in the same run.
+
+    STAGE is render, reconstruct, project or pack, and all of them without it; SOURCE is sample:4 without it.
+    """
+    stage = what[0] if what and what[0] in STAGES else None
+    rest = what[1:] if stage else what
+    if len(rest) > 1:
+        raise click.UsageError(
+            f"'{rest[0]}' is no stage ({', '.join(STAGES)}), so '{rest[1]}' is one argument too many"
+        )
+    source = rest[0] if rest else DEFAULT_SOURCE
     given = {name: value for name, value in flags.items() if value is not None and value != ()}
     config = with_settings(BuildConfig(), given | {"source": source}, "the command line")
     if against is not None and stage != "render":
@@ -60,7 +71,8 @@ def _text(report: dict[str, Any]) -> str:
         if "ms_per_view" in found:
             lines.append(f"{stage}: {found['ms_per_view']} ms per view for colour, coverage and position")
         if "peer" in found:
-            lines.append(f"{stage}: {found['peer']['times_faster']} times as fast as {found['peer']['name']}")
+            peer = found["peer"]
+            lines.append(f"{stage}, {peer['of']}: {peer['times_faster']} times as fast as {peer['name']}")
     return "\n".join(lines)
 
 

@@ -1,0 +1,45 @@
+"""`specsia bench`: what it reports, not how fast the machine is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from specsia_build.cli import main
+from specsia_build.config import STAGES
+from tests.shapes import write_folder
+
+SMALL = ("--size", "64", "--views", "2")
+
+
+def test_each_stage_has_its_cost_and_its_parts(tmp_path: Path) -> None:
+    source = str(write_folder(tmp_path / "figures", 2))
+    ran = CliRunner().invoke(main, ["bench", source, *SMALL, "--json"])
+    assert ran.exit_code == 0, ran.output
+    report = json.loads(ran.stdout)
+    assert (report["source"], report["characters"], report["views"]) == ("figures", 2, 2)
+    assert tuple(report["stages"]) == STAGES
+    for stage in report["stages"].values():
+        assert stage["seconds_per_character"] > 0
+    assert {"read", "rasterise", "encode"} <= set(report["stages"]["render"]["share_by_part"])
+    assert {"register", "rasterise", "encode"} <= set(report["stages"]["project"]["share_by_part"])
+    assert sum(report["stages"]["project"]["share_by_part"].values()) == pytest.approx(1, abs=0.3)
+    for stage in ("render", "pack"):
+        assert report["stages"][stage]["peer"]["times_faster"] > 0
+
+
+def test_one_stage_alone_is_told_in_words(tmp_path: Path) -> None:
+    source = str(write_folder(tmp_path / "figures", 2))
+    ran = CliRunner().invoke(main, ["bench", "render", source, *SMALL])
+    assert ran.exit_code == 0, ran.output
+    assert "ms per view" in ran.stdout
+    assert "project" not in ran.stdout
+
+
+def test_a_word_too_many_is_refused() -> None:
+    ran = CliRunner().invoke(main, ["bench", "paint", "sample:1"])
+    assert ran.exit_code == 2
+    assert "'paint' is no stage" in ran.stderr
