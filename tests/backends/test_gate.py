@@ -1,0 +1,131 @@
+"""Each way in which a generated mesh can be unusable is refused under its own name, and nothing else is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from specsia_build.backends.base import Backend, Context
+from specsia_build.backends.gate import check_generated, check_mesh, closed_volume, frontal_iou, largest_part
+from specsia_build.backends.inflate import Inflate
+from specsia_build.backends.inflate import create as inflate
+from specsia_build.backends.selftest import ellipsoid, figure, mirrored_mesh
+from specsia_build.errors import CharacterError
+from specsia_build.frame import Camera
+from specsia_build.rendering.fast import FastRenderer
+from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
+from specsia_build.rendering.topology import topology
+from specsia_build.stages.reconstruct import accepted
+
+GREY = (0.5, 0.5, 0.5)
+Image = NDArray[np.uint8]
+
+
+def picture(mesh: Mesh) -> Image:
+    return next(FastRenderer().render(mesh, [Camera(0.0, 256)])).color
+
+
+def blob(x: float = 0.0, z: float = 0.0, radius: float = 0.3) -> Mesh:
+    return ellipsoid((x, 0.0, z), (radius, radius, radius), GREY, GREY)
+
+
+def inside_out(mesh: Mesh) -> Mesh:
+    assert mesh.colors is not None
+    return replace(mesh, faces=mesh.faces[:, ::-1].copy(), colors=mesh.colors[:, ::-1].copy())
+
+
+def with_nan(mesh: Mesh) -> Mesh:
+    vertices = mesh.vertices.copy()
+    vertices[5, 1] = np.nan
+    return mesh.with_vertices(vertices)
+
+
+def crumbs() -> Mesh:
+    places = np.linspace(-0.5, 0.5, 8)
+    return concatenate([blob(float(x), float(z), 0.06) for x in places for z in places])
+
+
+REFUSED: dict[str, tuple[Callable[[], Mesh], str]] = {
+    "empty": (lambda: replace(blob(), faces=np.zeros((0, 3), np.int32), colors=None), "empty"),
+    "not finite": (lambda: with_nan(blob()), "not finite"),
+    "one point": (lambda: blob().with_vertices(np.zeros_like(blob().vertices)), "no size"),
+    "a speck": (lambda: blob().with_vertices(blob().vertices * 0.01), "units large"),
+    "a giant": (lambda: blob().with_vertices(blob().vertices * 100), "units large"),
+    "inside out": (lambda: inside_out(blob()), "inside out"),
+    "crumbs": (crumbs, "no dominant part"),
+    "something else": (lambda: ellipsoid((0, 0, 0), (0.5, 0.1, 0.08), GREY, GREY), "not look like the picture"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_each_fault_is_named(case: str) -> None:
+    make, reason = REFUSED[case]
+    with pytest.raises(CharacterError, match=reason):
+        check_generated(make(), picture(blob()))
+
+
+def test_what_is_right_passes_in_any_place_and_of_any_sane_size() -> None:
+    image = picture(figure())
+    parted = figure()
+    one = inflate(None).reconstruct(image, Context("x", 0))
+    for scale, shift in ((1.0, (0, 0, 0)), (2.0, (3, 1, -2)), (0.1, (0, 0, 0.4))):
+        check_generated(one.with_vertices(one.vertices * scale + np.array(shift)), image)
+    assert frontal_iou(parted, image) > 0.97
+
+
+def test_a_picture_of_separate_parts_may_give_separate_parts() -> None:
+    pair = concatenate([blob(-0.3, 0, 0.2), blob(0.3, 0, 0.2)])
+    check_generated(pair, picture(pair))
+    four = concatenate([blob(x, z, 0.15) for x in (-0.3, 0.3) for z in (-0.3, 0.3)])
+    check_generated(four, picture(four))
+    check_generated(inflate(None).reconstruct(picture(four), Context("x", 0)), picture(four))
+
+
+def test_an_open_sheet_has_no_volume_to_judge() -> None:
+    h = 1.35 / 2
+    corners = np.array([[-h, 0, h], [h, 0, h], [h, 0, -h], [-h, 0, -h]], np.float32)
+    uv = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
+    faces = np.array([[0, 3, 2], [0, 2, 1]], np.int32)
+    material = Material(texture=Texture(picture(figure())), alpha_mode="mask")
+    sheet = Mesh(corners, faces, (material,), np.zeros(2, np.int32), uv=uv[faces])
+    assert closed_volume(sheet, topology(sheet)) is None
+    check_generated(sheet, picture(figure()))
+
+
+def test_volume_and_share_of_known_shapes() -> None:
+    pair = concatenate([blob(-0.4, 0, 0.2), blob(0.3, 0, 0.1)])
+    found = topology(pair)
+    assert closed_volume(pair, found) == pytest.approx(4 / 3 * np.pi * (0.2**3 + 0.1**3), rel=0.02)
+    assert largest_part(pair, found) == pytest.approx(0.8, abs=0.001)
+    # A hollow shell holds a smaller one that faces inwards.
+    shell = concatenate([blob(radius=0.3), inside_out(blob(radius=0.2))])
+    volume = closed_volume(shell, topology(shell))
+    assert volume is not None
+    assert 0 < volume < 4 / 3 * np.pi * 0.3**3
+
+
+def test_a_mirrored_mesh_is_not_the_gates_business() -> None:
+    body = blob(0.05, 0, 0.35)
+    check_generated(mirrored_mesh(body), picture(body))
+
+
+def test_meshes_that_are_read_need_not_look_like_the_picture() -> None:
+    check_mesh(crumbs())
+    for make in (REFUSED["empty"][0], REFUSED["not finite"][0], REFUSED["one point"][0]):
+        with pytest.raises(CharacterError):
+            check_mesh(make())
+    with pytest.raises(CharacterError, match="beyond"):
+        check_mesh(blob().with_vertices(blob().vertices * 1e8))
+
+
+def test_the_stage_names_backend_and_character() -> None:
+    image = picture(blob())
+    maker, reader = (cast("Backend", Inflate(generates=made)) for made in (True, False))
+    with pytest.raises(CharacterError, match=r"backend inflate gave no usable mesh for bob: the mesh is inside out"):
+        accepted(inside_out(blob()), image, maker, "bob")
+    assert len(accepted(inside_out(blob()), image, reader, "bob").faces) == len(blob().faces)

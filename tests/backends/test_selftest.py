@@ -1,0 +1,131 @@
+"""The self-test finds every turn, every mirror and a reversed winding, and says so by its exit code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from numpy.typing import NDArray
+
+from specsia_build.backends import registry
+from specsia_build.backends.base import Context
+from specsia_build.backends.selftest import figure, mirrored_mesh, report, selftest
+from specsia_build.cli import backends as command
+from specsia_build.errors import CharacterError
+from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.topology import topology
+
+
+@dataclass
+class Wrong:
+    """Gives the truth, changed."""
+
+    change: Callable[[Mesh], Mesh]
+    name: str = "wrong"
+    version: int = 1
+    sees_ground_truth: bool = True
+    needs_yaw: bool = False
+
+    def settings(self) -> Mapping[str, Any]:
+        return {}
+
+    def inputs(self, character_id: str) -> Sequence[Path]:
+        return ()
+
+    def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
+        assert context.ground_truth is not None
+        return self.change(context.ground_truth())
+
+
+def turned(mesh: Mesh, degrees: int) -> Mesh:
+    x, y, z = mesh.vertices.T
+    for _ in range(degrees // 90):
+        x, y = -y, x
+    return mesh.with_vertices(np.stack([x, y, z], axis=1))
+
+
+def test_the_figure_is_closed_normalised_and_without_symmetry() -> None:
+    mesh = figure()
+    assert topology(mesh).closed.all()
+    low, high = mesh.bounds()
+    assert float((high - low).max()) == pytest.approx(1, abs=1e-5)
+    scores = [c.score for c in selftest(Wrong(lambda m: m)).candidates]
+    assert scores[0] == pytest.approx(1, abs=0.01)
+    assert scores[1] < 0.85
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_every_other_frame_is_found_out(degrees: int, mirrored: bool) -> None:
+    found = selftest(Wrong(lambda m: turned(mirrored_mesh(m) if mirrored else m, degrees)))
+    assert found.ok == (degrees == 0 and not mirrored)
+    assert len({(c.yaw_deg, c.mirrored) for c in found.candidates}) == 8
+    assert found.candidates[0].score == pytest.approx(1, abs=0.01)
+    assert abs(found.margin) > 0.1
+    text = "\n".join(report(found))
+    assert ("in the frame of the project, by a margin" in text) == found.ok
+
+
+def test_scale_and_place_do_not_matter() -> None:
+    assert selftest(Wrong(lambda m: m.with_vertices(m.vertices * 7 + np.array([3, -2, 11])))).ok
+
+
+def test_a_reversed_winding_is_found_out() -> None:
+    def reversed_faces(mesh: Mesh) -> Mesh:
+        assert mesh.colors is not None
+        return replace(mesh, faces=mesh.faces[:, ::-1].copy(), colors=mesh.colors[:, ::-1].copy())
+
+    found = selftest(Wrong(reversed_faces))
+    assert found.volume is not None
+    assert found.volume < 0
+    assert not found.ok
+    assert "inside out" in report(found)[-1]
+
+
+def test_the_backends_of_the_project_pass() -> None:
+    for name in ("inflate", "fusion", "fusion:2"):
+        found = selftest(registry.load_backend(name))
+        assert found.ok
+        assert found.margin > 0.02
+        assert found.volume is not None
+
+
+def test_an_empty_mesh_is_refused() -> None:
+    def empty(mesh: Mesh) -> Mesh:
+        return replace(mesh, faces=mesh.faces[:0], face_material=mesh.face_material[:0], colors=None)
+
+    with pytest.raises(CharacterError, match="empty"):
+        selftest(Wrong(empty))
+
+
+def run(name: str, *more: str) -> tuple[int, str]:
+    ran = CliRunner().invoke(command.backends, ["selftest", name, *more])
+    return ran.exit_code, ran.output
+
+
+def test_the_command_speaks_by_its_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    code, text = run("inflate", "--json")
+    document = json.loads(text)
+    assert code == 0
+    assert document["ok"]
+    assert document["backend"] == "inflate"
+    assert len(document["candidates"]) == 8
+    assert document["candidates"][0]["yaw_deg"] == 0
+    closed: list[bool] = []
+    wrong = Wrong(lambda m: turned(m, 90))
+    monkeypatch.setattr(wrong, "close", lambda: closed.append(True), raising=False)
+    monkeypatch.setattr(command, "load_backend", lambda name: wrong)
+    code, text = run("wrong")
+    assert code == 1
+    assert "turned by 270 degrees" in text
+    assert closed == [True]
+
+
+def test_fusion_is_installed() -> None:
+    assert "fusion" in registry.available_backends()
