@@ -26,13 +26,13 @@ PROBE = 1 / 80
 FEWEST, MOST = 96, 224
 """Voxels along one unit, whatever the number of faces."""
 
-SLACK = 0.004
+SLACK = 0.002
 """Units that may stand before the depth a view shows; less would let noise eat holes."""
 
 GRAZING = 0.2
 """Least cosine; a step in depth has none of its own."""
 
-NEARBY = 7
+NEARBY = 5
 """Pixels over which a slope is measured."""
 
 SMOOTH = 0.8

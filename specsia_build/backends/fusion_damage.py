@@ -51,10 +51,10 @@ MOTTLE, MOTTLE_WAVES, MOTTLE_FLOOR = 0.5, (5.0, 11.0), 0.012
 MOTTLE_HUE = 0.25
 """Share of it that differs between R, G and B."""
 
-LIGHT, LIGHT_FIELD, LIGHT_WAVE = 0.030, 0.045, 90.0
+LIGHT, LIGHT_FIELD, LIGHT_WAVE = 0.040, 0.055, 80.0
 """Drift of a view's brightness as a whole and over the picture, relative."""
 
-TINT, TINT_FIELD = 0.012, 0.016
+TINT, TINT_FIELD = 0.018, 0.022
 """Drift of its two colour differences as a whole and over the picture, levels."""
 
 SOFT, SOFT_FRONT, SOFT_BACK = 0.8, 0.45, 1.1
