@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 
 def _sources_digest() -> str:
@@ -50,3 +52,8 @@ compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 inlined: Any = numba.njit(cache=True, nogil=True, error_model="numpy", inline="always")
 """Decorator of a compiled function that becomes part of its callers."""
+
+
+def ready(array: NDArray[Any], dtype: DTypeLike | None = None) -> NDArray[Any]:
+    """The array contiguous and writable, copied where it is not: a read-only one would be compiled for once more."""
+    return np.require(array, dtype, ["C_CONTIGUOUS", "WRITEABLE"])

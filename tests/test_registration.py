@@ -235,15 +235,57 @@ def test_nothing_to_lay_onto_gives_an_answer_all_the_same() -> None:
     assert found.frontal_iou_before == 0
 
 
-@pytest.mark.parametrize("name", ["kaykit_knight", "kaykit_mage", "kaykit_barbarian"])
+FARTHEST = [
+    Similarity(2.0, 20, 0, (0.2, -0.2, 0.2)),
+    Similarity(0.5, -20, 0, (-0.2, 0.2, -0.2)),
+    Similarity(1.4, 12, 0, (0.1, -0.15, 0.08)),
+    Similarity(1.0, 0, 0, (0.01, 0, 0)),
+]
+
+
+@pytest.mark.parametrize("name", ["kaykit_knight", "kaykit_mage", "kaykit_barbarian", "kenney_character"])
 def test_real_characters_come_back_onto_themselves(characters_dir: Path, name: str) -> None:
     target = character(characters_dir, name)
     cameras = view_cameras(10, 256)
     masks = masks_of(target, cameras)
-    for wanted in (Similarity(1.4, 12, 0, (0.1, -0.15, 0.08)), Similarity(0.7, -9, 0, (-0.2, 0.2, -0.1))):
+    for wanted in FARTHEST:
         mesh = undone(target, wanted)
         found = register(mesh, masks, cameras).similarity
         assert ious(mesh, found, masks, cameras).min() >= 0.995
+
+
+def test_thin_limbs_come_back_onto_themselves() -> None:
+    thin = [box((x, 0, 0.2), (0.2, 0.012, 0.012)) for x in (-0.25, 0.25)]
+    legs = [box((x, 0.01, -0.3), (0.015, 0.015, 0.2)) for x in (-0.05, 0.06)]
+    target = concatenate([sphere(0.08, 16, 24, (0, -0.01, 0.36)), box((0, 0, 0.08), (0.08, 0.05, 0.18)), *thin, *legs])
+    cameras = view_cameras(10, 512)
+    masks = masks_of(target, cameras)
+    for wanted in FARTHEST:
+        mesh = undone(target, wanted)
+        found = register(mesh, masks, cameras).similarity
+        assert ious(mesh, found, masks, cameras).min() >= 0.995
+
+
+@pytest.mark.parametrize("lost", [True, False])
+@pytest.mark.parametrize("name", ["kaykit_knight", "kaykit_mage", "kenney_character"])
+def test_a_character_without_an_arm_or_with_a_third_leg(characters_dir: Path, name: str, lost: bool) -> None:
+    whole = character(characters_dir, name)
+    middle = whole.vertices[whole.faces].mean(axis=1)
+    cut = whole.vertices[:, 0].max() * 0.45
+    less = replace(whole, faces=whole.faces[middle[:, 0] < cut], face_material=whole.face_material[middle[:, 0] < cut])
+    for attribute in ("uv", "colors", "normals"):
+        values = getattr(whole, attribute)
+        less = replace(less, **{attribute: None if values is None else values[middle[:, 0] < cut]})
+    leg = box((-0.3, 0.1, -0.35), (0.04, 0.04, 0.14))
+    mesh = less if lost else concatenate([whole, leg])
+    cameras = view_cameras(10, 256)
+    masks = masks_of(whole, cameras)
+    wanted = Similarity(1.25, 9, 0, (0.08, -0.05, 0.06))
+    moved = undone(mesh, wanted)
+    found = register(moved, masks, cameras).similarity
+    assert ious(moved, found, masks, cameras).mean() >= ious(moved, wanted, masks, cameras).mean() - 0.005
+    assert found.scale == pytest.approx(wanted.scale, rel=0.025)
+    assert found.pitch_deg == pytest.approx(wanted.pitch_deg, abs=2)
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from specsia_build.jit import CACHE
 from specsia_build.registration import register
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.fast import FastRenderer, silhouettes
-from specsia_build.rendering.mesh import Material, Mesh, Texture
+from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
 
 DONE = CACHE / "whole"
 """Says that the cache holds all that `PARTS` compile."""
@@ -35,7 +35,8 @@ def compile_part(part: str) -> None:
     """Run one of `PARTS` on something tiny."""
     mesh, cameras = _textured_box(), view_cameras(2, 96)
     if part == "register":
-        register(mesh, silhouettes(mesh, cameras), cameras)
+        heavy = concatenate([mesh] * 1000)
+        register(heavy, silhouettes(mesh, cameras), cameras)
     elif part == "inflate":
         figure = np.zeros((96, 96, 4), np.uint8)
         figure[20:80, 30:60] = (200, 120, 80, 255)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.jit import compiled
+from specsia_build.jit import compiled, ready
 from specsia_build.rendering.contour import outside_distance
 from specsia_build.rendering.mesh import Mesh
 
@@ -50,7 +50,7 @@ def _shrink(masks, size):  # type: ignore[no-untyped-def]
 
 def shrink(masks: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """Coverage images (V, H, H) uint8 averaged down (or repeated up) to (V, size, size) uint8."""
-    return masks if masks.shape[-1] == size else np.asarray(_shrink(np.ascontiguousarray(masks), size))
+    return masks if masks.shape[-1] == size else np.asarray(_shrink(ready(masks), size))
 
 
 @compiled
@@ -162,7 +162,7 @@ def lighter(mesh: Mesh, cells: int) -> Mesh:
     """The mesh with its vertices merged within a grid of `cells` along its longest side; colours are dropped."""
     low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
     cell = float((high - low).max()) / cells * (1 + 1e-6)
-    points, faces = _cluster(mesh.vertices, np.ascontiguousarray(mesh.faces, np.int32), low, max(cell, 1e-30), cells)
+    points, faces = _cluster(ready(mesh.vertices), ready(mesh.faces, np.int32), low, max(cell, 1e-30), cells)
     if len(faces) == 0:
         return mesh
     return Mesh(points, faces, mesh.materials[:1], np.zeros(len(faces), np.int32))

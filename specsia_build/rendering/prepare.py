@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.jit import compiled
+from specsia_build.jit import compiled, ready
 from specsia_build.rendering.mesh import Mesh, Texture, flat_normals
 from specsia_build.rendering.textures import TextureTable, pack_textures, rough_faces, sample, texel_range
 from specsia_build.rendering.topology import topology, weld
@@ -205,7 +205,7 @@ def _near_uv(mesh: Mesh, textured: Sequence[tuple[Texture | None, Texture | None
     if mesh.uv is None:
         return np.zeros((len(mesh.faces), 3, 2), np.float32)
     if np.abs(mesh.uv).max() <= 2:
-        return np.ascontiguousarray(mesh.uv, np.float32)
+        return ready(mesh.uv, np.float32)
     uv = np.clip(np.nan_to_num(mesh.uv), -FARTHEST_UV, FARTHEST_UV).astype(np.float32)
     periodic = np.array([[all(t is None or t.wrap[k] != "clamp" for t in pair) for k in (0, 1)] for pair in textured])
     shift = 2 * np.floor(uv.min(axis=1) / 2)
@@ -215,7 +215,7 @@ def _near_uv(mesh: Mesh, textured: Sequence[tuple[Texture | None, Texture | None
 
 def _finite(attribute: NDArray[np.float32]) -> NDArray[np.float32]:
     """A contiguous attribute, 0 where it is no number: compiled look-ups would leave their tables."""
-    whole = np.ascontiguousarray(attribute, np.float32)
+    whole = ready(attribute, np.float32)
     return whole if np.isfinite(whole).all() else np.nan_to_num(whole, posinf=0.0, neginf=0.0)
 
 
@@ -250,12 +250,12 @@ def prepare(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> Prepared:
     else:
         normals = np.empty((0, 3, 3), np.float32)
     surface = Surface(
-        faces=np.ascontiguousarray(mesh.faces, np.int32),
-        material=np.ascontiguousarray(mesh.face_material, np.int32),
+        faces=ready(mesh.faces, np.int32),
+        material=ready(mesh.face_material, np.int32),
         uv=_near_uv(mesh, [(m.texture, m.emissive_texture) for m in materials]),
         colors=empty if mesh.colors is None else _finite(mesh.colors),
         normals=_finite(normals),
-        positions=np.ascontiguousarray(mesh.vertices if mesh.rest is None else mesh.rest, np.float32),
+        positions=ready(mesh.vertices if mesh.rest is None else mesh.rest, np.float32),
         base=base,
         emissive=emissive,
         texture=texture_index,
@@ -265,7 +265,7 @@ def prepare(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> Prepared:
         plain=plain if mesh.colors is None else np.zeros_like(plain),
         rough=np.ones(f, np.bool_),
     )
-    vertices = np.ascontiguousarray(mesh.vertices, np.float32)
+    vertices = ready(mesh.vertices, np.float32)
     textures = pack_textures(images, vertices, surface, finest_pixels_per_unit)
     surface = surface._replace(rough=rough_faces(surface, textures, vertices, finest_pixels_per_unit))
     found = topology(mesh)

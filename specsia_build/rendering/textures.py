@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.jit import compiled, inlined
+from specsia_build.jit import compiled, inlined, ready
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, ENCODE, ENCODE_STEPS
 from specsia_build.rendering.mesh import Texture
 
@@ -90,7 +90,7 @@ def pack_textures(
     tables: list[list[tuple[int, int, int]]] = []
     offset = 0
     for i, image in enumerate(images):
-        level = np.ascontiguousarray(image.pixels)
+        level = ready(image.pixels)
         faces = np.flatnonzero(((surface.texture == i) | (surface.glow == i))[surface.material])
         densities = _texels_per_unit(vertices, surface, faces, level.shape[:2])
         density = float(densities.max(initial=0.0)) / pixels_per_unit

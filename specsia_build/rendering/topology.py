@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.jit import compiled, inlined
+from specsia_build.jit import compiled, inlined, ready
 from specsia_build.rendering.mesh import Mesh
 
 
@@ -172,7 +172,7 @@ def _closed(vertices, faces, shut, part, parts):  # type: ignore[no-untyped-def]
 def topology(mesh: Mesh) -> Topology:
     """Connections of a mesh, vertices at the same place taken as one."""
     welded = weld(mesh.vertices)
-    faces = np.ascontiguousarray(mesh.faces, np.int32)
+    faces = ready(mesh.faces, np.int32)
     halves, opposed, shut, part, parts = _connect(faces, welded)
     first = halves[:, 0]
     corner, side = first % 3, first // 3
