@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -275,7 +276,8 @@ def test_a_character_without_an_arm_or_with_a_third_leg(characters_dir: Path, na
     less = replace(whole, faces=whole.faces[middle[:, 0] < cut], face_material=whole.face_material[middle[:, 0] < cut])
     for attribute in ("uv", "colors", "normals"):
         values = getattr(whole, attribute)
-        less = replace(less, **{attribute: None if values is None else values[middle[:, 0] < cut]})
+        kept: Any = {attribute: None if values is None else values[middle[:, 0] < cut]}
+        less = replace(less, **kept)
     leg = box((-0.3, 0.1, -0.35), (0.04, 0.04, 0.14))
     mesh = less if lost else concatenate([whole, leg])
     cameras = view_cameras(10, 256)
