@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from specsia_build.errors import CharacterError
+from specsia_build.rendering import colour
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tga", ".webp")
 """Suffixes, lower case and in order of preference, of an image that is found by a mesh's own name."""
@@ -82,8 +83,7 @@ def load_texture(source: Path | bytes, name: str) -> NDArray[np.uint8]:
 
 def srgb_to_linear(encoded: NDArray[np.floating]) -> NDArray[np.float64]:
     """sRGB-encoded values, clipped to 0-1, to linear light, same shape."""
-    value = np.clip(np.asarray(encoded, dtype=np.float64), 0.0, 1.0)
-    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    return colour.srgb_to_linear(np.clip(np.asarray(encoded, dtype=np.float64), 0.0, 1.0))
 
 
 def _rgba(image: Image.Image) -> NDArray[np.uint8]:

@@ -161,15 +161,22 @@ def mark_contrast(ids, part, rough, color, box, marked):  # type: ignore[no-unty
 
 
 @inlined
-def _quick_look(f, x, y, sx, sy, surface, textures):  # type: ignore[no-untyped-def]
-    """Linear RGB of a plain, smooth face at a screen point, without its planes."""
-    a, b, c = surface.faces[f, 0], surface.faces[f, 1], surface.faces[f, 2]
+def _corner_weights(a, b, c, x, y, sx, sy):  # type: ignore[no-untyped-def]
+    """Weights of the corners a, b, c of a face at a screen point."""
     px, py = x * 256.0, y * 256.0
     ax, ay, bx, by, cx, cy = sx[a], sy[a], sx[b], sy[b], sx[c], sy[c]
     inverse = 1.0 / np.float64((bx - ax) * (cy - ay) - (by - ay) * (cx - ax))
     wb = ((px - ax) * (cy - ay) - (py - ay) * (cx - ax)) * inverse
     wc = ((bx - ax) * (py - ay) - (by - ay) * (px - ax)) * inverse
     wa = 1.0 - wb - wc
+    return wa, wb, wc
+
+
+@inlined
+def _quick_look(f, x, y, sx, sy, surface, textures):  # type: ignore[no-untyped-def]
+    """Linear RGB of a plain, smooth face at a screen point, without its planes."""
+    a, b, c = surface.faces[f, 0], surface.faces[f, 1], surface.faces[f, 2]
+    wa, wb, wc = _corner_weights(a, b, c, x, y, sx, sy)
     uv = surface.uv
     u = wa * uv[f, 0, 0] + wb * uv[f, 1, 0] + wc * uv[f, 2, 0]
     v = wa * uv[f, 0, 1] + wb * uv[f, 1, 1] + wc * uv[f, 2, 1]
@@ -186,13 +193,9 @@ def _quick_look(f, x, y, sx, sy, surface, textures):  # type: ignore[no-untyped-
 
 @compiled
 def _place_quickly(f, x, y, sx, sy, surface, position, row, column):  # type: ignore[no-untyped-def]
+    """Write the position attribute of a face at a screen point into `position` at a pixel, without its planes."""
     a, b, c = surface.faces[f, 0], surface.faces[f, 1], surface.faces[f, 2]
-    px, py = x * 256.0, y * 256.0
-    ax, ay, bx, by, cx, cy = sx[a], sy[a], sx[b], sy[b], sx[c], sy[c]
-    inverse = 1.0 / np.float64((bx - ax) * (cy - ay) - (by - ay) * (cx - ax))
-    wb = ((px - ax) * (cy - ay) - (py - ay) * (cx - ax)) * inverse
-    wc = ((bx - ax) * (py - ay) - (by - ay) * (px - ax)) * inverse
-    wa = 1.0 - wb - wc
+    wa, wb, wc = _corner_weights(a, b, c, x, y, sx, sy)
     p = surface.positions
     for k in range(3):
         position[row, column, k] = wa * p[a, k] + wb * p[b, k] + wc * p[c, k]
