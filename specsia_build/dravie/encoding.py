@@ -1,0 +1,120 @@
+"""What the network sees and paints; no other module knows a channel.
+
+Every channel is a float32 in [-1, 1], which 0…255 is mapped to linearly. The input is Z on white (R, G, B), Zmask and,
+with the position hint, Zpos (x, z, -y; 0 outside the mask, so -1). The target is Y* on white (R, G, B) and its alpha,
+which covers the contour. Nothing at all is white with alpha 0 on both sides, and so is what lies outside a frame.
+
+Whole frames and training patches are encoded by the same compiled functions, pixel by pixel.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.jit import compiled, inlined, ready
+
+COLOUR_CHANNELS, MASK_CHANNELS, POSITION_CHANNELS = 3, 1, 3
+
+TARGET_CHANNELS = 4
+"""Y* on white, and its alpha; also what the network paints."""
+
+NO_CODE, WHITE_CODE = np.float32(-1), np.float32(1)
+"""What 0 and 255 are to the network."""
+
+
+def input_channels(with_pos: bool) -> int:
+    """Channels of the network's input, with or without the position hint."""
+    return COLOUR_CHANNELS + MASK_CHANNELS + (POSITION_CHANNELS if with_pos else 0)
+
+
+@inlined
+def code(value):  # type: ignore[no-untyped-def]
+    """A level 0…255 in [-1, 1]."""
+    return np.float32(value) / np.float32(127.5) - np.float32(1)
+
+
+@inlined
+def code_on_white(value, alpha):  # type: ignore[no-untyped-def]
+    """A straight colour level composited on white, in [-1, 1]; exact at both ends."""
+    over = np.float32(value) * np.float32(alpha) + np.float32(255) * (np.float32(255) - np.float32(alpha))
+    return over / np.float32(32512.5) - np.float32(1)
+
+
+@inlined
+def put_input(out, red, green, blue, alpha, first, second, third):  # type: ignore[no-untyped-def]
+    """Encode a pixel of Z and Zpos into `out`, (4,) or (7,) float32."""
+    out[0] = code_on_white(red, alpha)
+    out[1] = code_on_white(green, alpha)
+    out[2] = code_on_white(blue, alpha)
+    out[3] = code(alpha)
+    if out.shape[0] == 7:
+        seen = alpha > 0
+        out[4] = code(first) if seen else NO_CODE
+        out[5] = code(second) if seen else NO_CODE
+        out[6] = code(third) if seen else NO_CODE
+
+
+@inlined
+def put_target(out, red, green, blue, alpha):  # type: ignore[no-untyped-def]
+    """Encode a pixel of Y* into `out`, (4,) float32."""
+    out[0] = code_on_white(red, alpha)
+    out[1] = code_on_white(green, alpha)
+    out[2] = code_on_white(blue, alpha)
+    out[3] = code(alpha)
+
+
+@compiled
+def _encode_input(z, pos, out):  # type: ignore[no-untyped-def]
+    for y in range(z.shape[0]):
+        for x in range(z.shape[1]):
+            seen, at = z[y, x], pos[y, x]
+            put_input(out[y, x], seen[0], seen[1], seen[2], seen[3], at[0], at[1], at[2])
+
+
+@compiled
+def _encode_target(gt, out):  # type: ignore[no-untyped-def]
+    for y in range(gt.shape[0]):
+        for x in range(gt.shape[1]):
+            seen = gt[y, x]
+            put_target(out[y, x], seen[0], seen[1], seen[2], seen[3])
+
+
+def encode_input(z: NDArray[np.uint8], pos: NDArray[np.uint8], with_pos: bool) -> NDArray[np.float32]:
+    """The network's input for a frame.
+
+    Args:
+        z: (H, W, 4) uint8, Z with straight alpha; its alpha is Zmask.
+        pos: (H, W, 4) uint8, Zpos.
+        with_pos: whether the network sees the position.
+
+    Returns:
+        (H, W, 7) float32 in [-1, 1], or (H, W, 4) without the position.
+    """
+    out = np.empty((*z.shape[:2], input_channels(with_pos)), np.float32)
+    _encode_input(ready(z, np.uint8), ready(pos, np.uint8), out)
+    return out
+
+
+def encode_target(gt: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What the network shall paint, (H, W, 4) float32 in [-1, 1], of Y* (H, W, 4) uint8 with straight alpha."""
+    out = np.empty((*gt.shape[:2], TARGET_CHANNELS), np.float32)
+    _encode_target(ready(gt, np.uint8), out)
+    return out
+
+
+def decode_output(painted: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """A picture of what the network painted.
+
+    Args:
+        painted: (H, W, 4) float, the colour on white and the alpha; what lies outside [-1, 1] is clipped.
+
+    Returns:
+        (H, W, 4) uint8 with straight alpha, RGB 0 where alpha is 0: the colours that give the painted ones on white.
+    """
+    levels = np.clip((np.asarray(painted, np.float32) + 1) * np.float32(127.5), 0, 255)
+    alpha = np.floor(levels[..., 3:] + np.float32(0.5))
+    white = 255 - alpha
+    straight = (levels[..., :3] - white) * np.float32(255) / np.maximum(alpha, 1)
+    colour = np.where(alpha > 0, np.floor(np.clip(straight, 0, 255) + np.float32(0.5)), 0)
+    return np.concatenate([colour, alpha], axis=-1).astype(np.uint8)
