@@ -1,0 +1,181 @@
+"""One row, decoded: the pair that every consumer sees, whichever schema the dataset has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from specsia_build import png
+from specsia_build.dataset import schema
+from specsia_build.errors import SpecsiaError
+
+Pixels = NDArray[np.uint8]
+
+BACKGROUND = 240
+"""Grey that the published set's pictures are composited on."""
+
+_PUBLISHED = ("uid", schema.COLOR, schema.MASK, schema.POS, schema.GT)
+
+_OWN = (
+    "uid",
+    "character_id",
+    "view",
+    schema.COLOR,
+    schema.POS,
+    schema.GT,
+    schema.GT_MASK,
+    "iou",
+    "backend",
+    "outline_px",
+    "outline_grey",
+)
+
+_FOREIGN_MASK = 0.002
+"""Share of a picture's pixels that must be drawn outside of `mask` for it to be another picture's."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One view of a character, before and after repair; what a dataset's schema does not hold is None.
+
+    Attributes:
+        uid: of the row.
+        character_id: id of the character.
+        view: number of the view, 0 the frontal one.
+        z: (H, W, 4) uint8, straight sRGB alpha, RGB 0 where alpha is 0; its alpha is Zmask.
+        pos: (H, W, 4) uint8, Zpos, with the alpha of `z`.
+        gt: (H, W, 4) uint8, Y*, straight alpha, which covers the contour.
+        gt_mask: (H, W) uint8, silhouette of Y* without the contour.
+        iou: of the silhouettes.
+        backend: what made the reconstruction.
+        outline_px: thickness of the contour in pixels.
+        outline_grey: its sRGB level.
+    """
+
+    uid: str
+    character_id: str
+    view: int
+    z: Pixels
+    pos: Pixels
+    gt: Pixels
+    gt_mask: Pixels | None = None
+    iou: float | None = None
+    backend: str | None = None
+    outline_px: int | None = None
+    outline_grey: int | None = None
+
+
+def PAIR_COLUMNS(schema_name: str) -> tuple[str, ...]:
+    """Columns that `decode_pair` needs of a row of the schema `specsia` or `published`."""
+    return {"specsia": _OWN, "published": _PUBLISHED}[schema_name]
+
+
+def split_uid(uid: str) -> tuple[str, int]:
+    """Character id and view of `{character_id}_{view:02d}`.
+
+    Raises:
+        ValueError: if it is no such id.
+    """
+    character_id, _, view = uid.rpartition("_")
+    if not character_id or not (view.isascii() and view.isdigit()):
+        raise ValueError(f"the uid {uid!r} does not end in the number of a view, such as 12_03")
+    return character_id, int(view)
+
+
+def decode_pair(row: Mapping[str, Any]) -> Pair:
+    """The pair of a row that holds the columns of `PAIR_COLUMNS`, images as PNG bytes.
+
+    In the published schema pictures are composited on grey: the alpha of `z` and `pos` is `mask` (or, where that is
+    the ground truth's silhouette, as in the published set itself, what differs from the background), and that of `gt`
+    is 0 on the background and 255 elsewhere.
+
+    Raises:
+        SpecsiaError: if an image cannot be decoded or the row's images do not belong together; it names the row.
+    """
+    try:
+        pair = _own_pair(row) if schema.GT_MASK in row else _published_pair(row)
+        shapes = {image.shape[:2] for image in (pair.z, pair.pos, pair.gt)}
+        if len(shapes) > 1:
+            raise ValueError(f"its images differ in size: {sorted(shapes)}")
+    except ValueError as error:
+        raise SpecsiaError(f"the row {row['uid']} cannot be decoded: {error}") from error
+    return pair
+
+
+def _own_pair(row: Mapping[str, Any]) -> Pair:
+    return Pair(
+        uid=row["uid"],
+        character_id=row["character_id"],
+        view=row["view"],
+        z=_decode(row, schema.COLOR, 4),
+        pos=_decode(row, schema.POS, 4),
+        gt=_decode(row, schema.GT, 4),
+        gt_mask=_decode(row, schema.GT_MASK, 1),
+        iou=row["iou"],
+        backend=row["backend"],
+        outline_px=row["outline_px"],
+        outline_grey=row["outline_grey"],
+    )
+
+
+def _published_pair(row: Mapping[str, Any]) -> Pair:
+    character_id, view = split_uid(row["uid"])
+    color, pos, gt = (_decode(row, name, 3) for name in (schema.COLOR, schema.POS, schema.GT))
+    mask = _decode(row, schema.MASK, 1)
+    if not color.shape[:2] == pos.shape[:2] == gt.shape[:2] == mask.shape:
+        raise ValueError("its images differ in size")
+    alpha = silhouette_of(color, pos, mask)
+    return Pair(row["uid"], character_id, view, z=lift(color, alpha), pos=lift(pos, alpha), gt=_cut_out(gt, alpha))
+
+
+def _decode(row: Mapping[str, Any], column: str, channels: int) -> Pixels:
+    data = row[column]
+    if not isinstance(data, bytes):
+        raise ValueError("it holds no image")
+    try:
+        return png.decode(data, channels)
+    except ValueError as error:
+        raise ValueError(f"{column}: {error}") from error
+
+
+def composite(image: Pixels) -> Pixels:
+    """(H, W, 3) uint8 of a straight RGBA image on the published set's grey, averaged as encoded and rounded half up."""
+    alpha = image[..., 3:].astype(np.uint32)
+    mixed = image[..., :3] * alpha + BACKGROUND * (255 - alpha)
+    return ((2 * mixed + 255) // 510).astype(np.uint8)
+
+
+def lift(image: Pixels, alpha: Pixels) -> Pixels:
+    """Undo `composite`: (H, W, 4) uint8 of (H, W, 3) and its alpha (H, W), RGB 0 where alpha is 0."""
+    part = np.maximum(alpha, 1)[..., None].astype(np.float32) / 255
+    colour = np.clip((image - BACKGROUND * (1 - part)) / part, 0, 255)
+    rgb = np.where(alpha[..., None] > 0, np.floor(colour + 0.5), 0).astype(np.uint8)
+    return np.dstack([rgb, alpha])
+
+
+def _background(image: Pixels) -> NDArray[np.bool_]:
+    return np.asarray((image == BACKGROUND).all(axis=2))
+
+
+def silhouette_of(color: Pixels, pos: Pixels, mask: Pixels) -> Pixels:
+    """Alpha (H, W) uint8 of composited pictures: `mask` where it is theirs, else where either is not background."""
+    drawn = ~(_background(color) & _background(pos))
+    foreign = np.count_nonzero(drawn & (mask == 0)) > _FOREIGN_MASK * mask.size
+    return np.where(drawn, np.uint8(255), np.uint8(0)) if foreign else mask
+
+
+def _cut_out(image: Pixels, silhouette: Pixels) -> Pixels:
+    """RGBA of a composited picture: clear where exact background reaches the border, or leaves Z's silhouette too."""
+    regions, count = ndimage.label(_background(image))
+    border = np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])
+    outside = np.bincount(regions.ravel(), weights=(silhouette == 0).ravel(), minlength=count + 1)
+    clear = 2 * outside > np.bincount(regions.ravel(), minlength=count + 1)
+    clear[border] = True
+    clear[0] = False
+    alpha = np.where(clear[regions], np.uint8(0), np.uint8(255))
+    return lift(image, alpha)

@@ -1,0 +1,213 @@
+"""A dataset's folder, wherever it lies: on this machine, behind an fsspec URL, or on the Hub."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from specsia_build.errors import SpecsiaError, UsageError
+
+HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*(@[\w./-]+)?", re.ASCII)
+"""`OWNER/NAME`, and `@` with a branch, tag or commit where one is wanted."""
+
+
+@dataclass(frozen=True)
+class HubRevision:
+    """A dataset repository of the Hub at one commit, so that a push in between changes nothing that is read."""
+
+    repo: str
+    commit: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder that can be listed and read.
+
+    Attributes:
+        where: what the user called it.
+        fs: fsspec filesystem.
+        root: of the folder in it.
+        folder: the same on this machine, None if it is elsewhere.
+        hub: repository and commit, None if it is elsewhere.
+    """
+
+    where: str
+    fs: Any
+    root: str
+    folder: Path | None = None
+    hub: HubRevision | None = None
+
+    def files(self) -> dict[str, int]:
+        """Bytes by relative name of every file, sorted, without hidden ones and those in hidden folders.
+
+        Raises:
+            SpecsiaError: if the folder cannot be listed.
+        """
+        if self.folder is not None:
+            paths = (p for p in self.folder.rglob("*") if p.is_file())
+            found = {p.relative_to(self.folder).as_posix(): p.stat().st_size for p in paths}
+        else:
+            with self.reading(""):
+                listed = self.fs.find(self.root, detail=True)
+            base = self.fs._strip_protocol(self.root).rstrip("/") + "/"
+            found = {n.removeprefix(base): int(info["size"]) for n, info in listed.items() if n.startswith(base)}
+        return {n: found[n] for n in sorted(found) if not any(part.startswith(".") for part in n.split("/"))}
+
+    def open(self, name: str) -> Any:
+        """A file as pyarrow reads it; without read-ahead, since its readers say exactly what they need."""
+        path = self._cached(name) if self.hub is not None else self.folder and self.folder / name
+        if path is not None:
+            import pyarrow as pa
+
+            return pa.OSFile(str(path))
+        return self.fs.open(f"{self.root}/{name}", "rb", cache_type="none")
+
+    def read(self, name: str) -> bytes:
+        """Content of a small file.
+
+        Raises:
+            SpecsiaError: if it cannot be read.
+        """
+        with self.reading(name), self.open(name) as stream:
+            return bytes(stream.read())
+
+    @contextmanager
+    def local(self, name: str) -> Iterator[Path]:
+        """The file on this machine: itself, from the Hub's cache, or a copy that goes when the context ends.
+
+        Raises:
+            SpecsiaError: if it cannot be read.
+        """
+        if self.folder is not None:
+            yield self.folder / name
+        elif self.hub is not None:
+            from huggingface_hub import hf_hub_download
+
+            with self.reading(name):
+                found = hf_hub_download(
+                    self.hub.repo, name, repo_type="dataset", revision=self.hub.commit, endpoint=self.fs.endpoint
+                )
+            yield Path(found)
+        else:
+            with tempfile.TemporaryDirectory(prefix="specsia-") as scratch:
+                copy = Path(scratch) / Path(name).name
+                with self.reading(name), self.fs.open(f"{self.root}/{name}", "rb") as stream, copy.open("wb") as out:
+                    shutil.copyfileobj(stream, out, 1 << 22)
+                yield copy
+
+    @contextmanager
+    def reading(self, name: str) -> Iterator[None]:
+        """Turns what a filesystem raises while `name` is read into a sentence."""
+        try:
+            yield
+        except _network_errors() as error:
+            where = f"{self.where}/{name}" if name else self.where
+            raise SpecsiaError(f"{where} cannot be read: {_sentence(error)}") from error
+
+    def _cached(self, name: str) -> Path | None:
+        from huggingface_hub import try_to_load_from_cache
+
+        assert self.hub is not None
+        found = try_to_load_from_cache(self.hub.repo, name, repo_type="dataset", revision=self.hub.commit)
+        return Path(found) if isinstance(found, str) else None
+
+
+def _network_errors() -> tuple[type[BaseException], ...]:
+    from huggingface_hub.errors import HfHubHTTPError
+
+    # Its bases are OSError and the error of the HTTP client that huggingface_hub uses.
+    return tuple(base for base in HfHubHTTPError.__bases__ if issubclass(base, Exception))
+
+
+def _sentence(error: BaseException) -> str:
+    text = " ".join(str(error).split()).rstrip(".")
+    return text[:300] or type(error).__name__
+
+
+def find_place(where: str | Path) -> Place:
+    """The folder that a user means by a path, an fsspec URL (`s3://…`, `memory://…`) or a Hub id (`OWNER/NAME`).
+
+    A folder that is there beats a Hub id of the same name; a `Path` is never a Hub id.
+
+    Raises:
+        UsageError: if there is no such folder, or no such way to reach one.
+        SpecsiaError: if the Hub cannot be asked.
+    """
+    text = str(where)
+    if isinstance(where, str) and text.startswith("hf://"):
+        return _on_hub(text.removeprefix("hf://").removeprefix("datasets/").strip("/"), text)
+    if isinstance(where, str) and "://" in text:
+        return _behind_url(text)
+    folder = Path(text).expanduser()
+    if folder.is_dir():
+        return Place(text, _local_filesystem(), str(folder.resolve()), folder)
+    if isinstance(where, str) and HUB_ID.fullmatch(text):
+        return _on_hub(text, text)
+    raise UsageError(f"there is no folder {text}: give the folder of a packed dataset, such as DIR/dataset")
+
+
+def _local_filesystem() -> Any:
+    from fsspec.implementations.local import LocalFileSystem
+
+    return LocalFileSystem()
+
+
+def _behind_url(url: str) -> Place:
+    import fsspec
+
+    try:
+        fs, root = fsspec.url_to_fs(url)
+    except ImportError as error:
+        raise UsageError(f"{url} cannot be opened: {_sentence(error)}") from error
+    except ValueError as error:
+        raise UsageError(f"{url} is no URL that can be opened: {_sentence(error)}") from error
+    if isinstance(fs, type(_local_filesystem())):
+        return find_place(Path(root))
+    place = Place(url, fs, root.rstrip("/"))
+    with place.reading(""):
+        if not fs.isdir(place.root):
+            raise UsageError(f"there is no folder {url}")
+    return place
+
+
+def _on_hub(repo: str, where: str) -> Place:
+    import os
+
+    from huggingface_hub import HfApi, HfFileSystem, snapshot_download
+    from huggingface_hub.constants import HF_HUB_OFFLINE
+    from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
+
+    name, _, revision = repo.partition("@")
+    if not HUB_ID.fullmatch(name):
+        raise UsageError(f"{where} is no dataset of the Hub: give OWNER/NAME")
+    endpoint = os.environ.get("HF_ENDPOINT") or None
+    if HF_HUB_OFFLINE:
+        try:
+            found = snapshot_download(name, repo_type="dataset", revision=revision or None, local_files_only=True)
+        except (LocalEntryNotFoundError, ValueError) as error:
+            raise SpecsiaError(
+                f"{where} is neither a folder here nor in the Hub's cache, and HF_HUB_OFFLINE is set: download it first"
+            ) from error
+        return Place(where, _local_filesystem(), found, Path(found))
+    fs = HfFileSystem(endpoint=endpoint, skip_instance_cache=True)
+    try:
+        commit = HfApi(endpoint=endpoint).dataset_info(name, revision=revision or None).sha
+    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
+        kind = "dataset" if isinstance(error, RepositoryNotFoundError) else f"revision '{revision}' of it"
+        raise UsageError(
+            f"there is no folder {where} here, and no {kind} on the Hub that you may read: "
+            "check the name, and log in if it is private"
+        ) from error
+    except _network_errors() as error:
+        raise SpecsiaError(
+            f"there is no folder {where} here, and the Hub cannot be asked for a dataset of that name: "
+            f"{_sentence(error)}"
+        ) from error
+    assert commit is not None
+    return Place(where, fs, f"datasets/{name}@{commit}", hub=HubRevision(name, commit))

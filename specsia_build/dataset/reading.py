@@ -1,0 +1,310 @@
+"""The one way to open a packed dataset, of this project's schema or of the published one, wherever it lies."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import yaml
+
+from specsia_build.dataset import schema
+from specsia_build.dataset.places import Place, find_place
+from specsia_build.errors import SpecsiaError, UsageError
+
+Schema = Literal["specsia", "published"]
+
+PUBLISHED_COLUMNS = ("uid", schema.COLOR, schema.MASK, schema.POS, schema.EDGE, schema.GT)
+
+_OWN_ONLY = frozenset(schema.COLUMNS) - frozenset(PUBLISHED_COLUMNS)
+
+_SPLIT_NAMES = {name: name for name in schema.SPLITS} | {"val": "validation", "valid": "validation"}
+
+_SHARD = re.compile(r"(?:.*/)?(train|validation|valid|val|test)-\d{5}-of-\d{5}(-\w+)?\.parquet")
+
+_FRONT_MATTER = re.compile(r"---\r?\n(.*?\n)---\s*(?:\n|$)", re.DOTALL)
+
+_STREAM_BYTES = 1 << 22
+"""Of a column that are read at once: large enough for a remote store, and row groups may be much larger."""
+
+_BATCH_ROWS = 16
+
+
+@dataclass(frozen=True)
+class ShardFile:
+    """One parquet file of rows: its name relative to the dataset, configuration, split and bytes."""
+
+    name: str
+    config: str
+    split: str
+    size: int
+
+
+@dataclass(frozen=True)
+class OpenedDataset:
+    """A packed dataset that can be read; nothing but the list of its files and one footer is read to open it.
+
+    Attributes:
+        where: what the user called it.
+        schema: `specsia`, or `published` for the columns of SPECSIA-15K.
+        configs: names of its configurations, the default first.
+        columns: of its rows, in order.
+        place: its folder.
+        files: bytes by relative name of all its files.
+        shards: in the order of configurations, splits and names.
+    """
+
+    where: str
+    schema: Schema
+    configs: tuple[str, ...]
+    columns: tuple[str, ...]
+    place: Place = field(repr=False)
+    files: Mapping[str, int] = field(repr=False)
+    shards: tuple[ShardFile, ...] = field(repr=False)
+    _footers: dict[str, pq.FileMetaData] = field(repr=False, compare=False)
+
+    def splits(self, config: str) -> dict[str, int]:
+        """Rows by split, in the order train, validation, test; splits without rows are absent.
+
+        Raises:
+            UsageError: if there is no such configuration.
+            SpecsiaError: if a shard is damaged.
+        """
+        rows = dict.fromkeys(schema.SPLITS, 0)
+        for shard in self._shards(config):
+            rows[shard.split] += self._footer(shard).num_rows
+        return {name: count for name, count in rows.items() if count}
+
+    def stream(self, config: str, split: str, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Rows in order, in bounded memory; images as PNG bytes.
+
+        Raises:
+            UsageError: if there is no such configuration or split.
+            SpecsiaError: if a shard is damaged or lacks a column.
+        """
+        for shard in self._shards(config, split):
+            with self._parquet(shard, columns, buffer=_STREAM_BYTES) as opened:
+                for batch in opened.iter_batches(_BATCH_ROWS, columns=list(columns), use_threads=False):
+                    yield from _rows(batch)
+
+    def take(self, config: str, split: str, indices: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
+        """Rows of a split by number, in the order asked for; only the row groups that hold them are read.
+
+        Raises:
+            IndexError: if the split has no row of such a number.
+            UsageError: if there is no such configuration or split.
+            SpecsiaError: if a shard is damaged or lacks a column.
+        """
+        wanted = sorted({int(i) for i in indices})
+        if wanted and wanted[0] < 0:
+            raise IndexError(f"there is no row {wanted[0]}")
+        found: dict[int, dict[str, Any]] = {}
+        start = 0
+        for shard in self._shards(config, split):
+            footer = self._footer(shard)
+            groups = []
+            for group in range(footer.num_row_groups):
+                count = footer.row_group(group).num_rows
+                here = [i for i in wanted if start <= i < start + count]
+                groups += [(group, start, here)] if here else []
+                start += count
+            if groups:
+                with self._parquet(shard, columns) as opened:
+                    for group, first, here in groups:
+                        table = opened.read_row_group(group, columns=list(columns), use_threads=False)
+                        rows = _rows(table.take([i - first for i in here]))
+                        found.update(zip(here, rows, strict=True))
+        if len(found) < len(wanted):
+            raise IndexError(f"{split} has {start} rows, so there is no row {wanted[-1]}")
+        return [found[int(i)] for i in indices]
+
+    def digest(self) -> str:
+        """SHA-256 that identifies the content: of `SHA256SUMS`, or else of the shards' names, sizes and footers.
+
+        Raises:
+            SpecsiaError: if these cannot be read.
+        """
+        if schema.SUMS_FILE in self.files:
+            return hashlib.sha256(self.place.read(schema.SUMS_FILE)).hexdigest()
+        found = hashlib.sha256()
+        for shard in self.shards:
+            footer = self._footer(shard)
+            found.update(f"{shard.name} {shard.size} {footer.num_rows}\n".encode())
+            for group in range(footer.num_row_groups):
+                found.update(repr(footer.row_group(group).to_dict()).encode())
+        return found.hexdigest()
+
+    def _shards(self, config: str, split: str | None = None) -> list[ShardFile]:
+        if config not in self.configs:
+            raise UsageError(f"{self.where} has no configuration '{config}': it has {', '.join(self.configs)}")
+        found = [s for s in self.shards if s.config == config]
+        if split is not None and split not in {s.split for s in found}:
+            names = ", ".join(dict.fromkeys(s.split for s in found))
+            raise UsageError(f"{self.where} has no split '{split}' in its configuration '{config}': it has {names}")
+        return [s for s in found if split in (None, s.split)]
+
+    def _footer(self, shard: ShardFile) -> pq.FileMetaData:
+        if shard.name not in self._footers:
+            self._footers[shard.name] = _read_footer(self.place, shard.name)
+        return self._footers[shard.name]
+
+    def _parquet(
+        self, shard: ShardFile, columns: Sequence[str], buffer: int = 0
+    ) -> AbstractContextManager[pq.ParquetFile]:
+        footer = self._footer(shard)
+        have = footer.schema.to_arrow_schema().names
+        missing = [name for name in columns if name not in have]
+        if missing:
+            raise SpecsiaError(f"{self.where}/{shard.name} has no column '{missing[0]}': it has {', '.join(have)}")
+        return open_shard(self.place, shard.name, footer, buffer)
+
+
+@contextmanager
+def open_shard(
+    place: Place, name: str, footer: pq.FileMetaData | None = None, buffer: int = 0
+) -> Iterator[pq.ParquetFile]:
+    """A shard, open for reading.
+
+    Args:
+        place: of the dataset.
+        name: of the shard.
+        footer: where it has been read already.
+        buffer: bytes of a column to read at once, 0 for all that a row group holds.
+
+    Raises:
+        SpecsiaError: here or while it is read, if it is damaged or cannot be reached.
+    """
+    try:
+        with place.reading(name), place.open(name) as stream:
+            yield pq.ParquetFile(stream, metadata=footer, buffer_size=buffer)
+    except pa.ArrowException as error:
+        raise SpecsiaError(
+            f"{place.where}/{name} is damaged or cut off ({' '.join(str(error).split())[:120]}): "
+            "download it or pack it again"
+        ) from error
+
+
+def _rows(batch: pa.RecordBatch | pa.Table) -> list[dict[str, Any]]:
+    """Rows of a batch, images as their bytes whether they are stored as such or as `datasets` does."""
+    columns = {}
+    for column in batch.schema:
+        values = batch.column(column.name)
+        if pa.types.is_struct(column.type) and column.type.get_field_index("bytes") >= 0:
+            values = pc.struct_field(values, "bytes")
+        columns[column.name] = values.to_pylist()
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def card_fields(text: str) -> dict[str, Any]:
+    """The YAML at the head of a card; empty if it has none.
+
+    Raises:
+        ValueError: if what is there is no YAML mapping.
+    """
+    match = _FRONT_MATTER.match(text)
+    if match is None:
+        return {}
+    try:
+        fields = yaml.safe_load(match[1])
+    except yaml.YAMLError as error:
+        raise ValueError("the YAML at its head cannot be read") from error
+    if not isinstance(fields, dict):
+        raise ValueError("the YAML at its head holds no fields")
+    return fields
+
+
+def _card_patterns(fields: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Configuration, split and file pattern of each entry of a card's YAML, the default configuration first."""
+    try:
+        configs = sorted(fields.get("configs") or (), key=lambda config: not config.get("default", False))
+        return [
+            (str(config["config_name"]), str(entry["split"]), str(path))
+            for config in configs
+            for entry in config["data_files"]
+            for path in ([entry["path"]] if isinstance(entry["path"], str) else entry["path"])
+        ]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("its YAML names configurations without their data_files by split") from error
+
+
+def find_shard_files(files: Mapping[str, int], card: str) -> tuple[ShardFile, ...]:
+    """The shards among a dataset's files: those that its card names, or else those that are named as shards are.
+
+    Args:
+        files: bytes by relative name.
+        card: text of the card, empty if there is none.
+
+    Returns:
+        In the order of configurations (the default first), splits and names.
+
+    Raises:
+        ValueError: if the card's YAML cannot be understood.
+    """
+    parquet = [name for name in files if name.endswith(".parquet") and name != schema.CHECKSUMS_FILE]
+    found: dict[tuple[str, str], ShardFile] = {}
+    for config, split, pattern in _card_patterns(card_fields(card)):
+        for name in parquet:
+            if split in _SPLIT_NAMES and fnmatchcase(name, pattern):
+                found[config, name] = ShardFile(name, config, _SPLIT_NAMES[split], files[name])
+    if not found:
+        for name in parquet:
+            if match := _SHARD.fullmatch(name):
+                inner = Path(name).parent.name
+                config = schema.DEFAULT_CONFIG if inner in ("", schema.DATA) else inner
+                found[config, name] = ShardFile(name, config, _SPLIT_NAMES[match[1]], files[name])
+    order = list(dict.fromkeys(config for config, _ in found))
+    return tuple(sorted(found.values(), key=lambda s: (order.index(s.config), schema.SPLITS.index(s.split), s.name)))
+
+
+def schema_of(columns: Collection[str]) -> Schema | None:
+    """Which schema a set of columns is of, None for neither; whether it is complete is for `verify` to say."""
+    if _OWN_ONLY & set(columns) and {"uid", schema.COLOR, schema.GT} <= set(columns):
+        return "specsia"
+    return "published" if set(PUBLISHED_COLUMNS) <= set(columns) else None
+
+
+def open_dataset(where: str | Path) -> OpenedDataset:
+    """Open a packed dataset.
+
+    Args:
+        where: a local folder, an fsspec URL (`s3://…`, `memory://…`), or a Hub id `OWNER/NAME`, with `@REVISION` where
+            one is wanted. A folder that is there beats a Hub id of the same name; a `Path` is never a Hub id.
+
+    Raises:
+        UsageError: if there is no such folder.
+        SpecsiaError: if it cannot be reached, holds no dataset, or one of other columns.
+    """
+    place = find_place(where)
+    files = place.files()
+    try:
+        card = place.read(schema.CARD).decode("utf-8") if schema.CARD in files else ""
+        shards = find_shard_files(files, card)
+    except ValueError as error:
+        raise SpecsiaError(f"the card {place.where}/{schema.CARD} cannot be understood: {error}") from error
+    if not shards:
+        inner = any(name.startswith(f"dataset/{schema.DATA}/") for name in files)
+        hint = f"did you mean {str(where).rstrip('/')}/dataset?" if inner else "build one with `specsia build`"
+        raise SpecsiaError(f"{place.where} is no packed dataset, as it has no parquet files in {schema.DATA}/: {hint}")
+    footer = _read_footer(place, shards[0].name)
+    columns = tuple(footer.schema.to_arrow_schema().names)
+    found = schema_of(columns)
+    if found is None:
+        lacking = [name for name in PUBLISHED_COLUMNS if name not in columns]
+        raise SpecsiaError(
+            f"{place.where} is no dataset of pairs: {shards[0].name} has no column {', '.join(map(repr, lacking))}"
+        )
+    configs = tuple(dict.fromkeys(shard.config for shard in shards))
+    return OpenedDataset(place.where, found, configs, columns, place, files, shards, {shards[0].name: footer})
+
+
+def _read_footer(place: Place, name: str) -> pq.FileMetaData:
+    with open_shard(place, name) as opened:
+        return opened.metadata
