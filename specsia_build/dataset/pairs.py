@@ -136,7 +136,7 @@ def _published_pair(row: Mapping[str, Any]) -> Pair:
 def _decode(row: Mapping[str, Any], column: str, channels: int) -> Pixels:
     data = row[column]
     if not isinstance(data, bytes):
-        raise ValueError("it holds no image")
+        raise ValueError(f"{column}: there is no image")
     try:
         return png.decode(data, channels)
     except ValueError as error:

@@ -28,7 +28,7 @@ _OWN_ONLY = frozenset(schema.COLUMNS) - frozenset(PUBLISHED_COLUMNS)
 
 _SPLIT_NAMES = {name: name for name in schema.SPLITS} | {"val": "validation", "valid": "validation"}
 
-_SHARD = re.compile(r"(?:.*/)?(train|validation|valid|val|test)-\d{5}-of-\d{5}(-\w+)?\.parquet")
+_SHARD = re.compile(r"(?:data/)?(?:[^/]+/)?(train|validation|valid|val|test)-\d{5}-of-\d{5}(-\w+)?\.parquet")
 
 _FRONT_MATTER = re.compile(r"---\r?\n(.*?\n)---\s*(?:\n|$)", re.DOTALL)
 

@@ -1,0 +1,201 @@
+"""Opening datasets wherever they lie, and decoding their rows."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from specsia_build.dataset import schema
+from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
+from specsia_build.dataset.reading import OpenedDataset, find_shard_files, open_dataset
+from specsia_build.errors import SpecsiaError, UsageError
+from tests.dataset.small import SIZE, VIEWS, pixels, read_rows, shard
+
+URL = "memory://readers/dataset"
+
+
+@pytest.fixture
+def in_memory(one_backend: Path) -> Iterator[str]:
+    """The dataset behind an fsspec URL."""
+    fs = fsspec.filesystem("memory")
+    fs.put(f"{one_backend}/", URL, recursive=True)
+    yield URL
+    fs.rm("memory://readers", recursive=True)
+
+
+def everything(dataset: OpenedDataset) -> list[dict[str, object]]:
+    return [
+        row
+        for config in dataset.configs
+        for split in dataset.splits(config)
+        for row in dataset.stream(config, split, dataset.columns)
+    ]
+
+
+def test_a_folder_opens(one_backend: Path) -> None:
+    opened = open_dataset(str(one_backend))
+    assert (opened.schema, opened.configs, opened.columns) == ("specsia", ("default",), schema.COLUMNS)
+    assert opened.splits("default") == {"train": 4 * VIEWS, "validation": VIEWS, "test": VIEWS}
+    assert list(opened.splits("default")) == list(schema.SPLITS)
+
+
+def test_rows_stream_in_order_with_images_as_bytes(one_backend: Path) -> None:
+    stored = read_rows(shard(one_backend))
+    rows = list(open_dataset(one_backend).stream("default", "train", ("uid", "gt", "bbox_min")))
+    assert [row["uid"] for row in rows] == [row["uid"] for row in stored]
+    assert rows[5] == {"uid": stored[5]["uid"], "gt": stored[5]["gt"]["bytes"], "bbox_min": stored[5]["bbox_min"]}
+
+
+def test_rows_are_taken_by_number_in_the_order_asked_for(one_backend: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "d"
+    (folder / schema.DATA).mkdir(parents=True)
+    table = pq.read_table(shard(one_backend))
+    half = table.num_rows // 2
+    for index, part in enumerate((table.slice(0, half), table.slice(half))):
+        pq.write_table(part, folder / schema.DATA / schema.shard_name("train", index, 2), row_group_size=3)
+    opened = open_dataset(folder)
+    uids = table["uid"].to_pylist()
+    assert [r["uid"] for r in opened.take("default", "train", [half, 0, 5, half], ["uid"])] == [
+        uids[i] for i in (half, 0, 5, half)
+    ]
+    assert [r["uid"] for r in opened.stream("default", "train", ["uid"])] == uids
+    for wrong in ([len(uids)], [-1]):
+        with pytest.raises(IndexError):
+            opened.take("default", "train", wrong, ["uid"])
+
+
+def test_a_url_reads_as_the_folder_does(one_backend: Path, in_memory: str) -> None:
+    here, there = open_dataset(one_backend), open_dataset(in_memory)
+    assert everything(there) == everything(here)
+    assert there.take("default", "test", [2, 0], ["uid", "gt"]) == here.take("default", "test", [2, 0], ["uid", "gt"])
+    assert there.digest() == here.digest()
+
+
+def test_an_opened_dataset_can_be_sent_to_another_process(in_memory: str) -> None:
+    opened = open_dataset(in_memory)
+    assert everything(pickle.loads(pickle.dumps(opened))) == everything(opened)
+
+
+def test_the_digest_follows_the_content(dataset: Path, one_backend: Path) -> None:
+    assert open_dataset(dataset).digest() == open_dataset(one_backend).digest()
+    (dataset / schema.SUMS_FILE).unlink()
+    without_sums = open_dataset(dataset).digest()
+    pq.write_table(pq.read_table(shard(dataset)).slice(1), shard(dataset))
+    assert len({without_sums, open_dataset(dataset).digest(), open_dataset(one_backend).digest()}) == 3
+
+
+def test_the_default_configuration_comes_first(two_backends: Path) -> None:
+    opened = open_dataset(two_backends)
+    assert opened.configs == ("fat", "thin")
+    ((row,), (other,)) = (opened.take(c, "test", [0], ["uid", "backend"]) for c in opened.configs)
+    assert (row["backend"], other["backend"], row["uid"]) == ("fat", "thin", other["uid"])
+
+
+@pytest.mark.parametrize(
+    ("card", "files", "expected"),
+    [
+        ("", ["data/train-00000-of-00001.parquet"], [("default", "train")]),
+        ("", ["train-00000-of-00001-0123abc.parquet"], [("default", "train")]),
+        ("", ["data/b/val-00000-of-00001.parquet"], [("b", "validation")]),
+        ("", ["data/train.parquet", "checksums.parquet", "a.txt"], []),
+        (
+            "---\nconfigs:\n"
+            "- {config_name: a, data_files: [{split: train, path: x/*}]}\n"
+            "- {config_name: b, default: true, data_files: [{split: val, path: [y/1.parquet]}]}\n---\n",
+            ["x/0.parquet", "y/1.parquet", "y/2.parquet"],
+            [("b", "validation"), ("a", "train")],
+        ),
+    ],
+)
+def test_shards_are_found_by_the_card_or_by_name(card: str, files: list[str], expected: list[tuple[str, str]]) -> None:
+    assert [(s.config, s.split) for s in find_shard_files(dict.fromkeys(files, 1), card)] == expected
+
+
+@pytest.mark.parametrize("where", ["nowhere", "/no/such/folder", "memory://nowhere", "nosuch://bucket/x"])
+def test_a_folder_that_is_not_there_is_named(where: str) -> None:
+    with pytest.raises(UsageError, match=where):
+        open_dataset(where)
+
+
+def test_what_is_no_dataset_is_named(one_backend: Path, tmp_path: Path) -> None:
+    with pytest.raises(SpecsiaError, match="is no packed dataset"):
+        open_dataset(tmp_path)
+    with pytest.raises(SpecsiaError, match=f"did you mean {one_backend}"):
+        open_dataset(one_backend.parent)
+    (tmp_path / "data").mkdir()
+    pq.write_table(pa.table({"text": ["a"]}), tmp_path / "data" / "train-00000-of-00001.parquet")
+    with pytest.raises(SpecsiaError, match=r"is no dataset of pairs: .*no column 'uid'"):
+        open_dataset(tmp_path)
+
+
+def test_a_card_that_is_not_yaml_is_named(dataset: Path) -> None:
+    (dataset / schema.CARD).write_text("---\nconfigs: [\n---\n")
+    with pytest.raises(SpecsiaError, match=r"README\.md cannot be understood"):
+        open_dataset(dataset)
+
+
+@pytest.mark.parametrize("keep", [0, 10, 0.5, 0.999])
+def test_a_shard_that_is_cut_off_is_named(dataset: Path, keep: float) -> None:
+    path = shard(dataset)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(keep * len(data)) if keep < 1 else int(keep)])
+    with pytest.raises(SpecsiaError, match=f"{path.name} is damaged or cut off"):
+        open_dataset(dataset)
+
+
+def test_a_shard_that_is_damaged_inside_is_named(dataset: Path) -> None:
+    opened = open_dataset(dataset)
+    path = shard(dataset)
+    path.write_bytes(b"\xff" * (path.stat().st_size - 9) + path.read_bytes()[-9:])
+    with pytest.raises(SpecsiaError, match=path.name):
+        list(opened.stream("default", "train", ["uid", "gt"]))
+    with pytest.raises(SpecsiaError, match=path.name):
+        opened.take("default", "train", [0], ["gt"])
+
+
+def test_unknown_names_are_told_with_those_there_are(one_backend: Path) -> None:
+    opened = open_dataset(one_backend)
+    with pytest.raises(UsageError, match=r"no configuration 'fusion'.* it has default"):
+        opened.splits("fusion")
+    with pytest.raises(UsageError, match=r"no split 'dev'.* it has train, validation, test"):
+        list(opened.stream("default", "dev", ["uid"]))
+    with pytest.raises(SpecsiaError, match=r"train-00000-of-00001\.parquet has no column 'depth'"):
+        list(opened.stream("default", "train", ["depth"]))
+
+
+def test_links_as_in_the_hub_s_cache_are_followed(one_backend: Path, tmp_path: Path) -> None:
+    for path in (p for p in one_backend.rglob("*") if p.is_file()):
+        link = tmp_path / "snapshot" / path.relative_to(one_backend)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(path)
+    assert everything(open_dataset(tmp_path / "snapshot")) == everything(open_dataset(one_backend))
+
+
+def test_a_row_decodes_to_a_pair(one_backend: Path) -> None:
+    stored = read_rows(shard(one_backend))[1]
+    opened = open_dataset(one_backend)
+    (row,) = opened.take("default", "train", [1], PAIR_COLUMNS(opened.schema))
+    pair = decode_pair(row)
+    assert (pair.uid, pair.character_id, pair.view) == (stored["uid"], stored["character_id"], stored["view"])
+    assert (pair.iou, pair.backend, pair.outline_px) == (stored["iou"], "fat", stored["outline_px"])
+    for name, image in (("color", pair.z), ("pos", pair.pos), ("gt", pair.gt), ("gt_mask", pair.gt_mask)):
+        assert image is not None
+        np.testing.assert_array_equal(image, pixels(stored, name))
+    np.testing.assert_array_equal(pair.z[..., 3], pixels(stored, "mask"))
+    assert pair.z.shape == (SIZE, SIZE, 4)
+
+
+@pytest.mark.parametrize("damage", [b"", b"no picture", None])
+def test_a_row_with_a_damaged_image_is_named(one_backend: Path, damage: bytes | None) -> None:
+    opened = open_dataset(one_backend)
+    (row,) = opened.take("default", "train", [1], PAIR_COLUMNS(opened.schema))
+    cut = row["gt"][:-100] if damage == b"" else damage
+    with pytest.raises(SpecsiaError, match=f"the row {row['uid']} cannot be decoded: gt"):
+        decode_pair({**row, "gt": cut})
