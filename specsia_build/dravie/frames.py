@@ -1,0 +1,314 @@
+"""A split's pictures decoded once into flat memory-mapped arrays, from which patches are cut without any decoding.
+
+A row keeps only the box of its foreground, as interleaved bytes: Z (RGBA), Zpos (RGB), Y* (RGBA). Outside the box there
+is nothing, which is what the encoding makes of a zero too. Foreground, where patches are centred, is every pixel within
+`REACH` of Zmask or of Y*: a reconstruction that falls short must be grown to where Y* and its contour are.
+
+The arrays are files that the system pages in and out, so that memory does not grow with the dataset.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import mmap
+import os
+import shutil
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
+from specsia_build.dataset.reading import OpenedDataset
+from specsia_build.errors import SpecsiaError
+from specsia_build.pipeline.progress import Progress
+
+VERSION = 1
+"""Of what the files hold; part of their fingerprint."""
+
+REACH = 3
+"""Pixels around Zmask and Y* in which patches are centred too."""
+
+PIXEL_BYTES = 11
+"""Z (RGBA), Zpos (RGB), Y* (RGBA)."""
+
+PIXELS, RUNS, INDEX = "pixels.bin", "runs.bin", "index.json"
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Extent(NamedTuple):
+    """Where a row lies; the columns of `Frames.extents`."""
+
+    offset: int
+    """First byte in `pixels`."""
+    top: int
+    left: int
+    height: int
+    width: int
+    """The box, in pixels of the frame."""
+    first_run: int
+    runs: int
+    centres: int
+    """Pixels of the foreground."""
+    frame_height: int
+    frame_width: int
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Decoded rows.
+
+    Attributes:
+        pixels: flat uint8, `PIXEL_BYTES` a pixel, the boxes of all rows one after the other.
+        runs: (R, 3) int32, the foreground as horizontal runs: how many of the row's foreground pixels come before the
+            run, and the y and x in the box at which it begins.
+        extents: (N, 10) int64, an `Extent` for each row.
+        uids, character_ids, views: of each row.
+        mapped: the file behind `pixels`, None where they are in memory.
+    """
+
+    pixels: NDArray[np.uint8]
+    runs: NDArray[np.int32]
+    extents: NDArray[np.int64]
+    uids: tuple[str, ...]
+    character_ids: tuple[str, ...]
+    views: tuple[int, ...]
+    mapped: mmap.mmap | None = None
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    def only(self, characters: Collection[str]) -> Frames:
+        """The rows of some characters, over the same arrays."""
+        kept = [i for i, name in enumerate(self.character_ids) if name in characters]
+        return replace(
+            self,
+            extents=np.ascontiguousarray(self.extents[kept]),
+            uids=tuple(self.uids[i] for i in kept),
+            character_ids=tuple(self.character_ids[i] for i in kept),
+            views=tuple(self.views[i] for i in kept),
+        )
+
+    def whole(self, row: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+        """Z, Zpos and Y* of a row, each (H, W, 4) uint8; Zpos with the alpha of Z."""
+        at = Extent(*map(int, self.extents[row]))
+        box = self.pixels[at.offset :][: at.height * at.width * PIXEL_BYTES].reshape(at.height, at.width, PIXEL_BYTES)
+        frame = np.zeros((at.frame_height, at.frame_width, PIXEL_BYTES), np.uint8)
+        frame[at.top : at.top + at.height, at.left : at.left + at.width] = box
+        return frame[..., :4].copy(), frame[..., [4, 5, 6, 3]], frame[..., 7:].copy()
+
+    def release(self) -> None:
+        """Give the pages read so far back to the system, which keeps them while memory is free."""
+        if self.mapped is not None:
+            self.mapped.madvise(mmap.MADV_DONTNEED)
+
+
+class _Box(NamedTuple):
+    """A row's foreground, cut out."""
+
+    pixels: NDArray[np.uint8]
+    runs: NDArray[np.int32]
+    top: int
+    left: int
+    centres: int
+    pair: Pair
+
+
+def _reach(shown: NDArray[np.bool_]) -> tuple[int, int]:
+    """First and last + 1 of what is shown, `REACH` farther where the frame goes on."""
+    hit = np.flatnonzero(shown)
+    return max(0, int(hit[0]) - REACH), min(len(shown), int(hit[-1]) + 1 + REACH)
+
+
+def _cut_out(pair: Pair) -> _Box | None:
+    """The foreground of a pair, or None where Z or Y* shows nothing."""
+    shown: NDArray[np.bool_] = np.maximum(pair.z[..., 3], pair.gt[..., 3]) > 0
+    if not (pair.z[..., 3].any() and pair.gt[..., 3].any()):
+        return None
+    (top, bottom), (left, right) = (_reach(np.asarray(shown.any(axis=a))) for a in (1, 0))
+    box = np.s_[top:bottom, left:right]
+    centres = ndimage.maximum_filter(shown[box].view(np.uint8), 2 * REACH + 1, mode="constant")
+    edges = np.diff(centres.astype(np.int8), axis=1, prepend=0, append=0)
+    y, begin = np.nonzero(edges == 1)
+    lengths = np.nonzero(edges == -1)[1] - begin
+    runs = np.stack([np.cumsum(lengths) - lengths, y, begin], axis=1).astype(np.int32)
+    pixels = np.concatenate([pair.z[box], pair.pos[box][..., :3], pair.gt[box]], axis=2)
+    return _Box(pixels, runs, top, left, int(lengths.sum()), pair)
+
+
+def _extent(box: _Box, offset: int, first_run: int) -> Extent:
+    height, width = box.pixels.shape[:2]
+    frame_height, frame_width = box.pair.z.shape[:2]
+    return Extent(
+        offset, box.top, box.left, height, width, first_run, len(box.runs), box.centres, frame_height, frame_width
+    )
+
+
+def frames_of(pairs: Iterable[Pair]) -> Frames:
+    """Pairs as frames in memory, without a file.
+
+    Raises:
+        SpecsiaError: if a pair shows nothing.
+    """
+    boxes: list[_Box] = []
+    extents: list[Extent] = []
+    offset = first_run = 0
+    for pair in pairs:
+        box = _cut_out(pair)
+        if box is None:
+            raise SpecsiaError(f"'{pair.uid}' is all background in Z or in Y*: there is nothing to learn from it")
+        boxes.append(box)
+        extents.append(_extent(box, offset, first_run))
+        offset, first_run = offset + box.pixels.size, first_run + len(box.runs)
+    return Frames(
+        pixels=np.concatenate([box.pixels.reshape(-1) for box in boxes]),
+        runs=np.concatenate([box.runs for box in boxes]),
+        extents=np.array(extents, np.int64),
+        uids=tuple(box.pair.uid for box in boxes),
+        character_ids=tuple(box.pair.character_id for box in boxes),
+        views=tuple(box.pair.view for box in boxes),
+    )
+
+
+def default_folder() -> Path:
+    """Where decoded frames are kept: the user's cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "specsia" / "frames"
+
+
+def open_frames(
+    dataset: OpenedDataset,
+    config: str,
+    split: str,
+    progress: Progress,
+    characters: Collection[str] | None = None,
+    folder: Path | None = None,
+    workers: int = 2,
+) -> Frames:
+    """The decoded rows of a split, made where they are not there yet.
+
+    Args:
+        dataset: to read.
+        config: one of its configurations.
+        split: one of the configuration's splits.
+        progress: where a bar and remarks go.
+        characters: to keep; all of them if None.
+        folder: of all caches; the user's own by default.
+        workers: threads that decode.
+
+    Raises:
+        SpecsiaError: if the dataset cannot be read, no row shows anything, or the folder cannot be written.
+    """
+    name = _fingerprint(dataset, config, split)
+    cache = (folder or default_folder()) / name
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        with cache.with_name(f"{name}.lock").open("w") as lock:
+            # Several processes that train together make it once.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            index = _complete(cache)
+            if index is None:
+                index = _decode(dataset, config, split, cache, workers, progress)
+    except OSError as error:
+        raise SpecsiaError(
+            f"the decoded frames cannot be kept in {cache.parent} ({error}): set XDG_CACHE_HOME to a folder with room"
+        ) from error
+    for uid in index["empty"]:
+        progress.say(f"{uid} is left out of {split}: it is all background in Z or in Y*")
+    if not index["rows"]:
+        raise SpecsiaError(f"no row of the split '{split}' of {dataset.where} shows anything in both Z and Y*")
+    frames = _mapped(cache, index)
+    return frames if characters is None else frames.only(characters)
+
+
+def _fingerprint(dataset: OpenedDataset, config: str, split: str) -> str:
+    return hashlib.sha256(json.dumps([VERSION, dataset.digest(), config, split]).encode()).hexdigest()[:24]
+
+
+def _complete(cache: Path) -> dict[str, Any] | None:
+    """The index of a cache that is there and whole."""
+    try:
+        index: dict[str, Any] = json.loads((cache / INDEX).read_bytes())
+        whole = all((cache / file).stat().st_size == size for file, size in index["sizes"].items())
+    except (OSError, ValueError, KeyError):
+        return None
+    return index if whole else None
+
+
+def _mapped(cache: Path, index: dict[str, Any]) -> Frames:
+    with (cache / PIXELS).open("rb") as stream:
+        mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    # A patch is scattered lines: what the system would read ahead is of no use.
+    mapped.madvise(mmap.MADV_RANDOM)
+    uids, character_ids, views = zip(*index["rows"], strict=True)
+    return Frames(
+        pixels=np.frombuffer(mapped, np.uint8),
+        runs=np.memmap(cache / RUNS, np.int32, mode="r").view(np.ndarray).reshape(-1, 3),
+        extents=np.array(index["extents"], np.int64),
+        uids=uids,
+        character_ids=character_ids,
+        views=views,
+        mapped=mapped,
+    )
+
+
+def _in_order(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
+    """Results in the order of the items, from threads that are only a few items ahead."""
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Any] = deque()
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _decode(
+    dataset: OpenedDataset, config: str, split: str, cache: Path, workers: int, progress: Progress
+) -> dict[str, Any]:
+    """Write the cache under a temporary name and rename it."""
+    making = cache.with_name(f"{cache.name}.tmp")
+    for stale in (making, cache):
+        if stale.exists():
+            shutil.rmtree(stale)
+    making.mkdir()
+    rows: list[tuple[str, str, int]] = []
+    extents: list[Extent] = []
+    empty: list[str] = []
+    offset = first_run = 0
+
+    def cut_out(row: dict[str, Any]) -> tuple[str, _Box | None]:
+        pair = decode_pair(row)
+        return pair.uid, _cut_out(pair)
+
+    stream = dataset.stream(config, split, PAIR_COLUMNS(dataset.schema))
+    with (
+        (making / PIXELS).open("wb") as pixels,
+        (making / RUNS).open("wb") as runs,
+        progress.bar(f"decode {split}", dataset.splits(config)[split]) as advance,
+    ):
+        for uid, box in _in_order(cut_out, stream, workers):
+            if box is None:
+                empty.append(uid)
+            else:
+                rows.append((uid, box.pair.character_id, box.pair.view))
+                extents.append(_extent(box, offset, first_run))
+                offset += pixels.write(box.pixels.data)
+                runs.write(box.runs.data)
+                first_run += len(box.runs)
+            advance(1)
+    sizes = {file: (making / file).stat().st_size for file in (PIXELS, RUNS)}
+    index = {"sizes": sizes, "rows": rows, "extents": extents, "empty": empty}
+    (making / INDEX).write_text(json.dumps(index))
+    making.replace(cache)
+    return index

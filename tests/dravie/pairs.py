@@ -1,0 +1,20 @@
+"""Pairs made of numbers, for tests that need no character."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from specsia_build.dataset.pairs import Pair
+
+
+def make_pair(seed: int, size: int = 40, grown: int = 2) -> Pair:
+    """A random texture in an ellipse that touches the frame's left border, and Y* a little larger than it."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:size, :size]
+    distance = np.hypot((y - size / 2) / 0.3, (x - 0.15 * size) / 0.2) - size
+    z, pos, gt = rng.integers(1, 256, (3, size, size, 4), dtype=np.uint8)
+    z[distance > 0] = 0
+    gt[distance > grown * 5] = 0
+    pos[..., 3] = z[..., 3]
+    pos[distance > 0] = 0
+    return Pair(f"c{seed}_00", f"c{seed}", 0, z, pos, gt)
