@@ -1,0 +1,117 @@
+"""The network on a whole frame: a window about Z, in tiles where it is large, without seams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from specsia_build.dravie.config import ModelConfig
+from specsia_build.dravie.encoding import decode_output, encode_input
+from specsia_build.dravie.model import GEOMETRY
+
+MARGIN = 32
+"""Pixels about Z that the network sees: no training patch reaches farther, so nothing is painted beyond."""
+
+TILE = 768
+"""Most pixels on a side that go through the network at once, less what tiles overlap; bounds its memory."""
+
+LEAST_TILE = 64
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether a device computes in bfloat16 faster than in float32."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+
+
+def _window(alpha: NDArray[np.uint8], multiple: int) -> tuple[slice, slice] | None:
+    """Rows and columns within `MARGIN` of what is covered, on the network's grid so that its phase never changes."""
+    rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
+    if len(rows) == 0:
+        return None
+    spans = []
+    for found, side in ((rows, alpha.shape[0]), (columns, alpha.shape[1])):
+        first = max(0, int(found[0]) - MARGIN) // multiple * multiple
+        last = min(side, -(-(int(found[-1]) + 1 + MARGIN) // multiple) * multiple)
+        spans.append(slice(first, last))
+    return spans[0], spans[1]
+
+
+def _spans(length: int, tile: int, reach: int, multiple: int) -> Iterator[tuple[slice, slice, slice]]:
+    """Along one side: what the network sees, what of its answer is kept, and where that goes."""
+    overlap = -(-reach // multiple) * multiple
+    for start in range(0, length, tile):
+        stop = min(length, start + tile)
+        first, last = max(0, start - overlap), min(length, stop + overlap)
+        yield slice(first, last), slice(start - first, stop - first), slice(start, stop)
+
+
+def paint(
+    model: nn.Module, config: ModelConfig, seen: NDArray[np.float32], device: torch.device, tile: int = TILE
+) -> NDArray[np.float32]:
+    """What the network paints for an encoded picture.
+
+    Args:
+        model: a generator in evaluation mode, on `device`.
+        config: of it.
+        seen: (H, W, C) float32 as `encode_input` gives it.
+        device: that computes; in bfloat16 where it is faster.
+        tile: pixels on a side of a tile, a multiple of 8; tiles overlap by the network's reach.
+
+    Returns:
+        (H, W, 4) float32 in [-1, 1]; what `tile` is makes no difference but in rounding.
+    """
+    height, width = seen.shape[:2]
+    geometry = GEOMETRY[config.architecture]
+    painted = np.empty((height, width, 4), np.float32)
+    whole = torch.from_numpy(seen).permute(2, 0, 1)[None]
+    for in_y, keep_y, to_y in _spans(height, tile, geometry.reach, geometry.multiple):
+        for in_x, keep_x, to_x in _spans(width, tile, geometry.reach, geometry.multiple):
+            piece = whole[:, :, in_y, in_x].to(device).contiguous(memory_format=torch.channels_last)
+            with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device)):
+                answer = model(piece)[0, :, keep_y, keep_x]
+            painted[to_y, to_x] = answer.float().permute(1, 2, 0).cpu().numpy()
+    return painted
+
+
+def repair(
+    model: nn.Module,
+    config: ModelConfig,
+    z: NDArray[np.uint8],
+    pos: NDArray[np.uint8],
+    device: torch.device,
+    tile: int = TILE,
+) -> NDArray[np.uint8]:
+    """A frame as the network repairs it.
+
+    Args:
+        model: a generator in evaluation mode, on `device`.
+        config: of it.
+        z: (H, W, 4) uint8 with straight alpha, of any size.
+        pos: (H, W, 4) uint8; not looked at by a model without the position hint.
+        device: that computes.
+        tile: pixels on a side of a tile, a multiple of 8; halved as long as the device's memory is too small for it.
+
+    Returns:
+        (H, W, 4) uint8 with straight alpha, transparent beyond 32 px of Z.
+    """
+    out = np.zeros_like(z)
+    window = _window(z[..., 3], GEOMETRY[config.architecture].multiple)
+    if window is None:
+        return out
+    seen = encode_input(z[window], pos[window], config.with_pos)
+    while True:
+        try:
+            painted = paint(model, config, seen, device, tile)
+            break
+        except torch.OutOfMemoryError:
+            if tile <= LEAST_TILE:
+                raise
+            tile //= 2
+    out[window] = decode_output(painted)
+    return out

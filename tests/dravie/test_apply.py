@@ -1,0 +1,110 @@
+"""Whole frames: no seams, any size, nothing far from Z."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from specsia_build.dravie import apply
+from specsia_build.dravie.apply import MARGIN, has_bf16, paint, repair
+from specsia_build.dravie.config import ModelConfig
+from specsia_build.dravie.encoding import encode_input
+from specsia_build.dravie.model import GEOMETRY, build_generator
+from tests.dravie.drawn import drawn_pair
+
+CPU = torch.device("cpu")
+
+
+def generator(config: ModelConfig) -> torch.nn.Module:
+    torch.manual_seed(0)
+    return build_generator(config).eval()
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize("architecture", ["tiny", "paper"])
+def test_tiles_have_no_seams(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apply, "has_bf16", lambda device: False)
+    config = ModelConfig(architecture)
+    model = generator(config)
+    pair = drawn_pair(size=200)
+    seen = encode_input(pair.z, pair.pos, config.with_pos)[70:118, 3:]
+    whole = paint(model, config, seen, CPU, tile=400)
+    tiled = paint(model, config, seen, CPU, tile=104)
+    assert whole.std() > 0.02
+    np.testing.assert_allclose(tiled, whole, atol=2e-5)
+
+
+def test_tiles_overlap_by_the_whole_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comparison above would tell tiles that overlap by less."""
+    monkeypatch.setattr(apply, "has_bf16", lambda device: False)
+    monkeypatch.setitem(GEOMETRY, "tiny", GEOMETRY["tiny"]._replace(reach=8))
+    config = ModelConfig("tiny")
+    model = generator(config)
+    pair = drawn_pair(size=200)
+    seen = encode_input(pair.z, pair.pos, config.with_pos)
+    assert np.abs(paint(model, config, seen, CPU, 64) - paint(model, config, seen, CPU, 400)).max() > 1e-4
+
+
+@pytest.mark.skipif(not has_bf16(CPU), reason="needs a processor with bfloat16")
+def test_bfloat16_is_close_to_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = ModelConfig("tiny")
+    model, pair = generator(config), drawn_pair()
+    half = repair(model, config, pair.z, pair.pos, CPU).astype(int)
+    monkeypatch.setattr(apply, "has_bf16", lambda device: False)
+    single = repair(model, config, pair.z, pair.pos, CPU).astype(int)
+    seen = single[..., 3] > 128
+    assert seen.sum() > 500 and np.abs(half - single)[seen].mean() < 2
+
+
+def test_any_size_and_with_or_without_the_hint() -> None:
+    for with_pos in (True, False):
+        config = ModelConfig("tiny", with_pos)
+        model = generator(config)
+        for shape in ((33, 47), (64, 9), (1, 1)):
+            z = np.full((*shape, 4), 200, np.uint8)
+            result = repair(model, config, z, z, CPU)
+            assert result.shape == z.shape and result.dtype == np.uint8
+            assert not result[result[..., 3] == 0].any()
+
+
+def test_what_lies_elsewhere_changes_nothing() -> None:
+    config = ModelConfig("tiny")
+    model, pair = generator(config), drawn_pair()
+    large = np.zeros((400, 500, 4), np.uint8)
+    pos = large.copy()
+    large[160:256, 240:336], pos[160:256, 240:336] = pair.z, pair.pos
+    result = repair(model, config, large, pos, CPU)
+    rows, columns = np.flatnonzero(large.any(axis=(1, 2))), np.flatnonzero(large.any(axis=(0, 2)))
+    assert not result[: rows[0] - MARGIN - 8].any() and not result[:, columns[-1] + MARGIN + 9 :].any()
+    assert result.any()
+
+
+def test_an_empty_frame_stays_empty() -> None:
+    config = ModelConfig("tiny")
+    empty = np.zeros((20, 30, 4), np.uint8)
+    assert not repair(generator(config), config, empty, empty, CPU).any()
+
+
+def test_tiles_shrink_when_memory_is_short() -> None:
+    config = ModelConfig("tiny")
+    model, pair = generator(config), drawn_pair()
+    asked: list[int] = []
+
+    class Short(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            asked.append(x.shape[-1])
+            if x.shape[-1] > 90:
+                raise torch.OutOfMemoryError
+            answer: torch.Tensor = model(x)
+            return answer
+
+    monkey = pytest.MonkeyPatch()
+    with monkey.context() as patched:
+        patched.setitem(GEOMETRY, "tiny", GEOMETRY["tiny"]._replace(reach=8))
+        result = repair(Short(), config, pair.z, pair.pos, CPU, tile=256)
+    assert result.any() and asked[0] > 90 and asked[-1] <= 90
