@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy import ndimage
 
-from specsia_build import png
 from specsia_build.dataset import schema
+from specsia_build.dataset.verify_images import read_image
 from specsia_build.errors import SpecsiaError
 
 Pixels = NDArray[np.uint8]
@@ -112,10 +113,10 @@ def _own_pair(row: Mapping[str, Any]) -> Pair:
         uid=row["uid"],
         character_id=row["character_id"],
         view=row["view"],
-        z=_decode(row, schema.COLOR, 4),
-        pos=_decode(row, schema.POS, 4),
-        gt=_decode(row, schema.GT, 4),
-        gt_mask=_decode(row, schema.GT_MASK, 1),
+        z=_decode(row, schema.COLOR, "RGBA"),
+        pos=_decode(row, schema.POS, "RGBA"),
+        gt=_decode(row, schema.GT, "RGBA"),
+        gt_mask=_decode(row, schema.GT_MASK, "L"),
         iou=row["iou"],
         backend=row["backend"],
         outline_px=row["outline_px"],
@@ -125,41 +126,43 @@ def _own_pair(row: Mapping[str, Any]) -> Pair:
 
 def _published_pair(row: Mapping[str, Any]) -> Pair:
     character_id, view = split_uid(row["uid"])
-    color, pos, gt = (_decode(row, name, 3) for name in (schema.COLOR, schema.POS, schema.GT))
-    mask = _decode(row, schema.MASK, 1)
+    color, pos, gt = (_decode(row, name, "RGB") for name in (schema.COLOR, schema.POS, schema.GT))
+    mask = _decode(row, schema.MASK, "L")
     if not color.shape[:2] == pos.shape[:2] == gt.shape[:2] == mask.shape:
         raise ValueError("its images differ in size")
     alpha = silhouette_of(color, pos, mask)
     return Pair(row["uid"], character_id, view, z=lift(color, alpha), pos=lift(pos, alpha), gt=_cut_out(gt, alpha))
 
 
-def _decode(row: Mapping[str, Any], column: str, channels: int) -> Pixels:
+def _decode(row: Mapping[str, Any], column: str, mode: str) -> Pixels:
     data = row[column]
     if not isinstance(data, bytes):
-        raise ValueError(f"{column}: there is no image")
+        raise ValueError(f"{column} holds no image")
     try:
-        return png.decode(data, channels)
+        return read_image(data, mode)
     except ValueError as error:
-        raise ValueError(f"{column}: {error}") from error
+        raise ValueError(f"{column} {error}") from error
 
 
 def composite(image: Pixels) -> Pixels:
-    """(H, W, 3) uint8 of a straight RGBA image on the published set's grey, averaged as encoded and rounded half up."""
-    alpha = image[..., 3:].astype(np.uint32)
-    mixed = image[..., :3] * alpha + BACKGROUND * (255 - alpha)
-    return ((2 * mixed + 255) // 510).astype(np.uint8)
+    """(H, W, 3) uint8 of a straight RGBA image on the published set's grey, averaged as encoded and rounded."""
+    canvas = Image.new("RGB", image.shape[1::-1], (BACKGROUND,) * 3)
+    canvas.paste(Image.fromarray(np.ascontiguousarray(image[..., :3])), mask=Image.fromarray(image[..., 3].copy()))
+    return np.asarray(canvas)
 
 
 def lift(image: Pixels, alpha: Pixels) -> Pixels:
     """Undo `composite`: (H, W, 4) uint8 of (H, W, 3) and its alpha (H, W), RGB 0 where alpha is 0."""
-    part = np.maximum(alpha, 1)[..., None].astype(np.float32) / 255
-    colour = np.clip((image - BACKGROUND * (1 - part)) / part, 0, 255)
-    rgb = np.where(alpha[..., None] > 0, np.floor(colour + 0.5), 0).astype(np.uint8)
+    rgb = np.where(alpha[..., None] > 0, image, np.uint8(0))
+    y, x = np.nonzero((alpha > 0) & (alpha < 255))
+    part = alpha[y, x, None].astype(np.float32) / 255
+    rgb[y, x] = np.clip((image[y, x] - BACKGROUND * (1 - part)) / part + 0.5, 0, 255)
     return np.dstack([rgb, alpha])
 
 
 def _background(image: Pixels) -> NDArray[np.bool_]:
-    return np.asarray((image == BACKGROUND).all(axis=2))
+    red, green, blue = (image[..., channel] == BACKGROUND for channel in range(3))
+    return np.asarray(red & green & blue)
 
 
 def silhouette_of(color: Pixels, pos: Pixels, mask: Pixels) -> Pixels:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections import Counter
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import read_checksums
+from specsia_build.dataset.parallel import results as results_of
 from specsia_build.dataset.verify_files import (
     BuildFacts,
     Shard,
@@ -45,33 +42,6 @@ from specsia_build.dataset.verify_views import Tracker, read_frozen_splits, spli
 from specsia_build.errors import SpecsiaError, UsageError
 
 __all__ = ["CheckResult", "Problem", "Report", "verify"]
-
-_AHEAD = 3
-"""Calls that are under way for each worker, so that none waits for the next."""
-
-
-def _call(call: tuple[Callable[[Any], Any], Any]) -> Any:
-    function, argument = call
-    return function(argument)
-
-
-def _results(calls: Iterable[tuple[Callable[[Any], Any], Any]], workers: int) -> Iterator[Any]:
-    """Results of calls in their order, from worker processes if there is more than one."""
-    if workers <= 1:
-        yield from map(_call, calls)
-        return
-    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context(method))
-    try:
-        left = iter(calls)
-        under_way: deque[Future[Any]] = deque(pool.submit(_call, c) for c in islice(left, workers * _AHEAD))
-        while under_way:
-            yield under_way.popleft().result()
-            under_way.extend(pool.submit(_call, c) for c in islice(left, 1))
-    except BrokenProcessPool as error:
-        raise SpecsiaError("a worker process died, for want of memory perhaps: try with fewer workers") from error
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _known_folders(folder: Path) -> tuple[str, ...]:
@@ -166,7 +136,7 @@ def verify(folder: Path, *, workers: int = 1, progress: Callable[[int, int], Non
         for group, count in enumerate(groups[shard] or ())
     ]
     calls = [(hash_file, folder / name) for name, _ in files] + [(check_group, task) for _, _, task in tasks]
-    results = _results(calls, workers)
+    results = results_of(calls, workers)
     for (name, listed), found in zip(files, islice(results, len(files)), strict=True):
         check_sum(name, listed, found, findings)
     done, seen = 0, 0
