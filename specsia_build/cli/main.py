@@ -19,8 +19,11 @@ COMMANDS = {
     "characters": "specsia_build.cli.inspect",
     "status": "specsia_build.cli.inspect",
     "verify": "specsia_build.cli.verify",
+    "diff": "specsia_build.cli.diff",
     "report": "specsia_build.cli.report",
     "backends": "specsia_build.cli.backends",
+    "train": "specsia_build.cli.train",
+    "push": "specsia_build.cli.push",
     "bench": "specsia_build.cli.bench",
 }
 """Module of each command; imported only when the command is asked for, so that help is quick."""

@@ -1,0 +1,123 @@
+"""`specsia train` and `specsia adapt`."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from specsia_build.dravie.config import DEFAULT_PRESET, DEVICES, PRESETS, TrainConfig, train_config
+from specsia_build.errors import SpecsiaError, UsageError
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+def need_torch() -> None:
+    """Say what to install where the extra `train` is missing.
+
+    Raises:
+        UsageError: if torch or safetensors cannot be imported.
+    """
+    try:
+        importlib.import_module("torch")
+        importlib.import_module("safetensors")
+    except ImportError as error:
+        raise UsageError(f"this needs torch and safetensors ({error}): pip install 'specsia[train]'") from error
+
+
+@click.command(context_settings={"show_default": False})
+@click.argument("dataset", metavar="DATASET")
+@click.option("--out", "run", type=FOLDER, required=True, help="Folder of the run.")
+@click.option("--preset", type=click.Choice(tuple(PRESETS)), help=f"Model and settings.  [default: {DEFAULT_PRESET}]")
+@click.option("--steps", type=int, help="Updates to make.  [default: the preset's]")
+@click.option(
+    "--config-name",
+    "--backend",
+    "configs",
+    multiple=True,
+    metavar="NAME",
+    help="Configuration of the dataset (a backend's name); may be repeated.  [default: its first]",
+)
+@click.option("--device", type=click.Choice(DEVICES), default="auto", help="[default: auto]")
+@click.option("--seed", type=int, help="Of weights and patches.  [default: 0]")
+@click.option("--without", type=click.Choice(("pos",)), help="Leave the position hint out.")
+@click.option(
+    "--perceptual", metavar="vgg19|PATH|random|none", help="Network of the perceptual loss.  [default: the preset's]"
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any other setting of run.json; may be repeated."
+)
+@click.option("--checkpoint-every", type=click.IntRange(1), default=1000, help="Steps.  [default: 1000]")
+@click.option("--validate-every", type=click.IntRange(1), default=2000, help="Steps.  [default: 2000]")
+@click.option("--resume", is_flag=True, help="Go on with the training that --out holds.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def train(
+    dataset: str,
+    run: Path,
+    preset: str | None,
+    device: str,
+    checkpoint_every: int,
+    validate_every: int,
+    resume: bool,
+    as_json: bool,
+    **flags: Any,
+) -> None:
+    """Train DraViE on the train split of DATASET: a folder, a URL or a Hub id.
+
+    --out receives checkpoints, log.csv, and validation/ with pictures of Z, the result and Y* side by side.
+    """
+    need_torch()
+    from specsia_build.dravie.train import Rhythm, read_run_config
+    from specsia_build.dravie.train import train as run_train
+
+    changes = _changes(**flags)
+    found = read_run_config(run) if resume else None
+    if found is not None and preset in (None, found.preset):
+        config = replace(found, **changes)
+    else:
+        config = train_config(preset or DEFAULT_PRESET, changes)
+    rhythm = Rhythm(checkpoint_every, validate_every)
+    try:
+        done = run_train(dataset, run, config, resume=resume, device_name=device, rhythm=rhythm)
+    except KeyboardInterrupt as error:
+        raise SpecsiaError("stopped; the same command with --resume goes on from the last checkpoint") from error
+    if as_json:
+        click.echo(json.dumps({**vars(done), "run": str(done.run)}, indent=1))
+        return
+    click.echo(
+        f"{done.steps} steps on {done.rows} rows are in {done.run} "
+        f"({done.patches_per_second:.0f} patches a second, perceptual loss: {done.perceptual})"
+    )
+    if done.l1 is not None and done.raw_l1 is not None:
+        click.echo(f"validation frames: mean absolute error {done.l1:.4f}, before repair {done.raw_l1:.4f}")
+
+
+def _changes(
+    configs: tuple[str, ...],
+    steps: int | None,
+    seed: int | None,
+    without: str | None,
+    perceptual: str | None,
+    settings: tuple[str, ...],
+) -> dict[str, Any]:
+    given = {"steps": steps, "seed": seed, "perceptual": perceptual, "configs": configs or None}
+    changes = dict(_setting(text) for text in settings) | {k: v for k, v in given.items() if v is not None}
+    return changes | ({"with_pos": False} if without == "pos" else {})
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """A setting of `NAME=VALUE`, its value of the setting's own type."""
+    name, equals, value = text.partition("=")
+    kinds = {field.name: str(field.type) for field in fields(TrainConfig) if field.name not in ("preset", "configs")}
+    if name not in kinds or not equals:
+        raise UsageError(f"--set {text}: give NAME=VALUE with one of the names {', '.join(kinds)}")
+    try:
+        if kinds[name] == "bool":
+            return name, {"true": True, "false": False}[value.lower()]
+        return name, {"int": int, "float": float, "str": str}[kinds[name]](value)
+    except (ValueError, KeyError) as error:
+        raise UsageError(f"--set {text}: the value must be of the kind {kinds[name]}") from error

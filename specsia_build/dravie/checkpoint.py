@@ -1,0 +1,178 @@
+"""Checkpoints of a training: whole or not there, and readable without running anything that they hold."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from specsia_build import __version__
+from specsia_build.dravie.config import ARCHITECTURES, ModelConfig
+from specsia_build.dravie.model import build_generator
+from specsia_build.dravie.step import Networks
+from specsia_build.errors import SpecsiaError, UsageError
+
+RUN_FILE = "run.json"
+FOLDER = "checkpoints"
+MODEL, TRAINING, STATE = "model.safetensors", "training.safetensors", "state.json"
+
+KEPT = 2
+"""Checkpoints of a run that stay; older ones are deleted."""
+
+
+def checkpoints(run: Path) -> list[Path]:
+    """Checkpoints of a run, the oldest first."""
+    return sorted(path for path in (run / FOLDER).glob("*") if path.name.isdigit() and path.is_dir())
+
+
+def save_model(run: Path, step: int, config: ModelConfig, model: nn.Module, training: Mapping[str, Tensor]) -> Path:
+    """Write a checkpoint and delete those that are too old.
+
+    Args:
+        run: folder of the run.
+        step: updates made so far.
+        config: of the model.
+        model: whose weights enhance and evaluate use.
+        training: what only training needs; with nothing in it the run cannot be resumed.
+    """
+    path = run / FOLDER / f"{step:07d}"
+    making = path.with_name(f"{path.name}.tmp")
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir(parents=True)
+    save_file(_plain(model.state_dict()), making / MODEL)
+    if training:
+        save_file(_plain(training), making / TRAINING)
+    state = {"step": step, "model": asdict(config), "specsia": __version__, "torch": torch.__version__}
+    (making / STATE).write_text(json.dumps(state, indent=1), encoding="utf-8")
+    making.replace(path)
+    for old in checkpoints(run)[:-KEPT]:
+        shutil.rmtree(old)
+    return path
+
+
+def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def training_state(networks: Networks) -> dict[str, Tensor]:
+    """Everything that the next step depends on but the settings and its number."""
+    found: dict[str, Tensor] = {}
+    for name, module in (("generator", networks.generator), ("discriminator", networks.discriminator)):
+        found |= {f"{name}.{key}": tensor for key, tensor in module.state_dict().items()}
+        for number, values in networks.optimisers[name].state_dict()["state"].items():
+            found |= {f"{name}-optimiser.{number}.{key}": tensor for key, tensor in values.items()}
+    return found
+
+
+def restore(networks: Networks, checkpoint: Path) -> int:
+    """Put networks and optimisers back to where a checkpoint was written.
+
+    Returns:
+        The number of updates made until then.
+
+    Raises:
+        SpecsiaError: if it cannot be read, or is of other networks.
+    """
+    state, weights = read_state(checkpoint), read_tensors(checkpoint / MODEL)
+    if not (checkpoint / TRAINING).is_file():
+        raise UsageError(f"{checkpoint} holds a finished model and no state of a training: it cannot be resumed")
+    training = read_tensors(checkpoint / TRAINING)
+    if networks.average is not None:
+        load_weights(networks.average, weights, checkpoint / MODEL)
+    for name, module in (("generator", networks.generator), ("discriminator", networks.discriminator)):
+        load_weights(module, _under(training, name), checkpoint / TRAINING)
+        optimiser = networks.optimisers[name]
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in _under(training, f"{name}-optimiser").items():
+            number, _, what = key.partition(".")
+            moments.setdefault(int(number), {})[what] = tensor
+        if moments:
+            optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+    return int(state["step"])
+
+
+def _under(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    return {key[len(name) + 1 :]: tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Tensors of a safetensors file.
+
+    Raises:
+        SpecsiaError: if it is missing, truncated or damaged.
+    """
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise SpecsiaError(
+            f"the checkpoint file {path} is missing, cut off or damaged: delete its folder {path.parent} "
+            "to use the checkpoint before it"
+        ) from error
+
+
+def read_state(checkpoint: Path) -> dict[str, Any]:
+    """State of a checkpoint.
+
+    Raises:
+        SpecsiaError: if it cannot be read.
+    """
+    path = checkpoint / STATE
+    try:
+        state = json.loads(path.read_bytes())
+        if not isinstance(state["step"], int) or not isinstance(state["model"], dict):
+            raise ValueError("it lacks step and model")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SpecsiaError(f"{path} cannot be read ({error}): {checkpoint} is no whole checkpoint") from error
+    return dict(state)
+
+
+def load_weights(module: nn.Module, weights: Mapping[str, Tensor], where: Path) -> None:
+    """Put weights into a network.
+
+    Raises:
+        SpecsiaError: if they are of another one.
+    """
+    own = module.state_dict()
+    odd = sorted(set(own) ^ set(weights)) or [name for name in own if own[name].shape != weights[name].shape]
+    if odd:
+        raise SpecsiaError(
+            f"{where} is of another architecture than its run says ('{odd[0]}' does not fit): "
+            "use the run folder that it was written to"
+        )
+    module.load_state_dict(weights)
+
+
+def load_generator(run: Path) -> tuple[ModelConfig, nn.Module]:
+    """The model of a run's last checkpoint, in evaluation mode on the CPU.
+
+    Args:
+        run: folder of a run, or of one of its checkpoints.
+
+    Raises:
+        UsageError: if there is none.
+        SpecsiaError: if it is truncated, damaged or of an architecture that is not known.
+    """
+    checkpoint = run if (run / STATE).is_file() else next(reversed(checkpoints(run)), None)
+    if checkpoint is None:
+        hint = "it has no checkpoint yet" if (run / RUN_FILE).is_file() else "it is no folder of `specsia train`"
+        raise UsageError(f"{run} holds no model: {hint}")
+    found = read_state(checkpoint)["model"]
+    architecture, with_pos = found.get("architecture"), found.get("with_pos")
+    if architecture not in ARCHITECTURES or not isinstance(with_pos, bool):
+        raise SpecsiaError(
+            f"{checkpoint} is of the architecture '{architecture}', which this version does not know: "
+            f"it knows {', '.join(ARCHITECTURES)}"
+        )
+    config = ModelConfig(architecture, with_pos)
+    with torch.random.fork_rng(devices=[]):
+        model = build_generator(config)
+    load_weights(model, read_tensors(checkpoint / MODEL), checkpoint / MODEL)
+    return config, model.eval()

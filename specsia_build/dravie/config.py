@@ -1,0 +1,197 @@
+"""Settings of the model, of its training and of its adaptation; checked once, frozen, and written with every run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from specsia_build.errors import UsageError
+
+ARCHITECTURES = ("tiny", "paper")
+DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("auto", "float32", "bf16")
+SCHEDULES = ("constant", "cosine")
+
+DEFAULT_PRESET = "tiny"
+
+
+def _check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise UsageError(f"{name} cannot be '{value}': it is one of {', '.join(known)}")
+
+
+def _check_range(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise UsageError(f"{name} cannot be {value}: it is a number from {low} to {high}")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What a generator is made of.
+
+    Attributes:
+        architecture: `tiny` or `paper`.
+        with_pos: whether it sees Zpos.
+    """
+
+    architecture: str = "tiny"
+    with_pos: bool = True
+
+    def __post_init__(self) -> None:
+        _check_choice("architecture", self.architecture, ARCHITECTURES)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides which weights a training gives.
+
+    Attributes:
+        preset: whose defaults these are.
+        configs: of the dataset that are trained on, none for its first.
+        architecture, with_pos: of the model.
+        steps: updates of the generator.
+        batch: patches of a step (of each process).
+        patch: pixels on a side of a patch, a multiple of 8.
+        augment: whether patches are mirrored and change hue and value.
+        learning_rate: of Adam, both networks'.
+        schedule: `constant`, or `cosine` down to zero.
+        weight_decay: of Adam (added to the gradient).
+        clip: norm that the generator's gradient is cut down to.
+        ema: decay of the running average of the weights that is used afterwards; 0 for the last weights.
+        l1, gradient, adversarial, perceptual_weight: weights of the losses.
+        perceptual: network of the perceptual loss: `vgg19`, a path to its weights, `random` or `none`;
+            empty for vgg19 where it can be had and random where not.
+        precision: `bf16` or `float32` arithmetic of the networks; `auto` for bf16 where the device has it.
+        seed: of weights and patches.
+    """
+
+    preset: str = "tiny"
+    configs: tuple[str, ...] = ()
+    architecture: str = "tiny"
+    with_pos: bool = True
+    steps: int = 12_000
+    batch: int = 16
+    patch: int = 32
+    augment: bool = True
+    learning_rate: float = 2e-3
+    schedule: str = "cosine"
+    weight_decay: float = 0.0
+    clip: float = 1.0
+    ema: float = 0.998
+    l1: float = 1.0
+    gradient: float = 0.5
+    adversarial: float = 0.03
+    perceptual_weight: float = 0.5
+    perceptual: str = "none"
+    precision: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check_choice("architecture", self.architecture, ARCHITECTURES)
+        _check_choice("schedule", self.schedule, SCHEDULES)
+        _check_choice("precision", self.precision, PRECISIONS)
+        for name, low, high in (
+            ("steps", 1, 10**9),
+            ("batch", 1, 65_536),
+            ("patch", 16, 512),
+            ("seed", 0, 2**63 - 1),
+            ("learning_rate", 1e-9, 1.0),
+            ("weight_decay", 0.0, 1.0),
+            ("clip", 1e-9, math.inf),
+            ("ema", 0.0, 0.999999),
+            ("l1", 0.0, 1e6),
+            ("gradient", 0.0, 1e6),
+            ("adversarial", 0.0, 1e6),
+            ("perceptual_weight", 0.0, 1e6),
+        ):
+            _check_range(name, getattr(self, name), low, high)
+        if self.patch % 8:
+            raise UsageError(f"patch cannot be {self.patch}: it is a multiple of 8")
+
+    @property
+    def model(self) -> ModelConfig:
+        """Of the generator that is trained."""
+        return ModelConfig(self.architecture, self.with_pos)
+
+
+PRESETS: Mapping[str, TrainConfig] = {
+    "tiny": TrainConfig(),
+    "paper": TrainConfig(
+        preset="paper",
+        architecture="paper",
+        steps=100_000,
+        batch=40,
+        learning_rate=4e-4,
+        schedule="constant",
+        weight_decay=1e-5,
+        clip=math.inf,
+        ema=0.0,
+        l1=4.0,
+        gradient=0.0,
+        adversarial=0.5,
+        perceptual_weight=6.0,
+        perceptual="",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class AdaptConfig:
+    """How a model is fitted to one character's frontal pair.
+
+    Attributes:
+        steps: updates.
+        batch: patches of a step.
+        learning_rate: of Adam, going down to zero along a cosine.
+        anchor: weight of the squared distance to the weights that it starts from, which keeps what they know.
+        seed: of the patches.
+    """
+
+    steps: int = 300
+    batch: int = 16
+    learning_rate: float = 5e-4
+    anchor: float = 0.01
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check_range("steps", self.steps, 1, 10**9)
+        _check_range("batch", self.batch, 1, 65_536)
+        _check_range("learning_rate", self.learning_rate, 1e-9, 1.0)
+        _check_range("anchor", self.anchor, 0.0, 1e9)
+        _check_range("seed", self.seed, 0, 2**63 - 1)
+
+
+def train_config(preset: str, changes: Mapping[str, Any]) -> TrainConfig:
+    """A preset with some settings changed.
+
+    Raises:
+        UsageError: if there is no such preset, or a value cannot be used.
+    """
+    _check_choice("preset", preset, tuple(PRESETS))
+    return replace(PRESETS[preset], **changes)
+
+
+def to_json(config: ModelConfig | TrainConfig | AdaptConfig) -> dict[str, Any]:
+    """Settings as plain values; an endless `clip` becomes None."""
+    values = asdict(config)
+    return {n: None if v == math.inf else list(v) if isinstance(v, tuple) else v for n, v in values.items()}
+
+
+def train_from_json(values: Mapping[str, Any]) -> TrainConfig:
+    """What `to_json` wrote.
+
+    Raises:
+        UsageError: if settings are missing, unknown or cannot be used.
+    """
+    known = {field.name for field in fields(TrainConfig)}
+    if set(values) != known:
+        raise UsageError(f"settings are missing or unknown: {', '.join(sorted(set(values) ^ known))}")
+    clip = math.inf if values["clip"] is None else values["clip"]
+    return TrainConfig(**{**values, "configs": tuple(values["configs"]), "clip": clip})
+
+
+def differences(one: TrainConfig, two: TrainConfig) -> list[str]:
+    """Names of the settings in which two differ."""
+    return [field.name for field in fields(one) if getattr(one, field.name) != getattr(two, field.name)]

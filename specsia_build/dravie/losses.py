@@ -1,0 +1,162 @@
+"""What a painted patch is measured by: L1, gradients, features of a fixed network, and the discriminator's opinion."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from pickle import UnpicklingError
+from urllib.error import URLError
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from specsia_build.errors import UsageError
+
+VGG19 = "vgg19"
+RANDOM = "random"
+NONE = "none"
+
+VGG19_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
+"""torchvision's weights, trained on ImageNet; the name holds the beginning of their SHA-256."""
+
+FEATURE_LAYERS = (0, 3, 5)
+"""Numbers of the compared layers in torchvision's VGG-19: conv1_1, relu1_2, conv2_1."""
+
+RANDOM_SEED = 19
+
+
+def gradient_loss(painted: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute difference of the differences between neighbouring pixels, both ways."""
+    error = painted - target
+    across, down = error[..., 1:] - error[..., :-1], error[..., 1:, :] - error[..., :-1, :]
+    return (across.abs().mean() + down.abs().mean()) / 2
+
+
+def judged_real(scores: Tensor) -> Tensor:
+    """LSGAN: how far scores are from a real patch's."""
+    return functional.mse_loss(scores, torch.ones_like(scores))
+
+
+def judged_apart(scores: Tensor) -> Tensor:
+    """LSGAN's loss of the discriminator, whose scores are those of N real patches and N painted ones."""
+    real, painted = scores.chunk(2)
+    return judged_real(real) + painted.square().mean()
+
+
+class Features(nn.Module):
+    """The first three convolutions of VGG-19, under torchvision's names, and never trained.
+
+    Like the lineage it takes colours in [-1, 1] as they are.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 64, 3, 1, 1),
+            nn.ReLU(),
+            nn.Conv2d(64, 64, 3, 1, 1),
+            nn.ReLU(),
+            nn.MaxPool2d(2, 2),
+            nn.Conv2d(64, 128, 3, 1, 1),
+        )
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        found = []
+        for number, layer in enumerate(self.features):
+            x = layer(x)
+            if number in FEATURE_LAYERS:
+                found.append(x)
+        return found
+
+    def loss(self, painted: Tensor, target: Tensor) -> Tensor:
+        """Mean squared difference of all features of two batches (N, 3, H, W)."""
+        with torch.no_grad():
+            wanted = self(target)
+        found = self(painted)
+        squares = [(f.float() - w.float()).square().sum() for f, w in zip(found, wanted, strict=True)]
+        count: int = sum(w.numel() for w in wanted)
+        return torch.stack(squares).sum() / count
+
+
+def _ready(features: Features) -> Features:
+    features.requires_grad_(False).eval()
+    return features.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def _random() -> Features:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(RANDOM_SEED)
+        made = Features()
+        for layer in made.features:
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    return _ready(made)
+
+
+def _from_weights(weights: dict[str, Tensor], where: str) -> Features:
+    made = Features()
+    try:
+        made.load_state_dict({name: weights[name] for name in made.state_dict()})
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise UsageError(
+            f"{where} does not hold VGG-19 under torchvision's names, such as features.0.weight of shape (64, 3, 3, 3)"
+        ) from error
+    return _ready(made)
+
+
+def _from_file(path: Path) -> Features:
+    try:
+        if path.suffix == ".safetensors":
+            weights = load_file(path)
+        else:
+            weights = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, SafetensorError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
+        raise UsageError(f"the VGG-19 weights {path} cannot be read: give a .safetensors or .pth file") from error
+    return _from_weights(weights, str(path))
+
+
+def _downloaded() -> Features:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        weights = torch.hub.load_state_dict_from_url(
+            VGG19_URL, map_location="cpu", progress=False, check_hash=True, weights_only=True
+        )
+    return _from_weights(weights, VGG19_URL)
+
+
+def find_features(perceptual: str, say: Callable[[str], None]) -> tuple[Features | None, str]:
+    """The network of the perceptual loss.
+
+    Args:
+        perceptual: `vgg19` (downloaded once into torch's own cache), a path to its weights, `random` for the same
+            layers with random weights of a fixed seed, `none`; empty for vgg19 where it can be had and random where
+            not, which `say` is told.
+        say: takes a sentence for the user.
+
+    Returns:
+        The network, None for `none`, and what it is: `vgg19`, the path, `random` or `none`.
+
+    Raises:
+        UsageError: if the weights asked for cannot be had.
+    """
+    if perceptual == NONE:
+        return None, NONE
+    if perceptual == RANDOM:
+        return _random(), RANDOM
+    if perceptual not in ("", VGG19):
+        path = Path(perceptual).expanduser()
+        if not path.is_file():
+            raise UsageError(f"--perceptual {perceptual} is neither vgg19, random or none, nor a file of weights")
+        return _from_file(path), str(path)
+    try:
+        return _downloaded(), VGG19
+    except (URLError, OSError, RuntimeError) as error:
+        reason = f"VGG-19's weights cannot be had from {VGG19_URL} ({error})"
+        if perceptual == VGG19:
+            raise UsageError(f"{reason}: give a file with --perceptual PATH, or say --perceptual random") from error
+        say(f"{reason}: the perceptual loss uses random features; give the weights with --perceptual PATH")
+        return _random(), RANDOM

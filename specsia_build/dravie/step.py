@@ -1,0 +1,177 @@
+"""One step of the training: both networks' updates from one forward of the generator."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.optim import Adam
+
+from specsia_build.dravie.config import TrainConfig
+from specsia_build.dravie.losses import Features, gradient_loss, judged_apart, judged_real
+from specsia_build.dravie.model import build_discriminator, build_generator
+
+TERMS = ("l1", "gradient", "perceptual", "adversarial", "discriminator", "norm")
+"""What `training_step` returns: the losses before they are weighted, and the norm of the generator's gradient."""
+
+BETAS = (0.9, 0.999)
+
+WARM_UP = 100
+"""Steps in which the rate of a cosine schedule rises."""
+
+AVERAGE_LAG = 10
+"""The running average follows the weights faster while there are few to average."""
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What is trained.
+
+    Attributes:
+        generator, discriminator: their weights.
+        average: running average of the generator's weights, None where none is kept.
+        features: of the perceptual loss.
+        optimisers: `generator` and `discriminator`.
+        run_generator, run_discriminator: their forwards: themselves, compiled, or synchronised between processes.
+        device: that they are on.
+        bf16: whether they compute in bfloat16.
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module
+    average: nn.Module | None
+    features: Features | None
+    optimisers: Mapping[str, Adam]
+    run_generator: Callable[[Tensor], Tensor]
+    run_discriminator: Callable[[Tensor], Tensor]
+    device: torch.device
+    bf16: bool
+
+
+def build_networks(
+    config: TrainConfig,
+    features: Features | None,
+    device: torch.device,
+    bf16: bool,
+    wrap: Callable[[nn.Module], Callable[[Tensor], Tensor]] = lambda module: module,
+) -> Networks:
+    """Fresh networks and optimisers; the weights come from the seed alone.
+
+    Args:
+        config: of the training.
+        features: of the perceptual loss, or None.
+        device: to train on.
+        bf16: whether to compute in bfloat16.
+        wrap: makes the forward of a network that training calls.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        generator, discriminator = build_generator(config.model).to(device), build_discriminator().to(device)
+    average = None
+    if config.ema:
+        average = build_generator(config.model).to(device).requires_grad_(False)
+        average.load_state_dict(generator.state_dict())
+    optimisers = {
+        name: Adam(
+            module.parameters(), lr=config.learning_rate, betas=BETAS, weight_decay=config.weight_decay, fused=True
+        )
+        for name, module in (("generator", generator), ("discriminator", discriminator))
+    }
+    generator.train()
+    used = None if features is None else features.to(device)
+    return Networks(
+        generator, discriminator, average, used, optimisers, wrap(generator), wrap(discriminator), device, bf16
+    )
+
+
+def to_device(patches: NDArray[np.float32], device: torch.device) -> Tensor:
+    """Patches (N, H, W, C) as (N, C, H, W) with channels last, without a copy on the CPU."""
+    found = torch.from_numpy(patches)
+    if device.type == "cuda":
+        found = found.pin_memory().to(device, non_blocking=True)
+    return found.permute(0, 3, 1, 2)
+
+
+def rate(config: TrainConfig, step: int) -> float:
+    """Learning rate of a step, counted from 0."""
+    if config.schedule == "constant":
+        return config.learning_rate
+    warm = min(1.0, (step + 1) / WARM_UP)
+    return config.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * step / config.steps))
+
+
+def _follow(average: nn.Module, generator: nn.Module, decay: float) -> None:
+    with torch.no_grad():
+        for kept, new in zip(average.parameters(), generator.parameters(), strict=True):
+            kept.lerp_(new, 1 - decay)
+        for held, shown in zip(average.buffers(), generator.buffers(), strict=True):
+            held.copy_(shown)
+
+
+def _update(optimiser: Adam, learning_rate: float) -> None:
+    for group in optimiser.param_groups:
+        group["lr"] = learning_rate
+    optimiser.step()
+    optimiser.zero_grad()
+
+
+def training_step(networks: Networks, config: TrainConfig, step: int, inputs: Tensor, targets: Tensor) -> Tensor:
+    """Update both networks.
+
+    Args:
+        networks: updated in place.
+        config: weights of the losses, schedule.
+        step: its number, from 0.
+        inputs: (N, C, H, W) float32 in [-1, 1] on the networks' device.
+        targets: (N, 4, H, W), likewise.
+
+    Returns:
+        (6,) float32 on the device: the values that `TERMS` names, 0 for those of weight 0.
+    """
+    learning_rate = rate(config, step)
+    zero = torch.zeros((), device=networks.device)
+    l1 = gradient = perceptual = adversarial = discriminator = zero
+
+    def autocast() -> Any:
+        return torch.autocast(networks.device.type, torch.bfloat16, enabled=networks.bf16)
+
+    with autocast():
+        painted = networks.run_generator(inputs)
+    if config.adversarial:
+        with autocast():
+            scores = networks.run_discriminator(torch.cat((targets, painted.detach().to(targets.dtype))))
+        discriminator = judged_apart(scores.float())
+        discriminator.backward()
+        _update(networks.optimisers["discriminator"], learning_rate)
+        # The discriminator as a fixed function: its weights get no gradient from the generator's loss.
+        fixed = {name: weight.detach() for name, weight in networks.discriminator.named_parameters()}
+        with autocast():
+            scores = functional_call(networks.discriminator, fixed, (painted,))
+        adversarial = judged_real(scores.float())
+    if networks.features is not None and config.perceptual_weight:
+        with autocast():
+            perceptual = networks.features.loss(painted[:, :3], targets[:, :3])
+    exact = painted.float()
+    l1 = (exact - targets).abs().mean()
+    if config.gradient:
+        gradient = gradient_loss(exact, targets)
+    total = (
+        config.l1 * l1
+        + config.gradient * gradient
+        + config.perceptual_weight * perceptual
+        + config.adversarial * adversarial
+    )
+    total.backward()
+    norm = nn.utils.clip_grad_norm_(networks.generator.parameters(), config.clip)
+    _update(networks.optimisers["generator"], learning_rate)
+    if networks.average is not None:
+        decay = min(config.ema, (1 + step) / (AVERAGE_LAG + step))
+        _follow(networks.average, networks.generator, decay)
+    return torch.stack([l1, gradient, perceptual, adversarial, discriminator, norm]).detach()

@@ -1,0 +1,270 @@
+"""`specsia train`: from a packed dataset to a run folder.
+
+A run is the same whenever and however often it is stopped: patches are a function of seed and step, and a checkpoint
+holds everything else that the next step depends on.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from specsia_build import __version__
+from specsia_build.dataset.pairs import Pair
+from specsia_build.dataset.reading import OpenedDataset, open_dataset
+from specsia_build.dravie.apply import has_bf16
+from specsia_build.dravie.checkpoint import RUN_FILE, checkpoints, restore, save_model, training_state
+from specsia_build.dravie.config import TrainConfig, differences, to_json, train_from_json
+from specsia_build.dravie.frames import open_frames
+from specsia_build.dravie.logs import Log
+from specsia_build.dravie.losses import find_features
+from specsia_build.dravie.patches import PatchSampler, prefetched
+from specsia_build.dravie.processes import Processes, find_device, joined, wrapper
+from specsia_build.dravie.step import TERMS, Networks, build_networks, rate, to_device, training_step
+from specsia_build.dravie.validation import validate, validation_pairs
+from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.store import write_bytes
+
+LOG_EVERY = 50
+LOG, VALIDATION_LOG, VALIDATION = "log.csv", "validation.csv", "validation"
+
+ANOTHER_RANK = 1 << 40
+"""Distance of the seeds of two processes' patches."""
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """Every how many steps a checkpoint is written and the validation frames are looked at."""
+
+    checkpoint: int = 1000
+    validate: int = 2000
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training gave.
+
+    Attributes:
+        run: its folder.
+        steps: updates made in all.
+        rows: that patches were drawn from.
+        seconds: that this call trained for.
+        patches_per_second: in this call, 0 where there was nothing left to do.
+        perceptual: network of the perceptual loss.
+        l1, raw_l1: mean absolute error over Z ∪ Y* on the validation frames, of the result and of Z; None without any.
+    """
+
+    run: Path
+    steps: int
+    rows: int
+    seconds: float
+    patches_per_second: float
+    perceptual: str
+    l1: float | None
+    raw_l1: float | None
+
+
+class _Quiet(Progress):
+    def say(self, line: str) -> None:
+        """Nothing: the first process speaks for all."""
+
+
+def train(
+    where: str | Path,
+    run: Path,
+    config: TrainConfig,
+    *,
+    resume: bool = False,
+    device_name: str = "auto",
+    rhythm: Rhythm = Rhythm(),
+    progress: Progress | None = None,
+) -> Trained:
+    """Train a generator on a dataset's train split and write a run folder.
+
+    Args:
+        where: the dataset, as `open_dataset` takes it.
+        run: folder of the run.
+        config: of the training.
+        resume: go on with the run that the folder holds.
+        device_name: `auto`, `cpu` or `cuda`.
+        rhythm: of checkpoints and validations; changes no weight.
+        progress: where sentences go.
+
+    Raises:
+        UsageError: if the folder holds another run, or the device or a configuration is not there.
+        SpecsiaError: if the dataset or a checkpoint cannot be read, or a loss is no number any more.
+    """
+    device = find_device(device_name)
+    with joined(device) as processes:
+        progress = (progress or Progress()) if processes.first else _Quiet()
+        dataset = open_dataset(where)
+        config = replace(config, configs=config.configs or dataset.configs[:1])
+        frames = [open_frames(dataset, name, "train", progress) for name in config.configs]
+        features, perceptual = find_features(config.perceptual, progress.say)
+        bf16 = has_bf16(device) if config.precision == "auto" else config.precision == "bf16"
+        if processes.first:
+            _claim(run, config, dataset, perceptual, bf16, device, processes, resume)
+        pairs = validation_pairs(dataset, config.configs) if processes.first else []
+        if processes.first and not pairs:
+            progress.say("the dataset has no validation split: the training goes on without pictures to look at")
+        networks = build_networks(config, features, device, bf16, wrapper(processes, device))
+        last = next(reversed(checkpoints(run)), None)
+        start = 0 if last is None else restore(networks, last)
+        seed = (config.seed + processes.rank * ANOTHER_RANK) % 2**63
+        sampler = PatchSampler(frames, config.batch, seed, config.with_pos, config.augment, config.patch)
+        began = time.perf_counter()
+        found = _Run(run, config, networks, pairs, rhythm, processes, start).go(sampler)
+        seconds = time.perf_counter() - began
+    patches = (config.steps - start) * config.batch * processes.world
+    return Trained(
+        run, config.steps, sum(map(len, frames)), seconds, patches / seconds if patches else 0.0, perceptual, *found
+    )
+
+
+def _claim(
+    run: Path,
+    config: TrainConfig,
+    dataset: OpenedDataset,
+    perceptual: str,
+    bf16: bool,
+    device: torch.device,
+    processes: Processes,
+    resume: bool,
+) -> None:
+    """Write the effective settings, or see that they are those of the run that is there."""
+    path = run / RUN_FILE
+    decisive = {"train": to_json(config), "dataset": dataset.digest(), "perceptual": perceptual, "bf16": bf16}
+    if path.is_file():
+        if not resume:
+            raise UsageError(f"{run} already holds a training: add --resume to go on with it, or name another --out")
+        _check_same(path, decisive, config)
+        return
+    if run.is_dir() and any(run.iterdir()):
+        raise UsageError(f"{run} is not empty and holds no training: name another --out")
+    circumstances = {
+        "where": dataset.where,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "threads": torch.get_num_threads(),
+        "processes": processes.world,
+        "specsia": __version__,
+        "torch": torch.__version__,
+    }
+    write_bytes(path, json.dumps(decisive | circumstances, indent=1).encode())
+
+
+def _check_same(path: Path, decisive: dict[str, Any], config: TrainConfig) -> None:
+    there = _read(path)
+    names = {"dataset": "dataset", "perceptual": "perceptual network", "bf16": "precision"}
+    other = differences(train_from_json(there["train"]), config)
+    other += [name for key, name in names.items() if there.get(key) != decisive[key]]
+    if other:
+        raise UsageError(
+            f"{path.parent} was trained with another {other[0]}: give the settings that {path} states, "
+            "or name another --out"
+        )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_bytes())
+        train_from_json(found["train"])
+    except (OSError, ValueError, KeyError, TypeError, UsageError) as error:
+        raise SpecsiaError(f"{path} cannot be read ({error}): name another --out") from error
+    return found
+
+
+def read_run_config(run: Path) -> TrainConfig | None:
+    """Settings of the training that a folder holds, None if it holds none.
+
+    Raises:
+        SpecsiaError: if they cannot be read.
+    """
+    path = run / RUN_FILE
+    return train_from_json(_read(path)["train"]) if path.is_file() else None
+
+
+@dataclass
+class _Run:
+    """The loop, and what it leaves behind."""
+
+    run: Path
+    config: TrainConfig
+    networks: Networks
+    pairs: list[Pair]
+    rhythm: Rhythm
+    processes: Processes
+    start: int
+
+    def go(self, sampler: PatchSampler) -> tuple[float | None, float | None]:
+        """Train to the last step; returns the last validation's errors."""
+        total, step = self.config.steps, self.start
+        found: tuple[float | None, float | None] = (None, None)
+        if self.processes.first:
+            self.log = Log(self.run / LOG, ("learning_rate", *TERMS, "patches_per_second"), step)
+            self.validation_log = Log(self.run / VALIDATION_LOG, ("l1", "raw_l1"), step)
+        pending: list[Tensor] = []
+        since = time.perf_counter()
+        batches = prefetched(sampler, step, total)
+        hidden = None if self.processes.first else True
+        with tqdm(total=total, initial=step, desc="train", unit="step", disable=hidden, leave=False) as bar:
+            for inputs, targets in batches:
+                device = self.networks.device
+                patches = to_device(inputs, device), to_device(targets, device)
+                pending.append(training_step(self.networks, self.config, step, *patches))
+                step += 1
+                saving = step % self.rhythm.checkpoint == 0 or step == total
+                if saving or step % LOG_EVERY == 0:
+                    now = time.perf_counter()
+                    means = self._checked(pending, step)
+                    speed = len(pending) * self.config.batch * self.processes.world / (now - since)
+                    bar.update(len(pending))
+                    bar.set_postfix({name: f"{means[name]:.4f}" for name in ("l1", "discriminator")}, refresh=False)
+                    pending, since = [], now
+                    if self.processes.first:
+                        self.log.add(step, [rate(self.config, step - 1), *means.values(), speed])
+                if saving and self.processes.first:
+                    training = training_state(self.networks)
+                    save_model(self.run, step, self.config.model, self._result(), training)
+                if self.pairs and (step % self.rhythm.validate == 0 or step == total):
+                    found = self._validate(step)
+                    since = time.perf_counter()
+        if step == self.start and self.pairs:
+            found = self._validate(step)
+        return found
+
+    def _result(self) -> nn.Module:
+        return self.networks.average if self.networks.average is not None else self.networks.generator
+
+    def _checked(self, pending: list[Tensor], step: int) -> dict[str, float]:
+        """Means over the last steps.
+
+        Raises:
+            SpecsiaError: if one of their values is no number; no checkpoint has been written since.
+        """
+        values = torch.stack(pending).cpu()
+        bad = (~values.isfinite()).nonzero()
+        if len(bad):
+            first, term = (int(i) for i in bad[0])
+            last = next(reversed(checkpoints(self.run)), None)
+            kept = f"the last good checkpoint is {last}" if last is not None else "there is no checkpoint yet"
+            raise SpecsiaError(
+                f"the training stopped at step {step - len(pending) + first + 1}, where {TERMS[term]} is no number; "
+                f"{kept}: train with a lower learning_rate or precision float32"
+            )
+        return dict(zip(TERMS, values.mean(dim=0).tolist(), strict=True))
+
+    def _validate(self, step: int) -> tuple[float, float]:
+        model = self._result()
+        ours, raw, picture = validate(model.eval(), self.config.model, self.pairs, self.networks.device)
+        self.networks.generator.train()
+        write_bytes(self.run / VALIDATION / f"step-{step:07d}.png", picture)
+        self.validation_log.add(step, [ours, raw])
+        return ours, raw
