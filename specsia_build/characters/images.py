@@ -6,6 +6,8 @@ import io
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +20,14 @@ from specsia_build.rendering import colour
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tga", ".webp")
 """Suffixes, lower case and in order of preference, of an image that is found by a mesh's own name."""
 
-MAX_TEXTURE_PIXELS = 8192 * 8192
-"""Largest texture that is decoded; it takes 256 MiB."""
+MAX_TEXTURE_PIXELS = 16384 * 16384
+"""Largest texture that is decoded."""
+
+KEPT_TEXTURE_PIXELS = 8192 * 8192
+"""Largest texture that is kept as it is, 256 MiB; of a larger one 2x2 texels become one."""
+
+_STRIP = 256
+"""Rows that are halved at a time."""
 
 # Formats whose decoders run in this process: EPS is left out because Pillow hands it to Ghostscript.
 _FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TGA", "WEBP", "GIF", "TIFF", "PPM", "DDS", "PSD", "PCX", "ICO", "JPEG2000")
@@ -57,7 +65,7 @@ def load_texture(source: Path | bytes, name: str) -> NDArray[np.uint8]:
         (H, W, 4) uint8, sRGB-encoded, straight alpha (255 where the image has none), row 0 at the top.
 
     Raises:
-        CharacterError: if it is missing, is no image of a known kind, is damaged or has more than 8192 x 8192 pixels.
+        CharacterError: if it is missing, is no image of a known kind, is damaged or has more than 16384 x 16384 pixels.
     """
     try:
         data = source if isinstance(source, bytes) else source.read_bytes()
@@ -67,14 +75,16 @@ def load_texture(source: Path | bytes, name: str) -> NDArray[np.uint8]:
         with warnings.catch_warnings():
             # Size is judged below; damaged metadata beside good pixels is no concern of ours.
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            with _pixels_allowed(MAX_TEXTURE_PIXELS), Image.open(io.BytesIO(data), formats=_FORMATS) as image:
                 if image.width * image.height > MAX_TEXTURE_PIXELS:
                     raise CharacterError(
-                        f"{name} has {image.width}x{image.height} pixels; the largest texture read is 8192x8192"
+                        f"{name} has {image.width}x{image.height} pixels; the largest texture read is 16384x16384"
                     )
+                if image.width * image.height > KEPT_TEXTURE_PIXELS:
+                    return _halved(image)
                 return _rgba(image)
     except Image.DecompressionBombError as error:
-        raise CharacterError(f"{name} has more pixels than the largest texture read, 8192x8192") from error
+        raise CharacterError(f"{name} has more pixels than the largest texture read, 16384x16384") from error
     except UnidentifiedImageError as error:
         raise CharacterError(f"{name} is not an image of a known kind, or its beginning is damaged") from error
     except _DECODER_ERRORS as error:
@@ -84,6 +94,29 @@ def load_texture(source: Path | bytes, name: str) -> NDArray[np.uint8]:
 def srgb_to_linear(encoded: NDArray[np.floating]) -> NDArray[np.float64]:
     """sRGB-encoded values, clipped to 0-1, to linear light, same shape."""
     return colour.srgb_to_linear(np.clip(np.asarray(encoded, dtype=np.float64), 0.0, 1.0))
+
+
+@contextmanager
+def _pixels_allowed(most: int) -> Iterator[None]:
+    """Pillow's own guard, which errs at twice its limit, set to so many pixels."""
+    usual = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = most
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = usual
+
+
+def _halved(image: Image.Image) -> NDArray[np.uint8]:
+    """2x2 texels of an opened image averaged, their colours by opacity; in strips, as it is large."""
+    width, height = image.width, image.height
+    rows = -(-height // 2)
+    out = np.empty((rows, -(-width // 2), 4), np.uint8)
+    for top in range(0, rows, _STRIP):
+        strip = image.crop((0, 2 * top, width, min(2 * (top + _STRIP), height)))
+        part = Image.fromarray(_rgba(strip), "RGBA").convert("RGBa").reduce(2).convert("RGBA")
+        out[top : top + _STRIP] = np.asarray(part)
+    return out
 
 
 def _rgba(image: Image.Image) -> NDArray[np.uint8]:

@@ -302,7 +302,9 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
         UsageError: if a stage has nothing to start from, or the folder holds another build.
         SpecsiaError: if the build cannot go on at all.
     """
-    load_renderer(config.renderer)
+    renderer = load_renderer(config.renderer)
+    if {render.NAME, project.NAME} & set(stages):
+        renderer.check()
     for spec in config.backends:
         backend_of(spec)
     try:

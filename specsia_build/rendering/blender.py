@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import png
-from specsia_build.errors import CharacterError, SpecsiaError
+from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.frame import ORTHO_WIDTH, Camera
-from specsia_build.rendering.blender_process import BlenderProcess
+from specsia_build.rendering.blender_process import BlenderProcess, find_command, how_to_get
 from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Material, Mesh, Texture
@@ -67,6 +67,10 @@ class CyclesRenderer:
     name = "cycles"
     version = 1
 
+    def check(self) -> None:
+        if find_command(SCRIPT) is None:
+            raise UsageError(how_to_get("--renderer cycles"))
+
     def render(self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit") -> Iterator[Layers]:
         yield from render_views(mesh, cameras, look, Settings("cycles", CYCLES_SAMPLES))
 
@@ -76,6 +80,9 @@ class EeveeRenderer:
 
     name = "eevee"
     version = 1
+
+    def check(self) -> None:
+        check_gl()
 
     def render(self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit") -> Iterator[Layers]:
         check_gl()

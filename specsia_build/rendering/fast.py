@@ -26,6 +26,9 @@ class FastRenderer:
     name = "fast"
     version = 1
 
+    def check(self) -> None:
+        """It needs nothing."""
+
     def render(self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit") -> Iterator[Layers]:
         if len(mesh.faces) == 0:
             raise CharacterError("the mesh has no faces to draw")

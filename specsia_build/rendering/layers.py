@@ -47,6 +47,14 @@ class Renderer(Protocol):
     name: str
     version: int
 
+    def check(self) -> None:
+        """Find out whether it can draw on this machine, before anything is drawn.
+
+        Raises:
+            SpecsiaError: with what is missing and how to get it.
+        """
+        ...
+
     def render(self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit") -> Iterator[Layers]:
         """Each camera's layers, in order.
 

@@ -29,6 +29,9 @@ GRID = 3
 NEAR, FAR = CAMERA_DISTANCE - 1.5, CAMERA_DISTANCE + 1.5
 """Depths in units between which the character lies."""
 
+_LEAST_SIZE = 8
+"""Pixels on a side of the surface that shows that OpenGL works."""
+
 _WRAPS = {"repeat": 10497, "clamp": 33071, "mirror": 33648}
 _NEAREST, _LINEAR, _LINEAR_MIPMAP_LINEAR = 9728, 9729, 9987
 
@@ -46,6 +49,9 @@ class PyrenderRenderer:
 
     def __init__(self, grid: int = GRID) -> None:
         self.grid = grid
+
+    def check(self) -> None:
+        _offscreen(_LEAST_SIZE)
 
     def render(self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit") -> Iterator[Layers]:
         if look != "unlit":

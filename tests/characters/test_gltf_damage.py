@@ -339,7 +339,7 @@ def test_a_texture_that_would_fill_the_memory_is_not_decoded() -> None:
     with tempfile.TemporaryDirectory() as folder:
         raw = read_gltf(writer.write_glb(Path(folder) / "a.glb"))
     assert raw.mesh.materials[0].texture is None
-    assert any("8192" in warning for warning in raw.warnings), raw.warnings
+    assert any("16384" in warning for warning in raw.warnings), raw.warnings
 
 
 def test_the_json_of_a_glb_is_what_its_chunk_holds(tmp_path: Path) -> None:

@@ -95,15 +95,24 @@ def test_a_cut_image_is_named() -> None:
         load_texture(data[: len(data) // 2], "cut.png")
 
 
-@pytest.mark.parametrize("side", [9000, 60000])
+@pytest.mark.parametrize("side", [17000, 60000])
 def test_a_decompression_bomb_is_refused_before_decoding(side: int) -> None:
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
-    with pytest.raises(CharacterError, match=r"pixels.*8192x8192"):
+    with pytest.raises(CharacterError, match=r"pixels.*16384x16384"):
         load_texture(data, "bomb.png")
+
+
+def test_a_larger_texture_than_is_kept_is_halved() -> None:
+    image = Image.new("L", (8200, 8301), 10)
+    image.paste(30, (0, 0, 1, 8301))
+    pixels = load_texture(encoded(image, "PNG", compress_level=1), "t")
+    assert pixels.shape == (4151, 4100, 4)
+    assert pixels[0, 0].tolist() == pixels[4150, 0].tolist() == [20, 20, 20, 255]
+    assert pixels[4150, 4099].tolist() == [10, 10, 10, 255]
 
 
 def test_postscript_is_not_decoded() -> None:
