@@ -1,0 +1,105 @@
+"""`specsia push`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+from specsia_build.cli.main import FAILED
+from specsia_build.dataset.hub import Operation, Plan, Pushed, check_public, plan_push
+from specsia_build.dataset.hub import push as push_dataset
+from specsia_build.dataset.hub_client import check_repo, connect
+from specsia_build.dataset.hub_local import read_local, version_tag
+
+
+@click.command()
+@click.argument("folder", metavar="DATASET", type=click.Path(path_type=Path))
+@click.option("--repo", required=True, metavar="OWNER/NAME", help="Dataset repository; created if it is not there.")
+@click.option("--private/--public", default=True, help="Who sees a new repository; private unless told otherwise.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_context
+def push(ctx: click.Context, folder: Path, repo: str, private: bool, dry_run: bool, as_json: bool) -> None:
+    """Push the packed dataset in DATASET, such as DIR/dataset, to the Hugging Face Hub, and check it there.
+
+    The token is that of `hf auth login` or HF_TOKEN; HF_ENDPOINT names another Hub. An interrupted push goes on with
+    the same command.
+    """
+    check_repo(repo)
+    total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    with _bar("check", total) as advance:
+        files = read_local(folder, advance)
+    version = version_tag(folder)
+    if not private:
+        check_public(folder)
+    with connect(repo, _say) as hub:
+        plan = plan_push(hub, files, version, not private)
+        if dry_run:
+            click.echo(json.dumps(plan.to_json(), indent=1, ensure_ascii=False) if as_json else _planned(plan))
+            return
+        for note in plan.notes:
+            _say(note)
+        with _bar("push", plan.size) as advance:
+            done = push_dataset(hub, plan, files, advance)
+    click.echo(json.dumps(done.to_json(), indent=1, ensure_ascii=False) if as_json else _verdict(done))
+    if not done.ok:
+        ctx.exit(FAILED)
+
+
+@contextmanager
+def _bar(name: str, total: int) -> Iterator[Callable[[int], None]]:
+    with tqdm(total=total, desc=f"{name:<20}", unit="B", unit_scale=True, disable=None, leave=False) as bar:
+
+        def advance(size: int) -> None:
+            bar.update(size)
+
+        yield advance
+
+
+def _say(line: str) -> None:
+    tqdm.write(line, file=sys.stderr)
+
+
+def _planned(plan: Plan) -> str:
+    lines = [_step(operation, plan) for operation in plan.operations]
+    lines += plan.notes
+    kept = f"; {_files(plan.kept)} there already" if plan.kept else ""
+    counted = _files(len(plan.of("add", "replace")))
+    lines.append(f"{plan.page}: {counted} of {_size(plan.size)} to send{kept}")
+    return "\n".join(lines)
+
+
+def _step(operation: Operation, plan: Plan) -> str:
+    if operation.kind == "create":
+        return f"create   {operation.name} ({'private' if plan.private else 'public'})"
+    size = f"  {_size(operation.size)}" if operation.kind != "tag" else ""
+    return f"{operation.kind:<8} {operation.name}{size}"
+
+
+def _verdict(done: Pushed) -> str:
+    plan = done.plan
+    if not done.ok:
+        lines = [f"{name} {problem}" for name, problem in done.differences.items()]
+        lines.append(f"FAILED: {plan.page} is not the dataset at {done.commit[:12]}; it was not tagged")
+        return "\n".join(lines)
+    sent = len(plan.of("add", "replace"))
+    deleted = len(plan.of("delete"))
+    did = f"{_files(sent)} of {_size(plan.size)} pushed, {deleted} deleted" if sent or deleted else "nothing to push"
+    return (
+        f"{plan.page} ({'private' if plan.private else 'public'}) is the dataset: {did}; "
+        f"all {_files(done.files)} compared by checksum at {done.commit[:12]}, tagged {plan.tag}"
+    )
+
+
+def _files(count: int) -> str:
+    return f"{count} file" if count == 1 else f"{count} files"
+
+
+def _size(size: int) -> str:
+    return f"{tqdm.format_sizeof(size, 'B')}"

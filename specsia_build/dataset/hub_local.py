@@ -1,0 +1,144 @@
+"""What is pushed: the files of a packed dataset, found whole before anything leaves the machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from specsia_build import __version__
+from specsia_build.characters.character import FORMATS
+from specsia_build.dataset import schema
+from specsia_build.errors import SpecsiaError, UsageError
+
+KINDS = frozenset({".parquet", ".json", ".jsonl", ".md", ".txt"})
+"""Suffixes of a dataset's files; whatever else lies in its folder has no business on the Hub."""
+
+NAMES = frozenset({schema.SUMS_FILE, "LICENSE", "NOTICE"})
+
+FOREIGN = frozenset({".git", ".gitattributes", ".cache", ".huggingface"})
+"""What a download from the Hub adds beside a dataset's own files; it stays here."""
+
+_SUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+_MOST_NAMED = 3
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """One file of a dataset.
+
+    Attributes:
+        name: relative to the dataset, with `/`.
+        path: on this machine.
+        size: bytes.
+        sha256: of the content, as LFS has it.
+        blob: SHA-1 of its git object, which a Hub states of a file outside of LFS.
+    """
+
+    name: str
+    path: Path
+    size: int
+    sha256: str
+    blob: str
+
+
+def read_local(folder: Path, advance: Callable[[int], None] = lambda _: None) -> tuple[LocalFile, ...]:
+    """The files of a complete dataset, sorted by name, each read and found to be what `SHA256SUMS` lists.
+
+    Args:
+        folder: of the dataset.
+        advance: called with the bytes that have been read.
+
+    Raises:
+        UsageError: if there is no such folder.
+        SpecsiaError: if a file is missing, has changed, or is no part of a dataset.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder: give a packed dataset, such as DIR/dataset")
+    sums = _listed(folder)
+    names = _own_files(folder)
+    problems = [problem for name in names if (problem := _alien(name, sums))]
+    problems += [f"{name} is missing" for name in sums if name not in names]
+    if schema.CARD not in sums or not any(name.startswith(f"{schema.DATA}/") for name in sums):
+        problems.append(f"{schema.SUMS_FILE} lists no {schema.CARD} or no {schema.DATA}/")
+    _refuse(folder, problems)
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        files = tuple(pool.map(lambda name: _read(folder, name, advance), names))
+    changed = [file.name for file in files if sums.get(file.name, file.sha256) != file.sha256]
+    _refuse(folder, [f"{name} has changed since it was packed" for name in changed])
+    return files
+
+
+def version_tag(folder: Path) -> str:
+    """Tag of the version of specsia that built a dataset; that of this one where the dataset does not say."""
+    try:
+        stated = json.loads((folder / schema.BUILD_FILE).read_text(encoding="utf-8"))["specsia"]
+    except (FileNotFoundError, KeyError):
+        stated = __version__
+    except (OSError, ValueError, TypeError) as error:
+        raise SpecsiaError(f"{folder / schema.BUILD_FILE} cannot be read: {error}") from error
+    return f"v{stated}"
+
+
+def _listed(folder: Path) -> dict[str, str]:
+    """SHA-256 by name, as the dataset lists them."""
+    try:
+        lines = (folder / schema.SUMS_FILE).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError as error:
+        inner = folder / "dataset"
+        there = (inner / schema.SUMS_FILE).is_file()
+        advice = f"did you mean {inner}?" if there else "run `specsia build --stage pack`, which writes it last"
+        raise SpecsiaError(f"{folder} is no complete dataset, as it has no {schema.SUMS_FILE}: {advice}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecsiaError(f"{folder / schema.SUMS_FILE} cannot be read: {error}") from error
+    matches = [_SUM.fullmatch(line) for line in lines]
+    sums = {match[2]: match[1] for match in matches if match}
+    if len(sums) < len(lines):
+        _refuse(folder, [f"{schema.SUMS_FILE} has lines that are no sums, or names a file twice"])
+    return sums
+
+
+def _own_files(folder: Path) -> list[str]:
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return sorted(path.as_posix() for path in paths if path.parts[0] not in FOREIGN)
+
+
+def _alien(name: str, sums: dict[str, str]) -> str | None:
+    suffix = Path(name).suffix.lower()
+    if suffix in FORMATS:
+        return f"{name} is a 3D asset, which a dataset must not hold"
+    if suffix not in KINDS and name not in NAMES:
+        return f"{name} is no part of a dataset"
+    if name not in sums and name != schema.SUMS_FILE:
+        return f"{name} is not listed in {schema.SUMS_FILE}"
+    return None
+
+
+def _refuse(folder: Path, problems: Sequence[str]) -> None:
+    if problems:
+        more = f" and {len(problems) - _MOST_NAMED} more" if len(problems) > _MOST_NAMED else ""
+        raise SpecsiaError(
+            f"{folder} is not the dataset that was packed: {'; '.join(problems[:_MOST_NAMED])}{more}; mend it or pack "
+            "it again before it is pushed"
+        )
+
+
+def _read(folder: Path, name: str, advance: Callable[[int], None]) -> LocalFile:
+    path = folder / name
+    try:
+        size = path.stat().st_size
+        whole, blob = hashlib.sha256(), hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+        with path.open("rb") as stream:
+            while block := stream.read(_BLOCK):
+                whole.update(block)
+                blob.update(block)
+                advance(len(block))
+    except OSError as error:
+        raise SpecsiaError(f"{path} cannot be read: {error.strerror}") from error
+    return LocalFile(name, path, size, whole.hexdigest(), blob.hexdigest())

@@ -1,0 +1,48 @@
+"""Datasets to push: real Parquet shards of random bytes, with all that belongs to a dataset."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from specsia_build.dataset import schema
+from specsia_build.dataset.checksums import write_sums
+
+CARD = """---
+license: cc0-1.0
+configs:
+- config_name: default
+  data_files:
+  - split: train
+    path: data/train-*.parquet
+---
+
+# A dataset to push
+"""
+_BLOCK = 1_000_000
+
+
+def write_dataset(folder: Path, shards: int, shard_bytes: int, seed: int = 0, license_: str | None = "CC0-1.0") -> Path:
+    """Write a dataset of so many shards of about so many bytes; the same for the same seed."""
+    (folder / schema.DATA).mkdir(parents=True)
+    rng = np.random.default_rng(seed)
+    columns = pa.schema([("uid", pa.string()), ("color", pa.binary()), ("license", pa.string())])
+    for shard in range(shards):
+        path = folder / schema.DATA / schema.shard_name("train", shard, shards)
+        with pq.ParquetWriter(path, columns, compression="none", use_dictionary=False) as writer:
+            for start in range(0, shard_bytes, _BLOCK):
+                row = [f"{shard}_{start}"], [rng.bytes(min(_BLOCK, shard_bytes - start))], [license_]
+                writer.write_table(
+                    pa.Table.from_arrays(
+                        [pa.array(c, f.type) for c, f in zip(row, columns, strict=True)], schema=columns
+                    )
+                )
+    (folder / schema.CARD).write_text(CARD, encoding="utf-8")
+    (folder / schema.BUILD_FILE).write_text(json.dumps({"specsia": "1.2.3", "config": {}}), encoding="utf-8")
+    (folder / schema.SPLITS_FILE).write_text("{}", encoding="utf-8")
+    write_sums(folder)
+    return folder
