@@ -22,9 +22,7 @@ from specsia_build.errors import SpecsiaError, UsageError
 
 Schema = Literal["specsia", "published"]
 
-PUBLISHED_COLUMNS = ("uid", schema.COLOR, schema.MASK, schema.POS, schema.EDGE, schema.GT)
-
-_OWN_ONLY = frozenset(schema.COLUMNS) - frozenset(PUBLISHED_COLUMNS)
+_OWN_ONLY = frozenset(schema.COLUMNS) - frozenset(schema.PUBLISHED_COLUMNS)
 
 _SPLIT_NAMES = {name: name for name in schema.SPLITS} | {"val": "validation", "valid": "validation"}
 
@@ -91,9 +89,13 @@ class OpenedDataset:
             SpecsiaError: if a shard is damaged or lacks a column.
         """
         for shard in self._shards(config, split):
-            with self._parquet(shard, columns, buffer=_STREAM_BYTES) as opened:
-                for batch in opened.iter_batches(_BATCH_ROWS, columns=list(columns), use_threads=False):
-                    yield from _rows(batch)
+            yield from self.rows_of(shard, columns)
+
+    def rows_of(self, shard: ShardFile, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Rows of one shard, as `stream` gives them."""
+        with self._parquet(shard, columns, buffer=_STREAM_BYTES) as opened:
+            for batch in opened.iter_batches(_BATCH_ROWS, columns=list(columns), use_threads=False):
+                yield from _rows(batch)
 
     def take(self, config: str, split: str, indices: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
         """Rows of a split by number, in the order asked for; only the row groups that hold them are read.
@@ -268,7 +270,7 @@ def schema_of(columns: Collection[str]) -> Schema | None:
     """Which schema a set of columns is of, None for neither; whether it is complete is for `verify` to say."""
     if _OWN_ONLY & set(columns) and {"uid", schema.COLOR, schema.GT} <= set(columns):
         return "specsia"
-    return "published" if set(PUBLISHED_COLUMNS) <= set(columns) else None
+    return "published" if set(schema.PUBLISHED_COLUMNS) <= set(columns) else None
 
 
 def open_dataset(where: str | Path) -> OpenedDataset:
@@ -297,7 +299,7 @@ def open_dataset(where: str | Path) -> OpenedDataset:
     columns = tuple(footer.schema.to_arrow_schema().names)
     found = schema_of(columns)
     if found is None:
-        lacking = [name for name in PUBLISHED_COLUMNS if name not in columns]
+        lacking = [name for name in schema.PUBLISHED_COLUMNS if name not in columns]
         raise SpecsiaError(
             f"{place.where} is no dataset of pairs: {shards[0].name} has no column {', '.join(map(repr, lacking))}"
         )

@@ -48,6 +48,9 @@ COLUMNS = (
     "license",
 )
 
+PUBLISHED_COLUMNS = ("uid", COLOR, MASK, POS, EDGE, GT)
+"""Columns of SPECSIA-15K, whose `color`, `pos` and `gt` are RGB on grey."""
+
 MEANINGS = {
     "uid": "`{character_id}_{view:02d}`, unique in a configuration",
     "character_id": "id of the character in its source",
@@ -107,12 +110,12 @@ def shard_name(split: str, index: int, count: int) -> str:
     return f"{split}-{index:05d}-of-{count:05d}.parquet"
 
 
-def arrow_schema() -> pa.Schema:
+def arrow_schema(columns: Sequence[str] = COLUMNS) -> pa.Schema:
     """The Arrow schema of a shard, with the `huggingface` metadata that makes `datasets` decode the images."""
     import datasets
 
     features: dict[str, Any] = {}
-    for column in COLUMNS:
+    for column in columns:
         if column in IMAGE_COLUMNS:
             features[column] = datasets.Image(mode=None)
         else:
