@@ -145,14 +145,14 @@ class AdaptConfig:
         steps: updates.
         batch: patches of a step.
         learning_rate: of Adam, going down to zero along a cosine.
-        anchor: weight of the squared distance to the weights that it starts from, which keeps what they know.
+        anchor: how strongly a step of rate 1 pulls the weights back to where they started, which keeps what they know.
         seed: of the patches.
     """
 
     steps: int = 300
     batch: int = 16
     learning_rate: float = 5e-4
-    anchor: float = 0.01
+    anchor: float = 10.0
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -1,0 +1,122 @@
+"""A model fitted to one character's frontal pair: lightly, so that it keeps what it knows, or from nothing."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from specsia_build.dataset.pairs import Pair
+from specsia_build.dravie.apply import has_bf16
+from specsia_build.dravie.config import AdaptConfig, ModelConfig, TrainConfig
+from specsia_build.dravie.frames import frames_of
+from specsia_build.dravie.losses import find_features, gradient_loss
+from specsia_build.dravie.patches import PatchSampler, prefetched
+from specsia_build.dravie.step import BETAS, build_networks, to_device, training_step
+from specsia_build.errors import SpecsiaError
+
+GRADIENT = 0.5
+"""Weight of the gradient loss beside L1."""
+
+
+def _nothing(done: int) -> None:
+    """No progress is shown."""
+
+
+def adapt_generator(
+    model: nn.Module,
+    model_config: ModelConfig,
+    frontal: Pair,
+    settings: AdaptConfig,
+    device: torch.device,
+    advance: Callable[[int], None] = _nothing,
+) -> nn.Module:
+    """Fine-tune a copy of a generator on a character's frontal pair.
+
+    Every step pulls the weights back to where they started, and normalisation keeps its statistics, so that what was
+    learnt of other views stays.
+
+    Args:
+        model: a generator; it is not changed.
+        model_config: of it.
+        frontal: Z and Zpos of the frontal view, and Y* or a drawing laid onto it.
+        settings: of the adaptation.
+        device: that computes.
+        advance: is told of each step.
+
+    Returns:
+        The adapted generator, on `device`, in evaluation mode.
+
+    Raises:
+        SpecsiaError: if the pair shows nothing, or a loss is no number any more.
+    """
+    adapted = copy.deepcopy(model).to(device).requires_grad_(True).train()
+    for module in adapted.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+    weights = list(adapted.parameters())
+    before = [weight.detach().clone() for weight in weights]
+    optimiser = torch.optim.Adam(weights, lr=settings.learning_rate, betas=BETAS, fused=True)
+    sampler = PatchSampler((frames_of([frontal]),), settings.batch, settings.seed, model_config.with_pos, augment=False)
+    for step, batch in enumerate(prefetched(sampler, 0, settings.steps)):
+        inputs, targets = (to_device(patches, device) for patches in batch)
+        learning_rate = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
+        with torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device)):
+            painted = adapted(inputs)
+        exact = painted.float()
+        loss = (exact - targets).abs().mean() + GRADIENT * gradient_loss(exact, targets)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(weights, 1.0)
+        if not torch.isfinite(norm):
+            raise SpecsiaError(
+                f"the adaptation to '{frontal.character_id}' stopped: the loss of step {step + 1} is no number"
+            )
+        optimiser.param_groups[0]["lr"] = learning_rate
+        optimiser.step()
+        optimiser.zero_grad()
+        with torch.no_grad():
+            for weight, start in zip(weights, before, strict=True):
+                weight.lerp_(start, learning_rate * settings.anchor)
+        advance(1)
+    return adapted.requires_grad_(False).eval()
+
+
+def fit_single(
+    frontal: Pair,
+    model_config: ModelConfig,
+    settings: TrainConfig,
+    device: torch.device,
+    advance: Callable[[int], None] = _nothing,
+) -> nn.Module:
+    """The sample-wise baseline: the same network, trained from nothing on one character's frontal pair.
+
+    Args:
+        frontal: the pair.
+        model_config: of the network; what `settings` says of it does not count.
+        settings: of the training, with its losses.
+        device: that computes.
+        advance: is told of each step.
+
+    Returns:
+        The generator, on `device`, in evaluation mode.
+
+    Raises:
+        SpecsiaError: if the pair shows nothing, or a loss is no number any more.
+    """
+    config = dataclasses.replace(settings, architecture=model_config.architecture, with_pos=model_config.with_pos)
+    features, _ = find_features(config.perceptual, lambda line: None)
+    networks = build_networks(config, features, device, has_bf16(device))
+    sampler = PatchSampler(
+        (frames_of([frontal]),), config.batch, config.seed, config.with_pos, config.augment, config.patch
+    )
+    for step, batch in enumerate(prefetched(sampler, 0, config.steps)):
+        inputs, targets = (to_device(patches, device) for patches in batch)
+        values = training_step(networks, config, step, inputs, targets)
+        if not values.isfinite().all():
+            raise SpecsiaError(f"fitting '{frontal.character_id}' stopped: a loss of step {step + 1} is no number")
+        advance(1)
+    return (networks.average or networks.generator).requires_grad_(False).eval()

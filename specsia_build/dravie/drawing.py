@@ -1,0 +1,152 @@
+"""A drawing laid onto the frontal view by its silhouette, so that it can stand for Y*."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage, optimize
+
+from specsia_build.errors import SpecsiaError
+
+LEAST_IOU = 0.8
+"""IoU of the silhouettes below which a drawing shows another pose, or another character."""
+
+PAPER_TOLERANCE = 12
+"""Levels by which the background of a drawing without transparency may differ from the colour of its corners."""
+
+FIT_SIZE = 160
+"""Pixels on a side at which the similarity is searched."""
+
+LINES = (0, 1, 2, 3, 4)
+"""Thicknesses of the drawn contour that are tried, in pixels of a frame of 512; it lies outside the silhouette."""
+
+TURNS = (-8.0, 0.0, 8.0)
+"""Degrees from which the search starts."""
+
+HALF = 128
+
+
+class Placed(NamedTuple):
+    """A drawing in the frame of the frontal view: (H, W, 4) uint8 with straight alpha, and the IoU it reaches."""
+
+    image: NDArray[np.uint8]
+    iou: float
+
+
+def cut_out(drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The drawing (H, W, 4) uint8 without its background, which is taken away where nothing of it is transparent.
+
+    Raises:
+        SpecsiaError: if nothing or everything of it is background.
+    """
+    out = drawing.copy()
+    if (out[..., 3] >= HALF).all():
+        corners = out[[0, 0, -1, -1], [0, -1, 0, -1], :3].astype(np.int16)
+        paper = np.abs(out[..., :3].astype(np.int16) - np.median(corners, axis=0)).max(axis=2) <= PAPER_TOLERANCE
+        regions, _ = ndimage.label(paper)
+        border = np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])
+        out[np.isin(regions, border[border > 0]), 3] = 0
+    share = float((out[..., 3] >= HALF).mean())
+    if not 0.001 < share < 0.999:
+        raise SpecsiaError("the drawing shows no character on a plain or transparent background")
+    return out
+
+
+def _small(mask: NDArray[np.uint8]) -> NDArray[np.float32]:
+    height, width = mask.shape
+    scale = FIT_SIZE / max(height, width)
+    shape = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small: NDArray[np.float32] = np.asarray(Image.fromarray(mask).resize(shape, Image.Resampling.BOX), np.float32)
+    return small / np.float32(255)
+
+
+def _moments(mask: NDArray[np.float32]) -> tuple[float, float, float]:
+    """Centroid x and y of a silhouette, and the side of a square of its area."""
+    y, x = np.nonzero(mask >= 0.5)
+    return float(x.mean() + 0.5), float(y.mean() + 0.5), float(np.sqrt(len(x)))
+
+
+class _Similarity(NamedTuple):
+    """Where a point p of the frame lies in the drawing: scale * R(angle) * p + (x, y)."""
+
+    scale: float
+    angle: float
+    x: float
+    y: float
+
+    def lookup(self) -> tuple[float, ...]:
+        """Coefficients as Pillow's affine transformation takes them."""
+        c, s = self.scale * np.cos(self.angle), self.scale * np.sin(self.angle)
+        return (c, -s, self.x, s, c, self.y)
+
+
+def _warp(image: Image.Image, shape: tuple[int, ...], found: _Similarity) -> Image.Image:
+    size = (shape[1], shape[0])
+    return image.transform(size, Image.Transform.AFFINE, found.lookup(), Image.Resampling.BILINEAR)
+
+
+def _overlap(one: NDArray[np.float32], two: NDArray[np.float32]) -> float:
+    return float(np.minimum(one, two).sum()) / max(float(np.maximum(one, two).sum()), 1e-9)
+
+
+def _fit(source: NDArray[np.float32], target: NDArray[np.float32], degrees: float) -> tuple[float, _Similarity]:
+    """The best overlap that a similarity of the source reaches from a turn, and the similarity."""
+    (from_x, from_y, from_side), (x, y, side) = _moments(source), _moments(target)
+    picture = Image.fromarray(source)
+
+    def similarity(values: NDArray[np.float64]) -> _Similarity:
+        scale, angle = from_side / side * float(np.exp(values[0])), float(np.deg2rad(degrees) + values[1])
+        c, s = scale * np.cos(angle), scale * np.sin(angle)
+        move_x, move_y = values[2:] * from_side
+        return _Similarity(scale, angle, from_x + move_x - c * x + s * y, from_y + move_y - s * x - c * y)
+
+    def loss(values: NDArray[np.float64]) -> float:
+        return -_overlap(np.asarray(_warp(picture, target.shape, similarity(values))), target)
+
+    corners = np.vstack([np.zeros(4), 0.05 * np.eye(4)])
+    values, least, *_ = optimize.fmin(
+        loss, np.zeros(4), xtol=1e-4, ftol=1e-5, initial_simplex=corners, full_output=True, disp=False
+    )
+    return -float(least), similarity(values)
+
+
+def place_drawing(drawing: NDArray[np.uint8], mask: NDArray[np.uint8]) -> Placed:
+    """Lay a drawing onto a silhouette by the similarity with the best overlap.
+
+    Args:
+        drawing: (h, w, 4) uint8 with straight alpha, or opaque on a plain background; of any size.
+        mask: (H, W) uint8, Zmask of the frontal view.
+
+    Raises:
+        SpecsiaError: if no place of it reaches an IoU of `LEAST_IOU`: it shows another pose or another character.
+    """
+    figure = cut_out(drawing)
+    if not (mask >= HALF).any():
+        raise SpecsiaError("the frontal view is all background: there is nothing to lay the drawing onto")
+    source, distance = _small(figure[..., 3]), ndimage.distance_transform_edt(mask < HALF)
+    # The drawing covers its contour and Zmask does not: how thick that is shows in how well it fits.
+    grown = [_small(np.where(distance <= line * max(mask.shape) / 512, np.uint8(255), np.uint8(0))) for line in LINES]
+    best, turn = max((_fit(source, grown[len(grown) // 2], degrees)[0], degrees) for degrees in TURNS)
+    best, found = max((_fit(source, target, turn) for target in grown), key=lambda fit: fit[0])
+    if best < LEAST_IOU:
+        raise SpecsiaError(
+            f"the drawing does not fit the frontal view (IoU {best:.2f}, at least {LEAST_IOU} is needed): "
+            "it shows another pose or another character"
+        )
+    return Placed(_placed(figure, mask.shape, found), best)
+
+
+def _placed(figure: NDArray[np.uint8], shape: tuple[int, ...], found: _Similarity) -> NDArray[np.uint8]:
+    """The figure where the similarity of the small images puts it, at full size."""
+    larger, smaller = max(figure.shape[:2]) / FIT_SIZE, FIT_SIZE / max(shape)
+    scale = found.scale * larger * smaller
+    # Averaged down first, as the lookup sees only neighbouring pixels; colours weigh as much as they cover.
+    step = max(1, int(scale))
+    image = Image.fromarray(figure).convert("RGBa").reduce(step)
+    full = _Similarity(scale / step, found.angle, found.x * larger / step, found.y * larger / step)
+    out = np.array(_warp(image, shape, full).convert("RGBA"))
+    out[out[..., 3] == 0] = 0
+    return out
