@@ -21,8 +21,10 @@ COMMANDS = {
     "verify": "specsia_build.cli.verify",
     "diff": "specsia_build.cli.diff",
     "report": "specsia_build.cli.report",
+    "convert": "specsia_build.cli.convert",
     "backends": "specsia_build.cli.backends",
     "train": "specsia_build.cli.train",
+    "enhance": "specsia_build.cli.enhance",
     "push": "specsia_build.cli.push",
     "bench": "specsia_build.cli.bench",
 }

@@ -1,0 +1,47 @@
+"""`specsia enhance`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from specsia_build.cli.train import need_torch
+from specsia_build.dravie.config import DEVICES
+from specsia_build.errors import UsageError
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("source", metavar="INPUT")
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the results.")
+@click.option("--split", help="Of a dataset: train, validation or test.  [default: all]")
+@click.option("--video", is_flag=True, help="Also write a film: Z beside the result, MP4 or animated WebP.")
+@click.option("--device", default="auto", type=click.Choice(DEVICES), help="[default: auto]")
+def enhance(run: Path, source: str, out: Path, split: str | None, video: bool, device: str) -> None:
+    """Repair every frame of INPUT with the model of RUN and write RGBA pictures to --out.
+
+    INPUT is a dataset, or a folder of frames: color/, pos/ and, where color has no alpha, mask/, with a picture of the
+    same name for every frame. Frames that are finished stay as they are, so that a stopped command goes on.
+    """
+    need_torch()
+    from specsia_build.dataset.reading import open_dataset
+    from specsia_build.dravie import enhance as work
+    from specsia_build.dravie.checkpoint import load_generator
+    from specsia_build.dravie.frame_folder import is_frame_folder
+    from specsia_build.dravie.processes import find_device
+
+    config, model = load_generator(run)
+    if is_frame_folder(Path(source)):
+        if split is not None:
+            raise UsageError(f"{source} is a folder of frames, which has no splits: leave --split out")
+        frames = work.folder_frames(Path(source), config.with_pos)
+    elif Path(source).is_dir() and not any(Path(source).rglob("*.parquet")):
+        raise UsageError(f"{source} holds neither frames (color/, pos/, mask/) nor a packed dataset")
+    else:
+        frames = work.dataset_frames(open_dataset(source), split)
+    done = work.enhance(model, config, frames, out, find_device(device), video)
+    kept = f", {done.kept} were there already" if done.kept else ""
+    click.echo(f"{done.made} frames repaired{kept}: {out}")
+    if done.film is not None:
+        click.echo(f"the film is {done.film}")

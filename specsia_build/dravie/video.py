@@ -1,0 +1,82 @@
+"""A film of frames, side by side: MP4 through ffmpeg where imageio-ffmpeg is installed, else an animated WebP."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from specsia_build.dravie.metrics import on_white
+
+GAP = 8
+"""White pixels between the two pictures."""
+
+
+def side_by_side(left: NDArray[np.uint8], right: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """Two RGBA pictures on white, each in a field of `shape` (height, width): (H, W, 3) uint8, sides even."""
+    height, width = shape
+    out = np.full((height + height % 2, (2 * width + GAP) // 2 * 2, 3), 255, np.uint8)
+    for picture, start in ((left, 0), (right, width + GAP)):
+        pixels = (on_white(picture) * 255 + 0.5).astype(np.uint8)[:, : out.shape[1] - start]
+        out[: pixels.shape[0], start : start + pixels.shape[1]] = pixels
+    return out
+
+
+class _Clip:
+    """What Pillow needs of an image of many frames, composed one at a time, so that a long film fits into memory."""
+
+    mode = "composed"
+    has_transparency_data = False
+
+    def __init__(self, count: int, frames: Iterator[NDArray[np.uint8]]) -> None:
+        self.n_frames, self._frames = count, frames
+
+    def seek(self, index: int) -> None:
+        """Nothing: frames are asked for in order, once."""
+
+    def convert(self, *_: Any) -> Image.Image:
+        return Image.fromarray(next(self._frames))
+
+
+def write_film(stem: Path, count: int, frames: Iterator[NDArray[np.uint8]], fps: float) -> Path:
+    """Write a film, whole or not at all.
+
+    Args:
+        stem: path without a suffix.
+        count: of frames, at least one.
+        frames: so many pictures (H, W, 3) uint8, all of one size with even sides.
+        fps: frames a second.
+
+    Returns:
+        The file, `.mp4` or `.webp`.
+    """
+    if importlib.util.find_spec("imageio_ffmpeg") is not None:
+        return _mp4(stem, frames, fps)
+    path, temporary = stem.with_suffix(".webp"), stem.with_suffix(".tmp.webp")
+    first = Image.fromarray(next(frames))
+    rest: Any = [_Clip(count - 1, frames)] if count > 1 else []
+    first.save(temporary, save_all=True, append_images=rest, duration=1000 / fps, loop=0, quality=85, method=2)
+    temporary.replace(path)
+    return path
+
+
+def _mp4(stem: Path, frames: Iterator[NDArray[np.uint8]], fps: float) -> Path:
+    import imageio_ffmpeg
+
+    path, temporary = stem.with_suffix(".mp4"), stem.with_suffix(".tmp.mp4")
+    first = next(frames)
+    writer = imageio_ffmpeg.write_frames(
+        str(temporary), (first.shape[1], first.shape[0]), fps=fps, quality=8, macro_block_size=2
+    )
+    writer.send(None)
+    for frame in chain((first,), frames):
+        writer.send(np.ascontiguousarray(frame))
+    writer.close()
+    temporary.replace(path)
+    return path
