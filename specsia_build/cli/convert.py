@@ -1,0 +1,42 @@
+"""`specsia convert`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+from specsia_build.dataset.convert import to_published
+from specsia_build.dataset.parallel import cores
+from specsia_build.dataset.reading import open_dataset
+
+
+@click.command()
+@click.argument("dataset", metavar="DATASET")
+@click.option("--to", required=True, type=click.Choice(["published"]), help="The schema that is wanted.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write; it must be new.")
+@click.option(
+    "--config", "configs", multiple=True, metavar="NAME", help="Only this configuration; may be repeated.  [all]"
+)
+@click.option("--workers", type=click.IntRange(0, 1024), default=0, help="Processes; 0 is one for each core.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def convert(dataset: str, to: str, out: Path, configs: tuple[str, ...], workers: int, as_json: bool) -> None:
+    """Pack DATASET (a folder, a URL or OWNER/NAME on the Hub) anew in another schema.
+
+    The published one has the columns of SPECSIA-15K: uid, and color, mask, pos, edge and gt composited on grey.
+    """
+    opened = open_dataset(dataset)
+    with tqdm(desc=f"{'convert':<20}", unit="row", disable=None, leave=False) as bar:
+
+        def advance(rows: int) -> None:
+            bar.update(rows)
+
+        done = to_published(opened, out, configs, workers or cores(), advance)
+    if as_json:
+        document = {"dataset": str(done.folder), "schema": to, "rows": {c: dict(r) for c, r in done.rows.items()}}
+        click.echo(json.dumps(document, indent=1, ensure_ascii=False))
+        return
+    total = sum(sum(rows.values()) for rows in done.rows.values())
+    click.echo(f"{total} rows of {opened.where} are in {done.folder}, in the published schema")
