@@ -37,6 +37,7 @@ class Fault:
         times: how often.
         headers: of the answer.
         after: bytes of the body that are read before the connection is closed.
+        delay: seconds before the answer.
         applied: the request is carried out, only its answer is lost.
     """
 
@@ -45,6 +46,7 @@ class Fault:
     times: int = 1
     headers: Mapping[str, str] = field(default_factory=dict)
     after: int = 0
+    delay: float = 0
     applied: bool = False
 
 
@@ -114,6 +116,9 @@ class _Handler(BaseHTTPRequestHandler):
         line = f"{self.command} {self.route}"
         self.server.requests.append(line)
         fault = self.server.take_fault(line)
+        self.lost = fault is not None and fault.applied
+        if fault is not None and fault.delay:
+            threading.Event().wait(fault.delay)
         try:
             if fault is not None and not fault.status and not fault.applied:
                 self._read(fault.after)
@@ -130,9 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
                     break
             else:
                 raise Refusal(404, f"no such page: {line}")
-            if fault is not None:
-                self.close_connection = True
-            elif answer is not None:
+            if answer is not None:
                 self._json(200, answer)
         except Refusal as refusal:
             code = {"X-Error-Code": refusal.code} if refusal.code else {}
@@ -169,6 +172,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(status, json.dumps(content).encode(), {"Content-Type": "application/json", **(headers or {})})
 
     def _answer(self, status: int, data: bytes, headers: Mapping[str, str]) -> None:
+        if self.lost:
+            self.close_connection = True
+            return
         self.send_response(status)
         for name, value in {"Content-Length": str(len(data)), **headers}.items():
             self.send_header(name, value)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, DatasetInfo, constants
-from huggingface_hub.errors import RepositoryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils._http import hf_raise_for_status, http_backoff
 from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
@@ -188,7 +188,7 @@ def push(hub: Hub, plan: Plan, files: Sequence[LocalFile], advance: Callable[[in
         SpecsiaError: if the Hub refuses a file.
     """
     if plan.head is None:
-        patiently(lambda: hub.api.create_repo(hub.repo, private=plan.private, repo_type=DATASET, exist_ok=True))
+        _create(hub, plan.private)
     commit = plan.head or _head(hub)
     if plan.of("add", "replace", "delete"):
         commit = _send_and_commit(hub, plan, files, commit, advance)
@@ -266,6 +266,15 @@ def _info(hub: Hub) -> DatasetInfo | None:
         if error.response.status_code == 401:
             raise
         return None
+
+
+def _create(hub: Hub, private: bool) -> None:
+    try:
+        patiently(lambda: hub.api.create_repo(hub.repo, private=private, repo_type=DATASET))
+    except HfHubHTTPError as error:
+        # There already: an earlier try came through and only its answer was lost.
+        if error.response.status_code != 409:
+            raise
 
 
 def _head(hub: Hub) -> str:

@@ -63,6 +63,11 @@ class Journal:
         """Address of each part."""
         return {int(key): url for key, url in self.header.items() if key.isdigit()}
 
+    @property
+    def whole(self) -> bool:
+        """Whether every part has arrived."""
+        return len(self.etags) == len(self.urls())
+
     def add(self, part: int, etag: str) -> None:
         """Note that a part has arrived."""
         self.etags[part] = etag
@@ -91,7 +96,7 @@ def send(hub: Hub, operation: CommitOperationAdd, advance: Callable[[int], None]
     """
     info = operation.upload_info
     path = state_folder(hub) / info.sha256.hex()
-    # The second try is for when the addresses of an earlier push are no longer valid.
+    # The second try is for addresses of an earlier push that are no longer valid.
     for last_try in (False, True):
         actions, refused, _ = post_lfs_batch_info(
             [info], None, DATASET, hub.repo, endpoint=hub.api.endpoint, headers=hub.headers
@@ -117,9 +122,12 @@ def send(hub: Hub, operation: CommitOperationAdd, advance: Callable[[int], None]
             _send_parts(journal, operation, count)
             _complete(hub, journal, operation)
         except HfHubHTTPError as error:
-            if last_try or not journal.resumed or error.response.status_code not in _GONE:
+            # Parts that are not to be joined may have been, by a request whose answer was lost: the Hub will tell.
+            again = journal.resumed or journal.whole
+            if last_try or not again or error.response.status_code not in _GONE:
                 raise
-            path.unlink()
+            if journal.resumed:
+                path.unlink()
             advance(-counted)
         else:
             path.unlink()
