@@ -31,6 +31,7 @@ class BuildConfig:
 
     Attributes:
         source: `SOURCE` of the command.
+        like: a packed dataset (folder, URL or Hub id) whose characters and splits are taken, or None.
         backends: `NAME[:ARG]` each, names differ.
         renderer: what draws Y* and Z.
         views: evenly spaced cameras, 1-360.
@@ -48,6 +49,7 @@ class BuildConfig:
     """
 
     source: str = DEFAULT_SOURCE
+    like: str | None = None
     backends: tuple[str, ...] = ("inflate",)
     renderer: str = "fast"
     views: int = 10
@@ -122,11 +124,11 @@ def _converted(name: str, value: Any, where: str) -> Any:
         if not isinstance(values, list | tuple) or not all(isinstance(v, str) for v in values):
             raise UsageError(f"{where}: backends must be a name or a list of names")
         return tuple(values)
+    if value is None and name in ("limit", "like"):
+        return None
     if name == "max_failures":
         return str(value)
     if name in ("views", "size", "seed", "workers", "limit"):
-        if value is None and name == "limit":
-            return None
         if isinstance(value, bool) or not isinstance(value, int):
             raise UsageError(f"{where}: {name} must be a whole number, not {value!r}")
         return value

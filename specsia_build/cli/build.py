@@ -38,6 +38,11 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
     metavar="NAME[:ARG]",
     help="Reconstruction backend; may be repeated.  [default: inflate]",
 )
+@click.option(
+    "--like",
+    metavar="DATASET",
+    help="Build the characters of this packed dataset only, in its splits; a folder, a URL or OWNER/NAME on the Hub.",
+)
 @click.option("--renderer", metavar="NAME", help="What draws Y* and Z.  [default: fast]")
 @click.option("--views", type=int, help="Evenly spaced views of a character.  [default: 10]")
 @click.option("--size", type=int, help="Pixels on a side of every image.  [default: 512]")
@@ -85,6 +90,7 @@ def _document(summary: Summary) -> dict[str, Any]:
         "stages": [asdict(stage) for stage in summary.stages],
         "failures": [asdict(failure) for failure in summary.failures],
         "warnings": {i: list(found) for i, found in sorted(summary.warnings.items())},
+        "lacking": list(summary.lacking),
         "allowed_failures": summary.allowed_failures,
         "rows": summary.rows,
         "dataset": None if summary.dataset is None else str(summary.dataset),

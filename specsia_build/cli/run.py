@@ -49,4 +49,7 @@ def effective(
     config = with_settings(config, given, "the command line")
     if not config.source.startswith("sample:"):
         config = with_settings(config, {"source": str(Path(config.source).expanduser().absolute())}, "the command line")
+    if config.like is not None and Path(config.like).expanduser().is_dir():
+        like = str(Path(config.like).expanduser().absolute())
+        config = with_settings(config, {"like": like}, "the command line")
     return config, layout

@@ -17,6 +17,7 @@ from specsia_build.dataset.convert_card import ConvertedFacts, write_converted_c
 from specsia_build.dataset.pairs import composite
 from specsia_build.dataset.parallel import results
 from specsia_build.dataset.parquet import write_shard
+from specsia_build.dataset.places import public_name
 from specsia_build.dataset.reading import OpenedDataset, ShardFile, card_fields
 from specsia_build.dataset.verify_images import read_image
 from specsia_build.errors import SpecsiaError, UsageError
@@ -189,6 +190,4 @@ def _build_record(dataset: OpenedDataset) -> dict[str, Any]:
 
 def _source_name(dataset: OpenedDataset, record: Mapping[str, Any]) -> str:
     """What the card may call the dataset: never a path of this machine."""
-    if record:
-        return str(record["config"].get("source", "a dataset"))
-    return dataset.where if dataset.place.hub else Path(dataset.where.rstrip("/")).name or "a dataset"
+    return str(record["config"].get("source", "a dataset")) if record else public_name(dataset.where)

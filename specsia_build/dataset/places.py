@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from specsia_build.errors import SpecsiaError, UsageError
@@ -150,6 +150,11 @@ def find_place(where: str | Path) -> Place:
     if isinstance(where, str) and HUB_ID.fullmatch(text):
         return _on_hub(text, text)
     raise UsageError(f"there is no folder {text}: give the folder of a packed dataset, such as DIR/dataset")
+
+
+def public_name(where: str) -> str:
+    """What a card may call a place: a Hub id as it is, the last name alone of a path or URL, as those are private."""
+    return where if HUB_ID.fullmatch(where) else PurePosixPath(where.rstrip("/")).name or "a dataset"
 
 
 def _local_filesystem() -> Any:

@@ -22,6 +22,7 @@ from specsia_build.pipeline.failures import Failure, read_failures, write_failur
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.planning import DigestCache, StagePlan, plan_stage
 from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.selection import select
 from specsia_build.pipeline.store import read_artefact, read_meta, write_bytes
 from specsia_build.pipeline.tasks import Outcome, Task, backend_of, perform, pool_size
 from specsia_build.rendering.registry import load_renderer
@@ -60,6 +61,7 @@ class Summary:
         stages: in the order in which they ran.
         failures: all that are on record now.
         warnings: sentences about characters that were built all the same, by id.
+        lacking: ids of the dataset whose characters are wanted that the source does not have.
         allowed_failures: characters that may fail.
         rows: packed, or None where pack did not run.
         dataset: its folder, or None.
@@ -71,6 +73,7 @@ class Summary:
     stages: list[StageSummary] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    lacking: tuple[str, ...] = ()
     allowed_failures: int = 0
     rows: int | None = None
     dataset: Path | None = None
@@ -111,22 +114,6 @@ def find_source(config: BuildConfig, layout: RunLayout, progress: Progress) -> S
     return open_source(config.source, layout.source, each)
 
 
-def _frozen_splits(layout: RunLayout, entries: Sequence[Entry]) -> dict[str, str]:
-    fixed = {entry.id: entry.split for entry in entries if entry.split is not None}
-    ids = [entry.id for entry in entries]
-    if layout.splits.exists():
-        frozen = splits.from_json(layout.splits)
-        if not set(frozen) & set(ids):
-            raise UsageError(
-                f"{layout.root} holds a build of another source: give another --out, or --fresh to begin anew there"
-            )
-        found = splits.grown(frozen, ids, fixed)
-    else:
-        found = splits.assign(ids, fixed)
-    write_bytes(layout.splits, splits.to_json(found).encode())
-    return found
-
-
 def _log(layout: RunLayout, task: Task, outcome: Outcome) -> None:
     layout.log.parent.mkdir(parents=True, exist_ok=True)
     record = {
@@ -148,14 +135,18 @@ class _Build:
     def __init__(self, config: BuildConfig, layout: RunLayout, progress: Progress) -> None:
         self.config, self.layout, self.progress = config, layout, progress
         self.source = find_source(config, layout, progress)
-        self.entries = self.source.entries[: config.limit]
-        self.splits = _frozen_splits(layout, self.source.entries)
+        chosen = select(config, layout, self.source.entries)
+        for note in chosen.notes(config.like):
+            progress.say(note)
+        write_bytes(layout.splits, splits.to_json(chosen.splits).encode())
+        self.entries, self.splits = chosen.entries[: config.limit], chosen.splits
         self.cache = DigestCache(layout.digests)
         self.failures = read_failures(layout.failures)
         self.summary = Summary(
             source=self.source.name,
             characters=len(self.entries),
             failures=self.failures,
+            lacking=chosen.lacking,
             allowed_failures=config.allowed_failures(len(self.entries)),
         )
 

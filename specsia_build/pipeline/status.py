@@ -10,6 +10,7 @@ from specsia_build.config import BuildConfig, backend_name
 from specsia_build.pipeline.failures import Failure, read_failures
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.planning import DigestCache, plan_stage
+from specsia_build.pipeline.selection import select
 from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.pack import packed_fingerprint
 
@@ -33,7 +34,7 @@ class RunStatus:
 
     Attributes:
         source: its name.
-        characters: in the source.
+        characters: of the source that the build is about.
         stages: in order.
         failures: on record.
         packed: whether a dataset is there.
@@ -65,17 +66,18 @@ def _leave_unwritten(_function: Callable[[int], None], _items: Sequence[int]) ->
 def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
     """Look at a run."""
     source = open_source(config.source, layout.source, _leave_unwritten)
+    entries = select(config, layout, source.entries).entries
     cache = DigestCache(layout.digests)
     failures = read_failures(layout.failures)
     stages = []
     wanted: list[tuple[str, str | None]] = [(render.NAME, None)]
     wanted += [(stage, spec) for stage in (reconstruct.NAME, project.NAME) for spec in config.backends]
     for stage, spec in wanted:
-        plan = plan_stage(stage, spec, source.entries, config, layout, cache)
+        plan = plan_stage(stage, spec, entries, config, layout, cache)
         name = None if spec is None else backend_name(spec)
         failed = {f.id for f in failures if f.stage == stage and f.backend == name}
         stages.append(
             StageStatus(stage, name, len(plan.done), len(plan.stale), len(plan.missing), len(plan.blocked), len(failed))
         )
     packed = packed_fingerprint(layout.dataset) is not None
-    return RunStatus(source.name, len(source.entries), tuple(stages), tuple(failures), packed)
+    return RunStatus(source.name, len(entries), tuple(stages), tuple(failures), packed)

@@ -18,6 +18,7 @@ from specsia_build.dataset import schema, splits
 from specsia_build.dataset.card import CardFacts, write_card
 from specsia_build.dataset.checksums import write_checksums, write_sums
 from specsia_build.dataset.parquet import plan_shards, write_shard
+from specsia_build.dataset.places import public_name
 from specsia_build.frame import view_yaws
 from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.artefact import Artefact, canonical_json, sha256, view_file
@@ -68,6 +69,10 @@ class PackPlan:
 def _build_record(plan: PackPlan) -> dict[str, Any]:
     config = result_settings(plan.config)
     config["source"] = plan.source
+    if plan.config.like is None:
+        del config["like"]
+    else:
+        config["like"] = public_name(plan.config.like)
     config["backends"] = [backend_name(spec) for spec in plan.config.backends]
     versions = {module.NAME: module.VERSION for module in (render, reconstruct, project)} | {NAME: VERSION}
     return {
@@ -172,7 +177,7 @@ def pack(
             ids = sorted((i for i in members if plan.splits[i] == split), key=id_order_key)
             if not ids:
                 continue
-            shards = plan_shards([_image_bytes(plan, backend, i) for i in ids])
+            shards = plan_shards(ids, [_image_bytes(plan, backend, i) for i in ids])
             for index, part in enumerate(shards):
                 found = _rows(ids[part], backend, plan, load, digests, config_name)
                 count = write_shard(data / schema.shard_name(split, index, len(shards)), found, arrow)

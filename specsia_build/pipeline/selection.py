@@ -1,0 +1,87 @@
+"""Which characters of a source a build is about, and the splits that they are in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from specsia_build.characters.character import Entry, id_order_key
+from specsia_build.config import BuildConfig, read_settings
+from specsia_build.dataset import splits
+from specsia_build.dataset.membership import splits_of
+from specsia_build.dataset.reading import open_dataset
+from specsia_build.errors import UsageError
+from specsia_build.pipeline.layout import RunLayout
+
+_MOST_NAMED = 12
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The characters of a build.
+
+    Attributes:
+        entries: those it is about, in order; a limit is not applied yet.
+        splits: split of each id, those of `lacking` among them.
+        left_out: characters of the source that the dataset it follows does not have.
+        lacking: ids of that dataset that the source does not have.
+    """
+
+    entries: tuple[Entry, ...]
+    splits: Mapping[str, str]
+    left_out: int = 0
+    lacking: tuple[str, ...] = ()
+
+    def notes(self, like: str | None) -> list[str]:
+        """What is not as in the dataset `like`, in sentences."""
+        found = []
+        if self.left_out:
+            found.append(f"like {like}: {self.left_out} characters of the source are not in it and left out")
+        if self.lacking:
+            more = f" and {len(self.lacking) - _MOST_NAMED} more" if len(self.lacking) > _MOST_NAMED else ""
+            named = ", ".join(self.lacking[:_MOST_NAMED]) + more
+            found.append(f"like {like}: the source lacks {len(self.lacking)} of its characters: {named}")
+        return found
+
+
+def select(config: BuildConfig, layout: RunLayout, entries: Sequence[Entry]) -> Selection:
+    """The characters of a source that a build is about, with the splits of its run, of a dataset, or drawn anew.
+
+    Args:
+        config: of the build.
+        layout: of its run; nothing is written there.
+        entries: all characters of the source.
+
+    Raises:
+        UsageError: if the run or the dataset to follow has no character of the source, or their splits contradict.
+        SpecsiaError: if that dataset or the run's splits cannot be read.
+    """
+    frozen = splits.from_json(layout.splits) if layout.splits.exists() else None
+    ids = [entry.id for entry in entries]
+    if frozen is not None and not set(frozen) & set(ids):
+        raise UsageError(
+            f"{layout.root} holds a build of another source: give another --out, or --fresh to begin anew there"
+        )
+    if config.like is None:
+        fixed = {entry.id: entry.split for entry in entries if entry.split is not None}
+        found = splits.assign(ids, fixed) if frozen is None else splits.grown(frozen, ids, fixed)
+        return Selection(tuple(entries), found)
+    if frozen is not None and _followed(layout) == config.like:
+        given: Mapping[str, str] = frozen
+    else:
+        given = splits_of(open_dataset(config.like))
+        if frozen is not None and any(frozen.get(i, split) != split for i, split in given.items()):
+            raise UsageError(
+                f"{layout.root} holds a build whose splits are not those of {config.like}: give another --out, or "
+                "--fresh to begin anew there"
+            )
+    chosen = tuple(entry for entry in entries if entry.id in given)
+    if not chosen:
+        raise UsageError(f"none of the {len(given)} characters of {config.like} is in the source")
+    lacking = tuple(sorted(given.keys() - set(ids), key=id_order_key))
+    return Selection(chosen, given, len(entries) - len(chosen), lacking)
+
+
+def _followed(layout: RunLayout) -> object:
+    """The dataset that the build in a folder took its splits from."""
+    return read_settings(layout.config).get("like") if layout.config.is_file() else None

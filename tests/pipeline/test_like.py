@@ -1,0 +1,122 @@
+"""Builds that take their characters and splits from a packed dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from specsia_build.characters.character import Entry
+from specsia_build.characters.sources import open_source
+from specsia_build.cli import main
+from specsia_build.config import BuildConfig, read_settings, with_settings
+from specsia_build.dataset import schema
+from specsia_build.dataset.membership import splits_of
+from specsia_build.dataset.reading import open_dataset
+from specsia_build.dataset.splits import from_json, to_json
+from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.frame import view_yaws
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.selection import select
+from tests.shapes import write_folder
+
+MANIFEST = Path(__file__).resolve().parents[2] / "manifests" / "specsia-15k.yaml"
+
+
+def write_like(folder: Path, split_of: dict[str, str], views: int = 2) -> Path:
+    """A dataset in the published schema whose pictures are empty: only its ids matter here."""
+    (folder / "data").mkdir(parents=True)
+    for split in set(split_of.values()):
+        uids = [f"{i}_{view:02d}" for i, s in split_of.items() if s == split for view in range(views)]
+        columns = {name: pa.nulls(len(uids), pa.binary()) for name in schema.PUBLISHED_COLUMNS[1:]}
+        table = pa.table({"uid": pa.array(uids, pa.string()), **columns})
+        pq.write_table(table, folder / "data" / schema.shard_name(split, 0, 1))
+    return folder
+
+
+def entries(*ids: str) -> list[Entry]:
+    return [Entry(i, "glb", Path(f"{i}.glb")) for i in ids]
+
+
+def test_the_published_settings_draw_the_published_splits(tmp_path: Path) -> None:
+    settings = {k: v for k, v in read_settings(MANIFEST).items() if k != "out"}
+    config = with_settings(BuildConfig(), settings, "the manifest")
+    assert (config.views, config.size, config.seed) == (10, 512, 42)
+    ids = [str(i) for i in range(1500) if i not in (77, 1203)]
+    found = select(config, RunLayout(tmp_path), entries(*sorted(ids))).splits
+    like = write_like(tmp_path / "published", dict(found))
+    assert open_dataset(like).splits("default") == {"train": 2596, "validation": 200, "test": 200}
+    assert splits_of(open_dataset(like)) == dict(found)
+    assert view_yaws(config.views) == tuple(36.0 * k for k in range(10))
+    assert set(schema.PUBLISHED_COLUMNS) <= set(schema.COLUMNS)
+
+
+def test_only_its_characters_are_chosen_and_its_splits_hold(tmp_path: Path) -> None:
+    like = write_like(tmp_path / "like", {"2": "test", "7": "train", "10": "validation", "99": "train"})
+    config = BuildConfig(like=str(like))
+    found = select(config, RunLayout(tmp_path / "run"), entries("1", "2", "7", "10"))
+    assert [entry.id for entry in found.entries] == ["2", "7", "10"]
+    assert found.splits == {"2": "test", "7": "train", "10": "validation", "99": "train"}
+    assert (found.left_out, found.lacking) == (1, ("99",))
+    assert "lacks 1 of its characters: 99" in found.notes(config.like)[1]
+
+
+def test_a_dataset_of_ours_is_followed_too(tmp_path: Path) -> None:
+    folder = tmp_path / "like"
+    (folder / "data").mkdir(parents=True)
+    for split, ids in {"train": ["a_b", "c"], "test": ["d"]}.items():
+        table = pa.table(dict.fromkeys(("uid", "character_id", "color", "gt"), ids))
+        pq.write_table(table, folder / "data" / schema.shard_name(split, 0, 1))
+    assert splits_of(open_dataset(folder)) == {"a_b": "train", "c": "train", "d": "test"}
+
+
+def test_a_character_in_two_splits_cannot_be_followed(tmp_path: Path) -> None:
+    like = write_like(tmp_path / "like", {"2": "test", "7": "train"})
+    other = write_like(tmp_path / "other", {"7": "validation"})
+    name = schema.shard_name("validation", 0, 1)
+    (other / "data" / name).rename(like / "data" / name)
+    with pytest.raises(SpecsiaError, match="character 7 in two splits, train and validation"):
+        splits_of(open_dataset(like))
+
+
+def test_contradictions_are_refused(tmp_path: Path) -> None:
+    like = write_like(tmp_path / "like", {"2": "test", "7": "train"})
+    layout = RunLayout(tmp_path / "run")
+    layout.root.mkdir()
+    with pytest.raises(UsageError, match="none of the 2 characters"):
+        select(BuildConfig(like=str(like)), layout, entries("5"))
+    layout.splits.write_text(to_json({"2": "train", "7": "train"}))
+    with pytest.raises(UsageError, match="splits are not those of"):
+        select(BuildConfig(like=str(like)), layout, entries("2", "7"))
+
+
+def test_a_run_goes_on_without_the_dataset(tmp_path: Path) -> None:
+    layout = RunLayout(tmp_path)
+    layout.splits.write_text(to_json({"2": "test", "7": "train"}))
+    layout.config.write_text(yaml.safe_dump({"like": "owner/name"}))
+    found = select(BuildConfig(like="owner/name"), layout, entries("2", "5", "7"))
+    assert [entry.id for entry in found.entries] == ["2", "7"]
+
+
+def test_a_build_follows_a_dataset(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "figures", 4)
+    ids = sorted(entry.id for entry in open_source(str(source), tmp_path).entries)
+    like = write_like(tmp_path / "like", {ids[0]: "test", ids[2]: "train", "gone": "train"})
+    out = tmp_path / "out"
+    arguments: list[Any] = ["build", source, "--out", out, "--like", like, "--size", 64, "--views", 2, "--workers", 1]
+    result = CliRunner().invoke(main, [str(a) for a in arguments])
+    assert result.exit_code == 0, result.output
+    assert "the source lacks 1 of its characters: gone" in result.stderr
+    assert "2 characters of the source are not in it and left out" in result.stderr
+    made = open_dataset(out / "dataset")
+    assert splits_of(made) == {ids[0]: "test", ids[2]: "train"}
+    assert from_json(out / "splits.json") == {ids[0]: "test", ids[2]: "train", "gone": "train"}
+    assert read_settings(out / "config.yaml")["like"] == str(like)
+    assert yaml.safe_load(made.place.read(schema.BUILD_FILE))["config"]["like"] == "like"
+    status = CliRunner().invoke(main, ["status", str(out)])
+    assert "all stages are up to date" in status.output, status.output
