@@ -24,7 +24,9 @@ COMMANDS = {
     "convert": "specsia_build.cli.convert",
     "backends": "specsia_build.cli.backends",
     "train": "specsia_build.cli.train",
+    "adapt": "specsia_build.cli.adapt",
     "enhance": "specsia_build.cli.enhance",
+    "evaluate": "specsia_build.cli.evaluate",
     "push": "specsia_build.cli.push",
     "bench": "specsia_build.cli.bench",
 }

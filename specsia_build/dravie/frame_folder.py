@@ -135,7 +135,7 @@ def _coverage(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Coverage (H, W) of a mask that is drawn as grey, as colour, or as alpha."""
     if mask.shape[2] == 4 and (mask[..., 3] < 255).any():
         return mask[..., 3]
-    return np.asarray(mask[..., :3].max(axis=2))
+    return np.asarray(np.max(mask[..., :3], axis=2), np.uint8)
 
 
 def _without_background(color: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,0 +1,86 @@
+"""`specsia evaluate`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from specsia_build.cli.train import need_torch
+from specsia_build.dravie.config import DEVICES, AdaptConfig
+from specsia_build.errors import UsageError
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("dataset")
+@click.option("--out", required=True, type=FOLDER, help="Folder of the tables, the figures and the results.")
+@click.option(
+    "--baselines",
+    default="raw,line,sample-wise",
+    show_default=True,
+    metavar="NAME,...",
+    help="What to compare with; none for nothing.",
+)
+@click.option(
+    "--without",
+    multiple=True,
+    type=click.Choice(("pos", "adaptation")),
+    help="Ablation to compare with; may be repeated.",
+)
+@click.option(
+    "--repeats", default=1, show_default=True, type=click.IntRange(1, 100), help="Seeds of adaptations and fits."
+)
+@click.option(
+    "--run", "build", type=FOLDER, help="Folder of the build that made DATASET: flicker is measured around its meshes."
+)
+@click.option("--split", default="test", show_default=True, help="That training did not see.")
+@click.option("--weights", type=FOLDER, help="Folder with weights of LPIPS, CLIP and FID.  [default: downloaded]")
+@click.option("--adapt-steps", default=AdaptConfig().steps, show_default=True, type=click.IntRange(1))
+@click.option("--fit-steps", type=click.IntRange(1), help="Updates of a sample-wise fit.  [default: 1500]")
+@click.option("--device", type=click.Choice(DEVICES), default="auto", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def evaluate(
+    runs: tuple[Path, ...],
+    dataset: str,
+    out: Path,
+    baselines: str,
+    without: tuple[str, ...],
+    repeats: int,
+    build: Path | None,
+    split: str,
+    weights: Path | None,
+    adapt_steps: int,
+    fit_steps: int | None,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Compare the models of RUN... with baselines on the test characters of DATASET, frontal and novel views apart.
+
+    Each model is adapted to each character's frontal pair first. Runs that differ only in their seed are repeats of one
+    method. --out receives tables.md, scores.csv, characters.csv, scores.json, a figure for each backend, and every
+    result as a picture; a stopped evaluation goes on from there.
+    """
+    need_torch()
+    from specsia_build.dataset.reading import open_dataset
+    from specsia_build.dravie import methods as known
+    from specsia_build.dravie.evaluate import evaluate as measure
+    from specsia_build.dravie.processes import find_device
+    from specsia_build.dravie.publish import write_evaluation
+
+    wanted = [name for name in baselines.split(",") if name and name != "none"]
+    for name in wanted:
+        if name not in known.BASELINES:
+            raise UsageError(f"--baselines: there is no '{name}'; they are {', '.join(known.BASELINES)}")
+    where, opened = find_device(device), open_dataset(dataset)
+    adaptation = replace(AdaptConfig(), steps=adapt_steps)
+    chosen = known.choose_methods(
+        known.load_runs(runs, where), wanted, without, repeats, adaptation, fit_steps or known.FIT_STEPS, where
+    )
+    found = measure(opened, split, chosen, out)
+    text, document = write_evaluation(found, opened, out)
+    click.echo(json.dumps(document, indent=1) if as_json else text)

@@ -1,0 +1,190 @@
+"""The methods that an evaluation compares: what each makes of a character's views, and what decides its results."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from specsia_build.dataset.pairs import Pair
+from specsia_build.dravie import baselines
+from specsia_build.dravie.adapt import adapt_generator, fit_single
+from specsia_build.dravie.apply import repair
+from specsia_build.dravie.checkpoint import load_generator
+from specsia_build.dravie.config import AdaptConfig, ModelConfig, TrainConfig, differences, to_json
+from specsia_build.dravie.enhance import weights_digest
+from specsia_build.dravie.train import read_run_config
+from specsia_build.errors import UsageError
+
+RAW, LINE, LINE_ORACLE = "raw", "line", "line-oracle"
+SINGLE, SINGLE_PLAIN = "sample-wise", "sample-wise without pos"
+OURS = "DraViE"
+
+BASELINES = (RAW, LINE, SINGLE)
+"""Names that `--baselines` takes."""
+
+ABLATIONS = ("pos", "adaptation")
+"""Names that `--without` takes."""
+
+FIT_STEPS = 1500
+"""Updates of the sample-wise baseline: about as long as prior work's fit takes beside an adaptation of 300."""
+
+Painter = Callable[[Pair], NDArray[np.uint8]]
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to repair, with one seed.
+
+    Attributes:
+        label: of its row; repeats share it.
+        repeat: which repeat it is, from 0.
+        trained: configurations that it was trained on, empty for what was not.
+        adapted, with_pos: of a trained one.
+        key: digest of all that decides its results beside the views.
+        costly: whether its results are worth keeping.
+        fitted: makes what repairs a character's views, of its frontal pair.
+    """
+
+    label: str
+    repeat: int
+    key: str
+    fitted: Callable[[Pair], Painter]
+    trained: tuple[str, ...] = ()
+    adapted: bool = True
+    with_pos: bool = True
+    costly: bool = False
+
+    @property
+    def folder(self) -> str:
+        """Name of a folder for its results."""
+        return f"{self.label.replace(' ', '-')}-{self.repeat}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained model; `settings` is None for what `specsia train` did not write, such as an adapted model."""
+
+    path: Path
+    config: ModelConfig
+    model: nn.Module
+    settings: TrainConfig | None
+
+
+def load_runs(paths: Sequence[Path], device: torch.device) -> list[Run]:
+    """The models of run folders, on a device.
+
+    Raises:
+        UsageError, SpecsiaError: if one holds no model that can be read.
+    """
+    runs = []
+    for path in paths:
+        config, model = load_generator(path)
+        runs.append(Run(path, config, model.to(device), read_run_config(path)))
+    return runs
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _plain(label: str, painter: Painter) -> Method:
+    return Method(label, 0, label, lambda frontal: painter)
+
+
+def _painter(model: nn.Module, config: ModelConfig, device: torch.device) -> Painter:
+    return lambda pair: repair(model, config, pair.z, pair.pos, device)
+
+
+def _single(label: str, repeat: int, config: ModelConfig, settings: TrainConfig, device: torch.device) -> Method:
+    settings = replace(settings, seed=repeat, configs=())
+
+    def fitted(frontal: Pair) -> Painter:
+        return _painter(fit_single(frontal, config, settings, device), config, device)
+
+    key = _digest("fit", to_json(config), to_json(settings))
+    return Method(label, repeat, key, fitted, with_pos=config.with_pos, costly=True)
+
+
+def _of_run(label: str, repeat: int, run: Run, adaptation: AdaptConfig | None, device: torch.device) -> Method:
+    def fitted(frontal: Pair) -> Painter:
+        if adaptation is None:
+            return _painter(run.model, run.config, device)
+        return _painter(adapt_generator(run.model, run.config, frontal, adaptation, device), run.config, device)
+
+    key = _digest("run", weights_digest(run.model), None if adaptation is None else to_json(adaptation))
+    trained = () if run.settings is None else run.settings.configs
+    return Method(label, repeat, key, fitted, trained, adaptation is not None, run.config.with_pos, costly=True)
+
+
+def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Runs by label: those that differ in nothing but the seed share one."""
+    full = next((run.settings for run in runs if run.settings is not None and run.settings.with_pos), None)
+    first = full or next((run.settings for run in runs if run.settings is not None), None)
+    found: dict[str, list[Run]] = {}
+    for run in runs:
+        if run.settings is None or first is None:
+            name = f"{OURS} {run.path.name}"
+        else:
+            odd = [n for n in differences(first, run.settings) if n not in ("seed", "configs", "with_pos", "preset")]
+            several = len({r.settings.configs for r in runs if r.settings is not None}) > 1
+            words = [OURS, f"[{'+'.join(run.settings.configs)}]" if several else ""]
+            words += [f"{name}={getattr(run.settings, name)}" for name in odd]
+            words += ["" if run.settings.with_pos else "without pos"]
+            name = " ".join(word for word in words if word)
+        found.setdefault(name, []).append(run)
+    return found
+
+
+def choose_methods(
+    runs: Sequence[Run],
+    wanted: Sequence[str],
+    without: Sequence[str],
+    repeats: int,
+    adaptation: AdaptConfig,
+    fit_steps: int,
+    device: torch.device,
+) -> list[Method]:
+    """The methods of an evaluation, each as often as it is repeated, in the order of a table's rows.
+
+    Args:
+        runs: trained models; those that differ only in the seed are repeats of one method.
+        wanted: of `BASELINES`; `line` brings `line-oracle` along, and `sample-wise` its fit without the hint.
+        without: of `ABLATIONS`.
+        repeats: seeds of adaptations and of sample-wise fits; several runs of one kind are as many at least.
+        adaptation: settings of the adaptation, whose seed is the repeat's.
+        fit_steps: updates of a sample-wise fit.
+        device: that computes.
+
+    Raises:
+        UsageError: if `without` names `pos` and no run is without it.
+    """
+    if "pos" in without and all(run.config.with_pos for run in runs):
+        raise UsageError(
+            "--without pos compares with a model that never saw positions: train one with `specsia train --without pos`"
+            " and name its folder among the runs"
+        )
+    methods = [_plain(RAW, baselines.raw)] if RAW in wanted else []
+    if LINE in wanted:
+        methods += [_plain(LINE, baselines.line), _plain(LINE_ORACLE, baselines.line_oracle)]
+    if SINGLE in wanted:
+        settings = next((run.settings for run in runs if run.settings is not None), TrainConfig())
+        for label, with_pos in ((SINGLE, True), (SINGLE_PLAIN, False)):
+            config = replace(runs[0].config, with_pos=with_pos)
+            fit = replace(settings, steps=fit_steps, with_pos=with_pos)
+            methods += [_single(label, k, config, fit, device) for k in range(repeats)]
+    for label, alike in _groups(runs).items():
+        if "adaptation" in without:
+            methods += [_of_run(f"{label} without adaptation", k, run, None, device) for k, run in enumerate(alike)]
+        methods += [
+            _of_run(label, k, alike[k % len(alike)], replace(adaptation, seed=k), device)
+            for k in range(max(repeats, len(alike)))
+        ]
+    return methods

@@ -1,0 +1,54 @@
+"""The files of an evaluation."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from specsia_build import __version__
+from specsia_build.dataset.reading import OpenedDataset
+from specsia_build.dravie.evaluate import Evaluation
+from specsia_build.dravie.figures import figure
+from specsia_build.dravie.tables import characters_csv, summarise, to_csv, to_markdown
+from specsia_build.pipeline.store import write_bytes
+
+TABLES, SCORES, CHARACTERS, DOCUMENT = "tables.md", "scores.csv", "characters.csv", "scores.json"
+
+
+def to_document(evaluation: Evaluation) -> dict[str, Any]:
+    """Everything that was measured, as plain values."""
+    means = [
+        {"config": config, "method": method, "views": kind, "score": name, **value._asdict()}
+        for (config, method, kind, name), value in summarise(evaluation).values.items()
+    ]
+    return {
+        "dataset": evaluation.dataset,
+        "split": evaluation.split,
+        "specsia": __version__,
+        "methods": [
+            {"label": m.label, "repeat": m.repeat, "trained": list(m.trained), "adapted": m.adapted, "pos": m.with_pos}
+            for m in evaluation.methods
+        ],
+        "means": means,
+        "views": [vars(score) | {"values": dict(score.values)} for score in evaluation.scores],
+        "notes": list(evaluation.notes),
+    }
+
+
+def write_evaluation(evaluation: Evaluation, dataset: OpenedDataset, out: Path) -> tuple[str, dict[str, Any]]:
+    """Write tables, scores and figures.
+
+    Returns:
+        The text of the tables, and everything as plain values.
+    """
+    text, document = to_markdown(evaluation), to_document(evaluation)
+    write_bytes(out / TABLES, text.encode())
+    write_bytes(out / SCORES, to_csv(evaluation).encode())
+    write_bytes(out / CHARACTERS, characters_csv(evaluation).encode())
+    write_bytes(out / DOCUMENT, json.dumps(document, indent=1, ensure_ascii=False).encode())
+    for config in evaluation.configs:
+        picture = figure(evaluation, dataset, config, out)
+        if picture is not None:
+            write_bytes(out / f"cases-{config}.png", picture)
+    return text, document
