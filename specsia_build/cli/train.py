@@ -1,4 +1,4 @@
-"""`specsia train` and `specsia adapt`."""
+"""`specsia train`."""
 
 from __future__ import annotations
 

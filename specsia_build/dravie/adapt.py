@@ -23,7 +23,7 @@ GRADIENT = 0.5
 """Weight of the gradient loss beside L1."""
 
 
-def _nothing(done: int) -> None:
+def _nothing(_: int) -> None:
     """No progress is shown."""
 
 
@@ -33,7 +33,7 @@ def adapt_generator(
     frontal: Pair,
     settings: AdaptConfig,
     device: torch.device,
-    advance: Callable[[int], None] = _nothing,
+    advance: Callable[[int], object] = _nothing,
 ) -> nn.Module:
     """Fine-tune a copy of a generator on a character's frontal pair.
 
@@ -90,7 +90,7 @@ def fit_single(
     model_config: ModelConfig,
     settings: TrainConfig,
     device: torch.device,
-    advance: Callable[[int], None] = _nothing,
+    advance: Callable[[int], object] = _nothing,
 ) -> nn.Module:
     """The sample-wise baseline: the same network, trained from nothing on one character's frontal pair.
 

@@ -85,6 +85,22 @@ def _conv(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, size, stride, size // 2)
 
 
+class _Enlarging(nn.Conv2d):
+    """A 3×3 convolution of its input enlarged twice by repetition, as one transposed convolution: 2.25 times less work.
+
+    Of the nine taps of an enlarged pixel several meet the same pixel of the input; they are added up beforehand.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        taps = self.weight.flip(2, 3).flatten(0, 1).unsqueeze(1)
+        summed = functional.conv2d(taps, taps.new_ones(1, 1, 2, 2), padding=1)
+        kernel = summed.squeeze(1).unflatten(0, self.weight.shape[:2]).transpose(0, 1)
+        return functional.conv_transpose2d(x, kernel, self.bias, stride=2, padding=1)
+
+
 class _Residual(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -112,8 +128,8 @@ class Paper(_Padded):
         self.down1 = _normed(f[0], f[1], 3, 2, nn.LeakyReLU(0.2))
         self.down2 = _normed(f[1], f[2], 3, 2, nn.LeakyReLU(0.2))
         self.blocks = nn.Sequential(*(_Residual(f[2]) for _ in range(PAPER_BLOCKS)))
-        self.up2 = _normed(f[2] + f[3], f[4], 3, 1, nn.ReLU())
-        self.up1 = _normed(f[4] + f[1], f[4], 3, 1, nn.ReLU())
+        self.up2 = nn.Sequential(_Enlarging(f[2] + f[3], f[4]), nn.BatchNorm2d(f[4]), nn.ReLU())
+        self.up1 = nn.Sequential(_Enlarging(f[4] + f[1], f[4]), nn.BatchNorm2d(f[4]), nn.ReLU())
         self.join = nn.Sequential(_conv(f[4] + f[0] + channels, f[5], 7), nn.ReLU())
         self.smooth = nn.Sequential(
             _conv(f[5], f[5], 3), nn.ReLU(), nn.BatchNorm2d(f[5]), _conv(f[5], f[5], 3), nn.ReLU()
@@ -125,8 +141,8 @@ class Paper(_Padded):
         half = self.down1(full)
         quarter = self.down2(half)
         found = self.blocks(quarter)
-        found = self.up2(functional.interpolate(torch.cat((found, quarter), 1), scale_factor=2.0))
-        found = self.up1(functional.interpolate(torch.cat((found, half), 1), scale_factor=2.0))
+        found = self.up2(torch.cat((found, quarter), 1))
+        found = self.up1(torch.cat((found, half), 1))
         found = self.smooth(self.join(torch.cat((found, full, x), 1)))
         return torch.tanh(self.head(found))
 

@@ -1,0 +1,47 @@
+"""`specsia adapt`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from specsia_build.cli.train import FOLDER, need_torch
+from specsia_build.dravie.config import DEVICES, AdaptConfig
+
+
+@click.command(context_settings={"show_default": False})
+@click.argument("run", type=FOLDER)
+@click.option("--out", type=FOLDER, required=True, help="Folder of the adapted run.")
+@click.option("--dataset", metavar="DATASET", help="That holds the character.")
+@click.option("--character", metavar="ID", help="Whose frontal view, in --dataset.")
+@click.option("--config-name", "--backend", metavar="NAME", help="Configuration of the dataset.  [default: its first]")
+@click.option("--frames", type=FOLDER, help="Folder of frames: color/, pos/ and, where color has no alpha, mask/.")
+@click.option("--frame", metavar="NAME", help="The frontal one of --frames.  [default: the first]")
+@click.option(
+    "--drawing",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Takes the place of Y*: the character in the pose of the frontal view, any size.",
+)
+@click.option("--steps", type=int, help="Updates to make.  [default: 300]")
+@click.option("--device", type=click.Choice(DEVICES), default="auto", help="[default: auto]")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def adapt(run: Path, out: Path, steps: int | None, device: str, as_json: bool, **of_frontal: Any) -> None:
+    """Fit the model of RUN lightly to one character's frontal view and write a run of its own.
+
+    The frontal view is a dataset's (with its Y*, or a drawing), or a frame with a drawing, which is laid onto it by its
+    silhouette.
+    """
+    need_torch()
+    from specsia_build.dravie.character import adapt_run
+
+    settings = AdaptConfig() if steps is None else replace(AdaptConfig(), steps=steps)
+    done = adapt_run(run, out, settings, device, **of_frontal)
+    if as_json:
+        click.echo(json.dumps({**done._asdict(), "run": str(done.run)}, indent=1))
+        return
+    click.echo(f"adapted in {done.seconds:.0f} s: {done.run}")
+    click.echo(f"frontal view: mean absolute error {done.l1:.4f}, before {done.l1_before:.4f}")
