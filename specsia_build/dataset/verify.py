@@ -146,6 +146,7 @@ def verify(folder: Path, *, workers: int = 1, progress: Callable[[int, int], Non
         findings.merge(result.findings)
         for row in result.rows:
             tracker.feed(shard, row, findings)
+        tracker.feed_parted(shard.config, result.parted, findings)
         done, seen = done + count, seen + len(result.rows)
         if progress is not None:
             progress(done, total)

@@ -41,6 +41,9 @@ FEW_PIXELS = 64
 
 MOST_OFF_GREY = 0.05
 GREY_TOLERANCE = 16
+MOVED = 0.8
+"""Share of the misfit of contour and silhouette that a step of one pixel must leave for it to be the cause."""
+
 LEAST_INK, MOST_INK = 0.2, 4.0
 """Ink of the contour against one drawn anew around `gt_mask`. Wide, as renderers differ in how they draw a line and it
 follows the surface where parts of that are transparent."""
@@ -196,6 +199,28 @@ def _contour_counts(gt, gt_mask, drawn, grey, tolerance):  # type: ignore[no-unt
     return bare, coloured, outside, off, ink, expected
 
 
+@compiled
+def _misfit(alpha, drawn, gt_mask, dy, dx):  # type: ignore[no-untyped-def]
+    """How far alpha lies from silhouette and contour together, both moved by (dy, dx)."""
+    height, width = gt_mask.shape
+    total = 0
+    for y in range(1, height - 1):
+        for x in range(1, width - 1):
+            v, u = y - dy, x - dx
+            wanted = min(255, np.int64(gt_mask[v, u]) + np.int64(drawn[v, u, 3]))
+            total += abs(np.int64(alpha[y, x]) - wanted)  # type: ignore[assignment]
+    return total
+
+
+def _moved(gt: Pixels, drawn: Pixels, gt_mask: Pixels) -> str | None:
+    alpha = np.ascontiguousarray(gt[..., 3])
+    still = _misfit(alpha, drawn, gt_mask, 0, 0)
+    for dy, dx, way in ((0, 1, "right"), (0, -1, "left"), (1, 0, "down"), (-1, 0, "up")):
+        if _misfit(alpha, drawn, gt_mask, dy, dx) < MOVED * still:
+            return way
+    return None
+
+
 def check_contour(gt: Pixels, gt_mask: Pixels, thickness: int, grey: int) -> list[str]:
     """That `gt` covers `gt_mask`, and goes beyond it by about the thickness in about the grey of its contour."""
     if not gt_mask.any():
@@ -213,6 +238,9 @@ def check_contour(gt: Pixels, gt_mask: Pixels, thickness: int, grey: int) -> lis
         found.append(f"gt has {ink / expected:.2f} times the contour that a thickness of {thickness} px gives")
     if off > MOST_OFF_GREY * outside:
         found.append(f"{off} of {outside} pixels of gt outside of gt_mask are not of the contour's grey {grey}")
+    way = _moved(gt, drawn, gt_mask)
+    if way is not None:
+        found.append(f"gt fits gt_mask better one pixel further: it seems to be shifted {way}")
     return found
 
 

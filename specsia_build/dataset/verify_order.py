@@ -8,18 +8,15 @@ one that faces backwards, changes one of them at most.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.frame import Camera, decode_position
+from specsia_build.dataset.verify_glimpse import Colours, Glimpse
 from specsia_build.registration import iou
-
-GRID = 128
-"""Samples along a side of the picture."""
 
 ALIKE = 0.9
 """IoU of two silhouettes from which they could be taken for each other."""
@@ -33,53 +30,6 @@ LEAST_DIFFERENCE = 2.0
 
 SAME_POINT = 0.03
 """Distance in units up to which two samples are taken for the same point of the surface."""
-
-Colours = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Glimpse:
-    """Every so-manieth pixel of one view, (n, n, ...) each.
-
-    Attributes:
-        gt, color: RGB levels.
-        silhouettes: alpha of `gt_mask` and of `mask`.
-        points: positions on the reconstruction in units, in the character's frame.
-        both: where `mask` and `gt_mask` are fully covered.
-        camera: of the whole picture.
-        stride: pixels from a sample to the next.
-    """
-
-    gt: Colours
-    color: Colours
-    silhouettes: tuple[NDArray[np.uint8], NDArray[np.uint8]]
-    points: NDArray[np.float64]
-    both: NDArray[np.bool_]
-    camera: Camera
-    stride: int
-
-
-def glimpse(
-    pixels: Mapping[str, NDArray[np.uint8]],
-    camera: Camera,
-    box: tuple[Sequence[float], Sequence[float]],
-    pos_frame: str,
-) -> Glimpse:
-    """A glimpse of a pair's whole images of the size of the camera's."""
-    stride = max(1, camera.size // GRID)
-    sampled = {name: image[stride // 2 :: stride, stride // 2 :: stride] for name, image in pixels.items()}
-    points = decode_position(sampled["pos"][..., :3], *box)
-    if pos_frame == "view":
-        points = points @ camera.turn()
-    return Glimpse(
-        gt=sampled["gt"][..., :3].astype(np.float32),
-        color=sampled["color"][..., :3].astype(np.float32),
-        silhouettes=(sampled["gt_mask"].copy(), sampled["mask"].copy()),
-        points=points,
-        both=(sampled["mask"] == 255) & (sampled["gt_mask"] == 255),
-        camera=camera,
-        stride=stride,
-    )
 
 
 @dataclass(frozen=True)
@@ -104,7 +54,7 @@ def _meet(one: Glimpse, two: Glimpse) -> _Meeting:
 
 
 def _difference(one: Colours, two: Colours) -> float:
-    return float(np.abs(one - two).sum()) / 3
+    return float((np.maximum(one, two) - np.minimum(one, two)).sum(dtype=np.int64)) / 3
 
 
 def swapped_views(seen: Mapping[int, Glimpse], views: int) -> list[tuple[str, int, int]]:

@@ -12,7 +12,7 @@ MOST_LISTED = 20
 FILES, SUMS, SCHEMA, METADATA = "files", "file sums", "schema", "metadata"
 VIEWS, SPLITS, DIGESTS = "views", "splits", "image sums"
 IMAGES, ALPHA, CONTOUR, EDGE, POSITION, IOU = "images", "alpha", "contour", "edge", "position", "iou"
-ORDER = "order"
+SHAPE, ORDER = "shape", "order"
 
 CHECKS = {
     FILES: "all files are there and readable, and the card names them",
@@ -27,6 +27,7 @@ CHECKS = {
     EDGE: "edge follows from pos",
     POSITION: "pos lands on its own pixel",
     IOU: "iou is that of mask and gt_mask",
+    SHAPE: "the views of a character show one solid: silhouettes and positions fit each other",
     ORDER: "gt and color show the view that they stand at, as far as colours tell",
     DIGESTS: "checksums.parquet fits every image",
 }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from specsia_build.dataset import verify_images as images
 from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, IMAGE_COLUMNS, MASK, POS, SCALAR_COLUMNS, row_uid
-from specsia_build.dataset.verify_order import Glimpse, glimpse, swapped_views
+from specsia_build.dataset.verify_character import check_character
+from specsia_build.dataset.verify_glimpse import Glimpse, glimpse
 from specsia_build.dataset.verify_report import (
     ALPHA,
     CONTOUR,
@@ -25,7 +26,6 @@ from specsia_build.dataset.verify_report import (
     IMAGES,
     IOU,
     METADATA,
-    ORDER,
     POSITION,
     SCHEMA,
     VIEWS,
@@ -96,10 +96,11 @@ class RowFacts:
 
 @dataclass(frozen=True)
 class GroupResult:
-    """What a row group holds and what is wrong with it."""
+    """What a row group holds and what is wrong with it; of characters with rows elsewhere too, what was seen of them."""
 
     rows: tuple[RowFacts, ...]
     findings: Findings
+    parted: Mapping[str, dict[int, Glimpse]] = field(default_factory=dict)
 
 
 def check_group(task: GroupTask) -> GroupResult:
@@ -128,18 +129,21 @@ def check_group(task: GroupTask) -> GroupResult:
         except UnicodeDecodeError:
             findings.add(SCHEMA, str(row["uid"]), "the file name of an image is not text")
             continue
-        checked, pixels = _check_row(row, stored, task, findings)
+        own = Findings()
+        checked, pixels = _check_row(row, stored, task, own)
         facts.append(checked)
-        if checked.size is not None and len(pixels) == len(IMAGE_COLUMNS) and _has_place(row, checked.size, task):
+        findings.merge(own)
+        # A row that is wrong by itself would make others look wrong beside it.
+        if not own.counts and checked.size is not None and _has_place(row, checked.size, task):
             camera = Camera(view_yaws(task.views)[row["view"]], checked.size[0])
             seen = glimpse(pixels, camera, (row["bbox_min"], row["bbox_max"]), task.pos_frame)
             glimpses.setdefault(row["character_id"], {})[row["view"]] = seen
-    for character_id, by_view in glimpses.items():
-        for column, i, j in swapped_views(by_view, task.views):
-            message = f"{column} seems to be that of view {{}}: the two fit better the other way round"
-            for here, there in ((i, j), (j, i)):
-                findings.add(ORDER, row_uid(character_id, here), message.format(there))
-    return GroupResult(tuple(facts), findings)
+    parted = {character_id for character_id in glimpses if len(glimpses[character_id]) < task.views}
+    for character_id in glimpses:
+        if character_id in parted:
+            continue
+        check_character(character_id, glimpses[character_id], task.views, findings)
+    return GroupResult(tuple(facts), findings, {i: seen for i, seen in glimpses.items() if i in parted})
 
 
 def _is_box(low: Sequence[float], high: Sequence[float]) -> bool:

@@ -10,7 +10,9 @@ from typing import Any
 from specsia_build.characters.character import id_order_key
 from specsia_build.dataset import splits
 from specsia_build.dataset.schema import CHECKSUMS_FILE, GT, GT_MASK, IMAGE_COLUMNS, SPLITS_FILE
+from specsia_build.dataset.verify_character import check_character
 from specsia_build.dataset.verify_files import Shard
+from specsia_build.dataset.verify_glimpse import Glimpse
 from specsia_build.dataset.verify_report import DIGESTS, IMAGES, MOST_LISTED, SPLITS, VIEWS, Findings
 from specsia_build.dataset.verify_rows import RowFacts
 from specsia_build.errors import SpecsiaError
@@ -48,6 +50,7 @@ class Tracker:
         self.sizes: dict[tuple[int, int], tuple[int, list[str]]] = {}
         self.targets: dict[tuple[str, int], bytes] = {}
         self.copies: dict[str, list[int]] = {}
+        self.parted: dict[tuple[str, str], dict[int, Glimpse]] = {}
 
     def feed(self, shard: Shard, row: RowFacts, findings: Findings) -> None:
         """Compare a row with those before it."""
@@ -73,6 +76,13 @@ class Tracker:
         if self.digests is not None:
             self._compare(shard.config, row, columns, findings)
 
+    def feed_parted(self, config: str, parted: Mapping[str, dict[int, Glimpse]], findings: Findings) -> None:
+        """Take what a row group showed of characters whose rows lie in more than one, in the order of the dataset."""
+        for key in [key for key in self.parted if key[0] != config or key[1] not in parted]:
+            check_character(key[1], self.parted.pop(key), self.views, findings)
+        for character_id, seen in parted.items():
+            self.parted.setdefault((config, character_id), {}).update(seen)
+
     def _compare(self, config: str, row: RowFacts, columns: list[str], findings: Findings) -> None:
         assert self.digests is not None
         listed = self.digests.pop((config, row.uid), None)
@@ -94,6 +104,7 @@ class Tracker:
             unread: whether some rows could not be read, so that their absence is no other problem.
             findings: where problems go.
         """
+        self.feed_parted("", {}, findings)
         by_character: dict[str, set[str]] = {}
         for (config, character_id), known in self.characters.items():
             by_character.setdefault(character_id, set()).update(known.splits)

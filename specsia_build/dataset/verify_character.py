@@ -1,0 +1,33 @@
+"""Checks that need all views of a character at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from specsia_build.dataset.schema import row_uid
+from specsia_build.dataset.verify_glimpse import Glimpse
+from specsia_build.dataset.verify_order import swapped_views
+from specsia_build.dataset.verify_report import ORDER, SHAPE, Findings
+from specsia_build.dataset.verify_shape import points_in_front, unlike_opposites
+
+
+def check_character(character_id: str, seen: Mapping[int, Glimpse], views: int, findings: Findings) -> None:
+    """Check that the views of a character belong together.
+
+    Args:
+        character_id: of the character.
+        seen: what is left of each view; not all need be there.
+        views: of every character, evenly spaced.
+        findings: where problems go.
+    """
+    for column, view, opposite, pixels in unlike_opposites(seen, views):
+        other = row_uid(character_id, opposite)
+        message = f"{column} is not the mirror image of that of {other}, seen from behind: {pixels} pixels differ"
+        findings.add(SHAPE, row_uid(character_id, view), message)
+    for view, share in points_in_front(seen):
+        message = f"{share:.0%} of its positions stand in front of what other views see, or the other way round"
+        findings.add(SHAPE, row_uid(character_id, view), message)
+    for column, i, j in swapped_views(seen, views):
+        message = f"{column} seems to be that of view {{}}: the two fit better the other way round"
+        for here, there in ((i, j), (j, i)):
+            findings.add(ORDER, row_uid(character_id, here), message.format(there))

@@ -1,0 +1,105 @@
+"""Whether a character's views show one and the same solid.
+
+The cameras are orthographic and level, so two facts hold of any shape. Seen from opposite sides its silhouettes are
+mirror images of each other. And no point that one view shows may stand in front of what another view sees there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from specsia_build.dataset.verify_glimpse import Glimpse
+from specsia_build.registration import iou
+
+MOST_UNLIKE = 0.25
+"""Pixels of a silhouette that may differ from the mirrored opposite one, as a share of its height plus width. One pixel
+of shift makes twice the height or the width; clean pairs differ in a handful of pixels, noisy renderers in some more."""
+
+CLEARLY = 0.002
+"""Difference in IoU from which one of two silhouettes is taken for the wrong one."""
+
+DEPTH_SLACK = 0.03
+"""Units by which a point may stand in front of another view's surface, as positions are coarse and sampled sparsely."""
+
+MOST_IN_FRONT = 0.02
+"""Share of a view's points that may do so; clean views have less than a thousandth of them."""
+
+FEW_POINTS = 50
+
+
+def unlike_opposites(seen: Mapping[int, Glimpse], views: int) -> list[tuple[str, int, int, int]]:
+    """Silhouettes that are not the mirror image of that of the view from the opposite side.
+
+    Args:
+        seen: by view; not all need be there.
+        views: of the character, evenly spaced; nothing can be said of an odd number.
+
+    Returns:
+        Column, view, opposite view, and pixels that differ. Of two opposite views the one whose silhouette fits its
+        counterpart (`mask`, or `gt_mask`) less comes alone, or both come where that does not tell.
+    """
+    found = []
+    for view in range(views // 2 if views % 2 == 0 else 0):
+        opposite = view + views // 2
+        if view not in seen or opposite not in seen or seen[view].camera.size != seen[opposite].camera.size:
+            continue
+        for which, column in enumerate(("gt_mask", "mask")):
+            here, there = seen[view].outline(which), seen[opposite].outline(which)
+            other = int(np.count_nonzero(here != there[:, ::-1]))
+            extent = max(_extent(here), _extent(there))
+            if other <= MOST_UNLIKE * extent:
+                continue
+            fit = [_fit(seen[v]) for v in (view, opposite)]
+            pairs = [(view, opposite), (opposite, view)]
+            if abs(fit[0] - fit[1]) > CLEARLY:
+                pairs = [pairs[int(np.argmin(fit))]]
+            found += [(column, a, b, other) for a, b in pairs]
+    return found
+
+
+def _extent(outline: NDArray[np.bool_]) -> int:
+    return int(outline.any(axis=0).sum() + outline.any(axis=1).sum())
+
+
+def _fit(view: Glimpse) -> float:
+    target, own = (view.outline(which).astype(np.uint8) * np.uint8(255) for which in (0, 1))
+    return iou(own, target)
+
+
+def points_in_front(seen: Mapping[int, Glimpse]) -> list[tuple[int, float]]:
+    """Views whose positions stand in front of what the other views see, or the other way round.
+
+    Returns:
+        View and median share of its points that do so, over the other views; the worst is taken out of the comparison
+        before the next is judged, so that one wrong view does not make the others wrong.
+    """
+    left = sorted(view for view, glimpse in seen.items() if np.count_nonzero(glimpse.solid) >= FEW_POINTS)
+    surfaces = {view: _nearest(seen[view]) for view in left}
+    share = {(i, j): _share_in_front(seen[i], seen[j], surfaces[j]) for i in left for j in left if i != j}
+    found = []
+    while len(left) > 1:
+        medians = {i: float(np.median([max(share[i, j], share[j, i]) for j in left if j != i])) for i in left}
+        worst = max(left, key=lambda i: medians[i])
+        if medians[worst] <= MOST_IN_FRONT:
+            break
+        found.append((worst, medians[worst]))
+        left.remove(worst)
+    return found
+
+
+def _nearest(view: Glimpse) -> NDArray[np.float32]:
+    """Depth of the nearest surface about each sample, infinite where there is none."""
+    depth = view.points @ view.camera.basis()[2].astype(np.float32)
+    covered = view.silhouettes[1] > 0
+    return np.asarray(ndimage.minimum_filter(np.where(covered, depth, np.float32(np.inf)), 3))
+
+
+def _share_in_front(one: Glimpse, two: Glimpse, surface: NDArray[np.float32]) -> float:
+    points = one.points[one.solid]
+    seen = two.camera.project(points)
+    place = np.floor(seen[:, :2] / two.stride).astype(np.intp).clip(0, surface.shape[0] - 1)
+    return float(np.mean(seen[:, 2] < surface[place[:, 1], place[:, 0]] - DEPTH_SLACK))
