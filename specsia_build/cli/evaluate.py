@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from specsia_build.cli.run import existing_run
 from specsia_build.cli.train import need_torch
 from specsia_build.dravie.config import DEVICES, AdaptConfig
 from specsia_build.errors import UsageError
@@ -71,6 +72,7 @@ def evaluate(
     from specsia_build.dravie.evaluate import evaluate as measure
     from specsia_build.dravie.processes import find_device
     from specsia_build.dravie.publish import write_evaluation
+    from specsia_build.dravie.turntable import open_turntables
 
     wanted = [name for name in baselines.split(",") if name and name != "none"]
     for name in wanted:
@@ -81,6 +83,7 @@ def evaluate(
     chosen = known.choose_methods(
         known.load_runs(runs, where), wanted, without, repeats, adaptation, fit_steps or known.FIT_STEPS, where
     )
-    found = measure(opened, split, chosen, out)
+    turntables = None if build is None else open_turntables(*existing_run(build))
+    found = measure(opened, split, chosen, out, turntables)
     text, document = write_evaluation(found, opened, out)
     click.echo(json.dumps(document, indent=1) if as_json else text)

@@ -145,7 +145,7 @@ def _without_background(color: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> N
         return color
     share = np.maximum(alpha, 1)[..., None].astype(np.float32) / 255
     straight = (color - bare[0].astype(np.float32) * (1 - share)) / share
-    return np.floor(np.clip(straight, 0, 255) + 0.5).astype(np.uint8)
+    return np.asarray(np.floor(np.clip(straight, 0, 255) + 0.5), np.uint8)
 
 
 def read_frame(frame: FrameFiles) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -59,6 +59,14 @@ def _position(layers: Layers, camera: Camera, frame: str) -> NDArray[np.float32]
     return (layers.position @ camera.turn().T).astype(np.float32)
 
 
+def positioned(
+    layers: Layers, mesh: Mesh, camera: Camera, frame: str
+) -> tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.float64]]:
+    """Zpos (H, W, 4) uint8 of a registered mesh's layers, and the box (smallest and largest x, y, z) that it spans."""
+    low, high = _box(mesh.vertices, camera, frame)
+    return position_image(_position(layers, camera, frame), layers.mask, low, high), low, high
+
+
 def project(rendered: Artefact, reconstructed: Artefact, config: BuildConfig, watch: Stopwatch) -> Artefact:
     """Register and reproject one reconstruction.
 
@@ -83,8 +91,7 @@ def project(rendered: Artefact, reconstructed: Artefact, config: BuildConfig, wa
         with watch.part("rasterise"):
             layers = next(views)
         with watch.part("position"):
-            low, high = _box(registered.vertices, camera, config.pos_frame)
-            pos = position_image(_position(layers, camera, config.pos_frame), layers.mask, low, high)
+            pos, low, high = positioned(layers, registered, camera, config.pos_frame)
             edge = edge_image(pos)
         with watch.part("encode"):
             files[view_file(COLOR, view)] = png.encode(layers.color)

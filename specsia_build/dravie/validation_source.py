@@ -1,0 +1,93 @@
+"""The characters of `make validate`: procedural samples and real ones in one manifest, some of them held out.
+
+python -m specsia_build.dravie.validation_source OUT --samples 60 --characters characters.jsonl
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import click
+
+from specsia_build.characters.manifest import read_manifest
+from specsia_build.characters.sources import open_source
+from specsia_build.pipeline.store import write_bytes
+
+HELD_OUT = ("kaykit_mage", "kenney_character", "quaternius_female_dress", "quaternius_male_casual")
+"""Real characters of the test split: a maker that training never sees, and one of each kind of another's."""
+
+SHARE = 10
+"""One of so many samples is in validation, and one in test; at least one each."""
+
+MANIFEST = "characters.jsonl"
+
+_PATHS = ("path", "texture", "drawing")
+
+
+def _sample_lines(folder: Path, count: int) -> list[dict[str, Any]]:
+    entries = open_source(f"sample:{count}", folder).entries
+    held = max(1, count // SHARE)
+    lines = []
+    for number, entry in enumerate(entries):
+        split = "test" if number < held else "validation" if number < 2 * held else "train"
+        lines.append(
+            {
+                "id": f"sample-{entry.id}",
+                "path": entry.path.relative_to(folder).as_posix(),
+                "split": split,
+                "license": entry.license,
+                "source": entry.source,
+            }
+        )
+    return lines
+
+
+def _real_lines(folder: Path, manifest: Path) -> list[dict[str, Any]]:
+    read_manifest(manifest)
+    copy = folder / "real"
+    shutil.copytree(manifest.parent, copy, dirs_exist_ok=True)
+    lines = [json.loads(line) for line in manifest.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    for line in lines:
+        line |= {key: f"{copy.name}/{line[key]}" for key in _PATHS if line.get(key)}
+        line["split"] = "test" if line["id"] in HELD_OUT else "train"
+    return lines
+
+
+def write_source(folder: Path, samples: int, characters: Path | None) -> Path:
+    """Write a manifest with its characters beside it.
+
+    Args:
+        folder: of the manifest.
+        samples: procedural characters, the first tenth of them in test, the next in validation.
+        characters: manifest of real ones, copied with all that lies in its folder; those of `HELD_OUT` are in test.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        UsageError: if the manifest of real characters cannot be read.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = _sample_lines(folder, samples) + ([] if characters is None else _real_lines(folder, characters))
+    path = folder / MANIFEST
+    write_bytes(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
+    return path
+
+
+@click.command()
+@click.argument("folder", metavar="OUT", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--samples", default=60, show_default=True, type=click.IntRange(3))
+@click.option("--characters", type=click.Path(dir_okay=False, path_type=Path), help="Left out where it is not there.")
+def main(folder: Path, samples: int, characters: Path | None) -> None:
+    """Write the manifest of `make validate` to OUT."""
+    there = characters is not None and os.path.lexists(characters)
+    path = write_source(folder, samples, characters if there else None)
+    click.echo(f"{len(path.read_text().splitlines())} characters are in {path}" + ("" if there else ", no real ones"))
+
+
+if __name__ == "__main__":
+    main()
