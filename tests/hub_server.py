@@ -1,6 +1,7 @@
 """A local server that speaks the Hub's HTTP protocol as `huggingface_hub` uses it, with faults on demand.
 
-It knows datasets, git files, LFS with basic and multipart transfer, trees in pages, tags and `resolve`, and no Xet.
+It knows datasets, git files, LFS with basic and multipart transfer, trees in pages, tags and `resolve`, and Xet where a
+test sets a folder that `hf_xet` then writes into as if it were the remote store.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class HubServer(ThreadingHTTPServer):
         rate: bytes a second that each connection to the storage takes, 0 for no limit.
         received: bytes of all request bodies, whole or not.
         requests: method and path of all requests.
+        xet: folder of the Xet store, None for a Hub without one.
     """
 
     daemon_threads = True
@@ -72,6 +74,7 @@ class HubServer(ThreadingHTTPServer):
         self.chunk, self.page, self.rate = chunk, 3, 0
         self.received = 0
         self.requests: list[str] = []
+        self.xet: Path | None = None
         self.lock = threading.Lock()
 
     @property
@@ -223,6 +226,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _validate(self, body: bytes) -> Any:
         return {"errors": [], "warnings": []}
 
+    def _xet_token(self, body: bytes, name: str, revision: str) -> Any:
+        self._writes(name)
+        if self.server.xet is None:
+            raise Refusal(404, "no Xet here")
+        return {"accessToken": "xet", "exp": int(time.time()) + 3600, "casUrl": f"local://{self.server.xet}"}
+
     def _preupload(self, body: bytes, name: str, revision: str) -> Any:
         self._writes(name)
         there = self._repo(name).files(revision)
@@ -285,7 +294,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _commit(self, body: bytes, name: str, revision: str) -> Any:
         self._writes(name)
-        sha = self.server.store.commit(name, [json.loads(line) for line in body.splitlines()])
+        lines = [json.loads(line) for line in body.splitlines()]
+        sha = self.server.store.commit(name, lines, elsewhere=self.server.xet is not None)
         return {"success": True, "commitOid": sha, "commitUrl": f"{self.server.url}/datasets/{name}/commit/{sha}"}
 
     def _tree(self, body: bytes, name: str, revision: str, folder: str | None = None) -> None:
@@ -367,6 +377,7 @@ _ROUTES: tuple[tuple[str, Callable[..., Any]], ...] = (
     (r"POST /api/validate-yaml", _Handler._validate),
     (rf"GET {_API}", _Handler._info),
     (rf"GET {_API}/revision/([^/]+)", _Handler._info),
+    (rf"GET {_API}/xet-write-token/([^/]+)", _Handler._xet_token),
     (rf"POST {_API}/preupload/([^/]+)", _Handler._preupload),
     (rf"POST {_API}/commit/([^/]+)", _Handler._commit),
     (rf"GET {_API}/tree/([^/]+)(?:/{_REST})?", _Handler._tree),

@@ -38,17 +38,19 @@ def push(ctx: click.Context, folder: Path, repo: str, private: bool, dry_run: bo
     version = version_tag(folder)
     if not private:
         check_public(folder)
+    done = None
     with connect(repo, _say) as hub:
         plan = plan_push(hub, files, version, not private)
-        if dry_run:
-            click.echo(json.dumps(plan.to_json(), indent=1, ensure_ascii=False) if as_json else _planned(plan))
-            return
-        for note in plan.notes:
-            _say(note)
-        with _bar("push", plan.size) as advance:
-            done = push_dataset(hub, plan, files, advance)
-    click.echo(json.dumps(done.to_json(), indent=1, ensure_ascii=False) if as_json else _verdict(done))
-    if not done.ok:
+        if not dry_run:
+            for note in plan.notes:
+                _say(note)
+            with _bar("push", plan.size) as advance:
+                done = push_dataset(hub, plan, files, advance)
+    if as_json:
+        click.echo(json.dumps((done or plan).to_json(), indent=1, ensure_ascii=False))
+    else:
+        click.echo(_planned(plan) if done is None else _verdict(done))
+    if done is not None and not done.ok:
         ctx.exit(FAILED)
 
 
@@ -67,8 +69,7 @@ def _say(line: str) -> None:
 
 
 def _planned(plan: Plan) -> str:
-    lines = [_step(operation, plan) for operation in plan.operations]
-    lines += plan.notes
+    lines = [*(_step(operation, plan) for operation in plan.operations), *plan.notes]
     kept = f"; {_files(plan.kept)} there already" if plan.kept else ""
     counted = _files(len(plan.of("add", "replace")))
     lines.append(f"{plan.page}: {counted} of {_size(plan.size)} to send{kept}")
@@ -102,4 +103,4 @@ def _files(count: int) -> str:
 
 
 def _size(size: int) -> str:
-    return f"{tqdm.format_sizeof(size, 'B')}"
+    return f"{tqdm.format_sizeof(size)}B" if size >= 1000 else f"{size} B"

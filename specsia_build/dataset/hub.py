@@ -8,6 +8,8 @@ what is missing.
 from __future__ import annotations
 
 import importlib.util
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -321,7 +323,9 @@ def _transfers(xet: bool) -> Iterator[None]:
     """Have huggingface_hub take the same way, as it does not ask whether the Hub has Xet."""
     before, quiet = constants.HF_HUB_DISABLE_XET, are_progress_bars_disabled()
     constants.HF_HUB_DISABLE_XET = not xet
-    if not xet:
+    # Every second it notes what has arrived, so that a kill loses little; by itself it would every 20.
+    os.environ.setdefault("HF_XET_DATA_SESSION_XORB_METADATA_FLUSH_INTERVAL", "1s")
+    if not (xet and sys.stderr.isatty()):
         disable_progress_bars()
     try:
         yield

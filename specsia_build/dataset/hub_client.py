@@ -50,7 +50,7 @@ _ADVICE = {
 }
 _STORAGE = "its storage refuses what was sent: check this machine's clock and run the same command again"
 _LATER = "run the same command later, it goes on from here"
-_OTHERWISE = "it does not understand the request: bring huggingface_hub up to date"
+_OTHERWISE = "it does not take the request as huggingface_hub makes it: bring that up to date, or ask the Hub's keeper"
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def connect(repo: str, say: Callable[[str], None]) -> Iterator[Hub]:
     set_client_factory(lambda: _client(say))
     try:
         yield hub
-    except (HfHubHTTPError, httpx2.HTTPError, OfflineModeIsEnabled, RuntimeError, ValueError) as error:
+    except (HfHubHTTPError, httpx2.HTTPError, OfflineModeIsEnabled, OSError, RuntimeError, ValueError) as error:
         raise SpecsiaError(in_words(error, hub)) from error
     finally:
         set_client_factory(default_client_factory)

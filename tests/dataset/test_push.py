@@ -198,7 +198,7 @@ REFUSED = {
     (404, "POST .*/objects/batch"): "check --repo and the token",
     (413, "POST .*/commit"): "larger than it takes",
     (422, "POST .*/commit"): "it refuses what was sent (as the test asked)",
-    (400, "POST .*/commit"): "does not understand the request",
+    (400, "POST .*/commit"): "it does not take the request",
     (412, "POST .*/commit"): "someone else changed tester/pairs",
 }
 
@@ -273,7 +273,7 @@ def test_a_remote_that_differs_is_named_and_not_tagged(
 ) -> None:
     commit = server.store.commit
 
-    def loses_a_file(name: str, lines: list[dict[str, object]]) -> str:
+    def loses_a_file(name: str, lines: list[dict[str, object]], **_: bool) -> str:
         sha = commit(name, lines)
         files = server.store.repo(name).commits[sha]
         del files["README.md"]

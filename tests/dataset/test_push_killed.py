@@ -28,13 +28,15 @@ PARTS_OF_A_SHARD = 32
 MOST_SENT = 1.5
 
 
-def start(dataset: Path, server: HubServer, home: Path) -> subprocess.Popen[str]:
+def start(dataset: Path, server: HubServer, home: Path, **more: str) -> subprocess.Popen[str]:
+    """The command in a process of its own, which finds the Hub and the token in its environment."""
     environment = {
         **os.environ,
         "HF_ENDPOINT": server.url,
         "HF_TOKEN": WRITER,
         "HF_HOME": str(home),
         "XDG_CACHE_HOME": str(home),
+        **more,
     }
     call = "from specsia_build.cli import main; main()"
     command = [sys.executable, "-c", call, "push", str(dataset), "--repo", "tester/pairs"]
@@ -82,3 +84,19 @@ def test_a_push_killed_at_random_moments_ends_whole_and_sends_little_twice(
         ratio = server.received / total
         record_property("ratio", ratio)
         assert 1 <= ratio <= MOST_SENT
+
+
+@pytest.mark.parametrize("disabled", ["0", "1"])
+def test_xet_is_used_where_the_hub_has_it_and_nobody_turns_it_off(tmp_path: Path, disabled: str) -> None:
+    dataset = write_dataset(tmp_path / "dataset", shards=2, shard_bytes=500_000)
+    with serve(tmp_path / "hub") as server:
+        server.xet = tmp_path / "xet"
+        server.xet.mkdir()
+        process = start(dataset, server, tmp_path / "home", HF_HUB_DISABLE_XET=disabled)
+        out, err = process.communicate()
+        assert process.returncode == 0, err
+        assert "is the dataset" in out
+        assert not err
+        by_xet = sum(path.stat().st_size for path in server.xet.rglob("default.*"))
+        assert (by_xet > 1_000_000) == (disabled == "0")
+        assert (server.received > 1_000_000) == (disabled == "1")
