@@ -42,7 +42,7 @@ class Fusion:
 
     strength: float = 1.0
     name: str = "fusion"
-    version: int = 1
+    version: int = 2
     sees_ground_truth: bool = True
     needs_yaw: bool = False
     generates: bool = True

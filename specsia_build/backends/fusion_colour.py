@@ -30,6 +30,14 @@ vertices follow now one and now the other."""
 PEEK = 0.012
 """At strength 1, error of the depth test in units: a limb's colour lands on what is behind it and the reverse."""
 
+GRAIN, GRAIN_HUE = 0.07, 0.35
+"""At strength 1, deviation of a vertex's own error in encoded colour where one view alone sees it at a slant or none
+does, and the share of it that differs between R, G and B: a colour network is fitted to the views at random points and
+keeps a pattern of its own, the finer the less they say."""
+
+GRAIN_FLOOR = 0.3
+"""Share of it that is left where a view looks straight at the surface."""
+
 PAPER = 1.0
 """The background that views are drawn on, encoded: Wonder3D's white."""
 
@@ -121,7 +129,16 @@ def vertex_colours(
         jitter,
         peek,
     )
-    return _filled(surface.vertices, colours, weights >= FEWEST)
+    filled = _filled(surface.vertices, colours, weights >= FEWEST)
+    return np.clip(filled + _grain(weights, generator) * np.float32(strength), 0, 1)
+
+
+def _grain(weights: Floats, generator: np.random.Generator) -> Floats:
+    """Error of each vertex's colour, (V, 3), the greater the less the views weigh there."""
+    common = generator.standard_normal((len(weights), 1), dtype=np.float32)
+    own = generator.standard_normal((len(weights), 3), dtype=np.float32)
+    unsure = GRAIN_FLOOR + (1 - GRAIN_FLOOR) * np.exp(-2 * weights)
+    return np.asarray((common + GRAIN_HUE * (own - common)) * (GRAIN * unsure)[:, None], np.float32)
 
 
 def _filled(vertices: Floats, colours: Floats, known: NDArray[np.bool_]) -> Floats:
