@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from specsia_build.dataset.card import SIZE_CATEGORIES
+from specsia_build.dataset.card_yaml import SIZE_CATEGORIES
 from specsia_build.dataset.schema import DEFAULT_CONFIG, PUBLISHED_COLUMNS, SPLITS, data_folder
 
 MEANINGS = {
