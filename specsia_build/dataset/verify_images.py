@@ -207,8 +207,8 @@ def _misfit(alpha, drawn, gt_mask, dy, dx):  # type: ignore[no-untyped-def]
     for y in range(1, height - 1):
         for x in range(1, width - 1):
             v, u = y - dy, x - dx
-            wanted = min(255, np.int64(gt_mask[v, u]) + np.int64(drawn[v, u, 3]))
-            total += abs(np.int64(alpha[y, x]) - wanted)  # type: ignore[assignment]
+            wanted = np.int64(gt_mask[v, u]) + np.int64(drawn[v, u, 3])
+            total += abs(np.int64(alpha[y, x]) - min(255, wanted))  # type: ignore
     return total
 
 

@@ -96,7 +96,7 @@ class RowFacts:
 
 @dataclass(frozen=True)
 class GroupResult:
-    """What a row group holds and what is wrong with it; of characters with rows elsewhere too, what was seen of them."""
+    """What a row group holds, what is wrong with it, and what was seen of characters that may have rows elsewhere."""
 
     rows: tuple[RowFacts, ...]
     findings: Findings

@@ -16,8 +16,8 @@ from specsia_build.dataset.verify_glimpse import Glimpse
 from specsia_build.registration import iou
 
 MOST_UNLIKE = 0.25
-"""Pixels of a silhouette that may differ from the mirrored opposite one, as a share of its height plus width. One pixel
-of shift makes twice the height or the width; clean pairs differ in a handful of pixels, noisy renderers in some more."""
+"""Pixels of a silhouette that may differ from the mirrored opposite one, as a share of its height plus width. A shift by
+one pixel changes twice the height or the width; clean pairs differ in a handful of pixels, noisy renderers in more."""
 
 CLEARLY = 0.002
 """Difference in IoU from which one of two silhouettes is taken for the wrong one."""
