@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, DatasetInfo, constants
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
@@ -129,9 +130,12 @@ def check_public(folder: Path) -> None:
     """Refuse a dataset that may not be passed on.
 
     Raises:
-        SpecsiaError: if a row's licence is unknown, or forbids it.
+        SpecsiaError: if a row's licence is unknown, or forbids it, or cannot be read.
     """
-    problems = redistribution_problems(folder)
+    try:
+        problems = redistribution_problems(folder)
+    except (OSError, pa.ArrowException) as error:
+        raise SpecsiaError(f"the licences in {folder} cannot be read: {' '.join(str(error).split())}") from error
     if problems:
         raise SpecsiaError(
             f"{folder} cannot be made public: it holds {'; '.join(problems)}; state the licence of each character in "

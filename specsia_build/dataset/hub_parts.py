@@ -127,10 +127,10 @@ def send(hub: Hub, operation: CommitOperationAdd, advance: Callable[[int], None]
             if last_try or not again or error.response.status_code not in _GONE:
                 raise
             if journal.resumed:
-                path.unlink()
+                path.unlink(missing_ok=True)
             advance(-counted)
         else:
-            path.unlink()
+            path.unlink(missing_ok=True)
             return
 
 
