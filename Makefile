@@ -2,10 +2,22 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 SOURCE ?= sample:24
 OUT ?= specsia-out
+
+# `make validate`: what is built, trained and compared. STEPS is the preset's own where it is empty.
+VALIDATE ?= specsia-validate
+CHARACTERS ?= ../shared/characters/characters.jsonl
+SAMPLES ?= 60
+SIZE ?= 512
+PRESET ?= tiny
+STEPS ?=
+SEEDS ?= 0 1 2
+REPEATS ?= 1
+BACKENDS ?= inflate fusion
+
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: dataset test lint bench format clean
+.PHONY: dataset test lint bench validate format clean
 
 dataset: .venv/core
 	$(BIN)/specsia build "$(SOURCE)" --out "$(OUT)"
@@ -25,6 +37,21 @@ bench: .venv/core
 	$(BIN)/specsia bench project --json
 	$(BIN)/specsia bench pack --json
 
+# Every step goes on where it was stopped: run it again with the same settings.
+validate: .venv/train
+	$(BIN)/python -m specsia_build.dravie.validation_source "$(VALIDATE)/source" --samples $(SAMPLES) --characters "$(CHARACTERS)"
+	$(BIN)/specsia build "$(VALIDATE)/source/characters.jsonl" --out "$(VALIDATE)/build" --size $(SIZE) --max-failures 10% $(BACKENDS:%=--backend %)
+	set -e; for backend in $(BACKENDS); do \
+	  for run in $(SEEDS) pos; do \
+	    echo "training on $$backend: $$run"; \
+	    case $$run in pos) how="--without pos --seed 0";; *) how="--seed $$run";; esac; \
+	    $(BIN)/specsia train "$(VALIDATE)/build/dataset" --out "$(VALIDATE)/runs/$$backend-$$run" --resume \
+	      --backend $$backend --preset $(PRESET) $(if $(STEPS),--steps $(STEPS)) $$how; \
+	  done; \
+	done
+	$(BIN)/specsia evaluate "$(VALIDATE)"/runs/* "$(VALIDATE)/build/dataset" --out "$(VALIDATE)/evaluation" \
+	  --run "$(VALIDATE)/build" --without pos --without adaptation --repeats $(REPEATS)
+
 format: .venv/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -36,6 +63,10 @@ format: .venv/dev
 
 .venv/core: .venv/python pyproject.toml constraints.txt
 	$(PIP) --editable .
+	touch $@
+
+.venv/train: .venv/core
+	$(PIP) --editable '.[train]'
 	touch $@
 
 .venv/dev: .venv/core

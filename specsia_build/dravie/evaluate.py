@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
 
@@ -156,11 +157,11 @@ def evaluate(
             shown: dict[tuple[str, int, str], tuple[list[Picture], list[Picture]]] = {}
             for views in characters(dataset, config, split):
                 pairs = [pair for _, pair in views]
-                around = turntable(config, pairs[0].character_id) if turntable is not None else ()
+                around = None if turntable is None else cache(partial(turntable, config, pairs[0].character_id))
                 for method in methods:
                     bar.set_postfix_str(f"{pairs[0].character_id} {method.label}", refresh=True)
                     folder = kept_folder(out, config, pairs[0].character_id, method)
-                    key = f"{digest} {config} {split} {method.key} {len(around)} {__version__}"
+                    key = f"{digest} {config} {split} {method.key} {around is not None} {__version__}"
                     results, calm = _results(method, pairs, around, folder, key)
                     for (row, pair), result in zip(views, results, strict=True):
                         values = view_scores(result, pair)
@@ -187,7 +188,7 @@ def _frontal(pairs: Sequence[Pair]) -> Pair:
 
 
 def _results(
-    method: Method, pairs: Sequence[Pair], around: Sequence[Pair], folder: Path, key: str
+    method: Method, pairs: Sequence[Pair], around: Callable[[], Sequence[Pair]] | None, folder: Path, key: str
 ) -> tuple[list[Picture], float | None]:
     """The results for all views, and the flicker around; those of costly methods are read or else kept."""
     done = folder / DONE
@@ -198,7 +199,9 @@ def _results(
         done.unlink()
     paint = method.fitted(_frontal(pairs)) if method.costly else method.fitted(pairs[0])
     results = [paint(pair) for pair in pairs]
-    calm = flicker([paint(pair) for pair in around], [pair.gt for pair in around]) if around else None
+    calm = None
+    if around is not None:
+        calm = flicker([paint(pair) for pair in around()], [pair.gt for pair in around()])
     if method.costly:
         for pair, result in zip(pairs, results, strict=True):
             write_bytes(_file(folder, pair), png.encode(result))
