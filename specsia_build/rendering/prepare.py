@@ -126,9 +126,11 @@ def _jumps(halves, opposed, surface, textures, rough):  # type: ignore[no-untype
         f, i, j = h // 3, h % 3, (h % 3 + 1) % 3
         f2, i2, j2 = g // 3, (g % 3 + 1) % 3, g % 3
         m, m2 = surface.material[f], surface.material[f2]
-        if m != m2 and (surface.unlit[m] != surface.unlit[m2] or surface.glow[m] != surface.glow[m2]):
-            continue
-        if (surface.emissive[m] != surface.emissive[m2]).any():
+        if m != m2 and (
+            surface.unlit[m] != surface.unlit[m2]
+            or surface.glow[m] != surface.glow[m2]
+            or (surface.emissive[m] != surface.emissive[m2]).any()
+        ):
             continue
         if len(surface.normals) > 0 and not surface.unlit[m]:
             same_i, same_j = 0.0, 0.0

@@ -70,16 +70,23 @@ def _halve(image):  # type: ignore[no-untyped-def]
     return out
 
 
-def _texels_per_unit(
-    vertices: NDArray[np.float32], surface: Surface, faces: NDArray[np.int64], size: tuple[int, int]
-) -> NDArray[np.float64]:
-    """How many texels of one direction lie on a unit of each of the given faces; `size` is height, width."""
-    p = vertices[surface.faces[faces]].astype(np.float64)
-    t = surface.uv[faces] * np.array([size[1], size[0]])
-    area = np.linalg.norm(np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]), axis=1)
-    e, g = t[:, 1] - t[:, 0], t[:, 2] - t[:, 0]
-    texel_area = np.abs(e[:, 0] * g[:, 1] - e[:, 1] * g[:, 0])
-    return np.asarray(np.sqrt(np.divide(texel_area, area, out=np.zeros_like(area), where=area > 1e-12)))
+@compiled
+def _texels_per_unit(vertices, faces, uv, which, width, height):  # type: ignore[no-untyped-def]
+    """How many texels of one direction lie on a unit of each of the faces `which`."""
+    out = np.zeros(len(which))
+    for i in range(len(which)):
+        f = which[i]
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        ax, ay, az = np.float64(vertices[a, 0]), np.float64(vertices[a, 1]), np.float64(vertices[a, 2])
+        bx, by, bz = vertices[b, 0] - ax, vertices[b, 1] - ay, vertices[b, 2] - az
+        cx, cy, cz = vertices[c, 0] - ax, vertices[c, 1] - ay, vertices[c, 2] - az
+        nx, ny, nz = by * cz - bz * cy, bz * cx - bx * cz, bx * cy - by * cx
+        area = np.sqrt(nx * nx + ny * ny + nz * nz)
+        u, v = np.float64(uv[f, 0, 0]), np.float64(uv[f, 0, 1])
+        bu, bv, cu, cv = uv[f, 1, 0] - u, uv[f, 1, 1] - v, uv[f, 2, 0] - u, uv[f, 2, 1] - v
+        if area > 1e-12:
+            out[i] = np.sqrt(abs(bu * cv - bv * cu) * width * height / area)
+    return out
 
 
 def pack_textures(
@@ -92,7 +99,8 @@ def pack_textures(
     for i, image in enumerate(images):
         level = ready(image.pixels)
         faces = np.flatnonzero(((surface.texture == i) | (surface.glow == i))[surface.material])
-        densities = _texels_per_unit(vertices, surface, faces, level.shape[:2])
+        height, width = level.shape[:2]
+        densities = _texels_per_unit(vertices, surface.faces, surface.uv, faces, width, height)
         density = float(densities.max(initial=0.0)) / pixels_per_unit
         rows = []
         while True:
@@ -182,34 +190,32 @@ def _rough_blocks(table, texture, level):  # type: ignore[no-untyped-def]
     wrap_u, wrap_v = table.wrap[texture]
     flat = table.texels.reshape(-1)
     blocks = np.zeros(((h + ALPHA_BLOCK - 1) // ALPHA_BLOCK, (w + ALPHA_BLOCK - 1) // ALPHA_BLOCK), np.uint8)
-    bend = np.empty(4 * w, np.int16)
+    # A row with its neighbours on both sides, and the largest bend of each column in the current row of blocks.
+    padded, worst = np.empty(4 * w + 8, np.int16), np.empty(4 * w, np.int16)
+    first, last = 4 * _wrapped(-1, w, wrap_u), 4 * _wrapped(w, w, wrap_u)
     for y in range(h):
-        up = 4 * (offset + _wrapped(y - 1, h, wrap_v) * w)
-        down = 4 * (offset + _wrapped(y + 1, h, wrap_v) * w)
-        here = 4 * (offset + y * w)
+        here = flat[4 * (offset + y * w) :][: 4 * w]
+        above = flat[4 * (offset + _wrapped(y - 1, h, wrap_v) * w) :][: 4 * w]
+        below = flat[4 * (offset + _wrapped(y + 1, h, wrap_v) * w) :][: 4 * w]
+        for c in range(4):
+            padded[c], padded[4 * w + 4 + c] = here[first + c], here[last + c]
         for i in range(4 * w):
-            middle = np.int16(2 * np.int16(flat[here + i]))
-            bend[i] = abs(np.int16(np.int16(flat[up + i]) + np.int16(flat[down + i]) - middle))
-        for i in range(4, 4 * w - 4):
-            middle = np.int16(2 * np.int16(flat[here + i]))
-            across = abs(np.int16(np.int16(flat[here + i - 4]) + np.int16(flat[here + i + 4]) - middle))
-            bend[i] = max(bend[i], across)
-        for x in (0, w - 1):
-            left, right = here + 4 * _wrapped(x - 1, w, wrap_u), here + 4 * _wrapped(x + 1, w, wrap_u)
-            for c in range(4):
-                over = np.int16(
-                    np.int16(flat[left + c]) + np.int16(flat[right + c]) - 2 * np.int16(flat[here + 4 * x + c])
-                )
-                if abs(over) > bend[4 * x + c]:
-                    bend[4 * x + c] = abs(over)
-        row = y // ALPHA_BLOCK
-        for block in range(blocks.shape[1]):
-            if blocks[row, block] == 0:
+            padded[i + 4] = here[i]
+        if y % ALPHA_BLOCK == 0:
+            worst[:] = 0
+        for i in range(4 * w):
+            # In 16 bits throughout, which `abs` would widen: twice as many then fit a register.
+            twice = np.int16(2 * padded[i + 4])
+            down = np.int16(np.int16(above[i]) + np.int16(below[i]) - twice)
+            across = np.int16(padded[i] + padded[i + 8] - twice)
+            worst[i] = max(worst[i], max(max(down, np.int16(-down)), max(across, np.int16(-across))))
+        if (y + 1) % ALPHA_BLOCK == 0 or y + 1 == h:
+            for block in range(blocks.shape[1]):
                 most = np.int16(0)
                 for i in range(4 * ALPHA_BLOCK * block, min(4 * w, 4 * ALPHA_BLOCK * (block + 1))):
-                    most = max(most, bend[i])
+                    most = max(most, worst[i])
                 if most > SMOOTH_BEND:
-                    blocks[row, block] = 255
+                    blocks[y // ALPHA_BLOCK, block] = 255
     return blocks
 
 
@@ -254,7 +260,7 @@ def rough_faces(
             faces = np.flatnonzero((kind == texture)[surface.material])
             wrap_u, wrap_v = table.wrap[texture]
             _, w, h = table.levels[texture, 0]
-            density = _texels_per_unit(vertices, surface, faces, (h, w)) / pixels_per_unit
+            density = _texels_per_unit(vertices, surface.faces, surface.uv, faces, w, h) / pixels_per_unit
             # What is smooth from texel to texel may still be rough over the many texels of one pixel.
             for level in range(int(table.last[texture]) + 1):
                 left = faces[~rough[faces] & ((level == 0) | (density >= 2.0**level))]

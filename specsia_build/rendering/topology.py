@@ -89,34 +89,33 @@ def _root(parent, v):  # type: ignore[no-untyped-def]
 def _connect(faces, welded):  # type: ignore[no-untyped-def]
     """Edges in the order of their first half-edge, whether each face is bordered on all sides, and its part."""
     total = 3 * len(faces)
-    size = _table_size(total)
-    table = np.full(size, -1, np.int32)
-    halves = np.empty((total, 2), np.int32)
+    valence = np.zeros(len(welded), np.int32)
+    for h in range(total):
+        valence[welded[faces[h // 3, h % 3]]] += 1
+    # An edge is listed at the end where fewer faces meet, so that the tip of a fan has no long list.
+    first, following = np.full(len(welded), -1, np.int32), np.empty(total, np.int32)
+    halves, far = np.empty((total, 2), np.int32), np.empty(total, np.int32)
     users = np.zeros(total, np.int32)
     edge_of = np.empty(total, np.int32)
     count = 0
     parent = np.arange(len(welded))
     for h in range(total):
-        a, b = welded[faces[h // 3, h % 3]], welded[faces[h // 3, (h + 1) % 3 if h % 3 < 2 else 0]]
+        a, b = welded[faces[h // 3, h % 3]], welded[faces[h // 3, (h % 3 + 1) % 3]]
         ra, rb = _root(parent, a), _root(parent, b)
         if ra != rb:
             parent[max(ra, rb)] = min(ra, rb)
-        low, high = min(a, b), max(a, b)
-        slot = np.int64(_scatter((np.uint64(low) << np.uint64(32)) | np.uint64(high)) & np.uint64(size - 1))
-        while True:
-            e = table[slot]
-            if e < 0:
-                table[slot] = count
-                halves[count, 0] = h
-                halves[count, 1] = -1
-                e = count
-                count += 1
-                break
-            g = halves[e, 0]
-            c, d = welded[faces[g // 3, g % 3]], welded[faces[g // 3, (g % 3 + 1) % 3]]
-            if min(c, d) == low and max(c, d) == high:
-                break
-            slot = (slot + 1) & (size - 1)
+        here, there = a, b
+        if valence[b] < valence[a] or (valence[b] == valence[a] and b < a):
+            here, there = b, a
+        e = first[here]
+        while e >= 0 and far[e] != there:
+            e = following[e]
+        if e < 0:
+            e = count
+            count += 1
+            far[e], following[e] = there, first[here]
+            first[here] = e
+            halves[e, 0], halves[e, 1] = h, -1
         edge_of[h] = e
         users[e] += 1
         if users[e] == 2:
