@@ -10,17 +10,28 @@ from typing import Any
 import click
 
 from specsia_build.cli.inspect import table
+from specsia_build.cli.train import need_torch
 from specsia_build.config import STAGES, BuildConfig, with_settings
-from specsia_build.errors import UsageError
+from specsia_build.dravie.bench_load import bench_frames, bench_load
+from specsia_build.dravie.config import DEVICES, PRESETS
+from specsia_build.dravie.frames import Frames
+from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.pipeline.bench import bench as run_bench
 from specsia_build.pipeline.bench_against import bench_against
+from specsia_build.pipeline.build import build as run_build
+from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
 
 DEFAULT_SOURCE = "sample:4"
 
+LEARNING = ("load", "train")
+"""What is measured on a dataset instead of a source."""
+
+REFERENCE = "reference"
+
 
 @click.command()
-@click.argument("what", nargs=-1, metavar="[STAGE] [SOURCE]")
+@click.argument("what", nargs=-1, metavar="[STAGE [SOURCE] | load|train [DATASET]]")
 @click.option("--size", type=int, help="Pixels on a side of every image.  [default: 512]")
 @click.option("--views", type=int, help="Views around each character.  [default: 10]")
 @click.option("--look", type=click.Choice(("unlit", "lit")), help="Flat colours, or one fixed light set.")
@@ -29,19 +40,33 @@ DEFAULT_SOURCE = "sample:4"
     "--backend", "backends", multiple=True, metavar="NAME[:ARG]", help="Reconstruction backend.  [default: inflate]"
 )
 @click.option(
-    "--against", metavar="NAME[,NAME]", help="With render: draw the same views with other renderers, and compare."
+    "--against",
+    metavar="NAME[,NAME]",
+    help="With render: draw the same views with other renderers. With train: 'reference', the plainly written step.",
 )
+@click.option("--preset", type=click.Choice(tuple(PRESETS)), help="With train: what is trained.  [default: paper]")
+@click.option("--device", type=click.Choice(DEVICES), help="With train: where.  [default: auto]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def bench(what: tuple[str, ...], against: str | None, as_json: bool, **flags: Any) -> None:
+def bench(
+    what: tuple[str, ...], against: str | None, preset: str | None, device: str | None, as_json: bool, **flags: Any
+) -> None:
     """Measure what a STAGE costs per character of SOURCE on one core, next to a peer in the same run.
 
-    STAGE is render, reconstruct, project or pack, and all of them without it; SOURCE is sample:4 without it.
+    STAGE is render, reconstruct, project or pack, and all of them without it; SOURCE is sample:4 without it. `load` and
+    `train` measure patches a second of the loader and of whole training steps on DATASET, a small one of sample:2
+    without it.
     """
+    if what and what[0] in LEARNING:
+        report = _learning(what, against, preset, device, flags)
+        click.echo(json.dumps(report, indent=1) if as_json else _learnt(report))
+        return
+    if preset is not None or device is not None:
+        raise UsageError("--preset and --device are for 'specsia bench train'")
     stage = what[0] if what and what[0] in STAGES else None
     rest = what[1:] if stage else what
     if len(rest) > 1:
         raise click.UsageError(
-            f"'{rest[0]}' is no stage ({', '.join(STAGES)}), so '{rest[1]}' is one argument too many"
+            f"'{rest[0]}' is no stage ({', '.join((*STAGES, *LEARNING))}), so '{rest[1]}' is one argument too many"
         )
     source = rest[0] if rest else DEFAULT_SOURCE
     given = {name: value for name, value in flags.items() if value is not None and value != ()}
@@ -55,6 +80,55 @@ def bench(what: tuple[str, ...], against: str | None, as_json: bool, **flags: An
             return
         report = run_bench([stage] if stage else STAGES, config, Path(folder), Progress())
     click.echo(json.dumps(report, indent=1) if as_json else _text(report))
+
+
+def _learning(
+    what: tuple[str, ...], against: str | None, preset: str | None, device: str | None, flags: dict[str, Any]
+) -> dict[str, Any]:
+    given = {name: value for name, value in flags.items() if value is not None and value != ()}
+    if len(what) > 2:
+        raise click.UsageError(f"'{what[0]}' takes one dataset, so '{what[2]}' is one argument too many")
+    if len(what) == 2 and given:
+        raise UsageError(f"--{next(iter(given))} is for the sample dataset that is built where no DATASET is given")
+    if what[0] == "load" and (against, preset, device) != (None, None, None):
+        raise UsageError("--against, --preset and --device are for 'specsia bench train'")
+    if against not in (None, REFERENCE):
+        raise UsageError(f"'{against}' is not what a training step is compared with: say --against {REFERENCE}")
+    if what[0] == "train":
+        need_torch()
+    progress = Progress()
+    with tempfile.TemporaryDirectory(prefix="specsia-bench-") as folder:
+        frames = bench_frames(what[1]) if len(what) == 2 else _sample_frames(given, Path(folder), progress)
+    if what[0] == "load":
+        return {"loader": bench_load(frames)}
+    from specsia_build.dravie.bench_train import bench_train
+
+    return bench_train(frames, preset or "paper", against is not None, device or "auto", progress)
+
+
+def _sample_frames(given: dict[str, Any], folder: Path, progress: Progress) -> Frames:
+    config = with_settings(BuildConfig(), {"source": "sample:2", "views": 4, "workers": 1} | given, "the command line")
+    summary = run_build(config, RunLayout(folder), STAGES, False, progress)
+    if summary.dataset is None:
+        raise SpecsiaError(f"the sample dataset could not be built: {summary.stopped}")
+    return bench_frames(summary.dataset)
+
+
+def _learnt(report: dict[str, Any]) -> str:
+    loader = report["loader"]
+    size = loader["patch"]
+    lines = [
+        f"loader alone: {loader['patches_per_second']} patches of {size}x{size} a second, {loader['threads']} threads"
+    ]
+    if "training" in report:
+        lines.append(
+            f"{report['preset']} training on {report['device']} in {report['precision']}, {report['threads']} threads, "
+            f"{report['batch']} patches a step: {report['training']['patches_per_second']} patches a second"
+        )
+    if REFERENCE in report:
+        theirs = report[REFERENCE]["patches_per_second"]
+        lines.append(f"the plain step, float32: {theirs}; the training is {report['times_faster']} times as fast")
+    return "\n".join(lines)
 
 
 def _text(report: dict[str, Any]) -> str:
