@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,26 +16,50 @@ from specsia_build.errors import SpecsiaError
 COLUMNS = ("config", "uid", "column", "sha256")
 
 
+_BATCH = 10_000
+"""Digests of images that are held at once, and in one row group."""
+
+
 def write_checksums(folder: Path, digests: Iterable[tuple[str, str, str, str]]) -> None:
     """Write `checksums.parquet`: configuration, uid, image column and SHA-256 of the PNG bytes."""
-    columns = list(zip(*digests, strict=True)) or [(), (), (), ()]
-    table = pa.table({name: pa.array(values, pa.string()) for name, values in zip(COLUMNS, columns, strict=True)})
-    pq.write_table(table, folder / CHECKSUMS_FILE, compression="zstd")
+    schema = pa.schema([(name, pa.string()) for name in COLUMNS])
+    left = iter(digests)
+    with pq.ParquetWriter(folder / CHECKSUMS_FILE, schema, compression="zstd") as writer:
+        while batch := list(islice(left, _BATCH)):
+            columns = [pa.array(values, pa.string()) for values in zip(*batch, strict=True)]
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
 
 
-def file_sums(folder: Path) -> dict[str, str]:
-    """SHA-256 by relative path of every file below a dataset's folder but `SHA256SUMS` itself."""
-    sums = {}
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / SUMS_FILE):
-        with path.open("rb") as stream:
-            sums[path.relative_to(folder).as_posix()] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return sums
+def file_sums(folder: Path, known: Mapping[str, str] | None = None) -> dict[str, str]:
+    """SHA-256 by relative path of every file below a dataset's folder but `SHA256SUMS` itself.
+
+    Args:
+        folder: of the dataset.
+        known: sums of files that need not be read for them.
+    """
+    sums = dict(known or {})
+    for path in (p for p in folder.rglob("*") if p.is_file() and p != folder / SUMS_FILE):
+        name = path.relative_to(folder).as_posix()
+        if name not in sums:
+            with path.open("rb") as stream:
+                sums[name] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return dict(sorted(sums.items()))
 
 
-def write_sums(folder: Path) -> None:
-    """Write `SHA256SUMS`, as `sha256sum -c` reads it."""
-    text = "".join(f"{digest}  {name}\n" for name, digest in file_sums(folder).items())
+def write_sums(folder: Path, known: Mapping[str, str] | None = None) -> None:
+    """Write `SHA256SUMS`, as `sha256sum -c` reads it; `known` as for `file_sums`."""
+    text = "".join(f"{digest}  {name}\n" for name, digest in file_sums(folder, known).items())
     (folder / SUMS_FILE).write_text(text, encoding="utf-8")
+
+
+def read_sums(text: str) -> dict[str, str]:
+    """SHA-256 by relative path of a `SHA256SUMS`; lines that say something else are passed over."""
+    found = {}
+    for line in text.splitlines():
+        digest, _, name = line.partition("  ")
+        if len(digest) == 64 and name:
+            found[name] = digest
+    return found
 
 
 def read_checksums(folder: Path) -> dict[tuple[str, str], bytes]:

@@ -45,19 +45,22 @@ def assign(ids: Iterable[str], fixed: Mapping[str, str]) -> dict[str, str]:
 
 
 def grown(frozen: Mapping[str, str], ids: Iterable[str], fixed: Mapping[str, str]) -> dict[str, str]:
-    """Frozen splits with characters that came later: they join train unless a manifest says otherwise."""
-    new = {i: fixed.get(i, "train") for i in ids if i not in frozen}
-    return dict(sorted({**frozen, **new}.items(), key=lambda item: id_order_key(item[0])))
+    """Frozen splits with characters that came later: they join train unless a manifest says otherwise.
+
+    They stand after those that were there, so that packed rows keep their places.
+    """
+    new = sorted({i for i in ids if i not in frozen}, key=id_order_key)
+    return {**frozen, **{i: fixed.get(i, "train") for i in new}}
 
 
 def to_json(splits: Mapping[str, str]) -> str:
-    """Text of `splits.json`."""
-    by_split = {name: [i for i in sorted(splits, key=id_order_key) if splits[i] == name] for name in SPLITS}
+    """Text of `splits.json`; the ids of a split stand in the order of the mapping."""
+    by_split = {name: [i for i, found in splits.items() if found == name] for name in SPLITS}
     return json.dumps({"seed": SPLIT_SEED, "rule": RULE, **by_split}, indent=1, ensure_ascii=False) + "\n"
 
 
 def from_json(path: Path) -> dict[str, str]:
-    """Split of each id in a `splits.json`.
+    """Split of each id in a `splits.json`, in its order.
 
     Raises:
         SpecsiaError: if the file is not one.

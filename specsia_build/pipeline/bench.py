@@ -6,6 +6,7 @@ Machines differ and are noisy, so the ratio to the peer is what compares between
 from __future__ import annotations
 
 import io
+import shutil
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -22,14 +23,14 @@ from specsia_build.characters.sources import open_source
 from specsia_build.config import STAGES, BuildConfig, backend_name
 from specsia_build.dataset.schema import COLUMNS, IMAGE_COLUMNS
 from specsia_build.errors import SpecsiaError
-from specsia_build.pipeline.build import pack_plan
+from specsia_build.pipeline.build import artefacts_of, pack_plan
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.planning import DigestCache, plan_stage
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.pipeline.tasks import perform
 from specsia_build.stages import pack, render
-from specsia_build.stages.artefact import Artefact, view_file
+from specsia_build.stages.artefact import view_file
 
 PEER_ROWS = 10
 
@@ -140,11 +141,9 @@ def _measure_pack(
 ) -> dict[str, Any]:
     plan = pack_plan(config, layout, source, entries, DigestCache(layout.digests))
 
-    def load(stage: str, character_id: str, name: str | None) -> Artefact:
-        return read_artefact(layout.artefact(stage, name, character_id), character_id)
-
     def run() -> None:
-        pack.pack(plan, load, folder / "dataset", lambda _: None)
+        shutil.rmtree(folder / "dataset", ignore_errors=True)
+        pack.pack(plan, artefacts_of(layout), folder / "dataset", lambda _: None)
 
     run()
     start = time.perf_counter()

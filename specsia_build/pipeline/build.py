@@ -216,12 +216,8 @@ class _Build:
         total = sum(len(found) for found in plan_.members.values())
         kept = pack.packed_fingerprint(layout.dataset) == pack.fingerprint(plan_)
         if not kept:
-
-            def load(stage: str, character_id: str, name: str | None) -> Artefact:
-                return read_artefact(layout.artefact(stage, name, character_id), character_id)
-
             with self.progress.bar("pack", total) as advance:
-                pack.pack(plan_, load, layout.dataset, advance)
+                pack.pack(plan_, artefacts_of(layout), layout.dataset, advance)
         done = StageSummary("pack", None, 0 if kept else total, total if kept else 0, 0, time.perf_counter() - start)
         summary.stages.append(done)
         self.progress.stage_done(done)
@@ -229,6 +225,22 @@ class _Build:
 
     def _stopped(self, reason: str) -> Summary:
         return Summary(**{**vars(self.summary), "stopped": reason})
+
+
+def artefacts_of(layout: RunLayout) -> pack.Artefacts:
+    """Where a run keeps what pack reads."""
+
+    def load(stage: str, character_id: str, name: str | None) -> Artefact:
+        return read_artefact(layout.artefact(stage, name, character_id), character_id)
+
+    def meta(stage: str, character_id: str, name: str | None) -> pack.Meta:
+        path = layout.artefact(stage, name, character_id)
+        found = read_meta(path)
+        if found is None:
+            raise SpecsiaError(f"the artefact {path} cannot be read: delete it and build again")
+        return found
+
+    return pack.Artefacts(load, meta)
 
 
 def pack_plan(
@@ -246,16 +258,16 @@ def pack_plan(
         UsageError: if a backend has none.
     """
     ids = {entry.id for entry in entries}
-    members, projected, seen = {}, {}, []
+    members, seen = {}, []
+    read = artefacts_of(layout).meta
     for spec in config.backends:
         name = backend_name(spec)
         done = plan_stage(project.NAME, spec, entries, config, layout, cache).done
         if not done:
             raise UsageError(f"pack has nothing of {name} to pack: run `specsia build --stage project` first")
-        members[name], projected[name] = list(done), dict(done)
+        members[name] = [pack.member(i, name, read(render.NAME, i, None), read(project.NAME, i, name)) for i in done]
         if backend_of(spec).sees_ground_truth:
             seen.append(name)
-    rendered = {i: meta for i in ids if (meta := read_meta(layout.artefact(render.NAME, None, i))) is not None}
     lost = {name: len({f.id for f in failures if (f.backend or "") == name and f.id in ids}) for name in ("", *members)}
     return pack.PackPlan(
         config=config,
@@ -264,8 +276,6 @@ def pack_plan(
         splits=splits.assign(ids, {}) if split_of is None else split_of,
         members=members,
         quarantined={name: count for name, count in lost.items() if count},
-        rendered=rendered,
-        projected=projected,
         sees_ground_truth=seen,
     )
 
@@ -274,7 +284,7 @@ def _not_ready(plan: pack.PackPlan, entries: Sequence[Entry], failures: Sequence
     """Characters per backend that are neither packed nor on record as failed."""
     missed = {}
     for name, members in plan.members.items():
-        excused = {f.id for f in failures if f.backend in (None, name)} | set(members)
+        excused = {f.id for f in failures if f.backend in (None, name)} | {one.id for one in members}
         missed[name] = sum(entry.id not in excused for entry in entries)
     return {name: count for name, count in missed.items() if count}
 

@@ -24,7 +24,7 @@ class StagePlan:
     Attributes:
         stage: its name.
         backend: `NAME[:ARG]`, or None.
-        done: meta data of the artefacts that are up to date, by id.
+        done: ids whose artefact is up to date.
         stale: work whose artefact exists but came from something else.
         missing: work whose artefact does not exist.
         blocked: ids whose earlier stage has no artefact.
@@ -32,7 +32,7 @@ class StagePlan:
 
     stage: str
     backend: str | None
-    done: Mapping[str, Mapping[str, Any]]
+    done: Sequence[str]
     stale: Sequence[Task]
     missing: Sequence[Task]
     blocked: Sequence[str]
@@ -105,8 +105,7 @@ def plan_stage(
     cache: DigestCache,
 ) -> StagePlan:
     """Compare what is on disk with what the configuration asks for."""
-    done: dict[str, Mapping[str, Any]] = {}
-    stale, missing, blocked = [], [], []
+    done, stale, missing, blocked = [], [], [], []
     for entry in entries:
         task = Task(stage, entry, backend, config, layout)
         meta = read_meta(task.path)
@@ -132,7 +131,7 @@ def plan_stage(
         elif meta.get("fingerprint") != stage_fingerprint(task, inputs):
             stale.append(task)
         else:
-            done[entry.id] = meta
+            done.append(entry.id)
     return StagePlan(stage, backend, done, stale, missing, blocked)
 
 

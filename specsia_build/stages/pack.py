@@ -1,12 +1,18 @@
-"""Stage 4, pack: rows from artefacts, in splits and shards, with the card and the checksums."""
+"""Stage 4, pack: rows from artefacts, in splits and shards, with the card and the checksums.
+
+What is packed is laid out by the frozen order of the ids alone, so that a dataset that has grown is the same, byte for
+byte, whether it was packed at once or shard by shard over time. Shards that are there already are kept.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import platform
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,17 +20,21 @@ from typing import Any
 from specsia_build import __version__
 from specsia_build.characters.character import id_order_key
 from specsia_build.config import BuildConfig, backend_name, result_settings
-from specsia_build.dataset import schema, splits
+from specsia_build.dataset import exchange, schema, splits
 from specsia_build.dataset.card import CardFacts, write_card
-from specsia_build.dataset.checksums import write_checksums, write_sums
+from specsia_build.dataset.card_yaml import data_sizes
+from specsia_build.dataset.checksums import read_sums, write_checksums, write_sums
 from specsia_build.dataset.parquet import plan_shards, write_shard
 from specsia_build.dataset.places import public_name
+from specsia_build.errors import SpecsiaError
 from specsia_build.frame import view_yaws
 from specsia_build.stages import project, reconstruct, render
-from specsia_build.stages.artefact import Artefact, canonical_json, sha256, view_file
+from specsia_build.stages.artefact import Artefact, canonical_json, file_digest, sha256, view_file
 
 NAME = "pack"
-VERSION = 1
+VERSION = 2
+
+Meta = Mapping[str, Any]
 
 BYTES_PACKAGES = ("isal", "llvmlite", "numba", "numpy", "pillow", "pyarrow", "datasets", "scipy", "scikit-image")
 """Packages whose version may change a dataset's bytes."""
@@ -40,6 +50,28 @@ _COLUMN_ORIGIN = {
 
 
 @dataclass(frozen=True)
+class Member:
+    """What packing keeps in mind of a character that a backend made, whose meta data stay on disk.
+
+    Attributes:
+        id: of the character.
+        digest: SHA-256 over every value and every image's SHA-256 of its rows.
+        image_bytes: of its rows.
+        mean_iou: after registration.
+        frontal_before: frontal IoU before registration.
+        license, credit: of the character, None where its source states none.
+    """
+
+    id: str
+    digest: str
+    image_bytes: int
+    mean_iou: float
+    frontal_before: float
+    license: str | None
+    credit: str | None
+
+
+@dataclass(frozen=True)
 class PackPlan:
     """What is to be packed.
 
@@ -47,11 +79,9 @@ class PackPlan:
         config: of the build.
         source: name of the source, free of paths.
         planned: characters asked for.
-        splits: split of each id of the source.
-        members: per backend name the ids that are built.
+        splits: split of each id of the source; rows stand in the order of its keys.
+        members: per backend name the characters that are built.
         quarantined: characters left out per backend, `""` for those that no backend saw.
-        rendered: meta data of the render artefact by id.
-        projected: meta data of the project artefact by backend name and id.
         sees_ground_truth: backends that do.
     """
 
@@ -59,11 +89,38 @@ class PackPlan:
     source: str
     planned: int
     splits: Mapping[str, str]
-    members: Mapping[str, Sequence[str]]
+    members: Mapping[str, Sequence[Member]]
     quarantined: Mapping[str, int]
-    rendered: Mapping[str, Mapping[str, Any]]
-    projected: Mapping[str, Mapping[str, Mapping[str, Any]]]
     sees_ground_truth: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Artefacts:
+    """Where pack reads, both by stage, character id and backend name.
+
+    Attributes:
+        load: an artefact.
+        meta: the meta data alone.
+    """
+
+    load: Callable[[str, str, str | None], Artefact]
+    meta: Callable[[str, str, str | None], Meta]
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """One shard as planned: its name relative to the dataset, its configuration, and what it is to hold."""
+
+    name: str
+    config_name: str
+    backend: str
+    members: Sequence[Member]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over all that decides the shard's bytes."""
+        parts = [NAME, VERSION, schema.SCHEMA_VERSION, version("pyarrow"), version("datasets")]
+        return sha256(canonical_json([*parts, *(member.digest for member in self.members)]).encode())
 
 
 def _build_record(plan: PackPlan) -> dict[str, Any]:
@@ -92,134 +149,227 @@ def fingerprint(plan: PackPlan) -> str:
     """SHA-256 over all that decides the packed bytes."""
     parts = {
         "record": _build_record(plan),
-        "splits": dict(plan.splits),
-        "rendered": {i: plan.rendered[i]["fingerprint"] for ids in plan.members.values() for i in ids},
-        "projected": {b: {i: plan.projected[b][i]["fingerprint"] for i in ids} for b, ids in plan.members.items()},
+        "splits": splits.to_json(plan.splits),
+        "members": {b: [list(vars(one).values()) for one in members] for b, members in plan.members.items()},
     }
     return sha256(canonical_json(parts).encode())
 
 
-def _rows(
-    ids: Sequence[str],
-    backend: str,
-    plan: PackPlan,
-    load: Callable[[str, str, str | None], Artefact],
-    digests: list[tuple[str, str, str, str]],
-    config_name: str,
-) -> Iterator[schema.Row]:
-    yaws = view_yaws(plan.config.views)
-    for character_id in ids:
-        parts = {
-            render.NAME: load(render.NAME, character_id, None),
-            project.NAME: load(project.NAME, character_id, backend),
+def _row_facts(
+    character_id: str, backend: str, rendered: Meta, projected: Meta
+) -> Iterator[tuple[dict[str, Any], dict[str, tuple[str, str, str]]]]:
+    """Of each row the values, and by image column the stage, file and SHA-256 of the image."""
+    meta_of = {render.NAME: rendered, project.NAME: projected}
+    for view, yaw in enumerate(view_yaws(rendered["views"])):
+        low, high = projected["boxes"][view]
+        scalars = {
+            "uid": schema.row_uid(character_id, view),
+            "character_id": character_id,
+            "view": view,
+            "yaw_deg": yaw,
+            "iou": projected["iou"][view],
+            "backend": backend,
+            "outline_px": rendered["outline_px"],
+            "outline_grey": rendered["outline_grey"],
+            "bbox_min": low,
+            "bbox_max": high,
+            "license": rendered["license"],
         }
-        made, clean = parts[project.NAME].meta, parts[render.NAME].meta
-        for view, yaw in enumerate(yaws):
-            uid = schema.row_uid(character_id, view)
-            images = {}
-            for column, (stage, name) in _COLUMN_ORIGIN.items():
-                file = view_file(name, view)
-                images[column] = parts[stage].files[file]
-                digests.append((config_name, uid, column, parts[stage].meta["files"][file]["sha256"]))
-            low, high = made["boxes"][view]
-            scalars = {
-                "uid": uid,
-                "character_id": character_id,
-                "view": view,
-                "yaw_deg": yaw,
-                "iou": made["iou"][view],
-                "backend": backend,
-                "outline_px": clean["outline_px"],
-                "outline_grey": clean["outline_grey"],
-                "bbox_min": low,
-                "bbox_max": high,
-                "license": clean["license"],
-            }
+        files = {column: (stage, view_file(name, view)) for column, (stage, name) in _COLUMN_ORIGIN.items()}
+        yield (
+            scalars,
+            {c: (stage, file, meta_of[stage]["files"][file]["sha256"]) for c, (stage, file) in files.items()},
+        )
+
+
+def member(character_id: str, backend: str, rendered: Meta, projected: Meta) -> Member:
+    """A character by the meta data of its render and its project artefact."""
+    facts = list(_row_facts(character_id, backend, rendered, projected))
+    images = (
+        {render.NAME: rendered, project.NAME: projected}[s]["files"][f] for _, i in facts for s, f, _ in i.values()
+    )
+    return Member(
+        id=character_id,
+        digest=sha256(canonical_json(facts).encode()),
+        image_bytes=sum(image["bytes"] for image in images),
+        mean_iou=projected["mean_iou"],
+        frontal_before=projected["frontal_iou_before"],
+        license=rendered["license"],
+        credit=rendered["source"],
+    )
+
+
+def _rows(shard: _Shard, artefacts: Artefacts, advance: Callable[[int], None]) -> Iterator[schema.Row]:
+    for one in shard.members:
+        parts = {
+            render.NAME: artefacts.load(render.NAME, one.id, None),
+            project.NAME: artefacts.load(project.NAME, one.id, shard.backend),
+        }
+        rendered, projected = parts[render.NAME].meta, parts[project.NAME].meta
+        for scalars, origin in _row_facts(one.id, shard.backend, rendered, projected):
+            images = {column: parts[stage].files[file] for column, (stage, file, _) in origin.items()}
+            for column, (stage, _, digest) in origin.items():
+                if sha256(images[column]) != digest:
+                    raise SpecsiaError(
+                        f"{column} of {scalars['uid']} is not what {stage} made, so its artefact "
+                        f"{stage}/{one.id}.tar is damaged: delete it and build again"
+                    )
             yield schema.Row(scalars, images)
+        advance(1)
 
 
-def _image_bytes(plan: PackPlan, backend: str, character_id: str) -> int:
-    total = 0
-    for meta in (plan.rendered[character_id], plan.projected[backend][character_id]):
-        total += sum(file["bytes"] for name, file in meta["files"].items() if name.endswith(".png"))
-    return total
+def _digests(shards: Sequence[_Shard], artefacts: Artefacts) -> Iterator[tuple[str, str, str, str]]:
+    """Configuration, uid, column and SHA-256 of every image, read once more so that they need not be held."""
+    for shard in shards:
+        for one in shard.members:
+            rendered = artefacts.meta(render.NAME, one.id, None)
+            projected = artefacts.meta(project.NAME, one.id, shard.backend)
+            for scalars, origin in _row_facts(one.id, shard.backend, rendered, projected):
+                for column, (_, _, digest) in origin.items():
+                    yield shard.config_name, scalars["uid"], column, digest
 
 
-def pack(
-    plan: PackPlan,
-    load: Callable[[str, str, str | None], Artefact],
-    folder: Path,
-    advance: Callable[[int], None],
-) -> int:
-    """Write the dataset into `folder`, replacing what is there only once all of it is written.
-
-    Args:
-        plan: what to pack.
-        load: an artefact by stage, character id and backend name.
-        folder: of the dataset.
-        advance: told the number of characters as they are packed.
-
-    Returns:
-        Number of rows.
-    """
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
+def _plan(plan: PackPlan) -> list[_Shard]:
+    """The shards of a dataset in their order."""
     several = len(plan.members) > 1
-    arrow = schema.arrow_schema()
-    digests: list[tuple[str, str, str, str]] = []
-    rows: dict[str, dict[str, int]] = {backend: {} for backend in plan.members}
+    shards = []
+    for backend, members in plan.members.items():
+        by_id = {one.id: one for one in members}
+        for split in schema.SPLITS:
+            chosen = [by_id[i] for i, found in plan.splits.items() if found == split and i in by_id]
+            if not chosen:
+                continue
+            parts = plan_shards([one.id for one in chosen], [one.image_bytes for one in chosen])
+            for index, part in enumerate(parts):
+                name = f"{schema.data_folder(backend, several)}/{schema.shard_name(split, index, len(parts))}"
+                shards.append(_Shard(name, backend if several else schema.DEFAULT_CONFIG, backend, chosen[part]))
+    return shards
+
+
+def _kept(folder: Path) -> dict[str, tuple[Path, str]]:
+    """Path and listed SHA-256 of the shards of a dataset that is there, by their fingerprints."""
+    try:
+        listed = _record_of(folder)["shards"]
+        sums = read_sums((folder / schema.SUMS_FILE).read_text(encoding="utf-8"))
+        return {mark: (folder / name, sums[name]) for name, mark in listed.items() if name in sums}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        # A dataset of another version, a damaged one or none at all: everything is written anew.
+        return {}
+
+
+def _link(old: Path, new: Path) -> None:
+    try:
+        os.link(old, new)
+    except OSError:
+        shutil.copyfile(old, new)
+
+
+def _write(
+    shard: _Shard,
+    path: Path,
+    known: Mapping[str, tuple[Path, str]],
+    artefacts: Artefacts,
+    advance: Callable[[int], None],
+) -> tuple[str, bool]:
+    """Keep a shard that is there whole, or write it; returns the SHA-256 of the file and whether it was kept."""
+    old, digest = known.get(shard.fingerprint, (None, ""))
+    if old is not None and file_digest(old) == digest:
+        _link(old, path)
+        advance(len(shard.members))
+        return digest, True
+    found = hashlib.sha256()
+    write_shard(path, _rows(shard, artefacts, advance), schema.arrow_schema(), found)
+    return found.hexdigest(), False
+
+
+def _card_facts(plan: PackPlan, record: Mapping[str, Any]) -> CardFacts:
     characters: dict[str, dict[str, int]] = {backend: {} for backend in plan.members}
     for backend, members in plan.members.items():
-        config_name = backend if several else schema.DEFAULT_CONFIG
-        data = partial / schema.data_folder(backend, several)
-        data.mkdir(parents=True)
         for split in schema.SPLITS:
-            ids = sorted((i for i in members if plan.splits[i] == split), key=id_order_key)
-            if not ids:
-                continue
-            shards = plan_shards(ids, [_image_bytes(plan, backend, i) for i in ids])
-            for index, part in enumerate(shards):
-                found = _rows(ids[part], backend, plan, load, digests, config_name)
-                count = write_shard(data / schema.shard_name(split, index, len(shards)), found, arrow)
-                rows[backend][split] = rows[backend].get(split, 0) + count
-                advance(len(ids[part]))
-            characters[backend][split] = len(ids)
-    packed = sorted({i for ids in plan.members.values() for i in ids}, key=id_order_key)
-    record = _build_record(plan) | {"fingerprint": fingerprint(plan)}
-    facts = CardFacts(
+            count = sum(plan.splits[one.id] == split for one in members)
+            if count:
+                characters[backend][split] = count
+    packed = {one.id: one for members in plan.members.values() for one in members}
+    return CardFacts(
         source=plan.source,
         planned=plan.planned,
-        rows=rows,
+        rows={b: {s: n * plan.config.views for s, n in by_split.items()} for b, by_split in characters.items()},
         characters=characters,
-        quality={b: [plan.projected[b][i]["mean_iou"] for i in ids] for b, ids in plan.members.items()},
-        frontal_before={
-            b: [plan.projected[b][i]["frontal_iou_before"] for i in ids] for b, ids in plan.members.items()
-        },
-        licenses=[(plan.rendered[i]["license"], plan.rendered[i]["source"]) for i in packed],
+        quality={b: [one.mean_iou for one in members] for b, members in plan.members.items()},
+        frontal_before={b: [one.frontal_before for one in members] for b, members in plan.members.items()},
+        licenses=[(packed[i].license, packed[i].credit) for i in sorted(packed, key=id_order_key)],
         quarantined=plan.quarantined,
         sees_ground_truth=plan.sees_ground_truth,
         build=record,
     )
-    (partial / schema.CARD).write_text(write_card(facts), encoding="utf-8")
-    (partial / schema.SPLITS_FILE).write_text(splits.to_json(plan.splits), encoding="utf-8")
-    text = json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True)
-    (partial / schema.BUILD_FILE).write_text(text + "\n", encoding="utf-8")
-    write_checksums(partial, digests)
-    write_sums(partial)
-    old = folder.with_name(folder.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.replace(old)
-    partial.replace(folder)
-    shutil.rmtree(old, ignore_errors=True)
-    return sum(sum(by_split.values()) for by_split in rows.values())
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What pack did: rows of the dataset, and shards that were written and kept."""
+
+    rows: int
+    written: int
+    kept: int
+
+
+def pack(plan: PackPlan, artefacts: Artefacts, folder: Path, advance: Callable[[int], None]) -> Packed:
+    """Write the dataset into `folder`, replacing what is there only once all of it is written.
+
+    Args:
+        plan: what to pack.
+        artefacts: where its images are.
+        folder: of the dataset; shards that are there and would not change are kept as they are.
+        advance: told the number of characters as they are packed.
+
+    Raises:
+        SpecsiaError: if an artefact is damaged, or the dataset cannot be written.
+    """
+    partial = folder.with_name(folder.name + ".partial")
+    try:
+        exchange.recover(folder)
+        shutil.rmtree(partial, ignore_errors=True)
+        known, shards = _kept(folder), _plan(plan)
+        done: dict[str, tuple[str, bool]] = {}
+        for shard in shards:
+            path = partial / shard.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            done[shard.name] = _write(shard, path, known, artefacts, advance)
+        record = _build_record(plan)
+        record |= {"fingerprint": fingerprint(plan), "shards": {shard.name: shard.fingerprint for shard in shards}}
+        facts = _card_facts(plan, record)
+        facts = replace(facts, sizes=data_sizes(partial, facts.rows))
+        (partial / schema.CARD).write_text(write_card(facts), encoding="utf-8")
+        (partial / schema.SPLITS_FILE).write_text(splits.to_json(plan.splits), encoding="utf-8")
+        text = json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True)
+        (partial / schema.BUILD_FILE).write_text(text + "\n", encoding="utf-8")
+        write_checksums(partial, _digests(shards, artefacts))
+        write_sums(partial, {name: digest for name, (digest, _) in done.items()})
+        exchange.put(partial, folder)
+    except OSError as error:
+        raise SpecsiaError(f"the dataset cannot be written to {folder}: {error.strerror or error}") from error
+    rows = plan.config.views * sum(len(shard.members) for shard in shards)
+    kept = sum(kept for _, kept in done.values())
+    return Packed(rows, len(shards) - kept, kept)
+
+
+def _record_of(folder: Path) -> dict[str, Any]:
+    """What `build.json` of a dataset holds.
+
+    Raises:
+        OSError, ValueError: if there is none to read.
+    """
+    record = json.loads((folder / schema.BUILD_FILE).read_text(encoding="utf-8"))
+    if not isinstance(record, dict):
+        raise ValueError(f"{schema.BUILD_FILE} holds no fields")
+    return record
 
 
 def packed_fingerprint(folder: Path) -> str | None:
     """Fingerprint of the dataset that is there, or None."""
     try:
-        record = json.loads((folder / schema.BUILD_FILE).read_text(encoding="utf-8"))
+        exchange.recover(folder)
+        found = _record_of(folder).get("fingerprint")
     except (OSError, ValueError):
         return None
-    found = record.get("fingerprint") if isinstance(record, dict) else None
     return found if isinstance(found, str) and (folder / schema.SUMS_FILE).is_file() else None

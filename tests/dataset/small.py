@@ -102,17 +102,18 @@ def build_small(
         source="boxes",
         planned=len(ids) + len(planned),
         splits=splits.assign([*ids, *planned], fixed or {}),
-        members={name: list(ids) for name in backends},
+        members={
+            name: [pack.member(i, name, rendered[i].meta, made.meta) for i, made in projected[name].items()]
+            for name in backends
+        },
         quarantined={"": len(planned)} if planned else {},
-        rendered={i: a.meta for i, a in rendered.items()},
-        projected={name: {i: a.meta for i, a in made.items()} for name, made in projected.items()},
         sees_ground_truth=list(backends),
     )
 
     def load(stage: str, character_id: str, backend: str | None) -> Artefact:
         return rendered[character_id] if backend is None else projected[backend][character_id]
 
-    pack.pack(plan, load, folder, lambda _: None)
+    pack.pack(plan, pack.Artefacts(load, lambda *which: load(*which).meta), folder, lambda _: None)
     return folder
 
 

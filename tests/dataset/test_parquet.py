@@ -16,21 +16,21 @@ from PIL import Image
 
 from specsia_build import png
 from specsia_build.dataset import parquet, schema
-from specsia_build.dataset.checksums import file_sums, read_checksums, write_checksums, write_sums
+from specsia_build.dataset.checksums import file_sums, read_checksums, read_sums, write_checksums, write_sums
 from specsia_build.dataset.parquet import plan_shards, write_shard
 from specsia_build.errors import SpecsiaError
 from tests.dataset.small import read_rows, shard
 
 
-def row(view: int, fill: int = 7) -> schema.Row:
+def row(view: int, fill: int = 7, character: str = "hero") -> schema.Row:
     grey = np.full((4, 4), fill, np.uint8)
     images = {
         name: png.encode(grey if mode == "L" else np.repeat(grey[..., None], 4, -1))
         for name, mode in schema.IMAGE_COLUMNS.items()
     }
     scalars = {
-        "uid": schema.row_uid("hero", view),
-        "character_id": "hero",
+        "uid": schema.row_uid(character, view),
+        "character_id": character,
         "view": view,
         "yaw_deg": 36.0 * view,
         "iou": 0.5,
@@ -44,18 +44,48 @@ def row(view: int, fill: int = 7) -> schema.Row:
     return schema.Row(scalars, images)
 
 
+def cuts(sizes: list[int], ids: list[str] | None = None, most: int = 500) -> list[tuple[int, int]]:
+    """Where `plan_shards` cuts, for shards of `most` bytes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parquet, "SHARD_BYTES", most)
+        shards = plan_shards(ids or [str(k) for k in range(len(sizes))], sizes)
+    return [(s.start, s.stop) for s in shards]
+
+
 @given(st.lists(st.integers(0, 400), max_size=30))
 def test_shards_take_every_item_once_and_stay_small(sizes: list[int]) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parquet, "SHARD_BYTES", 500)
-        shards = plan_shards(sizes)
-    assert [i for s in shards for i in range(len(sizes))[s]] == list(range(len(sizes)))
-    assert all(sum(sizes[s]) <= 500 for s in shards)
-    assert shards
+    shards = cuts(sizes)
+    assert [i for a, b in shards for i in range(a, b)] == list(range(len(sizes)))
+    assert all(sum(sizes[a:b]) <= 500 for a, b in shards)
+    assert all(sum(sizes[a : b + 1]) >= 400 for a, b in shards[:-1])
 
 
 def test_an_item_that_is_too_large_has_a_shard_of_its_own() -> None:
-    assert plan_shards([10, parquet.SHARD_BYTES + 1, 10]) == [slice(0, 1), slice(1, 2), slice(2, 3)]
+    assert cuts([10, 501, 10]) == [(0, 1), (1, 2), (2, 3)]
+    assert cuts([10, 501]) == [(0, 1), (1, 2)]
+
+
+def test_what_is_added_at_the_end_moves_no_cut() -> None:
+    sizes = [20 + k % 7 for k in range(300)]
+    for more in (1, 40, 200):
+        assert cuts(sizes + [25] * more)[: len(cuts(sizes)) - 1] == cuts(sizes)[:-1]
+
+
+def test_after_a_change_the_cuts_fall_where_they_were() -> None:
+    sizes, ids = [20 + k % 7 for k in range(3000)], [f"c{k}" for k in range(3000)]
+
+    def parts(ids: list[str], sizes: list[int]) -> set[tuple[str, ...]]:
+        return {tuple(ids[a:b]) for a, b in cuts(sizes, ids, most=4600)}
+
+    before = parts(ids, sizes)
+    assert len(before) > 15
+    lost = []
+    for k in range(0, 900, 30):
+        grown = [size + 3 * (n == k) for n, size in enumerate(sizes)]
+        lost.append(len(before - parts(ids, grown)))
+        # The shard that lost a character is another one in any case.
+        lost.append(len(before - parts(ids[:k] + ids[k + 1 :], sizes[:k] + sizes[k + 1 :])) - 1)
+    assert np.mean(lost) < 1
 
 
 def test_bytes_pass_through(tmp_path: Path) -> None:
@@ -69,15 +99,28 @@ def test_bytes_pass_through(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
-def test_row_groups_are_bounded_by_rows_and_by_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def groups() -> list[int]:
-        write_shard(tmp_path / "a.parquet", (row(view) for view in range(120)), schema.arrow_schema())
+def test_row_groups_hold_whole_characters_unless_these_are_huge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = sum(map(len, row(0).images.values()))
+
+    def groups(characters: int, views: int) -> list[int]:
+        rows = (row(view, character=str(c)) for c in range(characters) for view in range(views))
+        write_shard(tmp_path / "a.parquet", rows, schema.arrow_schema())
         footer = pq.read_metadata(tmp_path / "a.parquet")
         return [footer.row_group(i).num_rows for i in range(footer.num_row_groups)]
 
-    assert groups() == [50, 50, 20]
-    monkeypatch.setattr(parquet, "GROUP_BYTES", 30 * sum(map(len, row(0).images.values())))
-    assert groups() == [30, 30, 30, 30]
+    assert groups(12, 10) == [120]
+    monkeypatch.setattr(parquet, "GROUP_BYTES", 15 * one)
+    assert groups(5, 10) == [20, 20, 10]
+    monkeypatch.setattr(parquet, "MOST_GROUP_BYTES", 30 * one)
+    assert groups(2, 50) == [30, 20, 30, 20]
+
+
+def test_the_sum_of_a_shard_is_known_without_reading_it(tmp_path: Path) -> None:
+    digest = hashlib.sha256()
+    write_shard(tmp_path / "a.parquet", [row(view) for view in range(9)], schema.arrow_schema(), digest)
+    assert digest.hexdigest() == hashlib.sha256((tmp_path / "a.parquet").read_bytes()).hexdigest()
 
 
 def test_images_are_not_compressed_twice_and_the_rest_is(tmp_path: Path) -> None:
@@ -150,7 +193,8 @@ def test_sums_of_all_files_but_their_own(tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     for name in ("a", "inner/b", "inner/SHA256SUMS"):
         (tmp_path / name).write_text(name)
-    write_sums(tmp_path)
+    write_sums(tmp_path, {"inner/b": "0" * 64})
+    assert read_sums((tmp_path / "SHA256SUMS").read_text()) == {**file_sums(tmp_path), "inner/b": "0" * 64}
     assert list(file_sums(tmp_path)) == ["a", "inner/SHA256SUMS", "inner/b"]
     first = (tmp_path / "SHA256SUMS").read_text().splitlines()[0]
     assert first == f"{hashlib.sha256(b'a').hexdigest()}  a"

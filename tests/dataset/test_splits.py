@@ -77,10 +77,12 @@ def test_the_file_holds_them_all(ids: set[str]) -> None:
         assert from_json(path) == splits
 
 
-def test_ids_stand_in_their_order(tmp_path: Path) -> None:
-    told = json.loads(to_json({"b": "train", "10": "train", "9": "train"}))
-    assert told["train"] == ["9", "10", "b"]
-    assert (told["seed"], told["test"]) == (42, [])
+def test_ids_stand_in_their_order_and_later_ones_after_them() -> None:
+    first = assign(["b", "10", "9"], dict.fromkeys(["b", "10", "9"], "train"))
+    assert json.loads(to_json(first))["train"] == ["9", "10", "b"]
+    later = grown(first, ["b", "a", "11", "10", "2", "9"], {})
+    assert json.loads(to_json(later))["train"] == ["9", "10", "b", "2", "11", "a"]
+    assert (json.loads(to_json(later))["seed"], json.loads(to_json(later))["test"]) == (42, [])
 
 
 @pytest.mark.parametrize(
