@@ -40,6 +40,9 @@ REACH = 3
 PIXEL_BYTES = 11
 """Z (RGBA), Zpos (RGB), Y* (RGBA)."""
 
+RESIDENT_BYTES = 1 << 30
+"""Of pixels that a process keeps mapped without a thought; larger files are given back now and then."""
+
 PIXELS, RUNS, INDEX = "pixels.bin", "runs.bin", "index.json"
 
 T = TypeVar("T")
@@ -108,8 +111,8 @@ class Frames:
         return frame[..., :4].copy(), frame[..., [4, 5, 6, 3]], frame[..., 7:].copy()
 
     def release(self) -> None:
-        """Give the pages read so far back to the system, which keeps them while memory is free."""
-        if self.mapped is not None:
+        """Give what was read of a large file back to the system, which keeps it as long as memory is free."""
+        if self.mapped is not None and len(self.mapped) > RESIDENT_BYTES:
             self.mapped.madvise(mmap.MADV_DONTNEED)
 
 

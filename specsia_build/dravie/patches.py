@@ -29,6 +29,9 @@ PLAIN = np.float32(0.5)
 DARKEST, BRIGHTEST = np.float32(0.7), np.float32(1.3)
 """Factors between which the value (of hue, saturation, value) is changed; full value is as far as it goes."""
 
+RELEASE_AFTER = 5000
+"""Patches after which pages are given back: each has touched 100 to 200 KB of them."""
+
 _OFFSET, _HEIGHT, _WIDTH, _FIRST_RUN, _RUNS, _CENTRES = map(
     Extent._fields.index, ("offset", "height", "width", "first_run", "runs", "centres")
 )
@@ -196,8 +199,14 @@ def prefetched(sampler: PatchSampler, start: int, stop: int, threads: int = 1, a
     """
     with ThreadPoolExecutor(threads, thread_name_prefix="patches") as pool:
         waiting: deque[Future[Batch]] = deque()
+        drawn = 0
         for step in range(start, stop):
             waiting.append(pool.submit(sampler.batch, step))
+            drawn += sampler.batch_size
+            if drawn >= RELEASE_AFTER:
+                drawn = 0
+                for part in sampler.frames:
+                    part.release()
             if len(waiting) > ahead:
                 yield waiting.popleft().result()
         while waiting:

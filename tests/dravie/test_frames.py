@@ -14,7 +14,9 @@ from scipy import ndimage
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie import frames as frames_module
+from specsia_build.dravie import patches
 from specsia_build.dravie.frames import REACH, Extent, Frames, frames_of, open_frames
+from specsia_build.dravie.patches import PatchSampler, prefetched
 from specsia_build.errors import SpecsiaError
 from specsia_build.pipeline.progress import Progress
 from tests.dataset.small import build_small, change, pixels, put
@@ -109,6 +111,17 @@ def test_workers_change_nothing(dataset: OpenedDataset, tmp_path: Path) -> None:
         for workers in (1, 3)
     )
     assert _same(one, three)
+
+
+def test_pages_that_are_given_back_are_read_again(
+    dataset: OpenedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frames_module, "RESIDENT_BYTES", 0)
+    monkeypatch.setattr(patches, "RELEASE_AFTER", 1)
+    frames = _open(dataset, tmp_path)
+    sampler = PatchSampler([frames], 8, seed=1)
+    for step, (inputs, _) in enumerate(prefetched(sampler, 0, 6, threads=2)):
+        assert np.array_equal(inputs, sampler.batch(step)[0])
 
 
 def test_characters_can_be_chosen(dataset: OpenedDataset, tmp_path: Path) -> None:
