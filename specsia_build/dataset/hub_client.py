@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx2
@@ -18,7 +18,7 @@ from huggingface_hub import HfApi, get_token, is_offline_mode, set_client_factor
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from huggingface_hub.utils import logging as hub_logging
 from huggingface_hub.utils._headers import build_hf_headers
-from huggingface_hub.utils._http import default_client_factory
+from huggingface_hub.utils._http import default_client_factory, hf_request_event_hook
 
 from specsia_build.errors import SpecsiaError, UsageError
 
@@ -29,6 +29,9 @@ DATASET = "dataset"
 
 TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses after which the same request may succeed, as huggingface_hub has them."""
+
+DROPPED = (httpx2.NetworkError, httpx2.TimeoutException, httpx2.RemoteProtocolError)
+"""What a connection that broke, or never came about, raises."""
 
 WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds before each new try of a request that huggingface_hub does not try again by itself."""
@@ -97,7 +100,7 @@ def connect(repo: str, say: Callable[[str], None]) -> Iterator[Hub]:
     through `say`. Errors of the Hub and of the way to it leave as sentences without the token.
 
     Raises:
-        UsageError: if `HF_HUB_OFFLINE` is set or there is no token.
+        UsageError: if `HF_HUB_OFFLINE` is set, or there is no token or none that can be one.
         SpecsiaError: if the Hub refuses, or cannot be reached.
     """
     if is_offline_mode():
@@ -105,10 +108,14 @@ def connect(repo: str, say: Callable[[str], None]) -> Iterator[Hub]:
     token = get_token()
     if not token:
         raise UsageError("there is no token for the Hub: run `hf auth login`, or set HF_TOKEN to one that may write")
+    if not re.fullmatch(r"[!-~]+", token):
+        raise UsageError(
+            "the token for the Hub holds characters that no token has: run `hf auth login`, or mend HF_TOKEN"
+        )
     hub = Hub(HfApi(token=token, library_name="specsia"), repo, say)
     level = hub_logging.get_verbosity()
     hub_logging.set_verbosity(logging.CRITICAL)
-    set_client_factory(lambda: _client(say))
+    set_client_factory(lambda: _Client(say))
     try:
         yield hub
     except (HfHubHTTPError, httpx2.HTTPError, OfflineModeIsEnabled, OSError, RuntimeError, ValueError) as error:
@@ -118,23 +125,27 @@ def connect(repo: str, say: Callable[[str], None]) -> Iterator[Hub]:
         hub_logging.set_verbosity(level)
 
 
-def _client(say: Callable[[str], None]) -> httpx2.Client:
+class _Client(httpx2.Client):
     """huggingface_hub's client, with a timeout, and which says why it waits."""
 
-    def look(response: httpx2.Response) -> None:
-        if response.status_code not in TRANSIENT:
-            return
-        asked = retry_after(response)
-        if asked is not None:
-            # The library understands seconds only, not a date.
-            response.headers["Retry-After"] = str(asked)
-        wait = "" if asked is None else f" and asks to wait {asked} s"
-        say(f"{response.url.host} answered {response.status_code}{wait}; trying again")
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__(event_hooks={"request": [hf_request_event_hook]}, follow_redirects=True, timeout=TIMEOUT)
+        self._say = say
 
-    client = default_client_factory()
-    client.timeout = TIMEOUT
-    client.event_hooks = {**client.event_hooks, "response": [look]}
-    return client
+    def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        try:
+            response = super().send(request, **options)
+        except DROPPED as error:
+            self._say(f"the connection to {request.url.host} failed ({str(error) or type(error).__name__})")
+            raise
+        if response.status_code in TRANSIENT:
+            asked = retry_after(response)
+            if asked is not None:
+                # The library understands seconds only, not a date.
+                response.headers["Retry-After"] = str(asked)
+            wait = "" if asked is None else f" and asks to wait {asked} s"
+            self._say(f"{request.url.host} answered {response.status_code}{wait}")
+        return response
 
 
 def retry_after(response: httpx2.Response) -> int | None:
@@ -159,7 +170,7 @@ def patiently(call: Callable[[], T]) -> T:
                 raise
             asked = retry_after(error.response)
             time.sleep(wait if asked is None else asked)
-        except (httpx2.NetworkError, httpx2.TimeoutException, httpx2.RemoteProtocolError):
+        except DROPPED:
             time.sleep(wait)
     return call()
 

@@ -174,7 +174,7 @@ def test_too_many_requests_are_waited_for_as_told(
     assert result.exit_code == 0, result.output
     assert 17 <= min(waits) <= 18
     assert 85 <= max(waits) <= 92
-    assert "answered 429 and asks to wait 17 s; trying again" in result.stderr
+    assert "answered 429 and asks to wait 17 s\n" in result.stderr
 
 
 def test_a_fault_that_stays_ends_the_push_and_the_next_goes_on(
@@ -243,6 +243,9 @@ def test_no_token_no_network_no_such_name(
         patch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
         text = sentence(specsia_push(dataset, "--dry-run"))
         assert "http://127.0.0.1:9 cannot be reached" in text
+        assert "the connection to 127.0.0.1 failed" in specsia_push(dataset).stderr
+    monkeypatch.setenv("HF_TOKEN", "hf tökän")
+    assert "the token for the Hub holds characters that no token has" in sentence(specsia_push(dataset), 2)
     monkeypatch.delenv("HF_TOKEN")
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(dataset.parent / "token"))
     assert "there is no token for the Hub: run `hf auth login`" in sentence(specsia_push(dataset), 2)
