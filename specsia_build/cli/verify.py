@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 
 import click
 from tqdm import tqdm
 
 from specsia_build.cli.main import FAILED
+from specsia_build.dataset.parallel import cores
 from specsia_build.dataset.verify import verify as verify_dataset
 
 
 @click.command()
-@click.argument("folder", metavar="DATASET", type=click.Path(path_type=Path))
+@click.argument("dataset", metavar="DATASET")
 @click.option("--workers", type=click.IntRange(0, 1024), default=0, help="Processes; 0 is one for each core.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
-def verify(ctx: click.Context, folder: Path, workers: int, as_json: bool) -> None:
-    """Check every promise of the packed dataset in DATASET, such as DIR/dataset, on its files, rows and images."""
+def verify(ctx: click.Context, dataset: str, workers: int, as_json: bool) -> None:
+    """Check every promise of a packed dataset on its files, rows and images.
+
+    DATASET is a folder such as DIR/dataset, an fsspec URL, or OWNER/NAME on the Hub, whose shards are read in parts and
+    not kept. One in the published schema is checked as far as that allows.
+    """
     with tqdm(desc=f"{'verify':<20}", unit="row", disable=None, leave=False) as bar:
 
         def show(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        report = verify_dataset(folder, workers=workers or _cores(), progress=show)
+        report = verify_dataset(dataset, workers=workers or cores(), progress=show)
     click.echo(json.dumps(report.to_json(), indent=1, ensure_ascii=False) if as_json else report.text())
     if not report.ok:
         ctx.exit(FAILED)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

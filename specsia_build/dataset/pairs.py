@@ -160,21 +160,22 @@ def lift(image: Pixels, alpha: Pixels) -> Pixels:
     return np.dstack([rgb, alpha])
 
 
-def _background(image: Pixels) -> NDArray[np.bool_]:
+def background(image: Pixels) -> NDArray[np.bool_]:
+    """Where a composited picture (H, W, 3) is exactly the background, (H, W)."""
     red, green, blue = (image[..., channel] == BACKGROUND for channel in range(3))
     return np.asarray(red & green & blue)
 
 
 def silhouette_of(color: Pixels, pos: Pixels, mask: Pixels) -> Pixels:
     """Alpha (H, W) uint8 of composited pictures: `mask` where it is theirs, else where either is not background."""
-    drawn = ~(_background(color) & _background(pos))
+    drawn = ~(background(color) & background(pos))
     foreign = np.count_nonzero(drawn & (mask == 0)) > _FOREIGN_MASK * mask.size
     return np.where(drawn, np.uint8(255), np.uint8(0)) if foreign else mask
 
 
 def _cut_out(image: Pixels, silhouette: Pixels) -> Pixels:
     """RGBA of a composited picture: clear where exact background reaches the border, or leaves Z's silhouette too."""
-    regions, count = ndimage.label(_background(image))
+    regions, count = ndimage.label(background(image))
     border = np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])
     outside = np.bincount(regions.ravel(), weights=(silhouette == 0).ravel(), minlength=count + 1)
     clear = 2 * outside > np.bincount(regions.ravel(), minlength=count + 1)

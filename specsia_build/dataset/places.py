@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -102,13 +103,29 @@ class Place:
                 yield copy
 
     @contextmanager
+    def small_files(self, names: Iterable[str]) -> Iterator[Path]:
+        """A folder on this machine that holds these files: the place itself, or copies that go when the context ends.
+
+        Raises:
+            SpecsiaError: if one cannot be read.
+        """
+        if self.folder is not None:
+            yield self.folder
+            return
+        with tempfile.TemporaryDirectory(prefix="specsia-") as scratch:
+            for name in names:
+                (Path(scratch) / name).parent.mkdir(parents=True, exist_ok=True)
+                (Path(scratch) / name).write_bytes(self.read(name))
+            yield Path(scratch)
+
+    @contextmanager
     def reading(self, name: str) -> Iterator[None]:
         """Turns what a filesystem raises while `name` is read into a sentence."""
         try:
             yield
-        except _network_errors() as error:
+        except read_errors() as error:
             where = f"{self.where}/{name}" if name else self.where
-            raise SpecsiaError(f"{where} cannot be read: {_sentence(error)}") from error
+            raise SpecsiaError(f"{where} cannot be read: {sentence(error)}") from error
 
     def _cached(self, name: str) -> Path | None:
         from huggingface_hub import try_to_load_from_cache
@@ -118,14 +135,20 @@ class Place:
         return Path(found) if isinstance(found, str) else None
 
 
-def _network_errors() -> tuple[type[BaseException], ...]:
+def read_errors() -> tuple[type[BaseException], ...]:
+    """What a filesystem may raise while it is read."""
     from huggingface_hub.errors import HfHubHTTPError
 
     # Its bases are OSError and the error of the HTTP client that huggingface_hub uses.
-    return tuple(base for base in HfHubHTTPError.__bases__ if issubclass(base, Exception))
+    found = [base for base in HfHubHTTPError.__bases__ if issubclass(base, Exception)]
+    # Those of S3 are no OSError; whoever has raised one has imported it.
+    for name, kind in (("botocore.exceptions", "BotoCoreError"), ("aiohttp", "ClientError")):
+        found += [vars(sys.modules[name])[kind]] if name in sys.modules else []
+    return tuple(found)
 
 
-def _sentence(error: BaseException) -> str:
+def sentence(error: BaseException) -> str:
+    """What an error says, on one line."""
     text = " ".join(str(error).split()).rstrip(".")
     return text[:300] or type(error).__name__
 
@@ -169,9 +192,9 @@ def _behind_url(url: str) -> Place:
     try:
         fs, root = fsspec.url_to_fs(url)
     except ImportError as error:
-        raise UsageError(f"{url} cannot be opened: {_sentence(error)}") from error
+        raise UsageError(f"{url} cannot be opened: {sentence(error)}") from error
     except ValueError as error:
-        raise UsageError(f"{url} is no URL that can be opened: {_sentence(error)}") from error
+        raise UsageError(f"{url} is no URL that can be opened: {sentence(error)}") from error
     if isinstance(fs, type(_local_filesystem())):
         return find_place(Path(root))
     place = Place(url, fs, root.rstrip("/"))
@@ -200,7 +223,7 @@ def _on_hub(repo: str, where: str) -> Place:
                 f"{where} is neither a folder here nor in the Hub's cache, and HF_HUB_OFFLINE is set: download it first"
             ) from error
         return Place(where, _local_filesystem(), found, Path(found))
-    fs = HfFileSystem(endpoint=endpoint, skip_instance_cache=True)
+    fs = HfFileSystem(endpoint=endpoint)
     try:
         commit = HfApi(endpoint=endpoint).dataset_info(name, revision=revision or None).sha
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
@@ -209,10 +232,10 @@ def _on_hub(repo: str, where: str) -> Place:
             f"there is no folder {where} here, and no {kind} on the Hub that you may read: "
             "check the name, and log in if it is private"
         ) from error
-    except _network_errors() as error:
+    except read_errors() as error:
         raise SpecsiaError(
             f"there is no folder {where} here, and the Hub cannot be asked for a dataset of that name: "
-            f"{_sentence(error)}"
+            f"{sentence(error)}"
         ) from error
     assert commit is not None
     return Place(where, fs, f"datasets/{name}@{commit}", hub=HubRevision(name, commit))

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,7 +14,10 @@ import pyarrow.parquet as pq
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import read_checksums
 from specsia_build.dataset.parallel import results as results_of
+from specsia_build.dataset.places import Place, find_place, read_errors
+from specsia_build.dataset.reading import Schema, schema_of
 from specsia_build.dataset.verify_files import (
+    NEEDED,
     BuildFacts,
     Shard,
     check_card,
@@ -27,6 +31,7 @@ from specsia_build.dataset.verify_files import (
     read_build,
     read_sums,
 )
+from specsia_build.dataset.verify_published import UNCHECKED, check_published_group, published_notes
 from specsia_build.dataset.verify_report import (
     CHECKS,
     DIGESTS,
@@ -39,75 +44,97 @@ from specsia_build.dataset.verify_report import (
 )
 from specsia_build.dataset.verify_rows import GroupTask, check_group
 from specsia_build.dataset.verify_views import Tracker, read_frozen_splits, split_notes
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.errors import SpecsiaError
 
 __all__ = ["CheckResult", "Problem", "Report", "verify"]
 
 
-def _known_folders(folder: Path) -> tuple[str, ...]:
+def _known_folders(place: Place) -> tuple[str, ...]:
     """Folders of this machine long enough not to occur in a text by chance."""
-    found = (Path.home(), Path.cwd(), folder.resolve())
+    found = [Path.home(), Path.cwd(), *([place.folder.resolve()] if place.folder is not None else [])]
     return tuple(sorted({str(path) for path in found if len(path.parts) > 2}))
 
 
-def _inferred(build: BuildFacts, shards: Sequence[Shard]) -> tuple[int, str]:
+def _schema_of(shards: Sequence[Shard]) -> Schema:
+    """The schema that the first readable shard is of; where that is none, this project's, for its lacks to be told."""
+    for shard in shards:
+        try:
+            with shard.place.open(shard.name) as stream:
+                return schema_of(pq.read_schema(stream).names) or "specsia"
+        except (*read_errors(), pa.ArrowException, ValueError):
+            continue
+    return "specsia"
+
+
+def _inferred(build: BuildFacts, shards: Sequence[Shard], found: Schema) -> tuple[int, str]:
     """Views and position frame, from the first shard's rows where `build.json` does not say."""
     counts: Counter[str] = Counter()
     boxes: dict[str, set[tuple[float, ...]]] = {}
+    columns = ["uid"] if found == "published" else ["character_id", "bbox_min", "bbox_max"]
     if build.views is None or build.pos_frame is None:
         for shard in shards:
             try:
-                table = pq.read_table(shard.path, columns=["character_id", "bbox_min", "bbox_max"])
+                with shard.place.open(shard.name) as stream:
+                    table = pq.read_table(stream, columns=columns, use_threads=False)
                 for row in table.to_pylist():
+                    if found == "published":
+                        counts[row["uid"].rpartition("_")[0]] += 1
+                        continue
                     counts[row["character_id"]] += 1
                     boxes.setdefault(row["character_id"], set()).add((*row["bbox_min"], *row["bbox_max"]))
                 break
-            except (OSError, pa.ArrowException, ValueError, TypeError):
+            except (*read_errors(), pa.ArrowException, ValueError, TypeError, AttributeError):
                 continue
     usual = Counter(counts.values()).most_common(1)
     frame = "view" if boxes and all(len(b) > 1 or counts[i] == 1 for i, b in boxes.items()) else "character"
     return build.views or (usual[0][0] if usual else 1), build.pos_frame or frame
 
 
-def _opened(folder: Path) -> list[str]:
+def _opened(place: Place) -> list[str]:
     """Names of the dataset's files.
 
     Raises:
-        UsageError: if there is no such folder.
-        SpecsiaError: if it holds no dataset.
+        SpecsiaError: if the place cannot be listed or holds no dataset.
     """
-    if not folder.is_dir():
-        raise UsageError(f"there is no folder {folder}: give the folder of a packed dataset, such as DIR/dataset")
-    names = own_files(folder)
+    names = own_files(place.folder) if place.folder is not None else list(place.files())
     if not any(name.startswith(f"{schema.DATA}/") and name.endswith(".parquet") for name in names):
-        inner = folder / "dataset"
-        hint = f"did you mean {inner}?" if (inner / schema.DATA).is_dir() else "build one with `specsia build`"
-        raise SpecsiaError(f"{folder} is no packed dataset, as it has no parquet files in {schema.DATA}/: {hint}")
+        inner = any(name.startswith(f"dataset/{schema.DATA}/") for name in names)
+        hint = f"did you mean {place.where.rstrip('/')}/dataset?" if inner else "build one with `specsia build`"
+        raise SpecsiaError(f"{place.where} is no packed dataset, as it has no parquet files in {schema.DATA}/: {hint}")
     return names
 
 
-def verify(folder: Path, *, workers: int = 1, progress: Callable[[int, int], None] | None = None) -> Report:
-    """Check a packed dataset.
+def verify(where: str | Path, *, workers: int = 1, progress: Callable[[int, int], None] | None = None) -> Report:
+    """Check a packed dataset, of this project's schema or, as far as that allows, of the published one.
 
     Args:
-        folder: of the dataset.
+        where: a folder, an fsspec URL or a Hub id, as `open_dataset` takes them.
         workers: processes that check row groups; the report does not depend on it.
         progress: told the rows that are done and all rows, whenever some are done.
 
     Raises:
         UsageError: if there is no such folder.
-        SpecsiaError: if it holds no dataset.
+        SpecsiaError: if it cannot be reached or holds no dataset.
     """
-    names = _opened(folder)
+    place = find_place(where)
+    names = _opened(place)
+    with place.small_files(name for name in names if "/" not in name) as folder:
+        return _verify(place, folder, names, workers, progress)
+
+
+def _verify(
+    place: Place, folder: Path, names: Sequence[str], workers: int, progress: Callable[[int, int], None] | None
+) -> Report:
     findings, notes = Findings(), []
     skipped: set[str] = set()
-    folders = _known_folders(folder)
-    shards = find_shards(folder, names, findings)
+    folders = _known_folders(place)
+    shards = find_shards(place, names, findings)
+    of = _schema_of(shards)
     sums = read_sums(folder, findings)
     if sums is None:
         skipped.add(SUMS)
         notes.append(f"there is no {schema.SUMS_FILE}: whether files have changed was not checked")
-    check_presence(names, shards, sums, findings)
+    check_presence(names, shards, sums, findings, NEEDED if of == "specsia" else (schema.CARD,))
     check_card(folder, shards, findings)
     check_texts(folder, folders, findings)
     build, frozen = read_build(folder, findings), read_frozen_splits(folder, findings)
@@ -121,21 +148,22 @@ def verify(folder: Path, *, workers: int = 1, progress: Callable[[int, int], Non
         notes.append(f"there is no {schema.CHECKSUMS_FILE}: whether images were written anew was not checked")
     if digests is None:
         skipped.add(DIGESTS)
-    expected = schema.arrow_schema()
+    expected = schema.arrow_schema(schema.COLUMNS if of == "specsia" else schema.PUBLISHED_COLUMNS)
     groups = {shard: check_shard(shard, expected, folders, findings) for shard in shards}
     readable = [shard for shard in shards if groups[shard] is not None]
     total = sum(sum(rows or ()) for rows in groups.values())
-    views, pos_frame = _inferred(build, readable)
+    views, pos_frame = _inferred(build, readable, of)
     configs = tuple(dict.fromkeys(shard.config for shard in shards))
     tracker = Tracker(views, frozen, digests, len(configs) > 1)
 
     files = [(name, listed) for name, listed in (sums or {}).items()]
     tasks = [
-        (shard, count, GroupTask(shard.path, shard.name, group, views, pos_frame, _backend(shard, build), folders))
+        (shard, count, GroupTask(place, shard.name, group, views, pos_frame, _backend(shard, build), folders))
         for shard in readable
         for group, count in enumerate(groups[shard] or ())
     ]
-    calls = [(hash_file, folder / name) for name, _ in files] + [(check_group, task) for _, _, task in tasks]
+    calls: list[tuple[Callable[[Any], Any], Any]] = [(hash_file, (place, name)) for name, _ in files]
+    calls += [(check_group if of == "specsia" else check_published_group, task) for _, _, task in tasks]
     results = results_of(calls, workers)
     for (name, listed), found in zip(files, islice(results, len(files)), strict=True):
         check_sum(name, listed, found, findings)
@@ -152,6 +180,9 @@ def verify(folder: Path, *, workers: int = 1, progress: Callable[[int, int], Non
             progress(done, total)
     tracker.finish(build.size, seen < total or len(readable) < len(shards), findings)
     notes += tracker.notes() + split_notes(frozen or {})
+    if of == "published":
+        skipped |= UNCHECKED
+        notes += published_notes(findings, seen, frozen is not None)
     return Report(
         rows=total,
         characters=len({character_id for _, character_id in tracker.characters}),

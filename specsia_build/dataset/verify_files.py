@@ -18,6 +18,7 @@ import yaml
 from specsia_build.characters.character import FORMATS
 from specsia_build.config import POS_FRAMES
 from specsia_build.dataset import schema
+from specsia_build.dataset.places import Place, read_errors
 from specsia_build.dataset.verify_report import FILES, METADATA, SCHEMA, SUMS, Findings
 from specsia_build.dataset.verify_rows import machine_path
 
@@ -26,6 +27,8 @@ MOST_GROUP_BYTES = 100_000_000
 
 FOREIGN = frozenset({".git", ".gitattributes", ".cache", ".huggingface"})
 """What a download from the Hub adds beside a dataset's own files."""
+
+_HASHED_AT_ONCE = 1 << 23
 
 NEEDED = (schema.CARD, schema.SPLITS_FILE, schema.BUILD_FILE)
 
@@ -39,13 +42,13 @@ class Shard:
     """One parquet file of rows.
 
     Attributes:
-        path: of the file.
-        name: relative to the dataset.
+        place: of the dataset.
+        name: of the file, relative to the dataset.
         config: name of its configuration.
         split: that its name says.
     """
 
-    path: Path
+    place: Place
     name: str
     config: str
     split: str
@@ -74,7 +77,7 @@ def own_files(folder: Path) -> list[str]:
     return sorted(path.as_posix() for path in paths if path.parts[0] not in FOREIGN)
 
 
-def find_shards(folder: Path, names: Sequence[str], findings: Findings) -> tuple[Shard, ...]:
+def find_shards(place: Place, names: Sequence[str], findings: Findings) -> tuple[Shard, ...]:
     """The shards among a dataset's files; those whose name says no split are reported and left out."""
     shards: list[Shard] = []
     series: dict[tuple[str, str], list[tuple[int, int, str]]] = {}
@@ -87,7 +90,7 @@ def find_shards(folder: Path, names: Sequence[str], findings: Findings) -> tuple
             findings.add(FILES, name, "is not named as a shard is, such as data/train-00000-of-00001.parquet")
             continue
         config = parts[1] if len(parts) == 3 else schema.DEFAULT_CONFIG
-        shards.append(Shard(folder / name, name, config, match[1]))
+        shards.append(Shard(place, name, config, match[1]))
         series.setdefault((config, match[1]), []).append((int(match[2]), int(match[3]), name))
     for (config, split), found in series.items():
         count = max(of for _, of, _ in found)
@@ -101,10 +104,14 @@ def find_shards(folder: Path, names: Sequence[str], findings: Findings) -> tuple
 
 
 def check_presence(
-    names: Sequence[str], shards: Sequence[Shard], sums: Mapping[str, str] | None, into: Findings
+    names: Sequence[str],
+    shards: Sequence[Shard],
+    sums: Mapping[str, str] | None,
+    into: Findings,
+    needed: Sequence[str] = NEEDED,
 ) -> None:
     """That the files of a dataset are there, and none that has no place in it."""
-    for name in NEEDED:
+    for name in needed:
         if name not in names:
             into.add(FILES, name, "is missing")
     known = {*NEEDED, schema.CHECKSUMS_FILE, schema.SUMS_FILE, *(shard.name for shard in shards)}
@@ -140,13 +147,17 @@ def read_sums(folder: Path, findings: Findings) -> dict[str, str] | None:
     return sums
 
 
-def hash_file(path: Path) -> str | None:
-    """SHA-256 of a file in hexadecimal digits, None where there is none to read."""
+def hash_file(file: tuple[Place, str]) -> str | None:
+    """SHA-256 of a file of a place in hexadecimal digits, None where there is none to read."""
+    place, name = file
+    found = hashlib.sha256()
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
+        with place.open(name) as stream:
+            while part := stream.read(_HASHED_AT_ONCE):
+                found.update(part)
+    except read_errors():
         return None
+    return found.hexdigest()
 
 
 def check_sum(name: str, listed: str, found: str | None, into: Findings) -> None:
@@ -255,10 +266,10 @@ def check_shard(shard: Shard, expected: pa.Schema, folders: Sequence[str], into:
         Rows of each row group; None where the rows cannot be checked.
     """
     try:
-        with pq.ParquetFile(shard.path) as opened:
+        with shard.place.open(shard.name) as stream, pq.ParquetFile(stream) as opened:
             found, footer = opened.schema_arrow, opened.metadata
             groups = [footer.row_group(index) for index in range(footer.num_row_groups)]
-    except (OSError, pa.ArrowException, ValueError) as error:
+    except (*read_errors(), pa.ArrowException, ValueError) as error:
         into.add(FILES, shard.name, f"cannot be read as parquet: {' '.join(str(error).split())}")
         return None
     for index, group in enumerate(groups):
@@ -291,6 +302,6 @@ def check_shard(shard: Shard, expected: pa.Schema, folders: Sequence[str], into:
 def _decodes_images(found: pa.Schema) -> bool:
     try:
         features = json.loads((found.metadata or {})[b"huggingface"])["info"]["features"]
-        return all(features[name]["_type"] == "Image" for name in schema.IMAGE_COLUMNS)
+        return all(features[name]["_type"] == "Image" for name in schema.IMAGE_COLUMNS if name in found.names)
     except (KeyError, TypeError, ValueError):
         return False

@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from specsia_build.dataset import verify_images as images
+from specsia_build.dataset.places import Place, read_errors
 from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, IMAGE_COLUMNS, MASK, POS, SCALAR_COLUMNS, row_uid
 from specsia_build.dataset.verify_character import check_character
 from specsia_build.dataset.verify_glimpse import Glimpse, glimpse
@@ -55,8 +55,8 @@ class GroupTask:
     """One row group to check.
 
     Attributes:
-        path: of the shard.
-        name: of the shard, relative to the dataset.
+        place: of the dataset.
+        name: of the shard, relative to it.
         group: number of the row group.
         views: of every character.
         pos_frame: `character` or `view`.
@@ -64,7 +64,7 @@ class GroupTask:
         folders: paths of this machine that no text may hold.
     """
 
-    path: Path
+    place: Place
     name: str
     group: int
     views: int
@@ -103,14 +103,19 @@ class GroupResult:
     parted: Mapping[str, dict[int, Glimpse]] = field(default_factory=dict)
 
 
+def read_group(task: GroupTask) -> pa.Table:
+    """The rows of a row group; raises what pyarrow and the filesystem do."""
+    with task.place.open(task.name) as stream, pq.ParquetFile(stream) as shard:
+        return shard.read_row_group(task.group, use_threads=False).combine_chunks()
+
+
 def check_group(task: GroupTask) -> GroupResult:
     """Check one row group; anything wrong with it, unreadable bytes included, comes back as findings."""
     findings = Findings()
     try:
-        with pq.ParquetFile(task.path) as shard:
-            table = shard.read_row_group(task.group).combine_chunks()
+        table = read_group(task)
         scalars = {name: table.column(name).to_pylist() for name in SCALAR_COLUMNS}
-    except (OSError, pa.ArrowException, ValueError) as error:
+    except (*read_errors(), pa.ArrowException, ValueError) as error:
         reason = " ".join(str(error).split())
         findings.add(FILES, task.name, f"row group {task.group} cannot be read: {reason}")
         return GroupResult((), findings)

@@ -92,7 +92,8 @@ class Tracker:
         for index, (column, found) in enumerate(zip(columns, row.digests, strict=True)):
             wanted = listed[index * _DIGEST_BYTES : (index + 1) * _DIGEST_BYTES]
             if not any(wanted):
-                findings.add(DIGESTS, row.uid, f"{column} is not listed in {CHECKSUMS_FILE}")
+                if found:
+                    findings.add(DIGESTS, row.uid, f"{column} is not listed in {CHECKSUMS_FILE}")
             elif found != wanted:
                 findings.add(DIGESTS, row.uid, f"{column} is not the image that {CHECKSUMS_FILE} lists")
 
