@@ -2,7 +2,7 @@
 
 `paper` follows the lineage of the published model (Texler et al. 2020, Interactive Video Stylization Using Few-Shot
 Patch-Based Training): strided down to a quarter, residual blocks, up again with skip connections. `tiny` is a small
-U-net without normalisation that adds a bounded change to Z, so that a CPU trains it in minutes.
+U-net without normalisation that adds a change to Z, so that a CPU trains it in minutes.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _double(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 
 
 class Tiny(_Padded):
-    """U-net of four levels that adds up to ±2 to the four channels Z on white and Zmask."""
+    """U-net of four levels that adds a change to the four channels Z on white and Zmask, cut to [-1, 1]."""
 
     multiple = GEOMETRY["tiny"].multiple
 
@@ -76,8 +76,8 @@ class Tiny(_Padded):
         found = levels.pop()
         for up in self.up:
             found = up(torch.cat((functional.interpolate(found, scale_factor=2.0), levels.pop()), 1))
-        painted = x[:, :TARGET_CHANNELS] + 2 * torch.tanh(self.head(found))
-        # In training what overshoots must still be pulled back, and a cut has no gradient.
+        painted = x[:, :TARGET_CHANNELS] + self.head(found)
+        # In training what overshoots must still be pulled back, and neither a cut nor a far tanh has a gradient.
         return painted if self.training else painted.clamp(-1, 1)
 
 
