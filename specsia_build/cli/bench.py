@@ -118,7 +118,8 @@ def _learnt(report: dict[str, Any]) -> str:
     loader = report["loader"]
     size = loader["patch"]
     lines = [
-        f"loader alone: {loader['patches_per_second']} patches of {size}x{size} a second, {loader['threads']} threads"
+        f"loader alone, {loader['threads']} threads: {loader['patches_per_second']} patches of {size}x{size} a second, "
+        f"{loader['patches_per_core_second']} in a second of one core"
     ]
     if "training" in report:
         lines.append(

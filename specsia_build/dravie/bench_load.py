@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
 from specsia_build.dataset.reading import open_dataset
@@ -35,26 +35,35 @@ def bench_frames(where: str | Path) -> Frames:
     return frames_of(map(decode_pair, dataset.take(config, "train", rows, PAIR_COLUMNS(dataset.schema))))
 
 
-def seconds_each(steps: Iterator[object], seconds: float, wait: Callable[[], None] = lambda: None) -> float:
+class Taken(NamedTuple):
+    """Seconds of a step, on average: by the clock, and of all cores together."""
+
+    clock: float
+    cores: float
+
+
+def time_of(steps: Iterator[object], seconds: float, wait: Callable[[], None] = lambda: None) -> Taken:
     """Time of a step, on average over at least so long; `wait` returns when what is under way is done."""
     wait()
-    start = time.perf_counter()
+    start, spent = time.perf_counter(), time.process_time()
     count = 0
     while not count or time.perf_counter() - start < seconds:
         next(steps)
         count += 1
     wait()
-    return (time.perf_counter() - start) / count
+    return Taken((time.perf_counter() - start) / count, (time.process_time() - spent) / count)
 
 
 def bench_load(frames: Frames) -> dict[str, Any]:
     """How fast patches are drawn, cut, augmented and encoded.
 
     Returns:
-        A JSON-serialisable report: pixels on a side of a patch, threads, and patches a second.
+        A JSON-serialisable report: pixels on a side of a patch, threads, patches a second, and patches in a second that
+        a core really spent, which other work on the machine changes less.
     """
     sampler = PatchSampler([frames], BATCH, seed=0)
     batches = prefetched(sampler, 0, 10**9, THREADS)
-    seconds_each(batches, 0)
-    taken = seconds_each(batches, SECONDS)
-    return {"patch": sampler.size, "threads": THREADS, "patches_per_second": round(BATCH / taken)}
+    time_of(batches, 0)
+    taken = time_of(batches, SECONDS)
+    report = {"patch": sampler.size, "threads": THREADS, "patches_per_second": round(BATCH / taken.clock)}
+    return report | {"patches_per_core_second": round(BATCH / taken.cores)}

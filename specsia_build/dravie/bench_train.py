@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from specsia_build.dravie.apply import has_bf16
-from specsia_build.dravie.bench_load import bench_load, seconds_each
+from specsia_build.dravie.bench_load import bench_load, time_of
 from specsia_build.dravie.config import PRESETS, TrainConfig
 from specsia_build.dravie.frames import Frames
 from specsia_build.dravie.losses import NONE, RANDOM, Features, find_features
@@ -66,7 +66,7 @@ def bench_train(
     with progress.bar("bench train", TURNS) as advance:
         for turn in range(-1, TURNS):
             for name, each in steps.items():
-                found = seconds_each(each, TURN_SECONDS, wait)
+                found = time_of(each, TURN_SECONDS, wait).clock
                 # The first turn compiles and fills caches.
                 if turn >= 0:
                     taken[name].append(found)
