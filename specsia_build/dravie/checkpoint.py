@@ -94,6 +94,12 @@ def restore(networks: Networks, checkpoint: Path) -> int:
         for key, tensor in _under(training, f"{name}-optimiser").items():
             number, _, what = key.partition(".")
             moments.setdefault(int(number), {})[what] = tensor
+        for number, weight in enumerate(module.parameters() if moments else ()):
+            # The fused update runs over memory, so that moments must lie in it as their weights do.
+            laid_out = {
+                what: torch.empty_like(weight).copy_(moments[number][what]) for what in ("exp_avg", "exp_avg_sq")
+            }
+            moments[number] |= {what: tensor.detach() for what, tensor in laid_out.items()}
         if moments:
             optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
     return int(state["step"])

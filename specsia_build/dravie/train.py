@@ -167,7 +167,7 @@ def _check_same(path: Path, decisive: dict[str, Any], config: TrainConfig) -> No
     other += [name for key, name in names.items() if there.get(key) != decisive[key]]
     if other:
         raise UsageError(
-            f"{path.parent} was trained with another {other[0]}: give the settings that {path} states, "
+            f"{path.parent} holds a training of other settings ({', '.join(other)}): give those that {path} states, "
             "or name another --out"
         )
 

@@ -1,0 +1,353 @@
+"""`specsia train`: what a run leaves behind, that it can be stopped anywhere, and what it says of bad input."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from PIL import Image
+from torch import Tensor
+
+from specsia_build import jit, png
+from specsia_build.cli import main
+from specsia_build.dravie import train as module
+from specsia_build.dravie.checkpoint import MODEL, STATE, checkpoints, load_generator
+from specsia_build.dravie.config import PRESETS, TrainConfig, train_config
+from specsia_build.dravie.step import TERMS, training_step
+from specsia_build.dravie.train import Rhythm, Trained, train
+from specsia_build.errors import SpecsiaError, UsageError
+from tests.dataset.small import build_small, change, put, read_rows, shard, write_rows
+
+SMALL = train_config("tiny", {"steps": 10, "batch": 4})
+RHYTHM = Rhythm(checkpoint=4, validate=10)
+
+
+@pytest.fixture(autouse=True)
+def surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames are decoded once for all tests of a session, but not into the user's cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(jit.CACHE.parent.parent))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def _train(dataset: Path, run: Path, config: TrainConfig = SMALL, **options: Any) -> Trained:
+    return train(dataset, run, config, device_name="cpu", rhythm=RHYTHM, **options)
+
+
+def _weights(run: Path) -> bytes:
+    return (checkpoints(run)[-1] / MODEL).read_bytes()
+
+
+def _log(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def _cli(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the small settings that nothing disturbed; not to be changed."""
+    run = tmp_path_factory.mktemp("trained") / "run"
+    _train(dataset, run)
+    return run
+
+
+def test_a_run_says_what_it_did(dataset: Path, trained: Path) -> None:
+    run = json.loads((trained / "run.json").read_bytes())
+    assert run["train"]["configs"] == ["fat"]
+    assert run["train"]["steps"] == 10
+    assert run["perceptual"] == "none"
+    assert len(run["dataset"]) == 64
+    rows = _log(trained / "log.csv")
+    assert [row["step"] for row in rows] == ["4", "8", "10"]
+    assert all(float(row["l1"]) > 0 and float(row["norm"]) > 0 for row in rows)
+    (validated,) = _log(trained / "validation.csv")
+    assert 0 < float(validated["raw_l1"]) < 1
+    picture = png.decode((trained / "validation" / "step-0000010.png").read_bytes(), 3)
+    assert picture.shape[1] == 3 * (96 + 4)
+    assert [path.name for path in checkpoints(trained)] == ["0000008", "0000010"]
+    assert _cli("train", dataset, "--out", trained).exit_code == 2
+
+
+def test_training_lowers_the_loss(dataset: Path, tmp_path: Path) -> None:
+    _train(dataset, tmp_path / "run", replace(SMALL, steps=100, batch=8, augment=False))
+    rows = _log(tmp_path / "run" / "log.csv")
+    assert float(rows[-1]["l1"]) < 0.85 * float(rows[0]["l1"])
+
+
+def test_the_seed_decides_the_weights(dataset: Path, trained: Path, tmp_path: Path) -> None:
+    _train(dataset, tmp_path / "same")
+    _train(dataset, tmp_path / "other", replace(SMALL, seed=1))
+    assert _weights(tmp_path / "same") == _weights(trained)
+    assert _weights(tmp_path / "other") != _weights(trained)
+
+
+class _Broken(Exception):
+    """A test's own interruption."""
+
+
+def _breaking(at: int) -> Callable[..., Tensor]:
+    def step(networks: Any, config: TrainConfig, number: int, *patches: Tensor) -> Tensor:
+        if number == at:
+            raise _Broken
+        return training_step(networks, config, number, *patches)
+
+    return step
+
+
+@pytest.mark.parametrize("architecture", ["tiny", "paper"])
+@pytest.mark.parametrize("at", [2, 6])
+def test_a_stopped_run_goes_on_to_the_same_weights(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: str, at: int
+) -> None:
+    config = replace(PRESETS[architecture], steps=8, batch=2, perceptual="none")
+    _train(dataset, tmp_path / "whole", config)
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "training_step", _breaking(at))
+        with pytest.raises(_Broken):
+            _train(dataset, tmp_path / "run", config)
+    _train(dataset, tmp_path / "run", config, resume=True)
+    for file in checkpoints(tmp_path / "whole")[-1].iterdir():
+        assert (checkpoints(tmp_path / "run")[-1] / file.name).read_bytes() == file.read_bytes()
+    whole, run = (_log(tmp_path / name / "log.csv") for name in ("whole", "run"))
+    assert [row["l1"] for row in run] == [row["l1"] for row in whole]
+
+
+@pytest.mark.slow
+def test_a_killed_process_goes_on_to_the_same_weights(dataset: Path, tmp_path: Path) -> None:
+    def command(run: str, *more: str) -> list[str]:
+        main_command = [sys.executable, "-c", "from specsia_build.cli import main; main()", "train", str(dataset)]
+        options = ["--out", str(tmp_path / run), "--steps", "150", "--checkpoint-every", "20", "--set", "batch=4"]
+        return [*main_command, *options, "--device", "cpu", *more]
+
+    subprocess.run(command("whole"), check=True, capture_output=True)
+    process = subprocess.Popen(command("run"), stderr=subprocess.DEVNULL)
+    while not checkpoints(tmp_path / "run") and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert checkpoints(tmp_path / "run")[-1].name != "0000150"
+    subprocess.run(command("run", "--resume"), check=True, capture_output=True)
+    assert _weights(tmp_path / "run") == _weights(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_model(dataset: Path, tmp_path: Path) -> None:
+    script = (
+        "import hashlib, os, sys\n"
+        "from specsia_build.dravie import train as module\n"
+        "original = module._Run.go\n"
+        "def go(self, sampler):\n"
+        "    found = original(self, sampler)\n"
+        "    weights = b''.join(p.detach().numpy().tobytes() for p in self.networks.generator.parameters())\n"
+        "    open(sys.argv[3] + os.environ['RANK'], 'w').write(hashlib.sha256(weights).hexdigest())\n"
+        "    return found\n"
+        "module._Run.go = go\n"
+        "from specsia_build.dravie.config import train_config\n"
+        "from pathlib import Path\n"
+        "config = train_config('tiny', {'steps': 6, 'batch': 2})\n"
+        "module.train(sys.argv[1], Path(sys.argv[2]), config, device_name='cpu')\n"
+    )
+    (tmp_path / "both.py").write_text(script)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    ran = subprocess.run(
+        [*torchrun, str(tmp_path / "both.py"), str(dataset), str(tmp_path / "run"), str(tmp_path / "rank")],
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    first, second = ((tmp_path / f"rank{rank}").read_text() for rank in (0, 1))
+    assert first == second
+    assert json.loads((tmp_path / "run" / "run.json").read_bytes())["processes"] == 2
+    _train(dataset, tmp_path / "alone", replace(SMALL, steps=6, batch=2))
+    assert _weights(tmp_path / "alone") != _weights(tmp_path / "run")
+
+
+def test_a_loss_that_is_no_number_stops_the_run(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def step(networks: Any, config: TrainConfig, number: int, *patches: Tensor) -> Tensor:
+        values = training_step(networks, config, number, *patches)
+        return values.index_fill(0, torch.tensor(TERMS.index("adversarial")), float("nan")) if number == 6 else values
+
+    monkeypatch.setattr(module, "training_step", step)
+    with pytest.raises(SpecsiaError, match=r"stopped at step 7, where adversarial is no number.*0000004"):
+        _train(dataset, tmp_path / "run")
+    assert [path.name for path in checkpoints(tmp_path / "run")] == ["0000004"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"), [({"steps": 11}, "steps"), ({"seed": 3}, "seed"), ({"perceptual": "random"}, "perceptual")]
+)
+def test_other_settings_do_not_go_on(dataset: Path, trained: Path, changes: dict[str, Any], named: str) -> None:
+    before = (trained / "run.json").read_bytes()
+    with pytest.raises(UsageError, match=rf"other settings \({named}"):
+        _train(dataset, trained, replace(SMALL, **changes), resume=True)
+    assert (trained / "run.json").read_bytes() == before
+
+
+def test_the_command_takes_the_settings_of_the_run_it_resumes(dataset: Path, trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained, tmp_path / "run")
+    ran = _cli("train", dataset, "--out", tmp_path / "run", "--resume", "--device", "cpu", "--json")
+    assert ran.exit_code == 0, ran.output
+    assert json.loads(ran.stdout)["steps"] == 10
+    assert _weights(tmp_path / "run") == _weights(trained)
+    assert _cli("train", dataset, "--out", tmp_path / "run", "--resume", "--seed", "9").exit_code == 2
+
+
+def test_two_configurations_are_trained_on_together(dataset: Path, tmp_path: Path) -> None:
+    found = _train(dataset, tmp_path / "run", replace(SMALL, steps=1, configs=("fat", "thin")))
+    assert found.rows == 8
+
+
+def test_without_the_hint_the_model_has_fewer_inputs(dataset: Path, tmp_path: Path) -> None:
+    options = ("--steps", "1", "--set", "batch=2", "--without", "pos", "--device", "cpu")
+    ran = _cli("train", dataset, "--out", tmp_path / "run", *options)
+    assert ran.exit_code == 0, ran.output
+    config, model = load_generator(tmp_path / "run")
+    assert not config.with_pos
+    assert model(torch.zeros(1, 4, 16, 16)).shape == (1, 4, 16, 16)
+
+
+def test_one_character_trains_without_validation(tmp_path: Path) -> None:
+    alone = build_small(tmp_path / "dataset", ["a"], views=2)
+    ran = _cli("train", alone, "--out", tmp_path / "run", "--steps", "2", "--set", "batch=2", "--device", "cpu")
+    assert ran.exit_code == 0, ran.output
+    assert "no validation split" in ran.stderr
+    assert not (tmp_path / "run" / "validation").exists()
+
+
+def test_a_missing_column_is_named(tmp_path: Path) -> None:
+    made = build_small(tmp_path / "dataset", ["a"], views=2)
+    rows = read_rows(shard(made))
+    for row in rows:
+        del row["pos"]
+    write_rows(shard(made), rows, _schema_without("pos"))
+    ran = _cli("train", made, "--out", tmp_path / "run", "--steps", "1", "--device", "cpu")
+    assert ran.exit_code == 1
+    assert "no column 'pos'" in ran.stderr
+
+
+def _schema_without(column: str) -> Any:
+    from specsia_build.dataset import schema
+
+    arrow = schema.arrow_schema()
+    return arrow.remove(arrow.get_field_index(column)).remove_metadata()
+
+
+def test_pictures_that_show_nothing_are_refused(tmp_path: Path) -> None:
+    made = build_small(tmp_path / "dataset", ["a"], views=2)
+
+    def empty(rows: dict[str, dict[str, Any]]) -> None:
+        for row in rows.values():
+            put(row, "color", png.decode(row["color"]["bytes"], 4) * 0)
+
+    change(made, empty)
+    ran = _cli("train", made, "--out", tmp_path / "run", "--steps", "1", "--device", "cpu")
+    assert ran.exit_code == 1
+    assert "shows anything" in ran.stderr
+
+
+def _damage_state(checkpoint: Path, **changes: Any) -> None:
+    state = json.loads((checkpoint / STATE).read_bytes())
+    state["model"] |= changes
+    (checkpoint / STATE).write_text(json.dumps(state))
+
+
+def _cut(checkpoint: Path) -> None:
+    data = (checkpoint / MODEL).read_bytes()
+    (checkpoint / MODEL).write_bytes(data[: len(data) // 2])
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (_cut, "cut off or damaged"),
+        (lambda checkpoint: (checkpoint / MODEL).unlink(), "missing, cut off or damaged"),
+        (lambda checkpoint: _damage_state(checkpoint, architecture="paper"), "of another architecture"),
+        (lambda checkpoint: _damage_state(checkpoint, architecture="huge"), "'huge', which this version does not know"),
+        (lambda checkpoint: (checkpoint / STATE).write_text("{"), "no whole checkpoint"),
+    ],
+)
+def test_a_damaged_checkpoint_is_told(
+    dataset: Path, trained: Path, tmp_path: Path, damage: Callable[[Path], None], sentence: str
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    damage(checkpoints(run)[-1])
+    with pytest.raises(SpecsiaError, match=sentence):
+        load_generator(run)
+
+
+def test_without_a_truncated_checkpoint_the_run_goes_on_from_the_one_before(
+    dataset: Path, trained: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    _cut(checkpoints(run)[-1])
+    with pytest.raises(SpecsiaError, match="delete its folder"):
+        _train(dataset, run, resume=True)
+    shutil.rmtree(checkpoints(run)[-1])
+    _train(dataset, run, resume=True)
+    assert _weights(run) == _weights(trained)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--backend", "none-such"), "no configuration 'none-such'"),
+        (("--steps", "0"), "steps cannot be 0"),
+        (("--set", "batch=many"), "--set batch=many"),
+        (("--set", "colour=1"), "--set colour=1"),
+        (("--perceptual", "absent.pth"), "neither vgg19, random or none"),
+    ],
+)
+def test_wrong_options_are_refused(dataset: Path, tmp_path: Path, options: Sequence[str], sentence: str) -> None:
+    ran = _cli("train", dataset, "--out", tmp_path / "run", "--device", "cpu", *options)
+    assert ran.exit_code == 2
+    assert sentence in ran.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_cuda_that_is_not_there_is_told(dataset: Path, tmp_path: Path) -> None:
+    ran = _cli("train", dataset, "--out", tmp_path / "run", "--device", "cuda")
+    assert ran.exit_code == 2
+    assert "no CUDA device" in ran.stderr
+
+
+def test_without_torch_the_command_says_what_to_install(dataset: Path, tmp_path: Path) -> None:
+    script = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from specsia_build.cli import main\n"
+        f"main(['train', {str(dataset)!r}, '--out', {str(tmp_path / 'run')!r}])"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=os.environ)
+    assert ran.returncode == 2
+    assert "pip install 'specsia[train]'" in ran.stderr
+
+
+def test_the_grid_shows_the_target_on_the_right(dataset: Path, trained: Path) -> None:
+    from specsia_build.dataset.reading import open_dataset
+    from specsia_build.dravie.metrics import on_white
+    from specsia_build.dravie.validation import validation_pairs
+
+    first = validation_pairs(open_dataset(dataset), ("fat",))[0]
+    grid = png.decode((trained / "validation" / "step-0000010.png").read_bytes(), 3)
+    shown = Image.fromarray(grid).crop((200, 0, 296, 96))
+    wanted = (on_white(first.gt) * 255 + 0.5).astype("uint8")
+    assert (torch.from_numpy(wanted) == torch.tensor(list(shown.tobytes()), dtype=torch.uint8).view(96, 96, 3)).all()
