@@ -70,6 +70,7 @@ def evaluate(
     from specsia_build.dataset.reading import open_dataset
     from specsia_build.dravie import methods as known
     from specsia_build.dravie.evaluate import evaluate as measure
+    from specsia_build.dravie.perceptual import find_perceptual
     from specsia_build.dravie.processes import find_device
     from specsia_build.dravie.publish import write_evaluation
     from specsia_build.dravie.turntable import open_turntables
@@ -84,6 +85,7 @@ def evaluate(
         known.load_runs(runs, where), wanted, without, repeats, adaptation, fit_steps or known.FIT_STEPS, where
     )
     turntables = None if build is None else open_turntables(*existing_run(build))
-    found = measure(opened, split, chosen, out, turntables)
+    networks, notes = find_perceptual(weights, where)
+    found = replace(measure(opened, split, chosen, out, turntables, networks), notes=notes)
     text, document = write_evaluation(found, opened, out)
     click.echo(json.dumps(document, indent=1) if as_json else text)

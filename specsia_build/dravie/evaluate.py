@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 from tqdm import tqdm
 
 from specsia_build import __version__, png
@@ -23,6 +24,7 @@ from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.methods import Method
 from specsia_build.dravie.metrics import flicker, view_scores
+from specsia_build.dravie.perceptual import Perceptual, fid_between
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.pipeline.store import write_bytes
 
@@ -37,9 +39,6 @@ Picture = NDArray[np.uint8]
 Turntable = Callable[[str, str], Sequence[Pair]]
 """Views all around a character by the name of a configuration and its id; their order is the turn's."""
 
-Judge = Callable[[Sequence[Picture], Sequence[Picture]], Mapping[str, float]]
-"""Scores of a set of results against its Y*s."""
-
 
 @dataclass(frozen=True)
 class Score:
@@ -51,7 +50,7 @@ class Score:
     character: str
     view: int
     row: int
-    values: Mapping[str, float]
+    values: dict[str, float]
 
     @property
     def kind(self) -> str:
@@ -131,9 +130,11 @@ def evaluate(
     methods: Sequence[Method],
     out: Path,
     turntable: Turntable | None = None,
-    judge: Judge | None = None,
+    perceptual: Perceptual | None = None,
 ) -> Evaluation:
     """Score methods on all characters of a split, in every configuration.
+
+    Across backends one repeat is measured, and flicker with the first repeat of each method.
 
     Args:
         dataset: where they are.
@@ -141,7 +142,7 @@ def evaluate(
         methods: to compare.
         out: folder where costly results are kept and found again.
         turntable: gives views all around a character; without it there is no flicker.
-        judge: scores sets of pictures; without it there are no such scores.
+        perceptual: networks of LPIPS, CLIP and FID; without one its score is absent.
 
     Raises:
         UsageError: if there is no such split.
@@ -154,30 +155,45 @@ def evaluate(
         total=_count(dataset, split) * len(methods), desc="evaluate", unit="fit", disable=None, leave=False
     ) as bar:
         for config in dataset.configs:
-            shown: dict[tuple[str, int, str], tuple[list[Picture], list[Picture]]] = {}
+            seen: dict[tuple[str, int, str], tuple[list[Tensor], list[Tensor]]] = {}
             for views in characters(dataset, config, split):
                 pairs = [pair for _, pair in views]
+                truths = [perceptual.look(pair.gt) for pair in pairs] if perceptual else []
                 around = None if turntable is None else cache(partial(turntable, config, pairs[0].character_id))
                 for method in methods:
+                    if _needless(method, config, methods):
+                        bar.update()
+                        continue
                     bar.set_postfix_str(f"{pairs[0].character_id} {method.label}", refresh=True)
                     folder = kept_folder(out, config, pairs[0].character_id, method)
-                    key = f"{digest} {config} {split} {method.key} {around is not None} {__version__}"
-                    results, calm = _results(method, pairs, around, folder, key)
-                    for (row, pair), result in zip(views, results, strict=True):
+                    turn = around if method.repeat == 0 else None
+                    key = f"{digest} {config} {split} {method.key} {turn is not None} {__version__}"
+                    results, calm = _results(method, pairs, turn, folder, key)
+                    for at, ((row, pair), result) in enumerate(zip(views, results, strict=True)):
                         values = view_scores(result, pair)
                         if pair.view == 0 and calm is not None:
                             values["flicker"] = calm
                         score = Score(config, method.label, method.repeat, pair.character_id, pair.view, row, values)
                         scores.append(score)
-                        if judge is not None:
-                            pictures = shown.setdefault((method.label, method.repeat, score.kind), ([], []))
-                            pictures[0].append(result)
-                            pictures[1].append(pair.gt)
+                        if perceptual:
+                            look, truth = perceptual.look(result), truths[at]
+                            values |= perceptual.compare(look, truth)
+                            if look.fid is not None and truth.fid is not None:
+                                features = seen.setdefault((method.label, method.repeat, score.kind), ([], []))
+                                features[0].append(look.fid)
+                                features[1].append(truth.fid)
                     bar.update()
-            for (label, repeat, kind), (made, wanted) in shown.items():
-                assert judge is not None
-                sets.append(SetScore(config, label, repeat, kind, judge(made, wanted)))
+            for (label, repeat, kind), features in seen.items():
+                distance = fid_between(*features)
+                if distance is not None:
+                    sets.append(SetScore(config, label, repeat, kind, {"fid": distance}))
     return Evaluation(dataset.where, split, dataset.configs, tuple(methods), tuple(scores), tuple(sets))
+
+
+def _needless(method: Method, config: str, methods: Sequence[Method]) -> bool:
+    """Whether a method is a further repeat on a backend that it was not trained on and another was."""
+    foreign = bool(method.trained) and config not in method.trained
+    return foreign and method.repeat > 0 and any(config in other.trained for other in methods)
 
 
 def _frontal(pairs: Sequence[Pair]) -> Pair:

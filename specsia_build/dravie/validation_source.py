@@ -20,7 +20,7 @@ from specsia_build.pipeline.store import write_bytes
 HELD_OUT = ("kaykit_mage", "kenney_character", "quaternius_female_dress", "quaternius_male_casual")
 """Real characters of the test split: a maker that training never sees, and one of each kind of another's."""
 
-SHARE = 10
+SHARE = 20
 """One of so many samples is in validation, and one in test; at least one each."""
 
 MANIFEST = "characters.jsonl"
@@ -62,7 +62,7 @@ def write_source(folder: Path, samples: int, characters: Path | None) -> Path:
 
     Args:
         folder: of the manifest.
-        samples: procedural characters, the first tenth of them in test, the next in validation.
+        samples: procedural characters, the first twentieth in test, the next in validation.
         characters: manifest of real ones, copied with all that lies in its folder; those of `HELD_OUT` are in test.
 
     Returns:
