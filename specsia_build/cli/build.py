@@ -16,12 +16,10 @@ from specsia_build.pipeline.build import Summary
 from specsia_build.pipeline.build import build as run_build
 from specsia_build.pipeline.progress import Progress
 
-FOLDER = click.Path(file_okay=False, path_type=Path)
-
 
 @click.command(context_settings={"show_default": False})
 @click.argument("source", required=False)
-@click.option("--out", type=FOLDER, help="Folder of the run.  [default: specsia-out]")
+@click.option("--out", help="Folder of the run, or a URL (s3://...) to send its dataset to.  [default: specsia-out]")
 @click.option(
     "--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Run only this stage; may be repeated."
 )
@@ -62,7 +60,7 @@ def build(
     ctx: click.Context,
     /,
     source: str | None,
-    out: Path | None,
+    out: str | None,
     stages: tuple[str, ...],
     config_file: Path | None,
     fresh: bool,
@@ -98,6 +96,13 @@ def _document(summary: Summary) -> dict[str, Any]:
     }
 
 
+def _loading(dataset: Path | str) -> str:
+    """Python that loads a packed dataset; `datasets` takes no URL for a folder, but takes its files."""
+    if isinstance(dataset, Path):
+        return f'load_dataset("{dataset}")'
+    return f'load_dataset("parquet", data_files={{"train": "{dataset}/data/train-*.parquet"}})'
+
+
 def _text(summary: Summary, root: Path) -> str:
     lines = []
     for character_id, found in sorted(summary.warnings.items()):
@@ -113,7 +118,7 @@ def _text(summary: Summary, root: Path) -> str:
             f"{summary.rows} rows of {summary.source} are in {summary.dataset}",
             "load them with:",
             "  from datasets import load_dataset",
-            f'  pairs = load_dataset("{summary.dataset}")',
+            f"  pairs = {_loading(summary.dataset)}",
         ]
     else:
         lines.append(f"done: {', '.join(dict.fromkeys(stage.stage for stage in summary.stages))} in {root}")

@@ -8,23 +8,23 @@ from typing import Any
 
 from specsia_build.config import DEFAULT_OUT, BuildConfig, read_settings, with_settings
 from specsia_build.errors import UsageError
-from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.layout import RunLayout, layout_of
 
 
-def existing_run(folder: Path) -> tuple[BuildConfig, RunLayout]:
+def existing_run(folder: str | Path) -> tuple[BuildConfig, RunLayout]:
     """Settings and layout of a run that is there.
 
     Raises:
-        UsageError: if the folder holds none.
+        UsageError: if the folder, or the work folder of the URL, holds none.
     """
-    layout = RunLayout(folder)
+    layout = layout_of(folder)
     if not layout.config.is_file():
         raise UsageError(f"{folder} holds no build: give the folder that `specsia build --out` wrote")
     return with_settings(BuildConfig(), read_settings(layout.config), str(layout.config)), layout
 
 
 def effective(
-    source: str | None, out: Path | None, config_file: Path | None, flags: Mapping[str, Any], fresh: bool
+    source: str | None, out: str | Path | None, config_file: Path | None, flags: Mapping[str, Any], fresh: bool
 ) -> tuple[BuildConfig, RunLayout]:
     """What a build is to do: defaults, then the run found in its folder (unless `fresh`), the file, the flags.
 
@@ -35,7 +35,7 @@ def effective(
     stated_out = settings.pop("out", None)
     if stated_out is not None and not isinstance(stated_out, str):
         raise UsageError(f"{config_file}: out must be a folder's path")
-    layout = RunLayout(out if out is not None else Path(stated_out or DEFAULT_OUT))
+    layout = layout_of(out if out is not None else stated_out or DEFAULT_OUT)
     config = BuildConfig()
     if layout.config.is_file():
         found = read_settings(layout.config)

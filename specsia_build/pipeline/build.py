@@ -15,6 +15,7 @@ from specsia_build.characters.character import Entry
 from specsia_build.characters.sources import Source, open_source
 from specsia_build.config import STAGES, BuildConfig, backend_name, write_settings
 from specsia_build.dataset import splits
+from specsia_build.dataset.upload import open_target, upload
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.pipeline import warm
 from specsia_build.pipeline.executors import Lost, run_local
@@ -24,10 +25,11 @@ from specsia_build.pipeline.planning import DigestCache, StagePlan, plan_stage
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.selection import select
 from specsia_build.pipeline.store import read_artefact, read_meta, write_bytes
-from specsia_build.pipeline.tasks import Outcome, Task, backend_of, perform, pool_size
+from specsia_build.pipeline.tasks import Outcome, backend_of, peak_mb, perform, pool_size
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import pack, project, reconstruct, render
 from specsia_build.stages.artefact import Artefact
+from specsia_build.stages.stopwatch import Stopwatch
 
 PRELOAD = ("specsia_build.pipeline.tasks",)
 
@@ -64,7 +66,7 @@ class Summary:
         lacking: ids of the dataset whose characters are wanted that the source does not have.
         allowed_failures: characters that may fail.
         rows: packed, or None where pack did not run.
-        dataset: its folder, or None.
+        dataset: its folder or URL, or None.
         stopped: why the build stopped before its last stage, or None.
     """
 
@@ -76,7 +78,7 @@ class Summary:
     lacking: tuple[str, ...] = ()
     allowed_failures: int = 0
     rows: int | None = None
-    dataset: Path | None = None
+    dataset: Path | str | None = None
     stopped: str | None = None
 
     @property
@@ -114,12 +116,12 @@ def find_source(config: BuildConfig, layout: RunLayout, progress: Progress) -> S
     return open_source(config.source, layout.source, each)
 
 
-def _log(layout: RunLayout, task: Task, outcome: Outcome) -> None:
+def _log(layout: RunLayout, stage: str, backend: str | None, character_id: str, outcome: Outcome) -> None:
     layout.log.parent.mkdir(parents=True, exist_ok=True)
     record = {
-        "stage": task.stage,
-        "backend": task.backend_name,
-        "id": task.entry.id,
+        "stage": stage,
+        "backend": backend,
+        "id": character_id,
         "seconds": round(outcome.seconds, 4),
         "parts": {name: round(value, 4) for name, value in outcome.parts.items()},
         "peak_mb": round(outcome.peak_mb, 1),
@@ -182,7 +184,7 @@ class _Build:
                 if isinstance(outcome, Lost):
                     task.path.unlink(missing_ok=True)
                     outcome = Outcome(reason=f"{stage} of {task.entry.id} was lost: {outcome.reason}")
-                _log(self.layout, task, outcome)
+                _log(self.layout, task.stage, task.backend_name, task.entry.id, outcome)
                 if outcome.reason is not None:
                     failed += 1
                     failure = Failure(task.entry.id, stage, name, outcome.reason, outcome.details)
@@ -216,12 +218,31 @@ class _Build:
         total = sum(len(found) for found in plan_.members.values())
         kept = pack.packed_fingerprint(layout.dataset) == pack.fingerprint(plan_)
         if not kept:
-            with self.progress.bar("pack", total) as advance:
-                pack.pack(plan_, artefacts_of(layout), layout.dataset, advance)
+            watch = Stopwatch()
+            with self.progress.bar("pack", total) as advance, watch.part("pack"):
+                found = pack.pack(plan_, artefacts_of(layout), layout.dataset, advance)
+            if found.kept:
+                self.progress.say(f"pack: {found.written} shards written, {found.kept} kept as they were")
+            seconds = time.perf_counter() - start
+            _log(layout, pack.NAME, None, "", Outcome(seconds=seconds, parts=watch.seconds, peak_mb=peak_mb()))
         done = StageSummary("pack", None, 0 if kept else total, total if kept else 0, 0, time.perf_counter() - start)
         summary.stages.append(done)
         self.progress.stage_done(done)
-        return Summary(**{**vars(summary), "rows": total * config.views, "dataset": layout.dataset})
+        dataset = layout.remote_dataset or layout.dataset
+        if layout.remote_dataset is not None:
+            self._send(layout.remote_dataset)
+        return Summary(**{**vars(summary), "rows": total * config.views, "dataset": dataset})
+
+    def _send(self, url: str) -> None:
+        """Send the packed dataset to a URL."""
+        start = time.perf_counter()
+        files = sum(path.is_file() for path in self.layout.dataset.rglob("*")) - 1
+        with self.progress.bar("upload", files, "file") as advance:
+            found = upload(self.layout.dataset, open_target(url), self.layout.uploaded, advance)
+        self.progress.say(
+            f"{'upload':<20} {found.sent} files ({found.bytes / 1e6:,.1f} MB) sent, {found.copied} renamed, "
+            f"{found.kept} there already, in {time.perf_counter() - start:.1f} s"
+        )
 
     def _stopped(self, reason: str) -> Summary:
         return Summary(**{**vars(self.summary), "stopped": reason})
@@ -308,6 +329,9 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
         renderer.check()
     for spec in config.backends:
         backend_of(spec)
+    if layout.remote_dataset is not None:
+        open_target(layout.remote_dataset)
+        progress.say(f"the work is kept in {layout.root}, the dataset goes to {layout.remote_dataset}")
     try:
         layout.root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -318,6 +342,7 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
         _compile_once(config, progress)
         work = _Build(config, layout, progress)
         write_settings(config, layout.config)
+        write_bytes(layout.limit, json.dumps(config.limit).encode())
         work_of: dict[str, list[str | None]] = {
             render.NAME: [None],
             reconstruct.NAME: list(config.backends),

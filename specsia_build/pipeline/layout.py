@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from specsia_build.config import DEFAULT_OUT
 
 
 @dataclass(frozen=True)
@@ -11,10 +15,12 @@ class RunLayout:
     """Paths of one run.
 
     Attributes:
-        root: the folder that `--out` names.
+        root: the folder that `--out` names, or the work folder of a URL.
+        url: what `--out` names where it is no folder here; its dataset is packed below `root` and then sent there.
     """
 
     root: Path
+    url: str | None = None
 
     @property
     def config(self) -> Path:
@@ -47,6 +53,11 @@ class RunLayout:
         return self.root / "state" / "digests.json"
 
     @property
+    def limit(self) -> Path:
+        """How many of the source's characters the latest build was to build, JSON; null for all of them."""
+        return self.root / "state" / "limit.json"
+
+    @property
     def lock(self) -> Path:
         """Held by the command that is building here."""
         return self.root / "state" / "lock"
@@ -60,6 +71,16 @@ class RunLayout:
     def dataset(self) -> Path:
         """The packed dataset."""
         return self.root / "dataset"
+
+    @property
+    def remote_dataset(self) -> str | None:
+        """URL that the packed dataset is sent to."""
+        return None if self.url is None else f"{self.url.rstrip('/')}/dataset"
+
+    @property
+    def uploaded(self) -> Path:
+        """What was sent to the URL."""
+        return self.root / "state" / "uploaded.json"
 
     @property
     def report(self) -> Path:
@@ -86,3 +107,17 @@ class RunLayout:
     def _folder(self, kind: str, stage: str, backend: str | None) -> Path:
         folder = self.root / kind / stage
         return folder if backend is None else folder / backend
+
+
+def layout_of(out: str | Path) -> RunLayout:
+    """The run of a folder, or of an fsspec URL.
+
+    The work of a URL lies in `./specsia-out-NAME-HASH`: the last part of its path, and 8 digits of its SHA-256.
+    """
+    if isinstance(out, Path) or "://" not in out:
+        return RunLayout(Path(out))
+    if out.startswith(("file://", "local://")):
+        return RunLayout(Path(out.partition("://")[2]))
+    url = out.rstrip("/")
+    name = re.sub(r"[^A-Za-z0-9._]+", "-", url.rpartition("/")[2]).strip("-.") or "run"
+    return RunLayout(Path(f"{DEFAULT_OUT}-{name}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"), url)

@@ -17,9 +17,9 @@ class Progress:
     """Bars where standard error is a terminal, one line a stage everywhere."""
 
     @contextmanager
-    def bar(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
-        """A bar over `total` characters; yields what advances it."""
-        with tqdm(total=total, desc=f"{name:<20}", unit="char", disable=None if total else True, leave=False) as shown:
+    def bar(self, name: str, total: int, unit: str = "char") -> Iterator[Callable[[int], None]]:
+        """A bar over `total` characters, or other units; yields what advances it."""
+        with tqdm(total=total, desc=f"{name:<20}", unit=unit, disable=None if total else True, leave=False) as shown:
 
             def advance(count: int) -> None:
                 shown.update(count)

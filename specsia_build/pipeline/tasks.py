@@ -135,7 +135,8 @@ def _make(task: Task, watch: Stopwatch) -> Artefact:
     return seal(artefact, task.stage, stage_fingerprint(task, task.inputs), task.inputs)
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
+    """Largest resident memory of this process so far, in MB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
@@ -166,4 +167,4 @@ def perform(task: Task) -> Outcome:
         reason = f"specsia failed on {task.entry.id} ({type(error).__name__}: {error}): please report it with {details}"
     if reason is not None:
         task.path.unlink(missing_ok=True)
-    return Outcome(reason, details, warnings, time.perf_counter() - start, watch.seconds, _peak_mb())
+    return Outcome(reason, details, warnings, time.perf_counter() - start, watch.seconds, peak_mb())

@@ -110,7 +110,8 @@ def slowest(times: Sequence[TaskTime], count: int) -> list[tuple[str, list[TaskT
     """Characters that took longest over all stages, with their tasks in the order of the build."""
     by_id: dict[str, list[TaskTime]] = {}
     for time in times:
-        by_id.setdefault(time.id, []).append(time)
+        if time.id:
+            by_id.setdefault(time.id, []).append(time)
     ranked = sorted(by_id, key=lambda i: (-sum(time.seconds for time in by_id[i]), id_order_key(i)))
     return [(i, sorted(by_id[i], key=lambda time: STAGES.index(time.stage))) for i in ranked[:count]]
 
@@ -119,11 +120,13 @@ def missing_sentences(facts: Facts) -> list[str]:
     """What a complete build would have that this one has not."""
     every, failed = len(facts.splits), {failure.id for failure in facts.failures if failure.backend is None}
     lines = []
-    open_ids = every - len(facts.made) - len(failed & facts.splits.keys())
+    left_out = set(facts.left_out) - failed
+    if left_out:
+        lines.append(f"{len(left_out):,} of {every:,} characters of the source are left out by --limit.")
+    open_ids = every - len(left_out) - len(facts.made) - len(failed & facts.splits.keys())
     if open_ids > 0:
         lines.append(
-            f"{open_ids:,} of {every:,} characters of the source are not rendered: a build with --limit left them out, "
-            f"or it has not come to them."
+            f"{open_ids:,} of {every:,} characters of the source are not rendered: the build has not come to them."
         )
     for name in facts.backends:
         gone = {failure.id for failure in facts.failures if failure.backend == name}

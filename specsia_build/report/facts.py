@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -103,6 +103,7 @@ class Facts:
         source: name of its source, free of paths.
         config: its settings.
         splits: split of each id of the source.
+        left_out: ids that a limit kept the latest build from, and that no earlier one made.
         made: the rendered characters, in the order of their ids.
         outdated: artefacts by stage and backend that later changes have overtaken; not counted as built.
         packed: the dataset, or None.
@@ -115,6 +116,7 @@ class Facts:
     source: str
     config: BuildConfig
     splits: Mapping[str, str]
+    left_out: Collection[str]
     made: tuple[Made, ...]
     outdated: Mapping[str, int]
     packed: Packed | None

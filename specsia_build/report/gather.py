@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from specsia_build.pipeline.failures import read_failures
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_meta
 from specsia_build.report.facts import Facts, Made, Packed, Result, TaskTime
-from specsia_build.stages import project, reconstruct, render
+from specsia_build.stages import pack, project, reconstruct, render
 from specsia_build.stages.artefact import sha256, view_file
 
 Meta = Mapping[str, Any]
@@ -59,6 +59,7 @@ def gather(config: BuildConfig, layout: RunLayout) -> Facts:
         source=_source_name(config, layout),
         config=config,
         splits=split_of,
+        left_out=_left_out(layout, split_of) - {one.id for one in made},
         made=tuple(made),
         outdated=dict(outdated),
         packed=_packed(config, layout, split_of, pairs),
@@ -66,6 +67,15 @@ def gather(config: BuildConfig, layout: RunLayout) -> Facts:
         times=times,
         unreadable=unreadable,
     )
+
+
+def _left_out(layout: RunLayout, ids: Iterable[str]) -> set[str]:
+    """Ids beyond the limit of the latest build."""
+    try:
+        limit = json.loads(layout.limit.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return set()
+    return set(sorted(ids, key=id_order_key)[limit:]) if type(limit) is int else set()
 
 
 def _shas(meta: Meta, name: str, view: int) -> str:
@@ -181,7 +191,7 @@ def read_times(path: Path, config: BuildConfig, ids: Mapping[str, str]) -> tuple
         except (ValueError, KeyError, TypeError, AttributeError):
             unreadable += 1
             continue
-        if found.stage in STAGES and found.backend in names and found.id in ids:
+        if found.stage in STAGES and found.backend in names and (found.id in ids or found.stage == pack.NAME):
             latest[found.stage, found.backend, found.id] = found
     order = sorted(latest.values(), key=lambda t: (STAGES.index(t.stage), t.backend or "", id_order_key(t.id)))
     return tuple(order), unreadable

@@ -188,7 +188,8 @@ def _registration(facts: Facts, name: str) -> Html:
 
 def times(facts: Facts) -> Html | None:
     """Where the time went; None where there is no log."""
-    if not facts.times:
+    of_characters = [time for time in facts.times if time.id]
+    if not of_characters:
         return None
     colours = part_colours(facts.times)
     stages = [
@@ -206,7 +207,7 @@ def times(facts: Facts) -> Html | None:
     head = ("stage", "tasks", "total s", "median s", "longest s", "peak MB", "parts of the work")
     ranked = slowest(facts.times, SLOWEST)
     longest = sum(task.seconds for task in ranked[0][1])
-    columns = [(found.stage, found.backend) for found in stage_times(facts.times)]
+    columns = [(found.stage, found.backend) for found in stage_times(of_characters)]
     slow = []
     for character_id, tasks in ranked:
         by_stage = {(task.stage, task.backend): task.seconds for task in tasks}

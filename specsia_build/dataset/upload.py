@@ -1,0 +1,177 @@
+"""Sending a packed dataset to an fsspec URL: what is there already is not sent again, and `SHA256SUMS` comes last."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from specsia_build.dataset import schema
+from specsia_build.dataset.checksums import read_sums
+from specsia_build.dataset.places import read_errors, sentence
+from specsia_build.errors import SpecsiaError, UsageError
+
+_SHARD = re.compile(rf"{schema.DATA}/(?:[^/]+/)?(?:{'|'.join(schema.SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A folder behind an fsspec URL: the URL, the filesystem, and the folder's path in it."""
+
+    url: str
+    fs: Any
+    root: str
+
+    def path(self, name: str) -> str:
+        return f"{self.root}/{name}"
+
+    def token(self, name: str) -> str:
+        """What changes whenever the file does (an ETag, say)."""
+        return str(self.fs.checksum(self.path(name)))
+
+    @contextmanager
+    def reached(self) -> Iterator[None]:
+        """Turns what the filesystem raises into a sentence."""
+        try:
+            yield
+        except read_errors() as error:
+            raise SpecsiaError(f"{self.url} cannot be reached or written: {sentence(error)}") from error
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """What an upload did: files and bytes that were sent, files copied there from one name to another, files kept."""
+
+    sent: int
+    bytes: int
+    copied: int
+    kept: int
+
+
+def open_target(url: str) -> Target:
+    """The folder that a URL names; it need not be there.
+
+    Raises:
+        UsageError: if there is no such way to reach one.
+        SpecsiaError: if it cannot be reached.
+    """
+    import fsspec
+
+    if url.startswith("hf://"):
+        raise UsageError(f"{url} is on the Hub: build into a folder, then send it there with `specsia push`")
+    try:
+        fs, root = fsspec.url_to_fs(url)
+    except ImportError as error:
+        raise UsageError(f"{url} cannot be opened: {sentence(error)} (for s3: pip install 'specsia[s3]')") from error
+    except ValueError as error:
+        raise UsageError(f"{url} is no URL that can be opened: {sentence(error)}") from error
+    target = Target(url, fs, root.rstrip("/"))
+    with target.reached():
+        fs.exists(target.root)
+    return target
+
+
+def _files(target: Target) -> dict[str, int]:
+    """Bytes by relative name of what is there."""
+    target.fs.invalidate_cache()
+    base = target.fs._strip_protocol(target.root).rstrip("/") + "/"
+    try:
+        listed = target.fs.find(target.root, detail=True)
+    except FileNotFoundError:
+        return {}
+    return {name.removeprefix(base): int(info["size"]) for name, info in listed.items() if name.startswith(base)}
+
+
+class _Journal:
+    """SHA-256 and token of what was sent, kept here because stores do not tell the SHA-256 of what they hold."""
+
+    def __init__(self, path: Path, target: Target) -> None:
+        self._path, self._target = path, target
+        self.sent: dict[str, list[str]] = {}
+        try:
+            loaded = json.loads(path.read_text(encoding="utf-8"))
+            self.sent = dict(loaded["files"]) if loaded["url"] == target.url else {}
+        except (OSError, ValueError, KeyError, TypeError):
+            # Only a memory: without it files are sent again.
+            self.sent = {}
+
+    def note(self, name: str, digest: str) -> None:
+        self.sent[name] = [digest, self._target.token(name)]
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._path.with_name(self._path.name + ".tmp")
+        temporary.write_text(json.dumps({"url": self._target.url, "files": self.sent}), encoding="utf-8")
+        temporary.replace(self._path)
+
+
+def _there(target: Target, folder: Path, journal: _Journal) -> dict[str, str]:
+    """SHA-256 by name of the files behind the URL, as far as it is known.
+
+    It is known of what was sent from here and has not changed since, and of what a complete dataset there lists.
+    """
+    files = _files(target)
+    known = {}
+    if schema.SUMS_FILE in files:
+        listed = read_sums(target.fs.cat_file(target.path(schema.SUMS_FILE)).decode("utf-8", errors="replace"))
+        for name, digest in listed.items():
+            here = folder / name
+            if name in files and here.is_file() and here.stat().st_size == files[name]:
+                known[name] = digest
+    for name, (digest, token) in journal.sent.items():
+        if name in files:
+            if target.token(name) == token:
+                known[name] = digest
+            else:
+                known.pop(name, None)
+    return {name: known.get(name, "") for name in files}
+
+
+def upload(folder: Path, target: Target, journal: Path, advance: Callable[[int], None]) -> Uploaded:
+    """Make the folder behind a URL equal to a packed dataset.
+
+    `SHA256SUMS` is removed there before anything changes and sent when all else is there, so a dataset that has it is
+    whole. A shard that only changed its name is copied there.
+
+    Args:
+        folder: of the dataset.
+        target: where it goes.
+        journal: file that remembers what was sent, so that an upload that was stopped goes on.
+        advance: told the number of files that are done.
+
+    Raises:
+        SpecsiaError: if it cannot be reached or written.
+    """
+    memory = _Journal(journal, target)
+    text = (folder / schema.SUMS_FILE).read_bytes()
+    wanted = read_sums(text.decode("utf-8"))
+    sent = size = copied = 0
+    with target.reached():
+        there = _there(target, folder, memory)
+        surplus = [name for name in there if _SHARD.fullmatch(name) and name not in wanted]
+        changed = [name for name, digest in wanted.items() if there.get(name) != digest]
+        whole = schema.SUMS_FILE in there and target.fs.cat_file(target.path(schema.SUMS_FILE)) == text
+        if whole and not changed and not surplus:
+            advance(len(wanted))
+            return Uploaded(0, 0, 0, len(wanted))
+        if schema.SUMS_FILE in there:
+            target.fs.rm_file(target.path(schema.SUMS_FILE))
+        advance(len(wanted) - len(changed))
+        for name in changed:
+            digest = wanted[name]
+            twin = next((other for other, found in there.items() if found == digest), None)
+            if twin is not None:
+                target.fs.cp_file(target.path(twin), target.path(name))
+                copied += 1
+            else:
+                target.fs.put_file(str(folder / name), target.path(name))
+                sent, size = sent + 1, size + (folder / name).stat().st_size
+            there[name] = digest
+            memory.note(name, digest)
+            advance(1)
+        for name in surplus:
+            target.fs.rm_file(target.path(name))
+        target.fs.pipe_file(target.path(schema.SUMS_FILE), text)
+    return Uploaded(sent, size, copied, len(wanted) - len(changed))

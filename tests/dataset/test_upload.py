@@ -1,0 +1,145 @@
+"""Sending a dataset to a URL: whole or not there, nothing twice; in memory and to a local S3 server."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+
+from specsia_build.dataset import schema
+from specsia_build.dataset.checksums import write_sums
+from specsia_build.dataset.reading import open_dataset
+from specsia_build.dataset.upload import Target, Uploaded, open_target, upload
+from specsia_build.errors import SpecsiaError, UsageError
+
+
+@pytest.fixture
+def memory() -> Iterator[Target]:
+    target = open_target("memory://bucket/run/dataset")
+    yield target
+    target.fs.store.clear()
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """Files named as a dataset's are."""
+    folder = tmp_path / "dataset"
+    for name in ("data/train-00000-of-00002.parquet", "data/train-00001-of-00002.parquet", "README.md", "build.json"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"content of {name} " * 50)
+    write_sums(folder)
+    return folder
+
+
+def send(folder: Path, target: Target) -> Uploaded:
+    return upload(folder, target, folder.parent / "uploaded.json", lambda _: None)
+
+
+def there(target: Target) -> dict[str, bytes]:
+    base = target.fs._strip_protocol(target.root) + "/"
+    return {name.removeprefix(base): target.fs.cat_file(name) for name in target.fs.find(target.root)}
+
+
+def here(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_all_of_it_is_sent_and_then_nothing(dataset: Path, memory: Target) -> None:
+    assert send(dataset, memory).sent == 4
+    assert there(memory) == here(dataset)
+    assert send(dataset, memory) == Uploaded(0, 0, 0, 4)
+    # Without the journal, by what the complete dataset there lists.
+    (dataset.parent / "uploaded.json").unlink()
+    assert send(dataset, memory) == Uploaded(0, 0, 0, 4)
+
+
+def test_of_a_grown_dataset_only_what_changed_travels(dataset: Path, memory: Target) -> None:
+    send(dataset, memory)
+    (dataset / "data/train-00000-of-00002.parquet").rename(dataset / "data/train-00000-of-00003.parquet")
+    (dataset / "data/train-00001-of-00002.parquet").unlink()
+    for k in (1, 2):
+        (dataset / f"data/train-0000{k}-of-00003.parquet").write_text(f"new {k}")
+    write_sums(dataset)
+    memory.fs.pipe_file(memory.path("notes.txt"), b"somebody else's")
+    done = send(dataset, memory)
+    assert (done.sent, done.copied, done.bytes) == (2, 1, 10)
+    assert there(memory) == {**here(dataset), "notes.txt": b"somebody else's"}
+
+
+def test_stopped_anywhere_it_goes_on_and_is_not_taken_for_whole(
+    dataset: Path, memory: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(dataset, memory)
+    for name in ("README.md", "data/train-00001-of-00002.parquet", "build.json"):
+        (dataset / name).write_text(f"new {name}")
+    write_sums(dataset)
+    put = memory.fs.put_file
+    sent: list[str] = []
+
+    def failing(path: str, *more: Any) -> None:
+        if len(sent) == 2:
+            raise OSError("the line is dead")
+        sent.append(path)
+        put(path, *more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(memory.fs, "put_file", failing)
+        with pytest.raises(SpecsiaError, match=r"memory://bucket/run/dataset cannot be .*: the line is dead"):
+            send(dataset, memory)
+    assert schema.SUMS_FILE not in there(memory)
+    assert send(dataset, memory).sent == 1
+    assert there(memory) == here(dataset)
+
+
+def test_what_was_changed_there_is_sent_again(dataset: Path, memory: Target) -> None:
+    send(dataset, memory)
+    memory.fs.pipe_file(memory.path("README.md"), (dataset / "README.md").read_bytes().replace(b"content", b"CONTENT"))
+    assert send(dataset, memory).sent == 1
+    assert there(memory) == here(dataset)
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [("nonesuch://a/b", "no URL that can be opened"), ("hf://datasets/a/b", "specsia push")],
+)
+def test_urls_that_cannot_be_written(url: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        open_target(url)
+
+
+@pytest.mark.slow
+def test_an_s3_server_holds_and_gives_the_same(
+    one_backend: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = pytest.importorskip("moto.server").ThreadedMotoServer(port=0)
+    pytest.importorskip("s3fs")
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        for name, value in {
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        fsspec.filesystem("s3").mkdir("bucket")
+        folder = Path(shutil.copytree(one_backend, tmp_path / "dataset"))
+        target = open_target("s3://bucket/run/dataset")
+        assert send(folder, target).sent == len(here(folder)) - 1
+        assert there(target) == here(folder)
+        assert send(folder, target).sent == 0
+        assert open_dataset("s3://bucket/run/dataset").splits("default") == {"train": 16, "validation": 4, "test": 4}
+        (folder / "README.md").write_text("another card")
+        write_sums(folder)
+        assert send(folder, target).sent == 1
+        assert there(target) == here(folder)
+        target.fs.rm("bucket/run", recursive=True)
+        with pytest.raises(SpecsiaError, match="cannot be reached or written"):
+            send(folder, open_target("s3://no-such-bucket/run"))
+    finally:
+        server.stop()

@@ -1,0 +1,213 @@
+"""Packing: what is kept, what is written anew, and what a killed or damaged pack leaves."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from specsia_build import png
+from specsia_build.config import BuildConfig
+from specsia_build.dataset import exchange, parquet, schema, splits
+from specsia_build.dataset.checksums import file_sums, read_checksums, read_sums
+from specsia_build.dataset.reading import open_dataset
+from specsia_build.errors import SpecsiaError
+from specsia_build.stages import pack, project, render
+from specsia_build.stages.artefact import Artefact, seal, view_file
+
+VIEWS = 2
+
+
+def image(channels: int, *seed: object) -> bytes:
+    """Noise, so that every image has another digest and about the same size."""
+    number = int.from_bytes(hashlib.sha256(repr(seed).encode()).digest()[:4], "big")
+    return png.encode(np.random.default_rng(number).integers(0, 256, (8, 8, channels), np.uint8))
+
+
+class Store:
+    """Artefacts of characters that nobody rendered."""
+
+    def __init__(self) -> None:
+        self.loaded: list[str] = []
+        self.looks: dict[str, int] = {}
+        self.damaged: str | None = None
+
+    def load(self, stage: str, character_id: str, backend: str | None) -> Artefact:
+        self.loaded.append(character_id)
+        made = self.make(stage, character_id)
+        if character_id == self.damaged and stage == render.NAME:
+            return Artefact(made.key, {**made.files, view_file(render.GT, 1): image(4, "other")}, made.meta)
+        return made
+
+    def meta(self, stage: str, character_id: str, backend: str | None) -> pack.Meta:
+        return self.make(stage, character_id).meta
+
+    def make(self, stage: str, character_id: str) -> Artefact:
+        look = self.looks.get(character_id, 0)
+        names = (
+            {render.GT: 4, render.GT_MASK: 1}
+            if stage == render.NAME
+            else {project.COLOR: 4, project.MASK: 1, project.POS: 4, project.EDGE: 1}
+        )
+        files = {
+            view_file(name, view): image(channels, character_id, name, view, look)
+            for name, channels in names.items()
+            for view in range(VIEWS)
+        }
+        meta = {
+            "views": VIEWS,
+            "outline_px": 2,
+            "outline_grey": 9,
+            "license": "CC0-1.0",
+            "source": "a test",
+            "boxes": [[[-0.5] * 3, [0.5] * 3]] * VIEWS,
+            "iou": [0.5] * VIEWS,
+            "mean_iou": 0.5,
+            "frontal_iou_before": 0.4,
+        }
+        return seal(Artefact(character_id, files, meta), stage, f"{stage} {character_id} {look}", {})
+
+
+def plan_of(store: Store, split_of: dict[str, str], without: Sequence[str] = ()) -> pack.PackPlan:
+    members = [
+        pack.member(i, "inflate", store.meta(render.NAME, i, None), store.meta(project.NAME, i, "inflate"))
+        for i in sorted(split_of)
+        if i not in without
+    ]
+    return pack.PackPlan(
+        config=BuildConfig(source="noise", views=VIEWS, size=32),
+        source="noise",
+        planned=len(split_of),
+        splits=split_of,
+        members={"inflate": members},
+        quarantined={},
+        sees_ground_truth=[],
+    )
+
+
+@pytest.fixture
+def split_of(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Splits of 40 characters, in shards of about eight."""
+    store = Store()
+    one = plan_of(store, {"0": "train"}).members["inflate"][0].image_bytes
+    monkeypatch.setattr(parquet, "SHARD_BYTES", 8 * one + one // 2)
+    return splits.assign(map(str, range(40)), {})
+
+
+def run(plan: pack.PackPlan, store: Store, folder: Path) -> pack.Packed:
+    store.loaded.clear()
+    return pack.pack(plan, pack.Artefacts(store.load, store.meta), folder, lambda _: None)
+
+
+def sums(folder: Path) -> dict[str, str]:
+    return read_sums((folder / schema.SUMS_FILE).read_text())
+
+
+def test_sums_are_those_of_the_files_and_digests_those_of_the_images(split_of: dict[str, str], tmp_path: Path) -> None:
+    done = run(plan_of(Store(), split_of), Store(), tmp_path / "dataset")
+    assert (done.rows, done.kept) == (80, 0)
+    assert done.written >= 6
+    assert sums(tmp_path / "dataset") == file_sums(tmp_path / "dataset")
+    listed, opened = read_checksums(tmp_path / "dataset"), open_dataset(tmp_path / "dataset")
+    for split in opened.splits("default"):
+        for row in opened.stream("default", split, ["uid", *schema.IMAGE_COLUMNS]):
+            digests = b"".join(hashlib.sha256(row[name]).digest() for name in schema.IMAGE_COLUMNS)
+            assert listed.pop(("default", row["uid"])) == digests
+    assert not listed
+
+
+def test_a_grown_dataset_keeps_its_shards_and_equals_a_fresh_one(split_of: dict[str, str], tmp_path: Path) -> None:
+    store = Store()
+    run(plan_of(store, split_of), store, tmp_path / "dataset")
+    before = {path.stat().st_ino for path in (tmp_path / "dataset" / "data").iterdir()}
+    grown = splits.grown(split_of, ["00", "5x", *map(str, range(50))], {})
+    done = run(plan_of(store, grown), store, tmp_path / "dataset")
+    kept = {path.stat().st_ino for path in (tmp_path / "dataset" / "data").iterdir()} & before
+    # All but the last shard of train, though the number of shards is in the name of each.
+    assert len(kept) == done.kept == len(before) - 1
+    old_train = [i for i in split_of if split_of[i] == "train"]
+    assert not set(store.loaded) & set(old_train[:20])
+    run(plan_of(store, grown), store, tmp_path / "fresh")
+    assert sums(tmp_path / "dataset") == sums(tmp_path / "fresh")
+    assert open_dataset(tmp_path / "dataset").splits("default")["train"] == VIEWS * (len(old_train) + 12)
+
+
+def test_what_changed_is_written_and_nothing_else(split_of: dict[str, str], tmp_path: Path) -> None:
+    store = Store()
+    first = run(plan_of(store, split_of), store, tmp_path / "dataset")
+    changed = next(i for i in split_of if split_of[i] == "train")
+    store.looks[changed] = 1
+    done = run(plan_of(store, split_of), store, tmp_path / "dataset")
+    assert done.written < first.written / 2
+    assert changed in store.loaded
+    run(plan_of(store, split_of), store, tmp_path / "fresh")
+    assert sums(tmp_path / "dataset") == sums(tmp_path / "fresh")
+
+
+def test_a_shard_that_was_damaged_is_not_kept(split_of: dict[str, str], tmp_path: Path) -> None:
+    store = Store()
+    run(plan_of(store, split_of), store, tmp_path / "dataset")
+    before = sums(tmp_path / "dataset")
+    shard = sorted((tmp_path / "dataset" / "data").glob("train-*"))[1]
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 3] ^= 1
+    shard.write_bytes(data)
+    assert run(plan_of(store, split_of), store, tmp_path / "dataset").written == 1
+    assert sums(tmp_path / "dataset") == file_sums(tmp_path / "dataset") == before
+
+
+def test_a_damaged_artefact_is_named_and_the_old_dataset_stays(split_of: dict[str, str], tmp_path: Path) -> None:
+    store = Store()
+    run(plan_of(store, split_of, without=["7"]), store, tmp_path / "dataset")
+    before = sums(tmp_path / "dataset")
+    store.damaged = "7"
+    with pytest.raises(SpecsiaError, match=r"gt of 7_01 .* render/7\.tar"):
+        run(plan_of(store, split_of), store, tmp_path / "dataset")
+    assert sums(tmp_path / "dataset") == file_sums(tmp_path / "dataset") == before
+
+
+@pytest.mark.parametrize("can_exchange", [True, False])
+def test_killed_between_any_two_steps_it_is_the_old_or_the_new_dataset(
+    can_exchange: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def until(step: int, function: Callable[..., object]) -> Callable[..., object]:
+        def counted(*arguments: object) -> object:
+            steps.append(function)
+            if len(steps) > step:
+                raise Killed
+            return function(*arguments)
+
+        return counted
+
+    def dataset(name: str, text: str) -> Path:
+        (tmp_path / name).mkdir()
+        for file in ("a", "b"):
+            (tmp_path / name / file).write_text(text)
+        return tmp_path / name
+
+    swapped = exchange._swapped if can_exchange else lambda *_: False
+    seen = set()
+    for step in range(5):
+        for path in tmp_path.iterdir():
+            exchange.shutil.rmtree(path)
+        folder, steps = dataset("dataset", "old"), list[object]()
+        finished = dataset("dataset.partial", "new")
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", until(step, Path.replace))
+            patch.setattr(exchange, "_swapped", until(step, swapped))
+            try:
+                exchange.put(finished, folder)
+            except Killed:
+                if can_exchange:
+                    assert folder.exists()
+        exchange.recover(folder)
+        found = {path.read_text() for path in folder.iterdir()}
+        assert len(found) == 1
+        seen |= found
+    assert seen == {"old", "new"}
