@@ -7,18 +7,37 @@ from pathlib import Path
 import click
 
 from specsia_build.cli.run import existing_run
+from specsia_build.dataset.reading import open_dataset
+from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
+from specsia_build.report.dataset_page import write_dataset_report
 from specsia_build.report.page import write_report
 
 
 @click.command()
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("where", metavar="DIR|DATASET")
 @click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="The page's file.  [default: DIR/report.html]"
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The page's file.  [default: DIR/report.html of a run, ./report.html of a dataset]",
 )
-def report(folder: Path, out: Path | None) -> None:
-    """Write one self-contained HTML page about the run in DIR: pairs, quality, times, failures."""
-    config, layout = existing_run(folder)
-    path = out if out is not None else layout.report
-    write_report(config, layout, path, Progress())
+def report(where: str, out: Path | None) -> None:
+    """Write one self-contained HTML page to look at.
+
+    About the run in DIR: pairs, quality, times, failures. About a packed DATASET alone (a folder, an fsspec URL or
+    OWNER/NAME on the Hub, of either schema): pairs, counts and, where it has them, quality and licences.
+    """
+    folder = Path(where)
+    if "://" not in where and (RunLayout(folder).config.is_file() or _holds_nothing(folder)):
+        config, layout = existing_run(folder)
+        path = out if out is not None else layout.report
+        write_report(config, layout, path, Progress())
+    else:
+        path = out if out is not None else Path("report.html")
+        write_dataset_report(open_dataset(where), path, Progress())
     click.echo(f"the report is in {path}")
+
+
+def _holds_nothing(folder: Path) -> bool:
+    """Whether a folder is there that is neither a run's nor a dataset's, which is told as a run that is missing."""
+    return folder.is_dir() and not any(folder.rglob("*.parquet"))

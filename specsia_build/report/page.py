@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from specsia_build.config import BuildConfig
@@ -43,12 +44,20 @@ def write_report(config: BuildConfig, layout: RunLayout, path: Path, progress: P
         SpecsiaError: if the run's records cannot be read, or the page cannot be written.
     """
     facts = gather(config, layout)
-    page = render_page(facts, layout, progress)
+    save(path, render_page(facts, layout, progress))
+    return facts
+
+
+def save(path: Path, page: Html) -> None:
+    """Write a page, whole or not at all.
+
+    Raises:
+        UsageError: if it cannot be written.
+    """
     try:
         write_bytes(path, page.encode())
     except OSError as error:
         raise UsageError(f"the report {path} cannot be written: {error.strerror or error}") from error
-    return facts
 
 
 def render_page(facts: Facts, layout: RunLayout, progress: Progress) -> Html:
@@ -63,21 +72,24 @@ def render_page(facts: Facts, layout: RunLayout, progress: Progress) -> Html:
             "failures": sections.failures(facts, sheets.quarantined_pictures(facts, layout, advance)),
             "warnings": sections.warnings(facts),
         }
-    shown = {anchor: content for anchor, content in found.items() if content is not None}
+    return document(facts.source, _summary(facts), {anchor: c for anchor, c in found.items() if c is not None})
+
+
+def document(title: str, lead: str, shown: Mapping[str, Html]) -> Html:
+    """A whole page: title, one sentence, a table of contents and sections by anchor, anchors from `TITLES`."""
     links = [tag("li", tag("a", TITLES[anchor], href=f"#{anchor}")) for anchor in shown]
-    title = f"specsia: {facts.source}"
     head = join(
         [
             Html('<meta charset="utf-8">'),
             Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
-            tag("title", title),
+            tag("title", f"specsia: {title}"),
             tag("style", Html(STYLE)),
         ],
         "\n",
     )
     body = join(
         [
-            tag("header", tag("h1", facts.source), tag("p", _summary(facts), cls="lead"), cls="top width"),
+            tag("header", tag("h1", title), tag("p", lead, cls="lead"), cls="top width"),
             tag("nav", tag("ul", *links, cls="width"), aria_label="Sections"),
             tag("main", *shown.values(), cls="width"),
         ],

@@ -81,7 +81,8 @@ def thumbnail(image: Image.Image, pixels: int) -> tuple[str, int]:
     return "data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode(), side
 
 
-def _tile(data: bytes, heading: str, backend: str | None, pixels: int) -> Tile:
+def tile(data: bytes, heading: str, backend: str | None, pixels: int) -> Tile:
+    """A PNG, scaled down to `pixels` on a side."""
     with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
         return Tile(heading, backend, *thumbnail(image, pixels))
 
@@ -108,9 +109,9 @@ def pair_strip(made: Made, facts: Facts, layout: RunLayout, views: Sequence[int]
             files = read_artefact(layout.artefact(project.NAME, name, made.id), made.id).files
             for view in views:
                 for kind, heading in PAIR.items():
-                    tiles[view].append(_tile(files[view_file(kind, view)], heading, name, pixels))
+                    tiles[view].append(tile(files[view_file(kind, view)], heading, name, pixels))
         for view in views:
-            tiles[view].append(_tile(clean.files[view_file(render.GT, view)], TARGET, None, pixels))
+            tiles[view].append(tile(clean.files[view_file(render.GT, view)], TARGET, None, pixels))
     except (SpecsiaError, KeyError, OSError, ValueError) as error:
         return Strip(problem=f"its pictures cannot be read: {error}")
     ious = {v: {name: result.ious[v] for name, result in made.results.items()} for v in views}
@@ -183,8 +184,8 @@ def _compared(
     for view in views:
         mask, gt_mask = files[view_file(project.MASK, view)], clean[view_file(render.GT_MASK, view)]
         tiles = (
-            _tile(files[view_file(project.COLOR, view)], PAIR[project.COLOR], backend, pixels),
+            tile(files[view_file(project.COLOR, view)], PAIR[project.COLOR], backend, pixels),
             _overlay_tile(mask, gt_mask, backend, pixels),
-            _tile(clean[view_file(render.GT, view)], TARGET, None, pixels),
+            tile(clean[view_file(render.GT, view)], TARGET, None, pixels),
         )
         yield ViewRow(view, yaws[view], {backend: iou(png.decode(mask, 1), png.decode(gt_mask, 1))}, tiles)

@@ -59,7 +59,7 @@ def _split_sheet(split: str, facts: Facts, layout: RunLayout, plan: SheetPlan, a
     cards = []
     for made, mark in chosen:
         strip = pair_strip(made, facts, layout, plan.views, plan.pixels)
-        cards.append(_card(made.id, _facts_line(made, mark), strip))
+        cards.append(card(made.id, _facts_line(made, mark), strip))
         advance(1)
     total = len(characters)
     ranked = any(made.results for made in characters)
@@ -93,7 +93,8 @@ def _iou_fact(backend: str, value: float, backends: int) -> Html:
     return join([f"{name}IoU ", tag("b", fixed(value))])
 
 
-def _card(title: str, line: Html, strip: Strip) -> Html:
+def card(title: str, line: Html, strip: Strip) -> Html:
+    """One character: its name, a line of facts and its pictures."""
     head = tag("header", tag("h4", title), tag("p", line, cls="facts"))
     if strip.problem is not None:
         return tag("article", head, tag("p", strip.problem, cls="problem"), cls="card")
@@ -169,7 +170,7 @@ def worst_results(facts: Facts, layout: RunLayout, advance: Callable[[int], None
                 ],
                 " ",
             )
-            cards.append(_card(made.id, line, strip))
+            cards.append(card(made.id, line, strip))
             advance(1)
         if len(facts.backends) > 1:
             parts.append(tag("h3", name))
@@ -195,7 +196,7 @@ def quarantined_pictures(facts: Facts, layout: RunLayout, advance: Callable[[int
         strip = quarantined_strip(failure, facts, layout, QUARANTINED_VIEWS, QUARANTINED_PIXELS)
         if strip is not None:
             where = tag("span", f"{failure.stage} {failure.backend}")
-            cards.append(_card(failure.id, join([where, tag("code", failure.details)], " "), strip))
+            cards.append(card(failure.id, join([where, tag("code", failure.details)], " "), strip))
             advance(1)
     if not cards:
         return Html("")
