@@ -30,8 +30,9 @@ def validation_pairs(dataset: OpenedDataset, configs: Sequence[str]) -> list[Pai
     found = []
     for config in configs:
         count = dataset.splits(config).get(SPLIT, 0)
-        wanted = sorted(set(np.linspace(0, count - 1, max(1, VIEWS // len(configs))).astype(int))) if count else []
-        found += dataset.take(config, SPLIT, wanted, PAIR_COLUMNS(dataset.schema))
+        if count:
+            wanted = np.unique(np.linspace(0, count - 1, max(1, VIEWS // len(configs))).astype(int))
+            found += dataset.take(config, SPLIT, wanted.tolist(), PAIR_COLUMNS(dataset.schema))
     return [decode_pair(row) for row in found]
 
 
