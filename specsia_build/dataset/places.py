@@ -207,15 +207,14 @@ def _behind_url(url: str) -> Place:
 def _on_hub(repo: str, where: str) -> Place:
     import os
 
-    from huggingface_hub import HfApi, HfFileSystem, snapshot_download
-    from huggingface_hub.constants import HF_HUB_OFFLINE
+    from huggingface_hub import HfApi, HfFileSystem, constants, snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
 
     name, _, revision = repo.partition("@")
     if not HUB_ID.fullmatch(name):
         raise UsageError(f"{where} is no dataset of the Hub: give OWNER/NAME")
     endpoint = os.environ.get("HF_ENDPOINT") or None
-    if HF_HUB_OFFLINE:
+    if constants.HF_HUB_OFFLINE:
         try:
             found = snapshot_download(name, repo_type="dataset", revision=revision or None, local_files_only=True)
         except (LocalEntryNotFoundError, ValueError) as error:
