@@ -15,6 +15,7 @@ from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 from PIL import Image
 
+from specsia_build import png
 from specsia_build.png import decode, encode
 
 SIZES = [(1, 1), (1, 7), (7, 1), (2, 3), (31, 17), (64, 64)]
@@ -142,3 +143,29 @@ def test_files_of_other_writers_are_read() -> None:
 def test_the_same_pixels_give_the_same_bytes() -> None:
     image = noise(64, 64, 4)
     assert encode(image) == encode(image.copy())
+
+
+@given(
+    st.integers(1, 4),
+    st.integers(1, 9),
+    st.integers(1, 9),
+    st.integers(0, 2**32 - 1),
+)
+def test_pillow_and_the_quick_way_read_the_same(channels: int, height: int, width: int, seed: int) -> None:
+    shape = (height, width) if channels == 1 else (height, width, channels)
+    data = encode(np.random.default_rng(seed).integers(0, 256, shape, np.uint8))
+    quick = png._decode_own(data, channels)
+    assert quick is not None
+    assert (quick == np.asarray(Image.open(io.BytesIO(data)))).all()
+
+
+def test_other_filters_and_images_too_large_for_their_header_are_left_to_pillow() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (40, 30, 4), np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, "PNG")
+    assert png._decode_own(stream.getvalue(), 4) is None
+    assert (decode(stream.getvalue(), 4) == picture).all()
+    own = encode(picture)
+    taller = own[:20] + (41).to_bytes(4, "big") + own[24:]
+    lower = own[:20] + (39).to_bytes(4, "big") + own[24:]
+    assert png._decode_own(taller, 4) is png._decode_own(lower, 4) is png._decode_own(own, 3) is None

@@ -12,12 +12,13 @@ import click
 from specsia_build.cli.inspect import table
 from specsia_build.cli.train import need_torch
 from specsia_build.config import STAGES, BuildConfig, with_settings
+from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.bench_load import bench_frames, bench_load
 from specsia_build.dravie.config import DEVICES, PRESETS
-from specsia_build.dravie.frames import Frames
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.pipeline.bench import bench as run_bench
 from specsia_build.pipeline.bench_against import bench_against
+from specsia_build.pipeline.bench_rows import bench_rows
 from specsia_build.pipeline.build import build as run_build
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
@@ -52,9 +53,9 @@ def bench(
 ) -> None:
     """Measure what a STAGE costs per character of SOURCE on one core, next to a peer in the same run.
 
-    STAGE is render, reconstruct, project or pack, and all of them without it; SOURCE is sample:4 without it. `load` and
-    `train` measure patches a second of the loader and of whole training steps on DATASET, a small one of sample:2
-    without it.
+    STAGE is render, reconstruct, project or pack, and all of them without it; SOURCE is sample:4 without it. `load`
+    measures rows and patches a second from DATASET, `train` patches a second of whole training steps; without DATASET
+    on a small one of sample:2.
     """
     if what and what[0] in LEARNING:
         report = _learning(what, against, preset, device, flags)
@@ -98,26 +99,35 @@ def _learning(
         need_torch()
     progress = Progress()
     with tempfile.TemporaryDirectory(prefix="specsia-bench-") as folder:
-        frames = bench_frames(what[1]) if len(what) == 2 else _sample_frames(given, Path(folder), progress)
-    if what[0] == "load":
-        return {"loader": bench_load(frames)}
+        dataset = what[1] if len(what) == 2 else _sample_dataset(given, Path(folder), progress)
+        frames = bench_frames(dataset)
+        if what[0] == "load":
+            pictures = Path(folder) / "pictures"
+            pictures.mkdir()
+            return {"rows": bench_rows(open_dataset(dataset), pictures), "loader": bench_load(frames)}
     from specsia_build.dravie.bench_train import bench_train
 
     return bench_train(frames, preset or "paper", against is not None, device or "auto", progress)
 
 
-def _sample_frames(given: dict[str, Any], folder: Path, progress: Progress) -> Frames:
+def _sample_dataset(given: dict[str, Any], folder: Path, progress: Progress) -> str | Path:
     config = with_settings(BuildConfig(), {"source": "sample:2", "views": 4, "workers": 1} | given, "the command line")
     summary = run_build(config, RunLayout(folder), STAGES, False, progress)
     if summary.dataset is None:
         raise SpecsiaError(f"the sample dataset could not be built: {summary.stopped}")
-    return bench_frames(summary.dataset)
+    return summary.dataset
 
 
 def _learnt(report: dict[str, Any]) -> str:
     loader = report["loader"]
     size = loader["patch"]
     lines = [
+        f"rows decoded, {name}: {found['rows_per_second']} a second of one core, {found['times_as_fast']} times as "
+        f"fast as {report['rows']['peer']} ({found['folder_rows_per_second']})"
+        for name, found in (report.get("rows") or {}).items()
+        if name in ("random", "streaming")
+    ]
+    lines += [
         f"loader alone, {loader['threads']} threads: {loader['patches_per_second']} patches of {size}x{size} a second, "
         f"{loader['patches_per_core_second']} in a second of one core"
     ]

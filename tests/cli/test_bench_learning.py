@@ -44,6 +44,8 @@ def test_the_loader_alone_is_told_in_words(dataset: str) -> None:
     assert ran.exit_code == 0, ran.output
     assert "patches of 32x32 a second" in ran.stdout
     assert "training" not in ran.stdout
+    for kind in ("random", "streaming"):
+        assert f"rows decoded, {kind}: " in ran.stdout
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -195,7 +196,7 @@ def test_killed_between_any_two_steps_it_is_the_old_or_the_new_dataset(
     seen = set()
     for step in range(5):
         for path in tmp_path.iterdir():
-            exchange.shutil.rmtree(path)
+            shutil.rmtree(path)
         folder, steps = dataset("dataset", "old"), list[object]()
         finished = dataset("dataset.partial", "new")
         with monkeypatch.context() as patch:
