@@ -21,6 +21,7 @@ from specsia_build.dataset.verify_files import (
     BuildFacts,
     Shard,
     check_card,
+    check_parquet_metadata,
     check_presence,
     check_shard,
     check_sum,
@@ -136,12 +137,14 @@ def _verify(
         notes.append(f"there is no {schema.SUMS_FILE}: whether files have changed was not checked")
     check_presence(names, shards, sums, findings, NEEDED if of == "specsia" else (schema.CARD,))
     check_card(folder, shards, findings)
-    check_texts(folder, folders, findings)
+    check_texts(folder, names, folders, findings)
     build, frozen = read_build(folder, findings), read_frozen_splits(folder, findings)
     digests = None
     if (folder / schema.CHECKSUMS_FILE).is_file():
         try:
             digests = read_checksums(folder)
+            with pq.ParquetFile(folder / schema.CHECKSUMS_FILE) as opened:
+                check_parquet_metadata(opened, schema.CHECKSUMS_FILE, folders, findings)
         except SpecsiaError as error:
             findings.add(FILES, schema.CHECKSUMS_FILE, str(error))
     else:

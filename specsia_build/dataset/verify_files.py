@@ -30,6 +30,9 @@ FOREIGN = frozenset({".git", ".gitattributes", ".cache", ".huggingface"})
 
 _HASHED_AT_ONCE = 1 << 23
 
+TEXTS = frozenset({"", ".md", ".txt", ".cff"})
+"""Endings of what people add beside a dataset's own files, such as LICENSE; listed ones are read for paths."""
+
 NEEDED = (schema.CARD, schema.SPLITS_FILE, schema.BUILD_FILE)
 
 _SHARD = re.compile(r"(train|validation|test)-(\d{5})-of-(\d{5})\.parquet")
@@ -120,7 +123,7 @@ def check_presence(
             into.add(FILES, name, "is a 3D asset, which a dataset must not hold")
         elif sums is not None and name not in sums and name != schema.SUMS_FILE:
             into.add(SUMS, name, f"is not listed in {schema.SUMS_FILE}")
-        elif sums is None and name not in known and not name.endswith(".parquet"):
+        elif not (name in known or name.endswith(".parquet") or (sums and Path(name).suffix.lower() in TEXTS)):
             into.add(FILES, name, "is no part of a dataset")
 
 
@@ -247,16 +250,42 @@ def read_build(folder: Path, findings: Findings) -> BuildFacts:
     )
 
 
-def check_texts(folder: Path, folders: Sequence[str], findings: Findings) -> None:
-    """That the dataset's texts hold no path of a machine."""
-    for name in (schema.CARD, schema.BUILD_FILE, schema.SPLITS_FILE):
-        try:
-            text = (folder / name).read_text(encoding="utf-8", errors="replace")
-        except OSError:
+def check_texts(folder: Path, names: Sequence[str], folders: Sequence[str], findings: Findings) -> None:
+    """That the dataset's texts hold no path of a machine, and that what looks like a text is one."""
+    for name in names:
+        path = folder / name
+        if not path.is_file() or (name not in NEEDED and path.suffix.lower() not in TEXTS):
             continue
-        found = machine_path(text, folders)
+        # The needed ones are read, and complained of, by their own checks.
+        text = path.read_bytes().decode(errors="replace") if name in NEEDED else _read_text(path, name, findings)
+        found = machine_path(text or "", folders)
         if found:
             findings.add(METADATA, name, f"holds a path of a machine: {found}")
+
+
+def _metadata_texts(opened: pq.ParquetFile) -> Iterator[str]:
+    """All that a parquet file says of itself and of its columns."""
+    footer: pq.FileMetaData = opened.metadata
+    yield str(footer.created_by)
+    stored = [footer.metadata, opened.schema_arrow.metadata]
+    pending = list(opened.schema_arrow)
+    while pending:
+        field = pending.pop()
+        stored.append(field.metadata)
+        yield field.name
+        pending += [field.type.field(i) for i in range(field.type.num_fields)]
+    for metadata in stored:
+        for key, value in (metadata or {}).items():
+            # The schema in Arrow's own form is the one that is walked above.
+            if key != b"ARROW:schema":
+                yield f"{key.decode(errors='replace')} {value.decode(errors='replace')}"
+
+
+def check_parquet_metadata(opened: pq.ParquetFile, name: str, folders: Sequence[str], into: Findings) -> None:
+    """That the metadata of a parquet file hold no path of a machine."""
+    found = {path for text in _metadata_texts(opened) if (path := machine_path(text, folders))}
+    for path in sorted(found):
+        into.add(METADATA, name, f"holds a path of a machine in its schema: {path}")
 
 
 def check_shard(shard: Shard, expected: pa.Schema, folders: Sequence[str], into: Findings) -> tuple[int, ...] | None:
@@ -268,6 +297,7 @@ def check_shard(shard: Shard, expected: pa.Schema, folders: Sequence[str], into:
     try:
         with shard.place.open(shard.name) as stream, pq.ParquetFile(stream) as opened:
             found, footer = opened.schema_arrow, opened.metadata
+            check_parquet_metadata(opened, shard.name, folders, into)
             groups = [footer.row_group(index) for index in range(footer.num_row_groups)]
     except (*read_errors(), pa.ArrowException, ValueError) as error:
         into.add(FILES, shard.name, f"cannot be read as parquet: {' '.join(str(error).split())}")
@@ -277,10 +307,6 @@ def check_shard(shard: Shard, expected: pa.Schema, folders: Sequence[str], into:
             into.add(
                 FILES, shard.name, f"has {group.total_byte_size / 1e6:.0f} MB in row group {index}; 100 are the most"
             )
-    for key, value in (found.metadata or {}).items():
-        path = machine_path(f"{key.decode(errors='replace')} {value.decode(errors='replace')}", folders)
-        if path:
-            into.add(METADATA, shard.name, f"holds a path of a machine in its schema: {path}")
     before = into.counts.get(SCHEMA, 0)
     for field in expected:
         have = found.get_all_field_indices(field.name)

@@ -27,6 +27,7 @@ class Glimpse:
         gt, color: RGB levels, uint8.
         silhouettes: alpha of `gt_mask` and of `mask`, uint8.
         outlines: `gt_mask` and `mask` at half coverage, every pixel, as packed bits.
+        copied: whether `mask` is `gt_mask` to the byte.
         points: positions on the reconstruction in units, in the character's frame, float32.
         solid: where `mask` is fully covered.
         both: where `mask` and `gt_mask` are fully covered.
@@ -38,6 +39,7 @@ class Glimpse:
     color: Colours
     silhouettes: tuple[NDArray[np.uint8], NDArray[np.uint8]]
     outlines: tuple[NDArray[np.uint8], NDArray[np.uint8]]
+    copied: bool
     points: NDArray[np.float32]
     solid: NDArray[np.bool_]
     both: NDArray[np.bool_]
@@ -68,6 +70,7 @@ def glimpse(
         color=sampled["color"][..., :3].copy(),
         silhouettes=(sampled["gt_mask"].copy(), sampled["mask"].copy()),
         outlines=(np.packbits(pixels["gt_mask"] >= HALF), np.packbits(pixels["mask"] >= HALF)),
+        copied=np.array_equal(pixels["gt_mask"], pixels["mask"]),
         points=points.astype(np.float32),
         solid=solid,
         both=solid & (sampled["gt_mask"] == 255),

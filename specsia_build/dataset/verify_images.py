@@ -142,7 +142,7 @@ def read_image(data: bytes, mode: str) -> Pixels:
         raw = inflate.decompress(parts[0] if len(parts) == 1 else b"".join(parts), expected + 1)
     except (IsalError, IndexError) as error:  # type: ignore[misc]  # its stub forgets what it derives from
         raise ValueError("is damaged: its pixels cannot be unpacked") from error
-    if len(raw) != expected or not inflate.eof:
+    if len(raw) != expected or not inflate.eof or inflate.unused_data:
         raise ValueError("is damaged: it holds fewer or more pixels than it says")
     rows = np.frombuffer(raw, np.uint8).reshape(height, -1).copy()
     if not _unfilter(rows, channels):

@@ -37,7 +37,7 @@ from specsia_build.frame import Camera, view_yaws
 YAW_TOLERANCE_DEG = 1e-6
 
 _MACHINE_PATH = re.compile(
-    r"(?<![\w./-])/(?:home|root|Users|tmp|var|mnt|media|opt|srv|work|workspace|private|scratch|usr)/[\w.-]"
+    r"(?<![\w./-])/(?:home|root|Users|tmp|var|mnt|media|opt|srv|work|workspace|private|scratch|usr|nfs|lustre|gpfs|Volumes|run)/[\w.-]"
     r"|\b[A-Za-z]:\\|file://"
 )
 
@@ -83,6 +83,7 @@ class RowFacts:
         size: width and height of its images in pixels, None where they could not be read or differ.
         digests: SHA-256 of each image column's bytes, empty where there are none.
         mask_is_target: whether `mask` and `gt_mask` are the same.
+        front: SHA-256 of what `gt` shows within `gt_mask` in the frontal view, None in others.
     """
 
     uid: str
@@ -92,6 +93,7 @@ class RowFacts:
     size: tuple[int, int] | None
     digests: tuple[bytes, ...]
     mask_is_target: bool
+    front: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,14 @@ def _check_row(
     constants = {name: row[name] for name in ("backend", "outline_px", "outline_grey", "license")} | {"bbox": box}
     same = MASK in pixels and GT_MASK in pixels and np.array_equal(pixels[MASK], pixels[GT_MASK])
     digests = tuple(hashlib.sha256(s["bytes"]).digest() if s.get("bytes") else b"" for s in stored.values())
-    return RowFacts(uid, row["character_id"], view, tuple(constants.items()), size, digests, same), pixels
+    frontal = view == 0 and size is not None and {GT, GT_MASK} <= pixels.keys()
+    front = _front(pixels[GT], pixels[GT_MASK]) if frontal else None
+    return RowFacts(uid, row["character_id"], view, tuple(constants.items()), size, digests, same, front), pixels
+
+
+def _front(gt: NDArray[np.uint8], gt_mask: NDArray[np.uint8]) -> bytes:
+    """Digest of a character without its contour, which differs where the same one stands under another id."""
+    return hashlib.sha256(gt_mask.tobytes() + gt[gt_mask == 255].tobytes()).digest()
 
 
 def _read_images(uid: str, stored: dict[str, dict[str, Any]], findings: Findings) -> dict[str, NDArray[np.uint8]]:

@@ -13,14 +13,22 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from specsia_build.dataset.verify_glimpse import Glimpse
-from specsia_build.registration import iou
 
 MOST_UNLIKE = 0.25
-"""Pixels of a silhouette that may differ from the mirrored opposite one, as a share of its height plus width. A shift by
-one pixel changes twice the height or the width; clean pairs differ in a handful of pixels, noisy renderers in more."""
+"""Pixels of a silhouette that may differ from the mirrored opposite one, as a share of its height plus width.
 
-CLEARLY = 0.002
+A shift by one pixel changes twice the height or the width. Clean pairs differ in a handful of pixels, those of noisy
+renderers in more.
+"""
+
+CLEARLY = 0.01
 """Difference in IoU from which one of two silhouettes is taken for the wrong one."""
+
+EXCHANGED = 0.02
+"""Mean gain in IoU from which two opposite silhouettes are taken to be exchanged."""
+
+FAITHFUL = 0.98
+"""IoU of the other views from which a mask may be the ground truth's to the byte."""
 
 DEPTH_SLACK = 0.03
 """Units by which a point may stand in front of another view's surface, as positions are coarse and sampled sparsely."""
@@ -53,7 +61,7 @@ def unlike_opposites(seen: Mapping[int, Glimpse], views: int) -> list[tuple[str,
             extent = max(_extent(here), _extent(there))
             if other <= MOST_UNLIKE * extent:
                 continue
-            fit = [_fit(seen[v]) for v in (view, opposite)]
+            fit = [_fit(seen[v], seen[v]) for v in (view, opposite)]
             pairs = [(view, opposite), (opposite, view)]
             if abs(fit[0] - fit[1]) > CLEARLY:
                 pairs = [pairs[int(np.argmin(fit))]]
@@ -61,13 +69,38 @@ def unlike_opposites(seen: Mapping[int, Glimpse], views: int) -> list[tuple[str,
     return found
 
 
+def exchanged_opposites(seen: Mapping[int, Glimpse], views: int) -> list[tuple[int, int]]:
+    """Opposite views whose `gt_mask` and `mask` fit better crosswise, where most other opposite views do not.
+
+    Exchanged opposite silhouettes remain mirror images of each other. A reconstruction that is the wrong way round
+    fits crosswise in all views, and is not meant here.
+    """
+    gains = {}
+    for view in range(views // 2 if views % 2 == 0 else 0):
+        opposite = view + views // 2
+        if view in seen and opposite in seen and seen[view].camera.size == seen[opposite].camera.size:
+            one, two = seen[view], seen[opposite]
+            gains[view] = (_fit(one, two) + _fit(two, one) - _fit(one, one) - _fit(two, two)) / 2
+    found = [view for view, gain in gains.items() if gain > EXCHANGED]
+    return [(view, view + views // 2) for view in found] if 2 * len(found) < len(gains) else []
+
+
+def copied_masks(seen: Mapping[int, Glimpse]) -> list[int]:
+    """Views whose `mask` is `gt_mask` to the byte, while the reconstruction is nowhere near that good in the others."""
+    copied = [view for view, glimpse in seen.items() if glimpse.copied]
+    others = [_fit(glimpse, glimpse) for view, glimpse in seen.items() if not glimpse.copied]
+    return sorted(copied) if others and float(np.median(others)) < FAITHFUL else []
+
+
 def _extent(outline: NDArray[np.bool_]) -> int:
     return int(outline.any(axis=0).sum() + outline.any(axis=1).sum())
 
 
-def _fit(view: Glimpse) -> float:
-    target, own = (view.outline(which).astype(np.uint8) * np.uint8(255) for which in (0, 1))
-    return iou(own, target)
+def _fit(one: Glimpse, two: Glimpse) -> float:
+    """IoU of the one view's `gt_mask` and the other's `mask`."""
+    target, own = one.outline(0), two.outline(1)
+    union = int(np.count_nonzero(target | own))
+    return int(np.count_nonzero(target & own)) / union if union else 1.0
 
 
 def points_in_front(seen: Mapping[int, Glimpse]) -> list[tuple[int, float]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from specsia_build.characters.character import id_order_key
 from specsia_build.dataset import splits
-from specsia_build.dataset.schema import CHECKSUMS_FILE, GT, GT_MASK, IMAGE_COLUMNS, SPLITS_FILE
+from specsia_build.dataset.schema import CHECKSUMS_FILE, GT, GT_MASK, IMAGE_COLUMNS, SPLITS_FILE, row_uid
 from specsia_build.dataset.verify_character import check_character
 from specsia_build.dataset.verify_files import Shard
 from specsia_build.dataset.verify_glimpse import Glimpse
@@ -50,6 +50,7 @@ class Tracker:
         self.sizes: dict[tuple[int, int], tuple[int, list[str]]] = {}
         self.targets: dict[tuple[str, int], bytes] = {}
         self.copies: dict[str, list[int]] = {}
+        self.fronts: dict[bytes, tuple[str, str]] = {}
         self.parted: dict[tuple[str, str], dict[int, Glimpse]] = {}
 
     def feed(self, shard: Shard, row: RowFacts, findings: Findings) -> None:
@@ -68,6 +69,10 @@ class Tracker:
         copies = self.copies.setdefault(shard.config, [0, 0])
         copies[0] += row.mask_is_target
         copies[1] += 1
+        if row.front is not None:
+            other, split = self.fronts.setdefault(row.front, (row.character_id, shard.split))
+            if other != row.character_id and split != shard.split:
+                findings.add(SPLITS, row.uid, f"shows the same character as {row_uid(other, 0)} of {split}")
         columns = list(IMAGE_COLUMNS)
         if self.several:
             target = row.digests[columns.index(GT)] + row.digests[columns.index(GT_MASK)]

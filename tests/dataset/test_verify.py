@@ -190,6 +190,24 @@ def test_a_character_in_two_splits(dataset: Path) -> None:
     assert [where for where, _ in found(report, "views")] == ["hero_00", "hero_01", "hero_02", "hero_03"]
 
 
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_character_in_two_splits_under_two_ids(dataset: Path, frozen: bool) -> None:
+    rows = [row for row in read_rows(shard(dataset)) if row["character_id"] == "hero"]
+    for row in rows:
+        row.update(character_id="twin", uid=f"twin_{row['view']:02d}")
+        for name in schema.IMAGE_COLUMNS:
+            row[name]["path"] = f"{row['uid']}_{name}.png"
+    write_rows(shard(dataset, "test"), [*read_rows(shard(dataset, "test")), *rows])
+    if frozen:
+        text = json.loads((dataset / "splits.json").read_text())
+        text["test"].append("twin")
+        (dataset / "splits.json").write_text(json.dumps(text))
+    reseal(dataset)
+    told = found(verify(dataset), "splits")
+    assert ("twin_00", "shows the same character as hero_00 of train") in told
+    assert (("twin", "is not in splits.json") in told) == (not frozen)
+
+
 def test_a_character_in_a_split_of_its_own_per_backend(two_backends: Path, copied: Callable[[Path], Path]) -> None:
     folder = copied(two_backends)
     one, two = shard(folder, "test", "thin"), shard(folder, "validation", "thin")

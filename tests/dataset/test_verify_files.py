@@ -37,6 +37,40 @@ def test_a_3d_asset_is_never_right(dataset: Path) -> None:
     assert found(verify(dataset), "files") == [("hero.GLB", "is a 3D asset, which a dataset must not hold")]
 
 
+@pytest.mark.parametrize("name", ["textures/m.png", "m.bmp", "raw.zip", "x.npy"])
+def test_a_texture_or_an_archive_is_no_part_of_a_dataset_though_it_is_listed(dataset: Path, name: str) -> None:
+    (dataset / name).parent.mkdir(exist_ok=True)
+    (dataset / name).write_bytes(b"\x89PNG")
+    write_sums(dataset)
+    assert found(verify(dataset), "files") == [(name, "is no part of a dataset")]
+
+
+def test_a_text_beside_a_dataset_is_read_too(dataset: Path) -> None:
+    (dataset / "LICENSE").write_text("CC0 1.0")
+    write_sums(dataset)
+    assert verify(dataset).ok
+    (dataset / "LICENSE").write_text("copied from /Users/jane/LICENSE")
+    (dataset / "notes.txt").write_bytes(b"glTF\x02\x00\xff\xfe")
+    write_sums(dataset)
+    report = verify(dataset)
+    assert found(report, "metadata") == [("LICENSE", "holds a path of a machine: /Users/jane/LICENSE")]
+    assert [where for where, _ in found(report, "files")] == ["notes.txt"]
+
+
+def test_paths_in_what_parquet_files_say_of_themselves(dataset: Path) -> None:
+    arrow = schema.arrow_schema()
+    at = arrow.get_field_index("color")
+    arrow = arrow.set(at, arrow.field(at).with_metadata({"made": "/home/jane/color.png"}))
+    write_rows(shard(dataset), read_rows(shard(dataset)), arrow)
+    table = pq.read_table(dataset / schema.CHECKSUMS_FILE)
+    pq.write_table(table.replace_schema_metadata({"from": "/scratch/jane/run"}), dataset / schema.CHECKSUMS_FILE)
+    write_sums(dataset)
+    assert set(found(verify(dataset), "metadata")) == {
+        ("data/train-00000-of-00001.parquet", "holds a path of a machine in its schema: /home/jane/color.png"),
+        ("checksums.parquet", "holds a path of a machine in its schema: /scratch/jane/run"),
+    }
+
+
 @pytest.mark.parametrize("name", ["README.md", "splits.json", "build.json", "checksums.parquet"])
 def test_a_missing_file(dataset: Path, name: str) -> None:
     (dataset / name).unlink()
