@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.jit import compiled
-from specsia_build.rendering import raster
+from specsia_build.jit import compiled, inlined
+from specsia_build.rendering.fragments import LANES, SAMPLE_X, SAMPLE_Y, SAMPLES, Fragments, at_samples
 from specsia_build.rendering.prepare import BLEND, Prepared
-from specsia_build.rendering.raster import LANES, NO_FACE, SAMPLE_X, SAMPLE_Y, SAMPLES, SUBPIXEL
+from specsia_build.rendering.raster import HALF, NO_FACE, SUBPIXEL, SUBPIXEL_BITS
 from specsia_build.rendering.resolve import encode
-from specsia_build.rendering.shading import FACTS, PLANES, color_at, load_face, place_position
+from specsia_build.rendering.shading import Loaded, color_at, place
 
 MOST_LAYERS = 64
 """Translucent layers that are told apart behind one another; further ones are opaque anyway for any opacity seen."""
@@ -22,28 +24,104 @@ LEAST_LIGHT = 1 / 8192
 """Share of light below which what lies behind cannot change a byte: the steepest one is 1 / 3295 of linear light."""
 
 
+@inlined
+def _owned(dx, minus_dy):  # type: ignore[no-untyped-def]
+    """0 if points on an edge of that direction are the face's, 1 if the neighbour's, who walks it the other way."""
+    return 0 if minus_dy > 0 or (minus_dy == 0 and dx > 0) else 1
+
+
 @compiled
-def _accumulate(pixels, ids, seen, through, light, sx, sy, surface, textures, size, opaque):  # type: ignore[no-untyped-def]
+def _draw_layer(sx, sy, depth, faces, alpha_class, drawn, slots, floor, nearest, ids):  # type: ignore[no-untyped-def]
+    """Draw the translucent faces that lie behind `floor` at all samples of the numbered pixels.
+
+    `floor`, `nearest` (S, LANES) float32 and `ids` (S, LANES) int32; the last two are updated where a face is nearer.
+    A sample on the edge between two faces hits only one of them; it would else count as two layers.
+    """
+    size = slots.shape[0]
+    # One-dimensional, because a row of a matrix costs more to take than to look at.
+    near, who, back = nearest.reshape(-1), ids.reshape(-1), floor.reshape(-1)
+    fx, fy = SAMPLE_X.astype(np.float32), SAMPLE_Y.astype(np.float32)
+    for f in drawn:
+        if alpha_class[f] != BLEND:
+            continue
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        ax, ay, bx, by, cx, cy = sx[a], sy[a], sx[b], sy[b], sx[c], sy[c]
+        x0 = max(0, min(ax, bx, cx) >> SUBPIXEL_BITS)
+        x1 = min(size - 1, max(ax, bx, cx) >> SUBPIXEL_BITS)
+        y0 = max(0, min(ay, by, cy) >> SUBPIXEL_BITS)
+        y1 = min(size - 1, max(ay, by, cy) >> SUBPIXEL_BITS)
+        started = False
+        area = np.int64(0)
+        for y in range(y0, y1 + 1):
+            py = (y << SUBPIXEL_BITS) + HALF
+            for x in range(x0, x1 + 1):
+                slot = slots[y, x]
+                if slot < 0:
+                    continue
+                if not started:
+                    started = True
+                    area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+                    if area < 0:
+                        b, c = c, b
+                        bx, by, cx, cy = cx, cy, bx, by
+                        area = -area
+                    reach_ab = (abs(by - ay) + abs(bx - ax)) * HALF
+                    reach_bc = (abs(cy - by) + abs(cx - bx)) * HALF
+                    reach_ca = (abs(ay - cy) + abs(ax - cx)) * HALF
+                    inverse = 1.0 / area
+                    za, zb, zc = np.float64(depth[a]), np.float64(depth[b]), np.float64(depth[c])
+                    zx = np.float32((za * (by - cy) + zb * (cy - ay) + zc * (ay - by)) * inverse)
+                    zy = np.float32((za * (cx - bx) + zb * (ax - cx) + zc * (bx - ax)) * inverse)
+                    u_ab, v_ab = np.int32(ay - by), np.int32(bx - ax)
+                    u_bc, v_bc = np.int32(by - cy), np.int32(cx - bx)
+                    u_ca, v_ca = np.int32(cy - ay), np.int32(ax - cx)
+                    own_ab, own_bc, own_ca = _owned(v_ab, u_ab), _owned(v_bc, u_bc), _owned(v_ca, u_ca)
+                px = (x << SUBPIXEL_BITS) + HALF
+                e_ab = (bx - ax) * (py - ay) - (by - ay) * (px - ax)
+                if e_ab < -reach_ab:
+                    continue
+                e_bc = (cx - bx) * (py - by) - (cy - by) * (px - bx)
+                if e_bc < -reach_bc:
+                    continue
+                e_ca = (ax - cx) * (py - cy) - (ay - cy) * (px - cx)
+                if e_ca < -reach_ca:
+                    continue
+                z = np.float32((za * e_bc + zb * e_ca + zc * e_ab) * inverse)
+                # Beyond its reach an edge function is positive at all samples, so it may be cut to 32 bits.
+                i_ab = np.int32(min(e_ab, reach_ab) - own_ab)
+                i_bc = np.int32(min(e_bc, reach_bc) - own_bc)
+                i_ca = np.int32(min(e_ca, reach_ca) - own_ca)
+                base = slot * LANES
+                for s in range(LANES):
+                    s_ab = i_ab + u_ab * SAMPLE_X[s] + v_ab * SAMPLE_Y[s]
+                    s_bc = i_bc + u_bc * SAMPLE_X[s] + v_bc * SAMPLE_Y[s]
+                    s_ca = i_ca + u_ca * SAMPLE_X[s] + v_ca * SAMPLE_Y[s]
+                    zs = z + zx * fx[s] + zy * fy[s]
+                    if (s_ab | s_bc | s_ca) >= 0 and back[base + s] < zs < near[base + s]:
+                        near[base + s] = zs
+                        who[base + s] = f
+
+
+@compiled
+def _accumulate(  # type: ignore[no-untyped-def]
+    pixels, ids, seen, through, light, rows, planes, facts, texels, size, opaque
+):
     """Add one layer's light behind what `through` (S, LANES) still lets pass; returns whether any sample was hit.
 
     `seen` (S, LANES) takes the face where none that can be seen lies in front.
     """
-    planes, facts = np.empty((PLANES, 3), np.float64), np.empty(FACTS, np.int64)
     any_hit = False
     for slot in range(len(pixels)):
         row, column = pixels[slot] // size, pixels[slot] % size
-        last = NO_FACE
         for s in range(SAMPLES):
             f = ids[slot, s]
             if f < 0 or through[slot, s] < LEAST_LIGHT:
                 continue
             any_hit = True
-            if f != last:
-                last = f
-                load_face(f, sx, sy, surface, textures, planes, facts)
+            i = rows[f]
             x = column + 0.5 + SAMPLE_X[s] / SUBPIXEL
             y = row + 0.5 + SAMPLE_Y[s] / SUBPIXEL
-            r, g, b, a = color_at(x, y, planes, facts, textures.texels)
+            r, g, b, a = color_at(i, x, y, planes, facts, texels)
             if opaque:
                 a = np.float32(1)
             if seen[slot, s] < 0 and a >= LEAST_SEEN:
@@ -58,10 +136,9 @@ def _accumulate(pixels, ids, seen, through, light, sx, sy, surface, textures, si
 
 @compiled
 def _place(  # type: ignore[no-untyped-def]
-    pixels, touched, seen, sx, sy, surface, textures, size, through, light, color, coverage, position
+    pixels, touched, seen, rows, planes, size, through, light, color, coverage, position
 ):
     """Write the touched pixels: mean light over mean opacity, and the nearest surface's position."""
-    planes, facts = np.empty((PLANES, 3), np.float64), np.empty(FACTS, np.int64)
     for slot in range(len(pixels)):
         if not touched[slot]:
             continue
@@ -84,10 +161,10 @@ def _place(  # type: ignore[no-untyped-def]
             continue
         for c in range(3):
             color[row, column, c] = encode(np.float32(min(1.0, light[slot, c] / opacity)))
-        load_face(seen[slot, closest], sx, sy, surface, textures, planes, facts)
+        i = rows[seen[slot, closest]]
         x = column + 0.5 + SAMPLE_X[closest] / SUBPIXEL
         y = row + 0.5 + SAMPLE_Y[closest] / SUBPIXEL
-        place_position(x, y, planes, facts, surface.positions, position, row, column)
+        place(i, x, y, planes, position, row, column)
 
 
 def compose(
@@ -96,29 +173,32 @@ def compose(
     drawn: NDArray[np.int32],
     slots: NDArray[np.int32],
     pixels: NDArray[np.int32],
-    opaque_depth: NDArray[np.float32],
-    opaque_ids: NDArray[np.int32],
+    fragments: Fragments,
+    loaded: Loaded,
+    load: Callable[[NDArray[np.int32]], None],
     color: NDArray[np.uint8],
     coverage: NDArray[np.uint8],
     position: NDArray[np.float32],
 ) -> None:
-    """Put the translucent faces of `prepared` over an opaque picture, in place."""
+    """Put the translucent faces of `prepared` over an opaque picture, in place; `load` loads the faces it is given."""
     surface, textures, classes = prepared.surface, prepared.textures, prepared.alpha_class
     size = color.shape[0]
+    opaque_depth, opaque_ids = at_samples(fragments)
     through = np.ones((len(pixels), LANES), np.float32)
     light = np.zeros((len(pixels), 3), np.float64)
     behind = np.full((len(pixels), LANES), -np.inf, np.float32)
     touched = np.zeros(len(pixels), np.bool_)
     seen = np.full((len(pixels), LANES), NO_FACE, np.int32)
-    state = (seen, through, light, *screen[:2], surface, textures, size)
+    shading = (loaded.row, loaded.planes, loaded.facts, textures.texels, size)
     for _ in range(MOST_LAYERS):
         ids = np.full((len(pixels), LANES), NO_FACE, np.int32)
         depth = opaque_depth.copy()
-        raster.draw_samples(*screen, surface, textures, classes, drawn, BLEND, slots, behind, depth, ids)
+        _draw_layer(*screen, surface.faces, classes, drawn, slots, behind, depth, ids)
         touched |= (ids[:, :SAMPLES] >= 0).any(axis=1)
-        if not _accumulate(pixels, ids, *state, False):
+        load(ids.reshape(-1))
+        if not _accumulate(pixels, ids, seen, through, light, *shading, False):
             break
         behind = depth
         behind[ids < 0] = np.inf
-    _accumulate(pixels, opaque_ids, *state, True)
-    _place(pixels, touched, seen, *screen[:2], surface, textures, size, through, light, color, coverage, position)
+    _accumulate(pixels, opaque_ids, seen, through, light, *shading, True)
+    _place(pixels, touched, seen, loaded.row, loaded.planes, size, through, light, color, coverage, position)

@@ -8,6 +8,7 @@ the same visibility.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +16,18 @@ from numpy.typing import NDArray
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
 from specsia_build.rendering import blend, raster, resolve
+from specsia_build.rendering.fragments import visible_fragments
 from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Mesh
-from specsia_build.rendering.prepare import BLEND, MASK, OPAQUE, Prepared, prepare
+from specsia_build.rendering.prepare import BLEND, MASK, Prepared, prepare
+from specsia_build.rendering.shading import FACTS, PLAIN_PLANES, PLANES, Loaded, load_faces, number_faces
 
 
 class FastRenderer:
     """Draws on the CPU; see `Renderer`."""
 
     name = "fast"
-    version = 1
+    version = 2
 
     def check(self) -> None:
         """It needs nothing."""
@@ -35,8 +38,9 @@ class FastRenderer:
         if not np.isfinite(mesh.vertices).all():
             mesh = _without_stray_vertices(mesh)
         prepared = prepare(mesh, max(c.pixels_per_unit for c in cameras), look == "lit")
+        scratch = {size: Scratch.of(prepared, size) for size in {c.size for c in cameras}}
         for camera in cameras:
-            yield draw(prepared, camera)
+            yield draw(prepared, camera, scratch[camera.size])
 
 
 def _without_stray_vertices(mesh: Mesh) -> Mesh:
@@ -52,8 +56,55 @@ def _without_stray_vertices(mesh: Mesh) -> Mesh:
     return mesh.with_vertices(np.where(used[:, None], mesh.vertices, 0))
 
 
-def draw(prepared: Prepared, camera: Camera) -> Layers:
-    """One view of a prepared mesh.
+@dataclass(frozen=True)
+class Scratch:
+    """Working memory that serves one view after the other: to clear it is cheaper than to be given fresh pages.
+
+    Attributes:
+        nearest: (H, W) float32, depth at each pixel's centre.
+        ids: (H, W) int32, face at each pixel's centre or `NO_FACE`.
+        marked: (H, W) uint8, why a pixel may have to be looked at closely.
+        slots: (H, W) int32, the numbers of those that are.
+        loaded: see `Loaded`.
+    """
+
+    nearest: NDArray[np.float32]
+    ids: NDArray[np.int32]
+    marked: NDArray[np.uint8]
+    slots: NDArray[np.int32]
+    loaded: Loaded
+
+    @classmethod
+    def of(cls, prepared: Prepared, size: int) -> Scratch:
+        """For views of a mesh of that size in pixels."""
+        surface, shape = prepared.surface, (size, size)
+        faces, lit = len(surface.faces), len(surface.normals) > 0
+        planes = PLAIN_PLANES if surface.plain.all() and not lit else PLANES
+        loaded = Loaded(
+            row=np.empty(faces, np.int32),
+            faces=np.empty(faces, np.int32),
+            planes=np.empty((faces, planes, 3), np.float64),
+            facts=np.empty((faces, FACTS), np.int64),
+        )
+        return cls(
+            nearest=np.empty(shape, np.float32),
+            ids=np.empty(shape, np.int32),
+            marked=np.empty(shape, np.uint8),
+            slots=np.empty(shape, np.int32),
+            loaded=loaded,
+        )
+
+    def clear(self, box: tuple[int, int, int, int]) -> None:
+        """Make ready for a view that touches no pixel outside `box`."""
+        part = np.s_[box[0] : box[1]]
+        self.nearest[part] = np.inf
+        self.ids[part] = raster.NO_FACE
+        self.marked[part] = raster.UNMARKED
+        self.loaded.row[:] = -1
+
+
+def draw(prepared: Prepared, camera: Camera, scratch: Scratch) -> Layers:
+    """One view of a prepared mesh, drawn with the help of `scratch`, whose contents are overwritten.
 
     Raises:
         CharacterError: if the mesh reaches absurdly far out of the frame.
@@ -70,10 +121,9 @@ def draw(prepared: Prepared, camera: Camera) -> Layers:
     facing, drawn = raster.face_sides(sx, sy, surface.faces, prepared.closed)
     classes = prepared.alpha_class
 
-    nearest = np.full((size, size), np.inf, np.float32)
-    ids = np.full((size, size), raster.NO_FACE, np.int32)
-    marked = np.zeros((size, size), np.bool_)
     box = _screen_box(sx, sy, size)
+    scratch.clear(box)
+    nearest, ids, marked, slots, loaded = scratch.nearest, scratch.ids, scratch.marked, scratch.slots, scratch.loaded
     raster.draw_centres(sx, sy, depth, surface, textures, classes, drawn, False, nearest, ids)
     see_through = bool((classes == MASK).any() or (classes == BLEND).any())
     if see_through:
@@ -86,17 +136,23 @@ def draw(prepared: Prepared, camera: Camera) -> Layers:
     coverage = np.zeros((size, size), np.uint8)
     position = np.zeros((size, size, 3), np.float32)
     out = (color, coverage, position)
-    resolve.resolve_centres(ids, sx, sy, surface, textures, box, *out)
-    resolve.mark_contrast(ids, prepared.part, surface.rough, color, box, marked)
-    slots, pixels = raster.number_marked(marked, box)
-    sample_depth = np.full((len(pixels), raster.LANES), np.inf, np.float32)
-    sample_ids = np.full((len(pixels), raster.LANES), raster.NO_FACE, np.int32)
-    for wanted in (OPAQUE, MASK) if see_through else (OPAQUE,):
-        where = (wanted, slots, sample_depth, sample_depth, sample_ids)
-        raster.draw_samples(sx, sy, depth, surface, textures, classes, drawn, *where)
-    resolve.resolve_samples(pixels, sample_ids, prepared.quick, sx, sy, surface, textures, *out)
+    filled = 0
+
+    def load(faces: NDArray[np.int32]) -> None:
+        nonlocal filled
+        start, filled = filled, number_faces(faces, loaded.row, loaded.faces, filled)
+        load_faces(start, filled, sx, sy, surface, textures, loaded)
+
+    tables = (loaded.row, loaded.planes, loaded.facts, textures.texels)
+    load(ids[box[0] : box[1]].reshape(-1))
+    resolve.resolve_centres(ids, *tables, box, *out)
+    resolve.mark_contrast(ids, sx, sy, surface.faces, prepared.part, surface.rough, color, box, marked)
+    pixels = raster.number_marked(marked, box, slots)
+    fragments = visible_fragments((sx, sy, depth), surface, textures, classes, drawn, slots, len(pixels))
+    load(fragments.face[: fragments.used[0]])
+    resolve.resolve_fragments(pixels, fragments, *tables, *out)
     if (classes == BLEND).any():
-        blend.compose(prepared, (sx, sy, depth), drawn, slots, pixels, sample_depth, sample_ids, *out)
+        blend.compose(prepared, (sx, sy, depth), drawn, slots, pixels, fragments, loaded, load, *out)
     return Layers(color, coverage, position)
 
 

@@ -76,7 +76,6 @@ class Prepared:
         closed: (F,) bool; the face belongs to a closed opaque part, so that it is never seen from its back.
         part: (F,) int32, connected part of the surface.
         edges: see `Edges`.
-        quick: (F,) bool; a single look at the texture is the colour of the face within a pixel.
     """
 
     vertices: NDArray[np.float32]
@@ -86,7 +85,6 @@ class Prepared:
     closed: NDArray[np.bool_]
     part: NDArray[np.int32]
     edges: Edges
-    quick: NDArray[np.bool_]
 
 
 @compiled
@@ -277,8 +275,4 @@ def prepare(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> Prepared:
     alpha_class = _alpha_class(mesh, surface, textures)
     see_through = np.zeros(int(part.max()) + 1, np.bool_)
     see_through[part[alpha_class != OPAQUE]] = True
-    shown = surface.plain & ~np.isin(texture_index, np.flatnonzero(textures.nearest))
-    if lit:
-        shown &= surface.unlit
-    quick = shown[surface.material] & ~surface.rough
-    return Prepared(vertices, surface, textures, alpha_class, found.closed & ~see_through[part], part, edges, quick)
+    return Prepared(vertices, surface, textures, alpha_class, found.closed & ~see_through[part], part, edges)

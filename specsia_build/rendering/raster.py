@@ -1,4 +1,4 @@
-"""Compiled visibility: which face is nearest at each pixel's centre, and at each sample of the pixels that need more.
+"""Compiled visibility: which face is nearest at each pixel's centre, and which pixels need a closer look.
 
 Screen coordinates are integers in 1/256 pixel, so that edge functions are exact and neighbouring faces neither overlap
 nor leave cracks. A face is inside where its three edge functions are not negative; ties in depth go to the lower index.
@@ -7,9 +7,8 @@ nor leave cracks. A face is inside where its three edge functions are not negati
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from specsia_build.jit import compiled, inlined
+from specsia_build.jit import compiled
 from specsia_build.rendering.prepare import BLEND, INVISIBLE, MASK, OPAQUE
 from specsia_build.rendering.shading import opacity_at
 
@@ -20,35 +19,13 @@ HALF = SUBPIXEL // 2
 MAX_COORDINATE = 1 << 20
 """Largest screen coordinate, in 1/256 pixel, for which the sample loop's 32-bit products are exact."""
 
-EXACT_FLOAT = 1 << 23
-"""Reach of an edge function within a pixel up to which float32 sums of its parts are exact: all stay below 2^24."""
-
 NEAR_EDGE = 0.02
 """Units by which an edge may lie behind the surface at its pixel's centre and still be looked at closely."""
 
 NO_FACE = -1
 
-
-SAMPLES = 55
-"""Samples of a pixel that is not covered by one face: a Fibonacci lattice, whose half-plane discrepancy is the least
-known for its size. An odd number, so that no straight edge ties at half coverage."""
-
-LANES = 64
-"""`SAMPLES` rounded up to whole vector registers; the rest repeats the centre and is not counted."""
-
-
-def _lattice() -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    i = np.arange(SAMPLES)
-    x = (i / SAMPLES + 0.5) % 1.0 - 0.5
-    y = (i * 34 % SAMPLES / SAMPLES + 0.5) % 1.0 - 0.5
-    order = np.argsort(np.hypot(x, y), kind="stable")
-    offsets = np.zeros((2, LANES), np.int32)
-    offsets[:, :SAMPLES] = np.rint(np.stack([x, y])[:, order] * SUBPIXEL)
-    return offsets[0], offsets[1]
-
-
-SAMPLE_X, SAMPLE_Y = _lattice()
-"""(LANES,) int32 offsets of the samples from the pixel's centre in 1/256 pixel, the centre itself first."""
+UNMARKED, JUMP, OUTLINE = 0, 1, 2
+"""Marks of a pixel: nothing crosses it, a jump of colour may cross it, an outline or a border may."""
 
 
 @compiled
@@ -198,8 +175,8 @@ def draw_centres(sx, sy, depth, surface, textures, alpha_class, drawn, tested, n
 
 
 @compiled
-def _walk(x0, y0, z0, x1, y1, z1, nearest, marked):  # type: ignore[no-untyped-def]
-    """Mark every pixel that a segment touches and that no surface clearly hides."""
+def _walk(x0, y0, z0, x1, y1, z1, mark, nearest, marked):  # type: ignore[no-untyped-def]
+    """Put `mark` on every pixel that a segment touches and that no surface clearly hides."""
     size = marked.shape[0]
     if y0 > y1:
         x0, y0, z0, x1, y1, z1 = x1, y1, z1, x0, y0, z0
@@ -217,7 +194,7 @@ def _walk(x0, y0, z0, x1, y1, z1, nearest, marked):  # type: ignore[no-untyped-d
             xa, xb = min(xs, xe), max(xs, xe)
         left, right = max(0, int(xa - 1) >> SUBPIXEL_BITS), min(size - 1, int(xb + 1) >> SUBPIXEL_BITS)
         for column in range(left, right + 1):
-            if marked[row, column]:
+            if marked[row, column] >= mark:
                 continue
             if vertical:
                 along = (0.5 * (from_y + to_y) - y0) / length
@@ -225,23 +202,27 @@ def _walk(x0, y0, z0, x1, y1, z1, nearest, marked):  # type: ignore[no-untyped-d
                 along = abs((column << SUBPIXEL_BITS) + HALF - x0) / length
             z = z0 + (z1 - z0) * min(1.0, along)
             if z <= nearest[row, column] + NEAR_EDGE:
-                marked[row, column] = True
+                marked[row, column] = mark
 
 
 @compiled
 def mark_edges(sx, sy, depth, edges, facing, closed, alpha_class, nearest, marked):  # type: ignore[no-untyped-def]
     """Mark pixels under edges where the picture may change inside a pixel: outlines, borders and jumps of colour."""
-    for e in range(len(edges.ends)):
-        f, g = edges.sides[e, 0], edges.sides[e, 1]
+    ends, sides, jump = edges.ends, edges.sides, edges.jump
+    for e in range(len(ends)):
+        f, g = sides[e, 0], sides[e, 1]
+        mark = OUTLINE
         seen_f = alpha_class[f] != INVISIBLE and (facing[f] > 0 or not closed[f])
         if g >= 0:
             seen_g = alpha_class[g] != INVISIBLE and (facing[g] > 0 or not closed[g])
             if not (seen_f or seen_g):
                 continue
-            if facing[f] == facing[g] and not edges.jump[e]:
-                continue
-        a, b = edges.ends[e, 0], edges.ends[e, 1]
-        _walk(sx[a], sy[a], depth[a], sx[b], sy[b], depth[b], nearest, marked)
+            if facing[f] == facing[g]:
+                if not jump[e]:
+                    continue
+                mark = JUMP
+        a, b = ends[e, 0], ends[e, 1]
+        _walk(sx[a], sy[a], depth[a], sx[b], sy[b], depth[b], mark, nearest, marked)
 
 
 @compiled
@@ -258,146 +239,23 @@ def mark_faces(sx, sy, depth, faces, alpha_class, drawn, nearest, marked):  # ty
         for y in range(max(0, y0), min(size - 1, y1) + 1):
             for x in range(max(0, x0), min(size - 1, x1) + 1):
                 if front <= nearest[y, x] + NEAR_EDGE:
-                    marked[y, x] = True
+                    marked[y, x] = OUTLINE
 
 
 @compiled
-def number_marked(marked, box):  # type: ignore[no-untyped-def]
-    """(H, W) int32 slot of each marked pixel or -1, and (S,) int32 flat pixel index of each slot."""
+def number_marked(marked, box, slots):  # type: ignore[no-untyped-def]
+    """Fill `slots` (H, W) int32 inside the box with each marked pixel's number or -1.
+
+    Returns:
+        (S,) int32, their flat indices.
+    """
     size = marked.shape[0]
-    slots = np.full((size, size), -1, np.int32)
+    pixels = np.empty((box[1] - box[0]) * (box[3] - box[2]), np.int32)
     n = 0
     for y in range(box[0], box[1]):
         for x in range(box[2], box[3]):
-            n += marked[y, x]
-    pixels = np.empty(n, np.int32)
-    n = 0
-    for y in range(box[0], box[1]):
-        for x in range(box[2], box[3]):
-            if marked[y, x]:
-                slots[y, x] = n
+            slots[y, x] = n if marked[y, x] == OUTLINE else -1
+            if marked[y, x] == OUTLINE:
                 pixels[n] = y * size + x
                 n += 1
-    return slots, pixels
-
-
-@inlined
-def _owned(dx, minus_dy):  # type: ignore[no-untyped-def]
-    """0 if points on an edge of that direction are the face's, 1 if the neighbour's, who walks it the other way."""
-    return 0 if minus_dy > 0 or (minus_dy == 0 and dx > 0) else 1
-
-
-@compiled
-def draw_samples(  # type: ignore[no-untyped-def]
-    sx, sy, depth, surface, textures, alpha_class, drawn, wanted, slots, floor, nearest, ids
-):
-    """Draw the faces of one alpha class at all samples of the numbered pixels.
-
-    `nearest` (S, LANES) float32 and `ids` (S, LANES) int32 are updated where a face is nearer. `floor` (S, LANES), used
-    for BLEND only, is the depth that a face must lie behind. A sample on the edge between two BLEND faces hits only one
-    of them; it would else count as two layers.
-    """
-    size = slots.shape[0]
-    faces = surface.faces
-    # One-dimensional, because a row of a matrix costs more to take than to look at.
-    near, who, back = nearest.reshape(-1), ids.reshape(-1), floor.reshape(-1)
-    fx, fy = SAMPLE_X.astype(np.float32), SAMPLE_Y.astype(np.float32)
-    for f in drawn:
-        if alpha_class[f] != wanted:
-            continue
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        ax, ay, bx, by, cx, cy = sx[a], sy[a], sx[b], sy[b], sx[c], sy[c]
-        x0 = max(0, min(ax, bx, cx) >> SUBPIXEL_BITS)
-        x1 = min(size - 1, max(ax, bx, cx) >> SUBPIXEL_BITS)
-        y0 = max(0, min(ay, by, cy) >> SUBPIXEL_BITS)
-        y1 = min(size - 1, max(ay, by, cy) >> SUBPIXEL_BITS)
-        started = False
-        area = np.int64(0)
-        for y in range(y0, y1 + 1):
-            py = (y << SUBPIXEL_BITS) + HALF
-            for x in range(x0, x1 + 1):
-                slot = slots[y, x]
-                if slot < 0:
-                    continue
-                if not started:
-                    started = True
-                    own_ab, own_bc, own_ca = 0, 0, 0
-                    area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-                    if area < 0:
-                        b, c = c, b
-                        bx, by, cx, cy = cx, cy, bx, by
-                        area = -area
-                    reach_ab = (abs(by - ay) + abs(bx - ax)) * HALF
-                    reach_bc = (abs(cy - by) + abs(cx - bx)) * HALF
-                    reach_ca = (abs(ay - cy) + abs(ax - cx)) * HALF
-                    inverse = 1.0 / area
-                    za, zb, zc = np.float64(depth[a]), np.float64(depth[b]), np.float64(depth[c])
-                    zx = np.float32((za * (by - cy) + zb * (cy - ay) + zc * (ay - by)) * inverse)
-                    zy = np.float32((za * (cx - bx) + zb * (ax - cx) + zc * (bx - ax)) * inverse)
-                    u_ab, v_ab = np.int32(ay - by), np.int32(bx - ax)
-                    u_bc, v_bc = np.int32(by - cy), np.int32(cx - bx)
-                    u_ca, v_ca = np.int32(cy - ay), np.int32(ax - cx)
-                    small = max(reach_ab, reach_bc, reach_ca) <= EXACT_FLOAT
-                    fu_ab, fv_ab = np.float32(u_ab), np.float32(v_ab)
-                    fu_bc, fv_bc = np.float32(u_bc), np.float32(v_bc)
-                    fu_ca, fv_ca = np.float32(u_ca), np.float32(v_ca)
-                    if wanted == BLEND:
-                        own_ab, own_bc, own_ca = _owned(v_ab, u_ab), _owned(v_bc, u_bc), _owned(v_ca, u_ca)
-                px = (x << SUBPIXEL_BITS) + HALF
-                e_ab = (bx - ax) * (py - ay) - (by - ay) * (px - ax)
-                if e_ab < -reach_ab:
-                    continue
-                e_bc = (cx - bx) * (py - by) - (cy - by) * (px - bx)
-                if e_bc < -reach_bc:
-                    continue
-                e_ca = (ax - cx) * (py - cy) - (ay - cy) * (px - cx)
-                if e_ca < -reach_ca:
-                    continue
-                z = np.float32((za * e_bc + zb * e_ca + zc * e_ab) * inverse)
-                # Beyond its reach an edge function is positive at all samples, so it may be cut to 32 bits.
-                i_ab, i_bc, i_ca = (
-                    np.int32(min(e_ab, reach_ab)),
-                    np.int32(min(e_bc, reach_bc)),
-                    np.int32(min(e_ca, reach_ca)),
-                )
-                if wanted == BLEND:
-                    i_ab, i_bc, i_ca = np.int32(i_ab - own_ab), np.int32(i_bc - own_bc), np.int32(i_ca - own_ca)
-                base = slot * LANES
-                if wanted == OPAQUE and small:
-                    f_ab, f_bc, f_ca = np.float32(i_ab), np.float32(i_bc), np.float32(i_ca)
-                    for s in range(LANES):
-                        p_ab = f_ab + fu_ab * fx[s] + fv_ab * fy[s]
-                        p_bc = f_bc + fu_bc * fx[s] + fv_bc * fy[s]
-                        p_ca = f_ca + fu_ca * fx[s] + fv_ca * fy[s]
-                        zs = z + zx * fx[s] + zy * fy[s]
-                        old_depth, old_face = near[base + s], who[base + s]
-                        hit = (p_ab >= 0) & (p_bc >= 0) & (p_ca >= 0) & (zs < old_depth)
-                        near[base + s] = zs if hit else old_depth
-                        who[base + s] = f if hit else old_face
-                elif wanted == OPAQUE:
-                    for s in range(LANES):
-                        s_ab = np.int32(i_ab + u_ab * SAMPLE_X[s] + v_ab * SAMPLE_Y[s])
-                        s_bc = np.int32(i_bc + u_bc * SAMPLE_X[s] + v_bc * SAMPLE_Y[s])
-                        s_ca = np.int32(i_ca + u_ca * SAMPLE_X[s] + v_ca * SAMPLE_Y[s])
-                        zs = z + zx * fx[s] + zy * fy[s]
-                        hit = ((s_ab | s_bc | s_ca) >= 0) & (zs < near[base + s])
-                        near[base + s] = zs if hit else near[base + s]
-                        who[base + s] = f if hit else who[base + s]
-                else:
-                    cutoff = surface.cutoff[surface.material[f]]
-                    for s in range(LANES):
-                        s_ab = np.int32(i_ab + u_ab * SAMPLE_X[s] + v_ab * SAMPLE_Y[s])
-                        s_bc = np.int32(i_bc + u_bc * SAMPLE_X[s] + v_bc * SAMPLE_Y[s])
-                        s_ca = np.int32(i_ca + u_ca * SAMPLE_X[s] + v_ca * SAMPLE_Y[s])
-                        zs = z + zx * fx[s] + zy * fy[s]
-                        if (s_ab | s_bc | s_ca) < 0 or zs >= near[base + s]:
-                            continue
-                        if wanted == MASK:
-                            across = x + 0.5 + SAMPLE_X[s] / SUBPIXEL
-                            down = y + 0.5 + SAMPLE_Y[s] / SUBPIXEL
-                            if opacity_at(f, across, down, sx, sy, surface, textures) < cutoff:
-                                continue
-                        elif zs <= back[base + s]:
-                            continue
-                        near[base + s] = zs
-                        who[base + s] = f
+    return pixels[:n]

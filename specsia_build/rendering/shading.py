@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS
@@ -30,141 +33,191 @@ MOST_TAPS = 4
 NEAREST_TAPS = 4
 """Look-ups along each side of a pixel where texels have hard borders."""
 
-# Rows of a face's plane table: a quantity's value at screen (0, 0), per pixel right, per pixel down. Red, green, blue
-# and alpha are factor x vertex colour; GLOW holds the emitted red, green and blue instead of a plane.
-WA, WB, WC, U, V, RED, GREEN, BLUE, ALPHA, NX, NY, NZ, GLOW, PLANES = range(14)
+# Rows of a face's plane table: a quantity's value at screen (0, 0), per pixel right, per pixel down. X, Y and Z are the
+# position attribute; red, green, blue and alpha are factor x vertex colour; GLOW holds the emitted red, green and blue
+# instead of a plane. Faces whose texels are shown as they are need only the first `PLAIN_PLANES`.
+U, V, X, Y, Z, RED, GREEN, BLUE, ALPHA, NX, NY, NZ, GLOW, PLANES = range(14)
+PLAIN_PLANES = RED
 
 # Entries of a face's integers: whether its texture is rough, look-ups along x and y, whether texels are shown as they
 # are (the rows from RED on are then not filled), light (0 none, 1 on the outside, -1 on the inside), then offset,
-# width, height, wrap u, wrap v and nearest of its texture and of its emissive texture, and its corners.
-ROUGH, TAPS_X, TAPS_Y, PLAIN, LIT, TEXTURE, GLOW_TEXTURE, CORNERS, FACTS = 0, 1, 2, 3, 4, 5, 11, 17, 20
+# width, height, wrap u, wrap v and nearest of its texture and of its emissive texture.
+ROUGH, TAPS_X, TAPS_Y, PLAIN, LIT, TEXTURE, GLOW_TEXTURE, FACTS = 0, 1, 2, 3, 4, 5, 11, 17
 NEAREST = TEXTURE + 5
 NO_TEXTURE = -1
 
 
-@inlined
-def _plane(planes, k, a, b, c):  # type: ignore[no-untyped-def]
-    for j in range(3):
-        planes[k, j] = a * planes[WA, j] + b * planes[WB, j] + c * planes[WC, j]
+class Loaded(NamedTuple):
+    """What shading needs of the faces seen in a view.
+
+    `row` (F,) int32 is a face's row in the tables or -1; `faces` (N,) int32 the face of each row, `planes`
+    (N, PLAIN_PLANES or PLANES, 3) float64 and `facts` (N, FACTS) int64 the tables.
+    """
+
+    row: NDArray[np.int32]
+    faces: NDArray[np.int32]
+    planes: NDArray[np.float64]
+    facts: NDArray[np.int64]
 
 
 @inlined
-def at(planes, k, x, y):  # type: ignore[no-untyped-def]
-    """Value of plane `k` at screen point x, y in pixels."""
-    return planes[k, 0] + planes[k, 1] * x + planes[k, 2] * y
+def at(planes, i, k, x, y):  # type: ignore[no-untyped-def]
+    """Value of plane `k` of row `i` at screen point x, y in pixels."""
+    return planes[i, k, 0] + planes[i, k, 1] * x + planes[i, k, 2] * y
 
 
 @inlined
-def _load_texture(facts, k, texture, level, textures):  # type: ignore[no-untyped-def]
-    if texture < 0:
-        facts[k] = NO_TEXTURE
-    else:
-        for j in range(3):
-            facts[k + j] = textures.levels[texture, level, j]
-        facts[k + 3] = textures.wrap[texture, 0]
-        facts[k + 4] = textures.wrap[texture, 1]
-        facts[k + 5] = textures.nearest[texture]
+def _plane(planes, i, k, at_a, at_b, at_c, slopes):  # type: ignore[no-untyped-def]
+    """Fill plane `k` of row `i` from a quantity's values at the corners of a face."""
+    to_b, to_c = np.float64(at_b) - at_a, np.float64(at_c) - at_a
+    right, down = to_b * slopes[2] + to_c * slopes[4], to_b * slopes[3] + to_c * slopes[5]
+    planes[i, k, 0], planes[i, k, 1], planes[i, k, 2] = at_a - right * slopes[0] - down * slopes[1], right, down
 
 
-@inlined
-def load_face(f, sx, sy, surface, textures, planes, facts):  # type: ignore[no-untyped-def]
-    """Fill `planes` (PLANES, 3) float64 and `facts` (FACTS,) int64 with all that shading face `f` needs."""
-    a, b, c = surface.faces[f, 0], surface.faces[f, 1], surface.faces[f, 2]
-    m = surface.material[f]
-    ax, ay = sx[a] / 256.0, sy[a] / 256.0
-    bx, by = sx[b] / 256.0, sy[b] / 256.0
-    cx, cy = sx[c] / 256.0, sy[c] / 256.0
-    inverse = 1.0 / ((bx - ax) * (cy - ay) - (by - ay) * (cx - ax))
-    planes[WA, 1], planes[WA, 2] = (by - cy) * inverse, (cx - bx) * inverse
-    planes[WB, 1], planes[WB, 2] = (cy - ay) * inverse, (ax - cx) * inverse
-    planes[WC, 1], planes[WC, 2] = (ay - by) * inverse, (bx - ax) * inverse
-    planes[WA, 0] = -(planes[WA, 1] * bx + planes[WA, 2] * by)
-    planes[WB, 0] = -(planes[WB, 1] * cx + planes[WB, 2] * cy)
-    planes[WC, 0] = -(planes[WC, 1] * ax + planes[WC, 2] * ay)
-    facts[CORNERS], facts[CORNERS + 1], facts[CORNERS + 2] = a, b, c
-    lit = len(surface.normals) > 0 and not surface.unlit[m]
-    facts[LIT] = (1 if inverse < 0 else -1) if lit else 0
-    facts[PLAIN] = surface.plain[m] and not lit
-    if not facts[PLAIN]:
-        for k in range(4):
-            factor = np.float64(surface.base[m, k])
-            if len(surface.colors) > 0:
-                q = surface.colors
-                _plane(planes, RED + k, factor * q[f, 0, k], factor * q[f, 1, k], factor * q[f, 2, k])
-            else:
-                planes[RED + k, 0], planes[RED + k, 1], planes[RED + k, 2] = factor, 0.0, 0.0
+@compiled
+def number_faces(ids, rows, faces, filled):  # type: ignore[no-untyped-def]
+    """Give a row to each face of `ids` that has none; returns how many rows are given. See `Loaded`."""
+    count = filled
+    last = -1
+    for k in range(len(ids)):
+        f = ids[k]
+        if f >= 0 and f != last and rows[f] < 0:
+            rows[f] = count
+            faces[count] = f
+            count += 1
+        last = f
+    return count
+
+
+@compiled
+def load_faces(start, end, sx, sy, surface, textures, loaded):  # type: ignore[no-untyped-def]
+    """Fill the rows from `start` to `end` of `loaded` with all that shading their faces needs."""
+    # Taken out of the loop, where numba would count a reference each time.
+    corners, materials, uv, positions = surface.faces, surface.material, surface.uv, surface.positions
+    colors, normals, unlit = surface.colors, surface.normals, surface.unlit
+    plains, roughs = surface.plain, surface.rough
+    base, emissive, texture_of, glow_of = surface.base, surface.emissive, surface.texture, surface.glow
+    levels, wrap, nearest, last_level = textures.levels, textures.wrap, textures.nearest, textures.last
+    faces, planes, facts = loaded.faces, loaded.planes, loaded.facts
+    for i in range(start, end):
+        f = faces[i]
+        a, b, c = corners[f, 0], corners[f, 1], corners[f, 2]
+        m = materials[f]
+        ax, ay = sx[a] / 256.0, sy[a] / 256.0
+        bx, by = sx[b] / 256.0 - ax, sy[b] / 256.0 - ay
+        cx, cy = sx[c] / 256.0 - ax, sy[c] / 256.0 - ay
+        inverse = 1.0 / (bx * cy - by * cx)
+        # The origin, and how the weights of the second and third corner grow per pixel.
+        slopes = (ax, ay, cy * inverse, -cx * inverse, -by * inverse, bx * inverse)
         for k in range(3):
-            planes[GLOW, k] = surface.emissive[m, k]
-        if lit:
-            n = surface.normals
+            _plane(planes, i, X + k, positions[a, k], positions[b, k], positions[c, k], slopes)
+        lit = len(normals) > 0 and not unlit[m]
+        plain = plains[m] and not lit
+        facts[i, LIT] = (1 if inverse < 0 else -1) if lit else 0
+        facts[i, PLAIN] = plain
+        if not plain:
+            for k in range(4):
+                factor = np.float64(base[m, k])
+                if len(colors) > 0:
+                    at_a, at_b, at_c = factor * colors[f, 0, k], factor * colors[f, 1, k], factor * colors[f, 2, k]
+                    _plane(planes, i, RED + k, at_a, at_b, at_c, slopes)
+                else:
+                    planes[i, RED + k, 0], planes[i, RED + k, 1], planes[i, RED + k, 2] = factor, 0.0, 0.0
             for k in range(3):
-                _plane(planes, NX + k, n[f, 0, k], n[f, 1, k], n[f, 2, k])
-    texture = surface.texture[m]
-    level, taps_x, taps_y = 0, 1, 1
-    if texture >= 0 or surface.glow[m] >= 0:
-        uv = surface.uv
-        _plane(planes, U, uv[f, 0, 0], uv[f, 1, 0], uv[f, 2, 0])
-        _plane(planes, V, uv[f, 0, 1], uv[f, 1, 1], uv[f, 2, 1])
-    finest = texture if texture >= 0 else surface.glow[m]
-    if finest >= 0 and surface.rough[f]:
-        w, h = textures.levels[finest, 0, 1], textures.levels[finest, 0, 2]
-        ux, uy, vx, vy = planes[U, 1] * w, planes[U, 2] * w, planes[V, 1] * h, planes[V, 2] * h
-        along_x, along_y = np.sqrt(ux * ux + vx * vx), np.sqrt(uy * uy + vy * vy)
-        if max(along_x, along_y) > 1.0:
-            last = textures.last[finest]
-            while level < last and (
-                min(along_x, along_y) > 2.0 or (max(along_x, along_y) > MOST_TAPS and min(along_x, along_y) > 1.0)
+                planes[i, GLOW, k] = emissive[m, k]
+                if lit:
+                    _plane(planes, i, NX + k, normals[f, 0, k], normals[f, 1, k], normals[f, 2, k], slopes)
+        texture, glow = texture_of[m], glow_of[m]
+        level, taps_x, taps_y = 0, 1, 1
+        if texture >= 0 or glow >= 0:
+            _plane(planes, i, U, uv[f, 0, 0], uv[f, 1, 0], uv[f, 2, 0], slopes)
+            _plane(planes, i, V, uv[f, 0, 1], uv[f, 1, 1], uv[f, 2, 1], slopes)
+        finest = texture if texture >= 0 else glow
+        if finest >= 0 and roughs[f]:
+            w, h = levels[finest, 0, 1], levels[finest, 0, 2]
+            ux, uy, vx, vy = planes[i, U, 1] * w, planes[i, U, 2] * w, planes[i, V, 1] * h, planes[i, V, 2] * h
+            along_x, along_y = np.sqrt(ux * ux + vx * vx), np.sqrt(uy * uy + vy * vy)
+            while (
+                level < last_level[finest]
+                and max(along_x, along_y) > 1.0
+                and (min(along_x, along_y) > 2.0 or (max(along_x, along_y) > MOST_TAPS and min(along_x, along_y) > 1.0))
             ):
                 level += 1
                 along_x *= 0.5
                 along_y *= 0.5
-        # A look-up stands for half a texel either way at most, and two for one texel.
-        taps_x = min(4 * MOST_TAPS, max(1, int(np.ceil(along_x + 0.49))))
-        taps_y = min(4 * MOST_TAPS, max(1, int(np.ceil(along_y + 0.49))))
-        if textures.nearest[finest]:
-            taps_x, taps_y = max(taps_x, NEAREST_TAPS), max(taps_y, NEAREST_TAPS)
-    facts[ROUGH], facts[TAPS_X], facts[TAPS_Y] = surface.rough[f], taps_x, taps_y
-    _load_texture(facts, TEXTURE, texture, level, textures)
-    glow = NO_TEXTURE if facts[PLAIN] else surface.glow[m]
-    _load_texture(facts, GLOW_TEXTURE, glow, min(level, textures.last[glow]) if glow >= 0 else 0, textures)
+            # A look-up stands for half a texel either way at most, and two for one texel.
+            taps_x = min(4 * MOST_TAPS, max(1, int(np.ceil(along_x + 0.49))))
+            taps_y = min(4 * MOST_TAPS, max(1, int(np.ceil(along_y + 0.49))))
+            if nearest[finest]:
+                taps_x, taps_y = max(taps_x, NEAREST_TAPS), max(taps_y, NEAREST_TAPS)
+        facts[i, ROUGH], facts[i, TAPS_X], facts[i, TAPS_Y] = roughs[f], taps_x, taps_y
+        for k, t in ((TEXTURE, texture), (GLOW_TEXTURE, np.int32(NO_TEXTURE) if plain else glow)):
+            facts[i, k] = NO_TEXTURE
+            if t >= 0:
+                for j in range(3):
+                    facts[i, k + j] = levels[t, min(level, last_level[t]), j]
+                facts[i, k + 3], facts[i, k + 4], facts[i, k + 5] = wrap[t, 0], wrap[t, 1], nearest[t]
 
 
-@inlined
-def place_position(x, y, planes, facts, positions, out, row, column):  # type: ignore[no-untyped-def]
-    """Write the position attribute of the loaded face at a screen point into `out` (H, W, 3) at a pixel."""
-    wa, wb, wc = at(planes, WA, x, y), at(planes, WB, x, y), at(planes, WC, x, y)
-    a, b, c = facts[CORNERS], facts[CORNERS + 1], facts[CORNERS + 2]
+@compiled
+def place(i, x, y, planes, out, row, column):  # type: ignore[no-untyped-def]
+    """Write the position attribute of the face in row `i` at a screen point into `out` (H, W, 3) at a pixel."""
     for k in range(3):
-        out[row, column, k] = wa * positions[a, k] + wb * positions[b, k] + wc * positions[c, k]
+        out[row, column, k] = at(planes, i, X + k, x, y)
 
 
 @inlined
-def texel_at(x, y, k, planes, facts, texels):  # type: ignore[no-untyped-def]
-    """Encoded RGBA 0-255 of the loaded face's texture (`k`: TEXTURE or GLOW_TEXTURE) at a screen point."""
+def texel_at(i, x, y, k, planes, facts, texels):  # type: ignore[no-untyped-def]
+    """Encoded RGBA 0-255 of the texture of the face in row `i` (`k`: TEXTURE or GLOW_TEXTURE) at a screen point."""
     return sample(
         texels,
-        facts[k],
-        facts[k + 1],
-        facts[k + 2],
-        facts[k + 3],
-        facts[k + 4],
-        facts[k + 5],
-        at(planes, U, x, y),
-        at(planes, V, x, y),
+        facts[i, k],
+        facts[i, k + 1],
+        facts[i, k + 2],
+        facts[i, k + 3],
+        facts[i, k + 4],
+        facts[i, k + 5],
+        at(planes, i, U, x, y),
+        at(planes, i, V, x, y),
     )
 
 
 @compiled
-def plain_mean(column, row, planes, facts, texels):  # type: ignore[no-untyped-def]
-    """Mean linear RGB of a plain face's texture over a pixel: a grid of bilinear look-ups."""
-    nx, ny = facts[TAPS_X], facts[TAPS_Y]
-    offset, w, h = facts[TEXTURE], facts[TEXTURE + 1], facts[TEXTURE + 2]
+def plain_look(i, x, y, planes, facts, texels):  # type: ignore[no-untyped-def]
+    """Linear RGB of the plain face in row `i` at a screen point."""
+    w, h, half = facts[i, TEXTURE + 1], facts[i, TEXTURE + 2], np.float32(0.5)
+    u, v = np.float32(at(planes, i, U, x, y) * w - 0.5), np.float32(at(planes, i, V, x, y) * h - 0.5)
+    if 0 <= u < w - 1 and 0 <= v < h - 1 and not facts[i, NEAREST]:
+        iu, iv = int(u), int(v)
+        au, av = u - np.float32(iu), v - np.float32(iv)
+        w11 = au * av
+        w10, w01 = av - w11, au - w11
+        w00 = np.float32(1) - au - w10
+        k = facts[i, TEXTURE] + iv * w + iu
+        m = k + w
+        r = w00 * texels[k, 0] + w01 * texels[k + 1, 0] + w10 * texels[m, 0] + w11 * texels[m + 1, 0]
+        g = w00 * texels[k, 1] + w01 * texels[k + 1, 1] + w10 * texels[m, 1] + w11 * texels[m + 1, 1]
+        b = w00 * texels[k, 2] + w01 * texels[k + 1, 2] + w10 * texels[m, 2] + w11 * texels[m + 1, 2]
+    else:
+        r, g, b, _ = texel_at(i, x, y, TEXTURE, planes, facts, texels)
+    return (
+        DECODE[int(r * DECODE_STEPS + half)],
+        DECODE[int(g * DECODE_STEPS + half)],
+        DECODE[int(b * DECODE_STEPS + half)],
+    )
+
+
+@compiled
+def plain_mean(i, column, row, planes, facts, texels):  # type: ignore[no-untyped-def]
+    """Mean linear RGB of the plain face in row `i` over a pixel: a grid of bilinear look-ups."""
+    nx, ny = facts[i, TAPS_X], facts[i, TAPS_Y]
+    offset, w, h = facts[i, TEXTURE], facts[i, TEXTURE + 1], facts[i, TEXTURE + 2]
     half = np.float32(0.5)
     # In texels, less half of one: the whole part is the upper left neighbour, the rest its weight.
-    u_x, v_x = np.float32(planes[U, 1] * w / nx), np.float32(planes[V, 1] * h / nx)
-    u_y, v_y = np.float32(planes[U, 2] * w / ny), np.float32(planes[V, 2] * h / ny)
+    u_x, v_x = np.float32(planes[i, U, 1] * w / nx), np.float32(planes[i, V, 1] * h / nx)
+    u_y, v_y = np.float32(planes[i, U, 2] * w / ny), np.float32(planes[i, V, 2] * h / ny)
     x, y = column + 0.5 / nx, row + 0.5 / ny
-    u0, v0 = np.float32(at(planes, U, x, y) * w - 0.5), np.float32(at(planes, V, x, y) * h - 0.5)
+    u0, v0 = np.float32(at(planes, i, U, x, y) * w - 0.5), np.float32(at(planes, i, V, x, y) * h - 0.5)
     u1, v1 = u0 + u_x * (nx - 1) + u_y * (ny - 1), v0 + v_x * (nx - 1) + v_y * (ny - 1)
     u2, v2 = u0 + u_x * (nx - 1), v0 + v_x * (nx - 1)
     u3, v3 = u0 + u_y * (ny - 1), v0 + v_y * (ny - 1)
@@ -175,11 +228,11 @@ def plain_mean(column, row, planes, facts, texels):  # type: ignore[no-untyped-d
         and max(v0, v1, v2, v3) < h - 1
     )
     red, green, blue = np.float32(0), np.float32(0), np.float32(0)
-    if inside and not facts[NEAREST]:
+    if inside and not facts[i, NEAREST]:
         for j in range(ny):
-            for i in range(nx):
-                u = u0 + u_x * np.float32(i) + u_y * np.float32(j)
-                v = v0 + v_x * np.float32(i) + v_y * np.float32(j)
+            for q in range(nx):
+                u = u0 + u_x * np.float32(q) + u_y * np.float32(j)
+                v = v0 + v_x * np.float32(q) + v_y * np.float32(j)
                 iu, iv = int(u), int(v)
                 au, av = u - np.float32(iu), v - np.float32(iv)
                 w11 = au * av
@@ -195,9 +248,9 @@ def plain_mean(column, row, planes, facts, texels):  # type: ignore[no-untyped-d
                 blue += DECODE[int(b * DECODE_STEPS + half)]
     else:
         for j in range(ny):
-            for i in range(nx):
-                x, y = column + (i + 0.5) / nx, row + (j + 0.5) / ny
-                r, g, b, _ = texel_at(x, y, TEXTURE, planes, facts, texels)
+            for q in range(nx):
+                x, y = column + (q + 0.5) / nx, row + (j + 0.5) / ny
+                r, g, b, _ = texel_at(i, x, y, TEXTURE, planes, facts, texels)
                 red += DECODE[int(r * DECODE_STEPS + half)]
                 green += DECODE[int(g * DECODE_STEPS + half)]
                 blue += DECODE[int(b * DECODE_STEPS + half)]
@@ -206,9 +259,9 @@ def plain_mean(column, row, planes, facts, texels):  # type: ignore[no-untyped-d
 
 
 @compiled
-def _light_at(x, y, planes, side):  # type: ignore[no-untyped-def]
-    """Linear light that falls on the loaded face at a screen point, at most 1; `side` -1 looks at its inside."""
-    nx, ny, nz = at(planes, NX, x, y), at(planes, NY, x, y), at(planes, NZ, x, y)
+def _light_at(i, x, y, planes, side):  # type: ignore[no-untyped-def]
+    """Linear light that falls on the face in row `i` at a screen point, at most 1; `side` -1 looks at its inside."""
+    nx, ny, nz = at(planes, i, NX, x, y), at(planes, i, NY, x, y), at(planes, i, NZ, x, y)
     length = np.sqrt(nx * nx + ny * ny + nz * nz)
     total = np.float64(AMBIENT)
     if length > 0:
@@ -220,32 +273,32 @@ def _light_at(x, y, planes, side):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def color_at(x, y, planes, facts, texels):  # type: ignore[no-untyped-def]
-    """Linear RGB and opacity, each 0-1, of the loaded face at a screen point."""
-    if facts[PLAIN]:
-        r, g, b, a = texel_at(x, y, TEXTURE, planes, facts, texels)
+def color_at(i, x, y, planes, facts, texels):  # type: ignore[no-untyped-def]
+    """Linear RGB and opacity, each 0-1, of the face in row `i` at a screen point."""
+    if facts[i, PLAIN]:
+        r, g, b, a = texel_at(i, x, y, TEXTURE, planes, facts, texels)
         return (
             DECODE[int(r * DECODE_STEPS + np.float32(0.5))],
             DECODE[int(g * DECODE_STEPS + np.float32(0.5))],
             DECODE[int(b * DECODE_STEPS + np.float32(0.5))],
             a / np.float32(255),
         )
-    red, green = np.float32(at(planes, RED, x, y)), np.float32(at(planes, GREEN, x, y))
-    blue, alpha = np.float32(at(planes, BLUE, x, y)), np.float32(at(planes, ALPHA, x, y))
+    red, green = np.float32(at(planes, i, RED, x, y)), np.float32(at(planes, i, GREEN, x, y))
+    blue, alpha = np.float32(at(planes, i, BLUE, x, y)), np.float32(at(planes, i, ALPHA, x, y))
     half = np.float32(0.5)
-    if facts[TEXTURE] != NO_TEXTURE:
-        r, g, b, a = texel_at(x, y, TEXTURE, planes, facts, texels)
+    if facts[i, TEXTURE] != NO_TEXTURE:
+        r, g, b, a = texel_at(i, x, y, TEXTURE, planes, facts, texels)
         red *= DECODE[int(r * DECODE_STEPS + half)]
         green *= DECODE[int(g * DECODE_STEPS + half)]
         blue *= DECODE[int(b * DECODE_STEPS + half)]
         alpha *= a / np.float32(255)
-    if facts[LIT]:
-        light = _light_at(x, y, planes, facts[LIT])
+    if facts[i, LIT]:
+        light = _light_at(i, x, y, planes, facts[i, LIT])
         red, green, blue = red * light, green * light, blue * light
-    glow_red, glow_green = np.float32(planes[GLOW, 0]), np.float32(planes[GLOW, 1])
-    glow_blue = np.float32(planes[GLOW, 2])
-    if facts[GLOW_TEXTURE] != NO_TEXTURE:
-        r, g, b, _ = texel_at(x, y, GLOW_TEXTURE, planes, facts, texels)
+    glow_red, glow_green = np.float32(planes[i, GLOW, 0]), np.float32(planes[i, GLOW, 1])
+    glow_blue = np.float32(planes[i, GLOW, 2])
+    if facts[i, GLOW_TEXTURE] != NO_TEXTURE:
+        r, g, b, _ = texel_at(i, x, y, GLOW_TEXTURE, planes, facts, texels)
         glow_red *= DECODE[int(r * DECODE_STEPS + half)]
         glow_green *= DECODE[int(g * DECODE_STEPS + half)]
         glow_blue *= DECODE[int(b * DECODE_STEPS + half)]
