@@ -92,8 +92,8 @@ def restore(networks: Networks, checkpoint: Path) -> int:
         optimiser = networks.optimisers[name]
         moments: dict[int, dict[str, Tensor]] = {}
         for key, tensor in _under(training, f"{name}-optimiser").items():
-            number, _, what = key.partition(".")
-            moments.setdefault(int(number), {})[what] = tensor
+            index, _, what = key.partition(".")
+            moments.setdefault(int(index), {})[what] = tensor
         for number, weight in enumerate(module.parameters() if moments else ()):
             # The fused update runs over memory, so that moments must lie in it as their weights do.
             laid_out = {

@@ -76,7 +76,7 @@ class Tiny(_Padded):
         found = levels.pop()
         for up in self.up:
             found = up(torch.cat((functional.interpolate(found, scale_factor=2.0), levels.pop()), 1))
-        painted = x[:, :TARGET_CHANNELS] + self.head(found)
+        painted: Tensor = x[:, :TARGET_CHANNELS] + self.head(found)
         # In training what overshoots must still be pulled back, and neither a cut nor a far tanh has a gradient.
         return painted if self.training else painted.clamp(-1, 1)
 
