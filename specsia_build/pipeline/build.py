@@ -205,6 +205,10 @@ class _Build:
         start = time.perf_counter()
         summary, config, layout = self.summary, self.config, self.layout
         ids = {entry.id for entry in self.entries}
+        for name in map(backend_name, config.backends):
+            if ids <= {f.id for f in self.failures if f.backend in (None, name)}:
+                who = f"all {len(ids)} characters are" if len(ids) > 1 else "the only character is"
+                return self._stopped(f"{who} quarantined, so there is nothing of {name} to pack: see {layout.failures}")
         lost = len({f.id for f in self.failures if f.id in ids})
         if lost > summary.allowed_failures:
             reason = (
