@@ -12,7 +12,7 @@ from torch import nn
 
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.apply import has_bf16
-from specsia_build.dravie.config import AdaptConfig, ModelConfig, TrainConfig
+from specsia_build.dravie.config import AdaptConfig, Augment, ModelConfig, TrainConfig
 from specsia_build.dravie.frames import frames_of
 from specsia_build.dravie.losses import find_features, gradient_loss
 from specsia_build.dravie.patches import PatchSampler, prefetched
@@ -37,8 +37,8 @@ def adapt_generator(
 ) -> nn.Module:
     """Fine-tune a copy of a generator on a character's frontal pair.
 
-    Every step pulls the weights back to where they started, and normalisation keeps its statistics, so that what was
-    learnt of other views stays.
+    Every step pulls the weights back to where they started, normalisation keeps its statistics, and the positions are
+    turned (`Augment.HINT`), so that what was learnt of other views stays.
 
     Args:
         model: a generator; it is not changed.
@@ -61,7 +61,9 @@ def adapt_generator(
     weights = list(adapted.parameters())
     before = [weight.detach().clone() for weight in weights]
     optimiser = torch.optim.Adam(weights, lr=settings.learning_rate, betas=BETAS, fused=True)
-    sampler = PatchSampler((frames_of([frontal]),), settings.batch, settings.seed, model_config.with_pos, augment=False)
+    sampler = PatchSampler(
+        (frames_of([frontal]),), settings.batch, settings.seed, model_config.with_pos, augment=Augment.HINT
+    )
     for step, batch in enumerate(prefetched(sampler, 0, settings.steps)):
         inputs, targets = (to_device(patches, device) for patches in batch)
         learning_rate = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
@@ -111,7 +113,7 @@ def fit_single(
     features, _ = find_features(config.perceptual, lambda line: None)
     networks = build_networks(config, features, device, has_bf16(device))
     sampler = PatchSampler(
-        (frames_of([frontal]),), config.batch, config.seed, config.with_pos, config.augment, config.patch
+        (frames_of([frontal]),), config.batch, config.seed, config.with_pos, config.augmentation, config.patch
     )
     for step, batch in enumerate(prefetched(sampler, 0, config.steps)):
         inputs, targets = (to_device(patches, device) for patches in batch)

@@ -93,7 +93,7 @@ def _training_steps(
 ) -> Iterator[None]:
     """The training's own steps; each item is one that is done."""
     networks = build_networks(config, features, device, has_bf16(device), wrapper(Processes(), device))
-    sampler = PatchSampler([frames], config.batch, config.seed, config.with_pos, config.augment, config.patch)
+    sampler = PatchSampler([frames], config.batch, config.seed, config.with_pos, config.augmentation, config.patch)
     for step, (inputs, targets) in enumerate(prefetched(sampler, 0, config.steps)):
         training_step(networks, config, step, to_device(inputs, device), to_device(targets, device))
         yield

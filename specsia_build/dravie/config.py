@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from enum import IntEnum
 from typing import Any
 
 from specsia_build.errors import UsageError
@@ -25,6 +26,19 @@ def _check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
 def _check_range(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         raise UsageError(f"{name} cannot be {value}: it is a number from {low} to {high}")
+
+
+class Augment(IntEnum):
+    """What is changed in a patch, never in a way that parts Z from Y*.
+
+    COLOURS mirrors half of the patches, turns the hue of half of them and scales the value of all. HINT mirrors half of
+    them and turns the positions of most about the vertical axis, as if another side of the character were seen there:
+    what is learnt from one view shall not hang on where that view lies.
+    """
+
+    NONE = 0
+    COLOURS = 1
+    HINT = 2
 
 
 @dataclass(frozen=True)
@@ -75,7 +89,7 @@ class TrainConfig:
     batch: int = 16
     patch: int = 32
     augment: bool = True
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     schedule: str = "cosine"
     weight_decay: float = 0.0
     clip: float = 1.0
@@ -109,6 +123,11 @@ class TrainConfig:
             _check_range(name, getattr(self, name), low, high)
         if self.patch % 8:
             raise UsageError(f"patch cannot be {self.patch}: it is a multiple of 8")
+
+    @property
+    def augmentation(self) -> Augment:
+        """Of the patches."""
+        return Augment.COLOURS if self.augment else Augment.NONE
 
     @property
     def model(self) -> ModelConfig:
@@ -151,8 +170,8 @@ class AdaptConfig:
 
     steps: int = 300
     batch: int = 16
-    learning_rate: float = 5e-4
-    anchor: float = 10.0
+    learning_rate: float = 1e-3
+    anchor: float = 1.0
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -15,6 +15,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.dravie.config import Augment
 from specsia_build.dravie.encoding import TARGET_CHANNELS, input_channels, put_input, put_target
 from specsia_build.dravie.frames import PIXEL_BYTES, Extent, Frames
 from specsia_build.errors import SpecsiaError
@@ -26,6 +27,9 @@ Batch: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
 PLAIN = np.float32(0.5)
 """Share of patches that keep their hue."""
 
+TURNED = np.float32(0.8)
+"""Share of patches whose positions `Augment.HINT` turns."""
+
 DARKEST, BRIGHTEST = np.float32(0.7), np.float32(1.3)
 """Factors between which the value (of hue, saturation, value) is changed; full value is as far as it goes."""
 
@@ -35,7 +39,8 @@ RELEASE_AFTER = 5000
 _OFFSET, _HEIGHT, _WIDTH, _FIRST_RUN, _RUNS, _CENTRES = map(
     Extent._fields.index, ("offset", "height", "width", "first_run", "runs", "centres")
 )
-_ROW, _CENTRE, _MIRROR, _TURNED, _HUE, _VALUE = range(1, 7)
+_ROW, _CENTRE, _MIRROR, _TURNED, _HUE, _VALUE, _SEEN, _ANGLE = range(1, 9)
+_COLOURS, _HINT = int(Augment.COLOURS), int(Augment.HINT)
 
 
 @inlined
@@ -91,6 +96,16 @@ def _recoloured(out, turn, value):  # type: ignore[no-untyped-def]
         out[c] = min((most - chroma * drop) * scale, np.float32(255))
 
 
+@inlined
+def _about(across, depth, cosine, sine):  # type: ignore[no-untyped-def]
+    """Levels of x and -y turned about the middle of their box, cut to 0…255; exact where nothing turns."""
+    if sine == 0:
+        return across, depth
+    x, y = across - np.float32(127.5), depth - np.float32(127.5)
+    turned = cosine * x + sine * y + np.float32(127.5), cosine * y - sine * x + np.float32(127.5)
+    return min(max(turned[0], np.float32(0)), np.float32(255)), min(max(turned[1], np.float32(0)), np.float32(255))
+
+
 @compiled
 def _rows(seed, step, count, out):  # type: ignore[no-untyped-def]
     for slot in range(len(out)):
@@ -118,9 +133,13 @@ def _cut(pixels, runs, extents, rows, first_row, seed, step, augment, inputs, ta
             else:
                 high = middle
         centre_y, centre_x = runs[low, 1], runs[low, 2] + nth - runs[low, 0]
-        mirror = augment and _unit(key, _MIRROR) < np.float32(0.5)
+        mirror = augment != 0 and _unit(key, _MIRROR) < np.float32(0.5)
         turn, value = np.float32(0), np.float32(1)
-        if augment:
+        cosine, sine = np.float32(1), np.float32(0)
+        if augment == _HINT and _unit(key, _SEEN) < TURNED:
+            angle = np.float32(2 * np.pi) * _unit(key, _ANGLE)
+            cosine, sine = np.cos(angle), np.sin(angle)
+        if augment == _COLOURS:
             value = DARKEST + (BRIGHTEST - DARKEST) * _unit(key, _VALUE)
             if _unit(key, _TURNED) >= PLAIN:
                 turn = np.float32(6) * _unit(key, _HUE)
@@ -137,14 +156,14 @@ def _cut(pixels, runs, extents, rows, first_row, seed, step, augment, inputs, ta
                 p = pixels[at : at + PIXEL_BYTES]
                 for c in range(3):
                     colour[c], drawn[c] = p[c], p[7 + c]
-                if augment:
+                if augment == _COLOURS:
                     if p[3] > 0:
                         _recoloured(colour, turn, value)
                     if p[10] > 0:
                         _recoloured(drawn, turn, value)
                 # Zpos is the place on the character: a mirrored one has its left where its right was.
-                across = 255 - p[4] if mirror else p[4]
-                put_input(seen, colour[0], colour[1], colour[2], p[3], across, p[5], p[6])
+                across, depth = _about(np.float32(255 - p[4] if mirror else p[4]), np.float32(p[6]), cosine, sine)
+                put_input(seen, colour[0], colour[1], colour[2], p[3], across, p[5], depth)
                 put_target(painted, drawn[0], drawn[1], drawn[2], p[10])
 
 
@@ -157,7 +176,7 @@ class PatchSampler:
         batch_size: patches in a batch.
         seed: of all choices.
         with_pos: whether the inputs hold the position hint.
-        augment: mirror half of the patches, turn the hue of half of them and scale the value of all, of Z and Y* alike.
+        augment: what is changed in them.
         size: pixels on a side of a patch.
     """
 
@@ -165,7 +184,7 @@ class PatchSampler:
     batch_size: int
     seed: int
     with_pos: bool = True
-    augment: bool = True
+    augment: Augment = Augment.COLOURS
     size: int = 32
 
     def __post_init__(self) -> None:
@@ -181,7 +200,7 @@ class PatchSampler:
         _rows(self.seed, step, sum(map(len, self.frames)), rows)
         first = 0
         for part in self.frames:
-            drawn = (rows, first, self.seed, step, self.augment)
+            drawn = (rows, first, self.seed, step, int(self.augment))
             _cut(part.pixels, part.runs, part.extents, *drawn, inputs, targets)
             first += len(part)
         return inputs, targets

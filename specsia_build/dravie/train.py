@@ -119,7 +119,7 @@ def train(
         last = next(reversed(checkpoints(run)), None)
         start = 0 if last is None else restore(networks, last)
         seed = (config.seed + processes.rank * ANOTHER_RANK) % 2**63
-        sampler = PatchSampler(frames, config.batch, seed, config.with_pos, config.augment, config.patch)
+        sampler = PatchSampler(frames, config.batch, seed, config.with_pos, config.augmentation, config.patch)
         began = time.perf_counter()
         found = _Run(run, config, networks, pairs, rhythm, processes, start).go(sampler)
         seconds = time.perf_counter() - began

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from specsia_build.dataset.pairs import Pair
+from specsia_build.dravie.config import Augment
 from specsia_build.dravie.encoding import encode_input, encode_target
 from specsia_build.dravie.frames import REACH, frames_of
 from specsia_build.dravie.patches import PatchSampler, prefetched
@@ -39,7 +40,7 @@ def _joined(batch: tuple[NDArray[np.float32], NDArray[np.float32]]) -> NDArray[n
 
 def test_a_patch_is_the_crop_of_the_encoded_frame_at_a_foreground_pixel_uniformly() -> None:
     pair = make_pair(1, size=24)
-    sampler = PatchSampler([frames_of([pair])], 4000, seed=5, augment=False, size=SIZE)
+    sampler = PatchSampler([frames_of([pair])], 4000, seed=5, augment=Augment.NONE, size=SIZE)
     crops = _crops(pair)
     centres = Counter(crops[patch.tobytes()] for patch in _joined(sampler.batch(0)))
     shown = (pair.z[..., 3] > 0) | (pair.gt[..., 3] > 0)
@@ -53,7 +54,7 @@ def test_a_patch_is_the_crop_of_the_encoded_frame_at_a_foreground_pixel_uniforml
 
 def test_rows_are_drawn_alike_however_large_they_are() -> None:
     small, large = make_pair(1, size=24), make_pair(2, size=60)
-    sampler = PatchSampler([frames_of([small, large])], 2000, seed=1, augment=False, size=SIZE)
+    sampler = PatchSampler([frames_of([small, large])], 2000, seed=1, augment=Augment.NONE, size=SIZE)
     crops = _crops(small)
     share = np.mean([patch.tobytes() in crops for patch in _joined(sampler.batch(3))])
     assert share == pytest.approx(0.5, abs=0.04)
@@ -73,7 +74,7 @@ def test_a_mirrored_patch_has_its_position_mirrored_and_half_of_them_are() -> No
         return {np.frombuffer(crop, np.float32).reshape(shape)[..., 3:7].tobytes() for crop in _crops(one)}
 
     straight, turned = uncoloured(pair), uncoloured(mirror)
-    sampler = PatchSampler([frames_of([pair])], 400, seed=2, augment=True, size=SIZE)
+    sampler = PatchSampler([frames_of([pair])], 400, seed=2, augment=Augment.COLOURS, size=SIZE)
     patches = _joined(sampler.batch(0))
     drawn = colourless(patches[(patches[..., 3] > -1).any(axis=(1, 2))])
     plain = [patch in straight for patch in drawn]
@@ -84,8 +85,8 @@ def test_a_mirrored_patch_has_its_position_mirrored_and_half_of_them_are() -> No
 def test_colours_change_alike_in_both_and_nothing_else_does() -> None:
     pair = make_pair(4)
     same = replace(pair, gt=pair.z)
-    plain = PatchSampler([frames_of([same])], 64, seed=9, augment=False)
-    inputs, targets = replace(plain, augment=True).batch(0)
+    plain = PatchSampler([frames_of([same])], 64, seed=9, augment=Augment.NONE)
+    inputs, targets = replace(plain, augment=Augment.COLOURS).batch(0)
     assert np.array_equal(inputs[..., :4], targets)
     assert inputs.min() >= -1
     assert inputs.max() <= 1
@@ -137,3 +138,25 @@ def test_nothing_to_draw_from_is_refused() -> None:
     frames = frames_of([make_pair(1)])
     with pytest.raises(SpecsiaError, match="no row"):
         PatchSampler([frames.only(())], 8, seed=0)
+
+
+def test_a_turned_hint_keeps_its_height_and_its_distance_from_the_axis() -> None:
+    middle = make_pair(4)
+    # Near the axis, so that no turn reaches the box's sides.
+    near = middle.pos.copy()
+    near[..., [0, 2]] = 128 + (near[..., [0, 2]].astype(int) - 128) // 4
+    near[..., :3][near[..., 3] == 0] = 0
+    pair = replace(middle, pos=near)
+    plain = PatchSampler([frames_of([pair])], 200, seed=3, augment=Augment.NONE)
+    was, now = plain.batch(0)[0], replace(plain, augment=Augment.HINT).batch(0)[0]
+    mirrored = [not np.array_equal(a[..., 3], b[..., 3]) for a, b in zip(was, now, strict=True)]
+    assert np.mean(mirrored) == pytest.approx(0.5, abs=0.12)
+    was, now = was[~np.array(mirrored)], now[~np.array(mirrored)]
+    seen = was[..., 3] > -1
+    assert np.array_equal(was[..., :4], now[..., :4])
+    assert np.array_equal(was[..., 5], now[..., 5])
+    assert (now[..., 4:][~seen] == -1).all()
+    radii = [np.hypot(patches[..., 4], patches[..., 6])[seen] for patches in (was, now)]
+    assert np.abs(radii[0] - radii[1]).max() < 1e-5
+    kept = [np.array_equal(a, b) for a, b in zip(was, now, strict=True)]
+    assert np.mean(kept) == pytest.approx(0.2, abs=0.12)
