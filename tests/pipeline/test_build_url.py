@@ -1,0 +1,51 @@
+"""Building to a URL, and what a build leaves for its report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import fsspec
+import pytest
+from click.testing import CliRunner
+
+from specsia_build.cli import main
+from specsia_build.pipeline.layout import layout_of
+from tests.shapes import lines_of, write_folder
+
+SMALL = ("--size", "64", "--views", "2", "--workers", "1", "--limit", "2", "--json")
+
+
+def test_the_work_of_a_url_has_a_folder_of_its_own() -> None:
+    one, other = layout_of("s3://bucket/run"), layout_of("s3://other/run/")
+    assert one.root != other.root
+    assert one.root.name.startswith("specsia-out-run-")
+    assert one.remote_dataset == "s3://bucket/run/dataset"
+    assert layout_of("s3://other/run") == other
+    assert layout_of("file:///tmp/run") == layout_of("/tmp/run")
+    assert layout_of("/tmp/run").remote_dataset is None
+
+
+@pytest.mark.slow
+def test_a_url_gets_the_dataset_and_a_rerun_sends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write_folder(tmp_path / "figures", 3)
+    monkeypatch.chdir(tmp_path)
+    url = "memory://bucket/run"
+    try:
+        ran = CliRunner().invoke(main, ["build", str(source), "--out", url, *SMALL])
+        assert ran.exit_code == 0, ran.output
+        work = layout_of(url).root
+        assert f"the work is kept in {work}" in ran.stderr
+        assert json.loads(ran.stdout)["dataset"] == f"{url}/dataset"
+        store = fsspec.filesystem("memory")
+        for path in (p for p in (work / "dataset").rglob("*") if p.is_file()):
+            assert store.cat_file(f"/bucket/run/dataset/{path.relative_to(work / 'dataset')}") == path.read_bytes()
+        again = CliRunner().invoke(main, ["build", "--out", url, *SMALL])
+        assert "0 files (0.0 MB) sent" in again.stderr
+        assert [line["stage"] for line in lines_of(work / "logs" / "tasks.jsonl")].count("pack") == 1
+        assert CliRunner().invoke(main, ["report", str(work)]).exit_code == 0
+        page = (work / "report.html").read_text()
+        assert "1 of 3 characters of the source are left out by --limit" in page
+        assert "not rendered" not in page
+    finally:
+        fsspec.filesystem("memory").store.clear()
