@@ -14,6 +14,7 @@ from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig
 from specsia_build.frame import Camera, view_cameras
 from specsia_build.pipeline.progress import Progress
+from specsia_build.rendering.blender import Settings, check_gl, render_views
 from specsia_build.rendering.layers import Layers, Look, Renderer
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.parity import Parity, compare, summarised
@@ -22,6 +23,24 @@ from specsia_build.stages.render import place
 
 TRIANGLE_SIZE = 64
 """Pixels of the small pictures that start and compile a renderer before it is timed."""
+
+
+WORKBENCH_SAMPLES = 8
+"""Samples a pixel of Blender's viewport drawing, its own default for a final picture."""
+
+
+class WorkbenchRenderer:
+    """Blender's viewport drawing: colour only, positions are 0. A peer in speed, no renderer to build with."""
+
+    name = "workbench"
+    version = 1
+
+    def check(self) -> None:
+        check_gl()
+
+    def render(self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit") -> Iterator[Layers]:
+        check_gl()
+        yield from render_views(mesh, cameras, look, Settings("workbench", WORKBENCH_SAMPLES))
 
 
 @dataclass(frozen=True)
@@ -34,7 +53,7 @@ def bench_against(names: Sequence[str], config: BuildConfig, scratch: Path, prog
     """Render every character of a source with `config.renderer` and with others.
 
     Args:
-        names: of renderers.
+        names: of renderers, or ``workbench``.
         config: source, renderer, views, size, look and limit are used.
         scratch: where procedural characters are written.
         progress: where bars go.
@@ -49,7 +68,7 @@ def bench_against(names: Sequence[str], config: BuildConfig, scratch: Path, prog
     source = open_source(config.source, scratch)
     entries = source.entries[: config.limit]
     cameras = view_cameras(config.views, config.size)
-    ours, others = load_renderer(config.renderer), {name: load_renderer(name) for name in names}
+    ours, others = load_renderer(config.renderer), {name: _peer(name) for name in names}
     found: dict[str, list[tuple[str, Parity, float, float]]] = {name: [] for name in names}
     with progress.bar("bench against", len(entries)) as advance:
         for entry, mesh in _meshes(entries, config):
@@ -72,6 +91,10 @@ def bench_against(names: Sequence[str], config: BuildConfig, scratch: Path, prog
         "renderer": config.renderer,
         "against": {name: _report(rows, config.views) for name, rows in found.items()},
     }
+
+
+def _peer(name: str) -> Renderer:
+    return WorkbenchRenderer() if name == WorkbenchRenderer.name else load_renderer(name)
 
 
 def _meshes(entries: Sequence[Entry], config: BuildConfig) -> Iterator[tuple[Entry, Mesh]]:

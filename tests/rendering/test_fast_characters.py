@@ -50,7 +50,8 @@ def test_a_picture_is_the_mean_of_a_finer_one(characters_dir: Path, name: str, l
         inside = (alpha > 0.9999) & (one.coverage == 255)
         error = np.abs(expected - one.color[..., :3])[inside]
         assert error.mean() < 0.5
-        assert np.quantile(error, 0.99) < 3.5
+        # A jump of up to 16 levels is let be; where it halves a pixel it leaves up to 8.
+        assert np.quantile(error, 0.99) < 5
         edge = (alpha > 0) & (alpha < 1)
         assert np.abs(alpha - one.coverage / 255)[edge].mean() < 0.015
         assert np.abs(alpha - one.coverage / 255).max() < 0.12
