@@ -218,6 +218,10 @@ def parse(text: bytes, name: str) -> Fields:
     Raises:
         CharacterError: if it is not a JSON object.
     """
+    begun = text.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not begun.startswith((b"{", b"[")):
+        what = "it begins neither as GLB nor as JSON" if begun else "it is empty"
+        raise CharacterError(f"{name} is not a glTF file that can be read: {what}; copy or export it again")
     try:
         data = json.loads(text.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:

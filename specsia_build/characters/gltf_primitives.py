@@ -21,7 +21,7 @@ MODE_TRIANGLES, MODE_STRIP, MODE_FAN = 4, 5, 6
 DRACO = "KHR_draco_mesh_compression"
 
 MAX_UV = 65536.0
-"""Texture coordinates are held within this: beyond it a float32 cannot tell texels apart, and infinity is no place."""
+"""Texture coordinates are held within this: beyond it a float32 cannot tell texels apart."""
 
 MAX_TRIANGLES = 20_000_000
 """Triangles of a whole file; instances of one mesh could else multiply without end."""
@@ -155,13 +155,18 @@ class MeshReader:
                 f"{self.document.name}: '{name}' has a texture and no UVs for it; the texture was left out"
             ] = None
         colors = source.colors()
-        opaque = colors is None or bool((colors[:, 3] >= 1.0).all())
+        opaque = colors is None or not bool((colors[:, 3] < 1.0).any())
         return replace(
             mesh,
             materials=(self.materials.variant(index, uv is not None, opaque),),
-            uv=None if uv is None else np.clip(np.nan_to_num(lookup.apply(uv)), -MAX_UV, MAX_UV)[mesh.faces],
+            uv=None if uv is None else _held(lookup.apply(uv))[mesh.faces],
             colors=None if colors is None else colors[mesh.faces],
         )
+
+
+def _held(uv: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Texture coordinates within `MAX_UV`; infinite ones are no place and become NaN."""
+    return np.where(np.isfinite(uv), np.clip(uv, -MAX_UV, MAX_UV), np.float32(np.nan))
 
 
 def _triangles(indices: NDArray[np.int64], mode: int) -> NDArray[np.int64]:

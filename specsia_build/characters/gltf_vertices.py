@@ -47,7 +47,7 @@ class Vertices:
         return self.floats(name, width) if name in self.attributes else None
 
     def colors(self) -> NDArray[np.float32] | None:
-        """Linear RGB and opacity, (V, 4) float32, each 0-1, or None.
+        """Linear RGB and opacity, (V, 4) float32, each 0-1 or NaN, or None.
 
         Raises:
             CharacterError: if they are damaged.
@@ -58,7 +58,7 @@ class Vertices:
         # Integers always stand for 0-1 here, also where an exporter forgot to say so.
         values = self._morphed(denormalise(stored), "COLOR_0")
         rgba = np.ones((len(values), 4), np.float32)
-        rgba[:, : values.shape[1]] = np.clip(np.nan_to_num(values), 0.0, 1.0)
+        rgba[:, : values.shape[1]] = np.clip(values, 0.0, 1.0)
         return rgba
 
     def influences(self, joint_count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -33,6 +33,12 @@ GT_MASK = "gt_mask"
 LEAST_COVERED = 0.002
 """Share of the picture that a character must cover in every view; less is an empty or broken file."""
 
+STRAY = 0.1
+"""Share of its extent that a character has without its outermost vertices, below which those are taken for strays."""
+
+FLAT = 0.01
+"""Thinnest side in units of the frame, its longest being about 1, below which a character counts as flat."""
+
 MOST_OUTLINE = 4
 
 
@@ -73,6 +79,17 @@ def place(character: Character, config: BuildConfig) -> tuple[Mesh, Normalisatio
     return mesh.with_vertices(placed.apply(mesh.vertices)), placed
 
 
+def _why_empty(mesh: Mesh) -> str:
+    """What is probably the matter with a placed mesh that (almost) covers nothing of a view."""
+    low, high = np.quantile(mesh.vertices, (0.02, 0.98), axis=0)
+    inner = float(np.max(high - low))
+    if inner < STRAY * float(np.max(np.ptp(mesh.vertices, axis=0))):
+        return "a few vertices lie far from its body and make it tiny; delete them"
+    if float(np.min(np.ptp(mesh.vertices, axis=0))) < FLAT:
+        return "the mesh is flat; give it thickness"
+    return "its surface is too small, or transparent (see the alpha of its materials and textures)"
+
+
 def render(entry: Entry, config: BuildConfig, watch: Stopwatch) -> tuple[Artefact, tuple[Path, ...]]:
     """Read a character and render it.
 
@@ -97,10 +114,7 @@ def render(entry: Entry, config: BuildConfig, watch: Stopwatch) -> tuple[Artefac
         if front is None:
             front = layers.color
         if np.count_nonzero(layers.mask) < LEAST_COVERED * layers.mask.size:
-            raise CharacterError(
-                f"view {view} of {entry.id} shows (almost) nothing: the mesh is flat, invisible or has stray vertices "
-                f"far from its body"
-            )
+            raise CharacterError(f"view {view} of {entry.id} shows (almost) nothing: {_why_empty(mesh)}")
         with watch.part("contour"):
             target = draw_contour(layers.color, layers.coverage, thickness, grey)
         with watch.part("encode"):

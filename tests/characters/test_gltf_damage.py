@@ -14,7 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from specsia_build.characters.character import Entry
 from specsia_build.characters.gltf import read_gltf
+from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError
 from tests.characters.gltf_writer import TRIANGLE, GltfWriter, png
 
@@ -71,10 +73,9 @@ def refused(content: bytes, name: str = "a.glb") -> str | None:
         path = Path(folder) / name
         path.write_bytes(content)
         try:
-            raw = read_gltf(path)
+            mesh = read_character(Entry("a", "gltf", path)).mesh
         except CharacterError as error:
             return str(error)
-    mesh = raw.mesh
     assert np.isfinite(mesh.vertices).all()
     assert len(mesh.faces) and mesh.faces.min() >= 0 and mesh.faces.max() < len(mesh.vertices)
     assert mesh.face_material.min() >= 0 and mesh.face_material.max() < len(mesh.materials)

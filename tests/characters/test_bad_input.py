@@ -1,0 +1,135 @@
+"""Characters that are wrong in one way each: the right picture, or one sentence."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from specsia_build.characters.character import Entry
+from specsia_build.characters.read import read_character
+from specsia_build.config import BuildConfig
+from specsia_build.errors import CharacterError
+from specsia_build.stages.render import FRONT, render
+from specsia_build.stages.stopwatch import Stopwatch
+from tests.characters.bad_characters import DRAWN, REFUSED
+
+CONFIG = BuildConfig(size=64, views=4)
+
+
+def entry(path: Path) -> Entry:
+    # The same id for all: it decides the contour, which takes room.
+    return Entry("figure", "gltf", path)
+
+
+def front(name: str, folder: Path) -> NDArray[np.uint8]:
+    """The frontal picture (64, 64, 4) of one of the figures."""
+    path = folder / f"{name}.glb"
+    DRAWN[name](path)
+    files = render(entry(path), CONFIG, Stopwatch())[0].files
+    return np.asarray(Image.open(io.BytesIO(files[FRONT])))
+
+
+def refusal(name: str, folder: Path) -> str:
+    path = folder / f"{name}.glb"
+    REFUSED[name](path)
+    with pytest.raises(CharacterError) as caught:
+        render(entry(path), CONFIG, Stopwatch())
+    return str(caught.value)
+
+
+def differing(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    """Share of pixels that differ by more than 8 of 255."""
+    return float(np.mean(np.abs(one.astype(int) - other.astype(int)).max(axis=-1) > 8))
+
+
+def middle(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """RGB of what is seen of it, (N, 3)."""
+    return picture[picture[..., 3] == 255][:, :3]
+
+
+SAME = (
+    "degenerate",
+    "zero_area",
+    "duplicate_faces",
+    "doubled_inside_out",
+    "inside_out",
+    "half_inside_out",
+    "holes",
+    "holes_two_sided",
+    "soup",
+    "huge",
+    "hugest",
+    "tiny",
+    "far",
+    "unused_nan",
+)
+
+
+def test_what_is_wrong_only_in_the_mesh_does_not_show(tmp_path: Path) -> None:
+    plain = front("plain", tmp_path)
+    assert 0.05 < np.mean(plain[..., 3] == 255) < 0.5
+    assert {name: differing(front(name, tmp_path), plain) for name in SAME} == pytest.approx(
+        dict.fromkeys(SAME, 0.0), abs=0.005
+    )
+
+
+def test_textures_of_one_texel_and_coordinates_far_away(tmp_path: Path) -> None:
+    assert np.ptp(middle(front("texture_1", tmp_path)), axis=0).max() == 0
+    chequered = front("uv_far", tmp_path)
+    assert differing(chequered, front("clear_opaque", tmp_path)) < 0.005
+    assert np.ptp(middle(chequered)[:, 0].astype(int)) > 100
+    # Far beyond what a float32 tells apart there is still the texture's mean colour, and nothing else.
+    assert np.ptp(middle(front("uv_wild", tmp_path)).astype(int), axis=0).max() < 100
+    assert len(middle(front("uv_1e30", tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("name", "warning"),
+    [
+        ("nan_uv", "texture coordinates that are not finite: set to 0"),
+        ("inf_uv", "texture coordinates that are not finite: set to 0"),
+        ("nan_colours", "vertex colours that are not finite: set to white"),
+    ],
+)
+def test_attributes_that_are_no_numbers_are_replaced_with_a_warning(name: str, warning: str, tmp_path: Path) -> None:
+    DRAWN[name](tmp_path / "a.glb")
+    read = read_character(entry(tmp_path / "a.glb"))
+    assert warning in " ".join(read.warnings)
+    assert all(a is None or np.isfinite(a).all() for a in (read.mesh.uv, read.mesh.colors))
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("nan_vertex", "vertices that are not numbers"),
+        ("one_point", "no extent"),
+        ("points_only", "no triangles"),
+        ("lines_only", "no triangles"),
+        ("no_faces", "no triangles"),
+        ("index_beyond", "vertices that do not exist"),
+        ("line_of_triangles", "flat"),
+        ("card", "flat; give it thickness"),
+        ("clear_mask", "transparent"),
+        ("clear_blend", "transparent"),
+        ("stray_vertex", "far from its body"),
+        ("zero_bytes", "it is empty"),
+        ("text", "neither as GLB nor as JSON"),
+        ("cut_header", "cut short|neither as GLB"),
+        ("cut_half", "cut short"),
+        ("cut_99", "cut short"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_in_one_sentence(name: str, sentence: str, tmp_path: Path) -> None:
+    found = refusal(name, tmp_path)
+    assert any(part in found for part in sentence.split("|")), found
+    assert "\n" not in found
+
+
+def test_a_damaged_texture_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    DRAWN["cut_texture"](tmp_path / "a.glb")
+    assert "damaged image" in " ".join(read_character(entry(tmp_path / "a.glb")).warnings)
