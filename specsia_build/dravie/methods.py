@@ -181,7 +181,7 @@ def choose_methods(
             fit = replace(settings, steps=fit_steps, with_pos=with_pos)
             methods += [_single(label, k, config, fit, device) for k in range(repeats)]
     for label, alike in _groups(runs).items():
-        if "adaptation" in without:
+        if "adaptation" in without and (alike[0].config.with_pos or not any(run.config.with_pos for run in runs)):
             methods += [_of_run(f"{label} without adaptation", k, run, None, device) for k, run in enumerate(alike)]
         methods += [
             _of_run(label, k, alike[k % len(alike)], replace(adaptation, seed=k), device)

@@ -181,11 +181,12 @@ def _places_table(summary: Summary, config: str, labels: Sequence[str]) -> str:
 
 
 def _cross_table(evaluation: Evaluation, summary: Summary) -> str | None:
-    """Every method on every backend, novel views; None where one backend and one training make it needless."""
+    """Every method but the ablations on every backend; None where one backend and one training make it needless."""
     trained = {method.trained for method in evaluation.methods if method.trained}
     if len(evaluation.configs) < 2 and len(trained) < 2:
         return None
-    labels = [label for label in evaluation.labels if label not in (LINE_ORACLE, SINGLE, SINGLE_PLAIN)]
+    whole = [m.label for m in evaluation.methods if not m.trained or (m.adapted and m.with_pos)]
+    labels = [label for label in dict.fromkeys(whole) if label not in (LINE_ORACLE, SINGLE, SINGLE_PLAIN)]
     head = ["Backend"]
     rows = [[config] for config in evaluation.configs]
     for name in [name for name in ("l1", "ssim", "contour_f1", "clip", "fid") if summary.has(name)]:

@@ -68,6 +68,7 @@ def test_tables(evaluated: tuple[Path, str]) -> None:
     assert "DraViE [thin]" not in own and "*line-oracle*" in own
     assert own.count("| sample-wise") == 3
     assert "DraViE [thin] L1" in text.split("## Table 2")[1]
+    assert "without" not in text.split("## Table 2")[1].split("## Table 3")[0]
 
 
 def test_numbers(evaluated: tuple[Path, str]) -> None:
