@@ -21,7 +21,7 @@ FIT_SIZE = 160
 """Pixels on a side at which the similarity is searched."""
 
 LINES = (0, 1, 2, 3, 4)
-"""Thicknesses of the drawn contour that are tried, in pixels of a frame of 512; it lies outside the silhouette."""
+"""Thicknesses of the contour that are tried, in pixels of a frame of up to 512, in proportion in a larger one."""
 
 TURNS = (-8.0, 0.0, 8.0)
 """Degrees from which the search starts."""
@@ -128,7 +128,10 @@ def place_drawing(drawing: NDArray[np.uint8], mask: NDArray[np.uint8]) -> Placed
         raise SpecsiaError("the frontal view is all background: there is nothing to lay the drawing onto")
     source, distance = _small(figure[..., 3]), ndimage.distance_transform_edt(mask < HALF)
     # The drawing covers its contour and Zmask does not: how thick that is shows in how well it fits.
-    grown = [_small(np.where(distance <= line * max(mask.shape) / 512, np.uint8(255), np.uint8(0))) for line in LINES]
+    grown = [
+        _small(np.where(distance <= line * max(1.0, max(mask.shape) / 512), np.uint8(255), np.uint8(0)))
+        for line in LINES
+    ]
     best, turn = max((_fit(source, grown[len(grown) // 2], degrees)[0], degrees) for degrees in TURNS)
     best, found = max((_fit(source, target, turn) for target in grown), key=lambda fit: fit[0])
     if best < LEAST_IOU:

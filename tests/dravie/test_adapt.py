@@ -57,7 +57,7 @@ def _drawn(pair: Pair, scale: float = 2.0, turn: float = 4.0) -> NDArray[np.uint
 
 
 def _distance(one: nn.Module, two: nn.Module) -> float:
-    return sum(float((a - b).square().sum()) for a, b in zip(one.parameters(), two.parameters(), strict=True))
+    return sum(float((a - b).detach().square().sum()) for a, b in zip(one.parameters(), two.parameters(), strict=True))
 
 
 def test_adapting_brings_the_frontal_view_nearer_and_leaves_the_model_alone(frontal: Pair) -> None:
