@@ -114,8 +114,10 @@ def _halved(image: Image.Image) -> NDArray[np.uint8]:
     out = np.empty((rows, -(-width // 2), 4), np.uint8)
     for top in range(0, rows, _STRIP):
         strip = image.crop((0, 2 * top, width, min(2 * (top + _STRIP), height)))
-        part = Image.fromarray(_rgba(strip), "RGBA").convert("RGBa").reduce(2).convert("RGBA")
-        out[top : top + _STRIP] = np.asarray(part)
+        texels = Image.fromarray(_rgba(strip), "RGBA")
+        weighed = np.asarray(texels.convert("RGBa").reduce(2).convert("RGBA"))
+        # What is hidden has a colour too, which shows where a material takes no alpha from its texture.
+        out[top : top + _STRIP] = np.where(weighed[..., 3:] > 0, weighed, np.asarray(texels.reduce(2)))
     return out
 
 

@@ -114,9 +114,17 @@ def _looks_bicar(folder: Path) -> bool:
 
 
 def _mesh_paths(top: Path) -> list[Path]:
-    """Mesh files and 3DBiCar folders below a folder, hidden ones passed over."""
+    """Mesh files and 3DBiCar folders below a folder, hidden ones passed over.
+
+    Raises:
+        UsageError: if a folder cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise UsageError(f"the folder {error.filename} cannot be read: {error.strerror}; make it readable or move it out")
+
     found = []
-    for parent, subfolders, names in os.walk(top):
+    for parent, subfolders, names in os.walk(top, onerror=refuse):
         folder = Path(parent)
         if folder != top and is_bicar(folder):
             found.append(folder)
