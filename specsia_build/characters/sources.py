@@ -121,7 +121,7 @@ def _mesh_paths(top: Path) -> list[Path]:
     """
 
     def refuse(error: OSError) -> None:
-        raise UsageError(f"the folder {error.filename} cannot be read: {error.strerror}; make it readable or move it out")
+        raise UsageError(f"the folder {error.filename} cannot be read: {error.strerror}; make it readable")
 
     found = []
     for parent, subfolders, names in os.walk(top, onerror=refuse):
