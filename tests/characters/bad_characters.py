@@ -53,7 +53,8 @@ def write_glb(
     if texture is not None:
         pbr["baseColorTexture"] = {"index": file.add("textures", source=file.image(texture))}
     number = file.add("materials", pbrMetallicRoughness=pbr, **material)
-    primitive = file.primitive(points, material=number, mode=mode, **attributes)
+    primitive = file.primitive(points, material=number, mode=mode)
+    primitive["attributes"] |= attributes
     if faces is not None:
         primitive["indices"] = file.accessor(np.asarray(faces).reshape(-1), "u4")
     file.mesh_node(primitive)
@@ -84,7 +85,7 @@ def _spoilt(values: NDArray[Any], where: Any, value: float) -> NDArray[Any]:
 
 
 def _holes(faces: Ints) -> Ints:
-    return faces[np.arange(len(faces)) % 12 != 10]
+    return np.asarray(faces[np.arange(len(faces)) % 12 != 10])
 
 
 def _self_intersecting(points: Points, faces: Ints, colours: Points) -> dict[str, Any]:

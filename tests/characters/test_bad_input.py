@@ -49,7 +49,7 @@ def differing(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
 
 def middle(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """RGB of what is seen of it, (N, 3)."""
-    return picture[picture[..., 3] == 255][:, :3]
+    return np.asarray(picture[picture[..., 3] == 255][:, :3])
 
 
 SAME = (
