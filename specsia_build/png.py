@@ -81,7 +81,7 @@ def _decode_own(data: bytes, channels: int) -> NDArray[np.uint8] | None:
     inflate = isal_zlib.decompressobj()
     try:
         raw = inflate.decompress(memoryview(data)[41 : 41 + length], wanted + 1)
-    except isal_zlib.IsalError:
+    except isal_zlib.error:  # type: ignore[misc]  # its stub calls it an instance
         return None
     if len(raw) != wanted or not inflate.eof:
         return None
