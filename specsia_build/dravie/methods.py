@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from specsia_build.dataset.pairs import Pair
+from specsia_build.dataset.schema import DEFAULT_CONFIG
 from specsia_build.dravie import baselines
 from specsia_build.dravie.adapt import adapt_generator, fit_single
 from specsia_build.dravie.apply import repair
@@ -134,8 +135,8 @@ def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
             name = f"{OURS} {run.path.name}"
         else:
             odd = [n for n in differences(first, run.settings) if n not in ("seed", "configs", "with_pos", "preset")]
-            several = len({r.settings.configs for r in runs if r.settings is not None}) > 1
-            words = [OURS, f"[{'+'.join(run.settings.configs)}]" if several else ""]
+            backends = [name for name in run.settings.configs if name != DEFAULT_CONFIG]
+            words = [OURS, f"[{'+'.join(backends)}]" if backends else ""]
             words += [f"{name}={getattr(run.settings, name)}" for name in odd]
             words += ["" if run.settings.with_pos else "without pos"]
             name = " ".join(word for word in words if word)

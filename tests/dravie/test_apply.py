@@ -17,8 +17,14 @@ CPU = torch.device("cpu")
 
 
 def generator(config: ModelConfig) -> torch.nn.Module:
+    """Lively weights, so that what a pixel sees matters."""
     torch.manual_seed(0)
-    return build_generator(config).eval()
+    made = build_generator(config).eval()
+    for name, weight in made.named_parameters():
+        if weight.ndim == 4 and not name.startswith("head"):
+            torch.nn.init.kaiming_normal_(weight)
+    torch.nn.init.normal_(made.get_parameter("head.weight"), std=0.02)
+    return made
 
 
 @pytest.fixture(autouse=True)

@@ -111,7 +111,7 @@ def test_repeats(dataset: Path, tmp_path: Path) -> None:
     run, out = write_run(tmp_path / "run"), tmp_path / "out"
     done = evaluate(run, dataset, "--out", out, "--baselines", "none", "--repeats", "2")
     assert done.exit_code == 0, done.output
-    assert means(out)["fat", "DraViE", "novel", "l1"]["deviation"] > 0
+    assert means(out)["fat", "DraViE [fat]", "novel", "l1"]["deviation"] > 0
     assert "±" in done.stdout
 
 
