@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -79,30 +78,6 @@ class Place:
             return bytes(stream.read())
 
     @contextmanager
-    def local(self, name: str) -> Iterator[Path]:
-        """The file on this machine: itself, from the Hub's cache, or a copy that goes when the context ends.
-
-        Raises:
-            SpecsiaError: if it cannot be read.
-        """
-        if self.folder is not None:
-            yield self.folder / name
-        elif self.hub is not None:
-            from huggingface_hub import hf_hub_download
-
-            with self.reading(name):
-                found = hf_hub_download(
-                    self.hub.repo, name, repo_type="dataset", revision=self.hub.commit, endpoint=self.fs.endpoint
-                )
-            yield Path(found)
-        else:
-            with tempfile.TemporaryDirectory(prefix="specsia-") as scratch:
-                copy = Path(scratch) / Path(name).name
-                with self.reading(name), self.fs.open(f"{self.root}/{name}", "rb") as stream, copy.open("wb") as out:
-                    shutil.copyfileobj(stream, out, 1 << 22)
-                yield copy
-
-    @contextmanager
     def small_files(self, names: Iterable[str]) -> Iterator[Path]:
         """A folder on this machine that holds these files: the place itself, or copies that go when the context ends.
 
@@ -167,7 +142,10 @@ def find_place(where: str | Path) -> Place:
         return _on_hub(text.removeprefix("hf://").removeprefix("datasets/").strip("/"), text)
     if isinstance(where, str) and "://" in text:
         return _behind_url(text)
-    folder = Path(text).expanduser()
+    try:
+        folder = Path(text).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"there is no folder {text}: {sentence(error)}") from error
     if folder.is_dir():
         return Place(text, _local_filesystem(), str(folder.resolve()), folder)
     if isinstance(where, str) and HUB_ID.fullmatch(text):
@@ -208,11 +186,21 @@ def _on_hub(repo: str, where: str) -> Place:
     import os
 
     from huggingface_hub import HfApi, HfFileSystem, constants, snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import (
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+    from huggingface_hub.utils._validators import validate_repo_id
 
     name, _, revision = repo.partition("@")
     if not HUB_ID.fullmatch(name):
         raise UsageError(f"{where} is no dataset of the Hub: give OWNER/NAME")
+    try:
+        validate_repo_id(name)
+    except HFValidationError as error:
+        raise UsageError(f"there is no folder {where} here, and no dataset on the Hub can have that name") from error
     endpoint = os.environ.get("HF_ENDPOINT") or None
     if constants.HF_HUB_OFFLINE:
         try:

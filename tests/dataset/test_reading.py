@@ -118,7 +118,10 @@ def test_shards_are_found_by_the_card_or_by_name(card: str, files: list[str], ex
     assert [(s.config, s.split) for s in find_shard_files(dict.fromkeys(files, 1), card)] == expected
 
 
-@pytest.mark.parametrize("where", ["nowhere", "/no/such/folder", "memory://nowhere", "nosuch://bucket/x"])
+@pytest.mark.parametrize(
+    "where",
+    ["nowhere", "/no/such/folder", "memory://nowhere", "nosuch://bucket/x", "my--run/dataset", "~no-such-user/dataset"],
+)
 def test_a_folder_that_is_not_there_is_named(where: str) -> None:
     with pytest.raises(UsageError, match=where):
         open_dataset(where)
