@@ -7,25 +7,31 @@ from collections import Counter
 from pathlib import Path
 
 import pyarrow.parquet as pq
-import yaml
 
+from specsia_build.dataset.reading import card_fields
 from specsia_build.dataset.schema import CARD, DATA
 
 NAMED = "LicenseRef-"
 """What SPDX puts before the name of a licence that is not on its list: whoever writes it has looked at the licence."""
 
 FREE = (
-    "0BSD Apache-2.0 Artistic-2.0 BSD-2-Clause BSD-3-Clause BSL-1.0 CC-PDDC CDLA-Permissive-1.0 CDLA-Permissive-2.0 "
-    "CDLA-Sharing-1.0 ECL-2.0 ISC LAL-1.3 MIT MIT-0 MPL-2.0 MS-PL ODbL-1.0 ODC-By-1.0 OFL-1.1 PDDL-1.0 Unlicense WTFPL "
-    "Zlib AGPL-3.0-only AGPL-3.0-or-later GPL-2.0-only GPL-2.0-or-later GPL-3.0-only GPL-3.0-or-later LGPL-2.1-only "
-    "LGPL-2.1-or-later LGPL-3.0-only LGPL-3.0-or-later"
+    "0BSD AFL-3.0 Apache-2.0 Artistic-2.0 BSD-2-Clause BSD-3-Clause BSL-1.0 CC-PDDC CDLA-Permissive-1.0 "
+    "CDLA-Permissive-2.0 CDLA-Sharing-1.0 ECL-2.0 ISC LAL-1.3 MIT MIT-0 MPL-2.0 MS-PL ODbL-1.0 ODC-By-1.0 OFL-1.1 "
+    "PDDL-1.0 Unlicense WTFPL Zlib AGPL-3.0-only AGPL-3.0-or-later GPL-2.0-only GPL-2.0-or-later GPL-3.0-only "
+    "GPL-3.0-or-later LGPL-2.1-only LGPL-2.1-or-later LGPL-3.0-only LGPL-3.0-or-later"
 )
 """Licences beside Creative Commons that let changed copies be passed on, by SPDX id."""
 
 _BY_FOLDED_NAME = {name.casefold(): name for name in FREE.split()} | {
+    "agpl-3.0": "AGPL-3.0-only",
     "apache-2": "Apache-2.0",
     "gpl-2.0": "GPL-2.0-only",
     "gpl-3.0": "GPL-3.0-only",
+    "lgpl-2.1": "LGPL-2.1-only",
+    "lgpl-3.0": "LGPL-3.0-only",
+    "odbl": "ODbL-1.0",
+    "odc-by": "ODC-By-1.0",
+    "pddl": "PDDL-1.0",
     "public-domain": "CC-PDDC",
     "the-unlicense": "Unlicense",
 }
@@ -116,11 +122,12 @@ def _rows(count: int) -> str:
 
 
 def _of_card(folder: Path) -> str | None:
-    """The licence that the card's front matter names."""
+    """The licence that the card's YAML names, all of a list joined by `AND`; None where it names none."""
     try:
-        text = (folder / CARD).read_text(encoding="utf-8")
-        fields = yaml.safe_load(text.split("---\n")[1])
-        stated = fields.get("license_name") or fields.get("license")
-    except (OSError, IndexError, AttributeError, yaml.YAMLError):
+        fields = card_fields((folder / CARD).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
         return None
-    return stated if isinstance(stated, str) and stated not in ("unknown", "other") else None
+    stated = fields.get("license_name") or fields.get("license")
+    names = stated if isinstance(stated, list) else [stated]
+    told = all(isinstance(name, str) and name not in ("unknown", "other") for name in names)
+    return " AND ".join(map(str, names)) if told else None

@@ -63,6 +63,15 @@ def test_licences_that_do_not(text: str, reason: str) -> None:
     ("card", "expected"),
     [
         ("---\nlicense: cc-by-4.0\n---\n", ()),
+        ("---\nlicense: [odbl, agpl-3.0, mit]\n---\n", ()),
+        (
+            "---\nlicense: [mit, cc-by-nd-4.0]\n---\n",
+            (
+                "3 rows under 'mit AND cc-by-nd-4.0', which forbids passing changed copies on, and rendered pairs are "
+                "that",
+            ),
+        ),
+        ("---\nlicense: [mit, unknown]\n---\n", ("3 rows without a licence",)),
         (
             "---\nlicense: other\nlicense_name: mixed\n---\n",
             ("3 rows under 'mixed', which is not known to allow passing it on",),
