@@ -88,7 +88,8 @@ def _cell(value: object) -> str:
     return " ".join(str(value).split()).replace("|", "\\|")
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A Markdown table."""
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
     return "\n".join(lines)
@@ -108,7 +109,7 @@ def _counts(facts: CardFacts) -> str:
     note = f"{facts.planned} characters were asked for; " + (
         f"quarantined and left out: {', '.join(lost)}." if lost else "none was quarantined."
     )
-    return _table(["backend", "split", "characters", "rows"], rows) + "\n\n" + note
+    return table(["backend", "split", "characters", "rows"], rows) + "\n\n" + note
 
 
 def _quality(facts: CardFacts) -> str:
@@ -125,14 +126,14 @@ def _quality(facts: CardFacts) -> str:
                     f"{sum(facts.frontal_before[backend]) / len(values):.3f}",
                 ]
             )
-    return _table(["backend", "mean IoU", "worst", "median", "frontal before registration"], rows)
+    return table(["backend", "mean IoU", "worst", "median", "frontal before registration"], rows)
 
 
 def _licences(facts: CardFacts) -> str:
     counted = Counter(facts.licenses)
     ordered = sorted(counted.items(), key=lambda item: (-item[1], str(item[0])))
     rows = [[license_ or "not stated", credit or "not stated", count] for (license_, credit), count in ordered]
-    text = _table(["licence", "credit", "characters"], rows)
+    text = table(["licence", "credit", "characters"], rows)
     if any(license_ is None for license_, _ in counted):
         text += "\n\nNobody stated a licence for some characters: find it out before you pass this dataset on."
     return text
@@ -180,7 +181,7 @@ def write_card(facts: CardFacts) -> str:
         else "Position colours are taken after each view's turn, with a box for each view, as in the published script."
     )
     differs = "" if config["pos_frame"] != "character" else "; and there positions are coloured after the view turn"
-    columns = _table(["column", "meaning"], [[f"`{name}`", meaning] for name, meaning in MEANINGS.items()])
+    columns = table(["column", "meaning"], [[f"`{name}`", meaning] for name, meaning in MEANINGS.items()])
     return f"""---
 {front_matter(facts.source, {license_ for license_, _ in facts.licenses}, facts.rows, facts.sizes)}---
 

@@ -18,7 +18,7 @@ from specsia_build.dataset.pairs import composite
 from specsia_build.dataset.parallel import results
 from specsia_build.dataset.parquet import write_shard
 from specsia_build.dataset.places import public_name
-from specsia_build.dataset.reading import OpenedDataset, ShardFile, card_fields
+from specsia_build.dataset.reading import OpenedDataset, ShardFile
 from specsia_build.dataset.verify_images import read_image
 from specsia_build.errors import SpecsiaError, UsageError
 
@@ -68,16 +68,27 @@ def to_published(
 
     Raises:
         UsageError: if the dataset is in the published schema already, a configuration is unknown, or `out` is in use.
-        SpecsiaError: if a row cannot be read.
+        SpecsiaError: if a row cannot be read, or the dataset cannot be written.
     """
     if dataset.schema == "published":
         raise UsageError(f"{dataset.where} is in the published schema already")
     chosen = tuple(dict.fromkeys(configs)) or dataset.configs
     for config in chosen:
         dataset.splits(config)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    folder = out.resolve()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{out} is there already: give --out a new folder")
-    scratch = out.absolute().with_name(out.name + ".partial")
+    try:
+        return Conversion(out, _write(dataset, folder, chosen, workers, advance))
+    except OSError as error:
+        raise SpecsiaError(f"the dataset cannot be written to {out}: {error.strerror or error}") from error
+
+
+def _write(
+    dataset: OpenedDataset, out: Path, chosen: Sequence[str], workers: int, advance: Callable[[int], None]
+) -> dict[str, dict[str, int]]:
+    """Write the folder; returns the rows by configuration and split."""
+    scratch = out.with_name(out.name + ".partial")
     shutil.rmtree(scratch, ignore_errors=True)
     tasks = list(_tasks(dataset, chosen, scratch))
     rows: dict[str, dict[str, int]] = {config: {} for config in chosen}
@@ -97,7 +108,7 @@ def to_published(
     if out.exists():
         out.rmdir()
     scratch.replace(out)
-    return Conversion(out, rows)
+    return rows
 
 
 def _tasks(dataset: OpenedDataset, chosen: Sequence[str], folder: Path) -> Iterator[_Task]:
@@ -163,14 +174,12 @@ def _write_texts(
     else:
         split_of = {i: split for (_, split), ids in members.items() for i in ids}
         (folder / schema.SPLITS_FILE).write_text(splits.to_json(split_of), encoding="utf-8")
-    card = dataset.place.read(schema.CARD).decode("utf-8") if schema.CARD in dataset.files else ""
     facts = ConvertedFacts(
         source=_source_name(dataset, record),
         digest=dataset.digest(),
         rows=rows,
         characters={c: {s: len(members[c, s]) for s in by_split} for c, by_split in rows.items()},
         licenses=licenses,
-        license_fields={k: v for k, v in card_fields(card).items() if k.startswith("license")},
         build=record,
     )
     (folder / schema.CARD).write_text(write_converted_card(facts), encoding="utf-8")

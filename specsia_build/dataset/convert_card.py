@@ -9,8 +9,9 @@ from typing import Any
 
 import yaml
 
-from specsia_build.dataset.card_yaml import SIZE_CATEGORIES
-from specsia_build.dataset.schema import DEFAULT_CONFIG, PUBLISHED_COLUMNS, SPLITS, data_folder
+from specsia_build.dataset.card import table
+from specsia_build.dataset.card_yaml import TAGS, configs_field, license_fields, size_category
+from specsia_build.dataset.schema import PUBLISHED_COLUMNS
 
 MEANINGS = {
     "uid": "`{character}_{view:02d}`, unique in a configuration; view 0 is the frontal view",
@@ -32,7 +33,6 @@ class ConvertedFacts:
         rows: by configuration and split.
         characters: by configuration and split.
         licenses: of each character.
-        license_fields: of the YAML of the original's card.
         build: what the original's `build.json` holds, empty if it had none.
     """
 
@@ -41,44 +41,24 @@ class ConvertedFacts:
     rows: Mapping[str, Mapping[str, int]]
     characters: Mapping[str, Mapping[str, int]]
     licenses: Mapping[str, str | None]
-    license_fields: Mapping[str, Any]
     build: Mapping[str, Any]
 
 
 def _front_matter(facts: ConvertedFacts) -> str:
-    several = len(facts.rows) > 1
-    configs: list[dict[str, Any]] = []
-    for config, by_split in facts.rows.items():
-        folder = data_folder(config, several)
-        entry: dict[str, Any] = {"config_name": config if several else DEFAULT_CONFIG}
-        if several and not configs:
-            entry["default"] = True
-        files = [{"split": split, "path": f"{folder}/{split}-*.parquet"} for split in SPLITS if by_split.get(split)]
-        configs.append(entry | {"data_files": files})
-    total = sum(sum(by_split.values()) for by_split in facts.rows.values())
     fields = {
-        **(facts.license_fields or {"license": "unknown"}),
+        **license_fields(set(facts.licenses.values())),
         "pretty_name": f"SPECSIA pairs of {facts.source}, published schema",
-        "size_categories": [next((name for limit, name in SIZE_CATEGORIES if total < limit), "n>10M")],
+        "size_categories": [size_category(sum(sum(by_split.values()) for by_split in facts.rows.values()))],
         "task_categories": ["image-to-image"],
-        "tags": ["specsia", "3d", "animation", "novel-view", "characters"],
-        "configs": configs,
+        "tags": list(TAGS),
+        "configs": configs_field(facts.rows),
     }
     return yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)
 
 
-def _cell(value: object) -> str:
-    return " ".join(str(value).split()).replace("|", "\\|")
-
-
-def _table(head: list[str], rows: list[list[object]]) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    return "\n".join(lines + ["| " + " | ".join(map(_cell, row)) + " |" for row in rows])
-
-
 def write_converted_card(facts: ConvertedFacts) -> str:
     """Text of the converted dataset's README.md."""
-    counts = _table(
+    counts = table(
         ["configuration", "split", "characters", "rows"],
         [
             [config, split, facts.characters[config][split], rows]
@@ -86,9 +66,9 @@ def write_converted_card(facts: ConvertedFacts) -> str:
             for split, rows in by_split.items()
         ],
     )
-    columns = _table(["column", "meaning"], [[f"`{name}`", MEANINGS[name]] for name in PUBLISHED_COLUMNS])
+    columns = table(["column", "meaning"], [[f"`{name}`", MEANINGS[name]] for name in PUBLISHED_COLUMNS])
     found = Counter(facts.licenses.values())
-    licences = _table(
+    licences = table(
         ["licence", "characters"],
         [[name or "not stated", n] for name, n in sorted(found.items(), key=lambda item: (-item[1], str(item[0])))],
     )

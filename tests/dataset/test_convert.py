@@ -168,6 +168,21 @@ def test_what_cannot_be_converted_is_said(published: Path, dataset: Path, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
+def test_a_folder_that_cannot_be_written_is_named(one_backend: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SpecsiaError, match=f"cannot be written to {tmp_path / 'file' / 'out'}: "):
+        to_published(open_dataset(one_backend), tmp_path / "file" / "out")
+
+
+def test_the_card_names_the_licence_of_the_rows(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = dataset / schema.CARD
+    card.write_text(card.read_text().replace("license: cc0-1.0", "license: mit"))
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path / "out")
+    to_published(open_dataset(dataset), Path())
+    assert yaml.safe_load((tmp_path / "out" / schema.CARD).read_text().split("---\n")[1])["license"] == "cc0-1.0"
+
+
 def test_the_command_converts(one_backend: Path, published: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     arguments = ["convert", str(one_backend), "--to", "published", "--out", str(out), "--workers", "1"]
