@@ -19,7 +19,7 @@ from specsia_build import __version__
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, split_uid
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie.adapt import adapt_generator
-from specsia_build.dravie.checkpoint import RUN_FILE, load_generator, save_model
+from specsia_build.dravie.checkpoint import ADAPTED_FROM, RUN_FILE, load_generator, save_model
 from specsia_build.dravie.config import AdaptConfig, ModelConfig, to_json
 from specsia_build.dravie.drawing import place_drawing
 from specsia_build.dravie.frame_folder import list_frames, read_frame
@@ -109,10 +109,15 @@ def load_frontal(
     """The frontal pair that the command's options name.
 
     Raises:
-        UsageError: if they name none, or two.
+        UsageError: if they name none, or two, or what belongs to the other kind.
     """
     if (dataset is None) == (frames is None):
         raise UsageError("give the frontal view either as --dataset DATASET --character ID or as --frames DIR")
+    given = "--frames" if dataset is None else "--dataset"
+    alien = {"--character": character, "--backend": config_name} if dataset is None else {"--frame": frame}
+    for option, value in alien.items():
+        if value is not None:
+            raise UsageError(f"{option} does not go with {given}: leave it out")
     if dataset is not None:
         if character is None:
             raise UsageError("--dataset also needs --character ID: whose frontal view?")
@@ -148,7 +153,7 @@ def adapt(
     seconds = time.perf_counter() - began
     after, _, picture = validate(adapted, config, [frontal], device)
     record = {
-        "adapted_from": str(run),
+        ADAPTED_FROM: str(run),
         "character": frontal.character_id,
         "frontal": frontal.uid,
         "adapt": to_json(settings),

@@ -21,6 +21,10 @@ from specsia_build.dravie.step import Networks
 from specsia_build.errors import SpecsiaError, UsageError
 
 RUN_FILE = "run.json"
+
+ADAPTED_FROM = "adapted_from"
+"""What an adapted model's `RUN_FILE` has instead of the settings of a training."""
+
 FOLDER = "checkpoints"
 MODEL, TRAINING, STATE = "model.safetensors", "training.safetensors", "state.json"
 

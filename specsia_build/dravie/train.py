@@ -20,7 +20,7 @@ from specsia_build import __version__
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie.apply import has_bf16
-from specsia_build.dravie.checkpoint import RUN_FILE, checkpoints, restore, save_model, training_state
+from specsia_build.dravie.checkpoint import ADAPTED_FROM, RUN_FILE, checkpoints, restore, save_model, training_state
 from specsia_build.dravie.config import TrainConfig, differences, to_json, train_from_json
 from specsia_build.dravie.frames import open_frames
 from specsia_build.dravie.logs import Log
@@ -108,7 +108,8 @@ def train(
         dataset = open_dataset(where)
         config = replace(config, configs=config.configs or dataset.configs[:1])
         frames = [open_frames(dataset, name, "train", progress) for name in config.configs]
-        features, perceptual = find_features(config.perceptual, progress.say)
+        wanted = config.perceptual or (_network_of(run) if resume else "")
+        features, perceptual = find_features(wanted, progress.say)
         bf16 = has_bf16(device) if config.precision == "auto" else config.precision == "bf16"
         if processes.first:
             _claim(run, config, dataset, perceptual, bf16, device, processes, resume)
@@ -162,6 +163,8 @@ def _claim(
 
 def _check_same(path: Path, decisive: dict[str, Any], config: TrainConfig) -> None:
     there = _read(path)
+    if "train" not in there:
+        raise UsageError(f"{path.parent} holds an adapted model and no training to go on with: name another --out")
     names = {"dataset": "dataset", "perceptual": "perceptual network", "bf16": "precision"}
     other = differences(train_from_json(there["train"]), config)
     other += [name for key, name in names.items() if there.get(key) != decisive[key]]
@@ -175,20 +178,28 @@ def _check_same(path: Path, decisive: dict[str, Any], config: TrainConfig) -> No
 def _read(path: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(path.read_bytes())
-        train_from_json(found["train"])
+        if ADAPTED_FROM not in found:
+            train_from_json(found["train"])
     except (OSError, ValueError, KeyError, TypeError, UsageError) as error:
-        raise SpecsiaError(f"{path} cannot be read ({error}): name another --out") from error
+        raise SpecsiaError(f"{path} does not state a training's settings ({error}): name another run") from error
     return found
 
 
 def read_run_config(run: Path) -> TrainConfig | None:
-    """Settings of the training that a folder holds, None if it holds none.
+    """Settings of the training that a folder holds, None if it holds none, such as an adapted model's.
 
     Raises:
         SpecsiaError: if they cannot be read.
     """
     path = run / RUN_FILE
-    return train_from_json(_read(path)["train"]) if path.is_file() else None
+    there = _read(path) if path.is_file() else {}
+    return train_from_json(there["train"]) if "train" in there else None
+
+
+def _network_of(run: Path) -> str:
+    """What a training took for its perceptual loss where it was free to choose; empty where there is none."""
+    path = run / RUN_FILE
+    return str(_read(path).get("perceptual", "")) if path.is_file() else ""
 
 
 @dataclass

@@ -141,6 +141,8 @@ def test_frames_and_a_drawing_will_do(run: Path, frontal: Pair, tmp_path: Path) 
         (("--dataset", "DATASET"), "also needs --character"),
         (("--dataset", "DATASET", "--character", "z"), "no frontal view of 'z'"),
         (("--frames", "nowhere"), "also needs --drawing"),
+        (("--frames", "nowhere", "--character", "b"), "--character does not go with --frames"),
+        (("--dataset", "DATASET", "--character", "b", "--frame", "1"), "--frame does not go with --dataset"),
     ],
 )
 def test_what_is_missing_is_told(

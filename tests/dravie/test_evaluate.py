@@ -115,6 +115,15 @@ def test_repeats(dataset: Path, tmp_path: Path) -> None:
     assert "±" in done.stdout
 
 
+def test_an_adapted_model_is_evaluated_too(dataset: Path, tmp_path: Path) -> None:
+    run, out = write_run(tmp_path / "run"), tmp_path / "out"
+    options = ["--dataset", str(dataset), "--character", "b", "--out", str(tmp_path / "b"), "--steps", "1"]
+    assert CliRunner().invoke(main, ["adapt", str(run), *options, "--device", "cpu"]).exit_code == 0
+    done = evaluate(tmp_path / "b", dataset, "--out", out, "--baselines", "none")
+    assert done.exit_code == 0, done.output
+    assert "DraViE b" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

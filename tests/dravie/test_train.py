@@ -212,6 +212,26 @@ def test_the_command_takes_the_settings_of_the_run_it_resumes(dataset: Path, tra
     assert _cli("train", dataset, "--out", tmp_path / "run", "--resume", "--seed", "9").exit_code == 2
 
 
+def test_random_features_that_took_over_stay_when_weights_turn_up(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise OSError("no route to host")
+
+    config = replace(SMALL, perceptual="", steps=1)
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", unreachable)
+    assert _train(dataset, tmp_path / "run", config).perceptual == "random"
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", lambda *_, **__: pytest.fail("they were not asked for"))
+    assert _train(dataset, tmp_path / "run", config, resume=True).perceptual == "random"
+
+
+def test_an_adapted_model_is_no_training_to_go_on_with(dataset: Path, trained: Path, tmp_path: Path) -> None:
+    options = ("--dataset", dataset, "--character", "b", "--steps", 1, "--device", "cpu")
+    assert _cli("adapt", trained, *map(str, options), "--out", tmp_path / "run").exit_code == 0
+    ran = _cli("train", dataset, "--out", tmp_path / "run", "--resume", "--device", "cpu")
+    assert (ran.exit_code, "holds an adapted model" in ran.stderr) == (2, True)
+
+
 def test_two_configurations_are_trained_on_together(dataset: Path, tmp_path: Path) -> None:
     found = _train(dataset, tmp_path / "run", replace(SMALL, steps=1, configs=("fat", "thin")))
     assert found.rows == 8
