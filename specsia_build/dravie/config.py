@@ -85,7 +85,7 @@ class TrainConfig:
     configs: tuple[str, ...] = ()
     architecture: str = "tiny"
     with_pos: bool = True
-    steps: int = 12_000
+    steps: int = 5_000
     batch: int = 16
     patch: int = 32
     augment: bool = True
