@@ -23,8 +23,8 @@ __all__ = ["DatasetDiff", "diff"]
 _TAKEN = 16
 """Rows that are read at once where they lie scattered."""
 
-_DERIVED = frozenset({"fingerprint"})
-"""Entries of `build.json` that follow from all the others and from the source."""
+_DERIVED = frozenset({"fingerprint", "shards"})
+"""Entries of `build.json` that follow from all the others, from the source and from the rows."""
 
 _COMPOSITED = frozenset({schema.COLOR, schema.POS, schema.GT})
 
@@ -162,21 +162,22 @@ def _config_diff(name: str, other: str, here: Places, there: Places, tally: Tall
 
 
 def _build_record(dataset: OpenedDataset) -> dict[str, Any]:
-    """What `build.json` holds, flat, keys joined by dots; empty where there is none."""
+    """What `build.json` states, flat, keys joined by dots; empty where there is none."""
     if schema.BUILD_FILE not in dataset.files:
         return {}
     try:
         loaded = json.loads(dataset.place.read(schema.BUILD_FILE))
     except ValueError as error:
         raise SpecsiaError(f"{dataset.where}/{schema.BUILD_FILE} is no JSON: {error}") from error
-    return dict(_flat("", loaded)) if isinstance(loaded, dict) else {}
+    told = loaded if isinstance(loaded, dict) else {}
+    return {key: found for name in told if name not in _DERIVED for key, found in _flat(name, told[name])}
 
 
 def _flat(key: str, value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         for name, inner in value.items():
-            yield from _flat(f"{key}.{name}" if key else name, inner)
-    elif key not in _DERIVED:
+            yield from _flat(f"{key}.{name}", inner)
+    else:
         yield key, value
 
 
