@@ -31,6 +31,7 @@ from specsia_build.dataset.verify_files import (
     own_files,
     read_build,
     read_sums,
+    read_whole,
 )
 from specsia_build.dataset.verify_published import UNCHECKED, check_published_group, published_notes
 from specsia_build.dataset.verify_report import (
@@ -119,7 +120,7 @@ def verify(where: str | Path, *, workers: int = 1, progress: Callable[[int, int]
     """
     place = find_place(where)
     names = _opened(place)
-    with place.small_files(name for name in names if "/" not in name) as folder:
+    with place.small_files(filter(read_whole, names)) as folder:
         return _verify(place, folder, names, workers, progress)
 
 

@@ -80,6 +80,12 @@ def own_files(folder: Path) -> list[str]:
     return sorted(path.as_posix() for path in paths if path.parts[0] not in FOREIGN)
 
 
+def read_whole(name: str) -> bool:
+    """Whether a file is small and read at once; all others may be of any size and are read in parts."""
+    known = name in NEEDED or name in (schema.CHECKSUMS_FILE, schema.SUMS_FILE)
+    return known or ("/" not in name and Path(name).suffix.lower() in TEXTS)
+
+
 def find_shards(place: Place, names: Sequence[str], findings: Findings) -> tuple[Shard, ...]:
     """The shards among a dataset's files; those whose name says no split are reported and left out."""
     shards: list[Shard] = []

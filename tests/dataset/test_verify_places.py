@@ -17,6 +17,7 @@ from specsia_build import png
 from specsia_build.cli import main
 from specsia_build.dataset import schema
 from specsia_build.dataset.convert import to_published
+from specsia_build.dataset.places import Place
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.verify import verify
 from specsia_build.dataset.verify_published import UNCHECKED
@@ -77,6 +78,24 @@ def test_a_clean_dataset_behind_a_url_passes(one_backend: Path, upload: Callable
     result = CliRunner().invoke(main, ["verify", upload(one_backend), "--workers", "1", "--json"])
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["ok"]
+
+
+def test_what_has_no_place_in_a_remote_dataset_is_named_and_not_fetched(
+    dataset: Path, upload: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (dataset / "weights.zip").write_bytes(b"large")
+    fetched: list[str] = []
+    read = Place.read
+
+    def noted(place: Place, name: str) -> bytes:
+        fetched.append(name)
+        return read(place, name)
+
+    monkeypatch.setattr(Place, "read", noted)
+    report = verify(upload(dataset))
+    assert "weights.zip" in {problem.where for problem in report.problems}
+    assert schema.CARD in fetched
+    assert "weights.zip" not in fetched
 
 
 def test_what_is_not_there_is_said() -> None:
