@@ -298,7 +298,7 @@ def _decode(
     with (
         (making / PIXELS).open("wb") as pixels,
         (making / RUNS).open("wb") as runs,
-        progress.bar(f"decode {split}", dataset.splits(config)[split]) as advance,
+        progress.bar(f"decode {split}", dataset.splits(config).get(split, 0)) as advance,
     ):
         for uid, box in _in_order(cut_out, stream, workers):
             if box is None:

@@ -56,6 +56,7 @@ def test_the_loader_alone_is_told_in_words(dataset: str) -> None:
         (["load", "--preset", "tiny"], "are for 'specsia bench train'"),
         (["render", "--preset", "tiny"], "are for 'specsia bench train'"),
         (["train", "somewhere", "--views", "4"], "--views is for the sample dataset"),
+        (["load", "somewhere", "--backend", "fusion"], "--backend is for the sample dataset"),
         (["load", "somewhere", "else"], "'else' is one argument too many"),
     ],
 )

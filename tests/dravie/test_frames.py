@@ -17,7 +17,7 @@ from specsia_build.dravie import frames as frames_module
 from specsia_build.dravie import patches
 from specsia_build.dravie.frames import REACH, Extent, Frames, frames_of, open_frames
 from specsia_build.dravie.patches import PatchSampler, prefetched
-from specsia_build.errors import SpecsiaError
+from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.pipeline.progress import Progress
 from tests.dataset.small import build_small, change, pixels, put
 from tests.dravie.pairs import make_pair
@@ -141,6 +141,11 @@ def test_a_row_that_is_all_background_is_left_out_with_a_sentence(
     frames = open_frames(open_dataset(folder), "default", "train", Progress(), folder=tmp_path / "cache")
     assert frames.uids == ("a_00", "a_02", "a_03")
     assert "a_01 is left out of train: it is all background in Z or in Y*" in capsys.readouterr().err
+
+
+def test_a_split_that_is_not_there_is_told(dataset: OpenedDataset, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no split 'tset' .*: it has train"):
+        open_frames(dataset, dataset.configs[0], "tset", Progress(), folder=tmp_path / "cache")
 
 
 def test_a_pair_that_is_all_background_is_refused() -> None:

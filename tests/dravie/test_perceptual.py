@@ -47,6 +47,14 @@ def test_weights_that_cannot_be_had_are_named(tmp_path: Path, monkeypatch: pytes
         find_perceptual(tmp_path / "none", CPU)
 
 
+@pytest.mark.parametrize("content", [b"", b"no tensors"])
+def test_damaged_weights_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    monkeypatch.setattr(perceptual, "_make_lpips", lambda folder, device: perceptual._tensors(LPIPS, folder))
+    (tmp_path / LPIPS.file).write_bytes(content)
+    with pytest.raises(UsageError, match="does not hold the weights of LPIPS"):
+        find_perceptual(tmp_path, CPU)
+
+
 def test_scores_of_networks() -> None:
     found = Perceptual(
         CPU,
