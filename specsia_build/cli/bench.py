@@ -90,10 +90,8 @@ def _learning(
     if len(what) > 2:
         raise click.UsageError(f"'{what[0]}' takes one dataset, so '{what[2]}' is one argument too many")
     if len(what) == 2 and given:
-        option = next(iter(given))
-        raise UsageError(
-            f"--{'backend' if option == 'backends' else option} is for the sample dataset that is built where no DATASET is given"
-        )
+        option = "backend" if "backends" in given else next(iter(given))
+        raise UsageError(f"--{option} is for the sample dataset that is built where no DATASET is given")
     if what[0] == "load" and (against, preset, device) != (None, None, None):
         raise UsageError("--against, --preset and --device are for 'specsia bench train'")
     if against not in (None, REFERENCE):
