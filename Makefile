@@ -41,12 +41,12 @@ bench: .venv/core
 validate: .venv/train
 	$(BIN)/python -m specsia_build.dravie.validation_source "$(VALIDATE)/source" --samples $(SAMPLES) --characters "$(CHARACTERS)"
 	$(BIN)/specsia build "$(VALIDATE)/source/characters.jsonl" --out "$(VALIDATE)/build" --size $(SIZE) --max-failures 10% $(BACKENDS:%=--backend %)
-	set -e; for backend in $(BACKENDS); do \
+	set -e; for backend in $(BACKENDS); do backend=$${backend%%:*}; \
 	  for run in $(SEEDS) pos; do \
 	    echo "training on $$backend: $$run"; \
 	    case $$run in pos) how="--without pos --seed 0";; *) how="--seed $$run";; esac; \
 	    $(BIN)/specsia train "$(VALIDATE)/build/dataset" --out "$(VALIDATE)/runs/$$backend-$$run" --resume \
-	      --backend $$backend --preset $(PRESET) $(if $(STEPS),--steps $(STEPS)) $$how; \
+	      $(if $(word 2,$(BACKENDS)),--backend "$$backend") --preset $(PRESET) $(if $(STEPS),--steps $(STEPS)) $$how; \
 	  done; \
 	done
 	$(BIN)/specsia evaluate "$(VALIDATE)"/runs/* "$(VALIDATE)/build/dataset" --out "$(VALIDATE)/evaluation" \

@@ -15,10 +15,12 @@ import click
 
 from specsia_build.characters.manifest import read_manifest
 from specsia_build.characters.sources import open_source
+from specsia_build.errors import UsageError
 from specsia_build.pipeline.store import write_bytes
 
 HELD_OUT = ("kaykit_mage", "kenney_character", "quaternius_female_dress", "quaternius_male_casual")
-"""Real characters of the test split: a maker that training never sees, and one of each kind of another's."""
+"""Characters of the test split where their line names none: a maker that training never sees, and one of each kind of
+another's."""
 
 SHARE = 20
 """One of so many samples is in validation, and one in test; at least one each."""
@@ -49,11 +51,13 @@ def _sample_lines(folder: Path, count: int) -> list[dict[str, Any]]:
 def _real_lines(folder: Path, manifest: Path) -> list[dict[str, Any]]:
     read_manifest(manifest)
     copy = folder / "real"
+    if copy.resolve().is_relative_to(manifest.parent.resolve()):
+        raise UsageError(f"{folder} lies in the folder of {manifest}, all of which is copied there: put one elsewhere")
     shutil.copytree(manifest.parent, copy, dirs_exist_ok=True)
     lines = [json.loads(line) for line in manifest.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     for line in lines:
         line |= {key: f"{copy.name}/{line[key]}" for key in _PATHS if line.get(key)}
-        line["split"] = "test" if line["id"] in HELD_OUT else "train"
+        line["split"] = line.get("split") or ("test" if line["id"] in HELD_OUT else "train")
     return lines
 
 
@@ -63,16 +67,18 @@ def write_source(folder: Path, samples: int, characters: Path | None) -> Path:
     Args:
         folder: of the manifest.
         samples: procedural characters, the first twentieth in test, the next in validation.
-        characters: manifest of real ones, copied with all that lies in its folder; those of `HELD_OUT` are in test.
+        characters: manifest of real ones, copied with all that lies in its folder; a line's own `split` counts, else
+            those of `HELD_OUT` are in test and the others in train.
 
     Returns:
         The manifest.
 
     Raises:
-        UsageError: if the manifest of real characters cannot be read.
+        UsageError: if the manifest of real characters cannot be read, or `folder` lies within its folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lines = _sample_lines(folder, samples) + ([] if characters is None else _real_lines(folder, characters))
+    real = [] if characters is None else _real_lines(folder, characters)
+    lines = _sample_lines(folder, samples) + real
     path = folder / MANIFEST
     write_bytes(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
     return path

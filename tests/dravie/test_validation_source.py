@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from specsia_build.characters.sources import open_source
 from specsia_build.dravie.validation_source import HELD_OUT, main, write_source
+from specsia_build.errors import UsageError
 from tests.shapes import write_figure
 
 
@@ -17,6 +19,7 @@ def real_characters(folder: Path) -> Path:
     for name in (*HELD_OUT[:2], "another"):
         write_figure(folder / "figures" / f"{name}.obj")
         lines.append({"id": name, "path": f"figures/{name}.obj", "front": "-y"})
+    lines[2]["split"] = "validation"
     (folder / "characters.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n\n")
     return folder / "characters.jsonl"
 
@@ -32,10 +35,16 @@ def test_samples_and_real_characters_in_one_manifest(tmp_path: Path) -> None:
         "sample-2": "train",
         HELD_OUT[0]: "test",
         HELD_OUT[1]: "test",
-        "another": "train",
+        "another": "validation",
     }
     before = manifest.read_bytes()
     assert write_source(tmp_path / "out", 3, tmp_path / "real ones" / "characters.jsonl").read_bytes() == before
+
+
+def test_a_folder_is_not_copied_into_itself(tmp_path: Path) -> None:
+    manifest = real_characters(tmp_path)
+    with pytest.raises(UsageError, match="put one elsewhere"):
+        write_source(tmp_path / "out", 3, manifest)
 
 
 def test_without_real_characters(tmp_path: Path) -> None:
