@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from specsia_build.cli.train import need_torch
+from specsia_build.cli.train import FOLDER, need_torch
 from specsia_build.dravie.config import DEVICES
 from specsia_build.errors import UsageError
 
@@ -14,7 +14,7 @@ from specsia_build.errors import UsageError
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("source", metavar="INPUT")
-@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the results.")
+@click.option("--out", required=True, type=FOLDER, help="Folder of the results.")
 @click.option("--split", help="Of a dataset: train, validation or test.  [default: all]")
 @click.option("--video", is_flag=True, help="Also write a film: Z beside the result, MP4 or animated WebP.")
 @click.option("--device", default="auto", type=click.Choice(DEVICES), help="[default: auto]")

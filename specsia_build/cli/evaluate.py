@@ -9,11 +9,9 @@ from pathlib import Path
 import click
 
 from specsia_build.cli.run import existing_run
-from specsia_build.cli.train import need_torch
+from specsia_build.cli.train import FOLDER, need_torch
 from specsia_build.dravie.config import DEVICES, AdaptConfig
 from specsia_build.errors import UsageError
-
-FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command()
