@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +16,7 @@ from specsia_build.errors import SpecsiaError
 
 COLUMNS = ("config", "uid", "column", "sha256")
 
+_SUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 _BATCH = 10_000
 """Digests of images that are held at once, and in one row group."""
@@ -52,14 +54,21 @@ def write_sums(folder: Path, known: Mapping[str, str] | None = None) -> None:
     (folder / SUMS_FILE).write_text(text, encoding="utf-8")
 
 
-def read_sums(text: str) -> dict[str, str]:
-    """SHA-256 by relative path of a `SHA256SUMS`; lines that say something else are passed over."""
-    found = {}
+def parse_sums(text: str) -> tuple[dict[str, str], list[str]]:
+    """SHA-256 by relative path of a `SHA256SUMS`, and its lines that cannot be used.
+
+    Those are no sums, name a file once more, or one outside of the dataset.
+    """
+    found: dict[str, str] = {}
+    unusable = []
     for line in text.splitlines():
-        digest, _, name = line.partition("  ")
-        if len(digest) == 64 and name:
-            found[name] = digest
-    return found
+        match = _SUM.fullmatch(line)
+        name = PurePosixPath(match[2]) if match else PurePosixPath()
+        if match is None or match[2] in found or name.is_absolute() or ".." in name.parts:
+            unusable.append(line)
+        else:
+            found[match[2]] = match[1]
+    return found, unusable
 
 
 def read_checksums(folder: Path) -> dict[tuple[str, str], bytes]:

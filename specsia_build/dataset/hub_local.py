@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from specsia_build import __version__
 from specsia_build.characters.character import FORMATS
 from specsia_build.dataset import schema
+from specsia_build.dataset.checksums import parse_sums
 from specsia_build.errors import SpecsiaError, UsageError
 
 KINDS = frozenset({".parquet", ".json", ".jsonl", ".md", ".txt"})
@@ -21,10 +21,6 @@ KINDS = frozenset({".parquet", ".json", ".jsonl", ".md", ".txt"})
 
 NAMES = frozenset({schema.SUMS_FILE, "LICENSE", "NOTICE"})
 
-FOREIGN = frozenset({".git", ".gitattributes", ".cache", ".huggingface"})
-"""What a download from the Hub adds beside a dataset's own files; it stays here."""
-
-_SUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 _MOST_NAMED = 3
 _BLOCK = 1 << 20
 
@@ -62,7 +58,7 @@ def read_local(folder: Path, advance: Callable[[int], None] = lambda _: None) ->
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder: give a packed dataset, such as DIR/dataset")
     sums = _listed(folder)
-    names = _own_files(folder)
+    names = schema.own_files(folder)
     problems = [problem for name in names if (problem := _alien(name, sums))]
     problems += [f"{name} is missing" for name in sums if name not in names]
     if schema.CARD not in sums or not any(name.startswith(f"{schema.DATA}/") for name in sums):
@@ -89,7 +85,7 @@ def version_tag(folder: Path) -> str:
 def _listed(folder: Path) -> dict[str, str]:
     """SHA-256 by name, as the dataset lists them."""
     try:
-        lines = (folder / schema.SUMS_FILE).read_text(encoding="utf-8").splitlines()
+        sums, unusable = parse_sums((folder / schema.SUMS_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         inner = folder / "dataset"
         there = (inner / schema.SUMS_FILE).is_file()
@@ -97,16 +93,8 @@ def _listed(folder: Path) -> dict[str, str]:
         raise SpecsiaError(f"{folder} is no complete dataset, as it has no {schema.SUMS_FILE}: {advice}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SpecsiaError(f"{folder / schema.SUMS_FILE} cannot be read: {error}") from error
-    matches = [_SUM.fullmatch(line) for line in lines]
-    sums = {match[2]: match[1] for match in matches if match}
-    if len(sums) < len(lines):
-        _refuse(folder, [f"{schema.SUMS_FILE} has lines that are no sums, or names a file twice"])
+    _refuse(folder, [f"{schema.SUMS_FILE} has a line that cannot be used: {line[:80]!r}" for line in unusable])
     return sums
-
-
-def _own_files(folder: Path) -> list[str]:
-    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return sorted(path.as_posix() for path in paths if path.parts[0] not in FOREIGN)
 
 
 def _alien(name: str, sums: dict[str, str]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -80,6 +81,16 @@ DATA = "data"
 
 DEFAULT_CONFIG = "default"
 """Name of the only configuration of a dataset with one backend."""
+
+
+FOREIGN = frozenset({".git", ".gitattributes", ".cache", ".huggingface"})
+"""What a download from the Hub adds beside a dataset's own files."""
+
+
+def own_files(folder: Path) -> list[str]:
+    """Relative names of a dataset's files, sorted, without what a download adds."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return sorted(path.as_posix() for path in paths if path.parts[0] not in FOREIGN)
 
 
 @dataclass(frozen=True)

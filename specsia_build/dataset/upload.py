@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.checksums import read_sums
+from specsia_build.dataset.checksums import parse_sums
 from specsia_build.dataset.places import read_errors, sentence
 from specsia_build.errors import SpecsiaError, UsageError
 
@@ -115,7 +115,7 @@ def _there(target: Target, folder: Path, journal: _Journal) -> dict[str, str]:
     files = _files(target)
     known = {}
     if schema.SUMS_FILE in files:
-        listed = read_sums(target.fs.cat_file(target.path(schema.SUMS_FILE)).decode("utf-8", errors="replace"))
+        listed, _ = parse_sums(target.fs.cat_file(target.path(schema.SUMS_FILE)).decode("utf-8", errors="replace"))
         for name, digest in listed.items():
             here = folder / name
             if name in files and here.is_file() and here.stat().st_size == files[name]:
@@ -146,7 +146,7 @@ def upload(folder: Path, target: Target, journal: Path, advance: Callable[[int],
     """
     memory = _Journal(journal, target)
     text = (folder / schema.SUMS_FILE).read_bytes()
-    wanted = read_sums(text.decode("utf-8"))
+    wanted, _ = parse_sums(text.decode("utf-8"))
     sent = size = copied = 0
     with target.reached():
         there = _there(target, folder, memory)

@@ -28,7 +28,6 @@ from specsia_build.dataset.verify_files import (
     check_texts,
     find_shards,
     hash_file,
-    own_files,
     read_build,
     read_sums,
     read_whole,
@@ -98,7 +97,7 @@ def _opened(place: Place) -> list[str]:
     Raises:
         SpecsiaError: if the place cannot be listed or holds no dataset.
     """
-    names = own_files(place.folder) if place.folder is not None else list(place.files())
+    names = schema.own_files(place.folder) if place.folder is not None else list(place.files())
     if not any(name.startswith(f"{schema.DATA}/") and name.endswith(".parquet") for name in names):
         inner = any(name.startswith(f"dataset/{schema.DATA}/") for name in names)
         hint = f"did you mean {place.where.rstrip('/')}/dataset?" if inner else "build one with `specsia build`"

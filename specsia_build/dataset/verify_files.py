@@ -18,15 +18,13 @@ import yaml
 from specsia_build.characters.character import FORMATS
 from specsia_build.config import POS_FRAMES
 from specsia_build.dataset import schema
+from specsia_build.dataset.checksums import parse_sums
 from specsia_build.dataset.places import Place, read_errors
 from specsia_build.dataset.verify_report import FILES, METADATA, SCHEMA, SUMS, Findings
 from specsia_build.dataset.verify_rows import machine_path
 
 MOST_GROUP_BYTES = 100_000_000
 """Size from which a row group is slow to open at random and troubles the Hub's viewer."""
-
-FOREIGN = frozenset({".git", ".gitattributes", ".cache", ".huggingface"})
-"""What a download from the Hub adds beside a dataset's own files."""
 
 _HASHED_AT_ONCE = 1 << 23
 
@@ -36,7 +34,6 @@ TEXTS = frozenset({"", ".md", ".txt", ".cff"})
 NEEDED = (schema.CARD, schema.SPLITS_FILE, schema.BUILD_FILE)
 
 _SHARD = re.compile(r"(train|validation|test)-(\d{5})-of-(\d{5})\.parquet")
-_SUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 _FRONT_MATTER = re.compile(r"---\n(.*?\n)---\n", re.DOTALL)
 
 
@@ -72,12 +69,6 @@ class BuildFacts:
     size: int | None = None
     pos_frame: str | None = None
     backends: tuple[str, ...] | None = None
-
-
-def own_files(folder: Path) -> list[str]:
-    """Relative names of a dataset's files, sorted, without what a download adds."""
-    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return sorted(path.as_posix() for path in paths if path.parts[0] not in FOREIGN)
 
 
 def read_whole(name: str) -> bool:
@@ -146,13 +137,9 @@ def read_sums(folder: Path, findings: Findings) -> dict[str, str] | None:
     if not (folder / schema.SUMS_FILE).is_file():
         return None
     text = _read_text(folder / schema.SUMS_FILE, schema.SUMS_FILE, findings) or ""
-    sums: dict[str, str] = {}
-    for line in text.splitlines():
-        match = _SUM.fullmatch(line)
-        if match is None or match[2] in sums or Path(match[2]).is_absolute() or ".." in Path(match[2]).parts:
-            findings.add(SUMS, schema.SUMS_FILE, f"has a line that cannot be used: {line[:80]!r}")
-        else:
-            sums[match[2]] = match[1]
+    sums, unusable = parse_sums(text)
+    for line in unusable:
+        findings.add(SUMS, schema.SUMS_FILE, f"has a line that cannot be used: {line[:80]!r}")
     return sums
 
 

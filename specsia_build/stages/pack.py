@@ -23,7 +23,7 @@ from specsia_build.config import BuildConfig, backend_name, result_settings
 from specsia_build.dataset import exchange, schema, splits
 from specsia_build.dataset.card import CardFacts, write_card
 from specsia_build.dataset.card_yaml import data_sizes
-from specsia_build.dataset.checksums import read_sums, write_checksums, write_sums
+from specsia_build.dataset.checksums import parse_sums, write_checksums, write_sums
 from specsia_build.dataset.parquet import plan_shards, write_shard
 from specsia_build.dataset.places import public_name
 from specsia_build.errors import SpecsiaError
@@ -250,7 +250,7 @@ def _kept(folder: Path) -> dict[str, tuple[Path, str]]:
     """Path and listed SHA-256 of the shards of a dataset that is there, by their fingerprints."""
     try:
         listed = _record_of(folder)["shards"]
-        sums = read_sums((folder / schema.SUMS_FILE).read_text(encoding="utf-8"))
+        sums, _ = parse_sums((folder / schema.SUMS_FILE).read_text(encoding="utf-8"))
         return {mark: (folder / name, sums[name]) for name, mark in listed.items() if name in sums}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         # A dataset of another version, a damaged one or none at all: everything is written anew.

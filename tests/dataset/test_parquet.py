@@ -16,7 +16,7 @@ from PIL import Image
 
 from specsia_build import png
 from specsia_build.dataset import parquet, schema
-from specsia_build.dataset.checksums import file_sums, read_checksums, read_sums, write_checksums, write_sums
+from specsia_build.dataset.checksums import file_sums, parse_sums, read_checksums, write_checksums, write_sums
 from specsia_build.dataset.parquet import plan_shards, write_shard
 from specsia_build.errors import SpecsiaError
 from tests.dataset.small import read_rows, shard
@@ -194,7 +194,14 @@ def test_sums_of_all_files_but_their_own(tmp_path: Path) -> None:
     for name in ("a", "inner/b", "inner/SHA256SUMS"):
         (tmp_path / name).write_text(name)
     write_sums(tmp_path, {"inner/b": "0" * 64})
-    assert read_sums((tmp_path / "SHA256SUMS").read_text()) == {**file_sums(tmp_path), "inner/b": "0" * 64}
+    assert parse_sums((tmp_path / "SHA256SUMS").read_text()) == ({**file_sums(tmp_path), "inner/b": "0" * 64}, [])
     assert list(file_sums(tmp_path)) == ["a", "inner/SHA256SUMS", "inner/b"]
     first = (tmp_path / "SHA256SUMS").read_text().splitlines()[0]
     assert first == f"{hashlib.sha256(b'a').hexdigest()}  a"
+
+
+@pytest.mark.parametrize("line", ["no sum", "a" * 63 + "  short", "A" * 64 + "  upper", "b" * 64 + "  /etc/passwd"])
+def test_lines_that_are_no_sums_are_told(line: str) -> None:
+    good = "c" * 64 + "  data/a"
+    up, again = "d" * 64 + "  data/../../a", "e" * 64 + "  data/a"
+    assert parse_sums("\n".join([good, line, up, again])) == ({"data/a": "c" * 64}, [line, up, again])
