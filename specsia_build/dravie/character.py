@@ -59,8 +59,8 @@ def frontal_of(dataset: OpenedDataset, character: str, config: str | None = None
             if found == character and view == 0:
                 return decode_pair(dataset.take(name, split, [number], PAIR_COLUMNS(dataset.schema))[0])
             ids.add(found)
-    some = ", ".join(sorted(ids)[:5])
-    raise UsageError(f"{dataset.where} has no frontal view of '{character}': its characters are {some}, …")
+    some = ", ".join(sorted(ids)[:5]) + (", …" if len(ids) > 5 else "")
+    raise UsageError(f"{dataset.where} has no frontal view of '{character}': its characters are {some}")
 
 
 def frontal_frame(folder: Path, name: str | None, with_pos: bool) -> Pair:

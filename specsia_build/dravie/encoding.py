@@ -19,8 +19,8 @@ COLOUR_CHANNELS, MASK_CHANNELS, POSITION_CHANNELS = 3, 1, 3
 TARGET_CHANNELS = 4
 """Y* on white, and its alpha; also what the network paints."""
 
-NO_CODE, WHITE_CODE = np.float32(-1), np.float32(1)
-"""What 0 and 255 are to the network."""
+NO_CODE = np.float32(-1)
+"""What 0 is to the network."""
 
 
 def input_channels(with_pos: bool) -> int:

@@ -208,11 +208,11 @@ def _results(
 ) -> tuple[list[Picture], float | None]:
     """The results for all views, and the flicker around; those of costly methods are read or else kept."""
     done = folder / DONE
-    if method.costly and done.is_file():
-        found = json.loads(done.read_bytes())
-        if found["key"] == key:
-            return [png.decode(_file(folder, pair).read_bytes(), 4) for pair in pairs], found["flicker"]
-        done.unlink()
+    if method.costly:
+        kept = _kept(done, pairs, key)
+        if kept is not None:
+            return kept
+        done.unlink(missing_ok=True)
     paint = method.fitted(_frontal(pairs)) if method.costly else method.fitted(pairs[0])
     results = [paint(pair) for pair in pairs]
     calm = None
@@ -223,6 +223,17 @@ def _results(
             write_bytes(_file(folder, pair), png.encode(result))
         write_bytes(done, json.dumps({"key": key, "flicker": calm}).encode())
     return results, calm
+
+
+def _kept(done: Path, pairs: Sequence[Pair], key: str) -> tuple[list[Picture], float | None] | None:
+    """Results that were kept, or None where they are others, or not whole."""
+    try:
+        found = json.loads(done.read_bytes())
+        if found["key"] != key:
+            return None
+        return [png.decode(_file(done.parent, pair).read_bytes(), 4) for pair in pairs], found["flicker"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _file(folder: Path, pair: Pair) -> Path:
