@@ -366,10 +366,12 @@ def _record_of(folder: Path) -> dict[str, Any]:
 
 
 def packed_fingerprint(folder: Path) -> str | None:
-    """Fingerprint of the dataset that is there, or None."""
+    """Fingerprint of the dataset that is there, or None; a dataset that lacks one of its files is not there."""
     try:
         exchange.recover(folder)
         found = _record_of(folder).get("fingerprint")
+        listed, _ = parse_sums((folder / schema.SUMS_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, str) and (folder / schema.SUMS_FILE).is_file() else None
+    whole = all((folder / name).is_file() for name in listed)
+    return found if isinstance(found, str) and whole else None
