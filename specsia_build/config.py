@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -66,22 +66,21 @@ class BuildConfig:
     timeout: float = 600.0
 
     def __post_init__(self) -> None:
-        _check_number("views", self.views, 1, 360)
-        _check_number("size", self.size, 32, 2048)
-        _check_number("seed", self.seed, 0, 2**63 - 1)
-        _check_number("workers", self.workers, 0, 1024)
-        _check_number("min_iou", self.min_iou, 0, 1)
-        _check_number("timeout", self.timeout, 1, 10**9)
+        check_number("views", self.views, 1, 360)
+        check_number("size", self.size, 32, 2048)
+        check_number("seed", self.seed, 0, 2**63 - 1)
+        check_number("workers", self.workers, 0, 1024)
+        check_number("min_iou", self.min_iou, 0, 1)
+        check_number("timeout", self.timeout, 1, 10**9)
         if self.limit is not None:
-            _check_number("limit", self.limit, 1, 10**9)
+            check_number("limit", self.limit, 1, 10**9)
         for name, value, known in (
             ("look", self.look, LOOKS),
             ("frontal", self.frontal, FRONTALS),
             ("pos_frame", self.pos_frame, POS_FRAMES),
             ("low_iou", self.low_iou, LOW_IOU_ACTIONS),
         ):
-            if value not in known:
-                raise UsageError(f"{name} cannot be '{value}': it is one of {', '.join(known)}")
+            check_choice(name, value, known)
         if not self.backends:
             raise UsageError("backends is empty: name at least one, such as inflate")
         names = [backend_name(spec) for spec in self.backends]
@@ -113,7 +112,22 @@ def backend_name(spec: str) -> str:
     return spec.partition(":")[0]
 
 
-def _check_number(name: str, value: object, low: float, high: float) -> None:
+def check_choice(name: str, value: str, known: Sequence[str]) -> None:
+    """See that a setting is one of the known ones.
+
+    Raises:
+        UsageError: if it is not.
+    """
+    if value not in known:
+        raise UsageError(f"{name} cannot be '{value}': it is one of {', '.join(known)}")
+
+
+def check_number(name: str, value: object, low: float, high: float) -> None:
+    """See that a setting is a number from `low` to `high`.
+
+    Raises:
+        UsageError: if it is not.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise UsageError(f"{name} cannot be {value!r}: it is a number from {low} to {high}")
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from enum import IntEnum
 from typing import Any
 
+from specsia_build.config import check_choice, check_number
 from specsia_build.errors import UsageError
 
 ARCHITECTURES = ("tiny", "paper")
@@ -16,16 +17,6 @@ PRECISIONS = ("auto", "float32", "bf16")
 SCHEDULES = ("constant", "cosine")
 
 DEFAULT_PRESET = "tiny"
-
-
-def _check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise UsageError(f"{name} cannot be '{value}': it is one of {', '.join(known)}")
-
-
-def _check_range(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise UsageError(f"{name} cannot be {value}: it is a number from {low} to {high}")
 
 
 class Augment(IntEnum):
@@ -54,7 +45,7 @@ class ModelConfig:
     with_pos: bool = True
 
     def __post_init__(self) -> None:
-        _check_choice("architecture", self.architecture, ARCHITECTURES)
+        check_choice("architecture", self.architecture, ARCHITECTURES)
 
 
 @dataclass(frozen=True)
@@ -103,9 +94,9 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check_choice("architecture", self.architecture, ARCHITECTURES)
-        _check_choice("schedule", self.schedule, SCHEDULES)
-        _check_choice("precision", self.precision, PRECISIONS)
+        check_choice("architecture", self.architecture, ARCHITECTURES)
+        check_choice("schedule", self.schedule, SCHEDULES)
+        check_choice("precision", self.precision, PRECISIONS)
         for name, low, high in (
             ("steps", 1, 10**9),
             ("batch", 1, 65_536),
@@ -120,7 +111,7 @@ class TrainConfig:
             ("adversarial", 0.0, 1e6),
             ("perceptual_weight", 0.0, 1e6),
         ):
-            _check_range(name, getattr(self, name), low, high)
+            check_number(name, getattr(self, name), low, high)
         if self.patch % 8:
             raise UsageError(f"patch cannot be {self.patch}: it is a multiple of 8")
 
@@ -175,11 +166,11 @@ class AdaptConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check_range("steps", self.steps, 1, 10**9)
-        _check_range("batch", self.batch, 1, 65_536)
-        _check_range("learning_rate", self.learning_rate, 1e-9, 1.0)
-        _check_range("anchor", self.anchor, 0.0, 1e9)
-        _check_range("seed", self.seed, 0, 2**63 - 1)
+        check_number("steps", self.steps, 1, 10**9)
+        check_number("batch", self.batch, 1, 65_536)
+        check_number("learning_rate", self.learning_rate, 1e-9, 1.0)
+        check_number("anchor", self.anchor, 0.0, 1e9)
+        check_number("seed", self.seed, 0, 2**63 - 1)
 
 
 def train_config(preset: str, changes: Mapping[str, Any]) -> TrainConfig:
@@ -188,7 +179,7 @@ def train_config(preset: str, changes: Mapping[str, Any]) -> TrainConfig:
     Raises:
         UsageError: if there is no such preset, or a value cannot be used.
     """
-    _check_choice("preset", preset, tuple(PRESETS))
+    check_choice("preset", preset, tuple(PRESETS))
     return replace(PRESETS[preset], **changes)
 
 
