@@ -19,6 +19,7 @@ from specsia_build.characters.images import load_texture
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
+from specsia_build.folders import user_cache
 from specsia_build.rendering.blender_process import BlenderProcess, find_command, how_to_get, scripts_folder
 from specsia_build.rendering.mesh import AlphaMode, Material, Mesh, Texture, Wrap
 
@@ -37,10 +38,7 @@ _KINDS = {".fbx": "an FBX", ".blend": "a Blender"}
 def cache_folder() -> Path:
     """Where files read by Blender are kept: below `SPECSIA_CACHE`, else below the user's cache folder."""
     chosen = os.environ.get(CACHE_SETTING)
-    if chosen:
-        return Path(chosen) / "blender"
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "specsia" / "blender"
+    return (Path(chosen) if chosen else user_cache()) / "blender"
 
 
 def cache_key(path: Path, pose: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -24,6 +23,7 @@ from huggingface_hub.utils._lfs import SliceFileObj
 
 from specsia_build.dataset.hub_client import DATASET, Hub
 from specsia_build.errors import SpecsiaError
+from specsia_build.folders import user_cache
 
 AT_ONCE = 3
 """Parts under way at once: enough to fill a line, few enough that a kill loses little."""
@@ -78,8 +78,7 @@ class Journal:
 
 def state_folder(hub: Hub) -> Path:
     """Where the uploads under way to a repository are noted."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return home / "specsia" / "push" / hashlib.sha256(hub.page.encode()).hexdigest()[:16]
+    return user_cache() / "push" / hashlib.sha256(hub.page.encode()).hexdigest()[:16]
 
 
 def send(hub: Hub, operation: CommitOperationAdd, advance: Callable[[int], None]) -> None:

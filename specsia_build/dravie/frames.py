@@ -13,7 +13,6 @@ import fcntl
 import hashlib
 import json
 import mmap
-import os
 import shutil
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -29,6 +28,7 @@ from scipy import ndimage
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.errors import SpecsiaError
+from specsia_build.folders import user_cache
 from specsia_build.pipeline.progress import Progress
 
 VERSION = 1
@@ -185,7 +185,7 @@ def frames_of(pairs: Iterable[Pair]) -> Frames:
 
 def default_folder() -> Path:
     """Where decoded frames are kept: the user's cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "specsia" / "frames"
+    return user_cache() / "frames"
 
 
 def open_frames(
