@@ -50,7 +50,7 @@ setattr(numba.config, "CACHE_DIR", str(CACHE))  # noqa: B010  it has no type
 compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy")
 """Decorator of a compiled function."""
 
-inlined: Any = numba.njit(cache=True, nogil=True, error_model="numpy", inline="always")
+inlined: Any = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 """Decorator of a compiled function that becomes part of its callers."""
 
 

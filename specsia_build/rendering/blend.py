@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from specsia_build.jit import compiled, inlined
 from specsia_build.rendering.fragments import LANES, SAMPLE_X, SAMPLE_Y, SAMPLES, Fragments, at_samples
 from specsia_build.rendering.prepare import BLEND, Prepared
-from specsia_build.rendering.raster import HALF, NO_FACE, SUBPIXEL, SUBPIXEL_BITS
+from specsia_build.rendering.raster import HALF, NO_FACE, SUBPIXEL, SUBPIXEL_BITS, Drawn
 from specsia_build.rendering.resolve import encode
 from specsia_build.rendering.shading import Loaded, color_at, place
 
@@ -31,7 +31,7 @@ def _owned(dx, minus_dy):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _draw_layer(sx, sy, depth, faces, alpha_class, drawn, slots, floor, nearest, ids):  # type: ignore[no-untyped-def]
+def _draw_layer(drawn, alpha_class, slots, floor, nearest, ids):  # type: ignore[no-untyped-def]
     """Draw the translucent faces that lie behind `floor` at all samples of the numbered pixels.
 
     `floor`, `nearest` (S, LANES) float32 and `ids` (S, LANES) int32; the last two are updated where a face is nearer.
@@ -41,17 +41,18 @@ def _draw_layer(sx, sy, depth, faces, alpha_class, drawn, slots, floor, nearest,
     # One-dimensional, because a row of a matrix costs more to take than to look at.
     near, who, back = nearest.reshape(-1), ids.reshape(-1), floor.reshape(-1)
     fx, fy = SAMPLE_X.astype(np.float32), SAMPLE_Y.astype(np.float32)
-    for f in drawn:
+    corners, depths = drawn.corners, drawn.depth
+    for n in range(len(corners)):
+        f = drawn.face[n]
         if alpha_class[f] != BLEND:
             continue
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        ax, ay, bx, by, cx, cy = sx[a], sy[a], sx[b], sy[b], sx[c], sy[c]
+        ax, ay, bx = np.int64(corners[n, 0]), np.int64(corners[n, 1]), np.int64(corners[n, 2])
+        by, cx, cy = np.int64(corners[n, 3]), np.int64(corners[n, 4]), np.int64(corners[n, 5])
         x0 = max(0, min(ax, bx, cx) >> SUBPIXEL_BITS)
         x1 = min(size - 1, max(ax, bx, cx) >> SUBPIXEL_BITS)
         y0 = max(0, min(ay, by, cy) >> SUBPIXEL_BITS)
         y1 = min(size - 1, max(ay, by, cy) >> SUBPIXEL_BITS)
         started = False
-        area = np.int64(0)
         for y in range(y0, y1 + 1):
             py = (y << SUBPIXEL_BITS) + HALF
             for x in range(x0, x1 + 1):
@@ -60,16 +61,11 @@ def _draw_layer(sx, sy, depth, faces, alpha_class, drawn, slots, floor, nearest,
                     continue
                 if not started:
                     started = True
-                    area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-                    if area < 0:
-                        b, c = c, b
-                        bx, by, cx, cy = cx, cy, bx, by
-                        area = -area
                     reach_ab = (abs(by - ay) + abs(bx - ax)) * HALF
                     reach_bc = (abs(cy - by) + abs(cx - bx)) * HALF
                     reach_ca = (abs(ay - cy) + abs(ax - cx)) * HALF
-                    inverse = 1.0 / area
-                    za, zb, zc = np.float64(depth[a]), np.float64(depth[b]), np.float64(depth[c])
+                    inverse = 1.0 / ((bx - ax) * (cy - ay) - (by - ay) * (cx - ax))
+                    za, zb, zc = np.float64(depths[n, 0]), np.float64(depths[n, 1]), np.float64(depths[n, 2])
                     zx = np.float32((za * (by - cy) + zb * (cy - ay) + zc * (ay - by)) * inverse)
                     zy = np.float32((za * (cx - bx) + zb * (ax - cx) + zc * (bx - ax)) * inverse)
                     u_ab, v_ab = np.int32(ay - by), np.int32(bx - ax)
@@ -169,8 +165,7 @@ def _place(  # type: ignore[no-untyped-def]
 
 def compose(
     prepared: Prepared,
-    screen: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]],
-    drawn: NDArray[np.int32],
+    drawn: Drawn,
     slots: NDArray[np.int32],
     pixels: NDArray[np.int32],
     fragments: Fragments,
@@ -181,7 +176,7 @@ def compose(
     position: NDArray[np.float32],
 ) -> None:
     """Put the translucent faces of `prepared` over an opaque picture, in place; `load` loads the faces it is given."""
-    surface, textures, classes = prepared.surface, prepared.textures, prepared.alpha_class
+    textures, classes = prepared.textures, prepared.alpha_class
     size = color.shape[0]
     opaque_depth, opaque_ids = at_samples(fragments)
     through = np.ones((len(pixels), LANES), np.float32)
@@ -193,7 +188,7 @@ def compose(
     for _ in range(MOST_LAYERS):
         ids = np.full((len(pixels), LANES), NO_FACE, np.int32)
         depth = opaque_depth.copy()
-        _draw_layer(*screen, surface.faces, classes, drawn, slots, behind, depth, ids)
+        _draw_layer(drawn, classes, slots, behind, depth, ids)
         touched |= (ids[:, :SAMPLES] >= 0).any(axis=1)
         load(ids.reshape(-1))
         if not _accumulate(pixels, ids, seen, through, light, *shading, False):

@@ -83,8 +83,8 @@ class Scratch:
         loaded = Loaded(
             row=np.empty(faces, np.int32),
             faces=np.empty(faces, np.int32),
-            planes=np.empty((faces, planes, 3), np.float64),
-            facts=np.empty((faces, FACTS), np.int64),
+            planes=np.empty((faces, planes, 3), np.float32),
+            facts=np.empty((faces, FACTS), np.int32),
         )
         return cls(
             nearest=np.empty(shape, np.float32),
@@ -111,26 +111,22 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch) -> Layers:
     """
     size, surface, textures = camera.size, prepared.surface, prepared.textures
     basis = camera.basis()
-    # Before anything is rounded to integers: a number too large for them would come out small.
-    reach = float(np.abs(prepared.vertices).max()) * 2 * camera.pixels_per_unit * raster.SUBPIXEL
-    if reach > 2.0**62:
-        raise CharacterError("the mesh reaches absurdly far out of the picture")
     sx, sy, depth = raster.project(prepared.vertices, basis, camera.pixels_per_unit, size / 2)
     if max(np.abs(sx).max(), np.abs(sy).max()) > raster.MAX_COORDINATE:
         raise CharacterError("the mesh reaches absurdly far out of the picture")
-    facing, drawn = raster.face_sides(sx, sy, surface.faces, prepared.closed)
     classes = prepared.alpha_class
+    facing, drawn = raster.set_up(sx, sy, depth, surface.faces, prepared.closed, classes)
 
     box = _screen_box(sx, sy, size)
     scratch.clear(box)
     nearest, ids, marked, slots, loaded = scratch.nearest, scratch.ids, scratch.marked, scratch.slots, scratch.loaded
-    raster.draw_centres(sx, sy, depth, surface, textures, classes, drawn, False, nearest, ids)
+    raster.draw_centres(sx, sy, drawn, surface, textures, classes, False, nearest, ids)
     see_through = bool((classes == MASK).any() or (classes == BLEND).any())
     if see_through:
-        raster.draw_centres(sx, sy, depth, surface, textures, classes, drawn, True, nearest, ids)
+        raster.draw_centres(sx, sy, drawn, surface, textures, classes, True, nearest, ids)
     raster.mark_edges(sx, sy, depth, prepared.edges, facing, prepared.closed, classes, nearest, marked)
     if see_through:
-        raster.mark_faces(sx, sy, depth, surface.faces, classes, drawn, nearest, marked)
+        raster.mark_faces(drawn, classes, nearest, marked)
 
     color = np.zeros((size, size, 4), np.uint8)
     coverage = np.zeros((size, size), np.uint8)
@@ -148,18 +144,18 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch) -> Layers:
     resolve.resolve_centres(ids, *tables, box, *out)
     resolve.mark_contrast(ids, sx, sy, surface.faces, prepared.part, surface.rough, color, box, marked)
     pixels = raster.number_marked(marked, box, slots)
-    fragments = visible_fragments((sx, sy, depth), surface, textures, classes, drawn, slots, len(pixels))
+    fragments = visible_fragments((sx, sy), drawn, surface, textures, classes, slots, len(pixels))
     load(fragments.face[: fragments.used[0]])
     resolve.resolve_fragments(pixels, fragments, *tables, *out)
     if (classes == BLEND).any():
-        blend.compose(prepared, (sx, sy, depth), drawn, slots, pixels, fragments, loaded, load, *out)
+        blend.compose(prepared, drawn, slots, pixels, fragments, loaded, load, *out)
     return Layers(color, coverage, position)
 
 
-def _screen_box(sx: NDArray[np.int64], sy: NDArray[np.int64], size: int) -> tuple[int, int, int, int]:
+def _screen_box(sx: NDArray[np.int32], sy: NDArray[np.int32], size: int) -> tuple[int, int, int, int]:
     """First row, end row, first column and end column of the pixels that the mesh or its neighbours may touch."""
 
-    def bounds(a: NDArray[np.int64]) -> tuple[int, int]:
+    def bounds(a: NDArray[np.int32]) -> tuple[int, int]:
         low, high = int(a.min()) >> raster.SUBPIXEL_BITS, int(a.max()) >> raster.SUBPIXEL_BITS
         return min(max(low - 2, 0), size), max(min(high + 3, size), 0)
 

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.jit import compiled
+from specsia_build.jit import compiled, inlined
+from specsia_build.rendering.lanes import LANES, half_plane
 from specsia_build.rendering.prepare import MASK, OPAQUE, Surface
-from specsia_build.rendering.raster import HALF, NO_FACE, SUBPIXEL, SUBPIXEL_BITS
+from specsia_build.rendering.raster import HALF, NO_FACE, SUBPIXEL, SUBPIXEL_BITS, Drawn
 from specsia_build.rendering.shading import opacity_at
 from specsia_build.rendering.textures import TextureTable
 
@@ -21,11 +22,11 @@ SAMPLES = 55
 """Samples of a pixel that is not covered by one face: a Fibonacci lattice, whose half-plane discrepancy is the least
 known for its size. An odd number, so that no straight edge ties at half coverage."""
 
-LANES = 64
-"""`SAMPLES` rounded up to whole vector registers; the rest repeats the centre and is not counted."""
-
 EXACT_FLOAT = 1 << 23
 """Reach of an edge function within a pixel up to which float32 sums of its parts are exact: all stay below 2^24."""
+
+SLABS = 128
+"""Parts of a character's depth by which faces are ordered; few, so that neighbours stay together in memory."""
 
 NO_FRAGMENT = -1
 
@@ -41,12 +42,31 @@ def _lattice() -> tuple[NDArray[np.int32], NDArray[np.int32]]:
 
 
 SAMPLE_X, SAMPLE_Y = _lattice()
-"""(LANES,) int32 offsets of the samples from the pixel's centre in 1/256 pixel, the centre itself first."""
+"""(LANES,) int32 offsets of the samples from the pixel's centre in 1/256 pixel, the centre itself first; what lies
+beyond `SAMPLES` repeats the centre and is not counted."""
+
+_not_negative = half_plane(SAMPLE_X, SAMPLE_Y)
 
 _FLOAT_X, _FLOAT_Y = SAMPLE_X.astype(np.float32), SAMPLE_Y.astype(np.float32)
 
 BITS = np.array([1 << s if s < SAMPLES else 0 for s in range(LANES)], np.uint64)
 """(LANES,) uint64, each sample's bit in a mask."""
+
+BYTES = (SAMPLES + 7) // 8
+"""Bytes of a mask that can be set."""
+
+
+def _moments() -> NDArray[np.int32]:
+    values = np.arange(256)
+    table = np.zeros((BYTES, 256, 3), np.int32)
+    for s in range(SAMPLES):
+        held = values >> s % 8 & 1
+        table[s // 8] += held[:, None] * np.array([1, SAMPLE_X[s], SAMPLE_Y[s]])
+    return table
+
+
+MOMENTS = _moments()
+"""(BYTES, 256, 3) int32: how many samples each value of each byte of a mask holds, and the sums of their offsets."""
 
 FULL = np.uint64((1 << SAMPLES) - 1)
 """Mask of all samples."""
@@ -58,6 +78,8 @@ class Fragments(NamedTuple):
     `first` (S,) int32 is the head of each pixel's list, `following` (N,) int32 its links, `NO_FRAGMENT` at its end;
     `face` (N,) int32, `mask` (N,) uint64, `plane` (N, 3) float32: depth at the pixel's centre, and how it grows per
     1/256 pixel right and down. `used` (2,) int64 counts fragments and heads the list of those that were given back.
+    `covered` (S,) uint64 are the samples that a pixel's fragments hold together, `far` (S,) float32 a depth behind which
+    nothing is visible in it.
     """
 
     first: NDArray[np.int32]
@@ -66,18 +88,8 @@ class Fragments(NamedTuple):
     mask: NDArray[np.uint64]
     plane: NDArray[np.float32]
     used: NDArray[np.int64]
-
-
-@compiled
-def _inside(ab, ab_x, ab_y, bc, bc_x, bc_y, ca, ca_x, ca_y):  # type: ignore[no-untyped-def]
-    """Samples at which no edge function, each given by its value at the centre and its slopes, is negative."""
-    mask = np.uint64(0)
-    for s in range(LANES):
-        p_ab = ab + ab_x * _FLOAT_X[s] + ab_y * _FLOAT_Y[s]
-        p_bc = bc + bc_x * _FLOAT_X[s] + bc_y * _FLOAT_Y[s]
-        p_ca = ca + ca_x * _FLOAT_X[s] + ca_y * _FLOAT_Y[s]
-        mask |= BITS[s] if (p_ab >= 0) & (p_bc >= 0) & (p_ca >= 0) else np.uint64(0)
-    return mask
+    covered: NDArray[np.uint64]
+    far: NDArray[np.float32]
 
 
 @compiled
@@ -92,16 +104,7 @@ def _inside_long(ab, ab_x, ab_y, bc, bc_x, bc_y, ca, ca_x, ca_y):  # type: ignor
     return mask
 
 
-@compiled
-def _behind(d, d_x, d_y):  # type: ignore[no-untyped-def]
-    """Samples at which a linear function is not negative."""
-    mask = np.uint64(0)
-    for s in range(LANES):
-        mask |= BITS[s] if d + d_x * _FLOAT_X[s] + d_y * _FLOAT_Y[s] >= 0 else np.uint64(0)
-    return mask
-
-
-@compiled
+@inlined
 def _unhidden(won, z, z_x, z_y, g, following, mask, plane):  # type: ignore[no-untyped-def]
     """The samples of `won` at which a surface lies in front of all fragments of the list `g`; ties stay with those."""
     while g != NO_FRAGMENT and won != 0:
@@ -112,7 +115,7 @@ def _unhidden(won, z, z_x, z_y, g, following, mask, plane):  # type: ignore[no-u
             if d >= reach:
                 won &= ~both
             elif d > -reach:
-                won &= ~(both & _behind(d, d_x, d_y))
+                won &= ~(both & _not_negative(d, d_x, d_y))
         g = following[g]
     return won
 
@@ -129,7 +132,7 @@ def _untransparent(mask, f, x, y, sx, sy, surface, textures):  # type: ignore[no
     return mask
 
 
-@compiled
+@inlined
 def _take(won, slot, first, following, mask, used):  # type: ignore[no-untyped-def]
     """Take the samples of `won` from the fragments of a pixel, and give back those that have none left."""
     previous, g = NO_FRAGMENT, first[slot]
@@ -149,51 +152,101 @@ def _take(won, slot, first, following, mask, used):  # type: ignore[no-untyped-d
         g = after
 
 
+@inlined
+def _farthest(g, following, plane):  # type: ignore[no-untyped-def]
+    """A depth that no fragment of the list `g` exceeds anywhere in its pixel."""
+    far = np.float32(-np.inf)
+    while g != NO_FRAGMENT:
+        far = max(far, plane[g, 0] + (abs(plane[g, 1]) + abs(plane[g, 2])) * np.float32(HALF))
+        g = following[g]
+    return far
+
+
 @compiled
-def _draw(  # type: ignore[no-untyped-def]
-    sx, sy, depth, surface, textures, alpha_class, drawn, wanted, slots, fragments
-):
+def _touching(drawn, alpha_class, wanted, slots):  # type: ignore[no-untyped-def]
+    """The drawn faces (N,) int32 of one alpha class that may touch a numbered pixel, in order of the slab of space they
+    begin in, nearest first: what is drawn later is mostly hidden, and known to be so without a closer look."""
+    size = slots.shape[0]
+    face, corners, depths = drawn.face, drawn.corners, drawn.depth
+    low, high = np.float32(np.inf), np.float32(-np.inf)
+    chosen = np.empty(len(face), np.int32)
+    front = np.empty(len(face), np.float32)
+    count = 0
+    for n in range(len(face)):
+        if alpha_class[face[n]] != wanted:
+            continue
+        x0 = max(0, min(corners[n, 0], corners[n, 2], corners[n, 4]) >> SUBPIXEL_BITS)
+        x1 = min(size - 1, max(corners[n, 0], corners[n, 2], corners[n, 4]) >> SUBPIXEL_BITS)
+        y0 = max(0, min(corners[n, 1], corners[n, 3], corners[n, 5]) >> SUBPIXEL_BITS)
+        y1 = min(size - 1, max(corners[n, 1], corners[n, 3], corners[n, 5]) >> SUBPIXEL_BITS)
+        if x0 > x1:
+            continue
+        for y in range(y0, y1 + 1):
+            if x0 - min(slots[y, x0], 0) <= x1:
+                z = min(depths[n, 0], depths[n, 1], depths[n, 2])
+                low, high = min(low, z), max(high, z)
+                chosen[count], front[count] = n, z
+                count += 1
+                break
+    scale = np.float32(SLABS - 1) / max(high - low, np.float32(1e-30))
+    start = np.zeros(SLABS + 1, np.int64)
+    for k in range(count):
+        start[int((front[k] - low) * scale) + 1] += 1
+    for k in range(SLABS):
+        start[k + 1] += start[k]
+    ordered = np.empty(count, np.int32)
+    for k in range(count):
+        slab = int((front[k] - low) * scale)
+        ordered[start[slab]] = chosen[k]
+        start[slab] += 1
+    return ordered
+
+
+@compiled
+def _draw(sx, sy, drawn, surface, textures, alpha_class, wanted, slots, fragments):  # type: ignore[no-untyped-def]
     """Draw the faces of one alpha class, OPAQUE or MASK, at all samples of the numbered pixels.
 
     Returns:
         Whether there was room for all fragments.
     """
     size = slots.shape[0]
-    faces = surface.faces
     first, following, face, held = fragments.first, fragments.following, fragments.face, fragments.mask
-    plane, used = fragments.plane, fragments.used
-    for f in drawn:
-        if alpha_class[f] != wanted:
-            continue
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        ax, ay, bx, by, cx, cy = sx[a], sy[a], sx[b], sy[b], sx[c], sy[c]
+    plane, used, covered, far = fragments.plane, fragments.used, fragments.covered, fragments.far
+    corners, depths = drawn.corners, drawn.depth
+    for n in _touching(drawn, alpha_class, wanted, slots):
+        f = drawn.face[n]
+        ax, ay, bx = np.int64(corners[n, 0]), np.int64(corners[n, 1]), np.int64(corners[n, 2])
+        by, cx, cy = np.int64(corners[n, 3]), np.int64(corners[n, 4]), np.int64(corners[n, 5])
         x0 = max(0, min(ax, bx, cx) >> SUBPIXEL_BITS)
         x1 = min(size - 1, max(ax, bx, cx) >> SUBPIXEL_BITS)
         y0 = max(0, min(ay, by, cy) >> SUBPIXEL_BITS)
         y1 = min(size - 1, max(ay, by, cy) >> SUBPIXEL_BITS)
+        front = min(depths[n, 0], depths[n, 1], depths[n, 2])
         started = False
-        area = np.int64(0)
         for y in range(y0, y1 + 1):
             py = (y << SUBPIXEL_BITS) + HALF
-            for x in range(x0, x1 + 1):
+            x = x0 - 1
+            while True:
+                x += 1
+                if x > x1:
+                    break
                 slot = slots[y, x]
                 if slot < 0:
+                    x -= slot + 1
+                    continue
+                if front > far[slot]:
                     continue
                 if not started:
                     started = True
-                    area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-                    if area < 0:
-                        b, c = c, b
-                        bx, by, cx, cy = cx, cy, bx, by
-                        area = -area
                     reach_ab = (abs(by - ay) + abs(bx - ax)) * HALF
                     reach_bc = (abs(cy - by) + abs(cx - bx)) * HALF
                     reach_ca = (abs(ay - cy) + abs(ax - cx)) * HALF
                     small = max(reach_ab, reach_bc, reach_ca) <= EXACT_FLOAT
-                    inverse = 1.0 / area
-                    za, zb, zc = np.float64(depth[a]), np.float64(depth[b]), np.float64(depth[c])
+                    inverse = 1.0 / ((bx - ax) * (cy - ay) - (by - ay) * (cx - ax))
+                    za, zb, zc = np.float64(depths[n, 0]), np.float64(depths[n, 1]), np.float64(depths[n, 2])
                     z_x = np.float32((za * (by - cy) + zb * (cy - ay) + zc * (ay - by)) * inverse)
                     z_y = np.float32((za * (cx - bx) + zb * (ax - cx) + zc * (bx - ax)) * inverse)
+                    reach = (abs(z_x) + abs(z_y)) * np.float32(HALF)
                 px = (x << SUBPIXEL_BITS) + HALF
                 ab = (bx - ax) * (py - ay) - (by - ay) * (px - ax)
                 if ab < -reach_ab:
@@ -205,30 +258,30 @@ def _draw(  # type: ignore[no-untyped-def]
                 if ca < -reach_ca:
                     continue
                 z = np.float32((za * bc + zb * ca + zc * ab) * inverse)
+                if z - reach > far[slot]:
+                    continue
                 # Beyond its reach an edge function is positive at all samples, so it may be cut to 32 bits.
                 ab, bc, ca = min(ab, reach_ab), min(bc, reach_bc), min(ca, reach_ca)
                 if ab == reach_ab and bc == reach_bc and ca == reach_ca:
                     mask = FULL
                 elif small:
-                    mask = _inside(
-                        np.float32(ab),
-                        np.float32(ay - by),
-                        np.float32(bx - ax),
-                        np.float32(bc),
-                        np.float32(by - cy),
-                        np.float32(cx - bx),
-                        np.float32(ca),
-                        np.float32(cy - ay),
-                        np.float32(ax - cx),
-                    )
+                    mask = FULL
+                    if ab < reach_ab:
+                        mask &= _not_negative(np.float32(ab), np.float32(ay - by), np.float32(bx - ax))
+                    if bc < reach_bc:
+                        mask &= _not_negative(np.float32(bc), np.float32(by - cy), np.float32(cx - bx))
+                    if ca < reach_ca:
+                        mask &= _not_negative(np.float32(ca), np.float32(cy - ay), np.float32(ax - cx))
                 else:
                     mask = _inside_long(ab, ay - by, bx - ax, bc, by - cy, cx - bx, ca, cy - ay, ax - cx)
-                mask = _unhidden(mask, z, z_x, z_y, first[slot], following, held, plane)
+                if mask & covered[slot] != 0:
+                    mask = _unhidden(mask, z, z_x, z_y, first[slot], following, held, plane)
                 if wanted == MASK:
                     mask = _untransparent(mask, f, x, y, sx, sy, surface, textures)
                 if mask == 0:
                     continue
-                _take(mask, slot, first, following, held, used)
+                if mask & covered[slot] != 0:
+                    _take(mask, slot, first, following, held, used)
                 new = used[1]
                 if new != NO_FRAGMENT:
                     used[1] = following[new]
@@ -240,20 +293,23 @@ def _draw(  # type: ignore[no-untyped-def]
                 face[new], held[new], following[new] = f, mask, first[slot]
                 plane[new, 0], plane[new, 1], plane[new, 2] = z, z_x, z_y
                 first[slot] = new
+                covered[slot] |= mask
+                if covered[slot] == FULL:
+                    far[slot] = _farthest(new, following, plane)
     return True
 
 
 def visible_fragments(
-    screen: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]],
+    screen: tuple[NDArray[np.int32], NDArray[np.int32]],
+    drawn: Drawn,
     surface: Surface,
     textures: TextureTable,
     alpha_class: NDArray[np.int8],
-    drawn: NDArray[np.int32],
     slots: NDArray[np.int32],
     pixels: int,
 ) -> Fragments:
     """What is visible of the OPAQUE and MASK faces in the `pixels` numbered pixels."""
-    room = 4 * pixels + 64
+    room = 8 * pixels + 64
     while True:
         fragments = Fragments(
             first=np.full(pixels, NO_FRAGMENT, np.int32),
@@ -262,8 +318,10 @@ def visible_fragments(
             mask=np.empty(room, np.uint64),
             plane=np.empty((room, 3), np.float32),
             used=np.array([0, NO_FRAGMENT]),
+            covered=np.zeros(pixels, np.uint64),
+            far=np.full(pixels, np.inf, np.float32),
         )
-        arguments = (*screen, surface, textures, alpha_class, drawn)
+        arguments = (*screen, drawn, surface, textures, alpha_class)
         if _draw(*arguments, OPAQUE, slots, fragments) and _draw(*arguments, MASK, slots, fragments):
             return fragments
         room *= 2

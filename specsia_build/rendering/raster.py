@@ -6,10 +6,13 @@ nor leave cracks. A face is inside where its three edge functions are not negati
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from specsia_build.jit import compiled
-from specsia_build.rendering.prepare import BLEND, INVISIBLE, MASK, OPAQUE
+from specsia_build.rendering.prepare import INVISIBLE, MASK, OPAQUE
 from specsia_build.rendering.shading import opacity_at
 
 SUBPIXEL_BITS = 8
@@ -24,21 +27,28 @@ NEAR_EDGE = 0.02
 
 NO_FACE = -1
 
+FEW = 4
+"""Pixels on a side of a face's box up to which each is tested: to find where an edge enters a row costs more."""
+
 UNMARKED, JUMP, OUTLINE = 0, 1, 2
 """Marks of a pixel: nothing crosses it, a jump of colour may cross it, an outline or a border may."""
 
 
 @compiled
 def project(vertices, basis, pixels_per_unit, half):  # type: ignore[no-untyped-def]
-    """Screen x, y in 1/256 pixel (V,) int64 and depth (V,) float32 of vertices seen by an orthographic camera."""
+    """Screen x, y in 1/256 pixel (V,) int32 and depth (V,) float32 of vertices seen by an orthographic camera.
+
+    Coordinates are cut a little beyond `MAX_COORDINATE`.
+    """
     count = len(vertices)
-    sx, sy, depth = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.float32)
+    sx, sy, depth = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.float32)
+    most = 2.0 * MAX_COORDINATE
     for i in range(count):
         x, y, z = np.float64(vertices[i, 0]), np.float64(vertices[i, 1]), np.float64(vertices[i, 2])
         u = basis[0, 0] * x + basis[0, 1] * y + basis[0, 2] * z
         v = basis[1, 0] * x + basis[1, 1] * y + basis[1, 2] * z
-        sx[i] = int(np.floor((u * pixels_per_unit + half) * SUBPIXEL + 0.5))
-        sy[i] = int(np.floor((half - v * pixels_per_unit) * SUBPIXEL + 0.5))
+        sx[i] = int(min(max(np.floor((u * pixels_per_unit + half) * SUBPIXEL + 0.5), -most), most))
+        sy[i] = int(min(max(np.floor((half - v * pixels_per_unit) * SUBPIXEL + 0.5), -most), most))
         depth[i] = basis[2, 0] * x + basis[2, 1] * y + basis[2, 2] * z
     return sx, sy, depth
 
@@ -94,28 +104,60 @@ def fill(sx, sy, faces, closed, size):  # type: ignore[no-untyped-def]
     return out
 
 
+class Drawn(NamedTuple):
+    """The faces that a view shows, N of them, wound so that their area on the screen is positive.
+
+    `face` (N,) int32, `corners` (N, 6) int32 screen x and y of the three corners, `depth` (N, 3) float32 theirs. What
+    every pass over the faces needs lies side by side: vertices would be fetched from all over memory.
+    """
+
+    face: NDArray[np.int32]
+    corners: NDArray[np.int32]
+    depth: NDArray[np.float32]
+
+
 @compiled
-def draw_centres(sx, sy, depth, surface, textures, alpha_class, drawn, tested, nearest, ids):  # type: ignore[no-untyped-def]
+def set_up(sx, sy, depth, faces, closed, alpha_class):  # type: ignore[no-untyped-def]
+    """How each face is turned, as `face_sides` tells, and the `Drawn` faces, invisible ones left out."""
+    count = len(faces)
+    facing, face = np.empty(count, np.int8), np.empty(count, np.int32)
+    corners, depths = np.empty((count, 6), np.int32), np.empty((count, 3), np.float32)
+    n = 0
+    for f in range(count):
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        ax, ay, bx, by, cx, cy = sx[a], sy[a], sx[b], sy[b], sx[c], sy[c]
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        facing[f] = 1 if area < 0 else (-1 if area > 0 else 0)
+        if area == 0 or (area > 0 and closed[f]) or alpha_class[f] == INVISIBLE:
+            continue
+        if area < 0:
+            b, c = c, b
+            bx, by, cx, cy = cx, cy, bx, by
+        face[n] = f
+        corners[n, 0], corners[n, 1], corners[n, 2] = ax, ay, bx
+        corners[n, 3], corners[n, 4], corners[n, 5] = by, cx, cy
+        depths[n, 0], depths[n, 1], depths[n, 2] = depth[a], depth[b], depth[c]
+        n += 1
+    return facing, Drawn(face[:n], corners[:n], depths[:n])
+
+
+@compiled
+def draw_centres(sx, sy, drawn, surface, textures, alpha_class, tested, nearest, ids):  # type: ignore[no-untyped-def]
     """Draw faces of one alpha class (`tested`: MASK, else OPAQUE) at pixel centres into `nearest` and `ids`."""
     size = ids.shape[0]
     wanted = MASK if tested else OPAQUE
-    faces = surface.faces
-    for f in drawn:
-        if alpha_class[f] != wanted:
-            continue
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        ax, ay, bx, by, cx, cy = sx[a], sy[a], sx[b], sy[b], sx[c], sy[c]
+    face, corners, depths = drawn.face, drawn.corners, drawn.depth
+    for n in range(len(face)):
+        f = face[n]
+        ax, ay, bx = np.int64(corners[n, 0]), np.int64(corners[n, 1]), np.int64(corners[n, 2])
+        by, cx, cy = np.int64(corners[n, 3]), np.int64(corners[n, 4]), np.int64(corners[n, 5])
         x0 = max(0, (min(ax, bx, cx) + HALF - 1) >> SUBPIXEL_BITS)
         x1 = min(size - 1, (max(ax, bx, cx) - HALF) >> SUBPIXEL_BITS)
         y0 = max(0, (min(ay, by, cy) + HALF - 1) >> SUBPIXEL_BITS)
         y1 = min(size - 1, (max(ay, by, cy) - HALF) >> SUBPIXEL_BITS)
-        if x1 < x0 or y1 < y0:
+        if x1 < x0 or y1 < y0 or alpha_class[f] != wanted:
             continue
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if area < 0:
-            b, c = c, b
-            bx, by, cx, cy = cx, cy, bx, by
-            area = -area
         px, py = x0 * SUBPIXEL + HALF, y0 * SUBPIXEL + HALF
         # Steps of the edge functions per pixel; exact in float64.
         ax_ab, ay_ab = np.float64((ay - by) * SUBPIXEL), np.float64((bx - ax) * SUBPIXEL)
@@ -125,7 +167,20 @@ def draw_centres(sx, sy, depth, surface, textures, alpha_class, drawn, tested, n
         e_bc = np.float64((cx - bx) * (py - by) - (cy - by) * (px - bx))
         e_ca = np.float64((ax - cx) * (py - cy) - (ay - cy) * (px - cx))
         inverse = 1.0 / area
-        za, zb, zc = np.float64(depth[a]), np.float64(depth[b]), np.float64(depth[c])
+        za, zb, zc = np.float64(depths[n, 0]), np.float64(depths[n, 1]), np.float64(depths[n, 2])
+        if x1 - x0 < FEW and y1 - y0 < FEW and not tested:
+            for y in range(y0, y1 + 1):
+                for i in range(x1 - x0 + 1):
+                    ab, bc, ca = e_ab + ax_ab * i, e_bc + ax_bc * i, e_ca + ax_ca * i
+                    if min(ab, bc, ca) >= 0:
+                        zi = np.float32((za * bc + zb * ca + zc * ab) * inverse)
+                        if zi < nearest[y, x0 + i]:
+                            nearest[y, x0 + i] = zi
+                            ids[y, x0 + i] = f
+                e_ab += ay_ab
+                e_bc += ay_bc
+                e_ca += ay_ca
+            continue
         zx = np.float32((za * ax_bc + zb * ax_ca + zc * ax_ab) * inverse)
         zy = (za * ay_bc + zb * ay_ca + zc * ay_ab) * inverse
         z_row = (za * e_bc + zb * e_ca + zc * e_ab) * inverse
@@ -226,16 +281,18 @@ def mark_edges(sx, sy, depth, edges, facing, closed, alpha_class, nearest, marke
 
 
 @compiled
-def mark_faces(sx, sy, depth, faces, alpha_class, drawn, nearest, marked):  # type: ignore[no-untyped-def]
+def mark_faces(drawn, alpha_class, nearest, marked):  # type: ignore[no-untyped-def]
     """Mark every pixel that a MASK or BLEND face may touch in front of what is drawn there."""
     size = marked.shape[0]
-    for f in drawn:
-        if alpha_class[f] != MASK and alpha_class[f] != BLEND:
+    corners, depths = drawn.corners, drawn.depth
+    for n in range(len(corners)):
+        if alpha_class[drawn.face[n]] == OPAQUE:
             continue
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        front = min(depth[a], depth[b], depth[c])
-        x0, x1 = min(sx[a], sx[b], sx[c]) >> SUBPIXEL_BITS, max(sx[a], sx[b], sx[c]) >> SUBPIXEL_BITS
-        y0, y1 = min(sy[a], sy[b], sy[c]) >> SUBPIXEL_BITS, max(sy[a], sy[b], sy[c]) >> SUBPIXEL_BITS
+        front = min(depths[n, 0], depths[n, 1], depths[n, 2])
+        x0 = min(corners[n, 0], corners[n, 2], corners[n, 4]) >> SUBPIXEL_BITS
+        x1 = max(corners[n, 0], corners[n, 2], corners[n, 4]) >> SUBPIXEL_BITS
+        y0 = min(corners[n, 1], corners[n, 3], corners[n, 5]) >> SUBPIXEL_BITS
+        y1 = max(corners[n, 1], corners[n, 3], corners[n, 5]) >> SUBPIXEL_BITS
         for y in range(max(0, y0), min(size - 1, y1) + 1):
             for x in range(max(0, x0), min(size - 1, x1) + 1):
                 if front <= nearest[y, x] + NEAR_EDGE:
@@ -244,7 +301,7 @@ def mark_faces(sx, sy, depth, faces, alpha_class, drawn, nearest, marked):  # ty
 
 @compiled
 def number_marked(marked, box, slots):  # type: ignore[no-untyped-def]
-    """Fill `slots` (H, W) int32 inside the box with each marked pixel's number or -1.
+    """Fill `slots` (H, W) int32 inside the box: each marked pixel's number, else minus the steps to the next one right.
 
     Returns:
         (S,) int32, their flat indices.
@@ -253,9 +310,14 @@ def number_marked(marked, box, slots):  # type: ignore[no-untyped-def]
     pixels = np.empty((box[1] - box[0]) * (box[3] - box[2]), np.int32)
     n = 0
     for y in range(box[0], box[1]):
-        for x in range(box[2], box[3]):
-            slots[y, x] = n if marked[y, x] == OUTLINE else -1
+        steps = 0
+        for x in range(box[3] - 1, box[2] - 1, -1):
             if marked[y, x] == OUTLINE:
+                steps = 0
+                slots[y, x] = n
                 pixels[n] = y * size + x
                 n += 1
+            else:
+                steps += 1
+                slots[y, x] = -steps
     return pixels[:n]

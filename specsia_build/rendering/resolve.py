@@ -6,7 +6,7 @@ import numpy as np
 
 from specsia_build.jit import compiled, inlined
 from specsia_build.rendering.colour import ENCODE, ENCODE_STEPS
-from specsia_build.rendering.fragments import BITS, FULL, NO_FRAGMENT, SAMPLE_X, SAMPLE_Y, SAMPLES
+from specsia_build.rendering.fragments import BITS, BYTES, FULL, MOMENTS, NO_FRAGMENT, SAMPLE_X, SAMPLE_Y, SAMPLES
 from specsia_build.rendering.raster import HALF, JUMP, OUTLINE, SUBPIXEL
 from specsia_build.rendering.shading import (
     NEAREST,
@@ -44,7 +44,7 @@ def encode(value):  # type: ignore[no-untyped-def]
     return ENCODE[int(value * np.float32(ENCODE_STEPS) + np.float32(0.5))]
 
 
-@compiled
+@inlined
 def _place_run(i, row, first, end, planes, position):  # type: ignore[no-untyped-def]
     """Positions of the face in row `i` of `planes` over the pixels [first, end) of a row of the picture."""
     x, y = first + 0.5, row + 0.5
@@ -54,7 +54,7 @@ def _place_run(i, row, first, end, planes, position):  # type: ignore[no-untyped
             position[row, column, k] = start + step * (column - first)
 
 
-@compiled
+@inlined
 def _look_along_run(i, row, first, end, planes, facts, texels, color):  # type: ignore[no-untyped-def]
     """Colours of a plain face with one look-up a pixel over the pixels [first, end) of a row of the picture."""
     offset, w, h = facts[i, TEXTURE], facts[i, TEXTURE + 1], facts[i, TEXTURE + 2]
@@ -86,7 +86,7 @@ def _look_along_run(i, row, first, end, planes, facts, texels, color):  # type: 
             color[row, column, 2] = int(b + half)
 
 
-@compiled
+@inlined
 def _average_along_run(i, row, first, end, planes, facts, texels, color):  # type: ignore[no-untyped-def]
     """Colours of a face with several look-ups a pixel, or other than plain, over the pixels [first, end)."""
     nx, ny = facts[i, TAPS_X], facts[i, TAPS_Y]
@@ -131,7 +131,7 @@ def resolve_centres(ids, rows, planes, facts, texels, box, color, coverage, posi
             first = end
 
 
-@compiled
+@inlined
 def _fills(f, x, y, sx, sy, faces):  # type: ignore[no-untyped-def]
     """Whether a face covers a whole pixel."""
     px, py = x * SUBPIXEL + HALF, y * SUBPIXEL + HALF
@@ -145,7 +145,7 @@ def _fills(f, x, y, sx, sy, faces):  # type: ignore[no-untyped-def]
     return True
 
 
-@compiled
+@inlined
 def _is_even(x, y, ids, color):  # type: ignore[no-untyped-def]
     """Whether a pixel and its neighbours are all covered and nearly of one colour."""
     size = ids.shape[0]
@@ -169,56 +169,58 @@ def _is_even(x, y, ids, color):  # type: ignore[no-untyped-def]
 def mark_contrast(ids, sx, sy, faces, part, rough, color, box, marked):  # type: ignore[no-untyped-def]
     """Mark neighbours that belong to different parts of the surface or differ much in colour, and of the jumps those
     that show."""
+    bottom, right = box[1] - 1, box[3] - 1
     for y in range(box[0], box[1]):
+        below = min(y + 1, bottom)
         for x in range(box[2], box[3]):
-            f = ids[y, x]
+            beside = min(x + 1, right)
+            f, g, h = ids[y, x], ids[y, beside], ids[below, x]
+            if f == g and f == h and marked[y, x] != JUMP:
+                continue
             if marked[y, x] == JUMP and not _is_even(x, y, ids, color):
                 marked[y, x] = OUTLINE
             for k in range(2):
-                y2, x2 = (y, x + 1) if k == 0 else (y + 1, x)
-                if y2 >= box[1] or x2 >= box[3]:
+                y2, x2, other = (y, beside, g) if k == 0 else (below, x, h)
+                if f == other or (marked[y, x] == OUTLINE and marked[y2, x2] == OUTLINE):
                     continue
-                g = ids[y2, x2]
-                if f == g or (marked[y, x] == OUTLINE and marked[y2, x2] == OUTLINE):
-                    continue
-                if f < 0 or g < 0 or part[f] != part[g]:
+                if f < 0 or other < 0 or part[f] != part[other]:
                     marked[y, x] = OUTLINE
                     marked[y2, x2] = OUTLINE
                     continue
-                most = ROUGH_CONTRAST if rough[f] and rough[g] else CONTRAST
-                differs = False
+                most = 0
                 for c in range(3):
-                    if abs(np.int32(color[y, x, c]) - np.int32(color[y2, x2, c])) > most:
-                        differs = True
-                if differs:
-                    if marked[y, x] != OUTLINE and not _fills(f, x, y, sx, sy, faces):
-                        marked[y, x] = OUTLINE
-                    if marked[y2, x2] != OUTLINE and not _fills(g, x2, y2, sx, sy, faces):
-                        marked[y2, x2] = OUTLINE
+                    most = max(most, abs(np.int32(color[y, x, c]) - np.int32(color[y2, x2, c])))
+                if most <= CONTRAST or (most <= ROUGH_CONTRAST and rough[f] and rough[other]):
+                    continue
+                if marked[y, x] != OUTLINE and not _fills(f, x, y, sx, sy, faces):
+                    marked[y, x] = OUTLINE
+                if marked[y2, x2] != OUTLINE and not _fills(other, x2, y2, sx, sy, faces):
+                    marked[y2, x2] = OUTLINE
 
 
-@compiled
-def _wanted_looks(i, planes, facts):  # type: ignore[no-untyped-def]
-    """Look-ups that a pixel's share of a face deserves: more where its texture changes within the pixel."""
+@inlined
+def _wanted_looks(i, count, planes, facts):  # type: ignore[no-untyped-def]
+    """Look-ups that the `count` samples of a face in a pixel deserve: more where its texture changes within the pixel."""
     if not facts[i, ROUGH] or facts[i, TEXTURE] == NO_TEXTURE:
         return 1
-    if facts[i, NEAREST]:
-        return MOST_LOOKS
-    w, h = facts[i, TEXTURE + 1], facts[i, TEXTURE + 2]
-    span = max(abs(planes[i, U, 1] * w), abs(planes[i, V, 1] * h), abs(planes[i, U, 2] * w), abs(planes[i, V, 2] * h))
-    return 1 if span < 0.25 else (4 if span < 1.0 else 8)
+    whole = MOST_LOOKS
+    if not facts[i, NEAREST]:
+        w, h = facts[i, TEXTURE + 1], facts[i, TEXTURE + 2]
+        along_u, along_v = max(abs(planes[i, U, 1]), abs(planes[i, U, 2])), max(abs(planes[i, V, 1]), abs(planes[i, V, 2]))
+        span = max(along_u * w, along_v * h)
+        whole = 1 if span < 0.25 else (4 if span < 1.0 else 8)
+    return (whole * count + SAMPLES - 1) // SAMPLES
 
 
 @compiled
-def _shade_samples(i, row, column, mask, count, wanted, planes, facts, texels):  # type: ignore[no-untyped-def]
-    """Mean linear RGB of a face over about `wanted` of the `count` samples of a pixel that are its own."""
-    stride = max(1, count // wanted)
+def _shade_samples(i, row, column, mask, stride, planes, facts, texels):  # type: ignore[no-untyped-def]
+    """Mean linear RGB of a face over every `stride`th of its samples in a pixel."""
     red, green, blue = np.float32(0), np.float32(0), np.float32(0)
-    seen, taken = 0, 0
+    taken, wait = 0, 0
     for s in range(SAMPLES):
-        if (mask >> np.uint64(s)) & np.uint64(1) == 0:
+        if mask & BITS[s] == 0:
             continue
-        if seen % stride == 0:
+        if wait == 0:
             x = column + 0.5 + SAMPLE_X[s] / SUBPIXEL
             y = row + 0.5 + SAMPLE_Y[s] / SUBPIXEL
             r, g, b, _ = color_at(i, x, y, planes, facts, texels)
@@ -226,7 +228,8 @@ def _shade_samples(i, row, column, mask, count, wanted, planes, facts, texels): 
             green += g
             blue += b
             taken += 1
-        seen += 1
+            wait = stride
+        wait -= 1
     share = np.float32(1.0 / taken)
     return red * share, green * share, blue * share
 
@@ -256,12 +259,12 @@ def resolve_fragments(  # type: ignore[no-untyped-def]
             mask = masks[g]
             i = rows[face[g]]
             count, x_sum, y_sum = 0, 0, 0
-            for s in range(SAMPLES):
-                won = (mask & BITS[s]) != 0
-                count += 1 if won else 0
-                x_sum += SAMPLE_X[s] if won else 0
-                y_sum += SAMPLE_Y[s] if won else 0
-            wanted = _wanted_looks(i, planes, facts)
+            for b in range(BYTES):
+                value = np.int64(mask >> np.uint64(8 * b) & np.uint64(255))
+                count += MOMENTS[b, value, 0]
+                x_sum += MOMENTS[b, value, 1]
+                y_sum += MOMENTS[b, value, 2]
+            wanted = _wanted_looks(i, count, planes, facts)
             if wanted == 1:
                 x = column + 0.5 + x_sum / (count * SUBPIXEL)
                 y = row + 0.5 + y_sum / (count * SUBPIXEL)
@@ -270,7 +273,7 @@ def resolve_fragments(  # type: ignore[no-untyped-def]
                 else:
                     r, g_, b, _ = color_at(i, x, y, planes, facts, texels)
             else:
-                r, g_, b = _shade_samples(i, row, column, mask, count, wanted, planes, facts, texels)
+                r, g_, b = _shade_samples(i, row, column, mask, count // wanted, planes, facts, texels)
             total += count
             red += count * r
             green += count * g_

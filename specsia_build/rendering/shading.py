@@ -33,10 +33,10 @@ MOST_TAPS = 4
 NEAREST_TAPS = 4
 """Look-ups along each side of a pixel where texels have hard borders."""
 
-# Rows of a face's plane table: a quantity's value at screen (0, 0), per pixel right, per pixel down. X, Y and Z are the
-# position attribute; red, green, blue and alpha are factor x vertex colour; GLOW holds the emitted red, green and blue
+# Rows of a face's plane table: a quantity's value at the face's origin, per pixel right, per pixel down. ORIGIN holds
+# screen x and y of that origin, a corner of the face: from afar, float32 would lose digits. X, Y and Z are the position; red, green, blue and alpha are factor x vertex colour; GLOW holds the emitted red, green and blue
 # instead of a plane. Faces whose texels are shown as they are need only the first `PLAIN_PLANES`.
-U, V, X, Y, Z, RED, GREEN, BLUE, ALPHA, NX, NY, NZ, GLOW, PLANES = range(14)
+ORIGIN, U, V, X, Y, Z, RED, GREEN, BLUE, ALPHA, NX, NY, NZ, GLOW, PLANES = range(15)
 PLAIN_PLANES = RED
 
 # Entries of a face's integers: whether its texture is rough, look-ups along x and y, whether texels are shown as they
@@ -51,27 +51,29 @@ class Loaded(NamedTuple):
     """What shading needs of the faces seen in a view.
 
     `row` (F,) int32 is a face's row in the tables or -1; `faces` (N,) int32 the face of each row, `planes`
-    (N, PLAIN_PLANES or PLANES, 3) float64 and `facts` (N, FACTS) int64 the tables.
+    (N, PLAIN_PLANES or PLANES, 3) float32 and `facts` (N, FACTS) int32 the tables.
     """
 
     row: NDArray[np.int32]
     faces: NDArray[np.int32]
-    planes: NDArray[np.float64]
-    facts: NDArray[np.int64]
+    planes: NDArray[np.float32]
+    facts: NDArray[np.int32]
 
 
 @inlined
 def at(planes, i, k, x, y):  # type: ignore[no-untyped-def]
-    """Value of plane `k` of row `i` at screen point x, y in pixels."""
-    return planes[i, k, 0] + planes[i, k, 1] * x + planes[i, k, 2] * y
+    """Value of plane `k` of row `i` at screen point x, y in pixels, float32."""
+    right, down = np.float32(x) - planes[i, ORIGIN, 0], np.float32(y) - planes[i, ORIGIN, 1]
+    return planes[i, k, 0] + planes[i, k, 1] * right + planes[i, k, 2] * down
 
 
 @inlined
 def _plane(planes, i, k, at_a, at_b, at_c, slopes):  # type: ignore[no-untyped-def]
     """Fill plane `k` of row `i` from a quantity's values at the corners of a face."""
     to_b, to_c = np.float64(at_b) - at_a, np.float64(at_c) - at_a
-    right, down = to_b * slopes[2] + to_c * slopes[4], to_b * slopes[3] + to_c * slopes[5]
-    planes[i, k, 0], planes[i, k, 1], planes[i, k, 2] = at_a - right * slopes[0] - down * slopes[1], right, down
+    planes[i, k, 0] = at_a
+    planes[i, k, 1] = to_b * slopes[0] + to_c * slopes[2]
+    planes[i, k, 2] = to_b * slopes[1] + to_c * slopes[3]
 
 
 @compiled
@@ -107,8 +109,9 @@ def load_faces(start, end, sx, sy, surface, textures, loaded):  # type: ignore[n
         bx, by = sx[b] / 256.0 - ax, sy[b] / 256.0 - ay
         cx, cy = sx[c] / 256.0 - ax, sy[c] / 256.0 - ay
         inverse = 1.0 / (bx * cy - by * cx)
-        # The origin, and how the weights of the second and third corner grow per pixel.
-        slopes = (ax, ay, cy * inverse, -cx * inverse, -by * inverse, bx * inverse)
+        planes[i, ORIGIN, 0], planes[i, ORIGIN, 1] = ax, ay
+        # How the weights of the second and third corner grow per pixel.
+        slopes = (cy * inverse, -cx * inverse, -by * inverse, bx * inverse)
         for k in range(3):
             _plane(planes, i, X + k, positions[a, k], positions[b, k], positions[c, k], slopes)
         lit = len(normals) > 0 and not unlit[m]
@@ -159,7 +162,7 @@ def load_faces(start, end, sx, sy, surface, textures, loaded):  # type: ignore[n
                 facts[i, k + 3], facts[i, k + 4], facts[i, k + 5] = wrap[t, 0], wrap[t, 1], nearest[t]
 
 
-@compiled
+@inlined
 def place(i, x, y, planes, out, row, column):  # type: ignore[no-untyped-def]
     """Write the position attribute of the face in row `i` at a screen point into `out` (H, W, 3) at a pixel."""
     for k in range(3):
@@ -182,7 +185,7 @@ def texel_at(i, x, y, k, planes, facts, texels):  # type: ignore[no-untyped-def]
     )
 
 
-@compiled
+@inlined
 def plain_look(i, x, y, planes, facts, texels):  # type: ignore[no-untyped-def]
     """Linear RGB of the plain face in row `i` at a screen point."""
     w, h, half = facts[i, TEXTURE + 1], facts[i, TEXTURE + 2], np.float32(0.5)
@@ -207,7 +210,7 @@ def plain_look(i, x, y, planes, facts, texels):  # type: ignore[no-untyped-def]
     )
 
 
-@compiled
+@inlined
 def plain_mean(i, column, row, planes, facts, texels):  # type: ignore[no-untyped-def]
     """Mean linear RGB of the plain face in row `i` over a pixel: a grid of bilinear look-ups."""
     nx, ny = facts[i, TAPS_X], facts[i, TAPS_Y]
@@ -258,7 +261,7 @@ def plain_mean(i, column, row, planes, facts, texels):  # type: ignore[no-untype
     return red * share, green * share, blue * share
 
 
-@compiled
+@inlined
 def _light_at(i, x, y, planes, side):  # type: ignore[no-untyped-def]
     """Linear light that falls on the face in row `i` at a screen point, at most 1; `side` -1 looks at its inside."""
     nx, ny, nz = at(planes, i, NX, x, y), at(planes, i, NY, x, y), at(planes, i, NZ, x, y)
@@ -272,7 +275,7 @@ def _light_at(i, x, y, planes, side):  # type: ignore[no-untyped-def]
     return np.float32(min(1.0, total))
 
 
-@compiled
+@inlined
 def color_at(i, x, y, planes, facts, texels):  # type: ignore[no-untyped-def]
     """Linear RGB and opacity, each 0-1, of the face in row `i` at a screen point."""
     if facts[i, PLAIN]:
