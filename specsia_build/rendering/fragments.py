@@ -164,8 +164,8 @@ def _farthest(g, following, plane):  # type: ignore[no-untyped-def]
 
 @compiled
 def _touching(drawn, alpha_class, wanted, slots):  # type: ignore[no-untyped-def]
-    """The drawn faces (N,) int32 of one alpha class that may touch a numbered pixel, in order of the slab of space they
-    begin in, nearest first: what is drawn later is mostly hidden, and known to be so without a closer look."""
+    """The drawn faces of one alpha class that may touch a numbered pixel, in order of the slab of space they begin in,
+    nearest first: what is drawn later is mostly hidden, and known to be so without a closer look."""
     size = slots.shape[0]
     face, corners, depths = drawn.face, drawn.corners, drawn.depth
     low, high = np.float32(np.inf), np.float32(-np.inf)
@@ -194,11 +194,17 @@ def _touching(drawn, alpha_class, wanted, slots):  # type: ignore[no-untyped-def
         start[int((front[k] - low) * scale) + 1] += 1
     for k in range(SLABS):
         start[k + 1] += start[k]
-    ordered = np.empty(count, np.int32)
+    ordered = Drawn(np.empty(count, np.int32), np.empty((count, 6), np.int32), np.empty((count, 3), np.float32))
+    of, at, far = ordered.face, ordered.corners, ordered.depth
     for k in range(count):
-        slab = int((front[k] - low) * scale)
-        ordered[start[slab]] = chosen[k]
+        n, slab = chosen[k], int((front[k] - low) * scale)
+        to = start[slab]
         start[slab] += 1
+        of[to] = face[n]
+        for i in range(6):
+            at[to, i] = corners[n, i]
+        for i in range(3):
+            far[to, i] = depths[n, i]
     return ordered
 
 
@@ -212,9 +218,10 @@ def _draw(sx, sy, drawn, surface, textures, alpha_class, wanted, slots, fragment
     size = slots.shape[0]
     first, following, face, held = fragments.first, fragments.following, fragments.face, fragments.mask
     plane, used, covered, far = fragments.plane, fragments.used, fragments.covered, fragments.far
-    corners, depths = drawn.corners, drawn.depth
-    for n in _touching(drawn, alpha_class, wanted, slots):
-        f = drawn.face[n]
+    touching = _touching(drawn, alpha_class, wanted, slots)
+    faces, corners, depths = touching.face, touching.corners, touching.depth
+    for n in range(len(faces)):
+        f = faces[n]
         ax, ay, bx = np.int64(corners[n, 0]), np.int64(corners[n, 1]), np.int64(corners[n, 2])
         by, cx, cy = np.int64(corners[n, 3]), np.int64(corners[n, 4]), np.int64(corners[n, 5])
         x0 = max(0, min(ax, bx, cx) >> SUBPIXEL_BITS)

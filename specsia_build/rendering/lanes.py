@@ -1,7 +1,4 @@
-"""Sixty-four samples of a pixel at once: where linear functions are not negative, as the bits of one integer.
-
-Numba's own loops over a mask's bits compile to eight times as many instructions.
-"""
+"""Several numbers at once, where numba's own loops compile to many times as many instructions."""
 
 from __future__ import annotations
 
@@ -13,18 +10,29 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from specsia_build.jit import inlined
+
 LANES = 64
 """Bits of a mask."""
 
-_FLOATS = ir.VectorType(ir.FloatType(), LANES)
+_INDEX = ir.IntType(32)
 
 
-def _spread(builder: Any, value: Any) -> Any:
-    """A number in every lane."""
-    index = ir.IntType(32)
-    empty = ir.Constant(_FLOATS, ir.Undefined)
-    one = builder.insert_element(empty, value, ir.Constant(index, 0))
-    return builder.shuffle_vector(one, empty, ir.Constant(ir.VectorType(index, LANES), [0] * LANES))
+def _floats(count: int) -> Any:
+    return ir.VectorType(ir.FloatType(), count)
+
+
+def _spread(builder: Any, value: Any, count: int) -> Any:
+    """A number in each of `count` lanes."""
+    empty = ir.Constant(_floats(count), ir.Undefined)
+    one = builder.insert_element(empty, value, ir.Constant(_INDEX, 0))
+    return _shuffled(builder, one, [0] * count)
+
+
+def _shuffled(builder: Any, value: Any, lanes: list[int]) -> Any:
+    return builder.shuffle_vector(
+        value, ir.Constant(value.type, ir.Undefined), ir.Constant(ir.VectorType(_INDEX, len(lanes)), lanes)
+    )
 
 
 def half_plane(offset_x: NDArray[np.int32], offset_y: NDArray[np.int32]) -> Any:
@@ -33,14 +41,14 @@ def half_plane(offset_x: NDArray[np.int32], offset_y: NDArray[np.int32]) -> Any:
 
     Products and sums are rounded one by one, the same on every machine.
     """
-    lanes_x = ir.Constant(_FLOATS, [float(x) for x in offset_x])
-    lanes_y = ir.Constant(_FLOATS, [float(y) for y in offset_y])
-    zero = ir.Constant(_FLOATS, [0.0] * LANES)
+    lanes_x = ir.Constant(_floats(LANES), [float(x) for x in offset_x])
+    lanes_y = ir.Constant(_floats(LANES), [float(y) for y in offset_y])
+    zero = ir.Constant(_floats(LANES), [0.0] * LANES)
 
     @intrinsic
     def not_negative(typing: Any, at: Any, step_x: Any, step_y: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            start, right, down = (_spread(builder, argument) for argument in arguments)
+            start, right, down = (_spread(builder, argument, LANES) for argument in arguments)
             across = builder.fadd(start, builder.fmul(right, lanes_x))
             value = builder.fadd(across, builder.fmul(down, lanes_y))
             return builder.bitcast(builder.fcmp_ordered(">=", value, zero), ir.IntType(LANES))
@@ -48,3 +56,41 @@ def half_plane(offset_x: NDArray[np.int32], offset_y: NDArray[np.int32]) -> Any:
         return types.uint64(types.float32, types.float32, types.float32), generate
 
     return not_negative
+
+
+@intrinsic
+def _mixed(typing: Any, texels: Any, upper: Any, lower: Any, w00: Any, w01: Any, w10: Any, w11: Any) -> Any:
+    """The four channels of two texels each from the numbers `upper` and `lower` on, weighted and summed."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        rows = []
+        for first, left, right in ((1, 3, 4), (2, 5, 6)):
+            start = builder.gep(data, [builder.mul(arguments[first], ir.Constant(arguments[first].type, 4))])
+            pair = builder.load(builder.bitcast(start, ir.VectorType(ir.IntType(8), 8).as_pointer()))
+            pair.align = 1
+            levels = builder.sitofp(builder.zext(pair, ir.VectorType(_INDEX, 8)), _floats(8))
+            low, high = _spread(builder, arguments[left], 8), _spread(builder, arguments[right], 8)
+            lanes = ir.Constant(ir.VectorType(_INDEX, 8), [0, 1, 2, 3, 8, 9, 10, 11])
+            rows.append(builder.fmul(levels, builder.shuffle_vector(low, high, lanes)))
+        both = builder.fadd(*rows)
+        total = builder.fadd(_shuffled(builder, both, [0, 1, 2, 3]), _shuffled(builder, both, [4, 5, 6, 7]))
+        channels = [builder.extract_element(total, ir.Constant(_INDEX, c)) for c in range(4)]
+        return context.make_tuple(builder, signature.return_type, channels)
+
+    weights = [types.float32] * 4
+    return types.UniTuple(types.float32, 4)(texels, types.int64, types.int64, *weights), generate
+
+
+@inlined
+def bilinear(texels, offset, width, u, v):  # type: ignore[no-untyped-def]
+    """Encoded RGBA 0-255, float32, between the four texels around column u, row v of an image `width` wide at `offset`.
+
+    `texels` is (N, 4) uint8; u and v are float32, not negative, and less than the last column and row.
+    """
+    column, row = int(u), int(v)
+    right, down = u - np.float32(column), v - np.float32(row)
+    w11 = right * down
+    w10, w01 = down - w11, right - w11
+    k = np.int64(offset + row * width + column)
+    return _mixed(texels, k, np.int64(k + width), np.float32(1) - right - w10, w01, w10, w11)

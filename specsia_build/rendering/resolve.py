@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from specsia_build.jit import compiled, inlined
-from specsia_build.rendering.colour import ENCODE, ENCODE_STEPS
+from specsia_build.rendering.colour import DECODE, DECODE_STEPS, ENCODE, ENCODE_STEPS
 from specsia_build.rendering.fragments import BITS, BYTES, FULL, MOMENTS, NO_FRAGMENT, SAMPLE_X, SAMPLE_Y, SAMPLES
+from specsia_build.rendering.lanes import bilinear
 from specsia_build.rendering.raster import HALF, JUMP, OUTLINE, SUBPIXEL
 from specsia_build.rendering.shading import (
+    MOST_TAPS,
     NEAREST,
     NO_TEXTURE,
     PLAIN,
@@ -23,7 +25,6 @@ from specsia_build.rendering.shading import (
     color_at,
     place,
     plain_look,
-    plain_mean,
     texel_at,
 )
 
@@ -34,6 +35,9 @@ texture, which is averaged over the pixel anyway, explains smaller ones."""
 JUMP_CONTRAST = 16
 """Range of levels among a pixel and its eight neighbours up to which a jump of colour that crosses it is let be."""
 
+EVEN = np.float32(8)
+"""Range of levels up to which their mean as they are is that in linear light, to a third of a level."""
+
 MOST_LOOKS = 32
 """Look-ups within a pixel where texels have hard borders."""
 
@@ -41,7 +45,7 @@ MOST_LOOKS = 32
 @inlined
 def encode(value):  # type: ignore[no-untyped-def]
     """sRGB byte of linear light 0-1."""
-    return ENCODE[int(value * np.float32(ENCODE_STEPS) + np.float32(0.5))]
+    return ENCODE[np.uint32(value * np.float32(ENCODE_STEPS) + np.float32(0.5))]
 
 
 @inlined
@@ -68,16 +72,10 @@ def _look_along_run(i, row, first, end, planes, facts, texels, color):  # type: 
         for column in range(first, end):
             step = np.float32(column - first)
             u, v = u0 + du * step, v0 + dv * step
-            iu, iv = int(u), int(v)
-            au, av = u - np.float32(iu), v - np.float32(iv)
-            w11 = au * av
-            w10, w01 = av - w11, au - w11
-            w00 = np.float32(1) - au - w10
-            k = offset + iv * w + iu
-            m = k + w
-            for c in range(3):
-                level = w00 * texels[k, c] + w01 * texels[k + 1, c] + w10 * texels[m, c] + w11 * texels[m + 1, c]
-                color[row, column, c] = int(level + half)
+            r, g, b, _ = bilinear(texels, offset, w, u, v)
+            color[row, column, 0] = int(r + half)
+            color[row, column, 1] = int(g + half)
+            color[row, column, 2] = int(b + half)
     else:
         for column in range(first, end):
             r, g, b, _ = texel_at(i, column + 0.5, y, TEXTURE, planes, facts, texels)
@@ -87,22 +85,77 @@ def _look_along_run(i, row, first, end, planes, facts, texels, color):  # type: 
 
 
 @inlined
+def _look_up(u, v, u_x, v_x, u_y, v_y, nx, ny, offset, w, texels, looks):  # type: ignore[no-untyped-def]
+    """Fill `looks` (N, 3) with a grid of nx x ny bilinear look-ups from texel u, v on, none of which meets a border."""
+    n = 0
+    for j in range(ny):
+        for q in range(nx):
+            x, y = u + u_x * np.float32(q) + u_y * np.float32(j), v + v_x * np.float32(q) + v_y * np.float32(j)
+            looks[n, 0], looks[n, 1], looks[n, 2], _ = bilinear(texels, offset, w, x, y)
+            n += 1
+
+
+@inlined
+def _mean_level(looks, n, c):  # type: ignore[no-untyped-def]
+    """Byte of the mean in linear light of channel `c` of `n` look-ups; of levels as they are where they hardly differ."""
+    low, high, total = looks[0, c], looks[0, c], np.float32(0)
+    for k in range(n):
+        low, high = min(low, looks[k, c]), max(high, looks[k, c])
+        total += looks[k, c]
+    if high - low <= EVEN:
+        return np.uint8(total / np.float32(n) + np.float32(0.5))
+    light = np.float32(0)
+    for k in range(n):
+        light += DECODE[np.uint32(looks[k, c] * DECODE_STEPS + np.float32(0.5))]
+    return encode(light / np.float32(n))
+
+
+@inlined
+def _average_plain_run(i, row, first, end, planes, facts, texels, looks, color):  # type: ignore[no-untyped-def]
+    """Colours of a plain face with several look-ups a pixel over the pixels [first, end) of a row of the picture."""
+    nx, ny = facts[i, TAPS_X], facts[i, TAPS_Y]
+    offset, w, h = facts[i, TEXTURE], facts[i, TEXTURE + 1], facts[i, TEXTURE + 2]
+    # In texels, less half of one: the whole part is the upper left neighbour, the rest its weight.
+    du, dv = np.float32(planes[i, U, 1] * w), np.float32(planes[i, V, 1] * h)
+    u_x, v_x = du / np.float32(nx), dv / np.float32(nx)
+    u_y, v_y = np.float32(planes[i, U, 2] * w / ny), np.float32(planes[i, V, 2] * h / ny)
+    x, y = first + 0.5 / nx, row + 0.5 / ny
+    u0, v0 = np.float32(at(planes, i, U, x, y) * w - 0.5), np.float32(at(planes, i, V, x, y) * h - 0.5)
+    right, down = np.float32((end - first) * nx - 1), np.float32(ny - 1)
+    u1, v1, u2, v2 = u0 + u_x * right, v0 + v_x * right, u0 + u_y * down, v0 + v_y * down
+    u3, v3 = u1 + u_y * down, v1 + v_y * down
+    inside = (
+        min(u0, u1, u2, u3) >= 0
+        and max(u0, u1, u2, u3) < w - 1
+        and min(v0, v1, v2, v3) >= 0
+        and max(v0, v1, v2, v3) < h - 1
+    )
+    for column in range(first, end):
+        step = np.float32(column - first)
+        if inside and not facts[i, NEAREST]:
+            _look_up(u0 + du * step, v0 + dv * step, u_x, v_x, u_y, v_y, nx, ny, offset, w, texels, looks)
+        else:
+            for n in range(nx * ny):
+                x, y = column + (n % nx + 0.5) / nx, row + (n // nx + 0.5) / ny
+                looks[n, 0], looks[n, 1], looks[n, 2], _ = texel_at(i, x, y, TEXTURE, planes, facts, texels)
+        for c in range(3):
+            color[row, column, c] = _mean_level(looks, nx * ny, c)
+
+
+@inlined
 def _average_along_run(i, row, first, end, planes, facts, texels, color):  # type: ignore[no-untyped-def]
-    """Colours of a face with several look-ups a pixel, or other than plain, over the pixels [first, end)."""
+    """Colours of a face that is not plain over the pixels [first, end) of a row of the picture."""
     nx, ny = facts[i, TAPS_X], facts[i, TAPS_Y]
     share = np.float32(1.0 / (nx * ny))
     for column in range(first, end):
         red, green, blue = np.float32(0), np.float32(0), np.float32(0)
-        if facts[i, PLAIN]:
-            red, green, blue = plain_mean(i, column, row, planes, facts, texels)
-        else:
-            for down in range(ny):
-                for right in range(nx):
-                    x, y = column + (right + 0.5) / nx, row + (down + 0.5) / ny
-                    r, g, b, _ = color_at(i, x, y, planes, facts, texels)
-                    red += r * share
-                    green += g * share
-                    blue += b * share
+        for down in range(ny):
+            for right in range(nx):
+                x, y = column + (right + 0.5) / nx, row + (down + 0.5) / ny
+                r, g, b, _ = color_at(i, x, y, planes, facts, texels)
+                red += r * share
+                green += g * share
+                blue += b * share
         color[row, column, 0] = encode(red)
         color[row, column, 1] = encode(green)
         color[row, column, 2] = encode(blue)
@@ -111,6 +164,7 @@ def _average_along_run(i, row, first, end, planes, facts, texels, color):  # typ
 @compiled
 def resolve_centres(ids, rows, planes, facts, texels, box, color, coverage, position):  # type: ignore[no-untyped-def]
     """Shade every pixel as if the face at its centre covered all of it; all faces must be loaded."""
+    looks = np.empty((MOST_TAPS * MOST_TAPS * 16, 3), np.float32)
     for row in range(box[0], box[1]):
         first = box[2]
         while first < box[3]:
@@ -122,6 +176,8 @@ def resolve_centres(ids, rows, planes, facts, texels, box, color, coverage, posi
                 i = rows[f]
                 if facts[i, PLAIN] and facts[i, TAPS_X] * facts[i, TAPS_Y] == 1:
                     _look_along_run(i, row, first, end, planes, facts, texels, color)
+                elif facts[i, PLAIN]:
+                    _average_plain_run(i, row, first, end, planes, facts, texels, looks, color)
                 else:
                     _average_along_run(i, row, first, end, planes, facts, texels, color)
                 for column in range(first, end):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS
+from specsia_build.rendering.lanes import bilinear
 from specsia_build.rendering.textures import sample
 
 LIGHTS = np.array(
@@ -191,74 +192,14 @@ def plain_look(i, x, y, planes, facts, texels):  # type: ignore[no-untyped-def]
     w, h, half = facts[i, TEXTURE + 1], facts[i, TEXTURE + 2], np.float32(0.5)
     u, v = np.float32(at(planes, i, U, x, y) * w - 0.5), np.float32(at(planes, i, V, x, y) * h - 0.5)
     if 0 <= u < w - 1 and 0 <= v < h - 1 and not facts[i, NEAREST]:
-        iu, iv = int(u), int(v)
-        au, av = u - np.float32(iu), v - np.float32(iv)
-        w11 = au * av
-        w10, w01 = av - w11, au - w11
-        w00 = np.float32(1) - au - w10
-        k = facts[i, TEXTURE] + iv * w + iu
-        m = k + w
-        r = w00 * texels[k, 0] + w01 * texels[k + 1, 0] + w10 * texels[m, 0] + w11 * texels[m + 1, 0]
-        g = w00 * texels[k, 1] + w01 * texels[k + 1, 1] + w10 * texels[m, 1] + w11 * texels[m + 1, 1]
-        b = w00 * texels[k, 2] + w01 * texels[k + 1, 2] + w10 * texels[m, 2] + w11 * texels[m + 1, 2]
+        r, g, b, _ = bilinear(texels, facts[i, TEXTURE], w, u, v)
     else:
         r, g, b, _ = texel_at(i, x, y, TEXTURE, planes, facts, texels)
     return (
-        DECODE[int(r * DECODE_STEPS + half)],
-        DECODE[int(g * DECODE_STEPS + half)],
-        DECODE[int(b * DECODE_STEPS + half)],
+        DECODE[np.uint32(r * DECODE_STEPS + half)],
+        DECODE[np.uint32(g * DECODE_STEPS + half)],
+        DECODE[np.uint32(b * DECODE_STEPS + half)],
     )
-
-
-@inlined
-def plain_mean(i, column, row, planes, facts, texels):  # type: ignore[no-untyped-def]
-    """Mean linear RGB of the plain face in row `i` over a pixel: a grid of bilinear look-ups."""
-    nx, ny = facts[i, TAPS_X], facts[i, TAPS_Y]
-    offset, w, h = facts[i, TEXTURE], facts[i, TEXTURE + 1], facts[i, TEXTURE + 2]
-    half = np.float32(0.5)
-    # In texels, less half of one: the whole part is the upper left neighbour, the rest its weight.
-    u_x, v_x = np.float32(planes[i, U, 1] * w / nx), np.float32(planes[i, V, 1] * h / nx)
-    u_y, v_y = np.float32(planes[i, U, 2] * w / ny), np.float32(planes[i, V, 2] * h / ny)
-    x, y = column + 0.5 / nx, row + 0.5 / ny
-    u0, v0 = np.float32(at(planes, i, U, x, y) * w - 0.5), np.float32(at(planes, i, V, x, y) * h - 0.5)
-    u1, v1 = u0 + u_x * (nx - 1) + u_y * (ny - 1), v0 + v_x * (nx - 1) + v_y * (ny - 1)
-    u2, v2 = u0 + u_x * (nx - 1), v0 + v_x * (nx - 1)
-    u3, v3 = u0 + u_y * (ny - 1), v0 + v_y * (ny - 1)
-    inside = (
-        min(u0, u1, u2, u3) >= 0
-        and max(u0, u1, u2, u3) < w - 1
-        and min(v0, v1, v2, v3) >= 0
-        and max(v0, v1, v2, v3) < h - 1
-    )
-    red, green, blue = np.float32(0), np.float32(0), np.float32(0)
-    if inside and not facts[i, NEAREST]:
-        for j in range(ny):
-            for q in range(nx):
-                u = u0 + u_x * np.float32(q) + u_y * np.float32(j)
-                v = v0 + v_x * np.float32(q) + v_y * np.float32(j)
-                iu, iv = int(u), int(v)
-                au, av = u - np.float32(iu), v - np.float32(iv)
-                w11 = au * av
-                w10, w01 = av - w11, au - w11
-                w00 = np.float32(1) - au - w10
-                k = offset + iv * w + iu
-                m = k + w
-                r = w00 * texels[k, 0] + w01 * texels[k + 1, 0] + w10 * texels[m, 0] + w11 * texels[m + 1, 0]
-                g = w00 * texels[k, 1] + w01 * texels[k + 1, 1] + w10 * texels[m, 1] + w11 * texels[m + 1, 1]
-                b = w00 * texels[k, 2] + w01 * texels[k + 1, 2] + w10 * texels[m, 2] + w11 * texels[m + 1, 2]
-                red += DECODE[int(r * DECODE_STEPS + half)]
-                green += DECODE[int(g * DECODE_STEPS + half)]
-                blue += DECODE[int(b * DECODE_STEPS + half)]
-    else:
-        for j in range(ny):
-            for q in range(nx):
-                x, y = column + (q + 0.5) / nx, row + (j + 0.5) / ny
-                r, g, b, _ = texel_at(i, x, y, TEXTURE, planes, facts, texels)
-                red += DECODE[int(r * DECODE_STEPS + half)]
-                green += DECODE[int(g * DECODE_STEPS + half)]
-                blue += DECODE[int(b * DECODE_STEPS + half)]
-    share = np.float32(1.0 / (nx * ny))
-    return red * share, green * share, blue * share
 
 
 @inlined
@@ -281,9 +222,9 @@ def color_at(i, x, y, planes, facts, texels):  # type: ignore[no-untyped-def]
     if facts[i, PLAIN]:
         r, g, b, a = texel_at(i, x, y, TEXTURE, planes, facts, texels)
         return (
-            DECODE[int(r * DECODE_STEPS + np.float32(0.5))],
-            DECODE[int(g * DECODE_STEPS + np.float32(0.5))],
-            DECODE[int(b * DECODE_STEPS + np.float32(0.5))],
+            DECODE[np.uint32(r * DECODE_STEPS + np.float32(0.5))],
+            DECODE[np.uint32(g * DECODE_STEPS + np.float32(0.5))],
+            DECODE[np.uint32(b * DECODE_STEPS + np.float32(0.5))],
             a / np.float32(255),
         )
     red, green = np.float32(at(planes, i, RED, x, y)), np.float32(at(planes, i, GREEN, x, y))
@@ -291,9 +232,9 @@ def color_at(i, x, y, planes, facts, texels):  # type: ignore[no-untyped-def]
     half = np.float32(0.5)
     if facts[i, TEXTURE] != NO_TEXTURE:
         r, g, b, a = texel_at(i, x, y, TEXTURE, planes, facts, texels)
-        red *= DECODE[int(r * DECODE_STEPS + half)]
-        green *= DECODE[int(g * DECODE_STEPS + half)]
-        blue *= DECODE[int(b * DECODE_STEPS + half)]
+        red *= DECODE[np.uint32(r * DECODE_STEPS + half)]
+        green *= DECODE[np.uint32(g * DECODE_STEPS + half)]
+        blue *= DECODE[np.uint32(b * DECODE_STEPS + half)]
         alpha *= a / np.float32(255)
     if facts[i, LIT]:
         light = _light_at(i, x, y, planes, facts[i, LIT])
@@ -302,9 +243,9 @@ def color_at(i, x, y, planes, facts, texels):  # type: ignore[no-untyped-def]
     glow_blue = np.float32(planes[i, GLOW, 2])
     if facts[i, GLOW_TEXTURE] != NO_TEXTURE:
         r, g, b, _ = texel_at(i, x, y, GLOW_TEXTURE, planes, facts, texels)
-        glow_red *= DECODE[int(r * DECODE_STEPS + half)]
-        glow_green *= DECODE[int(g * DECODE_STEPS + half)]
-        glow_blue *= DECODE[int(b * DECODE_STEPS + half)]
+        glow_red *= DECODE[np.uint32(r * DECODE_STEPS + half)]
+        glow_green *= DECODE[np.uint32(g * DECODE_STEPS + half)]
+        glow_blue *= DECODE[np.uint32(b * DECODE_STEPS + half)]
     one, zero = np.float32(1), np.float32(0)
     return (
         min(one, max(zero, red + glow_red)),
