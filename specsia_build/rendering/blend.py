@@ -8,9 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined
-from specsia_build.rendering.fragments import LANES, SAMPLE_X, SAMPLE_Y, SAMPLES, Fragments, at_samples
+from specsia_build.rendering.fragments import SAMPLE_X, SAMPLE_Y, SAMPLES, Fragments, at_samples
+from specsia_build.rendering.lanes import LANES
 from specsia_build.rendering.prepare import BLEND, Prepared
-from specsia_build.rendering.raster import HALF, NO_FACE, SUBPIXEL, SUBPIXEL_BITS, Drawn
+from specsia_build.rendering.raster import (
+    HALF,
+    NO_FACE,
+    SUBPIXEL,
+    SUBPIXEL_BITS,
+    Drawn,
+    corners_of,
+    depth_of,
+    reaches,
+    touched,
+)
 from specsia_build.rendering.resolve import encode
 from specsia_build.rendering.shading import Loaded, color_at, place
 
@@ -41,17 +52,13 @@ def _draw_layer(drawn, alpha_class, slots, floor, nearest, ids):  # type: ignore
     # One-dimensional, because a row of a matrix costs more to take than to look at.
     near, who, back = nearest.reshape(-1), ids.reshape(-1), floor.reshape(-1)
     fx, fy = SAMPLE_X.astype(np.float32), SAMPLE_Y.astype(np.float32)
-    corners, depths = drawn.corners, drawn.depth
-    for n in range(len(corners)):
-        f = drawn.face[n]
+    face = drawn.face
+    for n in range(len(face)):
+        f = face[n]
         if alpha_class[f] != BLEND:
             continue
-        ax, ay, bx = np.int64(corners[n, 0]), np.int64(corners[n, 1]), np.int64(corners[n, 2])
-        by, cx, cy = np.int64(corners[n, 3]), np.int64(corners[n, 4]), np.int64(corners[n, 5])
-        x0 = max(0, min(ax, bx, cx) >> SUBPIXEL_BITS)
-        x1 = min(size - 1, max(ax, bx, cx) >> SUBPIXEL_BITS)
-        y0 = max(0, min(ay, by, cy) >> SUBPIXEL_BITS)
-        y1 = min(size - 1, max(ay, by, cy) >> SUBPIXEL_BITS)
+        ax, ay, bx, by, cx, cy = corners_of(drawn, n)
+        x0, x1, y0, y1 = touched(ax, ay, bx, by, cx, cy, size)
         started = False
         for y in range(y0, y1 + 1):
             py = (y << SUBPIXEL_BITS) + HALF
@@ -61,13 +68,8 @@ def _draw_layer(drawn, alpha_class, slots, floor, nearest, ids):  # type: ignore
                     continue
                 if not started:
                     started = True
-                    reach_ab = (abs(by - ay) + abs(bx - ax)) * HALF
-                    reach_bc = (abs(cy - by) + abs(cx - bx)) * HALF
-                    reach_ca = (abs(ay - cy) + abs(ax - cx)) * HALF
-                    inverse = 1.0 / ((bx - ax) * (cy - ay) - (by - ay) * (cx - ax))
-                    za, zb, zc = np.float64(depths[n, 0]), np.float64(depths[n, 1]), np.float64(depths[n, 2])
-                    zx = np.float32((za * (by - cy) + zb * (cy - ay) + zc * (ay - by)) * inverse)
-                    zy = np.float32((za * (cx - bx) + zb * (ax - cx) + zc * (bx - ax)) * inverse)
+                    reach_ab, reach_bc, reach_ca = reaches(ax, ay, bx, by, cx, cy)
+                    za, zb, zc, zx, zy = depth_of(drawn, n, ax, ay, bx, by, cx, cy)
                     u_ab, v_ab = np.int32(ay - by), np.int32(bx - ax)
                     u_bc, v_bc = np.int32(by - cy), np.int32(cx - bx)
                     u_ca, v_ca = np.int32(cy - ay), np.int32(ax - cx)
@@ -82,7 +84,7 @@ def _draw_layer(drawn, alpha_class, slots, floor, nearest, ids):  # type: ignore
                 e_ca = (ax - cx) * (py - cy) - (ay - cy) * (px - cx)
                 if e_ca < -reach_ca:
                     continue
-                z = np.float32((za * e_bc + zb * e_ca + zc * e_ab) * inverse)
+                z = np.float32(za * e_bc + zb * e_ca + zc * e_ab)
                 # Beyond its reach an edge function is positive at all samples, so it may be cut to 32 bits.
                 i_ab = np.int32(min(e_ab, reach_ab) - own_ab)
                 i_bc = np.int32(min(e_bc, reach_bc) - own_bc)

@@ -27,7 +27,7 @@ class FastRenderer:
     """Draws on the CPU; see `Renderer`."""
 
     name = "fast"
-    version = 2
+    version = 3
 
     def check(self) -> None:
         """It needs nothing."""

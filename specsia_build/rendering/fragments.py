@@ -14,7 +14,18 @@ from numpy.typing import NDArray
 from specsia_build.jit import compiled, inlined
 from specsia_build.rendering.lanes import LANES, half_plane
 from specsia_build.rendering.prepare import MASK, OPAQUE, Surface
-from specsia_build.rendering.raster import HALF, NO_FACE, SUBPIXEL, SUBPIXEL_BITS, Drawn
+from specsia_build.rendering.raster import (
+    HALF,
+    NO_FACE,
+    SUBPIXEL,
+    SUBPIXEL_BITS,
+    Drawn,
+    corners_of,
+    depth_of,
+    front_of,
+    reaches,
+    touched,
+)
 from specsia_build.rendering.shading import opacity_at
 from specsia_build.rendering.textures import TextureTable
 
@@ -78,8 +89,8 @@ class Fragments(NamedTuple):
     `first` (S,) int32 is the head of each pixel's list, `following` (N,) int32 its links, `NO_FRAGMENT` at its end;
     `face` (N,) int32, `mask` (N,) uint64, `plane` (N, 3) float32: depth at the pixel's centre, and how it grows per
     1/256 pixel right and down. `used` (2,) int64 counts fragments and heads the list of those that were given back.
-    `covered` (S,) uint64 are the samples that a pixel's fragments hold together, `far` (S,) float32 a depth behind which
-    nothing is visible in it.
+    `covered` (S,) uint64 are the samples that a pixel's fragments hold together, `far` (S,) float32 a depth behind
+    which nothing is visible in it.
     """
 
     first: NDArray[np.int32]
@@ -175,15 +186,12 @@ def _touching(drawn, alpha_class, wanted, slots):  # type: ignore[no-untyped-def
     for n in range(len(face)):
         if alpha_class[face[n]] != wanted:
             continue
-        x0 = max(0, min(corners[n, 0], corners[n, 2], corners[n, 4]) >> SUBPIXEL_BITS)
-        x1 = min(size - 1, max(corners[n, 0], corners[n, 2], corners[n, 4]) >> SUBPIXEL_BITS)
-        y0 = max(0, min(corners[n, 1], corners[n, 3], corners[n, 5]) >> SUBPIXEL_BITS)
-        y1 = min(size - 1, max(corners[n, 1], corners[n, 3], corners[n, 5]) >> SUBPIXEL_BITS)
+        x0, x1, y0, y1 = touched(*corners_of(drawn, n), size)
         if x0 > x1:
             continue
         for y in range(y0, y1 + 1):
             if x0 - min(slots[y, x0], 0) <= x1:
-                z = min(depths[n, 0], depths[n, 1], depths[n, 2])
+                z = front_of(drawn, n)
                 low, high = min(low, z), max(high, z)
                 chosen[count], front[count] = n, z
                 count += 1
@@ -219,16 +227,12 @@ def _draw(sx, sy, drawn, surface, textures, alpha_class, wanted, slots, fragment
     first, following, face, held = fragments.first, fragments.following, fragments.face, fragments.mask
     plane, used, covered, far = fragments.plane, fragments.used, fragments.covered, fragments.far
     touching = _touching(drawn, alpha_class, wanted, slots)
-    faces, corners, depths = touching.face, touching.corners, touching.depth
+    faces = touching.face
     for n in range(len(faces)):
         f = faces[n]
-        ax, ay, bx = np.int64(corners[n, 0]), np.int64(corners[n, 1]), np.int64(corners[n, 2])
-        by, cx, cy = np.int64(corners[n, 3]), np.int64(corners[n, 4]), np.int64(corners[n, 5])
-        x0 = max(0, min(ax, bx, cx) >> SUBPIXEL_BITS)
-        x1 = min(size - 1, max(ax, bx, cx) >> SUBPIXEL_BITS)
-        y0 = max(0, min(ay, by, cy) >> SUBPIXEL_BITS)
-        y1 = min(size - 1, max(ay, by, cy) >> SUBPIXEL_BITS)
-        front = min(depths[n, 0], depths[n, 1], depths[n, 2])
+        ax, ay, bx, by, cx, cy = corners_of(touching, n)
+        x0, x1, y0, y1 = touched(ax, ay, bx, by, cx, cy, size)
+        front = front_of(touching, n)
         started = False
         for y in range(y0, y1 + 1):
             py = (y << SUBPIXEL_BITS) + HALF
@@ -245,14 +249,9 @@ def _draw(sx, sy, drawn, surface, textures, alpha_class, wanted, slots, fragment
                     continue
                 if not started:
                     started = True
-                    reach_ab = (abs(by - ay) + abs(bx - ax)) * HALF
-                    reach_bc = (abs(cy - by) + abs(cx - bx)) * HALF
-                    reach_ca = (abs(ay - cy) + abs(ax - cx)) * HALF
+                    reach_ab, reach_bc, reach_ca = reaches(ax, ay, bx, by, cx, cy)
                     small = max(reach_ab, reach_bc, reach_ca) <= EXACT_FLOAT
-                    inverse = 1.0 / ((bx - ax) * (cy - ay) - (by - ay) * (cx - ax))
-                    za, zb, zc = np.float64(depths[n, 0]), np.float64(depths[n, 1]), np.float64(depths[n, 2])
-                    z_x = np.float32((za * (by - cy) + zb * (cy - ay) + zc * (ay - by)) * inverse)
-                    z_y = np.float32((za * (cx - bx) + zb * (ax - cx) + zc * (bx - ax)) * inverse)
+                    za, zb, zc, z_x, z_y = depth_of(touching, n, ax, ay, bx, by, cx, cy)
                     reach = (abs(z_x) + abs(z_y)) * np.float32(HALF)
                 px = (x << SUBPIXEL_BITS) + HALF
                 ab = (bx - ax) * (py - ay) - (by - ay) * (px - ax)
@@ -264,7 +263,7 @@ def _draw(sx, sy, drawn, surface, textures, alpha_class, wanted, slots, fragment
                 ca = (ax - cx) * (py - cy) - (ay - cy) * (px - cx)
                 if ca < -reach_ca:
                     continue
-                z = np.float32((za * bc + zb * ca + zc * ab) * inverse)
+                z = np.float32(za * bc + zb * ca + zc * ab)
                 if z - reach > far[slot]:
                     continue
                 # Beyond its reach an edge function is positive at all samples, so it may be cut to 32 bits.

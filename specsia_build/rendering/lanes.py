@@ -58,8 +58,7 @@ def half_plane(offset_x: NDArray[np.int32], offset_y: NDArray[np.int32]) -> Any:
     return not_negative
 
 
-@intrinsic
-def _mixed(typing: Any, texels: Any, upper: Any, lower: Any, w00: Any, w01: Any, w10: Any, w11: Any) -> Any:
+def _mix(typing: Any, texels: Any, upper: Any, lower: Any, w00: Any, w01: Any, w10: Any, w11: Any) -> Any:
     """The four channels of two texels each from the numbers `upper` and `lower` on, weighted and summed."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -80,6 +79,9 @@ def _mixed(typing: Any, texels: Any, upper: Any, lower: Any, w00: Any, w01: Any,
 
     weights = [types.float32] * 4
     return types.UniTuple(types.float32, 4)(texels, types.int64, types.int64, *weights), generate
+
+
+_mixed: Any = intrinsic(_mix)
 
 
 @inlined

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.jit import compiled, ready
+from specsia_build.jit import compiled, inlined, ready
 from specsia_build.rendering.mesh import Mesh, Texture, flat_normals
 from specsia_build.rendering.textures import TextureTable, pack_textures, rough_faces, sample, texel_range
 from specsia_build.rendering.topology import topology, weld
@@ -87,26 +87,45 @@ class Prepared:
     edges: Edges
 
 
+@inlined
+def _encoded(level, factor):  # type: ignore[no-untyped-def]
+    """About the encoded level that is left of one by a linear factor."""
+    return level if factor == 1.0 else level * min(1.0, max(0.0, factor)) ** (1 / 2.2)
+
+
 @compiled
 def _color_between(f, i, j, t, surface, textures):  # type: ignore[no-untyped-def]
-    """Encoded colour of a face at the fraction `t` between its corners i and j."""
+    """Encoded RGBA of a face at the fraction `t` between its corners i and j."""
     m = surface.material[f]
-    texture = surface.texture[m]
-    out = np.empty(4, np.float64)
-    out[:] = 255.0
+    texture, base = surface.texture[m], surface.base
+    level = (np.float32(255), np.float32(255), np.float32(255), np.float32(255))
     if texture >= 0:
         u = surface.uv[f, i, 0] * (1 - t) + surface.uv[f, j, 0] * t
         v = surface.uv[f, i, 1] * (1 - t) + surface.uv[f, j, 1] * t
         size, wrap = textures.levels[texture, 0], textures.wrap[texture]
-        out[0], out[1], out[2], out[3] = sample(
-            textures.texels, size[0], size[1], size[2], wrap[0], wrap[1], textures.nearest[texture], u, v
-        )
-    for c in range(4):
-        factor = np.float64(surface.base[m, c])
-        if len(surface.colors) > 0:
-            factor *= surface.colors[f, i, c] * (1 - t) + surface.colors[f, j, c] * t
-        out[c] *= min(1.0, max(0.0, factor)) ** (1 / 2.2)
-    return out
+        level = sample(textures.texels, size[0], size[1], size[2], wrap[0], wrap[1], textures.nearest[texture], u, v)
+    red, green, blue, alpha = np.float64(base[m, 0]), np.float64(base[m, 1]), np.float64(base[m, 2]), base[m, 3]
+    colors = surface.colors
+    if len(colors) > 0:
+        red *= colors[f, i, 0] * (1 - t) + colors[f, j, 0] * t
+        green *= colors[f, i, 1] * (1 - t) + colors[f, j, 1] * t
+        blue *= colors[f, i, 2] * (1 - t) + colors[f, j, 2] * t
+        alpha *= colors[f, i, 3] * (1 - t) + colors[f, j, 3] * t
+    return (
+        _encoded(level[0], red),
+        _encoded(level[1], green),
+        _encoded(level[2], blue),
+        _encoded(level[3], alpha),
+    )
+
+
+@inlined
+def _same_colors(colors, f, i, j, f2, i2, j2):  # type: ignore[no-untyped-def]
+    """Whether two faces have the same vertex colours at both ends of their edge."""
+    same = True
+    for k in range(4):
+        same &= colors[f, i, k] == colors[f2, i2, k] and colors[f, j, k] == colors[f2, j2, k]
+    return same
 
 
 @compiled
@@ -146,17 +165,17 @@ def _jumps(halves, opposed, surface, textures, rough):  # type: ignore[no-untype
                 parted = True
         if parted and (rough[f] or rough[f2]):
             continue
-        if m == m2 and not parted and len(surface.colors) == 0:
+        colored = len(surface.colors) > 0
+        if m == m2 and not parted and (not colored or _same_colors(surface.colors, f, i, j, f2, i2, j2)):
             jump[e] = False
             continue
-        differs = False
+        jump[e] = False
         for t in (0.02, 0.5, 0.98):
-            one = _color_between(f, i, j, t, surface, textures)
-            two = _color_between(f2, i2, j2, t, surface, textures)
-            for c in range(4):
-                if abs(one[c] - two[c]) > SMALL_JUMP:
-                    differs = True
-        jump[e] = differs
+            red, green, blue, alpha = _color_between(f, i, j, t, surface, textures)
+            red2, green2, blue2, alpha2 = _color_between(f2, i2, j2, t, surface, textures)
+            if max(abs(red - red2), abs(green - green2), abs(blue - blue2), abs(alpha - alpha2)) > SMALL_JUMP:
+                jump[e] = True
+                break
     return jump
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.jit import compiled
+from specsia_build.jit import compiled, inlined
 from specsia_build.rendering.prepare import INVISIBLE, MASK, OPAQUE
 from specsia_build.rendering.shading import opacity_at
 
@@ -141,16 +141,67 @@ def set_up(sx, sy, depth, faces, closed, alpha_class):  # type: ignore[no-untype
     return facing, Drawn(face[:n], corners[:n], depths[:n])
 
 
+@inlined
+def corners_of(drawn, n):  # type: ignore[no-untyped-def]
+    """Screen x and y of the three corners of a drawn face, int64: their products need it."""
+    at = drawn.corners
+    return (
+        np.int64(at[n, 0]),
+        np.int64(at[n, 1]),
+        np.int64(at[n, 2]),
+        np.int64(at[n, 3]),
+        np.int64(at[n, 4]),
+        np.int64(at[n, 5]),
+    )
+
+
+@inlined
+def front_of(drawn, n):  # type: ignore[no-untyped-def]
+    """Least depth of a drawn face."""
+    return min(drawn.depth[n, 0], drawn.depth[n, 1], drawn.depth[n, 2])
+
+
+@inlined
+def touched(ax, ay, bx, by, cx, cy, size):  # type: ignore[no-untyped-def]
+    """First and last column, first and last row of the pixels that the box around three corners touches."""
+    return (
+        max(0, min(ax, bx, cx) >> SUBPIXEL_BITS),
+        min(size - 1, max(ax, bx, cx) >> SUBPIXEL_BITS),
+        max(0, min(ay, by, cy) >> SUBPIXEL_BITS),
+        min(size - 1, max(ay, by, cy) >> SUBPIXEL_BITS),
+    )
+
+
+@inlined
+def reaches(ax, ay, bx, by, cx, cy):  # type: ignore[no-untyped-def]
+    """How much the edge functions ab, bc and ca differ at most between a pixel's centre and its border."""
+    return (
+        (abs(by - ay) + abs(bx - ax)) * HALF,
+        (abs(cy - by) + abs(cx - bx)) * HALF,
+        (abs(ay - cy) + abs(ax - cx)) * HALF,
+    )
+
+
+@inlined
+def depth_of(drawn, n, ax, ay, bx, by, cx, cy):  # type: ignore[no-untyped-def]
+    """What a drawn face's depth is made of: the weights of the edge functions bc, ca and ab, float64, and how it grows
+    per 1/256 pixel right and down, float32."""
+    inverse = 1.0 / ((bx - ax) * (cy - ay) - (by - ay) * (cx - ax))
+    za, zb, zc = drawn.depth[n, 0] * inverse, drawn.depth[n, 1] * inverse, drawn.depth[n, 2] * inverse
+    z_x = np.float32(za * (by - cy) + zb * (cy - ay) + zc * (ay - by))
+    z_y = np.float32(za * (cx - bx) + zb * (ax - cx) + zc * (bx - ax))
+    return za, zb, zc, z_x, z_y
+
+
 @compiled
 def draw_centres(sx, sy, drawn, surface, textures, alpha_class, tested, nearest, ids):  # type: ignore[no-untyped-def]
     """Draw faces of one alpha class (`tested`: MASK, else OPAQUE) at pixel centres into `nearest` and `ids`."""
     size = ids.shape[0]
     wanted = MASK if tested else OPAQUE
-    face, corners, depths = drawn.face, drawn.corners, drawn.depth
+    face, depths = drawn.face, drawn.depth
     for n in range(len(face)):
         f = face[n]
-        ax, ay, bx = np.int64(corners[n, 0]), np.int64(corners[n, 1]), np.int64(corners[n, 2])
-        by, cx, cy = np.int64(corners[n, 3]), np.int64(corners[n, 4]), np.int64(corners[n, 5])
+        ax, ay, bx, by, cx, cy = corners_of(drawn, n)
         x0 = max(0, (min(ax, bx, cx) + HALF - 1) >> SUBPIXEL_BITS)
         x1 = min(size - 1, (max(ax, bx, cx) - HALF) >> SUBPIXEL_BITS)
         y0 = max(0, (min(ay, by, cy) + HALF - 1) >> SUBPIXEL_BITS)
@@ -284,17 +335,14 @@ def mark_edges(sx, sy, depth, edges, facing, closed, alpha_class, nearest, marke
 def mark_faces(drawn, alpha_class, nearest, marked):  # type: ignore[no-untyped-def]
     """Mark every pixel that a MASK or BLEND face may touch in front of what is drawn there."""
     size = marked.shape[0]
-    corners, depths = drawn.corners, drawn.depth
-    for n in range(len(corners)):
-        if alpha_class[drawn.face[n]] == OPAQUE:
+    face = drawn.face
+    for n in range(len(face)):
+        if alpha_class[face[n]] == OPAQUE:
             continue
-        front = min(depths[n, 0], depths[n, 1], depths[n, 2])
-        x0 = min(corners[n, 0], corners[n, 2], corners[n, 4]) >> SUBPIXEL_BITS
-        x1 = max(corners[n, 0], corners[n, 2], corners[n, 4]) >> SUBPIXEL_BITS
-        y0 = min(corners[n, 1], corners[n, 3], corners[n, 5]) >> SUBPIXEL_BITS
-        y1 = max(corners[n, 1], corners[n, 3], corners[n, 5]) >> SUBPIXEL_BITS
-        for y in range(max(0, y0), min(size - 1, y1) + 1):
-            for x in range(max(0, x0), min(size - 1, x1) + 1):
+        front = front_of(drawn, n)
+        x0, x1, y0, y1 = touched(*corners_of(drawn, n), size)
+        for y in range(y0, y1 + 1):
+            for x in range(x0, x1 + 1):
                 if front <= nearest[y, x] + NEAR_EDGE:
                     marked[y, x] = OUTLINE
 

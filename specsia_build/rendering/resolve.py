@@ -97,7 +97,7 @@ def _look_up(u, v, u_x, v_x, u_y, v_y, nx, ny, offset, w, texels, looks):  # typ
 
 @inlined
 def _mean_level(looks, n, c):  # type: ignore[no-untyped-def]
-    """Byte of the mean in linear light of channel `c` of `n` look-ups; of levels as they are where they hardly differ."""
+    """Byte of the mean in linear light of channel `c` of `n` look-ups; as they are encoded where they hardly differ."""
     low, high, total = looks[0, c], looks[0, c], np.float32(0)
     for k in range(n):
         low, high = min(low, looks[k, c]), max(high, looks[k, c])
@@ -243,9 +243,10 @@ def mark_contrast(ids, sx, sy, faces, part, rough, color, box, marked):  # type:
                     marked[y, x] = OUTLINE
                     marked[y2, x2] = OUTLINE
                     continue
-                most = 0
-                for c in range(3):
-                    most = max(most, abs(np.int32(color[y, x, c]) - np.int32(color[y2, x2, c])))
+                red = abs(np.int32(color[y, x, 0]) - np.int32(color[y2, x2, 0]))
+                green = abs(np.int32(color[y, x, 1]) - np.int32(color[y2, x2, 1]))
+                blue = abs(np.int32(color[y, x, 2]) - np.int32(color[y2, x2, 2]))
+                most = max(red, green, blue)
                 if most <= CONTRAST or (most <= ROUGH_CONTRAST and rough[f] and rough[other]):
                     continue
                 if marked[y, x] != OUTLINE and not _fills(f, x, y, sx, sy, faces):
@@ -256,13 +257,16 @@ def mark_contrast(ids, sx, sy, faces, part, rough, color, box, marked):  # type:
 
 @inlined
 def _wanted_looks(i, count, planes, facts):  # type: ignore[no-untyped-def]
-    """Look-ups that the `count` samples of a face in a pixel deserve: more where its texture changes within the pixel."""
+    """Look-ups that `count` samples of a face in a pixel deserve: more where its texture changes within the pixel."""
     if not facts[i, ROUGH] or facts[i, TEXTURE] == NO_TEXTURE:
         return 1
     whole = MOST_LOOKS
     if not facts[i, NEAREST]:
         w, h = facts[i, TEXTURE + 1], facts[i, TEXTURE + 2]
-        along_u, along_v = max(abs(planes[i, U, 1]), abs(planes[i, U, 2])), max(abs(planes[i, V, 1]), abs(planes[i, V, 2]))
+        along_u, along_v = (
+            max(abs(planes[i, U, 1]), abs(planes[i, U, 2])),
+            max(abs(planes[i, V, 1]), abs(planes[i, V, 2])),
+        )
         span = max(along_u * w, along_v * h)
         whole = 1 if span < 0.25 else (4 if span < 1.0 else 8)
     return (whole * count + SAMPLES - 1) // SAMPLES

@@ -35,8 +35,9 @@ NEAREST_TAPS = 4
 """Look-ups along each side of a pixel where texels have hard borders."""
 
 # Rows of a face's plane table: a quantity's value at the face's origin, per pixel right, per pixel down. ORIGIN holds
-# screen x and y of that origin, a corner of the face: from afar, float32 would lose digits. X, Y and Z are the position; red, green, blue and alpha are factor x vertex colour; GLOW holds the emitted red, green and blue
-# instead of a plane. Faces whose texels are shown as they are need only the first `PLAIN_PLANES`.
+# screen x and y of that origin, a corner: from farther away, float32 would lose digits. X, Y and Z are the position
+# attribute; red, green, blue and alpha are factor x vertex colour; GLOW holds the emitted red, green and blue instead
+# of a plane. Faces whose texels are shown as they are need only the first `PLAIN_PLANES`.
 ORIGIN, U, V, X, Y, Z, RED, GREEN, BLUE, ALPHA, NX, NY, NZ, GLOW, PLANES = range(15)
 PLAIN_PLANES = RED
 
