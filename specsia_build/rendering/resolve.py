@@ -38,9 +38,6 @@ JUMP_CONTRAST = 16
 EVEN = np.float32(8)
 """Range of levels up to which their mean as they are is that in linear light, to a third of a level."""
 
-MOST_LOOKS = 32
-"""Look-ups within a pixel where texels have hard borders."""
-
 
 @inlined
 def encode(value):  # type: ignore[no-untyped-def]
@@ -256,20 +253,16 @@ def mark_contrast(ids, sx, sy, faces, part, rough, color, box, marked):  # type:
 
 
 @inlined
-def _wanted_looks(i, count, planes, facts):  # type: ignore[no-untyped-def]
-    """Look-ups that `count` samples of a face in a pixel deserve: more where its texture changes within the pixel."""
+def _looked_at(i, planes, facts):  # type: ignore[no-untyped-def]
+    """Every how many samples a face is looked up within a pixel: the fewer, the more its texture changes there."""
     if not facts[i, ROUGH] or facts[i, TEXTURE] == NO_TEXTURE:
+        return SAMPLES
+    if facts[i, NEAREST]:
         return 1
-    whole = MOST_LOOKS
-    if not facts[i, NEAREST]:
-        w, h = facts[i, TEXTURE + 1], facts[i, TEXTURE + 2]
-        along_u, along_v = (
-            max(abs(planes[i, U, 1]), abs(planes[i, U, 2])),
-            max(abs(planes[i, V, 1]), abs(planes[i, V, 2])),
-        )
-        span = max(along_u * w, along_v * h)
-        whole = 1 if span < 0.25 else (4 if span < 1.0 else 8)
-    return (whole * count + SAMPLES - 1) // SAMPLES
+    along_u = max(abs(planes[i, U, 1]), abs(planes[i, U, 2])) * facts[i, TEXTURE + 1]
+    along_v = max(abs(planes[i, V, 1]), abs(planes[i, V, 2])) * facts[i, TEXTURE + 2]
+    texels = max(along_u, along_v)
+    return SAMPLES if texels < 0.25 else (14 if texels < 0.5 else (4 if texels < 1.0 else 1))
 
 
 @compiled
@@ -283,7 +276,10 @@ def _shade_samples(i, row, column, mask, stride, planes, facts, texels):  # type
         if wait == 0:
             x = column + 0.5 + SAMPLE_X[s] / SUBPIXEL
             y = row + 0.5 + SAMPLE_Y[s] / SUBPIXEL
-            r, g, b, _ = color_at(i, x, y, planes, facts, texels)
+            if facts[i, PLAIN]:
+                r, g, b = plain_look(i, x, y, planes, facts, texels)
+            else:
+                r, g, b, _ = color_at(i, x, y, planes, facts, texels)
             red += r
             green += g
             blue += b
@@ -324,8 +320,8 @@ def resolve_fragments(  # type: ignore[no-untyped-def]
                 count += MOMENTS[b, value, 0]
                 x_sum += MOMENTS[b, value, 1]
                 y_sum += MOMENTS[b, value, 2]
-            wanted = _wanted_looks(i, count, planes, facts)
-            if wanted == 1:
+            stride = _looked_at(i, planes, facts)
+            if count <= stride:
                 x = column + 0.5 + x_sum / (count * SUBPIXEL)
                 y = row + 0.5 + y_sum / (count * SUBPIXEL)
                 if facts[i, PLAIN]:
@@ -333,7 +329,7 @@ def resolve_fragments(  # type: ignore[no-untyped-def]
                 else:
                     r, g_, b, _ = color_at(i, x, y, planes, facts, texels)
             else:
-                r, g_, b = _shade_samples(i, row, column, mask, count // wanted, planes, facts, texels)
+                r, g_, b = _shade_samples(i, row, column, mask, stride, planes, facts, texels)
             total += count
             red += count * r
             green += count * g_

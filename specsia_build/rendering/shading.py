@@ -145,7 +145,7 @@ def load_faces(start, end, sx, sy, surface, textures, loaded):  # type: ignore[n
             while (
                 level < last_level[finest]
                 and max(along_x, along_y) > 1.0
-                and (min(along_x, along_y) > 2.0 or (max(along_x, along_y) > MOST_TAPS and min(along_x, along_y) > 1.0))
+                and (min(along_x, along_y) > 4.0 or (max(along_x, along_y) > MOST_TAPS and min(along_x, along_y) > 1.0))
             ):
                 level += 1
                 along_x *= 0.5
