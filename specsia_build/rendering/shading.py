@@ -29,7 +29,8 @@ AMBIENT = np.float32(0.45)
 """Linear light from everywhere; with the key head on, a surface shows its full colour."""
 
 MOST_TAPS = 4
-"""Look-ups along one side of a pixel, beyond which a coarser mip level is used."""
+"""Texels along one side of a pixel, beyond which a coarser mip level is looked up if there is one that has more than
+half a texel along the other."""
 
 NEAREST_TAPS = 4
 """Look-ups along each side of a pixel where texels have hard borders."""
@@ -142,14 +143,10 @@ def load_faces(start, end, sx, sy, surface, textures, loaded):  # type: ignore[n
             w, h = levels[finest, 0, 1], levels[finest, 0, 2]
             ux, uy, vx, vy = planes[i, U, 1] * w, planes[i, U, 2] * w, planes[i, V, 1] * h, planes[i, V, 2] * h
             along_x, along_y = np.sqrt(ux * ux + vx * vx), np.sqrt(uy * uy + vy * vy)
-            while (
-                level < last_level[finest]
-                and max(along_x, along_y) > 1.0
-                and (min(along_x, along_y) > 4.0 or (max(along_x, along_y) > MOST_TAPS and min(along_x, along_y) > 1.0))
-            ):
+            most, least = max(along_x, along_y), min(along_x, along_y)
+            while level < last_level[finest] and most > 1.01 * MOST_TAPS and least > 1.0:
                 level += 1
-                along_x *= 0.5
-                along_y *= 0.5
+                most, least, along_x, along_y = 0.5 * most, 0.5 * least, 0.5 * along_x, 0.5 * along_y
             # A look-up stands for half a texel either way at most, and two for one texel.
             taps_x = min(4 * MOST_TAPS, max(1, int(np.ceil(along_x + 0.49))))
             taps_y = min(4 * MOST_TAPS, max(1, int(np.ceil(along_y + 0.49))))

@@ -158,6 +158,20 @@ def test_a_minified_checkerboard_is_even_grey_in_linear_light(nearest: bool, tex
     assert inside.std() < 16
 
 
+@pytest.mark.parametrize("texels", [4, 8, 16])
+def test_a_minified_texture_is_no_softer_than_its_mean(texels: int) -> None:
+    # Blots of two pixels: a filter much wider than a pixel would turn them grey.
+    blots = np.random.default_rng(3).integers(0, 256, (10, 10)).repeat(2, axis=0).repeat(2, axis=1)
+    fine = np.clip(
+        blots.repeat(texels, axis=0).repeat(texels, axis=1) + 30 * (np.indices((20 * texels,) * 2).sum(0) % 2), 0, 255
+    )
+    color = look_at(sheet(10, 10, 30, 30, material=textured(grid(*fine.tolist()), wrap=("clamp", "clamp")))).color
+    light = srgb_to_linear(fine.reshape(20, texels, 20, texels) / 255).mean(axis=(1, 3))
+    off = np.abs(color[10:30, 10:30, 0] - linear_to_srgb(light) * 255)
+    assert off.mean() < 4
+    assert np.percentile(off, 90) < 12
+
+
 def test_a_smooth_texture_far_minified_is_averaged() -> None:
     # From texel to texel there is next to no change, but each pixel spans a whole wave.
     wave = 127.5 + 127.5 * np.sin(2 * np.pi * np.arange(1024) / 64)
