@@ -82,7 +82,7 @@ def _open(path, suffix):
             raise job_server.JobError(f"Blender is not asked to read '{suffix}' files")
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise job_server.JobError(f"Blender cannot read it: {lines[-1] if lines else 'no reason given'}") from error
+        raise job_server.JobError(lines[-1].removeprefix("Error: ") if lines else "no reason given") from error
 
 
 def _import_fbx(path):

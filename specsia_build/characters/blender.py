@@ -111,7 +111,9 @@ def _convert(path: Path, pose: str, kept: Path) -> None:
     except (SpecsiaError, OSError) as error:
         if str(error).startswith(kind):
             raise
-        raise CharacterError(f"{path.name} could not be read by Blender: {error}") from error
+        raise CharacterError(
+            f"{path.name} could not be read by Blender ({error}): export it again, as binary FBX or as glTF"
+        ) from error
 
 
 @dataclass(frozen=True)
