@@ -262,7 +262,7 @@ def _looked_at(i, planes, facts):  # type: ignore[no-untyped-def]
     along_u = max(abs(planes[i, U, 1]), abs(planes[i, U, 2])) * facts[i, TEXTURE + 1]
     along_v = max(abs(planes[i, V, 1]), abs(planes[i, V, 2])) * facts[i, TEXTURE + 2]
     texels = max(along_u, along_v)
-    return SAMPLES if texels < 0.25 else (14 if texels < 0.5 else (4 if texels < 1.0 else 1))
+    return SAMPLES if texels < 0.25 else (14 if texels < 0.5 else (4 if texels < 1.0 else 2))
 
 
 @compiled
