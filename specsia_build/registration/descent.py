@@ -1,0 +1,187 @@
+"""Gauss-Newton steps that move a reconstruction's outline onto the ground truth's.
+
+Weighted by their inverse (iteratively reweighted least squares) outline distances sum to the area between two
+silhouettes, which is what IoU counts. Outlines that are far from any counterpart, such as a limb that one side lacks,
+carry no weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.frame import ORTHO_WIDTH, Camera
+from specsia_build.jit import compiled
+from specsia_build.registration.masks import HALF_COVERED, overlaps, shrink, signed_distance
+from specsia_build.registration.outline import Shape, draw, fill, find_outline, to_screen
+from specsia_build.registration.similarity import Similarity
+
+REACH = 0.1
+"""Units beyond which two outlines are not each other's counterparts."""
+
+OVERSHOOT = 1.7
+"""How far a step goes: a sum of distances is less curved than its weighted squares, which step about half the way."""
+
+STILL = 0.00025
+"""Units below which a step changes nothing."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Ground truth at one size.
+
+    Attributes:
+        axes: (V, 2, 3), pixels to the right and down per unit of the frame.
+        masks: (V, H, H) bool, silhouettes.
+        distances: (V, H, H) float32, signed distance to their outline in pixels; V is 0 where there is no need.
+    """
+
+    axes: NDArray[np.float64]
+    masks: NDArray[np.bool_]
+    distances: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, masks: NDArray[np.uint8], cameras: Sequence[Camera], size: int, with_distance: bool = True) -> Target:
+        """Coverage images (V, H, H) shrunk to a size, but never blown up."""
+        size = min(size, masks.shape[-1])
+        small = shrink(masks, size)
+        reach = REACH * size / ORTHO_WIDTH
+        distances = [signed_distance(mask, reach) for mask in small if with_distance]
+        right_and_up = np.stack([camera.basis()[:2] for camera in cameras])
+        return cls(
+            right_and_up * np.array([[size], [-size]]) / ORTHO_WIDTH,
+            small >= HALF_COVERED,
+            np.stack(distances) if with_distance else np.empty((0, size, size), np.float32),
+        )
+
+    @property
+    def size(self) -> int:
+        return self.masks.shape[-1]
+
+    def views(self, similarity: Similarity) -> NDArray[np.float64]:
+        """(V, 2, 4) affine maps from a moved mesh's own coordinates to pixels."""
+        turn = similarity.scale * self.axes @ similarity.rotation()
+        shift = self.axes @ np.array(similarity.translation) + self.size / 2
+        return np.concatenate([turn, shift[..., None]], axis=2)
+
+
+def drawn(shape: Shape, similarity: Similarity, target: Target) -> NDArray[np.bool_]:
+    """(V, H, H) bool, the silhouettes of a moved shape as the target's cameras see it, at pixel centres."""
+    return np.asarray(draw(shape, target.views(similarity), target.size))
+
+
+def _shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    both, either = counts.T
+    return np.where(either > 0, both / np.maximum(either, 1), 1.0)
+
+
+def ious(shape: Shape, similarity: Similarity, target: Target) -> NDArray[np.float64]:
+    """(V,) IoU of each view, at pixel centres."""
+    return _shares(overlaps(drawn(shape, similarity, target), target.masks))
+
+
+@compiled
+def _add_outline(  # type: ignore[no-untyped-def]
+    shape, points, found, mask, distance, axes, scale, turn, weight, reach, lhs, rhs
+):
+    """Add one view's outline to J^T W J and J^T W r for (log scale, pitch, yaw, tx, ty, tz)."""
+    size, vertices = mask.shape[0], shape.vertices
+    row = np.empty(6)
+    for i in range(len(found)):
+        a, b = shape.ends[found[i], 0], shape.ends[found[i], 1]
+        ex, ey = np.float64(points[b, 0] - points[a, 0]), np.float64(points[b, 1] - points[a, 1])
+        x, y = points[a, 0] + 0.5 * ex, points[a, 1] + 0.5 * ey
+        if not (2 <= x < size - 2 and 2 <= y < size - 2):
+            continue
+        length = np.sqrt(ex * ex + ey * ey)
+        if length == 0:
+            continue
+        # An outline of the whole silhouette has background within a pixel and a half across the edge.
+        nx, ny = -ey / length * 0.75, ex / length * 0.75
+        if mask[int(y + ny), int(x + nx)] and mask[int(y - ny), int(x - nx)]:
+            continue
+        cx, cy = int(x - 0.5), int(y - 0.5)
+        fx, fy = x - 0.5 - cx, y - 0.5 - cy
+        d00, d01 = distance[cy, cx], distance[cy, cx + 1]
+        d10, d11 = distance[cy + 1, cx], distance[cy + 1, cx + 1]
+        r = (1 - fy) * ((1 - fx) * d00 + fx * d01) + fy * ((1 - fx) * d10 + fx * d11)
+        if abs(r) >= reach - 1:
+            continue
+        gx = (1 - fy) * (d01 - d00) + fy * (d11 - d10)
+        gy = (1 - fx) * (d10 - d00) + fx * (d11 - d01)
+        # Motion of the edge's middle for each parameter, along the distance's gradient, in pixels.
+        px = 0.5 * (vertices[a, 0] + vertices[b, 0])
+        py = 0.5 * (vertices[a, 1] + vertices[b, 1])
+        pz = 0.5 * (vertices[a, 2] + vertices[b, 2])
+        qx = scale * (turn[0, 0] * px + turn[0, 1] * py + turn[0, 2] * pz)
+        qy = scale * (turn[1, 0] * px + turn[1, 1] * py + turn[1, 2] * pz)
+        qz = scale * (turn[2, 0] * px + turn[2, 1] * py + turn[2, 2] * pz)
+        hx = gx * axes[0, 0] + gy * axes[1, 0]
+        hy = gx * axes[0, 1] + gy * axes[1, 1]
+        hz = gx * axes[0, 2] + gy * axes[1, 2]
+        row[0] = hx * qx + hy * qy + hz * qz
+        row[1] = hz * qy - hy * qz
+        # Yaw turns about Z before pitch tilts that axis.
+        row[2] = turn[1, 2] * (hx * qz - hz * qx) + turn[2, 2] * (hy * qx - hx * qy)
+        row[3], row[4], row[5] = hx, hy, hz
+        w = weight * length / max(abs(r), 0.1)
+        for j in range(6):
+            rhs[j] += w * row[j] * r
+            for k in range(6):
+                lhs[j, k] += w * row[j] * row[k]
+
+
+@compiled
+def _normal_equations(shape, views, axes, scale, turn, masks, distances, reach):  # type: ignore[no-untyped-def]
+    """J^T W J, J^T W r, and per view the pixels that both and that either cover."""
+    size = masks.shape[1]
+    layers = np.empty((size, size + 1), np.int32)
+    points = np.empty((len(shape.vertices), 2), np.float32)
+    shown = np.empty(len(shape.faces) + 1, np.int8)
+    found, change = np.empty(len(shape.ends) + 1, np.int32), np.empty(len(shape.ends) + 1, np.int8)
+    drawn = np.empty((1, size, size), np.bool_)
+    counts = np.empty((len(views), 2), np.int64)
+    lhs, rhs = np.zeros((6, 6)), np.zeros(6)
+    for k in range(len(views)):
+        to_screen(shape.vertices, views[k], points)
+        n = find_outline(shape, points, shown, found, change)
+        fill(points, shape.ends, found[:n], change[:n], drawn[0], layers)
+        counts[k] = overlaps(drawn, masks[k : k + 1])[0]
+        weight = 1.0 / max(1, counts[k, 1])
+        _add_outline(shape, points, found[:n], drawn[0], distances[k], axes[k], scale, turn, weight, reach, lhs, rhs)
+    return lhs, rhs, counts
+
+
+def _step(
+    shape: Shape, target: Target, start: Similarity, with_yaw: bool, stretch: float
+) -> tuple[float, Similarity, float]:
+    """Mean IoU at the start, the similarity after one step, and a bound on how far it moves an outline in units."""
+    reach = REACH * target.size / ORTHO_WIDTH
+    of_pose = (target.views(start), target.axes, start.scale, start.rotation())
+    lhs, rhs, counts = _normal_equations(shape, *of_pose, target.masks, target.distances, reach)
+    free = [0, 1, 2, 3, 4, 5] if with_yaw else [0, 1, 3, 4, 5]
+    a = lhs[np.ix_(free, free)]
+    damping = 1e-6 * np.trace(a) / len(free) + 1e-12
+    delta = np.zeros(6)
+    delta[free] = np.linalg.solve(a + damping * np.eye(len(free)), -stretch * rhs[free])
+    log_scale, pitch, yaw = float(np.clip(delta[0], -0.3, 0.3)), *(float(x) for x in np.clip(delta[1:3], -0.2, 0.2))
+    most = 0.5 * (abs(log_scale) + abs(pitch) + abs(yaw)) + float(np.abs(delta[3:]).max())
+    return float(_shares(counts).mean()), start.changed(log_scale, pitch, yaw, delta[3:]), most
+
+
+def descend(
+    shape: Shape, target: Target, start: Similarity, with_yaw: bool, steps: int, stretch: float = OVERSHOOT
+) -> tuple[float, Similarity, bool]:
+    """Mean IoU and place of the best similarity that so many steps pass through, and whether they came to rest."""
+    best, best_iou, current = start, -1.0, start
+    for _ in range(steps):
+        iou, following, moved = _step(shape, target, current, with_yaw, stretch)
+        if iou > best_iou:
+            best, best_iou = current, iou
+        if moved < STILL or iou < best_iou - 0.01:
+            return best_iou, best, True
+        current = following
+    return best_iou, best, False
