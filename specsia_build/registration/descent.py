@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from specsia_build.frame import ORTHO_WIDTH, Camera
 from specsia_build.jit import compiled
 from specsia_build.registration.masks import HALF_COVERED, overlaps, shrink, signed_distance
-from specsia_build.registration.outline import Shape, draw, fill, find_outline, to_screen
+from specsia_build.registration.outline import Shape, draw, fill, find_outline, to_screen, trace
 from specsia_build.registration.similarity import Similarity
 
 REACH = 0.1
@@ -84,74 +84,77 @@ def ious(shape: Shape, similarity: Similarity, target: Target) -> NDArray[np.flo
 
 
 @compiled
-def _add_outline(  # type: ignore[no-untyped-def]
-    shape, points, found, mask, distance, axes, scale, turn, weight, reach, lhs, rhs
-):
-    """Add one view's outline to J^T W J and J^T W r for (log scale, pitch, yaw, tx, ty, tz)."""
-    size, vertices = mask.shape[0], shape.vertices
-    row = np.empty(6)
-    for i in range(len(found)):
-        a, b = shape.ends[found[i], 0], shape.ends[found[i], 1]
-        ex, ey = np.float64(points[b, 0] - points[a, 0]), np.float64(points[b, 1] - points[a, 1])
-        x, y = points[a, 0] + 0.5 * ex, points[a, 1] + 0.5 * ey
-        if not (2 <= x < size - 2 and 2 <= y < size - 2):
-            continue
-        length = np.sqrt(ex * ex + ey * ey)
-        if length == 0:
-            continue
-        # An outline of the whole silhouette has background within a pixel and a half across the edge.
-        nx, ny = -ey / length * 0.75, ex / length * 0.75
-        if mask[int(y + ny), int(x + nx)] and mask[int(y - ny), int(x - nx)]:
-            continue
-        cx, cy = int(x - 0.5), int(y - 0.5)
-        fx, fy = x - 0.5 - cx, y - 0.5 - cy
-        d00, d01 = distance[cy, cx], distance[cy, cx + 1]
-        d10, d11 = distance[cy + 1, cx], distance[cy + 1, cx + 1]
-        r = (1 - fy) * ((1 - fx) * d00 + fx * d01) + fy * ((1 - fx) * d10 + fx * d11)
-        if abs(r) >= reach - 1:
-            continue
-        gx = (1 - fy) * (d01 - d00) + fy * (d11 - d10)
-        gy = (1 - fx) * (d10 - d00) + fx * (d11 - d01)
-        # Motion of the edge's middle for each parameter, along the distance's gradient, in pixels.
-        px = 0.5 * (vertices[a, 0] + vertices[b, 0])
-        py = 0.5 * (vertices[a, 1] + vertices[b, 1])
-        pz = 0.5 * (vertices[a, 2] + vertices[b, 2])
-        qx = scale * (turn[0, 0] * px + turn[0, 1] * py + turn[0, 2] * pz)
-        qy = scale * (turn[1, 0] * px + turn[1, 1] * py + turn[1, 2] * pz)
-        qz = scale * (turn[2, 0] * px + turn[2, 1] * py + turn[2, 2] * pz)
-        hx = gx * axes[0, 0] + gy * axes[1, 0]
-        hy = gx * axes[0, 1] + gy * axes[1, 1]
-        hz = gx * axes[0, 2] + gy * axes[1, 2]
-        row[0] = hx * qx + hy * qy + hz * qz
-        row[1] = hz * qy - hy * qz
-        # Yaw turns about Z before pitch tilts that axis.
-        row[2] = turn[1, 2] * (hx * qz - hz * qx) + turn[2, 2] * (hy * qx - hx * qy)
-        row[3], row[4], row[5] = hx, hy, hz
-        w = weight * length / max(abs(r), 0.1)
-        for j in range(6):
-            rhs[j] += w * row[j] * r
-            for k in range(6):
-                lhs[j, k] += w * row[j] * row[k]
+def _add_sample(edge, along, x, y, shape, distance, axes, scale, turn, weight, reach, row, lhs, rhs):  # type: ignore[no-untyped-def]
+    """Add one place of an outline, at pixel x, y and at a fraction `along` of an edge, to J^T W J and J^T W r."""
+    size = distance.shape[0]
+    if not (1 <= x < size - 1 and 1 <= y < size - 1):
+        return
+    cx, cy = int(x - 0.5), int(y - 0.5)
+    fx, fy = x - 0.5 - cx, y - 0.5 - cy
+    d00, d01 = distance[cy, cx], distance[cy, cx + 1]
+    d10, d11 = distance[cy + 1, cx], distance[cy + 1, cx + 1]
+    r = (1 - fy) * ((1 - fx) * d00 + fx * d01) + fy * ((1 - fx) * d10 + fx * d11)
+    if abs(r) >= reach - 1:
+        return
+    gx = (1 - fy) * (d01 - d00) + fy * (d11 - d10)
+    gy = (1 - fx) * (d10 - d00) + fx * (d11 - d01)
+    # Motion of the place for each parameter, along the distance's gradient, in pixels.
+    a, b, vertices = shape.ends[edge, 0], shape.ends[edge, 1], shape.vertices
+    px = vertices[a, 0] + along * (vertices[b, 0] - vertices[a, 0])
+    py = vertices[a, 1] + along * (vertices[b, 1] - vertices[a, 1])
+    pz = vertices[a, 2] + along * (vertices[b, 2] - vertices[a, 2])
+    qx = scale * (turn[0, 0] * px + turn[0, 1] * py + turn[0, 2] * pz)
+    qy = scale * (turn[1, 0] * px + turn[1, 1] * py + turn[1, 2] * pz)
+    qz = scale * (turn[2, 0] * px + turn[2, 1] * py + turn[2, 2] * pz)
+    hx = gx * axes[0, 0] + gy * axes[1, 0]
+    hy = gx * axes[0, 1] + gy * axes[1, 1]
+    hz = gx * axes[0, 2] + gy * axes[1, 2]
+    row[0] = hx * qx + hy * qy + hz * qz
+    row[1] = hz * qy - hy * qz
+    # Yaw turns about Z before pitch tilts that axis.
+    row[2] = turn[1, 2] * (hx * qz - hz * qx) + turn[2, 2] * (hy * qx - hx * qy)
+    row[3], row[4], row[5] = hx, hy, hz
+    w = weight / max(abs(r), 0.1)
+    for j in range(6):
+        rhs[j] += w * row[j] * r
+        for k in range(6):
+            lhs[j, k] += w * row[j] * row[k]
 
 
 @compiled
 def _normal_equations(shape, views, axes, scale, turn, masks, distances, reach):  # type: ignore[no-untyped-def]
-    """J^T W J, J^T W r, and per view the pixels that both and that either cover."""
+    """J^T W J and J^T W r for (log scale, pitch, yaw, tx, ty, tz), and per view the pixels that both and that either
+    cover."""
     size = masks.shape[1]
-    layers = np.empty((size, size + 1), np.int32)
+    layers = np.zeros((size, size + 1), np.int32)
     points = np.empty((len(shape.vertices), 2), np.float32)
     shown = np.empty(len(shape.faces) + 1, np.int8)
     found, change = np.empty(len(shape.ends) + 1, np.int32), np.empty(len(shape.ends) + 1, np.int8)
-    drawn = np.empty((1, size, size), np.bool_)
+    drawn, other = np.empty((1, size, size), np.bool_), np.empty((size, size), np.bool_)
+    edges, lines = np.empty(size * (size + 1), np.int32), np.empty(size * (size + 1), np.int32)
+    crossings = np.empty(size * (size + 1), np.float32)
     counts = np.empty((len(views), 2), np.int64)
-    lhs, rhs = np.zeros((6, 6)), np.zeros(6)
+    lhs, rhs, row = np.zeros((6, 6)), np.zeros(6), np.empty(6)
     for k in range(len(views)):
         to_screen(shape.vertices, views[k], points)
         n = find_outline(shape, points, shown, found, change)
-        fill(points, shape.ends, found[:n], change[:n], drawn[0], layers)
+        fill(points, shape.ends, found[:n], change[:n], 1, drawn[0], layers)
+        fill(points, shape.ends, found[:n], change[:n], 0, other, layers)
         counts[k] = overlaps(drawn, masks[k : k + 1])[0]
-        weight = 1.0 / max(1, counts[k, 1])
-        _add_outline(shape, points, found[:n], drawn[0], distances[k], axes[k], scale, turn, weight, reach, lhs, rhs)
+        for axis in range(2):
+            mask = drawn[0] if axis == 1 else other
+            m = trace(points, shape.ends, found[:n], axis, mask, layers, edges, lines, crossings)
+            for i in range(m):
+                a, b = shape.ends[edges[i], 0], shape.ends[edges[i], 1]
+                line = lines[i] + np.float32(0.5)
+                ex, ey = points[b, 0] - points[a, 0], points[b, 1] - points[a, 1]
+                along = (line - points[a, axis]) / (points[b, axis] - points[a, axis])
+                x, y = (crossings[i], line) if axis == 1 else (line, crossings[i])
+                # The length of outline between two lines, as a share of all that either silhouette covers.
+                weight = np.sqrt(ex * ex + ey * ey) / max(abs(ex), abs(ey)) / max(1, counts[k, 1])
+                _add_sample(
+                    edges[i], along, x, y, shape, distances[k], axes[k], scale, turn, weight, reach, row, lhs, rhs
+                )
     return lhs, rhs, counts
 
 

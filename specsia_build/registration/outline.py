@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.jit import compiled, ready
+from specsia_build.jit import compiled, inlined, ready
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import weld
 
@@ -94,42 +94,89 @@ def find_outline(shape, points, shown, found, change):  # type: ignore[no-untype
     return n
 
 
+@inlined
+def _cell(at, size):  # type: ignore[no-untyped-def]
+    """The first of `size` pixels whose centre lies at or beyond a coordinate; `size` where none does."""
+    return int(np.ceil(min(max(at - np.float32(0.5), np.float32(0)), np.float32(size))))
+
+
 @compiled
-def fill(points, ends, found, change, mask, layers):  # type: ignore[no-untyped-def]
+def fill(points, ends, found, change, axis, mask, layers):  # type: ignore[no-untyped-def]
     """Fill `mask` (H, H) with whether layers bounded by edges `found` cover each pixel's centre.
 
-    `layers` (H, H + 1) int32 is overwritten.
+    The mask's first index is the row for `axis` 1, and the column for 0. `layers` (H, H + 1) int32 is zero before and
+    after.
     """
     size = len(mask)
-    layers[:] = 0
     for i in range(len(found)):
-        a, b, step = ends[found[i], 0], ends[found[i], 1], -change[i]
-        if points[a, 1] > points[b, 1]:
+        a, b = ends[found[i], 0], ends[found[i], 1]
+        # Down the rows, a layer that shows its front lies to the left; down the columns, to the right.
+        step = -change[i] if axis == 1 else change[i]
+        if points[a, axis] > points[b, axis]:
             a, b, step = b, a, -step
-        x0, y0, x1, y1 = points[a, 0], points[a, 1], points[b, 0], points[b, 1]
-        top = int(np.ceil(min(max(y0 - np.float32(0.5), 0.0), size)))
-        end = int(np.ceil(min(max(y1 - np.float32(0.5), 0.0), size)))
-        slope = (x1 - x0) / (y1 - y0)
-        for y in range(top, end):
-            x = x0 + slope * (y + np.float32(0.5) - y0)
-            layers[y, int(np.ceil(min(max(x - np.float32(0.5), 0.0), size)))] += step
-    for y in range(size):
+        start, across = points[a, axis], points[a, 1 - axis]
+        slope = (points[b, 1 - axis] - across) / (points[b, axis] - start)
+        for line in range(_cell(start, size), _cell(points[b, axis], size)):
+            layers[line, _cell(across + slope * (line + np.float32(0.5) - start), size)] += step
+    for line in range(size):
         covering = 0
-        for x in range(size):
-            covering += layers[y, x]
-            mask[y, x] = covering > 0
+        for k in range(size):
+            covering += layers[line, k]
+            layers[line, k] = 0
+            mask[line, k] = covering > 0
+        layers[line, size] = 0
+
+
+@compiled
+def trace(points, ends, found, axis, mask, slots, edges, lines, crossings):  # type: ignore[no-untyped-def]
+    """Number of places where an outline crosses the lines of pixel centres along the rows or columns of `fill`.
+
+    Only edges that run across rather than along the lines count. Each place fills `edges` with its edge, `lines` with
+    the number of the line and `crossings` with the coordinate on it. `slots` (H, H + 1) int32 is zero before and after.
+    """
+    size, n = len(mask), 0
+    for i in range(len(found)):
+        a, b = ends[found[i], 0], ends[found[i], 1]
+        if points[a, axis] > points[b, axis]:
+            a, b = b, a
+        start, across = points[a, axis], points[a, 1 - axis]
+        slope = (points[b, 1 - axis] - across) / (points[b, axis] - start)
+        for line in range(_cell(start, size), _cell(points[b, axis], size)):
+            x = across + slope * (line + np.float32(0.5) - start)
+            k = _cell(x, size)
+            before, after = k > 0 and mask[line, k - 1], k < size and mask[line, k]
+            if before == after:
+                continue
+            # Of several edges between two pixel centres the outermost is seen.
+            slot = slots[line, k] - 1
+            if slot < 0:
+                slot = n
+                n += 1
+                slots[line, k] = n
+                lines[slot] = line
+            elif (x >= crossings[slot]) == after:
+                continue
+            edges[slot], crossings[slot] = found[i], x
+    kept = 0
+    for slot in range(n):
+        slots[lines[slot], _cell(crossings[slot], size)] = 0
+        a, b = ends[edges[slot], 0], ends[edges[slot], 1]
+        if abs(points[b, axis] - points[a, axis]) >= abs(points[b, 1 - axis] - points[a, 1 - axis]):
+            edges[kept], lines[kept], crossings[kept] = edges[slot], lines[slot], crossings[slot]
+            kept += 1
+    return kept
 
 
 @compiled
 def draw(shape, views, size):  # type: ignore[no-untyped-def]
     """(V, size, size) bool, the pixels whose centre a shape covers under each affine view (V, 2, 4)."""
     masks = np.empty((len(views), size, size), np.bool_)
-    layers = np.empty((size, size + 1), np.int32)
+    layers = np.zeros((size, size + 1), np.int32)
     points = np.empty((len(shape.vertices), 2), np.float32)
     shown = np.empty(len(shape.faces) + 1, np.int8)
     found, change = np.empty(len(shape.ends) + 1, np.int32), np.empty(len(shape.ends) + 1, np.int8)
     for k in range(len(views)):
         to_screen(shape.vertices, views[k], points)
         n = find_outline(shape, points, shown, found, change)
-        fill(points, shape.ends, found[:n], change[:n], masks[k], layers)
+        fill(points, shape.ends, found[:n], change[:n], 1, masks[k], layers)
     return masks
