@@ -25,6 +25,15 @@ REACH = 0.1
 OVERSHOOT = 1.7
 """How far a step goes: a sum of distances is less curved than its weighted squares, which step about half the way."""
 
+LEAD = 2.0
+"""Growth of the first view's weight with each step that does not keep its IoU."""
+
+NOISE = 0.001
+"""What IoU at pixel centres may lose though the outlines lie no worse."""
+
+FLOOR = 0.1
+"""Pixels below which an outline's distance is no longer divided by."""
+
 STILL = 0.00025
 """Units below which a step changes nothing."""
 
@@ -57,6 +66,10 @@ class Target:
             np.stack(distances) if with_distance else np.empty((0, size, size), np.float32),
         )
 
+    def first(self) -> Target:
+        """The first view alone."""
+        return Target(self.axes[:1], self.masks[:1], self.distances[:1])
+
     @property
     def size(self) -> int:
         return self.masks.shape[-1]
@@ -84,7 +97,7 @@ def ious(shape: Shape, similarity: Similarity, target: Target) -> NDArray[np.flo
 
 
 @compiled
-def _add_sample(edge, along, x, y, shape, distance, axes, scale, turn, weight, reach, row, lhs, rhs):  # type: ignore[no-untyped-def]
+def _add_sample(edge, along, x, y, shape, distance, axes, scale, turn, weight, share, reach, row, lhs, rhs):  # type: ignore[no-untyped-def]
     """Add one place of an outline, at pixel x, y and at a fraction `along` of an edge, to J^T W J and J^T W r."""
     size = distance.shape[0]
     if not (1 <= x < size - 1 and 1 <= y < size - 1):
@@ -114,7 +127,8 @@ def _add_sample(edge, along, x, y, shape, distance, axes, scale, turn, weight, r
     # Yaw turns about Z before pitch tilts that axis.
     row[2] = turn[1, 2] * (hx * qz - hz * qx) + turn[2, 2] * (hy * qx - hx * qy)
     row[3], row[4], row[5] = hx, hy, hz
-    w = weight / max(abs(r), 0.1)
+    # What IoU gains by a pixel that both cover, and loses by one that only ours covers.
+    w = weight * (share if r > 0 else 1.0) / max(abs(r), FLOOR)
     for j in range(6):
         rhs[j] += w * row[j] * r
         for k in range(6):
@@ -122,7 +136,7 @@ def _add_sample(edge, along, x, y, shape, distance, axes, scale, turn, weight, r
 
 
 @compiled
-def _normal_equations(shape, views, axes, scale, turn, masks, distances, reach):  # type: ignore[no-untyped-def]
+def _normal_equations(shape, views, axes, scale, turn, masks, distances, reach, lead):  # type: ignore[no-untyped-def]
     """J^T W J and J^T W r for (log scale, pitch, yaw, tx, ty, tz), and per view the pixels that both and that either
     cover."""
     size = masks.shape[1]
@@ -141,6 +155,7 @@ def _normal_equations(shape, views, axes, scale, turn, masks, distances, reach):
         fill(points, shape.ends, found[:n], change[:n], 1, drawn[0], layers)
         fill(points, shape.ends, found[:n], change[:n], 0, other, layers)
         counts[k] = overlaps(drawn, masks[k : k + 1])[0]
+        share = counts[k, 0] / max(1, counts[k, 1])
         for axis in range(2):
             mask = drawn[0] if axis == 1 else other
             m = trace(points, shape.ends, found[:n], axis, mask, layers, edges, lines, crossings)
@@ -152,39 +167,57 @@ def _normal_equations(shape, views, axes, scale, turn, masks, distances, reach):
                 x, y = (crossings[i], line) if axis == 1 else (line, crossings[i])
                 # The length of outline between two lines, as a share of all that either silhouette covers.
                 weight = np.sqrt(ex * ex + ey * ey) / max(abs(ex), abs(ey)) / max(1, counts[k, 1])
+                weight *= lead if k == 0 else 1.0
                 _add_sample(
-                    edges[i], along, x, y, shape, distances[k], axes[k], scale, turn, weight, reach, row, lhs, rhs
+                    edges[i], along, x, y, shape, distances[k], axes[k], scale, turn, weight, share, reach, row, lhs, rhs
                 )
     return lhs, rhs, counts
 
 
 def _step(
-    shape: Shape, target: Target, start: Similarity, with_yaw: bool, stretch: float
-) -> tuple[float, Similarity, float]:
-    """Mean IoU at the start, the similarity after one step, and a bound on how far it moves an outline in units."""
+    shape: Shape, target: Target, start: Similarity, with_yaw: bool, lead: float
+) -> tuple[NDArray[np.float64], Similarity, float]:
+    """IoU of each view at the start, the similarity after one step, and a bound on how far it moves an outline in
+    units; the first view counts `lead` times."""
     reach = REACH * target.size / ORTHO_WIDTH
     of_pose = (target.views(start), target.axes, start.scale, start.rotation())
-    lhs, rhs, counts = _normal_equations(shape, *of_pose, target.masks, target.distances, reach)
+    lhs, rhs, counts = _normal_equations(shape, *of_pose, target.masks, target.distances, reach, lead)
     free = [0, 1, 2, 3, 4, 5] if with_yaw else [0, 1, 3, 4, 5]
     a = lhs[np.ix_(free, free)]
     damping = 1e-6 * np.trace(a) / len(free) + 1e-12
     delta = np.zeros(6)
-    delta[free] = np.linalg.solve(a + damping * np.eye(len(free)), -stretch * rhs[free])
+    delta[free] = np.linalg.solve(a + damping * np.eye(len(free)), -OVERSHOOT * rhs[free])
     log_scale, pitch, yaw = float(np.clip(delta[0], -0.3, 0.3)), *(float(x) for x in np.clip(delta[1:3], -0.2, 0.2))
     most = 0.5 * (abs(log_scale) + abs(pitch) + abs(yaw)) + float(np.abs(delta[3:]).max())
-    return float(_shares(counts).mean()), start.changed(log_scale, pitch, yaw, delta[3:]), most
+    return _shares(counts), start.changed(log_scale, pitch, yaw, delta[3:]), most
 
 
 def descend(
-    shape: Shape, target: Target, start: Similarity, with_yaw: bool, steps: int, stretch: float = OVERSHOOT
+    shape: Shape, target: Target, start: Similarity, with_yaw: bool, steps: int, least: float = 0.0
 ) -> tuple[float, Similarity, bool]:
-    """Mean IoU and place of the best similarity that so many steps pass through, and whether they came to rest."""
-    best, best_iou, current = start, -1.0, start
+    """Go down to where outlines lie best.
+
+    Args:
+        shape: what is moved.
+        target: ground truth, with distances.
+        start: where to begin.
+        with_yaw: whether yaw may change.
+        steps: at most so many.
+        least: IoU of the first view that must be kept; its weight grows while it is not.
+
+    Returns:
+        Mean IoU and place of the last similarity that keeps the first view, or of the best one if the mean has fallen
+        since, and whether the steps came to rest. The mean is -1 and the place the start where none keeps it.
+    """
+    found, found_iou, best_iou, current, lead = start, -1.0, -1.0, start, 1.0
     for _ in range(steps):
-        iou, following, moved = _step(shape, target, current, with_yaw, stretch)
-        if iou > best_iou:
-            best, best_iou = current, iou
-        if moved < STILL or iou < best_iou - 0.01:
-            return best_iou, best, True
+        views, following, moved = _step(shape, target, current, with_yaw, lead)
+        iou = float(views.mean())
+        if views[0] < least:
+            lead *= LEAD
+        elif iou > best_iou - NOISE:
+            found, found_iou, best_iou = current, iou, max(iou, best_iou)
+        if moved < STILL and views[0] >= least:
+            return found_iou, found, True
         current = following
-    return best_iou, best, False
+    return found_iou, found, False

@@ -93,10 +93,10 @@ def signed_distance(coverage: NDArray[np.uint8], reach: float) -> NDArray[np.flo
     Exact within `EXACT_BAND`, within 8 % beyond, cut off at `reach` either way.
     """
     near = min(EXACT_BAND, reach)
-    outside, inside = outside_distance(coverage, near), outside_distance(np.uint8(255) - coverage, near)
-    _spread(outside, np.float32(near), np.float32(reach))
-    _spread(inside, np.float32(near), np.float32(reach))
-    return np.asarray(outside - inside)
+    signed = outside_distance(coverage, near) - outside_distance(np.uint8(255) - coverage, near)
+    distance = np.abs(signed)
+    _spread(distance, np.float32(near), np.float32(reach))
+    return np.asarray(np.copysign(distance, signed))
 
 
 @compiled

@@ -13,23 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.frame import Camera
-from specsia_build.registration.descent import Target, descend, drawn, ious
+from specsia_build.registration.descent import NOISE, Target, descend, drawn, ious
 from specsia_build.registration.masks import iou, lighter, moments
 from specsia_build.registration.outline import Shape, shape_of
-from specsia_build.registration.similarity import Similarity, between
+from specsia_build.registration.similarity import Similarity
 from specsia_build.rendering.mesh import Mesh
 
 VERSION = 4
 
-COARSE_SIZE = 64
-FINE_SIZE = 160
-"""Pixels of the images of the coarse search and of the outlines; never more than the ground truth has."""
-
-SHARP_SIZE = 512
-"""Pixels of the last steps: averaged down, a silhouette's outline lies up to a tenth of a pixel off on thin parts."""
-
-SHARP_FROM = 0.96
-"""Mean IoU from which those tenths matter."""
+COARSE_SIZE, MIDDLE_SIZE, FINE_SIZE = 64, 128, 256
+"""Pixels of the images of the coarse search, of the steps with the light mesh and of those with the whole one; never
+more than the ground truth has."""
 
 COARSE_CELLS, LIGHT_CELLS = 24, 48
 """Cells along the longest side in which vertices are merged for the coarse search and for the first steps."""
@@ -40,7 +34,7 @@ LIGHT_FACES = 9_000
 COARSE_PITCHES = tuple(range(-24, 25, 12))
 COARSE_YAWS = tuple(range(-180, 180, 15))
 
-TRIAL_STEPS, LIGHT_STEPS, FULL_STEPS, SHARP_STEPS = 3, 8, 5, 3
+TRIAL_STEPS, LIGHT_STEPS, FULL_STEPS = 3, 8, 12
 
 MIRRORED = 0.99
 """IoU from which one silhouette is the mirror image of another."""
@@ -97,13 +91,6 @@ def _closed_form(shape: Shape, target: Target, pitch: float, yaw: float) -> tupl
     return float(ious(shape, guess, target).mean()), guess
 
 
-def _keep_front(shape: Shape, target: Target, front: Similarity, best: Similarity, least: float) -> Similarity:
-    """The similarity with the best mean IoU on the way from one to the other that keeps the frontal view."""
-    path = [between(front, best, t) for t in np.linspace(0.0, 1.0, 17)]
-    scored = [(s, ious(shape, s, target)) for s in path]
-    return max((found for found in scored if found[1][0] >= least), key=lambda found: float(found[1].mean()))[0]
-
-
 def register(mesh: Mesh, masks: NDArray[np.uint8], cameras: Sequence[Camera], with_yaw: bool = False) -> Registration:
     """Find the similarity with the best mean IoU over all views.
 
@@ -119,8 +106,8 @@ def register(mesh: Mesh, masks: NDArray[np.uint8], cameras: Sequence[Camera], wi
     """
     views = _distinct(masks, cameras)
     masks, cameras = masks[:views], cameras[:views]
-    fine = Target.of(masks, cameras, FINE_SIZE)
     coarse = Target.of(masks, cameras, COARSE_SIZE, with_distance=False)
+    middle, fine = Target.of(masks, cameras, MIDDLE_SIZE), Target.of(masks, cameras, FINE_SIZE)
     light_mesh = mesh if len(mesh.faces) <= LIGHT_FACES else lighter(mesh, LIGHT_CELLS)
     full, light, lightest = shape_of(mesh), shape_of(light_mesh), shape_of(lighter(light_mesh, COARSE_CELLS))
 
@@ -129,22 +116,15 @@ def register(mesh: Mesh, masks: NDArray[np.uint8], cameras: Sequence[Camera], wi
     coarse_fits = (_closed_form(lightest, coarse, float(pitch), float(yaw)) for pitch in COARSE_PITCHES)
     _, fitted = max(coarse_fits, key=lambda found: found[0])
     starts = [fitted, identity] if ious(lightest, identity, coarse).mean() > PLAUSIBLE else [fitted]
-    tried = [descend(light, fine, start, with_yaw, TRIAL_STEPS) for start in starts]
+    tried = [descend(light, middle, start, with_yaw, TRIAL_STEPS) for start in starts]
     _, best, rested = max(tried, key=lambda found: found[0])
     if not rested:
-        _, best, _ = descend(light, fine, best, with_yaw, LIGHT_STEPS)
-    if light_mesh is not mesh:
-        _, best, _ = descend(full, fine, best, with_yaw, FULL_STEPS)
-    before, best_ious = ious(full, identity, fine), ious(full, best, fine)
-    if before.mean() > best_ious.mean():
-        best, best_ious = identity, before
-    if best_ious.mean() > SHARP_FROM and masks.shape[-1] > fine.size:
-        _, best, _ = descend(full, Target.of(masks, cameras, SHARP_SIZE), best, with_yaw, SHARP_STEPS, 1.0)
-        best_ious = ious(full, best, fine)
+        _, best, _ = descend(light, middle, best, with_yaw, LIGHT_STEPS)
 
-    fitted_front = float(ious(full, fitted, fine)[0])
-    front, least = (identity, float(before[0])) if before[0] >= fitted_front else (fitted, fitted_front)
-    if best_ious[0] < least - FRONTAL_LOSS:
-        best = _keep_front(full, fine, front, best, least - FRONTAL_LOSS)
+    fronts = [float(ious(full, s, fine.first())[0]) for s in (identity, fitted)]
+    found_iou, best, _ = descend(full, fine, best, with_yaw, FULL_STEPS, max(fronts) - FRONTAL_LOSS)
+    front = identity if fronts[0] >= fronts[1] else fitted
+    if ious(full, front, fine).mean() > found_iou + NOISE:
+        best = front
     exact = Target.of(masks[:1], cameras[:1], masks.shape[-1], with_distance=False)
     return Registration(best, float(ious(full, identity, exact)[0]))
