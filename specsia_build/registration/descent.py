@@ -23,7 +23,7 @@ REACH = 0.1
 """Units beyond which two outlines are not each other's counterparts."""
 
 OVERSHOOT = 1.7
-"""How far a step goes: a sum of distances is less curved than its weighted squares, which step about half the way."""
+"""How far a step goes where no outline is close: weighted squares are more curved than the distances they stand for."""
 
 LEAD = 2.0
 """Growth of the first view's weight with each step that does not keep its IoU."""
@@ -46,29 +46,31 @@ class Target:
         axes: (V, 2, 3), pixels to the right and down per unit of the frame.
         masks: (V, H, H) bool, silhouettes.
         distances: (V, H, H) float32, signed distance to their outline in pixels; V is 0 where there is no need.
+        reach: where they end, in pixels.
     """
 
     axes: NDArray[np.float64]
     masks: NDArray[np.bool_]
     distances: NDArray[np.float32]
+    reach: float
 
     @classmethod
-    def of(cls, masks: NDArray[np.uint8], cameras: Sequence[Camera], size: int, with_distance: bool = True) -> Target:
-        """Coverage images (V, H, H) shrunk to a size, but never blown up."""
+    def of(cls, masks: NDArray[np.uint8], cameras: Sequence[Camera], size: int, reach: float = REACH) -> Target:
+        """Coverage images (V, H, H) shrunk to a size, but never blown up, with distances up to a reach in units."""
         size = min(size, masks.shape[-1])
         small = shrink(masks, size)
-        reach = REACH * size / ORTHO_WIDTH
-        distances = [signed_distance(mask, reach) for mask in small if with_distance]
+        distances = [signed_distance(mask, reach * size / ORTHO_WIDTH) for mask in small if reach > 0]
         right_and_up = np.stack([camera.basis()[:2] for camera in cameras])
         return cls(
             right_and_up * np.array([[size], [-size]]) / ORTHO_WIDTH,
             small >= HALF_COVERED,
-            np.stack(distances) if with_distance else np.empty((0, size, size), np.float32),
+            np.stack(distances) if distances else np.empty((0, size, size), np.float32),
+            reach * size / ORTHO_WIDTH,
         )
 
     def first(self) -> Target:
         """The first view alone."""
-        return Target(self.axes[:1], self.masks[:1], self.distances[:1])
+        return Target(self.axes[:1], self.masks[:1], self.distances[:1], self.reach)
 
     @property
     def size(self) -> int:
@@ -97,7 +99,7 @@ def ious(shape: Shape, similarity: Similarity, target: Target) -> NDArray[np.flo
 
 
 @compiled
-def _add_sample(edge, along, x, y, shape, distance, axes, scale, turn, weight, share, reach, row, lhs, rhs):  # type: ignore[no-untyped-def]
+def _add_sample(edge, along, x, y, shape, distance, axes, scale, turn, weight, share, reach, row, lhs, rhs, far):  # type: ignore[no-untyped-def]
     """Add one place of an outline, at pixel x, y and at a fraction `along` of an edge, to J^T W J and J^T W r."""
     size = distance.shape[0]
     if not (1 <= x < size - 1 and 1 <= y < size - 1):
@@ -113,9 +115,9 @@ def _add_sample(edge, along, x, y, shape, distance, axes, scale, turn, weight, s
     gy = (1 - fx) * (d10 - d00) + fx * (d11 - d01)
     # Motion of the place for each parameter, along the distance's gradient, in pixels.
     a, b, vertices = shape.ends[edge, 0], shape.ends[edge, 1], shape.vertices
-    px = vertices[a, 0] + along * (vertices[b, 0] - vertices[a, 0])
-    py = vertices[a, 1] + along * (vertices[b, 1] - vertices[a, 1])
-    pz = vertices[a, 2] + along * (vertices[b, 2] - vertices[a, 2])
+    px = vertices[0, a] + along * (vertices[0, b] - vertices[0, a])
+    py = vertices[1, a] + along * (vertices[1, b] - vertices[1, a])
+    pz = vertices[2, a] + along * (vertices[2, b] - vertices[2, a])
     qx = scale * (turn[0, 0] * px + turn[0, 1] * py + turn[0, 2] * pz)
     qy = scale * (turn[1, 0] * px + turn[1, 1] * py + turn[1, 2] * pz)
     qz = scale * (turn[2, 0] * px + turn[2, 1] * py + turn[2, 2] * pz)
@@ -128,10 +130,13 @@ def _add_sample(edge, along, x, y, shape, distance, axes, scale, turn, weight, s
     row[2] = turn[1, 2] * (hx * qz - hz * qx) + turn[2, 2] * (hy * qx - hx * qy)
     row[3], row[4], row[5] = hx, hy, hz
     # What IoU gains by a pixel that both cover, and loses by one that only ours covers.
-    w = weight * (share if r > 0 else 1.0) / max(abs(r), FLOOR)
+    weight *= share if r > 0 else 1.0
+    far[0] += weight
+    far[1] += weight if abs(r) > FLOOR else 0.0
+    w = weight / max(abs(r), FLOOR)
     for j in range(6):
         rhs[j] += w * row[j] * r
-        for k in range(6):
+        for k in range(j, 6):
             lhs[j, k] += w * row[j] * row[k]
 
 
@@ -141,37 +146,38 @@ def _normal_equations(shape, views, axes, scale, turn, masks, distances, reach, 
     cover."""
     size = masks.shape[1]
     layers = np.zeros((size, size + 1), np.int32)
-    points = np.empty((len(shape.vertices), 2), np.float32)
-    shown = np.empty(len(shape.faces) + 1, np.int8)
+    points = np.empty((2, shape.vertices.shape[1]), np.float32)
+    shown = np.empty(shape.normals.shape[1] + 1, np.int8)
     found, change = np.empty(len(shape.ends) + 1, np.int32), np.empty(len(shape.ends) + 1, np.int8)
-    drawn, other = np.empty((1, size, size), np.bool_), np.empty((size, size), np.bool_)
+    drawn = np.empty((1, size, size), np.bool_)
     edges, lines = np.empty(size * (size + 1), np.int32), np.empty(size * (size + 1), np.int32)
     crossings = np.empty(size * (size + 1), np.float32)
     counts = np.empty((len(views), 2), np.int64)
-    lhs, rhs, row = np.zeros((6, 6)), np.zeros(6), np.empty(6)
+    lhs, rhs, row, far = np.zeros((6, 6)), np.zeros(6), np.empty(6), np.zeros(2)
     for k in range(len(views)):
         to_screen(shape.vertices, views[k], points)
-        n = find_outline(shape, points, shown, found, change)
-        fill(points, shape.ends, found[:n], change[:n], 1, drawn[0], layers)
-        fill(points, shape.ends, found[:n], change[:n], 0, other, layers)
+        n = find_outline(shape, views[k], shown, found, change)
+        fill(points, shape.ends, found[:n], change[:n], drawn[0], layers)
         counts[k] = overlaps(drawn, masks[k : k + 1])[0]
         share = counts[k, 0] / max(1, counts[k, 1])
         for axis in range(2):
-            mask = drawn[0] if axis == 1 else other
-            m = trace(points, shape.ends, found[:n], axis, mask, layers, edges, lines, crossings)
+            m = trace(points, shape.ends, found[:n], axis, drawn[0], layers, edges, lines, crossings)
             for i in range(m):
                 a, b = shape.ends[edges[i], 0], shape.ends[edges[i], 1]
                 line = lines[i] + np.float32(0.5)
-                ex, ey = points[b, 0] - points[a, 0], points[b, 1] - points[a, 1]
-                along = (line - points[a, axis]) / (points[b, axis] - points[a, axis])
+                ex, ey = points[0, b] - points[0, a], points[1, b] - points[1, a]
+                along = (line - points[axis, a]) / (points[axis, b] - points[axis, a])
                 x, y = (crossings[i], line) if axis == 1 else (line, crossings[i])
                 # The length of outline between two lines, as a share of all that either silhouette covers.
                 weight = np.sqrt(ex * ex + ey * ey) / max(abs(ex), abs(ey)) / max(1, counts[k, 1])
                 weight *= lead if k == 0 else 1.0
                 _add_sample(
-                    edges[i], along, x, y, shape, distances[k], axes[k], scale, turn, weight, share, reach, row, lhs, rhs
+                    edges[i], along, x, y, shape, distances[k], axes[k], scale, turn, weight, share, reach, row, lhs, rhs, far
                 )
-    return lhs, rhs, counts
+    for j in range(6):
+        for k in range(j):
+            lhs[j, k] = lhs[k, j]
+    return lhs, rhs, counts, far[1] / max(far[0], 1e-30)
 
 
 def _step(
@@ -179,14 +185,13 @@ def _step(
 ) -> tuple[NDArray[np.float64], Similarity, float]:
     """IoU of each view at the start, the similarity after one step, and a bound on how far it moves an outline in
     units; the first view counts `lead` times."""
-    reach = REACH * target.size / ORTHO_WIDTH
     of_pose = (target.views(start), target.axes, start.scale, start.rotation())
-    lhs, rhs, counts = _normal_equations(shape, *of_pose, target.masks, target.distances, reach, lead)
+    lhs, rhs, counts, far = _normal_equations(shape, *of_pose, target.masks, target.distances, target.reach, lead)
     free = [0, 1, 2, 3, 4, 5] if with_yaw else [0, 1, 3, 4, 5]
     a = lhs[np.ix_(free, free)]
     damping = 1e-6 * np.trace(a) / len(free) + 1e-12
     delta = np.zeros(6)
-    delta[free] = np.linalg.solve(a + damping * np.eye(len(free)), -OVERSHOOT * rhs[free])
+    delta[free] = np.linalg.solve(a + damping * np.eye(len(free)), -(1 + (OVERSHOOT - 1) * far) * rhs[free])
     log_scale, pitch, yaw = float(np.clip(delta[0], -0.3, 0.3)), *(float(x) for x in np.clip(delta[1:3], -0.2, 0.2))
     most = 0.5 * (abs(log_scale) + abs(pitch) + abs(yaw)) + float(np.abs(delta[3:]).max())
     return _shares(counts), start.changed(log_scale, pitch, yaw, delta[3:]), most

@@ -20,12 +20,13 @@ from specsia_build.rendering.topology import weld
 class Shape(NamedTuple):
     """F faces over V vertices by E edges.
 
-    `ends` (E, 2) are an edge's vertices in the order of its first face, `sides` (E, 2) the two faces that it joins,
-    the second one F where there is none.
+    `vertices` (3, V) are x, y and z, `normals` (3, F) those of the faces' unit normals, zero for a face without area.
+    `ends` (E, 2) are an edge's vertices in the order of its first face, `sides` (E, 2) the two faces that it joins, the
+    second one F where there is none.
     """
 
     vertices: NDArray[np.float32]
-    faces: NDArray[np.int32]
+    normals: NDArray[np.float32]
     ends: NDArray[np.int32]
     sides: NDArray[np.int32]
 
@@ -58,34 +59,55 @@ def _edges(faces, welded):  # type: ignore[no-untyped-def]
     return ends[:n].copy(), sides[:n].copy()
 
 
+@compiled
+def _normals(vertices, faces):  # type: ignore[no-untyped-def]
+    out = np.zeros((3, len(faces)), np.float32)
+    u, v, n = np.empty(3), np.empty(3), np.empty(3)
+    for f in range(len(faces)):
+        for k in range(3):
+            u[k] = np.float64(vertices[faces[f, 1], k]) - vertices[faces[f, 0], k]
+            v[k] = np.float64(vertices[faces[f, 2], k]) - vertices[faces[f, 0], k]
+        for k in range(3):
+            i, j = (k + 1) % 3, (k + 2) % 3
+            n[k] = u[i] * v[j] - u[j] * v[i]
+        length = np.sqrt(n[0] * n[0] + n[1] * n[1] + n[2] * n[2])
+        if length > 0:
+            for k in range(3):
+                out[k, f] = n[k] / length
+    return out
+
+
 def shape_of(mesh: Mesh) -> Shape:
-    """A mesh's vertices, faces and edges, vertices at the same place taken as one."""
+    """A mesh's vertices, normals and edges, vertices at the same place taken as one."""
     vertices, faces = ready(mesh.vertices, np.float32), ready(mesh.faces, np.int32)
-    return Shape(vertices, faces, *_edges(faces, weld(vertices)))
+    return Shape(ready(vertices.T), _normals(vertices, faces), *_edges(faces, weld(vertices)))
 
 
 @compiled
 def to_screen(vertices, view, points):  # type: ignore[no-untyped-def]
-    """Fill `points` (V, 2) float32 with the pixel coordinates of vertices under an affine `view` (2, 4)."""
-    for i in range(len(vertices)):
-        x, y, z = vertices[i, 0], vertices[i, 1], vertices[i, 2]
-        points[i, 0] = view[0, 0] * x + view[0, 1] * y + view[0, 2] * z + view[0, 3]
-        points[i, 1] = view[1, 0] * x + view[1, 1] * y + view[1, 2] * z + view[1, 3]
+    """Fill `points` (2, V) float32 with the pixel coordinates of vertices (3, V) under an affine `view` (2, 4)."""
+    for k in range(2):
+        for i in range(vertices.shape[1]):
+            x, y, z = vertices[0, i], vertices[1, i], vertices[2, i]
+            points[k, i] = view[k, 0] * x + view[k, 1] * y + view[k, 2] * z + view[k, 3]
 
 
 @compiled
-def find_outline(shape, points, shown, found, change):  # type: ignore[no-untyped-def]
+def find_outline(shape, view, shown, found, change):  # type: ignore[no-untyped-def]
     """Number of edges at which the layers change, which fill `found` (E,), and by how many, which fills `change`.
 
     `shown` (F + 1,) int8 is filled with the side that each face shows: 1, -1, or 0 where it is seen edge on.
     """
-    faces, sides = shape.faces, shape.sides
-    for f in range(len(faces)):
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        ax, ay = points[a, 0], points[a, 1]
-        area = (points[b, 0] - ax) * (points[c, 1] - ay) - (points[b, 1] - ay) * (points[c, 0] - ax)
+    normals, sides = shape.normals, shape.sides
+    faces = normals.shape[1]
+    # The signed area of a projected face is its normal along the cross product of the image's axes.
+    x = np.float32(view[0, 1] * view[1, 2] - view[0, 2] * view[1, 1])
+    y = np.float32(view[0, 2] * view[1, 0] - view[0, 0] * view[1, 2])
+    z = np.float32(view[0, 0] * view[1, 1] - view[0, 1] * view[1, 0])
+    for f in range(faces):
+        area = normals[0, f] * x + normals[1, f] * y + normals[2, f] * z
         shown[f] = np.int8(area > 0) - np.int8(area < 0)
-    shown[len(faces)] = 0
+    shown[faces] = 0
     n = 0
     for e in range(len(sides)):
         layers = shown[sides[e, 0]] - shown[sides[e, 1]]
@@ -101,35 +123,32 @@ def _cell(at, size):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def fill(points, ends, found, change, axis, mask, layers):  # type: ignore[no-untyped-def]
+def fill(points, ends, found, change, mask, layers):  # type: ignore[no-untyped-def]
     """Fill `mask` (H, H) with whether layers bounded by edges `found` cover each pixel's centre.
 
-    The mask's first index is the row for `axis` 1, and the column for 0. `layers` (H, H + 1) int32 is zero before and
-    after.
+    `layers` (H, H + 1) int32 is zero before and after.
     """
     size = len(mask)
     for i in range(len(found)):
-        a, b = ends[found[i], 0], ends[found[i], 1]
-        # Down the rows, a layer that shows its front lies to the left; down the columns, to the right.
-        step = -change[i] if axis == 1 else change[i]
-        if points[a, axis] > points[b, axis]:
+        a, b, step = ends[found[i], 0], ends[found[i], 1], -change[i]
+        if points[1, a] > points[1, b]:
             a, b, step = b, a, -step
-        start, across = points[a, axis], points[a, 1 - axis]
-        slope = (points[b, 1 - axis] - across) / (points[b, axis] - start)
-        for line in range(_cell(start, size), _cell(points[b, axis], size)):
-            layers[line, _cell(across + slope * (line + np.float32(0.5) - start), size)] += step
-    for line in range(size):
+        top, left = points[1, a], points[0, a]
+        slope = (points[0, b] - left) / (points[1, b] - top)
+        for row in range(_cell(top, size), _cell(points[1, b], size)):
+            layers[row, _cell(left + slope * (row + np.float32(0.5) - top), size)] += step
+    for row in range(size):
         covering = 0
-        for k in range(size):
-            covering += layers[line, k]
-            layers[line, k] = 0
-            mask[line, k] = covering > 0
-        layers[line, size] = 0
+        for column in range(size):
+            covering += layers[row, column]
+            layers[row, column] = 0
+            mask[row, column] = covering > 0
+        layers[row, size] = 0
 
 
 @compiled
 def trace(points, ends, found, axis, mask, slots, edges, lines, crossings):  # type: ignore[no-untyped-def]
-    """Number of places where an outline crosses the lines of pixel centres along the rows or columns of `fill`.
+    """Number of places where the outline of `mask` crosses the lines of pixel centres, rows for `axis` 1, else columns.
 
     Only edges that run across rather than along the lines count. Each place fills `edges` with its edge, `lines` with
     the number of the line and `crossings` with the coordinate on it. `slots` (H, H + 1) int32 is zero before and after.
@@ -137,14 +156,15 @@ def trace(points, ends, found, axis, mask, slots, edges, lines, crossings):  # t
     size, n = len(mask), 0
     for i in range(len(found)):
         a, b = ends[found[i], 0], ends[found[i], 1]
-        if points[a, axis] > points[b, axis]:
+        if points[axis, a] > points[axis, b]:
             a, b = b, a
-        start, across = points[a, axis], points[a, 1 - axis]
-        slope = (points[b, 1 - axis] - across) / (points[b, axis] - start)
-        for line in range(_cell(start, size), _cell(points[b, axis], size)):
-            x = across + slope * (line + np.float32(0.5) - start)
-            k = _cell(x, size)
-            before, after = k > 0 and mask[line, k - 1], k < size and mask[line, k]
+        start, across = points[axis, a], points[1 - axis, a]
+        slope = (points[1 - axis, b] - across) / (points[axis, b] - start)
+        for line in range(_cell(start, size), _cell(points[axis, b], size)):
+            at = across + slope * (line + np.float32(0.5) - start)
+            k = _cell(at, size)
+            before = k > 0 and (mask[line, k - 1] if axis == 1 else mask[k - 1, line])
+            after = k < size and (mask[line, k] if axis == 1 else mask[k, line])
             if before == after:
                 continue
             # Of several edges between two pixel centres the outermost is seen.
@@ -154,14 +174,14 @@ def trace(points, ends, found, axis, mask, slots, edges, lines, crossings):  # t
                 n += 1
                 slots[line, k] = n
                 lines[slot] = line
-            elif (x >= crossings[slot]) == after:
+            elif (at >= crossings[slot]) == after:
                 continue
-            edges[slot], crossings[slot] = found[i], x
+            edges[slot], crossings[slot] = found[i], at
     kept = 0
     for slot in range(n):
         slots[lines[slot], _cell(crossings[slot], size)] = 0
         a, b = ends[edges[slot], 0], ends[edges[slot], 1]
-        if abs(points[b, axis] - points[a, axis]) >= abs(points[b, 1 - axis] - points[a, 1 - axis]):
+        if abs(points[axis, b] - points[axis, a]) >= abs(points[1 - axis, b] - points[1 - axis, a]):
             edges[kept], lines[kept], crossings[kept] = edges[slot], lines[slot], crossings[slot]
             kept += 1
     return kept
@@ -172,11 +192,11 @@ def draw(shape, views, size):  # type: ignore[no-untyped-def]
     """(V, size, size) bool, the pixels whose centre a shape covers under each affine view (V, 2, 4)."""
     masks = np.empty((len(views), size, size), np.bool_)
     layers = np.zeros((size, size + 1), np.int32)
-    points = np.empty((len(shape.vertices), 2), np.float32)
-    shown = np.empty(len(shape.faces) + 1, np.int8)
+    points = np.empty((2, shape.vertices.shape[1]), np.float32)
+    shown = np.empty(shape.normals.shape[1] + 1, np.int8)
     found, change = np.empty(len(shape.ends) + 1, np.int32), np.empty(len(shape.ends) + 1, np.int8)
     for k in range(len(views)):
         to_screen(shape.vertices, views[k], points)
-        n = find_outline(shape, points, shown, found, change)
-        fill(points, shape.ends, found[:n], change[:n], 1, masks[k], layers)
+        n = find_outline(shape, views[k], shown, found, change)
+        fill(points, shape.ends, found[:n], change[:n], masks[k], layers)
     return masks
