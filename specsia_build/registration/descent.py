@@ -34,8 +34,8 @@ NOISE = 0.001
 FLOOR = 0.1
 """Pixels below which an outline's distance is no longer divided by."""
 
-STILL = 0.00025
-"""Units below which a step changes nothing."""
+STILL = 0.03
+"""Pixels below which a step changes nothing."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ def _step(
     shape: Shape, target: Target, start: Similarity, with_yaw: bool, lead: float
 ) -> tuple[NDArray[np.float64], Similarity, float]:
     """IoU of each view at the start, the similarity after one step, and a bound on how far it moves an outline in
-    units; the first view counts `lead` times."""
+    pixels; the first view counts `lead` times."""
     of_pose = (target.views(start), target.axes, start.scale, start.rotation())
     lhs, rhs, counts, far = _normal_equations(shape, *of_pose, target.masks, target.distances, target.reach, lead)
     free = [0, 1, 2, 3, 4, 5] if with_yaw else [0, 1, 3, 4, 5]
@@ -194,7 +194,7 @@ def _step(
     delta[free] = np.linalg.solve(a + damping * np.eye(len(free)), -(1 + (OVERSHOOT - 1) * far) * rhs[free])
     log_scale, pitch, yaw = float(np.clip(delta[0], -0.3, 0.3)), *(float(x) for x in np.clip(delta[1:3], -0.2, 0.2))
     most = 0.5 * (abs(log_scale) + abs(pitch) + abs(yaw)) + float(np.abs(delta[3:]).max())
-    return _shares(counts), start.changed(log_scale, pitch, yaw, delta[3:]), most
+    return _shares(counts), start.changed(log_scale, pitch, yaw, delta[3:]), most * target.size / ORTHO_WIDTH
 
 
 def descend(

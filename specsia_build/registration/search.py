@@ -41,7 +41,7 @@ LIGHT_FACES = 9_000
 COARSE_PITCHES = (-24.0, -12.0, 0.0, 12.0, 24.0)
 COARSE_YAWS = tuple(15.0 * k for k in range(-12, 12))
 
-TRIAL_STEPS, LIGHT_STEPS, FULL_STEPS, SHARP_STEPS = 5, 6, 12, 4
+TRIAL_STEPS, LIGHT_STEPS, FULL_STEPS, SHARP_STEPS = 5, 10, 12, 4
 
 MIRRORED = 0.99
 """IoU from which one silhouette is the mirror image of another."""
