@@ -99,7 +99,7 @@ def ious(shape: Shape, similarity: Similarity, target: Target) -> NDArray[np.flo
 
 
 @compiled
-def _add_sample(edge, along, x, y, shape, distance, axes, scale, turn, weight, share, reach, row, lhs, rhs, far):  # type: ignore[no-untyped-def]
+def _add_sample(edge, along, x, y, gx, gy, shape, distance, axes, scale, turn, weight, share, reach, row, lhs, rhs, far):  # type: ignore[no-untyped-def]
     """Add one place of an outline, at pixel x, y and at a fraction `along` of an edge, to J^T W J and J^T W r."""
     size = distance.shape[0]
     if not (1 <= x < size - 1 and 1 <= y < size - 1):
@@ -111,9 +111,7 @@ def _add_sample(edge, along, x, y, shape, distance, axes, scale, turn, weight, s
     r = (1 - fy) * ((1 - fx) * d00 + fx * d01) + fy * ((1 - fx) * d10 + fx * d11)
     if abs(r) >= reach - 1:
         return
-    gx = (1 - fy) * (d01 - d00) + fy * (d11 - d10)
-    gy = (1 - fx) * (d10 - d00) + fx * (d11 - d01)
-    # Motion of the place for each parameter, along the distance's gradient, in pixels.
+    # Motion of the place for each parameter, out of the silhouette, in pixels: this times its length is area.
     a, b, vertices = shape.ends[edge, 0], shape.ends[edge, 1], shape.vertices
     px = vertices[0, a] + along * (vertices[0, b] - vertices[0, a])
     py = vertices[1, a] + along * (vertices[1, b] - vertices[1, a])
@@ -168,11 +166,18 @@ def _normal_equations(shape, views, axes, scale, turn, masks, distances, reach, 
                 ex, ey = points[0, b] - points[0, a], points[1, b] - points[1, a]
                 along = (line - points[axis, a]) / (points[axis, b] - points[axis, a])
                 x, y = (crossings[i], line) if axis == 1 else (line, crossings[i])
+                inside = x + 0.5 if axis == 1 else y + 0.5
+                inner = int(inside)
+                entering = drawn[0, lines[i], inner] if axis == 1 else drawn[0, inner, lines[i]]
+                length = np.sqrt(ex * ex + ey * ey)
+                gx, gy = ey / length, -ex / length
+                if ((gx if axis == 1 else gy) > 0) == entering:
+                    gx, gy = -gx, -gy
                 # The length of outline between two lines, as a share of all that either silhouette covers.
-                weight = np.sqrt(ex * ex + ey * ey) / max(abs(ex), abs(ey)) / max(1, counts[k, 1])
+                weight = length / max(abs(ex), abs(ey)) / max(1, counts[k, 1])
                 weight *= lead if k == 0 else 1.0
                 _add_sample(
-                    edges[i], along, x, y, shape, distances[k], axes[k], scale, turn, weight, share, reach, row, lhs, rhs, far
+                    edges[i], along, x, y, gx, gy, shape, distances[k], axes[k], scale, turn, weight, share, reach, row, lhs, rhs, far
                 )
     for j in range(6):
         for k in range(j):
