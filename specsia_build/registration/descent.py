@@ -1,8 +1,8 @@
 """Gauss-Newton steps that move a reconstruction's outline onto the ground truth's.
 
 Weighted by their inverse (iteratively reweighted least squares) outline distances sum to the area between two
-silhouettes, which is what IoU counts. Outlines that are far from any counterpart, such as a limb that one side lacks,
-carry no weight.
+silhouettes, which is what IoU counts; at rest no small motion changes it. Outlines are sampled where they cross the
+lines of pixel centres, and the distances are those of antialiased silhouettes, so that small images will do.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from specsia_build.frame import ORTHO_WIDTH, Camera
 from specsia_build.jit import compiled
 from specsia_build.registration.masks import HALF_COVERED, overlaps, shrink, signed_distance
-from specsia_build.registration.outline import Shape, draw, fill, find_outline, to_screen, trace
+from specsia_build.registration.outline import Shape, draw, fill, find_outline, first_centre, to_screen, trace
 from specsia_build.registration.similarity import Similarity
 
 REACH = 0.1
-"""Units beyond which two outlines are not each other's counterparts."""
+"""Units up to which outline distances tell near from far."""
 
 OVERSHOOT = 1.7
 """How far a step goes where no outline is close: weighted squares are more curved than the distances they stand for."""
@@ -46,13 +46,11 @@ class Target:
         axes: (V, 2, 3), pixels to the right and down per unit of the frame.
         masks: (V, H, H) bool, silhouettes.
         distances: (V, H, H) float32, signed distance to their outline in pixels; V is 0 where there is no need.
-        reach: where they end, in pixels.
     """
 
     axes: NDArray[np.float64]
     masks: NDArray[np.bool_]
     distances: NDArray[np.float32]
-    reach: float
 
     @classmethod
     def of(cls, masks: NDArray[np.uint8], cameras: Sequence[Camera], size: int, reach: float = REACH) -> Target:
@@ -65,16 +63,15 @@ class Target:
             right_and_up * np.array([[size], [-size]]) / ORTHO_WIDTH,
             small >= HALF_COVERED,
             np.stack(distances) if distances else np.empty((0, size, size), np.float32),
-            reach * size / ORTHO_WIDTH,
         )
 
     def first(self) -> Target:
         """The first view alone."""
-        return Target(self.axes[:1], self.masks[:1], self.distances[:1], self.reach)
+        return Target(self.axes[:1], self.masks[:1], self.distances[:1])
 
     @property
     def size(self) -> int:
-        return self.masks.shape[-1]
+        return int(self.masks.shape[-1])
 
     def views(self, similarity: Similarity) -> NDArray[np.float64]:
         """(V, 2, 4) affine maps from a moved mesh's own coordinates to pixels."""
@@ -99,19 +96,21 @@ def ious(shape: Shape, similarity: Similarity, target: Target) -> NDArray[np.flo
 
 
 @compiled
-def _add_sample(edge, along, x, y, gx, gy, shape, distance, axes, scale, turn, weight, share, reach, row, lhs, rhs, far):  # type: ignore[no-untyped-def]
-    """Add one place of an outline, at pixel x, y and at a fraction `along` of an edge, to J^T W J and J^T W r."""
+def _add_sample(shape, edge, along, x, y, nx, ny, distance, view, weight, share, sums):  # type: ignore[no-untyped-def]
+    """Add one place of an outline, at pixel x, y and at a fraction `along` of an edge, with the outward normal nx, ny.
+
+    `view` holds the image's axes and the similarity's scale and rotation, `sums` what `_normal_equations` returns.
+    """
     size = distance.shape[0]
     if not (1 <= x < size - 1 and 1 <= y < size - 1):
         return
     cx, cy = int(x - 0.5), int(y - 0.5)
     fx, fy = x - 0.5 - cx, y - 0.5 - cy
-    d00, d01 = distance[cy, cx], distance[cy, cx + 1]
-    d10, d11 = distance[cy + 1, cx], distance[cy + 1, cx + 1]
-    r = (1 - fy) * ((1 - fx) * d00 + fx * d01) + fy * ((1 - fx) * d10 + fx * d11)
-    if abs(r) >= reach - 1:
-        return
-    # Motion of the place for each parameter, out of the silhouette, in pixels: this times its length is area.
+    upper = (1 - fx) * distance[cy, cx] + fx * distance[cy, cx + 1]
+    lower = (1 - fx) * distance[cy + 1, cx] + fx * distance[cy + 1, cx + 1]
+    r = (1 - fy) * upper + fy * lower
+    # Motion of the place along the normal for each parameter, in pixels: this times the outline's length is area.
+    axes, scale, turn = view
     a, b, vertices = shape.ends[edge, 0], shape.ends[edge, 1], shape.vertices
     px = vertices[0, a] + along * (vertices[0, b] - vertices[0, a])
     py = vertices[1, a] + along * (vertices[1, b] - vertices[1, a])
@@ -119,16 +118,15 @@ def _add_sample(edge, along, x, y, gx, gy, shape, distance, axes, scale, turn, w
     qx = scale * (turn[0, 0] * px + turn[0, 1] * py + turn[0, 2] * pz)
     qy = scale * (turn[1, 0] * px + turn[1, 1] * py + turn[1, 2] * pz)
     qz = scale * (turn[2, 0] * px + turn[2, 1] * py + turn[2, 2] * pz)
-    hx = gx * axes[0, 0] + gy * axes[1, 0]
-    hy = gx * axes[0, 1] + gy * axes[1, 1]
-    hz = gx * axes[0, 2] + gy * axes[1, 2]
-    row[0] = hx * qx + hy * qy + hz * qz
-    row[1] = hz * qy - hy * qz
+    hx = nx * axes[0, 0] + ny * axes[1, 0]
+    hy = nx * axes[0, 1] + ny * axes[1, 1]
+    hz = nx * axes[0, 2] + ny * axes[1, 2]
     # Yaw turns about Z before pitch tilts that axis.
-    row[2] = turn[1, 2] * (hx * qz - hz * qx) + turn[2, 2] * (hy * qx - hx * qy)
-    row[3], row[4], row[5] = hx, hy, hz
+    yaw = turn[1, 2] * (hx * qz - hz * qx) + turn[2, 2] * (hy * qx - hx * qy)
+    row = (hx * qx + hy * qy + hz * qz, hz * qy - hy * qz, yaw, hx, hy, hz)
     # What IoU gains by a pixel that both cover, and loses by one that only ours covers.
     weight *= share if r > 0 else 1.0
+    lhs, rhs, far = sums
     far[0] += weight
     far[1] += weight if abs(r) > FLOOR else 0.0
     w = weight / max(abs(r), FLOOR)
@@ -139,9 +137,9 @@ def _add_sample(edge, along, x, y, gx, gy, shape, distance, axes, scale, turn, w
 
 
 @compiled
-def _normal_equations(shape, views, axes, scale, turn, masks, distances, reach, lead):  # type: ignore[no-untyped-def]
-    """J^T W J and J^T W r for (log scale, pitch, yaw, tx, ty, tz), and per view the pixels that both and that either
-    cover."""
+def _normal_equations(shape, views, axes, scale, turn, masks, distances, lead):  # type: ignore[no-untyped-def]
+    """J^T W J and J^T W r for (log scale, pitch, yaw, tx, ty, tz), per view the pixels that both and that either cover,
+    and the share of outlines that are farther than `FLOOR`."""
     size = masks.shape[1]
     layers = np.zeros((size, size + 1), np.int32)
     points = np.empty((2, shape.vertices.shape[1]), np.float32)
@@ -151,7 +149,7 @@ def _normal_equations(shape, views, axes, scale, turn, masks, distances, reach, 
     edges, lines = np.empty(size * (size + 1), np.int32), np.empty(size * (size + 1), np.int32)
     crossings = np.empty(size * (size + 1), np.float32)
     counts = np.empty((len(views), 2), np.int64)
-    lhs, rhs, row, far = np.zeros((6, 6)), np.zeros(6), np.empty(6), np.zeros(2)
+    lhs, rhs, far = np.zeros((6, 6)), np.zeros(6), np.zeros(2)
     for k in range(len(views)):
         to_screen(shape.vertices, views[k], points)
         n = find_outline(shape, views[k], shown, found, change)
@@ -163,22 +161,19 @@ def _normal_equations(shape, views, axes, scale, turn, masks, distances, reach, 
             for i in range(m):
                 a, b = shape.ends[edges[i], 0], shape.ends[edges[i], 1]
                 line = lines[i] + np.float32(0.5)
-                ex, ey = points[0, b] - points[0, a], points[1, b] - points[1, a]
                 along = (line - points[axis, a]) / (points[axis, b] - points[axis, a])
                 x, y = (crossings[i], line) if axis == 1 else (line, crossings[i])
-                inside = x + 0.5 if axis == 1 else y + 0.5
-                inner = int(inside)
-                entering = drawn[0, lines[i], inner] if axis == 1 else drawn[0, inner, lines[i]]
+                ex, ey = points[0, b] - points[0, a], points[1, b] - points[1, a]
                 length = np.sqrt(ex * ex + ey * ey)
-                gx, gy = ey / length, -ex / length
-                if ((gx if axis == 1 else gy) > 0) == entering:
-                    gx, gy = -gx, -gy
+                nx, ny = ey / length, -ex / length
+                after = first_centre(crossings[i], size)
+                entering = after < size and (drawn[0, lines[i], after] if axis == 1 else drawn[0, after, lines[i]])
+                if ((nx if axis == 1 else ny) > 0) == entering:
+                    nx, ny = -nx, -ny
                 # The length of outline between two lines, as a share of all that either silhouette covers.
-                weight = length / max(abs(ex), abs(ey)) / max(1, counts[k, 1])
-                weight *= lead if k == 0 else 1.0
-                _add_sample(
-                    edges[i], along, x, y, gx, gy, shape, distances[k], axes[k], scale, turn, weight, share, reach, row, lhs, rhs, far
-                )
+                weight = length / max(abs(ex), abs(ey)) / max(1, counts[k, 1]) * (lead if k == 0 else 1.0)
+                view = (axes[k], scale, turn)
+                _add_sample(shape, edges[i], along, x, y, nx, ny, distances[k], view, weight, share, (lhs, rhs, far))
     for j in range(6):
         for k in range(j):
             lhs[j, k] = lhs[k, j]
@@ -191,7 +186,7 @@ def _step(
     """IoU of each view at the start, the similarity after one step, and a bound on how far it moves an outline in
     pixels; the first view counts `lead` times."""
     of_pose = (target.views(start), target.axes, start.scale, start.rotation())
-    lhs, rhs, counts, far = _normal_equations(shape, *of_pose, target.masks, target.distances, target.reach, lead)
+    lhs, rhs, counts, far = _normal_equations(shape, *of_pose, target.masks, target.distances, lead)
     free = [0, 1, 2, 3, 4, 5] if with_yaw else [0, 1, 3, 4, 5]
     a = lhs[np.ix_(free, free)]
     damping = 1e-6 * np.trace(a) / len(free) + 1e-12

@@ -117,7 +117,7 @@ def find_outline(shape, view, shown, found, change):  # type: ignore[no-untyped-
 
 
 @inlined
-def _cell(at, size):  # type: ignore[no-untyped-def]
+def first_centre(at, size):  # type: ignore[no-untyped-def]
     """The first of `size` pixels whose centre lies at or beyond a coordinate; `size` where none does."""
     return int(np.ceil(min(max(at - np.float32(0.5), np.float32(0)), np.float32(size))))
 
@@ -135,8 +135,8 @@ def fill(points, ends, found, change, mask, layers):  # type: ignore[no-untyped-
             a, b, step = b, a, -step
         top, left = points[1, a], points[0, a]
         slope = (points[0, b] - left) / (points[1, b] - top)
-        for row in range(_cell(top, size), _cell(points[1, b], size)):
-            layers[row, _cell(left + slope * (row + np.float32(0.5) - top), size)] += step
+        for row in range(first_centre(top, size), first_centre(points[1, b], size)):
+            layers[row, first_centre(left + slope * (row + np.float32(0.5) - top), size)] += step
     for row in range(size):
         covering = 0
         for column in range(size):
@@ -160,9 +160,9 @@ def trace(points, ends, found, axis, mask, slots, edges, lines, crossings):  # t
             a, b = b, a
         start, across = points[axis, a], points[1 - axis, a]
         slope = (points[1 - axis, b] - across) / (points[axis, b] - start)
-        for line in range(_cell(start, size), _cell(points[axis, b], size)):
+        for line in range(first_centre(start, size), first_centre(points[axis, b], size)):
             at = across + slope * (line + np.float32(0.5) - start)
-            k = _cell(at, size)
+            k = first_centre(at, size)
             before = k > 0 and (mask[line, k - 1] if axis == 1 else mask[k - 1, line])
             after = k < size and (mask[line, k] if axis == 1 else mask[k, line])
             if before == after:
@@ -179,7 +179,7 @@ def trace(points, ends, found, axis, mask, slots, edges, lines, crossings):  # t
             edges[slot], crossings[slot] = found[i], at
     kept = 0
     for slot in range(n):
-        slots[lines[slot], _cell(crossings[slot], size)] = 0
+        slots[lines[slot], first_centre(crossings[slot], size)] = 0
         a, b = ends[edges[slot], 0], ends[edges[slot], 1]
         if abs(points[axis, b] - points[axis, a]) >= abs(points[1 - axis, b] - points[1 - axis, a]):
             edges[kept], lines[kept], crossings[kept] = edges[slot], lines[slot], crossings[slot]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from specsia_build.frame import Camera
 from specsia_build.registration.descent import NOISE, Target, descend, drawn, ious
-from specsia_build.registration.masks import iou, lighter, moments
+from specsia_build.registration.masks import iou, lighter, moments, shrink
 from specsia_build.registration.outline import Shape, shape_of
 from specsia_build.registration.similarity import Similarity
 from specsia_build.rendering.mesh import Mesh
@@ -119,8 +119,9 @@ def register(mesh: Mesh, masks: NDArray[np.uint8], cameras: Sequence[Camera], wi
     """
     views = _distinct(masks, cameras)
     masks, cameras = masks[:views], cameras[:views]
-    coarse = Target.of(masks, cameras, COARSE_SIZE, reach=0)
-    middle, fine = Target.of(masks, cameras, MIDDLE_SIZE), Target.of(masks, cameras, FINE_SIZE)
+    small = shrink(masks, min(FINE_SIZE, masks.shape[-1]))
+    coarse = Target.of(small, cameras, COARSE_SIZE, reach=0)
+    middle, fine = Target.of(small, cameras, MIDDLE_SIZE), Target.of(small, cameras, FINE_SIZE)
     light_mesh = mesh if len(mesh.faces) <= LIGHT_FACES else lighter(mesh, LIGHT_CELLS)
     full, light, lightest = shape_of(mesh), shape_of(light_mesh), shape_of(lighter(light_mesh, COARSE_CELLS))
 
