@@ -186,18 +186,6 @@ def test_a_figure_that_looks_alike_from_front_and_back_is_not_turned_round() -> 
         assert ious(mesh, found, masks, CAMERAS).min() >= 0.99
 
 
-def test_views_that_are_no_mirror_images_are_all_looked_at() -> None:
-    # Two of the first three views lie where the mesh is, but four of all six higher up.
-    mesh, cameras = figure(), view_cameras(6, 192)
-    near, higher = masks_of(mesh, cameras), masks_of(mesh.with_vertices(mesh.vertices + [0, 0, 0.03]), cameras)
-    masks = np.concatenate([near[:2], higher[2:]])
-    found = register(mesh, masks, cameras).similarity
-    before, after = ious(mesh, Similarity(), masks, cameras), ious(mesh, found, masks, cameras)
-    assert after.mean() > before.mean()
-    assert found.translation[2] > 0.003
-    assert after[0] >= before[0] - FRONTAL_LOSS - 0.005
-
-
 def test_a_limb_too_many_or_too_few_does_not_pull_the_rest_away() -> None:
     limb = box((-0.25, 0.0, 0.1), (0.13, 0.04, 0.04))
     wanted = Similarity(1.2, 8, 0, (0.06, -0.03, 0.05))
