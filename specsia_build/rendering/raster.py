@@ -62,39 +62,6 @@ def face_sides(sx, sy, faces, closed):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def fill(sx, sy, faces, closed, size):  # type: ignore[no-untyped-def]
-    """(size, size) bool, the pixels whose centre some face covers; faces inside a closed part are left out."""
-    out = np.zeros((size, size), np.bool_)
-    for f in range(len(faces)):
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        ax, ay, bx, by, cx, cy = sx[a], sy[a], sx[b], sy[b], sx[c], sy[c]
-        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if area == 0 or (area > 0 and closed[f]):
-            continue
-        x0 = max(0, (min(ax, bx, cx) + HALF - 1) >> SUBPIXEL_BITS)
-        x1 = min(size - 1, (max(ax, bx, cx) - HALF) >> SUBPIXEL_BITS)
-        y0 = max(0, (min(ay, by, cy) + HALF - 1) >> SUBPIXEL_BITS)
-        y1 = min(size - 1, (max(ay, by, cy) - HALF) >> SUBPIXEL_BITS)
-        if x1 < x0 or y1 < y0:
-            continue
-        if area < 0:
-            bx, by, cx, cy = cx, cy, bx, by
-        for y in range(y0, y1 + 1):
-            py = (y << SUBPIXEL_BITS) + HALF
-            for x in range(x0, x1 + 1):
-                if out[y, x]:
-                    continue
-                px = (x << SUBPIXEL_BITS) + HALF
-                if (
-                    (bx - ax) * (py - ay) - (by - ay) * (px - ax) >= 0
-                    and (cx - bx) * (py - by) - (cy - by) * (px - bx) >= 0
-                    and (ax - cx) * (py - cy) - (ay - cy) * (px - cx) >= 0
-                ):
-                    out[y, x] = True
-    return out
-
-
-@compiled
 def draw_centres(sx, sy, depth, surface, textures, alpha_class, drawn, tested, nearest, ids):  # type: ignore[no-untyped-def]
     """Draw faces of one alpha class (`tested`: MASK, else OPAQUE) at pixel centres into `nearest` and `ids`."""
     size = ids.shape[0]
