@@ -73,7 +73,7 @@ def _distinct(masks: NDArray[np.uint8], cameras: Sequence[Camera]) -> int:
         return len(cameras)
     for k in range(half):
         turned = (cameras[k + half].yaw_deg - cameras[k].yaw_deg) % 360
-        if turned != 180 or iou(masks[k], masks[k + half, :, ::-1]) < MIRRORED:
+        if abs(turned - 180) > 1e-6 or iou(masks[k], masks[k + half, :, ::-1]) < MIRRORED:
             return len(cameras)
     return half
 
