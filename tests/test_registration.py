@@ -176,6 +176,16 @@ def test_a_turn_is_found_where_it_is_asked_for(yaw: float) -> None:
     assert register(mesh, masks, CAMERAS).similarity.yaw_deg == 0
 
 
+def test_a_figure_that_looks_alike_from_front_and_back_is_not_turned_round() -> None:
+    target = concatenate([sphere(0.17, 16, 32, (0, 0, 0.33)), box((0, 0, 0), (0.25, 0.1, 0.2))])
+    target = concatenate([target, box((0, -0.05, -0.33), (0.1, 0.12, 0.14))])
+    masks = masks_of(target)
+    for yaw in (0.0, 120.0, -150.0):
+        mesh = undone(target, Similarity(1.2, -8, yaw, (0.05, -0.04, 0.03)))
+        found = register(mesh, masks, CAMERAS, with_yaw=True).similarity
+        assert ious(mesh, found, masks, CAMERAS).min() >= 0.99
+
+
 def test_a_limb_too_many_or_too_few_does_not_pull_the_rest_away() -> None:
     limb = box((-0.25, 0.0, 0.1), (0.13, 0.04, 0.04))
     wanted = Similarity(1.2, 8, 0, (0.06, -0.03, 0.05))

@@ -93,36 +93,41 @@ def signed_distance(coverage: NDArray[np.uint8], reach: float) -> NDArray[np.flo
     Exact within `EXACT_BAND`, within 8 % beyond, cut off at `reach` either way.
     """
     near = min(EXACT_BAND, reach)
-    outside, inside = outside_distance(coverage, near), outside_distance(np.uint8(255) - coverage, near)
-    _spread(outside, np.float32(near), np.float32(reach))
-    _spread(inside, np.float32(near), np.float32(reach))
-    return np.asarray(outside - inside)
+    signed = outside_distance(coverage, near) - outside_distance(np.uint8(255) - coverage, near)
+    distance = np.abs(signed)
+    _spread(distance, np.float32(near), np.float32(reach))
+    return np.asarray(np.copysign(distance, signed))
 
 
 @compiled
-def overlap(mask, target):  # type: ignore[no-untyped-def]
-    """Pixels that both and that either of two binary images of the same size cover."""
-    both, either = 0, 0
-    for y in range(mask.shape[0]):
-        for x in range(mask.shape[1]):
-            both += mask[y, x] & target[y, x]
-            either += mask[y, x] | target[y, x]
-    return both, either
+def overlaps(masks, targets):  # type: ignore[no-untyped-def]
+    """Per view, the pixels (V, 2) that both and that either of two sets of binary images (V, H, H) cover."""
+    out = np.empty((len(masks), 2), np.int64)
+    for k in range(len(masks)):
+        both, either = 0, 0
+        for y in range(masks.shape[1]):
+            for x in range(masks.shape[2]):
+                both += masks[k, y, x] & targets[k, y, x]
+                either += masks[k, y, x] | targets[k, y, x]
+        out[k, 0], out[k, 1] = both, either
+    return out
 
 
 @compiled
-def moments(mask):  # type: ignore[no-untyped-def]
-    """Area in pixels, and mean column and row of the covered pixels' centres (zero where there are none)."""
-    n, sx, sy = 0, 0, 0
-    for y in range(mask.shape[0]):
-        for x in range(mask.shape[1]):
-            if mask[y, x]:
-                n += 1
-                sx += x
-                sy += y
-    if n == 0:
-        return 0, 0.0, 0.0
-    return n, sx / n + 0.5, sy / n + 0.5
+def moments(masks):  # type: ignore[no-untyped-def]
+    """Per view, the area in pixels and the mean column and row of the covered pixels' centres (V, 3); zero for none."""
+    out = np.zeros((len(masks), 3))
+    for k in range(len(masks)):
+        n, sx, sy = 0, 0, 0
+        for y in range(masks.shape[1]):
+            for x in range(masks.shape[2]):
+                if masks[k, y, x]:
+                    n += 1
+                    sx += x
+                    sy += y
+        if n > 0:
+            out[k, 0], out[k, 1], out[k, 2] = n, sx / n + 0.5, sy / n + 0.5
+    return out
 
 
 @compiled

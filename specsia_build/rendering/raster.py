@@ -53,57 +53,6 @@ def project(vertices, basis, pixels_per_unit, half):  # type: ignore[no-untyped-
     return sx, sy, depth
 
 
-@compiled
-def face_sides(sx, sy, faces, closed):  # type: ignore[no-untyped-def]
-    """Per face: 1 seen from outside, -1 from inside, 0 edge on; then the faces to draw, those inside a closed part left
-    out."""
-    count = len(faces)
-    facing = np.empty(count, np.int8)
-    drawn = np.empty(count, np.int32)
-    n = 0
-    for f in range(count):
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        area = (sx[b] - sx[a]) * (sy[c] - sy[a]) - (sy[b] - sy[a]) * (sx[c] - sx[a])
-        facing[f] = 1 if area < 0 else (-1 if area > 0 else 0)
-        if area < 0 or (area > 0 and not closed[f]):
-            drawn[n] = f
-            n += 1
-    return facing, drawn[:n]
-
-
-@compiled
-def fill(sx, sy, faces, closed, size):  # type: ignore[no-untyped-def]
-    """(size, size) bool, the pixels whose centre some face covers; faces inside a closed part are left out."""
-    out = np.zeros((size, size), np.bool_)
-    for f in range(len(faces)):
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        ax, ay, bx, by, cx, cy = sx[a], sy[a], sx[b], sy[b], sx[c], sy[c]
-        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if area == 0 or (area > 0 and closed[f]):
-            continue
-        x0 = max(0, (min(ax, bx, cx) + HALF - 1) >> SUBPIXEL_BITS)
-        x1 = min(size - 1, (max(ax, bx, cx) - HALF) >> SUBPIXEL_BITS)
-        y0 = max(0, (min(ay, by, cy) + HALF - 1) >> SUBPIXEL_BITS)
-        y1 = min(size - 1, (max(ay, by, cy) - HALF) >> SUBPIXEL_BITS)
-        if x1 < x0 or y1 < y0:
-            continue
-        if area < 0:
-            bx, by, cx, cy = cx, cy, bx, by
-        for y in range(y0, y1 + 1):
-            py = (y << SUBPIXEL_BITS) + HALF
-            for x in range(x0, x1 + 1):
-                if out[y, x]:
-                    continue
-                px = (x << SUBPIXEL_BITS) + HALF
-                if (
-                    (bx - ax) * (py - ay) - (by - ay) * (px - ax) >= 0
-                    and (cx - bx) * (py - by) - (cy - by) * (px - bx) >= 0
-                    and (ax - cx) * (py - cy) - (ay - cy) * (px - cx) >= 0
-                ):
-                    out[y, x] = True
-    return out
-
-
 class Drawn(NamedTuple):
     """The faces that a view shows, N of them, wound so that their area on the screen is positive.
 
@@ -118,7 +67,8 @@ class Drawn(NamedTuple):
 
 @compiled
 def set_up(sx, sy, depth, faces, closed, alpha_class):  # type: ignore[no-untyped-def]
-    """How each face is turned, as `face_sides` tells, and the `Drawn` faces, invisible ones left out."""
+    """How each face is turned (F,) int8, 1 seen from outside, -1 from inside, 0 edge on, and the `Drawn` ones: neither
+    invisible nor inside a closed part."""
     count = len(faces)
     facing, face = np.empty(count, np.int8), np.empty(count, np.int32)
     corners, depths = np.empty((count, 6), np.int32), np.empty((count, 3), np.float32)

@@ -1,0 +1,228 @@
+"""Gauss-Newton steps that move a reconstruction's outline onto the ground truth's.
+
+Weighted by their inverse (iteratively reweighted least squares) outline distances sum to the area between two
+silhouettes, which is what IoU counts; at rest no small motion changes it. Outlines are sampled where they cross the
+lines of pixel centres, and the distances are those of antialiased silhouettes, so that small images will do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.frame import ORTHO_WIDTH, Camera
+from specsia_build.jit import compiled
+from specsia_build.registration.masks import HALF_COVERED, overlaps, shrink, signed_distance
+from specsia_build.registration.outline import Shape, draw, fill, find_outline, first_centre, to_screen, trace
+from specsia_build.registration.similarity import Similarity
+
+REACH = 0.1
+"""Units up to which outline distances tell near from far."""
+
+OVERSHOOT = 1.7
+"""How far a step goes where no outline is close: weighted squares are more curved than the distances they stand for."""
+
+LEAD = 2.0
+"""Growth of the first view's weight with each step that does not keep its IoU."""
+
+NOISE = 0.001
+"""What IoU at pixel centres may lose though the outlines lie no worse."""
+
+FLOOR = 0.1
+"""Pixels below which an outline's distance is no longer divided by."""
+
+STILL = 0.03
+"""Pixels below which a step changes nothing."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Ground truth at one size.
+
+    Attributes:
+        axes: (V, 2, 3), pixels to the right and down per unit of the frame.
+        masks: (V, H, H) bool, silhouettes.
+        distances: (V, H, H) float32, signed distance to their outline in pixels; V is 0 where there is no need.
+    """
+
+    axes: NDArray[np.float64]
+    masks: NDArray[np.bool_]
+    distances: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, masks: NDArray[np.uint8], cameras: Sequence[Camera], size: int, reach: float = REACH) -> Target:
+        """Coverage images (V, H, H) shrunk to a size, but never blown up, with distances up to a reach in units."""
+        size = min(size, masks.shape[-1])
+        small = shrink(masks, size)
+        distances = [signed_distance(mask, reach * size / ORTHO_WIDTH) for mask in small if reach > 0]
+        right_and_up = np.stack([camera.basis()[:2] for camera in cameras])
+        return cls(
+            right_and_up * np.array([[size], [-size]]) / ORTHO_WIDTH,
+            small >= HALF_COVERED,
+            np.stack(distances) if distances else np.empty((0, size, size), np.float32),
+        )
+
+    def first(self) -> Target:
+        """The first view alone."""
+        return Target(self.axes[:1], self.masks[:1], self.distances[:1])
+
+    @property
+    def size(self) -> int:
+        return int(self.masks.shape[-1])
+
+    def views(self, similarity: Similarity) -> NDArray[np.float64]:
+        """(V, 2, 4) affine maps from a moved mesh's own coordinates to pixels."""
+        turn = similarity.scale * self.axes @ similarity.rotation()
+        shift = self.axes @ np.array(similarity.translation) + self.size / 2
+        return np.concatenate([turn, shift[..., None]], axis=2)
+
+
+def drawn(shape: Shape, similarity: Similarity, target: Target) -> NDArray[np.bool_]:
+    """(V, H, H) bool, the silhouettes of a moved shape as the target's cameras see it, at pixel centres."""
+    return np.asarray(draw(shape, target.views(similarity), target.size))
+
+
+def _shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    both, either = counts.T
+    return np.where(either > 0, both / np.maximum(either, 1), 1.0)
+
+
+def ious(shape: Shape, similarity: Similarity, target: Target) -> NDArray[np.float64]:
+    """(V,) IoU of each view, at pixel centres."""
+    return _shares(overlaps(drawn(shape, similarity, target), target.masks))
+
+
+@compiled
+def _add_sample(shape, edge, along, x, y, nx, ny, distance, view, weight, share, sums):  # type: ignore[no-untyped-def]
+    """Add one place of an outline, at pixel x, y and at a fraction `along` of an edge, with the outward normal nx, ny.
+
+    `view` holds the image's axes and the similarity's scale and rotation, `sums` what `_normal_equations` returns.
+    """
+    size = distance.shape[0]
+    if not (1 <= x < size - 1 and 1 <= y < size - 1):
+        return
+    cx, cy = int(x - 0.5), int(y - 0.5)
+    fx, fy = x - 0.5 - cx, y - 0.5 - cy
+    upper = (1 - fx) * distance[cy, cx] + fx * distance[cy, cx + 1]
+    lower = (1 - fx) * distance[cy + 1, cx] + fx * distance[cy + 1, cx + 1]
+    r = (1 - fy) * upper + fy * lower
+    # Motion of the place along the normal for each parameter, in pixels: this times the outline's length is area.
+    axes, scale, turn = view
+    a, b, vertices = shape.ends[edge, 0], shape.ends[edge, 1], shape.vertices
+    px = vertices[0, a] + along * (vertices[0, b] - vertices[0, a])
+    py = vertices[1, a] + along * (vertices[1, b] - vertices[1, a])
+    pz = vertices[2, a] + along * (vertices[2, b] - vertices[2, a])
+    qx = scale * (turn[0, 0] * px + turn[0, 1] * py + turn[0, 2] * pz)
+    qy = scale * (turn[1, 0] * px + turn[1, 1] * py + turn[1, 2] * pz)
+    qz = scale * (turn[2, 0] * px + turn[2, 1] * py + turn[2, 2] * pz)
+    hx = nx * axes[0, 0] + ny * axes[1, 0]
+    hy = nx * axes[0, 1] + ny * axes[1, 1]
+    hz = nx * axes[0, 2] + ny * axes[1, 2]
+    # Yaw turns about Z before pitch tilts that axis.
+    yaw = turn[1, 2] * (hx * qz - hz * qx) + turn[2, 2] * (hy * qx - hx * qy)
+    row = (hx * qx + hy * qy + hz * qz, hz * qy - hy * qz, yaw, hx, hy, hz)
+    # What IoU gains by a pixel that both cover, and loses by one that only ours covers.
+    weight *= share if r > 0 else 1.0
+    lhs, rhs, far = sums
+    far[0] += weight
+    far[1] += weight if abs(r) > FLOOR else 0.0
+    w = weight / max(abs(r), FLOOR)
+    for j in range(6):
+        rhs[j] += w * row[j] * r
+        for k in range(j, 6):
+            lhs[j, k] += w * row[j] * row[k]
+
+
+@compiled
+def _normal_equations(shape, views, axes, scale, turn, masks, distances, lead):  # type: ignore[no-untyped-def]
+    """J^T W J and J^T W r for (log scale, pitch, yaw, tx, ty, tz), per view the pixels that both and that either cover,
+    and the share of outlines that are farther than `FLOOR`."""
+    size = masks.shape[1]
+    layers = np.zeros((size, size + 1), np.int32)
+    points = np.empty((2, shape.vertices.shape[1]), np.float32)
+    shown = np.empty(shape.normals.shape[1] + 1, np.int8)
+    found, change = np.empty(len(shape.ends) + 1, np.int32), np.empty(len(shape.ends) + 1, np.int8)
+    drawn = np.empty((1, size, size), np.bool_)
+    edges, lines = np.empty(size * (size + 1), np.int32), np.empty(size * (size + 1), np.int32)
+    crossings = np.empty(size * (size + 1), np.float32)
+    counts = np.empty((len(views), 2), np.int64)
+    lhs, rhs, far = np.zeros((6, 6)), np.zeros(6), np.zeros(2)
+    for k in range(len(views)):
+        to_screen(shape.vertices, views[k], points)
+        n = find_outline(shape, views[k], shown, found, change)
+        fill(points, shape.ends, found[:n], change[:n], drawn[0], layers)
+        counts[k] = overlaps(drawn, masks[k : k + 1])[0]
+        share = counts[k, 0] / max(1, counts[k, 1])
+        for axis in range(2):
+            m = trace(points, shape.ends, found[:n], axis, drawn[0], layers, edges, lines, crossings)
+            for i in range(m):
+                a, b = shape.ends[edges[i], 0], shape.ends[edges[i], 1]
+                line = lines[i] + np.float32(0.5)
+                along = (line - points[axis, a]) / (points[axis, b] - points[axis, a])
+                x, y = (crossings[i], line) if axis == 1 else (line, crossings[i])
+                ex, ey = points[0, b] - points[0, a], points[1, b] - points[1, a]
+                length = np.sqrt(ex * ex + ey * ey)
+                nx, ny = ey / length, -ex / length
+                after = first_centre(crossings[i], size)
+                entering = after < size and (drawn[0, lines[i], after] if axis == 1 else drawn[0, after, lines[i]])
+                if ((nx if axis == 1 else ny) > 0) == entering:
+                    nx, ny = -nx, -ny
+                # The length of outline between two lines, as a share of all that either silhouette covers.
+                weight = length / max(abs(ex), abs(ey)) / max(1, counts[k, 1]) * (lead if k == 0 else 1.0)
+                view = (axes[k], scale, turn)
+                _add_sample(shape, edges[i], along, x, y, nx, ny, distances[k], view, weight, share, (lhs, rhs, far))
+    for j in range(6):
+        for k in range(j):
+            lhs[j, k] = lhs[k, j]
+    return lhs, rhs, counts, far[1] / max(far[0], 1e-30)
+
+
+def _step(
+    shape: Shape, target: Target, start: Similarity, with_yaw: bool, lead: float
+) -> tuple[NDArray[np.float64], Similarity, float]:
+    """IoU of each view at the start, the similarity after one step, and a bound on how far it moves an outline in
+    pixels; the first view counts `lead` times."""
+    of_pose = (target.views(start), target.axes, start.scale, start.rotation())
+    lhs, rhs, counts, far = _normal_equations(shape, *of_pose, target.masks, target.distances, lead)
+    free = [0, 1, 2, 3, 4, 5] if with_yaw else [0, 1, 3, 4, 5]
+    a = lhs[np.ix_(free, free)]
+    damping = 1e-6 * np.trace(a) / len(free) + 1e-12
+    delta = np.zeros(6)
+    delta[free] = np.linalg.solve(a + damping * np.eye(len(free)), -(1 + (OVERSHOOT - 1) * far) * rhs[free])
+    log_scale, pitch, yaw = float(np.clip(delta[0], -0.3, 0.3)), *(float(x) for x in np.clip(delta[1:3], -0.2, 0.2))
+    most = 0.5 * (abs(log_scale) + abs(pitch) + abs(yaw)) + float(np.abs(delta[3:]).max())
+    return _shares(counts), start.changed(log_scale, pitch, yaw, delta[3:]), most * target.size / ORTHO_WIDTH
+
+
+def descend(
+    shape: Shape, target: Target, start: Similarity, with_yaw: bool, steps: int, least: float = 0.0
+) -> tuple[float, Similarity, bool]:
+    """Go down to where outlines lie best.
+
+    Args:
+        shape: what is moved.
+        target: ground truth, with distances.
+        start: where to begin.
+        with_yaw: whether yaw may change.
+        steps: at most so many.
+        least: IoU of the first view that must be kept; its weight grows while it is not.
+
+    Returns:
+        Mean IoU and place of the last similarity that keeps the first view, or of the best one if the mean has fallen
+        since, and whether the steps came to rest. The mean is -1 and the place the start where none keeps it.
+    """
+    found, found_iou, best_iou, current, lead = start, -1.0, -1.0, start, 1.0
+    for _ in range(steps):
+        views, following, moved = _step(shape, target, current, with_yaw, lead)
+        iou = float(views.mean())
+        if views[0] < least:
+            lead *= LEAD
+        elif iou > best_iou - NOISE:
+            found, found_iou, best_iou = current, iou, max(iou, best_iou)
+        if moved < STILL and views[0] >= least:
+            return found_iou, found, True
+        current = following
+    return found_iou, found, False
