@@ -9,6 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.jit import compiled, ready
+
 Wrap = Literal["repeat", "clamp", "mirror"]
 AlphaMode = Literal["opaque", "mask", "blend"]
 
@@ -53,6 +55,17 @@ class Material:
     unlit: bool = False
 
 
+@compiled
+def _turned(points, rotation):  # type: ignore[no-untyped-def]
+    """Points (N, 3) float32 turned by a (3, 3) float64 matrix."""
+    out = np.empty_like(points)
+    for n in range(len(points)):
+        x, y, z = np.float64(points[n, 0]), np.float64(points[n, 1]), np.float64(points[n, 2])
+        for k in range(3):
+            out[n, k] = rotation[k, 0] * x + rotation[k, 1] * y + rotation[k, 2] * z
+    return out
+
+
 @dataclass(frozen=True)
 class Mesh:
     """Triangles with per-corner attributes.
@@ -88,10 +101,14 @@ class Mesh:
 
     def rotated(self, rotation: NDArray[np.floating]) -> Mesh:
         """Vertices, normals and rest positions turned by a (3, 3) rotation."""
-        turn = np.asarray(rotation, dtype=np.float64).T
+        rotation = ready(np.asarray(rotation), np.float64)
 
         def turned(a: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
-            return None if a is None else np.ascontiguousarray(a @ turn, dtype=np.float32)
+            return (
+                None
+                if a is None
+                else np.asarray(_turned(ready(a.reshape(-1, 3), np.float32), rotation)).reshape(a.shape)
+            )
 
         vertices = turned(self.vertices)
         assert vertices is not None

@@ -10,7 +10,6 @@ from specsia_build.rendering.fragments import BITS, BYTES, FULL, MOMENTS, NO_FRA
 from specsia_build.rendering.lanes import bilinear
 from specsia_build.rendering.raster import HALF, JUMP, OUTLINE, SUBPIXEL
 from specsia_build.rendering.shading import (
-    MOST_TAPS,
     NEAREST,
     NO_TEXTURE,
     PLAIN,
@@ -27,6 +26,7 @@ from specsia_build.rendering.shading import (
     plain_look,
     texel_at,
 )
+from specsia_build.rendering.textures import MOST_TAPS
 
 CONTRAST, ROUGH_CONTRAST = 24, 64
 """Step between neighbouring pixels, in 8-bit levels, from which both are sampled closely; the second where a rough

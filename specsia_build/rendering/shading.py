@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from specsia_build.jit import compiled, inlined
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS
 from specsia_build.rendering.lanes import bilinear
-from specsia_build.rendering.textures import sample
+from specsia_build.rendering.textures import MOST_TAPS, sample
 
 LIGHTS = np.array(
     [
@@ -27,10 +27,6 @@ LIGHTS[:, :3] /= np.linalg.norm(LIGHTS[:, :3], axis=1, keepdims=True)
 
 AMBIENT = np.float32(0.45)
 """Linear light from everywhere; with the key head on, a surface shows its full colour."""
-
-MOST_TAPS = 4
-"""Texels along one side of a pixel, beyond which a coarser mip level is looked up if there is one that has more than
-half a texel along the other."""
 
 NEAREST_TAPS = 4
 """Look-ups along each side of a pixel where texels have hard borders."""

@@ -26,6 +26,11 @@ SMOOTH_BEND = 6
 """Second difference of neighbouring texels, in 8-bit levels, up to which one look-up stands for a whole pixel."""
 
 
+MOST_TAPS = 4
+"""Texels along one side of a pixel, beyond which a coarser mip level is looked up if there is one that has more than
+half a texel along the other."""
+
+
 class TextureTable(NamedTuple):
     """All texels of T textures and their mip levels.
 
@@ -107,7 +112,7 @@ def pack_textures(
             rows.append((offset, level.shape[1], level.shape[0]))
             chunks.append(level.reshape(-1, 4))
             offset += level.shape[0] * level.shape[1]
-            if density <= 2 or max(level.shape[:2]) == 1:
+            if density <= MOST_TAPS or max(level.shape[:2]) == 1:
                 break
             level, density = _halve(level), density / 2
         tables.append(rows)
