@@ -66,6 +66,25 @@ def _turned(points, rotation):  # type: ignore[no-untyped-def]
     return out
 
 
+@compiled
+def _extremes(points):  # type: ignore[no-untyped-def]
+    low, high = points[0].copy(), points[0].copy()
+    for n in range(len(points)):
+        for k in range(3):
+            value = points[n, k]
+            if value < low[k]:
+                low[k] = value
+            if value > high[k]:
+                high[k] = value
+    return low, high
+
+
+def extremes(points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Smallest and largest x, y, z of points (N, 3), finite and at least one, each (3,)."""
+    low, high = _extremes(ready(points, np.float32))
+    return low, high
+
+
 @dataclass(frozen=True)
 class Mesh:
     """Triangles with per-corner attributes.
@@ -92,8 +111,9 @@ class Mesh:
 
     def bounds(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Smallest and largest x, y, z over the vertices that a face uses, each (3,)."""
-        used = self.vertices[np.unique(self.faces)]
-        return used.min(axis=0), used.max(axis=0)
+        used = np.zeros(len(self.vertices), np.bool_)
+        used[self.faces] = True
+        return extremes(self.vertices if used.all() else self.vertices[used])
 
     def with_vertices(self, vertices: NDArray[np.floating]) -> Mesh:
         """The same surface drawn elsewhere by a similarity without turn; normals are kept."""

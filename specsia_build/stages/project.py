@@ -16,7 +16,7 @@ from specsia_build.frame import Camera, view_cameras
 from specsia_build.registration import VERSION as REGISTRATION_VERSION
 from specsia_build.registration import iou, register
 from specsia_build.rendering.layers import Layers
-from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.mesh import Mesh, extremes
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import render
 from specsia_build.stages.artefact import Artefact, view_file
@@ -46,11 +46,10 @@ def input_files(config: BuildConfig) -> list[str]:
     return [view_file(render.GT_MASK, view) for view in range(config.views)]
 
 
-def _box(vertices: NDArray[np.float32], camera: Camera, frame: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    points = vertices.astype(np.float64)
-    if frame == "view":
-        points = points @ camera.turn().T
-    return points.min(axis=0), points.max(axis=0)
+def _box(mesh: Mesh, camera: Camera, frame: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    turned = mesh if frame == "character" else mesh.rotated(camera.turn())
+    low, high = extremes(turned.vertices)
+    return low.astype(np.float64), high.astype(np.float64)
 
 
 def _position(layers: Layers, camera: Camera, frame: str) -> NDArray[np.float32]:
@@ -63,7 +62,7 @@ def positioned(
     layers: Layers, mesh: Mesh, camera: Camera, frame: str
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.float64]]:
     """Zpos (H, W, 4) uint8 of a registered mesh's layers, and the box (smallest and largest x, y, z) that it spans."""
-    low, high = _box(mesh.vertices, camera, frame)
+    low, high = _box(mesh, camera, frame)
     return position_image(_position(layers, camera, frame), layers.mask, low, high), low, high
 
 
