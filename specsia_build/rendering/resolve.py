@@ -35,6 +35,9 @@ texture, which is averaged over the pixel anyway, explains smaller ones."""
 JUMP_CONTRAST = 16
 """Range of levels among a pixel and its eight neighbours up to which a jump of colour that crosses it is let be."""
 
+ROUNDED = 1 / 64
+"""Texels by which a look-up may be rounded, in a texture of 16384."""
+
 EVEN = np.float32(8)
 """Range of levels up to which their mean as they are is that in linear light, to a third of a level."""
 
@@ -56,6 +59,12 @@ def _place_run(i, row, first, end, planes, position):  # type: ignore[no-untyped
 
 
 @inlined
+def _lies_inside(low, high, size):  # type: ignore[no-untyped-def]
+    """Whether look-ups from texel `low` to `high`, and any between that is rounded otherwise, have both neighbours."""
+    return low >= ROUNDED and high < size - 1 - ROUNDED
+
+
+@inlined
 def _look_along_run(i, row, first, end, planes, facts, texels, color):  # type: ignore[no-untyped-def]
     """Colours of a plain face with one look-up a pixel over the pixels [first, end) of a row of the picture."""
     offset, w, h = facts[i, TEXTURE], facts[i, TEXTURE + 1], facts[i, TEXTURE + 2]
@@ -64,7 +73,7 @@ def _look_along_run(i, row, first, end, planes, facts, texels, color):  # type: 
     du, dv = np.float32(planes[i, U, 1] * w), np.float32(planes[i, V, 1] * h)
     last = np.float32(end - 1 - first)
     u1, v1 = u0 + du * last, v0 + dv * last
-    inside = min(u0, u1, v0, v1) >= 0 and max(u0, u1) < w - 1 and max(v0, v1) < h - 1
+    inside = _lies_inside(min(u0, u1), max(u0, u1), w) and _lies_inside(min(v0, v1), max(v0, v1), h)
     if inside and not facts[i, NEAREST]:
         for column in range(first, end):
             step = np.float32(column - first)
@@ -121,12 +130,8 @@ def _average_plain_run(i, row, first, end, planes, facts, texels, looks, color):
     right, down = np.float32((end - first) * nx - 1), np.float32(ny - 1)
     u1, v1, u2, v2 = u0 + u_x * right, v0 + v_x * right, u0 + u_y * down, v0 + v_y * down
     u3, v3 = u1 + u_y * down, v1 + v_y * down
-    inside = (
-        min(u0, u1, u2, u3) >= 0
-        and max(u0, u1, u2, u3) < w - 1
-        and min(v0, v1, v2, v3) >= 0
-        and max(v0, v1, v2, v3) < h - 1
-    )
+    inside = _lies_inside(min(u0, u1, u2, u3), max(u0, u1, u2, u3), w)
+    inside &= _lies_inside(min(v0, v1, v2, v3), max(v0, v1, v2, v3), h)
     for column in range(first, end):
         step = np.float32(column - first)
         if inside and not facts[i, NEAREST]:
