@@ -192,7 +192,7 @@ def compose(
         depth = opaque_depth.copy()
         _draw_layer(drawn, classes, slots, behind, depth, ids)
         touched |= (ids[:, :SAMPLES] >= 0).any(axis=1)
-        load(ids.reshape(-1))
+        load(ids)
         if not _accumulate(pixels, ids, seen, through, light, *shading, False):
             break
         behind = depth

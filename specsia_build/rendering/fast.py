@@ -96,7 +96,7 @@ class Scratch:
 
     def clear(self, box: tuple[int, int, int, int]) -> None:
         """Make ready for a view that touches no pixel outside `box`."""
-        part = np.s_[box[0] : box[1]]
+        part = np.s_[box[0] : box[1], box[2] : box[3]]
         self.nearest[part] = np.inf
         self.ids[part] = raster.NO_FACE
         self.marked[part] = raster.UNMARKED
@@ -140,12 +140,12 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch) -> Layers:
         load_faces(start, filled, sx, sy, surface, textures, loaded)
 
     tables = (loaded.row, loaded.planes, loaded.facts, textures.texels)
-    load(ids[box[0] : box[1]].reshape(-1))
+    load(ids[box[0] : box[1], box[2] : box[3]])
     resolve.resolve_centres(ids, *tables, box, *out)
     resolve.mark_contrast(ids, sx, sy, surface.faces, prepared.part, surface.rough, color, box, marked)
     pixels = raster.number_marked(marked, box, slots)
     fragments = visible_fragments((sx, sy), drawn, surface, textures, classes, slots, len(pixels))
-    load(fragments.face[: fragments.used[0]])
+    load(fragments.face[None, : fragments.used[0]])
     resolve.resolve_fragments(pixels, fragments, *tables, *out)
     if (classes == BLEND).any():
         blend.compose(prepared, drawn, slots, pixels, fragments, loaded, load, *out)

@@ -77,16 +77,17 @@ def _plane(planes, i, k, at_a, at_b, at_c, slopes):  # type: ignore[no-untyped-d
 
 @compiled
 def number_faces(ids, rows, faces, filled):  # type: ignore[no-untyped-def]
-    """Give a row to each face of `ids` that has none; returns how many rows are given. See `Loaded`."""
+    """Give a row to each face of `ids` (N, M) that has none; returns how many rows are given. See `Loaded`."""
     count = filled
-    last = -1
-    for k in range(len(ids)):
-        f = ids[k]
-        if f >= 0 and f != last and rows[f] < 0:
-            rows[f] = count
-            faces[count] = f
-            count += 1
-        last = f
+    for y in range(len(ids)):
+        last = -1
+        for x in range(ids.shape[1]):
+            f = ids[y, x]
+            if f != last and f >= 0 and rows[f] < 0:
+                rows[f] = count
+                faces[count] = f
+                count += 1
+            last = f
     return count
 
 
