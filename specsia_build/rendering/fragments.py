@@ -105,7 +105,8 @@ class Fragments(NamedTuple):
 
 @compiled
 def _inside_long(ab, ab_x, ab_y, bc, bc_x, bc_y, ca, ca_x, ca_y):  # type: ignore[no-untyped-def]
-    """The same in integers, for faces so large that float32 is not exact."""
+    """Samples at which none of three edge functions is negative, each given by its value at the centre and its slopes;
+    in integers, for faces so large that float32 is not exact."""
     mask = np.uint64(0)
     for s in range(LANES):
         p_ab = ab + ab_x * SAMPLE_X[s] + ab_y * SAMPLE_Y[s]
@@ -268,9 +269,7 @@ def _draw(sx, sy, drawn, surface, textures, alpha_class, wanted, slots, fragment
                     continue
                 # Beyond its reach an edge function is positive at all samples, so it may be cut to 32 bits.
                 ab, bc, ca = min(ab, reach_ab), min(bc, reach_bc), min(ca, reach_ca)
-                if ab == reach_ab and bc == reach_bc and ca == reach_ca:
-                    mask = FULL
-                elif small:
+                if small:
                     mask = FULL
                     if ab < reach_ab:
                         mask &= _not_negative(np.float32(ab), np.float32(ay - by), np.float32(bx - ax))
