@@ -23,19 +23,20 @@ HELD_OUT = ("kaykit_mage", "kenney_character", "quaternius_female_dress", "quate
 another's."""
 
 SHARE = 20
-"""One of so many samples is in validation, and one in test; at least one each."""
+"""One of so many samples is in validation, and one in test where no real character is; at least one each."""
 
 MANIFEST = "characters.jsonl"
 
 _PATHS = ("path", "texture", "drawing")
 
 
-def _sample_lines(folder: Path, count: int) -> list[dict[str, Any]]:
+def _sample_lines(folder: Path, count: int, tested: bool) -> list[dict[str, Any]]:
     entries = open_source(f"sample:{count}", folder).entries
     held = max(1, count // SHARE)
+    test = held if tested else 0
     lines = []
     for number, entry in enumerate(entries):
-        split = "test" if number < held else "validation" if number < 2 * held else "train"
+        split = "test" if number < test else "validation" if number < test + held else "train"
         lines.append(
             {
                 "id": f"sample-{entry.id}",
@@ -66,7 +67,7 @@ def write_source(folder: Path, samples: int, characters: Path | None) -> Path:
 
     Args:
         folder: of the manifest.
-        samples: procedural characters, the first twentieth in test, the next in validation.
+        samples: procedural characters, a twentieth of them in validation, and as many in test if no real one is.
         characters: manifest of real ones, copied with all that lies in its folder; a line's own `split` counts, else
             those of `HELD_OUT` are in test and the others in train.
 
@@ -78,7 +79,7 @@ def write_source(folder: Path, samples: int, characters: Path | None) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     real = [] if characters is None else _real_lines(folder, characters)
-    lines = _sample_lines(folder, samples) + real
+    lines = _sample_lines(folder, samples, all(line["split"] != "test" for line in real)) + real
     path = folder / MANIFEST
     write_bytes(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
     return path

@@ -30,8 +30,8 @@ def test_samples_and_real_characters_in_one_manifest(tmp_path: Path) -> None:
     assert [entry.problem for entry in entries] == [None] * 6
     splits = {entry.id: entry.split for entry in entries}
     assert splits == {
-        "sample-0": "test",
-        "sample-1": "validation",
+        "sample-0": "validation",
+        "sample-1": "train",
         "sample-2": "train",
         HELD_OUT[0]: "test",
         HELD_OUT[1]: "test",
@@ -51,3 +51,5 @@ def test_without_real_characters(tmp_path: Path) -> None:
     arguments = [str(tmp_path / "out"), "--samples", "3", "--characters", str(tmp_path / "not there.jsonl")]
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 0 and "3 characters" in done.output and "no real ones" in done.output
+    lines = [json.loads(line) for line in (tmp_path / "out" / "characters.jsonl").read_text().splitlines()]
+    assert [line["split"] for line in lines] == ["test", "validation", "train"]
