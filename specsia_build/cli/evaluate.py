@@ -37,6 +37,14 @@ from specsia_build.errors import UsageError
 @click.option(
     "--run", "build", type=FOLDER, help="Folder of the build that made DATASET: flicker is measured around its meshes."
 )
+@click.option(
+    "--config-name",
+    "--backend",
+    "configs",
+    multiple=True,
+    metavar="NAME",
+    help="Configuration of DATASET to score; may be repeated.  [default: all]",
+)
 @click.option("--split", default="test", show_default=True, help="That training did not see.")
 @click.option("--weights", type=FOLDER, help="Folder with weights of LPIPS, CLIP and FID.  [default: downloaded]")
 @click.option("--adapt-steps", default=AdaptConfig().steps, show_default=True, type=click.IntRange(1))
@@ -51,6 +59,7 @@ def evaluate(
     without: tuple[str, ...],
     repeats: int,
     build: Path | None,
+    configs: tuple[str, ...],
     split: str,
     weights: Path | None,
     adapt_steps: int,
@@ -84,6 +93,6 @@ def evaluate(
     )
     turntables = None if build is None else open_turntables(*existing_run(build))
     networks, notes = find_perceptual(weights, where)
-    found = replace(measure(opened, split, chosen, out, turntables, networks), notes=notes)
+    found = replace(measure(opened, split, chosen, out, turntables, networks, configs), notes=notes)
     text, document = write_evaluation(found, opened, out)
     click.echo(json.dumps(document, indent=1) if as_json else text)

@@ -110,10 +110,10 @@ def kept_folder(out: Path, config: str, character: str, method: Method) -> Path:
     return out / RESULTS / config / character / method.folder
 
 
-def _count(dataset: OpenedDataset, split: str) -> int:
-    """Characters of a split over all configurations."""
+def _count(dataset: OpenedDataset, configs: Sequence[str], split: str) -> int:
+    """Characters of a split over several configurations."""
     found = 0
-    for config in dataset.configs:
+    for config in configs:
         there = dataset.splits(config)
         if split not in there:
             names = ", ".join(there)
@@ -131,8 +131,9 @@ def evaluate(
     out: Path,
     turntable: Turntable | None = None,
     perceptual: Perceptual | None = None,
+    configs: Sequence[str] = (),
 ) -> Evaluation:
-    """Score methods on all characters of a split, in every configuration.
+    """Score methods on all characters of a split.
 
     Across backends one repeat is measured, and flicker with the first repeat of each method.
 
@@ -143,18 +144,20 @@ def evaluate(
         out: folder where costly results are kept and found again.
         turntable: gives views all around a character; without it there is no flicker.
         perceptual: networks of LPIPS, CLIP and FID; without one its score is absent.
+        configs: configurations that are scored; none for all.
 
     Raises:
-        UsageError: if there is no such split.
+        UsageError: if there is no such split or configuration.
         SpecsiaError: if a character has no frontal view, or a view shows nothing.
     """
     scores: list[Score] = []
     sets: list[SetScore] = []
     digest = dataset.digest()
+    configs = tuple(configs) or dataset.configs
     with tqdm(
-        total=_count(dataset, split) * len(methods), desc="evaluate", unit="fit", disable=None, leave=False
+        total=_count(dataset, configs, split) * len(methods), desc="evaluate", unit="fit", disable=None, leave=False
     ) as bar:
-        for config in dataset.configs:
+        for config in configs:
             seen: dict[tuple[str, int, str], tuple[list[Tensor], list[Tensor]]] = {}
             for views in characters(dataset, config, split):
                 pairs = [pair for _, pair in views]
@@ -187,7 +190,7 @@ def evaluate(
                 distance = fid_between(*features)
                 if distance is not None:
                     sets.append(SetScore(config, label, repeat, kind, {"fid": distance}))
-    return Evaluation(dataset.where, split, dataset.configs, tuple(methods), tuple(scores), tuple(sets))
+    return Evaluation(dataset.where, split, configs, tuple(methods), tuple(scores), tuple(sets))
 
 
 def _needless(method: Method, config: str, methods: Sequence[Method]) -> bool:

@@ -115,6 +115,22 @@ def test_repeats(dataset: Path, tmp_path: Path) -> None:
     assert "±" in done.stdout
 
 
+def test_one_configuration_at_a_time_fills_the_same_folder(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from specsia_build.dravie import methods
+
+    run, out = write_run(tmp_path / "run", configs=("fat", "thin")), tmp_path / "out"
+    for config in ("thin", "fat"):
+        done = evaluate(run, dataset, "--out", out, "--baselines", "none", "--backend", config)
+        assert done.exit_code == 0, done.output
+        assert {key[0] for key in means(out)} == {config}
+    monkeypatch.setattr(methods, "adapt_generator", None)
+    both = evaluate(run, dataset, "--out", out, "--baselines", "none")
+    assert both.exit_code == 0, both.output
+    assert {key[:2] for key in means(out)} == {(config, "DraViE [fat+thin]") for config in ("thin", "fat")}
+
+
 def test_an_adapted_model_is_evaluated_too(dataset: Path, tmp_path: Path) -> None:
     run, out = write_run(tmp_path / "run"), tmp_path / "out"
     options = ["--dataset", str(dataset), "--character", "b", "--out", str(tmp_path / "b"), "--steps", "1"]
@@ -129,6 +145,7 @@ def test_an_adapted_model_is_evaluated_too(dataset: Path, tmp_path: Path) -> Non
     [
         (("--without", "pos"), "train one with `specsia train --without pos`"),
         (("--split", "tset"), "has no split 'tset'"),
+        (("--backend", "round"), "has no configuration 'round'"),
         (("--baselines", "raw,lin"), "there is no 'lin'; they are raw, line, sample-wise"),
     ],
 )
