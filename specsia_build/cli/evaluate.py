@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from specsia_build.cli.run import existing_run
-from specsia_build.cli.train import FOLDER, need_torch
+from specsia_build.cli.train import FOLDER, configs_option, need_torch
 from specsia_build.dravie.config import DEVICES, AdaptConfig
 from specsia_build.errors import UsageError
 
@@ -37,14 +37,7 @@ from specsia_build.errors import UsageError
 @click.option(
     "--run", "build", type=FOLDER, help="Folder of the build that made DATASET: flicker is measured around its meshes."
 )
-@click.option(
-    "--config-name",
-    "--backend",
-    "configs",
-    multiple=True,
-    metavar="NAME",
-    help="Configuration of DATASET to score; may be repeated.  [default: all]",
-)
+@configs_option("Configuration of DATASET to score; may be repeated.  [default: all]")
 @click.option("--split", default="test", show_default=True, help="That training did not see.")
 @click.option("--weights", type=FOLDER, help="Folder with weights of LPIPS, CLIP and FID.  [default: downloaded]")
 @click.option("--adapt-steps", default=AdaptConfig().steps, show_default=True, type=click.IntRange(1))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from specsia_build.dravie.config import DEFAULT_PRESET, DEVICES, PRESETS, TrainConfig, train_config
 from specsia_build.errors import SpecsiaError, UsageError
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -29,19 +32,17 @@ def need_torch() -> None:
         raise UsageError(f"this needs torch and safetensors ({error}): pip install 'specsia[train]'") from error
 
 
+def configs_option(description: str) -> Callable[[Decorated], Decorated]:
+    """The option that names configurations of a dataset, by either of its names."""
+    return click.option("--config-name", "--backend", "configs", multiple=True, metavar="NAME", help=description)
+
+
 @click.command(context_settings={"show_default": False})
 @click.argument("dataset", metavar="DATASET")
 @click.option("--out", "run", type=FOLDER, required=True, help="Folder of the run.")
 @click.option("--preset", type=click.Choice(tuple(PRESETS)), help=f"Model and settings.  [default: {DEFAULT_PRESET}]")
 @click.option("--steps", type=int, help="Updates to make.  [default: the preset's]")
-@click.option(
-    "--config-name",
-    "--backend",
-    "configs",
-    multiple=True,
-    metavar="NAME",
-    help="Configuration of the dataset (a backend's name); may be repeated.  [default: its first]",
-)
+@configs_option("Configuration of the dataset (a backend's name); may be repeated.  [default: its first]")
 @click.option("--device", type=click.Choice(DEVICES), default="auto", help="[default: auto]")
 @click.option("--seed", type=int, help="Of weights and patches.  [default: 0]")
 @click.option("--without", type=click.Choice(("pos",)), help="Leave the position hint out.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.mesh import Mesh, turned
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Similarity:
 
     def apply_to(self, mesh: Mesh) -> Mesh:
         """The mesh, moved; its rest positions are dropped, as the position of a registered character is its own."""
-        turned = mesh.rotated(self.rotation())
-        return replace(turned, vertices=self.apply(mesh.vertices).astype(np.float32), rest=None)
+        normals = None if mesh.normals is None else turned(mesh.normals, self.rotation())
+        return replace(mesh, vertices=self.apply(mesh.vertices).astype(np.float32), normals=normals, rest=None)
 
     def changed(self, log_scale: float, pitch: float, yaw: float, move: NDArray[np.floating]) -> Similarity:
         """The similarity after a small change: of the logarithm of the scale, of the turns in radians, of the shift."""
@@ -52,14 +52,3 @@ class Similarity:
             self.yaw_deg + float(np.rad2deg(yaw)),
             (x, y, z),
         )
-
-
-def between(one: Similarity, two: Similarity, t: float) -> Similarity:
-    """The similarity at the fraction `t` of the way from one to two."""
-    x, y, z = ((1 - t) * a + t * b for a, b in zip(one.translation, two.translation, strict=True))
-    return Similarity(
-        one.scale ** (1 - t) * two.scale**t,
-        (1 - t) * one.pitch_deg + t * two.pitch_deg,
-        (1 - t) * one.yaw_deg + t * two.yaw_deg,
-        (x, y, z),
-    )

@@ -66,6 +66,12 @@ def _turned(points, rotation):  # type: ignore[no-untyped-def]
     return out
 
 
+def turned(points: NDArray[np.float32], rotation: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Points or directions (..., 3) turned by a (3, 3) rotation."""
+    flat = ready(points.reshape(-1, 3), np.float32)
+    return np.asarray(_turned(flat, ready(np.asarray(rotation), np.float64))).reshape(points.shape)
+
+
 @compiled
 def _extremes(points):  # type: ignore[no-untyped-def]
     low, high = points[0].copy(), points[0].copy()
@@ -121,18 +127,9 @@ class Mesh:
 
     def rotated(self, rotation: NDArray[np.floating]) -> Mesh:
         """Vertices, normals and rest positions turned by a (3, 3) rotation."""
-        rotation = ready(np.asarray(rotation), np.float64)
-
-        def turned(a: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
-            return (
-                None
-                if a is None
-                else np.asarray(_turned(ready(a.reshape(-1, 3), np.float32), rotation)).reshape(a.shape)
-            )
-
-        vertices = turned(self.vertices)
-        assert vertices is not None
-        return replace(self, vertices=vertices, normals=turned(self.normals), rest=turned(self.rest))
+        normals = None if self.normals is None else turned(self.normals, rotation)
+        rest = None if self.rest is None else turned(self.rest, rotation)
+        return replace(self, vertices=turned(self.vertices, rotation), normals=normals, rest=rest)
 
 
 def concatenate(meshes: Sequence[Mesh]) -> Mesh:

@@ -143,6 +143,14 @@ def depth_of(drawn, n, ax, ay, bx, by, cx, cy):  # type: ignore[no-untyped-def]
     return za, zb, zc, z_x, z_y
 
 
+@inlined
+def _see(f, z, y, x, nearest, ids):  # type: ignore[no-untyped-def]
+    """Let a face at depth `z` be what a pixel's centre shows, if nothing nearer is."""
+    if z < nearest[y, x]:
+        nearest[y, x] = z
+        ids[y, x] = f
+
+
 @compiled
 def draw_centres(sx, sy, drawn, surface, textures, alpha_class, tested, nearest, ids):  # type: ignore[no-untyped-def]
     """Draw faces of one alpha class (`tested`: MASK, else OPAQUE) at pixel centres into `nearest` and `ids`."""
@@ -175,9 +183,7 @@ def draw_centres(sx, sy, drawn, surface, textures, alpha_class, tested, nearest,
                     ab, bc, ca = e_ab + ax_ab * i, e_bc + ax_bc * i, e_ca + ax_ca * i
                     if min(ab, bc, ca) >= 0:
                         zi = np.float32((za * bc + zb * ca + zc * ab) * inverse)
-                        if zi < nearest[y, x0 + i]:
-                            nearest[y, x0 + i] = zi
-                            ids[y, x0 + i] = f
+                        _see(f, zi, y, x0 + i, nearest, ids)
                 e_ab += ay_ab
                 e_bc += ay_bc
                 e_ca += ay_ca
@@ -216,14 +222,10 @@ def draw_centres(sx, sy, drawn, surface, textures, alpha_class, tested, nearest,
                     if zi < nearest[y, x0 + i]:
                         alpha = opacity_at(f, x0 + i + 0.5, y + 0.5, sx, sy, surface, textures)
                         if alpha >= surface.cutoff[surface.material[f]]:
-                            nearest[y, x0 + i] = zi
-                            ids[y, x0 + i] = f
+                            _see(f, zi, y, x0 + i, nearest, ids)
             else:
                 for i in range(first, last + 1):
-                    zi = z + zx * np.float32(i)
-                    if zi < nearest[y, x0 + i]:
-                        nearest[y, x0 + i] = zi
-                        ids[y, x0 + i] = f
+                    _see(f, z + zx * np.float32(i), y, x0 + i, nearest, ids)
             e_ab += ay_ab
             e_bc += ay_bc
             e_ca += ay_ca

@@ -26,7 +26,7 @@ from specsia_build.rendering.shading import (
     plain_look,
     texel_at,
 )
-from specsia_build.rendering.textures import MOST_TAPS
+from specsia_build.rendering.textures import MOST_LOOKS
 
 CONTRAST, ROUGH_CONTRAST = 24, 64
 """Step between neighbouring pixels, in 8-bit levels, from which both are sampled closely; the second where a rough
@@ -166,7 +166,7 @@ def _average_along_run(i, row, first, end, planes, facts, texels, color):  # typ
 @compiled
 def resolve_centres(ids, rows, planes, facts, texels, box, color, coverage, position):  # type: ignore[no-untyped-def]
     """Shade every pixel as if the face at its centre covered all of it; all faces must be loaded."""
-    looks = np.empty((MOST_TAPS * MOST_TAPS * 16, 3), np.float32)
+    looks = np.empty((MOST_LOOKS * MOST_LOOKS, 3), np.float32)
     for row in range(box[0], box[1]):
         first = box[2]
         while first < box[3]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from specsia_build.jit import compiled, inlined
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS
 from specsia_build.rendering.lanes import bilinear
-from specsia_build.rendering.textures import MOST_TAPS, sample
+from specsia_build.rendering.textures import MOST_LOOKS, MOST_TAPS, sample
 
 LIGHTS = np.array(
     [
@@ -145,8 +145,8 @@ def load_faces(start, end, sx, sy, surface, textures, loaded):  # type: ignore[n
                 level += 1
                 most, least, along_x, along_y = 0.5 * most, 0.5 * least, 0.5 * along_x, 0.5 * along_y
             # A look-up stands for half a texel either way at most, and two for one texel.
-            taps_x = min(4 * MOST_TAPS, max(1, int(np.ceil(along_x + 0.49))))
-            taps_y = min(4 * MOST_TAPS, max(1, int(np.ceil(along_y + 0.49))))
+            taps_x = min(MOST_LOOKS, max(1, int(np.ceil(along_x + 0.49))))
+            taps_y = min(MOST_LOOKS, max(1, int(np.ceil(along_y + 0.49))))
             if nearest[finest]:
                 taps_x, taps_y = max(taps_x, NEAREST_TAPS), max(taps_y, NEAREST_TAPS)
         facts[i, ROUGH], facts[i, TAPS_X], facts[i, TAPS_Y] = roughs[f], taps_x, taps_y

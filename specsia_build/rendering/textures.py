@@ -30,6 +30,9 @@ MOST_TAPS = 4
 """Texels along one side of a pixel, beyond which a coarser mip level is looked up if there is one that has more than
 half a texel along the other."""
 
+MOST_LOOKS = 4 * MOST_TAPS
+"""Look-ups along one side of a pixel at most."""
+
 
 class TextureTable(NamedTuple):
     """All texels of T textures and their mip levels.

@@ -16,7 +16,7 @@ from specsia_build.frame import Camera, view_cameras
 from specsia_build.registration import VERSION as REGISTRATION_VERSION
 from specsia_build.registration import iou, register
 from specsia_build.rendering.layers import Layers
-from specsia_build.rendering.mesh import Mesh, extremes
+from specsia_build.rendering.mesh import Mesh, extremes, turned
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import render
 from specsia_build.stages.artefact import Artefact, view_file
@@ -47,8 +47,7 @@ def input_files(config: BuildConfig) -> list[str]:
 
 
 def _box(mesh: Mesh, camera: Camera, frame: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    turned = mesh if frame == "character" else mesh.rotated(camera.turn())
-    low, high = extremes(turned.vertices)
+    low, high = extremes(mesh.vertices if frame == "character" else turned(mesh.vertices, camera.turn()))
     return low.astype(np.float64), high.astype(np.float64)
 
 
