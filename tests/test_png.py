@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import imageio.v3 as imageio
 import numpy as np
@@ -69,6 +71,33 @@ def test_every_reader_gets_the_pixels_back(size: tuple[int, int], channels: int)
 def test_any_pixels_come_back(image: NDArray[np.uint8]) -> None:
     channels = image.shape[2]
     assert_array_equal(decode(encode(image), channels).reshape(image.shape), image)
+
+
+def test_bytes_do_not_depend_on_where_memory_lies() -> None:
+    # What a thread's stack has for an address must not decide between matches of the same length. From 100 bytes before
+    # each multiple of 32768, the reach of a match, rows repeat what lies so far behind them; two positions after it,
+    # inside of that match and so not remembered by the encoder, begin four bytes that come again later.
+    random = np.random.default_rng(0)
+    width, blocks = 1024, 400
+    rows = np.tile(random.integers(0, 256, width, dtype=np.uint8), (32 * blocks, 1))
+    rows[:, 0] = 2
+    flat = rows.reshape(-1)
+    for block in range(1, blocks):
+        at, again = 32768 * block, 32768 * block + 200 + 8 * (block % 90)
+        flat[at - 100] = random.integers(256)
+        flat[at + 4 : at + 6] = random.integers(0, 256, 2)
+        flat[again : again + 4] = flat[at + 2 : at + 6]
+    image = np.cumsum(rows[:, 1:], axis=0, dtype=np.uint8)
+    everyone = Barrier(64)
+
+    def encoded(_: int) -> bytes:
+        everyone.wait()
+        return encode(image)
+
+    with ThreadPoolExecutor(64) as threads:
+        results = set(threads.map(encoded, range(64)))
+    assert len(results) == 1
+    assert_array_equal(decode(results.pop(), 1), image)
 
 
 def test_a_channel_axis_of_one_is_grey() -> None:

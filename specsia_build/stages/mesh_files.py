@@ -11,7 +11,7 @@ import numpy as np
 from isal import igzip
 from numpy.typing import NDArray
 
-from specsia_build import png
+from specsia_build import deflate, png
 from specsia_build.rendering.mesh import Material, Mesh, Texture
 
 MESH = "mesh.json"
@@ -26,7 +26,7 @@ def _array_file(name: str) -> str:
 def _dump(array: NDArray[Any]) -> bytes:
     stream = io.BytesIO()
     np.lib.format.write_array(stream, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
-    return igzip.compress(stream.getvalue(), 1, mtime=0)
+    return deflate.compress(stream.getvalue(), deflate.GZIP)
 
 
 def _load(data: bytes) -> NDArray[Any]:

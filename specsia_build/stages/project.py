@@ -24,7 +24,7 @@ from specsia_build.stages.mesh_files import mesh_from_files
 from specsia_build.stages.stopwatch import Stopwatch
 
 NAME = "project"
-VERSION = 1
+VERSION = 2
 
 COLOR, MASK, POS, EDGE = "color", "mask", "pos", "edge"
 

@@ -24,7 +24,7 @@ from specsia_build.stages.frontal import drawn_frontal
 from specsia_build.stages.stopwatch import Stopwatch
 
 NAME = "render"
-VERSION = 1
+VERSION = 2
 
 FRONT = "front.png"
 GT = "gt"
