@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.frame import POSITION_AXES, position_codes
-from specsia_build.jit import compiled
+from specsia_build.jit import compiled, inlined
 
 EDGE_THRESHOLD = np.float32(0.3)
 """Gradient magnitude of position/255 from which the published set draws an edge."""
@@ -43,40 +43,56 @@ def position_image(
     return np.asarray(_encode(position, alpha, _AXES, gain, offset))
 
 
+@inlined
+def _mirrored(i, count):  # type: ignore[no-untyped-def]
+    """Index of one pixel of mirrored border (without the edge row itself), as OpenCV's default has it."""
+    if i < 0:
+        return min(1, count - 1)
+    return i if i < count else max(0, count - 2)
+
+
+@compiled
+def _box(pos):  # type: ignore[no-untyped-def]
+    """First and end row, first and end column of the pixels that are wholly covered."""
+    height, width = pos.shape[0], pos.shape[1]
+    top, bottom, left, right = height, 0, width, 0
+    for y in range(height):
+        for x in range(width):
+            if pos[y, x, 3] == 255:
+                top, bottom, left, right = min(top, y), y + 1, min(left, x), max(right, x + 1)
+    return top, bottom, left, right
+
+
 @compiled
 def _edge(pos, threshold, outside):  # type: ignore[no-untyped-def]
     height, width = pos.shape[0], pos.shape[1]
-    # One pixel of mirrored border (without the edge row itself), as OpenCV's default has it.
-    padded = np.empty((height + 2, width + 2), np.float32)
-    largest = np.zeros((height, width), np.float32)
+    out = np.full((height, width), np.uint8(255))
+    top, bottom, left, right = _box(pos)
+    if bottom == 0:
+        return out
+    # Farther away than one pixel nothing changes, so that there is no edge.
+    top, bottom, left, right = max(0, top - 1), min(height, bottom + 1), max(0, left - 1), min(width, right + 1)
+    rows, columns = bottom - top, right - left
+    padded = np.empty((rows + 2, columns + 2), np.float32)
+    largest = np.zeros((rows, columns), np.float32)
     for c in range(3):
-        for y in range(height + 2):
-            v = y - 1
-            if v < 0:
-                v = min(1, height - 1)
-            elif v >= height:
-                v = max(0, height - 2)
-            for x in range(width + 2):
-                u = x - 1
-                if u < 0:
-                    u = min(1, width - 1)
-                elif u >= width:
-                    u = max(0, width - 2)
+        for y in range(rows + 2):
+            v = _mirrored(top + y - 1, height)
+            for x in range(columns + 2):
+                u = _mirrored(left + x - 1, width)
                 padded[y, x] = outside if pos[v, u, 3] < 255 else pos[v, u, c] / np.float32(255)
-        for y in range(height):
-            for x in range(width):
-                left = padded[y, x] + 2 * padded[y + 1, x] + padded[y + 2, x]
-                right = padded[y, x + 2] + 2 * padded[y + 1, x + 2] + padded[y + 2, x + 2]
-                above = padded[y, x] + 2 * padded[y, x + 1] + padded[y, x + 2]
-                below = padded[y + 2, x] + 2 * padded[y + 2, x + 1] + padded[y + 2, x + 2]
-                gx, gy = right - left, below - above
-                squared = gx * gx + gy * gy
-                if squared > largest[y, x]:
-                    largest[y, x] = squared
-    out = np.empty((height, width), np.uint8)
-    for y in range(height):
-        for x in range(width):
-            out[y, x] = 0 if largest[y, x] > threshold * threshold else 255
+        for y in range(rows):
+            for x in range(columns):
+                west = padded[y, x] + 2 * padded[y + 1, x] + padded[y + 2, x]
+                east = padded[y, x + 2] + 2 * padded[y + 1, x + 2] + padded[y + 2, x + 2]
+                north = padded[y, x] + 2 * padded[y, x + 1] + padded[y, x + 2]
+                south = padded[y + 2, x] + 2 * padded[y + 2, x + 1] + padded[y + 2, x + 2]
+                gx, gy = east - west, south - north
+                largest[y, x] = max(largest[y, x], gx * gx + gy * gy)
+    for y in range(rows):
+        for x in range(columns):
+            if largest[y, x] > threshold * threshold:
+                out[top + y, left + x] = 0
     return out
 
 
