@@ -7,7 +7,10 @@ import dataclasses
 import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy import ndimage
 from torch import nn
 
 from specsia_build.dataset.pairs import Pair
@@ -15,12 +18,38 @@ from specsia_build.dravie.apply import has_bf16
 from specsia_build.dravie.config import AdaptConfig, Augment, ModelConfig, TrainConfig
 from specsia_build.dravie.frames import frames_of
 from specsia_build.dravie.losses import find_features, gradient_loss
-from specsia_build.dravie.patches import PatchSampler, prefetched
+from specsia_build.dravie.metrics import HALF
+from specsia_build.dravie.patches import PATCH, PatchSampler, prefetched
 from specsia_build.dravie.step import BETAS, build_networks, to_device, training_step
 from specsia_build.errors import SpecsiaError
 
 GRADIENT = 0.5
 """Weight of the gradient loss beside L1."""
+
+WIDEST_LINE = 4
+"""Pixels that a contour may lie outside of Y*'s silhouette."""
+
+SLACK = 2
+"""Pixels that two silhouettes which agree may still be apart."""
+
+LEAST_AGREED = 0.1
+"""Share of the foreground from which patches are drawn where silhouettes agree; with less, from all of it."""
+
+
+def agreed(pair: Pair) -> NDArray[np.bool_]:
+    """Pixels (H, W) whose patch meets no place where Z or Y* lacks a part that the other shows.
+
+    What a reconstruction lost, such as a cape, cannot be painted back from what is left of it; a model that was made to
+    try on the one view smears the part's colours around the character in all others.
+    """
+    shown, wanted = pair.z[..., 3] >= HALF, pair.gt[..., 3] >= HALF
+    lost = wanted & (ndimage.distance_transform_edt(~shown) > WIDEST_LINE + SLACK)
+    added = shown & (ndimage.distance_transform_edt(~wanted) > SLACK)
+    found = ~ndimage.maximum_filter(lost | added, PATCH + 1, mode="constant")
+    foreground = shown | wanted
+    if (found & foreground).sum() < LEAST_AGREED * foreground.sum():
+        return np.ones_like(found)
+    return np.asarray(found)
 
 
 def _nothing(_: int) -> None:
@@ -37,8 +66,9 @@ def adapt_generator(
 ) -> nn.Module:
     """Fine-tune a copy of a generator on a character's frontal pair.
 
-    Every step pulls the weights back to where they started, normalisation keeps its statistics, and the positions are
-    turned (`Augment.HINT`), so that what was learnt of other views stays.
+    Patches come from where both silhouettes agree (`agreed`). Every step pulls the weights back to where they started,
+    normalisation keeps its statistics, and the positions are turned (`Augment.HINT`), so that what was learnt of other
+    views stays.
 
     Args:
         model: a generator; it is not changed.
@@ -62,7 +92,7 @@ def adapt_generator(
     before = [weight.detach().clone() for weight in weights]
     optimiser = torch.optim.Adam(weights, lr=settings.learning_rate, betas=BETAS, fused=True)
     sampler = PatchSampler(
-        (frames_of([frontal]),), settings.batch, settings.seed, model_config.with_pos, augment=Augment.HINT
+        (frames_of([frontal], agreed),), settings.batch, settings.seed, model_config.with_pos, augment=Augment.HINT
     )
     for step, batch in enumerate(prefetched(sampler, 0, settings.steps)):
         inputs, targets = (to_device(patches, device) for patches in batch)

@@ -159,9 +159,9 @@ class AdaptConfig:
         seed: of the patches.
     """
 
-    steps: int = 300
+    steps: int = 600
     batch: int = 16
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     anchor: float = 1.0
     seed: int = 0
 

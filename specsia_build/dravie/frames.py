@@ -133,14 +133,16 @@ def _reach(shown: NDArray[np.bool_]) -> tuple[int, int]:
     return max(0, int(hit[0]) - REACH), min(len(shown), int(hit[-1]) + 1 + REACH)
 
 
-def _cut_out(pair: Pair) -> _Box | None:
-    """The foreground of a pair, or None where Z or Y* shows nothing."""
+def _cut_out(pair: Pair, where: NDArray[np.bool_] | None = None) -> _Box | None:
+    """The foreground of a pair, centred `where` that is true if given, or None where Z or Y* shows nothing."""
     shown: NDArray[np.bool_] = np.maximum(pair.z[..., 3], pair.gt[..., 3]) > 0
     if not (pair.z[..., 3].any() and pair.gt[..., 3].any()):
         return None
     (top, bottom), (left, right) = (_reach(np.asarray(shown.any(axis=a))) for a in (1, 0))
     box = np.s_[top:bottom, left:right]
     centres = ndimage.maximum_filter(shown[box].view(np.uint8), 2 * REACH + 1, mode="constant")
+    if where is not None:
+        centres &= where[box]
     edges = np.diff(centres.astype(np.int8), axis=1, prepend=0, append=0)
     y, begin = np.nonzero(edges == 1)
     lengths = np.nonzero(edges == -1)[1] - begin
@@ -157,18 +159,22 @@ def _extent(box: _Box, offset: int, first_run: int) -> Extent:
     )
 
 
-def frames_of(pairs: Iterable[Pair]) -> Frames:
+def frames_of(pairs: Iterable[Pair], where: Callable[[Pair], NDArray[np.bool_]] | None = None) -> Frames:
     """Pairs as frames in memory, without a file.
 
+    Args:
+        pairs: to keep.
+        where: gives the pixels (H, W) bool of a pair that patches may be centred at; all of the foreground if None.
+
     Raises:
-        SpecsiaError: if a pair shows nothing.
+        SpecsiaError: if a pair shows nothing, or no such pixel lies in its foreground.
     """
     boxes: list[_Box] = []
     extents: list[Extent] = []
     offset = first_run = 0
     for pair in pairs:
-        box = _cut_out(pair)
-        if box is None:
+        box = _cut_out(pair, None if where is None else where(pair))
+        if box is None or box.centres == 0:
             raise SpecsiaError(f"'{pair.uid}' is all background in Z or in Y*: there is nothing to learn from it")
         boxes.append(box)
         extents.append(_extent(box, offset, first_run))

@@ -35,7 +35,7 @@ ABLATIONS = ("pos", "adaptation")
 """Names that `--without` takes."""
 
 FIT_STEPS = 1500
-"""Updates of the sample-wise baseline: about as long as prior work's fit takes beside an adaptation of 300."""
+"""Updates of the sample-wise baseline: two and a half times as many as an adaptation's."""
 
 Painter = Callable[[Pair], NDArray[np.uint8]]
 

@@ -24,6 +24,9 @@ from specsia_build.jit import compiled, inlined
 Batch: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Inputs (N, size, size, C) and targets (N, size, size, 4), in [-1, 1]."""
 
+PATCH = 32
+"""Pixels on a side of a patch where nothing else is said."""
+
 PLAIN = np.float32(0.5)
 """Share of patches that keep their hue."""
 
@@ -185,7 +188,7 @@ class PatchSampler:
     seed: int
     with_pos: bool = True
     augment: Augment = Augment.COLOURS
-    size: int = 32
+    size: int = PATCH
 
     def __post_init__(self) -> None:
         if not any(map(len, self.frames)):

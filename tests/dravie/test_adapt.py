@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
@@ -17,7 +18,7 @@ from specsia_build import png
 from specsia_build.cli import main
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.reading import open_dataset
-from specsia_build.dravie.adapt import adapt_generator, fit_single
+from specsia_build.dravie.adapt import adapt_generator, agreed, fit_single
 from specsia_build.dravie.character import frontal_of
 from specsia_build.dravie.checkpoint import load_generator, save_model
 from specsia_build.dravie.config import AdaptConfig, ModelConfig, train_config
@@ -77,6 +78,30 @@ def test_the_anchor_keeps_the_weights_near(frontal: Pair) -> None:
         for anchor in (0.0, 500.0)
     )
     assert 0 < held < 0.7 * free
+
+
+def test_patches_are_drawn_where_both_silhouettes_agree() -> None:
+    z, gt = np.zeros((2, 200, 200, 4), np.uint8)
+    z[60:140, 60:140] = 255
+    gt[56:144, 56:144] = 255  # A contour of 4 px all around.
+    pair = Pair("c_00", "c", 0, z, z, gt)
+    assert agreed(pair).all()
+    # A cape of Y* that Z lacks: up to 6 px beside Z it could be a contour, so it is missed from column 146 on.
+    caped = gt.copy()
+    caped[100:130, 140:170] = 255
+    found = agreed(replace(pair, gt=caped))
+    wrong = np.zeros_like(found)
+    wrong[100 - 16 : 130 + 16, 146 - 16 : 170 + 16] = True
+    assert_array_equal(found, ~wrong)
+    # A part of Z that Y* lacks, as far from Y* as two silhouettes that agree never are.
+    grown = z.copy()
+    grown[20:40, 90:100] = 255
+    found = agreed(replace(pair, z=grown))
+    wrong = np.zeros_like(found)
+    wrong[20 - 16 : 40 + 16, 90 - 16 : 100 + 16] = True
+    assert_array_equal(found, ~wrong)
+    # Where nearly nothing agrees, there is no choice.
+    assert agreed(replace(pair, gt=np.roll(gt, 60, axis=1))).all()
 
 
 def test_the_sample_wise_baseline_starts_from_nothing(frontal: Pair) -> None:
