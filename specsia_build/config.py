@@ -20,6 +20,7 @@ LOOKS = ("unlit", "lit")
 FRONTALS = ("render", "drawing")
 POS_FRAMES = ("character", "view")
 LOW_IOU_ACTIONS = ("quarantine", "keep")
+EXECUTORS = ("local", "ray")
 
 DEFAULT_SOURCE = "sample:24"
 DEFAULT_OUT = "specsia-out"
@@ -42,7 +43,8 @@ class BuildConfig:
         pos_frame: frame of position colours, the `character`'s or each `view`'s (as the published script has it).
         min_iou: mean IoU after registration below which `low_iou` says what happens, 0-1.
         low_iou: `quarantine` such a character, or `keep` it.
-        workers: processes.
+        workers: processes; 0 is one for each core.
+        executor: where they run, in a pool of this machine (`local`) or on a `ray` cluster.
         limit: build only the first so many characters of the source, or None.
         max_failures: quarantined characters that a build puts up with: a count, or a share such as `1%`.
         timeout: seconds after which one character's stage is given up.
@@ -61,6 +63,7 @@ class BuildConfig:
     min_iou: float = 0.5
     low_iou: str = "quarantine"
     workers: int = 0
+    executor: str = "local"
     limit: int | None = None
     max_failures: str = "1%"
     timeout: float = 600.0
@@ -79,6 +82,7 @@ class BuildConfig:
             ("frontal", self.frontal, FRONTALS),
             ("pos_frame", self.pos_frame, POS_FRAMES),
             ("low_iou", self.low_iou, LOW_IOU_ACTIONS),
+            ("executor", self.executor, EXECUTORS),
         ):
             check_choice(name, value, known)
         if not self.backends:
@@ -101,7 +105,7 @@ class BuildConfig:
         return self.workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-RUN_SETTINGS = frozenset({"workers", "limit", "max_failures", "timeout"})
+RUN_SETTINGS = frozenset({"workers", "executor", "limit", "max_failures", "timeout"})
 """Settings of one command, which the next one does not inherit."""
 
 _SETTINGS = {field.name for field in fields(BuildConfig)}

@@ -40,10 +40,11 @@ class Backend(Protocol):
     A backend that reads meshes rather than makes them may say so by ``generates = False``: what is made must look like
     the picture to be accepted (`specsia_build.backends.gate`).
 
-    A backend that works through a process of its own may have three more members: ``slots`` (int: how many pictures
+    A backend that works through a process of its own may have more members: ``slots`` (int: how many pictures
     can be worked at together; without it, as many as the build has workers), ``patience`` (float: seconds that it may
     take for one picture by its own clocks, where that is longer than the build's ``timeout``) and
-    ``logs_to(folder: Path)`` (called before each picture with the run's folder for such logs).
+    ``logs_to(folder: Path)`` (called before each picture with the run's folder for such logs). On a cluster each of its
+    processes holds ``gpus`` (int: 1 without it) and ``work_on(device: str)`` names the GPU that it was given.
     """
 
     name: str

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import platform
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,7 @@ class Bridged:
     Attributes:
         name, version, sees_ground_truth, needs_yaw: as in `Backend`.
         slots: pictures that can be worked at together, one for each device.
+        gpus: that each of them holds.
         patience: seconds that one picture may take, two attempts and a start each included.
     """
 
@@ -56,6 +59,7 @@ class Bridged:
         seconds = {**pins.seconds, **place.seconds}
         self.name, self.version = pins.name, pins.version
         self.slots = len(place.devices)
+        self.gpus = 0 if set(place.devices) == {"cpu"} else 1
         self._limits = limits or Limits(start=float(seconds["start"]), item=float(seconds["item"]))
         self.patience = self._limits.patience
         self._pins, self._place = pins, place
@@ -78,6 +82,10 @@ class Bridged:
     def logs_to(self, folder: Path) -> None:
         """Have the worker's prints and a line per picture written to a folder; counts from the next start."""
         self._logs = folder
+
+    def work_on(self, device: str) -> None:
+        """Work on this device and no other; counts from the next start."""
+        self._place = replace(self._place, devices=(device,))
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
         """The mesh that the worker makes, in our axes; in the picture's units, or fitted to its silhouette.
@@ -108,7 +116,7 @@ class Bridged:
 
     def _start(self) -> Supervisor:
         self._device = claim(self._place.devices, self._limits.start)
-        label = f"{self.name}-{self._device.label}"
+        label = self._label(self._device)
         command = WorkerCommand(
             name=self.name,
             argv=(str(self._place.python), worker.__file__, str(self._script)),
@@ -120,6 +128,10 @@ class Bridged:
         )
         self._supervisor = Supervisor(command, self._limits)
         return self._supervisor
+
+    def _label(self, device: Device) -> str:
+        """What log files are named after: several machines may write to one folder."""
+        return f"{self.name}-{platform.node()}-{device.label}"
 
     def _record(self, context: Context, made: Made) -> None:
         """Append what was used and what it took to the log folder."""
@@ -135,7 +147,7 @@ class Bridged:
             "revisions": made.hello.get("weights"),
             **self.settings(),
         }
-        with (self._logs / f"{self.name}-{self._device.label}.jsonl").open("a", encoding="utf-8") as stream:
+        with (self._logs / f"{self._label(self._device)}.jsonl").open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(record) + "\n")
 
 

@@ -11,7 +11,7 @@ import click
 
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.run import effective
-from specsia_build.config import LOOKS, STAGES
+from specsia_build.config import EXECUTORS, LOOKS, STAGES
 from specsia_build.pipeline.build import Summary
 from specsia_build.pipeline.build import build as run_build
 from specsia_build.pipeline.progress import Progress
@@ -48,6 +48,12 @@ from specsia_build.pipeline.progress import Progress
     "--look", type=click.Choice(LOOKS), help="Plain colours, or shaded by a fixed light set.  [default: unlit]"
 )
 @click.option("--workers", type=int, help="Processes; 0 is one for each core.  [default: 0]")
+@click.option(
+    "--executor",
+    type=click.Choice(EXECUTORS),
+    help="Run in processes of this machine, or on a Ray cluster (that of RAY_ADDRESS, one that runs here, or a new "
+    "one); --workers then bounds the characters at work, by default by its CPUs.  [default: local]",
+)
 @click.option("--limit", type=int, help="Build only the first so many characters of the source.")
 @click.option("--seed", type=int, help="Of contours and backends; splits do not depend on it.  [default: 42]")
 @click.option(

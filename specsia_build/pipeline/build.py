@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from specsia_build.characters.character import Entry
@@ -18,20 +18,18 @@ from specsia_build.dataset import splits
 from specsia_build.dataset.upload import open_target, upload
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.pipeline import warm
-from specsia_build.pipeline.executors import Lost, run_local
+from specsia_build.pipeline.executors import Executor, Lost, Needs, local_executor, open_executor
 from specsia_build.pipeline.failures import Failure, read_failures, write_failures
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.planning import DigestCache, StagePlan, plan_stage
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.selection import select
 from specsia_build.pipeline.store import read_artefact, read_meta, write_bytes
-from specsia_build.pipeline.tasks import Outcome, backend_of, peak_mb, perform, pool_size
+from specsia_build.pipeline.tasks import Outcome, backend_of, needs_of, peak_mb, perform
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import pack, project, reconstruct, render
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.stopwatch import Stopwatch
-
-PRELOAD = ("specsia_build.pipeline.tasks",)
 
 
 @dataclass(frozen=True)
@@ -103,12 +101,12 @@ def locked(layout: RunLayout) -> Iterator[None]:
         yield
 
 
-def find_source(config: BuildConfig, layout: RunLayout, progress: Progress) -> Source:
+def find_source(config: BuildConfig, layout: RunLayout, progress: Progress, run: Executor) -> Source:
     """Open the source; procedural characters that are not there yet are written by the workers."""
 
     def each(function: Callable[[int], None], items: Sequence[int]) -> None:
         with progress.bar("samples", len(items)) as advance:
-            for _, outcome in run_local(function, items, config.worker_count(), config.timeout):
+            for _, outcome in run(function, items, Needs(config.timeout)):
                 if isinstance(outcome, Lost):
                     raise SpecsiaError(f"a sample character could not be written: {outcome.reason}")
                 advance(1)
@@ -134,9 +132,9 @@ def _log(layout: RunLayout, stage: str, backend: str | None, character_id: str, 
 class _Build:
     """State of one command: what failed so far, and where to tell."""
 
-    def __init__(self, config: BuildConfig, layout: RunLayout, progress: Progress) -> None:
-        self.config, self.layout, self.progress = config, layout, progress
-        self.source = find_source(config, layout, progress)
+    def __init__(self, config: BuildConfig, layout: RunLayout, progress: Progress, run: Executor) -> None:
+        self.config, self.layout, self.progress, self.run = config, layout, progress, run
+        self.source = find_source(config, layout, progress, run)
         chosen = select(config, layout, self.source.entries)
         for note in chosen.notes(config.like):
             progress.say(note)
@@ -176,9 +174,7 @@ class _Build:
         tasks = plan.tasks
         failed = 0
         with self.progress.bar(stage if name is None else f"{stage} {name}", len(tasks)) as advance:
-            workers, timeout = pool_size(stage, backend, self.config)
-            results = run_local(perform, tasks, workers, timeout, PRELOAD)
-            for index, result in results:
+            for index, result in self.run(perform, tasks, needs_of(stage, backend, self.config)):
                 task = tasks[index]
                 outcome = result
                 if isinstance(outcome, Lost):
@@ -340,11 +336,14 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
         layout.root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"the folder {layout.root} cannot be made: {error.strerror or error}") from error
-    with locked(layout):
+    if config.executor != "local":
+        # Workers of a cluster start in other folders.
+        layout = replace(layout, root=layout.root.absolute())
+    with locked(layout), open_executor(config, layout, progress.say) as run:
         if fresh:
             forget(layout)
         _compile_once(config, progress)
-        work = _Build(config, layout, progress)
+        work = _Build(config, layout, progress, run)
         write_settings(config, layout.config)
         write_bytes(layout.limit, json.dumps(config.limit).encode())
         work_of: dict[str, list[str | None]] = {
@@ -371,8 +370,7 @@ def _compile_once(config: BuildConfig, progress: Progress) -> None:
         return
     progress.say("compiling, once: the next build starts at once")
     with progress.bar("compile", len(warm.PARTS)) as advance:
-        outcomes = run_local(warm.compile_part, warm.PARTS, config.worker_count(), config.timeout, PRELOAD)
-        for _ in outcomes:
+        for _ in local_executor(config)(warm.compile_part, warm.PARTS, Needs(config.timeout)):
             advance(1)
     warm.DONE.touch()
 

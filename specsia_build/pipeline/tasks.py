@@ -9,14 +9,16 @@ import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 from specsia_build.backends.base import Backend
 from specsia_build.backends.registry import load_backend
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.errors import CharacterError, LowQualityError, SpecsiaError
+from specsia_build.pipeline.executors.base import Needs
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_artefact, write_artefact, write_bytes
 from specsia_build.stages import project, reconstruct, render
@@ -81,15 +83,24 @@ def backend_of(spec: str) -> Backend:
     return load_backend(spec)
 
 
-def pool_size(stage: str, backend: str | None, config: BuildConfig) -> tuple[int, float]:
-    """Processes for a stage, and the seconds after which one character of it is given up."""
-    workers, seconds = config.worker_count(), config.timeout
-    if stage == reconstruct.NAME and backend is not None:
-        found = backend_of(backend)
-        slots = getattr(found, "slots", None)
-        workers = workers if slots is None else max(1, min(workers, int(slots)))
-        seconds = max(seconds, float(getattr(found, "patience", 0.0)))
-    return workers, seconds
+def needs_of(stage: str, backend: str | None, config: BuildConfig) -> Needs:
+    """What a character's stage needs of an executor."""
+    if stage != reconstruct.NAME or backend is None:
+        return Needs(config.timeout)
+    found = backend_of(backend)
+    slots = getattr(found, "slots", None)
+    return Needs(
+        timeout=max(config.timeout, float(getattr(found, "patience", 0.0))),
+        slots=None if slots is None else max(1, int(slots)),
+        gpus=0 if slots is None else int(getattr(found, "gpus", 1)),
+        work_on=partial(work_on, backend) if hasattr(found, "work_on") else None,
+    )
+
+
+def work_on(backend: str, device: str) -> None:
+    """Have this process's backend work on a device and no other."""
+    found: Any = backend_of(backend)
+    found.work_on(device)
 
 
 def own_folder(entry: Entry) -> Path:

@@ -1,4 +1,4 @@
-"""Running a function over many items in worker processes that may crash or hang without taking the others along."""
+"""A pool of processes that may crash or hang without taking the others along."""
 
 from __future__ import annotations
 
@@ -8,25 +8,10 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, as_completed
-from dataclasses import dataclass
-from typing import TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-T = TypeVar("T")
-R = TypeVar("R")
-
-TASKS_PER_PROCESS = 500
-"""Tasks after which a worker is replaced, so that what a library leaks stays bounded."""
-
-_THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-
-
-@dataclass(frozen=True)
-class Lost:
-    """An item that gave no result because its worker crashed or ran out of time; `reason` is a sentence."""
-
-    reason: str
+from specsia_build.pipeline.executors.base import TASKS_PER_PROCESS, THREAD_SETTINGS, Lost, R, T, given_up
 
 
 def _leave_with_parent() -> None:
@@ -68,7 +53,7 @@ def run_local(
     """
     if not items:
         return
-    for name in _THREAD_SETTINGS:
+    for name in THREAD_SETTINGS:
         os.environ.setdefault(name, "1")
     method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     context = multiprocessing.get_context(method)
@@ -89,7 +74,7 @@ def run_local(
             try:
                 yield index, future.result()
             except TimeoutError:
-                yield index, Lost(f"it was given up after {timeout:g} seconds: raise `timeout` if it only needs longer")
+                yield index, given_up(timeout)
             except ProcessExpired as error:
                 yield index, Lost(_died(error))
         pool.close()

@@ -1,0 +1,63 @@
+"""Running a function over many items in worker processes: of this machine, or of a Ray cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from specsia_build.config import BuildConfig
+from specsia_build.pipeline.executors.base import Executor, Lost, Needs, R, T
+from specsia_build.pipeline.executors.local import run_local
+from specsia_build.pipeline.layout import RunLayout
+
+if TYPE_CHECKING:
+    from specsia_build.pipeline.executors.cluster import Cluster
+
+__all__ = ["Executor", "Lost", "Needs", "local_executor", "open_executor", "run_local"]
+
+PRELOAD = ("specsia_build.pipeline.tasks",)
+
+
+def local_executor(config: BuildConfig) -> Executor:
+    """A pool of processes for each call."""
+
+    def run(function: Callable[[T], R], items: Sequence[T], needs: Needs) -> Iterator[tuple[int, R | Lost]]:
+        workers = config.worker_count()
+        if needs.slots is not None:
+            workers = max(1, min(workers, needs.slots))
+        return run_local(function, items, workers, needs.timeout, PRELOAD)
+
+    return run
+
+
+@contextmanager
+def open_executor(config: BuildConfig, layout: RunLayout, say: Callable[[str], None]) -> Iterator[Executor]:
+    """The executor that the settings name, for one build.
+
+    Args:
+        config: of the build.
+        layout: of the run, whose folder exists; with an absolute path for `ray`.
+        say: shows a line to the user.
+
+    Raises:
+        UsageError: if it is not installed or its cluster cannot be used.
+    """
+    if config.executor == "local":
+        yield local_executor(config)
+        return
+    from specsia_build.pipeline.executors.cluster import find_head, joined_cluster
+    from specsia_build.pipeline.executors.on_ray import run_on_ray
+
+    head = find_head()
+    with ExitStack() as opened:
+        joined: list[Cluster] = []
+
+        def run(function: Callable[[T], R], items: Sequence[T], needs: Needs) -> Iterator[tuple[int, R | Lost]]:
+            # A build that is up to date needs no cluster.
+            if items and not joined:
+                joined.append(opened.enter_context(joined_cluster(head, config, layout, say)))
+            if items:
+                yield from run_on_ray(joined[0], function, items, needs)
+
+        yield run

@@ -1,0 +1,59 @@
+"""What executors have in common: what a call needs, and what became of an item that gave no result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+TASKS_PER_PROCESS = 500
+"""Tasks after which a worker is replaced, so that what a library leaks stays bounded."""
+
+THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+"""Variables that keep a worker to one thread, where the user has not said otherwise."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """An item that gave no result because its worker crashed or ran out of time; `reason` is a sentence."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What each item of a call needs.
+
+    Attributes:
+        timeout: seconds after which an item is given up and its process killed.
+        slots: items that can be worked at together on one machine, or None for as many as there are workers.
+        gpus: that a slot holds.
+        work_on: told which GPU a process was given before its first item, or None; importable by name.
+    """
+
+    timeout: float
+    slots: int | None = None
+    gpus: int = 0
+    work_on: Callable[[str], None] | None = None
+
+
+class Executor(Protocol):
+    """Applies a function to every item, in worker processes."""
+
+    def __call__(self, function: Callable[[T], R], items: Sequence[T], needs: Needs) -> Iterator[tuple[int, R | Lost]]:
+        """Index and result of each item in the order in which they end; `Lost` where there is none.
+
+        Args:
+            function: importable by name; must not raise for what it wants to report.
+            items: picklable.
+            needs: see `Needs`.
+        """
+        ...
+
+
+def given_up(timeout: float) -> Lost:
+    """What became of an item that took longer than `timeout` seconds."""
+    return Lost(f"it was given up after {timeout:g} seconds: raise `timeout` if it only needs longer")
