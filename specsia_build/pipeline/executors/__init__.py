@@ -47,9 +47,10 @@ def open_executor(config: BuildConfig, layout: RunLayout, say: Callable[[str], N
         yield local_executor(config)
         return
     from specsia_build.pipeline.executors.cluster import find_head, joined_cluster
-    from specsia_build.pipeline.executors.on_ray import run_on_ray
 
     head = find_head()
+    from specsia_build.pipeline.executors.on_ray import run_on_ray
+
     with ExitStack() as opened:
         joined: list[Cluster] = []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import secrets
 import shutil
 import socket
 import uuid
@@ -162,6 +163,9 @@ def joined_cluster(
     if head is None:
         settings = {"address": "local", "num_cpus": config.worker_count(), "include_dashboard": False}
         settings["object_store_memory"] = STORE_BYTES
+        # A secret of its own, or Ray leaves one in the user's home.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     mark = layout.lock.with_name(f"seen-{uuid.uuid4().hex}")
     mark.touch()
     # What nodes report, Ray prints to standard output, which is for the command's own result.
@@ -173,13 +177,18 @@ def joined_cluster(
                 )
             # Ray ends the process where a head answers in another language than its own.
             except (Exception, SystemExit) as error:
-                what = f"the Ray cluster at {head} cannot be joined" if head else "Ray cannot be started here"
-                raise SpecsiaError(f"{what}: {' '.join(str(error).split()) or type(error).__name__}") from error
+                reason = " ".join(str(error).split()) or type(error).__name__
+                if head is None:
+                    raise SpecsiaError(f"Ray cannot be started here: {reason}") from error
+                raise SpecsiaError(
+                    f"the Ray cluster at {head} cannot be joined ({reason}): the versions of Ray and Python must be "
+                    "its own, and where it asks for a token RAY_AUTH_MODE=token and RAY_AUTH_TOKEN must be set"
+                ) from error
             source = None if config.source.startswith("sample:") else Path(config.source).expanduser().absolute()
             here = Here(Path.cwd(), __version__, layout.root, mark, source)
             limit = config.worker_count() if head is None else config.workers or None
             cluster = Cluster(limit, config.workers or None, here, say)
-            _see_nodes(here)
+            see_nodes(here)
             nodes = sum(node["Alive"] for node in ray.nodes())
             where = "started here" if head is None else f"at {head}, {nodes} nodes"
             say(f"ray: {where}, {cluster.total('CPU')} CPUs, {cluster.total('GPU')} GPUs")
@@ -198,7 +207,7 @@ def _variables() -> dict[str, str]:
     return {name: os.environ.get(name, "1") for name in THREAD_SETTINGS} | own
 
 
-def _see_nodes(here: Here) -> None:
+def see_nodes(here: Here) -> None:
     """Have every node look for what a build needs.
 
     Raises:

@@ -1,0 +1,228 @@
+"""Builds on a Ray cluster: the bytes of a local one, and whatever breaks there costs what it must and no more."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import specsia_build
+from specsia_build.config import BuildConfig
+from specsia_build.errors import UsageError
+from specsia_build.pipeline.executors import Lost, Needs
+from specsia_build.pipeline.executors.cluster import Here, joined_cluster, see_nodes
+from specsia_build.pipeline.layout import RunLayout
+from tests.backends.standins import eventually, lines, processes_naming
+from tests.pipeline.test_worker_backends import write_backend
+from tests.shapes import write_folder
+
+HEAD = """
+import sys
+import ray
+context = ray.init(address="local", num_cpus=2, num_gpus=2, include_dashboard=False, log_to_driver=False,
+                   logging_level="CRITICAL", object_store_memory=100 * 2**20)
+print(context.address_info["gcs_address"], flush=True)
+sys.stdin.read()
+"""
+COMMAND = "from specsia_build.cli import main; main()"
+SMALL = ("--size", "64", "--views", "2", "--max-failures", "9", "--json")
+
+
+@dataclass(frozen=True)
+class Head:
+    """A cluster of two CPUs and two GPUs that do not exist; packages in `site` are there for its workers."""
+
+    address: str
+    site: Path
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "RAY_ADDRESS": self.address, "PYTHONPATH": python_path(self.site)}
+
+
+def python_path(site: Path) -> str:
+    """A folder of packages before those that this process finds, this very checkout among them."""
+    root = Path(specsia_build.__file__).parent.parent
+    return os.pathsep.join([str(site), str(root), os.environ.get("PYTHONPATH", "")])
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
+    top = tmp_path_factory.mktemp("head")
+    # Read once, when a process loads Ray: by this one not before the first test that needs it.
+    token = pytest.MonkeyPatch()
+    token.setenv("RAY_AUTH_MODE", "token")
+    token.setenv("RAY_AUTH_TOKEN", uuid.uuid4().hex)
+    environment = {
+        **{name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"},
+        "PYTHONPATH": python_path(top / "site"),
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-c", HEAD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=top, env=environment
+    )
+    assert process.stdout is not None
+    address = process.stdout.readline().strip()
+    assert address
+    yield Head(address, top / "site")
+    process.communicate(timeout=60)
+    token.undo()
+    assert eventually(lambda: processes_naming(f"_{process.pid}/") == [])
+
+
+def command(*arguments: str | Path, environment: dict[str, str], cwd: Path, before: str = "", code: int = 0) -> Any:
+    """Run the command; returns its JSON document, or its error line where it fails."""
+    run = [sys.executable, "-c", before + COMMAND, *map(str, arguments)]
+    ran = subprocess.run(run, capture_output=True, text=True, timeout=300, check=False, env=environment, cwd=cwd)
+    assert ran.returncode == code, ran.stderr + ran.stdout
+    assert "Traceback" not in ran.stderr, ran.stderr
+    assert "(raylet)" not in ran.stderr + ran.stdout
+    return json.loads(ran.stdout) if code == 0 else ran.stderr.strip().splitlines()[-1]
+
+
+def troubled(item: int) -> int | None:
+    """Item 3 crashes, item 5 hangs, item 7 is killed, item 8 gives nothing; the others double."""
+    if item == 3:
+        os._exit(9)
+    if item == 5:
+        time.sleep(600)
+    if item == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return None if item == 8 else 2 * item
+
+
+def test_the_bytes_are_those_of_a_local_build(head: Head, tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "my figures", 3)
+    (source / "corrupt.glb").write_bytes(b"not a mesh")
+    arguments = ("build", source, *SMALL, "--workers", "2", "--out")
+    (tmp_path / "settings.yaml").write_text("executor: ray\n")
+    with_ray = ("a run", "--config", "settings.yaml")
+    there = command(*arguments, *with_ray, environment=head.environment(), cwd=tmp_path)
+    here = command(*arguments, "local", environment=dict(os.environ), cwd=tmp_path)
+    assert [stage["made"] for stage in there["stages"]] == [stage["made"] for stage in here["stages"]] == [3, 3, 3, 3]
+    assert there["failures"] == here["failures"]
+    assert [failure["id"] for failure in there["failures"]] == ["corrupt"]
+    for name in ("config.yaml", "dataset/SHA256SUMS", "dataset/build.json"):
+        assert (tmp_path / "a run" / name).read_bytes() == (tmp_path / "local" / name).read_bytes()
+    assert sorted(path.name for path in (tmp_path / "a run" / "state").iterdir()) == [
+        "digests.json",
+        "limit.json",
+        "lock",
+    ]
+
+
+def test_every_item_is_either_done_or_lost_for_its_reason(head: Head, tmp_path: Path) -> None:
+    from specsia_build.pipeline.executors.on_ray import run_on_ray
+
+    layout = RunLayout(tmp_path / "out")
+    layout.lock.parent.mkdir(parents=True)
+    said: list[str] = []
+    config = BuildConfig(source="sample:1", workers=2)
+    with joined_cluster(head.address, config, layout, said.append) as cluster:
+        outcomes = dict(run_on_ray(cluster, troubled, list(range(12)), Needs(timeout=3.0)))
+        assert list(run_on_ray(cluster, troubled, [], Needs(timeout=3.0))) == []
+        for change, says in (
+            ({"mark": tmp_path / "elsewhere"}, f"does not see {layout.root}: --out and SOURCE"),
+            ({"source": tmp_path / "elsewhere"}, f"does not see {tmp_path / 'elsewhere'}"),
+            ({"version": "0.0"}, "not 0.0"),
+        ):
+            wrong: Here = replace(cluster.here, **change)
+            with pytest.raises(UsageError, match=says):
+                see_nodes(wrong)
+            with pytest.raises(UsageError, match=says):
+                list(run_on_ray(replace(cluster, here=wrong), troubled, [1], Needs(timeout=3.0)))
+    assert sorted(outcomes) == list(range(12))
+    lost = {i: o.reason for i, o in outcomes.items() if isinstance(o, Lost)}
+    assert set(lost) == {3, 5, 7}
+    assert "crashed or was killed" in lost[3]
+    assert "3 seconds" in lost[5]
+    assert "crashed or was killed" in lost[7]
+    assert {i: outcomes[i] for i in outcomes if i not in lost} == {
+        i: None if i == 8 else 2 * i for i in (*range(3), 4, 6, *range(8, 12))
+    }
+    assert len(said) == 1
+    assert "2 CPUs, 2 GPUs" in said[0]
+
+
+def standin(head: Head, folder: Path, faults: dict[str, str], devices: list[str]) -> str:
+    """A backend with a worker process for each device, known to the cluster and to the command."""
+    backend, _ = write_backend(folder, faults, devices)
+    for path in (folder / "site").rglob("*"):
+        if path.is_file():
+            target = head.site / path.relative_to(folder / "site")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    return backend
+
+
+def test_an_actor_works_on_the_gpu_that_ray_gave_it(head: Head, tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "figures", 5)
+    backend = standin(head, tmp_path, {"3": "crash"}, [f"other{os.getpid()}"])
+    arguments = ("build", source, "--out", "out", "--executor", "ray", "--backend", backend, *SMALL)
+    stages = ("--stage", "render", "--stage", "reconstruct")
+    document = command(*arguments, *stages, environment=head.environment(), cwd=tmp_path)
+    assert [failure["id"] for failure in document["failures"]] == ["3"]
+    assert "exit code 7" in document["failures"][0]["reason"]
+    assert document["stages"][1]["made"] == 4
+    assert set(lines(tmp_path / "up" / "devices")) == {"0", "1"}
+    assert eventually(lambda: processes_naming(str(tmp_path / "up")) == [])
+
+    standin(head, tmp_path, {}, ["cpu"])
+    (tmp_path / "up" / "devices").unlink()
+    again = command(*arguments, *stages, environment=head.environment(), cwd=tmp_path)
+    assert (again["stages"][1]["made"], again["stages"][1]["kept"]) == (1, 4)
+    assert lines(tmp_path / "up" / "devices") == [""]
+
+
+def test_a_build_that_is_stopped_takes_its_workers_along(head: Head, tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "figures", 2)
+    backend = standin(head, tmp_path, {"0": "hang", "1": "hang"}, ["0"])
+    arguments = ["build", str(source), "--out", "out", "--executor", "ray", "--backend", backend, *SMALL]
+    run = [sys.executable, "-c", COMMAND, *arguments, "--stage", "render", "--stage", "reconstruct"]
+    process = subprocess.Popen(
+        run, env=head.environment(), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    begun = eventually(lambda: bool(lines(tmp_path / "up" / "attempts")), 60)
+    process.send_signal(signal.SIGINT if begun else signal.SIGKILL)
+    _, error = process.communicate(timeout=60)
+    assert begun, error
+    assert error.strip().splitlines()[-1] == "specsia: stopped; the same command goes on from here"
+    assert eventually(lambda: processes_naming(str(tmp_path / "up")) == [], 30)
+    assert len(list((tmp_path / "out" / "artefacts" / "render").glob("*.tar"))) == 2
+
+
+def test_a_cluster_of_its_own_has_no_gpu_to_wait_for_and_ends_with_the_build(head: Head, tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "figures", 1)
+    backend = standin(head, tmp_path, {}, ["0"])
+    arguments = ("build", source, "--out", "out", "--executor", "ray", "--workers", "1", "--backend", backend, *SMALL)
+    environment = {**head.environment(), "RAY_ADDRESS": "local", "CUDA_VISIBLE_DEVICES": ""}
+    error = command(*arguments, environment=environment, cwd=tmp_path, code=2)
+    assert "has no GPU" in error
+    assert (tmp_path / "out" / "artefacts" / "render" / "0.tar").is_file()
+    assert processes_naming(str(tmp_path)) == []
+
+
+def test_what_is_not_there_is_said_in_a_sentence(tmp_path: Path) -> None:
+    arguments = ("build", "sample:1", "--out", "out", "--executor", "ray")
+    without = "import sys; sys.modules['ray'] = None\n"
+    error = command(*arguments, environment=dict(os.environ), cwd=tmp_path, before=without, code=2)
+    assert error == "specsia: --executor ray needs Ray: pip install 'specsia[ray]'"
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{closed.getsockname()[1]}"
+        error = command(*arguments, environment={**os.environ, "RAY_ADDRESS": address}, cwd=tmp_path, code=2)
+    assert address in error
+    assert "cannot be reached" in error
+    error = command(*arguments, environment={**os.environ, "RAY_ADDRESS": "ray://x:1"}, cwd=tmp_path, code=2)
+    assert "HOST:PORT" in error
+    assert not list((tmp_path / "out").rglob("*.tar"))
