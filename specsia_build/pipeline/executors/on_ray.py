@@ -167,6 +167,7 @@ def _in_actors(
                         if failed_starts > ATTEMPTS:
                             raise SpecsiaError(f"the Ray cluster starts no process for a GPU: {found}") from found
                     else:
+                        failed_starts = 0
                         idle.append((actor, str(found)))
                     continue
                 attempt = running.pop(ref)
@@ -249,7 +250,7 @@ def _result(found: Any, attempt: _Attempt) -> Any:
     if not isinstance(found, RayError):
         return found
     if _node_left(found, attempt):
-        return Lost(f"the node that it was on left the Ray cluster, {ATTEMPTS} times")
+        return Lost(f"the node that it was on left the Ray cluster or fell silent, {ATTEMPTS} times")
     if isinstance(found, OutOfMemoryError):
         return Lost("its worker process was ended because its machine ran out of memory: try fewer --workers")
     return Lost("its worker process crashed or was killed; its machine may have run out of memory: try fewer --workers")
