@@ -205,10 +205,12 @@ def test_a_cluster_of_its_own_has_no_gpu_to_wait_for_and_ends_with_the_build(hea
     source = write_folder(tmp_path / "figures", 1)
     backend = standin(head, tmp_path, {}, ["0"])
     arguments = ("build", source, "--out", "out", "--executor", "ray", "--workers", "1", "--backend", backend, *SMALL)
-    environment = {**head.environment(), "RAY_ADDRESS": "local", "CUDA_VISIBLE_DEVICES": ""}
+    environment = {**head.environment(), "RAY_ADDRESS": "local", "CUDA_VISIBLE_DEVICES": "", "HOME": str(tmp_path)}
+    environment = {name: value for name, value in environment.items() if not name.startswith("RAY_AUTH")}
     error = command(*arguments, environment=environment, cwd=tmp_path, code=2)
     assert "has no GPU" in error
     assert (tmp_path / "out" / "artefacts" / "render" / "0.tar").is_file()
+    assert not (tmp_path / ".ray").exists()
     assert processes_naming(str(tmp_path)) == []
 
 

@@ -46,9 +46,10 @@ def open_executor(config: BuildConfig, layout: RunLayout, say: Callable[[str], N
     if config.executor == "local":
         yield local_executor(config)
         return
-    from specsia_build.pipeline.executors.cluster import find_head, joined_cluster
+    from specsia_build.pipeline.executors.cluster import find_head, joined_cluster, load_ray
 
     head = find_head()
+    load_ray(head)
     from specsia_build.pipeline.executors.on_ray import run_on_ray
 
     with ExitStack() as opened:

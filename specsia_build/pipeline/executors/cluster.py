@@ -91,13 +91,19 @@ class Cluster:
         return int(ray.cluster_resources().get(kind, 0))
 
 
-def load_ray() -> Any:
+def load_ray(head: str | None) -> Any:
     """The package ray, told to be quiet.
+
+    Args:
+        head: from `find_head`.
 
     Raises:
         UsageError: if it is not installed.
     """
-    for name, value in _QUIET.items():
+    # A cluster started here has a secret of its own, or Ray would leave one in the user's home. Ray reads all of this
+    # only once, when it is loaded.
+    own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)} if head is None else {}
+    for name, value in {**_QUIET, **own}.items():
         os.environ.setdefault(name, value)
     try:
         import ray
@@ -110,9 +116,8 @@ def find_head() -> str | None:
     """Address of the cluster to join: that of RAY_ADDRESS, or one that `ray start` runs here; None if there is none.
 
     Raises:
-        UsageError: if Ray is not installed, or RAY_ADDRESS names what is no cluster or cannot be reached.
+        UsageError: if RAY_ADDRESS names what is no cluster or cannot be reached.
     """
-    load_ray()
     stated = os.environ.get("RAY_ADDRESS", "")
     if stated == "local":
         return None
@@ -158,14 +163,11 @@ def joined_cluster(
         SpecsiaError: if the cluster cannot be used.
         UsageError: if a node does not see the run, or has another version of this package.
     """
-    ray = load_ray()
+    ray = load_ray(head)
     settings: dict[str, Any] = {"address": head}
     if head is None:
         settings = {"address": "local", "num_cpus": config.worker_count(), "include_dashboard": False}
         settings["object_store_memory"] = STORE_BYTES
-        # A secret of its own, or Ray leaves one in the user's home.
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     mark = layout.lock.with_name(f"seen-{uuid.uuid4().hex}")
     mark.touch()
     # What nodes report, Ray prints to standard output, which is for the command's own result.
@@ -177,7 +179,7 @@ def joined_cluster(
                 )
             # Ray ends the process where a head answers in another language than its own.
             except (Exception, SystemExit) as error:
-                reason = " ".join(str(error).split()) or type(error).__name__
+                reason = next((line for line in str(error).splitlines() if line), type(error).__name__)
                 if head is None:
                     raise SpecsiaError(f"Ray cannot be started here: {reason}") from error
                 raise SpecsiaError(
