@@ -168,6 +168,8 @@ def joined_cluster(
     if head is None:
         settings = {"address": "local", "num_cpus": config.worker_count(), "include_dashboard": False}
         settings["object_store_memory"] = STORE_BYTES
+    for left in layout.lock.parent.glob("seen-*"):
+        left.unlink()
     mark = layout.lock.with_name(f"seen-{uuid.uuid4().hex}")
     mark.touch()
     # What nodes report, Ray prints to standard output, which is for the command's own result.
