@@ -100,9 +100,11 @@ def load_ray(head: str | None) -> Any:
     Raises:
         UsageError: if it is not installed.
     """
-    # A cluster started here has a secret of its own, or Ray would leave one in the user's home. Ray reads all of this
-    # only once, when it is loaded.
-    own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)} if head is None else {}
+    # A cluster started here has a secret of its own, or Ray would leave one in the user's home. `ray start` asks for a
+    # token wherever it finds one, so it is shown there. Ray reads all of this only once, when it is loaded.
+    own = {"RAY_AUTH_MODE": "token"} if head is None or _has_token() else {}
+    if head is None:
+        own["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     for name, value in {**_QUIET, **own}.items():
         os.environ.setdefault(name, value)
     try:
@@ -110,6 +112,11 @@ def load_ray(head: str | None) -> Any:
     except ImportError as error:
         raise UsageError("--executor ray needs Ray: pip install 'specsia[ray]'") from error
     return ray
+
+
+def _has_token() -> bool:
+    stated = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
+    return stated or (Path.home() / ".ray" / "auth_token").is_file()
 
 
 def find_head() -> str | None:
@@ -194,7 +201,7 @@ def joined_cluster(
             cluster = Cluster(limit, config.workers or None, here, say)
             see_nodes(here)
             nodes = sum(node["Alive"] for node in ray.nodes())
-            where = "started here" if head is None else f"at {head}, {nodes} nodes"
+            where = "started here" if head is None else f"at {head}, {nodes} node{'s' if nodes > 1 else ''}"
             say(f"ray: {where}, {cluster.total('CPU')} CPUs, {cluster.total('GPU')} GPUs")
             yield cluster
         finally:
