@@ -23,7 +23,7 @@ from specsia_build.pipeline.layout import RunLayout
 CONNECT_SECONDS = 10.0
 """A head that does not answer for so long cannot be reached."""
 
-PROBE_SECONDS = 120.0
+PROBE_SECONDS = 60.0
 """What a node may take to start its first worker."""
 
 STORE_BYTES = 100 * 2**20
@@ -228,29 +228,34 @@ def see_nodes(here: Here) -> None:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     # Sent by value, as a node may not have this package at all.
-    def look(**wanted: Any) -> str | None:
+    def look(**wanted: Any) -> Iterator[str | None]:
         import socket
 
         try:
             from specsia_build.pipeline.executors.cluster import Here
         except ImportError as error:
-            return f"the node {socket.gethostname()} has not this specsia ({error}): install it where its Ray runs"
-        return Here(**wanted).fault()
+            yield f"the node {socket.gethostname()} has not this specsia ({error}): install it where its Ray runs"
+            return
+        yield Here(**wanted).fault()
 
     able = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
     if not able:
         raise UsageError("the Ray cluster has no node with a CPU: add one with `ray start --address HOST:PORT`")
-    probe = ray.remote(num_cpus=0, max_retries=0)(look)
+    probe: Any = ray.remote(num_cpus=0, max_retries=0, num_returns="streaming")(look)
     asked: dict[Any, str] = {}
+    ready: list[Any]
     for node in able:
         only = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
         asked[probe.options(scheduling_strategy=only).remote(**vars(here))] = node["NodeManagerHostname"]
     ready, silent = ray.wait(list(asked), num_returns=len(asked), timeout=PROBE_SECONDS)
     if silent:
-        raise UsageError(f"the node {asked[silent[0]]} of the Ray cluster starts no worker in {PROBE_SECONDS:g} s")
+        raise UsageError(
+            f"the node {asked[silent[0]]} of the Ray cluster gives no answer in {PROBE_SECONDS:g} s: "
+            "is RAY_AUTH_MODE there as here?"
+        )
     for answer in ready:
         try:
-            fault = ray.get(answer)
+            fault = ray.get(next(answer))
         except ray.exceptions.RayError as error:
             raise SpecsiaError(f"the node {asked[answer]} of the Ray cluster starts no worker: {error}") from error
         if fault is not None:
