@@ -13,6 +13,10 @@ STEPS ?=
 SEEDS ?= 0 1 2
 REPEATS ?= 1
 BACKENDS ?= inflate fusion
+# A configuration is named as its backend is, without the argument. One run for each and each seed, one that never sees
+# positions, and one for each seed on all of them together.
+CONFIGS = $(foreach backend,$(BACKENDS),$(firstword $(subst :, ,$(backend))))
+RUNS = $(foreach name,$(CONFIGS),$(SEEDS:%=$(name)-%) $(name)-pos) $(if $(word 2,$(CONFIGS)),$(SEEDS:%=all-%))
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
@@ -41,13 +45,12 @@ bench: .venv/core
 validate: .venv/train
 	$(BIN)/python -m specsia_build.dravie.validation_source "$(VALIDATE)/source" --samples $(SAMPLES) --characters "$(CHARACTERS)"
 	$(BIN)/specsia build "$(VALIDATE)/source/characters.jsonl" --out "$(VALIDATE)/build" --size $(SIZE) --max-failures 10% $(BACKENDS:%=--backend %)
-	set -e; for backend in $(BACKENDS); do backend=$${backend%%:*}; \
-	  for run in $(SEEDS) pos; do \
-	    echo "training on $$backend: $$run"; \
-	    case $$run in pos) how="--without pos --seed 0";; *) how="--seed $$run";; esac; \
-	    $(BIN)/specsia train "$(VALIDATE)/build/dataset" --out "$(VALIDATE)/runs/$$backend-$$run" --resume \
-	      $(if $(word 2,$(BACKENDS)),--backend "$$backend") --preset $(PRESET) $(if $(STEPS),--steps $(STEPS)) $$how; \
-	  done; \
+	set -e; for run in $(RUNS); do \
+	  echo "training $$run"; \
+	  case $$run in *-pos) how="--without pos --seed 0";; *) how="--seed $${run##*-}";; esac; \
+	  case $$run in all-*) on="$(CONFIGS:%=--backend %)";; *) on="--backend $${run%-*}";; esac; \
+	  $(BIN)/specsia train "$(VALIDATE)/build/dataset" --out "$(VALIDATE)/runs/$$run" --resume \
+	    $(if $(word 2,$(CONFIGS)),$$on) --preset $(PRESET) $(if $(STEPS),--steps $(STEPS)) $$how; \
 	done
 	$(BIN)/specsia evaluate "$(VALIDATE)"/runs/* "$(VALIDATE)/build/dataset" --out "$(VALIDATE)/evaluation" \
 	  --run "$(VALIDATE)/build" --without pos --without adaptation --repeats $(REPEATS)

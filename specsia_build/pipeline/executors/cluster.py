@@ -8,7 +8,7 @@ import secrets
 import shutil
 import socket
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,6 @@ from typing import Any
 from specsia_build import __version__
 from specsia_build.config import BuildConfig
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.pipeline.executors.base import THREAD_SETTINGS
 from specsia_build.pipeline.layout import RunLayout
 
 CONNECT_SECONDS = 10.0
@@ -47,6 +46,8 @@ class Here:
         run: the run's folder.
         mark: a file in it that exists nowhere else.
         source: of the characters, or None where the run's folder holds them.
+        variables: of the environment that it takes over. Ray would start a process of its own for them, by a command
+            line that a space in Python's path breaks.
     """
 
     folder: Path
@@ -54,9 +55,11 @@ class Here:
     run: Path
     mark: Path
     source: Path | None
+    variables: Mapping[str, str]
 
     def fault(self) -> str | None:
-        """What this node lacks, in a sentence, or None."""
+        """What this node lacks, in a sentence, or None; a process that lacks nothing is made ready."""
+        os.environ.update(self.variables)
         node = platform.node()
         if __version__ != self.version:
             return f"the node {node} has specsia {__version__}, not {self.version}: install one version on all nodes"
@@ -183,9 +186,7 @@ def joined_cluster(
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # noqa: PTH123
         try:
             try:
-                context = ray.init(
-                    **settings, log_to_driver=False, logging_level="CRITICAL", runtime_env={"env_vars": _variables()}
-                )
+                context = ray.init(**settings, log_to_driver=False, logging_level="CRITICAL")
             # Ray ends the process where a head answers in another language than its own.
             except (Exception, SystemExit) as error:
                 reason = next((line for line in str(error).splitlines() if line), type(error).__name__)
@@ -196,7 +197,7 @@ def joined_cluster(
                     "its own, and where it asks for a token RAY_AUTH_MODE=token and RAY_AUTH_TOKEN must be set"
                 ) from error
             source = None if config.source.startswith("sample:") else Path(config.source).expanduser().absolute()
-            here = Here(Path.cwd(), __version__, layout.root, mark, source)
+            here = Here(Path.cwd(), __version__, layout.root, mark, source, _variables())
             limit = config.worker_count() if head is None else config.workers or None
             cluster = Cluster(limit, config.workers or None, here, say)
             see_nodes(here)
@@ -213,9 +214,8 @@ def joined_cluster(
 
 
 def _variables() -> dict[str, str]:
-    """Environment of the workers on top of their node's: one thread each, and this package's settings."""
-    own = {name: value for name, value in os.environ.items() if name.startswith("SPECSIA_")}
-    return {name: os.environ.get(name, "1") for name in THREAD_SETTINGS} | own
+    """This package's settings in the environment. Ray itself keeps its workers to one thread each."""
+    return {name: value for name, value in os.environ.items() if name.startswith("SPECSIA_")}
 
 
 def see_nodes(here: Here) -> None:
