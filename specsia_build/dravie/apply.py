@@ -7,14 +7,21 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 from torch import nn
 
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.encoding import decode_output, encode_input
+from specsia_build.dravie.frames import REACH
 from specsia_build.dravie.model import GEOMETRY
+from specsia_build.dravie.patches import PATCH
 
 MARGIN = 32
-"""Pixels about Z that the network sees: no training patch reaches farther, so nothing is painted beyond."""
+"""Pixels about Z that the network sees."""
+
+FARTHEST = PATCH // 2 + REACH
+"""Pixels from Z, along either axis, beyond which a result is transparent: no patch of training shows more than that of
+what lies beside a character, and far from all that it knows a network may paint a grey ground."""
 
 TILE = 768
 """Most pixels on a side that go through the network at once, less what tiles overlap; bounds its memory."""
@@ -98,7 +105,7 @@ def repair(
         tile: pixels on a side of a tile, a multiple of 8; halved as long as the device's memory is too small for it.
 
     Returns:
-        (H, W, 4) uint8 with straight alpha, transparent beyond 32 px of Z.
+        (H, W, 4) uint8 with straight alpha, transparent where Z is farther than `FARTHEST`.
     """
     out = np.zeros_like(z)
     window = _window(z[..., 3], GEOMETRY[config.architecture].multiple)
@@ -113,5 +120,6 @@ def repair(
             if tile <= LEAST_TILE:
                 raise
             tile //= 2
-    out[window] = decode_output(painted)
+    near = ndimage.maximum_filter(z[window][..., 3], 2 * FARTHEST + 1, mode="constant") > 0
+    out[window] = decode_output(painted) * near[..., None]
     return out

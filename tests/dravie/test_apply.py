@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_array_equal
 
 from specsia_build.dravie import apply
-from specsia_build.dravie.apply import MARGIN, has_bf16, paint, repair
+from specsia_build.dravie.apply import FARTHEST, has_bf16, paint, repair
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.encoding import encode_input
 from specsia_build.dravie.model import GEOMETRY, build_generator
@@ -84,10 +85,25 @@ def test_what_lies_elsewhere_changes_nothing() -> None:
     large = np.zeros((400, 500, 4), np.uint8)
     pos = large.copy()
     large[160:256, 240:336], pos[160:256, 240:336] = pair.z, pair.pos
+    near = repair(model, config, pair.z, pair.pos, CPU)
     result = repair(model, config, large, pos, CPU)
+    assert np.abs(result[208, 280:296].astype(int) - near[48, 40:56]).max() <= 1
     rows, columns = np.flatnonzero(large.any(axis=(1, 2))), np.flatnonzero(large.any(axis=(0, 2)))
-    assert not result[: rows[0] - MARGIN - 8].any() and not result[:, columns[-1] + MARGIN + 9 :].any()
-    assert result.any()
+    assert not result[: rows[0] - FARTHEST].any() and not result[:, columns[-1] + FARTHEST + 1 :].any()
+
+
+def test_nothing_is_painted_beyond_what_patches_show() -> None:
+    class Ground(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.ones_like(x[:, :4])
+
+    z = np.zeros((120, 200, 4), np.uint8)
+    z[50:60, 30:40] = z[55, 150] = 255
+    near = np.zeros((120, 200), np.bool_)
+    near[50 - FARTHEST : 60 + FARTHEST, 30 - FARTHEST : 40 + FARTHEST] = True
+    near[55 - FARTHEST : 56 + FARTHEST, 150 - FARTHEST : 151 + FARTHEST] = True
+    result = repair(Ground(), ModelConfig("tiny"), z, z, CPU)
+    assert_array_equal(result, np.repeat(255 * near[..., None], 4, axis=2))
 
 
 def test_an_empty_frame_stays_empty() -> None:
