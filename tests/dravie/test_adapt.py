@@ -80,6 +80,13 @@ def test_the_anchor_keeps_the_weights_near(frontal: Pair) -> None:
     assert 0 < held < 0.7 * free
 
 
+def _away_from(top: int, bottom: int, left: int, right: int) -> NDArray[np.bool_]:
+    """Pixels whose patch meets nothing of a rectangle."""
+    away = np.ones((200, 200), np.bool_)
+    away[top - 16 : bottom + 16, left - 16 : right + 16] = False
+    return away
+
+
 def test_patches_are_drawn_where_both_silhouettes_agree() -> None:
     z, gt = np.zeros((2, 200, 200, 4), np.uint8)
     z[60:140, 60:140] = 255
@@ -89,17 +96,11 @@ def test_patches_are_drawn_where_both_silhouettes_agree() -> None:
     # A cape of Y* that Z lacks: up to 6 px beside Z it could be a contour, so it is missed from column 146 on.
     caped = gt.copy()
     caped[100:130, 140:170] = 255
-    found = agreed(replace(pair, gt=caped))
-    wrong = np.zeros_like(found)
-    wrong[100 - 16 : 130 + 16, 146 - 16 : 170 + 16] = True
-    assert_array_equal(found, ~wrong)
+    assert_array_equal(agreed(replace(pair, gt=caped)), _away_from(100, 130, 146, 170))
     # A part of Z that Y* lacks, as far from Y* as two silhouettes that agree never are.
     grown = z.copy()
     grown[20:40, 90:100] = 255
-    found = agreed(replace(pair, z=grown))
-    wrong = np.zeros_like(found)
-    wrong[20 - 16 : 40 + 16, 90 - 16 : 100 + 16] = True
-    assert_array_equal(found, ~wrong)
+    assert_array_equal(agreed(replace(pair, z=grown)), _away_from(20, 40, 90, 100))
     # Where nearly nothing agrees, there is no choice.
     assert agreed(replace(pair, gt=np.roll(gt, 60, axis=1))).all()
 

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from specsia_build.pipeline.executors import Lost, Needs
 from specsia_build.pipeline.executors.cluster import Here, joined_cluster, see_nodes
 from specsia_build.pipeline.layout import RunLayout
 from tests.backends.standins import eventually, lines, processes_naming
+from tests.pipeline.test_executors import troubled
 from tests.pipeline.test_worker_backends import write_backend
 from tests.shapes import write_folder
 
@@ -91,15 +91,9 @@ def command(*arguments: str | Path, environment: dict[str, str], cwd: Path, befo
     return json.loads(ran.stdout) if code == 0 else ran.stderr.strip().splitlines()[-1]
 
 
-def troubled(item: int) -> int | None:
-    """Item 3 crashes, item 5 hangs, item 7 is killed, item 8 gives nothing; the others double."""
-    if item == 3:
-        os._exit(9)
-    if item == 5:
-        time.sleep(600)
-    if item == 7:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return None if item == 8 else 2 * item
+def troubled_or_empty(item: int) -> int | None:
+    """As `troubled`, but for item 8, which gives nothing."""
+    return None if item == 8 else troubled(item)
 
 
 def test_the_bytes_are_those_of_a_local_build(head: Head, tmp_path: Path) -> None:
@@ -130,8 +124,8 @@ def test_every_item_is_either_done_or_lost_for_its_reason(head: Head, tmp_path: 
     said: list[str] = []
     config = BuildConfig(source="sample:1", workers=2)
     with joined_cluster(head.address, config, layout, said.append) as cluster:
-        outcomes = dict(run_on_ray(cluster, troubled, list(range(12)), Needs(timeout=3.0)))
-        assert list(run_on_ray(cluster, troubled, [], Needs(timeout=3.0))) == []
+        outcomes = dict(run_on_ray(cluster, troubled_or_empty, list(range(12)), Needs(timeout=3.0)))
+        assert list(run_on_ray(cluster, troubled_or_empty, [], Needs(timeout=3.0))) == []
         for change, says in (
             ({"mark": tmp_path / "elsewhere"}, f"does not see {layout.root}: --out and SOURCE"),
             ({"source": tmp_path / "elsewhere"}, f"does not see {tmp_path / 'elsewhere'}"),
@@ -141,7 +135,7 @@ def test_every_item_is_either_done_or_lost_for_its_reason(head: Head, tmp_path: 
             with pytest.raises(UsageError, match=says):
                 see_nodes(wrong)
             with pytest.raises(UsageError, match=says):
-                list(run_on_ray(replace(cluster, here=wrong), troubled, [1], Needs(timeout=3.0)))
+                list(run_on_ray(replace(cluster, here=wrong), troubled_or_empty, [1], Needs(timeout=3.0)))
     assert sorted(outcomes) == list(range(12))
     lost = {i: o.reason for i, o in outcomes.items() if isinstance(o, Lost)}
     assert set(lost) == {3, 5, 7}
