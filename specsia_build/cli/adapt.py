@@ -26,7 +26,7 @@ from specsia_build.dravie.config import DEVICES, AdaptConfig
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Takes the place of Y*: the character in the pose of the frontal view, any size.",
 )
-@click.option("--steps", type=int, help="Updates to make.  [default: 600]")
+@click.option("--steps", type=int, help=f"Updates to make.  [default: {AdaptConfig().steps}]")
 @click.option("--device", type=click.Choice(DEVICES), default="auto", help="[default: auto]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def adapt(run: Path, out: Path, steps: int | None, device: str, as_json: bool, **of_frontal: Any) -> None:

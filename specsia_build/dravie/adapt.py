@@ -18,16 +18,13 @@ from specsia_build.dravie.apply import has_bf16
 from specsia_build.dravie.config import AdaptConfig, Augment, ModelConfig, TrainConfig
 from specsia_build.dravie.frames import frames_of
 from specsia_build.dravie.losses import find_features, gradient_loss
-from specsia_build.dravie.metrics import HALF
+from specsia_build.dravie.metrics import HALF, WIDEST_LINE_PX
 from specsia_build.dravie.patches import PATCH, PatchSampler, prefetched
 from specsia_build.dravie.step import BETAS, build_networks, to_device, training_step
 from specsia_build.errors import SpecsiaError
 
 GRADIENT = 0.5
 """Weight of the gradient loss beside L1."""
-
-WIDEST_LINE = 4
-"""Pixels that a contour may lie outside of Y*'s silhouette."""
 
 SLACK = 2
 """Pixels that two silhouettes which agree may still be apart."""
@@ -43,7 +40,7 @@ def agreed(pair: Pair) -> NDArray[np.bool_]:
     try on the one view smears the part's colours around the character in all others.
     """
     shown, wanted = pair.z[..., 3] >= HALF, pair.gt[..., 3] >= HALF
-    lost = wanted & (ndimage.distance_transform_edt(~shown) > WIDEST_LINE + SLACK)
+    lost = wanted & (ndimage.distance_transform_edt(~shown) > WIDEST_LINE_PX + SLACK)
     added = shown & (ndimage.distance_transform_edt(~wanted) > SLACK)
     found = ~ndimage.maximum_filter(lost | added, PATCH + 1, mode="constant")
     foreground = shown | wanted

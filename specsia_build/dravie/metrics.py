@@ -32,7 +32,10 @@ HALF = 128
 INK = 16
 """Alpha by which Y* must exceed its silhouette where its contour is."""
 
-RIM_PX = 5
+WIDEST_LINE_PX = 4
+"""Thickness of the widest contour, which lies outside of Y*'s silhouette."""
+
+RIM_PX = WIDEST_LINE_PX + 1
 """Depth inside the edge of a picture's alpha to which boundary lines are looked for: 4 px of line, 1 of softness."""
 
 PUBLISHED_RIM_PX = 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -152,11 +153,7 @@ def test_every_item_is_either_done_or_lost_for_its_reason(head: Head, tmp_path: 
 def standin(head: Head, folder: Path, faults: dict[str, str], devices: list[str]) -> str:
     """A backend with a worker process for each device, known to the cluster and to the command."""
     backend, _ = write_backend(folder, faults, devices)
-    for path in (folder / "site").rglob("*"):
-        if path.is_file():
-            target = head.site / path.relative_to(folder / "site")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(path.read_bytes())
+    shutil.copytree(folder / "site", head.site, dirs_exist_ok=True)
     return backend
 
 

@@ -12,9 +12,6 @@ R = TypeVar("R")
 TASKS_PER_PROCESS = 500
 """Tasks after which a worker is replaced, so that what a library leaks stays bounded."""
 
-THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-"""Variables that keep a worker to one thread, where the user has not said otherwise."""
-
 
 @dataclass(frozen=True)
 class Lost:

@@ -11,7 +11,9 @@ from concurrent.futures import Future, as_completed
 
 from pebble import ProcessExpired, ProcessPool
 
-from specsia_build.pipeline.executors.base import TASKS_PER_PROCESS, THREAD_SETTINGS, Lost, R, T, given_up
+from specsia_build.pipeline.executors.base import TASKS_PER_PROCESS, Lost, R, T, given_up
+
+_THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 def _leave_with_parent() -> None:
@@ -53,7 +55,7 @@ def run_local(
     """
     if not items:
         return
-    for name in THREAD_SETTINGS:
+    for name in _THREAD_SETTINGS:
         os.environ.setdefault(name, "1")
     method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     context = multiprocessing.get_context(method)
