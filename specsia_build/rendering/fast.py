@@ -86,9 +86,10 @@ class Scratch:
             planes=np.empty((faces, planes, 3), np.float32),
             facts=np.empty((faces, FACTS), np.int32),
         )
+        nearest, ids = raster.centres(size)
         return cls(
-            nearest=np.empty(shape, np.float32),
-            ids=np.empty(shape, np.int32),
+            nearest=nearest,
+            ids=ids,
             marked=np.empty(shape, np.uint8),
             slots=np.empty(shape, np.int32),
             loaded=loaded,

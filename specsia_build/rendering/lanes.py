@@ -24,7 +24,7 @@ def _floats(count: int) -> Any:
 
 def _spread(builder: Any, value: Any, count: int) -> Any:
     """A number in each of `count` lanes."""
-    empty = ir.Constant(_floats(count), ir.Undefined)
+    empty = ir.Constant(ir.VectorType(value.type, count), ir.Undefined)
     one = builder.insert_element(empty, value, ir.Constant(_INDEX, 0))
     return _shuffled(builder, one, [0] * count)
 
@@ -96,3 +96,59 @@ def bilinear(texels, offset, width, u, v):  # type: ignore[no-untyped-def]
     w10, w01 = down - w11, right - w11
     k = np.int64(offset + row * width + column)
     return _mixed(texels, k, np.int64(k + width), np.float32(1) - right - w10, w01, w10, w11)
+
+
+ROW = 16
+"""Pixels of a row that `see_row` looks at together."""
+
+
+def _ints(count: int) -> Any:
+    return ir.VectorType(_INDEX, count)
+
+
+def _vector_at(context: Any, builder: Any, array_type: Any, array: Any, index: Any, lane: Any, count: int) -> Any:
+    """Pointer to `count` neighbouring elements of a contiguous array, whatever its shape."""
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [index]), ir.VectorType(lane, count).as_pointer())
+
+
+def _see_row(
+    typing: Any, nearest: Any, ids: Any, at: Any, count: Any, f: Any, edges: Any, steps: Any, z: Any, z_x: Any, skipped: Any
+) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _, _, start, room, face, at_first, per_pixel, depth, slope, before = arguments
+        lanes = ir.Constant(_ints(ROW), list(range(ROW)))
+        within = builder.icmp_signed("<", lanes, _spread(builder, room, ROW))
+        signs = None
+        for k in range(3):
+            first = _spread(builder, builder.extract_value(at_first, k), ROW)
+            step = _spread(builder, builder.extract_value(per_pixel, k), ROW)
+            edge = builder.add(first, builder.mul(step, lanes))
+            signs = edge if signs is None else builder.or_(signs, edge)
+        inside = builder.icmp_signed(">=", signs, ir.Constant(_ints(ROW), [0] * ROW))
+        grown = builder.fmul(_spread(builder, slope, ROW), builder.sitofp(builder.add(lanes, _spread(builder, before, ROW)), _floats(ROW)))
+        here = builder.fadd(_spread(builder, depth, ROW), grown)
+        depths = _vector_at(context, builder, signature.args[0], arguments[0], start, ir.FloatType(), ROW)
+        faces = _vector_at(context, builder, signature.args[1], arguments[1], start, _INDEX, ROW)
+        known, named = builder.load(depths), builder.load(faces)
+        known.align = named.align = 4
+        wins = builder.and_(builder.and_(inside, within), builder.fcmp_ordered("<", here, known))
+        for value, pointer in (
+            (builder.select(wins, here, known), depths),
+            (builder.select(wins, _spread(builder, face, ROW), named), faces),
+        ):
+            builder.store(value, pointer, align=4)
+        return context.get_dummy_value()
+
+    three = types.UniTuple(types.int32, 3)
+    i32, f32 = types.int32, types.float32
+    return types.void(nearest, ids, types.int64, i32, i32, three, three, f32, f32, i32), generate
+
+
+see_row: Any = intrinsic(_see_row)
+"""Let a face be what the centres of up to `ROW` neighbouring pixels show where nothing nearer is.
+
+`see_row(nearest, ids, at, count, f, edges, steps, z, z_x, skipped)`: `nearest` float32 and `ids` int32 are contiguous and
+have `ROW` elements more than pixels; `count` pixels are looked at from the flat index `at` on, for the first of which
+the three int32 `edges` hold, with `steps` per pixel. The depth is `z`, with `z_x` per pixel, `skipped` pixels before it.
+"""

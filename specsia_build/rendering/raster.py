@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined
+from specsia_build.rendering.lanes import ROW, see_row
 from specsia_build.rendering.prepare import INVISIBLE, MASK, OPAQUE
 from specsia_build.rendering.shading import opacity_at
 
@@ -27,8 +28,8 @@ NEAR_EDGE = 0.02
 
 NO_FACE = -1
 
-FEW = 4
-"""Pixels on a side of a face's box up to which each is tested: to find where an edge enters a row costs more."""
+NARROW = 64 << SUBPIXEL_BITS
+"""Side of a face's box up to which its edge functions fit 32 bits, in its box and `ROW` pixels beyond."""
 
 UNMARKED, JUMP, OUTLINE = 0, 1, 2
 """Marks of a pixel: nothing crosses it, a jump of colour may cross it, an outline or a border may."""
@@ -144,16 +145,30 @@ def depth_of(drawn, n, ax, ay, bx, by, cx, cy):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _see(f, z, y, x, nearest, ids):  # type: ignore[no-untyped-def]
-    """Let a face at depth `z` be what a pixel's centre shows, if nothing nearer is."""
-    if z < nearest[y, x]:
-        nearest[y, x] = z
-        ids[y, x] = f
+def _span(edge, step, first, last):  # type: ignore[no-untyped-def]
+    """The part of the columns first … last in which an edge function is not negative, given at column 0, per column."""
+    if step > 0:
+        if edge < 0:
+            first = max(first, -(edge // step))
+    elif step < 0:
+        last = min(last, edge // -step)
+    elif edge < 0:
+        last = -1
+    return first, last
+
+
+def centres(size: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Uncleared arrays (H, W) of depths and faces at pixel centres, with the elements behind them that drawing needs."""
+    nearest, ids = np.empty(size * size + ROW, np.float32), np.empty(size * size + ROW, np.int32)
+    return nearest[: size * size].reshape(size, size), ids[: size * size].reshape(size, size)
 
 
 @compiled
 def draw_centres(sx, sy, drawn, surface, textures, alpha_class, tested, nearest, ids):  # type: ignore[no-untyped-def]
-    """Draw faces of one alpha class (`tested`: MASK, else OPAQUE) at pixel centres into `nearest` and `ids`."""
+    """Draw faces of one alpha class (`tested`: MASK, else OPAQUE) at pixel centres into `nearest` and `ids`.
+
+    Both arrays have `lanes.ROW` elements behind their last pixel, see `centres`.
+    """
     size = ids.shape[0]
     wanted = MASK if tested else OPAQUE
     face, depths = drawn.face, drawn.depth
@@ -168,68 +183,50 @@ def draw_centres(sx, sy, drawn, surface, textures, alpha_class, tested, nearest,
             continue
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
         px, py = x0 * SUBPIXEL + HALF, y0 * SUBPIXEL + HALF
-        # Steps of the edge functions per pixel; exact in float64.
-        ax_ab, ay_ab = np.float64((ay - by) * SUBPIXEL), np.float64((bx - ax) * SUBPIXEL)
-        ax_bc, ay_bc = np.float64((by - cy) * SUBPIXEL), np.float64((cx - bx) * SUBPIXEL)
-        ax_ca, ay_ca = np.float64((cy - ay) * SUBPIXEL), np.float64((ax - cx) * SUBPIXEL)
-        e_ab = np.float64((bx - ax) * (py - ay) - (by - ay) * (px - ax))
-        e_bc = np.float64((cx - bx) * (py - by) - (cy - by) * (px - bx))
-        e_ca = np.float64((ax - cx) * (py - cy) - (ay - cy) * (px - cx))
+        e_ab = (bx - ax) * (py - ay) - (by - ay) * (px - ax)
+        e_bc = (cx - bx) * (py - by) - (cy - by) * (px - bx)
+        e_ca = (ax - cx) * (py - cy) - (ay - cy) * (px - cx)
+        # Steps of the edge functions per pixel.
+        ab_x, bc_x, ca_x = (ay - by) * SUBPIXEL, (by - cy) * SUBPIXEL, (cy - ay) * SUBPIXEL
+        ab_y, bc_y, ca_y = (bx - ax) * SUBPIXEL, (cx - bx) * SUBPIXEL, (ax - cx) * SUBPIXEL
         inverse = 1.0 / area
-        za, zb, zc = np.float64(depths[n, 0]), np.float64(depths[n, 1]), np.float64(depths[n, 2])
-        if x1 - x0 < FEW and y1 - y0 < FEW and not tested:
+        za, zb, zc = depths[n, 0] * inverse, depths[n, 1] * inverse, depths[n, 2] * inverse
+        z_x = np.float32(za * bc_x + zb * ca_x + zc * ab_x)
+        z_y = za * bc_y + zb * ca_y + zc * ab_y
+        z_row = za * e_bc + zb * e_ca + zc * e_ab
+        if not tested and max(max(ax, bx, cx) - min(ax, bx, cx), max(ay, by, cy) - min(ay, by, cy)) <= NARROW:
+            steps = np.int32(ab_x), np.int32(bc_x), np.int32(ca_x)
             for y in range(y0, y1 + 1):
-                for i in range(x1 - x0 + 1):
-                    ab, bc, ca = e_ab + ax_ab * i, e_bc + ax_bc * i, e_ca + ax_ca * i
-                    if min(ab, bc, ca) >= 0:
-                        zi = np.float32((za * bc + zb * ca + zc * ab) * inverse)
-                        _see(f, zi, y, x0 + i, nearest, ids)
-                e_ab += ay_ab
-                e_bc += ay_bc
-                e_ca += ay_ca
+                z = np.float32(z_row)
+                for x in range(x0, x1 + 1, ROW):
+                    i = x - x0
+                    edges = np.int32(e_ab + ab_x * i), np.int32(e_bc + bc_x * i), np.int32(e_ca + ca_x * i)
+                    count = np.int32(x1 + 1 - x)
+                    see_row(nearest, ids, y * size + x, count, np.int32(f), edges, steps, z, z_x, np.int32(i))
+                e_ab += ab_y
+                e_bc += bc_y
+                e_ca += ca_y
+                z_row += z_y
             continue
-        zx = np.float32((za * ax_bc + zb * ax_ca + zc * ax_ab) * inverse)
-        zy = (za * ay_bc + zb * ay_ca + zc * ay_ab) * inverse
-        z_row = (za * e_bc + zb * e_ca + zc * e_ab) * inverse
-        i_ab, i_bc, i_ca = -1.0 / ax_ab, -1.0 / ax_bc, -1.0 / ax_ca
         for y in range(y0, y1 + 1):
-            # The span of the row inside all three edges; a quotient may be one off, which the edge itself corrects.
-            first, last = 0, x1 - x0
-            for k in range(3):
-                e = e_ab if k == 0 else (e_bc if k == 1 else e_ca)
-                step = ax_ab if k == 0 else (ax_bc if k == 1 else ax_ca)
-                cross = e * (i_ab if k == 0 else (i_bc if k == 1 else i_ca))
-                if step > 0:
-                    if e < 0:
-                        i = int(cross)
-                        while e + i * step < 0:
-                            i += 1
-                        first = max(first, i)
-                elif step < 0:
-                    if e < 0:
-                        last = -1
-                    else:
-                        i = int(cross) + 1
-                        while e + i * step < 0:
-                            i -= 1
-                        last = min(last, i)
-                elif e < 0:
-                    last = -1
+            first, last = _span(e_ab, ab_x, 0, x1 - x0)
+            first, last = _span(e_bc, bc_x, first, last)
+            first, last = _span(e_ca, ca_x, first, last)
             z = np.float32(z_row)
-            if tested:
-                for i in range(first, last + 1):
-                    zi = z + zx * np.float32(i)
-                    if zi < nearest[y, x0 + i]:
-                        alpha = opacity_at(f, x0 + i + 0.5, y + 0.5, sx, sy, surface, textures)
-                        if alpha >= surface.cutoff[surface.material[f]]:
-                            _see(f, zi, y, x0 + i, nearest, ids)
-            else:
-                for i in range(first, last + 1):
-                    _see(f, z + zx * np.float32(i), y, x0 + i, nearest, ids)
-            e_ab += ay_ab
-            e_bc += ay_bc
-            e_ca += ay_ca
-            z_row += zy
+            for i in range(first, last + 1):
+                here = z + z_x * np.float32(i)
+                if here >= nearest[y, x0 + i]:
+                    continue
+                if tested:
+                    alpha = opacity_at(f, x0 + i + 0.5, y + 0.5, sx, sy, surface, textures)
+                    if alpha < surface.cutoff[surface.material[f]]:
+                        continue
+                nearest[y, x0 + i] = here
+                ids[y, x0 + i] = f
+            e_ab += ab_y
+            e_bc += bc_y
+            e_ca += ca_y
+            z_row += z_y
 
 
 @compiled
