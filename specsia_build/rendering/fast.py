@@ -17,6 +17,7 @@ from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
 from specsia_build.rendering import blend, raster, resolve
 from specsia_build.rendering.fragments import visible_fragments
+from specsia_build.rendering.lanes import padded
 from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.prepare import BLEND, MASK, Prepared, prepare
@@ -60,6 +61,8 @@ def _without_stray_vertices(mesh: Mesh) -> Mesh:
 class Scratch:
     """Working memory that serves one view after the other: to clear it is cheaper than to be given fresh pages.
 
+    All pictures are `padded`.
+
     Attributes:
         nearest: (H, W) float32, depth at each pixel's centre.
         ids: (H, W) int32, face at each pixel's centre or `NO_FACE`.
@@ -86,11 +89,10 @@ class Scratch:
             planes=np.empty((faces, planes, 3), np.float32),
             facts=np.empty((faces, FACTS), np.int32),
         )
-        nearest, ids = raster.centres(size)
         return cls(
-            nearest=nearest,
-            ids=ids,
-            marked=np.empty(shape, np.uint8),
+            nearest=padded(shape, np.float32),
+            ids=padded(shape, np.int32),
+            marked=padded(shape, np.uint8),
             slots=np.empty(shape, np.int32),
             loaded=loaded,
         )
@@ -129,7 +131,7 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch) -> Layers:
     if see_through:
         raster.mark_faces(drawn, classes, nearest, marked)
 
-    color = np.zeros((size, size, 4), np.uint8)
+    color = padded((size, size, 4), np.uint8)
     coverage = np.zeros((size, size), np.uint8)
     position = np.zeros((size, size, 3), np.float32)
     out = (color, coverage, position)

@@ -67,17 +67,35 @@ BYTES = (SAMPLES + 7) // 8
 """Bytes of a mask that can be set."""
 
 
-def _moments() -> NDArray[np.int32]:
+SUM_BITS = 16
+"""Bits of each of the three sums in a number of `MOMENTS`; all samples of a pixel together need 14."""
+
+SUM_MASK = (1 << SUM_BITS) - 1
+
+
+def _moments() -> NDArray[np.int64]:
     values = np.arange(256)
-    table = np.zeros((BYTES, 256, 3), np.int32)
+    table = np.zeros((BYTES, 256), np.int64)
     for s in range(SAMPLES):
-        held = values >> s % 8 & 1
-        table[s // 8] += held[:, None] * np.array([1, SAMPLE_X[s], SAMPLE_Y[s]])
+        right, down = int(SAMPLE_X[s]) + HALF, int(SAMPLE_Y[s]) + HALF
+        table[s // 8] += (values >> s % 8 & 1) * (1 + (right << SUM_BITS) + (down << 2 * SUM_BITS))
     return table
 
 
 MOMENTS = _moments()
-"""(BYTES, 256, 3) int32: how many samples each value of each byte of a mask holds, and the sums of their offsets."""
+"""(BYTES, 256) int64, of each value of each byte of a mask three sums side by side: how many samples it holds, and in 1/256
+pixel how far they lie from the pixel's left and upper border."""
+
+
+@inlined
+def moments(mask):  # type: ignore[no-untyped-def]
+    """How many samples a mask holds, and the sums of their distances from the pixel's left and upper border, in 1/256
+    pixel."""
+    total = np.int64(0)
+    for b in range(BYTES):
+        total += MOMENTS[b, np.int64(mask >> np.uint64(8 * b) & np.uint64(255))]
+    return total & SUM_MASK, total >> SUM_BITS & SUM_MASK, total >> 2 * SUM_BITS
+
 
 FULL = np.uint64((1 << SAMPLES) - 1)
 """Mask of all samples."""

@@ -8,7 +8,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from specsia_build.jit import inlined
 
@@ -99,7 +99,13 @@ def bilinear(texels, offset, width, u, v):  # type: ignore[no-untyped-def]
 
 
 ROW = 16
-"""Pixels of a row that `see_row` looks at together."""
+"""Neighbouring pixels that are looked at together; `padded` arrays have so many elements more than are ever asked for."""
+
+
+def padded(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """Zeros with `ROW` more entries of the first two axes behind them in memory, which may be read and written back."""
+    count, entry = int(np.prod(shape)), int(np.prod(shape[2:]))
+    return np.zeros(count + ROW * entry, dtype)[:count].reshape(shape)
 
 
 def _ints(count: int) -> Any:
@@ -130,8 +136,7 @@ def _see_row(
         here = builder.fadd(_spread(builder, depth, ROW), grown)
         depths = _vector_at(context, builder, signature.args[0], arguments[0], start, ir.FloatType(), ROW)
         faces = _vector_at(context, builder, signature.args[1], arguments[1], start, _INDEX, ROW)
-        known, named = builder.load(depths), builder.load(faces)
-        known.align = named.align = 4
+        known, named = builder.load(depths, align=4), builder.load(faces, align=4)
         wins = builder.and_(builder.and_(inside, within), builder.fcmp_ordered("<", here, known))
         for value, pointer in (
             (builder.select(wins, here, known), depths),
@@ -152,3 +157,76 @@ see_row: Any = intrinsic(_see_row)
 have `ROW` elements more than pixels; `count` pixels are looked at from the flat index `at` on, for the first of which
 the three int32 `edges` hold, with `steps` per pixel. The depth is `z`, with `z_x` per pixel, `skipped` pixels before it.
 """
+
+
+def _bits(context: Any, builder: Any, lanes: Any) -> Any:
+    """One bit a lane, int64."""
+    return builder.zext(builder.bitcast(lanes, ir.IntType(ROW)), ir.IntType(64))
+
+
+def _differing(typing: Any, values: Any, at: Any, other: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, *starts = arguments
+        pair = [_vector_at(context, builder, signature.args[0], array, start, _INDEX, ROW) for start in starts]
+        here, there = (builder.load(pointer, align=4) for pointer in pair)
+        return _bits(context, builder, builder.icmp_signed("!=", here, there))
+
+    return types.int64(values, types.int64, types.int64), generate
+
+
+differing: Any = intrinsic(_differing)
+"""Bits of the pixels among `ROW` from flat index `at` on whose int32 value is not that of those from `other` on:
+`differing(values, at, other)`."""
+
+
+def _contrasting(typing: Any, color: Any, at: Any, other: Any, least: Any) -> Any:
+    byte = ir.IntType(8)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, *starts, bound = arguments
+        four = ir.Constant(ir.IntType(64), 4)
+        pair = [
+            _vector_at(context, builder, signature.args[0], array, builder.mul(start, four), byte, 4 * ROW)
+            for start in starts
+        ]
+        here, there = (builder.load(pointer, align=1) for pointer in pair)
+        larger = builder.icmp_unsigned(">", here, there)
+        step = builder.select(larger, builder.sub(here, there), builder.sub(there, here))
+        far = builder.icmp_unsigned(">", step, _spread(builder, builder.trunc(bound, byte), 4 * ROW))
+        colours = ir.Constant(ir.VectorType(ir.IntType(1), 4 * ROW), [1, 1, 1, 0] * ROW)
+        pixels = builder.bitcast(builder.and_(far, colours), ir.VectorType(ir.IntType(4), ROW))
+        return _bits(context, builder, builder.icmp_unsigned("!=", pixels, ir.Constant(pixels.type, [0] * ROW)))
+
+    return types.int64(color, types.int64, types.int64, types.int64), generate
+
+
+contrasting: Any = intrinsic(_contrasting)
+"""Bits of the pixels among `ROW` from flat index `at` on of whose uint8 RGB some level is more than `least` away from
+that of those from `other` on: `contrasting(color, at, other, least)`."""
+
+
+def _marked_as(typing: Any, marked: Any, at: Any, mark: Any) -> Any:
+    byte = ir.IntType(8)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, start, wanted = arguments
+        here = builder.load(_vector_at(context, builder, signature.args[0], array, start, byte, ROW), align=1)
+        same = builder.icmp_unsigned("==", here, _spread(builder, builder.trunc(wanted, byte), ROW))
+        return _bits(context, builder, same)
+
+    return types.int64(marked, types.int64, types.int64), generate
+
+
+marked_as: Any = intrinsic(_marked_as)
+"""Bits of the pixels among `ROW` from flat index `at` on whose uint8 mark is `mark`: `marked_as(marked, at, mark)`."""
+
+
+def _lowest(typing: Any, bits: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.int64), generate
+
+
+lowest: Any = intrinsic(_lowest)
+"""Number of the lowest bit of an int64 that is not 0."""

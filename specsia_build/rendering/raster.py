@@ -157,17 +157,11 @@ def _span(edge, step, first, last):  # type: ignore[no-untyped-def]
     return first, last
 
 
-def centres(size: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Uncleared arrays (H, W) of depths and faces at pixel centres, with the elements behind them that drawing needs."""
-    nearest, ids = np.empty(size * size + ROW, np.float32), np.empty(size * size + ROW, np.int32)
-    return nearest[: size * size].reshape(size, size), ids[: size * size].reshape(size, size)
-
-
 @compiled
 def draw_centres(sx, sy, drawn, surface, textures, alpha_class, tested, nearest, ids):  # type: ignore[no-untyped-def]
     """Draw faces of one alpha class (`tested`: MASK, else OPAQUE) at pixel centres into `nearest` and `ids`.
 
-    Both arrays have `lanes.ROW` elements behind their last pixel, see `centres`.
+    Both arrays are `padded`.
     """
     size = ids.shape[0]
     wanted = MASK if tested else OPAQUE

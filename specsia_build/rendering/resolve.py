@@ -6,8 +6,8 @@ import numpy as np
 
 from specsia_build.jit import compiled, inlined
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, ENCODE, ENCODE_STEPS
-from specsia_build.rendering.fragments import BITS, BYTES, FULL, MOMENTS, NO_FRAGMENT, SAMPLE_X, SAMPLE_Y, SAMPLES
-from specsia_build.rendering.lanes import bilinear
+from specsia_build.rendering.fragments import BITS, FULL, NO_FRAGMENT, SAMPLE_X, SAMPLE_Y, SAMPLES, moments
+from specsia_build.rendering.lanes import ROW, bilinear, contrasting, differing, lowest, marked_as
 from specsia_build.rendering.raster import HALF, JUMP, OUTLINE, SUBPIXEL
 from specsia_build.rendering.shading import (
     NEAREST,
@@ -223,38 +223,59 @@ def _is_even(x, y, ids, color):  # type: ignore[no-untyped-def]
     return True
 
 
+@inlined
+def _first_bits(count):  # type: ignore[no-untyped-def]
+    """So many bits of `ROW`, the lowest."""
+    return (np.int64(1) << min(np.int64(count), ROW)) - 1
+
+
+@inlined
+def _step(color, y, x, y2, x2):  # type: ignore[no-untyped-def]
+    """Largest difference between the RGB levels of two pixels."""
+    red = abs(np.int32(color[y, x, 0]) - np.int32(color[y2, x2, 0]))
+    green = abs(np.int32(color[y, x, 1]) - np.int32(color[y2, x2, 1]))
+    return max(red, green, abs(np.int32(color[y, x, 2]) - np.int32(color[y2, x2, 2])))
+
+
 @compiled
 def mark_contrast(ids, sx, sy, faces, part, rough, color, box, marked):  # type: ignore[no-untyped-def]
     """Mark neighbours that belong to different parts of the surface or differ much in colour, and of the jumps those
-    that show."""
+    that show. `ids`, `color` and `marked` are `padded`."""
+    size = ids.shape[0]
     bottom, right = box[1] - 1, box[3] - 1
     for y in range(box[0], box[1]):
-        below = min(y + 1, bottom)
-        for x in range(box[2], box[3]):
-            beside = min(x + 1, right)
-            f, g, h = ids[y, x], ids[y, beside], ids[below, x]
-            if f == g and f == h and marked[y, x] != JUMP:
-                continue
-            if marked[y, x] == JUMP and not _is_even(x, y, ids, color):
-                marked[y, x] = OUTLINE
+        for start in range(box[2], box[3], ROW):
+            at = y * size + start
+            jumps = marked_as(marked, at, JUMP) & _first_bits(right + 1 - start)
+            while jumps != 0:
+                x = start + lowest(jumps)
+                jumps &= jumps - 1
+                if not _is_even(x, y, ids, color):
+                    marked[y, x] = OUTLINE
             for k in range(2):
-                y2, x2, other = (y, beside, g) if k == 0 else (below, x, h)
-                if f == other or (marked[y, x] == OUTLINE and marked[y2, x2] == OUTLINE):
+                other = at + 1 if k == 0 else at + size
+                if k == 1 and y == bottom:
                     continue
-                if f < 0 or other < 0 or part[f] != part[other]:
-                    marked[y, x] = OUTLINE
-                    marked[y2, x2] = OUTLINE
+                pairs = differing(ids, at, other) & _first_bits(right - start if k == 0 else right + 1 - start)
+                if pairs == 0:
                     continue
-                red = abs(np.int32(color[y, x, 0]) - np.int32(color[y2, x2, 0]))
-                green = abs(np.int32(color[y, x, 1]) - np.int32(color[y2, x2, 1]))
-                blue = abs(np.int32(color[y, x, 2]) - np.int32(color[y2, x2, 2]))
-                most = max(red, green, blue)
-                if most <= CONTRAST or (most <= ROUGH_CONTRAST and rough[f] and rough[other]):
-                    continue
-                if marked[y, x] != OUTLINE and not _fills(f, x, y, sx, sy, faces):
-                    marked[y, x] = OUTLINE
-                if marked[y2, x2] != OUTLINE and not _fills(other, x2, y2, sx, sy, faces):
-                    marked[y2, x2] = OUTLINE
+                far = contrasting(color, at, other, CONTRAST)
+                while pairs != 0:
+                    bit = pairs & -pairs
+                    pairs ^= bit
+                    x = start + lowest(bit)
+                    y2, x2 = (y, x + 1) if k == 0 else (y + 1, x)
+                    f, g = ids[y, x], ids[y2, x2]
+                    if f < 0 or g < 0 or part[f] != part[g]:
+                        marked[y, x] = OUTLINE
+                        marked[y2, x2] = OUTLINE
+                    elif far & bit != 0:
+                        if rough[f] and rough[g] and _step(color, y, x, y2, x2) <= ROUGH_CONTRAST:
+                            continue
+                        if marked[y, x] != OUTLINE and not _fills(f, x, y, sx, sy, faces):
+                            marked[y, x] = OUTLINE
+                        if marked[y2, x2] != OUTLINE and not _fills(g, x2, y2, sx, sy, faces):
+                            marked[y2, x2] = OUTLINE
 
 
 @inlined
@@ -319,16 +340,10 @@ def resolve_fragments(  # type: ignore[no-untyped-def]
         while g != NO_FRAGMENT:
             mask = masks[g]
             i = rows[face[g]]
-            count, x_sum, y_sum = 0, 0, 0
-            for b in range(BYTES):
-                value = np.int64(mask >> np.uint64(8 * b) & np.uint64(255))
-                count += MOMENTS[b, value, 0]
-                x_sum += MOMENTS[b, value, 1]
-                y_sum += MOMENTS[b, value, 2]
+            count, right, down = moments(mask)
             stride = _looked_at(i, planes, facts)
             if count <= stride:
-                x = column + 0.5 + x_sum / (count * SUBPIXEL)
-                y = row + 0.5 + y_sum / (count * SUBPIXEL)
+                x, y = column + right / (count * SUBPIXEL), row + down / (count * SUBPIXEL)
                 if facts[i, PLAIN]:
                     r, g_, b = plain_look(i, x, y, planes, facts, texels)
                 else:
