@@ -68,6 +68,7 @@ class Scratch:
         ids: (H, W) int32, face at each pixel's centre or `NO_FACE`.
         marked: (H, W) uint8, why a pixel may have to be looked at closely.
         slots: (H, W) int32, the numbers of those that are.
+        far: (H, W) float32, depth behind which nothing is visible in them.
         loaded: see `Loaded`.
     """
 
@@ -75,6 +76,7 @@ class Scratch:
     ids: NDArray[np.int32]
     marked: NDArray[np.uint8]
     slots: NDArray[np.int32]
+    far: NDArray[np.float32]
     loaded: Loaded
 
     @classmethod
@@ -94,6 +96,7 @@ class Scratch:
             ids=padded(shape, np.int32),
             marked=padded(shape, np.uint8),
             slots=np.empty(shape, np.int32),
+            far=padded(shape, np.float32),
             loaded=loaded,
         )
 
@@ -146,8 +149,9 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch) -> Layers:
     load(ids[box[0] : box[1], box[2] : box[3]])
     resolve.resolve_centres(ids, *tables, box, *out)
     resolve.mark_contrast(ids, sx, sy, surface.faces, prepared.part, surface.rough, color, box, marked)
-    pixels = raster.number_marked(marked, box, slots)
-    fragments = visible_fragments((sx, sy), drawn, surface, textures, classes, slots, len(pixels))
+    far = scratch.far
+    pixels = raster.number_marked(marked, box, slots, far)
+    fragments = visible_fragments((sx, sy), drawn, surface, textures, classes, slots, far, len(pixels))
     load(fragments.face[None, : fragments.used[0]])
     resolve.resolve_fragments(pixels, fragments, *tables, *out)
     if (classes == BLEND).any():

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined
-from specsia_build.rendering.lanes import LANES, half_plane
+from specsia_build.rendering.lanes import LANES, ROW, half_plane, lowest, reaching
 from specsia_build.rendering.prepare import MASK, OPAQUE, Surface
 from specsia_build.rendering.raster import (
     HALF,
@@ -23,7 +23,7 @@ from specsia_build.rendering.raster import (
     corners_of,
     depth_of,
     front_of,
-    reaches,
+    is_narrow,
     touched,
 )
 from specsia_build.rendering.shading import opacity_at
@@ -35,6 +35,9 @@ known for its size. An odd number, so that no straight edge ties at half coverag
 
 EXACT_FLOAT = 1 << 23
 """Reach of an edge function within a pixel up to which float32 sums of its parts are exact: all stay below 2^24."""
+
+ROUNDING = np.float32(1e-6)
+"""Units by which a depth may be off that is reckoned from the first of a row of pixels."""
 
 SLABS = 128
 """Parts of a character's depth by which faces are ordered; few, so that neighbours stay together in memory."""
@@ -107,8 +110,7 @@ class Fragments(NamedTuple):
     `first` (S,) int32 is the head of each pixel's list, `following` (N,) int32 its links, `NO_FRAGMENT` at its end;
     `face` (N,) int32, `mask` (N,) uint64, `plane` (N, 3) float32: depth at the pixel's centre, and how it grows per
     1/256 pixel right and down. `used` (2,) int64 counts fragments and heads the list of those that were given back.
-    `covered` (S,) uint64 are the samples that a pixel's fragments hold together, `far` (S,) float32 a depth behind
-    which nothing is visible in it.
+    `covered` (S,) uint64 are the samples that a pixel's fragments hold together.
     """
 
     first: NDArray[np.int32]
@@ -118,7 +120,6 @@ class Fragments(NamedTuple):
     plane: NDArray[np.float32]
     used: NDArray[np.int64]
     covered: NDArray[np.uint64]
-    far: NDArray[np.float32]
 
 
 @compiled
@@ -235,8 +236,20 @@ def _touching(drawn, alpha_class, wanted, slots):  # type: ignore[no-untyped-def
     return ordered
 
 
+@inlined
+def _reaching_long(row, count, edges, steps, front, z, z_x):  # type: ignore[no-untyped-def]
+    """What `lanes.reaching` finds, for faces so large that edge functions need 64 bits; `row` is `far` from the
+    first pixel on."""
+    bits = np.int64(0)
+    for i in range(min(np.int64(count), ROW)):
+        inside = min(edges[0] + steps[0] * i, edges[1] + steps[1] * i, edges[2] + steps[2] * i) >= 0
+        if inside and front <= row[i] and z + z_x * np.float32(i) <= row[i]:
+            bits |= np.int64(1) << i
+    return bits
+
+
 @compiled
-def _draw(sx, sy, drawn, surface, textures, alpha_class, wanted, slots, fragments):  # type: ignore[no-untyped-def]
+def _draw(sx, sy, drawn, surface, textures, alpha_class, wanted, slots, far, fragments):  # type: ignore[no-untyped-def]
     """Draw the faces of one alpha class, OPAQUE or MASK, at all samples of the numbered pixels.
 
     Returns:
@@ -244,7 +257,7 @@ def _draw(sx, sy, drawn, surface, textures, alpha_class, wanted, slots, fragment
     """
     size = slots.shape[0]
     first, following, face, held = fragments.first, fragments.following, fragments.face, fragments.mask
-    plane, used, covered, far = fragments.plane, fragments.used, fragments.covered, fragments.far
+    plane, used, covered = fragments.plane, fragments.used, fragments.covered
     touching = _touching(drawn, alpha_class, wanted, slots)
     faces = touching.face
     for n in range(len(faces)):
@@ -252,73 +265,78 @@ def _draw(sx, sy, drawn, surface, textures, alpha_class, wanted, slots, fragment
         ax, ay, bx, by, cx, cy = corners_of(touching, n)
         x0, x1, y0, y1 = touched(ax, ay, bx, by, cx, cy, size)
         front = front_of(touching, n)
-        started = False
+        narrow = is_narrow(ax, ay, bx, by, cx, cy)
+        ab_x, ab_y, bc_x, bc_y, ca_x, ca_y = ay - by, bx - ax, by - cy, cx - bx, cy - ay, ax - cx
+        reach_ab, reach_bc, reach_ca = (
+            (abs(ab_x) + abs(ab_y)) * HALF,
+            (abs(bc_x) + abs(bc_y)) * HALF,
+            (abs(ca_x) + abs(ca_y)) * HALF,
+        )
+        small = max(reach_ab, reach_bc, reach_ca) <= EXACT_FLOAT
+        za, zb, zc, z_x, z_y = depth_of(touching, n, ax, ay, bx, by, cx, cy)
+        reach = (abs(z_x) + abs(z_y)) * np.float32(HALF) + ROUNDING
         for y in range(y0, y1 + 1):
             py = (y << SUBPIXEL_BITS) + HALF
-            x = x0 - 1
-            while True:
-                x += 1
-                if x > x1:
-                    break
-                slot = slots[y, x]
-                if slot < 0:
-                    x -= slot + 1
+            start = x0
+            while start <= x1:
+                if slots[y, start] < 0:
+                    start -= slots[y, start]
                     continue
-                if front > far[slot]:
-                    continue
-                if not started:
-                    started = True
-                    reach_ab, reach_bc, reach_ca = reaches(ax, ay, bx, by, cx, cy)
-                    small = max(reach_ab, reach_bc, reach_ca) <= EXACT_FLOAT
-                    za, zb, zc, z_x, z_y = depth_of(touching, n, ax, ay, bx, by, cx, cy)
-                    reach = (abs(z_x) + abs(z_y)) * np.float32(HALF)
-                px = (x << SUBPIXEL_BITS) + HALF
-                ab = (bx - ax) * (py - ay) - (by - ay) * (px - ax)
-                if ab < -reach_ab:
-                    continue
-                bc = (cx - bx) * (py - by) - (cy - by) * (px - bx)
-                if bc < -reach_bc:
-                    continue
-                ca = (ax - cx) * (py - cy) - (ay - cy) * (px - cx)
-                if ca < -reach_ca:
-                    continue
-                z = np.float32(za * bc + zb * ca + zc * ab)
-                if z - reach > far[slot]:
-                    continue
-                # Beyond its reach an edge function is positive at all samples, so it may be cut to 32 bits.
-                ab, bc, ca = min(ab, reach_ab), min(bc, reach_bc), min(ca, reach_ca)
-                if small:
-                    mask = FULL
-                    if ab < reach_ab:
-                        mask &= _not_negative(np.float32(ab), np.float32(ay - by), np.float32(bx - ax))
-                    if bc < reach_bc:
-                        mask &= _not_negative(np.float32(bc), np.float32(by - cy), np.float32(cx - bx))
-                    if ca < reach_ca:
-                        mask &= _not_negative(np.float32(ca), np.float32(cy - ay), np.float32(ax - cx))
+                px = (start << SUBPIXEL_BITS) + HALF
+                ab = ab_y * (py - ay) + ab_x * (px - ax)
+                bc = bc_y * (py - by) + bc_x * (px - bx)
+                ca = ca_y * (py - cy) + ca_x * (px - cx)
+                z = np.float32(za * bc + zb * ca + zc * ab) - reach
+                z_step = z_x * np.float32(SUBPIXEL)
+                count = np.int32(x1 + 1 - start)
+                if narrow:
+                    edges = np.int32(ab + reach_ab), np.int32(bc + reach_bc), np.int32(ca + reach_ca)
+                    steps = np.int32(ab_x * SUBPIXEL), np.int32(bc_x * SUBPIXEL), np.int32(ca_x * SUBPIXEL)
+                    bits = reaching(far, y * size + start, count, edges, steps, front, z, z_step)
                 else:
-                    mask = _inside_long(ab, ay - by, bx - ax, bc, by - cy, cx - bx, ca, cy - ay, ax - cx)
-                if mask & covered[slot] != 0:
-                    mask = _unhidden(mask, z, z_x, z_y, first[slot], following, held, plane)
-                if wanted == MASK:
-                    mask = _untransparent(mask, f, x, y, sx, sy, surface, textures)
-                if mask == 0:
-                    continue
-                if mask & covered[slot] != 0:
-                    _take(mask, slot, first, following, held, used)
-                new = used[1]
-                if new != NO_FRAGMENT:
-                    used[1] = following[new]
-                elif used[0] < len(face):
-                    new = used[0]
-                    used[0] += 1
-                else:
-                    return False
-                face[new], held[new], following[new] = f, mask, first[slot]
-                plane[new, 0], plane[new, 1], plane[new, 2] = z, z_x, z_y
-                first[slot] = new
-                covered[slot] |= mask
-                if covered[slot] == FULL:
-                    far[slot] = _farthest(new, following, plane)
+                    wide = ab + reach_ab, bc + reach_bc, ca + reach_ca
+                    per_pixel = ab_x * SUBPIXEL, bc_x * SUBPIXEL, ca_x * SUBPIXEL
+                    bits = _reaching_long(far[y, start:], count, wide, per_pixel, front, z, z_step)
+                while bits != 0:
+                    i = lowest(bits)
+                    bits &= bits - 1
+                    x = start + i
+                    slot = slots[y, x]
+                    right = i * SUBPIXEL
+                    # Beyond its reach an edge function is positive at all samples, so it may be cut to 32 bits.
+                    at_ab = min(ab + ab_x * right, reach_ab)
+                    at_bc = min(bc + bc_x * right, reach_bc)
+                    at_ca = min(ca + ca_x * right, reach_ca)
+                    z = np.float32(za * (bc + bc_x * right) + zb * (ca + ca_x * right) + zc * (ab + ab_x * right))
+                    if small:
+                        mask = FULL & _not_negative(np.float32(at_ab), np.float32(ab_x), np.float32(ab_y))
+                        mask &= _not_negative(np.float32(at_bc), np.float32(bc_x), np.float32(bc_y))
+                        mask &= _not_negative(np.float32(at_ca), np.float32(ca_x), np.float32(ca_y))
+                    else:
+                        mask = _inside_long(at_ab, ab_x, ab_y, at_bc, bc_x, bc_y, at_ca, ca_x, ca_y)
+                    if mask & covered[slot] != 0:
+                        mask = _unhidden(mask, z, z_x, z_y, first[slot], following, held, plane)
+                    if wanted == MASK:
+                        mask = _untransparent(mask, f, x, y, sx, sy, surface, textures)
+                    if mask == 0:
+                        continue
+                    if mask & covered[slot] != 0:
+                        _take(mask, slot, first, following, held, used)
+                    new = used[1]
+                    if new != NO_FRAGMENT:
+                        used[1] = following[new]
+                    elif used[0] < len(face):
+                        new = used[0]
+                        used[0] += 1
+                    else:
+                        return False
+                    face[new], held[new], following[new] = f, mask, first[slot]
+                    plane[new, 0], plane[new, 1], plane[new, 2] = z, z_x, z_y
+                    first[slot] = new
+                    covered[slot] |= mask
+                    if covered[slot] == FULL:
+                        far[y, x] = _farthest(new, following, plane)
+                start += ROW
     return True
 
 
@@ -329,9 +347,14 @@ def visible_fragments(
     textures: TextureTable,
     alpha_class: NDArray[np.int8],
     slots: NDArray[np.int32],
+    far: NDArray[np.float32],
     pixels: int,
 ) -> Fragments:
-    """What is visible of the OPAQUE and MASK faces in the `pixels` numbered pixels."""
+    """What is visible of the OPAQUE and MASK faces in the `pixels` numbered pixels.
+
+    `far` (H, W) float32 is `padded` and becomes a depth behind which nothing is visible in a pixel; it is infinite in
+    numbered ones and minus infinite in all others of the box that the mesh covers.
+    """
     room = 8 * pixels + 64
     while True:
         fragments = Fragments(
@@ -342,12 +365,12 @@ def visible_fragments(
             plane=np.empty((room, 3), np.float32),
             used=np.array([0, NO_FRAGMENT]),
             covered=np.zeros(pixels, np.uint64),
-            far=np.full(pixels, np.inf, np.float32),
         )
         arguments = (*screen, drawn, surface, textures, alpha_class)
-        if _draw(*arguments, OPAQUE, slots, fragments) and _draw(*arguments, MASK, slots, fragments):
+        if _draw(*arguments, OPAQUE, slots, far, fragments) and _draw(*arguments, MASK, slots, far, fragments):
             return fragments
         room *= 2
+        far[far != -np.inf] = np.inf
 
 
 @compiled

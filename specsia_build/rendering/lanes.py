@@ -49,8 +49,9 @@ def half_plane(offset_x: NDArray[np.int32], offset_y: NDArray[np.int32]) -> Any:
     def not_negative(typing: Any, at: Any, step_x: Any, step_y: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             start, right, down = (_spread(builder, argument, LANES) for argument in arguments)
-            across = builder.fadd(start, builder.fmul(right, lanes_x))
-            value = builder.fadd(across, builder.fmul(down, lanes_y))
+            # The slopes' part first: it stays the same from pixel to pixel.
+            grown = builder.fadd(builder.fmul(right, lanes_x), builder.fmul(down, lanes_y))
+            value = builder.fadd(start, grown)
             return builder.bitcast(builder.fcmp_ordered(">=", value, zero), ir.IntType(LANES))
 
         return types.uint64(types.float32, types.float32, types.float32), generate
@@ -118,6 +119,17 @@ def _vector_at(context: Any, builder: Any, array_type: Any, array: Any, index: A
     return builder.bitcast(builder.gep(data, [index]), ir.VectorType(lane, count).as_pointer())
 
 
+def _edge_signs(builder: Any, edges: Any, steps: Any) -> Any:
+    """Lanes that are negative where one of three edge functions is, given at the first pixel and per pixel."""
+    signs = ir.Constant(_ints(ROW), [0] * ROW)
+    for k in range(3):
+        first = _spread(builder, builder.extract_value(edges, k), ROW)
+        step = _spread(builder, builder.extract_value(steps, k), ROW)
+        grown = builder.mul(step, ir.Constant(_ints(ROW), list(range(ROW))))
+        signs = builder.or_(signs, builder.add(first, grown))
+    return signs
+
+
 def _see_row(
     typing: Any, nearest: Any, ids: Any, at: Any, count: Any, f: Any, edges: Any, steps: Any, z: Any, z_x: Any, skipped: Any
 ) -> Any:
@@ -125,13 +137,7 @@ def _see_row(
         _, _, start, room, face, at_first, per_pixel, depth, slope, before = arguments
         lanes = ir.Constant(_ints(ROW), list(range(ROW)))
         within = builder.icmp_signed("<", lanes, _spread(builder, room, ROW))
-        signs = None
-        for k in range(3):
-            first = _spread(builder, builder.extract_value(at_first, k), ROW)
-            step = _spread(builder, builder.extract_value(per_pixel, k), ROW)
-            edge = builder.add(first, builder.mul(step, lanes))
-            signs = edge if signs is None else builder.or_(signs, edge)
-        inside = builder.icmp_signed(">=", signs, ir.Constant(_ints(ROW), [0] * ROW))
+        inside = builder.icmp_signed(">=", _edge_signs(builder, at_first, per_pixel), ir.Constant(_ints(ROW), [0] * ROW))
         grown = builder.fmul(_spread(builder, slope, ROW), builder.sitofp(builder.add(lanes, _spread(builder, before, ROW)), _floats(ROW)))
         here = builder.fadd(_spread(builder, depth, ROW), grown)
         depths = _vector_at(context, builder, signature.args[0], arguments[0], start, ir.FloatType(), ROW)
@@ -230,3 +236,32 @@ def _lowest(typing: Any, bits: Any) -> Any:
 
 lowest: Any = intrinsic(_lowest)
 """Number of the lowest bit of an int64 that is not 0."""
+
+
+def _reaching(typing: Any, far: Any, at: Any, count: Any, edges: Any, steps: Any, front: Any, z: Any, z_x: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, start, room, at_first, per_pixel, least, depth, slope = arguments
+        lanes = ir.Constant(_ints(ROW), list(range(ROW)))
+        within = builder.icmp_signed("<", lanes, _spread(builder, room, ROW))
+        near = builder.icmp_signed(">=", _edge_signs(builder, at_first, per_pixel), ir.Constant(_ints(ROW), [0] * ROW))
+        grown = builder.fmul(_spread(builder, slope, ROW), builder.sitofp(lanes, _floats(ROW)))
+        here = builder.fadd(_spread(builder, depth, ROW), grown)
+        bound = _vector_at(context, builder, signature.args[0], array, start, ir.FloatType(), ROW)
+        known = builder.load(bound, align=4)
+        shown = builder.and_(
+            builder.fcmp_ordered("<=", here, known),
+            builder.fcmp_ordered("<=", _spread(builder, least, ROW), known),
+        )
+        return _bits(context, builder, builder.and_(builder.and_(near, within), shown))
+
+    three = types.UniTuple(types.int32, 3)
+    f32 = types.float32
+    return types.int64(far, types.int64, types.int32, three, three, f32, f32, f32), generate
+
+
+reaching: Any = intrinsic(_reaching)
+"""Bits of the first `count` pixels from flat index `at` on in which a face may be seen, `ROW` at most.
+
+`reaching(far, at, count, edges, steps, front, z, z_x)`: none of the int32 `edges`, given for the first pixel and with
+`steps` per pixel, is negative there, and neither `front` nor the depth `z` (with `z_x` per pixel) exceeds `far`.
+"""

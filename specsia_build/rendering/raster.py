@@ -29,7 +29,7 @@ NEAR_EDGE = 0.02
 NO_FACE = -1
 
 NARROW = 64 << SUBPIXEL_BITS
-"""Side of a face's box up to which its edge functions fit 32 bits, in its box and `ROW` pixels beyond."""
+"""Side of a face's box in 1/256 pixel up to which `is_narrow` holds."""
 
 UNMARKED, JUMP, OUTLINE = 0, 1, 2
 """Marks of a pixel: nothing crosses it, a jump of colour may cross it, an outline or a border may."""
@@ -124,6 +124,12 @@ def touched(ax, ay, bx, by, cx, cy, size):  # type: ignore[no-untyped-def]
 
 
 @inlined
+def is_narrow(ax, ay, bx, by, cx, cy):  # type: ignore[no-untyped-def]
+    """Whether a face's edge functions fit 32 bits, in its box and `ROW` pixels beyond."""
+    return max(max(ax, bx, cx) - min(ax, bx, cx), max(ay, by, cy) - min(ay, by, cy)) <= NARROW
+
+
+@inlined
 def reaches(ax, ay, bx, by, cx, cy):  # type: ignore[no-untyped-def]
     """How much the edge functions ab, bc and ca differ at most between a pixel's centre and its border."""
     return (
@@ -188,7 +194,7 @@ def draw_centres(sx, sy, drawn, surface, textures, alpha_class, tested, nearest,
         z_x = np.float32(za * bc_x + zb * ca_x + zc * ab_x)
         z_y = za * bc_y + zb * ca_y + zc * ab_y
         z_row = za * e_bc + zb * e_ca + zc * e_ab
-        if not tested and max(max(ax, bx, cx) - min(ax, bx, cx), max(ay, by, cy) - min(ay, by, cy)) <= NARROW:
+        if not tested and is_narrow(ax, ay, bx, by, cx, cy):
             steps = np.int32(ab_x), np.int32(bc_x), np.int32(ca_x)
             for y in range(y0, y1 + 1):
                 z = np.float32(z_row)
@@ -291,8 +297,9 @@ def mark_faces(drawn, alpha_class, nearest, marked):  # type: ignore[no-untyped-
 
 
 @compiled
-def number_marked(marked, box, slots):  # type: ignore[no-untyped-def]
-    """Fill `slots` (H, W) int32 inside the box: each marked pixel's number, else minus the steps to the next one right.
+def number_marked(marked, box, slots, far):  # type: ignore[no-untyped-def]
+    """Fill `slots` (H, W) int32 inside the box: each marked pixel's number, else minus the steps to the next one right;
+    and `far` (H, W) float32: infinity in marked ones, minus infinity in all others.
 
     Returns:
         (S,) int32, their flat indices.
@@ -306,9 +313,11 @@ def number_marked(marked, box, slots):  # type: ignore[no-untyped-def]
             if marked[y, x] == OUTLINE:
                 steps = 0
                 slots[y, x] = n
+                far[y, x] = np.inf
                 pixels[n] = y * size + x
                 n += 1
             else:
                 steps += 1
                 slots[y, x] = -steps
+                far[y, x] = -np.inf
     return pixels[:n]
