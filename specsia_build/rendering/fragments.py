@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined
-from specsia_build.rendering.lanes import LANES, ROW, half_plane, lowest, reaching
+from specsia_build.rendering.lanes import LANES, ROW, half_plane, lowest, reaching, triangle
 from specsia_build.rendering.prepare import MASK, OPAQUE, Surface
 from specsia_build.rendering.raster import (
     HALF,
@@ -32,9 +32,6 @@ from specsia_build.rendering.textures import TextureTable
 SAMPLES = 55
 """Samples of a pixel that is not covered by one face: a Fibonacci lattice, whose half-plane discrepancy is the least
 known for its size. An odd number, so that no straight edge ties at half coverage."""
-
-EXACT_FLOAT = 1 << 23
-"""Reach of an edge function within a pixel up to which float32 sums of its parts are exact: all stay below 2^24."""
 
 ROUNDING = np.float32(1e-6)
 """Units by which a depth may be off that is reckoned from the first of a row of pixels."""
@@ -60,6 +57,7 @@ SAMPLE_X, SAMPLE_Y = _lattice()
 beyond `SAMPLES` repeats the centre and is not counted."""
 
 _not_negative = half_plane(SAMPLE_X, SAMPLE_Y)
+_inside = triangle(SAMPLE_X, SAMPLE_Y)
 
 _FLOAT_X, _FLOAT_Y = SAMPLE_X.astype(np.float32), SAMPLE_Y.astype(np.float32)
 
@@ -120,19 +118,6 @@ class Fragments(NamedTuple):
     plane: NDArray[np.float32]
     used: NDArray[np.int64]
     covered: NDArray[np.uint64]
-
-
-@compiled
-def _inside_long(ab, ab_x, ab_y, bc, bc_x, bc_y, ca, ca_x, ca_y):  # type: ignore[no-untyped-def]
-    """Samples at which none of three edge functions is negative, each given by its value at the centre and its slopes;
-    in integers, for faces so large that float32 is not exact."""
-    mask = np.uint64(0)
-    for s in range(LANES):
-        p_ab = ab + ab_x * SAMPLE_X[s] + ab_y * SAMPLE_Y[s]
-        p_bc = bc + bc_x * SAMPLE_X[s] + bc_y * SAMPLE_Y[s]
-        p_ca = ca + ca_x * SAMPLE_X[s] + ca_y * SAMPLE_Y[s]
-        mask |= BITS[s] if (p_ab | p_bc | p_ca) >= 0 else np.uint64(0)
-    return mask
 
 
 @inlined
@@ -272,7 +257,8 @@ def _draw(sx, sy, drawn, surface, textures, alpha_class, wanted, slots, far, fra
             (abs(bc_x) + abs(bc_y)) * HALF,
             (abs(ca_x) + abs(ca_y)) * HALF,
         )
-        small = max(reach_ab, reach_bc, reach_ca) <= EXACT_FLOAT
+        right = np.int32(ab_x), np.int32(bc_x), np.int32(ca_x)
+        down = np.int32(ab_y), np.int32(bc_y), np.int32(ca_y)
         za, zb, zc, z_x, z_y = depth_of(touching, n, ax, ay, bx, by, cx, cy)
         reach = (abs(z_x) + abs(z_y)) * np.float32(HALF) + ROUNDING
         for y in range(y0, y1 + 1):
@@ -286,34 +272,28 @@ def _draw(sx, sy, drawn, surface, textures, alpha_class, wanted, slots, far, fra
                 ab = ab_y * (py - ay) + ab_x * (px - ax)
                 bc = bc_y * (py - by) + bc_x * (px - bx)
                 ca = ca_y * (py - cy) + ca_x * (px - cx)
-                z = np.float32(za * bc + zb * ca + zc * ab) - reach
-                z_step = z_x * np.float32(SUBPIXEL)
+                z_first, z_step = za * bc + zb * ca + zc * ab, za * bc_x + zb * ca_x + zc * ab_x
+                nearest, z_pixel = np.float32(z_first) - reach, z_x * np.float32(SUBPIXEL)
                 count = np.int32(x1 + 1 - start)
                 if narrow:
                     edges = np.int32(ab + reach_ab), np.int32(bc + reach_bc), np.int32(ca + reach_ca)
                     steps = np.int32(ab_x * SUBPIXEL), np.int32(bc_x * SUBPIXEL), np.int32(ca_x * SUBPIXEL)
-                    bits = reaching(far, y * size + start, count, edges, steps, front, z, z_step)
+                    bits = reaching(far, y * size + start, count, edges, steps, front, nearest, z_pixel)
                 else:
                     wide = ab + reach_ab, bc + reach_bc, ca + reach_ca
                     per_pixel = ab_x * SUBPIXEL, bc_x * SUBPIXEL, ca_x * SUBPIXEL
-                    bits = _reaching_long(far[y, start:], count, wide, per_pixel, front, z, z_step)
+                    bits = _reaching_long(far[y, start:], count, wide, per_pixel, front, nearest, z_pixel)
                 while bits != 0:
                     i = lowest(bits)
                     bits &= bits - 1
                     x = start + i
                     slot = slots[y, x]
-                    right = i * SUBPIXEL
+                    on = i * SUBPIXEL
+                    z = np.float32(z_first + z_step * on)
                     # Beyond its reach an edge function is positive at all samples, so it may be cut to 32 bits.
-                    at_ab = min(ab + ab_x * right, reach_ab)
-                    at_bc = min(bc + bc_x * right, reach_bc)
-                    at_ca = min(ca + ca_x * right, reach_ca)
-                    z = np.float32(za * (bc + bc_x * right) + zb * (ca + ca_x * right) + zc * (ab + ab_x * right))
-                    if small:
-                        mask = FULL & _not_negative(np.float32(at_ab), np.float32(ab_x), np.float32(ab_y))
-                        mask &= _not_negative(np.float32(at_bc), np.float32(bc_x), np.float32(bc_y))
-                        mask &= _not_negative(np.float32(at_ca), np.float32(ca_x), np.float32(ca_y))
-                    else:
-                        mask = _inside_long(at_ab, ab_x, ab_y, at_bc, bc_x, bc_y, at_ca, ca_x, ca_y)
+                    at_ab, at_bc = min(ab + ab_x * on, reach_ab), min(bc + bc_x * on, reach_bc)
+                    at_ca = min(ca + ca_x * on, reach_ca)
+                    mask = FULL & _inside((np.int32(at_ab), np.int32(at_bc), np.int32(at_ca)), right, down)
                     if mask & covered[slot] != 0:
                         mask = _unhidden(mask, z, z_x, z_y, first[slot], following, held, plane)
                     if wanted == MASK:

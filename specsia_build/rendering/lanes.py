@@ -22,6 +22,10 @@ def _floats(count: int) -> Any:
     return ir.VectorType(ir.FloatType(), count)
 
 
+def _ints(count: int) -> Any:
+    return ir.VectorType(_INDEX, count)
+
+
 def _spread(builder: Any, value: Any, count: int) -> Any:
     """A number in each of `count` lanes."""
     empty = ir.Constant(ir.VectorType(value.type, count), ir.Undefined)
@@ -55,6 +59,29 @@ def half_plane(offset_x: NDArray[np.int32], offset_y: NDArray[np.int32]) -> Any:
             return builder.bitcast(builder.fcmp_ordered(">=", value, zero), ir.IntType(LANES))
 
         return types.uint64(types.float32, types.float32, types.float32), generate
+
+    return not_negative
+
+
+def triangle(offset_x: NDArray[np.int32], offset_y: NDArray[np.int32]) -> Any:
+    """A compiled function of three edge functions: the lanes, as uint64, at which none of them is negative, for offsets
+    x, y (LANES,) of samples from the centre. Each is given by an int32 at the centre and its steps right and down."""
+    lanes_x, lanes_y = (ir.Constant(_ints(LANES), offsets.tolist()) for offsets in (offset_x, offset_y))
+
+    @intrinsic
+    def not_negative(typing: Any, at: Any, steps_x: Any, steps_y: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            signs = ir.Constant(_ints(LANES), [0] * LANES)
+            for k in range(3):
+                start, right, down = (_spread(builder, builder.extract_value(a, k), LANES) for a in arguments)
+                # The slopes' part first: it stays the same from pixel to pixel.
+                grown = builder.add(builder.mul(right, lanes_x), builder.mul(down, lanes_y))
+                signs = builder.or_(signs, builder.add(start, grown))
+            inside = builder.icmp_signed(">=", signs, ir.Constant(_ints(LANES), [0] * LANES))
+            return builder.bitcast(inside, ir.IntType(LANES))
+
+        three = types.UniTuple(types.int32, 3)
+        return types.uint64(three, three, three), generate
 
     return not_negative
 
@@ -107,10 +134,6 @@ def padded(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     """Zeros with `ROW` more entries of the first two axes behind them in memory, which may be read and written back."""
     count, entry = int(np.prod(shape)), int(np.prod(shape[2:]))
     return np.zeros(count + ROW * entry, dtype)[:count].reshape(shape)
-
-
-def _ints(count: int) -> Any:
-    return ir.VectorType(_INDEX, count)
 
 
 def _vector_at(context: Any, builder: Any, array_type: Any, array: Any, index: Any, lane: Any, count: int) -> Any:
