@@ -21,6 +21,7 @@ from specsia_build.rendering.lanes import padded
 from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.prepare import BLEND, MASK, Prepared, prepare
+from specsia_build.rendering.textures import MOST_LOOKS
 from specsia_build.rendering.shading import FACTS, PLAIN_PLANES, PLANES, Loaded, load_faces, number_faces
 
 
@@ -136,7 +137,7 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch) -> Layers:
 
     color = padded((size, size, 4), np.uint8)
     coverage = np.zeros((size, size), np.uint8)
-    position = np.zeros((size, size, 3), np.float32)
+    position = padded((size, size, 3), np.float32)
     out = (color, coverage, position)
     filled = 0
 
@@ -147,7 +148,7 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch) -> Layers:
 
     tables = (loaded.row, loaded.planes, loaded.facts, textures.texels)
     load(ids[box[0] : box[1], box[2] : box[3]])
-    resolve.resolve_centres(ids, *tables, box, *out)
+    resolve.resolve_centres(ids, *tables, np.empty((MOST_LOOKS * MOST_LOOKS, 3), np.float32), box, *out)
     resolve.mark_contrast(ids, sx, sy, surface.faces, prepared.part, surface.rough, color, box, marked)
     far = scratch.far
     pixels = raster.number_marked(marked, box, slots, far)

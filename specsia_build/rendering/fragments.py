@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.jit import compiled, inlined
+from specsia_build.jit import compiled, inlined, uncounted
 from specsia_build.rendering.lanes import LANES, ROW, half_plane, lowest, reaching, triangle
 from specsia_build.rendering.prepare import MASK, OPAQUE, Surface
 from specsia_build.rendering.raster import (
@@ -136,7 +136,7 @@ def _unhidden(won, z, z_x, z_y, g, following, mask, plane):  # type: ignore[no-u
     return won
 
 
-@compiled
+@uncounted
 def _untransparent(mask, f, x, y, sx, sy, surface, textures):  # type: ignore[no-untyped-def]
     """The samples of `mask` at which a MASK face is there."""
     cutoff = surface.cutoff[surface.material[f]]
@@ -233,9 +233,9 @@ def _reaching_long(row, count, edges, steps, front, z, z_x):  # type: ignore[no-
     return bits
 
 
-@compiled
-def _draw(sx, sy, drawn, surface, textures, alpha_class, wanted, slots, far, fragments):  # type: ignore[no-untyped-def]
-    """Draw the faces of one alpha class, OPAQUE or MASK, at all samples of the numbered pixels.
+@uncounted
+def _draw(sx, sy, touching, surface, textures, wanted, slots, far, fragments):  # type: ignore[no-untyped-def]
+    """Draw the faces `touching`, all of one alpha class, OPAQUE or MASK, at all samples of the numbered pixels.
 
     Returns:
         Whether there was room for all fragments.
@@ -243,7 +243,6 @@ def _draw(sx, sy, drawn, surface, textures, alpha_class, wanted, slots, far, fra
     size = slots.shape[0]
     first, following, face, held = fragments.first, fragments.following, fragments.face, fragments.mask
     plane, used, covered = fragments.plane, fragments.used, fragments.covered
-    touching = _touching(drawn, alpha_class, wanted, slots)
     faces = touching.face
     for n in range(len(faces)):
         f = faces[n]
@@ -335,6 +334,7 @@ def visible_fragments(
     `far` (H, W) float32 is `padded` and becomes a depth behind which nothing is visible in a pixel; it is infinite in
     numbered ones and minus infinite in all others of the box that the mesh covers.
     """
+    touching = [(_touching(drawn, alpha_class, wanted, slots), wanted) for wanted in (OPAQUE, MASK)]
     room = 8 * pixels + 64
     while True:
         fragments = Fragments(
@@ -346,8 +346,7 @@ def visible_fragments(
             used=np.array([0, NO_FRAGMENT]),
             covered=np.zeros(pixels, np.uint64),
         )
-        arguments = (*screen, drawn, surface, textures, alpha_class)
-        if _draw(*arguments, OPAQUE, slots, far, fragments) and _draw(*arguments, MASK, slots, far, fragments):
+        if all(_draw(*screen, faces, surface, textures, wanted, slots, far, fragments) for faces, wanted in touching):
             return fragments
         room *= 2
         far[far != -np.inf] = np.inf

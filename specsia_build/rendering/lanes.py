@@ -288,3 +288,126 @@ reaching: Any = intrinsic(_reaching)
 `reaching(far, at, count, edges, steps, front, z, z_x)`: none of the int32 `edges`, given for the first pixel and with
 `steps` per pixel, is negative there, and neither `front` nor the depth `z` (with `z_x` per pixel) exceeds `far`.
 """
+
+
+def _place_row(part: int) -> Any:
+    """The `part`th of three vectors of `ROW` floats, which hold three coordinates of `ROW` pixels."""
+    entries = range(part * ROW, (part + 1) * ROW)
+
+    @intrinsic
+    def place(typing: Any, position: Any, at: Any, count: Any, start: Any, steps: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            array, first, room, at_first, per_pixel = arguments
+            begin, slope = (
+                _shuffled(builder, _together(builder, triple, 3), [k % 3 for k in entries])
+                for triple in (at_first, per_pixel)
+            )
+            pixel = ir.Constant(_floats(ROW), [float(k // 3) for k in entries])
+            value = builder.fadd(begin, builder.fmul(slope, pixel))
+            three = ir.Constant(ir.IntType(64), 3)
+            index = builder.add(builder.mul(first, three), ir.Constant(ir.IntType(64), part * ROW))
+            pointer = _vector_at(context, builder, signature.args[0], array, index, ir.FloatType(), ROW)
+            lanes = ir.Constant(_ints(ROW), [k // 3 for k in entries])
+            within = builder.icmp_signed("<", lanes, _spread(builder, room, ROW))
+            builder.store(builder.select(within, value, builder.load(pointer, align=4)), pointer, align=4)
+            return context.get_dummy_value()
+
+        three = types.UniTuple(types.float32, 3)
+        return types.void(position, types.int64, types.int32, three, three), generate
+
+    return place
+
+
+def _together(builder: Any, values: Any, count: int) -> Any:
+    """A vector of the numbers of a tuple."""
+    parts = [builder.extract_value(values, k) for k in range(count)]
+    vector = ir.Constant(ir.VectorType(parts[0].type, count), ir.Undefined)
+    for k, part in enumerate(parts):
+        vector = builder.insert_element(vector, part, ir.Constant(_INDEX, k))
+    return vector
+
+
+_place_first, _place_second, _place_third = map(_place_row, range(3))
+
+
+@inlined
+def place_row(position, at, count, start, steps):  # type: ignore[no-untyped-def]
+    """Fill up to `ROW` pixels of `position` (H, W, 3), from flat index `at` on, by three planes: three values float32 at
+    the first of them, and as many steps per pixel."""
+    _place_first(position, at, count, start, steps)
+    if 3 * count > ROW:
+        _place_second(position, at, count, start, steps)
+    if 3 * count > 2 * ROW:
+        _place_third(position, at, count, start, steps)
+
+
+LOOKS = 4
+"""Pixels that `look_row` fills together."""
+
+
+def _look_row(
+    typing: Any, texels: Any, color: Any, at: Any, count: Any, offset: Any, width: Any, u: Any, v: Any, du: Any, dv: Any
+) -> Any:
+    byte, long = ir.IntType(8), ir.IntType(64)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        table, out, first, room, start, across, at_u, at_v, by_u, by_v = arguments
+
+        def each(value: Any) -> Any:
+            return _spread(builder, value, LOOKS)
+
+        lanes = ir.Constant(_ints(LOOKS), list(range(LOOKS)))
+        # Pixels that are none repeat the last one: what they would read may be no texel.
+        last = each(builder.sub(room, ir.Constant(_INDEX, 1)))
+        pixel = builder.sitofp(builder.select(builder.icmp_signed("<", lanes, last), lanes, last), _floats(LOOKS))
+        x = builder.fadd(each(at_u), builder.fmul(each(by_u), pixel))
+        y = builder.fadd(each(at_v), builder.fmul(each(by_v), pixel))
+        column, row = builder.fptosi(x, _ints(LOOKS)), builder.fptosi(y, _ints(LOOKS))
+        right, down = (builder.fsub(a, builder.sitofp(b, _floats(LOOKS))) for a, b in ((x, column), (y, row)))
+        w11 = builder.fmul(right, down)
+        w10, w01 = builder.fsub(down, w11), builder.fsub(right, w11)
+        w00 = builder.fsub(builder.fsub(each(ir.Constant(ir.FloatType(), 1.0)), right), w10)
+        upper = builder.add(builder.add(builder.mul(row, each(across)), column), each(start))
+        data = context.make_array(signature.args[0])(context, builder, table).data
+        total = None
+        for begin, weights in ((upper, (w00, w01)), (builder.add(upper, each(across)), (w10, w11))):
+            pairs = []
+            for k in range(LOOKS):
+                index = builder.zext(builder.extract_element(begin, ir.Constant(_INDEX, k)), long)
+                pointer = builder.gep(data, [builder.shl(index, ir.Constant(long, 2))])
+                pairs.append(builder.load(builder.bitcast(pointer, ir.VectorType(byte, 8).as_pointer()), align=1))
+            halves = [
+                builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_INDEX, 16), list(range(16))))
+                for a, b in (pairs[:2], pairs[2:])
+            ]
+            for side, weight in enumerate(weights):
+                chosen = [8 * k + 4 * side + c for k in range(LOOKS) for c in range(4)]
+                mask = ir.Constant(ir.VectorType(_INDEX, 4 * LOOKS), chosen)
+                levels = builder.uitofp(
+                    builder.zext(builder.shuffle_vector(halves[0], halves[1], mask), _ints(4 * LOOKS)), _floats(4 * LOOKS)
+                )
+                spread = _shuffled(builder, weight, [k for k in range(LOOKS) for _ in range(4)])
+                part = builder.fmul(levels, spread)
+                total = part if total is None else builder.fadd(total, part)
+        rounded = builder.fadd(total, _spread(builder, ir.Constant(ir.FloatType(), 0.5), 4 * LOOKS))
+        found = builder.trunc(builder.fptosi(rounded, _ints(4 * LOOKS)), ir.VectorType(byte, 4 * LOOKS))
+        opaque = ir.Constant(ir.VectorType(byte, 4 * LOOKS), [0, 0, 0, 255] * LOOKS)
+        pointer = _vector_at(
+            context, builder, signature.args[1], out, builder.shl(first, ir.Constant(long, 2)), byte, 4 * LOOKS
+        )
+        entries = ir.Constant(_ints(4 * LOOKS), [k for k in range(LOOKS) for _ in range(4)])
+        within = builder.icmp_signed("<", entries, _spread(builder, room, 4 * LOOKS))
+        known = builder.load(pointer, align=1)
+        builder.store(builder.select(within, builder.or_(found, opaque), known), pointer, align=1)
+        return context.get_dummy_value()
+
+    i32, f32 = types.int32, types.float32
+    return types.void(texels, color, types.int64, i32, i32, i32, f32, f32, f32, f32), generate
+
+
+look_row: Any = intrinsic(_look_row)
+"""Fill up to `LOOKS` opaque pixels of uint8 `color` with what is between four texels.
+
+`look_row(texels, color, at, count, offset, width, u, v, du, dv)`: `count` pixels from flat index `at` on, the first at column
+u, row v of an image as in `bilinear`, each further one by du, dv.
+"""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.jit import compiled, inlined
+from specsia_build.jit import compiled, inlined, uncounted
 from specsia_build.rendering.lanes import ROW, see_row
 from specsia_build.rendering.prepare import INVISIBLE, MASK, OPAQUE
 from specsia_build.rendering.shading import opacity_at
@@ -163,7 +163,7 @@ def _span(edge, step, first, last):  # type: ignore[no-untyped-def]
     return first, last
 
 
-@compiled
+@uncounted
 def draw_centres(sx, sy, drawn, surface, textures, alpha_class, tested, nearest, ids):  # type: ignore[no-untyped-def]
     """Draw faces of one alpha class (`tested`: MASK, else OPAQUE) at pixel centres into `nearest` and `ids`.
 
@@ -229,7 +229,7 @@ def draw_centres(sx, sy, drawn, surface, textures, alpha_class, tested, nearest,
             z_row += z_y
 
 
-@compiled
+@uncounted
 def _walk(x0, y0, z0, x1, y1, z1, mark, nearest, marked):  # type: ignore[no-untyped-def]
     """Put `mark` on every pixel that a segment touches and that no surface clearly hides."""
     size = marked.shape[0]
@@ -260,7 +260,7 @@ def _walk(x0, y0, z0, x1, y1, z1, mark, nearest, marked):  # type: ignore[no-unt
                 marked[row, column] = mark
 
 
-@compiled
+@uncounted
 def mark_edges(sx, sy, depth, edges, facing, closed, alpha_class, nearest, marked):  # type: ignore[no-untyped-def]
     """Mark pixels under edges where the picture may change inside a pixel: outlines, borders and jumps of colour."""
     ends, sides, jump = edges.ends, edges.sides, edges.jump
@@ -280,7 +280,7 @@ def mark_edges(sx, sy, depth, edges, facing, closed, alpha_class, nearest, marke
         _walk(sx[a], sy[a], depth[a], sx[b], sy[b], depth[b], mark, nearest, marked)
 
 
-@compiled
+@uncounted
 def mark_faces(drawn, alpha_class, nearest, marked):  # type: ignore[no-untyped-def]
     """Mark every pixel that a MASK or BLEND face may touch in front of what is drawn there."""
     size = marked.shape[0]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from specsia_build.jit import compiled, inlined
+from specsia_build.jit import compiled, inlined, uncounted
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, ENCODE, ENCODE_STEPS
 from specsia_build.rendering.fragments import BITS, FULL, NO_FRAGMENT, SAMPLE_X, SAMPLE_Y, SAMPLES, moments
-from specsia_build.rendering.lanes import ROW, bilinear, contrasting, differing, lowest, marked_as
+from specsia_build.rendering.lanes import LOOKS, ROW, bilinear, contrasting, differing, look_row, lowest, marked_as, place_row
 from specsia_build.rendering.raster import HALF, JUMP, OUTLINE, SUBPIXEL
 from specsia_build.rendering.shading import (
     NEAREST,
@@ -52,10 +52,16 @@ def encode(value):  # type: ignore[no-untyped-def]
 def _place_run(i, row, first, end, planes, position):  # type: ignore[no-untyped-def]
     """Positions of the face in row `i` of `planes` over the pixels [first, end) of a row of the picture."""
     x, y = first + 0.5, row + 0.5
-    for k in range(3):
-        start, step = at(planes, i, X + k, x, y), planes[i, X + k, 1]
-        for column in range(first, end):
-            position[row, column, k] = start + step * (column - first)
+    start = (
+        np.float32(at(planes, i, X, x, y)),
+        np.float32(at(planes, i, X + 1, x, y)),
+        np.float32(at(planes, i, X + 2, x, y)),
+    )
+    steps = planes[i, X, 1], planes[i, X + 1, 1], planes[i, X + 2, 1]
+    for column in range(first, end, ROW):
+        on = np.float32(column - first)
+        here = start[0] + steps[0] * on, start[1] + steps[1] * on, start[2] + steps[2] * on
+        place_row(position, row * position.shape[1] + column, np.int32(end - column), here, steps)
 
 
 @inlined
@@ -75,13 +81,10 @@ def _look_along_run(i, row, first, end, planes, facts, texels, color):  # type: 
     u1, v1 = u0 + du * last, v0 + dv * last
     inside = _lies_inside(min(u0, u1), max(u0, u1), w) and _lies_inside(min(v0, v1), max(v0, v1), h)
     if inside and not facts[i, NEAREST]:
-        for column in range(first, end):
+        for column in range(first, end, LOOKS):
             step = np.float32(column - first)
-            u, v = u0 + du * step, v0 + dv * step
-            r, g, b, _ = bilinear(texels, offset, w, u, v)
-            color[row, column, 0] = int(r + half)
-            color[row, column, 1] = int(g + half)
-            color[row, column, 2] = int(b + half)
+            u, v, to = u0 + du * step, v0 + dv * step, row * color.shape[1] + column
+            look_row(texels, color, to, np.int32(end - column), np.int32(offset), np.int32(w), u, v, du, dv)
     else:
         for column in range(first, end):
             r, g, b, _ = texel_at(i, column + 0.5, y, TEXTURE, planes, facts, texels)
@@ -163,10 +166,10 @@ def _average_along_run(i, row, first, end, planes, facts, texels, color):  # typ
         color[row, column, 2] = encode(blue)
 
 
-@compiled
-def resolve_centres(ids, rows, planes, facts, texels, box, color, coverage, position):  # type: ignore[no-untyped-def]
-    """Shade every pixel as if the face at its centre covered all of it; all faces must be loaded."""
-    looks = np.empty((MOST_LOOKS * MOST_LOOKS, 3), np.float32)
+@uncounted
+def resolve_centres(ids, rows, planes, facts, texels, looks, box, color, coverage, position):  # type: ignore[no-untyped-def]
+    """Shade every pixel as if the face at its centre covered all of it; all faces must be loaded. `looks`
+    (MOST_LOOKS * MOST_LOOKS, 3) float32 is overwritten."""
     for row in range(box[0], box[1]):
         first = box[2]
         while first < box[3]:
@@ -237,7 +240,7 @@ def _step(color, y, x, y2, x2):  # type: ignore[no-untyped-def]
     return max(red, green, abs(np.int32(color[y, x, 2]) - np.int32(color[y2, x2, 2])))
 
 
-@compiled
+@uncounted
 def mark_contrast(ids, sx, sy, faces, part, rough, color, box, marked):  # type: ignore[no-untyped-def]
     """Mark neighbours that belong to different parts of the surface or differ much in colour, and of the jumps those
     that show. `ids`, `color` and `marked` are `padded`."""
@@ -291,7 +294,7 @@ def _looked_at(i, planes, facts):  # type: ignore[no-untyped-def]
     return SAMPLES if texels < 0.25 else (14 if texels < 0.5 else (4 if texels < 1.0 else 2))
 
 
-@compiled
+@uncounted
 def _shade_samples(i, row, column, mask, stride, planes, facts, texels):  # type: ignore[no-untyped-def]
     """Mean linear RGB of a face over every `stride`th of its samples in a pixel."""
     red, green, blue = np.float32(0), np.float32(0), np.float32(0)
@@ -316,7 +319,7 @@ def _shade_samples(i, row, column, mask, stride, planes, facts, texels):  # type
     return red * share, green * share, blue * share
 
 
-@compiled
+@uncounted
 def resolve_fragments(  # type: ignore[no-untyped-def]
     pixels, fragments, rows, planes, facts, texels, color, coverage, position
 ):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.jit import compiled, inlined
+from specsia_build.jit import compiled, inlined, uncounted
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS
 from specsia_build.rendering.lanes import bilinear
 from specsia_build.rendering.textures import MOST_LOOKS, MOST_TAPS, sample
@@ -75,7 +75,7 @@ def _plane(planes, i, k, at_a, at_b, at_c, slopes):  # type: ignore[no-untyped-d
     planes[i, k, 2] = to_b * slopes[1] + to_c * slopes[3]
 
 
-@compiled
+@uncounted
 def number_faces(ids, rows, faces, filled):  # type: ignore[no-untyped-def]
     """Give a row to each face of `ids` (N, M) that has none; returns how many rows are given. See `Loaded`."""
     count = filled
@@ -91,7 +91,7 @@ def number_faces(ids, rows, faces, filled):  # type: ignore[no-untyped-def]
     return count
 
 
-@compiled
+@uncounted
 def load_faces(start, end, sx, sy, surface, textures, loaded):  # type: ignore[no-untyped-def]
     """Fill the rows from `start` to `end` of `loaded` with all that shading their faces needs."""
     # Taken out of the loop, where numba would count a reference each time.
@@ -250,7 +250,7 @@ def color_at(i, x, y, planes, facts, texels):  # type: ignore[no-untyped-def]
     )
 
 
-@compiled
+@uncounted
 def opacity_at(f, x, y, sx, sy, surface, textures):  # type: ignore[no-untyped-def]
     """Opacity 0-1 of a face at a screen point: texture x factor x vertex colour."""
     a, b, c = surface.faces[f, 0], surface.faces[f, 1], surface.faces[f, 2]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.jit import compiled, inlined, ready
+from specsia_build.jit import compiled, inlined, ready, uncounted
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, ENCODE, ENCODE_STEPS
 from specsia_build.rendering.mesh import Texture
 
@@ -144,7 +144,7 @@ def _wrapped(i, n, mode):  # type: ignore[no-untyped-def]
     return j if j < n else 2 * n - 1 - j
 
 
-@compiled
+@uncounted
 def sample(texels, offset, w, h, wrap_u, wrap_v, nearest, u, v):  # type: ignore[no-untyped-def]
     """Bilinear sRGB-encoded RGBA, each 0-255, of the w x h texels at `offset`; u, v are 0-1 over the image, v down."""
     if nearest:
