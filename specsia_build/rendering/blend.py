@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined
+from specsia_build.rendering.close import Close, next_close
 from specsia_build.rendering.fragments import SAMPLE_X, SAMPLE_Y, SAMPLES, Fragments, at_samples
 from specsia_build.rendering.lanes import LANES
 from specsia_build.rendering.prepare import BLEND, Prepared
@@ -42,12 +43,13 @@ def _owned(dx, minus_dy):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _draw_layer(drawn, alpha_class, slots, floor, nearest, ids):  # type: ignore[no-untyped-def]
-    """Draw the translucent faces that lie behind `floor` at all samples of the numbered pixels.
+def _draw_layer(drawn, alpha_class, close, floor, nearest, ids):  # type: ignore[no-untyped-def]
+    """Draw the translucent faces that lie behind `floor` at all samples of the close pixels.
 
     `floor`, `nearest` (S, LANES) float32 and `ids` (S, LANES) int32; the last two are updated where a face is nearer.
     A sample on the edge between two faces hits only one of them; it would else count as two layers.
     """
+    slots, rows = close.slots, close.rows
     size = slots.shape[0]
     # One-dimensional, because a row of a matrix costs more to take than to look at.
     near, who, back = nearest.reshape(-1), ids.reshape(-1), floor.reshape(-1)
@@ -62,10 +64,12 @@ def _draw_layer(drawn, alpha_class, slots, floor, nearest, ids):  # type: ignore
         started = False
         for y in range(y0, y1 + 1):
             py = (y << SUBPIXEL_BITS) + HALF
-            for x in range(x0, x1 + 1):
+            x = x0 - 1
+            while True:
+                x = next_close(rows, y, x + 1, x1)
+                if x > x1:
+                    break
                 slot = slots[y, x]
-                if slot < 0:
-                    continue
                 if not started:
                     started = True
                     reach_ab, reach_bc, reach_ca = reaches(ax, ay, bx, by, cx, cy)
@@ -168,8 +172,7 @@ def _place(  # type: ignore[no-untyped-def]
 def compose(
     prepared: Prepared,
     drawn: Drawn,
-    slots: NDArray[np.int32],
-    pixels: NDArray[np.int32],
+    close: Close,
     fragments: Fragments,
     loaded: Loaded,
     load: Callable[[NDArray[np.int32]], None],
@@ -179,7 +182,7 @@ def compose(
 ) -> None:
     """Put the translucent faces of `prepared` over an opaque picture, in place; `load` loads the faces it is given."""
     textures, classes = prepared.textures, prepared.alpha_class
-    size = color.shape[0]
+    size, pixels = color.shape[0], close.pixels
     opaque_depth, opaque_ids = at_samples(fragments)
     through = np.ones((len(pixels), LANES), np.float32)
     light = np.zeros((len(pixels), 3), np.float64)
@@ -190,7 +193,7 @@ def compose(
     for _ in range(MOST_LAYERS):
         ids = np.full((len(pixels), LANES), NO_FACE, np.int32)
         depth = opaque_depth.copy()
-        _draw_layer(drawn, classes, slots, behind, depth, ids)
+        _draw_layer(drawn, classes, close, behind, depth, ids)
         touched |= (ids[:, :SAMPLES] >= 0).any(axis=1)
         load(ids)
         if not _accumulate(pixels, ids, seen, through, light, *shading, False):

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
 from specsia_build.rendering import blend, raster, resolve
+from specsia_build.rendering.close import number_marked
 from specsia_build.rendering.fragments import visible_fragments
 from specsia_build.rendering.lanes import padded
 from specsia_build.rendering.layers import Layers, Look
@@ -126,7 +127,7 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch) -> Layers:
 
     box = _screen_box(sx, sy, size)
     scratch.clear(box)
-    nearest, ids, marked, slots, loaded = scratch.nearest, scratch.ids, scratch.marked, scratch.slots, scratch.loaded
+    nearest, ids, marked, loaded = scratch.nearest, scratch.ids, scratch.marked, scratch.loaded
     raster.draw_centres(sx, sy, drawn, surface, textures, classes, False, nearest, ids)
     see_through = bool((classes == MASK).any() or (classes == BLEND).any())
     if see_through:
@@ -150,13 +151,12 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch) -> Layers:
     load(ids[box[0] : box[1], box[2] : box[3]])
     resolve.resolve_centres(ids, *tables, np.empty((MOST_LOOKS * MOST_LOOKS, 3), np.float32), box, *out)
     resolve.mark_contrast(ids, sx, sy, surface.faces, prepared.part, surface.rough, color, box, marked)
-    far = scratch.far
-    pixels = raster.number_marked(marked, box, slots, far)
-    fragments = visible_fragments((sx, sy), drawn, surface, textures, classes, slots, far, len(pixels))
+    close = number_marked(marked, box, scratch.slots, scratch.far)
+    fragments = visible_fragments((sx, sy), drawn, surface, textures, classes, close, scratch.far)
     load(fragments.face[None, : fragments.used[0]])
-    resolve.resolve_fragments(pixels, fragments, *tables, *out)
+    resolve.resolve_fragments(close.pixels, fragments, *tables, *out)
     if (classes == BLEND).any():
-        blend.compose(prepared, drawn, slots, pixels, fragments, loaded, load, *out)
+        blend.compose(prepared, drawn, close, fragments, loaded, load, *out)
     return Layers(color, coverage, position)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined, uncounted
+from specsia_build.rendering.close import Close, close_from, next_close
 from specsia_build.rendering.lanes import LANES, ROW, half_plane, lowest, reaching, triangle
 from specsia_build.rendering.prepare import MASK, OPAQUE, Surface
 from specsia_build.rendering.raster import (
@@ -179,10 +180,9 @@ def _farthest(g, following, plane):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _touching(drawn, alpha_class, wanted, slots):  # type: ignore[no-untyped-def]
-    """The drawn faces of one alpha class that may touch a numbered pixel, in order of the slab of space they begin in,
+def _touching(drawn, alpha_class, wanted, rows, size):  # type: ignore[no-untyped-def]
+    """The drawn faces of one alpha class that may touch a close pixel, in order of the slab of space they begin in,
     nearest first: what is drawn later is mostly hidden, and known to be so without a closer look."""
-    size = slots.shape[0]
     face, corners, depths = drawn.face, drawn.corners, drawn.depth
     low, high = np.float32(np.inf), np.float32(-np.inf)
     chosen = np.empty(len(face), np.int32)
@@ -195,7 +195,7 @@ def _touching(drawn, alpha_class, wanted, slots):  # type: ignore[no-untyped-def
         if x0 > x1:
             continue
         for y in range(y0, y1 + 1):
-            if x0 - min(slots[y, x0], 0) <= x1:
+            if next_close(rows, y, x0, x1) <= x1:
                 z = front_of(drawn, n)
                 low, high = min(low, z), max(high, z)
                 chosen[count], front[count] = n, z
@@ -234,13 +234,13 @@ def _reaching_long(row, count, edges, steps, front, z, z_x):  # type: ignore[no-
 
 
 @uncounted
-def _draw(sx, sy, touching, surface, textures, wanted, slots, far, fragments):  # type: ignore[no-untyped-def]
-    """Draw the faces `touching`, all of one alpha class, OPAQUE or MASK, at all samples of the numbered pixels.
+def _draw(sx, sy, touching, surface, textures, wanted, close, far, fragments):  # type: ignore[no-untyped-def]
+    """Draw the faces `touching`, all of one alpha class, OPAQUE or MASK, at all samples of the close pixels.
 
     Returns:
         Whether there was room for all fragments.
     """
-    size = slots.shape[0]
+    size, slots, rows = far.shape[0], close.slots, close.rows
     first, following, face, held = fragments.first, fragments.following, fragments.face, fragments.mask
     plane, used, covered = fragments.plane, fragments.used, fragments.covered
     faces = touching.face
@@ -262,11 +262,8 @@ def _draw(sx, sy, touching, surface, textures, wanted, slots, far, fragments):  
         reach = (abs(z_x) + abs(z_y)) * np.float32(HALF) + ROUNDING
         for y in range(y0, y1 + 1):
             py = (y << SUBPIXEL_BITS) + HALF
-            start = x0
+            start = next_close(rows, y, x0, x1)
             while start <= x1:
-                if slots[y, start] < 0:
-                    start -= slots[y, start]
-                    continue
                 px = (start << SUBPIXEL_BITS) + HALF
                 ab = ab_y * (py - ay) + ab_x * (px - ax)
                 bc = bc_y * (py - by) + bc_x * (px - bx)
@@ -282,6 +279,7 @@ def _draw(sx, sy, touching, surface, textures, wanted, slots, far, fragments):  
                     wide = ab + reach_ab, bc + reach_bc, ca + reach_ca
                     per_pixel = ab_x * SUBPIXEL, bc_x * SUBPIXEL, ca_x * SUBPIXEL
                     bits = _reaching_long(far[y, start:], count, wide, per_pixel, front, nearest, z_pixel)
+                bits &= close_from(rows, y, start)
                 while bits != 0:
                     i = lowest(bits)
                     bits &= bits - 1
@@ -315,7 +313,7 @@ def _draw(sx, sy, touching, surface, textures, wanted, slots, far, fragments):  
                     covered[slot] |= mask
                     if covered[slot] == FULL:
                         far[y, x] = _farthest(new, following, plane)
-                start += ROW
+                start = next_close(rows, y, min(start + ROW, x1 + 1), x1)
     return True
 
 
@@ -325,16 +323,15 @@ def visible_fragments(
     surface: Surface,
     textures: TextureTable,
     alpha_class: NDArray[np.int8],
-    slots: NDArray[np.int32],
+    close: Close,
     far: NDArray[np.float32],
-    pixels: int,
 ) -> Fragments:
-    """What is visible of the OPAQUE and MASK faces in the `pixels` numbered pixels.
+    """What is visible of the OPAQUE and MASK faces in the close pixels.
 
-    `far` (H, W) float32 is `padded` and becomes a depth behind which nothing is visible in a pixel; it is infinite in
-    numbered ones and minus infinite in all others of the box that the mesh covers.
+    `far` (H, W) float32 is `padded` and infinite in those; it becomes a depth behind which nothing is visible in them.
     """
-    touching = [(_touching(drawn, alpha_class, wanted, slots), wanted) for wanted in (OPAQUE, MASK)]
+    touching = [(_touching(drawn, alpha_class, wanted, close.rows, len(far)), wanted) for wanted in (OPAQUE, MASK)]
+    pixels = len(close.pixels)
     room = 8 * pixels + 64
     while True:
         fragments = Fragments(
@@ -346,10 +343,10 @@ def visible_fragments(
             used=np.array([0, NO_FRAGMENT]),
             covered=np.zeros(pixels, np.uint64),
         )
-        if all(_draw(*screen, faces, surface, textures, wanted, slots, far, fragments) for faces, wanted in touching):
+        if all(_draw(*screen, faces, surface, textures, wanted, close, far, fragments) for faces, wanted in touching):
             return fragments
         room *= 2
-        far[far != -np.inf] = np.inf
+        far.reshape(-1)[close.pixels] = np.inf
 
 
 @compiled

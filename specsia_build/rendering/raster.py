@@ -294,30 +294,3 @@ def mark_faces(drawn, alpha_class, nearest, marked):  # type: ignore[no-untyped-
             for x in range(x0, x1 + 1):
                 if front <= nearest[y, x] + NEAR_EDGE:
                     marked[y, x] = OUTLINE
-
-
-@compiled
-def number_marked(marked, box, slots, far):  # type: ignore[no-untyped-def]
-    """Fill `slots` (H, W) int32 inside the box: each marked pixel's number, else minus the steps to the next one right;
-    and `far` (H, W) float32: infinity in marked ones, minus infinity in all others.
-
-    Returns:
-        (S,) int32, their flat indices.
-    """
-    size = marked.shape[0]
-    pixels = np.empty((box[1] - box[0]) * (box[3] - box[2]), np.int32)
-    n = 0
-    for y in range(box[0], box[1]):
-        steps = 0
-        for x in range(box[3] - 1, box[2] - 1, -1):
-            if marked[y, x] == OUTLINE:
-                steps = 0
-                slots[y, x] = n
-                far[y, x] = np.inf
-                pixels[n] = y * size + x
-                n += 1
-            else:
-                steps += 1
-                slots[y, x] = -steps
-                far[y, x] = -np.inf
-    return pixels[:n]
