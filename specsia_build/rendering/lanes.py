@@ -411,3 +411,49 @@ look_row: Any = intrinsic(_look_row)
 `look_row(texels, color, at, count, offset, width, u, v, du, dv)`: `count` pixels from flat index `at` on, the first at column
 u, row v of an image as in `bilinear`, each further one by du, dv.
 """
+
+
+HALVED = 4
+"""Texels that `halve_row` makes together."""
+
+
+def _halve_row(typing: Any, image: Any, out: Any, upper: Any, lower: Any, to: Any, most: Any) -> Any:
+    byte, long = ir.IntType(8), ir.IntType(64)
+    texels = ir.VectorType(byte, 4 * HALVED)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source, target, above, below, place, bound = arguments
+        corners = []
+        for start in (above, below):
+            index = builder.shl(start, ir.Constant(long, 2))
+            pointer = _vector_at(context, builder, signature.args[0], source, index, byte, 8 * HALVED)
+            pair = builder.load(pointer, align=1)
+            for side in (0, 1):
+                corners.append(_shuffled(builder, pair, [8 * k + 4 * side + c for k in range(HALVED) for c in range(4)]))
+        low = high = corners[0]
+        total = ir.Constant(ir.VectorType(ir.IntType(16), 4 * HALVED), [2] * (4 * HALVED))
+        for corner in corners:
+            low = builder.select(builder.icmp_unsigned("<", corner, low), corner, low)
+            high = builder.select(builder.icmp_unsigned(">", corner, high), corner, high)
+            total = builder.add(total, builder.zext(corner, total.type))
+        even = builder.icmp_unsigned(
+            "<=", builder.sub(high, low), _spread(builder, builder.trunc(bound, byte), 4 * HALVED)
+        )
+        opaque = builder.icmp_unsigned(">=", low, ir.Constant(texels, [0, 0, 0, 255] * HALVED))
+        mean = builder.trunc(builder.lshr(total, ir.Constant(total.type, [2] * (4 * HALVED))), texels)
+        index = builder.shl(place, ir.Constant(long, 2))
+        pointer = _vector_at(context, builder, signature.args[1], target, index, byte, 4 * HALVED)
+        builder.store(mean, pointer, align=1)
+        flags = builder.bitcast(builder.and_(even, opaque), ir.IntType(4 * HALVED))
+        return builder.icmp_unsigned("==", flags, ir.Constant(flags.type, -1))
+
+    return types.boolean(image, out, types.int64, types.int64, types.int64, types.int64), generate
+
+
+halve_row: Any = intrinsic(_halve_row)
+"""Write the means of 2 x 2 texels, as they are encoded, for `HALVED` neighbouring ones, and tell whether they will do: all
+opaque, and no level differs by more than `most` within a mean.
+
+`halve_row(image, out, upper, lower, to, most)`: `image` and `out` are (.., 4) uint8; flat indices of the first texel of the
+upper and of the lower row, and of the first mean.
+"""

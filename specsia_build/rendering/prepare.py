@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.jit import compiled, inlined, ready
+from specsia_build.jit import inlined, ready, uncounted
 from specsia_build.rendering.mesh import Mesh, Texture, flat_normals
 from specsia_build.rendering.textures import TextureTable, pack_textures, rough_faces, sample, texel_range
 from specsia_build.rendering.topology import topology, weld
@@ -93,7 +93,7 @@ def _encoded(level, factor):  # type: ignore[no-untyped-def]
     return level if factor == 1.0 else level * min(1.0, max(0.0, factor)) ** (1 / 2.2)
 
 
-@compiled
+@uncounted
 def _color_between(f, i, j, t, surface, textures):  # type: ignore[no-untyped-def]
     """Encoded RGBA of a face at the fraction `t` between its corners i and j."""
     m = surface.material[f]
@@ -128,14 +128,21 @@ def _same_colors(colors, f, i, j, f2, i2, j2):  # type: ignore[no-untyped-def]
     return same
 
 
-@compiled
-def _jumps(halves, opposed, surface, textures, rough):  # type: ignore[no-untyped-def]
-    """Per edge, whether the colour may change across it within a pixel.
+@inlined
+def _same_light(emissive, m, m2):  # type: ignore[no-untyped-def]
+    same = True
+    for k in range(3):
+        same &= emissive[m, k] == emissive[m2, k]
+    return same
+
+
+@uncounted
+def _mark_jumps(halves, opposed, surface, textures, rough, jump):  # type: ignore[no-untyped-def]
+    """Set `jump` (E,), all true, to whether the colour may change across an edge within a pixel.
 
     Where texture coordinates part, a look-up that spans several texels would also reach over the seam, so a rough
     texture counts as a change.
     """
-    jump = np.ones(len(halves), np.bool_)
     for e in range(len(halves)):
         if not opposed[e]:
             continue
@@ -146,7 +153,7 @@ def _jumps(halves, opposed, surface, textures, rough):  # type: ignore[no-untype
         if m != m2 and (
             surface.unlit[m] != surface.unlit[m2]
             or surface.glow[m] != surface.glow[m2]
-            or (surface.emissive[m] != surface.emissive[m2]).any()
+            or not _same_light(surface.emissive, m, m2)
         ):
             continue
         if len(surface.normals) > 0 and not surface.unlit[m]:
@@ -176,7 +183,6 @@ def _jumps(halves, opposed, surface, textures, rough):  # type: ignore[no-untype
             if max(abs(red - red2), abs(green - green2), abs(blue - blue2), abs(alpha - alpha2)) > SMALL_JUMP:
                 jump[e] = True
                 break
-    return jump
 
 
 def _alpha_class(mesh: Mesh, surface: Surface, textures: TextureTable) -> NDArray[np.int8]:
@@ -289,7 +295,8 @@ def prepare(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> Prepared:
     surface = surface._replace(rough=rough_faces(surface, textures, vertices, finest_pixels_per_unit))
     found = topology(mesh)
     part = found.part
-    jump = _jumps(found.halves, found.opposed, surface, textures, surface.rough)
+    jump = np.ones(len(found.halves), np.bool_)
+    _mark_jumps(found.halves, found.opposed, surface, textures, surface.rough, jump)
     edges = Edges(found.ends, found.sides, jump)
     alpha_class = _alpha_class(mesh, surface, textures)
     see_through = np.zeros(int(part.max()) + 1, np.bool_)

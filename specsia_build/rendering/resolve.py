@@ -26,7 +26,7 @@ from specsia_build.rendering.shading import (
     plain_look,
     texel_at,
 )
-from specsia_build.rendering.textures import MOST_LOOKS
+from specsia_build.rendering.textures import EVEN
 
 CONTRAST, ROUGH_CONTRAST = 24, 64
 """Step between neighbouring pixels, in 8-bit levels, from which both are sampled closely; the second where a rough
@@ -37,10 +37,6 @@ JUMP_CONTRAST = 16
 
 ROUNDED = 1 / 64
 """Texels by which a look-up may be rounded, in a texture of 16384."""
-
-EVEN = np.float32(8)
-"""Range of levels up to which their mean as they are is that in linear light, to a third of a level."""
-
 
 @inlined
 def encode(value):  # type: ignore[no-untyped-def]

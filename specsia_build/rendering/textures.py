@@ -9,12 +9,16 @@ from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined, ready, uncounted
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, ENCODE, ENCODE_STEPS
+from specsia_build.rendering.lanes import HALVED, halve_row
 from specsia_build.rendering.mesh import Texture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from specsia_build.rendering.prepare import Surface
+
+EVEN = 8
+"""Range of levels up to which their mean as they are is that in linear light, to a third of a level."""
 
 WRAPS = {"repeat": 0, "clamp": 1, "mirror": 2}
 
@@ -49,17 +53,21 @@ class TextureTable(NamedTuple):
     nearest: NDArray[np.bool_]
 
 
-@compiled
-def _halve(image):  # type: ignore[no-untyped-def]
-    """Next mip level: the mean of 2 x 2 texels in linear light, weighted by opacity: hidden colours stay hidden."""
-    h, w = max(1, image.shape[0] // 2), max(1, image.shape[1] // 2)
-    out = np.empty((h, w, 4), np.uint8)
-    for y in range(h):
-        y0 = min(2 * y, image.shape[0] - 1)
-        y1 = min(2 * y + 1, image.shape[0] - 1)
-        for x in range(w):
-            x0 = min(2 * x, image.shape[1] - 1)
-            x1 = min(2 * x + 1, image.shape[1] - 1)
+@uncounted
+def _halve_into(image, out):  # type: ignore[no-untyped-def]
+    rows, columns = image.shape[0], image.shape[1]
+    for y in range(out.shape[0]):
+        y0, y1 = min(2 * y, rows - 1), min(2 * y + 1, rows - 1)
+        done = 0
+        for x in range(out.shape[1]):
+            if x == done and 2 * (x + HALVED) <= columns:
+                upper, lower = y0 * columns + 2 * x, y1 * columns + 2 * x
+                if halve_row(image, out, upper, lower, y * out.shape[1] + x, EVEN):
+                    done = x + HALVED
+            if x < done:
+                continue
+            done = x + 1
+            x0, x1 = min(2 * x, columns - 1), min(2 * x + 1, columns - 1)
             a0, a1 = np.int32(image[y0, x0, 3]), np.int32(image[y0, x1, 3])
             a2, a3 = np.int32(image[y1, x0, 3]), np.int32(image[y1, x1, 3])
             total = a0 + a1 + a2 + a3
@@ -75,6 +83,12 @@ def _halve(image):  # type: ignore[no-untyped-def]
                 ) * weight
                 out[y, x, c] = ENCODE[int(light * ENCODE_STEPS + 0.5)]
             out[y, x, 3] = (total + 2) // 4
+
+
+def _halve(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Next mip level: the mean of 2 x 2 texels in linear light, weighted by opacity: hidden colours stay hidden."""
+    out = np.empty((max(1, image.shape[0] // 2), max(1, image.shape[1] // 2), 4), np.uint8)
+    _halve_into(image, out)
     return out
 
 
@@ -227,16 +241,18 @@ def _rough_blocks(table, texture, level):  # type: ignore[no-untyped-def]
     return blocks
 
 
-@compiled
-def _range_of_faces(faces, which, uv, w, h, mode_u, mode_v, block_low, block_high, low, high):  # type: ignore[no-untyped-def]
-    for i in which:
+@uncounted
+def _range_of_faces(  # type: ignore[no-untyped-def]
+    faces, uv, w, h, mode_u, mode_v, block_low, block_high, least_of_all, most_of_all, low, high
+):
+    for i in range(len(faces)):
         f = faces[i]
         u0, u1 = min(uv[f, 0, 0], uv[f, 1, 0], uv[f, 2, 0]), max(uv[f, 0, 0], uv[f, 1, 0], uv[f, 2, 0])
         v0, v1 = min(uv[f, 0, 1], uv[f, 1, 1], uv[f, 2, 1]), max(uv[f, 0, 1], uv[f, 1, 1], uv[f, 2, 1])
         x0, x1 = int(np.floor(u0 * w - 0.5)), int(np.floor(u1 * w + 0.5))
         y0, y1 = int(np.floor(v0 * h - 0.5)), int(np.floor(v1 * h + 0.5))
         if x1 - x0 >= w or y1 - y0 >= h:
-            low[i], high[i] = block_low.min(), block_high.max()
+            low[i], high[i] = least_of_all, most_of_all
             continue
         least, most = 255, 0
         y = y0
@@ -256,6 +272,22 @@ def _range_of_faces(faces, which, uv, w, h, mode_u, mode_v, block_low, block_hig
         low[i], high[i] = least, most
 
 
+def _block_bounds(
+    faces: NDArray[np.int64],
+    uv: NDArray[np.float32],
+    table: TextureTable,
+    texture: int,
+    level: int,
+    low: NDArray[np.uint8],
+    high: NDArray[np.uint8],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The least of `low` and the most of `high` over the blocks of a level that each of the given faces touches."""
+    _, w, h = table.levels[texture, level]
+    found = np.empty(len(faces)), np.empty(len(faces))
+    _range_of_faces(faces, uv, w, h, *table.wrap[texture], low, high, low.min(), high.max(), *found)
+    return found
+
+
 def rough_faces(
     surface: Surface, table: TextureTable, vertices: NDArray[np.float32], pixels_per_unit: float
 ) -> NDArray[np.bool_]:
@@ -266,7 +298,6 @@ def rough_faces(
             if texture < 0:
                 continue
             faces = np.flatnonzero((kind == texture)[surface.material])
-            wrap_u, wrap_v = table.wrap[texture]
             _, w, h = table.levels[texture, 0]
             density = _texels_per_unit(vertices, surface.faces, surface.uv, faces, w, h) / pixels_per_unit
             # What is smooth from texel to texel may still be rough over the many texels of one pixel.
@@ -275,10 +306,7 @@ def rough_faces(
                 if len(left) == 0:
                     continue
                 blocks = _rough_blocks(table, int(texture), level)
-                low, high = np.zeros(len(left)), np.zeros(len(left))
-                _, w, h = table.levels[texture, level]
-                _range_of_faces(left, np.arange(len(left)), surface.uv, w, h, wrap_u, wrap_v, blocks, blocks, low, high)
-                rough[left] = high > 0
+                rough[left] = _block_bounds(left, surface.uv, table, int(texture), level, blocks, blocks)[1] > 0
     return rough
 
 
@@ -293,9 +321,8 @@ def texel_range(
             continue
         which = np.flatnonzero(surface.texture[material] == texture)
         block_low, block_high = _block_range(table, int(texture))
-        _, w, h = table.levels[texture, 0]
-        mode_u, mode_v = table.wrap[texture]
-        _range_of_faces(faces, which, surface.uv, w, h, mode_u, mode_v, block_low, block_high, low, high)
+        bounds = _block_bounds(faces[which], surface.uv, table, int(texture), 0, block_low, block_high)
+        low[which], high[which] = bounds
     factor = surface.base[material, 3].astype(np.float64)
     if len(surface.colors):
         corner = surface.colors[faces, :, 3]
