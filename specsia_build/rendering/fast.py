@@ -148,8 +148,9 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch) -> Layers:
         load_faces(start, filled, sx, sy, surface, textures, loaded)
 
     tables = (loaded.row, loaded.planes, loaded.facts, textures.texels)
-    load(ids[box[0] : box[1], box[2] : box[3]])
-    resolve.resolve_centres(ids, *tables, np.empty((MOST_LOOKS * MOST_LOOKS, 3), np.float32), box, *out)
+    runs = raster.find_runs(ids, box)
+    load(runs[None, :, 3])
+    resolve.resolve_centres(runs, *tables, np.empty((MOST_LOOKS * MOST_LOOKS, 3), np.float32), *out)
     resolve.mark_contrast(ids, sx, sy, surface.faces, prepared.part, surface.rough, color, box, marked)
     close = number_marked(marked, box, scratch.slots, scratch.far)
     fragments = visible_fragments((sx, sy), drawn, surface, textures, classes, close, scratch.far)

@@ -109,7 +109,8 @@ class Fragments(NamedTuple):
     `first` (S,) int32 is the head of each pixel's list, `following` (N,) int32 its links, `NO_FRAGMENT` at its end;
     `face` (N,) int32, `mask` (N,) uint64, `plane` (N, 3) float32: depth at the pixel's centre, and how it grows per
     1/256 pixel right and down. `used` (2,) int64 counts fragments and heads the list of those that were given back.
-    `covered` (S,) uint64 are the samples that a pixel's fragments hold together.
+    `covered` (S,) uint64 are the samples that a pixel's fragments hold together, `deepest` (S,) float32 a depth that none
+    of them exceeds.
     """
 
     first: NDArray[np.int32]
@@ -119,6 +120,7 @@ class Fragments(NamedTuple):
     plane: NDArray[np.float32]
     used: NDArray[np.int64]
     covered: NDArray[np.uint64]
+    deepest: NDArray[np.float32]
 
 
 @inlined
@@ -167,16 +169,6 @@ def _take(won, slot, first, following, mask, used):  # type: ignore[no-untyped-d
             following[g] = used[1]
             used[1] = g
         g = after
-
-
-@inlined
-def _farthest(g, following, plane):  # type: ignore[no-untyped-def]
-    """A depth that no fragment of the list `g` exceeds anywhere in its pixel."""
-    far = np.float32(-np.inf)
-    while g != NO_FRAGMENT:
-        far = max(far, plane[g, 0] + (abs(plane[g, 1]) + abs(plane[g, 2])) * np.float32(HALF))
-        g = following[g]
-    return far
 
 
 @compiled
@@ -242,7 +234,7 @@ def _draw(sx, sy, touching, surface, textures, wanted, close, far, fragments):  
     """
     size, slots, rows = far.shape[0], close.slots, close.rows
     first, following, face, held = fragments.first, fragments.following, fragments.face, fragments.mask
-    plane, used, covered = fragments.plane, fragments.used, fragments.covered
+    plane, used, covered, deepest = fragments.plane, fragments.used, fragments.covered, fragments.deepest
     faces = touching.face
     for n in range(len(faces)):
         f = faces[n]
@@ -311,8 +303,8 @@ def _draw(sx, sy, touching, surface, textures, wanted, close, far, fragments):  
                     plane[new, 0], plane[new, 1], plane[new, 2] = z, z_x, z_y
                     first[slot] = new
                     covered[slot] |= mask
-                    if covered[slot] == FULL:
-                        far[y, x] = _farthest(new, following, plane)
+                    deepest[slot] = max(deepest[slot], z + reach)
+                    far[y, x] = deepest[slot] if covered[slot] == FULL else np.float32(np.inf)
                 start = next_close(rows, y, min(start + ROW, x1 + 1), x1)
     return True
 
@@ -342,6 +334,7 @@ def visible_fragments(
             plane=np.empty((room, 3), np.float32),
             used=np.array([0, NO_FRAGMENT]),
             covered=np.zeros(pixels, np.uint64),
+            deepest=np.full(pixels, -np.inf, np.float32),
         )
         if all(_draw(*screen, faces, surface, textures, wanted, close, far, fragments) for faces, wanted in touching):
             return fragments

@@ -457,3 +457,9 @@ opaque, and no level differs by more than `most` within a mean.
 `halve_row(image, out, upper, lower, to, most)`: `image` and `out` are (.., 4) uint8; flat indices of the first texel of the
 upper and of the lower row, and of the first mean.
 """
+
+
+@inlined
+def first_bits(count):  # type: ignore[no-untyped-def]
+    """So many bits of `ROW`, the lowest."""
+    return (np.int64(1) << min(np.int64(count), ROW)) - 1

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined, uncounted
-from specsia_build.rendering.lanes import ROW, see_row
+from specsia_build.rendering.lanes import ROW, differing, first_bits, lowest, see_row
 from specsia_build.rendering.prepare import INVISIBLE, MASK, OPAQUE
 from specsia_build.rendering.shading import opacity_at
 
@@ -294,3 +294,31 @@ def mark_faces(drawn, alpha_class, nearest, marked):  # type: ignore[no-untyped-
             for x in range(x0, x1 + 1):
                 if front <= nearest[y, x] + NEAR_EDGE:
                     marked[y, x] = OUTLINE
+
+
+@compiled
+def find_runs(ids, box):  # type: ignore[no-untyped-def]
+    """Neighbouring pixels of a row inside the box that show the same face: (N, 4) int32 row, first and end column, face.
+
+    `ids` is `padded`.
+    """
+    size = ids.shape[0]
+    runs = np.empty(((box[1] - box[0]) * (box[3] - box[2]), 4), np.int32)
+    n = 0
+    for y in range(box[0], box[1]):
+        first = box[2]
+        for start in range(box[2], box[3], ROW):
+            at = y * size + start
+            ends = differing(ids, at, at + 1)
+            left = box[3] - start
+            if left <= ROW:
+                ends = ends & first_bits(left) | np.int64(1) << (left - 1)
+            while ends != 0:
+                end = start + lowest(ends) + 1
+                ends &= ends - 1
+                f = ids[y, end - 1]
+                if f >= 0:
+                    runs[n, 0], runs[n, 1], runs[n, 2], runs[n, 3] = y, first, end, f
+                    n += 1
+                first = end
+    return runs[:n]

@@ -7,7 +7,7 @@ import numpy as np
 from specsia_build.jit import compiled, inlined, uncounted
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, ENCODE, ENCODE_STEPS
 from specsia_build.rendering.fragments import BITS, FULL, NO_FRAGMENT, SAMPLE_X, SAMPLE_Y, SAMPLES, moments
-from specsia_build.rendering.lanes import LOOKS, ROW, bilinear, contrasting, differing, look_row, lowest, marked_as, place_row
+from specsia_build.rendering.lanes import LOOKS, ROW, bilinear, contrasting, differing, first_bits, look_row, lowest, marked_as, place_row
 from specsia_build.rendering.raster import HALF, JUMP, OUTLINE, SUBPIXEL
 from specsia_build.rendering.shading import (
     NEAREST,
@@ -163,29 +163,23 @@ def _average_along_run(i, row, first, end, planes, facts, texels, color):  # typ
 
 
 @uncounted
-def resolve_centres(ids, rows, planes, facts, texels, looks, box, color, coverage, position):  # type: ignore[no-untyped-def]
-    """Shade every pixel as if the face at its centre covered all of it; all faces must be loaded. `looks`
-    (MOST_LOOKS * MOST_LOOKS, 3) float32 is overwritten."""
-    for row in range(box[0], box[1]):
-        first = box[2]
-        while first < box[3]:
-            f = ids[row, first]
-            end = first + 1
-            while end < box[3] and ids[row, end] == f:
-                end += 1
-            if f >= 0:
-                i = rows[f]
-                if facts[i, PLAIN] and facts[i, TAPS_X] * facts[i, TAPS_Y] == 1:
-                    _look_along_run(i, row, first, end, planes, facts, texels, color)
-                elif facts[i, PLAIN]:
-                    _average_plain_run(i, row, first, end, planes, facts, texels, looks, color)
-                else:
-                    _average_along_run(i, row, first, end, planes, facts, texels, color)
-                for column in range(first, end):
-                    color[row, column, 3] = 255
-                    coverage[row, column] = 255
-                _place_run(i, row, first, end, planes, position)
-            first = end
+def resolve_centres(runs, rows, planes, facts, texels, looks, color, coverage, position):  # type: ignore[no-untyped-def]
+    """Shade every pixel of `runs` as if the face at its centre covered all of it; all faces must be loaded.
+
+    `looks` (MOST_LOOKS * MOST_LOOKS, 3) float32 is overwritten.
+    """
+    for n in range(len(runs)):
+        row, first, end, i = runs[n, 0], runs[n, 1], runs[n, 2], rows[runs[n, 3]]
+        if facts[i, PLAIN] and facts[i, TAPS_X] * facts[i, TAPS_Y] == 1:
+            _look_along_run(i, row, first, end, planes, facts, texels, color)
+        elif facts[i, PLAIN]:
+            _average_plain_run(i, row, first, end, planes, facts, texels, looks, color)
+        else:
+            _average_along_run(i, row, first, end, planes, facts, texels, color)
+        for column in range(first, end):
+            color[row, column, 3] = 255
+            coverage[row, column] = 255
+        _place_run(i, row, first, end, planes, position)
 
 
 @inlined
@@ -223,12 +217,6 @@ def _is_even(x, y, ids, color):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _first_bits(count):  # type: ignore[no-untyped-def]
-    """So many bits of `ROW`, the lowest."""
-    return (np.int64(1) << min(np.int64(count), ROW)) - 1
-
-
-@inlined
 def _step(color, y, x, y2, x2):  # type: ignore[no-untyped-def]
     """Largest difference between the RGB levels of two pixels."""
     red = abs(np.int32(color[y, x, 0]) - np.int32(color[y2, x2, 0]))
@@ -245,7 +233,7 @@ def mark_contrast(ids, sx, sy, faces, part, rough, color, box, marked):  # type:
     for y in range(box[0], box[1]):
         for start in range(box[2], box[3], ROW):
             at = y * size + start
-            jumps = marked_as(marked, at, JUMP) & _first_bits(right + 1 - start)
+            jumps = marked_as(marked, at, JUMP) & first_bits(right + 1 - start)
             while jumps != 0:
                 x = start + lowest(jumps)
                 jumps &= jumps - 1
@@ -255,7 +243,7 @@ def mark_contrast(ids, sx, sy, faces, part, rough, color, box, marked):  # type:
                 other = at + 1 if k == 0 else at + size
                 if k == 1 and y == bottom:
                     continue
-                pairs = differing(ids, at, other) & _first_bits(right - start if k == 0 else right + 1 - start)
+                pairs = differing(ids, at, other) & first_bits(right - start if k == 0 else right + 1 - start)
                 if pairs == 0:
                     continue
                 far = contrasting(color, at, other, CONTRAST)
