@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.jit import compiled, inlined, ready
+from specsia_build.jit import compiled, inlined, ready, uncounted
 from specsia_build.rendering.mesh import Mesh
 
 
@@ -77,7 +77,7 @@ def weld(vertices: NDArray[np.float32]) -> NDArray[np.int32]:
     return first
 
 
-@compiled
+@inlined
 def _root(parent, v):  # type: ignore[no-untyped-def]
     while parent[v] != v:
         parent[v] = parent[parent[v]]
@@ -85,54 +85,71 @@ def _root(parent, v):  # type: ignore[no-untyped-def]
     return v
 
 
-@compiled
-def _connect(faces, welded):  # type: ignore[no-untyped-def]
-    """Edges in the order of their first half-edge, whether each face is bordered on all sides, and its part."""
-    total = 3 * len(faces)
-    valence = np.zeros(len(welded), np.int32)
-    for h in range(total):
-        valence[welded[faces[h // 3, h % 3]]] += 1
-    # An edge is listed at the end where fewer faces meet, so that the tip of a fan has no long list.
-    first, following = np.full(len(welded), -1, np.int32), np.empty(total, np.int32)
-    halves, far = np.empty((total, 2), np.int32), np.empty(total, np.int32)
-    users = np.zeros(total, np.int32)
-    edge_of = np.empty(total, np.int32)
+@uncounted
+def _list_edges(faces, welded, valence, first, following, far, halves, users, edge_of, parent):  # type: ignore[no-untyped-def]
+    """Fill `halves`, how many half-edges use each edge, and the edge of each half-edge; join vertices in `parent`.
+
+    Returns:
+        How many edges there are, in the order of their first half-edge.
+    """
     count = 0
-    parent = np.arange(len(welded))
-    for h in range(total):
-        a, b = welded[faces[h // 3, h % 3]], welded[faces[h // 3, (h % 3 + 1) % 3]]
-        ra, rb = _root(parent, a), _root(parent, b)
-        if ra != rb:
-            parent[max(ra, rb)] = min(ra, rb)
-        here, there = a, b
-        if valence[b] < valence[a] or (valence[b] == valence[a] and b < a):
-            here, there = b, a
-        e = first[here]
-        while e >= 0 and far[e] != there:
-            e = following[e]
-        if e < 0:
-            e = count
-            count += 1
-            far[e], following[e] = there, first[here]
-            first[here] = e
-            halves[e, 0], halves[e, 1] = h, -1
-        edge_of[h] = e
-        users[e] += 1
+    for f in range(len(faces)):
+        for k in range(3):
+            valence[welded[faces[f, k]]] += 1
+    for f in range(len(faces)):
+        for k in range(3):
+            h = 3 * f + k
+            a, b = welded[faces[f, k]], welded[faces[f, 0 if k == 2 else k + 1]]
+            # An edge is listed at the end where fewer faces meet, so that the tip of a fan has no long list.
+            here, there = a, b
+            if valence[b] < valence[a] or (valence[b] == valence[a] and b < a):
+                here, there = b, a
+            e = first[here]
+            while e >= 0 and far[e] != there:
+                e = following[e]
+            if e < 0:
+                e = count
+                count += 1
+                far[e], following[e] = there, first[here]
+                first[here] = e
+                halves[e, 0], halves[e, 1] = h, -1
+                users[e] = 0
+                ra, rb = _root(parent, a), _root(parent, b)
+                if ra != rb:
+                    parent[max(ra, rb)] = min(ra, rb)
+            edge_of[h] = e
+            users[e] += 1
+            if users[e] == 2:
+                halves[e, 1] = h
+    return count
+
+
+@uncounted
+def _check_edges(faces, welded, halves, users, edge_of, opposed, ends, sides, shut):  # type: ignore[no-untyped-def]
+    """Fill `opposed`, `ends` and `sides`, see `Topology`, and `shut` (F,): whether each face is bordered on all sides. An
+    edge of more than two half-edges loses its second."""
+    for e in range(len(halves)):
+        h, g = halves[e, 0], halves[e, 1]
+        f, k = h // 3, h % 3
+        ends[e, 0], ends[e, 1] = faces[f, k], faces[f, 0 if k == 2 else k + 1]
+        sides[e, 0], sides[e, 1] = f, -1
+        opposed[e] = False
         if users[e] == 2:
-            halves[e, 1] = h
-    opposed = np.zeros(count, np.bool_)
-    for e in range(count):
-        if users[e] == 2:
-            h, g = halves[e, 0], halves[e, 1]
-            opposed[e] = welded[faces[h // 3, h % 3]] == welded[faces[g // 3, (g % 3 + 1) % 3]]
+            sides[e, 1] = g // 3
+            opposed[e] = welded[faces[f, k]] == welded[faces[g // 3, (g % 3 + 1) % 3]]
         else:
             halves[e, 1] = -1
-    shut = np.ones(len(faces), np.bool_)
-    for h in range(total):
-        if not opposed[edge_of[h]]:
-            shut[h // 3] = False
-    number = np.full(len(welded), -1, np.int32)
-    part = np.empty(len(faces), np.int32)
+    for f in range(len(faces)):
+        shut[f] = opposed[edge_of[3 * f]] and opposed[edge_of[3 * f + 1]] and opposed[edge_of[3 * f + 2]]
+
+
+@uncounted
+def _number_parts(faces, welded, parent, number, part):  # type: ignore[no-untyped-def]
+    """Fill `part` (F,) with numbers of connected parts in the order of their first face; `number` (V,) is -1 before.
+
+    Returns:
+        How many parts there are.
+    """
     parts = 0
     for f in range(len(faces)):
         r = _root(parent, welded[faces[f, 0]])
@@ -140,7 +157,7 @@ def _connect(faces, welded):  # type: ignore[no-untyped-def]
             number[r] = parts
             parts += 1
         part[f] = number[r]
-    return halves[:count].copy(), opposed, shut, part, parts
+    return parts
 
 
 @compiled
@@ -169,13 +186,19 @@ def _closed(vertices, faces, shut, part, parts):  # type: ignore[no-untyped-def]
 
 
 def topology(mesh: Mesh) -> Topology:
-    """Connections of a mesh, vertices at the same place taken as one."""
+    """Connections of a mesh, vertices at the same place taken as one; edges in the order of their first half-edge."""
     welded = weld(mesh.vertices)
     faces = ready(mesh.faces, np.int32)
-    halves, opposed, shut, part, parts = _connect(faces, welded)
-    first = halves[:, 0]
-    corner, side = first % 3, first // 3
-    ends = np.stack([faces[side, corner], faces[side, (corner + 1) % 3]], axis=1)
-    sides = np.where(halves < 0, -1, halves // 3).astype(np.int32)
+    vertices, total = len(welded), 3 * len(faces)
+    edge_of, users, halves = np.empty(total, np.int32), np.empty(total, np.int32), np.empty((total, 2), np.int32)
+    parent = np.arange(vertices, dtype=np.int32)
+    valence, first = np.zeros(vertices, np.int32), np.full(vertices, -1, np.int32)
+    following, far = np.empty(total, np.int32), np.empty(total, np.int32)
+    count = _list_edges(faces, welded, valence, first, following, far, halves, users, edge_of, parent)
+    halves, opposed, shut = halves[:count].copy(), np.empty(count, np.bool_), np.empty(len(faces), np.bool_)
+    ends, sides = np.empty((count, 2), np.int32), np.empty((count, 2), np.int32)
+    _check_edges(faces, welded, halves, users, edge_of, opposed, ends, sides, shut)
+    part = np.empty(len(faces), np.int32)
+    parts = _number_parts(faces, welded, parent, np.full(vertices, -1, np.int32), part)
     closed = _closed(mesh.vertices.astype(np.float64), faces, shut, part, parts)
     return Topology(halves, opposed, ends, sides, part, closed)
