@@ -69,16 +69,12 @@ class Scratch:
         nearest: (H, W) float32, depth at each pixel's centre.
         ids: (H, W) int32, face at each pixel's centre or `NO_FACE`.
         marked: (H, W) uint8, why a pixel may have to be looked at closely.
-        slots: (H, W) int32, the numbers of those that are.
-        far: (H, W) float32, depth behind which nothing is visible in them.
         loaded: see `Loaded`.
     """
 
     nearest: NDArray[np.float32]
     ids: NDArray[np.int32]
     marked: NDArray[np.uint8]
-    slots: NDArray[np.int32]
-    far: NDArray[np.float32]
     loaded: Loaded
 
     @classmethod
@@ -97,8 +93,6 @@ class Scratch:
             nearest=padded(shape, np.float32),
             ids=padded(shape, np.int32),
             marked=padded(shape, np.uint8),
-            slots=np.empty(shape, np.int32),
-            far=padded(shape, np.float32),
             loaded=loaded,
         )
 
@@ -152,8 +146,10 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch) -> Layers:
     load(runs[None, :, 3])
     resolve.resolve_centres(runs, *tables, np.empty((MOST_LOOKS * MOST_LOOKS, 3), np.float32), *out)
     resolve.mark_contrast(ids, sx, sy, surface.faces, prepared.part, surface.rough, color, box, marked)
-    close = number_marked(marked, box, scratch.slots, scratch.far)
-    fragments = visible_fragments((sx, sy), drawn, surface, textures, classes, close, scratch.far)
+    # What is nearest at centres is known and shaded: its memory, still in the cache, serves the samples.
+    slots, far = ids, nearest
+    close = number_marked(marked, box, slots, far)
+    fragments = visible_fragments((sx, sy), drawn, surface, textures, classes, close, far)
     load(fragments.face[None, : fragments.used[0]])
     resolve.resolve_fragments(close.pixels, fragments, *tables, *out)
     if (classes == BLEND).any():
