@@ -23,7 +23,7 @@ from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.prepare import BLEND, MASK, Prepared, prepare
 from specsia_build.rendering.textures import MOST_LOOKS
-from specsia_build.rendering.shading import FACTS, PLAIN_PLANES, PLANES, Loaded, load_faces, number_faces
+from specsia_build.rendering.shading import FACTS, PLAIN_PLANES, PLANES, NO_ROW, Loaded, load_faces, number_faces
 
 
 class FastRenderer:
@@ -102,7 +102,7 @@ class Scratch:
         self.nearest[part] = np.inf
         self.ids[part] = raster.NO_FACE
         self.marked[part] = raster.UNMARKED
-        self.loaded.row[:] = -1
+        self.loaded.row[:] = NO_ROW
 
 
 def draw(prepared: Prepared, camera: Camera, scratch: Scratch) -> Layers:

@@ -45,6 +45,9 @@ ROUGH, TAPS_X, TAPS_Y, PLAIN, LIT, TEXTURE, GLOW_TEXTURE, FACTS = 0, 1, 2, 3, 4,
 NEAREST = TEXTURE + 5
 NO_TEXTURE = -1
 
+NO_ROW, ASKED_FOR = -1, -2
+"""A face without a row in the tables, and one that is about to have one."""
+
 
 class Loaded(NamedTuple):
     """What shading needs of the faces seen in a view.
@@ -77,17 +80,23 @@ def _plane(planes, i, k, at_a, at_b, at_c, slopes):  # type: ignore[no-untyped-d
 
 @uncounted
 def number_faces(ids, rows, faces, filled):  # type: ignore[no-untyped-def]
-    """Give a row to each face of `ids` (N, M) that has none; returns how many rows are given. See `Loaded`."""
-    count = filled
+    """Give a row to each face of `ids` (N, M) that has none; returns how many rows are given. See `Loaded`.
+
+    Rows follow the faces' own order, in which what belongs to them lies in memory.
+    """
+    low, high = len(rows), -1
     for y in range(len(ids)):
-        last = -1
         for x in range(ids.shape[1]):
             f = ids[y, x]
-            if f != last and f >= 0 and rows[f] < 0:
-                rows[f] = count
-                faces[count] = f
-                count += 1
-            last = f
+            if f >= 0 and rows[f] == NO_ROW:
+                rows[f] = ASKED_FOR
+                low, high = min(low, f), max(high, f)
+    count = filled
+    for f in range(low, high + 1):
+        if rows[f] == ASKED_FOR:
+            rows[f] = count
+            faces[count] = f
+            count += 1
     return count
 
 
