@@ -126,7 +126,7 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch) -> Layers:
     see_through = bool((classes == MASK).any() or (classes == BLEND).any())
     if see_through:
         raster.draw_centres(sx, sy, drawn, surface, textures, classes, True, nearest, ids)
-    raster.mark_edges(sx, sy, depth, prepared.edges, facing, prepared.closed, classes, nearest, marked)
+    raster.mark_edges(sx, sy, depth, prepared.edges, facing, nearest, marked)
     if see_through:
         raster.mark_faces(drawn, classes, nearest, marked)
 

@@ -28,6 +28,9 @@ NEAR_EDGE = 0.02
 
 NO_FACE = -1
 
+HIDDEN = 2
+"""How a face is turned that no view shows, besides 1, -1 and 0 of those that are seen."""
+
 NARROW = 64 << SUBPIXEL_BITS
 """Side of a face's box in 1/256 pixel up to which `is_narrow` holds."""
 
@@ -68,8 +71,8 @@ class Drawn(NamedTuple):
 
 @compiled
 def set_up(sx, sy, depth, faces, closed, alpha_class):  # type: ignore[no-untyped-def]
-    """How each face is turned (F,) int8, 1 seen from outside, -1 from inside, 0 edge on, and the `Drawn` ones: neither
-    invisible nor inside a closed part."""
+    """How each face is turned (F,) int8, 1 seen from outside, -1 from inside, 0 edge on, or `HIDDEN`: invisible or inside a
+    closed part; and the `Drawn` ones, which are neither hidden nor edge on."""
     count = len(faces)
     facing, face = np.empty(count, np.int8), np.empty(count, np.int32)
     corners, depths = np.empty((count, 6), np.int32), np.empty((count, 3), np.float32)
@@ -78,8 +81,11 @@ def set_up(sx, sy, depth, faces, closed, alpha_class):  # type: ignore[no-untype
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
         ax, ay, bx, by, cx, cy = sx[a], sy[a], sx[b], sy[b], sx[c], sy[c]
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if (area >= 0 and closed[f]) or alpha_class[f] == INVISIBLE:
+            facing[f] = HIDDEN
+            continue
         facing[f] = 1 if area < 0 else (-1 if area > 0 else 0)
-        if area == 0 or (area > 0 and closed[f]) or alpha_class[f] == INVISIBLE:
+        if area == 0:
             continue
         if area < 0:
             b, c = c, b
@@ -261,22 +267,16 @@ def _walk(x0, y0, z0, x1, y1, z1, mark, nearest, marked):  # type: ignore[no-unt
 
 
 @uncounted
-def mark_edges(sx, sy, depth, edges, facing, closed, alpha_class, nearest, marked):  # type: ignore[no-untyped-def]
+def mark_edges(sx, sy, depth, edges, facing, nearest, marked):  # type: ignore[no-untyped-def]
     """Mark pixels under edges where the picture may change inside a pixel: outlines, borders and jumps of colour."""
     ends, sides, jump = edges.ends, edges.sides, edges.jump
     for e in range(len(ends)):
-        f, g = sides[e, 0], sides[e, 1]
-        mark = OUTLINE
-        seen_f = alpha_class[f] != INVISIBLE and (facing[f] > 0 or not closed[f])
-        if g >= 0:
-            seen_g = alpha_class[g] != INVISIBLE and (facing[g] > 0 or not closed[g])
-            if not (seen_f or seen_g):
-                continue
-            if facing[f] == facing[g]:
-                if not jump[e]:
-                    continue
-                mark = JUMP
+        g = sides[e, 1]
+        here, there = facing[sides[e, 0]], facing[g] if g >= 0 else np.int8(HIDDEN)
+        if here == there and (here == HIDDEN or not jump[e]):
+            continue
         a, b = ends[e, 0], ends[e, 1]
+        mark = JUMP if here == there else OUTLINE
         _walk(sx[a], sy[a], depth[a], sx[b], sy[b], depth[b], mark, nearest, marked)
 
 
