@@ -50,10 +50,11 @@ setattr(numba.config, "CACHE_DIR", str(CACHE))  # noqa: B010  it has no type
 compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy")
 """Decorator of a compiled function."""
 
-uncounted: Any = numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
-"""Decorator of a compiled function that makes no array: references are not counted, which costs more than short loops do."""
+# numba does not document `_nrt`: without it, its runtime for arrays is left out.
+uncounted: Any = numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)  # type: ignore[call-overload]
+"""Decorator of a compiled function that makes no array: to count references costs more than a short loop does."""
 
-inlined: Any = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True, _nrt=False)
+inlined: Any = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True, _nrt=False)  # type: ignore[call-overload]
 """Decorator of an `uncounted` function that becomes part of its callers."""
 
 

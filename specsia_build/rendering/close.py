@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined
-from specsia_build.rendering.lanes import ROW, lowest, marked_as
 from specsia_build.rendering.raster import OUTLINE
+from specsia_build.rendering.rows import ROW, lowest, marked_as
 
 WORD_BITS = 6
 """A word of a row's bits stands for 2 ** WORD_BITS pixels."""

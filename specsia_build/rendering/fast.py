@@ -18,12 +18,12 @@ from specsia_build.frame import Camera
 from specsia_build.rendering import blend, raster, resolve
 from specsia_build.rendering.close import number_marked
 from specsia_build.rendering.fragments import visible_fragments
-from specsia_build.rendering.lanes import padded
 from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.prepare import BLEND, MASK, Prepared, prepare
+from specsia_build.rendering.rows import padded
+from specsia_build.rendering.shading import FACTS, NO_ROW, PLAIN_PLANES, PLANES, Loaded, load_faces, number_faces
 from specsia_build.rendering.textures import MOST_LOOKS
-from specsia_build.rendering.shading import FACTS, PLAIN_PLANES, PLANES, NO_ROW, Loaded, load_faces, number_faces
 
 
 class FastRenderer:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined, uncounted
 from specsia_build.rendering.close import Close, close_from, next_close
-from specsia_build.rendering.lanes import LANES, ROW, half_plane, lowest, reaching, triangle
+from specsia_build.rendering.lanes import LANES, half_plane, triangle
 from specsia_build.rendering.prepare import MASK, OPAQUE, Surface
 from specsia_build.rendering.raster import (
     HALF,
@@ -27,6 +27,7 @@ from specsia_build.rendering.raster import (
     is_narrow,
     touched,
 )
+from specsia_build.rendering.rows import ROW, lowest, reaching
 from specsia_build.rendering.shading import opacity_at
 from specsia_build.rendering.textures import TextureTable
 
@@ -85,8 +86,8 @@ def _moments() -> NDArray[np.int64]:
 
 
 MOMENTS = _moments()
-"""(BYTES, 256) int64, of each value of each byte of a mask three sums side by side: how many samples it holds, and in 1/256
-pixel how far they lie from the pixel's left and upper border."""
+"""(BYTES, 256) int64, three sums side by side of each value of each byte of a mask: how many samples it holds, and in
+1/256 pixel how far they lie from the pixel's left and upper border."""
 
 
 @inlined
@@ -109,8 +110,8 @@ class Fragments(NamedTuple):
     `first` (S,) int32 is the head of each pixel's list, `following` (N,) int32 its links, `NO_FRAGMENT` at its end;
     `face` (N,) int32, `mask` (N,) uint64, `plane` (N, 3) float32: depth at the pixel's centre, and how it grows per
     1/256 pixel right and down. `used` (2,) int64 counts fragments and heads the list of those that were given back.
-    `covered` (S,) uint64 are the samples that a pixel's fragments hold together, `deepest` (S,) float32 a depth that none
-    of them exceeds.
+    `covered` (S,) uint64 are the samples that a pixel's fragments hold together, `deepest` (S,) float32 a depth that
+    none of them exceeds.
     """
 
     first: NDArray[np.int32]
@@ -218,7 +219,7 @@ def _reaching_long(row, count, edges, steps, front, z, z_x):  # type: ignore[no-
     """What `lanes.reaching` finds, for faces so large that edge functions need 64 bits; `row` is `far` from the
     first pixel on."""
     bits = np.int64(0)
-    for i in range(min(np.int64(count), ROW)):
+    for i in range(min(int(count), ROW)):
         inside = min(edges[0] + steps[0] * i, edges[1] + steps[1] * i, edges[2] + steps[2] * i) >= 0
         if inside and front <= row[i] and z + z_x * np.float32(i) <= row[i]:
             bits |= np.int64(1) << i

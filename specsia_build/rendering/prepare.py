@@ -229,7 +229,7 @@ def _near_uv(mesh: Mesh, textured: Sequence[tuple[Texture | None, Texture | None
     """
     if mesh.uv is None:
         return np.zeros((len(mesh.faces), 3, 2), np.float32)
-    if -2 <= mesh.uv.min() and mesh.uv.max() <= 2:
+    if mesh.uv.min() >= -2 and mesh.uv.max() <= 2:
         return ready(mesh.uv, np.float32)
     uv = np.clip(np.nan_to_num(mesh.uv), -FARTHEST_UV, FARTHEST_UV).astype(np.float32)
     periodic = np.array([[all(t is None or t.wrap[k] != "clamp" for t in pair) for k in (0, 1)] for pair in textured])

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined, uncounted
-from specsia_build.rendering.lanes import ROW, differing, first_bits, lowest, see_row
 from specsia_build.rendering.prepare import INVISIBLE, MASK, OPAQUE
+from specsia_build.rendering.rows import ROW, differing, first_bits, lowest, see_row
 from specsia_build.rendering.shading import opacity_at
 
 SUBPIXEL_BITS = 8
@@ -71,8 +71,8 @@ class Drawn(NamedTuple):
 
 @compiled
 def set_up(sx, sy, depth, faces, closed, alpha_class):  # type: ignore[no-untyped-def]
-    """How each face is turned (F,) int8, 1 seen from outside, -1 from inside, 0 edge on, or `HIDDEN`: invisible or inside a
-    closed part; and the `Drawn` ones, which are neither hidden nor edge on."""
+    """How each face is turned (F,) int8, 1 seen from outside, -1 from inside, 0 edge on, or `HIDDEN`: invisible or
+    inside a closed part; and the `Drawn` ones, which are neither hidden nor edge on."""
     count = len(faces)
     facing, face = np.empty(count, np.int8), np.empty(count, np.int32)
     corners, depths = np.empty((count, 6), np.int32), np.empty((count, 3), np.float32)
@@ -298,7 +298,7 @@ def mark_faces(drawn, alpha_class, nearest, marked):  # type: ignore[no-untyped-
 
 @compiled
 def find_runs(ids, box):  # type: ignore[no-untyped-def]
-    """Neighbouring pixels of a row inside the box that show the same face: (N, 4) int32 row, first and end column, face.
+    """Neighbours in a row inside the box that show the same face: (N, 4) int32 row, first and end column, face.
 
     `ids` is `padded`.
     """

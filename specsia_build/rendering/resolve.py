@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from specsia_build.jit import compiled, inlined, uncounted
+from specsia_build.jit import inlined, uncounted
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, ENCODE, ENCODE_STEPS
 from specsia_build.rendering.fragments import BITS, FULL, NO_FRAGMENT, SAMPLE_X, SAMPLE_Y, SAMPLES, moments
-from specsia_build.rendering.lanes import LOOKS, ROW, bilinear, contrasting, differing, first_bits, look_row, lowest, marked_as, place_row
+from specsia_build.rendering.lookups import LOOKS, bilinear, look_row
 from specsia_build.rendering.raster import HALF, JUMP, OUTLINE, SUBPIXEL
+from specsia_build.rendering.rows import ROW, contrasting, differing, first_bits, lowest, marked_as, place_row
 from specsia_build.rendering.shading import (
     NEAREST,
     NO_TEXTURE,
@@ -37,6 +38,7 @@ JUMP_CONTRAST = 16
 
 ROUNDED = 1 / 64
 """Texels by which a look-up may be rounded, in a texture of 16384."""
+
 
 @inlined
 def encode(value):  # type: ignore[no-untyped-def]

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.jit import compiled, inlined, uncounted
+from specsia_build.jit import inlined, uncounted
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS
-from specsia_build.rendering.lanes import bilinear
+from specsia_build.rendering.lookups import bilinear
 from specsia_build.rendering.textures import MOST_LOOKS, MOST_TAPS, sample
 
 LIGHTS = np.array(

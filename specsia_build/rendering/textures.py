@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined, ready, uncounted
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, ENCODE, ENCODE_STEPS
-from specsia_build.rendering.lanes import HALVED, halve_row
+from specsia_build.rendering.lookups import HALVED, halve_row
 from specsia_build.rendering.mesh import Texture
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _halve_into(image, out):  # type: ignore[no-untyped-def]
             out[y, x, 3] = (total + 2) // 4
 
 
-def _halve(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def halve(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Next mip level: the mean of 2 x 2 texels in linear light, weighted by opacity: hidden colours stay hidden."""
     out = np.empty((max(1, image.shape[0] // 2), max(1, image.shape[1] // 2), 4), np.uint8)
     _halve_into(image, out)
@@ -131,7 +131,7 @@ def pack_textures(
             offset += level.shape[0] * level.shape[1]
             if density <= MOST_TAPS or max(level.shape[:2]) == 1:
                 break
-            level, density = _halve(level), density / 2
+            level, density = halve(level), density / 2
         tables.append(rows)
     most = max((len(rows) for rows in tables), default=1)
     levels = np.zeros((max(1, len(images)), most, 3), np.int64)

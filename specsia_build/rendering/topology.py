@@ -126,8 +126,10 @@ def _list_edges(faces, welded, valence, first, following, far, halves, users, ed
 
 @uncounted
 def _check_edges(faces, welded, halves, users, edge_of, opposed, ends, sides, shut):  # type: ignore[no-untyped-def]
-    """Fill `opposed`, `ends` and `sides`, see `Topology`, and `shut` (F,): whether each face is bordered on all sides. An
-    edge of more than two half-edges loses its second."""
+    """Fill `opposed`, `ends` and `sides`, see `Topology`, and `shut` (F,): whether each face is bordered on all sides.
+
+    An edge of more than two half-edges loses its second.
+    """
     for e in range(len(halves)):
         h, g = halves[e, 0], halves[e, 1]
         f, k = h // 3, h % 3

@@ -1,0 +1,207 @@
+"""What is found and filled in many pixels of a row at once, against NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from specsia_build.jit import compiled
+from specsia_build.rendering.close import close_from, next_close, number_marked
+from specsia_build.rendering.raster import NO_FACE, OUTLINE, find_runs
+from specsia_build.rendering.rows import (
+    ROW,
+    contrasting,
+    differing,
+    lowest,
+    marked_as,
+    padded,
+    place_row,
+    reaching,
+    see_row,
+)
+
+SEEDS = st.integers(0, 2**32 - 1)
+EDGES = st.tuples(*[st.integers(-(1 << 20), 1 << 20)] * 3)
+STEPS = st.tuples(*[st.integers(-(1 << 16), 1 << 16)] * 3)
+
+
+@compiled
+def _differing(values, at, other):  # type: ignore[no-untyped-def]
+    return differing(values, at, other)
+
+
+@compiled
+def _contrasting(color, at, other, least):  # type: ignore[no-untyped-def]
+    return contrasting(color, at, other, least)
+
+
+@compiled
+def _marked_as(marked, at, mark):  # type: ignore[no-untyped-def]
+    return marked_as(marked, at, mark)
+
+
+@compiled
+def _lowest(bits):  # type: ignore[no-untyped-def]
+    return lowest(bits)
+
+
+@compiled
+def _three(values):  # type: ignore[no-untyped-def]
+    return np.int32(values[0]), np.int32(values[1]), np.int32(values[2])
+
+
+@compiled
+def _see(nearest, ids, at, count, f, edges, steps, z, z_x, skipped):  # type: ignore[no-untyped-def]
+    face, depth, slope = np.int32(f), np.float32(z), np.float32(z_x)
+    see_row(nearest, ids, at, np.int32(count), face, _three(edges), _three(steps), depth, slope, np.int32(skipped))
+
+
+@compiled
+def _reaching(far, at, count, edges, steps, front, z, z_x):  # type: ignore[no-untyped-def]
+    least, depth, slope = np.float32(front), np.float32(z), np.float32(z_x)
+    return reaching(far, at, np.int32(count), _three(edges), _three(steps), least, depth, slope)
+
+
+@compiled
+def _place(position, at, count, start, steps):  # type: ignore[no-untyped-def]
+    first = np.float32(start[0]), np.float32(start[1]), np.float32(start[2])
+    place_row(position, at, np.int32(count), first, (np.float32(steps[0]), np.float32(steps[1]), np.float32(steps[2])))
+
+
+@compiled
+def _next(rows, y, x, last):  # type: ignore[no-untyped-def]
+    return next_close(rows, y, x, last)
+
+
+@compiled
+def _from(rows, y, x):  # type: ignore[no-untyped-def]
+    return close_from(rows, y, x)
+
+
+def _bits(held: np.ndarray) -> int:
+    return sum(1 << k for k in range(len(held)) if held[k])
+
+
+def _along(edges: tuple[int, ...], steps: tuple[int, ...]) -> np.ndarray:
+    """Which of `ROW` pixels lie inside three edges."""
+    return np.asarray(np.all([e + s * np.arange(ROW) >= 0 for e, s in zip(edges, steps, strict=True)], axis=0))
+
+
+def test_padded_arrays_begin_empty_and_may_be_read_beyond_their_end() -> None:
+    picture = padded((3, 5, 4), np.uint8)
+    assert picture.shape == (3, 5, 4)
+    assert not picture.any()
+    assert picture.flags.c_contiguous
+    assert picture.base is not None and picture.base.size >= (3 * 5 + ROW) * 4
+
+
+@given(SEEDS, st.integers(0, 30), st.integers(0, 30))
+def test_pixels_that_differ(seed: int, at: int, other: int) -> None:
+    values = padded((31,), np.int32)
+    values[:] = np.random.default_rng(seed).integers(-1, 2, 31)
+    whole = np.concatenate([values, np.zeros(ROW, np.int32)])
+    assert _differing(values, at, other) == _bits(whole[at : at + ROW] != whole[other : other + ROW])
+
+
+@given(SEEDS, st.integers(0, 30), st.integers(0, 30), st.integers(0, 255))
+def test_pixels_whose_colour_differs_by_more(seed: int, at: int, other: int, least: int) -> None:
+    color = padded((31, 1, 4), np.uint8)
+    color[:] = np.random.default_rng(seed).integers(0, 256, color.shape)
+    whole = np.concatenate([color[:, 0].astype(int), np.zeros((ROW, 4), int)])[:, :3]
+    step = np.abs(whole[at : at + ROW] - whole[other : other + ROW]).max(axis=1)
+    assert _contrasting(color, at, other, least) == _bits(step > least)
+
+
+@given(SEEDS, st.integers(0, 30))
+def test_pixels_with_a_mark(seed: int, at: int) -> None:
+    marked = padded((31,), np.uint8)
+    marked[:] = np.random.default_rng(seed).integers(0, 3, 31)
+    whole = np.concatenate([marked, np.zeros(ROW, np.uint8)])
+    assert _marked_as(marked, at, 2) == _bits(whole[at : at + ROW] == 2)
+
+
+@given(st.integers(0, 62))
+def test_the_lowest_bit(bit: int) -> None:
+    assert _lowest(np.int64(5 << bit if bit < 60 else 1 << bit)) == bit
+
+
+@given(SEEDS, EDGES, STEPS, st.integers(0, 40), st.integers(-1, 2 * ROW))
+def test_a_face_is_seen_where_it_is_inside_and_nearest(
+    seed: int, edges: tuple[int, ...], steps: tuple[int, ...], at: int, count: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    nearest, ids = padded((41,), np.float32), padded((41,), np.int32)
+    nearest[:], ids[:] = rng.uniform(-1, 1, 41), NO_FACE
+    z = np.float32(0.1) + np.float32(-0.02) * np.arange(3, 3 + ROW, dtype=np.float32)
+    wins = _along(edges, steps) & (np.arange(ROW) < count)
+    depths, faces = np.pad(nearest, (0, ROW)), np.pad(ids, (0, ROW))
+    wins &= z < depths[at : at + ROW]
+    depths[at : at + ROW][wins], faces[at : at + ROW][wins] = z[wins], 9
+    _see(nearest, ids, at, count, 9, edges, steps, 0.1, -0.02, 3)
+    assert_array_equal(nearest, depths[:41])
+    assert_array_equal(ids, faces[:41])
+
+
+@given(SEEDS, EDGES, STEPS, st.integers(0, 40), st.integers(-1, 2 * ROW))
+def test_a_face_reaches_pixels_that_hide_nothing_of_it(
+    seed: int, edges: tuple[int, ...], steps: tuple[int, ...], at: int, count: int
+) -> None:
+    far = padded((41,), np.float32)
+    far[:] = np.random.default_rng(seed).uniform(-1, 1, 41)
+    here = np.pad(far, (0, ROW))[at : at + ROW]
+    z = np.float32(0.1) + np.float32(-0.02) * np.arange(ROW, dtype=np.float32)
+    shown = _along(edges, steps) & (np.arange(ROW) < count) & (z <= here) & (np.float32(-0.5) <= here)
+    assert _reaching(far, at, count, edges, steps, -0.5, 0.1, -0.02) == _bits(shown)
+
+
+@pytest.mark.parametrize("count", range(1, ROW + 1))
+def test_positions_of_a_row(count: int) -> None:
+    position = padded((2, 20, 3), np.float32)
+    position[:] = 5
+    start, steps = np.array([0.5, -1.0, 2.0]), np.array([0.25, 0.125, -0.5])
+    _place(position, 11, count, tuple(start), tuple(steps))
+    expected = np.full((40, 3), 5.0)
+    expected[11 : 11 + count] = start + steps * np.arange(count)[:, None]
+    assert_allclose(position.reshape(-1, 3), expected, atol=1e-6)
+
+
+@given(SEEDS, st.sampled_from([37, 64, 130]), st.floats(0, 0.3))
+def test_close_pixels_are_numbered_and_found_again(seed: int, size: int, share: float) -> None:
+    rng = np.random.default_rng(seed)
+    marked, far = padded((size, size), np.uint8), padded((size, size), np.float32)
+    marked[:] = np.where(rng.random((size, size)) < share, OUTLINE, rng.integers(0, OUTLINE, (size, size)))
+    top, bottom = sorted(rng.integers(0, size + 1, 2).tolist())
+    left, right = sorted(rng.integers(0, size + 1, 2).tolist())
+    close = number_marked(marked, (top, bottom, left, right), np.empty((size, size), np.int32), far)
+    inside = np.zeros((size, size), bool)
+    inside[top:bottom, left:right] = marked[top:bottom, left:right] == OUTLINE
+    assert_array_equal(close.pixels, np.flatnonzero(inside))
+    assert_array_equal(close.slots.reshape(-1)[close.pixels], np.arange(len(close.pixels)))
+    assert_array_equal(np.isinf(far), inside)
+    for y, x in rng.integers(0, size, (20, 2)).tolist():
+        last = int(rng.integers(x, size))
+        ahead = np.flatnonzero(inside[y, x:])
+        first = x + int(ahead[0]) if len(ahead) else size
+        found = int(_next(close.rows, y, x, last))
+        assert found == first if first <= last else found > last
+        assert int(_from(close.rows, y, x)) == _bits(np.pad(inside[y], (0, ROW))[x : x + ROW])
+
+
+@given(SEEDS, st.sampled_from([5, 16, 40]))
+def test_runs_cover_each_face_once(seed: int, size: int) -> None:
+    rng = np.random.default_rng(seed)
+    ids = padded((size, size), np.int32)
+    ids[:] = np.repeat(rng.integers(-1, 3, (size, size)), 3, axis=1)[:, :size]
+    top, bottom = sorted(rng.integers(0, size + 1, 2).tolist())
+    left, right = sorted(rng.integers(0, size + 1, 2).tolist())
+    shown = np.full((size, size), NO_FACE)
+    for row, first, end, face in find_runs(ids, (top, bottom, left, right)).tolist():
+        assert (shown[row, first:end] == NO_FACE).all()
+        assert end == right or ids[row, end] != face
+        shown[row, first:end] = face
+    expected = np.full((size, size), NO_FACE)
+    expected[top:bottom, left:right] = ids[top:bottom, left:right]
+    assert_array_equal(shown, expected)
