@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +17,7 @@ from specsia_build.rendering.blender import Settings, check_gl, render_views
 from specsia_build.rendering.layers import Layers, Look, Renderer
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.parity import Parity, compare, summarised
+from specsia_build.rendering.pyrender import PlainPyrender
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages.render import place
 
@@ -43,17 +43,18 @@ class WorkbenchRenderer:
         yield from render_views(mesh, cameras, look, Settings("workbench", WORKBENCH_SAMPLES))
 
 
-@dataclass(frozen=True)
-class _Timed:
-    views: list[Layers]
-    seconds: float
+PEERS: dict[str, Callable[[], Renderer]] = {
+    WorkbenchRenderer.name: WorkbenchRenderer,
+    PlainPyrender.name: PlainPyrender,
+}
+"""What is compared with, besides the renderers that one may build with."""
 
 
 def bench_against(names: Sequence[str], config: BuildConfig, scratch: Path, progress: Progress) -> dict[str, Any]:
     """Render every character of a source with `config.renderer` and with others.
 
     Args:
-        names: of renderers, or ``workbench``.
+        names: of renderers, or of `PEERS`.
         config: source, renderer, views, size, look and limit are used.
         scratch: where procedural characters are written.
         progress: where bars go.
@@ -74,13 +75,17 @@ def bench_against(names: Sequence[str], config: BuildConfig, scratch: Path, prog
         for entry, mesh in _meshes(entries, config):
             if entry is entries[0]:
                 for renderer in (ours, *others.values()):
-                    _timed(renderer, mesh, [Camera(0.0, TRIANGLE_SIZE)], config)
-            mine = _timed(ours, mesh, cameras, config)
+                    for _ in _timed(renderer, mesh, [Camera(0.0, TRIANGLE_SIZE)], config):
+                        pass
             low, high = mesh.bounds()
+            mine = sum(seconds for _, seconds in _timed(ours, mesh, cameras, config))
             for name, other in others.items():
-                theirs = _timed(other, mesh, cameras, config)
-                parities = [compare(t, m, low, high) for t, m in zip(theirs.views, mine.views, strict=True)]
-                found[name].append((entry.id, summarised(parities), mine.seconds, theirs.seconds))
+                parities, theirs = [], 0.0
+                pairs = zip(_timed(ours, mesh, cameras, config), _timed(other, mesh, cameras, config), strict=True)
+                for (drawn, _), (peer, seconds) in pairs:
+                    parities.append(compare(peer, drawn, low, high))
+                    theirs += seconds
+                found[name].append((entry.id, summarised(parities), mine, theirs))
             advance(1)
     return {
         "source": source.name,
@@ -94,7 +99,7 @@ def bench_against(names: Sequence[str], config: BuildConfig, scratch: Path, prog
 
 
 def _peer(name: str) -> Renderer:
-    return WorkbenchRenderer() if name == WorkbenchRenderer.name else load_renderer(name)
+    return PEERS[name]() if name in PEERS else load_renderer(name)
 
 
 def _meshes(entries: Sequence[Entry], config: BuildConfig) -> Iterator[tuple[Entry, Mesh]]:
@@ -102,10 +107,14 @@ def _meshes(entries: Sequence[Entry], config: BuildConfig) -> Iterator[tuple[Ent
         yield entry, place(read_character(entry), config)[0]
 
 
-def _timed(renderer: Renderer, mesh: Mesh, cameras: Sequence[Camera], config: BuildConfig) -> _Timed:
+def _timed(
+    renderer: Renderer, mesh: Mesh, cameras: Sequence[Camera], config: BuildConfig
+) -> Iterator[tuple[Layers, float]]:
+    """Each view and the seconds until it was there: one at a time, as a build takes them."""
     start = time.perf_counter()
-    views = list(renderer.render(mesh, cameras, cast("Look", config.look)))
-    return _Timed(views, time.perf_counter() - start)
+    for layers in renderer.render(mesh, cameras, cast("Look", config.look)):
+        yield layers, time.perf_counter() - start
+        start = time.perf_counter()
 
 
 def _report(rows: list[tuple[str, Parity, float, float]], views: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -54,17 +54,54 @@ class PyrenderRenderer:
         _offscreen(_LEAST_SIZE)
 
     def render(self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit") -> Iterator[Layers]:
-        if look != "unlit":
-            raise UsageError("the pyrender renderer draws unlit pictures only: use --renderer fast")
-        if mesh.rest is not None:
-            raise UsageError("the pyrender renderer cannot draw rest positions: use --renderer fast")
-        if any(m.alpha_mode != "opaque" for m in mesh.materials):
-            raise CharacterError("it has see-through materials, which pyrender draws wrongly: use --renderer fast")
-        if len(mesh.faces) == 0 or not np.isfinite(mesh.vertices[np.unique(mesh.faces)]).all():
-            raise CharacterError("the mesh has no faces to draw, or vertices that are not finite numbers")
+        _check_drawable(mesh, look)
         scene = _scene(mesh)
         for camera in cameras:
             yield _view(scene, camera, self.grid)
+
+
+class PlainPyrender:
+    """pyrender as it is: one sample a pixel, and a second pass for positions, drawn as colours of the vertices.
+
+    A peer in speed, no renderer to build with.
+    """
+
+    name = "pyrender-plain"
+    version = 1
+
+    def check(self) -> None:
+        _offscreen(_LEAST_SIZE)
+
+    def render(self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit") -> Iterator[Layers]:
+        _check_drawable(mesh, look)
+        low, high = (bound.astype(np.float32) for bound in mesh.bounds())
+        places = np.ones((len(mesh.faces), 3, 4), np.float32)
+        # Vertex colours are linear light, which is shown encoded.
+        places[..., :3] = srgb_to_linear((mesh.vertices[mesh.faces] - low) / np.maximum(high - low, 1e-6))
+        bare = tuple(Material() for _ in mesh.materials)
+        coloured, placed = _scene(mesh), _scene(replace(mesh, uv=None, colors=places, materials=bare))
+        for camera in cameras:
+            color, _ = _draw(coloured, camera, camera.size)
+            position, _ = _draw(placed, camera, camera.size)
+            scale = np.asarray((high - low) / 255, np.float32)
+            yield Layers(color, color[..., 3], position[..., :3].astype(np.float32) * scale + low)
+
+
+def _check_drawable(mesh: Mesh, look: Look) -> None:
+    """Refuse what OpenGL through pyrender would draw wrongly.
+
+    Raises:
+        UsageError: if it never could.
+        CharacterError: if it cannot draw this mesh.
+    """
+    if look != "unlit":
+        raise UsageError("the pyrender renderer draws unlit pictures only: use --renderer fast")
+    if mesh.rest is not None:
+        raise UsageError("the pyrender renderer cannot draw rest positions: use --renderer fast")
+    if any(m.alpha_mode != "opaque" for m in mesh.materials):
+        raise CharacterError("it has see-through materials, which pyrender draws wrongly: use --renderer fast")
+    if len(mesh.faces) == 0 or not np.isfinite(mesh.vertices[np.unique(mesh.faces)]).all():
+        raise CharacterError("the mesh has no faces to draw, or vertices that are not finite numbers")
 
 
 @dataclass(frozen=True)
@@ -181,15 +218,22 @@ def _texture(pyrender: Any, material: Material, factor: NDArray[np.float64], glo
     return pyrender.Texture(source=pixels, source_channels="RGBA", sampler=sampler)
 
 
-def _view(scene: _Scene, camera: Camera, grid: int) -> Layers:
-    pyrender, size = _module(), camera.size
+def _draw(scene: _Scene, camera: Camera, size: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Colours (N, N, 4) and depths (N, N) of a view, as pyrender gives them."""
+    pyrender = _module()
     right, up, forward = camera.basis()
     pose = np.eye(4)
     pose[:3, :3] = np.stack([right, up, -forward], axis=1)
     pose[:3, 3] = camera.position()
     scene.scene.set_pose(scene.camera, pose)
     flags = pyrender.RenderFlags.FLAT | pyrender.RenderFlags.RGBA | pyrender.RenderFlags.SKIP_CULL_FACES
-    picture, told = _offscreen(size * grid).render(scene.scene, flags)
+    picture, depth = _offscreen(size).render(scene.scene, flags)
+    return picture, depth
+
+
+def _view(scene: _Scene, camera: Camera, grid: int) -> Layers:
+    size = camera.size
+    picture, told = _draw(scene, camera, size * grid)
     fine = picture.astype(np.float64) / 255
     blocks = (size, grid, size, grid)
     opacity = fine[..., 3]
