@@ -39,6 +39,17 @@ def test_one_stage_alone_is_told_in_words(tmp_path: Path) -> None:
     assert "project" not in ran.stdout
 
 
+def test_renderers_are_compared_view_by_view(tmp_path: Path) -> None:
+    source = str(write_folder(tmp_path / "figures", 2))
+    ran = CliRunner().invoke(main, ["bench", "render", source, *SMALL, "--against", "fast", "--json"])
+    assert ran.exit_code == 0, ran.output
+    found = json.loads(ran.stdout)["against"]["fast"]
+    assert len(found["characters"]) == 2
+    assert (found["parity"]["iou"], found["parity"]["color_mae"], found["parity"]["position_max"]) == (1, 0, 0)
+    assert found["ms_per_view"] > 0
+    assert found["its_ms_per_view"] > 0
+
+
 def test_a_word_too_many_is_refused() -> None:
     ran = CliRunner().invoke(main, ["bench", "paint", "sample:1"])
     assert ran.exit_code == 2

@@ -60,6 +60,17 @@ def test_the_picture_is_the_default_renderer_s(yaw: float) -> None:
     assert (theirs.mask == 0).any()
 
 
+@pytest.mark.usefixtures("needs_gl")
+def test_two_plain_passes_give_colours_and_positions() -> None:
+    mesh, camera = dressed(), Camera(36.0, SIZE)
+    (theirs,) = optional.PlainPyrender().render(mesh, [camera])
+    (ours,) = FastRenderer().render(mesh, [camera])
+    parity = compare(ours, theirs, *mesh.bounds())
+    assert parity.iou >= 0.98
+    assert parity.color_mae <= 3
+    assert parity.position_p95 <= 1.5
+
+
 @pytest.mark.parametrize(
     ("mesh", "look", "error", "sentence"),
     [
