@@ -30,7 +30,7 @@ class FastRenderer:
     """Draws on the CPU; see `Renderer`."""
 
     name = "fast"
-    version = 3
+    version = 4
 
     def check(self) -> None:
         """It needs nothing."""
