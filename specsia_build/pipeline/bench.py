@@ -175,6 +175,7 @@ def _datasets_peer(folder: Path) -> dict[str, Any]:
         }
     )
     columns = {name: [row[name] for row in rows] for name in features}
+    datasets.disable_progress_bars()
     start = time.perf_counter()
     datasets.Dataset.from_dict(columns, features=features).to_parquet(io.BytesIO())
     return {
