@@ -25,6 +25,7 @@ from specsia_build.rendering.raster import (
     depth_of,
     front_of,
     is_narrow,
+    reaches,
     touched,
 )
 from specsia_build.rendering.rows import ROW, lowest, reaching
@@ -216,7 +217,7 @@ def _touching(drawn, alpha_class, wanted, rows, size):  # type: ignore[no-untype
 
 @inlined
 def _reaching_long(row, count, edges, steps, front, z, z_x):  # type: ignore[no-untyped-def]
-    """What `lanes.reaching` finds, for faces so large that edge functions need 64 bits; `row` is `far` from the
+    """What `rows.reaching` finds, for faces so large that edge functions need 64 bits; `row` is `far` from the
     first pixel on."""
     bits = np.int64(0)
     for i in range(min(int(count), ROW)):
@@ -244,11 +245,7 @@ def _draw(sx, sy, touching, surface, textures, wanted, close, far, fragments):  
         front = front_of(touching, n)
         narrow = is_narrow(ax, ay, bx, by, cx, cy)
         ab_x, ab_y, bc_x, bc_y, ca_x, ca_y = ay - by, bx - ax, by - cy, cx - bx, cy - ay, ax - cx
-        reach_ab, reach_bc, reach_ca = (
-            (abs(ab_x) + abs(ab_y)) * HALF,
-            (abs(bc_x) + abs(bc_y)) * HALF,
-            (abs(ca_x) + abs(ca_y)) * HALF,
-        )
+        reach_ab, reach_bc, reach_ca = reaches(ax, ay, bx, by, cx, cy)
         right = np.int32(ab_x), np.int32(bc_x), np.int32(ca_x)
         down = np.int32(ab_y), np.int32(bc_y), np.int32(ca_y)
         za, zb, zc, z_x, z_y = depth_of(touching, n, ax, ay, bx, by, cx, cy)
