@@ -53,7 +53,7 @@ validate: .venv/train
 	    $(if $(word 2,$(CONFIGS)),$$on) --preset $(PRESET) $(if $(STEPS),--steps $(STEPS)) $$how; \
 	done
 	$(BIN)/specsia evaluate "$(VALIDATE)"/runs/* "$(VALIDATE)/build/dataset" --out "$(VALIDATE)/evaluation" \
-	  --run "$(VALIDATE)/build" --without pos --without adaptation --repeats $(REPEATS)
+	  --run "$(VALIDATE)/build" --without pos --without adaptation --without recall --repeats $(REPEATS)
 
 format: .venv/dev
 	$(BIN)/ruff check --fix .

@@ -26,20 +26,26 @@ from specsia_build.dravie.config import DEVICES, AdaptConfig
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Takes the place of Y*: the character in the pose of the frontal view, any size.",
 )
+@click.option(
+    "--without", type=click.Choice(("recall",)), help="Leave out the look-up of the frontal view's colours by position."
+)
 @click.option("--steps", type=int, help=f"Updates to make.  [default: {AdaptConfig().steps}]")
 @click.option("--device", type=click.Choice(DEVICES), default="auto", help="[default: auto]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def adapt(run: Path, out: Path, steps: int | None, device: str, as_json: bool, **of_frontal: Any) -> None:
+def adapt(
+    run: Path, out: Path, without: str | None, steps: int | None, device: str, as_json: bool, **of_frontal: Any
+) -> None:
     """Fit the model of RUN lightly to one character's frontal view and write a run of its own.
 
     The frontal view is a dataset's (with its Y*, or a drawing), or a frame with a drawing, which is laid onto it by its
-    silhouette.
+    silhouette. A model that sees positions also remembers the frontal view's colours by position, and `enhance` takes
+    them over wherever they are seen again; positions must then be of the character's frame, not of each view's.
     """
     need_torch()
     from specsia_build.dravie.character import adapt_run
 
     settings = AdaptConfig() if steps is None else replace(AdaptConfig(), steps=steps)
-    done = adapt_run(run, out, settings, device, **of_frontal)
+    done = adapt_run(run, out, settings, device, recall=without is None, **of_frontal)
     if as_json:
         click.echo(json.dumps({**done._asdict(), "run": str(done.run)}, indent=1))
         return

@@ -22,16 +22,18 @@ def enhance(run: Path, source: str, out: Path, split: str | None, video: bool, d
     """Repair every frame of INPUT with the model of RUN and write RGBA pictures to --out.
 
     INPUT is a dataset, or a folder of frames: color/, pos/ and, where color has no alpha, mask/, with a picture of the
-    same name for every frame. Frames that are finished stay as they are, so that a stopped command goes on.
+    same name for every frame. Frames that are finished stay as they are, so that a stopped command goes on. If RUN was
+    adapted and sees positions, the interior takes the frontal view's colours wherever its places are seen again.
     """
     need_torch()
     from specsia_build.dataset.reading import open_dataset
     from specsia_build.dravie import enhance as work
-    from specsia_build.dravie.checkpoint import load_generator
+    from specsia_build.dravie.checkpoint import load_generator, load_memory
     from specsia_build.dravie.frame_folder import is_frame_folder
     from specsia_build.dravie.processes import find_device
 
     config, model = load_generator(run)
+    memory = load_memory(run)
     if is_frame_folder(Path(source)):
         if split is not None:
             raise UsageError(f"{source} is a folder of frames, which has no splits: leave --split out")
@@ -40,7 +42,7 @@ def enhance(run: Path, source: str, out: Path, split: str | None, video: bool, d
         raise UsageError(f"{source} holds neither frames (color/, pos/, mask/) nor a packed dataset")
     else:
         frames = work.dataset_frames(open_dataset(source), split)
-    done = work.enhance(model, config, frames, out, find_device(device), video)
+    done = work.enhance(model, config, frames, out, find_device(device), video, memory)
     kept = f", {done.kept} were there already" if done.kept else ""
     click.echo(f"{done.made} frames repaired{kept}: {out}")
     if done.film is not None:

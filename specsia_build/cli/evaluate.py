@@ -28,7 +28,7 @@ from specsia_build.errors import UsageError
 @click.option(
     "--without",
     multiple=True,
-    type=click.Choice(("pos", "adaptation")),
+    type=click.Choice(("pos", "adaptation", "recall")),
     help="Ablation to compare with; may be repeated.",
 )
 @click.option(
@@ -62,7 +62,8 @@ def evaluate(
 ) -> None:
     """Compare the models of RUN... with baselines on the test characters of DATASET, frontal and novel views apart.
 
-    Each model is adapted to each character's frontal pair first. Runs that differ only in their seed are repeats of one
+    Each model is adapted to each character's frontal pair first, and one that sees positions recalls the pair's colours
+    by position. Runs that differ only in their seed are repeats of one
     method. --out receives tables.md, scores.csv, characters.csv, scores.json, a figure for each backend, and every
     result as a picture; a stopped evaluation goes on from there.
     """

@@ -24,6 +24,7 @@ from specsia_build.dravie.config import AdaptConfig, ModelConfig, to_json
 from specsia_build.dravie.drawing import place_drawing
 from specsia_build.dravie.frame_folder import list_frames, read_frame
 from specsia_build.dravie.processes import find_device
+from specsia_build.dravie.recall import remember
 from specsia_build.dravie.validation import validate
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.pipeline.store import write_bytes
@@ -136,8 +137,11 @@ def adapt(
     out: Path,
     settings: AdaptConfig,
     device: torch.device,
+    recall: bool = True,
 ) -> Adapted:
     """Fit the model of a run to a frontal pair and write a run folder that holds the result.
+
+    A model with the position hint also remembers what the pair shows where; the errors are the network's alone.
 
     Raises:
         UsageError: if the folder is not empty.
@@ -163,7 +167,8 @@ def adapt(
         "torch": torch.__version__,
     }
     write_bytes(out / PICTURE, picture)
-    save_model(out, settings.steps, config, adapted, {})
+    memory = remember(frontal) if config.with_pos and recall else None
+    save_model(out, settings.steps, config, adapted, {}, memory)
     write_bytes(out / RUN_FILE, json.dumps(record, indent=1, ensure_ascii=False).encode())
     return Adapted(out, seconds, before, after)
 
@@ -180,6 +185,7 @@ def adapt_run(
     frames: Path | None = None,
     frame: str | None = None,
     drawing: Path | None = None,
+    recall: bool = True,
 ) -> Adapted:
     """`specsia adapt`: see the options of the command.
 
@@ -189,4 +195,4 @@ def adapt_run(
     """
     config, model = load_generator(run)
     frontal = load_frontal(config, dataset, character, config_name, frames, frame, drawing)
-    return adapt(run, frontal, config, model, out, settings, find_device(device_name))
+    return adapt(run, frontal, config, model, out, settings, find_device(device_name), recall)

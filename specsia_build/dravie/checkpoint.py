@@ -11,12 +11,14 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
+from safetensors import numpy as arrays
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from specsia_build import __version__
 from specsia_build.dravie.config import ARCHITECTURES, ModelConfig
 from specsia_build.dravie.model import build_generator
+from specsia_build.dravie.recall import Memory
 from specsia_build.dravie.step import Networks
 from specsia_build.errors import SpecsiaError, UsageError
 
@@ -27,6 +29,7 @@ ADAPTED_FROM = "adapted_from"
 
 FOLDER = "checkpoints"
 MODEL, TRAINING, STATE = "model.safetensors", "training.safetensors", "state.json"
+MEMORY = "memory.safetensors"
 
 KEPT = 2
 """Checkpoints of a run that stay; older ones are deleted."""
@@ -37,7 +40,14 @@ def checkpoints(run: Path) -> list[Path]:
     return sorted(path for path in (run / FOLDER).glob("*") if path.name.isdigit() and path.is_dir())
 
 
-def save_model(run: Path, step: int, config: ModelConfig, model: nn.Module, training: Mapping[str, Tensor]) -> Path:
+def save_model(
+    run: Path,
+    step: int,
+    config: ModelConfig,
+    model: nn.Module,
+    training: Mapping[str, Tensor],
+    memory: Memory | None = None,
+) -> Path:
     """Write a checkpoint and delete those that are too old.
 
     Args:
@@ -46,6 +56,7 @@ def save_model(run: Path, step: int, config: ModelConfig, model: nn.Module, trai
         config: of the model.
         model: whose weights enhance and evaluate use.
         training: what only training needs; with nothing in it the run cannot be resumed.
+        memory: of the character that the model is adapted to.
     """
     path = run / FOLDER / f"{step:07d}"
     making = path.with_name(f"{path.name}.tmp")
@@ -55,6 +66,9 @@ def save_model(run: Path, step: int, config: ModelConfig, model: nn.Module, trai
     if training:
         save_file(_plain(training), making / TRAINING)
     state = {"step": step, "model": asdict(config), "specsia": __version__, "torch": torch.__version__}
+    if memory is not None:
+        arrays.save_file({"places": memory.places, "colours": memory.colours}, making / MEMORY)
+        state["memories"] = len(memory)
     (making / STATE).write_text(json.dumps(state, indent=1), encoding="utf-8")
     making.replace(path)
     for old in checkpoints(run)[:-KEPT]:
@@ -160,6 +174,41 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor], where: Path) 
     module.load_state_dict(weights)
 
 
+def _last(run: Path) -> Path:
+    """The last checkpoint of a run, or the one that is named."""
+    checkpoint = run if (run / STATE).is_file() else next(reversed(checkpoints(run)), None)
+    if checkpoint is None:
+        hint = "it has no checkpoint yet" if (run / RUN_FILE).is_file() else "it is no folder of `specsia train`"
+        raise UsageError(f"{run} holds no model: {hint}")
+    return checkpoint
+
+
+def load_memory(run: Path) -> Memory | None:
+    """What an adapted run remembers of its frontal pair; None where it was written without.
+
+    Args:
+        run: folder of a run, or of one of its checkpoints.
+
+    Raises:
+        UsageError: if it holds no model.
+        SpecsiaError: if the memory is missing, truncated, damaged or another run's.
+    """
+    checkpoint = _last(run)
+    count = read_state(checkpoint).get("memories")
+    if count is None:
+        return None
+    try:
+        memory = Memory(**arrays.load_file(checkpoint / MEMORY))
+        if len(memory) != count:
+            raise ValueError(f"it holds {len(memory)} places instead of {count}")
+    except (OSError, SafetensorError, TypeError, ValueError) as error:
+        raise SpecsiaError(
+            f"{checkpoint / MEMORY} is missing, cut off, damaged or of another run: "
+            f"make {run} anew with `specsia adapt`"
+        ) from error
+    return memory
+
+
 def load_generator(run: Path) -> tuple[ModelConfig, nn.Module]:
     """The model of a run's last checkpoint, in evaluation mode on the CPU.
 
@@ -170,10 +219,7 @@ def load_generator(run: Path) -> tuple[ModelConfig, nn.Module]:
         UsageError: if there is none.
         SpecsiaError: if it is truncated, damaged or of an architecture that is not known.
     """
-    checkpoint = run if (run / STATE).is_file() else next(reversed(checkpoints(run)), None)
-    if checkpoint is None:
-        hint = "it has no checkpoint yet" if (run / RUN_FILE).is_file() else "it is no folder of `specsia train`"
-        raise UsageError(f"{run} holds no model: {hint}")
+    checkpoint = _last(run)
     found = read_state(checkpoint)["model"]
     architecture, with_pos = found.get("architecture"), found.get("with_pos")
     if architecture not in ARCHITECTURES or not isinstance(with_pos, bool):

@@ -26,6 +26,7 @@ from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.apply import repair
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.frame_folder import list_frames, read_frame
+from specsia_build.dravie.recall import VERSION, Memory, recalled
 from specsia_build.dravie.video import side_by_side, write_film
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.pipeline.store import write_bytes
@@ -128,9 +129,16 @@ def weights_digest(model: nn.Module) -> str:
     return found.hexdigest()
 
 
-def _claim(out: Path, model: nn.Module, identity: str) -> None:
+def _memory_digest(memory: Memory) -> str:
+    """SHA-256 of what is remembered and of how it is used."""
+    return hashlib.sha256(bytes([VERSION]) + memory.places.tobytes() + memory.colours.tobytes()).hexdigest()
+
+
+def _claim(out: Path, model: nn.Module, memory: Memory | None, identity: str) -> None:
     """Record in the folder what its results come from, or see that they come from the same."""
     record = {"model": weights_digest(model), "input": identity, "specsia": __version__}
+    if memory is not None:
+        record["memory"] = _memory_digest(memory)
     path = out / RECORD
     if path.is_file():
         try:
@@ -138,7 +146,7 @@ def _claim(out: Path, model: nn.Module, identity: str) -> None:
         except ValueError as error:
             raise SpecsiaError(f"{path} cannot be read ({error}): name another --out") from error
         if there != record:
-            other = next((key for key in record if there.get(key) != record[key]), "settings")
+            other = next((key for key in record | there if there.get(key) != record.get(key)), "settings")
             raise UsageError(f"{out} holds results of another {other}: name another --out")
     elif out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} is not empty and holds no results of `specsia enhance`: name another --out")
@@ -156,7 +164,13 @@ def _ahead(pool: ThreadPoolExecutor, frames: Iterable[Frame]) -> Iterator[tuple[
 
 
 def enhance(
-    model: nn.Module, config: ModelConfig, frames: Frames, out: Path, device: torch.device, film: bool = False
+    model: nn.Module,
+    config: ModelConfig,
+    frames: Frames,
+    out: Path,
+    device: torch.device,
+    film: bool = False,
+    memory: Memory | None = None,
 ) -> Enhanced:
     """Repair frames; those that are finished and younger than their files stay as they are.
 
@@ -167,12 +181,13 @@ def enhance(
         out: folder of the results, RGBA PNG each.
         device: that computes; decoding and encoding go on beside it.
         film: also write them side by side with Z as a film.
+        memory: of the character that the model is adapted to; colours at the same places are recalled from it.
 
     Raises:
         UsageError: if the folder holds something else.
         SpecsiaError: if a frame cannot be read; those before it are written.
     """
-    _claim(out, model, frames.identity)
+    _claim(out, model, memory, frames.identity)
     model = model.to(device)
     made, writing = 0, deque[Future[None]]()
     with (
@@ -192,6 +207,8 @@ def enhance(
             for frame, layers in _ahead(pool, unfinished()):
                 z, pos = layers.result()
                 result = repair(model, config, z, pos, device)
+                if memory is not None:
+                    result = recalled(result, z, pos, memory)
                 writing.append(pool.submit(_write, out / f"{frame.name}.png", result))
                 if len(writing) > AHEAD:
                     writing.popleft().result()

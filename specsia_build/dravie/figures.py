@@ -27,7 +27,7 @@ def main_label(evaluation: Evaluation, config: str) -> str | None:
     """The trained method that a configuration's figure shows: adapted, and trained on that very configuration."""
     rows = table_rows(evaluation, summarise(evaluation), config)
     ours = [m for m in map(evaluation.method, rows) if m.trained and m.adapted]
-    return min(ours, key=lambda m: (not m.with_pos, m.trained != (config,))).label if ours else None
+    return min(ours, key=lambda m: (not m.recall, not m.with_pos, m.trained != (config,))).label if ours else None
 
 
 def _cases(scores: list[Score]) -> list[tuple[str, Score]]:

@@ -21,6 +21,7 @@ from specsia_build.dravie.apply import repair
 from specsia_build.dravie.checkpoint import load_generator
 from specsia_build.dravie.config import AdaptConfig, ModelConfig, TrainConfig, differences, to_json
 from specsia_build.dravie.enhance import weights_digest
+from specsia_build.dravie.recall import VERSION, recalled, remember
 from specsia_build.dravie.train import read_run_config
 from specsia_build.errors import UsageError
 
@@ -31,7 +32,7 @@ OURS = "DraViE"
 BASELINES = (RAW, LINE, SINGLE)
 """Names that `--baselines` takes."""
 
-ABLATIONS = ("pos", "adaptation")
+ABLATIONS = ("pos", "adaptation", "recall")
 """Names that `--without` takes."""
 
 FIT_STEPS = 1500
@@ -48,7 +49,7 @@ class Method:
         label: of its row; repeats share it.
         repeat: which repeat it is, from 0.
         trained: configurations that it was trained on, empty for what was not.
-        adapted, with_pos: of a trained one.
+        adapted, with_pos, recall: of a trained one.
         key: digest of all that decides its results beside the views.
         costly: whether its results are worth keeping.
         fitted: makes what repairs a character's views, of its frontal pair.
@@ -61,6 +62,7 @@ class Method:
     trained: tuple[str, ...] = ()
     adapted: bool = True
     with_pos: bool = True
+    recall: bool = False
     costly: bool = False
 
     @property
@@ -114,15 +116,45 @@ def _single(label: str, repeat: int, config: ModelConfig, settings: TrainConfig,
     return Method(label, repeat, key, fitted, with_pos=config.with_pos, costly=True)
 
 
-def _of_run(label: str, repeat: int, run: Run, adaptation: AdaptConfig | None, device: torch.device) -> Method:
-    def fitted(frontal: Pair) -> Painter:
-        if adaptation is None:
-            return _painter(run.model, run.config, device)
-        return _painter(adapt_generator(run.model, run.config, frontal, adaptation, device), run.config, device)
+def _once(make: Callable[[Pair], nn.Module]) -> Callable[[Pair], nn.Module]:
+    """What makes a model of a frontal pair, and gives the last one again where it is asked for the same pair."""
+    last: list[tuple[Pair, nn.Module]] = []
 
-    key = _digest("run", weights_digest(run.model), None if adaptation is None else to_json(adaptation))
+    def made(frontal: Pair) -> nn.Module:
+        if not last or last[0][0] is not frontal:
+            last[:] = [(frontal, make(frontal))]
+        return last[0][1]
+
+    return made
+
+
+def _of_run(label: str, repeat: int, run: Run, device: torch.device) -> Method:
+    key = _digest("run", weights_digest(run.model), None)
     trained = () if run.settings is None else run.settings.configs
-    return Method(label, repeat, key, fitted, trained, adaptation is not None, run.config.with_pos, costly=True)
+    painter = _painter(run.model, run.config, device)
+    return Method(label, repeat, key, lambda frontal: painter, trained, False, run.config.with_pos, costly=True)
+
+
+def _adapted(label: str, repeat: int, run: Run, adaptation: AdaptConfig, device: torch.device) -> tuple[Method, Method]:
+    """An adapted model without and with what it recalls of the frontal pair; the same where it sees no positions."""
+    make = _once(lambda frontal: adapt_generator(run.model, run.config, frontal, adaptation, device))
+
+    def plain(frontal: Pair) -> Painter:
+        return _painter(make(frontal), run.config, device)
+
+    def recalling(frontal: Pair) -> Painter:
+        paint, memory = plain(frontal), remember(frontal)
+        if memory is None:
+            return paint
+        return lambda pair: recalled(paint(pair), pair.z, pair.pos, memory)
+
+    parts = "run", weights_digest(run.model), to_json(adaptation)
+    trained = () if run.settings is None else run.settings.configs
+    method = Method(label, repeat, _digest(*parts), plain, trained, with_pos=run.config.with_pos, costly=True)
+    if not run.config.with_pos:
+        return method, method
+    key = _digest(*parts, "recall", VERSION)
+    return replace(method, label=f"{label} without recall"), replace(method, key=key, fitted=recalling, recall=True)
 
 
 def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
@@ -165,8 +197,10 @@ def choose_methods(
         device: that computes.
 
     Raises:
-        UsageError: if `without` names `pos` and no run is without it.
+        UsageError: if `without` names `pos` and no run is without it, or `recall` and no run sees positions.
     """
+    if "recall" in without and not any(run.config.with_pos for run in runs):
+        raise UsageError("--without recall leaves out a look-up by position: none of these models sees positions")
     if "pos" in without and all(run.config.with_pos for run in runs):
         raise UsageError(
             "--without pos compares with a model that never saw positions: train one with `specsia train --without pos`"
@@ -183,9 +217,12 @@ def choose_methods(
             methods += [_single(label, k, config, fit, device) for k in range(repeats)]
     for label, alike in _groups(runs).items():
         if "adaptation" in without and (alike[0].config.with_pos or not any(run.config.with_pos for run in runs)):
-            methods += [_of_run(f"{label} without adaptation", k, run, None, device) for k, run in enumerate(alike)]
-        methods += [
-            _of_run(label, k, alike[k % len(alike)], replace(adaptation, seed=k), device)
+            methods += [_of_run(f"{label} without adaptation", k, run, device) for k, run in enumerate(alike)]
+        adapted = [
+            _adapted(label, k, alike[k % len(alike)], replace(adaptation, seed=k), device)
             for k in range(max(repeats, len(alike)))
         ]
+        if "recall" in without and alike[0].config.with_pos:
+            methods += [plain for plain, _ in adapted]
+        methods += [whole for _, whole in adapted]
     return methods

@@ -27,7 +27,14 @@ def to_document(evaluation: Evaluation) -> dict[str, Any]:
         "split": evaluation.split,
         "specsia": __version__,
         "methods": [
-            {"label": m.label, "repeat": m.repeat, "trained": list(m.trained), "adapted": m.adapted, "pos": m.with_pos}
+            {
+                "label": m.label,
+                "repeat": m.repeat,
+                "trained": list(m.trained),
+                "adapted": m.adapted,
+                "pos": m.with_pos,
+                "recall": m.recall,
+            }
             for m in evaluation.methods
         ],
         "means": means,

@@ -185,7 +185,7 @@ def _cross_table(evaluation: Evaluation, summary: Summary) -> str | None:
     trained = {method.trained for method in evaluation.methods if method.trained}
     if len(evaluation.configs) < 2 and len(trained) < 2:
         return None
-    whole = [m.label for m in evaluation.methods if not m.trained or (m.adapted and m.with_pos)]
+    whole = [m.label for m in evaluation.methods if not m.trained or m.recall]
     labels = [label for label in dict.fromkeys(whole) if label not in (LINE_ORACLE, SINGLE, SINGLE_PLAIN)]
     head = ["Backend"]
     rows = [[config] for config in evaluation.configs]
