@@ -52,7 +52,7 @@ def _columns() -> NDArray[np.int64]:
     squares = first**2 + second**2
     near = np.argsort(squares, kind="stable")
     kept = near[squares[near] < len(_SQUARES)]
-    return np.stack([first, second, squares], axis=1)[kept].astype(np.int64, order="C")
+    return np.ascontiguousarray(np.stack([first, second, squares], axis=1)[kept], np.int64)
 
 
 _COLUMNS = _columns()

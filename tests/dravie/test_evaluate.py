@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,18 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from PIL import Image
+from torch import nn
 
+from specsia_build import png
 from specsia_build.cli.main import main
+from specsia_build.dataset.pairs import Pair
+from specsia_build.dravie.adapt import adapt_generator
 from specsia_build.dravie.checkpoint import RUN_FILE, save_model
-from specsia_build.dravie.config import TrainConfig, to_json
+from specsia_build.dravie.config import ModelConfig, TrainConfig, to_json
+from specsia_build.dravie.methods import ABLATIONS
 from specsia_build.dravie.model import build_generator
+
+RECALL = ("--without", "recall")
 
 
 def write_run(run: Path, **settings: Any) -> Path:
@@ -52,7 +60,7 @@ def evaluated(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
         write_run(top / "plain", with_pos=False),
         write_run(top / "other", configs=("thin",)),
     ]
-    done = evaluate(*runs, dataset, "--out", top / "out", "--without", "pos", "--without", "adaptation")
+    done = evaluate(*runs, dataset, "--out", top / "out", "--without", "pos", "--without", "adaptation", *RECALL)
     assert done.exit_code == 0, done.output
     return top / "out", done.stdout
 
@@ -63,8 +71,9 @@ def test_tables(evaluated: tuple[Path, str]) -> None:
     for heading in ("Table 1: fat", "Table 1: thin", "Table 2", "Table 3: ablations, fat"):
         assert heading in text
     own = text.split("## Table 1: fat")[1].split("## Table 1: thin")[0]
-    for row in ("raw", "line", "DraViE [fat]", "DraViE [fat] without pos", "DraViE [fat] without adaptation"):
+    for row in ("raw", "line", "DraViE [fat]", *(f"DraViE [fat] without {name}" for name in ABLATIONS)):
         assert f"| {row} " in own
+    assert "without pos without recall" not in text
     assert "DraViE [thin]" not in own and "*line-oracle*" in own
     assert own.count("| sample-wise") == 3
     assert "DraViE [thin] L1" in text.split("## Table 2")[1]
@@ -86,6 +95,43 @@ def test_numbers(evaluated: tuple[Path, str]) -> None:
     each = list(csv.DictReader((out / "characters.csv").open()))
     values = [float(r["value"]) for r in each if (r["config"], r["method"], r["views"]) == ("fat", "raw", "novel")]
     assert values
+
+
+def test_recall_changes_colours_alone_and_is_not_mixed_up(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from specsia_build.dravie import methods
+
+    made: list[str] = []
+
+    def counted(model: nn.Module, config: ModelConfig, frontal: Pair, *more: Any) -> nn.Module:
+        made.append(frontal.character_id)
+        return adapt_generator(model, config, frontal, *more)
+
+    monkeypatch.setattr(methods, "adapt_generator", counted)
+    run, out = write_run(tmp_path / "run"), tmp_path / "out"
+    arguments = (run, dataset, "--out", out, "--baselines", "none", "--backend", "fat", *RECALL)
+    done = evaluate(*arguments)
+    assert done.exit_code == 0, done.output
+    assert len(made) == len(set(made)), "one adaptation serves both rows"
+    folders = [next(out.rglob(f"DraViE-[[]fat]{name}-0")) for name in ("", "-without-recall")]
+    whole, plain = ([png.decode(p.read_bytes(), 4) for p in sorted(f.glob("*.png"))] for f in folders)
+    assert all((a[..., 3] == b[..., 3]).all() for a, b in zip(whole, plain, strict=True))
+    assert (whole[0] != plain[0]).any()
+    found = means(out)
+    names = [("fat", f"DraViE [fat]{name}", "frontal", "l1_interior") for name in ("", " without recall")]
+    assert found[names[0]]["mean"] < 0.5 * found[names[1]]["mean"]
+    # What was painted without it, before there was any, is not taken for what is painted with it.
+    shutil.rmtree(folders[0])
+    folders[1].rename(folders[0])
+    again = evaluate(*arguments)
+    assert again.exit_code == 0, again.output
+    assert means(out) == found
+
+
+def test_nothing_is_recalled_where_no_model_sees_positions(dataset: Path, tmp_path: Path) -> None:
+    done = evaluate(write_run(tmp_path / "run", with_pos=False), dataset, "--out", tmp_path / "out", *RECALL)
+    assert done.exit_code == 2 and "none of these models sees positions" in done.output
 
 
 def test_figure(evaluated: tuple[Path, str]) -> None:
