@@ -25,7 +25,7 @@ STEPS = 150
 
 
 def dimmed(pair: Pair) -> Pair:
-    """Z is Y*'s colour, the darker the farther back on the character it lies, down to half: only Zpos tells by how much."""
+    """Z is darker the farther back on the character it lies, down to half: only Zpos tells by how much."""
     z = pair.z.copy()
     z[..., :3] = np.rint(z[..., :3] * (0.5 + 0.5 * pair.pos[..., 2:3] / 255.0))
     return replace(pair, z=z)

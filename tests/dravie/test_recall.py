@@ -127,9 +127,7 @@ def test_what_is_remembered() -> None:
     pair = figure(spot=True)
     memory = remember(pair)
     assert memory is not None and len(memory) == 55 * 65
-    at = np.ravel_multi_index(pair.pos[..., :3].reshape(-1, 3).T, (256,) * 3)
-    keys = np.ravel_multi_index(memory.places.T, (256,) * 3)
-    shown = np.array([np.flatnonzero(at == key)[0] for key in keys.tolist()])
+    shown = [np.flatnonzero((pair.pos[..., :3].reshape(-1, 3) == place).all(axis=1))[0] for place in memory.places]
     assert_array_equal(pair.gt.reshape(-1, 4)[shown, :3], memory.colours)
     soft = pair.gt.copy()
     soft[50, 50, 3] = 254
