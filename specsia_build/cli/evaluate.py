@@ -63,9 +63,9 @@ def evaluate(
     """Compare the models of RUN... with baselines on the test characters of DATASET, frontal and novel views apart.
 
     Each model is adapted to each character's frontal pair first, and one that sees positions recalls the pair's colours
-    by position. Runs that differ only in their seed are repeats of one
-    method. --out receives tables.md, scores.csv, characters.csv, scores.json, a figure for each backend, and every
-    result as a picture; a stopped evaluation goes on from there.
+    by position. Runs that differ only in their seed are repeats of one method. --out receives tables.md, scores.csv,
+    characters.csv, scores.json, a figure for each backend, and every result as a picture; a stopped evaluation goes on
+    from there.
     """
     need_torch()
     from specsia_build.dataset.reading import open_dataset
@@ -82,9 +82,9 @@ def evaluate(
             raise UsageError(f"--baselines: there is no '{name}'; they are {', '.join(known.BASELINES)}")
     where, opened = find_device(device), open_dataset(dataset)
     adaptation = replace(AdaptConfig(), steps=adapt_steps)
-    chosen = known.choose_methods(
-        known.load_runs(runs, where), wanted, without, repeats, adaptation, fit_steps or known.FIT_STEPS, where
-    )
+    steps, places = fit_steps or known.FIT_STEPS, opened.keeps_places()
+    trained = known.load_runs(runs, where)
+    chosen = known.choose_methods(trained, wanted, without, repeats, adaptation, steps, where, places)
     turntables = None if build is None else open_turntables(*existing_run(build))
     networks, notes = find_perceptual(weights, where)
     found = replace(measure(opened, split, chosen, out, turntables, networks, configs), notes=notes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -163,13 +162,7 @@ def _config_diff(name: str, other: str, here: Places, there: Places, tally: Tall
 
 def _build_record(dataset: OpenedDataset) -> dict[str, Any]:
     """What `build.json` states, flat, keys joined by dots; empty where there is none."""
-    if schema.BUILD_FILE not in dataset.files:
-        return {}
-    try:
-        loaded = json.loads(dataset.place.read(schema.BUILD_FILE))
-    except ValueError as error:
-        raise SpecsiaError(f"{dataset.where}/{schema.BUILD_FILE} is no JSON: {error}") from error
-    told = loaded if isinstance(loaded, dict) else {}
+    told = dataset.build()
     return {key: found for name in told if name not in _DERIVED for key, found in _flat(name, told[name])}
 
 

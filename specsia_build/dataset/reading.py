@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -127,6 +128,33 @@ class OpenedDataset:
         if len(found) < len(wanted):
             raise IndexError(f"{split} has {start} rows, so there is no row {wanted[-1]}")
         return [found[int(i)] for i in indices]
+
+    def build(self) -> dict[str, Any]:
+        """What `build.json` states; empty where there is none.
+
+        Raises:
+            SpecsiaError: if it cannot be read or is no JSON.
+        """
+        if schema.BUILD_FILE not in self.files:
+            return {}
+        try:
+            stated = json.loads(self.place.read(schema.BUILD_FILE))
+        except ValueError as error:
+            raise SpecsiaError(f"{self.where}/{schema.BUILD_FILE} is no JSON: {error}") from error
+        return stated if isinstance(stated, dict) else {}
+
+    def keeps_places(self) -> bool:
+        """Whether a position means the same place on the character in every view.
+
+        Not so with `pos_frame: view`, as the published script colours positions, nor where nothing is stated of data of
+        the published schema.
+
+        Raises:
+            SpecsiaError: if `build.json` cannot be read.
+        """
+        config = self.build().get("config")
+        stated = config.get("pos_frame") if isinstance(config, dict) else None
+        return bool(stated == "character" if stated else self.schema == "specsia")
 
     def digest(self) -> str:
         """SHA-256 that identifies the content: of `SHA256SUMS`, or else of the shards' names, sizes and footers.

@@ -100,7 +100,7 @@ def with_drawing(frontal: Pair, path: Path) -> Pair:
 
 def load_frontal(
     config: ModelConfig,
-    dataset: str | None,
+    dataset: OpenedDataset | None,
     character: str | None,
     config_name: str | None,
     frames: Path | None,
@@ -122,7 +122,7 @@ def load_frontal(
     if dataset is not None:
         if character is None:
             raise UsageError("--dataset also needs --character ID: whose frontal view?")
-        found = frontal_of(open_dataset(dataset), character, config_name)
+        found = frontal_of(dataset, character, config_name)
         return found if drawing is None else with_drawing(found, drawing)
     if frames is None or drawing is None:
         raise UsageError("--frames also needs --drawing PNG: frames hold no Y*")
@@ -194,5 +194,7 @@ def adapt_run(
         SpecsiaError: if the model or a picture cannot be used.
     """
     config, model = load_generator(run)
-    frontal = load_frontal(config, dataset, character, config_name, frames, frame, drawing)
+    opened = None if dataset is None else open_dataset(dataset)
+    frontal = load_frontal(config, opened, character, config_name, frames, frame, drawing)
+    recall = recall and (opened is None or opened.keeps_places())
     return adapt(run, frontal, config, model, out, settings, find_device(device_name), recall)

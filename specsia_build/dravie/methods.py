@@ -184,6 +184,7 @@ def choose_methods(
     adaptation: AdaptConfig,
     fit_steps: int,
     device: torch.device,
+    places: bool = True,
 ) -> list[Method]:
     """The methods of an evaluation, each as often as it is repeated, in the order of a table's rows.
 
@@ -195,12 +196,17 @@ def choose_methods(
         adaptation: settings of the adaptation, whose seed is the repeat's.
         fit_steps: updates of a sample-wise fit.
         device: that computes.
+        places: whether a position means the same place in every view; without that nothing is recalled by it.
 
     Raises:
-        UsageError: if `without` names `pos` and no run is without it, or `recall` and no run sees positions.
+        UsageError: if `without` names `pos` and no run is without it, or `recall` and nothing is recalled anyway.
     """
     if "recall" in without and not any(run.config.with_pos for run in runs):
         raise UsageError("--without recall leaves out a look-up by position: none of these models sees positions")
+    if "recall" in without and not places:
+        raise UsageError(
+            "--without recall: nothing is recalled anyway, as positions of this dataset are each view's own"
+        )
     if "pos" in without and all(run.config.with_pos for run in runs):
         raise UsageError(
             "--without pos compares with a model that never saw positions: train one with `specsia train --without pos`"
@@ -224,5 +230,5 @@ def choose_methods(
         ]
         if "recall" in without and alike[0].config.with_pos:
             methods += [plain for plain, _ in adapted]
-        methods += [whole for _, whole in adapted]
+        methods += [whole if places else replace(plain, label=label) for plain, whole in adapted]
     return methods

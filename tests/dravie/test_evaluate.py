@@ -17,8 +17,10 @@ from torch import nn
 from specsia_build import png
 from specsia_build.cli.main import main
 from specsia_build.dataset.pairs import Pair
+from specsia_build.dataset.reading import open_dataset
+from specsia_build.dataset.schema import BUILD_FILE
 from specsia_build.dravie.adapt import adapt_generator
-from specsia_build.dravie.checkpoint import RUN_FILE, save_model
+from specsia_build.dravie.checkpoint import RUN_FILE, load_memory, save_model
 from specsia_build.dravie.config import ModelConfig, TrainConfig, to_json
 from specsia_build.dravie.methods import ABLATIONS
 from specsia_build.dravie.model import build_generator
@@ -132,6 +134,24 @@ def test_recall_changes_colours_alone_and_is_not_mixed_up(
 def test_nothing_is_recalled_where_no_model_sees_positions(dataset: Path, tmp_path: Path) -> None:
     done = evaluate(write_run(tmp_path / "run", with_pos=False), dataset, "--out", tmp_path / "out", *RECALL)
     assert done.exit_code == 2 and "none of these models sees positions" in done.output
+
+
+def test_nothing_is_recalled_where_positions_are_each_view_s_own(dataset: Path, tmp_path: Path) -> None:
+    turned = tmp_path / "turned"
+    shutil.copytree(dataset, turned)
+    record = json.loads((turned / BUILD_FILE).read_text())
+    record["config"]["pos_frame"] = "view"
+    (turned / BUILD_FILE).write_text(json.dumps(record))
+    assert open_dataset(str(dataset)).keeps_places() and not open_dataset(str(turned)).keeps_places()
+    run, few = write_run(tmp_path / "run"), ("--baselines", "none", "--backend", "fat")
+    done = evaluate(run, turned, "--out", tmp_path / "out", *few)
+    assert done.exit_code == 0, done.output
+    assert not json.loads((tmp_path / "out/scores.json").read_text())["methods"][0]["recall"]
+    told = evaluate(run, turned, "--out", tmp_path / "other", *few, *RECALL)
+    assert told.exit_code == 2 and "nothing is recalled" in told.output
+    fitted = ["adapt", run, "--dataset", turned, "--character", "c", "--backend", "fat", "--steps", 1, "--out"]
+    assert CliRunner().invoke(main, [*map(str, fitted), str(tmp_path / "adapted")]).exit_code == 0
+    assert load_memory(tmp_path / "adapted") is None
 
 
 def test_figure(evaluated: tuple[Path, str]) -> None:
