@@ -88,6 +88,13 @@ def split_uid(uid: str) -> tuple[str, int]:
     return character_id, int(view)
 
 
+def character_of(row: Mapping[str, Any]) -> str:
+    """Id of the character of a row, by its column or by its uid; "" where neither tells."""
+    if "character_id" in row:
+        return str(row["character_id"])
+    return str(row["uid"]).rpartition("_")[0]
+
+
 def decode_pair(row: Mapping[str, Any]) -> Pair:
     """The pair of a row that holds the columns of `PAIR_COLUMNS`, images as PNG bytes.
 

@@ -68,7 +68,7 @@ def save_model(
     state = {"step": step, "model": asdict(config), "specsia": __version__, "torch": torch.__version__}
     if memory is not None:
         arrays.save_file({"places": memory.places, "colours": memory.colours}, making / MEMORY)
-        state["memories"] = len(memory)
+        state |= {"memories": len(memory), "character": memory.character}
     (making / STATE).write_text(json.dumps(state, indent=1), encoding="utf-8")
     making.replace(path)
     for old in checkpoints(run)[:-KEPT]:
@@ -194,11 +194,12 @@ def load_memory(run: Path) -> Memory | None:
         SpecsiaError: if the memory is missing, truncated, damaged or another run's.
     """
     checkpoint = _last(run)
-    count = read_state(checkpoint).get("memories")
+    state = read_state(checkpoint)
+    count = state.get("memories")
     if count is None:
         return None
     try:
-        memory = Memory(**arrays.load_file(checkpoint / MEMORY))
+        memory = Memory(**arrays.load_file(checkpoint / MEMORY), character=str(state.get("character")))
         if len(memory) != count:
             raise ValueError(f"it holds {len(memory)} places instead of {count}")
     except (OSError, SafetensorError, TypeError, ValueError) as error:

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from specsia_build import __version__, png
 from specsia_build.characters.character import is_safe_id
-from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
+from specsia_build.dataset.pairs import PAIR_COLUMNS, character_of, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.apply import repair
 from specsia_build.dravie.config import ModelConfig
@@ -46,11 +46,13 @@ Layers = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 @dataclass(frozen=True)
 class Frame:
     """A frame to repair: its result's path below the output folder, without a suffix; when its files last changed, in
-    seconds, 0 where that cannot be; and what decodes it."""
+    seconds, 0 where that cannot be; what decodes it; and the character that it shows at the same places in every view,
+    None where the user alone knows."""
 
     name: str
     changed: float
     load: Callable[[], Layers]
+    character: str | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def dataset_frames(dataset: OpenedDataset, split: str | None) -> Frames:
     if not chosen:
         there = ", ".join(sorted({name for found in counts.values() for name in found}))
         raise UsageError(f"{dataset.where} has no split '{split}': it has {there}")
-    columns = PAIR_COLUMNS(dataset.schema)
+    columns, places = PAIR_COLUMNS(dataset.schema), dataset.keeps_places()
 
     def each() -> Iterator[Frame]:
         for config, name, _ in chosen:
@@ -111,7 +113,8 @@ def dataset_frames(dataset: OpenedDataset, split: str | None) -> Frames:
             for row in dataset.stream(config, name, columns):
                 if not is_safe_id(row["uid"]):
                     raise SpecsiaError(f"{dataset.where} has a row whose uid {row['uid']!r} cannot name a file")
-                yield Frame(f"{above}/{row['uid']}", 0.0, partial(_layers, row))
+                character = character_of(row) if places else ""
+                yield Frame(f"{above}/{row['uid']}", 0.0, partial(_layers, row), character)
 
     return Frames(f"{dataset.digest()} {split or 'all'}", sum(rows for *_, rows in chosen), DATASET_FPS, each)
 
@@ -181,7 +184,7 @@ def enhance(
         out: folder of the results, RGBA PNG each.
         device: that computes; decoding and encoding go on beside it.
         film: also write them side by side with Z as a film.
-        memory: of the character that the model is adapted to; colours at the same places are recalled from it.
+        memory: of the character that the model is adapted to; in its frames colours at the same places are recalled.
 
     Raises:
         UsageError: if the folder holds something else.
@@ -207,7 +210,7 @@ def enhance(
             for frame, layers in _ahead(pool, unfinished()):
                 z, pos = layers.result()
                 result = repair(model, config, z, pos, device)
-                if memory is not None:
+                if memory is not None and frame.character in (None, memory.character):
                     result = recalled(result, z, pos, memory)
                 writing.append(pool.submit(_write, out / f"{frame.name}.png", result))
                 if len(writing) > AHEAD:

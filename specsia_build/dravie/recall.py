@@ -68,15 +68,17 @@ class _Sorted(NamedTuple):
 
 @dataclass(frozen=True)
 class Memory:
-    """What was seen, in no order.
+    """What was seen of a character, in no order.
 
     Attributes:
         places: (N, 3) uint8, Zpos.
         colours: (N, 3) uint8, Y* there.
+        character: its id.
     """
 
     places: NDArray[np.uint8]
     colours: NDArray[np.uint8]
+    character: str = ""
 
     def __post_init__(self) -> None:
         for name, values in (("places", self.places), ("colours", self.colours)):
@@ -111,7 +113,8 @@ def remember(frontal: Pair) -> Memory | None:
     found = inside & (frontal.gt[..., 3] == 255) & agreed(frontal)
     if not found.any():
         return None
-    return Memory(np.ascontiguousarray(frontal.pos[found][:, :3]), np.ascontiguousarray(frontal.gt[found][:, :3]))
+    places, colours = (np.ascontiguousarray(picture[found][:, :3]) for picture in (frontal.pos, frontal.gt))
+    return Memory(places, colours, frontal.character_id)
 
 
 @uncounted

@@ -19,7 +19,9 @@ from scipy.spatial import cKDTree
 from specsia_build import png
 from specsia_build.cli import main
 from specsia_build.dataset.pairs import Pair
+from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.adapt import agreed
+from specsia_build.dravie.character import frontal_of
 from specsia_build.dravie.checkpoint import MEMORY, STATE, checkpoints, load_memory, save_model
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.model import build_generator
@@ -246,3 +248,23 @@ def test_a_frame_takes_milliseconds() -> None:
         recalled(z, z, moved, memory)
         took.append(time.thread_time() - began)
     assert min(took) < 0.1
+
+
+def test_another_character_s_views_recall_nothing(dataset: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model, config = build_generator(ModelConfig()), ModelConfig()
+    frontal = frontal_of(open_dataset(str(dataset)), "c", "fat")
+    save_model(tmp_path / "plain", 1, config, model, {})
+    save_model(tmp_path / "run", 1, config, model, {}, remember(frontal))
+    for run in ("plain", "run"):
+        done = CliRunner().invoke(
+            main, ["enhance", str(tmp_path / run), str(dataset), "--out", str(tmp_path / f"{run}-out")]
+        )
+        assert done.exit_code == 0, done.output
+    changed = {
+        path.relative_to(tmp_path / "run-out").as_posix()
+        for path in (tmp_path / "run-out").rglob("*.png")
+        if path.read_bytes() != (tmp_path / "plain-out" / path.relative_to(tmp_path / "run-out")).read_bytes()
+    }
+    assert changed
+    assert {name.rpartition("/")[2].rpartition("_")[0] for name in changed} == {"c"}
