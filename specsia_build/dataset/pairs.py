@@ -70,6 +70,11 @@ class Pair:
     outline_px: int | None = None
     outline_grey: int | None = None
 
+    @property
+    def subject(self) -> str:
+        """See `subject_of`."""
+        return _subject(self.character_id, self.backend)
+
 
 def PAIR_COLUMNS(schema_name: str) -> tuple[str, ...]:
     """Columns that `decode_pair` needs of a row of the schema `specsia` or `published`."""
@@ -88,11 +93,14 @@ def split_uid(uid: str) -> tuple[str, int]:
     return character_id, int(view)
 
 
-def character_of(row: Mapping[str, Any]) -> str:
-    """Id of the character of a row, by its column or by its uid; "" where neither tells."""
-    if "character_id" in row:
-        return str(row["character_id"])
-    return str(row["uid"]).rpartition("_")[0]
+def subject_of(row: Mapping[str, Any]) -> str:
+    """What a row's positions are of: the character, by its column or its uid, and the backend that reconstructed it."""
+    character_id = row["character_id"] if "character_id" in row else str(row["uid"]).rpartition("_")[0]
+    return _subject(character_id, row.get("backend"))
+
+
+def _subject(character_id: str, backend: str | None) -> str:
+    return character_id if backend is None else f"{character_id} by {backend}"
 
 
 def decode_pair(row: Mapping[str, Any]) -> Pair:

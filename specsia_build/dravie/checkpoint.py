@@ -68,7 +68,7 @@ def save_model(
     state = {"step": step, "model": asdict(config), "specsia": __version__, "torch": torch.__version__}
     if memory is not None:
         arrays.save_file({"places": memory.places, "colours": memory.colours}, making / MEMORY)
-        state |= {"memories": len(memory), "character": memory.character}
+        state |= {"memories": len(memory), "subject": memory.subject}
     (making / STATE).write_text(json.dumps(state, indent=1), encoding="utf-8")
     making.replace(path)
     for old in checkpoints(run)[:-KEPT]:
@@ -199,7 +199,7 @@ def load_memory(run: Path) -> Memory | None:
     if count is None:
         return None
     try:
-        memory = Memory(**arrays.load_file(checkpoint / MEMORY), character=str(state.get("character")))
+        memory = Memory(**arrays.load_file(checkpoint / MEMORY), subject=str(state.get("subject")))
         if len(memory) != count:
             raise ValueError(f"it holds {len(memory)} places instead of {count}")
     except (OSError, SafetensorError, TypeError, ValueError) as error:

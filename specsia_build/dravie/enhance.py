@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from specsia_build import __version__, png
 from specsia_build.characters.character import is_safe_id
-from specsia_build.dataset.pairs import PAIR_COLUMNS, character_of, decode_pair
+from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair, subject_of
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.apply import repair
 from specsia_build.dravie.config import ModelConfig
@@ -46,13 +46,13 @@ Layers = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 @dataclass(frozen=True)
 class Frame:
     """A frame to repair: its result's path below the output folder, without a suffix; when its files last changed, in
-    seconds, 0 where that cannot be; what decodes it; and the character that it shows at the same places in every view,
+    seconds, 0 where that cannot be; what decodes it; and what its places are of in every view (see `pairs.subject_of`),
     None where the user alone knows."""
 
     name: str
     changed: float
     load: Callable[[], Layers]
-    character: str | None = None
+    subject: str | None = None
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,8 @@ def dataset_frames(dataset: OpenedDataset, split: str | None) -> Frames:
             for row in dataset.stream(config, name, columns):
                 if not is_safe_id(row["uid"]):
                     raise SpecsiaError(f"{dataset.where} has a row whose uid {row['uid']!r} cannot name a file")
-                character = character_of(row) if places else ""
-                yield Frame(f"{above}/{row['uid']}", 0.0, partial(_layers, row), character)
+                subject = subject_of(row) if places else ""
+                yield Frame(f"{above}/{row['uid']}", 0.0, partial(_layers, row), subject)
 
     return Frames(f"{dataset.digest()} {split or 'all'}", sum(rows for *_, rows in chosen), DATASET_FPS, each)
 
@@ -210,7 +210,7 @@ def enhance(
             for frame, layers in _ahead(pool, unfinished()):
                 z, pos = layers.result()
                 result = repair(model, config, z, pos, device)
-                if memory is not None and frame.character in (None, memory.character):
+                if memory is not None and frame.subject in (None, memory.subject):
                     result = recalled(result, z, pos, memory)
                 writing.append(pool.submit(_write, out / f"{frame.name}.png", result))
                 if len(writing) > AHEAD:

@@ -73,12 +73,12 @@ class Memory:
     Attributes:
         places: (N, 3) uint8, Zpos.
         colours: (N, 3) uint8, Y* there.
-        character: its id.
+        subject: whose places they are, see `pairs.subject_of`.
     """
 
     places: NDArray[np.uint8]
     colours: NDArray[np.uint8]
-    character: str = ""
+    subject: str = ""
 
     def __post_init__(self) -> None:
         for name, values in (("places", self.places), ("colours", self.colours)):
@@ -114,7 +114,7 @@ def remember(frontal: Pair) -> Memory | None:
     if not found.any():
         return None
     places, colours = (np.ascontiguousarray(picture[found][:, :3]) for picture in (frontal.pos, frontal.gt))
-    return Memory(places, colours, frontal.character_id)
+    return Memory(places, colours, frontal.subject)
 
 
 @uncounted

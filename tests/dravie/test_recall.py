@@ -267,4 +267,4 @@ def test_another_character_s_views_recall_nothing(dataset: Path, tmp_path: Path)
         if path.read_bytes() != (tmp_path / "plain-out" / path.relative_to(tmp_path / "run-out")).read_bytes()
     }
     assert changed
-    assert {name.rpartition("/")[2].rpartition("_")[0] for name in changed} == {"c"}
+    assert {(name.split("/")[0], name.rpartition("/")[2].rpartition("_")[0]) for name in changed} == {("fat", "c")}
