@@ -186,15 +186,10 @@ def _write_texts(
 
 
 def _build_record(dataset: OpenedDataset) -> dict[str, Any]:
-    if schema.BUILD_FILE not in dataset.files:
-        return {}
-    try:
-        record = json.loads(dataset.place.read(schema.BUILD_FILE))
-        if not isinstance(record["config"], dict):
-            raise TypeError
-    except (ValueError, KeyError, TypeError) as error:
-        raise SpecsiaError(f"{dataset.where}/{schema.BUILD_FILE} does not hold a build's settings") from error
-    return dict(record)
+    record = dataset.build()
+    if schema.BUILD_FILE in dataset.files and not isinstance(record.get("config"), dict):
+        raise SpecsiaError(f"{dataset.where}/{schema.BUILD_FILE} does not hold a build's settings")
+    return record
 
 
 def _source_name(dataset: OpenedDataset, record: Mapping[str, Any]) -> str:
