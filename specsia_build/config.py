@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from specsia_build.errors import UsageError
+from specsia_build.files import write_bytes
 
 STAGES = ("render", "reconstruct", "project", "pack")
 """The four stages of a build, in order."""
@@ -210,6 +211,4 @@ def result_settings(config: BuildConfig) -> dict[str, Any]:
 
 def write_settings(config: BuildConfig, path: Path) -> None:
     """Write the effective settings that decide what is made as YAML, whole or not at all."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(yaml.safe_dump(result_settings(config), sort_keys=False, allow_unicode=True), encoding="utf-8")
-    temporary.replace(path)
+    write_bytes(path, yaml.safe_dump(result_settings(config), sort_keys=False, allow_unicode=True).encode())

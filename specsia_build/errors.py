@@ -1,16 +1,50 @@
-"""Errors whose message is one sentence for the person who runs the command."""
+"""Errors whose message is one sentence for the person who runs the command, and text from data made fit to be shown."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
+
+MOST_SHOWN = 300
+"""Characters of a reason that are shown; what is longer belongs into a file."""
+
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode categories that steer a terminal or a text's direction, end a line, or are no characters at all."""
+
+
+def _escaped(character: str) -> str:
+    if unicodedata.category(character) not in _HIDDEN:
+        return character
+    return character.encode("unicode_escape", "backslashreplace").decode("ascii")
+
+
+def printable(text: str) -> str:
+    """Text as one line that does nothing to a terminal: control and format characters become ``\\x1b``, ``\\n``."""
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def brief(text: str, most: int = MOST_SHOWN) -> str:
+    """Text as one printable line of at most `most` characters; what is cut off shows as an ellipsis."""
+    line = printable(text[: most + 1])
+    return line if len(text) <= most and len(line) <= most else line[: most - 1] + "…"
 
 
 class SpecsiaError(Exception):
-    """Something went wrong that the user can understand and mend; the command exits with 1."""
+    """Something went wrong that the user can understand and mend; the command exits with 1.
+
+    The message is made printable, whatever names of files, parts or people it quotes.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class UsageError(SpecsiaError):
     """The command was asked for something it cannot do as written; the command exits with 2."""
+
+
+class WriteError(SpecsiaError):
+    """A file could not be written: a full disk, a folder that may not be written to, a folder in its place."""
 
 
 class CharacterError(SpecsiaError):

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from specsia_build.dataset.schema import COLUMNS, IMAGE_COLUMNS, Row, table_of
 from specsia_build.errors import SpecsiaError
+from specsia_build.files import replacing
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -99,26 +100,27 @@ def write_shard(path: Path, rows: Iterable[Row], schema: pa.Schema, digest: _Has
     Raises:
         SpecsiaError: if what was written cannot be read back.
     """
-    temporary = path.with_name(path.name + ".tmp")
     compression = {name: "none" if name in IMAGE_COLUMNS else "zstd" for name in COLUMNS}
     count = 0
-    with (
-        temporary.open("wb") as stream,
-        pq.ParquetWriter(
-            _Digested(stream, digest or hashlib.sha256()),
-            schema,
-            compression={_leaf(name): kind for name, kind in compression.items()} | _image_leaves(),
-            use_dictionary=[c for c in COLUMNS if c not in IMAGE_COLUMNS and not c.startswith("bbox")],
-            write_statistics=["uid", "character_id", "view"],
-        ) as writer,
-    ):
-        for batch in _batches(rows):
-            writer.write_table(table_of(batch, schema), row_group_size=len(batch))
-            count += len(batch)
-    read_back = pq.read_metadata(temporary).num_rows
-    if read_back != count:
-        raise SpecsiaError(f"{path.name} was written with {count} rows but reads back with {read_back}: check the disk")
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        with (
+            temporary.open("wb") as stream,
+            pq.ParquetWriter(
+                _Digested(stream, digest or hashlib.sha256()),
+                schema,
+                compression={_leaf(name): kind for name, kind in compression.items()} | _image_leaves(),
+                use_dictionary=[c for c in COLUMNS if c not in IMAGE_COLUMNS and not c.startswith("bbox")],
+                write_statistics=["uid", "character_id", "view"],
+            ) as writer,
+        ):
+            for batch in _batches(rows):
+                writer.write_table(table_of(batch, schema), row_group_size=len(batch))
+                count += len(batch)
+        read_back = pq.read_metadata(temporary).num_rows
+        if read_back != count:
+            raise SpecsiaError(
+                f"{path.name} was written with {count} rows but reads back with {read_back}: check the disk"
+            )
     return count
 
 

@@ -27,7 +27,7 @@ from specsia_build.dravie.processes import find_device
 from specsia_build.dravie.recall import remember
 from specsia_build.dravie.validation import validate
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.pipeline.store import write_bytes
+from specsia_build.files import write_bytes
 
 PICTURE = "frontal.png"
 

@@ -29,7 +29,7 @@ from specsia_build.dravie.frame_folder import list_frames, read_frame
 from specsia_build.dravie.recall import VERSION, Memory, recalled
 from specsia_build.dravie.video import side_by_side, write_film
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.pipeline.store import write_bytes
+from specsia_build.files import write_bytes
 
 RECORD = "enhance.json"
 FILM = "film"

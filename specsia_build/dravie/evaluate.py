@@ -26,7 +26,7 @@ from specsia_build.dravie.methods import Method
 from specsia_build.dravie.metrics import flicker, view_scores
 from specsia_build.dravie.perceptual import Perceptual, fid_between
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.pipeline.store import write_bytes
+from specsia_build.files import write_bytes
 
 RESULTS = "results"
 DONE = "done.json"

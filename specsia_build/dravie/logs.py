@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from specsia_build.pipeline.store import write_bytes
+from specsia_build.files import write_bytes
 
 
 class Log:

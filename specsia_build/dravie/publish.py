@@ -11,7 +11,7 @@ from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.evaluate import Evaluation
 from specsia_build.dravie.figures import figure
 from specsia_build.dravie.tables import characters_csv, summarise, to_csv, to_markdown
-from specsia_build.pipeline.store import write_bytes
+from specsia_build.files import write_bytes
 
 TABLES, SCORES, CHARACTERS, DOCUMENT = "tables.md", "scores.csv", "characters.csv", "scores.json"
 

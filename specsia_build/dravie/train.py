@@ -30,8 +30,8 @@ from specsia_build.dravie.processes import Processes, find_device, joined, wrapp
 from specsia_build.dravie.step import TERMS, Networks, build_networks, rate, to_device, training_step
 from specsia_build.dravie.validation import validate, validation_pairs
 from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.files import write_bytes
 from specsia_build.pipeline.progress import Progress
-from specsia_build.pipeline.store import write_bytes
 
 LOG_EVERY = 50
 LOG, VALIDATION_LOG, VALIDATION = "log.csv", "validation.csv", "validation"

@@ -17,6 +17,7 @@ from specsia_build.config import STAGES, BuildConfig, backend_name, write_settin
 from specsia_build.dataset import splits
 from specsia_build.dataset.upload import open_target, upload
 from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.files import write_bytes
 from specsia_build.pipeline import warm
 from specsia_build.pipeline.executors import Executor, Lost, Needs, local_executor, open_executor
 from specsia_build.pipeline.failures import Failure, read_failures, write_failures
@@ -24,7 +25,7 @@ from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.planning import DigestCache, StagePlan, plan_stage
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.selection import select
-from specsia_build.pipeline.store import read_artefact, read_meta, write_bytes
+from specsia_build.pipeline.store import read_artefact, read_meta
 from specsia_build.pipeline.tasks import Outcome, backend_of, needs_of, peak_mb, perform
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import pack, project, reconstruct, render

@@ -10,7 +10,7 @@ from pathlib import Path
 from specsia_build.characters.character import id_order_key
 from specsia_build.config import STAGES
 from specsia_build.errors import SpecsiaError
-from specsia_build.pipeline.store import write_bytes
+from specsia_build.files import write_bytes
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from typing import Any
 
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig
+from specsia_build.files import write_bytes
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.store import read_meta, write_bytes
+from specsia_build.pipeline.store import read_meta
 from specsia_build.pipeline.tasks import Task, backend_of, own_folder, stage_fingerprint
 from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.artefact import file_digest

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from specsia_build.errors import SpecsiaError
+from specsia_build.files import write_bytes
 from specsia_build.stages.artefact import META, Artefact
 
 
@@ -16,14 +17,6 @@ def _member(key: str, name: str, data: bytes) -> tuple[tarfile.TarInfo, io.Bytes
     info = tarfile.TarInfo(f"{key}.{name}")
     info.size = len(data)
     return info, io.BytesIO(data)
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, making its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(data)
-    temporary.replace(path)
 
 
 def write_artefact(path: Path, artefact: Artefact) -> None:

@@ -18,9 +18,10 @@ from specsia_build.backends.registry import load_backend
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.errors import CharacterError, LowQualityError, SpecsiaError
+from specsia_build.files import write_bytes
 from specsia_build.pipeline.executors.base import Needs
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.store import read_artefact, write_artefact, write_bytes
+from specsia_build.pipeline.store import read_artefact, write_artefact
 from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.artefact import Artefact, file_digest, fingerprint, seal
 from specsia_build.stages.stopwatch import Stopwatch

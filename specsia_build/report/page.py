@@ -7,9 +7,9 @@ from pathlib import Path
 
 from specsia_build.config import BuildConfig
 from specsia_build.errors import UsageError
+from specsia_build.files import write_bytes
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
-from specsia_build.pipeline.store import write_bytes
 from specsia_build.report import sections, sheets
 from specsia_build.report.facts import Facts
 from specsia_build.report.gather import gather

@@ -1,0 +1,228 @@
+"""Files: how they are named from data, opened where strangers wrote them, and written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+from specsia_build.errors import CharacterError, SpecsiaError, WriteError, brief, printable
+
+MOST_NAME_BYTES = 180
+"""Of a name from data, so that suffixes fit beside it into the 255 bytes that file systems allow."""
+
+MOST_JSON_BYTES = 64 * 2**20
+
+MOST_SOURCE_BYTES = 4 * 2**30
+"""Largest source file that is opened."""
+
+_TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp(\.[^.]*)?")
+_FORBIDDEN = frozenset('/\\:*?"<>|')
+
+
+def file_name(name: str, what: str) -> str:
+    """A name that comes from data, seen to be one file name and nothing else.
+
+    Args:
+        name: a character's id, a configuration, a part of a Hub file's path.
+        what: what it is, for the message.
+
+    Returns:
+        The name itself.
+
+    Raises:
+        SpecsiaError: if it is empty, too long, starts with a dot or a space, ends in one, or holds a separator, a
+            character that some file system refuses, or one that cannot be printed.
+    """
+    if not name:
+        raise SpecsiaError(f"the {what} is empty, so it cannot be a file name")
+    if name != name.strip(" .") or not name.isprintable() or _FORBIDDEN & set(name):
+        raise SpecsiaError(f"the {what} '{brief(name, 80)}' cannot be a file name: it would lead elsewhere")
+    if len(name.encode()) > MOST_NAME_BYTES:
+        raise SpecsiaError(f"the {what} '{brief(name, 80)}' is too long for a file name: {MOST_NAME_BYTES} bytes fit")
+    return name
+
+
+def relative_name(name: str, what: str) -> PurePosixPath:
+    """A path that comes from data, each part of it seen to be a `file_name`; it stays below any folder it is joined to.
+
+    Raises:
+        SpecsiaError: if a part cannot be one, or there is none.
+    """
+    for part in name.split("/"):
+        file_name(part, what)
+    return PurePosixPath(name)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A new name beside `path`, whose folder is made; what the block leaves there takes the place of `path`.
+
+    The name is like no other writer's: of several, each replaces `path` whole, and none touches what another wrote. It
+    may become a file or a folder; a folder replaces only one that is empty or not there.
+
+    Raises:
+        WriteError: if it cannot be written.
+    """
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        # What stands in the way of writing may stand in the way of tidying up too; the first is what is told.
+        with suppress(OSError):
+            if temporary.is_dir():
+                shutil.rmtree(temporary)
+            else:
+                temporary.unlink(missing_ok=True)
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file name is one that `replacing` gives; such a file is left over where its writer was killed."""
+    return _TEMPORARY.fullmatch(name) is not None
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, making its folder.
+
+    Raises:
+        WriteError: if it cannot be written.
+    """
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def cannot_write(path: Path, error: OSError) -> WriteError:
+    """Why a file could not be written, with what to do."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return WriteError(
+            f"the disk is full, {path} could not be written{_free(path)}: make room and give the same command again, "
+            "it goes on from here"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return WriteError(f"{path} may not be written ({error.strerror}): make its folder writable, or name another")
+    if error.errno in (errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+        return WriteError(f"{path} cannot be written because a folder or file stands in its way: move that elsewhere")
+    return WriteError(f"{path} could not be written: {error.strerror or error}")
+
+
+def _free(path: Path) -> str:
+    for folder in path.parents:
+        try:
+            return f" ({shutil.disk_usage(folder).free / 2**20:,.1f} MB are free)"
+        except OSError:
+            continue
+    return ""
+
+
+def _regular(path: str, flags: int) -> int:
+    """Opens what is a regular file; neither waits for a pipe nor takes a device for this process's terminal."""
+    handle = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise CharacterError(f"{Path(path).name} is no regular file, so it is not read")
+    return handle
+
+
+@contextmanager
+def open_source_file(path: Path, root: Path, most: int = MOST_SOURCE_BYTES) -> Iterator[BinaryIO]:
+    """Open a file that somebody else chose; every file of a character is opened here, for reading and for digests.
+
+    Args:
+        path: of the file; may be a link, or lie behind links, as long as it stays in `root`.
+        root: folder of the source that it belongs to.
+        most: bytes that it may have.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError: if there is none.
+        CharacterError: if it is no regular file, lies outside `root`, is larger than `most` or cannot be opened.
+    """
+    name = path.name
+    try:
+        real = path.resolve(strict=True)
+        if not real.is_relative_to(root.resolve()):
+            raise CharacterError(f"{name} is a link that leads out of {root.name or root}, so it is not read: copy it")
+        stream = open(real, "rb", opener=_regular)  # noqa: SIM115  Path.open takes no opener; closed below
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except (OSError, ValueError, RuntimeError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise CharacterError(f"{name} cannot be read: {why}") from error
+    with stream:
+        facts = os.fstat(stream.fileno())
+        if facts.st_size > most:
+            raise CharacterError(f"{name} has {facts.st_size / 2**20:,.0f} MB; at most {most / 2**20:,.0f} MB are read")
+        yield stream
+
+
+def read_source(path: Path, root: Path, most: int = MOST_SOURCE_BYTES) -> bytes:
+    """The content of a file that somebody else chose.
+
+    Raises:
+        CharacterError: if there is none, or as `open_source_file` says.
+    """
+    try:
+        with open_source_file(path, root, most) as stream:
+            data = stream.read(most + 1)
+    except OSError as error:
+        raise CharacterError(f"{path.name} cannot be read: {error.strerror or error}") from error
+    if len(data) > most:
+        raise CharacterError(f"{path.name} grew while it was read: build again once it is complete")
+    return data
+
+
+def source_digest(path: Path, root: Path, most: int = MOST_SOURCE_BYTES) -> str | None:
+    """SHA-256 of a file that somebody else chose, or None where there is none that may be read."""
+    try:
+        with open_source_file(path, root, most) as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except (OSError, CharacterError):
+        return None
+
+
+def parse_json(data: bytes | str, what: str) -> Any:
+    """JSON as plain values.
+
+    Args:
+        data: UTF-8, or text.
+        what: names it in messages.
+
+    Raises:
+        SpecsiaError: if it is damaged, nested too deeply or larger than `MOST_JSON_BYTES`.
+    """
+    if len(data) > MOST_JSON_BYTES:
+        raise SpecsiaError(f"{what} cannot be read: it has {len(data) / 2**20:,.0f} MB")
+    try:
+        return json.loads(data)
+    except RecursionError as error:
+        raise SpecsiaError(f"{what} cannot be read: it is nested too deeply") from error
+    except ValueError as error:
+        raise SpecsiaError(f"{what} cannot be read: {brief(str(error), 120)}") from error
+
+
+def read_json(path: Path, what: str | None = None) -> Any:
+    """JSON of a file as plain values.
+
+    Raises:
+        SpecsiaError: if it cannot be read, as `parse_json` says; FileNotFoundError passes.
+    """
+    what = what or str(path)
+    try:
+        with path.open("rb") as stream:
+            return parse_json(stream.read(MOST_JSON_BYTES + 1), what)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise SpecsiaError(f"{printable(what)} cannot be read: {error.strerror or error}") from error
