@@ -25,7 +25,7 @@ MOST_JSON_BYTES = 64 * 2**20
 MOST_SOURCE_BYTES = 4 * 2**30
 """Largest source file that is opened."""
 
-_TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp(\.[^.]*)?")
+_TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp")
 _FORBIDDEN = frozenset('/\\:*?"<>|')
 
 
@@ -73,7 +73,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         WriteError: if it cannot be written.
     """
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp{path.suffix}")
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
