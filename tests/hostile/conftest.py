@@ -1,0 +1,49 @@
+"""Trials with what strangers, crashes and full machines do to a build; all of them bear the mark `hostile`.
+
+They run in a bounded form with all other tests, and in full with `--hostile-full`. Every trial is decided by its seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import OUTCOME
+
+Tally = Callable[..., None]
+"""Counts a trial: `tally(kind, outcome)`, or `tally(kind, outcome, count)`; the counts are shown after the tests."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker("hostile")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give a test that is marked `seeds(bounded, full)` its seeds, each a test of its own."""
+    marker = metafunc.definition.get_closest_marker("seeds")
+    if marker is not None:
+        bounded, full = marker.args
+        count = full if metafunc.config.getoption("--hostile-full") else bounded
+        metafunc.parametrize("seed", range(count))
+
+
+@pytest.fixture(scope="session")
+def full(request: pytest.FixtureRequest) -> bool:
+    """Whether all is to be tried, not the bounded form."""
+    return bool(request.config.getoption("--hostile-full"))
+
+
+@pytest.fixture
+def tally(request: pytest.FixtureRequest) -> Tally:
+    """Counts what the test tried and what happened, for the table after the tests."""
+    suite = request.path.stem.removeprefix("test_").replace("_", " ")
+
+    def count(kind: str, outcome: str, times: int = 1) -> None:
+        request.node.user_properties.append((OUTCOME, (suite, kind, outcome, times)))
+
+    return count
