@@ -12,8 +12,9 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any
 
 from specsia_build.errors import CharacterError, SpecsiaError, WriteError, brief, printable
 
@@ -137,7 +138,7 @@ def _regular(path: str, flags: int) -> int:
 
 
 @contextmanager
-def open_source_file(path: Path, root: Path, most: int = MOST_SOURCE_BYTES) -> Iterator[BinaryIO]:
+def open_source_file(path: Path, root: Path, most: int = MOST_SOURCE_BYTES) -> Iterator[BufferedReader]:
     """Open a file that somebody else chose; every file of a character is opened here, for reading and for digests.
 
     Args:

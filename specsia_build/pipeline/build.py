@@ -25,7 +25,7 @@ from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.planning import DigestCache, StagePlan, plan_stage
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.selection import select
-from specsia_build.pipeline.store import read_artefact, read_meta
+from specsia_build.pipeline.store import read_artefact, read_meta, sweep
 from specsia_build.pipeline.tasks import Outcome, backend_of, needs_of, peak_mb, perform
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import pack, project, reconstruct, render
@@ -179,10 +179,11 @@ class _Build:
                 task = tasks[index]
                 outcome = result
                 if isinstance(outcome, Lost):
-                    task.path.unlink(missing_ok=True)
                     outcome = Outcome(reason=f"{stage} of {task.entry.id} was lost: {outcome.reason}")
                 _log(self.layout, task.stage, task.backend_name, task.entry.id, outcome)
                 if outcome.reason is not None:
+                    # Not by the worker: an attempt that nobody waits for any more may fail after another succeeded.
+                    task.path.unlink(missing_ok=True)
                     failed += 1
                     failure = Failure(task.entry.id, stage, name, outcome.reason, outcome.details)
                     self.failures.append(failure)
@@ -343,6 +344,9 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
     with locked(layout), open_executor(config, layout, progress.say) as run:
         if fresh:
             forget(layout)
+        sweep(layout.root, deep=False)
+        for folder in layout.written:
+            sweep(folder)
         _compile_once(config, progress)
         work = _Build(config, layout, progress, run)
         write_settings(config, layout.config)

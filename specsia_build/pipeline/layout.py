@@ -92,6 +92,11 @@ class RunLayout:
         """All artefacts."""
         return self.root / "artefacts"
 
+    @property
+    def written(self) -> tuple[Path, ...]:
+        """Folders that hold nothing but what builds write file by file."""
+        return (self.artefacts, self.root / "logs", self.root / "quarantine", self.root / "state")
+
     def artefact(self, stage: str, backend: str | None, character_id: str) -> Path:
         """One character's artefact of one stage (and backend, where the stage has one)."""
         return self._folder("artefacts", stage, backend) / f"{character_id}.tar"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import shutil
 import tarfile
 from pathlib import Path
 from typing import Any
 
 from specsia_build.errors import SpecsiaError
-from specsia_build.files import write_bytes
+from specsia_build.files import cannot_write, is_temporary, write_bytes
 from specsia_build.stages.artefact import META, Artefact
 
 
@@ -60,3 +62,29 @@ def read_meta(path: Path) -> dict[str, Any] | None:
     except (OSError, tarfile.TarError, ValueError):
         return None
     return meta if isinstance(meta, dict) else None
+
+
+def sweep(folder: Path, deep: bool = True) -> None:
+    """Remove what killed writers left half written in a folder and, where `deep`, below it; links are not followed.
+
+    To be called by who holds the run. A writer of an earlier build may still be at work on a node that is not heard of:
+    its file then cannot take its place, which nobody waits for, and what this build writes is not touched by it.
+
+    Raises:
+        WriteError: if something cannot be removed.
+    """
+    try:
+        with os.scandir(folder) as found:
+            entries = [e for e in found if is_temporary(e.name) or (deep and e.is_dir(follow_symlinks=False))]
+        for entry in entries:
+            path = Path(entry.path)
+            if not is_temporary(entry.name):
+                sweep(path)
+            elif entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise cannot_write(folder, error) from error

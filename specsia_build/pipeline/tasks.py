@@ -177,6 +177,4 @@ def perform(task: Task) -> Outcome:
         write_bytes(path, traceback.format_exc().encode())
         details = path.relative_to(task.layout.root).as_posix()
         reason = f"specsia failed on {task.entry.id} ({type(error).__name__}: {error}): please report it with {details}"
-    if reason is not None:
-        task.path.unlink(missing_ok=True)
     return Outcome(reason, details, warnings, time.perf_counter() - start, watch.seconds, peak_mb())

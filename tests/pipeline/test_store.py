@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from specsia_build.errors import SpecsiaError
-from specsia_build.pipeline.store import read_artefact, read_meta, write_artefact
+from specsia_build.pipeline.store import read_artefact, read_meta, sweep, write_artefact
 from specsia_build.stages.artefact import Artefact, seal, sha256
 
 
@@ -47,3 +47,26 @@ def test_what_is_not_there_has_no_meta(tmp_path: Path) -> None:
     assert read_meta(tmp_path / "none.tar") is None
     (tmp_path / "junk.tar").write_bytes(b"junk" * 1000)
     assert read_meta(tmp_path / "junk.tar") is None
+
+
+def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    left = [
+        tmp_path / "run" / ".0123456789abcdef.tmp",
+        tmp_path / "run" / "artefacts" / "render" / ".fedcba9876543210.tmp",
+        tmp_path / "run" / "artefacts" / ".00000000000000aa.tmp" / "half.png",
+    ]
+    kept = [
+        tmp_path / "run" / "notes.tmp",
+        tmp_path / "run" / "artefacts" / "render" / "0.tar",
+        tmp_path / "run" / "artefacts" / ".hidden.tmp",
+        elsewhere / ".0123456789abcdef.tmp",
+    ]
+    for path in (*left, *kept):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    (tmp_path / "run" / "artefacts" / "link").symlink_to(elsewhere)
+    sweep(tmp_path / "run")
+    sweep(tmp_path / "nowhere")
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in kept)
