@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from specsia_build.config import BuildConfig
-from specsia_build.errors import UsageError
+from specsia_build.errors import UsageError, WriteError
 from specsia_build.files import write_bytes
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
@@ -56,8 +56,8 @@ def save(path: Path, page: Html) -> None:
     """
     try:
         write_bytes(path, page.encode())
-    except OSError as error:
-        raise UsageError(f"the report {path} cannot be written: {error.strerror or error}") from error
+    except WriteError as error:
+        raise UsageError(f"the report cannot be written: {error}") from error
 
 
 def render_page(facts: Facts, layout: RunLayout, progress: Progress) -> Html:
