@@ -26,7 +26,7 @@ from specsia_build.pipeline.planning import DigestCache, StagePlan, plan_stage
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.selection import select
 from specsia_build.pipeline.store import read_artefact, read_meta, sweep
-from specsia_build.pipeline.tasks import Outcome, backend_of, needs_of, peak_mb, perform
+from specsia_build.pipeline.tasks import Outcome, backend_of, needs_of, on_record, peak_mb, perform
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import pack, project, reconstruct, render
 from specsia_build.stages.artefact import Artefact
@@ -179,7 +179,7 @@ class _Build:
                 task = tasks[index]
                 outcome = result
                 if isinstance(outcome, Lost):
-                    outcome = Outcome(reason=f"{stage} of {task.entry.id} was lost: {outcome.reason}")
+                    outcome = Outcome(*on_record(task, f"{stage} of {task.entry.id} was lost: {outcome.reason}"))
                 _log(self.layout, task.stage, task.backend_name, task.entry.id, outcome)
                 if outcome.reason is not None:
                     # Not by the worker: an attempt that nobody waits for any more may fail after another succeeded.

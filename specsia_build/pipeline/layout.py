@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from specsia_build.config import DEFAULT_OUT
+from specsia_build.files import file_name
 
 
 @dataclass(frozen=True)
@@ -99,19 +100,23 @@ class RunLayout:
 
     def artefact(self, stage: str, backend: str | None, character_id: str) -> Path:
         """One character's artefact of one stage (and backend, where the stage has one)."""
-        return self._folder("artefacts", stage, backend) / f"{character_id}.tar"
+        return self._folder("artefacts", stage, backend) / f"{_id(character_id)}.tar"
 
-    def traceback(self, stage: str, backend: str | None, character_id: str) -> Path:
-        """Where the program itself failed on a character."""
-        return self._folder("logs", stage, backend) / f"{character_id}.txt"
+    def details(self, stage: str, backend: str | None, character_id: str) -> Path:
+        """Where the program itself failed on a character, or the whole of a reason that is too long to be shown."""
+        return self._folder("logs", stage, backend) / f"{_id(character_id)}.txt"
 
     def pictures(self, stage: str, backend: str | None, character_id: str) -> Path:
         """Folder of the pictures of a character that was quarantined for its looks."""
-        return self._folder("quarantine", stage, backend) / character_id
+        return self._folder("quarantine", stage, backend) / _id(character_id)
 
     def _folder(self, kind: str, stage: str, backend: str | None) -> Path:
         folder = self.root / kind / stage
-        return folder if backend is None else folder / backend
+        return folder if backend is None else folder / file_name(backend, "backend's name")
+
+
+def _id(character_id: str) -> str:
+    return file_name(character_id, "character's id")
 
 
 def layout_of(out: str | Path) -> RunLayout:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from specsia_build.errors import printable
+
 if TYPE_CHECKING:
     from specsia_build.pipeline.build import StageSummary
 
@@ -19,7 +21,9 @@ class Progress:
     @contextmanager
     def bar(self, name: str, total: int, unit: str = "char") -> Iterator[Callable[[int], None]]:
         """A bar over `total` characters, or other units; yields what advances it."""
-        with tqdm(total=total, desc=f"{name:<20}", unit=unit, disable=None if total else True, leave=False) as shown:
+        with tqdm(
+            total=total, desc=f"{printable(name):<20}", unit=unit, disable=None if total else True, leave=False
+        ) as shown:
 
             def advance(count: int) -> None:
                 shown.update(count)
@@ -27,8 +31,8 @@ class Progress:
             yield advance
 
     def say(self, line: str) -> None:
-        """One line, above the bar."""
-        tqdm.write(line, file=sys.stderr)
+        """One line, made printable, above the bar."""
+        tqdm.write(printable(line), file=sys.stderr)
 
     def stage_done(self, done: StageSummary) -> None:
         """The closing line of a stage."""

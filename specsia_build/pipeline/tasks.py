@@ -17,7 +17,7 @@ from specsia_build.backends.base import Backend
 from specsia_build.backends.registry import load_backend
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, backend_name
-from specsia_build.errors import CharacterError, LowQualityError, SpecsiaError
+from specsia_build.errors import MOST_SHOWN, CharacterError, LowQualityError, SpecsiaError, brief
 from specsia_build.files import write_bytes
 from specsia_build.pipeline.executors.base import Needs
 from specsia_build.pipeline.layout import RunLayout
@@ -153,6 +153,21 @@ def peak_mb() -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
+def _keep_details(task: Task, text: str) -> str:
+    """Write what is to be looked at; returns its path relative to the run."""
+    path = task.layout.details(task.stage, task.backend_name, task.entry.id)
+    write_bytes(path, text.encode(errors="backslashreplace"))
+    return path.relative_to(task.layout.root).as_posix()
+
+
+def on_record(task: Task, reason: str, details: str | None = None) -> tuple[str, str | None]:
+    """A reason as one line of at most `MOST_SHOWN` characters; where it is cut, the whole of it is kept as details."""
+    shown = brief(reason)
+    if len(shown) < len(reason) and details is None:
+        details = _keep_details(task, reason)
+    return shown, details
+
+
 def perform(task: Task) -> Outcome:
     """Do a task and store its artefact; a character that cannot be built gives a reason, never an exception."""
     watch, start = Stopwatch(), time.perf_counter()
@@ -162,7 +177,7 @@ def perform(task: Task) -> Outcome:
         artefact = _make(task, watch)
         with watch.part("store"):
             write_artefact(task.path, artefact)
-        warnings = tuple(artefact.meta.get("warnings", ()))
+        warnings = tuple(map(brief, artefact.meta.get("warnings", ())))
     except LowQualityError as error:
         reason = str(error)
         folder = task.layout.pictures(task.stage, task.backend_name, task.entry.id)
@@ -173,8 +188,9 @@ def perform(task: Task) -> Outcome:
         reason = str(error)
     # A fault of this program on one character must not cost the others; its traceback is kept for a report.
     except Exception as error:
-        path = task.layout.traceback(task.stage, task.backend_name, task.entry.id)
-        write_bytes(path, traceback.format_exc().encode())
-        details = path.relative_to(task.layout.root).as_posix()
-        reason = f"specsia failed on {task.entry.id} ({type(error).__name__}: {error}): please report it with {details}"
+        details = _keep_details(task, traceback.format_exc())
+        what = brief(f"{type(error).__name__}: {error}", MOST_SHOWN // 3)
+        reason = f"specsia failed on {task.entry.id} ({what}): please report it with {details}"
+    if reason is not None:
+        reason, details = on_record(task, reason, details)
     return Outcome(reason, details, warnings, time.perf_counter() - start, watch.seconds, peak_mb())
