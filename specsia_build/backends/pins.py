@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-import specsia_build
 from specsia_build.errors import UsageError
+from specsia_build.folders import shipped
 
 SETTINGS_VARIABLE = "SPECSIA_BACKENDS"
 """Names the settings file; without it, ``specsia/backends.yaml`` in the user's configuration folder counts."""
@@ -111,7 +111,7 @@ class Place:
 
 def pins_folder() -> Path:
     """The folder ``manifests/backends``, in a checkout and in an installation alike."""
-    return Path(specsia_build.__file__).resolve().parent.parent / "manifests" / "backends"
+    return shipped("manifests") / "backends"
 
 
 @cache

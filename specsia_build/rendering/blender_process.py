@@ -19,8 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import specsia_build
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
+from specsia_build.folders import shipped
 
 EXECUTABLE_SETTING = "SPECSIA_BLENDER"
 
@@ -35,7 +35,7 @@ _MISSING_LIBRARY = re.compile(r"ImportError: (lib[\w.+-]+): cannot open shared o
 
 def scripts_folder() -> Path:
     """The folder ``blender_scripts``, in a checkout and in an installation alike."""
-    return Path(specsia_build.__file__).resolve().parent.parent / "blender_scripts"
+    return shipped("blender_scripts")
 
 
 def how_to_get(what: str) -> str:

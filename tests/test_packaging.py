@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parent.parent
+PARTS = ("specsia_build", "manifests", "blender_scripts", "pyproject.toml", "setup.py", "README.md", "LICENSE")
+
+FIND = """
+import json
+from specsia_build.backends.pins import pins_folder
+from specsia_build.rendering.blender_process import scripts_folder
+found = [sorted(p.name for p in folder.iterdir() if p.is_file()) for folder in (pins_folder(), scripts_folder())]
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel of this checkout, built in a copy."""
+    copy, out = tmp_path_factory.mktemp("tree"), tmp_path_factory.mktemp("wheel")
+    for name in PARTS:
+        if (TOP / name).is_dir():
+            shutil.copytree(TOP / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(TOP / name, copy / name)
+    command = [sys.executable, "-m", "pip", "--quiet", "wheel", "--no-deps", "--wheel-dir", str(out), str(copy)]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    return next(out.glob("*.whl"))
+
+
+def test_a_wheel_brings_one_package_and_nothing_beside_it(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"specsia_build"}
+    assert "specsia_build/py.typed" in names
+    assert "specsia_build/manifests/specsia-15k.yaml" in names
+
+
+def test_what_comes_with_an_installed_package_is_what_lies_in_the_checkout(wheel: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    environment = {"PYTHONPATH": str(tmp_path), "PATH": ""}
+    run = subprocess.run(
+        [sys.executable, "-c", FIND], cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=60
+    )
+    assert json.loads(run.stdout) == [
+        sorted(p.name for p in (TOP / folder).iterdir() if p.is_file() and p.name != "__init__.py")
+        for folder in ("manifests/backends", "blender_scripts")
+    ]
