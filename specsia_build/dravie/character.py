@@ -25,6 +25,7 @@ from specsia_build.dravie.drawing import place_drawing
 from specsia_build.dravie.frame_folder import list_frames, read_frame
 from specsia_build.dravie.processes import find_device
 from specsia_build.dravie.recall import remember
+from specsia_build.dravie.seen import read_seen, write_seen
 from specsia_build.dravie.validation import validate
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files import write_bytes
@@ -149,7 +150,7 @@ def adapt(
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} is not empty: name another --out")
-    model = model.to(device)
+    model, seen = model.to(device), read_seen(run)
     before, _, _ = validate(model, config, [frontal], device)
     began = time.perf_counter()
     with tqdm(total=settings.steps, desc="adapt", unit="step", disable=None, leave=False) as bar:
@@ -166,6 +167,7 @@ def adapt(
         "specsia": __version__,
         "torch": torch.__version__,
     }
+    write_seen(out, seen.adapted_to(frontal))
     write_bytes(out / PICTURE, picture)
     memory = remember(frontal) if config.with_pos and recall else None
     save_model(out, settings.steps, config, adapted, {}, memory)

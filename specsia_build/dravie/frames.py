@@ -31,7 +31,7 @@ from specsia_build.errors import SpecsiaError
 from specsia_build.folders import user_cache
 from specsia_build.pipeline.progress import Progress
 
-VERSION = 1
+VERSION = 2
 """Of what the files hold; part of their fingerprint."""
 
 REACH = 3
@@ -76,7 +76,7 @@ class Frames:
         runs: (R, 3) int32, the foreground as horizontal runs: how many of the row's foreground pixels come before the
             run, and the y and x in the box at which it begins.
         extents: (N, 10) int64, an `Extent` for each row.
-        uids, character_ids, views: of each row.
+        uids, character_ids, views, contents: of each row, see `Pair` for the last.
         mapped: the file behind `pixels`, None where they are in memory.
     """
 
@@ -86,6 +86,7 @@ class Frames:
     uids: tuple[str, ...]
     character_ids: tuple[str, ...]
     views: tuple[int, ...]
+    contents: tuple[str, ...]
     mapped: mmap.mmap | None = None
 
     def __len__(self) -> int:
@@ -100,6 +101,7 @@ class Frames:
             uids=tuple(self.uids[i] for i in kept),
             character_ids=tuple(self.character_ids[i] for i in kept),
             views=tuple(self.views[i] for i in kept),
+            contents=tuple(self.contents[i] for i in kept),
         )
 
     def whole(self, row: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
@@ -125,6 +127,7 @@ class _Box(NamedTuple):
     left: int
     centres: int
     pair: Pair
+    content: str
 
 
 def _reach(shown: NDArray[np.bool_]) -> tuple[int, int]:
@@ -148,7 +151,7 @@ def _cut_out(pair: Pair, where: NDArray[np.bool_] | None = None) -> _Box | None:
     lengths = np.nonzero(edges == -1)[1] - begin
     runs = np.stack([np.cumsum(lengths) - lengths, y, begin], axis=1).astype(np.int32)
     pixels = np.concatenate([pair.z[box], pair.pos[box][..., :3], pair.gt[box]], axis=2)
-    return _Box(pixels, runs, top, left, int(lengths.sum()), pair)
+    return _Box(pixels, runs, top, left, int(lengths.sum()), pair, pair.content)
 
 
 def _extent(box: _Box, offset: int, first_run: int) -> Extent:
@@ -186,6 +189,7 @@ def frames_of(pairs: Iterable[Pair], where: Callable[[Pair], NDArray[np.bool_]] 
         uids=tuple(box.pair.uid for box in boxes),
         character_ids=tuple(box.pair.character_id for box in boxes),
         views=tuple(box.pair.view for box in boxes),
+        contents=tuple(box.content for box in boxes),
     )
 
 
@@ -258,7 +262,7 @@ def _mapped(cache: Path, index: dict[str, Any]) -> Frames:
         mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
     # A patch is scattered lines: what the system would read ahead is of no use.
     mapped.madvise(mmap.MADV_RANDOM)
-    uids, character_ids, views = zip(*index["rows"], strict=True)
+    uids, character_ids, views, contents = zip(*index["rows"], strict=True)
     return Frames(
         pixels=np.frombuffer(mapped, np.uint8),
         runs=np.memmap(cache / RUNS, np.int32, mode="r").view(np.ndarray).reshape(-1, 3),
@@ -266,6 +270,7 @@ def _mapped(cache: Path, index: dict[str, Any]) -> Frames:
         uids=uids,
         character_ids=character_ids,
         views=views,
+        contents=contents,
         mapped=mapped,
     )
 
@@ -291,7 +296,7 @@ def _decode(
         if stale.exists():
             shutil.rmtree(stale)
     making.mkdir()
-    rows: list[tuple[str, str, int]] = []
+    rows: list[tuple[str, str, int, str]] = []
     extents: list[Extent] = []
     empty: list[str] = []
     offset = first_run = 0
@@ -310,7 +315,7 @@ def _decode(
             if box is None:
                 empty.append(uid)
             else:
-                rows.append((uid, box.pair.character_id, box.pair.view))
+                rows.append((uid, box.pair.character_id, box.pair.view, box.content))
                 extents.append(_extent(box, offset, first_run))
                 offset += pixels.write(box.pixels.data)
                 runs.write(box.runs.data)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,12 @@ from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie.apply import has_bf16
 from specsia_build.dravie.checkpoint import ADAPTED_FROM, RUN_FILE, checkpoints, restore, save_model, training_state
 from specsia_build.dravie.config import TrainConfig, differences, to_json, train_from_json
-from specsia_build.dravie.frames import open_frames
+from specsia_build.dravie.frames import Frames, open_frames
 from specsia_build.dravie.logs import Log
 from specsia_build.dravie.losses import find_features
 from specsia_build.dravie.patches import PatchSampler, prefetched
 from specsia_build.dravie.processes import Processes, find_device, joined, wrapper
+from specsia_build.dravie.seen import SEEN_FILE, Seen, gathered, write_seen
 from specsia_build.dravie.step import TERMS, Networks, build_networks, rate, to_device, training_step
 from specsia_build.dravie.validation import validate, validation_pairs
 from specsia_build.errors import SpecsiaError, UsageError
@@ -114,6 +116,8 @@ def train(
         if processes.first:
             _claim(run, config, dataset, perceptual, bf16, device, processes, resume)
         pairs = validation_pairs(dataset, config.configs) if processes.first else []
+        if processes.first and not (run / SEEN_FILE).is_file():
+            write_seen(run, _seen(config.configs, frames, pairs))
         if processes.first and not pairs:
             progress.say("the dataset has no validation split: the training goes on without pictures to look at")
         networks = build_networks(config, features, device, bf16, wrapper(processes, device))
@@ -128,6 +132,15 @@ def train(
     return Trained(
         run, config.steps, sum(map(len, frames)), seconds, patches / seconds if patches else 0.0, perceptual, *found
     )
+
+
+def _seen(configs: Sequence[str], frames: Sequence[Frames], pairs: Sequence[Pair]) -> Seen:
+    """What a training sees: every row that patches are drawn from, and the validation frames that are looked at."""
+    training = {
+        name: gathered(zip(found.character_ids, found.contents, strict=True))
+        for name, found in zip(configs, frames, strict=True)
+    }
+    return Seen(training, gathered((pair.character_id, pair.content) for pair in pairs))
 
 
 def _claim(

@@ -1,0 +1,86 @@
+"""The characters that a model has seen, written with its run, so that it is not scored on what it learnt by heart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from specsia_build.dataset.pairs import Pair
+from specsia_build.dravie.checkpoint import STATE
+from specsia_build.errors import SpecsiaError
+from specsia_build.files import read_json, write_bytes
+
+SEEN_FILE = "seen.json"
+
+Characters = Mapping[str, tuple[str, ...]]
+"""Contents of the views of Y* (see `Pair.content`) by the character's id."""
+
+
+def gathered(views: Iterable[tuple[str, str]]) -> Characters:
+    """Contents by character, of pairs of a character's id and a view's content; both sorted."""
+    found: dict[str, set[str]] = {}
+    for character, digest in views:
+        found.setdefault(character, set()).add(digest)
+    return {character: tuple(sorted(found[character])) for character in sorted(found)}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a model has seen.
+
+    Attributes:
+        training: characters that it was trained on, by the dataset's configuration; None where that is not on record.
+        validation: characters that its training was only watched by.
+        adaptation: characters whose frontal pair it was adapted to.
+    """
+
+    training: Mapping[str, Characters] | None = None
+    validation: Characters = field(default_factory=dict)
+    adaptation: Characters = field(default_factory=dict)
+
+    def adapted_to(self, frontal: Pair) -> Seen:
+        """The same after an adaptation."""
+        views = [(name, digest) for name, digests in self.adaptation.items() for digest in digests]
+        return Seen(self.training, self.validation, gathered([*views, (frontal.character_id, frontal.content)]))
+
+
+def write_seen(run: Path, seen: Seen) -> None:
+    """Write the record of a run.
+
+    Raises:
+        WriteError: if it cannot be written.
+    """
+    write_bytes(run / SEEN_FILE, json.dumps(asdict(seen), indent=1, ensure_ascii=False).encode())
+
+
+def read_seen(run: Path) -> Seen:
+    """The record of a run, of which nothing is known where it has none, as runs of earlier versions.
+
+    Args:
+        run: folder of a run, or of one of its checkpoints.
+
+    Raises:
+        SpecsiaError: if there is one that cannot be read.
+    """
+    path = (run.parent.parent if (run / STATE).is_file() else run) / SEEN_FILE
+    if not path.is_file():
+        return Seen()
+    found = read_json(path)
+    try:
+        training = found["training"]
+        return Seen(
+            None if training is None else {name: _characters(of) for name, of in training.items()},
+            _characters(found["validation"]),
+            _characters(found["adaptation"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SpecsiaError(f"{path} does not say which characters the model has seen: name another run") from error
+
+
+def _characters(found: Any) -> Characters:
+    if not all(isinstance(digest, str) for digests in found.values() for digest in digests):
+        raise ValueError("a content is no text")
+    return {str(name): tuple(digests) for name, digests in found.items()}

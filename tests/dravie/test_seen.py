@@ -1,0 +1,93 @@
+"""What a run says of the characters that it has seen, and that it is not scored on them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from specsia_build.cli import main
+from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
+from specsia_build.dataset.reading import open_dataset
+from specsia_build.dravie.character import frontal_of
+from specsia_build.dravie.checkpoint import checkpoints
+from specsia_build.dravie.seen import SEEN_FILE, read_seen
+from specsia_build.errors import SpecsiaError
+from tests.dravie.drawn import drawn_pair
+
+
+@pytest.fixture(autouse=True)
+def surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+    torch.set_num_threads(1)
+
+
+def command(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [*map(str, arguments), "--device", "cpu"])
+
+
+def train(dataset: Path, run: Path, *more: str) -> Path:
+    done = command("train", dataset, "--out", run, "--steps", 1, "--set", "batch=2", *more)
+    assert done.exit_code == 0, done.output
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Trained on `c` of both backends and watched by `a`; not to be changed."""
+    return train(dataset, tmp_path_factory.mktemp("seen") / "run", "--backend", "fat", "--backend", "thin")
+
+
+def contents(dataset: Path, config: str, split: str) -> set[str]:
+    opened = open_dataset(dataset)
+    return {decode_pair(row).content for row in opened.stream(config, split, PAIR_COLUMNS("specsia"))}
+
+
+def test_a_training_says_what_it_saw(dataset: Path, trained: Path) -> None:
+    seen = read_seen(trained)
+    assert seen.training is not None and set(seen.training) == {"fat", "thin"}
+    for config in ("fat", "thin"):
+        assert set(seen.training[config]) == {"c"}
+        assert set(seen.training[config]["c"]) == contents(dataset, config, "train")
+    assert set(seen.validation) == {"a"} and set(seen.validation["a"]) <= contents(dataset, "fat", "validation")
+    assert not seen.adaptation
+    assert read_seen(checkpoints(trained)[-1]) == seen
+    assert read_seen(trained.parent / "none").training is None
+
+
+def test_an_adaptation_adds_its_character(dataset: Path, trained: Path, tmp_path: Path) -> None:
+    options = ("--dataset", dataset, "--steps", 1, "--backend", "thin")
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert command("adapt", trained, *options, "--character", "b", "--out", first).exit_code == 0
+    assert command("adapt", first, *options, "--character", "a", "--out", second).exit_code == 0
+    seen = read_seen(second)
+    assert (seen.training, seen.validation) == (read_seen(trained).training, read_seen(trained).validation)
+    opened = open_dataset(dataset)
+    assert seen.adaptation == {name: (frontal_of(opened, name, "thin").content,) for name in ("a", "b")}
+
+
+def test_a_resumed_run_of_before_gets_its_record(dataset: Path, trained: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    (run / SEEN_FILE).unlink()
+    assert command("train", dataset, "--out", run, "--resume").exit_code == 0
+    assert (run / SEEN_FILE).read_bytes() == (trained / SEEN_FILE).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"training": {}}', '{"training": [1], "validation": {}, "adaptation": {}}']
+)
+def test_a_damaged_record_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / SEEN_FILE).write_text(text)
+    with pytest.raises(SpecsiaError, match=SEEN_FILE):
+        read_seen(tmp_path)
+
+
+def test_a_content_is_the_picture_without_its_contour() -> None:
+    thick, thin = drawn_pair(thickness=4, grey=90, character="d"), drawn_pair(thickness=1)
+    assert (thick.gt != thin.gt).any() and thick.content == thin.content
+    assert drawn_pair(colour=(230, 120, 91)).content != thin.content
+    assert drawn_pair(shift=3).content == thin.content
