@@ -128,13 +128,26 @@ def _free(path: Path) -> str:
     return ""
 
 
-def _regular(path: str, flags: int) -> int:
-    """Opens what is a regular file; neither waits for a pipe nor takes a device for this process's terminal."""
-    handle = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise CharacterError(f"{Path(path).name} is no regular file, so it is not read")
-    return handle
+def source_place(path: Path, root: Path) -> Path:
+    """Where a file that somebody else chose really lies; nothing of it is read.
+
+    Args:
+        path: of the file; may be a link, or lie behind links, as long as it stays in `root`.
+        root: folder of the source that it belongs to.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError: if there is none.
+        CharacterError: if it is no regular file, lies outside `root` or cannot be looked up.
+    """
+    with _sentences(path):
+        place = path.resolve(strict=True)
+        if not place.is_relative_to(root.resolve()):
+            raise CharacterError(
+                f"{path.name} is a link that leads out of {root.name or root}, so it is not read: copy it"
+            )
+        if not place.is_file():
+            raise _irregular(path)
+    return place
 
 
 @contextmanager
@@ -142,30 +155,48 @@ def open_source_file(path: Path, root: Path, most: int = MOST_SOURCE_BYTES) -> I
     """Open a file that somebody else chose; every file of a character is opened here, for reading and for digests.
 
     Args:
-        path: of the file; may be a link, or lie behind links, as long as it stays in `root`.
-        root: folder of the source that it belongs to.
+        path, root: as in `source_place`.
         most: bytes that it may have.
 
     Raises:
-        FileNotFoundError, NotADirectoryError: if there is none.
-        CharacterError: if it is no regular file, lies outside `root`, is larger than `most` or cannot be opened.
+        FileNotFoundError, NotADirectoryError, CharacterError: as `source_place`; the last also if it is larger than
+            `most` or cannot be opened.
     """
-    name = path.name
+
+    def regular(name: str, flags: int) -> int:
+        # Neither waits for a pipe nor takes a device for this process's terminal, should one stand there by now.
+        handle = os.open(name, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW)
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise _irregular(path)
+        return handle
+
+    place = source_place(path, root)
+    with _sentences(path):
+        stream = open(place, "rb", opener=regular)  # noqa: SIM115  Path.open takes no opener; closed below
+    with stream:
+        facts = os.fstat(stream.fileno())
+        if facts.st_size > most:
+            raise CharacterError(
+                f"{path.name} has {facts.st_size / 2**20:,.0f} MB; at most {most / 2**20:,.0f} MB are read"
+            )
+        yield stream
+
+
+def _irregular(path: Path) -> CharacterError:
+    return CharacterError(f"{path.name} is no regular file, so it is not read")
+
+
+@contextmanager
+def _sentences(path: Path) -> Iterator[None]:
+    """What the system has against a path becomes a sentence, but for its not being there."""
     try:
-        real = path.resolve(strict=True)
-        if not real.is_relative_to(root.resolve()):
-            raise CharacterError(f"{name} is a link that leads out of {root.name or root}, so it is not read: copy it")
-        stream = open(real, "rb", opener=_regular)  # noqa: SIM115  Path.open takes no opener; closed below
+        yield
     except (FileNotFoundError, NotADirectoryError):
         raise
     except (OSError, ValueError, RuntimeError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        raise CharacterError(f"{name} cannot be read: {why}") from error
-    with stream:
-        facts = os.fstat(stream.fileno())
-        if facts.st_size > most:
-            raise CharacterError(f"{name} has {facts.st_size / 2**20:,.0f} MB; at most {most / 2**20:,.0f} MB are read")
-        yield stream
+        raise CharacterError(f"{path.name} cannot be read: {why}") from error
 
 
 def read_source(path: Path, root: Path, most: int = MOST_SOURCE_BYTES) -> bytes:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from pathlib import Path
 
-from specsia_build.characters.character import Entry
+from specsia_build.characters.character import Entry, is_unicode
 from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.characters.obj import read_obj_with_image
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
-from specsia_build.errors import CharacterError
+from specsia_build.errors import CharacterError, SpecsiaError
+from specsia_build.files import parse_json, read_source
 from specsia_build.rendering.mesh import concatenate
 
 _PARTS = ("m", "e")
+_MOST_METADATA_BYTES = 2**20
 _SUFFIXES = (".bmp", *(s for s in IMAGE_SUFFIXES if s != ".bmp"))
 
 
@@ -23,13 +24,18 @@ def is_bicar(folder: Path) -> bool:
     return (folder / "tpose" / "m.obj").is_file()
 
 
-def bicar_entry(folder: Path, character_id: str) -> Entry:
+def bicar_entry(folder: Path, character_id: str, root: Path | None = None) -> Entry:
     """The character in a folder, with its drawing, and licence and source where ``metadata.json`` states them.
 
     A folder without ``tpose/m.obj`` gives an entry that says so as its problem.
+
+    Args:
+        folder: of the character.
+        character_id: its id.
+        root: as in `Entry`.
     """
     drawing = folder / "image" / "image_reshape512.jpeg"
-    stated = _metadata(folder / "metadata.json")
+    stated = _metadata(folder / "metadata.json", root or folder)
     return Entry(
         id=character_id,
         format="3dbicar",
@@ -38,10 +44,13 @@ def bicar_entry(folder: Path, character_id: str) -> Entry:
         license=stated.get("license"),
         source=stated.get("source", "3DBiCar"),
         problem=None if is_bicar(folder) else f"{folder.name} has no tpose/m.obj",
+        root=root,
     )
 
 
-def read_bicar(folder: Path, *, texture: Path | None = None, drop: Collection[str] = ()) -> RawMesh:
+def read_bicar(
+    folder: Path, *, texture: Path | None = None, drop: Collection[str] = (), root: Path | None = None
+) -> RawMesh:
     """Read a character's body (``m.obj``) and, where there is one, its eyes and accessory (``e.obj``).
 
     Each mesh takes the image with its own name, whatever its material library says.
@@ -50,6 +59,7 @@ def read_bicar(folder: Path, *, texture: Path | None = None, drop: Collection[st
         folder: the character's folder.
         texture: base colour of a mesh that has no such image.
         drop: names of parts to leave out; ``m`` and ``e`` are parts besides the objects and groups in them.
+        root: folder that no file may lie outside of, links followed; None is the character's.
 
     Returns:
         The mesh in the files' coordinates, ``up`` +y, ``front`` -y.
@@ -68,13 +78,13 @@ def read_bicar(folder: Path, *, texture: Path | None = None, drop: Collection[st
         files.append(path)
         if name in drop or name not in present:
             continue
-        side = SideFiles(path)
+        side = SideFiles(path, root or folder)
         image = side.find_own(_SUFFIXES)
         files.extend(side.tried)
         warnings.extend(side.warnings())
         if image is None and texture is None:
             warnings.append(f"tpose/{name}.obj has no image {name}.bmp beside it: it is built white")
-        raws.append(read_obj_with_image(path, image or texture, drop=drop))
+        raws.append(read_obj_with_image(path, image or texture, drop=drop, root=root or folder))
         files.extend(raws[-1].files)
     if not raws:
         raise CharacterError(f"every part of {folder.name} is dropped: no face is left")
@@ -86,12 +96,12 @@ def read_bicar(folder: Path, *, texture: Path | None = None, drop: Collection[st
     )
 
 
-def _metadata(path: Path) -> dict[str, str]:
+def _metadata(path: Path, root: Path) -> dict[str, str]:
     """The texts of a JSON object; nothing where the file is missing or damaged, as nothing in it is needed."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
+        values = parse_json(read_source(path, root, _MOST_METADATA_BYTES).removeprefix(b"\xef\xbb\xbf"), path.name)
+    except SpecsiaError:
         return {}
     if not isinstance(values, dict):
         return {}
-    return {key: value for key, value in values.items() if isinstance(value, str) and value}
+    return {key: value for key, value in values.items() if isinstance(value, str) and value and is_unicode(value)}

@@ -15,10 +15,12 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.characters.character import legible
 from specsia_build.characters.images import load_texture
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
+from specsia_build.files import open_source_file
 from specsia_build.folders import user_cache
 from specsia_build.rendering.blender_process import BlenderProcess, find_command, how_to_get, scripts_folder
 from specsia_build.rendering.mesh import AlphaMode, Material, Mesh, Texture, Wrap
@@ -41,21 +43,30 @@ def cache_folder() -> Path:
     return (Path(chosen) if chosen else user_cache()) / "blender"
 
 
-def cache_key(path: Path, pose: str) -> str:
+def cache_key(path: Path, pose: str, root: Path) -> str:
     """SHA-256 over the file's bytes, the pose and the scripts that read it.
 
     Raises:
-        OSError: if a file cannot be read.
+        CharacterError: if the file cannot be read, as `open_source_file` says.
+        OSError: if there is none, or a script cannot be read.
     """
     digest = hashlib.sha256()
-    for part in (path, *(scripts_folder() / name for name in _SCRIPT_FILES)):
-        digest.update(hashlib.sha256(part.read_bytes()).digest())
+    with open_source_file(path, root) as stream:
+        digest.update(hashlib.file_digest(stream, "sha256").digest())
+    for name in _SCRIPT_FILES:
+        digest.update(hashlib.sha256((scripts_folder() / name).read_bytes()).digest())
     digest.update(f"{path.suffix.lower()}\n{pose}".encode())
     return digest.hexdigest()
 
 
 def read_with_blender(
-    path: Path, *, texture: Path | None = None, drop: Sequence[str] = (), pose: str = "rest", cache: Path | None = None
+    path: Path,
+    *,
+    texture: Path | None = None,
+    drop: Sequence[str] = (),
+    pose: str = "rest",
+    cache: Path | None = None,
+    root: Path | None = None,
 ) -> RawMesh:
     """The character of an FBX or .blend file: what a render would show, posed, modifiers and skins applied.
 
@@ -70,6 +81,7 @@ def read_with_blender(
         pose: ``rest``, or the name of an action (whole, or what follows its ``|``) with an optional ``@frame``; without
             one its first frame.
         cache: folder to keep what was read in; None is `cache_folder`.
+        root: folder that no file may lie outside of, links followed; None is the file's own.
 
     Returns:
         The mesh in Blender's axes, Z up, facing -Y.
@@ -77,14 +89,15 @@ def read_with_blender(
     Raises:
         CharacterError: if the file cannot be read, there is no Blender, or nothing is left of it.
     """
+    files = SideFiles(path, root)
     try:
-        key = cache_key(path, pose)
+        key = cache_key(path, pose, files.root)
     except OSError as error:
         raise CharacterError(f"{path.name} cannot be read: {error.strerror or error}") from error
     kept = (cache or cache_folder()) / key
     if not (kept / "mesh.json").is_file():
         _convert(path, pose, kept)
-    return _assemble(path, kept, texture, drop)
+    return _assemble(path, kept, texture, drop, files)
 
 
 def _convert(path: Path, pose: str, kept: Path) -> None:
@@ -140,20 +153,19 @@ class _Images:
             self.warnings[f"{label} is not there; it was left out"] = None
             return None
         try:
-            return load_texture(found, label)
+            return load_texture(found, label, self.kept if image["file"] else self.files.root)
         except CharacterError as error:
             self.warnings[f"{error}; it was left out"] = None
             return None
 
 
-def _assemble(path: Path, kept: Path, texture: Path | None, drop: Sequence[str]) -> RawMesh:
-    facts = json.loads((kept / "mesh.json").read_text(encoding="utf-8"))
+def _assemble(path: Path, kept: Path, texture: Path | None, drop: Sequence[str], files: SideFiles) -> RawMesh:
+    facts = _legible(json.loads((kept / "mesh.json").read_text(encoding="utf-8")))
     with np.load(kept / "mesh.npz") as stored:
         arrays = {name: stored[name] for name in stored.files}
-    files = SideFiles(path)
     warnings: dict[str, None] = dict.fromkeys(f"{path.name}: {text}" for text in facts["warnings"])
     images = _Images(path, kept, facts["images"], files, warnings, {})
-    fallback = None if texture is None else Texture(load_texture(texture, f"texture '{texture.name}'"))
+    fallback = None if texture is None else Texture(load_texture(texture, f"texture '{texture.name}'", files.root))
     materials = tuple(_material(m, images, fallback) for m in facts["materials"])
 
     parts: list[list[str]] = facts["parts"]
@@ -186,6 +198,15 @@ def _assemble(path: Path, kept: Path, texture: Path | None, drop: Sequence[str])
         skinned=bool(facts["skinned"]),
         animations=int(facts["animations"]),
     )
+
+
+def _legible(value: Any) -> Any:
+    """Plain values whose texts are ones that files can hold; Blender's names are bytes."""
+    if isinstance(value, dict):
+        return {key: _legible(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_legible(inner) for inner in value]
+    return legible(value) if isinstance(value, str) else value
 
 
 def _material(stored: dict[str, Any], images: _Images, fallback: Texture | None) -> Material:

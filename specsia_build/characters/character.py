@@ -23,6 +23,7 @@ FORMATS = {
 SPLITS = ("train", "validation", "test")
 
 _MAX_ID_BYTES = 180
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Entry:
         license: as the manifest or the folder states it; None where nobody does.
         source: whom to credit.
         problem: a sentence that says why it cannot be built at all, or None.
+        root: folder of the source, which no file of the character lies outside of, links followed; None where that is
+            the character's own folder.
     """
 
     id: str
@@ -58,6 +61,17 @@ class Entry:
     license: str | None = None
     source: str | None = None
     problem: str | None = None
+    root: Path | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The character's own folder, which the names of its files are relative to."""
+        return self.path if self.format == "3dbicar" else self.path.parent
+
+    @property
+    def within(self) -> Path:
+        """The folder that every file of the character lies in."""
+        return self.root or self.folder
 
 
 @dataclass(frozen=True)
@@ -86,6 +100,16 @@ def id_order_key(character_id: str) -> tuple[int, int, str]:
     if character_id.isascii() and character_id.isdecimal():
         return 0, int(character_id), character_id
     return 1, 0, character_id
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text is one that files can hold: JSON and names of files may give lone surrogates, which none can."""
+    return not _SURROGATE.search(text)
+
+
+def legible(text: str) -> str:
+    """A text with what `is_unicode` refuses shown as the replacement character."""
+    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def safe_id(text: str) -> str:

@@ -17,7 +17,14 @@ from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Material, Mesh, concatenate
 
 
-def read_gltf(path: Path, *, texture: Path | None = None, drop: Sequence[str] = (), pose: str = "rest") -> RawMesh:
+def read_gltf(
+    path: Path,
+    *,
+    texture: Path | None = None,
+    drop: Sequence[str] = (),
+    pose: str = "rest",
+    root: Path | None = None,
+) -> RawMesh:
     """The default scene of a glTF file in its rest pose, in the file's own coordinates (+Y up, metres).
 
     Skins are applied from the rest transforms of their joints, morph targets with their default weights. Lines,
@@ -30,6 +37,7 @@ def read_gltf(path: Path, *, texture: Path | None = None, drop: Sequence[str] = 
         drop: exact names of parts to leave out. A node goes with all below it; a mesh's name takes that mesh away
             wherever it stands. A name that nothing has is a warning.
         pose: ``rest``.
+        root: folder that no file may lie outside of, links followed; None is the file's own.
 
     Returns:
         The mesh; `front` is ``+y`` for VRM 0.x, whose characters face -Z, and else ``-y``. A texture that is missing
@@ -41,7 +49,7 @@ def read_gltf(path: Path, *, texture: Path | None = None, drop: Sequence[str] = 
     """
     if pose != "rest":
         raise CharacterError(f"pose '{pose}' of a glTF file is not supported: use 'rest'")
-    document = load_document(path)
+    document = load_document(path, root or path.parent)
     with np.errstate(all="ignore"):
         scene = read_scene(document, drop)
         warnings = {f"{path.name}: nothing is named '{name}', so nothing was dropped": None for name in scene.unmatched}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import posixpath
 import re
 import struct
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from specsia_build.characters.gltf_json import Fields, parse
 from specsia_build.errors import CharacterError
+from specsia_build.files import open_source_file, read_source
 
 GLB_MAGIC = b"glTF"
 CHUNK_JSON = 0x4E4F534A
@@ -51,6 +53,7 @@ class Document:
 
     Attributes:
         path: the file.
+        within: folder that no file may lie outside of, links followed.
         root: its JSON.
         binary: the GLB's binary chunk, or None.
         touched: files beside it that were read or looked for in vain, in order.
@@ -58,6 +61,7 @@ class Document:
     """
 
     path: Path
+    within: Path
     root: Fields
     binary: bytes | None
     touched: dict[Path, None] = field(default_factory=dict)
@@ -72,15 +76,18 @@ class Document:
 
         Raises:
             CharacterError: if the URI leads out of the folder or is damaged.
-            OSError: if the file is not there or cannot be read.
+            FileNotFoundError: if the file is not there.
+            OSError: if it may not be read; its text says why.
         """
         if uri[:5].lower() == "data:":
             return self._data_uri(uri)
         path = self._beside(uri)
         self.touched[path] = None
-        if not path.is_file():
-            raise FileNotFoundError(str(path))
-        return path.read_bytes()
+        try:
+            with open_source_file(path, self.within) as stream:
+                return stream.read()
+        except CharacterError as error:
+            raise OSError(str(error)) from error
 
     def _data_uri(self, uri: str) -> bytes:
         header, comma, payload = uri.partition(",")
@@ -101,13 +108,10 @@ class Document:
         )
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", relative) or PurePosixPath(relative).is_absolute():
             raise outside
-        path = self.path.parent / relative
-        try:
-            if not path.resolve().is_relative_to(self.path.parent.resolve()):
-                raise outside
-        except (OSError, RuntimeError, ValueError) as error:
-            raise outside from error
-        return path
+        plain = posixpath.normpath(relative)
+        if "\0" in plain or plain.split("/")[0] == "..":
+            raise outside
+        return self.path.parent / plain
 
     def buffer(self, index: int) -> bytes:
         """The bytes of a buffer.
@@ -126,9 +130,8 @@ class Document:
             try:
                 data = self.uri_bytes(uri)
             except OSError as error:
-                raise CharacterError(
-                    f"{self.name} needs '{uri}', which cannot be read: put it beside the file"
-                ) from error
+                why = "is not there" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
+                raise CharacterError(f"{self.name} needs '{uri}', which {why}: put it beside the file") from error
         elif index == 0 and self.binary is not None:
             data = self.binary
         elif "extensions" in entry:
@@ -223,16 +226,17 @@ def unreadable_extension(name: str, extension: str) -> CharacterError:
     return CharacterError(f"{name} needs the glTF extension {extension}, which cannot be read: export it again {cure}")
 
 
-def load_document(path: Path) -> Document:
+def load_document(path: Path, within: Path) -> Document:
     """A .glb, .gltf or .vrm file; which it is shows in its first bytes, not in its name.
+
+    Args:
+        path: the file.
+        within: as in `Document`.
 
     Raises:
         CharacterError: if it cannot be read, is not glTF 2, is cut short or requires an extension we lack.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise CharacterError(f"{path.name} cannot be read ({error.strerror}): check the path and its rights") from error
+    data = read_source(path, within)
     text, binary = _glb_chunks(data, path.name) if data[:4] == GLB_MAGIC else (data, None)
     root = parse(text, path.name)
     asset = root.child("asset")
@@ -242,7 +246,7 @@ def load_document(path: Path) -> Document:
     for extension in root.texts("extensionsRequired"):
         if extension not in READABLE and not extension.startswith(READABLE_FAMILIES):
             raise unreadable_extension(path.name, extension)
-    return Document(path, root, binary)
+    return Document(path, within, root, binary)
 
 
 def _glb_chunks(data: bytes, name: str) -> tuple[bytes, bytes | None]:

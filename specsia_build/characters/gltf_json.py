@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from specsia_build.characters.character import legible
 from specsia_build.errors import CharacterError
 
 LARGEST_INTEGER = 2**53
@@ -135,7 +136,7 @@ class Fields:
             return default
         if not isinstance(value, str):
             raise self._wrong(key, "a text")
-        return value
+        return legible(value)
 
     def texts(self, key: str) -> tuple[str, ...]:
         """Strings; none where the key is absent.
@@ -146,7 +147,7 @@ class Fields:
         values = self._list(key)
         if not all(isinstance(v, str) for v in values):
             raise self._wrong(key, "a list of texts")
-        return tuple(values)
+        return tuple(map(legible, values))
 
     def flag(self, key: str) -> bool:
         """A boolean, false where the key is absent or something else."""

@@ -186,14 +186,15 @@ class Materials:
             raise entry.error("names no data")
         try:
             data = self.document.uri_bytes(uri) if uri else bytes(self.document.view_bytes(view or 0))
-        except OSError:
-            self._left_out(label, "is not there or cannot be read")
+        except OSError as error:
+            why = "is not there" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
+            self._left_out(label, why)
             return None
         return self._pixels_of(data, label)
 
     def _pixels_of(self, data: bytes | Path, label: str) -> NDArray[np.uint8] | None:
         try:
-            return load_texture(data, f"texture {label} of {self.document.name}")
+            return load_texture(data, f"texture {label} of {self.document.name}", self.document.within)
         except CharacterError as error:
             self.warnings[f"{error}; it was left out"] = None
             return None

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from specsia_build.errors import CharacterError
+from specsia_build.files import open_source_file
 from specsia_build.rendering import colour
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tga", ".webp")
@@ -25,6 +26,9 @@ MAX_TEXTURE_PIXELS = 16384 * 16384
 
 KEPT_TEXTURE_PIXELS = 8192 * 8192
 """Largest texture that is kept as it is, 256 MiB; of a larger one 2x2 texels become one."""
+
+MOST_IMAGE_BYTES = 2**30
+"""Largest image file that is read."""
 
 _STRIP = 256
 """Rows that are halved at a time."""
@@ -51,7 +55,7 @@ _DECODER_ERRORS = (
 )
 
 
-def load_texture(source: Path | bytes, name: str) -> NDArray[np.uint8]:
+def load_texture(source: Path | bytes, name: str, root: Path | None = None) -> NDArray[np.uint8]:
     """Decode an image.
 
     Palettes, grey, 16 bits per channel and CMYK are turned to 8-bit RGBA; an orientation tag is not followed, as UV
@@ -60,6 +64,7 @@ def load_texture(source: Path | bytes, name: str) -> NDArray[np.uint8]:
     Args:
         source: the file, or its bytes.
         name: what to call it in an error.
+        root: folder that the file may not lie outside of, links followed; None is its own.
 
     Returns:
         (H, W, 4) uint8, sRGB-encoded, straight alpha (255 where the image has none), row 0 at the top.
@@ -67,10 +72,7 @@ def load_texture(source: Path | bytes, name: str) -> NDArray[np.uint8]:
     Raises:
         CharacterError: if it is missing, is no image of a known kind, is damaged or has more than 16384 x 16384 pixels.
     """
-    try:
-        data = source if isinstance(source, bytes) else source.read_bytes()
-    except OSError as error:
-        raise CharacterError(f"{name} cannot be read: {error.strerror or error}") from error
+    data = source if isinstance(source, bytes) else _content(source, name, root or source.parent)
     try:
         with warnings.catch_warnings():
             # Size is judged below; damaged metadata beside good pixels is no concern of ours.
@@ -89,6 +91,14 @@ def load_texture(source: Path | bytes, name: str) -> NDArray[np.uint8]:
         raise CharacterError(f"{name} is not an image of a known kind, or its beginning is damaged") from error
     except _DECODER_ERRORS as error:
         raise CharacterError(f"{name} is a damaged image: {error}") from error
+
+
+def _content(path: Path, name: str, root: Path) -> bytes:
+    try:
+        with open_source_file(path, root, MOST_IMAGE_BYTES) as stream:
+            return stream.read()
+    except OSError as error:
+        raise CharacterError(f"{name} cannot be read: {error.strerror or error}") from error
 
 
 def srgb_to_linear(encoded: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import json
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from specsia_build.characters.bicar import is_bicar
-from specsia_build.characters.character import FORMATS, SPLITS, Entry, is_safe_id
-from specsia_build.errors import UsageError
+from specsia_build.characters.character import FORMATS, SPLITS, Entry, is_safe_id, is_unicode
+from specsia_build.errors import CharacterError, UsageError, brief
+from specsia_build.files import open_source_file
 from specsia_build.frame import AXES, front_rotation
+
+MOST_BYTES = 2**30
+"""Largest manifest that is read."""
+
+MOST_LINES = 1_000_000
+"""Of one manifest, blank ones not counted."""
+
+MOST_LINE_BYTES = 2**18
+"""Longest line that is understood; a path and a hundred part names take 4 kB."""
 
 _TEXTS = ("id", "path", "texture", "up", "front", "pose", "drawing", "split", "license", "source")
 _KEYS = (*_TEXTS, "drop")
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class _LineError(Exception):
@@ -26,22 +41,43 @@ def read_manifest(path: Path) -> tuple[Entry, ...]:
     else under ``line-{n}``. Blank lines are passed over.
 
     Raises:
-        UsageError: if the file cannot be read as text or has no line.
+        UsageError: if the file cannot be read, is not UTF-8 from its beginning, has no line, or too many.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UsageError(f"the manifest {path.name} cannot be read: {why}") from error
-    lines = [(n, line) for n, line in enumerate(text.split("\n"), start=1) if line.strip()]
+        with open_source_file(path, path.parent, MOST_BYTES) as stream:
+            lines = list(_lines(stream, path.name))
+    except OSError as error:
+        raise UsageError(f"the manifest {path.name} cannot be read: {error.strerror or error}") from error
+    except CharacterError as error:
+        raise UsageError(f"the manifest {error}") from error
     if not lines:
         raise UsageError(f"the manifest {path.name} is empty: write one JSON object per line, with 'id' and 'path'")
-    parsed = [_parse(path, n, line) for n, line in lines]
+    real = {path.parent: path.parent.resolve()}
+    parsed = [_parse(path, n, line, real) for n, line in lines]
     first_use: dict[str, int] = {}
     for n, entry in parsed:
         if entry.id:
             first_use.setdefault(entry.id.casefold(), n)
     return tuple(_settled(n, entry, first_use) for n, entry in parsed)
+
+
+def _lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
+    """Number and content of each line that is not blank; of one that is too long the beginning."""
+    count = 0
+    for n, start in enumerate(iter(partial(stream.readline, MOST_LINE_BYTES + 1), b""), start=1):
+        line = start
+        while len(start) > MOST_LINE_BYTES and not start.endswith(b"\n"):
+            start = stream.readline(MOST_LINE_BYTES + 1)
+        if n == 1:
+            if line.startswith(_UTF16):
+                raise UsageError(f"the manifest {name} cannot be read: it is UTF-16; save it as UTF-8")
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        if not line.strip():
+            continue
+        count += 1
+        if count > MOST_LINES:
+            raise UsageError(f"the manifest {name} has more than {MOST_LINES:,} lines: split it")
+        yield n, line
 
 
 def _settled(line: int, entry: Entry, first_use: dict[str, int]) -> Entry:
@@ -56,28 +92,34 @@ def _settled(line: int, entry: Entry, first_use: dict[str, int]) -> Entry:
     return Entry(id=stand_in, format=entry.format, path=entry.path, problem=problem)
 
 
-def _parse(manifest: Path, number: int, line: str) -> tuple[int, Entry]:
+def _parse(manifest: Path, number: int, line: bytes, real: dict[Path, Path]) -> tuple[int, Entry]:
     """The entry of a line; its id is empty where the line gives none that can be used."""
     values: dict[str, Any] = {}
     try:
         values = _object(line)
-        return number, _entry(manifest.parent, values)
+        return number, _entry(manifest.parent, values, real)
     except _LineError as error:
         named = values.get("id")
         usable = named if isinstance(named, str) and is_safe_id(named) else ""
         return number, Entry(id=usable, format="", path=manifest, problem=f"line {number}: {error}")
 
 
-def _object(line: str) -> dict[str, Any]:
+def _object(line: bytes) -> dict[str, Any]:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in pairs]
-        twice = next((key for key in keys if keys.count(key) > 1), None)
-        if twice is not None:
-            raise _LineError(f"the key '{twice}' is there twice")
-        return dict(pairs)
+        values = dict(pairs)
+        if len(values) < len(pairs):
+            twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+            raise _LineError(f"the key '{brief(twice, 60)}' is there twice")
+        return values
 
+    if len(line) > MOST_LINE_BYTES:
+        raise _LineError(f"it is longer than {MOST_LINE_BYTES // 2**10} kB")
     try:
-        values = json.loads(line, object_pairs_hook=once)
+        text = line.decode()
+    except UnicodeDecodeError as error:
+        raise _LineError(f"this is not UTF-8 text (byte {error.start + 1})") from error
+    try:
+        values = json.loads(text, object_pairs_hook=once)
     except json.JSONDecodeError as error:
         raise _LineError(f"this is not JSON ({error.msg} at column {error.colno})") from error
     except (ValueError, RecursionError) as error:
@@ -87,41 +129,44 @@ def _object(line: str) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def _entry(folder: Path, values: dict[str, Any]) -> Entry:
+def _entry(folder: Path, values: dict[str, Any], real: dict[Path, Path]) -> Entry:
     _check_types(values)
-    path = _inside(folder, values["path"], "path")
-    if not path.exists():
-        raise _LineError(f"there is no '{values['path']}'")
+    path = _inside(folder, values["path"], "path", real)
     return Entry(
         id=values["id"],
         format=_format(path, values["path"]),
         path=path,
-        texture=_file(folder, values, "texture"),
+        texture=_file(folder, values, "texture", real),
         up=values.get("up"),
         front=values.get("front"),
         pose=values.get("pose", "rest"),
         drop=tuple(values.get("drop", ())),
-        drawing=_file(folder, values, "drawing"),
+        drawing=_file(folder, values, "drawing", real),
         split=values.get("split"),
         license=values.get("license"),
         source=values.get("source"),
+        root=folder,
     )
 
 
 def _check_types(values: dict[str, Any]) -> None:
     for key in values:
         if key not in _KEYS:
-            raise _LineError(f"'{key}' is not a key: the keys are {', '.join(_KEYS)}")
+            raise _LineError(f"'{brief(key, 60)}' is not a key: the keys are {', '.join(_KEYS)}")
     for key in ("id", "path"):
         if key not in values:
             raise _LineError(f"'{key}' is missing")
     for key in _TEXTS:
         if key in values and (not isinstance(values[key], str) or not values[key].strip()):
             raise _LineError(f"'{key}' must be a text, not {json.dumps(values[key])[:60]}")
+        if key != "id" and key in values and not is_unicode(values[key]):
+            raise _LineError(f"'{key}' holds half of a character pair, which no text can: '{brief(values[key], 60)}'")
     if not is_safe_id(values["id"]):
-        raise _LineError(f"the id '{values['id'][:60]}' may hold letters, digits, '_' and '-' only, 180 bytes at most")
+        raise _LineError(
+            f"the id '{brief(values['id'], 60)}' may hold letters, digits, '_' and '-' only, 180 bytes at most"
+        )
     drop = values.get("drop", [])
-    if not isinstance(drop, list) or not all(isinstance(part, str) for part in drop):
+    if not isinstance(drop, list) or not all(isinstance(part, str) and is_unicode(part) for part in drop):
         raise _LineError("'drop' must be a list of part names")
     if values.get("split", "train") not in SPLITS:
         raise _LineError(f"the split '{values['split']}' must be {', '.join(SPLITS[:-1])} or {SPLITS[-1]}")
@@ -133,35 +178,56 @@ def _check_types(values: dict[str, Any]) -> None:
         raise _LineError(str(error)) from error
 
 
-def _inside(folder: Path, text: str, key: str) -> Path:
-    """The path a line gives, below the manifest's folder."""
+def _inside(folder: Path, text: str, key: str, real: dict[Path, Path]) -> Path:
+    """The path a line gives, below the manifest's folder; `real` remembers where folders really lie."""
     if "\0" in text or PurePosixPath(text).is_absolute() or PureWindowsPath(text).anchor or PureWindowsPath(text).drive:
         raise _LineError(f"'{key}' must be relative to the manifest, not '{text[:200]}'")
     path = folder / text.replace("\\", "/")
     try:
-        inside = path.resolve().is_relative_to(folder.resolve())
+        if path.name == ".." or path.is_symlink():
+            place = path.resolve()
+        else:
+            if path.parent not in real:
+                real[path.parent] = path.parent.resolve()
+            place = real[path.parent] / path.name
     except (OSError, RuntimeError) as error:
         raise _LineError(f"'{key}' cannot be followed: '{text[:200]}'") from error
-    if not inside:
+    if not place.is_relative_to(real[folder]):
         raise _LineError(f"'{key}' leads out of the manifest's folder: '{text[:200]}'")
     return path
 
 
-def _file(folder: Path, values: dict[str, Any], key: str) -> Path | None:
+def _mode(path: Path, missing: str) -> int:
+    """What kind of file stands at a path, as `stat` says it.
+
+    Raises:
+        _LineError: if there is none that can be looked at; `missing` says that there is none at all.
+    """
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise _LineError(missing) from error
+    except OSError as error:
+        raise _LineError(f"{missing}: {error.strerror or error}") from error
+
+
+def _file(folder: Path, values: dict[str, Any], key: str, real: dict[Path, Path]) -> Path | None:
     if key not in values:
         return None
-    path = _inside(folder, values[key], key)
-    if not path.is_file():
-        raise _LineError(f"there is no '{values[key]}' for '{key}'")
+    path = _inside(folder, values[key], key, real)
+    missing = f"there is no '{values[key][:200]}' for '{key}'"
+    if not stat.S_ISREG(_mode(path, missing)):
+        raise _LineError(missing + ": it is no regular file")
     return path
 
 
 def _format(path: Path, text: str) -> str:
-    if path.is_dir():
+    shown = text[:200]
+    if stat.S_ISDIR(_mode(path, f"there is no '{shown}'")):
         if is_bicar(path):
             return "3dbicar"
-        raise _LineError(f"the folder '{text}' has no tpose/m.obj")
+        raise _LineError(f"the folder '{shown}' has no tpose/m.obj")
     known = FORMATS.get(path.suffix.lower())
     if known is None:
-        raise _LineError(f"'{text}' is of no known format: the suffixes are {' '.join(FORMATS)}")
+        raise _LineError(f"'{shown}' is of no known format: the suffixes are {' '.join(FORMATS)}")
     return known

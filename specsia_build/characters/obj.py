@@ -19,7 +19,9 @@ from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh, Texture, flat_normals
 
 
-def read_obj(path: Path, *, texture: Path | None = None, drop: Collection[str] = ()) -> RawMesh:
+def read_obj(
+    path: Path, *, texture: Path | None = None, drop: Collection[str] = (), root: Path | None = None
+) -> RawMesh:
     """Read an OBJ file with its material libraries and textures.
 
     Quads are cut along their shorter diagonal, larger polygons are fanned from their first corner. Objects and groups
@@ -31,6 +33,7 @@ def read_obj(path: Path, *, texture: Path | None = None, drop: Collection[str] =
         path: the file.
         texture: base colour for materials without one.
         drop: names of parts to leave out.
+        root: folder that no file may lie outside of, links followed; None is the file's own.
 
     Returns:
         The mesh in the file's coordinates, ``up`` +y, ``front`` -y.
@@ -38,10 +41,10 @@ def read_obj(path: Path, *, texture: Path | None = None, drop: Collection[str] =
     Raises:
         CharacterError: if the file or `texture` cannot be read, or no face is left.
     """
-    text = _text(path)
-    files = SideFiles(path)
+    files = SideFiles(path, root)
+    text = parse_obj(files.read(path), path.name)
     libraries, warnings = read_libraries(files, [s.value for s in text.statements if s.keyword == "mtllib"])
-    override = None if texture is None else Texture(load_texture(texture, texture.name))
+    override = None if texture is None else Texture(load_texture(texture, texture.name, files.root))
     builder = MaterialBuilder(
         files,
         libraries,
@@ -55,27 +58,22 @@ def read_obj(path: Path, *, texture: Path | None = None, drop: Collection[str] =
     return RawMesh(mesh=mesh, parts=labels.names, files=looked_up, warnings=(*files.warnings(), *builder.warnings))
 
 
-def read_obj_with_image(path: Path, image: Path | None, *, drop: Collection[str] = ()) -> RawMesh:
+def read_obj_with_image(
+    path: Path, image: Path | None, *, drop: Collection[str] = (), root: Path | None = None
+) -> RawMesh:
     """Read an OBJ file as one material with the given image (or none), whatever its libraries say.
 
     Raises:
         CharacterError: as `read_obj`.
     """
-    text = _text(path)
+    files = SideFiles(path, root)
+    text = parse_obj(files.read(path), path.name)
     plain = replace(text, statements=tuple(s for s in text.statements if s.keyword in ("o", "g")))
-    texture = None if image is None else Texture(load_texture(image, image.name))
-    builder = MaterialBuilder(SideFiles(path), {}, library_warnings=(), override=texture, own_image=False)
+    texture = None if image is None else Texture(load_texture(image, image.name, files.root))
+    builder = MaterialBuilder(files, {}, library_warnings=(), override=texture, own_image=False)
     labels = _label_faces(plain)
     mesh = _assemble(plain, labels, labels.kept(drop), builder, path.name)
     return RawMesh(mesh=mesh, parts=labels.names, files=(path,) if image is None else (path, image))
-
-
-def _text(path: Path) -> ObjText:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise CharacterError(f"{path.name} cannot be read: {error.strerror or error}") from error
-    return parse_obj(data, path.name)
 
 
 @dataclass(frozen=True)

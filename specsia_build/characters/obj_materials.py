@@ -19,6 +19,9 @@ from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
 
 _PLAIN = MapReference("")
 
+MOST_LIBRARY_BYTES = 16 * 2**20
+"""Largest material library that is read."""
+
 
 @dataclass(frozen=True)
 class BuiltMaterial:
@@ -112,7 +115,7 @@ class MaterialBuilder:
     def _pixels(self, path: Path) -> NDArray[np.uint8] | None:
         if path not in self._decoded:
             try:
-                self._decoded[path] = load_texture(path, path.name)
+                self._decoded[path] = load_texture(path, path.name, self._files.root)
             except CharacterError as error:
                 self._warn(str(error))
                 self._decoded[path] = None
@@ -160,9 +163,9 @@ def read_libraries(files: SideFiles, names: Iterable[str]) -> tuple[dict[str, Mt
                 if found is None:
                     warnings.append(f"material library {_base_name(part)} is not in the OBJ's folder")
                 else:
-                    library.update(parse_mtl(decode_text(found.read_bytes())))
-            except OSError as error:
-                warnings.append(f"material library {_base_name(part)} cannot be read: {error.strerror or error}")
+                    library.update(parse_mtl(decode_text(files.read(found, MOST_LIBRARY_BYTES))))
+            except CharacterError as error:
+                warnings.append(f"material library {error}")
     return library, warnings
 
 

@@ -28,7 +28,9 @@ _ALPHA_NAMES = ("alpha", "diffuse_alpha", "a")
 _UV_NAMES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"), ("texture_s", "texture_t"))
 
 
-def read_ply(path: Path, *, texture: Path | None = None, drop: Collection[str] = ()) -> RawMesh:
+def read_ply(
+    path: Path, *, texture: Path | None = None, drop: Collection[str] = (), root: Path | None = None
+) -> RawMesh:
     """Read a PLY file, text or binary.
 
     It is taken to be in the project's own frame. Colours of vertices, or else of faces, are display colours,
@@ -40,6 +42,7 @@ def read_ply(path: Path, *, texture: Path | None = None, drop: Collection[str] =
         path: the file.
         texture: base colour where the file has no texture of its own.
         drop: names of parts to leave out; a PLY has none.
+        root: folder that no file may lie outside of, links followed; None is the file's own.
 
     Returns:
         The mesh in the file's coordinates, ``up`` +z, ``front`` -y.
@@ -47,11 +50,8 @@ def read_ply(path: Path, *, texture: Path | None = None, drop: Collection[str] =
     Raises:
         CharacterError: if the file or `texture` cannot be read, or it is a point cloud.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise CharacterError(f"{path.name} cannot be read: {error.strerror or error}") from error
-    ply = parse_ply(data, path.name)
+    files = SideFiles(path, root)
+    ply = parse_ply(files.read(path), path.name)
     vertex, face = ply.elements.get("vertex", {}), ply.elements.get("face", {})
     points = _stacked(vertex, ("x", "y", "z"))
     if points is None or len(points) == 0:
@@ -66,7 +66,6 @@ def read_ply(path: Path, *, texture: Path | None = None, drop: Collection[str] =
         raise CharacterError(f"{path.name} has no faces with three corners or more")
     point = corners[triangles]
     uv = _uv(vertex, face, indices.counts, triangles, point)
-    files = SideFiles(path)
     materials, warnings = _materials(ply, files, texture, uv is not None)
     with np.errstate(over="ignore"):
         vertices = points.astype(np.float32)
@@ -168,7 +167,7 @@ def _materials(
     ply: PlyFile, files: SideFiles, texture: Path | None, has_uv: bool
 ) -> tuple[tuple[Material, ...], list[str]]:
     """A material for each texture the file names, or one; and sentences about what is missing."""
-    override = None if texture is None else Texture(load_texture(texture, texture.name))
+    override = None if texture is None else Texture(load_texture(texture, texture.name, files.root))
     if not has_uv:
         return (Material(texture=override),), []
     warnings: list[str] = []
@@ -176,7 +175,7 @@ def _materials(
     for name in ply.textures:
         shown = name.replace("\\", "/").rpartition("/")[2]
         found = files.find(name)
-        own = _decoded(found, warnings)
+        own = _decoded(files, found, warnings)
         if found is None:
             warnings.append(f"texture {shown} is not in the PLY's folder")
         materials.append(Material(name=shown, texture=own or override or _decoded_own(files, warnings)))
@@ -186,14 +185,14 @@ def _materials(
 
 
 def _decoded_own(files: SideFiles, warnings: list[str]) -> Texture | None:
-    return _decoded(files.find_own(IMAGE_SUFFIXES), warnings)
+    return _decoded(files, files.find_own(IMAGE_SUFFIXES), warnings)
 
 
-def _decoded(path: Path | None, warnings: list[str]) -> Texture | None:
+def _decoded(files: SideFiles, path: Path | None, warnings: list[str]) -> Texture | None:
     if path is None:
         return None
     try:
-        return Texture(load_texture(path, path.name))
+        return Texture(load_texture(path, path.name, files.root))
     except CharacterError as error:
         warnings.append(str(error))
         return None

@@ -76,21 +76,21 @@ def _read_raw(entry: Entry) -> RawMesh:
     if entry.format in ("gltf", "vrm"):
         from specsia_build.characters.gltf import read_gltf
 
-        return read_gltf(entry.path, texture=entry.texture, drop=entry.drop, pose=entry.pose)
+        return read_gltf(entry.path, texture=entry.texture, drop=entry.drop, pose=entry.pose, root=entry.within)
     if entry.format in ("fbx", "blend"):
         from specsia_build.characters.blender import read_with_blender
 
-        return read_with_blender(entry.path, texture=entry.texture, drop=entry.drop, pose=entry.pose)
+        return read_with_blender(entry.path, texture=entry.texture, drop=entry.drop, pose=entry.pose, root=entry.within)
     if entry.pose != "rest":
         raise CharacterError(
             f"{entry.path.name} has no actions, so it cannot take the pose '{entry.pose}': leave 'pose' out"
         )
     if entry.format == "3dbicar":
-        return read_bicar(entry.path, texture=entry.texture, drop=entry.drop)
+        return read_bicar(entry.path, texture=entry.texture, drop=entry.drop, root=entry.within)
     if entry.format == "obj":
-        return read_obj(entry.path, texture=entry.texture, drop=entry.drop)
+        return read_obj(entry.path, texture=entry.texture, drop=entry.drop, root=entry.within)
     if entry.format == "ply":
-        return read_ply(entry.path, texture=entry.texture, drop=entry.drop)
+        return read_ply(entry.path, texture=entry.texture, drop=entry.drop, root=entry.within)
     raise CharacterError(f"{entry.path.name} is of no format that is read: '{entry.format}'")
 
 

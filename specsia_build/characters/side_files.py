@@ -6,6 +6,9 @@ import os
 import re
 from pathlib import Path, PurePosixPath
 
+from specsia_build.errors import CharacterError
+from specsia_build.files import MOST_SOURCE_BYTES, read_source, source_place
+
 _MAX_WALKED = 20_000
 
 
@@ -13,16 +16,20 @@ class SideFiles:
     """Finds what a mesh file names, and remembers every place that was tried.
 
     A name is only ever a hint: an absolute path, a drive or a way up (``..``) comes from the author's machine, and only
-    its last part counts. Links that lead out of the folder are not followed.
+    its last part counts. Links may lead elsewhere in the root, as those of the Hub's cache do, but not out of it.
+
+    Args:
+        mesh_file: beside which, and below whose folder, files are looked up.
+        root: folder that none of them may lie outside of, links followed; None is the mesh file's own.
     """
 
-    def __init__(self, mesh_file: Path) -> None:
+    def __init__(self, mesh_file: Path, root: Path | None = None) -> None:
         self.folder = mesh_file.parent
         self.stem = mesh_file.stem
-        self._root = self.folder.resolve()
+        self.root = root or self.folder
         self._tried: dict[Path, None] = {mesh_file: None}
         self._tree: dict[str, Path] | None = None
-        self._links_out: dict[Path, None] = {}
+        self._refused: dict[str, None] = {}
 
     @property
     def tried(self) -> tuple[Path, ...]:
@@ -31,7 +38,15 @@ class SideFiles:
 
     def warnings(self) -> list[str]:
         """A sentence for each file that was there but not read."""
-        return [f"{p.name} is a link that leads out of the folder, so it is not read: copy it" for p in self._links_out]
+        return list(self._refused)
+
+    def read(self, path: Path, most: int = MOST_SOURCE_BYTES) -> bytes:
+        """The content of a file that was found.
+
+        Raises:
+            CharacterError: if it cannot be read, or has more than `most` bytes.
+        """
+        return read_source(path, self.root, most)
 
     def find(self, name: str) -> Path | None:
         """The file of that name: where it says, beside the mesh file, or, in any letter case, below it."""
@@ -51,7 +66,8 @@ class SideFiles:
             if self._there(self.folder / f"{self.stem}{suffix}"):
                 return self.folder / f"{self.stem}{suffix}"
         try:
-            names = {path.name.casefold(): path.name for path in sorted(self.folder.iterdir(), reverse=True)}
+            with os.scandir(self.folder) as listed:
+                names = {entry.name.casefold(): entry.name for entry in sorted(listed, key=_name, reverse=True)}
         except OSError:
             return None
         for suffix in suffixes:
@@ -63,27 +79,31 @@ class SideFiles:
     def _there(self, path: Path) -> bool:
         self._tried[path] = None
         try:
-            if not path.is_file():
-                return False
-            if path.resolve().is_relative_to(self._root):
-                return True
-        except (OSError, ValueError, RuntimeError):
-            # Too long a name, a loop of links, bytes that no path can hold.
+            source_place(path, self.root)
+        except OSError:
             return False
-        self._links_out[path] = None
-        return False
+        except CharacterError as error:
+            self._refused[str(error)] = None
+            return False
+        return True
 
     def _below(self) -> dict[str, Path]:
         """Files of the folder's tree by lower-case name, those nearest to the top first."""
         if self._tree is None:
             found: list[Path] = []
+            walked = 0
             for folder, subfolders, names in os.walk(self.folder):
                 subfolders.sort()
                 found.extend(Path(folder) / name for name in sorted(names))
-                if len(found) > _MAX_WALKED:
+                walked += 1 + len(names)
+                if walked > _MAX_WALKED:
                     break
             found.sort(key=lambda path: len(path.parts))
             self._tree = {}
             for path in found:
                 self._tree.setdefault(path.name.casefold(), path)
         return self._tree
+
+
+def _name(entry: os.DirEntry[str]) -> str:
+    return entry.name

@@ -11,11 +11,15 @@ from functools import partial
 from pathlib import Path
 
 from specsia_build.characters.bicar import bicar_entry, is_bicar
-from specsia_build.characters.character import FORMATS, Entry, id_order_key, safe_id
+from specsia_build.characters.character import FORMATS, Entry, id_order_key, is_unicode, safe_id
 from specsia_build.characters.manifest import read_manifest
 from specsia_build.errors import UsageError
 
 MAX_SAMPLES = 100_000
+
+MOST_WALKED = 5_000_000
+"""Files and folders below a source that are looked at."""
+
 DEFAULT_SAMPLE_SEED = 42
 
 _KINDS = "give sample:N (sample:24, say), a 3DBiCar folder, a mesh file or a folder of them, or a .jsonl manifest"
@@ -62,9 +66,13 @@ def open_source(
     path = Path(source).expanduser()
     name = Path(os.path.abspath(path)).name or "source"  # noqa: PTH100  a link's own name is wanted, not its target's
     try:
+        if not is_unicode(str(path)):
+            raise UsageError(f"the name of '{source}' is not UTF-8: rename it, or the folder that is so named")
         if path.is_dir():
             return _folder(path, name)
         if not path.is_file():
+            if path.exists():
+                raise UsageError(f"'{source}' is neither a regular file nor a folder: {_KINDS}")
             raise UsageError(f"there is no '{source}': {_KINDS}")
     except OSError as error:
         raise UsageError(f"'{source}' cannot be opened: {error.strerror or error}") from error
@@ -89,7 +97,7 @@ def _samples(source: str, scratch: Path, each: Callable[[Callable[[int], None], 
 
     folder = scratch / f"sample-{seed}"
     each(partial(write_sample, folder, seed=seed), missing_samples(folder, count, seed))
-    entries = [bicar_entry(folder / str(index), str(index)) for index in range(count)]
+    entries = [bicar_entry(folder / str(index), str(index), folder) for index in range(count)]
     credited = [replace(e, license="CC0-1.0", source="specsia procedural samples") for e in entries]
     name = f"sample:{count}" if seed == DEFAULT_SAMPLE_SEED else f"sample:{count}@{seed}"
     return Source(name, "sample", tuple(credited))
@@ -97,7 +105,7 @@ def _samples(source: str, scratch: Path, each: Callable[[Callable[[int], None], 
 
 def _folder(folder: Path, name: str) -> Source:
     if is_bicar(folder):
-        return Source(name, "3dbicar", (bicar_entry(folder, safe_id(name)),))
+        return Source(name, "3dbicar", (bicar_entry(folder, safe_id(name), folder),))
     children = [c for c in sorted(folder.iterdir()) if c.is_dir() and not c.name.startswith(".")]
     if any(is_bicar(child) for child in children):
         return Source(name, "3dbicar", _sorted(_identified(folder, [c for c in children if _looks_bicar(c)])))
@@ -124,8 +132,12 @@ def _mesh_paths(top: Path) -> list[Path]:
         raise UsageError(f"the folder {error.filename} cannot be read: {error.strerror}; make it readable")
 
     found = []
+    walked = 0
     for parent, subfolders, names in os.walk(top, onerror=refuse):
         folder = Path(parent)
+        walked += 1 + len(names)
+        if walked > MOST_WALKED:
+            raise UsageError(f"the folder '{top.name}' holds more than {MOST_WALKED:,} files: name one below it")
         if folder != top and is_bicar(folder):
             found.append(folder)
             subfolders.clear()
@@ -154,13 +166,13 @@ def _identified(top: Path, paths: list[Path]) -> list[Entry]:
         character_id = safe_id(_stem(path))
         if shared[character_id.casefold()] > 1:
             character_id = safe_id("_".join((*path.relative_to(top).parts[:-1], _stem(path))))
-        entries.append(_entry(path, _unused(character_id, taken)))
+        entries.append(_entry(top, path, _unused(character_id, taken)))
     for winner, entry, same in zip(chosen, list(entries), by_place.values(), strict=True):
         for path in same:
             if path != winner:
                 double = _unused(f"{entry.id}_{path.suffix[1:].lower()}", taken)
                 problem = f"{path.name} has the same name as {winner.name}: keep one, or list both in a manifest"
-                entries.append(replace(_entry(path, double), problem=problem))
+                entries.append(replace(_entry(top, path, double), problem=problem))
     return entries
 
 
@@ -168,10 +180,13 @@ def _stem(path: Path) -> str:
     return path.name if path.is_dir() else path.stem
 
 
-def _entry(path: Path, character_id: str) -> Entry:
+def _entry(top: Path, path: Path, character_id: str) -> Entry:
+    if not is_unicode(str(path)):
+        problem = f"{path.relative_to(top)} has a name that is not UTF-8: rename it"
+        return Entry(character_id, FORMATS.get(path.suffix.lower(), "3dbicar"), path, problem=problem, root=top)
     if path.is_dir():
-        return bicar_entry(path, character_id)
-    return Entry(character_id, FORMATS[path.suffix.lower()], path)
+        return bicar_entry(path, character_id, top)
+    return Entry(character_id, FORMATS[path.suffix.lower()], path, root=top)
 
 
 def _unused(wanted: str, taken: set[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from specsia_build.characters.character import Character, Entry
+from specsia_build.characters.character import Character, Entry, legible
 from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh
@@ -50,7 +50,7 @@ def survey(entry: Entry) -> CharacterFacts:
     try:
         return _facts(read_character(entry))
     except CharacterError as error:
-        return CharacterFacts(entry.id, entry.format, entry.path.name, problem=str(error))
+        return CharacterFacts(entry.id, entry.format, legible(entry.path.name), problem=str(error))
 
 
 def _facts(character: Character) -> CharacterFacts:
@@ -58,7 +58,7 @@ def _facts(character: Character) -> CharacterFacts:
     return CharacterFacts(
         id=entry.id,
         format=entry.format,
-        file=entry.path.name,
+        file=legible(entry.path.name),
         vertices=len(mesh.vertices),
         triangles=len(mesh.faces),
         textures=_texture_sizes(mesh),

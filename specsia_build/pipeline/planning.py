@@ -10,12 +10,12 @@ from typing import Any
 
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig
-from specsia_build.files import write_bytes
+from specsia_build.errors import CharacterError
+from specsia_build.files import source_digest, source_place, write_bytes
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_meta
-from specsia_build.pipeline.tasks import Task, backend_of, own_folder, stage_fingerprint
+from specsia_build.pipeline.tasks import Task, backend_of, stage_fingerprint
 from specsia_build.stages import project, reconstruct, render
-from specsia_build.stages.artefact import file_digest
 
 
 @dataclass(frozen=True)
@@ -56,16 +56,16 @@ class DigestCache:
             # Only a memory of what can be computed again.
             self._known = {}
 
-    def digest(self, path: Path) -> str | None:
-        """SHA-256 of the file's content, None where there is none."""
+    def digest(self, path: Path, root: Path) -> str | None:
+        """SHA-256 of a source file's content, None where there is none that may be read; see `source_place`."""
         try:
-            stat = path.stat()
-        except (FileNotFoundError, NotADirectoryError):
+            stat = source_place(path, root).stat()
+        except (OSError, CharacterError):
             return None
         key, mark = str(path), [stat.st_size, stat.st_mtime_ns]
         known = self._known.get(key)
         if known is None or known[:2] != mark:
-            found = file_digest(path)
+            found = source_digest(path, root)
             if found is None:
                 return None
             self._known[key] = [*mark, found]
@@ -77,7 +77,7 @@ class DigestCache:
 
 
 def _render_inputs(entry: Entry, meta: Mapping[str, Any], cache: DigestCache) -> dict[str, str | None]:
-    return {name: cache.digest(own_folder(entry) / name) for name in meta.get("inputs", {})}
+    return {name: cache.digest(entry.folder / name, entry.within) for name in meta.get("inputs", {})}
 
 
 def _reconstruct_inputs(
@@ -85,7 +85,9 @@ def _reconstruct_inputs(
 ) -> dict[str, str | None]:
     found = backend_of(backend)
     inputs: dict[str, str | None] = {name: rendered["files"][name]["sha256"] for name in reconstruct.INPUTS}
-    inputs |= {f"backend/{i}/{path.name}": cache.digest(path) for i, path in enumerate(found.inputs(entry.id))}
+    inputs |= {
+        f"backend/{i}/{path.name}": cache.digest(path, path.parent) for i, path in enumerate(found.inputs(entry.id))
+    }
     if found.sees_ground_truth:
         inputs["ground truth"] = rendered["fingerprint"]
     return inputs

@@ -7,7 +7,7 @@ import resource
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
@@ -18,12 +18,12 @@ from specsia_build.backends.registry import load_backend
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.errors import MOST_SHOWN, CharacterError, LowQualityError, SpecsiaError, brief
-from specsia_build.files import write_bytes
+from specsia_build.files import source_digest, write_bytes
 from specsia_build.pipeline.executors.base import Needs
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_artefact, write_artefact
 from specsia_build.stages import project, reconstruct, render
-from specsia_build.stages.artefact import Artefact, file_digest, fingerprint, seal
+from specsia_build.stages.artefact import Artefact, fingerprint, seal
 from specsia_build.stages.stopwatch import Stopwatch
 
 
@@ -104,14 +104,12 @@ def work_on(backend: str, device: str) -> None:
     found.work_on(device)
 
 
-def own_folder(entry: Entry) -> Path:
-    """Folder that the names of a character's files are relative to."""
-    return entry.path if entry.format == "3dbicar" else entry.path.parent
+def file_inputs(files: Iterable[Path], folder: Path, root: Path) -> dict[str, str | None]:
+    """Digest of every file that was read or looked for in vain, by its name as seen from `folder`.
 
-
-def _source_inputs(entry: Entry, files: tuple[Path, ...]) -> dict[str, str | None]:
-    base = own_folder(entry)
-    return {Path(os.path.relpath(path, base)).as_posix(): file_digest(path) for path in files}
+    What leads out of `root` or is no regular file is as if it were not there.
+    """
+    return {Path(os.path.relpath(path, folder)).as_posix(): source_digest(path, root) for path in files}
 
 
 def stage_fingerprint(task: Task, inputs: Mapping[str, str | None]) -> str:
@@ -130,7 +128,7 @@ def _make(task: Task, watch: Stopwatch) -> Artefact:
     if task.stage == render.NAME:
         artefact, files = render.render(entry, config, watch)
         with watch.part("read"):
-            inputs = _source_inputs(entry, files)
+            inputs = file_inputs(files, entry.folder, entry.within)
         return seal(artefact, render.NAME, stage_fingerprint(task, inputs), inputs)
     with watch.part("load"):
         rendered = read_artefact(layout.artefact(render.NAME, None, entry.id), entry.id)

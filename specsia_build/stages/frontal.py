@@ -19,13 +19,13 @@ PAPER = 235
 """Level from which all channels of an opaque drawing count as paper."""
 
 
-def _silhouette(path: Path, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _silhouette(path: Path, root: Path, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if (pixels[..., 3] < 255).any():
         return pixels[..., 3]
     for name in MASK_NAMES:
         beside = path.parent / name
         if beside.is_file():
-            mask = load_texture(beside, beside.name)[..., 0]
+            mask = load_texture(beside, beside.name, root)[..., 0]
             if mask.shape == pixels.shape[:2]:
                 return mask
     return np.where((pixels[..., :3] >= PAPER).all(axis=2), 0, 255).astype(np.uint8)
@@ -53,8 +53,8 @@ def drawn_frontal(entry: Entry, front: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     if entry.drawing is None:
         raise CharacterError(f"{entry.id} has no drawing: name one in the manifest, or build with `frontal: render`")
-    pixels = load_texture(entry.drawing, entry.drawing.name).copy()
-    pixels[..., 3] = _silhouette(entry.drawing, pixels)
+    pixels = load_texture(entry.drawing, entry.drawing.name, entry.within).copy()
+    pixels[..., 3] = _silhouette(entry.drawing, entry.within, pixels)
     pixels[pixels[..., 3] == 0] = 0
     box, target = _box(pixels[..., 3]), _box(front[..., 3])
     if box is None or target is None:

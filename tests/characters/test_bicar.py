@@ -69,7 +69,7 @@ def test_a_body_without_image_is_built_white_and_said(tmp_path: Path) -> None:
 def test_a_given_texture_stands_in(tmp_path: Path) -> None:
     folder = make(tmp_path / "12", eyes=False, body_image=None)
     Image.new("RGB", (1, 1), (0, 255, 0)).save(tmp_path / "given.png")
-    texture = read_bicar(folder, texture=tmp_path / "given.png").mesh.materials[0].texture
+    texture = read_bicar(folder, texture=tmp_path / "given.png", root=tmp_path).mesh.materials[0].texture
     assert texture is not None
     assert texture.pixels[0, 0].tolist() == [0, 255, 0, 255]
 

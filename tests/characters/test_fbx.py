@@ -45,9 +45,13 @@ def needs_blender() -> None:
         pytest.skip(blender_process.how_to_get("this test"))
 
 
+def key(path: Path, pose: str) -> str:
+    return blender.cache_key(path, pose, path.parent)
+
+
 def keep(path: Path, folder: Path, pose: str = "rest", **changes: object) -> None:
     """What the script would have left in the cache for a file: two triangles, two parts, two materials."""
-    kept = folder / blender.cache_key(path, pose)
+    kept = folder / key(path, pose)
     kept.mkdir(parents=True)
     grey = {
         "name": "grey",
@@ -125,9 +129,9 @@ def test_the_key_follows_what_decides_the_result(tmp_path: Path) -> None:
     one, same, other = tmp_path / "a.fbx", tmp_path / "b.FBX", tmp_path / "c.fbx"
     for path, text in ((one, "1"), (same, "1"), (other, "2")):
         path.write_text(text)
-    assert blender.cache_key(one, "rest") == blender.cache_key(same, "rest")
-    assert blender.cache_key(one, "rest") != blender.cache_key(one, "Walk")
-    assert blender.cache_key(one, "rest") != blender.cache_key(other, "rest")
+    assert key(one, "rest") == key(same, "rest")
+    assert key(one, "rest") != key(one, "Walk")
+    assert key(one, "rest") != key(other, "rest")
 
 
 @pytest.mark.usefixtures("no_blender")
@@ -170,7 +174,7 @@ def test_a_manifest_s_texture_replaces_the_grey_beside_it(tmp_path: Path, own_ca
     path.write_bytes(b"fbx")
     keep(path, own_cache)
     Image.new("RGB", (1, 1), (9, 8, 7)).save(tmp_path / "given.png")
-    raw = blender.read_with_blender(path, texture=tmp_path / "given.png")
+    raw = blender.read_with_blender(path, texture=tmp_path / "given.png", root=tmp_path)
     assert raw.mesh.materials[0].base_color == (1.0, 1.0, 1.0, 1.0)
     assert raw.mesh.materials[0].texture is not None
     assert tmp_path / "given.png" in raw.files

@@ -243,8 +243,11 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
     writer = full_writer()
     (tmp_path / "secret.bin").write_bytes(writer.binary)
     (home / "inside.bin").symlink_to(tmp_path / "secret.bin")
-    with pytest.raises(CharacterError, match="not a file inside its own folder"):
+    with pytest.raises(CharacterError, match=r"inside\.bin is a link that leads out of home"):
         read_gltf(writer.write_gltf(home / "a.gltf", "inside.bin"))
+    writer.data["images"][0] = {"uri": "inside.bin"}
+    raw = read_gltf(writer.write_gltf(home / "a.gltf"))
+    assert any("inside.bin is a link that leads out of home" in warning for warning in raw.warnings)
 
 
 def test_buffers_in_a_data_uri_and_beside_the_file(tmp_path: Path) -> None:
@@ -260,7 +263,7 @@ def test_buffers_in_a_data_uri_and_beside_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("uri", "sentence"),
     [
-        ("gone.bin", "a.gltf needs 'gone.bin', which cannot be read: put it beside the file"),
+        ("gone.bin", "a.gltf needs 'gone.bin', which is not there: put it beside the file"),
         ("data:application/octet-stream;base64,AAA", "a.gltf has a data URI that is damaged"),
         ("data:application/octet-stream;base64,AAAA", "a.gltf is cut short"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +63,14 @@ def test_a_line_with_everything(folder: Path) -> None:
             split="validation",
             license="CC0-1.0",
             source="me",
+            root=folder,
         ),
     )
 
 
 def test_the_least_line_and_null_values(folder: Path) -> None:
     (entry,) = entries(folder, {"id": "a", "path": "a.glb", "license": None})
-    assert entry == Entry(id="a", format="gltf", path=folder / "a.glb")
+    assert entry == Entry(id="a", format="gltf", path=folder / "a.glb", root=folder)
 
 
 def test_formats_by_suffix_and_folder(folder: Path) -> None:
@@ -129,6 +131,46 @@ def test_a_bad_line_is_a_problem_and_the_rest_goes_on(folder: Path, sentence: st
     assert bad.id == ("a" if usable else "line-2")
 
 
+@pytest.mark.parametrize(
+    ("sentence", "line"),
+    [
+        ("'path' cannot be followed", b'{"id": "a", "path": "%s.glb"}' % (b"x" * 256)),
+        ("'path' holds half of a character pair", b'{"id": "a", "path": "\\ud800.glb"}'),
+        ("'license' holds half of a character pair", b'{"id": "a", "path": "a.glb", "license": "\\udcff"}'),
+        ("'drop' must be a list of part names", b'{"id": "a", "path": "a.glb", "drop": ["\\udcff"]}'),
+        ("the id", b'{"id": "\\udcff", "path": "a.glb"}'),
+        ("this is not UTF-8 text (byte 9)", b'{"id": "\xff", "path": "a.glb"}'),
+        ("it is longer than 256 kB", b'{"id": "a", "path": "%s"}' % (b"x" * 2**19)),
+        ("the key 'k0' is there twice", b"{%s}" % b",".join(b'"k%d":1' % (k % 9_999) for k in range(10_000))),
+    ],
+    ids=str,
+)
+def test_a_line_of_strange_bytes_costs_itself_alone(folder: Path, sentence: str, line: bytes) -> None:
+    good = b'{"id": "g", "path": "a.glb"}\n'
+    (folder / "m.jsonl").write_bytes(good + line + b"\n" + good.replace(b'"g"', b'"h"'))
+    first, bad, last = read_manifest(folder / "m.jsonl")
+    assert (first.problem, last.problem, last.id) == (None, None, "h")
+    assert bad.problem is not None
+    assert bad.problem.startswith(f"line 2: {sentence}")
+    bad.problem.encode()
+
+
+def test_a_line_of_many_keys_is_read_in_a_time_that_grows_with_its_length(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Counting each key among all of them would take a minute for this line.
+    monkeypatch.setattr("specsia_build.characters.manifest.MOST_LINE_BYTES", 2**24)
+    (found,) = entries(folder, "{" + ",".join(f'"k{k}":1' for k in range(100_000)) + "}")
+    assert found.problem is not None
+    assert "'k0' is not a key" in found.problem
+
+
+def test_what_is_no_regular_file_is_no_manifest(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "m.jsonl")
+    with pytest.raises(UsageError, match=r"the manifest m\.jsonl is no regular file"):
+        read_manifest(tmp_path / "m.jsonl")
+
+
 def test_a_repeated_id_keeps_the_first(folder: Path) -> None:
     line = {"id": "a", "path": "a.glb"}
     first, second, third = entries(folder, line, line, {"id": "A", "path": "a.glb"})
@@ -142,7 +184,7 @@ def test_a_stand_in_id_never_takes_another_s(folder: Path) -> None:
     assert [e.id for e in found] == ["line-1-", "line-1"]
 
 
-@pytest.mark.parametrize("data", [b"", b"\n \n", b"\xff\xfe\x00"])
+@pytest.mark.parametrize("data", [b"", b"\n \n", b"\xff\xfe{\x00"])
 def test_a_manifest_without_a_line_is_a_usage_error(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "m.jsonl"
     path.write_bytes(data)

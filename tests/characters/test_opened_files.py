@@ -1,0 +1,188 @@
+"""Every file of a character is a regular one inside the source's root, whoever names it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from specsia_build.characters.character import Entry
+from specsia_build.characters.read import read_character
+from specsia_build.characters.sources import open_source
+from specsia_build.cli import main
+from specsia_build.errors import CharacterError
+from specsia_build.pipeline.planning import DigestCache
+from specsia_build.pipeline.tasks import file_inputs
+from tests.characters.bad_characters import figure, write_glb
+from tests.characters.gltf_writer import GltfWriter
+from tests.shapes import write_figure
+
+STRANGE: dict[str, Callable[[Path], object]] = {
+    "pipe": os.mkfifo,
+    "device": lambda path: path.symlink_to("/dev/zero"),
+    "system": lambda path: path.symlink_to("/etc/passwd"),
+    "socket": lambda path: socket.socket(socket.AF_UNIX).bind(os.fspath(path)),
+    "folder": Path.mkdir,
+}
+"""What stands in a file's place, by name; a link to a file of the system or a device leaves the root."""
+
+REFUSED = r"is no regular file|is a link that leads out of"
+
+
+def glb(path: Path) -> Path:
+    points, faces, _, colours = figure()
+    write_glb(path, points, faces, colours=colours)
+    return path
+
+
+def survey(source: Path) -> dict[str, Any]:
+    ran = CliRunner().invoke(main, ["characters", str(source), "--json"])
+    document: dict[str, Any] = json.loads(ran.stdout)
+    return document
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+@pytest.mark.parametrize("name", ["x.glb", "x.gltf", "x.obj", "x.ply", "x.fbx"])
+def test_a_mesh_that_is_no_file_of_the_source_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    STRANGE[kind](Path(name))
+    entry = Entry("x", {".fbx": "fbx", ".obj": "obj", ".ply": "ply"}.get(Path(name).suffix, "gltf"), Path(name))
+    with pytest.raises(CharacterError, match=REFUSED):
+        read_character(entry)
+    assert file_inputs([Path(name)], Path(), entry.within) == {name: None}
+    assert DigestCache(tmp_path / "digests").digest(Path(name), entry.within) is None
+
+
+def test_the_good_of_a_folder_of_strange_files_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Path("set")
+    folder.mkdir()
+    glb(folder / "good.glb")
+    for kind, make in STRANGE.items():
+        make(folder / f"{kind}.glb")
+    (folder / "round").symlink_to(folder.absolute())
+    found = {each["id"]: each["problem"] for each in survey(folder)["characters"]}
+    assert found.pop("good") is None
+    assert set(found) == set(STRANGE) - {"folder"}
+    assert all("is no regular file" in text or "leads out of set" in text for text in found.values())
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+@pytest.mark.parametrize("role", ["map_Kd", "mtllib", "own image", "uri", "bicar", "texture"])
+def test_a_strange_file_that_a_mesh_names_is_left_out_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: str, kind: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    home = Path("home")
+    entry = Entry("a", "obj", home / "a.obj")
+    odd = home / "odd.png"
+    if role == "uri":
+        points, faces, uv, _ = figure()
+        file = GltfWriter()
+        texture = file.add("textures", source=file.add("images", uri="odd.png"))
+        number = file.add("materials", pbrMetallicRoughness={"baseColorTexture": {"index": texture}})
+        primitive = file.primitive(points, material=number, TEXCOORD_0=file.accessor(uv))
+        primitive["indices"] = file.accessor(faces.reshape(-1), "u4")
+        file.mesh_node(primitive)
+        home.mkdir()
+        entry = Entry("a", "gltf", file.write_glb(home / "a.glb"))
+    else:
+        write_figure(home / "a.obj")
+        text = (home / "a.obj").read_text() + "vt 0 0\n"
+        for path in home.iterdir():
+            path.unlink()
+        if role == "mtllib":
+            odd = home / "odd.mtl"
+            text = "mtllib odd.mtl\n" + text
+        elif role == "map_Kd":
+            (home / "a.mtl").write_text("newmtl skin\nmap_Kd odd.png\n")
+            text = "mtllib a.mtl\nusemtl skin\n" + "\n".join(
+                line for line in text.splitlines() if not line.startswith(("mtllib", "usemtl"))
+            )
+        elif role == "own image":
+            odd = home / "a.png"
+            text = "\n".join(" ".join(line.split(" ")[: 4 if line[0] == "v" else None]) for line in text.splitlines())
+        elif role == "bicar":
+            home, odd = Path("7"), Path("7/tpose/m.png")
+            odd.parent.mkdir(parents=True)
+            (odd.parent / "m.obj").write_text(text)
+            entry = Entry("7", "3dbicar", home)
+        else:
+            entry = Entry("a", "obj", home / "a.obj", texture=odd)
+        if role != "bicar":
+            (home / "a.obj").write_text(text)
+    STRANGE[kind](odd)
+    try:
+        read = read_character(entry)
+    except CharacterError as error:
+        assert role == "texture"
+        assert any(part in str(error) for part in REFUSED.split("|"))
+    else:
+        assert any(part in " ".join(read.warnings) for part in REFUSED.split("|")), read.warnings
+        assert file_inputs(read.files, entry.folder, entry.within)[odd.relative_to(entry.folder).as_posix()] is None
+
+
+def test_links_inside_the_folder_that_is_named_are_followed(tmp_path: Path) -> None:
+    hub = tmp_path / "hub"
+    for folder in ("blobs", "snapshots/1"):
+        (hub / folder).mkdir(parents=True)
+    blob = glb(tmp_path / "a.glb").rename(hub / "blobs" / "b7")
+    (hub / "snapshots" / "1" / "a.glb").symlink_to("../../blobs/b7")
+    (whole,) = open_source(str(hub), tmp_path).entries
+    assert len(read_character(whole).mesh.faces)
+    assert None not in file_inputs([whole.path], whole.folder, whole.within).values()
+    (part,) = open_source(str(hub / "snapshots"), tmp_path).entries
+    with pytest.raises(CharacterError, match=r"a\.glb is a link that leads out of snapshots"):
+        read_character(part)
+    assert blob.exists()
+
+
+def test_a_manifest_s_texture_may_lie_beside_the_character_s_own_folder(tmp_path: Path) -> None:
+    write_figure(tmp_path / "meshes" / "a.obj")
+    (tmp_path / "skins").mkdir()
+    Image.fromarray(np.full((2, 2, 3), 200, np.uint8)).save(tmp_path / "skins" / "a.png")
+    (tmp_path / "m.jsonl").write_text('{"id": "a", "path": "meshes/a.obj", "texture": "skins/a.png"}')
+    (entry,) = open_source(str(tmp_path / "m.jsonl"), tmp_path).entries
+    assert tmp_path / "skins" / "a.png" in read_character(entry).files
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_a_source_that_is_no_file_is_a_usage_error(tmp_path: Path, kind: str) -> None:
+    STRANGE[kind](tmp_path / "a.glb")
+    ran = CliRunner().invoke(main, ["characters", str(tmp_path / "a.glb")])
+    assert ran.exit_code == 2
+    assert "is neither a regular file nor a folder" in ran.output
+
+
+def test_names_that_are_not_utf_8_cost_themselves_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    good = glb(folder / "good.glb").read_bytes()
+    Path(os.fsdecode(bytes(folder) + b"/b\xff.glb")).write_bytes(good)
+    Path(os.fsdecode(bytes(folder) + b"/\xff.glb")).write_bytes(good)
+    found = {each["id"]: each for each in survey(folder)["characters"]}
+    assert found.pop("good")["problem"] is None
+    assert sorted(found) == ["_", "b_"]
+    assert "has a name that is not UTF-8: rename it" in found["b_"]["problem"]
+    json.dumps(found, ensure_ascii=False).encode()
+
+
+def test_halves_of_character_pairs_in_names_are_replaced(tmp_path: Path) -> None:
+    points, faces, _, _ = figure()
+    file = GltfWriter()
+    primitive = file.primitive(points, material=file.add("materials", name="\udc80"))
+    primitive["indices"] = file.accessor(faces.reshape(-1), "u4")
+    file.mesh_node(primitive, name="\ud800 head")
+    read = read_character(Entry("a", "gltf", file.write_glb(tmp_path / "a.glb")))
+    assert read.parts == ("\N{REPLACEMENT CHARACTER} head",)
+    assert read.mesh.materials[0].name == "\N{REPLACEMENT CHARACTER}"
