@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -10,11 +11,12 @@ import re
 import secrets
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 from specsia_build.errors import CharacterError, SpecsiaError, WriteError, brief, printable
 
@@ -27,6 +29,7 @@ MOST_SOURCE_BYTES = 4 * 2**30
 """Largest source file that is opened."""
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp")
+_LOCKLESS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 _FORBIDDEN = frozenset('/\\:*?"<>|')
 
 
@@ -65,29 +68,50 @@ def relative_name(name: str, what: str) -> PurePosixPath:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def writing(path: Path, needed: int | None = None) -> Iterator[None]:
+    """What the system has against writing in the block becomes a sentence.
+
+    Args:
+        path: that is told, where the error names none.
+        needed: bytes that are to be written in all, where that is known.
+
+    Raises:
+        WriteError: instead of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise cannot_write(path, error, needed) from error
+
+
+@contextmanager
+def replacing(path: Path, needed: int | None = None) -> Iterator[Path]:
     """A new name beside `path`, whose folder is made; what the block leaves there takes the place of `path`.
 
     The name is like no other writer's: of several, each replaces `path` whole, and none touches what another wrote. It
     may become a file or a folder; a folder replaces only one that is empty or not there.
 
+    Args:
+        path: to be written.
+        needed: bytes that it will have, where that is known.
+
     Raises:
         WriteError: if it cannot be written.
     """
     temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    finally:
-        # What stands in the way of writing may stand in the way of tidying up too; the first is what is told.
-        with suppress(OSError):
-            if temporary.is_dir():
-                shutil.rmtree(temporary)
-            else:
-                temporary.unlink(missing_ok=True)
+    # Tidied up first, so that the room that is told as free is.
+    with writing(path, needed):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            temporary.replace(path)
+        finally:
+            # What stands in the way of writing may stand in the way of tidying up too; the first is what is told.
+            with suppress(OSError):
+                if temporary.is_dir():
+                    shutil.rmtree(temporary)
+                else:
+                    temporary.unlink(missing_ok=True)
 
 
 def is_temporary(name: str) -> bool:
@@ -101,17 +125,74 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         WriteError: if it cannot be written.
     """
-    with replacing(path) as temporary:
+    with replacing(path, len(data)) as temporary:
         temporary.write_bytes(data)
 
 
-def cannot_write(path: Path, error: OSError) -> WriteError:
-    """Why a file could not be written, with what to do."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return WriteError(
-            f"the disk is full, {path} could not be written{_free(path)}: make room and give the same command again, "
-            "it goes on from here"
-        )
+def lock(stream: IO[Any], wait: bool = False, shared: bool = False) -> bool | None:
+    """Hold an open file against other processes until it is closed, or its process ends.
+
+    Args:
+        stream: the file.
+        wait: until nobody else holds it.
+        shared: with others who hold it so.
+
+    Returns:
+        Whether it is held; None where the file system has no locks.
+
+    Raises:
+        OSError: if it cannot be locked for another reason.
+    """
+    try:
+        fcntl.flock(stream, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno in _LOCKLESS:
+            return None
+        raise
+    return True
+
+
+def append(path: Path, text: str) -> None:
+    """Write whole lines to the end of a file that has one writer, making its folder; all of them or none.
+
+    Raises:
+        WriteError: if they cannot be written.
+    """
+    data = memoryview(text.encode())
+    with writing(path, len(data)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            before = os.fstat(handle).st_size
+            try:
+                while data:
+                    data = data[os.write(handle, data) :]
+            except OSError:
+                os.ftruncate(handle, before)
+                raise
+        finally:
+            os.close(handle)
+
+
+def cannot_write(path: Path, error: OSError, needed: int | None = None) -> WriteError:
+    """Why a file could not be written, with what to do.
+
+    Args:
+        path: of the file; one that the error names is told instead.
+        error: what the system said.
+        needed: bytes that were to be written, where that is known.
+    """
+    if isinstance(error.filename, str) and not is_temporary(Path(error.filename).name):
+        path = Path(error.filename)
+    go_on = "and give the same command again, it goes on from here"
+    if error.errno == errno.ENOSPC:
+        return WriteError(f"the disk is full, {path} could not be written{_room(path, needed)}: make room {go_on}")
+    if error.errno == errno.EDQUOT:
+        return WriteError(f"your quota is used up, {path} could not be written{_room(path, needed)}: make room {go_on}")
+    if error.errno == errno.EFBIG:
+        return WriteError(f"{path} would be larger than a file may be here: raise that limit (ulimit -f) {go_on}")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return WriteError(f"{path} may not be written ({error.strerror}): make its folder writable, or name another")
     if error.errno in (errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
@@ -119,13 +200,33 @@ def cannot_write(path: Path, error: OSError) -> WriteError:
     return WriteError(f"{path} could not be written: {error.strerror or error}")
 
 
-def _free(path: Path) -> str:
+def write_trouble(error: BaseException) -> WriteError | None:
+    """What an error, or what led to it, says of a place that cannot be written; None if it is about something else.
+
+    Such a place is nobody's fault whose turn it is: what comes next would fail likewise.
+    """
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, WriteError):
+            return found
+        if isinstance(found, OSError) and found.errno in (errno.ENOSPC, errno.EDQUOT):
+            return cannot_write(Path(tempfile.gettempdir(), "a temporary file"), found)
+        found = found.__cause__ or found.__context__
+    return None
+
+
+def _room(path: Path, needed: int | None) -> str:
     for folder in path.parents:
         try:
-            return f" ({shutil.disk_usage(folder).free / 2**20:,.1f} MB are free)"
+            free = f"{_amount(shutil.disk_usage(folder).free)} free"
         except OSError:
             continue
+        return f" ({free})" if needed is None else f" ({_amount(needed)} needed, {free})"
     return ""
+
+
+def _amount(size: int) -> str:
+    return f"{size / 2**10:,.1f} kB" if size < 2**20 else f"{size / 2**20:,.1f} MB"
 
 
 def source_place(path: Path, root: Path) -> Path:

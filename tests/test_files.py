@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,63 @@ def test_a_folder_or_file_in_the_way_of_a_file_is_a_sentence(tmp_path: Path) -> 
     for target in (tmp_path / "folder", tmp_path / "file" / "below"):
         with pytest.raises(WriteError, match="in its way"):
             files.write_bytes(target, b"x")
+
+
+def _refusing(code: int) -> Callable[..., int]:
+    def write(*_: object) -> int:
+        raise OSError(code, os.strerror(code))
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        (errno.ENOSPC, r"the disk is full, .*/x could not be written \(2\.9 kB needed, [\d.,]+ MB free\): make room"),
+        (errno.EDQUOT, r"your quota is used up, .*/x .*\(2\.9 kB needed, .*make room and give the same command again"),
+        (errno.EFBIG, r"/x would be larger than a file may be here: raise that limit"),
+        (errno.EROFS, r"/x may not be written \(Read-only file system\)"),
+        (errno.EIO, r"/x could not be written: Input/output error"),
+    ],
+)
+def test_what_cannot_be_written_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, sentence: str
+) -> None:
+    (tmp_path / "x").write_bytes(b"old\n")
+    monkeypatch.setattr(Path, "write_bytes", _refusing(code))
+    monkeypatch.setattr(os, "write", _refusing(code))
+    with pytest.raises(WriteError, match=sentence):
+        files.write_bytes(tmp_path / "x", bytes(3000))
+    with pytest.raises(WriteError, match=sentence):
+        files.append(tmp_path / "x", "y" * 2999 + "\n")
+    monkeypatch.undo()
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("x", b"old\n")]
+
+
+def test_lines_are_appended_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "logs" / "x.jsonl"
+    files.append(log, "one\n")
+    write, room = os.write, [2]
+
+    def fill(handle: int, data: memoryview) -> int:
+        if not room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(handle, data[: room.pop()])
+
+    monkeypatch.setattr(os, "write", fill)
+    with pytest.raises(WriteError, match="the disk is full"):
+        files.append(log, "two\n")
+    monkeypatch.undo()
+    files.append(log, "three\n")
+    assert log.read_text() == "one\nthree\n"
+
+
+def test_a_full_disk_is_found_behind_other_errors() -> None:
+    error = CharacterError("it cannot be read")
+    error.__cause__ = OSError(errno.ENOSPC, "No space left on device")
+    assert "the disk is full" in str(files.write_trouble(error))
+    assert files.write_trouble(CharacterError("x")) is None
+    assert files.write_trouble(FileNotFoundError(errno.ENOENT, "x")) is None
 
 
 def test_source_files_are_regular_inside_their_root_and_of_a_size_that_was_looked_at(tmp_path: Path) -> None:

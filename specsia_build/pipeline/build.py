@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,12 +15,13 @@ from specsia_build.characters.sources import Source, open_source
 from specsia_build.config import STAGES, BuildConfig, backend_name, write_settings
 from specsia_build.dataset import splits
 from specsia_build.dataset.upload import open_target, upload
-from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.files import write_bytes
+from specsia_build.errors import SpecsiaError, UsageError, WriteError
+from specsia_build.files import append, write_bytes, writing
 from specsia_build.pipeline import warm
 from specsia_build.pipeline.executors import Executor, Lost, Needs, local_executor, open_executor
 from specsia_build.pipeline.failures import Failure, read_failures, write_failures
 from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.lock import locked
 from specsia_build.pipeline.planning import DigestCache, StagePlan, plan_stage
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.selection import select
@@ -86,22 +86,6 @@ class Summary:
         return len({failure.id for failure in self.failures})
 
 
-@contextmanager
-def locked(layout: RunLayout) -> Iterator[None]:
-    """Keep a second build out of the same folder.
-
-    Raises:
-        UsageError: if one is at work there.
-    """
-    layout.lock.parent.mkdir(parents=True, exist_ok=True)
-    with layout.lock.open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UsageError(f"another build is at work in {layout.root}: wait for it, or use another --out") from error
-        yield
-
-
 def find_source(config: BuildConfig, layout: RunLayout, progress: Progress, run: Executor) -> Source:
     """Open the source; procedural characters that are not there yet are written by the workers."""
 
@@ -116,7 +100,6 @@ def find_source(config: BuildConfig, layout: RunLayout, progress: Progress, run:
 
 
 def _log(layout: RunLayout, stage: str, backend: str | None, character_id: str, outcome: Outcome) -> None:
-    layout.log.parent.mkdir(parents=True, exist_ok=True)
     record = {
         "stage": stage,
         "backend": backend,
@@ -126,8 +109,7 @@ def _log(layout: RunLayout, stage: str, backend: str | None, character_id: str, 
         "peak_mb": round(outcome.peak_mb, 1),
         "reason": outcome.reason,
     }
-    with layout.log.open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+    append(layout.log, json.dumps(record, ensure_ascii=False) + "\n")
 
 
 class _Build:
@@ -334,14 +316,12 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
     if layout.remote_dataset is not None:
         open_target(layout.remote_dataset)
         progress.say(f"the work is kept in {layout.root}, the dataset goes to {layout.remote_dataset}")
-    try:
+    with writing(layout.root):
         layout.root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"the folder {layout.root} cannot be made: {error.strerror or error}") from error
     if config.executor != "local":
         # Workers of a cluster start in other folders.
         layout = replace(layout, root=layout.root.absolute())
-    with locked(layout), open_executor(config, layout, progress.say) as run:
+    with locked(layout, progress.say), open_executor(config, layout, progress.say) as run:
         if fresh:
             forget(layout)
         sweep(layout.root, deep=False)
@@ -365,7 +345,9 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
                 for backend in work_of[stage]:
                     work.run_stage(stage, backend)
         finally:
-            work.cache.save()
+            # Only a memory of what can be computed again: what stopped the build is what is told.
+            with suppress(WriteError):
+                work.cache.save()
         return work.summary
 
 

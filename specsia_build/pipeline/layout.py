@@ -64,6 +64,11 @@ class RunLayout:
         return self.root / "state" / "lock"
 
     @property
+    def lease(self) -> Path:
+        """Renewed by the command that is building here, where the file system has no locks."""
+        return self.root / "state" / "lease"
+
+    @property
     def source(self) -> Path:
         """Procedural characters that this run wrote."""
         return self.root / "source"

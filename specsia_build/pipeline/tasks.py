@@ -17,8 +17,8 @@ from specsia_build.backends.base import Backend
 from specsia_build.backends.registry import load_backend
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, backend_name
-from specsia_build.errors import MOST_SHOWN, CharacterError, LowQualityError, SpecsiaError, brief
-from specsia_build.files import source_digest, write_bytes
+from specsia_build.errors import MOST_SHOWN, LowQualityError, SpecsiaError, brief
+from specsia_build.files import source_digest, write_bytes, write_trouble
 from specsia_build.pipeline.executors.base import Needs
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_artefact, write_artefact
@@ -167,7 +167,11 @@ def on_record(task: Task, reason: str, details: str | None = None) -> tuple[str,
 
 
 def perform(task: Task) -> Outcome:
-    """Do a task and store its artefact; a character that cannot be built gives a reason, never an exception."""
+    """Do a task and store its artefact; a character that cannot be built gives a reason, never an exception.
+
+    Raises:
+        WriteError: if something cannot be written. That is not the character's fault: the next one would fail likewise.
+    """
     watch, start = Stopwatch(), time.perf_counter()
     reason = details = None
     warnings: tuple[str, ...] = ()
@@ -182,13 +186,16 @@ def perform(task: Task) -> Outcome:
         for name, data in error.pictures.items():
             write_bytes(folder / name, data)
         details = folder.relative_to(task.layout.root).as_posix()
-    except (CharacterError, SpecsiaError) as error:
-        reason = str(error)
-    # A fault of this program on one character must not cost the others; its traceback is kept for a report.
     except Exception as error:
-        details = _keep_details(task, traceback.format_exc())
-        what = brief(f"{type(error).__name__}: {error}", MOST_SHOWN // 3)
-        reason = f"specsia failed on {task.entry.id} ({what}): please report it with {details}"
+        if (trouble := write_trouble(error)) is not None:
+            raise trouble from error
+        if isinstance(error, SpecsiaError):
+            reason = str(error)
+        else:
+            # A fault of this program on one character must not cost the others; its traceback is kept for a report.
+            details = _keep_details(task, traceback.format_exc())
+            what = brief(f"{type(error).__name__}: {error}", MOST_SHOWN // 3)
+            reason = f"specsia failed on {task.entry.id} ({what}): please report it with {details}"
     if reason is not None:
         reason, details = on_record(task, reason, details)
     return Outcome(reason, details, warnings, time.perf_counter() - start, watch.seconds, peak_mb())

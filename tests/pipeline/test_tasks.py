@@ -1,0 +1,55 @@
+"""One stage of one character: what it leaves behind when it fails."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from specsia_build.characters.sources import open_source
+from specsia_build.config import BuildConfig
+from specsia_build.errors import WriteError
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.store import read_meta
+from specsia_build.pipeline.tasks import Task, perform
+from tests.shapes import write_figure
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Task:
+    path = write_figure(tmp_path / "figure.obj")
+    config = BuildConfig(source=str(path), views=2, size=64)
+    (entry,) = open_source(config.source, tmp_path).entries
+    return Task("render", entry, None, config, RunLayout(tmp_path / "out"))
+
+
+def test_a_late_attempt_that_fails_leaves_what_another_made(task: Task) -> None:
+    assert perform(task).reason is None
+    made = task.path.read_bytes()
+    task.entry.path.write_text("v nan nan nan")
+    assert perform(task).reason is not None
+    assert task.path.read_bytes() == made
+
+
+def test_a_full_disk_is_not_the_characters_fault(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = Path.write_bytes
+
+    def fill(path: Path, data: bytes) -> int:
+        write(path, data[:100])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", fill)
+    with pytest.raises(WriteError, match=r"the disk is full, .*render/figure\.tar could not be written \(.* needed"):
+        perform(task)
+    assert not list(task.layout.root.rglob("*.t*"))
+    monkeypatch.undo()
+    assert perform(task).reason is None
+    assert read_meta(task.path) is not None
+
+
+def test_a_folder_in_the_place_of_an_artefact_is_a_sentence(task: Task) -> None:
+    task.path.mkdir(parents=True)
+    with pytest.raises(WriteError, match=r"render/figure\.tar cannot be written because a folder"):
+        perform(task)
