@@ -1,3 +1,65 @@
-"""specsia: build and use datasets that teach 2D models to repair drawn characters seen from new angles."""
+"""specsia: build and use datasets that teach 2D models to repair drawn characters seen from new angles.
+
+import specsia_build as specsia
+
+knight = specsia.load("Knight.glb")
+views = specsia.render(knight, views=10, size=512)
+guess = specsia.reconstruct(views[0], backend="inflate")
+pairs = specsia.pair(guess, views)
+data = specsia.open_dataset("run/dataset")
+model = specsia.train(data, preset="tiny", steps=500)
+repaired = model.enhance(data[0])
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from specsia_build.errors import CharacterError, SpecsiaError, UsageError
+    from specsia_build.library.data import Dataset, open_dataset
+    from specsia_build.library.model import Model, load_model, train
+    from specsia_build.library.pictures import Pairs, Reconstruction, View, Views, load, pair, reconstruct, render
+    from specsia_build.rendering.mesh import Material, Mesh, Texture
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "CharacterError",
+    "Dataset",
+    "Material",
+    "Mesh",
+    "Model",
+    "Pairs",
+    "Reconstruction",
+    "SpecsiaError",
+    "Texture",
+    "UsageError",
+    "View",
+    "Views",
+    "load",
+    "load_model",
+    "open_dataset",
+    "pair",
+    "reconstruct",
+    "render",
+    "train",
+]
+
+_HOMES = {
+    "errors": ("CharacterError", "SpecsiaError", "UsageError"),
+    "library.data": ("Dataset", "open_dataset"),
+    "library.model": ("Model", "load_model", "train"),
+    "library.pictures": ("Pairs", "Reconstruction", "View", "Views", "load", "pair", "reconstruct", "render"),
+    "rendering.mesh": ("Material", "Mesh", "Texture"),
+}
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,98 @@
+"""A packed dataset as a sequence of rows that loaders and people read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
+from specsia_build.dataset.reading import OpenedDataset
+from specsia_build.dataset.reading import open_dataset as find_dataset
+from specsia_build.errors import UsageError
+
+Row = dict[str, Any]
+"""A row: `uid`, `character_id`, `backend` (text), `view` (int), `iou` (float), and uint8 arrays `color`, `pos`, `gt`
+(H, W, 4) with straight alpha, `mask`, `gt_mask` (H, W). The published schema has no `backend`, `iou` and `gt_mask`."""
+
+
+def as_row(pair: Pair) -> Row:
+    """A pair as a row of plain values and arrays, which default collation makes batches of."""
+    row = {
+        "uid": pair.uid,
+        "character_id": pair.character_id,
+        "view": pair.view,
+        "color": pair.z,
+        "mask": np.ascontiguousarray(pair.z[..., 3]),
+        "pos": pair.pos,
+        "gt": pair.gt,
+        "gt_mask": pair.gt_mask,
+        "iou": pair.iou,
+        "backend": pair.backend,
+    }
+    return {name: value for name, value in row.items() if value is not None}
+
+
+class Dataset(Sequence[Row]):
+    """One split of a packed dataset: ``len(data)``, ``data[i]``, and `torch.utils.data.DataLoader(data, batch_size=8)`.
+
+    It can be sent to worker processes, which open it anew.
+
+    Attributes:
+        where: what the user called it.
+        split: which rows.
+        config: which configuration, that is, which backend.
+    """
+
+    def __init__(self, where: str | Path, split: str = "train", config: str | None = None) -> None:
+        self.where, self.split = where, split
+        self._opened = find_dataset(where)
+        self.config = self._opened.configs[0] if config is None else config
+        sizes = self._opened.splits(self.config)
+        if split not in sizes:
+            raise UsageError(f"{where} has no split '{split}': it has {', '.join(sizes)}")
+        self._size = sizes[split]
+
+    @property
+    def opened(self) -> OpenedDataset:
+        """The whole dataset, for streaming and for its other configurations."""
+        return self._opened
+
+    def __len__(self) -> int:
+        return self._size
+
+    def pair(self, index: int) -> Pair:
+        """A row, decoded.
+
+        Raises:
+            IndexError: if there is none of that number.
+            SpecsiaError: if it is damaged.
+        """
+        number = index + self._size if index < 0 else index
+        if not 0 <= number < self._size:
+            raise IndexError(f"{self.split} has {self._size} rows, so there is no row {index}")
+        columns = PAIR_COLUMNS(self._opened.schema)
+        return decode_pair(self._opened.take(self.config, self.split, [number], columns)[0])
+
+    def __getitem__(self, index: int) -> Row:  # type: ignore[override]
+        return as_row(self.pair(index))
+
+    def __reduce__(self) -> tuple[type[Dataset], tuple[str | Path, str, str]]:
+        return Dataset, (self.where, self.split, self.config)
+
+
+def open_dataset(where: str | Path, split: str = "train", config: str | None = None) -> Dataset:
+    """Open a packed dataset.
+
+    Args:
+        where: a folder, an fsspec URL, or OWNER/NAME on the Hub.
+        split: `train`, `validation` or `test`.
+        config: its configuration, the first by default.
+
+    Raises:
+        UsageError: if there is no such dataset, split or configuration.
+        SpecsiaError: if it cannot be read.
+    """
+    return Dataset(where, split, config)

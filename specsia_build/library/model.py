@@ -1,0 +1,112 @@
+"""A model that learns from pairs, and repairs frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.dataset.pairs import Pair
+from specsia_build.dravie.apply import repair
+from specsia_build.dravie.checkpoint import load_generator
+from specsia_build.dravie.config import train_config
+from specsia_build.dravie.processes import find_device
+from specsia_build.dravie.train import train as run_train
+from specsia_build.errors import UsageError
+from specsia_build.library.data import Dataset
+
+
+class Model:
+    """A trained generator.
+
+    Attributes:
+        run: the folder of its training, which the commands `specsia adapt`, `enhance` and `evaluate` take; it goes with
+            the model where `train` was given none.
+    """
+
+    def __init__(self, run: str | Path, device: str = "auto", _keep: TemporaryDirectory[str] | None = None) -> None:
+        self.run, self._keep = Path(run), _keep
+        self._device = find_device(device)
+        self._config, model = load_generator(self.run)
+        self._model = model.to(self._device)
+
+    def enhance(
+        self, frame: Mapping[str, Any] | Pair | NDArray[np.uint8], pos: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
+        """Repair a frame.
+
+        Args:
+            frame: a row of `open_dataset`, a pair, or Z: (H, W, 4) uint8 with straight alpha, of any size.
+            pos: (H, W, 3) or (H, W, 4) uint8, Zpos, where `frame` is a picture and the model sees positions.
+
+        Returns:
+            (H, W, 4) uint8 with straight alpha.
+
+        Raises:
+            UsageError: if pictures are of other shapes, or positions are missing.
+        """
+        if isinstance(frame, Pair):
+            z, pos = frame.z, frame.pos
+        elif isinstance(frame, Mapping):
+            z, pos = np.asarray(frame["color"]), np.asarray(frame["pos"])
+        else:
+            z = frame
+        if pos is None:
+            if self._config.with_pos:
+                raise UsageError("this model sees positions: give pos, or train with with_pos=False")
+            pos = np.zeros_like(z)
+        if z.ndim != 3 or z.shape[2] != 4 or pos.shape[:2] != z.shape[:2]:
+            raise UsageError(f"a frame is (H, W, 4) uint8 with positions of its size, not {z.shape} with {pos.shape}")
+        if pos.shape[2] == 3:
+            pos = np.dstack([pos, z[..., 3]])
+        return repair(self._model, self._config, z, pos, self._device)
+
+
+def train(
+    data: Dataset | str | Path,
+    preset: str = "tiny",
+    steps: int | None = None,
+    *,
+    out: str | Path | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    **settings: Any,
+) -> Model:
+    """Train on a dataset's train split.
+
+    Args:
+        data: from `open_dataset`, of whose configuration it learns, or where a dataset is.
+        preset: `tiny` or `paper`.
+        steps: the preset's own by default.
+        out: folder that keeps the run; without it the run goes with the model.
+        seed: of weights and patches.
+        device: `auto`, `cpu` or `cuda`.
+        settings: others of `TrainConfig`, such as ``with_pos=False``.
+
+    Raises:
+        UsageError: if a setting is unknown, or the folder holds another run.
+        SpecsiaError: if the dataset cannot be read.
+    """
+    changes = {**settings, "seed": seed} | ({} if steps is None else {"steps": steps})
+    config = train_config(preset, changes)
+    if isinstance(data, Dataset):
+        config = replace(config, configs=config.configs or (data.config,))
+    keep = TemporaryDirectory(prefix="specsia-run-") if out is None else None
+    run = Path(out if out is not None else Path(keep.name) / "run")  # type: ignore[union-attr]
+    run_train(data.where if isinstance(data, Dataset) else data, run, config, device_name=device)
+    return Model(run, device, keep)
+
+
+def load_model(run: str | Path, device: str = "auto") -> Model:
+    """The model of a run of `specsia train` or `specsia adapt`; what an adapted one recalls is for `specsia enhance`.
+
+    Raises:
+        UsageError: if there is none.
+        SpecsiaError: if it is damaged.
+    """
+    return Model(run, device)

@@ -1,0 +1,335 @@
+"""Characters, their views, a reconstruction of the frontal one, and the pairs that these make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build import png
+from specsia_build.backends.base import Context
+from specsia_build.backends.registry import load_backend
+from specsia_build.characters.character import Character, safe_id
+from specsia_build.characters.read import read_character
+from specsia_build.characters.sources import open_source
+from specsia_build.config import LOOKS, POS_FRAMES, check_choice, check_number
+from specsia_build.dataset.pairs import Pair
+from specsia_build.dataset.schema import row_uid
+from specsia_build.errors import UsageError
+from specsia_build.files import file_name, write_bytes
+from specsia_build.frame import Camera, Normalisation, normalise, view_cameras
+from specsia_build.registration import Registration, iou, register
+from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
+from specsia_build.rendering.layers import Layers
+from specsia_build.rendering.mesh import Mesh, compacted
+from specsia_build.rendering.registry import load_renderer
+from specsia_build.stages.artefact import view_file
+from specsia_build.stages.project import positioned
+from specsia_build.stages.reconstruct import accepted, backend_seed
+from specsia_build.stages.render import outline as outline_of
+
+DEFAULT_SEED = 42
+
+Pixels = NDArray[np.uint8]
+
+
+def load(path: str | Path, **overrides: Any) -> Character:
+    """Read one character.
+
+    Args:
+        path: a mesh file, the folder of a 3DBiCar character, or ``sample:1`` for a procedural one.
+        overrides: what a manifest's line may say of it: ``id``, ``texture`` (a path), ``up``, ``front``, ``pose``,
+            ``drop`` (names of parts), ``license``, ``source``.
+
+    Returns:
+        Its ``mesh``, Z up and facing -Y, in its own units; ``warnings`` in sentences; ``parts`` that can be dropped.
+
+    Raises:
+        UsageError: if there is no such file, or several characters.
+        CharacterError: if it cannot be built.
+    """
+    allowed = ("id", "texture", "up", "front", "pose", "drop", "license", "source")
+    unknown = next((name for name in overrides if name not in allowed), None)
+    if unknown is not None:
+        raise UsageError(f"a character has no '{unknown}' to override: there are {', '.join(allowed)}")
+    if "texture" in overrides:
+        overrides["texture"] = Path(overrides["texture"])
+    if "drop" in overrides:
+        overrides["drop"] = tuple(overrides["drop"])
+    with TemporaryDirectory(prefix="specsia-") as scratch:
+        entries = open_source(str(path), Path(scratch)).entries
+        if len(entries) != 1:
+            raise UsageError(f"{path} holds {len(entries)} characters: name one mesh file, or build a dataset of all")
+        return read_character(replace(entries[0], **overrides))
+
+
+@dataclass(frozen=True)
+class View:
+    """One view of a character.
+
+    Attributes:
+        camera: that sees it.
+        layers: `color` (H, W, 4) uint8, `coverage` and `mask` (H, W) uint8, `position` (H, W, 3) float32.
+        target: (H, W, 4) uint8, Y*: the colours with the drawn contour.
+    """
+
+    camera: Camera
+    layers: Layers
+    target: Pixels
+
+
+class Views(Sequence[View]):
+    """The views of one character, the frontal one first; ``views[0]`` is what `reconstruct` takes.
+
+    Attributes:
+        character_id: whose views they are.
+        mesh: the character as it was drawn: in the frame, its box's centre at the origin and its largest extent 1.
+        placed: how it was brought there.
+        outline: thickness in pixels and grey level of the contour.
+        look: `unlit` or `lit`.
+        renderer: what drew them.
+    """
+
+    def __init__(
+        self,
+        views: Sequence[View],
+        mesh: Mesh,
+        *,
+        character_id: str,
+        placed: Normalisation,
+        outline: tuple[int, int],
+        look: str,
+        renderer: str,
+    ) -> None:
+        self._views = tuple(views)
+        self.mesh, self.character_id, self.placed = mesh, character_id, placed
+        self.outline, self.look, self.renderer = outline, look, renderer
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    @overload
+    def __getitem__(self, index: int) -> View: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[View, ...]: ...
+    def __getitem__(self, index: int | slice) -> View | tuple[View, ...]:
+        return self._views[index]
+
+    @property
+    def cameras(self) -> tuple[Camera, ...]:
+        """Of each view."""
+        return tuple(view.camera for view in self._views)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write ``color_KK.png``, ``mask_KK.png``, ``pos_KK.png`` and ``gt_KK.png`` (with the contour) of each view.
+
+        Raises:
+            WriteError: if that cannot be written.
+        """
+        folder = Path(folder)
+        for number, view in enumerate(self._views):
+            pos, _, _ = positioned(view.layers, self.mesh, view.camera, POS_FRAMES[0])
+            layers = {"color": view.layers.color, "mask": view.layers.mask, "pos": pos, "gt": view.target}
+            for name, pixels in layers.items():
+                write_bytes(folder / view_file(name, number), png.encode(pixels))
+        return folder
+
+
+def render(
+    character: Character | Mesh,
+    views: int = 10,
+    size: int = 512,
+    *,
+    look: str = "unlit",
+    renderer: str = "fast",
+    character_id: str | None = None,
+    outline: tuple[int, int] | None = None,
+    seed: int = DEFAULT_SEED,
+) -> Views:
+    """Draw a character from evenly spaced views, as `specsia build` does.
+
+    Args:
+        character: read by `load`, or a mesh of your own, Z up and facing -Y, in any units.
+        views: cameras, 1-360; view 0 is the front, then counter-clockwise seen from above.
+        size: pixels on a side, 32-2048.
+        look: `unlit` or `lit`.
+        renderer: `fast`, or one of the extras.
+        character_id: decides the contour; a character's own id by default.
+        outline: thickness (0-16 px) and grey (0-255) of the contour, drawn from `seed` and the id by default.
+        seed: of the contour.
+
+    Raises:
+        UsageError: if a setting is out of range.
+        CharacterError: if the mesh cannot be drawn.
+    """
+    check_number("views", views, 1, 360)
+    check_number("size", size, 32, 2048)
+    check_choice("look", look, LOOKS)
+    own = character.entry.id if isinstance(character, Character) else "character"
+    name = file_name(character_id or own, "character's id")
+    thickness, grey = outline_of(seed, name) if outline is None else outline
+    check_number("outline thickness", thickness, 0, MOST_THICKNESS)
+    check_number("outline grey", grey, 0, 255)
+    drawn = load_renderer(renderer)
+    drawn.check()
+    mesh = compacted(character.mesh if isinstance(character, Character) else character)
+    cameras = view_cameras(views, size)
+    placed = normalise(mesh.vertices, cameras, thickness + 1)
+    mesh = mesh.with_vertices(placed.apply(mesh.vertices))
+    layers = drawn.render(mesh, cameras, look)  # type: ignore[arg-type]
+    seen = [
+        View(camera, one, draw_contour(one.color, one.coverage, thickness, grey))
+        for camera, one in zip(cameras, layers, strict=True)
+    ]
+    return Views(
+        seen,
+        mesh,
+        character_id=name,
+        placed=placed,
+        outline=(int(thickness), int(grey)),
+        look=look,
+        renderer=renderer,
+    )
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """What a backend made of a picture.
+
+    Attributes:
+        mesh: textured, in the frame's axes, not registered yet.
+        backend: its name.
+        needs_yaw: whether registration must search the turn about Z too.
+    """
+
+    mesh: Mesh
+    backend: str = "own"
+    needs_yaw: bool = False
+
+
+def reconstruct(
+    picture: View | Pixels,
+    backend: str = "inflate",
+    *,
+    character_id: str = "character",
+    ground_truth: Mesh | None = None,
+    seed: int = DEFAULT_SEED,
+) -> Reconstruction:
+    """Reconstruct a character from its frontal picture.
+
+    Args:
+        picture: a view, or (H, W, 4) uint8 with straight alpha and no contour.
+        backend: ``NAME`` or ``NAME:ARGUMENT``, as `specsia build --backend` takes it.
+        character_id: which of its meshes a backend such as ``mesh-dir`` reads, and part of the seed.
+        ground_truth: the character's mesh (``views.mesh``), for backends that imitate others by damaging it.
+        seed: of what the backend draws at random.
+
+    Raises:
+        UsageError: if there is no such backend, or it needs the ground truth and there is none.
+        CharacterError: if it gives no usable mesh.
+    """
+    image = picture.layers.color if isinstance(picture, View) else np.ascontiguousarray(picture, np.uint8)
+    if image.ndim != 3 or image.shape[2] != 4:
+        raise UsageError(f"a picture is (H, W, 4) uint8 with alpha, not {image.shape}")
+    found = load_backend(backend)
+    if found.sees_ground_truth and ground_truth is None:
+        raise UsageError(f"the backend {found.name} damages the ground truth: give it as ground_truth=views.mesh")
+    context = Context(
+        character_id=safe_id(character_id),
+        seed=backend_seed(seed, character_id, found.name),
+        ground_truth=(lambda: ground_truth) if found.sees_ground_truth and ground_truth is not None else None,
+    )
+    mesh = accepted(found.reconstruct(image, context), image, found, character_id)
+    return Reconstruction(mesh, found.name, found.needs_yaw)
+
+
+@dataclass(frozen=True)
+class Pairs(Sequence[Pair]):
+    """The pairs of one character: Z and Zpos (Zmask is their alpha) beside Y*, view by view.
+
+    Attributes:
+        registration: the similarity that laid the reconstruction onto the character, and how well it lies.
+        mesh: the registered reconstruction.
+        boxes: of each view the smallest and largest x, y, z that Zpos spans, in units of the frame.
+    """
+
+    registration: Registration
+    mesh: Mesh
+    boxes: tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...] = field(repr=False)
+    _pairs: tuple[Pair, ...] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    @overload
+    def __getitem__(self, index: int) -> Pair: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Pair, ...]: ...
+    def __getitem__(self, index: int | slice) -> Pair | tuple[Pair, ...]:
+        return self._pairs[index]
+
+    def __iter__(self) -> Iterator[Pair]:
+        return iter(self._pairs)
+
+    @property
+    def mean_iou(self) -> float:
+        """Of the silhouettes, over all views; `specsia build` sets characters below 0.5 aside."""
+        return float(np.mean([pair.iou for pair in self._pairs if pair.iou is not None]))
+
+    def save(self, folder: str | Path) -> Path:
+        """Write ``color/``, ``mask/``, ``pos/`` and ``gt/``, a PNG for each view, as `specsia enhance` reads them.
+
+        Raises:
+            WriteError: if that cannot be written.
+        """
+        folder = Path(folder)
+        for pair in self._pairs:
+            layers = {"color": pair.z, "mask": pair.z[..., 3], "pos": pair.pos, "gt": pair.gt}
+            for name, pixels in layers.items():
+                write_bytes(folder / name / f"{file_name(pair.uid, 'uid')}.png", png.encode(pixels))
+        return folder
+
+
+def pair(guess: Reconstruction | Mesh, views: Views, *, pos_frame: str = "character") -> Pairs:
+    """Register a reconstruction to a character's views and draw it from the same cameras.
+
+    Args:
+        guess: from `reconstruct`, or a mesh of your own in the frame's axes, in any scale.
+        views: of the character.
+        pos_frame: what Zpos shows places in, the `character` or each `view`.
+
+    Raises:
+        CharacterError: if the mesh cannot be drawn.
+    """
+    check_choice("pos_frame", pos_frame, POS_FRAMES)
+    made = guess if isinstance(guess, Reconstruction) else Reconstruction(guess)
+    masks = np.stack([view.layers.mask for view in views])
+    mesh = compacted(made.mesh)
+    found = register(mesh, masks, views.cameras, with_yaw=made.needs_yaw)
+    registered = found.similarity.apply_to(mesh)
+    drawn = load_renderer(views.renderer).render(registered, views.cameras, views.look)  # type: ignore[arg-type]
+    pairs, boxes = [], []
+    for number, (view, layers) in enumerate(zip(views, drawn, strict=True)):
+        pos, low, high = positioned(layers, registered, view.camera, pos_frame)
+        boxes.append((low, high))
+        pairs.append(
+            Pair(
+                uid=row_uid(views.character_id, number),
+                character_id=views.character_id,
+                view=number,
+                z=layers.color,
+                pos=pos,
+                gt=view.target,
+                gt_mask=view.layers.mask,
+                iou=iou(layers.mask, view.layers.mask),
+                backend=made.backend,
+                outline_px=views.outline[0],
+                outline_grey=views.outline[1],
+            )
+        )
+    return Pairs(found, registered, tuple(boxes), tuple(pairs))

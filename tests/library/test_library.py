@@ -1,0 +1,176 @@
+"""The package as a library: each function alone, and the same pictures as the build makes."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from numpy.typing import NDArray
+
+import specsia_build as specsia
+from specsia_build.cli.main import main
+from specsia_build.dataset.pairs import Pair
+from tests.shapes import write_figure
+
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+PIXELS = ("z", "pos", "gt", "gt_mask")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A build of three procedural characters by the command."""
+    out = tmp_path_factory.mktemp("library") / "run"
+    command = ["build", "sample:3", "--out", str(out), "--size", "96", "--views", "4", "--workers", "1"]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    return out
+
+
+def pairs_of(run: Path) -> specsia.Pairs:
+    """The pairs of the first character of the build, made by hand."""
+    knight = specsia.load(run / "source" / "sample-42" / "0", id="0")
+    views = specsia.render(knight, views=4, size=96)
+    return specsia.pair(specsia.reconstruct(views[0], character_id="0"), views)
+
+
+def row_of(run: Path, uid: str) -> Pair:
+    """A row of the build's dataset."""
+    for split in ("train", "validation", "test"):
+        data = specsia.open_dataset(run / "dataset", split)
+        for index in range(len(data)):
+            if data[index]["uid"] == uid:
+                return data.pair(index)
+    raise AssertionError(uid)
+
+
+def test_pairs_made_by_hand_are_those_of_the_build(run: Path) -> None:
+    for pair in pairs_of(run):
+        packed = row_of(run, pair.uid)
+        for name in PIXELS:
+            np.testing.assert_array_equal(getattr(pair, name), getattr(packed, name))
+        assert pair.iou == packed.iou and pair.backend == packed.backend and pair.outline_px == packed.outline_px
+
+
+def test_a_mesh_of_ones_own_is_drawn_and_paired_without_any_file() -> None:
+    mesh = specsia.load("sample:1").mesh
+    views = specsia.render(specsia.Mesh(**vars(mesh)), views=3, size=64, outline=(2, 0))
+    assert [view.camera.yaw_deg for view in views] == [0, 120, 240]
+    assert views.outline == (2, 0)
+    pairs = specsia.pair(views.mesh, views)
+    assert pairs.mean_iou > 0.99
+    assert pairs[0].backend == "own"
+
+
+def test_a_file_of_several_characters_and_an_unknown_override_are_told(tmp_path: Path) -> None:
+    with pytest.raises(specsia.UsageError, match="holds 2 characters"):
+        specsia.load("sample:2")
+    write_figure(tmp_path / "figure.obj")
+    with pytest.raises(specsia.UsageError, match="no 'colour' to override"):
+        specsia.load(tmp_path / "figure.obj", colour="red")
+    assert specsia.load(tmp_path / "figure.obj", id="hero").entry.id == "hero"
+
+
+def test_views_and_settings_out_of_range_are_told() -> None:
+    mesh = specsia.load("sample:1")
+    with pytest.raises(specsia.UsageError, match="views cannot be 0"):
+        specsia.render(mesh, views=0)
+    with pytest.raises(specsia.UsageError, match="grey"):
+        specsia.render(mesh, views=1, size=32, outline=(1, 256))
+    with pytest.raises(specsia.SpecsiaError, match="cannot be a file name"):
+        specsia.render(mesh, views=1, size=32, character_id="../x")
+    flat: NDArray[np.uint8] = np.zeros((8, 8, 3), np.uint8)
+    with pytest.raises(specsia.UsageError, match=r"\(H, W, 4\)"):
+        specsia.reconstruct(flat)
+    with pytest.raises(specsia.UsageError, match="ground_truth"):
+        specsia.reconstruct(np.zeros((8, 8, 4), np.uint8), "fusion")
+
+
+def test_saved_views_and_pairs_are_files_that_enhance_reads(run: Path, tmp_path: Path) -> None:
+    pairs = pairs_of(run)
+    pairs.save(tmp_path / "pairs")
+    names = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png"))
+    assert names == [f"pairs/{layer}/0_{view:02d}.png" for layer in ("color", "gt", "mask", "pos") for view in range(4)]
+    specsia.render(specsia.load("sample:1"), views=1, size=32).save(tmp_path / "views")
+    assert sorted(path.name for path in (tmp_path / "views").iterdir()) == [
+        "color_00.png",
+        "gt_00.png",
+        "mask_00.png",
+        "pos_00.png",
+    ]
+
+
+def test_a_dataset_is_a_sequence_that_loaders_make_batches_of(run: Path) -> None:
+    from torch.utils.data import DataLoader
+
+    data = specsia.open_dataset(run / "dataset")
+    assert len(data) == 4
+    assert data[-1]["uid"] == data[3]["uid"]
+    with pytest.raises(IndexError, match="no row 4"):
+        data[4]
+    with pytest.raises(specsia.UsageError, match="no split 'dev'"):
+        specsia.open_dataset(run / "dataset", "dev")
+    again = pickle.loads(pickle.dumps(data))
+    np.testing.assert_array_equal(again[1]["color"], data[1]["color"])
+    batches = list(DataLoader(data, batch_size=3))
+    assert [len(batch["uid"]) for batch in batches] == [3, 1]
+    assert tuple(batches[0]["gt"].shape) == (3, 96, 96, 4)
+
+
+def test_a_model_is_trained_and_repairs_rows_pairs_and_pictures(run: Path, tmp_path: Path) -> None:
+    data = specsia.open_dataset(run / "dataset")
+    model = specsia.train(data, preset="tiny", steps=2, device="cpu")
+    row = data[0]
+    repaired = model.enhance(row)
+    assert repaired.shape == (96, 96, 4) and repaired.dtype == np.uint8
+    np.testing.assert_array_equal(model.enhance(data.pair(0)), repaired)
+    np.testing.assert_array_equal(model.enhance(row["color"], row["pos"][..., :3]), repaired)
+    with pytest.raises(specsia.UsageError, match="sees positions"):
+        model.enhance(row["color"])
+    kept = specsia.train(data, steps=2, out=tmp_path / "kept", device="cpu")
+    np.testing.assert_array_equal(specsia.load_model(tmp_path / "kept", "cpu").enhance(row), repaired)
+    assert kept.run == tmp_path / "kept"
+    gone = model.run
+    assert gone.is_dir()
+    del model
+    assert not gone.exists()
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    code = "import sys, specsia_build; print([m for m in ('torch', 'numba', 'pyarrow', 'numpy') if m in sys.modules])"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stdout.strip() == "[]"
+    assert set(specsia.__all__) <= set(dir(specsia))
+    for name in specsia.__all__:
+        assert getattr(specsia, name) is not None
+
+
+def test_the_examples_run_and_are_short(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = Path.cwd()
+    os.chdir(tmp_path)
+    try:
+        for name, arguments, said in (
+            ("render_turntable", (), "24 views of 0 are in turntable"),
+            ("own_reconstructor", (), "mean IoU over 8 views: own 0."),
+            ("make_pairs", (), "10 pairs by inflate"),
+            ("train_on_pairs", (str(run / "dataset"), "2"), "a repaired view of"),
+            ("repair_frames", ("trained", "pairs"), "10 frames are repaired in repaired"),
+        ):
+            assert len((EXAMPLES / f"{name}.py").read_text().splitlines()) <= 40
+            runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"](*arguments)
+            assert said in capsys.readouterr().out
+    finally:
+        os.chdir(before)
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {
+        "make_pairs",
+        "own_reconstructor",
+        "render_turntable",
+        "repair_frames",
+        "train_on_pairs",
+    }
