@@ -5,7 +5,7 @@ OUT ?= specsia-out
 
 # `make validate`: what is built, trained and compared. STEPS is the preset's own where it is empty.
 VALIDATE ?= specsia-validate
-CHARACTERS ?= ../shared/characters/characters.jsonl
+CHARACTERS ?= ../shared/characters/everything.jsonl
 SAMPLES ?= 60
 SIZE ?= 512
 PRESET ?= tiny

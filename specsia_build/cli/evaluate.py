@@ -39,6 +39,9 @@ from specsia_build.errors import UsageError
 )
 @configs_option("Configuration of DATASET to score; may be repeated.  [default: all]")
 @click.option("--split", default="test", show_default=True, help="That training did not see.")
+@click.option(
+    "--allow-seen", is_flag=True, help="Score models on characters that they have seen, too; their rows are marked."
+)
 @click.option("--weights", type=FOLDER, help="Folder with weights of LPIPS, CLIP and FID.  [default: downloaded]")
 @click.option("--adapt-steps", default=AdaptConfig().steps, show_default=True, type=click.IntRange(1))
 @click.option("--fit-steps", type=click.IntRange(1), help="Updates of a sample-wise fit.  [default: 1500]")
@@ -54,6 +57,7 @@ def evaluate(
     build: Path | None,
     configs: tuple[str, ...],
     split: str,
+    allow_seen: bool,
     weights: Path | None,
     adapt_steps: int,
     fit_steps: int | None,
@@ -74,6 +78,7 @@ def evaluate(
     from specsia_build.dravie.perceptual import find_perceptual
     from specsia_build.dravie.processes import find_device
     from specsia_build.dravie.publish import write_evaluation
+    from specsia_build.dravie.seen import SEEN_FILE
     from specsia_build.dravie.turntable import open_turntables
 
     wanted = [name for name in baselines.split(",") if name and name != "none"]
@@ -87,6 +92,12 @@ def evaluate(
     chosen = known.choose_methods(trained, wanted, without, repeats, adaptation, steps, where, places)
     turntables = None if build is None else open_turntables(*existing_run(build))
     networks, notes = find_perceptual(weights, where)
-    found = replace(measure(opened, split, chosen, out, turntables, networks, configs), notes=notes)
+    measured = measure(opened, split, chosen, out, turntables, networks, configs, allow_seen)
+    unknown = tuple(
+        f"Which characters {run.path} was trained on is not known: it has no {SEEN_FILE}."
+        for run in trained
+        if run.seen.training is None
+    )
+    found = replace(measured, notes=(*unknown, *notes))
     text, document = write_evaluation(found, opened, out)
     click.echo(json.dumps(document, indent=1) if as_json else text)

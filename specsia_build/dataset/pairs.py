@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -78,6 +78,13 @@ class Pair:
     def subject(self) -> str:
         """See `subject_of`."""
         return _subject(self.character_id, self.backend)
+
+    def without_truth(self) -> Pair:
+        """The same view without Y* and what is measured against it, as those get it whose results are compared with Y*.
+
+        Thickness and grey of the contour stay.
+        """
+        return replace(self, gt=np.zeros_like(self.gt), gt_mask=None, iou=None)
 
     @property
     def content(self) -> str:

@@ -6,35 +6,27 @@ and anyone can look at them; scores are computed from the pictures.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from specsia_build import __version__, png
 from specsia_build.characters.character import is_safe_id
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.methods import Method
-from specsia_build.dravie.metrics import flicker, view_scores
+from specsia_build.dravie.metrics import view_scores
 from specsia_build.dravie.perceptual import Perceptual, fid_between
+from specsia_build.dravie.results import kept_folder, painted
+from specsia_build.dravie.seen import gathered
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.files import write_bytes
-
-RESULTS = "results"
-DONE = "done.json"
 
 FRONTAL, NOVEL = "frontal", "novel"
 """Kinds of views: number 0, and all others."""
-
-Picture = NDArray[np.uint8]
 
 Turntable = Callable[[str, str], Sequence[Pair]]
 """Views all around a character by the name of a configuration and its id; their order is the turn's."""
@@ -71,7 +63,12 @@ class SetScore:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured; `notes` are sentences about what could not be."""
+    """What was measured.
+
+    Attributes:
+        seen: by the label of a trained method the characters that one of its models has seen, and under which id.
+        notes: sentences about what could not be measured.
+    """
 
     dataset: str
     split: str
@@ -79,6 +76,7 @@ class Evaluation:
     methods: tuple[Method, ...]
     scores: tuple[Score, ...]
     sets: tuple[SetScore, ...] = ()
+    seen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -105,11 +103,6 @@ def characters(dataset: OpenedDataset, config: str, split: str) -> Iterator[list
         yield list(views)
 
 
-def kept_folder(out: Path, config: str, character: str, method: Method) -> Path:
-    """Where the results of a costly method are kept."""
-    return out / RESULTS / config / character / method.folder
-
-
 def _count(dataset: OpenedDataset, configs: Sequence[str], split: str) -> int:
     """Characters of a split over several configurations."""
     found = 0
@@ -132,6 +125,7 @@ def evaluate(
     turntable: Turntable | None = None,
     perceptual: Perceptual | None = None,
     configs: Sequence[str] = (),
+    allow_seen: bool = False,
 ) -> Evaluation:
     """Score methods on all characters of a split.
 
@@ -145,18 +139,21 @@ def evaluate(
         turntable: gives views all around a character; without it there is no flicker.
         perceptual: networks of LPIPS, CLIP and FID; without one its score is absent.
         configs: configurations that are scored; none for all.
+        allow_seen: score a model on characters that it has seen, too.
 
     Raises:
-        UsageError: if there is no such split or configuration.
+        UsageError: if there is no such split or configuration, or a model has seen a character and must not.
         SpecsiaError: if a character has no frontal view, or a view shows nothing.
     """
     scores: list[Score] = []
     sets: list[SetScore] = []
     digest = dataset.digest()
     configs = tuple(configs) or dataset.configs
-    with tqdm(
-        total=_count(dataset, configs, split) * len(methods), desc="evaluate", unit="fit", disable=None, leave=False
-    ) as bar:
+    count = _count(dataset, configs, split)
+    seen_by = _seen_by(dataset, configs, split, methods)
+    if any(seen_by.values()) and not allow_seen:
+        raise UsageError(_refusal(seen_by, split))
+    with tqdm(total=count * len(methods), desc="evaluate", unit="fit", disable=None, leave=False) as bar:
         for config in configs:
             seen: dict[tuple[str, int, str], tuple[list[Tensor], list[Tensor]]] = {}
             for views in characters(dataset, config, split):
@@ -170,8 +167,7 @@ def evaluate(
                     bar.set_postfix_str(f"{pairs[0].character_id} {method.label}", refresh=True)
                     folder = kept_folder(out, config, pairs[0].character_id, method)
                     turn = around if method.repeat == 0 else None
-                    key = f"{digest} {config} {split} {method.key} {turn is not None} {__version__}"
-                    results, calm = _results(method, pairs, turn, folder, key)
+                    results, calm = painted(method, pairs, turn, folder, f"{digest} {config} {split}")
                     for at, ((row, pair), result) in enumerate(zip(views, results, strict=True)):
                         values = view_scores(result, pair)
                         if pair.view == 0 and calm is not None:
@@ -190,61 +186,34 @@ def evaluate(
                 distance = fid_between(*features)
                 if distance is not None:
                     sets.append(SetScore(config, label, repeat, kind, {"fid": distance}))
-    return Evaluation(dataset.where, split, configs, tuple(methods), tuple(scores), tuple(sets))
+    return Evaluation(dataset.where, split, configs, tuple(methods), tuple(scores), tuple(sets), seen_by)
+
+
+def _seen_by(
+    dataset: OpenedDataset, configs: Sequence[str], split: str, methods: Sequence[Method]
+) -> dict[str, dict[str, str]]:
+    """The characters of a split that models have seen, and under which id, by the labels of trained methods."""
+    records = [(method.label, method.seen) for method in methods if method.seen is not None]
+    found: dict[str, dict[str, str]] = {label: {} for label, _ in records}
+    if any(record.known for _, record in records):
+        views = (pair for config in configs for views in characters(dataset, config, split) for _, pair in views)
+        there = gathered((pair.character_id, pair.content) for pair in views)
+        for label, record in records:
+            found[label] |= record.among(there)
+    return found
+
+
+def _refusal(seen_by: Mapping[str, Mapping[str, str]], split: str) -> str:
+    label, seen = max(seen_by.items(), key=lambda entry: len(entry[1]))
+    names = [name if known == name else f"{name} (there called {known})" for name, known in seen.items()]
+    some = ", ".join(names[:5]) + (f" and {len(names) - 5} others" if len(names) > 5 else "")
+    return (
+        f"{label} has been trained on, or adapted to, characters of the split '{split}': {some}. Their scores tell "
+        "nothing of others: name another split or dataset, or add --allow-seen, which marks its rows"
+    )
 
 
 def _needless(method: Method, config: str, methods: Sequence[Method]) -> bool:
     """Whether a method is a further repeat on a backend that it was not trained on and another was."""
     foreign = bool(method.trained) and config not in method.trained
     return foreign and method.repeat > 0 and any(config in other.trained for other in methods)
-
-
-def _frontal(pairs: Sequence[Pair]) -> Pair:
-    for pair in pairs:
-        if pair.view == 0:
-            return pair
-    raise SpecsiaError(f"{pairs[0].character_id} has no frontal view (number 0), which adaptation and fits start from")
-
-
-def _results(
-    method: Method, pairs: Sequence[Pair], around: Callable[[], Sequence[Pair]] | None, folder: Path, key: str
-) -> tuple[list[Picture], float | None]:
-    """The results for all views, and the flicker around; those of costly methods are read or else kept."""
-    done = folder / DONE
-    if method.costly:
-        kept = _kept(done, pairs, key)
-        if kept is not None:
-            return kept
-        done.unlink(missing_ok=True)
-    paint = method.fitted(_frontal(pairs)) if method.costly else method.fitted(pairs[0])
-    results = [paint(pair) for pair in pairs]
-    calm = None
-    if around is not None:
-        calm = flicker([paint(pair) for pair in around()], [pair.gt for pair in around()])
-    if method.costly:
-        for pair, result in zip(pairs, results, strict=True):
-            write_bytes(_file(folder, pair), png.encode(result))
-        write_bytes(done, json.dumps({"key": key, "flicker": calm}).encode())
-    return results, calm
-
-
-def _kept(done: Path, pairs: Sequence[Pair], key: str) -> tuple[list[Picture], float | None] | None:
-    """Results that were kept, or None where they are others, or not whole."""
-    try:
-        found = json.loads(done.read_bytes())
-        if found["key"] != key:
-            return None
-        return [png.decode(_file(done.parent, pair).read_bytes(), 4) for pair in pairs], found["flicker"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _file(folder: Path, pair: Pair) -> Path:
-    return folder / f"{pair.view:02d}.png"
-
-
-def kept_result(out: Path, method: Method, config: str, pair: Pair) -> Picture:
-    """The result of a method for a view that `evaluate` scored."""
-    if not method.costly:
-        return method.fitted(pair)(pair)
-    return png.decode(_file(kept_folder(out, config, pair.character_id, method), pair).read_bytes(), 4)

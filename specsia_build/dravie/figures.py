@@ -11,10 +11,12 @@ from PIL import Image, ImageDraw, ImageFont
 from specsia_build import png
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
-from specsia_build.dravie.evaluate import NOVEL, Evaluation, Score, kept_result
+from specsia_build.dravie.evaluate import NOVEL, Evaluation, Score
 from specsia_build.dravie.methods import LINE
 from specsia_build.dravie.metrics import on_white
-from specsia_build.dravie.tables import better_single, summarise, table_rows
+from specsia_build.dravie.results import kept_result
+from specsia_build.dravie.summary import better_single, summarise, table_rows
+from specsia_build.dravie.tables import shown
 
 CASES = {"worst": (0.0, 0.04), "median": (0.48, 0.52), "best": (0.96, 1.0)}
 """Places in the order of novel views by their L1, the worst first, two views of each."""
@@ -69,8 +71,8 @@ def figure(evaluation: Evaluation, dataset: OpenedDataset, config: str, out: Pat
     if not scores:
         return None
     single = better_single(evaluation, summarise(evaluation), config)
-    shown = [name for name in (LINE, single, label) if name is not None and name in evaluation.labels]
-    columns = ["Z", *shown, "Y*"]
+    labels = [name for name in (LINE, single, label) if name is not None and name in evaluation.labels]
+    columns = ["Z", *(shown(evaluation, name) for name in labels), "Y*"]
     cases = _cases(scores)
     sheet = Image.new("RGB", (len(columns) * TILE, HEAD + len(cases) * (TILE + HEAD)), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(17)
@@ -81,8 +83,9 @@ def figure(evaluation: Evaluation, dataset: OpenedDataset, config: str, out: Pat
         pair = decode_pair(row)
         top = HEAD + number * (TILE + HEAD)
         text = f"{name}: {score.character}, view {score.view}, L1 {score.values['l1']:.3f}"
+        text += ", seen" * (score.character in evaluation.seen.get(label, ()))
         draw.text((8, top + HEAD // 2), text, fill="black", font=font, anchor="lm")
-        results = [kept_result(out, evaluation.method(each), config, pair) for each in shown]
+        results = [kept_result(out, evaluation.method(each), config, pair) for each in labels]
         for k, picture in enumerate((pair.z, *results, pair.gt)):
             sheet.paste(_tile(picture, _square(pair)), (k * TILE, top + HEAD))
     return png.encode(np.asarray(sheet))

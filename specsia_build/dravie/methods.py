@@ -17,17 +17,21 @@ from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.schema import DEFAULT_CONFIG
 from specsia_build.dravie import baselines
 from specsia_build.dravie.adapt import adapt_generator, fit_single
-from specsia_build.dravie.apply import repair
+from specsia_build.dravie.apply import has_bf16, repair
 from specsia_build.dravie.checkpoint import load_generator
 from specsia_build.dravie.config import AdaptConfig, ModelConfig, TrainConfig, differences, to_json
 from specsia_build.dravie.enhance import weights_digest
-from specsia_build.dravie.recall import VERSION, recalled, remember
+from specsia_build.dravie.recall import recalled, remember
+from specsia_build.dravie.seen import Seen, read_seen
 from specsia_build.dravie.train import read_run_config
 from specsia_build.errors import UsageError
 
 RAW, LINE, LINE_ORACLE = "raw", "line", "line-oracle"
 SINGLE, SINGLE_PLAIN = "sample-wise", "sample-wise without pos"
 OURS = "DraViE"
+
+RECALLING = " + recall"
+"""What the label of a method ends in that recalls besides; our own recalls anyway where it sees positions."""
 
 BASELINES = (RAW, LINE, SINGLE)
 """Names that `--baselines` takes."""
@@ -39,6 +43,7 @@ FIT_STEPS = 1500
 """Updates of the sample-wise baseline: two and a half times as many as an adaptation's."""
 
 Painter = Callable[[Pair], NDArray[np.uint8]]
+"""What repairs a view; Y* of the view is not there to be looked at (`Pair.without_truth`)."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,8 @@ class Method:
         repeat: which repeat it is, from 0.
         trained: configurations that it was trained on, empty for what was not.
         adapted, with_pos, recall: of a trained one.
-        key: digest of all that decides its results beside the views.
+        seen: characters that a trained one has seen; None for what was not trained.
+        key: digest of all that decides its results beside the views and the code.
         costly: whether its results are worth keeping.
         fitted: makes what repairs a character's views, of its frontal pair.
     """
@@ -63,6 +69,7 @@ class Method:
     adapted: bool = True
     with_pos: bool = True
     recall: bool = False
+    seen: Seen | None = None
     costly: bool = False
 
     @property
@@ -79,6 +86,7 @@ class Run:
     config: ModelConfig
     model: nn.Module
     settings: TrainConfig | None
+    seen: Seen
 
 
 def load_runs(paths: Sequence[Path], device: torch.device) -> list[Run]:
@@ -90,12 +98,18 @@ def load_runs(paths: Sequence[Path], device: torch.device) -> list[Run]:
     runs = []
     for path in paths:
         config, model = load_generator(path)
-        runs.append(Run(path, config, model.to(device), read_run_config(path)))
+        runs.append(Run(path, config, model.to(device), read_run_config(path), read_seen(path)))
     return runs
 
 
 def _digest(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _arithmetic(device: torch.device) -> list[str]:
+    """What a network's numbers are computed by."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return [name, "bf16" if has_bf16(device) else "float32", torch.__version__]
 
 
 def _plain(label: str, painter: Painter) -> Method:
@@ -106,14 +120,30 @@ def _painter(model: nn.Module, config: ModelConfig, device: torch.device) -> Pai
     return lambda pair: repair(model, config, pair.z, pair.pos, device)
 
 
-def _single(label: str, repeat: int, config: ModelConfig, settings: TrainConfig, device: torch.device) -> Method:
-    settings = replace(settings, seed=repeat, configs=())
+def _recalling(method: Method, label: str) -> Method:
+    """A method whose results take over the frontal pair's colours by position."""
 
     def fitted(frontal: Pair) -> Painter:
-        return _painter(fit_single(frontal, config, settings, device), config, device)
+        paint, memory = method.fitted(frontal), remember(frontal)
+        if memory is None:
+            return paint
+        return lambda view: recalled(paint(view), view.z, view.pos, memory)
 
-    key = _digest("fit", to_json(config), to_json(settings))
-    return Method(label, repeat, key, fitted, with_pos=config.with_pos, costly=True)
+    return replace(method, label=label, key=_digest(method.key, "recall"), fitted=fitted, recall=True, costly=True)
+
+
+def _single(label: str, repeat: int, config: ModelConfig, settings: TrainConfig, device: torch.device) -> Method:
+    settings = replace(settings, seed=repeat, configs=())
+    fit = _once(lambda frontal: fit_single(frontal, config, settings, device))
+    key = _digest("fit", to_json(config), to_json(settings), _arithmetic(device))
+    return Method(
+        label,
+        repeat,
+        key,
+        lambda frontal: _painter(fit(frontal), config, device),
+        with_pos=config.with_pos,
+        costly=True,
+    )
 
 
 def _once(make: Callable[[Pair], nn.Module]) -> Callable[[Pair], nn.Module]:
@@ -129,32 +159,25 @@ def _once(make: Callable[[Pair], nn.Module]) -> Callable[[Pair], nn.Module]:
 
 
 def _of_run(label: str, repeat: int, run: Run, device: torch.device) -> Method:
-    key = _digest("run", weights_digest(run.model), None)
+    """A trained model as it is."""
+    key = _digest("run", weights_digest(run.model), _arithmetic(device))
     trained = () if run.settings is None else run.settings.configs
     painter = _painter(run.model, run.config, device)
-    return Method(label, repeat, key, lambda frontal: painter, trained, False, run.config.with_pos, costly=True)
+    return Method(
+        label, repeat, key, lambda frontal: painter, trained, False, run.config.with_pos, seen=run.seen, costly=True
+    )
 
 
-def _adapted(label: str, repeat: int, run: Run, adaptation: AdaptConfig, device: torch.device) -> tuple[Method, Method]:
-    """An adapted model without and with what it recalls of the frontal pair; the same where it sees no positions."""
+def _adapted(label: str, repeat: int, run: Run, adaptation: AdaptConfig, device: torch.device) -> Method:
+    """A trained model, adapted to the frontal pair."""
     make = _once(lambda frontal: adapt_generator(run.model, run.config, frontal, adaptation, device))
-
-    def plain(frontal: Pair) -> Painter:
-        return _painter(make(frontal), run.config, device)
-
-    def recalling(frontal: Pair) -> Painter:
-        paint, memory = plain(frontal), remember(frontal)
-        if memory is None:
-            return paint
-        return lambda pair: recalled(paint(pair), pair.z, pair.pos, memory)
-
-    parts = "run", weights_digest(run.model), to_json(adaptation)
-    trained = () if run.settings is None else run.settings.configs
-    method = Method(label, repeat, _digest(*parts), plain, trained, with_pos=run.config.with_pos, costly=True)
-    if not run.config.with_pos:
-        return method, method
-    key = _digest(*parts, "recall", VERSION)
-    return replace(method, label=f"{label} without recall"), replace(method, key=key, fitted=recalling, recall=True)
+    whole = _of_run(label, repeat, run, device)
+    return replace(
+        whole,
+        key=_digest(whole.key, to_json(adaptation)),
+        fitted=lambda frontal: _painter(make(frontal), run.config, device),
+        adapted=True,
+    )
 
 
 def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
@@ -190,7 +213,8 @@ def choose_methods(
 
     Args:
         runs: trained models; those that differ only in the seed are repeats of one method.
-        wanted: of `BASELINES`; `line` brings `line-oracle` along, and `sample-wise` its fit without the hint.
+        wanted: of `BASELINES`; each comes without and with recall, `line` brings `line-oracle` along, and `sample-wise`
+            its fit without the hint.
         without: of `ABLATIONS`.
         repeats: seeds of adaptations and of sample-wise fits; several runs of one kind are as many at least.
         adaptation: settings of the adaptation, whose seed is the repeat's.
@@ -213,22 +237,27 @@ def choose_methods(
             " and name its folder among the runs"
         )
     methods = [_plain(RAW, baselines.raw)] if RAW in wanted else []
-    if LINE in wanted:
-        methods += [_plain(LINE, baselines.line), _plain(LINE_ORACLE, baselines.line_oracle)]
+    methods += [_plain(LINE, baselines.line)] if LINE in wanted else []
     if SINGLE in wanted:
         settings = next((run.settings for run in runs if run.settings is not None), TrainConfig())
         for label, with_pos in ((SINGLE, True), (SINGLE_PLAIN, False)):
             config = replace(runs[0].config, with_pos=with_pos)
             fit = replace(settings, steps=fit_steps, with_pos=with_pos)
             methods += [_single(label, k, config, fit, device) for k in range(repeats)]
+    if places:
+        methods = [each for method in methods for each in (method, _recalling(method, method.label + RECALLING))]
+    methods += [_plain(LINE_ORACLE, baselines.line_oracle)] if LINE in wanted else []
     for label, alike in _groups(runs).items():
-        if "adaptation" in without and (alike[0].config.with_pos or not any(run.config.with_pos for run in runs)):
+        with_pos = alike[0].config.with_pos
+        if "adaptation" in without and (with_pos or not any(run.config.with_pos for run in runs)):
             methods += [_of_run(f"{label} without adaptation", k, run, device) for k, run in enumerate(alike)]
-        adapted = [
-            _adapted(label, k, alike[k % len(alike)], replace(adaptation, seed=k), device)
-            for k in range(max(repeats, len(alike)))
-        ]
-        if "recall" in without and alike[0].config.with_pos:
-            methods += [plain for plain, _ in adapted]
-        methods += [whole if places else replace(plain, label=label) for plain, whole in adapted]
+        for k in range(max(repeats, len(alike))):
+            plain = _adapted(label, k, alike[k % len(alike)], replace(adaptation, seed=k), device)
+            if not places:
+                methods += [plain]
+            elif not with_pos:
+                methods += [plain, _recalling(plain, label + RECALLING)]
+            else:
+                bare = [replace(plain, label=f"{label} without recall")] if "recall" in without else []
+                methods += [*bare, _recalling(plain, label)]
     return methods

@@ -10,7 +10,9 @@ from specsia_build import __version__
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.evaluate import Evaluation
 from specsia_build.dravie.figures import figure
-from specsia_build.dravie.tables import characters_csv, summarise, to_csv, to_markdown
+from specsia_build.dravie.methods import Method
+from specsia_build.dravie.summary import differences, summarise
+from specsia_build.dravie.tables import characters_csv, to_csv, to_markdown
 from specsia_build.files import write_bytes
 
 TABLES, SCORES, CHARACTERS, DOCUMENT = "tables.md", "scores.csv", "characters.csv", "scores.json"
@@ -18,9 +20,10 @@ TABLES, SCORES, CHARACTERS, DOCUMENT = "tables.md", "scores.csv", "characters.cs
 
 def to_document(evaluation: Evaluation) -> dict[str, Any]:
     """Everything that was measured, as plain values."""
+    summary = summarise(evaluation)
     means = [
         {"config": config, "method": method, "views": kind, "score": name, **value._asdict()}
-        for (config, method, kind, name), value in summarise(evaluation).values.items()
+        for (config, method, kind, name), value in summary.values.items()
     ]
     return {
         "dataset": evaluation.dataset,
@@ -34,13 +37,22 @@ def to_document(evaluation: Evaluation) -> dict[str, Any]:
                 "adapted": m.adapted,
                 "pos": m.with_pos,
                 "recall": m.recall,
+                "seen": _seen(evaluation, m),
             }
             for m in evaluation.methods
         ],
         "means": means,
+        "differences": [vars(found) | {"verdict": found.verdict} for found in differences(evaluation, summary)],
         "views": [vars(score) | {"values": dict(score.values)} for score in evaluation.scores],
         "notes": list(evaluation.notes),
     }
+
+
+def _seen(evaluation: Evaluation, method: Method) -> list[str] | None:
+    """Characters that a method's models have seen; None where that is not on record."""
+    found = list(evaluation.seen.get(method.label, ()))
+    unknown = method.seen is not None and method.seen.training is None
+    return None if unknown and not found else found
 
 
 def write_evaluation(evaluation: Evaluation, dataset: OpenedDataset, out: Path) -> tuple[str, dict[str, Any]]:

@@ -41,6 +41,26 @@ class Seen:
     validation: Characters = field(default_factory=dict)
     adaptation: Characters = field(default_factory=dict)
 
+    @property
+    def known(self) -> bool:
+        """Whether anything is on record that the model learnt from."""
+        return self.training is not None or bool(self.adaptation)
+
+    def among(self, characters: Characters) -> dict[str, str]:
+        """Of some characters those that the model has learnt from, and the id under which it did.
+
+        That is the character's own, or else that of another in some view of which Y* shows the same.
+        """
+        learnt = [*(self.training or {}).values(), self.adaptation]
+        names = {name for of in learnt for name in of}
+        owners = {digest: name for of in learnt for name, digests in of.items() for digest in digests}
+        found = {}
+        for name, digests in characters.items():
+            known = name if name in names else next((owners[d] for d in digests if d in owners), None)
+            if known is not None:
+                found[name] = known
+        return found
+
     def adapted_to(self, frontal: Pair) -> Seen:
         """The same after an adaptation."""
         views = [(name, digest) for name, digests in self.adaptation.items() for digest in digests]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import BUILD_FILE
 from specsia_build.dravie.adapt import adapt_generator
+from specsia_build.dravie.apply import has_bf16
 from specsia_build.dravie.checkpoint import RUN_FILE, load_memory, save_model
 from specsia_build.dravie.config import ModelConfig, TrainConfig, to_json
 from specsia_build.dravie.methods import ABLATIONS
@@ -75,11 +77,16 @@ def test_tables(evaluated: tuple[Path, str]) -> None:
     own = text.split("## Table 1: fat")[1].split("## Table 1: thin")[0]
     for row in ("raw", "line", "DraViE [fat]", *(f"DraViE [fat] without {name}" for name in ABLATIONS)):
         assert f"| {row} " in own
-    assert "without pos without recall" not in text
+    for row in ("raw", "line", "DraViE [fat] without pos"):
+        assert f"| {row} + recall " in own
+    assert "without pos without recall" not in text and "oracle + recall" not in text
     assert "DraViE [thin]" not in own and "*line-oracle*" in own
-    assert own.count("| sample-wise") == 3
-    assert "DraViE [thin] L1" in text.split("## Table 2")[1]
-    assert "without" not in text.split("## Table 2")[1].split("## Table 3")[0]
+    assert own.count("| sample-wise") == 6 and len(re.findall(r"[|] sample-wise[^|]* [+] recall ", own)) == 3
+    across = text.split("## Table 2")[1].split("## Table 3")[0]
+    assert "thin L1" in across and "without" not in across
+    for row in ("raw", "raw + recall", "line + recall", "sample-wise, the better", "sample-wise + recall, the better"):
+        assert f"| {row} " in across
+    assert "| DraViE [thin] " in across and "| DraViE [fat] " in across
 
 
 def test_numbers(evaluated: tuple[Path, str]) -> None:
@@ -173,6 +180,26 @@ def test_a_stopped_evaluation_goes_on(dataset: Path, tmp_path: Path, monkeypatch
     assert evaluate(run, dataset, "--out", out, "--baselines", "sample-wise").exit_code != 0
 
 
+@pytest.mark.parametrize(
+    ("where", "name", "other"),
+    [
+        ("results", "code_digest", lambda names: "of edited code"),
+        ("methods", "has_bf16", lambda device: not has_bf16(device)),
+    ],
+)
+def test_results_of_other_code_or_arithmetic_are_not_taken(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, name: str, other: object
+) -> None:
+    arguments = (write_run(tmp_path / "run"), dataset, "--out", tmp_path / "out", "--baselines", "none")
+    assert evaluate(*arguments, "--backend", "fat").exit_code == 0
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("done.json")}
+    assert evaluate(*arguments, "--backend", "fat").exit_code == 0
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    monkeypatch.setattr(f"specsia_build.dravie.{where}.{name}", other)
+    assert evaluate(*arguments, "--backend", "fat").exit_code == 0
+    assert before and all(path.stat().st_mtime_ns != time for path, time in before.items())
+
+
 def test_repeats(dataset: Path, tmp_path: Path) -> None:
     run, out = write_run(tmp_path / "run"), tmp_path / "out"
     done = evaluate(run, dataset, "--out", out, "--baselines", "none", "--repeats", "2")
@@ -199,11 +226,11 @@ def test_one_configuration_at_a_time_fills_the_same_folder(
 
 def test_an_adapted_model_is_evaluated_too(dataset: Path, tmp_path: Path) -> None:
     run, out = write_run(tmp_path / "run"), tmp_path / "out"
-    options = ["--dataset", str(dataset), "--character", "b", "--out", str(tmp_path / "b"), "--steps", "1"]
+    options = ["--dataset", str(dataset), "--character", "a", "--out", str(tmp_path / "a"), "--steps", "1"]
     assert CliRunner().invoke(main, ["adapt", str(run), *options, "--device", "cpu"]).exit_code == 0
-    done = evaluate(tmp_path / "b", dataset, "--out", out, "--baselines", "none")
+    done = evaluate(tmp_path / "a", dataset, "--out", out, "--baselines", "none")
     assert done.exit_code == 0, done.output
-    assert "DraViE b" in done.stdout
+    assert "DraViE a" in done.stdout
 
 
 @pytest.mark.parametrize(

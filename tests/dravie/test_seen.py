@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,10 +14,12 @@ from click.testing import CliRunner, Result
 from specsia_build.cli import main
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
 from specsia_build.dataset.reading import open_dataset
+from specsia_build.dataset.schema import IMAGE_COLUMNS
 from specsia_build.dravie.character import frontal_of
 from specsia_build.dravie.checkpoint import checkpoints
 from specsia_build.dravie.seen import SEEN_FILE, read_seen
 from specsia_build.errors import SpecsiaError
+from tests.dataset.small import StoredRow, change, read_rows, shard
 from tests.dravie.drawn import drawn_pair
 
 
@@ -91,3 +95,59 @@ def test_a_content_is_the_picture_without_its_contour() -> None:
     assert (thick.gt != thin.gt).any() and thick.content == thin.content
     assert drawn_pair(colour=(230, 120, 91)).content != thin.content
     assert drawn_pair(shift=3).content == thin.content
+
+
+def evaluate(run: Path, dataset: Path, out: Path, *more: str) -> Result:
+    few = ("--baselines", "raw", "--adapt-steps", 1, "--backend", "fat")
+    return command("evaluate", run, dataset, "--out", out, *few, *more)
+
+
+def test_a_model_is_not_scored_on_what_it_was_trained_on(dataset: Path, trained: Path, tmp_path: Path) -> None:
+    assert evaluate(trained, dataset, tmp_path / "test").exit_code == 0
+    (method, *_) = [m for m in document(tmp_path / "test")["methods"] if m["trained"]]
+    assert method["seen"] == []
+    refused = evaluate(trained, dataset, tmp_path / "out", "--split", "train")
+    assert refused.exit_code == 2 and not (tmp_path / "out").exists()
+    assert "characters of the split 'train': c." in refused.stderr and "--allow-seen" in refused.stderr
+    allowed = evaluate(trained, dataset, tmp_path / "out", "--split", "train", "--allow-seen")
+    assert allowed.exit_code == 0, allowed.output
+    assert "| DraViE [fat+thin] (seen) " in allowed.stdout and "1 of these 1 characters: c" in allowed.stdout
+    assert "| raw (seen)" not in allowed.stdout
+    found = {m["label"]: m["seen"] for m in document(tmp_path / "out")["methods"]}
+    assert found["DraViE [fat+thin]"] == ["c"] and found["raw"] == []
+
+
+def document(out: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((out / "scores.json").read_text())
+    return found
+
+
+def test_another_id_does_not_hide_a_character(dataset: Path, trained: Path, tmp_path: Path) -> None:
+    renamed = tmp_path / "renamed"
+    shutil.copytree(dataset, renamed)
+    learnt = read_rows(shard(dataset, "train", "fat"))
+
+    def exchange(rows: dict[str, StoredRow]) -> None:
+        for row, other in zip(rows.values(), learnt, strict=True):
+            row |= {name: other[name] for name in IMAGE_COLUMNS}
+
+    change(renamed, exchange, "test", "fat")
+    refused = evaluate(trained, renamed, tmp_path / "out")
+    assert refused.exit_code == 2 and "b (there called c)" in refused.stderr
+
+
+def test_an_adapted_model_has_seen_its_character(dataset: Path, trained: Path, tmp_path: Path) -> None:
+    options = ("--dataset", dataset, "--character", "b", "--backend", "thin", "--steps", 1)
+    assert command("adapt", trained, *options, "--out", tmp_path / "run").exit_code == 0
+    refused = evaluate(tmp_path / "run", dataset, tmp_path / "out")
+    assert refused.exit_code == 2 and "DraViE run has been trained on, or adapted to" in refused.stderr
+
+
+def test_a_run_without_a_record_is_said_to_be_unknown(dataset: Path, trained: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    (run / SEEN_FILE).unlink()
+    done = evaluate(run, dataset, tmp_path / "out", "--split", "train")
+    assert done.exit_code == 0, done.output
+    assert f"{run} was trained on is not known" in done.stdout
+    assert [m["seen"] for m in document(tmp_path / "out")["methods"] if m["trained"]] == [None]
