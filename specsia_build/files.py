@@ -12,6 +12,7 @@ import secrets
 import shutil
 import stat
 import tempfile
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedReader
@@ -24,6 +25,9 @@ MOST_NAME_BYTES = 180
 """Of a name from data, so that suffixes fit beside it into the 255 bytes that file systems allow."""
 
 MOST_JSON_BYTES = 64 * 2**20
+
+MOST_JSON_DEPTH = 100
+"""Lists and objects in one another; what walks through them goes one call deeper for each."""
 
 MOST_SOURCE_BYTES = 4 * 2**30
 """Largest source file that is opened."""
@@ -65,6 +69,11 @@ def relative_name(name: str, what: str) -> PurePosixPath:
     for part in name.split("/"):
         file_name(part, what)
     return PurePosixPath(name)
+
+
+def folded_name(name: str) -> str:
+    """What a file system that ignores case and composition takes for the same name."""
+    return unicodedata.normalize("NFC", name.casefold())
 
 
 @contextmanager
@@ -338,11 +347,24 @@ def parse_json(data: bytes | str, what: str) -> Any:
     if len(data) > MOST_JSON_BYTES:
         raise SpecsiaError(f"{what} cannot be read: it has {len(data) / 2**20:,.0f} MB")
     try:
-        return json.loads(data)
+        found = json.loads(data)
     except RecursionError as error:
         raise SpecsiaError(f"{what} cannot be read: it is nested too deeply") from error
     except ValueError as error:
         raise SpecsiaError(f"{what} cannot be read: {brief(str(error), 120)}") from error
+    level = [found]
+    for _ in range(MOST_JSON_DEPTH):
+        level = [inner for outer in level for inner in _children(outer)]
+    if level:
+        raise SpecsiaError(f"{what} cannot be read: it is nested too deeply")
+    return found
+
+
+def _children(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            if isinstance(inner, dict | list):
+                yield inner
 
 
 def read_json(path: Path, what: str | None = None) -> Any:

@@ -6,13 +6,14 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from specsia_build.dataset.schema import CHECKSUMS_FILE, IMAGE_COLUMNS, SUMS_FILE
 from specsia_build.errors import SpecsiaError
+from specsia_build.files import relative_name
 
 COLUMNS = ("config", "uid", "column", "sha256")
 
@@ -57,18 +58,28 @@ def write_sums(folder: Path, known: Mapping[str, str] | None = None) -> None:
 def parse_sums(text: str) -> tuple[dict[str, str], list[str]]:
     """SHA-256 by relative path of a `SHA256SUMS`, and its lines that cannot be used.
 
-    Those are no sums, name a file once more, or one outside of the dataset.
+    Those are no sums, name a file once more, or one that cannot be a file of the dataset.
     """
     found: dict[str, str] = {}
     unusable = []
-    for line in text.splitlines():
+    for line in text.split("\n"):
+        line = line.removesuffix("\r")
+        if not line:
+            continue
         match = _SUM.fullmatch(line)
-        name = PurePosixPath(match[2]) if match else PurePosixPath()
-        if match is None or match[2] in found or name.is_absolute() or ".." in name.parts:
+        if match is None or match[2] in found or not _is_name(match[2]):
             unusable.append(line)
         else:
             found[match[2]] = match[1]
     return found, unusable
+
+
+def _is_name(text: str) -> bool:
+    try:
+        relative_name(text, "file")
+    except SpecsiaError:
+        return False
+    return True
 
 
 def read_checksums(folder: Path) -> dict[tuple[str, str], bytes]:
@@ -87,6 +98,8 @@ def read_checksums(folder: Path) -> dict[tuple[str, str], bytes]:
         with pq.ParquetFile(folder / CHECKSUMS_FILE) as opened:
             for batch in opened.iter_batches(columns=list(COLUMNS)):
                 for config, uid, column, digest in zip(*(c.to_pylist() for c in batch.columns), strict=True):
+                    if not (isinstance(config, str) and isinstance(uid, str)):
+                        raise ValueError("a row has no configuration or no uid")
                     row, at = found.setdefault((config, uid), bytearray(32 * len(places))), places[column]
                     if any(row[at : at + 32]):
                         raise ValueError(f"{uid} has {column} twice")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from specsia_build.dataset.reading import card_fields
+from specsia_build.dataset.card_head import card_fields
 from specsia_build.dataset.schema import CARD, DATA
 
 NAMED = "LicenseRef-"

@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.verify_images import read_image
-from specsia_build.errors import SpecsiaError
+from specsia_build.errors import SpecsiaError, brief
 
 Pixels = NDArray[np.uint8]
 
@@ -114,7 +114,9 @@ def split_uid(uid: str) -> tuple[str, int]:
     """
     character_id, _, view = uid.rpartition("_")
     if not character_id or not (view.isascii() and view.isdigit()):
-        raise ValueError(f"the uid {uid!r} does not end in the number of a view, such as 12_03")
+        raise ValueError(f"the uid {brief(uid, 80)!r} does not end in the number of a view, such as 12_03")
+    if len(view) > len(str(schema.MOST_VIEWS)) or int(view) >= schema.MOST_VIEWS:
+        raise ValueError(f"the uid {brief(uid, 80)!r} ends in the number of a view that no character has")
     return character_id, int(view)
 
 

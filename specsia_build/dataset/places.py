@@ -12,9 +12,27 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.files import relative_name, source_place
 
 HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*(@[\w./-]+)?", re.ASCII)
 """`OWNER/NAME`, and `@` with a branch, tag or commit where one is wanted."""
+
+
+MOST_READ = 1 << 28
+"""Bytes of a file that is read at once."""
+
+
+def link_root(folder: Path) -> Path:
+    """Where links in a dataset's folder may lead: the folder, or all of the repository in the Hub's cache."""
+    real = folder.resolve()
+    repository = real.parent.parent
+    return repository if real.parent.name == "snapshots" and (repository / "blobs").is_dir() else real
+
+
+def leads_out(folder: Path, name: str) -> bool:
+    """Whether a file of a dataset's folder is a link to what lies outside of it."""
+    path = folder / name
+    return path.is_symlink() and not path.resolve().is_relative_to(link_root(folder))
 
 
 @dataclass(frozen=True)
@@ -60,37 +78,52 @@ class Place:
         return {n: found[n] for n in sorted(found) if not any(part.startswith(".") for part in n.split("/"))}
 
     def open(self, name: str) -> Any:
-        """A file as pyarrow reads it; without read-ahead, since its readers say exactly what they need."""
-        path = self._cached(name) if self.hub is not None else self.folder and self.folder / name
+        """A file as pyarrow reads it; without read-ahead, since its readers say exactly what they need.
+
+        Raises:
+            OSError: if there is none, its name cannot be one, or it is a link that leads out of the folder.
+        """
+        try:
+            inner = relative_name(name, "file")
+            local = None if self.folder is None else source_place(self.folder / inner, link_root(self.folder))
+        except SpecsiaError as error:
+            raise PermissionError(str(error)) from error
+        path = self._cached(name) if self.hub is not None else local
         if path is not None:
             import pyarrow as pa
 
             return pa.OSFile(str(path))
-        return self.fs.open(f"{self.root}/{name}", "rb", cache_type="none")
+        return self.fs.open(f"{self.root}/{inner}", "rb", cache_type="none")
 
     def read(self, name: str) -> bytes:
-        """Content of a small file.
+        """Content of a small file, of at most `MOST_READ` bytes.
 
         Raises:
             SpecsiaError: if it cannot be read.
         """
         with self.reading(name), self.open(name) as stream:
-            return bytes(stream.read())
+            data = bytes(stream.read(MOST_READ + 1))
+        if len(data) > MOST_READ:
+            raise SpecsiaError(f"{self.where}/{name} cannot be read: it has more than {MOST_READ / 2**20:,.0f} MB")
+        return data
 
     @contextmanager
     def small_files(self, names: Iterable[str]) -> Iterator[Path]:
         """A folder on this machine that holds these files: the place itself, or copies that go when the context ends.
 
+        No link in it leads out of the place.
+
         Raises:
             SpecsiaError: if one cannot be read.
         """
-        if self.folder is not None:
+        if self.folder is not None and not any(leads_out(self.folder, name) for name in self.files()):
             yield self.folder
             return
         with tempfile.TemporaryDirectory(prefix="specsia-") as scratch:
             for name in names:
-                (Path(scratch) / name).parent.mkdir(parents=True, exist_ok=True)
-                (Path(scratch) / name).write_bytes(self.read(name))
+                path = Path(scratch) / relative_name(name, "file")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(self.read(name))
             yield Path(scratch)
 
     @contextmanager

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -15,21 +15,19 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import yaml
 
 from specsia_build.dataset import schema
+from specsia_build.dataset.card_head import MOST_CARD_BYTES, SPLIT_NAMES, card_fields, data_files
 from specsia_build.dataset.places import Place, find_place
+from specsia_build.dataset.rows import check_columns, checked_row
 from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.files import file_name, folded_name, parse_json, relative_name
 
 Schema = Literal["specsia", "published"]
 
 _OWN_ONLY = frozenset(schema.COLUMNS) - frozenset(schema.PUBLISHED_COLUMNS)
 
-_SPLIT_NAMES = {name: name for name in schema.SPLITS} | {"val": "validation", "valid": "validation"}
-
 _SHARD = re.compile(r"(?:data/)?(?:[^/]+/)?(train|validation|valid|val|test)-\d{5}-of-\d{5}(-\w+)?\.parquet")
-
-_FRONT_MATTER = re.compile(r"---\r?\n(.*?\n)---\s*(?:\n|$)", re.DOTALL)
 
 _STREAM_BYTES = 1 << 22
 """Of a column that are read at once: large enough for a remote store, and row groups may be much larger."""
@@ -96,7 +94,8 @@ class OpenedDataset:
         """Rows of one shard, as `stream` gives them."""
         with self._parquet(shard, columns, buffer=_STREAM_BYTES) as opened:
             for batch in opened.iter_batches(_BATCH_ROWS, columns=list(columns), use_threads=False):
-                yield from _rows(batch)
+                for row in _rows(batch):
+                    yield checked_row(row, self.where)
 
     def take(self, config: str, split: str, indices: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
         """Rows of a split by number, in the order asked for; only the row groups that hold them are read.
@@ -124,7 +123,7 @@ class OpenedDataset:
                     for group, first, here in groups:
                         table = opened.read_row_group(group, columns=list(columns), use_threads=False)
                         rows = _rows(table.take([i - first for i in here]))
-                        found.update(zip(here, rows, strict=True))
+                        found.update(zip(here, (checked_row(row, self.where) for row in rows), strict=True))
         if len(found) < len(wanted):
             raise IndexError(f"{split} has {start} rows, so there is no row {wanted[-1]}")
         return [found[int(i)] for i in indices]
@@ -137,10 +136,7 @@ class OpenedDataset:
         """
         if schema.BUILD_FILE not in self.files:
             return {}
-        try:
-            stated = json.loads(self.place.read(schema.BUILD_FILE))
-        except ValueError as error:
-            raise SpecsiaError(f"{self.where}/{schema.BUILD_FILE} is no JSON: {error}") from error
+        stated = parse_json(self.place.read(schema.BUILD_FILE), f"{self.where}/{schema.BUILD_FILE}")
         return stated if isinstance(stated, dict) else {}
 
     def keeps_places(self) -> bool:
@@ -190,10 +186,10 @@ class OpenedDataset:
         self, shard: ShardFile, columns: Sequence[str], buffer: int = 0
     ) -> AbstractContextManager[pq.ParquetFile]:
         footer = self._footer(shard)
-        have = footer.schema.to_arrow_schema().names
-        missing = [name for name in columns if name not in have]
-        if missing:
-            raise SpecsiaError(f"{self.where}/{shard.name} has no column '{missing[0]}': it has {', '.join(have)}")
+        try:
+            check_columns(footer.schema.to_arrow_schema(), columns)
+        except ValueError as error:
+            raise SpecsiaError(f"{self.where}/{shard.name} {error}") from error
         return open_shard(self.place, shard.name, footer, buffer)
 
 
@@ -215,7 +211,7 @@ def open_shard(
     try:
         with place.reading(name), place.open(name) as stream:
             yield pq.ParquetFile(stream, metadata=footer, buffer_size=buffer)
-    except pa.ArrowException as error:
+    except (pa.ArrowException, UnicodeDecodeError) as error:
         raise SpecsiaError(
             f"{place.where}/{name} is damaged or cut off ({' '.join(str(error).split())[:120]}): "
             "download it or pack it again"
@@ -233,38 +229,6 @@ def _rows(batch: pa.RecordBatch | pa.Table) -> list[dict[str, Any]]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def card_fields(text: str) -> dict[str, Any]:
-    """The YAML at the head of a card; empty if it has none.
-
-    Raises:
-        ValueError: if what is there is no YAML mapping.
-    """
-    match = _FRONT_MATTER.match(text)
-    if match is None:
-        return {}
-    try:
-        fields = yaml.safe_load(match[1])
-    except yaml.YAMLError as error:
-        raise ValueError("the YAML at its head cannot be read") from error
-    if not isinstance(fields, dict):
-        raise ValueError("the YAML at its head holds no fields")
-    return fields
-
-
-def _card_patterns(fields: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Configuration, split and file pattern of each entry of a card's YAML, the default configuration first."""
-    try:
-        configs = sorted(fields.get("configs") or (), key=lambda config: not config.get("default", False))
-        return [
-            (str(config["config_name"]), str(entry["split"]), str(path))
-            for config in configs
-            for entry in config["data_files"]
-            for path in ([entry["path"]] if isinstance(entry["path"], str) else entry["path"])
-        ]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError("its YAML names configurations without their data_files by split") from error
-
-
 def find_shard_files(files: Mapping[str, int], card: str) -> tuple[ShardFile, ...]:
     """The shards among a dataset's files: those that its card names, or else those that are named as shards are.
 
@@ -280,18 +244,32 @@ def find_shard_files(files: Mapping[str, int], card: str) -> tuple[ShardFile, ..
     """
     parquet = [name for name in files if name.endswith(".parquet") and name != schema.CHECKSUMS_FILE]
     found: dict[tuple[str, str], ShardFile] = {}
-    for config, split, pattern in _card_patterns(card_fields(card)):
+    for config, split, pattern in data_files(card_fields(card)):
         for name in parquet:
-            if split in _SPLIT_NAMES and fnmatchcase(name, pattern):
-                found[config, name] = ShardFile(name, config, _SPLIT_NAMES[split], files[name])
+            if split in SPLIT_NAMES and fnmatchcase(name, pattern.removeprefix("./")):
+                found[config, name] = ShardFile(name, config, SPLIT_NAMES[split], files[name])
     if not found:
         for name in parquet:
             if match := _SHARD.fullmatch(name):
                 inner = Path(name).parent.name
                 config = schema.DEFAULT_CONFIG if inner in ("", schema.DATA) else inner
-                found[config, name] = ShardFile(name, config, _SPLIT_NAMES[match[1]], files[name])
+                found[config, name] = ShardFile(name, config, SPLIT_NAMES[match[1]], files[name])
     order = list(dict.fromkeys(config for config, _ in found))
     return tuple(sorted(found.values(), key=lambda s: (order.index(s.config), schema.SPLITS.index(s.split), s.name)))
+
+
+def _check_names(shards: Sequence[ShardFile], where: str) -> None:
+    for shard in shards:
+        relative_name(shard.name, f"shard of {where}")
+        file_name(shard.config, f"configuration of {where}")
+    configs = dict.fromkeys(shard.config for shard in shards)
+    alike = Counter(map(folded_name, configs))
+    twins = [config for config in configs if alike[folded_name(config)] > 1]
+    if twins:
+        raise SpecsiaError(
+            f"the configurations {' and '.join(map(repr, twins))} of {where} would share one folder where case is "
+            "ignored: rename one"
+        )
 
 
 def schema_of(columns: Collection[str]) -> Schema | None:
@@ -310,11 +288,14 @@ def open_dataset(where: str | Path) -> OpenedDataset:
 
     Raises:
         UsageError: if there is no such folder.
-        SpecsiaError: if it cannot be reached, holds no dataset, or one of other columns.
+        SpecsiaError: if it cannot be reached, holds no dataset or one of other columns, or a configuration or shard has
+            a name that cannot be one of a file.
     """
     place = find_place(where)
     files = place.files()
     try:
+        if files.get(schema.CARD, 0) > MOST_CARD_BYTES:
+            raise ValueError(f"it has more than {MOST_CARD_BYTES / 2**20:.0f} MB")
         card = place.read(schema.CARD).decode("utf-8") if schema.CARD in files else ""
         shards = find_shard_files(files, card)
     except ValueError as error:
@@ -323,6 +304,7 @@ def open_dataset(where: str | Path) -> OpenedDataset:
         inner = any(name.startswith(f"dataset/{schema.DATA}/") for name in files)
         hint = f"did you mean {str(where).rstrip('/')}/dataset?" if inner else "build one with `specsia build`"
         raise SpecsiaError(f"{place.where} is no packed dataset, as it has no parquet files in {schema.DATA}/: {hint}")
+    _check_names(shards, place.where)
     footer = _read_footer(place, shards[0].name)
     columns = tuple(footer.schema.to_arrow_schema().names)
     found = schema_of(columns)
@@ -337,4 +319,6 @@ def open_dataset(where: str | Path) -> OpenedDataset:
 
 def _read_footer(place: Place, name: str) -> pq.FileMetaData:
     with open_shard(place, name) as opened:
+        # Also seen to be one that Arrow understands.
+        opened.schema_arrow  # noqa: B018
         return opened.metadata

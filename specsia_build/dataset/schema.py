@@ -14,6 +14,9 @@ SCHEMA_VERSION = 1
 
 SPLITS = ("train", "validation", "test")
 
+MOST_VIEWS = 10_000
+"""Of a character, in a dataset of whatever origin; more is damage."""
+
 COLOR, MASK, POS, EDGE, GT, GT_MASK = "color", "mask", "pos", "edge", "gt", "gt_mask"
 
 IMAGE_COLUMNS = {COLOR: "RGBA", MASK: "L", POS: "RGBA", EDGE: "L", GT: "RGBA", GT_MASK: "L"}

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from specsia_build.characters.character import id_order_key
 from specsia_build.dataset.schema import SPLITS
-from specsia_build.errors import SpecsiaError
+from specsia_build.errors import SpecsiaError, brief
+from specsia_build.files import read_json
 
 SPLIT_SEED = 42
 """Of the published set; independent of a build's seed, so that every build of a source shares its splits."""
@@ -66,15 +67,15 @@ def from_json(path: Path) -> dict[str, str]:
         SpecsiaError: if the file is not one.
     """
     try:
-        loaded = json.loads(path.read_text(encoding="utf-8"))
+        loaded = read_json(path, "it")
         out: dict[str, str] = {}
         for name in SPLITS:
             if not isinstance(loaded[name], list):
                 raise ValueError(f"{name} is no list of ids")
             for character_id in loaded[name]:
                 if not isinstance(character_id, str) or character_id in out:
-                    raise ValueError(f"{character_id!r} is no id or stands twice")
+                    raise ValueError(f"{brief(repr(character_id), 80)} is no id or stands twice")
                 out[character_id] = name
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, SpecsiaError, ValueError, KeyError, TypeError) as error:
         raise SpecsiaError(f"{path} is not a splits file: {error}") from error
     return out

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import read_checksums
 from specsia_build.dataset.parallel import results as results_of
-from specsia_build.dataset.places import Place, find_place, read_errors
+from specsia_build.dataset.places import Place, find_place, leads_out, read_errors
 from specsia_build.dataset.reading import Schema, schema_of
 from specsia_build.dataset.verify_files import (
     NEEDED,
@@ -46,6 +46,7 @@ from specsia_build.dataset.verify_report import (
 from specsia_build.dataset.verify_rows import GroupTask, check_group
 from specsia_build.dataset.verify_views import Tracker, read_frozen_splits, split_notes
 from specsia_build.errors import SpecsiaError
+from specsia_build.files import relative_name
 
 __all__ = ["CheckResult", "Problem", "Report", "verify"]
 
@@ -88,7 +89,7 @@ def _inferred(build: BuildFacts, shards: Sequence[Shard], found: Schema) -> tupl
                 continue
     usual = Counter(counts.values()).most_common(1)
     frame = "view" if boxes and all(len(b) > 1 or counts[i] == 1 for i, b in boxes.items()) else "character"
-    return build.views or (usual[0][0] if usual else 1), build.pos_frame or frame
+    return build.views or min(schema.MOST_VIEWS, usual[0][0] if usual else 1), build.pos_frame or frame
 
 
 def _opened(place: Place) -> list[str]:
@@ -105,6 +106,19 @@ def _opened(place: Place) -> list[str]:
     return names
 
 
+def _belongs(place: Place, name: str, findings: Findings) -> bool:
+    """Whether a file can be one of a dataset anywhere; nothing is read of those that cannot."""
+    try:
+        relative_name(name, "name")
+    except SpecsiaError as error:
+        findings.add(FILES, name, str(error))
+        return False
+    if place.folder is not None and leads_out(place.folder, name):
+        findings.add(FILES, name, "is a link that leads out of the dataset, so it is not read: copy the file")
+        return False
+    return True
+
+
 def verify(where: str | Path, *, workers: int = 1, progress: Callable[[int, int], None] | None = None) -> Report:
     """Check a packed dataset, of this project's schema or, as far as that allows, of the published one.
 
@@ -119,14 +133,21 @@ def verify(where: str | Path, *, workers: int = 1, progress: Callable[[int, int]
     """
     place = find_place(where)
     names = _opened(place)
+    findings = Findings()
+    names = [name for name in names if _belongs(place, name, findings)]
     with place.small_files(filter(read_whole, names)) as folder:
-        return _verify(place, folder, names, workers, progress)
+        return _verify(place, folder, names, findings, workers, progress)
 
 
 def _verify(
-    place: Place, folder: Path, names: Sequence[str], workers: int, progress: Callable[[int, int], None] | None
+    place: Place,
+    folder: Path,
+    names: Sequence[str],
+    findings: Findings,
+    workers: int,
+    progress: Callable[[int, int], None] | None,
 ) -> Report:
-    findings, notes = Findings(), []
+    notes: list[str] = []
     skipped: set[str] = set()
     folders = _known_folders(place)
     shards = find_shards(place, names, findings)

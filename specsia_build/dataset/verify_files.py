@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,18 +12,22 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 
 from specsia_build.characters.character import FORMATS
 from specsia_build.config import POS_FRAMES
 from specsia_build.dataset import schema
+from specsia_build.dataset.card_head import DataFiles, card_fields, data_files
 from specsia_build.dataset.checksums import parse_sums
 from specsia_build.dataset.places import Place, read_errors
 from specsia_build.dataset.verify_report import FILES, METADATA, SCHEMA, SUMS, Findings
 from specsia_build.dataset.verify_rows import machine_path
+from specsia_build.errors import SpecsiaError, brief
+from specsia_build.files import MOST_JSON_BYTES, parse_json
 
 MOST_GROUP_BYTES = 100_000_000
 """Size from which a row group is slow to open at random and troubles the Hub's viewer."""
+
+MOST_TEXT_BYTES = MOST_JSON_BYTES
 
 _HASHED_AT_ONCE = 1 << 23
 
@@ -34,7 +37,6 @@ TEXTS = frozenset({"", ".md", ".txt", ".cff"})
 NEEDED = (schema.CARD, schema.SPLITS_FILE, schema.BUILD_FILE)
 
 _SHARD = re.compile(r"(train|validation|test)-(\d{5})-of-(\d{5})\.parquet")
-_FRONT_MATTER = re.compile(r"---\n(.*?\n)---\n", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,8 @@ def check_presence(
 
 def _read_text(path: Path, where: str, findings: Findings) -> str | None:
     try:
+        if (size := path.stat().st_size) > MOST_TEXT_BYTES:
+            raise OSError(f"it has {size / 2**20:,.0f} MB")
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         findings.add(FILES, where, f"cannot be read: {error}")
@@ -164,27 +168,21 @@ def check_sum(name: str, listed: str, found: str | None, into: Findings) -> None
         into.add(SUMS, name, f"is not the file that {schema.SUMS_FILE} lists: its content has changed")
 
 
-def _card_patterns(text: str) -> Iterator[tuple[str, str, str]]:
-    """Configuration, split and file pattern of each entry of a card.
+def _entries(text: str) -> list[DataFiles]:
+    """The entries of a card.
 
     Raises:
         ValueError: if the card has no readable list of them.
     """
-    match = _FRONT_MATTER.match(text)
-    if match is None:
+    fields = card_fields(text)
+    if not fields:
         raise ValueError("does not begin with YAML between two lines of ---")
-    try:
-        fields = yaml.safe_load(match[1])
-        configs = fields["configs"]
-        if len(configs) > 1 and sum(bool(config.get("default")) for config in configs) != 1:
-            raise ValueError("must mark one of its configurations as the default")
-        for config in configs:
-            for entry in config["data_files"]:
-                paths = [entry["path"]] if isinstance(entry["path"], str) else entry["path"]
-                for path in paths:
-                    yield str(config["config_name"]), str(entry["split"]), str(path)
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError("names no configurations with their data_files in its YAML") from error
+    found = data_files(fields)
+    if not found:
+        raise ValueError("names no configurations with their data_files in its YAML")
+    if len(fields["configs"]) > 1 and sum(bool(config.get("default")) for config in fields["configs"]) != 1:
+        raise ValueError("must mark one of its configurations as the default")
+    return found
 
 
 def check_card(folder: Path, shards: Sequence[Shard], findings: Findings) -> None:
@@ -194,7 +192,7 @@ def check_card(folder: Path, shards: Sequence[Shard], findings: Findings) -> Non
         return
     named: set[str] = set()
     try:
-        for config, split, pattern in _card_patterns(text):
+        for config, split, pattern in _entries(text):
             matched = [shard for shard in shards if fnmatchcase(shard.name, pattern)]
             if not matched:
                 findings.add(FILES, schema.CARD, f"names {pattern} ({config}, {split}), which no file fits")
@@ -219,16 +217,16 @@ def read_build(folder: Path, findings: Findings) -> BuildFacts:
     if text is None:
         return BuildFacts()
     try:
-        config = json.loads(text)["config"]
+        config = parse_json(text, schema.BUILD_FILE)["config"]
         views, size, frame, backends = (config[k] for k in ("views", "size", "pos_frame", "backends"))
-    except (ValueError, KeyError, TypeError):
+    except (SpecsiaError, KeyError, TypeError):
         findings.add(FILES, schema.BUILD_FILE, "does not hold the build's settings")
         return BuildFacts()
 
     def usable(value: Any, good: bool, name: str) -> Any:
         if good:
             return value
-        findings.add(FILES, schema.BUILD_FILE, f"gives {value!r} for {name}")
+        findings.add(FILES, schema.BUILD_FILE, f"gives {brief(repr(value), 80)} for {name}")
         return None
 
     return BuildFacts(
@@ -250,8 +248,12 @@ def check_texts(folder: Path, names: Sequence[str], folders: Sequence[str], find
         if not path.is_file() or (name not in NEEDED and path.suffix.lower() not in TEXTS):
             continue
         # The needed ones are read, and complained of, by their own checks.
-        text = path.read_bytes().decode(errors="replace") if name in NEEDED else _read_text(path, name, findings)
-        found = machine_path(text or "", folders)
+        if name in NEEDED:
+            with path.open("rb") as stream:
+                text = stream.read(MOST_TEXT_BYTES).decode(errors="replace")
+        else:
+            text = _read_text(path, name, findings) or ""
+        found = machine_path(text, folders)
         if found:
             findings.add(METADATA, name, f"holds a path of a machine: {found}")
 
@@ -320,7 +322,7 @@ def check_shard(shard: Shard, expected: pa.Schema, folders: Sequence[str], into:
 
 def _decodes_images(found: pa.Schema) -> bool:
     try:
-        features = json.loads((found.metadata or {})[b"huggingface"])["info"]["features"]
+        features = parse_json((found.metadata or {})[b"huggingface"], "metadata")["info"]["features"]
         return all(features[name]["_type"] == "Image" for name in schema.IMAGE_COLUMNS if name in found.names)
-    except (KeyError, TypeError, ValueError):
+    except (SpecsiaError, KeyError, TypeError):
         return False

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from specsia_build.errors import brief
+
 MOST_LISTED = 20
 """Problems of one check that are listed; all are counted."""
 
@@ -115,10 +117,11 @@ class Findings:
     listed: dict[str, list[Problem]] = field(default_factory=dict)
 
     def add(self, check: str, where: str, message: str) -> None:
+        """Take one problem; names and values in it may be anything, and are made printable and short."""
         self.counts[check] = self.counts.get(check, 0) + 1
         kept = self.listed.setdefault(check, [])
         if len(kept) < MOST_LISTED:
-            kept.append(Problem(check, where, message))
+            kept.append(Problem(check, brief(where), brief(message)))
 
     def merge(self, later: Findings) -> None:
         """Take over what was found elsewhere, after what is here."""

@@ -174,11 +174,15 @@ def test_unknown_names_are_told_with_those_there_are(one_backend: Path) -> None:
 
 
 def test_links_as_in_the_hub_s_cache_are_followed(one_backend: Path, tmp_path: Path) -> None:
+    snapshot = tmp_path / "snapshots" / "0123abc"
     for path in (p for p in one_backend.rglob("*") if p.is_file()):
-        link = tmp_path / "snapshot" / path.relative_to(one_backend)
+        link = snapshot / path.relative_to(one_backend)
         link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(path)
-    assert everything(open_dataset(tmp_path / "snapshot")) == everything(open_dataset(one_backend))
+        blob = tmp_path / "blobs" / path.name
+        blob.parent.mkdir(exist_ok=True)
+        blob.write_bytes(path.read_bytes())
+        link.symlink_to(blob)
+    assert everything(open_dataset(snapshot)) == everything(open_dataset(one_backend))
 
 
 def test_a_row_decodes_to_a_pair(one_backend: Path) -> None:
