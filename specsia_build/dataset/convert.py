@@ -20,7 +20,7 @@ from specsia_build.dataset.parquet import write_shard
 from specsia_build.dataset.places import public_name
 from specsia_build.dataset.reading import OpenedDataset, ShardFile
 from specsia_build.dataset.verify_images import read_image
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.errors import SpecsiaError, UsageError, brief
 
 _COMPOSITED = (schema.COLOR, schema.POS, schema.GT)
 
@@ -170,7 +170,9 @@ def _write_texts(
     text = json.dumps(made, indent=1, ensure_ascii=False, sort_keys=True)
     (folder / schema.BUILD_FILE).write_text(text + "\n", encoding="utf-8")
     if schema.SPLITS_FILE in dataset.files:
-        (folder / schema.SPLITS_FILE).write_bytes(dataset.place.read(schema.SPLITS_FILE))
+        data = dataset.place.read(schema.SPLITS_FILE)
+        splits.parse(data, f"{dataset.where}/{schema.SPLITS_FILE}")
+        (folder / schema.SPLITS_FILE).write_bytes(data)
     else:
         split_of = {i: split for (_, split), ids in members.items() for i in ids}
         (folder / schema.SPLITS_FILE).write_text(splits.to_json(split_of), encoding="utf-8")
@@ -194,4 +196,4 @@ def _build_record(dataset: OpenedDataset) -> dict[str, Any]:
 
 def _source_name(dataset: OpenedDataset, record: Mapping[str, Any]) -> str:
     """What the card may call the dataset: never a path of this machine."""
-    return str(record["config"].get("source", "a dataset")) if record else public_name(dataset.where)
+    return brief(str(record["config"].get("source", "a dataset"))) if record else public_name(dataset.where)

@@ -12,6 +12,7 @@ import yaml
 from specsia_build.dataset.card import table
 from specsia_build.dataset.card_yaml import TAGS, configs_field, license_fields, size_category
 from specsia_build.dataset.schema import PUBLISHED_COLUMNS
+from specsia_build.errors import brief
 
 MEANINGS = {
     "uid": "`{character}_{view:02d}`, unique in a configuration; view 0 is the frontal view",
@@ -72,8 +73,9 @@ def write_converted_card(facts: ConvertedFacts) -> str:
         ["licence", "characters"],
         [[name or "not stated", n] for name, n in sorted(found.items(), key=lambda item: (-item[1], str(item[0])))],
     )
-    settings = " ".join(f"`{name}: {value}`" for name, value in facts.build.get("config", {}).items())
-    built = f"It was built by specsia {facts.build.get('specsia', '')} with {settings}." if settings else ""
+    settings = " ".join(f"`{brief(f'{name}: {value}')}`" for name, value in facts.build.get("config", {}).items())
+    version = brief(str(facts.build.get("specsia", "")), 40)
+    built = f"It was built by specsia {version} with {settings}." if settings else ""
     load = f'load_dataset("PATH_OR_REPO", "{next(iter(facts.rows))}")' if len(facts.rows) > 1 else ""
     return f"""---
 {_front_matter(facts)}---

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,12 +14,16 @@ from specsia_build import __version__
 from specsia_build.characters.character import FORMATS
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import parse_sums
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.dataset.places import leads_out
+from specsia_build.errors import SpecsiaError, UsageError, brief
+from specsia_build.files import read_json
 
 KINDS = frozenset({".parquet", ".json", ".jsonl", ".md", ".txt"})
 """Suffixes of a dataset's files; whatever else lies in its folder has no business on the Hub."""
 
 NAMES = frozenset({schema.SUMS_FILE, "LICENSE", "NOTICE"})
+
+_VERSION = re.compile(r"\d[\w.+-]{0,80}", re.ASCII)
 
 _MOST_NAMED = 3
 _BLOCK = 1 << 20
@@ -59,7 +63,7 @@ def read_local(folder: Path, advance: Callable[[int], None] = lambda _: None) ->
         raise UsageError(f"{folder} is no folder: give a packed dataset, such as DIR/dataset")
     sums = _listed(folder)
     names = schema.own_files(folder)
-    problems = [problem for name in names if (problem := _alien(name, sums))]
+    problems = [problem for name in names if (problem := _alien(folder, name, sums))]
     problems += [f"{name} is missing" for name in sums if name not in names]
     if schema.CARD not in sums or not any(name.startswith(f"{schema.DATA}/") for name in sums):
         problems.append(f"{schema.SUMS_FILE} lists no {schema.CARD} or no {schema.DATA}/")
@@ -74,11 +78,12 @@ def read_local(folder: Path, advance: Callable[[int], None] = lambda _: None) ->
 def version_tag(folder: Path) -> str:
     """Tag of the version of specsia that built a dataset; that of this one where the dataset does not say."""
     try:
-        stated = json.loads((folder / schema.BUILD_FILE).read_text(encoding="utf-8"))["specsia"]
-    except (FileNotFoundError, KeyError):
-        stated = __version__
-    except (OSError, ValueError, TypeError) as error:
-        raise SpecsiaError(f"{folder / schema.BUILD_FILE} cannot be read: {error}") from error
+        record = read_json(folder / schema.BUILD_FILE)
+    except FileNotFoundError:
+        record = {}
+    stated = record.get("specsia", __version__) if isinstance(record, dict) else None
+    if not isinstance(stated, str) or not _VERSION.fullmatch(stated):
+        raise SpecsiaError(f"{folder / schema.BUILD_FILE} does not state the version of specsia that wrote it")
     return f"v{stated}"
 
 
@@ -93,11 +98,13 @@ def _listed(folder: Path) -> dict[str, str]:
         raise SpecsiaError(f"{folder} is no complete dataset, as it has no {schema.SUMS_FILE}: {advice}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SpecsiaError(f"{folder / schema.SUMS_FILE} cannot be read: {error}") from error
-    _refuse(folder, [f"{schema.SUMS_FILE} has a line that cannot be used: {line[:80]!r}" for line in unusable])
+    _refuse(folder, [f"{schema.SUMS_FILE} has a line that cannot be used: {brief(line, 80)!r}" for line in unusable])
     return sums
 
 
-def _alien(name: str, sums: dict[str, str]) -> str | None:
+def _alien(folder: Path, name: str, sums: dict[str, str]) -> str | None:
+    if leads_out(folder, name):
+        return f"{name} is a link that leads out of the dataset"
     suffix = Path(name).suffix.lower()
     if suffix in FORMATS:
         return f"{name} is a 3D asset, which a dataset must not hold"

@@ -104,7 +104,8 @@ def redistribution_problems(folder: Path) -> tuple[str, ...]:
     for path in sorted((folder / DATA).rglob("*.parquet")):
         with pq.ParquetFile(path) as opened:
             if "license" in opened.schema_arrow.names:
-                rows.update(opened.read(columns=["license"]).column(0).to_pylist())
+                stated = opened.read(columns=["license"]).column(0).to_pylist()
+                rows.update(None if name is None else str(name) for name in stated)
             else:
                 rows[_of_card(folder)] += opened.metadata.num_rows
     found = []

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from specsia_build.files import file_name
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -116,7 +118,7 @@ def row_uid(character_id: str, view: int) -> str:
 
 def data_folder(backend: str, several: bool) -> str:
     """Folder of a configuration's shards, relative to the dataset."""
-    return f"{DATA}/{backend}" if several else DATA
+    return f"{DATA}/{file_name(backend, 'configuration')}" if several else DATA
 
 
 def shard_name(split: str, index: int, count: int) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from specsia_build.characters.character import id_order_key
 from specsia_build.dataset.schema import SPLITS
 from specsia_build.errors import SpecsiaError, brief
-from specsia_build.files import read_json
+from specsia_build.files import parse_json
 
 SPLIT_SEED = 42
 """Of the published set; independent of a build's seed, so that every build of a source shares its splits."""
@@ -67,7 +67,19 @@ def from_json(path: Path) -> dict[str, str]:
         SpecsiaError: if the file is not one.
     """
     try:
-        loaded = read_json(path, "it")
+        return parse(path.read_bytes(), str(path))
+    except OSError as error:
+        raise SpecsiaError(f"{path} is not a splits file: {error.strerror or error}") from error
+
+
+def parse(data: bytes, what: str) -> dict[str, str]:
+    """Split of each id in the text of a `splits.json`; `what` names it in messages.
+
+    Raises:
+        SpecsiaError: if it is none.
+    """
+    try:
+        loaded = parse_json(data, "it")
         out: dict[str, str] = {}
         for name in SPLITS:
             if not isinstance(loaded[name], list):
@@ -76,6 +88,6 @@ def from_json(path: Path) -> dict[str, str]:
                 if not isinstance(character_id, str) or character_id in out:
                     raise ValueError(f"{brief(repr(character_id), 80)} is no id or stands twice")
                 out[character_id] = name
-    except (OSError, SpecsiaError, ValueError, KeyError, TypeError) as error:
-        raise SpecsiaError(f"{path} is not a splits file: {error}") from error
+    except (SpecsiaError, ValueError, KeyError, TypeError) as error:
+        raise SpecsiaError(f"{what} is not a splits file: {error}") from error
     return out

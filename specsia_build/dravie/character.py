@@ -52,12 +52,16 @@ def frontal_of(dataset: OpenedDataset, character: str, config: str | None = None
 
     Raises:
         UsageError: if there is no such character or configuration.
+        SpecsiaError: if a row's uid is none.
     """
     name = config or dataset.configs[0]
     ids = set()
     for split in dataset.splits(name):
         for number, row in enumerate(dataset.stream(name, split, ("uid",))):
-            found, view = split_uid(row["uid"])
+            try:
+                found, view = split_uid(row["uid"])
+            except ValueError as error:
+                raise SpecsiaError(f"{dataset.where}: {error}") from error
             if found == character and view == 0:
                 return decode_pair(dataset.take(name, split, [number], PAIR_COLUMNS(dataset.schema))[0])
             ids.add(found)

@@ -20,7 +20,6 @@ from torch import nn
 from tqdm import tqdm
 
 from specsia_build import __version__, png
-from specsia_build.characters.character import is_safe_id
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair, subject_of
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.apply import repair
@@ -29,7 +28,7 @@ from specsia_build.dravie.frame_folder import list_frames, read_frame
 from specsia_build.dravie.recall import VERSION, Memory, recalled
 from specsia_build.dravie.video import side_by_side, write_film
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.files import write_bytes
+from specsia_build.files import folded_name, read_json, relative_name, write_bytes
 
 RECORD = "enhance.json"
 FILM = "film"
@@ -111,8 +110,6 @@ def dataset_frames(dataset: OpenedDataset, split: str | None) -> Frames:
         for config, name, _ in chosen:
             above = f"{config}/{name}" if len(dataset.configs) > 1 else name
             for row in dataset.stream(config, name, columns):
-                if not is_safe_id(row["uid"]):
-                    raise SpecsiaError(f"{dataset.where} has a row whose uid {row['uid']!r} cannot name a file")
                 subject = subject_of(row) if places else ""
                 yield Frame(f"{above}/{row['uid']}", 0.0, partial(_layers, row), subject)
 
@@ -145,10 +142,11 @@ def _claim(out: Path, model: nn.Module, memory: Memory | None, identity: str) ->
     path = out / RECORD
     if path.is_file():
         try:
-            there = json.loads(path.read_bytes())
-        except ValueError as error:
-            raise SpecsiaError(f"{path} cannot be read ({error}): name another --out") from error
+            there = read_json(path)
+        except SpecsiaError as error:
+            raise SpecsiaError(f"{error}: name another --out") from error
         if there != record:
+            there = there if isinstance(there, dict) else {}
             other = next((key for key in record | there if there.get(key) != record.get(key)), "settings")
             raise UsageError(f"{out} holds results of another {other}: name another --out")
     elif out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -188,7 +186,7 @@ def enhance(
 
     Raises:
         UsageError: if the folder holds something else.
-        SpecsiaError: if a frame cannot be read; those before it are written.
+        SpecsiaError: if a frame cannot be read, or cannot name a file of its own; those before it are written.
     """
     _claim(out, model, memory, frames.identity)
     model = model.to(device)
@@ -199,8 +197,14 @@ def enhance(
     ):
 
         def unfinished() -> Iterator[Frame]:
+            names: set[str] = set()
             for frame in frames.each():
-                target = out / f"{frame.name}.png"
+                target = _target(out, frame)
+                if folded_name(frame.name) in names:
+                    raise SpecsiaError(
+                        f"two frames would be written to {target} (or differ only in case): rename one of them"
+                    )
+                names.add(folded_name(frame.name))
                 if target.is_file() and target.stat().st_mtime >= frame.changed:
                     bar.update()
                 else:
@@ -212,7 +216,7 @@ def enhance(
                 result = repair(model, config, z, pos, device)
                 if memory is not None and frame.subject in (None, memory.subject):
                     result = recalled(result, z, pos, memory)
-                writing.append(pool.submit(_write, out / f"{frame.name}.png", result))
+                writing.append(pool.submit(_write, _target(out, frame), result))
                 if len(writing) > AHEAD:
                     writing.popleft().result()
                 made += 1
@@ -225,6 +229,10 @@ def enhance(
     return Enhanced(made, frames.count - made, _film(frames, out) if film else None)
 
 
+def _target(out: Path, frame: Frame) -> Path:
+    return out / f"{relative_name(frame.name, 'frame')}.png"
+
+
 def _write(path: Path, result: NDArray[np.uint8]) -> None:
     write_bytes(path, png.encode(result))
 
@@ -232,13 +240,13 @@ def _write(path: Path, result: NDArray[np.uint8]) -> None:
 def _film(frames: Frames, out: Path) -> Path:
     sizes = []
     for frame in frames.each():
-        with Image.open(out / f"{frame.name}.png") as image:
+        with Image.open(_target(out, frame)) as image:
             sizes.append(image.size)
     shape = max(height for _, height in sizes), max(width for width, _ in sizes)
 
     def composed() -> Iterator[NDArray[np.uint8]]:
         for frame in tqdm(frames.each(), total=frames.count, desc="film", unit="frame", disable=None, leave=False):
-            result = png.decode((out / f"{frame.name}.png").read_bytes(), 4)
+            result = png.decode(_target(out, frame).read_bytes(), 4)
             yield side_by_side(frame.load()[0], result, shape)
 
     return write_film(out / FILM, frames.count, chain(composed()), frames.fps)

@@ -15,7 +15,6 @@ from pathlib import Path
 from torch import Tensor
 from tqdm import tqdm
 
-from specsia_build.characters.character import is_safe_id
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.methods import Method
@@ -24,6 +23,7 @@ from specsia_build.dravie.perceptual import Perceptual, fid_between
 from specsia_build.dravie.results import kept_folder, painted
 from specsia_build.dravie.seen import gathered
 from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.files import folded_name
 
 FRONTAL, NOVEL = "frontal", "novel"
 """Kinds of views: number 0, and all others."""
@@ -93,13 +93,18 @@ def characters(dataset: OpenedDataset, config: str, split: str) -> Iterator[list
     """The views of each character with the numbers of their rows, in order, one character at a time.
 
     Raises:
-        SpecsiaError: if a row cannot be decoded or an id cannot name a folder.
+        SpecsiaError: if a row cannot be decoded, or the rows of a character do not stand together.
     """
     rows = enumerate(dataset.stream(config, split, PAIR_COLUMNS(dataset.schema)))
     pairs = ((number, decode_pair(row)) for number, row in rows)
+    seen: set[str] = set()
     for character_id, views in groupby(pairs, key=lambda pair: pair[1].character_id):
-        if not is_safe_id(character_id):
-            raise SpecsiaError(f"{dataset.where} has a character whose id {character_id!r} cannot name a folder")
+        if folded_name(character_id) in seen:
+            raise SpecsiaError(
+                f"{dataset.where} has rows of the character {character_id} in two places (or of two whose ids differ "
+                "only in case), and their results would share a folder"
+            )
+        seen.add(folded_name(character_id))
         yield list(views)
 
 

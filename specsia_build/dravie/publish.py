@@ -13,7 +13,7 @@ from specsia_build.dravie.figures import figure
 from specsia_build.dravie.methods import Method
 from specsia_build.dravie.summary import differences, summarise
 from specsia_build.dravie.tables import characters_csv, to_csv, to_markdown
-from specsia_build.files import write_bytes
+from specsia_build.files import file_name, write_bytes
 
 TABLES, SCORES, CHARACTERS, DOCUMENT = "tables.md", "scores.csv", "characters.csv", "scores.json"
 
@@ -69,5 +69,5 @@ def write_evaluation(evaluation: Evaluation, dataset: OpenedDataset, out: Path) 
     for config in evaluation.configs:
         picture = figure(evaluation, dataset, config, out)
         if picture is not None:
-            write_bytes(out / f"cases-{config}.png", picture)
+            write_bytes(out / f"cases-{file_name(config, 'configuration')}.png", picture)
     return text, document

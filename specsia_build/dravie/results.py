@@ -15,7 +15,7 @@ from specsia_build.dravie.code import PAINTING, TURNING, code_digest
 from specsia_build.dravie.methods import Method
 from specsia_build.dravie.metrics import flicker
 from specsia_build.errors import SpecsiaError
-from specsia_build.files import write_bytes
+from specsia_build.files import file_name, read_json, write_bytes
 
 RESULTS = "results"
 DONE = "done.json"
@@ -82,11 +82,11 @@ def _paint(
 def _kept(done: Path, pairs: Sequence[Pair], key: str) -> tuple[list[Picture], float | None] | None:
     """Results that were kept, or None where they are others, or not whole."""
     try:
-        found = json.loads(done.read_bytes())
+        found = read_json(done)
         if found["key"] != key:
             return None
         return [png.decode(_file(done.parent, pair).read_bytes(), 4) for pair in pairs], found["flicker"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, SpecsiaError, ValueError, KeyError, TypeError):
         return None
 
 
@@ -96,7 +96,8 @@ def _file(folder: Path, pair: Pair) -> Path:
 
 def kept_folder(out: Path, config: str, character: str, method: Method) -> Path:
     """Where the results of a costly method are kept."""
-    return out / RESULTS / config / character / method.folder
+    parts = ((config, "configuration"), (character, "character's id"), (method.folder, "method"))
+    return (out / RESULTS).joinpath(*(file_name(name, what) for name, what in parts))
 
 
 def kept_result(out: Path, method: Method, config: str, pair: Pair) -> Picture:

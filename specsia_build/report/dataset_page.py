@@ -9,6 +9,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from PIL import Image
+
 from specsia_build.characters.character import id_order_key
 from specsia_build.dataset.pairs import split_uid
 from specsia_build.dataset.reading import OpenedDataset
@@ -121,7 +123,7 @@ def _strip(dataset: OpenedDataset, config: str, split: str, member: Member, view
             tuple(tile(row[column], heading, None, plan.pixels) for column, heading in _HEADINGS.items())
             for row in rows
         ]
-    except (SpecsiaError, OSError, ValueError, TypeError) as error:
+    except (SpecsiaError, OSError, ValueError, TypeError, SyntaxError, Image.DecompressionBombError) as error:
         return Strip(problem=f"its pictures cannot be read: {error}")
     yaws = view_yaws(views)
     ious = [{"": member.ious[view]} if view in member.ious else {} for view in shown]

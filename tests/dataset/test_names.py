@@ -1,0 +1,176 @@
+"""Names, links and rows of a dataset that somebody else made: refused where it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from specsia_build.dataset import schema
+from specsia_build.dataset.checksums import parse_sums, write_sums
+from specsia_build.dataset.hub_local import read_local
+from specsia_build.dataset.reading import open_dataset
+from specsia_build.dataset.verify import verify
+from specsia_build.errors import SpecsiaError
+from tests.dataset.small import StoredRow, found, read_rows, shard, write_rows
+
+URL = "memory://names/dataset"
+
+
+@pytest.fixture
+def upload() -> Iterator[Callable[[Path], str]]:
+    fs = fsspec.filesystem("memory")
+
+    def put_there(folder: Path) -> str:
+        fs.put(f"{folder}/", URL, recursive=True)
+        return URL
+
+    yield put_there
+    fs.rm("memory://names", recursive=True)
+
+
+def write_card(folder: Path, configs: list[tuple[str, str]]) -> None:
+    """A card with configurations of one split each, by name and pattern."""
+    lines = [
+        f"- config_name: {name!r}\n  data_files:\n  - split: train\n    path: {pattern!r}" for name, pattern in configs
+    ]
+    (folder / schema.CARD).write_text("---\nconfigs:\n" + "\n".join(lines) + "\n---\n", encoding="utf-8")
+    (folder / schema.SUMS_FILE).unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["../../x", "/tmp/x", "..", ".", "a/b", "a\\b", "c:x", "a\x1bb", "a\nb", "x" * 200, ""]
+)
+def test_a_configuration_that_cannot_be_a_file_name_is_refused_wherever_it_lies(
+    dataset: Path, upload: Callable[[Path], str], name: str
+) -> None:
+    write_card(dataset, [(name, "data/train-*.parquet")])
+    for where in (dataset, upload(dataset)):
+        with pytest.raises(SpecsiaError, match="configuration") as raised:
+            open_dataset(where)
+        assert "file name" in str(raised.value)
+        assert str(raised.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "pattern", ["../other/*.parquet", "/etc/*.parquet", "data/../../*.parquet", "s3://b/*.parquet"]
+)
+def test_a_pattern_that_leads_out_is_refused(dataset: Path, pattern: str) -> None:
+    write_card(dataset, [("default", pattern)])
+    with pytest.raises(SpecsiaError, match="pattern of data_files"):
+        open_dataset(dataset)
+    assert any("pattern of data_files" in message for _, message in found(verify(dataset), "files"))
+
+
+def test_patterns_of_all_kinds_are_taken(dataset: Path) -> None:
+    for pattern in ("data/train-*.parquet", "./data/train-?????-of-*.parquet", "data/train-[0-9]*", "*/train-*"):
+        write_card(dataset, [("default", pattern)])
+        assert list(open_dataset(dataset).splits("default")) == ["train"]
+
+
+def test_configurations_that_differ_in_case_alone_are_refused(dataset: Path) -> None:
+    write_card(dataset, [("Fat", "data/train-*.parquet"), ("fat", "data/test-*.parquet")])
+    with pytest.raises(SpecsiaError, match="'Fat' and 'fat' .* rename one"):
+        open_dataset(dataset)
+
+
+@pytest.mark.parametrize(
+    "front_matter",
+    [
+        "configs: " + "[" * 5000,
+        "a0: &a0 {x: 1}\n" + "".join(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 40)),
+        "configs: 5",
+        "configs: [5]",
+        "configs: [{config_name: [a], data_files: [{split: train, path: 'data/*'}]}]",
+        "configs: [{config_name: a, data_files: [{split: train, path: [5]}]}]",
+        "n: " + "9" * 10_000,
+    ],
+)
+def test_yaml_that_means_harm_gets_a_sentence(dataset: Path, front_matter: str) -> None:
+    (dataset / schema.CARD).write_text(f"---\n{front_matter}\n---\n", encoding="utf-8")
+    with pytest.raises(SpecsiaError, match=r"README\.md cannot be understood"):
+        open_dataset(dataset)
+    assert not verify(dataset).ok
+
+
+def test_a_link_that_leads_out_is_neither_read_nor_pushed(dataset: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.md"
+    (dataset / schema.CARD).rename(secret)
+    (dataset / schema.CARD).symlink_to(secret)
+    with pytest.raises(SpecsiaError, match=r"README\.md is a link that leads out"):
+        open_dataset(dataset)
+    with pytest.raises(SpecsiaError, match=r"README\.md is a link that leads out"):
+        read_local(dataset)
+    assert (schema.CARD, "is a link that leads out of the dataset, so it is not read: copy the file") in found(
+        verify(dataset), "files"
+    )
+    path = shard(dataset)
+    path.rename(tmp_path / "rows.parquet")
+    path.symlink_to(tmp_path / "rows.parquet")
+    secret.replace(dataset / schema.CARD)
+    with pytest.raises(SpecsiaError, match="is a link that leads out"):
+        open_dataset(dataset)
+
+
+def test_sums_name_files_of_the_dataset_alone() -> None:
+    bad = ["../x", "/etc/passwd", "a/../../b", "a//b", ".hidden", "a\\b", "c:a", "a\x1b"]
+    text = "".join(f"{'0' * 64}  {name}\n" for name in [*bad, "data/a.parquet"])
+    names, unusable = parse_sums(text)
+    assert list(names) == ["data/a.parquet"]
+    assert len(unusable) == len(bad)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"uid": None}, "uid of a row .* is empty"),
+        ({"uid": "../../x_00"}, "cannot be a file name"),
+        ({"character_id": None}, "character_id of a row .* is empty"),
+        ({"character_id": "/tmp/x"}, "cannot be a file name"),
+        ({"view": None}, "has no view"),
+        ({"view": -1}, "has -1 for view"),
+        ({"view": 2**31 - 1}, "for view"),
+        ({"iou": float("nan")}, "has nan for iou"),
+        ({"outline_px": 10**9}, "for outline_px"),
+    ],
+)
+def test_a_row_that_cannot_be_is_refused_when_it_is_read(dataset: Path, change: dict[str, Any], says: str) -> None:
+    rows = read_rows(shard(dataset))
+    rows[1].update(change)
+    write_rows(shard(dataset), rows)
+    opened = open_dataset(dataset)
+    wanted = ("uid", "character_id", "view", "iou", "outline_px")
+    with pytest.raises(SpecsiaError, match=says):
+        list(opened.stream("default", "train", wanted))
+    with pytest.raises(SpecsiaError, match=says):
+        opened.take("default", "train", [1], wanted)
+    assert not verify(dataset).ok
+
+
+@pytest.mark.parametrize(
+    ("column", "values"), [("uid", pa.int64()), ("view", pa.string()), ("gt", pa.string()), ("iou", pa.string())]
+)
+def test_a_column_of_the_wrong_kind_is_named(dataset: Path, column: str, values: pa.DataType) -> None:
+    table = pq.read_table(shard(dataset))
+    at = table.column_names.index(column)
+    table = table.set_column(at, column, pa.array([None if column == "iou" else "1"] * len(table)).cast(values))
+    pq.write_table(table, shard(dataset))
+    with pytest.raises(SpecsiaError, match=f"in its column '{column}', which must be"):
+        list(open_dataset(dataset).stream("default", "train", [column]))
+    assert not verify(dataset).ok
+
+
+def test_findings_are_short_and_printable(dataset: Path) -> None:
+    rows: list[StoredRow] = read_rows(shard(dataset))
+    rows[0]["uid"] = "\x1b]0;owned\x07" + "x" * 5000
+    write_rows(shard(dataset), rows)
+    (dataset / "data" / "a\nb\u202e.parquet").write_bytes(b"")
+    write_sums(dataset)
+    text = verify(dataset).text()
+    assert all(line.isprintable() and len(line) < 800 for line in text.split("\n"))
+    assert "a\\nb" in text
