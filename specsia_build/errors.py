@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 MOST_SHOWN = 300
 """Characters of a reason that are shown; what is longer belongs into a file."""
@@ -27,6 +27,12 @@ def brief(text: str, most: int = MOST_SHOWN) -> str:
     """Text as one printable line of at most `most` characters; what is cut off shows as an ellipsis."""
     line = printable(text[: most + 1])
     return line if len(text) <= most and len(line) <= most else line[: most - 1] + "…"
+
+
+def some(names: Sequence[str], most: int = 5) -> str:
+    """The first of several names, and how many there are beside."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(brief(name, 80) for name in names[:most]) + more
 
 
 class SpecsiaError(Exception):

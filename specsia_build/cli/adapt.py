@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from specsia_build.cli.output import show, show_json
 from specsia_build.cli.train import FOLDER, need_torch
 from specsia_build.dravie.config import DEVICES, AdaptConfig
 
@@ -47,7 +47,7 @@ def adapt(
     settings = AdaptConfig() if steps is None else replace(AdaptConfig(), steps=steps)
     done = adapt_run(run, out, settings, device, recall=without is None, **of_frontal)
     if as_json:
-        click.echo(json.dumps({**done._asdict(), "run": str(done.run)}, indent=1))
+        show_json({**done._asdict(), "run": str(done.run)})
         return
-    click.echo(f"adapted in {done.seconds:.0f} s: {done.run}")
-    click.echo(f"frontal view: mean absolute error {done.l1:.4f}, before {done.l1_before:.4f}")
+    show(f"adapted in {done.seconds:.0f} s: {done.run}")
+    show(f"frontal view: mean absolute error {done.l1:.4f}, before {done.l1_before:.4f}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from specsia_build.backends.pins import find_place, read_pins
 from specsia_build.backends.registry import available_backends, load_backend
 from specsia_build.backends.selftest import report, selftest
 from specsia_build.cli.main import FAILED
+from specsia_build.cli.output import show, show_json
 
 
 @click.group()
@@ -24,7 +24,7 @@ def backends() -> None:
 def list_backends() -> None:
     """Name the backends that are installed."""
     for name in available_backends():
-        click.echo(name)
+        show(name)
 
 
 @backends.command("doctor")
@@ -41,9 +41,9 @@ def doctor(ctx: click.Context, /, name: str, root: Path | None, python: Path | N
     """
     found = diagnose(read_pins(name), find_place(name, root, python))
     if as_json:
-        click.echo(json.dumps({**asdict(found), "ok": found.ok}, indent=1, ensure_ascii=False))
+        show_json({**asdict(found), "ok": found.ok})
     else:
-        click.echo(_diagnosis_text(found))
+        show(*_diagnosis_lines(found))
     if not found.ok:
         ctx.exit(FAILED)
 
@@ -65,14 +65,14 @@ def run_selftest(ctx: click.Context, /, name: str, as_json: bool) -> None:
             close()
     if as_json:
         document = {**asdict(found), "margin": found.margin, "ok": found.ok}
-        click.echo(json.dumps(document, indent=1, ensure_ascii=False))
+        show_json(document)
     else:
-        click.echo("\n".join(report(found)))
+        show(*report(found))
     if not found.ok:
         ctx.exit(FAILED)
 
 
-def _diagnosis_text(found: Diagnosis) -> str:
+def _diagnosis_lines(found: Diagnosis) -> list[str]:
     lines = []
     for check in found.checks:
         lines.append(f"{check.state:8}{check.name}: {check.found}")
@@ -81,4 +81,4 @@ def _diagnosis_text(found: Diagnosis) -> str:
     lines.append(
         f"{found.name} is ready" if found.ok else f"{found.name} lacks {missing} of {len(found.checks)} things"
     )
-    return "\n".join(lines)
+    return lines

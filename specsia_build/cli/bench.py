@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from specsia_build.cli.inspect import table
+from specsia_build.cli.output import show, show_json
 from specsia_build.cli.train import need_torch
 from specsia_build.config import STAGES, BuildConfig, with_settings
 from specsia_build.dataset.reading import open_dataset
@@ -59,7 +60,7 @@ def bench(
     """
     if what and what[0] in LEARNING:
         report = _learning(what, against, preset, device, flags)
-        click.echo(json.dumps(report, indent=1) if as_json else _learnt(report))
+        _show(report, _learnt, as_json)
         return
     if preset is not None or device is not None:
         raise UsageError("--preset and --device are for 'specsia bench train'")
@@ -77,10 +78,17 @@ def bench(
     with tempfile.TemporaryDirectory(prefix="specsia-bench-") as folder:
         if against is not None:
             compared = bench_against(against.split(","), config, Path(folder), Progress())
-            click.echo(json.dumps(compared, indent=1) if as_json else _compared(compared))
+            _show(compared, _compared, as_json)
             return
         report = run_bench([stage] if stage else STAGES, config, Path(folder), Progress())
-    click.echo(json.dumps(report, indent=1) if as_json else _text(report))
+    _show(report, _text, as_json)
+
+
+def _show(report: dict[str, Any], text: Callable[[dict[str, Any]], str], as_json: bool) -> None:
+    if as_json:
+        show_json(report)
+    else:
+        show(*text(report).split("\n"))
 
 
 def _learning(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import click
 
 from specsia_build.cli.main import FAILED
+from specsia_build.cli.output import show, show_json
 from specsia_build.cli.run import effective
 from specsia_build.config import EXECUTORS, LOOKS, STAGES
 from specsia_build.pipeline.build import Summary
@@ -81,7 +81,10 @@ def build(
     """
     config, layout = effective(source, out, config_file, flags, fresh)
     summary = run_build(config, layout, stages or STAGES, fresh, Progress())
-    click.echo(json.dumps(_document(summary), indent=1, ensure_ascii=False) if as_json else _text(summary, layout.root))
+    if as_json:
+        show_json(_document(summary))
+    else:
+        show(*_lines(summary, layout.root))
     lost = summary.failed
     if summary.stopped is not None or (lost > summary.allowed_failures):
         ctx.exit(FAILED)
@@ -109,7 +112,7 @@ def _loading(dataset: Path | str) -> str:
     return f'load_dataset("parquet", data_files={{"train": "{dataset}/data/train-*.parquet"}})'
 
 
-def _text(summary: Summary, root: Path) -> str:
+def _lines(summary: Summary, root: Path) -> list[str]:
     lines = []
     for character_id, found in sorted(summary.warnings.items()):
         lines += [f"warning: {character_id}: {sentence}" for sentence in found]
@@ -128,4 +131,4 @@ def _text(summary: Summary, root: Path) -> str:
         ]
     else:
         lines.append(f"done: {', '.join(dict.fromkeys(stage.stage for stage in summary.stages))} in {root}")
-    return "\n".join(lines)
+    return lines

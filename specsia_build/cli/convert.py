@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 from tqdm import tqdm
 
+from specsia_build.cli.output import show, show_json
 from specsia_build.dataset.convert import to_published
 from specsia_build.dataset.parallel import cores
 from specsia_build.dataset.reading import open_dataset
@@ -36,7 +36,7 @@ def convert(dataset: str, to: str, out: Path, configs: tuple[str, ...], workers:
         done = to_published(opened, out, configs, workers or cores(), advance)
     if as_json:
         document = {"dataset": str(done.folder), "schema": to, "rows": {c: dict(r) for c, r in done.rows.items()}}
-        click.echo(json.dumps(document, indent=1, ensure_ascii=False))
+        show_json(document)
         return
     total = sum(sum(rows.values()) for rows in done.rows.values())
-    click.echo(f"{total} rows of {opened.where} are in {done.folder}, in the published schema")
+    show(f"{total} rows of {opened.where} are in {done.folder}, in the published schema")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 from tqdm import tqdm
 
 from specsia_build.cli.main import FAILED
+from specsia_build.cli.output import show, show_json
 from specsia_build.dataset.diff import diff as diff_datasets
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import SpecsiaError, UsageError
@@ -25,14 +24,17 @@ def diff(ctx: click.Context, one: str, two: str, as_json: bool) -> None:
     """
     with tqdm(desc=f"{'diff':<20}", unit="row", disable=None, leave=False) as bar:
 
-        def show(done: int, total: int) -> None:
+        def advance(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
         try:
-            found = diff_datasets(open_dataset(one), open_dataset(two), show)
+            found = diff_datasets(open_dataset(one), open_dataset(two), advance)
         except SpecsiaError as error:
             raise UsageError(str(error)) from error
-    click.echo(json.dumps(found.to_json(), indent=1, ensure_ascii=False) if as_json else found.text())
+    if as_json:
+        show_json(found.to_json())
+    else:
+        show(*found.lines())
     if not found.equal:
         ctx.exit(FAILED)

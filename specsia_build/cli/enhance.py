@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from specsia_build.cli.output import show
 from specsia_build.cli.train import FOLDER, need_torch
 from specsia_build.dravie.config import DEVICES
 from specsia_build.errors import UsageError
@@ -44,6 +45,6 @@ def enhance(run: Path, source: str, out: Path, split: str | None, video: bool, d
         frames = work.dataset_frames(open_dataset(source), split)
     done = work.enhance(model, config, frames, out, find_device(device), video, memory)
     kept = f", {done.kept} were there already" if done.kept else ""
-    click.echo(f"{done.made} frames repaired{kept}: {out}")
+    show(f"{done.made} frames repaired{kept}: {out}")
     if done.film is not None:
-        click.echo(f"the film is {done.film}")
+        show(f"the film is {done.film}")

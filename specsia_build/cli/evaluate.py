@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from specsia_build.cli.output import show, show_json
 from specsia_build.cli.run import existing_run
 from specsia_build.cli.train import FOLDER, configs_option, need_torch
 from specsia_build.dravie.config import DEVICES, AdaptConfig
@@ -100,4 +100,7 @@ def evaluate(
     )
     found = replace(measured, notes=(*unknown, *notes))
     text, document = write_evaluation(found, opened, out)
-    click.echo(json.dumps(document, indent=1) if as_json else text)
+    if as_json:
+        show_json(document)
+    else:
+        show(*text.split("\n"))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
@@ -15,15 +14,17 @@ from specsia_build.characters.character import Entry
 from specsia_build.characters.sources import open_source
 from specsia_build.characters.survey import CharacterFacts, survey
 from specsia_build.cli.main import FAILED
+from specsia_build.cli.output import show, show_json
 from specsia_build.cli.run import existing_run
+from specsia_build.errors import brief, printable
 from specsia_build.pipeline.executors import Lost, run_local
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.status import RunStatus, run_status
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[int] = ()) -> str:
-    """A plain text table; the columns numbered in `right` are aligned to the right."""
-    cells = [[str(cell) for cell in row] for row in [head, *rows]]
+    """A plain text table, its cells made printable; the columns numbered in `right` are aligned to the right."""
+    cells = [[printable(str(cell)) for cell in row] for row in [head, *rows]]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
     lines = [
         "  ".join(
@@ -41,7 +42,8 @@ def _surveyed(entries: Sequence[Entry]) -> list[CharacterFacts]:
             entry = entries[index]
             if isinstance(facts, Lost):
                 facts = CharacterFacts(entry.id, entry.format, entry.path.name, problem=facts.reason)
-            found[index] = facts
+            told = map(brief, facts.warnings)
+            found[index] = replace(facts, warnings=tuple(told), problem=facts.problem and brief(facts.problem))
             advance(1)
     return [found[index] for index in range(len(entries))]
 
@@ -58,7 +60,7 @@ def characters(ctx: click.Context, source: str, as_json: bool) -> None:
     problems = [f for f in facts if f.problem is not None]
     if as_json:
         document = {"source": opened.name, "kind": opened.kind, "characters": [asdict(f) for f in facts]}
-        click.echo(json.dumps(document, indent=1, ensure_ascii=False))
+        show_json(document)
     else:
         head = ("id", "format", "vertices", "triangles", "textures", "pose", "rig")
         rows = [
@@ -75,17 +77,17 @@ def characters(ctx: click.Context, source: str, as_json: bool) -> None:
             if f.problem is None
         ]
         if rows:
-            click.echo(table(head, rows, right=(2, 3)))
+            show(*table(head, rows, right=(2, 3)).split("\n"))
         for f in facts:
             for sentence in f.warnings:
-                click.echo(f"warning: {f.id}: {sentence}")
+                show(f"warning: {f.id}: {sentence}")
         for f in problems:
-            click.echo(f"problem: {f.id}: {f.problem}")
+            show(f"problem: {f.id}: {f.problem}")
         formats = ", ".join(
             f"{count} {name}" for name, count in sorted(Counter(f.format or "?" for f in facts).items())
         )
         triangles = sum(f.triangles for f in facts)
-        click.echo(f"{len(facts)} characters ({formats}), {triangles:,} triangles, {len(problems)} with problems")
+        show(f"{len(facts)} characters ({formats}), {triangles:,} triangles, {len(problems)} with problems")
     if len(problems) == len(facts):
         ctx.exit(FAILED)
 
@@ -99,19 +101,19 @@ def status(folder: Path, as_json: bool) -> None:
     found = run_status(config, layout)
     if as_json:
         document = asdict(found) | {"next": found.next_step}
-        click.echo(json.dumps(document, indent=1, ensure_ascii=False))
+        show_json(document)
     else:
-        click.echo(_status_text(found))
+        show(*_status_lines(found))
 
 
-def _status_text(found: RunStatus) -> str:
+def _status_lines(found: RunStatus) -> list[str]:
     rows = [
         (s.stage + (f" {s.backend}" if s.backend else ""), s.done, s.stale, s.missing, s.waiting, s.failed)
         for s in found.stages
     ]
     head = ("stage", "done", "stale", "missing", "waiting", "failed")
-    lines = [f"{found.source}: {found.characters} characters", table(head, rows, right=(1, 2, 3, 4, 5))]
+    lines = [f"{found.source}: {found.characters} characters", *table(head, rows, right=(1, 2, 3, 4, 5)).split("\n")]
     lines.append("pack                 " + ("a dataset is packed" if found.packed else "nothing is packed yet"))
     lines += [f"failed: {f.id} at {f.stage}{' ' + f.backend if f.backend else ''}: {f.reason}" for f in found.failures]
     lines.append(found.next_step)
-    return "\n".join(lines)
+    return lines

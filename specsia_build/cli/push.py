@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,24 +11,27 @@ import click
 from tqdm import tqdm
 
 from specsia_build.cli.main import FAILED
-from specsia_build.dataset.hub import Operation, Plan, Pushed, check_public, plan_push
+from specsia_build.cli.output import show, show_json
+from specsia_build.dataset.hub import Operation, Plan, Pushed, check_public, plan_push, plan_unseen
 from specsia_build.dataset.hub import push as push_dataset
-from specsia_build.dataset.hub_client import check_repo, connect
+from specsia_build.dataset.hub_client import UnseenError, check_repo, connect, page_of
 from specsia_build.dataset.hub_local import read_local, version_tag
+from specsia_build.errors import printable
 
 
 @click.command()
 @click.argument("folder", metavar="DATASET", type=click.Path(path_type=Path))
 @click.option("--repo", required=True, metavar="OWNER/NAME", help="Dataset repository; created if it is not there.")
 @click.option("--private/--public", default=True, help="Who sees a new repository; private unless told otherwise.")
-@click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
+@click.option("--prune", is_flag=True, help="Also replace and remove files there that no push made.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing; needs no token.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
-def push(ctx: click.Context, folder: Path, repo: str, private: bool, dry_run: bool, as_json: bool) -> None:
+def push(ctx: click.Context, folder: Path, repo: str, private: bool, prune: bool, dry_run: bool, as_json: bool) -> None:
     """Push the packed dataset in DATASET, such as DIR/dataset, to the Hugging Face Hub, and check it there.
 
-    The token is that of `hf auth login` or HF_TOKEN; HF_ENDPOINT names another Hub. An interrupted push goes on with
-    the same command.
+    Of the files there, only those that an earlier push made are replaced or removed. The token is that of `hf auth
+    login` or HF_TOKEN; HF_ENDPOINT names another Hub. An interrupted push goes on with the same command.
     """
     check_repo(repo)
     total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
@@ -39,17 +41,22 @@ def push(ctx: click.Context, folder: Path, repo: str, private: bool, dry_run: bo
     if not private:
         check_public(folder)
     done = None
-    with connect(repo, _say) as hub:
-        plan = plan_push(hub, files, version, not private)
+    try:
+        with connect(repo, _say, look=dry_run) as hub:
+            plan = plan_push(hub, files, version, not private, prune)
+            if not dry_run:
+                for note in plan.notes:
+                    _say(note)
+                with _bar("push", plan.size) as advance:
+                    done = push_dataset(hub, plan, files, advance)
+    except UnseenError as error:
         if not dry_run:
-            for note in plan.notes:
-                _say(note)
-            with _bar("push", plan.size) as advance:
-                done = push_dataset(hub, plan, files, advance)
+            raise
+        plan = plan_unseen(page_of(repo), repo, files, version, not private, str(error))
     if as_json:
-        click.echo(json.dumps((done or plan).to_json(), indent=1, ensure_ascii=False))
+        show_json((done or plan).to_json())
     else:
-        click.echo(_planned(plan) if done is None else _verdict(done))
+        show(*(_planned(plan) if done is None else _verdict(done)))
     if done is not None and not done.ok:
         ctx.exit(FAILED)
 
@@ -65,15 +72,15 @@ def _bar(name: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 def _say(line: str) -> None:
-    tqdm.write(line, file=sys.stderr)
+    tqdm.write(printable(line), file=sys.stderr)
 
 
-def _planned(plan: Plan) -> str:
+def _planned(plan: Plan) -> list[str]:
     lines = [*(_step(operation, plan) for operation in plan.operations), *plan.notes]
     kept = f"; {_files(plan.kept)} there already" if plan.kept else ""
     counted = _files(len(plan.of("add", "replace")))
     lines.append(f"{plan.page}: {counted} of {_size(plan.size)} to send{kept}")
-    return "\n".join(lines)
+    return lines
 
 
 def _step(operation: Operation, plan: Plan) -> str:
@@ -83,19 +90,19 @@ def _step(operation: Operation, plan: Plan) -> str:
     return f"{operation.kind:<8} {operation.name}{size}"
 
 
-def _verdict(done: Pushed) -> str:
+def _verdict(done: Pushed) -> list[str]:
     plan = done.plan
     if not done.ok:
         lines = [f"{name} {problem}" for name, problem in done.differences.items()]
         lines.append(f"FAILED: {plan.page} is not the dataset at {done.commit[:12]}; it was not tagged")
-        return "\n".join(lines)
+        return lines
     sent = len(plan.of("add", "replace"))
     deleted = len(plan.of("delete"))
     did = f"{_files(sent)} of {_size(plan.size)} pushed, {deleted} deleted" if sent or deleted else "nothing to push"
-    return (
+    return [
         f"{plan.page} ({'private' if plan.private else 'public'}) is the dataset: {did}; "
         f"all {_files(done.files)} compared by checksum at {done.commit[:12]}, tagged {plan.tag}"
-    )
+    ]
 
 
 def _files(count: int) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from specsia_build.cli.output import show
 from specsia_build.cli.run import existing_run
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.pipeline.layout import RunLayout
@@ -35,7 +36,7 @@ def report(where: str, out: Path | None) -> None:
     else:
         path = out if out is not None else Path("report.html")
         write_dataset_report(open_dataset(where), path, Progress())
-    click.echo(f"the report is in {path}")
+    show(f"the report is in {path}")
 
 
 def _holds_nothing(folder: Path) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from specsia_build.cli.output import show, show_json
 from specsia_build.dravie.config import DEFAULT_PRESET, DEVICES, PRESETS, TrainConfig, train_config
 from specsia_build.errors import SpecsiaError, UsageError
 
@@ -87,14 +87,14 @@ def train(
     except KeyboardInterrupt as error:
         raise SpecsiaError("stopped; the same command with --resume goes on from the last checkpoint") from error
     if as_json:
-        click.echo(json.dumps({**vars(done), "run": str(done.run)}, indent=1))
+        show_json({**vars(done), "run": str(done.run)})
         return
-    click.echo(
+    show(
         f"{done.steps} steps on {done.rows} rows are in {done.run} "
         f"({done.patches_per_second:.0f} patches a second, perceptual loss: {done.perceptual})"
     )
     if done.l1 is not None and done.raw_l1 is not None:
-        click.echo(f"validation frames: mean absolute error {done.l1:.4f}, before repair {done.raw_l1:.4f}")
+        show(f"validation frames: mean absolute error {done.l1:.4f}, before repair {done.raw_l1:.4f}")
 
 
 def _changes(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 from tqdm import tqdm
 
 from specsia_build.cli.main import FAILED
+from specsia_build.cli.output import show, show_json
 from specsia_build.dataset.parallel import cores
 from specsia_build.dataset.verify import verify as verify_dataset
 
@@ -25,11 +24,14 @@ def verify(ctx: click.Context, dataset: str, workers: int, as_json: bool) -> Non
     """
     with tqdm(desc=f"{'verify':<20}", unit="row", disable=None, leave=False) as bar:
 
-        def show(done: int, total: int) -> None:
+        def advance(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        report = verify_dataset(dataset, workers=workers or cores(), progress=show)
-    click.echo(json.dumps(report.to_json(), indent=1, ensure_ascii=False) if as_json else report.text())
+        report = verify_dataset(dataset, workers=workers or cores(), progress=advance)
+    if as_json:
+        show_json(report.to_json())
+    else:
+        show(*report.lines())
     if not report.ok:
         ctx.exit(FAILED)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.errors import brief, printable
+
 MOST_LISTED = 10
 """Rows that are named for each kind of difference; JSON names all that were added, removed or moved."""
 
@@ -111,6 +113,10 @@ class DatasetDiff:
 
     def text(self) -> str:
         """A table to read, without a newline at its end."""
+        return "\n".join(map(printable, self.lines()))
+
+    def lines(self) -> list[str]:
+        """The lines of the table."""
         lines = [f"- {self.one}", f"+ {self.two}"]
         for key, (one, two) in self.settings.items():
             lines.append(f"setting {key}: {_shown(one)} -> {_shown(two)}")
@@ -124,11 +130,11 @@ class DatasetDiff:
                 lines.append(f"{what}: {', '.join(names)}")
         for config in self.configs:
             lines += _config_lines(config)
-        return "\n".join([*lines, "the datasets are equal" if self.equal else "the datasets differ"])
+        return [*lines, "the datasets are equal" if self.equal else "the datasets differ"]
 
 
 def _shown(value: Any) -> str:
-    return "nothing" if value is None else str(value)
+    return "nothing" if value is None else brief(str(value))
 
 
 def _named(uids: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +23,14 @@ from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils._http import hf_raise_for_status, http_backoff
 from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
+from specsia_build.dataset.checksums import own_names
 from specsia_build.dataset.hub_client import DATASET, Hub, patiently
 from specsia_build.dataset.hub_local import LocalFile
 from specsia_build.dataset.hub_parts import forget_others, send
 from specsia_build.dataset.licenses import redistribution_problems
+from specsia_build.dataset.places import MOST_READ
 from specsia_build.dataset.schema import SUMS_FILE
-from specsia_build.errors import SpecsiaError
+from specsia_build.errors import SpecsiaError, UsageError, brief, some
 
 KEPT = frozenset({".gitattributes"})
 """Files of the repository itself, which no dataset holds and no push deletes."""
@@ -63,6 +65,7 @@ class Plan:
         head: commit that the plan starts from; None where there is no repository yet.
         operations: what is to be done; empty where the repository is the dataset already.
         kept: files that are there as they should be.
+        spared: names of files there that no push made, and that stay.
         tag: that names the version in the end.
         notes: sentences on what may surprise.
     """
@@ -75,6 +78,7 @@ class Plan:
     kept: int
     tag: str
     notes: tuple[str, ...] = ()
+    spared: tuple[str, ...] = ()
 
     def of(self, *kinds: str) -> list[Operation]:
         """The operations of some kinds."""
@@ -95,6 +99,7 @@ class Plan:
             "bytes": self.size,
             "kept": self.kept,
             "tag": self.tag,
+            "spared": list(self.spared),
             "notes": list(self.notes),
         }
 
@@ -134,8 +139,8 @@ def check_public(folder: Path) -> None:
     """
     try:
         problems = redistribution_problems(folder)
-    except (OSError, pa.ArrowException) as error:
-        raise SpecsiaError(f"the licences in {folder} cannot be read: {' '.join(str(error).split())}") from error
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        raise SpecsiaError(f"the licences in {folder} cannot be read: {brief(str(error))}") from error
     if problems:
         raise SpecsiaError(
             f"{folder} cannot be made public: it holds {'; '.join(problems)}; state the licence of each character in "
@@ -144,7 +149,7 @@ def check_public(folder: Path) -> None:
         )
 
 
-def plan_push(hub: Hub, files: Sequence[LocalFile], version: str, public: bool) -> Plan:
+def plan_push(hub: Hub, files: Sequence[LocalFile], version: str, public: bool, prune: bool = False) -> Plan:
     """Compare a dataset with what the Hub has; nothing is changed there.
 
     Args:
@@ -152,22 +157,32 @@ def plan_push(hub: Hub, files: Sequence[LocalFile], version: str, public: bool) 
         files: of the dataset.
         version: tag of the version; where it names another content already, the digest of the dataset is added.
         public: whether everybody shall see it.
+        prune: also replace and delete files that no push made, but for the repository's own.
 
     Raises:
+        UsageError: if a file that no push made stands where one of the dataset belongs, and `prune` is not given.
         SpecsiaError: if the repository is public and the push is not meant to be.
     """
     info = _info(hub)
     if info is not None and not info.private and not public:
         raise SpecsiaError(f"{hub.repo} is public: give --public to push to it, or make it private in its settings")
-    stays_private = info is not None and info.private and public
     remote = {} if info is None else _listing(hub, str(info.sha))
     changed = [file for file in files if not _same(file, remote.get(file.name))]
     local = {file.name for file in files} | KEPT
+    made = remote.keys() if prune else _made(hub, remote, "" if info is None else str(info.sha))
+    taken = [file.name for file in changed if file.name in remote and file.name not in made]
+    if taken:
+        raise UsageError(
+            f"{hub.repo} holds {some(taken)}, made by no push, where files of the dataset belong: look at the "
+            "repository, and give --prune to replace them and to remove all else that is not the dataset's"
+        )
+    surplus = [name for name in remote if name not in local]
+    spared = tuple(name for name in surplus if name not in made)
     tags = set() if info is None else _tags(hub)
-    tag = _tag(hub, files, version, tags)
+    tag = _tag(hub, files, version, tags, spared)
     steps = [] if info is not None else [Operation("create", hub.repo)]
     steps += [Operation("replace" if file.name in remote else "add", file.name, file.size) for file in changed]
-    steps += [Operation("delete", name, there.size) for name, there in remote.items() if name not in local]
+    steps += [Operation("delete", name, remote[name].size) for name in surplus if name in made]
     steps += [Operation("tag", tag)] if tag not in tags else []
     return Plan(
         repo=hub.repo,
@@ -177,8 +192,45 @@ def plan_push(hub: Hub, files: Sequence[LocalFile], version: str, public: bool) 
         operations=tuple(steps),
         kept=len(files) - len(changed),
         tag=tag,
-        notes=(f"{hub.repo} is private and stays so until you change it in its settings",) if stays_private else (),
+        notes=tuple(_notes(hub.repo, info is not None and bool(info.private) and public, spared)),
+        spared=spared,
     )
+
+
+def _notes(repo: str, stays_private: bool, spared: Sequence[str]) -> Iterator[str]:
+    if stays_private:
+        yield f"{repo} is private and stays so until you change it in its settings"
+    if spared:
+        yield f"made by no push and left there, as --prune is not given: {some(spared)}"
+
+
+def _made(hub: Hub, remote: Mapping[str, RepoFile], revision: str) -> Set[str]:
+    """Names of the files that the push before this one made, as its `SHA256SUMS` lists them."""
+    there = remote.get(SUMS_FILE)
+    if there is None:
+        return frozenset()
+    if there.size > MOST_READ:
+        raise SpecsiaError(f"{SUMS_FILE} of {hub.repo} cannot be read: it has {there.size / 2**20:,.0f} MB")
+    url = f"{hub.page}/resolve/{revision}/{SUMS_FILE}"
+    answer = http_backoff("GET", url, headers=hub.headers)
+    hf_raise_for_status(answer)
+    return own_names(answer.content.decode("utf-8", errors="replace"))
+
+
+def plan_unseen(page: str, repo: str, files: Sequence[LocalFile], version: str, public: bool, why: str) -> Plan:
+    """The steps of a push to a repository of which nothing is known: those for one that is not there.
+
+    Args:
+        page: its address.
+        repo: `OWNER/NAME`.
+        files: of the dataset.
+        version: tag of the version.
+        public: whether everybody shall see it.
+        why: nothing is known, a clause.
+    """
+    steps = [Operation("create", repo), *(Operation("add", file.name, file.size) for file in files)]
+    note = f"{why}: these are the steps if {repo} is not there"
+    return Plan(repo, page, not public, None, (*steps, Operation("tag", version)), 0, version, (note,))
 
 
 def push(hub: Hub, plan: Plan, files: Sequence[LocalFile], advance: Callable[[int], None] = lambda _: None) -> Pushed:
@@ -198,14 +250,17 @@ def push(hub: Hub, plan: Plan, files: Sequence[LocalFile], advance: Callable[[in
     commit = plan.head or _head(hub)
     if plan.of("add", "replace", "delete"):
         commit = _send_and_commit(hub, plan, files, commit, advance)
-    differences = compare(hub, files, commit)
+    differences = compare(hub, files, commit, plan.spared)
     if not differences and plan.of("tag"):
         patiently(lambda: hub.api.create_tag(hub.repo, tag=plan.tag, revision=commit, repo_type=DATASET, exist_ok=True))
     return Pushed(plan, commit, len(files), differences)
 
 
-def compare(hub: Hub, files: Sequence[LocalFile], revision: str) -> dict[str, str]:
-    """What is wrong with the remote files, by name: by size and SHA-256, or SHA-1 of the git object outside of LFS."""
+def compare(hub: Hub, files: Sequence[LocalFile], revision: str, spared: Collection[str]) -> dict[str, str]:
+    """What is wrong with the remote files, by name: by size and SHA-256, or SHA-1 of the git object outside of LFS.
+
+    Those that are `spared` may be there besides.
+    """
     remote = _listing(hub, revision)
     found = {}
     for file in files:
@@ -216,7 +271,7 @@ def compare(hub: Hub, files: Sequence[LocalFile], revision: str) -> dict[str, st
             found[file.name] = f"has {there.size} bytes instead of {file.size}"
         elif not _same(file, there):
             found[file.name] = "has another checksum"
-    local = {file.name for file in files} | KEPT
+    local = {file.name for file in files} | KEPT | set(spared)
     return found | {name: "is no part of the dataset" for name in remote if name not in local}
 
 
@@ -247,7 +302,7 @@ def _commit(
 ) -> str:
     """One commit over `head`; where an earlier try came through and only its answer was lost, the id of that one."""
     now = _head(hub)
-    if now != head and not compare(hub, files, now):
+    if now != head and not compare(hub, files, now, plan.spared):
         return now
     deletions = [CommitOperationDelete(operation.name, is_folder=False) for operation in plan.of("delete")]
     message = f"Push {plan.tag}"
@@ -296,9 +351,9 @@ def _tags(hub: Hub) -> set[str]:
     return {tag.name for tag in patiently(lambda: hub.api.list_repo_refs(hub.repo, repo_type=DATASET)).tags}
 
 
-def _tag(hub: Hub, files: Sequence[LocalFile], version: str, tags: Set[str]) -> str:
+def _tag(hub: Hub, files: Sequence[LocalFile], version: str, tags: Set[str], spared: Collection[str]) -> str:
     """The version's tag; a tag that is there is never moved to another content."""
-    if version not in tags or not compare(hub, files, version):
+    if version not in tags or not compare(hub, files, version, spared):
         return version
     sums = next(file.sha256 for file in files if file.name == SUMS_FILE)
     return f"{version}-{sums[:8]}"

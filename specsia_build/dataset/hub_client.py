@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx2
-from huggingface_hub import HfApi, get_token, is_offline_mode, set_client_factory
+from huggingface_hub import HfApi, constants, get_token, is_offline_mode, set_client_factory
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from huggingface_hub.utils import logging as hub_logging
 from huggingface_hub.utils._headers import build_hf_headers
@@ -56,6 +56,10 @@ _LATER = "run the same command later, it goes on from here"
 _OTHERWISE = "it does not take the request as huggingface_hub makes it: bring that up to date, or ask the Hub's keeper"
 
 
+class UnseenError(SpecsiaError):
+    """Nothing can be known of a repository, because the Hub cannot be reached or wants a token."""
+
+
 @dataclass(frozen=True)
 class Hub:
     """A dataset repository on a Hub, which need not be there yet.
@@ -78,7 +82,12 @@ class Hub:
     @property
     def page(self) -> str:
         """Address of the dataset for people."""
-        return f"{self.api.endpoint}/datasets/{self.repo}"
+        return page_of(self.repo, self.api.endpoint)
+
+
+def page_of(repo: str, endpoint: str | None = None) -> str:
+    """Address of a dataset for people, on the Hub of `HF_ENDPOINT` where no other is named."""
+    return f"{endpoint or constants.ENDPOINT}/datasets/{repo}"
 
 
 def check_repo(repo: str) -> str:
@@ -93,33 +102,37 @@ def check_repo(repo: str) -> str:
 
 
 @contextmanager
-def connect(repo: str, say: Callable[[str], None]) -> Iterator[Hub]:
+def connect(repo: str, say: Callable[[str], None], look: bool = False) -> Iterator[Hub]:
     """A Hub to work with: that of `HF_ENDPOINT`, with the token of the environment or the login store.
 
     While it is open, huggingface_hub's own log lines are off, as they show signed addresses; what is waited for is said
-    through `say`. Errors of the Hub and of the way to it leave as sentences without the token.
+    through `say`. Errors of the Hub and of the way to it leave as sentences without the token. With `look` nothing is
+    to be changed there, for which no token is needed.
 
     Raises:
+        UnseenError: if the Hub cannot be reached, or only looking was asked for and that takes a token or the network.
         UsageError: if `HF_HUB_OFFLINE` is set, or there is no token or none that can be one.
         SpecsiaError: if the Hub refuses, or cannot be reached.
     """
     if is_offline_mode():
+        if look:
+            raise UnseenError("HF_HUB_OFFLINE is set, so the Hub was not asked")
         raise UsageError("HF_HUB_OFFLINE is set, and a push needs the network: unset it")
     token = get_token()
-    if not token:
+    if not token and not look:
         raise UsageError("there is no token for the Hub: run `hf auth login`, or set HF_TOKEN to one that may write")
-    if not re.fullmatch(r"[!-~]+", token):
+    if token and not re.fullmatch(r"[!-~]+", token):
         raise UsageError(
             "the token for the Hub holds characters that no token has: run `hf auth login`, or mend HF_TOKEN"
         )
-    hub = Hub(HfApi(token=token, library_name="specsia"), repo, say)
+    hub = Hub(HfApi(token=token or False, library_name="specsia"), repo, say)
     level = hub_logging.get_verbosity()
     hub_logging.set_verbosity(logging.CRITICAL)
     set_client_factory(lambda: _Client(say))
     try:
         yield hub
     except (HfHubHTTPError, httpx2.HTTPError, OfflineModeIsEnabled, OSError, RuntimeError, ValueError) as error:
-        raise SpecsiaError(in_words(error, hub)) from error
+        raise in_words(error, hub) from error
     finally:
         set_client_factory(default_client_factory)
         hub_logging.set_verbosity(level)
@@ -175,17 +188,19 @@ def patiently(call: Callable[[], T]) -> T:
     return call()
 
 
-def in_words(error: BaseException, hub: Hub) -> str:
+def in_words(error: BaseException, hub: Hub) -> SpecsiaError:
     """One sentence on what a Hub refused or why it was not reached, and what to do; it never holds the token."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, HfHubHTTPError | httpx2.HTTPError):
         cause = cause.__cause__
     if isinstance(cause, HfHubHTTPError):
-        return _refusal(cause, hub)
+        if not hub.api.token and cause.response.status_code == 401:
+            return UnseenError(f"without a token {hub.api.endpoint} does not tell whether {hub.repo} is there")
+        return SpecsiaError(_refusal(cause, hub))
     if cause is not None:
         why = _clean(str(cause), hub) or type(cause).__name__
-        return f"{hub.api.endpoint} cannot be reached ({why}): check the network and HF_ENDPOINT; {_LATER}"
-    return f"the push to {hub.repo} failed: {_clean(str(error), hub)}; {_LATER}"
+        return UnseenError(f"{hub.api.endpoint} cannot be reached ({why}): check the network and HF_ENDPOINT; {_LATER}")
+    return SpecsiaError(f"the push to {hub.repo} failed: {_clean(str(error), hub)}; {_LATER}")
 
 
 def _refusal(error: HfHubHTTPError, hub: Hub) -> str:
@@ -205,6 +220,7 @@ def _clean(text: str, hub: Hub) -> str:
     """One short line without secrets: no token, no signature of an address, no markup."""
     if text.lstrip().startswith("<"):
         return ""
-    text = " ".join(text.replace(str(hub.api.token), "***").split())
+    text = text.replace(hub.api.token, "***") if isinstance(hub.api.token, str) else text
+    text = " ".join(text.split())
     text = re.sub(r"\bhf_\w{6,}", "***", re.sub(r"\?\S+", "", text)).rstrip(".")
     return text if len(text) <= 200 else text[:199] + "…"

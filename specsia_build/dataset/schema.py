@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,9 @@ BUILD_FILE = "build.json"
 CHECKSUMS_FILE = "checksums.parquet"
 SUMS_FILE = "SHA256SUMS"
 DATA = "data"
+
+SHARD_NAME = re.compile(rf"{DATA}/(?:[^/]+/)?(?:{'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
+"""Names that `pack` gives its shards."""
 
 DEFAULT_CONFIG = "default"
 """Name of the only configuration of a dataset with one backend."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.checksums import parse_sums
+from specsia_build.dataset.checksums import own_names, parse_sums
 from specsia_build.dataset.places import read_errors, sentence
 from specsia_build.errors import SpecsiaError, UsageError
 
-_SHARD = re.compile(rf"{schema.DATA}/(?:[^/]+/)?(?:{'|'.join(schema.SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
+UNFINISHED = f"{schema.SUMS_FILE}.partial"
+"""Takes the place of `SHA256SUMS` while a dataset is being sent: it tells what was sent from what others put there."""
+
+_OF_SENDING = frozenset({schema.SUMS_FILE, UNFINISHED})
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,20 @@ class Target:
 
 @dataclass(frozen=True)
 class Uploaded:
-    """What an upload did: files and bytes that were sent, files copied there from one name to another, files kept."""
+    """What an upload did.
+
+    Attributes:
+        sent, bytes: files that were sent.
+        copied: files that were copied there from one name to another.
+        kept: files that were there already.
+        spared: names of files there that no upload sent, and that stay.
+    """
 
     sent: int
     bytes: int
     copied: int
     kept: int
+    spared: tuple[str, ...] = ()
 
 
 def open_target(url: str) -> Target:
@@ -129,8 +139,16 @@ def _there(target: Target, folder: Path, journal: _Journal) -> dict[str, str]:
     return {name: known.get(name, "") for name in files}
 
 
+def _made(target: Target, files: Collection[str], journal: _Journal) -> set[str]:
+    """Names of what earlier uploads sent, whether they came to their end or not."""
+    made = set(journal.sent) | _OF_SENDING
+    for name in _OF_SENDING & set(files):
+        made |= own_names(target.fs.cat_file(target.path(name)).decode("utf-8", errors="replace"))
+    return made
+
+
 def upload(folder: Path, target: Target, journal: Path, advance: Callable[[int], None]) -> Uploaded:
-    """Make the folder behind a URL equal to a packed dataset.
+    """Make the folder behind a URL hold a packed dataset; only what an upload sent there is replaced or removed.
 
     `SHA256SUMS` is removed there before anything changes and sent when all else is there, so a dataset that has it is
     whole. A shard that only changed its name is copied there.
@@ -142,6 +160,7 @@ def upload(folder: Path, target: Target, journal: Path, advance: Callable[[int],
         advance: told the number of files that are done.
 
     Raises:
+        UsageError: if a file of another's stands where one of the dataset belongs.
         SpecsiaError: if it cannot be reached or written.
     """
     memory = _Journal(journal, target)
@@ -150,12 +169,23 @@ def upload(folder: Path, target: Target, journal: Path, advance: Callable[[int],
     sent = size = copied = 0
     with target.reached():
         there = _there(target, folder, memory)
-        surplus = [name for name in there if _SHARD.fullmatch(name) and name not in wanted]
+        made = _made(target, there, memory)
+        surplus = [name for name in there if name in made and name not in wanted.keys() | _OF_SENDING]
+        spared = tuple(name for name in there if name not in made and name not in wanted)
         changed = [name for name, digest in wanted.items() if there.get(name) != digest]
+        taken = [name for name in changed if name in there and name not in made]
+        if taken:
+            raise UsageError(
+                f"{target.url}/{taken[0]} is there and no build sent it, so it is not replaced: move it, or give "
+                "another --out"
+            )
         whole = schema.SUMS_FILE in there and target.fs.cat_file(target.path(schema.SUMS_FILE)) == text
-        if whole and not changed and not surplus:
+        if whole and not changed and not surplus and UNFINISHED not in there:
             advance(len(wanted))
-            return Uploaded(0, 0, 0, len(wanted))
+            return Uploaded(0, 0, 0, len(wanted), spared)
+        sums = {name: wanted.get(name) or there.get(name) or "0" * 64 for name in (wanted.keys() | made) - _OF_SENDING}
+        listed = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
+        target.fs.pipe_file(target.path(UNFINISHED), listed.encode())
         if schema.SUMS_FILE in there:
             target.fs.rm_file(target.path(schema.SUMS_FILE))
         advance(len(wanted) - len(changed))
@@ -174,4 +204,5 @@ def upload(folder: Path, target: Target, journal: Path, advance: Callable[[int],
         for name in surplus:
             target.fs.rm_file(target.path(name))
         target.fs.pipe_file(target.path(schema.SUMS_FILE), text)
-    return Uploaded(sent, size, copied, len(wanted) - len(changed))
+        target.fs.rm_file(target.path(UNFINISHED))
+    return Uploaded(sent, size, copied, len(wanted) - len(changed), spared)

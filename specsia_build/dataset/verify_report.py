@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from specsia_build.errors import brief
+from specsia_build.errors import brief, printable
 
 MOST_LISTED = 20
 """Problems of one check that are listed; all are counted."""
@@ -96,6 +96,10 @@ class Report:
 
     def text(self) -> str:
         """A verdict to read, without a newline at its end."""
+        return "\n".join(map(printable, self.lines()))
+
+    def lines(self) -> list[str]:
+        """The lines of the verdict."""
         several = f" in {len(self.configs)} configurations" if len(self.configs) > 1 else ""
         lines = [f"{self.rows} rows of {self.characters} characters{several}"]
         for check in self.checks:
@@ -106,7 +110,7 @@ class Report:
             if check.count > len(found):
                 lines.append(f"         ... and {check.count - len(found)} more")
         lines += [f"note   {note}" for note in self.notes]
-        return "\n".join(lines)
+        return lines
 
 
 @dataclass

@@ -15,7 +15,7 @@ from specsia_build.characters.sources import Source, open_source
 from specsia_build.config import STAGES, BuildConfig, backend_name, write_settings
 from specsia_build.dataset import splits
 from specsia_build.dataset.upload import open_target, upload
-from specsia_build.errors import SpecsiaError, UsageError, WriteError
+from specsia_build.errors import SpecsiaError, UsageError, WriteError, some
 from specsia_build.files import append, write_bytes, writing
 from specsia_build.pipeline import warm
 from specsia_build.pipeline.executors import Executor, Lost, Needs, local_executor, open_executor
@@ -227,6 +227,8 @@ class _Build:
             f"{'upload':<20} {found.sent} files ({found.bytes / 1e6:,.1f} MB) sent, {found.copied} renamed, "
             f"{found.kept} there already, in {time.perf_counter() - start:.1f} s"
         )
+        if found.spared:
+            self.progress.say(f"upload: {some(found.spared)} of {url} were sent by no build and stay there")
 
     def _stopped(self, reason: str) -> Summary:
         return Summary(**{**vars(self.summary), "stopped": reason})

@@ -1,9 +1,11 @@
-"""The few pieces of HTML that every section is made of; whatever is not `Html` is escaped."""
+"""The few pieces of HTML that every section is made of; whatever is not `Html` is escaped and made printable."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+
+from specsia_build.errors import printable
 
 NUMBER = "num"
 """Class of a column whose cells are numbers."""
@@ -17,7 +19,11 @@ class Html(str):
 
 def text(value: object) -> Html:
     """A value as markup."""
-    return value if isinstance(value, Html) else Html(escape(str(value), quote=True))
+    return value if isinstance(value, Html) else Html(_escaped(value))
+
+
+def _escaped(value: object) -> str:
+    return escape(printable(str(value)), quote=True)
 
 
 def join(parts: Iterable[object], between: str = "") -> Html:
@@ -28,7 +34,7 @@ def join(parts: Iterable[object], between: str = "") -> Html:
 def tag(name: str, *content: object, **attributes: object) -> Html:
     """An element; `cls` stands for `class`, an underscore in an attribute's name for a hyphen."""
     pairs = "".join(
-        f' {"class" if key == "cls" else key.replace("_", "-")}="{escape(str(value), quote=True)}"'
+        f' {"class" if key == "cls" else key.replace("_", "-")}="{_escaped(value)}"'
         for key, value in attributes.items()
         if value is not None and value != ""
     )
@@ -37,9 +43,7 @@ def tag(name: str, *content: object, **attributes: object) -> Html:
 
 def image(uri: str, alt: str, pixels: int) -> Html:
     """A square picture."""
-    return Html(
-        f'<img src="{escape(uri, quote=True)}" alt="{escape(alt, quote=True)}" width="{pixels}" height="{pixels}">'
-    )
+    return Html(f'<img src="{_escaped(uri)}" alt="{_escaped(alt)}" width="{pixels}" height="{pixels}">')
 
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]], numbers: Sequence[int] = (), cls: str = "") -> Html:

@@ -90,9 +90,8 @@ def _where(facts: Facts) -> Html:
     if facts.packed is None:
         return Html("")
     folder = facts.root / "dataset"
-    lines = f'from datasets import load_dataset\npairs = load_dataset("{folder}")'
-    if len(facts.packed.rows) > 1:
-        lines = lines[:-1] + f', "{facts.backends[0]}")'
+    config = f', "{facts.backends[0]}"' if len(facts.packed.rows) > 1 else ""
+    lines = join(["from datasets import load_dataset", f'pairs = load_dataset("{folder}"{config})'], "\n")
     return join([tag("p", "The dataset is in ", tag("code", folder), "."), tag("pre", lines)])
 
 

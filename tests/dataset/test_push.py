@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from click.testing import CliRunner, Result
-from huggingface_hub import constants
+from huggingface_hub import CommitOperationAdd, HfApi, constants
 
 from specsia_build.cli.main import main
 from specsia_build.dataset import hub_client, hub_parts
@@ -81,7 +81,7 @@ def test_a_push_brings_every_file_in_one_commit_and_tags_it(server: HubServer, d
     assert repo.tags == {"v1.2.3": repo.head}
     received = server.received
     again = specsia_push(dataset)
-    assert again.exit_code == 0
+    assert again.exit_code == 0, again.output
     assert "nothing to push" in again.stdout
     assert server.received == received
 
@@ -241,8 +241,8 @@ def test_no_token_no_network_no_such_name(
     assert not server.requests
     with monkeypatch.context() as patch:
         patch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
-        text = sentence(specsia_push(dataset, "--dry-run"))
-        assert "http://127.0.0.1:9 cannot be reached" in text
+        assert "http://127.0.0.1:9 cannot be reached" in sentence(specsia_push(dataset))
+        assert "http://127.0.0.1:9 cannot be reached" in specsia_push(dataset, "--dry-run").stdout
         assert "the connection to 127.0.0.1 failed" in specsia_push(dataset).stderr
     monkeypatch.setenv("HF_TOKEN", "hf tökän")
     assert "the token for the Hub holds characters that no token has" in sentence(specsia_push(dataset), 2)
@@ -358,3 +358,88 @@ def test_a_private_repository_stays_private(server: HubServer, dataset: Path) ->
     assert result.exit_code == 0
     assert f"{REPO} is private and stays so until you change it in its settings" in result.stderr
     assert server.store.repo(REPO).private
+
+
+def test_a_dry_run_needs_neither_token_nor_network(
+    server: HubServer, dataset: Path, monkeypatch: pytest.MonkeyPatch, waits: list[float]
+) -> None:
+    put_there(server, {})
+    steps = [["create", REPO], *(["add", file.name] for file in read_local(dataset)), ["tag", "v1.2.3"]]
+    monkeypatch.delenv("HF_TOKEN")
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(dataset.parent / "token"))
+
+    def planned() -> tuple[list[list[str]], str]:
+        result = specsia_push(dataset, "--dry-run")
+        assert result.exit_code == 0, result.output
+        *steps, note, _ = result.stdout.splitlines()
+        return [line.split()[:2] for line in steps], note
+
+    found, note = planned()
+    assert found == steps
+    assert "without a token" in note and f"these are the steps if {REPO} is not there" in note
+    with monkeypatch.context() as patch:
+        patch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+        found, note = planned()
+        assert found == steps and "cannot be reached" in note
+        patch.setattr(constants, "HF_HUB_OFFLINE", True)
+        found, note = planned()
+        assert found == steps and "HF_HUB_OFFLINE is set" in note
+    with monkeypatch.context() as patch:
+        patch.setenv("HF_TOKEN", WRITER)
+        assert specsia_push(dataset).exit_code == 0
+    server.store.repo(REPO).private = False
+    assert "0 files of 0 B to send; 6 files there already" in specsia_push(dataset, "--dry-run", "--public").stdout
+
+
+def put_there(server: HubServer, files: dict[str, str]) -> None:
+    """Add files to the repository as somebody else would."""
+    api = HfApi(endpoint=server.url, token=WRITER)
+    api.create_repo(REPO, repo_type="dataset", private=True, exist_ok=True)
+    additions = [CommitOperationAdd(name, text.encode()) for name, text in files.items()]
+    if additions:
+        api.create_commit(REPO, additions, commit_message="mine", repo_type="dataset")
+
+
+def names(server: HubServer) -> set[str]:
+    return set(server.store.repo(REPO).files("main")) - {".gitattributes"}
+
+
+def test_files_that_no_push_made_stay_and_are_named(server: HubServer, dataset: Path) -> None:
+    put_there(server, {"notes.txt": "mine", "models/a.bin": "mine"})
+    first = specsia_push(dataset)
+    assert first.exit_code == 0, first.output
+    assert "left there, as --prune is not given: models/a.bin, notes.txt" in first.stderr
+    local = {file.name for file in read_local(dataset)}
+    assert names(server) == local | {"notes.txt", "models/a.bin"}
+    assert server.store.repo(REPO).tags
+    shard = next(dataset.glob("data/*"))
+    shard.unlink()
+    write_sums(dataset)
+    planned = json.loads(specsia_push(dataset, "--dry-run", "--json").stdout)
+    assert [step["name"] for step in planned["operations"] if step["kind"] == "delete"] == [f"data/{shard.name}"]
+    assert planned["spared"] == ["models/a.bin", "notes.txt"]
+    assert specsia_push(dataset).exit_code == 0
+    assert names(server) == local - {f"data/{shard.name}"} | {"notes.txt", "models/a.bin"}
+    pruned = specsia_push(dataset, "--prune")
+    assert pruned.exit_code == 0, pruned.output
+    assert holds(server, dataset)
+
+
+def test_a_repository_of_another_is_not_replaced(server: HubServer, dataset: Path) -> None:
+    put_there(server, {"README.md": "my card", "x.txt": "mine", "SHA256SUMS": f"{'0' * 64}  x.txt\n"})
+    text = sentence(specsia_push(dataset), 2)
+    assert f"{REPO} holds README.md, SHA256SUMS, made by no push" in text
+    assert "--prune" in text
+    assert names(server) == {"README.md", "x.txt", "SHA256SUMS"}
+    assert specsia_push(dataset, "--prune").exit_code == 0
+    assert holds(server, dataset)
+
+
+@pytest.mark.parametrize(
+    "stated", ['{"specsia": "../../x"}', '{"specsia": 1}', "[]", "[" * 5000, '{"specsia": "1\\n2"}']
+)
+def test_a_version_that_is_none_is_refused(server: HubServer, dataset: Path, stated: str) -> None:
+    (dataset / "build.json").write_text(stated)
+    write_sums(dataset)
+    assert "build.json" in sentence(specsia_push(dataset))
+    assert not server.requests

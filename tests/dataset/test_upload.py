@@ -95,6 +95,45 @@ def test_stopped_anywhere_it_goes_on_and_is_not_taken_for_whole(
     assert there(memory) == here(dataset)
 
 
+def test_only_what_an_upload_sent_is_removed_or_replaced(dataset: Path, memory: Target) -> None:
+    memory.fs.pipe_file(memory.path("data/train-00000-of-00009.parquet"), b"somebody else's")
+    memory.fs.pipe_file(memory.path("notes.txt"), b"somebody else's")
+    first = send(dataset, memory)
+    assert first.sent == 4
+    assert first.spared == ("data/train-00000-of-00009.parquet", "notes.txt")
+    assert send(dataset, memory).spared == first.spared
+    assert there(memory)["notes.txt"] == there(memory)["data/train-00000-of-00009.parquet"] == b"somebody else's"
+
+
+def test_a_file_of_another_is_not_replaced(dataset: Path, memory: Target) -> None:
+    memory.fs.pipe_file(memory.path("README.md"), b"my card")
+    with pytest.raises(UsageError, match=r"README\.md is there and no build sent it"):
+        send(dataset, memory)
+    assert there(memory) == {"README.md": b"my card"}
+
+
+def test_what_a_stopped_upload_sent_is_known_without_its_journal(
+    dataset: Path, memory: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(dataset, memory)
+    old = "data/train-00001-of-00002.parquet"
+    (dataset / old).rename(dataset / "data/train-00001-of-00003.parquet")
+    for name in ("README.md", "data/train-00000-of-00002.parquet"):
+        (dataset / name).write_text(f"new {name}")
+    write_sums(dataset)
+
+    def failing(*_: Any) -> None:
+        raise OSError("the line is dead")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(memory.fs, "put_file", failing)
+        with pytest.raises(SpecsiaError, match="the line is dead"):
+            send(dataset, memory)
+    (dataset.parent / "uploaded.json").unlink()
+    send(dataset, memory)
+    assert there(memory) == here(dataset)
+
+
 def test_what_was_changed_there_is_sent_again(dataset: Path, memory: Target) -> None:
     send(dataset, memory)
     memory.fs.pipe_file(memory.path("README.md"), (dataset / "README.md").read_bytes().replace(b"content", b"CONTENT"))

@@ -1,0 +1,61 @@
+"""What reaches a terminal: one line stays one line, and nothing in a name steers anything."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import specsia_build.cli
+from specsia_build.cli.main import main
+from specsia_build.cli.output import show, show_json
+from specsia_build.pipeline.progress import Progress
+from specsia_build.report.markup import image, tag, text
+from tests.shapes import write_figure
+
+NASTY = "\x1b]0;owned\x07\n\x9b2J\u202egnp.\u2028\udc80"
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> str:
+    found = capsys.readouterr()
+    return found.out + found.err
+
+
+def test_lines_are_made_printable(capsys: pytest.CaptureFixture[str]) -> None:
+    show(NASTY, "plain é")
+    Progress().say(NASTY)
+    lines = printed(capsys).splitlines()
+    assert len(lines) == 3
+    assert lines[1] == "plain é"
+    assert all(line.isprintable() for line in lines)
+
+
+def test_json_holds_the_very_text_and_nothing_raw(capsys: pytest.CaptureFixture[str]) -> None:
+    show_json({"name": NASTY, "plain": "é\U0001f9d9", NASTY: [1]})
+    out = printed(capsys)
+    assert all(line.isprintable() for line in out.split("\n"))
+    assert json.loads(out) == {"name": NASTY, "plain": "é\U0001f9d9", NASTY: [1]}
+    assert "é\U0001f9d9" in out
+
+
+def test_markup_is_made_printable() -> None:
+    for made in (text(NASTY), tag("p", NASTY, title=NASTY), image("data:", NASTY, 1)):
+        assert made.isprintable()
+
+
+def test_commands_print_through_one_place() -> None:
+    folder = Path(specsia_build.cli.__file__).parent
+    others = [path.name for path in folder.glob("*.py") if "click.echo" in path.read_text(encoding="utf-8")]
+    assert sorted(others) == ["main.py", "output.py"]
+
+
+def test_names_of_files_are_shown_printable(tmp_path: Path) -> None:
+    write_figure(tmp_path / "a.obj")
+    (tmp_path / "a.obj").rename(tmp_path / "a\x1b]0;x\x07\u202e.obj")
+    (tmp_path / "b\n\x9b2J.obj").write_text("v 0 0 0\n")
+    for more in ((), ("--json",)):
+        ran = CliRunner().invoke(main, ["characters", str(tmp_path), *more])
+        assert "Traceback" not in ran.output
+        assert all(line.isprintable() for line in ran.output.split("\n")), ran.output
