@@ -238,6 +238,16 @@ def _amount(size: int) -> str:
     return f"{size / 2**10:,.1f} kB" if size < 2**20 else f"{size / 2**20:,.1f} MB"
 
 
+def is_file(path: Path) -> bool:
+    """Whether a path of a source leads to a regular file; False also where it cannot be followed, however long it is."""
+    return os.path.isfile(path)  # noqa: PTH113  Path.is_file raises where a link's target is too long
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path of a source leads to a folder; False also where it cannot be followed, however long it is."""
+    return os.path.isdir(path)  # noqa: PTH112  Path.is_dir raises where a link's target is too long
+
+
 def source_place(path: Path, root: Path) -> Path:
     """Where a file that somebody else chose really lies; nothing of it is read.
 

@@ -11,7 +11,7 @@ from specsia_build.characters.obj import read_obj_with_image
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, SpecsiaError
-from specsia_build.files import parse_json, read_source
+from specsia_build.files import is_file, parse_json, read_source
 from specsia_build.rendering.mesh import concatenate
 
 _PARTS = ("m", "e")
@@ -21,7 +21,7 @@ _SUFFIXES = (".bmp", *(s for s in IMAGE_SUFFIXES if s != ".bmp"))
 
 def is_bicar(folder: Path) -> bool:
     """Whether a folder is one character: it holds ``tpose/m.obj``."""
-    return (folder / "tpose" / "m.obj").is_file()
+    return is_file(folder / "tpose" / "m.obj")
 
 
 def bicar_entry(folder: Path, character_id: str, root: Path | None = None) -> Entry:
@@ -40,7 +40,7 @@ def bicar_entry(folder: Path, character_id: str, root: Path | None = None) -> En
         id=character_id,
         format="3dbicar",
         path=folder,
-        drawing=drawing if drawing.is_file() else None,
+        drawing=drawing if is_file(drawing) else None,
         license=stated.get("license"),
         source=stated.get("source", "3DBiCar"),
         problem=None if is_bicar(folder) else f"{folder.name} has no tpose/m.obj",
@@ -69,7 +69,7 @@ def read_bicar(
     """
     if not is_bicar(folder):
         raise CharacterError(f"{folder.name} has no tpose/m.obj")
-    present = [name for name in _PARTS if (folder / "tpose" / f"{name}.obj").is_file()]
+    present = [name for name in _PARTS if is_file(folder / "tpose" / f"{name}.obj")]
     raws: list[RawMesh] = []
     files: list[Path] = []
     warnings: list[str] = []

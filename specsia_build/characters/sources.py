@@ -14,6 +14,7 @@ from specsia_build.characters.bicar import bicar_entry, is_bicar
 from specsia_build.characters.character import FORMATS, Entry, id_order_key, is_unicode, safe_id
 from specsia_build.characters.manifest import read_manifest
 from specsia_build.errors import UsageError
+from specsia_build.files import is_folder
 
 MAX_SAMPLES = 100_000
 
@@ -106,19 +107,19 @@ def _samples(source: str, scratch: Path, each: Callable[[Callable[[int], None], 
 def _folder(folder: Path, name: str) -> Source:
     if is_bicar(folder):
         return Source(name, "3dbicar", (bicar_entry(folder, safe_id(name), folder),))
-    children = [c for c in sorted(folder.iterdir()) if c.is_dir() and not c.name.startswith(".")]
+    children = [c for c in sorted(folder.iterdir()) if is_folder(c) and not c.name.startswith(".")]
     if any(is_bicar(child) for child in children):
         return Source(name, "3dbicar", _sorted(_identified(folder, [c for c in children if _looks_bicar(c)])))
     paths = _mesh_paths(folder)
     if not paths:
         raise UsageError(f"the folder '{name}' holds no character ({' '.join(FORMATS)} or 3DBiCar): {_KINDS}")
-    kind = "3dbicar" if all(path.is_dir() for path in paths) else "folder"
+    kind = "3dbicar" if all(map(is_folder, paths)) else "folder"
     return Source(name, kind, _sorted(_identified(folder, paths)))
 
 
 def _looks_bicar(folder: Path) -> bool:
     """Whether a folder among 3DBiCar characters is meant to be one, complete or not."""
-    return folder.name.isdecimal() or (folder / "tpose").is_dir()
+    return folder.name.isdecimal() or is_folder(folder / "tpose")
 
 
 def _mesh_paths(top: Path) -> list[Path]:
@@ -177,14 +178,14 @@ def _identified(top: Path, paths: list[Path]) -> list[Entry]:
 
 
 def _stem(path: Path) -> str:
-    return path.name if path.is_dir() else path.stem
+    return path.name if is_folder(path) else path.stem
 
 
 def _entry(top: Path, path: Path, character_id: str) -> Entry:
     if not is_unicode(str(path)):
         problem = f"{path.relative_to(top)} has a name that is not UTF-8: rename it"
         return Entry(character_id, FORMATS.get(path.suffix.lower(), "3dbicar"), path, problem=problem, root=top)
-    if path.is_dir():
+    if is_folder(path):
         return bicar_entry(path, character_id, top)
     return Entry(character_id, FORMATS[path.suffix.lower()], path, root=top)
 

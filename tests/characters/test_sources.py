@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import Source, open_source
-from specsia_build.errors import UsageError
+from specsia_build.errors import CharacterError, UsageError
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -171,6 +172,19 @@ def fake_samples(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, int, int]]
     module.write_sample = write_sample  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
     return calls
+
+
+@pytest.mark.parametrize("name", ["b.obj", "12/tpose/m.obj", "b"])
+def test_a_link_that_cannot_be_followed_costs_itself_alone(tmp_path: Path, name: str) -> None:
+    touch(tmp_path, "a.obj")
+    link = tmp_path / name
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to("n" * 3000)
+    found = open_path(tmp_path)
+    assert [entry.id for entry in found.entries if entry.problem is None][:1] == ["a"]
+    for entry in found.entries[1:]:
+        with pytest.raises(CharacterError, match="cannot be read"):
+            read_character(entry)
 
 
 def test_samples(tmp_path: Path, fake_samples: list[tuple[Path, int, int]]) -> None:
