@@ -12,8 +12,8 @@ from hypothesis import settings
 settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.load_profile("fixed")
 
-OUTCOME = "outcome"
-"""Under this name a test's properties hold what `tests.hostile.conftest.Tally` counted."""
+OUTCOME, PEAK = "outcome", "peak_mb"
+"""Names of tests' properties: what `tests.hostile.conftest.Tally` counted, and the largest process that it saw."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,19 +22,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What the hostile tests tried and what happened, as docs/reliability.md shows it."""
+    reports = [report for found in terminalreporter.stats.values() for report in found]
+    called = [report for report in reports if getattr(report, "when", None) == "call"]
+    properties = [found for report in called for found in report.user_properties]
     counts: Counter[tuple[str, str, str]] = Counter()
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            for name, value in getattr(report, "user_properties", ()) if getattr(report, "when", "") == "call" else ():
-                if name == OUTCOME:
-                    suite, kind, outcome, count = value
-                    counts[suite, kind, outcome] += count
+    for suite, kind, outcome, count in (value for name, value in properties if name == OUTCOME):
+        counts[suite, kind, outcome] += count
+    peaks = [value for name, value in properties if name == PEAK]
     if counts:
         terminalreporter.section("hostile trials")
         terminalreporter.line("| trials | of | what happened | how many |")
         terminalreporter.line("|---|---|---|---|")
         for (suite, kind, outcome), count in sorted(counts.items()):
             terminalreporter.line(f"| {suite} | {kind} | {outcome} | {count} |")
+    if peaks:
+        terminalreporter.line(f"the largest process had {max(peaks):,.0f} MB")
 
 
 @pytest.fixture(scope="session")

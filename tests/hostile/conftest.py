@@ -5,12 +5,13 @@ They run in a bounded form with all other tests, and in full with `--hostile-ful
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import OUTCOME
+from tests.hostile.yard import Yard, new_yard
 
 Tally = Callable[..., None]
 """Counts a trial: `tally(kind, outcome)`, or `tally(kind, outcome, count)`; the counts are shown after the tests."""
@@ -36,6 +37,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def full(request: pytest.FixtureRequest) -> bool:
     """Whether all is to be tried, not the bounded form."""
     return bool(request.config.getoption("--hostile-full"))
+
+
+@pytest.fixture
+def yard() -> Iterator[Yard]:
+    """A place to try the command in."""
+    with new_yard() as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,0 +1,216 @@
+"""Sound characters of every kind that is read, as files in memory, for the mutations to spoil."""
+
+from __future__ import annotations
+
+import enum
+import io
+import json
+import os
+import stat
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tests.characters.bad_characters import checks, figure
+from tests.characters.gltf_writer import GltfWriter, png
+
+
+@dataclass(frozen=True)
+class Link:
+    """A symbolic link; `target` is as the link holds it."""
+
+    target: str
+
+
+class Special(enum.Enum):
+    """What stands in a file's place."""
+
+    PIPE = "a pipe"
+    SOCKET = "a socket"
+    FOLDER = "a folder"
+
+
+Content = bytes | Link | Special
+Files = dict[str, Content]
+"""Content by name, which may hold folders; the first is the one that is read first."""
+
+
+@dataclass(frozen=True)
+class Gltf:
+    """A glTF file in parts: JSON as plain values and the buffer behind it."""
+
+    data: dict[str, Any]
+    binary: bytes
+
+    def glb(self, text: bytes | None = None) -> bytes:
+        """The .glb file; `text` replaces its JSON."""
+        text = json.dumps(self.data).encode() if text is None else text
+        text += b" " * (-len(text) % 4)
+        binary = self.binary + bytes(-len(self.binary) % 4)
+        chunks = struct.pack("<II", len(text), 0x4E4F534A) + text + struct.pack("<II", len(binary), 0x004E4942) + binary
+        return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+
+
+@cache
+def _texture() -> bytes:
+    return png(checks(32))
+
+
+def gltf() -> Gltf:
+    """The figure of boxes with a texture, vertex colours, a skin, a morph target, a hierarchy and a sparse accessor."""
+    points, faces, uv, colours = figure()
+    file = GltfWriter()
+    image = file.image(_texture())
+    slot = {"index": file.add("textures", source=image, sampler=file.add("samplers", wrapS=33071))}
+    material = file.add("materials", name="cloth", pbrMetallicRoughness={"baseColorTexture": slot}, doubleSided=True)
+    count = len(points)
+    attributes: dict[str, Any] = {
+        "TEXCOORD_0": file.accessor(uv),
+        "COLOR_0": file.accessor(colours),
+        "JOINTS_0": file.accessor(np.tile([0, 1, 0, 0], (count, 1)), "u1"),
+        "WEIGHTS_0": file.accessor(np.tile([0.5, 0.5, 0.0, 0.0], (count, 1))),
+    }
+    delta = file.accessor(np.zeros((count, 3)))
+    file.data["accessors"][delta]["sparse"] = {
+        "count": 1,
+        "indices": {"bufferView": file.view(struct.pack("<H", 1)), "componentType": 5123},
+        "values": {"bufferView": file.view(struct.pack("<3f", 0, 0.01, 0))},
+    }
+    body = file.primitive(points, material=material, targets=[{"POSITION": delta}], **attributes)
+    body["indices"] = file.accessor(faces.reshape(-1), "u4")
+    mesh = file.add("meshes", name="body", primitives=[body], weights=[0.5])
+    file.add("nodes", name="body", mesh=mesh, skin=0)
+    file.add("nodes", name="upper", translation=[0, 0.1, 0])
+    file.add("nodes", name="root", children=[0, 1])
+    file.add("skins", joints=[2, 1], inverseBindMatrices=file.accessor(np.array([np.eye(4)] * 2)))
+    file.add("scenes", nodes=[2])
+    file.data |= {"scene": 0, "buffers": [{"byteLength": len(file.binary)}]}
+    return Gltf(file.data, bytes(file.binary))
+
+
+def vrm() -> Gltf:
+    """The same as a VRM 0 avatar."""
+    made = gltf()
+    bones = [{"bone": "hips", "node": 2}, {"bone": "head", "node": 1}]
+    avatar = {
+        "specVersion": "0.0",
+        "meta": {"title": "figure", "author": "somebody", "texture": 0},
+        "humanoid": {"humanBones": bones},
+        "materialProperties": [{"name": "cloth", "shader": "VRM/MToon", "textureProperties": {"_MainTex": 0}}],
+    }
+    made.data.update(extensions={"VRM": avatar}, extensionsUsed=["VRM"])
+    return made
+
+
+def obj_text(library: str) -> str:
+    """The figure of boxes as OBJ with texture coordinates."""
+    points, faces, uv, _ = figure()
+    lines = [f"mtllib {library}", "o figure"]
+    lines += [f"v {x:.5f} {y:.5f} {z:.5f}" for x, y, z in points]
+    lines += [f"vt {u:.5f} {v:.5f}" for u, v in uv]
+    for k, face in enumerate(faces + 1):
+        if k % 12 == 0:
+            lines += [f"g part_{k // 12}", f"usemtl {'skin' if k % 24 else 'cloth'}"]
+        lines.append("f " + " ".join(f"{i}/{i}" for i in face))
+    return "\n".join(lines) + "\n"
+
+
+def mtl_text(image: str) -> str:
+    """Two materials, one of them textured."""
+    return f"newmtl skin\nKd 0.9 0.7 0.5\nmap_Kd {image}\nnewmtl cloth\nKd 0.2 0.3 0.8\nd 1.0\n"
+
+
+def ply_bytes(binary: bool, image: str) -> bytes:
+    """The figure of boxes as PLY with colours."""
+    points, faces, _, colours = figure()
+    rgb = (np.clip(colours, 0, 1) * 255).astype(np.uint8)
+    header = (
+        f"ply\nformat {'binary_little_endian' if binary else 'ascii'} 1.0\ncomment TextureFile {image}\n"
+        f"element vertex {len(points)}\nproperty float x\nproperty float y\nproperty float z\n"
+        "property uchar red\nproperty uchar green\nproperty uchar blue\n"
+        f"element face {len(faces)}\nproperty list uchar int vertex_indices\nend_header\n"
+    ).encode()
+    points = np.c_[points[:, 0], -points[:, 2], points[:, 1]]
+    if binary:
+        vertices = b"".join(struct.pack("<3f3B", *p, *c) for p, c in zip(points, rgb, strict=True))
+        return header + vertices + b"".join(struct.pack("<B3i", 3, *face) for face in faces)
+    rows = [" ".join([*(f"{x:.5f}" for x in p), *map(str, c)]) for p, c in zip(points, rgb, strict=True)]
+    rows += ["3 " + " ".join(map(str, face)) for face in faces]
+    return header + ("\n".join(rows) + "\n").encode()
+
+
+def picture(suffix: str, pixels: NDArray[np.uint8] | None = None) -> bytes:
+    """A picture in the format of a suffix, such as ``.tga``."""
+    stream = io.BytesIO()
+    kind = {".jpg": "JPEG", ".jpeg": "JPEG"}.get(suffix, suffix[1:].upper())
+    Image.fromarray(checks(32) if pixels is None else pixels).save(stream, kind)
+    return stream.getvalue()
+
+
+def _gltf_files(name: str) -> Files:
+    made = gltf()
+    made.data["buffers"][0]["uri"] = f"{name}.bin"
+    made.data["images"][0] = {"uri": f"{name}.png"}
+    return {f"{name}.gltf": json.dumps(made.data).encode(), f"{name}.bin": made.binary, f"{name}.png": _texture()}
+
+
+def _obj_files(name: str, suffix: str = ".png") -> Files:
+    library, image = f"{name}.mtl", f"{name}{suffix}"
+    return {
+        f"{name}.obj": obj_text(library).encode(),
+        library: mtl_text(image).encode(),
+        image: picture(suffix),
+    }
+
+
+def _bicar_files(name: str) -> Files:
+    home = f"{name}/tpose"
+    eyes = "v -0.1 1.7 0.3\nv 0.1 1.7 0.3\nv 0.1 1.8 0.3\nvt 0 0\nf 1/1 2/1 3/1\n"
+    return {
+        f"{home}/m.obj": obj_text("m.mtl").encode(),
+        f"{home}/m.bmp": picture(".bmp"),
+        f"{home}/e.obj": eyes.encode(),
+        f"{home}/e.bmp": picture(".bmp"),
+        f"{name}/image/image_reshape512.jpeg": picture(".jpeg"),
+        f"{name}/metadata.json": json.dumps({"license": "CC0-1.0", "source": "somebody"}).encode(),
+    }
+
+
+SOUND: dict[str, Callable[[str], Files]] = {
+    "GLB": lambda name: {f"{name}.glb": gltf().glb()},
+    "glTF": _gltf_files,
+    "VRM": lambda name: {f"{name}.vrm": vrm().glb()},
+    "OBJ": _obj_files,
+    "PLY text": lambda name: {f"{name}.ply": ply_bytes(False, f"{name}.png"), f"{name}.png": _texture()},
+    "PLY binary": lambda name: {f"{name}.ply": ply_bytes(True, f"{name}.png"), f"{name}.png": _texture()},
+    "3DBiCar": _bicar_files,
+    "PNG": lambda name: _obj_files(name, ".png"),
+    "JPEG": lambda name: _obj_files(name, ".jpg"),
+    "BMP": lambda name: _obj_files(name, ".bmp"),
+    "TGA": lambda name: _obj_files(name, ".tga"),
+}
+"""Files of a sound character of each kind, for the name it is to have."""
+
+
+def write_files(folder: Path, files: Files) -> None:
+    """Write files, links and what else stands in a file's place."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        elif isinstance(content, Link):
+            path.symlink_to(content.target)
+        elif content is Special.FOLDER:
+            path.mkdir()
+        elif content is Special.PIPE:
+            os.mkfifo(path)
+        else:
+            os.mknod(path, stat.S_IFSOCK | 0o600)
