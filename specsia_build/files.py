@@ -13,7 +13,7 @@ import shutil
 import stat
 import tempfile
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
@@ -107,7 +107,7 @@ def replacing(path: Path, needed: int | None = None) -> Iterator[Path]:
     Raises:
         WriteError: if it cannot be written.
     """
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    temporary = _temporary(path)
     # Tidied up first, so that the room that is told as free is.
     with writing(path, needed):
         try:
@@ -123,8 +123,38 @@ def replacing(path: Path, needed: int | None = None) -> Iterator[Path]:
                     temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def replacing_folder(path: Path, whole: Callable[[Path], bool]) -> Iterator[Path]:
+    """A new, empty folder beside `path` that takes its place, unless one that is `whole` has come there meanwhile.
+
+    For a folder whose content follows from its name: of several writers one wins, and the others find that it did.
+
+    Raises:
+        WriteError: if it cannot be written.
+    """
+    temporary, aside = _temporary(path), _temporary(path)
+    with writing(path):
+        try:
+            temporary.mkdir(parents=True)
+            yield temporary
+            if path.exists() and not whole(path):
+                path.rename(aside)
+            try:
+                temporary.rename(path)
+            except OSError:
+                if not whole(path):
+                    raise
+        finally:
+            for left in (temporary, aside):
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{secrets.token_hex(8)}.tmp")
+
+
 def is_temporary(name: str) -> bool:
-    """Whether a file name is one that `replacing` gives; such a file is left over where its writer was killed."""
+    """Whether a file name is one that is written under here; it is left over where its writer was killed."""
     return _TEMPORARY.fullmatch(name) is not None
 
 
@@ -138,11 +168,11 @@ def write_bytes(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
-def lock(stream: IO[Any], wait: bool = False, shared: bool = False) -> bool | None:
+def lock(stream: IO[Any] | int, wait: bool = False, shared: bool = False) -> bool | None:
     """Hold an open file against other processes until it is closed, or its process ends.
 
     Args:
-        stream: the file.
+        stream: the file, or its descriptor.
         wait: until nobody else holds it.
         shared: with others who hold it so.
 

@@ -6,15 +6,26 @@ file, would go unnoticed. Here the cache lies in a folder named after a digest o
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
-import tempfile
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
+from numba.core.caching import FunctionCache
 from numpy.typing import DTypeLike, NDArray
+
+from specsia_build.caches import private_folder, prune, use
+from specsia_build.files import cannot_write, writing
+
+CACHE_NAME = "specsia-compiled"
+
+MOST_KEPT = 16
+"""States of the sources whose compiled code is kept, some 60 MB each."""
 
 
 def _sources_digest() -> str:
@@ -28,18 +39,20 @@ def _sources_digest() -> str:
 
 
 def _cache_folder() -> Path:
-    """A folder that can be written: the user's own cache, or a private one of the temporary folder."""
+    """A folder that can be written: of the user's own cache, or of a private one in the temporary folder."""
     stated = os.environ.get("NUMBA_CACHE_DIR")
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(stated or home) / "specsia-compiled" / _sources_digest()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return folder
-    except OSError:
-        # A read-only home is no reason to fail: the folder below serves for as long as this process.
-        pass
-    return Path(tempfile.mkdtemp(prefix="specsia-compiled-"))
+    cache, digest = Path(stated or home) / CACHE_NAME, _sources_digest()
+    # A home that cannot be written is no reason to fail.
+    with suppress(OSError):
+        (cache / digest).mkdir(parents=True, exist_ok=True)
+    if not os.access(cache / digest, os.W_OK):
+        cache = private_folder(CACHE_NAME)
+        with writing(cache):
+            (cache / digest).mkdir(exist_ok=True)
+    use(cache / digest)
+    prune(cache, MOST_KEPT)
+    return cache / digest
 
 
 CACHE = _cache_folder()
@@ -47,14 +60,38 @@ CACHE = _cache_folder()
 
 setattr(numba.config, "CACHE_DIR", str(CACHE))  # noqa: B010  it has no type
 
-compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy")
+
+class _Kept(FunctionCache):
+    """numba's cache of a function, which says in a sentence where nothing can be kept."""
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        with writing(Path(self.cache_path)):
+            super().save_overload(sig, data)
+
+
+def _keeping(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """A decorator of compiled functions that are kept in `CACHE`."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        made: Any = numba.njit(nogil=True, error_model="numpy", **options)(function)
+        try:
+            made._cache = _Kept(function)
+        except RuntimeError as error:
+            # numba found no place for it.
+            raise cannot_write(CACHE, OSError(errno.ENOSPC, "No space left on device")) from error
+        return made
+
+    return decorate
+
+
+compiled: Any = _keeping()
 """Decorator of a compiled function."""
 
 # numba does not document `_nrt`: without it, its runtime for arrays is left out.
-uncounted: Any = numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)  # type: ignore[call-overload]
+uncounted: Any = _keeping(_nrt=False)
 """Decorator of a compiled function that makes no array: to count references costs more than a short loop does."""
 
-inlined: Any = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True, _nrt=False)  # type: ignore[call-overload]
+inlined: Any = _keeping(forceinline=True, _nrt=False)
 """Decorator of an `uncounted` function that becomes part of its callers."""
 
 

@@ -89,6 +89,25 @@ def test_a_writer_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("x", b"old")]
 
 
+def test_a_folder_takes_the_place_of_one_that_is_not_whole(tmp_path: Path) -> None:
+    def whole(path: Path) -> bool:
+        return (path / "whole").exists()
+
+    def write(data: str, other: str | None = None) -> str:
+        with files.replacing_folder(tmp_path / "x", whole) as made:
+            (made / "whole").write_text(data)
+            if other is not None:
+                write(other)
+        return (tmp_path / "x" / "whole").read_text()
+
+    (tmp_path / "x" / "half").mkdir(parents=True)
+    assert write("late", "early") == "early"
+    assert write("again") == "early"
+    (tmp_path / "x" / "whole").unlink()
+    assert write("new") == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
 def test_a_folder_or_file_in_the_way_of_a_file_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from specsia_build.errors import CharacterError
+from specsia_build.caches import private_folder
+from specsia_build.errors import CharacterError, WriteError
+from specsia_build.files import lock, writing
 
 POLL_SECONDS = 0.2
 
@@ -46,7 +46,7 @@ class Device:
 
 def lock_folder() -> Path:
     """Where this user's lock files are, for all runs on the machine."""
-    return Path(tempfile.gettempdir()) / f"specsia-devices-{os.getuid()}"
+    return private_folder("specsia-devices")
 
 
 def claim(devices: Sequence[str], seconds: float, folder: Path | None = None) -> Device:
@@ -59,9 +59,11 @@ def claim(devices: Sequence[str], seconds: float, folder: Path | None = None) ->
 
     Raises:
         CharacterError: if all are taken for that long.
+        WriteError: if the folder cannot be written, or its file system has no locks.
     """
     place = folder or lock_folder()
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with writing(place):
+        place.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + seconds
     while True:
         for i, name in enumerate(devices):
@@ -77,10 +79,13 @@ def claim(devices: Sequence[str], seconds: float, folder: Path | None = None) ->
 
 def _try(folder: Path, name: str, slot: int) -> Device | None:
     safe = name.replace(os.sep, "_")
-    lock = (folder / f"{safe}.{slot}.lock").open("wb")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        return None
-    return Device(name, slot, lock)
+    path = folder / f"{safe}.{slot}.lock"
+    with writing(path):
+        stream = path.open("wb")
+        held = lock(stream)
+    if held:
+        return Device(name, slot, stream)
+    stream.close()
+    if held is None:
+        raise WriteError(f"the file system of {folder} has no locks, by which devices are shared: set TMPDIR")
+    return None

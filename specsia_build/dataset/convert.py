@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from specsia_build.dataset.places import public_name
 from specsia_build.dataset.reading import OpenedDataset, ShardFile
 from specsia_build.dataset.verify_images import read_image
 from specsia_build.errors import SpecsiaError, UsageError, brief
+from specsia_build.files import replacing, writing
 
 _COMPOSITED = (schema.COLOR, schema.POS, schema.GT)
 
@@ -68,7 +68,8 @@ def to_published(
 
     Raises:
         UsageError: if the dataset is in the published schema already, a configuration is unknown, or `out` is in use.
-        SpecsiaError: if a row cannot be read, or the dataset cannot be written.
+        SpecsiaError: if a row cannot be read.
+        WriteError: if the dataset cannot be written.
     """
     if dataset.schema == "published":
         raise UsageError(f"{dataset.where} is in the published schema already")
@@ -78,36 +79,30 @@ def to_published(
     folder = out.resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{out} is there already: give --out a new folder")
-    try:
+    with writing(out):
         return Conversion(out, _write(dataset, folder, chosen, workers, advance))
-    except OSError as error:
-        raise SpecsiaError(f"the dataset cannot be written to {out}: {error.strerror or error}") from error
 
 
 def _write(
     dataset: OpenedDataset, out: Path, chosen: Sequence[str], workers: int, advance: Callable[[int], None]
 ) -> dict[str, dict[str, int]]:
     """Write the folder; returns the rows by configuration and split."""
-    scratch = out.with_name(out.name + ".partial")
-    shutil.rmtree(scratch, ignore_errors=True)
-    tasks = list(_tasks(dataset, chosen, scratch))
     rows: dict[str, dict[str, int]] = {config: {} for config in chosen}
     digests: list[tuple[str, str, str, str]] = []
     licenses: dict[str, str | None] = {}
     members: dict[tuple[str, str], set[str]] = {}
-    for task, done in zip(tasks, results(((_convert, task) for task in tasks), workers), strict=True):
-        config, split = task.shard.config, task.shard.split
-        rows[config][split] = rows[config].get(split, 0) + done.rows
-        digests += done.digests
-        licenses |= done.licenses
-        members.setdefault((config, split), set()).update(done.licenses)
-        advance(done.rows)
-    _write_texts(dataset, scratch, rows, members, licenses)
-    write_checksums(scratch, digests)
-    write_sums(scratch)
-    if out.exists():
-        out.rmdir()
-    scratch.replace(out)
+    with replacing(out) as scratch:
+        tasks = list(_tasks(dataset, chosen, scratch))
+        for task, done in zip(tasks, results(((_convert, task) for task in tasks), workers), strict=True):
+            config, split = task.shard.config, task.shard.split
+            rows[config][split] = rows[config].get(split, 0) + done.rows
+            digests += done.digests
+            licenses |= done.licenses
+            members.setdefault((config, split), set()).update(done.licenses)
+            advance(done.rows)
+        _write_texts(dataset, scratch, rows, members, licenses)
+        write_checksums(scratch, digests)
+        write_sums(scratch)
     return rows
 
 

@@ -23,6 +23,7 @@ from huggingface_hub.utils._lfs import SliceFileObj
 
 from specsia_build.dataset.hub_client import DATASET, Hub
 from specsia_build.errors import SpecsiaError
+from specsia_build.files import append, writing
 from specsia_build.folders import user_cache
 
 AT_ONCE = 3
@@ -71,9 +72,8 @@ class Journal:
     def add(self, part: int, etag: str) -> None:
         """Note that a part has arrived."""
         self.etags[part] = etag
-        with self.path.open("a", encoding="utf-8") as stream:
-            # The line break comes first: a line that a kill cut short spoils no other.
-            stream.write("\n" + json.dumps({"part": part, "etag": etag}))
+        # The line break comes first: a line that a kill cut short spoils no other.
+        append(self.path, "\n" + json.dumps({"part": part, "etag": etag}))
 
 
 def state_folder(hub: Hub) -> Path:
@@ -141,10 +141,11 @@ def forget_others(hub: Hub, sums: set[str]) -> None:
 
 
 def _begin(path: Path, action: Mapping[str, Any]) -> Journal:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Whoever has the addresses may send parts: for the owner only.
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(action), encoding="utf-8")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Whoever has the addresses may send parts: for the owner only.
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(action), encoding="utf-8")
     return Journal(path, action)
 
 

@@ -88,7 +88,9 @@ class _Digested:
         """Whoever opened the stream closes it."""
 
 
-def write_shard(path: Path, rows: Iterable[Row], schema: pa.Schema, digest: _Hash | None = None) -> int:
+def write_shard(
+    path: Path, rows: Iterable[Row], schema: pa.Schema, digest: _Hash | None = None, needed: int | None = None
+) -> int:
     """Write one shard whole or not at all; returns the number of rows.
 
     Args:
@@ -96,13 +98,14 @@ def write_shard(path: Path, rows: Iterable[Row], schema: pa.Schema, digest: _Has
         rows: in their order; views of a character stand together.
         schema: of the table.
         digest: fed with the bytes of the file, so that it need not be read again for its sum.
+        needed: bytes that are to be written in all, told where the disk is full.
 
     Raises:
         SpecsiaError: if what was written cannot be read back.
     """
     compression = {name: "none" if name in IMAGE_COLUMNS else "zstd" for name in COLUMNS}
     count = 0
-    with replacing(path) as temporary:
+    with replacing(path, needed) as temporary:
         with (
             temporary.open("wb") as stream,
             pq.ParquetWriter(

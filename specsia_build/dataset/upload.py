@@ -13,6 +13,7 @@ from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import own_names, parse_sums
 from specsia_build.dataset.places import read_errors, sentence
 from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.files import read_json, write_bytes
 
 UNFINISHED = f"{schema.SUMS_FILE}.partial"
 """Takes the place of `SHA256SUMS` while a dataset is being sent: it tells what was sent from what others put there."""
@@ -103,18 +104,15 @@ class _Journal:
         self._path, self._target = path, target
         self.sent: dict[str, list[str]] = {}
         try:
-            loaded = json.loads(path.read_text(encoding="utf-8"))
+            loaded = read_json(path)
             self.sent = dict(loaded["files"]) if loaded["url"] == target.url else {}
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, SpecsiaError, ValueError, KeyError, TypeError):
             # Only a memory: without it files are sent again.
             self.sent = {}
 
     def note(self, name: str, digest: str) -> None:
         self.sent[name] = [digest, self._target.token(name)]
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_name(self._path.name + ".tmp")
-        temporary.write_text(json.dumps({"url": self._target.url, "files": self.sent}), encoding="utf-8")
-        temporary.replace(self._path)
+        write_bytes(self._path, json.dumps({"url": self._target.url, "files": self.sent}).encode())
 
 
 def _there(target: Target, folder: Path, journal: _Journal) -> dict[str, str]:

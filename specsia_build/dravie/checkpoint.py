@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors import numpy as arrays
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from specsia_build import __version__
@@ -21,6 +21,7 @@ from specsia_build.dravie.model import build_generator
 from specsia_build.dravie.recall import Memory
 from specsia_build.dravie.step import Networks
 from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.files import read_json, replacing
 
 RUN_FILE = "run.json"
 
@@ -57,20 +58,23 @@ def save_model(
         model: whose weights enhance and evaluate use.
         training: what only training needs; with nothing in it the run cannot be resumed.
         memory: of the character that the model is adapted to.
+
+    Raises:
+        WriteError: if it cannot be written; those that are there stay.
     """
     path = run / FOLDER / f"{step:07d}"
-    making = path.with_name(f"{path.name}.tmp")
-    shutil.rmtree(making, ignore_errors=True)
-    making.mkdir(parents=True)
-    save_file(_plain(model.state_dict()), making / MODEL)
-    if training:
-        save_file(_plain(training), making / TRAINING)
     state = {"step": step, "model": asdict(config), "specsia": __version__, "torch": torch.__version__}
     if memory is not None:
-        arrays.save_file({"places": memory.places, "colours": memory.colours}, making / MEMORY)
         state |= {"memories": len(memory), "subject": memory.subject}
-    (making / STATE).write_text(json.dumps(state, indent=1), encoding="utf-8")
-    making.replace(path)
+    contents = {MODEL: save(_plain(model.state_dict())), STATE: json.dumps(state, indent=1).encode()}
+    if training:
+        contents[TRAINING] = save(_plain(training))
+    if memory is not None:
+        contents[MEMORY] = arrays.save({"places": memory.places, "colours": memory.colours})
+    with replacing(path, sum(map(len, contents.values()))) as making:
+        making.mkdir()
+        for name, data in contents.items():
+            (making / name).write_bytes(data)
     for old in checkpoints(run)[:-KEPT]:
         shutil.rmtree(old)
     return path
@@ -150,10 +154,10 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
     """
     path = checkpoint / STATE
     try:
-        state = json.loads(path.read_bytes())
+        state = read_json(path)
         if not isinstance(state["step"], int) or not isinstance(state["model"], dict):
             raise ValueError("it lacks step and model")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, SpecsiaError, ValueError, KeyError, TypeError) as error:
         raise SpecsiaError(f"{path} cannot be read ({error}): {checkpoint} is no whole checkpoint") from error
     return dict(state)
 

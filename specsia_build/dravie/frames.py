@@ -9,11 +9,9 @@ The arrays are files that the system pages in and out, so that memory does not g
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import mmap
-import shutil
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,9 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from specsia_build.caches import prune, use
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
-from specsia_build.errors import SpecsiaError
+from specsia_build.errors import SpecsiaError, WriteError
+from specsia_build.files import cannot_write, lock, read_json, replacing_folder
 from specsia_build.folders import user_cache
 from specsia_build.pipeline.progress import Progress
 
@@ -225,15 +225,18 @@ def open_frames(
     cache = (folder or default_folder()) / name
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
-        with cache.with_name(f"{name}.lock").open("w") as lock:
-            # Several processes that train together make it once.
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with cache.with_name(f"{name}.lock").open("w") as guard:
+            # Several processes that train together make it once; without locks each makes it, and one remains.
+            lock(guard, wait=True)
             index = _complete(cache)
             if index is None:
                 index = _decode(dataset, config, split, cache, workers, progress)
-    except OSError as error:
-        raise SpecsiaError(
-            f"the decoded frames cannot be kept in {cache.parent} ({error}): set XDG_CACHE_HOME to a folder with room"
+        use(cache)
+        prune(cache.parent)
+    except (OSError, WriteError) as error:
+        why = error if isinstance(error, WriteError) else cannot_write(cache, error)
+        raise WriteError(
+            f"{why}; or set XDG_CACHE_HOME to a folder with room, where decoded frames are kept"
         ) from error
     for uid in index["empty"]:
         progress.say(f"{uid} is left out of {split}: it is all background in Z or in Y*")
@@ -250,9 +253,9 @@ def _fingerprint(dataset: OpenedDataset, config: str, split: str) -> str:
 def _complete(cache: Path) -> dict[str, Any] | None:
     """The index of a cache that is there and whole."""
     try:
-        index: dict[str, Any] = json.loads((cache / INDEX).read_bytes())
+        index: dict[str, Any] = read_json(cache / INDEX)
         whole = all((cache / file).stat().st_size == size for file, size in index["sizes"].items())
-    except (OSError, ValueError, KeyError):
+    except (OSError, SpecsiaError, KeyError, TypeError, AttributeError):
         return None
     return index if whole else None
 
@@ -290,12 +293,7 @@ def _in_order(function: Callable[[T], R], items: Iterable[T], workers: int) -> I
 def _decode(
     dataset: OpenedDataset, config: str, split: str, cache: Path, workers: int, progress: Progress
 ) -> dict[str, Any]:
-    """Write the cache under a temporary name and rename it."""
-    making = cache.with_name(f"{cache.name}.tmp")
-    for stale in (making, cache):
-        if stale.exists():
-            shutil.rmtree(stale)
-    making.mkdir()
+    """Write the cache whole or not at all."""
     rows: list[tuple[str, str, int, str]] = []
     extents: list[Extent] = []
     empty: list[str] = []
@@ -306,23 +304,23 @@ def _decode(
         return pair.uid, _cut_out(pair)
 
     stream = dataset.stream(config, split, PAIR_COLUMNS(dataset.schema))
-    with (
-        (making / PIXELS).open("wb") as pixels,
-        (making / RUNS).open("wb") as runs,
-        progress.bar(f"decode {split}", dataset.splits(config).get(split, 0)) as advance,
-    ):
-        for uid, box in _in_order(cut_out, stream, workers):
-            if box is None:
-                empty.append(uid)
-            else:
-                rows.append((uid, box.pair.character_id, box.pair.view, box.content))
-                extents.append(_extent(box, offset, first_run))
-                offset += pixels.write(box.pixels.data)
-                runs.write(box.runs.data)
-                first_run += len(box.runs)
-            advance(1)
-    sizes = {file: (making / file).stat().st_size for file in (PIXELS, RUNS)}
-    index = {"sizes": sizes, "rows": rows, "extents": extents, "empty": empty}
-    (making / INDEX).write_text(json.dumps(index))
-    making.replace(cache)
+    with replacing_folder(cache, lambda path: _complete(path) is not None) as making:
+        with (
+            (making / PIXELS).open("wb") as pixels,
+            (making / RUNS).open("wb") as runs,
+            progress.bar(f"decode {split}", dataset.splits(config).get(split, 0)) as advance,
+        ):
+            for uid, box in _in_order(cut_out, stream, workers):
+                if box is None:
+                    empty.append(uid)
+                else:
+                    rows.append((uid, box.pair.character_id, box.pair.view, box.content))
+                    extents.append(_extent(box, offset, first_run))
+                    offset += pixels.write(box.pixels.data)
+                    runs.write(box.runs.data)
+                    first_run += len(box.runs)
+                advance(1)
+        sizes = {file: (making / file).stat().st_size for file in (PIXELS, RUNS)}
+        index = {"sizes": sizes, "rows": rows, "extents": extents, "empty": empty}
+        (making / INDEX).write_text(json.dumps(index))
     return index

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from specsia_build.files import write_bytes
+from specsia_build.files import append, write_bytes
 
 
 class Log:
@@ -23,5 +22,4 @@ class Log:
 
     def add(self, step: int, values: Sequence[float]) -> None:
         """Append a row."""
-        with self._path.open("a", encoding="utf-8", newline="") as stream:
-            csv.writer(stream, lineterminator="\n").writerow([step, *(f"{value:.6g}" for value in values)])
+        append(self._path, ",".join([str(step), *(f"{value:.6g}" for value in values)]) + "\n")

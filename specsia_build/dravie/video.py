@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build.dravie.metrics import on_white
+from specsia_build.files import replacing
 
 GAP = 8
 """White pixels between the two pictures."""
@@ -55,28 +56,33 @@ def write_film(stem: Path, count: int, frames: Iterator[NDArray[np.uint8]], fps:
 
     Returns:
         The file, `.mp4` or `.webp`.
+
+    Raises:
+        WriteError: if it cannot be written.
     """
     if importlib.util.find_spec("imageio_ffmpeg") is not None:
         return _mp4(stem, frames, fps)
-    path, temporary = stem.with_suffix(".webp"), stem.with_suffix(".tmp.webp")
+    path = stem.with_suffix(".webp")
     first = Image.fromarray(next(frames))
     rest: Any = [_Clip(count - 1, frames)] if count > 1 else []
-    first.save(temporary, save_all=True, append_images=rest, duration=1000 / fps, loop=0, quality=85, method=2)
-    temporary.replace(path)
+    how: dict[str, Any] = {"duration": 1000 / fps, "loop": 0, "quality": 85, "method": 2}
+    with replacing(path) as temporary:
+        first.save(temporary, "WEBP", save_all=True, append_images=rest, **how)
     return path
 
 
 def _mp4(stem: Path, frames: Iterator[NDArray[np.uint8]], fps: float) -> Path:
     import imageio_ffmpeg
 
-    path, temporary = stem.with_suffix(".mp4"), stem.with_suffix(".tmp.mp4")
+    path = stem.with_suffix(".mp4")
     first = next(frames)
-    writer = imageio_ffmpeg.write_frames(
-        str(temporary), (first.shape[1], first.shape[0]), fps=fps, quality=8, macro_block_size=2
-    )
-    writer.send(None)
-    for frame in chain((first,), frames):
-        writer.send(np.ascontiguousarray(frame))
-    writer.close()
-    temporary.replace(path)
+    size = first.shape[1], first.shape[0]
+    with replacing(path) as temporary:
+        writer = imageio_ffmpeg.write_frames(
+            str(temporary), size, fps=fps, quality=8, macro_block_size=2, output_params=["-f", "mp4"]
+        )
+        writer.send(None)
+        for frame in chain((first,), frames):
+            writer.send(np.ascontiguousarray(frame))
+        writer.close()
     return path

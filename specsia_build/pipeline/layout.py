@@ -101,7 +101,7 @@ class RunLayout:
     @property
     def written(self) -> tuple[Path, ...]:
         """Folders that hold nothing but what builds write file by file."""
-        return (self.artefacts, self.root / "logs", self.root / "quarantine", self.root / "state")
+        return (self.artefacts, self.source, self.root / "logs", self.root / "quarantine", self.root / "state")
 
     def artefact(self, stage: str, backend: str | None, character_id: str) -> Path:
         """One character's artefact of one stage (and backend, where the stage has one)."""

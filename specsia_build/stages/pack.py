@@ -12,6 +12,7 @@ import os
 import platform
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +28,7 @@ from specsia_build.dataset.checksums import parse_sums, write_checksums, write_s
 from specsia_build.dataset.parquet import plan_shards, write_shard
 from specsia_build.dataset.places import public_name
 from specsia_build.errors import SpecsiaError
+from specsia_build.files import writing
 from specsia_build.frame import view_yaws
 from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.artefact import Artefact, canonical_json, file_digest, sha256, view_file
@@ -115,6 +117,11 @@ class _Shard:
     config_name: str
     backend: str
     members: Sequence[Member]
+
+    @property
+    def bytes(self) -> int:
+        """Of its images, which are nearly all of it."""
+        return sum(member.image_bytes for member in self.members)
 
     @property
     def fingerprint(self) -> str:
@@ -270,15 +277,19 @@ def _write(
     known: Mapping[str, tuple[Path, str]],
     artefacts: Artefacts,
     advance: Callable[[int], None],
+    needed: int,
 ) -> tuple[str, bool]:
-    """Keep a shard that is there whole, or write it; returns the SHA-256 of the file and whether it was kept."""
+    """Keep a shard that is there whole, or write it; returns the SHA-256 of the file and whether it was kept.
+
+    `needed` is told where the disk is full: the bytes of this shard and of those that are still to come.
+    """
     old, digest = known.get(shard.fingerprint, (None, ""))
     if old is not None and file_digest(old) == digest:
         _link(old, path)
         advance(len(shard.members))
         return digest, True
     found = hashlib.sha256()
-    write_shard(path, _rows(shard, artefacts, advance), schema.arrow_schema(), found)
+    write_shard(path, _rows(shard, artefacts, advance), schema.arrow_schema(), found, needed)
     return found.hexdigest(), False
 
 
@@ -313,6 +324,17 @@ class Packed:
     kept: int
 
 
+@contextmanager
+def _scratch(folder: Path) -> Iterator[None]:
+    """A folder that begins empty and does not outlive what goes wrong, so that it takes no room away."""
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
 def pack(plan: PackPlan, artefacts: Artefacts, folder: Path, advance: Callable[[int], None]) -> Packed:
     """Write the dataset into `folder`, replacing what is there only once all of it is written.
 
@@ -323,18 +345,20 @@ def pack(plan: PackPlan, artefacts: Artefacts, folder: Path, advance: Callable[[
         advance: told the number of characters as they are packed.
 
     Raises:
-        SpecsiaError: if an artefact is damaged, or the dataset cannot be written.
+        SpecsiaError: if an artefact is damaged.
+        WriteError: if the dataset cannot be written.
     """
     partial = folder.with_name(folder.name + ".partial")
-    try:
+    with writing(folder), _scratch(partial):
         exchange.recover(folder)
-        shutil.rmtree(partial, ignore_errors=True)
         known, shards = _kept(folder), _plan(plan)
         done: dict[str, tuple[str, bool]] = {}
+        left = sum(shard.bytes for shard in shards if shard.fingerprint not in known)
         for shard in shards:
             path = partial / shard.name
             path.parent.mkdir(parents=True, exist_ok=True)
-            done[shard.name] = _write(shard, path, known, artefacts, advance)
+            done[shard.name] = _write(shard, path, known, artefacts, advance, left)
+            left -= 0 if shard.fingerprint in known else shard.bytes
         record = _build_record(plan)
         record |= {"fingerprint": fingerprint(plan), "shards": {shard.name: shard.fingerprint for shard in shards}}
         facts = _card_facts(plan, record)
@@ -346,8 +370,6 @@ def pack(plan: PackPlan, artefacts: Artefacts, folder: Path, advance: Callable[[
         write_checksums(partial, _digests(shards, artefacts))
         write_sums(partial, {name: digest for name, (digest, _) in done.items()})
         exchange.put(partial, folder)
-    except OSError as error:
-        raise SpecsiaError(f"the dataset cannot be written to {folder}: {error.strerror or error}") from error
     rows = plan.config.views * sum(len(shard.members) for shard in shards)
     kept = sum(kept for _, kept in done.values())
     return Packed(rows, len(shards) - kept, kept)

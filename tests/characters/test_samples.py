@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -203,10 +204,15 @@ def test_an_interrupted_run_is_mended(folder: Path, tmp_path: Path) -> None:
     write_sample(tmp_path, 0, SEED)
     (tmp_path / "0" / "tpose" / "e.bmp").unlink()
     (tmp_path / "0" / "metadata.json").unlink()
-    left = tmp_path / ".0.partial" / "tpose"
-    left.mkdir(parents=True)
-    (left / "m.obj").write_text("half a fi", encoding="ascii")
     write_samples(tmp_path, 1, SEED)
+    assert digests(tmp_path) == {f"0/{name}": digest for name, digest in digests(folder / "0").items()}
+
+
+def test_writers_of_one_character_lose_nothing(folder: Path, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        for written in [pool.submit(write_sample, tmp_path, 0, SEED) for _ in range(4)]:
+            written.result()
+    assert [path.name for path in tmp_path.iterdir()] == ["0"]
     assert digests(tmp_path) == {f"0/{name}": digest for name, digest in digests(folder / "0").items()}
 
 

@@ -156,5 +156,5 @@ def test_a_pair_that_is_all_background_is_refused() -> None:
 
 def test_a_folder_that_cannot_be_written_is_named(dataset: OpenedDataset, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(SpecsiaError, match=r"cannot be kept in .*file.*set XDG_CACHE_HOME"):
+    with pytest.raises(SpecsiaError, match=r".*file.*in its way.*set XDG_CACHE_HOME"):
         _open(dataset, tmp_path / "file")

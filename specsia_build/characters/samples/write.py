@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,8 @@ from specsia_build.characters.samples import eyes as eye_texture
 from specsia_build.characters.samples.drawing import Layer, draw_front
 from specsia_build.characters.samples.files import FILES, MARK, write_mesh
 from specsia_build.characters.samples.make import TEXTURE, Sample, make_sample
-from specsia_build.errors import UsageError
+from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.files import read_json, replacing_folder
 
 LICENSE = "CC0-1.0"
 SOURCE = "specsia procedural samples"
@@ -32,6 +33,7 @@ def write_samples(folder: Path, count: int, seed: int = 0) -> None:
 
     Raises:
         UsageError: if a folder of one of these names holds something else.
+        WriteError: if one cannot be written.
     """
     for index in range(count):
         write_sample(folder, index, seed)
@@ -44,24 +46,20 @@ def missing_samples(folder: Path, count: int, seed: int = 0) -> list[int]:
 
 def write_sample(folder: Path, index: int, seed: int = 0) -> None:
     """Write one character, as `write_samples` does; several may be written at once by several processes."""
-    target, partial = folder / str(index), folder / f".{index}.partial"
-    if partial.exists():
-        shutil.rmtree(partial)
+    target = folder / str(index)
     if _is_complete(target, seed):
         return
     if target.exists() and not _is_ours(target):
         raise UsageError(f"{target} holds something else than a procedural sample: choose another folder")
     sample = make_sample(seed, index)
-    _write(partial, sample, index, seed)
-    if target.exists():
-        shutil.rmtree(target)
-    partial.rename(target)
+    with replacing_folder(target, partial(_is_complete, seed=seed)) as made:
+        _write(made, sample, index, seed)
 
 
 def _stated(target: Path) -> dict[str, object]:
     try:
-        stated = json.loads((target / "metadata.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        stated = read_json(target / "metadata.json")
+    except (OSError, SpecsiaError):
         return {}
     return stated if isinstance(stated, dict) else {}
 
@@ -84,8 +82,8 @@ def _is_ours(target: Path) -> bool:
         return False
 
 
-def _write(partial: Path, sample: Sample, index: int, seed: int) -> None:
-    tpose, drawings, eyes = partial / "tpose", partial / "image", sample.eyes
+def _write(folder: Path, sample: Sample, index: int, seed: int) -> None:
+    tpose, drawings, eyes = folder / "tpose", folder / "image", sample.eyes
     tpose.mkdir(parents=True)
     drawings.mkdir()
     uv = sample.uv / TEXTURE
@@ -99,7 +97,7 @@ def _write(partial: Path, sample: Sample, index: int, seed: int) -> None:
         "name": sample.traits.name, "license": LICENSE, "source": SOURCE, "version": VERSION, "seed": seed, "id": index,
         "parameters": asdict(sample.traits),
     }  # fmt: skip
-    (partial / "metadata.json").write_text(json.dumps(stated, indent=1) + "\n", encoding="utf-8", newline="\n")
+    (folder / "metadata.json").write_text(json.dumps(stated, indent=1) + "\n", encoding="utf-8", newline="\n")
 
 
 def layers(sample: Sample) -> list[Layer]:
