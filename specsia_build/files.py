@@ -249,7 +249,13 @@ def write_trouble(error: BaseException) -> WriteError | None:
         if isinstance(found, WriteError):
             return found
         if isinstance(found, OSError) and found.errno in (errno.ENOSPC, errno.EDQUOT):
-            return cannot_write(Path(tempfile.gettempdir(), "a temporary file"), found)
+            if isinstance(found.filename, str):
+                return cannot_write(Path(found.filename), found)
+            aside = Path(tempfile.gettempdir())
+            return WriteError(
+                f"a disk is full, what is printed or kept aside in {aside} could not be written"
+                f"{_room(aside / 'x', None)}: make room and give the same command again, it goes on from here"
+            )
         found = found.__cause__ or found.__context__
     return None
 

@@ -168,7 +168,9 @@ def test_lines_are_appended_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyt
 def test_a_full_disk_is_found_behind_other_errors() -> None:
     error = CharacterError("it cannot be read")
     error.__cause__ = OSError(errno.ENOSPC, "No space left on device")
-    assert "the disk is full" in str(files.write_trouble(error))
+    assert "a disk is full, what is printed or kept aside" in str(files.write_trouble(error))
+    error.__cause__ = OSError(errno.ENOSPC, "No space left on device", "/x/y")
+    assert "the disk is full, /x/y could not" in str(files.write_trouble(error))
     assert files.write_trouble(CharacterError("x")) is None
     assert files.write_trouble(FileNotFoundError(errno.ENOENT, "x")) is None
 

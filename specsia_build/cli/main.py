@@ -9,7 +9,9 @@ from typing import Any
 import click
 
 from specsia_build import __version__
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.cli.stopping import stoppable
+from specsia_build.errors import SpecsiaError, UsageError, brief
+from specsia_build.files import write_trouble
 
 DONE, FAILED, USAGE = 0, 1, 2
 """Exit codes."""
@@ -45,6 +47,10 @@ class _Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
+        with stoppable(FAILED):
+            return self._told(ctx)
+
+    def _told(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except UsageError as error:
@@ -56,6 +62,18 @@ class _Commands(click.Group):
         except BrokenPipeError:
             sys.stderr.close()
             ctx.exit(DONE)
+        # Where a file is written, its own sentence comes first; this is for all that the system may refuse besides.
+        except OSError as error:
+            raise _Sentence(_refused(error), FAILED) from error
+
+
+def _refused(error: OSError) -> str:
+    """What the system refused, and of which file."""
+    trouble = write_trouble(error)
+    if trouble is not None:
+        return str(trouble)
+    where = f"{error.filename}: " if isinstance(error.filename, str) else ""
+    return brief(f"{where}{error.strerror or error}")
 
 
 class _Sentence(click.ClickException):

@@ -7,10 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pytest
 
+from specsia_build.errors import SpecsiaError
 from specsia_build.pipeline.executors import Lost, run_local
 
 
@@ -25,6 +28,28 @@ def troubled(item: int) -> int:
     return 2 * item
 
 
+class DiesOnArrival:
+    """Doubles; ends the worker that unpacks it, once for each of some files, or always."""
+
+    def __init__(self, files: list[Path] | None) -> None:
+        self.files = files
+
+    def __reduce__(self) -> tuple[Callable[..., DiesOnArrival], tuple[list[Path] | None]]:
+        return arrive, (self.files,)
+
+    def __call__(self, item: int) -> int:
+        return 2 * item
+
+
+def arrive(files: list[Path] | None) -> DiesOnArrival:
+    there = [path for path in files or () if path.exists()]
+    if files is None or there:
+        for path in there[:1]:
+            path.unlink()
+        os._exit(3)
+    return DiesOnArrival(files)
+
+
 def test_every_item_is_either_done_or_lost_for_the_true_reason() -> None:
     outcomes = dict(run_local(troubled, list(range(20)), workers=2, timeout=8.0))
     assert sorted(outcomes) == list(range(20))
@@ -34,6 +59,20 @@ def test_every_item_is_either_done_or_lost_for_the_true_reason() -> None:
     assert "8 seconds" in lost[5]
     assert "SIGKILL" in lost[7]
     assert all(outcomes[i] == 2 * i for i in range(20) if i not in lost)
+
+
+def test_workers_that_die_idle_cost_nothing(tmp_path: Path) -> None:
+    left = [tmp_path / str(i) for i in range(2)]
+    for path in left:
+        path.touch()
+    outcomes = dict(run_local(DiesOnArrival(left), list(range(4)), workers=1, timeout=100.0))
+    assert outcomes == {i: 2 * i for i in range(4)}
+    assert not any(path.exists() for path in left)
+
+
+def test_workers_that_never_begin_are_told() -> None:
+    with pytest.raises(SpecsiaError, match="worker processes end before they begin"):
+        list(run_local(DiesOnArrival(None), [1, 2], workers=1, timeout=100.0))
 
 
 def test_nothing_to_do_starts_nothing() -> None:

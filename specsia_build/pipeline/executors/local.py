@@ -6,12 +6,23 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.context import BaseContext
 
 from pebble import ProcessExpired, ProcessPool
 
+from specsia_build.errors import SpecsiaError
 from specsia_build.pipeline.executors.base import TASKS_PER_PROCESS, Lost, R, T, given_up
+
+_STANDARD_ERROR = 2
+
+_MOST_POOLS = 3
+"""Pools in a row that may break without a result."""
 
 _THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -27,6 +38,33 @@ def _leave_with_parent() -> None:
             os._exit(1)
 
         threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """What begins in the block gets no Ctrl-C, not even before it can say that it ignores it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _track_quietly() -> None:
+    """Have multiprocessing's helper at work, and without a voice.
+
+    It removes the semaphores of a process that was killed, and complains of them, or of those that it does not know
+    because it was killed itself: nothing that a user could mend.
+    """
+    warnings.filterwarnings("ignore", message="resource_tracker: ")
+    voice, nothing = os.dup(_STANDARD_ERROR), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, _STANDARD_ERROR)
+        resource_tracker.ensure_running()
+    finally:
+        os.dup2(voice, _STANDARD_ERROR)
+        os.close(voice)
+        os.close(nothing)
 
 
 def _died(error: ProcessExpired) -> str:
@@ -52,6 +90,9 @@ def run_local(
 
     Yields:
         Index and result of each item in the order in which they end; `Lost` where there is none.
+
+    Raises:
+        SpecsiaError: if no worker lives for long enough to begin.
     """
     if not items:
         return
@@ -59,18 +100,33 @@ def run_local(
         os.environ.setdefault(name, "1")
     method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     context = multiprocessing.get_context(method)
+    # It is started without Ctrl-C anyway, and lets that through again for what begins after it.
+    _track_quietly()
     if method == "forkserver":
         context.set_forkserver_preload(list(preload))
-    pool = ProcessPool(
-        max_workers=min(workers, len(items)),
-        max_tasks=TASKS_PER_PROCESS,
-        initializer=_leave_with_parent,
-        context=context,
-    )
+        with _undisturbed():
+            forkserver.ensure_running()
+    left, fruitless = dict(enumerate(items)), 0
+    while left:
+        before = len(left)
+        for index, result in _by_one_pool(function, dict(left), min(workers, len(left)), timeout, context):
+            del left[index]
+            yield index, result
+        fruitless = 0 if len(left) < before else fruitless + 1
+        if fruitless == _MOST_POOLS:
+            raise SpecsiaError("worker processes end before they begin: the machine may be out of memory or processes")
+
+
+def _by_one_pool(
+    function: Callable[[T], R], items: Mapping[int, T], workers: int, timeout: float, context: BaseContext
+) -> Iterator[tuple[int, R | Lost]]:
+    """Results as in `run_local`; of some items only, where a worker that is idle dies and takes the pool along."""
+    initializer = _leave_with_parent
+    pool = ProcessPool(max_workers=workers, max_tasks=TASKS_PER_PROCESS, initializer=initializer, context=context)
     try:
         index_of: dict[Future[R], int] = {}
-        for i, item in enumerate(items):
-            index_of[pool.schedule(function, args=[item], timeout=timeout)] = i
+        for index, item in items.items():
+            index_of[pool.schedule(function, args=[item], timeout=timeout)] = index
         for future in as_completed(index_of):
             index = index_of[future]
             try:
@@ -80,8 +136,11 @@ def run_local(
             except ProcessExpired as error:
                 yield index, Lost(_died(error))
         pool.close()
+    except BrokenProcessPool:
+        pool.stop()
     except BaseException:
         pool.stop()
         raise
     finally:
+        _track_quietly()
         pool.join()

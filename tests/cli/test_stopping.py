@@ -1,0 +1,102 @@
+"""Ctrl-C, SIGTERM and what the system refuses: one sentence each, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.shapes import write_folder
+
+# A command that says when it is at work, and takes a moment to stop.
+WAITING = """
+import sys, time
+import click
+from specsia_build.cli.main import COMMANDS, main
+module = type(sys)("waiting")
+@click.command()
+def verify():
+    try:
+        print("at work", flush=True)
+        time.sleep(60)
+    finally:
+        print("stopping", flush=True)
+        begun = time.monotonic()
+        while time.monotonic() < begun + float(sys.argv[2]):
+            time.sleep(0.01)
+module.verify = verify
+sys.modules["waiting"] = module
+COMMANDS["verify"] = "waiting"
+main(["verify"])
+"""
+
+
+def stopped(kind: signal.Signals, more: int, seconds: float) -> tuple[int | None, str]:
+    """Exit code and standard error of a command that got a signal, and more of them while it stopped."""
+    command = [sys.executable, "-c", WAITING, "verify", str(seconds)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout.readline() == "at work\n"
+        process.send_signal(kind)
+        assert process.stdout.readline() == "stopping\n"
+        said = ""
+        for _ in range(more):
+            process.send_signal(signal.SIGINT)
+            said += process.stderr.readline()
+        return process.wait(60), said + process.stderr.read()
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_stops(kind: signal.Signals) -> None:
+    assert stopped(kind, 0, 0.0) == (1, "specsia: stopped; the same command goes on from here\n")
+
+
+def test_the_second_is_told_and_the_third_ends_it_at_once() -> None:
+    once_more = "specsia: stopping; once more ends it at once\n"
+    assert stopped(signal.SIGINT, 1, 1.0) == (1, once_more + "specsia: stopped; the same command goes on from here\n")
+    assert stopped(signal.SIGTERM, 2, 600.0) == (1, once_more + once_more)
+
+
+def test_a_build_that_is_stopped_twice_says_one_thing_and_leaves_nobody(tmp_path: Path) -> None:
+    source, out = write_folder(tmp_path / "figures", 6), tmp_path / "out"
+    command = [sys.executable, "-c", "from specsia_build.cli import main; main()", "build", str(source)]
+    command += ["--out", str(out), "--size", "96", "--views", "4", "--workers", "2"]
+    # A group of its own, as a terminal gives a command: Ctrl-C reaches all of it.
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stderr is not None
+        deadline = time.monotonic() + 300
+        while not list(out.glob("artefacts/render/*.tar")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        children = psutil.Process(process.pid).children(recursive=True)
+        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.stderr.read()
+    assert process.returncode == 1
+    lines = {line for line in said.splitlines() if line.startswith("specsia:") or "rror" in line or "Trace" in line}
+    assert "specsia: stopped; the same command goes on from here" in lines
+    assert lines <= {
+        "specsia: stopped; the same command goes on from here",
+        "specsia: stopping; once more ends it at once",
+    }
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert alive == []
+
+
+def test_output_that_cannot_be_written_is_a_sentence() -> None:
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-c", "from specsia_build.cli import main; main()", "backends", "list"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("specsia: a disk is full, what is printed or kept aside in ")
+    assert len(ran.stderr.splitlines()) == 1
