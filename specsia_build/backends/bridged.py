@@ -17,12 +17,22 @@ from specsia_build import png
 from specsia_build.backends import worker
 from specsia_build.backends.base import Context
 from specsia_build.backends.devices import Device, claim
-from specsia_build.backends.pins import Pins, Place, checkout_commit, find_place, read_pins, worker_settings
-from specsia_build.backends.placing import axes_matrix, fitted, into_frame
+from specsia_build.backends.environment import worker_environment
+from specsia_build.backends.pins import (
+    Pins,
+    Place,
+    asks_with_token,
+    checkout_commit,
+    find_place,
+    read_pins,
+    worker_settings,
+)
+from specsia_build.backends.placing import fitted, into_frame
 from specsia_build.backends.supervisor import Limits, Made, Supervisor, WorkerCommand
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError, UsageError
+from specsia_build.files import cannot_write
 from specsia_build.rendering.mesh import Mesh
 
 FORMATS = {".obj": "obj", ".glb": "gltf", ".gltf": "gltf", ".ply": "ply"}
@@ -100,10 +110,9 @@ class Bridged:
             made = supervisor.reconstruct(picture, Path(folder) / "made", context.seed % SEEDS)
             self._record(context, made)
             mesh = read_mesh(made.mesh)
-        frame = made.hello.get("frame")
-        axes, framing = _frame(frame if isinstance(frame, dict) else {}, self._pins)
-        turned = into_frame(mesh, axes)
-        return turned if framing == "kept" else fitted(turned, image[..., 3])
+        turned = into_frame(mesh, made.hello.axes or self._pins.axes)
+        kept = (made.hello.framing or self._pins.framing) == "kept"
+        return turned if kept else fitted(turned, image[..., 3])
 
     def close(self) -> None:
         """End the worker and free its device. Closing twice is no fault."""
@@ -122,7 +131,11 @@ class Bridged:
             argv=(str(self._place.python), worker.__file__, str(self._script)),
             settings=worker_settings(self._pins, self._place),
             cwd=self._place.root,
-            env={**self._device.environment, **(_OFFLINE if self._place.offline else {})},
+            env=worker_environment(
+                {**self._device.environment, **(_OFFLINE if self._place.offline else {})},
+                (*self._pins.environment, *self._place.environment),
+                asks_with_token(self._pins, self._place),
+            ),
             log=None if self._logs is None else self._logs / f"{label}.log",
             hint=f"`specsia backends doctor {self.name}` says what is missing",
         )
@@ -143,22 +156,17 @@ class Bridged:
             "seconds": made.seconds,
             "peak_mb": made.peak_mb,
             "peak_gpu_mb": made.peak_gpu_mb,
-            "versions": made.hello.get("versions"),
-            "revisions": made.hello.get("weights"),
+            "versions": dict(made.hello.versions),
+            "revisions": dict(made.hello.weights),
             **self.settings(),
         }
-        with (self._logs / f"{self._label(self._device)}.jsonl").open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(record) + "\n")
-
-
-def _frame(stated: Mapping[str, Any], pins: Pins) -> tuple[Sequence[str], str]:
-    """Axes and framing that a worker stated, or the pinned ones."""
-    axes, framing = stated.get("axes", pins.axes), stated.get("framing", pins.framing)
-    try:
-        axes_matrix(axes)
-    except (TypeError, ValueError) as error:
-        raise CharacterError(f"the worker of {pins.name} states a frame that is none: {error}") from error
-    return axes, str(framing)
+        path = self._logs / f"{self._label(self._device)}.jsonl"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(record) + "\n")
+        except OSError as error:
+            raise cannot_write(path, error) from error
 
 
 def read_mesh(path: Path) -> Mesh:

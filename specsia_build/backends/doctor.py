@@ -12,8 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from specsia_build.backends.contract import Used, check
-from specsia_build.backends.pins import BRIDGES, Pins, Place, Weights, checkout_commit
-from specsia_build.backends.supervisor import worker_environment
+from specsia_build.backends.environment import TOKENS, passed, worker_environment
+from specsia_build.backends.pins import (
+    BRIDGES,
+    Pins,
+    Place,
+    Weights,
+    asks_with_token,
+    checkout_commit,
+    gated_weights,
+)
 
 OK, NOTE, MISSING = "ok", "note", "missing"
 """It is there; it is there but not as pinned; it is not there."""
@@ -79,7 +87,8 @@ def diagnose(pins: Pins, place: Place) -> Diagnosis:
     there = place.root is not None and place.root.is_dir()
     contract = check(place.root, [BRIDGES / s for s in pins.scripts]) if there and place.root is not None else []
     checks = [_checkout(pins, place), *_commit(pins, place), *_environment(pins, place)]
-    checks += [*_all_weights(pins, place), _gpu(pins, place), *_contract(pins, place, contract)]
+    checks += [*_all_weights(pins, place), _token(pins, place), _variables(pins, place)]
+    checks += [_gpu(pins, place), *_contract(pins, place, contract)]
     return Diagnosis(pins.name, tuple(checks), tuple(contract))
 
 
@@ -209,6 +218,28 @@ def _cached(repository: str, revision: str | None) -> Path | None:
         return None
 
 
+def _token(pins: Pins, place: Place) -> Check:
+    gated = gated_weights(pins, place)
+    why = f"the weights {', '.join(gated)} are gated" if gated else "none of the weights is gated"
+    if place.offline:
+        return Check("token", OK, "not given to the worker: it is offline")
+    if place.token is not None:
+        why = f"the settings say 'token: {str(place.token).lower()}'"
+    if not asks_with_token(pins, place):
+        return Check("token", OK, f"not given to the worker: {why}")
+    from huggingface_hub import get_token
+
+    if get_token() is None:
+        return Check("token", NOTE, f"{why}, but there is none", "hf auth login")
+    return Check("token", OK, f"given to the worker: {why}")
+
+
+def _variables(pins: Pins, place: Place) -> Check:
+    names = passed((*pins.environment, *place.environment))
+    shown = ", ".join(name for name in names if name not in TOKENS or name in place.environment)
+    return Check("environment", OK, f"of the variables set here the worker gets {shown or 'none'}")
+
+
 def _gpu(pins: Pins, place: Place) -> Check:
     smi = shutil.which("nvidia-smi")
     query = ["--query-gpu=index,name,memory.total", "--format=csv,noheader,nounits"]
@@ -238,9 +269,10 @@ def _contract(pins: Pins, place: Place, contract: Sequence[Used]) -> Iterator[Ch
 def _run(command: Sequence[str], place: Place) -> str | None:
     """What a command prints, None if it fails."""
     cwd = place.root if place.root is not None and place.root.is_dir() else None
+    environment = worker_environment({}, place.environment)
     try:
         ran = subprocess.run(  # noqa: S603  the user's own interpreter
-            command, capture_output=True, text=True, timeout=120, check=False, cwd=cwd, env=worker_environment({})
+            command, capture_output=True, text=True, timeout=120, check=False, cwd=cwd, env=environment
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -25,7 +25,7 @@ BRIDGES = Path(__file__).parent / "bridges"
 
 NAMES = ("wonder3d", "drawingspinup", "instantmesh", "crm")
 
-_KEYS = {"root", "python", "devices", "offline", "weights", "seconds"}
+_KEYS = {"root", "python", "devices", "offline", "weights", "seconds", "environment", "token"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Weights:
         path: of a file that has its place, relative to the checkout or in the home folder, or None.
         fetch: command that fetches such a file.
         licence: of the weights.
+        gated: whether the Hub gives them only to somebody who has agreed to their terms, which a token shows.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Weights:
     path: str | None = None
     fetch: str = ""
     licence: str = ""
+    gated: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Pins:
         axes: which signed axis of the mesh file is x, y, z of our frame.
         framing: ``kept`` or ``free``.
         seconds: limits for `start` and `item`.
+        environment: names of environment variables that the worker needs besides those that every worker gets.
     """
 
     name: str
@@ -82,6 +85,7 @@ class Pins:
     axes: tuple[str, ...]
     framing: str
     seconds: Mapping[str, float]
+    environment: tuple[str, ...] = ()
 
     @property
     def worker(self) -> Path:
@@ -99,6 +103,8 @@ class Place:
         offline: whether the Hugging Face Hub may not be asked.
         weights: folder or repository that replaces a pinned one, by name.
         seconds: limits that replace the pinned ones.
+        environment: names of environment variables that the worker gets besides.
+        token: whether the worker may use the user's token of the Hub, or None for where the weights are gated.
     """
 
     root: Path | None = None
@@ -107,6 +113,8 @@ class Place:
     offline: bool = False
     weights: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    environment: tuple[str, ...] = ()
+    token: bool | None = None
 
 
 def pins_folder() -> Path:
@@ -140,6 +148,7 @@ def read_pins(name: str) -> Pins:
         axes=tuple(content["frame"]["axes"]),
         framing=content["frame"]["framing"],
         seconds=content["seconds"],
+        environment=tuple(content.get("environment", ())),
     )
 
 
@@ -182,6 +191,8 @@ def find_place(name: str, root: Path | None = None, python: Path | None = None) 
         offline=offline,
         weights={str(key): str(value) for key, value in (own.get("weights") or {}).items()},
         seconds={str(key): float(value) for key, value in (own.get("seconds") or {}).items()},
+        environment=tuple(str(variable) for variable in _list(own.get("environment") or ()) if variable),
+        token=own.get("token"),
     )
 
 
@@ -197,6 +208,8 @@ def _own_settings(name: str) -> Mapping[str, Any]:
         raise UsageError(f"{path} cannot be read as settings by backend: {' '.join(str(error).split())}") from error
     if unknown:
         raise UsageError(f"{path}: {name} has no setting '{unknown[0]}'; there are {', '.join(sorted(_KEYS))}")
+    if not isinstance(own.get("token"), bool | None):
+        raise UsageError(f"{path}: 'token' of {name} must be true or false")
     return dict(own)
 
 
@@ -206,6 +219,16 @@ def _path(value: object) -> Path | None:
 
 def _list(value: object) -> Sequence[object]:
     return value if isinstance(value, list) and value else [value]
+
+
+def gated_weights(pins: Pins, place: Place) -> tuple[str, ...]:
+    """Names of the weights that the Hub gives only with a token; what the user has put in their place is not gated."""
+    return tuple(weights.name for weights in pins.weights if weights.gated and weights.name not in place.weights)
+
+
+def asks_with_token(pins: Pins, place: Place) -> bool:
+    """Whether the worker may use the user's token of the Hub."""
+    return not place.offline and (bool(gated_weights(pins, place)) if place.token is None else place.token)
 
 
 def worker_settings(pins: Pins, place: Place) -> dict[str, Any]:

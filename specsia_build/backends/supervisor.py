@@ -7,30 +7,37 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
-from specsia_build.backends.messages import MessageReader, write_message
-from specsia_build.backends.worker import HEARTBEAT_SECONDS, INPUT, INTERNAL, OOM, PROTOCOL
-from specsia_build.errors import CharacterError
-
-MAX_LOG_BYTES = 20 * 2**20
-"""A log larger than this is begun anew with the next start."""
-
-_NOT_FOR_WORKERS = (
-    "PYTHONPATH",
-    "PYTHONHOME",
-    "PYTHONSTARTUP",
-    "VIRTUAL_ENV",
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
+from specsia_build.backends import guardian
+from specsia_build.backends.bounded_log import BoundedLog
+from specsia_build.backends.messages import (
+    BadMessage,
+    Hello,
+    MessageReader,
+    answers,
+    read_done,
+    read_failed,
+    read_hello,
+    write_message,
 )
+from specsia_build.backends.worker import HEARTBEAT_SECONDS, INPUT, OOM, PROTOCOL
+from specsia_build.errors import CharacterError, brief
+from specsia_build.files import open_source_file
+
+_GUARDIAN = Path(guardian.__file__)
+
+_MOST_SAID = 200
+"""Characters of what a worker says or prints that a reason quotes; the rest is in its log."""
+
+_PATIENCE_SECONDS = 10.0
+"""For a guardian to end all that a worker started; longer than the guardian itself tries."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +49,8 @@ class WorkerCommand:
         argv: program and arguments.
         settings: sent with the greeting.
         cwd: working directory.
-        env: variables on top of this process's, less those that belong to its Python environment.
-        log: file that everything the worker prints goes to, or None for nowhere.
+        env: all of its environment variables.
+        log: file that the worker's prints go to, the last of them where they are many, or None for nowhere.
         hint: sentence on what to do if it does not start.
     """
 
@@ -91,7 +98,7 @@ class Made:
     """What a worker made of a picture.
 
     Attributes:
-        mesh: the file.
+        mesh: the file, a regular one in the folder that the worker was given.
         seconds: as the worker measured.
         peak_mb: largest resident memory, peak_gpu_mb: largest device memory; None where it did not say.
         hello: the worker's greeting.
@@ -101,7 +108,7 @@ class Made:
     seconds: float
     peak_mb: float | None
     peak_gpu_mb: float | None
-    hello: Mapping[str, Any]
+    hello: Hello
 
 
 class _Fault(Exception):
@@ -129,8 +136,9 @@ class Supervisor:
         self._command, self._limits, self._sleep = command, limits or Limits(), sleep
         self._process: subprocess.Popen[bytes] | None = None
         self._reader = MessageReader()
-        self._hello: Mapping[str, Any] = {}
-        self._log: IO[bytes] | None = None
+        self._control = -1
+        self._hello: Hello | None = None
+        self._log: BoundedLog | None = None
         self._faults = 0
         self._failed_starts = 0
         self._given_up_at = 0.0
@@ -139,7 +147,7 @@ class Supervisor:
 
     @property
     def pid(self) -> int | None:
-        """Process id of the worker, None while there is none."""
+        """Process id of the worker's guardian, with which the worker ends; None while there is none."""
         return None if self._process is None else self._process.pid
 
     def reconstruct(self, image: Path, folder: Path, seed: int, settings: Mapping[str, Any] | None = None) -> Made:
@@ -165,14 +173,14 @@ class Supervisor:
                     self.kill()
                     self._faults += 1
                 for left in (folder, folder.with_name(f"{folder.name}.part")):
-                    shutil.rmtree(left, ignore_errors=True)
+                    _remove(left)
                 reasons.append(str(fault))
                 if fault.final:
                     break
             else:
                 self._faults = 0
                 return made
-        raise CharacterError(_sentence(self._command, reasons))
+        raise CharacterError(_sentence(self._command, reasons, self._log))
 
     def _ensure_started(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -193,31 +201,38 @@ class Supervisor:
 
     def _start(self) -> None:
         command = self._command
-        self._log = _open_log(command.log)
         self.starts += 1
+        self._log = BoundedLog(command.log)
+        ours, self._control = os.pipe()
         try:
             self._process = subprocess.Popen(  # noqa: S603  the user's own settings name the program
-                list(command.argv),
+                [sys.executable, "-I", "-S", str(_GUARDIAN), str(ours), *command.argv],
                 cwd=command.cwd,
-                env=worker_environment(command.env),
+                env=dict(command.env),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=self._log,
+                stderr=self._log.pipe,
+                pass_fds=(ours,),
                 start_new_session=True,
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise _Fault(f"cannot be started: {error}", restart=True) from error
+        finally:
+            os.close(ours)
         assert self._process.stdout is not None
-        self._reader = MessageReader(self._process.stdout.fileno(), garbage=self._log)
+        self._reader = MessageReader(self._process.stdout.fileno(), garbage=self._log.write)
         greeting = {"protocol": PROTOCOL, "heartbeat": min(HEARTBEAT_SECONDS, self._limits.heartbeat / 4)}
         self._send({"type": "hello", "settings": dict(command.settings), **greeting})
-        hello = self._wait(None, self._limits.start, "start")
-        if hello["type"] != "hello":
-            raise _Fault(f"does not start: {hello.get('message', 'it answered without a greeting')}", restart=True)
-        if hello.get("protocol") != PROTOCOL:
-            found = hello.get("protocol")
+        message = self._wait(None, self._limits.start, "start")
+        if message["type"] == "error":
+            raise _Fault(f"does not start: {self._said(read_failed(message).message)}", restart=True)
+        try:
+            self._hello = read_hello(message)
+        except BadMessage as error:
+            raise _Fault(str(error), restart=True, final=True) from error
+        if self._hello.protocol != PROTOCOL:
+            found = brief(str(self._hello.protocol), 20)
             raise _Fault(f"speaks version {found} of the protocol, not {PROTOCOL}", restart=True, final=True)
-        self._hello = hello
 
     def _ask(self, image: Path, folder: Path, seed: int, settings: Mapping[str, Any]) -> Made:
         self._number += 1
@@ -225,15 +240,23 @@ class Supervisor:
         self._send({"type": "reconstruct", "settings": dict(settings), **request})
         answer = self._wait(self._number, self._limits.item, "answer")
         if answer["type"] == "error":
-            kind, said = answer.get("kind", INTERNAL), str(answer.get("message", "without a word"))
-            restart = kind == OOM or bool(answer.get("restart"))
-            words = f"ran out of memory ({said})" if kind == OOM else f"failed: {said}"
-            raise _Fault(words, restart=restart, final=kind == INPUT)
-        mesh = Path(str(answer.get("mesh", "")))
-        if not mesh.is_file() or mesh.stat().st_size == 0:
-            raise _Fault(f"said that it was done, but there is no mesh {mesh.name or 'named'}", restart=False)
-        seconds = _number(answer, "seconds") or 0.0
-        return Made(mesh, seconds, _number(answer, "peak_mb"), _number(answer, "peak_gpu_mb"), self._hello)
+            failed = read_failed(answer)
+            said = self._said(failed.message)
+            words = f"ran out of memory ({said})" if failed.kind == OOM else f"failed: {said}"
+            raise _Fault(words, restart=failed.restart or failed.kind == OOM, final=failed.kind == INPUT)
+        try:
+            done = read_done(answer)
+        except BadMessage as error:
+            raise _Fault(str(error), restart=False) from error
+        assert self._hello is not None
+        return Made(_mesh_in(folder, done.mesh), done.seconds, done.peak_mb, done.peak_gpu_mb, self._hello)
+
+    def _said(self, text: str) -> str:
+        """What the worker says, short enough for a reason; in its log it is whole."""
+        short = brief(text, _MOST_SAID)
+        if short != text and self._log is not None:
+            self._log.write(text.encode(errors="backslashreplace") + b"\n")
+        return short
 
     def _send(self, message: Mapping[str, Any]) -> None:
         assert self._process is not None
@@ -251,7 +274,8 @@ class Supervisor:
         while True:
             now = time.monotonic()
             if now >= deadline:
-                raise _Fault(f"gave no {what} within {seconds:g} seconds", restart=True)
+                odd = f"; it wrote what is no message: {self._reader.refused}" if self._reader.refused else ""
+                raise _Fault(f"gave no {what} within {seconds:g} seconds{odd}", restart=True)
             if now >= silent_until:
                 raise _Fault(f"gave no sign of life for {self._limits.heartbeat:g} seconds", restart=True)
             # Looked at before reading: what it wrote until then is read once more below.
@@ -260,7 +284,7 @@ class Supervisor:
                 silent_until = time.monotonic() + self._limits.heartbeat
                 kind = message["type"]
                 if (number is None and kind in ("hello", "error")) or (
-                    number is not None and kind in ("done", "error") and message.get("id") == number
+                    number is not None and kind in ("done", "error") and answers(message, number)
                 ):
                     return message
             if self._reader.ended or (gone and not self._reader.waiting()):
@@ -268,32 +292,29 @@ class Supervisor:
 
     def _ending(self) -> str:
         assert self._process is not None
+        assert self._log is not None
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(self._limits.stop)
+        self._log.close()
         code = self._process.returncode
-        last = _last_line(self._command.log)
+        last = self._log.last_line(_MOST_SAID)
         words = f"; the last it printed: {last}" if last else ""
         if code is None:
             return f"closed its output{words}"
         if code >= 0:
             return f"ended with exit code {code}{words}"
-        name = signal.Signals(-code).name
-        return f"was killed by {name}{' (out of memory?)' if name == 'SIGKILL' else ''}{words}"
+        return f"was killed by {_signal_name(-code)}{' (out of memory?)' if code == -signal.SIGKILL else ''}{words}"
 
     def kill(self) -> None:
         """End the worker with all that it started, at once."""
         process, self._process = self._process, None
+        if self._control >= 0:
+            os.close(self._control)
+            self._control = -1
         if process is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            for stream in (process.stdin, process.stdout):
-                if stream is not None:
-                    with contextlib.suppress(OSError):
-                        stream.close()
+            _end(process)
         if self._log is not None:
             self._log.close()
-            self._log = None
 
     def close(self) -> None:
         """Ask the worker to leave, and see to it. Closing twice is no fault."""
@@ -301,6 +322,8 @@ class Supervisor:
         if process is not None and process.poll() is None:
             with contextlib.suppress(_Fault, subprocess.TimeoutExpired):
                 self._send({"type": "shutdown"})
+                if process.stdin is not None:
+                    process.stdin.close()
                 process.wait(self._limits.stop)
         self.kill()
 
@@ -313,39 +336,62 @@ class Supervisor:
         self.close()
 
 
-def _number(message: Mapping[str, Any], key: str) -> float | None:
-    value = message.get(key)
-    return float(value) if isinstance(value, int | float) else None
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """See a guardian off that has been told to end."""
+    # A worker may have stopped it.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        process.send_signal(signal.SIGCONT)
+    try:
+        process.wait(_PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
 
 
-def _sentence(command: WorkerCommand, reasons: list[str]) -> str:
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _mesh_in(folder: Path, stated: str) -> Path:
+    """The mesh that a worker names, seen to be a regular file of the folder that it was given."""
+    mesh = Path(os.path.abspath(folder / stated))  # noqa: PTH100  links are followed, and judged, where it is opened
+    try:
+        if folder.is_symlink() or not any(mesh.is_relative_to(root) for root in (folder, folder.resolve())):
+            raise CharacterError(f"the mesh {brief(stated, _MOST_SAID)} lies outside the folder that it was given")
+        with open_source_file(mesh, folder) as stream:
+            empty = os.fstat(stream.fileno()).st_size == 0
+    except FileNotFoundError:
+        empty = True
+    except (OSError, CharacterError) as error:
+        raise _Fault(f"said that it was done, but {brief(str(error), _MOST_SAID)}", restart=False) from error
+    if empty:
+        name = brief(mesh.name, _MOST_SAID)
+        raise _Fault(f"said that it was done, but there is no mesh {name or 'named'}", restart=False)
+    return mesh
+
+
+def _remove(left: Path) -> None:
+    """Remove a folder, or whatever a worker has put in its place."""
+    if left.is_symlink() or not left.is_dir():
+        left.unlink(missing_ok=True)
+    else:
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _sentence(command: WorkerCommand, reasons: list[str], log: BoundedLog | None) -> str:
     """Why a picture was given up."""
     last = reasons[-1]
     twice = ""
     if len(reasons) == 2:
         twice = ", twice" if reasons[0] == last else f" (before that it {reasons[0]})"
-    log = "" if command.log is None else f"; its prints are in {command.log}"
-    return f"the worker of {command.name} {last}{twice}{log}"
-
-
-def worker_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """This process's variables without those of its Python environment, and some more."""
-    own = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_WORKERS}
-    return {**own, "PYTHONUNBUFFERED": "1", **extra}
-
-
-def _open_log(path: Path | None) -> IO[bytes]:
-    if path is None:
-        return Path(os.devnull).open("wb")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    large = path.is_file() and path.stat().st_size > MAX_LOG_BYTES
-    return path.open("wb" if large else "ab")
-
-
-def _last_line(path: Path | None) -> str:
-    if path is None or not path.is_file():
-        return ""
-    with path.open("rb") as stream:
-        stream.seek(max(0, path.stat().st_size - 4000))
-        lines = [line.strip() for line in stream.read().decode(errors="replace").splitlines()]
-    return next((line[:300] for line in reversed(lines) if line), "")
+    prints = ""
+    if log is not None and log.path is not None:
+        prints = f"; its prints are in {log.path}" if log.problem is None else f"; its prints are lost: {log.problem}"
+    return f"the worker of {command.name} {last}{twice}{prints}"

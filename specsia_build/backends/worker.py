@@ -49,6 +49,9 @@ HEARTBEAT_SECONDS = 2.0
 INPUT, OOM, INTERNAL = "input", "oom", "internal"
 """Kinds of error: the picture's fault, out of memory, anything else."""
 
+_MOST_SAID = 2000
+"""Characters of an error's text in a message; the log has it all."""
+
 _OOM_WORDS = ("out of memory", "cublas_status_alloc_failed", "cudnn_status_alloc_failed", "cannot allocate memory")
 _LOST_DEVICE_WORDS = ("cuda error", "device-side assert", "cublas_status", "cudnn_status", "illegal memory access")
 
@@ -173,7 +176,7 @@ def serve(
         "protocol": PROTOCOL,
         "backend": backend,
         "pid": os.getpid(),
-        "versions": dict(found or {}, python=sys.version.split()[0]),
+        "versions": dict({str(k): str(v) for k, v in (found or {}).items()}, python=sys.version.split()[0]),
         "weights": dict(_revisions),
         "capabilities": list(capabilities),
         "frame": {"axes": list(axes), "framing": framing},
@@ -225,7 +228,7 @@ def versions_of(*names: str) -> dict[str, str]:
 
 def describe(error: BaseException) -> dict[str, Any]:
     """Fields of the `error` message for an exception."""
-    text = " ".join(str(error).split())
+    text = _text(error)
     if isinstance(error, InputError):
         return {"kind": INPUT, "message": text, "restart": False}
     lower = text.lower()
@@ -237,6 +240,15 @@ def describe(error: BaseException) -> dict[str, Any]:
         "message": f"{type(error).__name__}: {text}" if text else type(error).__name__,
         "restart": oom or lost,
     }
+
+
+def _text(error: BaseException) -> str:
+    try:
+        text = " ".join(str(error).split())
+    # Some exceptions of upstream projects cannot even say what they are.
+    except Exception as failed:
+        text = "{} when it was to be told".format(type(failed).__name__)
+    return text if len(text) <= _MOST_SAID else text[:_MOST_SAID] + "..."
 
 
 def _answer(reconstruct: Reconstruct, message: Mapping[str, Any], current: dict[str, Any]) -> dict[str, Any]:
@@ -255,7 +267,7 @@ def _answer(reconstruct: Reconstruct, message: Mapping[str, Any], current: dict[
         _reset_peak()
 
         def progress(fraction: float, note: str) -> None:
-            current.update(fraction=float(fraction), note=note)
+            current.update(fraction=min(max(0.0, float(fraction)), 1.0), note=str(note)[:_MOST_SAID])
 
         mesh = os.path.abspath(reconstruct(Request(message, part, scratch, progress)))
         if not os.path.isfile(mesh):

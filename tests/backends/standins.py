@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from specsia_build.backends import worker
+from specsia_build.backends.environment import worker_environment
 from specsia_build.backends.supervisor import Limits, WorkerCommand
 
 QUICK = Limits(start=20.0, item=1.5, heartbeat=1.0, stop=2.0, delay=0.01, longest_delay=0.05, rest=0.2)
@@ -170,6 +171,7 @@ def command(folder: Path, script: str, python: str = sys.executable, **settings:
         argv=(python, *launcher, str(path)),
         settings={**known, **settings},
         cwd=folder,
+        env=worker_environment({}),
         log=folder / "worker.log",
         hint="look at it",
     )

@@ -71,7 +71,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_bridge_gives_the_figure_back_in_our_frame(tmp_path: Path, python: Path, hub: Path, name: str) -> None:
     root = write_upstream(tmp_path / "checkout", name)
     before = sorted(root.rglob("*"))
-    place = Place(root, python, devices=(f"{name}-{os.getpid()}",))
+    place = Place(root, python, devices=(f"{name}-{os.getpid()}",), environment=("FAKE_HUB",))
     backend = Bridged(read_pins(name), place, limits=LIMITS)
     backend.logs_to(tmp_path / "logs")
     try:
@@ -100,7 +100,11 @@ def test_a_bridge_gives_the_figure_back_in_our_frame(tmp_path: Path, python: Pat
 
 def test_offline_reaches_the_worker(tmp_path: Path, python: Path, hub: Path) -> None:
     root = write_upstream(tmp_path / "checkout", "crm")
-    backend = Bridged(read_pins("crm"), Place(root, python, (f"offline-{os.getpid()}",), offline=True), limits=LIMITS)
+    backend = Bridged(
+        read_pins("crm"),
+        Place(root, python, (f"offline-{os.getpid()}",), offline=True, environment=("FAKE_HUB",)),
+        limits=LIMITS,
+    )
     try:
         assert len(backend.reconstruct(picture(), Context("a", 1)).faces) == 36
     finally:
@@ -113,7 +117,7 @@ def test_a_mesh_mirrored_upstream_is_not_ours(tmp_path: Path, python: Path, hub:
     script = tmp_path / "mirrored_worker.py"
     text = read_pins("drawingspinup").worker.read_text()
     script.write_text(text.replace('AXES = ("+x", "-z", "+y")', 'AXES = ("-x", "-z", "+y")'))
-    place = Place(root, python, devices=(f"mirrored-{os.getpid()}",))
+    place = Place(root, python, devices=(f"mirrored-{os.getpid()}",), environment=("FAKE_HUB",))
     backend = Bridged(read_pins("drawingspinup"), place, script=script, limits=LIMITS)
     try:
         mesh = backend.reconstruct(picture(), Context("a", 1))
@@ -155,7 +159,7 @@ def test_a_data_root_keeps_the_letters_mv_out(tmp_path: Path, python: Path, monk
     monkeypatch.setenv("TMPDIR", str(tmp_path / "mv-tmp"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "mv-tmp"))
     root = write_upstream(tmp_path / "checkout", "drawingspinup")
-    place = Place(root, python, devices=(f"mv-{os.getpid()}",))
+    place = Place(root, python, devices=(f"mv-{os.getpid()}",), environment=("FAKE_HUB",))
     backend = Bridged(read_pins("drawingspinup"), place, limits=LIMITS)
     try:
         assert len(backend.reconstruct(picture(), Context("a", 1)).faces) == 36

@@ -146,8 +146,8 @@ def test_what_is_missing_comes_in_order_with_what_mends_it(tmp_path: Path, monke
     nothing = diagnose(pins, Place())
     assert not nothing.ok
     names = [found.name for found in nothing.checks]
-    assert names == ["checkout", "python", "weights crm", "weights clip", "GPU"]
-    assert all(found.mend for found in nothing.checks if found.name != "GPU")
+    assert names == ["checkout", "python", "weights crm", "weights clip", "token", "environment", "GPU"]
+    assert all(found.mend for found in nothing.checks if found.state != OK and found.name != "GPU")
     assert f"git clone {pins.repository}" in nothing.checks[0].mend
     assert pins.commit in nothing.checks[0].mend
 
