@@ -215,6 +215,31 @@ def append(path: Path, text: str) -> None:
             os.close(handle)
 
 
+def remove_tree(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it, however deep, as far as it may be removed.
+
+    Links are removed, not followed.
+    """
+    with suppress(OSError):
+        if path.is_symlink() or not path.is_dir():
+            path.unlink(missing_ok=True)
+            return
+        waiting = [path]
+        while waiting:
+            folder = waiting.pop()
+            folder.chmod(0o700)
+            for inner in list(folder.iterdir()):
+                if inner.is_symlink() or not inner.is_dir():
+                    inner.unlink()
+                else:
+                    # Moved up rather than walked down: a path may only be so long, and a recursion only so deep.
+                    inner.chmod(0o700)
+                    waiting.append(inner.replace(path / secrets.token_hex(8)))
+            if folder != path:
+                folder.rmdir()
+        path.rmdir()
+
+
 def cannot_write(path: Path, error: OSError, needed: int | None = None) -> WriteError:
     """Why a file could not be written, with what to do.
 

@@ -215,3 +215,29 @@ def test_source_files_are_regular_inside_their_root_and_of_a_size_that_was_looke
 def test_damaged_json_is_a_sentence(data: bytes | str, why: str) -> None:
     with pytest.raises(SpecsiaError, match=f"build.json cannot be read: .*{why}"):
         files.parse_json(data, "build.json")
+
+
+def test_a_tree_is_removed_however_deep_and_links_are_not_followed(tmp_path: Path) -> None:
+    kept = tmp_path / "kept" / "file"
+    kept.parent.mkdir()
+    kept.touch()
+    top = tmp_path / "top"
+    top.mkdir()
+    (top / "link").symlink_to(kept.parent)
+    os.mkfifo(top / "pipe")
+    here = os.open(top, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("a" * 20, dir_fd=here)
+        below = os.open("a" * 20, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(os.open("file", os.O_CREAT, dir_fd=here))
+    os.fchmod(here, 0o000)
+    os.close(here)
+    files.remove_tree(top)
+    assert not top.exists()
+    (tmp_path / "link").symlink_to(kept.parent)
+    for other in (tmp_path / "link", tmp_path / "nothing"):
+        files.remove_tree(other)
+    assert list(tmp_path.iterdir()) == [kept.parent]
+    assert kept.exists()

@@ -32,7 +32,7 @@ from specsia_build.backends.supervisor import Limits, Made, Supervisor, WorkerCo
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError, UsageError
-from specsia_build.files import cannot_write
+from specsia_build.files import cannot_write, remove_tree
 from specsia_build.rendering.mesh import Mesh
 
 FORMATS = {".obj": "obj", ".glb": "gltf", ".gltf": "gltf", ".ply": "ply"}
@@ -104,12 +104,15 @@ class Bridged:
             CharacterError: if the worker failed twice, or what it made cannot be read.
         """
         supervisor = self._supervisor or self._start()
-        with tempfile.TemporaryDirectory(prefix=f"specsia-{self.name}-") as folder:
-            picture = Path(folder) / f"{context.character_id}.png"
+        folder = Path(tempfile.mkdtemp(prefix=f"specsia-{self.name}-"))
+        try:
+            picture = folder / f"{context.character_id}.png"
             picture.write_bytes(png.encode(image))
-            made = supervisor.reconstruct(picture, Path(folder) / "made", context.seed % SEEDS)
+            made = supervisor.reconstruct(picture, folder / "made", context.seed % SEEDS)
             self._record(context, made)
             mesh = read_mesh(made.mesh)
+        finally:
+            remove_tree(folder)
         turned = into_frame(mesh, made.hello.axes or self._pins.axes)
         kept = (made.hello.framing or self._pins.framing) == "kept"
         return turned if kept else fitted(turned, image[..., 3])

@@ -217,21 +217,27 @@ class MessageReader:
             return
         data = os.read(self._descriptor, 1 << 16)
         self.ended = not data
-        *lines, self._unread = (self._unread + data).split(b"\n")
+        lines, end, self._unread = (self._unread + data).rpartition(b"\n")
         if (self.ended and self._unread) or len(self._unread) > MAX_LINE_BYTES:
-            lines, self._unread = [*lines, self._unread], b""
-        messages, garbage = [], []
-        for line in lines:
+            lines, self._unread = lines + end + self._unread, b""
+        # Most of what something prints can be told from messages without a look at each line.
+        if _BEGINNING not in lines:
+            self._let_go(lines)
+            return
+        garbage = []
+        for line in lines.split(b"\n"):
             message = parse_line(line)
             if message is not None:
-                messages.append(message)
-            elif line.strip():
-                garbage.append(line)
-                if line.startswith(b'{"type"'):
-                    self.refused = brief(line[:_MOST_QUOTED].decode(errors="replace"), _MOST_QUOTED)
-        if garbage and self._garbage is not None:
-            self._garbage(b"\n".join(garbage) + b"\n")
-        yield from messages
+                yield message
+                continue
+            garbage.append(line)
+            if line.startswith(b'{"type"'):
+                self.refused = brief(line[:_MOST_QUOTED].decode(errors="replace"), _MOST_QUOTED)
+        self._let_go(b"\n".join(garbage))
+
+    def _let_go(self, lines: bytes) -> None:
+        if self._garbage is not None and lines.strip():
+            self._garbage(lines + b"\n")
 
     def waiting(self) -> bool:
         """Whether something is there to read."""

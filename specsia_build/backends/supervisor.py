@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -29,7 +28,7 @@ from specsia_build.backends.messages import (
 )
 from specsia_build.backends.worker import HEARTBEAT_SECONDS, INPUT, OOM, PROTOCOL
 from specsia_build.errors import CharacterError, brief
-from specsia_build.files import open_source_file
+from specsia_build.files import open_source_file, remove_tree
 
 _GUARDIAN = Path(guardian.__file__)
 
@@ -173,7 +172,7 @@ class Supervisor:
                     self.kill()
                     self._faults += 1
                 for left in (folder, folder.with_name(f"{folder.name}.part")):
-                    _remove(left)
+                    remove_tree(left)
                 reasons.append(str(fault))
                 if fault.final:
                     break
@@ -375,14 +374,6 @@ def _mesh_in(folder: Path, stated: str) -> Path:
         name = brief(mesh.name, _MOST_SAID)
         raise _Fault(f"said that it was done, but there is no mesh {name or 'named'}", restart=False)
     return mesh
-
-
-def _remove(left: Path) -> None:
-    """Remove a folder, or whatever a worker has put in its place."""
-    if left.is_symlink() or not left.is_dir():
-        left.unlink(missing_ok=True)
-    else:
-        shutil.rmtree(left, ignore_errors=True)
 
 
 def _sentence(command: WorkerCommand, reasons: list[str], log: BoundedLog | None) -> str:
