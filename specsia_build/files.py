@@ -24,6 +24,8 @@ from specsia_build.errors import CharacterError, SpecsiaError, WriteError, brief
 MOST_NAME_BYTES = 180
 """Of a name from data, so that suffixes fit beside it into the 255 bytes that file systems allow."""
 
+_LONG_PATH = 1000
+
 MOST_JSON_BYTES = 64 * 2**20
 
 MOST_JSON_DEPTH = 100
@@ -224,20 +226,20 @@ def remove_tree(path: Path) -> None:
         if path.is_symlink() or not path.is_dir():
             path.unlink(missing_ok=True)
             return
-        waiting = [path]
-        while waiting:
-            folder = waiting.pop()
+        found = [path]
+        for folder in found:
             folder.chmod(0o700)
             for inner in list(folder.iterdir()):
                 if inner.is_symlink() or not inner.is_dir():
                     inner.unlink()
-                else:
-                    # Moved up rather than walked down: a path may only be so long, and a recursion only so deep.
+                    continue
+                # What lies deep is moved up, since a path may only be so long.
+                if len(str(inner)) > _LONG_PATH:
                     inner.chmod(0o700)
-                    waiting.append(inner.replace(path / secrets.token_hex(8)))
-            if folder != path:
-                folder.rmdir()
-        path.rmdir()
+                    inner = inner.replace(path / secrets.token_hex(8))
+                found.append(inner)
+        for folder in reversed(found):
+            folder.rmdir()
 
 
 def cannot_write(path: Path, error: OSError, needed: int | None = None) -> WriteError:

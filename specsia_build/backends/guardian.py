@@ -86,7 +86,7 @@ def _descendants() -> list[int]:
 
 def _end_all(program: int, code: int | None) -> int | None:
     """Kill whatever came from the program; how the program itself ended."""
-    if sys.platform != "linux":
+    if not Path("/proc/self/stat").exists():
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(program, signal.SIGKILL)
         return code

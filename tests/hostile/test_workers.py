@@ -31,7 +31,7 @@ HARMLESS = (
     "flood_the_output",
     "flood_the_output_without_a_line_end",
     "answer_noise",
-    "nest_2000_folders",
+    "nest_1100_folders",
     "leave_children_behind",
     "close_its_input",
 )
