@@ -16,7 +16,7 @@ TEXT, WHOLE, NUMBER, LIST, IMAGE, NOTHING = "text", "whole numbers", "numbers", 
 
 _KINDS = {"string": TEXT, "int32": WHOLE, "float64": NUMBER, "float64[3]": LIST}
 
-_RANGES = {"view": (0, MOST_VIEWS - 1), "iou": (0.0, 1.0), "outline_px": (0, 1024), "outline_grey": (0, 255)}
+_RANGES = {"view": (0, MOST_VIEWS - 1), "iou": (0.0, 1.0), "outline_px": (0, 16), "outline_grey": (0, 255)}
 """Least and most of what is computed with; where it may be absent it is so as null."""
 
 

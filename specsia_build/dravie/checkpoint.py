@@ -20,7 +20,7 @@ from specsia_build.dravie.config import ARCHITECTURES, ModelConfig
 from specsia_build.dravie.model import build_generator
 from specsia_build.dravie.recall import Memory
 from specsia_build.dravie.step import Networks
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.errors import SpecsiaError, UsageError, brief
 from specsia_build.files import read_json, replacing
 
 RUN_FILE = "run.json"
@@ -111,20 +111,33 @@ def restore(networks: Networks, checkpoint: Path) -> int:
         load_weights(networks.average, weights, checkpoint / MODEL)
     for name, module in (("generator", networks.generator), ("discriminator", networks.discriminator)):
         load_weights(module, _under(training, name), checkpoint / TRAINING)
-        optimiser = networks.optimisers[name]
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in _under(training, f"{name}-optimiser").items():
-            index, _, what = key.partition(".")
-            moments.setdefault(int(index), {})[what] = tensor
-        for number, weight in enumerate(module.parameters() if moments else ()):
-            # The fused update runs over memory, so that moments must lie in it as their weights do.
-            laid_out = {
-                what: torch.empty_like(weight).copy_(moments[number][what]) for what in ("exp_avg", "exp_avg_sq")
-            }
-            moments[number] |= {what: tensor.detach() for what, tensor in laid_out.items()}
-        if moments:
-            optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+        try:
+            _restore_moments(networks.optimisers[name], module, _under(training, f"{name}-optimiser"))
+        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+            raise SpecsiaError(
+                f"{checkpoint / TRAINING} does not hold what the optimiser of the {name} needs "
+                f"({brief(str(error), 80)}): delete its folder {checkpoint} to use the checkpoint before it"
+            ) from error
     return int(state["step"])
+
+
+def _restore_moments(optimiser: torch.optim.Optimizer, module: nn.Module, stored: Mapping[str, Tensor]) -> None:
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in stored.items():
+        index, _, what = key.partition(".")
+        moments.setdefault(int(index), {})[what] = tensor
+    if not moments:
+        return
+    weights = list(module.parameters())
+    if moments.keys() != set(range(len(weights))):
+        raise ValueError(f"it is of {len(moments)} tensors instead of {len(weights)}")
+    for number, weight in enumerate(weights):
+        if moments[number]["step"].numel() != 1:
+            raise ValueError("a step is no number")
+        # The fused update runs over memory, so that moments must lie in it as their weights do.
+        for what in ("exp_avg", "exp_avg_sq"):
+            moments[number][what] = torch.empty_like(weight).copy_(moments[number][what]).detach()
+    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
 def _under(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
@@ -155,10 +168,11 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
     path = checkpoint / STATE
     try:
         state = read_json(path)
-        if not isinstance(state["step"], int) or not isinstance(state["model"], dict):
+        if type(state["step"]) is not int or state["step"] < 0 or not isinstance(state["model"], dict):
             raise ValueError("it lacks step and model")
     except (OSError, SpecsiaError, ValueError, KeyError, TypeError) as error:
-        raise SpecsiaError(f"{path} cannot be read ({error}): {checkpoint} is no whole checkpoint") from error
+        why = brief(str(error), 160)
+        raise SpecsiaError(f"{path} cannot be read ({why}): {checkpoint} is no whole checkpoint") from error
     return dict(state)
 
 

@@ -31,8 +31,8 @@ from specsia_build.dravie.processes import Processes, find_device, joined, wrapp
 from specsia_build.dravie.seen import SEEN_FILE, Seen, gathered, write_seen
 from specsia_build.dravie.step import TERMS, Networks, build_networks, rate, to_device, training_step
 from specsia_build.dravie.validation import validate, validation_pairs
-from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.files import write_bytes
+from specsia_build.errors import SpecsiaError, UsageError, brief
+from specsia_build.files import read_json, write_bytes
 from specsia_build.pipeline.progress import Progress
 
 LOG_EVERY = 50
@@ -190,11 +190,14 @@ def _check_same(path: Path, decisive: dict[str, Any], config: TrainConfig) -> No
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(path.read_bytes())
+        found: dict[str, Any] = read_json(path)
+        if not isinstance(found, dict):
+            raise TypeError("it holds no fields")
         if ADAPTED_FROM not in found:
             train_from_json(found["train"])
-    except (OSError, ValueError, KeyError, TypeError, UsageError) as error:
-        raise SpecsiaError(f"{path} does not state a training's settings ({error}): name another run") from error
+    except (OSError, SpecsiaError, ValueError, KeyError, TypeError) as error:
+        why = brief(str(error), 160)
+        raise SpecsiaError(f"{path} does not state a training's settings ({why}): name another run") from error
     return found
 
 

@@ -1,0 +1,416 @@
+"""Damaged datasets and runs, given to all commands that open one: a sentence or findings, and nothing elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from specsia_build.cli.main import main
+from specsia_build.dataset import schema
+from specsia_build.dataset.checksums import write_sums
+from specsia_build.dravie import frames
+from specsia_build.dravie.checkpoint import FOLDER, MODEL, RUN_FILE, STATE, TRAINING
+from tests.dataset.small import build_small, read_rows, shard, write_rows
+from tests.hostile.conftest import Tally
+
+Damage = Callable[[Path], object]
+
+DEEP = "[" * 100_000 + "]" * 100_000
+DEEP_OBJECT = '{"config": ' * 400 + "1" + "}" * 400
+HUGE_PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBB", 13, b"IHDR", 2**31 - 1, 9, 8, 6, 0, 0, 0) + bytes(99)
+
+SECRET = "a secret of this machine"
+
+
+def card(*configs: tuple[str, str]) -> str:
+    entries = [{"config_name": n, "data_files": [{"split": "train", "path": p}]} for n, p in configs]
+    return f"---\nconfigs: {json.dumps(entries)}\n---\n"
+
+
+def write(name: str, content: str | bytes) -> Damage:
+    data = content.encode() if isinstance(content, str) else content
+    return lambda folder: (folder / name).write_bytes(data)
+
+
+def remove(name: str) -> Damage:
+    return lambda folder: (folder / name).unlink()
+
+
+def cut(name: str, share: float) -> Damage:
+    def damage(folder: Path) -> None:
+        (path,) = folder.glob(name)
+        path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+
+    return damage
+
+
+def changed(**values: Any) -> Damage:
+    """Values of one row of the training split and of the test split."""
+
+    def damage(folder: Path) -> None:
+        for split in ("train", "test"):
+            rows = read_rows(shard(folder, split))
+            rows[-1].update(values)
+            write_rows(shard(folder, split), rows)
+
+    return damage
+
+
+def column(name: str, made: Callable[[int], pa.Array] | None) -> Damage:
+    """A column of another kind, or none, in every shard."""
+
+    def damage(folder: Path) -> None:
+        for path in (folder / schema.DATA).glob("*.parquet"):
+            table = pq.read_table(path)
+            at = table.column_names.index(name)
+            kept = table.remove_column(at)
+            pq.write_table(kept if made is None else kept.add_column(at, name, made(len(table))), path)
+
+    return damage
+
+
+def twice(folder: Path) -> None:
+    for split in ("train", "test"):
+        rows = read_rows(shard(folder, split))
+        write_rows(shard(folder, split), [*rows, rows[0]])
+
+
+def emptied(folder: Path) -> None:
+    for path in (folder / schema.DATA).glob("*.parquet"):
+        pq.write_table(pq.read_table(path).slice(0, 0), path)
+
+
+def swapped(folder: Path) -> None:
+    one, two = folder / schema.CHECKSUMS_FILE, shard(folder)
+    data = one.read_bytes()
+    one.write_bytes(two.read_bytes())
+    two.write_bytes(data)
+
+
+def linked_out(name: str) -> Damage:
+    def damage(folder: Path) -> None:
+        outside = folder.parent / "outside" / Path(name).name
+        outside.parent.mkdir(exist_ok=True)
+        target = folder / name
+        outside.write_bytes(target.read_bytes() + (SECRET.encode() if name.endswith(".md") else b""))
+        target.unlink()
+        target.symlink_to(outside)
+
+    return damage
+
+
+def flipped(seed: int) -> Damage:
+    """Bytes of any file changed at random."""
+
+    def damage(folder: Path) -> None:
+        chance = random.Random(seed)
+        path = chance.choice(sorted(p for p in folder.rglob("*") if p.is_file()))
+        data = bytearray(path.read_bytes())
+        for _ in range(chance.choice((1, 3, 20))):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        path.write_bytes(data)
+
+    return damage
+
+
+def no_picture(folder: Path) -> None:
+    for split in ("train", "test"):
+        rows = read_rows(shard(folder, split))
+        rows[0]["gt"]["bytes"] = None
+        rows[1]["color"]["bytes"] = b"\x89PNG\r\n\x1a\n" + struct.pack(
+            ">I4sIIBBBBB", 13, b"IHDR", 2**31 - 1, 9, 8, 6, 0, 0, 0
+        )
+        write_rows(shard(folder, split), rows)
+
+
+ALL = "data/*.parquet"
+
+DATASETS: dict[str, Damage] = {
+    "card of configurations outside": write(schema.CARD, card(("../../x", ALL), ("b", ALL))),
+    "card of an absolute configuration": write(schema.CARD, card(("/tmp/specsia-hostile", ALL), ("b", ALL))),
+    "card of patterns outside": write(schema.CARD, card(("a", "../../*.parquet"))),
+    "card of twins": write(schema.CARD, card(("A", ALL), ("a", ALL))),
+    "card of control characters": write(schema.CARD, card(("\x1b]0;x\x07", ALL), ("b", ALL))),
+    "card, nested": write(schema.CARD, f"---\nconfigs: {DEEP[:4000]}\n---\n"),
+    "card, not UTF-8": write(schema.CARD, b"---\nconfigs: \xff\xfe\n---\n"),
+    "card of a number": write(schema.CARD, "---\nconfigs: 7\n---\n"),
+    "card is a link out": linked_out(schema.CARD),
+    "shard is a link out": lambda folder: linked_out(f"data/{shard(folder).name}")(folder),
+    "build.json, nested": write(schema.BUILD_FILE, DEEP),
+    "build.json, objects nested": write(schema.BUILD_FILE, DEEP_OBJECT),
+    "build.json, cut off": cut(schema.BUILD_FILE, 0.5),
+    "build.json, a list": write(schema.BUILD_FILE, "[]"),
+    "build.json of wrong values": write(schema.BUILD_FILE, '{"specsia": 3, "config": {"views": -1, "size": "x"}}'),
+    "splits.json, nested": write(schema.SPLITS_FILE, DEEP),
+    "splits.json of wrong types": write(schema.SPLITS_FILE, '{"train": [1], "validation": {}, "test": null}'),
+    "splits.json, not UTF-8": write(schema.SPLITS_FILE, b"\xff\xfe\x00"),
+    "SHA256SUMS of files outside": write(
+        schema.SUMS_FILE, f"{'0' * 64}  ../../../etc/passwd\n{'1' * 64}  /etc/passwd\n"
+    ),
+    "SHA256SUMS, not UTF-8": write(schema.SUMS_FILE, b"\xff" * 100),
+    "SHA256SUMS missing": remove(schema.SUMS_FILE),
+    "checksums.parquet, cut off": cut(schema.CHECKSUMS_FILE, 0.7),
+    "checksums.parquet and shard swapped": swapped,
+    "shard, cut off": cut("data/train-*.parquet", 0.6),
+    "shard of nothing": cut("data/train-*.parquet", 0.0),
+    "shards without rows": emptied,
+    "uid is null": changed(uid=None),
+    "uid leads out": changed(uid="../../../x_00"),
+    "character leads out": changed(character_id="/tmp/specsia-hostile"),
+    "view is negative": changed(view=-7),
+    "view is huge": changed(view=2**31 - 1),
+    "view is null": changed(view=None),
+    "iou is no number": changed(iou=float("nan")),
+    "contour is huge": changed(outline_px=2**31 - 1),
+    "uids are numbers": column("uid", lambda n: pa.array(range(n), pa.int64())),
+    "views are texts": column("view", lambda n: pa.array(["x"] * n)),
+    "pictures are texts": column("color", lambda n: pa.array(["x"] * n)),
+    "pictures are numbers": column("gt", lambda n: pa.array([1.0] * n)),
+    "column missing": column("pos", None),
+    "uid twice": twice,
+    "pictures missing and false": no_picture,
+}
+
+
+@pytest.fixture(scope="session")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three characters of four views; not to be changed."""
+    return build_small(tmp_path_factory.mktemp("sound") / "dataset", ("a", "b", "c"))
+
+
+@pytest.fixture(scope="session")
+def trained(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training that was stopped after the first of its two steps; not to be changed."""
+    torch.set_num_threads(1)
+    top = tmp_path_factory.mktemp("trained")
+    arguments = ("train", str(sound), "--out", str(top / "run"), "--steps", "2", "--checkpoint-every", "1")
+    small = ("--set", "batch=1", "--set", "patch=16", "--device", "cpu")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(top / "cache"))
+        done = CliRunner().invoke(main, [*arguments, *small])
+    assert done.exit_code == 0, done.output
+    shutil.rmtree(top / "run" / FOLDER / "0000002")
+    return top / "run"
+
+
+@pytest.fixture(autouse=True)
+def at_peace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Caches of its own, one thread, no token, no network, and a folder of its own to work in."""
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    monkeypatch.setattr(frames, "default_folder", lambda: tmp_path / "cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    torch.set_num_threads(1)
+    yield
+
+
+def commands(dataset: Path, run: Path, out: Path) -> dict[str, Sequence[str]]:
+    """Each command that opens a dataset, by its name, everything that it writes below `out`."""
+    steps = ("--adapt-steps", "1", "--fit-steps", "1", "--baselines", "line", "--device", "cpu")
+    return {
+        "verify": ("verify", str(dataset), "--workers", "1"),
+        "convert": ("convert", str(dataset), "--to", "published", "--out", str(out / "converted"), "--workers", "1"),
+        "diff": ("diff", str(dataset), str(dataset)),
+        "report": ("report", str(dataset), "--out", str(out / "report.html")),
+        "enhance": ("enhance", str(run), str(dataset), "--out", str(out / "enhanced"), "--device", "cpu"),
+        "evaluate": ("evaluate", str(run), str(dataset), "--out", str(out / "scores"), *steps),
+        "train": (
+            "train",
+            str(dataset),
+            "--out",
+            str(out / "run"),
+            "--steps",
+            "1",
+            "--set",
+            "batch=1",
+            "--device",
+            "cpu",
+        ),
+        "push": ("push", str(dataset), "--repo", "tester/pairs", "--dry-run"),
+    }
+
+
+def snapshot(top: Path, but: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of everything below a folder, but for what a command may write to."""
+    found = {}
+    for path in top.rglob("*"):
+        if not path.is_relative_to(but) and not path.is_relative_to(top / "cache") and not path.is_dir():
+            facts = path.lstat()
+            found[str(path)] = facts.st_size, facts.st_mtime_ns
+    return found
+
+
+def judged(arguments: Sequence[str], top: Path, out: Path) -> Result:
+    """Run a command, and see that it ends as a command may: done, or with findings or one sentence."""
+    before = snapshot(top, out)
+    result = CliRunner().invoke(main, list(arguments))
+    shown = f"{arguments[0]}: {result.output[-800:]} {result.exception!r}"
+    assert result.exit_code in (0, 1, 2), shown
+    assert result.exception is None or isinstance(result.exception, SystemExit), shown
+    assert "Traceback" not in result.output, shown
+    assert SECRET not in result.output, shown
+    assert all(line.isprintable() and len(line) < 2000 for line in result.output.split("\n")), shown
+    sentences = [line for line in result.stderr.splitlines() if line.startswith("specsia: ")]
+    assert len(sentences) <= 1, shown
+    if result.exit_code == 2 or (result.exit_code == 1 and arguments[0] not in ("verify", "diff")):
+        assert sentences, shown
+    assert snapshot(top, out) == before, shown
+    assert not os.path.lexists("/tmp/specsia-hostile")
+    return result
+
+
+def told(result: Result) -> str:
+    return {0: "done", 1: "said", 2: "refused"}[result.exit_code]
+
+
+TRIED = ("verify", "convert", "diff", "report", "enhance", "evaluate", "train", "push")
+
+
+@pytest.mark.parametrize("damage", DATASETS)
+def test_a_damaged_dataset(damage: str, sound: Path, trained: Path, tmp_path: Path, full: bool, tally: Tally) -> None:
+    folder = Path(shutil.copytree(sound, tmp_path / "given" / "dataset"))
+    DATASETS[damage](folder)
+    out = tmp_path / "out"
+    outcomes = {}
+    # Two fits of models a dataset take longest.
+    for name in TRIED if full else (n for n in TRIED if n != "evaluate" or list(DATASETS).index(damage) % 4 == 0):
+        result = judged(commands(folder, trained, out)[name], tmp_path, out)
+        outcomes[name] = result.exit_code
+        tally(name, told(result))
+    assert outcomes["verify"] == (0 if damage == "SHA256SUMS missing" else 1)
+    assert "link" not in damage or outcomes["push"] == 1
+
+
+@pytest.mark.seeds(8, 200)
+def test_flipped_bytes(seed: int, sound: Path, trained: Path, tmp_path: Path, tally: Tally) -> None:
+    folder = Path(shutil.copytree(sound, tmp_path / "given" / "dataset"))
+    flipped(seed)(folder)
+    out = tmp_path / "out"
+    for name in ("verify", "convert", "diff", "report", "enhance", "push"):
+        tally(name, told(judged(commands(folder, trained, out)[name], tmp_path, out)))
+
+
+@pytest.mark.seeds(2, 20)
+def test_damaged_files_that_fit_their_sums(seed: int, sound: Path, trained: Path, tmp_path: Path, tally: Tally) -> None:
+    folder = Path(shutil.copytree(sound, tmp_path / "given" / "dataset"))
+    flipped(1000 + seed)(folder)
+    write_sums(folder)
+    out = tmp_path / "out"
+    for name in ("verify", "push"):
+        tally(name, told(judged(commands(folder, trained, out)[name], tmp_path, out)))
+
+
+def header(change: Callable[[dict[str, Any]], object]) -> Damage:
+    """The header of a safetensors file, changed."""
+
+    def damage(path: Path) -> None:
+        data = path.read_bytes()
+        (size,) = struct.unpack_from("<Q", data)
+        found = json.loads(data[8 : 8 + size])
+        change(found)
+        made = json.dumps(found).encode()
+        path.write_bytes(struct.pack("<Q", len(made)) + made + data[8 + size :])
+
+    return damage
+
+
+def renamed(old: str, new: str) -> Damage:
+    """Tensors of an optimiser under other names."""
+
+    def change(found: dict[str, Any]) -> None:
+        for name in [name for name in found if name.endswith(old)]:
+            found[name.removesuffix(old) + new] = found.pop(name)
+
+    return header(change)
+
+
+def first(found: dict[str, Any]) -> Any:
+    return found[next(name for name in found if name != "__metadata__")]
+
+
+def at(name: str, damage: Damage) -> Damage:
+    """Damage to a file of a run's checkpoint."""
+    return lambda run: damage(run / FOLDER / "0000001" / name)
+
+
+def text(content: str | bytes) -> Damage:
+    return lambda path: path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def settings(**values: Any) -> Damage:
+    """Settings of `run.json`, changed."""
+
+    def damage(run: Path) -> None:
+        found = json.loads((run / RUN_FILE).read_text())
+        found["train"].update(values)
+        (run / RUN_FILE).write_text(json.dumps(found))
+
+    return damage
+
+
+def instead_of_checkpoint(run: Path) -> None:
+    shutil.rmtree(run / FOLDER / "0000001")
+    (run / FOLDER / "0000001").write_bytes(b"")
+
+
+RUNS: dict[str, Damage] = {
+    "state.json, nested": at(STATE, text(DEEP)),
+    "state.json, a list": at(STATE, text("[]")),
+    "state.json, cut off": at(STATE, text('{"step": 1, "mod')),
+    "state.json, not UTF-8": at(STATE, text(b"\xff\xfe\x00")),
+    "state.json of wrong types": at(STATE, text('{"step": "x", "model": 3}')),
+    "state.json of another architecture": at(STATE, text('{"step": 1, "model": {"architecture": [], "with_pos": 1}}')),
+    "state.json of memories that are missing": at(
+        STATE, text('{"step": 1, "model": {"architecture": "tiny", "with_pos": true}, "memories": 5}')
+    ),
+    "model.safetensors, cut off": at(MODEL, lambda path: path.write_bytes(path.read_bytes()[:300])),
+    "model.safetensors, empty": at(MODEL, text(b"")),
+    "model.safetensors of a huge header": at(MODEL, text(struct.pack("<Q", 2**62) + b"{}")),
+    "model.safetensors of a nested header": at(MODEL, text(struct.pack("<Q", 20_000) + b"[" * 20_000)),
+    "model.safetensors of other shapes": at(MODEL, header(lambda h: first(h).update(shape=[1, 2, 3]))),
+    "model.safetensors of other offsets": at(MODEL, header(lambda h: first(h).update(data_offsets=[0, 2**60]))),
+    "model.safetensors of another kind": at(MODEL, header(lambda h: first(h).update(dtype="I8"))),
+    "model.safetensors without a tensor": at(MODEL, header(lambda h: h.pop(next(iter(h))))),
+    "training.safetensors of odd names": at(TRAINING, renamed(".0.exp_avg", ".first.exp_avg")),
+    "training.safetensors without a moment": at(TRAINING, renamed(".0.exp_avg", ".0.other")),
+    "training.safetensors of other steps": at(TRAINING, renamed(".0.step", ".0.steps")),
+    "training.safetensors, cut off": at(TRAINING, text(b"\x01")),
+    "run.json, nested": lambda run: (run / RUN_FILE).write_text(DEEP),
+    "run.json, a list": lambda run: (run / RUN_FILE).write_text("[]"),
+    "run.json, not UTF-8": lambda run: (run / RUN_FILE).write_bytes(b"\xff"),
+    "run.json of texts": settings(steps="many", batch=None),
+    "run.json of configurations that are numbers": settings(configs=5),
+    "run.json of configurations outside": settings(configs=["../../x"]),
+    "run.json of an odd setting": settings(optimiser="../../x"),
+    "checkpoint that is a file": instead_of_checkpoint,
+}
+
+
+@pytest.mark.parametrize("damage", RUNS)
+def test_a_damaged_run(damage: str, sound: Path, trained: Path, tmp_path: Path, full: bool, tally: Tally) -> None:
+    run = Path(shutil.copytree(trained, tmp_path / "given" / "run"))
+    RUNS[damage](run)
+    out = tmp_path / "out"
+    resumed = Path(shutil.copytree(run, out / "run"))
+    ran = {"train": judged(("train", str(sound), "--out", str(resumed), "--resume", "--device", "cpu"), tmp_path, out)}
+    for name in ("enhance", "evaluate") if full or "run.json" in damage else ("enhance",):
+        ran[name] = judged(commands(sound, run, out)[name], tmp_path, out)
+    # Whatever does not need what is damaged goes on.
+    assert any(result.exit_code for result in ran.values())
+    for name, result in ran.items():
+        tally(name, told(result))
