@@ -13,6 +13,7 @@ import yaml
 
 from specsia_build.errors import UsageError
 from specsia_build.files import write_bytes
+from specsia_build.memory import MEMORY, memory_bytes
 
 STAGES = ("render", "reconstruct", "project", "pack")
 """The four stages of a build, in order."""
@@ -49,6 +50,7 @@ class BuildConfig:
         limit: build only the first so many characters of the source, or None.
         max_failures: quarantined characters that a build puts up with: a count, or a share such as `1%`.
         timeout: seconds after which one character's stage is given up.
+        memory: what a character may cost in a worker, such as `2 GB`; one that needs more is quarantined.
     """
 
     source: str = DEFAULT_SOURCE
@@ -68,6 +70,7 @@ class BuildConfig:
     limit: int | None = None
     max_failures: str = "1%"
     timeout: float = 600.0
+    memory: str = MEMORY
 
     def __post_init__(self) -> None:
         check_number("views", self.views, 1, 360)
@@ -76,6 +79,7 @@ class BuildConfig:
         check_number("workers", self.workers, 0, 1024)
         check_number("min_iou", self.min_iou, 0, 1)
         check_number("timeout", self.timeout, 1, 10**9)
+        memory_bytes(self.memory)
         if self.limit is not None:
             check_number("limit", self.limit, 1, 10**9)
         for name, value, known in (
@@ -106,7 +110,7 @@ class BuildConfig:
         return self.workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-RUN_SETTINGS = frozenset({"workers", "executor", "limit", "max_failures", "timeout"})
+RUN_SETTINGS = frozenset({"workers", "executor", "limit", "max_failures", "timeout", "memory"})
 """Settings of one command, which the next one does not inherit."""
 
 _SETTINGS = {field.name for field in fields(BuildConfig)}

@@ -53,6 +53,10 @@ class WriteError(SpecsiaError):
     """A file could not be written: a full disk, a folder that may not be written to, a folder in its place."""
 
 
+class CostError(SpecsiaError):
+    """Something would cost more memory than it may; readers that go on without a damaged file do not go on here."""
+
+
 class CharacterError(SpecsiaError):
     """One character cannot be built; it is quarantined and the rest goes on."""
 

@@ -19,6 +19,7 @@ from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from specsia_build import memory
 from specsia_build.errors import CharacterError, SpecsiaError, WriteError, brief, printable
 
 MOST_NAME_BYTES = 180
@@ -302,7 +303,7 @@ def _amount(size: int) -> str:
 
 
 def is_file(path: Path) -> bool:
-    """Whether a path of a source leads to a regular file; False also where it cannot be followed, however long it is."""
+    """Whether a path of a source leads to a regular file; False also where it cannot be followed."""
     return os.path.isfile(path)  # noqa: PTH113  Path.is_file raises where a link's target is too long
 
 
@@ -390,11 +391,22 @@ def read_source(path: Path, root: Path, most: int = MOST_SOURCE_BYTES) -> bytes:
     """
     try:
         with open_source_file(path, root, most) as stream:
-            data = stream.read(most + 1)
+            return read_whole(stream)
     except OSError as error:
         raise CharacterError(f"{path.name} cannot be read: {error.strerror or error}") from error
-    if len(data) > most:
-        raise CharacterError(f"{path.name} grew while it was read: build again once it is complete")
+
+
+def read_whole(stream: BufferedReader) -> bytes:
+    """What is left of an opened source file, reckoned as memory that is kept before it is read.
+
+    Raises:
+        CharacterError: if it grows meanwhile.
+    """
+    size = os.fstat(stream.fileno()).st_size
+    memory.take(size)
+    data = stream.read(size + 1)
+    if len(data) > size:
+        raise CharacterError(f"{Path(stream.name).name} grew while it was read: build again once it is complete")
     return data
 
 

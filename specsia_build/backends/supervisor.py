@@ -29,6 +29,7 @@ from specsia_build.backends.messages import (
 from specsia_build.backends.worker import HEARTBEAT_SECONDS, INPUT, OOM, PROTOCOL
 from specsia_build.errors import CharacterError, brief
 from specsia_build.files import open_source_file, remove_tree
+from specsia_build.memory import unlimited
 
 _GUARDIAN = Path(guardian.__file__)
 
@@ -204,16 +205,17 @@ class Supervisor:
         self._log = BoundedLog(command.log)
         ours, self._control = os.pipe()
         try:
-            self._process = subprocess.Popen(  # noqa: S603  the user's own settings name the program
-                [sys.executable, "-I", "-S", str(_GUARDIAN), str(ours), *command.argv],
-                cwd=command.cwd,
-                env=dict(command.env),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._log.pipe,
-                pass_fds=(ours,),
-                start_new_session=True,
-            )
+            with unlimited():
+                self._process = subprocess.Popen(  # noqa: S603  the user's own settings name the program
+                    [sys.executable, "-I", "-S", str(_GUARDIAN), str(ours), *command.argv],
+                    cwd=command.cwd,
+                    env=dict(command.env),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=self._log.pipe,
+                    pass_fds=(ours,),
+                    start_new_session=True,
+                )
         except (OSError, ValueError) as error:
             raise _Fault(f"cannot be started: {error}", restart=True) from error
         finally:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build import memory
 from specsia_build.characters.character import legible
-from specsia_build.characters.images import load_texture
+from specsia_build.characters.images import as_texture, load_texture
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
@@ -33,6 +35,9 @@ READ_SECONDS = 300.0
 SCRIPT = "read_character.py"
 
 _SCRIPT_FILES = (SCRIPT, "material_reader.py")
+
+_ARRAY_COST = 3
+"""Bytes of memory for each byte of the arrays of a kept file, from their being read until they are drawn."""
 
 _KINDS = {".fbx": "an FBX", ".blend": "a Blender"}
 
@@ -161,11 +166,13 @@ class _Images:
 
 def _assemble(path: Path, kept: Path, texture: Path | None, drop: Sequence[str], files: SideFiles) -> RawMesh:
     facts = _legible(json.loads((kept / "mesh.json").read_text(encoding="utf-8")))
+    with zipfile.ZipFile(kept / "mesh.npz") as archive:
+        memory.take(_ARRAY_COST * sum(info.file_size for info in archive.infolist()))
     with np.load(kept / "mesh.npz") as stored:
         arrays = {name: stored[name] for name in stored.files}
     warnings: dict[str, None] = dict.fromkeys(f"{path.name}: {text}" for text in facts["warnings"])
     images = _Images(path, kept, facts["images"], files, warnings, {})
-    fallback = None if texture is None else Texture(load_texture(texture, f"texture '{texture.name}'", files.root))
+    fallback = None if texture is None else as_texture(load_texture(texture, f"texture '{texture.name}'", files.root))
     materials = tuple(_material(m, images, fallback) for m in facts["materials"])
 
     parts: list[list[str]] = facts["parts"]
@@ -216,7 +223,7 @@ def _material(stored: dict[str, Any], images: _Images, fallback: Texture | None)
     if slot is not None:
         pixels = images.get(int(slot["image"]))
         wrap = cast("Wrap", slot["wrap"])
-        texture = None if pixels is None else Texture(pixels, (wrap, wrap), bool(slot["nearest"]))
+        texture = None if pixels is None else as_texture(pixels, (wrap, wrap), bool(slot["nearest"]))
         if mode != "opaque" and (texture is None or bool((texture.pixels[..., 3] == 255).all())) and a == 1.0:
             mode = "opaque"
     if texture is None and fallback is not None:

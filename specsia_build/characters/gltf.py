@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -53,7 +54,9 @@ def read_gltf(
     with np.errstate(all="ignore"):
         scene = read_scene(document, drop)
         warnings = {f"{path.name}: nothing is named '{name}', so nothing was dropped": None for name in scene.unmatched}
-        reader = MeshReader(document, scene.worlds, Materials(document, texture, warnings), warnings)
+        uses = Counter(instance.mesh.place for instance in scene.instances)
+        shared = {place for place, count in uses.items() if count > 1}
+        reader = MeshReader(document, scene.worlds, Materials(document, texture, warnings), warnings, shared)
         meshes = [mesh for instance in scene.instances for mesh in reader.read(instance)]
     if not meshes:
         raise CharacterError(_nothing(document, scene))

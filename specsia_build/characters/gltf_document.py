@@ -15,10 +15,12 @@ from urllib.parse import unquote, unquote_to_bytes
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build import memory
 from specsia_build.characters.gltf_json import Fields, parse
 from specsia_build.errors import CharacterError
-from specsia_build.files import open_source_file, read_source
+from specsia_build.files import open_source_file, read_source, read_whole
 
+_PIECE = 1 << 16
 GLB_MAGIC = b"glTF"
 CHUNK_JSON = 0x4E4F534A
 CHUNK_BINARY = 0x004E4942
@@ -33,8 +35,8 @@ COMPONENTS: dict[int, np.dtype[Any]] = {
 }
 WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 
-MAX_ELEMENTS = 20_000_000
-"""Elements an accessor may have: one that is not backed by bytes costs the file nothing and would cost us memory."""
+MOST_UNBACKED = 65_536
+"""Elements that an accessor without a buffer view may have, which cost the file nothing."""
 
 COMPRESSIONS = (
     "KHR_draco_mesh_compression",
@@ -63,9 +65,9 @@ class Document:
     path: Path
     within: Path
     root: Fields
-    binary: bytes | None
+    binary: memoryview | None
     touched: dict[Path, None] = field(default_factory=dict)
-    buffers: dict[int, bytes] = field(default_factory=dict)
+    buffers: dict[int, memoryview] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -85,7 +87,7 @@ class Document:
         self.touched[path] = None
         try:
             with open_source_file(path, self.within) as stream:
-                return stream.read()
+                return read_whole(stream)
         except CharacterError as error:
             raise OSError(str(error)) from error
 
@@ -94,9 +96,12 @@ class Document:
         try:
             if not comma:
                 raise ValueError("no comma")
+            memory.ask(4 * len(payload))
+            content = _unquoted(payload)
             if header.lower().endswith(";base64"):
-                return base64.b64decode(unquote(payload))
-            return unquote_to_bytes(payload)
+                content = base64.b64decode(content)
+            memory.take(len(content))
+            return content
         except (ValueError, binascii.Error) as error:
             raise CharacterError(f"{self.name} has a data URI that is damaged: export it again") from error
 
@@ -113,7 +118,7 @@ class Document:
             raise outside
         return self.path.parent / plain
 
-    def buffer(self, index: int) -> bytes:
+    def buffer(self, index: int) -> memoryview:
         """The bytes of a buffer.
 
         Raises:
@@ -123,12 +128,12 @@ class Document:
             self.buffers[index] = self._read_buffer(index)
         return self.buffers[index]
 
-    def _read_buffer(self, index: int) -> bytes:
+    def _read_buffer(self, index: int) -> memoryview:
         entry = self.root.item("buffers", index)
         uri = entry.text("uri")
         if uri:
             try:
-                data = self.uri_bytes(uri)
+                data = memoryview(self.uri_bytes(uri))
             except OSError as error:
                 why = "is not there" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
                 raise CharacterError(f"{self.name} needs '{uri}', which {why}: put it beside the file") from error
@@ -153,7 +158,7 @@ class Document:
         start, length = view.integer("byteOffset", 0), view.integer("byteLength")
         if start + length > len(data):
             raise view.error("reaches past the end of its buffer")
-        return memoryview(data)[start : start + length]
+        return data[start : start + length]
 
     def accessor(self, index: int) -> NDArray[Any]:
         """An accessor's elements as stored, (count, width) in their component type, sparse ones filled in.
@@ -167,9 +172,9 @@ class Document:
         if dtype is None or width is None:
             raise entry.error("has an unknown componentType or type")
         count = entry.integer("count")
-        if count > MAX_ELEMENTS:
-            raise entry.error(f"says it has {count} elements, more than {MAX_ELEMENTS}")
         view = entry.optional_integer("bufferView")
+        if view is None and count > MOST_UNBACKED:
+            raise entry.error(f"says it has {count} elements and has data for none; {MOST_UNBACKED} may be left out")
         if view is None:
             values: NDArray[Any] = np.zeros((count, width), dtype)
         else:
@@ -184,6 +189,8 @@ class Document:
         size = dtype.itemsize * width
         stride = self.root.item("bufferViews", view).integer("byteStride", 0) if strided else 0
         stride = stride or size
+        if stride < size:
+            raise entry.error("has elements that overlap")
         if count and offset + stride * (count - 1) + size > len(data):
             raise entry.error("reaches past the end of its bufferView")
         if count == 0:
@@ -201,6 +208,7 @@ class Document:
         rows = self._elements(where, where.integer("bufferView"), index_type, count, 1, strided=False)[:, 0]
         if count and int(rows.max()) >= len(values):
             raise where.error("names an element that does not exist")
+        memory.ask(values.nbytes)
         filled = values.copy()
         filled[rows] = self._elements(
             what, what.integer("bufferView"), values.dtype, count, values.shape[1], strided=False
@@ -210,6 +218,19 @@ class Document:
     def is_normalised(self, index: int) -> bool:
         """Whether an accessor's integers stand for 0-1 or -1-1."""
         return self.root.item("accessors", index).flag("normalized")
+
+
+def _unquoted(text: str) -> bytes:
+    """The bytes of a percent-encoded text, decoded a piece at a time: as one it would take 150 times its size."""
+    pieces, start = [], 0
+    while start < len(text):
+        end = start + _PIECE
+        # A sign is followed by two digits, which belong to its piece.
+        while text.rfind("%", max(start, end - 2), end) >= 0 and end < len(text):
+            end += 1
+        pieces.append(unquote_to_bytes(text[start:end]))
+        start = end
+    return b"".join(pieces)
 
 
 def denormalise(values: NDArray[Any]) -> NDArray[np.float32]:
@@ -249,7 +270,7 @@ def load_document(path: Path, within: Path) -> Document:
     return Document(path, within, root, binary)
 
 
-def _glb_chunks(data: bytes, name: str) -> tuple[bytes, bytes | None]:
+def _glb_chunks(data: bytes, name: str) -> tuple[bytes, memoryview | None]:
     cut = CharacterError(f"{name} is cut short or damaged: copy or export it again")
     if len(data) < 20:
         raise cut
@@ -258,15 +279,15 @@ def _glb_chunks(data: bytes, name: str) -> tuple[bytes, bytes | None]:
         raise CharacterError(f"{name} is a GLB of version {version}: export it again as glTF 2.0")
     if length > len(data):
         raise cut
-    chunks: list[tuple[int, bytes]] = []
+    chunks: list[tuple[int, memoryview]] = []
     offset = 12
     while offset + 8 <= length and len(chunks) < 2:
         size, kind = struct.unpack_from("<II", data, offset)
         if offset + 8 + size > length:
             raise cut
-        chunks.append((kind, data[offset + 8 : offset + 8 + size]))
+        chunks.append((kind, memoryview(data)[offset + 8 : offset + 8 + size]))
         offset += 8 + size
     if not chunks or chunks[0][0] != CHUNK_JSON:
         raise cut
     binary = chunks[1][1] if len(chunks) > 1 and chunks[1][0] == CHUNK_BINARY else None
-    return chunks[0][1], binary
+    return bytes(chunks[0][1]), binary

@@ -8,8 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from specsia_build import memory
 from specsia_build.characters.character import legible
 from specsia_build.errors import CharacterError
+
+_COSTS = {b"[": 80, b"{": 240, b",": 40, b'"': 40}
+"""Bytes of a list, an object, one more value in it, and half of a text."""
 
 LARGEST_INTEGER = 2**53
 """Integers above this are not exact in JSON numbers of other programs, and no count or offset needs them."""
@@ -209,6 +213,12 @@ class Fields:
         return value
 
 
+def _json_cost(text: bytes) -> int:
+    """Bytes of memory that a JSON text takes as plain values, at most."""
+    characters = (2 if text.isascii() else 6) * len(text)
+    return characters + sum(cost * text.count(sign) for sign, cost in _COSTS.items())
+
+
 def parse(text: bytes, name: str) -> Fields:
     """The root object of a JSON text.
 
@@ -223,6 +233,7 @@ def parse(text: bytes, name: str) -> Fields:
     if not begun.startswith((b"{", b"[")):
         what = "it begins neither as GLB nor as JSON" if begun else "it is empty"
         raise CharacterError(f"{name} is not a glTF file that can be read: {what}; copy or export it again")
+    memory.take(_json_cost(text))
     try:
         data = json.loads(text.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:

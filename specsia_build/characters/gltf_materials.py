@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from specsia_build.characters.gltf_document import Document
 from specsia_build.characters.gltf_json import Fields
-from specsia_build.characters.images import load_texture
+from specsia_build.characters.images import as_texture, load_texture
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
 
@@ -170,7 +170,7 @@ class Materials:
     def _sampled(self, pixels: NDArray[np.uint8], sampler: int | None) -> Texture:
         entry = Fields({}, "") if sampler is None else self.document.root.item("samplers", sampler)
         wrap = (WRAPS.get(entry.integer("wrapS", 10497), "repeat"), WRAPS.get(entry.integer("wrapT", 10497), "repeat"))
-        return Texture(pixels, wrap, nearest=entry.optional_integer("magFilter") == NEAREST)
+        return as_texture(pixels, wrap, nearest=entry.optional_integer("magFilter") == NEAREST)
 
     def _image(self, index: int) -> NDArray[np.uint8] | None:
         entry = self.document.root.item("images", index)
@@ -206,7 +206,7 @@ class Materials:
         if (path, None) not in self._textures:
             self.document.touched[path] = None
             pixels = self._pixels_of(path, f"'{path.name}'")
-            self._textures[path, None] = None if pixels is None else Texture(pixels)
+            self._textures[path, None] = None if pixels is None else as_texture(pixels)
         return self._textures[path, None]
 
 

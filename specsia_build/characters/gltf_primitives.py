@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build import memory
 from specsia_build.characters.gltf_document import Document, unreadable_extension
 from specsia_build.characters.gltf_json import Fields
 from specsia_build.characters.gltf_materials import Materials, UvTransform
 from specsia_build.characters.gltf_scene import Instance
 from specsia_build.characters.gltf_vertices import Vertices
+from specsia_build.characters.polygons import TRIANGLE_COST, VERTEX_COST
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh, flat_normals
 
@@ -27,6 +29,34 @@ MAX_TRIANGLES = 20_000_000
 """Triangles of a whole file; instances of one mesh could else multiply without end."""
 
 
+INSTANCE_COST = 2000
+"""Bytes of memory for one more mesh at one more node, however small it is."""
+
+_FEW = 64
+
+_SKIN_COST = 400
+"""Bytes of memory for a vertex while a skin poses it."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A primitive as its mesh has it.
+
+    Attributes:
+        source: its attributes.
+        points: (V, 3) float64, before a node or a skin puts them in place.
+        normals: (V, 3) float32 as stored, or None.
+        surface: faces, materials, UV and colours; without vertices.
+        lacks_uv: whether it has a texture and no UV for it.
+    """
+
+    source: Vertices
+    points: NDArray[np.float64]
+    normals: NDArray[np.float32] | None
+    surface: Mesh
+    lacks_uv: bool
+
+
 @dataclass
 class MeshReader:
     """Reads the mesh instances of one file.
@@ -36,6 +66,7 @@ class MeshReader:
         worlds: (N, 4, 4), every node's coordinates to the file's.
         materials: of the file.
         warnings: where sentences about what was left out go.
+        shared: places of the meshes that stand at several nodes.
         skinned: whether a skin has posed anything so far.
         triangles: read so far.
     """
@@ -44,8 +75,10 @@ class MeshReader:
     worlds: NDArray[np.float64]
     materials: Materials
     warnings: dict[str, None]
+    shared: Collection[str]
     skinned: bool = False
     triangles: int = 0
+    _parts: dict[tuple[str, tuple[float, ...]], tuple[_Part, ...]] = field(default_factory=dict)
     _palettes: dict[int, NDArray[np.float64]] = field(default_factory=dict)
 
     def read(self, instance: Instance) -> Iterator[Mesh]:
@@ -53,14 +86,21 @@ class MeshReader:
 
         Raises:
             CharacterError: if a primitive is damaged, or has vertices that are not finite.
+            CostError: if it would take more memory than is left for the character.
         """
         weights = instance.node.any_numbers("weights") or instance.mesh.any_numbers("weights")
-        for primitive in instance.mesh.items("primitives"):
-            mesh = self._primitive(instance, primitive, weights)
-            if mesh is not None:
-                yield mesh
+        key = (instance.mesh.place, weights)
+        parts = self._parts.get(key)
+        if parts is None:
+            found = (self._part(primitive, weights) for primitive in instance.mesh.items("primitives"))
+            parts = tuple(part for part in found if part is not None)
+            if instance.mesh.place in self.shared:
+                self._parts[key] = parts
+        for part in parts:
+            yield self._placed(instance, part)
 
-    def _primitive(self, instance: Instance, primitive: Fields, morph: tuple[float, ...]) -> Mesh | None:
+    def _part(self, primitive: Fields, morph: tuple[float, ...]) -> _Part | None:
+        """A primitive with its attributes as they are stored, or None where it has no triangles."""
         attributes = primitive.child("attributes")
         if attributes is None or "POSITION" not in attributes:
             return None
@@ -75,14 +115,48 @@ class MeshReader:
         used, faces = _compacted(indexed, len(stored))
         source = Vertices(self.document, primitive, attributes, morph, used, len(stored))
         points, normals = source.floats("POSITION", 3).astype(np.float64), source.optional("NORMAL", 3)
-        matrices = self._matrices(instance, source)
+        index = primitive.optional_integer("material")
+        surface = self.materials.surface(index)
+        lookup = surface.lookup or UvTransform()
+        uv, colors = source.optional(f"TEXCOORD_{lookup.uv_set}", 2), source.colors()
+        opaque = colors is None or not bool((colors[:, 3] < 1.0).any())
+        return _Part(
+            source=source,
+            points=points,
+            normals=normals,
+            surface=Mesh(
+                vertices=np.zeros((0, 3), np.float32),
+                faces=faces,
+                materials=(self.materials.variant(index, uv is not None, opaque),),
+                face_material=np.zeros(len(faces), np.int32),
+                uv=None if uv is None else _held(lookup.apply(uv))[faces],
+                colors=None if colors is None else colors[faces],
+            ),
+            lacks_uv=uv is None and surface.lookup is not None,
+        )
+
+    def _placed(self, instance: Instance, part: _Part) -> Mesh:
+        """A primitive where a node or a skin puts it."""
+        faces = part.surface.faces
+        self.triangles += len(faces)
+        if self.triangles > MAX_TRIANGLES:
+            raise CharacterError(f"{self.document.name} has more than {MAX_TRIANGLES} triangles: simplify it")
+        memory.take(INSTANCE_COST + TRIANGLE_COST * len(faces) + VERTEX_COST * len(part.points))
+        if part.lacks_uv:
+            name = instance.node.text("name") or instance.mesh.text("name") or part.source.primitive.place
+            self.warnings[
+                f"{self.document.name}: '{name}' has a texture and no UVs for it; the texture was left out"
+            ] = None
+        matrices = self._matrices(instance, part.source)
+        points = part.points
         vertices = (np.einsum("...ij,...j->...i", matrices[..., :3], points) + matrices[..., 3]).astype(np.float32)
         if not np.isfinite(vertices).all():
             raise CharacterError(f"{self.document.name} has vertices that are not numbers: export it again")
         mirrored = np.broadcast_to(np.linalg.det(matrices[..., :3]) < 0, len(vertices))
-        corner_normals = None if normals is None else _turned(normals, matrices[..., :3], mirrored)[faces]
-        mesh = self._coloured(instance, primitive, source, Mesh(vertices, faces, (), np.zeros(len(faces), np.int32)))
-        mesh = replace(mesh, normals=corner_normals)
+        corner_normals = None
+        if part.normals is not None:
+            corner_normals = _turned(part.normals, matrices[..., :3], mirrored)[faces]
+        mesh = replace(part.surface, vertices=vertices, normals=corner_normals)
         flip = mirrored[faces[:, 0]]
         return _with_flat_gaps(_flipped(mesh, flip) if flip.any() else mesh)
 
@@ -95,6 +169,7 @@ class MeshReader:
             return np.zeros((0, 3), np.int64)
         accessor = primitive.optional_integer("indices")
         if accessor is None:
+            memory.ask(VERTEX_COST * vertex_count)
             indices = np.arange(vertex_count)
         else:
             stored = self.document.accessor(accessor)
@@ -103,12 +178,10 @@ class MeshReader:
             indices = stored[:, 0].astype(np.int64)
         if len(indices) and int(indices.max()) >= vertex_count:
             raise primitive.error("uses vertices that do not exist")
+        memory.ask(TRIANGLE_COST * (len(indices) // 3 if mode == MODE_TRIANGLES else len(indices)))
         faces = _triangles(indices, mode)
         if mode == MODE_TRIANGLES and len(indices) % 3:
             self.warnings[f"{primitive.place} has an incomplete last triangle; it was left out"] = None
-        self.triangles += len(faces)
-        if self.triangles > MAX_TRIANGLES:
-            raise CharacterError(f"{self.document.name} has more than {MAX_TRIANGLES} triangles: simplify it")
         return faces
 
     def _matrices(self, instance: Instance, source: Vertices) -> NDArray[np.float64]:
@@ -119,6 +192,7 @@ class MeshReader:
         if instance.skin is None or "JOINTS_0" not in source.attributes or "WEIGHTS_0" not in source.attributes:
             return instance.world[:3]
         palette = self._palette(instance.skin)
+        memory.ask(_SKIN_COST * len(source.used if source.used is not None else range(source.count)))
         joints, weights = source.influences(len(palette))
         blended = np.zeros((len(joints), 3, 4))
         for slot in range(joints.shape[1]):
@@ -144,25 +218,6 @@ class MeshReader:
             self._palettes[index] = (self.worlds[joints] @ bind)[:, :3]
         return self._palettes[index]
 
-    def _coloured(self, instance: Instance, primitive: Fields, source: Vertices, mesh: Mesh) -> Mesh:
-        index = primitive.optional_integer("material")
-        surface = self.materials.surface(index)
-        lookup = surface.lookup or UvTransform()
-        uv = source.optional(f"TEXCOORD_{lookup.uv_set}", 2)
-        if uv is None and surface.lookup is not None:
-            name = instance.node.text("name") or instance.mesh.text("name") or primitive.place
-            self.warnings[
-                f"{self.document.name}: '{name}' has a texture and no UVs for it; the texture was left out"
-            ] = None
-        colors = source.colors()
-        opaque = colors is None or not bool((colors[:, 3] < 1.0).any())
-        return replace(
-            mesh,
-            materials=(self.materials.variant(index, uv is not None, opaque),),
-            uv=None if uv is None else _held(lookup.apply(uv))[mesh.faces],
-            colors=None if colors is None else colors[mesh.faces],
-        )
-
 
 def _held(uv: NDArray[np.float32]) -> NDArray[np.float32]:
     """Texture coordinates within `MAX_UV`; infinite ones are no place and become NaN."""
@@ -186,6 +241,10 @@ def _compacted(faces: NDArray[np.int64], count: int) -> tuple[NDArray[np.int64] 
 
     Primitives often share one large set of vertices, and what no face uses may be anything.
     """
+    if faces.size < count // _FEW:
+        # Many primitives of few faces each would else look through the large set again and again.
+        rows, inverse = np.unique(faces, return_inverse=True)
+        return rows, inverse.reshape(-1, 3).astype(np.int32)
     is_used = np.zeros(count, bool)
     is_used[faces] = True
     if is_used.all():

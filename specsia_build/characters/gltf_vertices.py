@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build import memory
 from specsia_build.characters.gltf_document import Document, denormalise
 from specsia_build.characters.gltf_json import Fields
+
+_INFLUENCE_COST = 250
+"""Bytes of memory for four joints and weights of a vertex."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class Vertices:
         joints, weights = [], []
         number = 0
         while f"JOINTS_{number}" in self.attributes and f"WEIGHTS_{number}" in self.attributes:
+            memory.ask(_INFLUENCE_COST * (number + 1) * (self.count if self.used is None else len(self.used)))
             joints.append(self._stored(self.attributes, f"JOINTS_{number}", (4,))[0].astype(np.float64))
             # Whether integers are marked as normalised is no matter: only their ratios count.
             weights.append(self._stored(self.attributes, f"WEIGHTS_{number}", (4,))[0].astype(np.float64))

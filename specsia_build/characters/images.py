@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from specsia_build import memory
 from specsia_build.errors import CharacterError
-from specsia_build.files import open_source_file
+from specsia_build.files import open_source_file, read_whole
 from specsia_build.rendering import colour
+from specsia_build.rendering.mesh import Texture, Wrap
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tga", ".webp")
 """Suffixes, lower case and in order of preference, of an image that is found by a mesh's own name."""
@@ -31,10 +33,20 @@ MOST_IMAGE_BYTES = 2**30
 """Largest image file that is read."""
 
 _STRIP = 256
-"""Rows that are halved at a time."""
+"""Rows that are turned to RGBA or halved at a time."""
 
-# Formats whose decoders run in this process: EPS is left out because Pillow hands it to Ghostscript.
-_FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TGA", "WEBP", "GIF", "TIFF", "PPM", "DDS", "PSD", "PCX", "ICO", "JPEG2000")
+TEXEL_COST = 4
+"""Bytes of a texel that is kept."""
+
+DRAWN_TEXEL_COST = 7
+"""Bytes that a texel takes besides where it is drawn, coarser copies of it included."""
+
+_DECODER_COST = {"WEBP": 12, "JPEG2000": 20}
+"""Bytes of a pixel while it is decoded, where that is not 4."""
+
+# Formats whose decoders run in this process and whose headers say how large they are: EPS is left out because Pillow
+# hands it to Ghostscript, ICO because it may hold an image of another size.
+_FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TGA", "WEBP", "GIF", "TIFF", "PPM", "DDS", "PSD", "PCX", "JPEG2000")
 
 # What Pillow's decoders raise on files that are cut, forged or not images at all.
 _DECODER_ERRORS = (
@@ -48,7 +60,6 @@ _DECODER_ERRORS = (
     AttributeError,
     ArithmeticError,
     NotImplementedError,
-    MemoryError,
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
@@ -71,6 +82,7 @@ def load_texture(source: Path | bytes, name: str, root: Path | None = None) -> N
 
     Raises:
         CharacterError: if it is missing, is no image of a known kind, is damaged or has more than 16384 x 16384 pixels.
+        CostError: if it would take more memory than is left for the character.
     """
     data = source if isinstance(source, bytes) else _content(source, name, root or source.parent)
     try:
@@ -82,23 +94,39 @@ def load_texture(source: Path | bytes, name: str, root: Path | None = None) -> N
                     raise CharacterError(
                         f"{name} has {image.width}x{image.height} pixels; the largest texture read is 16384x16384"
                     )
-                if image.width * image.height > KEPT_TEXTURE_PIXELS:
-                    return _halved(image)
-                return _rgba(image)
+                halved = image.width * image.height > KEPT_TEXTURE_PIXELS
+                kept = image.width * image.height // (4 if halved else 1)
+                memory.take(TEXEL_COST * kept)
+                memory.ask(_DECODER_COST.get(image.format or "", 4) * image.width * image.height)
+                return _halved(image) if halved else _whole(image)
     except Image.DecompressionBombError as error:
         raise CharacterError(f"{name} has more pixels than the largest texture read, 16384x16384") from error
     except UnidentifiedImageError as error:
         raise CharacterError(f"{name} is not an image of a known kind, or its beginning is damaged") from error
     except _DECODER_ERRORS as error:
+        if "out of memory" in str(error):
+            raise MemoryError from error
         raise CharacterError(f"{name} is a damaged image: {error}") from error
 
 
 def _content(path: Path, name: str, root: Path) -> bytes:
     try:
         with open_source_file(path, root, MOST_IMAGE_BYTES) as stream:
-            return stream.read()
+            return read_whole(stream)
     except OSError as error:
         raise CharacterError(f"{name} cannot be read: {error.strerror or error}") from error
+
+
+def as_texture(
+    pixels: NDArray[np.uint8], wrap: tuple[Wrap, Wrap] = ("repeat", "repeat"), nearest: bool = False
+) -> Texture:
+    """Pixels (H, W, 4) uint8 as a texture; what it costs to draw it is reckoned.
+
+    Raises:
+        CostError: if that is too much.
+    """
+    memory.take(DRAWN_TEXEL_COST * pixels.shape[0] * pixels.shape[1])
+    return Texture(pixels, wrap, nearest)
 
 
 def srgb_to_linear(encoded: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -128,6 +156,16 @@ def _halved(image: Image.Image) -> NDArray[np.uint8]:
         weighed = np.asarray(texels.convert("RGBa").reduce(2).convert("RGBA"))
         # What is hidden has a colour too, which shows where a material takes no alpha from its texture.
         out[top : top + _STRIP] = np.where(weighed[..., 3:] > 0, weighed, np.asarray(texels.reduce(2)))
+    return out
+
+
+def _whole(image: Image.Image) -> NDArray[np.uint8]:
+    """Pixels of an opened image, turned to RGBA in strips where it is large."""
+    if image.height <= 4 * _STRIP:
+        return _rgba(image)
+    out = np.empty((image.height, image.width, 4), np.uint8)
+    for top in range(0, image.height, _STRIP):
+        out[top : top + _STRIP] = _rgba(image.crop((0, top, image.width, min(top + _STRIP, image.height))))
     return out
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.characters.images import load_texture, srgb_to_linear
+from specsia_build.characters.images import as_texture, load_texture, srgb_to_linear
 from specsia_build.characters.obj_materials import BuiltMaterial, MaterialBuilder, read_libraries
 from specsia_build.characters.obj_text import Ints, ObjText, parse_obj
 from specsia_build.characters.polygons import triangulate
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
-from specsia_build.rendering.mesh import Mesh, Texture, flat_normals
+from specsia_build.rendering.mesh import Mesh, flat_normals
 
 
 def read_obj(
@@ -44,7 +44,7 @@ def read_obj(
     files = SideFiles(path, root)
     text = parse_obj(files.read(path), path.name)
     libraries, warnings = read_libraries(files, [s.value for s in text.statements if s.keyword == "mtllib"])
-    override = None if texture is None else Texture(load_texture(texture, texture.name, files.root))
+    override = None if texture is None else as_texture(load_texture(texture, texture.name, files.root))
     builder = MaterialBuilder(
         files,
         libraries,
@@ -69,7 +69,7 @@ def read_obj_with_image(
     files = SideFiles(path, root)
     text = parse_obj(files.read(path), path.name)
     plain = replace(text, statements=tuple(s for s in text.statements if s.keyword in ("o", "g")))
-    texture = None if image is None else Texture(load_texture(image, image.name, files.root))
+    texture = None if image is None else as_texture(load_texture(image, image.name, files.root))
     builder = MaterialBuilder(files, {}, library_warnings=(), override=texture, own_image=False)
     labels = _label_faces(plain)
     mesh = _assemble(plain, labels, labels.kept(drop), builder, path.name)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from specsia_build.characters.images import IMAGE_SUFFIXES, load_texture, srgb_to_linear
+from specsia_build import memory
+from specsia_build.characters.images import IMAGE_SUFFIXES, TEXEL_COST, as_texture, load_texture, srgb_to_linear
 from specsia_build.characters.mtl import MapReference, MtlMaterial, parse_mtl
 from specsia_build.characters.obj_text import decode_text
 from specsia_build.characters.side_files import SideFiles
@@ -130,7 +131,7 @@ class MaterialBuilder:
             colour = None if base is None else self._pixels(base)
             alpha = None if cutout is None else self._pixels(cutout)
             wrap: Wrap = "clamp" if reference.clamp else "repeat"
-            self._textures[key] = Texture(_with_alpha(colour, alpha), wrap=(wrap, wrap))
+            self._textures[key] = as_texture(_with_alpha(colour, alpha), wrap=(wrap, wrap))
         return self._textures[key]
 
     def _stand_in(self) -> Texture | None:
@@ -194,4 +195,5 @@ def _with_alpha(colour: NDArray[np.uint8] | None, cutout: NDArray[np.uint8] | No
     if alpha.shape != colour.shape[:2]:
         height, width = colour.shape[:2]
         alpha = np.asarray(Image.fromarray(alpha).resize((width, height), Image.Resampling.BILINEAR))
+    memory.take(TEXEL_COST * alpha.size)
     return np.dstack([colour[..., :3], alpha])

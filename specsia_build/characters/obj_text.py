@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build import memory
+from specsia_build.characters.words import floats, pieces
 from specsia_build.errors import CharacterError
 
 Ints = NDArray[np.int64]
@@ -16,6 +18,8 @@ Bytes = NDArray[np.uint8]
 _SPACE, _NEWLINE, _SLASH, _MINUS = 32, 10, 47, 45
 _MAX_DIGITS = 10
 _WHITE = bytes.maketrans(b"\t\x0b\x0c\x00", b"    ")
+_BYTE_COST, _LINE_COST, _WORD_COST, _INDEX_COST, _STATEMENT_COST = 5, 100, 24, 130, 400
+"""Bytes of memory that parsing takes, measured, for each byte, line, word, index of a face, and name."""
 _CONTINUED = (b"v ", b"vt ", b"vn ", b"f ")
 
 
@@ -85,6 +89,7 @@ def parse_obj(data: bytes, name: str) -> ObjText:
     Raises:
         CharacterError: with the line number, if a number, an index or a face cannot be understood.
     """
+    memory.ask(_BYTE_COST * len(data) + _LINE_COST * data.count(b"\n") + _WORD_COST * data.count(b" "))
     lines = _split(data, name)
     head = _head(lines)
     blank1, blank2 = head[:, 1] <= _SPACE, head[:, 2] <= _SPACE
@@ -183,22 +188,21 @@ def _numbers(block: _Block) -> tuple[NDArray[np.float64], Ints]:
     if not block.data:
         return np.zeros(0), np.zeros(0, np.int64)
     text = np.frombuffer(block.data, np.uint8)
+    if ((text < _SPACE) & (text != _NEWLINE)).any():
+        raise CharacterError(f"{block.lines.name} is not an OBJ file: it holds control characters")
     solid = text > _SPACE
     begins = solid.copy()
     begins[1:] &= ~solid[:-1]
     counts = np.add.reduceat(begins.astype(np.int64), _row_starts(text))
-    # Control bytes are blank to the test above but not to split(): the count shows it.
-    words = block.data.split()
-    if len(words) != int(counts.sum()):
-        raise CharacterError(f"{block.lines.name} is not an OBJ file: it holds control characters")
     try:
-        return np.fromiter(map(float, words), np.float64, len(words)), counts
+        return floats(block.data), counts
     except ValueError:
-        row_of = np.repeat(np.arange(len(counts)), counts)
-        for word, row in zip(words, row_of.tolist(), strict=True):
+        ends = np.cumsum(counts)
+        for number, word in enumerate(word for piece in pieces(block.data) for word in piece.split()):
             try:
                 float(word)
             except ValueError as error:
+                row = int(np.searchsorted(ends, number, side="right"))
                 shown = decode_text(word[:40])
                 raise block.lines.problem(int(block.line[row]), f"'{shown}' is not a number") from error
         raise
@@ -234,6 +238,7 @@ def _points(block: _Block) -> tuple[NDArray[np.float64], NDArray[np.float64] | N
 
 
 def _statements(lines: _Lines, at: Ints) -> tuple[Statement, ...]:
+    memory.take(_STATEMENT_COST * len(at))
     found = []
     for line in at.tolist():
         keyword, _, value = decode_text(lines.data[lines.starts[line] : lines.ends[line]]).partition(" ")
@@ -247,6 +252,7 @@ def _faces(block: _Block, declared: tuple[Ints, Ints, Ints]) -> tuple[Ints, Ints
     if not block.data:
         return np.zeros((0, 3), np.int64), np.zeros(0, np.int64)
     data = block.data
+    memory.ask(_INDEX_COST * (data.count(b" ") + data.count(b"/")))
     if b"//" in data:
         data = data.replace(b"//", b"/0/")
     if b"/ " in data or b"/\n" in data:

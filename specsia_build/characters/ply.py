@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.characters.images import IMAGE_SUFFIXES, load_texture, srgb_to_linear
+from specsia_build.characters.images import IMAGE_SUFFIXES, as_texture, load_texture, srgb_to_linear
 from specsia_build.characters.ply_elements import Column, PlyFile, parse_ply
 from specsia_build.characters.polygons import Ints, triangulate
 from specsia_build.characters.raw import RawMesh
@@ -167,7 +167,7 @@ def _materials(
     ply: PlyFile, files: SideFiles, texture: Path | None, has_uv: bool
 ) -> tuple[tuple[Material, ...], list[str]]:
     """A material for each texture the file names, or one; and sentences about what is missing."""
-    override = None if texture is None else Texture(load_texture(texture, texture.name, files.root))
+    override = None if texture is None else as_texture(load_texture(texture, texture.name, files.root))
     if not has_uv:
         return (Material(texture=override),), []
     warnings: list[str] = []
@@ -192,7 +192,7 @@ def _decoded(files: SideFiles, path: Path | None, warnings: list[str]) -> Textur
     if path is None:
         return None
     try:
-        return Texture(load_texture(path, path.name, files.root))
+        return as_texture(load_texture(path, path.name, files.root))
     except CharacterError as error:
         warnings.append(str(error))
         return None

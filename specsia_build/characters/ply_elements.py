@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build import memory
+from specsia_build.characters.words import floats
 from specsia_build.errors import CharacterError
 
 Ints = NDArray[np.int64]
@@ -36,6 +38,8 @@ _TYPES = {
 }
 _BYTE_ORDERS = {"ascii": None, "binary_little_endian": "<", "binary_big_endian": ">"}
 _MAX_HEADER = 1 << 20
+_NUMBER_COST, _UNEVEN_COST, _VALUE_COST = 16, 110, 16
+"""Bytes of memory, measured, for a number of a text file, a property of a row whose lists differ, and a value kept."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +168,8 @@ class _Body:
 
 def _text_body(data: bytes, name: str) -> _Body:
     try:
-        return _Body(np.array(list(map(float, data.split())), np.float64), None)
+        memory.take(_NUMBER_COST * (1 + len(data) // 2))
+        return _Body(floats(data), None)
     except ValueError as error:
         raise CharacterError(f"{name} holds something other than numbers in its data: {error}") from error
 
@@ -204,12 +209,14 @@ def _read_even(body: _Body, element: _Element, at: int) -> tuple[dict[str, Colum
             if (body.strided(prop.count_kind, before, stride, element.rows, 1) != count).any():
                 return None
             counts = np.full(element.rows, count, np.int64)
+        memory.take(_VALUE_COST * element.rows * (count + 1))
         values = body.strided(prop.kind, at + inside, stride, element.rows, count)
         columns[prop.name] = Column(values.reshape(-1), counts, prop.kind)
     return columns, at + stride * element.rows
 
 
 def _read_uneven(body: _Body, element: _Element, at: int) -> tuple[dict[str, Column], int]:
+    memory.ask(_UNEVEN_COST * element.rows * len(element.properties) + body.items.nbytes)
     starts: list[list[int]] = [[] for _ in element.properties]
     counts: list[list[int]] = [[] for _ in element.properties]
     data = body.items.tobytes()

@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build import memory
+
 Ints = NDArray[np.int64]
+
+TRIANGLE_COST, VERTEX_COST, POLYGON_COST = 200, 150, 120
+"""Bytes of memory, measured, that each takes from its being read until it is drawn."""
 
 
 def triangulate(points: NDArray[np.floating], corners: Ints, first: Ints, keep: NDArray[np.bool_]) -> tuple[Ints, Ints]:
@@ -20,8 +25,10 @@ def triangulate(points: NDArray[np.floating], corners: Ints, first: Ints, keep: 
     Returns:
         Triangles (T, 3) as indices into `corners`, in polygon order, and the polygon (T,) that each comes from.
     """
+    memory.ask(POLYGON_COST * len(keep))
     sides = np.diff(first)
     per_polygon = np.where(keep, np.maximum(sides - 2, 0), 0)
+    memory.take(TRIANGLE_COST * int(per_polygon.sum()) + VERTEX_COST * len(points))
     polygon = np.repeat(np.arange(len(sides)), per_polygon)
     step = np.arange(len(polygon)) - np.repeat(np.cumsum(per_polygon) - per_polygon, per_polygon)
     start = first[:-1][polygon]

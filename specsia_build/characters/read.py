@@ -8,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build import memory
 from specsia_build.characters.bicar import read_bicar
 from specsia_build.characters.character import Character, Entry
 from specsia_build.characters.obj import read_obj
 from specsia_build.characters.ply import read_ply
 from specsia_build.characters.raw import RawMesh
-from specsia_build.errors import CharacterError
+from specsia_build.errors import CharacterError, CostError
 from specsia_build.frame import front_rotation, up_rotation
 from specsia_build.rendering.mesh import Mesh, flat_normals
 
@@ -26,7 +27,6 @@ _PARSER_ERRORS = (
     LookupError,
     ArithmeticError,
     EOFError,
-    MemoryError,
     RecursionError,
     struct.error,
 )
@@ -43,10 +43,20 @@ def read_character(entry: Entry) -> Character:
         format says. Every vertex that a face uses is finite and the surface has an extent.
 
     Raises:
-        CharacterError: with a sentence, if it cannot be built.
+        CharacterError: with a sentence, if it cannot be built, or would cost more memory than a worker may use.
     """
     if entry.problem is not None:
         raise CharacterError(entry.problem)
+    try:
+        with memory.reckoned(entry.path.name):
+            return _read(entry)
+    except CostError as error:
+        raise CharacterError(str(error)) from error
+    except MemoryError as error:
+        raise CharacterError(memory.exhausted(entry.path.name)) from error
+
+
+def _read(entry: Entry) -> Character:
     try:
         raw = _read_raw(entry)
     except _PARSER_ERRORS as error:

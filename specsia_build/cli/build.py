@@ -54,6 +54,7 @@ from specsia_build.pipeline.progress import Progress
     help="Run in processes of this machine, or on a Ray cluster (that of RAY_ADDRESS, one that runs here, or a new "
     "one); --workers then bounds the characters at work, by default by its CPUs.  [default: local]",
 )
+@click.option("--memory", metavar="SIZE", help="What a character may cost in a worker.  [default: 2 GB]")
 @click.option("--limit", type=int, help="Build only the first so many characters of the source.")
 @click.option("--seed", type=int, help="Of contours and backends; splits do not depend on it.  [default: 42]")
 @click.option(

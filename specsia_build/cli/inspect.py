@@ -10,13 +10,14 @@ from pathlib import Path
 
 import click
 
-from specsia_build.characters.character import Entry
+from specsia_build.characters.character import Entry, legible
 from specsia_build.characters.sources import open_source
 from specsia_build.characters.survey import CharacterFacts, survey
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import show, show_json
 from specsia_build.cli.run import existing_run
 from specsia_build.errors import brief, printable
+from specsia_build.memory import MEMORY, memory_bytes
 from specsia_build.pipeline.executors import Lost, run_local
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.status import RunStatus, run_status
@@ -35,13 +36,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _surveyed(entries: Sequence[Entry]) -> list[CharacterFacts]:
+def _surveyed(entries: Sequence[Entry], memory: str) -> list[CharacterFacts]:
     found: dict[int, CharacterFacts] = {}
     with Progress().bar("characters", len(entries)) as advance:
-        for index, facts in run_local(survey, entries, workers=1, timeout=600.0):
+        for index, facts in run_local(survey, entries, workers=1, timeout=600.0, memory=memory_bytes(memory)):
             entry = entries[index]
             if isinstance(facts, Lost):
-                facts = CharacterFacts(entry.id, entry.format, entry.path.name, problem=facts.reason)
+                facts = CharacterFacts(entry.id, entry.format, legible(entry.path.name), problem=facts.reason)
             told = map(brief, facts.warnings)
             found[index] = replace(facts, warnings=tuple(told), problem=facts.problem and brief(facts.problem))
             advance(1)
@@ -50,13 +51,14 @@ def _surveyed(entries: Sequence[Entry]) -> list[CharacterFacts]:
 
 @click.command()
 @click.argument("source")
+@click.option("--memory", metavar="SIZE", default=MEMORY, show_default=True, help="What a character may cost.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
-def characters(ctx: click.Context, source: str, as_json: bool) -> None:
+def characters(ctx: click.Context, source: str, memory: str, as_json: bool) -> None:
     """List what SOURCE holds before anything is built: formats, sizes, poses, problems."""
     with tempfile.TemporaryDirectory(prefix="specsia-") as scratch:
         opened = open_source(source, Path(scratch))
-        facts = _surveyed(opened.entries)
+        facts = _surveyed(opened.entries, memory)
     problems = [f for f in facts if f.problem is not None]
     if as_json:
         document = {"source": opened.name, "kind": opened.kind, "characters": [asdict(f) for f in facts]}

@@ -19,6 +19,7 @@ from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.errors import MOST_SHOWN, LowQualityError, SpecsiaError, brief
 from specsia_build.files import source_digest, write_bytes, write_trouble
+from specsia_build.memory import exhausted, is_exhaustion, memory_bytes, reckoned
 from specsia_build.pipeline.executors.base import Needs
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_artefact, write_artefact
@@ -87,7 +88,7 @@ def backend_of(spec: str) -> Backend:
 def needs_of(stage: str, backend: str | None, config: BuildConfig) -> Needs:
     """What a character's stage needs of an executor."""
     if stage != reconstruct.NAME or backend is None:
-        return Needs(config.timeout)
+        return Needs(config.timeout, memory=memory_bytes(config.memory))
     found = backend_of(backend)
     slots = getattr(found, "slots", None)
     return Needs(
@@ -95,6 +96,7 @@ def needs_of(stage: str, backend: str | None, config: BuildConfig) -> Needs:
         slots=None if slots is None else max(1, int(slots)),
         gpus=0 if slots is None else int(getattr(found, "gpus", 1)),
         work_on=partial(work_on, backend) if hasattr(found, "work_on") else None,
+        memory=memory_bytes(config.memory),
     )
 
 
@@ -176,7 +178,8 @@ def perform(task: Task) -> Outcome:
     reason = details = None
     warnings: tuple[str, ...] = ()
     try:
-        artefact = _make(task, watch)
+        with reckoned(task.entry.id):
+            artefact = _make(task, watch)
         with watch.part("store"):
             write_artefact(task.path, artefact)
         warnings = tuple(map(brief, artefact.meta.get("warnings", ())))
@@ -191,6 +194,8 @@ def perform(task: Task) -> Outcome:
             raise trouble from error
         if isinstance(error, SpecsiaError):
             reason = str(error)
+        elif is_exhaustion(error):
+            reason = exhausted(task.entry.id)
         else:
             # A fault of this program on one character must not cost the others; its traceback is kept for a report.
             details = _keep_details(task, traceback.format_exc())

@@ -278,7 +278,15 @@ def test_buffers_that_cannot_be_had(tmp_path: Path, uri: str, sentence: str) -> 
     ("change", "sentence"),
     [
         (lambda d: d["accessors"][0].update(count=4), "a.glb: accessors[0] reaches past the end of its bufferView"),
-        (lambda d: d["accessors"][0].update(count=10**9), "a.glb: accessors[0] says it has 1000000000 elements"),
+        (lambda d: d["accessors"][0].update(count=10**9), "a.glb: accessors[0] reaches past the end of its bufferView"),
+        (
+            lambda d: (d["accessors"][0].pop("bufferView"), d["accessors"][0].update(count=10**9)),
+            "a.glb: accessors[0] says it has 1000000000 elements and has data for none",
+        ),
+        (
+            lambda d: d["bufferViews"][d["accessors"][0]["bufferView"]].update(byteStride=1),
+            "a.glb: accessors[0] has elements that overlap",
+        ),
         (lambda d: d["bufferViews"][2].update(byteLength=10**6), "a.glb: bufferViews[2] reaches past the end"),
         (lambda d: d["nodes"][1].update(children=[3]), "a.glb: nodes[3] hangs below itself"),
         (lambda d: d["nodes"][3].update(children=[0, 2, 1]), "a.glb: nodes[1] hangs on two parents"),

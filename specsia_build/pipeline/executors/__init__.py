@@ -26,7 +26,7 @@ def local_executor(config: BuildConfig) -> Executor:
         workers = config.worker_count()
         if needs.slots is not None:
             workers = max(1, min(workers, needs.slots))
-        return run_local(function, items, workers, needs.timeout, PRELOAD)
+        return run_local(function, items, workers, needs.timeout, PRELOAD, needs.memory)
 
     return run
 

@@ -28,12 +28,14 @@ class Needs:
         timeout: seconds after which an item is given up and its process killed.
         slots: items that can be worked at together on one machine, or None for as many as there are workers.
         gpus: that a slot holds.
+        memory: bytes that an item may cost, beyond which it fails, or None for no limit; see `limit_process`.
         work_on: told which GPU a process was given before its first item, or None; importable by name.
     """
 
     timeout: float
     slots: int | None = None
     gpus: int = 0
+    memory: int | None = None
     work_on: Callable[[str], None] | None = None
 
 

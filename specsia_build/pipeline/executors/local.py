@@ -17,6 +17,7 @@ from multiprocessing.context import BaseContext
 from pebble import ProcessExpired, ProcessPool
 
 from specsia_build.errors import SpecsiaError
+from specsia_build.memory import limit_process, shown
 from specsia_build.pipeline.executors.base import TASKS_PER_PROCESS, Lost, R, T, given_up
 
 _STANDARD_ERROR = 2
@@ -27,8 +28,10 @@ _MOST_POOLS = 3
 _THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
-def _leave_with_parent() -> None:
-    """Ignore Ctrl-C, which the parent answers, and end as soon as the parent is gone, however it went."""
+def _begin(memory: int | None) -> None:
+    """Take on the limit, ignore Ctrl-C, which the parent answers, and end as soon as the parent is gone, however."""
+    if memory is not None:
+        limit_process(memory)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -67,17 +70,24 @@ def _track_quietly() -> None:
         os.close(nothing)
 
 
-def _died(error: ProcessExpired) -> str:
+def _died(error: ProcessExpired, memory: int | None) -> str:
     code = error.exitcode
     if code is not None and code < 0:
         name = signal.Signals(-code).name
         hint = "; the machine may have run out of memory: try fewer --workers" if name == "SIGKILL" else ""
+        if memory is not None and name in ("SIGABRT", "SIGSEGV", "SIGBUS"):
+            hint = f"; it may have needed more memory than {shown(memory)}: try a larger --memory"
         return f"its worker process was killed by {name}{hint}"
     return f"its worker process ended unexpectedly with exit code {code}"
 
 
 def run_local(
-    function: Callable[[T], R], items: Sequence[T], workers: int, timeout: float, preload: Sequence[str] = ()
+    function: Callable[[T], R],
+    items: Sequence[T],
+    workers: int,
+    timeout: float,
+    preload: Sequence[str] = (),
+    memory: int | None = None,
 ) -> Iterator[tuple[int, R | Lost]]:
     """Apply a function to every item in a pool of processes.
 
@@ -87,6 +97,7 @@ def run_local(
         workers: processes, at least 1.
         timeout: seconds after which an item is given up and its process killed.
         preload: modules to import once for all workers.
+        memory: bytes that an item may cost in a worker, or None for no limit; see `limit_process`.
 
     Yields:
         Index and result of each item in the order in which they end; `Lost` where there is none.
@@ -109,7 +120,7 @@ def run_local(
     left, fruitless = dict(enumerate(items)), 0
     while left:
         before = len(left)
-        for index, result in _by_one_pool(function, dict(left), min(workers, len(left)), timeout, context):
+        for index, result in _by_one_pool(function, dict(left), min(workers, len(left)), timeout, context, memory):
             del left[index]
             yield index, result
         fruitless = 0 if len(left) < before else fruitless + 1
@@ -118,11 +129,17 @@ def run_local(
 
 
 def _by_one_pool(
-    function: Callable[[T], R], items: Mapping[int, T], workers: int, timeout: float, context: BaseContext
+    function: Callable[[T], R],
+    items: Mapping[int, T],
+    workers: int,
+    timeout: float,
+    context: BaseContext,
+    memory: int | None,
 ) -> Iterator[tuple[int, R | Lost]]:
     """Results as in `run_local`; of some items only, where a worker that is idle dies and takes the pool along."""
-    initializer = _leave_with_parent
-    pool = ProcessPool(max_workers=workers, max_tasks=TASKS_PER_PROCESS, initializer=initializer, context=context)
+    pool = ProcessPool(
+        max_workers=workers, max_tasks=TASKS_PER_PROCESS, initializer=_begin, initargs=(memory,), context=context
+    )
     try:
         index_of: dict[Future[R], int] = {}
         for index, item in items.items():
@@ -134,7 +151,7 @@ def _by_one_pool(
             except TimeoutError:
                 yield index, given_up(timeout)
             except ProcessExpired as error:
-                yield index, Lost(_died(error))
+                yield index, Lost(_died(error, memory))
         pool.close()
     except BrokenProcessPool:
         pool.stop()

@@ -21,6 +21,7 @@ from ray.exceptions import (
 )
 
 from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.memory import limit_process
 from specsia_build.pipeline.executors.base import TASKS_PER_PROCESS, Lost, Needs, R, T, given_up
 from specsia_build.pipeline.executors.cluster import Cluster, Here
 
@@ -64,9 +65,9 @@ def run_on_ray(
             pass
 
 
-def _task(function: Callable[[T], R], item: T, here: Here) -> Iterator[str | R]:
+def _task(function: Callable[[T], R], item: T, here: Here, memory: int | None) -> Iterator[str | R]:
     """What a task does: it says on which node it begins, then gives the result."""
-    _see(here)
+    _see(here, memory)
     yield ray.get_runtime_context().get_node_id()
     yield function(item)
 
@@ -76,7 +77,7 @@ class _Holder:
 
     def begin(self, here: Here, needs: Needs) -> str:
         """Take the GPU that Ray gave; returns the node."""
-        _see(here)
+        _see(here, needs.memory)
         context = ray.get_runtime_context()
         if needs.gpus and needs.work_on is not None:
             needs.work_on(",".join(context.get_accelerator_ids()["GPU"]))
@@ -91,10 +92,12 @@ def _remote(what: Any, **options: Any) -> Any:
     return ray.remote(**options)(what)
 
 
-def _see(here: Here) -> None:
+def _see(here: Here, memory: int | None) -> None:
     fault = here.fault()
     if fault is not None:
         raise UsageError(fault)
+    if memory is not None:
+        limit_process(memory)
 
 
 def _in_tasks(
@@ -112,7 +115,7 @@ def _in_tasks(
             while todo and len(running) < width:
                 index = todo.popleft()
                 tries[index] += 1
-                running[work.remote(function, items[index], cluster.here)] = _Attempt(index)
+                running[work.remote(function, items[index], cluster.here, needs.memory)] = _Attempt(index)
             for stream in _ready(running, _soonest(running)):
                 attempt = running[stream]
                 found = _received(next(stream))

@@ -1,0 +1,163 @@
+"""What one character may cost in memory: reckoned before it is spent, and held to by the operating system."""
+
+from __future__ import annotations
+
+import errno
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+
+from specsia_build.errors import CostError, UsageError
+
+MEMORY = "2 GB"
+"""What a worker may use unless a setting says otherwise."""
+
+LEAST_BYTES = 2**28
+MOST_BYTES = 2**44
+
+CURE = "raise --memory, or make it smaller"
+
+HEADROOM = 1.5
+"""What the system lets a worker use, as a share of its memory: beside the character there are pictures of it, and what
+is reckoned is not exact."""
+
+_UNITS = {"MB": 2**20, "GB": 2**30, "TB": 2**40}
+_SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?([MGT])i?B?", re.IGNORECASE)
+
+
+def memory_bytes(text: str) -> int:
+    """Bytes of a size such as ``2 GB``, ``1.5G`` or ``512MB``.
+
+    Raises:
+        UsageError: if it is none, or below 256 MB or above 16 TB.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    size = int(float(match[1]) * _UNITS[match[2].upper() + "B"]) if match else 0
+    if not LEAST_BYTES <= size <= MOST_BYTES:
+        raise UsageError(f"memory cannot be '{text}': give a size from 256 MB to 16 TB, such as '{MEMORY}'")
+    return size
+
+
+def shown(size: float) -> str:
+    """A number of bytes for people: ``8.8 GB``, ``512 MB``."""
+    return f"{size / 2**30:.3g} GB" if size >= 2**30 else f"{max(1, round(size / 2**20))} MB"
+
+
+@dataclass
+class Budget:
+    """What one character has been reckoned to cost so far.
+
+    Attributes:
+        name: of the character, for the message.
+        most: bytes that it may cost.
+        taken: bytes reckoned for what is kept.
+    """
+
+    name: str
+    most: int
+    taken: int = 0
+
+
+_allowed = memory_bytes(MEMORY)
+_held_to: int | None = None
+_current: ContextVar[Budget | None] = ContextVar("budget", default=None)
+
+
+def allowed() -> int:
+    """Bytes that a character may cost in this process."""
+    return _allowed
+
+
+@contextmanager
+def reckoned(name: str) -> Iterator[None]:
+    """What the block reckons is for one character of that name; blocks inside it count towards the same."""
+    if _current.get() is not None:
+        yield
+        return
+    mark = _current.set(Budget(name, _allowed))
+    try:
+        yield
+    finally:
+        _current.reset(mark)
+
+
+def take(size: int) -> None:
+    """Reckon with bytes that are kept for as long as the character is worked at; called before they are spent.
+
+    Outside of `reckoned` each call stands for itself.
+
+    Raises:
+        CostError: if the character costs more than it may.
+    """
+    ask(size)
+    budget = _current.get()
+    if budget is not None:
+        budget.taken += size
+
+
+def ask(size: int) -> None:
+    """Reckon with bytes that are soon given back.
+
+    Raises:
+        CostError: as `take`.
+    """
+    budget = _current.get() or Budget("this", _allowed)
+    if budget.taken + size > budget.most:
+        raise CostError(
+            f"{budget.name} needs at least {shown(budget.taken + size)} of memory, and a worker may use "
+            f"{shown(budget.most)}: {CURE}"
+        )
+
+
+def is_exhaustion(error: BaseException) -> bool:
+    """Whether an error says that the system gave no more memory."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    no_thread = isinstance(error, RuntimeError) and "can't start new thread" in str(error)
+    return isinstance(error, MemoryError) or no_thread
+
+
+def exhausted(name: str) -> str:
+    """The sentence for a character on which the system's limit was met."""
+    return f"{name} needs more memory than the {shown(_allowed)} that a worker may use: {CURE}"
+
+
+def limit_process(size: int) -> None:
+    """Let a character cost `size` bytes in this process, and have the system hold the process to `HEADROOM` times that.
+
+    What the process holds by now is not counted. Where the system has no such limit, only what is reckoned holds.
+    """
+    global _allowed, _held_to
+    _allowed = size
+    if sys.platform != "linux" or _held_to == size:
+        return
+    _held_to = size
+    import resource
+
+    status = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    held = next(int(line.split()[1]) * 2**10 for line in status if line.startswith("VmData:"))
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = held + int(HEADROOM * size)
+    if hard == resource.RLIM_INFINITY or wanted < hard:
+        # Private memory is what counts: of address space, libraries and threads reserve much more than they use.
+        resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
+
+
+@contextmanager
+def unlimited() -> Iterator[None]:
+    """Processes that the block starts are not held to this one's limit."""
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))

@@ -1,0 +1,130 @@
+"""What a character costs is reckoned before it is spent: small files that would cost much are one sentence."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from specsia_build import memory
+from specsia_build.characters.character import FORMATS, Entry
+from specsia_build.characters.read import read_character
+from specsia_build.errors import CharacterError, UsageError
+from specsia_build.pipeline.executors import run_local
+from tests.characters import bombs
+from tests.characters.bad_characters import figure, write_glb
+
+LITTLE = 2**28
+
+
+@pytest.fixture
+def little(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A worker that may use 256 MB, so that small bombs are enough."""
+    monkeypatch.setattr(memory, "_allowed", LITTLE)
+    yield
+
+
+def read(path: Path) -> str:
+    """Why a character cannot be read; empty if it can."""
+    try:
+        read_character(Entry("a", FORMATS[path.suffix], path))
+    except CharacterError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("bomb", [bombs.unbacked, bombs.skinned, bombs.sparse])
+def test_elements_without_data_are_few(bomb: Callable[..., Path], tmp_path: Path) -> None:
+    assert "has data for none; 65536 may be left out" in read(bomb(tmp_path))
+    assert "has no extent" in read(bombs.unbacked(tmp_path, 65_535))
+    assert read(bombs.sparse(tmp_path, 65_535)) == ""
+
+
+REFUSED: dict[str, Callable[[Path], Path]] = {
+    "textures": lambda folder: bombs.textures(folder, 9, 2048),
+    "samplers": lambda folder: bombs.textures(folder, 1, 2048, 12),
+    "empty lists": lambda folder: bombs.empty_lists(folder, 9_000_000),
+    "obj line": lambda folder: bombs.obj_line(folder, 4_000_000),
+    "obj lines": lambda folder: bombs.obj_lines(folder, 4_000_000),
+    "ply lists": lambda folder: bombs.ply_lists(folder, 4_000_000),
+    "shared": lambda folder: bombs.shared(folder, 3_000, 600),
+}
+
+
+@pytest.mark.usefixtures("little")
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_would_cost_too_much_is_refused_before_it_does(name: str, tmp_path: Path) -> None:
+    found = read(REFUSED[name](tmp_path))
+    assert " of memory, and a worker may use 256 MB: raise --memory, or make it smaller" in found
+
+
+@pytest.mark.usefixtures("little")
+def test_a_texture_that_costs_too_much_is_not_left_out_with_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(bombs.png(8192, 5000))
+    (tmp_path / "a.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nf 1/1 2/1 3/1\n")
+    assert "a.obj needs at least" in read(tmp_path / "a.obj")
+
+
+def test_percent_signs_are_decoded_a_piece_at_a_time(tmp_path: Path) -> None:
+    # As one text the 2 MB of this URI would take 70 MB.
+    path = bombs.uri(tmp_path, 700_000)
+    script = (
+        "import sys, resource; from pathlib import Path\n"
+        "from specsia_build.characters.gltf_document import load_document\n"
+        "path = Path(sys.argv[1]); before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "assert load_document(path, path.parent).buffer(0) == bytes(700_000)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    ran = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
+    assert int(ran.stdout) < 30 * 1024
+
+
+def test_ordinary_characters_cost_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_allowed", 2**24)
+    points, faces, _, colours = figure()
+    write_glb(tmp_path / "a.glb", points, faces, colours=colours)
+    assert read(tmp_path / "a.glb") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("2 GB", 2**31), ("1.5G", 3 * 2**29), ("512mb", 2**29), (" 256 MiB ", 2**28), ("1TB", 2**40)]
+)
+def test_sizes(text: str, size: int) -> None:
+    assert memory.memory_bytes(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "2", "-2 GB", "100 MB", "1 PB", "99 TB", "two GB"])
+def test_what_is_no_size(text: str) -> None:
+    with pytest.raises(UsageError, match="memory cannot be"):
+        memory.memory_bytes(text)
+
+
+def greedy(size: int) -> str:
+    """What became of taking so many bytes; the bytes are given back."""
+    try:
+        return str(np.ones(size, np.uint8).nbytes)
+    except MemoryError as error:
+        assert memory.is_exhaustion(error)
+        return memory.exhausted("x")
+
+
+def unheld(_: int) -> int:
+    """What a process that is started by a worker is held to."""
+    with memory.unlimited():
+        script = "import resource; print(resource.getrlimit(resource.RLIMIT_DATA)[0])"
+        return int(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system holds no process to a limit")
+def test_the_system_holds_a_worker_to_its_memory_and_it_goes_on() -> None:
+    sizes = [2**20, 2**30, 2**20]
+    found = dict(run_local(greedy, sizes, workers=1, timeout=60.0, memory=LITTLE))
+    refused = "x needs more memory than the 256 MB that a worker may use: raise --memory, or make it smaller"
+    assert found == {0: str(2**20), 1: refused, 2: str(2**20)}
+    assert dict(run_local(unheld, [0], workers=1, timeout=60.0, memory=LITTLE)) == {0: resource.RLIM_INFINITY}
+    assert resource.getrlimit(resource.RLIMIT_DATA)[0] == resource.RLIM_INFINITY
