@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 from specsia_build.rendering.mesh import Mesh
 
 
+def _forget(_: Iterable[Path]) -> None:
+    """Takes no notice of what is read, as nothing is kept."""
+
+
 @dataclass(frozen=True)
 class Context:
     """What a backend may know besides the image.
@@ -21,11 +25,14 @@ class Context:
         character_id: whose picture it is.
         seed: 64-bit integer drawn from the build's seed and the character's id; the only source of randomness.
         ground_truth: reads the character's normalised mesh; None unless the backend declares `sees_ground_truth`.
+        read: told every file that the backend read for this character or looked for in vain, so that the character is
+            made again where one changes; all lie in the backend's ``folder``.
     """
 
     character_id: str
     seed: int
     ground_truth: Callable[[], Mesh] | None = None
+    read: Callable[[Iterable[Path]], None] = _forget
 
 
 class Backend(Protocol):
@@ -39,6 +46,8 @@ class Backend(Protocol):
 
     A backend that reads meshes rather than makes them may say so by ``generates = False``: what is made must look like
     the picture to be accepted (`specsia_build.backends.gate`).
+
+    A backend that tells `Context.read` what it reads names the folder that it all lies in as ``folder`` (Path).
 
     A backend that works through a process of its own may have more members: ``slots`` (int: how many pictures
     can be worked at together; without it, as many as the build has workers), ``patience`` (float: seconds that it may
@@ -57,7 +66,7 @@ class Backend(Protocol):
         ...
 
     def inputs(self, character_id: str) -> Sequence[Path]:
-        """Files that the result for this character depends on, besides the image."""
+        """Files that the result for this character depends on, besides the image and what `Context.read` was told."""
         ...
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:

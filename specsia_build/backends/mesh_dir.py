@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from specsia_build.backends.base import Context
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError, UsageError
+from specsia_build.files import is_file
 from specsia_build.frame import axis_vector, front_rotation
 from specsia_build.rendering.mesh import Mesh
 
@@ -58,7 +61,7 @@ class MeshDir:
     folder: Path
     manifest: Manifest
     name: str = "mesh-dir"
-    version: int = 1
+    version: int = 2
     sees_ground_truth: bool = False
     needs_yaw: bool = False
     generates: bool = False
@@ -67,21 +70,12 @@ class MeshDir:
         return {"up": self.manifest.up, "front": self.manifest.front}
 
     def inputs(self, character_id: str) -> Sequence[Path]:
-        """The character's mesh file, what lies with it, and the folder's manifest; only files that are there.
+        """The files that could be the character's mesh and the folder's manifest; only files that are there.
 
-        With it lie the files of the same name beside it, or all of the character's own folder: a mesh's .mtl and
-        pictures are there as a rule.
+        What such a mesh refers to shows when it is read.
         """
-        meshes = candidates(self.folder, self.manifest, character_id)
-        own = _named(self.folder, self.manifest, character_id)
-        beside = {
-            path
-            for mesh in meshes
-            for path in mesh.parent.iterdir()
-            if path.is_file() and (mesh.parent == own or path.stem == mesh.stem)
-        }
         manifest = () if self.manifest.path is None else (self.manifest.path,)
-        return (*meshes, *sorted(beside - set(meshes)), *manifest)
+        return (*candidates(self.folder, self.manifest, character_id), *manifest)
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
         """The character's mesh, Z up, facing -Y, in its file's own units and place; registration finds scale and shift.
@@ -100,10 +94,12 @@ class MeshDir:
             path=path,
             up=self.manifest.up,
             front=self.manifest.front,
+            root=self.folder,
         )
-        mesh = read_character(entry).mesh
-        check_size(mesh, path)
-        return mesh
+        character = read_character(entry)
+        context.read(character.files)
+        check_size(character.mesh, path)
+        return character.mesh
 
     def _mesh_file(self, character_id: str) -> Path:
         found = candidates(self.folder, self.manifest, character_id)
@@ -185,13 +181,37 @@ def _mesh_names(meshes: object, folder: Path, path: Path) -> dict[str, str]:
 def candidates(folder: Path, manifest: Manifest, character_id: str) -> tuple[Path, ...]:
     """Every file that could be the character's mesh, sorted; one is right, none or several are not."""
     named = _named(folder, manifest, character_id)
-    if named.suffix.lower() in FORMATS and named.is_file():
+    if named.suffix.lower() in FORMATS and is_file(named):
         return (named,)
-    if not named.parent.is_dir():
-        return ()
-    beside = [path for path in named.parent.iterdir() if path.stem == named.name]
-    inside = list(named.iterdir()) if named.is_dir() else []
-    return tuple(sorted(path for path in (*beside, *inside) if path.suffix.lower() in FORMATS and path.is_file()))
+    beside = _meshes(named.parent).get(named.name, ())
+    inside = [path for paths in _meshes(named).values() for path in paths]
+    return tuple(sorted(path for path in (*beside, *inside) if is_file(path)))
+
+
+def _meshes(folder: Path) -> Mapping[str, Sequence[Path]]:
+    """What is named as a mesh in a folder, by its stem; nothing where there is no folder.
+
+    A folder is listed again only where it has changed, or every character would cost a list of them all.
+    """
+    try:
+        changed = folder.stat().st_mtime_ns
+    except OSError:
+        return {}
+    return _listed(folder, changed)
+
+
+@lru_cache(maxsize=4096)
+def _listed(folder: Path, _: int) -> Mapping[str, Sequence[Path]]:
+    found: dict[str, list[Path]] = {}
+    try:
+        with os.scandir(folder) as listed:
+            for entry in listed:
+                path = folder / entry.name
+                if path.suffix.lower() in FORMATS:
+                    found.setdefault(path.stem, []).append(path)
+    except OSError:
+        return {}
+    return found
 
 
 def _named(folder: Path, manifest: Manifest, character_id: str) -> Path:

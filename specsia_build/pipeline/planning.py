@@ -14,7 +14,7 @@ from specsia_build.errors import CharacterError
 from specsia_build.files import source_digest, source_place, write_bytes
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_meta
-from specsia_build.pipeline.tasks import Task, backend_of, stage_fingerprint
+from specsia_build.pipeline.tasks import READ, Task, backend_of, stage_fingerprint
 from specsia_build.stages import project, reconstruct, render
 
 
@@ -93,6 +93,15 @@ def _reconstruct_inputs(
     return inputs
 
 
+def _read_inputs(backend: str, meta: Mapping[str, Any] | None, cache: DigestCache) -> dict[str, str | None]:
+    """What the backend read, as an artefact has it on record, with the digests of now."""
+    folder: Path | None = getattr(backend_of(backend), "folder", None)
+    if meta is None or folder is None:
+        return {}
+    names = [name for name in meta.get("inputs", {}) if name.startswith(READ)]
+    return {name: cache.digest(folder / name.removeprefix(READ), folder) for name in names}
+
+
 def _project_inputs(config: BuildConfig, rendered: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, str | None]:
     inputs: dict[str, str | None] = {name: rendered["files"][name]["sha256"] for name in project.input_files(config)}
     inputs |= {f"reconstruction/{name}": file["sha256"] for name, file in made["files"].items()}
@@ -121,7 +130,7 @@ def plan_stage(
                 continue
             assert backend is not None
             if stage == reconstruct.NAME:
-                inputs = _reconstruct_inputs(entry, backend, rendered, cache)
+                inputs = _reconstruct_inputs(entry, backend, rendered, cache) | _read_inputs(backend, meta, cache)
             else:
                 made = read_meta(layout.artefact(reconstruct.NAME, task.backend_name, entry.id))
                 if made is None:

@@ -27,6 +27,9 @@ from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.artefact import Artefact, fingerprint, seal
 from specsia_build.stages.stopwatch import Stopwatch
 
+READ = "read/"
+"""Before the names of the inputs that a backend was found to read."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -139,11 +142,15 @@ def _make(task: Task, watch: Stopwatch) -> Artefact:
         backend = backend_of(task.backend)
         if (logs_to := getattr(backend, "logs_to", None)) is not None:
             logs_to(layout.worker_logs)
-        artefact = reconstruct.reconstruct(rendered, entry, backend, config, watch)
-    else:
-        with watch.part("load"):
-            made = read_artefact(layout.artefact(reconstruct.NAME, task.backend_name, entry.id), entry.id)
-        artefact = project.project(rendered, made, config, watch)
+        artefact, files = reconstruct.reconstruct(rendered, entry, backend, config, watch)
+        folder: Path | None = getattr(backend, "folder", None)
+        read = {} if folder is None else file_inputs(files, folder, folder)
+        inputs = {name: digest for name, digest in task.inputs.items() if not name.startswith(READ)}
+        inputs |= {f"{READ}{name}": digest for name, digest in read.items()}
+        return seal(artefact, task.stage, stage_fingerprint(task, inputs), inputs)
+    with watch.part("load"):
+        made = read_artefact(layout.artefact(reconstruct.NAME, task.backend_name, entry.id), entry.id)
+    artefact = project.project(rendered, made, config, watch)
     return seal(artefact, task.stage, stage_fingerprint(task, task.inputs), task.inputs)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,11 +62,14 @@ def accepted(mesh: Mesh, image: NDArray[np.uint8], backend: Backend, character_i
     return mesh
 
 
-def reconstruct(rendered: Artefact, entry: Entry, backend: Backend, config: BuildConfig, watch: Stopwatch) -> Artefact:
+def reconstruct(
+    rendered: Artefact, entry: Entry, backend: Backend, config: BuildConfig, watch: Stopwatch
+) -> tuple[Artefact, tuple[Path, ...]]:
     """Run the backend on the frontal picture.
 
     Returns:
-        An artefact with the mesh in the frame's axes, before registration.
+        An artefact with the mesh in the frame's axes, before registration; and the files that the backend read or
+        looked for in vain.
 
     Raises:
         CharacterError: if the backend gives up or returns no usable mesh.
@@ -75,17 +79,19 @@ def reconstruct(rendered: Artefact, entry: Entry, backend: Backend, config: Buil
     def ground_truth() -> Mesh:
         return render.place(read_character(entry), config)[0]
 
+    files: dict[Path, None] = {}
     context = Context(
         character_id=entry.id,
         seed=backend_seed(config.seed, entry.id, backend.name),
         ground_truth=ground_truth if backend.sees_ground_truth else None,
+        read=lambda paths: files.update(dict.fromkeys(paths)),
     )
     with watch.part("reconstruct"):
         mesh = backend.reconstruct(image, context)
     with watch.part("gate"):
         mesh = accepted(mesh, image, backend, entry.id)
     with watch.part("encode"):
-        files = mesh_to_files(mesh)
+        encoded = mesh_to_files(mesh)
     meta = {
         "id": entry.id,
         "backend": backend.name,
@@ -93,4 +99,4 @@ def reconstruct(rendered: Artefact, entry: Entry, backend: Backend, config: Buil
         "needs_yaw": backend.needs_yaw,
         "sees_ground_truth": backend.sees_ground_truth,
     }
-    return Artefact(entry.id, files, meta)
+    return Artefact(entry.id, encoded, meta), tuple(files)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,7 +54,7 @@ def test_own_folder_with_one_mesh(tmp_path: Path) -> None:
     write(tmp_path / "7" / "mesh_final.ply")
     (tmp_path / "7" / "texture.png").write_bytes(b"")
     assert_ours(read(tmp_path, "7"))
-    assert create(str(tmp_path)).inputs("7") == (tmp_path / "7" / "mesh_final.ply", tmp_path / "7" / "texture.png")
+    assert create(str(tmp_path)).inputs("7") == (tmp_path / "7" / "mesh_final.ply",)
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "manifest.yaml"])
@@ -144,3 +146,53 @@ def test_empty_file(tmp_path: Path) -> None:
 def test_declares_itself(tmp_path: Path) -> None:
     backend = create(str(tmp_path))
     assert (backend.name, backend.sees_ground_truth, backend.needs_yaw) == ("mesh-dir", False, False)
+
+
+def test_a_folder_is_listed_once_whatever_the_number_of_characters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for index in range(20):
+        write(tmp_path / f"{index}.ply")
+    listed: list[Path] = []
+    scandir, iterdir = os.scandir, Path.iterdir
+
+    def counted(path: Path) -> Any:
+        listed.append(Path(path))
+        return scandir(path)
+
+    def each(path: Path) -> Any:
+        listed.append(path)
+        return iterdir(path)
+
+    monkeypatch.setattr(os, "scandir", counted)
+    monkeypatch.setattr(Path, "iterdir", each)
+    backend = create(str(tmp_path))
+    for index in range(20):
+        assert backend.inputs(str(index)) == (tmp_path / f"{index}.ply",)
+        backend.reconstruct(NO_IMAGE, Context(str(index), 0))
+    assert listed.count(tmp_path) == 1
+
+
+def test_a_mesh_that_is_added_is_seen(tmp_path: Path) -> None:
+    backend = create(str(tmp_path))
+    assert backend.inputs("7") == ()
+    write(tmp_path / "7.ply")
+    os.utime(tmp_path, (1, 1))
+    assert backend.inputs("7") == (tmp_path / "7.ply",)
+
+
+def test_what_a_mesh_refers_to_is_told_and_stays_in_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "meshes"
+    write(folder / "7.obj")
+    for path in folder.iterdir():
+        path.unlink()
+    (folder / "7.obj").write_text(
+        "mtllib 7.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nvt 0 0\nusemtl skin\nf 1/1 3/1 2/1\nf 1/1 2/1 4/1\n"
+    )
+    (folder / "7.mtl").write_text("newmtl skin\nmap_Kd skin.png\n")
+    (tmp_path / "secret.png").write_bytes(b"")
+    (folder / "skin.png").symlink_to(tmp_path / "secret.png")
+    read: dict[Path, None] = {}
+    context = Context("7", 0, read=lambda paths: read.update(dict.fromkeys(paths)))
+    create(str(folder)).reconstruct(NO_IMAGE, context)
+    assert {folder / "7.obj", folder / "7.mtl", folder / "skin.png"} <= set(read)

@@ -1,0 +1,45 @@
+"""What a backend read of the user's files decides whether its result is up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from specsia_build.characters.character import Entry
+from specsia_build.config import BuildConfig
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.planning import DigestCache, StagePlan, plan_stage
+from specsia_build.pipeline.tasks import perform
+from tests.shapes import write_figure
+
+
+def test_a_texture_that_changes_makes_a_reconstruction_stale(tmp_path: Path) -> None:
+    entry = Entry("a", "obj", write_figure(tmp_path / "source" / "a.obj"))
+    meshes = tmp_path / "meshes"
+    lines = write_figure(meshes / "a.obj").read_text().splitlines()
+    faces = [line.replace(" ", "/1 ").replace("f/1", "f") + "/1" for line in lines if line.startswith("f")]
+    points = [" ".join(line.split()[:4]) for line in lines if line.startswith("v")]
+    (meshes / "a.obj").write_text("\n".join(["mtllib a.mtl", "vt 0.5 0.5", "usemtl skin", *points, *faces]))
+    (meshes / "a.mtl").write_text("newmtl skin\nmap_Kd skin.png\n")
+    backend = f"mesh-dir:{meshes}"
+    config, layout = BuildConfig(size=64, views=2, backends=(backend,)), RunLayout(tmp_path / "run")
+
+    def plan(stage: str) -> StagePlan:
+        name = None if stage == "render" else backend
+        return plan_stage(stage, name, [entry], config, layout, DigestCache(layout.digests))
+
+    def paint(level: int) -> None:
+        Image.fromarray(np.full((2, 2, 3), level, np.uint8)).save(meshes / "skin.png")
+
+    for step in ("render", "reconstruct"):
+        (task,) = plan(step).missing
+        assert perform(task).reason is None
+    assert plan("reconstruct").done == ["a"]
+    for level in (10, 200):
+        # It was looked for in vain at first, and is another one then.
+        paint(level)
+        (task,) = plan("reconstruct").stale
+        assert perform(task).reason is None
+        assert plan("reconstruct").done == ["a"]
