@@ -17,7 +17,7 @@ from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
 from specsia_build.rendering import blend, raster, resolve
 from specsia_build.rendering.close import number_marked
-from specsia_build.rendering.fragments import visible_fragments
+from specsia_build.rendering.fragments import touching_faces, visible_fragments
 from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.prepare import BLEND, MASK, Prepared, prepare
@@ -30,7 +30,7 @@ class FastRenderer:
     """Draws on the CPU; see `Renderer`."""
 
     name = "fast"
-    version = 4
+    version = 5
 
     def check(self) -> None:
         """It needs nothing."""
@@ -153,7 +153,9 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch) -> Layers:
     load(fragments.face[None, : fragments.used[0]])
     resolve.resolve_fragments(close.pixels, fragments, *tables, *out)
     if (classes == BLEND).any():
-        blend.compose(prepared, drawn, close, fragments, loaded, load, *out)
+        touching = touching_faces(drawn, classes, BLEND, close.rows, size)
+        load(touching.face[None])
+        blend.compose(touching, close, far, fragments, loaded, textures, out)
     return Layers(color, coverage, position)
 
 

@@ -17,7 +17,6 @@ from specsia_build.rendering.lanes import LANES, half_plane, triangle
 from specsia_build.rendering.prepare import MASK, OPAQUE, Surface
 from specsia_build.rendering.raster import (
     HALF,
-    NO_FACE,
     SUBPIXEL,
     SUBPIXEL_BITS,
     Drawn,
@@ -42,6 +41,10 @@ ROUNDING = np.float32(1e-6)
 SLABS = 128
 """Parts of a character's depth by which faces are ordered; few, so that neighbours stay together in memory."""
 
+MOST_CROWDED = 1 << 18
+"""Close pixels, as many as outlines make, for which eight fragments each are reckoned with at first; where more are
+close, a translucent surface lies in front of most of them, and two are enough."""
+
 NO_FRAGMENT = -1
 
 
@@ -60,9 +63,7 @@ SAMPLE_X, SAMPLE_Y = _lattice()
 beyond `SAMPLES` repeats the centre and is not counted."""
 
 _not_negative = half_plane(SAMPLE_X, SAMPLE_Y)
-_inside = triangle(SAMPLE_X, SAMPLE_Y)
-
-_FLOAT_X, _FLOAT_Y = SAMPLE_X.astype(np.float32), SAMPLE_Y.astype(np.float32)
+inside = triangle(SAMPLE_X, SAMPLE_Y)
 
 BITS = np.array([1 << s if s < SAMPLES else 0 for s in range(LANES)], np.uint64)
 """(LANES,) uint64, each sample's bit in a mask."""
@@ -174,7 +175,7 @@ def _take(won, slot, first, following, mask, used):  # type: ignore[no-untyped-d
 
 
 @compiled
-def _touching(drawn, alpha_class, wanted, rows, size):  # type: ignore[no-untyped-def]
+def touching_faces(drawn, alpha_class, wanted, rows, size):  # type: ignore[no-untyped-def]
     """The drawn faces of one alpha class that may touch a close pixel, in order of the slab of space they begin in,
     nearest first: what is drawn later is mostly hidden, and known to be so without a closer look."""
     face, corners, depths = drawn.face, drawn.corners, drawn.depth
@@ -216,13 +217,13 @@ def _touching(drawn, alpha_class, wanted, rows, size):  # type: ignore[no-untype
 
 
 @inlined
-def _reaching_long(row, count, edges, steps, front, z, z_x):  # type: ignore[no-untyped-def]
+def reaching_long(row, count, edges, steps, front, z, z_x):  # type: ignore[no-untyped-def]
     """What `rows.reaching` finds, for faces so large that edge functions need 64 bits; `row` is `far` from the
     first pixel on."""
     bits = np.int64(0)
     for i in range(min(int(count), ROW)):
-        inside = min(edges[0] + steps[0] * i, edges[1] + steps[1] * i, edges[2] + steps[2] * i) >= 0
-        if inside and front <= row[i] and z + z_x * np.float32(i) <= row[i]:
+        near = min(edges[0] + steps[0] * i, edges[1] + steps[1] * i, edges[2] + steps[2] * i) >= 0
+        if near and front <= row[i] and z + z_x * np.float32(i) <= row[i]:
             bits |= np.int64(1) << i
     return bits
 
@@ -268,7 +269,7 @@ def _draw(sx, sy, touching, surface, textures, wanted, close, far, fragments):  
                 else:
                     wide = ab + reach_ab, bc + reach_bc, ca + reach_ca
                     per_pixel = ab_x * SUBPIXEL, bc_x * SUBPIXEL, ca_x * SUBPIXEL
-                    bits = _reaching_long(far[y, start:], count, wide, per_pixel, front, nearest, z_pixel)
+                    bits = reaching_long(far[y, start:], count, wide, per_pixel, front, nearest, z_pixel)
                 bits &= close_from(rows, y, start)
                 while bits != 0:
                     i = lowest(bits)
@@ -280,7 +281,7 @@ def _draw(sx, sy, touching, surface, textures, wanted, close, far, fragments):  
                     # Beyond its reach an edge function is positive at all samples, so it may be cut to 32 bits.
                     at_ab, at_bc = min(ab + ab_x * on, reach_ab), min(bc + bc_x * on, reach_bc)
                     at_ca = min(ca + ca_x * on, reach_ca)
-                    mask = FULL & _inside((np.int32(at_ab), np.int32(at_bc), np.int32(at_ca)), right, down)
+                    mask = FULL & inside((np.int32(at_ab), np.int32(at_bc), np.int32(at_ca)), right, down)
                     if mask & covered[slot] != 0:
                         mask = _unhidden(mask, z, z_x, z_y, first[slot], following, held, plane)
                     if wanted == MASK:
@@ -320,9 +321,9 @@ def visible_fragments(
 
     `far` (H, W) float32 is `padded` and infinite in those; it becomes a depth behind which nothing is visible in them.
     """
-    touching = [(_touching(drawn, alpha_class, wanted, close.rows, len(far)), wanted) for wanted in (OPAQUE, MASK)]
+    touching = [(touching_faces(drawn, alpha_class, wanted, close.rows, len(far)), wanted) for wanted in (OPAQUE, MASK)]
     pixels = len(close.pixels)
-    room = 8 * pixels + 64
+    room = 2 * pixels + 6 * min(pixels, MOST_CROWDED) + 64
     while True:
         fragments = Fragments(
             first=np.full(pixels, NO_FRAGMENT, np.int32),
@@ -338,21 +339,3 @@ def visible_fragments(
             return fragments
         room *= 2
         far.reshape(-1)[close.pixels] = np.inf
-
-
-@compiled
-def at_samples(fragments):  # type: ignore[no-untyped-def]
-    """Depth (S, LANES) float32 and face (S, LANES) int32 of each sample; infinity and `NO_FACE` where there is none."""
-    pixels = len(fragments.first)
-    depth = np.full((pixels, LANES), np.inf, np.float32)
-    ids = np.full((pixels, LANES), NO_FACE, np.int32)
-    for slot in range(pixels):
-        g = fragments.first[slot]
-        while g != NO_FRAGMENT:
-            for s in range(SAMPLES):
-                if fragments.mask[g] & BITS[s] != 0:
-                    z, z_x, z_y = fragments.plane[g, 0], fragments.plane[g, 1], fragments.plane[g, 2]
-                    depth[slot, s] = z + z_x * _FLOAT_X[s] + z_y * _FLOAT_Y[s]
-                    ids[slot, s] = fragments.face[g]
-            g = fragments.following[g]
-    return depth, ids

@@ -104,3 +104,61 @@ def triangle(offset_x: NDArray[np.int32], offset_y: NDArray[np.int32]) -> Any:
         return types.uint64(three, three, three), generate
 
     return not_negative
+
+
+def nearer(offset_x: NDArray[np.int32], offset_y: NDArray[np.int32]) -> Any:
+    """A compiled function of two planes of depth (z, z_x, z_y) float32: the lanes, as uint64, at which the first lies
+    in front of the second, for offsets x, y (LANES,) of samples from the centre.
+
+    A depth is (z + z_x * x) + z_y * y, rounded one by one.
+    """
+    lanes = [ir.Constant(floats(LANES), [float(o) for o in offsets]) for offsets in (offset_x, offset_y)]
+
+    @intrinsic
+    def is_nearer(typing: Any, one: Any, other: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            depths = []
+            for plane in arguments:
+                z, *slopes = (spread(builder, builder.extract_value(plane, k), LANES) for k in range(3))
+                for slope, offsets in zip(slopes, lanes, strict=True):
+                    z = builder.fadd(z, builder.fmul(slope, offsets))
+                depths.append(z)
+            return builder.bitcast(builder.fcmp_ordered("<", *depths), ir.IntType(LANES))
+
+        three = types.UniTuple(types.float32, 3)
+        return types.uint64(three, three), generate
+
+    return is_nearer
+
+
+def _dim(typing: Any, through: Any, at: Any, mask: Any, opacity: Any, least: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, start, wanted, share, bound = arguments
+        pointer = vector_at(context, builder, signature.args[0], array, start, ir.FloatType(), LANES)
+        here = builder.load(pointer, align=4)
+        held = builder.bitcast(wanted, ir.VectorType(ir.IntType(1), LANES))
+        taken = builder.fmul(here, spread(builder, share, LANES))
+        taken = builder.select(held, taken, ir.Constant(floats(LANES), [0.0] * LANES))
+        left = builder.fsub(here, taken)
+        builder.store(left, pointer, align=4)
+        bright = builder.bitcast(builder.fcmp_ordered(">=", left, spread(builder, bound, LANES)), LONG)
+        # Halves are added lane by lane, so that the sum is the same on every machine.
+        count = LANES
+        while count > 1:
+            count //= 2
+            halves = [shuffled(builder, taken, list(range(k, k + count))) for k in (0, count)]
+            taken = builder.fadd(*halves)
+        total = builder.extract_element(taken, ir.Constant(INDEX, 0))
+        return context.make_tuple(builder, signature.return_type, [total, bright])
+
+    f32, u64 = types.float32, types.uint64
+    return types.Tuple((f32, u64))(through, types.int64, u64, f32, f32), generate
+
+
+dim: Any = intrinsic(_dim)
+"""Let a surface of one opacity take its share of the light that passes the samples of a pixel.
+
+`dim(through, at, mask, opacity, least)`: `LANES` float32 of `through`, from the flat index `at` on, are lessened where
+`mask`, uint64, has a bit. Returns what was taken of all lanes together, float32, and the lanes, uint64, that still let
+`least` or more pass.
+"""
