@@ -63,6 +63,14 @@ def test_what_would_cost_too_much_is_refused_before_it_does(name: str, tmp_path:
     assert " of memory, and a worker may use 256 MB: raise --memory, or make it smaller" in found
 
 
+def test_a_mesh_at_very_many_nodes_is_refused_at_once_and_at_many_is_read_once(tmp_path: Path) -> None:
+    assert "has more than 50,000 nodes: join its meshes" in read(bombs.shared(tmp_path))
+    mesh = read_character(Entry("a", "gltf", bombs.shared(tmp_path, 300))).mesh
+    assert (len(mesh.faces), len(mesh.materials)) == (300 * 12, 1)
+    low, high = mesh.bounds()
+    np.testing.assert_allclose((high - low)[[0, 2]], (99.35, 3.0), atol=1.0)
+
+
 @pytest.mark.usefixtures("little")
 def test_a_texture_that_costs_too_much_is_not_left_out_with_a_warning(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(bombs.png(8192, 5000))
