@@ -15,7 +15,7 @@ def reconstruct(picture: np.ndarray) -> specsia.Mesh:
     depth = np.pad(ndimage.distance_transform_edt(inside), 1)
     y = np.arange(-33, 33)[:, None, None]
     solid = depth.T[None] - np.abs(y)  # axes y, x, rows: the frame's depth, width and height turned over
-    places, faces, _, _ = marching_cubes(solid.transpose(1, 0, 2), 0.0)
+    places, faces, _, _ = marching_cubes(solid.transpose(1, 0, 2), 0.0)  # type: ignore[no-untyped-call]
     vertices = (places - np.array([32.5, 33, 32.5])) * (1.35 / 64) * np.array([1, 1, -1])
     return specsia.Mesh(
         vertices=vertices.astype(np.float32),

@@ -36,6 +36,11 @@ def write(data: bytes, descriptor: int = 1) -> None:
         data = data[os.write(descriptor, data) :]
 
 
+def endless() -> None:
+    while True:
+        write(b"x" * 65536, 2)
+
+
 def flood(data: bytes, descriptor: int) -> None:
     until = time.monotonic() + 0.5
     while time.monotonic() < until:
@@ -217,7 +222,7 @@ def before_the_greeting(fault: str) -> None:
         write(bytes(range(256)) * 5000)
         time.sleep(600)
     if fault == "flood":
-        threading.Thread(target=lambda: [write(b"x" * 65536, 2) for _ in iter(int, 1)], daemon=True).start()
+        threading.Thread(target=endless, daemon=True).start()
         time.sleep(600)
     if fault == "another version":
         say({"type": "hello", "protocol": 2})

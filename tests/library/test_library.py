@@ -118,7 +118,7 @@ def test_a_dataset_is_a_sequence_that_loaders_make_batches_of(run: Path) -> None
         specsia.open_dataset(run / "dataset", "dev")
     again = pickle.loads(pickle.dumps(data))
     np.testing.assert_array_equal(again[1]["color"], data[1]["color"])
-    batches = list(DataLoader(data, batch_size=3))
+    batches = list(DataLoader(data, batch_size=3))  # type: ignore[arg-type]
     assert [len(batch["uid"]) for batch in batches] == [3, 1]
     assert tuple(batches[0]["gt"].shape) == (3, 96, 96, 4)
 
