@@ -220,7 +220,7 @@ def load_memory(run: Path) -> Memory | None:
         memory = Memory(**arrays.load_file(checkpoint / MEMORY), subject=str(state.get("subject")))
         if len(memory) != count:
             raise ValueError(f"it holds {len(memory)} places instead of {count}")
-    except (OSError, SafetensorError, TypeError, ValueError) as error:
+    except (OSError, SafetensorError, TypeError, ValueError, KeyError, AttributeError) as error:
         raise SpecsiaError(
             f"{checkpoint / MEMORY} is missing, cut off, damaged or of another run: "
             f"make {run} anew with `specsia adapt`"
@@ -241,7 +241,7 @@ def load_generator(run: Path) -> tuple[ModelConfig, nn.Module]:
     checkpoint = _last(run)
     found = read_state(checkpoint)["model"]
     architecture, with_pos = found.get("architecture"), found.get("with_pos")
-    if architecture not in ARCHITECTURES or not isinstance(with_pos, bool):
+    if not isinstance(architecture, str) or architecture not in ARCHITECTURES or not isinstance(with_pos, bool):
         raise SpecsiaError(
             f"{checkpoint} is of the architecture '{architecture}', which this version does not know: "
             f"it knows {', '.join(ARCHITECTURES)}"

@@ -7,6 +7,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -23,14 +24,15 @@ from specsia_build import __version__, png
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair, subject_of
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.apply import repair
+from specsia_build.dravie.code import PAINTING, code_digest
 from specsia_build.dravie.config import ModelConfig
-from specsia_build.dravie.frame_folder import list_frames, read_frame
+from specsia_build.dravie.frame_folder import COLOR, MASK, POS, FrameFiles, list_frames, read_frame
 from specsia_build.dravie.recall import VERSION, Memory, recalled
 from specsia_build.dravie.video import side_by_side, write_film
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.files import folded_name, read_json, relative_name, write_bytes
+from specsia_build.files import append, folded_name, parse_json, read_json, relative_name, write_bytes
 
-RECORD = "enhance.json"
+RECORD, ORIGINS = "enhance.json", "origins.jsonl"
 FILM = "film"
 
 FOLDER_FPS, DATASET_FPS = 24.0, 4.0
@@ -38,18 +40,21 @@ FOLDER_FPS, DATASET_FPS = 24.0, 4.0
 THREADS, AHEAD = 2, 4
 """Threads that decode and encode beside the network, and frames that wait on either side of it."""
 
+CODE = (*PAINTING, "dravie/enhance.py", "dravie/frame_folder.py")
+"""What decides a result besides the model and the pictures."""
+
 Layers = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 """Z and Zpos, (H, W, 4) uint8 each."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame to repair: its result's path below the output folder, without a suffix; when its files last changed, in
-    seconds, 0 where that cannot be; what decodes it; and what its places are of in every view (see `pairs.subject_of`),
-    None where the user alone knows."""
+    """A frame to repair: its result's path below the output folder, without a suffix; what tells the digest of its
+    pictures, where that does not follow from the input's identity; what decodes it; and what its places are of in every
+    view (see `pairs.subject_of`), None where the user alone knows."""
 
     name: str
-    changed: float
+    digest: Callable[[], str]
     load: Callable[[], Layers]
     subject: str | None = None
 
@@ -83,7 +88,7 @@ def folder_frames(folder: Path, with_pos: bool) -> Frames:
 
     def each() -> Iterator[Frame]:
         for files in listed:
-            yield Frame(files.name, max(path.stat().st_mtime for path in files.paths), partial(read_frame, files))
+            yield Frame(files.name, partial(_files_digest, files), partial(read_frame, files))
 
     return Frames(str(folder.resolve()), len(listed), FOLDER_FPS, each)
 
@@ -111,9 +116,18 @@ def dataset_frames(dataset: OpenedDataset, split: str | None) -> Frames:
             above = f"{config}/{name}" if len(dataset.configs) > 1 else name
             for row in dataset.stream(config, name, columns):
                 subject = subject_of(row) if places else ""
-                yield Frame(f"{above}/{row['uid']}", 0.0, partial(_layers, row), subject)
+                yield Frame(f"{above}/{row['uid']}", lambda: "", partial(_layers, row), subject)
 
     return Frames(f"{dataset.digest()} {split or 'all'}", sum(rows for *_, rows in chosen), DATASET_FPS, each)
+
+
+def _files_digest(files: FrameFiles) -> str:
+    """SHA-256 over the pictures of a frame and what each of them is."""
+    found = hashlib.sha256()
+    for kind, path in ((COLOR, files.color), (MASK, files.mask), (POS, files.pos)):
+        if path is not None:
+            found.update(kind.encode() + hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()
 
 
 def _layers(row: dict[str, object]) -> Layers:
@@ -155,10 +169,46 @@ def _claim(out: Path, model: nn.Module, memory: Memory | None, identity: str) ->
         write_bytes(path, json.dumps(record, indent=1).encode())
 
 
-def _ahead(pool: ThreadPoolExecutor, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Future[Layers]]]:
-    waiting: deque[tuple[Frame, Future[Layers]]] = deque()
+class _Origins:
+    """What each finished result was made of, by its frame's name: a file of one line for each time one was made."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._code, self._known = path, code_digest(CODE), dict[str, str | None]()
+        try:
+            lines = path.read_bytes().splitlines()
+        except FileNotFoundError:
+            lines = []
+        for line in lines:
+            # A line that a kill cut short only has its frame made again.
+            with suppress(SpecsiaError, KeyError, TypeError):
+                found = parse_json(line, path.name)
+                self._known[str(found["frame"])] = found["of"]
+
+    def of(self, frame: Frame) -> str:
+        """Digest of what a result of the frame is made of now; the folder's record names the model."""
+        return hashlib.sha256(f"{self._code} {frame.digest()}".encode()).hexdigest()
+
+    def finished(self, frame: Frame) -> bool:
+        """Whether what is noted of a frame's result is what it would be made of now."""
+        known = self._known.get(frame.name)
+        return known is not None and known == self.of(frame)
+
+    def note(self, frame: Frame, of: str | None) -> None:
+        """Note what a result was made of that is written; None before one that is known takes the place of another."""
+        if of is not None or self._known.get(frame.name) is not None:
+            self._known[frame.name] = of
+            append(self._path, json.dumps({"frame": frame.name, "of": of}) + "\n")
+
+
+_Loaded = tuple[str, Layers]
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, frames: Iterable[Frame], load: Callable[[Frame], _Loaded]
+) -> Iterator[tuple[Frame, Future[_Loaded]]]:
+    waiting: deque[tuple[Frame, Future[_Loaded]]] = deque()
     for frame in frames:
-        waiting.append((frame, pool.submit(frame.load)))
+        waiting.append((frame, pool.submit(load, frame)))
         if len(waiting) > AHEAD:
             yield waiting.popleft()
     yield from waiting
@@ -173,7 +223,7 @@ def enhance(
     film: bool = False,
     memory: Memory | None = None,
 ) -> Enhanced:
-    """Repair frames; those that are finished and younger than their files stay as they are.
+    """Repair frames; those whose results were made of the same pictures by the same code stay as they are.
 
     Args:
         model: a generator in evaluation mode.
@@ -190,7 +240,18 @@ def enhance(
     """
     _claim(out, model, memory, frames.identity)
     model = model.to(device)
-    made, writing = 0, deque[Future[None]]()
+    origins = _Origins(out / ORIGINS)
+    made, writing = 0, deque[tuple[Frame, str, Future[None]]]()
+
+    def load(frame: Frame) -> _Loaded:
+        # In this order, so that a picture that changes in between is found to be another the next time.
+        return origins.of(frame), frame.load()
+
+    def finish() -> None:
+        frame, of, written = writing.popleft()
+        written.result()
+        origins.note(frame, of)
+
     with (
         tqdm(total=frames.count, desc="enhance", unit="frame", disable=None, leave=False) as bar,
         ThreadPoolExecutor(THREADS) as pool,
@@ -205,26 +266,27 @@ def enhance(
                         f"two frames would be written to {target} (or differ only in case): rename one of them"
                     )
                 names.add(folded_name(frame.name))
-                if target.is_file() and target.stat().st_mtime >= frame.changed:
+                if target.is_file() and origins.finished(frame):
                     bar.update()
                 else:
+                    origins.note(frame, None)
                     yield frame
 
         try:
-            for frame, layers in _ahead(pool, unfinished()):
-                z, pos = layers.result()
+            for frame, loaded in _ahead(pool, unfinished(), load):
+                of, (z, pos) = loaded.result()
                 result = repair(model, config, z, pos, device)
                 if memory is not None and frame.subject in (None, memory.subject):
                     result = recalled(result, z, pos, memory)
-                writing.append(pool.submit(_write, _target(out, frame), result))
+                writing.append((frame, of, pool.submit(_write, _target(out, frame), result)))
                 if len(writing) > AHEAD:
-                    writing.popleft().result()
+                    finish()
                 made += 1
                 bar.update()
             while writing:
-                writing.popleft().result()
+                finish()
         finally:
-            wait(writing)
+            wait([written for *_, written in writing])
             pool.shutdown(cancel_futures=True)
     return Enhanced(made, frames.count - made, _film(frames, out) if film else None)
 

@@ -80,7 +80,48 @@ def test_a_stopped_command_goes_on(run: Path, tmp_path: Path) -> None:
     assert (out / "8.png").stat().st_mtime_ns == kept
     later = (out / "8.png").stat().st_mtime + 10
     os.utime(folder / "pos" / "8.png", (later, later))
+    assert "0 frames repaired, 3 were there already" in enhance(run, folder, out).output
+
+
+def test_a_frame_that_is_replaced_by_an_older_file_is_painted_again(run: Path, tmp_path: Path) -> None:
+    folder, out, anew = write_frames(tmp_path / "shot"), tmp_path / "out", tmp_path / "anew"
+    assert enhance(run, folder, out).exit_code == 0
+    for kind in ("color", "mask", "pos"):
+        path = folder / kind / "9.png"
+        path.write_bytes((folder / kind / "10.png").read_bytes())
+        os.utime(path, (0, 0))
+    assert "1 frames repaired, 2 were there already" in enhance(run, folder, out).output
+    assert enhance(run, folder, anew).exit_code == 0
+    assert {p.name: p.read_bytes() for p in out.glob("*.png")} == {p.name: p.read_bytes() for p in anew.glob("*.png")}
+    # What was noted of a frame counts as long as its lines can be read.
+    noted = (out / "origins.jsonl").read_bytes().splitlines(keepends=True)
+    (out / "origins.jsonl").write_bytes(b"[" * 10_000 + b"\n" + b"".join(noted[1:])[:-9])
+    assert "2 frames repaired, 1 were there already" in enhance(run, folder, out).output
+
+
+def test_a_repair_that_is_cut_short_is_never_taken_for_another(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from specsia_build.dravie import enhance as work
+
+    folder, out = write_frames(tmp_path / "shot", 1), tmp_path / "out"
+    assert enhance(run, folder, out).exit_code == 0
+    first, color = (out / "8.png").read_bytes(), (folder / "color" / "8.png").read_bytes()
+    save(folder / "color" / "8.png", drawn_pair(shift=5).z)
+
+    write = work._write
+
+    def write_and_stop(path: Path, result: NDArray[np.uint8]) -> None:
+        write(path, result)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(work, "_write", write_and_stop)
+    assert enhance(run, folder, out).exit_code == 1
+    monkeypatch.undo()
+    (folder / "color" / "8.png").write_bytes(color)
+    assert (out / "8.png").read_bytes() != first
     assert "1 frames repaired" in enhance(run, folder, out).output
+    assert (out / "8.png").read_bytes() == first
 
 
 def test_results_of_something_else_are_left_alone(run: Path, tmp_path: Path) -> None:
