@@ -9,6 +9,7 @@ from random import Random
 
 import pytest
 
+from specsia_build.memory import HEADROOM, MEMORY, memory_bytes
 from tests.conftest import PEAK
 from tests.hostile.conftest import Tally
 from tests.hostile.faults import FAULTS, mutant
@@ -21,6 +22,7 @@ VIEWS = 2
 BUILD = ("--size", "64", "--views", str(VIEWS), "--workers", "2", "--max-failures", "100%", "--json")
 GOOD = ("GLB", "OBJ", "PLY binary", "3DBiCar")
 MOST_SAID = 300
+MOST_MB = memory_bytes(MEMORY) * HEADROOM / 2**20
 FAMILY = {"PLY text": "PLY", "PLY binary": "PLY"} | dict.fromkeys(("PNG", "JPEG", "BMP", "TGA"), "textures")
 
 Record = Callable[[str, object], None]
@@ -88,6 +90,7 @@ def build(yard: Yard, source: Path, undisturbed: dict[str, Row], record_property
     """Build mutants and sound characters; returns the ids that were built and those that were refused."""
     ran = yard.run("build", source, "--out", yard.out, *BUILD)
     record_property(PEAK, ran.peak_mb)
+    assert ran.peak_mb <= MOST_MB, f"a process had {ran.peak_mb:,.0f} MB"
     wrong = faults_of(ran, yard, undisturbed)
     assert not wrong, "\n".join(wrong)
     refused = {failure["id"] for failure in ran.document()["failures"]}

@@ -1,0 +1,180 @@
+"""Commands that are killed at any moment: the same command goes on, to the bytes of one that was left alone."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import psutil
+import pytest
+
+from tests.dataset.pushable import write_dataset
+from tests.dataset.test_push_killed import kill_after
+from tests.dataset.test_push_killed import start as start_push
+from tests.hostile.conftest import Tally
+from tests.hostile.yard import Command, Yard, new_yard
+from tests.hub_server import serve
+from tests.shapes import write_folder
+
+FIGURES = 6
+BUILD = ("--size", "64", "--views", "2", "--workers", "2", "--max-failures", "100%", "--json")
+TOLD_BY_TIME = ("logs", "state/digests.json")
+"""What differs from build to build: times, and when files were changed."""
+
+
+def results(yard: Yard) -> dict[str, str]:
+    """Digest of every file of a run but for those that tell times; wherever the yard lies."""
+    names = {path.relative_to(yard.out).as_posix(): path for path in yard.out.rglob("*") if not path.is_dir()}
+    contents = {n: p.read_bytes() for n, p in names.items() if not n.startswith(TOLD_BY_TIME)}
+    here = str(yard.top).encode()
+    return {name: hashlib.sha256(content.replace(here, b"")).hexdigest() for name, content in contents.items()}
+
+
+def start(yard: Yard, **environment: str) -> Command:
+    return yard.start("build", yard.source, "--out", yard.out, *BUILD, environment=environment)
+
+
+@pytest.fixture(scope="session")
+def undisturbed() -> dict[str, str]:
+    """What a build that is left alone leaves in its folder."""
+    with new_yard() as yard:
+        write_folder(yard.source, FIGURES)
+        ran = start(yard).end()
+        assert ran.code == 0, ran.err
+        return results(yard)
+
+
+def wait(command: Command, moment: Callable[[], bool], patience: float = 300.0) -> bool:
+    """Wait for a moment; False where the command ended before."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        if moment():
+            return True
+        if command.process.poll() is not None:
+            return False
+        time.sleep(0.002)
+    raise AssertionError("the moment did not come")
+
+
+def after(seconds: float) -> Callable[[], bool]:
+    """The moment so many seconds from now."""
+    at = time.monotonic() + seconds
+    return lambda: time.monotonic() >= at
+
+
+def tasks_done(yard: Yard) -> int:
+    log = yard.out / "logs" / "tasks.jsonl"
+    return len(log.read_bytes().splitlines()) if log.is_file() else 0
+
+
+def kill_one(command: Command, random: Random, child: bool) -> bool:
+    """Kill the command's own process, or one of those that it started; False where there is none."""
+    try:
+        own = psutil.Process(command.process.pid)
+        (random.choice(own.children(recursive=True)) if child else own).send_signal(signal.SIGKILL)
+    except (psutil.NoSuchProcess, IndexError):
+        return False
+    return True
+
+
+def moment_of(kind: str, yard: Yard, random: Random) -> Callable[[], bool]:
+    """When to kill: at a moment of time, when so many tasks are done, or while the dataset is being written."""
+    if kind == "at pack":
+        return lambda: any(yard.out.glob("dataset.*"))
+    if random.random() < 0.3:
+        return after(random.uniform(0.0, 3.0))
+    goal = tasks_done(yard) + random.randrange(FIGURES)
+    return lambda: tasks_done(yard) >= goal
+
+
+def leave_something_to_do(yard: Yard, random: Random) -> None:
+    """Take the dataset and some artefacts away where a build has come to its end."""
+    dataset = yard.out / "dataset"
+    if dataset.is_dir():
+        shutil.rmtree(dataset)
+        for stage in ("render", "project/inflate"):
+            for figure in random.sample(range(FIGURES), FIGURES // 2):
+                (yard.out / "artefacts" / stage / f"{figure}.tar").unlink(missing_ok=True)
+
+
+def kill_once(kind: str, yard: Yard, random: Random) -> str:
+    """Start the build and kill it, or a part of it; returns what happened."""
+    leave_something_to_do(yard, random)
+    command = start(yard)
+    come = wait(command, moment_of(kind, yard, random))
+    time.sleep(random.choice((0.0, random.uniform(0.0, 0.05 if kind == "at pack" else 0.3))))
+    if kind == "all of its processes":
+        command.kill()
+        return "killed" if come else "had ended before"
+    killed = kill_one(command, random, kind == "a child") if come else False
+    ran = command.end()
+    if kind == "a child":
+        assert ran.code in (0, 1), ran.err
+        assert "Traceback" not in ran.err, ran.err
+    return "killed" if killed and (kind == "a child" or ran.code == -signal.SIGKILL) else "had ended before"
+
+
+KINDS = ("the parent", "a child", "all of its processes", "at pack", "a child")
+
+
+@pytest.mark.seeds(1, 32)
+def test_a_build_that_is_killed_again_and_again_ends_as_if_it_had_been_left_alone(
+    seed: int, yard: Yard, undisturbed: dict[str, str], tally: Tally
+) -> None:
+    random = Random(f"kills {seed}")
+    write_folder(yard.source, FIGURES)
+    for kind in random.sample(KINDS, len(KINDS)):
+        tally(f"build: {kind}", kill_once(kind, yard, random))
+    last = start(yard)
+    ran = last.end()
+    assert ran.code == 0, ran.err
+    assert "Traceback" not in ran.err, ran.err
+    assert last.orphans() == []
+    assert not ran.document()["failures"]
+    assert results(yard) == undisturbed
+
+
+@pytest.mark.seeds(0, 4)
+def test_a_build_that_is_killed_while_it_compiles_for_the_first_time_goes_on(
+    seed: int, yard: Yard, undisturbed: dict[str, str], tally: Tally
+) -> None:
+    random = Random(f"compile {seed}")
+    write_folder(yard.source, FIGURES)
+    with tempfile.TemporaryDirectory() as cache:
+        for kind in ("the parent", "a child"):
+            command = start(yard, NUMBA_CACHE_DIR=cache)
+            come = wait(command, after(random.uniform(2.0, 30.0)))
+            killed = kill_one(command, random, kind == "a child") if come else False
+            ran = command.end()
+            assert "Traceback" not in ran.err, ran.err
+            tally(f"first compile: {kind}", "killed" if killed else "had ended before")
+        ran = start(yard, NUMBA_CACHE_DIR=cache).end()
+    assert ran.code == 0, ran.err
+    assert results(yard) == undisturbed
+
+
+@pytest.mark.seeds(1, 8)
+def test_a_push_that_is_killed_again_and_again_ends_whole(seed: int, tmp_path: Path, tally: Tally) -> None:
+    kills, shards, size = 4, 3, 2_000_000
+    random = Random(f"push {seed}")
+    dataset = write_dataset(tmp_path / "dataset", shards, size, seed)
+    with serve(tmp_path / "hub", chunk=size // 16) as server:
+        for _ in range(kills):
+            more = int(random.uniform(0, 0.3) * shards * size)
+            killed = kill_after(start_push(dataset, server, tmp_path / "home"), server, more)
+            tally("push", "killed" if killed else "had ended before")
+        last = start_push(dataset, server, tmp_path / "home")
+        out, err = last.communicate(timeout=300)
+        assert last.returncode == 0, err
+        assert "is the dataset" in out
+        remote = server.store.repo("tester/pairs").files("v1.2.3")
+        local = {path.relative_to(dataset).as_posix(): path for path in dataset.rglob("*") if path.is_file()}
+        assert set(remote) == {*local, ".gitattributes"}
+        for name, path in local.items():
+            assert server.store.blob(remote[name].sha256).read_bytes() == path.read_bytes()
