@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import threading
@@ -47,8 +48,9 @@ class BoundedLog:
 
     def write(self, data: bytes) -> None:
         """Write to the pipe."""
-        while data:
-            data = data[os.write(self.pipe, data) :]
+        with contextlib.suppress(BrokenPipeError):
+            while data:
+                data = data[os.write(self.pipe, data) :]
 
     def last_line(self, most: int) -> str:
         """The last line with something in it, printable and of at most `most` characters, or nothing; complete once the
@@ -65,6 +67,13 @@ class BoundedLog:
         self._thread.join()
 
     def _take_all(self) -> None:
+        try:
+            self._take_until_closed()
+        finally:
+            # Whoever writes on writes into nothing, and does not wait for a reader that is gone.
+            os.close(self._source)
+
+    def _take_until_closed(self) -> None:
         poll = select.poll()
         poll.register(self._source, select.POLLIN)
         due = 0.0
@@ -79,7 +88,6 @@ class BoundedLog:
                 self._flush()
                 due = time.monotonic() + _FLUSH_SECONDS
         self._flush()
-        os.close(self._source)
 
     def _drop(self) -> None:
         over = len(self._unwritten) - _MOST_UNWRITTEN

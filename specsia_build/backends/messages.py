@@ -199,7 +199,7 @@ class MessageReader:
 
     Attributes:
         ended: whether the other side has closed it.
-        refused: the beginning of the last line that looks like a message and is none; empty if there was none.
+        refused: the beginning of the last line that looks like a message and is none; empty while there is none.
     """
 
     def __init__(self, descriptor: int = -1, garbage: Callable[[bytes], None] | None = None) -> None:
@@ -224,16 +224,17 @@ class MessageReader:
         if _BEGINNING not in lines:
             self._let_go(lines)
             return
-        garbage = []
+        messages, garbage = [], []
         for line in lines.split(b"\n"):
             message = parse_line(line)
             if message is not None:
-                yield message
+                messages.append(message)
                 continue
             garbage.append(line)
             if line.startswith(b'{"type"'):
                 self.refused = brief(line[:_MOST_QUOTED].decode(errors="replace"), _MOST_QUOTED)
         self._let_go(b"\n".join(garbage))
+        yield from messages
 
     def _let_go(self, lines: bytes) -> None:
         if self._garbage is not None and lines.strip():

@@ -265,10 +265,11 @@ class Supervisor:
         try:
             write_message(self._process.stdin, message)
         except OSError as error:
-            raise _Fault(self._ending(), restart=True) from error
+            raise _Fault(self._ending("input"), restart=True) from error
 
     def _wait(self, number: int | None, seconds: float, what: str) -> dict[str, Any]:
         """The next message that answers: to the greeting if `number` is None, else to that request."""
+        self._reader.refused = ""
         deadline = time.monotonic() + seconds
         # An interpreter may take long to come up, and is silent until the worker has read the greeting.
         silent_until = deadline if number is None else time.monotonic() + self._limits.heartbeat
@@ -289,9 +290,10 @@ class Supervisor:
                 ):
                     return message
             if self._reader.ended or (gone and not self._reader.waiting()):
-                raise _Fault(self._ending(), restart=True)
+                raise _Fault(self._ending("output"), restart=True)
 
-    def _ending(self) -> str:
+    def _ending(self, closed: str) -> str:
+        """How the worker ended, or what of it is `closed` while it lives on."""
         assert self._process is not None
         assert self._log is not None
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -301,7 +303,7 @@ class Supervisor:
         last = self._log.last_line(_MOST_SAID)
         words = f"; the last it printed: {last}" if last else ""
         if code is None:
-            return f"closed its output{words}"
+            return f"closed its {closed}{words}"
         if code >= 0:
             return f"ended with exit code {code}{words}"
         return f"was killed by {_signal_name(-code)}{' (out of memory?)' if code == -signal.SIGKILL else ''}{words}"

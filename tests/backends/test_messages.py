@@ -75,6 +75,14 @@ def test_a_line_that_looks_like_a_message_is_remembered(pipe: tuple[int, int], l
     assert b"".join(garbage) == line + b"\nprinted\n"
 
 
+def test_what_was_printed_after_a_message_is_kept_too(pipe: tuple[int, int]) -> None:
+    garbage: list[bytes] = []
+    reader = MessageReader(pipe[0], garbage.append)
+    os.write(pipe[1], b'{"type": "done"}\nprinted\n{"type": "progress"}\nand more\n')
+    assert next(reader.read(5))["type"] == "done"
+    assert b"".join(garbage) == b"printed\nand more\n"
+
+
 def test_a_line_without_an_end_is_let_go(pipe: tuple[int, int]) -> None:
     garbage: list[bytes] = []
     reader = MessageReader(pipe[0], garbage.append)
