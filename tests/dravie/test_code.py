@@ -11,6 +11,7 @@ import pytest
 from specsia_build.dravie.code import PAINTING, TOP, TURNING, code_digest, files_of
 
 HARMLESS = {
+    "caches.py",  # Where things are kept.
     "config.py",  # Checks of settings.
     "dataset/images.py",  # Writing, and what `verify` looks for.
     "dataset/reading.py",
@@ -24,6 +25,7 @@ HARMLESS = {
     "errors.py",
     "files.py",
     "folders.py",
+    "memory.py",  # Whether a character is refused.
     "frame.py",  # What `verify` asks of positions.
     "pipeline/layout.py",
     "pipeline/progress.py",
