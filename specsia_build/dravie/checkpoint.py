@@ -134,8 +134,11 @@ def _restore_moments(optimiser: torch.optim.Optimizer, module: nn.Module, stored
     for number, weight in enumerate(weights):
         if moments[number]["step"].numel() != 1:
             raise ValueError("a step is no number")
-        # The fused update runs over memory, so that moments must lie in it as their weights do.
         for what in ("exp_avg", "exp_avg_sq"):
+            # What only broadcasts to the weight is of another network.
+            if moments[number][what].shape != weight.shape:
+                raise ValueError(f"{number}.{what} is not of its weight's shape")
+            # The fused update runs over memory, so that moments must lie in it as their weights do.
             moments[number][what] = torch.empty_like(weight).copy_(moments[number][what]).detach()
     optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import shutil
@@ -19,16 +20,17 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from specsia_build import jit, png
 from specsia_build.cli import main
 from specsia_build.dravie import train as module
-from specsia_build.dravie.checkpoint import MODEL, STATE, checkpoints, load_generator
+from specsia_build.dravie.checkpoint import MODEL, STATE, TRAINING, checkpoints, load_generator
 from specsia_build.dravie.config import PRESETS, TrainConfig, train_config
 from specsia_build.dravie.step import TERMS, build_networks, training_step
 from specsia_build.dravie.train import Rhythm, Trained, train
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.errors import SpecsiaError, UsageError, WriteError
 from tests.dataset.small import build_small, change, put, read_rows, shard, write_rows
 
 SMALL = train_config("tiny", {"steps": 10, "batch": 4})
@@ -304,7 +306,10 @@ def _cut(checkpoint: Path) -> None:
         (lambda checkpoint: (checkpoint / MODEL).unlink(), "missing, cut off or damaged"),
         (lambda checkpoint: _damage_state(checkpoint, architecture="paper"), "of another architecture"),
         (lambda checkpoint: _damage_state(checkpoint, architecture="huge"), "'huge', which this version does not know"),
+        (lambda checkpoint: _damage_state(checkpoint, architecture=["tiny"]), "which this version does not know"),
         (lambda checkpoint: (checkpoint / STATE).write_text("{"), "no whole checkpoint"),
+        (lambda checkpoint: (checkpoint / STATE).write_text("[" * 100_000), "nested too deeply.*no whole checkpoint"),
+        (lambda checkpoint: (checkpoint / STATE).write_text('{"step": -1, "model": {}}'), "no whole checkpoint"),
     ],
 )
 def test_a_damaged_checkpoint_is_told(
@@ -315,6 +320,62 @@ def test_a_damaged_checkpoint_is_told(
     damage(checkpoints(run)[-1])
     with pytest.raises(SpecsiaError, match=sentence):
         load_generator(run)
+
+
+def _rename(checkpoint: Path, old: str, new: str) -> None:
+    tensors = load_file(checkpoint / TRAINING)
+    tensors[new] = tensors.pop(old)
+    save_file(tensors, checkpoint / TRAINING)
+
+
+def _reshape(checkpoint: Path, name: str) -> None:
+    tensors = load_file(checkpoint / TRAINING)
+    save_file(tensors | {name: torch.zeros(3)}, checkpoint / TRAINING)
+
+
+MOMENT = "generator-optimiser.0.exp_avg"
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda run: _rename(checkpoints(run)[-1], MOMENT, "generator-optimiser.first.exp_avg"), "the optimiser"),
+        (lambda run: _rename(checkpoints(run)[-1], MOMENT, "generator-optimiser.999.exp_avg"), "the optimiser"),
+        (lambda run: _rename(checkpoints(run)[-1], MOMENT, "generator-optimiser.0.\x1b"), "the optimiser"),
+        (lambda run: _reshape(checkpoints(run)[-1], MOMENT), "the optimiser"),
+        (lambda run: (run / "run.json").write_text("[" * 100_000), "does not state a training's settings"),
+        (lambda run: (run / "run.json").write_text("[]"), "does not state a training's settings"),
+        (lambda run: (run / "run.json").write_text('{"train": []}'), "does not state a training's settings"),
+    ],
+)
+def test_a_damaged_training_is_told_when_it_is_to_go_on(
+    dataset: Path, trained: Path, tmp_path: Path, damage: Callable[[Path], None], sentence: str
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    damage(run)
+    with pytest.raises(SpecsiaError, match=sentence) as raised:
+        _train(dataset, run, resume=True)
+    assert str(raised.value).isprintable()
+
+
+def test_a_full_disk_leaves_the_checkpoints_that_are_there(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, write = tmp_path / "run", Path.write_bytes
+
+    def fill(path: Path, data: bytes) -> int:
+        if path.name == TRAINING and len(checkpoints(run)) == 1:
+            write(path, data[:100])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", fill)
+    with pytest.raises(WriteError, match=r"the disk is full, .*checkpoints/0000008 .* needed"):
+        _train(dataset, run)
+    monkeypatch.undo()
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["0000004"]
+    assert load_generator(run)
 
 
 def test_without_a_truncated_checkpoint_the_run_goes_on_from_the_one_before(
