@@ -28,6 +28,11 @@ DEFAULT_SOURCE = "sample:24"
 DEFAULT_OUT = "specsia-out"
 
 
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @dataclass(frozen=True)
 class BuildConfig:
     """Everything that decides what a build makes, and how it is run.
@@ -107,7 +112,7 @@ class BuildConfig:
 
     def worker_count(self) -> int:
         """Processes to start: `workers`, or one for each core this process may use."""
-        return self.workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return self.workers or cores()
 
 
 RUN_SETTINGS = frozenset({"workers", "executor", "limit", "max_failures", "timeout", "memory"})

@@ -110,7 +110,7 @@ def replacing(path: Path, needed: int | None = None) -> Iterator[Path]:
     Raises:
         WriteError: if it cannot be written.
     """
-    temporary = _temporary(path)
+    temporary = temporary_beside(path)
     # Tidied up first, so that the room that is told as free is.
     with writing(path, needed):
         try:
@@ -135,7 +135,7 @@ def replacing_folder(path: Path, whole: Callable[[Path], bool]) -> Iterator[Path
     Raises:
         WriteError: if it cannot be written.
     """
-    temporary, aside = _temporary(path), _temporary(path)
+    temporary, aside = temporary_beside(path), temporary_beside(path)
     with writing(path):
         try:
             temporary.mkdir(parents=True)
@@ -152,7 +152,8 @@ def replacing_folder(path: Path, whole: Callable[[Path], bool]) -> Iterator[Path
                 shutil.rmtree(left, ignore_errors=True)
 
 
-def _temporary(path: Path) -> Path:
+def temporary_beside(path: Path) -> Path:
+    """A new name beside `path`, like no other writer's, for what is to take its place; see `is_temporary`."""
     return path.with_name(f".{secrets.token_hex(8)}.tmp")
 
 

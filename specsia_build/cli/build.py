@@ -12,9 +12,9 @@ from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import show, show_json
 from specsia_build.cli.run import effective
 from specsia_build.config import EXECUTORS, LOOKS, STAGES
-from specsia_build.pipeline.build import Summary
 from specsia_build.pipeline.build import build as run_build
 from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.summary import Summary
 
 
 @click.command(context_settings={"show_default": False})

@@ -8,8 +8,8 @@ import click
 from tqdm import tqdm
 
 from specsia_build.cli.output import show, show_json
+from specsia_build.config import cores
 from specsia_build.dataset.convert import to_published
-from specsia_build.dataset.parallel import cores
 from specsia_build.dataset.reading import open_dataset
 
 

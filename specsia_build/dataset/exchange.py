@@ -1,4 +1,7 @@
-"""Putting a finished folder in the place of an old one in a single step, so that nobody ever sees neither or half."""
+"""Putting a finished dataset in the place of an old one in a single step, so that nobody ever sees neither or half.
+
+Of the old one only what its `SHA256SUMS` lists is removed, and that file; whatever else lies in it is kept.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,16 @@ import shutil
 import sys
 from pathlib import Path
 
+from specsia_build.dataset.checksums import parse_sums
+from specsia_build.dataset.schema import SUMS_FILE
+from specsia_build.errors import SpecsiaError
+from specsia_build.ownership import listed_below, remove_empty
+
 _AT_FDCWD = -100
 _EXCHANGE = 2
 """`RENAME_EXCHANGE` of Linux and `RENAME_SWAP` of macOS alike."""
+
+_MOST_NAMED = 5
 
 
 def _swapped(one: Path, two: Path) -> bool:
@@ -25,30 +35,115 @@ def _swapped(one: Path, two: Path) -> bool:
         return False
 
 
-def _old(folder: Path) -> Path:
-    return folder.with_name(folder.name + ".old")
+def _aside(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.replaced")
+
+
+def own_names(folder: Path) -> set[str]:
+    """Names of the files of a dataset: those that its `SHA256SUMS` lists, and itself; none where it has none."""
+    try:
+        listed, _ = parse_sums((folder / SUMS_FILE).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return set()
+    return {SUMS_FILE, *listed}
+
+
+def foreign_names(folder: Path) -> list[str]:
+    """Names of what lies in a dataset's folder and is not of the dataset, in order."""
+    own = own_names(folder)
+    return [name for name in listed_below(folder) if name not in own]
+
+
+def remove(folder: Path) -> list[str]:
+    """Remove a dataset; returns the names of what is not of it and stays."""
+    own = own_names(folder)
+    # Last of all, so that what is left of a removal that was killed still tells what is the dataset's.
+    for name in sorted(own, key=lambda name: name == SUMS_FILE):
+        if not (folder / name).is_dir():
+            (folder / name).unlink(missing_ok=True)
+    remove_empty(folder)
+    return listed_below(folder)
+
+
+def _tidy_up(folder: Path) -> None:
+    """Remove the dataset that was replaced; what is not of it lies in the new one already, or is moved there."""
+    aside = _aside(folder)
+    for name in remove(aside):
+        if os.path.lexists(folder / name):
+            _unlink(aside / name)
+        else:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (aside / name).replace(folder / name)
+    remove_empty(aside)
+
+
+def _unlink(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        path.rmdir()
+    else:
+        path.unlink()
 
 
 def recover(folder: Path) -> None:
-    """Bring back a folder that `put` was about to replace when it was killed, where that took it two steps."""
-    if not folder.exists() and _old(folder).exists():
-        _old(folder).replace(folder)
+    """Finish what `put` was about to do when it was killed, or undo it where that took it two steps."""
+    if not _aside(folder).is_dir():
+        return
+    if folder.exists():
+        _tidy_up(folder)
+    else:
+        _aside(folder).replace(folder)
 
 
-def put(finished: Path, folder: Path) -> None:
-    """Let a finished folder take the place of another, which is removed; both are in the same parent folder.
+def _carry(name: str, old: Path, new: Path) -> None:
+    """Have what is not of the old dataset in the new one too, at no cost where the file system has hard links."""
+    (new / name).parent.mkdir(parents=True, exist_ok=True)
+    if (old / name).is_dir() and not (old / name).is_symlink():
+        (new / name).mkdir()
+        return
+    try:
+        os.link(old / name, new / name, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(old / name, new / name, follow_symlinks=False)
 
-    Killed at any instant it leaves the old folder or the finished one under that name. Where the file system cannot
-    exchange folders, the old one may be left aside for a moment; `recover` brings it back.
+
+def _in_the_way(name: str, finished: Path) -> bool:
+    """Whether a dataset has a file of this name, or in the place of a folder that it lies in."""
+    return os.path.lexists(finished / name) or any(
+        (finished / above).is_file() for above in Path(name).parents if above != Path()
+    )
+
+
+def put(finished: Path, folder: Path) -> list[str]:
+    """Let a finished dataset take the place of another, which is removed; both are in the same parent folder.
+
+    Killed at any instant it leaves the old dataset or the finished one under that name, and what is not of the old one
+    in either. Where the file system cannot exchange folders, the old one may be left aside for a moment; `recover`
+    brings it back.
+
+    Returns:
+        Names of what is not of the old dataset and was kept.
+
+    Raises:
+        SpecsiaError: if such a file has the name of one of the finished dataset's; nothing is changed then.
     """
-    old = _old(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    recover(folder)
     if not folder.exists():
         finished.replace(folder)
-        return
+        return []
+    foreign = foreign_names(folder)
+    taken = [name for name in foreign if _in_the_way(name, finished)]
+    if taken:
+        named = ", ".join(taken[:_MOST_NAMED]) + (", …" if len(taken) > _MOST_NAMED else "")
+        raise SpecsiaError(
+            f"{folder} holds {named}, which its {SUMS_FILE} does not list, so the dataset does not replace it: move "
+            "that elsewhere and give the same command again"
+        )
+    for name in foreign:
+        _carry(name, folder, finished)
     if _swapped(finished, folder):
-        finished.replace(old)
+        finished.replace(_aside(folder))
     else:
-        folder.replace(old)
+        folder.replace(_aside(folder))
         finished.replace(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    _tidy_up(folder)
+    return foreign

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -15,11 +14,6 @@ from specsia_build.errors import SpecsiaError
 
 _AHEAD = 3
 """Calls that are under way for each worker, so that none waits for the next."""
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _call(call: tuple[Callable[[Any], Any], Any]) -> Any:

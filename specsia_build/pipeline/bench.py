@@ -23,8 +23,8 @@ from specsia_build.characters.sources import open_source
 from specsia_build.config import STAGES, BuildConfig, backend_name
 from specsia_build.dataset.schema import COLUMNS, IMAGE_COLUMNS
 from specsia_build.errors import SpecsiaError
-from specsia_build.pipeline.build import artefacts_of, pack_plan
 from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.packing import artefacts_of, pack_plan
 from specsia_build.pipeline.planning import DigestCache, plan_stage
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.store import read_artefact

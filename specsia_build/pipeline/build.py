@@ -3,87 +3,36 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
+from typing import Any
 
-from specsia_build.characters.character import Entry
 from specsia_build.characters.sources import Source, open_source
-from specsia_build.config import STAGES, BuildConfig, backend_name, write_settings
+from specsia_build.config import STAGES, BuildConfig, backend_name
 from specsia_build.dataset import splits
 from specsia_build.dataset.upload import open_target, upload
 from specsia_build.errors import SpecsiaError, UsageError, WriteError, some
-from specsia_build.files import append, write_bytes, writing
+from specsia_build.files import append, write_bytes
 from specsia_build.pipeline import warm
+from specsia_build.pipeline.clearing import forget
 from specsia_build.pipeline.executors import Executor, Lost, Needs, local_executor, open_executor
-from specsia_build.pipeline.failures import Failure, read_failures, write_failures
+from specsia_build.pipeline.failures import Failure, add_failure, concerning, read_failures, write_failures
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.lock import locked
+from specsia_build.pipeline.mark import claim, refuse_other_source, settings_before, settled, told_before
+from specsia_build.pipeline.packing import artefacts_of, not_ready, pack_plan, read_by_pack
 from specsia_build.pipeline.planning import DigestCache, StagePlan, plan_stage
-from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.progress import Progress, named
 from specsia_build.pipeline.selection import select
-from specsia_build.pipeline.store import read_artefact, read_meta, sweep
-from specsia_build.pipeline.tasks import Outcome, backend_of, needs_of, on_record, peak_mb, perform
+from specsia_build.pipeline.store import DamagedError, discard, is_intact, sweep
+from specsia_build.pipeline.summary import StageSummary, Summary, Tally
+from specsia_build.pipeline.tasks import Outcome, Task, backend_of, needs_of, on_record, peak_mb, perform
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import pack, project, reconstruct, render
-from specsia_build.stages.artefact import Artefact
+from specsia_build.stages.pack import PackPlan
 from specsia_build.stages.stopwatch import Stopwatch
-
-
-@dataclass(frozen=True)
-class StageSummary:
-    """What one stage (of one backend) did.
-
-    Attributes:
-        made: characters built now.
-        kept: characters that were up to date.
-        failed: characters quarantined now.
-        seconds: wall time.
-    """
-
-    stage: str
-    backend: str | None
-    made: int
-    kept: int
-    failed: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What a build did.
-
-    Attributes:
-        source: its name.
-        characters: asked for.
-        stages: in the order in which they ran.
-        failures: all that are on record now.
-        warnings: sentences about characters that were built all the same, by id.
-        lacking: ids of the dataset whose characters are wanted that the source does not have.
-        allowed_failures: characters that may fail.
-        rows: packed, or None where pack did not run.
-        dataset: its folder or URL, or None.
-        stopped: why the build stopped before its last stage, or None.
-    """
-
-    source: str
-    characters: int
-    stages: list[StageSummary] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
-    warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    lacking: tuple[str, ...] = ()
-    allowed_failures: int = 0
-    rows: int | None = None
-    dataset: Path | str | None = None
-    stopped: str | None = None
-
-    @property
-    def failed(self) -> int:
-        """Characters on record as failed in any stage."""
-        return len({failure.id for failure in self.failures})
 
 
 def find_source(config: BuildConfig, layout: RunLayout, progress: Progress, run: Executor) -> Source:
@@ -112,36 +61,103 @@ def _log(layout: RunLayout, stage: str, backend: str | None, character_id: str, 
     append(layout.log, json.dumps(record, ensure_ascii=False) + "\n")
 
 
+def stages_of(config: BuildConfig) -> list[tuple[str, str | None]]:
+    """The stages before pack in their order, each with its backend."""
+    later = (reconstruct.NAME, project.NAME)
+    return [(render.NAME, None), *((stage, backend) for stage in later for backend in config.backends)]
+
+
 class _Build:
     """State of one command: what failed so far, and where to tell."""
 
-    def __init__(self, config: BuildConfig, layout: RunLayout, progress: Progress, run: Executor) -> None:
+    def __init__(
+        self,
+        config: BuildConfig,
+        layout: RunLayout,
+        before: Mapping[str, Any] | None,
+        progress: Progress,
+        run: Executor,
+    ) -> None:
+        """Find and accept the characters; nothing of the run is changed, but procedural ones are written.
+
+        `before` are the settings that the run has, None if they do not count.
+
+        Raises:
+            UsageError: if there are none, or the run is of others.
+        """
         self.config, self.layout, self.progress, self.run = config, layout, progress, run
         self.source = find_source(config, layout, progress, run)
-        chosen = select(config, layout, self.source.entries)
-        for note in chosen.notes(config.like):
-            progress.say(note)
-        write_bytes(layout.splits, splits.to_json(chosen.splits).encode())
+        chosen = select(config, layout, self.source.entries, before)
         self.entries, self.splits = chosen.entries[: config.limit], chosen.splits
         self.cache = DigestCache(layout.digests)
-        self.failures = read_failures(layout.failures)
+        refuse_other_source(before or {}, config, layout, self.entries, self.cache)
+        for note in chosen.notes(config.like):
+            progress.say(note)
+        self.tallies: dict[tuple[str, str | None], Tally] = {}
+        self.failures: list[Failure] = []
         self.summary = Summary(
             source=self.source.name,
             characters=len(self.entries),
-            failures=self.failures,
             lacking=chosen.lacking,
             allowed_failures=config.allowed_failures(len(self.entries)),
         )
 
-    def plan(self, stage: str, backend: str | None) -> StagePlan:
-        return plan_stage(stage, backend, self.entries, self.config, self.layout, self.cache)
+    def begin(self) -> None:
+        """Take the run over: freeze its splits, and read what is on record as failed."""
+        write_bytes(self.layout.splits, splits.to_json(self.splits).encode())
+        write_bytes(self.layout.limit, json.dumps(self.config.limit).encode())
+        self.failures = read_failures(self.layout.failures)
 
-    def run_stage(self, stage: str, backend: str | None) -> None:
-        """Do one stage of one backend."""
+    def concerning(self, *backends: str | None) -> list[Failure]:
+        """Failures on record of this build's characters on their way through some of its backends, or all of them."""
+        names = [name for name in backends if name] if backends else map(backend_name, self.config.backends)
+        return concerning(self.failures, {entry.id for entry in self.entries}, set(names))
+
+    def finished(self, **more: Any) -> Summary:
+        """What was done so far."""
+        stages = [
+            StageSummary(stage, name, len(tally.made), len(tally.kept), len(tally.failed), tally.seconds)
+            for (stage, name), tally in self.tallies.items()
+        ]
+        return replace(self.summary, stages=stages, failures=self.concerning(), **more)
+
+    def run_stage(self, stage: str, backend: str | None, ids: Collection[str] | None = None) -> None:
+        """Do one stage of one backend, of all characters or of some.
+
+        Artefacts of earlier stages that turn out damaged are made again, and what needed them is done after that.
+
+        Raises:
+            UsageError: if it has nothing to start from.
+            SpecsiaError: if an artefact is damaged as soon as it is written.
+        """
+        damaged = self._attempt(stage, backend, ids)
+        for earlier, found in damaged.items():
+            source = None if earlier == render.NAME else backend
+            self._discard(earlier, None if source is None else backend_name(source), found)
+            self.run_stage(earlier, source, found)
+        if damaged and (still := self._attempt(stage, backend, set().union(*damaged.values()))):
+            earlier, found = next(iter(still.items()))
+            raise SpecsiaError(
+                f"the artefacts of {earlier} do not stay as they are written ({named(found)}): look after the disk of "
+                f"{self.layout.root}, then give the same command again"
+            )
+
+    def _discard(self, stage: str, name: str | None, ids: Collection[str]) -> None:
+        self._say_damaged(stage, name, ids)
+        for character_id in ids:
+            discard(self.layout.artefact(stage, name, character_id))
+
+    def _say_damaged(self, stage: str, name: str | None, ids: Collection[str]) -> None:
+        what = stage if name is None else f"{stage} {name}"
+        self.progress.say(f"{what}: damaged and made again: {named(ids)}")
+
+    def _attempt(self, stage: str, backend: str | None, ids: Collection[str] | None) -> dict[str, set[str]]:
+        """Do what is planned of a stage; returns the ids of damaged artefacts by the stage that makes them."""
         start = time.perf_counter()
-        plan = self.plan(stage, backend)
         name = None if backend is None else backend_name(backend)
-        known = {f.id for f in self.failures if STAGES.index(f.stage) < STAGES.index(stage)}
+        entries = [entry for entry in self.entries if ids is None or entry.id in ids]
+        plan = plan_stage(stage, backend, entries, self.config, self.layout, self.cache)
+        known = {f.id for f in self.concerning(name) if STAGES.index(f.stage) < STAGES.index(stage)}
         waiting = [i for i in plan.blocked if i not in known]
         if waiting and len(plan.blocked) == len(self.entries):
             earlier = STAGES[STAGES.index(stage) - 1]
@@ -152,70 +168,121 @@ class _Build:
             self.progress.say(
                 f"{stage}: {len(waiting)} characters are not ready for it; run the earlier stages for them"
             )
-        redone = {entry.id for entry in self.entries}
-        self.failures[:] = [f for f in self.failures if not (f.stage == stage and f.backend == name and f.id in redone)]
-        tasks = plan.tasks
-        failed = 0
-        with self.progress.bar(stage if name is None else f"{stage} {name}", len(tasks)) as advance:
-            for index, result in self.run(perform, tasks, needs_of(stage, backend, self.config)):
-                task = tasks[index]
-                outcome = result
-                if isinstance(outcome, Lost):
-                    outcome = Outcome(*on_record(task, f"{stage} of {task.entry.id} was lost: {outcome.reason}"))
+        if plan.damaged:
+            self._say_damaged(stage, name, plan.damaged)
+        redone = {entry.id for entry in entries}
+        self.failures = [f for f in self.failures if not (f.stage == stage and f.backend == name and f.id in redone)]
+        write_failures(self.layout.failures, self.failures)
+        damaged: dict[str, set[str]] = {}
+        made: set[str] = set()
+        failed: set[str] = set()
+        with self.progress.bar(stage if name is None else f"{stage} {name}", len(plan.tasks)) as advance:
+            for task, outcome in self._outcomes(plan):
+                advance(1)
+                for earlier in outcome.damaged:
+                    damaged.setdefault(earlier, set()).add(task.entry.id)
+                if outcome.damaged:
+                    continue
                 _log(self.layout, task.stage, task.backend_name, task.entry.id, outcome)
+                (made if outcome.reason is None else failed).add(task.entry.id)
                 if outcome.reason is not None:
                     # Not by the worker: an attempt that nobody waits for any more may fail after another succeeded.
-                    task.path.unlink(missing_ok=True)
-                    failed += 1
+                    discard(task.path)
                     failure = Failure(task.entry.id, stage, name, outcome.reason, outcome.details)
                     self.failures.append(failure)
-                    write_failures(self.layout.failures, self.failures)
+                    add_failure(self.layout.failures, failure)
                     self.progress.say(f"quarantined {task.entry.id}: {outcome.reason}")
                 if outcome.warnings:
                     self.summary.warnings[task.entry.id] = outcome.warnings
-                advance(1)
         write_failures(self.layout.failures, self.failures)
         seconds = time.perf_counter() - start
-        done = StageSummary(stage, name, len(tasks) - failed, len(plan.done), failed, seconds)
-        self.summary.stages.append(done)
-        self.progress.stage_done(done)
+        self.progress.stage_done(StageSummary(stage, name, len(made), len(plan.done), len(failed), seconds))
+        tally = self.tallies.setdefault((stage, name), Tally())
+        tally.add(made, set(plan.done), failed, seconds)
+        return damaged
+
+    def _outcomes(self, plan: StagePlan) -> Iterator[tuple[Task, Outcome]]:
+        tasks = plan.tasks
+        for index, result in self.run(perform, tasks, needs_of(plan.stage, plan.backend, self.config)):
+            task, outcome = tasks[index], result
+            if isinstance(outcome, Lost):
+                outcome = Outcome(*on_record(task, f"{plan.stage} of {task.entry.id} was lost: {outcome.reason}"))
+            yield task, outcome
 
     def pack(self) -> Summary:
-        """Pack what is built, unless too much failed."""
+        """Pack what is built, unless too much failed or is missing; artefacts that turn out damaged are made again.
+
+        Raises:
+            UsageError: if a backend has made nothing.
+            SpecsiaError: if the dataset cannot be written.
+        """
+        try:
+            return self._pack()
+        except DamagedError:
+            self._heal()
+        return self._pack()
+
+    def _heal(self) -> None:
+        """Make every damaged artefact that pack would read again, and what follows from it."""
+        wanted = read_by_pack(self._pack_plan())
+        where = [(self.layout.artefact(*one), one[2]) for one in wanted]
+        damaged: dict[tuple[str, str | None], set[str]] = {}
+        with self.progress.bar("check", len(wanted)) as advance:
+            for index, intact in self.run(is_intact, where, Needs(self.config.timeout)):
+                advance(1)
+                if intact is False:
+                    stage, name, character_id = wanted[index]
+                    damaged.setdefault((stage, name), set()).add(character_id)
+        for (stage, name), ids in damaged.items():
+            self._discard(stage, name, ids)
+        for stage, backend in stages_of(self.config):
+            self.run_stage(stage, backend, set().union(*damaged.values()))
+
+    def _pack_plan(self) -> PackPlan:
+        config, layout, failures = self.config, self.layout, self.concerning()
+        return pack_plan(config, layout, self.source.name, self.entries, self.cache, failures, self.splits)
+
+    def _pack(self) -> Summary:
         start = time.perf_counter()
-        summary, config, layout = self.summary, self.config, self.layout
+        config, layout, failures = self.config, self.layout, self.concerning()
         ids = {entry.id for entry in self.entries}
         for name in map(backend_name, config.backends):
-            if ids <= {f.id for f in self.failures if f.backend in (None, name)}:
+            if len(ids) == len({f.id for f in self.concerning(name)}):
                 who = f"all {len(ids)} characters are" if len(ids) > 1 else "the only character is"
-                return self._stopped(f"{who} quarantined, so there is nothing of {name} to pack: see {layout.failures}")
-        lost = len({f.id for f in self.failures if f.id in ids})
-        if lost > summary.allowed_failures:
-            reason = (
-                f"{lost} of {len(ids)} characters failed, {summary.allowed_failures} may: see {layout.failures}; "
-                f"mend them, or go on without them with --max-failures {lost}"
+                return self.finished(
+                    stopped=f"{who} quarantined, so there is nothing of {name} to pack: see {layout.failures}"
+                )
+        lost = len({f.id for f in failures})
+        if lost > self.summary.allowed_failures:
+            return self.finished(
+                stopped=f"{lost} of {len(ids)} characters failed, {self.summary.allowed_failures} may: see "
+                f"{layout.failures}; mend them, or go on without them with --max-failures {lost}"
             )
-            return self._stopped(reason)
-        plan_ = pack_plan(config, layout, self.source.name, self.entries, self.cache, self.failures, self.splits)
-        for name, missed in _not_ready(plan_, self.entries, self.failures).items():
-            self.progress.say(f"pack: {missed} characters of {name} are not built up to date and left out")
-        total = sum(len(found) for found in plan_.members.values())
-        kept = pack.packed_fingerprint(layout.dataset) == pack.fingerprint(plan_)
+        plan = self._pack_plan()
+        for name, missed in not_ready(plan, self.entries, failures).items():
+            return self.finished(
+                stopped=f"{len(missed)} of {len(ids)} characters of {name} are neither built up to date nor on record "
+                f"as failed ({named(missed)}), so no dataset is written without them: run `specsia build --out "
+                f"{layout.url or layout.root}` with all its stages"
+            )
+        total = sum(len(found) for found in plan.members.values())
+        kept = pack.packed_fingerprint(layout.dataset) == pack.fingerprint(plan)
         if not kept:
             watch = Stopwatch()
             with self.progress.bar("pack", total) as advance, watch.part("pack"):
-                found = pack.pack(plan_, artefacts_of(layout), layout.dataset, advance)
+                found = pack.pack(plan, artefacts_of(layout), layout.dataset, advance)
+            if found.foreign:
+                self.progress.say(f"kept in {layout.dataset}, as it is not of the dataset: {named(found.foreign)}")
             if found.kept:
                 self.progress.say(f"pack: {found.written} shards written, {found.kept} kept as they were")
             seconds = time.perf_counter() - start
             _log(layout, pack.NAME, None, "", Outcome(seconds=seconds, parts=watch.seconds, peak_mb=peak_mb()))
         done = StageSummary("pack", None, 0 if kept else total, total if kept else 0, 0, time.perf_counter() - start)
-        summary.stages.append(done)
         self.progress.stage_done(done)
-        dataset = layout.remote_dataset or layout.dataset
         if layout.remote_dataset is not None:
             self._send(layout.remote_dataset)
-        return Summary(**{**vars(summary), "rows": total * config.views, "dataset": dataset})
+        summary = self.finished(rows=total * config.views, dataset=layout.remote_dataset or layout.dataset)
+        return replace(summary, stages=[*summary.stages, done])
 
     def _send(self, url: str) -> None:
         """Send the packed dataset to a URL."""
@@ -230,71 +297,6 @@ class _Build:
         if found.spared:
             self.progress.say(f"upload: {some(found.spared)} of {url} were sent by no build and stay there")
 
-    def _stopped(self, reason: str) -> Summary:
-        return Summary(**{**vars(self.summary), "stopped": reason})
-
-
-def artefacts_of(layout: RunLayout) -> pack.Artefacts:
-    """Where a run keeps what pack reads."""
-
-    def load(stage: str, character_id: str, name: str | None) -> Artefact:
-        return read_artefact(layout.artefact(stage, name, character_id), character_id)
-
-    def meta(stage: str, character_id: str, name: str | None) -> pack.Meta:
-        path = layout.artefact(stage, name, character_id)
-        found = read_meta(path)
-        if found is None:
-            raise SpecsiaError(f"the artefact {path} cannot be read: delete it and build again")
-        return found
-
-    return pack.Artefacts(load, meta)
-
-
-def pack_plan(
-    config: BuildConfig,
-    layout: RunLayout,
-    source: str,
-    entries: Sequence[Entry],
-    cache: DigestCache,
-    failures: Sequence[Failure] = (),
-    split_of: Mapping[str, str] | None = None,
-) -> pack.PackPlan:
-    """What pack would write now: every character whose artefacts are up to date.
-
-    Raises:
-        UsageError: if a backend has none.
-    """
-    ids = {entry.id for entry in entries}
-    members, seen = {}, []
-    read = artefacts_of(layout).meta
-    for spec in config.backends:
-        name = backend_name(spec)
-        done = plan_stage(project.NAME, spec, entries, config, layout, cache).done
-        if not done:
-            raise UsageError(f"pack has nothing of {name} to pack: run `specsia build --stage project` first")
-        members[name] = [pack.member(i, name, read(render.NAME, i, None), read(project.NAME, i, name)) for i in done]
-        if backend_of(spec).sees_ground_truth:
-            seen.append(name)
-    lost = {name: len({f.id for f in failures if (f.backend or "") == name and f.id in ids}) for name in ("", *members)}
-    return pack.PackPlan(
-        config=config,
-        source=source,
-        planned=len(entries),
-        splits=splits.assign(ids, {}) if split_of is None else split_of,
-        members=members,
-        quarantined={name: count for name, count in lost.items() if count},
-        sees_ground_truth=seen,
-    )
-
-
-def _not_ready(plan: pack.PackPlan, entries: Sequence[Entry], failures: Sequence[Failure]) -> dict[str, int]:
-    """Characters per backend that are neither packed nor on record as failed."""
-    missed = {}
-    for name, members in plan.members.items():
-        excused = {f.id for f in failures if f.backend in (None, name)} | {one.id for one in members}
-        missed[name] = sum(entry.id not in excused for entry in entries)
-    return {name: count for name, count in missed.items() if count}
-
 
 def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: bool, progress: Progress) -> Summary:
     """Run stages of a build in their order.
@@ -303,11 +305,11 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
         config: effective settings.
         layout: where the run is kept.
         stages: names from `STAGES`.
-        fresh: forget all that the folder holds of an earlier build first.
+        fresh: forget what the folder holds of an earlier build first.
         progress: where bars and lines go.
 
     Raises:
-        UsageError: if a stage has nothing to start from, or the folder holds another build.
+        UsageError: if a stage has nothing to start from, or the folder holds another build or anything else.
         SpecsiaError: if the build cannot go on at all.
     """
     renderer = load_renderer(config.renderer)
@@ -318,39 +320,33 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
     if layout.remote_dataset is not None:
         open_target(layout.remote_dataset)
         progress.say(f"the work is kept in {layout.root}, the dataset goes to {layout.remote_dataset}")
-    with writing(layout.root):
-        layout.root.mkdir(parents=True, exist_ok=True)
+    if (note := claim(layout, config.source)) is not None:
+        progress.say(note)
     if config.executor != "local":
         # Workers of a cluster start in other folders.
         layout = replace(layout, root=layout.root.absolute())
     with locked(layout, progress.say), open_executor(config, layout, progress.say) as run:
-        if fresh:
-            forget(layout)
         sweep(layout.root, deep=False)
         for folder in layout.written:
             sweep(folder)
-        _compile_once(config, progress)
-        work = _Build(config, layout, progress, run)
-        write_settings(config, layout.config)
-        write_bytes(layout.limit, json.dumps(config.limit).encode())
-        work_of: dict[str, list[str | None]] = {
-            render.NAME: [None],
-            reconstruct.NAME: list(config.backends),
-            project.NAME: list(config.backends),
-        }
+        before = settings_before(layout)
+        with settled(config, layout):
+            _compile_once(config, progress)
+            work = _Build(config, layout, None if fresh else before, progress, run)
+        for line in told_before(before, config, layout, len(work.entries), pack.NAME in stages):
+            progress.say(line)
+        if fresh and (foreign := forget(layout)):
+            progress.say(f"kept in {layout.root}, as no build wrote it: {named(foreign)}")
+        work.begin()
         try:
-            for stage in STAGES:
-                if stage not in stages:
-                    continue
-                if stage == pack.NAME:
-                    return work.pack()
-                for backend in work_of[stage]:
+            for stage, backend in stages_of(config):
+                if stage in stages:
                     work.run_stage(stage, backend)
+            return work.pack() if pack.NAME in stages else work.finished()
         finally:
             # Only a memory of what can be computed again: what stopped the build is what is told.
             with suppress(WriteError):
                 work.cache.save()
-        return work.summary
 
 
 def _compile_once(config: BuildConfig, progress: Progress) -> None:
@@ -362,11 +358,3 @@ def _compile_once(config: BuildConfig, progress: Progress) -> None:
         for _ in local_executor(config)(warm.compile_part, warm.PARTS, Needs(config.timeout)):
             advance(1)
     warm.DONE.touch()
-
-
-def forget(layout: RunLayout) -> None:
-    """Remove what an earlier build left in the folder; procedural characters stay."""
-    for folder in (layout.artefacts, layout.dataset, layout.root / "quarantine", layout.root / "logs"):
-        shutil.rmtree(folder, ignore_errors=True)
-    for path in (layout.config, layout.splits, layout.failures, layout.report):
-        path.unlink(missing_ok=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from specsia_build.characters.character import id_order_key
 from specsia_build.config import STAGES
 from specsia_build.errors import SpecsiaError
-from specsia_build.files import write_bytes
+from specsia_build.files import append, write_bytes
 
 
 @dataclass(frozen=True)
@@ -36,21 +36,50 @@ def _order(failure: Failure) -> tuple[int, str, tuple[int, int, str]]:
     return STAGES.index(failure.stage), failure.backend or "", id_order_key(failure.id)
 
 
+def concerning(failures: Iterable[Failure], ids: Collection[str], backends: Collection[str]) -> list[Failure]:
+    """The failures of some characters on their way through some backends, sorted by stage, backend and id.
+
+    Args:
+        failures: on record, of other builds in the same folder perhaps.
+        ids: of the characters.
+        backends: their names; failures that came before any backend belong to each.
+    """
+    known = set(ids)
+    return sorted((f for f in failures if f.id in known and (f.backend is None or f.backend in backends)), key=_order)
+
+
+def _line(failure: Failure) -> str:
+    return json.dumps(asdict(failure), ensure_ascii=False) + "\n"
+
+
 def write_failures(path: Path, failures: Iterable[Failure]) -> None:
-    """Write `failures.jsonl`, sorted by stage, backend and id."""
-    lines = [json.dumps(asdict(failure), ensure_ascii=False) + "\n" for failure in sorted(failures, key=_order)]
-    write_bytes(path, "".join(lines).encode())
+    """Write `failures.jsonl` anew, sorted by stage, backend and id."""
+    write_bytes(path, "".join(map(_line, sorted(failures, key=_order))).encode())
+
+
+def add_failure(path: Path, failure: Failure) -> None:
+    """Write one more line to the end of `failures.jsonl`; `write_failures` puts it in its place once there is time."""
+    append(path, _line(failure))
+
+
+def _parsed(line: str) -> Failure:
+    failure = Failure(**json.loads(line))
+    texts = (failure.id, failure.stage, failure.reason, failure.backend or "", failure.details or "")
+    if failure.stage not in STAGES or not all(isinstance(text, str) for text in texts):
+        raise ValueError("it holds a line that is no failure")
+    return failure
 
 
 def read_failures(path: Path) -> list[Failure]:
-    """Failures on record; none where there is no file.
+    """Failures on record; none where there is no file. A last line that was cut when its writer was killed is left out.
 
     Raises:
         SpecsiaError: if the file is damaged.
     """
-    if not path.exists():
-        return []
     try:
-        return [Failure(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines() if line]
-    except (OSError, ValueError, TypeError) as error:
+        *lines, _ = path.read_text(encoding="utf-8").split("\n")
+        return [_parsed(line) for line in lines if line]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise SpecsiaError(f"{path} cannot be read ({error}): delete it and build again") from error

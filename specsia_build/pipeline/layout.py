@@ -10,6 +10,9 @@ from pathlib import Path
 from specsia_build.config import DEFAULT_OUT
 from specsia_build.files import file_name
 
+REPORT_MARK = b"<title>specsia: "
+"""What every page that `specsia report` writes has at its beginning."""
+
 
 @dataclass(frozen=True)
 class RunLayout:
@@ -22,6 +25,11 @@ class RunLayout:
 
     root: Path
     url: str | None = None
+
+    @property
+    def mark(self) -> Path:
+        """Says that the folder is a run's."""
+        return self.root / "specsia-run.json"
 
     @property
     def config(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,8 @@ class StagePlan:
         backend: `NAME[:ARG]`, or None.
         done: ids whose artefact is up to date.
         stale: work whose artefact exists but came from something else.
-        missing: work whose artefact does not exist.
+        missing: work whose artefact does not exist, or is damaged.
+        damaged: ids of the latter.
         blocked: ids whose earlier stage has no artefact.
     """
 
@@ -37,6 +39,7 @@ class StagePlan:
     stale: Sequence[Task]
     missing: Sequence[Task]
     blocked: Sequence[str]
+    damaged: Sequence[str] = ()
 
     @property
     def tasks(self) -> list[Task]:
@@ -76,7 +79,8 @@ class DigestCache:
         write_bytes(self._path, json.dumps(self._known, sort_keys=True).encode())
 
 
-def _render_inputs(entry: Entry, meta: Mapping[str, Any], cache: DigestCache) -> dict[str, str | None]:
+def render_inputs(entry: Entry, meta: Mapping[str, Any], cache: DigestCache) -> dict[str, str | None]:
+    """Digests of the files that a render artefact was made from, as they are now."""
     return {name: cache.digest(entry.folder / name, entry.within) for name in meta.get("inputs", {})}
 
 
@@ -117,12 +121,12 @@ def plan_stage(
     cache: DigestCache,
 ) -> StagePlan:
     """Compare what is on disk with what the configuration asks for."""
-    done, stale, missing, blocked = [], [], [], []
+    done, stale, missing, blocked, damaged = [], [], [], [], []
     for entry in entries:
         task = Task(stage, entry, backend, config, layout)
         meta = read_meta(task.path)
         if stage == render.NAME:
-            inputs = {} if meta is None else _render_inputs(entry, meta, cache)
+            inputs = {} if meta is None else render_inputs(entry, meta, cache)
         else:
             rendered = read_meta(layout.artefact(render.NAME, None, entry.id))
             if rendered is None or not _covers(rendered, config):
@@ -140,11 +144,13 @@ def plan_stage(
         task = Task(stage, entry, backend, config, layout, inputs)
         if meta is None:
             missing.append(task)
+            if os.path.lexists(task.path):
+                damaged.append(entry.id)
         elif meta.get("fingerprint") != stage_fingerprint(task, inputs):
             stale.append(task)
         else:
             done.append(entry.id)
-    return StagePlan(stage, backend, done, stale, missing, blocked)
+    return StagePlan(stage, backend, done, stale, missing, blocked, damaged)
 
 
 def _covers(rendered: Mapping[str, Any], config: BuildConfig) -> bool:

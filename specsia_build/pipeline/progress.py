@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from specsia_build.errors import printable
+from specsia_build.characters.character import id_order_key
+from specsia_build.errors import printable, some
 
 if TYPE_CHECKING:
-    from specsia_build.pipeline.build import StageSummary
+    from specsia_build.pipeline.summary import StageSummary
+
+
+_MOST_NAMED = 12
+
+
+def named(ids: Collection[str]) -> str:
+    """Characters by their ids in order, the first few of many."""
+    return some(sorted(ids, key=id_order_key), _MOST_NAMED)
 
 
 class Progress:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from specsia_build.characters.character import Entry, id_order_key
-from specsia_build.config import BuildConfig, read_settings
+from specsia_build.config import BuildConfig
 from specsia_build.dataset import splits
 from specsia_build.dataset.membership import splits_of
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import UsageError
 from specsia_build.pipeline.layout import RunLayout
-
-_MOST_NAMED = 12
+from specsia_build.pipeline.progress import named
 
 
 @dataclass(frozen=True)
@@ -38,25 +38,26 @@ class Selection:
         if self.left_out:
             found.append(f"like {like}: {self.left_out} characters of the source are not in it and left out")
         if self.lacking:
-            more = f" and {len(self.lacking) - _MOST_NAMED} more" if len(self.lacking) > _MOST_NAMED else ""
-            named = ", ".join(self.lacking[:_MOST_NAMED]) + more
-            found.append(f"like {like}: the source lacks {len(self.lacking)} of its characters: {named}")
+            found.append(f"like {like}: the source lacks {len(self.lacking)} of its characters: {named(self.lacking)}")
         return found
 
 
-def select(config: BuildConfig, layout: RunLayout, entries: Sequence[Entry]) -> Selection:
+def select(
+    config: BuildConfig, layout: RunLayout, entries: Sequence[Entry], before: Mapping[str, Any] | None
+) -> Selection:
     """The characters of a source that a build is about, with the splits of its run, of a dataset, or drawn anew.
 
     Args:
         config: of the build.
         layout: of its run; nothing is written there.
         entries: all characters of the source.
+        before: settings of the build that the run holds, or None where that does not count.
 
     Raises:
         UsageError: if the run or the dataset to follow has no character of the source, or their splits contradict.
         SpecsiaError: if that dataset or the run's splits cannot be read.
     """
-    frozen = splits.from_json(layout.splits) if layout.splits.exists() else None
+    frozen = splits.from_json(layout.splits) if layout.splits.exists() and before is not None else None
     ids = [entry.id for entry in entries]
     if frozen is not None and not set(frozen) & set(ids):
         raise UsageError(
@@ -66,7 +67,7 @@ def select(config: BuildConfig, layout: RunLayout, entries: Sequence[Entry]) -> 
         fixed = {entry.id: entry.split for entry in entries if entry.split is not None}
         found = splits.assign(ids, fixed) if frozen is None else splits.grown(frozen, ids, fixed)
         return Selection(tuple(entries), found)
-    if frozen is not None and _followed(layout) == config.like:
+    if before is not None and frozen is not None and before.get("like") == config.like:
         given: Mapping[str, str] = frozen
     else:
         given = splits_of(open_dataset(config.like))
@@ -80,8 +81,3 @@ def select(config: BuildConfig, layout: RunLayout, entries: Sequence[Entry]) -> 
         raise UsageError(f"none of the {len(given)} characters of {config.like} is in the source")
     lacking = tuple(sorted(given.keys() - set(ids), key=id_order_key))
     return Selection(chosen, given, len(entries) - len(chosen), lacking)
-
-
-def _followed(layout: RunLayout) -> object:
-    """The dataset that the build in a folder took its splits from."""
-    return read_settings(layout.config).get("like") if layout.config.is_file() else None

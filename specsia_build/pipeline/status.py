@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig, backend_name
-from specsia_build.pipeline.failures import Failure, read_failures
+from specsia_build.pipeline.failures import Failure, concerning, read_failures
 from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.mark import settings_before
 from specsia_build.pipeline.planning import DigestCache, plan_stage
 from specsia_build.pipeline.selection import select
 from specsia_build.stages import project, reconstruct, render
@@ -36,7 +37,7 @@ class RunStatus:
         source: its name.
         characters: of the source that the build is about.
         stages: in order.
-        failures: on record.
+        failures: on record of its characters and backends.
         packed: whether a dataset is there.
     """
 
@@ -66,9 +67,10 @@ def _leave_unwritten(_function: Callable[[int], None], _items: Sequence[int]) ->
 def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
     """Look at a run."""
     source = open_source(config.source, layout.source, _leave_unwritten)
-    entries = select(config, layout, source.entries).entries
+    entries = select(config, layout, source.entries, settings_before(layout)).entries
     cache = DigestCache(layout.digests)
-    failures = read_failures(layout.failures)
+    ids = {entry.id for entry in entries}
+    failures = concerning(read_failures(layout.failures), ids, [backend_name(spec) for spec in config.backends])
     stages = []
     wanted: list[tuple[str, str | None]] = [(render.NAME, None)]
     wanted += [(stage, spec) for stage in (reconstruct.NAME, project.NAME) for spec in config.backends]

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from specsia_build.errors import SpecsiaError
-from specsia_build.files import cannot_write, is_temporary, write_bytes
-from specsia_build.stages.artefact import META, Artefact
+from specsia_build.files import cannot_write, is_temporary, parse_json, write_bytes
+from specsia_build.stages.artefact import DIGEST, META, Artefact, meta_digest, sha256
+
+_BLOCK = tarfile.BLOCKSIZE
 
 
 def _member(key: str, name: str, data: bytes) -> tuple[tarfile.TarInfo, io.BytesIO]:
@@ -32,36 +34,89 @@ def write_artefact(path: Path, artefact: Artefact) -> None:
     write_bytes(path, stream.getvalue())
 
 
+class DamagedError(SpecsiaError):
+    """An artefact is missing or not as it was written: it is as if it were not there, and made again."""
+
+
+_DAMAGE = (OSError, tarfile.TarError, ValueError, KeyError, TypeError, IndexError, RecursionError, SpecsiaError)
+"""What reading a tar and the JSON in it may raise, whatever their bytes are."""
+
+
+def _open(path: Path) -> tarfile.TarFile:
+    if not path.is_file():
+        raise FileNotFoundError("there is no such file")
+    return tarfile.open(path, mode="r:")
+
+
+def _content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
+    stream = archive.extractfile(info)
+    if stream is None:
+        raise ValueError(f"'{info.name}' in it is no file")
+    return stream.read()
+
+
+def _next_meta(archive: tarfile.TarFile) -> tuple[str, dict[str, Any]]:
+    """Key and meta data of an archive that was just opened."""
+    first = archive.next()
+    if first is None or not first.name.endswith(f".{META}"):
+        raise ValueError(f"it does not begin with {META}")
+    meta = parse_json(_content(archive, first), META)
+    if meta[DIGEST] != meta_digest(meta):
+        raise ValueError(f"{META} is not as it was written")
+    return first.name.removesuffix(f".{META}"), meta
+
+
 def read_artefact(path: Path, key: str) -> Artefact:
-    """Read an artefact.
+    """Read an artefact and see that it is as it was written, to the byte.
 
     Raises:
-        SpecsiaError: if the file is missing or damaged.
+        DamagedError: if it is not, or not there.
     """
+    files: dict[str, bytes] = {}
     try:
-        files = {}
-        with tarfile.open(path, mode="r:") as archive:
-            for info in archive:
-                stream = archive.extractfile(info)
-                if stream is None or not info.name.startswith(f"{key}."):
-                    raise ValueError(f"it holds '{info.name}'")
-                files[info.name[len(key) + 1 :]] = stream.read()
-        meta = json.loads(files.pop(META))
-    except (OSError, tarfile.TarError, ValueError, KeyError) as error:
-        raise SpecsiaError(f"the artefact {path} cannot be read ({error}): delete it and build again") from error
+        with _open(path) as archive:
+            found, meta = _next_meta(archive)
+            listed: dict[str, dict[str, Any]] = meta["files"]
+            if found != key:
+                raise ValueError(f"it is of '{found}'")
+            for info in archive.getmembers()[1:]:
+                name = info.name.removeprefix(f"{key}.")
+                data = _content(archive, info) if info.size == listed[name]["bytes"] else b""
+                if sha256(data) != listed[name]["sha256"]:
+                    raise ValueError(f"{name} is not as it was written")
+                files[name] = data
+            if files.keys() != listed.keys():
+                raise ValueError("it lacks files")
+    except _DAMAGE as error:
+        raise DamagedError(f"the artefact {path} is damaged ({error}): delete it and build again") from error
     return Artefact(key, files, meta)
 
 
-def read_meta(path: Path) -> dict[str, Any] | None:
-    """Meta data of an artefact, or None where there is no readable one (it will be made again)."""
+def is_intact(where: tuple[Path, str]) -> bool:
+    """Whether the artefact of a path and a key can be read."""
     try:
-        with tarfile.open(path, mode="r:") as archive:
-            first = archive.next()
-            stream = archive.extractfile(first) if first is not None and first.name.endswith(f".{META}") else None
-            meta = json.loads(stream.read()) if stream is not None else None
-    except (OSError, tarfile.TarError, ValueError):
+        read_artefact(*where)
+    except DamagedError:
+        return False
+    return True
+
+
+def read_meta(path: Path) -> dict[str, Any] | None:
+    """Meta data of an artefact, or None where there is none that is as it was written, as far as its size tells."""
+    try:
+        with _open(path) as archive:
+            _, meta = _next_meta(archive)
+            rest = sum(_BLOCK + -(-int(file["bytes"]) // _BLOCK) * _BLOCK for file in meta["files"].values())
+            whole = path.stat().st_size >= archive.offset + rest
+    except _DAMAGE:
         return None
-    return meta if isinstance(meta, dict) else None
+    return meta if whole else None
+
+
+def discard(path: Path) -> None:
+    """Remove an artefact; what is no file is none, and stays."""
+    if path.is_file() or path.is_symlink():
+        path.unlink(missing_ok=True)
 
 
 def sweep(folder: Path, deep: bool = True) -> None:

@@ -22,13 +22,16 @@ from specsia_build.files import source_digest, write_bytes, write_trouble
 from specsia_build.memory import exhausted, is_exhaustion, memory_bytes, reckoned
 from specsia_build.pipeline.executors.base import Needs
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.store import read_artefact, write_artefact
+from specsia_build.pipeline.store import DamagedError, read_artefact, write_artefact
 from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.artefact import Artefact, fingerprint, seal
 from specsia_build.stages.stopwatch import Stopwatch
 
 READ = "read/"
 """Before the names of the inputs that a backend was found to read."""
+
+_EARLIER = {render.NAME: (), reconstruct.NAME: (render.NAME,), project.NAME: (render.NAME, reconstruct.NAME)}
+"""Stages whose artefacts a stage reads."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class Outcome:
     Attributes:
         reason: why it failed in one sentence, or None.
         details: file or folder to look at, relative to the run, or None.
+        damaged: earlier stages whose artefact of the character must be made again before the task can be done.
         warnings: sentences about what was built all the same.
         seconds: wall time.
         parts: of it, by part of the work.
@@ -76,6 +80,7 @@ class Outcome:
 
     reason: str | None = None
     details: str | None = None
+    damaged: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
     parts: Mapping[str, float] = field(default_factory=dict)
@@ -128,29 +133,38 @@ def stage_fingerprint(task: Task, inputs: Mapping[str, str | None]) -> str:
     return fingerprint(project.NAME, project.VERSION, project.settings(task.config), inputs)
 
 
-def _make(task: Task, watch: Stopwatch) -> Artefact:
+def _loaded(task: Task) -> tuple[dict[str, Artefact], tuple[str, ...]]:
+    """What earlier stages made of the character, by stage, and the stages whose artefact of it is damaged."""
+    found: dict[str, Artefact] = {}
+    damaged = []
+    for stage in _EARLIER[task.stage]:
+        name = None if stage == render.NAME else task.backend_name
+        try:
+            found[stage] = read_artefact(task.layout.artefact(stage, name, task.entry.id), task.entry.id)
+        except DamagedError:
+            damaged.append(stage)
+    return found, tuple(damaged)
+
+
+def _make(task: Task, loaded: Mapping[str, Artefact], watch: Stopwatch) -> Artefact:
     entry, config, layout = task.entry, task.config, task.layout
     if task.stage == render.NAME:
         artefact, files = render.render(entry, config, watch)
         with watch.part("read"):
             inputs = file_inputs(files, entry.folder, entry.within)
         return seal(artefact, render.NAME, stage_fingerprint(task, inputs), inputs)
-    with watch.part("load"):
-        rendered = read_artefact(layout.artefact(render.NAME, None, entry.id), entry.id)
     assert task.backend is not None
     if task.stage == reconstruct.NAME:
         backend = backend_of(task.backend)
         if (logs_to := getattr(backend, "logs_to", None)) is not None:
             logs_to(layout.worker_logs)
-        artefact, files = reconstruct.reconstruct(rendered, entry, backend, config, watch)
+        artefact, files = reconstruct.reconstruct(loaded[render.NAME], entry, backend, config, watch)
         folder: Path | None = getattr(backend, "folder", None)
         read = {} if folder is None else file_inputs(files, folder, folder)
         inputs = {name: digest for name, digest in task.inputs.items() if not name.startswith(READ)}
         inputs |= {f"{READ}{name}": digest for name, digest in read.items()}
         return seal(artefact, task.stage, stage_fingerprint(task, inputs), inputs)
-    with watch.part("load"):
-        made = read_artefact(layout.artefact(reconstruct.NAME, task.backend_name, entry.id), entry.id)
-    artefact = project.project(rendered, made, config, watch)
+    artefact = project.project(loaded[render.NAME], loaded[reconstruct.NAME], config, watch)
     return seal(artefact, task.stage, stage_fingerprint(task, task.inputs), task.inputs)
 
 
@@ -184,9 +198,13 @@ def perform(task: Task) -> Outcome:
     watch, start = Stopwatch(), time.perf_counter()
     reason = details = None
     warnings: tuple[str, ...] = ()
+    with watch.part("load"):
+        loaded, damaged = _loaded(task)
+    if damaged:
+        return Outcome(damaged=damaged)
     try:
         with reckoned(task.entry.id):
-            artefact = _make(task, watch)
+            artefact = _make(task, loaded, watch)
         with watch.part("store"):
             write_artefact(task.path, artefact)
         warnings = tuple(map(brief, artefact.meta.get("warnings", ())))
@@ -210,4 +228,4 @@ def perform(task: Task) -> Outcome:
             reason = f"specsia failed on {task.entry.id} ({what}): please report it with {details}"
     if reason is not None:
         reason, details = on_record(task, reason, details)
-    return Outcome(reason, details, warnings, time.perf_counter() - start, watch.seconds, peak_mb())
+    return Outcome(reason, details, (), warnings, time.perf_counter() - start, watch.seconds, peak_mb())

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from specsia_build.characters.character import id_order_key
 from specsia_build.config import STAGES, BuildConfig, backend_name
 from specsia_build.dataset import schema, splits
-from specsia_build.pipeline.failures import read_failures
+from specsia_build.pipeline.failures import concerning, read_failures
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_meta
 from specsia_build.report.facts import Facts, Made, Packed, Result, TaskTime
@@ -63,7 +63,9 @@ def gather(config: BuildConfig, layout: RunLayout) -> Facts:
         made=tuple(made),
         outdated=dict(outdated),
         packed=_packed(config, layout, split_of, pairs),
-        failures=tuple(read_failures(layout.failures)),
+        failures=tuple(
+            concerning(read_failures(layout.failures), split_of, [backend_name(spec) for spec in config.backends])
+        ),
         times=times,
         unreadable=unreadable,
     )

@@ -11,6 +11,9 @@ from typing import Any
 
 META = "meta.json"
 
+DIGEST = "digest"
+"""Field of the meta data with the SHA-256 of all its other fields, those with the files' SHA-256 among them."""
+
 
 @dataclass(frozen=True)
 class Artefact:
@@ -19,7 +22,8 @@ class Artefact:
     Attributes:
         key: the character's id.
         files: bytes by name; `META` is not among them.
-        meta: JSON-serialisable; `seal` adds `fingerprint`, `inputs`, `stage`, and the `files`' SHA-256 and sizes.
+        meta: JSON-serialisable; `seal` adds `fingerprint`, `inputs`, `stage`, the `files`' SHA-256 and sizes, and
+            `DIGEST`.
     """
 
     key: str
@@ -67,4 +71,13 @@ def seal(artefact: Artefact, stage: str, mark: str, inputs: Mapping[str, str | N
     """The artefact with its origin and its files' digests written into its meta data."""
     files = {name: {"sha256": sha256(data), "bytes": len(data)} for name, data in artefact.files.items()}
     meta = {**artefact.meta, "stage": stage, "fingerprint": mark, "inputs": dict(inputs), "files": files}
-    return Artefact(artefact.key, artefact.files, meta)
+    return Artefact(artefact.key, artefact.files, {**meta, DIGEST: meta_digest(meta)})
+
+
+def meta_digest(meta: Mapping[str, Any]) -> str:
+    """SHA-256 of an artefact's meta data without `DIGEST`, which is this where they are as `seal` left them.
+
+    Raises:
+        ValueError: if a number of them is none.
+    """
+    return sha256(canonical_json({name: value for name, value in meta.items() if name != DIGEST}).encode())

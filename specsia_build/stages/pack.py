@@ -28,7 +28,7 @@ from specsia_build.dataset.checksums import parse_sums, write_checksums, write_s
 from specsia_build.dataset.parquet import plan_shards, write_shard
 from specsia_build.dataset.places import public_name
 from specsia_build.errors import SpecsiaError
-from specsia_build.files import writing
+from specsia_build.files import temporary_beside, writing
 from specsia_build.frame import view_yaws
 from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.artefact import Artefact, canonical_json, file_digest, sha256, view_file
@@ -317,11 +317,19 @@ def _card_facts(plan: PackPlan, record: Mapping[str, Any]) -> CardFacts:
 
 @dataclass(frozen=True)
 class Packed:
-    """What pack did: rows of the dataset, and shards that were written and kept."""
+    """What pack did.
+
+    Attributes:
+        rows: of the dataset.
+        written: shards.
+        kept: shards that were there already.
+        foreign: names of what lay in the dataset's folder without being of the dataset, and lies there still.
+    """
 
     rows: int
     written: int
     kept: int
+    foreign: Sequence[str] = ()
 
 
 @contextmanager
@@ -348,7 +356,9 @@ def pack(plan: PackPlan, artefacts: Artefacts, folder: Path, advance: Callable[[
         SpecsiaError: if an artefact is damaged.
         WriteError: if the dataset cannot be written.
     """
-    partial = folder.with_name(folder.name + ".partial")
+    # Where a link stands for the folder, what replaces it must lie beside what that names.
+    folder = folder.resolve()
+    partial = temporary_beside(folder)
     with writing(folder), _scratch(partial):
         exchange.recover(folder)
         known, shards = _kept(folder), _plan(plan)
@@ -369,10 +379,10 @@ def pack(plan: PackPlan, artefacts: Artefacts, folder: Path, advance: Callable[[
         (partial / schema.BUILD_FILE).write_text(text + "\n", encoding="utf-8")
         write_checksums(partial, _digests(shards, artefacts))
         write_sums(partial, {name: digest for name, (digest, _) in done.items()})
-        exchange.put(partial, folder)
+        foreign = exchange.put(partial, folder)
     rows = plan.config.views * sum(len(shard.members) for shard in shards)
     kept = sum(kept for _, kept in done.values())
-    return Packed(rows, len(shards) - kept, kept)
+    return Packed(rows, len(shards) - kept, kept, foreign)
 
 
 def _record_of(folder: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -158,6 +159,107 @@ def test_only_what_changed_is_done_again(tmp_path: Path) -> None:
     assert made(turned)["render"] == (3, 0)
 
 
+def test_damaged_artefacts_are_made_again_wherever_it_is_noticed(
+    run: tuple[Path, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    source, whole, _ = run
+    out = tmp_path / "damaged"
+    shutil.copytree(whole, out)
+    artefacts = out / "artefacts"
+    for path, bite in (
+        (artefacts / "project" / "inflate" / "0.tar", slice(0, 0)),
+        (artefacts / "reconstruct" / "inflate" / "1.tar", slice(None)),
+        (artefacts / "render" / "2.tar", slice(None)),
+    ):
+        data = bytearray(path.read_bytes()[bite])
+        if data:
+            data[len(data) * 2 // 3] ^= 4
+        path.write_bytes(data)
+    # Read by the project stage, and by pack.
+    (artefacts / "project" / "inflate" / "1.tar").unlink()
+    shutil.rmtree(out / "dataset")
+    command = [sys.executable, "-c", "from specsia_build.cli import main; main()", "build", str(source)]
+    ran = subprocess.run([*command, "--out", str(out), *SMALL], capture_output=True, text=True, timeout=300, check=True)
+    for line in ("project inflate: damaged and made again: 0", "reconstruct inflate: damaged and made again: 1"):
+        assert line in ran.stderr
+    assert "render: damaged and made again: 2" in ran.stderr
+    assert sums(out) == sums(whole)
+    assert not lines_of(out / "failures.jsonl")
+
+
+def test_a_dataset_does_not_lose_rows_that_nothing_accounts_for(
+    run: tuple[Path, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    source, whole, _ = run
+    out = tmp_path / "fewer"
+    shutil.copytree(whole, out)
+    (out / "artefacts" / "project" / "inflate" / "1.tar").unlink()
+    stopped = build(source, out, "--stage", "pack", code=1)
+    assert "1 of 5 characters of inflate are neither built up to date nor on record as failed (1)" in stopped["stopped"]
+    assert sums(out) == sums(whole)
+
+
+def test_failures_of_other_backends_and_characters_do_not_count(
+    run: tuple[Path, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    source, whole, _ = run
+    out = tmp_path / "others"
+    shutil.copytree(whole, out)
+    lines = [
+        {"id": i, "stage": "reconstruct", "backend": "elsewhere", "reason": "it is not here", "details": None}
+        for i in ("0", "1", "2", "3", "4", "gone")
+    ]
+    (out / "failures.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    done = build(source, out)
+    assert done["rows"] == 20
+    assert done["failures"] == []
+    assert len(lines_of(out / "failures.jsonl")) == 6
+
+
+def test_a_source_that_moved_goes_on_and_one_of_the_same_names_is_refused(
+    run: tuple[Path, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    source, whole, _ = run
+    out = tmp_path / "out"
+    shutil.copytree(whole, out)
+    for index in range(5):
+        write_figure(tmp_path / "others" / f"{index}.obj", 1.4 + 0.05 * index)
+    refused = build(tmp_path / "others", out, code=2)
+    assert "another source" in refused["error"]
+    assert sums(out) == sums(whole)
+    assert str(source) in (out / "config.yaml").read_text()
+    shutil.copytree(source, tmp_path / "moved")
+    assert made(build(tmp_path / "moved", out))["render"] == (0, 5)
+
+
+def test_what_a_build_changes_of_another_is_said_before_the_work(
+    run: tuple[Path, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    source, whole, _ = run
+    out = tmp_path / "out"
+    shutil.copytree(whole, out)
+    (out / "dataset" / "raw").mkdir()
+    (out / "dataset" / "raw" / "photos.txt").write_text("mine")
+    command = [sys.executable, "-c", "from specsia_build.cli import main; main()", "build", str(source)]
+    more = ["--out", str(out), "--size", "64", "--views", "2", "--limit", "3"]
+    ran = subprocess.run([*command, *more], capture_output=True, text=True, timeout=300, check=True)
+    lines = ran.stderr.splitlines()
+    changed = next(i for i, line in enumerate(lines) if line.endswith("which changes: views 4 -> 2; size 96 -> 64"))
+    assert lines[changed + 1].startswith("its dataset is replaced: rows 20 -> 6")
+    assert changed < next(i for i, line in enumerate(lines) if line.startswith("render"))
+    assert f"kept in {out / 'dataset'}, as it is not of the dataset: raw/photos.txt" in lines
+    assert (out / "dataset" / "raw" / "photos.txt").read_text() == "mine"
+
+
+def test_a_run_without_a_mark_is_known_by_what_it_holds(run: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
+    source, whole, _ = run
+    out = tmp_path / "out"
+    shutil.copytree(whole, out)
+    (out / "specsia-run.json").unlink()
+    assert made(build(source, out))["pack"] == (0, 5)
+    assert json.loads((out / "specsia-run.json").read_text())["source"] == str(source)
+
+
 def test_bad_characters_are_quarantined_and_the_rest_is_built(tmp_path: Path) -> None:
     source = write_folder(tmp_path / "mixed", 4)
     write_broken(source)
@@ -286,7 +388,9 @@ def test_a_wrong_command_gets_a_sentence(arguments: tuple[str, ...], says: str, 
 def test_a_second_build_in_the_same_folder_waits_its_turn(tmp_path: Path) -> None:
     from specsia_build.pipeline.layout import RunLayout
     from specsia_build.pipeline.lock import locked
+    from specsia_build.pipeline.mark import claim
 
+    claim(RunLayout(tmp_path / "out"), "sample:1")
     with locked(RunLayout(tmp_path / "out"), print):
         refused = specsia("build", write_figure(tmp_path / "a.obj"), "--out", tmp_path / "out", *SMALL, code=2)
     assert "another build" in refused["error"]

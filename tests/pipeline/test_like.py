@@ -22,6 +22,7 @@ from specsia_build.dataset.splits import from_json, to_json
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.frame import view_yaws
 from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.mark import settings_before
 from specsia_build.pipeline.selection import select
 from tests.shapes import write_folder
 
@@ -48,7 +49,7 @@ def test_the_published_settings_draw_the_published_splits(tmp_path: Path) -> Non
     config = with_settings(BuildConfig(), settings, "the manifest")
     assert (config.views, config.size, config.seed) == (10, 512, 42)
     ids = [str(i) for i in range(1500) if i not in (77, 1203)]
-    found = select(config, RunLayout(tmp_path), entries(*sorted(ids))).splits
+    found = select(config, RunLayout(tmp_path), entries(*sorted(ids)), {}).splits
     like = write_like(tmp_path / "published", dict(found))
     assert open_dataset(like).splits("default") == {"train": 2596, "validation": 200, "test": 200}
     assert splits_of(open_dataset(like)) == dict(found)
@@ -59,7 +60,8 @@ def test_the_published_settings_draw_the_published_splits(tmp_path: Path) -> Non
 def test_only_its_characters_are_chosen_and_its_splits_hold(tmp_path: Path) -> None:
     like = write_like(tmp_path / "like", {"2": "test", "7": "train", "10": "validation", "99": "train"})
     config = BuildConfig(like=str(like))
-    found = select(config, RunLayout(tmp_path / "run"), entries("1", "2", "7", "10"))
+    layout = RunLayout(tmp_path / "run")
+    found = select(config, layout, entries("1", "2", "7", "10"), settings_before(layout))
     assert [entry.id for entry in found.entries] == ["2", "7", "10"]
     assert found.splits == {"2": "test", "7": "train", "10": "validation", "99": "train"}
     assert (found.left_out, found.lacking) == (1, ("99",))
@@ -89,17 +91,17 @@ def test_contradictions_are_refused(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path / "run")
     layout.root.mkdir()
     with pytest.raises(UsageError, match="none of the 2 characters"):
-        select(BuildConfig(like=str(like)), layout, entries("5"))
+        select(BuildConfig(like=str(like)), layout, entries("5"), settings_before(layout))
     layout.splits.write_text(to_json({"2": "train", "7": "train"}))
     with pytest.raises(UsageError, match="splits are not those of"):
-        select(BuildConfig(like=str(like)), layout, entries("2", "7"))
+        select(BuildConfig(like=str(like)), layout, entries("2", "7"), settings_before(layout))
 
 
 def test_a_run_goes_on_without_the_dataset(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path)
     layout.splits.write_text(to_json({"2": "test", "7": "train"}))
     layout.config.write_text(yaml.safe_dump({"like": "owner/name"}))
-    found = select(BuildConfig(like="owner/name"), layout, entries("2", "5", "7"))
+    found = select(BuildConfig(like="owner/name"), layout, entries("2", "5", "7"), settings_before(layout))
     assert [entry.id for entry in found.entries] == ["2", "7"]
 
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from specsia_build.errors import SpecsiaError
-from specsia_build.pipeline.store import read_artefact, read_meta, sweep, write_artefact
+from specsia_build.pipeline.store import (
+    DamagedError,
+    discard,
+    is_intact,
+    read_artefact,
+    read_meta,
+    sweep,
+    write_artefact,
+)
 from specsia_build.stages.artefact import Artefact, seal, sha256
 
 
@@ -39,8 +47,56 @@ def test_a_cut_file_is_no_artefact(tmp_path: Path, share: float) -> None:
     write_artefact(path, artefact())
     whole = path.read_bytes()[:3500]
     path.write_bytes(whole[: int(len(whole) * share)])
-    with pytest.raises(SpecsiaError, match=r"a\.tar"):
+    with pytest.raises(DamagedError, match=r"a\.tar"):
         read_artefact(path, "ähnlich-7")
+
+
+def test_an_artefact_with_any_byte_changed_is_the_same_or_none(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    write_artefact(path, artefact())
+    whole = path.read_bytes()
+    told = 0
+    for at in range(6 * 512):
+        for bit in (1, 0x80):
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1 :])
+            meta = read_meta(path)
+            assert meta is None or meta == artefact().meta
+            if is_intact((path, "ähnlich-7")):
+                assert read_artefact(path, "ähnlich-7") == artefact()
+            else:
+                told += 1
+    assert told > 200
+
+
+def test_files_that_are_missing_added_exchanged_or_of_others_are_damage(tmp_path: Path) -> None:
+    made, path = artefact(), tmp_path / "a.tar"
+    one, two = made.files["gt_00.png"], made.files["gt_01.png"]
+    for files in (
+        {"gt_00.png": one},
+        {"gt_00.png": one, "gt_01.png": two, "gt_02.png": two},
+        {"gt_00.png": two, "gt_01.png": one},
+        {"gt_00.png": one, "gt_01.png": b"TWO"},
+    ):
+        write_artefact(path, Artefact(made.key, files, made.meta))
+        assert not is_intact((path, made.key))
+    write_artefact(path, Artefact(made.key, made.files, {**made.meta, "views": 3}))
+    assert not is_intact((path, made.key))
+    assert read_meta(path) is None
+    write_artefact(path, made)
+    assert is_intact((path, made.key))
+    assert not is_intact((path, "other"))
+    path.write_bytes(path.read_bytes()[: 5 * 512])
+    assert read_meta(path) is None
+
+
+def test_a_folder_or_a_pipe_in_its_place_is_no_artefact_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "folder.tar").mkdir()
+    os.mkfifo(tmp_path / "pipe.tar")
+    for path in (tmp_path / "folder.tar", tmp_path / "pipe.tar", tmp_path / "none.tar"):
+        assert read_meta(path) is None
+        assert not is_intact((path, "a"))
+    discard(tmp_path / "folder.tar")
+    assert (tmp_path / "folder.tar").is_dir()
 
 
 def test_what_is_not_there_has_no_meta(tmp_path: Path) -> None:

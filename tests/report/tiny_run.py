@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from specsia_build.config import STAGES, BuildConfig
-from specsia_build.pipeline.build import Summary, build
+from specsia_build.pipeline.build import build
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.summary import Summary
 from tests.shapes import write_figure
 
 STRANGE_ID = "Ünï-魔女"

@@ -13,7 +13,7 @@ import pytest
 from specsia_build import png
 from specsia_build.config import BuildConfig
 from specsia_build.dataset import exchange, parquet, schema, splits
-from specsia_build.dataset.checksums import file_sums, parse_sums, read_checksums
+from specsia_build.dataset.checksums import file_sums, parse_sums, read_checksums, write_sums
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import SpecsiaError
 from specsia_build.stages import pack, project, render
@@ -198,15 +198,19 @@ def test_killed_between_any_two_steps_it_is_the_old_or_the_new_dataset(
         (tmp_path / name).mkdir()
         for file in ("a", "b"):
             (tmp_path / name / file).write_text(text)
+        write_sums(tmp_path / name)
+        if text == "old":
+            (tmp_path / name / "raw").mkdir()
+            (tmp_path / name / "raw" / "photo.txt").write_text("mine")
         return tmp_path / name
 
     swapped = exchange._swapped if can_exchange else lambda *_: False
     seen = set()
-    for step in range(5):
+    for step in range(6):
         for path in tmp_path.iterdir():
             shutil.rmtree(path)
         folder, steps = dataset("dataset", "old"), list[object]()
-        finished = dataset("dataset.partial", "new")
+        finished = dataset("finished", "new")
         with monkeypatch.context() as patch:
             patch.setattr(Path, "replace", until(step, Path.replace))
             patch.setattr(exchange, "_swapped", until(step, swapped))
@@ -216,7 +220,65 @@ def test_killed_between_any_two_steps_it_is_the_old_or_the_new_dataset(
                 if can_exchange:
                     assert folder.exists()
         exchange.recover(folder)
-        found = {path.read_text() for path in folder.iterdir()}
+        found = {(folder / name).read_text() for name in ("a", "b")}
         assert len(found) == 1
+        assert (folder / "raw" / "photo.txt").read_text() == "mine"
+        assert "a" in exchange.own_names(folder)
+        assert not (tmp_path / ".dataset.replaced").exists()
         seen |= found
     assert seen == {"old", "new"}
+
+
+def test_only_what_its_sums_list_is_replaced_and_the_rest_stays(split_of: dict[str, str], tmp_path: Path) -> None:
+    store, folder, elsewhere = Store(), tmp_path / "dataset", tmp_path / "elsewhere"
+    run(plan_of(store, split_of), store, folder)
+    elsewhere.mkdir()
+    (folder / "raw").mkdir()
+    (folder / "raw" / "photos.txt").write_text("mine")
+    (folder / "data" / "notes.txt").write_text("mine too")
+    (folder / "link").symlink_to(elsewhere)
+    (folder / "empty").mkdir()
+    store.looks["7"] = 1
+    done = run(plan_of(store, split_of), store, folder)
+    assert list(done.foreign) == ["data/notes.txt", "empty", "link", "raw/photos.txt"]
+    assert (folder / "raw" / "photos.txt").read_text() == "mine"
+    assert (folder / "data" / "notes.txt").read_text() == "mine too"
+    assert (folder / "link").resolve() == elsewhere
+    run(plan_of(store, split_of), store, tmp_path / "fresh")
+    assert sums(folder) == sums(tmp_path / "fresh")
+    assert {path.name for path in tmp_path.iterdir()} == {"dataset", "elsewhere", "fresh"}
+
+
+def test_a_foreign_file_in_the_way_stops_pack(split_of: dict[str, str], tmp_path: Path) -> None:
+    store, folder = Store(), tmp_path / "dataset"
+    folder.mkdir()
+    (folder / "README.md").write_text("my own words")
+    with pytest.raises(SpecsiaError, match=r"holds README\.md, which its SHA256SUMS does not list"):
+        run(plan_of(store, split_of), store, folder)
+    assert [path.name for path in tmp_path.rglob("*")] == ["dataset", "README.md"]
+    assert (folder / "README.md").read_text() == "my own words"
+
+
+def test_folders_that_only_bear_a_name_like_ours_stay(split_of: dict[str, str], tmp_path: Path) -> None:
+    store = Store()
+    run(plan_of(store, split_of), store, tmp_path / "dataset")
+    backups = [tmp_path / "dataset.old", tmp_path / "dataset.partial"]
+    for backup in backups:
+        shutil.copytree(tmp_path / "dataset", backup)
+    store.looks["7"] = 1
+    run(plan_of(store, split_of), store, tmp_path / "dataset")
+    for backup in backups:
+        assert file_sums(backup) == parse_sums((backup / schema.SUMS_FILE).read_text())[0]
+
+
+def test_a_dataset_behind_a_link_is_replaced_where_it_lies(split_of: dict[str, str], tmp_path: Path) -> None:
+    store = Store()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "disk" / "large").mkdir(parents=True)
+    (tmp_path / "run" / "dataset").symlink_to(tmp_path / "disk" / "large")
+    for look in (0, 1):
+        store.looks["7"] = look
+        run(plan_of(store, split_of), store, tmp_path / "run" / "dataset")
+    assert (tmp_path / "run" / "dataset").is_symlink()
+    assert (tmp_path / "disk" / "large" / schema.SUMS_FILE).is_file()
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["large"]

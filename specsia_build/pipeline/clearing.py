@@ -1,0 +1,66 @@
+"""Forgetting an earlier build: what it wrote and can be named is removed, everything else stays."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from pathlib import PurePosixPath
+
+from specsia_build.config import STAGES
+from specsia_build.dataset import exchange, splits
+from specsia_build.errors import SpecsiaError
+from specsia_build.ownership import begins_with, listed_below, remove_empty
+from specsia_build.pipeline.layout import REPORT_MARK, RunLayout
+from specsia_build.pipeline.store import read_meta
+from specsia_build.stages import project
+
+_PICTURE = re.compile(rf"(?:{project.COLOR}|{project.MASK}|{project.POS}|{project.EDGE})_\d{{2,3}}\.png")
+
+
+def _is_own(name: PurePosixPath, layout: RunLayout, ids: Collection[str]) -> bool:
+    """Whether a file of a run is one that builds write; `name` is relative to the run."""
+    kind, *folders, last = name.parts
+    if kind == "logs" and (name == PurePosixPath("logs/tasks.jsonl") or folders == ["workers"]):
+        return name.suffix in (".jsonl", ".log")
+    if not folders or folders[0] not in STAGES:
+        return False
+    if kind == "quarantine":
+        return len(folders) == 3 and folders[2] in ids and _PICTURE.fullmatch(last) is not None
+    if len(folders) > 2:
+        return False
+    if kind == "logs":
+        return name.suffix == ".txt" and name.stem in ids
+    if name.suffix != ".tar":
+        return False
+    # A damaged one is known by its character, one of a character that the source lost by its content.
+    return name.stem in ids or (read_meta(layout.root / name) or {}).get("stage") == folders[0]
+
+
+def forget(layout: RunLayout) -> list[str]:
+    """Remove what an earlier build left in the folder, but for its settings and procedural characters.
+
+    Returns:
+        What was found beside it and stays, by name relative to the run.
+    """
+    try:
+        ids = set(splits.from_json(layout.splits))
+    except (SpecsiaError, OSError):
+        ids = set()
+    foreign = []
+    for folder in (layout.artefacts, layout.root / "logs", layout.root / "quarantine"):
+        for below in listed_below(folder):
+            name = PurePosixPath(folder.name, below)
+            path = layout.root / name
+            if path.is_dir() and not path.is_symlink():
+                continue
+            if _is_own(name, layout, ids):
+                path.unlink()
+            else:
+                foreign.append(str(name))
+        remove_empty(folder)
+    foreign += [f"{layout.dataset.name}/{name}" for name in exchange.remove(layout.dataset)]
+    if begins_with(layout.report, REPORT_MARK):
+        layout.report.unlink()
+    for path in (layout.failures, layout.splits):
+        path.unlink(missing_ok=True)
+    return foreign

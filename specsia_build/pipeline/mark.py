@@ -1,0 +1,162 @@
+"""The mark of a run's folder, and what a build changes of the one that it finds there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from specsia_build import __version__
+from specsia_build.characters.character import Entry
+from specsia_build.config import BuildConfig, read_settings, result_settings, with_settings, write_settings
+from specsia_build.dataset import exchange, schema, splits
+from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.files import read_json, write_bytes
+from specsia_build.ownership import is_vacant, refuse_foreign_folder
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.planning import DigestCache, render_inputs
+from specsia_build.pipeline.store import read_meta
+from specsia_build.stages import render
+
+KIND = "specsia run"
+FORMAT = 1
+
+
+def _write_mark(layout: RunLayout, source: str) -> None:
+    mark = {"kind": KIND, "format": FORMAT, "specsia": __version__, "source": source}
+    write_bytes(layout.mark, (json.dumps(mark, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def _looks_like_a_run(layout: RunLayout) -> bool:
+    """Whether a folder without a mark holds settings and splits as builds write them."""
+    try:
+        found = read_settings(layout.config)
+        with_settings(BuildConfig(), found, str(layout.config))
+        splits.from_json(layout.splits)
+    except (SpecsiaError, OSError):
+        return False
+    return "source" in found
+
+
+def claim(layout: RunLayout, source: str) -> str | None:
+    """See that a run's folder is one, and mark it where it is new.
+
+    Returns:
+        A line to be shown where the folder was taken for a run without having a mark.
+
+    Raises:
+        UsageError: if it holds something else, or a run of a newer version.
+    """
+    if is_vacant(layout.root):
+        _write_mark(layout, source)
+        return None
+    try:
+        mark = read_json(layout.mark)
+    except (SpecsiaError, FileNotFoundError):
+        mark = None
+    if isinstance(mark, dict) and mark.get("kind") == KIND:
+        if not isinstance(mark.get("format"), int) or mark["format"] > FORMAT:
+            raise UsageError(f"{layout.root} holds a run of a newer version of specsia: use that, or another --out")
+        return None
+    if not _looks_like_a_run(layout):
+        refuse_foreign_folder(layout.root, "build of specsia")
+    _write_mark(layout, source)
+    return f"{layout.root} holds a build that has no mark yet: it gets one and goes on"
+
+
+@contextmanager
+def settled(config: BuildConfig, layout: RunLayout) -> Iterator[None]:
+    """Write the mark and the settings, for a first build before the block, which finds and accepts its characters.
+
+    A first build that is stopped at any instant thus goes on with what it was asked for. The settings of a build that
+    is there stand until the block has accepted others, and those of a first one that is refused are taken back.
+    """
+    before = layout.config.read_bytes() if layout.config.is_file() else None
+    first = not layout.splits.exists()
+    if first:
+        write_settings(config, layout.config)
+    try:
+        yield
+    except UsageError:
+        if first and before is not None:
+            write_bytes(layout.config, before)
+        elif first:
+            layout.config.unlink()
+        raise
+    write_settings(config, layout.config)
+    _write_mark(layout, config.source)
+
+
+def settings_before(layout: RunLayout) -> dict[str, Any]:
+    """Settings of the build that a folder holds; none where it holds none."""
+    return read_settings(layout.config) if layout.config.is_file() else {}
+
+
+def _shown(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else "none" if value is None else str(value)
+
+
+def changes(before: Mapping[str, Any], config: BuildConfig) -> list[str]:
+    """What a build changes of the settings that it finds, such as ``views 10 -> 8``."""
+    now = result_settings(config)
+    return [
+        f"{name} {_shown(before[name])} -> {_shown(now[name])}"
+        for name in now
+        if before.get(name, now[name]) != now[name]
+    ]
+
+
+def rows_of(dataset: Path) -> int | None:
+    """Rows of a packed dataset, None where there is none that can be read."""
+    shards = [name for name in exchange.own_names(dataset) if name.startswith(f"{schema.DATA}/")]
+    try:
+        return sum(pq.read_metadata(dataset / name).num_rows for name in shards) if shards else None
+    except (OSError, pa.ArrowException):
+        return None
+
+
+def told_before(
+    before: Mapping[str, Any], config: BuildConfig, layout: RunLayout, characters: int, packs: bool
+) -> list[str]:
+    """What a build is about to change of the one that it finds, in lines.
+
+    Args:
+        before: settings of the build that is there.
+        config: of the one that begins.
+        layout: of both.
+        characters: that it is about.
+        packs: whether it writes a dataset.
+    """
+    found = changes(before, config)
+    lines = [f"{layout.root} holds a build with other settings, which changes: {'; '.join(found)}"] if found else []
+    old = rows_of(layout.dataset) if packs else None
+    new = characters * config.views * len(config.backends)
+    if old is not None and (found or new < old):
+        lines.append(f"its dataset is replaced: rows {old} -> {new}, less those of characters that fail")
+    return lines
+
+
+def refuse_other_source(
+    before: Mapping[str, Any], config: BuildConfig, layout: RunLayout, entries: Sequence[Entry], cache: DigestCache
+) -> None:
+    """See that a run whose source is named anew has at least one character that is as it was rendered.
+
+    A source that has grown or moved has; one whose characters only bear the same names would replace them all.
+
+    Raises:
+        UsageError: if all that was rendered is of other characters.
+    """
+    if before.get("source", config.source) == config.source:
+        return
+    metas = ((entry, read_meta(layout.artefact(render.NAME, None, entry.id))) for entry in entries)
+    rendered = [(entry, meta) for entry, meta in metas if meta is not None]
+    if rendered and not any(render_inputs(entry, meta, cache) == meta["inputs"] for entry, meta in rendered):
+        raise UsageError(
+            f"{layout.root} holds a build of another source, {before['source']}, none of whose characters is in "
+            f"{config.source}: give another --out, or --fresh to begin anew there"
+        )

@@ -1,0 +1,89 @@
+"""What pack is given: the characters of a run that are built up to date, and those that are missed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from specsia_build.characters.character import Entry
+from specsia_build.config import BuildConfig, backend_name
+from specsia_build.dataset import splits
+from specsia_build.errors import UsageError
+from specsia_build.pipeline.failures import Failure, concerning
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.planning import DigestCache, plan_stage
+from specsia_build.pipeline.store import DamagedError, read_artefact, read_meta
+from specsia_build.pipeline.tasks import backend_of
+from specsia_build.stages import pack, project, render
+from specsia_build.stages.artefact import Artefact
+
+
+def artefacts_of(layout: RunLayout) -> pack.Artefacts:
+    """Where a run keeps what pack reads."""
+
+    def load(stage: str, character_id: str, name: str | None) -> Artefact:
+        return read_artefact(layout.artefact(stage, name, character_id), character_id)
+
+    def meta(stage: str, character_id: str, name: str | None) -> pack.Meta:
+        path = layout.artefact(stage, name, character_id)
+        found = read_meta(path)
+        if found is None:
+            raise DamagedError(f"the artefact {path} is damaged: delete it and build again")
+        return found
+
+    return pack.Artefacts(load, meta)
+
+
+def pack_plan(
+    config: BuildConfig,
+    layout: RunLayout,
+    source: str,
+    entries: Sequence[Entry],
+    cache: DigestCache,
+    failures: Sequence[Failure] = (),
+    split_of: Mapping[str, str] | None = None,
+) -> pack.PackPlan:
+    """What pack would write now: every character whose artefacts are up to date.
+
+    Raises:
+        UsageError: if a backend has none.
+    """
+    ids = {entry.id for entry in entries}
+    members, seen = {}, []
+    read = artefacts_of(layout).meta
+    for spec in config.backends:
+        name = backend_name(spec)
+        done = plan_stage(project.NAME, spec, entries, config, layout, cache).done
+        if not done:
+            raise UsageError(f"pack has nothing of {name} to pack: run `specsia build --stage project` first")
+        members[name] = [pack.member(i, name, read(render.NAME, i, None), read(project.NAME, i, name)) for i in done]
+        if backend_of(spec).sees_ground_truth:
+            seen.append(name)
+    lost = {name: len({f.id for f in failures if (f.backend or "") == name and f.id in ids}) for name in ("", *members)}
+    return pack.PackPlan(
+        config=config,
+        source=source,
+        planned=len(entries),
+        splits=splits.assign(ids, {}) if split_of is None else split_of,
+        members=members,
+        quarantined={name: count for name, count in lost.items() if count},
+        sees_ground_truth=seen,
+    )
+
+
+def not_ready(plan: pack.PackPlan, entries: Sequence[Entry], failures: Sequence[Failure]) -> dict[str, list[str]]:
+    """Ids of the characters per backend that are neither to be packed nor on record as failed."""
+    missed = {}
+    for name, members in plan.members.items():
+        ids = [entry.id for entry in entries]
+        excused = {f.id for f in concerning(failures, ids, [name])} | {one.id for one in members}
+        missed[name] = [i for i in ids if i not in excused]
+    return {name: found for name, found in missed.items() if found}
+
+
+def read_by_pack(plan: pack.PackPlan) -> list[tuple[str, str | None, str]]:
+    """Stage, backend's name and character of every artefact that packing reads."""
+    rendered = dict.fromkeys(one.id for members in plan.members.values() for one in members)
+    found: list[tuple[str, str | None, str]] = [(render.NAME, None, i) for i in rendered]
+    for name, members in plan.members.items():
+        found += [(project.NAME, name, one.id) for one in members]
+    return found

@@ -1,0 +1,78 @@
+"""What a build did, in numbers and sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from specsia_build.pipeline.failures import Failure
+
+
+@dataclass(frozen=True)
+class StageSummary:
+    """What one stage (of one backend) did.
+
+    Attributes:
+        made: characters built now.
+        kept: characters that were up to date.
+        failed: characters quarantined now.
+        seconds: wall time.
+    """
+
+    stage: str
+    backend: str | None
+    made: int
+    kept: int
+    failed: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a build did.
+
+    Attributes:
+        source: its name.
+        characters: asked for.
+        stages: in the order in which they ran.
+        failures: that are on record now of its characters and backends, sorted by stage, backend and id.
+        warnings: sentences about characters that were built all the same, by id.
+        lacking: ids of the dataset whose characters are wanted that the source does not have.
+        allowed_failures: characters that may fail.
+        rows: packed, or None where pack did not run.
+        dataset: its folder or URL, or None.
+        stopped: why the build stopped before its last stage, or None.
+    """
+
+    source: str
+    characters: int
+    stages: list[StageSummary] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    lacking: tuple[str, ...] = ()
+    allowed_failures: int = 0
+    rows: int | None = None
+    dataset: Path | str | None = None
+    stopped: str | None = None
+
+    @property
+    def failed(self) -> int:
+        """Characters on record as failed in any stage."""
+        return len({failure.id for failure in self.failures})
+
+
+@dataclass
+class Tally:
+    """Characters of a stage that were made, kept and failed, where some of them took more than one attempt."""
+
+    made: set[str] = field(default_factory=set)
+    kept: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
+    seconds: float = 0.0
+
+    def add(self, made: set[str], kept: set[str], failed: set[str], seconds: float) -> None:
+        """Count one more attempt."""
+        self.made = (self.made | made) - failed
+        self.failed = (self.failed | failed) - made
+        self.kept = (self.kept | kept) - self.made - self.failed
+        self.seconds += seconds

@@ -1,0 +1,115 @@
+"""Whose a run's folder is, and what a stopped or refused build leaves of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from specsia_build.cli.run import effective
+from specsia_build.config import STAGES, BuildConfig, write_settings
+from specsia_build.dataset import splits
+from specsia_build.errors import UsageError
+from specsia_build.files import write_bytes
+from specsia_build.pipeline import build as building
+from specsia_build.pipeline.clearing import forget
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.mark import changes, claim
+from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.store import write_artefact
+from specsia_build.stages.artefact import Artefact, seal
+from tests.shapes import write_figure
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+@pytest.mark.parametrize("name", ["dataset/raw/photos.txt", "report.html", "config.yaml", "artefacts/a.tar", "logs/x"])
+def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path, name: str, fresh: bool) -> None:
+    home = tmp_path / "home"
+    write_bytes(home / name, b"mine: 1")
+    config = BuildConfig(source=str(write_figure(tmp_path / "a.obj")))
+    with pytest.raises(UsageError, match="is not empty and holds no build of specsia: name another --out"):
+        building.build(config, RunLayout(home), STAGES, fresh, Progress())
+    assert contents(home) == {name: b"mine: 1"}
+
+
+def test_a_new_or_empty_folder_is_marked_and_a_newer_run_refused(tmp_path: Path) -> None:
+    layout = RunLayout(tmp_path / "run")
+    for _ in range(2):
+        assert claim(layout, "sample:3") is None
+    mark = json.loads(layout.mark.read_text())
+    assert (mark["kind"], mark["format"], mark["source"]) == ("specsia run", 1, "sample:3")
+    layout.mark.write_text(json.dumps(mark | {"format": 2}))
+    with pytest.raises(UsageError, match="newer version"):
+        claim(layout, "sample:3")
+    layout.mark.write_text("{")
+    with pytest.raises(UsageError, match="holds no build"):
+        claim(layout, "sample:3")
+    write_settings(BuildConfig(), layout.config)
+    layout.splits.write_text(splits.to_json({"0": "train"}))
+    assert "gets one" in str(claim(layout, "sample:3"))
+    assert json.loads(layout.mark.read_text()) == mark
+
+
+def test_a_first_build_that_is_stopped_early_goes_on_with_what_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, out = write_figure(tmp_path / "a.obj"), tmp_path / "run"
+    config, layout = effective(str(source), out, None, {"views": 6}, False)
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(building, "_compile_once", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        building.build(config, layout, STAGES, False, Progress())
+    assert effective(None, out, None, {}, False) == (config, layout)
+
+
+def test_a_first_build_that_is_refused_leaves_no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(building, "_compile_once", lambda *_: None)
+    layout = RunLayout(tmp_path / "run")
+    with pytest.raises(UsageError, match="there is no"):
+        building.build(BuildConfig(source=str(tmp_path / "typo")), layout, STAGES, False, Progress())
+    assert not layout.config.exists()
+    assert claim(layout, "sample:3") is None
+
+
+def test_what_is_forgotten_is_what_builds_write(tmp_path: Path) -> None:
+    layout = RunLayout(tmp_path / "run")
+    claim(layout, "sample:3")
+    layout.splits.write_text(splits.to_json({"0": "train", "1": "train"}))
+    own = (
+        "artefacts/render/0.tar", "artefacts/project/inflate/1.tar", "logs/tasks.jsonl", "logs/render/1.txt",
+        "logs/workers/gpu0.log", "quarantine/project/inflate/1/color_00.png", "failures.jsonl", "dataset/README.md",
+    )  # fmt: skip
+    foreign = (
+        "artefacts/mine.tar", "artefacts/render/backup.tar", "artefacts/render/deep/er/0.tar", "logs/diary.txt",
+        "logs/render/thoughts.txt", "quarantine/project/inflate/1/holiday.png", "dataset/raw/photos.txt",
+    )  # fmt: skip
+    for name in (*own, *foreign, "notes.txt", "report.html", "source/sample-42/0/metadata.json"):
+        write_bytes(layout.root / name, b"x")
+    made = seal(Artefact("lost", {}, {}), "render", "mark", {})
+    write_artefact(layout.artefact("render", None, "lost"), made)
+    write_bytes(layout.dataset / "SHA256SUMS", f"{'0' * 64}  README.md\n".encode())
+    assert sorted(forget(layout)) == sorted(foreign)
+    left = set(contents(layout.root))
+    assert left == {*foreign, "notes.txt", "report.html", "source/sample-42/0/metadata.json", "specsia-run.json"}
+    shutil.rmtree(layout.root)
+    assert forget(layout) == []
+
+
+def test_changes_are_told_as_old_and_new() -> None:
+    before = {"views": 10, "backends": ["inflate"], "like": None, "size": 512, "seed": 42}
+    config = BuildConfig(views=8, backends=("inflate", "fusion"), like="owner/name")
+    assert changes(before, config) == [
+        "like none -> owner/name",
+        "backends inflate -> inflate, fusion",
+        "views 10 -> 8",
+    ]
+    assert changes({}, config) == []
