@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -100,3 +101,11 @@ def test_workers_end_with_their_parent(tmp_path: Path) -> None:
     process.wait()
     _, alive = psutil.wait_procs(children, timeout=20)
     assert alive == []
+
+
+def test_a_temporary_folder_of_a_long_name_is_no_hindrance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    found = dict(run_local(str, [7, 8], workers=1, timeout=60))
+    assert found == {0: "7", 1: "8"}

@@ -16,6 +16,7 @@ from multiprocessing.context import BaseContext
 
 from pebble import ProcessExpired, ProcessPool
 
+from specsia_build.dataset.parallel import start_method
 from specsia_build.errors import SpecsiaError
 from specsia_build.memory import limit_process, shown
 from specsia_build.pipeline.executors.base import TASKS_PER_PROCESS, Lost, R, T, given_up
@@ -109,7 +110,7 @@ def run_local(
         return
     for name in _THREAD_SETTINGS:
         os.environ.setdefault(name, "1")
-    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    method = start_method()
     context = multiprocessing.get_context(method)
     # It is started without Ctrl-C anyway, and lets that through again for what begins after it.
     _track_quietly()
