@@ -12,7 +12,7 @@ from specsia_build import png
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.evaluate import NOVEL, Evaluation, Score
-from specsia_build.dravie.methods import LINE
+from specsia_build.dravie.methods import LINE, RECALLING
 from specsia_build.dravie.metrics import on_white
 from specsia_build.dravie.results import kept_result
 from specsia_build.dravie.summary import better_single, summarise, table_rows
@@ -70,7 +70,9 @@ def figure(evaluation: Evaluation, dataset: OpenedDataset, config: str, out: Pat
     ]
     if not scores:
         return None
-    single = better_single(evaluation, summarise(evaluation), config)
+    # What recalls is shown beside what recalls.
+    ending = RECALLING if evaluation.method(label).recall else ""
+    single = better_single(evaluation, summarise(evaluation), config, ending)
     labels = [name for name in (LINE, single, label) if name is not None and name in evaluation.labels]
     columns = ["Z", *(shown(evaluation, name) for name in labels), "Y*"]
     cases = _cases(scores)
