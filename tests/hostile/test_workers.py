@@ -86,7 +86,7 @@ def create(argument):
 """
 
 RUN = """#!/bin/sh
-exec {python} -S {script} "$PWD"
+exec "{python}" -S "{script}" "$PWD"
 """
 
 
