@@ -43,7 +43,7 @@ bench: .venv/core
 
 # Every step goes on where it was stopped: run it again with the same settings.
 validate: .venv/train
-	$(BIN)/python -m specsia_build.dravie.validation_source "$(VALIDATE)/source" --samples $(SAMPLES) --characters "$(CHARACTERS)"
+	$(BIN)/python -m benchmarks.validation_source "$(VALIDATE)/source" --samples $(SAMPLES) --characters "$(CHARACTERS)"
 	$(BIN)/specsia build "$(VALIDATE)/source/characters.jsonl" --out "$(VALIDATE)/build" --size $(SIZE) --max-failures 10% $(BACKENDS:%=--backend %)
 	set -e; for run in $(RUNS); do \
 	  echo "training $$run"; \

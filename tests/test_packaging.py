@@ -14,8 +14,8 @@ PARTS = ("specsia_build", "manifests", "blender_scripts", "pyproject.toml", "set
 
 FIND = """
 import json
-from specsia_build.backends.pins import pins_folder
-from specsia_build.rendering.blender_process import scripts_folder
+from specsia_build.backends.upstream.pins import pins_folder
+from specsia_build.rendering.blender.process import scripts_folder
 found = [sorted(p.name for p in folder.iterdir() if p.is_file()) for folder in (pins_folder(), scripts_folder())]
 print(json.dumps(found))
 """

@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from specsia_build.errors import CharacterError
 from specsia_build.frame import ORTHO_WIDTH, Camera
-from specsia_build.rendering.fast import FastRenderer
+from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Material, Mesh
 from specsia_build.rendering.topology import Topology, topology
 

@@ -14,7 +14,7 @@ from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.gate import check_mesh, closed_volume, fitted
 from specsia_build.frame import Camera, normalise, view_cameras
 from specsia_build.rendering.colour import srgb_to_linear
-from specsia_build.rendering.fast import FastRenderer
+from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Material, Mesh, compacted, concatenate
 from specsia_build.rendering.topology import topology
 

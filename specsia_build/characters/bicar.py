@@ -7,7 +7,7 @@ from pathlib import Path
 
 from specsia_build.characters.character import Entry, is_unicode
 from specsia_build.characters.images import IMAGE_SUFFIXES
-from specsia_build.characters.obj import read_obj_with_image
+from specsia_build.characters.obj.read import read_obj_with_image
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, SpecsiaError

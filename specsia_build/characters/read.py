@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.characters.bicar import read_bicar
 from specsia_build.characters.character import Character, Entry
-from specsia_build.characters.obj import read_obj
-from specsia_build.characters.ply import read_ply
+from specsia_build.characters.obj.read import read_obj
+from specsia_build.characters.ply.read import read_ply
 from specsia_build.characters.raw import RawMesh
 from specsia_build.errors import CharacterError, CostError
 from specsia_build.frame import front_rotation, up_rotation
@@ -84,7 +84,7 @@ def _read(entry: Entry) -> Character:
 
 def _read_raw(entry: Entry) -> RawMesh:
     if entry.format in ("gltf", "vrm"):
-        from specsia_build.characters.gltf import read_gltf
+        from specsia_build.characters.gltf.read import read_gltf
 
         return read_gltf(entry.path, texture=entry.texture, drop=entry.drop, pose=entry.pose, root=entry.within)
     if entry.format in ("fbx", "blend"):

@@ -42,7 +42,7 @@ def adapt(
     them over wherever they are seen again; positions must then be of the character's frame, not of each view's.
     """
     need_torch()
-    from specsia_build.dravie.character import adapt_run
+    from specsia_build.dravie.adaptation.command import adapt_run
 
     settings = AdaptConfig() if steps is None else replace(AdaptConfig(), steps=steps)
     done = adapt_run(run, out, settings, device, recall=without is None, **of_frontal)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from specsia_build.backends.doctor import MISSING, Diagnosis, diagnose
-from specsia_build.backends.pins import find_place, read_pins
 from specsia_build.backends.registry import available_backends, load_backend
 from specsia_build.backends.selftest import report, selftest
+from specsia_build.backends.upstream.doctor import MISSING, Diagnosis, diagnose
+from specsia_build.backends.upstream.pins import find_place, read_pins
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import show, show_json
 

@@ -9,17 +9,17 @@ from typing import Any
 
 import click
 
+from specsia_build.bench.against import bench_against
+from specsia_build.bench.load import bench_frames, bench_load
+from specsia_build.bench.rows import bench_rows
+from specsia_build.bench.stages import bench as run_bench
 from specsia_build.cli.inspect import table
 from specsia_build.cli.output import show, show_json
 from specsia_build.cli.train import need_torch
 from specsia_build.config import STAGES, BuildConfig, with_settings
 from specsia_build.dataset.reading import open_dataset
-from specsia_build.dravie.bench_load import bench_frames, bench_load
 from specsia_build.dravie.config import DEVICES, PRESETS
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.pipeline.bench import bench as run_bench
-from specsia_build.pipeline.bench_against import bench_against
-from specsia_build.pipeline.bench_rows import bench_rows
 from specsia_build.pipeline.build import build as run_build
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
@@ -114,7 +114,7 @@ def _learning(
             pictures = Path(folder) / "pictures"
             pictures.mkdir()
             return {"rows": bench_rows(open_dataset(dataset), pictures), "loader": bench_load(frames)}
-    from specsia_build.dravie.bench_train import bench_train
+    from specsia_build.bench.train import bench_train
 
     return bench_train(frames, preset or "paper", against is not None, device or "auto", progress)
 

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from specsia_build.cli.output import show, show_json
 from specsia_build.config import cores
-from specsia_build.dataset.convert import to_published
+from specsia_build.dataset.convert.write import to_published
 from specsia_build.dataset.reading import open_dataset
 
 

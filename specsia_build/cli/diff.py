@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import show, show_json
-from specsia_build.dataset.diff import diff as diff_datasets
+from specsia_build.dataset.diff.compare import diff as diff_datasets
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import SpecsiaError, UsageError
 

@@ -29,8 +29,8 @@ def enhance(run: Path, source: str, out: Path, split: str | None, video: bool, d
     need_torch()
     from specsia_build.dataset.reading import open_dataset
     from specsia_build.dravie import enhance as work
-    from specsia_build.dravie.checkpoint import load_generator, load_memory
-    from specsia_build.dravie.frame_folder import is_frame_folder
+    from specsia_build.dravie.data.frame_folder import is_frame_folder
+    from specsia_build.dravie.network.checkpoint import load_generator, load_memory
     from specsia_build.dravie.processes import find_device
 
     config, model = load_generator(run)

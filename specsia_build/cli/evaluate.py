@@ -73,13 +73,13 @@ def evaluate(
     """
     need_torch()
     from specsia_build.dataset.reading import open_dataset
-    from specsia_build.dravie import methods as known
-    from specsia_build.dravie.evaluate import evaluate as measure
-    from specsia_build.dravie.perceptual import find_perceptual
+    from specsia_build.dravie.evaluation import methods as known
+    from specsia_build.dravie.evaluation.evaluate import evaluate as measure
+    from specsia_build.dravie.evaluation.publish import write_evaluation
+    from specsia_build.dravie.evaluation.turntable import open_turntables
+    from specsia_build.dravie.network.perceptual import find_perceptual
     from specsia_build.dravie.processes import find_device
-    from specsia_build.dravie.publish import write_evaluation
     from specsia_build.dravie.seen import SEEN_FILE
-    from specsia_build.dravie.turntable import open_turntables
 
     wanted = [name for name in baselines.split(",") if name and name != "none"]
     for name in wanted:

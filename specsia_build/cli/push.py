@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import show, show_json
-from specsia_build.dataset.hub import Operation, Plan, Pushed, check_public, plan_push, plan_unseen
-from specsia_build.dataset.hub import push as push_dataset
-from specsia_build.dataset.hub_client import UnseenError, check_repo, connect, page_of
-from specsia_build.dataset.hub_local import read_local, version_tag
+from specsia_build.dataset.hub.client import UnseenError, check_repo, connect, page_of
+from specsia_build.dataset.hub.local import read_local, version_tag
+from specsia_build.dataset.hub.push import Operation, Plan, Pushed, check_public, plan_push, plan_unseen
+from specsia_build.dataset.hub.push import push as push_dataset
 from specsia_build.errors import printable
 
 

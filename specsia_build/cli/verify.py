@@ -8,7 +8,7 @@ from tqdm import tqdm
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import show, show_json
 from specsia_build.config import cores
-from specsia_build.dataset.verify import verify as verify_dataset
+from specsia_build.dataset.verify.check import verify as verify_dataset
 
 
 @click.command()

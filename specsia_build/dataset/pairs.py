@@ -13,7 +13,7 @@ from PIL import Image
 from scipy import ndimage
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.verify_images import read_image
+from specsia_build.dataset.verify.images import read_image
 from specsia_build.errors import SpecsiaError, brief
 
 Pixels = NDArray[np.uint8]

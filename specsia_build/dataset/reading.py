@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.card_head import MOST_CARD_BYTES, SPLIT_NAMES, card_fields, data_files
+from specsia_build.dataset.card.head import MOST_CARD_BYTES, SPLIT_NAMES, card_fields, data_files
 from specsia_build.dataset.places import Place, find_place
 from specsia_build.dataset.rows import check_columns, checked_row
 from specsia_build.errors import SpecsiaError, UsageError

@@ -11,10 +11,10 @@ from scipy import ndimage
 from torch import nn
 
 from specsia_build.dravie.config import ModelConfig
-from specsia_build.dravie.encoding import decode_output, encode_input
-from specsia_build.dravie.frames import REACH
-from specsia_build.dravie.model import GEOMETRY
-from specsia_build.dravie.patches import PATCH
+from specsia_build.dravie.data.encoding import decode_output, encode_input
+from specsia_build.dravie.data.frames import REACH
+from specsia_build.dravie.data.patches import PATCH
+from specsia_build.dravie.network.model import GEOMETRY
 
 MARGIN = 32
 """Pixels about Z that the network sees."""

@@ -23,11 +23,11 @@ from tqdm import tqdm
 from specsia_build import __version__, png
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair, subject_of
 from specsia_build.dataset.reading import OpenedDataset
+from specsia_build.dravie.adaptation.recall import VERSION, Memory, recalled
 from specsia_build.dravie.apply import repair
 from specsia_build.dravie.code import PAINTING, code_digest
 from specsia_build.dravie.config import ModelConfig
-from specsia_build.dravie.frame_folder import COLOR, MASK, POS, FrameFiles, list_frames, read_frame
-from specsia_build.dravie.recall import VERSION, Memory, recalled
+from specsia_build.dravie.data.frame_folder import COLOR, MASK, POS, FrameFiles, list_frames, read_frame
 from specsia_build.dravie.video import side_by_side, write_film
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files import append, folded_name, parse_json, read_json, relative_name, write_bytes
@@ -40,7 +40,7 @@ FOLDER_FPS, DATASET_FPS = 24.0, 4.0
 THREADS, AHEAD = 2, 4
 """Threads that decode and encode beside the network, and frames that wait on either side of it."""
 
-CODE = (*PAINTING, "dravie/enhance.py", "dravie/frame_folder.py")
+CODE = (*PAINTING, "dravie/enhance.py", "dravie/data/frame_folder.py")
 """What decides a result besides the model and the pictures."""
 
 Layers = tuple[NDArray[np.uint8], NDArray[np.uint8]]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from specsia_build.dataset.pairs import Pair
-from specsia_build.dravie.checkpoint import STATE
+from specsia_build.dravie.network.checkpoint import STATE
 from specsia_build.errors import SpecsiaError
 from specsia_build.files import read_json, write_bytes
 

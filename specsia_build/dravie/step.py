@@ -15,8 +15,8 @@ from torch.func import functional_call
 from torch.optim import Adam
 
 from specsia_build.dravie.config import TrainConfig
-from specsia_build.dravie.losses import Features, gradient_loss, judged_apart, judged_real
-from specsia_build.dravie.model import build_discriminator, build_generator
+from specsia_build.dravie.network.losses import Features, gradient_loss, judged_apart, judged_real
+from specsia_build.dravie.network.model import build_discriminator, build_generator
 
 TERMS = ("l1", "gradient", "perceptual", "adversarial", "discriminator", "norm")
 """What `training_step` returns: the losses before they are weighted, and the norm of the generator's gradient."""

@@ -21,12 +21,19 @@ from specsia_build import __version__
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie.apply import has_bf16
-from specsia_build.dravie.checkpoint import ADAPTED_FROM, RUN_FILE, checkpoints, restore, save_model, training_state
 from specsia_build.dravie.config import TrainConfig, differences, to_json, train_from_json
-from specsia_build.dravie.frames import Frames, open_frames
+from specsia_build.dravie.data.frames import Frames, open_frames
+from specsia_build.dravie.data.patches import PatchSampler, prefetched
 from specsia_build.dravie.logs import Log
-from specsia_build.dravie.losses import find_features
-from specsia_build.dravie.patches import PatchSampler, prefetched
+from specsia_build.dravie.network.checkpoint import (
+    ADAPTED_FROM,
+    RUN_FILE,
+    checkpoints,
+    restore,
+    save_model,
+    training_state,
+)
+from specsia_build.dravie.network.losses import find_features
 from specsia_build.dravie.processes import Processes, find_device, joined, wrapper
 from specsia_build.dravie.seen import SEEN_FILE, Seen, gathered, write_seen
 from specsia_build.dravie.step import TERMS, Networks, build_networks, rate, to_device, training_step

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.apply import repair
-from specsia_build.dravie.checkpoint import load_generator
 from specsia_build.dravie.config import train_config
+from specsia_build.dravie.network.checkpoint import load_generator
 from specsia_build.dravie.processes import find_device
 from specsia_build.dravie.train import train as run_train
 from specsia_build.errors import UsageError

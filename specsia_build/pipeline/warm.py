@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.backends.base import Context
-from specsia_build.backends.inflate import create
+from specsia_build.backends.inflate.backend import create
 from specsia_build.dataset.images import edge_image, position_image
 from specsia_build.frame import view_cameras
 from specsia_build.jit import CACHE
 from specsia_build.registration import register
 from specsia_build.rendering.contour import draw_contour
-from specsia_build.rendering.fast import FastRenderer, silhouettes
+from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
 
 DONE = CACHE / "whole"

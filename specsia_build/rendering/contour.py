@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from specsia_build.jit import compiled
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS
-from specsia_build.rendering.resolve import encode
+from specsia_build.rendering.fast.resolve import encode
 
 MOST_THICKNESS = 16.0
 """Thickest line in pixels that the search window is made for."""

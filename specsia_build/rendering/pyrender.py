@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.frame import CAMERA_DISTANCE, ORTHO_WIDTH, Camera
-from specsia_build.rendering.blender import nearest_to_centre
+from specsia_build.rendering.blender.renderer import nearest_to_centre
 from specsia_build.rendering.colour import linear_to_srgb, srgb_to_linear
 from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Material, Mesh

@@ -9,9 +9,9 @@ from specsia_build.errors import UsageError
 from specsia_build.rendering.layers import Renderer
 
 RENDERERS = {
-    "fast": "specsia_build.rendering.fast:FastRenderer",
-    "cycles": "specsia_build.rendering.blender:CyclesRenderer",
-    "eevee": "specsia_build.rendering.blender:EeveeRenderer",
+    "fast": "specsia_build.rendering.fast.renderer:FastRenderer",
+    "cycles": "specsia_build.rendering.blender.renderer:CyclesRenderer",
+    "eevee": "specsia_build.rendering.blender.renderer:EeveeRenderer",
     "pyrender": "specsia_build.rendering.pyrender:PyrenderRenderer",
 }
 """Module and class of each renderer; a module is imported when its renderer is asked for."""

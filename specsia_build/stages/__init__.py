@@ -1,0 +1,4 @@
+"""The stages of a still: render, reconstruct, project, pack; functions from artefacts to artefacts, without paths.
+
+`artefact` is what passes between them, `mesh_files` and `frontal` are how meshes and drawings lie in one.
+"""

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.gate import check_generated, check_mesh, closed_volume, frontal_iou, largest_part
-from specsia_build.backends.inflate import Inflate
-from specsia_build.backends.inflate import create as inflate
+from specsia_build.backends.inflate.backend import Inflate
+from specsia_build.backends.inflate.backend import create as inflate
 from specsia_build.backends.selftest import ellipsoid, figure, mirrored_mesh
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
-from specsia_build.rendering.fast import FastRenderer
+from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
 from specsia_build.rendering.topology import topology
 from specsia_build.stages.reconstruct import accepted

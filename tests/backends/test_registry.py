@@ -8,7 +8,7 @@ import pytest
 
 from specsia_build.backends import registry
 from specsia_build.backends.base import Backend
-from specsia_build.backends.inflate import Inflate
+from specsia_build.backends.inflate.backend import Inflate
 from specsia_build.backends.registry import available_backends, load_backend
 from specsia_build.errors import SpecsiaError, UsageError
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.characters.gltf_writer import GltfWriter, png
+from tests.characters.gltf.writer import GltfWriter, png
 from tests.shapes import BOX, PARTS, QUADS
 
 Points = NDArray[np.float64]

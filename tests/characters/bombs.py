@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from tests.characters.bad_characters import checks, figure
-from tests.characters.gltf_writer import GltfWriter
-from tests.characters.gltf_writer import png as small_png
+from tests.characters.gltf.writer import GltfWriter
+from tests.characters.gltf.writer import png as small_png
 
 MANY = 20_000_000
 

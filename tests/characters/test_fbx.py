@@ -21,8 +21,8 @@ from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.errors import CharacterError
-from specsia_build.rendering import blender_process
-from specsia_build.rendering.blender_process import find_command
+from specsia_build.rendering.blender import process as blender_process
+from specsia_build.rendering.blender.process import find_command
 from specsia_build.rendering.mesh import Material, Mesh, flat_normals
 
 

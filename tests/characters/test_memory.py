@@ -83,7 +83,7 @@ def test_percent_signs_are_decoded_a_piece_at_a_time(tmp_path: Path) -> None:
     path = bombs.uri(tmp_path, 700_000)
     script = (
         "import sys, resource; from pathlib import Path\n"
-        "from specsia_build.characters.gltf_document import load_document\n"
+        "from specsia_build.characters.gltf.document import load_document\n"
         "path = Path(sys.argv[1]); before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "assert load_document(path, path.parent).buffer(0) == bytes(700_000)\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"

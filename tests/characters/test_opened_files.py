@@ -22,7 +22,7 @@ from specsia_build.errors import CharacterError
 from specsia_build.pipeline.planning import DigestCache
 from specsia_build.pipeline.tasks import file_inputs
 from tests.characters.bad_characters import figure, write_glb
-from tests.characters.gltf_writer import GltfWriter
+from tests.characters.gltf.writer import GltfWriter
 from tests.shapes import write_figure
 
 STRANGE: dict[str, Callable[[Path], object]] = {

@@ -173,7 +173,7 @@ def test_faces_that_cannot_be_drawn(faces: np.ndarray, sentence: str) -> None:
 
 
 def test_the_real_glb_characters(characters_dir: Path, tmp_path: Path) -> None:
-    pytest.importorskip("specsia_build.characters.gltf")
+    pytest.importorskip("specsia_build.characters.gltf.read")
     entries = open_source(str(characters_dir / "characters.jsonl"), tmp_path).entries
     for entry in (e for e in entries if e.format == "gltf"):
         character = read_character(entry)

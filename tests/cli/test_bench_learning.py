@@ -8,11 +8,12 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from specsia_build.bench import load as bench_load
+from specsia_build.bench import train as bench_train
+from specsia_build.bench.reference import plain
 from specsia_build.cli import main
-from specsia_build.dravie import bench_load, bench_train
 from specsia_build.dravie.config import PRESETS
-from specsia_build.dravie.model import build_generator
-from specsia_build.dravie.reference import plain
+from specsia_build.dravie.network.model import build_generator
 from tests.dataset.small import build_small
 
 

@@ -20,7 +20,7 @@ from specsia_build.characters.read import read_character
 from specsia_build.config import BuildConfig
 from specsia_build.dataset import schema, splits
 from specsia_build.dataset.checksums import write_checksums, write_sums
-from specsia_build.dataset.verify_report import Report
+from specsia_build.dataset.verify.report import Report
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages import pack, project, render
 from specsia_build.stages.artefact import Artefact, seal, sha256

@@ -13,9 +13,9 @@ import pytest
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import parse_sums, write_sums
-from specsia_build.dataset.hub_local import read_local
+from specsia_build.dataset.hub.local import read_local
 from specsia_build.dataset.reading import open_dataset
-from specsia_build.dataset.verify import verify
+from specsia_build.dataset.verify.check import verify
 from specsia_build.errors import SpecsiaError
 from tests.dataset.small import StoredRow, found, read_rows, shard, write_rows
 

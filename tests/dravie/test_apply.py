@@ -10,8 +10,8 @@ from numpy.testing import assert_array_equal
 from specsia_build.dravie import apply
 from specsia_build.dravie.apply import FARTHEST, has_bf16, paint, repair
 from specsia_build.dravie.config import ModelConfig
-from specsia_build.dravie.encoding import encode_input
-from specsia_build.dravie.model import GEOMETRY, build_generator
+from specsia_build.dravie.data.encoding import encode_input
+from specsia_build.dravie.network.model import GEOMETRY, build_generator
 from tests.dravie.drawn import drawn_pair
 
 CPU = torch.device("cpu")

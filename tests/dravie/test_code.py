@@ -17,7 +17,7 @@ HARMLESS = {
     "dataset/reading.py",
     "dataset/schema.py",
     "deflate.py",
-    "dravie/checkpoint.py",  # A method's key has the digest of the weights that were read.
+    "dravie/network/checkpoint.py",  # A method's key has the digest of the weights that were read.
     "dravie/code.py",
     "dravie/enhance.py",
     "dravie/seen.py",
@@ -67,8 +67,8 @@ def test_every_import_of_what_decides_decides_or_is_harmless(names: tuple[str, .
 
 
 def test_what_paints_and_turns_is_among_it() -> None:
-    assert {"dravie/methods.py", "dravie/results.py"} <= set(PAINTING)
-    assert "dravie/turntable.py" in TURNING
+    assert {"dravie/evaluation/methods.py", "dravie/evaluation/results.py"} <= set(PAINTING)
+    assert "dravie/evaluation/turntable.py" in TURNING
 
 
 def test_any_edit_moves_the_digest(tmp_path: Path) -> None:

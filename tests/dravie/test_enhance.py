@@ -16,10 +16,10 @@ from PIL import Image
 from specsia_build import png
 from specsia_build.cli.main import main
 from specsia_build.dataset.pairs import composite
-from specsia_build.dravie.checkpoint import save_model
 from specsia_build.dravie.config import ModelConfig
-from specsia_build.dravie.frame_folder import list_frames, read_frame
-from specsia_build.dravie.model import build_generator
+from specsia_build.dravie.data.frame_folder import list_frames, read_frame
+from specsia_build.dravie.network.checkpoint import save_model
+from specsia_build.dravie.network.model import build_generator
 from specsia_build.errors import UsageError
 from tests.dataset.small import SIZE as DATASET_SIZE
 from tests.dravie.drawn import SIZE, drawn_pair

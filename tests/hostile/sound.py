@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.characters.bad_characters import checks, figure
-from tests.characters.gltf_writer import GltfWriter, png
+from tests.characters.gltf.writer import GltfWriter, png
 
 
 @dataclass(frozen=True)

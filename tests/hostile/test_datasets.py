@@ -19,8 +19,8 @@ from click.testing import CliRunner, Result
 from specsia_build.cli.main import main
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import write_sums
-from specsia_build.dravie import frames
-from specsia_build.dravie.checkpoint import FOLDER, MODEL, RUN_FILE, STATE, TRAINING
+from specsia_build.dravie.data import frames
+from specsia_build.dravie.network.checkpoint import FOLDER, MODEL, RUN_FILE, STATE, TRAINING
 from tests.dataset.small import build_small, read_rows, shard, write_rows
 from tests.hostile.conftest import Tally
 

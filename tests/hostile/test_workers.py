@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from specsia_build.backends.bounded_log import MOST_BYTES
-from specsia_build.backends.environment import worker_environment
-from specsia_build.backends.supervisor import Limits, Supervisor, WorkerCommand
+from specsia_build.backends.upstream.bounded_log import MOST_BYTES
+from specsia_build.backends.upstream.environment import worker_environment
+from specsia_build.backends.upstream.supervisor import Limits, Supervisor, WorkerCommand
 from specsia_build.errors import MOST_SHOWN, CharacterError
-from tests.backends.standins import eventually, processes_naming
-from tests.backends.upstreams import write_files
+from tests.backends.upstream.standins import eventually, processes_naming
+from tests.backends.upstream.upstreams import write_files
 from tests.hostile import misbehaving
 from tests.hostile.conftest import Tally
 from tests.hostile.misbehaving import TETRAHEDRON, Picture
@@ -69,9 +69,9 @@ BACKEND = """
 import json, sys
 from dataclasses import replace
 from pathlib import Path
-from specsia_build.backends.bridged import Bridged
-from specsia_build.backends.pins import Place, read_pins
-from specsia_build.backends.supervisor import Limits
+from specsia_build.backends.upstream.bridged import Bridged
+from specsia_build.backends.upstream.pins import Place, read_pins
+from specsia_build.backends.upstream.supervisor import Limits
 
 class Loose(Bridged):
     generates = False

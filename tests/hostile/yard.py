@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 
 from specsia_build.jit import CACHE
 from tests.characters.bad_characters import checks, figure, write_glb
-from tests.characters.gltf_writer import png
+from tests.characters.gltf.writer import png
 from tests.shapes import write_figure
 
 PATIENCE = 400.0

@@ -24,7 +24,7 @@ from specsia_build.jit import CACHE
 from specsia_build.pipeline.executors import Lost, Needs
 from specsia_build.pipeline.executors.cluster import Here, joined_cluster, see_nodes
 from specsia_build.pipeline.layout import RunLayout
-from tests.backends.standins import eventually, lines, processes_naming
+from tests.backends.upstream.standins import eventually, lines, processes_naming
 from tests.pipeline.test_executors import troubled
 from tests.pipeline.test_worker_backends import write_backend
 from tests.shapes import write_folder

@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from tests.backends.standins import FAULTY, SLAB, eventually, lines, processes_naming
-from tests.backends.upstreams import write_files
+from tests.backends.upstream.standins import FAULTY, SLAB, eventually, lines, processes_naming
+from tests.backends.upstream.upstreams import write_files
 from tests.shapes import write_folder
 
 BACKEND = """
 import json, sys
 from dataclasses import replace
 from pathlib import Path
-from specsia_build.backends.bridged import Bridged
-from specsia_build.backends.pins import Place, read_pins
-from specsia_build.backends.supervisor import Limits
+from specsia_build.backends.upstream.bridged import Bridged
+from specsia_build.backends.upstream.pins import Place, read_pins
+from specsia_build.backends.upstream.supervisor import Limits
 
 def create(argument):
     folder = Path(argument)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from specsia_build.frame import ORTHO_WIDTH, Camera
 from specsia_build.rendering.colour import linear_to_srgb
-from specsia_build.rendering.fast import FastRenderer
+from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
 

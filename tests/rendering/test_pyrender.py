@@ -12,7 +12,7 @@ import pytest
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.frame import Camera
 from specsia_build.rendering import pyrender as optional
-from specsia_build.rendering.fast import FastRenderer
+from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
 from specsia_build.rendering.parity import compare
 from specsia_build.rendering.registry import load_renderer

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from specsia_build.jit import compiled
-from specsia_build.rendering.close import close_from, next_close, number_marked
-from specsia_build.rendering.raster import NO_FACE, OUTLINE, find_runs
-from specsia_build.rendering.rows import (
+from specsia_build.rendering.fast.close import close_from, next_close, number_marked
+from specsia_build.rendering.fast.raster import NO_FACE, OUTLINE, find_runs
+from specsia_build.rendering.fast.rows import (
     ROW,
     contrasting,
     differing,

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from specsia_build.cli import main
-from specsia_build.dataset.convert import to_published
+from specsia_build.dataset.convert.write import to_published
 from specsia_build.dataset.reading import open_dataset
 from tests.dataset.small import VIEWS, build_small
 

@@ -1,0 +1,1 @@
+"""Recipes of the benchmarks in `docs/benchmarks.md` that no installation needs."""

@@ -1,1 +1,0 @@
-"""Scripts that run in the environments of the upstream projects, started by `specsia_build.backends.supervisor`."""

@@ -1,0 +1,95 @@
+"""A multi-view diffusion model and its fusion, imitated: six damaged views of the ground truth become one mesh.
+
+Wonder3D draws six views of a character from one picture and fuses them with instant-nsr. Neither runs without a GPU,
+but what they leave behind can be made: views that disagree in colour, detail and outline (`damage`), a soft hull
+carved from them (`carve`), and colours taken per vertex from whichever view faces it (`fusion_colour`). The
+result lacks contours and thin parts, fuses legs, and is blotchy and speckled where views meet. The truth is looked at
+to draw the views, so that its silhouettes are better than a single picture allows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.backends.base import Context
+from specsia_build.backends.fusion.carve import fused_surface
+from specsia_build.backends.fusion.colour import bare_mesh, vertex_colours
+from specsia_build.backends.fusion.damage import damaged, turns
+from specsia_build.backends.fusion.views import YAWS, canonical_views
+from specsia_build.backends.inflate.backend import check_image
+from specsia_build.errors import CharacterError, UsageError
+from specsia_build.rendering.colour import srgb_to_linear
+from specsia_build.rendering.mesh import Mesh
+
+STRONGEST = 2.0
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """Backend that damages and fuses six views of the ground truth.
+
+    Attributes:
+        strength: 0-2, how much goes wrong; 1 is meant to look like Wonder3D with instant-nsr.
+        name, version, sees_ground_truth, needs_yaw, generates: as in `Backend`.
+    """
+
+    strength: float = 1.0
+    name: str = "fusion"
+    version: int = 2
+    sees_ground_truth: bool = True
+    needs_yaw: bool = False
+    generates: bool = True
+
+    def settings(self) -> Mapping[str, Any]:
+        return {"strength": self.strength}
+
+    def inputs(self, character_id: str) -> Sequence[Path]:
+        return ()
+
+    def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
+        """A closed mesh of about 50,000 faces with a colour per vertex, in the frame.
+
+        Args:
+            image: (S, S, 4) uint8 sRGB, straight alpha; what the front view shows.
+            context: its ground truth is what the other views show, its seed decides all that goes wrong.
+
+        Raises:
+            CharacterError: if the picture is not square or too small, there is no ground truth, or nothing is left of
+                the character after carving.
+        """
+        check_image(image)
+        if context.ground_truth is None:
+            raise CharacterError("fusion draws its views from the ground truth, and there is none")
+        # Streams of their own, so that one view's damage does not hang on another's.
+        streams = [np.random.Generator(np.random.PCG64([context.seed, k])) for k in range(len(YAWS) + 2)]
+        true = canonical_views(context.ground_truth(), image, turns(streams[-1], self.strength))
+        views = [damaged(view, k, streams[k], self.strength) for k, view in enumerate(true)]
+        surface = fused_surface(views)
+        colours = vertex_colours(surface, views, streams[-2], self.strength)
+        linear = np.ones((len(colours), 4), np.float32)
+        linear[:, :3] = srgb_to_linear(colours)
+        return replace(bare_mesh(surface), colors=linear[surface.faces], normals=surface.normals[surface.faces])
+
+
+def create(argument: str | None) -> Fusion:
+    """The backend for ``fusion`` or ``fusion:STRENGTH``.
+
+    Raises:
+        UsageError: if the strength is not a number from 0 to 2.
+    """
+    if argument is None:
+        return Fusion()
+    try:
+        strength = float(argument)
+    except ValueError:
+        strength = math.nan
+    if not 0 <= strength <= STRONGEST:
+        raise UsageError(f"fusion takes a strength from 0 to {STRONGEST:g}, such as fusion:0.5, not '{argument}'")
+    return Fusion(strength)

@@ -1,0 +1,257 @@
+"""A closed surface from silhouettes and depths that do not quite agree: carving, marching cubes, smoothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage import measure
+
+from specsia_build.backends.fusion.damage import Damaged
+from specsia_build.backends.fusion.views import FRONT, OPPOSITE, RIGHT
+from specsia_build.errors import CharacterError
+from specsia_build.jit import compiled
+
+Floats = NDArray[np.float32]
+
+FACES = 50_000
+"""Faces that are aimed at, as DrawingSpinUp's meshes have."""
+
+PROBE = 1 / 80
+"""Units between the points at which the carved shape is first looked at, to tell how many faces it will have."""
+
+FEWEST, MOST = 96, 224
+"""Voxels along one unit, whatever the number of faces."""
+
+SLACK = 0.002
+"""Units that may stand before the depth a view shows; less would let noise eat holes."""
+
+GRAZING = 0.2
+"""Least cosine; a step in depth has none of its own."""
+
+NEARBY = 5
+"""Pixels over which a slope is measured."""
+
+SMOOTH = 0.8
+"""Width in voxels of the Gaussian over the signed distance."""
+
+PUFF = 0.1
+"""Voxels by which a thin part ends up thicker than it was carved, whatever the Gaussian takes away: a cape or a blade
+would else be lost altogether, and volumetric fusion leaves everything a little swollen."""
+
+CUT = 0.04
+"""Units beyond which a distance to the surface no longer counts."""
+
+SMALLEST = 0.02
+"""Share of the largest connected piece that a piece must have to stay."""
+
+TAUBIN, TAUBIN_STEPS = (0.5, -0.53), 3
+"""Factors and rounds of Taubin's smoothing (Signal Processing Approach to Fair Surface Design, 1995)."""
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Closed, counter-clockwise seen from outside.
+
+    Attributes:
+        vertices: (V, 3) float32 units of the frame.
+        faces: (F, 3) int32.
+        normals: (V, 3) float32 unit vectors.
+    """
+
+    vertices: Floats
+    faces: NDArray[np.int32]
+    normals: Floats
+
+
+@compiled
+def _bilinear(image, u, v):  # type: ignore[no-untyped-def]
+    size = image.shape[0]
+    x = min(max(u - 0.5, 0.0), size - 1.0)
+    y = min(max(v - 0.5, 0.0), size - 1.0)
+    i, j = min(int(x), size - 2), min(int(y), size - 2)
+    s, t = x - i, y - j
+    top = image[j, i] + s * (image[j, i + 1] - image[j, i])
+    low = image[j + 1, i] + s * (image[j + 1, i + 1] - image[j + 1, i])
+    return top + t * (low - top)
+
+
+@compiled
+def _carve(inside, depth, facing, bases, mirror, low, cell, counts, scale, half, slack, cut):  # type: ignore[no-untyped-def]
+    """Signed distance in units, positive inside, (nx, ny, nz) float32."""
+    views = len(inside)
+    out = np.empty((counts[0], counts[1], counts[2]), np.float32)
+    column = np.empty(views)
+    far = np.empty(views)
+    cuts = np.empty(views)
+    for i in range(counts[0]):
+        x = low[0] + i * cell
+        for j in range(counts[1]):
+            y = low[1] + j * cell
+            for k in range(views):
+                column[k] = (bases[k, 0, 0] * x + bases[k, 0, 1] * y) * scale + half
+                far[k] = bases[k, 2, 0] * x + bases[k, 2, 1] * y
+            for l in range(counts[2]):  # noqa: E741
+                v = half - (low[2] + l * cell) * scale
+                for k in range(views):
+                    cuts[k] = _bilinear(inside[k], column[k], v)
+                value = cut
+                for k in range(views):
+                    m = mirror[k]
+                    own = cuts[k] if m < 0 else 0.5 * (cuts[k] + cuts[m])
+                    value = min(value, own / scale)
+                if value > -cut:
+                    for k in range(views):
+                        if cuts[k] > 0:
+                            behind = far[k] - _bilinear(depth[k], column[k], v)
+                            value = min(value, behind * _bilinear(facing[k], column[k], v) + slack)
+                out[i, j, l] = max(value, -cut)
+    return out
+
+
+@compiled
+def _relaxed(vertices, faces, factors, steps):  # type: ignore[no-untyped-def]
+    """Taubin's smoothing: each vertex towards the mean of its neighbours, then back."""
+    count = len(vertices)
+    total = np.empty((count, 3), np.float64)
+    weight = np.zeros(count, np.float64)
+    for f in range(len(faces)):
+        for c in range(3):
+            weight[faces[f, c]] += 2
+    points = vertices.astype(np.float64)
+    for _ in range(steps):
+        for factor in factors:
+            total[:] = 0
+            for f in range(len(faces)):
+                a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+                for k in range(3):
+                    total[a, k] += points[b, k] + points[c, k]
+                    total[b, k] += points[c, k] + points[a, k]
+                    total[c, k] += points[a, k] + points[b, k]
+            for v in range(count):
+                if weight[v] > 0:
+                    for k in range(3):
+                        points[v, k] += factor * (total[v, k] / weight[v] - points[v, k])
+    return points
+
+
+@compiled
+def vertex_normals(points, faces):  # type: ignore[no-untyped-def]
+    """Area-weighted unit normals (V, 3) float32; zero where there is no area."""
+    out = np.zeros((len(points), 3), np.float64)
+    for f in range(len(faces)):
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        ux, uy, uz = points[b, 0] - points[a, 0], points[b, 1] - points[a, 1], points[b, 2] - points[a, 2]
+        vx, vy, vz = points[c, 0] - points[a, 0], points[c, 1] - points[a, 1], points[c, 2] - points[a, 2]
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for v in (a, b, c):
+            out[v, 0] += nx
+            out[v, 1] += ny
+            out[v, 2] += nz
+    for v in range(len(points)):
+        length = np.sqrt(out[v, 0] ** 2 + out[v, 1] ** 2 + out[v, 2] ** 2)
+        if length > 0:
+            for k in range(3):
+                out[v, k] /= length
+    return out.astype(np.float32)
+
+
+def _bounds(views: Sequence[Damaged]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Smallest and largest x, y, z that the front and the side silhouette leave room for.
+
+    Raises:
+        CharacterError: if a silhouette is empty.
+    """
+    boxes = []
+    for view in views:
+        filled = view.inside > 0
+        if not filled.any():
+            raise CharacterError("all of the character is too thin to be reconstructed")
+        scale, half = view.camera.pixels_per_unit, view.camera.size / 2
+        rows, columns = np.flatnonzero(filled.any(axis=1)), np.flatnonzero(filled.any(axis=0))
+        across = (columns[0] - half) / scale, (columns[-1] + 1 - half) / scale
+        boxes.append((across, ((half - rows[-1] - 1) / scale, (half - rows[0]) / scale)))
+    (x, z), (y, _) = boxes[FRONT], boxes[RIGHT]
+    return np.array([x[0], y[0], z[0]]), np.array([x[1], y[1], z[1]])
+
+
+def _facing(view: Damaged) -> Floats:
+    """Cosine between a view's line of sight and its surface's normal, (H, H), not less than `GRAZING`.
+
+    It turns a difference in depth into a distance to the surface. The steepest slope nearby counts, as the nearest
+    depth nearby has flattened the slopes themselves.
+    """
+    rise = ndimage.maximum_filter(view.depth, NEARBY) - ndimage.minimum_filter(view.depth, NEARBY)
+    run = (NEARBY - 1) / view.camera.pixels_per_unit
+    return np.asarray(np.maximum(1 / np.sqrt(1 + (rise / run) ** 2), GRAZING), np.float32)
+
+
+def _largest_pieces(volume: Floats) -> Floats:
+    """The volume without the small separate pieces that carving leaves."""
+    labels, count = ndimage.label(volume > 0)
+    if count <= 1:
+        return volume
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    small = sizes < SMALLEST * sizes.max()
+    small[0] = False
+    return np.where(small[labels], np.float32(-CUT), volume)
+
+
+def carved(views: Sequence[Damaged], low: NDArray[np.float64], high: NDArray[np.float64], cell: float) -> Floats:
+    """Signed distance in units, positive inside, at points `cell` apart from `low` on: (nx, ny, nz) float32."""
+    mirror = np.full(len(views), -1)
+    for one, other in OPPOSITE.items():
+        mirror[one], mirror[other] = other, one
+    camera = views[0].camera
+    volume = _carve(
+        np.stack([view.inside for view in views]),
+        np.stack([view.depth for view in views]),
+        np.stack([_facing(view) for view in views]),
+        np.stack([view.camera.basis() for view in views]),
+        mirror,
+        low,
+        cell,
+        np.ceil((high - low) / cell).astype(np.int64) + 1,
+        camera.pixels_per_unit,
+        camera.size / 2,
+        SLACK,
+        CUT,
+    )
+    return np.asarray(volume)
+
+
+def _fitting_cell(views: Sequence[Damaged], low: NDArray[np.float64], high: NDArray[np.float64]) -> float:
+    """Units between voxels that give about `FACES` faces.
+
+    Marching cubes puts a vertex on each edge of the lattice that crosses the surface, and two faces to a vertex.
+    """
+    filled = carved(views, low - PROBE, high + PROBE, PROBE) > 0
+    crossings = sum(int(np.count_nonzero(np.diff(filled, axis=axis))) for axis in range(3))
+    return float(np.clip(PROBE * np.sqrt(2 * crossings / FACES), 1 / MOST, 1 / FEWEST))
+
+
+def fused_surface(views: Sequence[Damaged]) -> Surface:
+    """Fuse the canonical views, in the order of `YAWS`, to a closed surface of about `FACES` faces.
+
+    A point is inside where every silhouette, the mean of two opposite ones, holds it and no view looks through it.
+
+    Raises:
+        CharacterError: if nothing is left.
+    """
+    low, high = _bounds(views)
+    cell = _fitting_cell(views, low, high)
+    # Room for the Gaussian, so that the surface closes inside the volume.
+    low, high = low - 4 * cell, high + 4 * cell
+    volume = carved(views, low, high, cell)
+    smooth = ndimage.gaussian_filter(volume, SMOOTH, mode="nearest", truncate=2.5)
+    volume = _largest_pieces(np.maximum(smooth, volume + np.float32(PUFF * cell)))
+    if not (volume > 0).any():
+        raise CharacterError("nothing is left of the character after carving: all of it is too thin")
+    points, faces, _, _ = measure.marching_cubes(volume, 0.0, gradient_direction="ascent")
+    faces = np.ascontiguousarray(faces, np.int32)
+    points = _relaxed(points, faces, TAUBIN, TAUBIN_STEPS) * cell + low
+    return Surface(points.astype(np.float32), faces, vertex_normals(points, faces))

@@ -1,0 +1,150 @@
+"""Vertex colours of the fused surface: the views that face a vertex best, blended, where they see it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from specsia_build.backends.fusion.carve import Surface
+from specsia_build.backends.fusion.damage import Damaged
+from specsia_build.backends.fusion.views import depth_along
+from specsia_build.jit import compiled
+from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.mesh import Material, Mesh
+
+Floats = NDArray[np.float32]
+
+SHARPNESS = 5.0
+"""Power of the cosine between normal and line of sight that weighs a view."""
+
+SEEN = 0.012
+"""Units that a vertex may lie behind what a view shows there and still be seen."""
+
+SPECKLE = 1.0
+"""At strength 1, deviation of the logarithm of a view's weight at a vertex: where two views weigh alike, neighbouring
+vertices follow now one and now the other."""
+
+PEEK = 0.012
+"""At strength 1, error of the depth test in units: a limb's colour lands on what is behind it and the reverse."""
+
+GRAIN, GRAIN_HUE = 0.07, 0.35
+"""At strength 1, deviation of a vertex's own error in encoded colour where one view alone sees it at a slant or none
+does, and the share of it that differs between R, G and B: a colour network is fitted to the views at random points and
+keeps a pattern of its own, the finer the less they say."""
+
+GRAIN_FLOOR = 0.3
+"""Share of it that is left where a view looks straight at the surface."""
+
+PAPER = 1.0
+"""The background that views are drawn on, encoded: Wonder3D's white."""
+
+FRINGE = 1.2
+"""Pixels beyond the outline over which a view's colours turn to paper."""
+
+FEWEST = 0.02
+"""Total weight below which no view sees a vertex; it takes the mean colour of the nearest seen ones."""
+
+NEIGHBOURS = 4
+
+
+@compiled
+def _gather(vertices, normals, colors, inside, depths, bases, scale, half, power, seen, fringe, paper, jitter, peek):  # type: ignore[no-untyped-def]
+    """Weighted mean colour (V, 3) and total weight (V,) of each vertex."""
+    count, views = len(vertices), len(colors)
+    size = colors.shape[1]
+    out = np.zeros((count, 3), np.float32)
+    weights = np.zeros(count, np.float32)
+    for n in range(count):
+        for k in range(views):
+            b = bases[k]
+            facing = -(b[2, 0] * normals[n, 0] + b[2, 1] * normals[n, 1] + b[2, 2] * normals[n, 2])
+            if facing <= 0:
+                continue
+            u = (b[0, 0] * vertices[n, 0] + b[0, 1] * vertices[n, 1] + b[0, 2] * vertices[n, 2]) * scale + half
+            v = half - (b[1, 0] * vertices[n, 0] + b[1, 1] * vertices[n, 1] + b[1, 2] * vertices[n, 2]) * scale
+            far = b[2, 0] * vertices[n, 0] + b[2, 1] * vertices[n, 1] + b[2, 2] * vertices[n, 2]
+            x, y = min(max(u - 0.5, 0.0), size - 1.001), min(max(v - 0.5, 0.0), size - 1.001)
+            i, j = int(x), int(y)
+            s, t = x - i, y - j
+            hidden = far - depths[k, int(y + 0.5), int(x + 0.5)]
+            if hidden > seen + peek[n, k]:
+                continue
+            edge = (1 - t) * ((1 - s) * inside[k, j, i] + s * inside[k, j, i + 1]) + t * (
+                (1 - s) * inside[k, j + 1, i] + s * inside[k, j + 1, i + 1]
+            )
+            drawn = min(1.0, max(0.0, 1.0 + edge / fringe))
+            weight = facing**power * np.exp(jitter[n, k]) * (0.15 + 0.85 * drawn)
+            for c in range(3):
+                value = (1 - t) * ((1 - s) * colors[k, j, i, c] + s * colors[k, j, i + 1, c]) + t * (
+                    (1 - s) * colors[k, j + 1, i, c] + s * colors[k, j + 1, i + 1, c]
+                )
+                out[n, c] += weight * (paper + drawn * (value - paper))
+            weights[n] += weight
+        if weights[n] > 0:
+            for c in range(3):
+                out[n, c] /= weights[n]
+    return out, weights
+
+
+def bare_mesh(surface: Surface) -> Mesh:
+    """The surface as a mesh without colours."""
+    return Mesh(surface.vertices, surface.faces, (Material(name="fusion"),), np.zeros(len(surface.faces), np.int32))
+
+
+def vertex_colours(
+    surface: Surface, views: Sequence[Damaged], generator: np.random.Generator, strength: float
+) -> Floats:
+    """Colour of each vertex, (V, 3) float32 sRGB-encoded 0-1.
+
+    Args:
+        surface: to be coloured.
+        views: what is drawn on each view.
+        generator: of the speckle and of errors in the depth test.
+        strength: 0 for none of these.
+    """
+    cameras = [view.camera for view in views]
+    depths = []
+    for camera, layers in zip(cameras, FastRenderer().render(bare_mesh(surface), cameras), strict=True):
+        covered = layers.coverage > 0
+        depths.append(np.where(covered, depth_along(camera, layers.position, covered), np.inf).astype(np.float32))
+    shape = (len(surface.vertices), len(views))
+    jitter = generator.standard_normal(shape, dtype=np.float32) * np.float32(SPECKLE * strength)
+    peek = np.abs(generator.standard_normal(shape, dtype=np.float32)) * np.float32(PEEK * strength)
+    colours, weights = _gather(
+        surface.vertices,
+        surface.normals,
+        np.stack([view.color for view in views]),
+        np.stack([view.inside for view in views]),
+        np.stack(depths),
+        np.stack([camera.basis() for camera in cameras]),
+        cameras[0].pixels_per_unit,
+        cameras[0].size / 2,
+        SHARPNESS,
+        SEEN,
+        FRINGE,
+        PAPER,
+        jitter,
+        peek,
+    )
+    filled = _filled(surface.vertices, colours, weights >= FEWEST)
+    return np.clip(filled + _grain(weights, generator) * np.float32(strength), 0, 1)
+
+
+def _grain(weights: Floats, generator: np.random.Generator) -> Floats:
+    """Error of each vertex's colour, (V, 3), the greater the less the views weigh there."""
+    common = generator.standard_normal((len(weights), 1), dtype=np.float32)
+    own = generator.standard_normal((len(weights), 3), dtype=np.float32)
+    unsure = GRAIN_FLOOR + (1 - GRAIN_FLOOR) * np.exp(-2 * weights)
+    return np.asarray((common + GRAIN_HUE * (own - common)) * (GRAIN * unsure)[:, None], np.float32)
+
+
+def _filled(vertices: Floats, colours: Floats, known: NDArray[np.bool_]) -> Floats:
+    if known.all() or np.count_nonzero(known) < NEIGHBOURS:
+        return colours
+    _, nearest = cKDTree(vertices[known]).query(vertices[~known], k=NEIGHBOURS)
+    filled = colours.copy()
+    filled[~known] = colours[known][nearest].mean(axis=1)
+    return filled

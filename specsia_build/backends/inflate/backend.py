@@ -1,0 +1,132 @@
+"""The default backend: one picture inflated to a closed figure, without a model and without a GPU.
+
+The silhouette becomes a surface whose thickness solves a Poisson equation, as in "Repoussé" (Joshi and Carr, 2008):
+limbs come out round, heads and bodies as deep as figures are as a rule. The picture colours the front; the back is
+guessed from the colours along the outline. What a single view cannot tell stays wrong, as it does with any
+reconstruction: parts that touch in the picture are fused, front and back have one shape but for the feet, and the
+sides smear the outline's colours. A contour drawn around the figure widens it but stays out of its texture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.backends.base import Context
+from specsia_build.backends.inflate.colour import Atlas, paint
+from specsia_build.backends.inflate.depth import depth_of, relief
+from specsia_build.backends.inflate.shape import Grid, clean_silhouette, lattice, poisson
+from specsia_build.backends.inflate.surface import Surface, close_surface, extend_outside
+from specsia_build.errors import CharacterError, UsageError
+from specsia_build.frame import Camera
+from specsia_build.rendering.mesh import Material, Mesh, Texture
+
+SMALLEST = 64
+"""Width in pixels below which a picture tells too little."""
+
+
+@dataclass(frozen=True)
+class Inflate:
+    """Backend that inflates the silhouette."""
+
+    name: str = "inflate"
+    version: int = 1
+    sees_ground_truth: bool = False
+    needs_yaw: bool = False
+    generates: bool = True
+
+    def settings(self) -> Mapping[str, Any]:
+        return {}
+
+    def inputs(self, character_id: str) -> Sequence[Path]:
+        return ()
+
+    def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
+        """A closed, textured mesh that fills the picture's silhouette, in the scale of the frontal camera.
+
+        Args:
+            image: (S, S, 4) uint8 sRGB, straight alpha, S at least `SMALLEST`.
+            context: not looked at; there is nothing random.
+
+        Raises:
+            CharacterError: if the picture is not square or too small, or shows nothing or no background.
+        """
+        check_image(image)
+        grid = lattice(clean_silhouette(image[..., 3]))
+        depth = depth_of(grid.distance, poisson(grid.distance))
+        surface = close_surface(extend_outside(depth.square, grid.distance))
+        surface = replace(surface, points=np.column_stack([surface.points[:, :2], relief(surface.points, depth)]))
+        return textured(surface, grid, paint(image), image.shape[0])
+
+
+def create(argument: str | None) -> Inflate:
+    """The backend for ``inflate``.
+
+    Raises:
+        UsageError: if there is an argument.
+    """
+    if argument is not None:
+        raise UsageError("inflate takes no argument")
+    return Inflate()
+
+
+def check_image(image: NDArray[np.uint8]) -> None:
+    """Refuse what is not a square RGBA picture.
+
+    Raises:
+        CharacterError: in one sentence.
+    """
+    if image.ndim != 3 or image.shape[2] != 4 or image.dtype != np.uint8:
+        raise CharacterError("the picture has no alpha channel of 8 bits, so there is no silhouette")
+    height, width = image.shape[:2]
+    if height != width:
+        raise CharacterError(f"the picture is {width} x {height} pixels; it must be square")
+    if width < SMALLEST:
+        raise CharacterError(f"the picture is {width} pixels wide; at least {SMALLEST} are needed")
+
+
+def textured(surface: Surface, grid: Grid, atlas: Atlas, size: int) -> Mesh:
+    """The surface in units of the frame, coloured by planar projection of the atlas.
+
+    Args:
+        surface: points in the grid's cells.
+        grid: where its nodes lie in the picture that it was made from, `grid.size` pixels wide.
+        atlas: made from the picture of `size` pixels.
+        size: width of the picture in pixels.
+    """
+    scale = size / grid.size
+    columns = (surface.points[:, 0] * grid.cell + grid.first[0]) * scale
+    rows = (surface.points[:, 1] * grid.cell + grid.first[1]) * scale
+    heights = surface.points[:, 2] * grid.cell * scale
+    unit = 1.0 / Camera(0.0, size).pixels_per_unit
+    vertices = np.stack([columns - size / 2, -heights, size / 2 - rows], axis=1) * unit
+    corners = surface.faces
+    material = Material(name="inflate", texture=Texture(atlas.pixels, wrap=("clamp", "clamp")))
+    return Mesh(
+        vertices=vertices.astype(np.float32),
+        faces=corners.astype(np.int32),
+        materials=(material,),
+        face_material=np.zeros(len(corners), np.int32),
+        uv=atlas.uv(columns[corners], rows[corners], surface.front[:, None]),
+        normals=corner_normals(vertices, corners),
+    )
+
+
+def corner_normals(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Mean of the neighbouring faces' normals, weighted by area, at each corner: (F, 3, 3) unit vectors."""
+    a, b, c = (vertices[faces[:, k]] for k in range(3))
+    weighted = np.cross(b - a, c - a)
+    total = np.stack(
+        [
+            np.bincount(faces.ravel(), weights=np.repeat(weighted[:, axis], 3), minlength=len(vertices))
+            for axis in range(3)
+        ],
+        axis=1,
+    )
+    unit = total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-20)
+    return np.asarray(unit[faces], dtype=np.float32)

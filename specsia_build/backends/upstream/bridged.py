@@ -1,0 +1,225 @@
+"""Backends of upstream projects, each behind a worker process in its own environment."""
+
+from __future__ import annotations
+
+import json
+import platform
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build import png
+from specsia_build.backends.base import Context
+from specsia_build.backends.placing import fitted, into_frame
+from specsia_build.backends.upstream import worker
+from specsia_build.backends.upstream.devices import Device, claim
+from specsia_build.backends.upstream.environment import worker_environment
+from specsia_build.backends.upstream.pins import (
+    Pins,
+    Place,
+    asks_with_token,
+    checkout_commit,
+    find_place,
+    read_pins,
+    worker_settings,
+)
+from specsia_build.backends.upstream.supervisor import Limits, Made, Supervisor, WorkerCommand
+from specsia_build.characters.character import Entry
+from specsia_build.characters.read import read_character
+from specsia_build.errors import CharacterError, UsageError
+from specsia_build.files import cannot_write, remove_tree
+from specsia_build.rendering.mesh import Mesh
+
+FORMATS = {".obj": "obj", ".glb": "gltf", ".gltf": "gltf", ".ply": "ply"}
+"""Format of each ending that a worker may write."""
+
+SEEDS = 2**53
+"""Seeds are below it, so that a worker in any language reads them from JSON as they are."""
+
+_OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "DIFFUSERS_OFFLINE": "1"}
+
+
+class Bridged:
+    """A backend whose work is done by a worker process; the process is started with the first picture.
+
+    Attributes:
+        name, version, sees_ground_truth, needs_yaw: as in `Backend`.
+        slots: pictures that can be worked at together, one for each device.
+        gpus: that each of them holds.
+        patience: seconds that one picture may take, two attempts and a start each included.
+    """
+
+    sees_ground_truth = False
+    needs_yaw = False
+
+    def __init__(self, pins: Pins, place: Place, script: Path | None = None, limits: Limits | None = None) -> None:
+        """Say what to run; nothing is started.
+
+        Args:
+            pins: of the bridge.
+            place: with root and python.
+            script: worker script, by default that of the pins.
+            limits: by default those of the pins and the user's settings.
+        """
+        seconds = {**pins.seconds, **place.seconds}
+        self.name, self.version = pins.name, pins.version
+        self.slots = len(place.devices)
+        self.gpus = 0 if set(place.devices) == {"cpu"} else 1
+        self._limits = limits or Limits(start=float(seconds["start"]), item=float(seconds["item"]))
+        self.patience = self._limits.patience
+        self._pins, self._place = pins, place
+        self._script = script or pins.worker
+        self._logs: Path | None = None
+        self._device: Device | None = None
+        self._supervisor: Supervisor | None = None
+
+    def settings(self) -> Mapping[str, Any]:
+        """Commit of the checkout and the weights: what else decides the mesh."""
+        root = self._place.root
+        return {
+            "commit": None if root is None else checkout_commit(root),
+            "weights": worker_settings(self._pins, self._place)["weights"],
+        }
+
+    def inputs(self, character_id: str) -> Sequence[Path]:
+        return ()
+
+    def logs_to(self, folder: Path) -> None:
+        """Have the worker's prints and a line per picture written to a folder; counts from the next start."""
+        self._logs = folder
+
+    def work_on(self, device: str) -> None:
+        """Work on this device and no other; counts from the next start."""
+        self._place = replace(self._place, devices=(device,))
+
+    def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
+        """The mesh that the worker makes, in our axes; in the picture's units, or fitted to its silhouette.
+
+        Raises:
+            CharacterError: if the worker failed twice, or what it made cannot be read.
+        """
+        supervisor = self._supervisor or self._start()
+        folder = Path(tempfile.mkdtemp(prefix=f"specsia-{self.name}-"))
+        try:
+            picture = folder / f"{context.character_id}.png"
+            picture.write_bytes(png.encode(image))
+            made = supervisor.reconstruct(picture, folder / "made", context.seed % SEEDS)
+            self._record(context, made)
+            mesh = read_mesh(made.mesh)
+        finally:
+            remove_tree(folder)
+        turned = into_frame(mesh, made.hello.axes or self._pins.axes)
+        kept = (made.hello.framing or self._pins.framing) == "kept"
+        return turned if kept else fitted(turned, image[..., 3])
+
+    def close(self) -> None:
+        """End the worker and free its device. Closing twice is no fault."""
+        if self._supervisor is not None:
+            self._supervisor.close()
+            self._supervisor = None
+        if self._device is not None:
+            self._device.lock.close()
+            self._device = None
+
+    def _start(self) -> Supervisor:
+        self._device = claim(self._place.devices, self._limits.start)
+        label = self._label(self._device)
+        command = WorkerCommand(
+            name=self.name,
+            argv=(str(self._place.python), worker.__file__, str(self._script)),
+            settings=worker_settings(self._pins, self._place),
+            cwd=self._place.root,
+            env=worker_environment(
+                {**self._device.environment, **(_OFFLINE if self._place.offline else {})},
+                (*self._pins.environment, *self._place.environment),
+                asks_with_token(self._pins, self._place),
+            ),
+            log=None if self._logs is None else self._logs / f"{label}.log",
+            hint=f"`specsia backends doctor {self.name}` says what is missing",
+        )
+        self._supervisor = Supervisor(command, self._limits)
+        return self._supervisor
+
+    def _label(self, device: Device) -> str:
+        """What log files are named after: several machines may write to one folder."""
+        return f"{self.name}-{platform.node()}-{device.label}"
+
+    def _record(self, context: Context, made: Made) -> None:
+        """Append what was used and what it took to the log folder."""
+        if self._logs is None or self._device is None:
+            return
+        record = {
+            "id": context.character_id,
+            "seed": context.seed % SEEDS,
+            "seconds": made.seconds,
+            "peak_mb": made.peak_mb,
+            "peak_gpu_mb": made.peak_gpu_mb,
+            "versions": dict(made.hello.versions),
+            "revisions": dict(made.hello.weights),
+            **self.settings(),
+        }
+        path = self._logs / f"{self._label(self._device)}.jsonl"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(record) + "\n")
+        except OSError as error:
+            raise cannot_write(path, error) from error
+
+
+def read_mesh(path: Path) -> Mesh:
+    """A mesh file in its own axes and units.
+
+    Raises:
+        CharacterError: if it cannot be read or drawn.
+    """
+    kind = FORMATS.get(path.suffix.lower())
+    if kind is None:
+        raise CharacterError(f"the worker made {path.name}, which is none of {', '.join(FORMATS)}")
+    # Axes that are ours already: no reader's convention turns what the worker has stated itself.
+    return read_character(Entry(id="mesh", format=kind, path=path, up="+z", front="-y")).mesh
+
+
+def create(name: str, argument: str | None) -> Bridged:
+    """The backend ``NAME`` or ``NAME:CHECKOUT``.
+
+    Raises:
+        UsageError: if nobody said where the checkout and its interpreter are, or they are not there.
+    """
+    place = find_place(name, root=None if not argument else Path(argument))
+    doctor = f"`specsia backends doctor {name}` says what else is missing"
+    variable = f"SPECSIA_{name.upper()}"
+    if place.root is None:
+        raise UsageError(f"{name} needs its checkout: {name}:FOLDER, or set {variable}_ROOT; {doctor}")
+    if not place.root.is_dir():
+        raise UsageError(f"{name}: there is no folder {place.root}; {doctor}")
+    if place.python is None:
+        raise UsageError(f"{name} needs the Python of its environment: set {variable}_PYTHON; {doctor}")
+    if not place.python.exists():
+        raise UsageError(f"{name}: there is no interpreter {place.python}; {doctor}")
+    return Bridged(read_pins(name), place)
+
+
+def wonder3d(argument: str | None) -> Bridged:
+    """Factory of the backend `wonder3d`."""
+    return create("wonder3d", argument)
+
+
+def drawingspinup(argument: str | None) -> Bridged:
+    """Factory of the backend `drawingspinup`."""
+    return create("drawingspinup", argument)
+
+
+def instantmesh(argument: str | None) -> Bridged:
+    """Factory of the backend `instantmesh`."""
+    return create("instantmesh", argument)
+
+
+def crm(argument: str | None) -> Bridged:
+    """Factory of the backend `crm`."""
+    return create("crm", argument)

@@ -1,0 +1,133 @@
+"""The default renderer next to others, on the same views of the same characters: how fast, and how alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from specsia_build.characters.character import Entry
+from specsia_build.characters.read import read_character
+from specsia_build.characters.sources import open_source
+from specsia_build.config import BuildConfig
+from specsia_build.frame import Camera, view_cameras
+from specsia_build.pipeline.progress import Progress
+from specsia_build.rendering.blender.renderer import Settings, check_gl, render_views
+from specsia_build.rendering.layers import Layers, Look, Renderer
+from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.parity import Parity, compare, summarised
+from specsia_build.rendering.pyrender import PlainPyrender
+from specsia_build.rendering.registry import load_renderer
+from specsia_build.stages.render import place
+
+TRIANGLE_SIZE = 64
+"""Pixels of the small pictures that start and compile a renderer before it is timed."""
+
+
+WORKBENCH_SAMPLES = 8
+"""Samples a pixel of Blender's viewport drawing, its own default for a final picture."""
+
+
+class WorkbenchRenderer:
+    """Blender's viewport drawing: colour only, positions are 0. A peer in speed, no renderer to build with."""
+
+    name = "workbench"
+    version = 1
+
+    def check(self) -> None:
+        check_gl()
+
+    def render(self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit") -> Iterator[Layers]:
+        check_gl()
+        yield from render_views(mesh, cameras, look, Settings("workbench", WORKBENCH_SAMPLES))
+
+
+PEERS: dict[str, Callable[[], Renderer]] = {
+    WorkbenchRenderer.name: WorkbenchRenderer,
+    PlainPyrender.name: PlainPyrender,
+}
+"""What is compared with, besides the renderers that one may build with."""
+
+
+def bench_against(names: Sequence[str], config: BuildConfig, scratch: Path, progress: Progress) -> dict[str, Any]:
+    """Render every character of a source with `config.renderer` and with others.
+
+    Args:
+        names: of renderers, or of `PEERS`.
+        config: source, renderer, views, size, look and limit are used.
+        scratch: where procedural characters are written.
+        progress: where bars go.
+
+    Returns:
+        A JSON-serialisable report: for each of `names` the median milliseconds per view of both renderers, the mean
+        parity (see `Parity`) and the parity of every character.
+
+    Raises:
+        SpecsiaError: if a renderer cannot be had or a character cannot be read or drawn.
+    """
+    source = open_source(config.source, scratch)
+    entries = source.entries[: config.limit]
+    cameras = view_cameras(config.views, config.size)
+    ours, others = load_renderer(config.renderer), {name: _peer(name) for name in names}
+    found: dict[str, list[tuple[str, Parity, float, float]]] = {name: [] for name in names}
+    with progress.bar("bench against", len(entries)) as advance:
+        for entry, mesh in _meshes(entries, config):
+            if entry is entries[0]:
+                for renderer in (ours, *others.values()):
+                    for _ in _timed(renderer, mesh, [Camera(0.0, TRIANGLE_SIZE)], config):
+                        pass
+            low, high = mesh.bounds()
+            mine = sum(seconds for _, seconds in _timed(ours, mesh, cameras, config))
+            for name, other in others.items():
+                parities, theirs = [], 0.0
+                pairs = zip(_timed(ours, mesh, cameras, config), _timed(other, mesh, cameras, config), strict=True)
+                for (drawn, _), (peer, seconds) in pairs:
+                    parities.append(compare(peer, drawn, low, high))
+                    theirs += seconds
+                found[name].append((entry.id, summarised(parities), mine, theirs))
+            advance(1)
+    return {
+        "source": source.name,
+        "characters": len(entries),
+        "views": config.views,
+        "size": config.size,
+        "look": config.look,
+        "renderer": config.renderer,
+        "against": {name: _report(rows, config.views) for name, rows in found.items()},
+    }
+
+
+def _peer(name: str) -> Renderer:
+    return PEERS[name]() if name in PEERS else load_renderer(name)
+
+
+def _meshes(entries: Sequence[Entry], config: BuildConfig) -> Iterator[tuple[Entry, Mesh]]:
+    for entry in entries:
+        yield entry, place(read_character(entry), config)[0]
+
+
+def _timed(
+    renderer: Renderer, mesh: Mesh, cameras: Sequence[Camera], config: BuildConfig
+) -> Iterator[tuple[Layers, float]]:
+    """Each view and the seconds until it was there: one at a time, as a build takes them."""
+    start = time.perf_counter()
+    for layers in renderer.render(mesh, cameras, cast("Look", config.look)):
+        yield layers, time.perf_counter() - start
+        start = time.perf_counter()
+
+
+def _report(rows: list[tuple[str, Parity, float, float]], views: int) -> dict[str, Any]:
+    mine = sorted(1000 * row[2] / views for row in rows)[len(rows) // 2]
+    theirs = sorted(1000 * row[3] / views for row in rows)[len(rows) // 2]
+    return {
+        "ms_per_view": round(mine, 2),
+        "its_ms_per_view": round(theirs, 2),
+        "times_faster": round(theirs / mine, 1),
+        "parity": _rounded(summarised([row[1] for row in rows])),
+        "characters": {row[0]: _rounded(row[1]) for row in rows},
+    }
+
+
+def _rounded(parity: Parity) -> dict[str, float]:
+    return {name: round(value, 6) for name, value in parity.as_dict().items()}

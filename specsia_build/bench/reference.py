@@ -1,0 +1,98 @@
+"""The training step as it is plainly written, to compare speed with: float32, two forwards, patches cut one by one.
+
+Networks, losses, weights and batch are the training's own; what differs is how they are run. Frames are decoded
+beforehand and kept in memory, so that no decoding is counted against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from specsia_build.dravie.config import TrainConfig
+from specsia_build.dravie.data.encoding import encode_input, encode_target
+from specsia_build.dravie.data.frames import Frames
+from specsia_build.dravie.network.losses import Features, gradient_loss, judged_apart, judged_real
+from specsia_build.dravie.network.model import Enlarging, build_discriminator, build_generator
+from specsia_build.dravie.step import BETAS
+
+
+class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
+    """Patches cut from arrays in memory, one in each call."""
+
+    def __init__(self, frames: Frames, size: int, with_pos: bool) -> None:
+        self.size = size
+        self.rows = []
+        margin = ((size, size), (size, size), (0, 0))
+        for row in range(len(frames)):
+            z, pos, gt = (np.pad(image, margin) for image in frames.whole(row))
+            seen: NDArray[np.float32] = encode_input(z, pos, with_pos)
+            self.rows.append((seen, encode_target(gt), np.argwhere((z[..., 3] > 0) | (gt[..., 3] > 0))))
+
+    def __len__(self) -> int:
+        return 1_000_000_000
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        rng = np.random.default_rng(index)
+        seen, target, centres = self.rows[rng.integers(len(self.rows))]
+        y, x = centres[rng.integers(len(centres))] - self.size // 2
+        box = np.s_[y : y + self.size, x : x + self.size]
+        patches = [image[box] for image in (seen, target)]
+        if rng.random() < 0.5:
+            patches = [patch[:, ::-1] for patch in patches]
+        first, second = (torch.from_numpy(patch.transpose(2, 0, 1).copy()) for patch in patches)
+        return first, second
+
+
+def plain(network: nn.Module) -> nn.Module:
+    """The same network with each enlarging convolution as an enlargement and a convolution, channels first."""
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, Enlarging):
+                convolution = nn.Conv2d(child.in_channels, child.out_channels, 3, padding=1)
+                convolution.load_state_dict(child.state_dict())
+                setattr(parent, name, nn.Sequential(nn.Upsample(scale_factor=2), convolution))
+    return network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload,no-any-return]
+
+
+def reference_steps(
+    frames: Frames, config: TrainConfig, features: Features | None, device: torch.device
+) -> Iterator[None]:
+    """Train without end; each item is a step that is done.
+
+    Args:
+        frames: to cut patches from; all of them are kept decoded in memory.
+        config: of the training.
+        features: of the perceptual loss.
+        device: to train on.
+    """
+    generator = plain(build_generator(config.model)).to(device)
+    discriminator = plain(build_discriminator()).to(device)
+    painter, judge = (
+        torch.optim.Adam(net.parameters(), config.learning_rate, BETAS, weight_decay=config.weight_decay)
+        for net in (generator, discriminator)
+    )
+    loader = DataLoader(PatchDataset(frames, config.patch, config.with_pos), batch_size=config.batch, num_workers=1)
+    for batch in loader:
+        inputs, targets = (patches.to(device) for patches in batch)
+
+        judge.zero_grad()
+        painted = generator(inputs).detach()
+        judged_apart(discriminator(torch.cat((targets, painted)))).backward()
+        judge.step()
+
+        painter.zero_grad()
+        painted = generator(inputs)
+        loss = config.l1 * (painted - targets).abs().mean()
+        loss = loss + config.gradient * gradient_loss(painted, targets)
+        loss = loss + config.adversarial * judged_real(discriminator(painted))
+        if features is not None:
+            loss = loss + config.perceptual_weight * features.loss(painted[:, :3], targets[:, :3])
+        loss.backward()
+        painter.step()
+        yield

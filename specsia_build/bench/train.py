@@ -1,0 +1,99 @@
+"""Patches a second of a whole training step, next to the plain step in the same run.
+
+Machines differ and are noisy: the two take turns, and the median of the turns' ratios is what compares.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from specsia_build.bench.load import bench_load, time_of
+from specsia_build.bench.reference import reference_steps
+from specsia_build.dravie.apply import has_bf16
+from specsia_build.dravie.config import PRESETS, TrainConfig
+from specsia_build.dravie.data.frames import Frames
+from specsia_build.dravie.data.patches import PatchSampler, prefetched
+from specsia_build.dravie.network.losses import NONE, RANDOM, Features, find_features
+from specsia_build.dravie.processes import Processes, find_device, wrapper
+from specsia_build.dravie.step import build_networks, to_device, training_step
+from specsia_build.pipeline.progress import Progress
+
+TURNS = 5
+
+TURN_SECONDS = 1.0
+"""Least time of a turn; a step that takes longer is a turn of its own."""
+
+TRAINING, REFERENCE = "training", "reference"
+
+
+def bench_train(
+    frames: Frames, preset: str, against_reference: bool, device: str, progress: Progress
+) -> dict[str, Any]:
+    """Train for a few steps, in turns with the plain step where that is wanted.
+
+    The perceptual loss has random weights: they cost what VGG-19's cost.
+
+    Args:
+        frames: to train on.
+        preset: `tiny` or `paper`.
+        against_reference: whether the plain step is measured too.
+        device: `auto`, `cpu` or `cuda`.
+        progress: where a bar goes.
+
+    Returns:
+        A JSON-serialisable report: patches a second of the loader alone, of the training and, where it was measured,
+        of the plain step, and how many times faster the training is.
+
+    Raises:
+        UsageError: if the device is not there.
+    """
+    config, place = PRESETS[preset], find_device(device)
+    features, _ = find_features(NONE if config.perceptual == NONE else RANDOM, progress.say)
+    loader = bench_load(frames)
+    steps = {TRAINING: _training_steps(frames, config, features, place)}
+    if against_reference:
+        steps[REFERENCE] = reference_steps(frames, config, features, place)
+
+    def wait() -> None:
+        if place.type == "cuda":
+            torch.cuda.synchronize()
+
+    taken: dict[str, list[float]] = {name: [] for name in steps}
+    with progress.bar("bench train", TURNS) as advance:
+        for turn in range(-1, TURNS):
+            for name, each in steps.items():
+                found = time_of(each, TURN_SECONDS, wait).clock
+                # The first turn compiles and fills caches.
+                if turn >= 0:
+                    taken[name].append(found)
+            advance(turn >= 0)
+    report: dict[str, Any] = {
+        "preset": preset,
+        "device": place.type,
+        "precision": "bf16" if has_bf16(place) else "float32",
+        "threads": torch.get_num_threads(),
+        "batch": config.batch,
+        "loader": loader,
+    }
+    for name, seconds in taken.items():
+        median = statistics.median(seconds)
+        report[name] = {"patches_per_second": round(config.batch / median, 1), "seconds_per_step": round(median, 4)}
+    if against_reference:
+        ratios = [plain / ours for ours, plain in zip(taken[TRAINING], taken[REFERENCE], strict=True)]
+        report["times_faster"] = round(statistics.median(ratios), 2)
+    return report
+
+
+def _training_steps(
+    frames: Frames, config: TrainConfig, features: Features | None, device: torch.device
+) -> Iterator[None]:
+    """The training's own steps; each item is one that is done."""
+    networks = build_networks(config, features, device, has_bf16(device), wrapper(Processes(), device))
+    sampler = PatchSampler([frames], config.batch, config.seed, config.with_pos, config.augmentation, config.patch)
+    for step, (inputs, targets) in enumerate(prefetched(sampler, 0, config.steps)):
+        training_step(networks, config, step, to_device(inputs, device), to_device(targets, device))
+        yield

@@ -1,0 +1,293 @@
+"""The container of a glTF file: GLB chunks, buffers, accessors and the files it may refer to."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import posixpath
+import re
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote, unquote_to_bytes
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build import memory
+from specsia_build.characters.gltf.fields import Fields, parse
+from specsia_build.errors import CharacterError
+from specsia_build.files import open_source_file, read_source, read_whole
+
+_PIECE = 1 << 16
+GLB_MAGIC = b"glTF"
+CHUNK_JSON = 0x4E4F534A
+CHUNK_BINARY = 0x004E4942
+
+COMPONENTS: dict[int, np.dtype[Any]] = {
+    5120: np.dtype("<i1"),
+    5121: np.dtype("<u1"),
+    5122: np.dtype("<i2"),
+    5123: np.dtype("<u2"),
+    5125: np.dtype("<u4"),
+    5126: np.dtype("<f4"),
+}
+WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
+
+MOST_UNBACKED = 65_536
+"""Elements that an accessor without a buffer view may have, which cost the file nothing."""
+
+COMPRESSIONS = (
+    "KHR_draco_mesh_compression",
+    "EXT_meshopt_compression",
+    "KHR_meshopt_compression",
+    "KHR_texture_basisu",
+)
+READABLE = ("KHR_mesh_quantization", "KHR_texture_transform", "KHR_lights_punctual", "EXT_texture_webp")
+READABLE_FAMILIES = ("KHR_materials_", "VRM", "KHR_xmp", "KHR_animation_pointer")
+"""Extensions that change nothing of the shape: their materials are shown by base colour, opacity and emission."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A glTF file, its JSON parsed and its binary chunk at hand.
+
+    Attributes:
+        path: the file.
+        within: folder that no file may lie outside of, links followed.
+        root: its JSON.
+        binary: the GLB's binary chunk, or None.
+        touched: files beside it that were read or looked for in vain, in order.
+        buffers: bytes of the buffers read so far, by index.
+    """
+
+    path: Path
+    within: Path
+    root: Fields
+    binary: memoryview | None
+    touched: dict[Path, None] = field(default_factory=dict)
+    buffers: dict[int, memoryview] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def uri_bytes(self, uri: str) -> bytes:
+        """What a URI of the file holds: a data URI, or a file inside the file's own folder.
+
+        Raises:
+            CharacterError: if the URI leads out of the folder or is damaged.
+            FileNotFoundError: if the file is not there.
+            OSError: if it may not be read; its text says why.
+        """
+        if uri[:5].lower() == "data:":
+            return self._data_uri(uri)
+        path = self._beside(uri)
+        self.touched[path] = None
+        try:
+            with open_source_file(path, self.within) as stream:
+                return read_whole(stream)
+        except CharacterError as error:
+            raise OSError(str(error)) from error
+
+    def _data_uri(self, uri: str) -> bytes:
+        header, comma, payload = uri.partition(",")
+        try:
+            if not comma:
+                raise ValueError("no comma")
+            memory.ask(4 * len(payload))
+            content = _unquoted(payload)
+            if header.lower().endswith(";base64"):
+                content = base64.b64decode(content)
+            memory.take(len(content))
+            return content
+        except (ValueError, binascii.Error) as error:
+            raise CharacterError(f"{self.name} has a data URI that is damaged: export it again") from error
+
+    def _beside(self, uri: str) -> Path:
+        relative = unquote(uri).replace("\\", "/")
+        outside = CharacterError(
+            f"{self.name} refers to '{uri}', which is not a file inside its own folder: put the file beside it and "
+            "name it by a relative path"
+        )
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", relative) or PurePosixPath(relative).is_absolute():
+            raise outside
+        plain = posixpath.normpath(relative)
+        if "\0" in plain or plain.split("/")[0] == "..":
+            raise outside
+        return self.path.parent / plain
+
+    def buffer(self, index: int) -> memoryview:
+        """The bytes of a buffer.
+
+        Raises:
+            CharacterError: if it cannot be had or is shorter than it says.
+        """
+        if index not in self.buffers:
+            self.buffers[index] = self._read_buffer(index)
+        return self.buffers[index]
+
+    def _read_buffer(self, index: int) -> memoryview:
+        entry = self.root.item("buffers", index)
+        uri = entry.text("uri")
+        if uri:
+            try:
+                data = memoryview(self.uri_bytes(uri))
+            except OSError as error:
+                why = "is not there" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
+                raise CharacterError(f"{self.name} needs '{uri}', which {why}: put it beside the file") from error
+        elif index == 0 and self.binary is not None:
+            data = self.binary
+        elif "extensions" in entry:
+            raise unreadable_extension(self.name, COMPRESSIONS[1])
+        else:
+            raise entry.error("names no data")
+        if len(data) < entry.integer("byteLength"):
+            raise CharacterError(f"{self.name} is cut short: its data ends before its header says; copy it again")
+        return data
+
+    def view_bytes(self, index: int) -> memoryview:
+        """The bytes of a buffer view.
+
+        Raises:
+            CharacterError: if it does not lie within its buffer.
+        """
+        view = self.root.item("bufferViews", index)
+        data = self.buffer(view.integer("buffer"))
+        start, length = view.integer("byteOffset", 0), view.integer("byteLength")
+        if start + length > len(data):
+            raise view.error("reaches past the end of its buffer")
+        return data[start : start + length]
+
+    def accessor(self, index: int) -> NDArray[Any]:
+        """An accessor's elements as stored, (count, width) in their component type, sparse ones filled in.
+
+        Raises:
+            CharacterError: if it is damaged, reaches past its data or has a type that no mesh attribute has.
+        """
+        entry = self.root.item("accessors", index)
+        dtype = COMPONENTS.get(entry.integer("componentType"))
+        width = WIDTHS.get(entry.text("type"))
+        if dtype is None or width is None:
+            raise entry.error("has an unknown componentType or type")
+        count = entry.integer("count")
+        view = entry.optional_integer("bufferView")
+        if view is None and count > MOST_UNBACKED:
+            raise entry.error(f"says it has {count} elements and has data for none; {MOST_UNBACKED} may be left out")
+        if view is None:
+            values: NDArray[Any] = np.zeros((count, width), dtype)
+        else:
+            values = self._elements(entry, view, dtype, count, width, strided=True)
+        sparse = entry.child("sparse")
+        return values if sparse is None else self._sparse(sparse, values)
+
+    def _elements(
+        self, entry: Fields, view: int, dtype: np.dtype[Any], count: int, width: int, strided: bool
+    ) -> NDArray[Any]:
+        data, offset = self.view_bytes(view), entry.integer("byteOffset", 0)
+        size = dtype.itemsize * width
+        stride = self.root.item("bufferViews", view).integer("byteStride", 0) if strided else 0
+        stride = stride or size
+        if stride < size:
+            raise entry.error("has elements that overlap")
+        if count and offset + stride * (count - 1) + size > len(data):
+            raise entry.error("reaches past the end of its bufferView")
+        if count == 0:
+            return np.zeros((0, width), dtype)
+        return np.ndarray((count, width), dtype, buffer=data, offset=offset, strides=(stride, dtype.itemsize))
+
+    def _sparse(self, sparse: Fields, values: NDArray[Any]) -> NDArray[Any]:
+        count = sparse.integer("count")
+        where, what = sparse.child("indices"), sparse.child("values")
+        if where is None or what is None or count > len(values):
+            raise sparse.error("is not a sparse accessor")
+        index_type = COMPONENTS.get(where.integer("componentType"))
+        if index_type is None or index_type.kind != "u":
+            raise where.error("has an unknown componentType")
+        rows = self._elements(where, where.integer("bufferView"), index_type, count, 1, strided=False)[:, 0]
+        if count and int(rows.max()) >= len(values):
+            raise where.error("names an element that does not exist")
+        memory.ask(values.nbytes)
+        filled = values.copy()
+        filled[rows] = self._elements(
+            what, what.integer("bufferView"), values.dtype, count, values.shape[1], strided=False
+        )
+        return filled
+
+    def is_normalised(self, index: int) -> bool:
+        """Whether an accessor's integers stand for 0-1 or -1-1."""
+        return self.root.item("accessors", index).flag("normalized")
+
+
+def _unquoted(text: str) -> bytes:
+    """The bytes of a percent-encoded text, decoded a piece at a time: as one it would take 150 times its size."""
+    pieces, start = [], 0
+    while start < len(text):
+        end = start + _PIECE
+        # A sign is followed by two digits, which belong to its piece.
+        while text.rfind("%", max(start, end - 2), end) >= 0 and end < len(text):
+            end += 1
+        pieces.append(unquote_to_bytes(text[start:end]))
+        start = end
+    return b"".join(pieces)
+
+
+def denormalise(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Normalised integers as float32, 0-1 or -1-1; floats unchanged."""
+    if values.dtype.kind == "f":
+        return values.astype(np.float32)
+    scaled = values.astype(np.float32) / np.float32(np.iinfo(values.dtype).max)
+    return np.maximum(scaled, np.float32(-1)) if values.dtype.kind == "i" else scaled
+
+
+def unreadable_extension(name: str, extension: str) -> CharacterError:
+    """The error for a file that cannot be read without an extension."""
+    cure = "without compression" if extension in COMPRESSIONS else "without it"
+    return CharacterError(f"{name} needs the glTF extension {extension}, which cannot be read: export it again {cure}")
+
+
+def load_document(path: Path, within: Path) -> Document:
+    """A .glb, .gltf or .vrm file; which it is shows in its first bytes, not in its name.
+
+    Args:
+        path: the file.
+        within: as in `Document`.
+
+    Raises:
+        CharacterError: if it cannot be read, is not glTF 2, is cut short or requires an extension we lack.
+    """
+    data = read_source(path, within)
+    text, binary = _glb_chunks(data, path.name) if data[:4] == GLB_MAGIC else (data, None)
+    root = parse(text, path.name)
+    asset = root.child("asset")
+    version = asset.text("version") if asset is not None else ""
+    if not version.startswith("2"):
+        raise CharacterError(f"{path.name} is glTF version '{version or 'unknown'}': export it again as glTF 2.0")
+    for extension in root.texts("extensionsRequired"):
+        if extension not in READABLE and not extension.startswith(READABLE_FAMILIES):
+            raise unreadable_extension(path.name, extension)
+    return Document(path, within, root, binary)
+
+
+def _glb_chunks(data: bytes, name: str) -> tuple[bytes, memoryview | None]:
+    cut = CharacterError(f"{name} is cut short or damaged: copy or export it again")
+    if len(data) < 20:
+        raise cut
+    _, version, length = struct.unpack_from("<4sII", data)
+    if version != 2:
+        raise CharacterError(f"{name} is a GLB of version {version}: export it again as glTF 2.0")
+    if length > len(data):
+        raise cut
+    chunks: list[tuple[int, memoryview]] = []
+    offset = 12
+    while offset + 8 <= length and len(chunks) < 2:
+        size, kind = struct.unpack_from("<II", data, offset)
+        if offset + 8 + size > length:
+            raise cut
+        chunks.append((kind, memoryview(data)[offset + 8 : offset + 8 + size]))
+        offset += 8 + size
+    if not chunks or chunks[0][0] != CHUNK_JSON:
+        raise cut
+    binary = chunks[1][1] if len(chunks) > 1 and chunks[1][0] == CHUNK_BINARY else None
+    return bytes(chunks[0][1]), binary

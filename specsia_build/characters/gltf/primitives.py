@@ -1,0 +1,299 @@
+"""Primitives of a glTF mesh as triangles in place: morphed, skinned or moved by their node."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build import memory
+from specsia_build.characters.gltf.document import Document, unreadable_extension
+from specsia_build.characters.gltf.fields import Fields
+from specsia_build.characters.gltf.materials import Materials, UvTransform
+from specsia_build.characters.gltf.scene import Instance
+from specsia_build.characters.gltf.vertices import Vertices
+from specsia_build.characters.polygons import TRIANGLE_COST, VERTEX_COST
+from specsia_build.errors import CharacterError
+from specsia_build.rendering.mesh import Mesh, flat_normals
+
+MODE_TRIANGLES, MODE_STRIP, MODE_FAN = 4, 5, 6
+DRACO = "KHR_draco_mesh_compression"
+
+MAX_UV = 65536.0
+"""Texture coordinates are held within this: beyond it a float32 cannot tell texels apart."""
+
+MAX_TRIANGLES = 20_000_000
+"""Triangles of a whole file; instances of one mesh could else multiply without end."""
+
+
+INSTANCE_COST = 2000
+"""Bytes of memory for one more mesh at one more node, however small it is."""
+
+_FEW = 64
+
+_SKIN_COST = 400
+"""Bytes of memory for a vertex while a skin poses it."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A primitive as its mesh has it.
+
+    Attributes:
+        source: its attributes.
+        points: (V, 3) float64, before a node or a skin puts them in place.
+        normals: (V, 3) float32 as stored, or None.
+        surface: faces, materials, UV and colours; without vertices.
+        lacks_uv: whether it has a texture and no UV for it.
+    """
+
+    source: Vertices
+    points: NDArray[np.float64]
+    normals: NDArray[np.float32] | None
+    surface: Mesh
+    lacks_uv: bool
+
+
+@dataclass
+class MeshReader:
+    """Reads the mesh instances of one file.
+
+    Attributes:
+        document: the file.
+        worlds: (N, 4, 4), every node's coordinates to the file's.
+        materials: of the file.
+        warnings: where sentences about what was left out go.
+        shared: places of the meshes that stand at several nodes.
+        skinned: whether a skin has posed anything so far.
+        triangles: read so far.
+    """
+
+    document: Document
+    worlds: NDArray[np.float64]
+    materials: Materials
+    warnings: dict[str, None]
+    shared: Collection[str]
+    skinned: bool = False
+    triangles: int = 0
+    _parts: dict[tuple[str, tuple[float, ...]], tuple[_Part, ...]] = field(default_factory=dict)
+    _palettes: dict[int, NDArray[np.float64]] = field(default_factory=dict)
+
+    def read(self, instance: Instance) -> Iterator[Mesh]:
+        """One mesh per primitive that has triangles, in the file's coordinates.
+
+        Raises:
+            CharacterError: if a primitive is damaged, or has vertices that are not finite.
+            CostError: if it would take more memory than is left for the character.
+        """
+        weights = instance.node.any_numbers("weights") or instance.mesh.any_numbers("weights")
+        key = (instance.mesh.place, weights)
+        parts = self._parts.get(key)
+        if parts is None:
+            found = (self._part(primitive, weights) for primitive in instance.mesh.items("primitives"))
+            parts = tuple(part for part in found if part is not None)
+            if instance.mesh.place in self.shared:
+                self._parts[key] = parts
+        for part in parts:
+            yield self._placed(instance, part)
+
+    def _part(self, primitive: Fields, morph: tuple[float, ...]) -> _Part | None:
+        """A primitive with its attributes as they are stored, or None where it has no triangles."""
+        attributes = primitive.child("attributes")
+        if attributes is None or "POSITION" not in attributes:
+            return None
+        position = attributes.integer("POSITION")
+        backed = "bufferView" in self.document.root.item("accessors", position)
+        if primitive.extension(DRACO) is not None and not backed:
+            raise unreadable_extension(self.document.name, DRACO)
+        stored = self.document.accessor(position)
+        indexed = self._faces(primitive, len(stored))
+        if not len(indexed):
+            return None
+        used, faces = _compacted(indexed, len(stored))
+        source = Vertices(self.document, primitive, attributes, morph, used, len(stored))
+        points, normals = source.floats("POSITION", 3).astype(np.float64), source.optional("NORMAL", 3)
+        index = primitive.optional_integer("material")
+        surface = self.materials.surface(index)
+        lookup = surface.lookup or UvTransform()
+        uv, colors = source.optional(f"TEXCOORD_{lookup.uv_set}", 2), source.colors()
+        opaque = colors is None or not bool((colors[:, 3] < 1.0).any())
+        return _Part(
+            source=source,
+            points=points,
+            normals=normals,
+            surface=Mesh(
+                vertices=np.zeros((0, 3), np.float32),
+                faces=faces,
+                materials=(self.materials.variant(index, uv is not None, opaque),),
+                face_material=np.zeros(len(faces), np.int32),
+                uv=None if uv is None else _held(lookup.apply(uv))[faces],
+                colors=None if colors is None else colors[faces],
+            ),
+            lacks_uv=uv is None and surface.lookup is not None,
+        )
+
+    def _placed(self, instance: Instance, part: _Part) -> Mesh:
+        """A primitive where a node or a skin puts it."""
+        faces = part.surface.faces
+        self.triangles += len(faces)
+        if self.triangles > MAX_TRIANGLES:
+            raise CharacterError(f"{self.document.name} has more than {MAX_TRIANGLES} triangles: simplify it")
+        memory.take(INSTANCE_COST + TRIANGLE_COST * len(faces) + VERTEX_COST * len(part.points))
+        if part.lacks_uv:
+            name = instance.node.text("name") or instance.mesh.text("name") or part.source.primitive.place
+            self.warnings[
+                f"{self.document.name}: '{name}' has a texture and no UVs for it; the texture was left out"
+            ] = None
+        matrices = self._matrices(instance, part.source)
+        points = part.points
+        vertices = (np.einsum("...ij,...j->...i", matrices[..., :3], points) + matrices[..., 3]).astype(np.float32)
+        if not np.isfinite(vertices).all():
+            raise CharacterError(f"{self.document.name} has vertices that are not numbers: export it again")
+        mirrored = np.broadcast_to(np.linalg.det(matrices[..., :3]) < 0, len(vertices))
+        corner_normals = None
+        if part.normals is not None:
+            corner_normals = _turned(part.normals, matrices[..., :3], mirrored)[faces]
+        mesh = replace(part.surface, vertices=vertices, normals=corner_normals)
+        flip = mirrored[faces[:, 0]]
+        return _with_flat_gaps(_flipped(mesh, flip) if flip.any() else mesh)
+
+    def _faces(self, primitive: Fields, vertex_count: int) -> NDArray[np.int64]:
+        """Triangles (F, 3) into the primitive's vertices; none for points and lines."""
+        mode = primitive.integer("mode", MODE_TRIANGLES)
+        if mode > MODE_FAN:
+            raise primitive.error("has an unknown mode")
+        if mode < MODE_TRIANGLES:
+            return np.zeros((0, 3), np.int64)
+        accessor = primitive.optional_integer("indices")
+        if accessor is None:
+            memory.ask(VERTEX_COST * vertex_count)
+            indices = np.arange(vertex_count)
+        else:
+            stored = self.document.accessor(accessor)
+            if stored.dtype.kind != "u" or stored.shape[1] != 1:
+                raise primitive.error("has indices that are not unsigned integers")
+            indices = stored[:, 0].astype(np.int64)
+        if len(indices) and int(indices.max()) >= vertex_count:
+            raise primitive.error("uses vertices that do not exist")
+        memory.ask(TRIANGLE_COST * (len(indices) // 3 if mode == MODE_TRIANGLES else len(indices)))
+        faces = _triangles(indices, mode)
+        if mode == MODE_TRIANGLES and len(indices) % 3:
+            self.warnings[f"{primitive.place} has an incomplete last triangle; it was left out"] = None
+        return faces
+
+    def _matrices(self, instance: Instance, source: Vertices) -> NDArray[np.float64]:
+        """What takes the vertices to the file's coordinates: (3, 4), or (V, 3, 4) for a skin.
+
+        A skin takes no notice of where its mesh's node stands; only its joints count.
+        """
+        if instance.skin is None or "JOINTS_0" not in source.attributes or "WEIGHTS_0" not in source.attributes:
+            return instance.world[:3]
+        palette = self._palette(instance.skin)
+        memory.ask(_SKIN_COST * len(source.used if source.used is not None else range(source.count)))
+        joints, weights = source.influences(len(palette))
+        blended = np.zeros((len(joints), 3, 4))
+        for slot in range(joints.shape[1]):
+            blended += weights[:, slot, None, None] * palette[joints[:, slot]]
+        self.skinned = True
+        return blended
+
+    def _palette(self, index: int) -> NDArray[np.float64]:
+        """A skin's joint matrices, (J, 3, 4): from the vertices as stored to the file's coordinates."""
+        if index not in self._palettes:
+            skin = self.document.root.item("skins", index)
+            joints = np.array(skin.indices("joints"), dtype=np.int64)
+            if not len(joints) or int(joints.max()) >= len(self.worlds):
+                raise skin.error("has no joints, or names a node that does not exist")
+            inverse = skin.optional_integer("inverseBindMatrices")
+            if inverse is None:
+                bind = np.broadcast_to(np.eye(4), (len(joints), 4, 4))
+            else:
+                stored = self.document.accessor(inverse)
+                if stored.shape[1] != 16 or len(stored) < len(joints):
+                    raise skin.error("has fewer inverse bind matrices than joints")
+                bind = stored[: len(joints)].astype(np.float64).reshape(-1, 4, 4).transpose(0, 2, 1)
+            self._palettes[index] = (self.worlds[joints] @ bind)[:, :3]
+        return self._palettes[index]
+
+
+def _held(uv: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Texture coordinates within `MAX_UV`; infinite ones are no place and become NaN."""
+    return np.where(np.isfinite(uv), np.clip(uv, -MAX_UV, MAX_UV), np.float32(np.nan))
+
+
+def _triangles(indices: NDArray[np.int64], mode: int) -> NDArray[np.int64]:
+    if mode == MODE_TRIANGLES:
+        return indices[: len(indices) // 3 * 3].reshape(-1, 3)
+    if len(indices) < 3:
+        return np.zeros((0, 3), np.int64)
+    step = np.arange(len(indices) - 2)
+    if mode == MODE_FAN:
+        return indices[np.stack([step + 1, step + 2, np.zeros_like(step)], axis=1)]
+    odd = step % 2
+    return indices[np.stack([step, step + 1 + odd, step + 2 - odd], axis=1)]
+
+
+def _compacted(faces: NDArray[np.int64], count: int) -> tuple[NDArray[np.int64] | None, NDArray[np.int32]]:
+    """Rows that the faces use (None for all) and the faces into them.
+
+    Primitives often share one large set of vertices, and what no face uses may be anything.
+    """
+    if faces.size < count // _FEW:
+        # Many primitives of few faces each would else look through the large set again and again.
+        rows, inverse = np.unique(faces, return_inverse=True)
+        return rows, inverse.reshape(-1, 3).astype(np.int32)
+    is_used = np.zeros(count, bool)
+    is_used[faces] = True
+    if is_used.all():
+        return None, faces.astype(np.int32)
+    renumbered = np.cumsum(is_used, dtype=np.int32) - 1
+    return np.flatnonzero(is_used), renumbered[faces]
+
+
+def _turned(
+    normals: NDArray[np.float32], matrices: NDArray[np.float64], mirrored: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Normals (V, 3) moved by the inverse transpose of (3, 3) or (V, 3, 3) matrices, unit length or zero.
+
+    Cofactors are used: they point as the inverse transpose does and exist for a flattening matrix too.
+    """
+    a, b, c = matrices[..., 0], matrices[..., 1], matrices[..., 2]
+    cofactors = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=-1)
+    turned = np.einsum("...ij,...j->...i", cofactors, normals.astype(np.float64))
+    turned = np.where(mirrored[:, None], -turned, turned)
+    length = np.linalg.norm(turned, axis=1, keepdims=True)
+    usable = np.isfinite(length) & (length > 0)
+    unit: NDArray[np.float64] = np.divide(turned, length, out=np.zeros_like(turned), where=usable)
+    return unit.astype(np.float32)
+
+
+def _flipped(mesh: Mesh, flip: NDArray[np.bool_]) -> Mesh:
+    """The faces where `flip` is true wound the other way, with their corners' attributes."""
+
+    def swapped(values: Any) -> Any:
+        return (
+            None
+            if values is None
+            else np.where(flip.reshape(-1, *[1] * (values.ndim - 1)), values[:, [0, 2, 1]], values)
+        )
+
+    return replace(
+        mesh,
+        faces=swapped(mesh.faces),
+        uv=swapped(mesh.uv),
+        colors=swapped(mesh.colors),
+        normals=swapped(mesh.normals),
+    )
+
+
+def _with_flat_gaps(mesh: Mesh) -> Mesh:
+    """Corners whose normal has no direction get their face's own."""
+    if mesh.normals is None:
+        return mesh
+    lost: NDArray[np.bool_] = np.asarray(~mesh.normals.any(axis=2))
+    if not lost.any():
+        return mesh
+    return replace(mesh, normals=np.where(lost[..., None], flat_normals(mesh), mesh.normals))

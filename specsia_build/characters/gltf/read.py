@@ -1,0 +1,95 @@
+"""Read a character from a glTF 2.0 file: .glb, .gltf or .vrm."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from specsia_build.characters.gltf.document import Document, load_document
+from specsia_build.characters.gltf.materials import Materials
+from specsia_build.characters.gltf.primitives import MeshReader
+from specsia_build.characters.gltf.scene import Scene, read_scene
+from specsia_build.characters.raw import RawMesh
+from specsia_build.errors import CharacterError
+from specsia_build.rendering.mesh import Material, Mesh, concatenate
+
+
+def read_gltf(
+    path: Path,
+    *,
+    texture: Path | None = None,
+    drop: Sequence[str] = (),
+    pose: str = "rest",
+    root: Path | None = None,
+) -> RawMesh:
+    """The default scene of a glTF file in its rest pose, in the file's own coordinates (+Y up, metres).
+
+    Skins are applied from the rest transforms of their joints, morph targets with their default weights. Lines,
+    points, cameras and lights are left out. Buffers and images are read from the file, from data URIs and from files
+    inside its folder, nowhere else.
+
+    Args:
+        path: the file; what it is shows in its first bytes, not in its suffix.
+        texture: base-colour image for materials without a readable one of their own.
+        drop: exact names of parts to leave out. A node goes with all below it; a mesh's name takes that mesh away
+            wherever it stands. A name that nothing has is a warning.
+        pose: ``rest``.
+        root: folder that no file may lie outside of, links followed; None is the file's own.
+
+    Returns:
+        The mesh; `front` is ``+y`` for VRM 0.x, whose characters face -Z, and else ``-y``. A texture that is missing
+        or damaged is a warning, and its file is among `files`.
+
+    Raises:
+        CharacterError: if the file is damaged, cannot be read without an extension that we lack, refers to a file
+            outside its folder, has no triangles, or another pose is asked for.
+    """
+    if pose != "rest":
+        raise CharacterError(f"pose '{pose}' of a glTF file is not supported: use 'rest'")
+    document = load_document(path, root or path.parent)
+    with np.errstate(all="ignore"):
+        scene = read_scene(document, drop)
+        warnings = {f"{path.name}: nothing is named '{name}', so nothing was dropped": None for name in scene.unmatched}
+        uses = Counter(instance.mesh.place for instance in scene.instances)
+        shared = {place for place, count in uses.items() if count > 1}
+        reader = MeshReader(document, scene.worlds, Materials(document, texture, warnings), warnings, shared)
+        meshes = [mesh for instance in scene.instances for mesh in reader.read(instance)]
+    if not meshes:
+        raise CharacterError(_nothing(document, scene))
+    return RawMesh(
+        mesh=_shared_materials(concatenate(meshes)),
+        up="+y",
+        front="+y" if _is_vrm0(document) else "-y",
+        parts=scene.parts,
+        files=(path, *document.touched),
+        warnings=tuple(warnings),
+        skinned=reader.skinned,
+        animations=document.root.count("animations"),
+    )
+
+
+def _nothing(document: Document, scene: Scene) -> str:
+    if scene.parts and not scene.instances:
+        return f"{document.name} has nothing left once its parts are dropped: leave at least one of them in"
+    return f"{document.name} has no triangles: export it again with its meshes"
+
+
+def _is_vrm0(document: Document) -> bool:
+    return document.root.extension("VRM") is not None and document.root.extension("VRMC_vrm") is None
+
+
+def _shared_materials(mesh: Mesh) -> Mesh:
+    """The same mesh with each material once."""
+    slots: dict[int, int] = {}
+    materials: list[Material] = []
+    slot_of = np.empty(len(mesh.materials), np.int32)
+    for index, material in enumerate(mesh.materials):
+        if id(material) not in slots:
+            slots[id(material)] = len(materials)
+            materials.append(material)
+        slot_of[index] = slots[id(material)]
+    return replace(mesh, materials=tuple(materials), face_material=slot_of[mesh.face_material])

@@ -1,0 +1,111 @@
+"""Vertex attributes of a glTF primitive, with its morph targets at their weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build import memory
+from specsia_build.characters.gltf.document import Document, denormalise
+from specsia_build.characters.gltf.fields import Fields
+
+_INFLUENCE_COST = 250
+"""Bytes of memory for four joints and weights of a vertex."""
+
+
+@dataclass(frozen=True)
+class Vertices:
+    """The vertices that a primitive uses.
+
+    Attributes:
+        document: the file.
+        primitive: its JSON.
+        attributes: the primitive's ``attributes``.
+        morph: weight of each of its morph targets.
+        used: (V,) rows of the accessors, or None for all.
+        count: rows that every accessor must have.
+    """
+
+    document: Document
+    primitive: Fields
+    attributes: Fields
+    morph: tuple[float, ...]
+    used: NDArray[np.int64] | None
+    count: int
+
+    def floats(self, name: str, width: int) -> NDArray[np.float32]:
+        """An attribute, (V, width) float32.
+
+        Raises:
+            CharacterError: if it is damaged or of another width.
+        """
+        values, normalised = self._stored(self.attributes, name, (width,))
+        plain = denormalise(values) if normalised else values.astype(np.float32)
+        return self._morphed(plain, name)
+
+    def optional(self, name: str, width: int) -> NDArray[np.float32] | None:
+        """As `floats`, or None where the primitive lacks it."""
+        return self.floats(name, width) if name in self.attributes else None
+
+    def colors(self) -> NDArray[np.float32] | None:
+        """Linear RGB and opacity, (V, 4) float32, each 0-1 or NaN, or None.
+
+        Raises:
+            CharacterError: if they are damaged.
+        """
+        if "COLOR_0" not in self.attributes:
+            return None
+        stored, _ = self._stored(self.attributes, "COLOR_0", (3, 4))
+        # Integers always stand for 0-1 here, also where an exporter forgot to say so.
+        values = self._morphed(denormalise(stored), "COLOR_0")
+        rgba = np.ones((len(values), 4), np.float32)
+        rgba[:, : values.shape[1]] = np.clip(values, 0.0, 1.0)
+        return rgba
+
+    def influences(self, joint_count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Joints and weights of each vertex, each (V, K); the weights of a vertex sum to 1.
+
+        A vertex without weight follows its first joint.
+
+        Raises:
+            CharacterError: if they are damaged or name a joint that the skin lacks.
+        """
+        joints, weights = [], []
+        number = 0
+        while f"JOINTS_{number}" in self.attributes and f"WEIGHTS_{number}" in self.attributes:
+            memory.ask(_INFLUENCE_COST * (number + 1) * (self.count if self.used is None else len(self.used)))
+            joints.append(self._stored(self.attributes, f"JOINTS_{number}", (4,))[0].astype(np.float64))
+            # Whether integers are marked as normalised is no matter: only their ratios count.
+            weights.append(self._stored(self.attributes, f"WEIGHTS_{number}", (4,))[0].astype(np.float64))
+            number += 1
+        joint = np.concatenate(joints, axis=1)
+        weight = np.maximum(np.nan_to_num(np.concatenate(weights, axis=1), posinf=0.0), 0.0)
+        total = weight.sum(axis=1, keepdims=True)
+        weight = np.divide(weight, total, out=np.zeros_like(weight), where=total > 0)
+        weight[total[:, 0] <= 0, 0] = 1.0
+        # What carries no weight may name anything.
+        joint = np.where(weight > 0, joint, 0)
+        if not ((joint >= 0) & (joint < joint_count)).all():
+            raise self.attributes.error("names a joint that its skin does not have")
+        return joint.astype(np.int64), weight
+
+    def _stored(self, attributes: Fields, name: str, widths: tuple[int, ...]) -> tuple[NDArray[Any], bool]:
+        """An attribute's rows as stored, and whether its integers stand for 0-1."""
+        index = attributes.integer(name)
+        values = self.document.accessor(index)
+        if len(values) != self.count:
+            raise attributes.error(f"has another number of {name} than of POSITION")
+        if values.shape[1] not in widths:
+            raise attributes.error(f"has {name} of {values.shape[1]} numbers each")
+        return (values if self.used is None else values[self.used]), self.document.is_normalised(index)
+
+    def _morphed(self, values: NDArray[np.float32], name: str) -> NDArray[np.float32]:
+        for target, weight in zip(self.primitive.items("targets"), self.morph, strict=False):
+            if weight and name in target:
+                stored, normalised = self._stored(target, name, (values.shape[1],))
+                delta = denormalise(stored) if normalised else stored.astype(np.float32)
+                values = values + np.float32(weight) * delta
+        return values

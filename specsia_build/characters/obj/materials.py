@@ -1,0 +1,199 @@
+"""The materials of an OBJ file: what its libraries say, with the textures that are really there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from specsia_build import memory
+from specsia_build.characters.images import IMAGE_SUFFIXES, TEXEL_COST, as_texture, load_texture, srgb_to_linear
+from specsia_build.characters.obj.mtl import MapReference, MtlMaterial, parse_mtl
+from specsia_build.characters.obj.text import decode_text
+from specsia_build.characters.side_files import SideFiles
+from specsia_build.errors import CharacterError
+from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
+
+_PLAIN = MapReference("")
+
+MOST_LIBRARY_BYTES = 16 * 2**20
+"""Largest material library that is read."""
+
+
+@dataclass(frozen=True)
+class BuiltMaterial:
+    """A material and the map whose scale and offset its UV take (v up, as in the OBJ)."""
+
+    material: Material
+    placement: MapReference = _PLAIN
+
+
+class MaterialBuilder:
+    """Builds materials by name for one OBJ file, each texture decoded once; collects what had to be done without.
+
+    Args:
+        files: where textures are looked up.
+        library: materials of the OBJ's libraries by name.
+        library_warnings: sentences about libraries that are not there; the first of `warnings`.
+        override: texture for materials without one.
+        own_image: whether an image named like the OBJ stands in for what is missing.
+    """
+
+    def __init__(
+        self,
+        files: SideFiles,
+        library: Mapping[str, MtlMaterial],
+        library_warnings: Iterable[str],
+        override: Texture | None,
+        own_image: bool,
+    ) -> None:
+        self.warnings: list[str] = list(library_warnings)
+        self._files = files
+        self._library = library
+        self._library_missing = bool(self.warnings)
+        self._override = override
+        self._own_image = own_image
+        self._decoded: dict[Path, NDArray[np.uint8] | None] = {}
+        self._textures: dict[tuple[Path, Path | None, bool], Texture] = {}
+
+    def build(self, name: str | None) -> BuiltMaterial:
+        """The material of that name; None is what faces before any ``usemtl`` have."""
+        written = None if name is None else self._library.get(name)
+        if written is None:
+            if name is not None and not self._library_missing:
+                self._warn(f"material '{name}' is in no library")
+            return BuiltMaterial(Material(name=name or "", texture=self._override or self._stand_in()))
+        return self._from_library(written)
+
+    def _from_library(self, written: MtlMaterial) -> BuiltMaterial:
+        diffuse, cutout, glow = (written.maps.get(k) for k in ("map_kd", "map_d", "map_ke"))
+        base_path = self._path(diffuse)
+        cutout_path = self._path(cutout)
+        texture = self._texture(base_path, cutout_path, diffuse or cutout or _PLAIN)
+        if diffuse is not None and base_path is None and texture is None:
+            texture = self._override or self._stand_in()
+        elif texture is None:
+            texture = self._override
+        # A texture replaces Kd, as in Blender: exporters leave Kd at 0, 0.588 or 0.8 beside a texture.
+        red, green, blue = (1.0, 1.0, 1.0) if texture is not None and diffuse is not None else _linear(written.diffuse)
+        glow_path = self._path(glow)
+        emissive_texture = self._texture(glow_path, None, glow or _PLAIN)
+        material = Material(
+            name=written.name,
+            base_color=(red, green, blue, written.opacity),
+            texture=texture,
+            emissive=(1.0, 1.0, 1.0) if emissive_texture is not None else _linear(written.emissive),
+            emissive_texture=emissive_texture,
+            alpha_mode=self._alpha_mode(written.opacity, cutout_path, texture),
+        )
+        return BuiltMaterial(material, diffuse or cutout or _PLAIN)
+
+    def _alpha_mode(self, opacity: float, cutout_path: Path | None, texture: Texture | None) -> AlphaMode:
+        """Opaque unless the library says otherwise: an alpha channel alone means nothing in an OBJ."""
+        if opacity < 1:
+            return "blend"
+        if cutout_path is None or texture is None:
+            return "opaque"
+        alpha = texture.pixels[..., 3]
+        if (alpha == 255).all():
+            return "opaque"
+        return "mask" if ((alpha == 0) | (alpha == 255)).all() else "blend"
+
+    def _path(self, reference: MapReference | None) -> Path | None:
+        """The decodable file of a map, or None with a warning."""
+        if reference is None:
+            return None
+        path = self._files.find(reference.name)
+        if path is None:
+            self._warn(f"texture {_base_name(reference.name)} is not in the OBJ's folder")
+            return None
+        return path if self._pixels(path) is not None else None
+
+    def _pixels(self, path: Path) -> NDArray[np.uint8] | None:
+        if path not in self._decoded:
+            try:
+                self._decoded[path] = load_texture(path, path.name, self._files.root)
+            except CharacterError as error:
+                self._warn(str(error))
+                self._decoded[path] = None
+        return self._decoded[path]
+
+    def _texture(self, base: Path | None, cutout: Path | None, reference: MapReference) -> Texture | None:
+        anchor = base or cutout
+        if anchor is None:
+            return None
+        key = (anchor, cutout, reference.clamp)
+        if key not in self._textures:
+            colour = None if base is None else self._pixels(base)
+            alpha = None if cutout is None else self._pixels(cutout)
+            wrap: Wrap = "clamp" if reference.clamp else "repeat"
+            self._textures[key] = as_texture(_with_alpha(colour, alpha), wrap=(wrap, wrap))
+        return self._textures[key]
+
+    def _stand_in(self) -> Texture | None:
+        """The image named like the OBJ."""
+        if not self._own_image:
+            return None
+        path = self._files.find_own(IMAGE_SUFFIXES)
+        if path is None or self._pixels(path) is None:
+            return None
+        if self.warnings:
+            self._warn(f"{path.name} is used instead")
+        return self._texture(path, None, _PLAIN)
+
+    def _warn(self, sentence: str) -> None:
+        if sentence not in self.warnings:
+            self.warnings.append(sentence)
+
+
+def read_libraries(files: SideFiles, names: Iterable[str]) -> tuple[dict[str, MtlMaterial], list[str]]:
+    """Materials of the libraries that ``mtllib`` statements name, and a sentence for each that cannot be read."""
+    library: dict[str, MtlMaterial] = {}
+    warnings: list[str] = []
+    for name in names:
+        path = files.find(name)
+        # One statement may list several libraries, but one name may hold spaces too.
+        several = [part.strip() + ".mtl" for part in name[:-4].replace(".MTL ", ".mtl ").split(".mtl ")]
+        paths = [path] if path is not None or len(several) == 1 else [files.find(part) for part in several]
+        for part, found in zip(several if len(paths) > 1 else [name], paths, strict=True):
+            try:
+                if found is None:
+                    warnings.append(f"material library {_base_name(part)} is not in the OBJ's folder")
+                else:
+                    library.update(parse_mtl(decode_text(files.read(found, MOST_LIBRARY_BYTES))))
+            except CharacterError as error:
+                warnings.append(f"material library {error}")
+    return library, warnings
+
+
+def _base_name(name: str) -> str:
+    return name.replace("\\", "/").rstrip("/").rpartition("/")[2]
+
+
+def _linear(display: tuple[float, float, float]) -> tuple[float, float, float]:
+    red, green, blue = srgb_to_linear(np.array(display)).tolist()
+    return red, green, blue
+
+
+def _with_alpha(colour: NDArray[np.uint8] | None, cutout: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+    """Colour pixels (white where None) whose opacity is that of the cutout image, (H, W, 4).
+
+    The cutout's opacity is its alpha channel where it has one, else its luminance.
+    """
+    if cutout is None:
+        assert colour is not None
+        return colour
+    alpha = cutout[..., 3]
+    if (alpha == 255).all():
+        alpha = np.asarray(Image.fromarray(np.ascontiguousarray(cutout[..., :3])).convert("L"))
+    if colour is None:
+        colour = np.full((*alpha.shape, 4), 255, np.uint8)
+    if alpha.shape != colour.shape[:2]:
+        height, width = colour.shape[:2]
+        alpha = np.asarray(Image.fromarray(alpha).resize((width, height), Image.Resampling.BILINEAR))
+    memory.take(TEXEL_COST * alpha.size)
+    return np.dstack([colour[..., :3], alpha])

@@ -1,0 +1,134 @@
+"""Licences of a dataset's rows: which ones let it be passed on."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from specsia_build.dataset.card.head import card_fields
+from specsia_build.dataset.schema import CARD, DATA
+
+NAMED = "LicenseRef-"
+"""What SPDX puts before the name of a licence that is not on its list: whoever writes it has looked at the licence."""
+
+FREE = (
+    "0BSD AFL-3.0 Apache-2.0 Artistic-2.0 BSD-2-Clause BSD-3-Clause BSL-1.0 CC-PDDC CDLA-Permissive-1.0 "
+    "CDLA-Permissive-2.0 CDLA-Sharing-1.0 ECL-2.0 ISC LAL-1.3 MIT MIT-0 MPL-2.0 MS-PL ODbL-1.0 ODC-By-1.0 OFL-1.1 "
+    "PDDL-1.0 Unlicense WTFPL Zlib AGPL-3.0-only AGPL-3.0-or-later GPL-2.0-only GPL-2.0-or-later GPL-3.0-only "
+    "GPL-3.0-or-later LGPL-2.1-only LGPL-2.1-or-later LGPL-3.0-only LGPL-3.0-or-later"
+)
+"""Licences beside Creative Commons that let changed copies be passed on, by SPDX id."""
+
+_BY_FOLDED_NAME = {name.casefold(): name for name in FREE.split()} | {
+    "agpl-3.0": "AGPL-3.0-only",
+    "apache-2": "Apache-2.0",
+    "gpl-2.0": "GPL-2.0-only",
+    "gpl-3.0": "GPL-3.0-only",
+    "lgpl-2.1": "LGPL-2.1-only",
+    "lgpl-3.0": "LGPL-3.0-only",
+    "odbl": "ODbL-1.0",
+    "odc-by": "ODC-By-1.0",
+    "pddl": "PDDL-1.0",
+    "public-domain": "CC-PDDC",
+    "the-unlicense": "Unlicense",
+}
+_CC = re.compile(r"cc-?(0|by(?:-(?:nc|sa|nd))*)(?:-(\d\.\d))?(?:-(?:international|universal|intl|deed))?")
+_CC_URL = re.compile(r"(?:https?://)?(?:www\.)?creativecommons\.org/(?:licenses|publicdomain)/([a-z-]+)/(\d\.\d)\S*")
+_FORBIDDING = re.compile(
+    r"all rights reserved|proprietary|confidential|(?:no|not|non|forbid\w*|prohibit\w*)[\s_-]*(?:for\s+)?re-?distribut"
+    r"|re-?distribution[\s_-]*(?:is\s+)?(?:prohibited|forbidden|disallowed|not)|do not (?:share|distribute)"
+)
+
+
+def spdx_id(text: str) -> str | None:
+    """The SPDX id that a licence's name stands for, None where it stands for none that is known here.
+
+    Understands the ids themselves in any case, Creative Commons licences as people write them (`CC BY-NC 4.0`,
+    `cc_by`, their addresses; 4.0 where no version is given, 1.0 for CC0), and `LicenseRef-…`.
+    """
+    text = text.strip()
+    if text.casefold().startswith(NAMED.casefold()):
+        return text if re.fullmatch(r"[\w.-]+", text[len(NAMED) :], re.ASCII) else None
+    folded = re.sub(r"[\s_]+", "-", text.casefold())
+    url = _CC_URL.fullmatch(folded)
+    if url:
+        folded = "cc0-1.0" if url[1] == "zero" else f"cc-{url[1]}-{url[2]}"
+    match = _CC.fullmatch(folded)
+    if match and match[1] == "0":
+        return "CC0-1.0"
+    if match:
+        terms = match[1].upper().split("-")
+        order = [t for t in ("BY", "NC", "ND", "SA") if t in terms]
+        return f"CC-{'-'.join(order)}-{match[2] or '4.0'}"
+    return _BY_FOLDED_NAME.get(folded.removesuffix("-license").removesuffix("-licence"))
+
+
+def forbids(text: str) -> str | None:
+    """Why a licence does not let pairs made from a character be passed on; None where it does.
+
+    Args:
+        text: an SPDX id or expression with `OR` and `AND`, or whatever a source states.
+    """
+    parts = re.split(r"\s+(OR|AND)\s+", text.strip().strip("()"))
+    reasons = [_reason(part.strip(" ()")) for part in parts[::2]]
+    joint = set(parts[1::2])
+    if joint == {"OR"}:
+        return None if None in reasons else reasons[0]
+    return next((reason for reason in reasons if reason), None)
+
+
+def _reason(text: str) -> str | None:
+    found = spdx_id(text)
+    if found is None:
+        told = _FORBIDDING.search(text.casefold())
+        return "forbids passing it on" if told else "is not known to allow passing it on"
+    if found.startswith("CC-") and "-ND-" in found:
+        return "forbids passing changed copies on, and rendered pairs are that"
+    return None
+
+
+def redistribution_problems(folder: Path) -> tuple[str, ...]:
+    """What stands against making a dataset public: a clause for each licence that does, with how many rows it covers.
+
+    A row without a licence counts as unknown. Where the schema has no column for it, the card's licence stands for all
+    rows. A licence that forbids it, or is unknown here, may be passed on all the same where whoever builds the dataset
+    names it in the manifest as `LicenseRef-NAME`.
+
+    Raises:
+        OSError, pyarrow.ArrowException: if the shards cannot be read.
+    """
+    rows: Counter[str | None] = Counter()
+    for path in sorted((folder / DATA).rglob("*.parquet")):
+        with pq.ParquetFile(path) as opened:
+            if "license" in opened.schema_arrow.names:
+                stated = opened.read(columns=["license"]).column(0).to_pylist()
+                rows.update(None if name is None else str(name) for name in stated)
+            else:
+                rows[_of_card(folder)] += opened.metadata.num_rows
+    found = []
+    for name, count in sorted(rows.items(), key=lambda item: (-item[1], str(item[0]))):
+        if name is None or not name.strip():
+            found.append(f"{_rows(count)} without a licence")
+        elif reason := forbids(name):
+            shown = " ".join(name.split())[:80]
+            found.append(f"{_rows(count)} under '{shown}', which {reason}")
+    return tuple(found)
+
+
+def _rows(count: int) -> str:
+    return f"{count} row" if count == 1 else f"{count} rows"
+
+
+def _of_card(folder: Path) -> str | None:
+    """The licence that the card's YAML names, all of a list joined by `AND`; None where it names none."""
+    try:
+        fields = card_fields((folder / CARD).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    stated = fields.get("license_name") or fields.get("license")
+    names = stated if isinstance(stated, list) else [stated]
+    told = all(isinstance(name, str) and name not in ("unknown", "other") for name in names)
+    return " AND ".join(map(str, names)) if told else None

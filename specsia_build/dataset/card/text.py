@@ -1,0 +1,253 @@
+"""The dataset card: generated from what was built, and nothing else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+import yaml
+
+from specsia_build.backends.upstream import pins
+from specsia_build.dataset.card.yaml import Sizes, front_matter
+from specsia_build.dataset.schema import IMAGE_COLUMNS, MEANINGS, SPLITS
+
+BACKEND_NOTES = {
+    "inflate": "inflates the silhouette of the frontal view and projects its colours; sees one image only. Known "
+    "artefacts: fused legs, guessed backs, smeared sides, no contours.",
+    "fusion": "renders six views of the ground truth at 256 pixels, damages them by a seeded model of what a "
+    "multi-view diffusion network gets wrong (colour drift, moved and made-up detail, blur, masks, pose), and fuses "
+    "them to a mesh with a colour per vertex. It imitates Wonder3D with instant-nsr; no network is run. Known "
+    "artefacts: no contours, speckle where views meet, thin parts lost, fused legs, blotches.",
+    "mesh-dir": "meshes that were reconstructed outside of this build; ask whoever made them what they show.",
+    "wonder3d": "runs Wonder3D on the frontal view and fuses its six views. Known artefacts: no contours, speckle "
+    "where views meet, colours of unseen sides made up, thin parts lost.",
+    "drawingspinup": "runs DrawingSpinUp's reconstruction (Wonder3D's views, instant-nsr) on the frontal view. Known "
+    "artefacts: no contours, speckle where views meet, colours of unseen sides made up, thin parts lost or fused.",
+    "instantmesh": "runs InstantMesh on the frontal view. Known artefacts: no contours, softened texture, backs and "
+    "sides made up, thin parts lost.",
+    "crm": "runs CRM on the frontal view. Known artefacts: no contours, softened texture, backs and sides made up, "
+    "rounded or doubled thin parts.",
+}
+
+PAPERS = """```bibtex
+@inproceedings{kim2026specsia,
+  title     = {{SPECSIA}: Stylization Dataset for Novel-View Enhancement in Drawing-based 3D Animation},
+  author    = {Kim, Kyuwon and Yoon, Sunjae and Yoo, Chang D.},
+  booktitle = {European Conference on Computer Vision (ECCV)},
+  year      = {2026},
+  note      = {arXiv:2607.00525}
+}
+
+@inproceedings{luo2023rabit,
+  title     = {{RaBit}: Parametric Modeling of {3D} Biped Cartoon Characters with a Topological-consistent Dataset},
+  author    = {Luo, Zhongjin and Cai, Shengcai and Dong, Jinguo and Ming, Ruibo and Qiu, Liangdong and Zhan, Xiaohang
+               and Han, Xiaoguang},
+  booktitle = {Proceedings of the IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
+  pages     = {12825--12835},
+  year      = {2023}
+}
+```"""
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What a card states.
+
+    Attributes:
+        source: name of the source, free of paths.
+        planned: characters of the source (within a limit).
+        rows: rows by backend and split.
+        characters: packed characters by backend and split.
+        quality: per backend the mean IoUs of its packed characters.
+        frontal_before: per backend the frontal IoUs before registration.
+        licenses: license and credit of each packed character.
+        quarantined: characters that were left out, by backend (`""` where it hit all).
+        sees_ground_truth: backends that do.
+        build: what `build.json` holds.
+        sizes: bytes by configuration and split, empty where they are not known.
+    """
+
+    source: str
+    planned: int
+    rows: Mapping[str, Mapping[str, int]]
+    characters: Mapping[str, Mapping[str, int]]
+    quality: Mapping[str, Sequence[float]]
+    frontal_before: Mapping[str, Sequence[float]]
+    licenses: Sequence[tuple[str | None, str | None]]
+    quarantined: Mapping[str, int]
+    sees_ground_truth: Sequence[str]
+    build: Mapping[str, Any]
+    sizes: Sizes = field(default_factory=dict)
+
+
+def _cell(value: object) -> str:
+    """Text that cannot end its cell or its row."""
+    return " ".join(str(value).split()).replace("|", "\\|")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _counts(facts: CardFacts) -> str:
+    rows = [
+        [backend, split, facts.characters[backend].get(split, 0), facts.rows[backend].get(split, 0)]
+        for backend in facts.rows
+        for split in SPLITS
+        if facts.rows[backend].get(split)
+    ]
+    lost = [
+        f"{count} {'by ' + backend if backend else 'before any backend'}"
+        for backend, count in facts.quarantined.items()
+    ]
+    note = f"{facts.planned} characters were asked for; " + (
+        f"quarantined and left out: {', '.join(lost)}." if lost else "none was quarantined."
+    )
+    return table(["backend", "split", "characters", "rows"], rows) + "\n\n" + note
+
+
+def _quality(facts: CardFacts) -> str:
+    rows = []
+    for backend, values in facts.quality.items():
+        if values:
+            ordered = sorted(values)
+            rows.append(
+                [
+                    backend,
+                    f"{sum(values) / len(values):.3f}",
+                    f"{ordered[0]:.3f}",
+                    f"{median(ordered):.3f}",
+                    f"{sum(facts.frontal_before[backend]) / len(values):.3f}",
+                ]
+            )
+    return table(["backend", "mean IoU", "worst", "median", "frontal before registration"], rows)
+
+
+def _licences(facts: CardFacts) -> str:
+    counted = Counter(facts.licenses)
+    ordered = sorted(counted.items(), key=lambda item: (-item[1], str(item[0])))
+    rows = [[license_ or "not stated", credit or "not stated", count] for (license_, credit), count in ordered]
+    text = table(["licence", "credit", "characters"], rows)
+    if any(license_ is None for license_, _ in counted):
+        text += "\n\nNobody stated a licence for some characters: find it out before you pass this dataset on."
+    return text
+
+
+def _backend_note(backend: str, facts: CardFacts) -> str:
+    note = f"- `{backend}`: {BACKEND_NOTES.get(backend, 'a backend outside of this package; ask its author about it.')}"
+    if backend in facts.sees_ground_truth:
+        note += " It sees the ground truth."
+    if backend not in pins.NAMES:
+        return note
+    pinned = pins.read_pins(backend)
+    weights = ", ".join(f"{w.source}@{w.revision}" if w.source else w.name for w in pinned.weights)
+    note += f" The bridge, version {pinned.version}, was written against {pinned.repository} at `{pinned.commit}`"
+    return note + (f" with the weights {weights}." if weights else ".")
+
+
+def _how_built(facts: CardFacts) -> str:
+    build = facts.build
+    # A YAML file whose values are all settings can be handed to `specsia build` as it is.
+    settings = yaml.safe_dump(dict(build["config"]), sort_keys=False, allow_unicode=True).rstrip()
+    stages = ", ".join(f"{name} {version}" for name, version in build.get("stages", {}).items())
+    packages = ", ".join(f"{name} {version}" for name, version in build.get("packages", {}).items())
+    told = [f"specsia {build['specsia']}"]
+    told += [f"Python {build['python']} on {build['machine']}"] if "python" in build else []
+    told += [f"stages {stages}"] if stages else []
+    told += [packages] if packages else []
+    return f"{'; '.join(told)}. The settings:\n\n```yaml\n{settings}\n```"
+
+
+def _input(config: Mapping[str, Any]) -> str:
+    return "its own drawing" if config["frontal"] == "drawing" else "its frontal view, without the contour"
+
+
+def write_card(facts: CardFacts) -> str:
+    """Text of the dataset's README.md."""
+    config = facts.build["config"]
+    image = next(iter(IMAGE_COLUMNS))
+    several = len(facts.rows) > 1
+    first = next((backend for backend, rows in facts.rows.items() if any(rows.values())), next(iter(facts.rows)))
+    load = f'load_dataset("PATH_OR_REPO", "{first}")' if several else 'load_dataset("PATH_OR_REPO")'
+    turned = (
+        "Position colours are in the frame of the registered character, the same for a point in every view."
+        if config["pos_frame"] == "character"
+        else "Position colours are taken after each view's turn, with a box for each view, as in the published script."
+    )
+    differs = "" if config["pos_frame"] != "character" else "; and there positions are coloured after the view turn"
+    columns = table(["column", "meaning"], [[f"`{name}`", meaning] for name, meaning in MEANINGS.items()])
+    return f"""---
+{front_matter(facts.source, {license_ for license_, _ in facts.licenses}, facts.rows, facts.sizes)}---
+
+# SPECSIA pairs of {facts.source}
+
+Pairs for learning to repair drawn characters seen from new angles. Each character is rendered from {config["views"]}
+evenly spaced views (`gt`, the target Y\\*). A backend reconstructs it in 3D from {_input(config)};
+that mesh is registered and rendered from the same views (`color`, `mask`, `pos`: the damaged Z, Zmask, Zpos). Images
+are {config["size"]}×{config["size"]} PNG.
+
+```python
+from datasets import load_dataset
+pairs = {load}
+pairs["train"][0]["{image}"]
+```
+
+## What is in it
+
+{_counts(facts)}
+
+Splits share no character. `splits.json` lists them; they are fixed on the source's ids before anything is built.
+
+{columns}
+
+## How it was built
+
+{_how_built(facts)}
+
+Backends and their known artefacts:
+
+{chr(10).join(_backend_note(backend, facts) for backend in facts.rows)}
+
+The camera is orthographic, 1.35 units wide, and walks counter-clockwise seen from above; characters have bounding-box
+centre 0 and largest extent 1 (less where the frame would cut them), Z up, facing -Y. {turned}
+The published SPECSIA-15K differs: its contour is centred on the silhouette, here it lies wholly outside{differs}.
+
+## Registration
+
+One similarity per character brings the reconstruction onto the ground truth. IoU of the silhouettes at half coverage,
+contour left out, mean over the views of each character; `iou` holds that of each row:
+
+{_quality(facts)}
+
+## Licences
+
+{_licences(facts)}
+
+The dataset holds rendered pairs only: no mesh and no texture of a character, and no path of the machine that built it.
+
+## Check and rebuild
+
+`sha256sum -c SHA256SUMS` checks the files, and `specsia verify .` all that is promised of them, down to the pixels;
+`checksums.parquet` holds the SHA-256 of every image. To rebuild it, take the same source and the versions above, save
+the settings as `settings.yaml`, and run
+
+```sh
+specsia build SOURCE --config settings.yaml --out rebuilt
+specsia diff . rebuilt/dataset
+```
+
+On the same kind of processor the bytes are the same; `diff` says what is not.
+
+## Citation
+
+If you use these pairs, cite SPECSIA (the task, the published SPECSIA-15K and DraViE), and RaBit where characters of
+3DBiCar are used:
+
+{PAPERS}
+"""

@@ -1,0 +1,153 @@
+"""The YAML at the head of a dataset card, as the Hub's parser and `datasets` take it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import yaml
+
+from specsia_build.dataset import schema
+from specsia_build.dataset.card.licenses import spdx_id
+
+SIZE_CATEGORIES = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+)
+
+TAGS = ("specsia", "3d", "animation", "novel-view", "characters")
+
+_HUB_LICENSES = (
+    "apache-2.0 mit afl-3.0 artistic-2.0 bsl-1.0 bsd-2-clause bsd-3-clause cc0-1.0 cc-by-2.0 cc-by-2.5 cc-by-3.0 "
+    "cc-by-4.0 cc-by-sa-3.0 cc-by-sa-4.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-4.0 cc-by-nd-4.0 cc-by-nc-nd-3.0 "
+    "cc-by-nc-nd-4.0 cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cdla-sharing-1.0 cdla-permissive-1.0 "
+    "cdla-permissive-2.0 wtfpl ecl-2.0 agpl-3.0 gpl-2.0 gpl-3.0 lgpl-2.1 lgpl-3.0 isc ms-pl mpl-2.0 odc-by odbl "
+    "pddl ofl-1.1 unlicense zlib"
+)
+"""Licences that the Hub knows by name; all others are `other` there."""
+
+_HUB_NAMES = {"odc-by-1.0": "odc-by", "odbl-1.0": "odbl", "pddl-1.0": "pddl"}
+
+Sizes = Mapping[str, Mapping[str, tuple[int, int]]]
+"""By configuration and split: bytes of the columns as they lie in memory, and of the files."""
+
+
+def size_category(rows: int) -> str:
+    """The Hub's name for so many rows."""
+    return next((name for limit, name in SIZE_CATEGORIES if rows < limit), "n>10M")
+
+
+def hub_license(text: str) -> str | None:
+    """The Hub's id of a licence, None where it has none."""
+    found = (spdx_id(text) or "").casefold()
+    found = _HUB_NAMES.get(found, re.sub(r"-(only|or-later)$", "", found))
+    return found if found in _HUB_LICENSES.split() else None
+
+
+def license_fields(licenses: Collection[str | None]) -> dict[str, Any]:
+    """`license` for the licences of all characters, and `license_name` where the Hub knows none of that name."""
+    different = set(licenses)
+    if different <= {None}:
+        return {"license": "unknown"}
+    known = {hub_license(text) for text in different if text is not None}
+    if None in different or None in known:
+        only = next(iter(different)) if len(different) == 1 else None
+        name = re.sub(r"[^a-z0-9.]+", "-", only.casefold()).strip("-") if only else "mixed"
+        return {"license": "other", "license_name": name or "unnamed"}
+    names = sorted(name for name in known if name)
+    return {"license": names[0] if len(names) == 1 else names}
+
+
+def configs_field(rows: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
+    """`configs` for rows by backend and split; the Hub refuses a configuration without files, so those are left out."""
+    several = len(rows) > 1
+    configs: list[dict[str, Any]] = []
+    for backend, by_split in rows.items():
+        splits = [split for split in schema.SPLITS if by_split.get(split)]
+        if not splits:
+            continue
+        entry: dict[str, Any] = {"config_name": backend if several else schema.DEFAULT_CONFIG}
+        if several and not configs:
+            entry["default"] = True
+        folder = schema.data_folder(backend, several)
+        entry["data_files"] = [{"split": split, "path": f"{folder}/{split}-*.parquet"} for split in splits]
+        configs.append(entry)
+    return configs
+
+
+def data_sizes(folder: Path, rows: Mapping[str, Mapping[str, int]]) -> Sizes:
+    """Sizes of the splits of a dataset that lies in a folder, from its shards' footers.
+
+    Raises:
+        OSError, pyarrow.ArrowException: if a shard cannot be read.
+    """
+    several = len(rows) > 1
+    found: dict[str, dict[str, tuple[int, int]]] = {}
+    for backend, by_split in rows.items():
+        config = found.setdefault(backend if several else schema.DEFAULT_CONFIG, {})
+        for split in schema.SPLITS:
+            paths = sorted((folder / schema.data_folder(backend, several)).glob(f"{split}-*.parquet"))
+            if not by_split.get(split) or not paths:
+                continue
+            footers = [pq.read_metadata(path) for path in paths]
+            held = sum(f.row_group(g).total_byte_size for f in footers for g in range(f.num_row_groups))
+            config[split] = held, sum(path.stat().st_size for path in paths)
+    return found
+
+
+def dataset_info_field(rows: Mapping[str, Mapping[str, int]], sizes: Sizes) -> Any:
+    """`dataset_info`: features, rows and bytes of each split; one mapping, or a list with several configurations."""
+    import datasets
+    from huggingface_hub import DatasetCardData
+
+    several = len(rows) > 1
+    infos = {}
+    for backend, by_split in rows.items():
+        config = backend if several else schema.DEFAULT_CONFIG
+        known = {split: sizes[config][split] for split in schema.SPLITS if by_split.get(split)}
+        if not known:
+            continue
+        splits = datasets.SplitDict()
+        for split, (held, _) in known.items():
+            splits.add(datasets.SplitInfo(split, num_bytes=held, num_examples=by_split[split]))
+        infos[config] = datasets.DatasetInfo(
+            features=datasets.Features.from_arrow_schema(schema.arrow_schema()),
+            splits=splits,
+            config_name=config,
+            download_size=sum(files for _, files in known.values()),
+            dataset_size=sum(held for held, _ in known.values()),
+        )
+    data = DatasetCardData()
+    datasets.info.DatasetInfosDict(infos).to_dataset_card_data(data)
+    return data.to_dict().get("dataset_info")
+
+
+def front_matter(
+    source: str, licenses: Collection[str | None], rows: Mapping[str, Mapping[str, int]], sizes: Sizes
+) -> str:
+    """The YAML of a card, without the lines of `---` around it.
+
+    Args:
+        source: name of the source.
+        licenses: of the characters.
+        rows: by backend and split.
+        sizes: of all these, or empty: then `dataset_info` is left out.
+    """
+    fields: dict[str, Any] = {
+        **license_fields(licenses),
+        "pretty_name": f"SPECSIA pairs of {source}",
+        "size_categories": [size_category(sum(sum(by_split.values()) for by_split in rows.values()))],
+        "task_categories": ["image-to-image"],
+        "annotations_creators": ["machine-generated"],
+        "tags": list(TAGS),
+    }
+    info = dataset_info_field(rows, sizes) if sizes else None
+    if info:
+        fields["dataset_info"] = info
+    return yaml.safe_dump(fields | {"configs": configs_field(rows)}, sort_keys=False, allow_unicode=True)

@@ -1,0 +1,4 @@
+"""From this project's layout to those that others' loaders read.
+
+Others use `write`.
+"""

@@ -1,0 +1,215 @@
+"""Check a packed dataset: every promise that its files, rows and images can show to be kept."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from specsia_build.dataset import schema
+from specsia_build.dataset.checksums import read_checksums
+from specsia_build.dataset.parallel import results as results_of
+from specsia_build.dataset.places import Place, find_place, leads_out, read_errors
+from specsia_build.dataset.reading import Schema, schema_of
+from specsia_build.dataset.verify.files import (
+    NEEDED,
+    BuildFacts,
+    Shard,
+    check_card,
+    check_parquet_metadata,
+    check_presence,
+    check_shard,
+    check_sum,
+    check_texts,
+    find_shards,
+    hash_file,
+    read_build,
+    read_sums,
+    read_whole,
+)
+from specsia_build.dataset.verify.published import UNCHECKED, check_published_group, published_notes
+from specsia_build.dataset.verify.report import CHECKS, DIGESTS, FILES, SUMS, CheckResult, Findings, Problem, Report
+from specsia_build.dataset.verify.rows import GroupTask, check_group
+from specsia_build.dataset.verify.views import Tracker, read_frozen_splits, split_notes
+from specsia_build.errors import SpecsiaError
+from specsia_build.files import relative_name
+
+__all__ = ["CheckResult", "Problem", "Report", "verify"]
+
+
+def _known_folders(place: Place) -> tuple[str, ...]:
+    """Folders of this machine long enough not to occur in a text by chance."""
+    found = [Path.home(), Path.cwd(), *([place.folder.resolve()] if place.folder is not None else [])]
+    return tuple(sorted({str(path) for path in found if len(path.parts) > 2}))
+
+
+def _schema_of(shards: Sequence[Shard]) -> Schema:
+    """The schema that the first readable shard is of; where that is none, this project's, for its lacks to be told."""
+    for shard in shards:
+        try:
+            with shard.place.open(shard.name) as stream:
+                return schema_of(pq.read_schema(stream).names) or "specsia"
+        except (*read_errors(), pa.ArrowException, ValueError):
+            continue
+    return "specsia"
+
+
+def _inferred(build: BuildFacts, shards: Sequence[Shard], found: Schema) -> tuple[int, str]:
+    """Views and position frame, from the first shard's rows where `build.json` does not say."""
+    counts: Counter[str] = Counter()
+    boxes: dict[str, set[tuple[float, ...]]] = {}
+    columns = ["uid"] if found == "published" else ["character_id", "bbox_min", "bbox_max"]
+    if build.views is None or build.pos_frame is None:
+        for shard in shards:
+            try:
+                with shard.place.open(shard.name) as stream:
+                    table = pq.read_table(stream, columns=columns, use_threads=False)
+                for row in table.to_pylist():
+                    if found == "published":
+                        counts[row["uid"].rpartition("_")[0]] += 1
+                        continue
+                    counts[row["character_id"]] += 1
+                    boxes.setdefault(row["character_id"], set()).add((*row["bbox_min"], *row["bbox_max"]))
+                break
+            except (*read_errors(), pa.ArrowException, ValueError, TypeError, AttributeError):
+                continue
+    usual = Counter(counts.values()).most_common(1)
+    frame = "view" if boxes and all(len(b) > 1 or counts[i] == 1 for i, b in boxes.items()) else "character"
+    return build.views or min(schema.MOST_VIEWS, usual[0][0] if usual else 1), build.pos_frame or frame
+
+
+def _opened(place: Place) -> list[str]:
+    """Names of the dataset's files.
+
+    Raises:
+        SpecsiaError: if the place cannot be listed or holds no dataset.
+    """
+    names = schema.own_files(place.folder) if place.folder is not None else list(place.files())
+    if not any(name.startswith(f"{schema.DATA}/") and name.endswith(".parquet") for name in names):
+        inner = any(name.startswith(f"dataset/{schema.DATA}/") for name in names)
+        hint = f"did you mean {place.where.rstrip('/')}/dataset?" if inner else "build one with `specsia build`"
+        raise SpecsiaError(f"{place.where} is no packed dataset, as it has no parquet files in {schema.DATA}/: {hint}")
+    return names
+
+
+def _belongs(place: Place, name: str, findings: Findings) -> bool:
+    """Whether a file can be one of a dataset anywhere; nothing is read of those that cannot."""
+    try:
+        relative_name(name, "name")
+    except SpecsiaError as error:
+        findings.add(FILES, name, str(error))
+        return False
+    if place.folder is not None and leads_out(place.folder, name):
+        findings.add(FILES, name, "is a link that leads out of the dataset, so it is not read: copy the file")
+        return False
+    return True
+
+
+def verify(where: str | Path, *, workers: int = 1, progress: Callable[[int, int], None] | None = None) -> Report:
+    """Check a packed dataset, of this project's schema or, as far as that allows, of the published one.
+
+    Args:
+        where: a folder, an fsspec URL or a Hub id, as `open_dataset` takes them.
+        workers: processes that check row groups; the report does not depend on it.
+        progress: told the rows that are done and all rows, whenever some are done.
+
+    Raises:
+        UsageError: if there is no such folder.
+        SpecsiaError: if it cannot be reached or holds no dataset.
+    """
+    place = find_place(where)
+    names = _opened(place)
+    findings = Findings()
+    names = [name for name in names if _belongs(place, name, findings)]
+    with place.small_files(filter(read_whole, names)) as folder:
+        return _verify(place, folder, names, findings, workers, progress)
+
+
+def _verify(
+    place: Place,
+    folder: Path,
+    names: Sequence[str],
+    findings: Findings,
+    workers: int,
+    progress: Callable[[int, int], None] | None,
+) -> Report:
+    notes: list[str] = []
+    skipped: set[str] = set()
+    folders = _known_folders(place)
+    shards = find_shards(place, names, findings)
+    of = _schema_of(shards)
+    sums = read_sums(folder, findings)
+    if sums is None:
+        skipped.add(SUMS)
+        notes.append(f"there is no {schema.SUMS_FILE}: whether files have changed was not checked")
+    check_presence(names, shards, sums, findings, NEEDED if of == "specsia" else (schema.CARD,))
+    check_card(folder, shards, findings)
+    check_texts(folder, names, folders, findings)
+    build, frozen = read_build(folder, findings), read_frozen_splits(folder, findings)
+    digests = None
+    if (folder / schema.CHECKSUMS_FILE).is_file():
+        try:
+            digests = read_checksums(folder)
+            with pq.ParquetFile(folder / schema.CHECKSUMS_FILE) as opened:
+                check_parquet_metadata(opened, schema.CHECKSUMS_FILE, folders, findings)
+        except SpecsiaError as error:
+            findings.add(FILES, schema.CHECKSUMS_FILE, str(error))
+    else:
+        notes.append(f"there is no {schema.CHECKSUMS_FILE}: whether images were written anew was not checked")
+    if digests is None:
+        skipped.add(DIGESTS)
+    expected = schema.arrow_schema(schema.COLUMNS if of == "specsia" else schema.PUBLISHED_COLUMNS)
+    groups = {shard: check_shard(shard, expected, folders, findings) for shard in shards}
+    readable = [shard for shard in shards if groups[shard] is not None]
+    total = sum(sum(rows or ()) for rows in groups.values())
+    views, pos_frame = _inferred(build, readable, of)
+    configs = tuple(dict.fromkeys(shard.config for shard in shards))
+    tracker = Tracker(views, frozen, digests, len(configs) > 1)
+
+    files = [(name, listed) for name, listed in (sums or {}).items()]
+    tasks = [
+        (shard, count, GroupTask(place, shard.name, group, views, pos_frame, _backend(shard, build), folders))
+        for shard in readable
+        for group, count in enumerate(groups[shard] or ())
+    ]
+    calls: list[tuple[Callable[[Any], Any], Any]] = [(hash_file, (place, name)) for name, _ in files]
+    calls += [(check_group if of == "specsia" else check_published_group, task) for _, _, task in tasks]
+    results = results_of(calls, workers)
+    for (name, listed), found in zip(files, islice(results, len(files)), strict=True):
+        check_sum(name, listed, found, findings)
+    done, seen = 0, 0
+    if progress is not None:
+        progress(0, total)
+    for (shard, count, _), result in zip(tasks, results, strict=True):
+        findings.merge(result.findings)
+        for row in result.rows:
+            tracker.feed(shard, row, findings)
+        tracker.feed_parted(shard.config, result.parted, findings)
+        done, seen = done + count, seen + len(result.rows)
+        if progress is not None:
+            progress(done, total)
+    tracker.finish(build.size, seen < total or len(readable) < len(shards), findings)
+    notes += tracker.notes() + split_notes(frozen or {})
+    if of == "published":
+        skipped |= UNCHECKED
+        notes += published_notes(findings, seen, frozen is not None)
+    return Report(
+        rows=total,
+        characters=len({character_id for _, character_id in tracker.characters}),
+        configs=configs,
+        checks=findings.results([name for name in CHECKS if name not in skipped]),
+        problems=findings.problems(),
+        notes=tuple(notes),
+    )
+
+
+def _backend(shard: Shard, build: BuildFacts) -> str | None:
+    """Name that the rows of a shard give as their backend, as far as that is known."""
+    if shard.config != schema.DEFAULT_CONFIG:
+        return shard.config
+    return build.backends[0] if build.backends is not None and len(build.backends) == 1 else None

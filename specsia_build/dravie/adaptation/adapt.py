@@ -1,0 +1,151 @@
+"""A model fitted to one character's frontal pair: lightly, so that it keeps what it knows, or from nothing."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+from torch import nn
+
+from specsia_build.dataset.pairs import Pair
+from specsia_build.dravie.apply import has_bf16
+from specsia_build.dravie.config import AdaptConfig, Augment, ModelConfig, TrainConfig
+from specsia_build.dravie.data.frames import frames_of
+from specsia_build.dravie.data.patches import PATCH, PatchSampler, prefetched
+from specsia_build.dravie.evaluation.metrics import HALF, WIDEST_LINE_PX
+from specsia_build.dravie.network.losses import find_features, gradient_loss
+from specsia_build.dravie.step import BETAS, build_networks, to_device, training_step
+from specsia_build.errors import SpecsiaError
+
+GRADIENT = 0.5
+"""Weight of the gradient loss beside L1."""
+
+SLACK = 2
+"""Pixels that two silhouettes which agree may still be apart."""
+
+LEAST_AGREED = 0.1
+"""Share of the foreground from which patches are drawn where silhouettes agree; with less, from all of it."""
+
+
+def agreed(pair: Pair) -> NDArray[np.bool_]:
+    """Pixels (H, W) whose patch meets no place where Z or Y* lacks a part that the other shows.
+
+    What a reconstruction lost, such as a cape, cannot be painted back from what is left of it; a model that was made to
+    try on the one view smears the part's colours around the character in all others.
+    """
+    shown, wanted = pair.z[..., 3] >= HALF, pair.gt[..., 3] >= HALF
+    lost = wanted & (ndimage.distance_transform_edt(~shown) > WIDEST_LINE_PX + SLACK)
+    added = shown & (ndimage.distance_transform_edt(~wanted) > SLACK)
+    found = ~ndimage.maximum_filter(lost | added, PATCH + 1, mode="constant")
+    foreground = shown | wanted
+    if (found & foreground).sum() < LEAST_AGREED * foreground.sum():
+        return np.ones_like(found)
+    return np.asarray(found)
+
+
+def _nothing(_: int) -> None:
+    """No progress is shown."""
+
+
+def adapt_generator(
+    model: nn.Module,
+    model_config: ModelConfig,
+    frontal: Pair,
+    settings: AdaptConfig,
+    device: torch.device,
+    advance: Callable[[int], object] = _nothing,
+) -> nn.Module:
+    """Fine-tune a copy of a generator on a character's frontal pair.
+
+    Patches come from where both silhouettes agree (`agreed`). Every step pulls the weights back to where they started,
+    normalisation keeps its statistics, and the positions are turned (`Augment.HINT`), so that what was learnt of other
+    views stays.
+
+    Args:
+        model: a generator; it is not changed.
+        model_config: of it.
+        frontal: Z and Zpos of the frontal view, and Y* or a drawing laid onto it.
+        settings: of the adaptation.
+        device: that computes.
+        advance: is told of each step.
+
+    Returns:
+        The adapted generator, on `device`, in evaluation mode.
+
+    Raises:
+        SpecsiaError: if the pair shows nothing, or a loss is no number any more.
+    """
+    adapted = copy.deepcopy(model).to(device).requires_grad_(True).train()
+    for module in adapted.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+    weights = list(adapted.parameters())
+    before = [weight.detach().clone() for weight in weights]
+    optimiser = torch.optim.Adam(weights, lr=settings.learning_rate, betas=BETAS, fused=True)
+    sampler = PatchSampler(
+        (frames_of([frontal], agreed),), settings.batch, settings.seed, model_config.with_pos, augment=Augment.HINT
+    )
+    for step, batch in enumerate(prefetched(sampler, 0, settings.steps)):
+        inputs, targets = (to_device(patches, device) for patches in batch)
+        learning_rate = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
+        with torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device)):
+            painted = adapted(inputs)
+        exact = painted.float()
+        loss = (exact - targets).abs().mean() + GRADIENT * gradient_loss(exact, targets)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(weights, 1.0)
+        if not torch.isfinite(norm):
+            raise SpecsiaError(
+                f"the adaptation to '{frontal.character_id}' stopped: the loss of step {step + 1} is no number"
+            )
+        optimiser.param_groups[0]["lr"] = learning_rate
+        optimiser.step()
+        optimiser.zero_grad()
+        with torch.no_grad():
+            for weight, start in zip(weights, before, strict=True):
+                weight.lerp_(start, learning_rate * settings.anchor)
+        advance(1)
+    return adapted.requires_grad_(False).eval()
+
+
+def fit_single(
+    frontal: Pair,
+    model_config: ModelConfig,
+    settings: TrainConfig,
+    device: torch.device,
+    advance: Callable[[int], object] = _nothing,
+) -> nn.Module:
+    """The sample-wise baseline: the same network, trained from nothing on one character's frontal pair.
+
+    Args:
+        frontal: the pair.
+        model_config: of the network; what `settings` says of it does not count.
+        settings: of the training, with its losses.
+        device: that computes.
+        advance: is told of each step.
+
+    Returns:
+        The generator, on `device`, in evaluation mode.
+
+    Raises:
+        SpecsiaError: if the pair shows nothing, or a loss is no number any more.
+    """
+    config = dataclasses.replace(settings, architecture=model_config.architecture, with_pos=model_config.with_pos)
+    features, _ = find_features(config.perceptual, lambda line: None)
+    networks = build_networks(config, features, device, has_bf16(device))
+    sampler = PatchSampler(
+        (frames_of([frontal]),), config.batch, config.seed, config.with_pos, config.augmentation, config.patch
+    )
+    for step, batch in enumerate(prefetched(sampler, 0, config.steps)):
+        inputs, targets = (to_device(patches, device) for patches in batch)
+        values = training_step(networks, config, step, inputs, targets)
+        if not values.isfinite().all():
+            raise SpecsiaError(f"fitting '{frontal.character_id}' stopped: a loss of step {step + 1} is no number")
+        advance(1)
+    return (networks.average or networks.generator).requires_grad_(False).eval()

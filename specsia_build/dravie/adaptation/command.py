@@ -1,0 +1,206 @@
+"""`specsia adapt`: one character's frontal pair, found or put together, and the run that fits it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
+from tqdm import tqdm
+
+from specsia_build import __version__
+from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, split_uid
+from specsia_build.dataset.reading import OpenedDataset, open_dataset
+from specsia_build.dravie.adaptation.adapt import adapt_generator
+from specsia_build.dravie.adaptation.drawing import place_drawing
+from specsia_build.dravie.adaptation.recall import remember
+from specsia_build.dravie.config import AdaptConfig, ModelConfig, to_json
+from specsia_build.dravie.data.frame_folder import list_frames, read_frame
+from specsia_build.dravie.network.checkpoint import ADAPTED_FROM, RUN_FILE, load_generator, save_model
+from specsia_build.dravie.processes import find_device
+from specsia_build.dravie.seen import read_seen, write_seen
+from specsia_build.dravie.validation import validate
+from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.files import write_bytes
+
+PICTURE = "frontal.png"
+
+
+class Adapted(NamedTuple):
+    """What an adaptation gave: its folder, seconds, and the frontal view's mean absolute error before and after."""
+
+    run: Path
+    seconds: float
+    l1_before: float
+    l1: float
+
+
+def frontal_of(dataset: OpenedDataset, character: str, config: str | None = None) -> Pair:
+    """The frontal pair of a character, whichever split it is in.
+
+    Args:
+        dataset: to look in.
+        character: its id.
+        config: configuration, the dataset's first if None.
+
+    Raises:
+        UsageError: if there is no such character or configuration.
+        SpecsiaError: if a row's uid is none.
+    """
+    name = config or dataset.configs[0]
+    ids = set()
+    for split in dataset.splits(name):
+        for number, row in enumerate(dataset.stream(name, split, ("uid",))):
+            try:
+                found, view = split_uid(row["uid"])
+            except ValueError as error:
+                raise SpecsiaError(f"{dataset.where}: {error}") from error
+            if found == character and view == 0:
+                return decode_pair(dataset.take(name, split, [number], PAIR_COLUMNS(dataset.schema))[0])
+            ids.add(found)
+    some = ", ".join(sorted(ids)[:5]) + (", …" if len(ids) > 5 else "")
+    raise UsageError(f"{dataset.where} has no frontal view of '{character}': its characters are {some}")
+
+
+def frontal_frame(folder: Path, name: str | None, with_pos: bool) -> Pair:
+    """The frontal view among the frames of a folder: the one named, or the first; Y* is left empty.
+
+    Raises:
+        UsageError: if there is no such frame.
+    """
+    frames = list_frames(folder, with_pos)
+    chosen = next((frame for frame in frames if name in (None, frame.name)), None)
+    if chosen is None:
+        raise UsageError(f"{folder} has no frame '{name}': the first is '{frames[0].name}'")
+    z, pos = read_frame(chosen)
+    return Pair(chosen.name, folder.resolve().name, 0, z, pos, np.zeros_like(z))
+
+
+def with_drawing(frontal: Pair, path: Path) -> Pair:
+    """The pair with a drawing in place of Y*, laid onto Zmask.
+
+    Raises:
+        SpecsiaError: if it cannot be read, or does not fit.
+    """
+    try:
+        with Image.open(path) as image:
+            drawing: NDArray[np.uint8] = np.array(image.convert("RGBA"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise SpecsiaError(f"the drawing {path} cannot be read: {error}") from error
+    try:
+        placed = place_drawing(drawing, frontal.z[..., 3])
+    except SpecsiaError as error:
+        raise SpecsiaError(f"{path}: {error}") from error
+    return dataclasses.replace(
+        frontal, gt=placed.image, gt_mask=None, iou=placed.iou, outline_px=None, outline_grey=None
+    )
+
+
+def load_frontal(
+    config: ModelConfig,
+    dataset: OpenedDataset | None,
+    character: str | None,
+    config_name: str | None,
+    frames: Path | None,
+    frame: str | None,
+    drawing: Path | None,
+) -> Pair:
+    """The frontal pair that the command's options name.
+
+    Raises:
+        UsageError: if they name none, or two, or what belongs to the other kind.
+    """
+    if (dataset is None) == (frames is None):
+        raise UsageError("give the frontal view either as --dataset DATASET --character ID or as --frames DIR")
+    given = "--frames" if dataset is None else "--dataset"
+    alien = {"--character": character, "--backend": config_name} if dataset is None else {"--frame": frame}
+    for option, value in alien.items():
+        if value is not None:
+            raise UsageError(f"{option} does not go with {given}: leave it out")
+    if dataset is not None:
+        if character is None:
+            raise UsageError("--dataset also needs --character ID: whose frontal view?")
+        found = frontal_of(dataset, character, config_name)
+        return found if drawing is None else with_drawing(found, drawing)
+    if frames is None or drawing is None:
+        raise UsageError("--frames also needs --drawing PNG: frames hold no Y*")
+    return with_drawing(frontal_frame(frames, frame, config.with_pos), drawing)
+
+
+def adapt(
+    run: Path,
+    frontal: Pair,
+    config: ModelConfig,
+    model: nn.Module,
+    out: Path,
+    settings: AdaptConfig,
+    device: torch.device,
+    recall: bool = True,
+) -> Adapted:
+    """Fit the model of a run to a frontal pair and write a run folder that holds the result.
+
+    A model with the position hint also remembers what the pair shows where; the errors are the network's alone.
+
+    Raises:
+        UsageError: if the folder is not empty.
+        SpecsiaError: if the pair shows nothing.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} is not empty: name another --out")
+    model, seen = model.to(device), read_seen(run)
+    before, _, _ = validate(model, config, [frontal], device)
+    began = time.perf_counter()
+    with tqdm(total=settings.steps, desc="adapt", unit="step", disable=None, leave=False) as bar:
+        adapted = adapt_generator(model, config, frontal, settings, device, bar.update)
+    seconds = time.perf_counter() - began
+    after, _, picture = validate(adapted, config, [frontal], device)
+    record = {
+        ADAPTED_FROM: str(run),
+        "character": frontal.character_id,
+        "frontal": frontal.uid,
+        "adapt": to_json(settings),
+        "l1_before": before,
+        "l1": after,
+        "specsia": __version__,
+        "torch": torch.__version__,
+    }
+    write_seen(out, seen.adapted_to(frontal))
+    write_bytes(out / PICTURE, picture)
+    memory = remember(frontal) if config.with_pos and recall else None
+    save_model(out, settings.steps, config, adapted, {}, memory)
+    write_bytes(out / RUN_FILE, json.dumps(record, indent=1, ensure_ascii=False).encode())
+    return Adapted(out, seconds, before, after)
+
+
+def adapt_run(
+    run: Path,
+    out: Path,
+    settings: AdaptConfig,
+    device_name: str,
+    *,
+    dataset: str | None = None,
+    character: str | None = None,
+    config_name: str | None = None,
+    frames: Path | None = None,
+    frame: str | None = None,
+    drawing: Path | None = None,
+    recall: bool = True,
+) -> Adapted:
+    """`specsia adapt`: see the options of the command.
+
+    Raises:
+        UsageError: if they do not fit together.
+        SpecsiaError: if the model or a picture cannot be used.
+    """
+    config, model = load_generator(run)
+    opened = None if dataset is None else open_dataset(dataset)
+    frontal = load_frontal(config, opened, character, config_name, frames, frame, drawing)
+    recall = recall and (opened is None or opened.keeps_places())
+    return adapt(run, frontal, config, model, out, settings, find_device(device_name), recall)

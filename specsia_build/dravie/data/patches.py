@@ -1,0 +1,235 @@
+"""Training patches: drawn, cut, augmented and encoded by compiled code.
+
+A batch is a pure function of the seed and the step: every choice is a hash of them, of the patch's number in the batch
+and of what is chosen. A training that is resumed therefore needs no state of the loader, and threads change nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.dravie.config import Augment
+from specsia_build.dravie.data.encoding import TARGET_CHANNELS, input_channels, put_input, put_target
+from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, Frames
+from specsia_build.errors import SpecsiaError
+from specsia_build.jit import compiled, inlined
+
+Batch: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Inputs (N, size, size, C) and targets (N, size, size, 4), in [-1, 1]."""
+
+PATCH = 32
+"""Pixels on a side of a patch where nothing else is said."""
+
+PLAIN = np.float32(0.5)
+"""Share of patches that keep their hue."""
+
+TURNED = np.float32(0.8)
+"""Share of patches whose positions `Augment.HINT` turns."""
+
+DARKEST, BRIGHTEST = np.float32(0.7), np.float32(1.3)
+"""Factors between which the value (of hue, saturation, value) is changed; full value is as far as it goes."""
+
+RELEASE_AFTER = 5000
+"""Patches after which pages are given back: each has touched 100 to 200 KB of them."""
+
+_OFFSET, _HEIGHT, _WIDTH, _FIRST_RUN, _RUNS, _CENTRES = map(
+    Extent._fields.index, ("offset", "height", "width", "first_run", "runs", "centres")
+)
+_ROW, _CENTRE, _MIRROR, _TURNED, _HUE, _VALUE, _SEEN, _ANGLE = range(1, 9)
+_COLOURS, _HINT = int(Augment.COLOURS), int(Augment.HINT)
+
+
+@inlined
+def _hashed(x):  # type: ignore[no-untyped-def]
+    """SplitMix64 of a uint64."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@inlined
+def _key(seed, step, slot):  # type: ignore[no-untyped-def]
+    """What all choices of a patch are hashed from."""
+    return _hashed(_hashed(_hashed(np.uint64(seed)) + np.uint64(step)) + np.uint64(slot))
+
+
+@inlined
+def _below(key, choice, count):  # type: ignore[no-untyped-def]
+    """A whole number in [0, count), count < 2**32."""
+    high = _hashed(key + np.uint64(choice)) >> np.uint64(32)
+    return np.int64((high * np.uint64(count)) >> np.uint64(32))
+
+
+@inlined
+def _unit(key, choice):  # type: ignore[no-untyped-def]
+    """A float32 in [0, 1)."""
+    return np.float32(_hashed(key + np.uint64(choice)) >> np.uint64(40)) * np.float32(2.0**-24)
+
+
+@inlined
+def _recoloured(out, turn, value):  # type: ignore[no-untyped-def]
+    """Turn the hue of `out` (3,) float32 levels by `turn` sixths of the circle, and scale its value."""
+    red, green, blue = out[0], out[1], out[2]
+    most, least = max(red, green, blue), min(red, green, blue)
+    chroma = most - least
+    scale = min(value, np.float32(255) / max(most, np.float32(1)))
+    if chroma == 0 or turn == 0:
+        for c in range(3):
+            out[c] = min(out[c] * scale, np.float32(255))
+        return
+    if most == red:
+        hue = (green - blue) / chroma + np.float32(6)
+    elif most == green:
+        hue = (blue - red) / chroma + np.float32(2)
+    else:
+        hue = (red - green) / chroma + np.float32(4)
+    for c in range(3):
+        k = hue + turn + np.float32(5 - 2 * c)
+        while k >= np.float32(6):
+            k -= np.float32(6)
+        drop = max(np.float32(0), min(k, np.float32(4) - k, np.float32(1)))
+        out[c] = min((most - chroma * drop) * scale, np.float32(255))
+
+
+@inlined
+def _about(across, depth, cosine, sine):  # type: ignore[no-untyped-def]
+    """Levels of x and -y turned about the middle of their box, cut to 0…255; exact where nothing turns."""
+    if sine == 0:
+        return across, depth
+    x, y = across - np.float32(127.5), depth - np.float32(127.5)
+    turned = cosine * x + sine * y + np.float32(127.5), cosine * y - sine * x + np.float32(127.5)
+    return min(max(turned[0], np.float32(0)), np.float32(255)), min(max(turned[1], np.float32(0)), np.float32(255))
+
+
+@compiled
+def _rows(seed, step, count, out):  # type: ignore[no-untyped-def]
+    for slot in range(len(out)):
+        out[slot] = _below(_key(seed, step, slot), _ROW, count)
+
+
+@compiled
+def _cut(pixels, runs, extents, rows, first_row, seed, step, augment, inputs, targets):  # type: ignore[no-untyped-def]
+    """Fill the patches whose row lies in these frames."""
+    size = inputs.shape[1]
+    colour, drawn = np.empty(3, np.float32), np.empty(3, np.float32)
+    for slot in range(len(rows)):
+        row = rows[slot] - first_row
+        if row < 0 or row >= len(extents):
+            continue
+        extent = extents[row]
+        height, width = extent[_HEIGHT], extent[_WIDTH]
+        key = _key(seed, step, slot)
+        nth = _below(key, _CENTRE, extent[_CENTRES])
+        low, high = extent[_FIRST_RUN], extent[_FIRST_RUN] + extent[_RUNS]
+        while high - low > 1:
+            middle = (low + high) // 2
+            if runs[middle, 0] <= nth:
+                low = middle
+            else:
+                high = middle
+        centre_y, centre_x = runs[low, 1], runs[low, 2] + nth - runs[low, 0]
+        mirror = augment != 0 and _unit(key, _MIRROR) < np.float32(0.5)
+        turn, value = np.float32(0), np.float32(1)
+        cosine, sine = np.float32(1), np.float32(0)
+        if augment == _HINT and _unit(key, _SEEN) < TURNED:
+            angle = np.float32(2 * np.pi) * _unit(key, _ANGLE)
+            cosine, sine = np.cos(angle), np.sin(angle)
+        if augment == _COLOURS:
+            value = DARKEST + (BRIGHTEST - DARKEST) * _unit(key, _VALUE)
+            if _unit(key, _TURNED) >= PLAIN:
+                turn = np.float32(6) * _unit(key, _HUE)
+        for y in range(size):
+            v = centre_y + y - size // 2
+            for x in range(size):
+                u = centre_x - (x - size // 2) if mirror else centre_x + (x - size // 2)
+                seen, painted = inputs[slot, y, x], targets[slot, y, x]
+                if v < 0 or v >= height or u < 0 or u >= width:
+                    put_input(seen, 0, 0, 0, 0, 0, 0, 0)
+                    put_target(painted, 0, 0, 0, 0)
+                    continue
+                at = extent[_OFFSET] + (v * width + u) * PIXEL_BYTES
+                p = pixels[at : at + PIXEL_BYTES]
+                for c in range(3):
+                    colour[c], drawn[c] = p[c], p[7 + c]
+                if augment == _COLOURS:
+                    if p[3] > 0:
+                        _recoloured(colour, turn, value)
+                    if p[10] > 0:
+                        _recoloured(drawn, turn, value)
+                # Zpos is the place on the character: a mirrored one has its left where its right was.
+                across, depth = _about(np.float32(255 - p[4] if mirror else p[4]), np.float32(p[6]), cosine, sine)
+                put_input(seen, colour[0], colour[1], colour[2], p[3], across, p[5], depth)
+                put_target(painted, drawn[0], drawn[1], drawn[2], p[10])
+
+
+@dataclass(frozen=True)
+class PatchSampler:
+    """Patches centred on foreground pixels: a row at random, then one of its foreground pixels.
+
+    Attributes:
+        frames: rows to draw from, all alike; several sets for several configurations.
+        batch_size: patches in a batch.
+        seed: of all choices.
+        with_pos: whether the inputs hold the position hint.
+        augment: what is changed in them.
+        size: pixels on a side of a patch.
+    """
+
+    frames: Sequence[Frames]
+    batch_size: int
+    seed: int
+    with_pos: bool = True
+    augment: Augment = Augment.COLOURS
+    size: int = PATCH
+
+    def __post_init__(self) -> None:
+        if not any(map(len, self.frames)):
+            raise SpecsiaError("there is no row to draw patches from")
+
+    def batch(self, step: int) -> Batch:
+        """The patches of a step: inputs (N, size, size, C) and targets (N, size, size, 4), float32 in [-1, 1]."""
+        shape = (self.batch_size, self.size, self.size)
+        inputs = np.empty((*shape, input_channels(self.with_pos)), np.float32)
+        targets = np.empty((*shape, TARGET_CHANNELS), np.float32)
+        rows = np.empty(self.batch_size, np.int64)
+        _rows(self.seed, step, sum(map(len, self.frames)), rows)
+        first = 0
+        for part in self.frames:
+            drawn = (rows, first, self.seed, step, int(self.augment))
+            _cut(part.pixels, part.runs, part.extents, *drawn, inputs, targets)
+            first += len(part)
+        return inputs, targets
+
+
+def prefetched(sampler: PatchSampler, start: int, stop: int, threads: int = 1, ahead: int = 4) -> Iterator[Batch]:
+    """The batches of steps start … stop - 1 in order, made ahead of their use.
+
+    Args:
+        sampler: that makes them.
+        start: first step.
+        stop: step after the last.
+        threads: that make batches; the compiled code holds no lock.
+        ahead: batches that wait.
+    """
+    with ThreadPoolExecutor(threads, thread_name_prefix="patches") as pool:
+        waiting: deque[Future[Batch]] = deque()
+        drawn = 0
+        for step in range(start, stop):
+            waiting.append(pool.submit(sampler.batch, step))
+            drawn += sampler.batch_size
+            if drawn >= RELEASE_AFTER:
+                drawn = 0
+                for part in sampler.frames:
+                    part.release()
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

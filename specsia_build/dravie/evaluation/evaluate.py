@@ -1,0 +1,224 @@
+"""`specsia evaluate`: every method on every view of characters that training never saw.
+
+Results that cost a fit or a network are kept as pictures in the output folder, so that a stopped evaluation goes on
+and anyone can look at them; scores are computed from the pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
+from itertools import groupby
+from pathlib import Path
+
+from torch import Tensor
+from tqdm import tqdm
+
+from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
+from specsia_build.dataset.reading import OpenedDataset
+from specsia_build.dravie.evaluation.methods import Method
+from specsia_build.dravie.evaluation.metrics import view_scores
+from specsia_build.dravie.evaluation.results import kept_folder, painted
+from specsia_build.dravie.network.perceptual import Perceptual, fid_between
+from specsia_build.dravie.seen import gathered
+from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.files import folded_name
+
+FRONTAL, NOVEL = "frontal", "novel"
+"""Kinds of views: number 0, and all others."""
+
+Turntable = Callable[[str, str], Sequence[Pair]]
+"""Views all around a character by the name of a configuration and its id; their order is the turn's."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Scores of one view, `flicker` among those of view 0 where a turntable was made."""
+
+    config: str
+    method: str
+    repeat: int
+    character: str
+    view: int
+    row: int
+    values: dict[str, float]
+
+    @property
+    def kind(self) -> str:
+        """Whether the view is the frontal one."""
+        return FRONTAL if self.view == 0 else NOVEL
+
+
+@dataclass(frozen=True)
+class SetScore:
+    """Scores of all views of one kind together."""
+
+    config: str
+    method: str
+    repeat: int
+    kind: str
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured.
+
+    Attributes:
+        seen: by the label of a trained method the characters that one of its models has seen, and under which id.
+        notes: sentences about what could not be measured.
+    """
+
+    dataset: str
+    split: str
+    configs: tuple[str, ...]
+    methods: tuple[Method, ...]
+    scores: tuple[Score, ...]
+    sets: tuple[SetScore, ...] = ()
+    seen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Of the methods, each once, in order."""
+        return tuple(dict.fromkeys(method.label for method in self.methods))
+
+    def method(self, label: str) -> Method:
+        """The first repeat of a method."""
+        return next(method for method in self.methods if method.label == label)
+
+
+def characters(dataset: OpenedDataset, config: str, split: str) -> Iterator[list[tuple[int, Pair]]]:
+    """The views of each character with the numbers of their rows, in order, one character at a time.
+
+    Raises:
+        SpecsiaError: if a row cannot be decoded, or the rows of a character do not stand together.
+    """
+    rows = enumerate(dataset.stream(config, split, PAIR_COLUMNS(dataset.schema)))
+    pairs = ((number, decode_pair(row)) for number, row in rows)
+    seen: set[str] = set()
+    for character_id, views in groupby(pairs, key=lambda pair: pair[1].character_id):
+        if folded_name(character_id) in seen:
+            raise SpecsiaError(
+                f"{dataset.where} has rows of the character {character_id} in two places (or of two whose ids differ "
+                "only in case), and their results would share a folder"
+            )
+        seen.add(folded_name(character_id))
+        yield list(views)
+
+
+def _count(dataset: OpenedDataset, configs: Sequence[str], split: str) -> int:
+    """Characters of a split over several configurations."""
+    found = 0
+    for config in configs:
+        there = dataset.splits(config)
+        if split not in there:
+            names = ", ".join(there)
+            raise UsageError(f"{dataset.where} has no split '{split}' in its configuration '{config}': it has {names}")
+        column = "uid" if dataset.schema == "published" else "character_id"
+        ids = (row[column] for row in dataset.stream(config, split, (column,)))
+        found += len({i.rpartition("_")[0] if column == "uid" else i for i in ids})
+    return found
+
+
+def evaluate(
+    dataset: OpenedDataset,
+    split: str,
+    methods: Sequence[Method],
+    out: Path,
+    turntable: Turntable | None = None,
+    perceptual: Perceptual | None = None,
+    configs: Sequence[str] = (),
+    allow_seen: bool = False,
+) -> Evaluation:
+    """Score methods on all characters of a split.
+
+    Across backends one repeat is measured, and flicker with the first repeat of each method.
+
+    Args:
+        dataset: where they are.
+        split: that training did not see.
+        methods: to compare.
+        out: folder where costly results are kept and found again.
+        turntable: gives views all around a character; without it there is no flicker.
+        perceptual: networks of LPIPS, CLIP and FID; without one its score is absent.
+        configs: configurations that are scored; none for all.
+        allow_seen: score a model on characters that it has seen, too.
+
+    Raises:
+        UsageError: if there is no such split or configuration, or a model has seen a character and must not.
+        SpecsiaError: if a character has no frontal view, or a view shows nothing.
+    """
+    scores: list[Score] = []
+    sets: list[SetScore] = []
+    digest = dataset.digest()
+    configs = tuple(configs) or dataset.configs
+    count = _count(dataset, configs, split)
+    seen_by = _seen_by(dataset, configs, split, methods)
+    if any(seen_by.values()) and not allow_seen:
+        raise UsageError(_refusal(seen_by, split))
+    with tqdm(total=count * len(methods), desc="evaluate", unit="fit", disable=None, leave=False) as bar:
+        for config in configs:
+            seen: dict[tuple[str, int, str], tuple[list[Tensor], list[Tensor]]] = {}
+            for views in characters(dataset, config, split):
+                pairs = [pair for _, pair in views]
+                truths = [perceptual.look(pair.gt) for pair in pairs] if perceptual else []
+                around = None if turntable is None else cache(partial(turntable, config, pairs[0].character_id))
+                for method in methods:
+                    if _needless(method, config, methods):
+                        bar.update()
+                        continue
+                    bar.set_postfix_str(f"{pairs[0].character_id} {method.label}", refresh=True)
+                    folder = kept_folder(out, config, pairs[0].character_id, method)
+                    turn = around if method.repeat == 0 else None
+                    results, calm = painted(method, pairs, turn, folder, f"{digest} {config} {split}")
+                    for at, ((row, pair), result) in enumerate(zip(views, results, strict=True)):
+                        values = view_scores(result, pair)
+                        if pair.view == 0 and calm is not None:
+                            values["flicker"] = calm
+                        score = Score(config, method.label, method.repeat, pair.character_id, pair.view, row, values)
+                        scores.append(score)
+                        if perceptual:
+                            look, truth = perceptual.look(result), truths[at]
+                            values |= perceptual.compare(look, truth)
+                            if look.fid is not None and truth.fid is not None:
+                                features = seen.setdefault((method.label, method.repeat, score.kind), ([], []))
+                                features[0].append(look.fid)
+                                features[1].append(truth.fid)
+                    bar.update()
+            for (label, repeat, kind), features in seen.items():
+                distance = fid_between(*features)
+                if distance is not None:
+                    sets.append(SetScore(config, label, repeat, kind, {"fid": distance}))
+    return Evaluation(dataset.where, split, configs, tuple(methods), tuple(scores), tuple(sets), seen_by)
+
+
+def _seen_by(
+    dataset: OpenedDataset, configs: Sequence[str], split: str, methods: Sequence[Method]
+) -> dict[str, dict[str, str]]:
+    """The characters of a split that models have seen, and under which id, by the labels of trained methods."""
+    records = [(method.label, method.seen) for method in methods if method.seen is not None]
+    found: dict[str, dict[str, str]] = {label: {} for label, _ in records}
+    if any(record.known for _, record in records):
+        views = (pair for config in configs for views in characters(dataset, config, split) for _, pair in views)
+        there = gathered((pair.character_id, pair.content) for pair in views)
+        for label, record in records:
+            found[label] |= record.among(there)
+    return found
+
+
+def _refusal(seen_by: Mapping[str, Mapping[str, str]], split: str) -> str:
+    label, seen = max(seen_by.items(), key=lambda entry: len(entry[1]))
+    names = [name if known == name else f"{name} (there called {known})" for name, known in seen.items()]
+    some = ", ".join(names[:5]) + (f" and {len(names) - 5} others" if len(names) > 5 else "")
+    return (
+        f"{label} has been trained on, or adapted to, characters of the split '{split}': {some}. Their scores tell "
+        "nothing of others: name another split or dataset, or add --allow-seen, which marks its rows"
+    )
+
+
+def _needless(method: Method, config: str, methods: Sequence[Method]) -> bool:
+    """Whether a method is a further repeat on a backend that it was not trained on and another was."""
+    foreign = bool(method.trained) and config not in method.trained
+    return foreign and method.repeat > 0 and any(config in other.trained for other in methods)

@@ -1,0 +1,93 @@
+"""A figure of the worst, the median and the best novel views of an evaluation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from specsia_build import png
+from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
+from specsia_build.dataset.reading import OpenedDataset
+from specsia_build.dravie.evaluation.evaluate import NOVEL, Evaluation, Score
+from specsia_build.dravie.evaluation.methods import LINE, RECALLING
+from specsia_build.dravie.evaluation.metrics import on_white
+from specsia_build.dravie.evaluation.results import kept_result
+from specsia_build.dravie.evaluation.summary import better_single, summarise, table_rows
+from specsia_build.dravie.evaluation.tables import shown
+
+CASES = {"worst": (0.0, 0.04), "median": (0.48, 0.52), "best": (0.96, 1.0)}
+"""Places in the order of novel views by their L1, the worst first, two views of each."""
+
+TILE, HEAD = 300, 34
+"""Pixels on a side of a picture, and above each row and the figure."""
+
+
+def main_label(evaluation: Evaluation, config: str) -> str | None:
+    """The trained method that a configuration's figure shows: adapted, and trained on that very configuration."""
+    rows = table_rows(evaluation, summarise(evaluation), config)
+    ours = [m for m in map(evaluation.method, rows) if m.trained and m.adapted]
+    return min(ours, key=lambda m: (not m.recall, not m.with_pos, m.trained != (config,))).label if ours else None
+
+
+def _cases(scores: list[Score]) -> list[tuple[str, Score]]:
+    ordered = sorted(scores, key=lambda score: (-score.values["l1"], score.character, score.view))
+    found: dict[int, tuple[str, Score]] = {}
+    for name, places in CASES.items():
+        for place in places:
+            at = round(place * (len(ordered) - 1))
+            found.setdefault(at, (name, ordered[at]))
+    return [found[at] for at in sorted(found)]
+
+
+def _tile(picture: NDArray[np.uint8], box: tuple[int, int, int, int]) -> Image.Image:
+    left, top, right, bottom = box
+    cut = Image.new("RGB", (right - left, bottom - top), "white")
+    cut.paste(Image.fromarray((on_white(picture) * 255 + 0.5).astype(np.uint8)), (-left, -top))
+    return cut.resize((TILE, TILE), Image.Resampling.LANCZOS)
+
+
+def _square(pair: Pair) -> tuple[int, int, int, int]:
+    """The smallest square about Z and Y*, with a little margin; it may reach beyond the frame."""
+    covered = (pair.z[..., 3] > 0) | (pair.gt[..., 3] > 0)
+    rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
+    side = int(max(rows[-1] - rows[0], columns[-1] - columns[0])) + 17
+    top, left = (int(rows[0] + rows[-1]) + 1 - side) // 2, (int(columns[0] + columns[-1]) + 1 - side) // 2
+    return left, top, left + side, top + side
+
+
+def figure(evaluation: Evaluation, dataset: OpenedDataset, config: str, out: Path) -> bytes | None:
+    """A PNG of Z, the drawn line, the better sample-wise fit, the result and Y*; None where nothing was trained."""
+    label = main_label(evaluation, config)
+    if label is None:
+        return None
+    scores = [
+        score
+        for score in evaluation.scores
+        if (score.config, score.method, score.repeat, score.kind) == (config, label, 0, NOVEL)
+    ]
+    if not scores:
+        return None
+    # What recalls is shown beside what recalls.
+    ending = RECALLING if evaluation.method(label).recall else ""
+    single = better_single(evaluation, summarise(evaluation), config, ending)
+    labels = [name for name in (LINE, single, label) if name is not None and name in evaluation.labels]
+    columns = ["Z", *(shown(evaluation, name) for name in labels), "Y*"]
+    cases = _cases(scores)
+    sheet = Image.new("RGB", (len(columns) * TILE, HEAD + len(cases) * (TILE + HEAD)), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(17)
+    for k, name in enumerate(columns):
+        draw.text((k * TILE + TILE // 2, HEAD // 2), name, fill="black", font=font, anchor="mm")
+    rows = dataset.take(config, evaluation.split, [score.row for _, score in cases], PAIR_COLUMNS(dataset.schema))
+    for number, ((name, score), row) in enumerate(zip(cases, rows, strict=True)):
+        pair = decode_pair(row)
+        top = HEAD + number * (TILE + HEAD)
+        text = f"{name}: {score.character}, view {score.view}, L1 {score.values['l1']:.3f}"
+        text += ", seen" * (score.character in evaluation.seen.get(label, ()))
+        draw.text((8, top + HEAD // 2), text, fill="black", font=font, anchor="lm")
+        results = [kept_result(out, evaluation.method(each), config, pair) for each in labels]
+        for k, picture in enumerate((pair.z, *results, pair.gt)):
+            sheet.paste(_tile(picture, _square(pair)), (k * TILE, top + HEAD))
+    return png.encode(np.asarray(sheet))

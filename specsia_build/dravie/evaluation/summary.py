@@ -1,0 +1,249 @@
+"""What the scores of an evaluation come to: means, how sure they are, and how methods differ on the same characters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from specsia_build.dravie.evaluation.evaluate import NOVEL, Evaluation
+from specsia_build.dravie.evaluation.methods import LINE_ORACLE, RECALLING, SINGLE, SINGLE_PLAIN
+
+RESAMPLES, SEED, LEVEL = 10_000, 0, 0.95
+"""Of the bootstrap over characters: how often they are drawn anew, by which seed, and the share within an interval."""
+
+
+class Metric(NamedTuple):
+    """How a score is shown: heading, with an arrow to where it is better, and decimals."""
+
+    heading: str
+    decimals: int
+
+    @property
+    def lower_is_better(self) -> bool:
+        return "↓" in self.heading
+
+
+METRICS: Mapping[str, Metric] = {
+    "l1": Metric("L1 ↓", 4),
+    "psnr": Metric("PSNR ↑", 2),
+    "ssim": Metric("SSIM ↑", 4),
+    "contour_f1": Metric("F1 ↑", 3),
+    "clip": Metric("CLIP ↑", 3),
+    "lpips": Metric("LPIPS ↓", 3),
+    "fid": Metric("FID ↓", 1),
+    "ssim_frame": Metric("frame SSIM ↑", 4),
+    "contour_recall": Metric("recall ↑", 3),
+    "contour_precision": Metric("precision ↑", 3),
+    "outside": Metric("outside ↓", 4),
+    "flicker": Metric("flicker (1)", 3),
+    "l1_interior": Metric("interior L1 ↓", 4),
+}
+"""Scores in the order of a table's columns."""
+
+COMPARED = ("l1", "psnr", "ssim", "contour_f1", "l1_interior", "clip", "lpips")
+"""Scores by which methods are compared character by character."""
+
+
+class Value(NamedTuple):
+    """Mean over characters and repeats.
+
+    Attributes:
+        mean: of the repeats' means over characters.
+        deviation: standard deviation of these, None for one repeat.
+        low, high: interval of the mean over characters, None for one character and for what is no mean over characters.
+    """
+
+    mean: float
+    deviation: float | None
+    low: float | None = None
+    high: float | None = None
+
+    def text(self, decimals: int) -> str:
+        """Such as `0.1234 ± 0.0010 [0.1100, 0.1370]`."""
+        deviation = "" if self.deviation is None else f" ± {self.deviation:.{decimals}f}"
+        return f"{self.mean:.{decimals}f}{deviation}{interval_text(self.low, self.high, decimals)}"
+
+
+def interval_text(low: float | None, high: float | None, decimals: int) -> str:
+    """Such as ` [0.1100, 0.1370]`, empty where there is none."""
+    return "" if low is None or high is None else f" [{low:.{decimals}f}, {high:.{decimals}f}]"
+
+
+Key = tuple[str, str, str, str]
+"""Configuration, method, kind of view, score."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Means over characters and repeats.
+
+    Attributes:
+        values: the means.
+        characters: mean over repeats of each character, by its id.
+    """
+
+    values: Mapping[Key, Value]
+    characters: Mapping[Key, Mapping[str, float]]
+
+    def get(self, config: str, method: str, kind: str, name: str) -> Value | None:
+        """None for what was not measured."""
+        return self.values.get((config, method, kind, name))
+
+    def has(self, name: str) -> bool:
+        """Whether any method has such a score."""
+        return any(key[3] == name for key in self.values)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How a trained method differs from the best baseline in a score of novel views, on the same characters.
+
+    Attributes:
+        config, method, baseline, score: what is compared.
+        characters: how many have the score.
+        mean: of the characters' differences, the method's value less the baseline's.
+        low, high: interval of that mean, None for one character.
+    """
+
+    config: str
+    method: str
+    baseline: str
+    score: str
+    characters: int
+    mean: float
+    low: float | None
+    high: float | None
+
+    @property
+    def verdict(self) -> str:
+        """`better` or `worse` where the interval leaves out zero, else `not significant`."""
+        if self.low is None or self.high is None or self.low <= 0 <= self.high:
+            return "not significant"
+        return "better" if (self.mean < 0) == METRICS[self.score].lower_is_better else "worse"
+
+
+def bootstrap(values: Sequence[float]) -> tuple[float | None, float | None]:
+    """Interval of a mean over characters: of all means that as many characters, drawn with return, give.
+
+    The characters that there are stand for all that there could be; with few of them it is somewhat too narrow.
+
+    Returns:
+        The bounds that leave out equal shares of the `RESAMPLES` means and keep `LEVEL`; None twice for fewer than two.
+    """
+    if len(values) < 2:
+        return None, None
+    draws = np.random.default_rng(SEED).integers(0, len(values), (RESAMPLES, len(values)))
+    means = np.asarray(values, np.float64)[draws].mean(axis=1)
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def by_character(evaluation: Evaluation) -> dict[tuple[str, str, int, str, str, str], float]:
+    """Mean over views of each score, by configuration, method, repeat, kind of view, character and score."""
+    found: dict[tuple[str, str, int, str, str, str], list[float]] = {}
+    for score in evaluation.scores:
+        for name, value in score.values.items():
+            # The turn around a character is told with its frontal view but shows all the others.
+            kind = NOVEL if name == "flicker" else score.kind
+            key = (score.config, score.method, score.repeat, kind, score.character, name)
+            found.setdefault(key, []).append(value)
+    return {key: float(np.mean(values)) for key, values in found.items()}
+
+
+def summarise(evaluation: Evaluation) -> Summary:
+    """Means over characters and repeats, their deviation over repeats and their interval over characters."""
+    repeats: dict[Key, dict[int, list[float]]] = {}
+    each: dict[Key, dict[str, list[float]]] = {}
+    for (config, method, repeat, kind, character, name), value in by_character(evaluation).items():
+        key = (config, method, kind, name)
+        repeats.setdefault(key, {}).setdefault(repeat, []).append(value)
+        each.setdefault(key, {}).setdefault(character, []).append(value)
+    for found in evaluation.sets:
+        for name, value in found.values.items():
+            repeats.setdefault((found.config, found.method, found.kind, name), {})[found.repeat] = [value]
+    characters = {key: {c: float(np.mean(values)) for c, values in of.items()} for key, of in each.items()}
+    return Summary(
+        {
+            key: _value([float(np.mean(values)) for values in of.values()], list(characters.get(key, {}).values()))
+            for key, of in repeats.items()
+        },
+        characters,
+    )
+
+
+def _value(repeats: Sequence[float], characters: Sequence[float]) -> Value:
+    deviation = float(np.std(repeats, ddof=1)) if len(repeats) > 1 else None
+    return Value(float(np.mean(repeats)), deviation, *bootstrap(characters))
+
+
+def better_single(evaluation: Evaluation, summary: Summary, config: str, ending: str = "") -> str | None:
+    """Label of the sample-wise fit whose novel views have the smaller error; None where neither was made.
+
+    Args:
+        evaluation: that compares them.
+        summary: of it.
+        config: of the dataset.
+        ending: of their labels, `RECALLING` for those that recall.
+    """
+    found = {
+        label: value.mean
+        for label in (SINGLE + ending, SINGLE_PLAIN + ending)
+        if (value := summary.get(config, label, NOVEL, "l1")) is not None
+    }
+    return min(found, key=found.__getitem__, default=None)
+
+
+def trained_here(evaluation: Evaluation, label: str, config: str) -> bool:
+    """Whether a method belongs into a configuration's own table: untrained ones, and those that were trained on it."""
+    trained = evaluation.method(label).trained
+    own = [m.label for m in evaluation.methods if config in m.trained]
+    return not trained or config in trained or not own
+
+
+def table_rows(evaluation: Evaluation, summary: Summary, config: str) -> list[str]:
+    """Labels of a configuration's rows; of the two sample-wise fits the better one, the oracle last."""
+    singles = {better_single(evaluation, summary, config, ending) for ending in ("", RECALLING)}
+    rows = [
+        label
+        for label in evaluation.labels
+        if label != LINE_ORACLE
+        and (label in singles or not label.startswith(SINGLE))
+        and trained_here(evaluation, label, config)
+    ]
+    return rows + [label for label in evaluation.labels if label == LINE_ORACLE]
+
+
+def differences(evaluation: Evaluation, summary: Summary) -> Iterator[Difference]:
+    """Each trained method against the baseline that is best in that score.
+
+    What recalls is compared with all baselines, what does not with those that do not either; the oracle is none.
+    """
+    baselines = [m for m in map(evaluation.method, evaluation.labels) if m.seen is None and m.label != LINE_ORACLE]
+    for config in evaluation.configs:
+        for method in map(evaluation.method, table_rows(evaluation, summary, config)):
+            if method.seen is None:
+                continue
+            fair = [other.label for other in baselines if method.recall or not other.recall]
+            for score in COMPARED:
+                found = _difference(summary, config, method.label, fair, score)
+                if found is not None:
+                    yield found
+
+
+def _difference(summary: Summary, config: str, method: str, baselines: Sequence[str], score: str) -> Difference | None:
+    sign = 1 if METRICS[score].lower_is_better else -1
+    means = {
+        label: sign * value.mean
+        for label in baselines
+        if (value := summary.get(config, label, NOVEL, score)) is not None
+    }
+    ours = summary.characters.get((config, method, NOVEL, score), {})
+    if not means or not ours:
+        return None
+    best = min(means, key=means.__getitem__)
+    theirs = summary.characters[config, best, NOVEL, score]
+    apart = [value - theirs[character] for character, value in ours.items() if character in theirs]
+    return Difference(config, method, best, score, len(apart), float(np.mean(apart)), *bootstrap(apart))

@@ -1,0 +1,256 @@
+"""Checkpoints of a training: whole or not there, and readable without running anything that they hold."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors import numpy as arrays
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from specsia_build import __version__
+from specsia_build.dravie.adaptation.recall import Memory
+from specsia_build.dravie.config import ARCHITECTURES, ModelConfig
+from specsia_build.dravie.network.model import build_generator
+from specsia_build.dravie.step import Networks
+from specsia_build.errors import SpecsiaError, UsageError, brief
+from specsia_build.files import read_json, replacing
+
+RUN_FILE = "run.json"
+
+ADAPTED_FROM = "adapted_from"
+"""What an adapted model's `RUN_FILE` has instead of the settings of a training."""
+
+FOLDER = "checkpoints"
+MODEL, TRAINING, STATE = "model.safetensors", "training.safetensors", "state.json"
+MEMORY = "memory.safetensors"
+
+KEPT = 2
+"""Checkpoints of a run that stay; older ones are deleted."""
+
+
+def checkpoints(run: Path) -> list[Path]:
+    """Checkpoints of a run, the oldest first."""
+    return sorted(path for path in (run / FOLDER).glob("*") if path.name.isdigit() and path.is_dir())
+
+
+def save_model(
+    run: Path,
+    step: int,
+    config: ModelConfig,
+    model: nn.Module,
+    training: Mapping[str, Tensor],
+    memory: Memory | None = None,
+) -> Path:
+    """Write a checkpoint and delete those that are too old.
+
+    Args:
+        run: folder of the run.
+        step: updates made so far.
+        config: of the model.
+        model: whose weights enhance and evaluate use.
+        training: what only training needs; with nothing in it the run cannot be resumed.
+        memory: of the character that the model is adapted to.
+
+    Raises:
+        WriteError: if it cannot be written; those that are there stay.
+    """
+    path = run / FOLDER / f"{step:07d}"
+    state = {"step": step, "model": asdict(config), "specsia": __version__, "torch": torch.__version__}
+    if memory is not None:
+        state |= {"memories": len(memory), "subject": memory.subject}
+    contents = {MODEL: save(_plain(model.state_dict())), STATE: json.dumps(state, indent=1).encode()}
+    if training:
+        contents[TRAINING] = save(_plain(training))
+    if memory is not None:
+        contents[MEMORY] = arrays.save({"places": memory.places, "colours": memory.colours})
+    with replacing(path, sum(map(len, contents.values()))) as making:
+        making.mkdir()
+        for name, data in contents.items():
+            (making / name).write_bytes(data)
+    for old in checkpoints(run)[:-KEPT]:
+        shutil.rmtree(old)
+    return path
+
+
+def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def training_state(networks: Networks) -> dict[str, Tensor]:
+    """Everything that the next step depends on but the settings and its number."""
+    found: dict[str, Tensor] = {}
+    for name, module in (("generator", networks.generator), ("discriminator", networks.discriminator)):
+        found |= {f"{name}.{key}": tensor for key, tensor in module.state_dict().items()}
+        for number, values in networks.optimisers[name].state_dict()["state"].items():
+            found |= {f"{name}-optimiser.{number}.{key}": tensor for key, tensor in values.items()}
+    return found
+
+
+def restore(networks: Networks, checkpoint: Path) -> int:
+    """Put networks and optimisers back to where a checkpoint was written.
+
+    Returns:
+        The number of updates made until then.
+
+    Raises:
+        SpecsiaError: if it cannot be read, or is of other networks.
+    """
+    state, weights = read_state(checkpoint), read_tensors(checkpoint / MODEL)
+    if not (checkpoint / TRAINING).is_file():
+        raise UsageError(f"{checkpoint} holds a finished model and no state of a training: it cannot be resumed")
+    training = read_tensors(checkpoint / TRAINING)
+    if networks.average is not None:
+        load_weights(networks.average, weights, checkpoint / MODEL)
+    for name, module in (("generator", networks.generator), ("discriminator", networks.discriminator)):
+        load_weights(module, _under(training, name), checkpoint / TRAINING)
+        try:
+            _restore_moments(networks.optimisers[name], module, _under(training, f"{name}-optimiser"))
+        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+            raise SpecsiaError(
+                f"{checkpoint / TRAINING} does not hold what the optimiser of the {name} needs "
+                f"({brief(str(error), 80)}): delete its folder {checkpoint} to use the checkpoint before it"
+            ) from error
+    return int(state["step"])
+
+
+def _restore_moments(optimiser: torch.optim.Optimizer, module: nn.Module, stored: Mapping[str, Tensor]) -> None:
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in stored.items():
+        index, _, what = key.partition(".")
+        moments.setdefault(int(index), {})[what] = tensor
+    if not moments:
+        return
+    weights = list(module.parameters())
+    if moments.keys() != set(range(len(weights))):
+        raise ValueError(f"it is of {len(moments)} tensors instead of {len(weights)}")
+    for number, weight in enumerate(weights):
+        if moments[number]["step"].numel() != 1:
+            raise ValueError("a step is no number")
+        for what in ("exp_avg", "exp_avg_sq"):
+            # What only broadcasts to the weight is of another network.
+            if moments[number][what].shape != weight.shape:
+                raise ValueError(f"{number}.{what} is not of its weight's shape")
+            # The fused update runs over memory, so that moments must lie in it as their weights do.
+            moments[number][what] = torch.empty_like(weight).copy_(moments[number][what]).detach()
+    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def _under(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    return {key[len(name) + 1 :]: tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Tensors of a safetensors file.
+
+    Raises:
+        SpecsiaError: if it is missing, truncated or damaged.
+    """
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise SpecsiaError(
+            f"the checkpoint file {path} is missing, cut off or damaged: delete its folder {path.parent} "
+            "to use the checkpoint before it"
+        ) from error
+
+
+def read_state(checkpoint: Path) -> dict[str, Any]:
+    """State of a checkpoint.
+
+    Raises:
+        SpecsiaError: if it cannot be read.
+    """
+    path = checkpoint / STATE
+    try:
+        state = read_json(path)
+        if type(state["step"]) is not int or state["step"] < 0 or not isinstance(state["model"], dict):
+            raise ValueError("it lacks step and model")
+    except (OSError, SpecsiaError, ValueError, KeyError, TypeError) as error:
+        why = brief(str(error), 160)
+        raise SpecsiaError(f"{path} cannot be read ({why}): {checkpoint} is no whole checkpoint") from error
+    return dict(state)
+
+
+def load_weights(module: nn.Module, weights: Mapping[str, Tensor], where: Path) -> None:
+    """Put weights into a network.
+
+    Raises:
+        SpecsiaError: if they are of another one.
+    """
+    own = module.state_dict()
+    odd = sorted(set(own) ^ set(weights)) or [name for name in own if own[name].shape != weights[name].shape]
+    if odd:
+        raise SpecsiaError(
+            f"{where} is of another architecture than its run says ('{odd[0]}' does not fit): "
+            "use the run folder that it was written to"
+        )
+    module.load_state_dict(weights)
+
+
+def _last(run: Path) -> Path:
+    """The last checkpoint of a run, or the one that is named."""
+    checkpoint = run if (run / STATE).is_file() else next(reversed(checkpoints(run)), None)
+    if checkpoint is None:
+        hint = "it has no checkpoint yet" if (run / RUN_FILE).is_file() else "it is no folder of `specsia train`"
+        raise UsageError(f"{run} holds no model: {hint}")
+    return checkpoint
+
+
+def load_memory(run: Path) -> Memory | None:
+    """What an adapted run remembers of its frontal pair; None where it was written without.
+
+    Args:
+        run: folder of a run, or of one of its checkpoints.
+
+    Raises:
+        UsageError: if it holds no model.
+        SpecsiaError: if the memory is missing, truncated, damaged or another run's.
+    """
+    checkpoint = _last(run)
+    state = read_state(checkpoint)
+    count = state.get("memories")
+    if count is None:
+        return None
+    try:
+        memory = Memory(**arrays.load_file(checkpoint / MEMORY), subject=str(state.get("subject")))
+        if len(memory) != count:
+            raise ValueError(f"it holds {len(memory)} places instead of {count}")
+    except (OSError, SafetensorError, TypeError, ValueError, KeyError, AttributeError) as error:
+        raise SpecsiaError(
+            f"{checkpoint / MEMORY} is missing, cut off, damaged or of another run: "
+            f"make {run} anew with `specsia adapt`"
+        ) from error
+    return memory
+
+
+def load_generator(run: Path) -> tuple[ModelConfig, nn.Module]:
+    """The model of a run's last checkpoint, in evaluation mode on the CPU.
+
+    Args:
+        run: folder of a run, or of one of its checkpoints.
+
+    Raises:
+        UsageError: if there is none.
+        SpecsiaError: if it is truncated, damaged or of an architecture that is not known.
+    """
+    checkpoint = _last(run)
+    found = read_state(checkpoint)["model"]
+    architecture, with_pos = found.get("architecture"), found.get("with_pos")
+    if not isinstance(architecture, str) or architecture not in ARCHITECTURES or not isinstance(with_pos, bool):
+        raise SpecsiaError(
+            f"{checkpoint} is of the architecture '{architecture}', which this version does not know: "
+            f"it knows {', '.join(ARCHITECTURES)}"
+        )
+    config = ModelConfig(architecture, with_pos)
+    with torch.random.fork_rng(devices=[]):
+        model = build_generator(config)
+    load_weights(model, read_tensors(checkpoint / MODEL), checkpoint / MODEL)
+    return config, model.eval()

@@ -1,0 +1,306 @@
+"""The reference renderers: Blender's Cycles and Eevee, by way of ``blender_scripts/render_views.py``."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build import png
+from specsia_build.errors import CharacterError, SpecsiaError, UsageError
+from specsia_build.frame import ORTHO_WIDTH, Camera
+from specsia_build.rendering.blender.process import BlenderProcess, find_command, how_to_get
+from specsia_build.rendering.colour import linear_to_srgb
+from specsia_build.rendering.fast.prepare import prepare
+from specsia_build.rendering.fast.shading import AMBIENT, LIGHTS
+from specsia_build.rendering.layers import Layers, Look
+from specsia_build.rendering.mesh import Material, Mesh, Texture
+
+SCRIPT = "render_views.py"
+
+CYCLES_SAMPLES = 256
+"""Samples per pixel of the reference: coverage is then known to about 1/256."""
+
+EEVEE_SAMPLES = 64
+
+CHARACTERS_PER_PROCESS = 50
+"""Jobs after which a Blender is replaced: its memory grows with every scene."""
+
+VIEW_SECONDS = 120.0
+"""Time that a view may take, all its passes together."""
+
+
+@dataclass(frozen=True)
+class Contour:
+    """Freestyle's external contour: thickness in pixels, grey as an sRGB level 0-255."""
+
+    thickness: float
+    grey: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How Blender renders.
+
+    Attributes:
+        engine: ``cycles``, ``eevee`` or ``workbench``; the last gives colour only, for timing.
+        samples: per pixel.
+        contour: drawn into the colour by Freestyle, or None.
+    """
+
+    engine: str
+    samples: int
+    contour: Contour | None = None
+
+
+class CyclesRenderer:
+    """Blender's path tracer, used as a sampler of the surface: needs no display and no GL; see `Renderer`."""
+
+    name = "cycles"
+    version = 1
+
+    def check(self) -> None:
+        if find_command(SCRIPT) is None:
+            raise UsageError(how_to_get("--renderer cycles"))
+
+    def render(self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit") -> Iterator[Layers]:
+        yield from render_views(mesh, cameras, look, Settings("cycles", CYCLES_SAMPLES))
+
+
+class EeveeRenderer:
+    """Blender's rasteriser; needs OpenGL. Its pixel filter is no box, so edges differ a little; see `Renderer`."""
+
+    name = "eevee"
+    version = 1
+
+    def check(self) -> None:
+        check_gl()
+
+    def render(self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit") -> Iterator[Layers]:
+        check_gl()
+        yield from render_views(mesh, cameras, look, Settings("eevee", EEVEE_SAMPLES))
+
+
+def render_views(mesh: Mesh, cameras: Sequence[Camera], look: Look, settings: Settings) -> Iterator[Layers]:
+    """Each camera's layers, in order, all rendered before the first is given.
+
+    With a contour, the colour's alpha covers it, and so does `coverage` of an opaque mesh.
+
+    Raises:
+        CharacterError: if the mesh cannot be drawn or Blender fails on it.
+        UsageError: if there is no Blender.
+    """
+    drawn = _drawable(mesh)
+    sizes = {camera.size for camera in cameras}
+    if len(sizes) != 1:
+        raise ValueError("the cameras of one mesh must have one size")
+    with tempfile.TemporaryDirectory(prefix="specsia-blender-") as scratch:
+        folder = Path(scratch)
+        job = write_job(folder, drawn, cameras, look, settings)
+        _ask(job, VIEW_SECONDS * len(cameras))
+        for k in range(len(cameras)):
+            yield _layers(folder, k, cameras[0].size)
+
+
+def write_job(folder: Path, mesh: Mesh, cameras: Sequence[Camera], look: Look, settings: Settings) -> dict[str, Any]:
+    """Write a mesh and its textures into a folder, with a job file ``job.json`` for `render_views.py`.
+
+    Returns:
+        The job.
+    """
+    arrays: dict[str, NDArray[Any]] = {
+        "vertices": mesh.vertices,
+        "faces": mesh.faces,
+        "face_material": mesh.face_material,
+        "rest": mesh.vertices if mesh.rest is None else mesh.rest,
+    }
+    if mesh.uv is not None:
+        arrays["uv"] = mesh.uv
+    if mesh.colors is not None:
+        arrays["colors"] = mesh.colors
+    if look == "lit":
+        arrays["normals"] = prepare(mesh, max(c.pixels_per_unit for c in cameras), True).surface.normals
+    np.savez(folder / "mesh.npz", **arrays)  # type: ignore[arg-type]
+    textures: list[Texture] = []
+    materials = [_material_spec(m, textures) for m in mesh.materials]
+    for k, texture in enumerate(textures):
+        (folder / f"texture-{k}.png").write_bytes(png.encode(texture.pixels))
+    job = {
+        "mesh": str(folder / "mesh.npz"),
+        "materials": materials,
+        "textures": [
+            {"file": str(folder / f"texture-{k}.png"), "wrap": list(t.wrap), "nearest": t.nearest}
+            for k, t in enumerate(textures)
+        ],
+        "cameras": [_camera_spec(camera) for camera in cameras],
+        "size": cameras[0].size,
+        "ortho_width": ORTHO_WIDTH,
+        "engine": settings.engine,
+        "samples": settings.samples,
+        "light": {"lights": LIGHTS.astype(float).tolist(), "ambient": float(AMBIENT)} if look == "lit" else None,
+        "contour": None
+        if settings.contour is None
+        else {"thickness": settings.contour.thickness, "grey": settings.contour.grey},
+        "position": True,
+        # In a pool of workers each Blender is one worker's.
+        "threads": 0 if multiprocessing.parent_process() is None else 1,
+        "out": str(folder),
+    }
+    (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+    return job
+
+
+def _material_spec(material: Material, textures: list[Texture]) -> dict[str, Any]:
+    def index(texture: Texture | None) -> int | None:
+        if texture is None:
+            return None
+        found = next((k for k, t in enumerate(textures) if t is texture), None)
+        if found is None:
+            textures.append(texture)
+        return len(textures) - 1 if found is None else found
+
+    return {
+        "name": material.name,
+        "base_color": list(material.base_color),
+        "texture": index(material.texture),
+        "emissive": list(material.emissive),
+        "emissive_texture": index(material.emissive_texture),
+        "alpha_mode": material.alpha_mode,
+        "alpha_cutoff": material.alpha_cutoff,
+        "unlit": material.unlit,
+    }
+
+
+def _camera_spec(camera: Camera) -> dict[str, list[float]]:
+    right, up, _ = camera.basis()
+    return {"position": camera.position().tolist(), "right": right.tolist(), "up": up.tolist()}
+
+
+def _drawable(mesh: Mesh) -> Mesh:
+    """The mesh without faces that Blender's structures cannot hold.
+
+    Raises:
+        CharacterError: if no face is left, or one has a vertex that is not finite.
+    """
+    a, b, c = mesh.faces.T
+    sound = (a != b) & (b != c) & (c != a)
+    if not sound.any():
+        raise CharacterError("the mesh has no faces to draw")
+    used = np.zeros(len(mesh.vertices), np.bool_)
+    used[mesh.faces] = True
+    if not np.isfinite(mesh.vertices[used]).all():
+        raise CharacterError("the mesh has vertices that are not finite numbers")
+
+    def kept(attribute: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+        return None if attribute is None else np.ascontiguousarray(attribute[sound])
+
+    return Mesh(
+        vertices=np.where(used[:, None], mesh.vertices, np.float32(0)),
+        faces=np.ascontiguousarray(mesh.faces[sound]),
+        materials=mesh.materials,
+        face_material=np.ascontiguousarray(mesh.face_material[sound]),
+        uv=kept(mesh.uv),
+        colors=kept(mesh.colors),
+        normals=kept(mesh.normals),
+        rest=mesh.rest,
+    )
+
+
+def _layers(folder: Path, view: int, size: int) -> Layers:
+    linear = np.load(folder / f"color_{view:02d}.npy")
+    coverage_file = folder / f"coverage_{view:02d}.npy"
+    coverage = np.load(coverage_file) if coverage_file.is_file() else linear[..., 3]
+    position_file = folder / f"position_{view:02d}.npy"
+    alpha = np.clip(linear[..., 3], 0.0, 1.0)
+    color = np.zeros((size, size, 4), np.uint8)
+    color[..., 3] = np.floor(alpha * 255 + 0.5)
+    straight = linear[..., :3] / np.maximum(alpha, 1e-6)[..., None]
+    color[..., :3] = np.floor(linear_to_srgb(straight) * 255 + 0.5)
+    color[color[..., 3] == 0] = 0
+    position = np.zeros((size, size, 3), np.float32)
+    if position_file.is_file():
+        position = nearest_to_centre(np.load(position_file), size)
+        position[color[..., 3] == 0] = 0
+    return Layers(color, np.floor(np.clip(coverage, 0, 1) * 255 + 0.5).astype(np.uint8), position)
+
+
+def nearest_to_centre(cells: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """Position of each pixel from a finer picture of positions.
+
+    Args:
+        cells: (size * g, size * g, 4), position and, where there is a surface, 1; g odd.
+        size: of the result.
+
+    Returns:
+        (size, size, 3), that of the covered cell nearest to the pixel's centre; 0 where none is covered.
+    """
+    grid = cells.shape[0] // size
+    by_pixel = cells.reshape(size, grid, size, grid, 4).transpose(0, 2, 1, 3, 4).reshape(size, size, grid * grid, 4)
+    offset = np.arange(grid) - (grid - 1) / 2
+    order = np.argsort((offset[:, None] ** 2 + offset[None, :] ** 2).ravel(), kind="stable")
+    ordered = by_pixel[:, :, order]
+    covered: NDArray[np.bool_] = np.greater(ordered[..., 3], 0.5)
+    first = covered.argmax(axis=2)
+    chosen = np.take_along_axis(ordered[..., :3], first[..., None, None], axis=2)[:, :, 0]
+    return np.where(covered.any(axis=2, keepdims=True), chosen, np.float32(0)).astype(np.float32)
+
+
+_shared: dict[int, BlenderProcess] = {}
+
+
+def _ask(job: dict[str, Any], seconds: float) -> None:
+    """Have this process's Blender do a job; it is started at need and replaced after many jobs.
+
+    Raises:
+        CharacterError: if it fails on the job.
+        UsageError: if there is no Blender.
+    """
+    # By process: a child that was forked off must not talk to its parent's Blender.
+    blender = _shared.get(os.getpid())
+    if blender is not None and (not blender.alive or blender.answered >= CHARACTERS_PER_PROCESS):
+        blender.close()
+        blender = None
+    if blender is None:
+        blender = _shared[os.getpid()] = BlenderProcess(SCRIPT, f"--renderer {job['engine']}")
+    try:
+        blender.ask(job, seconds)
+    except CharacterError:
+        raise
+    except SpecsiaError as error:
+        blender.close()
+        raise CharacterError(f"Blender could not render it: {error}") from error
+
+
+_gl_checked: dict[int, bool] = {}
+
+
+def check_gl() -> None:
+    """Render a dot with Eevee in a Blender that may abort, once per process.
+
+    Raises:
+        SpecsiaError: with what to install, if it does abort.
+        UsageError: if there is no Blender.
+    """
+    if _gl_checked.get(os.getpid()):
+        return
+    corners = np.array([[-0.5, 0, -0.5], [0.5, 0, -0.5], [0, 0, 0.5]], np.float32)
+    dot = Mesh(corners, np.array([[0, 1, 2]], np.int32), (Material(),), np.zeros(1, np.int32))
+    with tempfile.TemporaryDirectory(prefix="specsia-blender-") as scratch:
+        job = write_job(Path(scratch), dot, [Camera(0.0, 8)], "unlit", Settings("eevee", 1))
+        with BlenderProcess(SCRIPT, "--renderer eevee") as blender:
+            try:
+                blender.ask(job, VIEW_SECONDS)
+            except SpecsiaError as error:
+                raise SpecsiaError(
+                    f"Eevee needs OpenGL and Blender cannot open it here ({error}): "
+                    "apt-get install libegl1 libgl1-mesa-dri, or use --renderer cycles"
+                ) from error
+    _gl_checked[os.getpid()] = True

@@ -1,0 +1,341 @@
+"""Compiled visibility within a pixel: which face wins which of its samples.
+
+A fragment is a face's share of a pixel: a mask with one bit per sample. The fragments of a pixel form a list; no two of
+them hold the same sample, so that what is visible is known as soon as the last face is drawn.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.jit import compiled, inlined, uncounted
+from specsia_build.rendering.fast.close import Close, close_from, next_close
+from specsia_build.rendering.fast.lanes import LANES, half_plane, triangle
+from specsia_build.rendering.fast.prepare import MASK, OPAQUE, Surface
+from specsia_build.rendering.fast.raster import (
+    HALF,
+    SUBPIXEL,
+    SUBPIXEL_BITS,
+    Drawn,
+    corners_of,
+    depth_of,
+    front_of,
+    is_narrow,
+    reaches,
+    touched,
+)
+from specsia_build.rendering.fast.rows import ROW, lowest, reaching
+from specsia_build.rendering.fast.shading import opacity_at
+from specsia_build.rendering.fast.textures import TextureTable
+
+SAMPLES = 55
+"""Samples of a pixel that is not covered by one face: a Fibonacci lattice, whose half-plane discrepancy is the least
+known for its size. An odd number, so that no straight edge ties at half coverage."""
+
+ROUNDING = np.float32(1e-6)
+"""Units by which a depth may be off that is reckoned from the first of a row of pixels."""
+
+SLABS = 128
+"""Parts of a character's depth by which faces are ordered; few, so that neighbours stay together in memory."""
+
+MOST_CROWDED = 1 << 18
+"""Close pixels, as many as outlines make, for which eight fragments each are reckoned with at first; where more are
+close, a translucent surface lies in front of most of them, and two are enough."""
+
+NO_FRAGMENT = -1
+
+
+def _lattice() -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    i = np.arange(SAMPLES)
+    x = (i / SAMPLES + 0.5) % 1.0 - 0.5
+    y = (i * 34 % SAMPLES / SAMPLES + 0.5) % 1.0 - 0.5
+    order = np.argsort(np.hypot(x, y), kind="stable")
+    offsets = np.zeros((2, LANES), np.int32)
+    offsets[:, :SAMPLES] = np.rint(np.stack([x, y])[:, order] * SUBPIXEL)
+    return offsets[0], offsets[1]
+
+
+SAMPLE_X, SAMPLE_Y = _lattice()
+"""(LANES,) int32 offsets of the samples from the pixel's centre in 1/256 pixel, the centre itself first; what lies
+beyond `SAMPLES` repeats the centre and is not counted."""
+
+_not_negative = half_plane(SAMPLE_X, SAMPLE_Y)
+inside = triangle(SAMPLE_X, SAMPLE_Y)
+
+BITS = np.array([1 << s if s < SAMPLES else 0 for s in range(LANES)], np.uint64)
+"""(LANES,) uint64, each sample's bit in a mask."""
+
+BYTES = (SAMPLES + 7) // 8
+"""Bytes of a mask that can be set."""
+
+
+SUM_BITS = 16
+"""Bits of each of the three sums in a number of `MOMENTS`; all samples of a pixel together need 14."""
+
+SUM_MASK = (1 << SUM_BITS) - 1
+
+
+def _moments() -> NDArray[np.int64]:
+    values = np.arange(256)
+    table = np.zeros((BYTES, 256), np.int64)
+    for s in range(SAMPLES):
+        right, down = int(SAMPLE_X[s]) + HALF, int(SAMPLE_Y[s]) + HALF
+        table[s // 8] += (values >> s % 8 & 1) * (1 + (right << SUM_BITS) + (down << 2 * SUM_BITS))
+    return table
+
+
+MOMENTS = _moments()
+"""(BYTES, 256) int64, three sums side by side of each value of each byte of a mask: how many samples it holds, and in
+1/256 pixel how far they lie from the pixel's left and upper border."""
+
+
+@inlined
+def moments(mask):  # type: ignore[no-untyped-def]
+    """How many samples a mask holds, and the sums of their distances from the pixel's left and upper border, in 1/256
+    pixel."""
+    total = np.int64(0)
+    for b in range(BYTES):
+        total += MOMENTS[b, np.int64(mask >> np.uint64(8 * b) & np.uint64(255))]
+    return total & SUM_MASK, total >> SUM_BITS & SUM_MASK, total >> 2 * SUM_BITS
+
+
+FULL = np.uint64((1 << SAMPLES) - 1)
+"""Mask of all samples."""
+
+
+class Fragments(NamedTuple):
+    """The fragments of S pixels.
+
+    `first` (S,) int32 is the head of each pixel's list, `following` (N,) int32 its links, `NO_FRAGMENT` at its end;
+    `face` (N,) int32, `mask` (N,) uint64, `plane` (N, 3) float32: depth at the pixel's centre, and how it grows per
+    1/256 pixel right and down. `used` (2,) int64 counts fragments and heads the list of those that were given back.
+    `covered` (S,) uint64 are the samples that a pixel's fragments hold together, `deepest` (S,) float32 a depth that
+    none of them exceeds.
+    """
+
+    first: NDArray[np.int32]
+    following: NDArray[np.int32]
+    face: NDArray[np.int32]
+    mask: NDArray[np.uint64]
+    plane: NDArray[np.float32]
+    used: NDArray[np.int64]
+    covered: NDArray[np.uint64]
+    deepest: NDArray[np.float32]
+
+
+@inlined
+def _unhidden(won, z, z_x, z_y, g, following, mask, plane):  # type: ignore[no-untyped-def]
+    """The samples of `won` at which a surface lies in front of all fragments of the list `g`; ties stay with those."""
+    while g != NO_FRAGMENT and won != 0:
+        both = won & mask[g]
+        if both != 0:
+            d, d_x, d_y = z - plane[g, 0], z_x - plane[g, 1], z_y - plane[g, 2]
+            reach = (abs(d_x) + abs(d_y)) * np.float32(HALF)
+            if d >= reach:
+                won &= ~both
+            elif d > -reach:
+                won &= ~(both & _not_negative(d, d_x, d_y))
+        g = following[g]
+    return won
+
+
+@uncounted
+def _untransparent(mask, f, x, y, sx, sy, surface, textures):  # type: ignore[no-untyped-def]
+    """The samples of `mask` at which a MASK face is there."""
+    cutoff = surface.cutoff[surface.material[f]]
+    for s in range(SAMPLES):
+        if mask & BITS[s] != 0:
+            across, down = x + 0.5 + SAMPLE_X[s] / SUBPIXEL, y + 0.5 + SAMPLE_Y[s] / SUBPIXEL
+            if opacity_at(f, across, down, sx, sy, surface, textures) < cutoff:
+                mask &= ~BITS[s]
+    return mask
+
+
+@inlined
+def _take(won, slot, first, following, mask, used):  # type: ignore[no-untyped-def]
+    """Take the samples of `won` from the fragments of a pixel, and give back those that have none left."""
+    previous, g = NO_FRAGMENT, first[slot]
+    while g != NO_FRAGMENT:
+        after = following[g]
+        left = mask[g] & ~won
+        mask[g] = left
+        if left != 0:
+            previous = g
+        else:
+            if previous == NO_FRAGMENT:
+                first[slot] = after
+            else:
+                following[previous] = after
+            following[g] = used[1]
+            used[1] = g
+        g = after
+
+
+@compiled
+def touching_faces(drawn, alpha_class, wanted, rows, size):  # type: ignore[no-untyped-def]
+    """The drawn faces of one alpha class that may touch a close pixel, in order of the slab of space they begin in,
+    nearest first: what is drawn later is mostly hidden, and known to be so without a closer look."""
+    face, corners, depths = drawn.face, drawn.corners, drawn.depth
+    low, high = np.float32(np.inf), np.float32(-np.inf)
+    chosen = np.empty(len(face), np.int32)
+    front = np.empty(len(face), np.float32)
+    count = 0
+    for n in range(len(face)):
+        if alpha_class[face[n]] != wanted:
+            continue
+        x0, x1, y0, y1 = touched(*corners_of(drawn, n), size)
+        if x0 > x1:
+            continue
+        for y in range(y0, y1 + 1):
+            if next_close(rows, y, x0, x1) <= x1:
+                z = front_of(drawn, n)
+                low, high = min(low, z), max(high, z)
+                chosen[count], front[count] = n, z
+                count += 1
+                break
+    scale = np.float32(SLABS - 1) / max(high - low, np.float32(1e-30))
+    start = np.zeros(SLABS + 1, np.int64)
+    for k in range(count):
+        start[int((front[k] - low) * scale) + 1] += 1
+    for k in range(SLABS):
+        start[k + 1] += start[k]
+    ordered = Drawn(np.empty(count, np.int32), np.empty((count, 6), np.int32), np.empty((count, 3), np.float32))
+    of, at, far = ordered.face, ordered.corners, ordered.depth
+    for k in range(count):
+        n, slab = chosen[k], int((front[k] - low) * scale)
+        to = start[slab]
+        start[slab] += 1
+        of[to] = face[n]
+        for i in range(6):
+            at[to, i] = corners[n, i]
+        for i in range(3):
+            far[to, i] = depths[n, i]
+    return ordered
+
+
+@inlined
+def reaching_long(row, count, edges, steps, front, z, z_x):  # type: ignore[no-untyped-def]
+    """What `rows.reaching` finds, for faces so large that edge functions need 64 bits; `row` is `far` from the
+    first pixel on."""
+    bits = np.int64(0)
+    for i in range(min(int(count), ROW)):
+        near = min(edges[0] + steps[0] * i, edges[1] + steps[1] * i, edges[2] + steps[2] * i) >= 0
+        if near and front <= row[i] and z + z_x * np.float32(i) <= row[i]:
+            bits |= np.int64(1) << i
+    return bits
+
+
+@uncounted
+def _draw(sx, sy, touching, surface, textures, wanted, close, far, fragments):  # type: ignore[no-untyped-def]
+    """Draw the faces `touching`, all of one alpha class, OPAQUE or MASK, at all samples of the close pixels.
+
+    Returns:
+        Whether there was room for all fragments.
+    """
+    size, slots, rows = far.shape[0], close.slots, close.rows
+    first, following, face, held = fragments.first, fragments.following, fragments.face, fragments.mask
+    plane, used, covered, deepest = fragments.plane, fragments.used, fragments.covered, fragments.deepest
+    faces = touching.face
+    for n in range(len(faces)):
+        f = faces[n]
+        ax, ay, bx, by, cx, cy = corners_of(touching, n)
+        x0, x1, y0, y1 = touched(ax, ay, bx, by, cx, cy, size)
+        front = front_of(touching, n)
+        narrow = is_narrow(ax, ay, bx, by, cx, cy)
+        ab_x, ab_y, bc_x, bc_y, ca_x, ca_y = ay - by, bx - ax, by - cy, cx - bx, cy - ay, ax - cx
+        reach_ab, reach_bc, reach_ca = reaches(ax, ay, bx, by, cx, cy)
+        right = np.int32(ab_x), np.int32(bc_x), np.int32(ca_x)
+        down = np.int32(ab_y), np.int32(bc_y), np.int32(ca_y)
+        za, zb, zc, z_x, z_y = depth_of(touching, n, ax, ay, bx, by, cx, cy)
+        reach = (abs(z_x) + abs(z_y)) * np.float32(HALF) + ROUNDING
+        for y in range(y0, y1 + 1):
+            py = (y << SUBPIXEL_BITS) + HALF
+            start = next_close(rows, y, x0, x1)
+            while start <= x1:
+                px = (start << SUBPIXEL_BITS) + HALF
+                ab = ab_y * (py - ay) + ab_x * (px - ax)
+                bc = bc_y * (py - by) + bc_x * (px - bx)
+                ca = ca_y * (py - cy) + ca_x * (px - cx)
+                z_first, z_step = za * bc + zb * ca + zc * ab, za * bc_x + zb * ca_x + zc * ab_x
+                nearest, z_pixel = np.float32(z_first) - reach, z_x * np.float32(SUBPIXEL)
+                count = np.int32(x1 + 1 - start)
+                if narrow:
+                    edges = np.int32(ab + reach_ab), np.int32(bc + reach_bc), np.int32(ca + reach_ca)
+                    steps = np.int32(ab_x * SUBPIXEL), np.int32(bc_x * SUBPIXEL), np.int32(ca_x * SUBPIXEL)
+                    bits = reaching(far, y * size + start, count, edges, steps, front, nearest, z_pixel)
+                else:
+                    wide = ab + reach_ab, bc + reach_bc, ca + reach_ca
+                    per_pixel = ab_x * SUBPIXEL, bc_x * SUBPIXEL, ca_x * SUBPIXEL
+                    bits = reaching_long(far[y, start:], count, wide, per_pixel, front, nearest, z_pixel)
+                bits &= close_from(rows, y, start)
+                while bits != 0:
+                    i = lowest(bits)
+                    bits &= bits - 1
+                    x = start + i
+                    slot = slots[y, x]
+                    on = i * SUBPIXEL
+                    z = np.float32(z_first + z_step * on)
+                    # Beyond its reach an edge function is positive at all samples, so it may be cut to 32 bits.
+                    at_ab, at_bc = min(ab + ab_x * on, reach_ab), min(bc + bc_x * on, reach_bc)
+                    at_ca = min(ca + ca_x * on, reach_ca)
+                    mask = FULL & inside((np.int32(at_ab), np.int32(at_bc), np.int32(at_ca)), right, down)
+                    if mask & covered[slot] != 0:
+                        mask = _unhidden(mask, z, z_x, z_y, first[slot], following, held, plane)
+                    if wanted == MASK:
+                        mask = _untransparent(mask, f, x, y, sx, sy, surface, textures)
+                    if mask == 0:
+                        continue
+                    if mask & covered[slot] != 0:
+                        _take(mask, slot, first, following, held, used)
+                    new = used[1]
+                    if new != NO_FRAGMENT:
+                        used[1] = following[new]
+                    elif used[0] < len(face):
+                        new = used[0]
+                        used[0] += 1
+                    else:
+                        return False
+                    face[new], held[new], following[new] = f, mask, first[slot]
+                    plane[new, 0], plane[new, 1], plane[new, 2] = z, z_x, z_y
+                    first[slot] = new
+                    covered[slot] |= mask
+                    deepest[slot] = max(deepest[slot], z + reach)
+                    far[y, x] = deepest[slot] if covered[slot] == FULL else np.float32(np.inf)
+                start = next_close(rows, y, min(start + ROW, x1 + 1), x1)
+    return True
+
+
+def visible_fragments(
+    screen: tuple[NDArray[np.int32], NDArray[np.int32]],
+    drawn: Drawn,
+    surface: Surface,
+    textures: TextureTable,
+    alpha_class: NDArray[np.int8],
+    close: Close,
+    far: NDArray[np.float32],
+) -> Fragments:
+    """What is visible of the OPAQUE and MASK faces in the close pixels.
+
+    `far` (H, W) float32 is `padded` and infinite in those; it becomes a depth behind which nothing is visible in them.
+    """
+    touching = [(touching_faces(drawn, alpha_class, wanted, close.rows, len(far)), wanted) for wanted in (OPAQUE, MASK)]
+    pixels = len(close.pixels)
+    room = 2 * pixels + 6 * min(pixels, MOST_CROWDED) + 64
+    while True:
+        fragments = Fragments(
+            first=np.full(pixels, NO_FRAGMENT, np.int32),
+            following=np.empty(room, np.int32),
+            face=np.empty(room, np.int32),
+            mask=np.empty(room, np.uint64),
+            plane=np.empty((room, 3), np.float32),
+            used=np.array([0, NO_FRAGMENT]),
+            covered=np.zeros(pixels, np.uint64),
+            deepest=np.full(pixels, -np.inf, np.float32),
+        )
+        if all(_draw(*screen, faces, surface, textures, wanted, close, far, fragments) for faces, wanted in touching):
+            return fragments
+        room *= 2
+        far.reshape(-1)[close.pixels] = np.inf

@@ -1,0 +1,304 @@
+"""Everything about a mesh that does not depend on the view, laid out for compiled code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.jit import inlined, ready, uncounted
+from specsia_build.rendering.fast.textures import TextureTable, pack_textures, rough_faces, sample, texel_range
+from specsia_build.rendering.mesh import Mesh, Texture, flat_normals
+from specsia_build.rendering.topology import topology, weld
+
+OPAQUE, MASK, BLEND, INVISIBLE = 0, 1, 2, 3
+
+
+SMALL_JUMP = 6.0
+"""Encoded levels by which the colours of two faces may differ along their edge and still count as continuous."""
+
+
+SAME_NORMAL = 0.998
+"""Cosine between the normals of two faces, from which their light counts as continuous."""
+
+
+FARTHEST_UV = 2.0**20
+"""Texture coordinates are cut at this; a float32 has no fraction of a texel left there."""
+
+
+class Surface(NamedTuple):
+    """Per-corner and per-material arrays that shading reads.
+
+    F faces, M materials. `uv` is (F, 3, 2) in 0-1 texture space, `colors` (F, 3, 4) linear or empty, `normals`
+    (F, 3, 3) or empty, `positions` (V, 3) the attribute that position images show. `base` is (M, 4) linear,
+    `emissive` (M, 3) linear, `texture` and `glow` (M,) index the texture table or are -1, `cutoff` (M,), and
+    `plain` (M,) says that a texel is shown as it is: no factor, no emission. `rough` (F,) says that the texture on
+    the face is not locally linear, so that a pixel that spans several texels needs several look-ups.
+    """
+
+    faces: NDArray[np.int32]
+    material: NDArray[np.int32]
+    uv: NDArray[np.float32]
+    colors: NDArray[np.float32]
+    normals: NDArray[np.float32]
+    positions: NDArray[np.float32]
+    base: NDArray[np.float32]
+    emissive: NDArray[np.float32]
+    texture: NDArray[np.int32]
+    glow: NDArray[np.int32]
+    cutoff: NDArray[np.float32]
+    unlit: NDArray[np.bool_]
+    plain: NDArray[np.bool_]
+    rough: NDArray[np.bool_]
+
+
+class Edges(NamedTuple):
+    """Welded edges, E of them: end vertices (E, 2), adjacent faces (E, 2) with -1 for none, and whether the surface's
+    colour may jump across the edge (E,)."""
+
+    ends: NDArray[np.int32]
+    sides: NDArray[np.int32]
+    jump: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A mesh ready to be drawn from any number of views.
+
+    Attributes:
+        vertices: (V, 3) float32 where the surface is drawn.
+        surface: see `Surface`.
+        textures: see `TextureTable`.
+        alpha_class: (F,) int8, OPAQUE, MASK, BLEND or INVISIBLE.
+        closed: (F,) bool; the face belongs to a closed opaque part, so that it is never seen from its back.
+        part: (F,) int32, connected part of the surface.
+        edges: see `Edges`.
+    """
+
+    vertices: NDArray[np.float32]
+    surface: Surface
+    textures: TextureTable
+    alpha_class: NDArray[np.int8]
+    closed: NDArray[np.bool_]
+    part: NDArray[np.int32]
+    edges: Edges
+
+
+@inlined
+def _encoded(level, factor):  # type: ignore[no-untyped-def]
+    """About the encoded level that is left of one by a linear factor."""
+    return level if factor == 1.0 else level * min(1.0, max(0.0, factor)) ** (1 / 2.2)
+
+
+@uncounted
+def _color_between(f, i, j, t, surface, textures):  # type: ignore[no-untyped-def]
+    """Encoded RGBA of a face at the fraction `t` between its corners i and j."""
+    m = surface.material[f]
+    texture, base = surface.texture[m], surface.base
+    level = (np.float32(255), np.float32(255), np.float32(255), np.float32(255))
+    if texture >= 0:
+        u = surface.uv[f, i, 0] * (1 - t) + surface.uv[f, j, 0] * t
+        v = surface.uv[f, i, 1] * (1 - t) + surface.uv[f, j, 1] * t
+        size, wrap = textures.levels[texture, 0], textures.wrap[texture]
+        level = sample(textures.texels, size[0], size[1], size[2], wrap[0], wrap[1], textures.nearest[texture], u, v)
+    red, green, blue, alpha = np.float64(base[m, 0]), np.float64(base[m, 1]), np.float64(base[m, 2]), base[m, 3]
+    colors = surface.colors
+    if len(colors) > 0:
+        red *= colors[f, i, 0] * (1 - t) + colors[f, j, 0] * t
+        green *= colors[f, i, 1] * (1 - t) + colors[f, j, 1] * t
+        blue *= colors[f, i, 2] * (1 - t) + colors[f, j, 2] * t
+        alpha *= colors[f, i, 3] * (1 - t) + colors[f, j, 3] * t
+    return (
+        _encoded(level[0], red),
+        _encoded(level[1], green),
+        _encoded(level[2], blue),
+        _encoded(level[3], alpha),
+    )
+
+
+@inlined
+def _same_colors(colors, f, i, j, f2, i2, j2):  # type: ignore[no-untyped-def]
+    """Whether two faces have the same vertex colours at both ends of their edge."""
+    same = True
+    for k in range(4):
+        same &= colors[f, i, k] == colors[f2, i2, k] and colors[f, j, k] == colors[f2, j2, k]
+    return same
+
+
+@inlined
+def _same_light(emissive, m, m2):  # type: ignore[no-untyped-def]
+    same = True
+    for k in range(3):
+        same &= emissive[m, k] == emissive[m2, k]
+    return same
+
+
+@uncounted
+def _mark_jumps(halves, opposed, surface, textures, rough, jump):  # type: ignore[no-untyped-def]
+    """Set `jump` (E,), all true, to whether the colour may change across an edge within a pixel.
+
+    Where texture coordinates part, a look-up that spans several texels would also reach over the seam, so a rough
+    texture counts as a change.
+    """
+    for e in range(len(halves)):
+        if not opposed[e]:
+            continue
+        h, g = halves[e, 0], halves[e, 1]
+        f, i, j = h // 3, h % 3, (h % 3 + 1) % 3
+        f2, i2, j2 = g // 3, (g % 3 + 1) % 3, g % 3
+        m, m2 = surface.material[f], surface.material[f2]
+        if m != m2 and (
+            surface.unlit[m] != surface.unlit[m2]
+            or surface.glow[m] != surface.glow[m2]
+            or not _same_light(surface.emissive, m, m2)
+        ):
+            continue
+        if len(surface.normals) > 0 and not surface.unlit[m]:
+            same_i, same_j = 0.0, 0.0
+            for k in range(3):
+                same_i += surface.normals[f, i, k] * surface.normals[f2, i2, k]
+                same_j += surface.normals[f, j, k] * surface.normals[f2, j2, k]
+            if min(same_i, same_j) < SAME_NORMAL:
+                continue
+        parted = False
+        for k in range(2):
+            if (
+                abs(surface.uv[f, i, k] - surface.uv[f2, i2, k]) > 1e-5
+                or abs(surface.uv[f, j, k] - surface.uv[f2, j2, k]) > 1e-5
+            ):
+                parted = True
+        if parted and (rough[f] or rough[f2]):
+            continue
+        colored = len(surface.colors) > 0
+        if m == m2 and not parted and (not colored or _same_colors(surface.colors, f, i, j, f2, i2, j2)):
+            jump[e] = False
+            continue
+        jump[e] = False
+        for t in (0.02, 0.5, 0.98):
+            red, green, blue, alpha = _color_between(f, i, j, t, surface, textures)
+            red2, green2, blue2, alpha2 = _color_between(f2, i2, j2, t, surface, textures)
+            if max(abs(red - red2), abs(green - green2), abs(blue - blue2), abs(alpha - alpha2)) > SMALL_JUMP:
+                jump[e] = True
+                break
+
+
+def _alpha_class(mesh: Mesh, surface: Surface, textures: TextureTable) -> NDArray[np.int8]:
+    """A face whose opacity cannot matter is drawn as opaque, one that is nowhere visible is not drawn."""
+    modes = {"opaque": OPAQUE, "mask": MASK, "blend": BLEND}
+    of_material = np.array([modes[m.alpha_mode] for m in mesh.materials], dtype=np.int8)
+    classes = of_material[mesh.face_material]
+    asked = np.flatnonzero(classes != OPAQUE)
+    if len(asked) == 0:
+        return classes
+    low, high = texel_range(asked, surface, textures)
+    cutoff = surface.cutoff[surface.material[asked]]
+    masked = classes[asked] == MASK
+    opaque = np.where(masked, low >= cutoff, low >= 254.5 / 255)
+    gone = np.where(masked, high < cutoff, high < 0.5 / 255)
+    classes[asked] = np.where(opaque, OPAQUE, np.where(gone, INVISIBLE, classes[asked]))
+    return classes
+
+
+def smooth_normals(mesh: Mesh) -> NDArray[np.float32]:
+    """Area-weighted vertex normals over welded vertices, per corner, (F, 3, 3) float32."""
+    corners = mesh.vertices[mesh.faces].astype(np.float64)
+    face_normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    welded = weld(mesh.vertices)[mesh.faces]
+    total = np.zeros((len(mesh.vertices), 3))
+    for k in range(3):
+        for axis in range(3):
+            total[:, axis] += np.bincount(welded[:, k], face_normal[:, axis], minlength=len(total))
+    length = np.linalg.norm(total, axis=1, keepdims=True)
+    unit = np.divide(total, length, out=np.zeros_like(total), where=length > 0)
+    return np.asarray(unit[welded], dtype=np.float32)
+
+
+def _along_winding(mesh: Mesh, normals: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Normals (F, 3, 3), those of a face turned round together where they point to its inside."""
+    against = np.einsum("fi,fi->f", flat_normals(mesh)[:, 0], normals.sum(axis=1)) < 0
+    return np.where(against[:, None, None], -normals, normals)
+
+
+def _near_uv(mesh: Mesh, textured: Sequence[tuple[Texture | None, Texture | None]]) -> NDArray[np.float32]:
+    """Texture coordinates (F, 3, 2), moved by whole periods towards 0 where that loses nothing of a repeat or mirror.
+
+    A face that is textured far from 0 would else be looked up with too few digits.
+    """
+    if mesh.uv is None:
+        return np.zeros((len(mesh.faces), 3, 2), np.float32)
+    if mesh.uv.min() >= -2 and mesh.uv.max() <= 2:
+        return ready(mesh.uv, np.float32)
+    uv = np.clip(np.nan_to_num(mesh.uv), -FARTHEST_UV, FARTHEST_UV).astype(np.float32)
+    periodic = np.array([[all(t is None or t.wrap[k] != "clamp" for t in pair) for k in (0, 1)] for pair in textured])
+    shift = 2 * np.floor(uv.min(axis=1) / 2)
+    shift[~periodic[mesh.face_material]] = 0
+    return np.asarray(uv - shift[:, None, :])
+
+
+def _finite(attribute: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A contiguous attribute, 0 where it is no number: compiled look-ups would leave their tables."""
+    whole = ready(attribute, np.float32)
+    return whole if np.isfinite(whole).all() else np.nan_to_num(whole, posinf=0.0, neginf=0.0)
+
+
+def prepare(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> Prepared:
+    """Lay a mesh out for drawing.
+
+    Args:
+        mesh: in the frame; finite.
+        finest_pixels_per_unit: of the sharpest camera that will look; decides which mip levels are made.
+        lit: whether normals are needed.
+    """
+    f, materials = len(mesh.faces), mesh.materials
+    images: list[Texture] = []
+
+    def index(texture: Texture | None) -> int:
+        if texture is None:
+            return -1
+        for i, known in enumerate(images):
+            if known is texture:
+                return i
+        images.append(texture)
+        return len(images) - 1
+
+    texture_index = np.array([index(m.texture) for m in materials], np.int32)
+    glow_index = np.array([index(m.emissive_texture) for m in materials], np.int32)
+    base = np.array([m.base_color for m in materials], np.float32)
+    emissive = np.array([m.emissive for m in materials], np.float32)
+    plain = (base == 1).all(axis=1) & (emissive == 0).all(axis=1) & (texture_index >= 0)
+    empty = np.empty((0, 3, 4), np.float32)
+    if lit:
+        normals = smooth_normals(mesh) if mesh.normals is None else _along_winding(mesh, mesh.normals)
+    else:
+        normals = np.empty((0, 3, 3), np.float32)
+    surface = Surface(
+        faces=ready(mesh.faces, np.int32),
+        material=ready(mesh.face_material, np.int32),
+        uv=_near_uv(mesh, [(m.texture, m.emissive_texture) for m in materials]),
+        colors=empty if mesh.colors is None else _finite(mesh.colors),
+        normals=_finite(normals),
+        positions=ready(mesh.vertices if mesh.rest is None else mesh.rest, np.float32),
+        base=base,
+        emissive=emissive,
+        texture=texture_index,
+        glow=glow_index,
+        cutoff=np.array([m.alpha_cutoff for m in materials], np.float32),
+        unlit=np.array([m.unlit for m in materials], np.bool_),
+        plain=plain if mesh.colors is None else np.zeros_like(plain),
+        rough=np.ones(f, np.bool_),
+    )
+    vertices = ready(mesh.vertices, np.float32)
+    textures = pack_textures(images, vertices, surface, finest_pixels_per_unit)
+    surface = surface._replace(rough=rough_faces(surface, textures, vertices, finest_pixels_per_unit))
+    found = topology(mesh)
+    part = found.part
+    jump = np.ones(len(found.halves), np.bool_)
+    _mark_jumps(found.halves, found.opposed, surface, textures, surface.rough, jump)
+    edges = Edges(found.ends, found.sides, jump)
+    alpha_class = _alpha_class(mesh, surface, textures)
+    see_through = np.zeros(int(part.max()) + 1, np.bool_)
+    see_through[part[alpha_class != OPAQUE]] = True
+    return Prepared(vertices, surface, textures, alpha_class, found.closed & ~see_through[part], part, edges)

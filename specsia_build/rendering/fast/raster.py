@@ -1,0 +1,324 @@
+"""Compiled visibility: which face is nearest at each pixel's centre, and which pixels need a closer look.
+
+Screen coordinates are integers in 1/256 pixel, so that edge functions are exact and neighbouring faces neither overlap
+nor leave cracks. A face is inside where its three edge functions are not negative; ties in depth go to the lower index.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.jit import compiled, inlined, uncounted
+from specsia_build.rendering.fast.prepare import INVISIBLE, MASK, OPAQUE
+from specsia_build.rendering.fast.rows import ROW, differing, first_bits, lowest, see_row
+from specsia_build.rendering.fast.shading import opacity_at
+
+SUBPIXEL_BITS = 8
+SUBPIXEL = 1 << SUBPIXEL_BITS
+HALF = SUBPIXEL // 2
+
+MAX_COORDINATE = 1 << 20
+"""Largest screen coordinate, in 1/256 pixel, for which the sample loop's 32-bit products are exact."""
+
+NEAR_EDGE = 0.02
+"""Units by which an edge may lie behind the surface at its pixel's centre and still be looked at closely."""
+
+NO_FACE = -1
+
+HIDDEN = 2
+"""How a face is turned that no view shows, besides 1, -1 and 0 of those that are seen."""
+
+NARROW = 64 << SUBPIXEL_BITS
+"""Side of a face's box in 1/256 pixel up to which `is_narrow` holds."""
+
+UNMARKED, JUMP, OUTLINE = 0, 1, 2
+"""Marks of a pixel: nothing crosses it, a jump of colour may cross it, an outline or a border may."""
+
+
+@compiled
+def project(vertices, basis, pixels_per_unit, half):  # type: ignore[no-untyped-def]
+    """Screen x, y in 1/256 pixel (V,) int32 and depth (V,) float32 of vertices seen by an orthographic camera.
+
+    Coordinates are cut a little beyond `MAX_COORDINATE`.
+    """
+    count = len(vertices)
+    sx, sy, depth = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.float32)
+    most = 2.0 * MAX_COORDINATE
+    for i in range(count):
+        x, y, z = np.float64(vertices[i, 0]), np.float64(vertices[i, 1]), np.float64(vertices[i, 2])
+        u = basis[0, 0] * x + basis[0, 1] * y + basis[0, 2] * z
+        v = basis[1, 0] * x + basis[1, 1] * y + basis[1, 2] * z
+        sx[i] = int(min(max(np.floor((u * pixels_per_unit + half) * SUBPIXEL + 0.5), -most), most))
+        sy[i] = int(min(max(np.floor((half - v * pixels_per_unit) * SUBPIXEL + 0.5), -most), most))
+        depth[i] = basis[2, 0] * x + basis[2, 1] * y + basis[2, 2] * z
+    return sx, sy, depth
+
+
+class Drawn(NamedTuple):
+    """The faces that a view shows, N of them, wound so that their area on the screen is positive.
+
+    `face` (N,) int32, `corners` (N, 6) int32 screen x and y of the three corners, `depth` (N, 3) float32 theirs. What
+    every pass over the faces needs lies side by side: vertices would be fetched from all over memory.
+    """
+
+    face: NDArray[np.int32]
+    corners: NDArray[np.int32]
+    depth: NDArray[np.float32]
+
+
+@compiled
+def set_up(sx, sy, depth, faces, closed, alpha_class):  # type: ignore[no-untyped-def]
+    """How each face is turned (F,) int8, 1 seen from outside, -1 from inside, 0 edge on, or `HIDDEN`: invisible or
+    inside a closed part; and the `Drawn` ones, which are neither hidden nor edge on."""
+    count = len(faces)
+    facing, face = np.empty(count, np.int8), np.empty(count, np.int32)
+    corners, depths = np.empty((count, 6), np.int32), np.empty((count, 3), np.float32)
+    n = 0
+    for f in range(count):
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        ax, ay, bx, by, cx, cy = sx[a], sy[a], sx[b], sy[b], sx[c], sy[c]
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if (area >= 0 and closed[f]) or alpha_class[f] == INVISIBLE:
+            facing[f] = HIDDEN
+            continue
+        facing[f] = 1 if area < 0 else (-1 if area > 0 else 0)
+        if area == 0:
+            continue
+        if area < 0:
+            b, c = c, b
+            bx, by, cx, cy = cx, cy, bx, by
+        face[n] = f
+        corners[n, 0], corners[n, 1], corners[n, 2] = ax, ay, bx
+        corners[n, 3], corners[n, 4], corners[n, 5] = by, cx, cy
+        depths[n, 0], depths[n, 1], depths[n, 2] = depth[a], depth[b], depth[c]
+        n += 1
+    return facing, Drawn(face[:n], corners[:n], depths[:n])
+
+
+@inlined
+def corners_of(drawn, n):  # type: ignore[no-untyped-def]
+    """Screen x and y of the three corners of a drawn face, int64: their products need it."""
+    at = drawn.corners
+    return (
+        np.int64(at[n, 0]),
+        np.int64(at[n, 1]),
+        np.int64(at[n, 2]),
+        np.int64(at[n, 3]),
+        np.int64(at[n, 4]),
+        np.int64(at[n, 5]),
+    )
+
+
+@inlined
+def front_of(drawn, n):  # type: ignore[no-untyped-def]
+    """Least depth of a drawn face."""
+    return min(drawn.depth[n, 0], drawn.depth[n, 1], drawn.depth[n, 2])
+
+
+@inlined
+def touched(ax, ay, bx, by, cx, cy, size):  # type: ignore[no-untyped-def]
+    """First and last column, first and last row of the pixels that the box around three corners touches."""
+    return (
+        max(0, min(ax, bx, cx) >> SUBPIXEL_BITS),
+        min(size - 1, max(ax, bx, cx) >> SUBPIXEL_BITS),
+        max(0, min(ay, by, cy) >> SUBPIXEL_BITS),
+        min(size - 1, max(ay, by, cy) >> SUBPIXEL_BITS),
+    )
+
+
+@inlined
+def is_narrow(ax, ay, bx, by, cx, cy):  # type: ignore[no-untyped-def]
+    """Whether a face's edge functions fit 32 bits, in its box and `ROW` pixels beyond."""
+    return max(max(ax, bx, cx) - min(ax, bx, cx), max(ay, by, cy) - min(ay, by, cy)) <= NARROW
+
+
+@inlined
+def reaches(ax, ay, bx, by, cx, cy):  # type: ignore[no-untyped-def]
+    """How much the edge functions ab, bc and ca differ at most between a pixel's centre and its border."""
+    return (
+        (abs(by - ay) + abs(bx - ax)) * HALF,
+        (abs(cy - by) + abs(cx - bx)) * HALF,
+        (abs(ay - cy) + abs(ax - cx)) * HALF,
+    )
+
+
+@inlined
+def depth_of(drawn, n, ax, ay, bx, by, cx, cy):  # type: ignore[no-untyped-def]
+    """What a drawn face's depth is made of: the weights of the edge functions bc, ca and ab, float64, and how it grows
+    per 1/256 pixel right and down, float32."""
+    inverse = 1.0 / ((bx - ax) * (cy - ay) - (by - ay) * (cx - ax))
+    za, zb, zc = drawn.depth[n, 0] * inverse, drawn.depth[n, 1] * inverse, drawn.depth[n, 2] * inverse
+    z_x = np.float32(za * (by - cy) + zb * (cy - ay) + zc * (ay - by))
+    z_y = np.float32(za * (cx - bx) + zb * (ax - cx) + zc * (bx - ax))
+    return za, zb, zc, z_x, z_y
+
+
+@inlined
+def _span(edge, step, first, last):  # type: ignore[no-untyped-def]
+    """The part of the columns first … last in which an edge function is not negative, given at column 0, per column."""
+    if step > 0:
+        if edge < 0:
+            first = max(first, -(edge // step))
+    elif step < 0:
+        last = min(last, edge // -step)
+    elif edge < 0:
+        last = -1
+    return first, last
+
+
+@uncounted
+def draw_centres(sx, sy, drawn, surface, textures, alpha_class, tested, nearest, ids):  # type: ignore[no-untyped-def]
+    """Draw faces of one alpha class (`tested`: MASK, else OPAQUE) at pixel centres into `nearest` and `ids`.
+
+    Both arrays are `padded`.
+    """
+    size = ids.shape[0]
+    wanted = MASK if tested else OPAQUE
+    face, depths = drawn.face, drawn.depth
+    for n in range(len(face)):
+        f = face[n]
+        ax, ay, bx, by, cx, cy = corners_of(drawn, n)
+        x0 = max(0, (min(ax, bx, cx) + HALF - 1) >> SUBPIXEL_BITS)
+        x1 = min(size - 1, (max(ax, bx, cx) - HALF) >> SUBPIXEL_BITS)
+        y0 = max(0, (min(ay, by, cy) + HALF - 1) >> SUBPIXEL_BITS)
+        y1 = min(size - 1, (max(ay, by, cy) - HALF) >> SUBPIXEL_BITS)
+        if x1 < x0 or y1 < y0 or alpha_class[f] != wanted:
+            continue
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        px, py = x0 * SUBPIXEL + HALF, y0 * SUBPIXEL + HALF
+        e_ab = (bx - ax) * (py - ay) - (by - ay) * (px - ax)
+        e_bc = (cx - bx) * (py - by) - (cy - by) * (px - bx)
+        e_ca = (ax - cx) * (py - cy) - (ay - cy) * (px - cx)
+        # Steps of the edge functions per pixel.
+        ab_x, bc_x, ca_x = (ay - by) * SUBPIXEL, (by - cy) * SUBPIXEL, (cy - ay) * SUBPIXEL
+        ab_y, bc_y, ca_y = (bx - ax) * SUBPIXEL, (cx - bx) * SUBPIXEL, (ax - cx) * SUBPIXEL
+        inverse = 1.0 / area
+        za, zb, zc = depths[n, 0] * inverse, depths[n, 1] * inverse, depths[n, 2] * inverse
+        z_x = np.float32(za * bc_x + zb * ca_x + zc * ab_x)
+        z_y = za * bc_y + zb * ca_y + zc * ab_y
+        z_row = za * e_bc + zb * e_ca + zc * e_ab
+        if not tested and is_narrow(ax, ay, bx, by, cx, cy):
+            steps = np.int32(ab_x), np.int32(bc_x), np.int32(ca_x)
+            for y in range(y0, y1 + 1):
+                z = np.float32(z_row)
+                for x in range(x0, x1 + 1, ROW):
+                    i = x - x0
+                    edges = np.int32(e_ab + ab_x * i), np.int32(e_bc + bc_x * i), np.int32(e_ca + ca_x * i)
+                    count = np.int32(x1 + 1 - x)
+                    see_row(nearest, ids, y * size + x, count, np.int32(f), edges, steps, z, z_x, np.int32(i))
+                e_ab += ab_y
+                e_bc += bc_y
+                e_ca += ca_y
+                z_row += z_y
+            continue
+        for y in range(y0, y1 + 1):
+            first, last = _span(e_ab, ab_x, 0, x1 - x0)
+            first, last = _span(e_bc, bc_x, first, last)
+            first, last = _span(e_ca, ca_x, first, last)
+            z = np.float32(z_row)
+            for i in range(first, last + 1):
+                here = z + z_x * np.float32(i)
+                if here >= nearest[y, x0 + i]:
+                    continue
+                if tested:
+                    alpha = opacity_at(f, x0 + i + 0.5, y + 0.5, sx, sy, surface, textures)
+                    if alpha < surface.cutoff[surface.material[f]]:
+                        continue
+                nearest[y, x0 + i] = here
+                ids[y, x0 + i] = f
+            e_ab += ab_y
+            e_bc += bc_y
+            e_ca += ca_y
+            z_row += z_y
+
+
+@uncounted
+def _walk(x0, y0, z0, x1, y1, z1, mark, nearest, marked):  # type: ignore[no-untyped-def]
+    """Put `mark` on every pixel that a segment touches and that no surface clearly hides."""
+    size = marked.shape[0]
+    if y0 > y1:
+        x0, y0, z0, x1, y1, z1 = x1, y1, z1, x0, y0, z0
+    top, bottom = max(0, y0 >> SUBPIXEL_BITS), min(size - 1, y1 >> SUBPIXEL_BITS)
+    flat = y1 == y0
+    slope = 0.0 if flat else (x1 - x0) / (y1 - y0)
+    length = max(abs(x1 - x0), y1 - y0, 1)
+    vertical = (y1 - y0) >= abs(x1 - x0)
+    for row in range(top, bottom + 1):
+        from_y, to_y = max(y0, row << SUBPIXEL_BITS), min(y1, (row + 1) << SUBPIXEL_BITS)
+        if flat:
+            xa, xb = np.float64(min(x0, x1)), np.float64(max(x0, x1))
+        else:
+            xs, xe = x0 + slope * (from_y - y0), x0 + slope * (to_y - y0)
+            xa, xb = min(xs, xe), max(xs, xe)
+        left, right = max(0, int(xa - 1) >> SUBPIXEL_BITS), min(size - 1, int(xb + 1) >> SUBPIXEL_BITS)
+        for column in range(left, right + 1):
+            if marked[row, column] >= mark:
+                continue
+            if vertical:
+                along = (0.5 * (from_y + to_y) - y0) / length
+            else:
+                along = abs((column << SUBPIXEL_BITS) + HALF - x0) / length
+            z = z0 + (z1 - z0) * min(1.0, along)
+            if z <= nearest[row, column] + NEAR_EDGE:
+                marked[row, column] = mark
+
+
+@uncounted
+def mark_edges(sx, sy, depth, edges, facing, nearest, marked):  # type: ignore[no-untyped-def]
+    """Mark pixels under edges where the picture may change inside a pixel: outlines, borders and jumps of colour."""
+    ends, sides, jump = edges.ends, edges.sides, edges.jump
+    for e in range(len(ends)):
+        g = sides[e, 1]
+        here, there = facing[sides[e, 0]], facing[g] if g >= 0 else np.int8(HIDDEN)
+        if here == there and (here == HIDDEN or not jump[e]):
+            continue
+        a, b = ends[e, 0], ends[e, 1]
+        mark = JUMP if here == there else OUTLINE
+        _walk(sx[a], sy[a], depth[a], sx[b], sy[b], depth[b], mark, nearest, marked)
+
+
+@uncounted
+def mark_faces(drawn, alpha_class, nearest, marked):  # type: ignore[no-untyped-def]
+    """Mark every pixel that a MASK or BLEND face may touch in front of what is drawn there."""
+    size = marked.shape[0]
+    face = drawn.face
+    for n in range(len(face)):
+        if alpha_class[face[n]] == OPAQUE:
+            continue
+        front = front_of(drawn, n)
+        x0, x1, y0, y1 = touched(*corners_of(drawn, n), size)
+        for y in range(y0, y1 + 1):
+            for x in range(x0, x1 + 1):
+                if front <= nearest[y, x] + NEAR_EDGE:
+                    marked[y, x] = OUTLINE
+
+
+@compiled
+def find_runs(ids, box):  # type: ignore[no-untyped-def]
+    """Neighbours in a row inside the box that show the same face: (N, 4) int32 row, first and end column, face.
+
+    `ids` is `padded`.
+    """
+    size = ids.shape[0]
+    runs = np.empty(((box[1] - box[0]) * (box[3] - box[2]), 4), np.int32)
+    n = 0
+    for y in range(box[0], box[1]):
+        first = box[2]
+        for start in range(box[2], box[3], ROW):
+            at = y * size + start
+            ends = differing(ids, at, at + 1)
+            left = box[3] - start
+            if left <= ROW:
+                ends = ends & first_bits(left) | np.int64(1) << (left - 1)
+            while ends != 0:
+                end = start + lowest(ends) + 1
+                ends &= ends - 1
+                f = ids[y, end - 1]
+                if f >= 0:
+                    runs[n, 0], runs[n, 1], runs[n, 2], runs[n, 3] = y, first, end, f
+                    n += 1
+                first = end
+    return runs[:n]

@@ -1,0 +1,174 @@
+"""The default renderer: in process, no display, no GPU, deterministic.
+
+One look at every pixel's centre finds what is visible; only pixels that an outline, a border, a jump of colour or
+another part crosses are sampled closely, and each face in them is shaded once. Coverage, colour and position come from
+the same visibility.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.errors import CharacterError
+from specsia_build.frame import Camera
+from specsia_build.rendering.fast import blend, raster, resolve
+from specsia_build.rendering.fast.close import number_marked
+from specsia_build.rendering.fast.fragments import touching_faces, visible_fragments
+from specsia_build.rendering.fast.prepare import BLEND, MASK, Prepared, prepare
+from specsia_build.rendering.fast.rows import padded
+from specsia_build.rendering.fast.shading import FACTS, NO_ROW, PLAIN_PLANES, PLANES, Loaded, load_faces, number_faces
+from specsia_build.rendering.fast.textures import MOST_LOOKS
+from specsia_build.rendering.layers import Layers, Look
+from specsia_build.rendering.mesh import Mesh
+
+
+class FastRenderer:
+    """Draws on the CPU; see `Renderer`."""
+
+    name = "fast"
+    version = 5
+
+    def check(self) -> None:
+        """It needs nothing."""
+
+    def render(self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit") -> Iterator[Layers]:
+        if len(mesh.faces) == 0:
+            raise CharacterError("the mesh has no faces to draw")
+        if not np.isfinite(mesh.vertices).all():
+            mesh = _without_stray_vertices(mesh)
+        prepared = prepare(mesh, max(c.pixels_per_unit for c in cameras), look == "lit")
+        scratch = {size: Scratch.of(prepared, size) for size in {c.size for c in cameras}}
+        for camera in cameras:
+            yield draw(prepared, camera, scratch[camera.size])
+
+
+def _without_stray_vertices(mesh: Mesh) -> Mesh:
+    """The mesh with vertices that no face uses moved to the origin.
+
+    Raises:
+        CharacterError: if a vertex that a face uses is not finite.
+    """
+    used = np.zeros(len(mesh.vertices), np.bool_)
+    used[mesh.faces] = True
+    if not np.isfinite(mesh.vertices[used]).all():
+        raise CharacterError("the mesh has vertices that are not finite numbers")
+    return mesh.with_vertices(np.where(used[:, None], mesh.vertices, 0))
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """Working memory that serves one view after the other: to clear it is cheaper than to be given fresh pages.
+
+    All pictures are `padded`.
+
+    Attributes:
+        nearest: (H, W) float32, depth at each pixel's centre.
+        ids: (H, W) int32, face at each pixel's centre or `NO_FACE`.
+        marked: (H, W) uint8, why a pixel may have to be looked at closely.
+        loaded: see `Loaded`.
+    """
+
+    nearest: NDArray[np.float32]
+    ids: NDArray[np.int32]
+    marked: NDArray[np.uint8]
+    loaded: Loaded
+
+    @classmethod
+    def of(cls, prepared: Prepared, size: int) -> Scratch:
+        """For views of a mesh of that size in pixels."""
+        surface, shape = prepared.surface, (size, size)
+        faces, lit = len(surface.faces), len(surface.normals) > 0
+        planes = PLAIN_PLANES if surface.plain.all() and not lit else PLANES
+        loaded = Loaded(
+            row=np.empty(faces, np.int32),
+            faces=np.empty(faces, np.int32),
+            planes=np.empty((faces, planes, 3), np.float32),
+            facts=np.empty((faces, FACTS), np.int32),
+        )
+        return cls(
+            nearest=padded(shape, np.float32),
+            ids=padded(shape, np.int32),
+            marked=padded(shape, np.uint8),
+            loaded=loaded,
+        )
+
+    def clear(self, box: tuple[int, int, int, int]) -> None:
+        """Make ready for a view that touches no pixel outside `box`."""
+        part = np.s_[box[0] : box[1], box[2] : box[3]]
+        self.nearest[part] = np.inf
+        self.ids[part] = raster.NO_FACE
+        self.marked[part] = raster.UNMARKED
+        self.loaded.row[:] = NO_ROW
+
+
+def draw(prepared: Prepared, camera: Camera, scratch: Scratch) -> Layers:
+    """One view of a prepared mesh, drawn with the help of `scratch`, whose contents are overwritten.
+
+    Raises:
+        CharacterError: if the mesh reaches absurdly far out of the frame.
+    """
+    size, surface, textures = camera.size, prepared.surface, prepared.textures
+    basis = camera.basis()
+    sx, sy, depth = raster.project(prepared.vertices, basis, camera.pixels_per_unit, size / 2)
+    if max(np.abs(sx).max(), np.abs(sy).max()) > raster.MAX_COORDINATE:
+        raise CharacterError("the mesh reaches absurdly far out of the picture")
+    classes = prepared.alpha_class
+    facing, drawn = raster.set_up(sx, sy, depth, surface.faces, prepared.closed, classes)
+
+    box = _screen_box(sx, sy, size)
+    scratch.clear(box)
+    nearest, ids, marked, loaded = scratch.nearest, scratch.ids, scratch.marked, scratch.loaded
+    raster.draw_centres(sx, sy, drawn, surface, textures, classes, False, nearest, ids)
+    see_through = bool((classes == MASK).any() or (classes == BLEND).any())
+    if see_through:
+        raster.draw_centres(sx, sy, drawn, surface, textures, classes, True, nearest, ids)
+    raster.mark_edges(sx, sy, depth, prepared.edges, facing, nearest, marked)
+    if see_through:
+        raster.mark_faces(drawn, classes, nearest, marked)
+
+    color = padded((size, size, 4), np.uint8)
+    coverage = np.zeros((size, size), np.uint8)
+    position = padded((size, size, 3), np.float32)
+    out = (color, coverage, position)
+    filled = 0
+
+    def load(faces: NDArray[np.int32]) -> None:
+        nonlocal filled
+        start, filled = filled, number_faces(faces, loaded.row, loaded.faces, filled)
+        load_faces(start, filled, sx, sy, surface, textures, loaded)
+
+    tables = (loaded.row, loaded.planes, loaded.facts, textures.texels)
+    runs = raster.find_runs(ids, box)
+    load(runs[None, :, 3])
+    resolve.resolve_centres(runs, *tables, np.empty((MOST_LOOKS * MOST_LOOKS, 3), np.float32), *out)
+    resolve.mark_contrast(ids, sx, sy, surface.faces, prepared.part, surface.rough, color, box, marked)
+    # What is nearest at centres is known and shaded: its memory, still in the cache, serves the samples.
+    slots, far = ids, nearest
+    close = number_marked(marked, box, slots, far)
+    fragments = visible_fragments((sx, sy), drawn, surface, textures, classes, close, far)
+    load(fragments.face[None, : fragments.used[0]])
+    resolve.resolve_fragments(close.pixels, fragments, *tables, *out)
+    if (classes == BLEND).any():
+        touching = touching_faces(drawn, classes, BLEND, close.rows, size)
+        load(touching.face[None])
+        blend.compose(touching, close, far, fragments, loaded, textures, out)
+    return Layers(color, coverage, position)
+
+
+def _screen_box(sx: NDArray[np.int32], sy: NDArray[np.int32], size: int) -> tuple[int, int, int, int]:
+    """First row, end row, first column and end column of the pixels that the mesh or its neighbours may touch."""
+
+    def bounds(a: NDArray[np.int32]) -> tuple[int, int]:
+        low, high = int(a.min()) >> raster.SUBPIXEL_BITS, int(a.max()) >> raster.SUBPIXEL_BITS
+        return min(max(low - 2, 0), size), max(min(high + 3, size), 0)
+
+    return *bounds(sy), *bounds(sx)
+
+
+def silhouettes(mesh: Mesh, cameras: Sequence[Camera]) -> NDArray[np.uint8]:
+    """Coverage of the mesh in each view, whatever its colours, (V, H, W) uint8."""
+    return np.stack([layers.coverage for layers in FastRenderer().render(mesh, cameras)])

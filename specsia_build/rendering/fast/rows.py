@@ -1,0 +1,228 @@
+"""Neighbouring pixels of a row, looked at and filled `ROW` at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+from numpy.typing import DTypeLike, NDArray
+
+from specsia_build.jit import inlined
+from specsia_build.rendering.fast.lanes import BYTE, INDEX, LONG, floats, ints, shuffled, spread, together, vector_at
+
+ROW = 16
+"""Pixels that are looked at together; `padded` arrays have so many more behind them than are ever asked for."""
+
+
+def padded(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """Zeros with `ROW` more entries of the first two axes behind them in memory, which may be read and written back."""
+    count, entry = int(np.prod(shape)), int(np.prod(shape[2:]))
+    return np.zeros(count + ROW * entry, dtype)[:count].reshape(shape)
+
+
+@inlined
+def first_bits(count):  # type: ignore[no-untyped-def]
+    """So many bits of `ROW`, the lowest."""
+    return (np.int64(1) << min(int(count), ROW)) - 1
+
+
+def _edge_signs(builder: Any, edges: Any, steps: Any) -> Any:
+    """Lanes that are negative where one of three edge functions is, given at the first pixel and per pixel."""
+    signs = ir.Constant(ints(ROW), [0] * ROW)
+    for k in range(3):
+        first = spread(builder, builder.extract_value(edges, k), ROW)
+        step = spread(builder, builder.extract_value(steps, k), ROW)
+        grown = builder.mul(step, ir.Constant(ints(ROW), list(range(ROW))))
+        signs = builder.or_(signs, builder.add(first, grown))
+    return signs
+
+
+def _see_row(
+    typing: Any,
+    nearest: Any,
+    ids: Any,
+    at: Any,
+    count: Any,
+    f: Any,
+    edges: Any,
+    steps: Any,
+    z: Any,
+    z_x: Any,
+    skipped: Any,
+) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _, _, start, room, face, at_first, per_pixel, depth, slope, before = arguments
+        lanes = ir.Constant(ints(ROW), list(range(ROW)))
+        within = builder.icmp_signed("<", lanes, spread(builder, room, ROW))
+        inside = builder.icmp_signed(">=", _edge_signs(builder, at_first, per_pixel), ir.Constant(ints(ROW), [0] * ROW))
+        grown = builder.fmul(
+            spread(builder, slope, ROW),
+            builder.sitofp(builder.add(lanes, spread(builder, before, ROW)), floats(ROW)),
+        )
+        here = builder.fadd(spread(builder, depth, ROW), grown)
+        depths = vector_at(context, builder, signature.args[0], arguments[0], start, ir.FloatType(), ROW)
+        faces = vector_at(context, builder, signature.args[1], arguments[1], start, INDEX, ROW)
+        known, named = builder.load(depths, align=4), builder.load(faces, align=4)
+        wins = builder.and_(builder.and_(inside, within), builder.fcmp_ordered("<", here, known))
+        for value, pointer in (
+            (builder.select(wins, here, known), depths),
+            (builder.select(wins, spread(builder, face, ROW), named), faces),
+        ):
+            builder.store(value, pointer, align=4)
+        return context.get_dummy_value()
+
+    three = types.UniTuple(types.int32, 3)
+    i32, f32 = types.int32, types.float32
+    return types.void(nearest, ids, types.int64, i32, i32, three, three, f32, f32, i32), generate
+
+
+see_row: Any = intrinsic(_see_row)
+"""Let a face be what the centres of up to `ROW` neighbouring pixels show where nothing nearer is.
+
+`see_row(nearest, ids, at, count, f, edges, steps, z, z_x, skipped)`: `nearest` float32 and `ids` int32 are `padded`;
+`count` pixels are looked at from the flat index `at` on, for the first of which the three int32 `edges` hold, with
+`steps` per pixel. The depth is `z`, with `z_x` per pixel, `skipped` pixels before it.
+"""
+
+
+def _bits(context: Any, builder: Any, lanes: Any) -> Any:
+    """One bit a lane, int64."""
+    return builder.zext(builder.bitcast(lanes, ir.IntType(ROW)), LONG)
+
+
+def _differing(typing: Any, values: Any, at: Any, other: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, *starts = arguments
+        pair = [vector_at(context, builder, signature.args[0], array, start, INDEX, ROW) for start in starts]
+        here, there = (builder.load(pointer, align=4) for pointer in pair)
+        return _bits(context, builder, builder.icmp_signed("!=", here, there))
+
+    return types.int64(values, types.int64, types.int64), generate
+
+
+differing: Any = intrinsic(_differing)
+"""Bits of the pixels among `ROW` from flat index `at` on whose int32 value is not that of those from `other` on:
+`differing(values, at, other)`."""
+
+
+def _contrasting(typing: Any, color: Any, at: Any, other: Any, least: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, *starts, bound = arguments
+        four = ir.Constant(LONG, 4)
+        pair = [
+            vector_at(context, builder, signature.args[0], array, builder.mul(start, four), BYTE, 4 * ROW)
+            for start in starts
+        ]
+        here, there = (builder.load(pointer, align=1) for pointer in pair)
+        larger = builder.icmp_unsigned(">", here, there)
+        step = builder.select(larger, builder.sub(here, there), builder.sub(there, here))
+        far = builder.icmp_unsigned(">", step, spread(builder, builder.trunc(bound, BYTE), 4 * ROW))
+        colours = ir.Constant(ir.VectorType(ir.IntType(1), 4 * ROW), [1, 1, 1, 0] * ROW)
+        pixels = builder.bitcast(builder.and_(far, colours), ir.VectorType(ir.IntType(4), ROW))
+        return _bits(context, builder, builder.icmp_unsigned("!=", pixels, ir.Constant(pixels.type, [0] * ROW)))
+
+    return types.int64(color, types.int64, types.int64, types.int64), generate
+
+
+contrasting: Any = intrinsic(_contrasting)
+"""Bits of the pixels among `ROW` from flat index `at` on of whose uint8 RGB some level is more than `least` away from
+that of those from `other` on: `contrasting(color, at, other, least)`."""
+
+
+def _marked_as(typing: Any, marked: Any, at: Any, mark: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, start, wanted = arguments
+        here = builder.load(vector_at(context, builder, signature.args[0], array, start, BYTE, ROW), align=1)
+        same = builder.icmp_unsigned("==", here, spread(builder, builder.trunc(wanted, BYTE), ROW))
+        return _bits(context, builder, same)
+
+    return types.int64(marked, types.int64, types.int64), generate
+
+
+marked_as: Any = intrinsic(_marked_as)
+"""Bits of the pixels among `ROW` from flat index `at` on whose uint8 mark is `mark`: `marked_as(marked, at, mark)`."""
+
+
+def _lowest(typing: Any, bits: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.int64), generate
+
+
+lowest: Any = intrinsic(_lowest)
+"""Number of the lowest bit of an int64 that is not 0."""
+
+
+def _reaching(typing: Any, far: Any, at: Any, count: Any, edges: Any, steps: Any, front: Any, z: Any, z_x: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, start, room, at_first, per_pixel, least, depth, slope = arguments
+        lanes = ir.Constant(ints(ROW), list(range(ROW)))
+        within = builder.icmp_signed("<", lanes, spread(builder, room, ROW))
+        near = builder.icmp_signed(">=", _edge_signs(builder, at_first, per_pixel), ir.Constant(ints(ROW), [0] * ROW))
+        grown = builder.fmul(spread(builder, slope, ROW), builder.sitofp(lanes, floats(ROW)))
+        here = builder.fadd(spread(builder, depth, ROW), grown)
+        bound = vector_at(context, builder, signature.args[0], array, start, ir.FloatType(), ROW)
+        known = builder.load(bound, align=4)
+        shown = builder.and_(
+            builder.fcmp_ordered("<=", here, known),
+            builder.fcmp_ordered("<=", spread(builder, least, ROW), known),
+        )
+        return _bits(context, builder, builder.and_(builder.and_(near, within), shown))
+
+    three = types.UniTuple(types.int32, 3)
+    f32 = types.float32
+    return types.int64(far, types.int64, types.int32, three, three, f32, f32, f32), generate
+
+
+reaching: Any = intrinsic(_reaching)
+"""Bits of the first `count` pixels from flat index `at` on in which a face may be seen, `ROW` at most.
+
+`reaching(far, at, count, edges, steps, front, z, z_x)`: none of the int32 `edges`, given for the first pixel and with
+`steps` per pixel, is negative there, and neither `front` nor the depth `z` (with `z_x` per pixel) exceeds `far`.
+"""
+
+
+def _place_row(part: int) -> Any:
+    """The `part`th of three vectors of `ROW` floats, which hold three coordinates of `ROW` pixels."""
+    entries = range(part * ROW, (part + 1) * ROW)
+
+    @intrinsic
+    def place(typing: Any, position: Any, at: Any, count: Any, start: Any, steps: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            array, first, room, at_first, per_pixel = arguments
+            begin, slope = (
+                shuffled(builder, together(builder, triple, 3), [k % 3 for k in entries])
+                for triple in (at_first, per_pixel)
+            )
+            pixel = ir.Constant(floats(ROW), [float(k // 3) for k in entries])
+            value = builder.fadd(begin, builder.fmul(slope, pixel))
+            three = ir.Constant(LONG, 3)
+            index = builder.add(builder.mul(first, three), ir.Constant(LONG, part * ROW))
+            pointer = vector_at(context, builder, signature.args[0], array, index, ir.FloatType(), ROW)
+            lanes = ir.Constant(ints(ROW), [k // 3 for k in entries])
+            within = builder.icmp_signed("<", lanes, spread(builder, room, ROW))
+            builder.store(builder.select(within, value, builder.load(pointer, align=4)), pointer, align=4)
+            return context.get_dummy_value()
+
+        three = types.UniTuple(types.float32, 3)
+        return types.void(position, types.int64, types.int32, three, three), generate
+
+    return place
+
+
+_place_first, _place_second, _place_third = map(_place_row, range(3))
+
+
+@inlined
+def place_row(position, at, count, start, steps):  # type: ignore[no-untyped-def]
+    """Fill up to `ROW` pixels of `position` (H, W, 3), from flat index `at` on, by three planes: three values float32
+    at the first of them, and as many steps per pixel."""
+    _place_first(position, at, count, start, steps)
+    if 3 * count > ROW:
+        _place_second(position, at, count, start, steps)
+    if 3 * count > 2 * ROW:
+        _place_third(position, at, count, start, steps)

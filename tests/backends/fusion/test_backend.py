@@ -1,0 +1,225 @@
+"""Six damaged views become one figure: near the truth at strength 0, worse as the strength grows, and never twice alike
+from two seeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from specsia_build.backends.base import Context
+from specsia_build.backends.fusion.backend import create
+from specsia_build.backends.fusion.damage import damaged
+from specsia_build.backends.fusion.noise import smooth_noise, smooth_vectors, warped
+from specsia_build.backends.fusion.views import BACK, FRONT, RIGHT, VIEW_SIZE, YAWS, canonical_views
+from specsia_build.backends.gate import check_generated, closed_volume
+from specsia_build.backends.selftest import ellipsoid, figure
+from specsia_build.characters.read import read_character
+from specsia_build.characters.sources import open_source
+from specsia_build.errors import CharacterError, UsageError
+from specsia_build.frame import Camera, normalise, view_cameras
+from specsia_build.registration import iou, register
+from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.mesh import Mesh, concatenate
+from specsia_build.rendering.topology import topology
+
+SIZE = 256
+CAMERAS = view_cameras(10, SIZE)
+GREY, RED = (0.5, 0.5, 0.5), (0.8, 0.2, 0.2)
+
+
+class Made(NamedTuple):
+    """IoU and interior damage of each view, (10,), and the mesh."""
+
+    ious: NDArray[np.float64]
+    damage: NDArray[np.float64]
+    mesh: Mesh
+
+
+def front_of(truth: Mesh, size: int = SIZE) -> NDArray[np.uint8]:
+    return next(FastRenderer().render(truth, [Camera(0.0, size)])).color
+
+
+def reconstructed(truth: Mesh, argument: str | None = None, seed: int = 7) -> Mesh:
+    return create(argument).reconstruct(front_of(truth), Context("x", seed, lambda: truth))
+
+
+def made(truth: Mesh, argument: str | None = None, seed: int = 7) -> Made:
+    mesh = reconstructed(truth, argument, seed)
+    goals = list(FastRenderer().render(truth, CAMERAS))
+    masks = np.stack([goal.mask for goal in goals])
+    placed = register(mesh, masks, CAMERAS).similarity.apply_to(mesh)
+    ious, damage = [], []
+    for goal, seen in zip(goals, FastRenderer().render(placed, CAMERAS), strict=True):
+        inside = ndimage.binary_erosion((goal.mask == 255) & (seen.mask == 255), iterations=2)
+        apart = np.abs(goal.color[..., :3].astype(float) - seen.color[..., :3])
+        ious.append(iou(seen.mask, goal.mask))
+        damage.append(apart[inside].mean() / 255)
+    return Made(np.array(ious), np.array(damage), mesh)
+
+
+@pytest.fixture(scope="module")
+def by_strength() -> dict[str, Made]:
+    return {argument: made(figure(), argument) for argument in ("0", "1", "2")}
+
+
+@pytest.mark.parametrize("argument", ["", "much", "nan", "-0.1", "2.01", "inf", "1,5"])
+def test_a_strength_that_is_none_is_refused(argument: str) -> None:
+    with pytest.raises(UsageError, match=r"strength from 0 to 2.*not '"):
+        create(argument)
+
+
+def test_the_strength_is_a_setting() -> None:
+    assert create(None).settings() == {"strength": 1.0}
+    assert create("0.5").settings() == {"strength": 0.5}
+    assert create(None).sees_ground_truth
+
+
+def test_without_ground_truth_there_is_nothing_to_draw() -> None:
+    with pytest.raises(CharacterError, match="ground truth"):
+        create(None).reconstruct(front_of(figure()), Context("x", 1))
+
+
+def test_an_empty_picture_is_refused_in_a_sentence() -> None:
+    truth = figure()
+    with pytest.raises(CharacterError, match="too thin"):
+        create("0").reconstruct(np.zeros((SIZE, SIZE, 4), np.uint8), Context("x", 1, lambda: truth))
+    with pytest.raises(CharacterError, match="square"):
+        create("0").reconstruct(np.zeros((SIZE, 100, 4), np.uint8), Context("x", 1, lambda: truth))
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_one_does_not() -> None:
+    one, two, other = (reconstructed(figure(), None, seed) for seed in (2**64 - 1, 2**64 - 1, 8))
+    assert_array_equal(one.vertices, two.vertices)
+    assert_array_equal(one.faces, two.faces)
+    assert one.colors is not None
+    assert two.colors is not None
+    assert_array_equal(one.colors, two.colors)
+    assert len(other.faces) != len(one.faces) or not np.array_equal(other.vertices, one.vertices)
+
+
+def test_a_closed_mesh_of_about_fifty_thousand_faces(by_strength: dict[str, Made]) -> None:
+    for found in by_strength.values():
+        mesh = found.mesh
+        assert 40_000 <= len(mesh.faces) <= 62_000
+        assert mesh.colors is not None
+        assert mesh.colors.shape == (len(mesh.faces), 3, 4)
+        assert mesh.colors.min() >= 0
+        assert mesh.colors.max() <= 1
+        volume = closed_volume(mesh, topology(mesh))
+        assert volume is not None
+        assert volume > 0
+        check_generated(mesh, front_of(figure()))
+
+
+def test_strength_0_is_close_to_the_truth(by_strength: dict[str, Made]) -> None:
+    found = by_strength["0"]
+    assert found.ious.min() > 0.93
+    assert found.damage.mean() < 0.03
+
+
+def test_damage_grows_with_the_strength(by_strength: dict[str, Made]) -> None:
+    weak, middle, strong = (by_strength[s] for s in ("0", "1", "2"))
+    assert weak.ious[1:].mean() > strong.ious[1:].mean() + 0.01
+    assert middle.ious[1:].mean() > strong.ious[1:].mean()
+    assert weak.damage[1:].mean() + 0.02 < middle.damage[1:].mean() < strong.damage[1:].mean() - 0.01
+
+
+def test_novel_views_keep_their_silhouettes_and_lose_their_colours(by_strength: dict[str, Made]) -> None:
+    found = by_strength["1"]
+    assert found.ious[1:].mean() >= 0.90
+    assert 0.035 < found.damage[1:].mean() < 0.15
+    # Damage is not one shift of all colours: it differs over the surface.
+    goal = front_of(figure()).astype(float)
+    seen = next(FastRenderer().render(found.mesh, [Camera(0.0, SIZE)])).color.astype(float)
+    inside = ndimage.binary_erosion((goal[..., 3] == 255) & (seen[..., 3] == 255), iterations=3)
+    apart = (seen - goal)[inside, :3]
+    assert apart.std(axis=0).min() > 5
+
+
+def test_the_frontal_picture_is_what_the_front_shows() -> None:
+    truth = figure()
+    picture = front_of(truth)
+    picture[..., :3] = np.where(picture[..., 3:] > 0, (20, 200, 40), 0)
+    mesh = create("0").reconstruct(picture, Context("x", 1, lambda: truth))
+    seen = next(FastRenderer().render(mesh, [Camera(0.0, SIZE)])).color
+    middle = seen[seen[..., 3] == 255][:, :3].astype(float).mean(axis=0)
+    assert middle[1] > 140
+    assert middle[0] < 120
+
+
+def test_legs_fuse_and_thin_parts_are_lost() -> None:
+    legs = [ellipsoid((x, 0, -0.2), (0.06, 0.06, 0.3), GREY, GREY) for x in (-0.064, 0.064)]
+    body = ellipsoid((0, 0, 0.25), (0.15, 0.12, 0.2), RED, RED)
+    blade = ellipsoid((0.3, 0, 0.3), (0.2, 0.0016, 0.0016), GREY, GREY)
+    truth = concatenate([*legs, body, blade])
+    truth = truth.with_vertices(normalise(truth.vertices, CAMERAS, 4).apply(truth.vertices))
+    one, strong = reconstructed(truth, "0"), reconstructed(truth, "1.5")
+
+    def covered(mesh: Mesh, box: tuple[slice, slice]) -> float:
+        return float((next(FastRenderer().render(mesh, [Camera(0.0, 512)])).mask[box] >= 128).mean())
+
+    gt = next(FastRenderer().render(truth, [Camera(0.0, 512)])).mask >= 128
+    middle = int(np.flatnonzero(gt[430]).mean())
+    gap = slice(300, 420), slice(middle - 1, middle + 2)
+    assert covered(strong, gap) > covered(one, gap)
+    assert strong.vertices[:, 0].max() < truth.vertices[:, 0].max() - 0.1
+
+
+def test_the_views_stand_where_they_are_said_to() -> None:
+    # The long blue arm is the figure's left one, at +x, where the right view's camera stands.
+    views = list(canonical_views(figure(), front_of(figure()), [0.0] * len(YAWS)))
+    assert [view.camera.yaw_deg for view in views] == [0, 45, 90, 180, 270, 315]
+
+    def blue(which: int) -> int:
+        r, g, b = np.moveaxis(views[which].color, -1, 0)
+        return int(np.count_nonzero((b > r + 0.3) & (b > g + 0.3)))
+
+    columns = np.nonzero(views[FRONT].color[..., 2] > views[FRONT].color[..., 0] + 0.3)[1]
+    assert columns.mean() > VIEW_SIZE / 2
+    assert blue(BACK) > blue(FRONT)
+    depth = views[RIGHT].depth[views[RIGHT].coverage == 1]
+    assert depth.min() < -0.35
+
+
+def test_a_view_without_damage_stays_as_it_is() -> None:
+    view = list(canonical_views(figure(), front_of(figure()), [0.0] * len(YAWS)))[RIGHT]
+    found = damaged(view, RIGHT, np.random.default_rng(3), 0.0)
+    whole = view.coverage == 1
+    assert np.abs(found.color - view.color)[whole].max() < 0.01
+    assert_array_equal(found.inside[whole] > 0, True)
+    assert (found.inside[view.coverage == 0] > 0).sum() == 0
+
+
+def test_smooth_noise_is_smooth_and_scaled() -> None:
+    noise = np.stack([smooth_noise(np.random.default_rng(k), 128, 16.0) for k in range(24)])
+    assert noise.mean() == pytest.approx(0, abs=0.1)
+    assert noise.std() == pytest.approx(1, abs=0.08)
+    assert np.abs(np.diff(noise, axis=2)).mean() < 0.25
+    assert smooth_vectors(np.random.default_rng(1), 64, 8.0).shape == (2, 64, 64)
+
+
+def test_warping_looks_up_where_the_shift_points() -> None:
+    image = np.random.default_rng(1).random((16, 16, 2), dtype=np.float32)
+    shift = np.zeros((2, 16, 16), np.float32)
+    assert_array_equal(warped(image, shift), image)
+    shift[0] = 2
+    assert_array_equal(warped(image, shift)[:, :14], image[:, 2:])
+    assert_array_equal(warped(image, shift)[:, 15], image[:, 15])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["kaykit_barbarian", "kaykit_knight", "kaykit_mage", "kenney_character"])
+def test_real_characters_keep_their_silhouettes(characters_dir: Path, name: str) -> None:
+    (entry,) = [e for e in open_source(str(characters_dir / "characters.jsonl"), Path()).entries if e.id == name]
+    mesh = read_character(entry).mesh
+    truth = mesh.with_vertices(normalise(mesh.vertices, CAMERAS, 4).apply(mesh.vertices))
+    found = made(truth)
+    assert found.ious[1:].mean() >= 0.90
+    assert 0.04 < found.damage[1:].mean() < 0.12
+    check_generated(found.mesh, front_of(truth))

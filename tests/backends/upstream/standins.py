@@ -1,0 +1,202 @@
+"""Worker scripts that stand in for real ones, and what tests say of processes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from specsia_build.backends.upstream import worker
+from specsia_build.backends.upstream.environment import worker_environment
+from specsia_build.backends.upstream.supervisor import Limits, WorkerCommand
+
+QUICK = Limits(start=20.0, item=1.5, heartbeat=1.0, stop=2.0, delay=0.01, longest_delay=0.05, rest=0.2)
+
+TETRAHEDRON = "v -1 -1 -1\nv 1 1 -1\nv 1 -1 1\nv -1 1 1\nf 1 2 3\nf 1 4 2\nf 1 3 4\nf 2 4 3\n"
+
+TEN_LINES = f"""
+from specsia_worker import serve
+
+def load(settings):
+    def reconstruct(request):
+        with open(request.out("mesh.obj"), "w") as stream:
+            stream.write({TETRAHEDRON!r})
+        return request.out("mesh.obj")
+    return reconstruct
+
+serve("ten", load, axes=("+x", "-z", "+y"))
+"""
+
+FAULTY = f"""
+import os, signal, subprocess, sys, time
+print("printed at import")
+from specsia_worker import InputError, serve
+
+MESH = {TETRAHEDRON!r}
+
+def load(settings):
+    print("printed while loading")
+    with open(settings["starts"], "a") as stream:
+        stream.write("start\\n")
+
+    def reconstruct(request):
+        item = os.path.basename(request.image).split(".")[0]
+        fault = settings["faults"].get(item)
+        with open(settings["attempts"], "a") as stream:
+            stream.write(item + "\\n")
+        print("print", flush=True)
+        os.system("echo echo")
+        if fault is not None and fault.startswith("once "):
+            marker = settings["starts"] + "." + item
+            fault = None if os.path.exists(marker) else fault[5:]
+            open(marker, "w").close()
+        if fault == "crash":
+            os._exit(7)
+        if fault == "family":
+            subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", settings["starts"]])
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if fault == "hang":
+            time.sleep(600)
+        if fault == "freeze":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        if fault == "late":
+            time.sleep(settings["late"])
+        if fault == "memory":
+            raise MemoryError("no room for 3 GiB")
+        if fault == "cuda":
+            raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB")
+        if fault == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if fault == "raise":
+            raise KeyError("front")
+        if fault == "input":
+            raise InputError("the picture shows nobody")
+        with open(request.out("mesh.obj"), "w") as stream:
+            stream.write(MESH)
+        with open(os.path.join(request.scratch, "left.txt"), "w") as stream:
+            stream.write("left")
+        return request.out("mesh.obj") if fault != "no mesh" else request.out("other.obj")
+
+    return reconstruct
+
+serve("faulty", load, axes=("+x", "-z", "+y"), versions={{"faulty": "1.0"}}, capabilities=["tests"])
+"""
+
+SLAB = """
+import numpy
+from PIL import Image
+
+def slab(path):
+    # The picture's silhouette, one pixel a quad: the picture in front, grey behind, a rim; Y up, facing +Z.
+    image = Image.open(path)
+    image = image.resize((64, 64), Image.BOX) if image.width > 64 else image
+    pixels = numpy.pad(numpy.asarray(image), ((1, 1), (1, 1), (0, 0)))
+    full = pixels[..., 3] >= 128
+    names, text, faces = {}, [], []
+    def corner(x, y, z, colour):
+        if (x, y, z) not in names:
+            names[x, y, z] = len(names) + 1
+            text.append("v %g %g %g %.3f %.3f %.3f" % (x, -y, 4 * z, *colour))
+        return names[x, y, z]
+    for y, x in zip(*numpy.nonzero(full)):
+        ring, front, grey = [(x, y), (x, y + 1), (x + 1, y + 1), (x + 1, y)], pixels[y, x, :3] / 255, (0.5,) * 3
+        faces.append([corner(*p, 1, front) for p in ring])
+        faces.append([corner(*p, 0, grey) for p in reversed(ring)])
+        for k, (dx, dy) in enumerate(((-1, 0), (0, 1), (1, 0), (0, -1))):
+            if not full[y + dy, x + dx]:
+                p, q = ring[k], ring[(k + 1) % 4]
+                faces.append([corner(*p, 0, grey), corner(*q, 0, grey), corner(*q, 1, front), corner(*p, 1, front)])
+    return "\\n".join(text + ["f " + " ".join(map(str, face)) for face in faces]) + "\\n"
+"""
+"""A function for worker scripts: the honest reconstruction of somebody who knows no depth."""
+
+HONEST = (
+    SLAB
+    + """
+from specsia_worker import serve
+
+def load(settings):
+    def reconstruct(request):
+        with open(request.out("mesh.obj"), "w") as stream:
+            stream.write(slab(request.image))
+        return request.out("mesh.obj")
+    return reconstruct
+
+serve("honest", load, axes=("+x", "-z", "+y"))
+"""
+)
+
+RAW = """
+# A worker that knows no library: it writes what it is told to, line by line, as a foreign program might.
+import json, os, sys, time
+
+def say(text):
+    os.write(1, text.encode())
+
+greeting = json.loads(sys.stdin.readline())
+for text in greeting["settings"]["hello"]:
+    say(text)
+for line in sys.stdin:
+    request = json.loads(line)
+    if request["type"] == "shutdown":
+        break
+    os.makedirs(request["folder"], exist_ok=True)
+    mesh = os.path.join(request["folder"], "mesh.obj")
+    with open(mesh, "w") as stream:
+        stream.write("v 0 0 0\\n")
+    for text in greeting["settings"]["answers"]:
+        if text == "WAIT":
+            time.sleep(greeting["settings"]["wait"])
+        else:
+            say(text.replace("ID", str(request["id"])).replace("MESH", mesh))
+"""
+
+HELLO = '{"type": "hello", "protocol": 1, "frame": {"axes": ["+x", "-z", "+y"], "framing": "free"}}\n'
+DONE = '{"type": "done", "id": ID, "mesh": "MESH", "seconds": 1}\n'
+
+
+def command(folder: Path, script: str, python: str = sys.executable, **settings: object) -> WorkerCommand:
+    """Command of a stand-in whose script, log and notes are in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "stand_in.py"
+    path.write_text(script)
+    known = {"faults": {}, "starts": str(folder / "starts"), "attempts": str(folder / "attempts"), "late": 4.0}
+    launcher = () if script == RAW else (worker.__file__,)
+    return WorkerCommand(
+        name="stand-in",
+        argv=(python, *launcher, str(path)),
+        settings={**known, **settings},
+        cwd=folder,
+        env=worker_environment({}),
+        log=folder / "worker.log",
+        hint="look at it",
+    )
+
+
+def lines(path: Path) -> list[str]:
+    """Lines of a file that may not be there."""
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    """Whether something comes true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def processes_naming(text: str) -> list[int]:
+    """Living processes, other than this one, with a text in their command line."""
+    found = []
+    for process in psutil.process_iter(["pid", "cmdline", "status"]):
+        info = process.info
+        if info["pid"] != os.getpid() and info["status"] != psutil.STATUS_ZOMBIE:
+            found += [info["pid"]] if any(text in part for part in info["cmdline"] or ()) else []
+    return found

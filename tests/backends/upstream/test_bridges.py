@@ -1,0 +1,311 @@
+"""The real worker scripts, run through stand-ins for the upstream projects."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from specsia_build.backends.base import Context
+from specsia_build.backends.placing import axes_matrix, fitted, into_frame
+from specsia_build.backends.selftest import selftest
+from specsia_build.backends.upstream.bridged import Bridged, create, read_mesh
+from specsia_build.backends.upstream.contract import check, uses_of
+from specsia_build.backends.upstream.devices import claim
+from specsia_build.backends.upstream.pins import BRIDGES, NAMES, Place, find_place, read_pins
+from specsia_build.backends.upstream.supervisor import Limits
+from specsia_build.errors import CharacterError, UsageError
+from specsia_build.frame import ORTHO_WIDTH
+from specsia_build.rendering.mesh import Material, Mesh
+from tests.backends.upstream.standins import HONEST, TETRAHEDRON, eventually, processes_naming
+from tests.backends.upstream.upstreams import FIGURE_SOURCE, write_environment, write_upstream
+
+SIZE = 128
+LIMITS = Limits(start=60.0, item=60.0, heartbeat=30.0)
+
+
+def figure() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """What every stand-in builds, in our frame."""
+    space: dict[str, object] = {}
+    exec(compile(FIGURE_SOURCE, "figure", "exec"), space)
+    points, faces = space["figure"]()  # type: ignore[operator]
+    return points, faces
+
+
+def picture() -> NDArray[np.uint8]:
+    """The figure's frontal silhouette, red."""
+    image = np.zeros((SIZE, SIZE, 4), np.uint8)
+    for low, high in (((-0.1, -0.5), (0.1, 0.5)), ((0.1, 0.1), (0.4, 0.2))):
+        left, right = (round((x / ORTHO_WIDTH + 0.5) * SIZE) for x in (low[0], high[0]))
+        bottom, top = (round((0.5 - z / ORTHO_WIDTH) * SIZE) for z in (low[1], high[1]))
+        image[top:bottom, left:right] = (255, 0, 0, 255)
+    return image
+
+
+def volume(mesh: Mesh) -> float:
+    a, b, c = (mesh.vertices[mesh.faces[:, k]].astype(np.float64) for k in range(3))
+    return float((np.cross(a, b) * c).sum() / 6)
+
+
+@pytest.fixture(scope="session")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_environment(tmp_path_factory.mktemp("environment"))
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("FAKE_HUB", str(tmp_path / "hub"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    return tmp_path / "hub"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_bridge_gives_the_figure_back_in_our_frame(tmp_path: Path, python: Path, hub: Path, name: str) -> None:
+    root = write_upstream(tmp_path / "checkout", name)
+    before = sorted(root.rglob("*"))
+    place = Place(root, python, devices=(f"{name}-{os.getpid()}",), environment=("FAKE_HUB",))
+    backend = Bridged(read_pins(name), place, limits=LIMITS)
+    backend.logs_to(tmp_path / "logs")
+    try:
+        meshes = [backend.reconstruct(picture(), Context(f"c{seed}", seed)) for seed in (7, 2**60 + 1)]
+    finally:
+        backend.close()
+    points, _ = figure()
+    for mesh in meshes:
+        expected = points if read_pins(name).framing == "kept" else points - [0, points[:, 1].mean(), 0]
+        assert len(mesh.faces) == 36
+        assert volume(mesh) == pytest.approx(0.2 * 0.2 + 0.3 * 0.1 * 0.1 + 0.1 * 0.2 * 0.1, rel=0.1)
+        assert np.abs(np.sort(mesh.vertices[:, 0]) - np.sort(expected[:, 0])).max() < 0.012
+        assert np.abs(np.sort(mesh.vertices[:, 2]) - np.sort(expected[:, 2])).max() < 0.012
+        front = mesh.vertices[:, 1].argmin()
+        assert mesh.vertices[front, 2] > 0.1, "the nose is in front and up"
+        arm = mesh.vertices[:, 0].argmax()
+        assert mesh.vertices[arm, 2] > 0.05, "the arm is on the right of the picture"
+    log = [json.loads(line) for path in (tmp_path / "logs").glob("*.jsonl") for line in path.read_text().splitlines()]
+    assert [(entry["id"], entry["seed"]) for entry in log] == [("c7", 7), ("c1152921504606846977", 2**60 % 2**53 + 1)]
+    assert set(log[0]["revisions"].values()) == {"c0ffee"}
+    assert list((tmp_path / "tmp").iterdir()) == [], "temporary files are gone"
+    left = [p for p in sorted(root.rglob("*")) if p not in before and "__pycache__" not in p.parts]
+    assert left == [], "nothing is left in the checkout"
+    assert eventually(lambda: processes_naming(str(root)) == [])
+
+
+def test_offline_reaches_the_worker(tmp_path: Path, python: Path, hub: Path) -> None:
+    root = write_upstream(tmp_path / "checkout", "crm")
+    backend = Bridged(
+        read_pins("crm"),
+        Place(root, python, (f"offline-{os.getpid()}",), offline=True, environment=("FAKE_HUB",)),
+        limits=LIMITS,
+    )
+    try:
+        assert len(backend.reconstruct(picture(), Context("a", 1)).faces) == 36
+    finally:
+        backend.close()
+
+
+def test_a_mesh_mirrored_upstream_is_not_ours(tmp_path: Path, python: Path, hub: Path) -> None:
+    """A worker that states the wrong frame is told by its silhouette: the arm is on the other side."""
+    root = write_upstream(tmp_path / "checkout", "drawingspinup")
+    script = tmp_path / "mirrored_worker.py"
+    text = read_pins("drawingspinup").worker.read_text()
+    script.write_text(text.replace('AXES = ("+x", "-z", "+y")', 'AXES = ("-x", "-z", "+y")'))
+    place = Place(root, python, devices=(f"mirrored-{os.getpid()}",), environment=("FAKE_HUB",))
+    backend = Bridged(read_pins("drawingspinup"), place, script=script, limits=LIMITS)
+    try:
+        mesh = backend.reconstruct(picture(), Context("a", 1))
+    finally:
+        backend.close()
+    assert mesh.vertices[:, 0].min() < -0.3
+    assert volume(mesh) > 0, "faces look outward in a mirrored mesh too, so that volume cannot tell"
+
+
+@pytest.mark.parametrize(
+    ("axes", "ok", "found"),
+    [
+        (("+x", "-z", "+y"), True, (0.0, False)),
+        (("-x", "-z", "+y"), False, (0.0, True)),
+        (("-z", "-x", "+y"), False, (90.0, False)),
+        (("+x", "+z", "+y"), False, (180.0, True)),
+    ],
+)
+def test_the_self_test_tells_the_frame_of_a_worker(
+    tmp_path: Path, axes: tuple[str, str, str], ok: bool, found: tuple[float, bool]
+) -> None:
+    script = tmp_path / "worker.py"
+    script.write_text(HONEST.replace('("+x", "-z", "+y")', str(axes)))
+    pins = replace(read_pins("crm"), name="honest", weights=())
+    place = Place(tmp_path, Path(sys.executable), (f"honest-{os.getpid()}",))
+    backend = Bridged(pins, place, script=script, limits=LIMITS)
+    try:
+        told = selftest(backend)
+    finally:
+        backend.close()
+    assert told.ok == ok
+    best = told.candidates[0]
+    assert (best.yaw_deg, best.mirrored) == found
+
+
+def test_a_data_root_keeps_the_letters_mv_out(tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_HUB", str(tmp_path / "hub"))
+    (tmp_path / "mv-tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "mv-tmp"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "mv-tmp"))
+    root = write_upstream(tmp_path / "checkout", "drawingspinup")
+    place = Place(root, python, devices=(f"mv-{os.getpid()}",), environment=("FAKE_HUB",))
+    backend = Bridged(read_pins("drawingspinup"), place, limits=LIMITS)
+    try:
+        assert len(backend.reconstruct(picture(), Context("a", 1)).faces) == 36
+    finally:
+        backend.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_worker_pins_and_stand_in_agree(tmp_path: Path, name: str) -> None:
+    pins = read_pins(name)
+    scripts = [BRIDGES / script for script in pins.scripts]
+    found = check(write_upstream(tmp_path, name), scripts)
+    assert [used.missing for used in found if used.missing is not None] == []
+    text = pins.worker.read_text()
+    assert f"AXES = {json.dumps(list(pins.axes))[1:-1]}".replace("AXES = ", "AXES = (") + ")" in text
+    assert f'FRAMING = "{pins.framing}"' in text
+    for weights in pins.weights:
+        # The text encoder is fetched by a library, by its own name.
+        if weights.source is not None and weights.name != "clip":
+            assert f'weights(settings, "{weights.name}")' in text
+    for script in scripts:
+        declared = uses_of(script)["modules"]
+        for file, name in upstream_names(script, tmp_path / uses_of(script)["root"]):
+            assert name in declared.get(file, {}), f"{script.name} uses {name} of {file}, which USES does not say"
+
+
+def upstream_names(script: Path, root: Path) -> set[tuple[str, str]]:
+    """File and name of all that a script takes from modules of a checkout."""
+    tree = ast.parse(script.read_text())
+    found: set[tuple[str, str]] = set()
+    modules: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            found |= {(file, alias.name) for file in module_files(root, node.module or "") for alias in node.names}
+        elif isinstance(node, ast.Import):
+            modules |= {
+                alias.asname or alias.name: file for alias in node.names for file in module_files(root, alias.name)
+            }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+            found.add((modules[node.value.id], node.attr))
+    return found
+
+
+def module_files(root: Path, module: str) -> list[str]:
+    path = module.replace(".", "/")
+    return [name for name in (f"{path}.py", f"{path}/__init__.py") if (root / name).is_file()]
+
+
+def test_axes() -> None:
+    assert round(float(np.linalg.det(axes_matrix(("+x", "-z", "+y"))))) == 1
+    assert round(float(np.linalg.det(axes_matrix(("+x", "+z", "+y"))))) == -1
+    for wrong in (("+x", "+x", "+y"), ("+x", "+y"), ("+x", "up", "+y")):
+        with pytest.raises(ValueError):
+            axes_matrix(wrong)
+
+
+def small_mesh() -> Mesh:
+    points, faces = figure()
+    material = np.zeros(len(faces), np.int32)
+    return Mesh(points.astype(np.float32), faces.astype(np.int32), (Material(),), material)
+
+
+@pytest.mark.parametrize("axes", [("+x", "+y", "+z"), ("+x", "+z", "+y"), ("-x", "+z", "+y"), ("+y", "-x", "+z")])
+def test_faces_look_outward_in_every_frame(axes: tuple[str, str, str]) -> None:
+    mesh = small_mesh()
+    assert volume(into_frame(mesh, axes)) == pytest.approx(volume(mesh))
+
+
+def test_fitting_fills_the_silhouette() -> None:
+    alpha = picture()[..., 3]
+    placed = fitted(small_mesh().with_vertices(small_mesh().vertices * 7 + [3, 4, 5]), alpha)
+    low, high = placed.bounds()
+    assert np.allclose(low[[0, 2]], [-0.1, -0.5], atol=0.012)
+    assert np.allclose(high[[0, 2]], [0.4, 0.5], atol=0.012)
+    with pytest.raises(CharacterError, match="picture is empty"):
+        fitted(small_mesh(), np.zeros_like(alpha))
+
+
+def test_what_is_not_said_or_not_there_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPECSIA_BACKENDS", str(tmp_path / "backends.yaml"))
+    for name in ("ROOT", "PYTHON"):
+        monkeypatch.delenv(f"SPECSIA_CRM_{name}", raising=False)
+    with pytest.raises(UsageError, match=r"crm needs its checkout: crm:FOLDER, or set SPECSIA_CRM_ROOT"):
+        create("crm", None)
+    with pytest.raises(UsageError, match="there is no folder"):
+        create("crm", str(tmp_path / "nowhere"))
+    with pytest.raises(UsageError, match="set SPECSIA_CRM_PYTHON"):
+        create("crm", str(tmp_path))
+    monkeypatch.setenv("SPECSIA_CRM_PYTHON", str(tmp_path / "python"))
+    with pytest.raises(UsageError, match="there is no interpreter"):
+        create("crm", str(tmp_path))
+
+
+def test_settings_come_from_argument_environment_and_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "backends.yaml"
+    path.write_text(
+        "crm:\n  root: /in/file\n  python: /file/python\n  devices: [0, 1]\n  offline: true\n"
+        "  weights: {crm: /my/weights}\n  seconds: {item: 99}\n"
+    )
+    monkeypatch.setenv("SPECSIA_BACKENDS", str(path))
+    monkeypatch.delenv("SPECSIA_CRM_ROOT", raising=False)
+    place = find_place("crm")
+    assert (place.root, place.python) == (Path("/in/file"), Path("/file/python"))
+    assert (place.devices, place.offline) == (("0", "1"), True)
+    backend = Bridged(read_pins("crm"), place)
+    assert backend.slots == 2
+    assert backend.patience > 2 * 99
+    assert backend.settings()["weights"]["crm"] == {
+        "source": "/my/weights",
+        "revision": None,
+        "files": list(read_pins("crm").weights[0].files),
+    }
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,6")
+    assert find_place("wonder3d").devices == ("5", "6")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert find_place("wonder3d").devices == ("0",)
+    monkeypatch.setenv("SPECSIA_CRM_ROOT", "/in/environment")
+    monkeypatch.setenv("SPECSIA_CRM_DEVICES", "3, 4")
+    assert find_place("crm").root == Path("/in/environment")
+    assert find_place("crm").devices == ("3", "4")
+    assert find_place("crm", root=Path("/argument")).root == Path("/argument")
+    path.write_text("crm:\n  rot: /in/file\n")
+    with pytest.raises(UsageError, match="crm has no setting 'rot'"):
+        find_place("crm")
+    path.write_text("- crm\n")
+    with pytest.raises(UsageError, match="cannot be read as settings"):
+        find_place("crm")
+
+
+def test_a_device_is_claimed_once(tmp_path: Path) -> None:
+    first = claim(["0", "1"], 0.0, tmp_path)
+    second = claim(["0", "1"], 0.0, tmp_path)
+    assert (first.name, second.name) == ("0", "1")
+    assert first.environment["CUDA_VISIBLE_DEVICES"] == "0"
+    with pytest.raises(CharacterError, match="in use by other builds"):
+        claim(["0", "1"], 0.3, tmp_path)
+    first.lock.close()
+    assert claim(["0", "1"], 0.0, tmp_path).name == "0"
+    twice = [claim(["7", "7"], 0.0, tmp_path) for _ in range(2)]
+    assert [(d.name, d.slot, d.label) for d in twice] == [("7", 0, "7"), ("7", 1, "7.1")]
+
+
+def test_the_tetrahedron_of_the_stand_ins_looks_outward(tmp_path: Path) -> None:
+    (tmp_path / "mesh.obj").write_text(TETRAHEDRON)
+    assert volume(read_mesh(tmp_path / "mesh.obj")) > 0
+    (tmp_path / "mesh.stl").write_text("")
+    with pytest.raises(CharacterError, match=r"mesh.stl, which is none of .obj"):
+        read_mesh(tmp_path / "mesh.stl")

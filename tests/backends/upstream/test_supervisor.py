@@ -1,0 +1,365 @@
+"""The supervisor: whatever a worker does, every picture is done or refused with the true reason."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from specsia_build.backends.upstream.bounded_log import MOST_BYTES
+from specsia_build.backends.upstream.supervisor import Limits, Supervisor
+from specsia_build.errors import CharacterError
+from tests.backends.upstream.standins import (
+    DONE,
+    FAULTY,
+    HELLO,
+    QUICK,
+    RAW,
+    TEN_LINES,
+    command,
+    eventually,
+    lines,
+    processes_naming,
+)
+
+FAULTS = {
+    "03": "crash",
+    "05": "hang",
+    "07": "late",
+    "09": "no mesh",
+    "10": "memory",
+    "11": "cuda",
+    "12": "killed",
+    "13": "once crash",
+    "14": "family",
+    "15": "freeze",
+    "16": "input",
+    "17": "raise",
+    "18": "once memory",
+}
+
+REASONS = {
+    "03": "ended with exit code 7",
+    "05": "gave no answer within 1.5 seconds",
+    "07": "gave no answer within 1.5 seconds",
+    "09": "no mesh was written",
+    "10": "ran out of memory (MemoryError: no room for 3 GiB)",
+    "11": "ran out of memory (RuntimeError: CUDA out of memory.",
+    "12": "was killed by SIGKILL (out of memory?)",
+    "14": "was killed by SIGSEGV",
+    "15": "gave no sign of life for 1 seconds",
+    "16": "failed: the picture shows nobody",
+    "17": "failed: KeyError: 'front'",
+}
+
+
+def outcomes(supervisor: Supervisor, folder: Path, items: list[str]) -> tuple[dict[str, str], dict[str, float]]:
+    """Reason of each item, empty where it was done, and its seconds."""
+    reasons, seconds = {}, {}
+    for item in items:
+        start = time.monotonic()
+        try:
+            made = supervisor.reconstruct(folder / f"{item}.png", folder / "made" / item, seed=int(item))
+            assert made.mesh == folder / "made" / item / "mesh.obj"
+            reasons[item] = ""
+        except CharacterError as error:
+            reasons[item] = str(error)
+        seconds[item] = time.monotonic() - start
+    return reasons, seconds
+
+
+def test_twenty_pictures_through_a_worker_with_every_fault(tmp_path: Path) -> None:
+    items = [f"{i:02d}" for i in range(20)]
+    waits: list[float] = []
+    with Supervisor(command(tmp_path, FAULTY, faults=FAULTS), QUICK, sleep=waits.append) as supervisor:
+        reasons, seconds = outcomes(supervisor, tmp_path, items)
+        assert supervisor.starts == len(lines(tmp_path / "starts"))
+
+    assert list(reasons) == items
+    for item in items:
+        assert REASONS.get(item, "") in reasons[item]
+        assert (reasons[item] == "") == (item not in REASONS), reasons[item]
+    # Once where another attempt is in vain or not needed, twice where it failed.
+    attempts = lines(tmp_path / "attempts")
+    assert {i: attempts.count(i) for i in items} == {
+        i: 2 if (i in REASONS and i != "16") or FAULTS.get(i, "").startswith("once") else 1 for i in items
+    }
+    assert sorted(path.name for path in (tmp_path / "made").iterdir()) == sorted(i for i in items if i not in REASONS)
+    assert [path.name for path in (tmp_path / "made" / "00").iterdir()] == ["mesh.obj"]
+    good = [seconds[i] for i in items if i not in FAULTS]
+    assert max(good) < QUICK.item, "a fault must not slow down the pictures after it"
+    assert waits, "a worker that fails at once again is not started without a pause"
+    assert processes_naming(str(tmp_path)) == []
+    log = (tmp_path / "worker.log").read_text()
+    assert "printed at import" in log
+    assert "echo" in log
+
+
+def test_the_worker_stays_for_all_pictures(tmp_path: Path) -> None:
+    with Supervisor(command(tmp_path, FAULTY), QUICK) as supervisor:
+        reasons, _ = outcomes(supervisor, tmp_path, ["01", "02", "03", "04"])
+        assert set(reasons.values()) == {""}
+        assert supervisor.starts == 1
+        made = supervisor.reconstruct(tmp_path / "05.png", tmp_path / "made" / "05", seed=5)
+        assert made.hello.versions["faulty"] == "1.0"
+        assert (made.hello.axes, made.hello.framing) == (("+x", "-z", "+y"), "free")
+        assert made.peak_mb is not None
+    assert supervisor.pid is None
+
+
+def test_a_worker_that_never_starts_is_given_up_quickly(tmp_path: Path) -> None:
+    script = "import sys\nprint('no module named torch', file=sys.stderr)\nsys.exit(3)\n"
+    limits = Limits(**{**vars(QUICK), "rest": 60.0})
+    with Supervisor(command(tmp_path, script), limits) as supervisor:
+        reasons, seconds = outcomes(supervisor, tmp_path, [f"{i:02d}" for i in range(20)])
+        assert supervisor.starts == limits.starts
+    for reason in reasons.values():
+        assert "ended with exit code 3; the last it printed: no module named torch; look at it" in reason
+    assert max(list(seconds.values())[3:]) < 0.05
+
+
+def test_a_worker_that_starts_again_after_a_while_is_used(tmp_path: Path) -> None:
+    script = "import os, sys\nif not os.path.exists('mended'):\n    sys.exit(3)\n" + FAULTY
+    with Supervisor(command(tmp_path, script), QUICK) as supervisor:
+        first, _ = outcomes(supervisor, tmp_path, ["00", "01", "02"])
+        assert all("ended with exit code 3" in reason for reason in first.values())
+        (tmp_path / "mended").touch()
+        time.sleep(QUICK.rest)
+        assert outcomes(supervisor, tmp_path, ["03"])[0] == {"03": ""}
+
+
+def test_loading_that_fails_says_why(tmp_path: Path) -> None:
+    script = (
+        "from specsia_worker import serve\ndef load(s):\n    import torchvision_of_nobody\nserve('x', load, 'xyz')\n"
+    )
+    with Supervisor(command(tmp_path, script), QUICK) as supervisor, pytest.raises(CharacterError) as caught:
+        supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1)
+    assert "does not start: ModuleNotFoundError: No module named 'torchvision_of_nobody'" in str(caught.value)
+
+
+def test_a_program_that_is_not_there(tmp_path: Path) -> None:
+    missing = command(tmp_path, FAULTY, python=str(tmp_path / "no-python"))
+    with Supervisor(missing, QUICK) as supervisor, pytest.raises(CharacterError, match="cannot be started"):
+        supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1)
+
+
+GARBAGE = [
+    "Loading: 12%|###   | 3/20\n",
+    "\x00\xff\n" * 3,
+    '{"half": \n',
+    "[1, 2]\n",
+    '{"type": 3}\n',
+    '{"type": "done", "id": 999, "mesh": "/etc/passwd"}\n',
+    '{"type": "hello", "protocol": 1}\n',
+    "x" * 200_000 + "\n",
+]
+
+
+@pytest.mark.parametrize("garbage", [*GARBAGE, "".join(GARBAGE), "no line end "])
+def test_garbage_on_the_output_of_a_foreign_worker(tmp_path: Path, garbage: str) -> None:
+    raw = command(tmp_path, RAW, hello=["warning: ", HELLO], answers=[garbage, '{"type": "progress"}\n', garbage, DONE])
+    with Supervisor(raw, QUICK) as supervisor:
+        made = supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1)
+        assert made.mesh == tmp_path / "a" / "mesh.obj"
+        assert supervisor.starts == 1
+
+
+@pytest.mark.parametrize(
+    ("answers", "reason"),
+    [
+        (
+            ['{"type": "done", "id": ID, "mesh": "nowhere.obj"}\n'],
+            "said that it was done, but there is no mesh nowhere.obj",
+        ),
+        (['{"type": "done", "id": ID}\n'], "said that it was done, but named no mesh"),
+        (['{"type": "error", "id": ID, "kind": "input", "message": "too dark"}\n'], "failed: too dark"),
+        (["WAIT", DONE], "gave no sign of life for 1 seconds"),
+    ],
+)
+def test_answers_that_are_none(tmp_path: Path, answers: list[str], reason: str) -> None:
+    raw = command(tmp_path, RAW, hello=[HELLO], answers=answers, wait=1.3)
+    with Supervisor(raw, QUICK) as supervisor, pytest.raises(CharacterError) as caught:
+        supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1)
+    assert reason in str(caught.value)
+    assert eventually(lambda: processes_naming(str(tmp_path)) == [])
+
+
+LINKS = """
+import json, os, sys
+for line in sys.stdin:
+    request = json.loads(line)
+    if request["type"] == "hello":
+        print(json.dumps({"type": "hello", "protocol": 1}), flush=True)
+    if request["type"] == "reconstruct":
+        folder, case = request["folder"], os.path.basename(request["image"])
+        outside = os.path.join(os.path.dirname(folder), "outside.obj")
+        open(outside, "w").write("v 0 0 0\\n")
+        mesh = os.path.join(folder, "mesh.obj")
+        if case == "the folder is a link":
+            os.symlink(os.path.dirname(folder), folder)
+            mesh = os.path.join(folder, "outside.obj")
+        else:
+            os.makedirs(folder, exist_ok=True)
+        if case == "absolute":
+            mesh = outside
+        if case == "above":
+            mesh = folder + "/../outside.obj"
+        if case == "link":
+            os.symlink(outside, mesh)
+        if case == "link of a folder":
+            os.symlink(os.path.dirname(folder), os.path.join(folder, "sub"))
+            mesh = folder + "/sub/outside.obj"
+        if case == "pipe":
+            os.mkfifo(mesh)
+        if case == "device":
+            os.symlink("/dev/zero", mesh)
+        if case == "folder":
+            os.mkdir(mesh)
+        if case == "empty":
+            open(mesh, "w").close()
+        if case == "long":
+            mesh = folder + "/" + "x" * 5000
+        if case == "zero":
+            mesh = folder + "/a\\0b"
+        if case == "link inside":
+            open(os.path.join(folder, "real.obj"), "w").write("v 0 0 0\\n")
+            os.symlink("real.obj", mesh)
+        if case == "relative":
+            open(mesh, "w").write("v 0 0 0\\n")
+            mesh = "mesh.obj"
+        print(json.dumps({"type": "done", "id": request["id"], "mesh": mesh}), flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("case", "reason"),
+    [
+        ("absolute", "outside.obj lies outside the folder"),
+        ("above", "outside.obj lies outside the folder"),
+        ("the folder is a link", "outside.obj lies outside the folder"),
+        ("link", "mesh.obj is a link that leads out"),
+        ("link of a folder", "outside.obj is a link that leads out"),
+        ("pipe", "mesh.obj is no regular file"),
+        ("device", "mesh.obj is a link that leads out"),
+        ("folder", "mesh.obj is no regular file"),
+        ("empty", "there is no mesh mesh.obj"),
+        ("long", "named a mesh by 5,0"),
+        ("zero", "cannot be read: "),
+        ("link inside", ""),
+        ("relative", ""),
+    ],
+)
+def test_a_mesh_is_a_regular_file_of_its_folder(tmp_path: Path, case: str, reason: str) -> None:
+    (tmp_path / "script.py").write_text(LINKS)
+    foreign = replace(command(tmp_path, RAW), argv=(sys.executable, str(tmp_path / "script.py")))
+    with Supervisor(foreign, QUICK) as supervisor:
+        if not reason:
+            assert supervisor.reconstruct(tmp_path / case, tmp_path / "made", 1).mesh == tmp_path / "made" / "mesh.obj"
+            return
+        with pytest.raises(CharacterError) as caught:
+            supervisor.reconstruct(tmp_path / case, tmp_path / "made", 1)
+        assert "the worker of stand-in said that it was done, but " in str(caught.value)
+        assert reason in str(caught.value)
+        assert len(str(caught.value)) < 500
+        assert supervisor.starts == 1
+    assert not (tmp_path / "made").exists()
+    assert not (tmp_path / "made").is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (DONE.replace('"seconds": 1', f'"seconds": {"9" * 400}'), "its 'seconds' is no amount: 999"),
+        (DONE.replace('"MESH"', f'"{"x" * 5000}"'), "named a mesh by 5,000 characters"),
+        (DONE.replace("1}", "NaN}"), 'within 0.5 seconds; it wrote what is no message: {"type": "done", "id": '),
+        (DONE.replace("ID", "ID0"), "gave no answer within 0.5 seconds"),
+    ],
+)
+def test_odd_answers_are_sentences(tmp_path: Path, answer: str, reason: str) -> None:
+    raw, limits = command(tmp_path, RAW, hello=[HELLO], answers=[answer]), replace(QUICK, item=0.5)
+    with Supervisor(raw, limits) as supervisor, pytest.raises(CharacterError) as caught:
+        supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1)
+    assert reason in str(caught.value)
+
+
+def test_an_odd_greeting_is_a_sentence(tmp_path: Path) -> None:
+    raw = command(tmp_path, RAW, hello=['{"type": "hello", "protocol": 1, "frame": {"axes": 5}}\n'], answers=[])
+    with Supervisor(raw, QUICK) as supervisor, pytest.raises(CharacterError) as caught:
+        supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1)
+    assert "the worker of stand-in states a frame that is none: its axes are 5" in str(caught.value)
+    assert supervisor.starts == 1
+
+
+def test_what_a_worker_says_is_short_and_printable_and_whole_in_its_log(tmp_path: Path) -> None:
+    said = "\x1b]0;mine\x07" + "x" * 30_000
+    error = json.dumps({"type": "error", "id": "ID", "message": said}).replace('"ID"', "ID") + "\n"
+    raw = command(tmp_path, RAW, hello=[HELLO], answers=[error])
+    with Supervisor(raw, QUICK) as supervisor, pytest.raises(CharacterError) as caught:
+        supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1)
+    assert "failed: \\x1b]0;mine\\x07xxx" in str(caught.value)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 450
+    assert said in (tmp_path / "worker.log").read_text()
+
+
+def test_a_worker_that_floods_its_log_answers_as_fast_as_ever(tmp_path: Path) -> None:
+    script = TEN_LINES.replace(
+        "    def reconstruct(request):",
+        "    import os, threading\n    def flood():\n        while True:\n            os.write(2, b'x' * 65536)\n"
+        "    threading.Thread(target=flood, daemon=True).start()\n    def reconstruct(request):",
+    )
+    with Supervisor(command(tmp_path, script), Limits(**{**vars(QUICK), "item": 20.0})) as supervisor:
+        for i in range(20):
+            assert supervisor.reconstruct(tmp_path / "a.png", tmp_path / str(i), 1).mesh.is_file()
+        assert supervisor.starts == 1
+    assert (tmp_path / "worker.log").stat().st_size <= MOST_BYTES
+
+
+def test_another_protocol_is_refused(tmp_path: Path) -> None:
+    raw = command(tmp_path, RAW, hello=['{"type": "hello", "protocol": 9}\n'], answers=[])
+    with Supervisor(raw, QUICK) as supervisor, pytest.raises(CharacterError, match="speaks version 9"):
+        supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1)
+
+
+PARENT = """
+import sys, time
+from pathlib import Path
+from tests.backends.upstream.standins import FAULTY, QUICK, command
+from specsia_build.backends.upstream.supervisor import Limits, Supervisor
+
+folder = Path(sys.argv[1])
+supervisor = Supervisor(command(folder, FAULTY, faults={"01": "hang"}), Limits(**{**vars(QUICK), "item": 600.0}))
+supervisor.reconstruct(folder / "00.png", folder / "made", 0)
+print(supervisor.pid, flush=True)
+if sys.argv[2] == "busy":
+    supervisor.reconstruct(folder / "01.png", folder / "made", 0)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("state", ["idle", "busy"])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_the_worker_ends_with_its_parent(tmp_path: Path, state: str, how: signal.Signals) -> None:
+    root = Path(__file__).parents[3]
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(tmp_path / "w"), state],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    if state == "busy":
+        assert eventually(lambda: "01" in lines(tmp_path / "w" / "attempts"))
+    assert worker in processes_naming(str(tmp_path / "w"))
+    parent.send_signal(how)
+    parent.wait(10)
+    assert eventually(lambda: processes_naming(str(tmp_path / "w")) == [])

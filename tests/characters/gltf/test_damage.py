@@ -1,0 +1,362 @@
+"""glTF files that are damaged, hostile or beyond us: one sentence, never a traceback."""
+
+from __future__ import annotations
+
+import json
+import struct
+import tempfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from specsia_build.characters.character import Entry
+from specsia_build.characters.gltf.read import read_gltf
+from specsia_build.characters.read import read_character
+from specsia_build.errors import CharacterError
+from tests.characters.gltf.writer import TRIANGLE, GltfWriter, png
+
+
+def full_writer() -> GltfWriter:
+    """A file with a bit of everything: skin, morph target, sparse accessor, texture, colours, hierarchy, strip."""
+    writer = GltfWriter()
+    image = writer.image(png([[[255, 0, 0, 255], [0, 255, 0, 9]]]))
+    sampler = writer.add("samplers", wrapS=33071)
+    slot = {
+        "index": writer.add("textures", source=image, sampler=sampler),
+        "extensions": {"KHR_texture_transform": {"offset": [0.5, 0.0], "rotation": 0.3}},
+    }
+    material = writer.add(
+        "materials",
+        name="cloth",
+        alphaMode="BLEND",
+        pbrMetallicRoughness={"baseColorTexture": slot},
+        emissiveTexture=slot,
+        emissiveFactor=[0.1, 0.2, 0.3],
+    )
+    attributes: dict[str, Any] = {
+        "NORMAL": writer.accessor([[0, 0, 1]] * 3),
+        "TEXCOORD_0": writer.accessor([[0, 0], [65535, 0], [0, 9]], "u2", normalized=True),
+        "COLOR_0": writer.accessor([[255, 255, 255, 255]] * 3, "u1", normalized=True),
+        "JOINTS_0": writer.accessor([[0, 1, 0, 0]] * 3, "u1"),
+        "WEIGHTS_0": writer.accessor([[0.5, 0.5, 0, 0]] * 3),
+    }
+    delta = writer.accessor([[0, 0, 0]] * 3)
+    writer.data["accessors"][delta]["sparse"] = {
+        "count": 1,
+        "indices": {"bufferView": writer.view(struct.pack("<H", 1)), "componentType": 5123},
+        "values": {"bufferView": writer.view(struct.pack("<3f", 1, 2, 3))},
+    }
+    body = writer.primitive(TRIANGLE, [0, 1, 2], material=material, targets=[{"POSITION": delta}], **attributes)
+    mesh = writer.add("meshes", name="body", primitives=[body], weights=[0.5])
+    writer.add("nodes", name="body", mesh=mesh, skin=0)
+    strip = writer.primitive([*TRIANGLE, (1, 1, 0)], mode=5)
+    writer.mesh_node(strip, name="prop", rotation=[0, 0, 0.6, 0.8], scale=[1, -1, 1])
+    writer.add("nodes", name="upper", translation=[0, 1, 0], children=[1])
+    writer.add("nodes", name="root", matrix=np.eye(4).ravel().tolist(), children=[0, 2])
+    writer.add("skins", joints=[3, 2], inverseBindMatrices=writer.accessor([np.eye(4), np.eye(4)]))
+    writer.add("scenes", nodes=[3])
+    writer.data["scene"] = 0
+    return writer
+
+
+GLB = full_writer().glb()
+
+
+def refused(content: bytes, name: str = "a.glb") -> str | None:
+    """The sentence that refuses the file, or None where it was read into a sound mesh."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(content)
+        try:
+            mesh = read_character(Entry("a", "gltf", path)).mesh
+        except CharacterError as error:
+            return str(error)
+    assert np.isfinite(mesh.vertices).all()
+    assert len(mesh.faces) and mesh.faces.min() >= 0 and mesh.faces.max() < len(mesh.vertices)
+    assert mesh.face_material.min() >= 0 and mesh.face_material.max() < len(mesh.materials)
+    for corners in (mesh.uv, mesh.colors, mesh.normals):
+        assert corners is None or (corners.shape[:2] == mesh.faces.shape and np.isfinite(corners).all())
+    return None
+
+
+def altered(change: Any) -> str | None:
+    """What is said of the full file once `change` has been at its JSON."""
+    writer = full_writer()
+    change(writer.data)
+    return refused(writer.glb())
+
+
+def test_the_file_to_be_damaged_is_sound() -> None:
+    assert refused(GLB) is None
+
+
+@given(st.lists(st.tuples(st.integers(0, len(GLB) - 1), st.integers(0, 255)), min_size=1, max_size=8))
+@settings(max_examples=200, deadline=None)
+def test_any_bytes_may_be_wrong(changes: list[tuple[int, int]]) -> None:
+    content = bytearray(GLB)
+    for position, value in changes:
+        content[position] = value
+    refused(bytes(content))
+
+
+@given(st.integers(0, len(GLB) - 1))
+@settings(max_examples=60, deadline=None)
+def test_a_file_cut_anywhere_is_refused(length: int) -> None:
+    message = refused(GLB[:length])
+    assert message is not None and message.startswith("a.glb")
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in a JSON document."""
+    children: list[tuple[Any, Any]] = []
+    if isinstance(value, dict):
+        children = list(value.items())
+    elif isinstance(value, list):
+        children = list(enumerate(value))
+    return [path, *(place for key, child in children for place in places(child, (*path, key)))]
+
+
+JUNK: list[Any] = [
+    None,
+    -1,
+    0,
+    3,
+    10**6,
+    2**53,
+    10**400,
+    1.5,
+    -0.0,
+    1e300,
+    float("nan"),
+    True,
+    "",
+    "x",
+    [],
+    [0],
+    {},
+    [[]],
+    [{}],
+]
+
+
+@given(st.sampled_from(places(full_writer().data)[1:]), st.sampled_from(JUNK))
+@settings(max_examples=600, deadline=None)
+def test_any_value_may_be_wrong(place: tuple[Any, ...], junk: Any) -> None:
+    writer = full_writer()
+    target: Any = writer.data
+    for key in place[:-1]:
+        target = target[key]
+    target[place[-1]] = junk
+    message = refused(writer.glb())
+    assert message is None or message.startswith(("a.glb", "texture"))
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "a.glb is not a glTF file that can be read"),
+        (b"solid cube", "a.glb is not a glTF file that can be read"),
+        (b"[]", "a.glb is not a glTF file: its JSON is not an object"),
+        (b"[" * 100_000, "a.glb is not a glTF file that can be read"),
+        (b"{}", "a.glb is glTF version 'unknown': export it again as glTF 2.0"),
+        (b'{"asset": {"version": "1.0"}}', "a.glb is glTF version '1.0': export it again as glTF 2.0"),
+        (struct.pack("<4sII", b"glTF", 1, 20) + bytes(8), "a.glb is a GLB of version 1"),
+        (b'{"asset": {"version": "2.0"}}', "a.glb has no triangles"),
+    ],
+)
+def test_what_is_not_gltf_2(content: bytes, sentence: str) -> None:
+    message = refused(content)
+    assert message is not None and message.startswith(sentence)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(CharacterError, match=r"gone\.glb cannot be read"):
+        read_gltf(tmp_path / "gone.glb")
+
+
+@pytest.mark.parametrize(
+    ("extension", "cure"),
+    [
+        ("KHR_draco_mesh_compression", "without compression"),
+        ("EXT_meshopt_compression", "without compression"),
+        ("KHR_texture_basisu", "without compression"),
+        ("EXT_mesh_gpu_instancing", "without it"),
+    ],
+)
+def test_extensions_that_cannot_be_read_are_named(extension: str, cure: str) -> None:
+    message = altered(lambda data: data.update(extensionsRequired=[extension]))
+    assert message == (f"a.glb needs the glTF extension {extension}, which cannot be read: export it again {cure}")
+
+
+def test_draco_is_named_where_it_is_used_but_not_required() -> None:
+    def compress(data: dict[str, Any]) -> None:
+        primitive = data["meshes"][0]["primitives"][0]
+        primitive["extensions"] = {"KHR_draco_mesh_compression": {"bufferView": 0}}
+        del data["accessors"][primitive["attributes"]["POSITION"]]["bufferView"]
+
+    assert "KHR_draco_mesh_compression" in (altered(compress) or "")
+
+
+def test_extensions_of_looks_are_no_hindrance() -> None:
+    required = ["KHR_texture_transform", "KHR_materials_unlit", "KHR_materials_clearcoat", "VRMC_vrm"]
+    assert altered(lambda data: data.update(extensionsRequired=required)) is None
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "../secret.bin",
+        "%2e%2e/secret.bin",
+        "sub/../../secret.bin",
+        "..\\secret.bin",
+        "/etc/hostname",
+        "\\\\server\\secret.bin",
+        "C:\\secret.bin",
+        "file:///etc/hostname",
+        "http://127.0.0.1/secret.bin",
+        "nul\0byte.bin",
+    ],
+)
+@pytest.mark.parametrize("kind", ["buffer", "image"])
+def test_nothing_outside_the_folder_is_read(tmp_path: Path, uri: str, kind: str) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    writer = full_writer()
+    (tmp_path / "secret.bin").write_bytes(writer.binary)
+    if kind == "image":
+        writer.data["images"][0] = {"uri": uri}
+        path = writer.write_gltf(home / "a.gltf")
+    else:
+        path = writer.write_gltf(home / "a.gltf", uri)
+    with pytest.raises(CharacterError, match=r"a\.gltf refers to .* which is not a file inside its own folder"):
+        read_gltf(path)
+
+
+def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    writer = full_writer()
+    (tmp_path / "secret.bin").write_bytes(writer.binary)
+    (home / "inside.bin").symlink_to(tmp_path / "secret.bin")
+    with pytest.raises(CharacterError, match=r"inside\.bin is a link that leads out of home"):
+        read_gltf(writer.write_gltf(home / "a.gltf", "inside.bin"))
+    writer.data["images"][0] = {"uri": "inside.bin"}
+    raw = read_gltf(writer.write_gltf(home / "a.gltf"))
+    assert any("inside.bin is a link that leads out of home" in warning for warning in raw.warnings)
+
+
+def test_buffers_in_a_data_uri_and_beside_the_file(tmp_path: Path) -> None:
+    writer = full_writer()
+    embedded = read_gltf(writer.write_gltf(tmp_path / "a.gltf"))
+    (tmp_path / "geometry 1.bin").write_bytes(writer.binary)
+    beside = read_gltf(writer.write_gltf(tmp_path / "b.gltf", "geometry%201.bin"))
+    np.testing.assert_array_equal(embedded.mesh.vertices, beside.mesh.vertices)
+    assert embedded.files == (tmp_path / "a.gltf",)
+    assert beside.files == (tmp_path / "b.gltf", tmp_path / "geometry 1.bin")
+
+
+@pytest.mark.parametrize(
+    ("uri", "sentence"),
+    [
+        ("gone.bin", "a.gltf needs 'gone.bin', which is not there: put it beside the file"),
+        ("data:application/octet-stream;base64,AAA", "a.gltf has a data URI that is damaged"),
+        ("data:application/octet-stream;base64,AAAA", "a.gltf is cut short"),
+    ],
+)
+def test_buffers_that_cannot_be_had(tmp_path: Path, uri: str, sentence: str) -> None:
+    with pytest.raises(CharacterError) as caught:
+        read_gltf(full_writer().write_gltf(tmp_path / "a.gltf", uri))
+    assert str(caught.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda d: d["accessors"][0].update(count=4), "a.glb: accessors[0] reaches past the end of its bufferView"),
+        (lambda d: d["accessors"][0].update(count=10**9), "a.glb: accessors[0] reaches past the end of its bufferView"),
+        (
+            lambda d: (d["accessors"][0].pop("bufferView"), d["accessors"][0].update(count=10**9)),
+            "a.glb: accessors[0] says it has 1000000000 elements and has data for none",
+        ),
+        (
+            lambda d: d["bufferViews"][d["accessors"][0]["bufferView"]].update(byteStride=1),
+            "a.glb: accessors[0] has elements that overlap",
+        ),
+        (lambda d: d["bufferViews"][2].update(byteLength=10**6), "a.glb: bufferViews[2] reaches past the end"),
+        (lambda d: d["nodes"][1].update(children=[3]), "a.glb: nodes[3] hangs below itself"),
+        (lambda d: d["nodes"][3].update(children=[0, 2, 1]), "a.glb: nodes[1] hangs on two parents"),
+        (lambda d: d["nodes"][3].update(children=[3]), "a.glb: nodes[3] hangs below itself"),
+        (lambda d: d["scenes"][0].update(nodes=[44]), "a.glb: scenes[0] names a node that does not exist"),
+        (lambda d: d["nodes"][0].update(mesh=7), "a.glb: uses meshes[7], which does not exist"),
+        (lambda d: d["nodes"][0].update(skin="x"), "a.glb: nodes[0] has a 'skin' that is not a whole number"),
+        (
+            lambda d: d["meshes"][0]["primitives"][0].update(mode=9),
+            "a.glb: meshes[0].primitives[0] has an unknown mode",
+        ),
+        (lambda d: d["nodes"][2].update(translation=[1e300, 0, 0]), "a.glb has vertices that are not numbers"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(change: Any, sentence: str) -> None:
+    message = altered(change)
+    assert message is not None and message.startswith(sentence)
+
+
+def test_vertices_that_are_not_numbers(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    writer.mesh_node(writer.primitive([(0, 0, 0), (1, np.nan, 0), (0, 1, 0)]))
+    with pytest.raises(CharacterError, match=r"a\.glb has vertices that are not numbers"):
+        read_gltf(writer.write_glb(tmp_path / "a.glb"))
+
+
+def test_indices_past_the_vertices(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    writer.mesh_node(writer.primitive(TRIANGLE, [0, 1, 3]))
+    with pytest.raises(CharacterError, match="uses vertices that do not exist"):
+        read_gltf(writer.write_glb(tmp_path / "a.glb"))
+
+
+def test_an_incomplete_last_triangle_is_a_warning(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    writer.mesh_node(writer.primitive(TRIANGLE, [0, 1, 2, 0]))
+    raw = read_gltf(writer.write_glb(tmp_path / "a.glb"))
+    assert len(raw.mesh.faces) == 1
+    assert len(raw.warnings) == 1
+
+
+def test_degenerate_triangles_are_kept(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    writer.mesh_node(writer.primitive(TRIANGLE, [0, 1, 2, 1, 1, 2]))
+    assert len(read_gltf(writer.write_glb(tmp_path / "a.glb")).mesh.faces) == 2
+
+
+def test_a_texture_that_would_fill_the_memory_is_not_decoded() -> None:
+    header = struct.pack(">II5B", 60_000, 60_000, 8, 6, 0, 0, 0)
+    bomb = (
+        b"\x89PNG\r\n\x1a\n"
+        + struct.pack(">I", 13)
+        + b"IHDR"
+        + header
+        + struct.pack(">I", zlib.crc32(b"IHDR" + header))
+        + struct.pack(">I", 64)
+        + b"IDAT"
+        + bytes(68)
+    )
+    writer = full_writer()
+    writer.data["images"][0] = {"bufferView": writer.view(bomb)}
+    with tempfile.TemporaryDirectory() as folder:
+        raw = read_gltf(writer.write_glb(Path(folder) / "a.glb"))
+    assert raw.mesh.materials[0].texture is None
+    assert any("16384" in warning for warning in raw.warnings), raw.warnings
+
+
+def test_the_json_of_a_glb_is_what_its_chunk_holds(tmp_path: Path) -> None:
+    text = json.dumps(full_writer().data).encode()
+    path = tmp_path / "a.gltf"
+    path.write_bytes(b"\xef\xbb\xbf" + text)
+    with pytest.raises(CharacterError, match="uses buffers"):
+        read_gltf(path)

@@ -1,0 +1,285 @@
+"""Materials, textures and where they are looked up."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from PIL import Image
+
+from specsia_build.characters.gltf.read import read_gltf
+from specsia_build.characters.raw import RawMesh
+from specsia_build.rendering.mesh import Material
+from tests.characters.gltf.writer import GltfWriter, png
+
+RED_GREEN = np.array([[[255, 0, 0], [0, 255, 0]]], np.uint8)
+UV = [[0.0, 0.0], [1.0, 0.0], [0.0, 0.5]]
+
+
+def textured(writer: GltfWriter, slot: dict[str, Any] | None = None, **material: Any) -> GltfWriter:
+    """A triangle with UVs and one base-colour texture, red and green."""
+    image = writer.image(png(RED_GREEN))
+    texture = writer.add("textures", source=image)
+    base = {"baseColorTexture": {"index": texture, **(slot or {})}}
+    index = writer.add("materials", pbrMetallicRoughness=base, **material)
+    writer.mesh_node(writer.primitive(material=index, TEXCOORD_0=writer.accessor(UV)))
+    return writer
+
+
+def read(writer: GltfWriter, folder: Path, **options: Any) -> RawMesh:
+    return read_gltf(writer.write_glb(folder / "a.glb"), **options)
+
+
+def only_material(raw: RawMesh) -> Material:
+    (material,) = raw.mesh.materials
+    return material
+
+
+def with_material(folder: Path, **material: Any) -> Material:
+    writer = GltfWriter()
+    writer.mesh_node(writer.primitive(material=writer.add("materials", **material)))
+    return only_material(read(writer, folder))
+
+
+def test_a_primitive_without_material_is_plain_white(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    writer.mesh_node()
+    assert only_material(read(writer, tmp_path)) == Material()
+
+
+def test_factors_are_taken_as_linear(tmp_path: Path) -> None:
+    material = with_material(
+        tmp_path,
+        name="skin",
+        pbrMetallicRoughness={"baseColorFactor": [0.1, 0.2, 0.3, 0.4]},
+        emissiveFactor=[0.5, 0.25, 0.1],
+        extensions={"KHR_materials_emissive_strength": {"emissiveStrength": 3.0}},
+        alphaMode="MASK",
+        alphaCutoff=0.3,
+    )
+    assert material.name == "skin"
+    assert material.base_color == (0.1, 0.2, 0.3, 0.4)
+    assert_allclose(material.emissive, (1.0, 0.75, 0.3))
+    assert (material.alpha_mode, material.alpha_cutoff, material.unlit) == ("mask", 0.3, False)
+
+
+def test_an_unlit_material_shows_its_base_colour_alone(tmp_path: Path) -> None:
+    material = with_material(tmp_path, emissiveFactor=[1, 1, 1], extensions={"KHR_materials_unlit": {}})
+    assert material.unlit
+    assert material.emissive == (0.0, 0.0, 0.0)
+
+
+def test_specular_glossiness_gives_its_diffuse_colour(tmp_path: Path) -> None:
+    material = with_material(
+        tmp_path,
+        pbrMetallicRoughness={"baseColorFactor": [1, 0, 0, 1]},
+        extensions={"KHR_materials_pbrSpecularGlossiness": {"diffuseFactor": [0.2, 0.4, 0.6, 1.0]}},
+    )
+    assert material.base_color == (0.2, 0.4, 0.6, 1.0)
+
+
+def test_a_texture_comes_with_its_sampler(tmp_path: Path) -> None:
+    writer = textured(GltfWriter())
+    writer.data["textures"][0]["sampler"] = writer.add("samplers", wrapS=33071, wrapT=33648, magFilter=9728)
+    raw = read(writer, tmp_path)
+    texture = only_material(raw).texture
+    assert texture is not None
+    assert_array_equal(texture.pixels, [[[255, 0, 0, 255], [0, 255, 0, 255]]])
+    assert (texture.wrap, texture.nearest) == (("clamp", "mirror"), True)
+    assert_array_equal(raw.mesh.uv, [UV])
+
+
+@pytest.mark.parametrize(
+    ("transform", "expected"),
+    [
+        ({}, UV),
+        ({"offset": [0.5, 0.25]}, [[0.5, 0.25], [1.5, 0.25], [0.5, 0.75]]),
+        ({"scale": [2, 4]}, [[0, 0], [2, 0], [0, 2]]),
+        # A quarter turn takes +u to -v and +v to +u.
+        ({"rotation": math.pi / 2}, [[0, 0], [0, -1], [0.5, 0]]),
+        # The extension's own example: the image's lower left quadrant.
+        ({"offset": [0, 1], "rotation": math.pi / 2, "scale": [0.5, 0.5]}, [[0, 1], [0, 0.5], [0.25, 1]]),
+    ],
+)
+def test_texture_transforms(tmp_path: Path, transform: dict[str, Any], expected: list[list[float]]) -> None:
+    raw = read(textured(GltfWriter(), {"extensions": {"KHR_texture_transform": transform}}), tmp_path)
+    assert raw.mesh.uv is not None
+    assert_allclose(raw.mesh.uv[0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "slot", [{"texCoord": 1}, {"texCoord": 0, "extensions": {"KHR_texture_transform": {"texCoord": 1}}}]
+)
+def test_the_second_uv_set(tmp_path: Path, slot: dict[str, Any]) -> None:
+    writer = textured(GltfWriter(), slot)
+    other = [[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]]
+    writer.data["meshes"][0]["primitives"][0]["attributes"]["TEXCOORD_1"] = writer.accessor(other)
+    raw = read(writer, tmp_path)
+    assert raw.mesh.uv is not None
+    assert_allclose(raw.mesh.uv[0], other, atol=1e-7)
+
+
+def test_a_texture_without_uvs_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    raw = read(textured(GltfWriter(), {"texCoord": 1}), tmp_path)
+    assert only_material(raw).texture is None
+    assert raw.warnings == ("a.glb: 'thing' has a texture and no UVs for it; the texture was left out",)
+
+
+def test_one_image_is_one_texture(tmp_path: Path) -> None:
+    writer = textured(GltfWriter())
+    writer.add("textures", source=0)
+    same = writer.add("materials", name="b", pbrMetallicRoughness={"baseColorTexture": {"index": 1}})
+    uv = writer.data["meshes"][0]["primitives"][0]["attributes"]["TEXCOORD_0"]
+    writer.mesh_node(writer.primitive(material=same, TEXCOORD_0=uv))
+    first, second = read(writer, tmp_path).mesh.materials
+    assert first.texture is second.texture is not None
+
+
+def test_an_emissive_texture_shares_the_base_colour_s_uvs(tmp_path: Path) -> None:
+    raw = read(textured(GltfWriter(), emissiveFactor=[1, 1, 1], emissiveTexture={"index": 0}), tmp_path)
+    material = only_material(raw)
+    assert material.emissive_texture is material.texture is not None
+    assert raw.warnings == ()
+
+
+def test_an_emissive_texture_on_other_uvs_is_a_warning(tmp_path: Path) -> None:
+    slot = {"index": 0, "extensions": {"KHR_texture_transform": {"scale": [2, 2]}}}
+    raw = read(textured(GltfWriter(), emissiveFactor=[1, 1, 1], emissiveTexture=slot), tmp_path)
+    assert_array_equal(raw.mesh.uv, [UV])
+    (warning,) = raw.warnings
+    assert warning.startswith("a.glb: materials[0]: the emissive texture lies on other UVs")
+
+
+def test_a_lost_emissive_texture_does_not_light_the_whole_surface(tmp_path: Path) -> None:
+    writer = textured(GltfWriter(), emissiveFactor=[1, 1, 1], emissiveTexture={"index": 1})
+    writer.add("textures", source=writer.image(b"no image"))
+    raw = read(writer, tmp_path)
+    assert only_material(raw).emissive == (0.0, 0.0, 0.0)
+    assert len(raw.warnings) == 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "texel_alpha", "factor_alpha", "corner_alpha", "expected"),
+    [
+        ("BLEND", 255, 1.0, 1.0, "opaque"),
+        ("MASK", 255, 1.0, 1.0, "opaque"),
+        ("BLEND", 254, 1.0, 1.0, "blend"),
+        ("BLEND", 255, 0.5, 1.0, "blend"),
+        ("BLEND", 255, 1.0, 0.5, "blend"),
+        ("MASK", 0, 1.0, 1.0, "mask"),
+        ("OPAQUE", 0, 0.5, 0.5, "opaque"),
+    ],
+)
+def test_what_is_opaque_everywhere_is_opaque(
+    tmp_path: Path, mode: str, texel_alpha: int, factor_alpha: float, corner_alpha: float, expected: str
+) -> None:
+    writer = GltfWriter()
+    writer.add("textures", source=writer.image(png([[[1, 2, 3, 255], [1, 2, 3, texel_alpha]]])))
+    base = {"baseColorTexture": {"index": 0}, "baseColorFactor": [1, 1, 1, factor_alpha]}
+    material = writer.add("materials", alphaMode=mode, pbrMetallicRoughness=base)
+    colors = writer.accessor([[1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 1, corner_alpha]])
+    uv = writer.accessor(UV)
+    writer.mesh_node(writer.primitive(material=material, TEXCOORD_0=uv, COLOR_0=colors))
+    assert only_material(read(writer, tmp_path)).alpha_mode == expected
+
+
+def test_opacity_is_judged_primitive_by_primitive(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    glass = writer.add("materials", alphaMode="BLEND")
+    clear = writer.primitive(material=glass, COLOR_0=writer.accessor([[1, 1, 1, 0.5]] * 3))
+    writer.mesh_node(clear, writer.primitive(material=glass), clear)
+    mesh = read(writer, tmp_path).mesh
+    assert [m.alpha_mode for m in mesh.materials] == ["blend", "opaque"]
+    assert_array_equal(mesh.face_material, [0, 1, 0])
+
+
+def test_an_attribute_that_some_primitives_lack_is_filled(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    uv, normal = writer.accessor(UV), writer.accessor([[1, 0, 0]] * 3)
+    color = writer.accessor([[0.5, 0.5, 0.5, 1]] * 3)
+    writer.mesh_node(writer.primitive(TEXCOORD_0=uv, NORMAL=normal, COLOR_0=color), writer.primitive())
+    mesh = read(writer, tmp_path).mesh
+    assert mesh.uv is not None and mesh.normals is not None and mesh.colors is not None
+    assert_array_equal(mesh.uv[1], np.zeros((3, 2)))
+    assert_array_equal(mesh.normals[1], [[0, 0, 1]] * 3)
+    assert_array_equal(mesh.colors[1], np.ones((3, 4)))
+
+
+def test_webp_images(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(RED_GREEN).save(stream, "WEBP", lossless=True)
+    writer = textured(GltfWriter())
+    writer.data["extensionsRequired"] = ["EXT_texture_webp"]
+    image = writer.add("images", bufferView=writer.view(stream.getvalue()), mimeType="image/webp")
+    writer.data["textures"][0] = {"extensions": {"EXT_texture_webp": {"source": image}}}
+    texture = only_material(read(writer, tmp_path)).texture
+    assert texture is not None
+    assert_array_equal(texture.pixels[..., :3], RED_GREEN)
+
+
+@pytest.mark.parametrize("uri", ["sub%20folder/skin%231.png", "sub folder\\skin#1.png", "./x/../sub folder/skin#1.png"])
+def test_an_image_in_a_folder_below(tmp_path: Path, uri: str) -> None:
+    (tmp_path / "sub folder").mkdir()
+    (tmp_path / "x").mkdir()
+    image = tmp_path / "sub folder" / "skin#1.png"
+    image.write_bytes(png(RED_GREEN))
+    writer = textured(GltfWriter())
+    writer.data["images"] = [{"uri": uri}]
+    raw = read(writer, tmp_path)
+    assert only_material(raw).texture is not None
+    assert [file.resolve() for file in raw.files[1:]] == [image.resolve()]
+
+
+def test_an_image_in_a_data_uri(tmp_path: Path) -> None:
+    writer = textured(GltfWriter())
+    writer.data["images"] = [{"uri": "data:image/png;base64," + base64.b64encode(png(RED_GREEN)).decode()}]
+    texture = only_material(read(writer, tmp_path)).texture
+    assert texture is not None
+    assert_array_equal(texture.pixels[..., :3], RED_GREEN)
+
+
+def test_a_missing_image_is_a_warning_that_names_it(tmp_path: Path) -> None:
+    writer = textured(GltfWriter())
+    writer.data["images"] = [{"uri": "gone.png"}]
+    raw = read(writer, tmp_path)
+    assert only_material(raw).texture is None
+    assert raw.warnings == ("texture 'gone.png' of a.glb is not there; it was left out",)
+    assert raw.files == (tmp_path / "a.glb", tmp_path / "gone.png")
+
+
+def test_a_damaged_image_is_a_warning_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "skin.png").write_bytes(png(np.zeros((64, 64, 3)))[:-40])
+    writer = textured(GltfWriter())
+    writer.data["images"] = [{"uri": "skin.png"}]
+    raw = read(writer, tmp_path)
+    assert only_material(raw).texture is None
+    (warning,) = raw.warnings
+    assert "'skin.png' of a.glb" in warning
+
+
+def test_the_given_texture_goes_to_materials_without_one(tmp_path: Path) -> None:
+    given = tmp_path / "given.png"
+    given.write_bytes(png([[[0, 0, 255]]]))
+    writer = textured(GltfWriter())
+    writer.mesh_node(writer.primitive(TEXCOORD_0=writer.accessor(UV)))
+    raw = read(writer, tmp_path, texture=given)
+    own, plain = (m.texture for m in raw.mesh.materials)
+    assert own is not None and plain is not None
+    assert_array_equal(own.pixels[..., :3], RED_GREEN)
+    assert_array_equal(plain.pixels, [[[0, 0, 255, 255]]])
+    assert raw.files == (tmp_path / "a.glb", given)
+
+
+def test_a_given_texture_that_is_not_there_is_a_warning(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    writer.mesh_node(writer.primitive(TEXCOORD_0=writer.accessor(UV)))
+    raw = read(writer, tmp_path, texture=tmp_path / "gone.png")
+    assert raw.files == (tmp_path / "a.glb", tmp_path / "gone.png")
+    (warning,) = raw.warnings
+    assert "'gone.png'" in warning

@@ -1,0 +1,429 @@
+"""Geometry of glTF files: buffers, hierarchy, skins, morph targets and real characters."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import trimesh
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
+
+from specsia_build.characters.gltf.read import read_gltf
+from specsia_build.characters.raw import RawMesh
+from specsia_build.errors import CharacterError
+from specsia_build.frame import front_rotation, up_rotation
+from tests.characters.gltf.writer import TRIANGLE, GltfWriter
+
+HALF = 0.5**0.5
+QUARTER_TURN_Z = [0.0, 0.0, HALF, HALF]
+
+
+def corners(raw: RawMesh) -> NDArray[np.float32]:
+    """(F, 3, 3) positions of the triangles' corners."""
+    return raw.mesh.vertices[raw.mesh.faces]
+
+
+def test_a_triangle_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    normal = writer.accessor([[0, 0, 1]] * 3)
+    writer.mesh_node(writer.primitive(NORMAL=normal), name="leaf")
+    path = writer.write_glb(tmp_path / "a.glb")
+    raw = read_gltf(path)
+    assert_array_equal(corners(raw), [TRIANGLE])
+    assert_array_equal(raw.mesh.normals, [[[0, 0, 1]] * 3])
+    assert raw.mesh.uv is None
+    assert raw.mesh.colors is None
+    assert raw.mesh.vertices.dtype == np.float32
+    assert raw.mesh.faces.dtype == np.int32
+    assert raw.mesh.face_material.dtype == np.int32
+    assert (raw.up, raw.front, raw.parts, raw.files, raw.warnings) == ("+y", "-y", ("leaf",), (path,), ())
+    assert not raw.skinned
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        (None, [[0, 1, 2]]),
+        (4, [[0, 1, 2]]),
+        (5, [[0, 1, 2], [1, 3, 2], [2, 3, 4]]),
+        (6, [[1, 2, 0], [2, 3, 0], [3, 4, 0]]),
+    ],
+)
+@pytest.mark.parametrize("indexed", [True, False])
+def test_strips_and_fans_keep_their_winding(
+    tmp_path: Path, mode: int | None, expected: list[list[int]], indexed: bool
+) -> None:
+    points = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 3, 0]], float)
+    count = 5 if mode in (5, 6) else 3
+    indices = list(range(count)) if indexed else None
+    writer = GltfWriter()
+    writer.mesh_node(writer.primitive(points[:count], indices, mode=mode))
+    raw = read_gltf(writer.write_glb(tmp_path / "a.glb"))
+    assert_array_equal(corners(raw), points[np.array(expected)])
+
+
+def test_points_and_lines_are_left_out(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    writer.mesh_node(writer.primitive([[9, 9, 9]] * 4, mode=0), writer.primitive(), writer.primitive(mode=3))
+    assert_array_equal(corners(read_gltf(writer.write_glb(tmp_path / "a.glb"))), [TRIANGLE])
+
+
+def test_interleaved_attributes_with_a_stride(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    uv = [(0.25, 0.5), (0.75, 0.5), (0.25, 1.0)]
+    rows = b"".join(struct.pack("<3f2f4x", *p, *t) for p, t in zip(TRIANGLE, uv, strict=True))
+    view = writer.view(rows, byteStride=24)
+    shared = {"bufferView": view, "componentType": 5126, "count": 3}
+    position = writer.add("accessors", type="VEC3", **shared)
+    texcoord = writer.add("accessors", type="VEC2", byteOffset=12, **shared)
+    writer.mesh_node({"attributes": {"POSITION": position, "TEXCOORD_0": texcoord}})
+    raw = read_gltf(writer.write_glb(tmp_path / "a.glb"))
+    assert_array_equal(corners(raw), [TRIANGLE])
+    assert_array_equal(raw.mesh.uv, [uv])
+
+
+def test_normalised_and_quantised_integers(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    writer.data["extensionsRequired"] = ["KHR_mesh_quantization"]
+    position = writer.accessor([[-100, 0, 0], [7, 0, 0], [0, 50, 0]], "i2")
+    uv = writer.accessor([[0, 65535], [13107, 0], [65535, 0]], "u2", normalized=True)
+    normal = writer.accessor([[0, 0, 127], [0, 0, -127], [0, -128, 0]], "i1", normalized=True)
+    color = writer.accessor([[255, 0, 51], [0, 0, 0], [102, 255, 255]], "u1", normalized=True)
+    attributes = {"POSITION": position, "TEXCOORD_0": uv, "NORMAL": normal, "COLOR_0": color}
+    writer.mesh_node({"attributes": attributes})
+    mesh = read_gltf(writer.write_glb(tmp_path / "a.glb")).mesh
+    assert_array_equal(mesh.vertices, [[-100, 0, 0], [7, 0, 0], [0, 50, 0]])
+    assert mesh.uv is not None and mesh.normals is not None and mesh.colors is not None
+    assert_allclose(mesh.uv[0], np.array([[0, 1], [0.2, 0], [1, 0]]), atol=1e-6)
+    assert_allclose(mesh.normals[0], [[0, 0, 1], [0, 0, -1], [0, -1, 0]], atol=1e-6)
+    assert_allclose(mesh.colors[0], np.array([[1, 0, 0.2, 1], [0, 0, 0, 1], [0.4, 1, 1, 1]]), atol=1e-6)
+
+
+@pytest.mark.parametrize("backed", [True, False])
+def test_sparse_accessors(tmp_path: Path, backed: bool) -> None:
+    writer = GltfWriter()
+    position = writer.accessor(TRIANGLE)
+    rows = writer.view(struct.pack("<2H", 1, 2))
+    values = writer.view(struct.pack("<6f", 5, 6, 7, 8, 9, 10))
+    entry = writer.data["accessors"][position]
+    entry["sparse"] = {
+        "count": 2,
+        "indices": {"bufferView": rows, "componentType": 5123},
+        "values": {"bufferView": values},
+    }
+    if not backed:
+        del entry["bufferView"]
+    writer.mesh_node({"attributes": {"POSITION": position}})
+    raw = read_gltf(writer.write_glb(tmp_path / "a.glb"))
+    assert_array_equal(corners(raw), [[[0, 0, 0], [5, 6, 7], [8, 9, 10]]])
+
+
+def test_nodes_nest_as_translation_rotation_scale_or_matrix(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    child = writer.mesh_node(name="child", translation=[10, 0, 0], scale=[1, 2, 1])
+    matrix = np.eye(4)
+    matrix[:3, 3] = (0, 0, 5)
+    writer.add("nodes", name="turned", rotation=QUARTER_TURN_Z, children=[child])
+    writer.add("nodes", name="moved", matrix=matrix.T.ravel().tolist(), children=[1])
+    writer.add("scenes", nodes=[2])
+    raw = read_gltf(writer.write_glb(tmp_path / "a.glb"))
+    # (x, y, z) -> (x + 10, 2y, z) -> a quarter turn takes (x, y) to (-y, x) -> z + 5.
+    assert_allclose(corners(raw)[0], [[0, 10, 5], [0, 11, 5], [-4, 10, 5]], atol=1e-6)
+
+
+def test_only_the_default_scene_is_read(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    writer.mesh_node(name="here")
+    writer.mesh_node(name="elsewhere", translation=[9, 9, 9])
+    writer.add("scenes", nodes=[1])
+    writer.add("scenes", nodes=[0])
+    writer.data["scene"] = 1
+    raw = read_gltf(writer.write_glb(tmp_path / "a.glb"))
+    assert_array_equal(corners(raw), [TRIANGLE])
+    assert raw.parts == ("here",)
+
+
+def test_one_mesh_at_two_nodes_shares_its_material(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    material = writer.add("materials", name="red")
+    writer.mesh_node(writer.primitive(material=material), name="a")
+    writer.add("nodes", name="b", mesh=0, translation=[0, 0, 3])
+    raw = read_gltf(writer.write_glb(tmp_path / "a.glb"))
+    assert_array_equal(corners(raw)[:, 0], [[0, 0, 0], [0, 0, 3]])
+    assert [m.name for m in raw.mesh.materials] == ["red"]
+    assert_array_equal(raw.mesh.face_material, [0, 0])
+
+
+def test_a_mirroring_node_keeps_the_outside_outside(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    normal = writer.accessor([[0.6, 0, 0.8]] * 3)
+    uv = writer.accessor([[0, 0], [1, 0], [0, 1]])
+    writer.mesh_node(writer.primitive(NORMAL=normal, TEXCOORD_0=uv), scale=[-1, 1, 1])
+    mesh = read_gltf(writer.write_glb(tmp_path / "a.glb")).mesh
+    triangle = mesh.vertices[mesh.faces[0]]
+    assert np.cross(triangle[1] - triangle[0], triangle[2] - triangle[0])[2] > 0
+    assert mesh.normals is not None and mesh.uv is not None
+    assert_allclose(mesh.normals[0], [[-0.6, 0, 0.8]] * 3, atol=1e-6)
+    by_corner = {tuple(p): tuple(t) for p, t in zip(triangle.tolist(), mesh.uv[0].tolist(), strict=True)}
+    assert by_corner == {(0, 0, 0): (0, 0), (-1, 0, 0): (1, 0), (0, 2, 0): (0, 1)}
+
+
+def test_normals_follow_the_inverse_transpose(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    normal = writer.accessor([[HALF, HALF, 0]] * 3)
+    writer.mesh_node(writer.primitive(NORMAL=normal), scale=[2, 1, 1])
+    mesh = read_gltf(writer.write_glb(tmp_path / "a.glb")).mesh
+    assert mesh.normals is not None
+    assert_allclose(mesh.normals[0, 0], np.array([1, 2, 0]) / 5**0.5, atol=1e-6)
+
+
+def test_a_normal_without_direction_becomes_the_face_s(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    normal = writer.accessor([[0, 0, 0], [1, 0, 0], [np.nan, 0, 0]])
+    writer.mesh_node(writer.primitive(NORMAL=normal))
+    mesh = read_gltf(writer.write_glb(tmp_path / "a.glb")).mesh
+    assert mesh.normals is not None
+    assert_allclose(mesh.normals, [[[0, 0, 1], [1, 0, 0], [0, 0, 1]]])
+
+
+def test_morph_targets_stand_at_their_default_weights(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    up, side = writer.accessor([[0, 2, 0]] * 3), writer.accessor([[4, 0, 0], [0, 0, 0], [0, 0, 0]])
+    bent = writer.primitive(targets=[{"POSITION": up}, {"POSITION": side}])
+    mesh = writer.add("meshes", primitives=[bent], weights=[0.5, 0.25])
+    writer.add("nodes", mesh=mesh)
+    writer.add("nodes", mesh=mesh, weights=[0.0, 1.0])
+    raw = read_gltf(writer.write_glb(tmp_path / "a.glb"))
+    assert_allclose(corners(raw)[0], np.add(TRIANGLE, [[1, 1, 0], [0, 1, 0], [0, 1, 0]]))
+    assert_allclose(corners(raw)[1], np.add(TRIANGLE, [[4, 0, 0], [0, 0, 0], [0, 0, 0]]))
+
+
+def skinned_writer(sets: int = 1) -> GltfWriter:
+    """Two joints whose rest pose is not the pose of the raw vertices, and a prop on the upper one.
+
+    Bound with the lower joint at the origin and the upper one at (0, 1, 0); at rest the lower one is at (0, 1, 0)
+    and the upper one at (0, 2, 0), turned a quarter about Z.
+    """
+    writer = GltfWriter()
+    upper_bind = np.eye(4)
+    upper_bind[:3, 3] = (0, -1, 0)
+    binds = writer.accessor([np.eye(4).T, upper_bind.T])
+    points = [[1, 0, 0], [0, 2, 0], [1, 1, 0]]
+    joints, weights = [[0, 9, 9, 9], [1, 0, 0, 0], [0, 1, 0, 0]], [[0.25, 0, 0, 0], [1, 0, 0, 0], [2, 2, 0, 0]]
+    attributes: dict[str, Any] = {
+        "NORMAL": writer.accessor([[1, 0, 0]] * 3),
+        "JOINTS_0": writer.accessor(joints, "u1"),
+        "WEIGHTS_0": writer.accessor(weights),
+    }
+    if sets == 2:
+        attributes["JOINTS_1"] = writer.accessor([[0, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]], "u2")
+        attributes["WEIGHTS_1"] = writer.accessor([[0] * 4, [0] * 4, [4, 0, 0, 0]])
+    body = writer.mesh_node(writer.primitive(points, **attributes), name="body", translation=[100, 0, 0], skin=0)
+    prop = writer.mesh_node(name="prop", translation=[0, 0, 1])
+    upper = writer.add("nodes", name="upper", translation=[0, 1, 0], rotation=QUARTER_TURN_Z, children=[prop])
+    lower = writer.add("nodes", name="lower", translation=[0, 1, 0], children=[upper])
+    writer.add("skins", joints=[lower, upper], inverseBindMatrices=binds)
+    writer.add("scenes", nodes=[body, lower])
+    return writer
+
+
+def test_a_skin_poses_its_vertices_by_the_joints_at_rest(tmp_path: Path) -> None:
+    raw = read_gltf(skinned_writer().write_glb(tmp_path / "a.glb"))
+    assert raw.skinned
+    # (1, 1, 0) goes to (1, 2, 0) with the lower joint and to (0, 3, 0) with the upper one, half each.
+    assert_allclose(corners(raw)[0], np.array([[1, 1, 0], [-1, 2, 0], [0.5, 2.5, 0]]), atol=1e-6)
+    assert raw.mesh.normals is not None
+    assert_allclose(raw.mesh.normals[0, :2], [[1, 0, 0], [0, 1, 0]], atol=1e-6)
+    assert_allclose(raw.mesh.normals[0, 2], [HALF, HALF, 0], atol=1e-6)
+
+
+def test_a_prop_on_a_joint_stands_where_the_joint_takes_it(tmp_path: Path) -> None:
+    raw = read_gltf(skinned_writer().write_glb(tmp_path / "a.glb"))
+    assert_allclose(corners(raw)[1], [[0, 2, 1], [0, 3, 1], [-2, 2, 1]], atol=1e-6)
+
+
+def test_a_second_set_of_influences_counts(tmp_path: Path) -> None:
+    raw = read_gltf(skinned_writer(sets=2).write_glb(tmp_path / "a.glb"))
+    assert_allclose(corners(raw)[0, 2], np.array([1, 2, 0]) * 0.25 + np.array([0, 3, 0]) * 0.75, atol=1e-6)
+
+
+def test_a_vertex_without_weight_follows_its_first_joint(tmp_path: Path) -> None:
+    writer = skinned_writer()
+    offset = writer.data["bufferViews"][writer.data["accessors"][3]["bufferView"]]["byteOffset"]
+    writer.binary[offset : offset + 16] = bytes(16)
+    raw = read_gltf(writer.write_glb(tmp_path / "a.glb"))
+    assert_allclose(corners(raw)[0, 0], [1, 1, 0], atol=1e-6)
+
+
+def test_a_joint_that_the_skin_lacks_is_an_error(tmp_path: Path) -> None:
+    writer = skinned_writer()
+    writer.data["skins"][0]["joints"].pop()
+    with pytest.raises(CharacterError, match=r"a\.glb.*names a joint that its skin does not have"):
+        read_gltf(writer.write_glb(tmp_path / "a.glb"))
+
+
+def test_a_mirrored_rig_keeps_the_outside_outside(tmp_path: Path) -> None:
+    writer = skinned_writer()
+    writer.data["nodes"].append({"name": "mirror", "scale": [-1, 1, 1], "children": [3]})
+    writer.data["scenes"][0]["nodes"] = [0, 4]
+    raw = read_gltf(writer.write_glb(tmp_path / "a.glb"))
+    assert_allclose(corners(raw)[0], np.array([[-1, 1, 0], [-0.5, 2.5, 0], [1, 2, 0]]), atol=1e-6)
+
+
+def test_vertices_that_no_face_uses_do_not_count(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    points = [[np.nan, 0, 0], *TRIANGLE, [1e9, 0, 0]]
+    color = writer.accessor(np.arange(20).reshape(5, 4) / 20)
+    writer.mesh_node(writer.primitive(points, [3, 1, 2], COLOR_0=color))
+    mesh = read_gltf(writer.write_glb(tmp_path / "a.glb")).mesh
+    assert len(mesh.vertices) == 3
+    assert_array_equal(mesh.vertices[mesh.faces], [[TRIANGLE[2], TRIANGLE[0], TRIANGLE[1]]])
+    assert mesh.colors is not None
+    assert_allclose(mesh.colors[0, :, 0], [0.6, 0.2, 0.4], atol=1e-6)
+
+
+def test_drop_takes_a_node_with_all_below_it(tmp_path: Path) -> None:
+    raw = read_gltf(skinned_writer().write_glb(tmp_path / "a.glb"), drop=["upper"])
+    assert len(raw.mesh.faces) == 1
+    assert raw.parts == ("body", "prop")
+    assert raw.skinned
+    assert raw.warnings == ()
+
+
+def test_drop_by_mesh_name_leaves_the_children(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    child = writer.mesh_node(name="child")
+    writer.mesh_node(name="parent", translation=[0, 0, 1], children=[child])
+    raw = read_gltf(writer.write_glb(tmp_path / "a.glb"), drop=["parent mesh"])
+    assert_array_equal(corners(raw)[0], np.add(TRIANGLE, [0, 0, 1]))
+
+
+def test_a_name_that_nothing_has_is_a_warning(tmp_path: Path) -> None:
+    raw = read_gltf(skinned_writer().write_glb(tmp_path / "a.glb"), drop=["prop", "Prop"])
+    assert raw.warnings == ("a.glb: nothing is named 'Prop', so nothing was dropped",)
+    assert len(raw.mesh.faces) == 1
+
+
+def test_dropping_everything_says_so(tmp_path: Path) -> None:
+    with pytest.raises(CharacterError, match="leave at least one"):
+        read_gltf(skinned_writer().write_glb(tmp_path / "a.glb"), drop=["body", "prop"])
+
+
+@pytest.mark.parametrize(
+    ("extensions", "front"),
+    [({"VRM": {}}, "+y"), ({"VRMC_vrm": {"specVersion": "1.0"}}, "-y"), ({"VRM": {}, "VRMC_vrm": {}}, "-y")],
+)
+def test_the_front_of_vrm_depends_on_its_version(tmp_path: Path, extensions: dict[str, Any], front: str) -> None:
+    writer = GltfWriter()
+    writer.mesh_node()
+    writer.data["extensions"] = extensions
+    assert read_gltf(writer.write_glb(tmp_path / "a.vrm")).front == front
+
+
+def test_only_the_rest_pose_is_offered(tmp_path: Path) -> None:
+    with pytest.raises(CharacterError, match="pose 'Run' of a glTF file is not supported: use 'rest'"):
+        read_gltf(skinned_writer().write_glb(tmp_path / "a.glb"), pose="Run")
+
+
+KNIGHT_SPARES = ("1H_Sword_Offhand", "Rectangle_Shield", "Round_Shield", "Spike_Shield", "2H_Sword")
+KNIGHT_PARTS = ("Knight_Body", "Knight_Head", "Knight_Helmet", "1H_Sword", "Knight_ArmLeft", "Knight_ArmRight")
+
+
+def turned(raw: RawMesh) -> NDArray[np.float32]:
+    """The used vertices, Z up and facing -Y."""
+    return raw.mesh.rotated(front_rotation(raw.front) @ up_rotation(raw.up)).vertices
+
+
+def test_the_knight_stands_with_his_things_in_place(characters_dir: Path) -> None:
+    path = characters_dir / "kaykit" / "Knight.glb"
+    names = read_gltf(path).parts
+    alone = {name: turned(read_gltf(path, drop=[n for n in names if n != name])) for name in KNIGHT_PARTS}
+    whole = read_gltf(path, drop=KNIGHT_SPARES)
+    low, high = turned(whole).min(axis=0), turned(whole).max(axis=0)
+    assert whole.skinned and whole.animations == 76 and whole.warnings == ()
+    assert abs(low[2]) < 0.01 and 2.0 < high[2] < 3.0
+    assert alone["Knight_Helmet"][:, 2].mean() > alone["Knight_Body"][:, 2].max()
+    head, helmet = alone["Knight_Head"], alone["Knight_Helmet"]
+    assert (helmet.min(axis=0)[:2] <= head.min(axis=0)[:2]).all() and (helmet.max(axis=0) >= head.max(axis=0)).all()
+    # His own left is +X; the sword is in the right hand and points to the front, -Y.
+    assert alone["Knight_ArmLeft"][:, 0].min() > 0 > alone["Knight_ArmRight"][:, 0].max()
+    sword = alone["1H_Sword"]
+    hand = alone["Knight_ArmRight"][alone["Knight_ArmRight"][:, 0].argmin()]
+    assert np.linalg.norm(sword - hand, axis=1).min() < 0.15
+    assert sword[:, 1].min() < -1.0
+
+
+def test_the_knight_s_body_agrees_with_a_plain_reading_of_the_specification(characters_dir: Path) -> None:
+    path = characters_dir / "kaykit" / "Knight.glb"
+    content = path.read_bytes()
+    size = struct.unpack_from("<I", content, 12)[0]
+    data = json.loads(content[20 : 20 + size])
+    binary = content[28 + size :]
+
+    def rows(index: int, code: str, width: int) -> list[tuple[Any, ...]]:
+        accessor = data["accessors"][index]
+        start = data["bufferViews"][accessor["bufferView"]].get("byteOffset", 0) + accessor.get("byteOffset", 0)
+        step = struct.calcsize(f"<{width}{code}")
+        return [struct.unpack_from(f"<{width}{code}", binary, start + step * i) for i in range(accessor["count"])]
+
+    def world(index: int) -> NDArray[np.float64]:
+        node = data["nodes"][index]
+        x, y, z, w = node.get("rotation", (0, 0, 0, 1))
+        # Columns are the images of the axes under q v q*.
+        turn = np.array(
+            [
+                [w * w + x * x - y * y - z * z, 2 * (x * y - w * z), 2 * (x * z + w * y)],
+                [2 * (x * y + w * z), w * w - x * x + y * y - z * z, 2 * (y * z - w * x)],
+                [2 * (x * z - w * y), 2 * (y * z + w * x), w * w - x * x - y * y + z * z],
+            ]
+        )
+        local = np.eye(4)
+        local[:3, :3] = turn @ np.diag(node.get("scale", (1, 1, 1)))
+        local[:3, 3] = node.get("translation", (0, 0, 0))
+        above = [i for i, n in enumerate(data["nodes"]) if index in n.get("children", [])]
+        return world(above[0]) @ local if above else local
+
+    node = next(n for n in data["nodes"] if n.get("name") == "Knight_Body")
+    attributes = data["meshes"][node["mesh"]]["primitives"][0]["attributes"]
+    skin = data["skins"][node["skin"]]
+    binds = [np.array(m).reshape(4, 4).T for m in rows(skin["inverseBindMatrices"], "f", 16)]
+    palette = [world(joint) @ bind for joint, bind in zip(skin["joints"], binds, strict=True)]
+    points = rows(attributes["POSITION"], "f", 3)
+    joints, weights = rows(attributes["JOINTS_0"], "B", 4), rows(attributes["WEIGHTS_0"], "f", 4)
+    expected = [
+        sum(w * (palette[j] @ [*p, 1.0])[:3] for j, w in zip(js, ws, strict=True)) / sum(ws)
+        for p, js, ws in zip(points, joints, weights, strict=True)
+    ]
+    raw = read_gltf(path)
+    body = read_gltf(path, drop=[name for name in raw.parts if name != "Knight_Body"]).mesh
+    assert_allclose(body.vertices, np.array(expected), atol=1e-5)
+
+
+def test_kenney_agrees_with_trimesh_and_finds_its_texture_beside_it(characters_dir: Path) -> None:
+    path = characters_dir / "kenney" / "kenney_character.glb"
+    raw = read_gltf(path)
+    reference = trimesh.load_scene(path).to_mesh()
+    assert_allclose(np.array(raw.mesh.bounds()), reference.bounds, atol=1e-5)
+    ours = corners(raw).astype(np.float64)
+    area = np.linalg.norm(np.cross(ours[:, 1] - ours[:, 0], ours[:, 2] - ours[:, 0]), axis=1).sum() / 2
+    assert_allclose(area, reference.area, rtol=1e-5)
+    assert raw.files == (path, path.parent / "Textures" / "colormap.png")
+    assert raw.mesh.materials[0].texture is not None
+    assert not raw.skinned and raw.animations == 4
+    assert turned(raw)[:, 2].max() > turned(read_gltf(path, drop=["antenna"]))[:, 2].max() + 0.1
+
+
+@pytest.mark.parametrize("name", ["Knight", "Mage", "Barbarian"])
+def test_normals_of_real_characters_point_as_their_faces_do(characters_dir: Path, name: str) -> None:
+    mesh = read_gltf(characters_dir / "kaykit" / f"{name}.glb").mesh
+    assert mesh.normals is not None
+    triangles = mesh.vertices[mesh.faces].astype(np.float64)
+    faces = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
+    agree = (mesh.normals.mean(axis=1) * faces).sum(axis=1) >= 0
+    assert agree.mean() > 0.99
+    assert_allclose(np.linalg.norm(mesh.normals, axis=2), 1.0, atol=1e-4)

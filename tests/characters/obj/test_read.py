@@ -1,0 +1,450 @@
+"""OBJ files: every way to write a face, materials as exporters leave them, textures in the wrong place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
+from PIL import Image
+
+from specsia_build.characters.obj.read import read_obj, read_obj_with_image
+from specsia_build.characters.raw import RawMesh
+from specsia_build.errors import CharacterError
+from specsia_build.rendering.mesh import Texture
+
+POINTS = "v 0 0 0\nv 2 0 0\nv 2 1 0\nv 0 1 0\n"
+SQUARE = POINTS + "vt 0 0\nvt 1 0\nvt 1 1\nvt 0 1\n"
+TRIANGLES = SQUARE + "f 1/1 2/2 3/3\nf 1/1 3/3 4/4\n"
+
+RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+
+
+def read(folder: Path, text: str | bytes, name: str = "hero.obj", drop: tuple[str, ...] = ()) -> RawMesh:
+    path = folder / name
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return read_obj(path, drop=drop)
+
+
+def paint(path: Path, colour: tuple[int, ...], size: tuple[int, int] = (2, 2)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGBA" if len(colour) == 4 else "RGB", size, colour).save(path)
+    return path
+
+
+def colour_of(raw: RawMesh, material: int = 0) -> list[int]:
+    texture = raw.mesh.materials[material].texture
+    assert isinstance(texture, Texture)
+    pixel: list[int] = texture.pixels[0, 0, :3].tolist()
+    return pixel
+
+
+def corner_points(raw: RawMesh) -> NDArray[np.float32]:
+    return raw.mesh.vertices[raw.mesh.faces]
+
+
+def test_a_textured_square(tmp_path: Path) -> None:
+    raw = read(tmp_path, TRIANGLES)
+    assert (raw.up, raw.front) == ("+y", "-y")
+    assert_array_equal(raw.mesh.vertices, [[0, 0, 0], [2, 0, 0], [2, 1, 0], [0, 1, 0]])
+    assert_array_equal(raw.mesh.faces, [[0, 1, 2], [0, 2, 3]])
+    assert raw.mesh.uv is not None
+    # v is up in an OBJ and down here.
+    assert_array_equal(raw.mesh.uv[0], [[0, 1], [1, 1], [1, 0]])
+    assert raw.mesh.vertices.dtype == np.float32
+    assert raw.mesh.faces.dtype == np.int32
+    assert raw.warnings == ()
+
+
+FACES = {
+    "plain": "f 1 2 3\nf 1 3 4\n",
+    "uv": "f 1/1 2/2 3/3\nf 1/1 3/3 4/4\n",
+    "normals": "f 1//1 2//1 3//1\nf 1//1 3//1 4//1\n",
+    "all": "f 1/1/1 2/2/1 3/3/1\nf 1/1/1 3/3/1 4/4/1\n",
+    "negative": "f -4/-4/-1 -3/-3/-1 -2/-2/-1\nf -4/-4/-1 -2/-2/-1 -1/-1/-1\n",
+    "mixed": "f 1 2/2 3//1\nf 1/1/1 3 4/4\n",
+    "open": "f 1/ 2/ 3/\nf 1// 3// 4//\n",
+    "spaces": "f   1\t2  3  \n  f 1 3 4 # back\n",
+    "continued": "f 1 \\\n2 3\nf 1 3\\\n 4\n",
+    "windows": "f 1 2 3\r\nf 1 3 4\r\n",
+    "old mac": "f 1 2 3\rf 1 3 4",
+    "no newline": "f 1 2 3\nf 1 3 4",
+}
+
+
+@pytest.mark.parametrize("faces", FACES.values(), ids=FACES.keys())
+def test_every_way_to_write_a_face_gives_the_same_surface(tmp_path: Path, faces: str) -> None:
+    raw = read(tmp_path, SQUARE + "vn 0 0 1\n" + faces)
+    assert_array_equal(raw.mesh.faces, [[0, 1, 2], [0, 2, 3]])
+    if raw.mesh.normals is not None:
+        assert_allclose(raw.mesh.normals, np.broadcast_to([0, 0, 1], (2, 3, 3)))
+
+
+def test_negative_indices_count_from_where_they_stand(tmp_path: Path) -> None:
+    raw = read(tmp_path, "v 0 0 0\nv 1 0 0\nv 0 1 0\nf -3 -2 -1\nv 5 0 0\nv 6 0 0\nv 5 1 0\nf -3 -2 -1\n")
+    assert_array_equal(raw.mesh.faces, [[0, 1, 2], [3, 4, 5]])
+
+
+def test_faces_before_their_vertices(tmp_path: Path) -> None:
+    assert_array_equal(read(tmp_path, "f 1 2 3\n" + POINTS).mesh.faces, [[0, 1, 2]])
+
+
+def test_a_quad_is_cut_along_its_shorter_diagonal(tmp_path: Path) -> None:
+    kite = "v 0 0 0\nv 1 -1 0\nv 5 0 0\nv 1 1 0\nf 1 2 3 4\n"
+    assert_array_equal(read(tmp_path, kite).mesh.faces, [[0, 1, 3], [1, 2, 3]])
+    square = POINTS + "f 1 2 3 4\n"
+    assert_array_equal(read(tmp_path, square).mesh.faces, [[0, 1, 2], [0, 2, 3]])
+
+
+def test_polygons_are_fanned_in_place(tmp_path: Path) -> None:
+    raw = read(tmp_path, POINTS + "v -1 0.5 0\nf 1 2 3\nf 1 2 3 4 5\nf 1 2\nf 2 3 4\n")
+    assert_array_equal(raw.mesh.faces, [[0, 1, 2], [0, 1, 2], [0, 2, 3], [0, 3, 4], [1, 2, 3]])
+
+
+def test_vertex_colours_are_display_colours(tmp_path: Path) -> None:
+    raw = read(tmp_path, "v 0 0 0 1 0 0\nv 1 0 0 0.5 0.5 0.5\nv 0 1 0\nf 1 2 3\n")
+    assert raw.mesh.colors is not None
+    assert_allclose(raw.mesh.colors[0], np.array([[1, 0, 0, 1], [0.214, 0.214, 0.214, 1], [1, 1, 1, 1]]), atol=1e-3)
+
+
+def test_vertex_colours_of_255(tmp_path: Path) -> None:
+    raw = read(tmp_path, "v 0 0 0 255 0 0\nv 1 0 0 0 255 0\nv 0 1 0 0 0 51\nf 1 2 3\n")
+    assert raw.mesh.colors is not None
+    assert_allclose(raw.mesh.colors[0, :, :3], np.array([[1, 0, 0], [0, 1, 0], [0, 0, 0.0331]]), atol=1e-3)
+
+
+def test_normals_are_made_unit_and_holes_filled_from_the_face(tmp_path: Path) -> None:
+    raw = read(tmp_path, POINTS + "vn 0 3 4\nvn 0 0 0\nf 1//1 2//2 3\n")
+    assert raw.mesh.normals is not None
+    assert_allclose(raw.mesh.normals[0], np.array([[0, 0.6, 0.8], [0, 0, 1], [0, 0, 1]]), atol=1e-6)
+
+
+PARTS = POINTS + "o Body part\nf 1 2 3\ng hat\nf 1 3 4\no Sword\nusemtl x\nf 2 3 4\n"
+
+
+def test_objects_and_groups_are_parts(tmp_path: Path) -> None:
+    assert read(tmp_path, PARTS).parts == ("Body part", "hat", "Sword")
+
+
+@pytest.mark.parametrize(
+    ("drop", "left"),
+    [
+        (("Sword",), [[0, 1, 2], [0, 2, 3]]),
+        (("hat",), [[0, 1, 2], [1, 2, 3]]),
+        (("Body part",), [[1, 2, 3]]),
+        (("nothing",), [[0, 1, 2], [0, 2, 3], [1, 2, 3]]),
+    ],
+)
+def test_parts_are_dropped_by_name(tmp_path: Path, drop: tuple[str, ...], left: list[list[int]]) -> None:
+    raw = read(tmp_path, PARTS, drop=drop)
+    assert_array_equal(raw.mesh.faces, left)
+    assert raw.parts == ("Body part", "hat", "Sword")
+
+
+def test_dropping_everything_is_said(tmp_path: Path) -> None:
+    with pytest.raises(CharacterError, match=r"every part of hero\.obj is dropped"):
+        read(tmp_path, PARTS, drop=("Body part", "Sword"))
+
+
+def test_materials_and_their_faces(tmp_path: Path) -> None:
+    (tmp_path / "my lib.mtl").write_text("newmtl skin one\nKd 1 0.5 0\nnewmtl glow\nKd 0 0 0\nKe 0 1 0\nd 0.25\n")
+    text = "mtllib my lib.mtl\n" + POINTS + "usemtl glow\nf 1 2 3\nusemtl skin one\nf 1 3 4\nusemtl glow\nf 2 3 4\n"
+    raw = read(tmp_path, text)
+    assert [m.name for m in raw.mesh.materials] == ["glow", "skin one"]
+    assert_array_equal(raw.mesh.face_material, [0, 1, 0])
+    glow, skin = raw.mesh.materials
+    assert_allclose(skin.base_color, (1, 0.2140411, 0, 1), atol=1e-6)
+    assert glow.emissive == (0, 1, 0)
+    assert (glow.alpha_mode, glow.base_color[3]) == ("blend", 0.25)
+    assert skin.alpha_mode == "opaque"
+    assert raw.warnings == ()
+    assert tmp_path / "my lib.mtl" in raw.files
+
+
+def test_transparency_written_as_tr(tmp_path: Path) -> None:
+    (tmp_path / "a.mtl").write_text("newmtl glass\nTr 0.75\nnewmtl solid\nTr 1\n")
+    raw = read(tmp_path, "mtllib a.mtl\n" + POINTS + "usemtl glass\nf 1 2 3\nusemtl solid\nf 1 3 4\n")
+    assert [m.base_color[3] for m in raw.mesh.materials] == [0.25, 1.0]
+
+
+def textured(folder: Path, statement: str, tail: str = "") -> RawMesh:
+    (folder / "hero.mtl").write_text(f"newmtl m\nKd 0.2 0.2 0.2\n{statement}\n{tail}")
+    return read(folder, "mtllib hero.mtl\nusemtl m\n" + TRIANGLES)
+
+
+def test_a_texture_replaces_kd(tmp_path: Path) -> None:
+    paint(tmp_path / "skin colour.png", GREEN)
+    raw = textured(tmp_path, "map_Kd skin colour.png")
+    assert colour_of(raw) == [*GREEN]
+    assert raw.mesh.materials[0].base_color == (1, 1, 1, 1)
+    assert raw.warnings == ()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        r"C:\Users\artist\project\skin.png",
+        r"tex\skin.png",
+        "/home/artist/skin.png",
+        "../../elsewhere/skin.png",
+        '"tex/skin.png"',
+        "SKIN.PNG",
+    ],
+)
+def test_textures_are_found_below_the_folder_whatever_the_author_s_path(tmp_path: Path, name: str) -> None:
+    paint(tmp_path / "tex" / "skin.png", GREEN)
+    raw = textured(tmp_path, f"map_Kd {name}")
+    assert colour_of(raw) == [*GREEN]
+    assert raw.warnings == ()
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "{outside}/secret.png", "inner/../../secret.png"])
+def test_nothing_outside_the_folder_is_read(tmp_path: Path, name: str) -> None:
+    paint(tmp_path / "secret.png", RED)
+    folder = tmp_path / "hero"
+    folder.mkdir()
+    raw = textured(folder, f"map_Kd {name.format(outside=tmp_path)}")
+    assert raw.mesh.materials[0].texture is None
+    assert "texture secret.png is not in the OBJ's folder" in raw.warnings
+    assert all(path.is_relative_to(folder) for path in raw.files)
+
+
+def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
+    paint(tmp_path / "secret.png", RED)
+    folder = tmp_path / "hero"
+    folder.mkdir()
+    (folder / "skin.png").symlink_to(tmp_path / "secret.png")
+    raw = textured(folder, "map_Kd skin.png")
+    assert raw.mesh.materials[0].texture is None
+    assert any("skin.png is a link that leads out of hero" in w for w in raw.warnings)
+
+
+def test_the_folder_itself_may_be_reached_by_a_link(tmp_path: Path) -> None:
+    paint(tmp_path / "real" / "skin.png", GREEN)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert colour_of(textured(tmp_path / "link", "map_Kd skin.png")) == [*GREEN]
+
+
+def test_a_missing_texture_falls_back_on_the_image_named_like_the_obj(tmp_path: Path) -> None:
+    paint(tmp_path / "hero.BMP", BLUE)
+    raw = textured(tmp_path, "map_Kd gone.png")
+    assert colour_of(raw) == [*BLUE]
+    assert raw.warnings == ("texture gone.png is not in the OBJ's folder", "hero.BMP is used instead")
+
+
+def test_a_missing_texture_without_a_stand_in_is_said(tmp_path: Path) -> None:
+    raw = textured(tmp_path, "map_Kd gone.png")
+    assert raw.mesh.materials[0].texture is None
+    assert raw.warnings == ("texture gone.png is not in the OBJ's folder",)
+    assert tmp_path / "gone.png" in raw.files
+    assert tmp_path / "hero.png" in raw.files
+
+
+def test_a_damaged_texture_is_said(tmp_path: Path) -> None:
+    (tmp_path / "skin.png").write_bytes(b"not an image")
+    raw = textured(tmp_path, "map_Kd skin.png")
+    assert raw.mesh.materials[0].texture is None
+    assert raw.warnings == ("skin.png is not an image of a known kind, or its beginning is damaged",)
+
+
+def test_a_missing_library_falls_back_too(tmp_path: Path) -> None:
+    paint(tmp_path / "hero.png", BLUE)
+    raw = read(tmp_path, "mtllib gone.mtl\nusemtl m\n" + TRIANGLES)
+    assert colour_of(raw) == [*BLUE]
+    assert raw.warnings[0] == "material library gone.mtl is not in the OBJ's folder"
+    assert tmp_path / "gone.mtl" in raw.files
+
+
+def test_without_any_library_the_own_image_is_the_texture(tmp_path: Path) -> None:
+    paint(tmp_path / "héro 1.Png", BLUE)
+    raw = read(tmp_path, TRIANGLES, name="héro 1.obj")
+    assert colour_of(raw) == [*BLUE]
+    assert raw.warnings == ()
+
+
+def test_a_material_of_no_library_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.mtl").write_text("newmtl other\n")
+    assert read(tmp_path, "mtllib a.mtl\nusemtl m\n" + TRIANGLES).warnings == ("material 'm' is in no library",)
+
+
+def test_several_libraries_on_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a.mtl").write_text("newmtl a\nKd 1 0 0\n")
+    (tmp_path / "b.mtl").write_text("newmtl b\nKd 0 1 0\n")
+    raw = read(tmp_path, "mtllib a.mtl b.mtl\nusemtl b\n" + TRIANGLES)
+    assert raw.mesh.materials[0].base_color == (0, 1, 0, 1)
+    assert raw.warnings == ()
+
+
+def test_map_options(tmp_path: Path) -> None:
+    paint(tmp_path / "my skin.png", GREEN)
+    raw = textured(tmp_path, "map_Kd -clamp on -blendu off -s 2 3 1 -o 0.5 0.25 -mm 0 1 my skin.png")
+    assert colour_of(raw) == [*GREEN]
+    texture = raw.mesh.materials[0].texture
+    assert texture is not None
+    assert texture.wrap == ("clamp", "clamp")
+    assert raw.mesh.uv is not None
+    # (u, v) of the second corner is (1, 0): 2 * 1 + 0.5 and, turned upside down, 1 - (3 * 0 + 0.25).
+    assert_allclose(raw.mesh.uv[0, 1], [2.5, 0.75])
+
+
+def test_cutout_from_luminance(tmp_path: Path) -> None:
+    paint(tmp_path / "skin.png", GREEN, (4, 4))
+    mask = Image.new("L", (4, 4), 255)
+    mask.putpixel((3, 0), 0)
+    mask.save(tmp_path / "mask.png")
+    raw = textured(tmp_path, "map_Kd skin.png", "map_d mask.png")
+    material = raw.mesh.materials[0]
+    assert material.alpha_mode == "mask"
+    assert material.texture is not None
+    assert material.texture.pixels[0, 3].tolist() == [*GREEN, 0]
+    assert material.texture.pixels[3, 3].tolist() == [*GREEN, 255]
+
+
+def test_cutout_from_the_texture_s_own_alpha(tmp_path: Path) -> None:
+    paint(tmp_path / "skin.png", (*GREEN, 100))
+    raw = textured(tmp_path, "map_Kd skin.png", "map_d skin.png")
+    material = raw.mesh.materials[0]
+    assert material.alpha_mode == "blend"
+    assert material.texture is not None
+    assert material.texture.pixels[0, 0].tolist() == [*GREEN, 100]
+    assert textured(tmp_path, "map_Kd skin.png").mesh.materials[0].alpha_mode == "opaque"
+
+
+def test_emissive_map(tmp_path: Path) -> None:
+    paint(tmp_path / "glow.png", RED)
+    material = textured(tmp_path, "map_Ke glow.png").mesh.materials[0]
+    assert material.emissive == (1, 1, 1)
+    assert material.emissive_texture is not None
+    assert material.texture is None
+    assert_allclose(material.base_color[:3], 0.0331, atol=1e-4)
+
+
+def test_texture_for_materials_without_one(tmp_path: Path) -> None:
+    given_texture = paint(tmp_path / "other" / "given.png", RED)
+    (tmp_path / "hero.mtl").write_text("newmtl bare\nKd 0 0 1\n")
+    path = tmp_path / "hero.obj"
+    path.write_text("mtllib hero.mtl\nusemtl bare\n" + TRIANGLES)
+    raw = read_obj(path, texture=given_texture)
+    assert colour_of(raw) == [*RED]
+    assert given_texture in raw.files
+    with pytest.raises(CharacterError, match=r"nowhere\.png cannot be read"):
+        read_obj(path, texture=tmp_path / "nowhere.png")
+
+
+def test_one_image_whatever_the_library_says(tmp_path: Path) -> None:
+    paint(tmp_path / "wrong.png", RED)
+    textured(tmp_path, "map_Kd wrong.png")
+    raw = read_obj_with_image(tmp_path / "hero.obj", paint(tmp_path / "right.png", GREEN))
+    assert colour_of(raw) == [*GREEN]
+    assert len(raw.mesh.materials) == 1
+
+
+ERRORS = {
+    "hero.obj has no faces": POINTS,
+    "hero.obj has no faces with three corners": POINTS + "f 1 2\n",
+    "line 2: 'x' is not a number": "v 0 0 0\nv 1 x 0\nf 1 1 1\n",
+    "line 1: a vertex has 2 numbers, not 3": "v 0 0\nf 1 1 1\n",
+    "line 5: a texture coordinate has 0 numbers": POINTS + "vt\nf 1 2 3\n",
+    "line 5: a normal has 2 numbers, not 3": POINTS + "vn 0 1\nf 1 2 3\n",
+    "line 6: a face names vertex 5, the file has 4": POINTS + "f 1 2 3\nf 1 2 5\n",
+    "line 5: a face names vertex 0": POINTS + "f 0 1 2\n",
+    "line 5: a face names vertex -5": POINTS + "f -5 1 2\n",
+    "line 5: a face names texture coordinate 1, the file has 0": POINTS + "f 1/1 2/1 3/1\n",
+    "line 5: a face names normal 2, the file has 0": POINTS + "f 1//2 2//2 3//2\n",
+    "line 5: a face is not made of indices": POINTS + "f 1 2 c\n",
+    "line 6: a face is not made of indices": POINTS + "f 1 2 3\nf 1 /2 3\n",
+    "line 5: a face corner has more than 3 indices": POINTS + "f 1/1/1/1 2 3\n",
+    "line 5: a face index is too large": POINTS + "f 1 2 99999999999\n",
+    "is not an OBJ file": "v 0 0\x1f0 0\nf 1 1 1\n",
+}
+
+
+@pytest.mark.parametrize(("sentence", "text"), ERRORS.items(), ids=[str(k) for k in range(len(ERRORS))])
+def test_what_cannot_be_read_is_said_with_its_line(tmp_path: Path, sentence: str, text: str) -> None:
+    with pytest.raises(CharacterError) as error:
+        read(tmp_path, text)
+    assert sentence in str(error.value)
+    assert str(error.value).startswith("hero.obj")
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(CharacterError, match=r"gone\.obj cannot be read: No such file"):
+        read_obj(tmp_path / "gone.obj")
+
+
+def test_comments_and_names_may_end_in_a_backslash(tmp_path: Path) -> None:
+    raw = read(tmp_path, "# exported from C:\\art\\\n" + POINTS + "g folder\\\nf 1 2 3\n")
+    assert len(raw.mesh.vertices) == 4
+    assert raw.parts == ("folder\\",)
+
+
+def test_a_byte_order_mark_and_names_in_another_encoding(tmp_path: Path) -> None:
+    raw = read(tmp_path, b"\xef\xbb\xbfv 0 0 0\nv 1 0 0\nv 0 1 0\no caf\xe9\nf 1 2 3\n")
+    assert raw.parts == ("café",)
+    assert len(raw.mesh.vertices) == 3
+
+
+coordinates = st.floats(-1e6, 1e6, allow_nan=False, width=32)
+
+
+@st.composite
+def surfaces(draw: st.DrawFn) -> tuple[list[list[float]], list[list[int]]]:
+    points = draw(st.lists(st.lists(coordinates, min_size=3, max_size=3), min_size=3, max_size=12))
+    index = st.integers(0, len(points) - 1)
+    return points, draw(st.lists(st.lists(index, min_size=3, max_size=3), min_size=1, max_size=12))
+
+
+@given(surfaces(), st.sampled_from(["{p}", "{p}/{p}", "{p}//{p}", "{p}/{p}/{p}", "{n}", "{n}/{p}", "{n}//{n}"]))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_what_is_written_is_read(tmp_path: Path, surface: tuple[list[list[float]], list[list[int]]], form: str) -> None:
+    points, faces = surface
+    lines = [f"v {x!r} {y!r} {z!r}" for x, y, z in points]
+    lines += [f"vt {x!r} {y!r}" for x, y, _ in points] + ["vn 0 0 1"] * len(points)
+    lines += ["f " + " ".join(form.format(p=k + 1, n=k - len(points)) for k in face) for face in faces]
+    raw = read(tmp_path, "\n".join(lines))
+    assert_array_equal(raw.mesh.vertices, np.array(points, np.float32))
+    assert_array_equal(raw.mesh.faces, faces)
+    if "/{p}" in form.replace("//", "#"):
+        assert raw.mesh.uv is not None
+        assert_allclose(raw.mesh.uv[..., 0], np.array(points, np.float32)[np.array(faces)][..., 0])
+
+
+words = st.one_of(
+    st.sampled_from(
+        ["v", "vt", "vn", "f", "o", "g", "usemtl", "mtllib", "#", "\\", "/", "//", "-", "1/2/3", "-1", "nan"]
+    ),
+    st.integers(-9, 9).map(str),
+    st.text(max_size=4),
+)
+
+
+@given(st.lists(st.lists(words, max_size=6).map(" ".join), max_size=12).map("\n".join))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+def test_random_text_gives_a_mesh_or_a_sentence(tmp_path: Path, text: str) -> None:
+    try:
+        raw = read(tmp_path, text.encode("utf-8", errors="surrogatepass"))
+    except CharacterError as error:
+        assert str(error)
+    else:
+        assert corner_points(raw).shape[1:] == (3, 3)
+
+
+@given(st.binary(max_size=300))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_random_bytes_after_a_good_start_give_a_mesh_or_a_sentence(tmp_path: Path, tail: bytes) -> None:
+    try:
+        assert len(read(tmp_path, TRIANGLES.encode() + tail).mesh.faces) >= 1
+    except CharacterError as error:
+        assert str(error)
+
+
+@given(st.binary(max_size=300))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_a_random_library_never_stops_the_mesh(tmp_path: Path, tail: bytes) -> None:
+    (tmp_path / "a.mtl").write_bytes(b"newmtl m\nKd 1 1 1\nmap_Kd " + tail)
+    raw = read(tmp_path, "mtllib a.mtl\nusemtl m\n" + TRIANGLES)
+    assert len(raw.mesh.faces) == 2

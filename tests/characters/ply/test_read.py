@@ -1,0 +1,161 @@
+"""PLY files: text and binary, colours, textures, polygons of mixed sizes."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from PIL import Image
+
+from specsia_build.characters.ply.read import read_ply
+from specsia_build.characters.raw import RawMesh
+from specsia_build.errors import CharacterError
+
+HEAD = "ply\nformat ascii 1.0\ncomment made by hand\n"
+XYZ = "property float x\nproperty float y\nproperty float z\n"
+RGB = "property uchar red\nproperty uchar green\nproperty uchar blue\n"
+LIST = "property list uchar int vertex_indices\n"
+SQUARE = ["0 0 0", "2 0 0", "2 0 1", "0 0 1"]
+
+
+def text_ply(vertices: list[str], faces: list[str], vertex: str = XYZ, face: str = LIST, head: str = HEAD) -> str:
+    header = f"{head}element vertex {len(vertices)}\n{vertex}element face {len(faces)}\n{face}end_header\n"
+    return header + "\n".join([*vertices, *faces]) + "\n"
+
+
+def read(folder: Path, data: str | bytes) -> RawMesh:
+    path = folder / "hero.ply"
+    path.write_bytes(data.encode() if isinstance(data, str) else data)
+    return read_ply(path)
+
+
+def test_a_square_in_our_frame(tmp_path: Path) -> None:
+    raw = read(tmp_path, text_ply(SQUARE, ["3 0 1 2", "3 0 2 3"]))
+    assert (raw.up, raw.front) == ("+z", "-y")
+    assert_array_equal(raw.mesh.vertices, [[0, 0, 0], [2, 0, 0], [2, 0, 1], [0, 0, 1]])
+    assert_array_equal(raw.mesh.faces, [[0, 1, 2], [0, 2, 3]])
+    assert raw.mesh.colors is None
+    assert raw.mesh.uv is None
+    assert raw.warnings == ()
+
+
+@pytest.mark.parametrize("encoding", ["binary", "ascii"])
+def test_agrees_with_trimesh(tmp_path: Path, encoding: str) -> None:
+    ball = trimesh.creation.icosphere(subdivisions=2)
+    rgba = np.random.default_rng(3).integers(0, 256, (len(ball.vertices), 4)).astype(np.uint8)
+    ball.visual.vertex_colors = rgba
+    raw = read(tmp_path, ball.export(file_type="ply", encoding=encoding))
+    assert_allclose(raw.mesh.vertices, ball.vertices, atol=1e-6)
+    assert_array_equal(raw.mesh.faces, ball.faces)
+    assert raw.mesh.colors is not None
+    assert_allclose(raw.mesh.colors[..., 3], rgba[ball.faces][..., 3] / 255, atol=1e-6)
+
+
+def test_vertex_colours_become_linear(tmp_path: Path) -> None:
+    rows = ["0 0 0 255 0 0", "2 0 0 0 188 0", "2 0 1 0 0 0"]
+    raw = read(tmp_path, text_ply(rows, ["3 0 1 2"], vertex=XYZ + RGB))
+    assert raw.mesh.colors is not None
+    assert_allclose(raw.mesh.colors[0], np.array([[1, 0, 0, 1], [0, 0.5029, 0, 1], [0, 0, 0, 1]]), atol=1e-4)
+
+
+def test_float_colours(tmp_path: Path) -> None:
+    rows = ["0 0 0 1 0 0", "2 0 0 0 0.5 0", "2 0 1 0 0 0"]
+    raw = read(tmp_path, text_ply(rows, ["3 0 1 2"], vertex=XYZ + RGB.replace("uchar", "float")))
+    assert raw.mesh.colors is not None
+    assert_allclose(raw.mesh.colors[0, 1], [0, 0.2140411, 0, 1], atol=1e-6)
+
+
+def test_face_colours_follow_their_polygons(tmp_path: Path) -> None:
+    raw = read(tmp_path, text_ply(SQUARE, ["4 0 1 2 3 255 0 0", "3 0 1 2 0 255 0"], face=LIST + RGB))
+    assert raw.mesh.colors is not None
+    assert_array_equal(raw.mesh.faces, [[0, 1, 2], [0, 2, 3], [0, 1, 2]])
+    assert_array_equal(raw.mesh.colors[:, 0, :3], [[1, 0, 0], [1, 0, 0], [0, 1, 0]])
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_binary_polygons_of_mixed_sizes(tmp_path: Path, order: str) -> None:
+    name = {"<": "binary_little_endian", ">": "binary_big_endian"}[order]
+    head = HEAD.replace("ascii", name)
+    header = f"{head}element vertex 5\n{XYZ}element face 3\nproperty uchar flag\n{LIST}property float q\nend_header\n"
+    points = [(0, 0, 0), (2, 0, 0), (2, 0, 1), (0, 0, 1), (-1, 0, 0.5)]
+    body = b"".join(struct.pack(order + "3f", *p) for p in points)
+    for polygon in ([0, 1, 2], [0, 1, 2, 3, 4], [0, 1, 2, 3]):
+        body += struct.pack(f"{order}BB{len(polygon)}if", 7, len(polygon), *polygon, 0.5)
+    raw = read(tmp_path, header.encode() + body)
+    assert_array_equal(raw.mesh.vertices, np.array(points, np.float32))
+    assert_array_equal(raw.mesh.faces, [[0, 1, 2], [0, 1, 2], [0, 2, 3], [0, 3, 4], [0, 1, 2], [0, 2, 3]])
+
+
+@pytest.mark.parametrize("names", [("s", "t"), ("u", "v"), ("texture_u", "texture_v")])
+def test_uv_of_vertices(tmp_path: Path, names: tuple[str, str]) -> None:
+    Image.new("RGB", (2, 2), (0, 255, 0)).save(tmp_path / "skin.png")
+    rows = ["0 0 0 0 0", "2 0 0 1 0", "2 0 1 1 0.75"]
+    head = HEAD + "comment TextureFile C:\\art\\skin.png\n"
+    vertex = XYZ + "".join(f"property float {n}\n" for n in names)
+    raw = read(tmp_path, text_ply(rows, ["3 0 1 2"], vertex=vertex, head=head))
+    assert raw.mesh.uv is not None
+    assert_allclose(raw.mesh.uv[0], np.array([[0, 1], [1, 1], [1, 0.25]]))
+    texture = raw.mesh.materials[0].texture
+    assert texture is not None
+    assert texture.pixels[0, 0].tolist() == [0, 255, 0, 255]
+    assert tmp_path / "skin.png" in raw.files
+
+
+def test_uv_of_face_corners_and_several_textures(tmp_path: Path) -> None:
+    Image.new("RGB", (2, 2), (0, 255, 0)).save(tmp_path / "a.png")
+    head = HEAD + "comment TextureFile a.png\ncomment TextureFile ../b.png\n"
+    face = LIST + "property list uchar float texcoord\nproperty int texnumber\n"
+    rows = ["3 0 1 2 6 0 0 1 0 1 1 1", "3 0 2 3 6 0 0 1 1 0 1 0"]
+    raw = read(tmp_path, text_ply(SQUARE, rows, face=face, head=head))
+    assert raw.mesh.uv is not None
+    assert_allclose(raw.mesh.uv[1], [[0, 1], [1, 0], [0, 0]])
+    assert_array_equal(raw.mesh.face_material, [1, 0])
+    assert raw.mesh.materials[0].texture is not None
+    assert raw.mesh.materials[1].texture is None
+    assert raw.warnings == ("texture b.png is not in the PLY's folder",)
+
+
+ERRORS = {
+    "hero.ply is a point cloud: it has no faces": text_ply(SQUARE, []),
+    "hero.ply has no vertices": text_ply([], []),
+    "hero.ply is not a PLY file": "solid thing\n",
+    "hero.ply has faces that name vertices it does not have": text_ply(SQUARE, ["3 0 1 4"]),
+    "hero.ply has no faces with three corners": text_ply(SQUARE, ["2 0 1"]),
+    "is cut short or damaged in its 'face' data": text_ply(SQUARE, ["3 0 1"]),
+    "is cut short or damaged in its 'vertex' data": text_ply(SQUARE, ["3 0 1 2"]).replace(
+        "vertex 4", "vertex 4000000000"
+    ),
+    "a header line that cannot be understood: 'property quux x'": text_ply(SQUARE, []).replace("float x", "quux x"),
+    "has no format line": text_ply(SQUARE, []).replace("format ascii 1.0\n", ""),
+    "something other than numbers": text_ply(SQUARE, ["3 0 1 x"]),
+}
+
+
+@pytest.mark.parametrize(("sentence", "text"), ERRORS.items(), ids=[str(k) for k in range(len(ERRORS))])
+def test_what_cannot_be_read_is_said(tmp_path: Path, sentence: str, text: str) -> None:
+    with pytest.raises(CharacterError) as error:
+        read(tmp_path, text)
+    assert sentence in str(error.value)
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(CharacterError, match=r"gone\.ply cannot be read"):
+        read_ply(tmp_path / "gone.ply")
+
+
+@given(st.binary(max_size=120), st.integers(0, 400), st.booleans())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+def test_damage_gives_a_mesh_or_a_sentence(tmp_path: Path, damage: bytes, at: int, binary: bool) -> None:
+    box = trimesh.creation.box()
+    data = bytearray(box.export(file_type="ply", encoding="binary" if binary else "ascii"))
+    data[at : at + len(damage)] = damage
+    try:
+        assert len(read(tmp_path, bytes(data)).mesh.faces) > 0
+    except CharacterError as error:
+        assert str(error)

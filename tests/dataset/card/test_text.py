@@ -1,0 +1,199 @@
+"""The card says what is so, in YAML that the Hub's parser takes."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from datasets import Features, Image, List, load_dataset_builder
+from datasets.info import DatasetInfosDict
+from huggingface_hub import DatasetCard, DatasetCardData
+
+from specsia_build.backends.upstream.pins import read_pins
+from specsia_build.config import BuildConfig, read_settings, result_settings, with_settings
+from specsia_build.dataset.card.text import CardFacts, write_card
+from specsia_build.dataset.schema import COLUMNS, MEANINGS, arrow_schema
+
+
+def facts(**changes: Any) -> CardFacts:
+    base: dict[str, Any] = {
+        "source": "sample:3",
+        "planned": 4,
+        "rows": {"inflate": {"train": 20, "test": 10}},
+        "characters": {"inflate": {"train": 2, "test": 1}},
+        "quality": {"inflate": [0.9, 0.8, 0.5]},
+        "frontal_before": {"inflate": [0.97, 0.96, 0.98]},
+        "licenses": [("CC0-1.0", "somebody")] * 3,
+        "quarantined": {"": 1},
+        "sees_ground_truth": [],
+        "build": {"specsia": "9.9", "config": result_settings(BuildConfig())},
+    }
+    return CardFacts(**{**base, **changes})
+
+
+def fields(card: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = DatasetCard(card).data.to_dict()
+    return loaded
+
+
+def test_one_backend() -> None:
+    card = write_card(facts())
+    told = fields(card)
+    assert told["license"] == "cc0-1.0"
+    assert told["configs"] == [
+        {
+            "config_name": "default",
+            "data_files": [
+                {"split": "train", "path": "data/train-*.parquet"},
+                {"split": "test", "path": "data/test-*.parquet"},
+            ],
+        }
+    ]
+    assert told["size_categories"] == ["n<1K"]
+    assert "| inflate | test | 1 | 10 |" in card
+    assert "4 characters were asked for; quarantined and left out: 1 before any backend." in card
+    assert "| inflate | 0.733 | 0.500 | 0.800 | 0.970 |" in card
+    assert "| CC0-1.0 | somebody | 3 |" in card
+    assert 'load_dataset("PATH_OR_REPO")' in card
+
+
+def test_several_backends_of_which_one_made_nothing() -> None:
+    rows = {"none": {}, "fusion": {"train": 1000}, "inflate": {"train": 10}}
+    card = write_card(
+        facts(
+            rows=rows,
+            characters={"none": {}, "fusion": {"train": 100}, "inflate": {"train": 1}},
+            quality={"none": [], "fusion": [0.9, 0.8], "inflate": [0.7]},
+            frontal_before={"none": [], "fusion": [0.9, 0.8], "inflate": [0.7]},
+            sees_ground_truth=["fusion"],
+        )
+    )
+    told = fields(card)
+    assert [(c["config_name"], c.get("default")) for c in told["configs"]] == [("fusion", True), ("inflate", None)]
+    assert told["configs"][1]["data_files"] == [{"split": "train", "path": "data/inflate/train-*.parquet"}]
+    assert told["size_categories"] == ["1K<n<10K"]
+    assert 'load_dataset("PATH_OR_REPO", "fusion")' in card
+    assert "It sees the ground truth." in card
+    assert "| fusion | 0.850 | 0.800 | 0.850 | 0.850 |" in card
+
+
+@pytest.mark.parametrize(
+    ("licenses", "wanted"),
+    [
+        ([("MIT", None)], {"license": "mit"}),
+        ([(None, None)], {"license": "unknown"}),
+        ([("Mine 1.0", None)], {"license": "other", "license_name": "mine-1.0"}),
+        ([("LicenseRef-Studio", None)], {"license": "other", "license_name": "licenseref-studio"}),
+        ([("CC BY-NC 4.0", None)], {"license": "cc-by-nc-4.0"}),
+        ([("GPL-3.0-only", None)], {"license": "gpl-3.0"}),
+        ([("MIT", None), ("CC0-1.0", None), ("cc0", "x")], {"license": ["cc0-1.0", "mit"]}),
+        ([("MIT", None), (None, None)], {"license": "other", "license_name": "mixed"}),
+    ],
+)
+def test_licences(licenses: list[tuple[str | None, str | None]], wanted: dict[str, str]) -> None:
+    card = write_card(facts(licenses=licenses))
+    told = fields(card)
+    assert {name: told[name] for name in wanted} == wanted
+    assert ("Nobody stated a licence for some characters" in card) == any(kind is None for kind, _ in licenses)
+
+
+def test_text_of_others_cannot_break_a_table() -> None:
+    card = write_card(facts(licenses=[("see | here\n# or not", "me\nand | you")]))
+    assert "| see \\| here # or not | me and \\| you | 1 |" in card
+
+
+def test_an_awkward_source_name_stays_a_name() -> None:
+    card = write_card(facts(source="boxes: 'n' \"balls\" # 3"))
+    assert fields(card)["pretty_name"] == "SPECSIA pairs of boxes: 'n' \"balls\" # 3"
+
+
+def test_every_column_has_its_meaning() -> None:
+    assert tuple(sorted(MEANINGS)) == tuple(sorted(COLUMNS))
+    card = write_card(facts())
+    assert all(f"| `{name}` | " in card for name in COLUMNS)
+
+
+@pytest.mark.parametrize("frame", ["character", "view"])
+def test_the_frame_of_positions_is_stated(frame: str) -> None:
+    build = {"specsia": "9.9", "config": result_settings(BuildConfig(pos_frame=frame))}
+    card = write_card(facts(build=build))
+    assert ("with a box for each view" in card) == (frame == "view")
+    assert ("and there positions are coloured after the view turn" in card) == (frame == "character")
+    assert f"\npos_frame: {frame}\n" in card
+
+
+def test_the_settings_can_be_handed_to_a_build(tmp_path: Path) -> None:
+    config = BuildConfig(source="sample:3", views=4, look="lit", backends=("fusion", "inflate"))
+    card = write_card(facts(build={"specsia": "9.9", "config": result_settings(config)}))
+    (tmp_path / "settings.yaml").write_text(card.split("```yaml\n")[1].split("```")[0])
+    assert with_settings(BuildConfig(), read_settings(tmp_path / "settings.yaml"), "the card") == config
+
+
+def test_versions_and_pins() -> None:
+    build = {
+        "specsia": "9.9",
+        "python": "3.11.9",
+        "machine": "x86_64",
+        "stages": {"render": 1, "pack": 2},
+        "packages": {"numpy": "2.4.1"},
+        "config": result_settings(BuildConfig(backends=("wonder3d",))),
+    }
+    rows = {"wonder3d": {"train": 10}}
+    card = write_card(
+        facts(
+            rows=rows,
+            characters={"wonder3d": {"train": 1}},
+            quality={"wonder3d": [0.9]},
+            frontal_before={"wonder3d": [0.9]},
+            build=build,
+        )
+    )
+    assert "specsia 9.9; Python 3.11.9 on x86_64; stages render 1, pack 2; numpy 2.4.1." in card
+    pinned = read_pins("wonder3d")
+    assert f"{pinned.repository} at `{pinned.commit}`" in card
+    assert f"{pinned.weights[0].source}@{pinned.weights[0].revision}" in card
+    assert "It sees the ground truth." not in card
+
+
+def test_bibtex_is_balanced() -> None:
+    entries = write_card(facts()).split("```bibtex\n")[1].split("```")[0]
+    assert entries.count("{") == entries.count("}")
+    assert entries.count("@inproceedings{") == 2
+
+
+def test_the_hub_and_datasets_take_the_yaml(one_backend: Path, two_backends: Path, tmp_path: Path) -> None:
+    for folder, configs in ((one_backend, ("default",)), (two_backends, ("fat", "thin"))):
+        card = DatasetCard.load(folder / "README.md")
+        assert isinstance(card.data, DatasetCardData)
+        known = inspect.signature(DatasetCardData.__init__).parameters
+        assert set(card.data.to_dict()) <= {*known, "configs", "dataset_info", "tags", "license_name"}
+        infos = DatasetInfosDict.from_dataset_card_data(card.data)
+        assert tuple(infos) == configs
+        for config in configs:
+            builder = load_dataset_builder(str(folder), config, cache_dir=str(tmp_path / "cache"))
+            assert builder.info.features == Features.from_arrow_schema(arrow_schema())
+            splits = builder.info.splits
+            assert splits is not None
+            footers = {path: pq.read_metadata(path) for path in (folder / "data").rglob("*.parquet")}
+            rows = sum(f.num_rows for p, f in footers.items() if len(configs) == 1 or p.parent.name == config)
+            assert sum(split.num_examples for split in splits.values()) == rows
+            files = sum(p.stat().st_size for p in footers if len(configs) == 1 or p.parent.name == config)
+            assert builder.info.download_size == files
+            assert all(split.num_bytes > 0 for split in splits.values())
+
+
+def test_every_feature_is_one_that_croissant_knows() -> None:
+    # Those that the Hub turns into Croissant fields: plain values, images, and lists of plain values.
+    plain = {"string", "int32", "float64"}
+    for feature in Features.from_arrow_schema(arrow_schema()).values():
+        inner = feature.feature if isinstance(feature, List) else feature
+        assert isinstance(inner, Image) or inner.dtype in plain
+
+
+def test_the_packed_card(one_backend: Path) -> None:
+    card = (one_backend / "README.md").read_text()
+    assert "7 characters were asked for" in card
+    assert "| fat | train | 4 | 16 |" in card

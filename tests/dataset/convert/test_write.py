@@ -1,0 +1,194 @@
+"""Datasets of ours, converted to the published schema."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from click.testing import CliRunner
+from numpy.typing import NDArray
+from PIL import Image
+
+from specsia_build.cli import main
+from specsia_build.dataset import schema
+from specsia_build.dataset.convert.write import to_published
+from specsia_build.dataset.pairs import BACKGROUND, PAIR_COLUMNS, Pair, decode_pair
+from specsia_build.dataset.reading import OpenedDataset, open_dataset
+from specsia_build.errors import SpecsiaError, UsageError
+from tests.dataset.small import VIEWS, change, pixels, read_rows, shard
+
+DRAWN = ("color", "pos", "gt")
+
+
+@pytest.fixture(scope="module")
+def published(one_backend: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`one_backend`, converted; not to be changed."""
+    out = tmp_path_factory.mktemp("published") / "dataset"
+    to_published(open_dataset(one_backend), out)
+    return out
+
+
+def pairs_of(dataset: OpenedDataset, split: str = "train") -> list[Pair]:
+    return [decode_pair(row) for row in dataset.stream("default", split, PAIR_COLUMNS(dataset.schema))]
+
+
+def on_grey(image: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The image composited, exactly."""
+    alpha = image[..., 3:] / 255
+    return np.asarray(image[..., :3] * alpha + BACKGROUND * (1 - alpha))
+
+
+def test_it_has_the_published_columns_splits_and_order(one_backend: Path, published: Path) -> None:
+    before, after = open_dataset(one_backend), open_dataset(published)
+    assert (after.schema, after.columns) == ("published", ("uid", "color", "mask", "pos", "edge", "gt"))
+    assert after.splits("default") == before.splits("default")
+    for split in before.splits("default"):
+        uids = [[row["uid"] for row in d.stream("default", split, ["uid"])] for d in (before, after)]
+        assert uids[0] == uids[1]
+    assert (published / schema.SPLITS_FILE).read_bytes() == (one_backend / schema.SPLITS_FILE).read_bytes()
+
+
+def test_pictures_are_composited_on_grey(one_backend: Path, published: Path) -> None:
+    for before, after in zip(read_rows(shard(one_backend)), read_rows(shard(published)), strict=True):
+        for name in DRAWN:
+            found = Image.open(io.BytesIO(after[name]["bytes"]))
+            assert found.mode == "RGB"
+            assert np.abs(np.asarray(found) - on_grey(pixels(before, name))).max() <= 0.5 + 1e-9
+        for name in ("mask", "edge"):
+            assert after[name]["bytes"] == before[name]["bytes"]
+
+
+def test_pairs_come_back_close_to_the_original(one_backend: Path, published: Path) -> None:
+    for before, after in zip(*(pairs_of(open_dataset(f)) for f in (one_backend, published)), strict=True):
+        assert (after.uid, after.character_id, after.view) == (before.uid, before.character_id, before.view)
+        np.testing.assert_array_equal(after.z[..., 3], before.z[..., 3])
+        for name in ("z", "pos"):
+            one, two = getattr(before, name).astype(int), getattr(after, name).astype(int)
+            solid = one[..., 3] >= 64
+            assert np.abs(one - two)[solid].max() <= 2
+            assert not two[two[..., 3] == 0].any()
+        # Its coverage is lost, so that a pixel is either drawn or not; what looks like the background is not.
+        assert np.abs(on_grey(before.gt) - BACKGROUND)[after.gt[..., 3] == 0].max() <= 0.5
+        assert set(np.unique(after.gt[..., 3])) == {0, 255}
+        if before.outline_grey != BACKGROUND:
+            assert np.count_nonzero((after.gt[..., 3] > 0) != (before.gt[..., 3] > 0)) < 20
+        assert np.abs(on_grey(after.gt) - on_grey(before.gt)).max() <= 0.5
+        assert (after.gt_mask, after.iou, after.backend, after.outline_px) == (None, None, None, None)
+
+
+def test_load_dataset_opens_it(published: Path, tmp_path: Path) -> None:
+    loaded = datasets.load_dataset(str(published), cache_dir=str(tmp_path))
+    assert {name: len(rows) for name, rows in loaded.items()} == {
+        "train": 4 * VIEWS,
+        "validation": VIEWS,
+        "test": VIEWS,
+    }
+    assert [loaded["test"][0][name].mode for name in ("color", "mask", "pos", "edge", "gt")] == [
+        "RGB",
+        "L",
+        "RGB",
+        "L",
+        "RGB",
+    ]
+
+
+def test_its_files_and_images_are_listed(published: Path) -> None:
+    lines = (published / schema.SUMS_FILE).read_text().splitlines()
+    listed = {name: digest for digest, name in (line.split("  ") for line in lines)}
+    files = {p.relative_to(published).as_posix(): p for p in published.rglob("*") if p.is_file()}
+    del files[schema.SUMS_FILE]
+    assert listed == {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+    digests = {(r["uid"], r["column"]): r["sha256"] for r in pq.read_table(published / "checksums.parquet").to_pylist()}
+    row = read_rows(shard(published))[0]
+    assert digests[row["uid"], "gt"] == hashlib.sha256(row["gt"]["bytes"]).hexdigest()
+    assert len(digests) == 6 * VIEWS * 5
+
+
+def test_the_card_and_the_record_say_what_it_is(one_backend: Path, published: Path) -> None:
+    card = (published / schema.CARD).read_text()
+    fields = yaml.safe_load(card.split("---\n")[1])
+    assert fields["license"] == "cc0-1.0"
+    assert [c["config_name"] for c in fields["configs"]] == ["default"]
+    digest = open_dataset(one_backend).digest()
+    assert digest in card
+    assert str(one_backend.parent) not in card
+    record = json.loads((published / schema.BUILD_FILE).read_text())
+    assert record["converted"]["from"]["digest"] == digest
+    assert record["config"]["views"] == VIEWS
+
+
+def test_workers_do_not_change_the_bytes(two_backends: Path, tmp_path: Path) -> None:
+    opened = open_dataset(two_backends)
+    to_published(opened, tmp_path / "one", workers=1)
+    to_published(opened, tmp_path / "two", workers=2)
+    sums = [(tmp_path / name / schema.SUMS_FILE).read_text() for name in ("one", "two")]
+    assert sums[0] == sums[1]
+    assert open_dataset(tmp_path / "one").configs == ("fat", "thin")
+
+
+def test_one_configuration_becomes_the_only_one(two_backends: Path, tmp_path: Path) -> None:
+    done = to_published(open_dataset(two_backends), tmp_path / "out", ["thin"])
+    assert dict(done.rows) == {"thin": {"train": VIEWS, "validation": VIEWS, "test": VIEWS}}
+    assert (tmp_path / "out" / "data" / "train-00000-of-00001.parquet").is_file()
+    before = next(open_dataset(two_backends).stream("thin", "test", ["uid", "mask"]))
+    assert next(open_dataset(tmp_path / "out").stream("default", "test", ["uid", "mask"])) == before
+
+
+def test_the_ground_truth_s_mask_is_not_taken_for_the_picture_s(one_backend: Path, published: Path) -> None:
+    """The published set's own `mask` is the ground truth's."""
+    before, after = open_dataset(one_backend), open_dataset(published)
+    (own,) = before.take("default", "train", [1], before.columns)
+    (row,) = after.take("default", "train", [1], after.columns)
+    pair, original = decode_pair({**row, "mask": own["gt_mask"]}), decode_pair(own)
+    assert np.array_equal(pair.z[..., 3] > 0, original.z[..., 3] > 0)
+
+
+def test_what_cannot_be_converted_is_said(published: Path, dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is in the published schema already"):
+        to_published(open_dataset(published), tmp_path / "out")
+    opened = open_dataset(dataset)
+    with pytest.raises(UsageError, match="no configuration 'fusion'"):
+        to_published(opened, tmp_path / "out", ["fusion"])
+    with pytest.raises(UsageError, match="is there already"):
+        to_published(opened, dataset)
+
+    def damage(rows: dict[str, dict[str, dict[str, bytes]]]) -> None:
+        rows["0_01"]["gt"]["bytes"] = rows["0_01"]["gt"]["bytes"][:-30]
+
+    change(dataset, damage)
+    with pytest.raises(SpecsiaError, match="the row 0_01 cannot be converted: gt is cut off"):
+        to_published(open_dataset(dataset), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_named(one_backend: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SpecsiaError, match=f"{tmp_path / 'file'} cannot be written because"):
+        to_published(open_dataset(one_backend), tmp_path / "file" / "out")
+
+
+def test_the_card_names_the_licence_of_the_rows(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = dataset / schema.CARD
+    card.write_text(card.read_text().replace("license: cc0-1.0", "license: mit"))
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path / "out")
+    to_published(open_dataset(dataset), Path())
+    assert yaml.safe_load((tmp_path / "out" / schema.CARD).read_text().split("---\n")[1])["license"] == "cc0-1.0"
+
+
+def test_the_command_converts(one_backend: Path, published: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = ["convert", str(one_backend), "--to", "published", "--out", str(out), "--workers", "1"]
+    result = CliRunner().invoke(main, [*arguments, "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["rows"]["default"]["test"] == VIEWS
+    assert (out / schema.SUMS_FILE).read_bytes() == (published / schema.SUMS_FILE).read_bytes()
+    again = CliRunner().invoke(main, arguments)
+    assert (again.exit_code, again.stderr) == (2, f"specsia: {out} is there already: give --out a new folder\n")

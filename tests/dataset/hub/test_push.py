@@ -1,0 +1,446 @@
+"""`specsia push` against a local Hub: what arrives, what is refused, and what a person is told."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from email.utils import formatdate
+from pathlib import Path
+
+import httpx2
+import pytest
+from click.testing import CliRunner, Result
+from huggingface_hub import CommitOperationAdd, HfApi, constants
+
+from specsia_build.cli.main import main
+from specsia_build.dataset.checksums import write_sums
+from specsia_build.dataset.hub import client as hub_client
+from specsia_build.dataset.hub import parts as hub_parts
+from specsia_build.dataset.hub.local import read_local
+from tests.dataset.hub.pushable import write_dataset
+from tests.hub_server import READER, WRITER, Fault, HubServer, serve
+
+REPO = "tester/pairs"
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    """A Hub to which the process is logged in."""
+    monkeypatch.setenv("HF_TOKEN", WRITER)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with serve(tmp_path / "hub", chunk=100_000) as running:
+        monkeypatch.setattr(constants, "ENDPOINT", running.url)
+        yield running
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds that were waited, without waiting."""
+    waited: list[float] = []
+    monkeypatch.setattr(time, "sleep", waited.append)
+    return waited
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    return write_dataset(tmp_path / "dataset", shards=2, shard_bytes=350_000)
+
+
+def specsia_push(folder: Path, *arguments: str, repo: str = REPO) -> Result:
+    result = CliRunner().invoke(main, ["push", str(folder), "--repo", repo, *arguments])
+    assert "Traceback" not in result.output
+    assert WRITER not in result.output
+    assert READER not in result.output
+    return result
+
+
+def sentence(result: Result, code: int = 1) -> str:
+    """The one line of an error."""
+    assert result.exit_code == code, result.output
+    lines = [line for line in result.stderr.splitlines() if line.startswith("specsia: ")]
+    assert len(lines) == 1
+    return lines[0]
+
+
+def holds(server: HubServer, folder: Path, repo: str = REPO) -> bool:
+    """Whether a repository holds a dataset and nothing else."""
+    remote = server.store.repo(repo).files("main")
+    local = {file.name: file.sha256 for file in read_local(folder)}
+    return {name: blob.sha256 for name, blob in remote.items() if name != ".gitattributes"} == local
+
+
+def test_a_push_brings_every_file_in_one_commit_and_tags_it(server: HubServer, dataset: Path) -> None:
+    result = specsia_push(dataset)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(f"{server.url}/datasets/{REPO} (private) is the dataset: 6 files of ")
+    assert result.stdout.endswith("tagged v1.2.3\n")
+    assert holds(server, dataset)
+    repo = server.store.repo(REPO)
+    assert repo.private
+    assert len(repo.commits) == 2
+    assert repo.tags == {"v1.2.3": repo.head}
+    received = server.received
+    again = specsia_push(dataset)
+    assert again.exit_code == 0, again.output
+    assert "nothing to push" in again.stdout
+    assert server.received == received
+
+
+def test_a_dry_run_lists_every_operation_and_changes_nothing(server: HubServer, dataset: Path) -> None:
+    first = specsia_push(dataset, "--dry-run", "--json")
+    planned = json.loads(first.stdout)
+    assert [step["kind"] for step in planned["operations"]] == ["create", *["add"] * 6, "tag"]
+    assert not server.store.repos
+    specsia_push(dataset)
+    shards = sorted(dataset.glob("data/*"))
+    (dataset / "README.md").write_text((dataset / "README.md").read_text() + "More.\n")
+    (dataset / "LICENSE").write_text("CC0\n")
+    shards[1].unlink()
+    write_sums(dataset)
+    before = dict(server.store.repo(REPO).commits)
+    second = specsia_push(dataset, "--dry-run")
+    assert second.exit_code == 0
+    assert [tuple(line.split()[:2]) for line in second.stdout.splitlines()[:-1]] == [
+        ("add", "LICENSE"),
+        ("replace", "README.md"),
+        ("replace", "SHA256SUMS"),
+        ("delete", f"data/{shards[1].name}"),
+        ("tag", second.stdout.split("tag")[1].split()[0]),
+    ]
+    assert "3 files there already" in second.stdout
+    assert server.store.repo(REPO).commits == before
+
+
+def test_a_changed_dataset_replaces_deletes_and_keeps_the_old_tag(server: HubServer, dataset: Path) -> None:
+    specsia_push(dataset)
+    old = server.store.repo(REPO).head
+    next(dataset.glob("data/*")).unlink()
+    write_sums(dataset)
+    assert specsia_push(dataset).exit_code == 0
+    assert holds(server, dataset)
+    repo = server.store.repo(REPO)
+    assert len(repo.commits) == 3
+    assert repo.tags["v1.2.3"] == old
+    (name,) = set(repo.tags) - {"v1.2.3"}
+    assert name.startswith("v1.2.3-")
+    assert repo.tags[name] == repo.head
+    assert specsia_push(dataset, "--json").exit_code == 0
+    assert len(repo.tags) == 2
+
+
+ROUTES = (
+    "POST /api/repos/create",
+    "GET /api/datasets/tester/pairs$",
+    "POST .*/objects/batch",
+    "PUT /storage/u",
+    "POST /complete",
+    "POST /verify",
+    "POST .*/preupload",
+    "POST .*/commit",
+    "GET .*/tree",
+    "POST .*/tag",
+)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("kind", ["500", "dropped", "answer lost"])
+def test_a_passing_fault_is_outlived(
+    server: HubServer, dataset: Path, waits: list[float], route: str, kind: str
+) -> None:
+    faults = {
+        "500": Fault(route, 500, times=2),
+        "dropped": Fault(route, times=2, after=50),
+        "answer lost": Fault(route, applied=True),
+    }
+    server.faults = [faults[kind]]
+    result = specsia_push(dataset)
+    assert result.exit_code == 0, result.output
+    assert server.faults[0].times == 0
+    assert waits
+    assert holds(server, dataset)
+    assert len(server.store.repo(REPO).commits) == 2
+
+
+@pytest.mark.parametrize("route", ["POST .*/commit", "PUT /storage/u", "POST .*/repos/create"])
+def test_too_many_requests_are_waited_for_as_told(
+    server: HubServer, dataset: Path, waits: list[float], route: str
+) -> None:
+    at_noon = formatdate(time.time() + 90, usegmt=True)
+    server.faults = [
+        Fault(route, 429, headers={"Retry-After": "17"}),
+        Fault(route, 429, headers={"Retry-After": at_noon}),
+    ]
+    result = specsia_push(dataset)
+    assert result.exit_code == 0, result.output
+    assert 17 <= min(waits) <= 18
+    assert 85 <= max(waits) <= 92
+    assert "answered 429 and asks to wait 17 s\n" in result.stderr
+
+
+def test_a_fault_that_stays_ends_the_push_and_the_next_goes_on(
+    server: HubServer, dataset: Path, waits: list[float]
+) -> None:
+    server.faults = [Fault(r"PUT /storage/u\d+/4", 503, times=100)]
+    text = sentence(specsia_push(dataset))
+    assert f"{server.url} answered 503" in text
+    assert text.endswith("run the same command later, it goes on from here")
+    assert sum(waits) < 120
+    server.faults, before = [], server.received
+    assert specsia_push(dataset).exit_code == 0
+    assert server.received - before < 600_000
+    assert holds(server, dataset)
+
+
+REFUSED = {
+    (401, "POST .*/repos/create"): "run `hf auth login`, or set HF_TOKEN to a token that may write to tester",
+    (403, "POST .*/objects/batch"): "use a token with write access to tester, or another --repo",
+    (403, "PUT /storage"): "this token may not write",
+    (404, "POST .*/objects/batch"): "check --repo and the token",
+    (413, "POST .*/commit"): "larger than it takes",
+    (422, "POST .*/commit"): "it refuses what was sent (as the test asked)",
+    (400, "POST .*/commit"): "it does not take the request",
+    (412, "POST .*/commit"): "someone else changed tester/pairs",
+}
+
+
+@pytest.mark.parametrize(("status", "route"), REFUSED)
+def test_a_refusal_stops_at_once_with_the_reason(
+    server: HubServer, dataset: Path, waits: list[float], status: int, route: str
+) -> None:
+    server.faults = [Fault(route, status, times=100)]
+    text = sentence(specsia_push(dataset))
+    assert f"answered {status} (as the test asked): " in text
+    assert REFUSED[status, route].removesuffix(" (as the test asked)") in text
+    assert not waits
+    assert 100 - server.faults[0].times <= (2 * hub_parts.AT_ONCE if route.startswith("PUT") else 1)
+
+
+def test_a_token_without_rights_stops_before_a_byte(
+    server: HubServer, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = specsia_push(dataset, repo="stranger/pairs")
+    assert "answered 403 (You don't have the rights to write to stranger/pairs): " in sentence(elsewhere)
+    specsia_push(dataset)
+    (dataset / "README.md").write_text("---\nlicense: mit\n---\n")
+    write_sums(dataset)
+    monkeypatch.setenv("HF_TOKEN", READER)
+    assert "use a token with write access to tester" in sentence(specsia_push(dataset))
+    monkeypatch.setenv("HF_TOKEN", "hf_madeupmadeup")
+    result = specsia_push(dataset)
+    assert "the token is not accepted" in sentence(result)
+    assert "hf_madeup" not in result.output
+
+
+def test_no_token_no_network_no_such_name(
+    server: HubServer, dataset: Path, monkeypatch: pytest.MonkeyPatch, waits: list[float]
+) -> None:
+    assert "--repo 'pairs' must be OWNER/NAME" in sentence(specsia_push(dataset, repo="pairs"), 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(constants, "HF_HUB_OFFLINE", True)
+        assert "HF_HUB_OFFLINE is set" in sentence(specsia_push(dataset), 2)
+    assert not server.requests
+    with monkeypatch.context() as patch:
+        patch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+        assert "http://127.0.0.1:9 cannot be reached" in sentence(specsia_push(dataset))
+        assert "http://127.0.0.1:9 cannot be reached" in specsia_push(dataset, "--dry-run").stdout
+        assert "the connection to 127.0.0.1 failed" in specsia_push(dataset).stderr
+    monkeypatch.setenv("HF_TOKEN", "hf tökän")
+    assert "the token for the Hub holds characters that no token has" in sentence(specsia_push(dataset), 2)
+    monkeypatch.delenv("HF_TOKEN")
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(dataset.parent / "token"))
+    assert "there is no token for the Hub: run `hf auth login`" in sentence(specsia_push(dataset), 2)
+    (dataset.parent / "token").write_text(f"{WRITER}\n")
+    assert specsia_push(dataset).exit_code == 0
+
+
+def test_a_server_that_says_nothing_is_given_up(
+    server: HubServer, dataset: Path, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_client, "TIMEOUT", httpx2.Timeout(0.2))
+    server.faults = [Fault("POST .*/commit", delay=0.6)]
+    assert specsia_push(dataset).exit_code == 0
+    assert holds(server, dataset)
+
+
+def test_addresses_that_have_expired_are_asked_for_anew(server: HubServer, dataset: Path, waits: list[float]) -> None:
+    server.faults = [Fault(r"PUT /storage/u\d+/3", 500, times=6)]
+    assert specsia_push(dataset).exit_code == 1
+    server.store.uploads.clear()
+    result = specsia_push(dataset)
+    assert result.exit_code == 0, result.output
+    assert holds(server, dataset)
+
+
+def test_a_remote_that_differs_is_named_and_not_tagged(
+    server: HubServer, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = server.store.commit
+
+    def loses_a_file(name: str, lines: list[dict[str, object]], **_: bool) -> str:
+        sha = commit(name, lines)
+        files = server.store.repo(name).commits[sha]
+        del files["README.md"]
+        shard = "data/train-00000-of-00002.parquet"
+        files[shard] = files["data/train-00001-of-00002.parquet"]
+        return sha
+
+    monkeypatch.setattr(server.store, "commit", loses_a_file)
+    result = specsia_push(dataset)
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert lines[:2] == ["README.md is missing", "data/train-00000-of-00002.parquet has another checksum"]
+    assert lines[2].startswith("FAILED: ")
+    assert not server.store.repo(REPO).tags
+
+
+def test_only_a_whole_dataset_is_pushed(server: HubServer, dataset: Path, tmp_path: Path) -> None:
+    def refused() -> str:
+        text = sentence(specsia_push(dataset))
+        assert not server.requests
+        return text
+
+    assert "is no folder" in sentence(specsia_push(tmp_path / "missing"), 2)
+    assert f"did you mean {dataset}?" in sentence(specsia_push(tmp_path))
+    (dataset / "hero.glb").write_bytes(b"glTF")
+    assert "hero.glb is a 3D asset, which a dataset must not hold" in refused()
+    write_sums(dataset)
+    assert "hero.glb is a 3D asset" in refused()
+    (dataset / "hero.glb").rename(dataset / "skin.png")
+    write_sums(dataset)
+    assert "skin.png is no part of a dataset" in refused()
+    (dataset / "skin.png").rename(dataset / "notes.txt")
+    assert "notes.txt is not listed in SHA256SUMS; skin.png is missing" in refused()
+    (dataset / "notes.txt").unlink()
+    write_sums(dataset)
+    shard = next(dataset.glob("data/*"))
+    content = bytearray(shard.read_bytes())
+    content[1000] ^= 1
+    shard.write_bytes(content)
+    assert f"data/{shard.name} has changed since it was packed" in refused()
+    shard.unlink()
+    assert f"data/{shard.name} is missing" in refused()
+    (dataset / "SHA256SUMS").unlink()
+    assert "is no complete dataset, as it has no SHA256SUMS: run `specsia build --stage pack`" in refused()
+
+
+@pytest.mark.parametrize(
+    ("license_", "problem"),
+    [
+        (None, "1 row without a licence"),
+        ("All rights reserved", "1 row under 'All rights reserved', which forbids passing it on"),
+        ("CC BY-ND 4.0", "which forbids passing changed copies on, and rendered pairs are that"),
+        ("ask me", "which is not known to allow passing it on"),
+        ("CC BY-NC 4.0", None),
+        ("LicenseRef-Studio-2024", None),
+    ],
+)
+def test_nothing_is_made_public_without_a_licence(
+    server: HubServer, tmp_path: Path, license_: str | None, problem: str | None
+) -> None:
+    folder = write_dataset(tmp_path / "set", shards=1, shard_bytes=1000, license_=license_)
+    public = specsia_push(folder, "--public")
+    if problem is None:
+        assert public.exit_code == 0
+        assert not server.store.repo(REPO).private
+        assert f"{REPO} is public: give --public to push to it" in sentence(specsia_push(folder))
+        return
+    text = sentence(public)
+    assert problem in text
+    assert "or push it --private" in text
+    assert not server.requests
+    assert specsia_push(folder).exit_code == 0
+    assert server.store.repo(REPO).private
+
+
+def test_a_private_repository_stays_private(server: HubServer, dataset: Path) -> None:
+    specsia_push(dataset)
+    result = specsia_push(dataset, "--public")
+    assert result.exit_code == 0
+    assert f"{REPO} is private and stays so until you change it in its settings" in result.stderr
+    assert server.store.repo(REPO).private
+
+
+def test_a_dry_run_needs_neither_token_nor_network(
+    server: HubServer, dataset: Path, monkeypatch: pytest.MonkeyPatch, waits: list[float]
+) -> None:
+    put_there(server, {})
+    steps = [["create", REPO], *(["add", file.name] for file in read_local(dataset)), ["tag", "v1.2.3"]]
+    monkeypatch.delenv("HF_TOKEN")
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(dataset.parent / "token"))
+
+    def planned() -> tuple[list[list[str]], str]:
+        result = specsia_push(dataset, "--dry-run")
+        assert result.exit_code == 0, result.output
+        *steps, note, _ = result.stdout.splitlines()
+        return [line.split()[:2] for line in steps], note
+
+    found, note = planned()
+    assert found == steps
+    assert "without a token" in note and f"these are the steps if {REPO} is not there" in note
+    with monkeypatch.context() as patch:
+        patch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+        found, note = planned()
+        assert found == steps and "cannot be reached" in note
+        patch.setattr(constants, "HF_HUB_OFFLINE", True)
+        found, note = planned()
+        assert found == steps and "HF_HUB_OFFLINE is set" in note
+    with monkeypatch.context() as patch:
+        patch.setenv("HF_TOKEN", WRITER)
+        assert specsia_push(dataset).exit_code == 0
+    server.store.repo(REPO).private = False
+    assert "0 files of 0 B to send; 6 files there already" in specsia_push(dataset, "--dry-run", "--public").stdout
+
+
+def put_there(server: HubServer, files: dict[str, str]) -> None:
+    """Add files to the repository as somebody else would."""
+    api = HfApi(endpoint=server.url, token=WRITER)
+    api.create_repo(REPO, repo_type="dataset", private=True, exist_ok=True)
+    additions = [CommitOperationAdd(name, text.encode()) for name, text in files.items()]
+    if additions:
+        api.create_commit(REPO, additions, commit_message="mine", repo_type="dataset")
+
+
+def names(server: HubServer) -> set[str]:
+    return set(server.store.repo(REPO).files("main")) - {".gitattributes"}
+
+
+def test_files_that_no_push_made_stay_and_are_named(server: HubServer, dataset: Path) -> None:
+    put_there(server, {"notes.txt": "mine", "models/a.bin": "mine"})
+    first = specsia_push(dataset)
+    assert first.exit_code == 0, first.output
+    assert "left there, as --prune is not given: models/a.bin, notes.txt" in first.stderr
+    local = {file.name for file in read_local(dataset)}
+    assert names(server) == local | {"notes.txt", "models/a.bin"}
+    assert server.store.repo(REPO).tags
+    shard = next(dataset.glob("data/*"))
+    shard.unlink()
+    write_sums(dataset)
+    planned = json.loads(specsia_push(dataset, "--dry-run", "--json").stdout)
+    assert [step["name"] for step in planned["operations"] if step["kind"] == "delete"] == [f"data/{shard.name}"]
+    assert planned["spared"] == ["models/a.bin", "notes.txt"]
+    assert specsia_push(dataset).exit_code == 0
+    assert names(server) == local - {f"data/{shard.name}"} | {"notes.txt", "models/a.bin"}
+    pruned = specsia_push(dataset, "--prune")
+    assert pruned.exit_code == 0, pruned.output
+    assert holds(server, dataset)
+
+
+def test_a_repository_of_another_is_not_replaced(server: HubServer, dataset: Path) -> None:
+    put_there(server, {"README.md": "my card", "x.txt": "mine", "SHA256SUMS": f"{'0' * 64}  x.txt\n"})
+    text = sentence(specsia_push(dataset), 2)
+    assert f"{REPO} holds README.md, SHA256SUMS, made by no push" in text
+    assert "--prune" in text
+    assert names(server) == {"README.md", "x.txt", "SHA256SUMS"}
+    assert specsia_push(dataset, "--prune").exit_code == 0
+    assert holds(server, dataset)
+
+
+@pytest.mark.parametrize(
+    "stated", ['{"specsia": "../../x"}', '{"specsia": 1}', "[]", "[" * 5000, '{"specsia": "1\\n2"}']
+)
+def test_a_version_that_is_none_is_refused(server: HubServer, dataset: Path, stated: str) -> None:
+    (dataset / "build.json").write_text(stated)
+    write_sums(dataset)
+    assert "build.json" in sentence(specsia_push(dataset))
+    assert not server.requests

@@ -1,0 +1,102 @@
+"""A push that is killed again and again ends complete, and has sent little twice.
+
+`PUSH_MEGABYTES` and `PUSH_KILLS` make it larger, as for the figures in docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from specsia_build.dataset.hub.local import read_local
+from tests.dataset.hub.pushable import write_dataset
+from tests.hub_server import WRITER, HubServer, serve
+
+MEGABYTES = int(os.environ.get("PUSH_MEGABYTES", "64"))
+KILLS = int(os.environ.get("PUSH_KILLS", "5"))
+SHARDS = 4
+PARTS_OF_A_SHARD = 32
+MOST_SENT = 1.5
+
+
+def start(dataset: Path, server: HubServer, home: Path, **more: str) -> subprocess.Popen[str]:
+    """The command in a process of its own, which finds the Hub and the token in its environment."""
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": server.url,
+        "HF_TOKEN": WRITER,
+        "HF_HOME": str(home),
+        "XDG_CACHE_HOME": str(home),
+        **more,
+    }
+    call = "from specsia_build.cli import main; main()"
+    command = [sys.executable, "-c", call, "push", str(dataset), "--repo", "tester/pairs"]
+    return subprocess.Popen(
+        command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+
+
+def kill_after(process: subprocess.Popen[str], server: HubServer, size: int) -> bool:
+    """Kill a push when the server has got so many more bytes; False where the push ended before."""
+    goal = server.received + size
+    while server.received < goal:
+        if process.poll() is not None:
+            return False
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    return True
+
+
+@pytest.mark.slow
+def test_a_push_killed_at_random_moments_ends_whole_and_sends_little_twice(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    shard = MEGABYTES * 1_000_000 // SHARDS
+    dataset = write_dataset(tmp_path / "dataset", SHARDS, shard)
+    total = sum(path.stat().st_size for path in dataset.rglob("*") if path.is_file())
+    moments = random.Random(7)
+    with serve(tmp_path / "hub", chunk=shard // PARTS_OF_A_SHARD) as server:
+        for _ in range(KILLS):
+            size = int(moments.uniform(0, 1.8) * total / KILLS)
+            assert kill_after(start(dataset, server, tmp_path / "home"), server, size)
+        # Nobody sees a half: there is no commit yet but the Hub's own.
+        assert list(server.store.repo("tester/pairs").files("main")) == [".gitattributes"]
+        last = start(dataset, server, tmp_path / "home")
+        out, err = last.communicate()
+        assert last.returncode == 0, err
+        assert "is the dataset" in out
+        remote = server.store.repo("tester/pairs").files("v1.2.3")
+        for file in read_local(dataset):
+            stored = server.store.blob(remote[file.name].sha256)
+            with stored.open("rb") as stream:
+                assert hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256, file.name
+        assert set(remote) == {file.name for file in read_local(dataset)} | {".gitattributes"}
+        ratio = server.received / total
+        record_property("ratio", ratio)
+        assert 1 <= ratio <= MOST_SENT
+
+
+@pytest.mark.parametrize("disabled", ["0", "1"])
+def test_xet_is_used_where_the_hub_has_it_and_nobody_turns_it_off(tmp_path: Path, disabled: str) -> None:
+    dataset = write_dataset(tmp_path / "dataset", shards=2, shard_bytes=500_000)
+    with serve(tmp_path / "hub") as server:
+        server.xet = tmp_path / "xet"
+        server.xet.mkdir()
+        process = start(dataset, server, tmp_path / "home", HF_HUB_DISABLE_XET=disabled)
+        out, err = process.communicate()
+        assert process.returncode == 0, err
+        assert "is the dataset" in out
+        assert not err
+        by_xet = sum(path.stat().st_size for path in server.xet.rglob("default.*"))
+        assert (by_xet > 1_000_000) == (disabled == "0")
+        assert (server.received > 1_000_000) == (disabled == "1")

@@ -1,0 +1,209 @@
+"""Verify on URLs, and on the published schema."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from specsia_build import png
+from specsia_build.cli import main
+from specsia_build.dataset import schema
+from specsia_build.dataset.convert.write import to_published
+from specsia_build.dataset.places import Place
+from specsia_build.dataset.reading import open_dataset
+from specsia_build.dataset.verify.check import verify
+from specsia_build.dataset.verify.published import UNCHECKED
+from specsia_build.errors import SpecsiaError, UsageError
+from tests.dataset.small import StoredRow, failed, found, pixels, put, read_rows, shard, swap, write_rows
+
+URL = "memory://verify/dataset"
+
+Rows = dict[str, StoredRow]
+
+
+@pytest.fixture(scope="module")
+def converted(one_backend: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("published") / "dataset"
+    to_published(open_dataset(one_backend), out)
+    return out
+
+
+@pytest.fixture
+def published(converted: Path, copied: Callable[[Path], Path]) -> Path:
+    """A copy, in the published schema, without the sums, so that only the content can tell."""
+    folder = copied(converted)
+    (folder / schema.CHECKSUMS_FILE).unlink()
+    (folder / schema.SUMS_FILE).unlink()
+    return folder
+
+
+@pytest.fixture
+def upload() -> Iterator[Callable[[Path], str]]:
+    fs = fsspec.filesystem("memory")
+
+    def put_there(folder: Path) -> str:
+        fs.put(f"{folder}/", URL, recursive=True)
+        return URL
+
+    yield put_there
+    fs.rm("memory://verify", recursive=True)
+
+
+def edit(folder: Path, how: Callable[[Rows], object]) -> None:
+    rows = {row["uid"]: row for row in read_rows(shard(folder))}
+    how(rows)
+    write_rows(shard(folder), list(rows.values()), schema.arrow_schema(schema.PUBLISHED_COLUMNS))
+
+
+def test_a_url_is_verified_as_the_folder_is(dataset: Path, upload: Callable[[Path], str]) -> None:
+    path = shard(dataset)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+    here, there = verify(dataset), verify(upload(dataset))
+    assert (there.checks, there.rows, there.notes) == (here.checks, here.rows, here.notes)
+    assert {(p.check, p.where) for p in there.problems} == {(p.check, p.where) for p in here.problems}
+    assert not here.ok
+
+
+def test_a_clean_dataset_behind_a_url_passes(one_backend: Path, upload: Callable[[Path], str]) -> None:
+    result = CliRunner().invoke(main, ["verify", upload(one_backend), "--workers", "1", "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["ok"]
+
+
+def test_what_has_no_place_in_a_remote_dataset_is_named_and_not_fetched(
+    dataset: Path, upload: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (dataset / "weights.zip").write_bytes(b"large")
+    fetched: list[str] = []
+    read = Place.read
+
+    def noted(place: Place, name: str) -> bytes:
+        fetched.append(name)
+        return read(place, name)
+
+    monkeypatch.setattr(Place, "read", noted)
+    report = verify(upload(dataset))
+    assert "weights.zip" in {problem.where for problem in report.problems}
+    assert schema.CARD in fetched
+    assert "weights.zip" not in fetched
+
+
+def test_what_is_not_there_is_said() -> None:
+    for where in ("memory://nowhere", "nowhere", "nosuch://x"):
+        with pytest.raises(UsageError, match=where):
+            verify(where)
+    fsspec.filesystem("memory").pipe("memory://verify-none/a.txt", b"a")
+    with pytest.raises(SpecsiaError, match="is no packed dataset"):
+        verify("memory://verify-none")
+
+
+def test_a_converted_dataset_passes_and_says_what_was_not_checked(converted: Path) -> None:
+    report = verify(converted)
+    assert report.ok, report.text()
+    assert not UNCHECKED & {check.name for check in report.checks}
+    assert "was not checked" in report.notes[-1]
+
+
+def test_without_its_sums_and_splits_it_passes_too(published: Path) -> None:
+    for name in (schema.SPLITS_FILE, schema.BUILD_FILE):
+        (published / name).unlink()
+    report = verify(published)
+    assert report.ok, report.text()
+    assert any(schema.SPLITS_FILE in note for note in report.notes)
+
+
+def _cut(rows: Rows) -> None:
+    rows["2_01"]["gt"]["bytes"] = rows["2_01"]["gt"]["bytes"][:-30]
+
+
+def _shift(rows: Rows) -> None:
+    put(rows["2_01"], "color", np.roll(pixels(rows["2_01"], "color"), 3, axis=1))
+
+
+def _with_alpha(rows: Rows) -> None:
+    image = pixels(rows["2_01"], "gt")
+    put(rows["2_01"], "gt", np.dstack([image, image[..., 0]]))
+
+
+def _other_edge(rows: Rows) -> None:
+    put(rows["2_01"], "edge", np.roll(pixels(rows["2_01"], "edge"), 5, axis=0))
+
+
+def _blank(rows: Rows) -> None:
+    put(rows["2_01"], "gt", np.full_like(pixels(rows["2_01"], "gt"), 240))
+
+
+def _text(rows: Rows) -> None:
+    data = rows["2_01"]["gt"]["bytes"]
+    chunk = png._chunk(b"tEXt", b"a\0b")
+    rows["2_01"]["gt"]["bytes"] = data[:-12] + chunk + data[-12:]
+
+
+@pytest.mark.parametrize(
+    ("plant", "check", "where"),
+    [
+        (_cut, "images", "2_01"),
+        (_with_alpha, "images", "2_01"),
+        (_blank, "images", "2_01"),
+        (_shift, "alpha", "2_01"),
+        (lambda rows: swap(rows["2_00"], rows["2_01"], ["color"]), "alpha", "2_01"),
+        (_other_edge, "edge", "2_01"),
+        (_text, "metadata", "2_01"),
+        (lambda rows: rows.pop("2_01"), "views", "2"),
+        (lambda rows: rows["2_01"].update(uid="2_00"), "views", "2_00"),
+        (lambda rows: rows["2_01"].update(uid="hat"), "views", "train"),
+    ],
+)
+def test_faults_in_the_published_schema_are_found(
+    published: Path, plant: Callable[[Rows], Any], check: str, where: str
+) -> None:
+    edit(published, plant)
+    report = verify(published)
+    assert check in failed(report), report.text()
+    assert any(where in place for place, _ in found(report, check)), report.text()
+
+
+def test_a_character_in_two_splits_is_found(published: Path) -> None:
+    rows = read_rows(shard(published))
+    moved = read_rows(shard(published, "test")) + [row for row in rows if row["uid"].startswith("2_")]
+    write_rows(shard(published, "test"), moved, schema.arrow_schema(schema.PUBLISHED_COLUMNS))
+    assert found(verify(published), "splits")[0][0] == "2"
+
+
+def test_images_that_differ_from_their_sums_are_found(converted: Path, copied: Callable[[Path], Path]) -> None:
+    folder = copied(converted)
+    edit(folder, lambda rows: put(rows["2_01"], "gt", 255 - pixels(rows["2_01"], "gt")))
+    report = verify(folder)
+    assert failed(report) >= {"image sums", "file sums"}
+    assert ("2_01", "gt is not the image that checksums.parquet lists") in found(report, "image sums")
+
+
+def test_masks_of_the_ground_truth_are_a_note_as_the_published_set_has_them(published: Path, one_backend: Path) -> None:
+    for split in schema.SPLITS:
+        targets = {row["uid"]: row["gt_mask"]["bytes"] for row in read_rows(shard(one_backend, split))}
+        rows = read_rows(shard(published, split))
+        for row in rows:
+            row["mask"]["bytes"] = targets[row["uid"]]
+        write_rows(shard(published, split), rows, schema.arrow_schema(schema.PUBLISHED_COLUMNS))
+    report = verify(published)
+    assert report.ok, report.text()
+    assert any("the ground truth's" in note for note in report.notes)
+
+
+def test_a_truncated_shard_is_named(published: Path) -> None:
+    path = shard(published, "validation")
+    path.write_bytes(path.read_bytes()[:-100])
+    assert ("data/" + path.name) in [where for where, _ in found(verify(published), "files")]
+    shutil.rmtree(published / schema.DATA)
+    with pytest.raises(SpecsiaError, match="is no packed dataset"):
+        verify(published)

@@ -1,0 +1,179 @@
+"""`specsia adapt`: a frontal pair or a drawing in, a run of its own out, and nothing forgotten."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from numpy.testing import assert_array_equal
+from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
+
+from specsia_build import png
+from specsia_build.cli import main
+from specsia_build.dataset.pairs import Pair
+from specsia_build.dataset.reading import open_dataset
+from specsia_build.dravie.adaptation.adapt import adapt_generator, agreed, fit_single
+from specsia_build.dravie.adaptation.command import frontal_of
+from specsia_build.dravie.adaptation.drawing import place_drawing
+from specsia_build.dravie.config import AdaptConfig, ModelConfig, train_config
+from specsia_build.dravie.network.checkpoint import load_generator, save_model
+from specsia_build.dravie.network.model import build_generator
+from specsia_build.dravie.validation import validate
+from specsia_build.errors import SpecsiaError
+
+CPU = torch.device("cpu")
+CONFIG = ModelConfig("tiny")
+QUICK = AdaptConfig(steps=20, batch=4)
+
+
+@pytest.fixture(scope="module")
+def frontal(dataset: Path) -> Pair:
+    return frontal_of(open_dataset(dataset), "b")
+
+
+def _model() -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        return build_generator(CONFIG).eval()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("adapt") / "run"
+    save_model(folder, 1, CONFIG, _model(), {})
+    return folder
+
+
+def _drawn(pair: Pair, scale: float = 2.0, turn: float = 4.0) -> NDArray[np.uint8]:
+    """Y* as a drawing of another size, turned a little, on paper."""
+    picture = Image.fromarray(pair.gt).resize((int(96 * scale),) * 2, Image.Resampling.BICUBIC).rotate(turn)
+    paper = Image.new("RGBA", picture.size, (250, 248, 240, 255))
+    return np.array(Image.alpha_composite(paper, picture))
+
+
+def _distance(one: nn.Module, two: nn.Module) -> float:
+    return sum(float((a - b).detach().square().sum()) for a, b in zip(one.parameters(), two.parameters(), strict=True))
+
+
+def test_adapting_brings_the_frontal_view_nearer_and_leaves_the_model_alone(frontal: Pair) -> None:
+    model = _model()
+    adapted = adapt_generator(model, CONFIG, frontal, QUICK, CPU)
+    assert validate(adapted, CONFIG, [frontal], CPU)[0] < validate(model, CONFIG, [frontal], CPU)[0]
+    assert _distance(model, _model()) == 0
+    assert not adapted.training
+    again = adapt_generator(model, CONFIG, frontal, QUICK, CPU)
+    assert _distance(adapted, again) == 0
+
+
+def test_the_anchor_keeps_the_weights_near(frontal: Pair) -> None:
+    model = _model()
+    free, held = (
+        _distance(adapt_generator(model, CONFIG, frontal, replace(QUICK, anchor=anchor), CPU), model)
+        for anchor in (0.0, 500.0)
+    )
+    assert 0 < held < 0.7 * free
+
+
+def _away_from(top: int, bottom: int, left: int, right: int) -> NDArray[np.bool_]:
+    """Pixels whose patch meets nothing of a rectangle."""
+    away = np.ones((200, 200), np.bool_)
+    away[top - 16 : bottom + 16, left - 16 : right + 16] = False
+    return away
+
+
+def test_patches_are_drawn_where_both_silhouettes_agree() -> None:
+    z, gt = np.zeros((2, 200, 200, 4), np.uint8)
+    z[60:140, 60:140] = 255
+    gt[56:144, 56:144] = 255  # A contour of 4 px all around.
+    pair = Pair("c_00", "c", 0, z, z, gt)
+    assert agreed(pair).all()
+    # A cape of Y* that Z lacks: up to 6 px beside Z it could be a contour, so it is missed from column 146 on.
+    caped = gt.copy()
+    caped[100:130, 140:170] = 255
+    assert_array_equal(agreed(replace(pair, gt=caped)), _away_from(100, 130, 146, 170))
+    # A part of Z that Y* lacks, as far from Y* as two silhouettes that agree never are.
+    grown = z.copy()
+    grown[20:40, 90:100] = 255
+    assert_array_equal(agreed(replace(pair, z=grown)), _away_from(20, 40, 90, 100))
+    # Where nearly nothing agrees, there is no choice.
+    assert agreed(replace(pair, gt=np.roll(gt, 60, axis=1))).all()
+
+
+def test_the_sample_wise_baseline_starts_from_nothing(frontal: Pair) -> None:
+    settings = train_config("tiny", {"steps": 3, "batch": 2})
+    fitted = fit_single(frontal, ModelConfig("tiny", with_pos=False), settings, CPU)
+    assert fitted(torch.zeros(1, 4, 32, 32)).shape == (1, 4, 32, 32)
+
+
+def test_an_empty_frontal_view_is_refused(frontal: Pair) -> None:
+    with pytest.raises(SpecsiaError, match="all background"):
+        adapt_generator(_model(), CONFIG, replace(frontal, z=frontal.z * 0), QUICK, CPU)
+
+
+def test_a_drawing_is_laid_onto_the_silhouette(frontal: Pair) -> None:
+    placed = place_drawing(_drawn(frontal), frontal.z[..., 3])
+    assert placed.iou > 0.85
+    covered = (frontal.gt[..., 3] > 200) & (placed.image[..., 3] > 200)
+    assert covered.sum() > 0.9 * (frontal.gt[..., 3] > 200).sum()
+    assert np.abs(placed.image[covered].astype(int) - frontal.gt[covered]).mean() < 20
+    assert not placed.image[placed.image[..., 3] == 0].any()
+
+
+def test_a_drawing_in_another_pose_is_refused(frontal: Pair) -> None:
+    bar = np.zeros((64, 64, 4), np.uint8)
+    bar[28:36] = (90, 20, 20, 255)
+    with pytest.raises(SpecsiaError, match="another pose"):
+        place_drawing(bar, frontal.z[..., 3])
+    with pytest.raises(SpecsiaError, match="plain or transparent background"):
+        place_drawing(np.full((40, 40, 4), 255, np.uint8), frontal.z[..., 3])
+
+
+def _cli(*arguments: str | Path) -> Result:
+    options = ("--steps", "2", "--device", "cpu")
+    return CliRunner().invoke(main, ["adapt", *(str(argument) for argument in arguments), *options])
+
+
+def test_the_command_writes_a_run_that_can_be_used(dataset: Path, run: Path, tmp_path: Path) -> None:
+    ran = _cli(run, "--dataset", dataset, "--character", "b", "--out", tmp_path / "out")
+    assert ran.exit_code == 0, ran.output
+    config, model = load_generator(tmp_path / "out")
+    assert config == CONFIG
+    assert _distance(model, _model()) > 0
+    assert (tmp_path / "out" / "frontal.png").is_file()
+    again = _cli(run, "--dataset", dataset, "--character", "b", "--out", tmp_path / "out")
+    assert (again.exit_code, "not empty" in again.stderr) == (2, True)
+
+
+def test_frames_and_a_drawing_will_do(run: Path, frontal: Pair, tmp_path: Path) -> None:
+    for name, picture in (("color", frontal.z), ("pos", frontal.pos)):
+        (tmp_path / "frames" / name).mkdir(parents=True)
+        (tmp_path / "frames" / name / "000.png").write_bytes(png.encode(picture))
+    (tmp_path / "drawing.png").write_bytes(png.encode(_drawn(frontal)))
+    options = ("--frames", tmp_path / "frames", "--drawing", tmp_path / "drawing.png", "--out", tmp_path / "out")
+    ran = _cli(run, *options)
+    assert ran.exit_code == 0, ran.output
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ((), "either as --dataset"),
+        (("--dataset", "DATASET"), "also needs --character"),
+        (("--dataset", "DATASET", "--character", "z"), "no frontal view of 'z'"),
+        (("--frames", "nowhere"), "also needs --drawing"),
+        (("--frames", "nowhere", "--character", "b"), "--character does not go with --frames"),
+        (("--dataset", "DATASET", "--character", "b", "--frame", "1"), "--frame does not go with --dataset"),
+    ],
+)
+def test_what_is_missing_is_told(
+    dataset: Path, run: Path, tmp_path: Path, options: tuple[str, ...], sentence: str
+) -> None:
+    ran = _cli(run, *(str(dataset) if o == "DATASET" else o for o in options), "--out", tmp_path / "out")
+    assert ran.exit_code == 2
+    assert sentence in ran.stderr

@@ -1,0 +1,160 @@
+"""Decoded frames: what they hold, and that a cache is whole or made again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
+from specsia_build.dataset.reading import OpenedDataset, open_dataset
+from specsia_build.dravie.data import frames as frames_module
+from specsia_build.dravie.data import patches
+from specsia_build.dravie.data.frames import REACH, Extent, Frames, frames_of, open_frames
+from specsia_build.dravie.data.patches import PatchSampler, prefetched
+from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.pipeline.progress import Progress
+from tests.dataset.small import build_small, change, pixels, put
+from tests.dravie.pairs import make_pair
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_small(tmp_path_factory.mktemp("frames") / "dataset", ["a", "b", "c", "d"], backends=("fat", "thin"))
+
+
+@pytest.fixture(scope="module")
+def dataset(folder: Path) -> OpenedDataset:
+    return open_dataset(folder)
+
+
+def _open(dataset: OpenedDataset, cache: Path, config: str = "fat", split: str = "train") -> Frames:
+    return open_frames(dataset, config, split, Progress(), folder=cache)
+
+
+def _same(one: Frames, two: Frames) -> bool:
+    return one.uids == two.uids and all(
+        np.array_equal(getattr(one, name), getattr(two, name)) for name in ("pixels", "runs", "extents")
+    )
+
+
+def test_frames_hold_the_rows_of_the_dataset(dataset: OpenedDataset, tmp_path: Path) -> None:
+    frames = _open(dataset, tmp_path)
+    rows = list(dataset.stream("fat", "train", PAIR_COLUMNS(dataset.schema)))
+    assert len(frames) == len(rows) == 8
+    for index, row in enumerate(rows):
+        pair = decode_pair(row)
+        assert (frames.uids[index], frames.character_ids[index], frames.views[index]) == (
+            pair.uid, pair.character_id, pair.view,
+        )  # fmt: skip
+        for held, true in zip(frames.whole(index), (pair.z, pair.pos, pair.gt), strict=True):
+            assert np.array_equal(held, true)
+    assert not _same(frames, _open(dataset, tmp_path, "thin"))
+
+
+def test_centres_are_all_pixels_near_z_or_the_target_and_no_others() -> None:
+    pair = make_pair(3)
+    frames = frames_of([pair])
+    at = Extent(*frames.extents[0])
+    ends = np.append(frames.runs[1:, 0], at.centres)
+    found = np.zeros((40, 40), bool)
+    for (before, y, x), end in zip(frames.runs, ends, strict=True):
+        found[at.top + y, at.left + x : at.left + x + end - before] = True
+    shown = (pair.z[..., 3] > 0) | (pair.gt[..., 3] > 0)
+    assert np.array_equal(found, ndimage.binary_dilation(shown, np.ones((2 * REACH + 1,) * 2, bool)))
+    assert found.sum() == at.centres
+
+
+def test_a_whole_cache_is_used_and_a_cut_one_is_made_again(
+    dataset: OpenedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = _open(dataset, tmp_path)
+    decoded: list[str] = []
+
+    def counted(row: Mapping[str, Any]) -> Pair:
+        decoded.append(row["uid"])
+        return decode_pair(row)
+
+    monkeypatch.setattr(frames_module, "decode_pair", counted)
+    assert _same(first, _open(dataset, tmp_path))
+    assert not decoded
+    for name in ("pixels.bin", "index.json"):
+        (path,) = tmp_path.glob(f"*/{name}")
+        path.write_bytes(path.read_bytes()[:-1])
+        decoded.clear()
+        assert _same(first, _open(dataset, tmp_path))
+        assert len(decoded) == 8
+
+
+def test_a_build_that_is_broken_off_leaves_no_cache(
+    dataset: OpenedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(row: object) -> object:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(frames_module, "decode_pair", broken)
+        with pytest.raises(KeyboardInterrupt):
+            _open(dataset, tmp_path)
+    assert len(_open(dataset, tmp_path)) == 8
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == ["", ".lock"]
+
+
+def test_workers_change_nothing(dataset: OpenedDataset, tmp_path: Path) -> None:
+    one, three = (
+        open_frames(dataset, "fat", "train", Progress(), folder=tmp_path / str(workers), workers=workers)
+        for workers in (1, 3)
+    )
+    assert _same(one, three)
+
+
+def test_pages_that_are_given_back_are_read_again(
+    dataset: OpenedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frames_module, "RESIDENT_BYTES", 0)
+    monkeypatch.setattr(patches, "RELEASE_AFTER", 1)
+    frames = _open(dataset, tmp_path)
+    sampler = PatchSampler([frames], 8, seed=1)
+    for step, (inputs, _) in enumerate(prefetched(sampler, 0, 6, threads=2)):
+        assert np.array_equal(inputs, sampler.batch(step)[0])
+
+
+def test_characters_can_be_chosen(dataset: OpenedDataset, tmp_path: Path) -> None:
+    every = _open(dataset, tmp_path)
+    name = every.character_ids[-1]
+    some = every.only({name})
+    assert set(some.character_ids) == {name}
+    assert len(some) == 4
+    assert np.array_equal(some.whole(0)[0], every.whole(4)[0])
+
+
+def test_a_row_that_is_all_background_is_left_out_with_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = build_small(tmp_path / "dataset", ["a"])
+    change(folder, lambda rows: put(rows["a_01"], "gt", np.zeros_like(pixels(rows["a_01"], "gt"))))
+    frames = open_frames(open_dataset(folder), "default", "train", Progress(), folder=tmp_path / "cache")
+    assert frames.uids == ("a_00", "a_02", "a_03")
+    assert "a_01 is left out of train: it is all background in Z or in Y*" in capsys.readouterr().err
+
+
+def test_a_split_that_is_not_there_is_told(dataset: OpenedDataset, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no split 'tset' .*: it has train"):
+        open_frames(dataset, dataset.configs[0], "tset", Progress(), folder=tmp_path / "cache")
+
+
+def test_a_pair_that_is_all_background_is_refused() -> None:
+    pair = make_pair(0)
+    with pytest.raises(SpecsiaError, match="'c0_00' is all background"):
+        frames_of([replace(pair, z=np.zeros_like(pair.z))])
+
+
+def test_a_folder_that_cannot_be_written_is_named(dataset: OpenedDataset, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SpecsiaError, match=r".*file.*in its way.*set XDG_CACHE_HOME"):
+        _open(dataset, tmp_path / "file")

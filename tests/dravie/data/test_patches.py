@@ -1,0 +1,162 @@
+"""Patches: the crops that they are, what augmentation may touch, and that a step alone decides."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from specsia_build.dataset.pairs import Pair
+from specsia_build.dravie.config import Augment
+from specsia_build.dravie.data.encoding import encode_input, encode_target
+from specsia_build.dravie.data.frames import REACH, frames_of
+from specsia_build.dravie.data.patches import PatchSampler, prefetched
+from specsia_build.errors import SpecsiaError
+from tests.dravie.pairs import make_pair
+
+SIZE = 8
+
+
+def _crops(pair: Pair) -> dict[bytes, tuple[int, int]]:
+    """Centre by content of every crop of the encoded frame, white around it."""
+    z, pos, gt = (np.pad(image, ((SIZE, SIZE), (SIZE, SIZE), (0, 0))) for image in (pair.z, pair.pos, pair.gt))
+    both = np.concatenate([encode_input(z, pos, with_pos=True), encode_target(gt)], axis=2)
+    size = pair.z.shape[0]
+    found = {}
+    for y in range(size):
+        for x in range(size):
+            top, left = y + SIZE - SIZE // 2, x + SIZE - SIZE // 2
+            found[both[top : top + SIZE, left : left + SIZE].tobytes()] = (y, x)
+    return found
+
+
+def _joined(batch: tuple[NDArray[np.float32], NDArray[np.float32]]) -> NDArray[np.float32]:
+    return np.concatenate(batch, axis=3)
+
+
+def test_a_patch_is_the_crop_of_the_encoded_frame_at_a_foreground_pixel_uniformly() -> None:
+    pair = make_pair(1, size=24)
+    sampler = PatchSampler([frames_of([pair])], 4000, seed=5, augment=Augment.NONE, size=SIZE)
+    crops = _crops(pair)
+    centres = Counter(crops[patch.tobytes()] for patch in _joined(sampler.batch(0)))
+    shown = (pair.z[..., 3] > 0) | (pair.gt[..., 3] > 0)
+    foreground = ndimage.binary_dilation(shown, np.ones((2 * REACH + 1,) * 2, bool))
+    assert all(foreground[centre] for centre in centres)
+    expected = 4000 / foreground.sum()
+    assert len(centres) > 0.97 * foreground.sum()
+    spread = np.var([centres[y, x] for y, x in np.argwhere(foreground)])
+    assert spread == pytest.approx(expected, rel=0.3)
+
+
+def test_rows_are_drawn_alike_however_large_they_are() -> None:
+    small, large = make_pair(1, size=24), make_pair(2, size=60)
+    sampler = PatchSampler([frames_of([small, large])], 2000, seed=1, augment=Augment.NONE, size=SIZE)
+    crops = _crops(small)
+    share = np.mean([patch.tobytes() in crops for patch in _joined(sampler.batch(3))])
+    assert share == pytest.approx(0.5, abs=0.04)
+
+
+def test_a_mirrored_patch_has_its_position_mirrored_and_half_of_them_are() -> None:
+    pair = make_pair(1)
+    flipped = pair.pos.copy()
+    flipped[..., 0] = np.where(pair.pos[..., 3] > 0, 255 - pair.pos[..., 0], 0)
+    mirror = replace(pair, z=pair.z[:, ::-1], pos=flipped[:, ::-1], gt=pair.gt[:, ::-1])
+
+    def colourless(patches: NDArray[np.float32]) -> list[bytes]:
+        return [patch[..., 3:7].tobytes() for patch in patches]
+
+    def uncoloured(one: Pair) -> set[bytes]:
+        shape = (SIZE, SIZE, 11)
+        return {np.frombuffer(crop, np.float32).reshape(shape)[..., 3:7].tobytes() for crop in _crops(one)}
+
+    straight, turned = uncoloured(pair), uncoloured(mirror)
+    sampler = PatchSampler([frames_of([pair])], 400, seed=2, augment=Augment.COLOURS, size=SIZE)
+    patches = _joined(sampler.batch(0))
+    drawn = colourless(patches[(patches[..., 3] > -1).any(axis=(1, 2))])
+    plain = [patch in straight for patch in drawn]
+    assert all(p or patch in turned for p, patch in zip(plain, drawn, strict=True))
+    assert np.mean(plain) == pytest.approx(0.5, abs=0.1)
+
+
+def test_colours_change_alike_in_both_and_nothing_else_does() -> None:
+    pair = make_pair(4)
+    same = replace(pair, gt=pair.z)
+    plain = PatchSampler([frames_of([same])], 64, seed=9, augment=Augment.NONE)
+    inputs, targets = replace(plain, augment=Augment.COLOURS).batch(0)
+    assert np.array_equal(inputs[..., :4], targets)
+    assert inputs.min() >= -1
+    assert inputs.max() <= 1
+    assert not np.array_equal(inputs[..., :3], plain.batch(0)[0][..., :3])
+    assert (inputs[..., :3][inputs[..., 3] == -1] == 1).all()
+
+
+def test_a_grey_contour_stays_grey_and_a_hue_keeps_its_saturation() -> None:
+    pair = make_pair(4)
+    alpha = np.where(pair.gt[..., 3:] > 0, np.uint8(255), np.uint8(0))
+    grey = replace(pair, gt=np.concatenate([np.repeat(pair.gt[..., :1] // 2, 3, axis=2), alpha], axis=2))
+    _, targets = PatchSampler([frames_of([grey])], 64, seed=9).batch(0)
+    assert np.ptp(targets[..., :3], axis=3).max() < 1e-6
+    red = replace(
+        pair, gt=np.concatenate([np.broadcast_to(np.array([200, 50, 50], np.uint8), (40, 40, 3)), alpha], axis=2)
+    )
+    _, targets = PatchSampler([frames_of([red])], 64, seed=9).batch(0)
+    levels = (targets[targets[..., 3] == 1][:, :3] + 1) * 127.5
+    assert levels.min(axis=1) / levels.max(axis=1) == pytest.approx(0.25, abs=0.01)
+    assert levels.max(axis=1).min() >= 139
+    assert levels.max() <= 255.01
+    assert len(np.unique(np.argmax(levels, axis=1))) == 3
+
+
+def test_a_step_alone_decides_and_threads_keep_the_order() -> None:
+    sampler = PatchSampler([frames_of([make_pair(1), make_pair(2)])], 16, seed=7)
+    ahead = list(prefetched(sampler, 3, 12, threads=3))
+    assert len(ahead) == 9
+    for step, batch in enumerate(ahead, start=3):
+        assert np.array_equal(_joined(batch), _joined(sampler.batch(step)))
+    assert not np.array_equal(ahead[0][0], ahead[1][0])
+    assert not np.array_equal(sampler.batch(3)[0], replace(sampler, seed=8).batch(3)[0])
+
+
+def test_several_sets_are_drawn_from_as_if_they_were_one() -> None:
+    pairs = [make_pair(seed) for seed in range(3)]
+    one = PatchSampler([frames_of(pairs)], 32, seed=7)
+    several = replace(one, frames=[frames_of(pairs[:1]), frames_of(pairs[1:])])
+    assert np.array_equal(_joined(one.batch(5)), _joined(several.batch(5)))
+
+
+def test_without_the_hint_the_rest_is_the_same() -> None:
+    sampler = PatchSampler([frames_of([make_pair(1)])], 8, seed=7)
+    inputs, _ = replace(sampler, with_pos=False).batch(1)
+    assert np.array_equal(inputs, sampler.batch(1)[0][..., :4])
+
+
+def test_nothing_to_draw_from_is_refused() -> None:
+    frames = frames_of([make_pair(1)])
+    with pytest.raises(SpecsiaError, match="no row"):
+        PatchSampler([frames.only(())], 8, seed=0)
+
+
+def test_a_turned_hint_keeps_its_height_and_its_distance_from_the_axis() -> None:
+    middle = make_pair(4)
+    # Near the axis, so that no turn reaches the box's sides.
+    near = middle.pos.copy()
+    near[..., [0, 2]] = 128 + (near[..., [0, 2]].astype(int) - 128) // 4
+    near[..., :3][near[..., 3] == 0] = 0
+    pair = replace(middle, pos=near)
+    plain = PatchSampler([frames_of([pair])], 200, seed=3, augment=Augment.NONE)
+    was, now = plain.batch(0)[0], replace(plain, augment=Augment.HINT).batch(0)[0]
+    mirrored = [not np.array_equal(a[..., 3], b[..., 3]) for a, b in zip(was, now, strict=True)]
+    assert np.mean(mirrored) == pytest.approx(0.5, abs=0.12)
+    was, now = was[~np.array(mirrored)], now[~np.array(mirrored)]
+    seen = was[..., 3] > -1
+    assert np.array_equal(was[..., :4], now[..., :4])
+    assert np.array_equal(was[..., 5], now[..., 5])
+    assert (now[..., 4:][~seen] == -1).all()
+    radii = [np.hypot(patches[..., 4], patches[..., 6])[seen] for patches in (was, now)]
+    assert np.abs(radii[0] - radii[1]).max() < 1e-5
+    kept = [np.array_equal(a, b) for a, b in zip(was, now, strict=True)]
+    assert np.mean(kept) == pytest.approx(0.2, abs=0.12)

@@ -1,0 +1,247 @@
+"""Evaluations of small models on a small dataset, through the command."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from PIL import Image
+from torch import nn
+
+from specsia_build import png
+from specsia_build.cli.main import main
+from specsia_build.dataset.pairs import Pair
+from specsia_build.dataset.reading import open_dataset
+from specsia_build.dataset.schema import BUILD_FILE
+from specsia_build.dravie.adaptation.adapt import adapt_generator
+from specsia_build.dravie.apply import has_bf16
+from specsia_build.dravie.config import ModelConfig, TrainConfig, to_json
+from specsia_build.dravie.evaluation.methods import ABLATIONS
+from specsia_build.dravie.network.checkpoint import RUN_FILE, load_memory, save_model
+from specsia_build.dravie.network.model import build_generator
+
+RECALL = ("--without", "recall")
+
+
+def write_run(run: Path, **settings: Any) -> Path:
+    """A run with fresh weights and the settings that it would have been trained with."""
+    config = TrainConfig(**{"configs": ("fat",), "steps": 1, **settings})
+    torch.manual_seed(config.seed)
+    save_model(run, 1, config.model, build_generator(config.model), {})
+    (run / RUN_FILE).write_text(json.dumps({"train": to_json(config)}))
+    return run
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def evaluate(*arguments: object) -> Result:
+    steps = ("--adapt-steps", "2", "--fit-steps", "2")
+    return CliRunner().invoke(main, ["evaluate", *map(str, arguments), *steps])
+
+
+def means(out: Path) -> dict[tuple[str, str, str, str], dict[str, Any]]:
+    found = json.loads((out / "scores.json").read_text())["means"]
+    return {(m["config"], m["method"], m["views"], m["score"]): m for m in found}
+
+
+@pytest.fixture(scope="module")
+def evaluated(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Two seeds, a run without positions and one on the other backend, with all baselines and ablations."""
+    top = tmp_path_factory.mktemp("evaluated")
+    runs = [
+        write_run(top / "one"),
+        write_run(top / "two", seed=1),
+        write_run(top / "plain", with_pos=False),
+        write_run(top / "other", configs=("thin",)),
+    ]
+    done = evaluate(*runs, dataset, "--out", top / "out", "--without", "pos", "--without", "adaptation", *RECALL)
+    assert done.exit_code == 0, done.output
+    return top / "out", done.stdout
+
+
+def test_tables(evaluated: tuple[Path, str]) -> None:
+    out, text = evaluated
+    assert (out / "tables.md").read_text() == text.removesuffix("\n")
+    for heading in ("Table 1: fat", "Table 1: thin", "Table 2", "Table 3: ablations, fat"):
+        assert heading in text
+    own = text.split("## Table 1: fat")[1].split("## Table 1: thin")[0]
+    for row in ("raw", "line", "DraViE [fat]", *(f"DraViE [fat] without {name}" for name in ABLATIONS)):
+        assert f"| {row} " in own
+    for row in ("raw", "line", "DraViE [fat] without pos"):
+        assert f"| {row} + recall " in own
+    assert "without pos without recall" not in text and "oracle + recall" not in text
+    assert "DraViE [thin]" not in own and "*line-oracle*" in own
+    assert own.count("| sample-wise") == 6 and len(re.findall(r"[|] sample-wise[^|]* [+] recall ", own)) == 3
+    across = text.split("## Table 2")[1].split("## Table 3")[0]
+    assert "thin L1" in across and "without" not in across
+    for row in ("raw", "raw + recall", "line + recall", "sample-wise, the better", "sample-wise + recall, the better"):
+        assert f"| {row} " in across
+    assert "| DraViE [thin] " in across and "| DraViE [fat] " in across
+
+
+def test_numbers(evaluated: tuple[Path, str]) -> None:
+    out, _ = evaluated
+    found = means(out)
+    raw = found["fat", "raw", "novel", "l1"]
+    assert 0.01 < raw["mean"] < 0.5 and raw["deviation"] is None
+    assert found["fat", "DraViE [fat]", "novel", "l1"]["deviation"] > 0
+    assert found["fat", "line-oracle", "frontal", "l1"]["mean"] < found["fat", "raw", "frontal", "l1"]["mean"]
+    parts = sum(found["thin", "raw", "novel", f"part_{part}"]["mean"] for part in ("silhouette", "line", "interior"))
+    assert parts == pytest.approx(found["thin", "raw", "novel", "l1"]["mean"])
+    assert not any(key[3] in ("flicker", "lpips", "clip", "fid") for key in found)
+    rows = list(csv.DictReader((out / "scores.csv").open()))
+    assert {(r["config"], r["method"], r["views"], r["score"]) for r in rows} == set(found)
+    each = list(csv.DictReader((out / "characters.csv").open()))
+    values = [float(r["value"]) for r in each if (r["config"], r["method"], r["views"]) == ("fat", "raw", "novel")]
+    assert values
+
+
+def test_recall_changes_colours_alone_and_is_not_mixed_up(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from specsia_build.dravie.evaluation import methods
+
+    made: list[str] = []
+
+    def counted(model: nn.Module, config: ModelConfig, frontal: Pair, *more: Any) -> nn.Module:
+        made.append(frontal.character_id)
+        return adapt_generator(model, config, frontal, *more)
+
+    monkeypatch.setattr(methods, "adapt_generator", counted)
+    run, out = write_run(tmp_path / "run"), tmp_path / "out"
+    arguments = (run, dataset, "--out", out, "--baselines", "none", "--backend", "fat", *RECALL)
+    done = evaluate(*arguments)
+    assert done.exit_code == 0, done.output
+    assert len(made) == len(set(made)), "one adaptation serves both rows"
+    folders = [next(out.rglob(f"DraViE-[[]fat]{name}-0")) for name in ("", "-without-recall")]
+    whole, plain = ([png.decode(p.read_bytes(), 4) for p in sorted(f.glob("*.png"))] for f in folders)
+    assert all((a[..., 3] == b[..., 3]).all() for a, b in zip(whole, plain, strict=True))
+    assert (whole[0] != plain[0]).any()
+    found = means(out)
+    names = [("fat", f"DraViE [fat]{name}", "frontal", "l1_interior") for name in ("", " without recall")]
+    assert found[names[0]]["mean"] < 0.5 * found[names[1]]["mean"]
+    # What was painted without it, before there was any, is not taken for what is painted with it.
+    shutil.rmtree(folders[0])
+    folders[1].rename(folders[0])
+    again = evaluate(*arguments)
+    assert again.exit_code == 0, again.output
+    assert means(out) == found
+
+
+def test_nothing_is_recalled_where_no_model_sees_positions(dataset: Path, tmp_path: Path) -> None:
+    done = evaluate(write_run(tmp_path / "run", with_pos=False), dataset, "--out", tmp_path / "out", *RECALL)
+    assert done.exit_code == 2 and "none of these models sees positions" in done.output
+
+
+def test_nothing_is_recalled_where_positions_are_each_view_s_own(dataset: Path, tmp_path: Path) -> None:
+    turned = tmp_path / "turned"
+    shutil.copytree(dataset, turned)
+    record = json.loads((turned / BUILD_FILE).read_text())
+    record["config"]["pos_frame"] = "view"
+    (turned / BUILD_FILE).write_text(json.dumps(record))
+    assert open_dataset(str(dataset)).keeps_places() and not open_dataset(str(turned)).keeps_places()
+    run, few = write_run(tmp_path / "run"), ("--baselines", "none", "--backend", "fat")
+    done = evaluate(run, turned, "--out", tmp_path / "out", *few)
+    assert done.exit_code == 0, done.output
+    assert not json.loads((tmp_path / "out/scores.json").read_text())["methods"][0]["recall"]
+    told = evaluate(run, turned, "--out", tmp_path / "other", *few, *RECALL)
+    assert told.exit_code == 2 and "nothing is recalled" in told.output
+    fitted = ["adapt", run, "--dataset", turned, "--character", "c", "--backend", "fat", "--steps", 1, "--out"]
+    assert CliRunner().invoke(main, [*map(str, fitted), str(tmp_path / "adapted")]).exit_code == 0
+    assert load_memory(tmp_path / "adapted") is None
+
+
+def test_figure(evaluated: tuple[Path, str]) -> None:
+    for config in ("fat", "thin"):
+        with Image.open(evaluated[0] / f"cases-{config}.png") as picture:
+            assert picture.width == 5 * 300 and picture.height > 600
+
+
+def test_a_stopped_evaluation_goes_on(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from specsia_build.dravie.evaluation import methods
+
+    run, out = write_run(tmp_path / "run"), tmp_path / "out"
+    first = evaluate(run, dataset, "--out", out, "--baselines", "sample-wise")
+    assert first.exit_code == 0, first.output
+    monkeypatch.setattr(methods, "fit_single", None)
+    again = evaluate(run, dataset, "--out", out, "--baselines", "sample-wise")
+    assert again.exit_code == 0 and again.stdout == first.stdout
+    next(out.rglob("done.json")).unlink()
+    assert evaluate(run, dataset, "--out", out, "--baselines", "sample-wise").exit_code != 0
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "other"),
+    [
+        ("results", "code_digest", lambda names: "of edited code"),
+        ("methods", "has_bf16", lambda device: not has_bf16(device)),
+    ],
+)
+def test_results_of_other_code_or_arithmetic_are_not_taken(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, name: str, other: object
+) -> None:
+    arguments = (write_run(tmp_path / "run"), dataset, "--out", tmp_path / "out", "--baselines", "none")
+    assert evaluate(*arguments, "--backend", "fat").exit_code == 0
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("done.json")}
+    assert evaluate(*arguments, "--backend", "fat").exit_code == 0
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    monkeypatch.setattr(f"specsia_build.dravie.{where}.{name}", other)
+    assert evaluate(*arguments, "--backend", "fat").exit_code == 0
+    assert before and all(path.stat().st_mtime_ns != time for path, time in before.items())
+
+
+def test_repeats(dataset: Path, tmp_path: Path) -> None:
+    run, out = write_run(tmp_path / "run"), tmp_path / "out"
+    done = evaluate(run, dataset, "--out", out, "--baselines", "none", "--repeats", "2")
+    assert done.exit_code == 0, done.output
+    assert means(out)["fat", "DraViE [fat]", "novel", "l1"]["deviation"] > 0
+    assert "±" in done.stdout
+
+
+def test_one_configuration_at_a_time_fills_the_same_folder(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from specsia_build.dravie.evaluation import methods
+
+    run, out = write_run(tmp_path / "run", configs=("fat", "thin")), tmp_path / "out"
+    for config in ("thin", "fat"):
+        done = evaluate(run, dataset, "--out", out, "--baselines", "none", "--backend", config)
+        assert done.exit_code == 0, done.output
+        assert {key[0] for key in means(out)} == {config}
+    monkeypatch.setattr(methods, "adapt_generator", None)
+    both = evaluate(run, dataset, "--out", out, "--baselines", "none")
+    assert both.exit_code == 0, both.output
+    assert {key[:2] for key in means(out)} == {(config, "DraViE [fat+thin]") for config in ("thin", "fat")}
+
+
+def test_an_adapted_model_is_evaluated_too(dataset: Path, tmp_path: Path) -> None:
+    run, out = write_run(tmp_path / "run"), tmp_path / "out"
+    options = ["--dataset", str(dataset), "--character", "a", "--out", str(tmp_path / "a"), "--steps", "1"]
+    assert CliRunner().invoke(main, ["adapt", str(run), *options, "--device", "cpu"]).exit_code == 0
+    done = evaluate(tmp_path / "a", dataset, "--out", out, "--baselines", "none")
+    assert done.exit_code == 0, done.output
+    assert "DraViE a" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--without", "pos"), "train one with `specsia train --without pos`"),
+        (("--split", "tset"), "has no split 'tset'"),
+        (("--backend", "round"), "has no configuration 'round'"),
+        (("--baselines", "raw,lin"), "there is no 'lin'; they are raw, line, sample-wise"),
+    ],
+)
+def test_what_cannot_be_done(dataset: Path, tmp_path: Path, arguments: tuple[str, str], sentence: str) -> None:
+    done = evaluate(write_run(tmp_path / "run"), dataset, "--out", tmp_path / "out", *arguments)
+    assert done.exit_code == 2 and sentence in done.output

@@ -1,0 +1,97 @@
+"""Intervals over characters and differences on the same characters, of scores made of numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from specsia_build.dravie.evaluation.evaluate import NOVEL, Evaluation, Score
+from specsia_build.dravie.evaluation.methods import LINE_ORACLE, Method
+from specsia_build.dravie.evaluation.summary import Difference, bootstrap, differences, summarise
+from specsia_build.dravie.evaluation.tables import to_markdown
+from specsia_build.dravie.seen import Seen
+
+Scored = tuple[Method, NDArray[np.float64]]
+
+LEVELS = np.linspace(0.05, 0.15, 12)
+"""L1 of as many characters: they differ more than methods do."""
+
+NOISE = np.random.default_rng(3).normal(0, 0.001, 12)
+
+
+def method(label: str, recall: bool = False, repeat: int = 0) -> Method:
+    ours = label.startswith("DraViE")
+    trained = ("fat",) if ours else ()
+    return Method(
+        label, repeat, label, lambda frontal: lambda view: view.z, trained, recall=recall, seen=Seen() if ours else None
+    )
+
+
+def evaluation(*values: Scored, score: str = "l1") -> Evaluation:
+    """One novel view of each character."""
+    scores = [
+        Score("fat", m.label, m.repeat, f"c{number}", 1, number, {score: float(value)})
+        for m, of in values
+        for number, value in enumerate(of)
+    ]
+    return Evaluation("somewhere", "test", ("fat",), tuple(m for m, _ in values), tuple(scores))
+
+
+def test_an_interval_is_as_wide_as_theory_has_it() -> None:
+    values = np.random.default_rng(0).normal(1, 0.5, 400)
+    low, high = bootstrap(values.tolist())
+    assert low is not None and high is not None
+    half = 1.96 * values.std(ddof=1) / 20
+    assert low == pytest.approx(values.mean() - half, abs=0.1 * half)
+    assert high == pytest.approx(values.mean() + half, abs=0.1 * half)
+    assert bootstrap(values.tolist()) == (low, high)
+    assert bootstrap([0.5] * 4) == (0.5, 0.5)
+    assert bootstrap([0.5]) == bootstrap([]) == (None, None)
+
+
+def test_deviation_is_of_repeats_and_interval_of_characters() -> None:
+    two = [(method("DraViE", repeat=k), LEVELS + 0.002 * k) for k in (0, 1)]
+    value = summarise(evaluation(*two)).get("fat", "DraViE", NOVEL, "l1")
+    assert value is not None and value.low is not None and value.high is not None
+    assert value.mean == pytest.approx(0.101)
+    assert value.deviation == pytest.approx(0.002 / np.sqrt(2))
+    assert value.low < 0.09 and value.high > 0.11
+    assert f"0.1010 ± 0.0014 [{value.low:.4f}, {value.high:.4f}]" in to_markdown(evaluation(*two))
+
+
+def found(*values: Scored, score: str = "l1") -> list[Difference]:
+    measured = evaluation(*values, score=score)
+    return list(differences(measured, summarise(measured)))
+
+
+@pytest.mark.parametrize(("gain", "verdict"), [(-0.004, "better"), (0.004, "worse"), (0.0, "not significant")])
+def test_a_difference_on_the_same_characters_is_told_apart(gain: float, verdict: str) -> None:
+    (one,) = found((method("line"), LEVELS), (method("DraViE"), LEVELS + gain + NOISE - NOISE.mean()))
+    assert (one.verdict, one.baseline, one.characters) == (verdict, "line", 12)
+    assert one.mean == pytest.approx(gain, abs=1e-9)
+    (up,) = found((method("line"), LEVELS), (method("DraViE"), LEVELS - gain + NOISE - NOISE.mean()), score="ssim")
+    assert up.verdict == verdict
+
+
+def test_the_best_baseline_is_the_one_compared_with() -> None:
+    values = [
+        (method("raw"), LEVELS + 0.02),
+        (method("line"), LEVELS),
+        (method("line + recall", recall=True), LEVELS - 0.01),
+        (method(LINE_ORACLE), LEVELS - 0.04),
+        (method("DraViE without recall"), LEVELS - 0.005),
+        (method("DraViE", recall=True), LEVELS - 0.005),
+    ]
+    plain, whole = found(*values)
+    assert (plain.method, plain.baseline, plain.verdict) == ("DraViE without recall", "line", "better")
+    assert (whole.method, whole.baseline, whole.verdict) == ("DraViE", "line + recall", "worse")
+    text = to_markdown(evaluation(*values)).split("## Table 4")[1]
+    rows = [[cell.strip() for cell in line.split("|")[-3:-1]] for line in text.splitlines() if "DraViE" in line]
+    assert rows == [["-0.0050 [-0.0050, -0.0050]", "better"], ["+0.0050 [0.0050, 0.0050]", "worse"]]
+    assert "10,000 bootstrap draws" in text
+
+
+def test_one_character_gives_no_interval() -> None:
+    (one,) = found((method("line"), LEVELS[:1]), (method("DraViE"), LEVELS[:1] - 0.01))
+    assert one.low is None and one.verdict == "not significant"

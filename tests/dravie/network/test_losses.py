@@ -1,0 +1,92 @@
+"""The losses, and what stands in for VGG where its weights cannot be had."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from specsia_build.dravie.network.losses import Features, find_features, gradient_loss, judged_apart, judged_real
+from specsia_build.errors import UsageError
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise URLError("no network")
+
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", fail)
+
+
+def _weights() -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(3)
+    weights = {n: torch.randn(t.shape, generator=generator) for n, t in Features().state_dict().items()}
+    return weights | {"features.7.weight": torch.zeros(128, 128, 3, 3), "classifier.0.bias": torch.zeros(4)}
+
+
+def _say(_: str) -> None:
+    raise AssertionError("nothing is to be said")
+
+
+def test_gradients_do_not_see_a_constant() -> None:
+    picture = torch.rand(2, 4, 8, 8)
+    assert gradient_loss(picture + 0.5, picture) < 1e-6
+    assert gradient_loss(-picture, picture) > 0.1
+
+
+def test_lsgan_wants_one_of_real_patches_and_zero_of_painted_ones() -> None:
+    assert judged_real(torch.ones(2, 1, 6, 6)) == 0
+    assert judged_apart(torch.cat((torch.ones(2, 1), torch.zeros(2, 1)))) == 0
+    assert judged_apart(torch.cat((torch.zeros(2, 1), torch.ones(2, 1)))) == 2
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_vgg_is_read_from_a_file_under_torchvisions_names(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"vgg19{suffix}"
+    if suffix == ".pth":
+        torch.save(_weights(), path)
+    else:
+        save_file(_weights(), path)
+    features, name = find_features(str(path), _say)
+    assert features is not None
+    assert name == str(path)
+    assert torch.equal(features.state_dict()["features.2.weight"], _weights()["features.2.weight"])
+    assert not any(p.requires_grad for p in features.parameters())
+    picture = torch.rand(2, 3, 32, 32)
+    assert features.loss(picture, picture) == 0
+    assert features.loss(picture, picture.flip(3)) > 0
+
+
+@pytest.mark.parametrize("content", [b"", b"not weights", None])
+def test_a_file_of_other_weights_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "vgg19.pth"
+    if content is None:
+        torch.save({"conv1.weight": torch.zeros(1)}, path)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"vgg19\.pth"):
+        find_features(str(path), _say)
+    with pytest.raises(UsageError, match="neither vgg19, random or none"):
+        find_features(str(tmp_path / "absent.pth"), _say)
+
+
+@pytest.mark.usefixtures("offline")
+def test_without_a_choice_random_features_take_over_and_it_is_said() -> None:
+    said: list[str] = []
+    features, name = find_features("", said.append)
+    assert (name, len(said)) == ("random", 1)
+    assert "random features" in said[0]
+    again, _ = find_features("random", _say)
+    assert features is not None
+    assert again is not None
+    assert all(torch.equal(a, b) for a, b in zip(features.parameters(), again.parameters(), strict=True))
+
+
+@pytest.mark.usefixtures("offline")
+def test_vgg_that_was_asked_for_is_not_replaced() -> None:
+    with pytest.raises(UsageError, match="--perceptual PATH"):
+        find_features("vgg19", _say)
+    assert find_features("none", _say) == (None, "none")

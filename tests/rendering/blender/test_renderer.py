@@ -1,0 +1,360 @@
+"""The reference renderers: the fast one against Cycles, Freestyle against the drawn contour, and Blender's manners."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
+
+from specsia_build.characters.read import read_character
+from specsia_build.characters.sources import open_source
+from specsia_build.errors import CharacterError, SpecsiaError, UsageError
+from specsia_build.frame import Camera, normalise, view_cameras
+from specsia_build.rendering.blender import process as blender_process
+from specsia_build.rendering.blender import renderer as blender
+from specsia_build.rendering.blender.process import BlenderProcess, find_command, how_to_get
+from specsia_build.rendering.blender.renderer import Contour, Settings, nearest_to_centre, render_views, write_job
+from specsia_build.rendering.contour import draw_contour
+from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.layers import Layers, Look
+from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
+from specsia_build.rendering.parity import Parity, compare, summarised
+from specsia_build.rendering.registry import load_renderer
+from tests.rendering.scenes import box, mesh_of
+
+SIZE = 128
+REFERENCE = Settings("cycles", 64)
+
+needs_blender = pytest.mark.skipif(find_command(blender.SCRIPT) is None, reason=how_to_get("this test"))
+
+
+def quad(x: float, z: float, y: float, material: Material, reach: float = 1.0, half: float = 0.14) -> Mesh:
+    """An upright square about (x, z) at depth y whose UVs run from 0 to `reach`, seen from the front."""
+    corners = [[x - half, y, z - half], [x + half, y, z - half], [x + half, y, z + half], [x - half, y, z + half]]
+    uv = np.array([[0, 1], [1, 1], [1, 0], [0, 0]]) * reach
+    return mesh_of(corners, [[0, 1, 2], [0, 2, 3]], material, uv=uv)
+
+
+def picture(size: int, seed: int, opaque: bool = True) -> NDArray[np.uint8]:
+    """A smooth random texture (size, size, 4)."""
+    rough = np.random.default_rng(seed).integers(0, 256, (size // 4 + 1, size // 4 + 1, 4)).astype(np.float64)
+    at = np.arange(size) / 4
+    low = at.astype(int)
+    part = at - low
+    rows = rough[low] * (1 - part)[:, None, None] + rough[low + 1] * part[:, None, None]
+    out = rows[:, low] * (1 - part)[None, :, None] + rows[:, low + 1] * part[None, :, None]
+    texels: NDArray[np.uint8] = np.rint(out).astype(np.uint8)
+    if opaque:
+        texels[..., 3] = 255
+    return texels
+
+
+def surfaces() -> Mesh:
+    """Squares of every kind of surface: samplers, alpha modes, emission, vertex colours."""
+    tile, veil = Texture(picture(16, 1)), Texture(picture(16, 2, opaque=False))
+    behind = Material("behind", (0.1, 0.5, 0.2, 1.0))
+    half_red = Material("red", (1.0, 0.1, 0.1, 0.5), alpha_mode="blend")
+    coloured = quad(0.45, -0.45, 0.0, Material("grey", (0.5, 0.5, 0.5, 1.0)))
+    colors = np.random.default_rng(3).random((2, 3, 4)).astype(np.float32)
+    colors[1, 0], colors[1, 1] = colors[0, 0], colors[0, 2]
+    colors[..., 3] = 1.0
+    coloured = replace(coloured, colors=colors)
+    return concatenate(
+        [
+            quad(-0.45, 0.45, 0.0, Material("repeat", texture=tile), reach=1.7),
+            quad(-0.15, 0.45, 0.0, Material("clamp", texture=replace(tile, wrap=("clamp", "clamp"))), reach=1.7),
+            quad(0.15, 0.45, 0.0, Material("mirror", texture=replace(tile, wrap=("mirror", "repeat"))), reach=1.7),
+            quad(0.45, 0.45, 0.0, Material("nearest", (0.9, 0.8, 0.7, 1.0), replace(tile, nearest=True))),
+            quad(-0.45, 0.0, 0.0, Material("mask", texture=veil, alpha_mode="mask", alpha_cutoff=0.4)),
+            quad(-0.1, 0.0, 0.0, Material("veil", texture=veil, alpha_mode="blend")),
+            quad(-0.1, 0.0, 0.2, behind, half=0.1),
+            quad(0.3, 0.0, 0.0, half_red),
+            quad(0.35, 0.05, 0.1, half_red),
+            quad(-0.3, -0.45, 0.0, Material("glow", (0.2, 0.2, 0.2, 1.0), tile, (0.3, 0.1, 0.0), tile)),
+            coloured,
+        ]
+    )
+
+
+def both(mesh: Mesh, cameras: list[Camera], look: Look = "unlit") -> Iterator[tuple[Layers, Layers, Parity]]:
+    """Views by Cycles and by the fast renderer, and how they compare."""
+    low, high = mesh.bounds()
+    ours = FastRenderer().render(mesh, cameras, look)
+    for theirs, fast in zip(render_views(mesh, cameras, look, REFERENCE), ours, strict=True):
+        yield theirs, fast, compare(theirs, fast, low, high)
+
+
+def real(characters_dir: Path, name: str, cameras: list[Camera]) -> Mesh:
+    (entry,) = [e for e in open_source(str(characters_dir / "characters.jsonl"), Path()).entries if e.id == name]
+    mesh = read_character(entry).mesh
+    return mesh.with_vertices(normalise(mesh.vertices, cameras, 5).apply(mesh.vertices))
+
+
+@needs_blender
+@pytest.mark.parametrize("name", ["kaykit_knight", "kenney_character", "quaternius_zombie"])
+def test_fast_is_right_on_real_characters(characters_dir: Path, name: str) -> None:
+    cameras = list(view_cameras(10, SIZE))[1:5:3]
+    parity = summarised([p for _, _, p in both(real(characters_dir, name, cameras), cameras)])
+    # A pixel at half coverage weighs sixteen times what it does in a picture of 512.
+    assert parity.iou >= 0.997
+    assert parity.coverage_mae <= 0.002
+    assert parity.coverage_edge_mae <= 0.03
+    assert parity.color_mae <= 1
+    assert parity.color_p99 <= 6
+    assert parity.position_p95 <= 0.1
+    assert parity.position_off <= 0.002
+
+
+@needs_blender
+def test_light_is_the_same(characters_dir: Path) -> None:
+    cameras = [Camera(36.0, SIZE), Camera(216.0, SIZE)]
+    mesh = real(characters_dir, "kaykit_mage", cameras)
+    lit = [(theirs, parity) for theirs, _, parity in both(mesh, cameras, "lit")]
+    assert summarised([parity for _, parity in lit]).color_mae <= 1
+    unlit = next(FastRenderer().render(mesh, cameras[:1]))
+    assert np.abs(lit[0][0].color.astype(int) - unlit.color)[lit[0][0].coverage == 255, :3].mean() > 5
+
+
+@needs_blender
+def test_every_kind_of_surface_is_the_same() -> None:
+    ((theirs, ours, parity),) = both(surfaces(), [Camera(0.0, SIZE)])
+    assert parity.iou >= 0.995
+    assert parity.color_mae <= 1
+    assert parity.position_off == 0
+    seen = (theirs.mask > 0) & (ours.mask > 0) & (theirs.coverage == 255) & (ours.coverage == 255)
+    assert np.abs(theirs.color.astype(int) - ours.color)[seen, 3].mean() <= 1
+    assert len(np.unique(theirs.mask[seen])) > 20, "there should be see-through pixels"
+
+
+@needs_blender
+@pytest.mark.slow
+def test_eevee_draws_the_same_within_its_filter() -> None:
+    try:
+        blender.check_gl()
+    except SpecsiaError as error:
+        pytest.skip(str(error))
+    mesh, camera = surfaces(), Camera(0.0, SIZE)
+    (eevee,) = load_renderer("eevee").render(mesh, [camera])
+    (fast,) = FastRenderer().render(mesh, [camera])
+    parity = compare(fast, eevee, *mesh.bounds())
+    assert parity.iou >= 0.99
+    assert parity.coverage_edge_mae <= 0.05
+    assert parity.color_mae <= 3
+    assert parity.position_p95 <= 0.5
+
+
+@needs_blender
+def test_position_is_the_rest_position() -> None:
+    mesh = box((0, 0, 0), (0.3, 0.2, 0.4))
+    mesh = replace(mesh, rest=mesh.vertices + np.array([5, 6, 7], np.float32))
+    (layers,) = render_views(mesh, [Camera(0.0, 54)], "unlit", Settings("cycles", 4))
+    assert_allclose(layers.position[26, 26], [5 - 0.0125, 6 - 0.2, 7 + 0.0125], atol=1e-4)
+    assert not layers.position[layers.mask == 0].any()
+
+
+def first_ink(color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """For each row that the silhouette crosses, the line's width in pixels before it, from the left; (R,)."""
+    rows = np.nonzero((coverage == 255).any(axis=1))[0]
+    inside = (coverage[rows] == 255).argmax(axis=1)
+    ahead = np.arange(coverage.shape[1]) < inside[:, None]
+    ink = (color[rows, :, 3].astype(np.float64) - coverage[rows]) * ahead
+    return np.asarray(ink.sum(axis=1) / 255)
+
+
+@needs_blender
+@pytest.mark.parametrize("thickness", [1, 2, 4])
+def test_freestyle_draws_as_thick_a_contour(characters_dir: Path, thickness: int) -> None:
+    camera = Camera(36.0, 256)
+    mesh = real(characters_dir, "kenney_character", [camera])
+    (plain,) = render_views(mesh, [camera], "unlit", Settings("cycles", 16))
+    (drawn,) = render_views(mesh, [camera], "unlit", Settings("cycles", 16, Contour(thickness, 90)))
+    ours = draw_contour(plain.color, plain.coverage, thickness, 90)
+    theirs, mine = first_ink(drawn.color, plain.coverage), first_ink(ours, plain.coverage)
+    # Freestyle loses a piece of line here and there.
+    there = theirs > 0.3 * thickness
+    assert there.mean() > 0.7
+    assert np.abs(np.median(theirs[there] - mine[there])) < 0.3
+    assert np.quantile(np.abs(theirs[there] - mine[there]), 0.8) < 0.5
+    ink = (plain.mask == 0) & (drawn.mask == 255) & (ours[..., 3] == 255)
+    assert not ink.any() or np.abs(drawn.color[ink, :3].astype(int) - 90).max() <= 1
+
+
+@needs_blender
+def test_a_script_runs_by_itself(tmp_path: Path) -> None:
+    job = write_job(tmp_path, box((0, 0, 0), (0.3, 0.3, 0.3)), [Camera(0.0, 16)], "unlit", Settings("cycles", 1))
+    command = find_command(blender.SCRIPT)
+    assert command is not None
+    subprocess.run([*command, str(tmp_path / "job.json")], check=True, capture_output=True, timeout=120)
+    colour = np.load(tmp_path / "color_00.npy")
+    assert colour.shape == (16, 16, 4)
+    assert colour[8, 8].tolist() == [1, 1, 1, 1]
+    assert np.load(tmp_path / "position_00.npy").shape == (48, 48, 4)
+    assert job["out"] == str(tmp_path)
+
+
+def test_a_mesh_that_cannot_be_drawn_costs_no_blender() -> None:
+    flat = mesh_of([[0, 0, 0], [1, 0, 0], [0, 0, 1]], [[0, 1, 1]])
+    with pytest.raises(CharacterError, match="no faces"):
+        next(render_views(flat, [Camera(0.0, 16)], "unlit", REFERENCE))
+    broken = mesh_of([[0, 0, 0], [1, 0, np.nan], [0, 0, 1]], [[0, 1, 2]])
+    with pytest.raises(CharacterError, match="not finite"):
+        next(render_views(broken, [Camera(0.0, 16)], "unlit", REFERENCE))
+
+
+def test_a_job_says_all_that_a_picture_needs(tmp_path: Path) -> None:
+    mesh = surfaces()
+    job = write_job(tmp_path, mesh, [Camera(90.0, 32)], "lit", Settings("eevee", 3, Contour(2, 7)))
+    assert json.loads((tmp_path / "job.json").read_text()) == job
+    assert (job["engine"], job["samples"], job["size"], job["ortho_width"]) == ("eevee", 3, 32, 1.35)
+    assert job["contour"] == {"thickness": 2, "grey": 7}
+    assert_allclose(job["cameras"][0]["position"], [2, 0, 0], atol=1e-12)
+    assert_allclose(job["cameras"][0]["right"], [0, 1, 0], atol=1e-12)
+    # A texture that several materials share is written once; another sampler is another texture.
+    assert [t["wrap"][0] for t in job["textures"]] == ["repeat", "clamp", "mirror", "repeat", "repeat"]
+    assert job["materials"][9]["texture"] == job["materials"][9]["emissive_texture"] == 0
+    with np.load(tmp_path / "mesh.npz") as stored:
+        assert_array_equal(stored["vertices"], mesh.vertices)
+        assert stored["normals"].shape == (len(mesh.faces), 3, 3)
+
+
+def test_without_blender_the_way_to_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blender_process, "find_command", lambda _: None)
+    monkeypatch.setattr(blender, "_shared", {})
+    with pytest.raises(UsageError, match=r"--renderer cycles needs Blender: pip install 'specsia\[blender\]'"):
+        next(load_renderer("cycles").render(box((0, 0, 0), (1, 1, 1)), [Camera(0.0, 8)]))
+
+
+def test_the_cell_nearest_to_the_centre_is_taken() -> None:
+    cells = np.zeros((6, 6, 4), np.float32)
+    cells[1, 1] = [1, 2, 3, 1]
+    cells[0, 0] = [9, 9, 9, 1]
+    cells[3, 5] = [7, 7, 7, 1]
+    cells[5, 4] = [4, 5, 6, 1]
+    out = nearest_to_centre(cells, 2)
+    assert out[0, 0].tolist() == [1, 2, 3]
+    assert out[0, 1].tolist() == [0, 0, 0]
+    assert out[1, 1].tolist() == [4, 5, 6]
+
+
+SCRIPT = """
+import os, sys, time
+sys.path.insert(0, {folder!r})
+import job_server
+def do(job):
+    print("noise", flush=True)
+    os.write(1, b'{{"ok": "more noise"}}\\n')
+    if job.get("sleep"):
+        time.sleep(job["sleep"])
+    if job.get("refuse"):
+        raise job_server.JobError("no such thing")
+    if job.get("abort"):
+        os.write(2, b"no display\\n")
+        os.abort()
+    return {{"twice": 2 * job["n"], "pid": os.getpid()}}
+job_server.main(do, {{"blender": "none"}})
+"""
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], BlenderProcess]:
+    """Starts a process that keeps to the protocol without any Blender."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.format(folder=str(blender_process.scripts_folder())))
+    monkeypatch.setattr(blender_process, "find_command", lambda _: [sys.executable, str(script)])
+    return lambda: BlenderProcess("script.py", "testing")
+
+
+def test_answers_are_told_from_noise(stand_in: Callable[[], BlenderProcess]) -> None:
+    with stand_in() as process:
+        assert process.blender == "none"
+        first, second = process.ask({"n": 2}, 30), process.ask({"n": 5}, 30)
+        assert (first["twice"], second["twice"]) == (4, 10)
+        assert first["pid"] == second["pid"]
+        with pytest.raises(CharacterError, match="no such thing"):
+            process.ask({"refuse": True}, 30)
+        assert process.ask({"n": 1}, 30)["twice"] == 2
+        with pytest.raises(SpecsiaError, match=r"a script failed in Blender: KeyError: 'n'"):
+            process.ask({}, 30)
+        assert not process.alive
+
+
+def test_an_abort_is_told_in_its_last_words(stand_in: Callable[[], BlenderProcess]) -> None:
+    with stand_in() as process, pytest.raises(SpecsiaError, match=r"ended unexpectedly: no display \(SIGABRT\)"):
+        process.ask({"abort": True, "n": 1}, 30)
+
+
+def test_a_job_that_hangs_is_given_up(stand_in: Callable[[], BlenderProcess]) -> None:
+    with stand_in() as process:
+        start = time.monotonic()
+        with pytest.raises(SpecsiaError, match=r"given up after 0\.5 seconds"):
+            process.ask({"sleep": 60, "n": 1}, 0.5)
+        assert time.monotonic() - start < 10
+        assert not process.alive
+
+
+def test_processes_are_replaced_after_many_jobs(
+    stand_in: Callable[[], BlenderProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blender, "_shared", {})
+    monkeypatch.setattr(blender, "CHARACTERS_PER_PROCESS", 2)
+    used = []
+    for n in range(3):
+        blender._ask({"engine": "cycles", "n": n}, 30)
+        used.append(blender._shared[os.getpid()])
+    assert used[0] is used[1]
+    assert used[1] is not used[2]
+    assert (used[0].alive, used[2].alive) == (False, True)
+    with pytest.raises(CharacterError, match=r"Blender could not render it: .*SIGABRT"):
+        blender._ask({"engine": "cycles", "abort": True}, 30)
+    blender._ask({"engine": "cycles", "n": 1}, 30)
+    blender._shared[os.getpid()].close()
+
+
+def test_eevee_without_gl_is_said_before_it_aborts(
+    stand_in: Callable[[], BlenderProcess], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(script.read_text().replace('job.get("abort")', 'job["engine"] == "eevee"'))
+    monkeypatch.setattr(blender, "_gl_checked", {})
+    with pytest.raises(SpecsiaError, match=r"Eevee needs OpenGL .*no display.*apt-get install libegl1"):
+        next(load_renderer("eevee").render(box((0, 0, 0), (1, 1, 1)), [Camera(0.0, 8)]))
+
+
+@pytest.mark.parametrize("job", [{"n": 1}, {"n": 1, "sleep": 60}])
+def test_the_child_leaves_with_its_parent(
+    stand_in: Callable[[], BlenderProcess], tmp_path: Path, job: dict[str, int]
+) -> None:
+    parent = (
+        "import json, os, sys, threading, time\n"
+        "from specsia_build.rendering import blender_process\n"
+        f"blender_process.find_command = lambda _: [sys.executable, {str(tmp_path / 'script.py')!r}]\n"
+        "process = blender_process.BlenderProcess('script.py', 'testing')\n"
+        f"threading.Thread(target=process.ask, args=({job!r}, 99)).start()\n"
+        "time.sleep(0.5)\n"
+        "print(process._process.pid, flush=True)\n"
+        "os._exit(0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", parent], capture_output=True, check=True, timeout=60)
+    child = int(done.stdout)
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and psutil.pid_exists(child) and not _is_zombie(child):
+        time.sleep(0.05)
+    assert not psutil.pid_exists(child) or _is_zombie(child)
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True

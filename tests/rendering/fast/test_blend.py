@@ -1,0 +1,212 @@
+"""Translucent surfaces: many behind one another, through one another, across tiles, and what they cost."""
+
+from __future__ import annotations
+
+import tracemalloc
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
+
+from specsia_build.frame import ORTHO_WIDTH, Camera
+from specsia_build.rendering.colour import linear_to_srgb
+from specsia_build.rendering.fast import stacks
+from specsia_build.rendering.layers import Layers
+from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
+from tests.rendering.fast.layered import layered
+from tests.rendering.scenes import BLUE, RGBA, SIZE, WHITE, box, look_at, mesh_of, sheet, soup, sphere
+
+ROUNDING = 0.6
+"""Levels by which a byte may differ from a number: half a level, and what the tables of the transfer function add."""
+
+
+def glassy(mesh: Mesh, color: RGBA = (1.0, 1.0, 1.0, 0.5)) -> Mesh:
+    """The mesh, to be looked through."""
+    return replace(mesh, materials=(Material(base_color=color, alpha_mode="blend"),))
+
+
+def shells(count: int, alpha: float = 0.1, rows: int = 6) -> Mesh:
+    """Balls of several colours around one another."""
+    colors = np.random.default_rng(0).uniform(0, 1, (count, 3)).tolist()
+    radii = 0.3 + 0.2 * np.arange(1, count + 1) / count
+    return concatenate(
+        [
+            glassy(sphere(radius, rows, 2 * rows), (red, green, blue, alpha))
+            for radius, (red, green, blue) in zip(radii.tolist(), colors, strict=True)
+        ]
+    )
+
+
+def assert_layered(mesh: Mesh, yaw: float = 0.0, size: int = SIZE, atol: float = ROUNDING) -> None:
+    """Hold a picture against the plain way, wherever a translucent face is to be seen."""
+    drawn, plain = look_at(mesh, yaw, size), layered(mesh, Camera(yaw, size))
+    touched = plain.touched
+    assert touched.sum() > 100
+    assert_allclose(drawn.coverage[touched], plain.coverage[touched], atol=ROUNDING)
+    assert_allclose(drawn.color[touched][:, 3], plain.color[touched][:, 3], atol=ROUNDING)
+    clear = touched & (plain.color[..., 3] > 0.6)
+    assert_allclose(drawn.color[clear][:, :3], plain.color[clear][:, :3], atol=atol)
+    assert_allclose(drawn.position[clear], plain.position[clear], atol=1e-4)
+
+
+def test_twenty_shells() -> None:
+    assert_layered(shells(20), 25, stacks.TILE + 8)
+
+
+def test_shells_around_an_opaque_figure() -> None:
+    assert_layered(concatenate([box((0, 0, 0), (0.2, 0.5, 0.1), BLUE), shells(5, 0.4)]), 30)
+
+
+def half_glassy(seed: int) -> Mesh:
+    """Loose triangles through one another, every other one translucent, of colours that change along them."""
+    mesh = soup(seed, 60)
+    assert mesh.colors is not None
+    colors = np.random.default_rng(seed).uniform(0, 1, mesh.colors.shape).astype(np.float32)
+    materials = (Material(), Material(alpha_mode="blend"))
+    return replace(mesh, materials=materials, face_material=np.arange(60, dtype=np.int32) % 2, colors=colors)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_faces_that_cross_one_another_and_opaque_ones(seed: int) -> None:
+    assert_layered(half_glassy(seed), 20.0 * seed)
+
+
+def test_sheets_that_cross_within_one_column_of_pixels() -> None:
+    steep = [[0.0125, -0.4, -0.4], [0.0125, -0.4, 0.4], [0.01, 0.4, 0.4], [0.01, 0.4, -0.4]]
+    turned = [[-x, y, z] for x, y, z in steep]
+    faces = [[0, 1, 2], [0, 2, 3]]
+    parts = [glassy(mesh_of(at, faces), color) for at, color in ((steep, (1.0, 0, 0, 0.7)), (turned, (0, 0, 1.0, 0.7)))]
+    wide = sheet(10, 10, 44, 44, y=0.05, material=Material(base_color=(0, 1, 0, 0.5), alpha_mode="blend"))
+    assert_layered(concatenate([*parts, wide]))
+
+
+def noise(texels: int, seed: int = 0) -> Material:
+    """Texels of every colour and opacity."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (texels, texels, 4)).astype(np.uint8)
+    return Material(texture=Texture(pixels, wrap=("clamp", "clamp")), alpha_mode="blend")
+
+
+@pytest.mark.parametrize("texels", [3, 20, 60])
+def test_layers_of_textures_that_change_within_a_pixel(texels: int) -> None:
+    veils = [sheet(10.3, 8.6, 44.5, 40.2, y=0.1 * k, material=noise(texels, k)) for k in range(3)]
+    assert_layered(concatenate(veils), atol=1.0)
+
+
+def ramp(texels: int, seed: int) -> Material:
+    """Colours and opacity that grow evenly."""
+    ends = np.random.default_rng(seed).uniform(0, 255, (2, 2, 4))
+    t = np.linspace(0, 1, texels)[:, None, None]
+    rows = ends[0][None, :1] * (1 - t) + ends[1][None, 1:] * t
+    pixels = np.rint(np.broadcast_to(rows, (texels, texels, 4))).astype(np.uint8)
+    return Material(texture=Texture(pixels, wrap=("clamp", "clamp")), alpha_mode="blend")
+
+
+@pytest.mark.parametrize("texels", [30, 100])
+@pytest.mark.parametrize("yaw", [0.0, 70.0])
+def test_layers_of_textures_that_change_evenly(texels: int, yaw: float) -> None:
+    veils = [sheet(10.3, 8.6, 44.5, 40.2, y=0.1 * k, material=ramp(texels, k)) for k in range(3)]
+    assert_layered(concatenate(veils), yaw, atol=1.0)
+
+
+def in_pixels(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Columns, rows and depths of a frontal picture as points of the frame."""
+    scale = ORTHO_WIDTH / SIZE
+    return np.stack([(points[:, 0] - SIZE / 2) * scale, points[:, 2], (SIZE / 2 - points[:, 1]) * scale], axis=1)
+
+
+@pytest.mark.parametrize("moved", [(1, 0), (0, 1), (stacks.TILE - 17, stacks.TILE - 13), (7, 5)])
+def test_a_picture_does_not_depend_on_where_tiles_begin(moved: tuple[int, int]) -> None:
+    generator = np.random.default_rng(8)
+    middle = generator.uniform(6, 28, (40, 1, 2))
+    corners = np.rint((middle + generator.uniform(-8, 8, (40, 3, 2))) * 256) / 256
+    points = np.concatenate([corners, generator.uniform(-0.5, 0.5, (40, 3, 1))], axis=2).reshape(-1, 3)
+    colors = generator.uniform(0, 1, (120, 4))
+
+    def drawn(right: int, down: int) -> Layers:
+        mesh = mesh_of(
+            in_pixels(points + np.array([right, down, 0])), np.arange(120).reshape(-1, 3), None, None, colors
+        )
+        return look_at(glassy(mesh, WHITE))
+
+    here, there = drawn(0, 0), drawn(*moved)
+    right, down = moved
+    assert (here.coverage > 0).sum() > 400
+    for one, two in ((here.color, there.color), (here.coverage, there.coverage)):
+        assert_array_equal(one[: SIZE - down, : SIZE - right], two[down:, right:])
+
+
+def test_an_even_sheet_over_many_tiles_is_even() -> None:
+    mesh = concatenate([glassy(sheet(0, 0, 200, 200, y=0.1 * k, size=200), (0.3, 0.6, 0.9, 0.3)) for k in range(3)])
+    layers = look_at(mesh, size=200)
+    assert len(np.unique(layers.color.reshape(-1, 4), axis=0)) == 1
+    assert (layers.coverage == 255).all()
+
+
+def stack_of(count: int, order: NDArray[np.int_], alpha: float) -> tuple[Mesh, NDArray[np.float64]]:
+    """Sheets of ten by ten pixels behind one another, given in an order, and their grey levels, front to back."""
+    levels = np.random.default_rng(1).uniform(0, 1, count)
+    at, index = [], []
+    for n, k in enumerate(order):
+        y = -0.5 + k / count
+        at.append([[15, 15, y], [15, 25, y], [25, 25, y], [25, 15, y]])
+        index.append([[4 * n, 4 * n + 1, 4 * n + 2], [4 * n, 4 * n + 2, 4 * n + 3]])
+    colors = np.repeat([[levels[k], levels[k], levels[k], alpha] for k in order], 4, axis=0)
+    mesh = mesh_of(in_pixels(np.concatenate(at).astype(float)), np.concatenate(index), None, None, colors)
+    return glassy(mesh, WHITE), levels
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_thousand_layers_in_one_tile(backwards: bool) -> None:
+    # More than there is room for at a time.
+    order = np.arange(1000)[:: -1 if backwards else 1]
+    mesh, levels = stack_of(1000, order, 0.004)
+    assert stacks.ROOM < 100 * 1000
+    shares = 0.004 * 0.996 ** np.arange(1000)
+    grey = float(linear_to_srgb(np.array(shares @ levels / shares.sum()))) * 255
+    layers = look_at(mesh)
+    inner = layers.color[15:25, 15:25].reshape(-1, 4)
+    assert_allclose(inner, np.tile([grey, grey, grey, shares.sum() * 255], (100, 1)), atol=ROUNDING)
+    assert_allclose(layers.position[20, 20, 1], -0.5, atol=1e-6)
+
+
+def test_of_a_thousand_faces_at_one_depth_one_counts() -> None:
+    one = glassy(sheet(15, 15, 25, 25), (0.2, 0.5, 0.8, 0.4))
+    alone, many = look_at(one), look_at(concatenate([one] * 1000))
+    assert_array_equal(many.color, alone.color)
+    assert_array_equal(many.coverage, alone.coverage)
+
+
+def test_layers_that_cross_are_the_same_in_one_pass_as_in_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(5)
+    colors = np.repeat(np.append(generator.uniform(0, 1, (900, 3)), np.full((900, 1), 0.01), axis=1), 3, axis=0)
+    corners = np.array([[5.0, 5.0], [5.0, 45.0], [45.0, 5.0]]) + generator.uniform(-1, 1, (900, 3, 2))
+    depth = generator.uniform(-0.5, 0.5, (900, 3, 1))
+    points = np.concatenate([12 + corners / 4, depth], axis=2).reshape(-1, 3)
+    mesh = glassy(mesh_of(in_pixels(points), np.arange(2700).reshape(-1, 3), None, None, colors), WHITE)
+    several = look_at(mesh)
+    assert several.mask.max() > 250
+    monkeypatch.setattr(stacks, "ROOM", 16 * stacks.ROOM)
+    once = look_at(mesh)
+    assert np.abs(several.color.astype(int) - once.color).max() <= 1
+    assert_array_equal(several.coverage, once.coverage)
+    assert_allclose(several.position, once.position, atol=1e-6)
+
+
+def peak_bytes(mesh: Mesh, size: int) -> int:
+    """Largest amount of memory that arrays take together while a view is drawn."""
+    look_at(mesh, size=16)
+    tracemalloc.start()
+    look_at(mesh, size=size)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_memory_does_not_grow_with_layers_and_little_with_pixels() -> None:
+    one, many = shells(1), shells(20)
+    faces = len(many.faces) - len(one.faces)
+    assert peak_bytes(many, 256) < peak_bytes(one, 256) + 600 * faces + 1_000_000
+    # A pixel's layers, its fragments and its marks; 55 samples would take hundreds of bytes each time.
+    assert peak_bytes(one, 1024) - peak_bytes(one, 512) < 200 * (1024**2 - 512**2)

@@ -1,0 +1,437 @@
+"""The renderer's geometry: where things are drawn, what covers what, and how much of a pixel."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
+
+from specsia_build.errors import CharacterError
+from specsia_build.frame import ORTHO_WIDTH, Camera, view_cameras
+from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
+from specsia_build.rendering.layers import Layers
+from specsia_build.rendering.mesh import Mesh, concatenate
+from tests.rendering.reference import reference
+from tests.rendering.scenes import (
+    BLUE,
+    GREEN,
+    PIXEL,
+    RED,
+    SIZE,
+    WHITE,
+    box,
+    compass,
+    look_at,
+    mesh_of,
+    sheet,
+    soup,
+    sphere,
+)
+
+SAMPLING = 0.02
+"""Error of a pixel's coverage by a straight edge, as a share of the pixel."""
+
+
+def pixel_of(point: tuple[float, float, float], yaw: float, size: int = SIZE) -> tuple[int, int]:
+    """Row and column that show a point."""
+    column, row, _ = Camera(yaw, size).project(np.array(point))
+    return int(row), int(column)
+
+
+def same(one: Layers, two: Layers) -> bool:
+    return (
+        one.color.tobytes() == two.color.tobytes()
+        and one.coverage.tobytes() == two.coverage.tobytes()
+        and one.position.tobytes() == two.position.tobytes()
+    )
+
+
+def check_invariants(layers: Layers) -> None:
+    assert layers.color.dtype == np.uint8
+    assert layers.coverage.dtype == np.uint8
+    assert layers.position.dtype == np.float32
+    assert_array_equal(layers.mask, layers.color[..., 3])
+    assert not layers.color[layers.mask == 0].any()
+    assert not layers.position[layers.mask == 0].any()
+
+
+def box_colour_at(layers: Layers, point: tuple[float, float, float], yaw: float) -> list[int]:
+    return [int(v) for v in layers.color[pixel_of(point, yaw)]]
+
+
+def test_frontal_view_of_the_compass() -> None:
+    layers = look_at(compass(), 0)
+    # 40 pixels to a unit, the middle at (27, 27): the red box spans columns 39 to 47, the blue one rows 7 to 15.
+    assert_array_equal(layers.coverage[23:31, 39:47], 255)
+    assert_array_equal(layers.color[23:31, 39:47], np.broadcast_to([255, 0, 0, 255], (8, 8, 4)))
+    assert_array_equal(layers.color[7:15, 23:31], np.broadcast_to([0, 0, 255, 255], (8, 8, 4)))
+    assert_array_equal(layers.color[23:31, 23:31], np.broadcast_to([0, 255, 0, 255], (8, 8, 4)))
+    assert int((layers.coverage > 0).sum()) == 3 * 64
+    check_invariants(layers)
+
+
+def test_views_go_round_the_characters_left() -> None:
+    # Seen from its left, the character looks to the left of the picture; from its right, to the right.
+    left, back, right = (look_at(compass(), yaw) for yaw in (90, 180, 270))
+    assert_array_equal(left.color[27, 11], [0, 255, 0, 255])
+    assert_array_equal(left.color[27, 27], [255, 0, 0, 255])
+    assert_array_equal(back.color[27, 11], [255, 0, 0, 255])
+    assert_array_equal(back.color[27, 27], [0, 255, 0, 255])
+    assert_array_equal(right.color[27, 43], [0, 255, 0, 255])
+    assert_array_equal(right.color[27, 27], [255, 0, 0, 255])
+    for layers in (left, back, right):
+        assert_array_equal(layers.color[11, 27], [0, 0, 255, 255])
+
+
+@pytest.mark.parametrize("view", range(10))
+def test_every_view_of_ten_shows_each_box_where_it_projects(view: int) -> None:
+    yaw = 36.0 * view
+    layers = look_at(compass(), yaw)
+    centres = {(0.4, 0.0, 0.0): RED, (0.0, -0.4, 0.0): GREEN, (0.0, 0.0, 0.4): BLUE}
+    away = Camera(yaw, SIZE).basis()[2]
+    for centre, color in centres.items():
+        hidden = (
+            any(
+                other != centre and other[2] == centre[2] and np.dot(away, np.array(other) - centre) < -0.4
+                for other in centres
+            )
+            and abs(np.dot(Camera(yaw, SIZE).basis()[0], np.array((0.4, 0.4, 0)))) < 0.2
+        )
+        if not hidden:
+            assert box_colour_at(layers, centre, yaw) == [int(255 * c) for c in color]
+
+
+def test_view_1_shows_more_of_its_own_left() -> None:
+    sided = box((0, 0, 0), (0.2, 0.2, 0.2))
+    colors = np.zeros((len(sided.faces), 3, 4), np.float32)
+    normal_x = sided.vertices[sided.faces].mean(axis=1)[:, 0]
+    colors[..., 3] = 1
+    colors[normal_x > 0.19, :, 0] = 1
+    colors[normal_x < -0.19, :, 2] = 1
+    sided = replace(sided, colors=colors)
+    red, blue = ([int((look_at(sided, 36.0 * k).color[..., c] > 200).sum()) for k in (1, 9)] for c in (0, 2))
+    assert red[0] > 50
+    assert red[1] == 0
+    assert blue[0] == 0
+    assert blue[1] > 50
+
+
+def test_positions_are_those_of_the_nearest_surface() -> None:
+    layers = look_at(compass(), 0)
+    row, column = 25, 41
+    x, z = (column + 0.5 - SIZE / 2) * PIXEL, (SIZE / 2 - row - 0.5) * PIXEL
+    assert_allclose(layers.position[row, column], [x, -0.1, z], atol=1e-5)
+    assert_allclose(layers.position[25, 27], [0.5 * PIXEL, -0.5, z], atol=1e-5)
+    left = look_at(compass(), 90)
+    assert_allclose(left.position[27, 27], [0.5, 0.5 * PIXEL, -0.5 * PIXEL], atol=1e-5)
+
+
+@pytest.mark.parametrize("yaw", [0.0, 36.0, 100.0, 251.5])
+def test_positions_reproject_onto_their_pixel(yaw: float) -> None:
+    mesh = concatenate([sphere(0.3), *[box((0.3, 0.2, -0.3), (0.1, 0.15, 0.2))], soup(5, 40)])
+    layers = look_at(mesh, yaw, 96)
+    rows, columns = np.nonzero(layers.mask)
+    seen = Camera(yaw, 96).project(layers.position[rows, columns])
+    assert np.abs(seen[:, 0] - columns - 0.5).max() <= 0.51
+    assert np.abs(seen[:, 1] - rows - 0.5).max() <= 0.51
+    whole = layers.coverage[rows, columns] == 255
+    assert np.abs(seen[whole, :2] - np.stack([columns, rows], axis=1)[whole] - 0.5).max() <= 0.02
+
+
+@pytest.mark.parametrize(
+    ("left", "top", "right", "bottom"),
+    [(10.5, 12.5, 20.5, 18.5), (10.25, 12.75, 20.75, 18.25), (10.1, 12.3, 10.9, 12.7), (3.9, 4.9, 50.2, 5.1)],
+)
+def test_coverage_of_rectangles_is_their_area(left: float, top: float, right: float, bottom: float) -> None:
+    layers = look_at(sheet(left, top, right, bottom))
+    edge = np.arange(SIZE)
+    across = np.clip(np.minimum(edge + 1, right) - np.maximum(edge, left), 0, 1)
+    down = np.clip(np.minimum(edge + 1, bottom) - np.maximum(edge, top), 0, 1)
+    expected = np.outer(down, across)
+    assert np.abs(layers.coverage / 255 - expected).max() <= 2 * SAMPLING + 1 / 255
+    assert ((layers.coverage == 255) == (expected > 0.999)).all()
+    assert ((layers.coverage == 0) == (expected == 0)).all()
+
+
+def test_a_quarter_of_a_pixel() -> None:
+    coverage = look_at(sheet(10.5, 10.5, 20, 20)).coverage
+    assert int(coverage[10, 10]) == pytest.approx(64, abs=6)
+    assert int(coverage[10, 15]) == pytest.approx(128, abs=6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(0, 360), st.floats(-0.5, 0.5))
+def test_coverage_of_a_half_plane(degrees: float, offset: float) -> None:
+    a = np.deg2rad(degrees)
+    normal, along = np.array([np.cos(a), np.sin(a)]), np.array([-np.sin(a), np.cos(a)])
+    corners = [s * 2 * along + (offset * PIXEL + d) * normal for s, d in ((-1, 0), (1, 0), (1, -2), (-1, -2))]
+    mesh = mesh_of([[x, 0, z] for x, z in corners], [[0, 1, 2], [0, 2, 3]])
+    coverage = look_at(mesh, size=SIZE).coverage / 255
+    fine = (np.arange(SIZE * 32) + 0.5) / 32 - SIZE / 2
+    x, z = np.meshgrid(fine, -fine)
+    inside = x * normal[0] + z * normal[1] <= offset
+    expected = inside.reshape(SIZE, 32, SIZE, 32).mean(axis=(1, 3))
+    error = np.abs(coverage - expected)
+    assert error.max() <= 5 * SAMPLING
+    assert error.sum() <= 1.5 * SAMPLING * max(54, int(((expected > 0) & (expected < 1)).sum()))
+
+
+@pytest.mark.parametrize("yaw", [0.0, 36.0, 90.0, 123.4])
+def test_a_fine_closed_mesh_has_no_holes(yaw: float) -> None:
+    size = 128
+    layers = look_at(sphere(0.45, 60, 120), yaw, size)
+    v, u = np.mgrid[:size, :size] + 0.5 - size / 2
+    r = np.hypot(u, v) * ORTHO_WIDTH / size
+    assert (layers.coverage[r < 0.45 - 1.5 * ORTHO_WIDTH / size] == 255).all()
+    assert (layers.coverage[r > 0.45 + 1.5 * ORTHO_WIDTH / size] == 0).all()
+    assert (layers.color[layers.coverage > 0][:, :3] == 255).all()
+
+
+def test_neighbouring_faces_leave_no_crack_and_no_overlap() -> None:
+    generator = np.random.default_rng(3)
+    n = 12
+    x, z = np.meshgrid(np.linspace(-0.5, 0.5, n), np.linspace(-0.5, 0.5, n))
+    inner = np.s_[1:-1, 1:-1]
+    x[inner] += generator.uniform(-0.03, 0.03, x[inner].shape)
+    z[inner] += generator.uniform(-0.03, 0.03, x[inner].shape)
+    vertices = np.stack([x, 0.1 * np.sin(9 * x), z], axis=-1).reshape(-1, 3)
+    faces = []
+    for i in range(n - 1):
+        for j in range(n - 1):
+            a, b, c, d = i * n + j, i * n + j + 1, (i + 1) * n + j + 1, (i + 1) * n + j
+            faces += [[a, b, c], [a, c, d]]
+    # Each face has vertices of its own: only their places are shared.
+    loose = mesh_of(vertices[np.array(faces).ravel()], np.arange(3 * len(faces)).reshape(-1, 3))
+    coverage = look_at(loose).coverage
+    assert_array_equal(coverage[7:47, 7:47], 255)
+    assert int((coverage > 0).sum()) == 40 * 40
+
+
+def test_turning_the_mesh_back_equals_turning_the_camera() -> None:
+    mesh = concatenate([compass(), soup(1, 20)])
+    yaw = 36.0
+    a = np.deg2rad(-yaw)
+    turn = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
+    turned = mesh.with_vertices(mesh.vertices @ turn.T)
+    turned = replace(turned, rest=mesh.vertices)
+    camera, back = look_at(mesh, yaw), look_at(turned, 0)
+    assert np.abs(camera.coverage.astype(int) - back.coverage).max() <= 255 // 10
+    assert np.abs(camera.coverage.astype(int) - back.coverage).mean() < 0.05
+    assert np.abs(camera.color.astype(int) - back.color).mean() < 0.1
+    # The rest positions are carried along: every surface point keeps its position whatever the pose.
+    both = (camera.coverage == 255) & (back.coverage == 255)
+    difference = np.abs(camera.position - back.position).max(axis=-1)[both]
+    assert np.quantile(difference, 0.99) < 1e-2
+    assert np.median(difference) < 1e-3
+
+
+def test_a_mirrored_mesh_gives_the_mirrored_picture() -> None:
+    mesh = soup(2, 30)
+    mirrored = replace(mesh, vertices=mesh.vertices * np.array([-1, 1, 1], np.float32), rest=mesh.vertices)
+    one, two = look_at(mesh), look_at(mirrored)
+    difference = np.abs(one.coverage.astype(int) - two.coverage[:, ::-1])
+    edge = (one.coverage > 0) & (one.coverage < 255)
+    # Only the pattern of samples inside a pixel is not its own mirror image.
+    assert difference[edge].mean() < 0.02 * 255
+    assert difference[~edge].max() <= 0.04 * 255
+    assert np.abs(one.color[~edge].astype(int) - two.color[:, ::-1][~edge]).mean() < 0.5
+
+
+def test_the_order_of_views_and_of_faces_is_immaterial() -> None:
+    mesh = concatenate([compass(), sphere(0.2)])
+    cameras = view_cameras(6, SIZE)
+    forth = list(FastRenderer().render(mesh, cameras))
+    back = list(FastRenderer().render(mesh, cameras[::-1]))[::-1]
+    assert all(same(a, b) for a, b in zip(forth, back, strict=True))
+    order = np.random.default_rng(0).permutation(len(mesh.faces))
+    shuffled = replace(mesh, faces=mesh.faces[order], face_material=mesh.face_material[order])
+    for a, b in zip(forth, FastRenderer().render(shuffled, cameras), strict=True):
+        assert_array_equal(a.coverage, b.coverage)
+        assert np.abs(a.color.astype(int) - b.color).max() <= 1
+
+
+def test_the_same_bytes_twice() -> None:
+    mesh = concatenate([soup(9, 60), sphere(0.3)])
+    cameras = view_cameras(3, SIZE)
+    once, twice = list(FastRenderer().render(mesh, cameras)), list(FastRenderer().render(mesh, cameras))
+    assert all(same(a, b) for a, b in zip(once, twice, strict=True))
+    assert_array_equal(silhouettes(mesh, cameras), np.stack([a.coverage for a in once]))
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_the_nearer_surface_hides_the_other(first: int) -> None:
+    near, far = sheet(10, 10, 30, 30, y=-0.2), sheet(20, 20, 40, 40, y=0.2)
+    near = replace(near, materials=(replace(near.materials[0], base_color=RED),))
+    far = replace(far, materials=(replace(far.materials[0], base_color=BLUE),))
+    color = look_at(concatenate([near, far][:: 1 if first == 0 else -1])).color
+    assert_array_equal(color[10:30, 10:30], np.broadcast_to([255, 0, 0, 255], (20, 20, 4)))
+    assert_array_equal(color[32, 32], [0, 0, 255, 255])
+    assert_array_equal(color[15, 35], [0, 0, 0, 0])
+
+
+def test_boxes_that_go_through_each_other() -> None:
+    # Turned by 45 degrees about Z, the second box comes out through the first one's front.
+    wall = box((0, 0, 0), (0.4, 0.1, 0.4), RED)
+    wedge = box((0, 0, 0), (0.2, 0.2, 0.3), BLUE)
+    c = np.sqrt(0.5)
+    wedge = wedge.rotated(np.array([[c, -c, 0], [c, c, 0], [0, 0, 1]]))
+    layers = look_at(concatenate([wall, wedge]))
+    # The wedge's edge stands at y = -0.283 and meets the wall's front, y = -0.1, at x = +-0.183: 7.3 pixels aside.
+    row = layers.color[27]
+    assert_array_equal(row[21:33], np.broadcast_to([0, 0, 255, 255], (12, 4)))
+    assert_array_equal(row[13:18], np.broadcast_to([255, 0, 0, 255], (5, 4)))
+    assert_array_equal(row[36:41], np.broadcast_to([255, 0, 0, 255], (5, 4)))
+    for column in (19, 34):
+        assert 0 < row[column, 0] < 255
+        assert 0 < row[column, 2] < 255
+    assert_array_equal(layers.coverage[27, 11:43], 255)
+
+
+def inverted(mesh: Mesh) -> Mesh:
+    return replace(mesh, faces=np.ascontiguousarray(mesh.faces[:, ::-1]))
+
+
+@pytest.mark.parametrize("yaw", [0.0, 36.0])
+def test_an_inside_out_mesh_looks_the_same(yaw: float) -> None:
+    mesh = compass()
+    one, two = look_at(mesh, yaw), look_at(inverted(mesh), yaw)
+    assert_array_equal(one.coverage, two.coverage)
+    assert_array_equal(one.color, two.color)
+    assert_allclose(one.position, two.position, atol=1e-6)
+
+
+def test_open_meshes_are_seen_from_both_sides() -> None:
+    mesh = sheet(10, 10, 30, 30)
+    front, back = look_at(mesh, 0), look_at(mesh, 180)
+    assert_array_equal(front.coverage, back.coverage[:, ::-1])
+    assert_array_equal(look_at(inverted(mesh)).color, front.color)
+    # A box without its front shows its inside.
+    whole = box((0, 0, 0), (0.3, 0.3, 0.3))
+    facing = whole.vertices[whole.faces].mean(axis=1)[:, 1] < -0.29
+    opened = replace(whole, faces=whole.faces[~facing], face_material=whole.face_material[~facing])
+    layers = look_at(opened)
+    assert layers.coverage[27, 27] == 255
+    assert layers.position[27, 27, 1] == pytest.approx(0.3, abs=1e-6)
+    assert look_at(whole).position[27, 27, 1] == pytest.approx(-0.3, abs=1e-6)
+
+
+def test_faces_without_area_change_nothing() -> None:
+    mesh = compass()
+    clean = look_at(mesh, 20)
+    v = len(mesh.vertices)
+    extra = np.array([[0.45, -0.1, 0.05], [0.4, -0.1, 0.0], [0.35, -0.1, -0.05]], np.float32)
+    bad = np.array([[0, 0, 1], [3, 3, 3], [0, 1, 0], [v, v + 1, v + 2]], np.int32)
+    dirty = replace(
+        mesh,
+        vertices=np.concatenate([mesh.vertices, extra]),
+        faces=np.concatenate([mesh.faces, bad]),
+        face_material=np.concatenate([mesh.face_material, np.full(len(bad), 1, np.int32)]),
+    )
+    layers = look_at(dirty, 20)
+    assert_array_equal(layers.coverage, clean.coverage)
+    assert_array_equal(layers.color, clean.color)
+    edge_on = look_at(sheet(10, 10, 30, 30), 90)
+    assert not edge_on.color.any()
+
+
+def test_three_faces_on_one_edge() -> None:
+    fins = mesh_of(
+        [[0, 0, -0.3], [0, 0, 0.3], [0.4, -0.1, 0], [-0.4, -0.1, 0], [0.1, 0.4, 0]],
+        [[0, 1, 2], [0, 1, 3], [0, 1, 4]],
+        None,
+    )
+    layers = look_at(fins)
+    expected = reference(fins, Camera(0, SIZE))
+    assert np.abs(layers.coverage / 255 - expected.coverage).max() < 0.06
+    check_invariants(layers)
+
+
+def test_faces_given_twice_look_like_one() -> None:
+    mesh = sphere(0.3)
+    twice = concatenate([mesh, mesh])
+    assert np.abs(look_at(twice, 11).coverage.astype(int) - look_at(mesh, 11).coverage).max() == 0
+    assert_array_equal(look_at(twice, 11).color, look_at(mesh, 11).color)
+
+
+def test_a_mesh_partly_or_wholly_out_of_the_picture() -> None:
+    layers = look_at(sheet(-500, -300, 20, 10))
+    assert_array_equal(layers.coverage[:10, :20], 255)
+    assert not layers.coverage[10:].any()
+    assert not layers.coverage[:, 20:].any()
+    assert not look_at(box((5, 0, 0), (0.1, 0.1, 0.1))).color.any()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_vertices_that_are_no_numbers_are_refused(bad: float) -> None:
+    mesh = compass()
+    vertices = mesh.vertices.copy()
+    vertices[3, 1] = bad
+    with pytest.raises(CharacterError, match="not finite"):
+        look_at(mesh.with_vertices(vertices))
+
+
+def test_a_broken_vertex_that_no_face_uses_does_no_harm() -> None:
+    mesh = compass()
+    stray = mesh.with_vertices(np.concatenate([mesh.vertices, [[np.nan, np.inf, 0]]]))
+    assert same(look_at(stray), look_at(mesh))
+
+
+@pytest.mark.parametrize("far", [1e3, 1e6, 1e12, 1e30, 3e38])
+def test_a_mesh_that_reaches_absurdly_far_is_refused(far: float) -> None:
+    for axis in (0, 2):
+        vertices = compass().vertices.copy()
+        vertices[0, axis] = far
+        with pytest.raises(CharacterError, match="far out"):
+            look_at(compass().with_vertices(vertices))
+
+
+def test_a_mesh_without_faces_is_refused() -> None:
+    with pytest.raises(CharacterError, match="no faces"):
+        look_at(mesh_of([[0, 0, 0]], []))
+
+
+def compare(mesh: Mesh, yaw: float, size: int = 48) -> None:
+    layers = look_at(mesh, yaw, size)
+    check_invariants(layers)
+    expected = reference(mesh, Camera(yaw, size))
+    coverage = layers.coverage / 255
+    assert_array_equal(layers.mask, layers.coverage)
+    error: NDArray[np.float64] = np.abs(coverage - expected.coverage)
+    edge = (expected.coverage > 0) & (expected.coverage < 1)
+    assert error[edge].sum() <= 0.02 * edge.sum()
+    # An unlucky edge may pass between the lines of the sample lattice: 7 of its 55 samples.
+    assert error.max() <= 7 / 55
+    assert error[~edge].max() <= 0.04
+    solid = expected.coverage > 0.2
+    colour_error = np.abs(layers.color[..., :3].astype(float) - expected.color)[solid]
+    assert colour_error.mean() <= 1.5
+    assert np.quantile(colour_error, 0.98) <= 16
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 40), st.sampled_from([0.0, 36.0, 77.7, 180.0]))
+def test_triangle_soups_look_like_a_brute_force_rendering(seed: int, count: int, yaw: float) -> None:
+    compare(soup(seed, count), yaw)
+
+
+@pytest.mark.parametrize("yaw", [0.0, 36.0, 72.0, 90.0, 324.0])
+def test_solids_look_like_a_brute_force_rendering(yaw: float) -> None:
+    compare(concatenate([compass(), box((0, 0, 0), (0.12, 0.2, 0.07), WHITE)]), yaw)
+    compare(concatenate([sphere(0.3, 12, 20), box((0.1, -0.1, 0.1), (0.25, 0.22, 0.2), GREEN)]), yaw)
+
+
+def test_small_and_thin_things_are_not_lost() -> None:
+    hairs = [
+        mesh_of([[x, 0, -0.4], [x + 0.3 * PIXEL, 0, -0.4], [x + 0.1, 0, 0.4]], [[0, 1, 2]])
+        for x in np.linspace(-0.4, 0.3, 7)
+    ]
+    specks = [box((x, 0, 0.5), (0.2 * PIXEL, 0.01, 0.2 * PIXEL)) for x in np.linspace(-0.4, 0.4, 9)]
+    mesh = concatenate([*hairs, *specks])
+    layers, expected = look_at(mesh), reference(mesh, Camera(0, SIZE))
+    assert np.abs(layers.coverage / 255 - expected.coverage).max() < 0.06
+    assert layers.coverage.sum() / 255 == pytest.approx(expected.coverage.sum(), rel=0.02)
