@@ -33,7 +33,7 @@ def _sources_digest() -> str:
     digest = hashlib.sha256(numba.__version__.encode())
     for path in sorted(top.rglob("*.py")):
         source = path.read_bytes()
-        if b"specsia_build.jit" in source or path.parent.name == "rendering":
+        if b"specsia_build.jit" in source or top / "rendering" in path.parents:
             digest.update(path.relative_to(top).as_posix().encode() + source)
     return digest.hexdigest()[:16]
 
