@@ -5,16 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from specsia_build.characters.character import id_order_key
 from specsia_build.errors import printable, some
-
-if TYPE_CHECKING:
-    from specsia_build.pipeline.summary import StageSummary
-
+from specsia_build.pipeline.summary import StageSummary
 
 _MOST_NAMED = 12
 

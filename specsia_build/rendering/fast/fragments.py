@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from specsia_build.jit import compiled, inlined, uncounted
 from specsia_build.rendering.fast.close import Close, close_from, next_close
 from specsia_build.rendering.fast.lanes import LANES, half_plane, triangle
-from specsia_build.rendering.fast.prepare import MASK, OPAQUE, Surface
+from specsia_build.rendering.fast.prepare import MASK, OPAQUE
 from specsia_build.rendering.fast.raster import (
     HALF,
     SUBPIXEL,
@@ -29,6 +29,7 @@ from specsia_build.rendering.fast.raster import (
 )
 from specsia_build.rendering.fast.rows import ROW, lowest, reaching
 from specsia_build.rendering.fast.shading import opacity_at
+from specsia_build.rendering.fast.surface import Surface
 from specsia_build.rendering.fast.textures import TextureTable
 
 SAMPLES = 55

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +11,8 @@ from numpy.typing import NDArray
 from specsia_build.jit import compiled, inlined, ready, uncounted
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, ENCODE, ENCODE_STEPS
 from specsia_build.rendering.fast.lookups import HALVED, halve_row
+from specsia_build.rendering.fast.surface import Surface
 from specsia_build.rendering.mesh import Texture
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from specsia_build.rendering.fast.prepare import Surface
 
 EVEN = 8
 """Range of levels up to which their mean as they are is that in linear light, to a third of a level."""
