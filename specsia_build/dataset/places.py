@@ -225,7 +225,7 @@ def _on_hub(repo: str, where: str) -> Place:
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
-    from huggingface_hub.utils._validators import validate_repo_id
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
     name, _, revision = repo.partition("@")
     if not HUB_ID.fullmatch(name):

@@ -14,11 +14,17 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx2
-from huggingface_hub import HfApi, constants, get_token, is_offline_mode, set_client_factory
+from huggingface_hub import (
+    HfApi,
+    constants,
+    get_session,
+    get_token,
+    hf_raise_for_status,
+    is_offline_mode,
+    set_client_factory,
+)
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from huggingface_hub.utils import logging as hub_logging
-from huggingface_hub.utils._headers import build_hf_headers
-from huggingface_hub.utils._http import default_client_factory, hf_request_event_hook
 
 from specsia_build.errors import SpecsiaError, UsageError
 
@@ -75,14 +81,24 @@ class Hub:
     say: Callable[[str], None]
 
     @property
-    def headers(self) -> dict[str, str]:
-        """What identifies the caller to the Hub; never for its storage."""
-        return build_hf_headers(token=self.api.token)
-
-    @property
     def page(self) -> str:
         """Address of the dataset for people."""
         return page_of(self.repo, self.api.endpoint)
+
+    def get(self, url: str) -> bytes:
+        """What is at an address of the Hub, for which huggingface_hub has no function.
+
+        Raises:
+            HfHubHTTPError: if the Hub refuses.
+        """
+
+        def ask() -> bytes:
+            answer = get_session().get(url, headers={"Authorization": f"Bearer {token}"} if token else {})
+            hf_raise_for_status(answer)
+            return answer.content
+
+        token = self.api.token
+        return patiently(ask)
 
 
 def page_of(repo: str, endpoint: str | None = None) -> str:
@@ -128,21 +144,26 @@ def connect(repo: str, say: Callable[[str], None], look: bool = False) -> Iterat
     hub = Hub(HfApi(token=token or False, library_name="specsia"), repo, say)
     level = hub_logging.get_verbosity()
     hub_logging.set_verbosity(logging.CRITICAL)
-    set_client_factory(lambda: _Client(say))
+    usual = get_session()
+    set_client_factory(lambda: _Client(say, usual))
     try:
         yield hub
     except (HfHubHTTPError, httpx2.HTTPError, OfflineModeIsEnabled, OSError, RuntimeError, ValueError) as error:
         raise in_words(error, hub) from error
     finally:
-        set_client_factory(default_client_factory)
+        set_client_factory(lambda: httpx2.Client(**_settings(usual)))
         hub_logging.set_verbosity(level)
 
 
-class _Client(httpx2.Client):
-    """huggingface_hub's client, with a timeout, and which says why it waits."""
+def _settings(client: httpx2.Client) -> dict[str, Any]:
+    return {name: getattr(client, name) for name in ("event_hooks", "follow_redirects", "timeout")}
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        super().__init__(event_hooks={"request": [hf_request_event_hook]}, follow_redirects=True, timeout=TIMEOUT)
+
+class _Client(httpx2.Client):
+    """A client as huggingface_hub's usual one, with a timeout, and which says why it waits."""
+
+    def __init__(self, say: Callable[[str], None], usual: httpx2.Client) -> None:
+        super().__init__(**{**_settings(usual), "timeout": TIMEOUT})
         self._say = say
 
     def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:

@@ -1,8 +1,8 @@
 """Push a packed dataset to a Hub: plan, send, commit once, verify, tag.
 
-The contents of large files go first, each resumable; one commit then takes the repository from what it held to what the
-dataset holds, so that nobody ever loads a half. A push that was interrupted is begun again by the same call and sends
-what is missing.
+The contents of large files go first, one after another; one commit then takes the repository from what it held to what
+the dataset holds, so that nobody ever loads a half. A push that was interrupted is begun again by the same call: what
+arrived whole is not sent again, and what becomes of the file that was under way is the matter of huggingface_hub.
 """
 
 from __future__ import annotations
@@ -20,14 +20,12 @@ import pyarrow as pa
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, DatasetInfo, constants
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
-from huggingface_hub.utils._http import hf_raise_for_status, http_backoff
 from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
 from specsia_build.dataset.card.licenses import redistribution_problems
 from specsia_build.dataset.checksums import own_names
 from specsia_build.dataset.hub.client import DATASET, Hub, patiently
 from specsia_build.dataset.hub.local import LocalFile
-from specsia_build.dataset.hub.parts import forget_others, send
 from specsia_build.dataset.places import MOST_READ
 from specsia_build.dataset.schema import SUMS_FILE
 from specsia_build.errors import SpecsiaError, UsageError, brief, some
@@ -35,8 +33,8 @@ from specsia_build.errors import SpecsiaError, UsageError, brief, some
 KEPT = frozenset({".gitattributes"})
 """Files of the repository itself, which no dataset holds and no push deletes."""
 
-LARGE = ".parquet"
-"""Suffix of files whose content goes to the large-file storage ahead of the commit, as the Hub asks of parquet."""
+_GONE = frozenset({400, 403, 404, 409, 410})
+"""What a storage answers to an address that has expired, or to a second request to join parts that are joined."""
 
 
 @dataclass(frozen=True)
@@ -211,10 +209,8 @@ def _made(hub: Hub, remote: Mapping[str, RepoFile], revision: str) -> Set[str]:
         return frozenset()
     if there.size > MOST_READ:
         raise SpecsiaError(f"{SUMS_FILE} of {hub.repo} cannot be read: it has {there.size / 2**20:,.0f} MB")
-    url = f"{hub.page}/resolve/{revision}/{SUMS_FILE}"
-    answer = http_backoff("GET", url, headers=hub.headers)
-    hf_raise_for_status(answer)
-    return own_names(answer.content.decode("utf-8", errors="replace"))
+    content = hub.get(f"{hub.page}/resolve/{revision}/{SUMS_FILE}")
+    return own_names(content.decode("utf-8", errors="replace"))
 
 
 def plan_unseen(page: str, repo: str, files: Sequence[LocalFile], version: str, public: bool, why: str) -> Plan:
@@ -279,22 +275,30 @@ def _send_and_commit(
     hub: Hub, plan: Plan, files: Sequence[LocalFile], head: str, advance: Callable[[int], None]
 ) -> str:
     names = {operation.name for operation in plan.of("add", "replace")}
-    additions = {file: _addition(file) for file in files if file.name in names}
-    forget_others(hub, {file.sha256 for file in additions})
-    xet = _takes_xet(hub)
-    with _transfers(xet):
-        for file, addition in additions.items():
-            if not file.name.endswith(LARGE):
-                continue
-            if xet:
-                # One at a time: what is finished before a kill is not sent again.
-                hub.api.preupload_lfs_files(hub.repo, [addition], repo_type=DATASET, free_memory=False)
-                advance(file.size)
-            else:
-                send(hub, addition, advance)
-        commit = patiently(lambda: _commit(hub, plan, files, list(additions.values()), head))
-    advance(sum(file.size for file in additions if not file.name.endswith(LARGE)))
-    return commit
+    additions = [_addition(file) for file in files if file.name in names]
+    with _transfers(_takes_xet(hub)):
+        for addition in additions:
+            # One at a time: what is finished before a kill is not sent again.
+            _send(hub, addition)
+            advance(addition.upload_info.size)
+        return patiently(lambda: _commit(hub, plan, files, additions, head))
+
+
+def _send(hub: Hub, addition: CommitOperationAdd) -> None:
+    """Bring a file's content to the storage, unless it is there or the Hub wants it in the commit itself."""
+
+    def send() -> None:
+        patiently(lambda: hub.api.preupload_lfs_files(hub.repo, [addition], repo_type=DATASET, free_memory=False))
+
+    try:
+        send()
+    except RuntimeError as error:
+        # So huggingface_hub raises what the storage answered.
+        refusal = error.__cause__
+        if not isinstance(refusal, HfHubHTTPError) or refusal.response.status_code not in _GONE:
+            raise
+        # The Hub tells whether the content came through and only the answer was lost, and gives out new addresses.
+        send()
 
 
 def _commit(
@@ -369,11 +373,12 @@ def _takes_xet(hub: Hub) -> bool:
     """Whether files go by Xet, which sends only chunks that are new, or by LFS, as this machine and the Hub allow."""
     if constants.HF_HUB_DISABLE_XET or importlib.util.find_spec("hf_xet") is None:
         return False
-    url = f"{hub.api.endpoint}/api/datasets/{hub.repo}/xet-write-token/{constants.DEFAULT_REVISION}"
-    answer = http_backoff("GET", url, headers=hub.headers)
-    if answer.status_code == 404:
+    try:
+        hub.get(f"{hub.api.endpoint}/api/datasets/{hub.repo}/xet-write-token/main")
+    except HfHubHTTPError as error:
+        if error.response.status_code != 404:
+            raise
         return False
-    hf_raise_for_status(answer)
     return True
 
 
