@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from specsia_build.dataset.schema import BUILD_FILE, CARD, CHECKSUMS_FILE, IMAGE_COLUMNS, SHARD_NAME, SUMS_FILE
+from specsia_build.dataset.schema import BUILD_FILE, CARD, CHECKSUMS_FILE, IMAGE_COLUMNS, SUMS_FILE, parse_shard_name
 from specsia_build.errors import SpecsiaError
 from specsia_build.files import relative_name
 
@@ -77,7 +77,7 @@ def parse_sums(text: str) -> tuple[dict[str, str], list[str]]:
 def own_names(text: str) -> frozenset[str]:
     """What a `SHA256SUMS` lists, and itself, if a dataset of this project wrote it; nothing if somebody else did."""
     listed, _ = parse_sums(text)
-    ours = {CARD, BUILD_FILE} <= listed.keys() and any(map(SHARD_NAME.fullmatch, listed))
+    ours = {CARD, BUILD_FILE} <= listed.keys() and any(parse_shard_name(name, own=True) for name in listed)
     return frozenset(listed) | {SUMS_FILE} if ours else frozenset()
 
 

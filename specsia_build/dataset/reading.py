@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -17,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.card.head import MOST_CARD_BYTES, SPLIT_NAMES, card_fields, data_files
+from specsia_build.dataset.card.head import MOST_CARD_BYTES, card_fields, data_files
 from specsia_build.dataset.places import Place, find_place
 from specsia_build.dataset.rows import check_columns, checked_row
 from specsia_build.errors import SpecsiaError, UsageError
@@ -26,8 +25,6 @@ from specsia_build.files import file_name, folded_name, parse_json, relative_nam
 Schema = Literal["specsia", "published"]
 
 _OWN_ONLY = frozenset(schema.COLUMNS) - frozenset(schema.PUBLISHED_COLUMNS)
-
-_SHARD = re.compile(r"(?:data/)?(?:[^/]+/)?(train|validation|valid|val|test)-\d{5}-of-\d{5}(-\w+)?\.parquet")
 
 _STREAM_BYTES = 1 << 22
 """Of a column that are read at once: large enough for a remote store, and row groups may be much larger."""
@@ -246,14 +243,12 @@ def find_shard_files(files: Mapping[str, int], card: str) -> tuple[ShardFile, ..
     found: dict[tuple[str, str], ShardFile] = {}
     for config, split, pattern in data_files(card_fields(card)):
         for name in parquet:
-            if split in SPLIT_NAMES and fnmatchcase(name, pattern.removeprefix("./")):
-                found[config, name] = ShardFile(name, config, SPLIT_NAMES[split], files[name])
+            if split in schema.SPLIT_NAMES and fnmatchcase(name, pattern.removeprefix("./")):
+                found[config, name] = ShardFile(name, config, schema.SPLIT_NAMES[split], files[name])
     if not found:
         for name in parquet:
-            if match := _SHARD.fullmatch(name):
-                inner = Path(name).parent.name
-                config = schema.DEFAULT_CONFIG if inner in ("", schema.DATA) else inner
-                found[config, name] = ShardFile(name, config, SPLIT_NAMES[match[1]], files[name])
+            if said := schema.parse_shard_name(name):
+                found[said.config, name] = ShardFile(name, said.config, said.split, files[name])
     order = list(dict.fromkeys(config for config, _ in found))
     return tuple(sorted(found.values(), key=lambda s: (order.index(s.config), schema.SPLITS.index(s.split), s.name)))
 

@@ -85,12 +85,13 @@ CHECKSUMS_FILE = "checksums.parquet"
 SUMS_FILE = "SHA256SUMS"
 DATA = "data"
 
-SHARD_NAME = re.compile(rf"{DATA}/(?:[^/]+/)?(?:{'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
-"""Names that `pack` gives its shards."""
-
 DEFAULT_CONFIG = "default"
 """Name of the only configuration of a dataset with one backend."""
 
+SPLIT_NAMES = {name: name for name in SPLITS} | {"val": "validation", "valid": "validation"}
+"""Split by the names that people give it."""
+
+_SHARD = re.compile(rf"(?:{DATA}/)?(?:([^/]+)/)?({'|'.join(SPLIT_NAMES)})-(\d{{5}})-of-(\d{{5}})(?:-\w+)?\.parquet")
 
 FOREIGN = frozenset({".git", ".gitattributes", ".cache", ".huggingface"})
 """What a download from the Hub adds beside a dataset's own files."""
@@ -128,6 +129,31 @@ def data_folder(backend: str, several: bool) -> str:
 def shard_name(split: str, index: int, count: int) -> str:
     """File name of one shard."""
     return f"{split}-{index:05d}-of-{count:05d}.parquet"
+
+
+@dataclass(frozen=True)
+class ShardName:
+    """What the name of a shard says: its configuration, its split, its number from 0, and how many there are."""
+
+    config: str
+    split: str
+    index: int
+    count: int
+
+
+def parse_shard_name(name: str, own: bool = False) -> ShardName | None:
+    """What the name of a file, relative to its dataset, says of it as a shard; None where it is not named as one.
+
+    Args:
+        name: of the file.
+        own: accept only what `pack` writes, and not the other names that the Hub and people give.
+    """
+    match = _SHARD.fullmatch(name)
+    if match is None:
+        return None
+    found = ShardName(match[1] or DEFAULT_CONFIG, SPLIT_NAMES[match[2]], int(match[3]), int(match[4]))
+    packed = f"{DATA}/{match[1]}/" if match[1] else f"{DATA}/"
+    return found if not own or name == packed + shard_name(found.split, found.index, found.count) else None
 
 
 def arrow_schema(columns: Sequence[str] = COLUMNS) -> pa.Schema:

@@ -8,12 +8,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from specsia_build.dataset.schema import SPLITS
 from specsia_build.errors import SpecsiaError
 from specsia_build.files import relative_name
-
-SPLIT_NAMES = {name: name for name in SPLITS} | {"val": "validation", "valid": "validation"}
-"""Split by the names that people give it."""
 
 MOST_CARD_BYTES = 1 << 22
 

@@ -182,10 +182,11 @@ def write_card(facts: CardFacts) -> str:
     )
     differs = "" if config["pos_frame"] != "character" else "; and there positions are coloured after the view turn"
     columns = table(["column", "meaning"], [[f"`{name}`", meaning] for name, meaning in MEANINGS.items()])
+    title = f"SPECSIA pairs of {facts.source}"
     return f"""---
-{front_matter(facts.source, {license_ for license_, _ in facts.licenses}, facts.rows, facts.sizes)}---
+{front_matter(title, {license_ for license_, _ in facts.licenses}, facts.rows, facts.sizes)}---
 
-# SPECSIA pairs of {facts.source}
+# {title}
 
 Pairs for learning to repair drawn characters seen from new angles. Each character is rendered from {config["views"]}
 evenly spaced views (`gt`, the target Y\\*). A backend reconstructs it in 3D from {_input(config)};

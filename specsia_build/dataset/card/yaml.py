@@ -129,19 +129,19 @@ def dataset_info_field(rows: Mapping[str, Mapping[str, int]], sizes: Sizes) -> A
 
 
 def front_matter(
-    source: str, licenses: Collection[str | None], rows: Mapping[str, Mapping[str, int]], sizes: Sizes
+    name: str, licenses: Collection[str | None], rows: Mapping[str, Mapping[str, int]], sizes: Sizes | None = None
 ) -> str:
     """The YAML of a card, without the lines of `---` around it.
 
     Args:
-        source: name of the source.
+        name: for people.
         licenses: of the characters.
-        rows: by backend and split.
-        sizes: of all these, or empty: then `dataset_info` is left out.
+        rows: by configuration and split.
+        sizes: of all these, or none: then `dataset_info` is left out.
     """
     fields: dict[str, Any] = {
         **license_fields(licenses),
-        "pretty_name": f"SPECSIA pairs of {source}",
+        "pretty_name": name,
         "size_categories": [size_category(sum(sum(by_split.values()) for by_split in rows.values()))],
         "task_categories": ["image-to-image"],
         "annotations_creators": ["machine-generated"],

@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from specsia_build.dataset.card.text import table
-from specsia_build.dataset.card.yaml import TAGS, configs_field, license_fields, size_category
+from specsia_build.dataset.card.yaml import front_matter
 from specsia_build.dataset.schema import PUBLISHED_COLUMNS
 from specsia_build.errors import brief
 
@@ -45,18 +43,6 @@ class ConvertedFacts:
     build: Mapping[str, Any]
 
 
-def _front_matter(facts: ConvertedFacts) -> str:
-    fields = {
-        **license_fields(set(facts.licenses.values())),
-        "pretty_name": f"SPECSIA pairs of {facts.source}, published schema",
-        "size_categories": [size_category(sum(sum(by_split.values()) for by_split in facts.rows.values()))],
-        "task_categories": ["image-to-image"],
-        "tags": list(TAGS),
-        "configs": configs_field(facts.rows),
-    }
-    return yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)
-
-
 def write_converted_card(facts: ConvertedFacts) -> str:
     """Text of the converted dataset's README.md."""
     counts = table(
@@ -77,10 +63,11 @@ def write_converted_card(facts: ConvertedFacts) -> str:
     version = brief(str(facts.build.get("specsia", "")), 40)
     built = f"It was built by specsia {version} with {settings}." if settings else ""
     load = f'load_dataset("PATH_OR_REPO", "{next(iter(facts.rows))}")' if len(facts.rows) > 1 else ""
+    title = f"SPECSIA pairs of {facts.source}, published schema"
     return f"""---
-{_front_matter(facts)}---
+{front_matter(title, set(facts.licenses.values()), facts.rows)}---
 
-# SPECSIA pairs of {facts.source}, published schema
+# {title}
 
 A dataset of specsia converted to the columns of the published SPECSIA-15K by `specsia convert --to published`. The
 original's digest is `{facts.digest}`. {built}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -35,8 +34,6 @@ TEXTS = frozenset({"", ".md", ".txt", ".cff"})
 """Endings of what people add beside a dataset's own files, such as LICENSE; listed ones are read for paths."""
 
 NEEDED = (schema.CARD, schema.SPLITS_FILE, schema.BUILD_FILE)
-
-_SHARD = re.compile(r"(train|validation|test)-(\d{5})-of-(\d{5})\.parquet")
 
 
 @dataclass(frozen=True)
@@ -84,16 +81,14 @@ def find_shards(place: Place, names: Sequence[str], findings: Findings) -> tuple
     shards: list[Shard] = []
     series: dict[tuple[str, str], list[tuple[int, int, str]]] = {}
     for name in names:
-        parts = name.split("/")
-        if parts[0] != schema.DATA or not name.endswith(".parquet"):
+        if not (name.startswith(f"{schema.DATA}/") and name.endswith(".parquet")):
             continue
-        match = _SHARD.fullmatch(parts[-1])
-        if match is None or len(parts) > 3:
+        said = schema.parse_shard_name(name, own=True)
+        if said is None:
             findings.add(FILES, name, "is not named as a shard is, such as data/train-00000-of-00001.parquet")
             continue
-        config = parts[1] if len(parts) == 3 else schema.DEFAULT_CONFIG
-        shards.append(Shard(place, name, config, match[1]))
-        series.setdefault((config, match[1]), []).append((int(match[2]), int(match[3]), name))
+        shards.append(Shard(place, name, said.config, said.split))
+        series.setdefault((said.config, said.split), []).append((said.index, said.count, name))
     for (config, split), found in series.items():
         count = max(of for _, of, _ in found)
         for index, of, name in found:
