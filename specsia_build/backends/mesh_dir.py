@@ -15,15 +15,13 @@ import yaml
 from numpy.typing import NDArray
 
 from specsia_build.backends.base import Context
+from specsia_build.backends.made import FORMATS
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.files import is_file
 from specsia_build.frame import axis_vector, front_rotation
 from specsia_build.rendering.mesh import Mesh
-
-FORMATS: Mapping[str, str] = {".glb": "gltf", ".gltf": "gltf", ".vrm": "vrm", ".obj": "obj", ".ply": "ply"}
-"""Format of each file ending that is looked for."""
 
 MANIFESTS = ("manifest.json", "manifest.yaml")
 

@@ -1,20 +1,31 @@
-"""Backends by name: the entry points of the group ``specsia.backends``."""
+"""Backends by name: the entry points of the group ``specsia.backends``, and those that the user's settings describe."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 
+from specsia_build.backends import command, http
 from specsia_build.backends.base import Backend
+from specsia_build.backends.user_settings import all_settings, settings_file
 from specsia_build.errors import SpecsiaError, UsageError
 
 GROUP = "specsia.backends"
 """Entry-point group; each point is a factory ``create(argument: str | None) -> Backend``."""
 
 
+DESCRIBED: Mapping[str, Callable[[str, object], Backend]] = {"command": command.make, "url": http.make}
+"""What makes a backend of a setting of this name; its settings must have one of them."""
+
+
 def available_backends() -> tuple[str, ...]:
-    """Names that `load_backend` knows, sorted, each once. Nothing is imported."""
-    return tuple(sorted({point.name for point in entry_points(group=GROUP)}))
+    """Names that `load_backend` knows, sorted, each once. Nothing is imported.
+
+    Raises:
+        UsageError: if the user's settings cannot be read.
+    """
+    described = {name for name, own in all_settings().items() if not DESCRIBED.keys().isdisjoint(own)}
+    return tuple(sorted({point.name for point in entry_points(group=GROUP)} | described))
 
 
 def load_backend(spec: str) -> Backend:
@@ -30,6 +41,8 @@ def load_backend(spec: str) -> Backend:
     """
     name, colon, argument = spec.partition(":")
     found = tuple(entry_points(group=GROUP, name=name))
+    if not found and (described := _described(name, colon)) is not None:
+        return described
     if not found:
         known = ", ".join(available_backends()) or "none, because specsia is not installed as a package"
         raise UsageError(f"there is no backend '{name}'; the known ones are {known}")
@@ -37,6 +50,18 @@ def load_backend(spec: str) -> Backend:
     if len(targets) > 1:
         raise UsageError(f"the backend '{name}' is declared more than once: {', '.join(targets)}")
     return _factory(found[0])(argument if colon else None)
+
+
+def _described(name: str, colon: str) -> Backend | None:
+    own = all_settings().get(name, {})
+    ways = [key for key in DESCRIBED if key in own]
+    if not ways:
+        return None
+    if len(ways) > 1:
+        raise UsageError(f"{settings_file()}: {name} has both {' and '.join(ways)}; keep one")
+    if colon:
+        raise UsageError(f"{name} takes no argument: {settings_file()} says what it is")
+    return DESCRIBED[ways[0]](name, own[ways[0]])
 
 
 def _factory(point: EntryPoint) -> Callable[[str | None], Backend]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.backends.base import Context
-from specsia_build.backends.placing import fitted, into_frame
+from specsia_build.backends.made import read_placed
 from specsia_build.backends.upstream import worker
 from specsia_build.backends.upstream.devices import Device, claim
 from specsia_build.backends.upstream.environment import worker_environment
@@ -29,14 +29,9 @@ from specsia_build.backends.upstream.pins import (
     worker_settings,
 )
 from specsia_build.backends.upstream.supervisor import Limits, Made, Supervisor, WorkerCommand
-from specsia_build.characters.character import Entry
-from specsia_build.characters.read import read_character
-from specsia_build.errors import CharacterError, UsageError
+from specsia_build.errors import UsageError
 from specsia_build.files import cannot_write, remove_tree
 from specsia_build.rendering.mesh import Mesh
-
-FORMATS = {".obj": "obj", ".glb": "gltf", ".gltf": "gltf", ".ply": "ply"}
-"""Format of each ending that a worker may write."""
 
 SEEDS = 2**53
 """Seeds are below it, so that a worker in any language reads them from JSON as they are."""
@@ -110,12 +105,10 @@ class Bridged:
             picture.write_bytes(png.encode(image))
             made = supervisor.reconstruct(picture, folder / "made", context.seed % SEEDS)
             self._record(context, made)
-            mesh = read_mesh(made.mesh)
+            stated = made.hello.axes or self._pins.axes
+            return read_placed(made.mesh, stated, made.hello.framing or self._pins.framing, image[..., 3])
         finally:
             remove_tree(folder)
-        turned = into_frame(mesh, made.hello.axes or self._pins.axes)
-        kept = (made.hello.framing or self._pins.framing) == "kept"
-        return turned if kept else fitted(turned, image[..., 3])
 
     def close(self) -> None:
         """End the worker and free its device. Closing twice is no fault."""
@@ -170,19 +163,6 @@ class Bridged:
                 stream.write(json.dumps(record) + "\n")
         except OSError as error:
             raise cannot_write(path, error) from error
-
-
-def read_mesh(path: Path) -> Mesh:
-    """A mesh file in its own axes and units.
-
-    Raises:
-        CharacterError: if it cannot be read or drawn.
-    """
-    kind = FORMATS.get(path.suffix.lower())
-    if kind is None:
-        raise CharacterError(f"the worker made {path.name}, which is none of {', '.join(FORMATS)}")
-    # Axes that are ours already: no reader's convention turns what the worker has stated itself.
-    return read_character(Entry(id="mesh", format=kind, path=path, up="+z", front="-y")).mesh
 
 
 def create(name: str, argument: str | None) -> Bridged:

@@ -12,11 +12,9 @@ from typing import Any
 
 import yaml
 
+from specsia_build.backends.user_settings import own_settings, settings_file
 from specsia_build.errors import UsageError
 from specsia_build.folders import shipped
-
-SETTINGS_VARIABLE = "SPECSIA_BACKENDS"
-"""Names the settings file; without it, ``specsia/backends.yaml`` in the user's configuration folder counts."""
 
 OFFLINE_VARIABLE = "SPECSIA_OFFLINE"
 
@@ -156,15 +154,6 @@ def _weights(entry: Mapping[str, Any]) -> Weights:
     return Weights(**{**entry, "files": tuple(entry.get("files", ()))})
 
 
-def settings_file() -> Path:
-    """The user's settings of backends."""
-    stated = os.environ.get(SETTINGS_VARIABLE)
-    if stated:
-        return Path(stated).expanduser()
-    base = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(base) if base else Path.home() / ".config") / "specsia" / "backends.yaml"
-
-
 def find_place(name: str, root: Path | None = None, python: Path | None = None) -> Place:
     """Where a project is: the arguments first, then the environment, then the settings file.
 
@@ -174,7 +163,9 @@ def find_place(name: str, root: Path | None = None, python: Path | None = None) 
     Raises:
         UsageError: if the settings file cannot be used.
     """
-    own = _own_settings(name)
+    own = own_settings(name, _KEYS)
+    if not isinstance(own.get("token"), bool | None):
+        raise UsageError(f"{settings_file()}: 'token' of {name} must be true or false")
     stated = {key: os.environ.get(f"SPECSIA_{name.upper()}_{key.upper()}") for key in ("root", "python", "devices")}
     found_root = root or _path(stated["root"] or own.get("root"))
     found_python = python or _path(stated["python"] or own.get("python"))
@@ -194,23 +185,6 @@ def find_place(name: str, root: Path | None = None, python: Path | None = None) 
         environment=tuple(str(variable) for variable in _list(own.get("environment") or ()) if variable),
         token=own.get("token"),
     )
-
-
-def _own_settings(name: str) -> Mapping[str, Any]:
-    path = settings_file()
-    if not path.is_file():
-        return {}
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        own = content.get(name) or {}
-        unknown = sorted(set(own) - _KEYS)
-    except (OSError, ValueError, yaml.YAMLError, AttributeError, TypeError) as error:
-        raise UsageError(f"{path} cannot be read as settings by backend: {' '.join(str(error).split())}") from error
-    if unknown:
-        raise UsageError(f"{path}: {name} has no setting '{unknown[0]}'; there are {', '.join(sorted(_KEYS))}")
-    if not isinstance(own.get("token"), bool | None):
-        raise UsageError(f"{path}: 'token' of {name} must be true or false")
-    return dict(own)
 
 
 def _path(value: object) -> Path | None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from specsia_build.backends.upstream import guardian
+from specsia_build.backends.upstream import guarded
 from specsia_build.backends.upstream.bounded_log import BoundedLog
 from specsia_build.backends.upstream.messages import (
     BadMessage,
@@ -29,15 +27,9 @@ from specsia_build.backends.upstream.messages import (
 from specsia_build.backends.upstream.worker import HEARTBEAT_SECONDS, INPUT, OOM, PROTOCOL
 from specsia_build.errors import CharacterError, brief
 from specsia_build.files import open_source_file, remove_tree
-from specsia_build.memory import unlimited
-
-_GUARDIAN = Path(guardian.__file__)
 
 _MOST_SAID = 200
 """Characters of what a worker says or prints that a reason quotes; the rest is in its log."""
-
-_PATIENCE_SECONDS = 10.0
-"""For a guardian to end all that a worker started; longer than the guardian itself tries."""
 
 
 @dataclass(frozen=True)
@@ -134,9 +126,8 @@ class Supervisor:
     ) -> None:
         self.starts = 0
         self._command, self._limits, self._sleep = command, limits or Limits(), sleep
-        self._process: subprocess.Popen[bytes] | None = None
+        self._guarded: guarded.Guarded | None = None
         self._reader = MessageReader()
-        self._control = -1
         self._hello: Hello | None = None
         self._log: BoundedLog | None = None
         self._faults = 0
@@ -144,6 +135,10 @@ class Supervisor:
         self._given_up_at = 0.0
         self._why_not = ""
         self._number = 0
+
+    @property
+    def _process(self) -> subprocess.Popen[bytes] | None:
+        return None if self._guarded is None else self._guarded.process
 
     @property
     def pid(self) -> int | None:
@@ -203,25 +198,15 @@ class Supervisor:
         command = self._command
         self.starts += 1
         self._log = BoundedLog(command.log)
-        ours, self._control = os.pipe()
         try:
-            with unlimited():
-                self._process = subprocess.Popen(  # noqa: S603  the user's own settings name the program
-                    [sys.executable, "-I", "-S", str(_GUARDIAN), str(ours), *command.argv],
-                    cwd=command.cwd,
-                    env=dict(command.env),
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=self._log.pipe,
-                    pass_fds=(ours,),
-                    start_new_session=True,
-                )
+            self._guarded = guarded.start(
+                command.argv, command.cwd, command.env, subprocess.PIPE, subprocess.PIPE, self._log.pipe
+            )
         except (OSError, ValueError) as error:
             raise _Fault(f"cannot be started: {error}", restart=True) from error
-        finally:
-            os.close(ours)
-        assert self._process.stdout is not None
-        self._reader = MessageReader(self._process.stdout.fileno(), garbage=self._log.write)
+        output = self._guarded.process.stdout
+        assert output is not None
+        self._reader = MessageReader(output.fileno(), garbage=self._log.write)
         greeting = {"protocol": PROTOCOL, "heartbeat": min(HEARTBEAT_SECONDS, self._limits.heartbeat / 4)}
         self._send({"type": "hello", "settings": dict(command.settings), **greeting})
         message = self._wait(None, self._limits.start, "start")
@@ -301,21 +286,15 @@ class Supervisor:
         self._log.close()
         code = self._process.returncode
         last = self._log.last_line(_MOST_SAID)
-        words = f"; the last it printed: {last}" if last else ""
         if code is None:
-            return f"closed its {closed}{words}"
-        if code >= 0:
-            return f"ended with exit code {code}{words}"
-        return f"was killed by {_signal_name(-code)}{' (out of memory?)' if code == -signal.SIGKILL else ''}{words}"
+            return f"closed its {closed}" + (f"; the last it printed: {last}" if last else "")
+        return guarded.ending(code, last)
 
     def kill(self) -> None:
         """End the worker with all that it started, at once."""
-        process, self._process = self._process, None
-        if self._control >= 0:
-            os.close(self._control)
-            self._control = -1
-        if process is not None:
-            _end(process)
+        if self._guarded is not None:
+            self._guarded.end()
+            self._guarded = None
         if self._log is not None:
             self._log.close()
 
@@ -337,29 +316,6 @@ class Supervisor:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """See a guardian off that has been told to end."""
-    # A worker may have stopped it.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        process.send_signal(signal.SIGCONT)
-    try:
-        process.wait(_PATIENCE_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    for stream in (process.stdin, process.stdout):
-        if stream is not None:
-            with contextlib.suppress(OSError):
-                stream.close()
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def _mesh_in(folder: Path, stated: str) -> Path:

@@ -14,9 +14,10 @@ import pytest
 from numpy.typing import NDArray
 
 from specsia_build.backends.base import Context
+from specsia_build.backends.made import read_placed
 from specsia_build.backends.placing import axes_matrix, fitted, into_frame
 from specsia_build.backends.selftest import selftest
-from specsia_build.backends.upstream.bridged import Bridged, create, read_mesh
+from specsia_build.backends.upstream.bridged import Bridged, create
 from specsia_build.backends.upstream.contract import check, uses_of
 from specsia_build.backends.upstream.devices import claim
 from specsia_build.backends.upstream.pins import BRIDGES, NAMES, Place, find_place, read_pins
@@ -305,7 +306,8 @@ def test_a_device_is_claimed_once(tmp_path: Path) -> None:
 
 def test_the_tetrahedron_of_the_stand_ins_looks_outward(tmp_path: Path) -> None:
     (tmp_path / "mesh.obj").write_text(TETRAHEDRON)
-    assert volume(read_mesh(tmp_path / "mesh.obj")) > 0
+    alpha = np.full((32, 32), 255, np.uint8)
+    assert volume(read_placed(tmp_path / "mesh.obj", ("+x", "-z", "+y"), "kept", alpha)) > 0
     (tmp_path / "mesh.stl").write_text("")
-    with pytest.raises(CharacterError, match=r"mesh.stl, which is none of .obj"):
-        read_mesh(tmp_path / "mesh.stl")
+    with pytest.raises(CharacterError, match=r"mesh.stl, which is none of .glb"):
+        read_placed(tmp_path / "mesh.stl", None, "kept", alpha)

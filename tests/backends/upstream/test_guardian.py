@@ -50,6 +50,9 @@ def load(settings):
         if how == "stop the guardian":
             os.kill(os.getppid(), signal.SIGSTOP)
             time.sleep(600)
+        if how == "kill the guardian":
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(600)
         if how == "memory":
             raise MemoryError
         with open(request.out("mesh.obj"), "w") as stream:
@@ -62,7 +65,7 @@ serve("family", load, axes=("+x", "-z", "+y"))
 """
 
 
-@pytest.mark.parametrize("how", ["close", "crash", "hang", "memory", "stop the guardian"])
+@pytest.mark.parametrize("how", ["close", "crash", "hang", "memory", "stop the guardian", "kill the guardian"])
 def test_no_descendant_outlives_the_worker(tmp_path: Path, how: str) -> None:
     with Supervisor(command(tmp_path, FAMILY, how=how), QUICK) as supervisor:
         if how == "close":

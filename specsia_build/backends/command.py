@@ -1,0 +1,177 @@
+"""A program of one's own as a backend: started for each picture, it leaves a mesh file."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build import png
+from specsia_build.backends.base import Context
+from specsia_build.backends.made import FORMATS, Terms, read_placed, read_terms
+from specsia_build.backends.upstream import guarded
+from specsia_build.backends.upstream.bounded_log import BoundedLog
+from specsia_build.backends.upstream.environment import worker_environment
+from specsia_build.backends.user_settings import settings_file
+from specsia_build.errors import CharacterError, UsageError, brief
+from specsia_build.files import is_file, remove_tree
+from specsia_build.rendering.mesh import Mesh
+
+PLACEHOLDERS = ("image", "mesh", "folder", "seed", "id")
+"""What stands in braces in the command: the picture's file, the file to write (GLB), the empty folder that it lies in,
+the seed, the character's id."""
+
+USUAL_MESH = "mesh.glb"
+
+_MOST_FILES = 10_000
+_MOST_SAID = 200
+
+
+@dataclass
+class Command:
+    """Backend that runs a program for each picture.
+
+    Attributes:
+        words: program and arguments, with `PLACEHOLDERS`.
+        terms: what holds for its meshes.
+        environment: names of variables that the program gets besides those that every worker gets.
+        name, version, sees_ground_truth, needs_yaw, slots, gpus, patience: as in `Backend`.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    terms: Terms = field(default_factory=Terms)
+    environment: tuple[str, ...] = ()
+    version: int = 1
+    sees_ground_truth: bool = False
+    needs_yaw: bool = False
+    gpus: int = 0
+    _log: Path | None = field(default=None, init=False, repr=False)
+
+    @property
+    def slots(self) -> int:
+        return self.terms.slots
+
+    @property
+    def patience(self) -> float:
+        return self.terms.seconds + 30
+
+    def settings(self) -> Mapping[str, Any]:
+        return {"command": list(self.words), **self.terms.settings()}
+
+    def inputs(self, character_id: str) -> Sequence[Path]:
+        """The files among the words of the command, such as a script: where one is edited, all meshes are made anew."""
+        return tuple(Path(word) for word in self.words[1:] if is_file(Path(word)))
+
+    def logs_to(self, folder: Path) -> None:
+        """Have what the program prints written to a folder."""
+        self._log = folder / f"{self.name}-{platform.node()}.log"
+
+    def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
+        """The mesh that the program leaves, in our axes.
+
+        Raises:
+            CharacterError: if it fails, takes too long or leaves no mesh.
+        """
+        folder = Path(tempfile.mkdtemp(prefix=f"specsia-{self.name}-"))
+        try:
+            picture, out = folder / f"{context.character_id}.png", folder / "made"
+            picture.write_bytes(png.encode(image))
+            out.mkdir()
+            values = {"image": picture, "mesh": out / USUAL_MESH, "folder": out}
+            self._run(self._filled({**values, "seed": context.seed, "id": context.character_id}))
+            return read_placed(self._mesh(out), self.terms.axes, self.terms.framing, image[..., 3])
+        finally:
+            remove_tree(folder)
+
+    def _filled(self, values: Mapping[str, object]) -> list[str]:
+        words = []
+        for word in self.words:
+            for name, value in values.items():
+                word = word.replace(f"{{{name}}}", str(value))
+            words.append(word)
+        return words
+
+    def _run(self, argv: Sequence[str]) -> None:
+        log = BoundedLog(self._log)
+        try:
+            started = guarded.start(
+                argv, None, worker_environment({}, self.environment), subprocess.DEVNULL, log.pipe, log.pipe
+            )
+            try:
+                code = started.process.wait(self.terms.seconds)
+            except subprocess.TimeoutExpired as error:
+                raise CharacterError(f"{self.name} did not end within {self.terms.seconds:g} seconds") from error
+            finally:
+                started.end()
+        except (OSError, ValueError) as error:
+            raise CharacterError(f"{self.name} cannot be started: {error}") from error
+        finally:
+            log.close()
+        if code != 0:
+            raise CharacterError(f"{self.name} {guarded.ending(code, log.last_line(_MOST_SAID))}")
+
+    def _mesh(self, folder: Path) -> Path:
+        """The usual file, or else the only mesh that lies anywhere in the folder."""
+        if is_file(folder / USUAL_MESH):
+            return folder / USUAL_MESH
+        found, seen = [], 0
+        for top, folders, names in os.walk(folder):
+            seen += len(folders) + len(names)
+            if seen > _MOST_FILES:
+                raise CharacterError(f"{self.name} left more than {_MOST_FILES:,} files")
+            found += [Path(top) / name for name in names if Path(name).suffix.lower() in FORMATS]
+        meshes = sorted(path for path in found if is_file(path))
+        if len(meshes) == 1:
+            return meshes[0]
+        if not meshes:
+            raise CharacterError(f"{self.name} left no mesh: {{mesh}} is not there, nor any of {', '.join(FORMATS)}")
+        left = brief(", ".join(path.relative_to(folder).as_posix() for path in meshes), _MOST_SAID)
+        raise CharacterError(f"{self.name} left {len(meshes)} meshes, none of them {USUAL_MESH}: {left}")
+
+
+def create(argument: str | None) -> Command:
+    """The backend for ``command:WORDS``.
+
+    Raises:
+        UsageError: if the words are no command, or the user's settings of `command` cannot be used.
+    """
+    if not argument:
+        raise UsageError("command needs the program to run: command:'python recon.py {image} {mesh}'")
+    return make("command", argument)
+
+
+def make(name: str, stated: object) -> Command:
+    """The backend of that name, which runs the stated command: a text, or a list of words.
+
+    Raises:
+        UsageError: as of `create`.
+    """
+    terms, more = read_terms(name, "command", "environment")
+    try:
+        words = tuple(map(str, stated) if isinstance(stated, list) else shlex.split(str(stated)))
+    except ValueError as error:
+        raise UsageError(f"{name}: the command cannot be taken apart: {error}") from error
+    if not words:
+        raise UsageError(f"{name} has an empty command")
+    words = tuple(str(Path(word).expanduser()) if word.startswith("~") else word for word in words)
+    if not any("{image}" in word for word in words):
+        raise UsageError(f"{name}: the command must say where the picture's file goes: {{image}}")
+    if not any(f"{{{place}}}" in word for word in words for place in ("mesh", "folder")):
+        raise UsageError(f"{name}: the command must say where the mesh goes: {{mesh}}, or {{folder}} for its folder")
+    if shutil.which(words[0]) is None:
+        raise UsageError(f"{name}: there is no program '{words[0]}'")
+    environment = more.get("environment") or []
+    if not isinstance(environment, list) or not all(isinstance(variable, str) for variable in environment):
+        raise UsageError(f"{settings_file()}: {name}: environment must be a list of variables' names")
+    return Command(name, words, terms, tuple(environment))

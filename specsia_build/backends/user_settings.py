@@ -1,0 +1,55 @@
+"""What a user says of backends: one YAML file for all runs on the machine, settings by backend."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from specsia_build.errors import UsageError
+
+SETTINGS_VARIABLE = "SPECSIA_BACKENDS"
+"""Names the settings file; without it, ``specsia/backends.yaml`` in the user's configuration folder counts."""
+
+
+def settings_file() -> Path:
+    """The user's settings of backends."""
+    stated = os.environ.get(SETTINGS_VARIABLE)
+    if stated:
+        return Path(stated).expanduser()
+    base = os.environ.get("XDG_CONFIG_HOME")
+    return (Path(base) if base else Path.home() / ".config") / "specsia" / "backends.yaml"
+
+
+def all_settings() -> dict[str, dict[str, Any]]:
+    """The whole file, unchecked but for its form; empty where there is none.
+
+    Raises:
+        UsageError: if it is no map from names to maps of settings.
+    """
+    path = settings_file()
+    if not path.is_file():
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        return {str(name): dict(own or {}) for name, own in content.items()}
+    except (OSError, ValueError, RecursionError, yaml.YAMLError, AttributeError, TypeError) as error:
+        raise UsageError(f"{path} cannot be read as settings by backend: {' '.join(str(error).split())}") from error
+
+
+def own_settings(name: str, known: Collection[str]) -> dict[str, Any]:
+    """The settings of one backend.
+
+    Raises:
+        UsageError: if the file cannot be used, or has a setting that is none of the known ones.
+    """
+    own = all_settings().get(name, {})
+    unknown = sorted(map(str, set(own) - set(known)))
+    if unknown:
+        raise UsageError(
+            f"{settings_file()}: {name} has no setting '{unknown[0]}'; there are {', '.join(sorted(known))}"
+        )
+    return own
