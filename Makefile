@@ -19,9 +19,12 @@ CONFIGS = $(foreach backend,$(BACKENDS),$(firstword $(subst :, ,$(backend))))
 RUNS = $(foreach name,$(CONFIGS),$(SEEDS:%=$(name)-%) $(name)-pos) $(if $(word 2,$(CONFIGS)),$(SEEDS:%=all-%))
 
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+# What a dataset is made with is taken by version and hash, all else by version: `torch` is another file on each system.
+HASHED := $(PIP) --require-hashes --requirement requirements.txt
+OURS := $(PIP) --constraint constraints.txt --editable
 
-.PHONY: dataset test lint bench validate format clean
+.PHONY: dataset test lint bench validate format hashes clean
 
 dataset: .venv/core
 	$(BIN)/specsia build "$(SOURCE)" --out "$(OUT)"
@@ -64,17 +67,25 @@ format: .venv/dev
 	$(PYTHON) -m venv .venv
 	touch $@
 
-.venv/core: .venv/python pyproject.toml constraints.txt
-	$(PIP) --editable .
+.venv/core: .venv/python pyproject.toml constraints.txt requirements.txt
+	$(HASHED)
+	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
 .venv/train: .venv/core
-	$(PIP) --editable '.[train]'
+	$(OURS) '.[train]'
 	touch $@
 
 .venv/dev: .venv/core
-	$(PIP) --editable '.[dev]'
+	$(OURS) '.[dev]'
 	touch $@
+
+# After a change of dependencies or of constraints.txt: writes requirements.txt anew, for every system.
+hashes: .venv/python
+	$(PIP) uv
+	echo "# Made by \`make hashes\` from constraints.txt: what is needed to make a dataset, by version and hash." > requirements.txt
+	echo "setuptools>=68" | $(BIN)/uv pip compile pyproject.toml - --constraint constraints.txt --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate --quiet >> requirements.txt
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from specsia_build.library.pictures import Pairs, Reconstruction, View, Views, load, pair, reconstruct, render
     from specsia_build.rendering.mesh import Material, Mesh, Texture
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "CharacterError",

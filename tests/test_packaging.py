@@ -4,13 +4,15 @@ import json
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
 TOP = Path(__file__).parent.parent
-PARTS = ("specsia_build", "manifests", "blender_scripts", "pyproject.toml", "setup.py", "README.md", "LICENSE")
+BESIDE = ("CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile", "README.md", "constraints.txt", "requirements.txt")
+PARTS = ("specsia_build", "manifests", "blender_scripts", "pyproject.toml", "setup.py", "MANIFEST.in", *BESIDE)
 
 FIND = """
 import json
@@ -22,14 +24,21 @@ print(json.dumps(found))
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel of this checkout, built in a copy."""
-    copy, out = tmp_path_factory.mktemp("tree"), tmp_path_factory.mktemp("wheel")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what is packed of this checkout."""
+    copy = tmp_path_factory.mktemp("tree")
     for name in PARTS:
         if (TOP / name).is_dir():
             shutil.copytree(TOP / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(TOP / name, copy / name)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def wheel(copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel of this checkout."""
+    out = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "pip", "--quiet", "wheel", "--no-deps", "--wheel-dir", str(out), str(copy)]
     subprocess.run(command, check=True, capture_output=True, timeout=300)
     return next(out.glob("*.whl"))
@@ -41,6 +50,15 @@ def test_a_wheel_brings_one_package_and_nothing_beside_it(wheel: Path) -> None:
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"specsia_build"}
     assert "specsia_build/py.typed" in names
     assert "specsia_build/manifests/specsia-15k.yaml" in names
+
+
+def test_an_sdist_brings_what_stands_beside_the_package(copy: Path, tmp_path: Path) -> None:
+    call = f"from setuptools.build_meta import build_sdist; build_sdist({str(tmp_path)!r})"
+    subprocess.run([sys.executable, "-c", call], cwd=copy, check=True, capture_output=True, timeout=300)
+    (path,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {*BESIDE, "manifests/specsia-15k.yaml", "specsia_build/py.typed"} <= names
 
 
 def test_what_comes_with_an_installed_package_is_what_lies_in_the_checkout(wheel: Path, tmp_path: Path) -> None:

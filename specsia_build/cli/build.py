@@ -10,7 +10,7 @@ import click
 
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import show, show_json
-from specsia_build.cli.run import effective
+from specsia_build.cli.run import effective, settings_file
 from specsia_build.config import EXECUTORS, LOOKS, STAGES
 from specsia_build.pipeline.build import build as run_build
 from specsia_build.pipeline.progress import Progress
@@ -25,9 +25,9 @@ from specsia_build.pipeline.summary import Summary
 )
 @click.option(
     "--config",
-    "config_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="YAML file of settings; flags beat it.",
+    "config_name",
+    metavar="FILE|NAME",
+    help="YAML file of settings, or one that comes along: sample, specsia-15k. Flags beat it.",
 )
 @click.option(
     "--backend",
@@ -69,7 +69,7 @@ def build(
     source: str | None,
     out: str | None,
     stages: tuple[str, ...],
-    config_file: Path | None,
+    config_name: str | None,
     fresh: bool,
     as_json: bool,
     **flags: Any,
@@ -80,6 +80,7 @@ def build(
     PLY), or a .jsonl manifest. Without it the run found in --out goes on, or sample:24 is built. A build that was
     stopped goes on where it was; one that is up to date does nothing.
     """
+    config_file = settings_file(config_name) if config_name is not None else None
     config, layout = effective(source, out, config_file, flags, fresh)
     summary = run_build(config, layout, stages or STAGES, fresh, Progress())
     if as_json:

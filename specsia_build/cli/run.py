@@ -8,6 +8,7 @@ from typing import Any
 
 from specsia_build.config import DEFAULT_OUT, BuildConfig, read_settings, with_settings
 from specsia_build.errors import UsageError
+from specsia_build.folders import shipped
 from specsia_build.pipeline.layout import RunLayout, layout_of
 
 
@@ -21,6 +22,22 @@ def existing_run(folder: str | Path) -> tuple[BuildConfig, RunLayout]:
     if not layout.config.is_file():
         raise UsageError(f"{folder} holds no build: give the folder that `specsia build --out` wrote")
     return with_settings(BuildConfig(), read_settings(layout.config), str(layout.config)), layout
+
+
+def settings_file(given: str) -> Path:
+    """The file of settings that `--config` means: that file, or the one of this name that comes with the package.
+
+    Raises:
+        UsageError: if there is neither.
+    """
+    known = {path.stem: path for path in shipped("manifests").glob("*.yaml")}
+    path = Path(given)
+    if not path.is_file() and given in known:
+        return known[given]
+    if not path.is_file():
+        names = ", ".join(sorted(known))
+        raise UsageError(f"--config: there is no file {given}, and no settings of that name: there are {names}")
+    return path
 
 
 def effective(

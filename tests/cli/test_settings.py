@@ -1,0 +1,36 @@
+"""`--config`: a file, or the name of settings that come with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from specsia_build.cli import main
+from specsia_build.cli.run import effective, settings_file
+from specsia_build.config import BuildConfig
+
+
+def settings(name: str) -> BuildConfig:
+    return effective(None, None, settings_file(name), {}, fresh=True)[0]
+
+
+def test_settings_that_come_along_are_taken_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert settings("sample").source == "sample:24"
+    assert settings("specsia-15k").size == 512
+
+
+def test_a_file_beats_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("specsia-15k").write_text("size: 96\n")
+    assert settings("specsia-15k").size == 96
+
+
+@pytest.mark.parametrize("name", ["no-such", "backends/crm", "../manifests/sample"])
+def test_what_is_neither_gets_the_names_that_there_are(name: str) -> None:
+    ran = CliRunner().invoke(main, ["build", "--config", name])
+    assert ran.exit_code == 2
+    assert f"there is no file {name}" in ran.output
+    assert "sample, specsia-15k" in ran.output

@@ -1,0 +1,83 @@
+"""What others' files depend on, by name: formats and results that are told apart by a version, or by their own digest.
+
+`python -m tests.formats` writes them down in formats.json as those of this version, when it is released.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from specsia_build import __version__
+from specsia_build.backends.registry import load_backend
+from specsia_build.backends.upstream.pins import pins_folder, read_pins
+from specsia_build.backends.upstream.worker import PROTOCOL
+from specsia_build.characters.samples import write as samples
+from specsia_build.dataset import schema
+from specsia_build.dravie.adaptation import recall
+from specsia_build.dravie.config import ARCHITECTURES, ModelConfig
+from specsia_build.dravie.data import frames
+from specsia_build.dravie.network import checkpoint
+from specsia_build.dravie.network.model import build_generator
+from specsia_build.pipeline import mark
+from specsia_build.registration import VERSION as REGISTRATION
+from specsia_build.rendering.registry import RENDERERS
+from specsia_build.stages import pack, project, reconstruct, render
+
+RECORD = Path(__file__).parent / "formats.json"
+
+OWN = ("fusion", "inflate", "mesh-dir:.")
+"""Backends that need no other project's checkout."""
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _renderer_version(where: str) -> int:
+    module, _, name = where.partition(":")
+    return int(getattr(import_module(module), name).version)
+
+
+def _checkpoint(architecture: str) -> str:
+    """Of the files of a checkpoint, and the names, shapes and kinds of a model's numbers."""
+    with torch.device("meta"):
+        weights = build_generator(ModelConfig(architecture)).state_dict()
+    files = (checkpoint.MODEL, checkpoint.TRAINING, checkpoint.STATE, checkpoint.MEMORY)
+    return _digest(repr((files, [(name, tuple(value.shape), value.dtype) for name, value in weights.items()])))
+
+
+def formats() -> dict[str, Any]:
+    """The formats of this checkout, by name."""
+    stages = {module.NAME: module.VERSION for module in (render, reconstruct, project, pack)}
+    backends = {backend.name: backend.version for backend in map(load_backend, OWN)}
+    backends |= {path.stem: read_pins(path.stem).version for path in pins_folder().glob("*.yaml")}
+    return {
+        "columns": _digest(str(schema.arrow_schema().remove_metadata())),
+        "frames cache": frames.VERSION,
+        "memory of an adapted model": recall.VERSION,
+        "registration": REGISTRATION,
+        "run mark": mark.FORMAT,
+        "samples": samples.VERSION,
+        "schema": schema.SCHEMA_VERSION,
+        "worker protocol": PROTOCOL,
+        **{f"artefacts of {name}": version for name, version in stages.items()},
+        **{f"backend {name}": version for name, version in backends.items()},
+        **{f"checkpoint, {name}": _checkpoint(name) for name in ARCHITECTURES},
+        **{f"renderer {name}": _renderer_version(where) for name, where in RENDERERS.items()},
+    }
+
+
+def recorded() -> dict[str, dict[str, Any]]:
+    """The formats of each released version."""
+    found: dict[str, dict[str, Any]] = json.loads(RECORD.read_text(encoding="utf-8"))
+    return found
+
+
+if __name__ == "__main__":
+    RECORD.write_text(json.dumps(recorded() | {__version__: formats()}, indent=1, sort_keys=True) + "\n")
