@@ -5,14 +5,19 @@ from __future__ import annotations
 import multiprocessing
 import os
 import tempfile
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
+from multiprocessing.context import BaseContext
+from multiprocessing.resource_tracker import ResourceTracker, getfd
 from typing import Any
 
 from specsia_build.errors import SpecsiaError
+
+_STANDARD_ERROR = 2
 
 _AHEAD = 3
 """Calls that are under way for each worker, so that none waits for the next."""
@@ -31,6 +36,34 @@ def start_method() -> str:
     return "forkserver" if fits and "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 
 
+def worker_context() -> BaseContext:
+    """What begins worker processes, with multiprocessing's resource tracker at work and without a voice.
+
+    The tracker removes the semaphores of a process that was killed, and complains of them, or of those that it does not
+    know because it was killed and begun again itself: nothing that a user could mend.
+    """
+    warnings.filterwarnings("ignore", message="resource_tracker: ")
+    # It is also begun again from within, whenever it is found dead.
+    setattr(ResourceTracker, "ensure_running", _ensure_running_quietly)  # noqa: B010  it is typed as a method
+    # It is started without Ctrl-C anyway, and lets that through again for what begins after it.
+    getfd()
+    return multiprocessing.get_context(start_method())
+
+
+_ensure_running = ResourceTracker.ensure_running
+
+
+def _ensure_running_quietly(tracker: ResourceTracker) -> None:
+    voice, nothing = os.dup(_STANDARD_ERROR), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, _STANDARD_ERROR)
+        _ensure_running(tracker)
+    finally:
+        os.dup2(voice, _STANDARD_ERROR)
+        os.close(voice)
+        os.close(nothing)
+
+
 def _call(call: tuple[Callable[[Any], Any], Any]) -> Any:
     function, argument = call
     return function(argument)
@@ -45,7 +78,7 @@ def results(calls: Iterable[tuple[Callable[[Any], Any], Any]], workers: int) -> 
     if workers <= 1:
         yield from map(_call, calls)
         return
-    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context(start_method()))
+    pool = ProcessPoolExecutor(workers, mp_context=worker_context())
     try:
         left = iter(calls)
         under_way: deque[Future[Any]] = deque(pool.submit(_call, c) for c in islice(left, workers * _AHEAD))

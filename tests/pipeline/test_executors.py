@@ -109,3 +109,23 @@ def test_a_temporary_folder_of_a_long_name_is_no_hindrance(tmp_path: Path, monke
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     found = dict(run_local(str, [7, 8], workers=1, timeout=60))
     assert found == {0: "7", 1: "8"}
+
+
+def test_a_resource_tracker_that_is_killed_costs_nothing_and_says_nothing(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(
+        "import multiprocessing, psutil\n"
+        "from specsia_build.pipeline.executors import run_local\n"
+        "def kill_tracker():\n"
+        "    lines = {p: ' '.join(p.cmdline()) for p in psutil.Process().children()}\n"
+        "    (tracker,) = [p for p, line in lines.items() if 'resource_tracker' in line]\n"
+        "    tracker.kill(); tracker.wait()\n"
+        "if __name__ == '__main__':\n"
+        "    found = []\n"
+        "    for _, result in run_local(str, list(range(4)), workers=2, timeout=100.0):\n"
+        "        found.append(result)\n"
+        "        if len(found) == 1: kill_tracker(); lock = multiprocessing.get_context('spawn').Lock()\n"
+        "    print(sorted(found))\n"
+    )
+    ran = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "['0', '1', '2', '3']\n", "")

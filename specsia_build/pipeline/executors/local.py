@@ -6,22 +6,19 @@ import multiprocessing
 import os
 import signal
 import threading
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import forkserver, resource_tracker
+from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 
 from pebble import ProcessExpired, ProcessPool
 
-from specsia_build.dataset.parallel import start_method
+from specsia_build.dataset.parallel import worker_context
 from specsia_build.errors import SpecsiaError
 from specsia_build.memory import limit_process, shown
 from specsia_build.pipeline.executors.base import TASKS_PER_PROCESS, Lost, R, T, given_up
-
-_STANDARD_ERROR = 2
 
 _MOST_POOLS = 3
 """Pools in a row that may break without a result."""
@@ -52,23 +49,6 @@ def _undisturbed() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _track_quietly() -> None:
-    """Have multiprocessing's helper at work, and without a voice.
-
-    It removes the semaphores of a process that was killed, and complains of them, or of those that it does not know
-    because it was killed itself: nothing that a user could mend.
-    """
-    warnings.filterwarnings("ignore", message="resource_tracker: ")
-    voice, nothing = os.dup(_STANDARD_ERROR), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nothing, _STANDARD_ERROR)
-        resource_tracker.ensure_running()
-    finally:
-        os.dup2(voice, _STANDARD_ERROR)
-        os.close(voice)
-        os.close(nothing)
 
 
 def _died(error: ProcessExpired, memory: int | None) -> str:
@@ -110,11 +90,8 @@ def run_local(
         return
     for name in _THREAD_SETTINGS:
         os.environ.setdefault(name, "1")
-    method = start_method()
-    context = multiprocessing.get_context(method)
-    # It is started without Ctrl-C anyway, and lets that through again for what begins after it.
-    _track_quietly()
-    if method == "forkserver":
+    context = worker_context()
+    if context.get_start_method() == "forkserver":
         context.set_forkserver_preload(list(preload))
         with _undisturbed():
             forkserver.ensure_running()
@@ -160,5 +137,4 @@ def _by_one_pool(
         pool.stop()
         raise
     finally:
-        _track_quietly()
         pool.join()
