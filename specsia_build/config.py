@@ -197,7 +197,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     """
     try:
         loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"the config file {path} cannot be read: {error}") from error
     except yaml.YAMLError as error:
         raise UsageError(f"the config file {path} is not valid YAML: {' '.join(str(error).split())}") from error

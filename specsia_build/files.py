@@ -453,6 +453,14 @@ def _children(value: Any) -> Iterator[Any]:
                 yield inner
 
 
+def remembered_json(path: Path) -> Any:
+    """JSON of a file that only remembers what can be found out again; None where there is none that can be read."""
+    try:
+        return read_json(path)
+    except (FileNotFoundError, SpecsiaError):
+        return None
+
+
 def read_json(path: Path, what: str | None = None) -> Any:
     """JSON of a file as plain values.
 

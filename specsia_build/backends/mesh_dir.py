@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +17,8 @@ from specsia_build.backends.base import Context
 from specsia_build.backends.made import FORMATS
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
-from specsia_build.errors import CharacterError, UsageError
-from specsia_build.files import is_file
+from specsia_build.errors import CharacterError, SpecsiaError, UsageError
+from specsia_build.files import is_file, parse_json
 from specsia_build.frame import axis_vector, front_rotation
 from specsia_build.rendering.mesh import Mesh
 
@@ -144,8 +143,8 @@ def read_manifest(folder: Path) -> Manifest:
     path = found[0]
     try:
         text = path.read_text(encoding="utf-8")
-        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        content = parse_json(text, path.name) if path.suffix == ".json" else yaml.safe_load(text)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError, SpecsiaError) as error:
         raise UsageError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
     content = {} if content is None else content
     if not isinstance(content, dict) or not set(content) <= {"up", "front", "meshes"}:

@@ -11,6 +11,7 @@ from specsia_build.cli.run import existing_run
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
+from specsia_build.report.analyse import damage
 from specsia_build.report.dataset_page import write_dataset_report
 from specsia_build.report.page import write_report
 
@@ -32,7 +33,8 @@ def report(where: str, out: Path | None) -> None:
     if "://" not in where and (RunLayout(folder).config.is_file() or _holds_nothing(folder)):
         config, layout = existing_run(folder)
         path = out if out is not None else layout.report
-        write_report(config, layout, path, Progress())
+        told = damage(write_report(config, layout, path, Progress()))
+        show(*([told] if told else []))
     else:
         path = out if out is not None else Path("report.html")
         write_dataset_report(open_dataset(where), path, Progress())

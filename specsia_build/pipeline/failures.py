@@ -10,7 +10,7 @@ from pathlib import Path
 from specsia_build.characters.character import id_order_key
 from specsia_build.config import STAGES
 from specsia_build.errors import SpecsiaError
-from specsia_build.files import append, write_bytes
+from specsia_build.files import append, parse_json, write_bytes
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def add_failure(path: Path, failure: Failure) -> None:
 
 
 def _parsed(line: str) -> Failure:
-    failure = Failure(**json.loads(line))
+    failure = Failure(**parse_json(line, "a line"))
     texts = (failure.id, failure.stage, failure.reason, failure.backend or "", failure.details or "")
     if failure.stage not in STAGES or not all(isinstance(text, str) for text in texts):
         raise ValueError("it holds a line that is no failure")
@@ -81,5 +81,5 @@ def read_failures(path: Path) -> list[Failure]:
         return [_parsed(line) for line in lines if line]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, SpecsiaError) as error:
         raise SpecsiaError(f"{path} cannot be read ({error}): delete it and build again") from error

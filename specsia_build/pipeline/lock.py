@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.files import lock, writing
+from specsia_build.files import lock, parse_json, writing
 from specsia_build.pipeline.layout import RunLayout
 
 BEAT_SECONDS = 5.0
@@ -139,9 +139,9 @@ def _read(lease: Path) -> bytes | None:
 
 def _holder(seen: bytes) -> str:
     try:
-        found = json.loads(seen)
+        found = parse_json(seen, "it")
         return f" (process {found['process']} on {found['host']})"
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (SpecsiaError, KeyError, TypeError):
         return ""
 
 

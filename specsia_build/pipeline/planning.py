@@ -12,7 +12,7 @@ from typing import Any
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError
-from specsia_build.files import source_digest, source_place, write_bytes
+from specsia_build.files import remembered_json, source_digest, source_place, write_bytes
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_meta
 from specsia_build.pipeline.tasks import READ, Task, backend_of, stage_fingerprint
@@ -51,13 +51,9 @@ class DigestCache:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._known: dict[str, list[Any]] = {}
-        try:
-            loaded = json.loads(path.read_text(encoding="utf-8"))
-            self._known = loaded if isinstance(loaded, dict) else {}
-        except (OSError, ValueError):
-            # Only a memory of what can be computed again.
-            self._known = {}
+        loaded = remembered_json(path)
+        known = loaded.items() if isinstance(loaded, dict) else ()
+        self._known: dict[str, list[Any]] = {key: mark for key, mark in known if isinstance(mark, list)}
 
     def digest(self, path: Path, root: Path) -> str | None:
         """SHA-256 of a source file's content, None where there is none that may be read; see `source_place`."""

@@ -24,6 +24,9 @@ NAMED_PARTS = 7
 
 OTHER = "other"
 
+MOST_NAMED = 5
+"""Of damaged artefacts."""
+
 
 @dataclass(frozen=True)
 class Outlier:
@@ -116,6 +119,14 @@ def slowest(times: Sequence[TaskTime], count: int) -> list[tuple[str, list[TaskT
     return [(i, sorted(by_id[i], key=lambda time: STAGES.index(time.stage))) for i in ranked[:count]]
 
 
+def damage(facts: Facts) -> str:
+    """Which artefacts do not read; empty where all do."""
+    if not facts.damaged:
+        return ""
+    named = ", ".join(facts.damaged[:MOST_NAMED]) + (", …" if len(facts.damaged) > MOST_NAMED else "")
+    return f"Damaged, so taken as not built and made anew by the next build: {named}"
+
+
 def missing_sentences(facts: Facts) -> list[str]:
     """What a complete build would have that this one has not."""
     every, failed = len(facts.splits), {failure.id for failure in facts.failures if failure.backend is None}
@@ -138,6 +149,8 @@ def missing_sentences(facts: Facts) -> list[str]:
                 f"{len(waiting):,} of {len(facts.made):,} rendered characters have no result of {name}: the stages "
                 f"reconstruct and project have not built them, or not since their inputs changed."
             )
+    if facts.damaged:
+        lines.append(damage(facts))
     if facts.packed is None:
         why = (
             f"; where failures keep it back, --max-failures {facts.failed} goes on without them" if facts.failed else ""

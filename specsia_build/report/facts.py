@@ -106,6 +106,7 @@ class Facts:
         left_out: ids that a limit kept the latest build from, and that no earlier one made.
         made: the rendered characters, in the order of their ids.
         outdated: artefacts by stage and backend that later changes have overtaken; not counted as built.
+        damaged: artefacts that do not read, relative to the run; not counted as built.
         packed: the dataset, or None.
         failures: on record.
         times: of each task, in the order of stage, backend and id.
@@ -119,6 +120,7 @@ class Facts:
     left_out: Collection[str]
     made: tuple[Made, ...]
     outdated: Mapping[str, int]
+    damaged: tuple[str, ...]
     packed: Packed | None
     failures: tuple[Failure, ...]
     times: tuple[TaskTime, ...]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from specsia_build.characters.character import id_order_key
 from specsia_build.config import STAGES, BuildConfig, backend_name
 from specsia_build.dataset import schema, splits
+from specsia_build.errors import SpecsiaError
+from specsia_build.files import parse_json, remembered_json
 from specsia_build.pipeline.failures import concerning, read_failures
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_meta
@@ -30,10 +33,18 @@ def gather(config: BuildConfig, layout: RunLayout) -> Facts:
         SpecsiaError: if the splits or the failures cannot be read.
     """
     split_of = splits.from_json(layout.splits)
-    made, outdated = [], Counter[str]()
+    made, outdated, damaged = [], Counter[str](), list[str]()
+
+    def meta(stage: str, backend: str | None, character_id: str) -> Meta | None:
+        path = layout.artefact(stage, backend, character_id)
+        found = read_meta(path)
+        if found is None and os.path.lexists(path):
+            damaged.append(path.relative_to(layout.root).as_posix())
+        return found
+
     pairs: dict[tuple[str, str], str] = {}
     for character_id in sorted(split_of, key=id_order_key):
-        rendered = read_meta(layout.artefact(render.NAME, None, character_id))
+        rendered = meta(render.NAME, None, character_id)
         if rendered is None:
             continue
         if (rendered["views"], rendered["size"]) != (config.views, config.size):
@@ -41,10 +52,11 @@ def gather(config: BuildConfig, layout: RunLayout) -> Facts:
             continue
         results = {}
         for name in map(backend_name, config.backends):
-            projected = read_meta(layout.artefact(project.NAME, name, character_id))
+            projected = meta(project.NAME, name, character_id)
+            reconstructed = meta(reconstruct.NAME, name, character_id)
             if projected is None:
                 continue
-            if not _follows(projected, rendered, read_meta(layout.artefact(reconstruct.NAME, name, character_id))):
+            if not _follows(projected, rendered, reconstructed):
                 outdated[f"{project.NAME} {name}"] += 1
                 continue
             results[name] = _result(projected)
@@ -62,6 +74,7 @@ def gather(config: BuildConfig, layout: RunLayout) -> Facts:
         left_out=_left_out(layout, split_of) - {one.id for one in made},
         made=tuple(made),
         outdated=dict(outdated),
+        damaged=tuple(damaged),
         packed=_packed(config, layout, split_of, pairs),
         failures=tuple(
             concerning(read_failures(layout.failures), split_of, [backend_name(spec) for spec in config.backends])
@@ -73,10 +86,7 @@ def gather(config: BuildConfig, layout: RunLayout) -> Facts:
 
 def _left_out(layout: RunLayout, ids: Iterable[str]) -> set[str]:
     """Ids beyond the limit of the latest build."""
-    try:
-        limit = json.loads(layout.limit.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return set()
+    limit = remembered_json(layout.limit)
     return set(sorted(ids, key=id_order_key)[limit:]) if type(limit) is int else set()
 
 
@@ -138,11 +148,9 @@ def _source_name(config: BuildConfig, layout: RunLayout) -> str:
 
 
 def _build_record(layout: RunLayout) -> dict[str, Any] | None:
-    try:
-        record = json.loads((layout.dataset / schema.BUILD_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return record if isinstance(record, dict) and "config" in record else None
+    record = remembered_json(layout.dataset / schema.BUILD_FILE)
+    config = record.get("config") if isinstance(record, dict) else None
+    return record if isinstance(config, dict) and config.get("backends") and "source" in config else None
 
 
 def _packed(
@@ -153,7 +161,10 @@ def _packed(
     if record is None or not path.is_file():
         return None
     wanted = [("column", "in", [schema.COLOR, schema.GT])]
-    table = pq.read_table(path, columns=["config", "uid", "column", "sha256"], filters=wanted)
+    try:
+        table = pq.read_table(path, columns=["config", "uid", "column", "sha256"], filters=wanted)
+    except (OSError, pa.ArrowException):
+        return None
     images: dict[tuple[str, str], dict[tuple[str, str], str]] = {}
     only = record["config"]["backends"][0]
     for name, uid, column, digest in zip(*(table[c].to_pylist() for c in table.column_names), strict=True):
@@ -188,9 +199,9 @@ def read_times(path: Path, config: BuildConfig, ids: Mapping[str, str]) -> tuple
     unreadable = 0
     for line in lines:
         try:
-            found = _task_time(json.loads(line))
+            found = _task_time(parse_json(line, path.name))
         # A build that is killed while it writes leaves half a line.
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (SpecsiaError, ArithmeticError, ValueError, KeyError, TypeError, AttributeError):
             unreadable += 1
             continue
         if found.stage in STAGES and found.backend in names and (found.id in ids or found.stage == pack.NAME):

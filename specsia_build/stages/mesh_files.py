@@ -12,6 +12,7 @@ from isal import igzip
 from numpy.typing import NDArray
 
 from specsia_build import deflate, png
+from specsia_build.files import parse_json
 from specsia_build.rendering.mesh import Material, Mesh, Texture
 
 MESH = "mesh.json"
@@ -73,7 +74,7 @@ def mesh_to_files(mesh: Mesh) -> dict[str, bytes]:
 
 def mesh_from_files(files: Mapping[str, bytes]) -> Mesh:
     """The mesh that `mesh_to_files` wrote."""
-    described = json.loads(files[MESH])
+    described = parse_json(files[MESH], MESH)
     arrays = {name: _load(files[_array_file(name)]) for name in _ARRAYS if _array_file(name) in files}
     textures = [
         Texture(png.decode(files[f"mesh_texture_{i}.png"], 4), tuple(t["wrap"]), t["nearest"])

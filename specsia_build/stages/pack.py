@@ -28,7 +28,7 @@ from specsia_build.dataset.checksums import parse_sums, write_checksums, write_s
 from specsia_build.dataset.parquet import plan_shards, write_shard
 from specsia_build.dataset.places import public_name
 from specsia_build.errors import SpecsiaError
-from specsia_build.files import temporary_beside, writing
+from specsia_build.files import read_json, temporary_beside, writing
 from specsia_build.frame import view_yaws
 from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.artefact import Artefact, canonical_json, file_digest, sha256, view_file
@@ -40,6 +40,9 @@ Meta = Mapping[str, Any]
 
 BYTES_PACKAGES = ("isal", "llvmlite", "numba", "numpy", "pillow", "pyarrow", "datasets", "scipy", "scikit-image")
 """Packages whose version may change a dataset's bytes."""
+
+_RECORDS = (schema.BUILD_FILE, schema.SPLITS_FILE, schema.CHECKSUMS_FILE)
+"""Small files of a dataset that only programs write."""
 
 _COLUMN_ORIGIN = {
     schema.COLOR: (project.NAME, project.COLOR),
@@ -259,7 +262,7 @@ def _kept(folder: Path) -> dict[str, tuple[Path, str]]:
         listed = _record_of(folder)["shards"]
         sums, _ = parse_sums((folder / schema.SUMS_FILE).read_text(encoding="utf-8"))
         return {mark: (folder / name, sums[name]) for name, mark in listed.items() if name in sums}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, SpecsiaError, ValueError, KeyError, TypeError, AttributeError):
         # A dataset of another version, a damaged one or none at all: everything is written anew.
         return {}
 
@@ -389,21 +392,29 @@ def _record_of(folder: Path) -> dict[str, Any]:
     """What `build.json` of a dataset holds.
 
     Raises:
-        OSError, ValueError: if there is none to read.
+        SpecsiaError, OSError: if there is none to read.
     """
-    record = json.loads((folder / schema.BUILD_FILE).read_text(encoding="utf-8"))
+    record = read_json(folder / schema.BUILD_FILE)
     if not isinstance(record, dict):
-        raise ValueError(f"{schema.BUILD_FILE} holds no fields")
+        raise SpecsiaError(f"{schema.BUILD_FILE} holds no fields")
     return record
 
 
 def packed_fingerprint(folder: Path) -> str | None:
-    """Fingerprint of the dataset that is there, or None; a dataset that lacks one of its files is not there."""
+    """Fingerprint of the dataset that is there, or None.
+
+    A dataset that lacks one of its files is not there, nor is one whose records are not as they were written.
+    """
     try:
         exchange.recover(folder)
-        found = _record_of(folder).get("fingerprint")
-        listed, _ = parse_sums((folder / schema.SUMS_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        record = _record_of(folder)
+        found, needed = record.get("fingerprint"), {schema.CARD, *_RECORDS, *record["shards"]}
+        listed, unusable = parse_sums((folder / schema.SUMS_FILE).read_text(encoding="utf-8"))
+    except (OSError, SpecsiaError, ValueError, KeyError, TypeError):
         return None
-    whole = all((folder / name).is_file() for name in listed)
+    whole = not unusable and needed <= listed.keys()
+    whole = whole and all(
+        file_digest(folder / name) == digest if name in _RECORDS else (folder / name).is_file()
+        for name, digest in listed.items()
+    )
     return found if isinstance(found, str) and whole else None
