@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
+from multiprocessing import resource_tracker
 from multiprocessing.context import BaseContext
-from multiprocessing.resource_tracker import ResourceTracker, getfd
 from typing import Any
 
 from specsia_build.errors import SpecsiaError
@@ -44,16 +44,18 @@ def worker_context() -> BaseContext:
     """
     warnings.filterwarnings("ignore", message="resource_tracker: ")
     # It is also begun again from within, whenever it is found dead.
-    setattr(ResourceTracker, "ensure_running", _ensure_running_quietly)  # noqa: B010  it is typed as a method
+    setattr(resource_tracker.ResourceTracker, "ensure_running", _ensure_running_quietly)  # noqa: B010  it is a method
+    # The fork server asks for it by this name, which leads past the method.
+    resource_tracker.ensure_running = _ask_for_tracker
     # It is started without Ctrl-C anyway, and lets that through again for what begins after it.
-    getfd()
+    resource_tracker.ensure_running()
     return multiprocessing.get_context(start_method())
 
 
-_ensure_running = ResourceTracker.ensure_running
+_ensure_running = resource_tracker.ResourceTracker.ensure_running
 
 
-def _ensure_running_quietly(tracker: ResourceTracker) -> None:
+def _ensure_running_quietly(tracker: resource_tracker.ResourceTracker) -> None:
     voice, nothing = os.dup(_STANDARD_ERROR), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nothing, _STANDARD_ERROR)
@@ -62,6 +64,10 @@ def _ensure_running_quietly(tracker: ResourceTracker) -> None:
         os.dup2(voice, _STANDARD_ERROR)
         os.close(voice)
         os.close(nothing)
+
+
+def _ask_for_tracker() -> None:
+    resource_tracker.getfd()
 
 
 def _call(call: tuple[Callable[[Any], Any], Any]) -> Any:

@@ -114,18 +114,21 @@ def test_a_temporary_folder_of_a_long_name_is_no_hindrance(tmp_path: Path, monke
 def test_a_resource_tracker_that_is_killed_costs_nothing_and_says_nothing(tmp_path: Path) -> None:
     script = tmp_path / "parent.py"
     script.write_text(
-        "import multiprocessing, psutil\n"
+        "import os, psutil\n"
         "from specsia_build.pipeline.executors import run_local\n"
         "def kill_tracker():\n"
         "    lines = {p: ' '.join(p.cmdline()) for p in psutil.Process().children()}\n"
         "    (tracker,) = [p for p, line in lines.items() if 'resource_tracker' in line]\n"
         "    tracker.kill(); tracker.wait()\n"
+        "def work(number):\n"
+        "    if number == 1: os._exit(3)\n"
+        "    return number\n"
         "if __name__ == '__main__':\n"
-        "    found = []\n"
-        "    for _, result in run_local(str, list(range(4)), workers=2, timeout=100.0):\n"
-        "        found.append(result)\n"
-        "        if len(found) == 1: kill_tracker(); lock = multiprocessing.get_context('spawn').Lock()\n"
-        "    print(sorted(found))\n"
+        "    found = {}\n"
+        "    for index, result in run_local(work, [0, 1, 2, 3], workers=1, timeout=100.0):\n"
+        "        found[index] = result\n"
+        "        if index == 0: kill_tracker()\n"
+        "    print(sorted(i for i in found if found[i] == i))\n"
     )
     ran = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False)
-    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "['0', '1', '2', '3']\n", "")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "[0, 2, 3]\n", "")
