@@ -7,6 +7,7 @@ arrived whole is not sent again, and what becomes of the file that was under way
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import sys
@@ -23,11 +24,11 @@ from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
 from specsia_build.dataset.card.licenses import redistribution_problems
-from specsia_build.dataset.checksums import own_names
+from specsia_build.dataset.checksums import own_names, parse_sums
 from specsia_build.dataset.hub.client import DATASET, Hub, patiently
 from specsia_build.dataset.hub.local import LocalFile
 from specsia_build.dataset.places import MOST_READ
-from specsia_build.dataset.schema import SUMS_FILE
+from specsia_build.dataset.schema import CARD, SUMS_FILE
 from specsia_build.errors import SpecsiaError, UsageError, brief, some
 
 KEPT = frozenset({".gitattributes"})
@@ -158,7 +159,8 @@ def plan_push(hub: Hub, files: Sequence[LocalFile], version: str, public: bool, 
         prune: also replace and delete files that no push made, but for the repository's own.
 
     Raises:
-        UsageError: if a file that no push made stands where one of the dataset belongs, and `prune` is not given.
+        UsageError: if a file that no push made, or a card edited since, stands where one of the dataset belongs, and
+            `prune` is not given.
         SpecsiaError: if the repository is public and the push is not meant to be.
     """
     info = _info(hub)
@@ -171,8 +173,8 @@ def plan_push(hub: Hub, files: Sequence[LocalFile], version: str, public: bool, 
     taken = [file.name for file in changed if file.name in remote and file.name not in made]
     if taken:
         raise UsageError(
-            f"{hub.repo} holds {some(taken)}, made by no push, where files of the dataset belong: look at the "
-            "repository, and give --prune to replace them and to remove all else that is not the dataset's"
+            f"{hub.repo} holds {some(taken)}, made by no push or edited since, where files of the dataset belong: look "
+            "at the repository, and give --prune to replace them and to remove all else that is not the dataset's"
         )
     surplus = [name for name in remote if name not in local]
     spared = tuple(name for name in surplus if name not in made)
@@ -203,14 +205,23 @@ def _notes(repo: str, stays_private: bool, spared: Sequence[str]) -> Iterator[st
 
 
 def _made(hub: Hub, remote: Mapping[str, RepoFile], revision: str) -> Set[str]:
-    """Names of the files that the push before this one made, as its `SHA256SUMS` lists them."""
+    """Names of the files that the push before this one made, as its `SHA256SUMS` lists them.
+
+    The card is not among them where somebody has edited it since.
+    """
     there = remote.get(SUMS_FILE)
     if there is None:
         return frozenset()
     if there.size > MOST_READ:
         raise SpecsiaError(f"{SUMS_FILE} of {hub.repo} cannot be read: it has {there.size / 2**20:,.0f} MB")
-    content = hub.get(f"{hub.page}/resolve/{revision}/{SUMS_FILE}")
-    return own_names(content.decode("utf-8", errors="replace"))
+    text = hub.get(f"{hub.page}/resolve/{revision}/{SUMS_FILE}").decode("utf-8", errors="replace")
+    made, card = own_names(text), remote.get(CARD)
+    if card is None or CARD not in made:
+        return made
+    edited = card.size > MOST_READ or (
+        hashlib.sha256(hub.get(f"{hub.page}/resolve/{revision}/{CARD}")).hexdigest() != parse_sums(text)[0][CARD]
+    )
+    return made - {CARD} if edited else made
 
 
 def plan_unseen(page: str, repo: str, files: Sequence[LocalFile], version: str, public: bool, why: str) -> Plan:

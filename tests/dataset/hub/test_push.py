@@ -425,10 +425,28 @@ def test_files_that_no_push_made_stay_and_are_named(server: HubServer, dataset: 
     assert holds(server, dataset)
 
 
+def test_a_card_that_was_edited_on_the_hub_is_replaced_only_where_that_is_asked_for(
+    server: HubServer, dataset: Path
+) -> None:
+    assert specsia_push(dataset).exit_code == 0
+    edit = CommitOperationAdd("README.md", b"my words")
+    api = HfApi(endpoint=server.url, token=WRITER)
+    api.create_commit(REPO, [edit], commit_message="mine", repo_type="dataset")
+    (dataset / "README.md").write_text((dataset / "README.md").read_text() + "More.\n")
+    write_sums(dataset)
+    for arguments in ((), ("--dry-run",)):
+        text = sentence(specsia_push(dataset, *arguments), 2)
+        assert f"{REPO} holds README.md, made by no push or edited since" in text
+        assert "--prune" in text
+    assert not holds(server, dataset)
+    assert specsia_push(dataset, "--prune").exit_code == 0
+    assert holds(server, dataset)
+
+
 def test_a_repository_of_another_is_not_replaced(server: HubServer, dataset: Path) -> None:
     put_there(server, {"README.md": "my card", "x.txt": "mine", "SHA256SUMS": f"{'0' * 64}  x.txt\n"})
     text = sentence(specsia_push(dataset), 2)
-    assert f"{REPO} holds README.md, SHA256SUMS, made by no push" in text
+    assert f"{REPO} holds README.md, SHA256SUMS, made by no push or edited since" in text
     assert "--prune" in text
     assert names(server) == {"README.md", "x.txt", "SHA256SUMS"}
     assert specsia_push(dataset, "--prune").exit_code == 0
