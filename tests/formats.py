@@ -31,7 +31,7 @@ from specsia_build.stages import pack, project, reconstruct, render
 
 RECORD = Path(__file__).parent / "formats.json"
 
-OWN = ("fusion", "inflate", "mesh-dir:.")
+OWN = ("command:true {image} {mesh}", "fusion", "http://127.0.0.1:9", "inflate", "mesh-dir:.")
 """Backends that need no other project's checkout."""
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from specsia_build.cli.output import show, show_json
-from specsia_build.cli.train import FOLDER, need_torch
-from specsia_build.dravie.config import DEVICES, AdaptConfig
+from specsia_build.cli.train import FOLDER
+from specsia_build.dravie.config import DEVICES, AdaptConfig, need_torch
 
 
 @click.command(context_settings={"show_default": False})

@@ -15,10 +15,9 @@ from specsia_build.bench.rows import bench_rows
 from specsia_build.bench.stages import bench as run_bench
 from specsia_build.cli.inspect import table
 from specsia_build.cli.output import show, show_json
-from specsia_build.cli.train import need_torch
 from specsia_build.config import STAGES, BuildConfig, with_settings
 from specsia_build.dataset.reading import open_dataset
-from specsia_build.dravie.config import DEVICES, PRESETS
+from specsia_build.dravie.config import DEVICES, PRESETS, need_torch
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.pipeline.build import build as run_build
 from specsia_build.pipeline.layout import RunLayout

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from specsia_build.cli.output import show
-from specsia_build.cli.train import FOLDER, need_torch
-from specsia_build.dravie.config import DEVICES
+from specsia_build.cli.train import FOLDER
+from specsia_build.dravie.config import DEVICES, need_torch
 from specsia_build.errors import UsageError
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -11,25 +10,12 @@ from typing import Any, TypeVar
 import click
 
 from specsia_build.cli.output import show, show_json
-from specsia_build.dravie.config import DEFAULT_PRESET, DEVICES, PRESETS, TrainConfig, train_config
+from specsia_build.dravie.config import DEFAULT_PRESET, DEVICES, PRESETS, TrainConfig, need_torch, train_config
 from specsia_build.errors import SpecsiaError, UsageError
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
-
-
-def need_torch() -> None:
-    """Say what to install where the extra `train` is missing.
-
-    Raises:
-        UsageError: if torch or safetensors cannot be imported.
-    """
-    try:
-        importlib.import_module("torch")
-        importlib.import_module("safetensors")
-    except ImportError as error:
-        raise UsageError(f"this needs torch and safetensors ({error}): pip install 'specsia[train]'") from error
 
 
 def configs_option(description: str) -> Callable[[Decorated], Decorated]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -17,6 +18,19 @@ PRECISIONS = ("auto", "float32", "bf16")
 SCHEDULES = ("constant", "cosine")
 
 DEFAULT_PRESET = "tiny"
+
+
+def need_torch() -> None:
+    """Say what to install where the extra `train` is missing.
+
+    Raises:
+        UsageError: if torch or safetensors cannot be imported.
+    """
+    try:
+        importlib.import_module("torch")
+        importlib.import_module("safetensors")
+    except ImportError as error:
+        raise UsageError(f"this needs torch and safetensors ({error}): pip install 'specsia[train]'") from error
 
 
 class Augment(IntEnum):

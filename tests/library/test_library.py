@@ -151,6 +151,14 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
         assert getattr(specsia, name) is not None
 
 
+def test_what_learns_says_what_to_install_where_torch_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(
+        specsia.UsageError, match=r"this needs torch and safetensors .*: pip install 'specsia\[train\]'"
+    ):
+        specsia.train  # noqa: B018
+
+
 def test_the_examples_run_and_are_short(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = Path.cwd()
     os.chdir(tmp_path)
