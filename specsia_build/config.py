@@ -15,9 +15,6 @@ from specsia_build.errors import UsageError
 from specsia_build.files import write_bytes
 from specsia_build.memory import MEMORY, memory_bytes
 
-STAGES = ("render", "reconstruct", "project", "pack")
-"""The four stages of a build, in order."""
-
 LOOKS = ("unlit", "lit")
 FRONTALS = ("render", "drawing")
 POS_FRAMES = ("character", "view")

@@ -20,7 +20,7 @@ from PIL import Image
 from specsia_build import png
 from specsia_build.characters.character import Entry
 from specsia_build.characters.sources import open_source
-from specsia_build.config import STAGES, BuildConfig, backend_name
+from specsia_build.config import BuildConfig, backend_name
 from specsia_build.dataset.schema import COLUMNS, IMAGE_COLUMNS
 from specsia_build.errors import SpecsiaError
 from specsia_build.pipeline.layout import RunLayout
@@ -31,6 +31,8 @@ from specsia_build.pipeline.store import read_artefact
 from specsia_build.pipeline.tasks import perform
 from specsia_build.stages import pack, render
 from specsia_build.stages.artefact import view_file
+from specsia_build.stages.registry import STAGES, character_stages
+from specsia_build.stages.stage import CharacterStage
 
 PEER_ROWS = 10
 
@@ -56,23 +58,24 @@ def bench(stages: Sequence[str], config: BuildConfig, folder: Path, progress: Pr
     entries = list(source.entries[: config.limit])
     report: dict[str, Any] = {"source": source.name, "characters": len(entries), "size": config.size}
     report |= {"views": config.views, "backend": list(config.backends), "stages": {}}
-    last = max(STAGES.index(stage) for stage in stages)
-    for stage in STAGES[: last + 1]:
-        if stage != pack.NAME:
-            spec = None if stage == render.NAME else config.backends[0]
+    asked = [stage for stage in STAGES if stage.name in stages]
+    needed = {*asked, *(earlier for stage in asked for earlier in stage.rests_on)}
+    for stage in character_stages():
+        if stage in needed:
+            spec = config.backends[0] if stage.per_backend else None
             found = _measure(stage, spec, entries, config, layout, progress)
-            if stage in stages:
-                report["stages"][stage] = found
-    if render.NAME in report["stages"]:
-        report["stages"][render.NAME]["peer"] = _png_peer(layout, entries[0])
-    if pack.NAME in stages:
-        report["stages"][pack.NAME] = _measure_pack(source.name, entries, config, layout, folder, progress)
+            if stage in asked:
+                report["stages"][stage.name] = found
+    if render.STAGE in asked:
+        report["stages"][render.STAGE.name]["peer"] = _png_peer(layout, entries[0])
+    if pack.STAGE in asked:
+        report["stages"][pack.STAGE.name] = _measure_pack(source.name, entries, config, layout, folder, progress)
     report["seconds_per_character"] = round(sum(s["seconds_per_character"] for s in report["stages"].values()), 4)
     return report
 
 
 def _measure(
-    stage: str,
+    stage: CharacterStage,
     backend: str | None,
     entries: Sequence[Entry],
     config: BuildConfig,
@@ -89,7 +92,7 @@ def _measure(
     run(entries[0])
     layout.artefact(stage, None if backend is None else backend_name(backend), entries[0].id).unlink()
     seconds, parts = [], []
-    with progress.bar(f"bench {stage}", len(entries)) as advance:
+    with progress.bar(f"bench {stage.name}", len(entries)) as advance:
         for entry in entries:
             taken, of_it = run(entry)
             seconds.append(taken)
@@ -120,7 +123,7 @@ def _clock(function: Callable[[], object], repeats: int = 5) -> float:
 def _png_peer(layout: RunLayout, entry: Entry) -> dict[str, Any]:
     """Pillow's default PNG encoder on the first picture."""
     picture: NDArray[np.uint8] = png.decode(
-        read_artefact(layout.artefact(render.NAME, None, entry.id), entry.id).files[view_file(render.GT, 0)], 4
+        read_artefact(layout.artefact(render.STAGE, None, entry.id), entry.id).files[view_file(render.GT, 0)], 4
     )
 
     def by_pillow() -> None:

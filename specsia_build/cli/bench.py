@@ -15,13 +15,15 @@ from specsia_build.bench.rows import bench_rows
 from specsia_build.bench.stages import bench as run_bench
 from specsia_build.cli.inspect import table
 from specsia_build.cli.output import show, show_json
-from specsia_build.config import STAGES, BuildConfig, with_settings
+from specsia_build.config import BuildConfig, with_settings
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.config import DEVICES, PRESETS, need_torch
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.pipeline.build import build as run_build
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
+from specsia_build.stages import render
+from specsia_build.stages.registry import stage_names
 
 DEFAULT_SOURCE = "sample:4"
 
@@ -63,23 +65,24 @@ def bench(
         return
     if preset is not None or device is not None:
         raise UsageError("--preset and --device are for 'specsia bench train'")
-    stage = what[0] if what and what[0] in STAGES else None
+    names = stage_names()
+    stage = what[0] if what and what[0] in names else None
     rest = what[1:] if stage else what
     if len(rest) > 1:
         raise click.UsageError(
-            f"'{rest[0]}' is no stage ({', '.join((*STAGES, *LEARNING))}), so '{rest[1]}' is one argument too many"
+            f"'{rest[0]}' is no stage ({', '.join((*names, *LEARNING))}), so '{rest[1]}' is one argument too many"
         )
     source = rest[0] if rest else DEFAULT_SOURCE
     given = {name: value for name, value in flags.items() if value is not None and value != ()}
     config = with_settings(BuildConfig(), given | {"source": source}, "the command line")
-    if against is not None and stage != "render":
+    if against is not None and stage != render.STAGE.name:
         raise UsageError("--against compares renderers: say 'specsia bench render SOURCE --against NAME'")
     with tempfile.TemporaryDirectory(prefix="specsia-bench-") as folder:
         if against is not None:
             compared = bench_against(against.split(","), config, Path(folder), Progress())
             _show(compared, _compared, as_json)
             return
-        report = run_bench([stage] if stage else STAGES, config, Path(folder), Progress())
+        report = run_bench([stage] if stage else names, config, Path(folder), Progress())
     _show(report, _text, as_json)
 
 
@@ -120,7 +123,7 @@ def _learning(
 
 def _sample_dataset(given: dict[str, Any], folder: Path, progress: Progress) -> str | Path:
     config = with_settings(BuildConfig(), {"source": "sample:2", "views": 4, "workers": 1} | given, "the command line")
-    summary = run_build(config, RunLayout(folder), STAGES, False, progress)
+    summary = run_build(config, RunLayout(folder), stage_names(), False, progress)
     if summary.dataset is None:
         raise SpecsiaError(f"the sample dataset could not be built: {summary.stopped}")
     return summary.dataset

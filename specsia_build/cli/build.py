@@ -11,17 +11,18 @@ import click
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import show, show_json
 from specsia_build.cli.run import effective, settings_file
-from specsia_build.config import EXECUTORS, LOOKS, STAGES
+from specsia_build.config import EXECUTORS, LOOKS
 from specsia_build.pipeline.build import build as run_build
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.summary import Summary
+from specsia_build.stages.registry import stage_names
 
 
 @click.command(context_settings={"show_default": False})
 @click.argument("source", required=False)
 @click.option("--out", help="Folder of the run, or a URL (s3://...) to send its dataset to.  [default: specsia-out]")
 @click.option(
-    "--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Run only this stage; may be repeated."
+    "--stage", "stages", multiple=True, type=click.Choice(stage_names()), help="Run only this stage; may be repeated."
 )
 @click.option(
     "--config",
@@ -82,7 +83,7 @@ def build(
     """
     config_file = settings_file(config_name) if config_name is not None else None
     config, layout = effective(source, out, config_file, flags, fresh)
-    summary = run_build(config, layout, stages or STAGES, fresh, Progress())
+    summary = run_build(config, layout, stages or stage_names(), fresh, Progress())
     if as_json:
         show_json(_document(summary))
     else:

@@ -10,28 +10,30 @@ from dataclasses import replace
 from typing import Any
 
 from specsia_build.characters.sources import Source, open_source
-from specsia_build.config import STAGES, BuildConfig, backend_name
+from specsia_build.config import BuildConfig, backend_name
 from specsia_build.dataset import splits
 from specsia_build.dataset.upload import open_target, upload
 from specsia_build.errors import SpecsiaError, UsageError, WriteError, some
 from specsia_build.files import append, write_bytes
-from specsia_build.pipeline import warm
 from specsia_build.pipeline.clearing import forget
-from specsia_build.pipeline.executors import Executor, Lost, Needs, local_executor, open_executor
+from specsia_build.pipeline.executors import Executor, Lost, Needs, open_executor
 from specsia_build.pipeline.failures import Failure, add_failure, concerning, read_failures, write_failures
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.lock import locked
 from specsia_build.pipeline.mark import claim, refuse_other_source, settings_before, settled, told_before
 from specsia_build.pipeline.packing import artefacts_of, not_ready, pack_plan, read_by_pack
-from specsia_build.pipeline.planning import DigestCache, StagePlan, plan_stage
+from specsia_build.pipeline.planning import DigestCache, StagePlan, plan_stage, stages_of
 from specsia_build.pipeline.progress import Progress, named
 from specsia_build.pipeline.selection import select
 from specsia_build.pipeline.store import DamagedError, discard, is_intact, sweep
 from specsia_build.pipeline.summary import StageSummary, Summary, Tally
 from specsia_build.pipeline.tasks import Outcome, Task, backend_of, needs_of, on_record, peak_mb, perform
+from specsia_build.pipeline.warm import compile_once
 from specsia_build.rendering.registry import load_renderer
-from specsia_build.stages import pack, project, reconstruct, render
+from specsia_build.stages import pack
 from specsia_build.stages.pack import PackPlan
+from specsia_build.stages.registry import character_stages
+from specsia_build.stages.stage import CharacterStage, Stage
 from specsia_build.stages.stopwatch import Stopwatch
 
 
@@ -59,12 +61,6 @@ def _log(layout: RunLayout, stage: str, backend: str | None, character_id: str, 
         "reason": outcome.reason,
     }
     append(layout.log, json.dumps(record, ensure_ascii=False) + "\n")
-
-
-def stages_of(config: BuildConfig) -> list[tuple[str, str | None]]:
-    """The stages before pack in their order, each with its backend."""
-    later = (reconstruct.NAME, project.NAME)
-    return [(render.NAME, None), *((stage, backend) for stage in later for backend in config.backends)]
 
 
 class _Build:
@@ -108,10 +104,15 @@ class _Build:
         write_bytes(self.layout.limit, json.dumps(self.config.limit).encode())
         self.failures = read_failures(self.layout.failures)
 
-    def concerning(self, *backends: str | None) -> list[Failure]:
-        """Failures on record of this build's characters on their way through some of its backends, or all of them."""
-        names = [name for name in backends if name] if backends else map(backend_name, self.config.backends)
+    def concerning(self) -> list[Failure]:
+        """Failures on record of this build's characters and backends."""
+        names = map(backend_name, self.config.backends)
         return concerning(self.failures, {entry.id for entry in self.entries}, set(names))
+
+    def before(self, stage: Stage) -> list[Failure]:
+        """Those of them that leave a stage nothing to start from."""
+        names = {one.name for one in stage.rests_on}
+        return [failure for failure in self.concerning() if failure.stage in names]
 
     def finished(self, **more: Any) -> Summary:
         """What was done so far."""
@@ -121,7 +122,7 @@ class _Build:
         ]
         return replace(self.summary, stages=stages, failures=self.concerning(), **more)
 
-    def run_stage(self, stage: str, backend: str | None, ids: Collection[str] | None = None) -> None:
+    def run_stage(self, stage: CharacterStage, backend: str | None, ids: Collection[str] | None = None) -> None:
         """Do one stage of one backend, of all characters or of some.
 
         Artefacts of earlier stages that turn out damaged are made again, and what needed them is done after that.
@@ -132,63 +133,66 @@ class _Build:
         """
         damaged = self._attempt(stage, backend, ids)
         for earlier, found in damaged.items():
-            source = None if earlier == render.NAME else backend
-            self._discard(earlier, None if source is None else backend_name(source), found)
-            self.run_stage(earlier, source, found)
+            through = backend if earlier.per_backend else None
+            self._discard(earlier, None if through is None else backend_name(through), found)
+            self.run_stage(earlier, through, found)
         if damaged and (still := self._attempt(stage, backend, set().union(*damaged.values()))):
             earlier, found = next(iter(still.items()))
             raise SpecsiaError(
-                f"the artefacts of {earlier} do not stay as they are written ({named(found)}): look after the disk of "
-                f"{self.layout.root}, then give the same command again"
+                f"the artefacts of {earlier.name} do not stay as they are written ({named(found)}): look after the "
+                f"disk of {self.layout.root}, then give the same command again"
             )
 
-    def _discard(self, stage: str, name: str | None, ids: Collection[str]) -> None:
+    def _discard(self, stage: CharacterStage, name: str | None, ids: Collection[str]) -> None:
         self._say_damaged(stage, name, ids)
         for character_id in ids:
             discard(self.layout.artefact(stage, name, character_id))
 
-    def _say_damaged(self, stage: str, name: str | None, ids: Collection[str]) -> None:
-        what = stage if name is None else f"{stage} {name}"
+    def _say_damaged(self, stage: CharacterStage, name: str | None, ids: Collection[str]) -> None:
+        what = stage.name if name is None else f"{stage.name} {name}"
         self.progress.say(f"{what}: damaged and made again: {named(ids)}")
 
-    def _attempt(self, stage: str, backend: str | None, ids: Collection[str] | None) -> dict[str, set[str]]:
+    def _attempt(
+        self, stage: CharacterStage, backend: str | None, ids: Collection[str] | None
+    ) -> dict[CharacterStage, set[str]]:
         """Do what is planned of a stage; returns the ids of damaged artefacts by the stage that makes them."""
         start = time.perf_counter()
         name = None if backend is None else backend_name(backend)
         entries = [entry for entry in self.entries if ids is None or entry.id in ids]
         plan = plan_stage(stage, backend, entries, self.config, self.layout, self.cache)
-        known = {f.id for f in self.concerning(name) if STAGES.index(f.stage) < STAGES.index(stage)}
+        known = {f.id for f in self.before(stage) if f.backend in (None, name)}
         waiting = [i for i in plan.blocked if i not in known]
         if waiting and len(plan.blocked) == len(self.entries):
-            earlier = STAGES[STAGES.index(stage) - 1]
             raise UsageError(
-                f"{stage} has nothing to start from in {self.layout.root}: run `specsia build --stage {earlier}` first"
+                f"{stage.name} has nothing to start from in {self.layout.root}: run `specsia build --stage "
+                f"{stage.earlier[-1].name}` first"
             )
         if waiting:
             self.progress.say(
-                f"{stage}: {len(waiting)} characters are not ready for it; run the earlier stages for them"
+                f"{stage.name}: {len(waiting)} characters are not ready for it; run the earlier stages for them"
             )
         if plan.damaged:
             self._say_damaged(stage, name, plan.damaged)
         redone = {entry.id for entry in entries}
-        self.failures = [f for f in self.failures if not (f.stage == stage and f.backend == name and f.id in redone)]
+        here = (stage.name, name)
+        self.failures = [f for f in self.failures if (f.stage, f.backend) != here or f.id not in redone]
         write_failures(self.layout.failures, self.failures)
-        damaged: dict[str, set[str]] = {}
+        damaged: dict[CharacterStage, set[str]] = {}
         made: set[str] = set()
         failed: set[str] = set()
-        with self.progress.bar(stage if name is None else f"{stage} {name}", len(plan.tasks)) as advance:
+        with self.progress.bar(stage.name if name is None else f"{stage.name} {name}", len(plan.tasks)) as advance:
             for task, outcome in self._outcomes(plan):
                 advance(1)
                 for earlier in outcome.damaged:
                     damaged.setdefault(earlier, set()).add(task.entry.id)
                 if outcome.damaged:
                     continue
-                _log(self.layout, task.stage, task.backend_name, task.entry.id, outcome)
+                _log(self.layout, task.stage.name, task.backend_name, task.entry.id, outcome)
                 (made if outcome.reason is None else failed).add(task.entry.id)
                 if outcome.reason is not None:
                     # Not by the worker: an attempt that nobody waits for any more may fail after another succeeded.
                     discard(task.path)
-                    failure = Failure(task.entry.id, stage, name, outcome.reason, outcome.details)
+                    failure = Failure(task.entry.id, stage.name, name, outcome.reason, outcome.details)
                     self.failures.append(failure)
                     add_failure(self.layout.failures, failure)
                     self.progress.say(f"quarantined {task.entry.id}: {outcome.reason}")
@@ -196,8 +200,8 @@ class _Build:
                     self.summary.warnings[task.entry.id] = outcome.warnings
         write_failures(self.layout.failures, self.failures)
         seconds = time.perf_counter() - start
-        self.progress.stage_done(StageSummary(stage, name, len(made), len(plan.done), len(failed), seconds))
-        tally = self.tallies.setdefault((stage, name), Tally())
+        self.progress.stage_done(StageSummary(stage.name, name, len(made), len(plan.done), len(failed), seconds))
+        tally = self.tallies.setdefault((stage.name, name), Tally())
         tally.add(made, set(plan.done), failed, seconds)
         return damaged
 
@@ -206,7 +210,7 @@ class _Build:
         for index, result in self.run(perform, tasks, needs_of(plan.stage, plan.backend, self.config)):
             task, outcome = tasks[index], result
             if isinstance(outcome, Lost):
-                outcome = Outcome(*on_record(task, f"{plan.stage} of {task.entry.id} was lost: {outcome.reason}"))
+                outcome = Outcome(*on_record(task, f"{plan.stage.name} of {task.entry.id} was lost: {outcome.reason}"))
             yield task, outcome
 
     def pack(self) -> Summary:
@@ -226,7 +230,7 @@ class _Build:
         """Make every damaged artefact that pack would read again, and what follows from it."""
         wanted = read_by_pack(self._pack_plan())
         where = [(self.layout.artefact(*one), one[2]) for one in wanted]
-        damaged: dict[tuple[str, str | None], set[str]] = {}
+        damaged: dict[tuple[CharacterStage, str | None], set[str]] = {}
         with self.progress.bar("check", len(wanted)) as advance:
             for index, intact in self.run(is_intact, where, Needs(self.config.timeout)):
                 advance(1)
@@ -235,19 +239,19 @@ class _Build:
                     damaged.setdefault((stage, name), set()).add(character_id)
         for (stage, name), ids in damaged.items():
             self._discard(stage, name, ids)
-        for stage, backend in stages_of(self.config):
+        for stage, backend in stages_of(self.config, pack.STAGE.rests_on):
             self.run_stage(stage, backend, set().union(*damaged.values()))
 
     def _pack_plan(self) -> PackPlan:
-        config, layout, failures = self.config, self.layout, self.concerning()
+        config, layout, failures = self.config, self.layout, self.before(pack.STAGE)
         return pack_plan(config, layout, self.source.name, self.entries, self.cache, failures, self.splits)
 
     def _pack(self) -> Summary:
         start = time.perf_counter()
-        config, layout, failures = self.config, self.layout, self.concerning()
+        config, layout, failures = self.config, self.layout, self.before(pack.STAGE)
         ids = {entry.id for entry in self.entries}
         for name in map(backend_name, config.backends):
-            if len(ids) == len({f.id for f in self.concerning(name)}):
+            if len(ids) == len({f.id for f in failures if f.backend in (None, name)}):
                 who = f"all {len(ids)} characters are" if len(ids) > 1 else "the only character is"
                 return self.finished(
                     stopped=f"{who} quarantined, so there is nothing of {name} to pack: see {layout.failures}"
@@ -275,9 +279,10 @@ class _Build:
                 self.progress.say(f"kept in {layout.dataset}, as it is not of the dataset: {named(found.foreign)}")
             if found.kept:
                 self.progress.say(f"pack: {found.written} shards written, {found.kept} kept as they were")
-            seconds = time.perf_counter() - start
-            _log(layout, pack.NAME, None, "", Outcome(seconds=seconds, parts=watch.seconds, peak_mb=peak_mb()))
-        done = StageSummary("pack", None, 0 if kept else total, total if kept else 0, 0, time.perf_counter() - start)
+            taken = time.perf_counter() - start
+            _log(layout, pack.STAGE.name, None, "", Outcome(seconds=taken, parts=watch.seconds, peak_mb=peak_mb()))
+        seconds = time.perf_counter() - start
+        done = StageSummary(pack.STAGE.name, None, 0 if kept else total, total if kept else 0, 0, seconds)
         self.progress.stage_done(done)
         if layout.remote_dataset is not None:
             self._send(layout.remote_dataset)
@@ -304,7 +309,7 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
     Args:
         config: effective settings.
         layout: where the run is kept.
-        stages: names from `STAGES`.
+        stages: names of those to run.
         fresh: forget what the folder holds of an earlier build first.
         progress: where bars and lines go.
 
@@ -312,8 +317,9 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
         UsageError: if a stage has nothing to start from, or the folder holds another build or anything else.
         SpecsiaError: if the build cannot go on at all.
     """
+    asked, packs = [stage for stage in character_stages() if stage.name in stages], pack.STAGE.name in stages
     renderer = load_renderer(config.renderer)
-    if {render.NAME, project.NAME} & set(stages):
+    if any(stage.draws for stage in asked):
         renderer.check()
     for spec in config.backends:
         backend_of(spec)
@@ -331,30 +337,18 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
             sweep(folder)
         before = settings_before(layout)
         with settled(config, layout):
-            _compile_once(config, progress)
+            compile_once(config, progress)
             work = _Build(config, layout, None if fresh else before, progress, run)
-        for line in told_before(before, config, layout, len(work.entries), pack.NAME in stages):
+        for line in told_before(before, config, layout, len(work.entries), packs):
             progress.say(line)
         if fresh and (foreign := forget(layout)):
             progress.say(f"kept in {layout.root}, as no build wrote it: {named(foreign)}")
         work.begin()
         try:
-            for stage, backend in stages_of(config):
-                if stage in stages:
-                    work.run_stage(stage, backend)
-            return work.pack() if pack.NAME in stages else work.finished()
+            for stage, backend in stages_of(config, asked):
+                work.run_stage(stage, backend)
+            return work.pack() if packs else work.finished()
         finally:
             # Only a memory of what can be computed again: what stopped the build is what is told.
             with suppress(WriteError):
                 work.cache.save()
-
-
-def _compile_once(config: BuildConfig, progress: Progress) -> None:
-    """Fill the cache of compiled code where it is empty; a part that fails will say so when it is used."""
-    if warm.DONE.exists():
-        return
-    progress.say("compiling, once: the next build starts at once")
-    with progress.bar("compile", len(warm.PARTS)) as advance:
-        for _ in local_executor(config)(warm.compile_part, warm.PARTS, Needs(config.timeout)):
-            advance(1)
-    warm.DONE.touch()

@@ -6,15 +6,14 @@ import re
 from collections.abc import Collection
 from pathlib import PurePosixPath
 
-from specsia_build.config import STAGES
 from specsia_build.dataset import exchange, splits
 from specsia_build.errors import SpecsiaError
 from specsia_build.ownership import begins_with, listed_below, remove_empty
 from specsia_build.pipeline.layout import REPORT_MARK, RunLayout
 from specsia_build.pipeline.store import read_meta
-from specsia_build.stages import project
+from specsia_build.stages.registry import character_stages
 
-_PICTURE = re.compile(rf"(?:{project.COLOR}|{project.MASK}|{project.POS}|{project.EDGE})_\d{{2,3}}\.png")
+_VIEW = re.compile(r"(.+)_\d{2,3}\.png")
 
 
 def _is_own(name: PurePosixPath, layout: RunLayout, ids: Collection[str]) -> bool:
@@ -22,18 +21,22 @@ def _is_own(name: PurePosixPath, layout: RunLayout, ids: Collection[str]) -> boo
     kind, *folders, last = name.parts
     if kind == "logs" and (name == PurePosixPath("logs/tasks.jsonl") or folders == ["workers"]):
         return name.suffix in (".jsonl", ".log")
-    if not folders or folders[0] not in STAGES:
+    stage = next((stage for stage in character_stages() if folders[:1] == [stage.name]), None)
+    if stage is None:
         return False
+    depth = 1 + stage.per_backend
     if kind == "quarantine":
-        return len(folders) == 3 and folders[2] in ids and _PICTURE.fullmatch(last) is not None
-    if len(folders) > 2:
+        picture = _VIEW.fullmatch(last)
+        pictured = picture is not None and picture[1] in stage.pictures
+        return pictured and len(folders) == depth + 1 and folders[depth] in ids
+    if len(folders) != depth:
         return False
     if kind == "logs":
         return name.suffix == ".txt" and name.stem in ids
     if name.suffix != ".tar":
         return False
     # A damaged one is known by its character, one of a character that the source lost by its content.
-    return name.stem in ids or (read_meta(layout.root / name) or {}).get("stage") == folders[0]
+    return name.stem in ids or (read_meta(layout.root / name) or {}).get("stage") == stage.name
 
 
 def forget(layout: RunLayout) -> list[str]:

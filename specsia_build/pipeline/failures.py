@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from specsia_build.characters.character import id_order_key
-from specsia_build.config import STAGES
 from specsia_build.errors import SpecsiaError
 from specsia_build.files import append, parse_json, write_bytes
+from specsia_build.stages.registry import stage_names
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Failure:
     Attributes:
         id: of the character.
         stage: that failed.
-        backend: name, or None for the render stage.
+        backend: name, or None for a stage that is not done for each.
         reason: one sentence.
         details: file or folder to look at, relative to the run, or None.
     """
@@ -33,7 +33,7 @@ class Failure:
 
 
 def _order(failure: Failure) -> tuple[int, str, tuple[int, int, str]]:
-    return STAGES.index(failure.stage), failure.backend or "", id_order_key(failure.id)
+    return stage_names().index(failure.stage), failure.backend or "", id_order_key(failure.id)
 
 
 def concerning(failures: Iterable[Failure], ids: Collection[str], backends: Collection[str]) -> list[Failure]:
@@ -65,7 +65,7 @@ def add_failure(path: Path, failure: Failure) -> None:
 def _parsed(line: str) -> Failure:
     failure = Failure(**parse_json(line, "a line"))
     texts = (failure.id, failure.stage, failure.reason, failure.backend or "", failure.details or "")
-    if failure.stage not in STAGES or not all(isinstance(text, str) for text in texts):
+    if failure.stage not in stage_names() or not all(isinstance(text, str) for text in texts):
         raise ValueError("it holds a line that is no failure")
     return failure
 

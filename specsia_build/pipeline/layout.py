@@ -9,6 +9,7 @@ from pathlib import Path
 
 from specsia_build.config import DEFAULT_OUT
 from specsia_build.files import file_name
+from specsia_build.stages.stage import CharacterStage
 
 REPORT_MARK = b"<title>specsia: "
 """What every page that `specsia report` writes has at its beginning."""
@@ -111,9 +112,10 @@ class RunLayout:
         """Folders that hold nothing but what builds write file by file."""
         return (self.artefacts, self.source, self.root / "logs", self.root / "quarantine", self.root / "state")
 
-    def artefact(self, stage: str, backend: str | None, character_id: str) -> Path:
-        """One character's artefact of one stage (and backend, where the stage has one)."""
-        return self._folder("artefacts", stage, backend) / f"{_id(character_id)}.tar"
+    def artefact(self, stage: CharacterStage, backend: str | None, character_id: str) -> Path:
+        """One character's artefact of one stage (and backend, by its name, where the stage is done for each)."""
+        name = backend if stage.per_backend else None
+        return self._folder("artefacts", stage.name, name) / f"{_id(character_id)}.tar"
 
     def details(self, stage: str, backend: str | None, character_id: str) -> Path:
         """Where the program itself failed on a character, or the whole of a reason that is too long to be shown."""

@@ -19,9 +19,10 @@ from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files import read_json, write_bytes
 from specsia_build.ownership import is_vacant, refuse_foreign_folder
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.planning import DigestCache, render_inputs
+from specsia_build.pipeline.planning import DigestCache, found_inputs
 from specsia_build.pipeline.store import read_meta
 from specsia_build.stages import render
+from specsia_build.stages.stage import Job
 
 KIND = "specsia run"
 FORMAT = 1
@@ -153,9 +154,9 @@ def refuse_other_source(
     """
     if before.get("source", config.source) == config.source:
         return
-    metas = ((entry, read_meta(layout.artefact(render.NAME, None, entry.id))) for entry in entries)
-    rendered = [(entry, meta) for entry, meta in metas if meta is not None]
-    if rendered and not any(render_inputs(entry, meta, cache) == meta["inputs"] for entry, meta in rendered):
+    metas = ((entry, read_meta(layout.artefact(render.STAGE, None, entry.id))) for entry in entries)
+    rendered = [(render.sources(Job(entry, config)), meta) for entry, meta in metas if meta is not None]
+    if rendered and not any(found_inputs(sources, meta, cache) == meta["inputs"] for sources, meta in rendered):
         raise UsageError(
             f"{layout.root} holds a build of another source, {before['source']}, none of whose characters is in "
             f"{config.source}: give another --out, or --fresh to begin anew there"

@@ -11,24 +11,23 @@ from specsia_build.errors import UsageError
 from specsia_build.pipeline.failures import Failure, concerning
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.planning import DigestCache, plan_stage
-from specsia_build.pipeline.store import DamagedError, read_artefact, read_meta
+from specsia_build.pipeline.store import read_artefact, stated_meta
 from specsia_build.pipeline.tasks import backend_of
-from specsia_build.stages import pack, project, render
-from specsia_build.stages.artefact import Artefact
+from specsia_build.stages import pack
+from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta
 
 
 def artefacts_of(layout: RunLayout) -> pack.Artefacts:
     """Where a run keeps what pack reads."""
 
-    def load(stage: str, character_id: str, name: str | None) -> Artefact:
-        return read_artefact(layout.artefact(stage, name, character_id), character_id)
+    def load(character_id: str, name: str) -> Earlier:
+        return {
+            stage: read_artefact(layout.artefact(stage, name, character_id), character_id)
+            for stage in pack.STAGE.earlier
+        }
 
-    def meta(stage: str, character_id: str, name: str | None) -> pack.Meta:
-        path = layout.artefact(stage, name, character_id)
-        found = read_meta(path)
-        if found is None:
-            raise DamagedError(f"the artefact {path} is damaged: delete it and build again")
-        return found
+    def meta(character_id: str, name: str) -> EarlierMeta:
+        return {stage: stated_meta(layout.artefact(stage, name, character_id)) for stage in pack.STAGE.earlier}
 
     return pack.Artefacts(load, meta)
 
@@ -48,14 +47,14 @@ def pack_plan(
         UsageError: if a backend has none.
     """
     ids = {entry.id for entry in entries}
-    members, seen = {}, []
+    members, seen, last = {}, [], pack.STAGE.earlier[-1]
     read = artefacts_of(layout).meta
     for spec in config.backends:
         name = backend_name(spec)
-        done = plan_stage(project.NAME, spec, entries, config, layout, cache).done
+        done = plan_stage(last, spec, entries, config, layout, cache).done
         if not done:
-            raise UsageError(f"pack has nothing of {name} to pack: run `specsia build --stage project` first")
-        members[name] = [pack.member(i, name, read(render.NAME, i, None), read(project.NAME, i, name)) for i in done]
+            raise UsageError(f"pack has nothing of {name} to pack: run `specsia build --stage {last.name}` first")
+        members[name] = [pack.member(i, name, read(i, name)) for i in done]
         if backend_of(spec).sees_ground_truth:
             seen.append(name)
     lost = {name: len({f.id for f in failures if (f.backend or "") == name and f.id in ids}) for name in ("", *members)}
@@ -80,10 +79,12 @@ def not_ready(plan: pack.PackPlan, entries: Sequence[Entry], failures: Sequence[
     return {name: found for name, found in missed.items() if found}
 
 
-def read_by_pack(plan: pack.PackPlan) -> list[tuple[str, str | None, str]]:
+def read_by_pack(plan: pack.PackPlan) -> list[tuple[CharacterStage, str | None, str]]:
     """Stage, backend's name and character of every artefact that packing reads."""
-    rendered = dict.fromkeys(one.id for members in plan.members.values() for one in members)
-    found: list[tuple[str, str | None, str]] = [(render.NAME, None, i) for i in rendered]
-    for name, members in plan.members.items():
-        found += [(project.NAME, name, one.id) for one in members]
-    return found
+    found = [
+        (stage, name if stage.per_backend else None, one.id)
+        for stage in pack.STAGE.earlier
+        for name, members in plan.members.items()
+        for one in members
+    ]
+    return list(dict.fromkeys(found))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from specsia_build.errors import CharacterError
 from specsia_build.files import remembered_json, source_digest, source_place, write_bytes
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_meta
-from specsia_build.pipeline.tasks import READ, Task, backend_of, stage_fingerprint
-from specsia_build.stages import project, reconstruct, render
+from specsia_build.pipeline.tasks import Task, stage_fingerprint
+from specsia_build.stages.stage import CharacterStage, Meta, Sources
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class StagePlan:
     """One stage (of one backend).
 
     Attributes:
-        stage: its name.
+        stage: which.
         backend: `NAME[:ARG]`, or None.
         done: ids whose artefact is up to date.
         stale: work whose artefact exists but came from something else.
@@ -33,7 +33,7 @@ class StagePlan:
         blocked: ids whose earlier stage has no artefact.
     """
 
-    stage: str
+    stage: CharacterStage
     backend: str | None
     done: Sequence[str]
     stale: Sequence[Task]
@@ -44,6 +44,11 @@ class StagePlan:
     @property
     def tasks(self) -> list[Task]:
         return [*self.stale, *self.missing]
+
+
+def stages_of(config: BuildConfig, stages: Iterable[CharacterStage]) -> list[tuple[CharacterStage, str | None]]:
+    """Stages, each with its backends' `NAME[:ARG]` or with None, in the order in which they are done."""
+    return [(stage, backend) for stage in stages for backend in (config.backends if stage.per_backend else (None,))]
 
 
 class DigestCache:
@@ -75,41 +80,27 @@ class DigestCache:
         write_bytes(self._path, json.dumps(self._known, sort_keys=True).encode())
 
 
-def render_inputs(entry: Entry, meta: Mapping[str, Any], cache: DigestCache) -> dict[str, str | None]:
-    """Digests of the files that a render artefact was made from, as they are now."""
-    return {name: cache.digest(entry.folder / name, entry.within) for name in meta.get("inputs", {})}
-
-
-def _reconstruct_inputs(
-    entry: Entry, backend: str, rendered: Mapping[str, Any], cache: DigestCache
-) -> dict[str, str | None]:
-    found = backend_of(backend)
-    inputs: dict[str, str | None] = {name: rendered["files"][name]["sha256"] for name in reconstruct.INPUTS}
-    inputs |= {
-        f"backend/{i}/{path.name}": cache.digest(path, path.parent) for i, path in enumerate(found.inputs(entry.id))
-    }
-    if found.sees_ground_truth:
-        inputs["ground truth"] = rendered["fingerprint"]
-    return inputs
-
-
-def _read_inputs(backend: str, meta: Mapping[str, Any] | None, cache: DigestCache) -> dict[str, str | None]:
-    """What the backend read, as an artefact has it on record, with the digests of now."""
-    folder: Path | None = getattr(backend_of(backend), "folder", None)
-    if meta is None or folder is None:
+def found_inputs(sources: Sources | None, meta: Meta, cache: DigestCache) -> dict[str, str | None]:
+    """Digests of the files that were found to be needed for an artefact, as it has them on record, as they are now."""
+    if sources is None:
         return {}
-    names = [name for name in meta.get("inputs", {}) if name.startswith(READ)]
-    return {name: cache.digest(folder / name.removeprefix(READ), folder) for name in names}
+    names = [name for name in meta.get("inputs", {}) if name.startswith(sources.prefix)]
+    return {name: cache.digest(sources.folder / name.removeprefix(sources.prefix), sources.root) for name in names}
 
 
-def _project_inputs(config: BuildConfig, rendered: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, str | None]:
-    inputs: dict[str, str | None] = {name: rendered["files"][name]["sha256"] for name in project.input_files(config)}
-    inputs |= {f"reconstruction/{name}": file["sha256"] for name, file in made["files"].items()}
-    return inputs
+def _earlier(task: Task) -> dict[CharacterStage, Meta] | None:
+    """Meta data of what earlier stages made of the character, or None where that does not do."""
+    found: dict[CharacterStage, Meta] = {}
+    for stage in task.stage.earlier:
+        meta = read_meta(task.layout.artefact(stage, task.backend_name, task.entry.id))
+        if meta is None or not stage.serves(meta, task.config):
+            return None
+        found[stage] = meta
+    return found
 
 
 def plan_stage(
-    stage: str,
+    stage: CharacterStage,
     backend: str | None,
     entries: Sequence[Entry],
     config: BuildConfig,
@@ -120,24 +111,16 @@ def plan_stage(
     done, stale, missing, blocked, damaged = [], [], [], [], []
     for entry in entries:
         task = Task(stage, entry, backend, config, layout)
-        meta = read_meta(task.path)
-        if stage == render.NAME:
-            inputs = {} if meta is None else render_inputs(entry, meta, cache)
-        else:
-            rendered = read_meta(layout.artefact(render.NAME, None, entry.id))
-            if rendered is None or not _covers(rendered, config):
-                blocked.append(entry.id)
-                continue
-            assert backend is not None
-            if stage == reconstruct.NAME:
-                inputs = _reconstruct_inputs(entry, backend, rendered, cache) | _read_inputs(backend, meta, cache)
-            else:
-                made = read_meta(layout.artefact(reconstruct.NAME, task.backend_name, entry.id))
-                if made is None:
-                    blocked.append(entry.id)
-                    continue
-                inputs = _project_inputs(config, rendered, made)
-        task = Task(stage, entry, backend, config, layout, inputs)
+        earlier = _earlier(task)
+        if earlier is None:
+            blocked.append(entry.id)
+            continue
+        meta, job = read_meta(task.path), task.job
+        inputs = {
+            **stage.inputs(job, earlier, cache.digest),
+            **found_inputs(stage.sources(job), meta or {}, cache),
+        }
+        task = replace(task, inputs=inputs)
         if meta is None:
             missing.append(task)
             if os.path.lexists(task.path):
@@ -147,8 +130,3 @@ def plan_stage(
         else:
             done.append(entry.id)
     return StagePlan(stage, backend, done, stale, missing, blocked, damaged)
-
-
-def _covers(rendered: Mapping[str, Any], config: BuildConfig) -> bool:
-    """Whether a render artefact has the pictures that later stages will ask for."""
-    return rendered.get("views") == config.views and rendered.get("size") == config.size

@@ -10,10 +10,10 @@ from specsia_build.config import BuildConfig, backend_name
 from specsia_build.pipeline.failures import Failure, concerning, read_failures
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.mark import settings_before
-from specsia_build.pipeline.planning import DigestCache, plan_stage
+from specsia_build.pipeline.planning import DigestCache, plan_stage, stages_of
 from specsia_build.pipeline.selection import select
-from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.pack import packed_fingerprint
+from specsia_build.stages.registry import character_stages
 
 
 @dataclass(frozen=True)
@@ -72,14 +72,11 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
     ids = {entry.id for entry in entries}
     failures = concerning(read_failures(layout.failures), ids, [backend_name(spec) for spec in config.backends])
     stages = []
-    wanted: list[tuple[str, str | None]] = [(render.NAME, None)]
-    wanted += [(stage, spec) for stage in (reconstruct.NAME, project.NAME) for spec in config.backends]
-    for stage, spec in wanted:
+    for stage, spec in stages_of(config, character_stages()):
         plan = plan_stage(stage, spec, entries, config, layout, cache)
         name = None if spec is None else backend_name(spec)
-        failed = {f.id for f in failures if f.stage == stage and f.backend == name}
-        stages.append(
-            StageStatus(stage, name, len(plan.done), len(plan.stale), len(plan.missing), len(plan.blocked), len(failed))
-        )
+        failed = {f.id for f in failures if f.stage == stage.name and f.backend == name}
+        counts = map(len, (plan.done, plan.stale, plan.missing, plan.blocked, failed))
+        stages.append(StageStatus(stage.name, name, *counts))
     packed = packed_fingerprint(layout.dataset) is not None
     return RunStatus(source.name, len(entries), tuple(stages), tuple(failures), packed)

@@ -113,6 +113,18 @@ def read_meta(path: Path) -> dict[str, Any] | None:
     return meta if whole else None
 
 
+def stated_meta(path: Path) -> dict[str, Any]:
+    """Meta data of an artefact that must be there.
+
+    Raises:
+        DamagedError: if it is not, as far as its size tells.
+    """
+    found = read_meta(path)
+    if found is None:
+        raise DamagedError(f"the artefact {path} is damaged: delete it and build again")
+    return found
+
+
 def discard(path: Path) -> None:
     """Remove an artefact; what is no file is none, and stays."""
     if path.is_file() or path.is_symlink():

@@ -23,15 +23,9 @@ from specsia_build.memory import exhausted, is_exhaustion, memory_bytes, reckone
 from specsia_build.pipeline.executors.base import Needs
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import DamagedError, read_artefact, write_artefact
-from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.artefact import Artefact, fingerprint, seal
+from specsia_build.stages.stage import CharacterStage, Digests, Earlier, Job, Sources
 from specsia_build.stages.stopwatch import Stopwatch
-
-READ = "read/"
-"""Before the names of the inputs that a backend was found to read."""
-
-_EARLIER = {render.NAME: (), reconstruct.NAME: (render.NAME,), project.NAME: (render.NAME, reconstruct.NAME)}
-"""Stages whose artefacts a stage reads."""
 
 
 @dataclass(frozen=True)
@@ -39,20 +33,25 @@ class Task:
     """One stage of one character.
 
     Attributes:
-        stage: `render`, `reconstruct` or `project`.
+        stage: what is to be made.
         entry: the character.
-        backend: `NAME[:ARG]`, or None for the render stage.
+        backend: `NAME[:ARG]`, or None for a stage that is not done for each.
         config: of the build.
         layout: of the run.
-        inputs: digest of each input, for the fingerprint; the render stage finds its own while reading.
+        inputs: digest of each input, for the fingerprint; those that the stage finds while it reads are its own to say.
     """
 
-    stage: str
+    stage: CharacterStage
     entry: Entry
     backend: str | None
     config: BuildConfig
     layout: RunLayout
-    inputs: Mapping[str, str | None] = field(default_factory=dict)
+    inputs: Digests = field(default_factory=dict)
+
+    @property
+    def job(self) -> Job:
+        """What the stage is told."""
+        return Job(self.entry, self.config, None if self.backend is None else backend_of(self.backend))
 
     @property
     def backend_name(self) -> str | None:
@@ -80,7 +79,7 @@ class Outcome:
 
     reason: str | None = None
     details: str | None = None
-    damaged: tuple[str, ...] = ()
+    damaged: tuple[CharacterStage, ...] = ()
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
     parts: Mapping[str, float] = field(default_factory=dict)
@@ -93,9 +92,9 @@ def backend_of(spec: str) -> Backend:
     return load_backend(spec)
 
 
-def needs_of(stage: str, backend: str | None, config: BuildConfig) -> Needs:
+def needs_of(stage: CharacterStage, backend: str | None, config: BuildConfig) -> Needs:
     """What a character's stage needs of an executor."""
-    if stage != reconstruct.NAME or backend is None:
+    if not stage.calls_backend or backend is None:
         return Needs(config.timeout, memory=memory_bytes(config.memory))
     found = backend_of(backend)
     slots = getattr(found, "slots", None)
@@ -114,58 +113,45 @@ def work_on(backend: str, device: str) -> None:
     found.work_on(device)
 
 
-def file_inputs(files: Iterable[Path], folder: Path, root: Path) -> dict[str, str | None]:
-    """Digest of every file that was read or looked for in vain, by its name as seen from `folder`.
+def file_inputs(files: Iterable[Path], sources: Sources) -> dict[str, str | None]:
+    """Digest of every file that was read or looked for in vain, by its name as seen from the sources' folder.
 
-    What leads out of `root` or is no regular file is as if it were not there.
+    What leads out of their root or is no regular file is as if it were not there.
     """
-    return {Path(os.path.relpath(path, folder)).as_posix(): source_digest(path, root) for path in files}
+    return {
+        f"{sources.prefix}{Path(os.path.relpath(path, sources.folder)).as_posix()}": source_digest(path, sources.root)
+        for path in files
+    }
 
 
-def stage_fingerprint(task: Task, inputs: Mapping[str, str | None]) -> str:
+def stage_fingerprint(task: Task, inputs: Digests) -> str:
     """Fingerprint that the task's artefact has or would have."""
-    if task.stage == render.NAME:
-        return fingerprint(render.NAME, render.VERSION, render.settings(task.config, task.entry), inputs)
-    if task.stage == reconstruct.NAME:
-        assert task.backend is not None
-        used = reconstruct.settings(task.config, backend_of(task.backend))
-        return fingerprint(reconstruct.NAME, reconstruct.VERSION, used, inputs)
-    return fingerprint(project.NAME, project.VERSION, project.settings(task.config), inputs)
+    return fingerprint(task.stage.name, task.stage.version, task.stage.settings(task.job), inputs)
 
 
-def _loaded(task: Task) -> tuple[dict[str, Artefact], tuple[str, ...]]:
-    """What earlier stages made of the character, by stage, and the stages whose artefact of it is damaged."""
-    found: dict[str, Artefact] = {}
+def _loaded(task: Task) -> tuple[dict[CharacterStage, Artefact], tuple[CharacterStage, ...]]:
+    """What earlier stages made of the character, and the stages whose artefact of it is damaged."""
+    found: dict[CharacterStage, Artefact] = {}
     damaged = []
-    for stage in _EARLIER[task.stage]:
-        name = None if stage == render.NAME else task.backend_name
+    for stage in task.stage.earlier:
         try:
-            found[stage] = read_artefact(task.layout.artefact(stage, name, task.entry.id), task.entry.id)
+            found[stage] = read_artefact(task.layout.artefact(stage, task.backend_name, task.entry.id), task.entry.id)
         except DamagedError:
             damaged.append(stage)
     return found, tuple(damaged)
 
 
-def _make(task: Task, loaded: Mapping[str, Artefact], watch: Stopwatch) -> Artefact:
-    entry, config, layout = task.entry, task.config, task.layout
-    if task.stage == render.NAME:
-        artefact, files = render.render(entry, config, watch)
+def _make(task: Task, loaded: Earlier, watch: Stopwatch) -> Artefact:
+    job, stage = task.job, task.stage
+    if stage.calls_backend and (logs_to := getattr(job.backend, "logs_to", None)) is not None:
+        logs_to(task.layout.worker_logs)
+    artefact, files = stage.make(job, loaded, watch)
+    inputs = dict(task.inputs)
+    if (sources := stage.sources(job)) is not None:
         with watch.part("read"):
-            inputs = file_inputs(files, entry.folder, entry.within)
-        return seal(artefact, render.NAME, stage_fingerprint(task, inputs), inputs)
-    assert task.backend is not None
-    if task.stage == reconstruct.NAME:
-        backend = backend_of(task.backend)
-        if (logs_to := getattr(backend, "logs_to", None)) is not None:
-            logs_to(layout.worker_logs)
-        artefact, files = reconstruct.reconstruct(loaded[render.NAME], entry, backend, config, watch)
-        folder: Path | None = getattr(backend, "folder", None)
-        read = {} if folder is None else file_inputs(files, folder, folder)
-        inputs = {name: digest for name, digest in task.inputs.items() if not name.startswith(READ)}
-        inputs |= {f"{READ}{name}": digest for name, digest in read.items()}
-        return seal(artefact, task.stage, stage_fingerprint(task, inputs), inputs)
-    artefact = project.project(loaded[render.NAME], loaded[reconstruct.NAME], config, watch)
-    return seal(artefact, task.stage, stage_fingerprint(task, task.inputs), task.inputs)
+            known = {name: digest for name, digest in inputs.items() if not name.startswith(sources.prefix)}
+            inputs = known | file_inputs(files, sources)
+    return seal(artefact, stage.name, stage_fingerprint(task, inputs), inputs)
 
 
 def peak_mb() -> float:
@@ -176,7 +162,7 @@ def peak_mb() -> float:
 
 def _keep_details(task: Task, text: str) -> str:
     """Write what is to be looked at; returns its path relative to the run."""
-    path = task.layout.details(task.stage, task.backend_name, task.entry.id)
+    path = task.layout.details(task.stage.name, task.backend_name, task.entry.id)
     write_bytes(path, text.encode(errors="backslashreplace"))
     return path.relative_to(task.layout.root).as_posix()
 
@@ -210,7 +196,7 @@ def perform(task: Task) -> Outcome:
         warnings = tuple(map(brief, artefact.meta.get("warnings", ())))
     except LowQualityError as error:
         reason = str(error)
-        folder = task.layout.pictures(task.stage, task.backend_name, task.entry.id)
+        folder = task.layout.pictures(task.stage.name, task.backend_name, task.entry.id)
         for name, data in error.pictures.items():
             write_bytes(folder / name, data)
         details = folder.relative_to(task.layout.root).as_posix()

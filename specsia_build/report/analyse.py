@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from specsia_build.characters.character import id_order_key
-from specsia_build.config import STAGES
 from specsia_build.report.facts import Facts, Made, TaskTime
+from specsia_build.stages.registry import stage_names
 
 FLOORS = {"scale": 0.01, "pitch": 1.0, "yaw": 1.0, "x": 0.005, "y": 0.005, "z": 0.005}
 """Spread of each registration parameter below which nobody is an outlier."""
@@ -116,7 +116,8 @@ def slowest(times: Sequence[TaskTime], count: int) -> list[tuple[str, list[TaskT
         if time.id:
             by_id.setdefault(time.id, []).append(time)
     ranked = sorted(by_id, key=lambda i: (-sum(time.seconds for time in by_id[i]), id_order_key(i)))
-    return [(i, sorted(by_id[i], key=lambda time: STAGES.index(time.stage))) for i in ranked[:count]]
+    order = stage_names()
+    return [(i, sorted(by_id[i], key=lambda time: order.index(time.stage))) for i in ranked[:count]]
 
 
 def damage(facts: Facts) -> str:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from specsia_build.characters.character import id_order_key
-from specsia_build.config import STAGES, BuildConfig, backend_name
+from specsia_build.config import BuildConfig, backend_name
 from specsia_build.dataset import schema, splits
 from specsia_build.errors import SpecsiaError
 from specsia_build.files import parse_json, remembered_json
@@ -20,10 +20,10 @@ from specsia_build.pipeline.failures import concerning, read_failures
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_meta
 from specsia_build.report.facts import Facts, Made, Packed, Result, TaskTime
-from specsia_build.stages import pack, project, reconstruct, render
+from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.artefact import sha256, view_file
-
-Meta = Mapping[str, Any]
+from specsia_build.stages.registry import stage_names
+from specsia_build.stages.stage import CharacterStage, Meta
 
 
 def gather(config: BuildConfig, layout: RunLayout) -> Facts:
@@ -35,7 +35,7 @@ def gather(config: BuildConfig, layout: RunLayout) -> Facts:
     split_of = splits.from_json(layout.splits)
     made, outdated, damaged = [], Counter[str](), list[str]()
 
-    def meta(stage: str, backend: str | None, character_id: str) -> Meta | None:
+    def meta(stage: CharacterStage, backend: str | None, character_id: str) -> Meta | None:
         path = layout.artefact(stage, backend, character_id)
         found = read_meta(path)
         if found is None and os.path.lexists(path):
@@ -44,20 +44,19 @@ def gather(config: BuildConfig, layout: RunLayout) -> Facts:
 
     pairs: dict[tuple[str, str], str] = {}
     for character_id in sorted(split_of, key=id_order_key):
-        rendered = meta(render.NAME, None, character_id)
+        rendered = meta(render.STAGE, None, character_id)
         if rendered is None:
             continue
-        if (rendered["views"], rendered["size"]) != (config.views, config.size):
-            outdated[render.NAME] += 1
+        if not render.STAGE.serves(rendered, config):
+            outdated[render.STAGE.name] += 1
             continue
         results = {}
         for name in map(backend_name, config.backends):
-            projected = meta(project.NAME, name, character_id)
-            reconstructed = meta(reconstruct.NAME, name, character_id)
+            projected, mesh = meta(project.STAGE, name, character_id), meta(reconstruct.STAGE, name, character_id)
             if projected is None:
                 continue
-            if not _follows(projected, rendered, reconstructed):
-                outdated[f"{project.NAME} {name}"] += 1
+            if mesh is None or projected["inputs"] != project.made_from(config, rendered, mesh):
+                outdated[f"{project.STAGE.name} {name}"] += 1
                 continue
             results[name] = _result(projected)
             pairs[name, character_id] = _digest(
@@ -96,16 +95,6 @@ def _shas(meta: Meta, name: str, view: int) -> str:
 
 def _digest(images: Any) -> str:
     return sha256("".join(gt + color for gt, color in images).encode())
-
-
-def _follows(projected: Meta, rendered: Meta, reconstructed: Meta | None) -> bool:
-    """Whether a projection was made from the render and the reconstruction that are there now."""
-    if reconstructed is None:
-        return False
-    files = {f"reconstruction/{name}": file["sha256"] for name, file in reconstructed["files"].items()}
-    inputs: Mapping[str, str] = projected["inputs"]
-    masks = {name: rendered["files"].get(name, {}).get("sha256") for name in inputs if name not in files}
-    return dict(inputs) == {**masks, **files} and len(projected["iou"]) == rendered["views"]
 
 
 def _result(projected: Meta) -> Result:
@@ -194,7 +183,7 @@ def read_times(path: Path, config: BuildConfig, ids: Mapping[str, str]) -> tuple
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return (), 0
-    names = {None, *map(backend_name, config.backends)}
+    names, order = {None, *map(backend_name, config.backends)}, stage_names()
     latest: dict[tuple[str, str | None, str], TaskTime] = {}
     unreadable = 0
     for line in lines:
@@ -204,10 +193,10 @@ def read_times(path: Path, config: BuildConfig, ids: Mapping[str, str]) -> tuple
         except (SpecsiaError, ArithmeticError, ValueError, KeyError, TypeError, AttributeError):
             unreadable += 1
             continue
-        if found.stage in STAGES and found.backend in names and (found.id in ids or found.stage == pack.NAME):
+        if found.stage in order and found.backend in names and (not found.id or found.id in ids):
             latest[found.stage, found.backend, found.id] = found
-    order = sorted(latest.values(), key=lambda t: (STAGES.index(t.stage), t.backend or "", id_order_key(t.id)))
-    return tuple(order), unreadable
+    times = sorted(latest.values(), key=lambda t: (order.index(t.stage), t.backend or "", id_order_key(t.id)))
+    return tuple(times), unreadable
 
 
 def _task_time(record: Meta) -> TaskTime:

@@ -103,10 +103,10 @@ def pair_strip(made: Made, facts: Facts, layout: RunLayout, views: Sequence[int]
     """Z, Zmask, Zpos and edge of each backend beside Y*."""
     yaws = view_yaws(facts.config.views)
     try:
-        clean = read_artefact(layout.artefact(render.NAME, None, made.id), made.id)
+        clean = read_artefact(layout.artefact(render.STAGE, None, made.id), made.id)
         tiles: dict[int, list[Tile]] = {view: [] for view in views}
         for name in made.results:
-            files = read_artefact(layout.artefact(project.NAME, name, made.id), made.id).files
+            files = read_artefact(layout.artefact(project.STAGE, name, made.id), made.id).files
             for view in views:
                 for kind, heading in PAIR.items():
                     tiles[view].append(tile(files[view_file(kind, view)], heading, name, pixels))
@@ -123,8 +123,8 @@ def worst_strip(made: Made, backend: str, facts: Facts, layout: RunLayout, count
     ious = made.results[backend].ious
     views = sorted(_worst_views(ious)[:count])
     try:
-        clean = read_artefact(layout.artefact(render.NAME, None, made.id), made.id).files
-        files = read_artefact(layout.artefact(project.NAME, backend, made.id), made.id).files
+        clean = read_artefact(layout.artefact(render.STAGE, None, made.id), made.id).files
+        files = read_artefact(layout.artefact(project.STAGE, backend, made.id), made.id).files
         return Strip(tuple(_compared(views, backend, files, clean, facts, pixels)))
     except (SpecsiaError, KeyError, OSError, ValueError) as error:
         return Strip(problem=f"its pictures cannot be read: {error}")
@@ -148,7 +148,7 @@ def quarantined_strip(failure: Failure, facts: Facts, layout: RunLayout, count: 
     if layout.root / failure.details != folder or not folder.is_dir():
         return None
     try:
-        clean = read_artefact(layout.artefact(render.NAME, None, failure.id), failure.id).files
+        clean = read_artefact(layout.artefact(render.STAGE, None, failure.id), failure.id).files
         files = _Folder(folder)
         views = spread_views(facts.config.views, count)
         return Strip(tuple(_compared(views, failure.backend, files, clean, facts, pixels)))

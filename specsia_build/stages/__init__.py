@@ -1,4 +1,5 @@
 """The stages of a still: render, reconstruct, project, pack; functions from artefacts to artefacts, without paths.
 
-`artefact` is what passes between them, `mesh_files` and `frontal` are how meshes and drawings lie in one.
+`stage` is what a stage is and `registry` the list of them, `artefact` is what passes between them, `mesh_files` and
+`frontal` are how meshes and drawings lie in one.
 """

@@ -30,13 +30,11 @@ from specsia_build.dataset.places import public_name
 from specsia_build.errors import SpecsiaError
 from specsia_build.files import read_json, temporary_beside, writing
 from specsia_build.frame import view_yaws
-from specsia_build.stages import project, reconstruct, render
-from specsia_build.stages.artefact import Artefact, canonical_json, file_digest, sha256, view_file
+from specsia_build.stages import project, render
+from specsia_build.stages.artefact import canonical_json, file_digest, sha256, view_file
+from specsia_build.stages.stage import Earlier, EarlierMeta, Stage
 
-NAME = "pack"
-VERSION = 2
-
-Meta = Mapping[str, Any]
+STAGE = Stage("pack", 2, earlier=(render.STAGE, project.STAGE))
 
 BYTES_PACKAGES = ("isal", "llvmlite", "numba", "numpy", "pillow", "pyarrow", "datasets", "scipy", "scikit-image")
 """Packages whose version may change a dataset's bytes."""
@@ -45,12 +43,12 @@ _RECORDS = (schema.BUILD_FILE, schema.SPLITS_FILE, schema.CHECKSUMS_FILE)
 """Small files of a dataset that only programs write."""
 
 _COLUMN_ORIGIN = {
-    schema.COLOR: (project.NAME, project.COLOR),
-    schema.MASK: (project.NAME, project.MASK),
-    schema.POS: (project.NAME, project.POS),
-    schema.EDGE: (project.NAME, project.EDGE),
-    schema.GT: (render.NAME, render.GT),
-    schema.GT_MASK: (render.NAME, render.GT_MASK),
+    schema.COLOR: (project.STAGE, project.COLOR),
+    schema.MASK: (project.STAGE, project.MASK),
+    schema.POS: (project.STAGE, project.POS),
+    schema.EDGE: (project.STAGE, project.EDGE),
+    schema.GT: (render.STAGE, render.GT),
+    schema.GT_MASK: (render.STAGE, render.GT_MASK),
 }
 
 
@@ -101,15 +99,15 @@ class PackPlan:
 
 @dataclass(frozen=True)
 class Artefacts:
-    """Where pack reads, both by stage, character id and backend name.
+    """Where pack reads what the stages before it made, both by character id and backend name.
 
     Attributes:
-        load: an artefact.
-        meta: the meta data alone.
+        load: the artefacts.
+        meta: their meta data alone.
     """
 
-    load: Callable[[str, str, str | None], Artefact]
-    meta: Callable[[str, str, str | None], Meta]
+    load: Callable[[str, str], Earlier]
+    meta: Callable[[str, str], EarlierMeta]
 
 
 @dataclass(frozen=True)
@@ -129,7 +127,7 @@ class _Shard:
     @property
     def fingerprint(self) -> str:
         """SHA-256 over all that decides the shard's bytes."""
-        parts = [NAME, VERSION, schema.SCHEMA_VERSION, version("pyarrow"), version("datasets")]
+        parts = [STAGE.name, STAGE.version, schema.SCHEMA_VERSION, version("pyarrow"), version("datasets")]
         return sha256(canonical_json([*parts, *(member.digest for member in self.members)]).encode())
 
 
@@ -141,12 +139,11 @@ def _build_record(plan: PackPlan) -> dict[str, Any]:
     else:
         config["like"] = public_name(plan.config.like)
     config["backends"] = [backend_name(spec) for spec in plan.config.backends]
-    versions = {module.NAME: module.VERSION for module in (render, reconstruct, project)} | {NAME: VERSION}
     return {
         "specsia": __version__,
         "schema_version": schema.SCHEMA_VERSION,
         "config": config,
-        "stages": versions,
+        "stages": {stage.name: stage.version for stage in (*STAGE.rests_on, STAGE)},
         "packages": {name: version(name) for name in BYTES_PACKAGES},
         "python": platform.python_version(),
         "machine": platform.machine(),
@@ -166,10 +163,10 @@ def fingerprint(plan: PackPlan) -> str:
 
 
 def _row_facts(
-    character_id: str, backend: str, rendered: Meta, projected: Meta
+    character_id: str, backend: str, metas: EarlierMeta
 ) -> Iterator[tuple[dict[str, Any], dict[str, tuple[str, str, str]]]]:
-    """Of each row the values, and by image column the stage, file and SHA-256 of the image."""
-    meta_of = {render.NAME: rendered, project.NAME: projected}
+    """Of each row the values, and by image column the stage's name, the file and SHA-256 of the image."""
+    rendered, projected = metas[render.STAGE], metas[project.STAGE]
     for view, yaw in enumerate(view_yaws(rendered["views"])):
         low, high = projected["boxes"][view]
         scalars = {
@@ -185,19 +182,19 @@ def _row_facts(
             "bbox_max": high,
             "license": rendered["license"],
         }
-        files = {column: (stage, view_file(name, view)) for column, (stage, name) in _COLUMN_ORIGIN.items()}
-        yield (
-            scalars,
-            {c: (stage, file, meta_of[stage]["files"][file]["sha256"]) for c, (stage, file) in files.items()},
-        )
+        origin = {}
+        for column, (stage, name) in _COLUMN_ORIGIN.items():
+            file = view_file(name, view)
+            origin[column] = stage.name, file, metas[stage]["files"][file]["sha256"]
+        yield scalars, origin
 
 
-def member(character_id: str, backend: str, rendered: Meta, projected: Meta) -> Member:
+def member(character_id: str, backend: str, metas: EarlierMeta) -> Member:
     """A character by the meta data of its render and its project artefact."""
-    facts = list(_row_facts(character_id, backend, rendered, projected))
-    images = (
-        {render.NAME: rendered, project.NAME: projected}[s]["files"][f] for _, i in facts for s, f, _ in i.values()
-    )
+    rendered, projected = metas[render.STAGE], metas[project.STAGE]
+    facts = list(_row_facts(character_id, backend, metas))
+    listed = {stage.name: meta["files"] for stage, meta in metas.items()}
+    images = (listed[stage][file] for _, origin in facts for stage, file, _ in origin.values())
     return Member(
         id=character_id,
         digest=sha256(canonical_json(facts).encode()),
@@ -211,13 +208,10 @@ def member(character_id: str, backend: str, rendered: Meta, projected: Meta) -> 
 
 def _rows(shard: _Shard, artefacts: Artefacts, advance: Callable[[int], None]) -> Iterator[schema.Row]:
     for one in shard.members:
-        parts = {
-            render.NAME: artefacts.load(render.NAME, one.id, None),
-            project.NAME: artefacts.load(project.NAME, one.id, shard.backend),
-        }
-        rendered, projected = parts[render.NAME].meta, parts[project.NAME].meta
-        for scalars, origin in _row_facts(one.id, shard.backend, rendered, projected):
-            images = {column: parts[stage].files[file] for column, (stage, file, _) in origin.items()}
+        parts = artefacts.load(one.id, shard.backend)
+        files = {stage.name: part.files for stage, part in parts.items()}
+        for scalars, origin in _row_facts(one.id, shard.backend, {stage: part.meta for stage, part in parts.items()}):
+            images = {column: files[stage][file] for column, (stage, file, _) in origin.items()}
             for column, (stage, _, digest) in origin.items():
                 if sha256(images[column]) != digest:
                     raise SpecsiaError(
@@ -232,9 +226,7 @@ def _digests(shards: Sequence[_Shard], artefacts: Artefacts) -> Iterator[tuple[s
     """Configuration, uid, column and SHA-256 of every image, read once more so that they need not be held."""
     for shard in shards:
         for one in shard.members:
-            rendered = artefacts.meta(render.NAME, one.id, None)
-            projected = artefacts.meta(project.NAME, one.id, shard.backend)
-            for scalars, origin in _row_facts(one.id, shard.backend, rendered, projected):
+            for scalars, origin in _row_facts(one.id, shard.backend, artefacts.meta(one.id, shard.backend)):
                 for column, (_, _, digest) in origin.items():
                     yield shard.config_name, scalars["uid"], column, digest
 

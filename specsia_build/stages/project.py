@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,22 +16,23 @@ from specsia_build.errors import LowQualityError
 from specsia_build.frame import Camera, view_cameras
 from specsia_build.registration import VERSION as REGISTRATION_VERSION
 from specsia_build.registration import iou, register
+from specsia_build.rendering.fast.renderer import silhouettes
 from specsia_build.rendering.layers import Layers
-from specsia_build.rendering.mesh import Mesh, extremes, turned
+from specsia_build.rendering.mesh import Mesh, concatenate, extremes, turned
 from specsia_build.rendering.registry import load_renderer
-from specsia_build.stages import render
+from specsia_build.stages import reconstruct, render
 from specsia_build.stages.artefact import Artefact, view_file
 from specsia_build.stages.mesh_files import mesh_from_files
+from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta
 from specsia_build.stages.stopwatch import Stopwatch
-
-NAME = "project"
-VERSION = 2
+from specsia_build.stages.tiny import CAMERAS, textured_box
 
 COLOR, MASK, POS, EDGE = "color", "mask", "pos", "edge"
 
 
-def settings(config: BuildConfig) -> dict[str, Any]:
+def settings(job: Job) -> dict[str, Any]:
     """The part of the configuration that decides this stage's result."""
+    config = job.config
     return {
         "renderer": [config.renderer, load_renderer(config.renderer).version],
         "registration": REGISTRATION_VERSION,
@@ -41,9 +43,19 @@ def settings(config: BuildConfig) -> dict[str, Any]:
     }
 
 
-def input_files(config: BuildConfig) -> list[str]:
-    """Files of the render artefact that this stage reads."""
+def _masks(config: BuildConfig) -> list[str]:
     return [view_file(render.GT_MASK, view) for view in range(config.views)]
+
+
+def made_from(config: BuildConfig, rendered: Meta, reconstructed: Meta) -> dict[str, str]:
+    """Digests of the silhouettes and of all files of the reconstruction, by the names of inputs."""
+    masks = {name: rendered["files"][name]["sha256"] for name in _masks(config)}
+    return masks | {f"reconstruction/{name}": file["sha256"] for name, file in reconstructed["files"].items()}
+
+
+def inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
+    """See `made_from`."""
+    return made_from(job.config, earlier[render.STAGE], earlier[reconstruct.STAGE])
 
 
 def _box(mesh: Mesh, camera: Camera, frame: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -65,18 +77,19 @@ def positioned(
     return position_image(_position(layers, camera, frame), layers.mask, low, high), low, high
 
 
-def project(rendered: Artefact, reconstructed: Artefact, config: BuildConfig, watch: Stopwatch) -> Artefact:
+def project(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, ...]]:
     """Register and reproject one reconstruction.
 
     Returns:
         An artefact with ``color_KK.png`` (Z, RGBA), ``mask_KK.png`` (L), ``pos_KK.png`` (Zpos, RGBA) and
-        ``edge_KK.png`` (L); its meta data hold the registration and every view's IoU and box.
+        ``edge_KK.png`` (L), whose meta data hold the registration and every view's IoU and box; and no files.
 
     Raises:
         LowQualityError: with the pictures, if the mean IoU is below `min_iou` and such characters are quarantined.
     """
+    config, rendered, reconstructed = job.config, earlier[render.STAGE], earlier[reconstruct.STAGE]
     with watch.part("decode"):
-        masks = np.stack([png.decode(rendered.files[name], 1) for name in input_files(config)])
+        masks = np.stack([png.decode(rendered.files[name], 1) for name in _masks(config)])
         mesh = mesh_from_files(reconstructed.files)
     cameras = view_cameras(config.views, config.size)
     with watch.part("register"):
@@ -115,4 +128,26 @@ def project(rendered: Artefact, reconstructed: Artefact, config: BuildConfig, wa
             f"low_iou: keep",
             files,
         )
-    return Artefact(rendered.key, files, meta)
+    return Artefact(rendered.key, files, meta), ()
+
+
+def _warm() -> None:
+    box = textured_box()
+    register(concatenate([box] * 1000), silhouettes(box, CAMERAS), CAMERAS)
+    nothing = np.zeros((96, 96, 4), np.uint8)
+    layers = Layers(nothing, nothing[..., 3], np.zeros((96, 96, 3), np.float32))
+    edge_image(positioned(layers, box, CAMERAS[0], "character")[0])
+
+
+STAGE = CharacterStage(
+    name="project",
+    version=2,
+    earlier=(render.STAGE, reconstruct.STAGE),
+    make=project,
+    settings=settings,
+    inputs=inputs,
+    per_backend=True,
+    draws=True,
+    pictures=(COLOR, MASK, POS, EDGE),
+    warm=_warm,
+)

@@ -12,21 +12,18 @@ from numpy.typing import NDArray
 from specsia_build import png
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.gate import check_generated, check_mesh
-from specsia_build.characters.character import Entry
+from specsia_build.backends.inflate.backend import create
 from specsia_build.characters.read import read_character
-from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.stages import render
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.mesh_files import mesh_to_files
+from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Sources
 from specsia_build.stages.stopwatch import Stopwatch
 
-NAME = "reconstruct"
-VERSION = 2
-
-INPUTS = (render.FRONT,)
-"""Files of the render artefact that this stage reads."""
+READ = "read/"
+"""Before the names of the inputs that a backend was found to read."""
 
 
 def backend_seed(seed: int, character_id: str, backend: str) -> int:
@@ -35,13 +32,36 @@ def backend_seed(seed: int, character_id: str, backend: str) -> int:
     return int.from_bytes(digest[:8], "big")
 
 
-def settings(config: BuildConfig, backend: Backend) -> dict[str, Any]:
+def _backend(job: Job) -> Backend:
+    assert job.backend is not None
+    return job.backend
+
+
+def settings(job: Job) -> dict[str, Any]:
     """The part of the configuration that decides this stage's result."""
+    backend = _backend(job)
     return {
         "backend": [backend.name, backend.version],
         "backend_settings": dict(backend.settings()),
-        "seed": config.seed,
+        "seed": job.config.seed,
     }
+
+
+def inputs(job: Job, earlier: EarlierMeta, digest_of: DigestOf) -> Digests:
+    """The frontal picture, the files that the backend states, and all of the render where it sees the ground truth."""
+    backend, rendered = _backend(job), earlier[render.STAGE]
+    found = {render.FRONT: rendered["files"][render.FRONT]["sha256"]}
+    for i, path in enumerate(backend.inputs(job.entry.id)):
+        found[f"backend/{i}/{path.name}"] = digest_of(path, path.parent)
+    if backend.sees_ground_truth:
+        found["ground truth"] = rendered["fingerprint"]
+    return found
+
+
+def sources(job: Job) -> Sources | None:
+    """The backend's folder, where it has one."""
+    folder: Path | None = getattr(job.backend, "folder", None)
+    return None if folder is None else Sources(folder, folder, READ)
 
 
 def accepted(mesh: Mesh, image: NDArray[np.uint8], backend: Backend, character_id: str) -> Mesh:
@@ -62,9 +82,7 @@ def accepted(mesh: Mesh, image: NDArray[np.uint8], backend: Backend, character_i
     return mesh
 
 
-def reconstruct(
-    rendered: Artefact, entry: Entry, backend: Backend, config: BuildConfig, watch: Stopwatch
-) -> tuple[Artefact, tuple[Path, ...]]:
+def reconstruct(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, ...]]:
     """Run the backend on the frontal picture.
 
     Returns:
@@ -74,7 +92,8 @@ def reconstruct(
     Raises:
         CharacterError: if the backend gives up or returns no usable mesh.
     """
-    image = png.decode(rendered.files[render.FRONT], 4)
+    entry, config, backend = job.entry, job.config, _backend(job)
+    image = png.decode(earlier[render.STAGE].files[render.FRONT], 4)
 
     def ground_truth() -> Mesh:
         return render.place(read_character(entry), config)[0]
@@ -100,3 +119,23 @@ def reconstruct(
         "sees_ground_truth": backend.sees_ground_truth,
     }
     return Artefact(entry.id, encoded, meta), tuple(files)
+
+
+def _warm() -> None:
+    figure = np.zeros((96, 96, 4), np.uint8)
+    figure[20:80, 30:60] = (200, 120, 80, 255)
+    create(None).reconstruct(figure, Context("compile", 0))
+
+
+STAGE = CharacterStage(
+    name="reconstruct",
+    version=2,
+    earlier=(render.STAGE,),
+    make=reconstruct,
+    settings=settings,
+    inputs=inputs,
+    sources=sources,
+    per_backend=True,
+    calls_backend=True,
+    warm=_warm,
+)

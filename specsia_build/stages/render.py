@@ -11,20 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import png
-from specsia_build.characters.character import Character, Entry
+from specsia_build.characters.character import Character
 from specsia_build.characters.read import read_character
 from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Normalisation, normalise, view_cameras
 from specsia_build.rendering.contour import draw_contour
+from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages.artefact import Artefact, view_file
 from specsia_build.stages.frontal import drawn_frontal
+from specsia_build.stages.stage import CharacterStage, Earlier, Job, Meta, Sources
 from specsia_build.stages.stopwatch import Stopwatch
-
-NAME = "render"
-VERSION = 2
+from specsia_build.stages.tiny import CAMERAS, textured_box
 
 FRONT = "front.png"
 GT = "gt"
@@ -48,8 +48,9 @@ def outline(seed: int, character_id: str) -> tuple[int, int]:
     return 1 + digest[0] % MOST_OUTLINE, digest[1]
 
 
-def settings(config: BuildConfig, entry: Entry) -> dict[str, Any]:
+def settings(job: Job) -> dict[str, Any]:
     """The part of the configuration and of the entry that decides this stage's result."""
+    config, entry = job.config, job.entry
     return {
         "renderer": [config.renderer, load_renderer(config.renderer).version],
         "views": config.views,
@@ -90,7 +91,17 @@ def _why_empty(mesh: Mesh) -> str:
     return "its surface is too small, or transparent (see the alpha of its materials and textures)"
 
 
-def render(entry: Entry, config: BuildConfig, watch: Stopwatch) -> tuple[Artefact, tuple[Path, ...]]:
+def sources(job: Job) -> Sources:
+    """The character's own folder."""
+    return Sources(job.entry.folder, job.entry.within)
+
+
+def _serves(meta: Meta, config: BuildConfig) -> bool:
+    """Whether an artefact has the pictures that later stages will ask for."""
+    return (meta.get("views"), meta.get("size")) == (config.views, config.size)
+
+
+def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, ...]]:
     """Read a character and render it.
 
     Returns:
@@ -100,6 +111,7 @@ def render(entry: Entry, config: BuildConfig, watch: Stopwatch) -> tuple[Artefac
     Raises:
         CharacterError: if it cannot be read or a view shows nothing.
     """
+    entry, config = job.entry, job.config
     with watch.part("read"):
         character = read_character(entry)
         mesh, placed = place(character, config)
@@ -143,3 +155,20 @@ def render(entry: Entry, config: BuildConfig, watch: Stopwatch) -> tuple[Artefac
     if config.frontal == "drawing" and entry.drawing is not None:
         read = (*read, entry.drawing)
     return Artefact(entry.id, files, meta), read
+
+
+def _warm() -> None:
+    for layers in FastRenderer().render(textured_box(), CAMERAS):
+        draw_contour(layers.color, layers.coverage, 2, 0)
+
+
+STAGE = CharacterStage(
+    name="render",
+    version=2,
+    make=render,
+    settings=settings,
+    sources=sources,
+    serves=_serves,
+    draws=True,
+    warm=_warm,
+)

@@ -15,6 +15,7 @@ from specsia_build.characters.read import read_character
 from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError
 from specsia_build.stages.render import FRONT, render
+from specsia_build.stages.stage import Job
 from specsia_build.stages.stopwatch import Stopwatch
 from tests.characters.bad_characters import DRAWN, REFUSED
 
@@ -30,7 +31,7 @@ def front(name: str, folder: Path) -> NDArray[np.uint8]:
     """The frontal picture (64, 64, 4) of one of the figures."""
     path = folder / f"{name}.glb"
     DRAWN[name](path)
-    files = render(entry(path), CONFIG, Stopwatch())[0].files
+    files = render(Job(entry(path), CONFIG), {}, Stopwatch())[0].files
     return np.asarray(Image.open(io.BytesIO(files[FRONT])))
 
 
@@ -38,7 +39,7 @@ def refusal(name: str, folder: Path) -> str:
     path = folder / f"{name}.glb"
     REFUSED[name](path)
     with pytest.raises(CharacterError) as caught:
-        render(entry(path), CONFIG, Stopwatch())
+        render(Job(entry(path), CONFIG), {}, Stopwatch())
     return str(caught.value)
 
 

@@ -21,6 +21,7 @@ from specsia_build.cli import main
 from specsia_build.errors import CharacterError
 from specsia_build.pipeline.planning import DigestCache
 from specsia_build.pipeline.tasks import file_inputs
+from specsia_build.stages.stage import Sources
 from tests.characters.bad_characters import figure, write_glb
 from tests.characters.gltf.writer import GltfWriter
 from tests.shapes import write_figure
@@ -59,7 +60,7 @@ def test_a_mesh_that_is_no_file_of_the_source_is_a_sentence(
     entry = Entry("x", {".fbx": "fbx", ".obj": "obj", ".ply": "ply"}.get(Path(name).suffix, "gltf"), Path(name))
     with pytest.raises(CharacterError, match=REFUSED):
         read_character(entry)
-    assert file_inputs([Path(name)], Path(), entry.within) == {name: None}
+    assert file_inputs([Path(name)], Sources(Path(), entry.within)) == {name: None}
     assert DigestCache(tmp_path / "digests").digest(Path(name), entry.within) is None
 
 
@@ -129,7 +130,8 @@ def test_a_strange_file_that_a_mesh_names_is_left_out_and_said(
         assert any(part in str(error) for part in REFUSED.split("|"))
     else:
         assert any(part in " ".join(read.warnings) for part in REFUSED.split("|")), read.warnings
-        assert file_inputs(read.files, entry.folder, entry.within)[odd.relative_to(entry.folder).as_posix()] is None
+        found = file_inputs(read.files, Sources(entry.folder, entry.within))
+        assert found[odd.relative_to(entry.folder).as_posix()] is None
 
 
 def test_links_inside_the_folder_that_is_named_are_followed(tmp_path: Path) -> None:
@@ -140,7 +142,7 @@ def test_links_inside_the_folder_that_is_named_are_followed(tmp_path: Path) -> N
     (hub / "snapshots" / "1" / "a.glb").symlink_to("../../blobs/b7")
     (whole,) = open_source(str(hub), tmp_path).entries
     assert len(read_character(whole).mesh.faces)
-    assert None not in file_inputs([whole.path], whole.folder, whole.within).values()
+    assert None not in file_inputs([whole.path], Sources(whole.folder, whole.within)).values()
     (part,) = open_source(str(hub / "snapshots"), tmp_path).entries
     with pytest.raises(CharacterError, match=r"a\.glb is a link that leads out of snapshots"):
         read_character(part)

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from specsia_build.cli import main
-from specsia_build.config import STAGES
+from specsia_build.stages.registry import stage_names
 from tests.shapes import write_folder
 
 SMALL = ("--size", "64", "--views", "2")
@@ -21,7 +21,7 @@ def test_each_stage_has_its_cost_and_its_parts(tmp_path: Path) -> None:
     assert ran.exit_code == 0, ran.output
     report = json.loads(ran.stdout)
     assert (report["source"], report["characters"], report["views"]) == ("figures", 2, 2)
-    assert tuple(report["stages"]) == STAGES
+    assert tuple(report["stages"]) == stage_names()
     for stage in report["stages"].values():
         assert stage["seconds_per_character"] > 0
     assert {"read", "rasterise", "encode"} <= set(report["stages"]["render"]["share_by_part"])

@@ -22,9 +22,10 @@ from specsia_build.dataset import schema, splits
 from specsia_build.dataset.checksums import write_checksums, write_sums
 from specsia_build.dataset.verify.report import Report
 from specsia_build.rendering.mesh import Mesh
-from specsia_build.stages import pack, project, render
+from specsia_build.stages import pack, project, reconstruct, render
 from specsia_build.stages.artefact import Artefact, seal, sha256
 from specsia_build.stages.mesh_files import mesh_to_files
+from specsia_build.stages.stage import Earlier, EarlierMeta, Job
 from specsia_build.stages.stopwatch import Stopwatch
 
 StoredRow = dict[str, Any]
@@ -92,28 +93,31 @@ def build_small(
     projected: dict[str, dict[str, Artefact]] = {name: {} for name in backends}
     for number, character_id in enumerate(ids):
         entry = write(meshes / f"{character_id}.ply", number)
-        made, _ = render.render(entry, config, Stopwatch())
-        rendered[character_id] = seal(made, render.NAME, f"r{character_id}", {})
+        job = Job(entry, config)
+        made, _ = render.render(job, {}, Stopwatch())
+        rendered[character_id] = seal(made, render.STAGE.name, f"r{character_id}", {})
         for name in backends:
-            found = project.project(made, _reconstruction(entry, config, name), config, Stopwatch())
-            projected[name][character_id] = seal(found, project.NAME, f"p{character_id}{name}", {})
+            guess = _reconstruction(entry, config, name)
+            found, _ = project.project(job, {render.STAGE: made, reconstruct.STAGE: guess}, Stopwatch())
+            projected[name][character_id] = seal(found, project.STAGE.name, f"p{character_id}{name}", {})
+
+    def load(character_id: str, backend: str) -> Earlier:
+        return {render.STAGE: rendered[character_id], project.STAGE: projected[backend][character_id]}
+
+    def metas(character_id: str, backend: str) -> EarlierMeta:
+        return {stage: made.meta for stage, made in load(character_id, backend).items()}
+
     plan = pack.PackPlan(
         config=config,
         source="boxes",
         planned=len(ids) + len(planned),
         splits=splits.assign([*ids, *planned], fixed or {}),
-        members={
-            name: [pack.member(i, name, rendered[i].meta, made.meta) for i, made in projected[name].items()]
-            for name in backends
-        },
+        members={name: [pack.member(i, name, metas(i, name)) for i in projected[name]] for name in backends},
         quarantined={"": len(planned)} if planned else {},
         sees_ground_truth=list(backends),
     )
 
-    def load(stage: str, character_id: str, backend: str | None) -> Artefact:
-        return rendered[character_id] if backend is None else projected[backend][character_id]
-
-    pack.pack(plan, pack.Artefacts(load, lambda *which: load(*which).meta), folder, lambda _: None)
+    pack.pack(plan, pack.Artefacts(load, metas), folder, lambda _: None)
     return folder
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from specsia_build.cli.run import effective
-from specsia_build.config import STAGES, BuildConfig, write_settings
+from specsia_build.config import BuildConfig, write_settings
 from specsia_build.dataset import splits
 from specsia_build.errors import UsageError
 from specsia_build.files import write_bytes
@@ -19,7 +19,9 @@ from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.mark import changes, claim
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.store import write_artefact
+from specsia_build.stages import render
 from specsia_build.stages.artefact import Artefact, seal
+from specsia_build.stages.registry import stage_names
 from tests.shapes import write_figure
 
 
@@ -34,7 +36,7 @@ def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path, name: str
     write_bytes(home / name, b"mine: 1")
     config = BuildConfig(source=str(write_figure(tmp_path / "a.obj")))
     with pytest.raises(UsageError, match="is not empty and holds no build of specsia: name another --out"):
-        building.build(config, RunLayout(home), STAGES, fresh, Progress())
+        building.build(config, RunLayout(home), stage_names(), fresh, Progress())
     assert contents(home) == {name: b"mine: 1"}
 
 
@@ -65,17 +67,17 @@ def test_a_first_build_that_is_stopped_early_goes_on_with_what_was_asked_for(
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(building, "_compile_once", stopped)
+    monkeypatch.setattr(building, "compile_once", stopped)
     with pytest.raises(KeyboardInterrupt):
-        building.build(config, layout, STAGES, False, Progress())
+        building.build(config, layout, stage_names(), False, Progress())
     assert effective(None, out, None, {}, False) == (config, layout)
 
 
 def test_a_first_build_that_is_refused_leaves_no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(building, "_compile_once", lambda *_: None)
+    monkeypatch.setattr(building, "compile_once", lambda *_: None)
     layout = RunLayout(tmp_path / "run")
     with pytest.raises(UsageError, match="there is no"):
-        building.build(BuildConfig(source=str(tmp_path / "typo")), layout, STAGES, False, Progress())
+        building.build(BuildConfig(source=str(tmp_path / "typo")), layout, stage_names(), False, Progress())
     assert not layout.config.exists()
     assert claim(layout, "sample:3") is None
 
@@ -95,7 +97,7 @@ def test_what_is_forgotten_is_what_builds_write(tmp_path: Path) -> None:
     for name in (*own, *foreign, "notes.txt", "report.html", "source/sample-42/0/metadata.json"):
         write_bytes(layout.root / name, b"x")
     made = seal(Artefact("lost", {}, {}), "render", "mark", {})
-    write_artefact(layout.artefact("render", None, "lost"), made)
+    write_artefact(layout.artefact(render.STAGE, None, "lost"), made)
     write_bytes(layout.dataset / "SHA256SUMS", f"{'0' * 64}  README.md\n".encode())
     assert sorted(forget(layout)) == sorted(foreign)
     left = set(contents(layout.root))

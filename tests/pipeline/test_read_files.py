@@ -12,6 +12,8 @@ from specsia_build.config import BuildConfig
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.planning import DigestCache, StagePlan, plan_stage
 from specsia_build.pipeline.tasks import perform
+from specsia_build.stages import reconstruct, render
+from specsia_build.stages.stage import CharacterStage
 from tests.shapes import write_figure
 
 
@@ -26,20 +28,20 @@ def test_a_texture_that_changes_makes_a_reconstruction_stale(tmp_path: Path) -> 
     backend = f"mesh-dir:{meshes}"
     config, layout = BuildConfig(size=64, views=2, backends=(backend,)), RunLayout(tmp_path / "run")
 
-    def plan(stage: str) -> StagePlan:
-        name = None if stage == "render" else backend
+    def plan(stage: CharacterStage) -> StagePlan:
+        name = backend if stage.per_backend else None
         return plan_stage(stage, name, [entry], config, layout, DigestCache(layout.digests))
 
     def paint(level: int) -> None:
         Image.fromarray(np.full((2, 2, 3), level, np.uint8)).save(meshes / "skin.png")
 
-    for step in ("render", "reconstruct"):
+    for step in (render.STAGE, reconstruct.STAGE):
         (task,) = plan(step).missing
         assert perform(task).reason is None
-    assert plan("reconstruct").done == ["a"]
+    assert plan(reconstruct.STAGE).done == ["a"]
     for level in (10, 200):
         # It was looked for in vain at first, and is another one then.
         paint(level)
-        (task,) = plan("reconstruct").stale
+        (task,) = plan(reconstruct.STAGE).stale
         assert perform(task).reason is None
-        assert plan("reconstruct").done == ["a"]
+        assert plan(reconstruct.STAGE).done == ["a"]

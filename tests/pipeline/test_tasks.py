@@ -14,6 +14,7 @@ from specsia_build.errors import WriteError
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_meta
 from specsia_build.pipeline.tasks import Task, perform
+from specsia_build.stages import render
 from tests.shapes import write_figure
 
 
@@ -22,7 +23,7 @@ def task(tmp_path: Path) -> Task:
     path = write_figure(tmp_path / "figure.obj")
     config = BuildConfig(source=str(path), views=2, size=64)
     (entry,) = open_source(config.source, tmp_path).entries
-    return Task("render", entry, None, config, RunLayout(tmp_path / "out"))
+    return Task(render.STAGE, entry, None, config, RunLayout(tmp_path / "out"))
 
 
 def test_a_late_attempt_that_fails_leaves_what_another_made(task: Task) -> None:

@@ -21,6 +21,7 @@ from specsia_build.pipeline.store import read_artefact, write_artefact
 from specsia_build.report.facts import Facts
 from specsia_build.report.gather import gather
 from specsia_build.report.page import render_page, write_report
+from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.artefact import Artefact
 from tests.report.tiny_run import IDS, STRANGE_ID, STRANGE_LICENCE, tiny_run
 
@@ -217,7 +218,7 @@ def test_low_iou_shows_the_pictures_of_the_quarantine(tmp_path: Path) -> None:
 
 def test_results_that_no_longer_follow_from_their_inputs_are_left_out(copied: Run) -> None:
     config, layout = copied
-    layout.artefact("reconstruct", "inflate", "0").unlink()
+    layout.artefact(reconstruct.STAGE, "inflate", "0").unlink()
     facts, page = page_of(copied)
     assert facts.outdated == {"project inflate": 1}
     assert "inflate" not in facts.made[0].results
@@ -233,7 +234,7 @@ def test_results_that_no_longer_follow_from_their_inputs_are_left_out(copied: Ru
 
 def test_a_changed_picture_makes_the_dataset_outdated(copied: Run) -> None:
     _, layout = copied
-    path = layout.artefact("render", None, "1")
+    path = layout.artefact(render.STAGE, None, "1")
     artefact = read_artefact(path, "1")
     files = {**artefact.meta["files"], "gt_02.png": {"sha256": "0" * 64, "bytes": 1}}
     write_artefact(path, Artefact("1", artefact.files, {**artefact.meta, "files": files}))
@@ -255,7 +256,7 @@ def test_nothing_built_at_all(copied: Run) -> None:
 
 def test_damage_costs_one_character_its_pictures_only(copied: Run) -> None:
     _, layout = copied
-    path = layout.artefact("project", "inflate", "1")
+    path = layout.artefact(project.STAGE, "inflate", "1")
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)

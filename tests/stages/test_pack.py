@@ -18,6 +18,7 @@ from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import SpecsiaError
 from specsia_build.stages import pack, project, render
 from specsia_build.stages.artefact import Artefact, seal, view_file
+from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta
 
 VIEWS = 2
 
@@ -36,21 +37,23 @@ class Store:
         self.looks: dict[str, int] = {}
         self.damaged: str | None = None
 
-    def load(self, stage: str, character_id: str, backend: str | None) -> Artefact:
+    def load(self, character_id: str, _backend: str) -> Earlier:
         self.loaded.append(character_id)
-        made = self.make(stage, character_id)
-        if character_id == self.damaged and stage == render.NAME:
-            return Artefact(made.key, {**made.files, view_file(render.GT, 1): image(4, "other")}, made.meta)
-        return made
+        found = {stage: self.make(stage, character_id) for stage in pack.STAGE.earlier}
+        if character_id == self.damaged:
+            made = found[render.STAGE]
+            files = {**made.files, view_file(render.GT, 1): image(4, "other")}
+            found[render.STAGE] = Artefact(made.key, files, made.meta)
+        return found
 
-    def meta(self, stage: str, character_id: str, backend: str | None) -> pack.Meta:
-        return self.make(stage, character_id).meta
+    def meta(self, character_id: str, _backend: str) -> EarlierMeta:
+        return {stage: self.make(stage, character_id).meta for stage in pack.STAGE.earlier}
 
-    def make(self, stage: str, character_id: str) -> Artefact:
+    def make(self, stage: CharacterStage, character_id: str) -> Artefact:
         look = self.looks.get(character_id, 0)
         names = (
             {render.GT: 4, render.GT_MASK: 1}
-            if stage == render.NAME
+            if stage == render.STAGE
             else {project.COLOR: 4, project.MASK: 1, project.POS: 4, project.EDGE: 1}
         )
         files = {
@@ -69,15 +72,11 @@ class Store:
             "mean_iou": 0.5,
             "frontal_iou_before": 0.4,
         }
-        return seal(Artefact(character_id, files, meta), stage, f"{stage} {character_id} {look}", {})
+        return seal(Artefact(character_id, files, meta), stage.name, f"{stage.name} {character_id} {look}", {})
 
 
 def plan_of(store: Store, split_of: dict[str, str], without: Sequence[str] = ()) -> pack.PackPlan:
-    members = [
-        pack.member(i, "inflate", store.meta(render.NAME, i, None), store.meta(project.NAME, i, "inflate"))
-        for i in sorted(split_of)
-        if i not in without
-    ]
+    members = [pack.member(i, "inflate", store.meta(i, "inflate")) for i in sorted(split_of) if i not in without]
     return pack.PackPlan(
         config=BuildConfig(source="noise", views=VIEWS, size=32),
         source="noise",

@@ -43,13 +43,13 @@ def _around(
     config: BuildConfig, layout: RunLayout, entries: dict[str, Entry], name: str, character_id: str
 ) -> Sequence[Pair]:
     backend = backend_name(config.backends[0]) if name == DEFAULT_CONFIG else name
-    found = read_meta(layout.artefact(project.NAME, backend, character_id))
+    found = read_meta(layout.artefact(project.STAGE, backend, character_id))
     if found is None or character_id not in entries:
         raise UsageError(
             f"{layout.root} has no character '{character_id}' by '{backend}': --run takes the folder of the build that "
             "made the dataset"
         )
-    made = mesh_from_files(read_artefact(layout.artefact(reconstruct.NAME, backend, character_id), character_id).files)
+    made = mesh_from_files(read_artefact(layout.artefact(reconstruct.STAGE, backend, character_id), character_id).files)
     similarity = dict(found["registration"])
     registered = Similarity(**similarity | {"translation": tuple(similarity["translation"])}).apply_to(made)
     truth, _ = render.place(read_character(entries[character_id]), config)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Executor", "Lost", "Needs", "local_executor", "open_executor", "run_local"]
 
-PRELOAD = ("specsia_build.pipeline.tasks",)
+PRELOAD = ("specsia_build.pipeline.tasks", "specsia_build.stages.registry")
 
 
 def local_executor(config: BuildConfig) -> Executor:

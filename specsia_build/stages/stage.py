@@ -1,0 +1,133 @@
+"""What a stage is: all that planning, the build, its status, the report and the bench ask of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from specsia_build.backends.base import Backend
+from specsia_build.characters.character import Entry
+from specsia_build.config import BuildConfig
+from specsia_build.stages.artefact import Artefact
+from specsia_build.stages.stopwatch import Stopwatch
+
+Meta: TypeAlias = Mapping[str, Any]
+"""Meta data of an artefact."""
+
+Digests: TypeAlias = Mapping[str, str | None]
+"""Content digest of every input by name, None for one that was looked for in vain."""
+
+DigestOf: TypeAlias = Callable[[Path, Path], str | None]
+"""Gives the digest of a file that lies in a folder, None where there is none that may be read."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a stage is asked to make: one character's artefact.
+
+    Attributes:
+        entry: the character.
+        config: of the build.
+        backend: None for a stage that is not done for each.
+    """
+
+    entry: Entry
+    config: BuildConfig
+    backend: Backend | None = None
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the files lie that a stage finds it needs while it reads.
+
+    Attributes:
+        folder: which their names among the inputs are relative to.
+        root: which no file lies outside of.
+        prefix: of their names, which no other input of the stage begins with.
+    """
+
+    folder: Path
+    root: Path
+    prefix: str = ""
+
+
+Earlier: TypeAlias = Mapping["CharacterStage", Artefact]
+"""The character's artefacts of the stages whose artefacts a stage reads."""
+
+EarlierMeta: TypeAlias = Mapping["CharacterStage", Meta]
+"""Their meta data."""
+
+Make: TypeAlias = Callable[[Job, Earlier, Stopwatch], tuple[Artefact, tuple[Path, ...]]]
+"""Makes an artefact, and says which files were read for it or looked for in vain.
+
+Raises CharacterError where the character cannot be built."""
+
+
+def _no_inputs(_job: Job, _earlier: EarlierMeta, _digest_of: DigestOf) -> Digests:
+    return {}
+
+
+def _no_sources(_job: Job) -> Sources | None:
+    return None
+
+
+def _nothing() -> None:
+    pass
+
+
+def _always(_meta: Meta, _config: BuildConfig) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a build.
+
+    Attributes:
+        name: on the command line, in the settings and in the run's folder.
+        version: grows whenever equal inputs would give something else.
+        earlier: stages whose artefacts it reads.
+    """
+
+    name: str
+    version: int
+    earlier: tuple[CharacterStage, ...] = ()
+
+    @property
+    def rests_on(self) -> tuple[CharacterStage, ...]:
+        """All stages that must have been done before it, in their order."""
+        return tuple(dict.fromkeys(one for stage in self.earlier for one in (*stage.rests_on, stage)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CharacterStage(Stage):
+    """A stage that makes an artefact of each character, or of each character and backend.
+
+    Its functions are importable by name, as they are called in worker processes too.
+
+    Attributes:
+        make: see `Make`.
+        settings: the part of the job that decides the artefact besides its inputs, JSON-serialisable.
+        inputs: digests of what the artefact is made from, as far as they are known before it is made: by the meta data
+            of earlier stages' artefacts, and by files.
+        sources: where the files lie that `make` names, None where it names none that count.
+        serves: whether an artefact holds what later stages ask for with other settings than it was made with.
+        per_backend: whether each backend has an artefact of its own; those of later stages then have too.
+        calls_backend: whether it works through the backend, in as many processes and as long as that takes.
+        draws: whether it needs the renderer.
+        pictures: names of the views' pictures that it keeps of a character that is quarantined for its looks.
+        warm: compiles what it needs, by something tiny.
+    """
+
+    make: Make
+    settings: Callable[[Job], Mapping[str, Any]]
+    inputs: Callable[[Job, EarlierMeta, DigestOf], Digests] = _no_inputs
+    sources: Callable[[Job], Sources | None] = _no_sources
+    serves: Callable[[Meta, BuildConfig], bool] = _always
+    per_backend: bool = False
+    calls_backend: bool = False
+    draws: bool = False
+    pictures: tuple[str, ...] = ()
+    warm: Callable[[], None] = _nothing
