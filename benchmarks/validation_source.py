@@ -16,7 +16,7 @@ import click
 from specsia_build.characters.manifest import read_manifest
 from specsia_build.characters.sources import open_source
 from specsia_build.errors import UsageError
-from specsia_build.files import write_bytes
+from specsia_build.files.writing import write_bytes
 
 HELD_OUT = ("kaykit_mage", "kenney_character", "quaternius_female_dress", "quaternius_male_casual")
 """Characters of the test split where their line names none: a maker that training never sees, and one of each kind of

@@ -11,7 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from specsia_build.errors import SpecsiaError
-from specsia_build.files import lock, writing
+from specsia_build.files.locking import lock
+from specsia_build.files.writing import writing
 
 UNUSED_DAYS = 30
 """After which a folder of a cache is removed."""

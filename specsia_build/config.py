@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from specsia_build.errors import UsageError
-from specsia_build.files import write_bytes
+from specsia_build.files.writing import write_bytes
 from specsia_build.memory import MEMORY, memory_bytes
 
 LOOKS = ("unlit", "lit")

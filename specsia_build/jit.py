@@ -20,7 +20,8 @@ from numba.core.caching import FunctionCache
 from numpy.typing import DTypeLike, NDArray
 
 from specsia_build.caches import private_folder, prune, use
-from specsia_build.files import cannot_write, writing
+from specsia_build.files.trouble import cannot_write
+from specsia_build.files.writing import writing
 
 CACHE_NAME = "specsia-compiled"
 

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.files import is_temporary
+from specsia_build.files.names import is_temporary
 
 _BEGINNING = 4096
 

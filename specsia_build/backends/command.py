@@ -24,7 +24,8 @@ from specsia_build.backends.upstream.bounded_log import BoundedLog
 from specsia_build.backends.upstream.environment import worker_environment
 from specsia_build.backends.user_settings import settings_file
 from specsia_build.errors import CharacterError, UsageError, brief
-from specsia_build.files import is_file, remove_tree
+from specsia_build.files.sources import is_file
+from specsia_build.files.writing import remove_tree
 from specsia_build.rendering.mesh import Mesh
 
 PLACEHOLDERS = ("image", "mesh", "folder", "seed", "id")

@@ -17,7 +17,7 @@ from specsia_build import png
 from specsia_build.backends.base import Context
 from specsia_build.backends.made import Terms, read_placed, read_terms
 from specsia_build.errors import CharacterError, UsageError, brief
-from specsia_build.files import remove_tree
+from specsia_build.files.writing import remove_tree
 from specsia_build.memory import allowed, shown
 from specsia_build.rendering.mesh import Mesh
 

@@ -18,7 +18,8 @@ from specsia_build.backends.made import FORMATS
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
-from specsia_build.files import is_file, parse_json
+from specsia_build.files.records import parse_json
+from specsia_build.files.sources import is_file
 from specsia_build.frame import axis_vector, front_rotation
 from specsia_build.rendering.mesh import Mesh
 

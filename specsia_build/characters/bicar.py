@@ -11,7 +11,8 @@ from specsia_build.characters.obj.read import read_obj_with_image
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, SpecsiaError
-from specsia_build.files import is_file, parse_json, read_source
+from specsia_build.files.records import parse_json
+from specsia_build.files.sources import is_file, read_source
 from specsia_build.rendering.mesh import concatenate
 
 _PARTS = ("m", "e")

@@ -22,7 +22,7 @@ from specsia_build.characters.images import as_texture, load_texture
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
-from specsia_build.files import open_source_file
+from specsia_build.files.sources import open_source_file
 from specsia_build.folders import user_cache
 from specsia_build.rendering.blender.process import BlenderProcess, find_command, how_to_get, scripts_folder
 from specsia_build.rendering.mesh import AlphaMode, Material, Mesh, Texture, Wrap

@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from specsia_build import memory
 from specsia_build.errors import CharacterError
-from specsia_build.files import open_source_file, read_whole
+from specsia_build.files.sources import open_source_file, read_whole
 from specsia_build.rendering import colour
 from specsia_build.rendering.mesh import Texture, Wrap
 

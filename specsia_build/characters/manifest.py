@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from specsia_build.characters.bicar import is_bicar
 from specsia_build.characters.character import FORMATS, SPLITS, Entry, is_safe_id, is_unicode
 from specsia_build.errors import CharacterError, UsageError, brief
-from specsia_build.files import open_source_file
+from specsia_build.files.sources import open_source_file
 from specsia_build.frame import AXES, front_rotation
 
 MOST_BYTES = 2**30

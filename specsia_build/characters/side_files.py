@@ -7,7 +7,7 @@ import re
 from pathlib import Path, PurePosixPath
 
 from specsia_build.errors import CharacterError
-from specsia_build.files import MOST_SOURCE_BYTES, read_source, source_place
+from specsia_build.files.sources import MOST_SOURCE_BYTES, read_source, source_place
 
 _MAX_WALKED = 20_000
 

@@ -14,7 +14,7 @@ from specsia_build.characters.bicar import bicar_entry, is_bicar
 from specsia_build.characters.character import FORMATS, Entry, id_order_key, is_unicode, safe_id
 from specsia_build.characters.manifest import read_manifest
 from specsia_build.errors import UsageError
-from specsia_build.files import is_folder
+from specsia_build.files.sources import is_folder
 
 MAX_SAMPLES = 100_000
 

@@ -11,7 +11,7 @@ import click
 from specsia_build import __version__
 from specsia_build.cli.stopping import stoppable
 from specsia_build.errors import SpecsiaError, UsageError, brief
-from specsia_build.files import write_trouble
+from specsia_build.files.trouble import write_trouble
 
 DONE, FAILED, USAGE = 0, 1, 2
 """Exit codes."""

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from specsia_build.dataset.schema import BUILD_FILE, CARD, CHECKSUMS_FILE, IMAGE_COLUMNS, SUMS_FILE, parse_shard_name
 from specsia_build.errors import SpecsiaError
-from specsia_build.files import relative_name
+from specsia_build.files.names import relative_name
 
 COLUMNS = ("config", "uid", "column", "sha256")
 

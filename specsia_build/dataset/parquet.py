@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from specsia_build.dataset.schema import COLUMNS, IMAGE_COLUMNS, Row, table_of
 from specsia_build.errors import SpecsiaError
-from specsia_build.files import replacing
+from specsia_build.files.writing import replacing
 
 if TYPE_CHECKING:
     from hashlib import _Hash

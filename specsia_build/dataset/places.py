@@ -12,7 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.files import relative_name, source_place
+from specsia_build.files.names import relative_name
+from specsia_build.files.sources import source_place
 
 HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*(@[\w./-]+)?", re.ASCII)
 """`OWNER/NAME`, and `@` with a branch, tag or commit where one is wanted."""

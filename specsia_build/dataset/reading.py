@@ -20,7 +20,8 @@ from specsia_build.dataset.card.head import MOST_CARD_BYTES, card_fields, data_f
 from specsia_build.dataset.places import Place, find_place
 from specsia_build.dataset.rows import check_columns, checked_row
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.files import file_name, folded_name, parse_json, relative_name
+from specsia_build.files.names import file_name, folded_name, relative_name
+from specsia_build.files.records import parse_json
 
 Schema = Literal["specsia", "published"]
 

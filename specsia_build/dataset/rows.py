@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from specsia_build.dataset.schema import IMAGE_COLUMNS, MOST_VIEWS, SCALAR_COLUMNS
 from specsia_build.errors import SpecsiaError, brief
-from specsia_build.files import file_name
+from specsia_build.files.names import file_name
 
 TEXT, WHOLE, NUMBER, LIST, IMAGE, NOTHING = "text", "whole numbers", "numbers", "lists", "images", "nothing"
 """Kinds of columns, whatever their width and encoding."""

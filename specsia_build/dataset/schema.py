@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from specsia_build.files import file_name
+from specsia_build.files.names import file_name
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,7 +10,7 @@ from pathlib import Path
 from specsia_build.characters.character import id_order_key
 from specsia_build.dataset.schema import SPLITS
 from specsia_build.errors import SpecsiaError, brief
-from specsia_build.files import parse_json
+from specsia_build.files.records import parse_json
 
 SPLIT_SEED = 42
 """Of the published set; independent of a build's seed, so that every build of a source shares its splits."""

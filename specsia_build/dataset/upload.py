@@ -13,7 +13,8 @@ from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import own_names, parse_sums
 from specsia_build.dataset.places import read_errors, sentence
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.files import read_json, write_bytes
+from specsia_build.files.records import read_json
+from specsia_build.files.writing import write_bytes
 
 UNFINISHED = f"{schema.SUMS_FILE}.partial"
 """Takes the place of `SHA256SUMS` while a dataset is being sent: it tells what was sent from what others put there."""

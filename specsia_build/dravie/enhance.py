@@ -30,7 +30,9 @@ from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.frame_folder import COLOR, MASK, POS, FrameFiles, list_frames, read_frame
 from specsia_build.dravie.video import side_by_side, write_film
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.files import append, folded_name, parse_json, read_json, relative_name, write_bytes
+from specsia_build.files.names import folded_name, relative_name
+from specsia_build.files.records import parse_json, read_json
+from specsia_build.files.writing import append, write_bytes
 
 RECORD, ORIGINS = "enhance.json", "origins.jsonl"
 FILM = "film"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from specsia_build.files import append, write_bytes
+from specsia_build.files.writing import append, write_bytes
 
 
 class Log:

@@ -11,7 +11,8 @@ from typing import Any
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.network.checkpoint import STATE
 from specsia_build.errors import SpecsiaError
-from specsia_build.files import read_json, write_bytes
+from specsia_build.files.records import read_json
+from specsia_build.files.writing import write_bytes
 
 SEEN_FILE = "seen.json"
 

@@ -39,7 +39,8 @@ from specsia_build.dravie.seen import SEEN_FILE, Seen, gathered, write_seen
 from specsia_build.dravie.step import TERMS, Networks, build_networks, rate, to_device, training_step
 from specsia_build.dravie.validation import validate, validation_pairs
 from specsia_build.errors import SpecsiaError, UsageError, brief
-from specsia_build.files import read_json, write_bytes
+from specsia_build.files.records import read_json
+from specsia_build.files.writing import write_bytes
 from specsia_build.pipeline.progress import Progress
 
 LOG_EVERY = 50

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build.dravie.evaluation.metrics import on_white
-from specsia_build.files import replacing
+from specsia_build.files.writing import replacing
 
 GAP = 8
 """White pixels between the two pictures."""

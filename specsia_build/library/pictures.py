@@ -21,7 +21,8 @@ from specsia_build.config import LOOKS, POS_FRAMES, check_choice, check_number
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.schema import row_uid
 from specsia_build.errors import UsageError
-from specsia_build.files import file_name, write_bytes
+from specsia_build.files.names import file_name
+from specsia_build.files.writing import write_bytes
 from specsia_build.frame import Camera, Normalisation, normalise, view_cameras
 from specsia_build.registration import Registration, iou, register
 from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour

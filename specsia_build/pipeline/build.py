@@ -14,7 +14,7 @@ from specsia_build.config import BuildConfig, backend_name
 from specsia_build.dataset import splits
 from specsia_build.dataset.upload import open_target, upload
 from specsia_build.errors import SpecsiaError, UsageError, WriteError, some
-from specsia_build.files import append, write_bytes
+from specsia_build.files.writing import append, write_bytes
 from specsia_build.pipeline.clearing import forget
 from specsia_build.pipeline.executors import Executor, Lost, Needs, open_executor
 from specsia_build.pipeline.failures import Failure, add_failure, concerning, read_failures, write_failures

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from specsia_build.characters.character import id_order_key
 from specsia_build.errors import SpecsiaError
-from specsia_build.files import append, parse_json, write_bytes
+from specsia_build.files.records import parse_json
+from specsia_build.files.writing import append, write_bytes
 from specsia_build.stages.registry import stage_names
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from specsia_build.config import DEFAULT_OUT
-from specsia_build.files import file_name
+from specsia_build.files.names import file_name
 from specsia_build.stages.stage import CharacterStage
 
 REPORT_MARK = b"<title>specsia: "

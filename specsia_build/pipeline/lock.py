@@ -14,7 +14,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.files import lock, parse_json, writing
+from specsia_build.files.locking import lock
+from specsia_build.files.records import parse_json
+from specsia_build.files.writing import writing
 from specsia_build.pipeline.layout import RunLayout
 
 BEAT_SECONDS = 5.0

@@ -16,7 +16,8 @@ from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, read_settings, result_settings, with_settings, write_settings
 from specsia_build.dataset import exchange, schema, splits
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.files import read_json, write_bytes
+from specsia_build.files.records import read_json
+from specsia_build.files.writing import write_bytes
 from specsia_build.ownership import is_vacant, refuse_foreign_folder
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.planning import DigestCache, found_inputs

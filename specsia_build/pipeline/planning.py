@@ -12,7 +12,9 @@ from typing import Any
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError
-from specsia_build.files import remembered_json, source_digest, source_place, write_bytes
+from specsia_build.files.records import remembered_json
+from specsia_build.files.sources import source_digest, source_place
+from specsia_build.files.writing import write_bytes
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_meta
 from specsia_build.pipeline.tasks import Task, stage_fingerprint

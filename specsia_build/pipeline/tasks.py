@@ -18,7 +18,9 @@ from specsia_build.backends.registry import load_backend
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.errors import MOST_SHOWN, LowQualityError, SpecsiaError, brief
-from specsia_build.files import source_digest, write_bytes, write_trouble
+from specsia_build.files.sources import source_digest
+from specsia_build.files.trouble import write_trouble
+from specsia_build.files.writing import write_bytes
 from specsia_build.memory import exhausted, is_exhaustion, memory_bytes, reckoned
 from specsia_build.pipeline.executors.base import Needs
 from specsia_build.pipeline.layout import RunLayout

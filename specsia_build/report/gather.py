@@ -15,7 +15,7 @@ from specsia_build.characters.character import id_order_key
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.dataset import schema, splits
 from specsia_build.errors import SpecsiaError
-from specsia_build.files import parse_json, remembered_json
+from specsia_build.files.records import parse_json, remembered_json
 from specsia_build.pipeline.failures import concerning, read_failures
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_meta

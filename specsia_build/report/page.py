@@ -7,7 +7,7 @@ from pathlib import Path
 
 from specsia_build.config import BuildConfig
 from specsia_build.errors import UsageError, WriteError
-from specsia_build.files import write_bytes
+from specsia_build.files.writing import write_bytes
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
 from specsia_build.report import sections, sheets

@@ -12,7 +12,7 @@ from isal import igzip
 from numpy.typing import NDArray
 
 from specsia_build import deflate, png
-from specsia_build.files import parse_json
+from specsia_build.files.records import parse_json
 from specsia_build.rendering.mesh import Material, Mesh, Texture
 
 MESH = "mesh.json"

@@ -28,7 +28,9 @@ from specsia_build.dataset.checksums import parse_sums, write_checksums, write_s
 from specsia_build.dataset.parquet import plan_shards, write_shard
 from specsia_build.dataset.places import public_name
 from specsia_build.errors import SpecsiaError
-from specsia_build.files import read_json, temporary_beside, writing
+from specsia_build.files.names import temporary_beside
+from specsia_build.files.records import read_json
+from specsia_build.files.writing import writing
 from specsia_build.frame import view_yaws
 from specsia_build.stages import project, render
 from specsia_build.stages.artefact import canonical_json, file_digest, sha256, view_file

@@ -12,7 +12,7 @@ from specsia_build.cli.run import effective
 from specsia_build.config import BuildConfig, write_settings
 from specsia_build.dataset import splits
 from specsia_build.errors import UsageError
-from specsia_build.files import write_bytes
+from specsia_build.files.writing import write_bytes
 from specsia_build.pipeline import build as building
 from specsia_build.pipeline.clearing import forget
 from specsia_build.pipeline.layout import RunLayout

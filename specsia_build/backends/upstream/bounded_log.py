@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 from specsia_build.errors import WriteError, brief
-from specsia_build.files import cannot_write, write_bytes
+from specsia_build.files.trouble import cannot_write
+from specsia_build.files.writing import write_bytes
 
 MOST_BYTES = 20 * 2**20
 """No log is larger."""

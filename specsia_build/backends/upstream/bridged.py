@@ -30,7 +30,8 @@ from specsia_build.backends.upstream.pins import (
 )
 from specsia_build.backends.upstream.supervisor import Limits, Made, Supervisor, WorkerCommand
 from specsia_build.errors import UsageError
-from specsia_build.files import cannot_write, remove_tree
+from specsia_build.files.trouble import cannot_write
+from specsia_build.files.writing import remove_tree
 from specsia_build.rendering.mesh import Mesh
 
 SEEDS = 2**53

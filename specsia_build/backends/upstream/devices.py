@@ -11,7 +11,8 @@ from typing import IO
 
 from specsia_build.caches import private_folder
 from specsia_build.errors import CharacterError, WriteError
-from specsia_build.files import lock, writing
+from specsia_build.files.locking import lock
+from specsia_build.files.writing import writing
 
 POLL_SECONDS = 0.2
 

@@ -26,7 +26,8 @@ from specsia_build.backends.upstream.messages import (
 )
 from specsia_build.backends.upstream.worker import HEARTBEAT_SECONDS, INPUT, OOM, PROTOCOL
 from specsia_build.errors import CharacterError, brief
-from specsia_build.files import open_source_file, remove_tree
+from specsia_build.files.sources import open_source_file
+from specsia_build.files.writing import remove_tree
 
 _MOST_SAID = 200
 """Characters of what a worker says or prints that a reason quotes; the rest is in its log."""

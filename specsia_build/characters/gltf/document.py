@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.characters.gltf.fields import Fields, parse
 from specsia_build.errors import CharacterError
-from specsia_build.files import open_source_file, read_source, read_whole
+from specsia_build.files.sources import open_source_file, read_source, read_whole
 
 _PIECE = 1 << 16
 GLB_MAGIC = b"glTF"

@@ -15,7 +15,8 @@ from specsia_build.characters.samples.drawing import Layer, draw_front
 from specsia_build.characters.samples.files import FILES, MARK, write_mesh
 from specsia_build.characters.samples.make import TEXTURE, Sample, make_sample
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.files import read_json, replacing_folder
+from specsia_build.files.records import read_json
+from specsia_build.files.writing import replacing_folder
 
 LICENSE = "CC0-1.0"
 SOURCE = "specsia procedural samples"

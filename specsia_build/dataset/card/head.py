@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from specsia_build.errors import SpecsiaError
-from specsia_build.files import relative_name
+from specsia_build.files.names import relative_name
 
 MOST_CARD_BYTES = 1 << 22
 

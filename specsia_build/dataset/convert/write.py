@@ -20,7 +20,7 @@ from specsia_build.dataset.places import public_name
 from specsia_build.dataset.reading import OpenedDataset, ShardFile
 from specsia_build.dataset.verify.images import read_image
 from specsia_build.errors import SpecsiaError, UsageError, brief
-from specsia_build.files import replacing, writing
+from specsia_build.files.writing import replacing, writing
 
 _COMPOSITED = (schema.COLOR, schema.POS, schema.GT)
 

@@ -16,7 +16,7 @@ from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import parse_sums
 from specsia_build.dataset.places import leads_out
 from specsia_build.errors import SpecsiaError, UsageError, brief
-from specsia_build.files import read_json
+from specsia_build.files.records import read_json
 
 KINDS = frozenset({".parquet", ".json", ".jsonl", ".md", ".txt"})
 """Suffixes of a dataset's files; whatever else lies in its folder has no business on the Hub."""

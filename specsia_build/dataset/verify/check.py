@@ -37,7 +37,7 @@ from specsia_build.dataset.verify.report import CHECKS, DIGESTS, FILES, SUMS, Ch
 from specsia_build.dataset.verify.rows import GroupTask, check_group
 from specsia_build.dataset.verify.views import Tracker, read_frozen_splits, split_notes
 from specsia_build.errors import SpecsiaError
-from specsia_build.files import relative_name
+from specsia_build.files.names import relative_name
 
 __all__ = ["CheckResult", "Problem", "Report", "verify"]
 

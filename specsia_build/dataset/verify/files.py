@@ -21,7 +21,7 @@ from specsia_build.dataset.places import Place, read_errors
 from specsia_build.dataset.verify.report import FILES, METADATA, SCHEMA, SUMS, Findings
 from specsia_build.dataset.verify.rows import machine_path
 from specsia_build.errors import SpecsiaError, brief
-from specsia_build.files import MOST_JSON_BYTES, parse_json
+from specsia_build.files.records import MOST_JSON_BYTES, parse_json
 
 MOST_GROUP_BYTES = 100_000_000
 """Size from which a row group is slow to open at random and troubles the Hub's viewer."""

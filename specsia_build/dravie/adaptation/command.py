@@ -28,7 +28,7 @@ from specsia_build.dravie.processes import find_device
 from specsia_build.dravie.seen import read_seen, write_seen
 from specsia_build.dravie.validation import validate
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.files import write_bytes
+from specsia_build.files.writing import write_bytes
 
 PICTURE = "frontal.png"
 

@@ -27,7 +27,10 @@ from specsia_build.caches import prune, use
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.errors import SpecsiaError, WriteError
-from specsia_build.files import cannot_write, lock, read_json, replacing_folder
+from specsia_build.files.locking import lock
+from specsia_build.files.records import read_json
+from specsia_build.files.trouble import cannot_write
+from specsia_build.files.writing import replacing_folder
 from specsia_build.folders import user_cache
 from specsia_build.pipeline.progress import Progress
 

@@ -23,7 +23,7 @@ from specsia_build.dravie.evaluation.results import kept_folder, painted
 from specsia_build.dravie.network.perceptual import Perceptual, fid_between
 from specsia_build.dravie.seen import gathered
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.files import folded_name
+from specsia_build.files.names import folded_name
 
 FRONTAL, NOVEL = "frontal", "novel"
 """Kinds of views: number 0, and all others."""

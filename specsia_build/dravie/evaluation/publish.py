@@ -13,7 +13,8 @@ from specsia_build.dravie.evaluation.figures import figure
 from specsia_build.dravie.evaluation.methods import Method
 from specsia_build.dravie.evaluation.summary import differences, summarise
 from specsia_build.dravie.evaluation.tables import characters_csv, to_csv, to_markdown
-from specsia_build.files import file_name, write_bytes
+from specsia_build.files.names import file_name
+from specsia_build.files.writing import write_bytes
 
 TABLES, SCORES, CHARACTERS, DOCUMENT = "tables.md", "scores.csv", "characters.csv", "scores.json"
 

@@ -15,7 +15,9 @@ from specsia_build.dravie.code import PAINTING, TURNING, code_digest
 from specsia_build.dravie.evaluation.methods import Method
 from specsia_build.dravie.evaluation.metrics import flicker
 from specsia_build.errors import SpecsiaError
-from specsia_build.files import file_name, read_json, write_bytes
+from specsia_build.files.names import file_name
+from specsia_build.files.records import read_json
+from specsia_build.files.writing import write_bytes
 
 RESULTS = "results"
 DONE = "done.json"

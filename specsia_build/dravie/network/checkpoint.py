@@ -21,7 +21,8 @@ from specsia_build.dravie.config import ARCHITECTURES, ModelConfig
 from specsia_build.dravie.network.model import build_generator
 from specsia_build.dravie.step import Networks
 from specsia_build.errors import SpecsiaError, UsageError, brief
-from specsia_build.files import read_json, replacing
+from specsia_build.files.records import read_json
+from specsia_build.files.writing import replacing
 
 RUN_FILE = "run.json"
 

@@ -1,0 +1,145 @@
+"""Files and folders written whole or not at all, and removed."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from specsia_build.files.names import temporary_beside
+from specsia_build.files.trouble import cannot_write
+
+_LONG_PATH = 1000
+
+
+@contextmanager
+def writing(path: Path, needed: int | None = None) -> Iterator[None]:
+    """What the system has against writing in the block becomes a sentence.
+
+    Args:
+        path: that is told, where the error names none.
+        needed: bytes that are to be written in all, where that is known.
+
+    Raises:
+        WriteError: instead of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise cannot_write(path, error, needed) from error
+
+
+@contextmanager
+def replacing(path: Path, needed: int | None = None) -> Iterator[Path]:
+    """A new name beside `path`, whose folder is made; what the block leaves there takes the place of `path`.
+
+    The name is like no other writer's: of several, each replaces `path` whole, and none touches what another wrote. It
+    may become a file or a folder; a folder replaces only one that is empty or not there.
+
+    Args:
+        path: to be written.
+        needed: bytes that it will have, where that is known.
+
+    Raises:
+        WriteError: if it cannot be written.
+    """
+    temporary = temporary_beside(path)
+    # Tidied up first, so that the room that is told as free is.
+    with writing(path, needed):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            temporary.replace(path)
+        finally:
+            # What stands in the way of writing may stand in the way of tidying up too; the first is what is told.
+            with suppress(OSError):
+                if temporary.is_dir():
+                    shutil.rmtree(temporary)
+                else:
+                    temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path, whole: Callable[[Path], bool]) -> Iterator[Path]:
+    """A new, empty folder beside `path` that takes its place, unless one that is `whole` has come there meanwhile.
+
+    For a folder whose content follows from its name: of several writers one wins, and the others find that it did.
+
+    Raises:
+        WriteError: if it cannot be written.
+    """
+    temporary, aside = temporary_beside(path), temporary_beside(path)
+    with writing(path):
+        try:
+            temporary.mkdir(parents=True)
+            yield temporary
+            if path.exists() and not whole(path):
+                path.rename(aside)
+            try:
+                temporary.rename(path)
+            except OSError:
+                if not whole(path):
+                    raise
+        finally:
+            for left in (temporary, aside):
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, making its folder.
+
+    Raises:
+        WriteError: if it cannot be written.
+    """
+    with replacing(path, len(data)) as temporary:
+        temporary.write_bytes(data)
+
+
+def append(path: Path, text: str) -> None:
+    """Write whole lines to the end of a file that has one writer, making its folder; all of them or none.
+
+    Raises:
+        WriteError: if they cannot be written.
+    """
+    data = memoryview(text.encode())
+    with writing(path, len(data)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            before = os.fstat(handle).st_size
+            try:
+                while data:
+                    data = data[os.write(handle, data) :]
+            except OSError:
+                os.ftruncate(handle, before)
+                raise
+        finally:
+            os.close(handle)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it, however deep, as far as it may be removed.
+
+    Links are removed, not followed.
+    """
+    with suppress(OSError):
+        if path.is_symlink() or not path.is_dir():
+            path.unlink(missing_ok=True)
+            return
+        found = [path]
+        for folder in found:
+            folder.chmod(0o700)
+            for inner in list(folder.iterdir()):
+                if inner.is_symlink() or not inner.is_dir():
+                    inner.unlink()
+                    continue
+                # What lies deep is moved up, since a path may only be so long.
+                if len(str(inner)) > _LONG_PATH:
+                    inner.chmod(0o700)
+                    inner = inner.replace(path / secrets.token_hex(8))
+                found.append(inner)
+        for folder in reversed(found):
+            folder.rmdir()

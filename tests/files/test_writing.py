@@ -1,0 +1,147 @@
+"""Writing whole or not at all, by many at once and where it cannot be."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from specsia_build.errors import WriteError
+from specsia_build.files.names import is_temporary
+from specsia_build.files.writing import append, remove_tree, replacing, replacing_folder, write_bytes
+
+
+def test_many_writers_of_one_path_lose_nothing(tmp_path: Path) -> None:
+    target, failed = tmp_path / "x.tar", []
+
+    def write(data: bytes) -> None:
+        try:
+            for _ in range(50):
+                write_bytes(target, data)
+        except Exception as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=write, args=[bytes([i]) * 1000]) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+    assert len(set(target.read_bytes())) == 1 and target.stat().st_size == 1000
+    assert [path.name for path in tmp_path.iterdir()] == ["x.tar"]
+
+
+def test_a_writer_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+    target = tmp_path / "x"
+    target.write_bytes(b"old")
+    with pytest.raises(RuntimeError), replacing(target) as temporary:
+        temporary.write_bytes(b"half")
+        assert is_temporary(temporary.name)
+        raise RuntimeError
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("x", b"old")]
+
+
+def test_a_folder_takes_the_place_of_one_that_is_not_whole(tmp_path: Path) -> None:
+    def whole(path: Path) -> bool:
+        return (path / "whole").exists()
+
+    def write(data: str, other: str | None = None) -> str:
+        with replacing_folder(tmp_path / "x", whole) as made:
+            (made / "whole").write_text(data)
+            if other is not None:
+                write(other)
+        return (tmp_path / "x" / "whole").read_text()
+
+    (tmp_path / "x" / "half").mkdir(parents=True)
+    assert write("late", "early") == "early"
+    assert write("again") == "early"
+    (tmp_path / "x" / "whole").unlink()
+    assert write("new") == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_folder_or_file_in_the_way_of_a_file_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    for target in (tmp_path / "folder", tmp_path / "file" / "below"):
+        with pytest.raises(WriteError, match="in its way"):
+            write_bytes(target, b"x")
+
+
+def _refusing(code: int) -> Callable[..., int]:
+    def write(*_: object) -> int:
+        raise OSError(code, os.strerror(code))
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        (errno.ENOSPC, r"the disk is full, .*/x could not be written \(2\.9 kB needed, [\d.,]+ MB free\): make room"),
+        (errno.EDQUOT, r"your quota is used up, .*/x .*\(2\.9 kB needed, .*make room and give the same command again"),
+        (errno.EFBIG, r"/x would be larger than a file may be here: raise that limit"),
+        (errno.EROFS, r"/x may not be written \(Read-only file system\)"),
+        (errno.EIO, r"/x could not be written: Input/output error"),
+    ],
+)
+def test_what_cannot_be_written_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, sentence: str
+) -> None:
+    (tmp_path / "x").write_bytes(b"old\n")
+    monkeypatch.setattr(Path, "write_bytes", _refusing(code))
+    monkeypatch.setattr(os, "write", _refusing(code))
+    with pytest.raises(WriteError, match=sentence):
+        write_bytes(tmp_path / "x", bytes(3000))
+    with pytest.raises(WriteError, match=sentence):
+        append(tmp_path / "x", "y" * 2999 + "\n")
+    monkeypatch.undo()
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("x", b"old\n")]
+
+
+def test_lines_are_appended_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "logs" / "x.jsonl"
+    append(log, "one\n")
+    write, room = os.write, [2]
+
+    def fill(handle: int, data: memoryview) -> int:
+        if not room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(handle, data[: room.pop()])
+
+    monkeypatch.setattr(os, "write", fill)
+    with pytest.raises(WriteError, match="the disk is full"):
+        append(log, "two\n")
+    monkeypatch.undo()
+    append(log, "three\n")
+    assert log.read_text() == "one\nthree\n"
+
+
+def test_a_tree_is_removed_however_deep_and_links_are_not_followed(tmp_path: Path) -> None:
+    kept = tmp_path / "kept" / "file"
+    kept.parent.mkdir()
+    kept.touch()
+    top = tmp_path / "top"
+    top.mkdir()
+    (top / "link").symlink_to(kept.parent)
+    os.mkfifo(top / "pipe")
+    here = os.open(top, os.O_RDONLY)
+    for _ in range(1100):
+        os.mkdir("a" * 20, dir_fd=here)
+        below = os.open("a" * 20, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(os.open("file", os.O_CREAT, dir_fd=here))
+    os.fchmod(here, 0o000)
+    os.close(here)
+    remove_tree(top)
+    assert not top.exists()
+    (tmp_path / "link").symlink_to(kept.parent)
+    for other in (tmp_path / "link", tmp_path / "nothing"):
+        remove_tree(other)
+    assert list(tmp_path.iterdir()) == [kept.parent]
+    assert kept.exists()
