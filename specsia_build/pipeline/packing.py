@@ -14,6 +14,7 @@ from specsia_build.pipeline.planning import DigestCache, plan_stage
 from specsia_build.pipeline.store import read_artefact, stated_meta
 from specsia_build.pipeline.tasks import backend_of
 from specsia_build.stages import pack
+from specsia_build.stages.members import member
 from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta
 
 
@@ -54,7 +55,7 @@ def pack_plan(
         done = plan_stage(last, spec, entries, config, layout, cache).done
         if not done:
             raise UsageError(f"pack has nothing of {name} to pack: run `specsia build --stage {last.name}` first")
-        members[name] = [pack.member(i, name, read(i, name)) for i in done]
+        members[name] = [member(i, name, read(i, name)) for i in done]
         if backend_of(spec).sees_ground_truth:
             seen.append(name)
     lost = {name: len({f.id for f in failures if (f.backend or "") == name and f.id in ids}) for name in ("", *members)}

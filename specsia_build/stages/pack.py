@@ -31,9 +31,9 @@ from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import temporary_beside
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import writing
-from specsia_build.frame import view_yaws
 from specsia_build.stages import project, render
-from specsia_build.stages.artefact import canonical_json, file_digest, sha256, view_file
+from specsia_build.stages.artefact import canonical_json, file_digest, sha256
+from specsia_build.stages.members import Member, row_facts
 from specsia_build.stages.stage import Earlier, EarlierMeta, Stage
 
 STAGE = Stage("pack", 2, earlier=(render.STAGE, project.STAGE))
@@ -43,37 +43,6 @@ BYTES_PACKAGES = ("isal", "llvmlite", "numba", "numpy", "pillow", "pyarrow", "da
 
 _RECORDS = (schema.BUILD_FILE, schema.SPLITS_FILE, schema.CHECKSUMS_FILE)
 """Small files of a dataset that only programs write."""
-
-_COLUMN_ORIGIN = {
-    schema.COLOR: (project.STAGE, project.COLOR),
-    schema.MASK: (project.STAGE, project.MASK),
-    schema.POS: (project.STAGE, project.POS),
-    schema.EDGE: (project.STAGE, project.EDGE),
-    schema.GT: (render.STAGE, render.GT),
-    schema.GT_MASK: (render.STAGE, render.GT_MASK),
-}
-
-
-@dataclass(frozen=True)
-class Member:
-    """What packing keeps in mind of a character that a backend made, whose meta data stay on disk.
-
-    Attributes:
-        id: of the character.
-        digest: SHA-256 over every value and every image's SHA-256 of its rows.
-        image_bytes: of its rows.
-        mean_iou: after registration.
-        frontal_before: frontal IoU before registration.
-        license, credit: of the character, None where its source states none.
-    """
-
-    id: str
-    digest: str
-    image_bytes: int
-    mean_iou: float
-    frontal_before: float
-    license: str | None
-    credit: str | None
 
 
 @dataclass(frozen=True)
@@ -164,55 +133,11 @@ def fingerprint(plan: PackPlan) -> str:
     return sha256(canonical_json(parts).encode())
 
 
-def _row_facts(
-    character_id: str, backend: str, metas: EarlierMeta
-) -> Iterator[tuple[dict[str, Any], dict[str, tuple[str, str, str]]]]:
-    """Of each row the values, and by image column the stage's name, the file and SHA-256 of the image."""
-    rendered, projected = metas[render.STAGE], metas[project.STAGE]
-    for view, yaw in enumerate(view_yaws(rendered["views"])):
-        low, high = projected["boxes"][view]
-        scalars = {
-            "uid": schema.row_uid(character_id, view),
-            "character_id": character_id,
-            "view": view,
-            "yaw_deg": yaw,
-            "iou": projected["iou"][view],
-            "backend": backend,
-            "outline_px": rendered["outline_px"],
-            "outline_grey": rendered["outline_grey"],
-            "bbox_min": low,
-            "bbox_max": high,
-            "license": rendered["license"],
-        }
-        origin = {}
-        for column, (stage, name) in _COLUMN_ORIGIN.items():
-            file = view_file(name, view)
-            origin[column] = stage.name, file, metas[stage]["files"][file]["sha256"]
-        yield scalars, origin
-
-
-def member(character_id: str, backend: str, metas: EarlierMeta) -> Member:
-    """A character by the meta data of its render and its project artefact."""
-    rendered, projected = metas[render.STAGE], metas[project.STAGE]
-    facts = list(_row_facts(character_id, backend, metas))
-    listed = {stage.name: meta["files"] for stage, meta in metas.items()}
-    images = (listed[stage][file] for _, origin in facts for stage, file, _ in origin.values())
-    return Member(
-        id=character_id,
-        digest=sha256(canonical_json(facts).encode()),
-        image_bytes=sum(image["bytes"] for image in images),
-        mean_iou=projected["mean_iou"],
-        frontal_before=projected["frontal_iou_before"],
-        license=rendered["license"],
-        credit=rendered["source"],
-    )
-
-
 def _rows(shard: _Shard, artefacts: Artefacts, advance: Callable[[int], None]) -> Iterator[schema.Row]:
     for one in shard.members:
         parts = artefacts.load(one.id, shard.backend)
         files = {stage.name: part.files for stage, part in parts.items()}
-        for scalars, origin in _row_facts(one.id, shard.backend, {stage: part.meta for stage, part in parts.items()}):
+        for scalars, origin in row_facts(one.id, shard.backend, {stage: part.meta for stage, part in parts.items()}):
             images = {column: files[stage][file] for column, (stage, file, _) in origin.items()}
             for column, (stage, _, digest) in origin.items():
                 if sha256(images[column]) != digest:
@@ -228,7 +153,7 @@ def _digests(shards: Sequence[_Shard], artefacts: Artefacts) -> Iterator[tuple[s
     """Configuration, uid, column and SHA-256 of every image, read once more so that they need not be held."""
     for shard in shards:
         for one in shard.members:
-            for scalars, origin in _row_facts(one.id, shard.backend, artefacts.meta(one.id, shard.backend)):
+            for scalars, origin in row_facts(one.id, shard.backend, artefacts.meta(one.id, shard.backend)):
                 for column, (_, _, digest) in origin.items():
                     yield shard.config_name, scalars["uid"], column, digest
 

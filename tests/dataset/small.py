@@ -24,6 +24,7 @@ from specsia_build.dataset.verify.report import Report
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages import pack, project, reconstruct, render
 from specsia_build.stages.artefact import Artefact, seal, sha256
+from specsia_build.stages.members import member
 from specsia_build.stages.mesh_files import mesh_to_files
 from specsia_build.stages.stage import Earlier, EarlierMeta, Job
 from specsia_build.stages.stopwatch import Stopwatch
@@ -112,7 +113,7 @@ def build_small(
         source="boxes",
         planned=len(ids) + len(planned),
         splits=splits.assign([*ids, *planned], fixed or {}),
-        members={name: [pack.member(i, name, metas(i, name)) for i in projected[name]] for name in backends},
+        members={name: [member(i, name, metas(i, name)) for i in projected[name]] for name in backends},
         quarantined={"": len(planned)} if planned else {},
         sees_ground_truth=list(backends),
     )

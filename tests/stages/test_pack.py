@@ -18,6 +18,7 @@ from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import SpecsiaError
 from specsia_build.stages import pack, project, render
 from specsia_build.stages.artefact import Artefact, seal, view_file
+from specsia_build.stages.members import member
 from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta
 
 VIEWS = 2
@@ -76,7 +77,7 @@ class Store:
 
 
 def plan_of(store: Store, split_of: dict[str, str], without: Sequence[str] = ()) -> pack.PackPlan:
-    members = [pack.member(i, "inflate", store.meta(i, "inflate")) for i in sorted(split_of) if i not in without]
+    members = [member(i, "inflate", store.meta(i, "inflate")) for i in sorted(split_of) if i not in without]
     return pack.PackPlan(
         config=BuildConfig(source="noise", views=VIEWS, size=32),
         source="noise",
