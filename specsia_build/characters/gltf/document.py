@@ -9,16 +9,28 @@ import re
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, unquote_to_bytes
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.characters.gltf.fields import Fields, parse
+from specsia_build.characters.gltf.schema import (
+    Accessor,
+    Buffer,
+    BufferView,
+    Entry,
+    Root,
+    Sparse,
+    damaged,
+    parse,
+    read_entry,
+)
 from specsia_build.errors import CharacterError
 from specsia_build.files.sources import open_source_file, read_source, read_whole
+
+E = TypeVar("E", bound=Entry)
 
 _PIECE = 1 << 16
 GLB_MAGIC = b"glTF"
@@ -64,14 +76,42 @@ class Document:
 
     path: Path
     within: Path
-    root: Fields
+    root: Root
     binary: memoryview | None
     touched: dict[Path, None] = field(default_factory=dict)
     buffers: dict[int, memoryview] = field(default_factory=dict)
+    _entries: dict[tuple[type[Entry], int], Entry] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         return self.path.name
+
+    def entry(self, kind: type[E], index: int) -> E:
+        """An entry of one of the document's lists, the list given by the entry's type.
+
+        Raises:
+            CharacterError: if there is no such entry or it is damaged.
+        """
+        found = self._entries.get((kind, index))
+        if not isinstance(found, kind):
+            texts = self.root.entries(kind.key)
+            if not 0 <= index < len(texts):
+                raise damaged(f"{self.name}:", f"uses {kind.key}[{index}], which does not exist")
+            found = read_entry(texts[index], kind, f"{self.name}: {kind.key}[{index}]", self.name)
+            self._entries[kind, index] = found
+        return found
+
+    def entries(self, kind: type[E]) -> list[E]:
+        """All entries of one of the document's lists.
+
+        Raises:
+            CharacterError: if one is damaged.
+        """
+        return [self.entry(kind, index) for index in range(self.root.count(kind.key))]
+
+    def error(self, kind: type[Entry], index: int, problem: str, below: str = "") -> CharacterError:
+        """The error that says what is wrong with an entry, or with what stands `below` it."""
+        return damaged(f"{self.name}: {kind.key}[{index}]{below}", problem)
 
     def uri_bytes(self, uri: str) -> bytes:
         """What a URI of the file holds: a data URI, or a file inside the file's own folder.
@@ -129,8 +169,8 @@ class Document:
         return self.buffers[index]
 
     def _read_buffer(self, index: int) -> memoryview:
-        entry = self.root.item("buffers", index)
-        uri = entry.text("uri")
+        entry = self.entry(Buffer, index)
+        uri = entry.uri
         if uri:
             try:
                 data = memoryview(self.uri_bytes(uri))
@@ -139,11 +179,11 @@ class Document:
                 raise CharacterError(f"{self.name} needs '{uri}', which {why}: put it beside the file") from error
         elif index == 0 and self.binary is not None:
             data = self.binary
-        elif "extensions" in entry:
+        elif entry.extensions is not None:
             raise unreadable_extension(self.name, COMPRESSIONS[1])
         else:
-            raise entry.error("names no data")
-        if len(data) < entry.integer("byteLength"):
+            raise self.error(Buffer, index, "names no data")
+        if len(data) < entry.byte_length:
             raise CharacterError(f"{self.name} is cut short: its data ends before its header says; copy it again")
         return data
 
@@ -153,12 +193,11 @@ class Document:
         Raises:
             CharacterError: if it does not lie within its buffer.
         """
-        view = self.root.item("bufferViews", index)
-        data = self.buffer(view.integer("buffer"))
-        start, length = view.integer("byteOffset", 0), view.integer("byteLength")
-        if start + length > len(data):
-            raise view.error("reaches past the end of its buffer")
-        return data[start : start + length]
+        view = self.entry(BufferView, index)
+        data, start = self.buffer(view.buffer), view.byte_offset or 0
+        if start + view.byte_length > len(data):
+            raise self.error(BufferView, index, "reaches past the end of its buffer")
+        return data[start : start + view.byte_length]
 
     def accessor(self, index: int) -> NDArray[Any]:
         """An accessor's elements as stored, (count, width) in their component type, sparse ones filled in.
@@ -166,58 +205,54 @@ class Document:
         Raises:
             CharacterError: if it is damaged, reaches past its data or has a type that no mesh attribute has.
         """
-        entry = self.root.item("accessors", index)
-        dtype = COMPONENTS.get(entry.integer("componentType"))
-        width = WIDTHS.get(entry.text("type"))
+        entry = self.entry(Accessor, index)
+        dtype, width = COMPONENTS.get(entry.component_type), WIDTHS.get(entry.type or "")
         if dtype is None or width is None:
-            raise entry.error("has an unknown componentType or type")
-        count = entry.integer("count")
-        view = entry.optional_integer("bufferView")
-        if view is None and count > MOST_UNBACKED:
-            raise entry.error(f"says it has {count} elements and has data for none; {MOST_UNBACKED} may be left out")
-        if view is None:
-            values: NDArray[Any] = np.zeros((count, width), dtype)
+            raise self.error(Accessor, index, "has an unknown componentType or type")
+        if entry.buffer_view is None and entry.count > MOST_UNBACKED:
+            problem = f"says it has {entry.count} elements and has data for none; {MOST_UNBACKED} may be left out"
+            raise self.error(Accessor, index, problem)
+        if entry.buffer_view is None:
+            values: NDArray[Any] = np.zeros((entry.count, width), dtype)
         else:
-            values = self._elements(entry, view, dtype, count, width, strided=True)
-        sparse = entry.child("sparse")
-        return values if sparse is None else self._sparse(sparse, values)
+            stride = self.entry(BufferView, entry.buffer_view).byte_stride or 0
+            place = entry.buffer_view, entry.byte_offset or 0, stride
+            values = self._elements(index, "", place, dtype, (entry.count, width))
+        return values if entry.sparse is None else self._filled(index, entry.sparse, values)
 
     def _elements(
-        self, entry: Fields, view: int, dtype: np.dtype[Any], count: int, width: int, strided: bool
+        self, index: int, below: str, place: tuple[int, int, int], dtype: np.dtype[Any], shape: tuple[int, int]
     ) -> NDArray[Any]:
-        data, offset = self.view_bytes(view), entry.integer("byteOffset", 0)
-        size = dtype.itemsize * width
-        stride = self.root.item("bufferViews", view).integer("byteStride", 0) if strided else 0
+        """Elements (count, width) at a buffer view, an offset and a stride, 0 for none; errors name them as `below`."""
+        view, offset, stride = place
+        count, width = shape
+        data, size = self.view_bytes(view), dtype.itemsize * width
         stride = stride or size
         if stride < size:
-            raise entry.error("has elements that overlap")
+            raise self.error(Accessor, index, "has elements that overlap", below)
         if count and offset + stride * (count - 1) + size > len(data):
-            raise entry.error("reaches past the end of its bufferView")
+            raise self.error(Accessor, index, "reaches past the end of its bufferView", below)
         if count == 0:
-            return np.zeros((0, width), dtype)
-        return np.ndarray((count, width), dtype, buffer=data, offset=offset, strides=(stride, dtype.itemsize))
+            return np.zeros(shape, dtype)
+        return np.ndarray(shape, dtype, buffer=data, offset=offset, strides=(stride, dtype.itemsize))
 
-    def _sparse(self, sparse: Fields, values: NDArray[Any]) -> NDArray[Any]:
-        count = sparse.integer("count")
-        where, what = sparse.child("indices"), sparse.child("values")
-        if where is None or what is None or count > len(values):
-            raise sparse.error("is not a sparse accessor")
-        index_type = COMPONENTS.get(where.integer("componentType"))
+    def _filled(self, index: int, sparse: Sparse, values: NDArray[Any]) -> NDArray[Any]:
+        """The elements of a sparse accessor, those that it names put in their places."""
+        where, what = sparse.indices, sparse.values
+        if sparse.count > len(values):
+            raise self.error(Accessor, index, "has more elements than there are", ".sparse")
+        index_type = COMPONENTS.get(where.component_type or 0)
         if index_type is None or index_type.kind != "u":
-            raise where.error("has an unknown componentType")
-        rows = self._elements(where, where.integer("bufferView"), index_type, count, 1, strided=False)[:, 0]
-        if count and int(rows.max()) >= len(values):
-            raise where.error("names an element that does not exist")
+            raise self.error(Accessor, index, "has an unknown componentType", ".sparse.indices")
+        place = where.buffer_view, where.byte_offset or 0, 0
+        rows = self._elements(index, ".sparse.indices", place, index_type, (sparse.count, 1))[:, 0]
+        if sparse.count and int(rows.max()) >= len(values):
+            raise self.error(Accessor, index, "names an element that does not exist", ".sparse.indices")
         memory.ask(values.nbytes)
         filled = values.copy()
-        filled[rows] = self._elements(
-            what, what.integer("bufferView"), values.dtype, count, values.shape[1], strided=False
-        )
+        place = what.buffer_view, what.byte_offset or 0, 0
+        filled[rows] = self._elements(index, ".sparse.values", place, values.dtype, (sparse.count, values.shape[1]))
         return filled
-
-    def is_normalised(self, index: int) -> bool:
-        """Whether an accessor's integers stand for 0-1 or -1-1."""
-        return self.root.item("accessors", index).flag("normalized")
 
 
 def _unquoted(text: str) -> bytes:
@@ -260,11 +295,10 @@ def load_document(path: Path, within: Path) -> Document:
     data = read_source(path, within)
     text, binary = _glb_chunks(data, path.name) if data[:4] == GLB_MAGIC else (data, None)
     root = parse(text, path.name)
-    asset = root.child("asset")
-    version = asset.text("version") if asset is not None else ""
+    version = (root.asset.version if root.asset else None) or ""
     if not version.startswith("2"):
         raise CharacterError(f"{path.name} is glTF version '{version or 'unknown'}': export it again as glTF 2.0")
-    for extension in root.texts("extensionsRequired"):
+    for extension in root.extensions_required or ():
         if extension not in READABLE and not extension.startswith(READABLE_FAMILIES):
             raise unreadable_extension(path.name, extension)
     return Document(path, within, root, binary)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document
-from specsia_build.characters.gltf.fields import Fields
 from specsia_build.characters.images import as_texture, load_texture
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
@@ -48,16 +48,16 @@ class UvTransform:
 
 
 @dataclass(frozen=True)
-class Surface:
-    """A material and where its textures are looked up.
+class BuiltMaterial:
+    """A material and the place of its textures on the UV.
 
     Attributes:
         material: with the alpha mode as the file says it.
-        lookup: for its textures; None if it has none.
+        placement: where its textures are looked up; None if it has none.
     """
 
     material: Material
-    lookup: UvTransform | None
+    placement: UvTransform | None
 
 
 @dataclass(frozen=True)
@@ -73,21 +73,21 @@ class Materials:
     document: Document
     fallback: Path | None
     warnings: dict[str, None]
-    _pixels: dict[str | int | None, NDArray[np.uint8] | None] = field(default_factory=dict)
+    _pixels: dict[str | int, NDArray[np.uint8] | None] = field(default_factory=dict)
     _textures: dict[tuple[int | Path, int | None], Texture | None] = field(default_factory=dict)
-    _surfaces: dict[int | None, Surface] = field(default_factory=dict)
+    _built: dict[int | None, BuiltMaterial] = field(default_factory=dict)
     _variants: dict[tuple[int | None, bool, bool], Material] = field(default_factory=dict)
 
-    def surface(self, index: int | None) -> Surface:
+    def built(self, index: int | None) -> BuiltMaterial:
         """A material by its index; None is the default one.
 
         Raises:
             CharacterError: if it is damaged.
         """
-        if index not in self._surfaces:
-            entry = Fields({}, "") if index is None else self.document.root.item("materials", index)
-            self._surfaces[index] = self._read(entry)
-        return self._surfaces[index]
+        if index not in self._built:
+            entry = schema.Material() if index is None else self.document.entry(schema.Material, index)
+            self._built[index] = self._read(entry, index)
+        return self._built[index]
 
     def variant(self, index: int | None, textured: bool, opaque_corners: bool) -> Material:
         """The material as one primitive shows it: the same object for the same question.
@@ -97,7 +97,7 @@ class Materials:
             textured: whether the primitive has the UVs that the textures need.
             opaque_corners: whether all its vertex colours have opacity 1.
         """
-        material = self.surface(index).material
+        material = self.built(index).material
         bare = not textured and (material.texture is not None or material.emissive_texture is not None)
         if bare:
             material = replace(material, texture=None, emissive_texture=None)
@@ -107,88 +107,84 @@ class Materials:
             self._variants[key] = replace(material, alpha_mode="opaque") if solid else material
         return self._variants[key]
 
-    def _read(self, entry: Fields) -> Surface:
-        metallic, glossy = entry.child("pbrMetallicRoughness"), entry.extension("KHR_materials_pbrSpecularGlossiness")
-        base = glossy or metallic or Fields({}, entry.place)
-        factor, image = ("diffuseFactor", "diffuseTexture") if glossy else ("baseColorFactor", "baseColorTexture")
-        texture, lookup = self._slot(base.child(image))
+    def _read(self, entry: schema.Material, index: int | None) -> BuiltMaterial:
+        extensions = entry.extensions or schema.MaterialExtensions()
+        base = extensions.glossy or entry.metallic or schema.Metallic()
+        texture, placement = self._slot(base.texture)
         if texture is None and self.fallback is not None:
-            texture, lookup = self._fallback_texture(self.fallback), UvTransform()
-        unlit = entry.extension("KHR_materials_unlit") is not None
-        glow, glow_texture = (0.0, 0.0, 0.0) if unlit else _emissive_factor(entry), None
+            texture, placement = self._fallback_texture(self.fallback), UvTransform()
+        unlit = extensions.unlit is not None
+        glow, glow_texture = (0.0, 0.0, 0.0) if unlit else _emissive_factor(entry, extensions.glow), None
         if any(glow):
-            glow_slot = entry.child("emissiveTexture")
-            glow_texture, glow_lookup = self._slot(glow_slot)
-            if glow_slot is not None and glow_texture is None:
+            glow_texture, glow_placement = self._slot(entry.emissive_texture)
+            if entry.emissive_texture is not None and glow_texture is None:
                 # The factor alone would make the whole surface glow where the lost image lit a few texels.
                 glow = (0.0, 0.0, 0.0)
-            if glow_texture is not None and texture is not None and glow_lookup != lookup:
+            if glow_texture is not None and texture is not None and glow_placement != placement:
                 self.warnings[
-                    f"{entry.place}: the emissive texture lies on other UVs than the base colour's; the base colour's "
-                    "were used for both"
+                    f"{self.document.name}: materials[{index}]: the emissive texture lies on other UVs than the base "
+                    "colour's; the base colour's were used for both"
                 ] = None
-            lookup = glow_lookup if texture is None else lookup
-        r, g, b, a = base.numbers(factor, (1.0, 1.0, 1.0, 1.0))
+            placement = glow_placement if texture is None else placement
+        r, g, b, a = base.factor or (1.0, 1.0, 1.0, 1.0)
         material = Material(
-            name=entry.text("name"),
+            name=entry.name or "",
             base_color=(_unit(r), _unit(g), _unit(b), _unit(a)),
             texture=texture,
             emissive=glow,
             emissive_texture=glow_texture,
-            alpha_mode=ALPHA_MODES.get(entry.text("alphaMode", "OPAQUE"), "opaque"),
-            alpha_cutoff=max(0.0, entry.number("alphaCutoff", 0.5)),
+            alpha_mode=ALPHA_MODES.get(entry.alpha_mode or "OPAQUE", "opaque"),
+            alpha_cutoff=max(0.0, _or(entry.alpha_cutoff, 0.5)),
             unlit=unlit,
         )
-        return Surface(material, None if texture is None and glow_texture is None else lookup)
+        return BuiltMaterial(material, None if texture is None and glow_texture is None else placement)
 
-    def _slot(self, slot: Fields | None) -> tuple[Texture | None, UvTransform | None]:
+    def _slot(self, slot: schema.Slot | None) -> tuple[Texture | None, UvTransform | None]:
         """The texture of a material's slot, None where slot or image is missing, and where it is looked up."""
         if slot is None:
             return None, None
-        transform = slot.extension("KHR_texture_transform")
-        lookup = UvTransform(slot.integer("texCoord", 0))
-        if transform is not None:
-            lookup = UvTransform(
-                transform.integer("texCoord", lookup.uv_set),
-                transform.pair("offset", (0.0, 0.0)),
-                transform.number("rotation", 0.0),
-                transform.pair("scale", (1.0, 1.0)),
-            )
-        return self._texture(self.document.root.item("textures", slot.integer("index"))), lookup
+        moved = (slot.extensions or schema.SlotExtensions()).transform or schema.TextureTransform()
+        uv_set = slot.tex_coord or 0 if moved.tex_coord is None else moved.tex_coord
+        placement = UvTransform(uv_set, moved.offset or (0.0, 0.0), moved.rotation or 0.0, moved.scale or (1.0, 1.0))
+        return self._texture(slot.index), placement
 
-    def _texture(self, entry: Fields) -> Texture | None:
-        source = _source(entry)
+    def _texture(self, index: int) -> Texture | None:
+        entry = self.document.entry(schema.Texture, index)
+        webp = (entry.extensions or schema.TextureExtensions()).webp or schema.WebP()
+        source = entry.source if webp.source is None else webp.source
         if source is None:
-            self.warnings[f"{entry.place} has no image of a kind that can be read; it was left out"] = None
+            place = f"{self.document.name}: textures[{index}]"
+            self.warnings[f"{place} has no image of a kind that can be read; it was left out"] = None
             return None
-        sampler = entry.optional_integer("sampler")
-        if (source, sampler) not in self._textures:
+        if (source, entry.sampler) not in self._textures:
             pixels = self._image(source)
-            self._textures[source, sampler] = None if pixels is None else self._sampled(pixels, sampler)
-        return self._textures[source, sampler]
+            self._textures[source, entry.sampler] = None if pixels is None else self._sampled(pixels, entry.sampler)
+        return self._textures[source, entry.sampler]
 
     def _sampled(self, pixels: NDArray[np.uint8], sampler: int | None) -> Texture:
-        entry = Fields({}, "") if sampler is None else self.document.root.item("samplers", sampler)
-        wrap = (WRAPS.get(entry.integer("wrapS", 10497), "repeat"), WRAPS.get(entry.integer("wrapT", 10497), "repeat"))
-        return as_texture(pixels, wrap, nearest=entry.optional_integer("magFilter") == NEAREST)
+        entry = schema.Sampler() if sampler is None else self.document.entry(schema.Sampler, sampler)
+        wrap = WRAPS.get(entry.wrap_s or 0, "repeat"), WRAPS.get(entry.wrap_t or 0, "repeat")
+        return as_texture(pixels, wrap, nearest=entry.mag_filter == NEAREST)
 
     def _image(self, index: int) -> NDArray[np.uint8] | None:
-        entry = self.document.root.item("images", index)
-        uri, view = entry.text("uri"), entry.optional_integer("bufferView")
-        key = uri or view
+        entry = self.document.entry(schema.Image, index)
+        key = entry.uri or entry.buffer_view
+        if key is None:
+            raise self.document.error(schema.Image, index, "names no data")
         if key not in self._pixels:
-            label = f"'{uri}'" if uri and uri[:5].lower() != "data:" else f"images[{index}]"
-            self._pixels[key] = self._decoded(entry, uri, view, label)
+            self._pixels[key] = self._decoded(key, index)
         return self._pixels[key]
 
-    def _decoded(self, entry: Fields, uri: str, view: int | None, label: str) -> NDArray[np.uint8] | None:
-        if not uri and view is None:
-            raise entry.error("names no data")
+    def _decoded(self, place: str | int, index: int) -> NDArray[np.uint8] | None:
+        """The pixels at a URI or in a buffer view; None, with a warning, where they cannot be had."""
+        named = isinstance(place, str) and place[:5].lower() != "data:"
+        label = f"'{place}'" if named else f"images[{index}]"
+        document = self.document
         try:
-            data = self.document.uri_bytes(uri) if uri else bytes(self.document.view_bytes(view or 0))
+            data = document.uri_bytes(place) if isinstance(place, str) else bytes(document.view_bytes(place))
         except OSError as error:
             why = "is not there" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
-            self._left_out(label, why)
+            self.warnings[f"texture {label} of {document.name} {why}; it was left out"] = None
             return None
         return self._pixels_of(data, label)
 
@@ -199,9 +195,6 @@ class Materials:
             self.warnings[f"{error}; it was left out"] = None
             return None
 
-    def _left_out(self, label: str, problem: str) -> None:
-        self.warnings[f"texture {label} of {self.document.name} {problem}; it was left out"] = None
-
     def _fallback_texture(self, path: Path) -> Texture | None:
         if (path, None) not in self._textures:
             self.document.touched[path] = None
@@ -210,16 +203,9 @@ class Materials:
         return self._textures[path, None]
 
 
-def _source(texture: Fields) -> int | None:
-    webp = texture.extension("EXT_texture_webp")
-    preferred = None if webp is None else webp.optional_integer("source")
-    return texture.optional_integer("source") if preferred is None else preferred
-
-
-def _emissive_factor(entry: Fields) -> tuple[float, float, float]:
-    boost = entry.extension("KHR_materials_emissive_strength")
-    strength = 1.0 if boost is None else boost.number("emissiveStrength", 1.0)
-    r, g, b = entry.numbers("emissiveFactor", (0.0, 0.0, 0.0))
+def _emissive_factor(entry: schema.Material, boost: schema.EmissiveStrength | None) -> tuple[float, float, float]:
+    strength = 1.0 if boost is None else _or(boost.emissive_strength, 1.0)
+    r, g, b = entry.emissive_factor or (0.0, 0.0, 0.0)
     return _unit(r * strength), _unit(g * strength), _unit(b * strength)
 
 
@@ -232,3 +218,7 @@ def _shows_everything(material: Material) -> bool:
 
 def _unit(value: float) -> float:
     return min(1.0, max(0.0, value))
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value

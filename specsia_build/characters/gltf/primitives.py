@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.characters.gltf.document import Document, unreadable_extension
-from specsia_build.characters.gltf.fields import Fields
+from specsia_build.characters.gltf import schema
+from specsia_build.characters.gltf.document import COMPRESSIONS, Document, unreadable_extension
 from specsia_build.characters.gltf.materials import Materials, UvTransform
 from specsia_build.characters.gltf.scene import Instance
 from specsia_build.characters.gltf.vertices import Vertices
@@ -20,7 +20,6 @@ from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh, flat_normals
 
 MODE_TRIANGLES, MODE_STRIP, MODE_FAN = 4, 5, 6
-DRACO = "KHR_draco_mesh_compression"
 
 MAX_UV = 65536.0
 """Texture coordinates are held within this: beyond it a float32 cannot tell texels apart."""
@@ -66,7 +65,7 @@ class MeshReader:
         worlds: (N, 4, 4), every node's coordinates to the file's.
         materials: of the file.
         warnings: where sentences about what was left out go.
-        shared: places of the meshes that stand at several nodes.
+        shared: indices of the meshes that stand at several nodes.
         skinned: whether a skin has posed anything so far.
         triangles: read so far.
     """
@@ -75,10 +74,10 @@ class MeshReader:
     worlds: NDArray[np.float64]
     materials: Materials
     warnings: dict[str, None]
-    shared: Collection[str]
+    shared: Collection[int]
     skinned: bool = False
     triangles: int = 0
-    _parts: dict[tuple[str, tuple[float, ...]], tuple[_Part, ...]] = field(default_factory=dict)
+    _parts: dict[tuple[int, tuple[float, ...]], tuple[_Part, ...]] = field(default_factory=dict)
     _palettes: dict[int, NDArray[np.float64]] = field(default_factory=dict)
 
     def read(self, instance: Instance) -> Iterator[Mesh]:
@@ -88,37 +87,37 @@ class MeshReader:
             CharacterError: if a primitive is damaged, or has vertices that are not finite.
             CostError: if it would take more memory than is left for the character.
         """
-        weights = instance.node.any_numbers("weights") or instance.mesh.any_numbers("weights")
-        key = (instance.mesh.place, weights)
+        weights = instance.node.weights or instance.mesh.weights or ()
+        key = (instance.index, weights)
         parts = self._parts.get(key)
         if parts is None:
-            found = (self._part(primitive, weights) for primitive in instance.mesh.items("primitives"))
+            primitives = enumerate(instance.mesh.primitives or ())
+            found = (self._part(primitive, (instance.index, number), weights) for number, primitive in primitives)
             parts = tuple(part for part in found if part is not None)
-            if instance.mesh.place in self.shared:
+            if instance.index in self.shared:
                 self._parts[key] = parts
         for part in parts:
             yield self._placed(instance, part)
 
-    def _part(self, primitive: Fields, morph: tuple[float, ...]) -> _Part | None:
+    def _part(self, primitive: schema.Primitive, place: tuple[int, int], morph: tuple[float, ...]) -> _Part | None:
         """A primitive with its attributes as they are stored, or None where it has no triangles."""
-        attributes = primitive.child("attributes")
-        if attributes is None or "POSITION" not in attributes:
+        position = (primitive.attributes or {}).get("POSITION")
+        if position is None:
             return None
-        position = attributes.integer("POSITION")
-        backed = "bufferView" in self.document.root.item("accessors", position)
-        if primitive.extension(DRACO) is not None and not backed:
-            raise unreadable_extension(self.document.name, DRACO)
+        backed = self.document.entry(schema.Accessor, position).buffer_view is not None
+        if primitive.extensions is not None and primitive.extensions.draco is not None and not backed:
+            raise unreadable_extension(self.document.name, COMPRESSIONS[0])
         stored = self.document.accessor(position)
-        indexed = self._faces(primitive, len(stored))
+        whole = Vertices(self.document, primitive, place, morph, None, len(stored))
+        indexed = self._faces(whole)
         if not len(indexed):
             return None
         used, faces = _compacted(indexed, len(stored))
-        source = Vertices(self.document, primitive, attributes, morph, used, len(stored))
+        source = replace(whole, used=used)
         points, normals = source.floats("POSITION", 3).astype(np.float64), source.optional("NORMAL", 3)
-        index = primitive.optional_integer("material")
-        surface = self.materials.surface(index)
-        lookup = surface.lookup or UvTransform()
-        uv, colors = source.optional(f"TEXCOORD_{lookup.uv_set}", 2), source.colors()
+        built = self.materials.built(primitive.material)
+        placement = built.placement or UvTransform()
+        uv, colors = source.optional(f"TEXCOORD_{placement.uv_set}", 2), source.colors()
         opaque = colors is None or not bool((colors[:, 3] < 1.0).any())
         return _Part(
             source=source,
@@ -127,12 +126,12 @@ class MeshReader:
             surface=Mesh(
                 vertices=np.zeros((0, 3), np.float32),
                 faces=faces,
-                materials=(self.materials.variant(index, uv is not None, opaque),),
+                materials=(self.materials.variant(primitive.material, uv is not None, opaque),),
                 face_material=np.zeros(len(faces), np.int32),
-                uv=None if uv is None else _held(lookup.apply(uv))[faces],
+                uv=None if uv is None else _held(placement.apply(uv))[faces],
                 colors=None if colors is None else colors[faces],
             ),
-            lacks_uv=uv is None and surface.lookup is not None,
+            lacks_uv=uv is None and built.placement is not None,
         )
 
     def _placed(self, instance: Instance, part: _Part) -> Mesh:
@@ -143,7 +142,7 @@ class MeshReader:
             raise CharacterError(f"{self.document.name} has more than {MAX_TRIANGLES} triangles: simplify it")
         memory.take(INSTANCE_COST + TRIANGLE_COST * len(faces) + VERTEX_COST * len(part.points))
         if part.lacks_uv:
-            name = instance.node.text("name") or instance.mesh.text("name") or part.source.primitive.place
+            name = instance.node.name or instance.mesh.name or part.source.label
             self.warnings[
                 f"{self.document.name}: '{name}' has a texture and no UVs for it; the texture was left out"
             ] = None
@@ -160,38 +159,37 @@ class MeshReader:
         flip = mirrored[faces[:, 0]]
         return _with_flat_gaps(_flipped(mesh, flip) if flip.any() else mesh)
 
-    def _faces(self, primitive: Fields, vertex_count: int) -> NDArray[np.int64]:
+    def _faces(self, source: Vertices) -> NDArray[np.int64]:
         """Triangles (F, 3) into the primitive's vertices; none for points and lines."""
-        mode = primitive.integer("mode", MODE_TRIANGLES)
+        mode = MODE_TRIANGLES if source.primitive.mode is None else source.primitive.mode
         if mode > MODE_FAN:
-            raise primitive.error("has an unknown mode")
+            raise source.error("has an unknown mode")
         if mode < MODE_TRIANGLES:
             return np.zeros((0, 3), np.int64)
-        accessor = primitive.optional_integer("indices")
-        if accessor is None:
-            memory.ask(VERTEX_COST * vertex_count)
-            indices = np.arange(vertex_count)
+        if source.primitive.indices is None:
+            memory.ask(VERTEX_COST * source.count)
+            indices = np.arange(source.count)
         else:
-            stored = self.document.accessor(accessor)
+            stored = self.document.accessor(source.primitive.indices)
             if stored.dtype.kind != "u" or stored.shape[1] != 1:
-                raise primitive.error("has indices that are not unsigned integers")
+                raise source.error("has indices that are not unsigned integers")
             indices = stored[:, 0].astype(np.int64)
-        if len(indices) and int(indices.max()) >= vertex_count:
-            raise primitive.error("uses vertices that do not exist")
+        if len(indices) and int(indices.max()) >= source.count:
+            raise source.error("uses vertices that do not exist")
         memory.ask(TRIANGLE_COST * (len(indices) // 3 if mode == MODE_TRIANGLES else len(indices)))
-        faces = _triangles(indices, mode)
         if mode == MODE_TRIANGLES and len(indices) % 3:
-            self.warnings[f"{primitive.place} has an incomplete last triangle; it was left out"] = None
-        return faces
+            self.warnings[f"{source.label} has an incomplete last triangle; it was left out"] = None
+        return _triangles(indices, mode)
 
     def _matrices(self, instance: Instance, source: Vertices) -> NDArray[np.float64]:
         """What takes the vertices to the file's coordinates: (3, 4), or (V, 3, 4) for a skin.
 
         A skin takes no notice of where its mesh's node stands; only its joints count.
         """
-        if instance.skin is None or "JOINTS_0" not in source.attributes or "WEIGHTS_0" not in source.attributes:
+        skin = instance.node.skin
+        if skin is None or "JOINTS_0" not in source.attributes or "WEIGHTS_0" not in source.attributes:
             return instance.world[:3]
-        palette = self._palette(instance.skin)
+        palette = self._palette(skin)
         memory.ask(_SKIN_COST * len(source.used if source.used is not None else range(source.count)))
         joints, weights = source.influences(len(palette))
         blended = np.zeros((len(joints), 3, 4))
@@ -203,17 +201,16 @@ class MeshReader:
     def _palette(self, index: int) -> NDArray[np.float64]:
         """A skin's joint matrices, (J, 3, 4): from the vertices as stored to the file's coordinates."""
         if index not in self._palettes:
-            skin = self.document.root.item("skins", index)
-            joints = np.array(skin.indices("joints"), dtype=np.int64)
+            skin = self.document.entry(schema.Skin, index)
+            joints = np.array(skin.joints or (), dtype=np.int64)
             if not len(joints) or int(joints.max()) >= len(self.worlds):
-                raise skin.error("has no joints, or names a node that does not exist")
-            inverse = skin.optional_integer("inverseBindMatrices")
-            if inverse is None:
+                raise self.document.error(schema.Skin, index, "has no joints, or names a node that does not exist")
+            if skin.inverse_bind_matrices is None:
                 bind = np.broadcast_to(np.eye(4), (len(joints), 4, 4))
             else:
-                stored = self.document.accessor(inverse)
+                stored = self.document.accessor(skin.inverse_bind_matrices)
                 if stored.shape[1] != 16 or len(stored) < len(joints):
-                    raise skin.error("has fewer inverse bind matrices than joints")
+                    raise self.document.error(schema.Skin, index, "has fewer inverse bind matrices than joints")
                 bind = stored[: len(joints)].astype(np.float64).reshape(-1, 4, 4).transpose(0, 2, 1)
             self._palettes[index] = (self.worlds[joints] @ bind)[:, :3]
         return self._palettes[index]

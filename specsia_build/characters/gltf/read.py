@@ -54,8 +54,8 @@ def read_gltf(
     with np.errstate(all="ignore"):
         scene = read_scene(document, drop)
         warnings = {f"{path.name}: nothing is named '{name}', so nothing was dropped": None for name in scene.unmatched}
-        uses = Counter(instance.mesh.place for instance in scene.instances)
-        shared = {place for place, count in uses.items() if count > 1}
+        uses = Counter(instance.index for instance in scene.instances)
+        shared = {index for index, count in uses.items() if count > 1}
         reader = MeshReader(document, scene.worlds, Materials(document, texture, warnings), warnings, shared)
         meshes = [mesh for instance in scene.instances for mesh in reader.read(instance)]
     if not meshes:
@@ -79,7 +79,8 @@ def _nothing(document: Document, scene: Scene) -> str:
 
 
 def _is_vrm0(document: Document) -> bool:
-    return document.root.extension("VRM") is not None and document.root.extension("VRMC_vrm") is None
+    extensions = document.root.extensions
+    return extensions is not None and extensions.vrm is not None and extensions.vrmc_vrm is None
 
 
 def _shared_materials(mesh: Mesh) -> Mesh:

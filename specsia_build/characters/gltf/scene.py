@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document
-from specsia_build.characters.gltf.fields import Fields
 from specsia_build.errors import CharacterError
 
 MOST_NODES = 50_000
@@ -21,16 +21,16 @@ class Instance:
     """A mesh at a node.
 
     Attributes:
-        node: the node's JSON.
-        mesh: the mesh's JSON.
+        node: as stored.
+        mesh: as stored.
+        index: of the mesh.
         world: (4, 4) float64, from the node's coordinates to the file's.
-        skin: index of the skin, or None.
     """
 
-    node: Fields
-    mesh: Fields
+    node: schema.Node
+    mesh: schema.Mesh
+    index: int
     world: NDArray[np.float64]
-    skin: int | None
 
 
 @dataclass(frozen=True)
@@ -62,41 +62,40 @@ def read_scene(document: Document, drop: Sequence[str]) -> Scene:
     """
     if document.root.count("nodes") > MOST_NODES:
         raise CharacterError(f"{document.name} has more than {MOST_NODES:,} nodes: join its meshes and export it again")
-    nodes = list(document.root.items("nodes"))
-    parents = _parents(nodes)
-    order = _top_down(nodes, parents)
+    nodes = document.entries(schema.Node)
+    parents = _parents(document, nodes)
+    order = _top_down(document, nodes, parents)
     worlds = np.zeros((len(nodes), 4, 4))
     for index in order:
         local, parent = local_matrix(nodes[index]), parents[index]
         worlds[index] = local if parent is None else worlds[parent] @ local
     reached = _below(nodes, _roots(document, nodes, parents))
-    dropped = _below(nodes, [i for i in reached if nodes[i].text("name") in drop])
+    dropped = _below(nodes, [i for i in reached if nodes[i].name in drop])
     instances, parts = [], []
     for index in sorted(reached):
-        node, mesh_index = nodes[index], nodes[index].optional_integer("mesh")
-        if mesh_index is None:
+        node = nodes[index]
+        if node.mesh is None:
             continue
-        mesh = document.root.item("meshes", mesh_index)
-        parts.append(node.text("name") or mesh.text("name"))
-        if index not in dropped and mesh.text("name") not in drop:
-            instances.append(Instance(node, mesh, worlds[index], node.optional_integer("skin")))
+        mesh = document.entry(schema.Mesh, node.mesh)
+        parts.append(node.name or mesh.name or "")
+        if index not in dropped and mesh.name not in drop:
+            instances.append(Instance(node, mesh, node.mesh, worlds[index]))
     return Scene(tuple(instances), worlds, tuple(dict.fromkeys(filter(None, parts))), _unmatched(document, drop))
 
 
-def local_matrix(node: Fields) -> NDArray[np.float64]:
+def local_matrix(node: schema.Node) -> NDArray[np.float64]:
     """A node's transform to its parent's coordinates, (4, 4), from its matrix or translation, rotation and scale."""
-    if "matrix" in node:
-        identity = tuple(float(v) for v in np.eye(4).ravel())
-        matrix = np.array(node.numbers("matrix", identity)).reshape(4, 4).T
+    if node.matrix is not None:
+        matrix = np.array(node.matrix).reshape(4, 4).T
         matrix[3] = (0.0, 0.0, 0.0, 1.0)
         return matrix
     matrix = np.eye(4)
-    if "rotation" in node:
-        matrix[:3, :3] = _quaternion_matrix(np.array(node.numbers("rotation", (0.0, 0.0, 0.0, 1.0))))
-    if "scale" in node:
-        matrix[:3, :3] *= np.array(node.numbers("scale", (1.0, 1.0, 1.0)))
-    if "translation" in node:
-        matrix[:3, 3] = node.numbers("translation", (0.0, 0.0, 0.0))
+    if node.rotation is not None:
+        matrix[:3, :3] = _quaternion_matrix(np.array(node.rotation))
+    if node.scale is not None:
+        matrix[:3, :3] *= np.array(node.scale)
+    if node.translation is not None:
+        matrix[:3, 3] = node.translation
     return matrix
 
 
@@ -114,19 +113,19 @@ def _quaternion_matrix(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:
     )
 
 
-def _parents(nodes: Sequence[Fields]) -> list[int | None]:
+def _parents(document: Document, nodes: Sequence[schema.Node]) -> list[int | None]:
     parents: list[int | None] = [None] * len(nodes)
     for index, node in enumerate(nodes):
-        for child in node.indices("children"):
+        for child in node.children or ():
             if child >= len(nodes):
-                raise node.error(f"has a child {child} that does not exist")
+                raise document.error(schema.Node, index, f"has a child {child} that does not exist")
             if parents[child] is not None:
-                raise nodes[child].error("hangs on two parents")
+                raise document.error(schema.Node, child, "hangs on two parents")
             parents[child] = index
     return parents
 
 
-def _top_down(nodes: Sequence[Fields], parents: Sequence[int | None]) -> list[int]:
+def _top_down(document: Document, nodes: Sequence[schema.Node], parents: Sequence[int | None]) -> list[int]:
     """Every node after its parent."""
     order = list(_below(nodes, [i for i, parent in enumerate(parents) if parent is None]))
     if len(order) < len(nodes):
@@ -134,11 +133,11 @@ def _top_down(nodes: Sequence[Fields], parents: Sequence[int | None]) -> list[in
         index = min(set(range(len(nodes))) - set(order))
         for _ in nodes:
             index = parents[index] or 0
-        raise nodes[index].error("hangs below itself")
+        raise document.error(schema.Node, index, "hangs below itself")
     return order
 
 
-def _below(nodes: Sequence[Fields], starts: Sequence[int]) -> dict[int, None]:
+def _below(nodes: Sequence[schema.Node], starts: Sequence[int]) -> dict[int, None]:
     """The nodes `starts` and all below them, parents first."""
     found: dict[int, None] = {}
     pending = list(reversed(starts))
@@ -146,26 +145,23 @@ def _below(nodes: Sequence[Fields], starts: Sequence[int]) -> dict[int, None]:
         index = pending.pop()
         if index not in found:
             found[index] = None
-            pending.extend(reversed(nodes[index].indices("children")))
+            pending.extend(reversed(nodes[index].children or ()))
     return found
 
 
-def _roots(document: Document, nodes: Sequence[Fields], parents: Sequence[int | None]) -> list[int]:
-    root = document.root
-    if root.count("scenes") == 0:
+def _roots(document: Document, nodes: Sequence[schema.Node], parents: Sequence[int | None]) -> Sequence[int]:
+    if document.root.count("scenes") == 0:
         return [i for i, parent in enumerate(parents) if parent is None]
-    scene = root.item("scenes", root.integer("scene", 0))
-    starts = list(scene.indices("nodes"))
-    if any(index >= len(nodes) for index in starts):
-        raise scene.error("names a node that does not exist")
+    index = int(document.root.scene or 0)
+    starts = document.entry(schema.Scene, index).nodes or ()
+    if any(start >= len(nodes) for start in starts):
+        raise document.error(schema.Scene, index, "names a node that does not exist")
     return starts
 
 
 def _unmatched(document: Document, drop: Sequence[str]) -> tuple[str, ...]:
-    known = {entry.text("name") for entry in _named(document)} if drop else set()
+    if not drop:
+        return ()
+    nodes, meshes = document.entries(schema.Node), document.entries(schema.Mesh)
+    known = {*(node.name for node in nodes), *(mesh.name for mesh in meshes)}
     return tuple(name for name in drop if name not in known)
-
-
-def _named(document: Document) -> Iterator[Fields]:
-    yield from document.root.items("nodes")
-    yield from document.root.items("meshes")

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
+from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document, denormalise
-from specsia_build.characters.gltf.fields import Fields
+from specsia_build.errors import CharacterError
 
 _INFLUENCE_COST = 250
 """Bytes of memory for four joints and weights of a vertex."""
@@ -22,19 +23,33 @@ class Vertices:
 
     Attributes:
         document: the file.
-        primitive: its JSON.
-        attributes: the primitive's ``attributes``.
+        primitive: as stored.
+        place: index of its mesh, and its own there.
         morph: weight of each of its morph targets.
         used: (V,) rows of the accessors, or None for all.
         count: rows that every accessor must have.
     """
 
     document: Document
-    primitive: Fields
-    attributes: Fields
+    primitive: schema.Primitive
+    place: tuple[int, int]
     morph: tuple[float, ...]
     used: NDArray[np.int64] | None
     count: int
+
+    @property
+    def attributes(self) -> dict[str, int]:
+        """schema.Accessor of each attribute."""
+        return self.primitive.attributes or {}
+
+    @property
+    def label(self) -> str:
+        """The primitive's place in the file, for messages."""
+        return f"{self.document.name}: meshes[{self.place[0]}].primitives[{self.place[1]}]"
+
+    def error(self, problem: str, below: str = "") -> CharacterError:
+        """The error that says what is wrong with the primitive, or with what stands `below` it."""
+        return schema.damaged(self.label + below, problem)
 
     def floats(self, name: str, width: int) -> NDArray[np.float32]:
         """An attribute, (V, width) float32.
@@ -42,7 +57,7 @@ class Vertices:
         Raises:
             CharacterError: if it is damaged or of another width.
         """
-        values, normalised = self._stored(self.attributes, name, (width,))
+        values, normalised = self._stored(name, (width,))
         plain = denormalise(values) if normalised else values.astype(np.float32)
         return self._morphed(plain, name)
 
@@ -58,7 +73,7 @@ class Vertices:
         """
         if "COLOR_0" not in self.attributes:
             return None
-        stored, _ = self._stored(self.attributes, "COLOR_0", (3, 4))
+        stored, _ = self._stored("COLOR_0", (3, 4))
         # Integers always stand for 0-1 here, also where an exporter forgot to say so.
         values = self._morphed(denormalise(stored), "COLOR_0")
         rgba = np.ones((len(values), 4), np.float32)
@@ -77,9 +92,9 @@ class Vertices:
         number = 0
         while f"JOINTS_{number}" in self.attributes and f"WEIGHTS_{number}" in self.attributes:
             memory.ask(_INFLUENCE_COST * (number + 1) * (self.count if self.used is None else len(self.used)))
-            joints.append(self._stored(self.attributes, f"JOINTS_{number}", (4,))[0].astype(np.float64))
+            joints.append(self._stored(f"JOINTS_{number}", (4,))[0].astype(np.float64))
             # Whether integers are marked as normalised is no matter: only their ratios count.
-            weights.append(self._stored(self.attributes, f"WEIGHTS_{number}", (4,))[0].astype(np.float64))
+            weights.append(self._stored(f"WEIGHTS_{number}", (4,))[0].astype(np.float64))
             number += 1
         joint = np.concatenate(joints, axis=1)
         weight = np.maximum(np.nan_to_num(np.concatenate(weights, axis=1), posinf=0.0), 0.0)
@@ -89,23 +104,29 @@ class Vertices:
         # What carries no weight may name anything.
         joint = np.where(weight > 0, joint, 0)
         if not ((joint >= 0) & (joint < joint_count)).all():
-            raise self.attributes.error("names a joint that its skin does not have")
+            raise self.error("names a joint that its skin does not have", ".attributes")
         return joint.astype(np.int64), weight
 
-    def _stored(self, attributes: Fields, name: str, widths: tuple[int, ...]) -> tuple[NDArray[Any], bool]:
-        """An attribute's rows as stored, and whether its integers stand for 0-1."""
-        index = attributes.integer(name)
-        values = self.document.accessor(index)
+    def _stored(self, name: str, widths: tuple[int, ...], target: int | None = None) -> tuple[NDArray[Any], bool]:
+        """Rows of an attribute, or of a morph target's, as stored, and whether their integers stand for 0-1."""
+        of, below = self.attributes, ".attributes"
+        if target is not None:
+            of, below = self._targets()[target], f".targets[{target}]"
+        values = self.document.accessor(of[name])
         if len(values) != self.count:
-            raise attributes.error(f"has another number of {name} than of POSITION")
+            raise self.error(f"has another number of {name} than of POSITION", below)
         if values.shape[1] not in widths:
-            raise attributes.error(f"has {name} of {values.shape[1]} numbers each")
-        return (values if self.used is None else values[self.used]), self.document.is_normalised(index)
+            raise self.error(f"has {name} of {values.shape[1]} numbers each", below)
+        normalised = self.document.entry(schema.Accessor, of[name]).normalized is True
+        return (values if self.used is None else values[self.used]), normalised
+
+    def _targets(self) -> tuple[dict[str, int], ...]:
+        return self.primitive.targets or ()
 
     def _morphed(self, values: NDArray[np.float32], name: str) -> NDArray[np.float32]:
-        for target, weight in zip(self.primitive.items("targets"), self.morph, strict=False):
+        for number, (target, weight) in enumerate(zip(self._targets(), self.morph, strict=False)):
             if weight and name in target:
-                stored, normalised = self._stored(target, name, (values.shape[1],))
+                stored, normalised = self._stored(name, (values.shape[1],), number)
                 delta = denormalise(stored) if normalised else stored.astype(np.float32)
                 values = values + np.float32(weight) * delta
         return values

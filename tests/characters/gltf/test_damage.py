@@ -162,7 +162,10 @@ def test_any_value_may_be_wrong(place: tuple[Any, ...], junk: Any) -> None:
         (b"", "a.glb is not a glTF file that can be read"),
         (b"solid cube", "a.glb is not a glTF file that can be read"),
         (b"[]", "a.glb is not a glTF file: its JSON is not an object"),
-        (b"[" * 100_000, "a.glb is not a glTF file that can be read"),
+        (b"[" * 100_000, "a.glb is not a glTF file: its JSON is not an object"),
+        (b'{"nodes":' + b"[" * 100_000, "a.glb is not a glTF file that can be read"),
+        (b'{"asset": {"version": "2.0"}', "a.glb is not a glTF file that can be read"),
+        (b'{"asset": {"version": 2.0}}', "a.glb: asset has a 'version' that is not a text"),
         (b"{}", "a.glb is glTF version 'unknown': export it again as glTF 2.0"),
         (b'{"asset": {"version": "1.0"}}', "a.glb is glTF version '1.0': export it again as glTF 2.0"),
         (struct.pack("<4sII", b"glTF", 1, 20) + bytes(8), "a.glb is a GLB of version 1"),
@@ -304,6 +307,55 @@ def test_buffers_that_cannot_be_had(tmp_path: Path, uri: str, sentence: str) -> 
 def test_what_is_wrong_is_said_with_its_place(change: Any, sentence: str) -> None:
     message = altered(change)
     assert message is not None and message.startswith(sentence)
+
+
+def test_what_exporters_write_beside_the_standard_is_read(tmp_path: Path) -> None:
+    def loose(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: loose(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [loose(inner) for inner in value]
+        return float(value) if type(value) is int else value
+
+    writer = full_writer()
+    sound = read_gltf(writer.write_glb(tmp_path / "a.glb")).mesh
+    writer.data = loose(writer.data)
+    writer.data["accessors"][0] |= {"min": [float("nan")] * 3, "max": [float("inf"), -float("inf"), 10**400]}
+    writer.data["nodes"][0]["name"] = "body \ud800 \N{GRINNING FACE} \\ud800 NaN"
+    writer.data["nodes"][1] |= {"camera": None, "skin": None, "extras": {"name": "\udc00"}}
+    raw = read_gltf(writer.write_glb(tmp_path / "b.glb"))
+    np.testing.assert_array_equal(raw.mesh.vertices, sound.vertices)
+    assert raw.parts == ("body \N{REPLACEMENT CHARACTER} \N{GRINNING FACE} \\ud800 NaN", "prop")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('"translation": [0, NaN, 0]', "a.gltf: nodes[0].translation[1] is not a finite number"),
+        ('"translation": [0, 1e999, 0]', "a.gltf: nodes[0].translation[1] is not a finite number"),
+        ('"scale": [1, 1]', "a.gltf: nodes[0] has a 'scale' that is not a list of 3 numbers"),
+        ('"matrix": [1]', "a.gltf: nodes[0] has a 'matrix' that is not a list of 16 numbers"),
+        ('"children": [0.5]', "a.gltf: nodes[0].children[0] is not a whole number of 0 or more"),
+        ('"mesh": true', "a.gltf: nodes[0] has a 'mesh' that is not a whole number of 0 or more"),
+        ('"skin": 1e400', "a.gltf: nodes[0] has a 'skin' that is not"),
+        ('"name": 5', "a.gltf: nodes[0] has a 'name' that is not a text"),
+        ('"name": "\xff"', "a.gltf is not a glTF file that can be read: its JSON is damaged"),
+    ],
+)
+def test_a_wrong_value_is_said_with_its_place(text: str, sentence: str) -> None:
+    content = f'{{"asset": {{"version": "2.0"}}, "nodes": [{{{text}}}]}}'.encode("latin-1")
+    message = refused(content, "a.gltf")
+    assert message is not None and message.startswith(sentence)
+
+
+def test_what_no_picture_depends_on_may_be_anything() -> None:
+    def spoil(data: dict[str, Any]) -> None:
+        data.update(cameras=5, animations=[{"channels": "x"}], extras=[[[]]], extensions={"X": [None]})
+        data["accessors"].append({"componentType": "x"})
+        data["materials"].append(5)
+        data["nodes"][0].update(camera="x", extras=[float("nan")])
+
+    assert altered(spoil) is None
 
 
 def test_vertices_that_are_not_numbers(tmp_path: Path) -> None:
