@@ -5,6 +5,7 @@ standard input and writes one line for each to the file descriptor FD, apart fro
 add-ons print what they like. The process ends with whoever holds the other end of its standard input.
 """
 
+import errno
 import json
 import os
 import select
@@ -52,10 +53,19 @@ def _serve(do, greeting, descriptor):
                 answer = {"ok": do(json.loads(line))}
             except JobError as error:
                 answer = {"error": str(error)}
-            except Exception:  # the caller decides what a fault of the script means
-                answer = {"fault": traceback.format_exc()}
+            except Exception as error:  # the caller decides what a fault of the script means
+                answer = {"fault": traceback.format_exc(), "full": _full(error)}
             _send(answers, answer)
     os._exit(0)
+
+
+def _full(error):
+    """The errno of a full disk or a used up quota, if that is what an error or what led to it says; else None."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return error.errno
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _send(answers, message):

@@ -1,5 +1,7 @@
 """What a Blender material says about a surface's colour, in the few words that a mesh format has for it."""
 
+import errno
+import os
 from math import cos, sin
 from pathlib import Path
 
@@ -19,6 +21,8 @@ COLOUR_SOCKETS = {
 WRAPS = {"REPEAT": "repeat", "MIRROR": "mirror", "EXTEND": "clamp", "CLIP": "clamp"}
 
 MOST_NODES = 64
+
+PNG_END = b"IEND\xaeB`\x82"
 
 
 class ImageFiles:
@@ -46,6 +50,9 @@ class ImageFiles:
             # Painted in Blender and never saved anywhere.
             image.file_format = "PNG"
             image.save(filepath=str(self.folder / (stem + ".png")))
+            # Blender is silent about a full disk.
+            if not (self.folder / (stem + ".png")).read_bytes().endswith(PNG_END):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             return {"name": named, "file": stem + ".png"}
         return {"name": named, "file": None}
 

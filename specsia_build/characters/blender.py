@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import shutil
-import tempfile
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +20,12 @@ from specsia_build.characters.images import as_texture, load_texture
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
+from specsia_build.files.records import read_json, remembered_json
 from specsia_build.files.sources import open_source_file
+from specsia_build.files.trouble import write_trouble
+from specsia_build.files.writing import replacing_folder
 from specsia_build.folders import user_cache
-from specsia_build.rendering.blender.process import BlenderProcess, find_command, how_to_get, scripts_folder
+from specsia_build.rendering.blender.process import BlenderProcess, scripts_folder
 from specsia_build.rendering.mesh import AlphaMode, Material, Mesh, Texture, Wrap
 
 CACHE_SETTING = "SPECSIA_CACHE"
@@ -33,6 +34,9 @@ READ_SECONDS = 300.0
 """How long Blender may take over one file."""
 
 SCRIPT = "read_character.py"
+
+_FACTS, _ARRAYS = "mesh.json", "mesh.npz"
+"""What the script leaves, besides images."""
 
 _SCRIPT_FILES = (SCRIPT, "material_reader.py")
 
@@ -93,6 +97,7 @@ def read_with_blender(
 
     Raises:
         CharacterError: if the file cannot be read, there is no Blender, or nothing is left of it.
+        WriteError: if what was read cannot be kept.
     """
     files = SideFiles(path, root)
     try:
@@ -100,35 +105,31 @@ def read_with_blender(
     except OSError as error:
         raise CharacterError(f"{path.name} cannot be read: {error.strerror or error}") from error
     kept = (cache or cache_folder()) / key
-    if not (kept / "mesh.json").is_file():
+    if not _is_whole(kept):
         _convert(path, pose, kept)
     return _assemble(path, kept, texture, drop, files)
 
 
+def _is_whole(kept: Path) -> bool:
+    """Whether a folder holds what Blender read, undamaged."""
+    try:
+        with zipfile.ZipFile(kept / _ARRAYS) as archive:
+            return archive.testzip() is None and isinstance(remembered_json(kept / _FACTS), dict)
+    except (OSError, ValueError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile):
+        return False
+
+
 def _convert(path: Path, pose: str, kept: Path) -> None:
     """Have Blender read a file into the folder `kept`, which appears complete or not at all."""
-    kind = f"{path.name} is {_KINDS.get(path.suffix.lower(), 'a foreign')} file: "
     try:
-        if find_command(SCRIPT) is None:
-            raise CharacterError(kind + how_to_get("reading it"))
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=kept.parent, prefix="reading-") as scratch:
-            out = Path(scratch) / "out"
-            out.mkdir()
-            with BlenderProcess(SCRIPT, "reading it") as blender:
-                blender.ask({"path": str(path.absolute()), "out": str(out), "pose": pose}, READ_SECONDS)
-            try:
-                out.rename(kept)
-            except OSError:
-                # Another process was faster; both hold the same.
-                if not (kept / "mesh.json").is_file():
-                    shutil.rmtree(kept, ignore_errors=True)
-                    out.rename(kept)
+        with BlenderProcess(SCRIPT, "reading it") as blender, replacing_folder(kept, _is_whole) as out:
+            blender.ask({"path": str(path.absolute()), "out": str(out.absolute()), "pose": pose}, READ_SECONDS)
     except UsageError as error:
-        raise CharacterError(kind + str(error)) from error
+        kind = _KINDS.get(path.suffix.lower(), "a foreign")
+        raise CharacterError(f"{path.name} is {kind} file: {error}") from error
     except (SpecsiaError, OSError) as error:
-        if str(error).startswith(kind):
-            raise
+        if (trouble := write_trouble(error)) is not None:
+            raise trouble from error
         raise CharacterError(
             f"{path.name} could not be read by Blender ({error}): export it again, as binary FBX or as glTF"
         ) from error
@@ -165,10 +166,10 @@ class _Images:
 
 
 def _assemble(path: Path, kept: Path, texture: Path | None, drop: Sequence[str], files: SideFiles) -> RawMesh:
-    facts = _legible(json.loads((kept / "mesh.json").read_text(encoding="utf-8")))
-    with zipfile.ZipFile(kept / "mesh.npz") as archive:
+    facts = _legible(read_json(kept / _FACTS))
+    with zipfile.ZipFile(kept / _ARRAYS) as archive:
         memory.take(_ARRAY_COST * sum(info.file_size for info in archive.infolist()))
-    with np.load(kept / "mesh.npz") as stored:
+    with np.load(kept / _ARRAYS) as stored:
         arrays = {name: stored[name] for name in stored.files}
     warnings: dict[str, None] = dict.fromkeys(f"{path.name}: {text}" for text in facts["warnings"])
     images = _Images(path, kept, facts["images"], files, warnings, {})

@@ -20,7 +20,7 @@ from specsia_build.characters.character import Entry
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
-from specsia_build.errors import CharacterError
+from specsia_build.errors import CharacterError, WriteError
 from specsia_build.rendering.blender import process as blender_process
 from specsia_build.rendering.blender.process import find_command
 from specsia_build.rendering.mesh import Material, Mesh, flat_normals
@@ -119,7 +119,6 @@ def test_a_missing_system_library_is_named(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     script = str(blender_process.scripts_folder() / blender.SCRIPT)
     monkeypatch.setattr(blender_process, "find_command", lambda _: [sys.executable, script])
-    monkeypatch.setattr(blender, "find_command", lambda _: [sys.executable, script])
     (tmp_path / "x.fbx").write_bytes(b"")
     with pytest.raises(CharacterError, match=r"'import bpy' fails for want of libXi\.so\.6: apt-get install libx11-6"):
         read_character(Entry("x", "fbx", tmp_path / "x.fbx"))
@@ -178,6 +177,71 @@ def test_a_manifest_s_texture_replaces_the_grey_beside_it(tmp_path: Path, own_ca
     assert raw.mesh.materials[0].base_color == (1.0, 1.0, 1.0, 1.0)
     assert raw.mesh.materials[0].texture is not None
     assert tmp_path / "given.png" in raw.files
+
+
+STAND_IN = """
+import errno, json, os, sys
+sys.path.insert(0, {folder!r})
+import job_server
+import numpy as np
+
+def read(job):
+    if job["pose"] == "full":
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        finally:
+            raise RuntimeError("closed too late")
+    np.savez(job["out"] + "/mesh.npz", vertices=np.zeros((3, 3), "f4"), faces=np.array([[0, 1, 2]], "i4"),
+             face_material=np.zeros(1, "i4"), face_part=np.zeros(1, "i4"))
+    facts = dict(materials=[], images=[], parts=[["Body"]], skinned=False, animations=0, warnings=[])
+    open(job["out"] + "/mesh.json", "w").write(json.dumps(facts))
+    return {{}}
+
+job_server.main(read, {{"blender": "none"}})
+"""
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reads every file as one triangle without any Blender; the pose `full` meets a full disk."""
+    script = tmp_path / "stand_in.py"
+    script.write_text(STAND_IN.format(folder=str(blender_process.scripts_folder())))
+    monkeypatch.setattr(blender_process, "find_command", lambda _: [sys.executable, str(script)])
+    monkeypatch.setattr(blender, "find_command", blender_process.find_command, raising=False)
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_a_full_disk_under_blender_is_no_fault_of_the_character(tmp_path: Path, own_cache: Path) -> None:
+    (tmp_path / "x.fbx").write_bytes(b"")
+    with pytest.raises(WriteError, match=r"the disk is full, .* could not be written \(.* free\): make room and"):
+        blender.read_with_blender(tmp_path / "x.fbx", pose="full")
+    assert list(own_cache.iterdir()) == []
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_a_cache_that_cannot_be_written_is_no_fault_of_the_character(tmp_path: Path, own_cache: Path) -> None:
+    (tmp_path / "x.fbx").write_bytes(b"")
+    own_cache.parent.write_bytes(b"a file in its place")
+    with pytest.raises(WriteError, match="because a folder or file stands in its way"):
+        blender.read_with_blender(tmp_path / "x.fbx")
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", None])
+@pytest.mark.usefixtures("stand_in")
+def test_what_is_kept_and_damaged_is_read_again(tmp_path: Path, own_cache: Path, damage: bytes | None) -> None:
+    path = tmp_path / "x.fbx"
+    path.write_bytes(b"")
+    before = blender.read_with_blender(path)
+    facts, arrays = own_cache / key(path, "rest") / "mesh.json", own_cache / key(path, "rest") / "mesh.npz"
+    if damage is None:
+        flipped = bytearray(arrays.read_bytes())
+        flipped[150] ^= 1
+        arrays.write_bytes(flipped)
+    else:
+        facts.write_bytes(damage)
+    again = blender.read_with_blender(path)
+    assert np.array_equal(again.mesh.vertices, before.mesh.vertices)
+    assert [folder.name for folder in own_cache.iterdir()] == [key(path, "rest")]
 
 
 @pytest.mark.usefixtures("needs_blender")

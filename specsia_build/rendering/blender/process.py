@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any
 
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
+from specsia_build.files.records import MOST_JSON_BYTES, parse_json
 from specsia_build.folders import shipped
 
 EXECUTABLE_SETTING = "SPECSIA_BLENDER"
@@ -131,7 +132,8 @@ class BlenderProcess:
 
         Raises:
             CharacterError: if the script says in words why it cannot be done.
-            SpecsiaError: if it failed otherwise; the process is of no more use then.
+            OSError: if the script met a full disk, or a quota that is used up; the process is of no more use then.
+            SpecsiaError: if it failed otherwise; likewise.
         """
         stdin = self._process.stdin
         assert stdin is not None
@@ -145,8 +147,10 @@ class BlenderProcess:
         if "error" in answer:
             raise CharacterError(str(answer["error"]))
         if "ok" not in answer:
-            fault = str(answer.get("fault", "")).strip()
+            fault, full = str(answer.get("fault", "")).strip(), answer.get("full")
             self.close()
+            if isinstance(full, int):
+                raise OSError(full, os.strerror(full))
             raise SpecsiaError(f"a script failed in Blender: {fault.splitlines()[-1] if fault else 'without a word'}")
         result: dict[str, Any] = answer["ok"]
         return result
@@ -191,7 +195,7 @@ class BlenderProcess:
     def _receive(self, seconds: float) -> dict[str, Any]:
         """The next line of the answers as an object."""
         deadline = time.monotonic() + seconds
-        while b"\n" not in self._unread:
+        while b"\n" not in self._unread and len(self._unread) <= MOST_JSON_BYTES:
             left = deadline - time.monotonic()
             ready = left > 0 and select.select([self._answers], [], [], left)[0]
             if not ready:
@@ -204,7 +208,13 @@ class BlenderProcess:
                 raise SpecsiaError(f"Blender ended unexpectedly: {words}")
             self._unread += data
         line, _, self._unread = self._unread.partition(b"\n")
-        message: dict[str, Any] = json.loads(line)
+        try:
+            message = parse_json(line, "Blender's answer")
+            if not isinstance(message, dict):
+                raise SpecsiaError("Blender's answer is no object")
+        except SpecsiaError:
+            self.close()
+            raise
         return message
 
     def _last_words(self) -> str:

@@ -254,6 +254,8 @@ import job_server
 def do(job):
     print("noise", flush=True)
     os.write(1, b'{{"ok": "more noise"}}\\n')
+    if job.get("say"):
+        os.write(int(sys.argv[-1]), job["say"].encode() + b"\\n")
     if job.get("sleep"):
         time.sleep(job["sleep"])
     if job.get("refuse"):
@@ -286,6 +288,14 @@ def test_answers_are_told_from_noise(stand_in: Callable[[], BlenderProcess]) -> 
         assert process.ask({"n": 1}, 30)["twice"] == 2
         with pytest.raises(SpecsiaError, match=r"a script failed in Blender: KeyError: 'n'"):
             process.ask({}, 30)
+        assert not process.alive
+
+
+@pytest.mark.parametrize("answer", ["{", "[]", "[" * 500 + "]" * 500, "7" * 5000])
+def test_an_answer_that_is_none_is_said(stand_in: Callable[[], BlenderProcess], answer: str) -> None:
+    with stand_in() as process:
+        with pytest.raises(SpecsiaError, match=r"^Blender's answer (cannot be read|is no object)"):
+            process.ask({"say": answer}, 30)
         assert not process.alive
 
 
@@ -337,7 +347,7 @@ def test_the_child_leaves_with_its_parent(
 ) -> None:
     parent = (
         "import json, os, sys, threading, time\n"
-        "from specsia_build.rendering import blender_process\n"
+        "from specsia_build.rendering.blender import process as blender_process\n"
         f"blender_process.find_command = lambda _: [sys.executable, {str(tmp_path / 'script.py')!r}]\n"
         "process = blender_process.BlenderProcess('script.py', 'testing')\n"
         f"threading.Thread(target=process.ask, args=({job!r}, 99)).start()\n"
