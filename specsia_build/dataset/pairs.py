@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from specsia_build import png
 from specsia_build.dataset import schema
-from specsia_build.dataset.verify.images import read_image
 from specsia_build.errors import SpecsiaError, brief
 
 Pixels = NDArray[np.uint8]
@@ -181,7 +181,7 @@ def _decode(row: Mapping[str, Any], column: str, mode: str) -> Pixels:
     if not isinstance(data, bytes):
         raise ValueError(f"{column} holds no image")
     try:
-        return read_image(data, mode)
+        return png.decode(data, len(mode))
     except ValueError as error:
         raise ValueError(f"{column} {error}") from error
 

@@ -18,7 +18,6 @@ from specsia_build.dataset.parallel import results
 from specsia_build.dataset.parquet import write_shard
 from specsia_build.dataset.places import public_name
 from specsia_build.dataset.reading import OpenedDataset, ShardFile
-from specsia_build.dataset.verify.images import read_image
 from specsia_build.errors import SpecsiaError, UsageError, brief
 from specsia_build.files.writing import replacing, writing
 
@@ -146,7 +145,7 @@ def published_row(row: Mapping[str, Any]) -> schema.Row:
     images: dict[str, bytes] = {column: row[column] for column in schema.PUBLISHED_COLUMNS if column != "uid"}
     for column in _COMPOSITED:
         try:
-            images[column] = png.encode(composite(read_image(row[column] or b"", "RGBA")))
+            images[column] = png.encode(composite(png.decode(row[column] or b"", 4)))
         except ValueError as error:
             raise SpecsiaError(f"the row {row['uid']} cannot be converted: {column} {error}") from error
     return schema.Row({"uid": row["uid"]}, images)

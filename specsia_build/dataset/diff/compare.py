@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build import png
 from specsia_build.dataset import schema
 from specsia_build.dataset.diff.report import ConfigDiff, DatasetDiff, Tally
 from specsia_build.dataset.pairs import composite
 from specsia_build.dataset.reading import OpenedDataset
-from specsia_build.dataset.verify.images import read_image
 from specsia_build.errors import SpecsiaError
 
 __all__ = ["DatasetDiff", "diff"]
@@ -143,7 +143,7 @@ def _image(dataset: OpenedDataset, row: Mapping[str, Any], name: str, mixed: boo
     if dataset.schema == "published" and mode == "RGBA":
         mode = "RGB"
     try:
-        image = read_image(row[name] or b"", mode)
+        image = png.decode(row[name] or b"", len(mode))
     except ValueError as error:
         raise SpecsiaError(f"{name} of {row['uid']} in {dataset.where} {error}") from error
     return composite(image) if mixed and mode == "RGBA" and name in _COMPOSITED else image

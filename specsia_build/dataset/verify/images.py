@@ -6,11 +6,8 @@ import struct
 from collections.abc import Sequence
 
 import numpy as np
-from isal import isal_zlib
-from isal.igzip_lib import IsalError
 from numpy.typing import NDArray
 
-from specsia_build import png
 from specsia_build.dataset.images import edge_image
 from specsia_build.frame import POSITION_AXES, Camera, decode_position
 from specsia_build.jit import compiled
@@ -20,9 +17,6 @@ from specsia_build.rendering.contour import draw_contour
 Pixels = NDArray[np.uint8]
 
 _PLAIN_CHUNKS = (b"IHDR", b"IDAT", b"IEND")
-_MODES = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}
-_CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
-_MOST_PIXELS = 1 << 26
 
 LANDING_PX = 1.5
 """Median distance at which a position may land from its own pixel in an image of up to `LANDING_SIZE` pixels; in a
@@ -71,84 +65,6 @@ def extra_chunks(data: bytes) -> list[str]:
                 found.append("trailing bytes")
             break
     return found
-
-
-@compiled
-def _unfilter(rows, channels):  # type: ignore[no-untyped-def]
-    """Undo the PNG filters of (H, 1 + W * channels) in place; whether every filter type was a known one."""
-    height, width = rows.shape
-    for y in range(height):
-        kind = rows[y, 0]
-        if kind > 4:
-            return False
-        if kind == 0 or (kind == 2 and y == 0):
-            continue
-        # The filter of this project's own files; plain enough a loop to be run on many bytes at once.
-        if kind == 2:
-            here, over = rows[y], rows[y - 1]
-            for x in range(1, width):
-                here[x] = np.uint8(here[x] + over[x])
-            continue
-        for x in range(1, width):
-            left = np.int64(rows[y, x - channels]) if x > channels else 0
-            above = np.int64(rows[y - 1, x]) if y > 0 else 0
-            if kind == 1:
-                guess = left
-            elif kind == 3:
-                guess = (left + above) >> 1
-            else:
-                corner = np.int64(rows[y - 1, x - channels]) if y > 0 and x > channels else 0
-                a, b, c = abs(above - corner), abs(left - corner), abs(left + above - 2 * corner)
-                guess = left if a <= b and a <= c else (above if b <= c else corner)  # type: ignore[operator]
-            rows[y, x] = np.uint8((np.int64(rows[y, x]) + guess) & 255)
-    return True
-
-
-def read_image(data: bytes, mode: str) -> Pixels:
-    """Pixels of a PNG, every byte of it checked: (H, W) uint8 for mode L, (H, W, C) for LA, RGB and RGBA.
-
-    Raises:
-        ValueError: with a sentence, if it is not whole or of another mode.
-    """
-    if data[:8] != png.SIGNATURE or data[12:16] != b"IHDR" or len(data) < 33:
-        raise ValueError("is not a PNG file")
-    parts: list[memoryview] = []
-    at, kind, view = 8, b"", memoryview(data)
-    while kind != b"IEND":
-        if at + 12 > len(data):
-            raise ValueError("is cut off")
-        (length,) = struct.unpack_from(">I", data, at)
-        kind, end = data[at + 4 : at + 8], at + 8 + length
-        if end + 4 > len(data):
-            raise ValueError("is cut off")
-        if struct.unpack_from(">I", data, end)[0] != isal_zlib.crc32(view[at + 4 : end]):
-            raise ValueError(f"is damaged: a checksum inside of it does not match ({kind.decode('latin-1')})")
-        if kind == b"IDAT":
-            parts.append(view[at + 8 : end])
-        at = end + 4
-    header: tuple[int, ...] = struct.unpack_from(">IIBBBBB", data, 16)
-    width, height, depth, colour, *other_forms = header
-    found = _MODES.get(colour, f"colour type {colour}") if depth == 8 else f"{depth} bits"
-    if found != mode:
-        raise ValueError(f"is of mode {found}, not {mode}")
-    if not 0 < width * height <= _MOST_PIXELS:
-        raise ValueError(f"has {width} x {height} pixels")
-    channels = _CHANNELS[mode]
-    if any(other_forms):
-        return png.decode(data, channels)
-    expected = height * (1 + width * channels)
-    inflate = isal_zlib.decompressobj()
-    try:
-        raw = inflate.decompress(parts[0] if len(parts) == 1 else b"".join(parts), expected + 1)
-    except (IsalError, IndexError) as error:  # type: ignore[misc]  # its stub forgets what it derives from
-        raise ValueError("is damaged: its pixels cannot be unpacked") from error
-    if len(raw) != expected or not inflate.eof or inflate.unused_data:
-        raise ValueError("is damaged: it holds fewer or more pixels than it says")
-    rows = np.frombuffer(raw, np.uint8).reshape(height, -1).copy()
-    if not _unfilter(rows, channels):
-        raise ValueError("is damaged: a row has no known filter")
-    pixels = rows[:, 1:]
-    return np.ascontiguousarray(pixels) if channels == 1 else pixels.reshape(height, width, channels)
 
 
 @compiled

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from specsia_build import png
 from specsia_build.dataset.pairs import background, lift, split_uid
 from specsia_build.dataset.places import read_errors
 from specsia_build.dataset.schema import COLOR, EDGE, GT, IMAGE_COLUMNS, MASK, POS, PUBLISHED_COLUMNS
@@ -82,7 +83,7 @@ def _check_row(row: dict[str, Any], character_id: str, view: int, task: GroupTas
         if found := machine_path(stored.get("path") or "", task.folders):
             findings.add(METADATA, uid, f"the file name of {name} holds a path: {found}")
         try:
-            pixels[name] = images.read_image(data, MODES[name])
+            pixels[name] = png.decode(data, len(MODES[name]))
         except ValueError as error:
             findings.add(IMAGES, uid, f"{name} {error}")
     size = _check_pixels(uid, pixels, findings)

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from specsia_build import png
 from specsia_build.dataset.places import Place, read_errors
 from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, IMAGE_COLUMNS, MASK, POS, SCALAR_COLUMNS, row_uid
 from specsia_build.dataset.verify import images
@@ -214,7 +215,7 @@ def _read_images(uid: str, stored: dict[str, dict[str, Any]], findings: Findings
         if extra:
             findings.add(METADATA, uid, f"{name} carries more than pixels: {', '.join(extra)}")
         try:
-            pixels[name] = images.read_image(data, mode)
+            pixels[name] = png.decode(data, len(mode))
         except ValueError as error:
             findings.add(IMAGES, uid, f"{name} {error}")
     return pixels
