@@ -17,7 +17,7 @@ PARTS = ("specsia_build", "manifests", "blender_scripts", "pyproject.toml", "set
 FIND = """
 import json
 from specsia_build.backends.upstream.pins import pins_folder
-from specsia_build.cli.run import settings_file
+from specsia_build.pipeline.settings import settings_file
 from specsia_build.rendering.blender.process import scripts_folder
 import specsia_build as specsia
 assert settings_file("specsia-15k").name == "specsia-15k.yaml"

@@ -125,10 +125,10 @@ def create(argument: str | None) -> MeshDir:
     folder = Path(argument).expanduser()
     if not folder.is_dir():
         raise UsageError(f"mesh-dir: there is no folder {folder}")
-    return MeshDir(folder=folder, manifest=read_manifest(folder))
+    return MeshDir(folder=folder, manifest=_read_manifest(folder))
 
 
-def read_manifest(folder: Path) -> Manifest:
+def _read_manifest(folder: Path) -> Manifest:
     """The folder's ``manifest.json`` or ``manifest.yaml``; an empty `Manifest` if it has neither.
 
     Keys: ``up`` and ``front``, signed axes, and ``meshes``, a map from character id to a path inside the folder.

@@ -19,7 +19,7 @@ from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.parity import Parity, compare, summarised
 from specsia_build.rendering.pyrender import PlainPyrender
 from specsia_build.rendering.registry import load_renderer
-from specsia_build.stages.render import place
+from specsia_build.stages.render import in_frame
 
 TRIANGLE_SIZE = 64
 """Pixels of the small pictures that start and compile a renderer before it is timed."""
@@ -104,7 +104,7 @@ def _peer(name: str) -> Renderer:
 
 def _meshes(entries: Sequence[Entry], config: BuildConfig) -> Iterator[tuple[Entry, Mesh]]:
     for entry in entries:
-        yield entry, place(read_character(entry), config)[0]
+        yield entry, in_frame(read_character(entry), config)[0]
 
 
 def _timed(

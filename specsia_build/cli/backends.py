@@ -10,7 +10,7 @@ import click
 from specsia_build.backends.registry import available_backends, load_backend
 from specsia_build.backends.selftest import report, selftest
 from specsia_build.backends.upstream.doctor import MISSING, Diagnosis, diagnose
-from specsia_build.backends.upstream.pins import find_place, read_pins
+from specsia_build.backends.upstream.pins import find_installation, read_pins
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import show, show_json
 
@@ -39,7 +39,7 @@ def doctor(ctx: click.Context, /, name: str, root: Path | None, python: Path | N
     Looks at the checkout and its commit, Python, packages, weights and GPU, and at whether everything that the worker
     uses of the checkout is there; that part needs neither GPU nor weights.
     """
-    found = diagnose(read_pins(name), find_place(name, root, python))
+    found = diagnose(read_pins(name), find_installation(name, root, python))
     if as_json:
         show_json({**asdict(found), "ok": found.ok})
     else:

@@ -13,8 +13,7 @@ from specsia_build.bench.against import bench_against
 from specsia_build.bench.load import bench_frames, bench_load
 from specsia_build.bench.rows import bench_rows
 from specsia_build.bench.stages import bench as run_bench
-from specsia_build.cli.inspect import table
-from specsia_build.cli.output import show, show_json
+from specsia_build.cli.output import show, show_json, text_table
 from specsia_build.config import BuildConfig, with_settings
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.config import DEVICES, PRESETS, need_torch
@@ -25,7 +24,7 @@ from specsia_build.pipeline.progress import Progress
 from specsia_build.stages import render
 from specsia_build.stages.registry import stage_names
 
-DEFAULT_SOURCE = "sample:4"
+BENCH_SOURCE = "sample:4"
 
 LEARNING = ("load", "train")
 """What is measured on a dataset instead of a source."""
@@ -72,7 +71,7 @@ def bench(
         raise click.UsageError(
             f"'{rest[0]}' is no stage ({', '.join((*names, *LEARNING))}), so '{rest[1]}' is one argument too many"
         )
-    source = rest[0] if rest else DEFAULT_SOURCE
+    source = rest[0] if rest else BENCH_SOURCE
     given = {name: value for name, value in flags.items() if value is not None and value != ()}
     config = with_settings(BuildConfig(), given | {"source": source}, "the command line")
     if against is not None and stage != render.STAGE.name:
@@ -162,7 +161,7 @@ def _text(report: dict[str, Any]) -> str:
         rows.append((stage, "", f"{1000 * found['seconds_per_character']:.1f}", ""))
         for part, seconds in found.get("seconds_by_part", {}).items():
             rows.append(("", part, f"{1000 * seconds:.1f}", f"{100 * found['share_by_part'][part]:.0f} %"))
-    lines.append(table(("stage", "part", "ms per character", "share"), rows, right=(2, 3)))
+    lines.append(text_table(("stage", "part", "ms per character", "share"), rows, right=(2, 3)))
     for stage, found in report["stages"].items():
         if "ms_per_view" in found:
             lines.append(f"{stage}: {found['ms_per_view']} ms per view for colour, coverage and position")
@@ -193,5 +192,5 @@ def _compared(report: dict[str, Any]) -> str:
             for character, p in (*found["characters"].items(), ("all", found["parity"]))
         ]
         head = ("character", "IoU", "coverage", "at edges", "colour", "99 %", "position", "off %")
-        lines.append(table(head, rows, right=(1, 2, 3, 4, 5, 6, 7)))
+        lines.append(text_table(head, rows, right=(1, 2, 3, 4, 5, 6, 7)))
     return "\n".join(lines)

@@ -10,11 +10,11 @@ import click
 
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import show, show_json
-from specsia_build.cli.run import effective, settings_file
 from specsia_build.config import EXECUTORS, LOOKS
 from specsia_build.pipeline.build import build as run_build
 from specsia_build.pipeline.progress import Progress
-from specsia_build.pipeline.summary import Summary
+from specsia_build.pipeline.settings import effective, named_settings
+from specsia_build.pipeline.summary import BuildSummary
 from specsia_build.stages.registry import stage_names
 
 
@@ -81,7 +81,7 @@ def build(
     PLY), or a .jsonl manifest. Without it the run found in --out goes on, or sample:24 is built. A build that was
     stopped goes on where it was; one that is up to date does nothing.
     """
-    config_file = settings_file(config_name) if config_name is not None else None
+    config_file = named_settings(config_name) if config_name is not None else None
     config, layout = effective(source, out, config_file, flags, fresh)
     summary = run_build(config, layout, stages or stage_names(), fresh, Progress())
     if as_json:
@@ -93,7 +93,7 @@ def build(
         ctx.exit(FAILED)
 
 
-def _document(summary: Summary) -> dict[str, Any]:
+def _document(summary: BuildSummary) -> dict[str, Any]:
     return {
         "source": summary.source,
         "characters": summary.characters,
@@ -115,7 +115,7 @@ def _loading(dataset: Path | str) -> str:
     return f'load_dataset("parquet", data_files={{"train": "{dataset}/data/train-*.parquet"}})'
 
 
-def _lines(summary: Summary, root: Path) -> list[str]:
+def _lines(summary: BuildSummary, root: Path) -> list[str]:
     lines = []
     for character_id, found in sorted(summary.warnings.items()):
         lines += [f"warning: {character_id}: {sentence}" for sentence in found]

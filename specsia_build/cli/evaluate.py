@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from specsia_build.cli.output import show, show_json
-from specsia_build.cli.run import existing_run
 from specsia_build.cli.train import FOLDER, configs_option
 from specsia_build.dravie.config import DEVICES, AdaptConfig, need_torch
 from specsia_build.errors import UsageError
+from specsia_build.pipeline.settings import existing_run
 
 
 @click.command()

@@ -4,49 +4,19 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from specsia_build.characters.character import Entry, legible
 from specsia_build.characters.sources import open_source
-from specsia_build.characters.survey import CharacterFacts, survey
 from specsia_build.cli.main import FAILED
-from specsia_build.cli.output import show, show_json
-from specsia_build.cli.run import existing_run
-from specsia_build.errors import brief, printable
-from specsia_build.memory import MEMORY, memory_bytes
-from specsia_build.pipeline.executors import Lost, run_local
+from specsia_build.cli.output import show, show_json, text_table
+from specsia_build.memory import MEMORY
 from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.settings import existing_run
 from specsia_build.pipeline.status import RunStatus, run_status
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[int] = ()) -> str:
-    """A plain text table, its cells made printable; the columns numbered in `right` are aligned to the right."""
-    cells = [[printable(str(cell)) for cell in row] for row in [head, *rows]]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
-    lines = [
-        "  ".join(
-            cell.rjust(w) if i in right else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in cells
-    ]
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def _surveyed(entries: Sequence[Entry], memory: str) -> list[CharacterFacts]:
-    found: dict[int, CharacterFacts] = {}
-    with Progress().bar("characters", len(entries)) as advance:
-        for index, facts in run_local(survey, entries, workers=1, timeout=600.0, memory=memory_bytes(memory)):
-            entry = entries[index]
-            if isinstance(facts, Lost):
-                facts = CharacterFacts(entry.id, entry.format, legible(entry.path.name), problem=facts.reason)
-            told = map(brief, facts.warnings)
-            found[index] = replace(facts, warnings=tuple(told), problem=facts.problem and brief(facts.problem))
-            advance(1)
-    return [found[index] for index in range(len(entries))]
+from specsia_build.pipeline.survey import survey_all
 
 
 @click.command()
@@ -58,7 +28,7 @@ def characters(ctx: click.Context, source: str, memory: str, as_json: bool) -> N
     """List what SOURCE holds before anything is built: formats, sizes, poses, problems."""
     with tempfile.TemporaryDirectory(prefix="specsia-") as scratch:
         opened = open_source(source, Path(scratch))
-        facts = _surveyed(opened.entries, memory)
+        facts = survey_all(opened.entries, memory, Progress())
     problems = [f for f in facts if f.problem is not None]
     if as_json:
         document = {"source": opened.name, "kind": opened.kind, "characters": [asdict(f) for f in facts]}
@@ -79,7 +49,7 @@ def characters(ctx: click.Context, source: str, memory: str, as_json: bool) -> N
             if f.problem is None
         ]
         if rows:
-            show(*table(head, rows, right=(2, 3)).split("\n"))
+            show(*text_table(head, rows, right=(2, 3)).split("\n"))
         for f in facts:
             for sentence in f.warnings:
                 show(f"warning: {f.id}: {sentence}")
@@ -114,7 +84,10 @@ def _status_lines(found: RunStatus) -> list[str]:
         for s in found.stages
     ]
     head = ("stage", "done", "stale", "missing", "waiting", "failed")
-    lines = [f"{found.source}: {found.characters} characters", *table(head, rows, right=(1, 2, 3, 4, 5)).split("\n")]
+    lines = [
+        f"{found.source}: {found.characters} characters",
+        *text_table(head, rows, right=(1, 2, 3, 4, 5)).split("\n"),
+    ]
     lines.append("pack                 " + ("a dataset is packed" if found.packed else "nothing is packed yet"))
     lines += [f"failed: {f.id} at {f.stage}{' ' + f.backend if f.backend else ''}: {f.reason}" for f in found.failures]
     lines.append(found.next_step)

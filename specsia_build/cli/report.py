@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from specsia_build.cli.output import show
-from specsia_build.cli.run import existing_run
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.settings import existing_run
 from specsia_build.report.analyse import damage
 from specsia_build.report.dataset_page import write_dataset_report
 from specsia_build.report.page import write_report

@@ -20,13 +20,13 @@ from specsia_build.pipeline.executors import Executor, Lost, Needs, open_executo
 from specsia_build.pipeline.failures import Failure, add_failure, concerning, read_failures, write_failures
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.lock import locked
-from specsia_build.pipeline.mark import claim, refuse_other_source, settings_before, settled, told_before
+from specsia_build.pipeline.mark import claim_folder, refuse_other_source, settings_before, settled, told_before
 from specsia_build.pipeline.packing import artefacts_of, not_ready, pack_plan, read_by_pack
 from specsia_build.pipeline.planning import DigestCache, StagePlan, plan_stage, stages_of
 from specsia_build.pipeline.progress import Progress, named
 from specsia_build.pipeline.selection import select
 from specsia_build.pipeline.store import DamagedError, discard, is_intact, sweep
-from specsia_build.pipeline.summary import StageSummary, Summary, Tally
+from specsia_build.pipeline.summary import BuildSummary, StageSummary, StageTally
 from specsia_build.pipeline.tasks import Outcome, Task, backend_of, needs_of, on_record, peak_mb, perform
 from specsia_build.pipeline.warm import compile_once
 from specsia_build.rendering.registry import load_renderer
@@ -89,9 +89,9 @@ class _Build:
         refuse_other_source(before or {}, config, layout, self.entries, self.cache)
         for note in chosen.notes(config.like):
             progress.say(note)
-        self.tallies: dict[tuple[str, str | None], Tally] = {}
+        self.tallies: dict[tuple[str, str | None], StageTally] = {}
         self.failures: list[Failure] = []
-        self.summary = Summary(
+        self.summary = BuildSummary(
             source=self.source.name,
             characters=len(self.entries),
             lacking=chosen.lacking,
@@ -114,7 +114,7 @@ class _Build:
         names = {one.name for one in stage.rests_on}
         return [failure for failure in self.concerning() if failure.stage in names]
 
-    def finished(self, **more: Any) -> Summary:
+    def finished(self, **more: Any) -> BuildSummary:
         """What was done so far."""
         stages = [
             StageSummary(stage, name, len(tally.made), len(tally.kept), len(tally.failed), tally.seconds)
@@ -201,7 +201,7 @@ class _Build:
         write_failures(self.layout.failures, self.failures)
         seconds = time.perf_counter() - start
         self.progress.stage_done(StageSummary(stage.name, name, len(made), len(plan.done), len(failed), seconds))
-        tally = self.tallies.setdefault((stage.name, name), Tally())
+        tally = self.tallies.setdefault((stage.name, name), StageTally())
         tally.add(made, set(plan.done), failed, seconds)
         return damaged
 
@@ -213,7 +213,7 @@ class _Build:
                 outcome = Outcome(*on_record(task, f"{plan.stage.name} of {task.entry.id} was lost: {outcome.reason}"))
             yield task, outcome
 
-    def pack(self) -> Summary:
+    def pack(self) -> BuildSummary:
         """Pack what is built, unless too much failed or is missing; artefacts that turn out damaged are made again.
 
         Raises:
@@ -246,7 +246,7 @@ class _Build:
         config, layout, failures = self.config, self.layout, self.before(pack.STAGE)
         return pack_plan(config, layout, self.source.name, self.entries, self.cache, failures, self.splits)
 
-    def _pack(self) -> Summary:
+    def _pack(self) -> BuildSummary:
         start = time.perf_counter()
         config, layout, failures = self.config, self.layout, self.before(pack.STAGE)
         ids = {entry.id for entry in self.entries}
@@ -270,7 +270,7 @@ class _Build:
                 f"{layout.url or layout.root}` with all its stages"
             )
         total = sum(len(found) for found in plan.members.values())
-        kept = pack.packed_fingerprint(layout.dataset) == pack.fingerprint(plan)
+        kept = pack.packed_fingerprint(layout.dataset) == pack.plan_fingerprint(plan)
         if not kept:
             watch = Stopwatch()
             with self.progress.bar("pack", total) as advance, watch.part("pack"):
@@ -303,7 +303,9 @@ class _Build:
             self.progress.say(f"upload: {some(found.spared)} of {url} were sent by no build and stay there")
 
 
-def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: bool, progress: Progress) -> Summary:
+def build(
+    config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: bool, progress: Progress
+) -> BuildSummary:
     """Run stages of a build in their order.
 
     Args:
@@ -326,7 +328,7 @@ def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: 
     if layout.remote_dataset is not None:
         open_target(layout.remote_dataset)
         progress.say(f"the work is kept in {layout.root}, the dataset goes to {layout.remote_dataset}")
-    if (note := claim(layout, config.source)) is not None:
+    if (note := claim_folder(layout, config.source)) is not None:
         progress.say(note)
     if config.executor != "local":
         # Workers of a cluster start in other folders.

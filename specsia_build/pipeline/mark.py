@@ -45,7 +45,7 @@ def _looks_like_a_run(layout: RunLayout) -> bool:
     return "source" in found
 
 
-def claim(layout: RunLayout, source: str) -> str | None:
+def claim_folder(layout: RunLayout, source: str) -> str | None:
     """See that a run's folder is one, and mark it where it is new.
 
     Returns:

@@ -28,7 +28,7 @@ class StageSummary:
 
 
 @dataclass(frozen=True)
-class Summary:
+class BuildSummary:
     """What a build did.
 
     Attributes:
@@ -62,7 +62,7 @@ class Summary:
 
 
 @dataclass
-class Tally:
+class StageTally:
     """Characters of a stage that were made, kept and failed, where some of them took more than one attempt."""
 
     made: set[str] = field(default_factory=set)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from specsia_build.characters.character import id_order_key
-from specsia_build.report.facts import Facts, Made, TaskTime
+from specsia_build.report.facts import BuiltCharacter, Facts, TaskTime
 from specsia_build.stages.registry import stage_names
 
 FLOORS = {"scale": 0.01, "pitch": 1.0, "yaw": 1.0, "x": 0.005, "y": 0.005, "z": 0.005}
@@ -36,7 +36,7 @@ class Outlier:
         distance: of each parameter from its median, in robust standard deviations.
     """
 
-    made: Made
+    made: BuiltCharacter
     distance: Mapping[str, float]
 
     @property
@@ -50,12 +50,12 @@ def typical(values: Sequence[float]) -> tuple[float, float]:
     return middle, 1.4826 * median(abs(value - middle) for value in values)
 
 
-def outliers(characters: Sequence[Made], backend: str) -> list[Outlier]:
+def outliers(characters: Sequence[BuiltCharacter], backend: str) -> list[Outlier]:
     """Characters by how far registration moved them from what is typical, the furthest first."""
     found = {name: [made.results[backend].registration[name] for made in characters] for name in FLOORS}
     usual = {name: typical(values) for name, values in found.items()} if characters else {}
 
-    def distances(made: Made) -> dict[str, float]:
+    def distances(made: BuiltCharacter) -> dict[str, float]:
         values = made.results[backend].registration
         return {name: abs(values[name] - mid) / max(spread, FLOORS[name]) for name, (mid, spread) in usual.items()}
 
@@ -101,7 +101,7 @@ def summed_parts(times: Sequence[TaskTime]) -> dict[str, float]:
     return {**parts, OTHER: max(0.0, rest)}
 
 
-def part_colours(times: Sequence[TaskTime]) -> dict[str, int]:
+def work_colours(times: Sequence[TaskTime]) -> dict[str, int]:
     """Number of the colour of the parts that took longest; the others have none."""
     parts = summed_parts(times)
     parts.pop(OTHER)

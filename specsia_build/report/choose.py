@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from specsia_build.characters.character import id_order_key
-from specsia_build.report.facts import Made
+from specsia_build.report.facts import BuiltCharacter
 
 MOST_TILES = 1100
 """Pictures in the contact sheets; more would make the page larger than a browser likes."""
@@ -72,16 +72,16 @@ def spread_ranks(count: int, limit: int) -> list[int]:
     return [(2 * k * (count - 1) + limit - 1) // (2 * (limit - 1)) for k in range(limit)]
 
 
-def by_quality(characters: Sequence[Made]) -> list[Made]:
+def by_quality(characters: Sequence[BuiltCharacter]) -> list[BuiltCharacter]:
     """Characters by mean IoU, the worst first; those without a result come last, by id."""
 
-    def order(made: Made) -> tuple[bool, float, tuple[int, int, str]]:
+    def order(made: BuiltCharacter) -> tuple[bool, float, tuple[int, int, str]]:
         return made.mean_iou is None, made.mean_iou or 0.0, id_order_key(made.id)
 
     return sorted(characters, key=order)
 
 
-def sample(characters: Sequence[Made], limit: int) -> list[tuple[Made, str]]:
+def shown_of(characters: Sequence[BuiltCharacter], limit: int) -> list[tuple[BuiltCharacter, str]]:
     """Characters to show of a split, each with what it stands for: `worst`, `median`, `best` or nothing."""
     ordered = by_quality(characters)
     ranked = sum(made.results != {} for made in ordered)

@@ -29,7 +29,7 @@ _HEADINGS = {**{column: PAIR[column] for column in (COLOR, MASK, POS, EDGE)}, GT
 
 
 @dataclass(frozen=True)
-class Member:
+class PackedCharacter:
     """One character of a split of a configuration.
 
     Attributes:
@@ -52,7 +52,7 @@ def write_dataset_report(dataset: OpenedDataset, path: Path, progress: Progress)
         SpecsiaError: if a shard cannot be read, or the page cannot be written.
     """
     members = {
-        (config, split): members_of(dataset, config, split)
+        (config, split): characters_of(dataset, config, split)
         for config in dataset.configs
         for split in dataset.splits(config)
     }
@@ -86,7 +86,7 @@ def write_dataset_report(dataset: OpenedDataset, path: Path, progress: Progress)
 _SCHEMAS = {"specsia": "the schema of specsia", "published": "the published schema"}
 
 
-def members_of(dataset: OpenedDataset, config: str, split: str) -> list[Member]:
+def characters_of(dataset: OpenedDataset, config: str, split: str) -> list[PackedCharacter]:
     """Characters of a split, the lowest mean IoU first where it is known and by id otherwise; no picture is read.
 
     Raises:
@@ -102,7 +102,7 @@ def members_of(dataset: OpenedDataset, config: str, split: str) -> list[Member]:
         licenses.setdefault(character_id, row.get("license"))
         if row.get("iou") is not None:
             ious.setdefault(character_id, {})[view] = row["iou"]
-    found = [Member(i, rows[i], ious.get(i, {}), licenses[i]) for i in rows]
+    found = [PackedCharacter(i, rows[i], ious.get(i, {}), licenses[i]) for i in rows]
     return sorted(found, key=lambda m: (fmean(m.ious.values()) if m.ious else 1.0, id_order_key(m.id)))
 
 
@@ -115,7 +115,9 @@ def _place(row: Mapping[str, Any], where: str) -> tuple[str, int]:
         raise SpecsiaError(f"{where}: {error}") from error
 
 
-def _strip(dataset: OpenedDataset, config: str, split: str, member: Member, views: int, plan: SheetPlan) -> Strip:
+def _strip(
+    dataset: OpenedDataset, config: str, split: str, member: PackedCharacter, views: int, plan: SheetPlan
+) -> Strip:
     shown = [view for view in plan.views if view in member.rows]
     try:
         rows = dataset.take(config, split, [member.rows[view] for view in shown], list(_HEADINGS))
@@ -130,7 +132,7 @@ def _strip(dataset: OpenedDataset, config: str, split: str, member: Member, view
     return Strip(tuple(ViewRow(v, yaws[v], i, t) for v, i, t in zip(shown, ious, tiles, strict=True)))
 
 
-def _facts_line(member: Member) -> Html:
+def _facts_line(member: PackedCharacter) -> Html:
     parts: list[object] = [plural(len(member.rows), "view")]
     if member.ious:
         parts.append(join(["mean IoU ", tag("b", fixed(fmean(member.ious.values())))]))
@@ -139,7 +141,7 @@ def _facts_line(member: Member) -> Html:
     return join((tag("span", part) for part in parts), " ")
 
 
-def _overview(dataset: OpenedDataset, members: Mapping[tuple[str, str], Sequence[Member]]) -> Html:
+def _overview(dataset: OpenedDataset, members: Mapping[tuple[str, str], Sequence[PackedCharacter]]) -> Html:
     rows = []
     for (config, split), found in members.items():
         values = [value for member in found for value in member.ious.values()]
@@ -173,9 +175,9 @@ def _overview(dataset: OpenedDataset, members: Mapping[tuple[str, str], Sequence
     return section("overview", "Overview", *parts)
 
 
-def _quality(members: Mapping[tuple[str, str], Sequence[Member]], views: int) -> Html | None:
+def _quality(members: Mapping[tuple[str, str], Sequence[PackedCharacter]], views: int) -> Html | None:
     """Charts of IoU; None where the schema has none."""
-    by_config: dict[str, list[Member]] = {}
+    by_config: dict[str, list[PackedCharacter]] = {}
     for (config, _), found in members.items():
         by_config.setdefault(config, []).extend(member for member in found if len(member.ious) == views)
     used = {config: found for config, found in by_config.items() if found}

@@ -30,7 +30,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Made:
+class BuiltCharacter:
     """One character that is rendered.
 
     Attributes:
@@ -60,7 +60,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Packed:
+class PackedFacts:
     """The packed dataset.
 
     Attributes:
@@ -118,10 +118,10 @@ class Facts:
     config: BuildConfig
     splits: Mapping[str, str]
     left_out: Collection[str]
-    made: tuple[Made, ...]
+    made: tuple[BuiltCharacter, ...]
     outdated: Mapping[str, int]
     damaged: tuple[str, ...]
-    packed: Packed | None
+    packed: PackedFacts | None
     failures: tuple[Failure, ...]
     times: tuple[TaskTime, ...]
     unreadable: int
@@ -136,11 +136,11 @@ class Facts:
         """Characters on record as failed in any stage."""
         return len({failure.id for failure in self.failures})
 
-    def built(self, backend: str) -> list[Made]:
+    def built(self, backend: str) -> list[BuiltCharacter]:
         """Characters that a backend has an up-to-date result of."""
         return [made for made in self.made if backend in made.results]
 
-    def in_split(self, split: str) -> list[Made]:
+    def in_split(self, split: str) -> list[BuiltCharacter]:
         return [made for made in self.made if made.split == split]
 
     def used_splits(self) -> list[str]:

@@ -19,7 +19,7 @@ from specsia_build.files.records import parse_json, remembered_json
 from specsia_build.pipeline.failures import concerning, read_failures
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_meta
-from specsia_build.report.facts import Facts, Made, Packed, Result, TaskTime
+from specsia_build.report.facts import BuiltCharacter, Facts, PackedFacts, Result, TaskTime
 from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.artefact import sha256, view_file
 from specsia_build.stages.registry import stage_names
@@ -115,8 +115,8 @@ def _result(projected: Meta) -> Result:
     )
 
 
-def _made(rendered: Meta, split: str, results: Mapping[str, Result]) -> Made:
-    return Made(
+def _made(rendered: Meta, split: str, results: Mapping[str, Result]) -> BuiltCharacter:
+    return BuiltCharacter(
         id=rendered["id"],
         split=split,
         outline_px=rendered["outline_px"],
@@ -144,7 +144,7 @@ def _build_record(layout: RunLayout) -> dict[str, Any] | None:
 
 def _packed(
     config: BuildConfig, layout: RunLayout, split_of: Mapping[str, str], pairs: Mapping[tuple[str, str], str]
-) -> Packed | None:
+) -> PackedFacts | None:
     """What the dataset holds by its own list of digests; `pairs` are those of what is built."""
     record, path = _build_record(layout), layout.dataset / schema.CHECKSUMS_FILE
     if record is None or not path.is_file():
@@ -165,7 +165,7 @@ def _packed(
         uids = sorted({uid for uid, _ in found}, key=lambda uid: int(uid.rpartition("_")[2]))
         rows.setdefault(backend, Counter())[split_of.get(character_id, "")] += len(uids)
         digests[backend, character_id] = _digest((found[u, schema.GT], found[u, schema.COLOR]) for u in uids)
-    return Packed(rows, digests == dict(pairs), str(record["specsia"]))
+    return PackedFacts(rows, digests == dict(pairs), str(record["specsia"]))
 
 
 def read_times(path: Path, config: BuildConfig, ids: Mapping[str, str]) -> tuple[tuple[TaskTime, ...], int]:

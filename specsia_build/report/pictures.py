@@ -21,7 +21,7 @@ from specsia_build.pipeline.store import read_artefact
 from specsia_build.registration import iou
 from specsia_build.registration.masks import HALF_COVERED
 from specsia_build.report.choose import spread_views
-from specsia_build.report.facts import Facts, Made
+from specsia_build.report.facts import BuiltCharacter, Facts
 from specsia_build.stages import project, render
 from specsia_build.stages.artefact import view_file
 
@@ -99,7 +99,7 @@ def _overlay_tile(mask: bytes, gt_mask: bytes, backend: str, pixels: int) -> Til
     return Tile(OVERLAY, backend, *thumbnail(shown, pixels))
 
 
-def pair_strip(made: Made, facts: Facts, layout: RunLayout, views: Sequence[int], pixels: int) -> Strip:
+def pair_strip(made: BuiltCharacter, facts: Facts, layout: RunLayout, views: Sequence[int], pixels: int) -> Strip:
     """Z, Zmask, Zpos and edge of each backend beside Y*."""
     yaws = view_yaws(facts.config.views)
     try:
@@ -118,7 +118,7 @@ def pair_strip(made: Made, facts: Facts, layout: RunLayout, views: Sequence[int]
     return Strip(tuple(ViewRow(view, yaws[view], ious[view], tuple(tiles[view])) for view in views))
 
 
-def worst_strip(made: Made, backend: str, facts: Facts, layout: RunLayout, count: int, pixels: int) -> Strip:
+def worst_strip(made: BuiltCharacter, backend: str, facts: Facts, layout: RunLayout, count: int, pixels: int) -> Strip:
     """The views of one backend's result that meet Y* least, with the silhouettes laid over each other."""
     ious = made.results[backend].ious
     views = sorted(_worst_views(ious)[:count])

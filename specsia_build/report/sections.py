@@ -15,13 +15,13 @@ from specsia_build.report.analyse import (
     FLOORS,
     missing_sentences,
     outliers,
-    part_colours,
     slowest,
     stage_times,
     summed_parts,
     typical,
+    work_colours,
 )
-from specsia_build.report.facts import Facts, Made
+from specsia_build.report.facts import BuiltCharacter, Facts
 from specsia_build.report.markup import Html, fixed, join, plural, section, table, tag
 
 MOST_LINES = 200
@@ -138,7 +138,7 @@ def _figure(caption: str, chart: Html) -> Html:
     return tag("figure", chart, tag("figcaption", caption))
 
 
-def _frontal(made: Made, name: str) -> tuple[float, float, str]:
+def _frontal(made: BuiltCharacter, name: str) -> tuple[float, float, str]:
     result = made.results[name]
     return result.frontal_before, result.ious[0], made.id
 
@@ -190,7 +190,7 @@ def times(facts: Facts) -> Html | None:
     of_characters = [time for time in facts.times if time.id]
     if not of_characters:
         return None
-    colours = part_colours(facts.times)
+    colours = work_colours(facts.times)
     stages = [
         (
             found.stage + (f" {found.backend}" if found.backend else ""),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.report.choose import SheetPlan, plan_sheets, sample
-from specsia_build.report.facts import Facts, Made
+from specsia_build.report.choose import SheetPlan, plan_sheets, shown_of
+from specsia_build.report.facts import BuiltCharacter, Facts
 from specsia_build.report.markup import Html, fixed, image, join, plural, section, tag
 from specsia_build.report.pictures import (
     OVERLAY,
@@ -55,7 +55,7 @@ def _note(name: str) -> Html:
 
 def _split_sheet(split: str, facts: Facts, layout: RunLayout, plan: SheetPlan, advance: Callable[[int], None]) -> Html:
     characters = facts.in_split(split)
-    chosen = sample(characters, plan.per_split)
+    chosen = shown_of(characters, plan.per_split)
     cards = []
     for made, mark in chosen:
         strip = pair_strip(made, facts, layout, plan.views, plan.pixels)
@@ -72,7 +72,7 @@ def _split_sheet(split: str, facts: Facts, layout: RunLayout, plan: SheetPlan, a
     )
 
 
-def _facts_line(made: Made, mark: str) -> Html:
+def _facts_line(made: BuiltCharacter, mark: str) -> Html:
     grey = made.outline_grey
     swatch = tag("i", cls="swatch", style=f"background:rgb({grey},{grey},{grey})")
     parts: list[object] = []

@@ -123,7 +123,7 @@ def _build_record(plan: PackPlan) -> dict[str, Any]:
     }
 
 
-def fingerprint(plan: PackPlan) -> str:
+def plan_fingerprint(plan: PackPlan) -> str:
     """SHA-256 over all that decides the packed bytes."""
     parts = {
         "record": _build_record(plan),
@@ -292,7 +292,7 @@ def pack(plan: PackPlan, artefacts: Artefacts, folder: Path, advance: Callable[[
             done[shard.name] = _write(shard, path, known, artefacts, advance, left)
             left -= 0 if shard.fingerprint in known else shard.bytes
         record = _build_record(plan)
-        record |= {"fingerprint": fingerprint(plan), "shards": {shard.name: shard.fingerprint for shard in shards}}
+        record |= {"fingerprint": plan_fingerprint(plan), "shards": {shard.name: shard.fingerprint for shard in shards}}
         facts = _card_facts(plan, record)
         facts = replace(facts, sizes=data_sizes(partial, facts.rows))
         (partial / schema.CARD).write_text(write_card(facts), encoding="utf-8")

@@ -30,7 +30,7 @@ from specsia_build.stages.tiny import CAMERAS, textured_box
 COLOR, MASK, POS, EDGE = "color", "mask", "pos", "edge"
 
 
-def settings(job: Job) -> dict[str, Any]:
+def _settings(job: Job) -> dict[str, Any]:
     """The part of the configuration that decides this stage's result."""
     config = job.config
     return {
@@ -53,7 +53,7 @@ def made_from(config: BuildConfig, rendered: Meta, reconstructed: Meta) -> dict[
     return masks | {f"reconstruction/{name}": file["sha256"] for name, file in reconstructed["files"].items()}
 
 
-def inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
+def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
     """See `made_from`."""
     return made_from(job.config, earlier[render.STAGE], earlier[reconstruct.STAGE])
 
@@ -144,8 +144,8 @@ STAGE = CharacterStage(
     version=2,
     earlier=(render.STAGE, reconstruct.STAGE),
     make=project,
-    settings=settings,
-    inputs=inputs,
+    settings=_settings,
+    inputs=_inputs,
     per_backend=True,
     draws=True,
     pictures=(COLOR, MASK, POS, EDGE),

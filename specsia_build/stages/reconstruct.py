@@ -37,7 +37,7 @@ def _backend(job: Job) -> Backend:
     return job.backend
 
 
-def settings(job: Job) -> dict[str, Any]:
+def _settings(job: Job) -> dict[str, Any]:
     """The part of the configuration that decides this stage's result."""
     backend = _backend(job)
     return {
@@ -47,7 +47,7 @@ def settings(job: Job) -> dict[str, Any]:
     }
 
 
-def inputs(job: Job, earlier: EarlierMeta, digest_of: DigestOf) -> Digests:
+def _inputs(job: Job, earlier: EarlierMeta, digest_of: DigestOf) -> Digests:
     """The frontal picture, the files that the backend states, and all of the render where it sees the ground truth."""
     backend, rendered = _backend(job), earlier[render.STAGE]
     found = {render.FRONT: rendered["files"][render.FRONT]["sha256"]}
@@ -58,7 +58,7 @@ def inputs(job: Job, earlier: EarlierMeta, digest_of: DigestOf) -> Digests:
     return found
 
 
-def sources(job: Job) -> Sources | None:
+def _sources(job: Job) -> Sources | None:
     """The backend's folder, where it has one."""
     folder: Path | None = getattr(job.backend, "folder", None)
     return None if folder is None else Sources(folder, folder, READ)
@@ -96,7 +96,7 @@ def reconstruct(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact,
     image = png.decode(earlier[render.STAGE].files[render.FRONT], 4)
 
     def ground_truth() -> Mesh:
-        return render.place(read_character(entry), config)[0]
+        return render.in_frame(read_character(entry), config)[0]
 
     files: dict[Path, None] = {}
     context = Context(
@@ -132,9 +132,9 @@ STAGE = CharacterStage(
     version=2,
     earlier=(render.STAGE,),
     make=reconstruct,
-    settings=settings,
-    inputs=inputs,
-    sources=sources,
+    settings=_settings,
+    inputs=_inputs,
+    sources=_sources,
     per_backend=True,
     calls_backend=True,
     warm=_warm,

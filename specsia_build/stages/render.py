@@ -48,7 +48,7 @@ def outline(seed: int, character_id: str) -> tuple[int, int]:
     return 1 + digest[0] % MOST_OUTLINE, digest[1]
 
 
-def settings(job: Job) -> dict[str, Any]:
+def _settings(job: Job) -> dict[str, Any]:
     """The part of the configuration and of the entry that decides this stage's result."""
     config, entry = job.config, job.entry
     return {
@@ -71,7 +71,7 @@ def settings(job: Job) -> dict[str, Any]:
     }
 
 
-def place(character: Character, config: BuildConfig) -> tuple[Mesh, Normalisation]:
+def in_frame(character: Character, config: BuildConfig) -> tuple[Mesh, Normalisation]:
     """The character's mesh in the frame, and how it was brought there."""
     mesh = compacted(character.mesh)
     thickness, _ = outline(config.seed, character.entry.id)
@@ -114,7 +114,7 @@ def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path
     entry, config = job.entry, job.config
     with watch.part("read"):
         character = read_character(entry)
-        mesh, placed = place(character, config)
+        mesh, placed = in_frame(character, config)
     cameras = view_cameras(config.views, config.size)
     thickness, grey = outline(config.seed, entry.id)
     files: dict[str, bytes] = {}
@@ -166,7 +166,7 @@ STAGE = CharacterStage(
     name="render",
     version=2,
     make=render,
-    settings=settings,
+    settings=_settings,
     sources=sources,
     serves=_serves,
     draws=True,

@@ -54,7 +54,7 @@ def write_character(path: Path, number: int) -> Entry:
 
 def _reconstruction(entry: Entry, config: BuildConfig, backend: str) -> Artefact:
     """The character, but thicker or thinner the higher up."""
-    mesh = render.place(read_character(entry), config)[0]
+    mesh = render.in_frame(read_character(entry), config)[0]
     swell = {"fat": 0.15, "thin": -0.2, "exact": 0.0}[backend]
     points = mesh.vertices * (1 + swell * (0.5 + mesh.vertices[:, 2:]) * np.array([1, 1, 0]))
     changed: Mesh = mesh.with_vertices(points.astype(np.float32))

@@ -70,7 +70,7 @@ import json, sys
 from dataclasses import replace
 from pathlib import Path
 from specsia_build.backends.upstream.bridged import Bridged
-from specsia_build.backends.upstream.pins import Place, read_pins
+from specsia_build.backends.upstream.pins import Installation, read_pins
 from specsia_build.backends.upstream.supervisor import Limits
 
 class Loose(Bridged):
@@ -81,7 +81,7 @@ def create(argument):
     # `run` passes over the launcher of scripts: the stand-in speaks for itself.
     pins = replace(read_pins("crm"), name="misbehaving", weights=())
     limits = Limits(start=30.0, item=3.0, heartbeat=2.0, stop=1.0, delay=0.01, longest_delay=0.05)
-    place = Place(folder, folder / "run", tuple(json.loads((folder / "devices.json").read_text())))
+    place = Installation(folder, folder / "run", tuple(json.loads((folder / "devices.json").read_text())))
     return Loose(pins, place, folder / "script.py", limits)
 """
 

@@ -30,7 +30,7 @@ def frames(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path
     if job.entry.id == SHY:
         raise CharacterError(f"{SHY} does not turn")
     character = read_character(job.entry)
-    mesh, _normalisation = render.place(character, job.config)
+    mesh, _normalisation = render.in_frame(character, job.config)
     cameras = view_cameras(FRAMES, job.config.size)
     with watch.part("draw"):
         drawn = load_renderer(job.config.renderer).render(mesh, cameras)

@@ -388,9 +388,9 @@ def test_a_wrong_command_gets_a_sentence(arguments: tuple[str, ...], says: str, 
 def test_a_second_build_in_the_same_folder_waits_its_turn(tmp_path: Path) -> None:
     from specsia_build.pipeline.layout import RunLayout
     from specsia_build.pipeline.lock import locked
-    from specsia_build.pipeline.mark import claim
+    from specsia_build.pipeline.mark import claim_folder
 
-    claim(RunLayout(tmp_path / "out"), "sample:1")
+    claim_folder(RunLayout(tmp_path / "out"), "sample:1")
     with locked(RunLayout(tmp_path / "out"), print):
         refused = specsia("build", write_figure(tmp_path / "a.obj"), "--out", tmp_path / "out", *SMALL, code=2)
     assert "another build" in refused["error"]

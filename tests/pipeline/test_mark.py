@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from specsia_build.cli.run import effective
 from specsia_build.config import BuildConfig, write_settings
 from specsia_build.dataset import splits
 from specsia_build.errors import UsageError
@@ -16,8 +15,9 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.pipeline import build as building
 from specsia_build.pipeline.clearing import forget
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.mark import changes, claim
+from specsia_build.pipeline.mark import changes, claim_folder
 from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.settings import effective
 from specsia_build.pipeline.store import write_artefact
 from specsia_build.stages import render
 from specsia_build.stages.artefact import Artefact, seal
@@ -43,18 +43,18 @@ def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path, name: str
 def test_a_new_or_empty_folder_is_marked_and_a_newer_run_refused(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path / "run")
     for _ in range(2):
-        assert claim(layout, "sample:3") is None
+        assert claim_folder(layout, "sample:3") is None
     mark = json.loads(layout.mark.read_text())
     assert (mark["kind"], mark["format"], mark["source"]) == ("specsia run", 1, "sample:3")
     layout.mark.write_text(json.dumps(mark | {"format": 2}))
     with pytest.raises(UsageError, match="newer version"):
-        claim(layout, "sample:3")
+        claim_folder(layout, "sample:3")
     layout.mark.write_text("{")
     with pytest.raises(UsageError, match="holds no build"):
-        claim(layout, "sample:3")
+        claim_folder(layout, "sample:3")
     write_settings(BuildConfig(), layout.config)
     layout.splits.write_text(splits.to_json({"0": "train"}))
-    assert "gets one" in str(claim(layout, "sample:3"))
+    assert "gets one" in str(claim_folder(layout, "sample:3"))
     assert json.loads(layout.mark.read_text()) == mark
 
 
@@ -79,12 +79,12 @@ def test_a_first_build_that_is_refused_leaves_no_settings(tmp_path: Path, monkey
     with pytest.raises(UsageError, match="there is no"):
         building.build(BuildConfig(source=str(tmp_path / "typo")), layout, stage_names(), False, Progress())
     assert not layout.config.exists()
-    assert claim(layout, "sample:3") is None
+    assert claim_folder(layout, "sample:3") is None
 
 
 def test_what_is_forgotten_is_what_builds_write(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path / "run")
-    claim(layout, "sample:3")
+    claim_folder(layout, "sample:3")
     layout.splits.write_text(splits.to_json({"0": "train", "1": "train"}))
     own = (
         "artefacts/render/0.tar", "artefacts/project/inflate/1.tar", "logs/tasks.jsonl", "logs/render/1.txt",

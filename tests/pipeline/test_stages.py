@@ -15,7 +15,7 @@ from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.status import run_status
 from specsia_build.pipeline.store import read_artefact
-from specsia_build.pipeline.summary import Summary
+from specsia_build.pipeline.summary import BuildSummary
 from specsia_build.report.gather import gather
 from specsia_build.stages import registry, render
 from specsia_build.stages.artefact import view_file
@@ -27,7 +27,7 @@ from tests.shapes import write_figure
 Counts = dict[str, tuple[int, int, int]]
 
 
-def counts(summary: Summary) -> Counts:
+def counts(summary: BuildSummary) -> Counts:
     """Characters made, kept and failed by stage."""
     return {stage.stage: (stage.made, stage.kept, stage.failed) for stage in summary.stages}
 

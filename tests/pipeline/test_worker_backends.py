@@ -21,7 +21,7 @@ import json, sys
 from dataclasses import replace
 from pathlib import Path
 from specsia_build.backends.upstream.bridged import Bridged
-from specsia_build.backends.upstream.pins import Place, read_pins
+from specsia_build.backends.upstream.pins import Installation, read_pins
 from specsia_build.backends.upstream.supervisor import Limits
 
 def create(argument):
@@ -29,7 +29,7 @@ def create(argument):
     devices = tuple(json.loads((folder / "faults.json").read_text())["devices"])
     pins = replace(read_pins("crm"), name="standin", weights=())
     limits = Limits(start=30.0, item=2.0, heartbeat=2.0, stop=2.0, delay=0.01)
-    return Bridged(pins, Place(folder, Path(sys.executable), devices), folder / "script.py", limits)
+    return Bridged(pins, Installation(folder, Path(sys.executable), devices), folder / "script.py", limits)
 """
 
 SCRIPT = FAULTY.replace(

@@ -12,17 +12,17 @@ import pytest
 from PIL import Image
 
 from specsia_build.report import charts
-from specsia_build.report.analyse import FAR, OTHER, outliers, part_colours, slowest, stage_times, summed_parts
-from specsia_build.report.choose import MOST_TILES, by_quality, plan_sheets, sample, spread_ranks, spread_views
-from specsia_build.report.facts import Made, Result, TaskTime
+from specsia_build.report.analyse import FAR, OTHER, outliers, slowest, stage_times, summed_parts, work_colours
+from specsia_build.report.choose import MOST_TILES, by_quality, plan_sheets, shown_of, spread_ranks, spread_views
+from specsia_build.report.facts import BuiltCharacter, Result, TaskTime
 from specsia_build.report.markup import Html, fixed, join, plural, table, tag, text
 from specsia_build.report.pictures import overlay, thumbnail
 
 
-def made(character_id: str, mean: float | None, **registration: float) -> Made:
+def made(character_id: str, mean: float | None, **registration: float) -> BuiltCharacter:
     moved = {"scale": 1.0, "pitch": 0.0, "yaw": 0.0, "x": 0.0, "y": 0.0, "z": 0.0, **registration}
     results = {} if mean is None else {"inflate": Result((mean, mean), mean, mean, moved)}
-    return Made(character_id, "train", 2, 80, None, None, 1.0, (), results)
+    return BuiltCharacter(character_id, "train", 2, 80, None, None, 1.0, (), results)
 
 
 @pytest.mark.parametrize(("count", "limit"), [(1, 3), (3, 3), (100, 7), (1298, 11), (12, 11), (8, 1), (9, 2)])
@@ -65,13 +65,13 @@ def test_few_characters_are_shown_from_every_view() -> None:
 
 def test_samples_name_the_worst_the_median_and_the_best() -> None:
     characters = [made(str(k), 0.5 + k / 1000) for k in range(99)] + [made("none", None)]
-    shown = sample(list(reversed(characters)), 11)
+    shown = shown_of(list(reversed(characters)), 11)
     marks = {mark: found.id for found, mark in shown if mark}
     assert marks["worst"] == "0"
     assert shown[-1][0].id == "none"
-    assert [found.id for found, _ in sample(characters[:99], 3)] == ["0", "49", "98"]
-    assert [mark for _, mark in sample(characters[:99], 3)] == ["worst", "median", "best"]
-    assert [mark for _, mark in sample([made("a", 0.5), made("b", 0.6)], 3)] == ["", ""]
+    assert [found.id for found, _ in shown_of(characters[:99], 3)] == ["0", "49", "98"]
+    assert [mark for _, mark in shown_of(characters[:99], 3)] == ["worst", "median", "best"]
+    assert [mark for _, mark in shown_of([made("a", 0.5), made("b", 0.6)], 3)] == ["", ""]
     assert [m.id for m in by_quality([made("b", 0.5), made("10", 0.5), made("9", 0.5)])] == ["9", "10", "b"]
 
 
@@ -95,7 +95,7 @@ def test_times_add_up() -> None:
     assert render.parts == {"read": 2.0, OTHER: 1.0}
     assert project.parts[OTHER] == 0.0
     assert [i for i, _ in slowest(times, 5)] == ["b", "a"]
-    assert part_colours(times) == {"fit": 0, "read": 1}
+    assert work_colours(times) == {"fit": 0, "read": 1}
     assert summed_parts([]) == {OTHER: 0.0}
 
 

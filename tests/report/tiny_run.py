@@ -10,7 +10,7 @@ from specsia_build.config import BuildConfig
 from specsia_build.pipeline.build import build
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
-from specsia_build.pipeline.summary import Summary
+from specsia_build.pipeline.summary import BuildSummary
 from specsia_build.stages.registry import stage_names
 from tests.shapes import write_figure
 
@@ -38,7 +38,7 @@ def config_of(manifest: Path) -> BuildConfig:
     return BuildConfig(source=str(manifest), views=4, size=64, workers=1, max_failures="100%")
 
 
-def run(config: BuildConfig, folder: Path, stages: tuple[str, ...] = stage_names()) -> tuple[RunLayout, Summary]:
+def run(config: BuildConfig, folder: Path, stages: tuple[str, ...] = stage_names()) -> tuple[RunLayout, BuildSummary]:
     """Build into a folder."""
     layout = RunLayout(folder)
     return layout, build(config, layout, stages, False, Progress())

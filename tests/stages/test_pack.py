@@ -163,7 +163,7 @@ def test_a_shard_that_was_damaged_is_not_kept(split_of: dict[str, str], tmp_path
 def test_a_dataset_that_lacks_a_shard_is_not_up_to_date(split_of: dict[str, str], tmp_path: Path) -> None:
     store, folder = Store(), tmp_path / "dataset"
     run(plan_of(store, split_of), store, folder)
-    assert pack.packed_fingerprint(folder) == pack.fingerprint(plan_of(store, split_of))
+    assert pack.packed_fingerprint(folder) == pack.plan_fingerprint(plan_of(store, split_of))
     sorted((folder / "data").glob("train-*"))[0].unlink()
     assert pack.packed_fingerprint(folder) is None
 

@@ -20,11 +20,11 @@ from specsia_build.backends.upstream import worker
 from specsia_build.backends.upstream.devices import Device, claim
 from specsia_build.backends.upstream.environment import worker_environment
 from specsia_build.backends.upstream.pins import (
+    Installation,
     Pins,
-    Place,
     asks_with_token,
     checkout_commit,
-    find_place,
+    find_installation,
     read_pins,
     worker_settings,
 )
@@ -53,7 +53,9 @@ class Bridged:
     sees_ground_truth = False
     needs_yaw = False
 
-    def __init__(self, pins: Pins, place: Place, script: Path | None = None, limits: Limits | None = None) -> None:
+    def __init__(
+        self, pins: Pins, place: Installation, script: Path | None = None, limits: Limits | None = None
+    ) -> None:
         """Say what to run; nothing is started.
 
         Args:
@@ -172,7 +174,7 @@ def create(name: str, argument: str | None) -> Bridged:
     Raises:
         UsageError: if nobody said where the checkout and its interpreter are, or they are not there.
     """
-    place = find_place(name, root=None if not argument else Path(argument))
+    place = find_installation(name, root=None if not argument else Path(argument))
     doctor = f"`specsia backends doctor {name}` says what else is missing"
     variable = f"SPECSIA_{name.upper()}"
     if place.root is None:

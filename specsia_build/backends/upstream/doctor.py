@@ -15,8 +15,8 @@ from specsia_build.backends.upstream.contract import Used, check
 from specsia_build.backends.upstream.environment import TOKENS, passed, worker_environment
 from specsia_build.backends.upstream.pins import (
     BRIDGES,
+    Installation,
     Pins,
-    Place,
     Weights,
     asks_with_token,
     checkout_commit,
@@ -82,7 +82,7 @@ class Diagnosis:
         return all(found.state != MISSING for found in self.checks)
 
 
-def diagnose(pins: Pins, place: Place) -> Diagnosis:
+def diagnose(pins: Pins, place: Installation) -> Diagnosis:
     """Look for everything that a bridge needs; nothing is changed, loaded or fetched."""
     there = place.root is not None and place.root.is_dir()
     contract = check(place.root, [BRIDGES / s for s in pins.scripts]) if there and place.root is not None else []
@@ -92,7 +92,7 @@ def diagnose(pins: Pins, place: Place) -> Diagnosis:
     return Diagnosis(pins.name, tuple(checks), tuple(contract))
 
 
-def _checkout(pins: Pins, place: Place) -> Check:
+def _checkout(pins: Pins, place: Installation) -> Check:
     root = Path(pins.repository.rpartition("/")[2]) if place.root is None else place.root
     get = f"git clone {pins.repository} {_q(root)} && git -C {_q(root)} checkout {pins.commit}"
     if place.root is None:
@@ -103,7 +103,7 @@ def _checkout(pins: Pins, place: Place) -> Check:
     return Check("checkout", OK, str(place.root))
 
 
-def _commit(pins: Pins, place: Place) -> Iterator[Check]:
+def _commit(pins: Pins, place: Installation) -> Iterator[Check]:
     if place.root is None or not place.root.is_dir():
         return
     found = checkout_commit(place.root)
@@ -116,7 +116,7 @@ def _commit(pins: Pins, place: Place) -> Iterator[Check]:
         yield Check("commit", OK, found)
 
 
-def _environment(pins: Pins, place: Place) -> Iterator[Check]:
+def _environment(pins: Pins, place: Installation) -> Iterator[Check]:
     make = f"conda create -n {pins.name} python={pins.python}"
     if place.python is None:
         variable = f"SPECSIA_{pins.name.upper()}_PYTHON"
@@ -143,7 +143,7 @@ def _environment(pins: Pins, place: Place) -> Iterator[Check]:
         yield Check(f"module {name}", OK if there else MISSING, "installed" if there else "not installed", mend)
 
 
-def _package(place: Place, name: str, wanted: str, found: str | None) -> Check:
+def _package(place: Installation, name: str, wanted: str, found: str | None) -> Check:
     requirement = f"{name}{wanted}" if wanted[0] in "<>" else f"{name}=={wanted}"
     mend = f"{_q(place.python)} -m pip install {_q(requirement)}"
     label = f"package {name}"
@@ -172,7 +172,7 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def _all_weights(pins: Pins, place: Place) -> Iterator[Check]:
+def _all_weights(pins: Pins, place: Installation) -> Iterator[Check]:
     for weights in pins.weights:
         label = f"weights {weights.name}"
         if weights.path is not None:
@@ -191,7 +191,7 @@ def _all_weights(pins: Pins, place: Place) -> Iterator[Check]:
             yield Check(label, OK, str(folder))
 
 
-def _file_weights(weights: Weights, place: Place, label: str) -> Check:
+def _file_weights(weights: Weights, place: Installation, label: str) -> Check:
     path = Path(weights.path or "").expanduser()
     if not path.is_absolute() and place.root is not None:
         path = place.root / path
@@ -218,7 +218,7 @@ def _cached(repository: str, revision: str | None) -> Path | None:
         return None
 
 
-def _token(pins: Pins, place: Place) -> Check:
+def _token(pins: Pins, place: Installation) -> Check:
     gated = gated_weights(pins, place)
     why = f"the weights {', '.join(gated)} are gated" if gated else "none of the weights is gated"
     if place.offline:
@@ -234,13 +234,13 @@ def _token(pins: Pins, place: Place) -> Check:
     return Check("token", OK, f"given to the worker: {why}")
 
 
-def _variables(pins: Pins, place: Place) -> Check:
+def _variables(pins: Pins, place: Installation) -> Check:
     names = passed((*pins.environment, *place.environment))
     shown = ", ".join(name for name in names if name not in TOKENS or name in place.environment)
     return Check("environment", OK, f"of the variables set here the worker gets {shown or 'none'}")
 
 
-def _gpu(pins: Pins, place: Place) -> Check:
+def _gpu(pins: Pins, place: Installation) -> Check:
     smi = shutil.which("nvidia-smi")
     query = ["--query-gpu=index,name,memory.total", "--format=csv,noheader,nounits"]
     lines = (_run([smi, *query], place) or "").strip().splitlines() if smi else []
@@ -256,7 +256,7 @@ def _gpu(pins: Pins, place: Place) -> Check:
     return Check("GPU", OK, found)
 
 
-def _contract(pins: Pins, place: Place, contract: Sequence[Used]) -> Iterator[Check]:
+def _contract(pins: Pins, place: Installation, contract: Sequence[Used]) -> Iterator[Check]:
     if place.root is None or not contract:
         return
     gone = list(dict.fromkeys(used.missing for used in contract if used.missing is not None))
@@ -266,7 +266,7 @@ def _contract(pins: Pins, place: Place, contract: Sequence[Used]) -> Iterator[Ch
     yield from (Check("contract", MISSING, reason, mend) for reason in gone)
 
 
-def _run(command: Sequence[str], place: Place) -> str | None:
+def _run(command: Sequence[str], place: Installation) -> str | None:
     """What a command prints, None if it fails."""
     cwd = place.root if place.root is not None and place.root.is_dir() else None
     environment = worker_environment({}, place.environment)

@@ -91,7 +91,7 @@ class Pins:
 
 
 @dataclass(frozen=True)
-class Place:
+class Installation:
     """Where an upstream project is installed; None where the user has not said.
 
     Attributes:
@@ -154,7 +154,7 @@ def _weights(entry: Mapping[str, Any]) -> Weights:
     return Weights(**{**entry, "files": tuple(entry.get("files", ()))})
 
 
-def find_place(name: str, root: Path | None = None, python: Path | None = None) -> Place:
+def find_installation(name: str, root: Path | None = None, python: Path | None = None) -> Installation:
     """Where a project is: the arguments first, then the environment, then the settings file.
 
     ``SPECSIA_NAME_ROOT``, ``SPECSIA_NAME_PYTHON`` and ``SPECSIA_NAME_DEVICES`` are the variables. Without any word on
@@ -175,7 +175,7 @@ def find_place(name: str, root: Path | None = None, python: Path | None = None) 
     visible = (os.environ.get("CUDA_VISIBLE_DEVICES") or "0").split(",")
     devices = stated["devices"].split(",") if stated["devices"] else own.get("devices", visible)
     offline = os.environ.get(OFFLINE_VARIABLE, "") not in ("", "0") or bool(own.get("offline", False))
-    return Place(
+    return Installation(
         root=None if found_root is None else found_root.expanduser().absolute(),
         python=None if found_python is None else found_python.expanduser().absolute(),
         devices=tuple(str(device).strip() for device in _list(devices)),
@@ -195,17 +195,17 @@ def _list(value: object) -> Sequence[object]:
     return value if isinstance(value, list) and value else [value]
 
 
-def gated_weights(pins: Pins, place: Place) -> tuple[str, ...]:
+def gated_weights(pins: Pins, place: Installation) -> tuple[str, ...]:
     """Names of the weights that the Hub gives only with a token; what the user has put in their place is not gated."""
     return tuple(weights.name for weights in pins.weights if weights.gated and weights.name not in place.weights)
 
 
-def asks_with_token(pins: Pins, place: Place) -> bool:
+def asks_with_token(pins: Pins, place: Installation) -> bool:
     """Whether the worker may use the user's token of the Hub."""
     return not place.offline and (bool(gated_weights(pins, place)) if place.token is None else place.token)
 
 
-def worker_settings(pins: Pins, place: Place) -> dict[str, Any]:
+def worker_settings(pins: Pins, place: Installation) -> dict[str, Any]:
     """What the worker is greeted with."""
     return {
         "root": str(place.root),

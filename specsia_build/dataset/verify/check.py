@@ -28,9 +28,9 @@ from specsia_build.dataset.verify.files import (
     check_texts,
     find_shards,
     hash_file,
+    is_read_whole,
     read_build,
     read_sums,
-    read_whole,
 )
 from specsia_build.dataset.verify.published import UNCHECKED, check_published_group, published_notes
 from specsia_build.dataset.verify.report import CHECKS, DIGESTS, FILES, SUMS, CheckResult, Findings, Problem, Report
@@ -126,7 +126,7 @@ def verify(where: str | Path, *, workers: int = 1, progress: Callable[[int, int]
     names = _opened(place)
     findings = Findings()
     names = [name for name in names if _belongs(place, name, findings)]
-    with place.small_files(filter(read_whole, names)) as folder:
+    with place.small_files(filter(is_read_whole, names)) as folder:
         return _verify(place, folder, names, findings, workers, progress)
 
 

@@ -70,7 +70,7 @@ class BuildFacts:
     backends: tuple[str, ...] | None = None
 
 
-def read_whole(name: str) -> bool:
+def is_read_whole(name: str) -> bool:
     """Whether a file is small and read at once; all others may be of any size and are read in parts."""
     known = name in NEEDED or name in (schema.CHECKSUMS_FILE, schema.SUMS_FILE)
     return known or ("/" not in name and Path(name).suffix.lower() in TEXTS)

@@ -52,7 +52,7 @@ def _around(
     made = mesh_from_files(read_artefact(layout.artefact(reconstruct.STAGE, backend, character_id), character_id).files)
     similarity = dict(found["registration"])
     registered = Similarity(**similarity | {"translation": tuple(similarity["translation"])}).apply_to(made)
-    truth, _ = render.place(read_character(entries[character_id]), config)
+    truth, _ = render.in_frame(read_character(entries[character_id]), config)
     thickness, grey = render.outline(config.seed, character_id)
     cameras = view_cameras(VIEWS, config.size)
     renderer = load_renderer(config.renderer)

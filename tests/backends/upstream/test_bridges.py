@@ -20,7 +20,7 @@ from specsia_build.backends.selftest import selftest
 from specsia_build.backends.upstream.bridged import Bridged, create
 from specsia_build.backends.upstream.contract import check, uses_of
 from specsia_build.backends.upstream.devices import claim
-from specsia_build.backends.upstream.pins import BRIDGES, NAMES, Place, find_place, read_pins
+from specsia_build.backends.upstream.pins import BRIDGES, NAMES, Installation, find_installation, read_pins
 from specsia_build.backends.upstream.supervisor import Limits
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import ORTHO_WIDTH
@@ -72,7 +72,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_bridge_gives_the_figure_back_in_our_frame(tmp_path: Path, python: Path, hub: Path, name: str) -> None:
     root = write_upstream(tmp_path / "checkout", name)
     before = sorted(root.rglob("*"))
-    place = Place(root, python, devices=(f"{name}-{os.getpid()}",), environment=("FAKE_HUB",))
+    place = Installation(root, python, devices=(f"{name}-{os.getpid()}",), environment=("FAKE_HUB",))
     backend = Bridged(read_pins(name), place, limits=LIMITS)
     backend.logs_to(tmp_path / "logs")
     try:
@@ -103,7 +103,7 @@ def test_offline_reaches_the_worker(tmp_path: Path, python: Path, hub: Path) -> 
     root = write_upstream(tmp_path / "checkout", "crm")
     backend = Bridged(
         read_pins("crm"),
-        Place(root, python, (f"offline-{os.getpid()}",), offline=True, environment=("FAKE_HUB",)),
+        Installation(root, python, (f"offline-{os.getpid()}",), offline=True, environment=("FAKE_HUB",)),
         limits=LIMITS,
     )
     try:
@@ -118,7 +118,7 @@ def test_a_mesh_mirrored_upstream_is_not_ours(tmp_path: Path, python: Path, hub:
     script = tmp_path / "mirrored_worker.py"
     text = read_pins("drawingspinup").worker.read_text()
     script.write_text(text.replace('AXES = ("+x", "-z", "+y")', 'AXES = ("-x", "-z", "+y")'))
-    place = Place(root, python, devices=(f"mirrored-{os.getpid()}",), environment=("FAKE_HUB",))
+    place = Installation(root, python, devices=(f"mirrored-{os.getpid()}",), environment=("FAKE_HUB",))
     backend = Bridged(read_pins("drawingspinup"), place, script=script, limits=LIMITS)
     try:
         mesh = backend.reconstruct(picture(), Context("a", 1))
@@ -143,7 +143,7 @@ def test_the_self_test_tells_the_frame_of_a_worker(
     script = tmp_path / "worker.py"
     script.write_text(HONEST.replace('("+x", "-z", "+y")', str(axes)))
     pins = replace(read_pins("crm"), name="honest", weights=())
-    place = Place(tmp_path, Path(sys.executable), (f"honest-{os.getpid()}",))
+    place = Installation(tmp_path, Path(sys.executable), (f"honest-{os.getpid()}",))
     backend = Bridged(pins, place, script=script, limits=LIMITS)
     try:
         told = selftest(backend)
@@ -160,7 +160,7 @@ def test_a_data_root_keeps_the_letters_mv_out(tmp_path: Path, python: Path, monk
     monkeypatch.setenv("TMPDIR", str(tmp_path / "mv-tmp"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "mv-tmp"))
     root = write_upstream(tmp_path / "checkout", "drawingspinup")
-    place = Place(root, python, devices=(f"mv-{os.getpid()}",), environment=("FAKE_HUB",))
+    place = Installation(root, python, devices=(f"mv-{os.getpid()}",), environment=("FAKE_HUB",))
     backend = Bridged(read_pins("drawingspinup"), place, limits=LIMITS)
     try:
         assert len(backend.reconstruct(picture(), Context("a", 1)).faces) == 36
@@ -263,7 +263,7 @@ def test_settings_come_from_argument_environment_and_file(tmp_path: Path, monkey
     )
     monkeypatch.setenv("SPECSIA_BACKENDS", str(path))
     monkeypatch.delenv("SPECSIA_CRM_ROOT", raising=False)
-    place = find_place("crm")
+    place = find_installation("crm")
     assert (place.root, place.python) == (Path("/in/file"), Path("/file/python"))
     assert (place.devices, place.offline) == (("0", "1"), True)
     backend = Bridged(read_pins("crm"), place)
@@ -275,20 +275,20 @@ def test_settings_come_from_argument_environment_and_file(tmp_path: Path, monkey
         "files": list(read_pins("crm").weights[0].files),
     }
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,6")
-    assert find_place("wonder3d").devices == ("5", "6")
+    assert find_installation("wonder3d").devices == ("5", "6")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-    assert find_place("wonder3d").devices == ("0",)
+    assert find_installation("wonder3d").devices == ("0",)
     monkeypatch.setenv("SPECSIA_CRM_ROOT", "/in/environment")
     monkeypatch.setenv("SPECSIA_CRM_DEVICES", "3, 4")
-    assert find_place("crm").root == Path("/in/environment")
-    assert find_place("crm").devices == ("3", "4")
-    assert find_place("crm", root=Path("/argument")).root == Path("/argument")
+    assert find_installation("crm").root == Path("/in/environment")
+    assert find_installation("crm").devices == ("3", "4")
+    assert find_installation("crm", root=Path("/argument")).root == Path("/argument")
     path.write_text("crm:\n  rot: /in/file\n")
     with pytest.raises(UsageError, match="crm has no setting 'rot'"):
-        find_place("crm")
+        find_installation("crm")
     path.write_text("- crm\n")
     with pytest.raises(UsageError, match="cannot be read as settings"):
-        find_place("crm")
+        find_installation("crm")
 
 
 def test_a_device_is_claimed_once(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from specsia_build.backends.upstream.contract import check, check_uses, uses_of
 from specsia_build.backends.upstream.doctor import MISSING, NOTE, OK, diagnose, matches
-from specsia_build.backends.upstream.pins import BRIDGES, NAMES, Place, checkout_commit, read_pins
+from specsia_build.backends.upstream.pins import BRIDGES, NAMES, Installation, checkout_commit, read_pins
 from specsia_build.cli.main import main
 from tests.backends.upstream.upstreams import FILES, write_environment, write_files, write_upstream
 
@@ -136,14 +136,14 @@ def test_versions() -> None:
     assert not matches("2.1.2", "<2")
 
 
-def states(place: Place, name: str = "crm") -> dict[str, str]:
+def states(place: Installation, name: str = "crm") -> dict[str, str]:
     return {found.name: found.state for found in diagnose(read_pins(name), place).checks}
 
 
 def test_what_is_missing_comes_in_order_with_what_mends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     pins = read_pins("crm")
-    nothing = diagnose(pins, Place())
+    nothing = diagnose(pins, Installation())
     assert not nothing.ok
     names = [found.name for found in nothing.checks]
     assert names == ["checkout", "python", "weights crm", "weights clip", "token", "environment", "GPU"]
@@ -153,7 +153,7 @@ def test_what_is_missing_comes_in_order_with_what_mends_it(tmp_path: Path, monke
 
     root = write_upstream(tmp_path / "a checkout", "crm")
     python = write_environment(tmp_path / "environment")
-    found = diagnose(pins, Place(root, python))
+    found = diagnose(pins, Installation(root, python))
     by_name = {check.name: check for check in found.checks}
     assert by_name["checkout"].state == OK
     assert by_name["commit"].state == NOTE
@@ -166,12 +166,12 @@ def test_what_is_missing_comes_in_order_with_what_mends_it(tmp_path: Path, monke
     assert by_name["weights crm"].mend.startswith("hf download Zhengyi/CRM CRM.pth")
 
     weights = write_files(tmp_path / "weights", dict.fromkeys(pins.weights[0].files[:2], ""))
-    own = Place(root, python, weights={"crm": str(weights)})
+    own = Installation(root, python, weights={"crm": str(weights)})
     lacks = {c.name: c for c in diagnose(pins, own).checks}["weights crm"]
     assert (lacks.state, "lacks ccm-diffusion.pth" in lacks.found) == (MISSING, True)
     (weights / "ccm-diffusion.pth").touch()
     assert states(own)["weights crm"] == OK
-    assert states(Place(root, tmp_path / "no-python"))["python"] == MISSING
+    assert states(Installation(root, tmp_path / "no-python"))["python"] == MISSING
 
 
 def test_the_commit_is_compared_with_the_pin(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_the_commit_is_compared_with_the_pin(tmp_path: Path) -> None:
     commit = checkout_commit(root)
     assert commit is not None
     assert len(commit) == 40
-    found = {c.name: c for c in diagnose(read_pins("crm"), Place(root)).checks}["commit"]
+    found = {c.name: c for c in diagnose(read_pins("crm"), Installation(root)).checks}["commit"]
     assert found.state == NOTE
     assert f"checkout {read_pins('crm').commit}" in found.mend
     assert checkout_commit(root / "model") is None

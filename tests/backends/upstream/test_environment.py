@@ -15,7 +15,14 @@ from click.testing import CliRunner
 from specsia_build.backends.base import Context
 from specsia_build.backends.upstream.bridged import Bridged
 from specsia_build.backends.upstream.environment import worker_environment
-from specsia_build.backends.upstream.pins import Pins, Place, Weights, asks_with_token, find_place, read_pins
+from specsia_build.backends.upstream.pins import (
+    Installation,
+    Pins,
+    Weights,
+    asks_with_token,
+    find_installation,
+    read_pins,
+)
 from specsia_build.backends.upstream.supervisor import Limits
 from specsia_build.cli.main import main
 from specsia_build.errors import UsageError
@@ -38,7 +45,7 @@ TELLING = TEN_LINES.replace(
 )
 
 
-def seen(tmp_path: Path, pins: Pins, place: Place) -> dict[str, str]:
+def seen(tmp_path: Path, pins: Pins, place: Installation) -> dict[str, str]:
     """The environment of the worker of a bridge."""
     (tmp_path / "script.py").write_text(TELLING)
     backend = Bridged(
@@ -59,7 +66,7 @@ def pins_with(gated: bool) -> Pins:
 def test_a_worker_sees_what_it_needs_and_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {**SECRETS, **NEEDED, "FOR_THIS_BACKEND": "yes", "FOR_ALL": "no"}.items():
         monkeypatch.setenv(name, value)
-    place = Place(devices=(f"env-{os.getpid()}",), environment=("FOR_THIS_BACKEND", "NOT_SET"))
+    place = Installation(devices=(f"env-{os.getpid()}",), environment=("FOR_THIS_BACKEND", "NOT_SET"))
     found = seen(tmp_path, pins_with(gated=False), place)
     assert not set(found) & {*SECRETS, "FOR_ALL", "NOT_SET"}
     assert "secret" not in str(found)
@@ -73,19 +80,19 @@ def test_a_worker_sees_what_it_needs_and_no_secret(tmp_path: Path, monkeypatch: 
 def test_gated_weights_bring_the_token_and_no_other_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
-    found = seen(tmp_path, pins_with(gated=True), Place(devices=(f"gated-{os.getpid()}",)))
+    found = seen(tmp_path, pins_with(gated=True), Installation(devices=(f"gated-{os.getpid()}",)))
     assert {name for name in SECRETS if name in found} == {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"}
     assert "HF_HUB_DISABLE_IMPLICIT_TOKEN" not in found
 
 
 def test_who_gets_the_token() -> None:
     open_weights, gated = pins_with(gated=False), pins_with(gated=True)
-    assert not asks_with_token(open_weights, Place())
-    assert asks_with_token(open_weights, Place(token=True))
-    assert asks_with_token(gated, Place())
-    assert not asks_with_token(gated, Place(token=False))
-    assert not asks_with_token(gated, Place(offline=True))
-    assert not asks_with_token(gated, Place(weights={"own": "/a/folder"}))
+    assert not asks_with_token(open_weights, Installation())
+    assert asks_with_token(open_weights, Installation(token=True))
+    assert asks_with_token(gated, Installation())
+    assert not asks_with_token(gated, Installation(token=False))
+    assert not asks_with_token(gated, Installation(offline=True))
+    assert not asks_with_token(gated, Installation(weights={"own": "/a/folder"}))
 
 
 def test_the_pins_name_what_they_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,4 +118,4 @@ def test_the_doctor_shows_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert "hf_secret" not in shown
     path.write_text("crm: {token: maybe}\n")
     with pytest.raises(UsageError, match="'token' of crm must be true or false"):
-        find_place("crm")
+        find_installation("crm")

@@ -8,12 +8,12 @@ import pytest
 from click.testing import CliRunner
 
 from specsia_build.cli import main
-from specsia_build.cli.run import effective, settings_file
 from specsia_build.config import BuildConfig
+from specsia_build.pipeline.settings import effective, named_settings
 
 
 def settings(name: str) -> BuildConfig:
-    return effective(None, None, settings_file(name), {}, fresh=True)[0]
+    return effective(None, None, named_settings(name), {}, fresh=True)[0]
 
 
 def test_settings_that_come_along_are_taken_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

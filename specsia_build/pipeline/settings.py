@@ -24,7 +24,7 @@ def existing_run(folder: str | Path) -> tuple[BuildConfig, RunLayout]:
     return with_settings(BuildConfig(), read_settings(layout.config), str(layout.config)), layout
 
 
-def settings_file(given: str) -> Path:
+def named_settings(given: str) -> Path:
     """The file of settings that `--config` means: that file, or the one of this name that comes with the package.
 
     Raises:

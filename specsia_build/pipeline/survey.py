@@ -1,0 +1,33 @@
+"""Reading every character of a source once, in a process that one of them may crash, to say what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from specsia_build.characters.character import Entry, legible
+from specsia_build.characters.survey import CharacterFacts, survey
+from specsia_build.errors import brief
+from specsia_build.memory import memory_bytes
+from specsia_build.pipeline.executors import Lost, run_local
+from specsia_build.pipeline.progress import Progress
+
+
+def survey_all(entries: Sequence[Entry], memory: str, progress: Progress) -> list[CharacterFacts]:
+    """What each character is, or why it cannot be read, in the order of `entries`.
+
+    Args:
+        entries: of a source.
+        memory: what one may cost, such as ``2 GB``.
+        progress: where the bar goes.
+    """
+    found: dict[int, CharacterFacts] = {}
+    with progress.bar("characters", len(entries)) as advance:
+        for index, facts in run_local(survey, entries, workers=1, timeout=600.0, memory=memory_bytes(memory)):
+            entry = entries[index]
+            if isinstance(facts, Lost):
+                facts = CharacterFacts(entry.id, entry.format, legible(entry.path.name), problem=facts.reason)
+            told = map(brief, facts.warnings)
+            found[index] = replace(facts, warnings=tuple(told), problem=facts.problem and brief(facts.problem))
+            advance(1)
+    return [found[index] for index in range(len(entries))]
