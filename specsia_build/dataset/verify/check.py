@@ -32,7 +32,7 @@ from specsia_build.dataset.verify.files import (
     read_build,
     read_sums,
 )
-from specsia_build.dataset.verify.published import UNCHECKED, check_published_group, published_notes
+from specsia_build.dataset.verify.published import UNCHECKED, published_notes
 from specsia_build.dataset.verify.report import CHECKS, DIGESTS, FILES, SUMS, CheckResult, Findings, Problem, Report
 from specsia_build.dataset.verify.rows import GroupTask, check_group
 from specsia_build.dataset.verify.views import Tracker, read_frozen_splits, split_notes
@@ -173,12 +173,12 @@ def _verify(
 
     files = [(name, listed) for name, listed in (sums or {}).items()]
     tasks = [
-        (shard, count, GroupTask(place, shard.name, group, views, pos_frame, _backend(shard, build), folders))
+        (shard, count, GroupTask(place, shard.name, group, of, views, pos_frame, _backend(shard, build), folders))
         for shard in readable
         for group, count in enumerate(groups[shard] or ())
     ]
     calls: list[tuple[Callable[[Any], Any], Any]] = [(hash_file, (place, name)) for name, _ in files]
-    calls += [(check_group if of == "specsia" else check_published_group, task) for _, _, task in tasks]
+    calls += [(check_group, task) for _, _, task in tasks]
     results = results_of(calls, workers)
     for (name, listed), found in zip(files, islice(results, len(files)), strict=True):
         check_sum(name, listed, found, findings)

@@ -5,21 +5,34 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from specsia_build import png
+from specsia_build.dataset.pairs import Pixels, split_uid
 from specsia_build.dataset.places import Place, read_errors
-from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, IMAGE_COLUMNS, MASK, POS, SCALAR_COLUMNS, row_uid
+from specsia_build.dataset.reading import Schema
+from specsia_build.dataset.schema import (
+    COLOR,
+    EDGE,
+    GT,
+    GT_MASK,
+    IMAGE_COLUMNS,
+    MASK,
+    POS,
+    PUBLISHED_COLUMNS,
+    SCALAR_COLUMNS,
+    row_uid,
+)
 from specsia_build.dataset.verify import images
 from specsia_build.dataset.verify.character import check_character
 from specsia_build.dataset.verify.glimpse import Glimpse, glimpse
+from specsia_build.dataset.verify.published import check_published_pixels
 from specsia_build.dataset.verify.report import (
     ALPHA,
     CONTOUR,
@@ -36,6 +49,12 @@ from specsia_build.dataset.verify.report import EDGE as EDGE_CHECK
 from specsia_build.frame import Camera, view_yaws
 
 YAW_TOLERANCE_DEG = 1e-6
+
+MODES: Mapping[Schema, Mapping[str, str]] = {
+    "specsia": IMAGE_COLUMNS,
+    "published": {name: IMAGE_COLUMNS[name].removesuffix("A") for name in PUBLISHED_COLUMNS if name in IMAGE_COLUMNS},
+}
+"""Mode of the images of each schema, in the order of their columns."""
 
 _MACHINE_PATH = re.compile(
     r"(?<![\w./-])/(?:home|root|Users|tmp|var|mnt|media|opt|srv|work|workspace|private|scratch|usr|nfs|lustre|gpfs|Volumes|run)/[\w.-]"
@@ -59,6 +78,7 @@ class GroupTask:
         place: of the dataset.
         name: of the shard, relative to it.
         group: number of the row group.
+        schema: of its rows.
         views: of every character.
         pos_frame: `character` or `view`.
         backend: that all rows name, or None where that is not known.
@@ -68,6 +88,7 @@ class GroupTask:
     place: Place
     name: str
     group: int
+    schema: Schema
     views: int
     pos_frame: str
     backend: str | None
@@ -106,52 +127,53 @@ class GroupResult:
     parted: Mapping[str, dict[int, Glimpse]] = field(default_factory=dict)
 
 
-def read_group(task: GroupTask) -> pa.Table:
-    """The rows of a row group; raises what pyarrow and the filesystem do."""
-    with task.place.open(task.name) as stream, pq.ParquetFile(stream) as shard:
-        return shard.read_row_group(task.group, use_threads=False).combine_chunks()
-
-
 def check_group(task: GroupTask) -> GroupResult:
     """Check one row group; anything wrong with it, unreadable bytes included, comes back as findings."""
     findings = Findings()
+    own_schema = task.schema == "specsia"
     try:
-        table = read_group(task)
-        scalars = {name: table.column(name).to_pylist() for name in SCALAR_COLUMNS}
+        with task.place.open(task.name) as stream, pq.ParquetFile(stream) as shard:
+            table = shard.read_row_group(task.group, use_threads=False).combine_chunks()
+        scalars = table.select(list(SCALAR_COLUMNS) if own_schema else ["uid"]).to_pylist()
+        columns = {name: table.column(name) for name in MODES[task.schema]}
     except (*read_errors(), pa.ArrowException, ValueError) as error:
         reason = " ".join(str(error).split())
         findings.add(FILES, task.name, f"row group {task.group} cannot be read: {reason}")
         return GroupResult((), findings)
-    columns = {name: table.column(name) for name in IMAGE_COLUMNS}
     facts = []
     glimpses: dict[str, dict[int, Glimpse]] = {}
-    for index in range(table.num_rows):
-        row = {name: values[index] for name, values in scalars.items()}
+    for index, row in enumerate(scalars):
+        where = f"{task.name}, row group {task.group}, row {index}"
         empty = [name for name, value in row.items() if name != "license" and (value is None or _holds_none(value))]
         if empty:
-            where = str(row["uid"] or f"{task.name}, row group {task.group}, row {index}")
-            findings.add(SCHEMA, where, f"has no {', '.join(empty)}")
+            findings.add(SCHEMA, str(row["uid"] or where), f"has no {', '.join(empty)}")
+            continue
+        try:
+            character_id, view = (row["character_id"], row["view"]) if own_schema else split_uid(row["uid"])
+        except ValueError as error:
+            findings.add(VIEWS, where, str(error))
             continue
         try:
             stored = {name: column[index].as_py() or {} for name, column in columns.items()}
         except UnicodeDecodeError:
-            findings.add(SCHEMA, str(row["uid"]), "the file name of an image is not text")
+            findings.add(SCHEMA, row["uid"], "the file name of an image is not text")
             continue
         own = Findings()
-        checked, pixels = _check_row(row, stored, task, own)
+        pixels = _read_images(row, stored, task, own)
+        size = _common_size(row["uid"], pixels, own)
+        checked = _check_row(row, character_id, view, stored, pixels, size, task, own)
         facts.append(checked)
         findings.merge(own)
         # A row that is wrong by itself would make others look wrong beside it.
-        if not own.counts and checked.size is not None and _has_place(row, checked.size, task):
-            camera = Camera(view_yaws(task.views)[row["view"]], checked.size[0])
+        if own_schema and not own.counts and size is not None and _has_place(row, size, task):
+            camera = Camera(view_yaws(task.views)[view], size[0])
             seen = glimpse(pixels, camera, (row["bbox_min"], row["bbox_max"]), task.pos_frame)
-            glimpses.setdefault(row["character_id"], {})[row["view"]] = seen
-    parted = {character_id for character_id in glimpses if len(glimpses[character_id]) < task.views}
-    for character_id in glimpses:
-        if character_id in parted:
-            continue
-        check_character(character_id, glimpses[character_id], task.views, findings)
-    return GroupResult(tuple(facts), findings, {i: seen for i, seen in glimpses.items() if i in parted})
+            glimpses.setdefault(character_id, {})[view] = seen
+    parted = {character_id: views for character_id, views in glimpses.items() if len(views) < task.views}
+    for character_id, views in glimpses.items():
+        if character_id not in parted:
+            check_character(character_id, views, task.views, findings)
+    return GroupResult(tuple(facts), findings, parted)
 
 
 def _is_box(low: Sequence[float], high: Sequence[float]) -> bool:
@@ -169,50 +191,69 @@ def _holds_none(value: Any) -> bool:
 
 
 def _check_row(
-    row: dict[str, Any], stored: dict[str, dict[str, Any]], task: GroupTask, findings: Findings
-) -> tuple[RowFacts, dict[str, NDArray[np.uint8]]]:
-    """Check one row; also returns its images that are whole."""
-    uid, view = str(row["uid"]), int(row["view"])
-    if uid != row_uid(row["character_id"], view):
-        findings.add(VIEWS, uid, f"view {view} of {row['character_id']} must be {row_uid(row['character_id'], view)}")
+    row: dict[str, Any],
+    character_id: str,
+    view: int,
+    stored: dict[str, dict[str, Any]],
+    pixels: dict[str, Pixels],
+    size: tuple[int, int] | None,
+    task: GroupTask,
+    findings: Findings,
+) -> RowFacts:
+    uid = row["uid"]
     if not 0 <= view < task.views:
         findings.add(VIEWS, uid, f"view {view} is none of 0 to {task.views - 1}")
-    elif not abs(row["yaw_deg"] - view_yaws(task.views)[view]) <= YAW_TOLERANCE_DEG:
+    for name in ("uid", "character_id", "backend", "license"):
+        if found := machine_path(row.get(name) or "", task.folders):
+            findings.add(METADATA, uid, f"{name} holds a path: {found}")
+    data = {name: image["bytes"] for name, image in stored.items() if image.get("bytes")}
+    digests = tuple(hashlib.sha256(data[name]).digest() if name in data else b"" for name in IMAGE_COLUMNS)
+    if task.schema == "published":
+        if size is not None:
+            _note(findings, uid, check_published_pixels(pixels))
+        return RowFacts(uid, character_id, view, (), size, digests, False)
+    if uid != row_uid(character_id, view):
+        findings.add(VIEWS, uid, f"view {view} of {character_id} must be {row_uid(character_id, view)}")
+    if 0 <= view < task.views and not abs(row["yaw_deg"] - view_yaws(task.views)[view]) <= YAW_TOLERANCE_DEG:
         findings.add(VIEWS, uid, f"yaw_deg is {row['yaw_deg']:g}, not {view_yaws(task.views)[view]:g}")
     if task.backend is not None and row["backend"] != task.backend:
         findings.add(VIEWS, uid, f"backend is '{row['backend']}', not '{task.backend}'")
-    for name in ("uid", "character_id", "backend", "license"):
-        found = machine_path(row[name] or "", task.folders)
-        if found:
-            findings.add(METADATA, uid, f"{name} holds a path: {found}")
-    pixels = _read_images(uid, stored, findings)
-    size = _check_pixels(row, pixels, task, findings)
+    if size is not None:
+        _note(findings, uid, _check_pixels(row, pixels, size, task))
     box = (tuple(row["bbox_min"]), tuple(row["bbox_max"])) if task.pos_frame == "character" else None
     constants = {name: row[name] for name in ("backend", "outline_px", "outline_grey", "license")} | {"bbox": box}
     same = MASK in pixels and GT_MASK in pixels and np.array_equal(pixels[MASK], pixels[GT_MASK])
-    digests = tuple(hashlib.sha256(s["bytes"]).digest() if s.get("bytes") else b"" for s in stored.values())
     frontal = view == 0 and size is not None and {GT, GT_MASK} <= pixels.keys()
     front = _front(pixels[GT], pixels[GT_MASK]) if frontal else None
-    return RowFacts(uid, row["character_id"], view, tuple(constants.items()), size, digests, same, front), pixels
+    return RowFacts(uid, character_id, view, tuple(constants.items()), size, digests, same, front)
 
 
-def _front(gt: NDArray[np.uint8], gt_mask: NDArray[np.uint8]) -> bytes:
+def _note(findings: Findings, uid: str, found: Iterable[tuple[str, Sequence[str]]]) -> None:
+    for check, messages in found:
+        for message in messages:
+            findings.add(check, uid, message)
+
+
+def _front(gt: Pixels, gt_mask: Pixels) -> bytes:
     """Digest of a character without its contour, which differs where the same one stands under another id."""
     return hashlib.sha256(gt_mask.tobytes() + gt[gt_mask == 255].tobytes()).digest()
 
 
-def _read_images(uid: str, stored: dict[str, dict[str, Any]], findings: Findings) -> dict[str, NDArray[np.uint8]]:
+def _read_images(
+    row: dict[str, Any], stored: dict[str, dict[str, Any]], task: GroupTask, findings: Findings
+) -> dict[str, Pixels]:
     """The images of a row that are whole."""
-    pixels = {}
-    for name, mode in IMAGE_COLUMNS.items():
+    uid, pixels = row["uid"], {}
+    for name, mode in MODES[task.schema].items():
         data, path = stored[name].get("bytes"), stored[name].get("path")
         if not data:
             findings.add(IMAGES, uid, f"has no {name}")
             continue
-        if path is not None and path != f"{uid}_{name}.png":
+        if task.schema == "specsia" and path is not None and path != f"{uid}_{name}.png":
             findings.add(METADATA, uid, f"the file name of {name} is '{path}', not '{uid}_{name}.png'")
-        extra = images.extra_chunks(data)
-        if extra:
+        elif found := machine_path(path or "", task.folders):
+            findings.add(METADATA, uid, f"the file name of {name} holds a path: {found}")
+        if extra := images.extra_chunks(data):
             findings.add(METADATA, uid, f"{name} carries more than pixels: {', '.join(extra)}")
         try:
             pixels[name] = png.decode(data, len(mode))
@@ -221,38 +262,33 @@ def _read_images(uid: str, stored: dict[str, dict[str, Any]], findings: Findings
     return pixels
 
 
-def _check_pixels(
-    row: dict[str, Any], pixels: dict[str, NDArray[np.uint8]], task: GroupTask, findings: Findings
-) -> tuple[int, int] | None:
-    """Check what the images of a row promise of each other; returns their common width and height."""
-    uid = row["uid"]
+def _common_size(uid: str, pixels: dict[str, Pixels], findings: Findings) -> tuple[int, int] | None:
+    """Width and height of the images of a row, None where there are none or they differ."""
     sizes = {name: (image.shape[1], image.shape[0]) for name, image in pixels.items()}
     if len(set(sizes.values())) > 1:
         listed = ", ".join(f"{name} {w} x {h}" for name, (w, h) in sizes.items())
         findings.add(IMAGES, uid, f"its images differ in size: {listed}")
         return None
-    if not pixels:
-        return None
+    return next(iter(sizes.values()), None)
 
-    def note(check: str, messages: list[str]) -> None:
-        for message in messages:
-            findings.add(check, uid, message)
 
-    width, height = next(iter(sizes.values()))
+def _check_pixels(
+    row: dict[str, Any], pixels: dict[str, Pixels], size: tuple[int, int], task: GroupTask
+) -> Iterator[tuple[str, Sequence[str]]]:
+    """What is wrong with the images of a row, by check."""
     if {COLOR, MASK, POS} <= pixels.keys():
-        note(ALPHA, images.check_alpha(pixels[COLOR], pixels[MASK], pixels[POS]))
+        yield ALPHA, images.check_alpha(pixels[COLOR], pixels[MASK], pixels[POS])
     if {GT, GT_MASK} <= pixels.keys():
-        note(CONTOUR, images.check_contour(pixels[GT], pixels[GT_MASK], row["outline_px"], row["outline_grey"]))
+        yield CONTOUR, images.check_contour(pixels[GT], pixels[GT_MASK], row["outline_px"], row["outline_grey"])
     if {MASK, GT_MASK} <= pixels.keys():
-        note(IOU, images.check_iou(pixels[MASK], pixels[GT_MASK], row["iou"]))
+        yield IOU, images.check_iou(pixels[MASK], pixels[GT_MASK], row["iou"])
     if {EDGE, POS} <= pixels.keys():
-        note(EDGE_CHECK, images.check_edge(pixels[EDGE], pixels[POS]))
+        yield EDGE_CHECK, images.check_edge(pixels[EDGE], pixels[POS])
     box = row["bbox_min"], row["bbox_max"]
     if not _is_box(*box):
-        findings.add(POSITION, uid, "bbox_min and bbox_max are no box")
-    elif POS in pixels and _has_place(row, (width, height), task):
-        camera = Camera(view_yaws(task.views)[row["view"]], width)
-        note(POSITION, images.check_position(pixels[POS], camera, box, task.pos_frame))
-    if width != height:
-        findings.add(IMAGES, uid, f"its images are not square: {width} x {height}")
-    return width, height
+        yield POSITION, ["bbox_min and bbox_max are no box"]
+    elif POS in pixels and _has_place(row, size, task):
+        camera = Camera(view_yaws(task.views)[row["view"]], size[0])
+        yield POSITION, images.check_position(pixels[POS], camera, box, task.pos_frame)
+    if size[0] != size[1]:
+        yield IMAGES, [f"its images are not square: {size[0]} x {size[1]}"]
