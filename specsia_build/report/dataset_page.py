@@ -21,7 +21,7 @@ from specsia_build.pipeline.progress import Progress
 from specsia_build.report import charts
 from specsia_build.report.choose import SheetPlan, plan_sheets, spread_ranks
 from specsia_build.report.markup import Html, fixed, join, plural, section, table, tag
-from specsia_build.report.page import document, save
+from specsia_build.report.page import document, refuse_other_file, save
 from specsia_build.report.pictures import PAIR, TARGET, Strip, ViewRow, tile
 from specsia_build.report.sheets import MOST_ROWS, card
 
@@ -49,8 +49,10 @@ def write_dataset_report(dataset: OpenedDataset, path: Path, progress: Progress)
     """Write the page about a dataset; pictures are read a few rows at a time.
 
     Raises:
+        UsageError: if something else is in the page's place.
         SpecsiaError: if a shard cannot be read, or the page cannot be written.
     """
+    refuse_other_file(path)
     members = {
         (config, split): characters_of(dataset, config, split)
         for config in dataset.configs

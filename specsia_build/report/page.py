@@ -8,7 +8,8 @@ from pathlib import Path
 from specsia_build.config import BuildConfig
 from specsia_build.errors import UsageError, WriteError
 from specsia_build.files.writing import write_bytes
-from specsia_build.pipeline.layout import RunLayout
+from specsia_build.ownership import refuse_foreign_file
+from specsia_build.pipeline.layout import REPORT_MARK, RunLayout
 from specsia_build.pipeline.progress import Progress
 from specsia_build.report import sections, sheets
 from specsia_build.report.facts import Facts
@@ -41,11 +42,22 @@ def write_report(config: BuildConfig, layout: RunLayout, path: Path, progress: P
         The facts that it shows.
 
     Raises:
+        UsageError: if something else is in the page's place.
         SpecsiaError: if the run's records cannot be read, or the page cannot be written.
     """
+    refuse_other_file(path)
     facts = gather(config, layout)
     save(path, render_page(facts, layout, progress))
     return facts
+
+
+def refuse_other_file(path: Path) -> None:
+    """See that no page is to take the place of a file that is none.
+
+    Raises:
+        UsageError: if it would.
+    """
+    refuse_foreign_file(path, "report of specsia", REPORT_MARK)
 
 
 def save(path: Path, page: Html) -> None:

@@ -46,6 +46,18 @@ def test_report_writes_where_it_is_told(built: Path, tmp_path: Path) -> None:
     assert page.is_file()
 
 
+@pytest.mark.parametrize("where", ["run", "dataset"])
+def test_report_replaces_its_own_page_and_nothing_else(built: Path, tmp_path: Path, where: str) -> None:
+    page, about = tmp_path / "page.html", built if where == "run" else built / "dataset"
+    for _ in range(2):
+        assert specsia("report", about, "--out", page).exit_code == 0
+    page.write_text("my own page")
+    ran = specsia("report", about, "--out", page)
+    assert ran.exit_code == 2
+    assert ran.stderr == f"specsia: {page} is there already and is no report of specsia: name another file\n"
+    assert page.read_text() == "my own page"
+
+
 def test_report_of_no_run_is_one_sentence(tmp_path: Path) -> None:
     result = specsia("report", tmp_path)
     assert result.exit_code == 2
