@@ -20,7 +20,7 @@ from specsia_build.registration.outline import Shape, shape_of
 from specsia_build.registration.similarity import Similarity
 from specsia_build.rendering.mesh import Mesh
 
-VERSION = 4
+VERSION = 5
 
 COARSE_SIZE, MIDDLE_SIZE, FINE_SIZE = 64, 128, 256
 """Pixels of the images of the coarse search, of the steps with the light mesh and of those with the whole one; never
@@ -51,6 +51,10 @@ FRONTAL_LOSS = 0.02
 
 PLAUSIBLE = 0.5
 """Mean IoU from which a reconstruction as it came is worth refining."""
+
+POOR = 0.6
+"""Mean IoU below which outlines lie so far apart that the steps may end anywhere: all starts are then followed to their
+end."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +102,10 @@ def _closed_form(shape: Shape, target: Target, pitch: float, yaw: float) -> tupl
     return float(ious(shape, guess, target).mean()), guess
 
 
-def _fitted(shape: Shape, target: Target, yaw: float) -> Similarity:
-    """The best of the closed-form fits at a yaw."""
-    fits = (_closed_form(shape, target, pitch, yaw) for pitch in COARSE_PITCHES)
-    return max(fits, key=lambda found: found[0])[1]
+def _fits(shape: Shape, target: Target, yaw: float) -> list[Similarity]:
+    """The closed-form fits at a yaw, the best first."""
+    found = [_closed_form(shape, target, pitch, yaw) for pitch in COARSE_PITCHES]
+    return [similarity for _, similarity in sorted(found, key=lambda fit: -fit[0])]
 
 
 def register(mesh: Mesh, masks: NDArray[np.uint8], cameras: Sequence[Camera], with_yaw: bool = False) -> Registration:
@@ -131,17 +135,26 @@ def register(mesh: Mesh, masks: NDArray[np.uint8], cameras: Sequence[Camera], wi
         yaw = max(COARSE_YAWS, key=lambda y: _closed_form(lightest, coarse, 0.0, y)[0])
         # From front and back an upright character looks alike.
         yaws = (yaw, yaw - math.copysign(180.0, yaw))
-    starts = [_fitted(lightest, coarse, yaw) for yaw in yaws]
+    fits = [_fits(lightest, coarse, yaw) for yaw in yaws]
+    starts = [best for best, *_ in fits]
     if ious(lightest, identity, coarse).mean() > PLAUSIBLE:
         starts.append(identity)
-    tried = [descend(light, middle, start, with_yaw, TRIAL_STEPS) for start in starts]
-    _, best, rested = max(tried, key=lambda found: found[0])
-    if not rested:
-        _, best, _ = descend(light, middle, best, with_yaw, LIGHT_STEPS)
-
     fronts = [(float(ious(full, s, fine.first())[0]), s) for s in (identity, *starts)]
     least, front = max(fronts, key=lambda found: found[0])
-    found_iou, best, _ = descend(full, fine, best, with_yaw, FULL_STEPS, least - FRONTAL_LOSS)
+
+    def tried(start: Similarity) -> tuple[float, Similarity, bool]:
+        return descend(light, middle, start, with_yaw, TRIAL_STEPS)
+
+    def refined(trial: tuple[float, Similarity, bool]) -> tuple[float, Similarity]:
+        _, place, rested = trial
+        if not rested:
+            _, place, _ = descend(light, middle, place, with_yaw, LIGHT_STEPS)
+        return descend(full, fine, place, with_yaw, FULL_STEPS, least - FRONTAL_LOSS)[:2]
+
+    found_iou, best = refined(max((tried(start) for start in starts), key=lambda found: found[0]))
+    if found_iou < POOR:
+        everywhere = (refined(tried(start)) for start in (identity, *(fit for of_yaw in fits for fit in of_yaw)))
+        found_iou, best = max(((found_iou, best), *everywhere), key=lambda found: found[0])
     if ious(full, front, fine).mean() > found_iou + NOISE:
         best = front
     elif found_iou > SHARP_FROM and masks.shape[-1] > fine.size:

@@ -179,12 +179,14 @@ def flat_normals(mesh: Mesh) -> NDArray[np.float32]:
 
 def compacted(mesh: Mesh) -> Mesh:
     """The mesh without the vertices that no face uses."""
-    used, faces = np.unique(mesh.faces, return_inverse=True)
-    if len(used) == len(mesh.vertices):
+    used = np.zeros(len(mesh.vertices), np.bool_)
+    used[mesh.faces] = True
+    if used.all():
         return mesh
+    number = np.cumsum(used, dtype=np.int32) - np.int32(1)
     return replace(
         mesh,
         vertices=mesh.vertices[used],
-        faces=faces.reshape(-1, 3).astype(np.int32),
+        faces=number[mesh.faces],
         rest=None if mesh.rest is None else mesh.rest[used],
     )

@@ -35,7 +35,7 @@ class Inflate:
     """Backend that inflates the silhouette."""
 
     name: str = "inflate"
-    version: int = 1
+    version: int = 2
     sees_ground_truth: bool = False
     needs_yaw: bool = False
     generates: bool = True
@@ -113,20 +113,4 @@ def textured(surface: Surface, grid: Grid, atlas: Atlas, size: int) -> Mesh:
         materials=(material,),
         face_material=np.zeros(len(corners), np.int32),
         uv=atlas.uv(columns[corners], rows[corners], surface.front[:, None]),
-        normals=corner_normals(vertices, corners),
     )
-
-
-def corner_normals(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Mean of the neighbouring faces' normals, weighted by area, at each corner: (F, 3, 3) unit vectors."""
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
-    weighted = np.cross(b - a, c - a)
-    total = np.stack(
-        [
-            np.bincount(faces.ravel(), weights=np.repeat(weighted[:, axis], 3), minlength=len(vertices))
-            for axis in range(3)
-        ],
-        axis=1,
-    )
-    unit = total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-20)
-    return np.asarray(unit[faces], dtype=np.float32)

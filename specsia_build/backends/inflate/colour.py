@@ -6,13 +6,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy import ndimage
+
+from specsia_build.rendering.contour import outside_distance
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-MARGIN_PX = 4
-"""Texels around the figure's box, so that interpolation never reaches the other half of the atlas."""
+COARSER = 2
+"""Pixels of the picture along a side of a texel of the back, which is smooth but for the rim."""
+
+MARGIN_PX = 4 * COARSER
+"""Pixels around the figure's box, so that interpolation never reaches the other side's texels."""
 
 RIM = 0.008
 """Width of the band along the contour whose colours the back takes, in parts of the picture's width."""
@@ -23,9 +29,6 @@ hair of an upright figure change from the head down more than they do around it.
 
 ALIKE = 40.0
 """Levels (root of the summed squares over R, G, B) up to which the front counts as more of the rim's colour."""
-
-FINEST_BAND = 4.0
-"""Pixels of the rim's width that suffice to guess the back."""
 
 INK = 32
 """Levels within which a pixel has the contour's colour."""
@@ -39,24 +42,24 @@ FULL = 250
 
 @dataclass(frozen=True)
 class Atlas:
-    """Front and back beside each other, in the picture's own resolution.
+    """Front and back beside each other: the front in the picture's own resolution, the back `COARSER`.
 
     Attributes:
-        pixels: (h, 2 w, 4) uint8 sRGB, opaque; the left half is the front, the right half the back seen through the
-            front.
-        corner: column and row of the picture at which each half starts; may be negative.
+        pixels: (h, w + w / `COARSER`, 4) uint8 sRGB, opaque; on the left the front, at the top right the back seen
+            through the front.
+        corner: column and row of the picture at which each side starts; may be negative.
     """
 
     pixels: NDArray[np.uint8]
     corner: tuple[int, int]
 
     def uv(self, columns: NDArray[np.floating], rows: NDArray[np.floating], front: Mask) -> NDArray[np.float32]:
-        """Texture coordinates of pixel coordinates of the picture; `front` chooses the half."""
+        """Texture coordinates of pixel coordinates of the picture; `front` chooses the side."""
         height, width = self.pixels.shape[:2]
-        shift = np.where(front, 0.0, width / 2)
-        u = (columns - self.corner[0] + shift) / width
-        v = (rows - self.corner[1]) / height
-        return np.stack([u, v], axis=-1).astype(np.float32)
+        right, down = columns - self.corner[0], rows - self.corner[1]
+        u = np.where(front, right, right / COARSER + width * COARSER / (COARSER + 1))
+        v = np.where(front, down, down / COARSER)
+        return np.stack([u / width, v / height], axis=-1).astype(np.float32)
 
 
 def paint(image: NDArray[np.uint8]) -> Atlas:
@@ -66,64 +69,71 @@ def paint(image: NDArray[np.uint8]) -> Atlas:
         image: (S, S, 4) uint8 sRGB, straight alpha, at least one pixel of half coverage.
     """
     covered = image[..., 3] >= 128
-    rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
-    top, left = int(rows[0]) - MARGIN_PX, int(columns[0]) - MARGIN_PX
-    height, width = int(rows[-1]) + 1 - top + MARGIN_PX, int(columns[-1]) + 1 - left + MARGIN_PX
-    padded = np.pad(image, ((MARGIN_PX, MARGIN_PX), (MARGIN_PX, MARGIN_PX), (0, 0)))
-    crop = padded[top + MARGIN_PX :, left + MARGIN_PX :][:height, :width]
-    front, depth = extended_front(crop)
-    back = guessed_back(front, depth, max(2.0, RIM * image.shape[0]))
-    both = np.concatenate([front, back], axis=1)
-    pixels = np.full((*both.shape[:2], 4), 255, dtype=np.uint8)
-    pixels[..., :3] = np.clip(np.rint(both), 0, 255)
+    first, sides = [], []
+    for axis in (0, 1):
+        found = np.flatnonzero(covered.any(axis=axis))
+        first.append(int(found[0]) - MARGIN_PX)
+        sides.append(-(-(int(found[-1]) + 1 - first[axis]) // COARSER) * COARSER + MARGIN_PX)
+    (left, top), (width, height) = first, sides
+    picture = Image.fromarray(np.ascontiguousarray(image), "RGBA")
+    crop = np.asarray(picture.crop((left, top, left + width, top + height)))
+    front = extended_front(crop)
+    coarse = np.asarray(Image.fromarray(front).reduce(COARSER), np.float32)
+    depth = ndimage.distance_transform_edt(crop[::COARSER, ::COARSER, 3] >= 128).astype(np.float32)
+    back = guessed_back(coarse, depth, max(2.0, RIM * image.shape[0] / COARSER))
+    pixels = np.full((height, width + width // COARSER, 4), 255, dtype=np.uint8)
+    pixels[:, :width, :3] = front
+    pixels[: len(back), width:, :3] = np.clip(np.rint(back), 0, 255)
     return Atlas(pixels, (left, top))
 
 
-def extended_front(crop: NDArray[np.uint8]) -> tuple[Floats, Floats]:
-    """The figure's colours, continued over its partly covered fringe, a drawn contour and beyond.
+def extended_front(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The figure's colours, (h, w, 3) uint8, continued over its partly covered fringe, a drawn contour and beyond.
 
     A pixel is trusted if it and its four neighbours are wholly covered and it is no contour; a part too thin to have
     such pixels is taken as it is. The rest gets the colour of the nearest trusted pixel.
 
     Args:
-        crop: (h, w, 4) uint8, straight alpha.
-
-    Returns:
-        colours (h, w, 3) float32 0-255, and each covered pixel's distance in pixels to the nearest uncovered one
-        (h, w) float32, 0 where uncovered.
+        crop: (h, w, 4) uint8, straight alpha, not covered along its border.
     """
+    contour = contour_width(crop)
     covered = crop[..., 3] >= 128
-    depth = ndimage.distance_transform_edt(covered).astype(np.float32)
-    contour = contour_width(crop[..., :3], depth)
-    trusted = ndimage.binary_erosion(crop[..., 3] >= FULL) & (depth > contour)
-    thin = covered
-    if trusted.any():
-        thin = covered & (ndimage.distance_transform_edt(~trusted) > 3.0 + contour)
-    nearest = ndimage.distance_transform_edt(~(trusted | thin), return_distances=False, return_indices=True)
-    return crop[..., :3][tuple(nearest)].astype(np.float32), depth
+    trusted = ndimage.binary_erosion(crop[..., 3] >= FULL)
+    if contour > 0:
+        trusted &= ndimage.distance_transform_edt(covered) > contour
+    away, nearest = ndimage.distance_transform_edt(~trusted, return_indices=True)
+    thin = covered & ((away > 3.0 + contour) | (not trusted.any()))
+    if thin.any():
+        nearest = ndimage.distance_transform_edt(~(trusted | thin), return_distances=False, return_indices=True)
+    return np.asarray(crop[..., :3][tuple(nearest)])
 
 
-def contour_width(colours: NDArray[np.uint8], depth: Floats) -> float:
+def contour_width(picture: NDArray[np.uint8]) -> float:
     """Width in pixels of a line drawn around the figure, 0 if there is none.
 
     A contour is one colour almost all around, and the figure behind it is not.
 
     Args:
-        colours: (h, w, 3) uint8.
-        depth: (h, w) float32 distance to the nearest uncovered pixel.
+        picture: (h, w, 4) uint8, straight alpha.
     """
-    ink = np.median(colours[(depth > 1.0) & (depth <= 2.0)].astype(np.float64), axis=0, keepdims=True)
-    if not np.isfinite(ink).all():
-        return 0.0
+    bare = np.uint8(255) - picture[..., 3]
 
-    def inked(low: float, high: float) -> float:
-        ring = colours[(depth > low) & (depth <= high)].astype(np.float64)
-        return float(np.mean(np.abs(ring - ink).max(axis=1) < INK)) if len(ring) else 0.0
+    def rings(reach: float) -> list[NDArray[np.float64]]:
+        ring = outside_distance(bare, reach).astype(np.int32)
+        return [picture[(ring == k) & (bare < 128), :3].astype(np.float64) for k in range(int(reach))]
 
-    if inked(1.0, 2.0) < 0.8:
+    outermost = rings(2.0)[1]
+    if len(outermost) == 0:
         return 0.0
-    for width in range(2, WIDEST_CONTOUR + 1):
-        if inked(width, width + 1.0) < 0.4:
+    ink = np.median(outermost, axis=0)
+
+    def inked(colours: NDArray[np.float64]) -> float:
+        return float(np.mean(np.abs(colours - ink).max(axis=1) < INK)) if len(colours) else 0.0
+
+    if inked(outermost) < 0.8:
+        return 0.0
+    for width, ring in enumerate(rings(WIDEST_CONTOUR + 1.0)):
+        if width > 1 and inked(ring) < 0.4:
             # Two more for the pixels on its inside that it covers in part, seen along a diagonal.
             return width + 2.0
     return 0.0
@@ -137,21 +147,14 @@ def guessed_back(front: Floats, depth: Floats, band: float) -> Floats:
     it is kept, so that a belt or a hem goes around.
 
     Args:
-        front: (h, w, 3) float32 colours from `extended_front`.
-        depth: (h, w) float32 distance to the contour in pixels.
-        band: width of the rim in pixels.
+        front: (h, w, 3) float32 colours of the front.
+        depth: (h, w) float32 distance to the contour in texels, 0 outside.
+        band: width of the rim in texels.
 
     Returns:
         (h, w, 3) float32; equal to `front` at the contour and beyond.
     """
-    # The guess is smooth over a band, so a large picture need not be gone through pixel by pixel.
-    step = max(1, int(band / FINEST_BAND))
-    guess = _led_inwards(front[::step, ::step], depth[::step, ::step] / np.float32(step), band / step)
-    if step > 1:
-        rows, columns = (np.arange(side, dtype=np.float64) / step for side in depth.shape)
-        at = np.meshgrid(rows, columns, indexing="ij")
-        layers = [ndimage.map_coordinates(guess[..., k], at, order=1, mode="nearest") for k in range(3)]
-        guess = np.stack(layers, axis=-1)
+    guess = _led_inwards(front, depth, band)
     inwards = np.clip(depth / (2.0 * band), 0.0, 1.0)[..., None]
     inwards = inwards * inwards * (3.0 - 2.0 * inwards)
     return np.asarray((1.0 - inwards) * front + inwards * guess, dtype=np.float32)

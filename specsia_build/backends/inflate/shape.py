@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy import ndimage
 
 from specsia_build.errors import CharacterError
@@ -21,15 +22,16 @@ SPECK = 0.0005
 """Components and holes of less than this part of the foreground are noise of the matte, not shape."""
 
 BLUR_PX = 0.7
-"""Standard deviation that turns a hard, stair-stepped matte into one with a straight half-level contour."""
+"""Standard deviation in the picture's own pixels that turns a hard, stair-stepped matte into one with a straight
+half-level contour."""
 
 PAD_PX = 4
 """Empty pixels around the silhouette's box, so that the contour closes even where the picture cuts the character."""
 
 MAX_RASTER = 768
-"""Larger pictures are averaged down to at most this for the shape; the texture keeps the picture's resolution."""
+"""Larger pictures are averaged down to at most this for the shape."""
 
-CELLS = 4_900
+CELLS = 2_450
 """Grid cells that the silhouette covers, whatever its size in pixels; the triangle count follows from it."""
 
 MOST_NODES = 900
@@ -82,8 +84,8 @@ def clean_silhouette(alpha: NDArray[np.uint8]) -> Silhouette:
     if np.all(alpha >= 128):
         raise CharacterError("the picture has no background: every pixel is covered, so there is no silhouette")
     shrink = -(-alpha.shape[0] // MAX_RASTER)
-    coverage = np.pad(_averaged(alpha / 255.0, shrink), 2 * PAD_PX)
-    coverage = ndimage.gaussian_filter(coverage, BLUR_PX, mode="constant")
+    coverage = np.pad(np.asarray(Image.fromarray(alpha).reduce(shrink)) / 255.0, 2 * PAD_PX)
+    coverage = ndimage.gaussian_filter(coverage, BLUR_PX / shrink, mode="constant")
     speck = SPECK * np.count_nonzero(coverage > 0.5)
     coverage[_small_parts(coverage > 0.5, speck)] = 0.0
     coverage[_small_parts(coverage <= 0.5, speck)] = 1.0
@@ -94,15 +96,6 @@ def clean_silhouette(alpha: NDArray[np.uint8]) -> Silhouette:
     top, left = int(rows[0]) - PAD_PX, int(columns[0]) - PAD_PX
     box = coverage[top : rows[-1] + 1 + PAD_PX, left : columns[-1] + 1 + PAD_PX]
     return Silhouette(box, (left - 2 * PAD_PX, top - 2 * PAD_PX), alpha.shape[0] / shrink)
-
-
-def _averaged(values: Floats, factor: int) -> Floats:
-    if factor == 1:
-        return values
-    missing = -values.shape[0] % factor
-    padded = np.pad(values, ((0, missing), (0, missing)))
-    blocks = padded.reshape(padded.shape[0] // factor, factor, padded.shape[1] // factor, factor)
-    return np.asarray(blocks.mean(axis=(1, 3)))
 
 
 def _small_parts(mask: NDArray[np.bool_], area: float) -> NDArray[np.bool_]:

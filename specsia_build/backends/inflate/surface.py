@@ -62,44 +62,39 @@ def close_surface(square: Floats) -> Surface:
     # A node exactly on the surface would give triangles without area.
     volume[volume == 0] = 1e-6
     found, faces, _, _ = marching_cubes(volume, 0.0, gradient_direction="ascent")
-    half = found[:, ::-1].astype(np.float64)
-    points, faces, side = _mirrored(half, faces.astype(np.int64))
-    points = _relaxed(points, faces, side, square)
-    if _signed_volume(points, faces) < 0:
-        faces = faces[:, ::-1]
-    front = np.arange(len(faces)) < len(faces) // 2
-    return Surface(points, np.ascontiguousarray(faces), front)
+    half = _relaxed(found[:, ::-1].astype(np.float64), faces, square)
+    return _mirrored(half, faces.astype(np.int64))
 
 
-def _mirrored(half: Floats, faces: Ints) -> tuple[Floats, Ints, Floats]:
-    """Both halves of a surface that is open at height 0, sharing the vertices there; and each vertex's side.
-
-    Returns:
-        points, faces (the front's first), and 1, 0 or -1 per point for front, rim and back.
-    """
+def _mirrored(half: Floats, faces: Ints) -> Surface:
+    """Both halves of a surface that is open at height 0, sharing the vertices there."""
     rim = half[:, 2] == 0.0
     back = half[~rim] * (1.0, 1.0, -1.0)
     twin = np.arange(len(half))
     twin[~rim] = len(half) + np.arange(len(back))
     both = np.concatenate([faces, twin[faces][:, ::-1]])
-    side = np.concatenate([np.where(rim, 0.0, 1.0), np.full(len(back), -1.0)])
-    return np.concatenate([half, back]), both, side
+    return Surface(np.concatenate([half, back]), both, np.arange(len(both)) < len(faces))
 
 
-def _relaxed(points: Floats, faces: Ints, side: Floats, square: Floats) -> Floats:
-    """Move vertices towards their neighbours' mean, along the surface only and each on its side of the rim."""
-    count = len(points)
-    corners = faces.ravel()
-    following = faces[:, [1, 2, 0]].ravel()
-    ones = np.ones(len(corners))
-    neighbours = sparse.csr_matrix((ones, (corners, following)), shape=(count, count))
-    degree = np.bincount(corners, minlength=count)[:, None]
+def _relaxed(half: Floats, faces: NDArray[np.int32], square: Floats) -> Floats:
+    """Move vertices towards their neighbours' mean, along the surface only; those of the rim stay on it.
+
+    The other half, its mirror image, counts among the neighbours: an inner edge is listed by both of its faces here,
+    one of the rim by one here and one there.
+    """
+    count = len(half)
+    corners, following = faces.ravel(), faces[:, [1, 2, 0]].ravel()
+    listed = sparse.csr_matrix((np.ones(len(corners)), (corners, following)), shape=(count, count))
+    neighbours = (listed + listed.T).tocsr()
+    degree = np.asarray(neighbours.sum(axis=1))
     spline = ndimage.spline_filter(square, order=3, mode="nearest")
     down, right = np.gradient(square, axis=0), np.gradient(square, axis=1)
+    rim, points = half[:, 2] == 0.0, half
     for _ in range(SMOOTHING):
         points = 0.5 * points + 0.5 * np.asarray(neighbours @ points) / degree
+        points[rim, 2] = 0.0
         points = _projected(_projected(points, spline, right, down), spline, right, down)
-        points[:, 2] = side * np.maximum(side * points[:, 2], 1e-3)
+        points[:, 2] = np.where(rim, 0.0, np.maximum(points[:, 2], 1e-3))
     return points
 
 
@@ -120,9 +115,3 @@ def _projected(points: Floats, spline: Floats, right: Floats, down: Floats) -> F
     # Where the field is nearly flat Newton's step is meaningless beyond a fraction of a cell.
     length = np.linalg.norm(move, axis=1, keepdims=True)
     return np.asarray(points - move * np.minimum(1.0, 0.3 / np.maximum(length, 1e-12)))
-
-
-def _signed_volume(points: Floats, faces: Ints) -> float:
-    """Six times the volume, in the right-handed axes column to the right, row upwards, height to the viewer."""
-    a, b, c = (points[faces[:, k]] * (1.0, -1.0, 1.0) for k in range(3))
-    return float(np.einsum("ij,ij->", a, np.cross(b, c)))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import trimesh
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from specsia_build.backends.base import Context
 from specsia_build.backends.inflate.backend import create
@@ -19,6 +20,7 @@ from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import ORTHO_WIDTH, Camera, normalise, view_cameras
+from specsia_build.rendering.fast.prepare import smooth_normals
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh
 
@@ -130,7 +132,7 @@ SHAPES = {
     "line": (limb(512, (0.2, 0.2), (0.8, 0.75), 0.004), 2, 0.97),
     "cut by the border": (disc(512, 0.05, 0.95, 0.4), 2, 0.99),
     "small": (disc(512, 0.5, 0.5, 0.03), 2, 0.98),
-    "blobs": (blobs(512), None, 0.985),
+    "blobs": (blobs(512), None, 0.98),
 }
 
 
@@ -145,7 +147,7 @@ def test_surface_is_closed_and_fills_the_silhouette(name: str) -> None:
     assert surface.is_watertight and surface.is_winding_consistent
     assert surface.volume > 0
     assert euler is None or surface.euler_number == euler
-    assert 20_000 <= len(mesh.faces) <= 60_000
+    assert 10_000 <= len(mesh.faces) <= 30_000
     assert np.degrees(surface.face_angles.min(axis=1)).min() > 0.5
     assert iou(seen(mesh), image) >= least
 
@@ -156,7 +158,7 @@ def test_any_size(size: int) -> None:
     image = painted(distance, colours)
     mesh = inflated(image)
     assert solid(mesh).is_watertight
-    assert 20_000 <= len(mesh.faces) <= 60_000
+    assert 10_000 <= len(mesh.faces) <= 30_000
     assert iou(seen(mesh, size=size), image) >= (0.95 if size < 100 else 0.985)
 
 
@@ -304,20 +306,19 @@ def test_drawn_contour_stays_out_of_the_texture() -> None:
 
 
 def test_contour_width() -> None:
-    size = 256
-    distance = disc(size, 0.5, 0.5, 0.35) * size
-    depth = np.maximum(distance, 0).astype(np.float32)
-    colours = np.full((size, size, 3), 180, np.uint8)
-    assert contour_width(colours, depth) == 0
-    colours[distance < 4] = 30
-    assert 4 <= contour_width(colours, depth) <= 6
-    colours[distance < 20] = 30
-    assert contour_width(colours, depth) == 0
+    distance = disc(256, 0.5, 0.5, 0.35)
+    image = painted(distance, (180, 180, 180))
+    assert contour_width(image) == 0
+    image[distance * 256 < 4, :3] = 30
+    assert 4 <= contour_width(image) <= 6
+    image[distance * 256 < 20, :3] = 30
+    assert contour_width(image) == 0
 
 
 def test_back_equals_front_at_the_rim() -> None:
     image = painted(*figure(256))
-    front, depth = extended_front(image)
+    front = extended_front(image).astype(np.float32)
+    depth = ndimage.distance_transform_edt(image[..., 3] >= 128).astype(np.float32)
     back = guessed_back(front, depth, 3.0)
     np.testing.assert_array_equal(back[depth == 0], front[depth == 0])
     assert np.abs(back - front)[depth == 1].max() < 40
@@ -338,11 +339,12 @@ def test_attributes_are_well_formed() -> None:
     assert mesh.vertices.dtype == np.float32 and mesh.faces.dtype == np.int32 and mesh.face_material.dtype == np.int32
     assert mesh.uv is not None and mesh.uv.dtype == np.float32
     assert mesh.uv.min() > 0 and mesh.uv.max() < 1
-    assert mesh.normals is not None and mesh.normals.dtype == np.float32
-    np.testing.assert_allclose(np.linalg.norm(mesh.normals, axis=2), 1, atol=1e-4)
+    assert mesh.normals is None
+    normals = smooth_normals(mesh)
+    np.testing.assert_allclose(np.linalg.norm(normals, axis=2), 1, atol=1e-4)
     a, b, c = (mesh.vertices[mesh.faces[:, k]].astype(np.float64) for k in range(3))
     flat = np.cross(b - a, c - a)
-    assert (np.einsum("ij,ij->i", flat, mesh.normals.mean(axis=1)) > 0).mean() > 0.999
+    assert (np.einsum("ij,ij->i", flat, normals.mean(axis=1)) > 0).mean() > 0.999
     assert mesh.rest is None and replace(mesh).colors is None
 
 
