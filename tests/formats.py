@@ -27,7 +27,7 @@ from specsia_build.dravie.network.model import build_generator
 from specsia_build.pipeline import mark
 from specsia_build.registration import VERSION as REGISTRATION
 from specsia_build.rendering.registry import RENDERERS
-from specsia_build.stages import pack, project, reconstruct, render
+from specsia_build.stages.registry import STAGES
 
 RECORD = Path(__file__).parent / "formats.json"
 
@@ -54,7 +54,6 @@ def _checkpoint(architecture: str) -> str:
 
 def formats() -> dict[str, Any]:
     """The formats of this checkout, by name."""
-    stages = {module.NAME: module.VERSION for module in (render, reconstruct, project, pack)}
     backends = {backend.name: backend.version for backend in map(load_backend, OWN)}
     backends |= {path.stem: read_pins(path.stem).version for path in pins_folder().glob("*.yaml")}
     return {
@@ -66,7 +65,7 @@ def formats() -> dict[str, Any]:
         "samples": samples.VERSION,
         "schema": schema.SCHEMA_VERSION,
         "worker protocol": PROTOCOL,
-        **{f"artefacts of {name}": version for name, version in stages.items()},
+        **{f"artefacts of {stage.name}": stage.version for stage in STAGES},
         **{f"backend {name}": version for name, version in backends.items()},
         **{f"checkpoint, {name}": _checkpoint(name) for name in ARCHITECTURES},
         **{f"renderer {name}": _renderer_version(where) for name, where in RENDERERS.items()},

@@ -56,7 +56,7 @@ def test_what_lies_below_is_listed_and_links_are_not_followed(tmp_path: Path) ->
 
 
 def test_a_dataset_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
-    assert exchange.own_names(tmp_path / "none") == set()
+    assert exchange.listed_names(tmp_path / "none") == set()
     assert exchange.foreign_names(tmp_path / "none") == []
     assert exchange.remove(tmp_path / "none") == []
     assert not (tmp_path / "none").exists()

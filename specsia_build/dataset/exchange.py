@@ -39,7 +39,7 @@ def _aside(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.replaced")
 
 
-def own_names(folder: Path) -> set[str]:
+def listed_names(folder: Path) -> set[str]:
     """Names of the files of a dataset: those that its `SHA256SUMS` lists, and itself; none where it has none."""
     try:
         listed, _ = parse_sums((folder / SUMS_FILE).read_text(encoding="utf-8"))
@@ -50,13 +50,13 @@ def own_names(folder: Path) -> set[str]:
 
 def foreign_names(folder: Path) -> list[str]:
     """Names of what lies in a dataset's folder and is not of the dataset, in order."""
-    own = own_names(folder)
+    own = listed_names(folder)
     return [name for name in listed_below(folder) if name not in own]
 
 
 def remove(folder: Path) -> list[str]:
     """Remove a dataset; returns the names of what is not of it and stays."""
-    own = own_names(folder)
+    own = listed_names(folder)
     # Last of all, so that what is left of a removal that was killed still tells what is the dataset's.
     for name in sorted(own, key=lambda name: name == SUMS_FILE):
         if not (folder / name).is_dir():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -34,13 +34,12 @@ _BATCH_ROWS = 16
 
 
 @dataclass(frozen=True)
-class ShardFile:
-    """One parquet file of rows: its name relative to the dataset, configuration, split and bytes."""
+class Shard:
+    """One parquet file of rows: its name relative to the dataset, its configuration and its split."""
 
     name: str
     config: str
     split: str
-    size: int
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class OpenedDataset:
     columns: tuple[str, ...]
     place: Place = field(repr=False)
     files: Mapping[str, int] = field(repr=False)
-    shards: tuple[ShardFile, ...] = field(repr=False)
+    shards: tuple[Shard, ...] = field(repr=False)
     _footers: dict[str, pq.FileMetaData] = field(repr=False, compare=False)
 
     def splits(self, config: str) -> dict[str, int]:
@@ -88,7 +87,7 @@ class OpenedDataset:
         for shard in self._shards(config, split):
             yield from self.rows_of(shard, columns)
 
-    def rows_of(self, shard: ShardFile, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def rows_of(self, shard: Shard, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Rows of one shard, as `stream` gives them."""
         with self._parquet(shard, columns, buffer=_STREAM_BYTES) as opened:
             for batch in opened.iter_batches(_BATCH_ROWS, columns=list(columns), use_threads=False):
@@ -161,12 +160,12 @@ class OpenedDataset:
         found = hashlib.sha256()
         for shard in self.shards:
             footer = self._footer(shard)
-            found.update(f"{shard.name} {shard.size} {footer.num_rows}\n".encode())
+            found.update(f"{shard.name} {self.files[shard.name]} {footer.num_rows}\n".encode())
             for group in range(footer.num_row_groups):
                 found.update(repr(footer.row_group(group).to_dict()).encode())
         return found.hexdigest()
 
-    def _shards(self, config: str, split: str | None = None) -> list[ShardFile]:
+    def _shards(self, config: str, split: str | None = None) -> list[Shard]:
         if config not in self.configs:
             raise UsageError(f"{self.where} has no configuration '{config}': it has {', '.join(self.configs)}")
         found = [s for s in self.shards if s.config == config]
@@ -175,14 +174,12 @@ class OpenedDataset:
             raise UsageError(f"{self.where} has no split '{split}' in its configuration '{config}': it has {names}")
         return [s for s in found if split in (None, s.split)]
 
-    def _footer(self, shard: ShardFile) -> pq.FileMetaData:
+    def _footer(self, shard: Shard) -> pq.FileMetaData:
         if shard.name not in self._footers:
             self._footers[shard.name] = _read_footer(self.place, shard.name)
         return self._footers[shard.name]
 
-    def _parquet(
-        self, shard: ShardFile, columns: Sequence[str], buffer: int = 0
-    ) -> AbstractContextManager[pq.ParquetFile]:
+    def _parquet(self, shard: Shard, columns: Sequence[str], buffer: int = 0) -> AbstractContextManager[pq.ParquetFile]:
         footer = self._footer(shard)
         try:
             check_columns(footer.schema.to_arrow_schema(), columns)
@@ -227,11 +224,11 @@ def _rows(batch: pa.RecordBatch | pa.Table) -> list[dict[str, Any]]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def find_shard_files(files: Mapping[str, int], card: str) -> tuple[ShardFile, ...]:
+def find_shards(names: Iterable[str], card: str) -> tuple[Shard, ...]:
     """The shards among a dataset's files: those that its card names, or else those that are named as shards are.
 
     Args:
-        files: bytes by relative name.
+        names: of the files, relative to the dataset.
         card: text of the card, empty if there is none.
 
     Returns:
@@ -240,21 +237,21 @@ def find_shard_files(files: Mapping[str, int], card: str) -> tuple[ShardFile, ..
     Raises:
         ValueError: if the card's YAML cannot be understood.
     """
-    parquet = [name for name in files if name.endswith(".parquet") and name != schema.CHECKSUMS_FILE]
-    found: dict[tuple[str, str], ShardFile] = {}
+    parquet = [name for name in names if name.endswith(".parquet") and name != schema.CHECKSUMS_FILE]
+    found: dict[tuple[str, str], Shard] = {}
     for config, split, pattern in data_files(card_fields(card)):
         for name in parquet:
             if split in schema.SPLIT_NAMES and fnmatchcase(name, pattern.removeprefix("./")):
-                found[config, name] = ShardFile(name, config, schema.SPLIT_NAMES[split], files[name])
+                found[config, name] = Shard(name, config, schema.SPLIT_NAMES[split])
     if not found:
         for name in parquet:
             if said := schema.parse_shard_name(name):
-                found[said.config, name] = ShardFile(name, said.config, said.split, files[name])
+                found[said.config, name] = Shard(name, said.config, said.split)
     order = list(dict.fromkeys(config for config, _ in found))
     return tuple(sorted(found.values(), key=lambda s: (order.index(s.config), schema.SPLITS.index(s.split), s.name)))
 
 
-def _check_names(shards: Sequence[ShardFile], where: str) -> None:
+def _check_names(shards: Sequence[Shard], where: str) -> None:
     for shard in shards:
         relative_name(shard.name, f"shard of {where}")
         file_name(shard.config, f"configuration of {where}")
@@ -293,7 +290,7 @@ def open_dataset(where: str | Path) -> OpenedDataset:
         if files.get(schema.CARD, 0) > MOST_CARD_BYTES:
             raise ValueError(f"it has more than {MOST_CARD_BYTES / 2**20:.0f} MB")
         card = place.read(schema.CARD).decode("utf-8") if schema.CARD in files else ""
-        shards = find_shard_files(files, card)
+        shards = find_shards(files, card)
     except ValueError as error:
         raise SpecsiaError(f"the card {place.where}/{schema.CARD} cannot be understood: {error}") from error
     if not shards:

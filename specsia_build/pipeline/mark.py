@@ -115,7 +115,7 @@ def changes(before: Mapping[str, Any], config: BuildConfig) -> list[str]:
 
 def rows_of(dataset: Path) -> int | None:
     """Rows of a packed dataset, None where there is none that can be read."""
-    shards = [name for name in exchange.own_names(dataset) if name.startswith(f"{schema.DATA}/")]
+    shards = [name for name in exchange.listed_names(dataset) if name.startswith(f"{schema.DATA}/")]
     try:
         return sum(pq.read_metadata(dataset / name).num_rows for name in shards) if shards else None
     except (OSError, pa.ArrowException):

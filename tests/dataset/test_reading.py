@@ -14,7 +14,7 @@ import pytest
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
-from specsia_build.dataset.reading import OpenedDataset, find_shard_files, open_dataset
+from specsia_build.dataset.reading import OpenedDataset, find_shards, open_dataset
 from specsia_build.errors import SpecsiaError, UsageError
 from tests.dataset.small import SIZE, VIEWS, pixels, read_rows, shard
 
@@ -115,7 +115,7 @@ def test_the_default_configuration_comes_first(two_backends: Path) -> None:
     ],
 )
 def test_shards_are_found_by_the_card_or_by_name(card: str, files: list[str], expected: list[tuple[str, str]]) -> None:
-    assert [(s.config, s.split) for s in find_shard_files(dict.fromkeys(files, 1), card)] == expected
+    assert [(s.config, s.split) for s in find_shards(files, card)] == expected
 
 
 @pytest.mark.parametrize(

@@ -223,7 +223,7 @@ def test_killed_between_any_two_steps_it_is_the_old_or_the_new_dataset(
         found = {(folder / name).read_text() for name in ("a", "b")}
         assert len(found) == 1
         assert (folder / "raw" / "photo.txt").read_text() == "mine"
-        assert "a" in exchange.own_names(folder)
+        assert "a" in exchange.listed_names(folder)
         assert not (tmp_path / ".dataset.replaced").exists()
         seen |= found
     assert seen == {"old", "new"}

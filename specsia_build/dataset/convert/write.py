@@ -17,7 +17,7 @@ from specsia_build.dataset.pairs import composite
 from specsia_build.dataset.parallel import results
 from specsia_build.dataset.parquet import write_shard
 from specsia_build.dataset.places import public_name
-from specsia_build.dataset.reading import OpenedDataset, ShardFile
+from specsia_build.dataset.reading import OpenedDataset, Shard
 from specsia_build.errors import SpecsiaError, UsageError, brief
 from specsia_build.files.writing import replacing, writing
 
@@ -37,7 +37,7 @@ class Conversion:
 @dataclass(frozen=True)
 class _Task:
     dataset: OpenedDataset
-    shard: ShardFile
+    shard: Shard
     config: str
     path: Path
 

@@ -27,7 +27,7 @@ _DERIVED = frozenset({"fingerprint", "shards"})
 
 _COMPOSITED = frozenset({schema.COLOR, schema.POS, schema.GT})
 
-Places = dict[str, tuple[str, int]]
+Standing = dict[str, tuple[str, int]]
 """Split and number of each row by uid."""
 
 
@@ -43,12 +43,12 @@ def diff(one: OpenedDataset, two: OpenedDataset, progress: Callable[[int, int], 
         SpecsiaError: if a shard is damaged, or a uid stands twice in a configuration.
     """
     shared = _paired_configs(one, two)
-    places = [(_places(one, a), _places(two, b)) for a, b in shared]
-    total, done = sum(len(a.keys() & b.keys()) for a, b in places), 0
+    standing = [(_standing(one, a), _standing(two, b)) for a, b in shared]
+    total, done = sum(len(a.keys() & b.keys()) for a, b in standing), 0
     if progress is not None:
         progress(0, total)
     found = []
-    for (name, other), (here, there) in zip(shared, places, strict=True):
+    for (name, other), (here, there) in zip(shared, standing, strict=True):
         tally = Tally()
         for a, b in _common_rows(one, two, (name, other), (here, there)):
             ious = a.get("iou"), b.get("iou")
@@ -77,8 +77,8 @@ def _paired_configs(one: OpenedDataset, two: OpenedDataset) -> list[tuple[str, s
     return [(name, name) for name in one.configs if name in two.configs]
 
 
-def _places(dataset: OpenedDataset, config: str) -> Places:
-    found: Places = {}
+def _standing(dataset: OpenedDataset, config: str) -> Standing:
+    found: Standing = {}
     for split in dataset.splits(config):
         for index, row in enumerate(dataset.stream(config, split, ["uid"])):
             if row["uid"] in found:
@@ -88,14 +88,14 @@ def _places(dataset: OpenedDataset, config: str) -> Places:
 
 
 def _common_rows(
-    one: OpenedDataset, two: OpenedDataset, configs: tuple[str, str], places: tuple[Places, Places]
+    one: OpenedDataset, two: OpenedDataset, configs: tuple[str, str], standing: tuple[Standing, Standing]
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Rows of both datasets that have the same uid."""
     columns = [name for name in one.columns if name in two.columns]
     runs: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
-    for uid, (split, index) in places[0].items():
-        if uid in places[1]:
-            other, there = places[1][uid]
+    for uid, (split, index) in standing[0].items():
+        if uid in standing[1]:
+            other, there = standing[1][uid]
             runs[split, other].append((index, there))
     for (split, other), run in runs.items():
         here = _rows_at(one, configs[0], split, [a for a, _ in run], columns)
@@ -149,7 +149,7 @@ def _image(dataset: OpenedDataset, row: Mapping[str, Any], name: str, mixed: boo
     return composite(image) if mixed and mode == "RGBA" and name in _COMPOSITED else image
 
 
-def _config_diff(name: str, other: str, here: Places, there: Places, tally: Tally) -> ConfigDiff:
+def _config_diff(name: str, other: str, here: Standing, there: Standing, tally: Tally) -> ConfigDiff:
     return ConfigDiff(
         config=name if name == other else f"{name} / {other}",
         rows=(len(here), len(there)),

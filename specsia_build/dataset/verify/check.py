@@ -15,20 +15,19 @@ from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import read_checksums
 from specsia_build.dataset.parallel import results as results_of
 from specsia_build.dataset.places import Place, find_place, leads_out, read_errors
-from specsia_build.dataset.reading import Schema, schema_of
+from specsia_build.dataset.reading import Schema, Shard, schema_of
 from specsia_build.dataset.verify.files import (
     NEEDED,
     BuildFacts,
-    Shard,
     check_card,
     check_parquet_metadata,
     check_presence,
     check_shard,
     check_sum,
     check_texts,
-    find_shards,
     hash_file,
     is_read_whole,
+    named_shards,
     read_build,
     read_sums,
 )
@@ -48,18 +47,18 @@ def _known_folders(place: Place) -> tuple[str, ...]:
     return tuple(sorted({str(path) for path in found if len(path.parts) > 2}))
 
 
-def _schema_of(shards: Sequence[Shard]) -> Schema:
+def _schema_of(place: Place, shards: Sequence[Shard]) -> Schema:
     """The schema that the first readable shard is of; where that is none, this project's, for its lacks to be told."""
     for shard in shards:
         try:
-            with shard.place.open(shard.name) as stream:
+            with place.open(shard.name) as stream:
                 return schema_of(pq.read_schema(stream).names) or "specsia"
         except (*read_errors(), pa.ArrowException, ValueError):
             continue
     return "specsia"
 
 
-def _inferred(build: BuildFacts, shards: Sequence[Shard], found: Schema) -> tuple[int, str]:
+def _inferred(place: Place, shards: Sequence[Shard], build: BuildFacts, found: Schema) -> tuple[int, str]:
     """Views and position frame, from the first shard's rows where `build.json` does not say."""
     counts: Counter[str] = Counter()
     boxes: dict[str, set[tuple[float, ...]]] = {}
@@ -67,7 +66,7 @@ def _inferred(build: BuildFacts, shards: Sequence[Shard], found: Schema) -> tupl
     if build.views is None or build.pos_frame is None:
         for shard in shards:
             try:
-                with shard.place.open(shard.name) as stream:
+                with place.open(shard.name) as stream:
                     table = pq.read_table(stream, columns=columns, use_threads=False)
                 for row in table.to_pylist():
                     if found == "published":
@@ -141,8 +140,8 @@ def _verify(
     notes: list[str] = []
     skipped: set[str] = set()
     folders = _known_folders(place)
-    shards = find_shards(place, names, findings)
-    of = _schema_of(shards)
+    shards = named_shards(names, findings)
+    of = _schema_of(place, shards)
     sums = read_sums(folder, findings)
     if sums is None:
         skipped.add(SUMS)
@@ -164,10 +163,10 @@ def _verify(
     if digests is None:
         skipped.add(DIGESTS)
     expected = schema.arrow_schema(schema.COLUMNS if of == "specsia" else schema.PUBLISHED_COLUMNS)
-    groups = {shard: check_shard(shard, expected, folders, findings) for shard in shards}
+    groups = {shard: check_shard(place, shard, expected, folders, findings) for shard in shards}
     readable = [shard for shard in shards if groups[shard] is not None]
     total = sum(sum(rows or ()) for rows in groups.values())
-    views, pos_frame = _inferred(build, readable, of)
+    views, pos_frame = _inferred(place, readable, build, of)
     configs = tuple(dict.fromkeys(shard.config for shard in shards))
     tracker = Tracker(views, frozen, digests, len(configs) > 1)
 

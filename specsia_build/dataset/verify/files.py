@@ -18,6 +18,7 @@ from specsia_build.dataset import schema
 from specsia_build.dataset.card.head import DataFiles, card_fields, data_files
 from specsia_build.dataset.checksums import parse_sums
 from specsia_build.dataset.places import Place, read_errors
+from specsia_build.dataset.reading import Shard
 from specsia_build.dataset.verify.report import FILES, METADATA, SCHEMA, SUMS, Findings
 from specsia_build.dataset.verify.rows import machine_path
 from specsia_build.errors import SpecsiaError, brief
@@ -34,23 +35,6 @@ TEXTS = frozenset({"", ".md", ".txt", ".cff"})
 """Endings of what people add beside a dataset's own files, such as LICENSE; listed ones are read for paths."""
 
 NEEDED = (schema.CARD, schema.SPLITS_FILE, schema.BUILD_FILE)
-
-
-@dataclass(frozen=True)
-class Shard:
-    """One parquet file of rows.
-
-    Attributes:
-        place: of the dataset.
-        name: of the file, relative to the dataset.
-        config: name of its configuration.
-        split: that its name says.
-    """
-
-    place: Place
-    name: str
-    config: str
-    split: str
 
 
 @dataclass(frozen=True)
@@ -76,7 +60,7 @@ def is_read_whole(name: str) -> bool:
     return known or ("/" not in name and Path(name).suffix.lower() in TEXTS)
 
 
-def find_shards(place: Place, names: Sequence[str], findings: Findings) -> tuple[Shard, ...]:
+def named_shards(names: Sequence[str], findings: Findings) -> tuple[Shard, ...]:
     """The shards among a dataset's files; those whose name says no split are reported and left out."""
     shards: list[Shard] = []
     series: dict[tuple[str, str], list[tuple[int, int, str]]] = {}
@@ -87,7 +71,7 @@ def find_shards(place: Place, names: Sequence[str], findings: Findings) -> tuple
         if said is None:
             findings.add(FILES, name, "is not named as a shard is, such as data/train-00000-of-00001.parquet")
             continue
-        shards.append(Shard(place, name, said.config, said.split))
+        shards.append(Shard(name, said.config, said.split))
         series.setdefault((said.config, said.split), []).append((said.index, said.count, name))
     for (config, split), found in series.items():
         count = max(of for _, of, _ in found)
@@ -278,14 +262,16 @@ def check_parquet_metadata(opened: pq.ParquetFile, name: str, folders: Sequence[
         into.add(METADATA, name, f"holds a path of a machine in its schema: {path}")
 
 
-def check_shard(shard: Shard, expected: pa.Schema, folders: Sequence[str], into: Findings) -> tuple[int, ...] | None:
+def check_shard(
+    place: Place, shard: Shard, expected: pa.Schema, folders: Sequence[str], into: Findings
+) -> tuple[int, ...] | None:
     """Check a shard's footer and columns.
 
     Returns:
         Rows of each row group; None where the rows cannot be checked.
     """
     try:
-        with shard.place.open(shard.name) as stream, pq.ParquetFile(stream) as opened:
+        with place.open(shard.name) as stream, pq.ParquetFile(stream) as opened:
             found, footer = opened.schema_arrow, opened.metadata
             check_parquet_metadata(opened, shard.name, folders, into)
             groups = [footer.row_group(index) for index in range(footer.num_row_groups)]

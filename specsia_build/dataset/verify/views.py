@@ -9,9 +9,9 @@ from typing import Any
 
 from specsia_build.characters.character import id_order_key
 from specsia_build.dataset import splits
+from specsia_build.dataset.reading import Shard
 from specsia_build.dataset.schema import CHECKSUMS_FILE, GT, GT_MASK, IMAGE_COLUMNS, SPLITS_FILE, row_uid
 from specsia_build.dataset.verify.character import check_character
-from specsia_build.dataset.verify.files import Shard
 from specsia_build.dataset.verify.glimpse import Glimpse
 from specsia_build.dataset.verify.report import DIGESTS, IMAGES, MOST_LISTED, SPLITS, VIEWS, Findings
 from specsia_build.dataset.verify.rows import RowFacts
