@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from specsia_build import memory
+from specsia_build import memory, png
 from specsia_build.errors import CharacterError
 from specsia_build.files.sources import open_source_file, read_whole
 from specsia_build.rendering import colour
@@ -31,6 +31,8 @@ KEPT_TEXTURE_PIXELS = 8192 * 8192
 
 MOST_IMAGE_BYTES = 2**30
 """Largest image file that is read."""
+
+_PLAIN = ("L", "LA", "RGB", "RGBA")
 
 _STRIP = 256
 """Rows that are turned to RGBA or halved at a time."""
@@ -98,7 +100,10 @@ def load_texture(source: Path | bytes, name: str, root: Path | None = None) -> N
                 kept = image.width * image.height // (4 if halved else 1)
                 memory.take(TEXEL_COST * kept)
                 memory.ask(_DECODER_COST.get(image.format or "", 4) * image.width * image.height)
-                return _halved(image) if halved else _whole(image)
+                if halved:
+                    return _halved(image)
+                quick = _plain_png(image, data)
+                return _whole(image) if quick is None else quick
     except Image.DecompressionBombError as error:
         raise CharacterError(f"{name} has more pixels than the largest texture read, 16384x16384") from error
     except UnidentifiedImageError as error:
@@ -156,6 +161,31 @@ def _halved(image: Image.Image) -> NDArray[np.uint8]:
         weighed = np.asarray(texels.convert("RGBa").reduce(2).convert("RGBA"))
         # What is hidden has a colour too, which shows where a material takes no alpha from its texture.
         out[top : top + _STRIP] = np.where(weighed[..., 3:] > 0, weighed, np.asarray(texels.reduce(2)))
+    return out
+
+
+def _plain_png(image: Image.Image, data: bytes) -> NDArray[np.uint8] | None:
+    """Pixels of an opened PNG in a fifth of Pillow's time, (H, W, 4) uint8; None where Pillow is to read or judge it.
+
+    Pillow knows palettes, other depths and colours that are transparent, and forgives what is wrong outside of pixels.
+    """
+    if (
+        image.format != "PNG"
+        or image.mode not in _PLAIN
+        or "transparency" in image.info
+        or getattr(image, "is_animated", False)
+    ):
+        return None
+    try:
+        pixels = png.decode(data, len(image.mode))
+    except ValueError:
+        return None
+    if image.mode == "RGBA":
+        return pixels
+    out = np.full((*pixels.shape[:2], 4), 255, np.uint8)
+    out[..., :3] = pixels if image.mode == "RGB" else pixels.reshape(*pixels.shape[:2], -1)[..., :1]
+    if image.mode == "LA":
+        out[..., 3] = pixels[..., 1]
     return out
 
 

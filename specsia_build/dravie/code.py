@@ -14,7 +14,6 @@ import specsia_build
 
 PAINTING = (
     "dataset/pairs.py",
-    "dataset/verify/images.py",
     "dravie/adaptation/adapt.py",
     "dravie/apply.py",
     "dravie/evaluation/baselines.py",

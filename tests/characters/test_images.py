@@ -133,3 +133,39 @@ def test_damage_never_raises_anything_else(damage: bytes, kind: str) -> None:
 def test_srgb_to_linear_known_values() -> None:
     assert_allclose(srgb_to_linear(np.array([0.0, 0.04045, 0.5, 1.0])), [0, 0.0031308, 0.2140411, 1], atol=1e-6)
     assert_array_equal(srgb_to_linear(np.array([-1.0, 2.0])), [0, 1])
+
+
+@given(
+    st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA", "I;16"]),
+    st.integers(1, 9),
+    st.integers(1, 9),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([{}, {"transparency": 3}, {"compress_level": 0}, {"dpi": (72, 72)}]),
+)
+def test_a_png_of_any_kind_has_the_pixels_that_pillow_reads(
+    mode: str, height: int, width: int, seed: int, options: dict[str, object]
+) -> None:
+    if mode in ("RGB", "RGBA", "LA") and "transparency" in options:
+        options = {"transparency": (3, 3, 3)} if mode == "RGB" else {}
+    random = np.random.default_rng(seed)
+    values = random.integers(0, 5, (height, width, 4), np.uint8) * random.integers(1, 60, dtype=np.uint8)
+    grey = Image.fromarray(values[..., 0].astype(np.uint16) * 257)
+    image = grey if mode == "I;16" else Image.fromarray(values).convert(mode)
+    data = encoded(image, "PNG", **({} if mode == "I;16" else options))
+    with Image.open(io.BytesIO(data)) as opened:
+        expected = np.asarray((Image.fromarray(values[..., 0]) if mode == "I;16" else opened).convert("RGBA"))
+    assert_array_equal(load_texture(data, "t"), expected)
+
+
+def test_a_png_that_pillow_forgives_is_read() -> None:
+    values = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    data = encoded(Image.fromarray(values), "PNG")
+    at = data.index(b"IDAT")
+    for forgiven in (data[:-12], data[:-16] + bytes(4) + data[-12:], data + b"more"):
+        assert_array_equal(load_texture(forgiven, "t")[..., :3], values)
+    moving = io.BytesIO()
+    frames = [Image.fromarray(values), Image.fromarray(values[::-1].copy())]
+    frames[0].save(moving, "PNG", save_all=True, append_images=frames[1:])
+    assert_array_equal(load_texture(moving.getvalue(), "t")[..., :3], values)
+    with pytest.raises(CharacterError, match="t is a damaged image"):
+        load_texture(data[: at + 12], "t")
