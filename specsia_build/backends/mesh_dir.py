@@ -59,7 +59,7 @@ class MeshDir:
     folder: Path
     manifest: Manifest
     name: str = "mesh-dir"
-    version: int = 2
+    version: int = 3
     sees_ground_truth: bool = False
     needs_yaw: bool = False
     generates: bool = False

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import mapbox_earcut
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,9 +15,20 @@ Ints = NDArray[np.int64]
 TRIANGLE_COST, VERTEX_COST, POLYGON_COST = 200, 150, 120
 """Bytes of memory, measured, that each takes from its being read until it is drawn."""
 
+_CORNER_COST = 300
+"""Bytes of memory that a corner of a polygon of more than four takes while its shape is looked at."""
+
+MOST_CORNERS = 4096
+"""Of a polygon that is cut by its shape: the time that takes may grow with their square."""
+
+_REFLEX = 1e-4
+"""Share of a polygon's area that a corner must fold in by for it to count as concave; less is rounding."""
+
 
 def triangulate(points: NDArray[np.floating], corners: Ints, first: Ints, keep: NDArray[np.bool_]) -> tuple[Ints, Ints]:
     """Cut polygons: quads along their shorter diagonal, larger ones as a fan from their first corner.
+
+    Where those are concave, a fan would cover what lies outside of them: they are cut by ear clipping.
 
     Args:
         points: (V, 3).
@@ -43,4 +57,48 @@ def triangulate(points: NDArray[np.floating], corners: Ints, first: Ints, keep: 
     first_half, second_half = turned[polygon] & (step == 0), turned[polygon] & (step == 1)
     triangles[first_half] = start[first_half, None] + np.array([0, 1, 3])
     triangles[second_half] = start[second_half, None] + np.array([1, 2, 3])
-    return triangles, polygon
+
+    large = np.flatnonzero(keep & (sides > 4) & (sides <= MOST_CORNERS))
+    begin, spare = np.cumsum(per_polygon) - per_polygon, np.zeros(len(triangles), dtype=bool)
+    for index, flat in _concave(points, corners, first, large):
+        ears = _ears(flat)
+        rows = slice(begin[index], begin[index] + per_polygon[index])
+        # Corners on a straight line make no triangle; what makes none at all stays a fan.
+        if len(ears):
+            triangles[rows][: len(ears)] = first[index] + ears
+            spare[rows][len(ears) :] = True
+    return (triangles[~spare], polygon[~spare]) if spare.any() else (triangles, polygon)
+
+
+def _concave(
+    points: NDArray[np.floating], corners: Ints, first: Ints, polygons: Ints
+) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Those of the polygons that are concave, each with its corners (N, 2) in its plane, counter-clockwise."""
+    if len(polygons) == 0:
+        return
+    sides = np.diff(first)[polygons]
+    memory.ask(_CORNER_COST * int(sides.sum()))
+    begin = np.cumsum(sides) - sides
+    step = np.arange(int(sides.sum())) - np.repeat(begin, sides)
+    base, count = np.repeat(first[polygons], sides), np.repeat(sides, sides)
+    before, here, after = (
+        points[corners[base + (step + k) % count]].astype(np.float64) - points[corners[base]] for k in (-1, 0, 1)
+    )
+    with np.errstate(invalid="ignore", over="ignore"):
+        # Twice the area each, however uneven the polygon is.
+        normal = np.add.reduceat(np.cross(here, after), begin)
+        turn = np.einsum("ij,ij->i", np.cross(here - before, after - here), np.repeat(normal, sides, axis=0))
+        folded = np.minimum.reduceat(turn, begin) < -_REFLEX * np.square(normal).sum(axis=1)
+    for number in np.flatnonzero(folded & np.isfinite(normal).all(axis=1)):
+        axis = int(np.abs(normal[number]).argmax())
+        flat = np.delete(here[begin[number] : begin[number] + sides[number]], axis, axis=1)
+        yield int(polygons[number]), flat[:, ::-1] if (normal[number, axis] < 0) != (axis == 1) else flat
+
+
+def _ears(flat: NDArray[np.float64]) -> Ints:
+    """Triangles (T, 3) of a polygon's corners (N, 2), counter-clockwise as they are."""
+    flat = np.ascontiguousarray(flat)
+    ears = mapbox_earcut.triangulate_float64(flat, np.array([len(flat)], np.uint32)).reshape(-1, 3).astype(np.int64)
+    a, b, c = (flat[ears[:, k]] for k in range(3))
+    (ux, uy), (vx, vy) = (b - a).T, (c - a).T
+    return np.where((ux * vy < uy * vx)[:, None], ears[:, ::-1], ears)

@@ -164,7 +164,7 @@ def _warm() -> None:
 
 STAGE = CharacterStage(
     name="render",
-    version=2,
+    version=3,
     make=render,
     settings=_settings,
     sources=sources,

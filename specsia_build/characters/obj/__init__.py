@@ -1,4 +1,5 @@
-"""Wavefront OBJ with its MTL: compiled passes over the text, since files of a hundred megabytes are usual.
+"""Wavefront OBJ with its MTL: passes over the whole text in arrays, since files of a hundred megabytes are usual.
 
-A general reader merges what differs in normals only and passes over damaged lines without a word. Others use `read`.
+Written by hand since general readers merge what differs in normals only, pass over damaged lines without a word, and
+follow the names of libraries and textures out of the folder. Others use `read`.
 """

@@ -1,8 +1,4 @@
-"""Stanford PLY files.
-
-They are read here rather than through trimesh, whose reader refuses binary files of triangles mixed with quads (what
-Blender writes) and opens the textures that a header names wherever they lie.
-"""
+"""Stanford PLY files as meshes."""
 
 from __future__ import annotations
 

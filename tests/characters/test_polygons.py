@@ -1,0 +1,99 @@
+"""Polygons to triangles: what they cover is what the polygon covers, wherever it faces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from specsia_build.characters.character import Entry
+from specsia_build.characters.polygons import MOST_CORNERS, triangulate
+from specsia_build.characters.read import read_character
+
+ARROW = [(0, 0), (4, 0), (4, 4), (3, 1), (1, 1), (0, 4)]
+"""Concave at two corners, none of which sees all others."""
+
+
+def cut(points: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Triangles of one polygon (N, 3)."""
+    count = len(points)
+    triangles, polygon = triangulate(points, np.arange(count), np.array([0, count]), np.ones(1, bool))
+    assert (polygon == 0).all() and len(triangles) == len(polygon)
+    return triangles
+
+
+def areas(points: NDArray[np.floating], triangles: NDArray[np.integer]) -> NDArray[np.float64]:
+    """(T, 3): vectors along the normals, as long as the areas."""
+    a, b, c = (points[triangles[:, k]] for k in range(3))
+    return np.cross(b - a, c - a) / 2
+
+
+def turned(flat: NDArray[np.floating], seed: int) -> NDArray[np.float64]:
+    turn, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
+    return np.asarray(np.column_stack([flat, np.zeros(len(flat))]) @ turn.T)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(5, 40), st.integers(0, 2**32 - 1), st.booleans())
+def test_triangles_cover_a_polygon_of_any_shape_once_and_face_as_it_does(count: int, seed: int, back: bool) -> None:
+    random = np.random.default_rng(seed)
+    angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
+    flat = random.uniform(0.2, 1.0, (count, 1)) * np.column_stack([np.cos(angle), np.sin(angle)])
+    points = turned(flat[::-1] if back else flat, seed)
+    whole = np.cross(points, np.roll(points, -1, axis=0)).sum(axis=0) / 2
+    found = areas(points, cut(points))
+    size = float(np.linalg.norm(whole))
+    assert float(np.linalg.norm(found, axis=1).sum()) == pytest.approx(size, rel=1e-3)
+    assert (found @ whole > -1e-3 * size**2).all()
+
+
+def test_convex_polygons_are_fans_and_quads_have_their_shorter_diagonal() -> None:
+    angle = np.linspace(0, 2 * np.pi, 7, endpoint=False)
+    heptagon = turned(np.column_stack([np.cos(angle), np.sin(angle)]), 1)
+    assert cut(heptagon).tolist() == [[0, k, k + 1] for k in range(1, 6)]
+    kite = turned(np.array([(0, 0), (3, -1), (4, 0), (3, 1)]), 2)
+    assert cut(kite).tolist() == [[0, 1, 3], [1, 2, 3]]
+
+
+def test_several_polygons_keep_their_order_and_what_is_left_out_stays_out() -> None:
+    points = np.column_stack([np.array(ARROW * 3, float), np.repeat([0.0, 1.0, 2.0], len(ARROW))])
+    straight = np.array([(0, 0, 3), (2, 0, 3), (4, 0, 3), (4, 4, 3), (1, 1, 3), (0, 4, 3)], float)
+    points = np.vstack([points, straight])
+    first = np.array([0, 6, 12, 18, 24])
+    triangles, polygon = triangulate(points, np.arange(24), first, np.array([True, False, True, True]))
+    assert np.unique(polygon).tolist() == [0, 2, 3] and (np.diff(polygon) >= 0).all()
+    assert (triangles // 6 == polygon[:, None]).all()
+    for index, size in ((0, 7.0), (2, 7.0), (3, 10.0)):
+        assert float(areas(points, triangles[polygon == index])[:, 2].sum()) == pytest.approx(size)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 1e300])
+def test_corners_that_are_nowhere_and_very_many_of_them_give_a_fan(wrong: float) -> None:
+    broken = np.array([(*corner, 0.0) for corner in ARROW])
+    broken[2, 1] = wrong
+    assert len(cut(broken)) == 4
+    assert len(cut(np.zeros((6, 3)))) == 4
+    count = MOST_CORNERS + 2
+    star = np.where(np.arange(count) % 2, 0.5, 1.0)[:, None] * np.ones((1, 3))
+    assert len(cut(star)) == count - 2
+
+
+@pytest.mark.parametrize("kind", ["obj", "ply"])
+def test_readers_cut_a_concave_face_along_its_outline(kind: str, tmp_path: Path) -> None:
+    rows = [f"{x} {y} 0" for x, y in ARROW]
+    if kind == "obj":
+        text = "".join(f"v {row}\n" for row in rows) + "f 1 2 3 4 5 6\n"
+    else:
+        text = (
+            "ply\nformat ascii 1.0\nelement vertex 6\nproperty float x\nproperty float y\nproperty float z\n"
+            "element face 1\nproperty list uchar int vertex_indices\nend_header\n"
+        )
+        text += "".join(f"{row}\n" for row in rows) + "6 0 1 2 3 4 5\n"
+    path = tmp_path / f"a.{kind}"
+    path.write_text(text)
+    mesh = read_character(Entry("a", kind, path)).mesh
+    assert float(np.linalg.norm(areas(mesh.vertices, mesh.faces), axis=1).sum()) == pytest.approx(7.0, rel=1e-5)
