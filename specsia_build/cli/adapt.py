@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from specsia_build.cli.output import show, show_json
+from specsia_build.cli.output import json_option, tell
 from specsia_build.cli.train import FOLDER
 from specsia_build.dravie.config import DEVICES, AdaptConfig, need_torch
 
@@ -31,7 +31,7 @@ from specsia_build.dravie.config import DEVICES, AdaptConfig, need_torch
 )
 @click.option("--steps", type=int, help=f"Updates to make.  [default: {AdaptConfig().steps}]")
 @click.option("--device", type=click.Choice(DEVICES), default="auto", help="[default: auto]")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def adapt(
     run: Path, out: Path, without: str | None, steps: int | None, device: str, as_json: bool, **of_frontal: Any
 ) -> None:
@@ -46,8 +46,8 @@ def adapt(
 
     settings = AdaptConfig() if steps is None else replace(AdaptConfig(), steps=steps)
     done = adapt_run(run, out, settings, device, recall=without is None, **of_frontal)
-    if as_json:
-        show_json({**done._asdict(), "run": str(done.run)})
-        return
-    show(f"adapted in {done.seconds:.0f} s: {done.run}")
-    show(f"frontal view: mean absolute error {done.l1:.4f}, before {done.l1_before:.4f}")
+    lines = [
+        f"adapted in {done.seconds:.0f} s: {done.run}",
+        f"frontal view: mean absolute error {done.l1:.4f}, before {done.l1_before:.4f}",
+    ]
+    tell(as_json, {**done._asdict(), "run": str(done.run)}, lines)

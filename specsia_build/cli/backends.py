@@ -12,7 +12,7 @@ from specsia_build.backends.selftest import report, selftest
 from specsia_build.backends.upstream.doctor import MISSING, Diagnosis, diagnose
 from specsia_build.backends.upstream.pins import find_installation, read_pins
 from specsia_build.cli.main import FAILED
-from specsia_build.cli.output import show, show_json
+from specsia_build.cli.output import json_option, show, tell
 
 
 @click.group()
@@ -31,7 +31,7 @@ def list_backends() -> None:
 @click.argument("name")
 @click.option("--root", type=click.Path(path_type=Path), help="The checkout of the upstream project.")
 @click.option("--python", type=click.Path(path_type=Path), help="The interpreter of its environment.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 @click.pass_context
 def doctor(ctx: click.Context, /, name: str, root: Path | None, python: Path | None, as_json: bool) -> None:
     """Say what the upstream project NAME lacks, and what mends it.
@@ -40,17 +40,14 @@ def doctor(ctx: click.Context, /, name: str, root: Path | None, python: Path | N
     uses of the checkout is there; that part needs neither GPU nor weights.
     """
     found = diagnose(read_pins(name), find_installation(name, root, python))
-    if as_json:
-        show_json({**asdict(found), "ok": found.ok})
-    else:
-        show(*_diagnosis_lines(found))
+    tell(as_json, {**asdict(found), "ok": found.ok}, _diagnosis_lines(found))
     if not found.ok:
         ctx.exit(FAILED)
 
 
 @backends.command("selftest")
 @click.argument("name", metavar="NAME[:ARG]")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 @click.pass_context
 def run_selftest(ctx: click.Context, /, name: str, as_json: bool) -> None:
     """Run backend NAME on a built-in figure and say whether its mesh comes in the right frame.
@@ -63,11 +60,7 @@ def run_selftest(ctx: click.Context, /, name: str, as_json: bool) -> None:
     finally:
         if (close := getattr(backend, "close", None)) is not None:
             close()
-    if as_json:
-        document = {**asdict(found), "margin": found.margin, "ok": found.ok}
-        show_json(document)
-    else:
-        show(*report(found))
+    tell(as_json, {**asdict(found), "margin": found.margin, "ok": found.ok}, report(found))
     if not found.ok:
         ctx.exit(FAILED)
 

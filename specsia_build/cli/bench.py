@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from specsia_build.bench.against import bench_against
 from specsia_build.bench.load import bench_frames, bench_load
 from specsia_build.bench.rows import bench_rows
 from specsia_build.bench.stages import bench as run_bench
-from specsia_build.cli.output import show, show_json, text_table
+from specsia_build.cli.output import json_option, tell, text_table
 from specsia_build.config import BuildConfig, with_settings
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.config import DEVICES, PRESETS, need_torch
@@ -21,6 +20,7 @@ from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.pipeline.build import build as run_build
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.settings import stated
 from specsia_build.stages import render
 from specsia_build.stages.registry import stage_names
 
@@ -48,7 +48,7 @@ REFERENCE = "reference"
 )
 @click.option("--preset", type=click.Choice(tuple(PRESETS)), help="With train: what is trained.  [default: paper]")
 @click.option("--device", type=click.Choice(DEVICES), help="With train: where.  [default: auto]")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def bench(
     what: tuple[str, ...], against: str | None, preset: str | None, device: str | None, as_json: bool, **flags: Any
 ) -> None:
@@ -58,9 +58,10 @@ def bench(
     measures rows and patches a second from DATASET, `train` patches a second of whole training steps; without DATASET
     on a small one of sample:2.
     """
+    given = stated(flags)
     if what and what[0] in LEARNING:
-        report = _learning(what, against, preset, device, flags)
-        _show(report, _learnt, as_json)
+        report = _learning(what, against, preset, device, given)
+        tell(as_json, report, _learnt(report))
         return
     if preset is not None or device is not None:
         raise UsageError("--preset and --device are for 'specsia bench train'")
@@ -72,30 +73,21 @@ def bench(
             f"'{rest[0]}' is no stage ({', '.join((*names, *LEARNING))}), so '{rest[1]}' is one argument too many"
         )
     source = rest[0] if rest else BENCH_SOURCE
-    given = {name: value for name, value in flags.items() if value is not None and value != ()}
     config = with_settings(BuildConfig(), given | {"source": source}, "the command line")
     if against is not None and stage != render.STAGE.name:
         raise UsageError("--against compares renderers: say 'specsia bench render SOURCE --against NAME'")
     with tempfile.TemporaryDirectory(prefix="specsia-bench-") as folder:
         if against is not None:
             compared = bench_against(against.split(","), config, Path(folder), Progress())
-            _show(compared, _compared, as_json)
+            tell(as_json, compared, _compared(compared))
             return
         report = run_bench([stage] if stage else names, config, Path(folder), Progress())
-    _show(report, _text, as_json)
-
-
-def _show(report: dict[str, Any], text: Callable[[dict[str, Any]], str], as_json: bool) -> None:
-    if as_json:
-        show_json(report)
-    else:
-        show(*text(report).split("\n"))
+    tell(as_json, report, _text(report))
 
 
 def _learning(
-    what: tuple[str, ...], against: str | None, preset: str | None, device: str | None, flags: dict[str, Any]
+    what: tuple[str, ...], against: str | None, preset: str | None, device: str | None, given: dict[str, Any]
 ) -> dict[str, Any]:
-    given = {name: value for name, value in flags.items() if value is not None and value != ()}
     if len(what) > 2:
         raise click.UsageError(f"'{what[0]}' takes one dataset, so '{what[2]}' is one argument too many")
     if len(what) == 2 and given:
@@ -128,7 +120,7 @@ def _sample_dataset(given: dict[str, Any], folder: Path, progress: Progress) -> 
     return summary.dataset
 
 
-def _learnt(report: dict[str, Any]) -> str:
+def _learnt(report: dict[str, Any]) -> list[str]:
     loader = report["loader"]
     size = loader["patch"]
     lines = [
@@ -149,10 +141,10 @@ def _learnt(report: dict[str, Any]) -> str:
     if REFERENCE in report:
         theirs = report[REFERENCE]["patches_per_second"]
         lines.append(f"the plain step, float32: {theirs}; the training is {report['times_faster']} times as fast")
-    return "\n".join(lines)
+    return lines
 
 
-def _text(report: dict[str, Any]) -> str:
+def _text(report: dict[str, Any]) -> list[str]:
     lines = [
         f"{report['source']}: {report['characters']} characters, {report['views']} views, {report['size']} px, one core"
     ]
@@ -161,17 +153,17 @@ def _text(report: dict[str, Any]) -> str:
         rows.append((stage, "", f"{1000 * found['seconds_per_character']:.1f}", ""))
         for part, seconds in found.get("seconds_by_part", {}).items():
             rows.append(("", part, f"{1000 * seconds:.1f}", f"{100 * found['share_by_part'][part]:.0f} %"))
-    lines.append(text_table(("stage", "part", "ms per character", "share"), rows, right=(2, 3)))
+    lines += text_table(("stage", "part", "ms per character", "share"), rows, right=(2, 3))
     for stage, found in report["stages"].items():
         if "ms_per_view" in found:
             lines.append(f"{stage}: {found['ms_per_view']} ms per view for colour, coverage and position")
         if "peer" in found:
             peer = found["peer"]
             lines.append(f"{stage}, {peer['of']}: {peer['times_faster']} times as fast as {peer['name']}")
-    return "\n".join(lines)
+    return lines
 
 
-def _compared(report: dict[str, Any]) -> str:
+def _compared(report: dict[str, Any]) -> list[str]:
     lines = [f"{report['source']}: {report['views']} views, {report['size']} px, {report['look']}"]
     for name, found in report["against"].items():
         lines.append(
@@ -192,5 +184,5 @@ def _compared(report: dict[str, Any]) -> str:
             for character, p in (*found["characters"].items(), ("all", found["parity"]))
         ]
         head = ("character", "IoU", "coverage", "at edges", "colour", "99 %", "position", "off %")
-        lines.append(text_table(head, rows, right=(1, 2, 3, 4, 5, 6, 7)))
-    return "\n".join(lines)
+        lines += text_table(head, rows, right=(1, 2, 3, 4, 5, 6, 7))
+    return lines

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from specsia_build.cli.main import FAILED
-from specsia_build.cli.output import show, show_json
+from specsia_build.cli.output import json_option, tell
 from specsia_build.config import EXECUTORS, LOOKS
 from specsia_build.pipeline.build import build as run_build
 from specsia_build.pipeline.progress import Progress
@@ -62,7 +62,7 @@ from specsia_build.stages.registry import stage_names
     "--max-failures", metavar="N|P%", help="Quarantined characters to put up with.  [default: 1%, at least one]"
 )
 @click.option("--fresh", is_flag=True, help="Forget what the folder holds of an earlier build.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 @click.pass_context
 def build(
     ctx: click.Context,
@@ -84,10 +84,7 @@ def build(
     config_file = named_settings(config_name) if config_name is not None else None
     config, layout = effective(source, out, config_file, flags, fresh)
     summary = run_build(config, layout, stages or stage_names(), fresh, Progress())
-    if as_json:
-        show_json(_document(summary))
-    else:
-        show(*_lines(summary, layout.root))
+    tell(as_json, _document(summary), _lines(summary, layout.root))
     lost = summary.failed
     if summary.stopped is not None or (lost > summary.allowed_failures):
         ctx.exit(FAILED)

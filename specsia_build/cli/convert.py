@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-from specsia_build.cli.output import show, show_json
+from specsia_build.cli.output import json_option, tell
 from specsia_build.config import cores
 from specsia_build.dataset.convert.write import to_published
 from specsia_build.dataset.reading import open_dataset
@@ -21,7 +21,7 @@ from specsia_build.dataset.reading import open_dataset
     "--config", "configs", multiple=True, metavar="NAME", help="Only this configuration; may be repeated.  [all]"
 )
 @click.option("--workers", type=click.IntRange(0, 1024), default=0, help="Processes; 0 is one for each core.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def convert(dataset: str, to: str, out: Path, configs: tuple[str, ...], workers: int, as_json: bool) -> None:
     """Pack DATASET (a folder, a URL or OWNER/NAME on the Hub) anew in another schema.
 
@@ -34,9 +34,6 @@ def convert(dataset: str, to: str, out: Path, configs: tuple[str, ...], workers:
             bar.update(rows)
 
         done = to_published(opened, out, configs, workers or cores(), advance)
-    if as_json:
-        document = {"dataset": str(done.folder), "schema": to, "rows": {c: dict(r) for c, r in done.rows.items()}}
-        show_json(document)
-        return
+    document = {"dataset": str(done.folder), "schema": to, "rows": {c: dict(r) for c, r in done.rows.items()}}
     total = sum(sum(rows.values()) for rows in done.rows.values())
-    show(f"{total} rows of {opened.where} are in {done.folder}, in the published schema")
+    tell(as_json, document, [f"{total} rows of {opened.where} are in {done.folder}, in the published schema"])

@@ -6,7 +6,7 @@ import click
 from tqdm import tqdm
 
 from specsia_build.cli.main import FAILED
-from specsia_build.cli.output import show, show_json
+from specsia_build.cli.output import json_option, tell
 from specsia_build.dataset.diff.compare import diff as diff_datasets
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import SpecsiaError, UsageError
@@ -15,7 +15,7 @@ from specsia_build.errors import SpecsiaError, UsageError
 @click.command()
 @click.argument("one", metavar="A")
 @click.argument("two", metavar="B")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 @click.pass_context
 def diff(ctx: click.Context, one: str, two: str, as_json: bool) -> None:
     """Say what differs between the packed datasets A and B: settings, rows, values, pixels, IoU.
@@ -32,9 +32,6 @@ def diff(ctx: click.Context, one: str, two: str, as_json: bool) -> None:
             found = diff_datasets(open_dataset(one), open_dataset(two), advance)
         except SpecsiaError as error:
             raise UsageError(str(error)) from error
-    if as_json:
-        show_json(found.to_json())
-    else:
-        show(*found.lines())
+    tell(as_json, found.to_json(), found.lines())
     if not found.equal:
         ctx.exit(FAILED)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from specsia_build.cli.output import show, show_json
+from specsia_build.cli.output import json_option, tell
 from specsia_build.cli.train import FOLDER, configs_option
 from specsia_build.dravie.config import DEVICES, AdaptConfig, need_torch
 from specsia_build.errors import UsageError
@@ -46,7 +46,7 @@ from specsia_build.pipeline.settings import existing_run
 @click.option("--adapt-steps", default=AdaptConfig().steps, show_default=True, type=click.IntRange(1))
 @click.option("--fit-steps", type=click.IntRange(1), help="Updates of a sample-wise fit.  [default: 1500]")
 @click.option("--device", type=click.Choice(DEVICES), default="auto", show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def evaluate(
     runs: tuple[Path, ...],
     dataset: str,
@@ -100,7 +100,4 @@ def evaluate(
     )
     found = replace(measured, notes=(*unknown, *notes))
     text, document = write_evaluation(found, opened, out)
-    if as_json:
-        show_json(document)
-    else:
-        show(*text.split("\n"))
+    tell(as_json, document, text.split("\n"))

@@ -20,17 +20,24 @@ def show(*lines: str) -> None:
         click.echo(printable(line))
 
 
-def show_json(document: Any) -> None:
-    """Print one JSON document; in its texts, too, only what can be printed stands as it is."""
-    click.echo(_HIDDEN.sub(_escaped, json.dumps(document, indent=1, ensure_ascii=False)))
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+"""Of every command that says something; see `tell`."""
+
+
+def tell(as_json: bool, document: Any, lines: Sequence[str]) -> None:
+    """Print a command's result as lines, or as one JSON document, whose texts hold only what can be printed too."""
+    if as_json:
+        click.echo(_HIDDEN.sub(_escaped, json.dumps(document, indent=1, ensure_ascii=False)))
+    else:
+        show(*lines)
 
 
 def _escaped(match: re.Match[str]) -> str:
     return match[0] if match[0].isprintable() else json.dumps(match[0])[1:-1]
 
 
-def text_table(head: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[int] = ()) -> str:
-    """A plain text table, its cells made printable; the columns numbered in `right` are aligned to the right."""
+def text_table(head: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[int] = ()) -> list[str]:
+    """Lines of a plain text table, its cells made printable; columns numbered in `right` are aligned to the right."""
     cells = [[printable(str(cell)) for cell in row] for row in [head, *rows]]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
     lines = [
@@ -39,4 +46,4 @@ def text_table(head: Sequence[str], rows: Sequence[Sequence[object]], right: Seq
         )
         for row in cells
     ]
-    return "\n".join(line.rstrip() for line in lines)
+    return [line.rstrip() for line in lines]

@@ -11,7 +11,7 @@ import click
 from tqdm import tqdm
 
 from specsia_build.cli.main import FAILED
-from specsia_build.cli.output import show, show_json
+from specsia_build.cli.output import json_option, tell
 from specsia_build.dataset.hub.client import UnseenError, check_repo, connect, page_of
 from specsia_build.dataset.hub.local import read_local, version_tag
 from specsia_build.dataset.hub.push import Operation, Plan, Pushed, check_public, plan_push, plan_unseen
@@ -25,7 +25,7 @@ from specsia_build.errors import printable
 @click.option("--private/--public", default=True, help="Who sees a new repository; private unless told otherwise.")
 @click.option("--prune", is_flag=True, help="Also replace and remove files there that no push made.")
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing; needs no token.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 @click.pass_context
 def push(ctx: click.Context, folder: Path, repo: str, private: bool, prune: bool, dry_run: bool, as_json: bool) -> None:
     """Push the packed dataset in DATASET, such as DIR/dataset, to the Hugging Face Hub, and check it there.
@@ -53,10 +53,7 @@ def push(ctx: click.Context, folder: Path, repo: str, private: bool, prune: bool
         if not dry_run:
             raise
         plan = plan_unseen(page_of(repo), repo, files, version, not private, str(error))
-    if as_json:
-        show_json((done or plan).to_json())
-    else:
-        show(*(_planned(plan) if done is None else _verdict(done)))
+    tell(as_json, (done or plan).to_json(), (_planned(plan) if done is None else _verdict(done)))
     if done is not None and not done.ok:
         ctx.exit(FAILED)
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from specsia_build.cli.output import show, show_json
+from specsia_build.cli.output import json_option, tell
 from specsia_build.dravie.config import DEFAULT_PRESET, DEVICES, PRESETS, TrainConfig, need_torch, train_config
 from specsia_build.errors import SpecsiaError, UsageError
 
@@ -41,7 +41,7 @@ def configs_option(description: str) -> Callable[[Decorated], Decorated]:
 @click.option("--checkpoint-every", type=click.IntRange(1), default=1000, help="Steps.  [default: 1000]")
 @click.option("--validate-every", type=click.IntRange(1), default=2000, help="Steps.  [default: 2000]")
 @click.option("--resume", is_flag=True, help="Go on with the training that --out holds.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def train(
     dataset: str,
     run: Path,
@@ -72,15 +72,13 @@ def train(
         done = run_train(dataset, run, config, resume=resume, device_name=device, rhythm=rhythm)
     except KeyboardInterrupt as error:
         raise SpecsiaError("stopped; the same command with --resume goes on from the last checkpoint") from error
-    if as_json:
-        show_json({**vars(done), "run": str(done.run)})
-        return
-    show(
+    lines = [
         f"{done.steps} steps on {done.rows} rows are in {done.run} "
         f"({done.patches_per_second:.0f} patches a second, perceptual loss: {done.perceptual})"
-    )
+    ]
     if done.l1 is not None and done.raw_l1 is not None:
-        show(f"validation frames: mean absolute error {done.l1:.4f}, before repair {done.raw_l1:.4f}")
+        lines.append(f"validation frames: mean absolute error {done.l1:.4f}, before repair {done.raw_l1:.4f}")
+    tell(as_json, {**vars(done), "run": str(done.run)}, lines)
 
 
 def _changes(

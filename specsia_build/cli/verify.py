@@ -6,7 +6,7 @@ import click
 from tqdm import tqdm
 
 from specsia_build.cli.main import FAILED
-from specsia_build.cli.output import show, show_json
+from specsia_build.cli.output import json_option, tell
 from specsia_build.config import cores
 from specsia_build.dataset.verify.check import verify as verify_dataset
 
@@ -14,7 +14,7 @@ from specsia_build.dataset.verify.check import verify as verify_dataset
 @click.command()
 @click.argument("dataset", metavar="DATASET")
 @click.option("--workers", type=click.IntRange(0, 1024), default=0, help="Processes; 0 is one for each core.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 @click.pass_context
 def verify(ctx: click.Context, dataset: str, workers: int, as_json: bool) -> None:
     """Check every promise of a packed dataset on its files, rows and images.
@@ -29,9 +29,6 @@ def verify(ctx: click.Context, dataset: str, workers: int, as_json: bool) -> Non
             bar.update(done - bar.n)
 
         report = verify_dataset(dataset, workers=workers or cores(), progress=advance)
-    if as_json:
-        show_json(report.to_json())
-    else:
-        show(*report.lines())
+    tell(as_json, report.to_json(), report.lines())
     if not report.ok:
         ctx.exit(FAILED)

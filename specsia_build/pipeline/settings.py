@@ -40,6 +40,11 @@ def named_settings(given: str) -> Path:
     return path
 
 
+def stated(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The flags of a command line that were given, by name."""
+    return {name: value for name, value in flags.items() if value is not None and value != ()}
+
+
 def effective(
     source: str | None, out: str | Path | None, config_file: Path | None, flags: Mapping[str, Any], fresh: bool
 ) -> tuple[BuildConfig, RunLayout]:
@@ -60,7 +65,7 @@ def effective(
             config, {"source": found["source"]} if fresh and "source" in found else found, str(layout.config)
         )
     config = with_settings(config, settings, str(config_file))
-    given = {name: value for name, value in flags.items() if value is not None and value != ()}
+    given = stated(flags)
     if source is not None:
         given["source"] = source
     config = with_settings(config, given, "the command line")

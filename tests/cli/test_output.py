@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 import specsia_build.cli
 from specsia_build.cli.main import main
-from specsia_build.cli.output import show, show_json
+from specsia_build.cli.output import show, tell
 from specsia_build.pipeline.progress import Progress
 from specsia_build.report.markup import image, tag, text
 from tests.shapes import write_figure
@@ -33,7 +33,7 @@ def test_lines_are_made_printable(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_json_holds_the_very_text_and_nothing_raw(capsys: pytest.CaptureFixture[str]) -> None:
-    show_json({"name": NASTY, "plain": "é\U0001f9d9", NASTY: [1]})
+    tell(True, {"name": NASTY, "plain": "é\U0001f9d9", NASTY: [1]}, ())
     out = printed(capsys)
     assert all(line.isprintable() for line in out.split("\n"))
     assert json.loads(out) == {"name": NASTY, "plain": "é\U0001f9d9", NASTY: [1]}
