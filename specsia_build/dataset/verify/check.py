@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -122,31 +123,63 @@ def verify(where: str | Path, *, workers: int = 1, progress: Callable[[int, int]
         SpecsiaError: if it cannot be reached or holds no dataset.
     """
     place = find_place(where)
-    names = _opened(place)
-    findings = Findings()
-    names = [name for name in names if _belongs(place, name, findings)]
+    findings, folders = Findings(), _known_folders(place)
+    names = [name for name in _opened(place) if _belongs(place, name, findings)]
     with place.small_files(filter(is_read_whole, names)) as folder:
-        return _verify(place, folder, names, findings, workers, progress)
+        files = _check_files(place, folder, names, folders, findings)
+    tracker, seen = _check_rows(place, files, folders, workers, progress or (lambda done, total: None), findings)
+    tracker.finish(files.build.size, seen < files.rows or None in files.groups.values(), findings)
+    skipped, notes = _left_out(names, files, findings, seen)
+    return Report(
+        rows=files.rows,
+        characters=len({character_id for _, character_id in tracker.characters}),
+        configs=files.configs,
+        checks=findings.results([name for name in CHECKS if name not in skipped]),
+        problems=findings.problems(),
+        notes=(*notes, *tracker.notes(), *split_notes(files.frozen or {})),
+    )
 
 
-def _verify(
-    place: Place,
-    folder: Path,
-    names: Sequence[str],
-    findings: Findings,
-    workers: int,
-    progress: Callable[[int, int], None] | None,
-) -> Report:
-    notes: list[str] = []
-    skipped: set[str] = set()
-    folders = _known_folders(place)
+@dataclass(frozen=True)
+class _Files:
+    """What the files of a dataset are and say, before any row is read.
+
+    Attributes:
+        schema: of the rows.
+        groups: rows of each row group by shard, None where its rows cannot be checked.
+        build: what `build.json` says.
+        sums: SHA-256 by name of `SHA256SUMS`, None where there is none.
+        frozen: split by id of `splits.json`, None where there is none.
+        digests: those of `checksums.parquet`, None where there are none to read.
+    """
+
+    schema: Schema
+    groups: Mapping[Shard, tuple[int, ...] | None]
+    build: BuildFacts
+    sums: Mapping[str, str] | None
+    frozen: Mapping[str, str] | None
+    digests: dict[tuple[str, str], bytes] | None
+
+    @property
+    def rows(self) -> int:
+        return sum(sum(rows or ()) for rows in self.groups.values())
+
+    @property
+    def configs(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(shard.config for shard in self.groups))
+
+    @property
+    def readable(self) -> dict[Shard, tuple[int, ...]]:
+        return {shard: rows for shard, rows in self.groups.items() if rows is not None}
+
+
+def _check_files(
+    place: Place, folder: Path, names: Sequence[str], folders: Sequence[str], findings: Findings
+) -> _Files:
     shards = named_shards(names, findings)
-    of = _schema_of(place, shards)
+    found = _schema_of(place, shards)
     sums = read_sums(folder, findings)
-    if sums is None:
-        skipped.add(SUMS)
-        notes.append(f"there is no {schema.SUMS_FILE}: whether files have changed was not checked")
-    check_presence(names, shards, sums, findings, NEEDED if of == "specsia" else (schema.CARD,))
+    check_presence(names, shards, sums, findings, NEEDED if found == "specsia" else (schema.CARD,))
     check_card(folder, shards, findings)
     check_texts(folder, names, folders, findings)
     build, frozen = read_build(folder, findings), read_frozen_splits(folder, findings)
@@ -158,57 +191,64 @@ def _verify(
                 check_parquet_metadata(opened, schema.CHECKSUMS_FILE, folders, findings)
         except SpecsiaError as error:
             findings.add(FILES, schema.CHECKSUMS_FILE, str(error))
-    else:
-        notes.append(f"there is no {schema.CHECKSUMS_FILE}: whether images were written anew was not checked")
-    if digests is None:
-        skipped.add(DIGESTS)
-    expected = schema.arrow_schema(schema.COLUMNS if of == "specsia" else schema.PUBLISHED_COLUMNS)
+    expected = schema.arrow_schema(schema.COLUMNS if found == "specsia" else schema.PUBLISHED_COLUMNS)
     groups = {shard: check_shard(place, shard, expected, folders, findings) for shard in shards}
-    readable = [shard for shard in shards if groups[shard] is not None]
-    total = sum(sum(rows or ()) for rows in groups.values())
-    views, pos_frame = _inferred(place, readable, build, of)
-    configs = tuple(dict.fromkeys(shard.config for shard in shards))
-    tracker = Tracker(views, frozen, digests, len(configs) > 1)
+    return _Files(found, groups, build, sums, frozen, digests)
 
-    files = [(name, listed) for name, listed in (sums or {}).items()]
+
+def _check_rows(
+    place: Place,
+    files: _Files,
+    folders: tuple[str, ...],
+    workers: int,
+    progress: Callable[[int, int], None],
+    findings: Findings,
+) -> tuple[Tracker, int]:
+    """Check the sums of all files and all rows; returns what was seen between rows, and how many there were."""
+    views, pos_frame = _inferred(place, list(files.readable), files.build, files.schema)
+    tracker = Tracker(views, files.frozen, files.digests, len(files.configs) > 1)
+    sums = list((files.sums or {}).items())
     tasks = [
-        (shard, count, GroupTask(place, shard.name, group, of, views, pos_frame, _backend(shard, build), folders))
-        for shard in readable
-        for group, count in enumerate(groups[shard] or ())
+        (shard, GroupTask(place, shard.name, group, files.schema, views, pos_frame, _backend(shard, files), folders))
+        for shard, groups in files.readable.items()
+        for group in range(len(groups))
     ]
-    calls: list[tuple[Callable[[Any], Any], Any]] = [(hash_file, (place, name)) for name, _ in files]
-    calls += [(check_group, task) for _, _, task in tasks]
+    calls: list[tuple[Callable[[Any], Any], Any]] = [(hash_file, (place, name)) for name, _ in sums]
+    calls += [(check_group, task) for _, task in tasks]
     results = results_of(calls, workers)
-    for (name, listed), found in zip(files, islice(results, len(files)), strict=True):
+    for (name, listed), found in zip(sums, islice(results, len(sums)), strict=True):
         check_sum(name, listed, found, findings)
     done, seen = 0, 0
-    if progress is not None:
-        progress(0, total)
-    for (shard, count, _), result in zip(tasks, results, strict=True):
+    progress(done, files.rows)
+    for (shard, task), result in zip(tasks, results, strict=True):
         findings.merge(result.findings)
         for row in result.rows:
             tracker.feed(shard, row, findings)
         tracker.feed_parted(shard.config, result.parted, findings)
-        done, seen = done + count, seen + len(result.rows)
-        if progress is not None:
-            progress(done, total)
-    tracker.finish(build.size, seen < total or len(readable) < len(shards), findings)
-    notes += tracker.notes() + split_notes(frozen or {})
-    if of == "published":
+        done, seen = done + files.readable[shard][task.group], seen + len(result.rows)
+        progress(done, files.rows)
+    return tracker, seen
+
+
+def _left_out(names: Sequence[str], files: _Files, findings: Findings, seen: int) -> tuple[set[str], list[str]]:
+    """Checks that were not carried out, and why."""
+    skipped, notes = set(), []
+    if files.sums is None:
+        skipped.add(SUMS)
+        notes.append(f"there is no {schema.SUMS_FILE}: whether files have changed was not checked")
+    if files.digests is None:
+        skipped.add(DIGESTS)
+    if schema.CHECKSUMS_FILE not in names:
+        notes.append(f"there is no {schema.CHECKSUMS_FILE}: whether images were written anew was not checked")
+    if files.schema == "published":
         skipped |= UNCHECKED
-        notes += published_notes(findings, seen, frozen is not None)
-    return Report(
-        rows=total,
-        characters=len({character_id for _, character_id in tracker.characters}),
-        configs=configs,
-        checks=findings.results([name for name in CHECKS if name not in skipped]),
-        problems=findings.problems(),
-        notes=tuple(notes),
-    )
+        notes += published_notes(findings, seen, files.frozen is not None)
+    return skipped, notes
 
 
-def _backend(shard: Shard, build: BuildFacts) -> str | None:
+def _backend(shard: Shard, files: _Files) -> str | None:
     """Name that the rows of a shard give as their backend, as far as that is known."""
     if shard.config != schema.DEFAULT_CONFIG:
         return shard.config
-    return build.backends[0] if build.backends is not None and len(build.backends) == 1 else None
+    backends = files.build.backends
+    return backends[0] if backends is not None and len(backends) == 1 else None
