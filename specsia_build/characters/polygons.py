@@ -12,6 +12,9 @@ from specsia_build import memory
 
 Ints = NDArray[np.int64]
 
+MAX_TRIANGLES = 20_000_000
+"""Of a character; instances of one mesh could else multiply without end."""
+
 TRIANGLE_COST, VERTEX_COST, POLYGON_COST = 200, 150, 120
 """Bytes of memory, measured, that each takes from its being read until it is drawn."""
 

@@ -13,12 +13,11 @@ from specsia_build.characters.bicar import read_bicar
 from specsia_build.characters.character import Character, Entry
 from specsia_build.characters.obj.read import read_obj
 from specsia_build.characters.ply.read import read_ply
+from specsia_build.characters.polygons import MAX_TRIANGLES
 from specsia_build.characters.raw import RawMesh
 from specsia_build.errors import CharacterError, CostError
 from specsia_build.frame import front_rotation, up_rotation
 from specsia_build.rendering.mesh import Mesh, flat_normals
-
-MAX_TRIANGLES = 20_000_000
 
 # What parsers of damaged or forged files raise; anything else is a fault of this program and stays visible as such.
 _PARSER_ERRORS = (

@@ -15,18 +15,15 @@ from specsia_build.characters.gltf.document import COMPRESSIONS, Document, unrea
 from specsia_build.characters.gltf.materials import Materials, UvTransform
 from specsia_build.characters.gltf.scene import Instance
 from specsia_build.characters.gltf.vertices import Vertices
-from specsia_build.characters.polygons import TRIANGLE_COST, VERTEX_COST
+from specsia_build.characters.normals import unit_normals, with_flat_gaps
+from specsia_build.characters.polygons import MAX_TRIANGLES, TRIANGLE_COST, VERTEX_COST
 from specsia_build.errors import CharacterError
-from specsia_build.rendering.mesh import Mesh, flat_normals
+from specsia_build.rendering.mesh import Mesh
 
 MODE_TRIANGLES, MODE_STRIP, MODE_FAN = 4, 5, 6
 
 MAX_UV = 65536.0
 """Texture coordinates are held within this: beyond it a float32 cannot tell texels apart."""
-
-MAX_TRIANGLES = 20_000_000
-"""Triangles of a whole file; instances of one mesh could else multiply without end."""
-
 
 INSTANCE_COST = 2000
 """Bytes of memory for one more mesh at one more node, however small it is."""
@@ -157,7 +154,7 @@ class MeshReader:
             corner_normals = _turned(part.normals, matrices[..., :3], mirrored)[faces]
         mesh = replace(part.surface, vertices=vertices, normals=corner_normals)
         flip = mirrored[faces[:, 0]]
-        return _with_flat_gaps(_flipped(mesh, flip) if flip.any() else mesh)
+        return with_flat_gaps(_flipped(mesh, flip) if flip.any() else mesh)
 
     def _faces(self, source: Vertices) -> NDArray[np.int64]:
         """Triangles (F, 3) into the primitive's vertices; none for points and lines."""
@@ -261,10 +258,7 @@ def _turned(
     cofactors = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=-1)
     turned = np.einsum("...ij,...j->...i", cofactors, normals.astype(np.float64))
     turned = np.where(mirrored[:, None], -turned, turned)
-    length = np.linalg.norm(turned, axis=1, keepdims=True)
-    usable = np.isfinite(length) & (length > 0)
-    unit: NDArray[np.float64] = np.divide(turned, length, out=np.zeros_like(turned), where=usable)
-    return unit.astype(np.float32)
+    return unit_normals(turned).astype(np.float32)
 
 
 def _flipped(mesh: Mesh, flip: NDArray[np.bool_]) -> Mesh:
@@ -284,13 +278,3 @@ def _flipped(mesh: Mesh, flip: NDArray[np.bool_]) -> Mesh:
         colors=swapped(mesh.colors),
         normals=swapped(mesh.normals),
     )
-
-
-def _with_flat_gaps(mesh: Mesh) -> Mesh:
-    """Corners whose normal has no direction get their face's own."""
-    if mesh.normals is None:
-        return mesh
-    lost: NDArray[np.bool_] = np.asarray(~mesh.normals.any(axis=2))
-    if not lost.any():
-        return mesh
-    return replace(mesh, normals=np.where(lost[..., None], flat_normals(mesh), mesh.normals))

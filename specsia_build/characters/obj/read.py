@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.characters.images import as_texture, load_texture, srgb_to_linear
+from specsia_build.characters.normals import unit_normals, with_flat_gaps
 from specsia_build.characters.obj.materials import BuiltMaterial, MaterialBuilder, read_libraries
 from specsia_build.characters.obj.text import Ints, ObjText, parse_obj
 from specsia_build.characters.polygons import triangulate
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
-from specsia_build.rendering.mesh import Mesh, flat_normals
+from specsia_build.rendering.mesh import Mesh
 
 
 def read_obj(
@@ -186,10 +187,5 @@ def _with_normals(mesh: Mesh, normals: NDArray[np.float64], at: Ints) -> Mesh:
     """The mesh with the file's normals; those missing or without length are the face's own."""
     if len(normals) == 0 or not (at >= 0).any():
         return mesh
-    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        unit = normals / np.linalg.norm(normals, axis=1, keepdims=True)
-        chosen = np.where((at >= 0)[..., None], unit[at], np.nan)
-        missing = ~np.isfinite(chosen).all(axis=-1)
-        if missing.any():
-            chosen[missing] = flat_normals(mesh)[missing]
-    return replace(mesh, normals=chosen.astype(np.float32))
+    chosen = np.where((at >= 0)[..., None], unit_normals(normals)[at], 0.0)
+    return with_flat_gaps(replace(mesh, normals=chosen.astype(np.float32)))

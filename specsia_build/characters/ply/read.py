@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.characters.images import IMAGE_SUFFIXES, as_texture, load_texture, srgb_to_linear
+from specsia_build.characters.normals import unit_normals
 from specsia_build.characters.ply.elements import Column, PlyFile, parse_ply
 from specsia_build.characters.polygons import Ints, triangulate
 from specsia_build.characters.raw import RawMesh
@@ -146,9 +147,8 @@ def _normals(vertex: Columns, point: Ints) -> NDArray[np.float32] | None:
     normals = _stacked(vertex, ("nx", "ny", "nz"))
     if normals is None:
         return None
-    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        unit = (normals / np.linalg.norm(normals, axis=1, keepdims=True))[point]
-    return unit.astype(np.float32) if np.isfinite(unit).all() else None
+    unit = unit_normals(normals)[point]
+    return unit.astype(np.float32) if unit.any(axis=-1).all() else None
 
 
 def _face_material(face: Columns, polygon: Ints, materials: int) -> NDArray[np.int32]:
