@@ -17,10 +17,10 @@ PARTS = ("specsia_build", "manifests", "blender_scripts", "pyproject.toml", "set
 FIND = """
 import json
 from specsia_build.backends.upstream.pins import pins_folder
-from specsia_build.pipeline.settings import settings_file
+from specsia_build.pipeline.settings import named_settings
 from specsia_build.rendering.blender.process import scripts_folder
 import specsia_build as specsia
-assert settings_file("specsia-15k").name == "specsia-15k.yaml"
+assert named_settings("specsia-15k").name == "specsia-15k.yaml"
 assert callable(specsia.load) and callable(specsia.open_dataset)
 found = [sorted(p.name for p in folder.iterdir() if p.is_file()) for folder in (pins_folder(), scripts_folder())]
 print(json.dumps(found))
