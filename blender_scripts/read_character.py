@@ -57,6 +57,7 @@ def read(job):
         "parts": collected.parts,
         "skinned": any(m.type == "ARMATURE" for o in scene.objects for m in o.modifiers),
         "animations": actions,
+        "landmarks": _landmarks(scene),
         "warnings": list(reader.warnings),
     }
     np.savez(Path(job["out"]) / "mesh.npz", **arrays)
@@ -278,6 +279,16 @@ class Collected:
                     [b if p[key] is None else p[key] for p, b in zip(pieces, blank, strict=True)]
                 )
         return arrays
+
+
+def _landmarks(scene):
+    """Name and place of every object, and of every bone at rest."""
+    found = []
+    for item in scene.objects:
+        found.append([item.name, list(item.matrix_world.translation)])
+        if item.type == "ARMATURE":
+            found += [[bone.name, list(item.matrix_world @ bone.head_local)] for bone in item.data.bones]
+    return [[name, place] for name, place in found if np.isfinite(place).all()]
 
 
 def _names(item, shown):

@@ -205,6 +205,7 @@ def _assemble(path: Path, kept: Path, texture: Path | None, drop: Sequence[str],
         warnings=(*warnings, *files.warnings()),
         skinned=bool(facts["skinned"]),
         animations=int(facts["animations"]),
+        landmarks=tuple((name, (float(x), float(y), float(z))) for name, (x, y, z) in facts["landmarks"]),
     )
 
 

@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
+from specsia_build.characters.facing import Landmark
 from specsia_build.rendering.mesh import Mesh
 
 FORMATS = {
@@ -22,6 +23,15 @@ FORMATS = {
 
 SPLITS = ("train", "validation", "test")
 
+AUTO = "auto"
+"""As `up` or `front`: what the character's joints or shape say, and its format's own where they say nothing sure."""
+
+UNSETTLED = frozenset({"fbx", "obj", "ply"})
+"""Formats without a convention that exporters keep: `AUTO` where nothing is stated."""
+
+SETTLED = frozenset({"3dbicar"})
+"""Formats that are one dataset's, whose axes nobody doubts."""
+
 _MAX_ID_BYTES = 180
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -35,8 +45,8 @@ class Entry:
         format: ``3dbicar``, ``gltf``, ``vrm``, ``obj``, ``ply``, ``fbx`` or ``blend``.
         path: the mesh file, or the character's folder for ``3dbicar``.
         texture: base-colour image for materials without one.
-        up: the file's up axis where it is not its format's own.
-        front: the axis it faces after the reader's conversion to Z up, where it is not the reader's own.
+        up: the file's up axis where it is not its format's own; ``auto`` where the character is to say it itself.
+        front: the axis it faces after the reader's conversion to Z up, where it is not the reader's own; or ``auto``.
         pose: ``rest``, or the name of an action with an optional ``@frame``.
         drop: names of parts to leave out.
         drawing: the character's own frontal drawing.
@@ -84,6 +94,8 @@ class Character:
         files: every file that was read or looked for in vain.
         warnings: sentences about what was built all the same.
         parts, skinned, animations: as in `RawMesh`.
+        landmarks: as in `RawMesh`, in the mesh's coordinates.
+        front: axis that was taken for its front once `up` had been turned to Z.
     """
 
     entry: Entry
@@ -93,6 +105,8 @@ class Character:
     parts: tuple[str, ...]
     skinned: bool
     animations: int
+    landmarks: tuple[Landmark, ...] = ()
+    front: str = "-y"
 
 
 def id_order_key(character_id: str) -> tuple[int, int, str]:

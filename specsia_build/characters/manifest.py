@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, BinaryIO
 
 from specsia_build.characters.bicar import is_bicar
-from specsia_build.characters.character import FORMATS, SPLITS, Entry, is_safe_id, is_unicode
+from specsia_build.characters.character import AUTO, FORMATS, SPLITS, UNSETTLED, Entry, is_safe_id, is_unicode
 from specsia_build.errors import CharacterError, UsageError, brief
 from specsia_build.files.sources import open_source_file
 from specsia_build.frame import AXES, front_rotation
@@ -132,13 +132,15 @@ def _object(line: bytes) -> dict[str, Any]:
 def _entry(folder: Path, values: dict[str, Any], real: dict[Path, Path]) -> Entry:
     _check_types(values)
     path = _inside(folder, values["path"], "path", real)
+    kind = _format(path, values["path"])
+    usual = AUTO if kind in UNSETTLED else None
     return Entry(
         id=values["id"],
-        format=_format(path, values["path"]),
+        format=kind,
         path=path,
         texture=_file(folder, values, "texture", real),
-        up=values.get("up"),
-        front=values.get("front"),
+        up=values.get("up", usual),
+        front=values.get("front", usual),
         pose=values.get("pose", "rest"),
         drop=tuple(values.get("drop", ())),
         drawing=_file(folder, values, "drawing", real),
@@ -170,10 +172,11 @@ def _check_types(values: dict[str, Any]) -> None:
         raise _LineError("'drop' must be a list of part names")
     if values.get("split", "train") not in SPLITS:
         raise _LineError(f"the split '{values['split']}' must be {', '.join(SPLITS[:-1])} or {SPLITS[-1]}")
-    if values.get("up", "+z") not in AXES:
-        raise _LineError(f"'up' is '{values['up']}': it must be one of {', '.join(AXES)}")
+    if values.get("up", AUTO) not in (*AXES, AUTO):
+        raise _LineError(f"'up' is '{values['up']}': it must be one of {', '.join(AXES)}, or {AUTO}")
     try:
-        front_rotation(values.get("front", "-y"))
+        if (front := values.get("front", AUTO)) != AUTO:
+            front_rotation(front)
     except ValueError as error:
         raise _LineError(str(error)) from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from specsia_build.characters.facing import Landmark
 from specsia_build.rendering.mesh import Mesh
 
 
@@ -21,6 +22,7 @@ class RawMesh:
         warnings: sentences about what was built all the same.
         skinned: whether a skin posed the vertices.
         animations: how many clips the file carries.
+        landmarks: named joints and nodes with their places at rest, in the file's coordinates.
     """
 
     mesh: Mesh
@@ -31,3 +33,4 @@ class RawMesh:
     warnings: tuple[str, ...] = ()
     skinned: bool = False
     animations: int = 0
+    landmarks: tuple[Landmark, ...] = ()

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from specsia_build.characters.bicar import bicar_entry, is_bicar
-from specsia_build.characters.character import FORMATS, Entry, id_order_key, is_unicode, safe_id
+from specsia_build.characters.character import AUTO, FORMATS, UNSETTLED, Entry, id_order_key, is_unicode, safe_id
 from specsia_build.characters.manifest import read_manifest
 from specsia_build.errors import UsageError
 from specsia_build.files.sources import is_folder
@@ -81,7 +81,7 @@ def open_source(
         return Source(name, "manifest", _sorted(read_manifest(path)))
     if path.suffix.lower() not in FORMATS:
         raise UsageError(f"'{name}' is neither a mesh file ({' '.join(FORMATS)}) nor a .jsonl manifest: {_KINDS}")
-    return Source(name, "file", (Entry(safe_id(path.stem), FORMATS[path.suffix.lower()], path),))
+    return Source(name, "file", (_of_file(safe_id(path.stem), path),))
 
 
 def _sorted(entries: Iterable[Entry]) -> tuple[Entry, ...]:
@@ -187,7 +187,13 @@ def _entry(top: Path, path: Path, character_id: str) -> Entry:
         return Entry(character_id, FORMATS.get(path.suffix.lower(), "3dbicar"), path, problem=problem, root=top)
     if is_folder(path):
         return bicar_entry(path, character_id, top)
-    return Entry(character_id, FORMATS[path.suffix.lower()], path, root=top)
+    return _of_file(character_id, path, top)
+
+
+def _of_file(character_id: str, path: Path, root: Path | None = None) -> Entry:
+    kind = FORMATS[path.suffix.lower()]
+    usual = AUTO if kind in UNSETTLED else None
+    return Entry(character_id, kind, path, up=usual, front=usual, root=root)
 
 
 def _unused(wanted: str, taken: set[str]) -> str:

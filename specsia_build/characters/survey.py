@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from specsia_build.characters.character import Character, Entry, legible
+from specsia_build.characters.character import AUTO, SETTLED, Character, Entry, legible
+from specsia_build.characters.facing import front_of
 from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh
@@ -25,6 +26,7 @@ class CharacterFacts:
         parts: names that `drop` may give.
         skinned: whether a skin posed the vertices.
         animations: clips in the file.
+        faces: signed axis taken for its front; with a ``?`` where nobody, no joint and no shape says so.
         pose: ``T-pose``, ``A-pose`` or ``arms down``, guessed from width over height alone; empty where unread.
         warnings: sentences about what would be built all the same.
         problem: why it cannot be built, or None.
@@ -40,6 +42,7 @@ class CharacterFacts:
     parts: tuple[str, ...] = ()
     skinned: bool = False
     animations: int = 0
+    faces: str = ""
     pose: str = ""
     warnings: tuple[str, ...] = ()
     problem: str | None = None
@@ -66,9 +69,16 @@ def _facts(character: Character) -> CharacterFacts:
         parts=character.parts,
         skinned=character.skinned,
         animations=character.animations,
+        faces=_faces(character),
         pose=pose_clue(mesh),
         warnings=character.warnings,
     )
+
+
+def _faces(character: Character) -> str:
+    stated = character.entry.front not in (None, AUTO) or character.entry.format in SETTLED
+    sure = stated or front_of(character.mesh, character.landmarks).axis is not None
+    return character.front if sure else f"{character.front}?"
 
 
 def _texture_sizes(mesh: Mesh) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ def characters(ctx: click.Context, source: str, memory: str, as_json: bool) -> N
 
 
 def _character_lines(facts: Sequence[CharacterFacts], problems: Sequence[CharacterFacts]) -> list[str]:
-    head = ("id", "format", "vertices", "triangles", "textures", "pose", "rig")
+    head = ("id", "format", "vertices", "triangles", "textures", "faces", "pose", "rig")
     rows = [
         (
             f.id,
@@ -47,6 +47,7 @@ def _character_lines(facts: Sequence[CharacterFacts], problems: Sequence[Charact
             f"{f.vertices:,}",
             f"{f.triangles:,}",
             ", ".join(f.textures) or "-",
+            f.faces,
             f.pose,
             (("skin" if f.skinned else "no skin") + (f", {f.animations} clips" if f.animations else "")),
         )

@@ -69,6 +69,7 @@ def read_gltf(
         warnings=tuple(warnings),
         skinned=reader.skinned,
         animations=document.root.count("animations"),
+        landmarks=scene.landmarks,
     )
 
 

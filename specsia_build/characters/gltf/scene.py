@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.characters.facing import Landmark
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document
 from specsia_build.errors import CharacterError
@@ -42,12 +43,14 @@ class Scene:
         worlds: (N, 4, 4) float64, every node's coordinates to the file's.
         parts: names of the nodes that carry a mesh (the mesh's name where a node has none), dropped ones included.
         unmatched: names of `drop` that nothing in the file has.
+        landmarks: named nodes of the scene and where their origins are, in the file's coordinates.
     """
 
     instances: tuple[Instance, ...]
     worlds: NDArray[np.float64]
     parts: tuple[str, ...]
     unmatched: tuple[str, ...]
+    landmarks: tuple[Landmark, ...]
 
 
 def read_scene(document: Document, drop: Sequence[str]) -> Scene:
@@ -80,7 +83,10 @@ def read_scene(document: Document, drop: Sequence[str]) -> Scene:
         parts.append(node.name or mesh.name or "")
         if index not in dropped and mesh.name not in drop:
             instances.append(Instance(node, mesh, node.mesh, worlds[index]))
-    return Scene(tuple(instances), worlds, tuple(dict.fromkeys(filter(None, parts))), _unmatched(document, drop))
+    named = [(name, worlds[i, :3, 3]) for i in sorted(reached) if (name := nodes[i].name)]
+    landmarks = tuple((name, (float(x), float(y), float(z))) for name, (x, y, z) in named)
+    shown = tuple(dict.fromkeys(filter(None, parts)))
+    return Scene(tuple(instances), worlds, shown, _unmatched(document, drop), landmarks)
 
 
 def local_matrix(node: schema.Node) -> NDArray[np.float64]:

@@ -1,0 +1,255 @@
+"""Which way a character faces and which way is up: by its joints, or by its shape, with the evidence; never a guess."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from specsia_build.frame import AXES, axis_vector, up_rotation
+from specsia_build.rendering.mesh import Mesh
+
+Landmark = tuple[str, tuple[float, float, float]]
+"""A named joint or node, and where its origin is at rest."""
+
+LEAST_PAIRS = 2
+"""Pairs of a left and a right joint that are evidence."""
+
+LEAST_AGREEMENT = 0.9
+"""Length of the pairs' sum over the sum of their lengths."""
+
+MOST_DEGREES = 30.0
+"""From the nearest axis; further away a character is between two, turned or posed."""
+
+LEAST_UPRIGHT = 0.8
+"""Cosine between an axis and the way from the feet to the other joints."""
+
+LEAST_SYMMETRY = 1.5
+"""Times by which the mirrored surface must lie closer across the one plane than across the other."""
+
+_SAMPLES, _MIRRORED = 4000, 500
+_FAR = 0.1
+_FOOT, _SHIN, _HEAD = (0.0, 0.05), (0.1, 0.2), (0.8, 1.01)
+_LEAST_FEET, _LEAST_HEAD, _LONG = 0.02, 0.1, 1.3
+
+_SIDES = {"l": 1, "left": 1, "r": -1, "right": -1}
+_FEET = frozenset({"foot", "feet", "toe", "toes", "ankle", "ball", "heel", "hoof", "paw"})
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was found out about an axis.
+
+    Attributes:
+        axis: signed axis such as ``-y``, or None where nothing is sure.
+        why: what says so, or why nothing does.
+    """
+
+    axis: str | None
+    why: str
+
+
+def words_of(name: str) -> list[str]:
+    """The words of a joint's name in lower case, whatever separates them: ``mixamorig:LeftUpLeg`` has four."""
+    spaced = name.replace("左", " left ").replace("右", " right ")
+    spaced = re.sub(r"([a-z])([A-Z])", r"\1 \2", spaced)
+    spaced = re.sub(r"([A-Z])([A-Z][a-z])", r"\1 \2", spaced)
+    return [word.lower() for word in re.split(r"[\W_]+", spaced) if word]
+
+
+def left_of(landmarks: Iterable[Landmark]) -> NDArray[np.float64]:
+    """The way from each right joint to the left one of the same name, (N, 3)."""
+    found: dict[str, dict[int, NDArray[np.float64]]] = {}
+    for name, place in landmarks:
+        words = words_of(name)
+        sides = [_SIDES[word] for word in words if word in _SIDES]
+        if len(sides) == 1:
+            key = " ".join("*" if word in _SIDES else word for word in words)
+            found.setdefault(key, {})[sides[0]] = np.array(place, np.float64)
+    ways = [sides[1] - sides[-1] for sides in found.values() if len(sides) == 2]
+    return np.array(ways, np.float64).reshape(-1, 3)
+
+
+def up_by_joints(landmarks: Sequence[Landmark]) -> Evidence:
+    """The axis that the feet stand across, in the landmarks' own coordinates."""
+    feet = [place for name, place in landmarks if _FEET & set(words_of(name))]
+    others = [place for name, place in landmarks if not _FEET & set(words_of(name))]
+    if not feet or not others:
+        return Evidence(None, "no joint is named as a foot")
+    way = np.mean(others, axis=0) - np.mean(feet, axis=0)
+    length = float(np.linalg.norm(way))
+    if not np.isfinite(length) or length == 0:
+        return Evidence(None, "its joints do not say which way is up")
+    axis = max(AXES, key=lambda name: float(axis_vector(name) @ way))
+    if float(axis_vector(axis) @ way) < LEAST_UPRIGHT * length:
+        return Evidence(None, "its feet are not below its other joints")
+    return Evidence(axis, f"its feet lie at the {_opposite(axis)} end")
+
+
+def front_by_joints(landmarks: Sequence[Landmark]) -> Evidence:
+    """The horizontal axis that a Z-up character faces, from its joints' names and places."""
+    across = left_of(landmarks)[:, :2]
+    lengths = np.linalg.norm(across, axis=1)
+    told = lengths > 1e-3 * lengths.max(initial=0.0)
+    across, lengths = across[told], lengths[told]
+    if len(across) < LEAST_PAIRS:
+        return Evidence(None, "no joints are named as left and right")
+    left = across.sum(axis=0)
+    agreement = float(np.linalg.norm(left) / lengths.sum())
+    if not agreement >= LEAST_AGREEMENT:
+        return Evidence(None, "its left and right joints do not agree")
+    # What a left hand points at, turned by a quarter clockwise seen from above, is ahead.
+    front = np.array([left[1], -left[0]]) / np.linalg.norm(left)
+    axis = max(AXES[:4], key=lambda name: float(axis_vector(name)[:2] @ front))
+    if float(axis_vector(axis)[:2] @ front) < np.cos(np.radians(MOST_DEGREES)):
+        return Evidence(None, "by its joints it faces between two axes")
+    return Evidence(axis, f"by {len(across)} pairs of left and right joints")
+
+
+def surface_points(mesh: Mesh, count: int) -> NDArray[np.float64]:
+    """Points evenly spread over a surface, (count, 3), the same each time."""
+    corners = mesh.vertices[mesh.faces].astype(np.float64)
+    areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    total = float(areas.sum())
+    if not np.isfinite(total) or total <= 0:
+        return corners.reshape(-1, 3)[:0]
+    random = np.random.default_rng(0)
+    chosen = np.searchsorted(np.cumsum(areas), (np.arange(count) + 0.5) / count * total).clip(max=len(areas) - 1)
+    u, v = random.random((2, count))
+    over = u + v > 1
+    u[over], v[over] = 1 - u[over], 1 - v[over]
+    first, second, third = corners[chosen].transpose(1, 0, 2)
+    return np.asarray(first + u[:, None] * (second - first) + v[:, None] * (third - first))
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """A surface as a standing character's.
+
+    Attributes:
+        points: (N, 3) on the surface, Z up.
+        side: the axis, 0 or 1, that it is mirrored along; None where that is not sure.
+        feet: whether its lowest part lies apart to either side, as feet do.
+    """
+
+    points: NDArray[np.float64]
+    side: int | None
+    feet: bool
+
+    @property
+    def height(self) -> float:
+        return max(float(np.ptp(self.points[:, 2])), 1e-12)
+
+    def centre(self, low: float, high: float, axis: int) -> float:
+        """Mean coordinate of what lies between two shares of the height, in heights; NaN where little does."""
+        level = (self.points[:, 2] - self.points[:, 2].min()) / self.height
+        inside = (level >= low) & (level < high)
+        return float(self.points[inside, axis].mean()) / self.height if inside.sum() >= 8 else float("nan")
+
+
+def _shape(points: NDArray[np.float64]) -> _Shape:
+    low, high = points.min(axis=0), points.max(axis=0)
+    misfit = [_misfit(points, axis, float((high - low).max())) for axis in (0, 1)]
+    if max(misfit) < LEAST_SYMMETRY * min(misfit):
+        return _Shape(points, None, False)
+    side = int(np.argmin(misfit))
+    lowest = points[:, 2] < low[2] + _FOOT[1] * (high[2] - low[2])
+    return _Shape(points, side, _apart(points[lowest, side]))
+
+
+def front_by_shape(mesh: Mesh) -> Evidence:
+    """The horizontal axis that a Z-up character faces, from its surface alone.
+
+    A character is mirrored left to right, not front to back; its toes point ahead, and a long body carries its head
+    there.
+    """
+    points = surface_points(mesh, _SAMPLES)
+    if len(points) == 0:
+        return Evidence(None, "it has no surface to look at")
+    shape = _shape(points)
+    if shape.side is None:
+        return Evidence(None, "its shape is mirrored across no plane, or across several")
+    side, ahead = shape.side, 1 - shape.side
+    toes, sideways = (shape.centre(*_FOOT, axis) - shape.centre(*_SHIN, axis) for axis in (ahead, side))
+    signs = {"toes": toes} if shape.feet and abs(toes) >= max(_LEAST_FEET, 2 * abs(sideways)) else {}
+    if np.ptp(points[:, ahead]) > _LONG * np.ptp(points[:, side]):
+        head = shape.centre(*_HEAD, ahead) - float(points[:, ahead].mean()) / shape.height
+        signs |= {"head": head} if abs(head) >= _LEAST_HEAD else {}
+    if not signs or len({value > 0 for value in signs.values()}) > 1:
+        return Evidence(None, "its shape does not say which side is the front")
+    axis = ("+" if next(iter(signs.values())) > 0 else "-") + "xy"[ahead]
+    return Evidence(axis, f"by its mirrored shape and its {' and '.join(signs)}")
+
+
+def up_by_shape(mesh: Mesh) -> Evidence:
+    """The axis, ``+y`` or ``+z``, along which a mesh in its file's own coordinates stands on two feet or more.
+
+    Nothing is sure where it stands along both or neither, or would be lower standing than lying.
+    """
+    points = surface_points(mesh, _SAMPLES)
+    if len(points) == 0:
+        return Evidence(None, "it has no surface to look at")
+    found = {axis: _shape(points @ up_rotation(axis).T) for axis in ("+y", "+z")}
+    standing = [axis for axis, shape in found.items() if shape.feet]
+    if len(standing) != 1:
+        return Evidence(None, "its shape does not say which way is up")
+    lying = next(axis for axis in found if axis not in standing)
+    if found[standing[0]].height < found[lying].height:
+        return Evidence(None, "its shape does not say which way is up")
+    return Evidence(standing[0], "it stands on its feet that way")
+
+
+def _apart(along: NDArray[np.float64]) -> bool:
+    """Whether points lie in two like shares on either side of the middle, as feet do."""
+    if len(along) < 16:
+        return False
+    from_middle = along - (along.min() + along.max()) / 2
+    half = max(float(np.abs(from_middle).max()), 1e-12)
+    between = float((np.abs(from_middle) < 0.15 * half).mean())
+    return between < 0.1 and 0.3 < float((from_middle > 0).mean()) < 0.7
+
+
+def _misfit(points: NDArray[np.float64], axis: int, size: float) -> float:
+    """Mean distance of the mirrored surface from the surface, across the best plane square to an axis."""
+    tree, along = cKDTree(points), points[:, axis]
+    best = float("inf")
+    for middle in (float(np.median(along)), float(along.mean()), float(along.min() + along.max()) / 2):
+        mirrored = points[:: len(points) // _MIRRORED].copy()
+        mirrored[:, axis] = 2 * middle - mirrored[:, axis]
+        distances, _ = tree.query(mirrored, distance_upper_bound=_FAR * size)
+        best = min(best, float(np.minimum(distances, _FAR * size).mean()))
+    return best
+
+
+def _opposite(axis: str) -> str:
+    return ("-" if axis[0] == "+" else "+") + axis[1]
+
+
+def front_of(mesh: Mesh, landmarks: Sequence[Landmark]) -> Evidence:
+    """Which way a Z-up character faces: its joints say, or else its shape."""
+    by_joints = front_by_joints(landmarks)
+    if by_joints.axis is not None:
+        return by_joints
+    by_shape = front_by_shape(mesh)
+    return by_shape if by_shape.axis is not None else Evidence(None, f"{by_joints.why}, and {by_shape.why}")
+
+
+def up_of(mesh: Mesh, landmarks: Sequence[Landmark]) -> Evidence:
+    """Which way is up in a file's own coordinates: its joints say, or else its shape."""
+    by_joints = up_by_joints(landmarks)
+    if by_joints.axis is not None or landmarks:
+        return by_joints
+    by_shape = up_by_shape(mesh)
+    return by_shape if by_shape.axis is not None else Evidence(None, f"{by_joints.why}, and {by_shape.why}")
+
+
+def rotated(landmarks: Sequence[Landmark], turn: NDArray[np.float64]) -> tuple[Landmark, ...]:
+    """The landmarks under a rotation (3, 3)."""
+    if not landmarks:
+        return ()
+    places = np.array([place for _, place in landmarks], np.float64) @ turn.T
+    return tuple((name, (x, y, z)) for (name, _), (x, y, z) in zip(landmarks, places.tolist(), strict=True))

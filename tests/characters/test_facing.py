@@ -1,0 +1,205 @@
+"""Which way a character faces and stands is found by its joints or its shape, or said to be unsure; never guessed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from specsia_build.backends.base import Context
+from specsia_build.backends.mesh_dir import create
+from specsia_build.characters.character import Character
+from specsia_build.characters.facing import Landmark, front_by_joints, front_by_shape, up_by_joints, words_of
+from specsia_build.characters.read import read_character
+from specsia_build.characters.sources import open_source
+from specsia_build.characters.survey import survey
+from specsia_build.frame import AXES, axis_vector, front_rotation, up_rotation
+from tests.characters.gltf.writer import GltfWriter
+
+# Centre (x, y, z) and size of boxes; Z up, facing -Y, toes ahead, mirrored left to right.
+BODY = {
+    "trunk": ((0, 0, 1.2), (0.5, 0.25, 0.7)),
+    "belly": ((0, -0.22, 1.1), (0.4, 0.2, 0.5)),
+    "head": ((0, -0.1, 1.75), (0.3, 0.3, 0.35)),
+    "nose": ((0, -0.3, 1.7), (0.08, 0.12, 0.08)),
+    "arm": ((0.55, 0, 1.35), (0.6, 0.15, 0.15)),
+    "leg": ((0.16, 0, 0.5), (0.18, 0.2, 0.8)),
+    "foot": ((0.16, -0.08, 0.05), (0.18, 0.4, 0.1)),
+}
+QUADS = ((0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3))
+CORNERS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float) / 2
+
+JOINTS: dict[str, tuple[float, float, float]] = {
+    "Hips": (0, 0, 0.9),
+    "Head": (0, 0, 1.6),
+    "Arm.L": (0.3, 0, 1.35),
+    "Arm.R": (-0.3, 0, 1.35),
+    "UpLeg.L": (0.16, 0, 0.9),
+    "UpLeg.R": (-0.16, 0, 0.9),
+    "Foot.L": (0.16, 0, 0.1),
+    "Foot.R": (-0.16, 0, 0.1),
+}
+
+
+def boxes() -> list[np.ndarray]:
+    found = []
+    for centre, size in BODY.values():
+        for side in (1, -1) if centre[0] else (1,):
+            found.append(CORNERS * size + np.array(centre) * (side, 1, 1))
+    return found
+
+
+def write_obj(path: Path, turn: np.ndarray, solids: list[np.ndarray] | None = None) -> Path:
+    """Boxes as OBJ, every point turned from the frame into the file's coordinates."""
+    lines = []
+    for k, box in enumerate(boxes() if solids is None else solids):
+        lines += ["v {:.6f} {:.6f} {:.6f}".format(*(turn @ corner)) for corner in box]
+        lines += ["f " + " ".join(str(8 * k + i + 1) for i in quad) for quad in QUADS]
+    path.write_text("\n".join(lines))
+    return path
+
+
+def into_file(up: str, front: str) -> np.ndarray:
+    """From the frame into a file whose character stands along `up` and faces `front` once that is turned to Z."""
+    return np.asarray(up_rotation(up).T @ front_rotation(front).T)
+
+
+def read(path: Path) -> Character:
+    (entry,) = open_source(str(path), path.parent / "scratch").entries
+    return read_character(entry)
+
+
+def is_upright_and_ahead(character: Character) -> bool:
+    """Whether the toes are at the lowest and foremost."""
+    vertices = character.mesh.vertices
+    low, high = vertices.min(axis=0), vertices.max(axis=0)
+    lowest = vertices[vertices[:, 2] < low[2] + 0.01]
+    return bool(high[2] - low[2] > 1.8 and -lowest[:, 1].min() > 2 * lowest[:, 1].max())
+
+
+@pytest.mark.parametrize("front", AXES[:4])
+@pytest.mark.parametrize("up", ["+y", "+z"])
+def test_an_obj_is_turned_as_its_shape_says(tmp_path: Path, up: str, front: str) -> None:
+    character = read(write_obj(tmp_path / "figure.obj", into_file(up, front)))
+    assert is_upright_and_ahead(character)
+    said = " ".join(character.warnings)
+    assert (f'"up": "{up}" in its manifest line says the same' in said) == (up != "+y")
+    assert (f'"front": "{front}" in its manifest line says the same' in said) == (front != "-y")
+
+
+def test_what_a_manifest_states_is_not_doubted(tmp_path: Path) -> None:
+    write_obj(tmp_path / "figure.obj", into_file("+y", "+x"))
+    line = {"id": "a", "path": "figure.obj", "up": "+y", "front": "-y"}
+    (tmp_path / "characters.jsonl").write_text(json.dumps(line))
+    character = read(tmp_path / "characters.jsonl")
+    assert character.warnings == ()
+    assert not is_upright_and_ahead(character)
+
+
+def test_a_reconstruction_is_not_turned(tmp_path: Path) -> None:
+    write_obj(tmp_path / "figure.obj", into_file("+y", "+x"))
+    mesh = create(str(tmp_path)).reconstruct(np.zeros((8, 8, 4), np.uint8), Context("figure", 1))
+    assert np.ptp(mesh.vertices[:, 1]) > np.ptp(mesh.vertices[:, 0])
+
+
+@pytest.mark.parametrize(
+    "solids",
+    [
+        [CORNERS],
+        [CORNERS * (1, 1, 2), CORNERS * 0.5 + (0, 0, 1.2)],
+        [CORNERS, CORNERS * 0.4 + (0.5, 0.3, 0.4), CORNERS * 0.3 + (-0.1, -0.6, -0.2)],
+    ],
+    ids=["a cube", "a tower", "without a mirror"],
+)
+def test_a_shape_that_says_nothing_is_left_and_marked(tmp_path: Path, solids: list[np.ndarray]) -> None:
+    path = write_obj(tmp_path / "thing.obj", into_file("+y", "-y"), solids)
+    character = read(path)
+    assert (character.front, character.warnings) == ("-y", ())
+    (entry,) = open_source(str(path), tmp_path / "scratch").entries
+    assert survey(entry).faces == "-y?"
+
+
+def rigged(path: Path, turn: np.ndarray, joints: dict[str, tuple[float, float, float]]) -> Path:
+    """A cube and joints as GLB."""
+    writer = GltfWriter()
+    triangles = np.array([CORNERS[list(t)] for a, b, c, d in QUADS for t in ((a, b, c), (a, c, d))]).reshape(-1, 3)
+    nodes = [writer.mesh_node(writer.primitive(triangles @ turn.T))]
+    nodes += [writer.add("nodes", name=name, translation=(turn @ np.array(p)).tolist()) for name, p in joints.items()]
+    writer.data |= {"scene": 0, "scenes": [{"nodes": nodes}]}
+    return writer.write_glb(path)
+
+
+def test_a_gltf_is_not_turned_but_told(tmp_path: Path) -> None:
+    character = read(rigged(tmp_path / "a.glb", into_file("+y", "+x"), JOINTS))
+    (said,) = character.warnings
+    assert said.startswith("a.glb faces +x by 3 pairs of left and right joints, not -y as its format has it")
+    assert said.endswith('"front": "+x" in its manifest line turns it')
+    assert character.front == "-y"
+    line = {"id": "a", "path": "a.glb", "front": "auto"}
+    (tmp_path / "characters.jsonl").write_text(json.dumps(line))
+    assert read(tmp_path / "characters.jsonl").front == "+x"
+
+
+def test_a_gltf_that_lies_is_told(tmp_path: Path) -> None:
+    character = read(rigged(tmp_path / "a.glb", into_file("+z", "-y"), JOINTS))
+    assert any('"up": "+z" in its manifest line sets it upright' in said for said in character.warnings)
+
+
+def test_a_gltf_as_it_should_be_is_not_doubted(tmp_path: Path) -> None:
+    assert read(rigged(tmp_path / "a.glb", into_file("+y", "-y"), JOINTS)).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("mixamorig:LeftUpLeg", ["mixamorig", "left", "up", "leg"]),
+        ("Bip01 L UpperArm", ["bip01", "l", "upper", "arm"]),
+        ("J_Bip_R_Hand", ["j", "bip", "r", "hand"]),
+        ("handslot.l", ["handslot", "l"]),
+        ("arm-left", ["arm", "left"]),
+        ("FootL", ["foot", "l"]),
+        ("LArm", ["l", "arm"]),
+        ("左腕", ["left", "腕"]),
+        ("...", []),
+    ],
+)
+def test_names_are_read_word_by_word(name: str, words: list[str]) -> None:
+    assert words_of(name) == words
+
+
+@given(st.floats(-180, 180), st.floats(1e-3, 1e3))
+def test_joints_say_the_nearest_axis_or_nothing(degrees: float, scale: float) -> None:
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) * scale
+    found = front_by_joints([(name, tuple((turn @ np.array(p)).tolist())) for name, p in JOINTS.items()])
+    ahead = turn @ np.array([0, -1, 0]) / scale
+    nearest = max(AXES[:4], key=lambda axis: float(axis_vector(axis) @ ahead))
+    away = np.degrees(np.arccos(min(1.0, float(axis_vector(nearest) @ ahead))))
+    if abs(away - 30) > 1e-6:
+        assert found.axis == (nearest if away < 30 else None)
+
+
+def test_joints_that_contradict_each_other_say_nothing() -> None:
+    crossed: list[Landmark] = [*JOINTS.items()]
+    crossed[2], crossed[3] = ("Arm.R", JOINTS["Arm.L"]), ("Arm.L", JOINTS["Arm.R"])
+    assert front_by_joints(crossed).axis is None
+    assert front_by_joints([("Arm.L", (1.0, 0, 0)), ("Arm.R", (-1.0, 0, 0))]).axis is None
+    broken: list[Landmark] = [(name, (float("nan"), 0.0, 0.0)) for name in JOINTS]
+    assert front_by_joints(broken).axis is None
+    assert up_by_joints(broken).axis is None
+    assert up_by_joints([("Head", (0, 0, 1))]).axis is None
+
+
+def test_the_shared_characters_are_found_or_unsure(characters_dir: Path) -> None:
+    fronts = {"-y": 0, None: 0}
+    for entry in open_source(str(characters_dir / "animated.jsonl"), characters_dir).entries:
+        if "astronaut" in entry.id:
+            continue
+        character = read_character(entry)
+        assert character.warnings == ()
+        fronts[front_by_shape(character.mesh).axis] += 1
+    assert fronts["-y"] >= 20
