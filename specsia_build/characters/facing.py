@@ -34,7 +34,7 @@ LEAST_SYMMETRY = 1.5
 _SAMPLES, _MIRRORED = 4000, 500
 _FAR = 0.1
 _FOOT, _SHIN, _HEAD = (0.0, 0.05), (0.1, 0.2), (0.8, 1.01)
-_LEAST_FEET, _LEAST_HEAD, _LONG = 0.02, 0.1, 1.3
+_LEAST_FEET, _LEAST_HEAD, _LONG, _FLAT = 0.02, 0.1, 1.3, 0.05
 
 _SIDES = {"l": 1, "left": 1, "r": -1, "right": -1}
 _FEET = frozenset({"foot", "feet", "toe", "toes", "ankle", "ball", "heel", "hoof", "paw"})
@@ -170,6 +170,9 @@ def front_by_shape(mesh: Mesh) -> Evidence:
     points = surface_points(mesh, _SAMPLES)
     if len(points) == 0:
         return Evidence(None, "it has no surface to look at")
+    extent = np.ptp(points, axis=0)
+    if extent.min() < _FLAT * extent.max():
+        return Evidence(None, "it is flat")
     shape = _shape(points)
     if shape.side is None:
         return Evidence(None, "its shape is mirrored across no plane, or across several")

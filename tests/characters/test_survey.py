@@ -30,6 +30,7 @@ def test_the_facts_of_a_character(tmp_path: Path) -> None:
         textures=("8x4",),
         materials=3,
         parts=("body", "hat"),
+        faces="-y?",
         pose="T-pose",
         warnings=("texture gone.png is not in the OBJ's folder",),
     )
