@@ -178,8 +178,10 @@ def front_by_shape(mesh: Mesh) -> Evidence:
         return Evidence(None, "its shape is mirrored across no plane, or across several")
     side, ahead = shape.side, 1 - shape.side
     toes, sideways = (shape.centre(*_FOOT, axis) - shape.centre(*_SHIN, axis) for axis in (ahead, side))
-    signs = {"toes": toes} if shape.feet and abs(toes) >= max(_LEAST_FEET, 2 * abs(sideways)) else {}
-    if np.ptp(points[:, ahead]) > _LONG * np.ptp(points[:, side]):
+    if not shape.feet:
+        return Evidence(None, "its shape has no feet to say which side is the front")
+    signs = {"toes": toes} if abs(toes) >= max(_LEAST_FEET, 2 * abs(sideways)) else {}
+    if extent[ahead] > _LONG * extent[side]:
         head = shape.centre(*_HEAD, ahead) - float(points[:, ahead].mean()) / shape.height
         signs |= {"head": head} if abs(head) >= _LEAST_HEAD else {}
     if not signs or len({value > 0 for value in signs.values()}) > 1:
