@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 from specsia_build.errors import CostError, UsageError
 
@@ -64,6 +65,7 @@ class Budget:
 
 _allowed = memory_bytes(MEMORY)
 _held_to: int | None = None
+_holding, _holders, _loose = Lock(), 0, 0
 _current: ContextVar[Budget | None] = ContextVar("budget", default=None)
 
 
@@ -138,13 +140,46 @@ def limit_process(size: int) -> None:
     _held_to = size
     import resource
 
-    status = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    held = next(int(line.split()[1]) * 2**10 for line in status if line.startswith("VmData:"))
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = held + int(HEADROOM * size)
+    wanted = _data_bytes() + int(HEADROOM * size)
     if hard == resource.RLIM_INFINITY or wanted < hard:
         # Private memory is what counts: of address space, libraries and threads reserve much more than they use.
         resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
+
+
+def _data_bytes() -> int:
+    """Private memory of this process."""
+    status = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) * 2**10 for line in status if line.startswith("VmData:"))
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """The system lets the block take `HEADROOM` times `allowed` beside what the process has, where it can hold it.
+
+    For short blocks that do nothing but decode: what other threads take meanwhile counts too.
+    """
+    global _holders, _loose
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    with _holding:
+        soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        if _holders == 0:
+            _loose = soft
+            wanted = _data_bytes() + int(HEADROOM * _allowed)
+            if soft == resource.RLIM_INFINITY or wanted < soft:
+                resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
+        _holders += 1
+    try:
+        yield
+    finally:
+        with _holding:
+            _holders -= 1
+            if _holders == 0:
+                resource.setrlimit(resource.RLIMIT_DATA, (_loose, hard))
 
 
 @contextmanager

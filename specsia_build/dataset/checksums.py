@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from specsia_build.dataset.decoding import batches
 from specsia_build.dataset.schema import BUILD_FILE, CARD, CHECKSUMS_FILE, IMAGE_COLUMNS, SUMS_FILE, parse_shard_name
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import relative_name
@@ -103,7 +104,7 @@ def read_checksums(folder: Path) -> dict[tuple[str, str], bytes]:
     found: dict[tuple[str, str], bytearray] = {}
     try:
         with pq.ParquetFile(folder / CHECKSUMS_FILE) as opened:
-            for batch in opened.iter_batches(columns=list(COLUMNS)):
+            for batch in batches(opened, COLUMNS):
                 for config, uid, column, digest in zip(*(c.to_pylist() for c in batch.columns), strict=True):
                     if not (isinstance(config, str) and isinstance(uid, str)):
                         raise ValueError("a row has no configuration or no uid")

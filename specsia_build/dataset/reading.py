@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.card.head import MOST_CARD_BYTES, card_fields, data_files
+from specsia_build.dataset.decoding import batches, table
 from specsia_build.dataset.places import Place, find_place
 from specsia_build.dataset.rows import check_columns, checked_row
 from specsia_build.errors import SpecsiaError, UsageError
@@ -90,7 +91,7 @@ class OpenedDataset:
     def rows_of(self, shard: Shard, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Rows of one shard, as `stream` gives them."""
         with self._parquet(shard, columns, buffer=_STREAM_BYTES) as opened:
-            for batch in opened.iter_batches(_BATCH_ROWS, columns=list(columns), use_threads=False):
+            for batch in batches(opened, columns, most=_BATCH_ROWS):
                 for row in _rows(batch):
                     yield checked_row(row, self.where)
 
@@ -118,8 +119,7 @@ class OpenedDataset:
             if groups:
                 with self._parquet(shard, columns) as opened:
                     for group, first, here in groups:
-                        table = opened.read_row_group(group, columns=list(columns), use_threads=False)
-                        rows = _rows(table.take([i - first for i in here]))
+                        rows = _rows(table(opened, columns, [group]).take([i - first for i in here]))
                         found.update(zip(here, (checked_row(row, self.where) for row in rows), strict=True))
         if len(found) < len(wanted):
             raise IndexError(f"{split} has {start} rows, so there is no row {wanted[-1]}")

@@ -8,12 +8,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from specsia_build.characters.character import id_order_key
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.dataset import schema, splits
+from specsia_build.dataset.checksums import read_checksums
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import parse_json, remembered_json
 from specsia_build.pipeline.failures import concerning, read_failures
@@ -146,25 +144,26 @@ def _packed(
     config: BuildConfig, layout: RunLayout, split_of: Mapping[str, str], pairs: Mapping[tuple[str, str], str]
 ) -> PackedFacts | None:
     """What the dataset holds by its own list of digests; `pairs` are those of what is built."""
-    record, path = _build_record(layout), layout.dataset / schema.CHECKSUMS_FILE
-    if record is None or not path.is_file():
+    record = _build_record(layout)
+    if record is None:
         return None
-    wanted = [("column", "in", [schema.COLOR, schema.GT])]
     try:
-        table = pq.read_table(path, columns=["config", "uid", "column", "sha256"], filters=wanted)
-    except (OSError, pa.ArrowException):
+        listed = read_checksums(layout.dataset)
+    except SpecsiaError:
         return None
-    images: dict[tuple[str, str], dict[tuple[str, str], str]] = {}
+    gt, color = (32 * list(schema.IMAGE_COLUMNS).index(name) for name in (schema.GT, schema.COLOR))
+    images: dict[tuple[str, str], dict[str, tuple[str, str]]] = {}
     only = record["config"]["backends"][0]
-    for name, uid, column, digest in zip(*(table[c].to_pylist() for c in table.column_names), strict=True):
+    for (name, uid), row in listed.items():
         backend = only if name == schema.DEFAULT_CONFIG else name
-        images.setdefault((backend, uid.rpartition("_")[0]), {})[uid, column] = digest
+        pair = row[gt : gt + 32].hex(), row[color : color + 32].hex()
+        images.setdefault((backend, uid.rpartition("_")[0]), {})[uid] = pair
     rows: dict[str, Counter[str]] = {}
     digests = {}
     for (backend, character_id), found in images.items():
-        uids = sorted({uid for uid, _ in found}, key=lambda uid: int(uid.rpartition("_")[2]))
+        uids = sorted(found, key=lambda uid: int(uid.rpartition("_")[2]))
         rows.setdefault(backend, Counter())[split_of.get(character_id, "")] += len(uids)
-        digests[backend, character_id] = _digest((found[u, schema.GT], found[u, schema.COLOR]) for u in uids)
+        digests[backend, character_id] = _digest(found[u] for u in uids)
     return PackedFacts(rows, digests == dict(pairs), str(record["specsia"]))
 
 

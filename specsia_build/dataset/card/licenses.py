@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from specsia_build.dataset.card.head import card_fields
+from specsia_build.dataset.decoding import batches
 from specsia_build.dataset.schema import CARD, DATA
 
 NAMED = "LicenseRef-"
@@ -104,8 +105,8 @@ def redistribution_problems(folder: Path) -> tuple[str, ...]:
     for path in sorted((folder / DATA).rglob("*.parquet")):
         with pq.ParquetFile(path) as opened:
             if "license" in opened.schema_arrow.names:
-                stated = opened.read(columns=["license"]).column(0).to_pylist()
-                rows.update(None if name is None else str(name) for name in stated)
+                for batch in batches(opened, ["license"]):
+                    rows.update(None if name is None else str(name) for name in batch.column(0).to_pylist())
             else:
                 rows[_of_card(folder)] += opened.metadata.num_rows
     found = []

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import read_checksums
+from specsia_build.dataset.decoding import table
 from specsia_build.dataset.parallel import results as results_of
 from specsia_build.dataset.places import Place, find_place, leads_out, read_errors
 from specsia_build.dataset.reading import Schema, Shard, schema_of
@@ -67,9 +68,9 @@ def _inferred(place: Place, shards: Sequence[Shard], build: BuildFacts, found: S
     if build.views is None or build.pos_frame is None:
         for shard in shards:
             try:
-                with place.open(shard.name) as stream:
-                    table = pq.read_table(stream, columns=columns, use_threads=False)
-                for row in table.to_pylist():
+                with place.open(shard.name) as stream, pq.ParquetFile(stream) as opened:
+                    rows = table(opened, columns)
+                for row in rows.to_pylist():
                     if found == "published":
                         counts[row["uid"].rpartition("_")[0]] += 1
                         continue

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from specsia_build import png
+from specsia_build.dataset.decoding import table
 from specsia_build.dataset.pairs import Pixels, split_uid
 from specsia_build.dataset.places import Place, read_errors
 from specsia_build.dataset.reading import Schema
@@ -133,9 +134,9 @@ def check_group(task: GroupTask) -> GroupResult:
     own_schema = task.schema == "specsia"
     try:
         with task.place.open(task.name) as stream, pq.ParquetFile(stream) as shard:
-            table = shard.read_row_group(task.group, use_threads=False).combine_chunks()
-        scalars = table.select(list(SCALAR_COLUMNS) if own_schema else ["uid"]).to_pylist()
-        columns = {name: table.column(name) for name in MODES[task.schema]}
+            rows = table(shard, groups=[task.group]).combine_chunks()
+        scalars = rows.select(list(SCALAR_COLUMNS) if own_schema else ["uid"]).to_pylist()
+        columns = {name: rows.column(name) for name in MODES[task.schema]}
     except (*read_errors(), pa.ArrowException, ValueError) as error:
         reason = " ".join(str(error).split())
         findings.add(FILES, task.name, f"row group {task.group} cannot be read: {reason}")

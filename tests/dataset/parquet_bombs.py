@@ -1,0 +1,60 @@
+"""Parquet files of some kilobytes whose rows take hundreds of megabytes once they are decoded.
+
+python -m tests.dataset.parquet_bombs FILE KIND COLUMN
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+KINDS = ("countless rows", "a long value in each row", "a page that unpacks", "a footer that lies")
+
+_ROWS, _LONG, _PAGE = 400_000, 1_000_000, 150_000_000
+
+
+def write_bomb(path: Path, kind: str, column: str) -> None:
+    """Put a bomb in the place of a file whose columns it takes on, in a process of its own that may be large.
+
+    Args:
+        path: of the file.
+        kind: one of `KINDS`; that of the last says that it unpacks to next to nothing.
+        column: of text, that is the bomb; all others are empty.
+    """
+    subprocess.run([sys.executable, "-m", "tests.dataset.parquet_bombs", str(path), kind, column], check=True)
+
+
+def _write(path: Path, kind: str, column: str) -> None:
+    schema = pq.read_schema(path).remove_metadata()
+    rows = {"countless rows": _ROWS, "a long value in each row": 500}.get(kind, 1)
+    value = "x" * {"countless rows": 1, "a long value in each row": _LONG}.get(kind, _PAGE)
+    bomb = pa.DictionaryArray.from_arrays(pa.array([0], pa.int32()).take(pa.array([0] * rows)), pa.array([value]))
+    if rows == 1:
+        bomb = pa.array([value])
+    columns = [bomb if field.name == column else pa.nulls(rows, field.type) for field in schema]
+    table = pa.Table.from_arrays(columns, names=schema.names)
+    pq.write_table(table, path, compression="zstd", use_dictionary=rows > 1, store_schema=False, row_group_size=rows)
+    if kind == "a footer that lies":
+        group = pq.read_metadata(path).row_group(0)
+        sizes = {group.total_byte_size, *(group.column(k).total_uncompressed_size for k in range(group.num_columns))}
+        data = path.read_bytes()
+        for size in (size for size in sizes if size >= _PAGE):
+            data = data.replace(_varint(size), _varint(1, len(_varint(size))))
+        path.write_bytes(data)
+
+
+def _varint(number: int, width: int = 0) -> bytes:
+    """As Thrift writes it, in at least `width` bytes."""
+    left, out = 2 * number, bytearray()
+    while left >= 128 or len(out) + 1 < width:
+        out.append(left & 127 | 128)
+        left >>= 7
+    return bytes([*out, left])
+
+
+if __name__ == "__main__":
+    _write(Path(sys.argv[1]), sys.argv[2], sys.argv[3])

@@ -1,0 +1,65 @@
+"""Small parquet files that would take much memory: refused in one sentence wherever rows are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from specsia_build import memory
+from specsia_build.dataset import schema
+from specsia_build.dataset.card.licenses import redistribution_problems
+from specsia_build.dataset.checksums import read_checksums
+from specsia_build.dataset.reading import open_dataset
+from specsia_build.errors import SpecsiaError
+from tests.dataset.parquet_bombs import KINDS, write_bomb
+from tests.dataset.small import shard
+
+REFUSED = r"takes [\d.]+ (MB|GB) of memory and may take 64 MB|alloc"
+
+
+@pytest.fixture(autouse=True)
+def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_allowed", 2**26)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_shard_that_unpacks_to_more_than_the_memory_is_refused(dataset: Path, kind: str) -> None:
+    write_bomb(shard(dataset), kind, "uid")
+    assert shard(dataset).stat().st_size < 200_000
+    opened = open_dataset(dataset)
+    with pytest.raises(SpecsiaError, match=rf"train-00000-of-00001\.parquet is damaged .*({REFUSED})"):
+        opened.take("default", "train", [0], opened.columns)
+
+
+@pytest.mark.parametrize("kind", [KINDS[0], KINDS[3]])
+def test_rows_that_stream_are_refused_likewise(dataset: Path, kind: str) -> None:
+    write_bomb(shard(dataset), kind, "uid")
+    with pytest.raises(SpecsiaError, match=REFUSED):
+        list(open_dataset(dataset).stream("default", "train", ["uid", "gt"]))
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_licences_are_read_in_bounded_memory(dataset: Path, kind: str) -> None:
+    write_bomb(shard(dataset), kind, "license")
+    if kind == KINDS[1]:
+        assert "under 'xxxx" in redistribution_problems(dataset)[0]
+    else:
+        with pytest.raises((OSError, pa.ArrowException), match=REFUSED):
+            redistribution_problems(dataset)
+
+
+@pytest.mark.parametrize("kind", KINDS[2:])
+def test_digests_of_images_are_read_in_bounded_memory(dataset: Path, kind: str) -> None:
+    write_bomb(dataset / schema.CHECKSUMS_FILE, kind, "uid")
+    with pytest.raises(SpecsiaError, match=REFUSED):
+        read_checksums(dataset)
+
+
+def test_the_system_s_limit_is_as_before_once_rows_are_read(dataset: Path) -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    list(open_dataset(dataset).stream("default", "train", ["uid"]))
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
