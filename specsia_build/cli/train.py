@@ -11,7 +11,8 @@ import click
 
 from specsia_build.cli.output import json_option, tell
 from specsia_build.dravie.config import DEFAULT_PRESET, DEVICES, PRESETS, TrainConfig, need_torch, train_config
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.errors import SpecsiaError, UsageError, WriteError
+from specsia_build.files.trouble import AGAIN
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -70,6 +71,9 @@ def train(
     rhythm = Rhythm(checkpoint_every, validate_every)
     try:
         done = run_train(dataset, run, config, resume=resume, device_name=device, rhythm=rhythm)
+    except WriteError as error:
+        said = str(error).replace(AGAIN, "give the same command with --resume, it goes on from the last checkpoint")
+        raise WriteError(said) from error
     except KeyboardInterrupt as error:
         raise SpecsiaError("stopped; the same command with --resume goes on from the last checkpoint") from error
     lines = [

@@ -10,6 +10,8 @@ from pathlib import Path
 from specsia_build.errors import WriteError
 from specsia_build.files.names import is_temporary
 
+AGAIN = "give the same command again, it goes on from here"
+
 
 def cannot_write(path: Path, error: OSError, needed: int | None = None) -> WriteError:
     """Why a file could not be written, with what to do.
@@ -21,7 +23,7 @@ def cannot_write(path: Path, error: OSError, needed: int | None = None) -> Write
     """
     if isinstance(error.filename, str) and not is_temporary(Path(error.filename).name):
         path = Path(error.filename)
-    go_on = "and give the same command again, it goes on from here"
+    go_on = f"and {AGAIN}"
     if error.errno == errno.ENOSPC:
         return WriteError(f"the disk is full, {path} could not be written{_room(path, needed)}: make room {go_on}")
     if error.errno == errno.EDQUOT:
@@ -50,7 +52,7 @@ def write_trouble(error: BaseException) -> WriteError | None:
             aside = Path(tempfile.gettempdir())
             return WriteError(
                 f"a disk is full, what is printed or kept aside in {aside} could not be written"
-                f"{_room(aside / 'x', None)}: make room and give the same command again, it goes on from here"
+                f"{_room(aside / 'x', None)}: make room and {AGAIN}"
             )
         found = found.__cause__ or found.__context__
     return None

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from specsia_build.config import BuildConfig
-from specsia_build.errors import UsageError, WriteError
 from specsia_build.files.writing import write_bytes
 from specsia_build.ownership import refuse_foreign_file
 from specsia_build.pipeline.layout import REPORT_MARK, RunLayout
@@ -64,12 +63,9 @@ def save(path: Path, page: Html) -> None:
     """Write a page, whole or not at all.
 
     Raises:
-        UsageError: if it cannot be written.
+        WriteError: if it cannot be written.
     """
-    try:
-        write_bytes(path, page.encode())
-    except WriteError as error:
-        raise UsageError(f"the report cannot be written: {error}") from error
+    write_bytes(path, page.encode())
 
 
 def render_page(facts: Facts, layout: RunLayout, progress: Progress) -> Html:

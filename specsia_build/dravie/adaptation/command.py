@@ -28,7 +28,7 @@ from specsia_build.dravie.processes import find_device
 from specsia_build.dravie.seen import read_seen, write_seen
 from specsia_build.dravie.validation import validate
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.files.writing import write_bytes
+from specsia_build.files.writing import replacing_folder, write_bytes
 
 PICTURE = "frontal.png"
 
@@ -151,6 +151,7 @@ def adapt(
     Raises:
         UsageError: if the folder is not empty.
         SpecsiaError: if the pair shows nothing.
+        WriteError: if the run cannot be written; nothing is left of it then.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} is not empty: name another --out")
@@ -171,11 +172,12 @@ def adapt(
         "specsia": __version__,
         "torch": torch.__version__,
     }
-    write_seen(out, seen.adapted_to(frontal))
-    write_bytes(out / PICTURE, picture)
     memory = remember(frontal) if config.with_pos and recall else None
-    save_model(out, settings.steps, config, adapted, {}, memory)
-    write_bytes(out / RUN_FILE, json.dumps(record, indent=1, ensure_ascii=False).encode())
+    with replacing_folder(out, lambda folder: any(folder.iterdir())) as made:
+        write_seen(made, seen.adapted_to(frontal))
+        write_bytes(made / PICTURE, picture)
+        save_model(made, settings.steps, config, adapted, {}, memory)
+        write_bytes(made / RUN_FILE, json.dumps(record, indent=1, ensure_ascii=False).encode())
     return Adapted(out, seconds, before, after)
 
 
