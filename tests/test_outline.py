@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from specsia_build.frame import view_cameras
 from specsia_build.registration import Similarity
 from specsia_build.registration.descent import Target, drawn, ious
-from specsia_build.registration.masks import signed_distance
+from specsia_build.registration.masks import outline_distance
 from specsia_build.registration.outline import fill, find_outline, shape_of, to_screen, trace
 from specsia_build.rendering.mesh import Material, Mesh, concatenate
 from tests.rendering.scenes import box, sphere
@@ -97,11 +97,11 @@ def test_outlines_are_traced_where_they_are_seen() -> None:
         assert not layers.any()
 
 
-def test_signed_distance_of_a_half_plane() -> None:
+def test_outline_distance_of_a_half_plane() -> None:
     for border in (20.0, 20.3, 20.75):
         share = np.clip(border - np.arange(SIZE), 0, 1)
         coverage = np.broadcast_to(np.round(255 * share).astype(np.uint8), (SIZE, SIZE)).copy()
-        distance = signed_distance(coverage, 6.0)
+        distance = outline_distance(coverage, 6.0)
         assert_allclose(distance[24], np.clip(np.arange(SIZE) + 0.5 - border, -6, 6), atol=0.06)
 
 

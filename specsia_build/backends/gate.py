@@ -15,6 +15,7 @@ from scipy import ndimage
 from specsia_build.errors import CharacterError
 from specsia_build.frame import ORTHO_WIDTH, Camera
 from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Material, Mesh
 from specsia_build.rendering.topology import Topology, topology
 
@@ -76,10 +77,10 @@ def check_generated(mesh: Mesh, image: NDArray[np.uint8]) -> None:
     if not LEAST_EXTENT <= extent <= MOST_EXTENT:
         raise CharacterError(f"the mesh is {extent:.3g} units large; {LEAST_EXTENT:g} to {MOST_EXTENT:g} are sane")
     found = topology(mesh)
-    volume = closed_volume(mesh, found)
+    volume = closed_volume(found)
     if volume is not None and volume <= 0:
         raise CharacterError(f"the mesh is inside out: its closed parts have a volume of {volume:.3g}")
-    largest, wanted = largest_part(mesh, found), DOMINANT * _largest_piece(image)
+    largest, wanted = largest_part(found), DOMINANT * _largest_piece(image)
     if largest < wanted:
         raise CharacterError(
             f"the mesh has no dominant part: the largest holds {largest:.0%} of its surface, at least {wanted:.0%} is "
@@ -93,30 +94,20 @@ def check_generated(mesh: Mesh, image: NDArray[np.uint8]) -> None:
         )
 
 
-def closed_volume(mesh: Mesh, found: Topology) -> float | None:
+def closed_volume(found: Topology) -> float | None:
     """Signed volume of the parts without a border, in cubic units, positive where faces turn outwards; None without."""
-    parts = int(found.part.max()) + 1
-    shut = np.ones(parts, np.bool_)
-    bordered = (found.halves[:, 1] < 0) | ~found.opposed
-    shut[found.part[found.sides[bordered, 0]]] = False
-    if not shut.any():
-        return None
-    corners = mesh.vertices[mesh.faces[shut[found.part]]].astype(np.float64)
-    corners -= corners.mean(axis=(0, 1))
-    return float(np.einsum("ij,ij->", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6)
+    closed = found.volumes[~np.isnan(found.volumes)]
+    return float(closed.sum()) if len(closed) else None
 
 
-def largest_part(mesh: Mesh, found: Topology) -> float:
+def largest_part(found: Topology) -> float:
     """Share 0-1 of the surface that its largest connected part holds; vertices at one place count as one."""
-    corners = mesh.vertices[mesh.faces].astype(np.float64)
-    areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-    by_part = np.bincount(found.part, weights=areas)
-    return float(by_part.max() / max(by_part.sum(), 1e-300))
+    return float(found.areas.max() / max(found.areas.sum(), 1e-300))
 
 
 def _largest_piece(image: NDArray[np.uint8]) -> float:
     """Share 0-1 of the silhouette's area that its largest connected part holds."""
-    labels, count = ndimage.label(image[..., 3] >= 128, structure=np.ones((3, 3)))
+    labels, count = ndimage.label(image[..., 3] >= HALF_COVERED, structure=np.ones((3, 3)))
     if count == 0:
         return 0.0
     areas = np.bincount(labels.ravel())[1:].astype(np.float64)
@@ -128,7 +119,7 @@ def frontal_iou(mesh: Mesh, image: NDArray[np.uint8]) -> float:
     """IoU 0-1 of the mesh's frontal silhouette and the picture's: of the mesh in its place, or where that is too
     little for the gate, brought to the height and the centre of the picture's figure if that is better."""
     alpha = Image.fromarray(np.ascontiguousarray(image[..., 3]))
-    target = np.asarray(alpha.resize((SIZE, SIZE), Image.Resampling.BOX)) >= 128
+    target = np.asarray(alpha.resize((SIZE, SIZE), Image.Resampling.BOX)) >= HALF_COVERED
     if not target.any():
         return 0.0
     if all(material.alpha_mode == "opaque" for material in mesh.materials):
@@ -152,7 +143,7 @@ def fitted(mesh: Mesh, target: NDArray[np.bool_]) -> Mesh:
 
 def _silhouette(mesh: Mesh) -> NDArray[np.bool_]:
     try:
-        return next(FastRenderer().render(mesh, [Camera(0.0, SIZE)])).mask >= 128
+        return next(FastRenderer().render(mesh, [Camera(0.0, SIZE)])).mask >= HALF_COVERED
     except CharacterError:
         # Too far outside of the frame to be drawn there.
         return np.zeros((SIZE, SIZE), np.bool_)

@@ -15,6 +15,7 @@ from specsia_build.backends.gate import check_mesh, closed_volume, fitted
 from specsia_build.frame import Camera, normalise, view_cameras
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Material, Mesh, compacted, concatenate
 from specsia_build.rendering.topology import topology
 
@@ -167,7 +168,7 @@ def selftest(backend: Backend) -> SelfTest:
         mesh = compacted(mesh)
     check_mesh(mesh)
     goal = next(FastRenderer().render(truth, [Camera(0.0, LOOK_SIZE)])).color
-    return SelfTest(backend.name, ranked(mesh, goal), closed_volume(mesh, topology(mesh)), len(mesh.faces), seconds)
+    return SelfTest(backend.name, ranked(mesh, goal), closed_volume(topology(mesh)), len(mesh.faces), seconds)
 
 
 def ranked(mesh: Mesh, goal: NDArray[np.uint8]) -> tuple[Candidate, ...]:
@@ -204,10 +205,10 @@ def _turned(mesh: Mesh, yaw_deg: float) -> Mesh:
 
 
 def _candidate(mesh: Mesh, yaw_deg: float, mirrored: bool, goal: NDArray[np.uint8]) -> Candidate:
-    target = goal[..., 3] >= 128
+    target = goal[..., 3] >= HALF_COVERED
     shown = fitted(_turned(mirrored_mesh(mesh) if mirrored else mesh, yaw_deg), target)
     seen = next(FastRenderer().render(shown, [Camera(0.0, len(goal))])).color
-    covered = seen[..., 3] >= 128
+    covered = seen[..., 3] >= HALF_COVERED
     both = covered & target
     iou = int(np.count_nonzero(both)) / max(1, int(np.count_nonzero(covered | target)))
     apart = np.abs(seen[both, :3].astype(np.float64) - goal[both, :3])

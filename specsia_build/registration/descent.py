@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from specsia_build.frame import ORTHO_WIDTH, Camera
 from specsia_build.jit import compiled
-from specsia_build.registration.masks import HALF_COVERED, overlaps, shrink, signed_distance
+from specsia_build.registration.masks import outline_distance, overlaps, shrink
 from specsia_build.registration.outline import Shape, draw, fill, find_outline, first_centre, to_screen, trace
 from specsia_build.registration.similarity import Similarity
+from specsia_build.rendering.layers import HALF_COVERED
 
 REACH = 0.1
 """Units up to which outline distances tell near from far."""
@@ -57,7 +58,7 @@ class Target:
         """Coverage images (V, H, H) shrunk to a size, but never blown up, with distances up to a reach in units."""
         size = min(size, masks.shape[-1])
         small = shrink(masks, size)
-        distances = [signed_distance(mask, reach * size / ORTHO_WIDTH) for mask in small if reach > 0]
+        distances = [outline_distance(mask, reach * size / ORTHO_WIDTH) for mask in small if reach > 0]
         right_and_up = np.stack([camera.basis()[:2] for camera in cameras])
         return cls(
             right_and_up * np.array([[size], [-size]]) / ORTHO_WIDTH,

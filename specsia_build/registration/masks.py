@@ -7,10 +7,8 @@ from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, ready
 from specsia_build.rendering.contour import outside_distance
+from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
-
-HALF_COVERED = 128
-"""Least coverage byte that counts as inside a silhouette: half of 255, rounded up."""
 
 
 def iou(one: NDArray[np.uint8], two: NDArray[np.uint8]) -> float:
@@ -84,10 +82,10 @@ def _spread(distance, near, reach):  # type: ignore[no-untyped-def]
 
 
 EXACT_BAND = 3.0
-"""Pixels from the outline within which `signed_distance` is exact to a few hundredths."""
+"""Pixels from the outline within which `outline_distance` is exact to a few hundredths."""
 
 
-def signed_distance(coverage: NDArray[np.uint8], reach: float) -> NDArray[np.float32]:
+def outline_distance(coverage: NDArray[np.uint8], reach: float) -> NDArray[np.float32]:
     """Distance in pixels from each pixel's centre to a silhouette's outline, (H, H) float32, negative inside.
 
     Exact within `EXACT_BAND`, within 8 % beyond, cut off at `reach` either way.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.jit import inlined
+
 
 def srgb_to_linear(encoded: NDArray[np.floating]) -> NDArray[np.float64]:
     """Linear light 0-1 of encoded values 0-1."""
@@ -31,3 +33,9 @@ ENCODE: NDArray[np.uint8] = np.floor(linear_to_srgb(np.arange(ENCODE_STEPS + 1) 
     np.uint8
 )
 """Encoded byte of the linear value i / ENCODE_STEPS; the steepest byte still has 20 entries."""
+
+
+@inlined
+def encode(value):  # type: ignore[no-untyped-def]
+    """sRGB byte of linear light 0-1, float32."""
+    return ENCODE[np.uint32(value * np.float32(ENCODE_STEPS) + np.float32(0.5))]

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.jit import compiled
-from specsia_build.rendering.colour import DECODE, DECODE_STEPS
-from specsia_build.rendering.fast.resolve import encode
+from specsia_build.rendering.colour import DECODE, DECODE_STEPS, encode
 
 MOST_THICKNESS = 16.0
 """Thickest line in pixels that the search window is made for."""
@@ -35,7 +34,7 @@ def _offset(gx, gy, share):  # type: ignore[no-untyped-def]
 
 @compiled
 def outside_distance(coverage, reach):  # type: ignore[no-untyped-def]
-    """Distance in pixels from each pixel's centre to the silhouette, up to `reach`; (H, W) float32.
+    """Distance in pixels from each pixel's centre to what an image (H, W) uint8 covers, up to `reach`; (H, W) float32.
 
     0 inside, `reach` where nothing is near.
     """

@@ -14,6 +14,9 @@ from specsia_build.rendering.mesh import Mesh
 
 Look = Literal["unlit", "lit"]
 
+HALF_COVERED = 128
+"""Least coverage byte that counts as inside a silhouette: half of 255, rounded up."""
+
 
 @dataclass(frozen=True)
 class Layers:

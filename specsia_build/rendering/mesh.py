@@ -190,3 +190,9 @@ def compacted(mesh: Mesh) -> Mesh:
         faces=number[mesh.faces],
         rest=None if mesh.rest is None else mesh.rest[used],
     )
+
+
+def finite(attribute: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A contiguous attribute, 0 where it is no number: compiled look-ups would leave their tables."""
+    whole = ready(attribute, np.float32)
+    return whole if np.isfinite(whole).all() else np.nan_to_num(whole, posinf=0.0, neginf=0.0)

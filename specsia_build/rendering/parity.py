@@ -8,10 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.rendering.layers import Layers
-
-HALF = 128
-"""Coverage from which a pixel belongs to the silhouette."""
+from specsia_build.rendering.layers import HALF_COVERED, Layers
 
 
 @dataclass(frozen=True)
@@ -67,8 +64,8 @@ def compare(
     if reference.coverage.shape != other.coverage.shape:
         raise ValueError(f"pictures of {reference.coverage.shape} and {other.coverage.shape} pixels cannot be compared")
     one, two = reference.coverage.astype(np.int32), other.coverage.astype(np.int32)
-    either = int(((one >= HALF) | (two >= HALF)).sum())
-    both = int(((one >= HALF) & (two >= HALF)).sum())
+    either = int(((one >= HALF_COVERED) | (two >= HALF_COVERED)).sum())
+    both = int(((one >= HALF_COVERED) & (two >= HALF_COVERED)).sum())
     off = np.abs(one - two) / 255
     edge = ((one > 0) & (one < 255)) | ((two > 0) & (two < 255))
     inside = (one == 255) & (two == 255) & (reference.mask == 255) & (other.mask == 255)

@@ -17,8 +17,8 @@ class Topology(NamedTuple):
     A half-edge is 3 f + c: the side of face f from its corner c to the next. `halves` (E, 2) are the half-edges of
     each edge, the second -1 where there is none or more than one; `opposed` (E,) says that the two run against each
     other, as on an orientable surface. `ends` (E, 2) are the first half-edge's vertices, `sides` (E, 2) the faces, -1
-    for none. `part` (F,) numbers connected parts; `closed` (F,) says that the face's part has no border and a positive
-    volume.
+    for none. `part` (F,) numbers the P connected parts; `areas` (P,) are theirs and `volumes` (P,) what they hold, NaN
+    where a part has a border, negative where its faces look inwards.
     """
 
     halves: NDArray[np.int32]
@@ -26,7 +26,13 @@ class Topology(NamedTuple):
     ends: NDArray[np.int32]
     sides: NDArray[np.int32]
     part: NDArray[np.int32]
-    closed: NDArray[np.bool_]
+    areas: NDArray[np.float64]
+    volumes: NDArray[np.float64]
+
+    @property
+    def closed(self) -> NDArray[np.bool_]:
+        """(F,) whether the face's part has no border and a positive volume."""
+        return np.asarray((self.volumes > 0)[self.part])
 
 
 @compiled
@@ -163,28 +169,28 @@ def _number_parts(faces, welded, parent, number, part):  # type: ignore[no-untyp
 
 
 @compiled
-def _closed(vertices, faces, shut, part, parts):  # type: ignore[no-untyped-def]
-    is_open = np.zeros(parts, np.bool_)
-    volume = np.zeros(parts)
+def _measured(vertices, faces, shut, part, parts):  # type: ignore[no-untyped-def]
+    """Area and volume, each (P,) float64, of every part; the volume is NaN where a face of it is not `shut`."""
+    area, volume = np.zeros(parts), np.zeros(parts)
     origin = np.zeros((parts, 3))
     seen = np.zeros(parts, np.bool_)
     for f in range(len(faces)):
         p = part[f]
         if not shut[f]:
-            is_open[p] = True
+            volume[p] = np.nan
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
         if not seen[p]:
             seen[p] = True
             for k in range(3):
-                origin[p, k] = vertices[faces[f, 0], k]
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+                origin[p, k] = vertices[a, k]
         ax, ay, az = vertices[a, 0] - origin[p, 0], vertices[a, 1] - origin[p, 1], vertices[a, 2] - origin[p, 2]
         bx, by, bz = vertices[b, 0] - origin[p, 0], vertices[b, 1] - origin[p, 1], vertices[b, 2] - origin[p, 2]
         cx, cy, cz = vertices[c, 0] - origin[p, 0], vertices[c, 1] - origin[p, 1], vertices[c, 2] - origin[p, 2]
-        volume[p] += ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)
-    out = np.empty(len(faces), np.bool_)
-    for f in range(len(faces)):
-        out[f] = not is_open[part[f]] and volume[part[f]] > 0
-    return out
+        volume[p] += (ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)) / 6.0
+        ux, uy, uz, vx, vy, vz = bx - ax, by - ay, bz - az, cx - ax, cy - ay, cz - az
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        area[p] += 0.5 * np.sqrt(nx * nx + ny * ny + nz * nz)
+    return area, volume
 
 
 def topology(mesh: Mesh) -> Topology:
@@ -202,5 +208,5 @@ def topology(mesh: Mesh) -> Topology:
     _check_edges(faces, welded, halves, users, edge_of, opposed, ends, sides, shut)
     part = np.empty(len(faces), np.int32)
     parts = _number_parts(faces, welded, parent, np.full(vertices, -1, np.int32), part)
-    closed = _closed(mesh.vertices.astype(np.float64), faces, shut, part, parts)
-    return Topology(halves, opposed, ends, sides, part, closed)
+    measured = _measured(mesh.vertices.astype(np.float64), faces, shut, part, parts)
+    return Topology(halves, opposed, ends, sides, part, *measured)

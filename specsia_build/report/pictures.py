@@ -19,7 +19,7 @@ from specsia_build.pipeline.failures import Failure
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.registration import iou
-from specsia_build.registration.masks import HALF_COVERED
+from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.report.choose import spread_views
 from specsia_build.report.facts import BuiltCharacter, Facts
 from specsia_build.stages import project, render

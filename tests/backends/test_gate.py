@@ -93,18 +93,18 @@ def test_an_open_sheet_has_no_volume_to_judge() -> None:
     faces = np.array([[0, 3, 2], [0, 2, 1]], np.int32)
     material = Material(texture=Texture(picture(figure())), alpha_mode="mask")
     sheet = Mesh(corners, faces, (material,), np.zeros(2, np.int32), uv=uv[faces])
-    assert closed_volume(sheet, topology(sheet)) is None
+    assert closed_volume(topology(sheet)) is None
     check_generated(sheet, picture(figure()))
 
 
 def test_volume_and_share_of_known_shapes() -> None:
     pair = concatenate([blob(-0.4, 0, 0.2), blob(0.3, 0, 0.1)])
     found = topology(pair)
-    assert closed_volume(pair, found) == pytest.approx(4 / 3 * np.pi * (0.2**3 + 0.1**3), rel=0.02)
-    assert largest_part(pair, found) == pytest.approx(0.8, abs=0.001)
+    assert closed_volume(found) == pytest.approx(4 / 3 * np.pi * (0.2**3 + 0.1**3), rel=0.02)
+    assert largest_part(found) == pytest.approx(0.8, abs=0.001)
     # A hollow shell holds a smaller one that faces inwards.
     shell = concatenate([blob(radius=0.3), inside_out(blob(radius=0.2))])
-    volume = closed_volume(shell, topology(shell))
+    volume = closed_volume(topology(shell))
     assert volume is not None
     assert 0 < volume < 4 / 3 * np.pi * 0.3**3
 

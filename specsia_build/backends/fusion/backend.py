@@ -42,7 +42,7 @@ class Fusion:
 
     strength: float = 1.0
     name: str = "fusion"
-    version: int = 2
+    version: int = 3
     sees_ground_truth: bool = True
     needs_yaw: bool = False
     generates: bool = True
@@ -75,7 +75,7 @@ class Fusion:
         colours = vertex_colours(surface, views, streams[-2], self.strength)
         linear = np.ones((len(colours), 4), np.float32)
         linear[:, :3] = srgb_to_linear(colours)
-        return replace(bare_mesh(surface), colors=linear[surface.faces], normals=surface.normals[surface.faces])
+        return replace(bare_mesh(surface), colors=linear[surface.faces])
 
 
 def create(argument: str | None) -> Fusion:

@@ -14,6 +14,7 @@ from specsia_build.backends.fusion.damage import Damaged
 from specsia_build.backends.fusion.views import FRONT, OPPOSITE, RIGHT
 from specsia_build.errors import CharacterError
 from specsia_build.jit import compiled
+from specsia_build.rendering.light import vertex_normals
 
 Floats = NDArray[np.float32]
 
@@ -53,7 +54,7 @@ TAUBIN, TAUBIN_STEPS = (0.5, -0.53), 3
 
 
 @dataclass(frozen=True)
-class Surface:
+class Fused:
     """Closed, counter-clockwise seen from outside.
 
     Attributes:
@@ -138,27 +139,6 @@ def _relaxed(vertices, faces, factors, steps):  # type: ignore[no-untyped-def]
     return points
 
 
-@compiled
-def vertex_normals(points, faces):  # type: ignore[no-untyped-def]
-    """Area-weighted unit normals (V, 3) float32; zero where there is no area."""
-    out = np.zeros((len(points), 3), np.float64)
-    for f in range(len(faces)):
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        ux, uy, uz = points[b, 0] - points[a, 0], points[b, 1] - points[a, 1], points[b, 2] - points[a, 2]
-        vx, vy, vz = points[c, 0] - points[a, 0], points[c, 1] - points[a, 1], points[c, 2] - points[a, 2]
-        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-        for v in (a, b, c):
-            out[v, 0] += nx
-            out[v, 1] += ny
-            out[v, 2] += nz
-    for v in range(len(points)):
-        length = np.sqrt(out[v, 0] ** 2 + out[v, 1] ** 2 + out[v, 2] ** 2)
-        if length > 0:
-            for k in range(3):
-                out[v, k] /= length
-    return out.astype(np.float32)
-
-
 def _bounds(views: Sequence[Damaged]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Smallest and largest x, y, z that the front and the side silhouette leave room for.
 
@@ -234,7 +214,7 @@ def _fitting_cell(views: Sequence[Damaged], low: NDArray[np.float64], high: NDAr
     return float(np.clip(PROBE * np.sqrt(2 * crossings / FACES), 1 / MOST, 1 / FEWEST))
 
 
-def fused_surface(views: Sequence[Damaged]) -> Surface:
+def fused_surface(views: Sequence[Damaged]) -> Fused:
     """Fuse the canonical views, in the order of `YAWS`, to a closed surface of about `FACES` faces.
 
     A point is inside where every silhouette, the mean of two opposite ones, holds it and no view looks through it.
@@ -254,4 +234,4 @@ def fused_surface(views: Sequence[Damaged]) -> Surface:
     points, faces, _, _ = measure.marching_cubes(volume, 0.0, gradient_direction="ascent")
     faces = np.ascontiguousarray(faces, np.int32)
     points = _relaxed(points, faces, TAUBIN, TAUBIN_STEPS) * cell + low
-    return Surface(points.astype(np.float32), faces, vertex_normals(points, faces))
+    return Fused(points.astype(np.float32), faces, vertex_normals(points, faces))

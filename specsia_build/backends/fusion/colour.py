@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from specsia_build.backends.fusion.carve import Surface
+from specsia_build.backends.fusion.carve import Fused
 from specsia_build.backends.fusion.damage import Damaged
 from specsia_build.backends.fusion.views import depth_along
 from specsia_build.jit import compiled
@@ -89,14 +89,12 @@ def _gather(vertices, normals, colors, inside, depths, bases, scale, half, power
     return out, weights
 
 
-def bare_mesh(surface: Surface) -> Mesh:
+def bare_mesh(surface: Fused) -> Mesh:
     """The surface as a mesh without colours."""
     return Mesh(surface.vertices, surface.faces, (Material(name="fusion"),), np.zeros(len(surface.faces), np.int32))
 
 
-def vertex_colours(
-    surface: Surface, views: Sequence[Damaged], generator: np.random.Generator, strength: float
-) -> Floats:
+def vertex_colours(surface: Fused, views: Sequence[Damaged], generator: np.random.Generator, strength: float) -> Floats:
     """Colour of each vertex, (V, 3) float32 sRGB-encoded 0-1.
 
     Args:

@@ -21,7 +21,7 @@ from specsia_build.backends.base import Context
 from specsia_build.backends.inflate.colour import Atlas, paint
 from specsia_build.backends.inflate.depth import depth_of, relief
 from specsia_build.backends.inflate.shape import Grid, clean_silhouette, lattice, poisson
-from specsia_build.backends.inflate.surface import Surface, close_surface, extend_outside
+from specsia_build.backends.inflate.surface import Shell, close_surface, extend_outside
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import Camera
 from specsia_build.rendering.mesh import Material, Mesh, Texture
@@ -90,7 +90,7 @@ def check_image(image: NDArray[np.uint8]) -> None:
         raise CharacterError(f"the picture is {width} pixels wide; at least {SMALLEST} are needed")
 
 
-def textured(surface: Surface, grid: Grid, atlas: Atlas, size: int) -> Mesh:
+def textured(surface: Shell, grid: Grid, atlas: Atlas, size: int) -> Mesh:
     """The surface in units of the frame, coloured by planar projection of the atlas.
 
     Args:

@@ -10,6 +10,7 @@ from PIL import Image
 from scipy import ndimage
 
 from specsia_build.rendering.contour import outside_distance
+from specsia_build.rendering.layers import HALF_COVERED
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -68,7 +69,7 @@ def paint(image: NDArray[np.uint8]) -> Atlas:
     Args:
         image: (S, S, 4) uint8 sRGB, straight alpha, at least one pixel of half coverage.
     """
-    covered = image[..., 3] >= 128
+    covered = image[..., 3] >= HALF_COVERED
     first, sides = [], []
     for axis in (0, 1):
         found = np.flatnonzero(covered.any(axis=axis))
@@ -79,7 +80,7 @@ def paint(image: NDArray[np.uint8]) -> Atlas:
     crop = np.asarray(picture.crop((left, top, left + width, top + height)))
     front = extended_front(crop)
     coarse = np.asarray(Image.fromarray(front).reduce(COARSER), np.float32)
-    depth = ndimage.distance_transform_edt(crop[::COARSER, ::COARSER, 3] >= 128).astype(np.float32)
+    depth = ndimage.distance_transform_edt(crop[::COARSER, ::COARSER, 3] >= HALF_COVERED).astype(np.float32)
     back = guessed_back(coarse, depth, max(2.0, RIM * image.shape[0] / COARSER))
     pixels = np.full((height, width + width // COARSER, 4), 255, dtype=np.uint8)
     pixels[:, :width, :3] = front
@@ -97,7 +98,7 @@ def extended_front(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
         crop: (h, w, 4) uint8, straight alpha, not covered along its border.
     """
     contour = contour_width(crop)
-    covered = crop[..., 3] >= 128
+    covered = crop[..., 3] >= HALF_COVERED
     trusted = ndimage.binary_erosion(crop[..., 3] >= FULL)
     if contour > 0:
         trusted &= ndimage.distance_transform_edt(covered) > contour
@@ -120,7 +121,7 @@ def contour_width(picture: NDArray[np.uint8]) -> float:
 
     def rings(reach: float) -> list[NDArray[np.float64]]:
         ring = outside_distance(bare, reach).astype(np.int32)
-        return [picture[(ring == k) & (bare < 128), :3].astype(np.float64) for k in range(int(reach))]
+        return [picture[(ring == k) & (bare < HALF_COVERED), :3].astype(np.float64) for k in range(int(reach))]
 
     outermost = rings(2.0)[1]
     if len(outermost) == 0:

@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from specsia_build.errors import CharacterError
 from specsia_build.jit import compiled
+from specsia_build.rendering.layers import HALF_COVERED
 
 Floats = NDArray[np.float64]
 
@@ -79,9 +80,9 @@ def clean_silhouette(alpha: NDArray[np.uint8]) -> Silhouette:
     Raises:
         CharacterError: if nothing, or everything, is covered.
     """
-    if not np.any(alpha >= 128):
+    if not np.any(alpha >= HALF_COVERED):
         raise CharacterError("the picture shows no character: no pixel is covered by half or more")
-    if np.all(alpha >= 128):
+    if np.all(alpha >= HALF_COVERED):
         raise CharacterError("the picture has no background: every pixel is covered, so there is no silhouette")
     shrink = -(-alpha.shape[0] // MAX_RASTER)
     coverage = np.pad(np.asarray(Image.fromarray(alpha).reduce(shrink)) / 255.0, 2 * PAD_PX)

@@ -17,7 +17,7 @@ SMOOTHING = 3
 
 
 @dataclass(frozen=True)
-class Surface:
+class Shell:
     """A closed surface over a grid, symmetric about the plane of the picture.
 
     Attributes:
@@ -50,7 +50,7 @@ def extend_outside(square: Floats, distance: Floats) -> Floats:
     return inner * square + (1.0 - inner) * distance * mean
 
 
-def close_surface(square: Floats) -> Surface:
+def close_surface(square: Floats) -> Shell:
     """The surface height^2 = square(column, row), for both signs of the height.
 
     Args:
@@ -66,14 +66,14 @@ def close_surface(square: Floats) -> Surface:
     return _mirrored(half, faces.astype(np.int64))
 
 
-def _mirrored(half: Floats, faces: Ints) -> Surface:
+def _mirrored(half: Floats, faces: Ints) -> Shell:
     """Both halves of a surface that is open at height 0, sharing the vertices there."""
     rim = half[:, 2] == 0.0
     back = half[~rim] * (1.0, 1.0, -1.0)
     twin = np.arange(len(half))
     twin[~rim] = len(half) + np.arange(len(back))
     both = np.concatenate([faces, twin[faces][:, ::-1]])
-    return Surface(np.concatenate([half, back]), both, np.arange(len(both)) < len(faces))
+    return Shell(np.concatenate([half, back]), both, np.arange(len(both)) < len(faces))
 
 
 def _relaxed(half: Floats, faces: NDArray[np.int32], square: Floats) -> Floats:

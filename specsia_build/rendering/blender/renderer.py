@@ -19,9 +19,8 @@ from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.frame import ORTHO_WIDTH, Camera
 from specsia_build.rendering.blender.process import BlenderProcess, find_command, how_to_get
 from specsia_build.rendering.colour import linear_to_srgb
-from specsia_build.rendering.fast.prepare import prepare
-from specsia_build.rendering.fast.shading import AMBIENT, LIGHTS
 from specsia_build.rendering.layers import Layers, Look
+from specsia_build.rendering.light import AMBIENT, LIGHTS, lit_normals
 from specsia_build.rendering.mesh import Material, Mesh, Texture
 
 SCRIPT = "render_views.py"
@@ -127,7 +126,7 @@ def write_job(folder: Path, mesh: Mesh, cameras: Sequence[Camera], look: Look, s
     if mesh.colors is not None:
         arrays["colors"] = mesh.colors
     if look == "lit":
-        arrays["normals"] = prepare(mesh, max(c.pixels_per_unit for c in cameras), True).surface.normals
+        arrays["normals"] = lit_normals(mesh)
     np.savez(folder / "mesh.npz", **arrays)  # type: ignore[arg-type]
     textures: list[Texture] = []
     materials = [_material_spec(m, textures) for m in mesh.materials]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.jit import inlined, uncounted
+from specsia_build.rendering.colour import encode
 from specsia_build.rendering.fast.close import Close, next_close
 from specsia_build.rendering.fast.fragments import (
     BITS,
@@ -20,11 +21,10 @@ from specsia_build.rendering.fast.fragments import (
     SAMPLE_Y,
     SAMPLES,
     Fragments,
-    moments,
+    sample_sums,
 )
 from specsia_build.rendering.fast.lanes import LANES, dim
 from specsia_build.rendering.fast.raster import HALF, SUBPIXEL, Drawn, corners_of, touched
-from specsia_build.rendering.fast.resolve import encode
 from specsia_build.rendering.fast.rows import lowest
 from specsia_build.rendering.fast.shading import (
     GLOW,
@@ -149,7 +149,7 @@ def _lay(p, i, mask, row, column, opaque, shading, mixture):  # type: ignore[no-
             mask &= ~BITS[s]
             _lay_sample(p, s, i, row, column, opaque, shading, mixture)
         return
-    count, right, down = moments(mask)
+    count, right, down = sample_sums(mask)
     x, y = column + right / (count * SUBPIXEL), row + down / (count * SUBPIXEL)
     r, g, b, a = color_at(i, x, y, shading[0], shading[1], shading[2])
     if opaque:
@@ -260,7 +260,7 @@ def _write(p, row, column, shading, mixture, color, coverage, position):  # type
     opacity = 0.0
     for s in range(SAMPLES):
         opacity += 1.0 - mixture.through[p, s]
-    hits, _, _ = moments(mixture.seen[p])
+    hits, _, _ = sample_sums(mixture.seen[p])
     alpha = int(opacity / SAMPLES * 255 + 0.5)
     coverage[row, column] = (hits * 255 * 2 + SAMPLES) // (2 * SAMPLES)
     color[row, column, 3] = alpha

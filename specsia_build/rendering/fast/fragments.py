@@ -94,7 +94,7 @@ MOMENTS = _moments()
 
 
 @inlined
-def moments(mask):  # type: ignore[no-untyped-def]
+def sample_sums(mask):  # type: ignore[no-untyped-def]
     """How many samples a mask holds, and the sums of their distances from the pixel's left and upper border, in 1/256
     pixel."""
     total = np.int64(0)

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from specsia_build.jit import inlined, ready, uncounted
 from specsia_build.rendering.fast.surface import Surface
 from specsia_build.rendering.fast.textures import TextureTable, pack_textures, rough_faces, sample, texel_range
-from specsia_build.rendering.mesh import Mesh, Texture, flat_normals
-from specsia_build.rendering.topology import topology, weld
+from specsia_build.rendering.light import lit_normals
+from specsia_build.rendering.mesh import Mesh, Texture, finite
+from specsia_build.rendering.topology import topology
 
 OPAQUE, MASK, BLEND, INVISIBLE = 0, 1, 2, 3
 
@@ -177,26 +178,6 @@ def _alpha_class(mesh: Mesh, surface: Surface, textures: TextureTable) -> NDArra
     return classes
 
 
-def smooth_normals(mesh: Mesh) -> NDArray[np.float32]:
-    """Area-weighted vertex normals over welded vertices, per corner, (F, 3, 3) float32."""
-    corners = mesh.vertices[mesh.faces].astype(np.float64)
-    face_normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    welded = weld(mesh.vertices)[mesh.faces]
-    total = np.zeros((len(mesh.vertices), 3))
-    for k in range(3):
-        for axis in range(3):
-            total[:, axis] += np.bincount(welded[:, k], face_normal[:, axis], minlength=len(total))
-    length = np.linalg.norm(total, axis=1, keepdims=True)
-    unit = np.divide(total, length, out=np.zeros_like(total), where=length > 0)
-    return np.asarray(unit[welded], dtype=np.float32)
-
-
-def _along_winding(mesh: Mesh, normals: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Normals (F, 3, 3), those of a face turned round together where they point to its inside."""
-    against = np.einsum("fi,fi->f", flat_normals(mesh)[:, 0], normals.sum(axis=1)) < 0
-    return np.where(against[:, None, None], -normals, normals)
-
-
 def _near_uv(mesh: Mesh, textured: Sequence[tuple[Texture | None, Texture | None]]) -> NDArray[np.float32]:
     """Texture coordinates (F, 3, 2), moved by whole periods towards 0 where that loses nothing of a repeat or mirror.
 
@@ -211,12 +192,6 @@ def _near_uv(mesh: Mesh, textured: Sequence[tuple[Texture | None, Texture | None
     shift = 2 * np.floor(uv.min(axis=1) / 2)
     shift[~periodic[mesh.face_material]] = 0
     return np.asarray(uv - shift[:, None, :])
-
-
-def _finite(attribute: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A contiguous attribute, 0 where it is no number: compiled look-ups would leave their tables."""
-    whole = ready(attribute, np.float32)
-    return whole if np.isfinite(whole).all() else np.nan_to_num(whole, posinf=0.0, neginf=0.0)
 
 
 def prepare(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> Prepared:
@@ -245,16 +220,12 @@ def prepare(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> Prepared:
     emissive = np.array([m.emissive for m in materials], np.float32)
     plain = (base == 1).all(axis=1) & (emissive == 0).all(axis=1) & (texture_index >= 0)
     empty = np.empty((0, 3, 4), np.float32)
-    if lit:
-        normals = smooth_normals(mesh) if mesh.normals is None else _along_winding(mesh, mesh.normals)
-    else:
-        normals = np.empty((0, 3, 3), np.float32)
     surface = Surface(
         faces=ready(mesh.faces, np.int32),
         material=ready(mesh.face_material, np.int32),
         uv=_near_uv(mesh, [(m.texture, m.emissive_texture) for m in materials]),
-        colors=empty if mesh.colors is None else _finite(mesh.colors),
-        normals=_finite(normals),
+        colors=empty if mesh.colors is None else finite(mesh.colors),
+        normals=lit_normals(mesh) if lit else np.empty((0, 3, 3), np.float32),
         positions=ready(mesh.vertices if mesh.rest is None else mesh.rest, np.float32),
         base=base,
         emissive=emissive,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from specsia_build.jit import inlined, uncounted
-from specsia_build.rendering.colour import DECODE, DECODE_STEPS, ENCODE, ENCODE_STEPS
-from specsia_build.rendering.fast.fragments import BITS, FULL, NO_FRAGMENT, SAMPLE_X, SAMPLE_Y, SAMPLES, moments
+from specsia_build.rendering.colour import DECODE, DECODE_STEPS, encode
+from specsia_build.rendering.fast.fragments import BITS, FULL, NO_FRAGMENT, SAMPLE_X, SAMPLE_Y, SAMPLES, sample_sums
 from specsia_build.rendering.fast.lookups import LOOKS, bilinear, look_row
 from specsia_build.rendering.fast.raster import HALF, JUMP, OUTLINE, SUBPIXEL
 from specsia_build.rendering.fast.rows import ROW, contrasting, differing, first_bits, lowest, marked_as, place_row
@@ -38,12 +38,6 @@ JUMP_CONTRAST = 16
 
 ROUNDED = 1 / 64
 """Texels by which a look-up may be rounded, in a texture of 16384."""
-
-
-@inlined
-def encode(value):  # type: ignore[no-untyped-def]
-    """sRGB byte of linear light 0-1."""
-    return ENCODE[np.uint32(value * np.float32(ENCODE_STEPS) + np.float32(0.5))]
 
 
 @inlined
@@ -329,7 +323,7 @@ def resolve_fragments(  # type: ignore[no-untyped-def]
         while g != NO_FRAGMENT:
             mask = masks[g]
             i = rows[face[g]]
-            count, right, down = moments(mask)
+            count, right, down = sample_sums(mask)
             stride = _looked_at(i, planes, facts)
             if count <= stride:
                 x, y = column + right / (count * SUBPIXEL), row + down / (count * SUBPIXEL)

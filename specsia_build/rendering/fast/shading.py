@@ -11,22 +11,7 @@ from specsia_build.jit import inlined, uncounted
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS
 from specsia_build.rendering.fast.lookups import bilinear
 from specsia_build.rendering.fast.textures import MOST_LOOKS, MOST_TAPS, sample
-
-LIGHTS = np.array(
-    [
-        [-0.40, -0.75, 0.53, 0.55],
-        [0.75, -0.50, 0.43, 0.25],
-        [0.10, 0.95, 0.30, 0.30],
-    ],
-    np.float32,
-)
-"""The light set of `--look lit`, fixed to the character whatever the view: rows of direction towards the light (x, y, z
-in the frame) and linear intensity. A key from the front and its right, a fill from its left, a rim from behind."""
-
-LIGHTS[:, :3] /= np.linalg.norm(LIGHTS[:, :3], axis=1, keepdims=True)
-
-AMBIENT = np.float32(0.45)
-"""Linear light from everywhere; with the key head on, a surface shows its full colour."""
+from specsia_build.rendering.light import AMBIENT, LIGHTS
 
 NEAREST_TAPS = 4
 """Look-ups along each side of a pixel where texels have hard borders."""

@@ -111,7 +111,7 @@ def test_a_closed_mesh_of_about_fifty_thousand_faces(by_strength: dict[str, Made
         assert mesh.colors.shape == (len(mesh.faces), 3, 4)
         assert mesh.colors.min() >= 0
         assert mesh.colors.max() <= 1
-        volume = closed_volume(mesh, topology(mesh))
+        volume = closed_volume(topology(mesh))
         assert volume is not None
         assert volume > 0
         check_generated(mesh, front_of(figure()))

@@ -20,8 +20,8 @@ from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import ORTHO_WIDTH, Camera, normalise, view_cameras
-from specsia_build.rendering.fast.prepare import smooth_normals
 from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.light import smooth_normals
 from specsia_build.rendering.mesh import Mesh
 
 Field = NDArray[np.float64]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specsia_build.jit import compiled
-from specsia_build.rendering.fast.fragments import SAMPLE_X, SAMPLE_Y, SAMPLES, moments
+from specsia_build.rendering.fast.fragments import SAMPLE_X, SAMPLE_Y, SAMPLES, sample_sums
 from specsia_build.rendering.fast.lanes import LANES, half_plane, triangle
 
 not_negative = half_plane(SAMPLE_X, SAMPLE_Y)
@@ -30,7 +30,7 @@ def _inside(at, right, down):  # type: ignore[no-untyped-def]
 
 @compiled
 def _moments(mask):  # type: ignore[no-untyped-def]
-    return moments(mask)
+    return sample_sums(mask)
 
 
 def _edge(at: int, right: int, down: int) -> np.ndarray:

@@ -1,0 +1,65 @@
+"""The light of `--look lit`, and the normals that it falls on: one of each for all renderers."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.jit import compiled, ready
+from specsia_build.rendering.mesh import Mesh, finite, flat_normals
+from specsia_build.rendering.topology import weld
+
+LIGHTS = np.array(
+    [
+        [-0.40, -0.75, 0.53, 0.55],
+        [0.75, -0.50, 0.43, 0.25],
+        [0.10, 0.95, 0.30, 0.30],
+    ],
+    np.float32,
+)
+"""The light set of `--look lit`, fixed to the character whatever the view: rows of direction towards the light (x, y, z
+in the frame) and linear intensity. A key from the front and its right, a fill from its left, a rim from behind."""
+
+LIGHTS[:, :3] /= np.linalg.norm(LIGHTS[:, :3], axis=1, keepdims=True)
+
+AMBIENT = np.float32(0.45)
+"""Linear light from everywhere; with the key head on, a surface shows its full colour."""
+
+
+@compiled
+def vertex_normals(points, faces):  # type: ignore[no-untyped-def]
+    """Area-weighted unit normals (V, 3) float32 of points (V, 3) and faces (F, 3); zero where there is no area."""
+    out = np.zeros((len(points), 3), np.float64)
+    for f in range(len(faces)):
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        ux, uy, uz = points[b, 0] - points[a, 0], points[b, 1] - points[a, 1], points[b, 2] - points[a, 2]
+        vx, vy, vz = points[c, 0] - points[a, 0], points[c, 1] - points[a, 1], points[c, 2] - points[a, 2]
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for v in (a, b, c):
+            out[v, 0] += nx
+            out[v, 1] += ny
+            out[v, 2] += nz
+    for v in range(len(points)):
+        length = np.sqrt(out[v, 0] ** 2 + out[v, 1] ** 2 + out[v, 2] ** 2)
+        if length > 0:
+            for k in range(3):
+                out[v, k] /= length
+    return out.astype(np.float32)
+
+
+def smooth_normals(mesh: Mesh) -> NDArray[np.float32]:
+    """Area-weighted normals of the vertices at one place, per corner, (F, 3, 3) float32; zero without area."""
+    welded = weld(mesh.vertices)[mesh.faces]
+    normals: NDArray[np.float32] = vertex_normals(mesh.vertices.astype(np.float64), ready(welded))
+    return normals[welded]
+
+
+def _along_winding(mesh: Mesh, normals: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Normals (F, 3, 3), those of a face turned round together where they point to its inside."""
+    against = np.einsum("fi,fi->f", flat_normals(mesh)[:, 0], normals.sum(axis=1)) < 0
+    return np.where(against[:, None, None], -normals, normals)
+
+
+def lit_normals(mesh: Mesh) -> NDArray[np.float32]:
+    """The normals (F, 3, 3) float32, finite, that light falls on: the mesh's own, else the smooth ones."""
+    return finite(smooth_normals(mesh) if mesh.normals is None else _along_winding(mesh, mesh.normals))
