@@ -78,7 +78,7 @@ def test_a_build_takes_what_it_makes(tmp_path: Path) -> None:
 def test_it_is_told_picture_place_seed_and_character(tmp_path: Path) -> None:
     text = f"import sys; open(sys.argv[2], 'w').write({TETRAHEDRON!r}); print(*sys.argv[3:])"
     (tmp_path / "recon.py").write_text(text)
-    words = f"{sys.executable} {tmp_path / 'recon.py'} {{image}} {{folder}}/sub.obj {{seed}} --id={{id}}"
+    words = f"'{sys.executable}' '{tmp_path / 'recon.py'}' {{image}} {{folder}}/sub.obj {{seed}} --id={{id}}"
     backend = load_backend(f"command:{words}")
     logs_to = backend.logs_to  # type: ignore[attr-defined]
     logs_to(tmp_path / "logs")

@@ -195,7 +195,7 @@ def test_results_of_other_code_or_arithmetic_are_not_taken(
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("done.json")}
     assert evaluate(*arguments, "--backend", "fat").exit_code == 0
     assert before == {path: path.stat().st_mtime_ns for path in before}
-    monkeypatch.setattr(f"specsia_build.dravie.{where}.{name}", other)
+    monkeypatch.setattr(f"specsia_build.dravie.evaluation.{where}.{name}", other)
     assert evaluate(*arguments, "--backend", "fat").exit_code == 0
     assert before and all(path.stat().st_mtime_ns != time for path, time in before.items())
 
