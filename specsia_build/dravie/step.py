@@ -54,6 +54,11 @@ class Networks:
     device: torch.device
     bf16: bool
 
+    @property
+    def result(self) -> nn.Module:
+        """Whose weights are kept: the running average, where there is one."""
+        return self.generator if self.average is None else self.average
+
 
 def build_networks(
     config: TrainConfig,

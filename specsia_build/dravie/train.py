@@ -1,4 +1,4 @@
-"""`specsia train`: from a packed dataset to a run folder.
+"""`specsia train`: from a packed dataset to a run folder. Load, step, log, validate, save, in this order from the top.
 
 A run is the same whenever and however often it is stopped: patches are a function of seed and step, and a checkpoint
 holds everything else that the next step depends on.
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from specsia_build import __version__
@@ -24,7 +24,6 @@ from specsia_build.dravie.apply import has_bf16
 from specsia_build.dravie.config import TrainConfig, differences, to_json, train_from_json
 from specsia_build.dravie.data.frames import Frames, open_frames
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
-from specsia_build.dravie.logs import Log
 from specsia_build.dravie.network.checkpoint import (
     ADAPTED_FROM,
     RUN_FILE,
@@ -36,15 +35,17 @@ from specsia_build.dravie.network.checkpoint import (
 from specsia_build.dravie.network.losses import find_features
 from specsia_build.dravie.processes import Processes, find_device, joined, wrapper
 from specsia_build.dravie.seen import SEEN_FILE, Seen, gathered, write_seen
-from specsia_build.dravie.step import TERMS, Networks, build_networks, rate, to_device, training_step
+from specsia_build.dravie.step import TERMS, build_networks, rate, to_device, training_step
 from specsia_build.dravie.validation import validate, validation_pairs
 from specsia_build.errors import SpecsiaError, UsageError, brief
 from specsia_build.files.records import read_json
-from specsia_build.files.writing import write_bytes
+from specsia_build.files.writing import append, write_bytes
 from specsia_build.pipeline.progress import Progress
 
 LOG_EVERY = 50
 LOG, VALIDATION_LOG, VALIDATION = "log.csv", "validation.csv", "validation"
+LOGGED, VALIDATED = ("learning_rate", *TERMS, "patches_per_second"), ("l1", "raw_l1")
+"""Columns of the two logs, after the step."""
 
 ANOTHER_RANK = 1 << 40
 """Distance of the seeds of two processes' patches."""
@@ -114,32 +115,105 @@ def train(
     """
     device = find_device(device_name)
     with joined(device) as processes:
-        progress = (progress or Progress()) if processes.first else _Quiet()
+        first = processes.first
+        progress = (progress or Progress()) if first else _Quiet()
+
         dataset = open_dataset(where)
         config = replace(config, configs=config.configs or dataset.configs[:1])
         frames = [open_frames(dataset, name, "train", progress) for name in config.configs]
-        wanted = config.perceptual or (_network_of(run) if resume else "")
-        features, perceptual = find_features(wanted, progress.say)
+        features, perceptual = find_features(config.perceptual or (_network_of(run) if resume else ""), progress.say)
         bf16 = has_bf16(device) if config.precision == "auto" else config.precision == "bf16"
-        if processes.first:
+        pairs: list[Pair] = []
+        if first:
             _claim(run, config, dataset, perceptual, bf16, device, processes, resume)
-        pairs = validation_pairs(dataset, config.configs) if processes.first else []
-        if processes.first and not (run / SEEN_FILE).is_file():
-            write_seen(run, _seen(config.configs, frames, pairs))
-        if processes.first and not pairs:
-            progress.say("the dataset has no validation split: the training goes on without pictures to look at")
+            pairs = validation_pairs(dataset, config.configs)
+            if not (run / SEEN_FILE).is_file():
+                write_seen(run, _seen(config.configs, frames, pairs))
+            if not pairs:
+                progress.say("the dataset has no validation split: the training goes on without pictures to look at")
         networks = build_networks(config, features, device, bf16, wrapper(processes, device))
         last = next(reversed(checkpoints(run)), None)
-        start = 0 if last is None else restore(networks, last)
+        step = start = 0 if last is None else restore(networks, last)
+        if first:
+            _begin_log(run / LOG, LOGGED, start)
+            _begin_log(run / VALIDATION_LOG, VALIDATED, start)
         seed = (config.seed + processes.rank * ANOTHER_RANK) % 2**63
         sampler = PatchSampler(frames, config.batch, seed, config.with_pos, config.augmentation, config.patch)
-        began = time.perf_counter()
-        found = _Run(run, config, networks, pairs, rhythm, processes, start).go(sampler)
+
+        def look() -> tuple[float, float]:
+            ours, raw, picture = validate(networks.result.eval(), config.model, pairs, device)
+            networks.generator.train()
+            write_bytes(run / VALIDATION / f"step-{step:07d}.png", picture)
+            _log(run / VALIDATION_LOG, step, (ours, raw))
+            return ours, raw
+
+        errors: tuple[float | None, float | None] = (None, None)
+        pending: list[Tensor] = []
+        began = since = time.perf_counter()
+        batches = prefetched(sampler, start, config.steps)
+        hidden = None if first else True
+        with tqdm(total=config.steps, initial=start, desc="train", unit="step", disable=hidden, leave=False) as bar:
+            for inputs, targets in batches:
+                patches = to_device(inputs, device), to_device(targets, device)
+                pending.append(training_step(networks, config, step, *patches))
+                step += 1
+                ending = step == config.steps
+                saving = ending or step % rhythm.checkpoint == 0
+
+                if saving or step % LOG_EVERY == 0:
+                    now = time.perf_counter()
+                    means = _means(pending, step, run)
+                    speed = len(pending) * config.batch * processes.world / (now - since)
+                    bar.update(len(pending))
+                    bar.set_postfix({name: f"{means[name]:.4f}" for name in ("l1", "discriminator")}, refresh=False)
+                    pending, since = [], now
+                    if first:
+                        _log(run / LOG, step, (rate(config, step - 1), *means.values(), speed))
+
+                if saving and first:
+                    save_model(run, step, config.model, networks.result, training_state(networks))
+
+                if pairs and (ending or step % rhythm.validate == 0):
+                    errors = look()
+                    since = time.perf_counter()
+        if pairs and step == start:
+            errors = look()
         seconds = time.perf_counter() - began
-    patches = (config.steps - start) * config.batch * processes.world
-    return Trained(
-        run, config.steps, sum(map(len, frames)), seconds, patches / seconds if patches else 0.0, perceptual, *found
-    )
+    patches_seen = (config.steps - start) * config.batch * processes.world
+    speed = patches_seen / seconds if patches_seen else 0.0
+    return Trained(run, config.steps, sum(map(len, frames)), seconds, speed, perceptual, *errors)
+
+
+def _means(pending: Sequence[Tensor], step: int, run: Path) -> dict[str, float]:
+    """Means over the last steps.
+
+    Raises:
+        SpecsiaError: if one of their values is no number; no checkpoint has been written since.
+    """
+    values = torch.stack(list(pending)).cpu()
+    bad = (~values.isfinite()).nonzero()
+    if len(bad):
+        first, term = (int(i) for i in bad[0])
+        last = next(reversed(checkpoints(run)), None)
+        kept = f"the last good checkpoint is {last}" if last is not None else "there is no checkpoint yet"
+        raise SpecsiaError(
+            f"the training stopped at step {step - len(pending) + first + 1}, where {TERMS[term]} is no number; "
+            f"{kept}: train with a lower learning_rate or precision float32"
+        )
+    return dict(zip(TERMS, values.mean(dim=0).tolist(), strict=True))
+
+
+def _begin_log(path: Path, columns: Sequence[str], step: int) -> None:
+    """Start a CSV file of one row a step, or drop rows after `step`, which are about to be written again."""
+    kept = [",".join(("step", *columns))]
+    if path.is_file() and step:
+        lines = path.read_text(encoding="utf-8").splitlines()[1:]
+        kept += [line for line in lines if line.split(",")[0].isdigit() and int(line.split(",")[0]) <= step]
+    write_bytes(path, ("\n".join(kept) + "\n").encode())
+
+
+def _log(path: Path, step: int, values: Sequence[float]) -> None:
+    append(path, ",".join([str(step), *(f"{value:.6g}" for value in values)]) + "\n")
 
 
 def _seen(configs: Sequence[str], frames: Sequence[Frames], pairs: Sequence[Pair]) -> Seen:
@@ -224,82 +298,3 @@ def _network_of(run: Path) -> str:
     """What a training took for its perceptual loss where it was free to choose; empty where there is none."""
     path = run / RUN_FILE
     return str(_read(path).get("perceptual", "")) if path.is_file() else ""
-
-
-@dataclass
-class _Run:
-    """The loop, and what it leaves behind."""
-
-    run: Path
-    config: TrainConfig
-    networks: Networks
-    pairs: list[Pair]
-    rhythm: Rhythm
-    processes: Processes
-    start: int
-
-    def go(self, sampler: PatchSampler) -> tuple[float | None, float | None]:
-        """Train to the last step; returns the last validation's errors."""
-        total, step = self.config.steps, self.start
-        found: tuple[float | None, float | None] = (None, None)
-        if self.processes.first:
-            self.log = Log(self.run / LOG, ("learning_rate", *TERMS, "patches_per_second"), step)
-            self.validation_log = Log(self.run / VALIDATION_LOG, ("l1", "raw_l1"), step)
-        pending: list[Tensor] = []
-        since = time.perf_counter()
-        batches = prefetched(sampler, step, total)
-        hidden = None if self.processes.first else True
-        with tqdm(total=total, initial=step, desc="train", unit="step", disable=hidden, leave=False) as bar:
-            for inputs, targets in batches:
-                device = self.networks.device
-                patches = to_device(inputs, device), to_device(targets, device)
-                pending.append(training_step(self.networks, self.config, step, *patches))
-                step += 1
-                saving = step % self.rhythm.checkpoint == 0 or step == total
-                if saving or step % LOG_EVERY == 0:
-                    now = time.perf_counter()
-                    means = self._checked(pending, step)
-                    speed = len(pending) * self.config.batch * self.processes.world / (now - since)
-                    bar.update(len(pending))
-                    bar.set_postfix({name: f"{means[name]:.4f}" for name in ("l1", "discriminator")}, refresh=False)
-                    pending, since = [], now
-                    if self.processes.first:
-                        self.log.add(step, [rate(self.config, step - 1), *means.values(), speed])
-                if saving and self.processes.first:
-                    training = training_state(self.networks)
-                    save_model(self.run, step, self.config.model, self._result(), training)
-                if self.pairs and (step % self.rhythm.validate == 0 or step == total):
-                    found = self._validate(step)
-                    since = time.perf_counter()
-        if step == self.start and self.pairs:
-            found = self._validate(step)
-        return found
-
-    def _result(self) -> nn.Module:
-        return self.networks.average if self.networks.average is not None else self.networks.generator
-
-    def _checked(self, pending: list[Tensor], step: int) -> dict[str, float]:
-        """Means over the last steps.
-
-        Raises:
-            SpecsiaError: if one of their values is no number; no checkpoint has been written since.
-        """
-        values = torch.stack(pending).cpu()
-        bad = (~values.isfinite()).nonzero()
-        if len(bad):
-            first, term = (int(i) for i in bad[0])
-            last = next(reversed(checkpoints(self.run)), None)
-            kept = f"the last good checkpoint is {last}" if last is not None else "there is no checkpoint yet"
-            raise SpecsiaError(
-                f"the training stopped at step {step - len(pending) + first + 1}, where {TERMS[term]} is no number; "
-                f"{kept}: train with a lower learning_rate or precision float32"
-            )
-        return dict(zip(TERMS, values.mean(dim=0).tolist(), strict=True))
-
-    def _validate(self, step: int) -> tuple[float, float]:
-        model = self._result()
-        ours, raw, picture = validate(model.eval(), self.config.model, self.pairs, self.networks.device)
-        self.networks.generator.train()
-        write_bytes(self.run / VALIDATION / f"step-{step:07d}.png", picture)
-        self.validation_log.add(step, [ours, raw])
-        return ours, raw
