@@ -59,8 +59,12 @@ def refuse_foreign_file(path: Path, what: str, words: bytes) -> None:
     """See that a command may replace a file.
 
     Raises:
-        UsageError: if it is there, holds something, and not the words that every such file has at its beginning.
+        UsageError: if it is there, holds something, and not the words that every such file has at its beginning; or if
+            it cannot be written, since a file is in the place of a folder.
     """
+    in_the_way = next((above for above in path.parents if above.is_file()), None)
+    if in_the_way is not None:
+        raise UsageError(f"{path} cannot be written: {in_the_way} is no folder; name another file")
     if os.path.lexists(path) and not (path.is_file() and path.stat().st_size == 0) and not begins_with(path, words):
         raise UsageError(f"{path} is there already and is no {what}: name another file")
 
