@@ -19,7 +19,7 @@ from specsia_build.backends.upstream.pins import pins_folder, read_pins
 from specsia_build.backends.upstream.worker import PROTOCOL
 from specsia_build.characters.samples import write as samples
 from specsia_build.dataset import schema
-from specsia_build.dravie.adaptation import recall
+from specsia_build.dravie import recall
 from specsia_build.dravie.config import ARCHITECTURES, ModelConfig
 from specsia_build.dravie.data import frames
 from specsia_build.dravie.network import checkpoint

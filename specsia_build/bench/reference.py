@@ -19,7 +19,7 @@ from specsia_build.dravie.data.encoding import encode_input, encode_target
 from specsia_build.dravie.data.frames import Frames
 from specsia_build.dravie.network.losses import Features, gradient_loss, judged_apart, judged_real
 from specsia_build.dravie.network.model import Enlarging, build_discriminator, build_generator
-from specsia_build.dravie.step import BETAS
+from specsia_build.dravie.network.networks import BETAS
 
 
 class PatchDataset(Dataset[tuple[Tensor, Tensor]]):

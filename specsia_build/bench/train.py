@@ -18,8 +18,9 @@ from specsia_build.dravie.config import PRESETS, TrainConfig
 from specsia_build.dravie.data.frames import Frames
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
 from specsia_build.dravie.network.losses import NONE, RANDOM, Features, find_features
+from specsia_build.dravie.network.networks import build_networks
 from specsia_build.dravie.processes import Processes, find_device, wrapper
-from specsia_build.dravie.step import build_networks, to_device, training_step
+from specsia_build.dravie.step import to_device, training_step
 from specsia_build.pipeline.progress import Progress
 
 TURNS = 5

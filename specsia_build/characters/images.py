@@ -17,7 +17,6 @@ from PIL import Image, UnidentifiedImageError
 from specsia_build import memory, png
 from specsia_build.errors import CharacterError
 from specsia_build.files.sources import open_source_file, read_whole
-from specsia_build.rendering import colour
 from specsia_build.rendering.mesh import Texture, Wrap
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tga", ".webp")
@@ -132,11 +131,6 @@ def as_texture(
     """
     memory.take(DRAWN_TEXEL_COST * pixels.shape[0] * pixels.shape[1])
     return Texture(pixels, wrap, nearest)
-
-
-def srgb_to_linear(encoded: NDArray[np.floating]) -> NDArray[np.float64]:
-    """sRGB-encoded values, clipped to 0-1, to linear light, same shape."""
-    return colour.srgb_to_linear(np.clip(np.asarray(encoded, dtype=np.float64), 0.0, 1.0))
 
 
 @contextmanager

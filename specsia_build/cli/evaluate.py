@@ -75,7 +75,7 @@ def evaluate(
     from specsia_build.dataset.reading import open_dataset
     from specsia_build.dravie.evaluation import methods as known
     from specsia_build.dravie.evaluation.evaluate import evaluate as measure
-    from specsia_build.dravie.evaluation.publish import write_evaluation
+    from specsia_build.dravie.evaluation.files import write_evaluation
     from specsia_build.dravie.evaluation.turntable import open_turntables
     from specsia_build.dravie.network.perceptual import find_perceptual
     from specsia_build.dravie.processes import find_device

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from specsia_build.characters import character
 from specsia_build.files.names import file_name
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 
-SPLITS = ("train", "validation", "test")
+SPLITS = character.SPLITS
 
 MOST_VIEWS = 10_000
 """Of a character, in a dataset of whatever origin; more is damage."""

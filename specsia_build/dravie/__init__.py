@@ -1,5 +1,7 @@
 """DraViE, a small network that repairs views: in the order in which one reads it.
 
-`data` gives patches of pairs, `network` is what learns, `step` and `train` teach it, `adaptation` fits it to one
-character, `apply` and `enhance` repair frames, and `evaluation` says what that is worth.
+`metrics` says how near two pictures are, `data` gives patches of pairs, and `network` is what learns. `step`,
+`validation`, `processes` and `train` teach it, and `seen` keeps which characters it has learnt from. `adaptation` fits
+it to one character, whose colours `recall` remembers; `apply`, `enhance` and `video` repair frames, `evaluation` says
+what that is worth, and `code` when results that were kept have to be made anew.
 """

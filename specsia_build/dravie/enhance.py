@@ -23,11 +23,11 @@ from tqdm import tqdm
 from specsia_build import __version__, png
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair, subject_of
 from specsia_build.dataset.reading import OpenedDataset
-from specsia_build.dravie.adaptation.recall import VERSION, Memory, recalled
 from specsia_build.dravie.apply import repair
 from specsia_build.dravie.code import PAINTING, code_digest
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.frame_folder import COLOR, MASK, POS, FrameFiles, list_frames, read_frame
+from specsia_build.dravie.recall import VERSION, Memory, recalled
 from specsia_build.dravie.video import side_by_side, write_film
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.names import folded_name, relative_name
@@ -62,8 +62,8 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Frames:
-    """Frames in order, to be gone through more than once; `identity` tells one input from another."""
+class FrameSource:
+    """FrameSource in order, to be gone through more than once; `identity` tells one input from another."""
 
     identity: str
     count: int
@@ -80,7 +80,7 @@ class Enhanced:
     film: Path | None
 
 
-def folder_frames(folder: Path, with_pos: bool) -> Frames:
+def folder_frames(folder: Path, with_pos: bool) -> FrameSource:
     """The frames of a folder of `color/`, `mask/` and `pos/`.
 
     Raises:
@@ -92,10 +92,10 @@ def folder_frames(folder: Path, with_pos: bool) -> Frames:
         for files in listed:
             yield Frame(files.name, partial(_files_digest, files), partial(read_frame, files))
 
-    return Frames(str(folder.resolve()), len(listed), FOLDER_FPS, each)
+    return FrameSource(str(folder.resolve()), len(listed), FOLDER_FPS, each)
 
 
-def dataset_frames(dataset: OpenedDataset, split: str | None) -> Frames:
+def dataset_frames(dataset: OpenedDataset, split: str | None) -> FrameSource:
     """The rows of a dataset, of one split or of all, in all its configurations; named `[config/]split/uid`.
 
     Raises:
@@ -120,7 +120,7 @@ def dataset_frames(dataset: OpenedDataset, split: str | None) -> Frames:
                 subject = subject_of(row) if places else ""
                 yield Frame(f"{above}/{row['uid']}", lambda: "", partial(_layers, row), subject)
 
-    return Frames(f"{dataset.digest()} {split or 'all'}", sum(rows for *_, rows in chosen), DATASET_FPS, each)
+    return FrameSource(f"{dataset.digest()} {split or 'all'}", sum(rows for *_, rows in chosen), DATASET_FPS, each)
 
 
 def _files_digest(files: FrameFiles) -> str:
@@ -150,7 +150,7 @@ def _memory_digest(memory: Memory) -> str:
     return hashlib.sha256(bytes([VERSION]) + memory.places.tobytes() + memory.colours.tobytes()).hexdigest()
 
 
-def _claim(out: Path, model: nn.Module, memory: Memory | None, identity: str) -> None:
+def _record_origin(out: Path, model: nn.Module, memory: Memory | None, identity: str) -> None:
     """Record in the folder what its results come from, or see that they come from the same."""
     record = {"model": weights_digest(model), "input": identity, "specsia": __version__}
     if memory is not None:
@@ -219,7 +219,7 @@ def _ahead(
 def enhance(
     model: nn.Module,
     config: ModelConfig,
-    frames: Frames,
+    frames: FrameSource,
     out: Path,
     device: torch.device,
     film: bool = False,
@@ -240,7 +240,7 @@ def enhance(
         UsageError: if the folder holds something else.
         SpecsiaError: if a frame cannot be read, or cannot name a file of its own; those before it are written.
     """
-    _claim(out, model, memory, frames.identity)
+    _record_origin(out, model, memory, frames.identity)
     model = model.to(device)
     origins = _Origins(out / ORIGINS)
     made, writing = 0, deque[tuple[Frame, str, Future[None]]]()
@@ -301,7 +301,7 @@ def _write(path: Path, result: NDArray[np.uint8]) -> None:
     write_bytes(path, png.encode(result))
 
 
-def _film(frames: Frames, out: Path) -> Path:
+def _film(frames: FrameSource, out: Path) -> Path:
     sizes = []
     for frame in frames.each():
         with Image.open(_target(out, frame)) as image:

@@ -33,9 +33,10 @@ from specsia_build.dravie.network.checkpoint import (
     training_state,
 )
 from specsia_build.dravie.network.losses import find_features
+from specsia_build.dravie.network.networks import build_networks
 from specsia_build.dravie.processes import Processes, find_device, joined, wrapper
 from specsia_build.dravie.seen import SEEN_FILE, Seen, gathered, write_seen
-from specsia_build.dravie.step import TERMS, build_networks, rate, to_device, training_step
+from specsia_build.dravie.step import TERMS, rate, to_device, training_step
 from specsia_build.dravie.validation import validate, validation_pairs
 from specsia_build.errors import SpecsiaError, UsageError, brief
 from specsia_build.files.records import read_json
@@ -125,7 +126,7 @@ def train(
         bf16 = has_bf16(device) if config.precision == "auto" else config.precision == "bf16"
         pairs: list[Pair] = []
         if first:
-            _claim(run, config, dataset, perceptual, bf16, device, processes, resume)
+            _record_settings(run, config, dataset, perceptual, bf16, device, processes, resume)
             pairs = validation_pairs(dataset, config.configs)
             if not (run / SEEN_FILE).is_file():
                 write_seen(run, _seen(config.configs, frames, pairs))
@@ -225,7 +226,7 @@ def _seen(configs: Sequence[str], frames: Sequence[Frames], pairs: Sequence[Pair
     return Seen(training, gathered((pair.character_id, pair.content) for pair in pairs))
 
 
-def _claim(
+def _record_settings(
     run: Path,
     config: TrainConfig,
     dataset: OpenedDataset,

@@ -14,7 +14,7 @@ from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.apply import repair
 from specsia_build.dravie.config import ModelConfig
-from specsia_build.dravie.evaluation.metrics import on_white, regions
+from specsia_build.dravie.metrics import on_white, regions
 
 SPLIT = "validation"
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from specsia_build.dravie.evaluation.metrics import on_white
+from specsia_build.dravie.metrics import on_white
 from specsia_build.files.writing import replacing
 
 GAP = 8

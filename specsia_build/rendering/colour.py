@@ -9,8 +9,8 @@ from specsia_build.jit import inlined
 
 
 def srgb_to_linear(encoded: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Linear light 0-1 of encoded values 0-1."""
-    e = np.asarray(encoded, dtype=np.float64)
+    """Linear light 0-1 of encoded values, clipped to 0-1; same shape."""
+    e = np.clip(np.asarray(encoded, dtype=np.float64), 0.0, 1.0)
     return np.where(e <= 0.04045, e / 12.92, ((e + 0.055) / 1.055) ** 2.4)
 
 

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
-from specsia_build.characters.images import load_texture, srgb_to_linear
+from specsia_build.characters.images import load_texture
 from specsia_build.errors import CharacterError
+from specsia_build.rendering.colour import srgb_to_linear
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:

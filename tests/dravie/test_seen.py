@@ -15,7 +15,7 @@ from specsia_build.cli import main
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import IMAGE_COLUMNS
-from specsia_build.dravie.adaptation.command import frontal_of
+from specsia_build.dravie.adaptation.command import find_frontal
 from specsia_build.dravie.network.checkpoint import checkpoints
 from specsia_build.dravie.seen import SEEN_FILE, read_seen
 from specsia_build.errors import SpecsiaError
@@ -70,7 +70,7 @@ def test_an_adaptation_adds_its_character(dataset: Path, trained: Path, tmp_path
     seen = read_seen(second)
     assert (seen.training, seen.validation) == (read_seen(trained).training, read_seen(trained).validation)
     opened = open_dataset(dataset)
-    assert seen.adaptation == {name: (frontal_of(opened, name, "thin").content,) for name in ("a", "b")}
+    assert seen.adaptation == {name: (find_frontal(opened, name, "thin").content,) for name in ("a", "b")}
 
 
 def test_a_resumed_run_of_before_gets_its_record(dataset: Path, trained: Path, tmp_path: Path) -> None:

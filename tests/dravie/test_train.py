@@ -28,7 +28,8 @@ from specsia_build.cli import main
 from specsia_build.dravie import train as module
 from specsia_build.dravie.config import PRESETS, TrainConfig, train_config
 from specsia_build.dravie.network.checkpoint import MODEL, STATE, TRAINING, checkpoints, load_generator
-from specsia_build.dravie.step import TERMS, build_networks, training_step
+from specsia_build.dravie.network.networks import build_networks
+from specsia_build.dravie.step import TERMS, training_step
 from specsia_build.dravie.train import Rhythm, Trained, train
 from specsia_build.errors import SpecsiaError, UsageError, WriteError
 from tests.dataset.small import build_small, change, put, read_rows, shard, write_rows
@@ -428,7 +429,7 @@ def test_without_torch_the_command_says_what_to_install(dataset: Path, tmp_path:
 
 def test_the_grid_shows_the_target_on_the_right(dataset: Path, trained: Path) -> None:
     from specsia_build.dataset.reading import open_dataset
-    from specsia_build.dravie.evaluation.metrics import on_white
+    from specsia_build.dravie.metrics import on_white
     from specsia_build.dravie.validation import validation_pairs
 
     first = validation_pairs(open_dataset(dataset), ("fat",))[0]

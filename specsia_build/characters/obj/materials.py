@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build import memory
-from specsia_build.characters.images import IMAGE_SUFFIXES, TEXEL_COST, as_texture, load_texture, srgb_to_linear
+from specsia_build.characters.images import IMAGE_SUFFIXES, TEXEL_COST, as_texture, load_texture
 from specsia_build.characters.obj.mtl import MapReference, MtlMaterial, parse_mtl
 from specsia_build.characters.obj.text import decode_text
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
+from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
 
 _PLAIN = MapReference("")

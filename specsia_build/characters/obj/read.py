@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.characters.images import as_texture, load_texture, srgb_to_linear
+from specsia_build.characters.images import as_texture, load_texture
 from specsia_build.characters.normals import unit_normals, with_flat_gaps
 from specsia_build.characters.obj.materials import BuiltMaterial, MaterialBuilder, read_libraries
 from specsia_build.characters.obj.text import Ints, ObjText, parse_obj
@@ -17,6 +17,7 @@ from specsia_build.characters.polygons import triangulate
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
+from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import Mesh
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.characters.images import IMAGE_SUFFIXES, as_texture, load_texture, srgb_to_linear
+from specsia_build.characters.images import IMAGE_SUFFIXES, as_texture, load_texture
 from specsia_build.characters.normals import unit_normals
 from specsia_build.characters.ply.elements import Column, PlyFile, parse_ply
 from specsia_build.characters.polygons import Ints, triangulate
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
+from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import Material, Mesh, Texture
 
 Columns = dict[str, Column]

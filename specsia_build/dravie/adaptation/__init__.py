@@ -1,5 +1,4 @@
-"""One character: the network fitted to its frontal drawing, and what the drawing itself knows.
+"""One character: the network fitted to its frontal drawing.
 
-`adapt` fits, `recall` looks colours up where positions agree, `drawing` lays a drawing over a view, and `command` is
-the work of `specsia adapt`.
+`adapt` fits, `drawing` lays a drawing over a view, and `command` is the work of `specsia adapt`.
 """

@@ -7,46 +7,22 @@ import dataclasses
 import math
 from collections.abc import Callable
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy import ndimage
 from torch import nn
 
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.apply import has_bf16
 from specsia_build.dravie.config import AdaptConfig, Augment, ModelConfig, TrainConfig
+from specsia_build.dravie.data.agreement import agreed
 from specsia_build.dravie.data.frames import frames_of
-from specsia_build.dravie.data.patches import PATCH, PatchSampler, prefetched
-from specsia_build.dravie.evaluation.metrics import HALF, WIDEST_LINE_PX
+from specsia_build.dravie.data.patches import PatchSampler, prefetched
 from specsia_build.dravie.network.losses import find_features, gradient_loss
-from specsia_build.dravie.step import BETAS, build_networks, to_device, training_step
+from specsia_build.dravie.network.networks import BETAS, build_networks
+from specsia_build.dravie.step import to_device, training_step
 from specsia_build.errors import SpecsiaError
 
 GRADIENT = 0.5
 """Weight of the gradient loss beside L1."""
-
-SLACK = 2
-"""Pixels that two silhouettes which agree may still be apart."""
-
-LEAST_AGREED = 0.1
-"""Share of the foreground from which patches are drawn where silhouettes agree; with less, from all of it."""
-
-
-def agreed(pair: Pair) -> NDArray[np.bool_]:
-    """Pixels (H, W) whose patch meets no place where Z or Y* lacks a part that the other shows.
-
-    What a reconstruction lost, such as a cape, cannot be painted back from what is left of it; a model that was made to
-    try on the one view smears the part's colours around the character in all others.
-    """
-    shown, wanted = pair.z[..., 3] >= HALF, pair.gt[..., 3] >= HALF
-    lost = wanted & (ndimage.distance_transform_edt(~shown) > WIDEST_LINE_PX + SLACK)
-    added = shown & (ndimage.distance_transform_edt(~wanted) > SLACK)
-    found = ~ndimage.maximum_filter(lost | added, PATCH + 1, mode="constant")
-    foreground = shown | wanted
-    if (found & foreground).sum() < LEAST_AGREED * foreground.sum():
-        return np.ones_like(found)
-    return np.asarray(found)
 
 
 def _nothing(_: int) -> None:

@@ -20,11 +20,11 @@ from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, split_u
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie.adaptation.adapt import adapt_generator
 from specsia_build.dravie.adaptation.drawing import place_drawing
-from specsia_build.dravie.adaptation.recall import remember
 from specsia_build.dravie.config import AdaptConfig, ModelConfig, to_json
 from specsia_build.dravie.data.frame_folder import list_frames, read_frame
 from specsia_build.dravie.network.checkpoint import ADAPTED_FROM, RUN_FILE, load_generator, save_model
 from specsia_build.dravie.processes import find_device
+from specsia_build.dravie.recall import remember
 from specsia_build.dravie.seen import read_seen, write_seen
 from specsia_build.dravie.validation import validate
 from specsia_build.errors import SpecsiaError, UsageError
@@ -42,7 +42,7 @@ class Adapted(NamedTuple):
     l1: float
 
 
-def frontal_of(dataset: OpenedDataset, character: str, config: str | None = None) -> Pair:
+def find_frontal(dataset: OpenedDataset, character: str, config: str | None = None) -> Pair:
     """The frontal pair of a character, whichever split it is in.
 
     Args:
@@ -127,7 +127,7 @@ def load_frontal(
     if dataset is not None:
         if character is None:
             raise UsageError("--dataset also needs --character ID: whose frontal view?")
-        found = frontal_of(dataset, character, config_name)
+        found = find_frontal(dataset, character, config_name)
         return found if drawing is None else with_drawing(found, drawing)
     if frames is None or drawing is None:
         raise UsageError("--frames also needs --drawing PNG: frames hold no Y*")

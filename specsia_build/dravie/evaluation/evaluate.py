@@ -18,8 +18,8 @@ from tqdm import tqdm
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.evaluation.methods import Method
-from specsia_build.dravie.evaluation.metrics import view_scores
 from specsia_build.dravie.evaluation.results import kept_folder, painted
+from specsia_build.dravie.metrics import view_scores
 from specsia_build.dravie.network.perceptual import Perceptual, fid_between
 from specsia_build.dravie.seen import gathered
 from specsia_build.errors import SpecsiaError, UsageError

@@ -13,10 +13,10 @@ from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.evaluation.evaluate import NOVEL, Evaluation, Score
 from specsia_build.dravie.evaluation.methods import LINE, RECALLING
-from specsia_build.dravie.evaluation.metrics import on_white
 from specsia_build.dravie.evaluation.results import kept_result
 from specsia_build.dravie.evaluation.summary import better_single, summarise, table_rows
 from specsia_build.dravie.evaluation.tables import shown
+from specsia_build.dravie.metrics import on_white
 
 CASES = {"worst": (0.0, 0.04), "median": (0.48, 0.52), "best": (0.96, 1.0)}
 """Places in the order of novel views by their L1, the worst first, two views of each."""

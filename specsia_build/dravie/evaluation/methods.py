@@ -16,12 +16,12 @@ from torch import nn
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.schema import DEFAULT_CONFIG
 from specsia_build.dravie.adaptation.adapt import adapt_generator, fit_single
-from specsia_build.dravie.adaptation.recall import recalled, remember
 from specsia_build.dravie.apply import has_bf16, repair
 from specsia_build.dravie.config import AdaptConfig, ModelConfig, TrainConfig, differences, to_json
 from specsia_build.dravie.enhance import weights_digest
 from specsia_build.dravie.evaluation import baselines
 from specsia_build.dravie.network.checkpoint import load_generator
+from specsia_build.dravie.recall import recalled, remember
 from specsia_build.dravie.seen import Seen, read_seen
 from specsia_build.dravie.train import read_run_config
 from specsia_build.errors import UsageError

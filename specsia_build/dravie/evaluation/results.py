@@ -13,7 +13,7 @@ from specsia_build import png
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.code import PAINTING, TURNING, code_digest
 from specsia_build.dravie.evaluation.methods import Method
-from specsia_build.dravie.evaluation.metrics import flicker
+from specsia_build.dravie.metrics import flicker
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import file_name
 from specsia_build.files.records import read_json

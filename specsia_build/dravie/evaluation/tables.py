@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 
 from specsia_build.dravie.evaluation.evaluate import FRONTAL, NOVEL, Evaluation
 from specsia_build.dravie.evaluation.methods import LINE_ORACLE, RECALLING, SINGLE, SINGLE_PLAIN
-from specsia_build.dravie.evaluation.metrics import PARTS
 from specsia_build.dravie.evaluation.summary import (
     LEVEL,
     METRICS,
@@ -22,6 +21,7 @@ from specsia_build.dravie.evaluation.summary import (
     table_rows,
     trained_here,
 )
+from specsia_build.dravie.metrics import PARTS
 
 MAIN = ("l1", "psnr", "ssim", "contour_f1", "clip", "lpips", "fid")
 

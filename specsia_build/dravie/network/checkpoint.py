@@ -16,10 +16,10 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from specsia_build import __version__
-from specsia_build.dravie.adaptation.recall import Memory
 from specsia_build.dravie.config import ARCHITECTURES, ModelConfig
 from specsia_build.dravie.network.model import build_generator
-from specsia_build.dravie.step import Networks
+from specsia_build.dravie.network.networks import Networks
+from specsia_build.dravie.recall import Memory
 from specsia_build.errors import SpecsiaError, UsageError, brief
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import replacing

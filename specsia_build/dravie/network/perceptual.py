@@ -26,7 +26,7 @@ from PIL import Image
 from safetensors import SafetensorError
 from torch import Tensor
 
-from specsia_build.dravie.evaluation.metrics import on_white
+from specsia_build.dravie.metrics import on_white
 from specsia_build.errors import UsageError
 
 CLIP_MODEL, CLIP_WEIGHTS = "ViT-B-32-quickgelu", "openai"

@@ -18,10 +18,11 @@ from specsia_build import png
 from specsia_build.cli import main
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.reading import open_dataset
-from specsia_build.dravie.adaptation.adapt import adapt_generator, agreed, fit_single
-from specsia_build.dravie.adaptation.command import frontal_of
+from specsia_build.dravie.adaptation.adapt import adapt_generator, fit_single
+from specsia_build.dravie.adaptation.command import find_frontal
 from specsia_build.dravie.adaptation.drawing import place_drawing
 from specsia_build.dravie.config import AdaptConfig, ModelConfig, train_config
+from specsia_build.dravie.data.agreement import agreed
 from specsia_build.dravie.network.checkpoint import load_generator, save_model
 from specsia_build.dravie.network.model import build_generator
 from specsia_build.dravie.validation import validate
@@ -34,7 +35,7 @@ QUICK = AdaptConfig(steps=20, batch=4)
 
 @pytest.fixture(scope="module")
 def frontal(dataset: Path) -> Pair:
-    return frontal_of(open_dataset(dataset), "b")
+    return find_frontal(open_dataset(dataset), "b")
 
 
 def _model() -> nn.Module:

@@ -15,8 +15,9 @@ from specsia_build.dravie.apply import repair
 from specsia_build.dravie.config import TrainConfig
 from specsia_build.dravie.data.frames import frames_of
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
-from specsia_build.dravie.evaluation.metrics import view_scores
-from specsia_build.dravie.step import build_networks, to_device, training_step
+from specsia_build.dravie.metrics import view_scores
+from specsia_build.dravie.network.networks import build_networks
+from specsia_build.dravie.step import to_device, training_step
 from tests.dataset.small import build_small
 
 CPU = torch.device("cpu")

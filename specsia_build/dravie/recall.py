@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from specsia_build.dataset.pairs import Pair
-from specsia_build.dravie.adaptation.adapt import agreed
+from specsia_build.dravie.data.agreement import agreed
 from specsia_build.jit import ready, uncounted
 
 VERSION = 1

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from specsia_build.dravie.evaluation.metrics import (
+from specsia_build.dravie.metrics import (
     PARTS,
     boundary_lines,
     contour_lines,

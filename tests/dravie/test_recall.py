@@ -20,12 +20,12 @@ from specsia_build import png
 from specsia_build.cli import main
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.reading import open_dataset
-from specsia_build.dravie.adaptation.adapt import agreed
-from specsia_build.dravie.adaptation.command import frontal_of
-from specsia_build.dravie.adaptation.recall import Memory, recalled, remember
+from specsia_build.dravie.adaptation.command import find_frontal
 from specsia_build.dravie.config import ModelConfig
+from specsia_build.dravie.data.agreement import agreed
 from specsia_build.dravie.network.checkpoint import MEMORY, STATE, checkpoints, load_memory, save_model
 from specsia_build.dravie.network.model import build_generator
+from specsia_build.dravie.recall import Memory, recalled, remember
 
 SPOT = (250, 240, 10)
 
@@ -253,7 +253,7 @@ def test_a_frame_takes_milliseconds() -> None:
 def test_another_character_s_views_recall_nothing(dataset: Path, tmp_path: Path) -> None:
     torch.manual_seed(0)
     model, config = build_generator(ModelConfig()), ModelConfig()
-    frontal = frontal_of(open_dataset(str(dataset)), "c", "fat")
+    frontal = find_frontal(open_dataset(str(dataset)), "c", "fat")
     save_model(tmp_path / "plain", 1, config, model, {})
     save_model(tmp_path / "run", 1, config, model, {}, remember(frontal))
     for run in ("plain", "run"):

@@ -1,0 +1,33 @@
+"""Where a reconstruction and its character show the same parts."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from specsia_build.dataset.pairs import Pair
+from specsia_build.dravie.data.patches import PATCH
+from specsia_build.dravie.metrics import HALF, WIDEST_LINE_PX
+
+SLACK = 2
+"""Pixels that two silhouettes which agree may still be apart."""
+
+LEAST_AGREED = 0.1
+"""Share of the foreground from which patches are drawn where silhouettes agree; with less, from all of it."""
+
+
+def agreed(pair: Pair) -> NDArray[np.bool_]:
+    """Pixels (H, W) whose patch meets no place where Z or Y* lacks a part that the other shows.
+
+    What a reconstruction lost, such as a cape, cannot be painted back from what is left of it; a model that was made to
+    try on the one view smears the part's colours around the character in all others.
+    """
+    shown, wanted = pair.z[..., 3] >= HALF, pair.gt[..., 3] >= HALF
+    lost = wanted & (ndimage.distance_transform_edt(~shown) > WIDEST_LINE_PX + SLACK)
+    added = shown & (ndimage.distance_transform_edt(~wanted) > SLACK)
+    found = ~ndimage.maximum_filter(lost | added, PATCH + 1, mode="constant")
+    foreground = shown | wanted
+    if (found & foreground).sum() < LEAST_AGREED * foreground.sum():
+        return np.ones_like(found)
+    return np.asarray(found)
