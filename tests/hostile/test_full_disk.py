@@ -79,8 +79,8 @@ def sums(out: Path) -> str:
 
 
 def taken(folder: Path) -> int:
-    """Bytes that a folder takes on the disk."""
-    return sum(path.lstat().st_blocks * 512 for path in folder.rglob("*"))
+    """Bytes that a folder's files take on a disk in memory, where folders take none."""
+    return sum(path.lstat().st_blocks * 512 for path in folder.rglob("*") if not path.is_dir())
 
 
 def largest(folder: Path) -> int:
