@@ -1,0 +1,52 @@
+"""Blender's own import of one file, in a process of its own: world triangles, as OUT.npz.
+
+python -m benchmarks.blender_import FILE OUT.npz
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+
+def main(path: str, out: str) -> None:
+    """Import a file and write `vertices` (V, 3) float64, Z up, and `faces` (F, 3) int32, skins at rest."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    suffix = Path(path).suffix.lower()
+    if suffix == ".obj":
+        bpy.ops.wm.obj_import(filepath=path)
+    elif suffix == ".ply":
+        bpy.ops.wm.ply_import(filepath=path)
+    else:
+        bpy.ops.import_scene.gltf(filepath=path)
+    for armature in bpy.data.armatures:
+        armature.pose_position = "REST"
+    graph = bpy.context.evaluated_depsgraph_get()
+    vertices, faces, base = [], [], 0
+    for instance in graph.object_instances:
+        # The importer draws bones as a shape of its own, which is no part of the file.
+        if instance.object.type != "MESH" or not instance.show_self:
+            continue
+        mesh = instance.object.to_mesh()
+        mesh.calc_loop_triangles()
+        points = np.empty(3 * len(mesh.vertices), np.float32)
+        mesh.vertices.foreach_get("co", points)
+        corners = np.empty(3 * len(mesh.loop_triangles), np.int32)
+        mesh.loop_triangles.foreach_get("vertices", corners)
+        matrix = np.array(instance.matrix_world, np.float64)
+        vertices.append(points.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3])
+        faces.append(corners.reshape(-1, 3) + base)
+        base += len(mesh.vertices)
+        instance.object.to_mesh_clear()
+    np.savez(
+        out,
+        vertices=np.concatenate([np.empty((0, 3)), *vertices]),
+        faces=np.concatenate([np.empty((0, 3), np.int32), *faces]),
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3])
