@@ -66,7 +66,8 @@ class Reader:
         self.warnings = {}
 
     def read(self, material):
-        """A material as a dict: name, base_color (linear RGBA), texture, emissive, alpha_mode, unlit, vertex_colors.
+        """A material as a dict: name, base_color (linear RGBA), texture, emissive, alpha_mode, unlit, double_sided,
+        vertex_colors.
 
         ``texture`` is None or a dict with image (index), wrap, nearest, uv (layer name or None) and transform (2 x 3).
         ``vertex_colors`` is the attribute that the colour is multiplied with, None, or "" for any there is.
@@ -79,6 +80,7 @@ class Reader:
             "alpha_mode": "opaque",
             "alpha_cutoff": 0.5,
             "unlit": False,
+            "double_sided": material is None or not material.use_backface_culling,
             "vertex_colors": "" if material is None else None,
         }
         if material is None:

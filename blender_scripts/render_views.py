@@ -7,8 +7,8 @@ A job is a JSON object:
 
     mesh        .npz with vertices (V, 3), faces (F, 3), face_material (F,), rest (V, 3), and where the mesh has them
                 uv (F, 3, 2; v downwards), colors (F, 3, 4; linear) and normals (F, 3, 3)
-    materials   list of {name, base_color, texture, emissive, emissive_texture, alpha_mode, alpha_cutoff, unlit};
-                textures are indices or null
+    materials   list of {name, base_color, texture, emissive, emissive_texture, alpha_mode, alpha_cutoff, unlit,
+                double_sided}; textures are indices or null
     textures    list of {file, wrap: [u, v], nearest}; files are RGBA PNG
     cameras     list of {position: [x, y, z], right: [...], up: [...]}, unit vectors of the image
     size        pixels on a side

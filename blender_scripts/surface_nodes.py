@@ -53,8 +53,14 @@ class Graph:
         node = self.node("ShaderNodeAttribute", attribute_name=name)
         return node.outputs[output]
 
-    def finish(self, colour, opacity=None):
-        """Emit a colour, let the rest through, and return the material."""
+    def finish(self, spec, colour, opacity=None):
+        """Emit a colour, let the rest through, and return the material; a single-sided one is not there from behind.
+
+        Cycles knows no culling, so that is part of the opacity.
+        """
+        if not spec["double_sided"]:
+            seen = self.math("SUBTRACT", 1.0, self.node("ShaderNodeNewGeometry").outputs["Backfacing"])
+            opacity = seen if opacity is None else self.math("MULTIPLY", opacity, seen)
         emission = self.node("ShaderNodeEmission")
         self.put(emission.inputs["Color"], colour)
         shader = emission.outputs[0]
@@ -77,7 +83,8 @@ def colour_material(spec, images, has, light):
     """The material of a mesh's surface.
 
     Args:
-        spec: of the job: base_color, texture, emissive, emissive_texture, alpha_mode, alpha_cutoff, unlit.
+        spec: of the job: base_color, texture, emissive, emissive_texture, alpha_mode, alpha_cutoff, unlit,
+            double_sided.
         images: Blender image and sampler settings of each texture of the job.
         has: names of the mesh's corner attributes (uv, colors, normals).
         light: {lights, ambient} of the look, or None for unlit.
@@ -93,7 +100,7 @@ def colour_material(spec, images, has, light):
         emitted = graph.vector("MULTIPLY", glow.outputs["Color"], emitted) if glow is not None else emitted
         colour = graph.vector("ADD", colour, emitted)
     colour = graph.vector("MINIMUM", colour, (1.0, 1.0, 1.0))
-    material = graph.finish(colour, opacity)
+    material = graph.finish(spec, colour, opacity)
     # What the workbench engine shows.
     material.diffuse_color = spec["base_color"]
     if texture is not None:
@@ -107,7 +114,7 @@ def mask_material(spec, images, has):
     _, opacity = _base(graph, spec, _look_up(graph, images, spec["texture"], has), has)
     if spec["alpha_mode"] == "blend":
         opacity = graph.math("GREATER_THAN", opacity, LEAST_SEEN)
-    return graph.finish((1.0, 1.0, 1.0, 1.0), opacity)
+    return graph.finish(spec, (1.0, 1.0, 1.0, 1.0), opacity)
 
 
 def position_material(spec, images, has):
@@ -118,7 +125,7 @@ def position_material(spec, images, has):
         _, opacity = _base(graph, spec, _look_up(graph, images, spec["texture"], has), has)
         if spec["alpha_mode"] == "blend":
             opacity = graph.math("GREATER_THAN", opacity, LEAST_SEEN)
-    return graph.finish(graph.attribute("rest"), opacity)
+    return graph.finish(spec, graph.attribute("rest"), opacity)
 
 
 def _base(graph, spec, texture, has):

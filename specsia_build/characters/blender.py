@@ -240,4 +240,5 @@ def _material(stored: dict[str, Any], images: _Images, fallback: Texture | None)
         alpha_mode=mode,
         alpha_cutoff=float(stored["alpha_cutoff"]),
         unlit=bool(stored["unlit"]),
+        double_sided=bool(stored["double_sided"]),
     )

@@ -43,6 +43,7 @@ class Material:
         alpha_mode: whether opacity is ignored, cut at `alpha_cutoff`, or blended.
         alpha_cutoff: opacity from which a `mask` surface is there.
         unlit: shows its colour whatever the light.
+        double_sided: whether its faces are there from behind too, not from their outside only.
     """
 
     name: str = ""
@@ -53,6 +54,7 @@ class Material:
     alpha_mode: AlphaMode = "opaque"
     alpha_cutoff: float = 0.5
     unlit: bool = False
+    double_sided: bool = True
 
 
 @compiled
@@ -124,6 +126,10 @@ class Mesh:
     def with_vertices(self, vertices: NDArray[np.floating]) -> Mesh:
         """The same surface drawn elsewhere by a similarity without turn; normals are kept."""
         return replace(self, vertices=np.ascontiguousarray(vertices, dtype=np.float32))
+
+    def with_sides(self, *, double: bool) -> Mesh:
+        """The same surface, its faces there from both sides, or from their outside only."""
+        return replace(self, materials=tuple(replace(m, double_sided=double) for m in self.materials))
 
     def rotated(self, rotation: NDArray[np.floating]) -> Mesh:
         """Vertices, normals and rest positions turned by a (3, 3) rotation."""

@@ -45,7 +45,7 @@ class PyrenderRenderer:
     """
 
     name = "pyrender"
-    version = 1
+    version = 2
 
     def __init__(self, grid: int = GRID) -> None:
         self.grid = grid
@@ -67,7 +67,7 @@ class PlainPyrender:
     """
 
     name = "pyrender-plain"
-    version = 1
+    version = 2
 
     def check(self) -> None:
         _offscreen(_LEAST_SIZE)
@@ -78,7 +78,7 @@ class PlainPyrender:
         places = np.ones((len(mesh.faces), 3, 4), np.float32)
         # Vertex colours are linear light, which is shown encoded.
         places[..., :3] = srgb_to_linear((mesh.vertices[mesh.faces] - low) / np.maximum(high - low, 1e-6))
-        bare = tuple(Material() for _ in mesh.materials)
+        bare = tuple(Material(double_sided=m.double_sided) for m in mesh.materials)
         coloured, placed = _scene(mesh), _scene(replace(mesh, uv=None, colors=places, materials=bare))
         for camera in cameras:
             color, _ = _draw(coloured, camera, camera.size)
@@ -172,7 +172,7 @@ def _scene(mesh: Mesh) -> _Scene:
 
 def _primitive(pyrender: Any, mesh: Mesh, material: Material, chosen: NDArray[np.bool_]) -> Any:
     corners = mesh.vertices[mesh.faces[chosen]].reshape(-1, 3)
-    shown = pyrender.MetallicRoughnessMaterial(doubleSided=True, alphaMode="OPAQUE")
+    shown = pyrender.MetallicRoughnessMaterial(doubleSided=material.double_sided, alphaMode="OPAQUE")
     colors = None
     if mesh.colors is not None:
         colors = np.ones((len(corners), 4), np.float32)
@@ -226,7 +226,7 @@ def _draw(scene: _Scene, camera: Camera, size: int) -> tuple[NDArray[np.uint8], 
     pose[:3, :3] = np.stack([right, up, -forward], axis=1)
     pose[:3, 3] = camera.position()
     scene.scene.set_pose(scene.camera, pose)
-    flags = pyrender.RenderFlags.FLAT | pyrender.RenderFlags.RGBA | pyrender.RenderFlags.SKIP_CULL_FACES
+    flags = pyrender.RenderFlags.FLAT | pyrender.RenderFlags.RGBA
     picture, depth = _offscreen(size).render(scene.scene, flags)
     return picture, depth
 

@@ -10,15 +10,19 @@ from numpy.typing import NDArray
 from specsia_build.jit import compiled, inlined, ready, uncounted
 from specsia_build.rendering.mesh import Mesh
 
+CROWDED = -2
+"""In place of an edge's second face, where more than two meet."""
+
 
 class Topology(NamedTuple):
     """Connections of F faces over V vertices by E edges.
 
     A half-edge is 3 f + c: the side of face f from its corner c to the next. `halves` (E, 2) are the half-edges of
     each edge, the second -1 where there is none or more than one; `opposed` (E,) says that the two run against each
-    other, as on an orientable surface. `ends` (E, 2) are the first half-edge's vertices, `sides` (E, 2) the faces, -1
-    for none. `part` (F,) numbers the P connected parts; `areas` (P,) are theirs and `volumes` (P,) what they hold, NaN
-    where a part has a border, negative where its faces look inwards.
+    other, as on an orientable surface. `ends` (E, 2) are the first half-edge's vertices, `sides` (E, 2) the faces, the
+    second -1 where there is none and `CROWDED` where there are more. `part` (F,) numbers the P connected parts; `areas`
+    (P,) are theirs and `volumes` (P,) what they hold, NaN where a part has a border, negative where its faces look
+    inwards.
     """
 
     halves: NDArray[np.int32]
@@ -147,6 +151,8 @@ def _check_edges(faces, welded, halves, users, edge_of, opposed, ends, sides, sh
             opposed[e] = welded[faces[f, k]] == welded[faces[g // 3, (g % 3 + 1) % 3]]
         else:
             halves[e, 1] = -1
+            if users[e] > 2:
+                sides[e, 1] = CROWDED
     for f in range(len(faces)):
         shut[f] = opposed[edge_of[3 * f]] and opposed[edge_of[3 * f + 1]] and opposed[edge_of[3 * f + 2]]
 

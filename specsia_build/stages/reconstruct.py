@@ -67,12 +67,15 @@ def _sources(job: Job) -> Sources | None:
 def accepted(mesh: Mesh, image: NDArray[np.uint8], backend: Backend, character_id: str) -> Mesh:
     """The mesh without vertices that no face uses, if it passes the gate for what the backend makes.
 
+    Its faces are there from both sides, whatever its file says: methods give surfaces, and heed no winding.
+
     Raises:
         CharacterError: if it does not, saying why.
     """
     try:
         if len(mesh.faces) > 0:
             mesh = compacted(mesh)
+        mesh = mesh.with_sides(double=True)
         if getattr(backend, "generates", True):
             check_generated(mesh, image)
         else:

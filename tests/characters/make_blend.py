@@ -40,6 +40,7 @@ body = square("Body", (0, 0, 0), red)
 mirror = body.modifiers.new("mirror", "MIRROR")
 
 glass, _ = material("glass", (0.0, 0.0, 1.0), alpha=0.25)
+glass.use_backface_culling = True
 flipped = square("Flipped", (0, 5, 0), glass, scale=(-2.0, 1.0, 1.0))
 
 image = bpy.data.images.new("painted", 2, 2, alpha=True)

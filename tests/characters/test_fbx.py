@@ -61,6 +61,7 @@ def keep(path: Path, folder: Path, pose: str = "rest", **changes: object) -> Non
         "alpha_mode": "opaque",
         "alpha_cutoff": 0.5,
         "unlit": False,
+        "double_sided": True,
         "vertex_colors": None,
     }
     painted = {
@@ -324,6 +325,8 @@ def test_a_blend_file_is_what_a_render_would_show(blend: Path) -> None:
     assert mesh.vertices[mesh.faces[chosen]][..., 0].min() == -1
     mesh, chosen, glass = part_of(raw, "glass")
     assert (glass.base_color, glass.alpha_mode) == ((0, 0, 1, 0.25), "blend")
+    assert red.double_sided
+    assert not glass.double_sided
     # A mirrored object keeps its outside outside: winding and normals agree.
     assert mesh.normals is not None
     assert_allclose(mesh.normals[chosen], flat_normals(mesh)[chosen], atol=1e-6)

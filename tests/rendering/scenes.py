@@ -106,6 +106,27 @@ def sphere(radius: float, rows: int = 24, columns: int = 48, centre: Sequence[fl
     return mesh_of(vertices, faces)
 
 
+def inside_out(mesh: Mesh) -> Mesh:
+    """The mesh with its faces wound the other way."""
+    return replace(mesh, faces=np.ascontiguousarray(mesh.faces[:, ::-1]))
+
+
+def outlined(radius: float, thickness: float, *, double_sided: bool) -> Mesh:
+    """A red ball in a black hull that is wound inwards, as toon outlines are."""
+    ball, hull = sphere(radius), inside_out(sphere(radius + thickness))
+    red, black = Material("skin", RED), Material("outline", (0.0, 0.0, 0.0, 1.0), double_sided=double_sided)
+    return concatenate([replace(ball, materials=(red,)), replace(hull, materials=(black,))])
+
+
+def cape(material: Material) -> Mesh:
+    """A sheet bent about the Z axis like a half pipe, its outside to the character's left, right and back."""
+    turn = np.linspace(0, np.pi, 13)
+    ring = 0.29 * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    points = [[x, y, z] for x, y in ring for z in (-0.444, -0.053)]
+    faces = [f for k in range(0, 24, 2) for f in ([k, k + 2, k + 3], [k, k + 3, k + 1])]
+    return mesh_of(points, faces, material)
+
+
 def compass() -> Mesh:
     """A red box on the character's left (+X), a green one before it (-Y), a blue one above (+Z)."""
     return concatenate(

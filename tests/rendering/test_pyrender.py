@@ -16,7 +16,7 @@ from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
 from specsia_build.rendering.parity import compare
 from specsia_build.rendering.registry import load_renderer
-from tests.rendering.scenes import box, compass, sheet
+from tests.rendering.scenes import box, cape, compass, inside_out, outlined, sheet
 
 SIZE = 96
 
@@ -58,6 +58,21 @@ def test_the_picture_is_the_default_renderer_s(yaw: float) -> None:
     assert parity.position_p95 <= 1
     assert not theirs.color[theirs.mask == 0].any()
     assert (theirs.mask == 0).any()
+
+
+@pytest.mark.usefixtures("needs_gl")
+@pytest.mark.parametrize("yaw", [0.0, 200.0])
+def test_single_sided_surfaces_are_seen_from_their_front_only(yaw: float) -> None:
+    cloth = Material(base_color=(0.2, 0.4, 0.9, 1.0), double_sided=False)
+    plane = inside_out(sheet(12, 12, 40, 40, -0.4, cloth, SIZE))
+    mesh, camera = concatenate([outlined(0.2, 0.03, double_sided=False), cape(cloth), plane]), Camera(yaw, SIZE)
+    (ours,) = FastRenderer().render(mesh, [camera])
+    for renderer in (load_renderer("pyrender"), optional.PlainPyrender()):
+        (theirs,) = renderer.render(mesh, [camera])
+        assert np.mean((theirs.coverage >= 128) != (ours.coverage >= 128)) <= 0.01
+        both = (theirs.coverage == 255) & (ours.coverage == 255)
+        assert np.abs(theirs.color.astype(int) - ours.color)[both].mean() <= 3
+        assert np.mean(np.abs(theirs.position - ours.position)[both].max(axis=1) > 0.02) <= 0.06
 
 
 @pytest.mark.usefixtures("needs_gl")

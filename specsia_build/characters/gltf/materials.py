@@ -16,6 +16,12 @@ from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
 
 WRAPS: dict[int, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
 NEAREST = 9728
+PLAIN_SHADER = "VRM_USE_GLTFSHADER"
+"""Shader of a VRM 0.x material that is what glTF says of it."""
+
+CULL_NOTHING, CULL_FRONT = 0, 1
+"""Values of MToon's ``_CullMode``; 2 leaves out backs."""
+
 ALPHA_MODES: dict[str, AlphaMode] = {"OPAQUE": "opaque", "MASK": "mask", "BLEND": "blend"}
 
 
@@ -54,10 +60,12 @@ class BuiltMaterial:
     Attributes:
         material: with the alpha mode as the file says it.
         placement: where its textures are looked up; None if it has none.
+        inside_out: whether its faces are shown from behind only, so that their backs are to become their fronts.
     """
 
     material: Material
     placement: UvTransform | None
+    inside_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,6 +134,7 @@ class Materials:
                     "colour's; the base colour's were used for both"
                 ] = None
             placement = glow_placement if texture is None else placement
+        culled = self._cull_mode(index)
         r, g, b, a = base.factor or (1.0, 1.0, 1.0, 1.0)
         material = Material(
             name=entry.name or "",
@@ -136,8 +145,19 @@ class Materials:
             alpha_mode=ALPHA_MODES.get(entry.alpha_mode or "OPAQUE", "opaque"),
             alpha_cutoff=max(0.0, _or(entry.alpha_cutoff, 0.5)),
             unlit=unlit,
+            double_sided=entry.double_sided is True if culled is None else culled == CULL_NOTHING,
         )
-        return BuiltMaterial(material, None if texture is None and glow_texture is None else placement)
+        placed = None if texture is None and glow_texture is None else placement
+        return BuiltMaterial(material, placed, inside_out=culled == CULL_FRONT)
+
+    def _cull_mode(self, index: int | None) -> int | float | None:
+        """Which sides VRM 0.x leaves out, whatever glTF says of the material; None where it says nothing."""
+        vrm = (self.document.root.extensions or schema.RootExtensions()).vrm or schema.Vrm()
+        said = vrm.material_properties or ()
+        if index is None or index >= len(said) or said[index].shader == PLAIN_SHADER:
+            return None
+        mode = (said[index].float_properties or {}).get("_CullMode")
+        return mode if isinstance(mode, int | float) else None
 
     def _slot(self, slot: schema.Slot | None) -> tuple[Texture | None, UvTransform | None]:
         """The texture of a material's slot, None where slot or image is missing, and where it is looked up."""

@@ -113,6 +113,8 @@ class MeshReader:
         source = replace(whole, used=used)
         points, normals = source.floats("POSITION", 3).astype(np.float64), source.optional("NORMAL", 3)
         built = self.materials.built(primitive.material)
+        if built.inside_out:
+            faces = faces[:, ::-1]
         placement = built.placement or UvTransform()
         uv, colors = source.optional(f"TEXCOORD_{placement.uv_set}", 2), source.colors()
         opaque = colors is None or not bool((colors[:, 3] < 1.0).any())

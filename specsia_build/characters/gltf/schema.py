@@ -49,8 +49,19 @@ class Asset(_Struct):
     version: str | None = None
 
 
+class VrmMaterial(_Struct):
+    """What VRM 0.x says of the material at the same place of its own list."""
+
+    shader: str | None = None
+    float_properties: dict[str, Any] | None = None
+
+
+class Vrm(_Struct):
+    material_properties: tuple[VrmMaterial, ...] | None = None
+
+
 class RootExtensions(_Struct):
-    vrm: Present | None = field(default=None, name="VRM")
+    vrm: Vrm | None = field(default=None, name="VRM")
     vrmc_vrm: Present | None = field(default=None, name="VRMC_vrm")
 
 
@@ -178,6 +189,8 @@ class Material(Entry):
     metallic: Metallic | None = field(default=None, name="pbrMetallicRoughness")
     alpha_mode: str | None = None
     alpha_cutoff: Number | None = None
+    # Anything but true is false.
+    double_sided: Any = False
     emissive_factor: Three | None = None
     emissive_texture: Slot | None = None
     extensions: MaterialExtensions | None = None

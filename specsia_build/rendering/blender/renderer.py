@@ -64,7 +64,7 @@ class CyclesRenderer:
     """Blender's path tracer, used as a sampler of the surface: needs no display and no GL; see `Renderer`."""
 
     name = "cycles"
-    version = 1
+    version = 2
 
     def check(self) -> None:
         if find_command(SCRIPT) is None:
@@ -78,7 +78,7 @@ class EeveeRenderer:
     """Blender's rasteriser; needs OpenGL. Its pixel filter is no box, so edges differ a little; see `Renderer`."""
 
     name = "eevee"
-    version = 1
+    version = 2
 
     def check(self) -> None:
         check_gl()
@@ -175,6 +175,7 @@ def _material_spec(material: Material, textures: list[Texture]) -> dict[str, Any
         "alpha_mode": material.alpha_mode,
         "alpha_cutoff": material.alpha_cutoff,
         "unlit": material.unlit,
+        "double_sided": material.double_sided,
     }
 
 

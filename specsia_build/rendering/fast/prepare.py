@@ -32,8 +32,8 @@ FARTHEST_UV = 2.0**20
 
 
 class Edges(NamedTuple):
-    """Welded edges, E of them: end vertices (E, 2), adjacent faces (E, 2) with -1 for none, and whether the surface's
-    colour may jump across the edge (E,)."""
+    """Welded edges, E of them: end vertices (E, 2), adjacent faces (E, 2) with -1 for none and `CROWDED` for several,
+    and whether the surface's colour may jump across the edge (E,)."""
 
     ends: NDArray[np.int32]
     sides: NDArray[np.int32]
@@ -49,7 +49,8 @@ class Prepared:
         surface: see `Surface`.
         textures: see `TextureTable`.
         alpha_class: (F,) int8, OPAQUE, MASK, BLEND or INVISIBLE.
-        closed: (F,) bool; the face belongs to a closed opaque part, so that it is never seen from its back.
+        one_sided: (F,) bool; the face is never seen from its back: its material is not double-sided, or it belongs to a
+            closed opaque part.
         part: (F,) int32, connected part of the surface.
         edges: see `Edges`.
     """
@@ -58,7 +59,7 @@ class Prepared:
     surface: Surface
     textures: TextureTable
     alpha_class: NDArray[np.int8]
-    closed: NDArray[np.bool_]
+    one_sided: NDArray[np.bool_]
     part: NDArray[np.int32]
     edges: Edges
 
@@ -247,4 +248,6 @@ def prepare(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> Prepared:
     alpha_class = _alpha_class(mesh, surface, textures)
     see_through = np.zeros(int(part.max()) + 1, np.bool_)
     see_through[part[alpha_class != OPAQUE]] = True
-    return Prepared(vertices, surface, textures, alpha_class, found.closed & ~see_through[part], part, edges)
+    single = np.array([not m.double_sided for m in materials], np.bool_)
+    one_sided = (found.closed & ~see_through[part]) | single[mesh.face_material]
+    return Prepared(vertices, surface, textures, alpha_class, one_sided, part, edges)

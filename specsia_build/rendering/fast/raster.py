@@ -15,6 +15,7 @@ from specsia_build.jit import compiled, inlined, uncounted
 from specsia_build.rendering.fast.prepare import INVISIBLE, MASK, OPAQUE
 from specsia_build.rendering.fast.rows import ROW, differing, first_bits, lowest, see_row
 from specsia_build.rendering.fast.shading import opacity_at
+from specsia_build.rendering.topology import CROWDED
 
 SUBPIXEL_BITS = 8
 SUBPIXEL = 1 << SUBPIXEL_BITS
@@ -29,7 +30,7 @@ NEAR_EDGE = 0.02
 NO_FACE = -1
 
 HIDDEN = 2
-"""How a face is turned that no view shows, besides 1, -1 and 0 of those that are seen."""
+"""How a face is turned that the view does not show, besides 1, -1 and 0 of those that are seen."""
 
 NARROW = 64 << SUBPIXEL_BITS
 """Side of a face's box in 1/256 pixel up to which `is_narrow` holds."""
@@ -70,9 +71,9 @@ class Drawn(NamedTuple):
 
 
 @compiled
-def set_up(sx, sy, depth, faces, closed, alpha_class):  # type: ignore[no-untyped-def]
-    """How each face is turned (F,) int8, 1 seen from outside, -1 from inside, 0 edge on, or `HIDDEN`: invisible or
-    inside a closed part; and the `Drawn` ones, which are neither hidden nor edge on."""
+def set_up(sx, sy, depth, faces, one_sided, alpha_class):  # type: ignore[no-untyped-def]
+    """How each face is turned (F,) int8, 1 seen from outside, -1 from inside, 0 edge on, or `HIDDEN`: invisible, or
+    one-sided and not seen from outside; and the `Drawn` ones, which are neither hidden nor edge on."""
     count = len(faces)
     facing, face = np.empty(count, np.int8), np.empty(count, np.int32)
     corners, depths = np.empty((count, 6), np.int32), np.empty((count, 3), np.float32)
@@ -81,7 +82,7 @@ def set_up(sx, sy, depth, faces, closed, alpha_class):  # type: ignore[no-untype
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
         ax, ay, bx, by, cx, cy = sx[a], sy[a], sx[b], sy[b], sx[c], sy[c]
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if (area >= 0 and closed[f]) or alpha_class[f] == INVISIBLE:
+        if (area >= 0 and one_sided[f]) or alpha_class[f] == INVISIBLE:
             facing[f] = HIDDEN
             continue
         facing[f] = 1 if area < 0 else (-1 if area > 0 else 0)
@@ -273,10 +274,11 @@ def mark_edges(sx, sy, depth, edges, facing, nearest, marked):  # type: ignore[n
     for e in range(len(ends)):
         g = sides[e, 1]
         here, there = facing[sides[e, 0]], facing[g] if g >= 0 else np.int8(HIDDEN)
-        if here == there and (here == HIDDEN or not jump[e]):
+        # Of the faces that meet at a crowded edge others may be seen than the first.
+        if here == there and g != CROWDED and (here == HIDDEN or not jump[e]):
             continue
         a, b = ends[e, 0], ends[e, 1]
-        mark = JUMP if here == there else OUTLINE
+        mark = JUMP if here == there and g != CROWDED else OUTLINE
         _walk(sx[a], sy[a], depth[a], sx[b], sy[b], depth[b], mark, nearest, marked)
 
 

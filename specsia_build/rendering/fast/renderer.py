@@ -30,7 +30,7 @@ class FastRenderer:
     """Draws on the CPU; see `Renderer`."""
 
     name = "fast"
-    version = 5
+    version = 6
 
     def check(self) -> None:
         """It needs nothing."""
@@ -117,7 +117,7 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch) -> Layers:
     if max(np.abs(sx).max(), np.abs(sy).max()) > raster.MAX_COORDINATE:
         raise CharacterError("the mesh reaches absurdly far out of the picture")
     classes = prepared.alpha_class
-    facing, drawn = raster.set_up(sx, sy, depth, surface.faces, prepared.closed, classes)
+    facing, drawn = raster.set_up(sx, sy, depth, surface.faces, prepared.one_sided, classes)
 
     box = _screen_box(sx, sy, size)
     scratch.clear(box)

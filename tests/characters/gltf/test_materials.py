@@ -50,7 +50,7 @@ def with_material(folder: Path, **material: Any) -> Material:
 def test_a_primitive_without_material_is_plain_white(tmp_path: Path) -> None:
     writer = GltfWriter()
     writer.mesh_node()
-    assert only_material(read(writer, tmp_path)) == Material()
+    assert only_material(read(writer, tmp_path)) == Material(double_sided=False)
 
 
 def test_factors_are_taken_as_linear(tmp_path: Path) -> None:
@@ -73,6 +73,12 @@ def test_an_unlit_material_shows_its_base_colour_alone(tmp_path: Path) -> None:
     material = with_material(tmp_path, emissiveFactor=[1, 1, 1], extensions={"KHR_materials_unlit": {}})
     assert material.unlit
     assert material.emissive == (0.0, 0.0, 0.0)
+
+
+def test_sides_are_as_the_file_says(tmp_path: Path) -> None:
+    assert with_material(tmp_path, doubleSided=True).double_sided
+    assert not with_material(tmp_path).double_sided
+    assert not with_material(tmp_path, doubleSided=False).double_sided
 
 
 def test_specular_glossiness_gives_its_diffuse_colour(tmp_path: Path) -> None:

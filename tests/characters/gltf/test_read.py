@@ -325,6 +325,29 @@ def test_the_front_of_vrm_depends_on_its_version(tmp_path: Path, extensions: dic
     assert read_gltf(writer.write_glb(tmp_path / "a.vrm")).front == front
 
 
+@pytest.mark.parametrize(
+    ("cull", "double_sided", "wound"),
+    [
+        (None, False, 1),
+        ({"floatProperties": {"_CullMode": 0.0}}, True, 1),
+        ({"floatProperties": {"_CullMode": 1}}, False, -1),
+        ({"floatProperties": {"_CullMode": 2.0}}, False, 1),
+        ({"floatProperties": {}}, False, 1),
+        ({"shader": "VRM_USE_GLTFSHADER", "floatProperties": {"_CullMode": 0}}, False, 1),
+    ],
+)
+def test_vrm_0_says_itself_which_sides_are_left_out(
+    tmp_path: Path, cull: dict[str, Any] | None, double_sided: bool, wound: int
+) -> None:
+    writer = GltfWriter()
+    writer.mesh_node(writer.primitive(material=writer.add("materials", name="skin")))
+    writer.data["extensions"] = {"VRM": {} if cull is None else {"materialProperties": [cull]}}
+    mesh = read_gltf(writer.write_glb(tmp_path / "a.vrm")).mesh
+    assert mesh.materials[0].double_sided == double_sided
+    a, b, c = mesh.vertices[mesh.faces[0]]
+    assert np.sign(np.cross(b - a, c - a)[2]) == wound
+
+
 def test_only_the_rest_pose_is_offered(tmp_path: Path) -> None:
     with pytest.raises(CharacterError, match="pose 'Run' of a glTF file is not supported: use 'rest'"):
         read_gltf(skinned_writer().write_glb(tmp_path / "a.glb"), pose="Run")

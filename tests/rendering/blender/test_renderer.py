@@ -31,7 +31,7 @@ from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
 from specsia_build.rendering.parity import Parity, compare, summarised
 from specsia_build.rendering.registry import load_renderer
-from tests.rendering.scenes import box, mesh_of
+from tests.rendering.scenes import box, cape, inside_out, mesh_of, outlined
 
 SIZE = 128
 REFERENCE = Settings("cycles", 64)
@@ -137,6 +137,34 @@ def test_every_kind_of_surface_is_the_same() -> None:
     assert len(np.unique(theirs.mask[seen])) > 20, "there should be see-through pixels"
 
 
+def one_sided() -> Mesh:
+    """A ball in a hull, a plane that faces away, a cape, a cut-out and a veil, all single-sided but the ball."""
+    cloth = Material("cloth", (0.2, 0.4, 0.9, 1.0), double_sided=False)
+    veil = Texture(picture(16, 2, opaque=False))
+    up = np.array([0.0, 0.0, 0.2], np.float32)
+    ball = outlined(0.2, 0.03, double_sided=False)
+    return concatenate(
+        [
+            ball.with_vertices(ball.vertices + up),
+            cape(cloth),
+            inside_out(quad(-0.35, 0.35, -0.4, cloth)),
+            quad(-0.35, -0.2, -0.3, Material("cut", texture=veil, alpha_mode="mask", double_sided=False)),
+            quad(0.35, 0.4, 0.3, Material("veil", texture=veil, alpha_mode="blend", double_sided=False)),
+        ]
+    )
+
+
+@needs_blender
+@pytest.mark.parametrize("look", ["unlit", "lit"])
+def test_single_sided_surfaces_are_seen_from_their_front_only(look: Look) -> None:
+    for theirs, ours, parity in both(one_sided(), [Camera(20.0, SIZE), Camera(200.0, SIZE)], look):
+        assert parity.iou >= 0.995
+        assert parity.coverage_mae <= 0.002
+        assert parity.color_mae <= 1
+        assert parity.position_off <= 0.002
+        assert np.abs(theirs.color.astype(int) - ours.color)[..., 3].mean() <= 0.5
+
+
 @needs_blender
 @pytest.mark.slow
 def test_eevee_draws_the_same_within_its_filter() -> None:
@@ -144,7 +172,7 @@ def test_eevee_draws_the_same_within_its_filter() -> None:
         blender.check_gl()
     except SpecsiaError as error:
         pytest.skip(str(error))
-    mesh, camera = surfaces(), Camera(0.0, SIZE)
+    mesh, camera = concatenate([surfaces(), outlined(0.06, 0.02, double_sided=False)]), Camera(0.0, SIZE)
     (eevee,) = load_renderer("eevee").render(mesh, [camera])
     (fast,) = FastRenderer().render(mesh, [camera])
     parity = compare(fast, eevee, *mesh.bounds())

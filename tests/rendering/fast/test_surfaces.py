@@ -23,10 +23,13 @@ from tests.rendering.scenes import (
     SIZE,
     WHITE,
     box,
+    cape,
     checker,
     encoded,
+    inside_out,
     look_at,
     mesh_of,
+    outlined,
     sheet,
     sphere,
     textured,
@@ -567,3 +570,61 @@ def test_hard_edges_between_lit_faces_are_antialiased() -> None:
     left, right = (float(srgb_to_linear(np.array(v / 255))) for v in (row[column - 2], row[column + 2]))
     share = corner - column
     assert row[column] == pytest.approx(encoded(share * left + (1 - share) * right)[0], abs=2)
+
+
+def test_a_one_sided_sheet_is_not_there_from_behind() -> None:
+    plain = sheet(10, 10, 30, 30, material=Material(base_color=RED, double_sided=False))
+    ghost = Material(base_color=(1.0, 0.0, 0.0, 0.5), alpha_mode="blend", double_sided=False)
+    holed = textured(checker(4))
+    cut = replace(holed, alpha_mode="mask", double_sided=False)
+    for mesh in (plain, replace(plain, materials=(ghost,)), replace(plain, materials=(cut,))):
+        both = mesh.with_sides(double=True)
+        for yaw in (0.0, 30.0):
+            one, two = look_at(mesh, yaw), look_at(both, yaw)
+            assert_array_equal(one.color, two.color)
+            assert_array_equal(one.position, two.position)
+        behind = look_at(mesh, 180)
+        assert not behind.color.any()
+        assert not behind.coverage.any()
+        assert not behind.position.any()
+        assert look_at(both, 180).color.any()
+
+
+def test_an_outline_hull_is_a_rim_and_hides_nothing() -> None:
+    ball = replace(sphere(0.3), materials=(Material(base_color=RED),))
+    hulled = look_at(outlined(0.3, 0.05, double_sided=False), 20)
+    alone = look_at(ball, 20)
+    inside = alone.coverage == 255
+    assert_array_equal(hulled.color[inside], alone.color[inside])
+    assert_array_equal(hulled.position[inside], alone.position[inside])
+    rim = (hulled.coverage == 255) & (alone.coverage == 0)
+    assert rim.sum() > 50
+    assert not hulled.color[rim, :3].any()
+    # Its silhouette is the hull's own.
+    assert_array_equal(hulled.coverage, look_at(sphere(0.35), 20).coverage)
+
+
+@pytest.mark.parametrize("yaw", [0.0, 50.0, 180.0, 222.0, 310.0])
+def test_a_sheet_with_a_lining_is_a_sheet_of_two_colours(yaw: float) -> None:
+    cloth = [cape(Material(base_color=color, double_sided=False)) for color in (RED, BLUE)]
+    lined = look_at(concatenate([cloth[0], inside_out(cloth[1])]), yaw)
+    one = look_at(cloth[0].with_sides(double=True), yaw)
+    assert_array_equal(lined.coverage, one.coverage)
+    assert ((one.coverage > 0) & (one.coverage < 255)).any(), "the border should be smooth"
+    assert_allclose(lined.position, one.position, atol=1e-5)
+    # The front is open and shows the lining.
+    lining = (lined.coverage == 255) & (lined.color[..., 2] == 255)
+    assert bool(lining.any()) == (yaw in (0.0, 50.0, 310.0))
+
+
+def test_a_hair_is_seen_whose_edges_belong_to_hidden_faces_too() -> None:
+    hair = sheet(20.55, 10.2, 20.95, 40.7, material=Material(double_sided=False))
+    crowded = replace(
+        hair,
+        faces=np.concatenate([inside_out(hair).faces, inside_out(hair).faces, hair.faces]),
+        face_material=np.zeros(6, np.int32),
+        uv=None,
+    )
+    expected = look_at(replace(hair, uv=None)).coverage
+    assert expected.any()
+    assert_array_equal(look_at(crowded).coverage, expected)
