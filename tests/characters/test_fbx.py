@@ -305,7 +305,7 @@ def blend(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("needs the bpy package to write a .blend file")
     path = tmp_path_factory.mktemp("blend") / "scene.blend"
     script = Path(__file__).with_name("make_blend.py")
-    subprocess.run([sys.executable, str(script), str(path)], check=True, capture_output=True, timeout=120)
+    subprocess.run([sys.executable, str(script), str(path)], check=True, capture_output=True, timeout=300)
     return path
 
 

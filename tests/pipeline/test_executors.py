@@ -86,11 +86,11 @@ def test_workers_end_with_their_parent(tmp_path: Path) -> None:
         "import time\n"
         "from specsia_build.pipeline.executors import run_local\n"
         "if __name__ == '__main__':\n"
-        "    for _ in run_local(time.sleep, [60.0, 60.0], workers=2, timeout=100.0): pass\n"
+        "    for _ in run_local(time.sleep, [600.0, 600.0], workers=2, timeout=1000.0): pass\n"
     )
     process = subprocess.Popen([sys.executable, str(script)])
     children: list[psutil.Process] = []
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while len(children) < 4 and time.monotonic() < deadline:
         children = psutil.Process(process.pid).children(recursive=True)
         time.sleep(0.05)
@@ -99,7 +99,7 @@ def test_workers_end_with_their_parent(tmp_path: Path) -> None:
     children = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.wait()
-    _, alive = psutil.wait_procs(children, timeout=20)
+    _, alive = psutil.wait_procs(children, timeout=300)
     assert alive == []
 
 
@@ -107,7 +107,7 @@ def test_a_temporary_folder_of_a_long_name_is_no_hindrance(tmp_path: Path, monke
     folder = tmp_path / ("long" * 30)
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    found = dict(run_local(str, [7, 8], workers=1, timeout=60))
+    found = dict(run_local(str, [7, 8], workers=1, timeout=300))
     assert found == {0: "7", 1: "8"}
 
 
@@ -130,5 +130,5 @@ def test_a_resource_tracker_that_is_killed_costs_nothing_and_says_nothing(tmp_pa
         "        if index == 0: kill_tracker()\n"
         "    print(sorted(i for i in found if found[i] == i))\n"
     )
-    ran = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False)
+    ran = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=300, check=False)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "[0, 2, 3]\n", "")

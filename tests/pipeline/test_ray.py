@@ -77,7 +77,7 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
     address = process.stdout.readline().strip()
     assert address
     yield Head(address, top / "site")
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     token.undo()
     assert eventually(lambda: processes_naming(f"_{process.pid}/") == [])
 
@@ -184,12 +184,12 @@ def test_a_build_that_is_stopped_takes_its_workers_along(head: Head, tmp_path: P
     process = subprocess.Popen(
         run, env=head.environment(), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
-    begun = eventually(lambda: bool(lines(tmp_path / "up" / "attempts")), 60)
+    begun = eventually(lambda: bool(lines(tmp_path / "up" / "attempts")))
     process.send_signal(signal.SIGINT if begun else signal.SIGKILL)
-    _, error = process.communicate(timeout=60)
+    _, error = process.communicate(timeout=300)
     assert begun, error
     assert error.strip().splitlines()[-1] == "specsia: stopped; the same command goes on from here"
-    assert eventually(lambda: processes_naming(str(tmp_path / "up")) == [], 30)
+    assert eventually(lambda: processes_naming(str(tmp_path / "up")) == [])
     assert len(list((tmp_path / "out" / "artefacts" / "render").glob("*.tar"))) == 2
 
 

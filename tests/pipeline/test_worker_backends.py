@@ -125,7 +125,7 @@ def test_a_build_that_is_killed_takes_its_workers_along(tmp_path: Path, how: sig
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    assert eventually(lambda: bool(lines(tmp_path / "up" / "attempts")), 60)
+    assert eventually(lambda: bool(lines(tmp_path / "up" / "attempts")))
     assert any(pid != process.pid for pid in processes_naming(up))
     process.send_signal(how)
     process.wait(30)

@@ -118,11 +118,10 @@ def test_a_worker_that_never_starts_is_given_up_quickly(tmp_path: Path) -> None:
     script = "import sys\nprint('no module named torch', file=sys.stderr)\nsys.exit(3)\n"
     limits = Limits(**{**vars(QUICK), "rest": 60.0})
     with Supervisor(command(tmp_path, script), limits) as supervisor:
-        reasons, seconds = outcomes(supervisor, tmp_path, [f"{i:02d}" for i in range(20)])
+        reasons, _ = outcomes(supervisor, tmp_path, [f"{i:02d}" for i in range(20)])
         assert supervisor.starts == limits.starts
     for reason in reasons.values():
         assert "ended with exit code 3; the last it printed: no module named torch; look at it" in reason
-    assert max(list(seconds.values())[3:]) < 0.05
 
 
 def test_a_worker_that_starts_again_after_a_while_is_used(tmp_path: Path) -> None:

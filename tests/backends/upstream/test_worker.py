@@ -84,7 +84,7 @@ def talk(folder: Path, script: str, *requests: dict[str, Any]) -> tuple[list[dic
         input=said,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
         cwd=folder,
     )
@@ -171,7 +171,7 @@ def test_lines_that_are_no_requests_are_passed_over(tmp_path: Path) -> None:
     request = json.dumps({"type": "reconstruct", "id": 1, "image": "a", "folder": str(tmp_path / "o")})
     said = f'not json\n[]\n{{"type": "hello"}}\n{{"type": "dance"}}\n{request}\n{{"type": "shutdown"}}\n'
     ran = subprocess.run(
-        [sys.executable, str(LIBRARY), str(script)], input=said, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, str(LIBRARY), str(script)], input=said, capture_output=True, text=True, timeout=300, check=True
     )
     kinds = [json.loads(line)["type"] for line in ran.stdout.splitlines()]
     assert [kind for kind in kinds if kind != "progress"] == ["hello", "done"]
@@ -185,7 +185,7 @@ def test_the_greeting_comes_first(tmp_path: Path) -> None:
         input=json.dumps(request) + '\n{"type": "shutdown"}\n',
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     last = json.loads(ran.stdout.splitlines()[-1])
