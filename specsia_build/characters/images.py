@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from specsia_build import memory, png
+from specsia_build.characters.ktx2 import KTX2_MAGIC, decode_ktx2
 from specsia_build.errors import CharacterError
 from specsia_build.files.sources import open_source_file, read_whole
 from specsia_build.rendering.mesh import Texture, Wrap
@@ -86,6 +87,8 @@ def load_texture(source: Path | bytes, name: str, root: Path | None = None) -> N
         CostError: if it would take more memory than is left for the character.
     """
     data = source if isinstance(source, bytes) else _content(source, name, root or source.parent)
+    if data.startswith(KTX2_MAGIC):
+        return decode_ktx2(data, name, KEPT_TEXTURE_PIXELS)
     try:
         with warnings.catch_warnings():
             # Size is judged below; damaged metadata beside good pixels is no concern of ours.

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.characters.bad_characters import checks, figure
+from tests.characters.gltf.packed import draco, meshopted
 from tests.characters.gltf.writer import GltfWriter, png
 
 
@@ -185,6 +186,8 @@ def _bicar_files(name: str) -> Files:
 
 SOUND: dict[str, Callable[[str], Files]] = {
     "GLB": lambda name: {f"{name}.glb": gltf().glb()},
+    "GLB, Draco": lambda name: {f"{name}.glb": draco(gltf().glb())},
+    "GLB, meshoptimizer": lambda name: {f"{name}.glb": meshopted(gltf().glb())},
     "glTF": _gltf_files,
     "VRM": lambda name: {f"{name}.vrm": vrm().glb()},
     "OBJ": _obj_files,

@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
+from specsia_build.characters.gltf.compression import unpack_view
 from specsia_build.characters.gltf.schema import (
     Accessor,
     Buffer,
     BufferView,
+    BufferViewExtensions,
     Entry,
     Root,
     Sparse,
@@ -50,13 +52,16 @@ WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 MOST_UNBACKED = 65_536
 """Elements that an accessor without a buffer view may have, which cost the file nothing."""
 
-COMPRESSIONS = (
+READABLE = (
     "KHR_draco_mesh_compression",
     "EXT_meshopt_compression",
     "KHR_meshopt_compression",
+    "KHR_mesh_quantization",
     "KHR_texture_basisu",
+    "KHR_texture_transform",
+    "KHR_lights_punctual",
+    "EXT_texture_webp",
 )
-READABLE = ("KHR_mesh_quantization", "KHR_texture_transform", "KHR_lights_punctual", "EXT_texture_webp")
 READABLE_FAMILIES = ("KHR_materials_", "VRM", "KHR_xmp", "KHR_animation_pointer")
 """Extensions that change nothing of the shape: their materials are shown by base colour, opacity and emission."""
 
@@ -72,6 +77,7 @@ class Document:
         binary: the GLB's binary chunk, or None.
         touched: files beside it that were read or looked for in vain, in order.
         buffers: bytes of the buffers read so far, by index.
+        unpacked: bytes of the compressed buffer views read so far, by index.
     """
 
     path: Path
@@ -80,6 +86,7 @@ class Document:
     binary: memoryview | None
     touched: dict[Path, None] = field(default_factory=dict)
     buffers: dict[int, memoryview] = field(default_factory=dict)
+    unpacked: dict[int, memoryview] = field(default_factory=dict)
     _entries: dict[tuple[type[Entry], int], Entry] = field(default_factory=dict)
 
     @property
@@ -179,8 +186,6 @@ class Document:
                 raise CharacterError(f"{self.name} needs '{uri}', which {why}: put it beside the file") from error
         elif index == 0 and self.binary is not None:
             data = self.binary
-        elif entry.extensions is not None:
-            raise unreadable_extension(self.name, COMPRESSIONS[1])
         else:
             raise self.error(Buffer, index, "names no data")
         if len(data) < entry.byte_length:
@@ -188,16 +193,30 @@ class Document:
         return data
 
     def view_bytes(self, index: int) -> memoryview:
-        """The bytes of a buffer view.
+        """The bytes of a buffer view, decompressed.
 
         Raises:
-            CharacterError: if it does not lie within its buffer.
+            CharacterError: if it does not lie within its buffer, or its compressed bytes are damaged.
+            CostError: if they would take more memory than is left for the character.
         """
         view = self.entry(BufferView, index)
-        data, start = self.buffer(view.buffer), view.byte_offset or 0
-        if start + view.byte_length > len(data):
+        extensions = view.extensions or BufferViewExtensions()
+        packed = extensions.ext or extensions.khr
+        if packed is None:
+            return self._part_of(index, view.buffer, view.byte_offset or 0, view.byte_length)
+        if index not in self.unpacked:
+            data = self._part_of(index, packed.buffer, packed.byte_offset or 0, packed.byte_length)
+            try:
+                self.unpacked[index] = unpack_view(data, packed)
+            except ValueError as error:
+                raise self.error(BufferView, index, "has meshoptimizer data that cannot be decoded") from error
+        return self.unpacked[index]
+
+    def _part_of(self, index: int, buffer: int, start: int, length: int) -> memoryview:
+        data = self.buffer(buffer)
+        if start + length > len(data):
             raise self.error(BufferView, index, "reaches past the end of its buffer")
-        return data[start : start + view.byte_length]
+        return data[start : start + length]
 
     def accessor(self, index: int) -> NDArray[Any]:
         """An accessor's elements as stored, (count, width) in their component type, sparse ones filled in.
@@ -276,12 +295,6 @@ def denormalise(values: NDArray[Any]) -> NDArray[np.float32]:
     return np.maximum(scaled, np.float32(-1)) if values.dtype.kind == "i" else scaled
 
 
-def unreadable_extension(name: str, extension: str) -> CharacterError:
-    """The error for a file that cannot be read without an extension."""
-    cure = "without compression" if extension in COMPRESSIONS else "without it"
-    return CharacterError(f"{name} needs the glTF extension {extension}, which cannot be read: export it again {cure}")
-
-
 def load_document(path: Path, within: Path) -> Document:
     """A .glb, .gltf or .vrm file; which it is shows in its first bytes, not in its name.
 
@@ -300,7 +313,9 @@ def load_document(path: Path, within: Path) -> Document:
         raise CharacterError(f"{path.name} is glTF version '{version or 'unknown'}': export it again as glTF 2.0")
     for extension in root.extensions_required or ():
         if extension not in READABLE and not extension.startswith(READABLE_FAMILIES):
-            raise unreadable_extension(path.name, extension)
+            raise CharacterError(
+                f"{path.name} needs the glTF extension {extension}, which cannot be read: export it again without it"
+            )
     return Document(path, within, root, binary)
 
 

@@ -170,8 +170,9 @@ class Materials:
 
     def _texture(self, index: int) -> Texture | None:
         entry = self.document.entry(schema.Texture, index)
-        webp = (entry.extensions or schema.TextureExtensions()).webp or schema.WebP()
-        source = entry.source if webp.source is None else webp.source
+        others, none = entry.extensions or schema.TextureExtensions(), schema.OtherSource()
+        offered = (others.webp or none).source, entry.source, (others.basisu or none).source
+        source = next((image for image in offered if image is not None), None)
         if source is None:
             place = f"{self.document.name}: textures[{index}]"
             self.warnings[f"{place} has no image of a kind that can be read; it was left out"] = None

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from specsia_build import memory
 from specsia_build.characters.gltf import schema
-from specsia_build.characters.gltf.document import COMPRESSIONS, Document, unreadable_extension
+from specsia_build.characters.gltf.compression import DracoMesh, unpack_draco
+from specsia_build.characters.gltf.document import Document
 from specsia_build.characters.gltf.materials import Materials, UvTransform
 from specsia_build.characters.gltf.scene import Instance
 from specsia_build.characters.gltf.vertices import Vertices
@@ -101,15 +102,14 @@ class MeshReader:
         position = (primitive.attributes or {}).get("POSITION")
         if position is None:
             return None
-        backed = self.document.entry(schema.Accessor, position).buffer_view is not None
-        if primitive.extensions is not None and primitive.extensions.draco is not None and not backed:
-            raise unreadable_extension(self.document.name, COMPRESSIONS[0])
-        stored = self.document.accessor(position)
-        whole = Vertices(self.document, primitive, place, morph, None, len(stored))
-        indexed = self._faces(whole)
+        packed = self._draco(Vertices(self.document, primitive, place, morph, None, 0))
+        unpacked = {} if packed is None else packed.attributes
+        count = len(self.document.accessor(position) if packed is None else unpacked["POSITION"])
+        whole = Vertices(self.document, primitive, place, morph, None, count, unpacked)
+        indexed = self._faces(whole, packed)
         if not len(indexed):
             return None
-        used, faces = _compacted(indexed, len(stored))
+        used, faces = _compacted(indexed, count)
         source = replace(whole, used=used)
         points, normals = source.floats("POSITION", 3).astype(np.float64), source.optional("NORMAL", 3)
         built = self.materials.built(primitive.material)
@@ -158,14 +158,28 @@ class MeshReader:
         flip = mirrored[faces[:, 0]]
         return with_flat_gaps(_flipped(mesh, flip) if flip.any() else mesh)
 
-    def _faces(self, source: Vertices) -> NDArray[np.int64]:
+    def _draco(self, source: Vertices) -> DracoMesh | None:
+        """What a primitive has in Draco's form; None where it stands uncompressed as well, or not at all."""
+        packed = (source.primitive.extensions or schema.PrimitiveExtensions()).draco
+        position = self.document.entry(schema.Accessor, source.attributes["POSITION"])
+        if packed is None or position.buffer_view is not None:
+            return None
+        try:
+            return unpack_draco(bytes(self.document.view_bytes(packed.buffer_view)), packed)
+        except ValueError as error:
+            raise source.error("has Draco data that cannot be decoded") from error
+
+    def _faces(self, source: Vertices, packed: DracoMesh | None) -> NDArray[np.int64]:
         """Triangles (F, 3) into the primitive's vertices; none for points and lines."""
         mode = MODE_TRIANGLES if source.primitive.mode is None else source.primitive.mode
         if mode > MODE_FAN:
             raise source.error("has an unknown mode")
         if mode < MODE_TRIANGLES:
             return np.zeros((0, 3), np.int64)
-        if source.primitive.indices is None:
+        if packed is not None:
+            # Draco holds triangles one by one, whatever they were made of.
+            indices, mode = packed.faces.reshape(-1), MODE_TRIANGLES
+        elif source.primitive.indices is None:
             memory.ask(VERTEX_COST * source.count)
             indices = np.arange(source.count)
         else:

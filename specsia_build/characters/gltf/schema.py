@@ -118,8 +118,15 @@ class Node(Entry):
     scale: Three | None = None
 
 
+class Draco(_Struct):
+    """Where a primitive's triangles and attributes lie in Draco's form; attributes are named by their ids there."""
+
+    buffer_view: Index
+    attributes: dict[str, Index] | None = None
+
+
 class PrimitiveExtensions(_Struct):
-    draco: Present | None = field(default=None, name="KHR_draco_mesh_compression")
+    draco: Draco | None = field(default=None, name="KHR_draco_mesh_compression")
 
 
 class Primitive(_Struct):
@@ -196,12 +203,15 @@ class Material(Entry):
     extensions: MaterialExtensions | None = None
 
 
-class WebP(_Struct):
+class OtherSource(_Struct):
+    """The image of a texture in a format of its own."""
+
     source: Index | None = None
 
 
 class TextureExtensions(_Struct):
-    webp: WebP | None = field(default=None, name="EXT_texture_webp")
+    basisu: OtherSource | None = field(default=None, name="KHR_texture_basisu")
+    webp: OtherSource | None = field(default=None, name="EXT_texture_webp")
 
 
 class Texture(Entry):
@@ -250,19 +260,36 @@ class Accessor(Entry):
     sparse: Sparse | None = None
 
 
+class Meshopt(_Struct):
+    """Where a buffer view's bytes lie in meshoptimizer's form."""
+
+    buffer: Index
+    byte_length: Index
+    byte_stride: Index
+    count: Index
+    mode: str
+    byte_offset: Index | None = None
+    filter: str | None = None
+
+
+class BufferViewExtensions(_Struct):
+    ext: Meshopt | None = field(default=None, name="EXT_meshopt_compression")
+    khr: Meshopt | None = field(default=None, name="KHR_meshopt_compression")
+
+
 class BufferView(Entry):
     key = "bufferViews"
     buffer: Index
     byte_length: Index
     byte_offset: Index | None = None
     byte_stride: Index | None = None
+    extensions: BufferViewExtensions | None = None
 
 
 class Buffer(Entry):
     key = "buffers"
     byte_length: Index
     uri: str | None = None
-    extensions: Present | None = None
 
 
 S = TypeVar("S", bound=_Struct)

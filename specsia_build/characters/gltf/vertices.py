@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from specsia_build import memory
 from specsia_build.characters.gltf import schema
-from specsia_build.characters.gltf.document import Document, denormalise
+from specsia_build.characters.gltf.document import COMPONENTS, Document, denormalise
 from specsia_build.errors import CharacterError
 
 _INFLUENCE_COST = 250
@@ -28,6 +29,7 @@ class Vertices:
         morph: weight of each of its morph targets.
         used: (V,) rows of the accessors, or None for all.
         count: rows that every accessor must have.
+        unpacked: attributes that were compressed in one with the primitive, (count, width); others are accessors.
     """
 
     document: Document
@@ -36,6 +38,7 @@ class Vertices:
     morph: tuple[float, ...]
     used: NDArray[np.int64] | None
     count: int
+    unpacked: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     @property
     def attributes(self) -> dict[str, int]:
@@ -112,13 +115,23 @@ class Vertices:
         of, below = self.attributes, ".attributes"
         if target is not None:
             of, below = self._targets()[target], f".targets[{target}]"
-        values = self.document.accessor(of[name])
+        if target is None and name in self.unpacked:
+            values = self._as_declared(name)
+        else:
+            values = self.document.accessor(of[name])
         if len(values) != self.count:
             raise self.error(f"has another number of {name} than of POSITION", below)
         if values.shape[1] not in widths:
             raise self.error(f"has {name} of {values.shape[1]} numbers each", below)
         normalised = self.document.entry(schema.Accessor, of[name]).normalized is True
         return (values if self.used is None else values[self.used]), normalised
+
+    def _as_declared(self, name: str) -> NDArray[Any]:
+        """A compressed attribute, its whole numbers of the type that its accessor says, which may stand for 0-1."""
+        values = self.unpacked[name]
+        declared = COMPONENTS.get(self.document.entry(schema.Accessor, self.attributes[name]).component_type)
+        plain = declared is None or "f" in (declared.kind, values.dtype.kind)
+        return values if plain else values.astype(declared)
 
     def _targets(self) -> tuple[dict[str, int], ...]:
         return self.primitive.targets or ()

@@ -1,0 +1,208 @@
+"""Geometry as the web ships it: Draco's and meshoptimizer's forms, quantised or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import meshopt
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
+
+from specsia_build import memory
+from specsia_build.characters.character import Entry
+from specsia_build.characters.gltf.read import read_gltf
+from specsia_build.characters.raw import RawMesh
+from specsia_build.characters.read import read_character
+from specsia_build.config import BuildConfig
+from specsia_build.errors import CharacterError
+from specsia_build.frame import view_cameras
+from specsia_build.rendering.fast.renderer import silhouettes
+from specsia_build.stages.render import in_frame
+from tests.characters.gltf.packed import DRACO, MESHOPT, draco, meshopted, opened, rewritten
+from tests.characters.gltf.test_damage import GLB, refused
+from tests.characters.gltf.writer import TRIANGLE, GltfWriter
+
+CAMERAS = view_cameras(3, 96)
+
+
+def drawn(path: Path) -> NDArray[np.bool_]:
+    """Silhouettes of a character, (V, S, S)."""
+    character = read_character(Entry("a", "gltf", path))
+    return np.asarray(silhouettes(in_frame(character, BuildConfig())[0], CAMERAS)) > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"),
+    [
+        ("kaykit/Knight.glb", draco),
+        ("animated/animal_fox.glb", partial(draco, preserve_order=True, quantization_bits=20)),
+        ("animated/animal_fox.glb", meshopted),
+        ("animated/animal_fox.glb", partial(meshopted, extension="KHR_meshopt_compression", version=1)),
+    ],
+)
+def test_a_compressed_character_looks_as_it_did(
+    characters_dir: Path, tmp_path: Path, name: str, pack: Callable[[bytes], bytes]
+) -> None:
+    source, packed = characters_dir / name, tmp_path / "a.glb"
+    packed.write_bytes(pack(source.read_bytes()))
+    plain, found = read_gltf(source), read_gltf(packed)
+    assert found.parts == plain.parts
+    assert len(found.mesh.faces) == len(plain.mesh.faces)
+    assert found.skinned
+    assert not found.warnings
+    for kind in ("uv", "normals", "colors"):
+        assert (getattr(found.mesh, kind) is None) == (getattr(plain.mesh, kind) is None)
+    before, after = drawn(source), drawn(packed)
+    assert ((before & after).sum(axis=(1, 2)) >= 0.99 * (before | after).sum(axis=(1, 2))).all()
+
+
+def read(tmp_path: Path, content: bytes) -> RawMesh:
+    path = tmp_path / "a.glb"
+    path.write_bytes(content)
+    return read_gltf(path)
+
+
+def test_uncompressed_vertices_beside_draco_s_are_enough(tmp_path: Path) -> None:
+    writer = opened(GLB)
+    writer.data["meshes"][0]["primitives"][0]["extensions"] = {DRACO: {"bufferView": 0, "attributes": {}}}
+    assert_array_equal(read(tmp_path, rewritten(writer)).mesh.vertices, read(tmp_path, GLB).mesh.vertices)
+
+
+def plain_square() -> bytes:
+    writer = GltfWriter()
+    points = [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]
+    colours = writer.accessor(np.array([[255, 0, 0, 255]] * 4), "u1", normalized=True)
+    uv = writer.accessor(np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * 65535, "u2", normalized=True)
+    writer.mesh_node(writer.primitive(points, [0, 1, 2, 0, 2, 3], COLOR_0=colours, TEXCOORD_0=uv))
+    return writer.glb()
+
+
+@pytest.mark.parametrize("pack", [draco, meshopted])
+def test_whole_numbers_stand_for_0_to_1_as_their_accessor_says(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    mesh = read(tmp_path, pack(plain_square())).mesh
+    assert mesh.uv is not None and mesh.colors is not None
+    assert_allclose(mesh.uv, mesh.vertices[mesh.faces][..., :2], atol=1e-4)
+    assert_allclose(mesh.colors, np.broadcast_to([1.0, 0, 0, 1], (2, 3, 4)))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda p: p["attributes"].pop("POSITION"), "has Draco data that cannot be decoded"),
+        (lambda p: p["attributes"].update(POSITION=77), "has Draco data that cannot be decoded"),
+        (lambda p: p.update(bufferView=0), "has Draco data that cannot be decoded"),
+        (lambda p: p.update(bufferView=99), "uses bufferViews[99], which does not exist"),
+        (lambda p: p.pop("bufferView"), "lacks 'bufferView'"),
+    ],
+)
+def test_damaged_draco_is_said_with_its_place(change: Any, sentence: str) -> None:
+    writer = opened(draco(plain_square()))
+    change(writer.data["meshes"][0]["primitives"][0]["extensions"][DRACO])
+    message = refused(rewritten(writer))
+    assert message is not None and message.startswith("a.glb: ") and sentence in message
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"mode": "STRIPS"}, "has meshoptimizer data that cannot be decoded"),
+        ({"filter": "SHARP"}, "has meshoptimizer data that cannot be decoded"),
+        ({"byteStride": 7}, "has meshoptimizer data that cannot be decoded"),
+        ({"count": 300}, "has meshoptimizer data that cannot be decoded"),
+        ({"count": 3}, "reaches past the end of its bufferView"),
+        ({"count": 0}, "reaches past the end of its bufferView"),
+        ({"byteLength": 10**6}, "reaches past the end of its buffer"),
+        ({"count": 2**40}, "of memory, and a worker may use"),
+        ({"count": -1}, "has a 'count' that is not a whole number of 0 or more"),
+    ],
+)
+def test_damaged_meshoptimizer_data_is_said_with_its_place(change: dict[str, Any], sentence: str) -> None:
+    writer = opened(meshopted(plain_square()))
+    position = writer.data["meshes"][0]["primitives"][0]["attributes"]["POSITION"]
+    view = writer.data["bufferViews"][writer.data["accessors"][position]["bufferView"]]
+    view["extensions"][MESHOPT].update(change)
+    message = refused(rewritten(writer))
+    assert message is not None and message.startswith("a.glb") and sentence in message
+
+
+@given(
+    st.sampled_from([draco(plain_square()), draco(plain_square(), preserve_order=True), meshopted(plain_square())]),
+    st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), min_size=1, max_size=4),
+)
+@settings(max_examples=150, deadline=None)
+def test_any_compressed_bytes_may_be_wrong(content: bytes, changes: list[tuple[float, int]]) -> None:
+    writer = opened(content)
+    for place, value in changes:
+        writer.binary[int(place * len(writer.binary))] = value
+    message = refused(rewritten(writer))
+    assert message is None or message.startswith("a.glb")
+
+
+def test_draco_data_that_grows_beyond_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_allowed", 2**20)
+    count = 60_000
+    writer = GltfWriter()
+    points = np.zeros((count, 3))
+    points[:3] = TRIANGLE
+    writer.mesh_node({**writer.primitive(points), "indices": writer.accessor(np.arange(count), "u4")})
+    path = tmp_path / "a.glb"
+    path.write_bytes(draco(writer.glb(), preserve_order=True))
+    with pytest.raises(CharacterError, match=r"a\.glb needs (at least|more)"):
+        read_character(Entry("a", "gltf", path))
+
+
+def filtered(rows: NDArray[Any], name: str, stored: bytes, accessor: dict[str, Any]) -> GltfWriter:
+    """The triangle with one attribute under a filter of meshoptimizer's."""
+    writer = GltfWriter()
+    view = writer.view(stored)
+    packed = {**writer.data["bufferViews"][view], "mode": "ATTRIBUTES", "filter": name}
+    packed |= {"byteStride": rows.shape[1], "count": len(rows)}
+    writer.data["bufferViews"][view] = {
+        "buffer": 0,
+        "byteLength": rows.size,
+        "byteStride": rows.shape[1],
+        "extensions": {MESHOPT: packed},
+    }
+    writer.add("accessors", bufferView=view, count=len(rows), **accessor)
+    return writer
+
+
+def test_normals_under_the_octahedral_filter(tmp_path: Path) -> None:
+    normals = np.array([[0, 0, 1], [0.6, 0, 0.8], [0, -0.8, 0.6]])
+    rows = meshopt.encode_filter_oct(np.c_[normals, np.zeros(3)], 8, 12)
+    stored = meshopt.encode_gltf_buffer(rows, "ATTRIBUTES")
+    kind = {"componentType": 5122, "type": "VEC3", "normalized": True}
+    writer = filtered(rows, "OCTAHEDRAL", stored, kind)
+    writer.mesh_node(writer.primitive(NORMAL=0))
+    found = read(tmp_path, writer.glb()).mesh.normals
+    assert found is not None
+    assert_allclose(found[0], normals, atol=2e-3)
+
+
+def test_positions_under_the_exponential_filter(tmp_path: Path) -> None:
+    points = np.array(TRIANGLE) * 3.7
+    rows = meshopt.encode_filter_exp(points, 16)
+    stored = meshopt.encode_gltf_buffer(rows, "ATTRIBUTES")
+    writer = filtered(rows, "EXPONENTIAL", stored, {"componentType": 5126, "type": "VEC3"})
+    writer.mesh_node({"attributes": {"POSITION": 0}})
+    mesh = read(tmp_path, writer.glb()).mesh
+    assert_allclose(mesh.vertices[mesh.faces][0], points, rtol=1e-3)
+
+
+def test_indices_that_are_a_sequence(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    stored = meshopt.encode_gltf_buffer(np.array([2, 0, 1], np.uint32), "INDICES")
+    view = writer.view(stored)
+    packed = {**writer.data["bufferViews"][view], "byteStride": 2, "count": 3, "mode": "INDICES"}
+    writer.data["bufferViews"][view].update(byteLength=6, extensions={MESHOPT: packed})
+    indices = writer.add("accessors", bufferView=view, componentType=5123, type="SCALAR", count=3)
+    writer.mesh_node({**writer.primitive(), "indices": indices})
+    mesh = read(tmp_path, writer.glb()).mesh
+    assert_allclose(mesh.vertices[mesh.faces][0], np.array(TRIANGLE)[[2, 0, 1]])
