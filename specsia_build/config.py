@@ -50,7 +50,8 @@ class BuildConfig:
         workers: processes; 0 is one for each core.
         executor: where they run, in a pool of this machine (`local`) or on a `ray` cluster.
         limit: build only the first so many characters of the source, or None.
-        max_failures: quarantined characters that a build puts up with: a count, or a share such as `1%`.
+        max_failures: failed characters that a build puts up with: a count, or a share such as `1%`; those that are
+            quarantined for their looks do not count.
         timeout: seconds after which one character's stage is given up.
         memory: what a character may cost in a worker, such as `2 GB`; one that needs more is quarantined.
     """
@@ -102,7 +103,7 @@ class BuildConfig:
             raise UsageError(f"max_failures cannot be '{self.max_failures}': give a count (3) or a share (1%)")
 
     def allowed_failures(self, characters: int) -> int:
-        """Quarantined characters that a build of so many puts up with; a share allows at least one."""
+        """Failed characters that a build of so many puts up with; a share allows at least one."""
         if self.max_failures.endswith("%"):
             return max(1, int(characters * float(self.max_failures[:-1]) / 100))
         return int(self.max_failures)

@@ -62,7 +62,7 @@ class CharacterError(SpecsiaError):
 
 
 class LowQualityError(CharacterError):
-    """One character was built but is too bad to be packed; `pictures` (PNG bytes by name) show why."""
+    """One character was built but is too bad to be packed; `pictures` (PNG bytes by name, if any) show why."""
 
     def __init__(self, message: str, pictures: Mapping[str, bytes]) -> None:
         super().__init__(message)

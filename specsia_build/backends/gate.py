@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from specsia_build.errors import CharacterError
+from specsia_build.errors import CharacterError, LowQualityError
 from specsia_build.frame import ORTHO_WIDTH, Camera
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import HALF_COVERED
@@ -69,7 +69,8 @@ def check_generated(mesh: Mesh, image: NDArray[np.uint8]) -> None:
         image: (S, S, 4) uint8, straight alpha: the picture that it was made from.
 
     Raises:
-        CharacterError: naming the first that fails of `check_mesh`, size, volume, one dominant part and frontal IoU.
+        CharacterError: naming the first that fails of `check_mesh`, size, volume, one dominant part and frontal IoU;
+            a `LowQualityError` without pictures for the last two, which say that it is a mesh, but a bad one.
     """
     check_mesh(mesh)
     low, high = mesh.bounds()
@@ -82,15 +83,17 @@ def check_generated(mesh: Mesh, image: NDArray[np.uint8]) -> None:
         raise CharacterError(f"the mesh is inside out: its closed parts have a volume of {volume:.3g}")
     largest, wanted = largest_part(found), DOMINANT * _largest_piece(image)
     if largest < wanted:
-        raise CharacterError(
+        raise LowQualityError(
             f"the mesh has no dominant part: the largest holds {largest:.0%} of its surface, at least {wanted:.0%} is "
-            f"needed for this picture"
+            f"needed for this picture",
+            {},
         )
     iou = frontal_iou(mesh, image)
     if iou < LEAST_FRONTAL_IOU:
-        raise CharacterError(
+        raise LowQualityError(
             f"the mesh does not look like the picture: its frontal silhouette has an IoU of {iou:.2f}, at least "
-            f"{LEAST_FRONTAL_IOU:.2f} is needed"
+            f"{LEAST_FRONTAL_IOU:.2f} is needed",
+            {},
         )
 
 

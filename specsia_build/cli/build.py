@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import click
 
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option, tell
-from specsia_build.config import EXECUTORS, LOOKS
+from specsia_build.config import EXECUTORS, LOOKS, LOW_IOU_ACTIONS
+from specsia_build.dataset.schema import data_folder
 from specsia_build.pipeline.build import build as run_build
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.settings import effective, named_settings
@@ -59,7 +61,21 @@ from specsia_build.stages.registry import stage_names
 @click.option("--limit", type=int, help="Build only the first so many characters of the source.")
 @click.option("--seed", type=int, help="Of contours and backends; splits do not depend on it.  [default: 42]")
 @click.option(
-    "--max-failures", metavar="N|P%", help="Quarantined characters to put up with.  [default: 1%, at least one]"
+    "--max-failures",
+    metavar="N|P%",
+    help="Failed characters to put up with; those quarantined for their looks do not count.  [default: 1%, at least "
+    "one]",
+)
+@click.option(
+    "--min-iou",
+    type=float,
+    metavar="IOU",
+    help="Mean IoU with the silhouettes below which a reconstruction is of low quality.  [default: 0.5]",
+)
+@click.option(
+    "--low-iou",
+    type=click.Choice(LOW_IOU_ACTIONS),
+    help="Quarantine reconstructions of low quality with their pictures, or keep them.  [default: quarantine]",
 )
 @click.option("--fresh", is_flag=True, help="Forget what the folder holds of an earlier build.")
 @json_option
@@ -85,8 +101,7 @@ def build(
     config, layout = effective(source, out, config_file, flags, fresh)
     summary = run_build(config, layout, stages or stage_names(), fresh, Progress())
     tell(as_json, _document(summary), _lines(summary, layout.root))
-    lost = summary.failed
-    if summary.stopped is not None or (lost > summary.allowed_failures):
+    if summary.stopped is not None or summary.failed > summary.allowed_failures:
         ctx.exit(FAILED)
 
 
@@ -99,36 +114,59 @@ def _document(summary: BuildSummary) -> dict[str, Any]:
         "warnings": {i: list(found) for i, found in sorted(summary.warnings.items())},
         "lacking": list(summary.lacking),
         "allowed_failures": summary.allowed_failures,
-        "rows": summary.rows,
+        "failed": summary.failed,
+        "low_quality": summary.low_quality,
+        "rows": None if summary.rows is None else sum(summary.rows.values()),
+        "configurations": dict(summary.rows or {}),
         "dataset": None if summary.dataset is None else str(summary.dataset),
         "stopped": summary.stopped,
     }
 
 
-def _loading(dataset: Path | str) -> str:
-    """Python that loads a packed dataset; `datasets` takes no URL for a folder, but takes its files."""
+def _loading(dataset: Path | str, name: str, several: bool) -> str:
+    """Python that loads one configuration; `datasets` takes no URL for a folder, but takes its files."""
     if isinstance(dataset, Path):
-        return f'load_dataset("{dataset}")'
-    return f'load_dataset("parquet", data_files={{"train": "{dataset}/data/train-*.parquet"}})'
+        return f'load_dataset("{dataset}", "{name}")' if several else f'load_dataset("{dataset}")'
+    return f'load_dataset("parquet", data_files={{"train": "{dataset}/{data_folder(name, several)}/train-*.parquet"}})'
+
+
+def _packed(summary: BuildSummary, dataset: Path | str, rows: Mapping[str, int]) -> list[str]:
+    several = len(rows) > 1
+    found = [
+        f"{count} rows of {summary.source}{f' by {name}' if several else ''} are in {dataset}"
+        for name, count in rows.items()
+    ]
+    loading = [f"  pairs = {_loading(dataset, name, several)}" for name in rows]
+    return [
+        *found,
+        f"load {'one of them' if several else 'them'} with:",
+        "  from datasets import load_dataset",
+        *loading,
+    ]
+
+
+def _counts(summary: BuildSummary, root: Path) -> list[str]:
+    """How many characters are left out, and where to look."""
+    lines = []
+    if summary.failed:
+        lines.append(f"{summary.failed} of {summary.characters} characters failed: see {root / 'failures.jsonl'}")
+    if summary.low_quality:
+        lines.append(
+            f"{summary.low_quality} of {summary.characters} characters are quarantined for their looks: see "
+            f"{root / 'quarantine'}; --min-iou lowers what is asked, --low-iou keep packs them all the same"
+        )
+    return lines
 
 
 def _lines(summary: BuildSummary, root: Path) -> list[str]:
     lines = []
     for character_id, found in sorted(summary.warnings.items()):
         lines += [f"warning: {character_id}: {sentence}" for sentence in found]
-    if summary.failed:
-        lines.append(
-            f"{summary.failed} of {summary.characters} characters are quarantined: see {root / 'failures.jsonl'}"
-        )
+    lines += _counts(summary, root)
     if summary.stopped is not None:
         lines.append(f"stopped before pack: {summary.stopped}")
-    elif summary.dataset is not None:
-        lines += [
-            f"{summary.rows} rows of {summary.source} are in {summary.dataset}",
-            "load them with:",
-            "  from datasets import load_dataset",
-            f"  pairs = {_loading(summary.dataset)}",
-        ]
+    elif summary.dataset is not None and summary.rows is not None:
+        lines += _packed(summary, summary.dataset, summary.rows)
     else:
         lines.append(f"done: {', '.join(dict.fromkeys(stage.stage for stage in summary.stages))} in {root}")
     return lines

@@ -84,6 +84,8 @@ def _status_lines(found: RunStatus) -> list[str]:
         *text_table(head, rows, right=(1, 2, 3, 4, 5)),
     ]
     lines.append("pack                 " + ("a dataset is packed" if found.packed else "nothing is packed yet"))
-    lines += [f"failed: {f.id} at {f.stage}{' ' + f.backend if f.backend else ''}: {f.reason}" for f in found.failures]
+    for f in found.failures:
+        what = "quarantined" if f.low_quality else "failed"
+        lines.append(f"{what}: {f.id} at {f.stage}{' ' + f.backend if f.backend else ''}: {f.reason}")
     lines.append(found.next_step)
     return lines

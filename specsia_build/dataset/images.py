@@ -1,4 +1,4 @@
-"""Images of a pair that are derived from what a renderer returns: position colours, and the edge image."""
+"""Images that are derived from what a renderer returns: position colours, the edge image, silhouettes compared."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from numpy.typing import NDArray
 
 from specsia_build.frame import POSITION_AXES, position_codes
 from specsia_build.jit import compiled, inlined
+from specsia_build.rendering.layers import HALF_COVERED
 
 EDGE_THRESHOLD = np.float32(0.3)
 """Gradient magnitude of position/255 from which the published set draws an edge."""
 
 EDGE_OUTSIDE = np.float32(2.0)
 """What stands for position where nothing is, so that the silhouette is an edge too."""
+
+NEITHER, MISSING, EXTRA, BOTH = (255, 255, 255), (37, 99, 199), (226, 110, 30), (176, 182, 190)
+"""Colours of `overlay_image`: in no silhouette, in Y*'s only, in Z's only, in both."""
 
 _AXES = np.array(POSITION_AXES)
 
@@ -99,3 +103,10 @@ def _edge(pos, threshold, outside):  # type: ignore[no-untyped-def]
 def edge_image(pos: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The published set's edge image of a position image (H, W, 4): (H, W) uint8, 0 on edges and 255 elsewhere."""
     return np.asarray(_edge(pos, EDGE_THRESHOLD, EDGE_OUTSIDE))
+
+
+def overlay_image(mask: NDArray[np.uint8], gt_mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Where two silhouettes (H, W) of Z and Y* agree at half coverage, and which is alone: (H, W, 3) uint8."""
+    ours, theirs = mask >= HALF_COVERED, gt_mask >= HALF_COVERED
+    colours = np.array([NEITHER, MISSING, EXTRA, BOTH], np.uint8)
+    return np.asarray(colours[2 * ours.astype(np.uint8) + theirs])

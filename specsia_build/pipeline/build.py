@@ -17,7 +17,7 @@ from specsia_build.errors import SpecsiaError, UsageError, WriteError, some
 from specsia_build.files.writing import append, write_bytes
 from specsia_build.pipeline.clearing import forget
 from specsia_build.pipeline.executors import Executor, Lost, Needs, open_executor
-from specsia_build.pipeline.failures import Failure, add_failure, concerning, read_failures, write_failures
+from specsia_build.pipeline.failures import Failure, add_failure, concerning, counted, read_failures, write_failures
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.lock import locked
 from specsia_build.pipeline.mark import claim_folder, refuse_other_source, settings_before, settled, told_before
@@ -192,7 +192,9 @@ class _Build:
                 if outcome.reason is not None:
                     # Not by the worker: an attempt that nobody waits for any more may fail after another succeeded.
                     discard(task.path)
-                    failure = Failure(task.entry.id, stage.name, name, outcome.reason, outcome.details)
+                    failure = Failure(
+                        task.entry.id, stage.name, name, outcome.reason, outcome.details, outcome.low_quality
+                    )
                     self.failures.append(failure)
                     add_failure(self.layout.failures, failure)
                     self.progress.say(f"quarantined {task.entry.id}: {outcome.reason}")
@@ -256,7 +258,7 @@ class _Build:
                 return self.finished(
                     stopped=f"{who} quarantined, so there is nothing of {name} to pack: see {layout.failures}"
                 )
-        lost = len({f.id for f in failures})
+        lost, _ = counted(failures)
         if lost > self.summary.allowed_failures:
             return self.finished(
                 stopped=f"{lost} of {len(ids)} characters failed, {self.summary.allowed_failures} may: see "
@@ -270,6 +272,7 @@ class _Build:
                 f"{layout.url or layout.root}` with all its stages"
             )
         total = sum(len(found) for found in plan.members.values())
+        rows = {name: len(found) * config.views for name, found in plan.members.items()}
         kept = pack.packed_fingerprint(layout.dataset) == pack.plan_fingerprint(plan)
         if not kept:
             watch = Stopwatch()
@@ -286,7 +289,7 @@ class _Build:
         self.progress.stage_done(done)
         if layout.remote_dataset is not None:
             self._send(layout.remote_dataset)
-        summary = self.finished(rows=total * config.views, dataset=layout.remote_dataset or layout.dataset)
+        summary = self.finished(rows=rows, dataset=layout.remote_dataset or layout.dataset)
         return replace(summary, stages=[*summary.stages, done])
 
     def _send(self, url: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from specsia_build.dataset import exchange, splits
 from specsia_build.errors import SpecsiaError
 from specsia_build.ownership import begins_with, listed_below, remove_empty
-from specsia_build.pipeline.layout import REPORT_MARK, RunLayout
+from specsia_build.pipeline.layout import REPORT_MARK, WHY, RunLayout
 from specsia_build.pipeline.store import read_meta
 from specsia_build.stages.registry import character_stages
 
@@ -27,8 +27,8 @@ def _is_own(name: PurePosixPath, layout: RunLayout, ids: Collection[str]) -> boo
     depth = 1 + stage.per_backend
     if kind == "quarantine":
         picture = _VIEW.fullmatch(last)
-        pictured = picture is not None and picture[1] in stage.pictures
-        return pictured and len(folders) == depth + 1 and folders[depth] in ids
+        expected = last == WHY or (picture is not None and picture[1] in stage.pictures)
+        return expected and len(folders) == depth + 1 and folders[depth] in ids
     if len(folders) != depth:
         return False
     if kind == "logs":

@@ -24,6 +24,7 @@ class Failure:
         backend: name, or None for a stage that is not done for each.
         reason: one sentence.
         details: file or folder to look at, relative to the run, or None.
+        low_quality: whether it was built, and quarantined for its looks.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Failure:
     backend: str | None
     reason: str
     details: str | None = None
+    low_quality: bool = False
 
 
 def _order(failure: Failure) -> tuple[int, str, tuple[int, int, str]]:
@@ -47,6 +49,13 @@ def concerning(failures: Iterable[Failure], ids: Collection[str], backends: Coll
     """
     known = set(ids)
     return sorted((f for f in failures if f.id in known and (f.backend is None or f.backend in backends)), key=_order)
+
+
+def counted(failures: Iterable[Failure]) -> tuple[int, int]:
+    """Characters that failed anywhere, and characters that did not but were quarantined for their looks."""
+    found = list(failures)
+    failed = {failure.id for failure in found if not failure.low_quality}
+    return len(failed), len({failure.id for failure in found} - failed)
 
 
 def _line(failure: Failure) -> str:
@@ -66,7 +75,8 @@ def add_failure(path: Path, failure: Failure) -> None:
 def _parsed(line: str) -> Failure:
     failure = Failure(**parse_json(line, "a line"))
     texts = (failure.id, failure.stage, failure.reason, failure.backend or "", failure.details or "")
-    if failure.stage not in stage_names() or not all(isinstance(text, str) for text in texts):
+    sound = all(isinstance(text, str) for text in texts) and isinstance(failure.low_quality, bool)
+    if failure.stage not in stage_names() or not sound:
         raise ValueError("it holds a line that is no failure")
     return failure
 

@@ -11,6 +11,9 @@ from specsia_build.config import DEFAULT_OUT
 from specsia_build.files.names import file_name
 from specsia_build.stages.stage import CharacterStage
 
+WHY = "why.txt"
+"""Beside the pictures of a character that is quarantined for its looks: the sentence."""
+
 REPORT_MARK = b"<title>specsia: "
 """What every page that `specsia report` writes has at its beginning."""
 
@@ -122,7 +125,7 @@ class RunLayout:
         return self._folder("logs", stage, backend) / f"{_id(character_id)}.txt"
 
     def pictures(self, stage: str, backend: str | None, character_id: str) -> Path:
-        """Folder of the pictures of a character that was quarantined for its looks."""
+        """Folder of the pictures of a character that was quarantined for its looks, and of the sentence."""
         return self._folder("quarantine", stage, backend) / _id(character_id)
 
     def _folder(self, kind: str, stage: str, backend: str | None) -> Path:

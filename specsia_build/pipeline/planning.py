@@ -29,7 +29,7 @@ class StagePlan:
         stage: which.
         backend: `NAME[:ARG]`, or None.
         done: ids whose artefact is up to date.
-        stale: work whose artefact exists but came from something else.
+        stale: work whose artefact exists but came from something else, or does not serve by the settings of now.
         missing: work whose artefact does not exist, or is damaged.
         damaged: ids of the latter.
         blocked: ids whose earlier stage has no artefact.
@@ -127,7 +127,7 @@ def plan_stage(
             missing.append(task)
             if os.path.lexists(task.path):
                 damaged.append(entry.id)
-        elif meta.get("fingerprint") != stage_fingerprint(task, inputs):
+        elif meta.get("fingerprint") != stage_fingerprint(task, inputs) or not stage.serves(meta, config):
             stale.append(task)
         else:
             done.append(entry.id)

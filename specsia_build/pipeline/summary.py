@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from specsia_build.pipeline.failures import Failure
+from specsia_build.pipeline.failures import Failure, counted
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class BuildSummary:
         warnings: sentences about characters that were built all the same, by id.
         lacking: ids of the dataset whose characters are wanted that the source does not have.
         allowed_failures: characters that may fail.
-        rows: packed, or None where pack did not run.
+        rows: packed by configuration, the default first; None where pack did not run.
         dataset: its folder or URL, or None.
         stopped: why the build stopped before its last stage, or None.
     """
@@ -51,14 +52,19 @@ class BuildSummary:
     warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
     lacking: tuple[str, ...] = ()
     allowed_failures: int = 0
-    rows: int | None = None
+    rows: Mapping[str, int] | None = None
     dataset: Path | str | None = None
     stopped: str | None = None
 
     @property
     def failed(self) -> int:
         """Characters on record as failed in any stage."""
-        return len({failure.id for failure in self.failures})
+        return counted(self.failures)[0]
+
+    @property
+    def low_quality(self) -> int:
+        """Characters that did not fail but are quarantined for their looks."""
+        return counted(self.failures)[1]
 
 
 @dataclass

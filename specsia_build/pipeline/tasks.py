@@ -23,7 +23,7 @@ from specsia_build.files.trouble import write_trouble
 from specsia_build.files.writing import write_bytes
 from specsia_build.memory import exhausted, is_exhaustion, memory_bytes, reckoned
 from specsia_build.pipeline.executors.base import Needs
-from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.layout import WHY, RunLayout
 from specsia_build.pipeline.store import DamagedError, read_artefact, write_artefact
 from specsia_build.stages.artefact import Artefact, fingerprint, seal
 from specsia_build.stages.stage import CharacterStage, Digests, Earlier, Job, Sources
@@ -72,6 +72,7 @@ class Outcome:
     Attributes:
         reason: why it failed in one sentence, or None.
         details: file or folder to look at, relative to the run, or None.
+        low_quality: whether it was built all the same, and quarantined for its looks.
         damaged: earlier stages whose artefact of the character must be made again before the task can be done.
         warnings: sentences about what was built all the same.
         seconds: wall time.
@@ -81,6 +82,7 @@ class Outcome:
 
     reason: str | None = None
     details: str | None = None
+    low_quality: bool = False
     damaged: tuple[CharacterStage, ...] = ()
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -169,6 +171,15 @@ def _keep_details(task: Task, text: str) -> str:
     return path.relative_to(task.layout.root).as_posix()
 
 
+def _keep_pictures(task: Task, error: LowQualityError) -> str:
+    """Write what shows why a character is quarantined for its looks; returns the folder, relative to the run."""
+    folder = task.layout.pictures(task.stage.name, task.backend_name, task.entry.id)
+    for name, data in error.pictures.items():
+        write_bytes(folder / name, data)
+    write_bytes(folder / WHY, f"{error}\n".encode())
+    return folder.relative_to(task.layout.root).as_posix()
+
+
 def on_record(task: Task, reason: str, details: str | None = None) -> tuple[str, str | None]:
     """A reason as one line of at most `MOST_SHOWN` characters; where it is cut, the whole of it is kept as details."""
     shown = brief(reason)
@@ -185,6 +196,7 @@ def perform(task: Task) -> Outcome:
     """
     watch, start = Stopwatch(), time.perf_counter()
     reason = details = None
+    low_quality = False
     warnings: tuple[str, ...] = ()
     with watch.part("load"):
         loaded, damaged = _loaded(task)
@@ -197,11 +209,7 @@ def perform(task: Task) -> Outcome:
             write_artefact(task.path, artefact)
         warnings = tuple(map(brief, artefact.meta.get("warnings", ())))
     except LowQualityError as error:
-        reason = str(error)
-        folder = task.layout.pictures(task.stage.name, task.backend_name, task.entry.id)
-        for name, data in error.pictures.items():
-            write_bytes(folder / name, data)
-        details = folder.relative_to(task.layout.root).as_posix()
+        reason, details, low_quality = str(error), _keep_pictures(task, error), True
     except Exception as error:
         if (trouble := write_trouble(error)) is not None:
             raise trouble from error
@@ -216,4 +224,5 @@ def perform(task: Task) -> Outcome:
             reason = f"specsia failed on {task.entry.id} ({what}): please report it with {details}"
     if reason is not None:
         reason, details = on_record(task, reason, details)
-    return Outcome(reason, details, (), warnings, time.perf_counter() - start, watch.seconds, peak_mb())
+    seconds = time.perf_counter() - start
+    return Outcome(reason, details, low_quality, (), warnings, seconds, watch.seconds, peak_mb())

@@ -9,7 +9,7 @@ from statistics import fmean
 
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.dataset.schema import SPLITS
-from specsia_build.pipeline.failures import Failure
+from specsia_build.pipeline.failures import Failure, counted
 
 
 @dataclass(frozen=True)
@@ -133,8 +133,13 @@ class Facts:
 
     @property
     def failed(self) -> int:
-        """Characters on record as failed in any stage."""
-        return len({failure.id for failure in self.failures})
+        """Characters on record as failed in any stage, not counting those quarantined for their looks alone."""
+        return counted(self.failures)[0]
+
+    @property
+    def low_quality(self) -> int:
+        """Characters that did not fail but are quarantined for their looks."""
+        return counted(self.failures)[1]
 
     def built(self, backend: str) -> list[BuiltCharacter]:
         """Characters that a backend has an up-to-date result of."""

@@ -18,7 +18,7 @@ from specsia_build.pipeline.failures import concerning, read_failures
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_meta
 from specsia_build.report.facts import BuiltCharacter, Facts, PackedFacts, Result, TaskTime
-from specsia_build.stages import project, reconstruct, render
+from specsia_build.stages import looks, project, reconstruct, render
 from specsia_build.stages.artefact import sha256, view_file
 from specsia_build.stages.registry import stage_names
 from specsia_build.stages.stage import CharacterStage, Meta
@@ -58,7 +58,7 @@ def gather(config: BuildConfig, layout: RunLayout) -> Facts:
                 continue
             results[name] = _result(projected)
             pairs[name, character_id] = _digest(
-                (rendered["files"][view_file(render.GT, view)]["sha256"], _shas(projected, project.COLOR, view))
+                (rendered["files"][view_file(render.GT, view)]["sha256"], _shas(projected, looks.COLOR, view))
                 for view in range(config.views)
             )
         made.append(_made(rendered, split_of[character_id], results))

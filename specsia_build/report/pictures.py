@@ -8,33 +8,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build import png
+from specsia_build.dataset.images import overlay_image
 from specsia_build.errors import SpecsiaError
 from specsia_build.frame import view_yaws
 from specsia_build.pipeline.failures import Failure
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.registration import iou
-from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.report.choose import spread_views
 from specsia_build.report.facts import BuiltCharacter, Facts
-from specsia_build.stages import project, render
+from specsia_build.stages import looks, project, render
 from specsia_build.stages.artefact import view_file
 
 QUALITY = 82
 
-PAIR = {project.COLOR: "Z", project.MASK: "Zmask", project.POS: "Zpos", project.EDGE: "edge"}
+PAIR = {looks.COLOR: "Z", looks.MASK: "Zmask", project.POS: "Zpos", project.EDGE: "edge"}
 """Heading of each picture of a pair that a backend gives."""
 
 TARGET = "Y*"
 OVERLAY = "silhouettes"
-
-_BOTH, _MISSING, _EXTRA, _NEITHER = (176, 182, 190), (37, 99, 199), (226, 110, 30), (255, 255, 255)
-"""Colours of the overlay: in both silhouettes, in Y*'s only, in Z's only, in none."""
 
 
 @dataclass(frozen=True)
@@ -87,16 +82,9 @@ def tile(data: bytes, heading: str, backend: str | None, pixels: int) -> Tile:
         return Tile(heading, backend, *thumbnail(image, pixels))
 
 
-def overlay(mask: NDArray[np.uint8], gt_mask: NDArray[np.uint8]) -> Image.Image:
-    """Where two silhouettes agree, and which of them is alone where they do not."""
-    ours, theirs = mask >= HALF_COVERED, gt_mask >= HALF_COVERED
-    colours = np.array([_NEITHER, _MISSING, _EXTRA, _BOTH], np.uint8)
-    return Image.fromarray(colours[2 * ours.astype(int) + theirs])
-
-
 def _overlay_tile(mask: bytes, gt_mask: bytes, backend: str, pixels: int) -> Tile:
-    shown = overlay(png.decode(mask, 1), png.decode(gt_mask, 1))
-    return Tile(OVERLAY, backend, *thumbnail(shown, pixels))
+    shown = overlay_image(png.decode(mask, 1), png.decode(gt_mask, 1))
+    return Tile(OVERLAY, backend, *thumbnail(Image.fromarray(shown), pixels))
 
 
 def pair_strip(made: BuiltCharacter, facts: Facts, layout: RunLayout, views: Sequence[int], pixels: int) -> Strip:
@@ -150,7 +138,8 @@ def quarantined_strip(failure: Failure, facts: Facts, layout: RunLayout, count: 
     try:
         clean = read_artefact(layout.artefact(render.STAGE, None, failure.id), failure.id).files
         files = _Folder(folder)
-        views = spread_views(facts.config.views, count)
+        kept = [view for view in range(facts.config.views) if view_file(looks.MASK, view) in set(files)]
+        views = [kept[k] for k in spread_views(len(kept), count)]
         return Strip(tuple(_compared(views, failure.backend, files, clean, facts, pixels)))
     except (SpecsiaError, KeyError, OSError, ValueError) as error:
         return Strip(problem=f"its pictures cannot be read: {error}")
@@ -182,9 +171,9 @@ def _compared(
 ) -> Iterator[ViewRow]:
     yaws = view_yaws(facts.config.views)
     for view in views:
-        mask, gt_mask = files[view_file(project.MASK, view)], clean[view_file(render.GT_MASK, view)]
+        mask, gt_mask = files[view_file(looks.MASK, view)], clean[view_file(render.GT_MASK, view)]
         tiles = (
-            tile(files[view_file(project.COLOR, view)], PAIR[project.COLOR], backend, pixels),
+            tile(files[view_file(looks.COLOR, view)], PAIR[looks.COLOR], backend, pixels),
             _overlay_tile(mask, gt_mask, backend, pixels),
             tile(clean[view_file(render.GT, view)], TARGET, None, pixels),
         )

@@ -55,7 +55,9 @@ def _figures(facts: Facts) -> Html:
     for name in facts.backends:
         values = [made.results[name].mean_iou for made in facts.built(name)]
         found.append(("mean IoU", fixed(fmean(values)) if values else "–", name))
-    found.append(("quarantined", f"{facts.failed:,}", "characters" if facts.failed != 1 else "character"))
+    found.append(("failed", f"{facts.failed:,}", "characters" if facts.failed != 1 else "character"))
+    if facts.low_quality:
+        found.append(("quarantined", f"{facts.low_quality:,}", "for their looks"))
     found.append(("with warnings", f"{sum(bool(made.warnings) for made in facts.made):,}", "built all the same"))
     items = [tag("div", tag("dt", name), tag("dd", value), tag("dd", note, cls="sub")) for name, value, note in found]
     return tag("dl", *items, cls="figures")
@@ -246,7 +248,9 @@ def failures(facts: Facts, pictures: Html) -> Html | None:
         where = failure.stage + (f" {failure.backend}" if failure.backend else "")
         details = [tag("code", failure.details) if failure.details else ""] if detailed else []
         rows.append([failure.id, where, failure.reason, *details])
-    lead = plural(facts.failed, "character") + " quarantined"
+    lead = plural(facts.failed, "character") + " failed"
+    if facts.low_quality:
+        lead += f", {facts.low_quality:,} quarantined for their looks"
     lead += f"; paths are relative to {facts.root}." if detailed else "."
     body = table(("character", "stage", "reason", *(["details"] if detailed else [])), rows, cls="words")
     return section(

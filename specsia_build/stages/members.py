@@ -8,13 +8,13 @@ from typing import Any
 
 from specsia_build.dataset import schema
 from specsia_build.frame import view_yaws
-from specsia_build.stages import project, render
+from specsia_build.stages import looks, project, render
 from specsia_build.stages.artefact import canonical_json, sha256, view_file
 from specsia_build.stages.stage import EarlierMeta
 
 _ORIGIN = {
-    schema.COLOR: (project.STAGE, project.COLOR),
-    schema.MASK: (project.STAGE, project.MASK),
+    schema.COLOR: (project.STAGE, looks.COLOR),
+    schema.MASK: (project.STAGE, looks.MASK),
     schema.POS: (project.STAGE, project.POS),
     schema.EDGE: (project.STAGE, project.EDGE),
     schema.GT: (render.STAGE, render.GT),

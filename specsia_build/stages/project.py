@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,13 @@ from specsia_build.rendering.mesh import Mesh, concatenate, extremes, turned
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import reconstruct, render
 from specsia_build.stages.artefact import Artefact, view_file
+from specsia_build.stages.looks import COLOR, MASK, PICTURES, beside_truth
 from specsia_build.stages.mesh_files import mesh_from_files
 from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta
 from specsia_build.stages.stopwatch import Stopwatch
 from specsia_build.stages.tiny import CAMERAS, textured_box
 
-COLOR, MASK, POS, EDGE = "color", "mask", "pos", "edge"
+POS, EDGE = "pos", "edge"
 
 
 def _settings(job: Job) -> dict[str, Any]:
@@ -56,6 +58,11 @@ def made_from(config: BuildConfig, rendered: Meta, reconstructed: Meta) -> dict[
 def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
     """See `made_from`."""
     return made_from(job.config, earlier[render.STAGE], earlier[reconstruct.STAGE])
+
+
+def _serves(meta: Meta, config: BuildConfig) -> bool:
+    """Whether an artefact is good enough to be packed, by the settings as they are now."""
+    return config.low_iou == "keep" or float(meta["mean_iou"]) >= config.min_iou
 
 
 def _box(mesh: Mesh, camera: Camera, frame: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -121,12 +128,13 @@ def project(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tup
         "mean_iou": mean,
         "boxes": boxes,
     }
-    if mean < config.min_iou and config.low_iou == "quarantine":
+    if not _serves(meta, config):
+        pictures = [beside_truth(files, view, rendered.files) for view in range(config.views)]
         raise LowQualityError(
             f"the reconstruction of {rendered.key} by {reconstructed.meta['backend']} meets the silhouettes with a "
-            f"mean IoU of {mean:.3f}, below min_iou {config.min_iou:g}: look at its pictures, lower min_iou, or set "
-            f"low_iou: keep",
-            files,
+            f"mean IoU of {mean:.3f}, below min_iou {config.min_iou:g}: look at its pictures, lower it with --min-iou, "
+            f"or keep such characters with --low-iou keep",
+            dict(ChainMap(*pictures)),
         )
     return Artefact(rendered.key, files, meta), ()
 
@@ -148,6 +156,7 @@ STAGE = CharacterStage(
     inputs=_inputs,
     per_backend=True,
     draws=True,
-    pictures=(COLOR, MASK, POS, EDGE),
+    pictures=PICTURES,
+    serves=_serves,
     warm=_warm,
 )

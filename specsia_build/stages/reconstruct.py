@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.backends.base import Backend, Context
-from specsia_build.backends.gate import check_generated, check_mesh
+from specsia_build.backends.gate import check_generated, check_mesh, fitted
 from specsia_build.backends.inflate.backend import create
 from specsia_build.characters.read import read_character
-from specsia_build.errors import CharacterError
+from specsia_build.errors import CharacterError, LowQualityError
+from specsia_build.frame import Camera
+from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.stages import render
-from specsia_build.stages.artefact import Artefact
+from specsia_build.stages.artefact import Artefact, view_file
+from specsia_build.stages.looks import COLOR, MASK, PICTURES, beside_truth
 from specsia_build.stages.mesh_files import mesh_to_files
 from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Sources
 from specsia_build.stages.stopwatch import Stopwatch
@@ -70,7 +74,7 @@ def accepted(mesh: Mesh, image: NDArray[np.uint8], backend: Backend, character_i
     Its faces are there from both sides, whatever its file says: methods give surfaces, and heed no winding.
 
     Raises:
-        CharacterError: if it does not, saying why.
+        CharacterError: if it does not, saying why; a `LowQualityError` without pictures where it is sound but bad.
     """
     try:
         if len(mesh.faces) > 0:
@@ -81,8 +85,24 @@ def accepted(mesh: Mesh, image: NDArray[np.uint8], backend: Backend, character_i
         else:
             check_mesh(mesh)
     except CharacterError as error:
-        raise CharacterError(f"the backend {backend.name} gave no usable mesh for {character_id}: {error}") from error
+        sentence = f"the backend {backend.name} gave no usable mesh for {character_id}: {error}"
+        if isinstance(error, LowQualityError):
+            raise LowQualityError(sentence, {}) from error
+        raise CharacterError(sentence) from error
     return mesh
+
+
+def _looks(mesh: Mesh, rendered: Artefact) -> dict[str, bytes]:
+    """Pictures of a refused mesh, of the height and in the middle of the figure, beside the figure; both frontal."""
+    mask = png.decode(rendered.files[view_file(render.GT_MASK, 0)], 1)
+    try:
+        placed = fitted(compacted(mesh), mask >= HALF_COVERED)
+        layers = next(FastRenderer().render(placed, [Camera(0.0, len(mask))]))
+    except CharacterError:
+        # Too deep to be drawn; the sentence must do.
+        return {}
+    drawn = {view_file(COLOR, 0): png.encode(layers.color), view_file(MASK, 0): png.encode(layers.mask)}
+    return beside_truth(drawn, 0, rendered.files)
 
 
 def reconstruct(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, ...]]:
@@ -94,6 +114,7 @@ def reconstruct(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact,
 
     Raises:
         CharacterError: if the backend gives up or returns no usable mesh.
+        LowQualityError: with the frontal pictures, if the mesh is one but not of what the picture shows.
     """
     entry, config, backend = job.entry, job.config, _backend(job)
     image = png.decode(earlier[render.STAGE].files[render.FRONT], 4)
@@ -111,7 +132,10 @@ def reconstruct(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact,
     with watch.part("reconstruct"):
         mesh = backend.reconstruct(image, context)
     with watch.part("gate"):
-        mesh = accepted(mesh, image, backend, entry.id)
+        try:
+            mesh = accepted(mesh, image, backend, entry.id)
+        except LowQualityError as error:
+            raise LowQualityError(str(error), _looks(mesh, earlier[render.STAGE])) from error
     with watch.part("encode"):
         encoded = mesh_to_files(mesh)
     meta = {
@@ -140,5 +164,6 @@ STAGE = CharacterStage(
     sources=_sources,
     per_backend=True,
     calls_backend=True,
+    pictures=PICTURES,
     warm=_warm,
 )

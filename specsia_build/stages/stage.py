@@ -113,7 +113,8 @@ class CharacterStage(Stage):
         inputs: digests of what the artefact is made from, as far as they are known before it is made: by the meta data
             of earlier stages' artefacts, and by files.
         sources: where the files lie that `make` names, None where it names none that count.
-        serves: whether an artefact holds what later stages ask for with other settings than it was made with.
+        serves: whether an artefact holds what later stages ask for, and is good enough for them, with other settings
+            than it was made with.
         per_backend: whether each backend has an artefact of its own; those of later stages then have too.
         calls_backend: whether it works through the backend, in as many processes and as long as that takes.
         draws: whether it needs the renderer.

@@ -352,6 +352,72 @@ def test_a_bad_reconstruction_is_quarantined_with_its_pictures(tmp_path: Path) -
     assert document["rows"] == 8
 
 
+def write_slab(path: Path) -> Path:
+    """A mesh that is far wider than high: no figure."""
+    path.write_text("v 0 0 0\nv 1 0 0\nv 0 0.01 0\nv 0 0 0.01\nf 1 3 2\nf 1 2 4\nf 2 3 4\nf 1 4 3\n")
+    return path
+
+
+def test_low_quality_is_counted_apart_from_failures_and_does_not_stop_pack(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "figures", 4)
+    write_broken(source)
+    wrong = write_folder(tmp_path / "wrong", 4)
+    for name in ("0.obj", "1.obj", "untextured.obj"):
+        write_slab(wrong / name)
+    arguments = ("--backend", f"mesh-dir:{wrong}", "--max-failures", "3")
+    document = build(source, tmp_path / "out", *arguments)
+    assert (document["failed"], document["low_quality"], document["rows"]) == (3, 3, 8)
+    assert {f["id"] for f in document["failures"] if f["low_quality"]} == {"0", "1", "untextured"}
+    folder = tmp_path / "out" / "quarantine" / "project" / "mesh-dir" / "1"
+    kinds = {"gt": "RGBA", "color": "RGBA", "mask": "L", "overlay": "RGB"}
+    pictures = {f"{kind}_{view:02d}.png" for kind in kinds for view in range(4)}
+    assert {path.name for path in folder.iterdir()} == pictures | {"why.txt"}
+    assert {kind: Image.open(folder / f"{kind}_01.png").mode for kind in kinds} == kinds
+    assert "mean IoU of 0." in (folder / "why.txt").read_text()
+    text = specsia("build", "--out", tmp_path / "out", *arguments)["text"]
+    assert "3 of 8 characters failed" in text
+    assert "3 of 8 characters are quarantined for their looks" in text
+    assert "quarantined: 1 at project mesh-dir" in specsia("status", tmp_path / "out")["text"]
+
+
+def test_what_counts_as_low_quality_is_a_flag_that_later_builds_may_change(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "figures", 4)
+    wrong = write_folder(tmp_path / "wrong", 4)
+    write_slab(wrong / "1.obj")
+    kept = build(source, tmp_path / "out", "--backend", f"mesh-dir:{wrong}", "--low-iou", "keep")
+    assert (kept["rows"], kept["failures"]) == (16, [])
+    left = build(source, tmp_path / "out", "--low-iou", "quarantine")
+    assert (left["rows"], left["low_quality"]) == (12, 1)
+    assert made(left)["project"] == (0, 3)
+    lowered = build(source, tmp_path / "out", "--min-iou", "0")
+    assert (lowered["rows"], lowered["low_quality"]) == (16, 0)
+    assert "min_iou" in specsia("build", source, "--out", tmp_path / "out", "--min-iou", "2", code=2)["error"]
+
+
+def test_a_mesh_of_something_else_is_of_low_quality_too(tmp_path: Path) -> None:
+    source, slab = write_folder(tmp_path / "figures", 3), write_slab(tmp_path / "slab.obj")
+    command = f"command:sh -c 'cp \"$0\" \"$2\"' '{slab}' {{image}} {{folder}}"
+    document = build(source, tmp_path / "out", "--backend", command, code=1)
+    assert (document["failed"], document["low_quality"]) == (0, 3)
+    assert "nothing of command to pack" in document["stopped"]
+    folder = tmp_path / "out" / "quarantine" / "reconstruct" / "command" / "0"
+    pictures = {"gt_00.png", "color_00.png", "mask_00.png", "overlay_00.png"}
+    assert {path.name for path in folder.iterdir()} == pictures | {"why.txt"}
+
+
+def test_a_build_of_several_backends_says_how_each_is_loaded(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "figures", 3)
+    wrong = write_folder(tmp_path / "wrong", 3)
+    write_slab(wrong / "1.obj")
+    arguments = ("build", source, "--out", tmp_path / "out", *SMALL, "--backend", "inflate", "--backend")
+    text = specsia(*arguments, f"mesh-dir:{wrong}")["text"]
+    dataset = tmp_path / "out" / "dataset"
+    for name, rows in (("inflate", 12), ("mesh-dir", 8)):
+        assert f"{rows} rows of figures by {name} are in {dataset}" in text
+        assert f'load_dataset("{dataset}", "{name}")' in text
+    assert specsia("build", "--out", tmp_path / "out", "--json")["configurations"] == {"inflate": 12, "mesh-dir": 8}
+
+
 def test_settings_come_from_file_and_flags(tmp_path: Path) -> None:
     source = write_folder(tmp_path / "figures", 3)
     config = tmp_path / "config.yaml"

@@ -100,4 +100,4 @@ def test_what_a_stage_fails_on_is_lost_to_those_that_rest_on_it_alone(
     summary = build(config, layout, stage_names(), False, Progress())
     assert counts(summary)["frames"] == (1, 0, 1)
     assert [(f.stage, f.backend, f.id) for f in read_failures(layout.failures)] == [("frames", None, clip_frames.SHY)]
-    assert (summary.rows, summary.failed) == (4, 1)
+    assert (summary.rows, summary.failed) == ({"inflate": 4}, 1)

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from specsia_build.dataset.images import overlay_image
 from specsia_build.report import charts
 from specsia_build.report.analyse import FAR, OTHER, outliers, slowest, stage_times, summed_parts, work_colours
 from specsia_build.report.choose import MOST_TILES, by_quality, plan_sheets, shown_of, spread_ranks, spread_views
 from specsia_build.report.facts import BuiltCharacter, Result, TaskTime
 from specsia_build.report.markup import Html, fixed, join, plural, table, tag, text
-from specsia_build.report.pictures import overlay, thumbnail
+from specsia_build.report.pictures import thumbnail
 
 
 def made(character_id: str, mean: float | None, **registration: float) -> BuiltCharacter:
@@ -155,7 +156,7 @@ def test_thumbnails_shrink_and_never_grow_and_keep_transparency() -> None:
 def test_the_overlay_tells_missing_from_extra() -> None:
     ours = np.array([[255, 255], [0, 0]], np.uint8)
     theirs = np.array([[255, 0], [255, 0]], np.uint8)
-    shown = np.asarray(overlay(ours, theirs))
+    shown = overlay_image(ours, theirs)
     both, extra, missing, neither = shown[0, 0], shown[0, 1], shown[1, 0], shown[1, 1]
     assert (neither == 255).all()
     assert len(set(map(int, both))) <= 3

@@ -181,7 +181,7 @@ def test_failures_are_listed_with_reasons(whole: Run, whole_page: str) -> None:
     found = read_failures(whole[1].failures)
     assert [failure.id for failure in found] == ["bröken"]
     assert found[0].reason in text
-    assert "1 character quarantined" in text
+    assert "1 character failed" in text
 
 
 def test_the_same_run_gives_the_same_page(whole: Run, whole_page: str) -> None:

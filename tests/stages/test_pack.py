@@ -16,7 +16,7 @@ from specsia_build.dataset import exchange, parquet, schema, splits
 from specsia_build.dataset.checksums import file_sums, parse_sums, read_checksums, write_sums
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import SpecsiaError
-from specsia_build.stages import pack, project, render
+from specsia_build.stages import looks, pack, project, render
 from specsia_build.stages.artefact import Artefact, seal, view_file
 from specsia_build.stages.members import member
 from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta
@@ -55,7 +55,7 @@ class Store:
         names = (
             {render.GT: 4, render.GT_MASK: 1}
             if stage == render.STAGE
-            else {project.COLOR: 4, project.MASK: 1, project.POS: 4, project.EDGE: 1}
+            else {looks.COLOR: 4, looks.MASK: 1, project.POS: 4, project.EDGE: 1}
         )
         files = {
             view_file(name, view): image(channels, character_id, name, view, look)
