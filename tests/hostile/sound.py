@@ -186,8 +186,8 @@ def _bicar_files(name: str) -> Files:
 
 SOUND: dict[str, Callable[[str], Files]] = {
     "GLB": lambda name: {f"{name}.glb": gltf().glb()},
-    "GLB, Draco": lambda name: {f"{name}.glb": draco(gltf().glb())},
-    "GLB, meshoptimizer": lambda name: {f"{name}.glb": meshopted(gltf().glb())},
+    "GLB Draco": lambda name: {f"{name}.glb": draco(gltf().glb())},
+    "GLB meshoptimizer": lambda name: {f"{name}.glb": meshopted(gltf().glb())},
     "glTF": _gltf_files,
     "VRM": lambda name: {f"{name}.vrm": vrm().glb()},
     "OBJ": _obj_files,

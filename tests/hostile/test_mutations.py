@@ -23,7 +23,9 @@ BUILD = ("--size", "64", "--views", str(VIEWS), "--workers", "2", "--max-failure
 GOOD = ("GLB", "OBJ", "PLY binary", "3DBiCar")
 MOST_SAID = 300
 MOST_MB = memory_bytes(MEMORY) * HEADROOM / 2**20
-FAMILY = {"PLY text": "PLY", "PLY binary": "PLY"} | dict.fromkeys(("PNG", "JPEG", "BMP", "TGA"), "textures")
+FAMILY = {"PLY text": "PLY", "PLY binary": "PLY", "GLB Draco": "GLB", "GLB meshoptimizer": "GLB"} | dict.fromkeys(
+    ("PNG", "JPEG", "BMP", "TGA"), "textures"
+)
 
 Record = Callable[[str, object], None]
 
