@@ -31,7 +31,8 @@ _REFLEX = 1e-4
 def triangulate(points: NDArray[np.floating], corners: Ints, first: Ints, keep: NDArray[np.bool_]) -> tuple[Ints, Ints]:
     """Cut polygons: quads along their shorter diagonal, larger ones as a fan from their first corner.
 
-    Where those are concave, a fan would cover what lies outside of them: they are cut by ear clipping.
+    Where those are concave, that would cover what lies outside of them: quads are cut along the diagonal that lies
+    inside, larger ones by ear clipping.
 
     Args:
         points: (V, 3).
@@ -52,11 +53,9 @@ def triangulate(points: NDArray[np.floating], corners: Ints, first: Ints, keep: 
     triangles = np.stack([start, start + step + 1, start + step + 2], axis=1)
 
     quad = np.flatnonzero(keep & (sides == 4))
-    corner = points[corners[first[quad][:, None] + np.arange(4)]].astype(np.float64)
-    with np.errstate(invalid="ignore", over="ignore"):
-        fanned, other = (np.square(corner[:, k + 2] - corner[:, k]).sum(axis=1) for k in (0, 1))
+    memory.ask(_CORNER_COST * len(quad))
     turned = np.zeros(len(sides), dtype=bool)
-    turned[quad[other < fanned]] = True
+    turned[quad[_cut_across(points[corners[first[quad][:, None] + np.arange(4)]].astype(np.float64))]] = True
     first_half, second_half = turned[polygon] & (step == 0), turned[polygon] & (step == 1)
     triangles[first_half] = start[first_half, None] + np.array([0, 1, 3])
     triangles[second_half] = start[second_half, None] + np.array([1, 2, 3])
@@ -71,6 +70,26 @@ def triangulate(points: NDArray[np.floating], corners: Ints, first: Ints, keep: 
             triangles[rows][: len(ears)] = first[index] + ears
             spare[rows][len(ears) :] = True
     return (triangles[~spare], polygon[~spare]) if spare.any() else (triangles, polygon)
+
+
+def _cut_across(quads: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of some quads (Q, 4, 3) are cut from their second corner to the fourth, not from the first to the third."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        one, other = quads[:, 2] - quads[:, 0], quads[:, 3] - quads[:, 1]
+        normal = np.cross(one, other)
+        least = -_REFLEX * np.square(normal).sum(axis=1)
+        # The area beyond a diagonal that lies outside counts against the quad's.
+        sides = (
+            np.cross(quads[:, 1] - quads[:, 0], one),
+            np.cross(one, quads[:, 3] - quads[:, 0]),
+            np.cross(quads[:, 2] - quads[:, 1], other),
+            np.cross(other, quads[:, 0] - quads[:, 1]),
+        )
+        outside = [np.einsum("ij,ij->i", side, normal) < least for side in sides]
+        shorter = np.square(other).sum(axis=1) < np.square(one).sum(axis=1)
+    one_is_outside, other_is_outside = outside[0] | outside[1], outside[2] | outside[3]
+    across: NDArray[np.bool_] = np.where(one_is_outside == other_is_outside, shorter, one_is_outside)
+    return across
 
 
 def _concave(

@@ -164,7 +164,7 @@ def _warm() -> None:
 
 STAGE = CharacterStage(
     name="render",
-    version=3,
+    version=4,
     make=render,
     settings=_settings,
     sources=sources,

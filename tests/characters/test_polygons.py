@@ -38,7 +38,7 @@ def turned(flat: NDArray[np.floating], seed: int) -> NDArray[np.float64]:
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.integers(5, 40), st.integers(0, 2**32 - 1), st.booleans())
+@given(st.integers(4, 40), st.integers(0, 2**32 - 1), st.booleans())
 def test_triangles_cover_a_polygon_of_any_shape_once_and_face_as_it_does(count: int, seed: int, back: bool) -> None:
     random = np.random.default_rng(seed)
     angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
@@ -57,6 +57,12 @@ def test_convex_polygons_are_fans_and_quads_have_their_shorter_diagonal() -> Non
     assert cut(heptagon).tolist() == [[0, k, k + 1] for k in range(1, 6)]
     kite = turned(np.array([(0, 0), (3, -1), (4, 0), (3, 1)]), 2)
     assert cut(kite).tolist() == [[0, 1, 3], [1, 2, 3]]
+
+
+@pytest.mark.parametrize("start", range(4))
+def test_a_concave_quad_is_cut_along_the_diagonal_inside(start: int) -> None:
+    dart = np.roll(turned(np.array([(-1, 0), (0, 1), (1, 0), (0, 11)]), 3), start, axis=0)
+    assert float(np.linalg.norm(areas(dart, cut(dart)), axis=1).sum()) == pytest.approx(10.0)
 
 
 def test_several_polygons_keep_their_order_and_what_is_left_out_stays_out() -> None:

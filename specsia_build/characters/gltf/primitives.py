@@ -151,10 +151,10 @@ class MeshReader:
         if not np.isfinite(vertices).all():
             raise CharacterError(f"{self.document.name} has vertices that are not numbers: export it again")
         mirrored = np.broadcast_to(np.linalg.det(matrices[..., :3]) < 0, len(vertices))
-        corner_normals = None
+        normals = np.zeros((len(vertices), 3), np.float32)
         if part.normals is not None:
-            corner_normals = _turned(part.normals, matrices[..., :3], mirrored)[faces]
-        mesh = replace(part.surface, vertices=vertices, normals=corner_normals)
+            normals = _turned(part.normals, matrices[..., :3], mirrored)
+        mesh = replace(part.surface, vertices=vertices, normals=normals[faces])
         flip = mirrored[faces[:, 0]]
         return with_flat_gaps(_flipped(mesh, flip) if flip.any() else mesh)
 

@@ -17,6 +17,7 @@ from specsia_build.characters.gltf.read import read_gltf
 from specsia_build.characters.raw import RawMesh
 from specsia_build.errors import CharacterError
 from specsia_build.frame import front_rotation, up_rotation
+from specsia_build.rendering.mesh import flat_normals
 from tests.characters.gltf.writer import TRIANGLE, GltfWriter
 
 HALF = 0.5**0.5
@@ -189,6 +190,16 @@ def test_a_normal_without_direction_becomes_the_face_s(tmp_path: Path) -> None:
     mesh = read_gltf(writer.write_glb(tmp_path / "a.glb")).mesh
     assert mesh.normals is not None
     assert_allclose(mesh.normals, [[[0, 0, 1], [1, 0, 0], [0, 0, 1]]])
+
+
+def test_faces_without_normals_are_flat(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    points = [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, -1]]
+    writer.mesh_node(writer.primitive(points, [0, 1, 2, 0, 2, 3]), scale=[-1, 1, 1])
+    mesh = read_gltf(writer.write_glb(tmp_path / "a.glb")).mesh
+    assert mesh.normals is not None
+    assert_allclose(mesh.normals, flat_normals(mesh))
+    assert_allclose(mesh.normals[0], [[0, 0, 1]] * 3, atol=1e-6)
 
 
 def test_morph_targets_stand_at_their_default_weights(tmp_path: Path) -> None:
