@@ -15,7 +15,8 @@ from specsia_build.files.records import parse_json
 from specsia_build.files.sources import is_file, read_source
 from specsia_build.rendering.mesh import concatenate
 
-_PARTS = ("m", "e")
+_PARTS = {"m": ("m",), "e": ("e", "eyes")}
+"""The meshes of a character, each with the names that `drop` may call the whole of it by."""
 _MOST_METADATA_BYTES = 2**20
 _SUFFIXES = (".bmp", *(s for s in IMAGE_SUFFIXES if s != ".bmp"))
 
@@ -59,7 +60,8 @@ def read_bicar(
     Args:
         folder: the character's folder.
         texture: base colour of a mesh that has no such image.
-        drop: names of parts to leave out; ``m`` and ``e`` are parts besides the objects and groups in them.
+        drop: names of parts to leave out; ``m`` and ``e`` (or ``eyes``; the accessory goes with
+            them) are parts besides the objects and groups in them.
         root: folder that no file may lie outside of, links followed; None is the character's.
 
     Returns:
@@ -77,7 +79,7 @@ def read_bicar(
     for name in _PARTS:
         path = folder / "tpose" / f"{name}.obj"
         files.append(path)
-        if name in drop or name not in present:
+        if name not in present or set(_PARTS[name]) & set(drop):
             continue
         side = SideFiles(path, root or folder)
         image = side.find_own(_SUFFIXES)
@@ -87,11 +89,12 @@ def read_bicar(
             warnings.append(f"tpose/{name}.obj has no image {name}.bmp beside it: it is built white")
         raws.append(read_obj_with_image(path, image or texture, drop=drop, root=root or folder))
         files.extend(raws[-1].files)
+    whole = [part for name in present for part in _PARTS[name]]
     if not raws:
         raise CharacterError(f"every part of {folder.name} is dropped: no face is left")
     return RawMesh(
         mesh=concatenate([raw.mesh for raw in raws]),
-        parts=tuple(dict.fromkeys((*present, *(part for raw in raws for part in raw.parts)))),
+        parts=tuple(dict.fromkeys((*whole, *(part for raw in raws for part in raw.parts)))),
         files=tuple(dict.fromkeys(files)),
         warnings=tuple(warnings),
     )

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import unicodedata
 from pathlib import Path, PurePosixPath
 
 from specsia_build.errors import CharacterError
 from specsia_build.files.sources import MOST_SOURCE_BYTES, read_source, source_place
 
 _MAX_WALKED = 20_000
+
+_AUTHORS_ENCODINGS = ("shift_jis", "gb18030", "big5", "euc_kr", "cp1251")
+"""Encodings in which programs write the names in their text files where they do not write UTF-8 or Western European."""
 
 
 class SideFiles:
@@ -57,7 +62,7 @@ class SideFiles:
             return self.folder.joinpath(*parts)
         if self._there(self.folder / parts[-1]):
             return self.folder / parts[-1]
-        below = self._below().get(parts[-1].casefold())
+        below = self._below().get(_folded(parts[-1]))
         return below if below is not None and self._there(below) else None
 
     def find_own(self, suffixes: tuple[str, ...]) -> Path | None:
@@ -67,11 +72,11 @@ class SideFiles:
                 return self.folder / f"{self.stem}{suffix}"
         try:
             with os.scandir(self.folder) as listed:
-                names = {entry.name.casefold(): entry.name for entry in sorted(listed, key=_name, reverse=True)}
+                names = {_folded(entry.name): entry.name for entry in sorted(listed, key=_name, reverse=True)}
         except OSError:
             return None
         for suffix in suffixes:
-            name = names.get(f"{self.stem}{suffix}".casefold())
+            name = names.get(_folded(f"{self.stem}{suffix}"))
             if name is not None and self._there(self.folder / name):
                 return self.folder / name
         return None
@@ -88,7 +93,7 @@ class SideFiles:
         return True
 
     def _below(self) -> dict[str, Path]:
-        """Files of the folder's tree by lower-case name, those nearest to the top first."""
+        """Files of the folder's tree by their names, `_folded` and then `_misread`, those nearest to the top first."""
         if self._tree is None:
             found: list[Path] = []
             walked = 0
@@ -101,8 +106,26 @@ class SideFiles:
             found.sort(key=lambda path: len(path.parts))
             self._tree = {}
             for path in found:
-                self._tree.setdefault(path.name.casefold(), path)
+                self._tree.setdefault(_folded(path.name), path)
+            for path in found:
+                for spelling in _misread(path.name):
+                    self._tree.setdefault(spelling, path)
         return self._tree
+
+
+def _folded(name: str) -> str:
+    """A name whatever its letter case, and whether its accents are letters of their own."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _misread(name: str) -> list[str]:
+    """What becomes of a name that was written in another encoding and is read as Western European, folded."""
+    spellings, name = [], unicodedata.normalize("NFC", name)
+    for encoding in () if name.isascii() else _AUTHORS_ENCODINGS:
+        with contextlib.suppress(UnicodeError):
+            # Half of a character may be a backslash, up to which a name is taken for a folder.
+            spellings.append(_folded(name.encode(encoding).decode("cp1252", errors="replace")).rpartition("\\")[2])
+    return spellings
 
 
 def _name(entry: os.DirEntry[str]) -> str:

@@ -40,7 +40,7 @@ def test_body_and_eyes_with_their_own_images(tmp_path: Path) -> None:
     assert eyes is not None
     assert eyes.pixels[0, 0].tolist() == [0, 0, 255, 255]
     assert (raw.up, raw.front, raw.warnings) == ("+y", "-y", ())
-    assert raw.parts == ("m", "e", "torso")
+    assert raw.parts == ("m", "e", "eyes", "torso")
     assert {p.name for p in raw.files} >= {"m.obj", "m.BMP", "e.obj", "e.bmp"}
 
 
@@ -55,7 +55,8 @@ def test_parts_can_be_dropped(tmp_path: Path) -> None:
     folder = make(tmp_path / "12")
     assert len(read_bicar(folder, drop=("e",)).mesh.faces) == 1
     eyes_only = read_bicar(folder, drop=("m",))
-    assert (len(eyes_only.mesh.faces), eyes_only.parts) == (2, ("m", "e"))
+    assert (len(eyes_only.mesh.faces), eyes_only.parts) == (2, ("m", "e", "eyes"))
+    assert len(read_bicar(folder, drop=("eyes",)).mesh.faces) == 1
     with pytest.raises(CharacterError, match="every part of 12 is dropped"):
         read_bicar(folder, drop=("m", "e"))
 

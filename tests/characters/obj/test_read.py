@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -200,6 +201,23 @@ def test_textures_are_found_below_the_folder_whatever_the_author_s_path(tmp_path
     raw = textured(tmp_path, f"map_Kd {name}")
     assert colour_of(raw) == [*GREEN]
     assert raw.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [
+        ("peau é.png", "utf-8"),
+        ("peau é.png", "cp1252"),
+        ("肌表.png", "shift_jis"),
+        ("角色.png", "gbk"),
+        ("жук.png", "cp1251"),
+    ],
+)
+def test_names_are_found_however_the_author_s_program_wrote_them(tmp_path: Path, name: str, encoding: str) -> None:
+    paint(tmp_path / unicodedata.normalize("NFD", name), GREEN)
+    (tmp_path / "hero.mtl").write_bytes(f"newmtl {name}\nmap_Kd C:\\art\\{name}\n".encode(encoding))
+    raw = read(tmp_path, f"mtllib hero.mtl\nusemtl {name}\n".encode(encoding) + TRIANGLES.encode())
+    assert (colour_of(raw), raw.warnings) == ([*GREEN], ())
 
 
 @pytest.mark.parametrize("name", ["../secret.png", "{outside}/secret.png", "inner/../../secret.png"])
