@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import zipfile
@@ -100,6 +101,8 @@ def read_with_blender(
         WriteError: if what was read cannot be kept.
     """
     files = SideFiles(path, root)
+    if path.suffix.lower() == ".fbx":
+        _check_binary(path, files.root)
     try:
         key = cache_key(path, pose, files.root)
     except OSError as error:
@@ -108,6 +111,18 @@ def read_with_blender(
     if not _is_whole(kept):
         _convert(path, pose, kept)
     return _assemble(path, kept, texture, drop, files)
+
+
+def _check_binary(path: Path, root: Path) -> None:
+    """Check that an FBX file is not one as text, which Blender does not read, before Blender is asked for.
+
+    Raises:
+        CharacterError: if it is.
+    """
+    with contextlib.suppress(OSError), open_source_file(path, root) as stream:
+        head = stream.read(4096)
+        if head.startswith(b"; FBX") or b"FBXHeaderExtension:" in head:
+            raise CharacterError(f"{path.name} is an FBX file as text (ASCII): export it as binary FBX or as glTF")
 
 
 def _is_whole(kept: Path) -> bool:

@@ -21,6 +21,9 @@ FORMATS = {
 }
 """Format of a mesh file by its suffix in lower case, the most complete format first."""
 
+REFUSED = {".stl": "is an STL file, which has neither colours nor textures: export the character as GLB"}
+"""What is said of files of other formats, by their suffix in lower case."""
+
 SPLITS = ("train", "validation", "test")
 
 AUTO = "auto"

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, BinaryIO
 
 from specsia_build.characters.bicar import is_bicar
-from specsia_build.characters.character import AUTO, FORMATS, SPLITS, UNSETTLED, Entry, is_safe_id, is_unicode
+from specsia_build.characters.character import AUTO, FORMATS, REFUSED, SPLITS, UNSETTLED, Entry, is_safe_id, is_unicode
 from specsia_build.errors import CharacterError, UsageError, brief
 from specsia_build.files.sources import open_source_file
 from specsia_build.frame import AXES, front_rotation
@@ -230,7 +230,10 @@ def _format(path: Path, text: str) -> str:
         if is_bicar(path):
             return "3dbicar"
         raise _LineError(f"the folder '{shown}' has no tpose/m.obj")
-    known = FORMATS.get(path.suffix.lower())
+    suffix = path.suffix.lower()
+    if suffix in REFUSED:
+        raise _LineError(f"'{shown}' {REFUSED[suffix]}")
+    known = FORMATS.get(suffix)
     if known is None:
         raise _LineError(f"'{shown}' is of no known format: the suffixes are {' '.join(FORMATS)}")
     return known

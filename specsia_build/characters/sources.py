@@ -11,7 +11,16 @@ from functools import partial
 from pathlib import Path
 
 from specsia_build.characters.bicar import bicar_entry, is_bicar
-from specsia_build.characters.character import AUTO, FORMATS, UNSETTLED, Entry, id_order_key, is_unicode, safe_id
+from specsia_build.characters.character import (
+    AUTO,
+    FORMATS,
+    REFUSED,
+    UNSETTLED,
+    Entry,
+    id_order_key,
+    is_unicode,
+    safe_id,
+)
 from specsia_build.characters.manifest import read_manifest
 from specsia_build.errors import UsageError
 from specsia_build.files.sources import is_folder
@@ -79,7 +88,7 @@ def open_source(
         raise UsageError(f"'{source}' cannot be opened: {error.strerror or error}") from error
     if path.suffix.lower() == ".jsonl":
         return Source(name, "manifest", _sorted(read_manifest(path)))
-    if path.suffix.lower() not in FORMATS:
+    if path.suffix.lower() not in {**FORMATS, **REFUSED}:
         raise UsageError(f"'{name}' is neither a mesh file ({' '.join(FORMATS)}) nor a .jsonl manifest: {_KINDS}")
     return Source(name, "file", (_of_file(safe_id(path.stem), path),))
 
@@ -123,7 +132,7 @@ def _looks_bicar(folder: Path) -> bool:
 
 
 def _mesh_paths(top: Path) -> list[Path]:
-    """Mesh files and 3DBiCar folders below a folder, hidden ones passed over.
+    """Mesh files and 3DBiCar folders below a folder, hidden ones passed over; or else what is `REFUSED`.
 
     Raises:
         UsageError: if a folder cannot be read.
@@ -132,7 +141,8 @@ def _mesh_paths(top: Path) -> list[Path]:
     def refuse(error: OSError) -> None:
         raise UsageError(f"the folder {error.filename} cannot be read: {error.strerror}; make it readable")
 
-    found = []
+    found: list[Path] = []
+    refused: list[Path] = []
     walked = 0
     for parent, subfolders, names in os.walk(top, onerror=refuse):
         folder = Path(parent)
@@ -146,7 +156,8 @@ def _mesh_paths(top: Path) -> list[Path]:
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         visible = sorted(name for name in names if not name.startswith("."))
         found.extend(folder / name for name in visible if Path(name).suffix.lower() in FORMATS)
-    return found
+        refused.extend(folder / name for name in visible if Path(name).suffix.lower() in REFUSED)
+    return found or refused
 
 
 def _identified(top: Path, paths: list[Path]) -> list[Entry]:
@@ -191,7 +202,10 @@ def _entry(top: Path, path: Path, character_id: str) -> Entry:
 
 
 def _of_file(character_id: str, path: Path, root: Path | None = None) -> Entry:
-    kind = FORMATS[path.suffix.lower()]
+    suffix = path.suffix.lower()
+    if suffix in REFUSED:
+        return Entry(character_id, "", path, problem=f"{path.name} {REFUSED[suffix]}", root=root)
+    kind = FORMATS[suffix]
     usual = AUTO if kind in UNSETTLED else None
     return Entry(character_id, kind, path, up=usual, front=usual, root=root)
 

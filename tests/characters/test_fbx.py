@@ -247,6 +247,12 @@ def test_what_is_kept_and_damaged_is_read_again(tmp_path: Path, own_cache: Path,
     assert [folder.name for folder in own_cache.iterdir()] == [key(path, "rest")]
 
 
+def test_an_fbx_file_as_text_is_said_to_be_one(tmp_path: Path) -> None:
+    (tmp_path / "x.fbx").write_text("; FBX 7.3.0 project file\nFBXHeaderExtension:  {\n}\n")
+    with pytest.raises(CharacterError, match=r"x\.fbx is an FBX file as text \(ASCII\): export it as binary FBX or"):
+        read_character(Entry("x", "fbx", tmp_path / "x.fbx"))
+
+
 @pytest.mark.usefixtures("needs_blender")
 def test_a_file_that_blender_cannot_read(tmp_path: Path, own_cache: Path) -> None:
     (tmp_path / "x.fbx").write_text("not an FBX file")

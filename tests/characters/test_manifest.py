@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "set"
     (folder / "sub dir" / "7" / "tpose").mkdir(parents=True)
     (folder / "sub dir" / "7" / "tpose" / "m.obj").write_text("")
-    for name in ("a.glb", "b.VRM", "skin.png", "note.txt"):
+    for name in ("a.glb", "b.VRM", "skin.png", "note.txt", "hero.STL"):
         (folder / name).write_bytes(b"")
     return folder
 
@@ -115,6 +115,7 @@ PROBLEMS: list[tuple[str, str | dict[str, Any]]] = [
     ("'path' must be relative to the manifest", {"id": "a", "path": "C:\\x\\a.glb"}),
     ("'path' must be relative to the manifest", {"id": "a", "path": "a\0.glb"}),
     ("'note.txt' is of no known format: the suffixes are .glb", {"id": "a", "path": "note.txt"}),
+    ("'hero.STL' is an STL file, which has neither colours nor textures", {"id": "a", "path": "hero.STL"}),
     ("the folder 'sub dir' has no tpose/m.obj", {"id": "a", "path": "sub dir"}),
 ]
 

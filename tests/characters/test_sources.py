@@ -30,6 +30,22 @@ def open_path(path: Path) -> Source:
     return open_source(str(path), path / "scratch")
 
 
+@pytest.mark.parametrize("source", ["a/Hero.STL", "a"])
+def test_an_stl_file_is_told_to_have_no_colours(tmp_path: Path, source: str) -> None:
+    touch(tmp_path / "a", "Hero.STL")
+    (entry,) = open_path(tmp_path / source).entries
+    assert (
+        entry.problem == "Hero.STL is an STL file, which has neither colours nor textures: export the character as GLB"
+    )
+    with pytest.raises(CharacterError, match="neither colours nor textures"):
+        read_character(entry)
+
+
+def test_an_stl_file_among_characters_is_none(tmp_path: Path) -> None:
+    touch(tmp_path / "a", "Hero.stl", "Hero.glb", "stand.stl")
+    assert ids(open_path(tmp_path / "a")) == ["Hero"]
+
+
 def test_one_mesh_file(tmp_path: Path) -> None:
     touch(tmp_path, "Hero (final).GLB")
     source = open_path(tmp_path / "Hero (final).GLB")

@@ -25,6 +25,7 @@ from specsia_build.characters.gltf.schema import (
     Entry,
     Root,
     Sparse,
+    check_version,
     damaged,
     parse,
     read_entry,
@@ -308,9 +309,7 @@ def load_document(path: Path, within: Path) -> Document:
     data = read_source(path, within)
     text, binary = _glb_chunks(data, path.name) if data[:4] == GLB_MAGIC else (data, None)
     root = parse(text, path.name)
-    version = (root.asset.version if root.asset else None) or ""
-    if not version.startswith("2"):
-        raise CharacterError(f"{path.name} is glTF version '{version or 'unknown'}': export it again as glTF 2.0")
+    check_version(root, path.name)
     for extension in root.extensions_required or ():
         if extension not in READABLE and not extension.startswith(READABLE_FAMILIES):
             raise CharacterError(

@@ -175,7 +175,7 @@ class Materials:
         source = next((image for image in offered if image is not None), None)
         if source is None:
             place = f"{self.document.name}: textures[{index}]"
-            self.warnings[f"{place} has no image of a kind that can be read; it was left out"] = None
+            self.warnings[f"{place} has no PNG, JPEG, WebP or KTX2 image; it was left out"] = None
             return None
         if (source, entry.sampler) not in self._textures:
             pixels = self._image(source)

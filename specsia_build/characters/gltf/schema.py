@@ -60,6 +60,12 @@ class Vrm(_Struct):
     material_properties: tuple[VrmMaterial, ...] | None = None
 
 
+class Versioned(_Struct):
+    """A document of which only the version counts."""
+
+    asset: Asset | None = None
+
+
 class RootExtensions(_Struct):
     vrm: Vrm | None = field(default=None, name="VRM")
     vrmc_vrm: Present | None = field(default=None, name="VRMC_vrm")
@@ -316,7 +322,21 @@ def parse(text: bytes, name: str) -> Root:
     try:
         return _decoded(text, Root)
     except (msgspec.DecodeError, ValueError):
-        return _checked(lambda: _decoded(_TEXT_OR_ODD_NUMBER.sub(_mended, text), Root), f"{name}:", name)
+        mended = _TEXT_OR_ODD_NUMBER.sub(_mended, text)
+    # The lists of glTF 1.0 are objects: that is what is to be said of them, not that they are no lists.
+    check_version(_checked(lambda: _decoded(mended, Versioned), f"{name}:", name), name)
+    return _checked(lambda: _decoded(mended, Root), f"{name}:", name)
+
+
+def check_version(document: Root | Versioned, name: str) -> None:
+    """Check that a document is glTF 2.
+
+    Raises:
+        CharacterError: if it is not.
+    """
+    version = (document.asset.version if document.asset else None) or ""
+    if not version.startswith("2"):
+        raise CharacterError(f"{name} is glTF version '{version or 'unknown'}': export it again as glTF 2.0")
 
 
 def read_entry(text: Raw, kind: type[S], place: str, name: str) -> S:

@@ -168,6 +168,10 @@ def test_any_value_may_be_wrong(place: tuple[Any, ...], junk: Any) -> None:
         (b'{"asset": {"version": 2.0}}', "a.glb: asset has a 'version' that is not a text"),
         (b"{}", "a.glb is glTF version 'unknown': export it again as glTF 2.0"),
         (b'{"asset": {"version": "1.0"}}', "a.glb is glTF version '1.0': export it again as glTF 2.0"),
+        (
+            b'{"asset": {"version": "1.0"}, "scene": "first", "nodes": {"hips": {}}, "meshes": {}}',
+            "a.glb is glTF version '1.0': export it again as glTF 2.0",
+        ),
         (struct.pack("<4sII", b"glTF", 1, 20) + bytes(8), "a.glb is a GLB of version 1"),
         (b'{"asset": {"version": "2.0"}}', "a.glb has no triangles"),
     ],
