@@ -27,12 +27,15 @@ class Context:
         ground_truth: reads the character's normalised mesh; None unless the backend declares `sees_ground_truth`.
         read: told every file that the backend read for this character or looked for in vain, so that the character is
             made again where one changes; all lie in the backend's ``folder``.
+        framed: whether the image is the frame's frontal view, `ORTHO_WIDTH` units wide with the character in its middle
+            and its longest side, seen or not, about one unit; not a picture of anybody's own.
     """
 
     character_id: str
     seed: int
     ground_truth: Callable[[], Mesh] | None = None
     read: Callable[[Iterable[Path]], None] = _forget
+    framed: bool = False
 
 
 class Backend(Protocol):

@@ -244,6 +244,7 @@ def reconstruct(
         character_id=safe_id(character_id),
         seed=backend_seed(seed, character_id, found.name),
         ground_truth=(lambda: ground_truth) if found.sees_ground_truth and ground_truth is not None else None,
+        framed=isinstance(picture, View),
     )
     mesh = accepted(found.reconstruct(image, context), image, found, character_id)
     return Reconstruction(mesh, found.name, found.needs_yaw)

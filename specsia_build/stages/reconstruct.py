@@ -128,6 +128,7 @@ def reconstruct(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact,
         seed=backend_seed(config.seed, entry.id, backend.name),
         ground_truth=ground_truth if backend.sees_ground_truth else None,
         read=lambda paths: files.update(dict.fromkeys(paths)),
+        framed=True,
     )
     with watch.part("reconstruct"):
         mesh = backend.reconstruct(image, context)

@@ -1,7 +1,8 @@
 """The default backend: one picture inflated to a closed figure, without a model and without a GPU.
 
 The silhouette becomes a surface whose thickness solves a Poisson equation, as in "Repoussé" (Joshi and Carr, 2008):
-limbs come out round, heads and bodies as deep as figures are as a rule. The picture colours the front; the back is
+limbs come out round, heads and bodies as deep as figures are as a rule, and a figure that must be long or stands on
+four legs is drawn out along the line of sight. The picture colours the front; the back is
 guessed from the colours along the outline. What a single view cannot tell stays wrong, as it does with any
 reconstruction: parts that touch in the picture are fused, front and back have one shape but for the feet, and the
 sides smear the outline's colours. A contour drawn around the figure widens it but stays out of its texture.
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from specsia_build.backends.base import Context
 from specsia_build.backends.inflate.colour import Atlas, paint
 from specsia_build.backends.inflate.depth import depth_of, relief
+from specsia_build.backends.inflate.length import length_of
 from specsia_build.backends.inflate.shape import Grid, clean_silhouette, lattice, poisson
 from specsia_build.backends.inflate.surface import Shell, close_surface, extend_outside
 from specsia_build.errors import CharacterError, UsageError
@@ -35,7 +37,7 @@ class Inflate:
     """Backend that inflates the silhouette."""
 
     name: str = "inflate"
-    version: int = 2
+    version: int = 3
     sees_ground_truth: bool = False
     needs_yaw: bool = False
     generates: bool = True
@@ -51,7 +53,7 @@ class Inflate:
 
         Args:
             image: (S, S, 4) uint8 sRGB, straight alpha, S at least `SMALLEST`.
-            context: not looked at; there is nothing random.
+            context: whether the picture is the frame's own view; there is nothing random.
 
         Raises:
             CharacterError: if the picture is not square or too small, or shows nothing or no background.
@@ -60,7 +62,9 @@ class Inflate:
         grid = lattice(clean_silhouette(image[..., 3]))
         depth = depth_of(grid.distance, poisson(grid.distance))
         surface = close_surface(extend_outside(depth.square, grid.distance))
-        surface = replace(surface, points=np.column_stack([surface.points[:, :2], relief(surface.points, depth)]))
+        heights = relief(surface.points, depth)
+        heights *= max(1.0, length_of(grid, image[..., 3], context.framed) / np.ptp(heights))
+        surface = replace(surface, points=np.column_stack([surface.points[:, :2], heights]))
         return textured(surface, grid, paint(image), image.shape[0])
 
 
