@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from specsia_build.characters.facing import Landmark
+from specsia_build.characters.finding import Mending
 from specsia_build.rendering.mesh import Mesh
 
 FORMATS = {
@@ -99,6 +100,7 @@ class Character:
         parts, skinned, animations: as in `RawMesh`.
         landmarks: as in `RawMesh`, in the mesh's coordinates.
         front: axis that was taken for its front once `up` had been turned to Z.
+        mendings: what a manifest's line could say of it, by the evidence that the warnings give.
     """
 
     entry: Entry
@@ -110,6 +112,7 @@ class Character:
     animations: int
     landmarks: tuple[Landmark, ...] = ()
     front: str = "-y"
+    mendings: tuple[Mending, ...] = ()
 
 
 def id_order_key(character_id: str) -> tuple[int, int, str]:

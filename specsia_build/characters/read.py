@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.characters.bicar import read_bicar
 from specsia_build.characters.character import AUTO, SETTLED, Character, Entry
-from specsia_build.characters.facing import front_of, rotated, up_by_joints, up_of
+from specsia_build.characters.colour import colourless
+from specsia_build.characters.facing import Evidence, front_of, rotated, up_by_joints, up_of
+from specsia_build.characters.finding import Finding, Mending
 from specsia_build.characters.obj.read import read_obj
 from specsia_build.characters.ply.read import read_ply
 from specsia_build.characters.polygons import MAX_TRIANGLES
@@ -67,39 +69,43 @@ def _read(entry: Entry) -> Character:
     mesh, mended = _mended(raw.mesh, name)
     try:
         with np.errstate(all="ignore"):
-            up, front, turned = _axes(entry, raw, mesh)
+            up, front, axes = _axes(entry, raw, mesh)
         turn = front_rotation(front) @ up_rotation(up)
     except ValueError as error:
         raise CharacterError(f"{name}: {error}") from error
     unknown = [part for part in entry.drop if part not in raw.parts]
     dropped = tuple(f"'{part}' is to be dropped but {name} has no such part" for part in unknown)
+    found = (*axes, *colourless(entry, raw.files, mesh))
     return Character(
         entry=entry,
         mesh=mesh.rotated(turn),
         files=raw.files,
-        warnings=(*raw.warnings, *mended, *dropped, *turned),
+        warnings=(*raw.warnings, *mended, *dropped, *(one.warning for one in found)),
         parts=raw.parts,
         skinned=raw.skinned,
         animations=raw.animations,
         landmarks=rotated(raw.landmarks, turn),
         front=front,
+        mendings=tuple(one.mending for one in found if one.mending is not None),
     )
 
 
-def _axes(entry: Entry, raw: RawMesh, mesh: Mesh) -> tuple[str, str, tuple[str, ...]]:
+def _axes(entry: Entry, raw: RawMesh, mesh: Mesh) -> tuple[str, str, tuple[Finding, ...]]:
     """What is taken for up and for the front, and a sentence where the character surely says other than its format."""
-    name, up, front, said = entry.path.name, entry.up or raw.up, entry.front or raw.front, []
+    name, up, front = entry.path.name, entry.up or raw.up, entry.front or raw.front
+    said: list[Finding] = []
     if up == AUTO or (entry.up is None and entry.format not in SETTLED):
         found = up_of(mesh, raw.landmarks) if up == AUTO else up_by_joints(raw.landmarks)
         if found.axis not in (None, raw.up):
             line = f'"up": "{found.axis}" in its manifest line'
-            said.append(
+            warning = (
                 f"{name} stands along {found.axis}, as {found.why}, so it was set upright; {line} says the same, "
                 f'"up": "{raw.up}" leaves it as it was'
                 if up == AUTO
                 else f"{name} stands along {found.axis}, as {found.why}, not {raw.up} as its format has it: {line} "
                 "sets it upright"
             )
+            said.append(Finding(warning, _mending("up", found)))
         up = (found.axis or raw.up) if up == AUTO else up
     if front == AUTO or (entry.front is None and entry.format not in SETTLED):
         upright = up_rotation(up)
@@ -107,13 +113,18 @@ def _axes(entry: Entry, raw: RawMesh, mesh: Mesh) -> tuple[str, str, tuple[str, 
         if found.axis not in (None, raw.front):
             why = f"faces {found.axis} {found.why}"
             line = f'"front": "{found.axis}" in its manifest line'
-            said.append(
+            warning = (
                 f'{name} {why}, so it was turned; {line} says the same, "front": "{raw.front}" leaves it as it was'
                 if front == AUTO
                 else f"{name} {why}, not {raw.front} as its format has it: {line} turns it"
             )
+            said.append(Finding(warning, _mending("front", found)))
         front = (found.axis or raw.front) if front == AUTO else front
     return up, front, tuple(said)
+
+
+def _mending(key: str, found: Evidence) -> Mending | None:
+    return None if found.axis is None else Mending(key, found.axis, found.why)
 
 
 def _read_raw(entry: Entry) -> RawMesh:

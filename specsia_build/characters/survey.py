@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from specsia_build.characters.character import AUTO, SETTLED, Character, Entry, legible
 from specsia_build.characters.facing import front_of
+from specsia_build.characters.finding import Mending
 from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh
@@ -29,6 +30,7 @@ class CharacterFacts:
         faces: signed axis taken for its front; with a ``?`` where nobody, no joint and no shape says so.
         pose: ``T-pose``, ``A-pose`` or ``arms down``, guessed from width over height alone; empty where unread.
         warnings: sentences about what would be built all the same.
+        mendings: what a manifest's line could say of it, by the evidence that the warnings give.
         problem: why it cannot be built, or None.
     """
 
@@ -45,6 +47,7 @@ class CharacterFacts:
     faces: str = ""
     pose: str = ""
     warnings: tuple[str, ...] = ()
+    mendings: tuple[Mending, ...] = ()
     problem: str | None = None
 
 
@@ -72,6 +75,7 @@ def _facts(character: Character) -> CharacterFacts:
         faces=_faces(character),
         pose=pose_clue(mesh),
         warnings=character.warnings,
+        mendings=character.mendings,
     )
 
 

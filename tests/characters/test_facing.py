@@ -57,7 +57,7 @@ def write_obj(path: Path, turn: np.ndarray, solids: list[np.ndarray] | None = No
     """Boxes as OBJ, every point turned from the frame into the file's coordinates."""
     lines = []
     for k, box in enumerate(boxes() if solids is None else solids):
-        lines += ["v {:.6f} {:.6f} {:.6f}".format(*(turn @ corner)) for corner in box]
+        lines += ["v {:.6f} {:.6f} {:.6f} 0.9 0.3 0.1".format(*(turn @ corner)) for corner in box]
         lines += ["f " + " ".join(str(8 * k + i + 1) for i in quad) for quad in QUADS]
     path.write_text("\n".join(lines))
     return path
@@ -127,7 +127,8 @@ def rigged(path: Path, turn: np.ndarray, joints: dict[str, tuple[float, float, f
     """A cube and joints as GLB."""
     writer = GltfWriter()
     triangles = np.array([CORNERS[list(t)] for a, b, c, d in QUADS for t in ((a, b, c), (a, c, d))]).reshape(-1, 3)
-    nodes = [writer.mesh_node(writer.primitive(triangles @ turn.T))]
+    red = writer.add("materials", pbrMetallicRoughness={"baseColorFactor": [0.9, 0.3, 0.1, 1.0]})
+    nodes = [writer.mesh_node(writer.primitive(triangles @ turn.T, material=red))]
     nodes += [writer.add("nodes", name=name, translation=(turn @ np.array(p)).tolist()) for name, p in joints.items()]
     writer.data |= {"scene": 0, "scenes": [{"nodes": nodes}]}
     return writer.write_glb(path)

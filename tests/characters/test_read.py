@@ -16,8 +16,8 @@ from specsia_build.characters.sources import open_source
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Material, Mesh
 
-# An arrow that tells all axes apart: 3 units along the file's x, 2 along y, 1 along z.
-ARROW = "v 0 0 0\nv 3 0 0\nv 0 2 0\nv 0 0 1\nf 1 2 3\nf 1 3 4\n"
+# A red arrow that tells all axes apart: 3 units along the file's x, 2 along y, 1 along z.
+ARROW = "v 0 0 0 1 0 0\nv 3 0 0 1 0 0\nv 0 2 0 1 0 0\nv 0 0 1 1 0 0\nf 1 2 3\nf 1 3 4\n"
 
 
 def entry_of(folder: Path, text: str, name: str = "hero.obj", format: str = "obj") -> Entry:

@@ -1,0 +1,152 @@
+"""Characters that nobody coloured: one plain grey without a texture, and the images that may have been meant."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.characters.character import SETTLED, Entry
+from specsia_build.characters.facing import words_of
+from specsia_build.characters.finding import Finding, Mending
+from specsia_build.characters.images import IMAGE_SUFFIXES
+from specsia_build.files.sources import is_file
+from specsia_build.rendering.colour import linear_to_srgb
+from specsia_build.rendering.mesh import Mesh
+
+LEAST_GREY = 96
+"""Display level from which a plain colour is taken for a default; nobody's default is darker."""
+
+MOST_CHROMA, MOST_CONTRAST = 8, 12
+"""Display levels between the channels of a grey, and between two greys that look the same."""
+
+_FULL = 255
+_FOLDERS = frozenset({"texture", "textures", "tex", "maps", "images", "materials", "source", "skins", "colormap"})
+_OTHER_MAP = re.compile(
+    r"normals?|nrm|nor|rough(ness)?|metal(lic|ness)?|ao|occlusion|height|bump|spec(ular)?|gloss(iness)?|opacity|alpha|"
+    r"emissi(ve|on)|mask|disp(lacement)?|orm|arm|thumb(nail)?|preview"
+)
+_NO_NAME = re.compile(
+    r"tex(tures?)?|diff(use)?|albedo|base|col(ou?r)?|basecolou?r|map|colormap|atlas|mat(erial)?|d|\d+k?"
+)
+"""Words that say what kind of file it is."""
+
+_MOST_LISTED = 2000
+_MOST_SHOWN = 3
+
+
+def plain_materials(mesh: Mesh) -> tuple[str, ...] | None:
+    """Names of the materials of a mesh that is one plain grey, from mid-grey to white; None for any other.
+
+    A colour, a second shade, a texture and a glow all say that somebody chose how it looks.
+    """
+    shown = [mesh.materials[k] for k in np.unique(mesh.face_material)]
+    if any(m.texture is not None or m.emissive_texture is not None or any(m.emissive) for m in shown):
+        return None
+    colours = np.array([m.base_color[:3] for m in shown])
+    if mesh.colors is not None:
+        own = mesh.colors[..., :3].reshape(-1, 3)
+        colours = np.concatenate([colours * own.min(axis=0), colours * own.max(axis=0)])
+    levels = linear_to_srgb(np.clip(colours, 0.0, 1.0)) * _FULL
+    if not is_plain(levels) or levels.min() < LEAST_GREY:
+        return None
+    return tuple(dict.fromkeys(m.name for m in shown))
+
+
+def is_plain(levels: NDArray[np.floating]) -> bool:
+    """Whether display colours (N, 3), 0-255, are all the same grey, but for a few in a hundred."""
+    if len(levels) == 0:
+        return False
+    chroma = levels.max(axis=1) - levels.min(axis=1)
+    low, high = np.quantile(levels.mean(axis=1), (0.02, 0.98))
+    return bool(np.quantile(chroma, 0.98) <= MOST_CHROMA and high - low <= MOST_CONTRAST)
+
+
+def plain_picture(color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> int | None:
+    """The grey, 0-255, that a picture (S, S, 4) of a covered (S, S) surface shows nothing but; None for any other."""
+    levels = color[..., :3][coverage == _FULL].astype(np.float64)
+    return round(float(np.median(levels))) if is_plain(levels) else None
+
+
+def colourless(entry: Entry, files: Iterable[Path], mesh: Mesh) -> tuple[Finding, ...]:
+    """What to say of a character that nobody coloured, with the images that may have been meant; else nothing.
+
+    Args:
+        entry: where it comes from.
+        files: that were read for it or looked for in vain.
+        mesh: as read.
+    """
+    materials = plain_materials(mesh)
+    if materials is None or entry.format in SETTLED:
+        return ()
+    named = ", ".join(f"'{name}'" for name in materials[:_MOST_SHOWN] if name)
+    named += " and others" if len(materials) > _MOST_SHOWN else ""
+    bare = (
+        f"material {named} has" if len(materials) == 1 and named else f"materials {named} have" if named else "it has"
+    )
+    grey = f"{entry.path.name} is one plain grey: {bare} no image and no colour"
+    if mesh.uv is None:
+        return (Finding(f"{grey}, its vertices have none, and without texture coordinates no image can colour it"),)
+    vain = [path.name for path in files if path.suffix.lower() in IMAGE_SUFFIXES and not is_file(path)]
+    looked = f"looked for {', '.join(vain[:_MOST_SHOWN])}" if vain else "it names no image"
+    places = [
+        os.path.relpath(image, entry.within).replace(os.sep, "/")
+        for image in images_by_name(entry.path, (entry.id, *materials))
+    ]
+    if not places:
+        return (Finding(f'{grey} ({looked}, and none near it is called like it): name one as "texture" in its line'),)
+    shown = " or ".join(f'"texture": "{place}"' for place in places)
+    sole = Mending("texture", places[0], "is called like the character, which has no colour")
+    return (
+        Finding(f"{grey} ({looked}); {shown} in its manifest line would colour it", sole if not places[1:] else None),
+    )
+
+
+def images_by_name(mesh_file: Path, names: Iterable[str]) -> tuple[Path, ...]:
+    """Images near a mesh file that are called like it, or like one of `names`: those that fit best, in order.
+
+    Looked through are its folder and the one above, and in each the folders that exporters put textures in. Normal maps
+    and their like are passed over.
+    """
+    wanted = {_core(name) for name in (mesh_file.stem, *names)} - {""}
+    fits: dict[Path, int] = {}
+    for path in _images_near(mesh_file.parent):
+        core = _core(path.stem)
+        if core and not any(map(_OTHER_MAP.fullmatch, words_of(path.stem))):
+            fits[path] = max((_fit(core, name) for name in wanted), default=0)
+    best = max(fits.values(), default=0)
+    return tuple(path for path, fit in fits.items() if fit == best > 0)[:_MOST_SHOWN]
+
+
+def _fit(image: str, name: str) -> int:
+    if image == name:
+        return 2
+    shorter, longer = sorted((image, name), key=len)
+    return int(len(shorter) >= 3 and shorter in longer)
+
+
+def _core(name: str) -> str:
+    """What is left of a name without words that no character is called by."""
+    return "".join(word for word in words_of(name) if not _NO_NAME.fullmatch(word))
+
+
+def _images_near(folder: Path) -> list[Path]:
+    found: list[Path] = []
+    for top in (folder, folder.parent):
+        folders = [top] if top == folder else []
+        folders += [top / name for name in _listed(top) if name.casefold() in _FOLDERS and (top / name).is_dir()]
+        for place in folders:
+            found += [place / name for name in _listed(place) if name.lower().endswith(IMAGE_SUFFIXES)]
+    return found
+
+
+def _listed(folder: Path) -> list[str]:
+    try:
+        return sorted(path.name for path in folder.iterdir())[:_MOST_LISTED]
+    except OSError:
+        # A folder that nobody may look into holds nothing to offer.
+        return []

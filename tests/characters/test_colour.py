@@ -1,0 +1,160 @@
+"""A character that nobody coloured is said, with the image that may have been meant; one that somebody did is not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from specsia_build.characters.character import Entry
+from specsia_build.characters.colour import images_by_name, plain_materials, plain_picture
+from specsia_build.characters.read import read_character
+from specsia_build.cli.main import main
+from specsia_build.rendering.mesh import Material, Mesh, Texture
+from tests.characters.gltf.writer import GltfWriter
+
+TETRAHEDRON = "v 0 0 0\nv 1 0 0\nv 0 2 0\nv 0 0 1\nvt 0 0\nvt 1 0\nvt 0 1\n"
+FACES = "f 1/1 2/2 3/3\nf 1/1 3/3 4/2\nf 1/1 4/2 2/3\nf 2/1 3/2 4/3\n"
+
+
+def write_image(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (4, 4), (200, 30, 30)).save(path)
+    return path
+
+
+def write_obj(path: Path, material: str = "", faces: str = FACES) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    use = ""
+    if material:
+        path.with_name("colours.mtl").write_text(material)
+        use = "mtllib colours.mtl\nusemtl skin\n"
+    path.write_text(TETRAHEDRON + use + faces)
+    return path
+
+
+def plain_warnings(path: Path, kind: str = "obj", root: Path | None = None) -> list[str]:
+    character = read_character(Entry("hero", kind, path, up="+y", front="-y", root=root))
+    return [sentence for sentence in character.warnings if "plain grey" in sentence]
+
+
+@pytest.mark.parametrize("place", ["hero.png", "textures/Hero_diffuse.png", "../textures/hero.jpg", "../Maps/HERO.png"])
+def test_an_image_that_is_called_like_the_character_is_offered(tmp_path: Path, place: str) -> None:
+    mesh = write_obj(tmp_path / "meshes" / "hero.obj", "newmtl skin\nKd 0.8 0.8 0.8\n")
+    image = write_image(tmp_path / "meshes" / place)
+    relative = image.resolve().relative_to(tmp_path)
+    if place == "hero.png":
+        # Where a library colours the file, nothing stands in for it.
+        assert images_by_name(mesh, ()) == (image,)
+    (warning,) = plain_warnings(mesh, root=tmp_path)
+    assert warning == (
+        "hero.obj is one plain grey: material 'skin' has no image and no colour (it names no image); "
+        f'"texture": "{relative}" in its manifest line would colour it'
+    )
+    (tmp_path / "m.jsonl").write_text(
+        json.dumps({"id": "hero", "path": "meshes/hero.obj", "texture": relative.as_posix()})
+    )
+    told = CliRunner().invoke(main, ["characters", str(tmp_path / "m.jsonl")]).output
+    assert "4x4" in told
+    assert "plain grey" not in told
+
+
+def test_what_was_looked_for_is_said_where_nothing_fits(tmp_path: Path) -> None:
+    mesh = write_obj(tmp_path / "hero.obj", "newmtl skin\nmap_Kd gone.png\n")
+    write_image(tmp_path / "hero_normal.png")
+    write_image(tmp_path / "villain.png")
+    (warning,) = plain_warnings(mesh)
+    assert "(looked for gone.png" in warning
+    assert "none near it is called like it" in warning
+
+
+def test_without_texture_coordinates_no_image_is_offered(tmp_path: Path) -> None:
+    write_image(tmp_path / "textures" / "hero.png")
+    mesh = write_obj(tmp_path / "hero.obj", faces="f 1 2 3\nf 1 3 4\nf 1 4 2\n")
+    (warning,) = plain_warnings(mesh)
+    assert "without texture coordinates no image can colour it" in warning
+    assert "hero.png" not in warning
+
+
+def test_a_glb_and_a_ply_are_told_alike(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    writer.mesh_node(writer.primitive([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [0, 1, 2]))
+    assert len(plain_warnings(writer.write_glb(tmp_path / "hero.glb"), "gltf")) == 1
+    (tmp_path / "hero.ply").write_text(
+        "ply\nformat ascii 1.0\nelement vertex 3\nproperty float x\nproperty float y\nproperty float z\n"
+        "element face 1\nproperty list uchar int vertex_indices\nend_header\n0 0 0\n3 0 0\n0 2 1\n3 0 1 2\n"
+    )
+    assert len(plain_warnings(tmp_path / "hero.ply", "ply")) == 1
+
+
+def mesh_of(*materials: Material, colors: np.ndarray | None = None) -> Mesh:
+    count = len(materials)
+    return Mesh(
+        vertices=np.zeros((3, 3), np.float32),
+        faces=np.tile(np.array([0, 1, 2], np.int32), (count, 1)),
+        materials=materials,
+        face_material=np.arange(count, dtype=np.int32),
+        colors=colors,
+    )
+
+
+def grey(level: float, **more: object) -> Material:
+    return replace(Material("skin", (level, level, level, 1.0)), **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "mesh",
+    [
+        mesh_of(grey(0.8)),
+        mesh_of(grey(1.0), replace(grey(1.0), name="skin")),
+        mesh_of(grey(0.8), colors=np.full((1, 3, 4), 0.9, np.float32)),
+        mesh_of(grey(0.214)),
+    ],
+)
+def test_one_default_grey_is_plain(mesh: Mesh) -> None:
+    assert plain_materials(mesh) == ("skin",)
+
+
+@pytest.mark.parametrize(
+    "mesh",
+    [
+        mesh_of(grey(0.8), grey(0.02)),
+        mesh_of(Material("slime", (0.8, 0.1, 0.1, 1.0))),
+        mesh_of(grey(0.8, texture=Texture(np.full((1, 1, 4), 200, np.uint8)))),
+        mesh_of(grey(0.8, emissive=(0.2, 0.0, 0.0))),
+        mesh_of(grey(0.8), colors=np.linspace(0.2, 1, 12, dtype=np.float32).reshape(1, 3, 4)),
+        mesh_of(grey(0.03)),
+    ],
+    ids=["shades", "colour", "texture", "glow", "vertex colours", "dark"],
+)
+def test_what_somebody_coloured_is_not(mesh: Mesh) -> None:
+    assert plain_materials(mesh) is None
+
+
+def test_a_plain_picture_is_told_from_one_with_a_shade_or_a_colour() -> None:
+    coverage = np.zeros((64, 64), np.uint8)
+    coverage[8:56, 8:56] = 255
+    color = np.full((64, 64, 4), 203, np.uint8)
+    color[0, 0] = (255, 0, 0, 0)
+    assert plain_picture(color, coverage) == 203
+    eyes = color.copy()
+    eyes[20:28, 20:32, :3] = 20
+    assert plain_picture(eyes, coverage) is None
+    rosy = color.copy()
+    rosy[..., 0] = 230
+    assert plain_picture(rosy, coverage) is None
+    assert plain_picture(color, np.zeros((64, 64), np.uint8)) is None
+
+
+def test_a_build_names_the_picture_of_a_plain_result(tmp_path: Path) -> None:
+    """A grey image passes for a texture; what comes of it is looked at too."""
+    mesh = write_obj(tmp_path / "in" / "hero.obj", "newmtl skin\nmap_Kd hero.png\n")
+    Image.new("RGB", (4, 4), (203, 203, 203)).save(mesh.with_suffix(".png"))
+    flags = ["--views", "2", "--size", "64", "--stage", "render", "--workers", "1"]
+    ran = CliRunner().invoke(main, ["build", str(tmp_path / "in"), "--out", str(tmp_path / "out"), *flags])
+    assert "warning: hero: gt_00.png shows a plain grey of 203 and nothing else" in ran.output
