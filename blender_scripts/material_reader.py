@@ -5,6 +5,8 @@ import os
 from math import cos, sin
 from pathlib import Path
 
+import fbx_opacity
+
 COLOUR_SOCKETS = {
     "BSDF_PRINCIPLED": "Base Color",
     "BSDF_DIFFUSE": "Color",
@@ -58,11 +60,14 @@ class ImageFiles:
 
 
 class Reader:
-    """Reads materials; `warnings` collects sentences about what was simplified."""
+    """Reads materials; `warnings` collects sentences about what was simplified.
 
-    def __init__(self, images, fbx):
+    `signs` are what an FBX file's materials say about opacity, by name; None for other files.
+    """
+
+    def __init__(self, images, signs):
         self.images = images
-        self.fbx = fbx
+        self.signs = signs
         self.warnings = {}
 
     def read(self, material):
@@ -178,7 +183,7 @@ class Reader:
         return [min(1.0, max(0.0, float(v) * power)) for v in socket.default_value[:3]]
 
     def _opacity(self, surface, shader, material, colour_node):
-        """Set alpha mode and factor. A constant opacity of an FBX file says nothing: exporters leave it at 0."""
+        """Set alpha mode and factor. In an FBX file the constant is its importer's guess; the signs say more."""
         socket = shader.inputs["Alpha"]
         clip = getattr(material, "blend_method", "HASHED") == "CLIP"
         solid = getattr(material, "blend_method", "HASHED") == "OPAQUE"
@@ -190,7 +195,14 @@ class Reader:
             return
         if node is None:
             alpha = float(socket.default_value)
-            if not socket.is_linked and alpha < 1.0 and not self.fbx:
+            if self.signs is not None:
+                alpha, doubtful = fbx_opacity.opacity(self.signs.get(material.name, {}))
+                if doubtful:
+                    self.warnings[
+                        f"what the file says of the opacity of material '{material.name}' contradicts itself or would "
+                        "hide it: it was drawn opaque"
+                    ] = 1
+            if not socket.is_linked and alpha < 1.0:
                 surface["base_color"][3], surface["alpha_mode"] = max(0.0, alpha), "blend"
         elif node.type == "TEX_IMAGE" and colour_node is not None and node.image == colour_node.image:
             surface["alpha_mode"] = "mask" if clip else "blend"

@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import contextlib
 
+import fbx_opacity
 import job_server
 import material_reader
 
@@ -35,13 +36,14 @@ GEOMETRY = ("MESH", "CURVE", "SURFACE", "FONT", "META")
 def read(job):
     """Do a job; the answer holds counts."""
     suffix = Path(job["path"]).suffix.lower()
-    _open(job["path"], suffix)
+    signs = {} if suffix == ".fbx" else None
+    _open(job["path"], suffix, signs)
     scene = bpy.context.scene
     actions = len(bpy.data.actions)
     _pose(job.get("pose", "rest"))
     _use_render_settings()
     images = material_reader.ImageFiles(job["out"])
-    reader = material_reader.Reader(images, fbx=suffix == ".fbx")
+    reader = material_reader.Reader(images, signs)
     collected = Collected(reader)
     graph = bpy.context.evaluated_depsgraph_get()
     graph.update()
@@ -65,7 +67,7 @@ def read(job):
     return {"triangles": len(arrays["faces"]), "blender": bpy.app.version_string}
 
 
-def _open(path, suffix):
+def _open(path, suffix, signs):
     if not Path(path).is_file():
         raise job_server.JobError("there is no such file")
     try:
@@ -75,7 +77,7 @@ def _open(path, suffix):
             return
         bpy.ops.wm.read_factory_settings(use_empty=True)
         if suffix == ".fbx":
-            _import_fbx(path)
+            _import_fbx(path, signs)
         elif suffix in (".glb", ".gltf"):
             _enable("io_scene_gltf2", "gltf")
             bpy.ops.import_scene.gltf(filepath=path)
@@ -86,8 +88,9 @@ def _open(path, suffix):
         raise job_server.JobError(lines[-1].removeprefix("Error: ") if lines else "no reason given") from error
 
 
-def _import_fbx(path):
+def _import_fbx(path, signs):
     _enable("io_scene_fbx", "fbx")
+    fbx_opacity.remember_signs(signs)
     if "fbx" in dir(bpy.ops.import_scene):
         bpy.ops.import_scene.fbx(filepath=path, use_image_search=False)
     else:

@@ -39,7 +39,7 @@ SCRIPT = "read_character.py"
 _FACTS, _ARRAYS = "mesh.json", "mesh.npz"
 """What the script leaves, besides images."""
 
-_SCRIPT_FILES = (SCRIPT, "material_reader.py")
+_SCRIPT_FILES = (SCRIPT, "material_reader.py", "fbx_opacity.py")
 
 _ARRAY_COST = 3
 """Bytes of memory for each byte of the arrays of a kept file, from their being read until they are drawn."""

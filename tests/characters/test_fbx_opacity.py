@@ -1,0 +1,79 @@
+"""Glass of FBX files is glass, and what exporters write beside opaque surfaces is not."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from specsia_build.characters import blender
+from specsia_build.rendering.blender.process import scripts_folder
+
+WRITE = """
+import sys
+import bpy, addon_utils
+
+bpy.ops.wm.read_factory_settings(use_empty=True)
+addon_utils.enable("io_scene_fbx")
+for name, alpha in (("solid", 1.0), ("visor", 0.25), ("hidden", 0.0)):
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 0, 1)], [], [(0, 1, 2)])
+    material = bpy.data.materials.new(name)
+    material.use_nodes = True
+    shader = material.node_tree.nodes["Principled BSDF"]
+    shader.inputs["Base Color"].default_value = (0.1, 0.4, 0.9, 1.0)
+    shader.inputs["Alpha"].default_value = alpha
+    mesh.materials.append(material)
+    bpy.context.scene.collection.objects.link(bpy.data.objects.new(name, mesh))
+bpy.ops.export_scene.fbx(filepath=sys.argv[1])
+"""
+
+
+@pytest.fixture(scope="module")
+def opacity() -> Any:
+    spec = importlib.util.spec_from_file_location("fbx_opacity", scripts_folder() / "fbx_opacity.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.opacity
+
+
+@pytest.mark.parametrize(
+    ("signs", "expected"),
+    [
+        ({}, (1.0, False)),
+        ({"TransparentColor": 1.0}, (1.0, False)),
+        ({"Opacity": 0.0}, (1.0, False)),
+        ({"TransparencyFactor": 1.0, "TransparentColor": 0.0}, (1.0, False)),
+        ({"TransparencyFactor": 0.6}, (0.4, False)),
+        ({"TransparencyFactor": 0.6, "TransparentColor": 0.3, "Opacity": 0.4}, (0.4, False)),
+        ({"TransparencyFactor": 1.0, "TransparentColor": 0.5, "Opacity": 0.5}, (0.5, False)),
+        ({"TransparencyFactor": 1.0, "TransparentColor": 0.7}, (0.3, False)),
+        ({"Opacity": 0.25, "TransparentColor": 1.0}, (0.25, False)),
+        ({"TransparencyFactor": 0.6, "Opacity": 1.0}, (1.0, True)),
+        ({"TransparencyFactor": 1.0, "TransparentColor": 1.0, "Opacity": 0.0}, (1.0, True)),
+    ],
+)
+def test_signs_are_weighed(opacity: Any, signs: dict[str, float], expected: tuple[float, bool]) -> None:
+    found, doubtful = opacity(signs)
+    assert (round(found, 6), doubtful) == expected
+
+
+def test_glass_of_a_file_is_glass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if importlib.util.find_spec("bpy") is None:
+        pytest.skip("needs the bpy package to write an FBX file")
+    monkeypatch.setenv(blender.CACHE_SETTING, str(tmp_path / "cache"))
+    path = tmp_path / "helmet.fbx"
+    subprocess.run([sys.executable, "-c", WRITE, str(path)], check=True, capture_output=True, timeout=300)
+    raw = blender.read_with_blender(path)
+    found = {m.name: (round(m.base_color[3], 3), m.alpha_mode) for m in raw.mesh.materials}
+    assert found == {"solid": (1.0, "opaque"), "visor": (0.25, "blend"), "hidden": (1.0, "opaque")}
+    assert raw.warnings == (
+        "helmet.fbx: what the file says of the opacity of material 'hidden' contradicts itself or would hide it: "
+        "it was drawn opaque",
+    )
