@@ -5,15 +5,34 @@ python -m benchmarks.blender_import FILE OUT.npz
 
 from __future__ import annotations
 
+import json
+import struct
 import sys
 from pathlib import Path
 
 import bpy
 import numpy as np
 
+NOT_OF_THE_FILE = "glTF_not_exported"
+"""Collection of what the importer adds."""
+
+
+def without_animations(content: bytes) -> bytes:
+    """A .glb without its animations, which the importer would move joints by; anything else as it is."""
+    if content[:4] != b"glTF":
+        return content
+    (length,) = struct.unpack_from("<I", content, 12)
+    document = json.loads(content[20 : 20 + length])
+    document.pop("animations", None)
+    text = json.dumps(document).encode()
+    text += b" " * (-len(text) % 4)
+    rest = content[20 + length :]
+    head = struct.pack("<4sIIII", b"glTF", 2, 20 + len(text) + len(rest), len(text), 0x4E4F534A)
+    return head + text + rest
+
 
 def main(path: str, out: str) -> None:
-    """Import a file and write `vertices` (V, 3) float64, Z up, and `faces` (F, 3) int32, skins at rest."""
+    """Import a file and write `vertices` (V, 3) float64, Z up, and `faces` (F, 3) int32; skins as their nodes stand."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     suffix = Path(path).suffix.lower()
     if suffix == ".obj":
@@ -21,14 +40,15 @@ def main(path: str, out: str) -> None:
     elif suffix == ".ply":
         bpy.ops.wm.ply_import(filepath=path)
     else:
-        bpy.ops.import_scene.gltf(filepath=path)
-    for armature in bpy.data.armatures:
-        armature.pose_position = "REST"
+        still = Path(out).with_suffix(suffix)
+        still.write_bytes(without_animations(Path(path).read_bytes()))
+        bpy.ops.import_scene.gltf(filepath=str(still if suffix == ".glb" else path))
     graph = bpy.context.evaluated_depsgraph_get()
+    shapes = {item.name for c in bpy.data.collections if c.name.startswith(NOT_OF_THE_FILE) for item in c.objects}
     vertices, faces, base = [], [], 0
     for instance in graph.object_instances:
         # The importer draws bones as a shape of its own, which is no part of the file.
-        if instance.object.type != "MESH" or not instance.show_self:
+        if instance.object.type != "MESH" or instance.object.original.name in shapes:
             continue
         mesh = instance.object.to_mesh()
         mesh.calc_loop_triangles()

@@ -61,6 +61,11 @@ def drawn(mesh: Mesh, size: int, views: int) -> NDArray[np.uint8]:
     return np.stack([layers.color for layers in seen])
 
 
+def bare(vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> Mesh:
+    """Triangles that are there from both sides, whatever they are made of."""
+    return Mesh(vertices, faces, (Material(),), np.zeros(len(faces), np.int32))
+
+
 def imported(path: Path) -> Mesh | str:
     """What Blender's importer makes of a file, or what it has against it."""
     with TemporaryDirectory() as scratch:
@@ -74,8 +79,7 @@ def imported(path: Path) -> Mesh | str:
             return (ran.stderr.strip().splitlines() or ["it ended without a word"])[-1]
         held = np.load(out)
         faces = np.ascontiguousarray(held["faces"], np.int32)
-        plain = Mesh(held["vertices"].astype(np.float32), faces, (Material(),), np.zeros(len(faces), np.int32))
-        return plain if len(faces) else "it has no triangles"
+        return bare(held["vertices"].astype(np.float32), faces) if len(faces) else "it has no triangles"
 
 
 def compared(entry: Entry) -> tuple[float | None, str | None]:
@@ -86,8 +90,9 @@ def compared(entry: Entry) -> tuple[float | None, str | None]:
     theirs = imported(entry.path)
     if isinstance(theirs, str):
         return None, theirs
-    ours = read_character(replace(entry, up=up, front=front, drop=()))
-    pair = [drawn(mesh, COMPARED_SIZE, COMPARED_VIEWS)[..., 3] >= 128 for mesh in (ours.mesh, theirs)]
+    ours = read_character(replace(entry, up=up, front=front, drop=())).mesh
+    meshes = (bare(ours.vertices, ours.faces), theirs)
+    pair = [drawn(mesh, COMPARED_SIZE, COMPARED_VIEWS)[..., 3] >= 128 for mesh in meshes]
     either = (pair[0] | pair[1]).sum()
     return (float((pair[0] & pair[1]).sum() / either) if either else None), None
 
