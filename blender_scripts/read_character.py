@@ -5,9 +5,10 @@
 
 A job is a JSON object:
 
-    path    .fbx, .blend, .glb or .gltf file
-    out     folder, there and empty, for what is read
-    pose    "rest", or the name of an action with an optional "@frame"
+    path     .fbx, .blend, .glb or .gltf file
+    out      folder, there and empty, for what is read
+    pose     "rest", or the name of an action with an optional "@frame"
+    actions  for another pose than "rest", the file of Python that tells which actions it names
 
 Written are ``mesh.npz`` (vertices (V, 3) float32 in Blender's axes, Z up; faces (F, 3) int32; face_material and
 face_part (F,) int32; uv (F, 3, 2) float32, v downwards; colors (F, 3, 4) float32 linear; normals (F, 3, 3) float32; UVs
@@ -15,6 +16,7 @@ or colours that no part has are left out), ``mesh.json`` (materials, images, par
 that the file carries.
 """
 
+import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -24,8 +26,6 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import contextlib
-
 import fbx_opacity
 import job_server
 import material_reader
@@ -34,13 +34,15 @@ GEOMETRY = ("MESH", "CURVE", "SURFACE", "FONT", "META")
 
 
 def read(job):
-    """Do a job; the answer holds counts."""
+    """Do a job; the answer holds counts, or the names of the file's actions where none is the pose's."""
     suffix = Path(job["path"]).suffix.lower()
     signs = {} if suffix == ".fbx" else None
     _open(job["path"], suffix, signs)
     scene = bpy.context.scene
     actions = len(bpy.data.actions)
-    _pose(job.get("pose", "rest"))
+    pose = job.get("pose", "rest")
+    if not _pose(pose, job.get("actions")):
+        return {"actions": [action.name for action in bpy.data.actions]}
     _use_render_settings()
     images = material_reader.ImageFiles(job["out"])
     reader = material_reader.Reader(images, signs)
@@ -59,7 +61,7 @@ def read(job):
         "parts": collected.parts,
         "skinned": any(m.type == "ARMATURE" for o in scene.objects for m in o.modifiers),
         "animations": actions,
-        "landmarks": _landmarks(scene),
+        "landmarks": _landmarks(scene, graph),
         "warnings": list(reader.warnings),
     }
     np.savez(Path(job["out"]) / "mesh.npz", **arrays)
@@ -105,8 +107,8 @@ def _enable(module, operator):
         addon_utils.enable(module)
 
 
-def _pose(pose):
-    """Put armatures at rest, or everything into the pose that an action has at a frame."""
+def _pose(pose, rules):
+    """Put armatures at rest, or everything into the pose that an action has at a frame; whether there is such one."""
     if pose == "rest":
         for item in bpy.context.scene.objects:
             if item.type == "ARMATURE":
@@ -115,8 +117,11 @@ def _pose(pose):
                     item.animation_data.action = None
                     item.animation_data.use_nla = False
                 item.data.pose_position = "REST"
-        return
-    matches, frame = _find_action(pose)
+        return True
+    indices, frame = _rules(rules).chosen([action.name for action in bpy.data.actions], pose)
+    matches = [bpy.data.actions[index] for index in indices]
+    if not matches:
+        return False
     for armature in bpy.data.armatures:
         armature.pose_position = "POSE"
     for action in matches:
@@ -126,24 +131,15 @@ def _pose(pose):
             _assign(item, action)
     start = matches[0].frame_range[0] if frame is None else frame
     bpy.context.scene.frame_set(int(start // 1), subframe=float(start % 1))
+    return True
 
 
-def _find_action(pose):
-    """The actions a pose names, by their whole name or by what follows a "|", and the frame or None."""
-    name, at, frame = pose.rpartition("@")
-    wanted = [(pose, None)]
-    if at:
-        with contextlib.suppress(ValueError):
-            wanted.append((name, float(frame)))
-    for text, number in wanted:
-        exact = [a for a in bpy.data.actions if a.name == text]
-        matches = exact or [
-            a for a in bpy.data.actions if text in (a.name.rpartition("|")[2], a.name.partition("|")[2])
-        ]
-        if matches:
-            return matches, number
-    names = ", ".join(sorted(a.name for a in bpy.data.actions)[:20]) or "none"
-    raise job_server.JobError(f"it has no action '{pose}'; its actions are: {names}")
+def _rules(path):
+    """The module in a file of Python."""
+    spec = importlib.util.spec_from_file_location("actions", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _assign(item, action):
@@ -284,13 +280,14 @@ class Collected:
         return arrays
 
 
-def _landmarks(scene):
-    """Name and place of every object, and of every bone at rest."""
+def _landmarks(scene, graph):
+    """Name and place of every object, and of every bone, in the pose."""
     found = []
     for item in scene.objects:
         found.append([item.name, list(item.matrix_world.translation)])
         if item.type == "ARMATURE":
-            found += [[bone.name, list(item.matrix_world @ bone.head_local)] for bone in item.data.bones]
+            bones = item.evaluated_get(graph).pose.bones
+            found += [[bone.name, list(item.matrix_world @ bone.head)] for bone in bones]
     return [[name, place] for name, place in found if np.isfinite(place).all()]
 
 

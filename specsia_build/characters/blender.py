@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
+from specsia_build.characters import actions
 from specsia_build.characters.character import legible
 from specsia_build.characters.images import as_texture, load_texture
 from specsia_build.characters.raw import RawMesh
@@ -47,6 +48,10 @@ _ARRAY_COST = 3
 _KINDS = {".fbx": "an FBX", ".blend": "a Blender"}
 
 
+class _NoSuchActionError(CharacterError):
+    """A pose that names no action, of a file that could be read."""
+
+
 def cache_folder() -> Path:
     """Where files read by Blender are kept: below `SPECSIA_CACHE`, else below the user's cache folder."""
     chosen = os.environ.get(CACHE_SETTING)
@@ -63,8 +68,8 @@ def cache_key(path: Path, pose: str, root: Path) -> str:
     digest = hashlib.sha256()
     with open_source_file(path, root) as stream:
         digest.update(hashlib.file_digest(stream, "sha256").digest())
-    for name in _SCRIPT_FILES:
-        digest.update(hashlib.sha256((scripts_folder() / name).read_bytes()).digest())
+    for script in (*(scripts_folder() / name for name in _SCRIPT_FILES), Path(actions.__file__)):
+        digest.update(hashlib.sha256(script.read_bytes()).digest())
     digest.update(f"{path.suffix.lower()}\n{pose}".encode())
     return digest.hexdigest()
 
@@ -88,8 +93,8 @@ def read_with_blender(
         path: the file.
         texture: base-colour image for materials without a texture; it replaces their colour.
         drop: names of parts to leave out: of an object, its mesh, or an object above it.
-        pose: ``rest``, or the name of an action (whole, or what follows its ``|``) with an optional ``@frame``; without
-            one its first frame.
+        pose: ``rest``, or the name of an action with an optional ``@frame``, as `actions.chosen` reads it; without one
+            its first frame.
         cache: folder to keep what was read in; None is `cache_folder`.
         root: folder that no file may lie outside of, links followed; None is the file's own.
 
@@ -138,7 +143,12 @@ def _convert(path: Path, pose: str, kept: Path) -> None:
     """Have Blender read a file into the folder `kept`, which appears complete or not at all."""
     try:
         with BlenderProcess(SCRIPT, "reading it") as blender, replacing_folder(kept, _is_whole) as out:
-            blender.ask({"path": str(path.absolute()), "out": str(out.absolute()), "pose": pose}, READ_SECONDS)
+            job = {"path": str(path.absolute()), "out": str(out.absolute()), "pose": pose, "actions": actions.__file__}
+            answer = blender.ask(job, READ_SECONDS)
+            if "actions" in answer:
+                raise _NoSuchActionError(actions.unknown_action(path.name, pose, answer["actions"]))
+    except _NoSuchActionError:
+        raise
     except UsageError as error:
         kind = _KINDS.get(path.suffix.lower(), "a foreign")
         raise CharacterError(f"{path.name} is {kind} file: {error}") from error

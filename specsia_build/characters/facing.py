@@ -36,7 +36,7 @@ _FAR = 0.1
 _FOOT, _SHIN, _HEAD = (0.0, 0.05), (0.1, 0.2), (0.8, 1.01)
 _LEAST_FEET, _LEAST_HEAD, _LONG, _FLAT = 0.02, 0.1, 1.3, 0.05
 
-_SIDES = {"l": 1, "left": 1, "r": -1, "right": -1}
+SIDES = {"l": 1, "left": 1, "r": -1, "right": -1}
 _FEET = frozenset({"foot", "feet", "toe", "toes", "ankle", "ball", "heel", "hoof", "paw"})
 
 
@@ -66,9 +66,9 @@ def left_of(landmarks: Iterable[Landmark]) -> NDArray[np.float64]:
     found: dict[str, dict[int, NDArray[np.float64]]] = {}
     for name, place in landmarks:
         words = words_of(name)
-        sides = [_SIDES[word] for word in words if word in _SIDES]
+        sides = [SIDES[word] for word in words if word in SIDES]
         if len(sides) == 1:
-            key = " ".join("*" if word in _SIDES else word for word in words)
+            key = " ".join("*" if word in SIDES else word for word in words)
             found.setdefault(key, {})[sides[0]] = np.array(place, np.float64)
     ways = [sides[1] - sides[-1] for sides in found.values() if len(sides) == 2]
     return np.array(ways, np.float64).reshape(-1, 3)

@@ -22,7 +22,7 @@ class RawMesh:
         warnings: sentences about what was built all the same.
         skinned: whether a skin posed the vertices.
         animations: how many clips the file carries.
-        landmarks: named joints and nodes with their places at rest, in the file's coordinates.
+        landmarks: named joints and nodes with their places in the pose, in the file's coordinates.
     """
 
     mesh: Mesh

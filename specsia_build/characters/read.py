@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
+from specsia_build.characters.actions import unknown_action
 from specsia_build.characters.bicar import read_bicar
 from specsia_build.characters.character import AUTO, SETTLED, Character, Entry
 from specsia_build.characters.colour import colourless
@@ -137,9 +138,7 @@ def _read_raw(entry: Entry) -> RawMesh:
 
         return read_with_blender(entry.path, texture=entry.texture, drop=entry.drop, pose=entry.pose, root=entry.within)
     if entry.pose != "rest":
-        raise CharacterError(
-            f"{entry.path.name} has no actions, so it cannot take the pose '{entry.pose}': leave 'pose' out"
-        )
+        raise CharacterError(unknown_action(entry.path.name, entry.pose, ()))
     if entry.format == "3dbicar":
         return read_bicar(entry.path, texture=entry.texture, drop=entry.drop, root=entry.within)
     if entry.format == "obj":

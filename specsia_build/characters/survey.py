@@ -8,6 +8,7 @@ from specsia_build.characters.character import AUTO, SETTLED, Character, Entry, 
 from specsia_build.characters.facing import front_of
 from specsia_build.characters.finding import Mending
 from specsia_build.characters.read import read_character
+from specsia_build.characters.stance import stance
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh
 
@@ -28,7 +29,7 @@ class CharacterFacts:
         skinned: whether a skin posed the vertices.
         animations: clips in the file.
         faces: signed axis taken for its front; with a ``?`` where nobody, no joint and no shape says so.
-        pose: ``T-pose``, ``A-pose`` or ``arms down``, guessed from width over height alone; empty where unread.
+        pose: ``T-pose``, ``A-pose``, ``arms down`` or ``posed``, by the joints of the arms; empty where none are named.
         warnings: sentences about what would be built all the same.
         mendings: what a manifest's line could say of it, by the evidence that the warnings give.
         problem: why it cannot be built, or None.
@@ -73,7 +74,7 @@ def _facts(character: Character) -> CharacterFacts:
         skinned=character.skinned,
         animations=character.animations,
         faces=_faces(character),
-        pose=pose_clue(mesh),
+        pose=stance(character.landmarks),
         warnings=character.warnings,
         mendings=character.mendings,
     )
@@ -89,16 +90,3 @@ def _texture_sizes(mesh: Mesh) -> tuple[str, ...]:
     textures = [t for m in mesh.materials for t in (m.texture, m.emissive_texture) if t is not None]
     images = {id(texture.pixels): texture.pixels for texture in textures}
     return tuple(f"{pixels.shape[1]}x{pixels.shape[0]}" for pixels in images.values())
-
-
-def pose_clue(mesh: Mesh) -> str:
-    """How the arms are held, guessed from the bounding box of a Z-up mesh that faces -Y.
-
-    Width over height above 0.8 reads as a T-pose, from 0.5 as an A-pose, below as arms down. A wide hat, a weapon or a
-    very round body misleads it: it is a clue for a person, and nothing is built on it.
-    """
-    low, high = mesh.bounds()
-    width, height = float(high[0] - low[0]), float(high[2] - low[2])
-    if height <= 0 or width > 0.8 * height:
-        return "T-pose"
-    return "A-pose" if width >= 0.5 * height else "arms down"

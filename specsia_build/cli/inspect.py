@@ -48,7 +48,7 @@ def _character_lines(facts: Sequence[CharacterFacts], problems: Sequence[Charact
             f"{f.triangles:,}",
             ", ".join(f.textures) or "-",
             f.faces,
-            f.pose,
+            f.pose or "-",
             (("skin" if f.skinned else "no skin") + (f", {f.animations} clips" if f.animations else "")),
         )
         for f in facts

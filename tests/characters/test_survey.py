@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import pytest
 from PIL import Image
 
 from specsia_build.characters.character import Entry
-from specsia_build.characters.survey import CharacterFacts, pose_clue, survey
-from specsia_build.rendering.mesh import Material, Mesh
+from specsia_build.characters.survey import CharacterFacts, survey
 
 
 def test_the_facts_of_a_character(tmp_path: Path) -> None:
@@ -31,7 +28,6 @@ def test_the_facts_of_a_character(tmp_path: Path) -> None:
         materials=3,
         parts=("body", "hat"),
         faces="-y?",
-        pose="T-pose",
         warnings=("texture gone.png is not in the OBJ's folder",),
     )
 
@@ -40,16 +36,3 @@ def test_a_character_that_cannot_be_read_gives_its_problem(tmp_path: Path) -> No
     facts = survey(Entry("hero", "obj", tmp_path / "a.obj"))
     assert facts.problem == "a.obj cannot be read: No such file or directory"
     assert (facts.triangles, facts.pose) == (0, "")
-
-
-@pytest.mark.parametrize(
-    ("width", "clue"), [(1.0, "T-pose"), (0.81, "T-pose"), (0.79, "A-pose"), (0.5, "A-pose"), (0.4, "arms down")]
-)
-def test_the_clue_to_the_pose(width: float, clue: str) -> None:
-    mesh = Mesh(
-        vertices=np.array([[-width / 2, 0, 0], [width / 2, 0, 0], [0, 0, 1]], np.float32),
-        faces=np.array([[0, 1, 2]], np.int32),
-        materials=(Material(),),
-        face_material=np.zeros(1, np.int32),
-    )
-    assert pose_clue(mesh) == clue

@@ -25,11 +25,8 @@ from specsia_build.characters.gltf.schema import (
     Entry,
     Root,
     Sparse,
-    check_version,
-    damaged,
-    parse,
-    read_entry,
 )
+from specsia_build.characters.gltf.text import check_version, damaged, parse, read_entry
 from specsia_build.errors import CharacterError
 from specsia_build.files.sources import open_source_file, read_source, read_whole
 

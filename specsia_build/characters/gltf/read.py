@@ -26,18 +26,18 @@ def read_gltf(
     pose: str = "rest",
     root: Path | None = None,
 ) -> RawMesh:
-    """The default scene of a glTF file in its rest pose, in the file's own coordinates (+Y up, metres).
+    """The default scene of a glTF file at rest or in a pose, in the file's own coordinates (+Y up, metres).
 
-    Skins are applied from the rest transforms of their joints, morph targets with their default weights. Lines,
-    points, cameras and lights are left out. Buffers and images are read from the file, from data URIs and from files
-    inside its folder, nowhere else.
+    Skins are applied from the transforms of their joints, morph targets with their default weights or the pose's.
+    Lines, points, cameras and lights are left out. Buffers and images are read from the file, from data URIs and from
+    files inside its folder, nowhere else.
 
     Args:
         path: the file; what it is shows in its first bytes, not in its suffix.
         texture: base-colour image for materials without a readable one of their own.
         drop: exact names of parts to leave out. A node goes with all below it; a mesh's name takes that mesh away
             wherever it stands. A name that nothing has is a warning.
-        pose: ``rest``.
+        pose: ``rest``, or the name of an animation with an optional ``@frame``, 24 a second; without one its first.
         root: folder that no file may lie outside of, links followed; None is the file's own.
 
     Returns:
@@ -46,13 +46,11 @@ def read_gltf(
 
     Raises:
         CharacterError: if the file is damaged, cannot be read without an extension that we lack, refers to a file
-            outside its folder, has no triangles, or another pose is asked for.
+            outside its folder, has no triangles, or no such pose.
     """
-    if pose != "rest":
-        raise CharacterError(f"pose '{pose}' of a glTF file is not supported: use 'rest'")
     document = load_document(path, root or path.parent)
     with np.errstate(all="ignore"):
-        scene = read_scene(document, drop)
+        scene = read_scene(document, drop, pose)
         warnings = {f"{path.name}: nothing is named '{name}', so nothing was dropped": None for name in scene.unmatched}
         uses = Counter(instance.index for instance in scene.instances)
         shared = {index for index, count in uses.items() if count > 1}

@@ -1,4 +1,4 @@
-"""The node hierarchy of a glTF file: what stands where in its rest pose."""
+"""The node hierarchy of a glTF file: what stands where at rest or in a pose."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from specsia_build.characters.facing import Landmark
 from specsia_build.characters.gltf import schema
+from specsia_build.characters.gltf.animation import posed_nodes
 from specsia_build.characters.gltf.document import Document
 from specsia_build.errors import CharacterError
 
@@ -53,19 +54,21 @@ class Scene:
     landmarks: tuple[Landmark, ...]
 
 
-def read_scene(document: Document, drop: Sequence[str]) -> Scene:
-    """The default scene at rest.
+def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> Scene:
+    """The default scene in a pose.
 
     Args:
         document: the file.
+        pose: as `animation.posed_nodes` reads it.
         drop: exact names. A node goes with all below it; a mesh's name takes that mesh away wherever it stands.
 
     Raises:
-        CharacterError: if the hierarchy is not a forest, has more than `MOST_NODES`, or something in it is damaged.
+        CharacterError: if the hierarchy is not a forest, has more than `MOST_NODES`, something in it is damaged, or the
+            pose is of no action.
     """
     if document.root.count("nodes") > MOST_NODES:
         raise CharacterError(f"{document.name} has more than {MOST_NODES:,} nodes: join its meshes and export it again")
-    nodes = document.entries(schema.Node)
+    nodes = posed_nodes(document, pose)
     parents = _parents(document, nodes)
     order = _top_down(document, nodes, parents)
     worlds = np.zeros((len(nodes), 4, 4))

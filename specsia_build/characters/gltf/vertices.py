@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import COMPONENTS, Document, denormalise
+from specsia_build.characters.gltf.text import damaged
 from specsia_build.errors import CharacterError
 
 _INFLUENCE_COST = 250
@@ -52,7 +53,7 @@ class Vertices:
 
     def error(self, problem: str, below: str = "") -> CharacterError:
         """The error that says what is wrong with the primitive, or with what stands `below` it."""
-        return schema.damaged(self.label + below, problem)
+        return damaged(self.label + below, problem)
 
     def floats(self, name: str, width: int) -> NDArray[np.float32]:
         """An attribute, (V, width) float32.

@@ -359,11 +359,6 @@ def test_vrm_0_says_itself_which_sides_are_left_out(
     assert np.sign(np.cross(b - a, c - a)[2]) == wound
 
 
-def test_only_the_rest_pose_is_offered(tmp_path: Path) -> None:
-    with pytest.raises(CharacterError, match="pose 'Run' of a glTF file is not supported: use 'rest'"):
-        read_gltf(skinned_writer().write_glb(tmp_path / "a.glb"), pose="Run")
-
-
 KNIGHT_SPARES = ("1H_Sword_Offhand", "Rectangle_Shield", "Round_Shield", "Spike_Shield", "2H_Sword")
 KNIGHT_PARTS = ("Knight_Body", "Knight_Head", "Knight_Helmet", "1H_Sword", "Knight_ArmLeft", "Knight_ArmRight")
 

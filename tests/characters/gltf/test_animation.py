@@ -1,0 +1,146 @@
+"""Poses of a glTF file's own animations."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from numpy.typing import NDArray
+
+from specsia_build.characters import blender
+from specsia_build.characters.character import Entry
+from specsia_build.characters.gltf.read import read_gltf
+from specsia_build.characters.read import read_character
+from specsia_build.characters.stance import stance
+from specsia_build.errors import CharacterError
+from tests.characters.gltf.test_damage import refused
+from tests.characters.gltf.writer import TRIANGLE, GltfWriter
+
+HALF = 0.5**0.5
+
+
+def moving(path: str, values: Any, interpolation: str | None = None, **node: Any) -> GltfWriter:
+    """A triangle at a node that an animation moves at 1, 2 and 3 seconds."""
+    writer = GltfWriter()
+    target = writer.accessor([[0, 0, 1.0]] * 3)
+    writer.mesh_node(writer.primitive(targets=[{"POSITION": target}]), **node)
+    curve: dict[str, Any] = {"input": writer.accessor([1.0, 2.0, 3.0]), "output": writer.accessor(values)}
+    if interpolation:
+        curve["interpolation"] = interpolation
+    writer.add(
+        "animations",
+        name="Rig|Hero_Go",
+        channels=[{"sampler": 0, "target": {"node": 0, "path": path}}],
+        samplers=[curve],
+    )
+    writer.add("animations", name="Rig|Hero_Rest", channels=[], samplers=[])
+    return writer
+
+
+def posed(tmp_path: Path, writer: GltfWriter, pose: str) -> NDArray[np.float32]:
+    """The triangle's corners, (3, 3)."""
+    mesh = read_gltf(writer.write_glb(tmp_path / "a.glb"), pose=pose).mesh
+    corners: NDArray[np.float32] = mesh.vertices[mesh.faces][0]
+    return corners
+
+
+SHIFTS = [[0.0, 0, 0], [4, 0, 0], [4, 8, 0]]
+
+
+@pytest.mark.parametrize(
+    ("pose", "shift"),
+    [
+        ("rest", [9, 9, 9]),
+        ("Rig|Hero_Go", [0, 0, 0]),
+        ("Hero_Go@36", [2, 0, 0]),
+        ("Go@60", [4, 4, 0]),
+        ("Go@0", [0, 0, 0]),
+        ("Go@1000", [4, 8, 0]),
+        ("Rest", [9, 9, 9]),
+    ],
+)
+def test_a_frame_is_a_24th_of_a_second(tmp_path: Path, pose: str, shift: list[float]) -> None:
+    writer = moving("translation", SHIFTS, translation=[9, 9, 9])
+    assert_allclose(posed(tmp_path, writer, pose), np.add(TRIANGLE, shift), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("interpolation", "values", "expected"),
+    [
+        ("STEP", SHIFTS, [0, 0, 0]),
+        ("LINEAR", SHIFTS, [2, 0, 0]),
+        ("CUBICSPLINE", [[0.0, 0, 0]] * 3 + [[8.0, 0, 0], [4, 0, 0], [0, 0, 0]] + [[0.0, 0, 0]] * 3, [1, 0, 0]),
+    ],
+)
+def test_between_keys(tmp_path: Path, interpolation: str, values: Any, expected: list[float]) -> None:
+    writer = moving("translation", values, interpolation)
+    assert_allclose(posed(tmp_path, writer, "Go@36"), np.add(TRIANGLE, expected), atol=1e-5)
+
+
+def test_turns_go_the_shorter_way(tmp_path: Path) -> None:
+    writer = moving("rotation", [[0, 0, 0, 1], [0, 0, -HALF, -HALF], [0, 0, -HALF, -HALF]])
+    turned = [(HALF * (x - y), HALF * (x + y), z) for x, y, z in TRIANGLE]
+    assert_allclose(posed(tmp_path, writer, "Go@36"), turned, atol=1e-5)
+
+
+def test_sizes_and_morph_targets(tmp_path: Path) -> None:
+    assert_allclose(posed(tmp_path, moving("scale", [[2, 1, 1.0]] * 3), "Go"), np.multiply(TRIANGLE, [2, 1, 1]))
+    lifted = np.add(TRIANGLE, [0, 0, 0.5])
+    assert_allclose(posed(tmp_path, moving("weights", [0.0, 1.0, 1.0]), "Go@36"), lifted, atol=1e-6)
+
+
+def test_a_wrong_name_is_answered_by_those_there_are(tmp_path: Path) -> None:
+    path = moving("translation", SHIFTS).write_glb(tmp_path / "a.glb")
+    with pytest.raises(
+        CharacterError, match=r"a\.glb has no action 'Fly': its actions are Rig\|Hero_Go, Rig\|Hero_Rest"
+    ):
+        read_gltf(path, pose="Fly")
+    still = GltfWriter()
+    still.mesh_node()
+    with pytest.raises(CharacterError, match=r"b\.glb has no actions, so it cannot take the pose 'Walk@12'"):
+        read_gltf(still.write_glb(tmp_path / "b.glb"), pose="Walk@12")
+
+
+@pytest.mark.parametrize(
+    ("path", "values", "change"),
+    [
+        ("translation", [[0.0, 0]] * 3, {}),
+        ("translation", [[0.0, 0, 0]] * 2, {}),
+        ("translation", [[0.0, 0, 0]] * 3, {"interpolation": "CUBICSPLINE"}),
+        ("translation", SHIFTS, {"input": 99}),
+        ("rotation", [[np.nan] * 4] * 3, None),
+    ],
+)
+def test_damage_is_a_sentence(tmp_path: Path, path: str, values: Any, change: dict[str, Any] | None) -> None:
+    writer = moving(path, values)
+    writer.data["animations"][0]["samplers"][0].update(change or {})
+    assert refused(writer.glb()) is None
+    (tmp_path / "a.glb").write_bytes(writer.glb())
+    entry = Entry("a", "gltf", tmp_path / "a.glb", pose="Go@30")
+    if change is None:
+        assert np.isfinite(read_character(entry).mesh.vertices).all()
+    else:
+        with pytest.raises(CharacterError, match=r"^a\.glb"):
+            read_character(entry)
+
+
+def test_a_real_character_takes_a_pose(characters_dir: Path) -> None:
+    knight = Entry("a", "gltf", characters_dir / "kaykit" / "Knight.glb")
+    rest, idle = (read_character(replace(knight, pose=pose)) for pose in ("rest", "Idle@12"))
+    assert (stance(rest.landmarks), stance(idle.landmarks)) != ("T-pose", "T-pose")
+    assert np.ptp(idle.mesh.vertices[:, 0]) < np.ptp(rest.mesh.vertices[:, 0])
+
+
+@pytest.mark.slow
+def test_blender_has_the_same_pose(characters_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("bpy")
+    monkeypatch.setenv("SPECSIA_CACHE", str(tmp_path))
+    path = characters_dir / "kaykit" / "Knight.glb"
+    ours = read_character(Entry("a", "gltf", path, pose="Walking_A@7.5"))
+    theirs = blender.read_with_blender(path, pose="Walking_A_Rig@7.5")
+    assert len(theirs.mesh.faces) == len(ours.mesh.faces)
+    assert_allclose(np.array(theirs.mesh.bounds()), np.array(ours.mesh.bounds()), atol=1e-4)

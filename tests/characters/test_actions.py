@@ -1,0 +1,47 @@
+"""Which actions a pose means."""
+
+from __future__ import annotations
+
+import pytest
+
+from specsia_build.characters.actions import chosen, unknown_action
+
+MAN = ("HumanArmature|HumanArmature|Man_Idle", "HumanArmature|HumanArmature|Man_Walk", "HumanArmature|Man_Walk@run")
+ZOMBIE = ("Zombie|ZombieBite", "Zombie|ZombieWalk")
+PLAIN = ("Idle", "Idle_Gun", "Take@2")
+
+
+@pytest.mark.parametrize(
+    ("names", "pose", "indices", "frame"),
+    [
+        (MAN, "HumanArmature|HumanArmature|Man_Idle", [0], None),
+        (MAN, "HumanArmature|Man_Idle", [0], None),
+        (MAN, "Man_Idle", [0], None),
+        (MAN, "Idle", [0], None),
+        (MAN, "Walk@12", [1], 12.0),
+        (MAN, "Walk@12.5", [1], 12.5),
+        (MAN, "Walk@run", [2], None),
+        (MAN, "Walk@run@3", [2], 3.0),
+        (MAN, "dle", [], None),
+        (MAN, "Walk@nan", [], None),
+        (MAN, "", [], None),
+        (ZOMBIE, "Bite", [0], None),
+        (ZOMBIE, "ite", [], None),
+        (PLAIN, "Idle", [0], None),
+        (PLAIN, "Gun", [], None),
+        (PLAIN, "Take@2", [2], None),
+        (PLAIN, "Take@2@5", [2], 5.0),
+        (("A|Walk", "B|Walk"), "Walk", [0, 1], None),
+        ((), "Walk", [], None),
+    ],
+)
+def test_an_action_is_named_whole_by_its_end_or_without_what_all_begin_with(
+    names: tuple[str, ...], pose: str, indices: list[int], frame: float | None
+) -> None:
+    assert chosen(names, pose) == (indices, frame)
+
+
+def test_a_wrong_name_is_answered_by_those_there_are() -> None:
+    assert unknown_action("a.glb", "Fly", PLAIN) == "a.glb has no action 'Fly': its actions are Idle, Idle_Gun, Take@2"
+    assert unknown_action("a.glb", "Fly", [f"{n:02}" for n in range(40)]).endswith("28, 29 and 10 more")
+    assert unknown_action("a.obj", "Fly", ()).startswith("a.obj has no actions")
