@@ -42,7 +42,7 @@ def read_placed(path: Path, axes: Sequence[str] | None, framing: str, alpha: NDA
         raise CharacterError(f"the mesh made is {path.name}, which is none of {', '.join(FORMATS)}")
     # Where the axes are stated, no reader's convention may turn them as well.
     up, front = (None, None) if axes is None else ("+z", "-y")
-    mesh = read_character(Entry(id="mesh", format=kind, path=path, up=up, front=front)).mesh
+    mesh = read_character(Entry(id="mesh", format=kind, path=path, up=up, front=front, sides="both")).mesh
     turned = mesh if axes is None else into_frame(mesh, axes)
     return turned if framing == "kept" else fitted(turned, alpha)
 

@@ -92,6 +92,7 @@ class MeshDir:
             path=path,
             up=self.manifest.up,
             front=self.manifest.front,
+            sides="both",
             root=self.folder,
         )
         character = read_character(entry)

@@ -51,6 +51,7 @@ class Entry:
         texture: base-colour image for materials without one.
         up: the file's up axis where it is not its format's own; ``auto`` where the character is to say it itself.
         front: the axis it faces after the reader's conversion to Z up, where it is not the reader's own; or ``auto``.
+        sides: ``both`` or ``front``, from which all faces are to be drawn; None as the file says.
         pose: ``rest``, or the name of an action with an optional ``@frame``.
         drop: names of parts to leave out.
         drawing: the character's own frontal drawing.
@@ -68,6 +69,7 @@ class Entry:
     texture: Path | None = None
     up: str | None = None
     front: str | None = None
+    sides: str | None = None
     pose: str = "rest"
     drop: tuple[str, ...] = ()
     drawing: Path | None = None

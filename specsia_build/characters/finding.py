@@ -10,7 +10,7 @@ class Mending:
     """A key of a manifest's line for which there is evidence.
 
     Attributes:
-        key: ``up``, ``front``, ``texture`` or ``drop``.
+        key: ``up``, ``front``, ``sides``, ``texture`` or ``drop``.
         value: what it would say: a text, or the names of parts.
         why: the evidence, in words that follow the key.
     """

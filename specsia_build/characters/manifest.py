@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 from specsia_build.characters.bicar import is_bicar
 from specsia_build.characters.character import AUTO, FORMATS, REFUSED, SPLITS, UNSETTLED, Entry, is_safe_id, is_unicode
+from specsia_build.characters.sides import BOTH, SIDES
 from specsia_build.errors import CharacterError, UsageError, brief
 from specsia_build.files.sources import open_source_file
 from specsia_build.frame import AXES, front_rotation
@@ -25,7 +26,7 @@ MOST_LINES = 1_000_000
 MOST_LINE_BYTES = 2**18
 """Longest line that is understood; a path and a hundred part names take 4 kB."""
 
-_TEXTS = ("id", "path", "texture", "up", "front", "pose", "drawing", "split", "license", "source")
+_TEXTS = ("id", "path", "texture", "up", "front", "sides", "pose", "drawing", "split", "license", "source")
 _KEYS = (*_TEXTS, "drop")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -141,6 +142,7 @@ def _entry(folder: Path, values: dict[str, Any], real: dict[Path, Path]) -> Entr
         texture=_file(folder, values, "texture", real),
         up=values.get("up", usual),
         front=values.get("front", usual),
+        sides=values.get("sides"),
         pose=values.get("pose", "rest"),
         drop=tuple(values.get("drop", ())),
         drawing=_file(folder, values, "drawing", real),
@@ -174,6 +176,8 @@ def _check_types(values: dict[str, Any]) -> None:
         raise _LineError(f"the split '{values['split']}' must be {', '.join(SPLITS[:-1])} or {SPLITS[-1]}")
     if values.get("up", AUTO) not in (*AXES, AUTO):
         raise _LineError(f"'up' is '{values['up']}': it must be one of {', '.join(AXES)}, or {AUTO}")
+    if values.get("sides", BOTH) not in SIDES:
+        raise _LineError(f"'sides' is '{values['sides']}': it must be {' or '.join(SIDES)}")
     try:
         if (front := values.get("front", AUTO)) != AUTO:
             front_rotation(front)

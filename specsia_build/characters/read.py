@@ -19,6 +19,7 @@ from specsia_build.characters.obj.read import read_obj
 from specsia_build.characters.ply.read import read_ply
 from specsia_build.characters.polygons import MAX_TRIANGLES
 from specsia_build.characters.raw import RawMesh
+from specsia_build.characters.sides import with_sides
 from specsia_build.errors import CharacterError, CostError
 from specsia_build.frame import front_rotation, up_rotation
 from specsia_build.rendering.mesh import Mesh, flat_normals
@@ -42,8 +43,8 @@ def read_character(entry: Entry) -> Character:
         entry: from a source.
 
     Returns:
-        The character, Z up and facing -Y, in its own units; `up` and `front` of the entry replace what the file's
-        format says. Every vertex that a face uses is finite and the surface has an extent.
+        The character, Z up and facing -Y, in its own units; `up`, `front` and `sides` of the entry replace what
+        the file or its format says. Every vertex that a face uses is finite and the surface has an extent.
 
     Raises:
         CharacterError: with a sentence, if it cannot be built, or would cost more memory than a worker may use.
@@ -76,10 +77,12 @@ def _read(entry: Entry) -> Character:
         raise CharacterError(f"{name}: {error}") from error
     unknown = [part for part in entry.drop if part not in raw.parts]
     dropped = tuple(f"'{part}' is to be dropped but {name} has no such part" for part in unknown)
-    found = (*axes, *colourless(entry, raw.files, mesh))
+    grey = colourless(entry, raw.files, mesh)
+    mesh, odd = with_sides(mesh.rotated(turn), entry.sides, name)
+    found = (*axes, *grey, *odd)
     return Character(
         entry=entry,
-        mesh=mesh.rotated(turn),
+        mesh=mesh,
         files=raw.files,
         warnings=(*raw.warnings, *mended, *dropped, *(one.warning for one in found)),
         parts=raw.parts,

@@ -44,8 +44,8 @@ def load(path: str | Path, **overrides: Any) -> Character:
 
     Args:
         path: a mesh file, the folder of a 3DBiCar character, or ``sample:1`` for a procedural one.
-        overrides: what a manifest's line may say of it: ``id``, ``texture`` (a path), ``up``, ``front``, ``pose``,
-            ``drop`` (names of parts), ``license``, ``source``.
+        overrides: what a manifest's line may say of it: ``id``, ``texture`` (a path), ``up``, ``front``, ``sides``,
+            ``pose``, ``drop`` (names of parts), ``license``, ``source``.
 
     Returns:
         Its ``mesh``, Z up and facing -Y, in its own units; ``warnings`` in sentences; ``parts`` that can be dropped.
@@ -54,7 +54,7 @@ def load(path: str | Path, **overrides: Any) -> Character:
         UsageError: if there is no such file, or several characters.
         CharacterError: if it cannot be built.
     """
-    allowed = ("id", "texture", "up", "front", "pose", "drop", "license", "source")
+    allowed = ("id", "texture", "up", "front", "sides", "pose", "drop", "license", "source")
     unknown = next((name for name in overrides if name not in allowed), None)
     if unknown is not None:
         raise UsageError(f"a character has no '{unknown}' to override: there are {', '.join(allowed)}")

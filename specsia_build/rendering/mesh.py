@@ -127,6 +127,21 @@ class Mesh:
         """The same surface drawn elsewhere by a similarity without turn; normals are kept."""
         return replace(self, vertices=np.ascontiguousarray(vertices, dtype=np.float32))
 
+    def of_faces(self, chosen: NDArray[np.bool_]) -> Mesh:
+        """The chosen faces (F,) with the same vertices."""
+
+        def kept(attribute: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+            return None if attribute is None else np.ascontiguousarray(attribute[chosen])
+
+        return replace(
+            self,
+            faces=np.ascontiguousarray(self.faces[chosen]),
+            face_material=np.ascontiguousarray(self.face_material[chosen]),
+            uv=kept(self.uv),
+            colors=kept(self.colors),
+            normals=kept(self.normals),
+        )
+
     def with_sides(self, *, double: bool) -> Mesh:
         """The same surface, its faces there from both sides, or from their outside only."""
         return replace(self, materials=tuple(replace(m, double_sided=double) for m in self.materials))

@@ -16,9 +16,9 @@ from specsia_build.characters.colour import plain_picture
 from specsia_build.characters.read import read_character
 from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError
-from specsia_build.frame import Normalisation, normalise, view_cameras
+from specsia_build.frame import Camera, Normalisation, normalise, view_cameras
 from specsia_build.rendering.contour import draw_contour
-from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
 from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages.artefact import Artefact, view_file
@@ -64,6 +64,7 @@ def _settings(job: Job) -> dict[str, Any]:
             "format": entry.format,
             "up": entry.up,
             "front": entry.front,
+            "sides": entry.sides,
             "pose": entry.pose,
             "drop": list(entry.drop),
             "license": entry.license,
@@ -81,7 +82,7 @@ def in_frame(character: Character, config: BuildConfig) -> tuple[Mesh, Normalisa
     return mesh.with_vertices(placed.apply(mesh.vertices)), placed
 
 
-def _why_empty(mesh: Mesh) -> str:
+def _why_empty(mesh: Mesh, camera: Camera) -> str:
     """What is probably the matter with a placed mesh that (almost) covers nothing of a view."""
     low, high = np.quantile(mesh.vertices, (0.02, 0.98), axis=0)
     inner = float(np.max(high - low))
@@ -89,6 +90,9 @@ def _why_empty(mesh: Mesh) -> str:
         return "a few vertices lie far from its body and make it tiny; delete them"
     if float(np.min(np.ptp(mesh.vertices, axis=0))) < FLAT:
         return "the mesh is flat; give it thickness"
+    (backs,) = silhouettes(mesh.with_sides(double=True), [camera])
+    if np.count_nonzero(backs) >= LEAST_COVERED * backs.size:
+        return 'its single-sided faces are seen from their back only; "sides": "both" in its manifest line draws those'
     return "its surface is too small, or transparent (see the alpha of its materials and textures)"
 
 
@@ -128,7 +132,7 @@ def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path
         if front is None:
             front, grey_level = layers.color, plain_picture(layers.color, layers.coverage)
         if np.count_nonzero(layers.mask) < LEAST_COVERED * layers.mask.size:
-            raise CharacterError(f"view {view} of {entry.id} shows (almost) nothing: {_why_empty(mesh)}")
+            raise CharacterError(f"view {view} of {entry.id} shows (almost) nothing: {_why_empty(mesh, cameras[view])}")
         with watch.part("contour"):
             target = draw_contour(layers.color, layers.coverage, thickness, grey)
         with watch.part("encode"):

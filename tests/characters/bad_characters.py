@@ -115,6 +115,17 @@ def _materials(path: Path, count: int = 100) -> None:
     file.write_glb(path)
 
 
+def _back(points: Points, faces: Ints) -> Ints:
+    """The faces of the back of each part, which look away from whom the figure faces."""
+    a, b, c = (points[faces[:, k]] for k in range(3))
+    return faces[np.cross(b - a, c - a)[:, 2] < 0]
+
+
+def _half_turned(faces: Ints) -> Ints:
+    """Every other face wound the other way."""
+    return np.where((np.arange(len(faces)) % 2 == 0)[:, None], faces, faces[:, ::-1])
+
+
 def _cut_texture(path: Path) -> None:
     points, faces, uv, _ = figure()
     noise = np.random.default_rng(1).integers(0, 255, (64, 64, 3))
@@ -133,10 +144,9 @@ DRAWN: dict[str, Callable[[Path], None]] = {
     ),
     "duplicate_faces": _with(lambda p, f, uv, c: {"faces": np.concatenate([f, f, f[:, [1, 2, 0]]])}),
     "doubled_inside_out": _with(lambda p, f, uv, c: {"faces": np.concatenate([f, f[:, ::-1]])}),
-    "inside_out": _with(lambda p, f, uv, c: {"faces": f[:, ::-1]}),
-    "half_inside_out": _with(
-        lambda p, f, uv, c: {"faces": np.where((np.arange(len(f)) % 2 == 0)[:, None], f, f[:, ::-1])}
-    ),
+    "inside_out": _with(lambda p, f, uv, c: {"faces": f[:, ::-1], "doubleSided": True}),
+    "half_inside_out": _with(lambda p, f, uv, c: {"faces": _half_turned(f), "doubleSided": True}),
+    "half_gone": _with(lambda p, f, uv, c: {"faces": _half_turned(f)}),
     "non_manifold": _with(lambda p, f, uv, c: {"faces": np.concatenate([f, np.c_[f[:, :2], np.roll(f[:, 2], 12)]])}),
     "self_intersecting": _with(lambda p, f, uv, c: _self_intersecting(p, f, c)),
     "holes": _with(lambda p, f, uv, c: {"faces": _holes(f)}),
@@ -197,6 +207,7 @@ REFUSED: dict[str, Callable[[Path], None]] = {
     "clear_mask": _textured(np.dstack([checks(64), np.zeros((64, 64))]), alphaMode="MASK"),
     "clear_blend": _textured(np.dstack([checks(64), np.zeros((64, 64))]), alphaMode="BLEND"),
     "card": _with(lambda p, f, uv, c: {"points": p * (1, 1, 0), "doubleSided": True}),
+    "turned_away": _with(lambda p, f, uv, c: {"faces": _back(p, f)}),
     "one_triangle": _with(lambda p, f, uv, c: {"faces": f[:1]}),
     "stray_vertex": _with(lambda p, f, uv, c: {"points": _spoilt(p, 3, 1e6)}),
     "zero_bytes": _text(b""),

@@ -60,7 +60,6 @@ SAME = (
     "doubled_inside_out",
     "inside_out",
     "half_inside_out",
-    "holes",
     "holes_two_sided",
     "soup",
     "huge",
@@ -77,6 +76,12 @@ def test_what_is_wrong_only_in_the_mesh_does_not_show(tmp_path: Path) -> None:
     assert {name: differing(front(name, tmp_path), plain) for name in SAME} == pytest.approx(
         dict.fromkeys(SAME, 0.0), abs=0.005
     )
+
+
+def test_holes_that_single_sided_faces_leave_are_said(tmp_path: Path) -> None:
+    DRAWN["half_gone"](tmp_path / "a.glb")
+    (warning,) = read_character(entry(tmp_path / "a.glb")).warnings
+    assert "backs of single-sided faces" in warning
 
 
 def test_textures_of_one_texel_and_coordinates_far_away(tmp_path: Path) -> None:
@@ -115,6 +120,7 @@ def test_attributes_that_are_no_numbers_are_replaced_with_a_warning(name: str, w
         ("index_beyond", "vertices that do not exist"),
         ("line_of_triangles", "flat"),
         ("card", "flat; give it thickness"),
+        ("turned_away", "are seen from their back only"),
         ("clear_mask", "transparent"),
         ("clear_blend", "transparent"),
         ("stray_vertex", "far from its body"),

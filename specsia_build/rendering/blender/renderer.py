@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -198,20 +198,7 @@ def _drawable(mesh: Mesh) -> Mesh:
     used[mesh.faces] = True
     if not np.isfinite(mesh.vertices[used]).all():
         raise CharacterError("the mesh has vertices that are not finite numbers")
-
-    def kept(attribute: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
-        return None if attribute is None else np.ascontiguousarray(attribute[sound])
-
-    return Mesh(
-        vertices=np.where(used[:, None], mesh.vertices, np.float32(0)),
-        faces=np.ascontiguousarray(mesh.faces[sound]),
-        materials=mesh.materials,
-        face_material=np.ascontiguousarray(mesh.face_material[sound]),
-        uv=kept(mesh.uv),
-        colors=kept(mesh.colors),
-        normals=kept(mesh.normals),
-        rest=mesh.rest,
-    )
+    return replace(mesh.of_faces(sound), vertices=np.where(used[:, None], mesh.vertices, np.float32(0)))
 
 
 def _layers(folder: Path, view: int, size: int) -> Layers:
