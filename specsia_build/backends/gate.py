@@ -25,9 +25,12 @@ LEAST_EXTENT, MOST_EXTENT = 0.05, 20.0
 FARTHEST = 1e6
 """Coordinates beyond this leave too few float32 digits for a surface, whoever made it."""
 
-DOMINANT = 0.5
-"""Share of the surface that the largest connected part must hold, of the share that the largest part of the picture's
-silhouette holds of its area: a figure in two equal pieces may be reconstructed as two."""
+PART = 0.05
+"""Share of the surface from which a connected piece is a part of a figure, such as a wing; less is a crumb."""
+
+WHOLE = 0.5
+"""Share of the surface that parts must hold, of the share that the largest part of the picture's silhouette holds of
+its area: a figure that is shown in pieces may be reconstructed in as many."""
 
 MARK = 0.01
 """Share of the silhouette's area below which a separate part is a stray mark."""
@@ -69,7 +72,7 @@ def check_generated(mesh: Mesh, image: NDArray[np.uint8]) -> None:
         image: (S, S, 4) uint8, straight alpha: the picture that it was made from.
 
     Raises:
-        CharacterError: naming the first that fails of `check_mesh`, size, volume, one dominant part and frontal IoU;
+        CharacterError: naming the first that fails of `check_mesh`, size, volume, share of crumbs and frontal IoU;
             a `LowQualityError` without pictures for the last two, which say that it is a mesh, but a bad one.
     """
     check_mesh(mesh)
@@ -81,11 +84,11 @@ def check_generated(mesh: Mesh, image: NDArray[np.uint8]) -> None:
     volume = closed_volume(found)
     if volume is not None and volume <= 0:
         raise CharacterError(f"the mesh is inside out: its closed parts have a volume of {volume:.3g}")
-    largest, wanted = largest_part(found), DOMINANT * _largest_piece(image)
-    if largest < wanted:
+    whole, wanted = share_of_parts(found), WHOLE * _largest_piece(image)
+    if whole < wanted:
         raise LowQualityError(
-            f"the mesh has no dominant part: the largest holds {largest:.0%} of its surface, at least {wanted:.0%} is "
-            f"needed for this picture",
+            f"the mesh is all crumbs: parts that are more than that hold {whole:.0%} of its surface, at least "
+            f"{wanted:.0%} is needed for this picture",
             {},
         )
     iou = frontal_iou(mesh, image)
@@ -103,9 +106,10 @@ def closed_volume(found: Topology) -> float | None:
     return float(closed.sum()) if len(closed) else None
 
 
-def largest_part(found: Topology) -> float:
-    """Share 0-1 of the surface that its largest connected part holds; vertices at one place count as one."""
-    return float(found.areas.max() / max(found.areas.sum(), 1e-300))
+def share_of_parts(found: Topology) -> float:
+    """Share 0-1 of the surface in connected parts of at least `PART` of it; vertices at one place count as one."""
+    shares = found.areas / max(found.areas.sum(), 1e-300)
+    return float(shares[shares >= PART].sum())
 
 
 def _largest_piece(image: NDArray[np.uint8]) -> float:

@@ -3,8 +3,8 @@
 Wonder3D draws six views of a character from one picture and fuses them with instant-nsr. Neither runs without a GPU,
 but what they leave behind can be made: views that disagree in colour, detail and outline (`damage`), a soft hull
 carved from them (`carve`), and colours taken per vertex from whichever view faces it (`fusion_colour`). The
-result lacks contours and thin parts, fuses legs, and is blotchy and speckled where views meet. The truth is looked at
-to draw the views, so that its silhouettes are better than a single picture allows.
+result lacks contours and what is thin as a hair, fuses legs, and is blotchy and speckled where views meet. The truth is
+looked at to draw the views, so that its silhouettes are better than a single picture allows.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Fusion:
 
     strength: float = 1.0
     name: str = "fusion"
-    version: int = 3
+    version: int = 4
     sees_ground_truth: bool = True
     needs_yaw: bool = False
     generates: bool = True

@@ -11,7 +11,9 @@ from scipy import ndimage
 from skimage import measure
 
 from specsia_build.backends.fusion.damage import Damaged
-from specsia_build.backends.fusion.views import FRONT, OPPOSITE, RIGHT
+from specsia_build.backends.fusion.keep import facing, kept
+from specsia_build.backends.fusion.noise import bilinear
+from specsia_build.backends.fusion.views import BACK, FRONT, LEFT, OPPOSITE, RIGHT
 from specsia_build.errors import CharacterError
 from specsia_build.jit import compiled
 from specsia_build.rendering.light import vertex_normals
@@ -30,12 +32,6 @@ FEWEST, MOST = 96, 224
 SLACK = 0.002
 """Units that may stand before the depth a view shows; less would let noise eat holes."""
 
-GRAZING = 0.2
-"""Least cosine; a step in depth has none of its own."""
-
-NEARBY = 5
-"""Pixels over which a slope is measured."""
-
 SMOOTH = 0.8
 """Width in voxels of the Gaussian over the signed distance."""
 
@@ -45,9 +41,6 @@ would else be lost altogether, and volumetric fusion leaves everything a little 
 
 CUT = 0.04
 """Units beyond which a distance to the surface no longer counts."""
-
-SMALLEST = 0.02
-"""Share of the largest connected piece that a piece must have to stay."""
 
 TAUBIN, TAUBIN_STEPS = (0.5, -0.53), 3
 """Factors and rounds of Taubin's smoothing (Signal Processing Approach to Fair Surface Design, 1995)."""
@@ -69,18 +62,6 @@ class Fused:
 
 
 @compiled
-def _bilinear(image, u, v):  # type: ignore[no-untyped-def]
-    size = image.shape[0]
-    x = min(max(u - 0.5, 0.0), size - 1.0)
-    y = min(max(v - 0.5, 0.0), size - 1.0)
-    i, j = min(int(x), size - 2), min(int(y), size - 2)
-    s, t = x - i, y - j
-    top = image[j, i] + s * (image[j, i + 1] - image[j, i])
-    low = image[j + 1, i] + s * (image[j + 1, i + 1] - image[j + 1, i])
-    return top + t * (low - top)
-
-
-@compiled
 def _carve(inside, depth, facing, bases, mirror, low, cell, counts, scale, half, slack, cut):  # type: ignore[no-untyped-def]
     """Signed distance in units, positive inside, (nx, ny, nz) float32."""
     views = len(inside)
@@ -98,7 +79,7 @@ def _carve(inside, depth, facing, bases, mirror, low, cell, counts, scale, half,
             for l in range(counts[2]):  # noqa: E741
                 v = half - (low[2] + l * cell) * scale
                 for k in range(views):
-                    cuts[k] = _bilinear(inside[k], column[k], v)
+                    cuts[k] = bilinear(inside[k], column[k], v)
                 value = cut
                 for k in range(views):
                     m = mirror[k]
@@ -107,8 +88,8 @@ def _carve(inside, depth, facing, bases, mirror, low, cell, counts, scale, half,
                 if value > -cut:
                     for k in range(views):
                         if cuts[k] > 0:
-                            behind = far[k] - _bilinear(depth[k], column[k], v)
-                            value = min(value, behind * _bilinear(facing[k], column[k], v) + slack)
+                            behind = far[k] - bilinear(depth[k], column[k], v)
+                            value = min(value, behind * bilinear(facing[k], column[k], v) + slack)
                 out[i, j, l] = max(value, -cut)
     return out
 
@@ -140,45 +121,30 @@ def _relaxed(vertices, faces, factors, steps):  # type: ignore[no-untyped-def]
 
 
 def _bounds(views: Sequence[Damaged]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Smallest and largest x, y, z that the front and the side silhouette leave room for.
+    """Smallest and largest x, y, z of what the front, the back and the sides show.
 
     Raises:
-        CharacterError: if a silhouette is empty.
+        CharacterError: if the front shows nothing.
     """
-    boxes = []
-    for view in views:
+    points = []
+    for which in (FRONT, RIGHT, BACK, LEFT):
+        view = views[which]
         filled = view.inside > 0
         if not filled.any():
-            raise CharacterError("all of the character is too thin to be reconstructed")
+            continue
         scale, half = view.camera.pixels_per_unit, view.camera.size / 2
         rows, columns = np.flatnonzero(filled.any(axis=1)), np.flatnonzero(filled.any(axis=0))
-        across = (columns[0] - half) / scale, (columns[-1] + 1 - half) / scale
-        boxes.append((across, ((half - rows[-1] - 1) / scale, (half - rows[0]) / scale)))
-    (x, z), (y, _) = boxes[FRONT], boxes[RIGHT]
-    return np.array([x[0], y[0], z[0]]), np.array([x[1], y[1], z[1]])
-
-
-def _facing(view: Damaged) -> Floats:
-    """Cosine between a view's line of sight and its surface's normal, (H, H), not less than `GRAZING`.
-
-    It turns a difference in depth into a distance to the surface. The steepest slope nearby counts, as the nearest
-    depth nearby has flattened the slopes themselves.
-    """
-    rise = ndimage.maximum_filter(view.depth, NEARBY) - ndimage.minimum_filter(view.depth, NEARBY)
-    run = (NEARBY - 1) / view.camera.pixels_per_unit
-    return np.asarray(np.maximum(1 / np.sqrt(1 + (rise / run) ** 2), GRAZING), np.float32)
-
-
-def _largest_pieces(volume: Floats) -> Floats:
-    """The volume without the small separate pieces that carving leaves."""
-    labels, count = ndimage.label(volume > 0)
-    if count <= 1:
-        return volume
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    small = sizes < SMALLEST * sizes.max()
-    small[0] = False
-    return np.where(small[labels], np.float32(-CUT), volume)
+        right, _, forward = view.camera.basis()
+        for column, row, depth in zip(
+            (columns[0], columns[-1] + 1),
+            (rows[0], rows[-1] + 1),
+            (view.depth[filled].min(), view.depth[filled].max()),
+            strict=True,
+        ):
+            points.append((column - half) / scale * right + depth * forward + [0, 0, (half - row) / scale])
+    if not (views[FRONT].inside > 0).any():
+        raise CharacterError("all of the character is too thin to be reconstructed")
+    return np.min(points, axis=0), np.max(points, axis=0)
 
 
 def carved(views: Sequence[Damaged], low: NDArray[np.float64], high: NDArray[np.float64], cell: float) -> Floats:
@@ -190,7 +156,7 @@ def carved(views: Sequence[Damaged], low: NDArray[np.float64], high: NDArray[np.
     volume = _carve(
         np.stack([view.inside for view in views]),
         np.stack([view.depth for view in views]),
-        np.stack([_facing(view) for view in views]),
+        np.stack([facing(view) for view in views]),
         np.stack([view.camera.basis() for view in views]),
         mirror,
         low,
@@ -209,7 +175,8 @@ def _fitting_cell(views: Sequence[Damaged], low: NDArray[np.float64], high: NDAr
 
     Marching cubes puts a vertex on each edge of the lattice that crosses the surface, and two faces to a vertex.
     """
-    filled = carved(views, low - PROBE, high + PROBE, PROBE) > 0
+    low = low - PROBE
+    filled = kept(carved(views, low, high + PROBE, PROBE), views, low, PROBE) > 0
     crossings = sum(int(np.count_nonzero(np.diff(filled, axis=axis))) for axis in range(3))
     return float(np.clip(PROBE * np.sqrt(2 * crossings / FACES), 1 / MOST, 1 / FEWEST))
 
@@ -217,7 +184,8 @@ def _fitting_cell(views: Sequence[Damaged], low: NDArray[np.float64], high: NDAr
 def fused_surface(views: Sequence[Damaged]) -> Fused:
     """Fuse the canonical views, in the order of `YAWS`, to a closed surface of about `FACES` faces.
 
-    A point is inside where every silhouette, the mean of two opposite ones, holds it and no view looks through it.
+    A point is inside where every silhouette, the mean of two opposite ones, holds it and no view looks through it, or
+    where a view shows a part that is not there then.
 
     Raises:
         CharacterError: if nothing is left.
@@ -228,7 +196,7 @@ def fused_surface(views: Sequence[Damaged]) -> Fused:
     low, high = low - 4 * cell, high + 4 * cell
     volume = carved(views, low, high, cell)
     smooth = ndimage.gaussian_filter(volume, SMOOTH, mode="nearest", truncate=2.5)
-    volume = _largest_pieces(np.maximum(smooth, volume + np.float32(PUFF * cell)))
+    volume = kept(np.maximum(smooth, volume + np.float32(PUFF * cell)), views, low, cell)
     if not (volume > 0).any():
         raise CharacterError("nothing is left of the character after carving: all of it is too thin")
     points, faces, _, _ = measure.marching_cubes(volume, 0.0, gradient_direction="ascent")

@@ -91,3 +91,16 @@ def warped(image, shift):  # type: ignore[no-untyped-def]
                 low = image[j + 1, i, c] + s * (image[j + 1, i + 1, c] - image[j + 1, i, c])
                 out[y, x, c] = top + t * (low - top)
     return out
+
+
+@compiled
+def bilinear(image, u, v):  # type: ignore[no-untyped-def]
+    """A value of an image (H, H) at a column and a row in pixels, whose centres lie at halves."""
+    size = image.shape[0]
+    x = min(max(u - 0.5, 0.0), size - 1.0)
+    y = min(max(v - 0.5, 0.0), size - 1.0)
+    i, j = min(int(x), size - 2), min(int(y), size - 2)
+    s, t = x - i, y - j
+    top = image[j, i] + s * (image[j, i + 1] - image[j, i])
+    low = image[j + 1, i] + s * (image[j + 1, i + 1] - image[j + 1, i])
+    return top + t * (low - top)

@@ -24,7 +24,7 @@ from specsia_build.characters.sources import open_source
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import Camera, normalise, view_cameras
 from specsia_build.registration import iou, register
-from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
 from specsia_build.rendering.mesh import Mesh, concatenate
 from specsia_build.rendering.topology import topology
 
@@ -169,6 +169,35 @@ def test_legs_fuse_and_thin_parts_are_lost() -> None:
     gap = slice(300, 420), slice(middle - 1, middle + 2)
     assert covered(strong, gap) > covered(one, gap)
     assert strong.vertices[:, 0].max() < truth.vertices[:, 0].max() - 0.1
+
+
+def in_frame(parts: list[Mesh]) -> Mesh:
+    truth = concatenate(parts)
+    return truth.with_vertices(normalise(truth.vertices, CAMERAS, 4).apply(truth.vertices))
+
+
+def winged() -> Mesh:
+    """A body with wings as thin as paper, wide in front and behind, and less than a pixel from the side."""
+    body = ellipsoid((0, 0, 0), (0.12, 0.12, 0.35), RED, RED)
+    return in_frame([body, *(ellipsoid((x, 0.1, 0.1), (0.2, 0.002, 0.15), GREY, GREY) for x in (-0.3, 0.3))])
+
+
+def jointed() -> Mesh:
+    """A body with arms and legs in separate pieces, each far smaller than the body."""
+    body = ellipsoid((0, 0, 0.15), (0.2, 0.15, 0.2), RED, RED)
+    arms = [ellipsoid((x, 0, z), (0.025, 0.025, 0.07), GREY, GREY) for x in (-0.28, 0.28) for z in (0.18, 0.0)]
+    legs = [ellipsoid((x, 0, z), (0.03, 0.03, 0.07), GREY, GREY) for x in (-0.1, 0.1) for z in (-0.2, -0.38)]
+    return in_frame([body, *arms, *legs])
+
+
+@pytest.mark.parametrize("truth", [winged(), jointed()], ids=["wings", "pieces"])
+@pytest.mark.parametrize("argument", ["0", "1"])
+def test_what_some_view_shows_is_kept(truth: Mesh, argument: str) -> None:
+    found = reconstructed(truth, argument)
+    goals, seen = silhouettes(truth, CAMERAS) >= 128, silhouettes(found, CAMERAS) >= 128
+    recall = (goals & seen).sum(axis=(1, 2)) / goals.sum(axis=(1, 2))
+    assert recall.min() > 0.9
+    assert len(found.faces) < 62_000
 
 
 def test_the_views_stand_where_they_are_said_to() -> None:
