@@ -292,16 +292,17 @@ def _landmarks(scene, graph):
 
 
 def _names(item, shown):
-    """What an object can be called: by its own name, its mesh's, or that of an object above it."""
+    """What an object can be called: by its own name, its mesh's, or that of a bone or object that it hangs below."""
     names = [item.name]
     if shown.data is not None:
         names.append(shown.data.name)
     if shown.name != item.name:
         names.append(shown.name)
-    parent = item.parent
-    while parent is not None:
-        names.append(parent.name)
-        parent = parent.parent
+    while item.parent is not None:
+        if item.parent_type == "BONE" and item.parent_bone:
+            names.append(item.parent_bone)
+        item = item.parent
+        names.append(item.name)
     return list(dict.fromkeys(names))
 
 

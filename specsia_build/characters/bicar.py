@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+import numpy as np
+
 from specsia_build.characters.character import Entry, is_unicode
 from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.characters.obj.read import read_obj_with_image
@@ -73,7 +75,7 @@ def read_bicar(
     if not is_bicar(folder):
         raise CharacterError(f"{folder.name} has no tpose/m.obj")
     present = [name for name in _PARTS if is_file(folder / "tpose" / f"{name}.obj")]
-    raws: list[RawMesh] = []
+    raws: dict[str, RawMesh] = {}
     files: list[Path] = []
     warnings: list[str] = []
     for name in _PARTS:
@@ -87,14 +89,16 @@ def read_bicar(
         warnings.extend(side.warnings())
         if image is None and texture is None:
             warnings.append(f"tpose/{name}.obj has no image {name}.bmp beside it: it is built white")
-        raws.append(read_obj_with_image(path, image or texture, drop=drop, root=root or folder))
-        files.extend(raws[-1].files)
+        raws[name] = read_obj_with_image(path, image or texture, drop=drop, root=root or folder)
+        files.extend(raws[name].files)
     whole = [part for name in present for part in _PARTS[name]]
     if not raws:
         raise CharacterError(f"every part of {folder.name} is dropped: no face is left")
     return RawMesh(
-        mesh=concatenate([raw.mesh for raw in raws]),
-        parts=tuple(dict.fromkeys((*whole, *(part for raw in raws for part in raw.parts)))),
+        mesh=concatenate([raw.mesh for raw in raws.values()]),
+        parts=tuple(dict.fromkeys((*whole, *(part for raw in raws.values() for part in raw.parts)))),
+        part_names=tuple(_PARTS[name] for name in raws),
+        face_part=np.repeat(np.arange(len(raws), dtype=np.int32), [len(raw.mesh.faces) for raw in raws.values()]),
         files=tuple(dict.fromkeys(files)),
         warnings=tuple(warnings),
     )

@@ -7,6 +7,9 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from specsia_build.characters.facing import Landmark
 from specsia_build.characters.finding import Mending
 from specsia_build.rendering.mesh import Mesh
@@ -99,7 +102,7 @@ class Character:
         mesh: Z up, facing -Y, in its own units, not yet normalised.
         files: every file that was read or looked for in vain.
         warnings: sentences about what was built all the same.
-        parts, skinned, animations: as in `RawMesh`.
+        parts, skinned, animations, part_names, face_part: as in `RawMesh`.
         landmarks: as in `RawMesh`, in the mesh's coordinates.
         front: axis that was taken for its front once `up` had been turned to Z.
         mendings: what a manifest's line could say of it, by the evidence that the warnings give.
@@ -115,6 +118,8 @@ class Character:
     landmarks: tuple[Landmark, ...] = ()
     front: str = "-y"
     mendings: tuple[Mending, ...] = ()
+    part_names: tuple[tuple[str, ...], ...] = ((),)
+    face_part: NDArray[np.int32] | None = None
 
 
 def id_order_key(character_id: str) -> tuple[int, int, str]:

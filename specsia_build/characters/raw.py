@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from specsia_build.characters.facing import Landmark
 from specsia_build.rendering.mesh import Mesh
 
@@ -17,7 +20,10 @@ class RawMesh:
         mesh: posed at rest, parts in place, in the file's coordinates.
         up: signed axis of the file that points up by its format's convention (``+y`` for glTF and OBJ).
         front: axis the character faces once `up` has been turned to Z (``-y``, or ``+y`` for VRM 0.x).
-        parts: names that a manifest's `drop` may name, in file order; dropped ones included.
+        parts: names to show of what a manifest's `drop` may name, in file order; dropped ones included.
+        names: further names that `drop` may give: of nodes above a part, of meshes.
+        part_names: what each part is called, its own names first, then those of what it hangs below, nearest first.
+        face_part: (F,) int32 into `part_names`; None where there is one part.
         files: every file read, and every file that was looked for in vain, for staleness checks.
         warnings: sentences about what was built all the same.
         skinned: whether a skin posed the vertices.
@@ -34,3 +40,6 @@ class RawMesh:
     skinned: bool = False
     animations: int = 0
     landmarks: tuple[Landmark, ...] = ()
+    names: frozenset[str] = frozenset()
+    part_names: tuple[tuple[str, ...], ...] = ((),)
+    face_part: NDArray[np.int32] | None = None

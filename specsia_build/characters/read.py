@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from specsia_build import memory
 from specsia_build.characters.actions import unknown_action
+from specsia_build.characters.alone import company
 from specsia_build.characters.bicar import read_bicar
 from specsia_build.characters.character import AUTO, SETTLED, Character, Entry
 from specsia_build.characters.colour import colourless
@@ -75,20 +76,24 @@ def _read(entry: Entry) -> Character:
         turn = front_rotation(front) @ up_rotation(up)
     except ValueError as error:
         raise CharacterError(f"{name}: {error}") from error
-    unknown = [part for part in entry.drop if part not in raw.parts]
+    unknown = [part for part in entry.drop if part not in raw.parts and part not in raw.names]
     dropped = tuple(f"'{part}' is to be dropped but {name} has no such part" for part in unknown)
-    grey = colourless(entry, raw.files, mesh)
-    mesh, odd = with_sides(mesh.rotated(turn), entry.sides, name)
-    found = (*axes, *grey, *odd)
+    upright, landmarks = mesh.rotated(turn), rotated(raw.landmarks, turn)
+    with np.errstate(all="ignore"):
+        others = company(name, upright, raw.part_names, raw.face_part, landmarks)
+    sided, odd = with_sides(upright, entry.sides, name)
+    found = (*axes, *colourless(entry, raw.files, mesh), *odd, *others)
     return Character(
         entry=entry,
-        mesh=mesh,
+        mesh=sided,
         files=raw.files,
         warnings=(*raw.warnings, *mended, *dropped, *(one.warning for one in found)),
         parts=raw.parts,
         skinned=raw.skinned,
         animations=raw.animations,
-        landmarks=rotated(raw.landmarks, turn),
+        landmarks=landmarks,
+        part_names=raw.part_names,
+        face_part=raw.face_part,
         front=front,
         mendings=tuple(one.mending for one in found if one.mending is not None),
     )

@@ -36,7 +36,7 @@ def read_gltf(
         path: the file; what it is shows in its first bytes, not in its suffix.
         texture: base-colour image for materials without a readable one of their own.
         drop: exact names of parts to leave out. A node goes with all below it; a mesh's name takes that mesh away
-            wherever it stands. A name that nothing has is a warning.
+            wherever it stands.
         pose: ``rest``, or the name of an animation with an optional ``@frame``, 24 a second; without one its first.
         root: folder that no file may lie outside of, links followed; None is the file's own.
 
@@ -51,18 +51,21 @@ def read_gltf(
     document = load_document(path, root or path.parent)
     with np.errstate(all="ignore"):
         scene = read_scene(document, drop, pose)
-        warnings = {f"{path.name}: nothing is named '{name}', so nothing was dropped": None for name in scene.unmatched}
+        warnings: dict[str, None] = {}
         uses = Counter(instance.index for instance in scene.instances)
         shared = {index for index, count in uses.items() if count > 1}
         reader = MeshReader(document, scene.worlds, Materials(document, texture, warnings), warnings, shared)
-        meshes = [mesh for instance in scene.instances for mesh in reader.read(instance)]
-    if not meshes:
+        placed = [(k, mesh) for k, instance in enumerate(scene.instances) for mesh in reader.read(instance)]
+    if not placed:
         raise CharacterError(_nothing(document, scene))
     return RawMesh(
-        mesh=_shared_materials(concatenate(meshes)),
+        mesh=_shared_materials(concatenate([mesh for _, mesh in placed])),
         up="+y",
         front="+y" if _is_vrm0(document) else "-y",
         parts=scene.parts,
+        names=scene.names,
+        part_names=tuple(instance.names for instance in scene.instances),
+        face_part=np.concatenate([np.full(len(mesh.faces), k, np.int32) for k, mesh in placed]),
         files=(path, *document.touched),
         warnings=tuple(warnings),
         skinned=reader.skinned,

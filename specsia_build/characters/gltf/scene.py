@@ -17,6 +17,9 @@ from specsia_build.errors import CharacterError
 MOST_NODES = 50_000
 """Nodes of a file; each costs its bytes little and its reader a tenth of a millisecond."""
 
+MOST_NAMES = 16
+"""Names by which a part is known besides what the file has in all; a hierarchy may be as deep as the file is long."""
+
 
 @dataclass(frozen=True)
 class Instance:
@@ -27,12 +30,14 @@ class Instance:
         mesh: as stored.
         index: of the mesh.
         world: (4, 4) float64, from the node's coordinates to the file's.
+        names: of the node, of the mesh and of the nodes above, the nearest first; no more than `MOST_NAMES`.
     """
 
     node: schema.Node
     mesh: schema.Mesh
     index: int
     world: NDArray[np.float64]
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -43,14 +48,14 @@ class Scene:
         instances: meshes in place, in node order, dropped ones left out.
         worlds: (N, 4, 4) float64, every node's coordinates to the file's.
         parts: names of the nodes that carry a mesh (the mesh's name where a node has none), dropped ones included.
-        unmatched: names of `drop` that nothing in the file has.
+        names: of all nodes and meshes of the file.
         landmarks: named nodes of the scene and where their origins are, in the file's coordinates.
     """
 
     instances: tuple[Instance, ...]
     worlds: NDArray[np.float64]
     parts: tuple[str, ...]
-    unmatched: tuple[str, ...]
+    names: frozenset[str]
     landmarks: tuple[Landmark, ...]
 
 
@@ -85,11 +90,23 @@ def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> S
         mesh = document.entry(schema.Mesh, node.mesh)
         parts.append(node.name or mesh.name or "")
         if index not in dropped and mesh.name not in drop:
-            instances.append(Instance(node, mesh, node.mesh, worlds[index]))
+            instances.append(Instance(node, mesh, node.mesh, worlds[index], _names(nodes, parents, index, mesh)))
     named = [(name, worlds[i, :3, 3]) for i in sorted(reached) if (name := nodes[i].name)]
     landmarks = tuple((name, (float(x), float(y), float(z))) for name, (x, y, z) in named)
     shown = tuple(dict.fromkeys(filter(None, parts)))
-    return Scene(tuple(instances), worlds, shown, _unmatched(document, drop), landmarks)
+    meshes = document.entries(schema.Mesh) if drop else ()
+    names = frozenset(entry.name for entry in (*nodes, *meshes) if entry.name)
+    return Scene(tuple(instances), worlds, shown, names, landmarks)
+
+
+def _names(
+    nodes: Sequence[schema.Node], parents: Sequence[int | None], index: int, mesh: schema.Mesh
+) -> tuple[str, ...]:
+    found, above = [nodes[index].name, mesh.name], parents[index]
+    while above is not None and len(found) < MOST_NAMES:
+        found.append(nodes[above].name)
+        above = parents[above]
+    return tuple(dict.fromkeys(name for name in found if name))
 
 
 def local_matrix(node: schema.Node) -> NDArray[np.float64]:
@@ -166,11 +183,3 @@ def _roots(document: Document, nodes: Sequence[schema.Node], parents: Sequence[i
     if any(start >= len(nodes) for start in starts):
         raise document.error(schema.Scene, index, "names a node that does not exist")
     return starts
-
-
-def _unmatched(document: Document, drop: Sequence[str]) -> tuple[str, ...]:
-    if not drop:
-        return ()
-    nodes, meshes = document.entries(schema.Node), document.entries(schema.Mesh)
-    known = {*(node.name for node in nodes), *(mesh.name for mesh in meshes)}
-    return tuple(name for name in drop if name not in known)

@@ -55,9 +55,16 @@ def read_obj(
         own_image=len(text.uv) > 0 and text.point_colors is None,
     )
     labels = _label_faces(text)
-    mesh = _assemble(text, labels, labels.kept(drop), builder, path.name)
+    mesh, part = _assemble(text, labels, labels.kept(drop), builder, path.name)
     looked_up = files.tried if texture is None else (*files.tried, texture)
-    return RawMesh(mesh=mesh, parts=labels.names, files=looked_up, warnings=(*files.warnings(), *builder.warnings))
+    return RawMesh(
+        mesh=mesh,
+        parts=labels.names,
+        part_names=labels.part_names,
+        face_part=part,
+        files=looked_up,
+        warnings=(*files.warnings(), *builder.warnings),
+    )
 
 
 def read_obj_with_image(
@@ -74,8 +81,9 @@ def read_obj_with_image(
     texture = None if image is None else as_texture(load_texture(image, image.name, files.root))
     builder = MaterialBuilder(files, {}, library_warnings=(), override=texture, own_image=False)
     labels = _label_faces(plain)
-    mesh = _assemble(plain, labels, labels.kept(drop), builder, path.name)
-    return RawMesh(mesh=mesh, parts=labels.names, files=(path,) if image is None else (path, image))
+    mesh, part = _assemble(plain, labels, labels.kept(drop), builder, path.name)
+    read = (path,) if image is None else (path, image)
+    return RawMesh(mesh=mesh, parts=labels.names, part_names=labels.part_names, face_part=part, files=read)
 
 
 @dataclass(frozen=True)
@@ -83,25 +91,26 @@ class _Labels:
     """What each face belongs to.
 
     Attributes:
-        part: (F,) into `part_names`, the object and group names in force.
+        part: (F,) into `part_names`, the names of group and object in force.
         material: (F,) into `material_names`.
         names: every object and group name in file order.
     """
 
     part: Ints
-    part_names: tuple[frozenset[str], ...]
+    part_names: tuple[tuple[str, ...], ...]
     material: Ints
     material_names: tuple[str | None, ...]
     names: tuple[str, ...]
 
     def kept(self, drop: Collection[str]) -> NDArray[np.bool_]:
         """Which faces lie in none of the named parts, (F,)."""
-        dropped = [k for k, names in enumerate(self.part_names) if names & set(drop)]
+        dropped = [k for k, names in enumerate(self.part_names) if set(names) & set(drop)]
         return ~np.isin(self.part, dropped)
 
 
 def _label_faces(text: ObjText) -> _Labels:
-    parts, part_lines = [frozenset[str]()], [-1]
+    parts: dict[tuple[str, ...], int] = {(): 0}
+    part_at, part_lines = [0], [-1]
     materials: list[str | None] = [None]
     material_lines = [-1]
     obj = group = ""
@@ -114,10 +123,10 @@ def _label_faces(text: ObjText) -> _Labels:
                 obj, group = statement.value, ""
             else:
                 group = statement.value
-            parts.append(frozenset({obj, group} - {""}))
+            part_at.append(parts.setdefault(tuple(dict.fromkeys(filter(None, (group, obj)))), len(parts)))
             part_lines.append(statement.line)
     return _Labels(
-        part=np.searchsorted(np.array(part_lines), text.face_line) - 1,
+        part=np.array(part_at)[np.searchsorted(np.array(part_lines), text.face_line) - 1],
         part_names=tuple(parts),
         material=np.searchsorted(np.array(material_lines), text.face_line) - 1,
         material_names=tuple(materials),
@@ -125,7 +134,10 @@ def _label_faces(text: ObjText) -> _Labels:
     )
 
 
-def _assemble(text: ObjText, labels: _Labels, keep: NDArray[np.bool_], builder: MaterialBuilder, name: str) -> Mesh:
+def _assemble(
+    text: ObjText, labels: _Labels, keep: NDArray[np.bool_], builder: MaterialBuilder, name: str
+) -> tuple[Mesh, NDArray[np.int32]]:
+    """The mesh of the faces that are kept, and the part of each of its triangles."""
     if len(text.face_line) == 0:
         raise CharacterError(f"{name} has no faces")
     if not keep.any():
@@ -145,7 +157,7 @@ def _assemble(text: ObjText, labels: _Labels, keep: NDArray[np.bool_], builder: 
         uv=_uv(text, uv_at, face_material, built),
         colors=_colors(text, point),
     )
-    return _with_normals(mesh, text.normals, normal_at)
+    return _with_normals(mesh, text.normals, normal_at), labels.part[face].astype(np.int32)
 
 
 def _materials(

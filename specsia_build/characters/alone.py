@@ -1,0 +1,313 @@
+"""What a file holds besides its one character: scenery, further figures, spare props, or a garment without a wearer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.characters.facing import Landmark, surface_points, words_of
+from specsia_build.characters.finding import Finding, Mending
+from specsia_build.rendering.mesh import Mesh
+
+Points = NDArray[np.float64]
+
+MOST_PARTS = 400
+"""Of more parts, none is judged alone."""
+
+LEAST_GAP = 0.03
+"""Room between two figures, in their height."""
+
+LEAST_FIGURE = (0.5, 0.2)
+"""Height and surface that a figure has at least, in those of the largest."""
+
+LEAST_PROP = 0.15
+"""Extent of a prop in the character's height, below which it is a finger or a ring."""
+
+_POINTS, _ALL_POINTS = 400, 6000
+_MOST_SHOWN = 5
+_HAND = re.compile(r"hands?|handslot|wrist|palm|grip|weapon|props?|手首?")
+_ENDS = {"head": re.compile(r"head|頭"), "hands": re.compile(r"hands?|wrist"), "feet": re.compile(r"foot|feet|toes?")}
+_THING = re.compile(
+    r"revolver|pistol|gun|rifle|shotgun|bow|crossbow|arrow|sword|dagger|knife|axe|hammer|mace|spear|staff|wand|shield|"
+    r"mug|cup|bottle|cube|box|sphere|cylinder|cone|torus|plane|shirt|tshirt|jacket|coat|dress|skirt|pants|trousers|"
+    r"jeans|shorts|shoes?|boots?|hat|cap|helmet|gloves?"
+)
+_FILLER = re.compile(r"\d+h?|of|the|a|with|low|high|poly|lowpoly|free|model|v\d+")
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of a character.
+
+    Attributes:
+        index: into the names.
+        low, high: (3,) its box.
+        points: (N, 3) on its surface.
+    """
+
+    index: int
+    low: Points
+    high: Points
+    points: Points
+
+
+def company(
+    name: str,
+    mesh: Mesh,
+    part_names: Sequence[Sequence[str]],
+    face_part: NDArray[np.int32] | None,
+    landmarks: Sequence[Landmark],
+) -> tuple[Finding, ...]:
+    """What to say of a file that holds more than one character, or none.
+
+    Args:
+        name: of the file.
+        mesh: Z up.
+        part_names, face_part, landmarks: as in `Character`.
+    """
+    numbers = np.zeros(len(mesh.faces), np.int32) if face_part is None else face_part
+    parts = list(_parts(mesh, numbers))
+    scenery = _scenery(parts)
+    rest = [part for part in parts if part not in scenery]
+    kept = ~np.isin(numbers, [part.index for part in scenery])
+    alone = mesh if kept.all() else replace(mesh, faces=mesh.faces[kept])
+    found = [
+        *_scenery_said(name, scenery, part_names),
+        *_figures(name, alone, numbers[kept], part_names),
+        *_spare_props(name, rest, part_names),
+    ]
+    return tuple(found) or _lone_thing(name, alone, landmarks)
+
+
+def _parts(mesh: Mesh, numbers: NDArray[np.int32]) -> Iterator[_Part]:
+    found = np.unique(numbers)
+    if len(found) > MOST_PARTS:
+        return
+    for index in found.tolist():
+        one = replace(mesh, faces=mesh.faces[numbers == index])
+        points = surface_points(one, _POINTS)
+        if len(points):
+            low, high = one.bounds()
+            yield _Part(index, low.astype(np.float64), high.astype(np.float64), points)
+
+
+def _scenery(parts: list[_Part]) -> list[_Part]:
+    """Parts that lie beneath, behind or around all of the others, one after another."""
+    found: list[_Part] = []
+    while True:
+        rest = [part for part in parts if part not in found]
+        if len(rest) < 2:
+            return found
+        more = next((part for part in rest if _is_scenery(part, [p for p in rest if p is not part])), None)
+        if more is None:
+            return found
+        found.append(more)
+
+
+def _is_scenery(part: _Part, rest: list[_Part]) -> bool:
+    low, high = np.min([p.low for p in rest], axis=0), np.max([p.high for p in rest], axis=0)
+    points = np.concatenate([p.points for p in rest])
+    height = max(float(high[2] - low[2]), 1e-12)
+    return _is_floor(part, points, low, height) or _is_wall(part, points, height) or _is_around(part, points, low, high)
+
+
+def _is_floor(part: _Part, points: Points, low: Points, height: float) -> bool:
+    """Whether it is a plate beneath everything that stands lowest."""
+    extent = part.high - part.low
+    feet = points[points[:, 2] < low[2] + 0.1 * height, :2]
+    slack = 0.02 * height
+    return bool(
+        extent[2] <= 0.1 * min(extent[:2])
+        and extent[2] <= 0.1 * height
+        and part.high[2] <= low[2] + 0.1 * height
+        and (part.low[:2] <= feet.min(axis=0) + slack).all()
+        and (part.high[:2] >= feet.max(axis=0) - slack).all()
+        and _filled(part.points[:, :2]) >= 0.7
+    )
+
+
+def _is_wall(part: _Part, points: Points, height: float) -> bool:
+    """Whether it is an upright plate, as high and wide as the rest or nearly, that the rest lies on one side of."""
+    centred = part.points - part.points.mean(axis=0)
+    normal = np.linalg.eigh(centred.T @ centred)[1][:, 0]
+    if abs(normal[2]) > 0.3:
+        return False
+    across = np.cross(normal, (0.0, 0.0, 1.0))
+    across /= np.linalg.norm(across)
+    plane = np.column_stack([centred @ across, centred[:, 2]])
+    width, tall = np.ptp(plane, axis=0)
+    before = (points - part.points.mean(axis=0)) @ normal
+    return bool(
+        np.ptp(centred @ normal) <= 0.05 * min(width, tall)
+        and tall >= 0.7 * height
+        and width >= 0.7 * np.ptp(points @ across)
+        and abs(np.sign(before).mean()) > 0.94
+        and _filled(plane) >= 0.9
+    )
+
+
+def _is_around(part: _Part, points: Points, low: Points, high: Points) -> bool:
+    """Whether it is a room, a dome or a bent backdrop: far around the rest, and nowhere among it but at its feet."""
+    extent, inner = part.high - part.low, high - low
+    slack = 0.02 * inner[2]
+    among = ((part.points > low) & (part.points < high)).all(axis=1) & (part.points[:, 2] > low[2] + 0.1 * inner[2])
+    return bool(
+        (extent[:2] >= 1.3 * inner[:2]).all()
+        and (part.low[:2] <= low[:2]).all()
+        and (part.high[:2] >= high[:2]).all()
+        and part.low[2] <= low[2] + slack
+        and part.high[2] >= high[2]
+        and inner[2] >= 0.2 * extent.max()
+        and among.mean() < 0.01
+    )
+
+
+def _filled(points: Points) -> float:
+    """Share of the cells of a box, eight by eight, that hold one of its points (N, 2)."""
+    low, extent = points.min(axis=0), np.ptp(points, axis=0)
+    cells = ((points - low) / np.maximum(extent, 1e-12) * 8).astype(int).clip(0, 7)
+    return len(np.unique(cells, axis=0)) / 64
+
+
+def _scenery_said(name: str, scenery: list[_Part], part_names: Sequence[Sequence[str]]) -> Iterator[Finding]:
+    if scenery:
+        chosen = {part.index for part in scenery}
+        yield _dropping(
+            f"{name} holds {_listed(chosen, part_names)} around the character, as a floor or a backdrop does",
+            "leaves the character alone",
+            chosen,
+            part_names,
+        )
+
+
+def _figures(
+    name: str, mesh: Mesh, numbers: NDArray[np.int32], part_names: Sequence[Sequence[str]]
+) -> Iterator[Finding]:
+    points = surface_points(mesh, _ALL_POINTS)
+    if len(points) == 0:
+        return
+    height = float(np.ptp(points[:, 2]))
+    groups = [group for group in _apart(points, LEAST_GAP * height) if len(group) > 8]
+    tallest = max(float(np.ptp(points[g, 2])) for g in groups) if groups else 0.0
+    most = max(map(len, groups), default=0)
+    figures = [
+        g
+        for g in groups
+        if np.ptp(points[g, 2]) >= LEAST_FIGURE[0] * tallest
+        and len(g) >= LEAST_FIGURE[1] * most
+        and points[g, 2].min() <= points[:, 2].min() + 0.2 * height
+    ]
+    if len(figures) < 2:
+        return
+    boxes = [(points[g].min(axis=0), points[g].max(axis=0)) for g in figures]
+    middle = int(np.argmin([np.linalg.norm((low + high)[:2]) for low, high in boxes]))
+    low, high = boxes[middle]
+    # A part belongs to the figure that is kept where most of it lies within that one's box.
+    centres = mesh.vertices[mesh.faces].mean(axis=1, dtype=np.float64)
+    slack = LEAST_GAP / 2 * height
+    inside = ((centres[:, :2] >= low[:2] - slack) & (centres[:, :2] <= high[:2] + slack)).all(axis=1)
+    counts = np.bincount(numbers, minlength=len(part_names))
+    shares = np.bincount(numbers, inside, len(part_names)) / np.maximum(counts, 1)
+    others = {k for k in range(len(part_names)) if counts[k] and shares[k] < 0.05}
+    mixed = not others or any(counts[k] and 0.05 <= shares[k] <= 0.95 for k in range(len(part_names)))
+    told = f"{name} holds {len(figures)} figures side by side"
+    if mixed:
+        yield Finding(f"{told}, and they share parts: take them apart where they were made, one to a file")
+    else:
+        yield _dropping(told, "keeps the one nearest to the origin", others, part_names)
+
+
+def _apart(points: Points, gap: float) -> list[NDArray[np.intp]]:
+    """Indices of points (N, 3) in groups that have a gap between them along x or y."""
+    done: list[NDArray[np.intp]] = []
+    pending = [np.arange(len(points))]
+    while pending:
+        group = pending.pop()
+        for axis in (0, 1):
+            order = group[np.argsort(points[group, axis], kind="stable")]
+            cuts = np.flatnonzero(np.diff(points[order, axis]) > gap) + 1
+            if len(cuts):
+                pending += np.split(order, cuts)
+                break
+        else:
+            done.append(group)
+    return done
+
+
+def _spare_props(name: str, parts: list[_Part], part_names: Sequence[Sequence[str]]) -> Iterator[Finding]:
+    """Props of which several hang from one hand: all but the largest are spare."""
+    if len(parts) < 2:
+        return
+    height = float(max(p.high[2] for p in parts) - min(p.low[2] for p in parts))
+    held: dict[str, list[_Part]] = {}
+    for part in parts:
+        hand = next((n for n in part_names[part.index][1:] if any(_HAND.fullmatch(word) for word in words_of(n))), None)
+        if hand is not None and (part.high - part.low).max() >= LEAST_PROP * height:
+            held.setdefault(hand, []).append(part)
+    crowded = {hand: found for hand, found in held.items() if len(found) > 1}
+    spare: set[int] = set()
+    for found in crowded.values():
+        largest = max(found, key=lambda part: float(np.prod(np.sort(part.high - part.low)[1:])))
+        spare |= {part.index for part in found if part is not largest}
+    if spare:
+        hands = ", ".join(f"{len(found)} below {hand}" for hand, found in crowded.items())
+        yield _dropping(f"{name} holds several props in one hand ({hands})", "keeps the largest", spare, part_names)
+
+
+def _lone_thing(name: str, mesh: Mesh, landmarks: Sequence[Landmark]) -> tuple[Finding, ...]:
+    """A sentence where there seems to be no character at all."""
+    low, high = mesh.bounds()
+    slack = 0.1 * float((high - low).max())
+    missing = []
+    for kind, words in _ENDS.items():
+        places = np.array(
+            [place for joint, place in landmarks if any(words.fullmatch(word) for word in words_of(joint))]
+        )
+        if len(places) and ((places < low - slack) | (places > high + slack)).any(axis=1).all():
+            missing.append(kind)
+    if len(missing) > 1:
+        return (
+            Finding(
+                f"{name} has joints for {' and '.join(missing)} and no surface there: it seems to be a garment or a "
+                "prop without its character"
+            ),
+        )
+    called = [word for word in words_of(name.rpartition(".")[0]) if not _FILLER.fullmatch(word)]
+    if called and not landmarks and all(_THING.fullmatch(word) for word in called):
+        return (Finding(f"{name} has no joints and is called as a thing is: it seems to be no character"),)
+    return ()
+
+
+def _listed(chosen: set[int], part_names: Sequence[Sequence[str]]) -> str:
+    names = [f"'{part_names[k][0]}'" if part_names[k] else "a part without a name" for k in sorted(chosen)]
+    return ", ".join(names[:_MOST_SHOWN]) + (f" and {len(names) - _MOST_SHOWN} more" if names[_MOST_SHOWN:] else "")
+
+
+def _dropping(told: str, effect: str, chosen: set[int], part_names: Sequence[Sequence[str]]) -> Finding:
+    """A sentence with the line that drops parts, or that none can."""
+    names = names_of(chosen, part_names)
+    if names is None:
+        return Finding(f"{told}, but no name is theirs alone that could be dropped: name them where they were made")
+    line = ", ".join(f'"{name}"' for name in names)
+    return Finding(f'{told}: "drop": [{line}] in its manifest line {effect}', Mending("drop", names, effect))
+
+
+def names_of(chosen: set[int], part_names: Sequence[Sequence[str]]) -> tuple[str, ...] | None:
+    """As few names as cover some parts and no others; None where there are none."""
+    holders: dict[str, set[int]] = {}
+    for index, names in enumerate(part_names):
+        for name in names:
+            holders.setdefault(name, set()).add(index)
+    usable = {name: held for name, held in holders.items() if held <= chosen}
+    left, found = set(chosen), []
+    while left:
+        name = max(usable, key=lambda n: len(usable[n] & left), default="")
+        if not usable.get(name, set()) & left:
+            return None
+        found.append(name)
+        left -= usable[name]
+    return tuple(found)
