@@ -29,7 +29,7 @@ class Present(Struct):
 
 
 class Asset(Struct):
-    version: str | None = None
+    version: str | float | None = None
 
 
 class VrmMaterial(Struct):

@@ -61,7 +61,7 @@ def check_version(document: Root | Versioned, name: str) -> None:
     Raises:
         CharacterError: if it is not.
     """
-    version = (document.asset.version if document.asset else None) or ""
+    version = str((document.asset.version if document.asset else None) or "")
     if not version.startswith("2"):
         raise CharacterError(f"{name} is glTF version '{version or 'unknown'}': export it again as glTF 2.0")
 

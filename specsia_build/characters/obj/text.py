@@ -20,6 +20,7 @@ _MAX_DIGITS = 10
 _WHITE = bytes.maketrans(b"\t\x0b\x0c\x00", b"    ")
 _BYTE_COST, _LINE_COST, _WORD_COST, _INDEX_COST, _STATEMENT_COST = 5, 100, 24, 130, 400
 """Bytes of memory that parsing takes, measured, for each byte, line, word, index of a face, and name."""
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _CONTINUED = (b"v ", b"vt ", b"vn ", b"f ")
 
 
@@ -113,14 +114,18 @@ def parse_obj(data: bytes, name: str) -> ObjText:
 
 
 def decode_text(data: bytes) -> str:
-    """Text of a file that states no encoding: UTF-8, or Western European where it is not."""
+    """Text of a file: UTF-16 where it begins so, else UTF-8, or Western European where it is not."""
+    if data.startswith(_UTF16):
+        return data.decode("utf-16", errors="replace")
     try:
-        return data.decode("utf-8")
+        return data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError:
         return data.decode("cp1252", errors="replace")
 
 
 def _split(data: bytes, name: str) -> _Lines:
+    if data.startswith(_UTF16):
+        data = decode_text(data).encode()
     data = data.removeprefix(b"\xef\xbb\xbf")
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")

@@ -56,6 +56,8 @@ def read_ply(
         raise CharacterError(f"{path.name} has no vertices")
     indices = next((face[n] for n in _INDEX_NAMES if n in face and face[n].counts is not None), None)
     if indices is None or indices.counts is None or len(indices.counts) == 0:
+        if "tristrips" in ply.elements:
+            raise CharacterError(f"{path.name} has strips of triangles, which are not read: export it again with faces")
         raise CharacterError(f"{path.name} is a point cloud: it has no faces, so there is no surface to draw")
     corners = _corner_indices(indices, len(points), path.name)
     first = np.concatenate([[0], np.cumsum(indices.counts)])

@@ -165,7 +165,9 @@ def test_any_value_may_be_wrong(place: tuple[Any, ...], junk: Any) -> None:
         (b"[" * 100_000, "a.glb is not a glTF file: its JSON is not an object"),
         (b'{"nodes":' + b"[" * 100_000, "a.glb is not a glTF file that can be read"),
         (b'{"asset": {"version": "2.0"}', "a.glb is not a glTF file that can be read"),
-        (b'{"asset": {"version": 2.0}}', "a.glb: asset has a 'version' that is not a text"),
+        (b'{"asset": {"version": 2.0}}', "a.glb has no triangles"),
+        (b'{"asset": {"version": 1}, "nodes": {}}', "a.glb is glTF version '1.0': export it again as glTF 2.0"),
+        (b'{"asset": {"version": ["2.0"]}}', "a.glb: asset has a 'version' that is not a"),
         (b"{}", "a.glb is glTF version 'unknown': export it again as glTF 2.0"),
         (b'{"asset": {"version": "1.0"}}', "a.glb is glTF version '1.0': export it again as glTF 2.0"),
         (

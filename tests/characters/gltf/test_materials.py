@@ -17,6 +17,7 @@ from specsia_build.characters.gltf.read import read_gltf
 from specsia_build.characters.raw import RawMesh
 from specsia_build.rendering.mesh import Material
 from tests.characters.gltf.writer import GltfWriter, png
+from tests.characters.test_ktx2 import UASTC
 
 RED_GREEN = np.array([[[255, 0, 0], [0, 255, 0]]], np.uint8)
 UV = [[0.0, 0.0], [1.0, 0.0], [0.0, 0.5]]
@@ -227,6 +228,27 @@ def test_webp_images(tmp_path: Path) -> None:
     texture = only_material(read(writer, tmp_path)).texture
     assert texture is not None
     assert_array_equal(texture.pixels[..., :3], RED_GREEN)
+
+
+@pytest.mark.parametrize("plain", [None, 0])
+def test_ktx2_images_stand_in_where_there_is_no_plain_one(tmp_path: Path, plain: int | None) -> None:
+    writer = textured(GltfWriter())
+    writer.data["extensionsRequired"] = ["KHR_texture_basisu"]
+    image = writer.add("images", bufferView=writer.view(UASTC), mimeType="image/ktx2")
+    kept = {} if plain is None else {"source": plain}
+    writer.data["textures"][0] = {**kept, "extensions": {"KHR_texture_basisu": {"source": image}}}
+    texture = only_material(read(writer, tmp_path)).texture
+    assert texture is not None
+    assert texture.pixels.shape[:2] == ((16, 16) if plain is None else (1, 2))
+
+
+def test_a_damaged_ktx2_image_is_a_warning(tmp_path: Path) -> None:
+    writer = textured(GltfWriter())
+    image = writer.add("images", bufferView=writer.view(UASTC[:200]), mimeType="image/ktx2")
+    writer.data["textures"][0] = {"extensions": {"KHR_texture_basisu": {"source": image}}}
+    raw = read(writer, tmp_path)
+    assert only_material(raw).texture is None
+    assert any("is a KTX2 image that cannot be decoded" in w and "it was left out" in w for w in raw.warnings)
 
 
 @pytest.mark.parametrize("uri", ["sub%20folder/skin%231.png", "sub folder\\skin#1.png", "./x/../sub folder/skin#1.png"])

@@ -406,6 +406,14 @@ def test_a_byte_order_mark_and_names_in_another_encoding(tmp_path: Path) -> None
     assert len(raw.mesh.vertices) == 3
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_text_that_begins_with_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "hero.mtl").write_bytes("\ufeffnewmtl skin\nKd 1 0 0\n".encode(encoding))
+    raw = read(tmp_path, f"\ufeffmtllib hero.mtl\nusemtl skin\n{TRIANGLES}".encode(encoding))
+    assert len(raw.mesh.faces) == 2
+    assert raw.mesh.materials[0].base_color == (1.0, 0.0, 0.0, 1.0)
+
+
 coordinates = st.floats(-1e6, 1e6, allow_nan=False, width=32)
 
 
