@@ -199,7 +199,8 @@ class _Build:
                     add_failure(self.layout.failures, failure)
                     self.progress.say(f"quarantined {task.entry.id}: {outcome.reason}")
                 if outcome.warnings:
-                    self.summary.warnings[task.entry.id] = outcome.warnings
+                    before = self.summary.warnings.get(task.entry.id, ())
+                    self.summary.warnings[task.entry.id] = tuple(dict.fromkeys((*before, *outcome.warnings)))
         write_failures(self.layout.failures, self.failures)
         seconds = time.perf_counter() - start
         self.progress.stage_done(StageSummary(stage.name, name, len(made), len(plan.done), len(failed), seconds))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def gather(config: BuildConfig, layout: RunLayout) -> Facts:
         if not render.STAGE.serves(rendered, config):
             outdated[render.STAGE.name] += 1
             continue
-        results = {}
+        results, said = {}, list(rendered["warnings"])
         for name in map(backend_name, config.backends):
             projected, mesh = meta(project.STAGE, name, character_id), meta(reconstruct.STAGE, name, character_id)
             if projected is None:
@@ -57,11 +57,12 @@ def gather(config: BuildConfig, layout: RunLayout) -> Facts:
                 outdated[f"{project.STAGE.name} {name}"] += 1
                 continue
             results[name] = _result(projected)
+            said += projected["warnings"]
             pairs[name, character_id] = _digest(
                 (rendered["files"][view_file(render.GT, view)]["sha256"], _shas(projected, looks.COLOR, view))
                 for view in range(config.views)
             )
-        made.append(_made(rendered, split_of[character_id], results))
+        made.append(_made(rendered, split_of[character_id], said, results))
     times, unreadable = read_times(layout.log, config, split_of)
     return Facts(
         root=layout.root,
@@ -113,7 +114,7 @@ def _result(projected: Meta) -> Result:
     )
 
 
-def _made(rendered: Meta, split: str, results: Mapping[str, Result]) -> BuiltCharacter:
+def _made(rendered: Meta, split: str, warnings: Sequence[str], results: Mapping[str, Result]) -> BuiltCharacter:
     return BuiltCharacter(
         id=rendered["id"],
         split=split,
@@ -122,7 +123,7 @@ def _made(rendered: Meta, split: str, results: Mapping[str, Result]) -> BuiltCha
         license=rendered["license"],
         credit=rendered["source"],
         fit=rendered["fit"],
-        warnings=tuple(rendered["warnings"]),
+        warnings=tuple(warnings),
         results=results,
     )
 

@@ -15,8 +15,8 @@ from specsia_build.config import BuildConfig
 from specsia_build.dataset.images import edge_image, position_image
 from specsia_build.errors import LowQualityError
 from specsia_build.frame import Camera, view_cameras
+from specsia_build.registration import LOST, iou, lost_part, recall, register
 from specsia_build.registration import VERSION as REGISTRATION_VERSION
-from specsia_build.registration import iou, register
 from specsia_build.rendering.fast.renderer import silhouettes
 from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Mesh, concatenate, extremes, turned
@@ -84,12 +84,26 @@ def positioned(
     return position_image(_position(layers, camera, frame), layers.mask, low, high), low, high
 
 
+def _lacking(masks: NDArray[np.uint8], gt_masks: NDArray[np.uint8], meta: Meta) -> tuple[str, ...]:
+    """A sentence if Z (V, S, S) lacks a part that a view shows which the backend was shown."""
+    shown = len(masks) if meta["sees_ground_truth"] else 1
+    lost = [lost_part(z, y) for z, y in zip(masks[:shown], gt_masks[:shown], strict=True)]
+    worst = int(np.argmax(lost))
+    if lost[worst] < LOST:
+        return ()
+    covered = recall(masks[worst], gt_masks[worst])
+    return (
+        f"the reconstruction by {meta['backend']} lacks a part that view {worst} shows, {lost[worst]:.0%} of its "
+        f"silhouette (of which {covered:.0%} are covered): look at it in `specsia report`",
+    )
+
+
 def project(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, ...]]:
     """Register and reproject one reconstruction.
 
     Returns:
         An artefact with ``color_KK.png`` (Z, RGBA), ``mask_KK.png`` (L), ``pos_KK.png`` (Zpos, RGBA) and
-        ``edge_KK.png`` (L), whose meta data hold the registration and every view's IoU and box; and no files.
+        ``edge_KK.png`` (L), whose meta data hold the registration and every view's IoU, recall and box; and no files.
 
     Raises:
         LowQualityError: with the pictures, if the mean IoU is below `min_iou` and such characters are quarantined.
@@ -103,7 +117,7 @@ def project(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tup
         found = register(mesh, masks, cameras, with_yaw=bool(reconstructed.meta["needs_yaw"]))
         registered: Mesh = found.similarity.apply_to(mesh)
     files: dict[str, bytes] = {}
-    ious, boxes = [], []
+    drawn, ious, boxes = [], [], []
     views = load_renderer(config.renderer).render(registered, cameras, config.look)  # type: ignore[arg-type]
     for view, camera in enumerate(cameras):
         with watch.part("rasterise"):
@@ -116,6 +130,7 @@ def project(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tup
             files[view_file(MASK, view)] = png.encode(layers.mask)
             files[view_file(POS, view)] = png.encode(pos)
             files[view_file(EDGE, view)] = png.encode(edge)
+        drawn.append(layers.mask)
         ious.append(iou(layers.mask, masks[view]))
         boxes.append([low.tolist(), high.tolist()])
     mean = float(np.mean(ious))
@@ -126,6 +141,8 @@ def project(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tup
         "frontal_iou_before": found.frontal_iou_before,
         "iou": ious,
         "mean_iou": mean,
+        "recall": [recall(z, y) for z, y in zip(drawn, masks, strict=True)],
+        "warnings": _lacking(np.stack(drawn), masks, reconstructed.meta),
         "boxes": boxes,
     }
     if not _serves(meta, config):
@@ -149,7 +166,7 @@ def _warm() -> None:
 
 STAGE = CharacterStage(
     name="project",
-    version=2,
+    version=3,
     earlier=(render.STAGE, reconstruct.STAGE),
     make=project,
     settings=_settings,

@@ -405,6 +405,21 @@ def test_a_mesh_of_something_else_is_of_low_quality_too(tmp_path: Path) -> None:
     assert {path.name for path in folder.iterdir()} == pictures | {"why.txt"}
 
 
+def test_a_part_that_the_picture_shows_and_the_reconstruction_lacks_is_said(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "figures", 3)
+    wrong = write_folder(tmp_path / "wrong", 3)
+    before, leg, after = (wrong / "1.obj").read_text().partition("o left_leg\n")
+    vertices, _, rest = after.partition("o ")
+    (wrong / "1.obj").write_text(
+        before + leg + "".join(v for v in vertices.splitlines(True) if v[0] == "v") + "o " + rest
+    )
+    document = build(source, tmp_path / "out", "--backend", f"mesh-dir:{wrong}")
+    ((who, (sentence,)),) = document["warnings"].items()
+    assert who == "1"
+    assert "lacks a part that view 0 shows" in sentence
+    assert document["rows"] == 12
+
+
 def test_a_build_of_several_backends_says_how_each_is_loaded(tmp_path: Path) -> None:
     source = write_folder(tmp_path / "figures", 3)
     wrong = write_folder(tmp_path / "wrong", 3)

@@ -1,0 +1,38 @@
+"""How much of a character a registered reconstruction covers, and what it lacks: an arm, a tail, a wing."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from specsia_build.registration.masks import shrink
+from specsia_build.rendering.layers import HALF_COVERED
+
+SIZE = 128
+"""Pixels of the silhouettes in which lost parts are looked for."""
+
+REACH = 2.0
+"""Pixels of those from what is covered beyond which something lacks; nearer than that outlines only differ."""
+
+LOST = 0.025
+"""Share of a silhouette from which what lacks is a part, such as a hand. Measured on 48 real characters, sound
+reconstructions lack 0.015 at most, those that lost a leg or a sword 0.04 and more."""
+
+
+def recall(mask: NDArray[np.uint8], gt_mask: NDArray[np.uint8]) -> float:
+    """Share 0-1 of the pixels of Y*'s silhouette (H, W) that Z's covers, at half coverage; 1.0 where it is empty."""
+    ours, theirs = mask >= HALF_COVERED, gt_mask >= HALF_COVERED
+    return int(np.count_nonzero(ours & theirs)) / max(1, int(np.count_nonzero(theirs))) if theirs.any() else 1.0
+
+
+def lost_part(mask: NDArray[np.uint8], gt_mask: NDArray[np.uint8]) -> float:
+    """Share 0-1 of Y*'s silhouette (S, S) that the largest connected part which Z lacks has; 0 where it lacks none."""
+    ours, theirs = shrink(np.stack([mask, gt_mask]), SIZE) >= HALF_COVERED
+    missing = theirs & ~ours
+    if not missing.any():
+        return 0.0
+    away = ndimage.distance_transform_edt(~ours) if ours.any() else np.full(ours.shape, np.inf)
+    parts, _ = ndimage.label(missing, structure=np.ones((3, 3)))
+    areas = np.bincount(parts.ravel())[np.unique(parts[missing & (away > REACH)])]
+    return float(areas.max(initial=0) / np.count_nonzero(theirs))
