@@ -69,6 +69,15 @@ def refuse_foreign_file(path: Path, what: str, words: bytes) -> None:
         raise UsageError(f"{path} is there already and is no {what}: name another file")
 
 
+def refuse_any_file(path: Path) -> None:
+    """See that a command may write a file that people go on to edit: nothing is in its place.
+
+    Raises:
+        UsageError: if something is, but for an empty file; or if it cannot be written, as `refuse_foreign_file` says.
+    """
+    refuse_foreign_file(path, "empty file", b"\0specsia: no file begins so\0")
+
+
 def listed_below(folder: Path) -> list[str]:
     """Relative names of what lies below a folder and is no folder, or is an empty one, in order; links stay links.
 

@@ -293,7 +293,7 @@ def _dropping(told: str, effect: str, chosen: set[int], part_names: Sequence[Seq
     if names is None:
         return Finding(f"{told}, but no name is theirs alone that could be dropped: name them where they were made")
     line = ", ".join(f'"{name}"' for name in names)
-    return Finding(f'{told}: "drop": [{line}] in its manifest line {effect}', Mending("drop", names, effect))
+    return Finding(f'{told}: "drop": [{line}] in its manifest line {effect}', Mending("drop", names, told))
 
 
 def names_of(chosen: set[int], part_names: Sequence[Sequence[str]]) -> tuple[str, ...] | None:

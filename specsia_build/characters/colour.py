@@ -100,7 +100,7 @@ def colourless(entry: Entry, files: Iterable[Path], mesh: Mesh) -> tuple[Finding
     if not places:
         return (Finding(f'{grey} ({looked}, and none near it is called like it): name one as "texture" in its line'),)
     shown = " or ".join(f'"texture": "{place}"' for place in places)
-    sole = Mending("texture", places[0], "is called like the character, which has no colour")
+    sole = Mending("texture", places[0], "called like the character, which has no colour")
     return (
         Finding(f"{grey} ({looked}); {shown} in its manifest line would colour it", sole if not places[1:] else None),
     )

@@ -27,7 +27,9 @@ MOST_LINE_BYTES = 2**18
 """Longest line that is understood; a path and a hundred part names take 4 kB."""
 
 _TEXTS = ("id", "path", "texture", "up", "front", "sides", "pose", "drawing", "split", "license", "source")
-_KEYS = (*_TEXTS, "drop")
+_KEYS = (*_TEXTS, "drop", "comment")
+"""What a line may say; `comment` may be anything, and nothing is made of it."""
+
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from specsia_build.characters.character import AUTO, SETTLED, Character, Entry, legible
 from specsia_build.characters.facing import front_of
 from specsia_build.characters.finding import Mending
@@ -11,6 +13,21 @@ from specsia_build.characters.read import read_character
 from specsia_build.characters.stance import stance
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh
+
+
+@dataclass(frozen=True)
+class PartFacts:
+    """A part of a character that is not dropped.
+
+    Attributes:
+        names: any of which `drop` may give, its own first, then those of what it hangs below.
+        triangles: how many.
+        size: its width, depth and height, in the character's height.
+    """
+
+    names: tuple[str, ...]
+    triangles: int
+    size: tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -26,6 +43,7 @@ class CharacterFacts:
         textures: ``{width}x{height}`` of each image in use.
         materials: how many.
         parts: names that `drop` may give.
+        pieces: each part that is not dropped, in file order.
         skinned: whether a skin posed the vertices.
         animations: clips in the file.
         faces: signed axis taken for its front; with a ``?`` where nobody, no joint and no shape says so.
@@ -43,6 +61,7 @@ class CharacterFacts:
     textures: tuple[str, ...] = ()
     materials: int = 0
     parts: tuple[str, ...] = ()
+    pieces: tuple[PartFacts, ...] = ()
     skinned: bool = False
     animations: int = 0
     faces: str = ""
@@ -71,12 +90,28 @@ def _facts(character: Character) -> CharacterFacts:
         textures=_texture_sizes(mesh),
         materials=len(mesh.materials),
         parts=character.parts,
+        pieces=_pieces(character),
         skinned=character.skinned,
         animations=character.animations,
         faces=_faces(character),
         pose=stance(character.landmarks),
         warnings=character.warnings,
         mendings=character.mendings,
+    )
+
+
+def _pieces(character: Character) -> tuple[PartFacts, ...]:
+    mesh = character.mesh
+    numbers = np.zeros(len(mesh.faces), np.int32) if character.face_part is None else character.face_part
+    order = np.argsort(numbers, kind="stable")
+    found, first, counts = np.unique(numbers[order], return_index=True, return_counts=True)
+    corners = mesh.vertices[mesh.faces[order]]
+    low = np.minimum.reduceat(corners.min(axis=1), first)
+    extent = np.maximum.reduceat(corners.max(axis=1), first) - low
+    height = max(float(np.ptp(corners[..., 2])), 1e-12)
+    return tuple(
+        PartFacts(character.part_names[k], int(count), (float(x), float(y), float(z)))
+        for k, count, (x, y, z) in zip(found.tolist(), counts, np.round(extent / height, 4), strict=True)
     )
 
 

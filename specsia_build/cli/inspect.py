@@ -5,37 +5,80 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
 
 from specsia_build.characters.sources import open_source
+from specsia_build.characters.suggest import suggested_manifest
 from specsia_build.characters.survey import CharacterFacts
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option, tell, text_table
+from specsia_build.errors import UsageError
+from specsia_build.files.writing import write_bytes
 from specsia_build.memory import MEMORY
+from specsia_build.ownership import refuse_any_file
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.settings import existing_run
 from specsia_build.pipeline.status import RunStatus, run_status
 from specsia_build.pipeline.survey import survey_all
 
+PAGE = click.Path(dir_okay=False, path_type=Path)
+
+LINE_END = b"\n"
+
 
 @click.command()
 @click.argument("source")
 @click.option("--memory", metavar="SIZE", default=MEMORY, show_default=True, help="What a character may cost.")
+@click.option("--parts", metavar="ID", help="List the parts of one character, with what `drop` may call them.")
+@click.option("--suggest", metavar="FILE.jsonl", type=PAGE, help="Write a manifest to edit, with what evidence says.")
 @json_option
 @click.pass_context
-def characters(ctx: click.Context, source: str, memory: str, as_json: bool) -> None:
+def characters(
+    ctx: click.Context, source: str, memory: str, parts: str | None, suggest: Path | None, as_json: bool
+) -> None:
     """List what SOURCE holds before anything is built: formats, sizes, poses, problems."""
+    if suggest is not None:
+        if suggest.suffix.lower() != ".jsonl":
+            raise UsageError(f"'{suggest}' would not be read as a manifest: name it something.jsonl")
+        refuse_any_file(suggest)
     with tempfile.TemporaryDirectory(prefix="specsia-") as scratch:
         opened = open_source(source, Path(scratch))
+        if parts is not None:
+            opened = replace(opened, entries=tuple(entry for entry in opened.entries if entry.id == parts))
+            if not opened.entries:
+                raise UsageError(f"{opened.name} holds no character '{parts}': `specsia characters` lists their ids")
         facts = survey_all(opened.entries, memory, Progress())
+        suggested = None if suggest is None else suggested_manifest(opened, facts, suggest)
     problems = [f for f in facts if f.problem is not None]
     document = {"source": opened.name, "kind": opened.kind, "characters": [asdict(f) for f in facts]}
-    tell(as_json, document, _character_lines(facts, problems))
+    lines = _character_lines(facts, problems) if parts is None else _part_lines(facts[0])
+    if suggest is not None and suggested is not None:
+        write_bytes(suggest, suggested)
+        lines.append(f"{suggested.count(LINE_END)} characters are in {suggest}: read its comments, edit it, build it")
+    tell(as_json, document, lines)
     if len(problems) == len(facts):
         ctx.exit(FAILED)
+
+
+def _part_lines(facts: CharacterFacts) -> list[str]:
+    rows = [
+        (
+            piece.names[0] if piece.names else "(no name)",
+            f"{piece.triangles:,}",
+            *(f"{100 * extent:.1f} %" for extent in piece.size),
+            ", ".join(piece.names[1:]) or "-",
+        )
+        for piece in facts.pieces
+    ]
+    head = ("part", "triangles", "width", "depth", "height", "also called, or below")
+    lines = text_table(head, rows, right=(1, 2, 3, 4)) if rows else []
+    lines += [f"warning: {facts.id}: {sentence}" for sentence in facts.warnings]
+    if facts.problem is not None:
+        return [*lines, f"problem: {facts.id}: {facts.problem}"]
+    return [*lines, f"{len(rows)} parts of {facts.id}; sizes are in its height"]
 
 
 def _character_lines(facts: Sequence[CharacterFacts], problems: Sequence[CharacterFacts]) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from specsia_build.characters.character import Entry
-from specsia_build.characters.survey import CharacterFacts, survey
+from specsia_build.characters.survey import CharacterFacts, PartFacts, survey
 
 
 def test_the_facts_of_a_character(tmp_path: Path) -> None:
@@ -27,6 +27,7 @@ def test_the_facts_of_a_character(tmp_path: Path) -> None:
         textures=("8x4",),
         materials=3,
         parts=("body", "hat"),
+        pieces=(PartFacts(("body",), 2, (1.0, 0.0, 1.0)), PartFacts(("hat",), 2, (1.0, 0.0, 1.0))),
         faces="-y?",
         warnings=("texture gone.png is not in the OBJ's folder",),
     )

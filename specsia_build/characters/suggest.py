@@ -1,0 +1,78 @@
+"""A manifest to edit: what is there, and what there is evidence for, with the evidence as a comment."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from specsia_build.characters.character import AUTO, UNSETTLED, Entry
+from specsia_build.characters.sources import Source
+from specsia_build.characters.survey import CharacterFacts
+from specsia_build.errors import UsageError
+
+
+def suggested_manifest(source: Source, facts: Sequence[CharacterFacts], place: Path) -> bytes:
+    """The lines of a manifest of a source's characters, each with what would mend it.
+
+    Args:
+        source: of which each entry with a file gets a line; what it states is kept.
+        facts: of each of its entries, in their order.
+        place: file that the manifest is written to; its paths are relative to that folder.
+
+    Raises:
+        UsageError: if a character lies outside that folder, where no manifest may point, or none has a file of its own.
+    """
+    if source.kind == "sample":
+        raise UsageError(f"{source.name} is made anew by each command, so no manifest can name its files")
+    folder = Path(os.path.abspath(place.parent))  # noqa: PTH100  as the user wrote it, links not followed
+    lines = [_line(entry, one, folder) for entry, one in zip(source.entries, facts, strict=True) if not entry.problem]
+    if not lines:
+        raise UsageError(f"{source.name} holds no character that a manifest could name")
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
+
+
+def _line(entry: Entry, facts: CharacterFacts, folder: Path) -> dict[str, Any]:
+    usual = AUTO if entry.format in UNSETTLED else None
+    line: dict[str, Any] = {
+        "id": entry.id,
+        "path": _below(entry.path, folder),
+        "texture": None if entry.texture is None else _below(entry.texture, folder),
+        "up": None if entry.up == usual else entry.up,
+        "front": None if entry.front == usual else entry.front,
+        "sides": entry.sides,
+        "pose": None if entry.pose == "rest" else entry.pose,
+        "drop": list(entry.drop) or None,
+        "drawing": None if entry.drawing is None else _below(entry.drawing, folder),
+        "split": entry.split,
+        "license": entry.license,
+        "source": entry.source,
+    }
+    evidence = []
+    for mending in facts.mendings:
+        value: object = mending.value
+        if mending.key == "drop":
+            value = list(dict.fromkeys((*entry.drop, *mending.value)))
+        if mending.key == "texture":
+            value = _below(entry.within / str(mending.value), folder)
+        line[mending.key] = value
+        evidence.append(f"{mending.key}: {mending.why}")
+    if facts.problem is not None:
+        evidence.append(f"problem: {facts.problem}")
+    line["comment"] = "; ".join(evidence) or None
+    return {key: value for key, value in line.items() if value is not None}
+
+
+def _below(path: Path, folder: Path) -> str:
+    """A path as a manifest in a folder names it.
+
+    Raises:
+        UsageError: if it lies outside, links followed.
+    """
+    relative = os.path.relpath(path, folder)
+    if relative.startswith(os.pardir) or not path.resolve().is_relative_to(folder.resolve()):
+        above = os.path.commonpath([Path(os.path.abspath(path)).parent, folder])  # noqa: PTH100
+        raise UsageError(f"{path} lies outside {folder}, and a manifest's paths may not: write it into {above}")
+    return Path(relative).as_posix()

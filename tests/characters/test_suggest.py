@@ -1,0 +1,105 @@
+"""A suggested manifest is read from anywhere, says only what there is evidence for, and replaces nobody's file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from specsia_build.cli.main import main
+from tests.characters.test_alone import FIGURE, box, write_glb, write_obj
+from tests.characters.test_facing import into_file
+from tests.characters.test_facing import write_obj as write_turned
+
+
+def run(*arguments: object) -> str:
+    ran = CliRunner().invoke(main, [str(a) for a in arguments])
+    assert ran.exit_code == 0, ran.output
+    return ran.output
+
+
+def lines_of(path: Path) -> dict[str, dict[str, Any]]:
+    return {line["id"]: line for line in map(json.loads, path.read_text().splitlines())}
+
+
+@pytest.fixture
+def zoo(tmp_path: Path) -> Path:
+    """A grey figure with its texture beside it, one that faces aside, one with scenery, and a sound one."""
+    folder = tmp_path / "zoo"
+    (folder / "meshes").mkdir(parents=True)
+    (folder / "textures").mkdir()
+    Image.new("RGB", (8, 8), (200, 60, 20)).save(folder / "textures" / "ghost_diffuse.png")
+    (folder / "meshes" / "ghost.obj").write_text(
+        "v 0 0 0\nv 1 0 0\nv 0 2 0\nv 0 0 1\nvt 0 0\nvt 1 0\nvt 0 1\n"
+        "f 1/1 2/2 3/3\nf 1/1 3/3 4/2\nf 1/1 4/2 2/3\nf 2/1 3/2 4/3\n"
+    )
+    write_turned(folder / "aside.obj", into_file("+y", "+x"))
+    write_glb(folder / "sound.glb", {}, {})
+    upright = {
+        name: [solid @ np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]]) for solid in solids]
+        for name, solids in (FIGURE | {"Ground": box((0, 0, -0.01), (4, 4, 0.02))}).items()
+    }
+    write_obj(folder / "staged.obj", upright)
+    return folder
+
+
+def test_what_there_is_evidence_for_is_filled_in_and_read_from_elsewhere(
+    zoo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "4 characters are in zoo/all.jsonl" in run("characters", "zoo", "--suggest", "zoo/all.jsonl")
+    lines = lines_of(zoo / "all.jsonl")
+    assert lines["sound"] == {"id": "sound", "path": "sound.glb"}
+    assert lines["ghost"]["texture"] == "textures/ghost_diffuse.png"
+    assert lines["ghost"]["comment"] == "texture: called like the character, which has no colour"
+    assert lines["aside"]["front"] == "+x"
+    assert lines["staged"]["drop"] == ["Ground"]
+    assert "as a floor or a backdrop does" in lines["staged"]["comment"]
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert "warning" not in run("characters", zoo / "all.jsonl")
+    flags = ["--views", "2", "--size", "48", "--stage", "render", "--workers", "1", "--out", "run"]
+    assert "warning" not in run("build", zoo / "all.jsonl", *flags)
+
+
+def test_what_a_manifest_states_is_kept(zoo: Path) -> None:
+    stated = {"id": "a", "path": "staged.obj", "drop": ["Limbs"], "split": "test", "license": "CC0-1.0", "source": "me"}
+    (zoo / "own.jsonl").write_text(json.dumps(stated))
+    run("characters", zoo / "own.jsonl", "--suggest", zoo / "more.jsonl")
+    line = lines_of(zoo / "more.jsonl")["a"]
+    assert {key: line[key] for key in stated} == stated | {"drop": ["Limbs", "Ground"]}
+
+
+def test_no_file_is_replaced_and_no_path_leads_out(zoo: Path, tmp_path: Path) -> None:
+    (zoo / "mine.jsonl").write_text('{"id": "sound", "path": "sound.glb"}\n')
+    for arguments, sentence in (
+        (("characters", zoo, "--suggest", zoo / "mine.jsonl"), "is there already"),
+        (("characters", zoo, "--suggest", zoo / "mine.txt"), "would not be read as a manifest"),
+        (("characters", zoo, "--suggest", tmp_path / "x" / "a.jsonl"), "a manifest's paths may not"),
+        (("characters", "sample:1", "--suggest", tmp_path / "a.jsonl"), "made anew by each command"),
+        (("characters", zoo, "--parts", "nobody"), "holds no character 'nobody'"),
+    ):
+        ran = CliRunner().invoke(main, [str(a) for a in arguments])
+        assert ran.exit_code == 2
+        assert sentence in ran.output + ran.stderr
+    assert (zoo / "mine.jsonl").read_text() == '{"id": "sound", "path": "sound.glb"}\n'
+
+
+def test_parts_are_listed_with_their_sizes(zoo: Path) -> None:
+    said = run("characters", zoo, "--parts", "staged")
+    (ground,) = [line for line in said.splitlines() if line.startswith("Ground")]
+    assert ground.split()[1:3] == ["12", "205.7"]
+    assert "3 parts of staged" in said
+    assert "aside" not in said
+
+
+def test_a_comment_may_be_anything(zoo: Path) -> None:
+    line = {"id": "a", "path": "sound.glb", "comment": {"by": ["hand", 1]}}
+    (zoo / "own.jsonl").write_text(json.dumps(line))
+    assert "0 with problems" in run("characters", zoo / "own.jsonl")
