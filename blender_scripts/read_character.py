@@ -61,7 +61,7 @@ def read(job):
         "parts": collected.parts,
         "skinned": any(m.type == "ARMATURE" for o in scene.objects for m in o.modifiers),
         "animations": actions,
-        "landmarks": _landmarks(scene, graph),
+        "landmarks": _landmarks(scene),
         "warnings": list(reader.warnings),
     }
     np.savez(Path(job["out"]) / "mesh.npz", **arrays)
@@ -280,14 +280,13 @@ class Collected:
         return arrays
 
 
-def _landmarks(scene, graph):
-    """Name and place of every object, and of every bone, in the pose."""
+def _landmarks(scene):
+    """Name and place of every object, and of every bone at rest."""
     found = []
     for item in scene.objects:
         found.append([item.name, list(item.matrix_world.translation)])
         if item.type == "ARMATURE":
-            bones = item.evaluated_get(graph).pose.bones
-            found += [[bone.name, list(item.matrix_world @ bone.head)] for bone in bones]
+            found += [[bone.name, list(item.matrix_world @ bone.head_local)] for bone in item.data.bones]
     return [[name, place] for name, place in found if np.isfinite(place).all()]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 FRAMES = 24.0
 """A second, where a file counts in seconds; what Blender takes them for."""
 
-_MOST_LISTED = 30
+_MOST_LISTED = 20
 
 
 def chosen(names: Sequence[str], pose: str) -> tuple[list[int], float | None]:

@@ -17,7 +17,7 @@ class RawMesh:
     """A mesh in its file's own axes and units.
 
     Attributes:
-        mesh: posed at rest, parts in place, in the file's coordinates.
+        mesh: at rest or in a pose, parts in place, in the file's coordinates.
         up: signed axis of the file that points up by its format's convention (``+y`` for glTF and OBJ).
         front: axis the character faces once `up` has been turned to Z (``-y``, or ``+y`` for VRM 0.x).
         parts: names to show of what a manifest's `drop` may name, in file order; dropped ones included.
@@ -28,7 +28,7 @@ class RawMesh:
         warnings: sentences about what was built all the same.
         skinned: whether a skin posed the vertices.
         animations: how many clips the file carries.
-        landmarks: named joints and nodes with their places in the pose, in the file's coordinates.
+        landmarks: named joints and nodes with their places at rest, in the file's coordinates.
     """
 
     mesh: Mesh

@@ -47,7 +47,8 @@ class CharacterFacts:
         skinned: whether a skin posed the vertices.
         animations: clips in the file.
         faces: signed axis taken for its front; with a ``?`` where nobody, no joint and no shape says so.
-        pose: ``T-pose``, ``A-pose``, ``arms down`` or ``posed``, by the joints of the arms; empty where none are named.
+        pose: ``T-pose``, ``A-pose``, ``arms down`` or ``posed``, by the joints of the arms; empty where none are
+            named.
         warnings: sentences about what would be built all the same.
         mendings: what a manifest's line could say of it, by the evidence that the warnings give.
         problem: why it cannot be built, or None.
@@ -94,7 +95,7 @@ def _facts(character: Character) -> CharacterFacts:
         skinned=character.skinned,
         animations=character.animations,
         faces=_faces(character),
-        pose=stance(character.landmarks),
+        pose=stance(character.landmarks) if entry.pose == "rest" else "posed",
         warnings=character.warnings,
         mendings=character.mendings,
     )

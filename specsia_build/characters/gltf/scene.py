@@ -49,7 +49,7 @@ class Scene:
         worlds: (N, 4, 4) float64, every node's coordinates to the file's.
         parts: names of the nodes that carry a mesh (the mesh's name where a node has none), dropped ones included.
         names: of all nodes and meshes of the file.
-        landmarks: named nodes of the scene and where their origins are, in the file's coordinates.
+        landmarks: named nodes of the scene and where their origins are at rest, in the file's coordinates.
     """
 
     instances: tuple[Instance, ...]
@@ -76,10 +76,9 @@ def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> S
     nodes = posed_nodes(document, pose)
     parents = _parents(document, nodes)
     order = _top_down(document, nodes, parents)
-    worlds = np.zeros((len(nodes), 4, 4))
-    for index in order:
-        local, parent = local_matrix(nodes[index]), parents[index]
-        worlds[index] = local if parent is None else worlds[parent] @ local
+    worlds = _worlds(nodes, parents, order)
+    # Which way a character faces is told by its joints at rest, wherever a pose takes them.
+    rest = worlds if pose == "rest" else _worlds(document.entries(schema.Node), parents, order)
     reached = _below(nodes, _roots(document, nodes, parents))
     dropped = _below(nodes, [i for i in reached if nodes[i].name in drop])
     instances, parts = [], []
@@ -91,12 +90,21 @@ def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> S
         parts.append(node.name or mesh.name or "")
         if index not in dropped and mesh.name not in drop:
             instances.append(Instance(node, mesh, node.mesh, worlds[index], _names(nodes, parents, index, mesh)))
-    named = [(name, worlds[i, :3, 3]) for i in sorted(reached) if (name := nodes[i].name)]
+    named = [(name, rest[i, :3, 3]) for i in sorted(reached) if (name := nodes[i].name)]
     landmarks = tuple((name, (float(x), float(y), float(z))) for name, (x, y, z) in named)
     shown = tuple(dict.fromkeys(filter(None, parts)))
     meshes = document.entries(schema.Mesh) if drop else ()
     names = frozenset(entry.name for entry in (*nodes, *meshes) if entry.name)
     return Scene(tuple(instances), worlds, shown, names, landmarks)
+
+
+def _worlds(nodes: Sequence[schema.Node], parents: Sequence[int | None], order: Sequence[int]) -> NDArray[np.float64]:
+    """Every node's coordinates to the file's, (N, 4, 4); `order` has parents first."""
+    worlds = np.zeros((len(nodes), 4, 4))
+    for index in order:
+        local, parent = local_matrix(nodes[index]), parents[index]
+        worlds[index] = local if parent is None else worlds[parent] @ local
+    return worlds
 
 
 def _names(

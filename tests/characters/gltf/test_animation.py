@@ -15,7 +15,7 @@ from specsia_build.characters import blender
 from specsia_build.characters.character import Entry
 from specsia_build.characters.gltf.read import read_gltf
 from specsia_build.characters.read import read_character
-from specsia_build.characters.stance import stance
+from specsia_build.characters.survey import survey
 from specsia_build.errors import CharacterError
 from tests.characters.gltf.test_damage import refused
 from tests.characters.gltf.writer import TRIANGLE, GltfWriter
@@ -128,11 +128,13 @@ def test_damage_is_a_sentence(tmp_path: Path, path: str, values: Any, change: di
             read_character(entry)
 
 
-def test_a_real_character_takes_a_pose(characters_dir: Path) -> None:
+def test_a_real_character_takes_a_pose_and_is_turned_by_its_rest(characters_dir: Path) -> None:
     knight = Entry("a", "gltf", characters_dir / "kaykit" / "Knight.glb")
     rest, idle = (read_character(replace(knight, pose=pose)) for pose in ("rest", "Idle@12"))
-    assert (stance(rest.landmarks), stance(idle.landmarks)) != ("T-pose", "T-pose")
     assert np.ptp(idle.mesh.vertices[:, 0]) < np.ptp(rest.mesh.vertices[:, 0])
+    assert idle.landmarks == rest.landmarks
+    assert survey(replace(knight, pose="Idle")).pose == "posed"
+    assert survey(knight).pose == "T-pose"
 
 
 @pytest.mark.slow
