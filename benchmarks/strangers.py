@@ -5,6 +5,7 @@ python -m benchmarks.strangers SOURCE [SOURCE…] --out FOLDER
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -95,10 +96,15 @@ def parts_of(mesh: Mesh, textured: bool = True) -> dict[str, trimesh.Trimesh]:
     return found
 
 
+def _both_sides(of: Material) -> Material:
+    return dataclasses.replace(of, double_sided=True)
+
+
 def figures(entries: list[Entry]) -> Iterator[Figure]:
     """Characters as their manifest has them, one unit high."""
     for entry in entries:
         mesh = read_character(entry).mesh
+        mesh = dataclasses.replace(mesh, materials=tuple(_both_sides(of) for of in mesh.materials))
         low, high = mesh.bounds()
         middle = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
         mesh = mesh.with_vertices((mesh.vertices - middle) / (high[2] - low[2]))
@@ -187,7 +193,7 @@ def same(mesh: Mesh, other: Mesh) -> bool:
 
 TURN = trimesh.transformations.rotation_matrix(np.pi / 2, [0, 0, 1])
 LAID = trimesh.transformations.rotation_matrix(np.pi / 2, [1, 0, 0])
-"""From the front to the side, and from standing onto the back."""
+"""From the front to the side, and from standing onto the front, as Z-up files lie that are taken for Y-up ones."""
 
 
 def _told(*words: str) -> Callable[[Mesh, Mesh, tuple[str, ...]], str]:
@@ -225,10 +231,11 @@ def trials(figure: Figure, path: Path) -> Iterator[tuple[str, str, tuple[str, ..
     sound = figure.mesh
     write(figure.parts, path)
     plain = path.read_bytes()
+    auto = {"up": "auto", "front": "auto"}
     asked: list[tuple[str, Callable[[Mesh, Mesh, tuple[str, ...]], str], Callable[[], None], dict[str, str]]] = [
         ("left as it is", _left_alone, lambda: None, {}),
-        ("turned by 90°, `front: auto`", _turned(TURN), lambda: write(figure.parts, path, TURN), {"front": "auto"}),
-        ("laid on its back, `up: auto`", _turned(LAID), lambda: write(figure.parts, path, LAID), {"up": "auto"}),
+        ("turned by 90°, axes `auto`", _turned(TURN), lambda: write(figure.parts, path, TURN), auto),
+        ("laid down, axes `auto`", _turned(LAID), lambda: write(figure.parts, path, LAID), auto),
         ("stripped of its colours", _told("grey", "texture"), lambda: write(stripped(figure), path), {}),
         ("on a plate", _told("Ground"), lambda: write(ground(figure), path), {}),
         ("before a wall", _told("Wall"), lambda: write(backdrop(figure), path), {}),

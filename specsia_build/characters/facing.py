@@ -31,8 +31,12 @@ LEAST_UPRIGHT = 0.8
 LEAST_SYMMETRY = 1.5
 """Times by which the mirrored surface must lie closer across the one plane than across the other."""
 
+LYING = 0.45
+"""Height over the lesser of width and depth, below which a shape lies rather than stands."""
+
 _SAMPLES, _MIRRORED = 4000, 500
 _FAR = 0.1
+_CENTRAL = 0.1
 _FOOT, _SHIN, _HEAD = (0.0, 0.05), (0.1, 0.2), (0.8, 1.01)
 _LEAST_FEET, _LEAST_HEAD, _LONG, _FLAT = 0.02, 0.1, 1.3, 0.05
 
@@ -134,15 +138,22 @@ class _Shape:
         points: (N, 3) on the surface, Z up.
         side: the axis, 0 or 1, that it is mirrored along; None where that is not sure.
         feet: whether its lowest part lies apart to either side, as feet do.
+        head: whether its highest part lies in the middle between them, as a head does.
     """
 
     points: NDArray[np.float64]
     side: int | None
     feet: bool
+    head: bool
 
     @property
     def height(self) -> float:
         return max(float(np.ptp(self.points[:, 2])), 1e-12)
+
+    @property
+    def lies(self) -> bool:
+        """Whether it is as low as what lies on its back or front, arms and legs stretched."""
+        return self.height < LYING * float(np.ptp(self.points[:, :2], axis=0).min())
 
     def centre(self, low: float, high: float, axis: int) -> float:
         """Mean coordinate of what lies between two shares of the height, in heights; NaN where little does."""
@@ -155,10 +166,12 @@ def _shape(points: NDArray[np.float64]) -> _Shape:
     low, high = points.min(axis=0), points.max(axis=0)
     misfit = [_misfit(points, axis, float((high - low).max())) for axis in (0, 1)]
     if max(misfit) < LEAST_SYMMETRY * min(misfit):
-        return _Shape(points, None, False)
+        return _Shape(points, None, False, False)
     side = int(np.argmin(misfit))
-    lowest = points[:, 2] < low[2] + _FOOT[1] * (high[2] - low[2])
-    return _Shape(points, side, _apart(points[lowest, side]))
+    reach, level, across = _FOOT[1] * (high[2] - low[2]), points[:, 2], points[:, side]
+    middle = across - (low[side] + high[side]) / 2
+    central = np.abs(middle[level > high[2] - reach]) < _CENTRAL * (high[side] - low[side])
+    return _Shape(points, side, _apart(across[level < low[2] + reach]), bool(central.size and central.mean() > 0.5))
 
 
 def front_by_shape(mesh: Mesh) -> Evidence:
@@ -176,6 +189,8 @@ def front_by_shape(mesh: Mesh) -> Evidence:
     shape = _shape(points)
     if shape.side is None:
         return Evidence(None, "its shape is mirrored across no plane, or across several")
+    if shape.lies:
+        return Evidence(None, "it is as low as what lies")
     side, ahead = shape.side, 1 - shape.side
     toes, sideways = (shape.centre(*_FOOT, axis) - shape.centre(*_SHIN, axis) for axis in (ahead, side))
     if not shape.feet:
@@ -191,19 +206,23 @@ def front_by_shape(mesh: Mesh) -> Evidence:
 
 
 def up_by_shape(mesh: Mesh) -> Evidence:
-    """The axis, ``+y`` or ``+z``, along which a mesh in its file's own coordinates stands on two feet or more.
+    """The axis, ``+y``, ``+z`` or ``-z``, along which a mesh in its file's own coordinates stands on two feet or more.
 
-    Nothing is sure where it stands along both or neither, or would be lower standing than lying.
+    Nothing is sure where it stands along several or none, or would be lower standing than lying.
     """
     points = surface_points(mesh, _SAMPLES)
     if len(points) == 0:
         return Evidence(None, "it has no surface to look at")
-    found = {axis: _shape(points @ up_rotation(axis).T) for axis in ("+y", "+z")}
+    found = {axis: _shape(points @ up_rotation(axis).T) for axis in ("+y", "+z", "-z")}
     standing = [axis for axis, shape in found.items() if shape.feet]
-    if len(standing) != 1:
-        return Evidence(None, "its shape does not say which way is up")
-    lying = next(axis for axis in found if axis not in standing)
-    if found[standing[0]].height < found[lying].height:
+    # Toes and fingers of one who lies are apart as feet are.
+    standing = [axis for axis in standing if not found[axis].lies] if len(standing) > 1 else standing
+    # What stands on its head has feet above, not a head.
+    if (
+        len(standing) != 1
+        or not found[standing[0]].head
+        or found[standing[0]].height < max(shape.height for shape in found.values())
+    ):
         return Evidence(None, "its shape does not say which way is up")
     return Evidence(standing[0], "it stands on its feet that way")
 
@@ -214,8 +233,8 @@ def _apart(along: NDArray[np.float64]) -> bool:
         return False
     from_middle = along - (along.min() + along.max()) / 2
     half = max(float(np.abs(from_middle).max()), 1e-12)
-    between = float((np.abs(from_middle) < 0.15 * half).mean())
-    return between < 0.1 and 0.3 < float((from_middle > 0).mean()) < 0.7
+    between = float((np.abs(from_middle) < 0.2 * half).mean())
+    return between < 0.05 and 0.3 < float((from_middle > 0).mean()) < 0.7
 
 
 def _misfit(points: NDArray[np.float64], axis: int, size: float) -> float:
@@ -246,7 +265,8 @@ def front_of(mesh: Mesh, landmarks: Sequence[Landmark]) -> Evidence:
 def up_of(mesh: Mesh, landmarks: Sequence[Landmark]) -> Evidence:
     """Which way is up in a file's own coordinates: its joints say, or else its shape."""
     by_joints = up_by_joints(landmarks)
-    if by_joints.axis is not None or landmarks:
+    # A rig that is named, but has no feet below the rest, is of something that does not stand.
+    if by_joints.axis is not None or len(left_of(landmarks)):
         return by_joints
     by_shape = up_by_shape(mesh)
     return by_shape if by_shape.axis is not None else Evidence(None, f"{by_joints.why}, and {by_shape.why}")
