@@ -22,7 +22,9 @@ from specsia_build.ownership import refuse_any_file
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.settings import existing_run
 from specsia_build.pipeline.status import RunStatus, run_status
-from specsia_build.pipeline.survey import survey_all
+from specsia_build.pipeline.survey import first_views, survey_all
+from specsia_build.report.characters_page import write_characters_page
+from specsia_build.report.page import refuse_other_file
 
 PAGE = click.Path(dir_okay=False, path_type=Path)
 
@@ -34,16 +36,25 @@ LINE_END = b"\n"
 @click.option("--memory", metavar="SIZE", default=MEMORY, show_default=True, help="What a character may cost.")
 @click.option("--parts", metavar="ID", help="List the parts of one character, with what `drop` may call them.")
 @click.option("--suggest", metavar="FILE.jsonl", type=PAGE, help="Write a manifest to edit, with what evidence says.")
+@click.option("--pictures", metavar="FILE.html", type=PAGE, help="Write a page with view 0 of each character.")
 @json_option
 @click.pass_context
 def characters(
-    ctx: click.Context, source: str, memory: str, parts: str | None, suggest: Path | None, as_json: bool
+    ctx: click.Context,
+    source: str,
+    memory: str,
+    parts: str | None,
+    suggest: Path | None,
+    pictures: Path | None,
+    as_json: bool,
 ) -> None:
     """List what SOURCE holds before anything is built: formats, sizes, poses, problems."""
     if suggest is not None:
         if suggest.suffix.lower() != ".jsonl":
             raise UsageError(f"'{suggest}' would not be read as a manifest: name it something.jsonl")
         refuse_any_file(suggest)
+    if pictures is not None:
+        refuse_other_file(pictures)
     with tempfile.TemporaryDirectory(prefix="specsia-") as scratch:
         opened = open_source(source, Path(scratch))
         if parts is not None:
@@ -51,6 +62,7 @@ def characters(
             if not opened.entries:
                 raise UsageError(f"{opened.name} holds no character '{parts}': `specsia characters` lists their ids")
         facts = survey_all(opened.entries, memory, Progress())
+        views = [] if pictures is None else first_views(opened.entries, memory, Progress())
         suggested = None if suggest is None else suggested_manifest(opened, facts, suggest)
     problems = [f for f in facts if f.problem is not None]
     document = {"source": opened.name, "kind": opened.kind, "characters": [asdict(f) for f in facts]}
@@ -58,6 +70,9 @@ def characters(
     if suggest is not None and suggested is not None:
         write_bytes(suggest, suggested)
         lines.append(f"{suggested.count(LINE_END)} characters are in {suggest}: read its comments, edit it, build it")
+    if pictures is not None:
+        write_characters_page(opened.name, facts, views, pictures)
+        lines.append(f"the pictures are in {pictures}")
     tell(as_json, document, lines)
     if len(problems) == len(facts):
         ctx.exit(FAILED)

@@ -11,6 +11,7 @@ from specsia_build.errors import brief
 from specsia_build.memory import memory_bytes
 from specsia_build.pipeline.executors import Lost, run_local
 from specsia_build.pipeline.progress import Progress
+from specsia_build.stages.first_view import FirstView, first_view
 
 
 def survey_all(entries: Sequence[Entry], memory: str, progress: Progress) -> list[CharacterFacts]:
@@ -31,3 +32,14 @@ def survey_all(entries: Sequence[Entry], memory: str, progress: Progress) -> lis
             found[index] = replace(facts, warnings=tuple(told), problem=facts.problem and brief(facts.problem))
             advance(1)
     return [found[index] for index in range(len(entries))]
+
+
+def first_views(entries: Sequence[Entry], memory: str, progress: Progress) -> list[FirstView]:
+    """View 0 of each character, in the order of `entries`; arguments as for `survey_all`."""
+    found = [FirstView()] * len(entries)
+    with progress.bar("pictures", len(entries)) as advance:
+        for index, view in run_local(first_view, entries, workers=1, timeout=600.0, memory=memory_bytes(memory)):
+            if not isinstance(view, Lost):
+                found[index] = view
+            advance(1)
+    return found

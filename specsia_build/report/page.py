@@ -17,6 +17,7 @@ from specsia_build.report.markup import Html, join, plural, tag
 from specsia_build.report.style import STYLE
 
 TITLES = {
+    "characters": "Characters",
     "overview": "Overview",
     "pairs": "Pairs",
     "quality": "Quality",

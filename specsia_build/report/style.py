@@ -89,6 +89,7 @@ details { margin: .4rem 0 0; } summary { cursor: pointer; color: var(--link); }
   margin: .6rem 0 1.4rem;
 }
 .cards.wide { grid-template-columns: minmax(0, 1fr); }
+.cards.small { grid-template-columns: repeat(auto-fill, minmax(min(100%, 220px), 1fr)); }
 .card {
   background: var(--panel); border: 1px solid var(--rule); border-radius: 8px; padding: .8rem .9rem .6rem;
   min-width: 0;
@@ -119,7 +120,7 @@ details { margin: .4rem 0 0; } summary { cursor: pointer; color: var(--link); }
 .pairs .values td { color: var(--ink); font-size: .82rem; text-align: center; font-variant-numeric: tabular-nums; }
 .pairs .groups th { border-bottom: 1px solid var(--rule); }
 .pairs small { display: block; color: var(--ink); font-size: .97em; }
-.pairs img {
+.pairs img, .look img {
   display: block; width: 100%; height: auto; border-radius: 3px;
   background: repeating-conic-gradient(var(--check-a) 0 25%, var(--check-b) 0 50%) 0 0 / 14px 14px;
 }
