@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from specsia_build.backends.base import Context
 from specsia_build.backends.inflate.colour import Atlas, paint
 from specsia_build.backends.inflate.depth import depth_of, relief
-from specsia_build.backends.inflate.length import length_of
+from specsia_build.backends.inflate.length import drawn_out, length_of
 from specsia_build.backends.inflate.shape import Grid, clean_silhouette, lattice, poisson
 from specsia_build.backends.inflate.surface import Shell, close_surface, extend_outside
 from specsia_build.errors import CharacterError, UsageError
@@ -62,8 +62,8 @@ class Inflate:
         grid = lattice(clean_silhouette(image[..., 3]))
         depth = depth_of(grid.distance, poisson(grid.distance))
         surface = close_surface(extend_outside(depth.square, grid.distance))
-        heights = relief(surface.points, depth)
-        heights *= max(1.0, length_of(grid, image[..., 3], context.framed) / np.ptp(heights))
+        length = length_of(grid, image[..., 3], context.framed)
+        heights = drawn_out(surface.points[:, 1], relief(surface.points, depth), length)
         surface = replace(surface, points=np.column_stack([surface.points[:, :2], heights]))
         return textured(surface, grid, paint(image), image.shape[0])
 

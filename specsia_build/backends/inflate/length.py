@@ -38,6 +38,15 @@ above, those of stout little figures below."""
 RAISED, SMALL = 0.15, 0.75
 """How far down the middle of its head is at least, and the head's radius over the body's at most."""
 
+CARRIED = 0.3
+"""Share of its bulk by which a long figure carries its head before its middle."""
+
+HEAD = 0.6
+"""Length of the head over that of a body as high as it."""
+
+NECK = (0.15, 0.35)
+"""How far down its height the head ends and the body begins."""
+
 HOOVES = 0.9
 """How far down legs may touch again."""
 
@@ -56,6 +65,24 @@ def length_of(grid: Grid, alpha: NDArray[np.uint8], framed: bool) -> float:
     if width <= NARROW * height and _on_four_legs(grid.distance, top, height):
         return BULK * STANDING * height
     return 0.0
+
+
+def drawn_out(rows: Floats, heights: Floats, length: float) -> Floats:
+    """Heights towards the viewer, (V,) in cells, of a figure that is at least so long; as they are where it is.
+
+    What is added goes to the body; the head is carried before it.
+
+    Args:
+        rows: (V,) float64, growing downwards.
+        heights: (V,) float64 in cells.
+        length: in cells.
+    """
+    factor = length / float(np.ptp(heights))
+    if factor <= 1:
+        return heights
+    down = (rows - rows.min()) / np.ptp(rows)
+    head = np.clip((NECK[1] - down) / (NECK[1] - NECK[0]), 0.0, 1.0)
+    return np.asarray(factor * heights * (1 - (1 - HEAD) * head) + CARRIED * length * head)
 
 
 def _box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:

@@ -45,6 +45,13 @@ def test_a_figure_that_leaves_room_in_the_frame_is_long() -> None:
     assert depth(disc(SIZE, 0.5, 0.5, 0.5 / ORTHO_WIDTH)) == pytest.approx(1.0, abs=0.15)
 
 
+def test_a_long_figure_carries_its_head_before_its_body() -> None:
+    small = limb(SIZE, (0.5, 0.35), (0.5, 0.65), 0.06)
+    mesh = create(None).reconstruct(painted(small), Context("x", 0, framed=True))
+    top = mesh.vertices[:, 2] > 0.2
+    assert mesh.vertices[top, 1].mean() < mesh.vertices[~top, 1].mean() - 0.1
+
+
 def test_a_figure_on_four_legs_is_longer_than_wide() -> None:
     assert depth(stag(), framed=False) > 0.4
     assert depth(figure(SIZE)[0], framed=False) < 0.4
