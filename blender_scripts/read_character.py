@@ -61,7 +61,8 @@ def read(job):
         "parts": collected.parts,
         "skinned": any(m.type == "ARMATURE" for o in scene.objects for m in o.modifiers),
         "animations": actions,
-        "landmarks": _landmarks(scene),
+        "landmarks": _landmarks(scene, graph),
+        "rest_landmarks": [] if pose == "rest" else _landmarks(scene),
         "warnings": list(reader.warnings),
     }
     np.savez(Path(job["out"]) / "mesh.npz", **arrays)
@@ -280,13 +281,14 @@ class Collected:
         return arrays
 
 
-def _landmarks(scene):
-    """Name and place of every object, and of every bone at rest."""
+def _landmarks(scene, graph=None):
+    """Name and place of every object, and of every bone: at rest, or in the pose of a dependency graph."""
     found = []
     for item in scene.objects:
         found.append([item.name, list(item.matrix_world.translation)])
         if item.type == "ARMATURE":
-            found += [[bone.name, list(item.matrix_world @ bone.head_local)] for bone in item.data.bones]
+            bones = item.data.bones if graph is None else item.evaluated_get(graph).pose.bones
+            found += [[b.name, list(item.matrix_world @ (b.head_local if graph is None else b.head))] for b in bones]
     return [[name, place] for name, place in found if np.isfinite(place).all()]
 
 

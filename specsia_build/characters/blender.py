@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.characters import actions
 from specsia_build.characters.character import legible
+from specsia_build.characters.facing import Landmark
 from specsia_build.characters.images import as_texture, load_texture
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
@@ -232,8 +233,13 @@ def _assemble(path: Path, kept: Path, texture: Path | None, drop: Sequence[str],
         warnings=(*warnings, *files.warnings()),
         skinned=bool(facts["skinned"]),
         animations=int(facts["animations"]),
-        landmarks=tuple((name, (float(x), float(y), float(z))) for name, (x, y, z) in facts["landmarks"]),
+        landmarks=_landmarks(facts["landmarks"]),
+        rest_landmarks=_landmarks(facts["rest_landmarks"]),
     )
+
+
+def _landmarks(stored: list[Any]) -> tuple[Landmark, ...]:
+    return tuple((name, (float(x), float(y), float(z))) for name, (x, y, z) in stored)
 
 
 def _legible(value: Any) -> Any:

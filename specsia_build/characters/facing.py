@@ -14,7 +14,7 @@ from specsia_build.frame import AXES, axis_vector, up_rotation
 from specsia_build.rendering.mesh import Mesh
 
 Landmark = tuple[str, tuple[float, float, float]]
-"""A named joint or node, and where its origin is at rest."""
+"""A named joint or node, and where its origin is."""
 
 LEAST_PAIRS = 2
 """Pairs of a left and a right joint that are evidence."""

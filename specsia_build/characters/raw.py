@@ -28,7 +28,8 @@ class RawMesh:
         warnings: sentences about what was built all the same.
         skinned: whether a skin posed the vertices.
         animations: how many clips the file carries.
-        landmarks: named joints and nodes with their places at rest, in the file's coordinates.
+        landmarks: named joints and nodes with their places, as the mesh is drawn, in the file's coordinates.
+        rest_landmarks: the same at rest, where a pose took them elsewhere; else empty.
     """
 
     mesh: Mesh
@@ -40,6 +41,7 @@ class RawMesh:
     skinned: bool = False
     animations: int = 0
     landmarks: tuple[Landmark, ...] = ()
+    rest_landmarks: tuple[Landmark, ...] = ()
     names: frozenset[str] = frozenset()
     part_names: tuple[tuple[str, ...], ...] = ((),)
     face_part: NDArray[np.int32] | None = None

@@ -104,7 +104,9 @@ def _axes(entry: Entry, raw: RawMesh, mesh: Mesh) -> tuple[str, str, tuple[Findi
     name, up, front = entry.path.name, entry.up or raw.up, entry.front or raw.front
     said: list[Finding] = []
     if up == AUTO or (entry.up is None and entry.format not in SETTLED):
-        found = up_of(mesh, raw.landmarks) if up == AUTO else up_by_joints(raw.landmarks)
+        # A pose may lay a character down, which its file's axes know nothing of.
+        joints = raw.rest_landmarks or raw.landmarks
+        found = up_of(mesh, joints) if up == AUTO else up_by_joints(joints)
         if found.axis not in (None, raw.up):
             line = f'"up": "{found.axis}" in its manifest line'
             warning = (

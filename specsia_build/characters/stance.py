@@ -35,7 +35,7 @@ def stance(landmarks: Sequence[Landmark]) -> str:
     """``T-pose``, ``A-pose``, ``arms down`` or ``posed``; empty where no joints are named as arms'.
 
     Args:
-        landmarks: of a Z-up character.
+        landmarks: of a Z-up character, as it is drawn.
     """
     left, right = _arm(landmarks, 1), _arm(landmarks, -1)
     across = None if left is None or right is None else _unit((left.shoulder - right.shoulder) * (1, 1, 0))

@@ -95,7 +95,7 @@ def _facts(character: Character) -> CharacterFacts:
         skinned=character.skinned,
         animations=character.animations,
         faces=_faces(character),
-        pose=stance(character.landmarks) if entry.pose == "rest" else "posed",
+        pose=stance(character.landmarks),
         warnings=character.warnings,
         mendings=character.mendings,
     )

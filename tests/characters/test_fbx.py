@@ -78,6 +78,7 @@ def keep(path: Path, folder: Path, pose: str = "rest", **changes: object) -> Non
         "skinned": True,
         "animations": 3,
         "landmarks": [],
+        "rest_landmarks": [],
         "warnings": ["the mix of colours in material 'painted' was simplified"],
         **changes,
     }
@@ -196,7 +197,7 @@ def read(job):
     np.savez(job["out"] + "/mesh.npz", vertices=np.zeros((3, 3), "f4"), faces=np.array([[0, 1, 2]], "i4"),
              face_material=np.zeros(1, "i4"), face_part=np.zeros(1, "i4"))
     facts = dict(materials=[], images=[], parts=[["Body"]], skinned=False, animations=0, landmarks=[],
-                 warnings=[])
+                 rest_landmarks=[], warnings=[])
     open(job["out"] + "/mesh.json", "w").write(json.dumps(facts))
     return {{}}
 

@@ -71,6 +71,7 @@ def read_gltf(
         skinned=reader.skinned,
         animations=document.root.count("animations"),
         landmarks=scene.landmarks,
+        rest_landmarks=scene.rest_landmarks,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +49,7 @@ class Scene:
         worlds: (N, 4, 4) float64, every node's coordinates to the file's.
         parts: names of the nodes that carry a mesh (the mesh's name where a node has none), dropped ones included.
         names: of all nodes and meshes of the file.
-        landmarks: named nodes of the scene and where their origins are at rest, in the file's coordinates.
+        landmarks, rest_landmarks: named nodes of the scene and where their origins are, as in `RawMesh`.
     """
 
     instances: tuple[Instance, ...]
@@ -57,6 +57,7 @@ class Scene:
     parts: tuple[str, ...]
     names: frozenset[str]
     landmarks: tuple[Landmark, ...]
+    rest_landmarks: tuple[Landmark, ...]
 
 
 def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> Scene:
@@ -77,8 +78,6 @@ def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> S
     parents = _parents(document, nodes)
     order = _top_down(document, nodes, parents)
     worlds = _worlds(nodes, parents, order)
-    # Which way a character faces is told by its joints at rest, wherever a pose takes them.
-    rest = worlds if pose == "rest" else _worlds(document.entries(schema.Node), parents, order)
     reached = _below(nodes, _roots(document, nodes, parents))
     dropped = _below(nodes, [i for i in reached if nodes[i].name in drop])
     instances, parts = [], []
@@ -90,12 +89,12 @@ def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> S
         parts.append(node.name or mesh.name or "")
         if index not in dropped and mesh.name not in drop:
             instances.append(Instance(node, mesh, node.mesh, worlds[index], _names(nodes, parents, index, mesh)))
-    named = [(name, rest[i, :3, 3]) for i in sorted(reached) if (name := nodes[i].name)]
-    landmarks = tuple((name, (float(x), float(y), float(z))) for name, (x, y, z) in named)
+    named = {i: name for i in sorted(reached) if (name := nodes[i].name)}
+    at_rest = () if pose == "rest" else _landmarks(named, _worlds(document.entries(schema.Node), parents, order))
     shown = tuple(dict.fromkeys(filter(None, parts)))
     meshes = document.entries(schema.Mesh) if drop else ()
     names = frozenset(entry.name for entry in (*nodes, *meshes) if entry.name)
-    return Scene(tuple(instances), worlds, shown, names, landmarks)
+    return Scene(tuple(instances), worlds, shown, names, _landmarks(named, worlds), at_rest)
 
 
 def _worlds(nodes: Sequence[schema.Node], parents: Sequence[int | None], order: Sequence[int]) -> NDArray[np.float64]:
@@ -105,6 +104,11 @@ def _worlds(nodes: Sequence[schema.Node], parents: Sequence[int | None], order: 
         local, parent = local_matrix(nodes[index]), parents[index]
         worlds[index] = local if parent is None else worlds[parent] @ local
     return worlds
+
+
+def _landmarks(named: Mapping[int, str], worlds: NDArray[np.float64]) -> tuple[Landmark, ...]:
+    places = ((name, worlds[index, :3, 3].tolist()) for index, name in named.items())
+    return tuple((name, (x, y, z)) for name, (x, y, z) in places)
 
 
 def _names(

@@ -128,13 +128,14 @@ def test_damage_is_a_sentence(tmp_path: Path, path: str, values: Any, change: di
             read_character(entry)
 
 
-def test_a_real_character_takes_a_pose_and_is_turned_by_its_rest(characters_dir: Path) -> None:
+def test_a_real_character_takes_a_pose(characters_dir: Path) -> None:
     knight = Entry("a", "gltf", characters_dir / "kaykit" / "Knight.glb")
-    rest, idle = (read_character(replace(knight, pose=pose)) for pose in ("rest", "Idle@12"))
-    assert np.ptp(idle.mesh.vertices[:, 0]) < np.ptp(rest.mesh.vertices[:, 0])
-    assert idle.landmarks == rest.landmarks
-    assert survey(replace(knight, pose="Idle")).pose == "posed"
-    assert survey(knight).pose == "T-pose"
+    rest, idle, dead = (survey(replace(knight, pose=pose)) for pose in ("rest", "Idle@12", "Death_A_Pose"))
+    assert (rest.pose, idle.pose) == ("T-pose", "posed")
+    assert set(idle.warnings) <= set(rest.warnings)
+    lying = read_character(replace(knight, pose="Death_A_Pose")).mesh
+    assert np.ptp(lying.vertices[:, 2]) < np.ptp(lying.vertices[:, 1])
+    assert not any("stands along" in sentence for sentence in dead.warnings)
 
 
 @pytest.mark.slow
