@@ -17,6 +17,10 @@ class Html(str):
     __slots__ = ()
 
 
+LINE_END = Html("\n")
+"""Between two elements; in a text it would be made visible."""
+
+
 def text(value: object) -> Html:
     """A value as markup."""
     return value if isinstance(value, Html) else Html(_escaped(value))
@@ -61,7 +65,7 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]], numbers: Seq
 
 def section(anchor: str, title: str, *content: object) -> Html:
     """A section that the table of contents leads to."""
-    return join(["\n", tag("section", tag("h2", title), "\n", *content, id=anchor)])
+    return join([LINE_END, tag("section", tag("h2", title), LINE_END, *content, id=anchor)])
 
 
 def plural(count: int, noun: str, many: str | None = None) -> str:

@@ -13,7 +13,7 @@ from specsia_build.pipeline.progress import Progress
 from specsia_build.report import sections, sheets
 from specsia_build.report.facts import Facts
 from specsia_build.report.gather import gather
-from specsia_build.report.markup import Html, join, plural, tag
+from specsia_build.report.markup import LINE_END, Html, join, plural, tag
 from specsia_build.report.style import STYLE
 
 TITLES = {
@@ -104,7 +104,9 @@ def document(title: str, lead: str, shown: Mapping[str, Html]) -> Html:
         ],
         "\n",
     )
-    return join([Html("<!DOCTYPE html>"), tag("html", tag("head", head), "\n", tag("body", body), lang="en"), ""], "\n")
+    return join(
+        [Html("<!DOCTYPE html>"), tag("html", tag("head", head), LINE_END, tag("body", body), lang="en"), ""], "\n"
+    )
 
 
 def _summary(facts: Facts) -> str:

@@ -105,7 +105,7 @@ details { margin: .4rem 0 0; } summary { cursor: pointer; color: var(--link); }
   display: inline-block; width: .85em; height: .85em; border: 1px solid var(--soft); border-radius: 2px;
   vertical-align: -.08em;
 }
-.problem { color: var(--bad); }
+.problem { color: var(--bad); overflow-wrap: anywhere; }
 .card .scroll { margin: 0; }
 .pairs { width: 100%; table-layout: fixed; min-width: calc(var(--columns) * 76px + 52px); }
 .pairs th, .pairs td { border: 0; padding: 2px; }

@@ -27,6 +27,7 @@ def test_the_page_shows_each_character_and_what_is_said(tmp_path: Path) -> None:
     assert f"the pictures are in {page}" in ran.output
     text = page.read_text()
     assert 'src="http' not in text
+    assert "\\n" not in text
     assert text.index("broken") < text.index("sound")
     assert "broken.obj has no faces" in text
     assert "shows a plain grey of 255 and nothing else" in text
