@@ -63,6 +63,13 @@ def test_a_compressed_character_looks_as_it_did(
     assert ((before & after).sum(axis=(1, 2)) >= 0.99 * (before | after).sum(axis=(1, 2))).all()
 
 
+def test_what_another_program_compressed(characters_dir: Path) -> None:
+    raw = read_gltf(characters_dir / "animated" / "space_astronaut_finnthefrog.glb")
+    assert (len(raw.mesh.faces), raw.skinned, raw.warnings) == ((18774 + 7044) // 3, True, ())
+    assert raw.mesh.uv is not None and raw.mesh.normals is not None
+    assert_allclose(np.linalg.norm(raw.mesh.normals, axis=2), 1.0, atol=1e-3)
+
+
 def read(tmp_path: Path, content: bytes) -> RawMesh:
     path = tmp_path / "a.glb"
     path.write_bytes(content)
