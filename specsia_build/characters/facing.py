@@ -19,8 +19,8 @@ Landmark = tuple[str, tuple[float, float, float]]
 LEAST_PAIRS = 2
 """Pairs of a left and a right joint that are evidence."""
 
-LEAST_AGREEMENT = 0.9
-"""Length of the pairs' sum over the sum of their lengths."""
+LEAST_AGREEMENT = 0.8
+"""Share of the pairs that point within 45 degrees of where they point together."""
 
 MOST_DEGREES = 30.0
 """From the nearest axis; further away a character is between two, turned or posed."""
@@ -102,16 +102,18 @@ def front_by_joints(landmarks: Sequence[Landmark]) -> Evidence:
     across, lengths = across[told], lengths[told]
     if len(across) < LEAST_PAIRS:
         return Evidence(None, "no joints are named as left and right")
-    left = across.sum(axis=0)
-    agreement = float(np.linalg.norm(left) / lengths.sum())
-    if not agreement >= LEAST_AGREEMENT:
+    ways = across / lengths[:, None]
+    agreeing = ways @ ways.sum(axis=0) >= np.cos(np.pi / 4) * np.linalg.norm(ways.sum(axis=0))
+    # A pair of thumbs may be named the wrong way round.
+    if not agreeing.mean() >= LEAST_AGREEMENT:
         return Evidence(None, "its left and right joints do not agree")
+    left = across[agreeing].sum(axis=0)
     # What a left hand points at, turned by a quarter clockwise seen from above, is ahead.
     front = np.array([left[1], -left[0]]) / np.linalg.norm(left)
     axis = max(AXES[:4], key=lambda name: float(axis_vector(name)[:2] @ front))
     if float(axis_vector(axis)[:2] @ front) < np.cos(np.radians(MOST_DEGREES)):
         return Evidence(None, "by its joints it faces between two axes")
-    return Evidence(axis, f"by {len(across)} pairs of left and right joints")
+    return Evidence(axis, f"by {int(agreeing.sum())} pairs of left and right joints")
 
 
 def surface_points(mesh: Mesh, count: int) -> NDArray[np.float64]:

@@ -204,3 +204,11 @@ def test_the_shared_characters_are_found_or_unsure(characters_dir: Path) -> None
         assert character.warnings == ()
         fronts[front_by_shape(character.mesh).axis] += 1
     assert fronts["-y"] >= 20
+
+
+def test_a_pair_of_joints_that_is_named_the_wrong_way_round_does_not_hide_the_others() -> None:
+    hands = {"Hand.L": (0.6, 0.0, 1.35), "Hand.R": (-0.6, 0.0, 1.35)}
+    thumbs = {"Thumb.L": (-0.65, -0.02, 1.35), "Thumb.R": (0.65, -0.02, 1.35)}
+    assert front_by_joints(list((JOINTS | hands | thumbs).items())).axis == "-y"
+    half = {"Arm.L": (-0.3, 0.0, 1.35), "Arm.R": (0.3, 0.0, 1.35)}
+    assert front_by_joints(list((JOINTS | half | hands | thumbs).items())).axis is None
