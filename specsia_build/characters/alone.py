@@ -18,6 +18,9 @@ Points = NDArray[np.float64]
 MOST_PARTS = 400
 """Of more parts, none is judged alone."""
 
+LEAST_SCENERY = 0.15
+"""Extent of scenery in that of the rest."""
+
 LEAST_GAP = 0.03
 """Room between two figures, in their height."""
 
@@ -110,6 +113,8 @@ def _scenery(parts: list[_Part]) -> list[_Part]:
 
 def _is_scenery(part: _Part, rest: list[_Part]) -> bool:
     low, high = np.min([p.low for p in rest], axis=0), np.max([p.high for p in rest], axis=0)
+    if (part.high - part.low).max() < LEAST_SCENERY * (high - low).max():
+        return False
     points = np.concatenate([p.points for p in rest])
     height = max(float(high[2] - low[2]), 1e-12)
     return _is_floor(part, points, low, height) or _is_wall(part, points, height) or _is_around(part, points, low, high)

@@ -89,7 +89,7 @@ details { margin: .4rem 0 0; } summary { cursor: pointer; color: var(--link); }
   margin: .6rem 0 1.4rem;
 }
 .cards.wide { grid-template-columns: minmax(0, 1fr); }
-.cards.small { grid-template-columns: repeat(auto-fill, minmax(min(100%, 220px), 1fr)); }
+.cards.small { grid-template-columns: repeat(auto-fill, minmax(min(100%, 220px), 1fr)); align-items: start; }
 .card {
   background: var(--panel); border: 1px solid var(--rule); border-radius: 8px; padding: .8rem .9rem .6rem;
   min-width: 0;
@@ -124,6 +124,7 @@ details { margin: .4rem 0 0; } summary { cursor: pointer; color: var(--link); }
   display: block; width: 100%; height: auto; border-radius: 3px;
   background: repeating-conic-gradient(var(--check-a) 0 25%, var(--check-b) 0 50%) 0 0 / 14px 14px;
 }
+.look img { background: #d6e2f0; }
 .figures-row { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 360px), 1fr)); gap: 1rem; }
 figure {
   margin: 0; background: var(--panel); border: 1px solid var(--rule); border-radius: 8px;
