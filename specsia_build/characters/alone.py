@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.characters.facing import Landmark, surface_points, words_of
+from specsia_build.characters.facing import Landmark, surface_points, surface_samples, words_of
 from specsia_build.characters.finding import Finding, Mending
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.topology import topology
 
 Points = NDArray[np.float64]
 
@@ -30,7 +31,11 @@ LEAST_FIGURE = (0.5, 0.2)
 LEAST_PROP = 0.15
 """Extent of a prop in the character's height, below which it is a finger or a ring."""
 
-_POINTS, _ALL_POINTS = 400, 6000
+LEAST_OPEN = 0.05
+"""Share of insides in what is seen from above that a garment shows; of sound characters none shows more than 0.02."""
+
+_POINTS, _ALL_POINTS, _MOST_POINTS = 400, 6000, 40_000
+_CELLS = 48
 _MOST_SHOWN = 5
 _HAND = re.compile(r"hands?|handslot|wrist|palm|grip|weapon|props?|手首?")
 _ENDS = {"head": re.compile(r"head|頭"), "hands": re.compile(r"hands?|wrist"), "feet": re.compile(r"foot|feet|toes?")}
@@ -281,10 +286,45 @@ def _lone_thing(name: str, mesh: Mesh, landmarks: Sequence[Landmark]) -> tuple[F
                 "prop without its character"
             ),
         )
+    if _is_hollow(mesh):
+        return (
+            Finding(
+                f"{name} is hollow and open from above: it seems to be a garment or a vessel without anybody in it"
+            ),
+        )
     called = [word for word in words_of(name.rpartition(".")[0]) if not _FILLER.fullmatch(word)]
     if called and not landmarks and all(_THING.fullmatch(word) for word in called):
         return (Finding(f"{name} has no joints and is called as a thing is: it seems to be no character"),)
     return ()
+
+
+def _is_hollow(mesh: Mesh) -> bool:
+    """Whether one looks through a border into it from above, and it shows no insides from before and behind.
+
+    What closes around a volume has no inside to look into, however its faces are wound.
+    """
+    points, chosen = surface_samples(mesh, _MOST_POINTS)
+    if len(points) == 0:
+        return False
+    a, b, c = (mesh.vertices[mesh.faces[chosen, k]].astype(np.float64) for k in range(3))
+    normals = np.cross(b - a, c - a)
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-300)
+
+    def insides(axis: int, sign: int) -> float:
+        """Share of what is seen along an axis that shows its back."""
+        plane = np.delete(points, axis, axis=1)
+        cell = (plane - plane.min(axis=0)) / max(float(np.ptp(plane, axis=0).max()), 1e-12) * _CELLS
+        key = cell.astype(int) @ (1, 2 * _CELLS)
+        order = np.lexsort((-sign * points[:, axis], key))
+        seen = order[np.unique(key[order], return_index=True)[1]]
+        return float(((sign * normals[seen, axis] < -0.3) & bordered[seen]).mean())
+
+    bordered = np.ones(len(points), np.bool_)
+    if insides(2, 1) < LEAST_OPEN or max(insides(1, -1), insides(1, 1)) >= LEAST_OPEN:
+        return False
+    found = topology(mesh)
+    bordered = np.isnan(found.volumes)[found.part][chosen]
+    return insides(2, 1) >= LEAST_OPEN
 
 
 def _listed(chosen: set[int], part_names: Sequence[Sequence[str]]) -> str:

@@ -117,19 +117,24 @@ def front_by_joints(landmarks: Sequence[Landmark]) -> Evidence:
 
 
 def surface_points(mesh: Mesh, count: int) -> NDArray[np.float64]:
-    """Points evenly spread over a surface, (count, 3), the same each time."""
+    """Points evenly spread over a surface, (count, 3), the same each time; none where it has no area."""
+    return surface_samples(mesh, count)[0]
+
+
+def surface_samples(mesh: Mesh, count: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """What `surface_points` gives, and the face of each point, (count,)."""
     corners = mesh.vertices[mesh.faces].astype(np.float64)
     areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
     total = float(areas.sum())
     if not np.isfinite(total) or total <= 0:
-        return corners.reshape(-1, 3)[:0]
+        return corners.reshape(-1, 3)[:0], np.zeros(0, np.intp)
     random = np.random.default_rng(0)
     chosen = np.searchsorted(np.cumsum(areas), (np.arange(count) + 0.5) / count * total).clip(max=len(areas) - 1)
     u, v = random.random((2, count))
     over = u + v > 1
     u[over], v[over] = 1 - u[over], 1 - v[over]
     first, second, third = corners[chosen].transpose(1, 0, 2)
-    return np.asarray(first + u[:, None] * (second - first) + v[:, None] * (third - first))
+    return np.asarray(first + u[:, None] * (second - first) + v[:, None] * (third - first)), chosen
 
 
 @dataclass(frozen=True)

@@ -165,6 +165,25 @@ def test_a_garment_without_its_wearer(tmp_path: Path) -> None:
     assert read(worn, "gltf").warnings == ()
 
 
+def shell(*, lid: bool) -> list[np.ndarray]:
+    """The corners of quads: walls of a pair of trousers with a floor, and perhaps a lid."""
+    low, high = CORNERS.min(axis=0), CORNERS.max(axis=0)
+    return [CORNERS[list(q)] for q in QUADS if lid or not np.allclose(CORNERS[list(q), 2], high[2] + 0 * low[2])]
+
+
+@pytest.mark.parametrize(("lid", "turned", "hollow"), [(False, False, 1), (True, False, 0), (False, True, 0)])
+def test_what_is_hollow_and_open_from_above(tmp_path: Path, lid: bool, turned: bool, hollow: int) -> None:
+    """Faces that are wound the wrong way round show insides from everywhere, which says nothing."""
+    lines = []
+    for number, quad in enumerate(shell(lid=lid)):
+        lines += ["v {:.3f} {:.3f} {:.3f} 0.9 0.3 0.1".format(*corner) for corner in quad * (1, 0.5, 2)]
+        corners = [4 * number + k for k in ((4, 3, 2, 1) if turned else (1, 2, 3, 4))]
+        lines.append("f " + " ".join(map(str, corners)))
+    (tmp_path / "legs.obj").write_text("\n".join(lines))
+    said = read(tmp_path / "legs.obj").warnings
+    assert sum("hollow and open from above" in sentence for sentence in said) == hollow
+
+
 @pytest.mark.parametrize(("name", "things"), [("Revolver_02", 1), ("mug", 1), ("Sword Fighter", 0)])
 def test_a_thing_without_joints_that_is_called_one(tmp_path: Path, name: str, things: int) -> None:
     path = write_obj(tmp_path / f"{name}.obj", {"": box((0, 0, 0.5), (0.2, 1, 0.6))})
