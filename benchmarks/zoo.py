@@ -72,14 +72,18 @@ def imported(path: Path) -> Mesh | str:
         out = Path(scratch) / "mesh.npz"
         command = [sys.executable, "-m", "benchmarks.blender_import", str(path), str(out)]
         try:
-            ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603
+            ran = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False)  # noqa: S603
         except subprocess.TimeoutExpired:
             return f"no end after {PATIENCE} s"
         if not out.is_file():
-            return (ran.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+            return (ran.stderr.decode(errors="replace").strip().splitlines() or ["it ended without a word"])[-1]
         held = np.load(out)
         faces = np.ascontiguousarray(held["faces"], np.int32)
-        return bare(held["vertices"].astype(np.float32), faces) if len(faces) else "it has no triangles"
+        return (
+            bare(held["vertices"].astype(np.float32), faces)
+            if len(faces) and np.ptp(held["vertices"]) > 0
+            else "it shows nothing"
+        )
 
 
 def compared(entry: Entry) -> tuple[float | None, str | None]:
