@@ -222,10 +222,10 @@ def _turned(by: NDArray[np.floating]) -> Callable[[Mesh, Mesh, tuple[str, ...]],
 
 
 def _outlined(mesh: Mesh, sound: Mesh, _: tuple[str, ...]) -> str:
-    """Found where most of the figure is still seen; an outline that hides it is wrong."""
-    ours, theirs = drawn(mesh, SIZE, 1)[0].astype(int), drawn(sound, SIZE, 1)[0].astype(int)
-    alike = np.abs(ours - theirs)[..., :3].max(axis=-1) <= LEVELS
-    return FOUND if alike[theirs[..., 3] >= 128].mean() >= 0.7 else WRONG
+    """Found where black lines are at most a third of what is seen; an outline that hides the figure is wrong."""
+    ours, theirs = (drawn(one, SIZE, 1)[0] for one in (mesh, sound))
+    black = [float((one[one[..., 3] >= 128][:, :3].max(axis=-1) <= LEVELS).mean()) for one in (ours, theirs)]
+    return FOUND if black[0] - black[1] <= 1 / 3 else WRONG
 
 
 def _left_alone(mesh: Mesh, sound: Mesh, said: tuple[str, ...]) -> str:

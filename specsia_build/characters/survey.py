@@ -14,6 +14,9 @@ from specsia_build.characters.stance import stance
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh
 
+UNSURE = "?"
+"""Follows an axis that nobody, no joint and no shape says."""
+
 
 @dataclass(frozen=True)
 class PartFacts:
@@ -119,7 +122,7 @@ def _pieces(character: Character) -> tuple[PartFacts, ...]:
 def _faces(character: Character) -> str:
     stated = character.entry.front not in (None, AUTO) or character.entry.format in SETTLED
     sure = stated or front_of(character.mesh, character.landmarks).axis is not None
-    return character.front if sure else f"{character.front}?"
+    return character.front if sure else f"{character.front}{UNSURE}"
 
 
 def _texture_sizes(mesh: Mesh) -> tuple[str, ...]:

@@ -12,10 +12,10 @@ import click
 
 from specsia_build.characters.sources import open_source
 from specsia_build.characters.suggest import suggested_manifest
-from specsia_build.characters.survey import CharacterFacts
+from specsia_build.characters.survey import UNSURE, CharacterFacts
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option, tell, text_table
-from specsia_build.errors import UsageError
+from specsia_build.errors import UsageError, some
 from specsia_build.files.writing import write_bytes
 from specsia_build.memory import MEMORY
 from specsia_build.ownership import refuse_any_file
@@ -115,6 +115,10 @@ def _character_lines(facts: Sequence[CharacterFacts], problems: Sequence[Charact
     lines = text_table(head, rows, right=(2, 3)) if rows else []
     lines += [f"warning: {f.id}: {sentence}" for f in facts for sentence in f.warnings]
     lines += [f"problem: {f.id}: {f.problem}" for f in problems]
+    unsure = [f.id for f in facts if f.faces.endswith(UNSURE)]
+    if unsure:
+        said = f"note: nothing is sure about which way {some(unsure)} face{'s' * (len(unsure) == 1)}: look at "
+        lines.append(f"{said}{'its picture' if len(unsure) == 1 else 'their pictures'} (--pictures FILE.html)")
     counts = Counter(f.format or "?" for f in facts)
     formats = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
     triangles = sum(f.triangles for f in facts)
