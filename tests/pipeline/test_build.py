@@ -494,4 +494,9 @@ def test_characters_lists_what_a_source_holds(tmp_path: Path) -> None:
     by_id = {c["id"]: c for c in found["characters"]}
     assert by_id["0"]["triangles"] == 84
     assert by_id["corrupt"]["problem"]
-    assert "3 with problems" in specsia("characters", source)["text"]
+    said = specsia("characters", source)["text"]
+    assert "3 with problems" in said
+    assert "note: nothing is sure about which way 0, 1, " in said
+    lines = [json.dumps({"id": name, "path": f"{name}.obj", "front": "-y"}) for name in "01"]
+    (source / "own.jsonl").write_text("\n".join(lines))
+    assert "note:" not in specsia("characters", source / "own.jsonl")["text"]
