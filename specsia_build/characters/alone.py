@@ -272,13 +272,15 @@ def _lone_thing(name: str, mesh: Mesh, landmarks: Sequence[Landmark]) -> tuple[F
     """A sentence where there seems to be no character at all."""
     low, high = mesh.bounds()
     slack = 0.1 * float((high - low).max())
-    missing = []
+    missing: list[str] = []
+    there: list[str] = []
     for kind, words in _ENDS.items():
         places = np.array(
             [place for joint, place in landmarks if any(words.fullmatch(word) for word in words_of(joint))]
         )
-        if len(places) and ((places < low - slack) | (places > high + slack)).any(axis=1).all():
-            missing.append(kind)
+        if len(places):
+            away = bool(((places < low - slack) | (places > high + slack)).any(axis=1).all())
+            (missing if away else there).append(kind)
     if len(missing) > 1:
         return (
             Finding(
@@ -286,7 +288,7 @@ def _lone_thing(name: str, mesh: Mesh, landmarks: Sequence[Landmark]) -> tuple[F
                 "prop without its character"
             ),
         )
-    if _is_hollow(mesh):
+    if len(there) < len(_ENDS) and _is_hollow(mesh):
         return (
             Finding(
                 f"{name} is hollow and open from above: it seems to be a garment or a vessel without anybody in it"
