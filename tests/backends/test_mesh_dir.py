@@ -41,6 +41,7 @@ def assert_ours(mesh: Mesh) -> None:
     np.testing.assert_allclose(high, [0.1, 0.2, 0.4], atol=1e-6)
     a, b, c = (mesh.vertices[mesh.faces[:, k]].astype(np.float64) for k in range(3))
     assert np.einsum("ij,ij->", a, np.cross(b, c)) > 0
+    assert all(material.double_sided for material in mesh.materials)
 
 
 @pytest.mark.parametrize("suffix", [".glb", ".obj", ".ply"])
