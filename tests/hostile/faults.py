@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
+from tests.characters.gltf.packed import opened, rewritten
 from tests.hostile import bombs
-from tests.hostile.sound import SOUND, Content, Files, Link, Special, gltf, vrm
+from tests.hostile.sound import SOUND, Content, Files, Link, Special
 
 NUMBERS = (-1, 0, 1, 255, 65536, 2**31 - 1, 2**31, 2**32 - 1, 2**53, 2**63, 10**30, 0.5, -1e308, 1e-320)
 JUNK: tuple[Any, ...] = (None, True, "7", "", [], {}, [[]], {"a": 1}, float("nan"), float("inf"), 10**400)
@@ -88,7 +89,8 @@ TARGETS = (
 Fault = Callable[[str, Files, Random], Files]
 """Spoils the files of a character of a kind."""
 
-GLTF, PICTURES = ("GLB", "glTF", "VRM"), ("PNG", "JPEG", "BMP", "TGA")
+GLTF = ("GLB", "GLB Draco", "GLB meshoptimizer", "glTF", "VRM")
+PICTURES = ("PNG", "JPEG", "BMP", "TGA")
 
 
 def victim(kind: str, files: Files, random: Random) -> str:
@@ -150,15 +152,15 @@ _COUNTS = frozenset({"count", "byteLength", "byteStride", "componentType", "type
 
 def _document(kind: str, files: Files, change: Callable[[dict[str, Any]], None]) -> Files:
     """The files with the JSON of a glTF file changed."""
+    name, content = next(iter(files.items()))
+    assert isinstance(content, bytes)
     if kind == "glTF":
-        name, content = next(iter(files.items()))
-        assert isinstance(content, bytes)
         data = json.loads(content)
         change(data)
         return {**files, name: json.dumps(data).encode()}
-    made = vrm() if kind == "VRM" else gltf()
+    made = opened(content)
     change(made.data)
-    return {**files, next(iter(files)): made.glb()}
+    return {**files, name: rewritten(made)}
 
 
 def _numbers(kind: str, files: Files, random: Random, counts: bool) -> Files:
