@@ -38,14 +38,14 @@ def _line(entry: Entry, facts: CharacterFacts, folder: Path) -> dict[str, Any]:
     usual = AUTO if entry.format in UNSETTLED else None
     line: dict[str, Any] = {
         "id": entry.id,
-        "path": _below(entry.path, folder),
-        "texture": None if entry.texture is None else _below(entry.texture, folder),
+        "path": _below(entry.path, folder, entry),
+        "texture": None if entry.texture is None else _below(entry.texture, folder, entry),
         "up": None if entry.up == usual else entry.up,
         "front": None if entry.front == usual else entry.front,
         "sides": entry.sides,
         "pose": None if entry.pose == "rest" else entry.pose,
         "drop": list(entry.drop) or None,
-        "drawing": None if entry.drawing is None else _below(entry.drawing, folder),
+        "drawing": None if entry.drawing is None else _below(entry.drawing, folder, entry),
         "split": entry.split,
         "license": entry.license,
         "source": entry.source,
@@ -56,7 +56,7 @@ def _line(entry: Entry, facts: CharacterFacts, folder: Path) -> dict[str, Any]:
         if mending.key == "drop":
             value = list(dict.fromkeys((*entry.drop, *mending.value)))
         if mending.key == "texture":
-            value = _below(entry.within / str(mending.value), folder)
+            value = _below(entry.within / str(mending.value), folder, entry)
         line[mending.key] = value
         evidence.append(f"{mending.key}: {mending.why}")
     if facts.problem is not None:
@@ -65,14 +65,13 @@ def _line(entry: Entry, facts: CharacterFacts, folder: Path) -> dict[str, Any]:
     return {key: value for key, value in line.items() if value is not None}
 
 
-def _below(path: Path, folder: Path) -> str:
-    """A path as a manifest in a folder names it.
+def _below(path: Path, folder: Path, entry: Entry) -> str:
+    """A path of an entry as a manifest in a folder names it.
 
     Raises:
         UsageError: if it lies outside, links followed.
     """
     relative = os.path.relpath(path, folder)
     if relative.startswith(os.pardir) or not path.resolve().is_relative_to(folder.resolve()):
-        above = os.path.commonpath([Path(os.path.abspath(path)).parent, folder])  # noqa: PTH100
-        raise UsageError(f"{path} lies outside {folder}, and a manifest's paths may not: write it into {above}")
+        raise UsageError(f"{path} lies outside {folder}, and a manifest's paths may not: write it into {entry.within}")
     return Path(relative).as_posix()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from statistics import fmean
 
@@ -39,7 +40,7 @@ def overview(facts: Facts) -> Html:
     missing = missing_sentences(facts)
     if missing:
         items = [tag("li", sentence) for sentence in missing]
-        how = tag("p", "To go on: ", tag("code", f"specsia build --out {facts.root}"))
+        how = tag("p", "To go on: ", tag("code", f"specsia build --out {shlex.quote(str(facts.root))}"))
         parts.append(tag("div", tag("ul", *items), how, cls="note"))
     parts += [_counts(facts), _where(facts), _settings(facts)]
     return section("overview", "Overview", *parts)

@@ -81,7 +81,7 @@ def test_no_file_is_replaced_and_no_path_leads_out(zoo: Path, tmp_path: Path) ->
     for arguments, sentence in (
         (("characters", zoo, "--suggest", zoo / "mine.jsonl"), "is there already"),
         (("characters", zoo, "--suggest", zoo / "mine.txt"), "would not be read as a manifest"),
-        (("characters", zoo, "--suggest", tmp_path / "x" / "a.jsonl"), "a manifest's paths may not"),
+        (("characters", zoo, "--suggest", tmp_path / "x" / "a.jsonl"), f"paths may not: write it into {zoo}"),
         (("characters", "sample:1", "--suggest", tmp_path / "a.jsonl"), "made anew by each command"),
         (("characters", zoo, "--parts", "nobody"), "holds no character 'nobody'"),
     ):
