@@ -9,6 +9,7 @@ from random import Random
 
 import pytest
 
+from specsia_build.errors import printable
 from specsia_build.memory import HEADROOM, MEMORY, memory_bytes
 from tests.conftest import PEAK
 from tests.hostile.conftest import Tally
@@ -72,11 +73,11 @@ def faults_of(ran: Ran, yard: Yard, undisturbed: dict[str, Row]) -> list[str]:
     document = ran.document()
     for failure in document["failures"]:
         reason = failure["reason"]
-        if len(reason) > MOST_SAID or not reason.isprintable() or "please report" in reason or "was lost" in reason:
+        if len(reason) > MOST_SAID or reason != printable(reason) or "please report" in reason or "was lost" in reason:
             found.append(f"{failure['stage']} {failure['id']}: {reason[:500]!r}")
     for character, sentences in document["warnings"].items():
         for sentence in sentences:
-            if len(sentence) > MOST_SAID or not sentence.isprintable():
+            if len(sentence) > MOST_SAID or sentence != printable(sentence):
                 found.append(f"warning of {character}: {sentence[:500]!r}")
     rows = rows_of(yard.out / "dataset")
     found += [f"{uid} is not as it is alone" for uid, row in undisturbed.items() if rows.get(uid) != row]

@@ -23,6 +23,7 @@ from typing import Any
 import psutil
 import pyarrow.parquet as pq
 
+from specsia_build.errors import printable
 from specsia_build.jit import CACHE
 from tests.characters.bad_characters import checks, figure, write_glb
 from tests.characters.gltf.writer import png
@@ -242,4 +243,4 @@ def rows_of(dataset: Path) -> dict[str, Row]:
 
 def printable_lines(text: str) -> bool:
     """Whether a text does nothing to a terminal but begin lines."""
-    return all(line.isprintable() for line in text.replace("\r", "\n").split("\n"))
+    return all(line == printable(line) for line in text.replace("\r", "\n").split("\n"))
