@@ -142,6 +142,20 @@ class Mesh:
             normals=kept(self.normals),
         )
 
+    def rewound(self, chosen: NDArray[np.bool_]) -> Mesh:
+        """The chosen faces (F,) wound the other way, their corners' attributes with them."""
+
+        def swapped(values: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+            return None if values is None else np.where(chosen[:, None, None], values[:, [0, 2, 1]], values)
+
+        return replace(
+            self,
+            faces=np.where(chosen[:, None], self.faces[:, [0, 2, 1]], self.faces),
+            uv=swapped(self.uv),
+            colors=swapped(self.colors),
+            normals=swapped(self.normals),
+        )
+
     def with_sides(self, *, double: bool) -> Mesh:
         """The same surface, its faces there from both sides, or from their outside only."""
         return replace(self, materials=tuple(replace(m, double_sided=double) for m in self.materials))

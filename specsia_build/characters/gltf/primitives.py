@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -156,7 +155,7 @@ class MeshReader:
             normals = _turned(part.normals, matrices[..., :3], mirrored)
         mesh = replace(part.surface, vertices=vertices, normals=normals[faces])
         flip = mirrored[faces[:, 0]]
-        return with_flat_gaps(_flipped(mesh, flip) if flip.any() else mesh)
+        return with_flat_gaps(mesh.rewound(flip) if flip.any() else mesh)
 
     def _draco(self, source: Vertices) -> DracoMesh | None:
         """What a primitive has in Draco's form; None where it stands uncompressed as well, or not at all."""
@@ -275,22 +274,3 @@ def _turned(
     turned = np.einsum("...ij,...j->...i", cofactors, normals.astype(np.float64))
     turned = np.where(mirrored[:, None], -turned, turned)
     return unit_normals(turned).astype(np.float32)
-
-
-def _flipped(mesh: Mesh, flip: NDArray[np.bool_]) -> Mesh:
-    """The faces where `flip` is true wound the other way, with their corners' attributes."""
-
-    def swapped(values: Any) -> Any:
-        return (
-            None
-            if values is None
-            else np.where(flip.reshape(-1, *[1] * (values.ndim - 1)), values[:, [0, 2, 1]], values)
-        )
-
-    return replace(
-        mesh,
-        faces=swapped(mesh.faces),
-        uv=swapped(mesh.uv),
-        colors=swapped(mesh.colors),
-        normals=swapped(mesh.normals),
-    )

@@ -1,0 +1,146 @@
+"""What moves a skeleton: keyed tracks as glTF has them, and their values at any times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.animation.skeleton import Skeleton, composed
+
+Path = Literal["translation", "rotation", "scale", "weights"]
+Interpolation = Literal["LINEAR", "STEP", "CUBICSPLINE"]
+
+TRANSLATION: Path = "translation"
+ROTATION: Path = "rotation"
+SCALE: Path = "scale"
+WEIGHTS: Path = "weights"
+
+
+@dataclass(frozen=True)
+class Track:
+    """One property of one node over time.
+
+    Attributes:
+        node: index into the skeleton.
+        path: what of it: rotations are quaternions x, y, z, w.
+        times: (K,) float64 seconds, K at least 1, none before the one before it.
+        values: (K, W) float64, finite; for CUBICSPLINE (K, 3, W): incoming tangent, value and outgoing tangent.
+        interpolation: of glTF 2.0, section 3.11; rotations take the shorter way round.
+    """
+
+    node: int
+    path: Path
+    times: NDArray[np.float64]
+    values: NDArray[np.float64]
+    interpolation: Interpolation = "LINEAR"
+
+    def at(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values (T, W) at times (T,), held before the first key and after the last."""
+        keys = len(self.times)
+        after = np.clip(np.searchsorted(self.times, times, side="right"), 1, max(keys - 1, 1))
+        before, after = after - 1, np.minimum(after, keys - 1)
+        begin, end = self.times[before], self.times[after]
+        span = end - begin
+        share = np.clip(np.divide(times - begin, span, out=np.zeros_like(times), where=span > 0), 0.0, 1.0)[:, None]
+        if self.interpolation == "CUBICSPLINE":
+            return _spline(self.values[before], self.values[after], share, span[:, None])
+        if self.interpolation == "STEP":
+            share = np.where(share >= 1, 1.0, 0.0)
+        first, second = self.values[before], self.values[after]
+        if self.path == ROTATION:
+            return slerp(first, second, share)
+        return np.asarray(first * (1 - share) + second * share)
+
+
+@dataclass(frozen=True)
+class Motion:
+    """A clip of a skeleton.
+
+    Attributes:
+        name: as its file calls it; may be empty.
+        tracks: at most one for each property of a node.
+        start, end: seconds, of the first key and of the last.
+    """
+
+    name: str
+    tracks: tuple[Track, ...]
+    start: float
+    end: float
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first key to the last."""
+        return self.end - self.start
+
+    def times(self, fps: float, most: int | None = None) -> NDArray[np.float64]:
+        """Times (T,) of the frames k / fps from the start on, while before the end; a motion of no length has one.
+
+        Args:
+            fps: frames a second.
+            most: frames to have at most; None for all.
+        """
+        count = max(1, int(np.ceil(self.duration * fps - 1e-6)))
+        return self.start + np.arange(count if most is None else min(count, most)) / fps
+
+
+@dataclass(frozen=True)
+class Poses:
+    """A skeleton at T times.
+
+    Attributes:
+        worlds: (T, J, 4, 4) float64, from each node's coordinates to the file's.
+        morph_weights: (T, M) float64 by node.
+    """
+
+    worlds: NDArray[np.float64]
+    morph_weights: Mapping[int, NDArray[np.float64]]
+
+
+def poses(skeleton: Skeleton, motion: Motion | None, times: NDArray[np.float64]) -> Poses:
+    """A skeleton as a motion has it at times (T,), what it does not move at rest; None is rest."""
+    count = len(times)
+    translations = np.repeat(skeleton.translations[None], count, axis=0)
+    rotations = np.repeat(skeleton.rotations[None], count, axis=0)
+    scales = np.repeat(skeleton.scales[None], count, axis=0)
+    weights = {node: np.repeat(found[None], count, axis=0) for node, found in skeleton.morph_weights.items()}
+    of = {TRANSLATION: translations, ROTATION: rotations, SCALE: scales}
+    moved = set()
+    for track in () if motion is None else motion.tracks:
+        if track.path == WEIGHTS:
+            weights[track.node] = track.at(times)
+        else:
+            moved.add(track.node)
+            of[track.path][:, track.node] = track.at(times)
+    local = composed(translations, rotations, scales)
+    for node, matrix in skeleton.matrices.items():
+        if node not in moved:
+            local[:, node] = matrix
+    return Poses(skeleton.worlds(local), weights)
+
+
+def slerp(
+    begin: NDArray[np.float64], end: NDArray[np.float64], share: NDArray[np.float64] | float
+) -> NDArray[np.float64]:
+    """Between quaternions (..., 4) the shorter way round, of any length, at shares (..., 1) in 0-1."""
+    cosine = np.sum(begin * end, axis=-1, keepdims=True)
+    end = np.where(cosine < 0, -end, end)
+    lengths = np.linalg.norm(begin, axis=-1, keepdims=True) * np.linalg.norm(end, axis=-1, keepdims=True)
+    angle = np.arccos(np.clip(np.abs(cosine) / np.where(lengths > 0, lengths, 1.0), 0.0, 1.0))
+    near = angle < 1e-4
+    sine = np.where(near, 1.0, np.sin(angle))
+    first = np.where(near, 1 - share, np.sin((1 - share) * angle) / sine)
+    second = np.where(near, share, np.sin(share * angle) / sine)
+    return np.asarray(first * begin + second * end)
+
+
+def _spline(
+    begin: NDArray[np.float64], end: NDArray[np.float64], s: NDArray[np.float64], span: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Between keys (T, 3, W) of incoming tangent, value and outgoing tangent, at shares (T, 1) of spans (T, 1)."""
+    s2, s3 = s**2, s**3
+    values = (2 * s3 - 3 * s2 + 1) * begin[:, 1] + (3 * s2 - 2 * s3) * end[:, 1]
+    return np.asarray(values + span * ((s3 - 2 * s2 + s) * begin[:, 2] + (s3 - s2) * end[:, 0]))

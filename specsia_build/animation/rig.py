@@ -1,0 +1,172 @@
+"""How a mesh hangs on a skeleton, and the mesh as a motion moves it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.animation.motion import Motion, Poses, poses
+from specsia_build.animation.skeleton import Skeleton
+from specsia_build.jit import compiled, ready
+from specsia_build.rendering.mesh import Mesh
+
+
+@dataclass(frozen=True)
+class Morph:
+    """A morph target of some of a mesh's vertices.
+
+    Attributes:
+        node: whose morph weights drive it.
+        target: which of them.
+        vertices: (M,) int32, rows of the vertices that it moves.
+        offsets: (M, 3) float32, added to their points at weight 1.
+    """
+
+    node: int
+    target: int
+    vertices: NDArray[np.int32]
+    offsets: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Rig:
+    """How V vertices hang on a skeleton: p = placement · Σ weight · world[node] · inverse_bind · (point + morphs).
+
+    A vertex that no skin moves hangs on its node alone. Several skins, and meshes without one, share the P slots.
+
+    Attributes:
+        skeleton: what moves.
+        points: (V, 3) float32 as stored, before a node or a skin puts them in place.
+        slots: (V, K) int32 into the next two; those of weight 0 count for nothing.
+        weights: (V, K) float32, at least 0, summing to 1 for each vertex.
+        nodes: (P,) int32, the node of each slot.
+        inverse_binds: (P, 4, 4) float64, from the points' coordinates to the node's.
+        placement: (4, 4) float64, from the file's coordinates to the mesh's.
+        morphs: of the vertices.
+    """
+
+    skeleton: Skeleton
+    points: NDArray[np.float32]
+    slots: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    nodes: NDArray[np.int32]
+    inverse_binds: NDArray[np.float64]
+    placement: NDArray[np.float64]
+    morphs: tuple[Morph, ...] = ()
+
+    def placed(self, matrix: NDArray[np.floating]) -> Rig:
+        """The rig of the same mesh moved by a (4, 4) matrix."""
+        return replace(self, placement=np.asarray(matrix, np.float64) @ self.placement)
+
+    def of_vertices(self, used: NDArray[np.bool_]) -> Rig:
+        """The rig of the chosen vertices (V,)."""
+        number = np.cumsum(used) - 1
+        morphs = []
+        for morph in self.morphs:
+            kept = used[morph.vertices]
+            rows = number[morph.vertices[kept]].astype(np.int32)
+            morphs.append(replace(morph, vertices=rows, offsets=morph.offsets[kept]))
+        return replace(
+            self,
+            points=self.points[used],
+            slots=self.slots[used],
+            weights=self.weights[used],
+            morphs=tuple(morph for morph in morphs if len(morph.vertices)),
+        )
+
+    def matrices(self, worlds: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(..., P, 3, 4), from each slot's points to the mesh's coordinates, of a skeleton's worlds (..., J, 4, 4)."""
+        return np.asarray(self.placement[:3] @ (worlds[..., self.nodes, :, :] @ self.inverse_binds))
+
+    def vertices(self, found: Poses, k: int) -> NDArray[np.float32]:
+        """Vertices (V, 3) in the k-th of some poses."""
+        points = self.points
+        if self.morphs:
+            points = points.copy()
+            for morph in self.morphs:
+                weights = found.morph_weights.get(morph.node)
+                if weights is not None and morph.target < weights.shape[1] and weights[k, morph.target]:
+                    points[morph.vertices] += np.float32(weights[k, morph.target]) * morph.offsets
+        return np.asarray(
+            _skinned(
+                ready(points, np.float32),
+                ready(self.slots, np.int32),
+                ready(self.weights, np.float32),
+                ready(self.matrices(found.worlds[k]), np.float64),
+            )
+        )
+
+    def blended(self, worlds: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(V, 3, 3), the linear part of what moves each vertex, of a skeleton's worlds (J, 4, 4)."""
+        linear = self.matrices(worlds)[:, :, :3]
+        return np.asarray(np.einsum("vk,vkij->vij", self.weights.astype(np.float64), linear[self.slots]))
+
+
+@compiled
+def _skinned(points, slots, weights, matrices):  # type: ignore[no-untyped-def]
+    out = np.empty_like(points)
+    for v in range(len(points)):
+        x, y, z = np.float64(points[v, 0]), np.float64(points[v, 1]), np.float64(points[v, 2])
+        a, b, c = 0.0, 0.0, 0.0
+        for k in range(slots.shape[1]):
+            weight = np.float64(weights[v, k])
+            if weight > 0.0:
+                m = matrices[slots[v, k]]
+                a += weight * (m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3])
+                b += weight * (m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3])
+                c += weight * (m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3])
+        out[v, 0], out[v, 1], out[v, 2] = a, b, c
+    return out
+
+
+def posed(mesh: Mesh, rig: Rig, motion: Motion | None, t: float) -> Mesh:
+    """A mesh as a motion has it at a time.
+
+    Args:
+        mesh: at rest; its faces are wound, and its normals point, as they do there.
+        rig: of its vertices, in their order.
+        motion: of the rig's skeleton; None is its rest.
+        t: seconds.
+
+    Returns:
+        The mesh with the vertices moved, its `rest` the vertices of `mesh` (or the rest that it has), its normals
+        turned, and faces whose surface is mirrored otherwise than in `mesh` wound the other way.
+    """
+    return posed_as(mesh, rig, poses(rig.skeleton, motion, np.array([t])), 0)
+
+
+def posed_as(mesh: Mesh, rig: Rig, found: Poses, k: int) -> Mesh:
+    """A mesh in the k-th of some poses; see `posed`."""
+    rest = mesh.vertices if mesh.rest is None else mesh.rest
+    moved = replace(mesh, vertices=rig.vertices(found, k), rest=rest)
+    before, after = rig.matrices(rig.skeleton.rest_worlds), rig.matrices(found.worlds[k])
+    flipped = (np.linalg.det(before[..., :3]) < 0) != (np.linalg.det(after[..., :3]) < 0)
+    if mesh.normals is not None:
+        moved = replace(moved, normals=_turned(mesh, rig, found.worlds[k]))
+    return moved.rewound(flipped[_leading(rig)[mesh.faces[:, 0]]]) if flipped.any() else moved
+
+
+def _leading(rig: Rig) -> NDArray[np.int32]:
+    """(V,) the slot of most weight of each vertex."""
+    rows = np.arange(len(rig.slots))
+    return np.asarray(rig.slots[rows, np.argmax(rig.weights, axis=1)])
+
+
+def _turned(mesh: Mesh, rig: Rig, worlds: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The mesh's normals (F, 3, 3), turned as the surface is between rest and a pose."""
+    assert mesh.normals is not None
+    before, after = rig.blended(rig.skeleton.rest_worlds), rig.blended(worlds)
+    # Normals move by cofactors: they point as the inverse transpose does, and exist for a flattening matrix too.
+    turn = _cofactors(after) @ np.linalg.pinv(_cofactors(before))
+    turn *= np.where(np.linalg.det(after) * np.linalg.det(before) < 0, -1.0, 1.0)[:, None, None]
+    found = np.einsum("fcij,fcj->fci", turn[mesh.faces], mesh.normals.astype(np.float64))
+    length = np.linalg.norm(found, axis=-1, keepdims=True)
+    unit = np.divide(found, length, out=np.zeros_like(found), where=length > 0)
+    return np.asarray(unit, np.float32)
+
+
+def _cofactors(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
+    a, b, c = matrices[..., 0], matrices[..., 1], matrices[..., 2]
+    return np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=-1)

@@ -1,0 +1,80 @@
+"""A hierarchy of nodes or joints, and where they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """Nodes (J of them), every parent before its children, in a file's own coordinates.
+
+    Attributes:
+        names: of the nodes, empty where a node has none; not always unique.
+        parents: (J,) int32, -1 for roots.
+        translations: (J, 3) float64 at rest, to the parent's coordinates.
+        rotations: (J, 4) float64 at rest, unit quaternions x, y, z, w.
+        scales: (J, 3) float64 at rest.
+        matrices: (4, 4) float64 by node, in place of the three, where a node's transform at rest is no such product.
+        morph_weights: (M,) float64 by node, those of its morph targets at rest.
+    """
+
+    names: tuple[str, ...]
+    parents: NDArray[np.int32]
+    translations: NDArray[np.float64]
+    rotations: NDArray[np.float64]
+    scales: NDArray[np.float64]
+    matrices: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
+    morph_weights: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
+
+    @cached_property
+    def rest(self) -> NDArray[np.float64]:
+        """(J, 4, 4), from each node's coordinates to its parent's, at rest."""
+        found = composed(self.translations, self.rotations, self.scales)
+        for node, matrix in self.matrices.items():
+            found[node] = matrix
+        return found
+
+    @cached_property
+    def rest_worlds(self) -> NDArray[np.float64]:
+        """(J, 4, 4), from each node's coordinates to the file's, at rest."""
+        return self.worlds(self.rest)
+
+    def worlds(self, local: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Transforms to the file's coordinates, (..., J, 4, 4), of those to the parents', of the same shape."""
+        found = np.empty_like(local)
+        for node, parent in enumerate(self.parents.tolist()):
+            here = local[..., node, :, :]
+            found[..., node, :, :] = here if parent < 0 else found[..., parent, :, :] @ here
+        return found
+
+
+def composed(
+    translations: NDArray[np.floating], rotations: NDArray[np.floating], scales: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Matrices (..., 4, 4) that scale, then rotate, then move: of (..., 3), quaternions (..., 4) and (..., 3)."""
+    found = np.zeros((*translations.shape[:-1], 4, 4))
+    found[..., :3, :3] = rotation_matrices(rotations) * np.asarray(scales)[..., None, :]
+    found[..., :3, 3] = translations
+    found[..., 3, 3] = 1.0
+    return found
+
+
+def rotation_matrices(quaternions: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Rotations (..., 3, 3) of quaternions (..., 4), x, y, z, w, of any length; of those without one the identity."""
+    q = np.asarray(quaternions, np.float64)
+    length = np.sqrt(np.square(q).sum(axis=-1, keepdims=True))
+    sound = np.isfinite(length) & (length > 0)
+    q = np.where(sound, q / np.where(sound, length, 1.0), (0.0, 0.0, 0.0, 1.0))
+    x, y, z, w = np.moveaxis(q, -1, 0)
+    rows = (
+        (1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)),
+        (2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)),
+        (2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)),
+    )
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)

@@ -1,0 +1,137 @@
+"""Posing: known turns give known places, whatever the interpolation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from specsia_build.animation.motion import Motion, Track, poses
+from specsia_build.animation.rig import Morph, Rig, posed
+from specsia_build.animation.skeleton import Skeleton, rotation_matrices
+from specsia_build.rendering.mesh import Material, Mesh, flat_normals
+
+
+def arm(**changes: Any) -> tuple[Mesh, Rig]:
+    """Two triangles, one at each of two joints of an arm along x, the second joint at x = 1."""
+    vertices = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 0, 0], [2, 0, 0], [1, 1, 0]], np.float32)
+    mesh = Mesh(vertices, np.array([[0, 1, 2], [3, 4, 5]], np.int32), (Material(),), np.zeros(2, np.int32))
+    skeleton = Skeleton(
+        names=("shoulder", "elbow"),
+        parents=np.array([-1, 0], np.int32),
+        translations=np.array([[0.0, 0, 0], [1, 0, 0]]),
+        rotations=np.array([[0.0, 0, 0, 1], [0, 0, 0, 1]]),
+        scales=np.ones((2, 3)),
+        morph_weights={1: np.zeros(1)},
+    )
+    binds = np.stack([np.eye(4), np.eye(4)])
+    binds[1, 0, 3] = -1
+    rig = Rig(
+        skeleton=skeleton,
+        points=vertices,
+        slots=np.array([[0]] * 3 + [[1]] * 3, np.int32),
+        weights=np.ones((6, 1), np.float32),
+        nodes=np.array([0, 1], np.int32),
+        inverse_binds=binds,
+        placement=np.eye(4),
+        morphs=(Morph(1, 0, np.array([4], np.int32), np.array([[0, 0, 0.5]], np.float32)),),
+    )
+    return mesh, Rig(**{**vars(rig), **changes})
+
+
+def about_z(degrees: float) -> list[float]:
+    half = np.deg2rad(degrees) / 2
+    return [0.0, 0.0, float(np.sin(half)), float(np.cos(half))]
+
+
+def bending(values: list[Any], times: list[float], interpolation: Any = "LINEAR", path: Any = "rotation") -> Motion:
+    track = Track(1, path, np.array(times, float), np.array(values, float), interpolation)
+    return Motion("bend", (track,), times[0], times[-1])
+
+
+def test_rest_is_the_mesh_itself() -> None:
+    mesh, rig = arm()
+    still = posed(mesh, rig, None, 0.0)
+    np.testing.assert_allclose(still.vertices, mesh.vertices)
+    assert still.rest is not None and (still.rest == mesh.vertices).all()
+
+
+@pytest.mark.parametrize(("interpolation", "degrees"), [("LINEAR", 45.0), ("STEP", 0.0)])
+def test_an_elbow_turns_what_hangs_on_it(interpolation: str, degrees: float) -> None:
+    mesh, rig = arm()
+    bent = posed(mesh, rig, bending([about_z(0), about_z(90)], [0, 1], interpolation), 0.5)
+    radians = np.deg2rad(degrees)
+    np.testing.assert_allclose(bent.vertices[4], [1 + np.cos(radians), np.sin(radians), 0], atol=1e-6)
+    np.testing.assert_allclose(bent.vertices[:3], mesh.vertices[:3])
+
+
+def test_a_spline_passes_through_its_keys_with_its_tangents() -> None:
+    mesh, rig = arm()
+    values = [[[0, 0, 0], [1, 0, 0], [2, 0, 0]], [[0, 0, 0], [3, 0, 0], [0, 0, 0]]]
+    motion = bending(values, [0, 2], "CUBICSPLINE", "translation")
+    # At the middle: (1 + 3) / 2 + span 2 · (leaving 2 / 8 − coming 0) = 2.5.
+    np.testing.assert_allclose(posed(mesh, rig, motion, 1.0).vertices[3], [2.5, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(posed(mesh, rig, motion, 9.0).vertices[3], [3, 0, 0], atol=1e-6)
+
+
+@given(st.floats(-180, 180), st.floats(-180, 180), st.floats(0, 1))
+def test_rotations_take_the_shorter_way_round(first: float, second: float, share: float) -> None:
+    mesh, rig = arm()
+    turned = posed(mesh, rig, bending([about_z(first), about_z(second)], [0, 1]), share).vertices[4] - [1, 0, 0]
+    way = (second - first + 180) % 360 - 180
+    if abs(abs(way) - 180) > 1e-3:
+        expected = np.deg2rad(first + share * way)
+        np.testing.assert_allclose(turned, [np.cos(expected), np.sin(expected), 0], atol=1e-5)
+
+
+def test_morph_weights_move_their_vertices_only() -> None:
+    mesh, rig = arm()
+    moved = posed(mesh, rig, bending([[0.0], [1.0]], [0, 1], path="weights"), 0.5)
+    np.testing.assert_allclose(moved.vertices[4] - mesh.vertices[4], [0, 0, 0.25])
+    np.testing.assert_allclose(np.delete(moved.vertices, 4, axis=0), np.delete(mesh.vertices, 4, axis=0))
+
+
+def test_a_mirrored_part_is_wound_the_other_way_and_its_normals_point_outside() -> None:
+    mesh, rig = arm()
+    mesh = Mesh(**{**vars(mesh), "normals": flat_normals(mesh)})
+    mirrored = posed(mesh, rig, bending([[1, 1, 1], [1, 1, -1]], [0, 1], path="scale"), 1.0)
+    assert mirrored.faces.tolist() == [[0, 1, 2], [3, 5, 4]]
+    assert mirrored.normals is not None
+    np.testing.assert_allclose(mirrored.normals[0], [[0, 0, 1]] * 3)
+    np.testing.assert_allclose(mirrored.normals[1], [[0, 0, -1]] * 3)
+
+
+def test_placement_moves_the_whole_figure() -> None:
+    mesh, rig = arm()
+    lift = np.eye(4)
+    lift[:3, :3] *= 2
+    lift[2, 3] = 1
+    np.testing.assert_allclose(posed(mesh, rig.placed(lift), None, 0).vertices, 2 * mesh.vertices + [0, 0, 1])
+
+
+def test_frames_stand_while_before_the_end() -> None:
+    assert bending([about_z(0), about_z(1)], [0.5, 1.5]).times(4).tolist() == [0.5, 0.75, 1.0, 1.25]
+    assert bending([about_z(0)], [2]).times(24).tolist() == [2.0]
+    assert bending([about_z(0), about_z(1)], [0, 1]).times(12, 3).tolist() == [0.0, 1 / 12, 2 / 12]
+
+
+def test_poses_of_many_times_are_those_of_each() -> None:
+    _, rig = arm()
+    motion = bending([about_z(0), about_z(80), about_z(-40)], [0, 1, 2])
+    times = np.linspace(-1, 3, 9)
+    together = poses(rig.skeleton, motion, times).worlds
+    for k, time in enumerate(times):
+        np.testing.assert_allclose(poses(rig.skeleton, motion, np.array([time])).worlds[0], together[k])
+
+
+def test_a_quaternion_without_length_is_no_turn() -> None:
+    np.testing.assert_allclose(rotation_matrices(np.zeros(4)), np.eye(3))
+
+
+def test_vertices_that_are_left_out_take_their_morphs_with_them() -> None:
+    _, rig = arm()
+    assert rig.of_vertices(np.array([1, 1, 1, 1, 0, 1], bool)).morphs == ()
+    assert rig.of_vertices(np.array([0, 0, 0, 1, 1, 1], bool)).morphs[0].vertices.tolist() == [1]
