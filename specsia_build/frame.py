@@ -33,14 +33,16 @@ class Camera:
     Attributes:
         yaw_deg: turn about Z in degrees, counter-clockwise seen from above; 0 is the frontal view.
         size: width and height of the image in pixels.
+        width: orthographic width, the units that the image spans.
     """
 
     yaw_deg: float
     size: int
+    width: float = ORTHO_WIDTH
 
     @property
     def pixels_per_unit(self) -> float:
-        return self.size / ORTHO_WIDTH
+        return self.size / self.width
 
     def basis(self) -> NDArray[np.float64]:
         """Rows: the image's right, up and forward (away from the camera) directions in the frame, (3, 3)."""

@@ -98,6 +98,21 @@ class Rig:
             )
         )
 
+    def bound(self) -> NDArray[np.int32]:
+        """(V,) int32, equal for vertices that hang on the same nodes by the same weights and morphs."""
+        stored = np.concatenate([self.nodes[:, None], self.inverse_binds.reshape(len(self.nodes), 16)], axis=1)
+        same_slot = np.unique(stored, axis=0, return_inverse=True)[1].reshape(-1)
+        slots = np.where(self.weights > 0, same_slot[self.slots], -1)
+        order = np.argsort(slots, axis=1, kind="stable")
+        columns = [np.take_along_axis(slots, order, 1), np.take_along_axis(self.weights, order, 1).view(np.int32)]
+        for morph in self.morphs:
+            offsets = np.zeros((len(slots), 3), np.float32)
+            offsets[morph.vertices] = morph.offsets
+            columns.append(offsets.view(np.int32))
+        rows = np.ascontiguousarray(np.concatenate(columns, axis=1, dtype=np.int32))
+        whole = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1])))[:, 0]
+        return np.unique(whole, return_inverse=True)[1].astype(np.int32)
+
     def blended(self, worlds: NDArray[np.float64]) -> NDArray[np.float64]:
         """(V, 3, 3), the linear part of what moves each vertex, of a skeleton's worlds (J, 4, 4)."""
         linear = self.matrices(worlds)[:, :, :3]

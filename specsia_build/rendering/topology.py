@@ -199,9 +199,16 @@ def _measured(vertices, faces, shut, part, parts):  # type: ignore[no-untyped-de
     return area, volume
 
 
-def topology(mesh: Mesh) -> Topology:
-    """Connections of a mesh, vertices at the same place taken as one; edges in the order of their first half-edge."""
+def topology(mesh: Mesh, bound: NDArray[np.int32] | None = None) -> Topology:
+    """Connections of a mesh, vertices at the same place taken as one; edges in the order of their first half-edge.
+
+    Args:
+        mesh: at rest, if it moves.
+        bound: (V,) numbers of what moves each vertex: those at the same place that differ in it are not taken as one.
+    """
     welded = weld(mesh.vertices)
+    if bound is not None:
+        welded = _weld(np.stack([welded, bound, np.zeros_like(bound)], axis=1).astype(np.uint32))
     faces = ready(mesh.faces, np.int32)
     vertices, total = len(welded), 3 * len(faces)
     edge_of, users, halves = np.empty(total, np.int32), np.empty(total, np.int32), np.empty((total, 2), np.int32)

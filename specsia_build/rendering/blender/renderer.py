@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
-from specsia_build.frame import ORTHO_WIDTH, Camera
+from specsia_build.frame import Camera
 from specsia_build.rendering.blender.process import BlenderProcess, find_command, how_to_get
 from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.layers import Layers, Look
@@ -98,9 +98,8 @@ def render_views(mesh: Mesh, cameras: Sequence[Camera], look: Look, settings: Se
         UsageError: if there is no Blender.
     """
     drawn = _drawable(mesh)
-    sizes = {camera.size for camera in cameras}
-    if len(sizes) != 1:
-        raise ValueError("the cameras of one mesh must have one size")
+    if len({(camera.size, camera.width) for camera in cameras}) != 1:
+        raise ValueError("the cameras of one mesh must have one size and one width")
     with tempfile.TemporaryDirectory(prefix="specsia-blender-") as scratch:
         folder = Path(scratch)
         job = write_job(folder, drawn, cameras, look, settings)
@@ -141,7 +140,7 @@ def write_job(folder: Path, mesh: Mesh, cameras: Sequence[Camera], look: Look, s
         ],
         "cameras": [_camera_spec(camera) for camera in cameras],
         "size": cameras[0].size,
-        "ortho_width": ORTHO_WIDTH,
+        "ortho_width": cameras[0].width,
         "engine": settings.engine,
         "samples": settings.samples,
         "light": {"lights": LIGHTS.astype(float).tolist(), "ambient": float(AMBIENT)} if look == "lit" else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -62,6 +62,11 @@ class Prepared:
     one_sided: NDArray[np.bool_]
     part: NDArray[np.int32]
     edges: Edges
+
+    def moved(self, mesh: Mesh, lit: bool) -> Prepared:
+        """What is prepared of the same surface drawn elsewhere: with other vertices, and normals where it is lit."""
+        surface = self.surface._replace(normals=lit_normals(mesh)) if lit else self.surface
+        return replace(self, vertices=ready(mesh.vertices, np.float32), surface=surface)
 
 
 @inlined
@@ -195,13 +200,14 @@ def _near_uv(mesh: Mesh, textured: Sequence[tuple[Texture | None, Texture | None
     return np.asarray(uv - shift[:, None, :])
 
 
-def prepare(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> Prepared:
+def prepare(mesh: Mesh, finest_pixels_per_unit: float, lit: bool, bound: NDArray[np.int32] | None = None) -> Prepared:
     """Lay a mesh out for drawing.
 
     Args:
         mesh: in the frame; finite.
         finest_pixels_per_unit: of the sharpest camera that will look; decides which mip levels are made.
         lit: whether normals are needed.
+        bound: what moves each vertex, see `topology`; None where the mesh does not move.
     """
     f, materials = len(mesh.faces), mesh.materials
     images: list[Texture] = []
@@ -240,7 +246,7 @@ def prepare(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> Prepared:
     vertices = ready(mesh.vertices, np.float32)
     textures = pack_textures(images, vertices, surface, finest_pixels_per_unit)
     surface = surface._replace(rough=rough_faces(surface, textures, vertices, finest_pixels_per_unit))
-    found = topology(mesh)
+    found = topology(mesh, bound)
     part = found.part
     jump = np.ones(len(found.halves), np.bool_)
     _mark_jumps(found.halves, found.opposed, surface, textures, surface.rough, jump)

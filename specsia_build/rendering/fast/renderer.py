@@ -7,7 +7,7 @@ the same visibility.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +44,41 @@ class FastRenderer:
         scratch = {size: Scratch.of(prepared, size) for size in {c.size for c in cameras}}
         for camera in cameras:
             yield draw(prepared, camera, scratch[camera.size])
+
+    def animate(
+        self,
+        still: Mesh,
+        bound: NDArray[np.int32],
+        moved: Iterable[Mesh],
+        cameras: Sequence[Camera],
+        look: Look = "unlit",
+    ) -> Iterator[Layers]:
+        """A moving mesh: every camera's layers of each pose in turn.
+
+        What a mesh needs is laid out once, at rest.
+
+        Args:
+            still: the mesh at rest.
+            bound: (V,) numbers of what moves each of its vertices, see `rendering.topology.topology`.
+            moved: the same mesh in each pose, with its rest positions; faces that are wound otherwise cost more.
+            cameras: that see each pose.
+            look: `unlit` or `lit`.
+
+        Raises:
+            CharacterError: if the mesh cannot be drawn.
+        """
+        if len(still.faces) == 0:
+            raise CharacterError("the mesh has no faces to draw")
+        finest, lit = max(c.pixels_per_unit for c in cameras), look == "lit"
+        prepared = prepare(still, finest, lit, bound)
+        scratch = {size: Scratch.of(prepared, size) for size in {c.size for c in cameras}}
+        for mesh in moved:
+            if not np.isfinite(mesh.vertices).all():
+                raise CharacterError("the mesh has vertices that are not finite numbers")
+            same = mesh.faces is still.faces
+            now = prepared.moved(mesh, lit) if same else prepare(mesh, finest, lit, bound)
+            for camera in cameras:
+                yield draw(now, camera, scratch[camera.size])
 
 
 def _without_stray_vertices(mesh: Mesh) -> Mesh:
