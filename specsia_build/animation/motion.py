@@ -102,6 +102,7 @@ class Poses:
 
 def poses(skeleton: Skeleton, motion: Motion | None, times: NDArray[np.float64]) -> Poses:
     """A skeleton as a motion has it at times (T,), what it does not move at rest; None is rest."""
+    times = np.asarray(times, np.float64)
     count = len(times)
     translations = np.repeat(skeleton.translations[None], count, axis=0)
     rotations = np.repeat(skeleton.rotations[None], count, axis=0)

@@ -1,0 +1,271 @@
+"""A rig carried over from a character to a reconstruction of it.
+
+Weights come from the nearest point of the character's surface where distance and normal agree, and are filled in
+smoothly over the reconstruction's own surface elsewhere, after Abdrashitov et al., Robust Skin Weights Transfer via
+Weight Inpainting (2023).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+from scipy.sparse.linalg import splu
+
+from specsia_build.animation.closest import nearest_on
+from specsia_build.animation.rig import Morph, Rig
+from specsia_build.errors import CharacterError
+from specsia_build.rendering.mesh import Mesh
+
+FARTHEST = 0.05
+"""Distance of a match, as a share of the diagonal of the character's box."""
+
+WIDEST_DEGREES = 30.0
+"""Angle between the normals of a match."""
+
+INFLUENCES = 8
+"""Slots that a vertex hangs on at most."""
+
+SMALLEST_WEIGHT = 1e-3
+"""What is filled in below this is left out."""
+
+ALIKE = 1e-4
+"""How far the matrices at rest of two slots of one node may differ, in the frame's units, to be one."""
+
+FLATTEST = 0.05
+"""Determinant, of columns of length 1, from which a matrix has an inverse of use."""
+
+COLUMNS = 32
+"""Slots filled in at once."""
+
+
+@dataclass(frozen=True)
+class Carried:
+    """How well weights were carried over.
+
+    Attributes:
+        matched: share of the reconstruction's surface that lies near the character's with an agreeing normal, 0-1.
+        inpainted: vertices whose weights were filled in over the surface.
+        unmatched_pieces: connected pieces without any match, which took the weights of the nearest point.
+        warnings: sentences.
+    """
+
+    matched: float
+    inpainted: int
+    unmatched_pieces: int
+    warnings: tuple[str, ...] = ()
+
+
+def carried(mesh: Mesh, rig: Rig, onto: Mesh) -> tuple[Rig, Carried]:
+    """The rig of a character for a reconstruction of it.
+
+    Args:
+        mesh: the character at rest.
+        rig: of its vertices, placed where `mesh` is.
+        onto: the reconstruction, in the same frame.
+
+    Returns:
+        The rig of the vertices of `onto`, whose rest are those vertices, and how it was come by.
+
+    Raises:
+        CharacterError: if nothing of the character has a surface and a place to hang on at rest.
+    """
+    aligned, hangs = _aligned(rig)
+    source = mesh.of_faces(np.asarray(hangs[mesh.faces].all(axis=1)))
+    found = nearest_on(source, onto)
+    if found is None:
+        raise CharacterError("its surface at rest is empty, so that a reconstruction cannot take its weights")
+    diagonal = float(np.linalg.norm(np.subtract(*source.bounds())))
+    matched = (found.distance <= FARTHEST * diagonal) & (found.agreement >= np.cos(np.deg2rad(WIDEST_DEGREES)))
+    rows = np.repeat(np.arange(len(onto.vertices)), 3)
+    points = sparse.csr_array(
+        (found.barycentric.ravel(), (rows, source.faces[found.face].ravel())),
+        shape=(len(onto.vertices), len(mesh.vertices)),
+    )
+    links = _links(onto)
+    pieces, piece = connected_components(links, directed=False)
+    drawn = np.zeros(len(onto.vertices), np.bool_)
+    drawn[onto.faces] = True
+    with_match = np.bincount(piece, matched & drawn, pieces) > 0
+    unknown = ~matched & with_match[piece]
+    slots, weights = _most(_filled_in(points @ _matrix(aligned), links, unknown))
+    new = replace(aligned, points=onto.vertices, slots=slots, weights=weights, morphs=())
+    new = _at_rest(replace(new, morphs=_morphs(aligned, points, matched)), onto)
+    area = _vertex_areas(onto)
+    share = float(area[matched].sum() / area.sum()) if area.any() else 0.0
+    lonely = len(np.unique(piece[drawn & ~with_match[piece]]))
+    warnings: tuple[str, ...] = ()
+    if share < 0.5:
+        warnings = (
+            f"only {share:.0%} of the reconstruction's surface lies where the character's does, so that most of how it "
+            "moves is guessed",
+        )
+    return new, Carried(share, int((unknown & drawn).sum()), lonely, warnings)
+
+
+def _aligned(rig: Rig) -> tuple[Rig, NDArray[np.bool_]]:
+    """The rig with points in the frame, at rest up to turns between its own joints, and which vertices (V,) hang on it.
+
+    Slots whose points share a space keep sharing one. Slots of one node that do the same become one, so that weights
+    of several skins mix. What is flat at rest has no place in the frame and is left out.
+    """
+    nodes, binds, number = _merged(rig.nodes, rig.inverse_binds)
+    rest = np.zeros_like(binds)
+    rest[:, 3, 3] = 1
+    rest[:, :3] = replace(rig, nodes=nodes, inverse_binds=binds).matrices(rig.skeleton.rest_worlds)
+    solid = _solid(rest[:, :3, :3])
+    weights = np.where(solid[number[rig.slots]], rig.weights, np.float32(0))
+    total = weights.sum(axis=1)
+    hangs = total > 0
+    weights = np.divide(weights, total[:, None], out=np.zeros_like(weights), where=hangs[:, None])
+    slots = number[rig.slots].astype(np.int32)
+    lean = replace(rig, nodes=nodes, inverse_binds=binds, slots=slots, weights=weights)
+    matrix = _matrix(lean)
+    _, space = connected_components(matrix.T @ matrix, directed=False)
+    leading = _leading(space, np.where(solid, np.asarray(matrix.sum(axis=0)), -1.0))
+    to_frame = np.where(solid[leading][:, None, None], rest[leading], np.eye(4))
+    binds = binds @ np.linalg.inv(to_frame)
+    first = slots[np.arange(len(slots)), weights.argmax(axis=1)]
+    morphs = tuple(
+        replace(morph, offsets=np.einsum("vij,vj->vi", to_frame[first[morph.vertices], :3, :3], morph.offsets))
+        for morph in rig.morphs
+    )
+    nodes, binds, number = _merged(nodes, binds, rest @ np.linalg.inv(to_frame))
+    return replace(lean, nodes=nodes, inverse_binds=binds, slots=number[slots].astype(np.int32), morphs=morphs), hangs
+
+
+def _merged(
+    nodes: NDArray[np.int32], binds: NDArray[np.float64], rest: NDArray[np.float64] | None = None
+) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.intp]]:
+    """Slots that do the same as one: nodes, inverse binds, and the number (P,) of what each slot became."""
+    kept: list[int] = []
+    of: dict[int, list[int]] = {}
+    number = np.zeros(len(nodes), np.intp)
+    for slot, node in enumerate(nodes.tolist()):
+        for k in of.setdefault(node, []):
+            other = kept[k]
+            if np.array_equal(binds[slot], binds[other]) or (
+                rest is not None and np.abs(rest[slot] - rest[other]).max() <= ALIKE
+            ):
+                number[slot] = k
+                break
+        else:
+            number[slot] = len(kept)
+            of[node].append(len(kept))
+            kept.append(slot)
+    return nodes[kept], binds[kept], number
+
+
+def _leading(space: NDArray[np.int32], weight: NDArray[np.float64]) -> NDArray[np.intp]:
+    """(P,) the slot of most weight in the space of each."""
+    order = np.lexsort((weight, space))
+    last = np.append(space[order][1:] != space[order][:-1], True)
+    return np.asarray(order[last][space])
+
+
+def _solid(matrices: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of some (..., 3, 3) can be undone."""
+    volume = np.linalg.norm(matrices, axis=-2).prod(axis=-1)
+    return np.asarray(np.isfinite(volume) & (volume > 0) & (np.abs(np.linalg.det(matrices)) > FLATTEST * volume))
+
+
+def _matrix(rig: Rig) -> sparse.csr_array:
+    """Weights (V, P)."""
+    count, width = rig.slots.shape
+    rows = np.repeat(np.arange(count), width)
+    found = sparse.csr_array(
+        (rig.weights.ravel().astype(np.float64), (rows, rig.slots.ravel())), shape=(count, len(rig.nodes))
+    )
+    found.eliminate_zeros()
+    return found
+
+
+def _links(mesh: Mesh) -> sparse.csr_array:
+    """(V, V) how strongly vertices pull at each other: by edges, and hardest at the same place."""
+    edges = np.sort(mesh.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+    _, place = np.unique(mesh.vertices, axis=0, return_inverse=True)
+    order = np.argsort(place.ravel(), kind="stable")
+    same = np.diff(place.ravel()[order]) == 0
+    edges = np.unique(np.concatenate([edges, np.stack([order[:-1][same], order[1:][same]], axis=1)]), axis=0)
+    edges = edges[edges[:, 0] != edges[:, 1]]
+    length = np.linalg.norm(np.diff(mesh.vertices[edges].astype(np.float64), axis=1)[:, 0], axis=1)
+    floor = 1e-2 * float(np.median(length)) if len(length) else 1.0
+    pull = 1 / np.maximum(length, floor if floor > 0 else 1.0)
+    shape = (len(mesh.vertices), len(mesh.vertices))
+    half = sparse.csr_array((pull, (edges[:, 0], edges[:, 1])), shape=shape)
+    return sparse.csr_array(half + half.T)
+
+
+def _filled_in(weights: sparse.csr_array, links: sparse.csr_array, unknown: NDArray[np.bool_]) -> sparse.csr_array:
+    """Weights (V, P) whose unknown rows are harmonic over the surface, which keeps them in 0-1 and summing to 1."""
+    if not unknown.any():
+        return weights
+    pull = links[unknown]
+    system = sparse.diags_array(np.asarray(pull.sum(axis=1))) - pull[:, unknown]
+    solver = splu(
+        sparse.csc_array(system),
+        permc_spec="MMD_AT_PLUS_A",
+        diag_pivot_thresh=0.0,
+        options={"SymmetricMode": True},
+    )
+    known = sparse.csc_array(pull[:, ~unknown] @ weights[~unknown])
+    blocks = []
+    for begin in range(0, weights.shape[1], COLUMNS):
+        found = solver.solve(known[:, begin : begin + COLUMNS].toarray())
+        blocks.append(sparse.csr_array(np.where(found >= SMALLEST_WEIGHT, found, 0.0)))
+    stacked = sparse.vstack([weights[~unknown], sparse.hstack(blocks)], format="csr")
+    order = np.concatenate([np.flatnonzero(~unknown), np.flatnonzero(unknown)])
+    return sparse.csr_array(stacked[np.argsort(order)])
+
+
+def _most(weights: sparse.csr_array) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Slots and weights (V, K) of the largest of each row, K at most `INFLUENCES`, summing to 1."""
+    rows = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
+    order = np.lexsort((weights.indices, -weights.data, rows))
+    rank = np.arange(len(order)) - weights.indptr[rows]
+    width = min(INFLUENCES, int(rank.max(initial=0)) + 1)
+    kept = rank < width
+    slots = np.zeros((weights.shape[0], width), np.int32)
+    values = np.zeros((weights.shape[0], width))
+    slots[rows[kept], rank[kept]] = weights.indices[order][kept]
+    values[rows[kept], rank[kept]] = weights.data[order][kept]
+    return slots, (values / values.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def _morphs(rig: Rig, points: sparse.csr_array, matched: NDArray[np.bool_]) -> tuple[Morph, ...]:
+    """The morphs of a rig at matched points of its surface."""
+    found = []
+    for morph in rig.morphs:
+        offsets = np.zeros((points.shape[1], 3))
+        np.add.at(offsets, morph.vertices, morph.offsets)
+        there = (points @ offsets).astype(np.float32)
+        vertices = np.flatnonzero(matched & there.any(axis=1)).astype(np.int32)
+        if len(vertices):
+            found.append(replace(morph, vertices=vertices, offsets=there[vertices]))
+    return tuple(found)
+
+
+def _at_rest(rig: Rig, onto: Mesh) -> Rig:
+    """The rig with the points that give the vertices of `onto` at rest."""
+    rest = rig.matrices(rig.skeleton.rest_worlds)
+    blend = np.einsum("vk,vkij->vij", rig.weights.astype(np.float64), rest[rig.slots])
+    flat = ~_solid(blend[..., :3])
+    weights = rig.weights.copy()
+    weights[flat] = np.eye(1, weights.shape[1], dtype=np.float32)
+    blend[flat] = rest[rig.slots[flat, 0]]
+    there = onto.vertices.astype(np.float64) - blend[..., 3]
+    points = np.linalg.solve(blend[..., :3], there[..., None])[..., 0]
+    for morph in rig.morphs:
+        amounts = rig.skeleton.morph_weights.get(morph.node, np.zeros(0))
+        if morph.target < len(amounts):
+            points[morph.vertices] -= amounts[morph.target] * morph.offsets
+    return replace(rig, weights=weights, points=points.astype(np.float32))
+
+
+def _vertex_areas(mesh: Mesh) -> NDArray[np.float64]:
+    corners = mesh.vertices[mesh.faces].astype(np.float64)
+    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    return np.asarray(np.bincount(mesh.faces.ravel(), np.repeat(area, 3), len(mesh.vertices)), np.float64)
