@@ -35,8 +35,11 @@ SMALLEST_WEIGHT = 1e-3
 ALIKE = 1e-4
 """How far the matrices at rest of two slots of one node may differ, in the frame's units, to be one."""
 
-FLATTEST = 0.05
-"""Determinant, of columns of length 1, from which a matrix has an inverse of use."""
+FLATTEST = 1e-3
+"""Of the smallest stretch of a slot by its largest, from which it has a place in the frame."""
+
+MOST_STRETCH = 2.0
+"""Of the largest stretch of the blended slots of a vertex by its smallest, at rest, to be undone."""
 
 COLUMNS = 32
 """Slots filled in at once."""
@@ -93,7 +96,7 @@ def carried(mesh: Mesh, rig: Rig, onto: Mesh) -> tuple[Rig, Carried]:
     unknown = ~matched & with_match[piece]
     slots, weights = _most(_filled_in(points @ _matrix(aligned), links, unknown))
     new = replace(aligned, points=onto.vertices, slots=slots, weights=weights, morphs=())
-    new = _at_rest(replace(new, morphs=_morphs(aligned, points, matched)), onto)
+    new = _at_rest(replace(new, morphs=_morphs(aligned, points, matched)), onto, matched)
     area = _vertex_areas(onto)
     share = float(area[matched].sum() / area.sum()) if area.any() else 0.0
     lonely = len(np.unique(piece[drawn & ~with_match[piece]]))
@@ -113,9 +116,7 @@ def _aligned(rig: Rig) -> tuple[Rig, NDArray[np.bool_]]:
     of several skins mix. What is flat at rest has no place in the frame and is left out.
     """
     nodes, binds, number = _merged(rig.nodes, rig.inverse_binds)
-    rest = np.zeros_like(binds)
-    rest[:, 3, 3] = 1
-    rest[:, :3] = replace(rig, nodes=nodes, inverse_binds=binds).matrices(rig.skeleton.rest_worlds)
+    rest = _square(replace(rig, nodes=nodes, inverse_binds=binds).matrices(rig.skeleton.rest_worlds))
     solid = _solid(rest[:, :3, :3])
     weights = np.where(solid[number[rig.slots]], rig.weights, np.float32(0))
     total = weights.sum(axis=1)
@@ -168,8 +169,8 @@ def _leading(space: NDArray[np.int32], weight: NDArray[np.float64]) -> NDArray[n
 
 def _solid(matrices: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which of some (..., 3, 3) can be undone."""
-    volume = np.linalg.norm(matrices, axis=-2).prod(axis=-1)
-    return np.asarray(np.isfinite(volume) & (volume > 0) & (np.abs(np.linalg.det(matrices)) > FLATTEST * volume))
+    stretch = np.linalg.svd(matrices, compute_uv=False)
+    return np.asarray(stretch[..., 2] > FLATTEST * stretch[..., 0])
 
 
 def _matrix(rig: Rig) -> sparse.csr_array:
@@ -248,21 +249,41 @@ def _morphs(rig: Rig, points: sparse.csr_array, matched: NDArray[np.bool_]) -> t
     return tuple(found)
 
 
-def _at_rest(rig: Rig, onto: Mesh) -> Rig:
-    """The rig with the points that give the vertices of `onto` at rest."""
-    rest = rig.matrices(rig.skeleton.rest_worlds)
-    blend = np.einsum("vk,vkij->vij", rig.weights.astype(np.float64), rest[rig.slots])
-    flat = ~_solid(blend[..., :3])
-    weights = rig.weights.copy()
-    weights[flat] = np.eye(1, weights.shape[1], dtype=np.float32)
-    blend[flat] = rest[rig.slots[flat, 0]]
-    there = onto.vertices.astype(np.float64) - blend[..., 3]
-    points = np.linalg.solve(blend[..., :3], there[..., None])[..., 0]
+def _at_rest(rig: Rig, onto: Mesh, matched: NDArray[np.bool_]) -> Rig:
+    """The rig with the points that give the vertices of `onto` at rest.
+
+    Matched vertices have the point that the character's have there, which is exact. Others, whose slots may be turned
+    so far from each other at rest that no such point exists, hang on what the slots do from rest on.
+    """
+    rest = _square(rig.matrices(rig.skeleton.rest_worlds))
+    apart = ~matched | (np.linalg.cond(_blend(rig, rest)[:, :3, :3]) > MOST_STRETCH)
+    if apart.any():
+        nodes, binds = (
+            np.tile(rig.nodes, 2),
+            np.concatenate([rig.inverse_binds, rig.inverse_binds @ np.linalg.inv(rest)]),
+        )
+        slots = rig.slots + np.where(apart, np.int32(len(rest)), np.int32(0))[:, None]
+        nodes, binds, number = _merged(nodes, binds, np.concatenate([rest, np.broadcast_to(np.eye(4), rest.shape)]))
+        rig = replace(rig, slots=number[slots].astype(np.int32), nodes=nodes, inverse_binds=binds)
+    blend = _blend(rig, _square(rig.matrices(rig.skeleton.rest_worlds)))
+    there = onto.vertices.astype(np.float64) - blend[:, :3, 3]
+    points = np.linalg.solve(blend[:, :3, :3], there[..., None])[..., 0]
     for morph in rig.morphs:
         amounts = rig.skeleton.morph_weights.get(morph.node, np.zeros(0))
         if morph.target < len(amounts):
             points[morph.vertices] -= amounts[morph.target] * morph.offsets
-    return replace(rig, weights=weights, points=points.astype(np.float32))
+    return replace(rig, points=points.astype(np.float32))
+
+
+def _blend(rig: Rig, matrices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(V, 4, 4) of the matrices (P, 4, 4) of the slots."""
+    return np.asarray(np.einsum("vk,vkij->vij", rig.weights.astype(np.float64), matrices[rig.slots]))
+
+
+def _square(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(P, 4, 4) of (P, 3, 4)."""
+    last = np.broadcast_to([[0.0, 0.0, 0.0, 1.0]], (len(matrices), 1, 4))
+    return np.concatenate([matrices, last], axis=1)
 
 
 def _vertex_areas(mesh: Mesh) -> NDArray[np.float64]:

@@ -25,6 +25,9 @@ PULL = 1e-3
 CHUNK = 8192
 """Vertices at once."""
 
+TURN = 0.01
+"""What a face loses by turning away, as a share of the surface's diagonal for each unit of 1 - cosine."""
+
 FACING = 0.5
 """Cosine from which a face faces as a vertex does; others are looked at where there is none."""
 
@@ -59,7 +62,8 @@ def nearest_on(surface: Mesh, mesh: Mesh) -> Nearest | None:
     if not len(solid):
         return None
     corners = corners[solid]
-    samples, first, faces = _samples(corners)
+    diagonal = float(np.linalg.norm(np.ptp(corners.reshape(-1, 3), axis=0)))
+    samples, first, faces = _samples(corners, SPACING * diagonal)
     tree = cKDTree(samples)
     normals = vertex_normals(surface)[surface.faces[solid]]
     points, facing = mesh.vertices.astype(np.float64), vertex_normals(mesh)
@@ -72,7 +76,8 @@ def nearest_on(surface: Mesh, mesh: Mesh) -> Nearest | None:
         share, distance = closest_on_triangles(pulled[here][vertex], corners[face])
         cosine = _cosine(facing[here][vertex], share, normals[face])
         way = np.where(cosine >= FACING, 0, np.where(cosine <= -FACING, 1, 2))
-        order = np.lexsort((face, distance, way, vertex))
+        cost = distance + TURN * diagonal * (1 - np.abs(cosine))
+        order = np.lexsort((face, cost, way, vertex))
         lead = np.append(True, vertex[order][1:] != vertex[order][:-1])
         chosen[here] = face[order][lead]
     share, distance = closest_on_triangles(points, corners[chosen])
@@ -90,13 +95,11 @@ def _cosine(
 
 
 def _samples(
-    corners: NDArray[np.float64],
+    corners: NDArray[np.float64], spacing: float
 ) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.intp]]:
     """Places (S, 3) on triangles (F, 3, 3), and the faces at each: those from first[s] to first[s + 1]."""
     spread = corners.reshape(-1, 3)
-    diagonal = float(np.linalg.norm(spread.max(axis=0) - spread.min(axis=0)))
     longest = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
-    spacing = SPACING * diagonal
     while (steps := np.ceil(longest / spacing)) @ steps / 2 > MOST_SAMPLES and steps.max() > 1:
         spacing *= 1.5
     places, faces = [spread], [np.repeat(np.arange(len(corners)), 3)]

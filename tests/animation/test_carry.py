@@ -141,6 +141,20 @@ def test_a_rest_that_is_not_the_bind_pose_is_undone() -> None:
     assert apart(posed(rest, new, BEND, 1), posed(rest, bent, BEND, 1)) < 1e-5
 
 
+def test_what_is_filled_in_between_joints_that_face_apart_at_rest_stays_near() -> None:
+    mesh = tube()
+    half = np.array([0, 0, np.sin(1.55), np.cos(1.55)])
+    rig = rigged(mesh, smooth(mesh))
+    turned = replace(rig, skeleton=replace(rig.skeleton, rotations=np.array([[0, 0, 0, 1.0], half])))
+    rest = replace(posed(mesh, turned, None, 0), rest=None)
+    ends = rest.of_faces(np.abs(rest.vertices[rest.faces].mean(axis=1)[:, 2] - 0.5) > 0.2)
+    whole = tube(rings=30)
+    new, how = carried(ends, turned, whole)
+    assert how.inpainted > 0
+    assert apart(posed(whole, new, None, 0), whole) < 1e-6
+    assert np.abs(posed(whole, new, BEND, 1).vertices - whole.vertices)[:, :2].max() < 0.6
+
+
 def test_skins_in_other_units_mix_as_equals() -> None:
     mesh = tube()
     rig = rigged(mesh, smooth(mesh))
