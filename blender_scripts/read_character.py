@@ -16,7 +16,6 @@ or colours that no part has are left out), ``mesh.json`` (materials, images, par
 that the file carries.
 """
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -26,31 +25,29 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import fbx_opacity
 import job_server
 import material_reader
-
-GEOMETRY = ("MESH", "CURVE", "SURFACE", "FONT", "META")
+import scenes
+from scenes import values
 
 
 def read(job):
     """Do a job; the answer holds counts, or the names of the file's actions where none is the pose's."""
-    suffix = Path(job["path"]).suffix.lower()
-    signs = {} if suffix == ".fbx" else None
-    _open(job["path"], suffix, signs)
+    signs = {} if Path(job["path"]).suffix.lower() == ".fbx" else None
+    scenes.open_file(job["path"], signs)
     scene = bpy.context.scene
     actions = len(bpy.data.actions)
     pose = job.get("pose", "rest")
-    if not _pose(pose, job.get("actions")):
+    if not scenes.put_in_pose(pose, job.get("actions")):
         return {"actions": [action.name for action in bpy.data.actions]}
-    _use_render_settings()
+    scenes.use_render_settings()
     images = material_reader.ImageFiles(job["out"])
     reader = material_reader.Reader(images, signs)
     collected = Collected(reader)
     graph = bpy.context.evaluated_depsgraph_get()
     graph.update()
-    for instance in graph.object_instances:
-        collected.add(instance)
+    for evaluated, mesh, matrix, maker in scenes.shown(graph):
+        collected.add(mesh, evaluated, np.array(matrix), _names(maker, evaluated.original))
     arrays = collected.arrays()
     if bpy.data.libraries:
         reader.warnings["it links other .blend files; changes in them are not noticed"] = 1
@@ -70,97 +67,6 @@ def read(job):
     return {"triangles": len(arrays["faces"]), "blender": bpy.app.version_string}
 
 
-def _open(path, suffix, signs):
-    if not Path(path).is_file():
-        raise job_server.JobError("there is no such file")
-    try:
-        if suffix == ".blend":
-            # No script of the file is run: it may come from anywhere.
-            bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=False)
-            return
-        bpy.ops.wm.read_factory_settings(use_empty=True)
-        if suffix == ".fbx":
-            _import_fbx(path, signs)
-        elif suffix in (".glb", ".gltf"):
-            _enable("io_scene_gltf2", "gltf")
-            bpy.ops.import_scene.gltf(filepath=path)
-        else:
-            raise job_server.JobError(f"Blender is not asked to read '{suffix}' files")
-    except RuntimeError as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise job_server.JobError(lines[-1].removeprefix("Error: ") if lines else "no reason given") from error
-
-
-def _import_fbx(path, signs):
-    _enable("io_scene_fbx", "fbx")
-    fbx_opacity.remember_signs(signs)
-    if "fbx" in dir(bpy.ops.import_scene):
-        bpy.ops.import_scene.fbx(filepath=path, use_image_search=False)
-    else:
-        bpy.ops.wm.fbx_import(filepath=path)
-
-
-def _enable(module, operator):
-    """Enable the add-on of an importer where it is not."""
-    if operator not in dir(bpy.ops.import_scene):
-        import addon_utils
-
-        addon_utils.enable(module)
-
-
-def _pose(pose, rules):
-    """Put armatures at rest, or everything into the pose that an action has at a frame; whether there is such one."""
-    if pose == "rest":
-        for item in bpy.context.scene.objects:
-            if item.type == "ARMATURE":
-                # An action may move the armature as a whole as well.
-                if item.animation_data is not None:
-                    item.animation_data.action = None
-                    item.animation_data.use_nla = False
-                item.data.pose_position = "REST"
-        return True
-    indices, frame = _rules(rules).chosen([action.name for action in bpy.data.actions], pose)
-    matches = [bpy.data.actions[index] for index in indices]
-    if not matches:
-        return False
-    for armature in bpy.data.armatures:
-        armature.pose_position = "POSE"
-    for action in matches:
-        owner = action.name.partition("|")[0]
-        named = [o for o in bpy.context.scene.objects if o.name == owner and "|" in action.name]
-        for item in named or [o for o in bpy.context.scene.objects if o.type == "ARMATURE"]:
-            _assign(item, action)
-    start = matches[0].frame_range[0] if frame is None else frame
-    bpy.context.scene.frame_set(int(start // 1), subframe=float(start % 1))
-    return True
-
-
-def _rules(path):
-    """The module in a file of Python."""
-    spec = importlib.util.spec_from_file_location("actions", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def _assign(item, action):
-    data = item.animation_data or item.animation_data_create()
-    data.use_nla = False
-    data.action = action
-    # From Blender 4.4 an action has slots, and one must be chosen.
-    if getattr(data, "action_slot", 1) is None and data.action_suitable_slots:
-        data.action_slot = data.action_suitable_slots[0]
-
-
-def _use_render_settings():
-    """Make the evaluated meshes those of a render, not of the viewport."""
-    for item in bpy.context.scene.objects:
-        for modifier in item.modifiers:
-            modifier.show_viewport = modifier.show_render
-            if modifier.type == "SUBSURF" or modifier.type == "MULTIRES":
-                modifier.levels = modifier.render_levels
-
-
 class Collected:
     """The triangles of all objects so far."""
 
@@ -171,32 +77,15 @@ class Collected:
         self._slots = {}
         self._pieces = []
 
-    def add(self, instance):
-        """Add what an instance of the dependency graph shows in a render."""
-        evaluated = instance.object
-        original = evaluated.original
-        maker = instance.parent.original if instance.is_instance and instance.parent else original
-        if evaluated.type not in GEOMETRY or original.hide_render or maker.hide_render:
-            return
-        mesh = evaluated.to_mesh()
-        if mesh is None:
-            return
-        try:
-            if len(mesh.polygons):
-                self._pieces.append(
-                    self._piece(mesh, evaluated, np.array(instance.matrix_world), _names(maker, original))
-                )
-        finally:
-            evaluated.to_mesh_clear()
-
-    def _piece(self, mesh, item, matrix, names):
+    def add(self, mesh, item, matrix, names):
+        """Add a mesh as an object shows it, with the names that it goes by."""
         self.parts.append(names)
         mesh.calc_loop_triangles()
         triangles = len(mesh.loop_triangles)
-        corners = _get(mesh.loop_triangles, "loops", 3 * triangles, np.int32).reshape(-1, 3)
-        faces = _get(mesh.loop_triangles, "vertices", 3 * triangles, np.int32).reshape(-1, 3)
-        slot = _get(mesh.loop_triangles, "material_index", triangles, np.int32)
-        points = _get(mesh.vertices, "co", 3 * len(mesh.vertices), np.float32).reshape(-1, 3)
+        corners = values(mesh.loop_triangles, "loops", 3 * triangles, np.int32).reshape(-1, 3)
+        faces = values(mesh.loop_triangles, "vertices", 3 * triangles, np.int32).reshape(-1, 3)
+        slot = values(mesh.loop_triangles, "material_index", triangles, np.int32)
+        points = values(mesh.vertices, "co", 3 * len(mesh.vertices), np.float32).reshape(-1, 3)
         normals = _corner_normals(mesh)[corners]
         slots = [self._material(s.material) for s in item.material_slots] or [self._material(None)]
         slot = np.clip(slot, 0, len(slots) - 1)
@@ -205,7 +94,7 @@ class Collected:
         if np.linalg.det(linear) < 0:
             faces, corners, turned = (a[:, ::-1] for a in (faces, corners, turned))
         length = np.linalg.norm(turned, axis=-1, keepdims=True)
-        return {
+        piece = {
             "vertices": (points @ linear.T + matrix[:3, 3]).astype(np.float32),
             "faces": faces,
             "face_material": np.array(slots, np.int32)[slot],
@@ -213,6 +102,7 @@ class Collected:
             "uv": self._uv(mesh, corners, slots, slot),
             "colors": self._colors(mesh, corners, slots, slot),
         }
+        self._pieces.append(piece)
 
     def _material(self, material):
         key = None if material is None else material.name
@@ -225,7 +115,7 @@ class Collected:
         if not len(mesh.uv_layers):
             return None
         default = next((u for u in mesh.uv_layers if u.active_render), mesh.uv_layers[0])
-        layers = {u.name: _get(u.data, "uv", 2 * len(mesh.loops), np.float32).reshape(-1, 2) for u in mesh.uv_layers}
+        layers = {u.name: values(u.data, "uv", 2 * len(mesh.loops), np.float32).reshape(-1, 2) for u in mesh.uv_layers}
         uv = layers[default.name][corners]
         for k, index in enumerate(slots):
             texture = self.materials[index]["texture"]
@@ -246,10 +136,10 @@ class Collected:
             layer = None if name is None else _color_layer(mesh, name)
             if layer is None or not chosen.any():
                 continue
-            values = _get(layer.data, "color", 4 * len(layer.data), np.float32).reshape(-1, 4)
+            found = values(layer.data, "color", 4 * len(layer.data), np.float32).reshape(-1, 4)
             if layer.domain == "POINT":
-                values = values[_get(mesh.loops, "vertex_index", len(mesh.loops), np.int32)]
-            out[chosen] = values[corners[chosen]]
+                found = found[values(mesh.loops, "vertex_index", len(mesh.loops), np.int32)]
+            out[chosen] = found[corners[chosen]]
             out[..., 3] = 1.0
             if name == "":
                 # The attribute stands in for a colour that nobody set.
@@ -307,17 +197,11 @@ def _names(item, shown):
     return list(dict.fromkeys(names))
 
 
-def _get(collection, attribute, count, kind):
-    values = np.empty(count, kind)
-    collection.foreach_get(attribute, values)
-    return values
-
-
 def _corner_normals(mesh):
     if hasattr(mesh, "corner_normals"):
-        return _get(mesh.corner_normals, "vector", 3 * len(mesh.loops), np.float32).reshape(-1, 3)
+        return values(mesh.corner_normals, "vector", 3 * len(mesh.loops), np.float32).reshape(-1, 3)
     mesh.calc_normals_split()
-    return _get(mesh.loops, "normal", 3 * len(mesh.loops), np.float32).reshape(-1, 3)
+    return values(mesh.loops, "normal", 3 * len(mesh.loops), np.float32).reshape(-1, 3)
 
 
 def _color_layer(mesh, name):

@@ -144,7 +144,7 @@ def _read_raw(entry: Entry) -> RawMesh:
 
         return read_gltf(entry.path, texture=entry.texture, drop=entry.drop, pose=entry.pose, root=entry.within)
     if entry.format in ("fbx", "blend"):
-        from specsia_build.characters.blender import read_with_blender
+        from specsia_build.characters.blender.read import read_with_blender
 
         return read_with_blender(entry.path, texture=entry.texture, drop=entry.drop, pose=entry.pose, root=entry.within)
     if entry.pose != "rest":

@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from specsia_build.characters import blender
+from specsia_build.characters.blender.read import read_with_blender
 from specsia_build.characters.character import Entry
 from specsia_build.characters.gltf.read import read_gltf
 from specsia_build.characters.read import read_character
@@ -144,6 +144,6 @@ def test_blender_has_the_same_pose(characters_dir: Path, tmp_path: Path, monkeyp
     monkeypatch.setenv("SPECSIA_CACHE", str(tmp_path))
     path = characters_dir / "kaykit" / "Knight.glb"
     ours = read_character(Entry("a", "gltf", path, pose="Walking_A@7.5"))
-    theirs = blender.read_with_blender(path, pose="Walking_A_Rig@7.5")
+    theirs = read_with_blender(path, pose="Walking_A_Rig@7.5")
     assert len(theirs.mesh.faces) == len(ours.mesh.faces)
     assert_allclose(np.array(theirs.mesh.bounds()), np.array(ours.mesh.bounds()), atol=1e-4)

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from specsia_build.characters import blender
+from specsia_build.characters.blender.kept import CACHE_SETTING
+from specsia_build.characters.blender.read import read_with_blender
 from specsia_build.rendering.blender.process import scripts_folder
 
 WRITE = """
@@ -67,10 +68,10 @@ def test_signs_are_weighed(opacity: Any, signs: dict[str, float], expected: tupl
 def test_glass_of_a_file_is_glass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if importlib.util.find_spec("bpy") is None:
         pytest.skip("needs the bpy package to write an FBX file")
-    monkeypatch.setenv(blender.CACHE_SETTING, str(tmp_path / "cache"))
+    monkeypatch.setenv(CACHE_SETTING, str(tmp_path / "cache"))
     path = tmp_path / "helmet.fbx"
     subprocess.run([sys.executable, "-c", WRITE, str(path)], check=True, capture_output=True, timeout=300)
-    raw = blender.read_with_blender(path)
+    raw = read_with_blender(path)
     found = {m.name: (round(m.base_color[3], 3), m.alpha_mode) for m in raw.mesh.materials}
     assert found == {"solid": (1.0, "opaque"), "visor": (0.25, "blend"), "hidden": (1.0, "opaque")}
     assert raw.warnings == (

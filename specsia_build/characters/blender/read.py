@@ -1,12 +1,7 @@
-"""Characters that only Blender can read, .fbx and .blend, by way of plain arrays that are kept."""
+"""The mesh of a character that only Blender can read."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,64 +10,15 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build import memory
-from specsia_build.characters import actions
-from specsia_build.characters.character import legible
+from specsia_build.characters.blender.kept import Script, arrays_of, facts_of, read_once
 from specsia_build.characters.facing import Landmark
 from specsia_build.characters.images import as_texture, load_texture
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
-from specsia_build.errors import CharacterError, SpecsiaError, UsageError
-from specsia_build.files.records import read_json, remembered_json
-from specsia_build.files.sources import open_source_file
-from specsia_build.files.trouble import write_trouble
-from specsia_build.files.writing import replacing_folder
-from specsia_build.folders import user_cache
-from specsia_build.rendering.blender.process import BlenderProcess, scripts_folder
+from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import AlphaMode, Material, Mesh, Texture, Wrap
 
-CACHE_SETTING = "SPECSIA_CACHE"
-
-READ_SECONDS = 300.0
-"""How long Blender may take over one file."""
-
-SCRIPT = "read_character.py"
-
-_FACTS, _ARRAYS = "mesh.json", "mesh.npz"
-"""What the script leaves, besides images."""
-
-_SCRIPT_FILES = (SCRIPT, "material_reader.py", "fbx_opacity.py")
-
-_ARRAY_COST = 3
-"""Bytes of memory for each byte of the arrays of a kept file, from their being read until they are drawn."""
-
-_KINDS = {".fbx": "an FBX", ".blend": "a Blender"}
-
-
-class _NoSuchActionError(CharacterError):
-    """A pose that names no action, of a file that could be read."""
-
-
-def cache_folder() -> Path:
-    """Where files read by Blender are kept: below `SPECSIA_CACHE`, else below the user's cache folder."""
-    chosen = os.environ.get(CACHE_SETTING)
-    return (Path(chosen) if chosen else user_cache()) / "blender"
-
-
-def cache_key(path: Path, pose: str, root: Path) -> str:
-    """SHA-256 over the file's bytes, the pose and the scripts that read it.
-
-    Raises:
-        CharacterError: if the file cannot be read, as `open_source_file` says.
-        OSError: if there is none, or a script cannot be read.
-    """
-    digest = hashlib.sha256()
-    with open_source_file(path, root) as stream:
-        digest.update(hashlib.file_digest(stream, "sha256").digest())
-    for script in (*(scripts_folder() / name for name in _SCRIPT_FILES), Path(actions.__file__)):
-        digest.update(hashlib.sha256(script.read_bytes()).digest())
-    digest.update(f"{path.suffix.lower()}\n{pose}".encode())
-    return digest.hexdigest()
+SCRIPT = Script("mesh", ("read_character.py", "scenes.py", "material_reader.py", "fbx_opacity.py"))
 
 
 def read_with_blender(
@@ -107,58 +53,8 @@ def read_with_blender(
         WriteError: if what was read cannot be kept.
     """
     files = SideFiles(path, root)
-    if path.suffix.lower() == ".fbx":
-        _check_binary(path, files.root)
-    try:
-        key = cache_key(path, pose, files.root)
-    except OSError as error:
-        raise CharacterError(f"{path.name} cannot be read: {error.strerror or error}") from error
-    kept = (cache or cache_folder()) / key
-    if not _is_whole(kept):
-        _convert(path, pose, kept)
+    kept = read_once(path, pose, SCRIPT, cache, files.root)
     return _assemble(path, kept, texture, drop, files)
-
-
-def _check_binary(path: Path, root: Path) -> None:
-    """Check that an FBX file is not one as text, which Blender does not read, before Blender is asked for.
-
-    Raises:
-        CharacterError: if it is.
-    """
-    with contextlib.suppress(OSError), open_source_file(path, root) as stream:
-        head = stream.read(4096)
-        if head.startswith(b"; FBX") or b"FBXHeaderExtension:" in head:
-            raise CharacterError(f"{path.name} is an FBX file as text (ASCII): export it as binary FBX or as glTF")
-
-
-def _is_whole(kept: Path) -> bool:
-    """Whether a folder holds what Blender read, undamaged."""
-    try:
-        with zipfile.ZipFile(kept / _ARRAYS) as archive:
-            return archive.testzip() is None and isinstance(remembered_json(kept / _FACTS), dict)
-    except (OSError, ValueError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile):
-        return False
-
-
-def _convert(path: Path, pose: str, kept: Path) -> None:
-    """Have Blender read a file into the folder `kept`, which appears complete or not at all."""
-    try:
-        with BlenderProcess(SCRIPT, "reading it") as blender, replacing_folder(kept, _is_whole) as out:
-            job = {"path": str(path.absolute()), "out": str(out.absolute()), "pose": pose, "actions": actions.__file__}
-            answer = blender.ask(job, READ_SECONDS)
-            if "actions" in answer:
-                raise _NoSuchActionError(actions.unknown_action(path.name, pose, answer["actions"]))
-    except _NoSuchActionError:
-        raise
-    except UsageError as error:
-        kind = _KINDS.get(path.suffix.lower(), "a foreign")
-        raise CharacterError(f"{path.name} is {kind} file: {error}") from error
-    except (SpecsiaError, OSError) as error:
-        if (trouble := write_trouble(error)) is not None:
-            raise trouble from error
-        raise CharacterError(
-            f"{path.name} could not be read by Blender ({error}): export it again, as binary FBX or as glTF"
-        ) from error
 
 
 @dataclass(frozen=True)
@@ -192,11 +88,7 @@ class _Images:
 
 
 def _assemble(path: Path, kept: Path, texture: Path | None, drop: Sequence[str], files: SideFiles) -> RawMesh:
-    facts = _legible(read_json(kept / _FACTS))
-    with zipfile.ZipFile(kept / _ARRAYS) as archive:
-        memory.take(_ARRAY_COST * sum(info.file_size for info in archive.infolist()))
-    with np.load(kept / _ARRAYS) as stored:
-        arrays = {name: stored[name] for name in stored.files}
+    facts, arrays = facts_of(kept, SCRIPT), arrays_of(kept, SCRIPT)
     warnings: dict[str, None] = dict.fromkeys(f"{path.name}: {text}" for text in facts["warnings"])
     images = _Images(path, kept, facts["images"], files, warnings, {})
     fallback = None if texture is None else as_texture(load_texture(texture, f"texture '{texture.name}'", files.root))
@@ -240,15 +132,6 @@ def _assemble(path: Path, kept: Path, texture: Path | None, drop: Sequence[str],
 
 def _landmarks(stored: list[Any]) -> tuple[Landmark, ...]:
     return tuple((name, (float(x), float(y), float(z))) for name, (x, y, z) in stored)
-
-
-def _legible(value: Any) -> Any:
-    """Plain values whose texts are ones that files can hold; Blender's names are bytes."""
-    if isinstance(value, dict):
-        return {key: _legible(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_legible(inner) for inner in value]
-    return legible(value) if isinstance(value, str) else value
 
 
 def _material(stored: dict[str, Any], images: _Images, fallback: Texture | None) -> Material:

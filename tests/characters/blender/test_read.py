@@ -15,7 +15,8 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 from PIL import Image
 
-from specsia_build.characters import blender
+from specsia_build.characters.blender.kept import CACHE_SETTING, cache_key
+from specsia_build.characters.blender.read import SCRIPT, read_with_blender
 from specsia_build.characters.character import Entry
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.read import read_character
@@ -28,7 +29,7 @@ from specsia_build.rendering.mesh import Material, Mesh, flat_normals
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(blender.CACHE_SETTING, str(tmp_path / "cache"))
+    monkeypatch.setenv(CACHE_SETTING, str(tmp_path / "cache"))
     return tmp_path / "cache" / "blender"
 
 
@@ -41,12 +42,12 @@ def no_blender(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def needs_blender() -> None:
-    if find_command(blender.SCRIPT) is None:
+    if find_command(SCRIPT.name) is None:
         pytest.skip(blender_process.how_to_get("this test"))
 
 
 def key(path: Path, pose: str) -> str:
-    return blender.cache_key(path, pose, path.parent)
+    return cache_key(path, pose, path.parent, SCRIPT)
 
 
 def keep(path: Path, folder: Path, pose: str = "rest", **changes: object) -> None:
@@ -120,7 +121,7 @@ def test_a_missing_system_library_is_named(tmp_path: Path, monkeypatch: pytest.M
     )
     monkeypatch.delenv(blender_process.EXECUTABLE_SETTING, raising=False)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    script = str(blender_process.scripts_folder() / blender.SCRIPT)
+    script = str(blender_process.scripts_folder() / SCRIPT.name)
     monkeypatch.setattr(blender_process, "find_command", lambda _: [sys.executable, script])
     (tmp_path / "x.fbx").write_bytes(b"")
     with pytest.raises(CharacterError, match=r"'import bpy' fails for want of libXi\.so\.6: apt-get install libx11-6"):
@@ -141,7 +142,7 @@ def test_what_is_kept_needs_no_blender(tmp_path: Path, own_cache: Path) -> None:
     path = tmp_path / "hero.fbx"
     path.write_bytes(b"fbx")
     keep(path, own_cache)
-    raw = blender.read_with_blender(path)
+    raw = read_with_blender(path)
     assert (raw.up, raw.front, raw.skinned, raw.animations) == ("+z", "-y", True, 3)
     assert raw.parts == ("Body", "Mesh", "Rig", "Sword", "Mesh.001")
     assert raw.warnings == (
@@ -159,7 +160,7 @@ def test_a_texture_is_found_by_its_name_and_drops_are_taken_away(tmp_path: Path,
     path.write_bytes(b"fbx")
     keep(path, own_cache)
     Image.new("RGBA", (2, 2), (10, 20, 30, 40)).save(tmp_path / "skin.png")
-    raw = blender.read_with_blender(path, drop=["Body"])
+    raw = read_with_blender(path, drop=["Body"])
     assert len(raw.mesh.faces) == 1
     painted = raw.mesh.materials[raw.mesh.face_material[0]]
     assert painted.texture is not None
@@ -167,7 +168,7 @@ def test_a_texture_is_found_by_its_name_and_drops_are_taken_away(tmp_path: Path,
     assert painted.texture.pixels[0, 0].tolist() == [10, 20, 30, 40]
     assert painted.alpha_mode == "blend"
     with pytest.raises(CharacterError, match=r"hero\.fbx has nothing left once its parts are dropped"):
-        blender.read_with_blender(path, drop=["Rig"])
+        read_with_blender(path, drop=["Rig"])
 
 
 @pytest.mark.usefixtures("no_blender")
@@ -176,7 +177,7 @@ def test_a_manifest_s_texture_replaces_the_grey_beside_it(tmp_path: Path, own_ca
     path.write_bytes(b"fbx")
     keep(path, own_cache)
     Image.new("RGB", (1, 1), (9, 8, 7)).save(tmp_path / "given.png")
-    raw = blender.read_with_blender(path, texture=tmp_path / "given.png", root=tmp_path)
+    raw = read_with_blender(path, texture=tmp_path / "given.png", root=tmp_path)
     assert raw.mesh.materials[0].base_color == (1.0, 1.0, 1.0, 1.0)
     assert raw.mesh.materials[0].texture is not None
     assert tmp_path / "given.png" in raw.files
@@ -211,14 +212,13 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = tmp_path / "stand_in.py"
     script.write_text(STAND_IN.format(folder=str(blender_process.scripts_folder())))
     monkeypatch.setattr(blender_process, "find_command", lambda _: [sys.executable, str(script)])
-    monkeypatch.setattr(blender, "find_command", blender_process.find_command, raising=False)
 
 
 @pytest.mark.usefixtures("stand_in")
 def test_a_full_disk_under_blender_is_no_fault_of_the_character(tmp_path: Path, own_cache: Path) -> None:
     (tmp_path / "x.fbx").write_bytes(b"")
     with pytest.raises(WriteError, match=r"the disk is full, .* could not be written \(.* free\): make room and"):
-        blender.read_with_blender(tmp_path / "x.fbx", pose="full")
+        read_with_blender(tmp_path / "x.fbx", pose="full")
     assert list(own_cache.iterdir()) == []
 
 
@@ -227,7 +227,7 @@ def test_a_cache_that_cannot_be_written_is_no_fault_of_the_character(tmp_path: P
     (tmp_path / "x.fbx").write_bytes(b"")
     own_cache.parent.write_bytes(b"a file in its place")
     with pytest.raises(WriteError, match="because a folder or file stands in its way"):
-        blender.read_with_blender(tmp_path / "x.fbx")
+        read_with_blender(tmp_path / "x.fbx")
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", None])
@@ -235,7 +235,7 @@ def test_a_cache_that_cannot_be_written_is_no_fault_of_the_character(tmp_path: P
 def test_what_is_kept_and_damaged_is_read_again(tmp_path: Path, own_cache: Path, damage: bytes | None) -> None:
     path = tmp_path / "x.fbx"
     path.write_bytes(b"")
-    before = blender.read_with_blender(path)
+    before = read_with_blender(path)
     facts, arrays = own_cache / key(path, "rest") / "mesh.json", own_cache / key(path, "rest") / "mesh.npz"
     if damage is None:
         flipped = bytearray(arrays.read_bytes())
@@ -243,7 +243,7 @@ def test_what_is_kept_and_damaged_is_read_again(tmp_path: Path, own_cache: Path,
         arrays.write_bytes(flipped)
     else:
         facts.write_bytes(damage)
-    again = blender.read_with_blender(path)
+    again = read_with_blender(path)
     assert np.array_equal(again.mesh.vertices, before.mesh.vertices)
     assert [folder.name for folder in own_cache.iterdir()] == [key(path, "rest")]
 
@@ -299,7 +299,7 @@ def test_an_action_is_another_pose(characters_dir: Path, tmp_path: Path, own_cac
 def test_blender_reads_a_glb_as_the_gltf_reader_does(characters_dir: Path) -> None:
     path = characters_dir / "kenney" / "kenney_character.glb"
     ours = read_character(Entry("k", "gltf", path))
-    theirs = blender.read_with_blender(path)
+    theirs = read_with_blender(path)
     assert len(theirs.mesh.faces) == len(ours.mesh.faces)
     assert_allclose(np.array(theirs.mesh.bounds()), np.array(ours.mesh.bounds()), atol=1e-4)
     textured = [m for m in theirs.mesh.materials if m.texture is not None]
@@ -325,7 +325,7 @@ def part_of(raw: RawMesh, material: str) -> tuple[Mesh, NDArray[np.bool_], Mater
 
 
 def test_a_blend_file_is_what_a_render_would_show(blend: Path) -> None:
-    raw = blender.read_with_blender(blend)
+    raw = read_with_blender(blend)
     assert raw.parts == ("Body", "BodyMesh", "Flipped", "FlippedMesh", "Cloth", "ClothMesh", "Hand", "HandMesh", "Rig")
     assert (raw.skinned, raw.animations, raw.warnings) == (True, 1, ())
     mesh, chosen, red = part_of(raw, "red")
@@ -343,7 +343,7 @@ def test_a_blend_file_is_what_a_render_would_show(blend: Path) -> None:
 
 
 def test_a_node_tree_becomes_a_texture_and_a_factor(blend: Path) -> None:
-    mesh, chosen, cloth = part_of(blender.read_with_blender(blend), "cloth")
+    mesh, chosen, cloth = part_of(read_with_blender(blend), "cloth")
     assert_allclose(cloth.base_color, (0.5, 0.25, 1.0, 1.0))
     assert cloth.alpha_mode == "blend"
     assert cloth.texture is not None
@@ -358,7 +358,7 @@ def test_a_node_tree_becomes_a_texture_and_a_factor(blend: Path) -> None:
 
 
 def test_vertex_colours_that_a_material_asks_for(blend: Path) -> None:
-    mesh, chosen, painted = part_of(blender.read_with_blender(blend), "painted")
+    mesh, chosen, painted = part_of(read_with_blender(blend), "painted")
     assert painted.base_color == (1, 1, 1, 1)
     assert mesh.colors is not None
     assert set(mesh.colors[chosen][..., 0].ravel().tolist()) == {0.0, 0.25, 0.5, 0.75}
@@ -367,7 +367,7 @@ def test_vertex_colours_that_a_material_asks_for(blend: Path) -> None:
 
 @pytest.mark.parametrize(("pose", "height"), [("rest", 0.0), ("Lift", 1.0), ("Lift@11", 3.0), ("Lift@6", 2.0)])
 def test_a_pose_moves_what_is_bound_to_it(blend: Path, pose: str, height: float) -> None:
-    mesh, chosen, _ = part_of(blender.read_with_blender(blend, pose=pose), "painted")
+    mesh, chosen, _ = part_of(read_with_blender(blend, pose=pose), "painted")
     assert mesh.vertices[mesh.faces[chosen]][..., 2].min() == pytest.approx(height, abs=1e-5)
 
 
@@ -384,7 +384,7 @@ def test_an_installed_blender_runs_the_same_script(
     program.write_text(f"#!/bin/sh\nexec '{sys.executable}' '{script}' \"$@\"\n")
     program.chmod(0o755)
     monkeypatch.setenv(blender_process.EXECUTABLE_SETTING, str(program))
-    command = find_command(blender.SCRIPT)
+    command = find_command(SCRIPT.name)
     assert command is not None
     assert command[0] == str(program)
-    assert len(blender.read_with_blender(blend).mesh.faces) == 10
+    assert len(read_with_blender(blend).mesh.faces) == 10

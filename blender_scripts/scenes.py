@@ -1,0 +1,195 @@
+"""Opening files in Blender, putting them into poses and seeing what a render shows, for the scripts that read them."""
+
+import importlib.util
+from pathlib import Path
+
+import bpy
+import fbx_opacity
+import job_server
+import numpy as np
+
+GEOMETRY = ("MESH", "CURVE", "SURFACE", "FONT", "META")
+
+_FOR_OBJECTS = {"OBJECT", "UNSPECIFIED", ""}
+
+
+def open_file(path, signs):
+    """Make a file the scene; what an FBX file says of opacity is noted in the dict `signs`."""
+    if not Path(path).is_file():
+        raise job_server.JobError("there is no such file")
+    suffix = Path(path).suffix.lower()
+    try:
+        if suffix == ".blend":
+            # No script of the file is run: it may come from anywhere.
+            bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=False)
+            return
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        if suffix == ".fbx":
+            _import_fbx(path, signs)
+        elif suffix in (".glb", ".gltf"):
+            _enable("io_scene_gltf2", "gltf")
+            bpy.ops.import_scene.gltf(filepath=path)
+        else:
+            raise job_server.JobError(f"Blender is not asked to read '{suffix}' files")
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise job_server.JobError(lines[-1].removeprefix("Error: ") if lines else "no reason given") from error
+
+
+def _import_fbx(path, signs):
+    _enable("io_scene_fbx", "fbx")
+    fbx_opacity.remember_signs(signs)
+    if "fbx" in dir(bpy.ops.import_scene):
+        bpy.ops.import_scene.fbx(filepath=path, use_image_search=False)
+    else:
+        bpy.ops.wm.fbx_import(filepath=path)
+
+
+def _enable(module, operator):
+    """Enable the add-on of an importer where it is not."""
+    if operator not in dir(bpy.ops.import_scene):
+        import addon_utils
+
+        addon_utils.enable(module)
+
+
+def put_in_pose(pose, rules):
+    """Put armatures at rest, or everything into the pose that an action has at a frame; whether there is such one.
+
+    `rules` is the file of Python that tells which actions a pose names; for "rest" it is not needed.
+    """
+    if pose == "rest":
+        for item in bpy.context.scene.objects:
+            if item.type == "ARMATURE":
+                # An action may move the armature as a whole as well.
+                if item.animation_data is not None:
+                    item.animation_data.action = None
+                    item.animation_data.use_nla = False
+                item.data.pose_position = "REST"
+        return True
+    indices, frame = _module(rules).chosen([action.name for action in bpy.data.actions], pose)
+    matches = [bpy.data.actions[index] for index in indices]
+    if not matches:
+        return False
+    play(matches)
+    show_frame(matches[0].frame_range[0] if frame is None else frame)
+    return True
+
+
+def show_frame(frame):
+    """Make a frame, which may lie between two, the scene's."""
+    bpy.context.scene.frame_set(int(frame // 1), subframe=float(frame % 1))
+
+
+def takes():
+    """The file's motions: (name, actions that are played together), in file order.
+
+    FBX files have one action a moved thing for each take, all named ``THING|TAKE``.
+    """
+    found = {}
+    for action in bpy.data.actions:
+        found.setdefault(_take(action) or action.name, []).append(action)
+    return list(found.items())
+
+
+def play(actions):
+    """Give actions to what they move; what has an action of another take keeps still."""
+    given = [(thing, action) for action in actions for thing in owners(action)]
+    for armature in bpy.data.armatures:
+        armature.pose_position = "POSE"
+    for thing in animated_things():
+        data = thing.animation_data
+        if data is not None and data.action is not None and _take(data.action):
+            data.action = None
+    for thing, action in given:
+        assign(thing, action)
+
+
+def owners(action):
+    """What an action moves: the thing that it is named for, else those that have it, else every armature."""
+    able = animated_things()
+    named = [thing for thing in able if _take(action) and thing.name == action.name.partition("|")[0]]
+    return named or [thing for thing in able if action in _actions_of(thing)] or _armatures_for(action)
+
+
+def _armatures_for(action):
+    """The armatures, if an action that nothing has is one for objects."""
+    kinds = {slot.target_id_type for slot in action.slots} if hasattr(action, "slots") else {action.id_root}
+    return [item for item in bpy.context.scene.objects if item.type == "ARMATURE" and kinds <= _FOR_OBJECTS]
+
+
+def animated_things():
+    """Objects of the scene, then shape keys: what an action may move."""
+    items = list(bpy.context.scene.objects)
+    keys = [shape_keys(item) for item in items]
+    return [*items, *dict.fromkeys(key for key in keys if key is not None)]
+
+
+def shape_keys(item):
+    """The shape keys of an object, or None."""
+    return getattr(item.data, "shape_keys", None)
+
+
+def assign(thing, action):
+    """Have an object or its shape keys moved by one action and nothing else."""
+    data = thing.animation_data or thing.animation_data_create()
+    data.use_nla = False
+    data.action = action
+    # From Blender 4.4 an action has slots, and one must be chosen.
+    if getattr(data, "action_slot", 1) is None and data.action_suitable_slots:
+        data.action_slot = data.action_suitable_slots[0]
+
+
+def _actions_of(thing):
+    data = thing.animation_data
+    if data is None:
+        return []
+    return [data.action, *(strip.action for track in data.nla_tracks for strip in track.strips)]
+
+
+def _take(action):
+    """The take of an action that is named for what it moves; else an empty text."""
+    owner, _, take = action.name.partition("|")
+    return take if any(thing.name == owner for thing in animated_things()) else ""
+
+
+def _module(path):
+    """The module in a file of Python."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def use_render_settings():
+    """Make the evaluated meshes those of a render, not of the viewport."""
+    for item in bpy.context.scene.objects:
+        for modifier in item.modifiers:
+            modifier.show_viewport = modifier.show_render
+            if modifier.type == "SUBSURF" or modifier.type == "MULTIRES":
+                modifier.levels = modifier.render_levels
+
+
+def shown(graph):
+    """(evaluated object, its mesh, world matrix, the object that makes it) of all that a render shows, in order."""
+    for instance in graph.object_instances:
+        evaluated = instance.object
+        original = evaluated.original
+        maker = instance.parent.original if instance.is_instance and instance.parent else original
+        if evaluated.type not in GEOMETRY or original.hide_render or maker.hide_render:
+            continue
+        mesh = evaluated.to_mesh()
+        if mesh is None:
+            continue
+        try:
+            if len(mesh.polygons):
+                yield evaluated, mesh, instance.matrix_world.copy(), maker
+        finally:
+            evaluated.to_mesh_clear()
+
+
+def values(collection, attribute, count, kind):
+    """An attribute of all members of a collection as a flat array."""
+    found = np.empty(count, kind)
+    collection.foreach_get(attribute, found)
+    return found
