@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.animation.motion import Motion
+from specsia_build.animation.rig import Rig
 from specsia_build.characters.facing import Landmark
 from specsia_build.rendering.mesh import Mesh
+
+
+@dataclass(frozen=True)
+class RawMoving:
+    """What moves a mesh.
+
+    Attributes:
+        rig: of the mesh's vertices, placed in its coordinates.
+        motions, spoilt, humanoid, warnings: as in `AnimatedCharacter`.
+    """
+
+    rig: Rig
+    motions: tuple[Motion, ...] = ()
+    spoilt: tuple[tuple[str, str], ...] = ()
+    humanoid: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -30,6 +49,7 @@ class RawMesh:
         animations: how many clips the file carries.
         landmarks: named joints and nodes with their places, as the mesh is drawn, in the file's coordinates.
         rest_landmarks: the same at rest, where a pose took them elsewhere; else empty.
+        moving: what moves it; None where it was not asked for, or where its format has nothing of the kind.
     """
 
     mesh: Mesh
@@ -45,3 +65,4 @@ class RawMesh:
     names: frozenset[str] = frozenset()
     part_names: tuple[tuple[str, ...], ...] = ((),)
     face_part: NDArray[np.int32] | None = None
+    moving: RawMoving | None = None

@@ -19,7 +19,7 @@ from specsia_build.characters.finding import Finding, Mending
 from specsia_build.characters.obj.read import read_obj
 from specsia_build.characters.ply.read import read_ply
 from specsia_build.characters.polygons import MAX_TRIANGLES
-from specsia_build.characters.raw import RawMesh
+from specsia_build.characters.raw import RawMesh, RawMoving
 from specsia_build.characters.sides import with_sides
 from specsia_build.errors import CharacterError, CostError
 from specsia_build.frame import front_rotation, up_rotation
@@ -50,20 +50,32 @@ def read_character(entry: Entry) -> Character:
     Raises:
         CharacterError: with a sentence, if it cannot be built, or would cost more memory than a worker may use.
     """
+    return _reckoned(entry, moving=False)[0]
+
+
+def read_with_rig(entry: Entry) -> tuple[Character, RawMoving | None]:
+    """Read a character with what moves it, in the character's coordinates; None where its format has no such thing.
+
+    `animated.read_animated` is what others use.
+    """
+    return _reckoned(entry, moving=True)
+
+
+def _reckoned(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
     if entry.problem is not None:
         raise CharacterError(entry.problem)
     try:
         with memory.reckoned(entry.path.name):
-            return _read(entry)
+            return _read(entry, moving=moving)
     except CostError as error:
         raise CharacterError(str(error)) from error
     except MemoryError as error:
         raise CharacterError(memory.exhausted(entry.path.name)) from error
 
 
-def _read(entry: Entry) -> Character:
+def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
     try:
-        raw = _read_raw(entry)
+        raw = _read_raw(entry, moving=moving)
     except _PARSER_ERRORS as error:
         detail = str(error) or type(error).__name__
         raise CharacterError(f"{entry.path.name} could not be read: {detail}") from error
@@ -83,7 +95,7 @@ def _read(entry: Entry) -> Character:
         others = company(name, upright, raw.part_names, raw.face_part, landmarks)
     sided, odd = with_sides(upright, entry.sides, name)
     found = (*axes, *colourless(entry, raw.files, mesh), *odd, *others)
-    return Character(
+    character = Character(
         entry=entry,
         mesh=sided,
         files=raw.files,
@@ -97,6 +109,11 @@ def _read(entry: Entry) -> Character:
         front=front,
         mendings=tuple(one.mending for one in found if one.mending is not None),
     )
+    if raw.moving is None:
+        return character, None
+    upturn = np.eye(4)
+    upturn[:3, :3] = turn
+    return character, replace(raw.moving, rig=raw.moving.rig.placed(upturn))
 
 
 def _axes(entry: Entry, raw: RawMesh, mesh: Mesh) -> tuple[str, str, tuple[Finding, ...]]:
@@ -138,11 +155,13 @@ def _mending(key: str, found: Evidence) -> Mending | None:
     return None if found.axis is None else Mending(key, found.axis, found.why)
 
 
-def _read_raw(entry: Entry) -> RawMesh:
+def _read_raw(entry: Entry, *, moving: bool) -> RawMesh:
     if entry.format in ("gltf", "vrm"):
         from specsia_build.characters.gltf.read import read_gltf
 
-        return read_gltf(entry.path, texture=entry.texture, drop=entry.drop, pose=entry.pose, root=entry.within)
+        return read_gltf(
+            entry.path, texture=entry.texture, drop=entry.drop, pose=entry.pose, root=entry.within, moving=moving
+        )
     if entry.format in ("fbx", "blend"):
         from specsia_build.characters.blender.read import read_with_blender
 

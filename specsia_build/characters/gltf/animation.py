@@ -1,44 +1,94 @@
-"""The nodes of a glTF file as one of its animations has them at a time."""
+"""The animations of a glTF file as motions of its skeleton."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast, get_args
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build import memory
+from specsia_build.animation.motion import Interpolation, Motion, Path, Track
 from specsia_build.characters.actions import FRAMES, chosen, unknown_action
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document, denormalise
-from specsia_build.errors import CharacterError
+from specsia_build.errors import CharacterError, CostError
 
 _WIDTHS = {"translation": 3, "rotation": 4, "scale": 3}
 
+_KEY_COST = 32
+"""Bytes of memory for a number of a key while it is read."""
 
-def posed_nodes(document: Document, pose: str) -> list[schema.Node]:
-    """The file's nodes in a pose.
+
+@dataclass(frozen=True)
+class Motions:
+    """What a file says of its animations.
+
+    Attributes:
+        played: those that can be played, in file order.
+        spoilt: name of each other one, and a sentence that says what is wrong with it.
+        warnings: sentences about what was left out of those that can be played.
+    """
+
+    played: tuple[Motion, ...]
+    spoilt: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...]
+
+
+def read_motions(document: Document, number: NDArray[np.int32]) -> Motions:
+    """The animations of a file.
 
     Args:
         document: the file.
+        number: (N,) each node's place in the skeleton.
+    """
+    played, spoilt, warnings = [], [], dict[str, None]()
+    for index in range(document.root.count("animations")):
+        name = _name(document, index)
+        try:
+            tracks = _tracks(document, number, index, warnings=warnings)
+            if not tracks:
+                raise CharacterError(f"{document.name}: animations[{index}] moves no node")
+        except (CharacterError, CostError) as error:
+            spoilt.append((name, str(error)))
+            continue
+        start, end = min(track.times[0] for track in tracks), max(track.times[-1] for track in tracks)
+        played.append(Motion(name, tuple(tracks), float(start), float(end)))
+    return Motions(tuple(played), tuple(spoilt), tuple(warnings))
+
+
+def standing(document: Document, number: NDArray[np.int32], pose: str) -> tuple[Motion | None, float]:
+    """The motion that a pose is of, as far as it is known around its time, and the time.
+
+    Args:
+        document: the file.
+        number: (N,) each node's place in the skeleton.
         pose: ``rest``, or an action's name with an optional frame, 24 a second from 0 on, as `actions.chosen` reads it;
             without one the action's first.
 
     Raises:
         CharacterError: if no action is so named, or it is damaged.
     """
-    nodes = document.entries(schema.Node)
     if pose == "rest":
-        return nodes
+        return None, 0.0
     animations = document.entries(schema.Animation)
     names = [animation.name or "" for animation in animations]
     indices, frame = chosen(names, pose)
     if not indices:
         raise CharacterError(unknown_action(document.name, pose, names))
     time = _start(document, [animations[index] for index in indices]) if frame is None else frame / FRAMES
-    for index in indices:
-        _pose(document, nodes, index, time)
-    return nodes
+    tracks = [track for index in indices for track in _tracks(document, number, index, around=time)]
+    return Motion(pose, tuple(tracks), time, time), time
+
+
+def _name(document: Document, index: int) -> str:
+    """An animation's name, also where the rest of it is damaged."""
+    try:
+        return document.entry(schema.Named, index).name or ""
+    except CharacterError:
+        return ""
 
 
 def _start(document: Document, animations: Sequence[schema.Animation]) -> float:
@@ -46,60 +96,71 @@ def _start(document: Document, animations: Sequence[schema.Animation]) -> float:
     return float(min(firsts, default=0.0))
 
 
-def _pose(document: Document, nodes: list[schema.Node], index: int, time: float) -> None:
-    """Put what an animation moves where it is at a time, in seconds."""
+def _tracks(
+    document: Document,
+    number: NDArray[np.int32],
+    index: int,
+    around: float | None = None,
+    warnings: dict[str, None] | None = None,
+) -> list[Track]:
+    """What an animation moves: whole and checked, or just the keys before and after a time.
+
+    Raises:
+        CharacterError: if it is damaged.
+        CostError: if it would take more memory than is left for the character.
+    """
     animation = document.entry(schema.Animation, index)
     curves = animation.samplers or ()
-    for number, channel in enumerate(animation.channels or ()):
-        node, path, place = channel.target.node, channel.target.path, f".channels[{number}]"
-        if node is None or path not in (*_WIDTHS, "weights"):
+    said = {} if warnings is None else warnings
+    found: dict[tuple[int, str], Track] = {}
+    for k, channel in enumerate(animation.channels or ()):
+        node, path, place = channel.target.node, channel.target.path, f".channels[{k}]"
+        label = f"{document.name}: animations[{index}]{place} ('{animation.name or ''}')"
+        if path is None or path not in get_args(Path):
+            said[f"{label} moves '{path or ''}', which is not played; it was left out"] = None
             continue
-        if node >= len(nodes) or channel.sampler >= len(curves):
+        if node is None:
+            continue
+        if node >= len(number) or channel.sampler >= len(curves):
             raise document.error(schema.Animation, index, "names a node or sampler that does not exist", place)
-        values = _at(document, curves[channel.sampler], time, turning=path == "rotation")
-        if values is None or len(values) != _WIDTHS.get(path, len(values)):
-            raise document.error(schema.Animation, index, "has other values than its times ask for", place)
-        nodes[node] = msgspec.structs.replace(nodes[node], **{path: tuple(values.tolist()), "matrix": None})
+        if (node, path) in found:
+            said[f"{label} moves the {path} of a node that an earlier channel moves; it was left out"] = None
+            continue
+        try:
+            track = _track(document, curves[channel.sampler], (int(number[node]), cast(Path, path)), around)
+        except ValueError as error:
+            raise document.error(schema.Animation, index, str(error), place) from error
+        found[node, path] = track
+    return list(found.values())
 
 
-def _at(document: Document, curve: schema.Curve, time: float, turning: bool) -> NDArray[np.float64] | None:
-    """The values (W,) of a curve at a time, held before its first and after its last; None where they do not fit."""
+def _track(document: Document, curve: schema.Curve, moved: tuple[int, Path], around: float | None) -> Track:
+    """A curve of something; ValueError says what is wrong with it."""
     times, stored = document.accessor(curve.input), document.accessor(curve.output)
-    smooth = curve.interpolation == "CUBICSPLINE"
+    interpolation = curve.interpolation or "LINEAR"
+    if interpolation not in get_args(Interpolation):
+        raise ValueError("has an interpolation that glTF does not know")
+    parts = 3 if interpolation == "CUBICSPLINE" else 1
     keys, rows = len(times), len(stored)
-    per_key = rows // keys if keys else 0
-    if times.shape[1] != 1 or per_key == 0 or per_key * keys != rows or (smooth and per_key % 3):
-        return None
-    after = int(np.clip(np.searchsorted(times[:, 0], time, side="right"), 1, max(keys - 1, 1)))
-    pair = [after - 1, min(after, keys - 1)]
+    if keys == 0:
+        raise ValueError("has no keys")
+    per_key = rows // keys
+    width = per_key * stored.shape[1] // parts
+    fits = times.shape[1] == 1 and per_key > 0 and per_key * keys == rows and per_key % parts == 0
+    if not fits or width != _WIDTHS.get(moved[1], width):
+        raise ValueError("has other values than its times ask for")
+    if around is not None:
+        after = int(np.clip(np.searchsorted(times[:, 0], around, side="right"), 1, max(keys - 1, 1)))
+        times, stored = times[after - 1 : after + 1], stored[per_key * (after - 1) : per_key * (after + 1)]
+    elif not np.isfinite(times).all():
+        raise ValueError("has times that are not finite numbers")
+    elif (times[1:] < times[:-1]).any():
+        raise ValueError("has times that run backwards")
+    memory.ask(_KEY_COST * stored.size)
+    memory.take(8 * (len(times) + stored.size))
     normalised = document.entry(schema.Accessor, curve.output).normalized is True
-    chosen_rows = np.concatenate([stored[per_key * key : per_key * (key + 1)] for key in pair])
-    plain = denormalise(chosen_rows) if normalised else chosen_rows
-    values = plain.astype(np.float64).reshape(2, 3 if smooth else 1, -1)
-    begin, end = (float(times[key, 0]) for key in pair)
-    share = min(1.0, max(0.0, (time - begin) / (end - begin))) if end > begin else 0.0
-    if curve.interpolation == "STEP":
-        share = float(share >= 1)
-    if smooth:
-        return _spline(values, share, end - begin)
-    return _slerp(values[0, 0], values[1, 0], share) if turning else values[0, 0] * (1 - share) + values[1, 0] * share
-
-
-def _spline(values: NDArray[np.float64], share: float, seconds: float) -> NDArray[np.float64]:
-    """Between two keys, each of an incoming tangent, a value and an outgoing tangent, (2, 3, W)."""
-    s, s2, s3 = share, share**2, share**3
-    begin, end = (2 * s3 - 3 * s2 + 1) * values[0, 1], (3 * s2 - 2 * s3) * values[1, 1]
-    leaving, coming = (s3 - 2 * s2 + s) * values[0, 2], (s3 - s2) * values[1, 0]
-    blended: NDArray[np.float64] = begin + end + seconds * (leaving + coming)
-    return blended
-
-
-def _slerp(begin: NDArray[np.float64], end: NDArray[np.float64], share: float) -> NDArray[np.float64]:
-    """Between two quaternions the shorter way round, of any length."""
-    cosine = float(begin @ end)
-    end, cosine = (-end, -cosine) if cosine < 0 else (end, cosine)
-    angle = float(np.arccos(min(1.0, cosine)))
-    if angle < 1e-4:
-        return begin * (1 - share) + end * share
-    turned: NDArray[np.float64] = (np.sin((1 - share) * angle) * begin + np.sin(share * angle) * end) / np.sin(angle)
-    return turned
+    values = (denormalise(stored) if normalised else stored).astype(np.float64)
+    if around is None and not np.isfinite(values).all():
+        raise ValueError("has values that are not finite numbers")
+    shape = (len(times), parts, width) if parts > 1 else (len(times), width)
+    return Track(*moved, times[:, 0].astype(np.float64), values.reshape(shape), cast(Interpolation, interpolation))

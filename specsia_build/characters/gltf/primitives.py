@@ -77,14 +77,14 @@ class MeshReader:
     _parts: dict[tuple[int, tuple[float, ...]], tuple[_Part, ...]] = field(default_factory=dict)
     _palettes: dict[int, NDArray[np.float64]] = field(default_factory=dict)
 
-    def read(self, instance: Instance) -> Iterator[Mesh]:
-        """One mesh per primitive that has triangles, in the file's coordinates.
+    def read(self, instance: Instance) -> Iterator[tuple[Mesh, Vertices]]:
+        """One mesh per primitive that has triangles, in the file's coordinates, and the vertices that it is of.
 
         Raises:
             CharacterError: if a primitive is damaged, or has vertices that are not finite.
             CostError: if it would take more memory than is left for the character.
         """
-        weights = instance.node.weights or instance.mesh.weights or ()
+        weights = instance.weights
         key = (instance.index, weights)
         parts = self._parts.get(key)
         if parts is None:
@@ -94,7 +94,7 @@ class MeshReader:
             if instance.index in self.shared:
                 self._parts[key] = parts
         for part in parts:
-            yield self._placed(instance, part)
+            yield self._placed(instance, part), part.source
 
     def _part(self, primitive: schema.Primitive, place: tuple[int, int], morph: tuple[float, ...]) -> _Part | None:
         """A primitive with its attributes as they are stored, or None where it has no triangles."""
@@ -198,10 +198,9 @@ class MeshReader:
 
         A skin takes no notice of where its mesh's node stands; only its joints count.
         """
-        skin = instance.node.skin
-        if skin is None or "JOINTS_0" not in source.attributes or "WEIGHTS_0" not in source.attributes:
+        if not is_skinned(instance, source):
             return instance.world[:3]
-        palette = self._palette(skin)
+        palette = self._palette(instance.node.skin or 0)
         memory.ask(_SKIN_COST * len(source.used if source.used is not None else range(source.count)))
         joints, weights = source.influences(len(palette))
         blended = np.zeros((len(joints), 3, 4))
@@ -210,22 +209,34 @@ class MeshReader:
         self.skinned = True
         return blended
 
+    def skin(self, index: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """A skin's joints (J,), nodes of the file, and their inverse bind matrices (J, 4, 4).
+
+        Raises:
+            CharacterError: if it is damaged.
+        """
+        skin = self.document.entry(schema.Skin, index)
+        joints = np.array(skin.joints or (), dtype=np.int64)
+        if not len(joints) or int(joints.max()) >= len(self.worlds):
+            raise self.document.error(schema.Skin, index, "has no joints, or names a node that does not exist")
+        if skin.inverse_bind_matrices is None:
+            return joints, np.broadcast_to(np.eye(4), (len(joints), 4, 4))
+        stored = self.document.accessor(skin.inverse_bind_matrices)
+        if stored.shape[1] != 16 or len(stored) < len(joints):
+            raise self.document.error(schema.Skin, index, "has fewer inverse bind matrices than joints")
+        return joints, stored[: len(joints)].astype(np.float64).reshape(-1, 4, 4).transpose(0, 2, 1)
+
     def _palette(self, index: int) -> NDArray[np.float64]:
         """A skin's joint matrices, (J, 3, 4): from the vertices as stored to the file's coordinates."""
         if index not in self._palettes:
-            skin = self.document.entry(schema.Skin, index)
-            joints = np.array(skin.joints or (), dtype=np.int64)
-            if not len(joints) or int(joints.max()) >= len(self.worlds):
-                raise self.document.error(schema.Skin, index, "has no joints, or names a node that does not exist")
-            if skin.inverse_bind_matrices is None:
-                bind = np.broadcast_to(np.eye(4), (len(joints), 4, 4))
-            else:
-                stored = self.document.accessor(skin.inverse_bind_matrices)
-                if stored.shape[1] != 16 or len(stored) < len(joints):
-                    raise self.document.error(schema.Skin, index, "has fewer inverse bind matrices than joints")
-                bind = stored[: len(joints)].astype(np.float64).reshape(-1, 4, 4).transpose(0, 2, 1)
-            self._palettes[index] = (self.worlds[joints] @ bind)[:, :3]
+            joints, binds = self.skin(index)
+            self._palettes[index] = (self.worlds[joints] @ binds)[:, :3]
         return self._palettes[index]
+
+
+def is_skinned(instance: Instance, source: Vertices) -> bool:
+    """Whether a skin moves a primitive's vertices at a node, not the node."""
+    return instance.node.skin is not None and {"JOINTS_0", "WEIGHTS_0"} <= source.attributes.keys()
 
 
 def _held(uv: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,12 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from specsia_build.animation.rig import Rig
+from specsia_build.characters.gltf.animation import read_motions
 from specsia_build.characters.gltf.document import Document, load_document
 from specsia_build.characters.gltf.materials import Materials
 from specsia_build.characters.gltf.primitives import MeshReader
+from specsia_build.characters.gltf.rigs import RigGatherer
 from specsia_build.characters.gltf.scene import Scene, read_scene
-from specsia_build.characters.raw import RawMesh
+from specsia_build.characters.raw import RawMesh, RawMoving
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Material, Mesh, concatenate
 
@@ -25,6 +29,7 @@ def read_gltf(
     drop: Sequence[str] = (),
     pose: str = "rest",
     root: Path | None = None,
+    moving: bool = False,
 ) -> RawMesh:
     """The default scene of a glTF file at rest or in a pose, in the file's own coordinates (+Y up, metres).
 
@@ -39,6 +44,7 @@ def read_gltf(
             wherever it stands.
         pose: ``rest``, or the name of an animation with an optional ``@frame``, 24 a second; without one its first.
         root: folder that no file may lie outside of, links followed; None is the file's own.
+        moving: read what moves it too.
 
     Returns:
         The mesh; `front` is ``+y`` for VRM 0.x, whose characters face -Z, and else ``-y``. A texture that is missing
@@ -55,7 +61,13 @@ def read_gltf(
         uses = Counter(instance.index for instance in scene.instances)
         shared = {index for index, count in uses.items() if count > 1}
         reader = MeshReader(document, scene.worlds, Materials(document, texture, warnings), warnings, shared)
-        placed = [(k, mesh) for k, instance in enumerate(scene.instances) for mesh in reader.read(instance)]
+        gatherer = RigGatherer(reader, scene.number) if moving else None
+        placed = []
+        for k, instance in enumerate(scene.instances):
+            for mesh, source in reader.read(instance):
+                placed.append((k, mesh))
+                if gatherer is not None:
+                    gatherer.add(instance, source)
     if not placed:
         raise CharacterError(_nothing(document, scene))
     return RawMesh(
@@ -72,7 +84,13 @@ def read_gltf(
         animations=document.root.count("animations"),
         landmarks=scene.landmarks,
         rest_landmarks=scene.rest_landmarks,
+        moving=None if gatherer is None else _moving(document, gatherer.rig(scene.skeleton), scene.number),
     )
+
+
+def _moving(document: Document, rig: Rig, number: NDArray[np.int32]) -> RawMoving:
+    found = read_motions(document, number)
+    return RawMoving(rig, found.played, found.spoilt, {}, found.warnings)
 
 
 def _nothing(document: Document, scene: Scene) -> str:

@@ -159,6 +159,13 @@ class Animation(Entry):
     samplers: tuple[Curve, ...] | None = None
 
 
+class Named(Entry):
+    """An animation of which only the name counts."""
+
+    key = "animations"
+    name: str | None = None
+
+
 class Skin(Entry):
     key = "skins"
     joints: tuple[Index, ...] | None = None

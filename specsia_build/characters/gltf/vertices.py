@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,9 +61,23 @@ class Vertices:
         Raises:
             CharacterError: if it is damaged or of another width.
         """
+        return self._morphed(self.unmorphed(name, width), name)
+
+    def unmorphed(self, name: str, width: int) -> NDArray[np.float32]:
+        """As `floats`, without the morph targets."""
         values, normalised = self._stored(name, (width,))
-        plain = denormalise(values) if normalised else values.astype(np.float32)
-        return self._morphed(plain, name)
+        return denormalise(values) if normalised else values.astype(np.float32)
+
+    def morphs(self, name: str, width: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Number of each morph target that moves an attribute, and what it adds at weight 1, (V, width) float32.
+
+        Raises:
+            CharacterError: if one is damaged.
+        """
+        for number, target in enumerate(self._targets()):
+            if name in target:
+                stored, normalised = self._stored(name, (width,), number)
+                yield number, denormalise(stored) if normalised else stored.astype(np.float32)
 
     def optional(self, name: str, width: int) -> NDArray[np.float32] | None:
         """As `floats`, or None where the primitive lacks it."""

@@ -1,0 +1,104 @@
+"""How the vertices of a glTF file hang on its nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build import memory
+from specsia_build.animation.rig import Morph, Rig
+from specsia_build.animation.skeleton import Skeleton
+from specsia_build.characters.gltf.primitives import MeshReader, is_skinned
+from specsia_build.characters.gltf.scene import Instance
+from specsia_build.characters.gltf.vertices import Vertices
+
+T = TypeVar("T", np.int32, np.float32)
+
+_VERTEX_COST = 20
+"""Bytes of memory of a vertex of a rig, beside its influences."""
+
+_INFLUENCE_COST = 8
+
+
+@dataclass
+class RigGatherer:
+    """Gathers the rig of a scene's vertices, primitive by primitive in the order in which they are drawn.
+
+    Attributes:
+        reader: of the scene's meshes.
+        number: (N,) each node's place in the skeleton.
+    """
+
+    reader: MeshReader
+    number: NDArray[np.int32]
+    _points: list[NDArray[np.float32]] = field(default_factory=list)
+    _slots: list[NDArray[np.int32]] = field(default_factory=list)
+    _weights: list[NDArray[np.float32]] = field(default_factory=list)
+    _nodes: list[NDArray[np.int32]] = field(default_factory=list)
+    _binds: list[NDArray[np.float64]] = field(default_factory=list)
+    _morphs: list[Morph] = field(default_factory=list)
+    _first: dict[tuple[str, int], int] = field(default_factory=dict)
+    _vertices: int = 0
+    _used: int = 0
+
+    def add(self, instance: Instance, source: Vertices) -> None:
+        """Add the vertices of a primitive at a node.
+
+        Raises:
+            CharacterError: if its influences or morph targets are damaged.
+            CostError: if it would take more memory than is left for the character.
+        """
+        points = source.unmorphed("POSITION", 3)
+        if is_skinned(instance, source):
+            skin = instance.node.skin or 0
+            joints, binds = self.reader.skin(skin)
+            first = self._places(("skin", skin), self.number[joints], binds)
+            influences, shares = source.influences(len(joints))
+            slots, weights = (influences + first).astype(np.int32), shares.astype(np.float32)
+        else:
+            first = self._places(("node", instance.place), np.array([instance.place], np.int32), np.eye(4)[None])
+            slots, weights = np.full((len(points), 1), first, np.int32), np.ones((len(points), 1), np.float32)
+        memory.take(len(points) * (_VERTEX_COST + _INFLUENCE_COST * slots.shape[1]))
+        self._points.append(points)
+        self._slots.append(slots)
+        self._weights.append(weights)
+        for target, offsets in source.morphs("POSITION", 3):
+            rows = np.flatnonzero(offsets.any(axis=1))
+            if len(rows):
+                memory.take(16 * len(rows))
+                moved = (rows + self._vertices).astype(np.int32)
+                self._morphs.append(Morph(instance.place, target, moved, offsets[rows]))
+        self._vertices += len(points)
+
+    def rig(self, skeleton: Skeleton) -> Rig:
+        """The rig of all that was added, its placement the file's own coordinates."""
+        most = max(slots.shape[1] for slots in self._slots)
+        memory.take(self._vertices * (_VERTEX_COST + _INFLUENCE_COST * most))
+        return Rig(
+            skeleton=skeleton,
+            points=np.concatenate(self._points),
+            slots=_joined(self._slots, most),
+            weights=_joined(self._weights, most),
+            nodes=np.concatenate(self._nodes),
+            inverse_binds=np.concatenate(self._binds),
+            placement=np.eye(4),
+            morphs=tuple(self._morphs),
+        )
+
+    def _places(self, key: tuple[str, int], nodes: NDArray[np.int32], binds: NDArray[np.float64]) -> int:
+        """The first slot of a skin or node."""
+        if key not in self._first:
+            self._first[key] = self._used
+            self._used += len(nodes)
+            self._nodes.append(nodes)
+            self._binds.append(binds)
+        return self._first[key]
+
+
+def _joined(parts: Sequence[NDArray[T]], width: int) -> NDArray[T]:
+    """Rows of several widths as rows of one, filled up with zeros."""
+    return np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in parts])
