@@ -1,5 +1,6 @@
 """Rigs and motions as plain arrays, and meshes posed by them.
 
-`skeleton` has the nodes, `motion` what moves them, `rig` how a mesh hangs on them and `posed`, which moves it. Files
-are read in `characters`; nothing here knows one.
+`skeleton` has the nodes, `motion` what moves them, `rig` how a mesh hangs on them and `posed`, which moves it; `carry`
+hangs a reconstruction on them as the character hangs, and `flow` says where visible points go from frame to frame.
+Files are read in `characters`; nothing here knows one.
 """
