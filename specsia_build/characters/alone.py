@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.characters.facing import Landmark, surface_points, surface_samples, words_of
+from specsia_build.animation.names import words_of
+from specsia_build.characters.facing import Landmark, surface_points, surface_samples
 from specsia_build.characters.finding import Finding, Mending
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import topology

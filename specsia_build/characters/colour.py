@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.animation.names import words_of
 from specsia_build.characters.character import SETTLED, Entry
-from specsia_build.characters.facing import words_of
 from specsia_build.characters.finding import Finding, Mending
 from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.files.sources import is_file

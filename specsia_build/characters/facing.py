@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from specsia_build.animation.names import SIDES, words_of
 from specsia_build.frame import AXES, axis_vector, up_rotation
 from specsia_build.rendering.mesh import Mesh
 
@@ -40,7 +40,6 @@ _CENTRAL = 0.1
 _FOOT, _SHIN, _HEAD = (0.0, 0.05), (0.1, 0.2), (0.8, 1.01)
 _LEAST_FEET, _LEAST_HEAD, _LONG, _FLAT = 0.02, 0.1, 1.3, 0.05
 
-SIDES = {"l": 1, "left": 1, "r": -1, "right": -1}
 _FEET = frozenset({"foot", "feet", "toe", "toes", "ankle", "ball", "heel", "hoof", "paw"})
 
 
@@ -55,14 +54,6 @@ class Evidence:
 
     axis: str | None
     why: str
-
-
-def words_of(name: str) -> list[str]:
-    """The words of a joint's name in lower case, whatever separates them: ``mixamorig:LeftUpLeg`` has four."""
-    spaced = name.replace("左", " left ").replace("右", " right ")
-    spaced = re.sub(r"([a-z])([A-Z])", r"\1 \2", spaced)
-    spaced = re.sub(r"([A-Z])([A-Z][a-z])", r"\1 \2", spaced)
-    return [word.lower() for word in re.split(r"[\W_]+", spaced) if word]
 
 
 def left_of(landmarks: Iterable[Landmark]) -> NDArray[np.float64]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.characters.facing import SIDES, Landmark, words_of
+from specsia_build.animation.names import SIDES, words_of
+from specsia_build.characters.facing import Landmark
 
 _ELBOW = ("lowerarm", "forearm", "elbow", "ひじ")
 _SHOULDER = ("upperarm", "uparm", "arm", "腕")

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from specsia_build.animation.names import words_of
 from specsia_build.backends.base import Context
 from specsia_build.backends.mesh_dir import create
 from specsia_build.characters.character import Character
-from specsia_build.characters.facing import Landmark, front_by_joints, front_by_shape, up_by_joints, words_of
+from specsia_build.characters.facing import Landmark, front_by_joints, front_by_shape, up_by_joints
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.characters.survey import survey

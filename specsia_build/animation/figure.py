@@ -1,0 +1,55 @@
+"""A skeleton and how it stands: what two of them are compared by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.animation.humanoid import Humanoid, humanoid
+from specsia_build.animation.skeleton import Skeleton
+
+Array = NDArray[np.float64]
+
+_UPRIGHT = 0.7
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A skeleton and how it stands.
+
+    Attributes:
+        skeleton: at rest.
+        turn: (3, 3), the rotation from the file's coordinates to Z up, facing -Y.
+        stated: nodes of humanoid bones as the file says; empty where it says none.
+    """
+
+    skeleton: Skeleton
+    turn: Array
+    stated: Mapping[str, int]
+
+    @cached_property
+    def human(self) -> Humanoid:
+        """The humanoid that it is, as far as it is one."""
+        return humanoid(self.skeleton, self.stated)
+
+    def unique(self) -> dict[str, int]:
+        """Nodes by name, those whose name no other has."""
+        names = self.skeleton.names
+        return {name: node for node, name in enumerate(names) if name and names.count(name) == 1}
+
+    def pelvis(self, worlds: Array) -> Array:
+        """The middle between both hip joints of a humanoid, (..., 3), of worlds (..., J, 4, 4)."""
+        bones = self.human.bones
+        return np.asarray(worlds[..., :3, 3][..., [bones["leftUpperLeg"], bones["rightUpperLeg"]], :].mean(axis=-2))
+
+    def upright(self, worlds: Array) -> bool:
+        """Whether a humanoid's legs and back stand straight up in a pose (J, 4, 4)."""
+        places, bones = worlds[:, :3, 3] @ self.turn.T, self.human.bones
+        legs = [places[bones[side + "UpperLeg"]] - places[bones[side + "Foot"]] for side in ("left", "right")]
+        top = bones.get("head", self.human.spine[-1])
+        ways = np.mean(legs, axis=0), places[top] - self.pelvis(worlds) @ self.turn.T
+        return all(bool(way[2] > _UPRIGHT * np.linalg.norm(way)) for way in ways)

@@ -1,0 +1,243 @@
+"""One humanoid that the joints of people's rigs map onto, by the words of their names and by what hangs on what.
+
+Bones are called as in VRM 1.0. A rig of Mixamo, Quaternius, KayKit, Unreal, Rigify or a BVH file is no case of its own:
+sides and parts are words that all of them use, upper and lower are told by the hierarchy, and the hips are the joint
+that both legs and the upper body hang on, whatever it is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from specsia_build.animation.names import SIDES, words_of
+from specsia_build.animation.skeleton import Skeleton
+
+_HELPERS = frozenset(
+    (
+        *("ik", "fk", "pole", "target", "pt", "ctrl", "control", "tweak", "mch", "org", "helper", "twist", "roll"),
+        *("end", "site", "nub", "tip", "sec", "adj", "prop", "weapon", "slot"),
+    )
+)
+"""Words of joints that steer or trim others."""
+
+_OTHER_LEGS = frozenset(("front", "back", "hind", "rear", "fore", "mid"))
+"""Words of the legs of what has more than two."""
+
+_ENDINGS: Mapping[str, Sequence[str]] = {
+    "UpperLeg": ("upperleg", "upleg", "thigh", "thighbend", "足"),
+    "Hip": ("hip", "hipjoint"),
+    "LowerLeg": ("lowerleg", "lowleg", "shin", "calf", "knee", "shank", "ひざ"),
+    "Leg": ("leg",),
+    "Foot": ("foot", "ankle", "足首"),
+    "Toes": ("toe", "toes", "toebase", "ball", "つま先"),
+    "Shoulder": ("shoulder", "clavicle", "collar", "collarbone", "肩"),
+    "UpperArm": ("upperarm", "uparm", "shldr", "腕"),
+    "Arm": ("arm",),
+    "LowerArm": ("lowerarm", "lowarm", "forearm", "elbow", "ひじ"),
+    "Hand": ("hand", "wrist", "fist", "手首"),
+    "Thumb": ("thumb", "親指"),
+    "Index": ("index",),
+    "Middle": ("middle",),
+    "Ring": ("ring",),
+    "Little": ("little", "pinky"),
+    "Neck": ("neck", "首"),
+    "Head": ("head", "頭"),
+}
+"""How names end once sides and numbers are left out; the longest ending that fits says the part."""
+
+_PARTS = sorted(((ending, part) for part, endings in _ENDINGS.items() for ending in endings), key=lambda p: -len(p[0]))
+
+_FINGERS = {
+    "Thumb": ("Metacarpal", "Proximal", "Distal"),
+    **dict.fromkeys(("Index", "Middle", "Ring", "Little"), ("Proximal", "Intermediate", "Distal")),
+}
+
+_SPINE = ("spine", "chest", "upperChest")
+
+NEEDED = ("hips", "spine", *(s + part for s in ("left", "right") for part in ("UpperLeg", "LowerLeg", "Foot")))
+"""Bones without which nothing of another figure's can be played."""
+
+WANTED = ("head", *(s + part for s in ("left", "right") for part in ("UpperArm", "LowerArm")))
+"""Bones whose lack is worth a word."""
+
+
+@dataclass(frozen=True)
+class Humanoid:
+    """Where the bones of a humanoid are in a skeleton.
+
+    Attributes:
+        bones: node of each bone that is there, called as in VRM 1.0.
+        spine: nodes from the first above the hips up to the one that carries neck and shoulders, however many.
+    """
+
+    bones: Mapping[str, int]
+    spine: tuple[int, ...]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The needed bones that are not there."""
+        return tuple(bone for bone in NEEDED if bone not in self.bones)
+
+    def parent(self, bone: str) -> int | None:
+        """The node that a bone hangs on in a human body, whatever it hangs on in the rig."""
+        if bone in ("hips", *_SPINE):
+            return None if bone == "hips" else self.bones.get("hips")
+        top = self.spine[-1] if self.spine else self.bones.get("hips")
+        side, part = next(((s, bone[len(s) :]) for s in ("left", "right") if bone.startswith(s)), ("", bone))
+        above = {
+            "neck": (),
+            "head": ("neck",),
+            "Shoulder": (),
+            "UpperArm": ("Shoulder",),
+            "LowerArm": ("UpperArm",),
+            "Hand": ("LowerArm",),
+            "UpperLeg": ("hips",),
+            "LowerLeg": ("UpperLeg",),
+            "Foot": ("LowerLeg",),
+            "Toes": ("Foot",),
+        }.get(part, ("Hand", "LowerArm"))
+        found = (self.bones.get(name if name[0].islower() else side + name) for name in above)
+        return next((node for node in found if node is not None), top)
+
+
+def humanoid(skeleton: Skeleton, stated: Mapping[str, int] | None = None) -> Humanoid:
+    """The humanoid that a skeleton is, as far as it is one.
+
+    Args:
+        skeleton: any; animals and machines miss bones.
+        stated: nodes of bones as the file itself says; where it says any, names are not asked. VRM 0.x's thumbs are
+            called as 1.0's.
+    """
+    if stated:
+        bones = {_current(bone, stated): node for bone, node in stated.items() if 0 <= node < len(skeleton.names)}
+        return Humanoid(bones, tuple(bones[bone] for bone in _SPINE if bone in bones))
+    return _named(skeleton)
+
+
+def _current(bone: str, stated: Mapping[str, int]) -> str:
+    side = bone.removesuffix("ThumbIntermediate").removesuffix("ThumbProximal")
+    if side == bone or f"{side}ThumbIntermediate" not in stated:
+        return bone
+    return f"{side}Thumb" + ("Proximal" if bone.endswith("Intermediate") else "Metacarpal")
+
+
+def part_of(name: str) -> tuple[int, str] | None:
+    """The side of a joint, 1 left, -1 right or 0, and its part; None for what is no part of a human body."""
+    words = [word.strip("0123456789") for word in words_of(name)]
+    sides = [SIDES[word] for word in words if word in SIDES]
+    if len(sides) > 1 or _HELPERS & set(words):
+        return None
+    joined = "".join(word for word in words if word not in SIDES)
+    part = next((part for ending, part in _PARTS if joined.endswith(ending)), None)
+    if part is None or ("Leg" in part and _OTHER_LEGS & set(words)):
+        return None
+    return (sides[0] if sides else 0), part
+
+
+@dataclass(frozen=True)
+class _Tree:
+    """Who hangs on whom: nodes above each, itself first, and their candidates by side and part, the highest first."""
+
+    above: Sequence[Sequence[int]]
+    found: Mapping[tuple[int, str], Sequence[int]]
+
+    def first(self, side: int, *parts: str, below: int | None = None) -> int | None:
+        """The highest joint of the first of some parts that there is one of, below a node where that is given."""
+        for part in parts:
+            for node in self.found.get((side, part), ()):
+                if below is None or (node != below and below in self.above[node]):
+                    return node
+        return None
+
+    def common(self, nodes: Iterable[int]) -> int | None:
+        """The lowest node that all of some hang on or are."""
+        paths = [self.above[node] for node in nodes]
+        return next((node for node in paths[0] if all(node in path for path in paths[1:])), None)
+
+
+def _tree(skeleton: Skeleton) -> _Tree:
+    above: list[tuple[int, ...]] = []
+    found: dict[tuple[int, str], list[int]] = {}
+    for node, (name, parent) in enumerate(zip(skeleton.names, skeleton.parents.tolist(), strict=True)):
+        above.append((node, *(above[parent] if parent >= 0 else ())))
+        part = part_of(name) if name else None
+        if part is not None:
+            found.setdefault(part, []).append(node)
+    for nodes in found.values():
+        nodes.sort(key=lambda node: (len(above[node]), node))
+    return _Tree(above, found)
+
+
+def _named(skeleton: Skeleton) -> Humanoid:
+    tree = _tree(skeleton)
+    bones: dict[str, int | None] = {}
+    for name, side in (("left", 1), ("right", -1)):
+        bones |= {name + part: node for part, node in (_leg(tree, side) | _arm(tree, side)).items()}
+    bones |= _trunk(tree, bones)
+    hips = bones["hips"]
+    end = _carrier(tree, bones)
+    spine = [] if hips is None or end is None else list(reversed(tree.above[end][: tree.above[end].index(hips)]))
+    marks = (spine[:1], spine[:1] + spine[1:][-1:], [*spine[:1], *spine[len(spine) // 2 :][:1], *spine[-1:]])
+    bones |= dict(zip(_SPINE, marks[min(len(spine), 3) - 1] if spine else (), strict=False))
+    return Humanoid({bone: node for bone, node in bones.items() if node is not None}, tuple(spine))
+
+
+def _leg(tree: _Tree, side: int) -> dict[str, int | None]:
+    upper = tree.first(side, "UpperLeg")
+    lower = tree.first(side, "LowerLeg", below=upper)
+    if upper is None:
+        # A leg is the upper one above a shin, and the lower one below a thigh.
+        upper = tree.first(side, "Leg", "Hip")
+    if lower is None and upper is not None:
+        lower = tree.first(side, "Leg", below=upper)
+    foot = tree.first(side, "Foot", below=lower) or tree.first(side, "Foot")
+    toes = None if foot is None else tree.first(side, "Toes", below=foot)
+    return {"UpperLeg": upper, "LowerLeg": lower, "Foot": foot, "Toes": toes}
+
+
+def _arm(tree: _Tree, side: int) -> dict[str, int | None]:
+    upper, shoulder = tree.first(side, "UpperArm", "Arm"), tree.first(side, "Shoulder")
+    if upper is None:
+        # Where an elbow hangs on a shoulder, that is the arm, and a collar above it the shoulder.
+        shoulders = tree.found.get((side, "Shoulder"), ())
+        upper, shoulder = (shoulders[-1] if shoulders else None), (shoulders[0] if len(shoulders) > 1 else None)
+    if shoulder is not None and upper is not None and shoulder not in tree.above[upper]:
+        shoulder = None
+    lower = tree.first(side, "LowerArm", "Arm", below=upper) if upper is not None else None
+    hand = tree.first(side, "Hand", below=lower) if lower is not None else None
+    arm: dict[str, int | None] = {"Shoulder": shoulder, "UpperArm": upper, "LowerArm": lower, "Hand": hand}
+    for finger, joints in _FINGERS.items() if lower is not None else ():
+        nodes = [node for node in tree.found.get((side, finger), ()) if lower in tree.above[node]]
+        # The base of a finger inside the palm is named like it, without a joint of its own.
+        for joint, node in zip(joints, nodes[-len(joints) :] if len(nodes) > len(joints) else nodes, strict=False):
+            arm[finger + joint] = node
+    return arm
+
+
+def _trunk(tree: _Tree, bones: Mapping[str, int | None]) -> dict[str, int | None]:
+    """The hips, which legs and head, or legs and arms, hang on together; the head is the one that shares most."""
+    legs = [node for node in (bones["leftUpperLeg"], bones["rightUpperLeg"]) if node is not None]
+    arms = [node for node in (bones["leftUpperArm"], bones["rightUpperArm"]) if node is not None]
+
+    def shared(nodes: Sequence[int]) -> int:
+        common = tree.common([*legs, *nodes])
+        return -1 if common is None else len(tree.above[common])
+
+    # What a mesh of the face is called hangs elsewhere than the joint.
+    head = max(tree.found.get((0, "Head"), ()), key=lambda node: shared([node]), default=None)
+    necks = [node for node in tree.found.get((0, "Neck"), ()) if head is None or node in tree.above[head][1:]]
+    neck = max(necks, key=lambda node: shared([node]), default=None)
+    upper = [node for node in (head, neck) if node is not None][:1] or arms
+    hips = tree.common([*legs, *upper]) if len(legs) == 2 and upper else None
+    return {"hips": hips, "neck": neck, "head": head}
+
+
+def _carrier(tree: _Tree, bones: Mapping[str, int | None]) -> int | None:
+    """What neck, head or arms hang on, as long as the hips are above it."""
+    top = bones["neck"] if bones["neck"] is not None else bones["head"]
+    arms = [node for node in (bones["leftUpperArm"], bones["rightUpperArm"]) if node is not None]
+    end = tree.common(arms) if top is None and len(arms) == 2 else None
+    if top is not None and len(tree.above[top]) > 1:
+        end = tree.above[top][1]
+    return end if end is not None and bones["hips"] in tree.above[end] else None

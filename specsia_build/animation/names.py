@@ -1,0 +1,16 @@
+"""The words of joints' names."""
+
+from __future__ import annotations
+
+import re
+
+SIDES = {"l": 1, "left": 1, "r": -1, "right": -1}
+"""Words that say a side: 1 is the left one."""
+
+
+def words_of(name: str) -> list[str]:
+    """The words of a joint's name in lower case, whatever separates them: ``mixamorig:LeftUpLeg`` has four."""
+    spaced = name.replace("左", " left ").replace("右", " right ")
+    spaced = re.sub(r"([a-z])([A-Z])", r"\1 \2", spaced)
+    spaced = re.sub(r"([A-Z])([A-Z][a-z])", r"\1 \2", spaced)
+    return [word.lower() for word in re.split(r"[\W_]+", spaced) if word]

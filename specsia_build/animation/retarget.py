@@ -1,0 +1,119 @@
+"""A motion of one skeleton on another: by the names of their joints where they share them, else as humanoids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.animation.figure import Figure
+from specsia_build.animation.humanoid import NEEDED, WANTED, Humanoid
+from specsia_build.animation.motion import ROTATION, WEIGHTS, Motion, poses
+from specsia_build.animation.skeleton import Skeleton
+from specsia_build.animation.transfer import Retargeted, Transfer
+from specsia_build.errors import CharacterError
+
+LEAST_SHARED = 0.5
+"""Share of the joints that a motion moves which a figure must have by name, where they are no two humanoids."""
+
+_ALIKE = 1e-3
+
+Array = NDArray[np.float64]
+
+
+def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
+    """A motion of one figure on another.
+
+    Raises:
+        CharacterError: if the two have too little in common, with what is missing.
+    """
+    same = _as_it_is(motion, source, target)
+    if same is not None:
+        return Retargeted(same)
+    pairs = _pairs(motion, source, target)
+    people = not (source.human.missing or target.human.missing)
+    stand, notes = _stand(motion, source) if people else (source.skeleton.rest_worlds, ())
+    if people:
+        lacking = [bone for bone in WANTED if (bone in source.human.bones) != (bone in target.human.bones)]
+        if lacking:
+            notes += (f"only one of the two figures has joints for {_words(lacking)}, which are not moved",)
+    return Transfer(source, target, pairs, stand, people).of(motion, notes)
+
+
+def _words(bones: Sequence[str]) -> str:
+    spaced = ["".join(f" {c.lower()}" if c.isupper() else c for c in bone) for bone in bones]
+    return spaced[0] if len(spaced) == 1 else f"{', '.join(spaced[:-1])} and {spaced[-1]}"
+
+
+def _as_it_is(motion: Motion, source: Figure, target: Figure) -> Motion | None:
+    """The motion with its tracks as they are, where the two are alike in all that it moves; else None."""
+    there, here = source.skeleton, target.skeleton
+    of = target.unique()
+    if not np.allclose(source.turn, target.turn, atol=_ALIKE):
+        return None
+    size = float(np.ptp(here.rest_worlds[:, :3, 3], axis=0).max())
+    tracks = []
+    for track in motion.tracks:
+        node = of.get(there.names[track.node])
+        if node is None or not _alike(there, track.node, here, node, size):
+            return None
+        targets = len(here.morph_weights.get(node, ()))
+        if track.path != WEIGHTS or track.values.shape[-1] == targets:
+            tracks.append(replace(track, node=node))
+    return replace(motion, tracks=tuple(tracks)) if tracks else None
+
+
+def _alike(a: Skeleton, i: int, b: Skeleton, j: int, size: float) -> bool:
+    up = [skeleton.parents[node] for skeleton, node in ((a, i), (b, j))]
+    names = [skeleton.names[parent] if parent >= 0 else None for skeleton, parent in zip((a, b), up, strict=True)]
+    of = (a.rest_worlds[i], b.rest_worlds[j])
+    turned = np.abs(of[0][:3, :3] - of[1][:3, :3]).max() <= _ALIKE * np.abs(of[1][:3, :3]).max()
+    return bool(names[0] == names[1] and turned and np.linalg.norm(of[0][:3, 3] - of[1][:3, 3]) <= _ALIKE * size)
+
+
+def _pairs(motion: Motion, source: Figure, target: Figure) -> dict[int, int]:
+    """The source's node for each of the target's nodes that is to follow one."""
+    there, here = source.unique(), target.unique()
+    shared = {node: there[name] for name, node in here.items() if name in there}
+    a, b = source.human, target.human
+    if not (a.missing or b.missing):
+        needed = [b.bones[bone] for bone in (*NEEDED, *WANTED) if bone in b.bones]
+        if not all(node in shared for node in needed):
+            return _as_humanoids(a, b)
+        return shared
+    moved = {track.node for track in motion.tracks if track.path == ROTATION}
+    followed = moved & set(shared.values())
+    if moved and len(followed) >= LEAST_SHARED * len(moved):
+        return shared
+    whose, missing = ("character", b.missing) if b.missing else ("motion's skeleton", a.missing)
+    raise CharacterError(
+        f"the {whose} has no joints for {_words(missing)}, and by name the two share {len(followed)} of the "
+        f"{len(moved)} joints that move: give a motion of a rig like the character's"
+    )
+
+
+def _as_humanoids(a: Humanoid, b: Humanoid) -> dict[int, int]:
+    pairs = {node: a.bones[bone] for bone, node in b.bones.items() if bone in a.bones and node not in b.spine}
+    # A longer spine bends as the shorter does, the uppermost as the uppermost.
+    for k, node in enumerate(b.spine):
+        pairs[node] = a.spine[-(-(k + 1) * len(a.spine) // len(b.spine)) - 1]
+    return pairs
+
+
+def _stand(motion: Motion, source: Figure) -> tuple[Array, tuple[str, ...]]:
+    """The pose (J, 4, 4) that the source's motion is told from: its rest, or where that does not stand its beginning.
+
+    Raises:
+        CharacterError: if it stands in neither.
+    """
+    if source.upright(source.skeleton.rest_worlds):
+        return source.skeleton.rest_worlds, ()
+    begin = poses(source.skeleton, motion, np.array([motion.start])).worlds[0]
+    if not source.upright(begin):
+        raise CharacterError(
+            "the motion's figure stands neither at rest nor in the first frame, so no other can be told to move as it "
+            "does: let the motion begin with a figure that stands"
+        )
+    return begin, ("the motion's figure does not stand at rest: it was taken to stand as in the first frame",)

@@ -1,0 +1,135 @@
+"""Skeletons of people for tests: one body under the names, in the pose and of the orientations that are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from specsia_build.animation.figure import Figure
+from specsia_build.animation.motion import ROTATION, Motion, Track, poses
+from specsia_build.animation.skeleton import Skeleton
+from specsia_build.frame import up_rotation
+
+BODY: dict[str, tuple[str | None, tuple[float, float, float]]] = {
+    "hips": (None, (0, 0, 1.0)),
+    "spine": ("hips", (0, 0, 1.15)),
+    "chest": ("spine", (0, 0, 1.3)),
+    "neck": ("chest", (0, 0, 1.5)),
+    "head": ("neck", (0, 0, 1.6)),
+}
+"""What each bone hangs on, and where it is, Z up and facing -Y, in a T-pose."""
+
+for _name, _x in (("left", 1), ("right", -1)):
+    BODY |= {
+        f"{_name}Shoulder": ("chest", (0.05 * _x, 0, 1.45)),
+        f"{_name}UpperArm": (f"{_name}Shoulder", (0.2 * _x, 0, 1.45)),
+        f"{_name}LowerArm": (f"{_name}UpperArm", (0.5 * _x, 0, 1.45)),
+        f"{_name}Hand": (f"{_name}LowerArm", (0.75 * _x, 0, 1.45)),
+        f"{_name}UpperLeg": ("hips", (0.1 * _x, 0, 0.95)),
+        f"{_name}LowerLeg": (f"{_name}UpperLeg", (0.1 * _x, 0, 0.5)),
+        f"{_name}Foot": (f"{_name}LowerLeg", (0.1 * _x, 0, 0.08)),
+        f"{_name}Toes": (f"{_name}Foot", (0.1 * _x, -0.12, 0.02)),
+    }
+
+MIXAMO = {
+    "hips": "mixamorig:Hips",
+    "spine": "mixamorig:Spine",
+    "chest": "mixamorig:Spine2",
+    "neck": "mixamorig:Neck",
+    "head": "mixamorig:Head",
+}
+KAYKIT = {bone: bone for bone in ("hips", "spine", "chest", "head")}
+QUATERNIUS = {"hips": "Body", "spine": "Hips", "chest": "Torso", "neck": "Neck", "head": "Head"}
+for _name, _capital in (("left", "Left"), ("right", "Right")):
+    _parts = ("Shoulder", "UpperArm", "LowerArm", "Hand", "UpperLeg", "LowerLeg", "Foot", "Toes")
+    _mixamo = ("Shoulder", "Arm", "ForeArm", "Hand", "UpLeg", "Leg", "Foot", "ToeBase")
+    MIXAMO |= {_name + part: f"mixamorig:{_capital}{word}" for part, word in zip(_parts, _mixamo, strict=True)}
+    KAYKIT |= {_name + part: f"{part.lower()}.{_name[0]}" for part in _parts[1:]}
+    QUATERNIUS |= {_name + part: f"{part}.{_capital[0]}" for part in _parts[:-1]}
+
+
+def person(
+    names: Mapping[str, str] | None = None,
+    *,
+    lowered: float = 0.0,
+    seed: int | None = None,
+    size: float = 1.0,
+    up: str = "+z",
+    shin: float = 1.0,
+    hung: Mapping[str, str | None] | None = None,
+) -> tuple[Figure, dict[str, int]]:
+    """A person and the nodes of its bones.
+
+    Args:
+        names: of the bones that it has; None is all, called as in VRM.
+        lowered: degrees by which its arms rest below the horizontal.
+        seed: of how its joints are oriented at rest; None is along the axes.
+        size: units of a metre.
+        up: axis that points up in its coordinates.
+        shin: how much longer its shins are, the thighs being that much shorter.
+        hung: bones that hang on others than in `BODY`; None is a root of their own.
+    """
+    bones = [bone for bone in BODY if names is None or bone in names]
+    places = {bone: np.array(BODY[bone][1], np.float64) for bone in bones}
+    for bone in bones:
+        side = 1 if bone.startswith("left") else -1
+        if bone.endswith(("LowerArm", "Hand")):
+            root = bone.replace("LowerArm", "UpperArm").replace("Hand", "UpperArm")
+            turn = Rotation.from_euler("y", side * lowered, degrees=True)
+            places[bone] = places[root] + turn.apply(np.subtract(BODY[bone][1], BODY[root][1]))
+        if bone.endswith("LowerLeg"):
+            places[bone][2] += 0.4 * (shin - 1.0)
+    random = np.random.default_rng(seed or 0)
+    back = up_rotation(up).T * size
+    worlds = np.tile(np.eye(4), (len(bones), 1, 1))
+    for k, bone in enumerate(bones):
+        worlds[k, :3, 3] = back @ places[bone]
+        if seed is not None:
+            worlds[k, :3, :3] = Rotation.random(random_state=random).as_matrix()
+    parents, locals_ = [], []
+    for k, bone in enumerate(bones):
+        above: str | None = hung[bone] if hung and bone in hung else BODY[bone][0]
+        while above is not None and above not in bones:
+            above = BODY[above][0]
+        parents.append(-1 if above is None else bones.index(above))
+        locals_.append(worlds[k] if above is None else np.linalg.inv(worlds[parents[-1]]) @ worlds[k])
+    local = np.array(locals_)
+    skeleton = Skeleton(
+        names=tuple(bone if names is None else names[bone] for bone in bones),
+        parents=np.array(parents, np.int32),
+        translations=local[:, :3, 3],
+        rotations=np.asarray(Rotation.from_matrix(local[:, :3, :3]).as_quat()),
+        scales=np.ones((len(bones), 3)),
+    )
+    return Figure(skeleton, up_rotation(up), {}), {bone: k for k, bone in enumerate(bones)}
+
+
+def turning(figure: Figure, node: int, vectors: list[tuple[float, float, float]], name: str = "turn") -> Motion:
+    """A node turned from its rest by vectors (degrees along an axis, Z up), a second apart."""
+    skeleton = figure.skeleton
+    parent = int(skeleton.parents[node])
+    above = np.eye(3) if parent < 0 else skeleton.rest_worlds[parent, :3, :3]
+    turns = figure.turn.T @ Rotation.from_rotvec(vectors, degrees=True).as_matrix() @ figure.turn
+    local = above.T @ turns @ above @ Rotation.from_quat(skeleton.rotations[node]).as_matrix()
+    times = np.arange(len(vectors), dtype=np.float64)
+    track = Track(node, ROTATION, times, np.asarray(Rotation.from_matrix(local).as_quat()))
+    return Motion(name, (track,), 0.0, float(times[-1]))
+
+
+def places(figure: Figure, motion: Motion | None, time: float) -> NDArray[np.float64]:
+    """Where all joints are at a time, (J, 3), Z up and facing -Y."""
+    return np.asarray(poses(figure.skeleton, motion, np.array([time])).worlds[0, :, :3, 3] @ figure.turn.T)
+
+
+def way(at: NDArray[np.float64], bones: Mapping[str, int], upper: str, lower: str) -> NDArray[np.float64]:
+    """The direction from a bone to another."""
+    along = at[bones[lower]] - at[bones[upper]]
+    return np.asarray(along / np.linalg.norm(along))
+
+
+def degrees(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """The angle between two directions."""
+    return float(np.degrees(np.arccos(np.clip(a @ b, -1, 1))))

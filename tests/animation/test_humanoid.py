@@ -1,0 +1,279 @@
+"""Joints of people's rigs are told by words and hierarchy, whoever named them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from specsia_build.animation.humanoid import Humanoid, humanoid, part_of
+from specsia_build.animation.skeleton import Skeleton
+from tests.animation.people import KAYKIT, MIXAMO, QUATERNIUS, person
+
+
+def tree(text: str) -> Skeleton:
+    """A skeleton of names, a joint a line, what hangs on it indented below it."""
+    names: list[str] = []
+    parents: list[int] = []
+    path: list[tuple[int, int]] = []
+    for line in filter(str.strip, text.splitlines()):
+        depth = len(line) - len(line.lstrip())
+        path = [(d, node) for d, node in path if d < depth]
+        parents.append(path[-1][1] if path else -1)
+        path.append((depth, len(names)))
+        names.append(line.strip())
+    count = len(names)
+    return Skeleton(
+        tuple(names),
+        np.array(parents, np.int32),
+        np.zeros((count, 3)),
+        np.tile([0.0, 0, 0, 1], (count, 1)),
+        np.ones((count, 3)),
+    )
+
+
+def both(text: str) -> str:
+    """The lines between LIMBS, once for each side: * is L or R, # Left or Right, ~ l or r."""
+    head, limbs, tail = text.split("LIMBS")
+    sides = [limbs.replace("*", s[0]).replace("#", s).replace("~", s[0].lower()) for s in ("Left", "Right")]
+    return head.rstrip(" ") + "".join(sides) + tail
+
+
+def names_of(skeleton: Skeleton) -> tuple[dict[str, str], list[str], Humanoid]:
+    found = humanoid(skeleton)
+    return {b: skeleton.names[n] for b, n in found.bones.items()}, [skeleton.names[n] for n in found.spine], found
+
+
+RIGS = {
+    "CMU": """
+Hips
+LIMBS
+  *HipJoint
+    #UpLeg
+      #Leg
+        #Foot
+          #ToeBase
+LIMBS
+  LowerBack
+    Spine
+      Spine1
+        Neck
+          Neck1
+            Head
+        LeftShoulder
+          LeftArm
+            LeftForeArm
+              LeftHand
+                LThumb
+        RightShoulder
+          RightArm
+            RightForeArm
+""",
+    "joints by what bends": """
+Hips
+LIMBS
+  #Hip
+    #Knee
+      #Ankle
+        #Toe
+LIMBS
+  Chest
+    Chest2
+      Neck
+        Head
+      LeftCollar
+        LeftShoulder
+          LeftElbow
+            LeftWrist
+      RightCollar
+        RightShoulder
+          RightElbow
+""",
+    "Unreal": """
+root
+  pelvis
+LIMBS
+    thigh_~
+      thigh_twist_01_~
+      calf_~
+        foot_~
+          ball_~
+LIMBS
+    spine_01
+      spine_02
+        spine_03
+          neck_01
+            head
+          clavicle_l
+            upperarm_l
+              lowerarm_l
+                hand_l
+                  index_01_l
+                    index_02_l
+                      index_03_l
+          clavicle_r
+            upperarm_r
+              lowerarm_r
+""",
+    "3ds Max": """
+Bip01
+  Bip01 Pelvis
+    Bip01 Spine
+LIMBS
+      Bip01 * Thigh
+        Bip01 * Calf
+          Bip01 * Foot
+            Bip01 * Toe0
+LIMBS
+      Bip01 Spine1
+        Bip01 Neck
+          Bip01 Head
+          Bip01 L Clavicle
+            Bip01 L UpperArm
+              Bip01 L Forearm
+          Bip01 R Clavicle
+            Bip01 R UpperArm
+              Bip01 R Forearm
+""",
+    "Rigify": """
+DEF-spine
+LIMBS
+  DEF-thigh.*
+    DEF-thigh.*.001
+      DEF-shin.*
+        DEF-shin.*.001
+          DEF-foot.*
+            DEF-toe.*
+LIMBS
+  DEF-spine.001
+    DEF-spine.002
+      DEF-neck
+        DEF-head
+      DEF-shoulder.L
+        DEF-upper_arm.L
+          DEF-upper_arm.L.001
+            DEF-forearm.L
+              DEF-hand.L
+      DEF-shoulder.R
+        DEF-upper_arm.R
+          DEF-forearm.R
+""",
+    "feet beside the legs, hips that carry no legs": """
+Root
+  Body
+    Hips
+      Abdomen
+        Torso
+          Neck
+            Head
+          Shoulder.L
+            UpperArm.L
+              LowerArm.L
+                Fist.L
+          Shoulder.R
+            UpperArm.R
+              LowerArm.R
+LIMBS
+    UpperLeg.*
+      LowerLeg.*
+    Foot.*
+    PT.*
+LIMBS
+Casual_Head
+""",
+}
+
+
+@pytest.mark.parametrize("rig", RIGS)
+def test_bones_are_found_whoever_named_them(rig: str) -> None:
+    names, spine, found = names_of(tree(both(RIGS[rig])))
+    assert found.missing == ()
+    for side, letters in (("left", ("L", "Left", "l")), ("right", ("R", "Right", "r"))):
+        for part in ("UpperLeg", "LowerLeg", "Foot", "UpperArm", "LowerArm"):
+            assert any(letter in names[side + part] for letter in letters)
+    assert spine[0] == names["spine"]
+    expected = {
+        "CMU": ("Hips", "LeftUpLeg", "LeftLeg", "LeftShoulder", "LeftArm", "Spine1", "Head"),
+        "joints by what bends": ("Hips", "LeftHip", "LeftKnee", "LeftCollar", "LeftShoulder", "Chest2", "Head"),
+        "Unreal": ("pelvis", "thigh_l", "calf_l", "clavicle_l", "upperarm_l", "spine_03", "head"),
+        "3ds Max": (
+            "Bip01 Spine",
+            "Bip01 L Thigh",
+            "Bip01 L Calf",
+            "Bip01 L Clavicle",
+            "Bip01 L UpperArm",
+            "Bip01 Spine1",
+            "Bip01 Head",
+        ),
+        "Rigify": (
+            "DEF-spine",
+            "DEF-thigh.L",
+            "DEF-shin.L",
+            "DEF-shoulder.L",
+            "DEF-upper_arm.L",
+            "DEF-spine.002",
+            "DEF-head",
+        ),
+    }.get(rig, ("Body", "UpperLeg.L", "LowerLeg.L", "Shoulder.L", "UpperArm.L", "Torso", "Head"))
+    told = ("hips", "leftUpperLeg", "leftLowerLeg", "leftShoulder", "leftUpperArm")
+    assert (*(names[bone] for bone in told), spine[-1], names["head"]) == expected
+
+
+@pytest.mark.parametrize("names", [MIXAMO, KAYKIT, QUATERNIUS])
+def test_every_bone_of_a_known_rig_is_found(names: dict[str, str]) -> None:
+    figure, bones = person(names)
+    found = humanoid(figure.skeleton)
+    assert {bone: node for bone, node in found.bones.items() if bone in names} == bones
+
+
+def test_what_the_file_states_is_not_asked_of_names() -> None:
+    figure, _ = person(MIXAMO)
+    stated = {"hips": 1, "leftThumbProximal": 2, "leftThumbIntermediate": 3, "leftThumbDistal": 4, "spine": 99}
+    found = humanoid(figure.skeleton, stated).bones
+    assert found == {"hips": 1, "leftThumbMetacarpal": 2, "leftThumbProximal": 3, "leftThumbDistal": 4}
+
+
+def test_animals_and_things_are_no_humanoids() -> None:
+    fox = tree("""
+Body
+  Back
+    Torso
+      Neck1
+        Head
+      FrontUpperLeg.L
+        FrontLowerLeg.L
+      FrontUpperLeg.R
+        FrontLowerLeg.R
+    BackUpperLeg.L
+      BackLowerLeg.L
+    BackUpperLeg.R
+      BackLowerLeg.R
+""")
+    assert "leftUpperLeg" in humanoid(fox).missing
+    assert len(humanoid(tree("Cube")).missing) == 8
+
+
+def test_fingers_start_at_the_first_of_the_last_three_joints() -> None:
+    fingers = "".join(" " * 5 + f"LeftHandIndex{k}\n" for k in "")
+    skeleton = tree(
+        """
+LeftArm
+  LeftForeArm
+    LeftHand
+      LeftHandIndex
+        LeftHandIndex1
+          LeftHandIndex2
+            LeftHandIndex3
+      LeftHandThumb1
+        LeftHandThumb2
+"""
+        + fingers
+    )
+    names, _, _ = names_of(skeleton)
+    assert names["leftIndexProximal"] == "LeftHandIndex1"
+    assert names["leftIndexDistal"] == "LeftHandIndex3"
+    assert names["leftThumbMetacarpal"] == "LeftHandThumb1"
+
+
+@pytest.mark.parametrize("name", ["IK-foot.l", "PoleTarget.L", "handslot.l", "LeftUpLegTwist", "Weapon", "kneeIK.l"])
+def test_what_steers_is_no_bone(name: str) -> None:
+    assert part_of(name) is None

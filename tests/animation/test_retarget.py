@@ -1,0 +1,190 @@
+"""One figure's motion on another: angles, places and feet are the source's, whatever the rigs are like."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from specsia_build.animation.figure import Figure
+from specsia_build.animation.motion import TRANSLATION, Motion, Track
+from specsia_build.animation.retarget import retargeted
+from specsia_build.animation.skeleton import Skeleton
+from specsia_build.animation.transfer import sample_times
+from specsia_build.errors import CharacterError
+from tests.animation.people import KAYKIT, MIXAMO, QUATERNIUS, degrees, person, places, turning, way
+
+LIMBS = [
+    (side + upper, side + lower)
+    for side in ("left", "right")
+    for upper, lower in (("UpperArm", "LowerArm"), ("LowerArm", "Hand"), ("UpperLeg", "LowerLeg"), ("LowerLeg", "Foot"))
+]
+
+
+def worst(source: Any, target: Any, motion: Motion, found: Motion, times: list[float]) -> float:
+    """The largest angle between the two figures' limbs."""
+    apart = [0.0]
+    for time in times:
+        there, here = places(source[0], motion, time), places(target[0], found, time)
+        apart += [degrees(way(there, source[1], *limb), way(here, target[1], *limb)) for limb in LIMBS]
+    return max(apart)
+
+
+@pytest.mark.parametrize("names", [None, MIXAMO, KAYKIT, QUATERNIUS])
+@pytest.mark.parametrize("lowered", [0.0, 45.0])
+def test_an_elbow_bends_by_the_same_angle_on_any_rig(names: dict[str, str] | None, lowered: float) -> None:
+    source = person(MIXAMO, seed=1, size=100.0, up="+y")
+    target = person(names, seed=2, lowered=lowered)
+    motion = turning(source[0], source[1]["leftLowerArm"], [(0, 0, 0), (0, 0, -90)])
+    found = retargeted(motion, source[0], target[0]).motion
+    at = places(target[0], found, 1.0)
+    bent = degrees(way(at, target[1], "leftUpperArm", "leftLowerArm"), way(at, target[1], "leftLowerArm", "leftHand"))
+    assert bent == pytest.approx(90.0, abs=0.1)
+    assert degrees(way(at, target[1], "leftLowerArm", "leftHand"), np.array([0.0, -1.0, 0.0])) < 0.1
+    assert worst(source, target, motion, found, [0.0, 0.5, 1.0]) < 0.1
+
+
+def test_the_spine_bends_whole_on_a_shorter_or_longer_one() -> None:
+    source, target = person(MIXAMO), person(KAYKIT, seed=3)
+    longer = person()
+    motion = turning(source[0], source[1]["chest"], [(0, 0, 0), (40, 0, 0)])
+    for goal in (target, longer):
+        found = retargeted(motion, source[0], goal[0]).motion
+        assert worst(source, goal, motion, found, [1.0]) < 0.1
+
+
+def test_rigs_of_the_same_names_and_other_orientations_share_their_fingers_too() -> None:
+    def with_tail(seed: int) -> Figure:
+        figure, _ = person(QUATERNIUS, seed=seed)
+        old = figure.skeleton
+        return Figure(
+            Skeleton(
+                (*old.names, "Tail"),
+                np.append(old.parents, 0).astype(np.int32),
+                np.vstack([old.translations, [[0.1 * seed, 0.2, 0]]]),
+                np.vstack([old.rotations, old.rotations[seed]]),
+                np.ones((len(old.names) + 1, 3)),
+            ),
+            figure.turn,
+            {},
+        )
+
+    source, target = with_tail(1), with_tail(2)
+    tail = len(source.skeleton.names) - 1
+    motion = turning(source, tail, [(0, 0, 0), (0, 70, 0)])
+    found = retargeted(motion, source, target).motion
+    assert tail in {track.node for track in found.tracks}
+
+
+def test_a_rig_of_the_same_build_takes_the_tracks_as_they_are() -> None:
+    source, bones = person(KAYKIT, seed=4)
+    motion = turning(source, bones["head"], [(0, 0, 0), (0, 0, 30)])
+    other = Figure(replace(source.skeleton), source.turn, {})
+    found = retargeted(motion, source, other)
+    assert [track.node for track in found.motion.tracks] == [bones["head"]]
+    np.testing.assert_array_equal(found.motion.tracks[0].values, motion.tracks[0].values)
+
+
+def test_hips_go_as_far_as_legs_are_long() -> None:
+    source, bones = person(MIXAMO, up="+y", size=100.0)
+    rest = source.skeleton.translations[bones["hips"]]
+    walk = Track(bones["hips"], TRANSLATION, np.array([0.0, 1.0]), np.stack([rest, rest + np.array([0, 50, 200])]))
+    target = person(KAYKIT, seed=5, size=0.5)
+    found = retargeted(Motion("leap", (walk,), 0.0, 1.0), source, target[0]).motion
+    moved = places(target[0], found, 1.0)[target[1]["hips"]] - places(target[0], None, 0.0)[target[1]["hips"]]
+    np.testing.assert_allclose(moved, (0, -1.0, 0.25), atol=1e-6)
+
+
+def squat(source: Figure, bones: dict[str, int]) -> Motion:
+    """Knees bend by 80 degrees and feet stay flat; the hips sink as they must."""
+    tracks: list[Track] = []
+    for side in ("left", "right"):
+        for part, angle in (("UpperLeg", -40.0), ("LowerLeg", 80.0), ("Foot", -40.0)):
+            tracks += turning(source, bones[side + part], [(0, 0, 0), (angle, 0, 0)]).tracks
+    motion = Motion("squat", tuple(tracks), 0.0, 1.0)
+    drop = places(source, motion, 1.0)[bones["leftFoot"]] - places(source, None, 0.0)[bones["leftFoot"]]
+    rest = source.skeleton.translations[bones["hips"]]
+    way_down = np.stack([rest, rest - source.turn.T @ drop])
+    return replace(motion, tracks=(*tracks, Track(bones["hips"], TRANSLATION, np.array([0.0, 1.0]), way_down)))
+
+
+@pytest.mark.parametrize("shin", [0.8, 1.0, 1.3])
+def test_feet_sink_and_slide_no_more_than_the_motions_own(shin: float) -> None:
+    source, target = person(MIXAMO), person(KAYKIT, seed=6, shin=shin, size=0.4)
+    found = retargeted(squat(*source), source[0], target[0])
+    assert found.source is not None
+    assert found.target is not None
+    assert found.target.sink <= found.source.sink + 0.001
+    assert found.target.slide <= found.source.slide + 0.02
+    assert found.notes == ()
+    feet = places(target[0], found.motion, 1.0)[[target[1]["leftFoot"], target[1]["rightFoot"]], 2]
+    np.testing.assert_allclose(feet, 0.08 * 0.4, atol=1e-3)
+
+
+def test_feet_that_hang_on_no_shin_stay_at_its_end() -> None:
+    source = person(MIXAMO)
+    target = person(QUATERNIUS, seed=7, hung={"leftFoot": None, "rightFoot": "hips"})
+    motion = turning(source[0], source[1]["leftUpperLeg"], [(0, 0, 0), (-60, 0, 0)])
+    found = retargeted(motion, source[0], target[0]).motion
+    assert worst(source, target, motion, found, [0.5, 1.0]) < 0.1
+
+
+def test_a_source_that_lies_at_rest_stands_as_in_its_first_frame() -> None:
+    source, target = person(MIXAMO, seed=8), person(KAYKIT)
+    upright = turning(source[0], source[1]["hips"], [(0, 0, 0), (0, 0, 0)])
+    skeleton = source[0].skeleton
+    lying = skeleton.rotations.copy()
+    lying[0] = turning(source[0], 0, [(90, 0, 0)]).tracks[0].values[0]
+    fallen = Figure(replace(skeleton, rotations=lying), source[0].turn, {})
+    found = retargeted(upright, fallen, target[0])
+    assert any("does not stand at rest" in note for note in found.notes)
+    assert worst((fallen, source[1]), target, upright, found.motion, [1.0]) < 0.1
+    still = Motion("lies", (Track(5, TRANSLATION, np.zeros(1), skeleton.translations[5:6]),), 0.0, 0.0)
+    with pytest.raises(CharacterError, match="stands neither at rest nor in the first frame"):
+        retargeted(still, fallen, target[0])
+
+
+def test_what_is_missing_is_said_in_a_sentence() -> None:
+    source, bones = person(MIXAMO)
+    motion = turning(source, bones["head"], [(0, 0, 0), (0, 0, 30)])
+    legless = {bone: name for bone, name in KAYKIT.items() if bone not in ("leftFoot", "leftLowerLeg", "leftToes")}
+    with pytest.raises(CharacterError, match="the character has no joints for left lower leg and left foot"):
+        retargeted(motion, source, person(legless)[0])
+    armless = {bone: name for bone, name in KAYKIT.items() if "rightLowerArm" not in bone and "rightHand" not in bone}
+    found = retargeted(motion, source, person(armless)[0])
+    assert found.notes == ("only one of the two figures has joints for right lower arm, which are not moved",)
+
+
+def test_other_creatures_move_alike_by_the_names_of_their_joints() -> None:
+    def snake(step: float) -> Figure:
+        count = 4
+        return Figure(
+            Skeleton(
+                ("Root", "Tail1", "Tail2", "Tail3"),
+                np.arange(-1, count - 1, dtype=np.int32),
+                np.array([[0, 0, 0]] + [[0, step, 0]] * (count - 1), np.float64),
+                np.tile([0.0, 0, 0, 1], (count, 1)),
+                np.ones((count, 3)),
+            ),
+            np.eye(3),
+            {},
+        )
+
+    source, target = snake(1.0), snake(0.25)
+    motion = turning(source, 2, [(0, 0, 0), (0, 0, 90)])
+    shift = Track(0, TRANSLATION, np.array([0.0, 1.0]), np.array([[0.0, 0, 0], [4, 0, 0]]))
+    found = retargeted(replace(motion, tracks=(*motion.tracks, shift)), source, target).motion
+    np.testing.assert_allclose(places(target, found, 1.0)[3], [1 - 0.25, 0.5, 0], atol=1e-9)
+    with pytest.raises(CharacterError, match=r"has no joints for hips, spine, .* share 0 of the 1 joints that move"):
+        retargeted(motion, source, person(KAYKIT)[0])
+
+
+def test_a_motion_is_sampled_at_its_keys_and_often_enough_between() -> None:
+    track = Track(0, TRANSLATION, np.array([0.0, 0.25, 1.0]), np.zeros((3, 3)))
+    times = sample_times(Motion("", (track,), 0.0, 1.0))
+    assert {0.0, 0.25, 1.0} <= set(times.tolist())
+    assert np.diff(times).max() <= 1 / 30 + 1e-9
+    with pytest.raises(CharacterError, match="too long"):
+        sample_times(Motion("", (replace(track, times=np.array([0.0, 1.0, 1e9])),), 0.0, 1e9))

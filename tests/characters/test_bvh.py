@@ -1,0 +1,118 @@
+"""BVH files: known channels give known places, damage gives a sentence with its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from specsia_build.animation.motion import poses
+from specsia_build.characters.bvh import BvhFile, read_bvh
+from specsia_build.characters.motions import read_motions
+from specsia_build.errors import CharacterError
+
+CHAIN = """HIERARCHY
+ROOT Hips
+{
+  OFFSET 0 0 0
+  CHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation
+  JOINT Left Arm
+  {
+    OFFSET 2.0 0 0
+    CHANNELS 3 Zrotation Xrotation Yrotation
+    End Site
+    {
+      OFFSET 1.0 0 0
+    }
+  }
+}
+MOTION
+Frames: 2
+Frame Time: 0.5
+1 2 3 0 0 0 0 0 0
+1 2 3 90 0 0 0 0 9e1
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "clip.bvh"
+    path.write_bytes(text.encode())
+    return path
+
+
+def at(found: BvhFile, time: float) -> np.ndarray:
+    return poses(found.skeleton, found.motion, np.array([time])).worlds[0, :, :3, 3]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CHAIN,
+        CHAIN.replace("\n", "\r\n"),
+        CHAIN.replace("\n", "\r"),
+        CHAIN.replace("  ", "\t").replace(" ", "\t").replace("Left\tArm", "Left Arm").replace("Frame\tT", "Frame T"),
+        "\ufeff" + CHAIN.replace("ROOT Hips\n{", "ROOT Hips {").replace("HIERARCHY", "hierarchy"),
+        CHAIN.replace("0.5", "5E-1").rstrip("\n"),
+    ],
+)
+def test_a_chain_turns_by_its_channels_however_it_is_written(tmp_path: Path, text: str) -> None:
+    found = read_bvh(written(tmp_path, text))
+    assert found.skeleton.names == ("Hips", "Left Arm", "")
+    assert found.motion.name == "clip"
+    assert found.motion.end == 0.5
+    np.testing.assert_allclose(at(found, 0.0), [[1, 2, 3], [3, 2, 3], [4, 2, 3]], atol=1e-9)
+    np.testing.assert_allclose(at(found, 0.5), [[1, 2, 3], [1, 4, 3], [1, 4, 2]], atol=1e-9)
+
+
+def test_channels_turn_in_their_own_order_and_places_stand_for_offsets(tmp_path: Path) -> None:
+    text = CHAIN.replace("3 Zrotation Xrotation Yrotation", "3 Yrotation Zrotation Xposition")
+    found = read_bvh(written(tmp_path, text.replace("90 0 0 0 0 9e1", "0 0 0 90 90 5")))
+    np.testing.assert_allclose(at(found, 0.5), [[1, 2, 3], [6, 2, 3], [6, 3, 3]], atol=1e-9)
+
+
+def test_the_root_stands_where_the_motion_begins(tmp_path: Path) -> None:
+    found = read_motions(written(tmp_path, CHAIN))
+    np.testing.assert_allclose(found.skeleton.rest_worlds[0, :3, 3], [1, 2, 3])
+    assert (found.up, found.front) == ("+y", "-y")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("MOTION\n", "", "clip.bvh has no MOTION section"),
+        ("Frames: 2", "Frames: -2", "line 16: MOTION is not followed by 'Frames:'"),
+        ("Frame Time: 0.5", "Frame Time: nan", "line 16: MOTION is not followed by"),
+        ("Frame Time: 0.5", "Frame Time: 0", "line 16: MOTION is not followed by"),
+        ("Frames: 2", "Frames: 3", "it says that it has 3 frames, and has 2"),
+        ("Frames: 2", "Frames: 0", "has no frames"),
+        ("1 2 3 90 0 0 0 0 9e1", "1 2 3 90 0 0 0 0", "line 20: the frame has 8 numbers, and the joints have 9"),
+        ("9e1", "NaN", "line 20: 'NaN' is no finite number"),
+        ("9e1", "ten", "line 20: 'ten' is no finite number"),
+        ("OFFSET 1.0 0 0", "OFFSET 1.0 0", "line 12: OFFSET is not followed by three finite numbers"),
+        ("OFFSET 1.0 0 0", "OFFSET inf 0 0", "line 12: OFFSET"),
+        ("CHANNELS 3", "CHANNELS 4", "line 9: CHANNELS is not followed by"),
+        ("3 Zrotation Xrotation", "3 Zrotation Zrotation", "line 9: CHANNELS is not followed by"),
+        ("  JOINT Left Arm\n  {", "  JOINT Left Arm\n", "line 8: 'OFFSET 2.0 0 0' stands where a '{' must"),
+        ("}\nMOTION", "MOTION", "a joint is not closed"),
+        ("ROOT Hips", "JOINT Hips", "line 2: JOINT stands outside a joint"),
+        ("HIERARCHY", "glTF", "line 1: 'glTF' means nothing here"),
+    ],
+)
+def test_damage_is_one_sentence_with_its_line(tmp_path: Path, old: str, new: str, sentence: str) -> None:
+    with pytest.raises(CharacterError) as caught:
+        read_motions(written(tmp_path, CHAIN.replace(old, new)))
+    assert sentence in str(caught.value)
+    assert str(caught.value).startswith("clip.bvh")
+
+
+def test_a_file_that_never_ends_its_joints_is_read_in_time(tmp_path: Path) -> None:
+    with pytest.raises(CharacterError, match="more than 10,000 joints"):
+        read_motions(written(tmp_path, "HIERARCHY\nROOT a\n{\n" + "JOINT a\n{\n" * 20_000 + "MOTION\n"))
+
+
+def test_files_of_no_motions_are_refused_by_their_suffix(tmp_path: Path) -> None:
+    path = tmp_path / "clip.txt"
+    path.write_text(CHAIN)
+    with pytest.raises(CharacterError, match=r"clip.txt is no file that motions are read from: give one of .*\.bvh"):
+        read_motions(path)
