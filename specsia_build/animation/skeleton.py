@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,22 @@ def composed(
     found[..., :3, 3] = translations
     found[..., 3, 3] = 1.0
     return found
+
+
+def decomposed(
+    matrices: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Translations (..., 3), unit quaternions (..., 4) and scales (..., 3) whose `composed` is nearest to matrices.
+
+    Mirroring matrices have three negative scales.
+    """
+    linear = matrices[..., :3, :3]
+    scales = np.linalg.norm(linear, axis=-2) * np.where(np.linalg.det(linear) < 0, -1.0, 1.0)[..., None]
+    axes = np.divide(linear, scales[..., None, :], out=np.zeros_like(linear), where=scales[..., None, :] != 0)
+    left, _, right = np.linalg.svd(axes)
+    left[..., -1] *= np.sign(np.linalg.det(left) * np.linalg.det(right))[..., None]
+    quaternions = Rotation.from_matrix((left @ right).reshape(-1, 3, 3)).as_quat().reshape(*matrices.shape[:-2], 4)
+    return matrices[..., :3, 3].copy(), quaternions, scales
 
 
 def rotation_matrices(quaternions: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -165,7 +165,9 @@ def _read_raw(entry: Entry, *, moving: bool) -> RawMesh:
     if entry.format in ("fbx", "blend"):
         from specsia_build.characters.blender.read import read_with_blender
 
-        return read_with_blender(entry.path, texture=entry.texture, drop=entry.drop, pose=entry.pose, root=entry.within)
+        return read_with_blender(
+            entry.path, texture=entry.texture, drop=entry.drop, pose=entry.pose, root=entry.within, moving=moving
+        )
     if entry.pose != "rest":
         raise CharacterError(unknown_action(entry.path.name, entry.pose, ()))
     if entry.format == "3dbicar":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.characters.blender.kept import Script, arrays_of, facts_of, read_once
+from specsia_build.characters.blender.rig import read_rig
 from specsia_build.characters.facing import Landmark
 from specsia_build.characters.images import as_texture, load_texture
-from specsia_build.characters.raw import RawMesh
+from specsia_build.characters.raw import RawMesh, RawMoving
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import AlphaMode, Material, Mesh, Texture, Wrap
@@ -29,6 +30,7 @@ def read_with_blender(
     pose: str = "rest",
     cache: Path | None = None,
     root: Path | None = None,
+    moving: bool = False,
 ) -> RawMesh:
     """The character of an FBX or .blend file: what a render would show, posed, modifiers and skins applied.
 
@@ -44,6 +46,7 @@ def read_with_blender(
             its first frame.
         cache: folder to keep what was read in; None is `cache_folder`.
         root: folder that no file may lie outside of, links followed; None is the file's own.
+        moving: read what moves it too.
 
     Returns:
         The mesh in Blender's axes, Z up, facing -Y.
@@ -54,7 +57,18 @@ def read_with_blender(
     """
     files = SideFiles(path, root)
     kept = read_once(path, pose, SCRIPT, cache, files.root)
-    return _assemble(path, kept, texture, drop, files)
+    raw = _assemble(path, kept, texture, drop, files)
+    return replace(raw, moving=_moving(path, raw.mesh, cache, files.root)) if moving else raw
+
+
+def _moving(path: Path, mesh: Mesh, cache: Path | None, root: Path) -> RawMoving:
+    found = read_rig(path, cache=cache, root=root)
+    if len(found.rig.points) != len(mesh.vertices):
+        raise CharacterError(
+            f"{path.name} has {len(found.rig.points)} vertices at rest and {len(mesh.vertices)} in its pose, so that "
+            "it cannot be moved: leave 'pose' out"
+        )
+    return found
 
 
 @dataclass(frozen=True)
