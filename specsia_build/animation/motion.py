@@ -45,7 +45,8 @@ class Track:
         before, after = after - 1, np.minimum(after, keys - 1)
         begin, end = self.times[before], self.times[after]
         span = end - begin
-        share = np.clip(np.divide(times - begin, span, out=np.zeros_like(times), where=span > 0), 0.0, 1.0)[:, None]
+        past = (times >= end).astype(np.float64)
+        share = np.clip(np.divide(times - begin, span, out=past, where=span > 0), 0.0, 1.0)[:, None]
         if self.interpolation == "CUBICSPLINE":
             return _spline(self.values[before], self.values[after], share, span[:, None])
         if self.interpolation == "STEP":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import cast, get_args
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.animation.motion import Interpolation, Motion, Path, Track
+from specsia_build.animation.motion import WEIGHTS, Interpolation, Motion, Path, Track
 from specsia_build.characters.actions import FRAMES, chosen, unknown_action
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document, denormalise
@@ -37,12 +37,13 @@ class Motions:
     warnings: tuple[str, ...]
 
 
-def read_motions(document: Document, number: NDArray[np.int32]) -> Motions:
+def read_motions(document: Document, number: NDArray[np.int32], broken: Collection[tuple[int, int]] = ()) -> Motions:
     """The animations of a file.
 
     Args:
         document: the file.
         number: (N,) each node's place in the skeleton.
+        broken: node in the skeleton and number of each morph target that cannot be shown.
     """
     played, spoilt, warnings = [], [], dict[str, None]()
     for index in range(document.root.count("animations")):
@@ -51,6 +52,8 @@ def read_motions(document: Document, number: NDArray[np.int32]) -> Motions:
             tracks = _tracks(document, number, index, warnings=warnings)
             if not tracks:
                 raise CharacterError(f"{document.name}: animations[{index}] moves no node")
+            if any(track.path == WEIGHTS and _shows(track, broken) for track in tracks):
+                raise document.error(schema.Animation, index, "shows a morph target that is not of finite numbers")
         except (CharacterError, CostError) as error:
             spoilt.append((name, str(error)))
             continue
@@ -81,6 +84,12 @@ def standing(document: Document, number: NDArray[np.int32], pose: str) -> tuple[
     time = _start(document, [animations[index] for index in indices]) if frame is None else frame / FRAMES
     tracks = [track for index in indices for track in _tracks(document, number, index, around=time)]
     return Motion(pose, tuple(tracks), time, time), time
+
+
+def _shows(track: Track, targets: Collection[tuple[int, int]]) -> bool:
+    """Whether a track of morph weights shows any of some targets."""
+    numbers = [number for node, number in targets if node == track.node and number < track.values.shape[-1]]
+    return bool(track.values[..., numbers].any())
 
 
 def _name(document: Document, index: int) -> str:

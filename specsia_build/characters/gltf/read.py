@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from specsia_build.animation.rig import Rig
 from specsia_build.characters.gltf.animation import read_motions
 from specsia_build.characters.gltf.document import Document, load_document
+from specsia_build.characters.gltf.hierarchy import read_hierarchy
+from specsia_build.characters.gltf.humanoid import is_vrm0, read_humanoid
 from specsia_build.characters.gltf.materials import Materials
 from specsia_build.characters.gltf.primitives import MeshReader
-from specsia_build.characters.gltf.rigs import RigGatherer
+from specsia_build.characters.gltf.rigs import RigGatherer, rig_without_vertices
 from specsia_build.characters.gltf.scene import Scene, read_scene
 from specsia_build.characters.raw import RawMesh, RawMoving
 from specsia_build.errors import CharacterError
@@ -73,7 +75,7 @@ def read_gltf(
     return RawMesh(
         mesh=_shared_materials(concatenate([mesh for _, mesh in placed])),
         up="+y",
-        front="+y" if _is_vrm0(document) else "-y",
+        front=_front(document),
         parts=scene.parts,
         names=scene.names,
         part_names=tuple(instance.names for instance in scene.instances),
@@ -84,24 +86,48 @@ def read_gltf(
         animations=document.root.count("animations"),
         landmarks=scene.landmarks,
         rest_landmarks=scene.rest_landmarks,
-        moving=None if gatherer is None else _moving(document, gatherer.rig(scene.skeleton), scene.number),
+        moving=None
+        if gatherer is None
+        else _moving(document, gatherer.rig(scene.skeleton), scene.number, gatherer.broken),
     )
 
 
-def _moving(document: Document, rig: Rig, number: NDArray[np.int32]) -> RawMoving:
-    found = read_motions(document, number)
-    return RawMoving(rig, found.played, found.spoilt, {}, found.warnings)
+def read_gltf_motions(path: Path, root: Path | None = None) -> tuple[RawMoving, str]:
+    """What moves in a glTF file, a VRM animation (.vrma) too, whether it has a mesh or not.
+
+    Args:
+        path: the file; what it is shows in its first bytes, not in its suffix.
+        root: as in `read_gltf`.
+
+    Returns:
+        The motions, in the file's own coordinates (+Y up, metres), with a rig that no vertices hang on, and its front
+        as in `RawMesh`.
+
+    Raises:
+        CharacterError: if the file is damaged, or its nodes are.
+    """
+    document = load_document(path, root or path.parent)
+    hierarchy = read_hierarchy(document)
+    moving = _moving(document, rig_without_vertices(hierarchy.skeleton), hierarchy.number)
+    return moving, _front(document)
+
+
+def _moving(
+    document: Document, rig: Rig, number: NDArray[np.int32], broken: Collection[tuple[int, int]] = ()
+) -> RawMoving:
+    found = read_motions(document, number, broken)
+    humanoid, warnings = read_humanoid(document, number)
+    return RawMoving(rig, found.played, found.spoilt, humanoid, (*found.warnings, *warnings))
+
+
+def _front(document: Document) -> str:
+    return "+y" if is_vrm0(document) else "-y"
 
 
 def _nothing(document: Document, scene: Scene) -> str:
     if scene.parts and not scene.instances:
         return f"{document.name} has nothing left once its parts are dropped: leave at least one of them in"
     return f"{document.name} has no triangles: export it again with its meshes"
-
-
-def _is_vrm0(document: Document) -> bool:
-    extensions = document.root.extensions
-    return extensions is not None and extensions.vrm is not None and extensions.vrmc_vrm is None
 
 
 def _shared_materials(mesh: Mesh) -> Mesh:

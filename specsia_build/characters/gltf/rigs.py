@@ -31,10 +31,12 @@ class RigGatherer:
     Attributes:
         reader: of the scene's meshes.
         number: (N,) each node's place in the skeleton.
+        broken: node in the skeleton and number of the morph targets that are not finite numbers, which are left out.
     """
 
     reader: MeshReader
     number: NDArray[np.int32]
+    broken: set[tuple[int, int]] = field(default_factory=set)
     _points: list[NDArray[np.float32]] = field(default_factory=list)
     _slots: list[NDArray[np.int32]] = field(default_factory=list)
     _weights: list[NDArray[np.float32]] = field(default_factory=list)
@@ -68,7 +70,9 @@ class RigGatherer:
         self._weights.append(weights)
         for target, offsets in source.morphs("POSITION", 3):
             rows = np.flatnonzero(offsets.any(axis=1))
-            if len(rows):
+            if not np.isfinite(offsets).all():
+                self.broken.add((instance.place, target))
+            elif len(rows):
                 memory.take(16 * len(rows))
                 moved = (rows + self._vertices).astype(np.int32)
                 self._morphs.append(Morph(instance.place, target, moved, offsets[rows]))
@@ -97,6 +101,19 @@ class RigGatherer:
             self._nodes.append(nodes)
             self._binds.append(binds)
         return self._first[key]
+
+
+def rig_without_vertices(skeleton: Skeleton) -> Rig:
+    """A skeleton that nothing hangs on."""
+    return Rig(
+        skeleton=skeleton,
+        points=np.zeros((0, 3), np.float32),
+        slots=np.zeros((0, 1), np.int32),
+        weights=np.zeros((0, 1), np.float32),
+        nodes=np.zeros(0, np.int32),
+        inverse_binds=np.zeros((0, 4, 4)),
+        placement=np.eye(4),
+    )
 
 
 def _joined(parts: Sequence[NDArray[T]], width: int) -> NDArray[T]:

@@ -41,6 +41,29 @@ class VrmMaterial(Struct):
 
 class Vrm(Struct):
     material_properties: tuple[VrmMaterial, ...] | None = None
+    # Looked at only where something moves: a still picture does not depend on it.
+    humanoid: Any = None
+
+
+class Vrmc(Struct):
+    """What VRM 1.0 says of a character, or of a motion for any."""
+
+    humanoid: Any = None
+
+
+class HumanBone(Struct):
+    """A bone of VRM's humanoid; only VRM 0.x names it here."""
+
+    node: int
+    bone: str | None = None
+
+
+class Humanoid(Struct):
+    human_bones: dict[str, HumanBone] | None = None
+
+
+class Humanoid0(Struct):
+    human_bones: tuple[HumanBone, ...] | None = None
 
 
 class Versioned(Struct):
@@ -51,7 +74,8 @@ class Versioned(Struct):
 
 class RootExtensions(Struct):
     vrm: Vrm | None = field(default=None, name="VRM")
-    vrmc_vrm: Present | None = field(default=None, name="VRMC_vrm")
+    vrmc_vrm: Vrmc | None = field(default=None, name="VRMC_vrm")
+    vrmc_vrm_animation: Vrmc | None = field(default=None, name="VRMC_vrm_animation")
 
 
 class Root(Struct):

@@ -1,0 +1,296 @@
+"""Rigs and motions of glTF files, and what is said of motions that cannot be played."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from numpy.typing import NDArray
+
+from specsia_build import memory
+from specsia_build.animation.rig import posed
+from specsia_build.characters.animated import AnimatedCharacter, read_animated
+from specsia_build.characters.character import Entry
+from specsia_build.characters.gltf.read import read_gltf_motions
+from specsia_build.characters.read import read_character
+from specsia_build.errors import CharacterError
+from tests.characters.gltf.writer import TRIANGLE, GltfWriter
+
+HALF = 0.5**0.5
+TIMES = [1.0, 2.0, 3.0]
+SHIFTS = [[0.0, 0.0, 0.0], [4.0, 0.0, 0.0], [4.0, 8.0, 0.0]]
+
+
+def animate(writer: GltfWriter, name: str | None, path: str = "translation", node: int = 0, **given: Any) -> None:
+    """Add an animation of one channel; `times` and `values` are keys or accessors' indices."""
+    times, values = given.pop("times", TIMES), given.pop("values", SHIFTS)
+    curve = {
+        "input": times if isinstance(times, int) else writer.accessor(times),
+        "output": values if isinstance(values, int) else writer.accessor(values),
+        **given,
+    }
+    named = {} if name is None else {"name": name}
+    writer.add(
+        "animations", **named, channels=[{"sampler": 0, "target": {"node": node, "path": path}}], samplers=[curve]
+    )
+
+
+def read(writer: GltfWriter, tmp_path: Path, **entry: Any) -> AnimatedCharacter:
+    return read_animated(Entry("a", "gltf", writer.write_glb(tmp_path / "a.glb"), **entry))
+
+
+def corners(moving: AnimatedCharacter, seconds: float, motion: int = 0) -> NDArray[np.float32]:
+    """The first triangle as a motion has it, in the file's axes."""
+    mesh = posed(moving.character.mesh, moving.rig, moving.motions[motion], seconds)
+    x, y, z = mesh.vertices[mesh.faces[0]].T
+    return np.stack([x, z, -y], axis=1)
+
+
+def two_skins() -> GltfWriter:
+    """A mesh with a skin at two nodes of different skins, one without at a moved node, and a mesh of two targets."""
+    writer = GltfWriter()
+    joints = writer.accessor([[0, 1, 0, 0]] * 3, "u1")
+    weights = writer.accessor([[191, 64, 0, 0]] * 3, "u1", normalized=True)
+    skinned = writer.primitive(JOINTS_0=joints, WEIGHTS_0=weights)
+    lift, widen = writer.accessor([[0, 0, 1.0]] * 3), writer.accessor([[0, 0, 0], [1.0, 0, 0], [0, 0, 0]])
+    morphed = writer.primitive(targets=[{"POSITION": lift}, {"POSITION": widen}])
+    writer.add("meshes", primitives=[skinned])
+    writer.add("meshes", primitives=[morphed], weights=[0.25, 0.0])
+    writer.add("nodes", name="hip", translation=[0, 1, 0], children=[1])
+    writer.add("nodes", name="knee", rotation=[0, 0, HALF, HALF], translation=[1, 0, 0])
+    writer.add("nodes", mesh=0, skin=0)
+    writer.add("nodes", mesh=0, skin=1, scale=[9, 9, 9])
+    writer.add("nodes", mesh=1, translation=[0, 0, 3], scale=[-1, 1, 1])
+    writer.add("nodes", mesh=1, weights=[0.0, 1.0], matrix=[2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 2, 0, 5, 0, 0, 1])
+    move = np.eye(4, dtype=np.float32)
+    move[3, :3] = (0, -1, 2)
+    binds = writer.accessor(np.stack([move, np.eye(4)]).reshape(2, 16))
+    writer.add("skins", joints=[0, 1])
+    writer.add("skins", joints=[1, 0], inverseBindMatrices=binds)
+    return writer
+
+
+def test_a_file_of_skins_morphs_and_plain_nodes_at_rest(tmp_path: Path) -> None:
+    writer = two_skins()
+    animate(writer, "turn", "rotation", node=1, values=[[0, 0, 0, 1], [HALF, 0, 0, HALF], [1.0, 0, 0, 0]])
+    animate(writer, "smile", "weights", node=5, values=[0.0, 1, 0.5, 0.5, 1, 0])
+    animate(writer, "rise", node=5)
+    moving = read(writer, tmp_path)
+    mesh = moving.character.mesh
+    still = read_character(moving.character.entry)
+    assert np.array_equal(mesh.vertices, still.mesh.vertices)
+    assert_allclose(posed(mesh, moving.rig, None, 0).vertices, mesh.vertices, atol=2e-6)
+    assert moving.rig.skeleton.names[:2] == ("hip", "knee")
+    for number, name in enumerate(["turn", "smile", "rise"]):
+        # The same motion as a still picture's pose is what the one reader and the other must agree on.
+        pose = read_character(Entry("a", "gltf", tmp_path / "a.glb", pose=f"{name}@36"))
+        found = posed(mesh, moving.rig, moving.motions[number], 1.5)
+        assert_allclose(found.vertices, pose.mesh.vertices, atol=2e-6)
+        assert np.array_equal(found.faces, pose.mesh.faces)
+
+
+def test_a_moved_node_keeps_the_rest_of_its_matrix(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    writer.mesh_node(matrix=[0, 2, 0, 0, -2, 0, 0, 0, 0, 0, 2, 0, 7, 0, 0, 1])
+    animate(writer, "rise")
+    turned = [(-2 * y, 2 * x, z) for x, y, z in TRIANGLE]
+    assert_allclose(corners(read(writer, tmp_path), 2.0), np.add(turned, [4, 0, 0]), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds", "expected"),
+    [
+        ({}, 1.5, [2, 0, 0]),
+        ({"interpolation": "STEP"}, 1.9, [0, 0, 0]),
+        ({"interpolation": "STEP"}, 2.0, [4, 0, 0]),
+        ({"times": [5.0], "values": [[1.0, 2, 3]]}, 0.0, [1, 2, 3]),
+        ({"times": [0.0, 1, 1], "values": SHIFTS}, 1.0, [4, 8, 0]),
+    ],
+)
+def test_keys(tmp_path: Path, given: dict[str, Any], seconds: float, expected: list[float]) -> None:
+    writer = GltfWriter()
+    writer.mesh_node()
+    animate(writer, "go", **given)
+    assert_allclose(corners(read(writer, tmp_path), seconds), np.add(TRIANGLE, expected), atol=1e-5)
+
+
+def test_a_motion_of_one_key_has_one_frame(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    writer.mesh_node()
+    animate(writer, "stand", times=[2.0], values=[[1.0, 0, 0]])
+    (motion,) = read(writer, tmp_path).motions
+    assert (motion.duration, motion.times(24).tolist()) == (0.0, [2.0])
+
+
+def test_whole_numbers_stand_for_turns(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    writer.mesh_node()
+    quarter = round(HALF * 32767)
+    values = writer.accessor([[0, 0, 0, 32767], [0, 0, quarter, quarter]], "i2", normalized=True)
+    animate(writer, "turn", "rotation", times=[0.0, 1.0], values=values)
+    assert_allclose(corners(read(writer, tmp_path), 1.0), [(-y, x, z) for x, y, z in TRIANGLE], atol=1e-4)
+
+
+def no_sampler(writer: GltfWriter) -> None:
+    animate(writer, "bad")
+    writer.data["animations"][-1]["channels"][0]["sampler"] = 7
+
+
+def no_channel(writer: GltfWriter) -> None:
+    writer.add("animations", name="bad", channels=[], samplers=[])
+
+
+def wrong_channel(writer: GltfWriter) -> None:
+    writer.add("animations", name="bad", channels=[{"target": {}}], samplers=[])
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        ({"values": [[np.nan, 0, 0]] * 3}, "has values that are not finite numbers"),
+        ({"values": [[0.0, 0, 0], [np.inf, 0, 0], [0, 0, 0]]}, "has values that are not finite numbers"),
+        ({"times": [0.0, np.nan, 1]}, "has times that are not finite numbers"),
+        ({"times": [0.0, 2, 1]}, "has times that run backwards"),
+        ({"times": np.zeros(0), "values": np.zeros((0, 3))}, "has no keys"),
+        ({"values": SHIFTS[:2]}, "has other values than its times ask for"),
+        ({"interpolation": "CUBICSPLINE"}, "has other values than its times ask for"),
+        ({"interpolation": "SLERP"}, "has an interpolation that glTF does not know"),
+        ({"path": "rotation"}, "has other values than its times ask for"),
+        ({"node": 9}, "names a node or sampler that does not exist"),
+        ({"times": 99}, r"uses accessors\[99\], which does not exist"),
+        (no_sampler, "names a node or sampler that does not exist"),
+        (no_channel, "moves no node"),
+        (wrong_channel, "lacks 'sampler'"),
+        (
+            {"path": "weights", "values": [0.0, 0.0, 1.0]},
+            "shows a morph target that is not of finite numbers",
+        ),
+    ],
+)
+def test_a_clip_that_cannot_be_played_is_a_sentence_and_the_others_go_on(
+    tmp_path: Path, damage: dict[str, Any] | Callable[[GltfWriter], None], sentence: str
+) -> None:
+    writer = GltfWriter()
+    broken = writer.accessor([[0, 0, np.nan]] * 3)
+    writer.mesh_node(writer.primitive(targets=[{"POSITION": broken}]))
+    animate(writer, "before")
+    if callable(damage):
+        damage(writer)
+    else:
+        animate(writer, "bad", **damage)
+    animate(writer, "after")
+    moving = read(writer, tmp_path)
+    assert [motion.name for motion in moving.motions] == ["before", "after"]
+    ((name, said),) = moving.spoilt
+    assert name == "bad"
+    assert said.startswith("a.glb: ")
+    assert re.search(sentence, said)
+
+
+def test_names_are_kept_as_they_are(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    writer.mesh_node()
+    names: list[str | None] = ["../../etc/passwd", "", "walk", "walk", None]
+    for name in names:
+        animate(writer, name)
+    assert [motion.name for motion in read(writer, tmp_path).motions] == [name or "" for name in names]
+
+
+def test_what_is_left_out_of_a_clip_is_said(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    writer.mesh_node()
+    animate(writer, "go")
+    animation = writer.data["animations"][0]
+    other = writer.accessor([[9.0, 9, 9]] * 3)
+    animation["samplers"].append({"input": animation["samplers"][0]["input"], "output": other})
+    pointer = {"path": "pointer", "extensions": {"KHR_animation_pointer": {"pointer": "/materials/0/emissiveFactor"}}}
+    animation["channels"] += [
+        {"sampler": 1, "target": {"node": 0, "path": "translation"}},
+        {"sampler": 1, "target": pointer},
+        {"sampler": 1, "target": {"path": "translation"}},
+    ]
+    moving = read(writer, tmp_path)
+    assert_allclose(corners(moving, 3.0), np.add(TRIANGLE, SHIFTS[2]), atol=1e-5)
+    assert moving.spoilt == ()
+    doubled, pointing = moving.warnings
+    assert doubled.endswith("moves the translation of a node that an earlier channel moves; it was left out")
+    assert pointing.endswith("('go') moves 'pointer', which is not played; it was left out")
+
+
+def test_a_hundred_thousand_keys_are_played_in_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = GltfWriter()
+    writer.mesh_node()
+    count = 100_000
+    shifts = np.zeros((count, 3), np.float32)
+    shifts[:, 0] = np.arange(count)
+    animate(writer, "short")
+    animate(writer, "long", times=np.linspace(0.0, count / 100, count, endpoint=False), values=shifts)
+    moving = read(writer, tmp_path)
+    assert float(corners(moving, 900.005, 1)[0, 0]) == pytest.approx(90_000.5, abs=0.01)
+    monkeypatch.setattr(memory, "_allowed", 2**21)
+    moving = read(writer, tmp_path)
+    assert [motion.name for motion in moving.motions] == ["short"]
+    ((name, said),) = moving.spoilt
+    assert (name, "needs at least" in said) == ("long", True)
+
+
+def test_a_joint_that_no_skin_has_or_a_circle_is_the_characters_error(tmp_path: Path) -> None:
+    writer = two_skins()
+    writer.data["skins"][1]["joints"] = [0, 99]
+    with pytest.raises(CharacterError, match="has no joints, or names a node that does not exist"):
+        read(writer, tmp_path)
+    writer = two_skins()
+    writer.data["nodes"][1]["children"] = [0]
+    with pytest.raises(CharacterError, match="hangs below itself"):
+        read(writer, tmp_path)
+
+
+BONES = {"hips": {"node": 1}, "head": {"node": 0}}
+OLD_BONES = [{"bone": "hips", "node": 1}, {"bone": "head", "node": 0}]
+
+
+@pytest.mark.parametrize(
+    ("extensions", "front"),
+    [
+        ({"VRM": {"humanoid": {"humanBones": OLD_BONES}}}, "+y"),
+        ({"VRMC_vrm": {"humanoid": {"humanBones": BONES}}}, "-y"),
+        ({"VRMC_vrm_animation": {"humanoid": {"humanBones": BONES}}}, "-y"),
+    ],
+)
+def test_the_bones_that_a_vrm_states(tmp_path: Path, extensions: dict[str, Any], front: str) -> None:
+    writer = GltfWriter()
+    writer.add("nodes", name="head")
+    writer.add("nodes", name="hips", children=[0, 2])
+    writer.mesh_node()
+    animate(writer, "nod")
+    writer.data["extensions"] = extensions
+    moving = read(writer, tmp_path)
+    assert {bone: moving.rig.skeleton.names[node] for bone, node in moving.humanoid.items()} == {
+        "hips": "hips",
+        "head": "head",
+    }
+    alone, found = read_gltf_motions(tmp_path / "a.glb")
+    assert (alone.humanoid, found, len(alone.motions)) == (moving.humanoid, front, 1)
+
+
+@pytest.mark.parametrize(
+    ("humanoid", "bones", "sentence"),
+    [
+        ({"humanBones": {**BONES, "jaw": {"node": 9}, "chest": {"node": -1}}}, 2, "do not exist: jaw, chest"),
+        ({"humanBones": [1]}, 0, "its humanoid is wrongly written"),
+        ("no", 0, "its humanoid is wrongly written"),
+    ],
+)
+def test_a_humanoid_that_is_wrong_is_said(tmp_path: Path, humanoid: Any, bones: int, sentence: str) -> None:
+    writer = GltfWriter()
+    writer.mesh_node()
+    writer.add("nodes")
+    writer.data["extensions"] = {"VRMC_vrm": {"humanoid": humanoid}}
+    moving = read(writer, tmp_path)
+    assert len(moving.humanoid) == bones
+    assert sentence in moving.warnings[0]
