@@ -35,7 +35,7 @@ _ENDINGS: Mapping[str, Sequence[str]] = {
     "UpperArm": ("upperarm", "uparm", "shldr", "腕"),
     "Arm": ("arm",),
     "LowerArm": ("lowerarm", "lowarm", "forearm", "elbow", "ひじ"),
-    "Hand": ("hand", "wrist", "fist", "手首"),
+    "Hand": ("hand", "wrist", "fist", "palm", "手首"),
     "Thumb": ("thumb", "親指"),
     "Index": ("index",),
     "Middle": ("middle",),
@@ -173,7 +173,7 @@ def _named(skeleton: Skeleton) -> Humanoid:
     tree = _tree(skeleton)
     bones: dict[str, int | None] = {}
     for name, side in (("left", 1), ("right", -1)):
-        bones |= {name + part: node for part, node in (_leg(tree, side) | _arm(tree, side)).items()}
+        bones |= {name + part: node for part, node in (_leg(tree, side) | _arm(tree, skeleton.names, side)).items()}
     bones |= _trunk(tree, bones)
     hips = bones["hips"]
     end = _carrier(tree, bones)
@@ -196,7 +196,7 @@ def _leg(tree: _Tree, side: int) -> dict[str, int | None]:
     return {"UpperLeg": upper, "LowerLeg": lower, "Foot": foot, "Toes": toes}
 
 
-def _arm(tree: _Tree, side: int) -> dict[str, int | None]:
+def _arm(tree: _Tree, names: Sequence[str], side: int) -> dict[str, int | None]:
     upper, shoulder = tree.first(side, "UpperArm", "Arm"), tree.first(side, "Shoulder")
     if upper is None:
         # Where an elbow hangs on a shoulder, that is the arm, and a collar above it the shoulder.
@@ -209,8 +209,9 @@ def _arm(tree: _Tree, side: int) -> dict[str, int | None]:
     arm: dict[str, int | None] = {"Shoulder": shoulder, "UpperArm": upper, "LowerArm": lower, "Hand": hand}
     for finger, joints in _FINGERS.items() if lower is not None else ():
         nodes = [node for node in tree.found.get((side, finger), ()) if lower in tree.above[node]]
-        # The base of a finger inside the palm is named like it, without a joint of its own.
-        for joint, node in zip(joints, nodes[-len(joints) :] if len(nodes) > len(joints) else nodes, strict=False):
+        # A bone inside the palm is named like the finger, without a number.
+        numbered = [node for node in nodes if any(sign.isdecimal() for sign in names[node])]
+        for joint, node in zip(joints, numbered or nodes, strict=False):
             arm[finger + joint] = node
     return arm
 

@@ -15,11 +15,17 @@ from specsia_build.animation.motion import Motion
 from specsia_build.animation.retarget import retargeted
 from specsia_build.animation.rig import Rig
 from specsia_build.animation.skeleton import Skeleton
+from specsia_build.characters.blender.rig import read_rig
 from specsia_build.characters.bvh import read_bvh
+from specsia_build.characters.facing import front_by_joints
+from specsia_build.characters.gltf.animation import read_motions as read_gltf_motions
+from specsia_build.characters.gltf.document import Document, load_document
+from specsia_build.characters.gltf.hierarchy import read_hierarchy
+from specsia_build.characters.gltf.humanoid import is_vrm0, read_humanoid
 from specsia_build.errors import CharacterError, CostError
 from specsia_build.frame import front_rotation, up_rotation
 
-SUFFIXES = (".bvh",)
+SUFFIXES = (".glb", ".gltf", ".vrm", ".vrma", ".fbx", ".blend", ".bvh")
 """Of files that motions are read from."""
 
 _PARSER_ERRORS = (OSError, ValueError, LookupError, ArithmeticError, EOFError, RecursionError, struct.error)
@@ -76,7 +82,60 @@ def _read(path: Path, root: Path) -> MotionFile:
     if suffix == ".bvh":
         bvh = read_bvh(path, root)
         return MotionFile(path.name, bvh.skeleton, (bvh.motion,), up=bvh.up, front=bvh.front)
+    if suffix in (".fbx", ".blend"):
+        return _read_with_blender(path, root)
+    if suffix in SUFFIXES:
+        return _read_gltf(path, root)
     raise CharacterError(f"{path.name} is no file that motions are read from: give one of {', '.join(SUFFIXES)}")
+
+
+def _read_gltf(path: Path, root: Path) -> MotionFile:
+    """The motions of a glTF file, a VRM's or VRM animation's among them; its meshes are not read."""
+    document = load_document(path, root)
+    with np.errstate(all="ignore"):
+        hierarchy = read_hierarchy(document)
+        found = read_gltf_motions(document, hierarchy.number)
+        humanoid, warnings = read_humanoid(document, hierarchy.number)
+        front = None if humanoid else _front(hierarchy.skeleton, "+y")
+    return MotionFile(
+        name=path.name,
+        skeleton=hierarchy.skeleton,
+        motions=found.played,
+        spoilt=found.spoilt,
+        humanoid=humanoid,
+        front=front or ("+y" if is_vrm0(document) else "-y"),
+        warnings=(*found.warnings, *warnings, *_unplayed(document)),
+    )
+
+
+def _unplayed(document: Document) -> tuple[str, ...]:
+    """A sentence on what a VRM animation moves that no skeleton has."""
+    extensions = document.root.extensions
+    said = None if extensions is None else extensions.vrmc_vrm_animation
+    named = () if said is None else (("expressions", said.expressions), ("a gaze", said.look_at))
+    moved = " and ".join(name for name, found in named if found)
+    return (f"{document.name} moves {moved} too, which is not played",) if moved else ()
+
+
+def _read_with_blender(path: Path, root: Path) -> MotionFile:
+    found = read_rig(path, root=root)
+    skeleton = found.rig.skeleton
+    return MotionFile(
+        path.name,
+        skeleton,
+        found.motions,
+        found.spoilt,
+        up="+z",
+        front=_front(skeleton, "+z") or "-y",
+        warnings=found.warnings,
+    )
+
+
+def _front(skeleton: Skeleton, up: str) -> str | None:
+    """The axis that a skeleton faces at rest by its joints' names, or None where they do not say."""
+    places = skeleton.rest_worlds[:, :3, 3] @ up_rotation(up).T
+    named = zip(skeleton.names, places.tolist(), strict=True)
+    return front_by_joints([(name, (x, y, z)) for name, (x, y, z) in named if name]).axis
 
 
 def motion_for(

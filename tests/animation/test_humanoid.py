@@ -252,10 +252,9 @@ Body
     assert len(humanoid(tree("Cube")).missing) == 8
 
 
-def test_fingers_start_at_the_first_of_the_last_three_joints() -> None:
-    fingers = "".join(" " * 5 + f"LeftHandIndex{k}\n" for k in "")
-    skeleton = tree(
-        """
+def test_fingers_begin_outside_the_palm() -> None:
+    names, _, _ = names_of(
+        tree("""
 LeftArm
   LeftForeArm
     LeftHand
@@ -263,15 +262,18 @@ LeftArm
         LeftHandIndex1
           LeftHandIndex2
             LeftHandIndex3
+              LeftHandIndex4
       LeftHandThumb1
         LeftHandThumb2
-"""
-        + fingers
+""")
     )
-    names, _, _ = names_of(skeleton)
-    assert names["leftIndexProximal"] == "LeftHandIndex1"
-    assert names["leftIndexDistal"] == "LeftHandIndex3"
-    assert names["leftThumbMetacarpal"] == "LeftHandThumb1"
+    fingers = ("leftIndexProximal", "leftIndexIntermediate", "leftIndexDistal", "leftThumbMetacarpal")
+    assert [names[bone] for bone in fingers] == [
+        "LeftHandIndex1",
+        "LeftHandIndex2",
+        "LeftHandIndex3",
+        "LeftHandThumb1",
+    ]
 
 
 @pytest.mark.parametrize("name", ["IK-foot.l", "PoleTarget.L", "handslot.l", "LeftUpLegTwist", "Weapon", "kneeIK.l"])

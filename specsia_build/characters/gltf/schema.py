@@ -51,6 +51,13 @@ class Vrmc(Struct):
     humanoid: Any = None
 
 
+class VrmcAnimation(Vrmc):
+    """What moves in a VRM animation beside bones."""
+
+    expressions: Any = None
+    look_at: Any = None
+
+
 class HumanBone(Struct):
     """A bone of VRM's humanoid; only VRM 0.x names it here."""
 
@@ -75,7 +82,7 @@ class Versioned(Struct):
 class RootExtensions(Struct):
     vrm: Vrm | None = field(default=None, name="VRM")
     vrmc_vrm: Vrmc | None = field(default=None, name="VRMC_vrm")
-    vrmc_vrm_animation: Vrmc | None = field(default=None, name="VRMC_vrm_animation")
+    vrmc_vrm_animation: VrmcAnimation | None = field(default=None, name="VRMC_vrm_animation")
 
 
 class Root(Struct):

@@ -1,0 +1,200 @@
+"""Files of motions on characters: known angles of joints arrive within a degree, whoever made either."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from specsia_build.animation.figure import Figure
+from specsia_build.animation.motion import Motion, poses
+from specsia_build.characters.animated import AnimatedCharacter, read_animated
+from specsia_build.characters.character import Entry
+from specsia_build.characters.motions import motion_for, read_motions
+from specsia_build.errors import CharacterError
+from tests.animation.people import BODY, KAYKIT, MIXAMO, degrees, person, turning
+from tests.characters.gltf.writer import GltfWriter
+
+VRM1 = {"chest": "chest", **{bone: bone for bone in BODY}}
+REAL = {
+    "kaykit/Knight.glb": ("upperarm.l", "lowerarm.l", "wrist.l", "upperleg.r", "lowerleg.r", "foot.r"),
+    "animated/man_casual.glb": ("UpperArm.L", "LowerArm.L", "Hand.L", "UpperLeg.R", "LowerLeg.R", "Foot.R"),
+    "animated/woman_witch.glb": ("UpperArm.L", "LowerArm.L", "Hand.L", "UpperLeg.R", "LowerLeg.R", "Foot.R"),
+    "animated/cyber_character.glb": ("UpperArm.L", "LowerArm.L", "Hand.L", "UpperLeg.R", "LowerLeg.R", "Foot.R"),
+}
+
+
+def into_gltf(figure: Figure, motion: Motion | None = None, **extensions: Any) -> GltfWriter:
+    """A skeleton as glTF nodes, a triangle in front of its hips, and a motion."""
+    writer, skeleton = GltfWriter(), figure.skeleton
+    for node, name in enumerate(skeleton.names):
+        children = np.flatnonzero(skeleton.parents == node).tolist()
+        writer.add(
+            "nodes",
+            name=name,
+            translation=skeleton.translations[node].tolist(),
+            rotation=skeleton.rotations[node].tolist(),
+            **({"children": children} if children else {}),
+        )
+    writer.data["nodes"][0]["mesh"] = writer.add("meshes", primitives=[writer.primitive()])
+    if motion is not None:
+        samplers = [
+            {"input": writer.accessor(track.times), "output": writer.accessor(track.values)} for track in motion.tracks
+        ]
+        channels = [
+            {"sampler": k, "target": {"node": track.node, "path": track.path}} for k, track in enumerate(motion.tracks)
+        ]
+        writer.add("animations", name=motion.name, channels=channels, samplers=samplers)
+    if extensions:
+        writer.data["extensions"] = extensions
+    return writer
+
+
+def into_bvh(figure: Figure, motion: Motion) -> str:
+    """A skeleton that is turned nowhere at rest, and a motion's keys, as a BVH file."""
+    skeleton = figure.skeleton
+
+    def joint(node: int) -> str:
+        offset = " ".join(f"{value:.6f}" for value in skeleton.translations[node])
+        children = "".join(joint(child) for child in np.flatnonzero(skeleton.parents == node).tolist())
+        kind = "JOINT" if skeleton.parents[node] >= 0 else "ROOT"
+        channels = "CHANNELS 3 Zrotation Xrotation Yrotation"
+        end = "" if children else "End Site\n{\nOFFSET 0 0 0\n}\n"
+        return f"{kind} {skeleton.names[node]}\n{{\nOFFSET {offset}\n{channels}\n{children}{end}}}\n"
+
+    from scipy.spatial.transform import Rotation
+
+    order: list[int] = []
+
+    def visit(node: int) -> None:
+        order.append(node)
+        for child in np.flatnonzero(skeleton.parents == node).tolist():
+            visit(child)
+
+    visit(0)
+    times = motion.tracks[0].times
+    angles = np.zeros((len(times), len(order), 3))
+    for track in motion.tracks:
+        angles[:, order.index(track.node)] = Rotation.from_quat(track.values).as_euler("ZXY", degrees=True)
+    rows = "\n".join(" ".join(f"{value:.6f}" for value in row) for row in angles.reshape(len(times), -1))
+    return f"HIERARCHY\n{joint(0)}MOTION\nFrames: {len(times)}\nFrame Time: 1.0\n{rows}\n"
+
+
+def exercise(figure: Figure, bones: Mapping[str, int]) -> Motion:
+    """The left elbow bends ahead and the right knee back, by 90 degrees each."""
+    elbow = turning(figure, bones["leftLowerArm"], [(0, 0, 0), (0, 0, -90)])
+    knee = turning(figure, bones["rightLowerLeg"], [(0, 0, 0), (90, 0, 0)])
+    return Motion("exercise", (*elbow.tracks, *knee.tracks), 0.0, 1.0)
+
+
+def source(folder: Path, suffix: str) -> Path:
+    """The exercise as a file."""
+    path = folder / f"exercise{suffix}"
+    if suffix == ".bvh":
+        figure, bones = person(MIXAMO, size=100.0, up="+y")
+        path.write_text(into_bvh(figure, exercise(figure, bones)))
+    elif suffix == ".vrma":
+        figure, bones = person({bone: f"joint {bone}" for bone in BODY}, seed=11, up="+y")
+        human = {bone: {"node": node} for bone, node in bones.items()}
+        said = {"humanoid": {"humanBones": human}, "expressions": {"preset": {"happy": {"node": 0}}}}
+        into_gltf(figure, exercise(figure, bones), VRMC_vrm_animation=said).write_glb(path)
+    else:
+        figure, bones = person(KAYKIT, seed=12, up="+y")
+        into_gltf(figure, exercise(figure, bones)).write_glb(path)
+    return path
+
+
+def read(path: Path, kind: str = "gltf") -> AnimatedCharacter:
+    return read_animated(Entry("someone", kind, path))
+
+
+def angles(moving: AnimatedCharacter, motion: Motion, nodes: list[int]) -> tuple[float, float, float]:
+    """By how much elbow and knee bend at the end, and how far from ahead the forearm points."""
+    skeleton, placement = moving.rig.skeleton, moving.rig.placement
+    world = placement @ poses(skeleton, motion, np.array([1.0])).worlds[0]
+    shoulder, elbow, hand, hip, knee, foot = world[nodes, :3, 3]
+    ways = [(b - a) / np.linalg.norm(b - a) for a, b in ((shoulder, elbow), (elbow, hand), (hip, knee), (knee, foot))]
+    return degrees(ways[0], ways[1]), degrees(ways[2], ways[3]), degrees(ways[1], np.array([0.0, -1.0, 0.0]))
+
+
+LIMBS = ("leftUpperArm", "leftLowerArm", "leftHand", "rightUpperLeg", "rightLowerLeg", "rightFoot")
+
+
+@pytest.mark.parametrize("suffix", [".bvh", ".vrma", ".glb"])
+@pytest.mark.parametrize("kind", ["VRM 0.x", "VRM 1.0", "Mixamo"])
+def test_joints_bend_by_the_files_angles(tmp_path: Path, suffix: str, kind: str) -> None:
+    names = MIXAMO if kind == "Mixamo" else {bone: f"J_{k}" for k, bone in enumerate(BODY)}
+    figure, bones = person(names, seed=13, up="+y", lowered=40.0)
+    said: dict[str, Any] = {}
+    if kind == "VRM 1.0":
+        said["VRMC_vrm"] = {"humanoid": {"humanBones": {bone: {"node": node} for bone, node in bones.items()}}}
+    if kind == "VRM 0.x":
+        # These face the other way.
+        about = figure.skeleton.translations[0] * (-1, 1, -1)
+        figure.skeleton.translations[0] = about
+        x, y, z, w = figure.skeleton.rotations[0]
+        figure.skeleton.rotations[0] = (z, w, -x, -y)
+        said["VRM"] = {"humanoid": {"humanBones": [{"bone": bone, "node": node} for bone, node in bones.items()]}}
+    path = tmp_path / "person.glb"
+    into_gltf(figure, **said).write_glb(path)
+    moving, file = read(path, "vrm" if said else "gltf"), read_motions(source(tmp_path, suffix))
+    motion, notes = motion_for(moving.rig, moving.humanoid, file, file.motions[0])
+    elbow, knee, off = angles(moving, motion, [bones[bone] for bone in LIMBS])
+    assert (elbow, knee) == pytest.approx((90.0, 90.0), abs=0.1)
+    assert off < 0.1
+    assert notes == (("exercise.vrma moves expressions too, which is not played",) if suffix == ".vrma" else ())
+
+
+@pytest.mark.parametrize("suffix", [".bvh", ".vrma"])
+@pytest.mark.parametrize("name", REAL)
+def test_joints_of_real_characters_bend_by_the_files_angles(
+    tmp_path: Path, characters_dir: Path, name: str, suffix: str
+) -> None:
+    moving, file = read(characters_dir / name), read_motions(source(tmp_path, suffix))
+    motion, _ = motion_for(moving.rig, moving.humanoid, file, file.motions[0])
+    nodes = [moving.rig.skeleton.names.index(joint) for joint in REAL[name]]
+    assert angles(moving, motion, nodes)[:2] == pytest.approx((90.0, 90.0), abs=1.0)
+
+
+def test_people_without_clips_walk_by_anothers(characters_dir: Path) -> None:
+    file = read_motions(characters_dir / "animated/cyber_character.glb")
+    walk = next(motion for motion in file.motions if motion.name.endswith("|Walk"))
+    moving = read(characters_dir / "animated/man_casual.glb")
+    motion, notes = motion_for(moving.rig, moving.humanoid, file, walk)
+    assert notes == ()
+    assert motion.duration == walk.duration
+    names = moving.rig.skeleton.names
+    times = np.linspace(motion.start, motion.end, 9)
+    worlds = moving.rig.placement @ poses(moving.rig.skeleton, motion, times).worlds
+    left, right, hip = (worlds[:, names.index(name), :3, 3] for name in ("Foot.L", "Foot.R", "UpperLeg.L"))
+    stride = (left - right)[:, 1] / np.linalg.norm(hip - left, axis=1).max()
+    assert stride.min() < -0.5
+    assert stride.max() > 0.5
+
+
+def test_what_cannot_be_played_says_of_which_file_and_why(tmp_path: Path) -> None:
+    path = tmp_path / "thing.glb"
+    writer = GltfWriter()
+    writer.mesh_node()
+    writer.write_glb(path)
+    moving, file = read(path), read_motions(source(tmp_path, ".bvh"))
+    with pytest.raises(CharacterError) as caught:
+        motion_for(moving.rig, moving.humanoid, file, file.motions[0])
+    assert str(caught.value).startswith("'exercise' of exercise.bvh cannot be played: the character has no joints for ")
+
+
+def test_damaged_files_are_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "clip.vrma"
+    path.write_bytes(b"glTF" + bytes(40))
+    with pytest.raises(CharacterError, match=r"^clip\.vrma "):
+        read_motions(path)
+    with pytest.raises(CharacterError, match=r"^gone\.glb cannot be read"):
+        read_motions(tmp_path / "gone.glb")
+    outside = tmp_path / "inner" / "link.bvh"
+    outside.parent.mkdir()
+    outside.symlink_to(source(tmp_path, ".bvh"))
+    with pytest.raises(CharacterError, match="leads out of"):
+        read_motions(outside, outside.parent)
