@@ -86,7 +86,7 @@ def soles(skeleton: Skeleton, human: Humanoid, worlds: NDArray[np.float64], turn
         for ahead in (0.0, AHEAD * leg):
             place = turn.T @ (x, y - ahead, ground)
             nodes.append(foot)
-            points.append(np.linalg.solve(worlds[foot], np.append(place, 1.0))[:3])
+            points.append((np.linalg.pinv(worlds[foot]) @ np.append(place, 1.0))[:3])
     return Soles(np.array(nodes), np.array(points), turn, ground, leg)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -38,8 +39,8 @@ class Figure:
 
     def unique(self) -> dict[str, int]:
         """Nodes by name, those whose name no other has."""
-        names = self.skeleton.names
-        return {name: node for node, name in enumerate(names) if name and names.count(name) == 1}
+        uses = Counter(self.skeleton.names)
+        return {name: node for node, name in enumerate(self.skeleton.names) if name and uses[name] == 1}
 
     def pelvis(self, worlds: Array) -> Array:
         """The middle between both hip joints of a humanoid, (..., 3), of worlds (..., J, 4, 4)."""

@@ -53,6 +53,9 @@ _FINGERS = {
     **dict.fromkeys(("Index", "Middle", "Ring", "Little"), ("Proximal", "Intermediate", "Distal")),
 }
 
+_MOST_LIKE, _MOST_ABOVE = 64, 1000
+"""Joints of one part, and nodes above one, that are looked at."""
+
 _SPINE = ("spine", "chest", "upperChest")
 
 NEEDED = ("hips", "spine", *(s + part for s in ("left", "right") for part in ("UpperLeg", "LowerLeg", "Foot")))
@@ -135,49 +138,54 @@ def part_of(name: str) -> tuple[int, str] | None:
     return (sides[0] if sides else 0), part
 
 
-@dataclass(frozen=True)
 class _Tree:
-    """Who hangs on whom: nodes above each, itself first, and their candidates by side and part, the highest first."""
+    """Who hangs on whom: nodes above each, itself first, and candidates by side and part, the highest first."""
 
-    above: Sequence[Sequence[int]]
-    found: Mapping[tuple[int, str], Sequence[int]]
+    def __init__(self, skeleton: Skeleton) -> None:
+        self.parents: list[int] = skeleton.parents.tolist()
+        self.found: dict[tuple[int, str], list[int]] = {}
+        self._paths: dict[int, list[int]] = {}
+        depth: list[int] = []
+        for node, (name, parent) in enumerate(zip(skeleton.names, self.parents, strict=True)):
+            depth.append(depth[parent] + 1 if parent >= 0 else 0)
+            part = part_of(name) if name else None
+            if part is not None:
+                self.found.setdefault(part, []).append(node)
+        for part, nodes in self.found.items():
+            self.found[part] = sorted(nodes, key=lambda node: (depth[node], node))[:_MOST_LIKE]
+
+    def above(self, node: int) -> list[int]:
+        """A node and what it hangs on, the nearest first."""
+        if node not in self._paths:
+            path = [node]
+            while self.parents[path[-1]] >= 0 and len(path) < _MOST_ABOVE:
+                path.append(self.parents[path[-1]])
+            self._paths[node] = path
+        return self._paths[node]
 
     def first(self, side: int, *parts: str, below: int | None = None) -> int | None:
         """The highest joint of the first of some parts that there is one of, below a node where that is given."""
         for part in parts:
             for node in self.found.get((side, part), ()):
-                if below is None or (node != below and below in self.above[node]):
+                if below is None or (node != below and below in self.above(node)):
                     return node
         return None
 
     def common(self, nodes: Iterable[int]) -> int | None:
         """The lowest node that all of some hang on or are."""
-        paths = [self.above[node] for node in nodes]
+        paths = [self.above(node) for node in nodes]
         return next((node for node in paths[0] if all(node in path for path in paths[1:])), None)
 
 
-def _tree(skeleton: Skeleton) -> _Tree:
-    above: list[tuple[int, ...]] = []
-    found: dict[tuple[int, str], list[int]] = {}
-    for node, (name, parent) in enumerate(zip(skeleton.names, skeleton.parents.tolist(), strict=True)):
-        above.append((node, *(above[parent] if parent >= 0 else ())))
-        part = part_of(name) if name else None
-        if part is not None:
-            found.setdefault(part, []).append(node)
-    for nodes in found.values():
-        nodes.sort(key=lambda node: (len(above[node]), node))
-    return _Tree(above, found)
-
-
 def _named(skeleton: Skeleton) -> Humanoid:
-    tree = _tree(skeleton)
+    tree = _Tree(skeleton)
     bones: dict[str, int | None] = {}
     for name, side in (("left", 1), ("right", -1)):
         bones |= {name + part: node for part, node in (_leg(tree, side) | _arm(tree, skeleton.names, side)).items()}
     bones |= _trunk(tree, bones)
     hips = bones["hips"]
     end = _carrier(tree, bones)
-    spine = [] if hips is None or end is None else list(reversed(tree.above[end][: tree.above[end].index(hips)]))
+    spine = [] if hips is None or end is None else list(reversed(tree.above(end)[: tree.above(end).index(hips)]))
     marks = (spine[:1], spine[:1] + spine[1:][-1:], [*spine[:1], *spine[len(spine) // 2 :][:1], *spine[-1:]])
     bones |= dict(zip(_SPINE, marks[min(len(spine), 3) - 1] if spine else (), strict=False))
     return Humanoid({bone: node for bone, node in bones.items() if node is not None}, tuple(spine))
@@ -202,13 +210,13 @@ def _arm(tree: _Tree, names: Sequence[str], side: int) -> dict[str, int | None]:
         # Where an elbow hangs on a shoulder, that is the arm, and a collar above it the shoulder.
         shoulders = tree.found.get((side, "Shoulder"), ())
         upper, shoulder = (shoulders[-1] if shoulders else None), (shoulders[0] if len(shoulders) > 1 else None)
-    if shoulder is not None and upper is not None and shoulder not in tree.above[upper]:
+    if shoulder is not None and upper is not None and shoulder not in tree.above(upper):
         shoulder = None
     lower = tree.first(side, "LowerArm", "Arm", below=upper) if upper is not None else None
     hand = tree.first(side, "Hand", below=lower) if lower is not None else None
     arm: dict[str, int | None] = {"Shoulder": shoulder, "UpperArm": upper, "LowerArm": lower, "Hand": hand}
     for finger, joints in _FINGERS.items() if lower is not None else ():
-        nodes = [node for node in tree.found.get((side, finger), ()) if lower in tree.above[node]]
+        nodes = [node for node in tree.found.get((side, finger), ()) if lower in tree.above(node)]
         # A bone inside the palm is named like the finger, without a number.
         numbered = [node for node in nodes if any(sign.isdecimal() for sign in names[node])]
         for joint, node in zip(joints, numbered or nodes, strict=False):
@@ -223,11 +231,11 @@ def _trunk(tree: _Tree, bones: Mapping[str, int | None]) -> dict[str, int | None
 
     def shared(nodes: Sequence[int]) -> int:
         common = tree.common([*legs, *nodes])
-        return -1 if common is None else len(tree.above[common])
+        return -1 if common is None else len(tree.above(common))
 
     # What a mesh of the face is called hangs elsewhere than the joint.
     head = max(tree.found.get((0, "Head"), ()), key=lambda node: shared([node]), default=None)
-    necks = [node for node in tree.found.get((0, "Neck"), ()) if head is None or node in tree.above[head][1:]]
+    necks = [node for node in tree.found.get((0, "Neck"), ()) if head is None or node in tree.above(head)[1:]]
     neck = max(necks, key=lambda node: shared([node]), default=None)
     upper = [node for node in (head, neck) if node is not None][:1] or arms
     hips = tree.common([*legs, *upper]) if len(legs) == 2 and upper else None
@@ -239,6 +247,6 @@ def _carrier(tree: _Tree, bones: Mapping[str, int | None]) -> int | None:
     top = bones["neck"] if bones["neck"] is not None else bones["head"]
     arms = [node for node in (bones["leftUpperArm"], bones["rightUpperArm"]) if node is not None]
     end = tree.common(arms) if top is None and len(arms) == 2 else None
-    if top is not None and len(tree.above[top]) > 1:
-        end = tree.above[top][1]
-    return end if end is not None and bones["hips"] in tree.above[end] else None
+    if top is not None and len(tree.above(top)) > 1:
+        end = tree.above(top)[1]
+    return end if end is not None and bones["hips"] in tree.above(end) else None

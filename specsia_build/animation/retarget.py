@@ -27,8 +27,11 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
     """A motion of one figure on another.
 
     Raises:
-        CharacterError: if the two have too little in common, with what is missing.
+        CharacterError: if the two have too little in common, with what is missing, or are where no number reaches.
+        CostError: if it would cost more memory than it may.
     """
+    if not all(np.isfinite(figure.skeleton.rest_worlds).all() for figure in (source, target)):
+        raise CharacterError("the joints of one of the two figures lie beyond what numbers hold")
     same = _as_it_is(motion, source, target)
     if same is not None:
         return Retargeted(same)

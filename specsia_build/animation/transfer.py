@@ -20,6 +20,7 @@ from scipy.spatial.transform import Rotation
 from specsia_build import memory
 from specsia_build.animation.feet import Feet, Soles, feet, leg_length, soles, standing
 from specsia_build.animation.figure import Figure
+from specsia_build.animation.humanoid import NEEDED
 from specsia_build.animation.motion import ROTATION, TRANSLATION, Motion, Track, poses
 from specsia_build.animation.skeleton import Skeleton, rotation_matrices
 from specsia_build.errors import CharacterError
@@ -30,7 +31,9 @@ WORSE = 0.02
 RATE = 30.0
 """Samples a second, at least, of what is taken over."""
 
-_CHUNK = 512
+_CHUNK = 1 << 15
+"""Joints times frames that are worked at together."""
+
 _SAMPLE_COST = 200
 """Bytes of memory for a joint at a time."""
 
@@ -99,7 +102,8 @@ class Transfer:
         self.ratio = self._ratio()
         self.across = self.ratio * (target.turn.T @ self.turn)
         self.holders = self._holders() if people else {}
-        self.order = self._order()
+        self.needed = self._needed()
+        self.order = [node for node in self._order() if node in self.needed]
         if people:
             self.soles: tuple[Soles, Soles] = (
                 soles(source.skeleton, source.human, stand, self.turn),
@@ -159,6 +163,19 @@ class Transfer:
                 found[node] = holder
         return found
 
+    def _needed(self) -> frozenset[int]:
+        """The target's nodes whose places are asked for, and all above them."""
+        human = self.target.human
+        asked = {*self.pairs, *self.holders, *self.holders.values()}
+        asked |= {human.bones[bone] for bone in NEEDED} if self.people else set()
+        found: set[int] = set()
+        for node in asked:
+            for above in _above(self.target.skeleton, node):
+                if above in found:
+                    break
+                found.add(above)
+        return frozenset(found)
+
     def _order(self) -> list[int]:
         """The target's nodes, each after its parent and after what holds it."""
         parents = self.target.skeleton.parents.tolist()
@@ -175,7 +192,8 @@ class Transfer:
         """The motion as the target does it, with what else is to be said of it."""
         times = sample_times(motion)
         memory.ask(_SAMPLE_COST * len(times) * max(1, len(self.pairs)))
-        parts = [times[k : k + _CHUNK] for k in range(0, len(times), _CHUNK)]
+        chunk = max(1, _CHUNK // max(len(self.stand), len(self.rest)))
+        parts = [times[k : k + chunk] for k in range(0, len(times), chunk)]
         moved = self._moved(motion)
         way, before, after = np.zeros((len(times), 3)), None, None
         if self.people:
@@ -192,13 +210,15 @@ class Transfer:
         for k, part in enumerate(parts):
             worlds = poses(self.source.skeleton, motion, part).worlds
             local = self._turned(worlds)
-            _, places = self._swept(local, worlds, moved, way[k * _CHUNK : k * _CHUNK + len(part)])
+            _, places = self._swept(local, worlds, moved, way[k * chunk : k * chunk + len(part)])
             for node, rotations in local.items():
                 turned.setdefault(node, []).append(np.asarray(Rotation.from_matrix(rotations).as_quat()))
             for node, place in places.items():
                 shifted.setdefault(node, []).append(place)
         tracks = [Track(node, ROTATION, times, np.concatenate(found)) for node, found in turned.items()]
         tracks += [Track(node, TRANSLATION, times, np.concatenate(found)) for node, found in shifted.items()]
+        if not all(np.isfinite(track.values).all() for track in tracks):
+            raise CharacterError("it moves joints beyond what numbers hold")
         tracks.sort(key=lambda track: (track.node, track.path))
         return Retargeted(Motion(motion.name, tuple(tracks), motion.start, motion.end), notes, before, after)
 
@@ -225,8 +245,8 @@ class Transfer:
         turn, onto = self.turn, self.target.turn
         delta: dict[int, Array] = {-1: np.broadcast_to(np.eye(3), (len(worlds), 3, 3))}
         found: dict[int, Array] = {}
-        for node, parent in enumerate(self.target.skeleton.parents.tolist()):
-            other = self.pairs.get(node)
+        for node in sorted(self.needed):
+            parent, other = int(self.target.skeleton.parents[node]), self.pairs.get(node)
             if other is None:
                 delta[node] = delta[parent]
                 continue

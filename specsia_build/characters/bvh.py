@@ -27,6 +27,9 @@ _MOTION = re.compile(rb"^[ \t]*MOTION[ \t]*$", re.MULTILINE | re.IGNORECASE)
 _WORD_COST = 64
 """Bytes of memory for a number of a frame until it is part of a track."""
 
+_POSE_COST = 500
+"""Bytes of memory of a joint in a pose."""
+
 _LOOKED_AT = 100
 """Frames that are asked where the ground and which way up is."""
 
@@ -224,6 +227,7 @@ def _stood(skeleton: Skeleton, motion: Motion) -> BvhFile:
     """The file's content: its axes told by its joints, its root turned and put as where the motion begins."""
     times = motion.tracks[0].times
     times = times[np.linspace(0, len(times) - 1, min(len(times), _LOOKED_AT)).astype(np.int64)]
+    memory.ask(_POSE_COST * len(times) * len(skeleton.names))
     places = poses(skeleton, motion, times).worlds[..., :3, 3]
     resting = _landmarks(skeleton, skeleton.rest_worlds[:, :3, 3])
     at_rest = up_by_joints(resting).axis
