@@ -4,19 +4,24 @@
     python read_rig.py JOB.json            (with the bpy package)
 
 A job is that of ``read_character.py``, whatever its pose. Nodes (J) are bones and objects, parents first; vertices (V)
-are those that ``read_character.py`` writes, in its order. ``rig.npz`` holds
+are those that ``read_character.py`` writes, in its order. ``rig.npz`` holds of the rest, each with ``_rest`` behind its
+name,
 
     parents         (J,) int32, -1 for those without
-    local           (J, 4, 4) float64, from each node's coordinates to its parent's at rest
-    points          (V, 3) float32 at rest, in the coordinates of the vertex's object
+    local           (J, 4, 4) float64, from each node's coordinates to its parent's
+    points          (V, 3) float32, in the coordinates of the vertex's object
     slots, weights  (V, K) int32, float32: a point is moved by these slots as by these weights, which sum to 1
     nodes, binds    (P,) int32, (P, 4, 4) float64: node of each slot, and from the points' coordinates to the node's
     morph_nodes, morph_targets, morph_sizes   (M,) int32; and of one morph after the other
     morph_vertices, morph_offsets             (...,) int32, (..., 3) float32: added to points at weight 1
-    morph_weights   (...,) float32 at rest, of one node of `morphed` in rig.json after the other
+    morph_weights   (...,) float32, of one node of `morphed` in rig.json after the other
     checked         (S,) int32, some vertices
-    times_K, local_K, morph_weights_K   (T,) seconds, (T, J, 4, 4) float32 and (T, ...) float32 of the motion K
-    check_times_K, check_K              (C,) of these times, and (C, S, 3) float32 where Blender has those vertices then
+
+and of each motion, with its number behind the name as in ``_0``,
+
+    times           (T,) seconds from its first frame on
+    local, morph_weights    (T, J, 4, 4) and (T, ...) float32
+    check_times, check      (C,) of the times, and (C, S, 3) float32 where Blender has the checked vertices then
 
 and ``rig.json`` names of nodes and motions, motions that cannot be played and why, the nodes with morphs with how many
 they have, and what of the file no skin can do.
@@ -68,13 +73,16 @@ def read(job):
             raise job_server.JobError(f"'{name}' is at no finite place")
     hung = Hung(nodes, worlds, graph)
     arrays = hung.arrays() | {"parents": nodes.parents, "local": nodes.local(worlds), "morph_weights": keys.now()}
-    sampler = Sampler(nodes, keys, len(arrays["points"]))
+    count = len(arrays["points"])
+    arrays["checked"] = np.linspace(0, max(count - 1, 0), min(count, CHECKED)).astype(np.int32)
+    sampler = Sampler(nodes, keys, arrays["checked"], count)
     for name, actions in scenes.takes():
         opened.restore()
         sampler.add(name, actions)
     opened.restore()
     scenes.put_in_pose("rest", None)
     arrays |= keys.morphs(hung.firsts, arrays["points"], [arrays["morph_weights"], *sampler.morph_weights()])
+    arrays = {f"{name}_rest": array for name, array in arrays.items()}
     np.savez(Path(job["out"]) / "rig.npz", **arrays, **sampler.arrays)
     facts = {
         "names": [name for _, name in nodes.names],
@@ -363,9 +371,8 @@ class Sampler:
         arrays: as `rig.npz` has them.
     """
 
-    def __init__(self, nodes, keys, count):
-        checked = np.unique(np.linspace(0, max(count - 1, 0), min(count, CHECKED)).astype(np.int32))
-        self.motions, self.spoilt, self.arrays = [], [], {"checked": checked}
+    def __init__(self, nodes, keys, checked, count):
+        self.motions, self.spoilt, self.arrays = [], [], {}
         self._nodes, self._keys, self._checked, self._count = nodes, keys, checked, count
         self._left = min(MOST_MATRICES // max(len(nodes.names), 1), MOST_POINTS // max(count, 1))
         render = bpy.context.scene.render

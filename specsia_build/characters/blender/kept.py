@@ -111,17 +111,18 @@ def facts_of(kept: Path, script: Script) -> Any:
     return _legible(read_json(kept / f"{script.leaves}.json"))
 
 
-def arrays_of(kept: Path, script: Script) -> dict[str, NDArray[Any]]:
-    """The arrays that a script left, reckoned before they are read.
+def arrays_of(kept: Path, script: Script, suffix: str = "") -> dict[str, NDArray[Any]]:
+    """The arrays that a script left whose names have a suffix, by what is before it, reckoned before they are read.
 
     Raises:
         CostError: if they cost more than a character may.
     """
-    path = kept / f"{script.leaves}.npz"
+    path, ending = kept / f"{script.leaves}.npz", f"{suffix}.npy"
     with zipfile.ZipFile(path) as archive:
-        memory.take(_ARRAY_COST * sum(info.file_size for info in archive.infolist()))
+        sizes = {info.filename: info.file_size for info in archive.infolist() if info.filename.endswith(ending)}
+    memory.take(_ARRAY_COST * sum(sizes.values()))
     with np.load(path) as stored:
-        return {name: stored[name] for name in stored.files}
+        return {name.removesuffix(ending): stored[name.removesuffix(".npy")] for name in sizes}
 
 
 def _check_binary(path: Path, root: Path) -> None:

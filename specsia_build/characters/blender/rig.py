@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build import memory
 from specsia_build.animation import motion as paths
 from specsia_build.animation.motion import Motion, Track, poses
 from specsia_build.animation.rig import Morph, Rig
 from specsia_build.animation.skeleton import Skeleton, composed, decomposed
 from specsia_build.characters.blender.kept import Script, arrays_of, facts_of, read_once
 from specsia_build.characters.raw import RawMoving
-from specsia_build.errors import brief
+from specsia_build.errors import CostError, brief
 
 SCRIPT = Script("rig", ("read_rig.py", "scenes.py", "fbx_opacity.py"))
 
@@ -24,6 +25,9 @@ MOST_OFF = 0.005
 
 _STILL = 2e-6
 """What a property may change, rotations in their quaternion and places as a share of the size, and yet be still."""
+
+_MATRIX_COST = 800
+"""Bytes of memory for a node in a frame while it is taken apart."""
 
 _SHEARED = 1e-5
 _LISTED = 3
@@ -47,19 +51,25 @@ def read_rig(path: Path, *, cache: Path | None = None, root: Path | None = None)
         WriteError: if what was read cannot be kept.
     """
     kept = read_once(path, "rest", SCRIPT, cache, root or path.parent)
-    facts, arrays = facts_of(kept, SCRIPT), arrays_of(kept, SCRIPT)
+    facts = facts_of(kept, SCRIPT)
     morphed = {int(node): int(count) for node, count in facts["morphed"]}
-    rig = _rig(facts["names"], arrays, morphed)
+    at_rest = arrays_of(kept, SCRIPT, "_rest")
+    rig = _rig(facts["names"], at_rest, morphed)
     size = _size(rig)
-    motions = tuple(_motion(name, rig, arrays, k, morphed, size) for k, name in enumerate(facts["motions"]))
-    off = [_off(rig, motion, arrays, k, size) for k, motion in enumerate(motions)]
-    unlike = [(motion.name, share) for motion, share in zip(motions, off, strict=True) if not share <= MOST_OFF]
-    return RawMoving(
-        rig,
-        motions,
-        tuple((name, f"{path.name}: action '{name}' cannot be played: {why}") for name, why in facts["spoilt"]),
-        warnings=(_unlike(path.name, unlike, facts["unlike"]),) if unlike else (),
-    )
+    motions: list[Motion] = []
+    spoilt = [(name, f"{path.name}: action '{name}' cannot be played: {why}") for name, why in facts["spoilt"]]
+    unlike: list[tuple[str, float]] = []
+    for k, name in enumerate(facts["motions"]):
+        try:
+            arrays = arrays_of(kept, SCRIPT, f"_{k}")
+            motions.append(_motion(name, rig, arrays, morphed, size))
+        except CostError as error:
+            spoilt.append((name, f"{path.name}: action '{name}' cannot be played: {error}"))
+            continue
+        if not (off := _off(rig, motions[-1], at_rest["checked"], arrays, size)) <= MOST_OFF:
+            unlike.append((name, off))
+    said = (_unlike(path.name, unlike, facts["unlike"]),) if unlike else ()
+    return RawMoving(rig, tuple(motions), tuple(spoilt), warnings=said)
 
 
 def _rig(names: Sequence[str], arrays: Mapping[str, NDArray[Any]], morphed: Mapping[int, int]) -> Rig:
@@ -102,12 +112,15 @@ def _size(rig: Rig) -> float:
     return float(np.ptp(places, axis=0).max(initial=0.0)) if len(places) else 0.0
 
 
-def _motion(
-    name: str, rig: Rig, arrays: Mapping[str, NDArray[Any]], k: int, morphed: Mapping[int, int], size: float
-) -> Motion:
-    """The k-th motion; what stands still has one key, and none where it stands as at rest."""
-    skeleton, times = rig.skeleton, arrays[f"times_{k}"]
-    translations, rotations, scales = decomposed(arrays[f"local_{k}"].astype(np.float64))
+def _motion(name: str, rig: Rig, arrays: Mapping[str, NDArray[Any]], morphed: Mapping[int, int], size: float) -> Motion:
+    """A motion; what stands still has one key, and none where it stands as at rest.
+
+    Raises:
+        CostError: if it takes more memory than there is.
+    """
+    skeleton, times, local = rig.skeleton, arrays["times"], arrays["local"]
+    memory.ask(_MATRIX_COST * local.shape[0] * local.shape[1])
+    translations, rotations, scales = decomposed(local.astype(np.float64))
     rest = skeleton.rotations
     rotations = np.where(np.sum(rotations * rest, axis=-1, keepdims=True) < 0, -rotations, rotations)
     # A place counts in the scene's units, not in those of a parent that may be scaled.
@@ -119,7 +132,7 @@ def _motion(
         *_tracks(paths.ROTATION, times, rotations, rest, np.full(len(rest), _STILL)),
         *_tracks(paths.SCALE, times, scales, skeleton.scales, _STILL * np.abs(skeleton.scales).max(axis=1)),
     ]
-    for node, weights in _by_node(arrays[f"morph_weights_{k}"], morphed).items():
+    for node, weights in _by_node(arrays["morph_weights"], morphed).items():
         if (weights != skeleton.morph_weights[node]).any():
             tracks.append(Track(node, paths.WEIGHTS, times, weights))
     return Motion(name, tuple(tracks), float(times[0]), float(times[-1]))
@@ -148,15 +161,17 @@ def _by_node(weights: NDArray[np.float32], morphed: Mapping[int, int]) -> dict[i
     return dict(zip(morphed, parts, strict=False))
 
 
-def _off(rig: Rig, motion: Motion, arrays: Mapping[str, NDArray[Any]], k: int, size: float) -> float:
+def _off(
+    rig: Rig, motion: Motion, checked: NDArray[np.int32], arrays: Mapping[str, NDArray[Any]], size: float
+) -> float:
     """How far vertices are at most from where Blender has them, as a share of the size."""
     chosen = np.zeros(len(rig.points), np.bool_)
-    chosen[arrays["checked"]] = True
+    chosen[checked] = True
     if not chosen.any() or size <= 0:
         return 0.0
-    some, found = rig.of_vertices(chosen), poses(rig.skeleton, motion, arrays[f"check_times_{k}"])
+    some, found = rig.of_vertices(chosen), poses(rig.skeleton, motion, arrays["check_times"])
     places = np.stack([some.vertices(found, frame) for frame in range(len(found.worlds))])
-    return float(np.linalg.norm(places - arrays[f"check_{k}"], axis=-1).max()) / size
+    return float(np.linalg.norm(places - arrays["check"], axis=-1).max()) / size
 
 
 def _unlike(name: str, motions: Sequence[tuple[str, float]], reasons: Sequence[str]) -> str:

@@ -172,3 +172,13 @@ def test_a_real_character_moves_as_blender_has_it(
     assert (walk.start, walk.end) == (0.0, 30 / 24)
     still = read_character(replace(entry, pose="Walking@11"))
     assert_allclose(posed(mesh, found.rig, walk, 10 / 24).vertices, still.mesh.vertices, atol=1e-4 * height)
+
+
+def test_a_motion_that_costs_too_much_is_left_out_alone(
+    read: RawMesh, scenes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("specsia_build.characters.blender.rig._MATRIX_COST", 30_000_000)
+    found = read_rig(scenes / "moving.blend", cache=scenes / "cache")
+    assert [motion.name for motion in found.motions] == ["Lift"]
+    said = dict(found.spoilt)["Bend"]
+    assert said.startswith("moving.blend: action 'Bend' cannot be played: this needs at least 2.15 GB of memory")
