@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,63 @@ EXECUTORS = ("local", "ray")
 
 DEFAULT_SOURCE = "sample:24"
 DEFAULT_OUT = "specsia-out"
+DEFAULT_CLIPS_OUT = "specsia-clips"
 
 
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+RECIPES = FRAMES, DRAVIE = ("frames", "dravie")
+"""Layouts that clips are packed in."""
+
+OWN = "own"
+"""As a motion: those of the character's own file."""
+
+
+@dataclass(frozen=True)
+class ClipSettings:
+    """What decides the clips of `specsia clips`.
+
+    Attributes:
+        recipes: layouts to pack them in, of `RECIPES`.
+        motions: `OWN`, names of built-in motions, or files of motions made for other characters.
+        patterns: shell patterns of the names of motions to take; none takes all.
+        fps: frames a second.
+        frames: most frames of a clip, or None.
+        views: evenly spaced cameras that see each motion, 1-360.
+        in_place: hold the figure where it is at its first frame, but for up and down.
+        turntable: also a clip of the still figure with a camera that walks around it.
+        reconstructed: whether reconstructions are moved too where no recipe asks for them.
+        preview: write a film of each clip.
+    """
+
+    recipes: tuple[str, ...] = (FRAMES,)
+    motions: tuple[str, ...] = (OWN,)
+    patterns: tuple[str, ...] = ()
+    fps: float = 12.0
+    frames: int | None = None
+    views: int = 4
+    in_place: bool = False
+    turntable: bool = False
+    reconstructed: bool = False
+    preview: bool = False
+
+    def __post_init__(self) -> None:
+        for name in self.recipes:
+            check_choice("recipe", name, RECIPES)
+        if not self.recipes or not (self.motions or self.turntable):
+            raise UsageError("clips need at least one recipe, and a motion or a turntable")
+        check_number("fps", self.fps, 0.1, 240)
+        check_number("clips' views", self.views, 1, 360)
+        if self.frames is not None:
+            check_number("frames", self.frames, 1, 100_000)
+
+    @property
+    def pairs(self) -> bool:
+        """Whether reconstructions are moved beside the characters."""
+        return self.reconstructed or DRAVIE in self.recipes
 
 
 @dataclass(frozen=True)
@@ -54,6 +106,7 @@ class BuildConfig:
             quarantined for their looks do not count.
         timeout: seconds after which one character's stage is given up.
         memory: what a character may cost in a worker, such as `2 GB`; one that needs more is quarantined.
+        clips: what clips are made of, where a run is of characters in motion; None where it is of stills.
     """
 
     source: str = DEFAULT_SOURCE
@@ -74,6 +127,7 @@ class BuildConfig:
     max_failures: str = "1%"
     timeout: float = 600.0
     memory: str = MEMORY
+    clips: ClipSettings | None = None
 
     def __post_init__(self) -> None:
         check_number("views", self.views, 1, 360)
@@ -144,6 +198,35 @@ def check_number(name: str, value: object, low: float, high: float) -> None:
         raise UsageError(f"{name} cannot be {value!r}: it is a number from {low} to {high}")
 
 
+_CLIP_SETTINGS = {field.name for field in fields(ClipSettings)}
+
+_CLIP_LISTS = ("recipes", "motions", "patterns")
+
+
+def _clip_settings(before: ClipSettings | None, settings: Any, where: str) -> ClipSettings:
+    """Settings of clips, some of them replaced; see `with_settings`."""
+    if not isinstance(settings, Mapping):
+        raise UsageError(f"{where}: clips must hold settings as `name: value`")
+    changes: dict[str, Any] = {}
+    for key, value in settings.items():
+        if key not in _CLIP_SETTINGS:
+            raise UsageError(f"{where}: clips have no setting '{key}'; they are {', '.join(sorted(_CLIP_SETTINGS))}")
+        if key in _CLIP_LISTS:
+            listed = [value] if isinstance(value, str) else value
+            if not isinstance(listed, list | tuple) or not all(isinstance(one, str) for one in listed):
+                raise UsageError(f"{where}: {key} must be a name or a list of names")
+            changes[key] = tuple(dict.fromkeys(listed))
+        elif key in ("in_place", "turntable", "reconstructed", "preview"):
+            if not isinstance(value, bool):
+                raise UsageError(f"{where}: {key} must be true or false, not {value!r}")
+            changes[key] = value
+        elif key in ("frames", "views") and value is not None and (isinstance(value, bool) or type(value) is not int):
+            raise UsageError(f"{where}: {key} must be a whole number, not {value!r}")
+        else:
+            changes[key] = value
+    return replace(before or ClipSettings(), **changes)
+
+
 def _converted(name: str, value: Any, where: str) -> Any:
     if name == "backends":
         values = [value] if isinstance(value, str) else value
@@ -178,12 +261,15 @@ def with_settings(config: BuildConfig, settings: Mapping[str, Any], where: str) 
     Raises:
         UsageError: if a setting is unknown or its value cannot be used.
     """
-    changes = {}
+    changes: dict[str, Any] = {}
     for key, value in settings.items():
         name = "backends" if key == "backend" else str(key).replace("-", "_")
         if name not in _SETTINGS:
             raise UsageError(f"{where}: there is no setting '{key}'; the settings are {', '.join(sorted(_SETTINGS))}")
-        changes[name] = _converted(name, value, where)
+        if name == "clips":
+            changes[name] = None if value is None else _clip_settings(config.clips, value, where)
+        else:
+            changes[name] = _converted(name, value, where)
     return replace(config, **changes)
 
 
@@ -212,8 +298,15 @@ def result_settings(config: BuildConfig) -> dict[str, Any]:
     for field in fields(config):
         if field.name not in RUN_SETTINGS:
             value = getattr(config, field.name)
-            out[field.name] = list(value) if isinstance(value, tuple) else value
+            if field.name != "clips":
+                out[field.name] = _plain(value)
+            elif value is not None:
+                out[field.name] = {name: _plain(inner) for name, inner in asdict(value).items()}
     return out
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def write_settings(config: BuildConfig, path: Path) -> None:

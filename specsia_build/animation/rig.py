@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,12 +77,17 @@ class Rig:
             morphs=tuple(morph for morph in morphs if len(morph.vertices)),
         )
 
+    @cached_property
+    def rest_signs(self) -> NDArray[np.float64]:
+        """(P,) sign of what each slot's matrix at rest makes of a volume: -1 where it mirrors."""
+        return np.asarray(np.sign(np.linalg.det(self.matrices(self.skeleton.rest_worlds)[..., :3])))
+
     def matrices(self, worlds: NDArray[np.float64]) -> NDArray[np.float64]:
         """(..., P, 3, 4), from each slot's points to the mesh's coordinates, of a skeleton's worlds (..., J, 4, 4)."""
         return np.asarray(self.placement[:3] @ (worlds[..., self.nodes, :, :] @ self.inverse_binds))
 
-    def vertices(self, found: Poses, k: int) -> NDArray[np.float32]:
-        """Vertices (V, 3) in the k-th of some poses."""
+    def vertices(self, found: Poses, k: int, matrices: NDArray[np.float64] | None = None) -> NDArray[np.float32]:
+        """Vertices (V, 3) in the k-th of some poses, whose `matrices` may be given where they are known."""
         points = self.points
         if self.morphs:
             points = points.copy()
@@ -94,7 +100,7 @@ class Rig:
                 ready(points, np.float32),
                 ready(self.slots, np.int32),
                 ready(self.weights, np.float32),
-                ready(self.matrices(found.worlds[k]), np.float64),
+                ready(self.matrices(found.worlds[k]) if matrices is None else matrices, np.float64),
             )
         )
 
@@ -155,9 +161,9 @@ def posed(mesh: Mesh, rig: Rig, motion: Motion | None, t: float) -> Mesh:
 def posed_as(mesh: Mesh, rig: Rig, found: Poses, k: int) -> Mesh:
     """A mesh in the k-th of some poses; see `posed`."""
     rest = mesh.vertices if mesh.rest is None else mesh.rest
-    moved = replace(mesh, vertices=rig.vertices(found, k), rest=rest)
-    before, after = rig.matrices(rig.skeleton.rest_worlds), rig.matrices(found.worlds[k])
-    flipped = (np.linalg.det(before[..., :3]) < 0) != (np.linalg.det(after[..., :3]) < 0)
+    matrices = rig.matrices(found.worlds[k])
+    moved = replace(mesh, vertices=rig.vertices(found, k, matrices), rest=rest)
+    flipped = np.linalg.det(matrices[..., :3]) * rig.rest_signs < 0
     if mesh.normals is not None:
         moved = replace(moved, normals=_turned(mesh, rig, found.worlds[k]))
     return moved.rewound(flipped[_leading(rig)[mesh.faces[:, 0]]]) if flipped.any() else moved

@@ -146,7 +146,7 @@ def _measure_pack(
 
     def run() -> None:
         shutil.rmtree(folder / "dataset", ignore_errors=True)
-        pack.pack(plan, artefacts_of(layout), folder / "dataset", lambda _: None)
+        pack.pack(plan, artefacts_of(layout, config), folder / "dataset", lambda _: None)
 
     run()
     start = time.perf_counter()

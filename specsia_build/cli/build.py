@@ -13,6 +13,7 @@ from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option, tell
 from specsia_build.config import EXECUTORS, LOOKS, LOW_IOU_ACTIONS
 from specsia_build.dataset.schema import data_folder
+from specsia_build.errors import UsageError
 from specsia_build.pipeline.build import build as run_build
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.settings import effective, named_settings
@@ -99,13 +100,16 @@ def build(
     """
     config_file = named_settings(config_name) if config_name is not None else None
     config, layout = effective(source, out, config_file, flags, fresh)
+    if config.clips is not None:
+        raise UsageError(f"{layout.root} holds clips: go on with `specsia clips`, or name another --out")
     summary = run_build(config, layout, stages or stage_names(), fresh, Progress())
-    tell(as_json, _document(summary), _lines(summary, layout.root))
+    tell(as_json, document_of(summary), _lines(summary, layout.root))
     if summary.stopped is not None or summary.failed > summary.allowed_failures:
         ctx.exit(FAILED)
 
 
-def _document(summary: BuildSummary) -> dict[str, Any]:
+def document_of(summary: BuildSummary) -> dict[str, Any]:
+    """What a build did, as one JSON document."""
     return {
         "source": summary.source,
         "characters": summary.characters,
@@ -130,7 +134,8 @@ def _loading(dataset: Path | str, name: str, several: bool) -> str:
     return f'load_dataset("parquet", data_files={{"train": "{dataset}/{data_folder(name, several)}/train-*.parquet"}})'
 
 
-def _packed(summary: BuildSummary, dataset: Path | str, rows: Mapping[str, int]) -> list[str]:
+def packed_lines(summary: BuildSummary, dataset: Path | str, rows: Mapping[str, int]) -> list[str]:
+    """Where a packed dataset is, and how it is loaded."""
     several = len(rows) > 1
     found = [
         f"{count} rows of {summary.source}{f' by {name}' if several else ''} are in {dataset}"
@@ -145,7 +150,13 @@ def _packed(summary: BuildSummary, dataset: Path | str, rows: Mapping[str, int])
     ]
 
 
-def _counts(summary: BuildSummary, root: Path) -> list[str]:
+def warning_lines(summary: BuildSummary) -> list[str]:
+    """What is doubtful about what was built."""
+    found = sorted(summary.warnings.items())
+    return [f"warning: {character_id}: {sentence}" for character_id, told in found for sentence in told]
+
+
+def quarantine_lines(summary: BuildSummary, root: Path) -> list[str]:
     """How many characters are left out, and where to look."""
     lines = []
     if summary.failed:
@@ -159,14 +170,12 @@ def _counts(summary: BuildSummary, root: Path) -> list[str]:
 
 
 def _lines(summary: BuildSummary, root: Path) -> list[str]:
-    lines = []
-    for character_id, found in sorted(summary.warnings.items()):
-        lines += [f"warning: {character_id}: {sentence}" for sentence in found]
-    lines += _counts(summary, root)
+    lines = warning_lines(summary)
+    lines += quarantine_lines(summary, root)
     if summary.stopped is not None:
         lines.append(f"stopped before pack: {summary.stopped}")
     elif summary.dataset is not None and summary.rows is not None:
-        lines += _packed(summary, summary.dataset, summary.rows)
+        lines += packed_lines(summary, summary.dataset, summary.rows)
     else:
         lines.append(f"done: {', '.join(dict.fromkeys(stage.stage for stage in summary.stages))} in {root}")
     return lines

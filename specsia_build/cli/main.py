@@ -18,6 +18,7 @@ DONE, FAILED, USAGE = 0, 1, 2
 
 COMMANDS = {
     "build": "specsia_build.cli.build",
+    "clips": "specsia_build.cli.clips",
     "characters": "specsia_build.cli.inspect",
     "status": "specsia_build.cli.inspect",
     "verify": "specsia_build.cli.verify",

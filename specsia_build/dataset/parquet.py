@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from specsia_build.dataset.schema import COLUMNS, IMAGE_COLUMNS, Row, table_of
+from specsia_build.dataset.schema import IMAGE_COLUMNS, Row, table_of
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.writing import replacing
 
@@ -103,7 +103,8 @@ def write_shard(
     Raises:
         SpecsiaError: if what was written cannot be read back.
     """
-    compression = {name: "none" if name in IMAGE_COLUMNS else "zstd" for name in COLUMNS}
+    columns = schema.names
+    compression = {name: "none" if name in IMAGE_COLUMNS else "zstd" for name in columns}
     count = 0
     with replacing(path, needed) as temporary:
         with (
@@ -112,7 +113,7 @@ def write_shard(
                 _Digested(stream, digest or hashlib.sha256()),
                 schema,
                 compression={_leaf(name): kind for name, kind in compression.items()} | _image_leaves(),
-                use_dictionary=[c for c in COLUMNS if c not in IMAGE_COLUMNS and not c.startswith("bbox")],
+                use_dictionary=[c for c in columns if c not in IMAGE_COLUMNS and not c.startswith("bbox")],
                 write_statistics=["uid", "character_id", "view"],
             ) as writer,
         ):

@@ -41,6 +41,9 @@ SCALAR_COLUMNS = {
 }
 """Type of each other column; `[3]` marks a list of three, in order x, y, z."""
 
+CLIP_COLUMNS = {"clip": "string", "frame": "int32", "time": "float64", "action": "string"}
+"""Type of the columns that a dataset of characters in motion has besides."""
+
 COLUMNS = (
     "uid",
     "character_id",
@@ -55,6 +58,9 @@ COLUMNS = (
     "bbox_max",
     "license",
 )
+
+MOVING_COLUMNS = (*COLUMNS, *CLIP_COLUMNS)
+"""Columns of a dataset of characters in motion: a row is a frame of a clip, which is seen by one camera."""
 
 PUBLISHED_COLUMNS = ("uid", COLOR, MASK, POS, EDGE, GT)
 """Columns of SPECSIA-15K, whose `color`, `pos` and `gt` are RGB on grey."""
@@ -77,6 +83,10 @@ MEANINGS = {
     "bbox_min": "smallest x, y, z that `pos` spans, in units of the frame",
     "bbox_max": "largest x, y, z that `pos` spans",
     "license": "of the character, as its source states it; null where it states none",
+    "clip": "id of the clip: one motion of the character, seen by one camera",
+    "frame": "number of the frame in its clip",
+    "time": "seconds from the clip's first frame",
+    "action": "name of the motion in its file",
 }
 
 CARD = "README.md"
@@ -120,6 +130,11 @@ class Row:
 def row_uid(character_id: str, view: int) -> str:
     """Unique id of a character's view."""
     return f"{character_id}_{view:02d}"
+
+
+def frame_uid(clip: str, frame: int) -> str:
+    """Unique id of a clip's frame."""
+    return f"{clip}_{frame:04d}"
 
 
 def data_folder(backend: str, several: bool) -> str:
@@ -166,7 +181,7 @@ def arrow_schema(columns: Sequence[str] = COLUMNS) -> pa.Schema:
         if column in IMAGE_COLUMNS:
             features[column] = datasets.Image(mode=None)
         else:
-            kind, listed, _ = SCALAR_COLUMNS[column].partition("[")
+            kind, listed, _ = {**SCALAR_COLUMNS, **CLIP_COLUMNS}[column].partition("[")
             value = datasets.Value(kind)
             features[column] = datasets.List(value, length=3) if listed else value
     return datasets.Features(features).arrow_schema

@@ -28,11 +28,11 @@ from specsia_build.dravie.code import PAINTING, code_digest
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.frame_folder import COLOR, MASK, POS, FrameFiles, list_frames, read_frame
 from specsia_build.dravie.recall import VERSION, Memory, recalled
-from specsia_build.dravie.video import side_by_side, write_film
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.names import folded_name, relative_name
 from specsia_build.files.records import parse_json, read_json
 from specsia_build.files.writing import append, write_bytes
+from specsia_build.films import side_by_side, write_film
 
 RECORD, ORIGINS = "enhance.json", "origins.jsonl"
 FILM = "film"
@@ -311,6 +311,6 @@ def _film(frames: FrameSource, out: Path) -> Path:
     def composed() -> Iterator[NDArray[np.uint8]]:
         for frame in tqdm(frames.each(), total=frames.count, desc="film", unit="frame", disable=None, leave=False):
             result = png.decode(_target(out, frame).read_bytes(), 4)
-            yield side_by_side(frame.load()[0], result, shape)
+            yield side_by_side((frame.load()[0], result), shape)
 
     return write_film(out / FILM, frames.count, chain(composed()), frames.fps)

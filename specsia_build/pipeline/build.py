@@ -10,12 +10,13 @@ from dataclasses import replace
 from typing import Any
 
 from specsia_build.characters.sources import Source, open_source
-from specsia_build.config import BuildConfig, backend_name
+from specsia_build.config import DRAVIE, FRAMES, BuildConfig, backend_name
 from specsia_build.dataset import splits
 from specsia_build.dataset.upload import open_target, upload
 from specsia_build.errors import SpecsiaError, UsageError, WriteError, some
 from specsia_build.files.writing import append, write_bytes
 from specsia_build.pipeline.clearing import forget
+from specsia_build.pipeline.clips import folder_tasks, planned, write_folder
 from specsia_build.pipeline.executors import Executor, Lost, Needs, open_executor
 from specsia_build.pipeline.failures import Failure, add_failure, concerning, counted, read_failures, write_failures
 from specsia_build.pipeline.layout import RunLayout
@@ -29,6 +30,7 @@ from specsia_build.pipeline.store import DamagedError, discard, is_intact, sweep
 from specsia_build.pipeline.summary import BuildSummary, StageSummary, StageTally
 from specsia_build.pipeline.tasks import Outcome, Task, backend_of, needs_of, on_record, peak_mb, perform
 from specsia_build.pipeline.warm import compile_once
+from specsia_build.recipes.frames import remove_others
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import pack
 from specsia_build.stages.pack import PackPlan
@@ -114,6 +116,11 @@ class _Build:
         names = {one.name for one in stage.rests_on}
         return [failure for failure in self.concerning() if failure.stage in names]
 
+    def before_pack(self) -> list[Failure]:
+        """Those of them that leave pack something out."""
+        names = {stage.name for stage in character_stages(self.config)}
+        return [failure for failure in self.concerning() if failure.stage in names]
+
     def finished(self, **more: Any) -> BuildSummary:
         """What was done so far."""
         stages = [
@@ -135,34 +142,35 @@ class _Build:
         for earlier, found in damaged.items():
             through = backend if earlier.per_backend else None
             self._discard(earlier, None if through is None else backend_name(through), found)
-            self.run_stage(earlier, through, found)
-        if damaged and (still := self._attempt(stage, backend, set().union(*damaged.values()))):
+            self.run_stage(earlier, through, set(found.values()))
+        touched = {character_id for found in damaged.values() for character_id in found.values()}
+        if damaged and (still := self._attempt(stage, backend, touched)):
             earlier, found = next(iter(still.items()))
             raise SpecsiaError(
                 f"the artefacts of {earlier.name} do not stay as they are written ({named(found)}): look after the "
                 f"disk of {self.layout.root}, then give the same command again"
             )
 
-    def _discard(self, stage: CharacterStage, name: str | None, ids: Collection[str]) -> None:
-        self._say_damaged(stage, name, ids)
-        for character_id in ids:
-            discard(self.layout.artefact(stage, name, character_id))
+    def _discard(self, stage: CharacterStage, name: str | None, keys: Collection[str]) -> None:
+        self._say_damaged(stage, name, keys)
+        for key in keys:
+            discard(self.layout.artefact(stage, name, key))
 
-    def _say_damaged(self, stage: CharacterStage, name: str | None, ids: Collection[str]) -> None:
+    def _say_damaged(self, stage: CharacterStage, name: str | None, keys: Collection[str]) -> None:
         what = stage.name if name is None else f"{stage.name} {name}"
-        self.progress.say(f"{what}: damaged and made again: {named(ids)}")
+        self.progress.say(f"{what}: damaged and made again: {named(keys)}")
 
     def _attempt(
         self, stage: CharacterStage, backend: str | None, ids: Collection[str] | None
-    ) -> dict[CharacterStage, set[str]]:
-        """Do what is planned of a stage; returns the ids of damaged artefacts by the stage that makes them."""
+    ) -> dict[CharacterStage, dict[str, str]]:
+        """Do what is planned of a stage; returns of damaged artefacts the ids, with their characters', by stage."""
         start = time.perf_counter()
         name = None if backend is None else backend_name(backend)
         entries = [entry for entry in self.entries if ids is None or entry.id in ids]
         plan = plan_stage(stage, backend, entries, self.config, self.layout, self.cache)
-        known = {f.id for f in self.before(stage) if f.backend in (None, name)}
+        known = {f.key for f in self.before(stage) if f.backend in (None, name)}
         waiting = [i for i in plan.blocked if i not in known]
-        if waiting and len(plan.blocked) == len(self.entries):
+        if waiting and set(plan.blocked) == {entry.id for entry in self.entries}:
             raise UsageError(
                 f"{stage.name} has nothing to start from in {self.layout.root}: run `specsia build --stage "
                 f"{stage.earlier[-1].name}` first"
@@ -177,27 +185,34 @@ class _Build:
         here = (stage.name, name)
         self.failures = [f for f in self.failures if (f.stage, f.backend) != here or f.id not in redone]
         write_failures(self.layout.failures, self.failures)
-        damaged: dict[CharacterStage, set[str]] = {}
+        damaged: dict[CharacterStage, dict[str, str]] = {}
         made: set[str] = set()
         failed: set[str] = set()
-        with self.progress.bar(stage.name if name is None else f"{stage.name} {name}", len(plan.tasks)) as advance:
+        unit, what = "clip" if stage.per_clip else "char", stage.name if name is None else f"{stage.name} {name}"
+        with self.progress.bar(what, len(plan.tasks), unit) as advance:
             for task, outcome in self._outcomes(plan):
                 advance(1)
                 for earlier in outcome.damaged:
-                    damaged.setdefault(earlier, set()).add(task.entry.id)
+                    damaged.setdefault(earlier, {})[task.key_in(earlier)] = task.entry.id
                 if outcome.damaged:
                     continue
-                _log(self.layout, task.stage.name, task.backend_name, task.entry.id, outcome)
-                (made if outcome.reason is None else failed).add(task.entry.id)
+                _log(self.layout, task.stage.name, task.backend_name, task.key, outcome)
+                (made if outcome.reason is None else failed).add(task.key)
                 if outcome.reason is not None:
                     # Not by the worker: an attempt that nobody waits for any more may fail after another succeeded.
                     discard(task.path)
                     failure = Failure(
-                        task.entry.id, stage.name, name, outcome.reason, outcome.details, outcome.low_quality
+                        task.entry.id,
+                        stage.name,
+                        name,
+                        outcome.reason,
+                        outcome.details,
+                        outcome.low_quality,
+                        None if task.clip is None else task.clip.id,
                     )
                     self.failures.append(failure)
                     add_failure(self.layout.failures, failure)
-                    self.progress.say(f"quarantined {task.entry.id}: {outcome.reason}")
+                    self.progress.say(f"quarantined {task.key}: {outcome.reason}")
                 if outcome.warnings:
                     before = self.summary.warnings.get(task.entry.id, ())
                     self.summary.warnings[task.entry.id] = tuple(dict.fromkeys((*before, *outcome.warnings)))
@@ -213,8 +228,67 @@ class _Build:
         for index, result in self.run(perform, tasks, needs_of(plan.stage, plan.backend, self.config)):
             task, outcome = tasks[index], result
             if isinstance(outcome, Lost):
-                outcome = Outcome(*on_record(task, f"{plan.stage.name} of {task.entry.id} was lost: {outcome.reason}"))
+                outcome = Outcome(*on_record(task, f"{plan.stage.name} of {task.key} was lost: {outcome.reason}"))
             yield task, outcome
+
+    def pack_clips(self) -> BuildSummary:
+        """Pack clips by every recipe, unless too many failed.
+
+        Raises:
+            UsageError: if there are none.
+            SpecsiaError: if something cannot be written.
+        """
+        assert self.config.clips is not None
+        known = list(planned(self.entries, self.layout))
+        allowed = self.config.allowed_failures(len(known))
+        self.summary = replace(self.summary, allowed_failures=allowed, clips=len(known))
+        if not known:
+            return self.finished(stopped="no character has a clip: its warning says why")
+        failures = self.before_pack()
+        lost, _ = counted(failures)
+        if lost > allowed:
+            return self.finished(
+                stopped=f"{lost} characters or clips failed where {allowed} of {len(known)} clips may: "
+                f"see {self.layout.failures}; mend them, or go on without them with --max-failures {lost}"
+            )
+        if FRAMES in self.config.clips.recipes and (stopped := self._write_folders(failures)) is not None:
+            return self.finished(stopped=stopped)
+        return self.pack() if DRAVIE in self.config.clips.recipes else self.finished()
+
+    def _write_folders(self, failures: Sequence[Failure]) -> str | None:
+        """Write the folders of the recipe `frames`; returns why not, if so."""
+        start = time.perf_counter()
+        for _ in range(2):
+            tasks, missed = folder_tasks(self.config, self.layout, self.entries, self.cache, failures)
+            if missed:
+                return (
+                    f"{len(missed)} clips or characters are neither drawn up to date nor on record as failed "
+                    f"({named(missed)}): run `specsia clips --out {self.layout.root}` with all its stages"
+                )
+            made, damaged = 0, False
+            with self.progress.bar(FRAMES, len(tasks), "clip") as advance:
+                for index, written in self.run(write_folder, tasks, Needs(self.config.timeout)):
+                    advance(1)
+                    if isinstance(written, Lost):
+                        raise SpecsiaError(f"the clip {tasks[index].clip} could not be written: {written.reason}")
+                    if isinstance(written, CharacterStage):
+                        self._discard(written, tasks[index].backend, [tasks[index].clip])
+                        damaged = True
+                    made += written is True
+            if not damaged:
+                break
+            for stage, backend in stages_of(self.config, character_stages(self.config)):
+                self.run_stage(stage, backend)
+        for folder in {task.path.parent for task in tasks}:
+            removed, foreign = remove_others(folder, [task.clip for task in tasks if task.path.parent == folder])
+            if removed:
+                self.progress.say(f"{folder}: {removed} clips removed that this run has no more")
+            if foreign:
+                self.progress.say(f"kept in {folder}, as it is no clip of specsia's: {named(foreign)}")
+        seconds = time.perf_counter() - start
+        self.progress.stage_done(StageSummary(FRAMES, None, made, len(tasks) - made, 0, seconds))
+        self.summary = replace(self.summary, folders=len(tasks))
+        return None
 
     def pack(self) -> BuildSummary:
         """Pack what is built, unless too much failed or is missing; artefacts that turn out damaged are made again.
@@ -242,19 +316,20 @@ class _Build:
                     damaged.setdefault((stage, name), set()).add(character_id)
         for (stage, name), ids in damaged.items():
             self._discard(stage, name, ids)
-        for stage, backend in stages_of(self.config, pack.STAGE.rests_on):
-            self.run_stage(stage, backend, set().union(*damaged.values()))
+        again = None if self.config.clips is not None else set().union(*damaged.values())
+        for stage, backend in stages_of(self.config, character_stages(self.config)):
+            self.run_stage(stage, backend, again)
 
     def _pack_plan(self) -> PackPlan:
-        config, layout, failures = self.config, self.layout, self.before(pack.STAGE)
+        config, layout, failures = self.config, self.layout, self.before_pack()
         return pack_plan(config, layout, self.source.name, self.entries, self.cache, failures, self.splits)
 
     def _pack(self) -> BuildSummary:
         start = time.perf_counter()
-        config, layout, failures = self.config, self.layout, self.before(pack.STAGE)
+        config, layout, failures = self.config, self.layout, self.before_pack()
         ids = {entry.id for entry in self.entries}
         for name in map(backend_name, config.backends):
-            if len(ids) == len({f.id for f in failures if f.backend in (None, name)}):
+            if len(ids) == len({f.id for f in failures if f.backend in (None, name) and f.clip is None}):
                 who = f"all {len(ids)} characters are" if len(ids) > 1 else "the only character is"
                 return self.finished(
                     stopped=f"{who} quarantined, so there is nothing of {name} to pack: see {layout.failures}"
@@ -266,19 +341,19 @@ class _Build:
                 f"{layout.failures}; mend them, or go on without them with --max-failures {lost}"
             )
         plan = self._pack_plan()
-        for name, missed in not_ready(plan, self.entries, failures).items():
+        for name, missed in not_ready(plan, failures).items():
             return self.finished(
                 stopped=f"{len(missed)} of {len(ids)} characters of {name} are neither built up to date nor on record "
                 f"as failed ({named(missed)}), so no dataset is written without them: run `specsia build --out "
                 f"{layout.url or layout.root}` with all its stages"
             )
         total = sum(len(found) for found in plan.members.values())
-        rows = {name: len(found) * config.views for name, found in plan.members.items()}
+        rows = {name: sum(one.rows for one in found) for name, found in plan.members.items()}
         kept = pack.packed_fingerprint(layout.dataset) == pack.plan_fingerprint(plan)
         if not kept:
             watch = Stopwatch()
             with self.progress.bar("pack", total) as advance, watch.part("pack"):
-                found = pack.pack(plan, artefacts_of(layout), layout.dataset, advance)
+                found = pack.pack(plan, artefacts_of(layout, config), layout.dataset, advance)
             if found.foreign:
                 self.progress.say(f"kept in {layout.dataset}, as it is not of the dataset: {named(found.foreign)}")
             if found.kept:
@@ -323,7 +398,8 @@ def build(
         UsageError: if a stage has nothing to start from, or the folder holds another build or anything else.
         SpecsiaError: if the build cannot go on at all.
     """
-    asked, packs = [stage for stage in character_stages() if stage.name in stages], pack.STAGE.name in stages
+    packs = pack.STAGE.name in stages
+    asked = [stage for stage in character_stages(config) if stage.name in stages]
     renderer = load_renderer(config.renderer)
     if any(stage.draws for stage in asked):
         renderer.check()
@@ -353,7 +429,9 @@ def build(
         try:
             for stage, backend in stages_of(config, asked):
                 work.run_stage(stage, backend)
-            return work.pack() if packs else work.finished()
+            if not packs:
+                return work.finished()
+            return work.pack() if config.clips is None else work.pack_clips()
         finally:
             # Only a memory of what can be computed again: what stopped the build is what is told.
             with suppress(WriteError):

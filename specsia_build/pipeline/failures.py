@@ -11,12 +11,15 @@ from specsia_build.characters.character import id_order_key
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import parse_json
 from specsia_build.files.writing import append, write_bytes
-from specsia_build.stages.registry import stage_names
+from specsia_build.stages.registry import all_stages
+
+_NAMES = [stage.name for stage in all_stages()]
+"""Of all stages, in the order in which failures are listed."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """One character that one stage could not build.
+    """One character, or one clip of it, that one stage could not build.
 
     Attributes:
         id: of the character.
@@ -25,6 +28,7 @@ class Failure:
         reason: one sentence.
         details: file or folder to look at, relative to the run, or None.
         low_quality: whether it was built, and quarantined for its looks.
+        clip: id of the clip; None where it is the character.
     """
 
     id: str
@@ -33,10 +37,16 @@ class Failure:
     reason: str
     details: str | None = None
     low_quality: bool = False
+    clip: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Id of what could not be built."""
+        return self.id if self.clip is None else self.clip
 
 
-def _order(failure: Failure) -> tuple[int, str, tuple[int, int, str]]:
-    return stage_names().index(failure.stage), failure.backend or "", id_order_key(failure.id)
+def _order(failure: Failure) -> tuple[int, str, tuple[int, int, str], str]:
+    return _NAMES.index(failure.stage), failure.backend or "", id_order_key(failure.id), failure.clip or ""
 
 
 def concerning(failures: Iterable[Failure], ids: Collection[str], backends: Collection[str]) -> list[Failure]:
@@ -52,14 +62,15 @@ def concerning(failures: Iterable[Failure], ids: Collection[str], backends: Coll
 
 
 def counted(failures: Iterable[Failure]) -> tuple[int, int]:
-    """Characters that failed anywhere, and characters that did not but were quarantined for their looks."""
+    """Characters or clips that failed anywhere, and those that did not but were quarantined for their looks."""
     found = list(failures)
-    failed = {failure.id for failure in found if not failure.low_quality}
-    return len(failed), len({failure.id for failure in found} - failed)
+    failed = {failure.key for failure in found if not failure.low_quality}
+    return len(failed), len({failure.key for failure in found} - failed)
 
 
 def _line(failure: Failure) -> str:
-    return json.dumps(asdict(failure), ensure_ascii=False) + "\n"
+    said = {name: value for name, value in asdict(failure).items() if name != "clip" or value is not None}
+    return json.dumps(said, ensure_ascii=False) + "\n"
 
 
 def write_failures(path: Path, failures: Iterable[Failure]) -> None:
@@ -74,9 +85,16 @@ def add_failure(path: Path, failure: Failure) -> None:
 
 def _parsed(line: str) -> Failure:
     failure = Failure(**parse_json(line, "a line"))
-    texts = (failure.id, failure.stage, failure.reason, failure.backend or "", failure.details or "")
+    texts = (
+        failure.id,
+        failure.stage,
+        failure.reason,
+        failure.backend or "",
+        failure.details or "",
+        failure.clip or "",
+    )
     sound = all(isinstance(text, str) for text in texts) and isinstance(failure.low_quality, bool)
-    if failure.stage not in stage_names() or not sound:
+    if failure.stage not in _NAMES or not sound:
         raise ValueError("it holds a line that is no failure")
     return failure
 

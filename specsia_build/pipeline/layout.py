@@ -115,10 +115,10 @@ class RunLayout:
         """Folders that hold nothing but what builds write file by file."""
         return (self.artefacts, self.source, self.root / "logs", self.root / "quarantine", self.root / "state")
 
-    def artefact(self, stage: CharacterStage, backend: str | None, character_id: str) -> Path:
-        """One character's artefact of one stage (and backend, by its name, where the stage is done for each)."""
+    def artefact(self, stage: CharacterStage, backend: str | None, key: str) -> Path:
+        """One character's or clip's artefact of one stage (and backend, by its name, where it is done for each)."""
         name = backend if stage.per_backend else None
-        return self._folder("artefacts", stage.name, name) / f"{_id(character_id)}.tar"
+        return self._folder("artefacts", stage.name, name) / f"{_id(key)}.tar"
 
     def details(self, stage: str, backend: str | None, character_id: str) -> Path:
         """Where the program itself failed on a character, or the whole of a reason that is too long to be shown."""

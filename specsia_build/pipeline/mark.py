@@ -100,6 +100,8 @@ def settings_before(layout: RunLayout) -> dict[str, Any]:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(inner)}" for name, inner in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else "none" if value is None else str(value)
 
 

@@ -8,29 +8,33 @@ from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.dataset import splits
 from specsia_build.errors import UsageError
-from specsia_build.pipeline.failures import Failure, concerning
+from specsia_build.pipeline.failures import Failure
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.planning import DigestCache, plan_stage
 from specsia_build.pipeline.store import read_artefact, stated_meta
 from specsia_build.pipeline.tasks import backend_of
 from specsia_build.stages import pack
+from specsia_build.stages.clips import draw, move
 from specsia_build.stages.members import member
 from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta
 
 
-def artefacts_of(layout: RunLayout) -> pack.Artefacts:
+def artefacts_of(layout: RunLayout, config: BuildConfig) -> pack.Artefacts:
     """Where a run keeps what pack reads."""
+    stages = read_by(config)
 
-    def load(character_id: str, name: str) -> Earlier:
-        return {
-            stage: read_artefact(layout.artefact(stage, name, character_id), character_id)
-            for stage in pack.STAGE.earlier
-        }
+    def load(key: str, name: str) -> Earlier:
+        return {stage: read_artefact(layout.artefact(stage, name, key), key) for stage in stages}
 
-    def meta(character_id: str, name: str) -> EarlierMeta:
-        return {stage: stated_meta(layout.artefact(stage, name, character_id)) for stage in pack.STAGE.earlier}
+    def meta(key: str, name: str) -> EarlierMeta:
+        return {stage: stated_meta(layout.artefact(stage, name, key)) for stage in stages}
 
     return pack.Artefacts(load, meta)
+
+
+def read_by(config: BuildConfig) -> tuple[CharacterStage, ...]:
+    """The stages whose artefacts hold the pictures of a run's dataset."""
+    return pack.STAGE.earlier if config.clips is None else (draw.STAGE, move.STAGE)
 
 
 def pack_plan(
@@ -48,11 +52,13 @@ def pack_plan(
         UsageError: if a backend has none.
     """
     ids = {entry.id for entry in entries}
-    members, seen, last = {}, [], pack.STAGE.earlier[-1]
-    read = artefacts_of(layout).meta
+    reads = read_by(config)
+    members, waiting, seen, last = {}, {}, [], reads[-1]
+    read = artefacts_of(layout, config).meta
     for spec in config.backends:
         name = backend_name(spec)
-        done = plan_stage(last, spec, entries, config, layout, cache).done
+        found = plan_stage(last, spec, entries, config, layout, cache)
+        done, waiting[name] = found.done, [*(task.key for task in found.tasks), *found.blocked]
         if not done:
             raise UsageError(f"pack has nothing of {name} to pack: run `specsia build --stage {last.name}` first")
         members[name] = [member(i, name, read(i, name)) for i in done]
@@ -67,16 +73,17 @@ def pack_plan(
         members=members,
         quarantined={name: count for name, count in lost.items() if count},
         sees_ground_truth=seen,
+        reads=reads,
+        waiting=waiting,
     )
 
 
-def not_ready(plan: pack.PackPlan, entries: Sequence[Entry], failures: Sequence[Failure]) -> dict[str, list[str]]:
-    """Ids of the characters per backend that are neither to be packed nor on record as failed."""
+def not_ready(plan: pack.PackPlan, failures: Sequence[Failure]) -> dict[str, list[str]]:
+    """Ids of the characters or clips per backend that are neither to be packed nor on record as failed."""
     missed = {}
-    for name, members in plan.members.items():
-        ids = [entry.id for entry in entries]
-        excused = {f.id for f in concerning(failures, ids, [name])} | {one.id for one in members}
-        missed[name] = [i for i in ids if i not in excused]
+    for name, waiting in plan.waiting.items():
+        excused = {failure.key for failure in failures if failure.backend in (None, name)}
+        missed[name] = [key for key in waiting if key not in excused]
     return {name: found for name, found in missed.items() if found}
 
 
@@ -84,7 +91,7 @@ def read_by_pack(plan: pack.PackPlan) -> list[tuple[CharacterStage, str | None, 
     """Stage, backend's name and character of every artefact that packing reads."""
     found = [
         (stage, name if stage.per_backend else None, one.id)
-        for stage in pack.STAGE.earlier
+        for stage in plan.reads
         for name, members in plan.members.items()
         for one in members
     ]

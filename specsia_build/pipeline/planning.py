@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_meta
 from specsia_build.pipeline.tasks import Task, stage_fingerprint
+from specsia_build.stages.clips import motions
 from specsia_build.stages.stage import CharacterStage, Meta, Sources
 
 
@@ -28,11 +29,11 @@ class StagePlan:
     Attributes:
         stage: which.
         backend: `NAME[:ARG]`, or None.
-        done: ids whose artefact is up to date.
+        done: ids of what is up to date, characters or clips.
         stale: work whose artefact exists but came from something else, or does not serve by the settings of now.
         missing: work whose artefact does not exist, or is damaged.
         damaged: ids of the latter.
-        blocked: ids whose earlier stage has no artefact.
+        blocked: ids of what an earlier stage has made nothing for; the character's where that is so of all its clips.
     """
 
     stage: CharacterStage
@@ -90,15 +91,22 @@ def found_inputs(sources: Sources | None, meta: Meta, cache: DigestCache) -> dic
     return {name: cache.digest(sources.folder / name.removeprefix(sources.prefix), sources.root) for name in names}
 
 
-def _earlier(task: Task) -> dict[CharacterStage, Meta] | None:
-    """Meta data of what earlier stages made of the character, or None where that does not do."""
+def _earlier(task: Task, stages: Iterable[CharacterStage]) -> dict[CharacterStage, Meta] | None:
+    """Meta data of what earlier stages made for a task, or None where that does not do."""
     found: dict[CharacterStage, Meta] = {}
-    for stage in task.stage.earlier:
-        meta = read_meta(task.layout.artefact(stage, task.backend_name, task.entry.id))
+    for stage in stages:
+        meta = read_meta(task.path_in(stage))
         if meta is None or not stage.serves(meta, task.config):
             return None
         found[stage] = meta
     return found
+
+
+def _tasks(task: Task, earlier: Mapping[CharacterStage, Meta]) -> list[Task]:
+    """A character's tasks of a stage: one, or one for each of its clips."""
+    if not task.stage.per_clip:
+        return [task]
+    return [replace(task, clip=clip) for clip in motions.clips_of(earlier[motions.STAGE])]
 
 
 def plan_stage(
@@ -112,23 +120,28 @@ def plan_stage(
     """Compare what is on disk with what the configuration asks for."""
     done, stale, missing, blocked, damaged = [], [], [], [], []
     for entry in entries:
-        task = Task(stage, entry, backend, config, layout)
-        earlier = _earlier(task)
-        if earlier is None:
+        whole = Task(stage, entry, backend, config, layout)
+        of_character = _earlier(whole, (one for one in stage.earlier if not one.per_clip))
+        if of_character is None:
             blocked.append(entry.id)
             continue
-        meta, job = read_meta(task.path), task.job
-        inputs = {
-            **stage.inputs(job, earlier, cache.digest),
-            **found_inputs(stage.sources(job), meta or {}, cache),
-        }
-        task = replace(task, inputs=inputs)
-        if meta is None:
-            missing.append(task)
-            if os.path.lexists(task.path):
-                damaged.append(entry.id)
-        elif meta.get("fingerprint") != stage_fingerprint(task, inputs) or not stage.serves(meta, config):
-            stale.append(task)
-        else:
-            done.append(entry.id)
+        for task in _tasks(whole, of_character):
+            of_clip = _earlier(task, (one for one in stage.earlier if one.per_clip))
+            if of_clip is None:
+                blocked.append(task.key)
+                continue
+            meta, job = read_meta(task.path), task.job
+            inputs = {
+                **stage.inputs(job, {**of_character, **of_clip}, cache.digest),
+                **found_inputs(stage.sources(job), meta or {}, cache),
+            }
+            task = replace(task, inputs=inputs)
+            if meta is None:
+                missing.append(task)
+                if os.path.lexists(task.path):
+                    damaged.append(task.key)
+            elif meta.get("fingerprint") != stage_fingerprint(task, inputs) or not stage.serves(meta, config):
+                stale.append(task)
+            else:
+                done.append(task.key)
     return StagePlan(stage, backend, done, stale, missing, blocked, damaged)

@@ -72,7 +72,7 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
     ids = {entry.id for entry in entries}
     failures = concerning(read_failures(layout.failures), ids, [backend_name(spec) for spec in config.backends])
     stages = []
-    for stage, spec in stages_of(config, character_stages()):
+    for stage, spec in stages_of(config, character_stages(config)):
         plan = plan_stage(stage, spec, entries, config, layout, cache)
         name = None if spec is None else backend_name(spec)
         failed = {f.id for f in failures if f.stage == stage.name and f.backend == name}

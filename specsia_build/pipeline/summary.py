@@ -42,6 +42,8 @@ class BuildSummary:
         allowed_failures: characters that may fail.
         rows: packed by configuration, the default first; None where pack did not run.
         dataset: its folder or URL, or None.
+        clips: that the characters have, None in a run of stills.
+        folders: of frames that are there now, None where none are asked for.
         stopped: why the build stopped before its last stage, or None.
     """
 
@@ -54,6 +56,8 @@ class BuildSummary:
     allowed_failures: int = 0
     rows: Mapping[str, int] | None = None
     dataset: Path | str | None = None
+    clips: int | None = None
+    folders: int | None = None
     stopped: str | None = None
 
     @property

@@ -26,7 +26,7 @@ from specsia_build.pipeline.executors.base import Needs
 from specsia_build.pipeline.layout import WHY, RunLayout
 from specsia_build.pipeline.store import DamagedError, read_artefact, write_artefact
 from specsia_build.stages.artefact import Artefact, fingerprint, seal
-from specsia_build.stages.stage import CharacterStage, Digests, Earlier, Job, Sources
+from specsia_build.stages.stage import CharacterStage, Clip, Digests, Earlier, Job, Sources
 from specsia_build.stages.stopwatch import Stopwatch
 
 
@@ -40,6 +40,7 @@ class Task:
         backend: `NAME[:ARG]`, or None for a stage that is not done for each.
         config: of the build.
         layout: of the run.
+        clip: None for a stage that is not done for each.
         inputs: digest of each input, for the fingerprint; those that the stage finds while it reads are its own to say.
     """
 
@@ -48,21 +49,35 @@ class Task:
     backend: str | None
     config: BuildConfig
     layout: RunLayout
+    clip: Clip | None = None
     inputs: Digests = field(default_factory=dict)
 
     @property
     def job(self) -> Job:
         """What the stage is told."""
-        return Job(self.entry, self.config, None if self.backend is None else backend_of(self.backend))
+        return Job(self.entry, self.config, None if self.backend is None else backend_of(self.backend), self.clip)
 
     @property
     def backend_name(self) -> str | None:
         return None if self.backend is None else backend_name(self.backend)
 
     @property
+    def key(self) -> str:
+        """Of what the stage makes: the clip's id, or the character's."""
+        return self.key_in(self.stage)
+
+    def key_in(self, stage: CharacterStage) -> str:
+        """Of what another stage made for it."""
+        return self.clip.id if stage.per_clip and self.clip is not None else self.entry.id
+
+    def path_in(self, stage: CharacterStage) -> Path:
+        """Where another stage's artefact for it belongs."""
+        return self.layout.artefact(stage, self.backend_name, self.key_in(stage))
+
+    @property
     def path(self) -> Path:
         """Where the artefact belongs."""
-        return self.layout.artefact(self.stage, self.backend_name, self.entry.id)
+        return self.path_in(self.stage)
 
 
 @dataclass(frozen=True)
@@ -139,7 +154,7 @@ def _loaded(task: Task) -> tuple[dict[CharacterStage, Artefact], tuple[Character
     damaged = []
     for stage in task.stage.earlier:
         try:
-            found[stage] = read_artefact(task.layout.artefact(stage, task.backend_name, task.entry.id), task.entry.id)
+            found[stage] = read_artefact(task.path_in(stage), task.key_in(stage))
         except DamagedError:
             damaged.append(stage)
     return found, tuple(damaged)
@@ -166,14 +181,14 @@ def peak_mb() -> float:
 
 def _keep_details(task: Task, text: str) -> str:
     """Write what is to be looked at; returns its path relative to the run."""
-    path = task.layout.details(task.stage.name, task.backend_name, task.entry.id)
+    path = task.layout.details(task.stage.name, task.backend_name, task.key)
     write_bytes(path, text.encode(errors="backslashreplace"))
     return path.relative_to(task.layout.root).as_posix()
 
 
 def _keep_pictures(task: Task, error: LowQualityError) -> str:
     """Write what shows why a character is quarantined for its looks; returns the folder, relative to the run."""
-    folder = task.layout.pictures(task.stage.name, task.backend_name, task.entry.id)
+    folder = task.layout.pictures(task.stage.name, task.backend_name, task.key)
     for name, data in error.pictures.items():
         write_bytes(folder / name, data)
     write_bytes(folder / WHY, f"{error}\n".encode())
@@ -203,7 +218,7 @@ def perform(task: Task) -> Outcome:
     if damaged:
         return Outcome(damaged=damaged)
     try:
-        with reckoned(task.entry.id):
+        with reckoned(task.key):
             artefact = _make(task, loaded, watch)
         with watch.part("store"):
             write_artefact(task.path, artefact)
@@ -216,12 +231,12 @@ def perform(task: Task) -> Outcome:
         if isinstance(error, SpecsiaError):
             reason = str(error)
         elif is_exhaustion(error):
-            reason = exhausted(task.entry.id)
+            reason = exhausted(task.key)
         else:
             # A fault of this program on one character must not cost the others; its traceback is kept for a report.
             details = _keep_details(task, traceback.format_exc())
             what = brief(f"{type(error).__name__}: {error}", MOST_SHOWN // 3)
-            reason = f"specsia failed on {task.entry.id} ({what}): please report it with {details}"
+            reason = f"specsia failed on {task.key} ({what}): please report it with {details}"
     if reason is not None:
         reason, details = on_record(task, reason, details)
     seconds = time.perf_counter() - start

@@ -119,9 +119,14 @@ class Mesh:
 
     def bounds(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Smallest and largest x, y, z over the vertices that a face uses, each (3,)."""
+        used = self.used()
+        return extremes(self.vertices if used.all() else self.vertices[used])
+
+    def used(self) -> NDArray[np.bool_]:
+        """(V,) whether a face uses each vertex."""
         used = np.zeros(len(self.vertices), np.bool_)
         used[self.faces] = True
-        return extremes(self.vertices if used.all() else self.vertices[used])
+        return used
 
     def with_vertices(self, vertices: NDArray[np.floating]) -> Mesh:
         """The same surface drawn elsewhere by a similarity without turn; normals are kept."""
@@ -214,8 +219,7 @@ def flat_normals(mesh: Mesh) -> NDArray[np.float32]:
 
 def compacted(mesh: Mesh) -> Mesh:
     """The mesh without the vertices that no face uses."""
-    used = np.zeros(len(mesh.vertices), np.bool_)
-    used[mesh.faces] = True
+    used = mesh.used()
     if used.all():
         return mesh
     number = np.cumsum(used, dtype=np.int32) - np.int32(1)

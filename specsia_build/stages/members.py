@@ -1,4 +1,4 @@
-"""What pack keeps in mind of a character, and the rows that it becomes."""
+"""What pack keeps in mind of a character or clip, and the rows that it becomes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 from specsia_build.dataset import schema
 from specsia_build.frame import view_yaws
 from specsia_build.stages import looks, project, render
-from specsia_build.stages.artefact import canonical_json, sha256, view_file
+from specsia_build.stages.artefact import canonical_json, frame_file, sha256, view_file
+from specsia_build.stages.clips import draw, move
 from specsia_build.stages.stage import EarlierMeta
 
 _ORIGIN = {
@@ -22,32 +23,79 @@ _ORIGIN = {
 }
 
 
+_CLIP_ORIGIN = {
+    schema.COLOR: (move.STAGE, move.COLOR),
+    schema.MASK: (move.STAGE, move.MASK),
+    schema.POS: (move.STAGE, move.POS),
+    schema.EDGE: (move.STAGE, move.EDGE),
+    schema.GT: (draw.STAGE, draw.GT),
+    schema.GT_MASK: (draw.STAGE, draw.MASK),
+}
+
+RowFacts = Iterator[tuple[dict[str, Any], dict[str, tuple[str, str, str]]]]
+"""Of each row the values, and by image column the stage's name, the file and SHA-256 of the image."""
+
+
 @dataclass(frozen=True)
 class Member:
-    """What packing keeps in mind of a character that a backend made, whose meta data stay on disk.
+    """What packing keeps in mind of a character or clip that a backend made, whose meta data stay on disk.
 
     Attributes:
-        id: of the character.
+        id: of the character or clip.
+        character: id of the character.
+        rows: that it becomes.
         digest: SHA-256 over every value and every image's SHA-256 of its rows.
         image_bytes: of its rows.
         mean_iou: after registration.
-        frontal_before: frontal IoU before registration.
+        frontal_before: frontal IoU before registration; None of a clip.
         license, credit: of the character, None where its source states none.
     """
 
     id: str
+    character: str
+    rows: int
     digest: str
     image_bytes: int
     mean_iou: float
-    frontal_before: float
+    frontal_before: float | None
     license: str | None
     credit: str | None
 
 
-def row_facts(
-    character_id: str, backend: str, metas: EarlierMeta
-) -> Iterator[tuple[dict[str, Any], dict[str, tuple[str, str, str]]]]:
-    """Of each row the values, and by image column the stage's name, the file and SHA-256 of the image."""
+def row_facts(key: str, backend: str, metas: EarlierMeta) -> RowFacts:
+    """See `RowFacts`; of a clip's frames where the meta data are of one, else of a character's views."""
+    return _clip_facts(key, backend, metas) if move.STAGE in metas else _still_facts(key, backend, metas)
+
+
+def _clip_facts(key: str, backend: str, metas: EarlierMeta) -> RowFacts:
+    clean, moved = metas[draw.STAGE], metas[move.STAGE]
+    low, high = moved["box"]
+    for frame, time in enumerate(clean["times"]):
+        scalars = {
+            "uid": schema.frame_uid(key, frame),
+            "character_id": clean["character"],
+            "view": clean["clip"]["view"],
+            "yaw_deg": clean["yaws"][frame],
+            "iou": moved["iou"][frame],
+            "backend": backend,
+            "outline_px": clean["outline_px"],
+            "outline_grey": clean["outline_grey"],
+            "bbox_min": low,
+            "bbox_max": high,
+            "license": clean["license"],
+            "clip": key,
+            "frame": frame,
+            "time": time,
+            "action": clean["clip"]["action"],
+        }
+        origin = {}
+        for column, (stage, name) in _CLIP_ORIGIN.items():
+            file = frame_file(name, frame)
+            origin[column] = stage.name, file, metas[stage]["files"][file]["sha256"]
+        yield scalars, origin
+
+
+def _still_facts(character_id: str, backend: str, metas: EarlierMeta) -> RowFacts:
     rendered, projected = metas[render.STAGE], metas[project.STAGE]
     for view, yaw in enumerate(view_yaws(rendered["views"])):
         low, high = projected["boxes"][view]
@@ -71,18 +119,21 @@ def row_facts(
         yield scalars, origin
 
 
-def member(character_id: str, backend: str, metas: EarlierMeta) -> Member:
-    """A character by the meta data of its render and its project artefact."""
-    rendered, projected = metas[render.STAGE], metas[project.STAGE]
-    facts = list(row_facts(character_id, backend, metas))
+def member(key: str, backend: str, metas: EarlierMeta) -> Member:
+    """A character or clip by the meta data of its artefacts that pack reads."""
+    moving = move.STAGE in metas
+    clean, made = (metas[draw.STAGE], metas[move.STAGE]) if moving else (metas[render.STAGE], metas[project.STAGE])
+    facts = list(row_facts(key, backend, metas))
     listed = {stage.name: meta["files"] for stage, meta in metas.items()}
     images = (listed[stage][file] for _, origin in facts for stage, file, _ in origin.values())
     return Member(
-        id=character_id,
+        id=key,
+        character=clean["character"] if moving else key,
+        rows=len(facts),
         digest=sha256(canonical_json(facts).encode()),
         image_bytes=sum(image["bytes"] for image in images),
-        mean_iou=projected["mean_iou"],
-        frontal_before=projected["frontal_iou_before"],
-        license=rendered["license"],
-        credit=rendered["source"],
+        mean_iou=made["mean_iou"],
+        frontal_before=None if moving else made["frontal_iou_before"],
+        license=clean["license"],
+        credit=clean["source"],
     )

@@ -20,17 +20,20 @@ MESH = "mesh.json"
 _ARRAYS = ("vertices", "faces", "face_material", "uv", "colors", "normals")
 
 
-def _array_file(name: str) -> str:
+def array_file(name: str) -> str:
+    """File name of an array."""
     return f"mesh_{name}.npy.gz"
 
 
-def _dump(array: NDArray[Any]) -> bytes:
+def dump_array(array: NDArray[Any]) -> bytes:
+    """Bytes that `load_array` turns back into an equal array; the same array gives the same bytes."""
     stream = io.BytesIO()
     np.lib.format.write_array(stream, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
     return deflate.compress(stream.getvalue(), deflate.GZIP)
 
 
-def _load(data: bytes) -> NDArray[Any]:
+def load_array(data: bytes) -> NDArray[Any]:
+    """The array that `dump_array` wrote; none that could run code."""
     loaded: NDArray[Any] = np.lib.format.read_array(io.BytesIO(igzip.decompress(data)), allow_pickle=False)
     return loaded
 
@@ -41,7 +44,7 @@ def mesh_to_files(mesh: Mesh) -> dict[str, bytes]:
     for name in _ARRAYS:
         array = getattr(mesh, name)
         if array is not None:
-            files[_array_file(name)] = _dump(array)
+            files[array_file(name)] = dump_array(array)
     textures: list[Texture] = []
 
     def texture_index(texture: Texture | None) -> int | None:
@@ -75,7 +78,7 @@ def mesh_to_files(mesh: Mesh) -> dict[str, bytes]:
 def mesh_from_files(files: Mapping[str, bytes]) -> Mesh:
     """The mesh that `mesh_to_files` wrote."""
     described = parse_json(files[MESH], MESH)
-    arrays = {name: _load(files[_array_file(name)]) for name in _ARRAYS if _array_file(name) in files}
+    arrays = {name: load_array(files[array_file(name)]) for name in _ARRAYS if array_file(name) in files}
     textures = [
         Texture(png.decode(files[f"mesh_texture_{i}.png"], 4), tuple(t["wrap"]), t["nearest"])
         for i, t in enumerate(described["textures"])

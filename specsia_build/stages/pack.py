@@ -13,7 +13,7 @@ import platform
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from specsia_build.files.writing import writing
 from specsia_build.stages import project, render
 from specsia_build.stages.artefact import canonical_json, file_digest, sha256
 from specsia_build.stages.members import Member, row_facts
-from specsia_build.stages.stage import Earlier, EarlierMeta, Stage
+from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta, Stage
 
 STAGE = Stage("pack", 2, earlier=(render.STAGE, project.STAGE))
 
@@ -57,6 +57,8 @@ class PackPlan:
         members: per backend name the characters that are built.
         quarantined: characters left out per backend, `""` for those that no backend saw.
         sees_ground_truth: backends that do.
+        reads: the stages whose artefacts hold the pictures.
+        waiting: per backend name ids of what is not built up to date.
     """
 
     config: BuildConfig
@@ -66,11 +68,18 @@ class PackPlan:
     members: Mapping[str, Sequence[Member]]
     quarantined: Mapping[str, int]
     sees_ground_truth: Sequence[str]
+    reads: Sequence[CharacterStage] = STAGE.earlier
+    waiting: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Of the dataset."""
+        return schema.COLUMNS if self.config.clips is None else schema.MOVING_COLUMNS
 
 
 @dataclass(frozen=True)
 class Artefacts:
-    """Where pack reads what the stages before it made, both by character id and backend name.
+    """Where pack reads what the stages before it made, both by id of a member and backend name.
 
     Attributes:
         load: the artefacts.
@@ -114,13 +123,18 @@ def _build_record(plan: PackPlan) -> dict[str, Any]:
         "specsia": __version__,
         "schema_version": schema.SCHEMA_VERSION,
         "config": config,
-        "stages": {stage.name: stage.version for stage in (*STAGE.rests_on, STAGE)},
+        "stages": {stage.name: stage.version for stage in (*_before(plan), STAGE)},
         "packages": {name: version(name) for name in BYTES_PACKAGES},
         "python": platform.python_version(),
         "machine": platform.machine(),
         "planned": plan.planned,
         "quarantined": dict(plan.quarantined),
     }
+
+
+def _before(plan: PackPlan) -> dict[Stage, None]:
+    """The stages that a dataset rests on, in order."""
+    return dict.fromkeys(one for stage in plan.reads for one in (*stage.rests_on, stage))
 
 
 def plan_fingerprint(plan: PackPlan) -> str:
@@ -163,9 +177,12 @@ def _plan(plan: PackPlan) -> list[_Shard]:
     several = len(plan.members) > 1
     shards = []
     for backend, members in plan.members.items():
-        by_id = {one.id: one for one in members}
+        by_character: dict[str, list[Member]] = {}
+        for one in members:
+            by_character.setdefault(one.character, []).append(one)
         for split in schema.SPLITS:
-            chosen = [by_id[i] for i, found in plan.splits.items() if found == split and i in by_id]
+            ids = [i for i, found in plan.splits.items() if found == split]
+            chosen = [one for i in ids for one in by_character.get(i, ())]
             if not chosen:
                 continue
             parts = plan_shards([one.id for one in chosen], [one.image_bytes for one in chosen])
@@ -200,6 +217,7 @@ def _write(
     artefacts: Artefacts,
     advance: Callable[[int], None],
     needed: int,
+    columns: Sequence[str],
 ) -> tuple[str, bool]:
     """Keep a shard that is there whole, or write it; returns the SHA-256 of the file and whether it was kept.
 
@@ -211,25 +229,30 @@ def _write(
         advance(len(shard.members))
         return digest, True
     found = hashlib.sha256()
-    write_shard(path, _rows(shard, artefacts, advance), schema.arrow_schema(), found, needed)
+    write_shard(path, _rows(shard, artefacts, advance), schema.arrow_schema(columns), found, needed)
     return found.hexdigest(), False
 
 
 def _card_facts(plan: PackPlan, record: Mapping[str, Any]) -> CardFacts:
     characters: dict[str, dict[str, int]] = {backend: {} for backend in plan.members}
+    rows: dict[str, dict[str, int]] = {backend: {} for backend in plan.members}
     for backend, members in plan.members.items():
         for split in schema.SPLITS:
-            count = sum(plan.splits[one.id] == split for one in members)
+            count = len({one.character for one in members if plan.splits[one.character] == split})
             if count:
                 characters[backend][split] = count
-    packed = {one.id: one for members in plan.members.values() for one in members}
+                rows[backend][split] = sum(one.rows for one in members if plan.splits[one.character] == split)
+    packed = {one.character: one for members in plan.members.values() for one in members}
     return CardFacts(
         source=plan.source,
         planned=plan.planned,
-        rows={b: {s: n * plan.config.views for s, n in by_split.items()} for b, by_split in characters.items()},
+        rows=rows,
         characters=characters,
         quality={b: [one.mean_iou for one in members] for b, members in plan.members.items()},
-        frontal_before={b: [one.frontal_before for one in members] for b, members in plan.members.items()},
+        frontal_before={
+            b: [one.frontal_before for one in members if one.frontal_before is not None]
+            for b, members in plan.members.items()
+        },
         licenses=[(packed[i].license, packed[i].credit) for i in sorted(packed, key=id_order_key)],
         quarantined=plan.quarantined,
         sees_ground_truth=plan.sees_ground_truth,
@@ -289,7 +312,7 @@ def pack(plan: PackPlan, artefacts: Artefacts, folder: Path, advance: Callable[[
         for shard in shards:
             path = partial / shard.name
             path.parent.mkdir(parents=True, exist_ok=True)
-            done[shard.name] = _write(shard, path, known, artefacts, advance, left)
+            done[shard.name] = _write(shard, path, known, artefacts, advance, left, plan.columns)
             left -= 0 if shard.fingerprint in known else shard.bytes
         record = _build_record(plan)
         record |= {"fingerprint": plan_fingerprint(plan), "shards": {shard.name: shard.fingerprint for shard in shards}}
@@ -302,7 +325,7 @@ def pack(plan: PackPlan, artefacts: Artefacts, folder: Path, advance: Callable[[
         write_checksums(partial, _digests(shards, artefacts))
         write_sums(partial, {name: digest for name, (digest, _) in done.items()})
         foreign = exchange.put(partial, folder)
-    rows = plan.config.views * sum(len(shard.members) for shard in shards)
+    rows = sum(one.rows for shard in shards for one in shard.members)
     kept = sum(kept for _, kept in done.values())
     return Packed(rows, len(shards) - kept, kept, foreign)
 

@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
+from specsia_build.config import BuildConfig
 from specsia_build.stages import pack, project, reconstruct, render
+from specsia_build.stages.clips import carry, draw, motions, move
 from specsia_build.stages.stage import CharacterStage, Stage
 
 STAGES: tuple[Stage, ...] = (render.STAGE, reconstruct.STAGE, project.STAGE, pack.STAGE)
+"""Of stills."""
+
+CLIP_STAGES: tuple[Stage, ...] = (motions.STAGE, draw.STAGE)
+"""Of characters in motion."""
+
+PAIR_STAGES: tuple[Stage, ...] = (
+    motions.STAGE,
+    draw.STAGE,
+    render.STAGE,
+    reconstruct.STAGE,
+    project.STAGE,
+    carry.STAGE,
+    move.STAGE,
+)
+"""Of characters in motion and reconstructions that move as they do."""
+
+
+def stages_for(config: BuildConfig) -> tuple[Stage, ...]:
+    """The stages of a run, in their order."""
+    if config.clips is None:
+        return STAGES
+    return PAIR_STAGES if config.clips.pairs else CLIP_STAGES
+
+
+def all_stages() -> tuple[Stage, ...]:
+    """The stages of every kind of run."""
+    return tuple(dict.fromkeys((*STAGES, *PAIR_STAGES)))
 
 
 def stage_names() -> tuple[str, ...]:
-    """Of all stages, in their order."""
+    """Of the stages of stills, in their order."""
     return tuple(stage.name for stage in STAGES)
 
 
-def character_stages() -> tuple[CharacterStage, ...]:
-    """The stages that make something of each character, in their order."""
-    return tuple(stage for stage in STAGES if isinstance(stage, CharacterStage))
+def character_stages(config: BuildConfig | None = None) -> tuple[CharacterStage, ...]:
+    """The stages of a run that make something of each character, in their order; of every kind of run without one."""
+    stages = all_stages() if config is None else stages_for(config)
+    return tuple(stage for stage in stages if isinstance(stage, CharacterStage))

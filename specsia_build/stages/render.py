@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import png
-from specsia_build.characters.character import Character
+from specsia_build.characters.character import Character, Entry
 from specsia_build.characters.colour import plain_picture
 from specsia_build.characters.read import read_character
 from specsia_build.config import BuildConfig
@@ -51,7 +51,7 @@ def outline(seed: int, character_id: str) -> tuple[int, int]:
 
 def _settings(job: Job) -> dict[str, Any]:
     """The part of the configuration and of the entry that decides this stage's result."""
-    config, entry = job.config, job.entry
+    config = job.config
     return {
         "renderer": [config.renderer, load_renderer(config.renderer).version],
         "views": config.views,
@@ -59,22 +59,27 @@ def _settings(job: Job) -> dict[str, Any]:
         "look": config.look,
         "seed": config.seed,
         "frontal": config.frontal,
-        "entry": {
-            "id": entry.id,
-            "format": entry.format,
-            "up": entry.up,
-            "front": entry.front,
-            "sides": entry.sides,
-            "pose": entry.pose,
-            "drop": list(entry.drop),
-            "license": entry.license,
-            "source": entry.source,
-        },
+        "entry": entry_settings(job.entry),
+    }
+
+
+def entry_settings(entry: Entry) -> dict[str, Any]:
+    """The part of an entry that decides how its character is read, and what is recorded of it."""
+    return {
+        "id": entry.id,
+        "format": entry.format,
+        "up": entry.up,
+        "front": entry.front,
+        "sides": entry.sides,
+        "pose": entry.pose,
+        "drop": list(entry.drop),
+        "license": entry.license,
+        "source": entry.source,
     }
 
 
 def in_frame(character: Character, config: BuildConfig) -> tuple[Mesh, Normalisation]:
-    """The character's mesh in the frame, and how it was brought there."""
+    """The character's mesh in the frame without the vertices that no face uses, and how it was brought there."""
     mesh = compacted(character.mesh)
     thickness, _ = outline(config.seed, character.entry.id)
     cameras = view_cameras(config.views, config.size)

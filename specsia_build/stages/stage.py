@@ -24,18 +24,43 @@ DigestOf: TypeAlias = Callable[[Path, Path], str | None]
 
 
 @dataclass(frozen=True)
+class Clip:
+    """One motion of one character, seen by one camera.
+
+    Attributes:
+        id: unique in a run, fit for names of files.
+        action: name of the motion; ``turntable`` for a still figure that the camera walks around.
+        origin: where the motion is from: `config.OWN`, or one of the settings' `motions`; empty for a turntable.
+        index: of the motion among those that there are.
+        frames: how many.
+        view: number of the camera.
+        yaw: of the camera in degrees; of its first frame in a turntable.
+    """
+
+    id: str
+    action: str
+    origin: str
+    index: int
+    frames: int
+    view: int
+    yaw: float
+
+
+@dataclass(frozen=True)
 class Job:
-    """What a stage is asked to make: one character's artefact.
+    """What a stage is asked to make: one character's artefact, or one clip's.
 
     Attributes:
         entry: the character.
         config: of the build.
         backend: None for a stage that is not done for each.
+        clip: None for a stage that is not done for each.
     """
 
     entry: Entry
     config: BuildConfig
     backend: Backend | None = None
+    clip: Clip | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +141,7 @@ class CharacterStage(Stage):
         serves: whether an artefact holds what later stages ask for, and is good enough for them, with other settings
             than it was made with.
         per_backend: whether each backend has an artefact of its own; those of later stages then have too.
+        per_clip: whether each clip has an artefact of its own.
         calls_backend: whether it works through the backend, in as many processes and as long as that takes.
         draws: whether it needs the renderer.
         pictures: names of the views' pictures that it keeps of a character that is quarantined for its looks.
@@ -128,6 +154,7 @@ class CharacterStage(Stage):
     sources: Callable[[Job], Sources | None] = _no_sources
     serves: Callable[[Meta, BuildConfig], bool] = _always
     per_backend: bool = False
+    per_clip: bool = False
     calls_backend: bool = False
     draws: bool = False
     pictures: tuple[str, ...] = ()

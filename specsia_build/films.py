@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from specsia_build.dravie.metrics import on_white
 from specsia_build.files.writing import replacing
 
 GAP = 8
-"""White pixels between the two pictures."""
+"""White pixels between two pictures."""
 
 
-def side_by_side(left: NDArray[np.uint8], right: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """Two RGBA pictures on white, each in a field of `shape` (height, width): (H, W, 3) uint8, sides even."""
+def side_by_side(pictures: Sequence[NDArray[np.uint8]], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """RGBA pictures on white, each in a field of `shape` (height, width): (H, W, 3) uint8, sides even."""
     height, width = shape
-    out = np.full((height + height % 2, (2 * width + GAP) // 2 * 2, 3), 255, np.uint8)
-    for picture, start in ((left, 0), (right, width + GAP)):
-        pixels = (on_white(picture) * 255 + 0.5).astype(np.uint8)[:, : out.shape[1] - start]
+    whole = len(pictures) * (width + GAP) - GAP
+    out = np.full((height + height % 2, whole + whole % 2, 3), 255, np.uint8)
+    for number, picture in enumerate(pictures):
+        start, alpha = number * (width + GAP), picture[..., 3:].astype(np.uint16)
+        pixels = (picture[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255
         out[: pixels.shape[0], start : start + pixels.shape[1]] = pixels
     return out
 

@@ -1,0 +1,123 @@
+"""`specsia clips`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from specsia_build.cli.build import document_of, packed_lines, quarantine_lines, warning_lines
+from specsia_build.cli.main import FAILED
+from specsia_build.cli.output import json_option, tell
+from specsia_build.config import DEFAULT_CLIPS_OUT, EXECUTORS, LOOKS, RECIPES, ClipSettings
+from specsia_build.errors import UsageError
+from specsia_build.pipeline.build import build as run_build
+from specsia_build.pipeline.clips import frames_folder
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.settings import effective, named_settings, stated
+from specsia_build.pipeline.summary import BuildSummary
+from specsia_build.stages.registry import CLIP_STAGES, PAIR_STAGES, STAGES
+
+_STAGES = tuple(dict.fromkeys(stage.name for stage in (*CLIP_STAGES, *PAIR_STAGES, STAGES[-1])))
+
+
+@click.command(context_settings={"show_default": False})
+@click.argument("source", required=False)
+@click.option("--out", help=f"Folder of the run.  [default: {DEFAULT_CLIPS_OUT}]")
+@click.option(
+    "--recipe",
+    "recipes",
+    multiple=True,
+    type=click.Choice(RECIPES),
+    help="Layout to write; may be repeated.  [default: frames]",
+)
+@click.option(
+    "--motion",
+    "motions",
+    multiple=True,
+    metavar="own|NAME|FILE",
+    help="The characters' own motions, a built-in one, or those of a file made for another character (GLB, VRM, VRMA, "
+    "FBX, BVH); may be repeated.  [default: own]",
+)
+@click.option(
+    "--clip", "patterns", multiple=True, metavar="PATTERN", help="Only motions of such names, such as 'Walk*'."
+)
+@click.option("--fps", type=float, help="Frames a second.  [default: 12]")
+@click.option("--frames", type=int, help="Most frames of a clip.  [default: all]")
+@click.option("--views", type=int, help="Evenly spaced cameras that see each motion.  [default: 4]")
+@click.option("--size", type=int, help="Pixels on a side of every image.  [default: 512]")
+@click.option("--in-place/--travel", "in_place", default=None, help="Hold the figure over its place, or let it go.")
+@click.option("--turntable/--no-turntable", "turntable", default=None, help="Also a still figure, walked around.")
+@click.option("--preview/--no-preview", "preview", default=None, help="Write a film of each clip, MP4 or WebP.")
+@click.option(
+    "--backend",
+    "backends",
+    multiple=True,
+    metavar="NAME[:ARG]",
+    help="Move reconstructions by it too; may be repeated.  [default: inflate with the recipe dravie, else none]",
+)
+@click.option(
+    "--stage", "stages", multiple=True, type=click.Choice(_STAGES), help="Run only this stage; may be repeated."
+)
+@click.option("--config", "config_name", metavar="FILE|NAME", help="YAML file of settings. Flags beat it.")
+@click.option("--look", type=click.Choice(LOOKS), help="Plain colours, or shaded.  [default: unlit]")
+@click.option("--workers", type=int, help="Processes; 0 is one for each core.  [default: 0]")
+@click.option("--executor", type=click.Choice(EXECUTORS), help="Here, or on a Ray cluster.  [default: local]")
+@click.option("--memory", metavar="SIZE", help="What a character may cost in a worker.  [default: 2 GB]")
+@click.option("--limit", type=int, help="Only the first so many characters of the source.")
+@click.option("--seed", type=int, help="Of contours and backends.  [default: 42]")
+@click.option("--max-failures", metavar="N|P%", help="Failed clips to put up with.  [default: 1%, at least one]")
+@click.option("--fresh", is_flag=True, help="Forget what the folder holds of an earlier run.")
+@json_option
+@click.pass_context
+def clips(
+    ctx: click.Context,
+    /,
+    source: str | None,
+    out: str | None,
+    stages: tuple[str, ...],
+    config_name: str | None,
+    fresh: bool,
+    as_json: bool,
+    **flags: Any,
+) -> None:
+    """Draw the characters of SOURCE in motion, with layers that agree to the byte.
+
+    SOURCE is what `specsia build` takes. The recipe `frames` writes DIR/frames/CLIP/{color,mask,pos}, which `specsia
+    enhance` takes as they are; `dravie` packs reconstructions that move as their characters do, beside the clean
+    frames, as the dataset DIR/dataset. A run that was stopped goes on where it was.
+    """
+    names = set(ClipSettings.__dataclass_fields__)
+    of_clips = {name: value for name, value in stated(flags).items() if name in names}
+    others = {name: value for name, value in flags.items() if name not in names}
+    if others["backends"]:
+        of_clips["reconstructed"] = True
+    for name in of_clips.get("motions", ()):
+        if name.startswith("sample:"):
+            raise UsageError(f"--motion cannot be '{name}': it is own, a built-in motion's name, or a file")
+    config_file = named_settings(config_name) if config_name is not None else None
+    config, layout = effective(source, out or DEFAULT_CLIPS_OUT, config_file, {**others, "clips": of_clips}, fresh)
+    summary = run_build(config, layout, stages or _STAGES, fresh, Progress())
+    tell(as_json, _document(summary), _lines(summary, layout, config.clips or ClipSettings()))
+    if summary.stopped is not None or summary.failed > summary.allowed_failures:
+        ctx.exit(FAILED)
+
+
+def _document(summary: BuildSummary) -> dict[str, Any]:
+    return {**document_of(summary), "clips": summary.clips, "folders": summary.folders}
+
+
+def _lines(summary: BuildSummary, layout: RunLayout, settings: ClipSettings) -> list[str]:
+    lines = [*warning_lines(summary), *quarantine_lines(summary, layout.root)]
+    if summary.stopped is not None:
+        return [*lines, f"stopped before pack: {summary.stopped}"]
+    if summary.folders is not None:
+        where = frames_folder(layout, None)
+        lines.append(f"{summary.folders} clips of {summary.source} are in {where}")
+        lines.append(f"repair one with:\n  specsia enhance RUN {where}/CLIP --out repaired")
+    if summary.dataset is not None and summary.rows is not None:
+        lines += packed_lines(summary, summary.dataset, summary.rows)
+    if summary.folders is None and summary.dataset is None:
+        lines.append(f"done: {', '.join(dict.fromkeys(stage.stage for stage in summary.stages))} in {layout.root}")
+    return lines

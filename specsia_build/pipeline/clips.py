@@ -1,0 +1,82 @@
+"""Packing clips: what the workers write of one, and which ones there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from specsia_build.characters.character import Entry
+from specsia_build.config import BuildConfig, backend_name
+from specsia_build.pipeline.failures import Failure
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.planning import DigestCache, plan_stage
+from specsia_build.pipeline.store import DamagedError, read_artefact, read_meta
+from specsia_build.recipes.frames import ClipFolder, write_clip
+from specsia_build.stages.clips import draw, motions, move
+from specsia_build.stages.stage import CharacterStage
+
+
+@dataclass(frozen=True)
+class FolderTask:
+    """One clip to be written as a folder.
+
+    Attributes:
+        layout: of the run.
+        clip: its id.
+        backend: name of that which made the pictures, None for the character's own.
+        preview: write a film too.
+    """
+
+    layout: RunLayout
+    clip: str
+    backend: str | None
+    preview: bool
+
+    @property
+    def path(self) -> Path:
+        """Where it belongs."""
+        return frames_folder(self.layout, self.backend) / self.clip
+
+
+def frames_folder(layout: RunLayout, backend: str | None) -> Path:
+    """Where a run's folders of frames lie: of characters, or of a backend's reconstructions of them."""
+    return layout.root / ("frames" if backend is None else f"frames-{backend}")
+
+
+def write_folder(task: FolderTask) -> bool | CharacterStage:
+    """Write one clip; whether it was written now, or the stage whose artefact of it is damaged."""
+    stage = draw.STAGE
+    try:
+        clean = read_artefact(task.layout.artefact(stage, None, task.clip), task.clip)
+        pictures = clean
+        if task.backend is not None:
+            stage = move.STAGE
+            pictures = read_artefact(task.layout.artefact(stage, task.backend, task.clip), task.clip)
+    except DamagedError:
+        return stage
+    return write_clip(ClipFolder(task.path, pictures, clean, task.preview))
+
+
+def planned(entries: Sequence[Entry], layout: RunLayout) -> Iterator[str]:
+    """Ids of all clips that are known of some characters."""
+    for entry in entries:
+        meta = read_meta(layout.artefact(motions.STAGE, None, entry.id))
+        if meta is not None:
+            yield from (clip.id for clip in motions.clips_of(meta))
+
+
+def folder_tasks(
+    config: BuildConfig, layout: RunLayout, entries: Sequence[Entry], cache: DigestCache, failures: Sequence[Failure]
+) -> tuple[list[FolderTask], list[str]]:
+    """The clips that a run's folders are to hold, and ids of what is neither up to date nor known to have failed."""
+    assert config.clips is not None
+    specs: list[str | None] = [None, *(config.backends if config.clips.pairs else ())]
+    tasks, missed = [], []
+    for spec in specs:
+        name = None if spec is None else backend_name(spec)
+        plan = plan_stage(draw.STAGE if spec is None else move.STAGE, spec, entries, config, layout, cache)
+        excused = {failure.key for failure in failures if failure.backend in (None, name)}
+        tasks += [FolderTask(layout, clip, name, config.clips.preview) for clip in plan.done]
+        missed += [key for key in (*(task.key for task in plan.tasks), *plan.blocked) if key not in excused]
+    return tasks, missed

@@ -1,0 +1,172 @@
+"""Stage draw: the clean frames of a clip, of the layers that the recipes ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from specsia_build import png
+from specsia_build.animation.rig import Rig, posed_as
+from specsia_build.config import DRAVIE, FRAMES
+from specsia_build.dataset.images import position_image
+from specsia_build.errors import CharacterError
+from specsia_build.frame import ORTHO_WIDTH
+from specsia_build.rendering.contour import draw_contour
+from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.layers import Layers
+from specsia_build.rendering.mesh import Mesh, extremes
+from specsia_build.stages.artefact import Artefact, frame_file
+from specsia_build.stages.clips import motions
+from specsia_build.stages.clips.figure import Shot, clip_settings, figure_of, shot_of
+from specsia_build.stages.render import LEAST_COVERED, entry_settings, outline
+from specsia_build.stages.stage import CharacterStage, Clip, DigestOf, Digests, Earlier, EarlierMeta, Job
+from specsia_build.stages.stopwatch import Stopwatch
+
+COLOR, MASK, POS, GT = "color", "mask", "pos", "gt"
+
+SMALL = 3.0
+"""How many times as wide as that of the stills a clip's frame may be before it is said that its figure is small."""
+
+
+def layers_of(recipes: tuple[str, ...]) -> tuple[str, ...]:
+    """The layers of clean frames that recipes ask for, in order."""
+    asked = {FRAMES: (COLOR, MASK, POS), DRAVIE: (MASK, GT)}
+    return tuple(name for name in (COLOR, MASK, POS, GT) if any(name in asked[recipe] for recipe in recipes))
+
+
+def clip_of(job: Job) -> Clip:
+    """The clip of a job that has one."""
+    assert job.clip is not None
+    return job.clip
+
+
+def shot_settings(job: Job) -> dict[str, Any]:
+    """The part of the configuration that decides how a clip is framed and drawn."""
+    config, settings = job.config, clip_settings(job.config)
+    return {
+        "renderer": [FastRenderer.name, FastRenderer.version],
+        "entry": entry_settings(job.entry),
+        "size": config.size,
+        "views": config.views,
+        "look": config.look,
+        "seed": config.seed,
+        "fps": settings.fps,
+        "frames": settings.frames,
+        "in_place": settings.in_place,
+        "clip": asdict(clip_of(job)),
+    }
+
+
+def _settings(job: Job) -> dict[str, Any]:
+    return {**shot_settings(job), "layers": layers_of(clip_settings(job.config).recipes)}
+
+
+def source_inputs(job: Job, earlier: EarlierMeta) -> dict[str, str | None]:
+    """Digests of the files that decide a clip: the character's, and that of its motion."""
+    own = f"{motions.MOTION}{Path(clip_of(job).origin).name}"
+    found = motions.source_files(earlier[motions.STAGE])
+    return {name: digest for name, digest in found.items() if not name.startswith(motions.MOTION) or name == own}
+
+
+def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
+    return source_inputs(job, earlier)
+
+
+def drawn(mesh: Mesh, rig: Rig, shot: Shot, look: str) -> Iterator[Layers]:
+    """Every frame of a mesh that moves as a shot says, positions those of `mesh`."""
+    count = len(shot.times)
+    if len(shot.poses.worlds) == 1 and count > 1:
+        yield from FastRenderer().render(mesh, shot.cameras, look)  # type: ignore[arg-type]
+        return
+
+    def moved() -> Iterator[Mesh]:
+        for k in range(count):
+            pose = posed_as(mesh, rig, shot.poses, shot.pose(k))
+            yield pose.with_vertices(pose.vertices + shot.shifts[k].astype(np.float32))
+
+    yield from FastRenderer().animate(mesh, rig.bound(), moved(), shot.cameras[:1], look)  # type: ignore[arg-type]
+
+
+def draw(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, ...]]:
+    """Pose a character and draw it, frame by frame.
+
+    Returns:
+        An artefact with ``color_KKKK.png``, ``mask_KKKK.png``, ``pos_KKKK.png`` and ``gt_KKKK.png`` as far as they are
+        asked for; no files.
+
+    Raises:
+        CharacterError: if no frame shows anything.
+    """
+    entry, config, clip, settings = job.entry, job.config, clip_of(job), clip_settings(job.config)
+    with watch.part("read"):
+        figure = figure_of(job)
+    thickness, grey = outline(config.seed, entry.id)
+    with watch.part("frame"):
+        shot = shot_of(clip, figure, config, thickness + 1)
+    low, high = (bound.astype(np.float64) for bound in extremes(figure.mesh.vertices))
+    wanted = layers_of(settings.recipes)
+    files: dict[str, bytes] = {}
+    empty = 0
+    frames = drawn(figure.mesh, figure.rig, shot, config.look)
+    for k in range(len(shot.times)):
+        with watch.part("draw"):
+            layers = next(frames)
+        empty += int(np.count_nonzero(layers.mask) < LEAST_COVERED * layers.mask.size)
+        with watch.part("encode"):
+            if COLOR in wanted:
+                files[frame_file(COLOR, k)] = png.encode(layers.color)
+            if MASK in wanted:
+                files[frame_file(MASK, k)] = png.encode(layers.mask)
+            if POS in wanted:
+                files[frame_file(POS, k)] = png.encode(position_image(layers.position, layers.mask, low, high))
+            if GT in wanted:
+                files[frame_file(GT, k)] = png.encode(draw_contour(layers.color, layers.coverage, thickness, grey))
+    if empty == len(shot.times):
+        raise CharacterError(f"no frame of '{clip.action}' shows anything of {entry.id}")
+    meta = {
+        "id": clip.id,
+        "character": entry.id,
+        "clip": asdict(clip),
+        "fps": settings.fps,
+        "times": [float(time - shot.times[0]) for time in shot.times],
+        "yaws": [camera.yaw_deg for camera in shot.cameras],
+        "size": config.size,
+        "width": shot.cameras[0].width,
+        "shift": shot.shifts[0].tolist(),
+        "box": [low.tolist(), high.tolist()],
+        "outline_px": thickness,
+        "outline_grey": grey,
+        "license": entry.license,
+        "source": entry.source,
+        "warnings": _doubts(clip, shot, empty),
+    }
+    return Artefact(clip.id, files, meta), ()
+
+
+def _doubts(clip: Clip, shot: Shot, empty: int) -> list[str]:
+    """What is odd about a clip that was drawn."""
+    said = []
+    width = shot.cameras[0].width / ORTHO_WIDTH
+    if width > SMALL:
+        said.append(
+            f"'{clip.action}' wanders so far that its frame is {width:.1f} times as wide as the stills' and the figure "
+            "small in it: --in-place holds it where it is"
+        )
+    if empty:
+        said.append(f"{empty} of {len(shot.times)} frames of '{clip.action}' in view {clip.view} show (almost) nothing")
+    return said
+
+
+STAGE = CharacterStage(
+    name="draw",
+    version=1,
+    earlier=(motions.STAGE,),
+    make=draw,
+    settings=_settings,
+    inputs=_inputs,
+    per_clip=True,
+)

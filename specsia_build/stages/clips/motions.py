@@ -1,0 +1,115 @@
+"""Stage motions: which clips there are of a character, before any is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from specsia_build.characters.character import safe_id
+from specsia_build.config import OWN
+from specsia_build.frame import view_yaws
+from specsia_build.stages.artefact import Artefact
+from specsia_build.stages.clips.figure import (
+    TURNTABLE,
+    chosen,
+    clip_settings,
+    figure_of,
+    motion_files,
+    turn_frames,
+)
+from specsia_build.stages.render import entry_settings
+from specsia_build.stages.stage import (
+    CharacterStage,
+    Clip,
+    DigestOf,
+    Digests,
+    Earlier,
+    EarlierMeta,
+    Job,
+    Meta,
+    Sources,
+)
+from specsia_build.stages.stopwatch import Stopwatch
+
+CHARACTER, MOTION = "character/", "motion/"
+"""Before the names of inputs: files of the character, and files of motions."""
+
+
+def _settings(job: Job) -> dict[str, Any]:
+    settings = clip_settings(job.config)
+    return {
+        "entry": entry_settings(job.entry),
+        "motions": [Path(name).name for name in settings.motions],
+        "patterns": list(settings.patterns),
+        "fps": settings.fps,
+        "frames": settings.frames,
+        "views": settings.views,
+        "turntable": settings.turntable,
+    }
+
+
+def _inputs(job: Job, _: EarlierMeta, digest_of: DigestOf) -> Digests:
+    return {f"{MOTION}{path.name}": digest_of(path, path.parent) for path in motion_files(job.config)}
+
+
+def _sources(job: Job) -> Sources:
+    return Sources(job.entry.folder, job.entry.within, CHARACTER)
+
+
+def source_files(meta: Meta) -> Digests:
+    """Digests of all files that decide a character and its motions, from this stage's meta data."""
+    found: Digests = meta["inputs"]
+    return found
+
+
+def clips_of(meta: Meta) -> list[Clip]:
+    """The clips of a character, from this stage's meta data."""
+    return [Clip(**found) for found in meta["clips"]]
+
+
+def find(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, ...]]:
+    """List a character's clips.
+
+    Returns:
+        An artefact without files, whose meta data hold the clips; and the character's files.
+
+    Raises:
+        CharacterError: if the character cannot be read, or has nothing that could be a clip.
+    """
+    entry, settings = job.entry, clip_settings(job.config)
+    with watch.part("read"):
+        figure = figure_of(job)
+    taken: set[str] = set()
+    clips: list[Clip] = []
+
+    def named(action: str) -> str:
+        """An id of its own for a motion, however strangers named it."""
+        base = safe_id(f"{entry.id}-{action or 'motion'}")[:150]
+        name, number = base, 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{base}-{number}"
+        taken.add(name.casefold())
+        return name
+
+    if settings.turntable:
+        clips.append(Clip(f"{named(TURNTABLE)}-00", TURNTABLE, "", 0, turn_frames(settings), 0, 0.0))
+    for index, origin, motion in chosen(figure, settings):
+        name = named(motion.name)
+        frames = len(motion.times(settings.fps, settings.frames))
+        for view, yaw in enumerate(view_yaws(settings.views)):
+            clips.append(Clip(f"{name}-{view:02d}", motion.name, origin, index, frames, view, yaw))
+    warnings = list(figure.warnings)
+    if not figure.motions and settings.motions:
+        others = "" if settings.motions != (OWN,) else ": --motion FILE or NAME gives it another's"
+        warnings.append(f"{entry.id} has no motion that could be played, so no clip of it moves{others}")
+    elif settings.patterns and not any(clip.origin for clip in clips):
+        names = sorted({motion.name for _, motion in figure.motions})
+        listed = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+        warnings.append(f"{entry.id} has no motion that --clip names: its motions are {listed}")
+    meta = {"id": entry.id, "clips": [asdict(clip) for clip in clips], "warnings": warnings}
+    return Artefact(entry.id, {}, meta), figure.files
+
+
+STAGE = CharacterStage(name="motions", version=1, make=find, settings=_settings, inputs=_inputs, sources=_sources)

@@ -1,0 +1,88 @@
+"""Stage move: a reconstruction that moves as its character does, in the frames of a clip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from specsia_build import png
+from specsia_build.dataset.images import edge_image, position_image
+from specsia_build.registration import iou
+from specsia_build.rendering.mesh import extremes
+from specsia_build.stages import project, reconstruct
+from specsia_build.stages.artefact import Artefact, frame_file
+from specsia_build.stages.clips import carry, draw, motions
+from specsia_build.stages.clips.figure import figure_of, shot_of
+from specsia_build.stages.render import outline
+from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job
+from specsia_build.stages.stopwatch import Stopwatch
+
+COLOR, MASK, POS, EDGE = "color", "mask", "pos", "edge"
+
+
+def _settings(job: Job) -> dict[str, Any]:
+    return draw.shot_settings(job)
+
+
+def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
+    own = {name: file["sha256"] for name, file in earlier[carry.STAGE]["files"].items()}
+    masks = {name: file["sha256"] for name, file in earlier[draw.STAGE]["files"].items() if name.startswith(draw.MASK)}
+    found = {f"reconstruction/{name}": file["sha256"] for name, file in earlier[reconstruct.STAGE]["files"].items()}
+    return {
+        **draw.source_inputs(job, earlier),
+        **{f"rig/{name}": digest for name, digest in own.items()},
+        **masks,
+        **found,
+        "registration": carry.registration_mark(earlier[project.STAGE]),
+    }
+
+
+def move(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, ...]]:
+    """Pose a reconstruction as its character and draw it in the character's frame.
+
+    Returns:
+        An artefact with ``color_KKKK.png`` (Z), ``mask_KKKK.png``, ``pos_KKKK.png`` and ``edge_KKKK.png``; no files.
+    """
+    clip, config, clean = draw.clip_of(job), job.config, earlier[draw.STAGE]
+    with watch.part("read"):
+        figure = figure_of(job)
+        mesh = carry.registered(earlier)
+        rig = carry.rig_of(earlier[carry.STAGE], mesh, figure.rig.skeleton)
+    with watch.part("frame"):
+        shot = shot_of(clip, figure, config, outline(config.seed, job.entry.id)[0] + 1)
+    low, high = (bound.astype(np.float64) for bound in extremes(mesh.vertices))
+    files: dict[str, bytes] = {}
+    ious = []
+    frames = draw.drawn(mesh, rig, shot, config.look)
+    for k in range(len(shot.times)):
+        with watch.part("draw"):
+            layers = next(frames)
+        with watch.part("encode"):
+            pos = position_image(layers.position, layers.mask, low, high)
+            files[frame_file(COLOR, k)] = png.encode(layers.color)
+            files[frame_file(MASK, k)] = png.encode(layers.mask)
+            files[frame_file(POS, k)] = png.encode(pos)
+            files[frame_file(EDGE, k)] = png.encode(edge_image(pos))
+        ious.append(iou(layers.mask, png.decode(clean.files[frame_file(draw.MASK, k)], 1)))
+    meta = {
+        "id": clip.id,
+        "backend": earlier[reconstruct.STAGE].meta["backend"],
+        "iou": ious,
+        "mean_iou": float(np.mean(ious)),
+        "box": [low.tolist(), high.tolist()],
+    }
+    return Artefact(clip.id, files, meta), ()
+
+
+STAGE = CharacterStage(
+    name="move",
+    version=1,
+    earlier=(motions.STAGE, draw.STAGE, reconstruct.STAGE, project.STAGE, carry.STAGE),
+    make=move,
+    settings=_settings,
+    inputs=_inputs,
+    per_backend=True,
+    per_clip=True,
+)
