@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,13 +12,13 @@ from specsia_build.cli.build import document_of, packed_lines, quarantine_lines,
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option, tell
 from specsia_build.config import DEFAULT_CLIPS_OUT, EXECUTORS, LOOKS, RECIPES, ClipSettings
-from specsia_build.errors import UsageError
 from specsia_build.pipeline.build import build as run_build
 from specsia_build.pipeline.clips import frames_folder
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.settings import effective, named_settings, stated
 from specsia_build.pipeline.summary import BuildSummary
+from specsia_build.stages.clips.actor import check_motions, is_file_name
 from specsia_build.stages.registry import CLIP_STAGES, PAIR_STAGES, STAGES
 
 _STAGES = tuple(dict.fromkeys(stage.name for stage in (*CLIP_STAGES, *PAIR_STAGES, STAGES[-1])))
@@ -93,15 +95,20 @@ def clips(
     others = {name: value for name, value in flags.items() if name not in names}
     if others["backends"]:
         of_clips["reconstructed"] = True
-    for name in of_clips.get("motions", ()):
-        if name.startswith("sample:"):
-            raise UsageError(f"--motion cannot be '{name}': it is own, a built-in motion's name, or a file")
+    if "motions" in of_clips:
+        of_clips["motions"] = [_whole(name) for name in of_clips["motions"]]
     config_file = named_settings(config_name) if config_name is not None else None
     config, layout = effective(source, out or DEFAULT_CLIPS_OUT, config_file, {**others, "clips": of_clips}, fresh)
+    check_motions(config.clips or ClipSettings())
     summary = run_build(config, layout, stages or _STAGES, fresh, Progress())
     tell(as_json, _document(summary), _lines(summary, layout, config.clips or ClipSettings()))
     if summary.stopped is not None or summary.failed > summary.allowed_failures:
         ctx.exit(FAILED)
+
+
+def _whole(motion: str) -> str:
+    """A motion as the settings keep it: a file by its whole path."""
+    return str(Path(motion).expanduser().absolute()) if is_file_name(motion) else motion
 
 
 def _document(summary: BuildSummary) -> dict[str, Any]:
@@ -115,7 +122,7 @@ def _lines(summary: BuildSummary, layout: RunLayout, settings: ClipSettings) -> 
     if summary.folders is not None:
         where = frames_folder(layout, None)
         lines.append(f"{summary.folders} clips of {summary.source} are in {where}")
-        lines.append(f"repair one with:\n  specsia enhance RUN {where}/CLIP --out repaired")
+        lines += ["repair one with:", f"  specsia enhance RUN {shlex.quote(str(where))}/CLIP --out repaired"]
     if summary.dataset is not None and summary.rows is not None:
         lines += packed_lines(summary, summary.dataset, summary.rows)
     if summary.folders is None and summary.dataset is None:

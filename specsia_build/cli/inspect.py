@@ -145,7 +145,7 @@ def _status_lines(found: RunStatus) -> list[str]:
         f"{found.source}: {found.characters} characters",
         *text_table(head, rows, right=(1, 2, 3, 4, 5)),
     ]
-    lines.append("pack                 " + ("a dataset is packed" if found.packed else "nothing is packed yet"))
+    lines.append("pack                 " + ("all is packed" if found.packed else "nothing is packed yet"))
     for f in found.failures:
         what = "quarantined" if f.low_quality else "failed"
         lines.append(f"{what}: {f.id} at {f.stage}{' ' + f.backend if f.backend else ''}: {f.reason}")

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from specsia_build.characters.character import Entry
 from specsia_build.characters.sources import open_source
-from specsia_build.config import BuildConfig, backend_name
+from specsia_build.config import DRAVIE, FRAMES, BuildConfig, backend_name
+from specsia_build.pipeline.clips import folder_tasks
 from specsia_build.pipeline.failures import Failure, concerning, read_failures
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.mark import settings_before
 from specsia_build.pipeline.planning import DigestCache, plan_stage, stages_of
 from specsia_build.pipeline.selection import select
+from specsia_build.recipes.frames import record_of
 from specsia_build.stages.pack import packed_fingerprint
 from specsia_build.stages.registry import character_stages
 
@@ -38,7 +41,7 @@ class RunStatus:
         characters: of the source that the build is about.
         stages: in order.
         failures: on record of its characters and backends.
-        packed: whether a dataset is there.
+        packed: whether what the run packs is there.
     """
 
     source: str
@@ -64,6 +67,18 @@ def _leave_unwritten(_function: Callable[[int], None], _items: Sequence[int]) ->
     """Asking writes no procedural characters."""
 
 
+def _is_packed(
+    config: BuildConfig, layout: RunLayout, entries: Sequence[Entry], cache: DigestCache, failures: Sequence[Failure]
+) -> bool:
+    """Whether what a run packs is there, whatever it holds."""
+    folders = True
+    if config.clips is not None and FRAMES in config.clips.recipes:
+        tasks, _ = folder_tasks(config, layout, entries, cache, failures)
+        folders = bool(tasks) and all(record_of(task.path) is not None for task in tasks)
+    wants_rows = config.clips is None or DRAVIE in config.clips.recipes
+    return folders and (not wants_rows or packed_fingerprint(layout.dataset) is not None)
+
+
 def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
     """Look at a run."""
     source = open_source(config.source, layout.source, _leave_unwritten)
@@ -78,5 +93,5 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
         failed = {f.id for f in failures if f.stage == stage.name and f.backend == name}
         counts = map(len, (plan.done, plan.stale, plan.missing, plan.blocked, failed))
         stages.append(StageStatus(stage.name, name, *counts))
-    packed = packed_fingerprint(layout.dataset) is not None
+    packed = _is_packed(config, layout, entries, cache, failures)
     return RunStatus(source.name, len(entries), tuple(stages), tuple(failures), packed)

@@ -30,8 +30,8 @@ class Clip:
     Attributes:
         id: unique in a run, fit for names of files.
         action: name of the motion; ``turntable`` for a still figure that the camera walks around.
-        origin: where the motion is from: `config.OWN`, or one of the settings' `motions`; empty for a turntable.
-        index: of the motion among those that there are.
+        origin: where the motion is from: `config.OWN`, a built-in motion's name, or a file's; empty for a turntable.
+        index: of the motion among those there.
         frames: how many.
         view: number of the camera.
         yaw: of the camera in degrees; of its first frame in a turntable.

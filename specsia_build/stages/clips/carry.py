@@ -16,7 +16,7 @@ from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages import project, reconstruct
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.clips import motions
-from specsia_build.stages.clips.figure import figure_of
+from specsia_build.stages.clips.actor import actor_of
 from specsia_build.stages.mesh_files import array_file, dump_array, load_array, mesh_from_files
 from specsia_build.stages.render import entry_settings
 from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta
@@ -64,10 +64,10 @@ def carry(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple
         An artefact with the arrays of the reconstruction's rig, whose points are the registered vertices; no files.
     """
     with watch.part("read"):
-        figure = figure_of(job)
+        actor = actor_of(job)
         onto = registered(earlier)
     with watch.part("carry"):
-        rig, told = carried(figure.mesh, figure.rig, onto)
+        rig, told = carried(actor.mesh, actor.rig, onto)
     with watch.part("encode"):
         files = {array_file(name): dump_array(getattr(rig, name)) for name in _ARRAYS}
         for number, morph in enumerate(rig.morphs):

@@ -21,7 +21,7 @@ from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Mesh, extremes
 from specsia_build.stages.artefact import Artefact, frame_file
 from specsia_build.stages.clips import motions
-from specsia_build.stages.clips.figure import Shot, clip_settings, figure_of, shot_of
+from specsia_build.stages.clips.actor import Shot, actor_of, clip_settings, shot_of
 from specsia_build.stages.render import LEAST_COVERED, entry_settings, outline
 from specsia_build.stages.stage import CharacterStage, Clip, DigestOf, Digests, Earlier, EarlierMeta, Job
 from specsia_build.stages.stopwatch import Stopwatch
@@ -29,7 +29,7 @@ from specsia_build.stages.stopwatch import Stopwatch
 COLOR, MASK, POS, GT = "color", "mask", "pos", "gt"
 
 SMALL = 3.0
-"""How many times as wide as that of the stills a clip's frame may be before it is said that its figure is small."""
+"""How many times as wide as that of the stills a clip's frame may be before it is said that its actor is small."""
 
 
 def layers_of(recipes: tuple[str, ...]) -> tuple[str, ...]:
@@ -67,7 +67,7 @@ def _settings(job: Job) -> dict[str, Any]:
 
 def source_inputs(job: Job, earlier: EarlierMeta) -> dict[str, str | None]:
     """Digests of the files that decide a clip: the character's, and that of its motion."""
-    own = f"{motions.MOTION}{Path(clip_of(job).origin).name}"
+    own = f"{motions.MOTION}{clip_of(job).origin}"
     found = motions.source_files(earlier[motions.STAGE])
     return {name: digest for name, digest in found.items() if not name.startswith(motions.MOTION) or name == own}
 
@@ -103,15 +103,15 @@ def draw(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, 
     """
     entry, config, clip, settings = job.entry, job.config, clip_of(job), clip_settings(job.config)
     with watch.part("read"):
-        figure = figure_of(job)
+        actor = actor_of(job)
     thickness, grey = outline(config.seed, entry.id)
     with watch.part("frame"):
-        shot = shot_of(clip, figure, config, thickness + 1)
-    low, high = (bound.astype(np.float64) for bound in extremes(figure.mesh.vertices))
+        shot = shot_of(clip, actor, config, thickness + 1)
+    low, high = (bound.astype(np.float64) for bound in extremes(actor.mesh.vertices))
     wanted = layers_of(settings.recipes)
     files: dict[str, bytes] = {}
     empty = 0
-    frames = drawn(figure.mesh, figure.rig, shot, config.look)
+    frames = drawn(actor.mesh, actor.rig, shot, config.look)
     for k in range(len(shot.times)):
         with watch.part("draw"):
             layers = next(frames)
@@ -153,7 +153,7 @@ def _doubts(clip: Clip, shot: Shot, empty: int) -> list[str]:
     width = shot.cameras[0].width / ORTHO_WIDTH
     if width > SMALL:
         said.append(
-            f"'{clip.action}' wanders so far that its frame is {width:.1f} times as wide as the stills' and the figure "
+            f"'{clip.action}' wanders so far that its frame is {width:.1f} times as wide as the stills' and the actor "
             "small in it: --in-place holds it where it is"
         )
     if empty:

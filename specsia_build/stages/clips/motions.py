@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from specsia_build.characters.character import safe_id
-from specsia_build.config import OWN
+from specsia_build.config import OWN, ClipSettings
+from specsia_build.errors import some
 from specsia_build.frame import view_yaws
 from specsia_build.stages.artefact import Artefact
-from specsia_build.stages.clips.figure import (
+from specsia_build.stages.clips.actor import (
     TURNTABLE,
-    chosen,
+    Actor,
+    actor_of,
     clip_settings,
-    figure_of,
     motion_files,
+    origin_of,
     turn_frames,
 )
 from specsia_build.stages.render import entry_settings
@@ -40,7 +42,7 @@ def _settings(job: Job) -> dict[str, Any]:
     settings = clip_settings(job.config)
     return {
         "entry": entry_settings(job.entry),
-        "motions": [Path(name).name for name in settings.motions],
+        "motions": [origin_of(name) for name in settings.motions],
         "patterns": list(settings.patterns),
         "fps": settings.fps,
         "frames": settings.frames,
@@ -79,7 +81,7 @@ def find(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, 
     """
     entry, settings = job.entry, clip_settings(job.config)
     with watch.part("read"):
-        figure = figure_of(job)
+        actor = actor_of(job)
     taken: set[str] = set()
     clips: list[Clip] = []
 
@@ -95,21 +97,25 @@ def find(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, 
 
     if settings.turntable:
         clips.append(Clip(f"{named(TURNTABLE)}-00", TURNTABLE, "", 0, turn_frames(settings), 0, 0.0))
-    for index, origin, motion in chosen(figure, settings):
+    for (origin, index), motion in actor.motions.items():
         name = named(motion.name)
         frames = len(motion.times(settings.fps, settings.frames))
         for view, yaw in enumerate(view_yaws(settings.views)):
             clips.append(Clip(f"{name}-{view:02d}", motion.name, origin, index, frames, view, yaw))
-    warnings = list(figure.warnings)
-    if not figure.motions and settings.motions:
-        others = "" if settings.motions != (OWN,) else ": --motion FILE or NAME gives it another's"
-        warnings.append(f"{entry.id} has no motion that could be played, so no clip of it moves{others}")
-    elif settings.patterns and not any(clip.origin for clip in clips):
-        names = sorted({motion.name for _, motion in figure.motions})
-        listed = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-        warnings.append(f"{entry.id} has no motion that --clip names: its motions are {listed}")
+    warnings = list(actor.warnings)
+    if not actor.motions and settings.motions:
+        warnings.append(_why_still(entry.id, settings, actor))
     meta = {"id": entry.id, "clips": [asdict(clip) for clip in clips], "warnings": warnings}
-    return Artefact(entry.id, {}, meta), figure.files
+    return Artefact(entry.id, {}, meta), actor.files
+
+
+def _why_still(character_id: str, settings: ClipSettings, actor: Actor) -> str:
+    """Why a character has no clip that moves."""
+    if OWN not in settings.motions:
+        return f"no motion of {', '.join(map(origin_of, settings.motions))} could be played on {character_id}"
+    if settings.patterns and actor.own:
+        return f"{character_id} has no motion that --clip names: its own are {some(actor.own, 12)}"
+    return f"{character_id} has no motion of its own, so no clip of it moves: --motion FILE gives it another's"
 
 
 STAGE = CharacterStage(name="motions", version=1, make=find, settings=_settings, inputs=_inputs, sources=_sources)

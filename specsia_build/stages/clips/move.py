@@ -14,7 +14,7 @@ from specsia_build.rendering.mesh import extremes
 from specsia_build.stages import project, reconstruct
 from specsia_build.stages.artefact import Artefact, frame_file
 from specsia_build.stages.clips import carry, draw, motions
-from specsia_build.stages.clips.figure import figure_of, shot_of
+from specsia_build.stages.clips.actor import actor_of, shot_of
 from specsia_build.stages.render import outline
 from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job
 from specsia_build.stages.stopwatch import Stopwatch
@@ -47,11 +47,11 @@ def move(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
     """
     clip, config, clean = draw.clip_of(job), job.config, earlier[draw.STAGE]
     with watch.part("read"):
-        figure = figure_of(job)
+        actor = actor_of(job)
         mesh = carry.registered(earlier)
-        rig = carry.rig_of(earlier[carry.STAGE], mesh, figure.rig.skeleton)
+        rig = carry.rig_of(earlier[carry.STAGE], mesh, actor.rig.skeleton)
     with watch.part("frame"):
-        shot = shot_of(clip, figure, config, outline(config.seed, job.entry.id)[0] + 1)
+        shot = shot_of(clip, actor, config, outline(config.seed, job.entry.id)[0] + 1)
     low, high = (bound.astype(np.float64) for bound in extremes(mesh.vertices))
     files: dict[str, bytes] = {}
     ious = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,8 +16,9 @@ from specsia_build.animation.motion import Motion, Poses, poses
 from specsia_build.animation.rig import Rig
 from specsia_build.characters.animated import AnimatedCharacter, read_animated
 from specsia_build.characters.character import Entry
+from specsia_build.characters.motions import SUFFIXES, MotionFile, motion_for, read_motions
 from specsia_build.config import OWN, BuildConfig, ClipSettings
-from specsia_build.errors import CharacterError
+from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import ORTHO_WIDTH, Camera
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages import render
@@ -30,20 +31,22 @@ TURN_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
-class Figure:
+class Actor:
     """A character in the frame.
 
     Attributes:
         mesh: at rest, as the still stages draw it.
         rig: of its vertices.
-        motions: what it may do, with where each is from.
+        motions: what it is to do, by origin and number there; see `Clip`.
+        own: names of its file's own motions.
         warnings: sentences about motions that cannot be played, or are not played as they are.
         files: of the character, read or looked for in vain.
     """
 
     mesh: Mesh
     rig: Rig
-    motions: tuple[tuple[str, Motion], ...]
+    motions: Mapping[tuple[str, int], Motion]
+    own: tuple[str, ...]
     warnings: tuple[str, ...]
     files: tuple[Path, ...]
 
@@ -63,15 +66,18 @@ def in_frame(animated: AnimatedCharacter, config: BuildConfig) -> tuple[Mesh, Ri
     return mesh, animated.rig.of_vertices(animated.character.mesh.used()).placed(place)
 
 
-def figure_of(job: Job) -> Figure:
-    """The figure of a job's character; the last ones are kept in mind while nothing that decides them changes."""
-    return _figure(job.entry, job.config, _state(job.entry, job.config))
+def actor_of(job: Job) -> Actor:
+    """The actor of a job's character; the last ones are kept in mind while nothing that decides them changes."""
+    return _actor(job.entry, job.config, _state((job.entry.path, *motion_files(job.config))))
 
 
-def _state(entry: Entry, config: BuildConfig) -> tuple[tuple[str, int, int], ...]:
-    """Size and time of change of the files that are known to matter."""
+_State = tuple[tuple[str, int, int], ...]
+
+
+def _state(paths: Iterable[Path]) -> _State:
+    """Size and time of change of files."""
     found = []
-    for path in (entry.path, *motion_files(config)):
+    for path in paths:
         try:
             stat = path.stat()
             found.append((str(path), stat.st_size, stat.st_mtime_ns))
@@ -81,44 +87,93 @@ def _state(entry: Entry, config: BuildConfig) -> tuple[tuple[str, int, int], ...
 
 
 @lru_cache(maxsize=2)
-def _figure(entry: Entry, config: BuildConfig, _: tuple[tuple[str, int, int], ...]) -> Figure:
-    animated = read_animated(entry)
+def _actor(entry: Entry, config: BuildConfig, _: _State) -> Actor:
+    animated, settings = read_animated(entry), clip_settings(config)
     mesh, rig = in_frame(animated, config)
-    found: list[tuple[str, Motion]] = []
-    warnings = list(animated.character.warnings)
-    for origin in clip_settings(config).motions:
+    files = {path.name: path for path in motion_files(config)}
+    motions: dict[tuple[str, int], Motion] = {}
+    warnings = [*animated.character.warnings, *animated.warnings]
+    for origin in map(origin_of, settings.motions):
         if origin == OWN:
-            found += [(OWN, motion) for motion in animated.motions]
-            warnings += [sentence for _, sentence in animated.spoilt]
+            found = dict(enumerate(animated.motions))
+            warnings += _unplayed(animated.spoilt)
         else:
-            raise CharacterError(f"{origin} is no motion that is known")
-    return Figure(mesh, rig, tuple(found), tuple(dict.fromkeys(warnings)), animated.character.files)
+            found, notes = _from_file(animated, files[origin], settings)
+            warnings += notes
+        motions.update({(origin, index): motion for index, motion in found.items() if is_chosen(motion, settings)})
+    names = tuple(dict.fromkeys(motion.name for motion in animated.motions))
+    return Actor(mesh, rig, motions, names, tuple(dict.fromkeys(warnings)), animated.character.files)
+
+
+def _unplayed(spoilt: Iterable[tuple[str, str]]) -> list[str]:
+    return [f"'{name}' cannot be played: {why}" for name, why in spoilt]
+
+
+@lru_cache(maxsize=4)
+def _motion_file(path: Path, _: _State) -> MotionFile:
+    return read_motions(path)
+
+
+def _from_file(
+    animated: AnimatedCharacter, path: Path, settings: ClipSettings
+) -> tuple[dict[int, Motion], tuple[str, ...]]:
+    """Motions of another's file on a character, by their number in the file, and what is to be known of them."""
+    file = _motion_file(path, _state((path,)))
+    found, notes = {}, _unplayed(file.spoilt)
+    for index, motion in enumerate(file.motions):
+        if is_chosen(motion, settings):
+            try:
+                found[index], told = motion_for(animated.rig, animated.humanoid, file, motion)
+                notes += told
+            except CharacterError as error:
+                notes.append(f"{animated.character.entry.id}: {error}")
+    return found, tuple(notes)
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a motion of the settings is a file rather than a name."""
+    return name != OWN and ("/" in name or Path(name).suffix.lower() in SUFFIXES)
+
+
+def origin_of(name: str) -> str:
+    """What a clip's `origin` calls a motion of the settings: a file by its name without its folder."""
+    return Path(name).name if is_file_name(name) else name
 
 
 def motion_files(config: BuildConfig) -> list[Path]:
     """The files among the settings' motions."""
-    return [Path(origin) for origin in clip_settings(config).motions if is_file_name(origin)]
+    return [Path(name) for name in clip_settings(config).motions if is_file_name(name)]
 
 
-def is_file_name(origin: str) -> bool:
-    """Whether a motion of the settings is a file rather than a name."""
-    return origin != OWN and ("/" in origin or "." in origin)
+def check_motions(settings: ClipSettings) -> None:
+    """See that the settings' motions are there, before any character is read.
+
+    Raises:
+        UsageError: if one is not, or two files have one name.
+    """
+    origins: dict[str, str] = {}
+    for name in settings.motions:
+        if is_file_name(name) and not Path(name).is_file():
+            raise UsageError(f"--motion: there is no file {name}")
+        if is_file_name(name) and Path(name).suffix.lower() not in SUFFIXES:
+            raise UsageError(f"--motion: {name} is no file that motions are read from ({', '.join(SUFFIXES)})")
+        if not is_file_name(name) and name != OWN:
+            raise UsageError(f"--motion: there is no motion '{name}': give {OWN}, or a file ({', '.join(SUFFIXES)})")
+        if origin_of(name) in origins:
+            raise UsageError(f"--motion: {origins[origin_of(name)]} and {name} have one name: rename one of them")
+        origins[origin_of(name)] = name
 
 
-def chosen(figure: Figure, settings: ClipSettings) -> list[tuple[int, str, Motion]]:
-    """Index, origin and motion of those that the settings' patterns take, in order."""
-    return [
-        (index, origin, motion)
-        for index, (origin, motion) in enumerate(figure.motions)
-        if not settings.patterns or any(fnmatch.fnmatchcase(motion.name, pattern) for pattern in settings.patterns)
-    ]
+def is_chosen(motion: Motion, settings: ClipSettings) -> bool:
+    """Whether the settings' patterns take a motion."""
+    return not settings.patterns or any(fnmatch.fnmatchcase(motion.name, pattern) for pattern in settings.patterns)
 
 
-def times_of(clip: Clip, figure: Figure, settings: ClipSettings) -> NDArray[np.float64]:
+def times_of(clip: Clip, actor: Actor, settings: ClipSettings) -> NDArray[np.float64]:
     """Seconds (T,) of a clip's frames, from the motion's first key on in its own time."""
     if clip.action == TURNTABLE and not clip.origin:
         return np.arange(clip.frames) / settings.fps
-    return figure.motions[clip.index][1].times(settings.fps, settings.frames)
+    return actor.motions[clip.origin, clip.index].times(settings.fps, settings.frames)
 
 
 def turn_frames(settings: ClipSettings) -> int:
@@ -132,7 +187,7 @@ class Shot:
 
     Attributes:
         times: (T,) seconds.
-        poses: of the figure's skeleton; one that serves all frames of a turntable.
+        poses: of the actor's skeleton; one that serves all frames of a turntable.
         shifts: (T, 3) by which each pose is moved in the frame, so that all of them are in the picture.
         cameras: of each frame, all of one width.
     """
@@ -147,14 +202,14 @@ class Shot:
         return min(k, len(self.poses.worlds) - 1)
 
 
-def shot_of(clip: Clip, figure: Figure, config: BuildConfig, margin_px: float) -> Shot:
+def shot_of(clip: Clip, actor: Actor, config: BuildConfig, margin_px: float) -> Shot:
     """How a clip is drawn: one orthographic frame for all of it, wide enough that none of its frames is cut.
 
     The frame is never narrower than that of the stills, and is theirs where that shows all.
 
     Args:
         clip: which.
-        figure: of its character.
+        actor: of its character.
         config: of the run.
         margin_px: pixels kept free at the border.
 
@@ -162,19 +217,19 @@ def shot_of(clip: Clip, figure: Figure, config: BuildConfig, margin_px: float) -
         CharacterError: if a pose is not finite.
     """
     settings = clip_settings(config)
-    times = times_of(clip, figure, settings)
+    times = times_of(clip, actor, settings)
     if not clip.origin:
         yaws = clip.yaw + 360.0 * np.arange(len(times)) / len(times)
-        found = poses(figure.rig.skeleton, None, np.zeros(1))
+        found = poses(actor.rig.skeleton, None, np.zeros(1))
         cameras = tuple(Camera(float(yaw), config.size) for yaw in yaws)
         return Shot(times, found, np.zeros((len(times), 3)), cameras)
-    found = poses(figure.rig.skeleton, figure.motions[clip.index][1], times)
+    found = poses(actor.rig.skeleton, actor.motions[clip.origin, clip.index], times)
     camera = Camera(clip.yaw, config.size)
     right, up, _ = camera.basis()
-    held = _held(figure.rig, found) if settings.in_place else np.zeros((len(times), 3))
+    held = _held(actor.rig, found) if settings.in_place else np.zeros((len(times), 3))
     low, high = np.full(2, np.inf), np.full(2, -np.inf)
     for k in range(len(times)):
-        seen = (figure.rig.vertices(found, k) + held[k]) @ np.stack([right, up]).T
+        seen = (actor.rig.vertices(found, k) + held[k]) @ np.stack([right, up]).T
         low, high = np.minimum(low, seen.min(axis=0)), np.maximum(high, seen.max(axis=0))
     if not np.isfinite([low, high]).all():
         raise CharacterError(f"'{clip.action}' takes vertices to places that are no numbers")
@@ -188,7 +243,7 @@ def shot_of(clip: Clip, figure: Figure, config: BuildConfig, margin_px: float) -
 
 
 def _held(rig: Rig, found: Poses) -> NDArray[np.float64]:
-    """(T, 3) moves that hold the figure's root over where it is in its first frame, but for up and down."""
+    """(T, 3) moves that hold the actor's root over where it is in its first frame, but for up and down."""
     root = _root(rig)
     places = found.worlds[:, root, :, 3] @ rig.placement[:3].T
     moves = places[0] - places

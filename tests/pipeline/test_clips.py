@@ -1,0 +1,183 @@
+"""`specsia clips` as a user has it: folders and a dataset of characters in motion."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from specsia_build.dataset.schema import MOVING_COLUMNS
+from tests.pipeline.moving import SECONDS, write_moving_figure
+from tests.pipeline.test_build import made, specsia
+
+SMALL = ("--size", "64", "--views", "2", "--fps", "8", "--workers", "2")
+
+FRAMES = int(SECONDS * 8)
+
+
+def clips(source: str | Path, out: Path, *more: str | Path, code: int = 0) -> dict[str, Any]:
+    return specsia("clips", source, "--out", out, *SMALL, "--json", *more, code=code)
+
+
+def pictures(folder: Path, layer: str) -> list[np.ndarray[Any, Any]]:
+    return [np.asarray(Image.open(path)) for path in sorted((folder / layer).iterdir())]
+
+
+def record(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "clip.json").read_text())
+    return found
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, Any]]:
+    """A folder of three figures, one of them with faults, its clips by both recipes, and what the command printed."""
+    top = tmp_path_factory.mktemp("clips with spaces")
+    for name in ("one", "two"):
+        write_moving_figure(top / "figures" / f"{name}.glb")
+    write_moving_figure(top / "figures" / "odd.glb", spoilt=True)
+    more = ("--recipe", "frames", "--recipe", "dravie", "--turntable", "--preview")
+    return top / "figures", top / "out", clips(top / "figures", top / "out", *more)
+
+
+def test_every_clip_that_can_be_played_is_there(run: tuple[Path, Path, dict[str, Any]]) -> None:
+    _, out, document = run
+    names = {path.name for path in (out / "frames").iterdir()}
+    usual = {"go-00", "go-01", "wave-00", "wave-01", "turntable-00"}
+    more = {"______etc_passwd-00", "______etc_passwd-01", "still-00", "still-01"}
+    assert names == {f"{i}-{name}" for i in ("one", "two", "odd") for name in usual} | {f"odd-{n}" for n in more}
+    assert document["clips"] == len(names)
+    assert document["folders"] == 2 * len(names)
+    assert any(told.startswith("'nothing' cannot be played") for told in document["warnings"]["odd"])
+    assert not any("nothing" in told for told in document["warnings"].get("one", []))
+
+
+def test_layers_agree_to_the_byte(run: tuple[Path, Path, dict[str, Any]]) -> None:
+    _, out, _ = run
+    for folder in (*(out / "frames").iterdir(), *(out / "frames-inflate").iterdir()):
+        colors, masks, poses = (pictures(folder, layer) for layer in ("color", "mask", "pos"))
+        assert len(colors) == len(masks) == len(poses) == len(record(folder)["times"])
+        for color, mask, pos in zip(colors, masks, poses, strict=True):
+            np.testing.assert_array_equal(color[..., 3], mask)
+            np.testing.assert_array_equal(pos[..., 3], mask)
+        assert (folder / "preview.webp").is_file() or (folder / "preview.mp4").is_file()
+
+
+def test_frames_stand_while_before_the_end(run: tuple[Path, Path, dict[str, Any]]) -> None:
+    _, out, _ = run
+    assert record(out / "frames" / "one-wave-00")["times"] == [k / 8 for k in range(FRAMES)]
+    assert record(out / "frames" / "odd-still-00")["times"] == [0.0]
+    assert len(set(record(out / "frames" / "one-turntable-00")["yaws"])) == 24
+
+
+def test_a_point_keeps_its_colour_while_it_moves(run: tuple[Path, Path, dict[str, Any]]) -> None:
+    """The travelling figure's frames are one picture shifted, positions and all."""
+    _, out, _ = run
+    poses = pictures(out / "frames" / "one-go-00", "pos")
+
+    def seen(pos: np.ndarray[Any, Any]) -> set[bytes]:
+        return {bytes(code) for code in (pos[pos[..., 3] == 255][..., :3] // 16)}
+
+    first = seen(poses[0])
+    for pos in poses[1:]:
+        assert len(first & seen(pos)) > 0.8 * len(first)
+
+
+def test_a_clip_is_framed_as_a_whole_and_never_cut(run: tuple[Path, Path, dict[str, Any]]) -> None:
+    _, out, _ = run
+    assert record(out / "frames" / "one-wave-01")["width"] == 1.35
+    assert record(out / "frames" / "one-go-00")["width"] > 2
+    for folder in (out / "frames").iterdir():
+        for mask in pictures(folder, "mask"):
+            assert not (mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any()), folder
+
+
+def test_the_dataset_has_a_row_for_each_frame(run: tuple[Path, Path, dict[str, Any]]) -> None:
+    _, out, document = run
+    tables = [pq.read_table(path) for path in sorted((out / "dataset" / "data").glob("*.parquet"))]
+    rows = [row for table in tables for row in table.drop_columns(["color", "mask", "pos", "edge"]).to_pylist()]
+    assert tables[0].column_names == list(MOVING_COLUMNS)
+    assert len(rows) == document["rows"]
+    by_clip: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_clip.setdefault(row["clip"], []).append(row)
+        assert row["uid"] == f"{row['clip']}_{row['frame']:04d}"
+    for name, found in by_clip.items():
+        assert [row["frame"] for row in found] == list(range(len(found))), name
+        assert len({(row["character_id"], row["view"], row["action"]) for row in found}) == 1
+        assert np.mean([row["iou"] for row in found]) > 0.6
+    assert {row["action"] for row in rows} == {"wave", "go", "still", "../../etc/passwd", "turntable"}
+
+
+def test_the_same_command_does_nothing_and_workers_do_not_matter(
+    run: tuple[Path, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    source, out, document = run
+    again = specsia("clips", "--out", out, "--json")
+    assert {stage: kept for stage, (new, kept) in made(again).items() if new} == {}
+    more = ("--recipe", "frames", "--recipe", "dravie", "--turntable", "--preview", "--workers", "1")
+    clips(source, tmp_path / "b", *more)
+    assert (tmp_path / "b/dataset/SHA256SUMS").read_bytes() == (out / "dataset/SHA256SUMS").read_bytes()
+    for folder in ("frames/one-wave-00", "frames-inflate/odd-still-01"):
+        for path in sorted((out / folder).rglob("*.png")):
+            assert path.read_bytes() == (tmp_path / "b" / path.relative_to(out)).read_bytes()
+    assert document["failures"] == []
+
+
+def test_what_is_damaged_or_gone_is_made_again_and_strangers_files_stay(tmp_path: Path) -> None:
+    write_moving_figure(tmp_path / "a.glb")
+    out = tmp_path / "out"
+    clips(tmp_path / "a.glb", out)
+    (out / "artefacts/draw/a-wave-00.tar").write_bytes(b"damage")
+    (out / "frames/a-wave-00/pos/0001.png").unlink()
+    shutil.rmtree(out / "frames/a-go-01")
+    (out / "frames/mine").mkdir()
+    (out / "frames/mine/note.txt").write_text("mine")
+    clips(tmp_path / "a.glb", out, "--clip", "wave")
+    assert sorted(path.name for path in (out / "frames").iterdir()) == ["a-wave-00", "a-wave-01", "mine"]
+    assert len(pictures(out / "frames/a-wave-00", "pos")) == FRAMES
+
+
+def test_in_place_holds_the_figure(tmp_path: Path) -> None:
+    write_moving_figure(tmp_path / "a.glb")
+    clips(tmp_path / "a.glb", tmp_path / "out", "--clip", "go", "--in-place")
+    masks = pictures(tmp_path / "out/frames/a-go-00", "mask")
+    assert all((mask == masks[0]).all() for mask in masks)
+    assert record(tmp_path / "out/frames/a-go-00")["width"] == 1.35
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (("--clip", "fly*"), "has no motion that --clip names: its own are wave, go"),
+        (("--motion", "moonwalk"), "there is no motion 'moonwalk'"),
+        (("--motion", "./gone.bvh"), "there is no file"),
+        (("--fps", "0"), "fps cannot be 0"),
+        (("--frames", "0"), "frames cannot be 0"),
+    ],
+)
+def test_what_cannot_be_done_is_a_sentence(tmp_path: Path, more: tuple[str, ...], sentence: str) -> None:
+    write_moving_figure(tmp_path / "a.glb")
+    told = specsia("clips", tmp_path / "a.glb", "--out", tmp_path / "out", *SMALL, *more, code=None)
+    assert sentence in told["error"] + told["text"]
+
+
+def test_a_character_without_motions_is_said_and_has_a_turntable(tmp_path: Path) -> None:
+    write_moving_figure(tmp_path / "a.glb", clips=False)
+    document = clips(tmp_path / "a.glb", tmp_path / "out", "--turntable", "--frames", "4")
+    assert "has no motion of its own" in " ".join(document["warnings"]["a"])
+    assert len(pictures(tmp_path / "out/frames/a-turntable-00", "color")) == 4
+    stopped = clips(tmp_path / "a.glb", tmp_path / "other", code=1)
+    assert "no character has a clip" in stopped["stopped"]
+
+
+def test_a_folder_of_clips_is_no_build(tmp_path: Path) -> None:
+    write_moving_figure(tmp_path / "a.glb")
+    clips(tmp_path / "a.glb", tmp_path / "out", "--frames", "1")
+    assert "specsia clips" in specsia("build", "--out", tmp_path / "out", code=2)["error"]
+    assert "all stages are up to date" in specsia("status", tmp_path / "out")["text"]
