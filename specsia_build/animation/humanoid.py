@@ -26,7 +26,7 @@ _OTHER_LEGS = frozenset(("front", "back", "hind", "rear", "fore", "mid"))
 
 _ENDINGS: Mapping[str, Sequence[str]] = {
     "UpperLeg": ("upperleg", "upleg", "thigh", "thighbend", "足"),
-    "Hip": ("hip", "hipjoint"),
+    "Hip": ("hip",),
     "LowerLeg": ("lowerleg", "lowleg", "shin", "calf", "knee", "shank", "ひざ"),
     "Leg": ("leg",),
     "Foot": ("foot", "ankle", "足首"),

@@ -40,6 +40,9 @@ _SAMPLE_COST = 200
 _CYCLE = 0.05
 """Lengths of the leg within which hips and soles come back to where they began, if a motion goes round."""
 
+_SLIDING = 0.25
+"""Lengths of the leg that soles slide in who walks on the spot."""
+
 MOST_SAMPLES = 1_000_000
 
 Array = NDArray[np.float64]
@@ -200,9 +203,10 @@ class Transfer:
             walked = [self._walked(poses(self.source.skeleton, motion, part).worlds, moved) for part in parts]
             way, there, here = (np.concatenate(found) for found in zip(*walked, strict=True))
             stands = standing(there)
-            back = np.linalg.norm(way[-1] - way[0]) < _CYCLE * self.soles[1].leg
-            step = _steadied(there, here, stands, cyclic=bool(back))
-            before, after = feet(there, stands), feet(here + step[:, None], stands)
+            before = feet(there, stands)
+            back = max(float(np.linalg.norm(way[-1] - way[0])) / self.soles[1].leg, np.abs(there[-1] - there[0]).max())
+            step = _steadied(there, here, stands, on_the_spot=before.slide > _SLIDING and back < _CYCLE)
+            after = feet(here + step[:, None], stands)
             way = way + step * self.soles[1].leg @ self.target.turn
             notes += _judged(before, after)
         turned: dict[int, list[Array]] = {}
@@ -293,10 +297,10 @@ class Transfer:
         return np.asarray((worlds[:, other, :3, 3] - _carried(worlds, self.stand, above, other)) @ self.across.T)
 
 
-def _steadied(there: Array, here: Array, stands: Sequence[Sequence[tuple[int, int]]], *, cyclic: bool) -> Array:
+def _steadied(there: Array, here: Array, stands: Sequence[Sequence[tuple[int, int]]], *, on_the_spot: bool) -> Array:
     """How far to shift a figure (T, 3) so that its soles `here` (T, 4, 3) do as the source's `there` do.
 
-    The lowest one is as high, and those that stand go as far along the ground; in a cycle it ends where it began.
+    The lowest one is as high, and those that stand go as far along the ground; a walk on the spot stays there.
     """
     low = np.zeros((len(there), there.shape[1]), bool)
     for sole, spans in enumerate(stands):
@@ -305,7 +309,7 @@ def _steadied(there: Array, here: Array, stands: Sequence[Sequence[tuple[int, in
     both = (low[1:] & low[:-1])[..., None]
     off = np.where(both, np.diff(there - here, axis=0), 0.0).sum(axis=1) / np.maximum(both.sum(axis=1), 1)
     step = np.concatenate([np.zeros((1, 3)), np.cumsum(off, axis=0)])
-    if cyclic and np.abs(there[-1] - there[0]).max() < _CYCLE:
+    if on_the_spot:
         step -= np.linspace(0.0, 1.0, len(step))[:, None] * step[-1]
     step[:, 2] = there[..., 2].min(axis=1) - here[..., 2].min(axis=1)
     return np.asarray(step)

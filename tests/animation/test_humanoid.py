@@ -71,10 +71,11 @@ LIMBS
     "joints by what bends": """
 Hips
 LIMBS
-  #Hip
-    #Knee
-      #Ankle
-        #Toe
+  *HipJoint
+    #Hip
+      #Knee
+        #Ankle
+          #Toe
 LIMBS
   Chest
     Chest2

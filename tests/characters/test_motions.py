@@ -159,10 +159,11 @@ def test_joints_of_real_characters_bend_by_the_files_angles(
     assert angles(moving, motion, nodes)[:2] == pytest.approx((90.0, 90.0), abs=1.0)
 
 
-def test_people_without_clips_walk_by_anothers(characters_dir: Path) -> None:
+@pytest.mark.parametrize("person", ["man_casual", "woman_casual"])
+def test_people_without_clips_walk_by_anothers_on_the_spot(characters_dir: Path, person: str) -> None:
     file = read_motions(characters_dir / "animated/cyber_character.glb")
     walk = next(motion for motion in file.motions if motion.name.endswith("|Walk"))
-    moving = read(characters_dir / "animated/man_casual.glb")
+    moving = read(characters_dir / f"animated/{person}.glb")
     motion, notes = motion_for(moving.rig, moving.humanoid, file, walk)
     assert notes == ()
     assert motion.duration == walk.duration
@@ -170,9 +171,11 @@ def test_people_without_clips_walk_by_anothers(characters_dir: Path) -> None:
     times = np.linspace(motion.start, motion.end, 9)
     worlds = moving.rig.placement @ poses(moving.rig.skeleton, motion, times).worlds
     left, right, hip = (worlds[:, names.index(name), :3, 3] for name in ("Foot.L", "Foot.R", "UpperLeg.L"))
-    stride = (left - right)[:, 1] / np.linalg.norm(hip - left, axis=1).max()
+    leg = np.linalg.norm(hip - left, axis=1).max()
+    stride = (left - right)[:, 1] / leg
     assert stride.min() < -0.5
     assert stride.max() > 0.5
+    assert np.abs(hip[-1] - hip[0]).max() < 0.02 * leg
 
 
 def test_what_cannot_be_played_says_of_which_file_and_why(tmp_path: Path) -> None:
