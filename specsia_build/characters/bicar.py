@@ -6,11 +6,15 @@ from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from specsia_build.animation.gaits import gaits
+from specsia_build.animation.plans import TRAILING
+from specsia_build.characters.bicar_rig import RIG, StoredRig, read_rig
 from specsia_build.characters.character import Entry, is_unicode
 from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.characters.obj.read import read_obj_with_image
-from specsia_build.characters.raw import RawMesh
+from specsia_build.characters.raw import RawMesh, RawMoving
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.files.records import parse_json
@@ -53,7 +57,12 @@ def bicar_entry(folder: Path, character_id: str, root: Path | None = None) -> En
 
 
 def read_bicar(
-    folder: Path, *, texture: Path | None = None, drop: Collection[str] = (), root: Path | None = None
+    folder: Path,
+    *,
+    texture: Path | None = None,
+    drop: Collection[str] = (),
+    root: Path | None = None,
+    moving: bool = False,
 ) -> RawMesh:
     """Read a character's body (``m.obj``) and, where there is one, its eyes and accessory (``e.obj``).
 
@@ -65,12 +74,13 @@ def read_bicar(
         drop: names of parts to leave out; ``m`` and ``e`` (or ``eyes``; the accessory goes with
             them) are parts besides the objects and groups in them.
         root: folder that no file may lie outside of, links followed; None is the character's.
+        moving: whether to read the rig too, where there is one: ``tpose/rig.json``, see `bicar_rig`.
 
     Returns:
         The mesh in the files' coordinates, ``up`` +y, ``front`` -y.
 
     Raises:
-        CharacterError: if the body is missing, or a mesh or image cannot be read, or no part is left.
+        CharacterError: if the body is missing, or a mesh, an image or the rig cannot be read, or no part is left.
     """
     if not is_bicar(folder):
         raise CharacterError(f"{folder.name} has no tpose/m.obj")
@@ -94,14 +104,32 @@ def read_bicar(
     whole = [part for name in present for part in _PARTS[name]]
     if not raws:
         raise CharacterError(f"every part of {folder.name} is dropped: no face is left")
+    mesh = concatenate([raw.mesh for raw in raws.values()])
+    stored = read_rig(folder, root) if moving else None
+    if moving:
+        files.append(folder / RIG)
     return RawMesh(
-        mesh=concatenate([raw.mesh for raw in raws.values()]),
+        mesh=mesh,
+        moving=None if stored is None else _moving(stored, mesh.vertices, tuple(raws), folder.name),
         parts=tuple(dict.fromkeys((*whole, *(part for raw in raws.values() for part in raw.parts)))),
         part_names=tuple(_PARTS[name] for name in raws),
         face_part=np.repeat(np.arange(len(raws), dtype=np.int32), [len(raw.mesh.faces) for raw in raws.values()]),
         files=tuple(dict.fromkeys(files)),
         warnings=tuple(warnings),
     )
+
+
+def _moving(stored: StoredRig, points: NDArray[np.float32], meshes: tuple[str, ...], name: str) -> RawMoving:
+    """The rig of some meshes' vertices, and the gaits of its skeleton."""
+    try:
+        rig = stored.rig(points, meshes)
+    except ValueError as error:
+        raise CharacterError(f"{name}: {error}") from error
+    bones = {bone: node for node, bone in enumerate(stored.names) if bone not in TRAILING}
+    try:
+        return RawMoving(rig, gaits(rig.skeleton, bones, stored.hang, stored.lift), humanoid=bones)
+    except ValueError as error:
+        return RawMoving(rig, humanoid=bones, warnings=(f"{name} has a rig and no motions: {error}",))
 
 
 def _metadata(path: Path, root: Path) -> dict[str, str]:

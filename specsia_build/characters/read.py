@@ -171,7 +171,7 @@ def _read_raw(entry: Entry, *, moving: bool) -> RawMesh:
     if entry.pose != "rest":
         raise CharacterError(unknown_action(entry.path.name, entry.pose, ()))
     if entry.format == "3dbicar":
-        return read_bicar(entry.path, texture=entry.texture, drop=entry.drop, root=entry.within)
+        return read_bicar(entry.path, texture=entry.texture, drop=entry.drop, root=entry.within, moving=moving)
     if entry.format == "obj":
         return read_obj(entry.path, texture=entry.texture, drop=entry.drop, root=entry.within)
     if entry.format == "ply":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from specsia_build.characters.samples.body import Frame
 from specsia_build.characters.samples.head import Skull
@@ -124,28 +125,43 @@ def add_hat(solid: Solid, skull: Skull, kind: str, lean: float) -> None:
         solid.blob(Part.BADGE, middle + by(0, 0, 0.05 * s), (0.1 * s, 0.1 * s, 0.08 * s), 0.004)
 
 
+_TAILS: dict[str, tuple[list[tuple[float, float, float]], list[float]]] = {
+    "long": ([(0, 0, 0), (0, -0.02, -0.16), (0.08, 0.14, -0.28), (0.12, 0.34, -0.24)], [0.05, 0.048, 0.046, 0.05]),
+    "thin": ([(0, 0, 0), (0, -0.08, -0.18), (0.1, -0.04, -0.34), (0.2, 0.06, -0.38)], [0.036, 0.034, 0.032, 0.03]),
+    "short": ([(0, 0, 0), (0, 0.12, -0.14), (0, 0.24, -0.15)], [0.06, 0.055, 0.045]),
+    "bushy": ([(0, 0, 0), (0, 0.0, -0.16), (0.05, 0.16, -0.3), (0.08, 0.34, -0.32)], [0.05, 0.1, 0.15, 0.09]),
+    "thick": (
+        [(0, 0.04, 0.05), (0, -0.1, -0.16), (0.06, -0.18, -0.34), (0.14, -0.16, -0.5)],
+        [0.15, 0.12, 0.085, 0.04],
+    ),
+    "tuft": ([(0, 0, 0), (0, -0.04, -0.15), (0.08, 0.06, -0.27)], [0.036, 0.034, 0.032]),
+    "curl": ([(0, 0, 0), (0.05, 0.05, -0.07), (0, 0.1, -0.11), (-0.05, 0.05, -0.14)], [0.034, 0.032, 0.03, 0.028]),
+}
+"""Points from the root and radii there of the tails that are chains."""
+
+
+def _tail_root(build: Build) -> NDArray[np.float64]:
+    y = build.crotch + 0.18 * (build.neck - build.crotch)
+    return np.array([0.0, y, -build.hips * build.depth * 0.8])
+
+
+def tail_points(build: Build, kind: str) -> list[NDArray[np.float64]]:
+    """Where a tail bends, from the seat on; its tip is none of them. Nothing for a `kind` that is empty."""
+    if not kind:
+        return []
+    points = _TAILS[kind][0][:-1] if kind in _TAILS else [(0.0, 0.0, 0.0)]
+    return [_tail_root(build) + np.array(point) for point in points]
+
+
 def add_tail(solid: Solid, build: Build, kind: str) -> None:
     """A tail at the seat."""
-    y = build.crotch + 0.18 * (build.neck - build.crotch)
-    root = np.array([0.0, y, -build.hips * build.depth * 0.8])
-    paths: dict[str, tuple[list[tuple[float, float, float]], list[float]]] = {
-        "long": ([(0, 0, 0), (0, -0.02, -0.16), (0.08, 0.14, -0.28), (0.12, 0.34, -0.24)], [0.05, 0.048, 0.046, 0.05]),
-        "thin": ([(0, 0, 0), (0, -0.08, -0.18), (0.1, -0.04, -0.34), (0.2, 0.06, -0.38)], [0.036, 0.034, 0.032, 0.03]),
-        "short": ([(0, 0, 0), (0, 0.12, -0.14), (0, 0.24, -0.15)], [0.06, 0.055, 0.045]),
-        "bushy": ([(0, 0, 0), (0, 0.0, -0.16), (0.05, 0.16, -0.3), (0.08, 0.34, -0.32)], [0.05, 0.1, 0.15, 0.09]),
-        "thick": (
-            [(0, 0.04, 0.05), (0, -0.1, -0.16), (0.06, -0.18, -0.34), (0.14, -0.16, -0.5)],
-            [0.15, 0.12, 0.085, 0.04],
-        ),
-        "tuft": ([(0, 0, 0), (0, -0.04, -0.15), (0.08, 0.06, -0.27)], [0.036, 0.034, 0.032]),
-        "curl": ([(0, 0, 0), (0.05, 0.05, -0.07), (0, 0.1, -0.11), (-0.05, 0.05, -0.14)], [0.034, 0.032, 0.03, 0.028]),
-    }
+    root = _tail_root(build)
     if kind == "puff":
         solid.blob(Part.TAIL_TIP, root + by(0, 0, -0.06), (0.1, 0.1, 0.1), 0.02)
     elif kind == "fan":
         solid.blob(Part.TAIL, root + by(0, -0.02, -0.08), (0.12, 0.05, 0.16), 0.04, axes=turned(x_deg=25))
-    elif kind in paths:
-        points, radii = paths[kind]
+    elif kind in _TAILS:
+        points, radii = _TAILS[kind]
         placed = [root + np.array(p) for p in points]
         solid.chain(Part.TAIL, placed, radii, 0.04)
         if kind in ("bushy", "long", "tuft"):

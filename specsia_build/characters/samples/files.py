@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from specsia_build.characters.bicar_rig import RIG
+
 TEXTURES = ("tpose/m.bmp", "tpose/e.bmp")
 FILES = (
-    "tpose/m.obj", "tpose/m.mtl", "tpose/m.bmp", "tpose/e.obj", "tpose/e.mtl", "tpose/e.bmp",
+    "tpose/m.obj", "tpose/m.mtl", "tpose/m.bmp", "tpose/e.obj", "tpose/e.mtl", "tpose/e.bmp", RIG,
     "image/image_reshape512.jpeg", "image/mask512.png", "metadata.json",
 )  # fmt: skip
 """Every file of a complete character, relative to its folder."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.characters.bicar_rig import StoredRig
 from specsia_build.characters.samples import field
 from specsia_build.characters.samples.atlas import PADDING, Atlas, bleed, unwrap
 from specsia_build.characters.samples.body import Frame, add_body, lay_out
@@ -17,11 +18,13 @@ from specsia_build.characters.samples.eyes import Eyes, make_eyes
 from specsia_build.characters.samples.faces import face_stamps, marking_stamps
 from specsia_build.characters.samples.hair import add_hair
 from specsia_build.characters.samples.head import Skull, add_head, skull_of
+from specsia_build.characters.samples.joints import joints_of
 from specsia_build.characters.samples.nets import QuadMesh, skin
 from specsia_build.characters.samples.outfits import Palette, clothing_stamps, draw_palette, part_colours
 from specsia_build.characters.samples.paint import SHADOW, Wardrobe, girths, paint, soft_light
 from specsia_build.characters.samples.parts import ABOVE_NECK, Part
 from specsia_build.characters.samples.prints import mottle
+from specsia_build.characters.samples.rigging import Anatomy, rig_of
 from specsia_build.characters.samples.solid import Solid
 from specsia_build.characters.samples.species import SPECIES, Species
 from specsia_build.characters.samples.traits import Traits
@@ -47,6 +50,7 @@ class Sample:
         image: (TEXTURE, TEXTURE, 3) uint8.
         painted: (N,) flat indices of the texels that the surface covers.
         eyes: its eyes.
+        rig: what moves them.
     """
 
     traits: Traits
@@ -55,6 +59,12 @@ class Sample:
     image: NDArray[np.uint8]
     painted: NDArray[np.int64]
     eyes: Eyes
+    rig: StoredRig
+
+
+def _tail(traits: Traits) -> str:
+    """The kind of tail that is seen; under a robe or a cape none is."""
+    return "" if traits.outfit.top == "robe" or traits.outfit.cape else _species(traits.species).tail
 
 
 def _species(name: str) -> Species:
@@ -74,8 +84,7 @@ def shape(traits: Traits, frame: Frame, skull: Skull) -> NDArray[np.float64]:
     )
     if traits.hat:
         add_hat(solid, skull, traits.hat, traits.asymmetry)
-    if species.tail and traits.outfit.top != "robe" and not traits.outfit.cape:
-        add_tail(solid, traits.build, species.tail)
+    add_tail(solid, traits.build, _tail(traits))
     if species.back and not traits.outfit.cape and not traits.outfit.bag:
         add_back(solid, traits.build, frame, skull, species.back)
     add_worn(solid, traits.build, frame, traits.outfit, traits.asymmetry)
@@ -147,4 +156,7 @@ def make_sample(seed: int, index: int) -> Sample:
     atlas = unwrap(mesh, above.astype(np.int64), TEXTURE)
     image = _texture(table, mesh, part, gap, atlas, _wardrobe(traits, species, frame, skull, palette))
     eyes = make_eyes(table, skull, traits.face, palette.iris, palette.skin)
-    return Sample(traits, mesh, atlas.uv, image, atlas.texels, eyes)
+    joints = joints_of(traits.build, frame, skull, species.ears, _tail(traits))
+    anatomy = Anatomy(joints, traits.build, frame, traits.outfit)
+    rig = rig_of(table, anatomy, mesh.vertices, eyes.vertices)
+    return Sample(traits, mesh, atlas.uv, image, atlas.texels, eyes, rig)

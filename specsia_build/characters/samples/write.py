@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from specsia_build.characters.bicar_rig import RIG, rig_text
 from specsia_build.characters.samples import eyes as eye_texture
 from specsia_build.characters.samples.drawing import Layer, draw_front
 from specsia_build.characters.samples.files import FILES, MARK, write_mesh
@@ -91,6 +92,7 @@ def _write(folder: Path, sample: Sample, index: int, seed: int) -> None:
     uv[..., 1] = 1.0 - uv[..., 1]
     write_mesh(tpose, "m", sample.mesh.vertices, sample.mesh.normals, sample.mesh.quads, uv, sample.image)
     write_mesh(tpose, "e", eyes.vertices, eyes.normals, eyes.quads, eyes.uv, eyes.image)
+    (folder / RIG).write_text(rig_text(sample.rig), encoding="ascii", newline="\n")
     picture, mask = draw_front(layers(sample))
     Image.fromarray(picture).save(drawings / "image_reshape512.jpeg", quality=92)
     Image.fromarray(mask).save(drawings / "mask512.png")

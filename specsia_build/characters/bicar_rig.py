@@ -1,0 +1,174 @@
+"""The rig of a character in the layout of 3DBiCar: ``tpose/rig.json``, which procedural samples have beside the OBJs.
+
+One JSON object: `joints`, a row of name, parent (-1 for none) and place for each; `skins`, by mesh (`m`, `e`) a row for
+each vertex of its OBJ, of joints and their shares in ten thousandths by turns; `hang` and `lift`, degrees below and
+above the horizontal that its arms may take.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.animation.rig import Rig
+from specsia_build.animation.skeleton import Skeleton
+from specsia_build.errors import CharacterError, SpecsiaError
+from specsia_build.files.records import parse_json
+from specsia_build.files.sources import is_file, read_source
+
+RIG = "tpose/rig.json"
+
+_WHOLE = 10_000
+_MOST_BYTES = 64 * 2**20
+_MOST_JOINTS = 1_000
+_MOST_SHARES = 16
+
+
+@dataclass(frozen=True)
+class Skin:
+    """What moves V vertices: joints (V, K) int32, and weights (V, K) float64 that sum to 1 for each vertex."""
+
+    joints: NDArray[np.int32]
+    weights: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class StoredRig:
+    """A rig as it is stored, in the OBJs' coordinates.
+
+    Attributes:
+        names: of the joints, VRM's where it has one.
+        parents: (J,) int32, every parent before its children, -1 for roots.
+        places: (J, 3) float64 at rest, where no joint is turned.
+        skins: by the mesh's name.
+        hang, lift: degrees below and above the horizontal that the arms may take without touching the rest.
+    """
+
+    names: tuple[str, ...]
+    parents: NDArray[np.int32]
+    places: NDArray[np.float64]
+    skins: Mapping[str, Skin]
+    hang: float
+    lift: float
+
+    def skeleton(self) -> Skeleton:
+        """Its joints as nodes without turn or scale."""
+        count = len(self.names)
+        from_parent = self.places - np.where((self.parents >= 0)[:, None], self.places[self.parents], 0.0)
+        turns = np.tile([0.0, 0.0, 0.0, 1.0], (count, 1))
+        return Skeleton(self.names, self.parents, from_parent, turns, np.ones((count, 3)))
+
+    def rig(self, points: NDArray[np.float32], meshes: Iterable[str]) -> Rig:
+        """The rig of some meshes' vertices, placed in the OBJs' coordinates.
+
+        Args:
+            points: (V, 3) as the OBJs have them.
+            meshes: names of the meshes that they are of, in their order.
+
+        Raises:
+            ValueError: if it is of another number of vertices.
+        """
+        skins = [self.skins.get(name, _NOTHING) for name in meshes]
+        if (count := sum(len(skin.joints) for skin in skins)) != len(points):
+            raise ValueError(f"{RIG} is of {count} vertices, its meshes have {len(points)}; {_REMEDY}")
+        width = max((skin.joints.shape[1] for skin in skins), default=1)
+
+        def wide(values: NDArray[Any]) -> NDArray[Any]:
+            return np.pad(values, ((0, 0), (0, width - values.shape[1])))
+
+        binds = np.tile(np.eye(4), (len(self.names), 1, 1))
+        binds[:, :3, 3] = -self.places
+        return Rig(
+            skeleton=self.skeleton(),
+            points=points,
+            slots=np.concatenate([wide(skin.joints) for skin in skins]),
+            weights=np.concatenate([wide(skin.weights) for skin in skins]).astype(np.float32),
+            nodes=np.arange(len(self.names), dtype=np.int32),
+            inverse_binds=binds,
+            placement=np.eye(4),
+        )
+
+
+_NOTHING = Skin(np.empty((0, 1), np.int32), np.empty((0, 1)))
+_REMEDY = f"write it again, or delete {RIG} to have it stand still"
+
+
+def rig_text(rig: StoredRig) -> str:
+    """The content of the file: the same text for the same rig."""
+    joints = [
+        [name, int(parent), *(round(float(x), 6) for x in place)]
+        for name, parent, place in zip(rig.names, rig.parents, rig.places, strict=True)
+    ]
+    skins = {name: [_row(*row) for row in _shares(skin)] for name, skin in rig.skins.items()}
+    stated = {"joints": joints, "hang": rig.hang, "lift": rig.lift, "skins": skins}
+    return json.dumps(stated, separators=(",", ":")) + "\n"
+
+
+def _shares(skin: Skin) -> Iterable[tuple[list[int], list[int]]]:
+    """Joints and shares of each vertex, largest first; the largest has what rounding leaves."""
+    order = np.argsort(-skin.weights, axis=1, kind="stable")
+    weights = np.take_along_axis(skin.weights, order, axis=1)
+    shares = np.rint(weights / weights.sum(axis=1, keepdims=True) * _WHOLE).astype(np.int64)
+    shares[:, 0] += _WHOLE - shares.sum(axis=1)
+    return zip(np.take_along_axis(skin.joints, order, axis=1).tolist(), shares.tolist(), strict=True)
+
+
+def _row(joints: list[int], shares: list[int]) -> list[int]:
+    return [number for joint, share in zip(joints, shares, strict=True) if share for number in (joint, share)]
+
+
+def read_rig(folder: Path, root: Path | None = None) -> StoredRig | None:
+    """The rig beside a character's meshes; None where there is none.
+
+    Args:
+        folder: the character's.
+        root: folder that no file may lie outside of, links followed; None is the character's.
+
+    Raises:
+        CharacterError: if it is damaged.
+    """
+    path = folder / RIG
+    if not is_file(path):
+        return None
+    try:
+        return _parsed(parse_json(read_source(path, root or folder, _MOST_BYTES), RIG))
+    except (SpecsiaError, TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
+        raise CharacterError(f"{folder.name}: {RIG} is damaged ({error}); {_REMEDY}") from error
+
+
+def _parsed(stated: Any) -> StoredRig:
+    rows = stated["joints"]
+    names = tuple(str(row[0]) for row in rows)
+    parents = np.array([row[1] for row in rows], np.int32)
+    places = np.array([row[2:] for row in rows], np.float64)
+    hang, lift = float(stated["hang"]), float(stated["lift"])
+    _hold(0 < len(rows) <= _MOST_JOINTS and places.shape == (len(rows), 3), "its joints are no places in space")
+    _hold(bool(((parents >= -1) & (parents < np.arange(len(rows)))).all()), "a joint comes before its parent")
+    _hold(bool(np.isfinite(places).all() and np.isfinite([hang, lift]).all()), "it has numbers that are not finite")
+    skins = {str(name): _skin(list(rows), len(names)) for name, rows in stated["skins"].items()}
+    return StoredRig(names, parents, places, skins, hang, lift)
+
+
+def _skin(rows: list[list[int]], joint_count: int) -> Skin:
+    lengths = np.array([len(row) for row in rows], np.int64)
+    _hold(bool((lengths % 2 == 0).all() and (lengths > 0).all()), "a vertex has no joint, or a joint without a share")
+    _hold(bool((lengths <= 2 * _MOST_SHARES).all()), f"a vertex has more than {_MOST_SHARES} joints")
+    filled = np.arange(int(lengths.max(initial=2))) < lengths[:, None]
+    numbers = np.zeros(filled.shape, np.int64)
+    numbers[filled] = np.fromiter(chain.from_iterable(rows), np.int64, int(lengths.sum()))
+    joints, shares = numbers[:, ::2], numbers[:, 1::2]
+    _hold(bool(((joints >= 0) & (joints < joint_count)).all()), "it names joints that it does not have")
+    _hold(bool((shares >= 0).all() and (shares.sum(axis=1) == _WHOLE).all()), f"shares do not sum to {_WHOLE}")
+    return Skin(joints.astype(np.int32), shares / _WHOLE)
+
+
+def _hold(sound: bool, otherwise: str) -> None:
+    if not sound:
+        raise ValueError(otherwise)

@@ -1,0 +1,229 @@
+"""What moves procedural samples: stored beside their OBJs, whole, and fit for six motions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from numpy.typing import NDArray
+
+from specsia_build.animation.motion import poses
+from specsia_build.characters.animated import AnimatedCharacter, read_animated
+from specsia_build.characters.bicar import bicar_entry
+from specsia_build.characters.bicar_rig import RIG
+from specsia_build.characters.read import read_character
+from specsia_build.characters.samples import missing_samples, write_sample
+from specsia_build.characters.samples.files import FILES
+from specsia_build.errors import CharacterError
+
+SEED = 42
+INDICES = (1, 4, 24)
+"""A robe, a wide body in trousers, a tail."""
+
+MOTIONS = ("idle", "walk", "run", "jump", "wave", "turn")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("samples")
+    for index in INDICES:
+        write_sample(made, index, SEED)
+    return made
+
+
+@pytest.fixture(scope="module", params=INDICES)
+def one(folder: Path, request: pytest.FixtureRequest) -> AnimatedCharacter:
+    return read_animated(bicar_entry(folder / str(request.param), str(request.param)))
+
+
+def over(one: AnimatedCharacter, name: str, frames: int = 16) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Vertices (T, V, 3) and joints' places (T, J, 3) over a motion, in the mesh's coordinates."""
+    motion = next(motion for motion in one.motions if motion.name == name)
+    found = poses(one.rig.skeleton, motion, np.linspace(0, motion.end, frames, endpoint=False))
+    joints = found.worlds[..., :3, 3] @ one.rig.placement[:3, :3].T
+    return np.stack([one.rig.vertices(found, k) for k in range(frames)]), joints
+
+
+def height(one: AnimatedCharacter) -> float:
+    return float(np.ptp(one.character.mesh.vertices[:, 2]))
+
+
+def test_a_sample_has_a_rig_and_six_motions(one: AnimatedCharacter) -> None:
+    still = read_character(one.character.entry)
+    assert np.array_equal(one.character.mesh.vertices, still.mesh.vertices)
+    assert tuple(motion.name for motion in one.motions) == MOTIONS
+    assert one.spoilt == ()
+    assert {"hips", "head", "leftUpperArm", "rightFoot"} <= set(one.humanoid)
+    assert len(one.rig.weights) == len(still.mesh.vertices)
+    assert_allclose(one.rig.weights.sum(axis=1), 1, atol=1e-6)
+    assert one.rig.weights.min() >= 0
+    at_rest = poses(one.rig.skeleton, None, np.zeros(1))
+    assert_allclose(one.rig.vertices(at_rest, 0), still.mesh.vertices, atol=1e-5)
+
+
+def test_the_rig_is_on_record_where_it_was_read(one: AnimatedCharacter) -> None:
+    entry = one.character.entry
+    assert entry.path / RIG in one.character.files
+    assert entry.path / RIG not in read_character(entry).files
+
+
+@pytest.mark.parametrize("name", MOTIONS)
+def test_nothing_tears_or_leaves_the_ground_that_it_stands_on(one: AnimatedCharacter, name: str) -> None:
+    mesh, (moved, _) = one.character.mesh, over(one, name)
+    edges = np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]])
+    lengths = np.linalg.norm(moved[:, edges[:, 0]] - moved[:, edges[:, 1]], axis=2)
+    assert lengths.max() < 0.2 * height(one)
+    ground = mesh.vertices[:, 2].min()
+    lowest = (moved[..., 2].min(axis=1) - ground) / height(one)
+    assert lowest.min() > -0.01
+    if name == "jump":
+        assert lowest.max() > 0.05
+    elif name != "run":
+        assert lowest.max() < 0.01
+    _, first = np.unique(mesh.vertices, axis=0, return_index=True)
+    _, same = np.unique(mesh.vertices, axis=0, return_inverse=True)
+    assert np.array_equal(moved[:, first[same.reshape(-1)]], moved)
+
+
+def test_eyes_are_rigid_with_the_head(one: AnimatedCharacter) -> None:
+    rig = one.rig
+    eyes = slice(len(rig.weights) - 200, None)
+    assert (rig.weights[eyes].max(axis=1) == 1).all()
+    slots = rig.slots[eyes][np.arange(200), rig.weights[eyes].argmax(axis=1)]
+    assert {rig.skeleton.names[rig.nodes[slot]] for slot in slots} == {"head"}
+
+
+def test_each_side_hangs_on_its_own_bones(one: AnimatedCharacter) -> None:
+    rig, vertices = one.rig, one.character.mesh.vertices
+    heaviest = rig.slots[np.arange(len(rig.slots)), rig.weights.argmax(axis=1)]
+    names = np.array(rig.skeleton.names)[rig.nodes[heaviest]]
+    for name in ("LowerArm", "Hand", "LowerLeg", "Foot"):
+        left, right = vertices[names == f"left{name}", 0], vertices[names == f"right{name}", 0]
+        assert min(len(left), len(right)) > 0 or name == "LowerLeg"
+        assert (left > -1e-3).all()
+        assert (right < 1e-3).all()
+
+
+def test_a_wave_lifts_a_hand_above_its_shoulder(one: AnimatedCharacter) -> None:
+    _, joints = over(one, "wave", 24)
+    hand, shoulder = (joints[:, one.humanoid[name], 2] for name in ("rightHand", "rightUpperArm"))
+    assert (hand - shoulder).max() > 0.02 * height(one)
+    assert np.ptp(hand) > 0.1 * height(one)
+    other = joints[:, one.humanoid["leftHand"], 2]
+    assert np.ptp(other) < 0.5 * np.ptp(hand)
+
+
+def test_who_walks_goes_where_it_looks(one: AnimatedCharacter) -> None:
+    _, joints = over(one, "walk")
+    hips = joints[:, one.humanoid["hips"]]
+    assert hips[0, 1] - hips[-1, 1] > 0.02 * height(one)
+
+
+def test_a_tail_moves(folder: Path) -> None:
+    one = read_animated(bicar_entry(folder / "24", "24"))
+    _, joints = over(one, "walk")
+    names = one.rig.skeleton.names
+    tail, hips = joints[:, names.index("tail3")], joints[:, names.index("hips")]
+    assert np.ptp(tail[:, 0] - hips[:, 0]) > 0.01
+    assert "tail3" not in one.humanoid
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES}
+
+
+def test_a_sample_of_an_older_version_gets_its_rig_and_keeps_its_bytes(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "1", tmp_path / "1")
+    (tmp_path / "1" / RIG).unlink()
+    assert missing_samples(tmp_path, 2, SEED) == [0, 1]
+    older = read_animated(bicar_entry(tmp_path / "1", "1"))
+    assert (older.rig.skeleton.names, older.motions) == (("",), ())
+    write_sample(tmp_path, 1, SEED)
+    assert digests(tmp_path / "1") == digests(folder / "1")
+
+
+@pytest.mark.parametrize("dropped", ["m", "eyes"])
+def test_what_is_dropped_has_no_rows(folder: Path, dropped: str) -> None:
+    entry = bicar_entry(folder / "1", "1")
+    one = read_animated(type(entry)(**{**vars(entry), "drop": (dropped,)}))
+    assert len(one.rig.points) == len(one.character.mesh.vertices)
+
+
+def _stretched(rig: dict[str, Any]) -> None:
+    rig["skins"]["m"].pop()
+
+
+def _cyclic(rig: dict[str, Any]) -> None:
+    rig["joints"][1][1] = 5
+
+
+def _foreign_joint(rig: dict[str, Any]) -> None:
+    rig["skins"]["m"][0] = [99, 10_000]
+
+
+def _light(rig: dict[str, Any]) -> None:
+    rig["skins"]["m"][0] = [0, 9_000]
+
+
+def _wide(rig: dict[str, Any]) -> None:
+    rig["skins"]["m"][0] = [0, 10_000] + [0, 0] * 100_000
+
+
+def _not_finite(rig: dict[str, Any]) -> None:
+    rig["joints"][3][2] = float("nan")
+
+
+def _no_numbers(rig: dict[str, Any]) -> None:
+    rig["skins"]["m"][0] = [0, "all"]
+
+
+def _too_large(rig: dict[str, Any]) -> None:
+    rig["skins"]["m"][0] = [10**30, 10_000]
+
+
+def _no_skins(rig: dict[str, Any]) -> None:
+    rig["skins"] = []
+
+
+def _empty(rig: dict[str, Any]) -> None:
+    rig.clear()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [_stretched, _cyclic, _foreign_joint, _light, _wide, _not_finite, _no_numbers, _too_large, _no_skins, _empty],
+)
+def test_a_damaged_rig_is_a_sentence_and_the_still_one_is_read(folder: Path, tmp_path: Path, spoil: Any) -> None:
+    place = tmp_path / "7"
+    (place / "tpose").mkdir(parents=True)
+    for name in FILES:
+        if name.startswith("tpose"):
+            (place / name).write_bytes((folder / "1" / name).read_bytes())
+    rig = json.loads((place / RIG).read_text())
+    spoil(rig)
+    (place / RIG).write_text(json.dumps(rig))
+    entry = bicar_entry(place, "7")
+    with pytest.raises(CharacterError, match=r"7: .*rig\.json.*write it again, or delete"):
+        read_animated(entry)
+    assert len(read_character(entry).mesh.faces) > 1000
+
+
+def test_a_rig_of_no_humanoid_has_no_motions(folder: Path, tmp_path: Path) -> None:
+    place = tmp_path / "7"
+    (place / "tpose").mkdir(parents=True)
+    for name in FILES:
+        if name.startswith("tpose"):
+            (place / name).write_bytes((folder / "1" / name).read_bytes())
+    rig = json.loads((place / RIG).read_text())
+    for joint in rig["joints"]:
+        joint[0] = "bone"
+    (place / RIG).write_text(json.dumps(rig))
+    one = read_animated(bicar_entry(place, "7"))
+    assert one.motions == ()
+    assert "bones are missing" in one.warnings[0]
