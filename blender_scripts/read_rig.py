@@ -127,7 +127,7 @@ class Opened:
                 thing.animation_data.action = None
         for data, action, slot, use_nla in self._animated:
             data.action, data.use_nla = action, use_nla
-            if slot is not None:
+            if hasattr(data, "action_slot"):
                 data.action_slot = slot
         for armature, position in self._positions:
             armature.pose_position = position

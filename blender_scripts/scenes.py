@@ -56,6 +56,8 @@ def _enable(module, operator):
 def put_in_pose(pose, rules):
     """Put armatures at rest, or everything into the pose that an action has at a frame; whether there is such one.
 
+    What is no armature stands at rest as it does in the scene's own frame.
+
     `rules` is the file of Python that tells which actions a pose names; for "rest" it is not needed.
     """
     if pose == "rest":
@@ -66,6 +68,7 @@ def put_in_pose(pose, rules):
                     item.animation_data.action = None
                     item.animation_data.use_nla = False
                 item.data.pose_position = "REST"
+        show_frame(bpy.context.scene.frame_current_final)
         return True
     indices, frame = _module(rules).chosen([action.name for action in bpy.data.actions], pose)
     matches = [bpy.data.actions[index] for index in indices]

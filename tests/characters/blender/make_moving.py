@@ -2,7 +2,7 @@
 
 Ten frames a second. A rig that is twice as large and at (1, 0, 0) bends its upper bone to -Y while it moves to
 (1, 3, 0), with a strip on it and a sword on the bone; a box slides; a mirrored face smiles. In the second file the
-strip keeps its volume, and the bone turns half around.
+strip keeps its volume, the bone turns half around, and the box rises in the take in which the rig bends.
 """
 
 from __future__ import annotations
@@ -24,17 +24,19 @@ def add(name: str, points: Sequence[Sequence[float]], faces: Sequence[Sequence[i
     return item
 
 
-def action(name: str, thing: Any = None) -> Any:
+def action(name: str) -> Any:
     made = bpy.data.actions.new(name)
     made.use_fake_user = True
-    if thing is not None:
-        thing.animation_data_create()
-        thing.animation_data.action = made
     return made
 
 
-def curve(made: Any, path: str, index: int, keys: Sequence[tuple[float, float]]) -> None:
-    found = made.fcurves.new(path, index=index)
+def give(thing: Any, made: Any) -> None:
+    thing.animation_data_create()
+    thing.animation_data.action = made
+
+
+def curve(name: str, path: str, index: int, keys: Sequence[tuple[float, float]]) -> None:
+    found = bpy.data.actions[name].fcurves.new(path, index=index)
     for frame, value in keys:
         found.keyframe_points.insert(frame, value).interpolation = "LINEAR"
 
@@ -82,21 +84,27 @@ keys.key_blocks["Smile"].data[2].co = (3, 10, 2)
 keys.key_blocks["Frown"].data[1].co = (2, 11, 0)
 keys.key_blocks["Frown"].value = 0.5
 
-bend = action("Rig|Bend", rig)
-curve(bend, "location", 1, [(1, 0), (11, 3)])
+for name in ("Rig|Bend", "BoxAction", "Smiling", "Lift", "Still", "Endless", "Broken", "Nothing"):
+    action(name)
+curve("Rig|Bend", "location", 1, [(1, 0), (11, 3)])
 for index, values in ((0, (1, math.cos(math.pi / 4))), (1, (0, math.sin(math.pi / 4)))):
-    curve(bend, 'pose.bones["upper"].rotation_quaternion', index, list(zip((1, 11), values, strict=True)))
-curve(action("BoxAction", box), "location", 0, [(1, 0), (11, 10)])
-curve(action("Smiling", keys), 'key_blocks["Smile"].value', 0, [(1, 0.2), (11, 1.0)])
+    curve("Rig|Bend", 'pose.bones["upper"].rotation_quaternion', index, list(zip((1, 11), values, strict=True)))
+curve("BoxAction", "location", 0, [(1, 0), (11, 10)])
+curve("Smiling", 'key_blocks["Smile"].value', 0, [(1, 0.2), (11, 1.0)])
+give(rig, bpy.data.actions["Rig|Bend"])
+give(box, bpy.data.actions["BoxAction"])
+give(keys, bpy.data.actions["Smiling"])
 # Nothing has these, so that they are the rig's.
-curve(action("Lift"), 'pose.bones["lower"].location', 1, [(1, 0), (6, 1)])
-curve(action("Still"), 'pose.bones["lower"].location', 1, [(4, 1)])
-curve(action("Endless"), 'pose.bones["lower"].location', 1, [(0, 0), (100_000, 1)])
-curve(action("Broken"), 'pose.bones["lower"].location', 1, [(1, 0), (3, math.nan), (9, 1)])
-action("Nothing")
+curve("Lift", 'pose.bones["lower"].location', 1, [(1, 0), (6, 1)])
+curve("Still", 'pose.bones["lower"].location', 1, [(4, 1)])
+curve("Endless", 'pose.bones["lower"].location', 1, [(0, 0), (100_000, 1)])
+curve("Broken", 'pose.bones["lower"].location', 1, [(1, 0), (3, math.nan), (9, 1)])
 bpy.ops.wm.save_as_mainfile(filepath=sys.argv[-2])
 
 strip.modifiers["rig"].use_deform_preserve_volume = True
-curve(action("Twist"), 'pose.bones["upper"].rotation_quaternion', 2, [(1, 0), (11, 1)])
-curve(bpy.data.actions["Twist"], 'pose.bones["upper"].rotation_quaternion', 0, [(1, 1), (11, 0)])
+action("Twist")
+curve("Twist", 'pose.bones["upper"].rotation_quaternion', 2, [(1, 0), (11, 1)])
+curve("Twist", 'pose.bones["upper"].rotation_quaternion', 0, [(1, 1), (11, 0)])
+action("Box|Bend")
+curve("Box|Bend", "location", 2, [(1, 0), (11, 4)])
 bpy.ops.wm.save_as_mainfile(filepath=sys.argv[-1])
