@@ -90,10 +90,14 @@ def soles(skeleton: Skeleton, human: Humanoid, worlds: NDArray[np.float64], turn
     return Soles(np.array(nodes), np.array(points), turn, ground, leg)
 
 
+def ground_of(places: NDArray[np.float64]) -> float:
+    """Height of the ground that some soles (T, N, 3) tread."""
+    return float(np.percentile(places[..., 2].min(axis=1), _GROUND))
+
+
 def standing(places: NDArray[np.float64]) -> list[list[tuple[int, int]]]:
     """From which frame to before which each of some soles, (T, N, 3) as `Soles.at` gives them, is on the ground."""
-    ground = np.percentile(places[..., 2].min(axis=1), _GROUND)
-    low = places[..., 2] < ground + CONTACT
+    low = places[..., 2] < ground_of(places) + CONTACT
     found = []
     for sole in low.T:
         edges = np.flatnonzero(np.diff(np.concatenate([[False], sole, [False]]).astype(np.int8)))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from specsia_build import memory
-from specsia_build.animation.feet import Feet, Soles, feet, leg_length, soles, standing
+from specsia_build.animation.feet import Feet, Soles, feet, ground_of, leg_length, soles, standing
 from specsia_build.animation.figure import Figure
 from specsia_build.animation.humanoid import NEEDED
 from specsia_build.animation.motion import ROTATION, TRANSLATION, Motion, Track, poses
@@ -202,6 +202,9 @@ class Transfer:
         if self.people:
             walked = [self._walked(poses(self.source.skeleton, motion, part).worlds, moved) for part in parts]
             way, there, here = (np.concatenate(found) for found in zip(*walked, strict=True))
+            if self.stand is not self.source.skeleton.rest_worlds:
+                # A frame need not be one with both soles flat on the ground.
+                there[..., 2] -= ground_of(there)
             stands = standing(there)
             before = feet(there, stands)
             back = max(float(np.linalg.norm(way[-1] - way[0])) / self.soles[1].leg, np.abs(there[-1] - there[0]).max())
