@@ -37,6 +37,8 @@ _OWN = (
     "outline_grey",
 )
 
+_CLIP = tuple(schema.CLIP_COLUMNS)
+
 _WHOLE = 255
 """Coverage of what lies wholly in the silhouette, where Y* has no contour."""
 
@@ -46,12 +48,12 @@ _FOREIGN_MASK = 0.002
 
 @dataclass(frozen=True)
 class Pair:
-    """One view of a character, before and after repair; what a dataset's schema does not hold is None.
+    """One view of a character, or frame of a clip, before and after repair; what the schema does not hold is None.
 
     Attributes:
         uid: of the row.
         character_id: id of the character.
-        view: number of the view, 0 the frontal one.
+        view: number of the view, 0 the frontal one; of a clip, that of its camera.
         z: (H, W, 4) uint8, straight sRGB alpha, RGB 0 where alpha is 0; its alpha is Zmask.
         pos: (H, W, 4) uint8, Zpos, with the alpha of `z`.
         gt: (H, W, 4) uint8, Y*, straight alpha, which covers the contour.
@@ -60,6 +62,10 @@ class Pair:
         backend: what made the reconstruction.
         outline_px: thickness of the contour in pixels.
         outline_grey: its sRGB level.
+        clip: id of the clip.
+        frame: number of the frame in it.
+        time: seconds from its first frame.
+        action: name of its motion.
     """
 
     uid: str
@@ -73,6 +79,25 @@ class Pair:
     backend: str | None = None
     outline_px: int | None = None
     outline_grey: int | None = None
+    clip: str | None = None
+    frame: int | None = None
+    time: float | None = None
+    action: str | None = None
+
+    @property
+    def group(self) -> str:
+        """Id of the rows that it stands among: its clip, or else its character."""
+        return self.character_id if self.clip is None else self.clip
+
+    @property
+    def number(self) -> int:
+        """Of the row among those: its frame, or else its view."""
+        return self.view if self.frame is None else self.frame
+
+    @property
+    def frontal(self) -> bool:
+        """See `is_frontal`."""
+        return is_frontal(self.view, self.frame)
 
     @property
     def subject(self) -> str:
@@ -101,9 +126,14 @@ class Pair:
         return found.hexdigest()[:32]
 
 
-def PAIR_COLUMNS(schema_name: str) -> tuple[str, ...]:
-    """Columns that `decode_pair` needs of a row of the schema `specsia` or `published`."""
-    return {"specsia": _OWN, "published": _PUBLISHED}[schema_name]
+def PAIR_COLUMNS(kind: str) -> tuple[str, ...]:
+    """Columns that `decode_pair` needs of a row of a dataset of that kind, see `OpenedDataset.kind`."""
+    return {"specsia": _OWN, "clips": (*_OWN, *_CLIP), "published": _PUBLISHED}[kind]
+
+
+def is_frontal(view: int, frame: int | None = None) -> bool:
+    """Whether a row shows a character as a model is adapted to it: from the front, and in a clip's first frame."""
+    return view == 0 and not frame
 
 
 def split_uid(uid: str) -> tuple[str, int]:
@@ -163,6 +193,7 @@ def _own_pair(row: Mapping[str, Any]) -> Pair:
         backend=row["backend"],
         outline_px=row["outline_px"],
         outline_grey=row["outline_grey"],
+        **{name: row[name] for name in _CLIP if name in row},
     )
 
 

@@ -26,6 +26,8 @@ from specsia_build.files.records import parse_json
 
 Schema = Literal["specsia", "published"]
 
+Kind = Literal["specsia", "published", "clips"]
+
 _OWN_ONLY = frozenset(schema.COLUMNS) - frozenset(schema.PUBLISHED_COLUMNS)
 
 _STREAM_BYTES = 1 << 22
@@ -65,6 +67,16 @@ class OpenedDataset:
     files: Mapping[str, int] = field(repr=False)
     shards: tuple[Shard, ...] = field(repr=False)
     _footers: dict[str, pq.FileMetaData] = field(repr=False, compare=False)
+
+    @property
+    def moving(self) -> bool:
+        """Whether its rows are frames of clips."""
+        return self.schema == "specsia" and schema.is_moving(self.columns)
+
+    @property
+    def kind(self) -> Kind:
+        """The schema, `clips` where the rows are frames of clips."""
+        return "clips" if self.moving else self.schema
 
     def splits(self, config: str) -> dict[str, int]:
         """Rows by split, in the order train, validation, test; splits without rows are absent.

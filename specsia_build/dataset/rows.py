@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from specsia_build.dataset.schema import IMAGE_COLUMNS, MOST_VIEWS, SCALAR_COLUMNS
+from specsia_build.dataset.schema import IMAGE_COLUMNS, MOST_FRAMES, MOST_VIEWS, VALUE_COLUMNS
 from specsia_build.errors import SpecsiaError, brief
 from specsia_build.files.names import file_name
 
@@ -16,7 +16,14 @@ TEXT, WHOLE, NUMBER, LIST, IMAGE, NOTHING = "text", "whole numbers", "numbers", 
 
 _KINDS = {"string": TEXT, "int32": WHOLE, "float64": NUMBER, "float64[3]": LIST}
 
-_RANGES = {"view": (0, MOST_VIEWS - 1), "iou": (0.0, 1.0), "outline_px": (0, 16), "outline_grey": (0, 255)}
+_RANGES = {
+    "view": (0, MOST_VIEWS - 1),
+    "iou": (0.0, 1.0),
+    "outline_px": (0, 16),
+    "outline_grey": (0, 255),
+    "frame": (0, MOST_FRAMES - 1),
+    "time": (0.0, 1e9),
+}
 """Least and most of what is computed with; where it may be absent it is so as null."""
 
 
@@ -49,7 +56,7 @@ def check_columns(found: pa.Schema, wanted: Sequence[str]) -> None:
             raise ValueError(f"has no column '{name}': it has {', '.join(found.names)}")
         if len(places) > 1:
             raise ValueError(f"has the column '{name}' {len(places)} times")
-        must = IMAGE if name in IMAGE_COLUMNS else _KINDS.get(SCALAR_COLUMNS.get(name, ""))
+        must = IMAGE if name in IMAGE_COLUMNS else _KINDS.get(VALUE_COLUMNS.get(name, ""))
         kind = _kind(found.field(places[0]).type)
         if must is None or kind == must or (must, kind) in ((NUMBER, WHOLE), (TEXT, NOTHING)):
             continue
@@ -64,13 +71,15 @@ def checked_row(row: dict[str, Any], where: str) -> dict[str, Any]:
         where: it comes from, for the message.
 
     Raises:
-        SpecsiaError: if an id or the view is missing or cannot be one, or a number is out of range.
+        SpecsiaError: if an id, the view, or a clip's frame or time is missing or cannot be one, or a number is out of
+            range.
     """
-    for name in ("uid", "character_id"):
+    for name in ("uid", "character_id", "clip"):
         if name in row:
             file_name(row[name] or "", f"{name} of a row of {where}")
-    if "view" in row and row["view"] is None:
-        raise SpecsiaError(f"{_named(row)} of {where} has no view")
+    for name in ("view", "frame", "time"):
+        if name in row and row[name] is None:
+            raise SpecsiaError(f"{_named(row)} of {where} has no {name}")
     for name, (least, most) in _RANGES.items():
         value = row.get(name)
         if value is not None and not least <= value <= most:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,9 @@ SPLITS = character.SPLITS
 
 MOST_VIEWS = 10_000
 """Of a character, in a dataset of whatever origin; more is damage."""
+
+MOST_FRAMES = 1_000_000
+"""Of a clip; more is damage."""
 
 COLOR, MASK, POS, EDGE, GT, GT_MASK = "color", "mask", "pos", "edge", "gt", "gt_mask"
 
@@ -43,6 +46,8 @@ SCALAR_COLUMNS = {
 
 CLIP_COLUMNS = {"clip": "string", "frame": "int32", "time": "float64", "action": "string"}
 """Type of the columns that a dataset of characters in motion has besides."""
+
+VALUE_COLUMNS = {**SCALAR_COLUMNS, **CLIP_COLUMNS}
 
 COLUMNS = (
     "uid",
@@ -83,11 +88,21 @@ MEANINGS = {
     "bbox_min": "smallest x, y, z that `pos` spans, in units of the frame",
     "bbox_max": "largest x, y, z that `pos` spans",
     "license": "of the character, as its source states it; null where it states none",
-    "clip": "id of the clip: one motion of the character, seen by one camera",
-    "frame": "number of the frame in its clip",
-    "time": "seconds from the clip's first frame",
-    "action": "name of the motion in its file",
 }
+
+MOVING_MEANINGS = {
+    **MEANINGS,
+    "uid": "`{clip}_{frame:04d}`, unique in a configuration",
+    "view": "number of the camera that sees the clip; 0 looks at the character's front where it stands at rest",
+    POS: "Zpos: where the visible point of the registered reconstruction is at rest, R = x, G = z, B = -y over the "
+    "bounding box at rest; the same point has the same colour in every frame of every clip",
+    "bbox_min": "smallest x, y, z that `pos` spans: of the reconstruction at rest, in units of the frame",
+    "clip": "id of the clip: one motion of the character, seen by one camera",
+    "frame": "number of the frame in its clip, from 0",
+    "time": "seconds from the clip's first frame",
+    "action": "name of the motion, as its file has it; `turntable` is the character at rest with a camera that walks",
+}
+"""The same for the columns of a dataset of characters in motion."""
 
 CARD = "README.md"
 SPLITS_FILE = "splits.json"
@@ -125,6 +140,11 @@ class Row:
 
     scalars: Mapping[str, Any]
     images: Mapping[str, bytes]
+
+
+def is_moving(columns: Collection[str]) -> bool:
+    """Whether columns are those of characters in motion, whose rows are frames of clips and not views."""
+    return "clip" in columns
 
 
 def row_uid(character_id: str, view: int) -> str:
@@ -181,7 +201,7 @@ def arrow_schema(columns: Sequence[str] = COLUMNS) -> pa.Schema:
         if column in IMAGE_COLUMNS:
             features[column] = datasets.Image(mode=None)
         else:
-            kind, listed, _ = {**SCALAR_COLUMNS, **CLIP_COLUMNS}[column].partition("[")
+            kind, listed, _ = VALUE_COLUMNS[column].partition("[")
             value = datasets.Value(kind)
             features[column] = datasets.List(value, length=3) if listed else value
     return datasets.Features(features).arrow_schema

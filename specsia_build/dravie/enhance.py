@@ -111,7 +111,7 @@ def dataset_frames(dataset: OpenedDataset, split: str | None) -> FrameSource:
     if not chosen:
         there = ", ".join(sorted({name for found in counts.values() for name in found}))
         raise UsageError(f"{dataset.where} has no split '{split}': it has {there}")
-    columns, places = PAIR_COLUMNS(dataset.schema), dataset.keeps_places()
+    columns, places = PAIR_COLUMNS(dataset.kind), dataset.keeps_places()
 
     def each() -> Iterator[Frame]:
         for config, name, _ in chosen:

@@ -32,7 +32,7 @@ def validation_pairs(dataset: OpenedDataset, configs: Sequence[str]) -> list[Pai
         count = dataset.splits(config).get(SPLIT, 0)
         if count:
             wanted = np.unique(np.linspace(0, count - 1, max(1, VIEWS // len(configs))).astype(int))
-            found += dataset.take(config, SPLIT, wanted.tolist(), PAIR_COLUMNS(dataset.schema))
+            found += dataset.take(config, SPLIT, wanted.tolist(), PAIR_COLUMNS(dataset.kind))
     return [decode_pair(row) for row in found]
 
 

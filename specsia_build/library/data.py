@@ -15,7 +15,8 @@ from specsia_build.errors import UsageError
 
 Row = dict[str, Any]
 """A row: `uid`, `character_id`, `backend` (text), `view` (int), `iou` (float), and uint8 arrays `color`, `pos`, `gt`
-(H, W, 4) with straight alpha, `mask`, `gt_mask` (H, W). The published schema has no `backend`, `iou` and `gt_mask`."""
+(H, W, 4) with straight alpha, `mask`, `gt_mask` (H, W). The published schema has no `backend`, `iou` and `gt_mask`; frames
+of clips also have `clip`, `action` (text), `frame` (int) and `time` (float, seconds)."""
 
 
 def as_row(pair: Pair) -> Row:
@@ -31,6 +32,10 @@ def as_row(pair: Pair) -> Row:
         "gt_mask": pair.gt_mask,
         "iou": pair.iou,
         "backend": pair.backend,
+        "clip": pair.clip,
+        "frame": pair.frame,
+        "time": pair.time,
+        "action": pair.action,
     }
     return {name: value for name, value in row.items() if value is not None}
 
@@ -73,7 +78,7 @@ class Dataset(Sequence[Row]):
         number = index + self._size if index < 0 else index
         if not 0 <= number < self._size:
             raise IndexError(f"{self.split} has {self._size} rows, so there is no row {index}")
-        columns = PAIR_COLUMNS(self._opened.schema)
+        columns = PAIR_COLUMNS(self._opened.kind)
         return decode_pair(self._opened.take(self.config, self.split, [number], columns)[0])
 
     def __getitem__(self, index: int) -> Row:  # type: ignore[override]

@@ -48,6 +48,7 @@ class Member:
         image_bytes: of its rows.
         mean_iou: after registration.
         frontal_before: frontal IoU before registration; None of a clip.
+        action: name of a clip's motion; None of a character.
         license, credit: of the character, None where its source states none.
     """
 
@@ -58,6 +59,7 @@ class Member:
     image_bytes: int
     mean_iou: float
     frontal_before: float | None
+    action: str | None
     license: str | None
     credit: str | None
 
@@ -134,6 +136,7 @@ def member(key: str, backend: str, metas: EarlierMeta) -> Member:
         image_bytes=sum(image["bytes"] for image in images),
         mean_iou=made["mean_iou"],
         frontal_before=None if moving else made["frontal_iou_before"],
+        action=clean["clip"]["action"] if moving else None,
         license=clean["license"],
         credit=clean["source"],
     )

@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -119,6 +120,9 @@ def _build_record(plan: PackPlan) -> dict[str, Any]:
     else:
         config["like"] = public_name(plan.config.like)
     config["backends"] = [backend_name(spec) for spec in plan.config.backends]
+    if plan.config.clips is not None:
+        # Of a file of motions the name alone, which no folder of this machine is part of.
+        config["clips"]["motions"] = [Path(origin).name for origin in plan.config.clips.motions]
     return {
         "specsia": __version__,
         "schema_version": schema.SCHEMA_VERSION,
@@ -243,6 +247,7 @@ def _card_facts(plan: PackPlan, record: Mapping[str, Any]) -> CardFacts:
                 characters[backend][split] = count
                 rows[backend][split] = sum(one.rows for one in members if plan.splits[one.character] == split)
     packed = {one.character: one for members in plan.members.values() for one in members}
+    moving = {one.id: one for members in plan.members.values() for one in members if one.action is not None}
     return CardFacts(
         source=plan.source,
         planned=plan.planned,
@@ -257,6 +262,8 @@ def _card_facts(plan: PackPlan, record: Mapping[str, Any]) -> CardFacts:
         quarantined=plan.quarantined,
         sees_ground_truth=plan.sees_ground_truth,
         build=record,
+        clips={b: Counter(plan.splits[one.character] for one in members) for b, members in plan.members.items()},
+        actions=Counter(one.action for one in moving.values() if one.action is not None),
     )
 
 

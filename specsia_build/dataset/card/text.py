@@ -11,8 +11,9 @@ from typing import Any
 import yaml
 
 from specsia_build.backends.upstream import pins
+from specsia_build.dataset.card.words import Words, words_of_clips, words_of_stills
 from specsia_build.dataset.card.yaml import Sizes, front_matter
-from specsia_build.dataset.schema import IMAGE_COLUMNS, MEANINGS, SPLITS
+from specsia_build.dataset.schema import COLUMNS, IMAGE_COLUMNS, MEANINGS, MOVING_COLUMNS, MOVING_MEANINGS, SPLITS
 
 BACKEND_NOTES = {
     "inflate": "inflates the silhouette of the frontal view and projects its colours; sees one image only. Known "
@@ -61,13 +62,15 @@ class CardFacts:
         planned: characters of the source (within a limit).
         rows: rows by backend and split.
         characters: packed characters by backend and split.
-        quality: per backend the mean IoUs of its packed characters.
-        frontal_before: per backend the frontal IoUs before registration.
+        quality: per backend the mean IoUs of its packed characters, or clips.
+        frontal_before: per backend the frontal IoUs before registration; none of clips.
         licenses: license and credit of each packed character.
-        quarantined: characters that were left out, by backend (`""` where it hit all).
+        quarantined: characters (or clips) that were left out, by backend (`""` where it hit all).
         sees_ground_truth: backends that do.
         build: what `build.json` holds.
         sizes: bytes by configuration and split, empty where they are not known.
+        clips: packed clips by backend and split, where the rows are frames of clips.
+        actions: clips by the name of their motion.
     """
 
     source: str
@@ -81,6 +84,13 @@ class CardFacts:
     sees_ground_truth: Sequence[str]
     build: Mapping[str, Any]
     sizes: Sizes = field(default_factory=dict)
+    clips: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    actions: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def moving(self) -> bool:
+        """Whether the rows are frames of clips."""
+        return self.build["config"].get("clips") is not None
 
 
 def _cell(value: object) -> str:
@@ -95,9 +105,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join(lines)
 
 
+MOST_ACTIONS = 30
+"""That a card lists, those of the most clips first."""
+
+
 def _counts(facts: CardFacts) -> str:
+    counted = [facts.characters, facts.clips, facts.rows] if facts.moving else [facts.characters, facts.rows]
     rows = [
-        [backend, split, facts.characters[backend].get(split, 0), facts.rows[backend].get(split, 0)]
+        [backend, split, *(found[backend].get(split, 0) for found in counted)]
         for backend in facts.rows
         for split in SPLITS
         if facts.rows[backend].get(split)
@@ -109,7 +124,18 @@ def _counts(facts: CardFacts) -> str:
     note = f"{facts.planned} characters were asked for; " + (
         f"quarantined and left out: {', '.join(lost)}." if lost else "none was quarantined."
     )
-    return table(["backend", "split", "characters", "rows"], rows) + "\n\n" + note
+    head = ["characters", "clips", "frames"] if facts.moving else ["characters", "rows"]
+    return "\n\n".join([table(["backend", "split", *head], rows), *_actions(facts), note])
+
+
+def _actions(facts: CardFacts) -> list[str]:
+    """A table of the motions of clips; nothing of stills."""
+    if not facts.moving:
+        return []
+    ordered = sorted(facts.actions.items(), key=lambda item: (-item[1], item[0]))
+    rest = len(ordered) - MOST_ACTIONS
+    text = table(["action", "clips"], ordered[:MOST_ACTIONS])
+    return [text, *([f"{rest} more actions have fewer clips, or as few."] if rest > 0 else [])]
 
 
 def _quality(facts: CardFacts) -> str:
@@ -117,16 +143,11 @@ def _quality(facts: CardFacts) -> str:
     for backend, values in facts.quality.items():
         if values:
             ordered = sorted(values)
-            rows.append(
-                [
-                    backend,
-                    f"{sum(values) / len(values):.3f}",
-                    f"{ordered[0]:.3f}",
-                    f"{median(ordered):.3f}",
-                    f"{sum(facts.frontal_before[backend]) / len(values):.3f}",
-                ]
-            )
-    return table(["backend", "mean IoU", "worst", "median", "frontal before registration"], rows)
+            row = [backend, f"{sum(values) / len(values):.3f}", f"{ordered[0]:.3f}", f"{median(ordered):.3f}"]
+            before = [] if facts.moving else [f"{sum(facts.frontal_before[backend]) / len(values):.3f}"]
+            rows.append([*row, *before])
+    head = ["backend", "mean IoU", "worst", "median"]
+    return table([*head, *([] if facts.moving else ["frontal before registration"])], rows)
 
 
 def _licences(facts: CardFacts) -> str:
@@ -153,7 +174,7 @@ def _backend_note(backend: str, facts: CardFacts) -> str:
 
 def _how_built(facts: CardFacts) -> str:
     build = facts.build
-    # A YAML file whose values are all settings can be handed to `specsia build` as it is.
+    # A YAML file whose values are all settings can be handed to the command as it is.
     settings = yaml.safe_dump(dict(build["config"]), sort_keys=False, allow_unicode=True).rstrip()
     stages = ", ".join(f"{name} {version}" for name, version in build.get("stages", {}).items())
     packages = ", ".join(f"{name} {version}" for name, version in build.get("packages", {}).items())
@@ -164,34 +185,27 @@ def _how_built(facts: CardFacts) -> str:
     return f"{'; '.join(told)}. The settings:\n\n```yaml\n{settings}\n```"
 
 
-def _input(config: Mapping[str, Any]) -> str:
-    return "its own drawing" if config["frontal"] == "drawing" else "its frontal view, without the contour"
+def _words(facts: CardFacts) -> Words:
+    config = facts.build["config"]
+    return words_of_clips(config) if facts.moving else words_of_stills(config)
 
 
 def write_card(facts: CardFacts) -> str:
     """Text of the dataset's README.md."""
-    config = facts.build["config"]
+    words = _words(facts)
+    columns, meanings = (MOVING_COLUMNS, MOVING_MEANINGS) if facts.moving else (COLUMNS, MEANINGS)
     image = next(iter(IMAGE_COLUMNS))
     several = len(facts.rows) > 1
     first = next((backend for backend, rows in facts.rows.items() if any(rows.values())), next(iter(facts.rows)))
     load = f'load_dataset("PATH_OR_REPO", "{first}")' if several else 'load_dataset("PATH_OR_REPO")'
-    turned = (
-        "Position colours are in the frame of the registered character, the same for a point in every view."
-        if config["pos_frame"] == "character"
-        else "Position colours are taken after each view's turn, with a box for each view, as in the published script."
-    )
-    differs = "" if config["pos_frame"] != "character" else "; and there positions are coloured after the view turn"
-    columns = table(["column", "meaning"], [[f"`{name}`", meaning] for name, meaning in MEANINGS.items()])
-    title = f"SPECSIA pairs of {facts.source}"
+    listed = table(["column", "meaning"], [[f"`{name}`", meaning] for name, meaning in meanings.items()])
+    title = f"{words.title} of {facts.source}"
     return f"""---
-{front_matter(title, {license_ for license_, _ in facts.licenses}, facts.rows, facts.sizes)}---
+{front_matter(title, {license_ for license_, _ in facts.licenses}, facts.rows, facts.sizes, columns)}---
 
 # {title}
 
-Pairs for learning to repair drawn characters seen from new angles. Each character is rendered from {config["views"]}
-evenly spaced views (`gt`, the target Y\\*). A backend reconstructs it in 3D from {_input(config)};
-that mesh is registered and rendered from the same views (`color`, `mask`, `pos`: the damaged Z, Zmask, Zpos). Images
-are {config["size"]}×{config["size"]} PNG.
+{words.lead}
 
 ```python
 from datasets import load_dataset
@@ -205,7 +219,7 @@ pairs["train"][0]["{image}"]
 
 Splits share no character. `splits.json` lists them; they are fixed on the source's ids before anything is built.
 
-{columns}
+{listed}
 
 ## How it was built
 
@@ -215,14 +229,11 @@ Backends and their known artefacts:
 
 {chr(10).join(_backend_note(backend, facts) for backend in facts.rows)}
 
-The camera is orthographic, 1.35 units wide, and walks counter-clockwise seen from above; characters have bounding-box
-centre 0 and largest extent 1 (less where the frame would cut them), Z up, facing -Y. {turned}
-The published SPECSIA-15K differs: its contour is centred on the silhouette, here it lies wholly outside{differs}.
+{words.camera}
 
 ## Registration
 
-One similarity per character brings the reconstruction onto the ground truth. IoU of the silhouettes at half coverage,
-contour left out, mean over the views of each character; `iou` holds that of each row:
+{words.registration}
 
 {_quality(facts)}
 
@@ -239,7 +250,7 @@ The dataset holds rendered pairs only: no mesh and no texture of a character, an
 the settings as `settings.yaml`, and run
 
 ```sh
-specsia build SOURCE --config settings.yaml --out rebuilt
+specsia {words.command} SOURCE --config settings.yaml --out rebuilt
 specsia diff . rebuilt/dataset
 ```
 

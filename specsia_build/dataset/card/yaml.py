@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,9 @@ def data_sizes(folder: Path, rows: Mapping[str, Mapping[str, int]]) -> Sizes:
     return found
 
 
-def dataset_info_field(rows: Mapping[str, Mapping[str, int]], sizes: Sizes) -> Any:
+def dataset_info_field(
+    rows: Mapping[str, Mapping[str, int]], sizes: Sizes, columns: Sequence[str] = schema.COLUMNS
+) -> Any:
     """`dataset_info`: features, rows and bytes of each split; one mapping, or a list with several configurations."""
     import datasets
     from huggingface_hub import DatasetCardData
@@ -117,7 +119,7 @@ def dataset_info_field(rows: Mapping[str, Mapping[str, int]], sizes: Sizes) -> A
         for split, (held, _) in known.items():
             splits.add(datasets.SplitInfo(split, num_bytes=held, num_examples=by_split[split]))
         infos[config] = datasets.DatasetInfo(
-            features=datasets.Features.from_arrow_schema(schema.arrow_schema()),
+            features=datasets.Features.from_arrow_schema(schema.arrow_schema(columns)),
             splits=splits,
             config_name=config,
             download_size=sum(files for _, files in known.values()),
@@ -129,7 +131,11 @@ def dataset_info_field(rows: Mapping[str, Mapping[str, int]], sizes: Sizes) -> A
 
 
 def front_matter(
-    name: str, licenses: Collection[str | None], rows: Mapping[str, Mapping[str, int]], sizes: Sizes | None = None
+    name: str,
+    licenses: Collection[str | None],
+    rows: Mapping[str, Mapping[str, int]],
+    sizes: Sizes | None = None,
+    columns: Sequence[str] = schema.COLUMNS,
 ) -> str:
     """The YAML of a card, without the lines of `---` around it.
 
@@ -138,6 +144,7 @@ def front_matter(
         licenses: of the characters.
         rows: by configuration and split.
         sizes: of all these, or none: then `dataset_info` is left out.
+        columns: of the rows, which `dataset_info` lists.
     """
     fields: dict[str, Any] = {
         **license_fields(licenses),
@@ -147,7 +154,7 @@ def front_matter(
         "annotations_creators": ["machine-generated"],
         "tags": list(TAGS),
     }
-    info = dataset_info_field(rows, sizes) if sizes else None
+    info = dataset_info_field(rows, sizes, columns) if sizes else None
     if info:
         fields["dataset_info"] = info
     return yaml.safe_dump(fields | {"configs": configs_field(rows)}, sort_keys=False, allow_unicode=True)

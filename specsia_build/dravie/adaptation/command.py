@@ -63,7 +63,7 @@ def find_frontal(dataset: OpenedDataset, character: str, config: str | None = No
             except ValueError as error:
                 raise SpecsiaError(f"{dataset.where}: {error}") from error
             if found == character and view == 0:
-                return decode_pair(dataset.take(name, split, [number], PAIR_COLUMNS(dataset.schema))[0])
+                return decode_pair(dataset.take(name, split, [number], PAIR_COLUMNS(dataset.kind))[0])
             ids.add(found)
     some = ", ".join(sorted(ids)[:5]) + (", …" if len(ids) > 5 else "")
     raise UsageError(f"{dataset.where} has no frontal view of '{character}': its characters are {some}")

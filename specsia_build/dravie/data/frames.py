@@ -306,7 +306,7 @@ def _decode(
         pair = decode_pair(row)
         return pair.uid, _cut_out(pair)
 
-    stream = dataset.stream(config, split, PAIR_COLUMNS(dataset.schema))
+    stream = dataset.stream(config, split, PAIR_COLUMNS(dataset.kind))
     with replacing_folder(cache, lambda path: _complete(path) is not None) as making:
         with (
             (making / PIXELS).open("wb") as pixels,

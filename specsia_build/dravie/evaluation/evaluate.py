@@ -95,7 +95,7 @@ def characters(dataset: OpenedDataset, config: str, split: str) -> Iterator[list
     Raises:
         SpecsiaError: if a row cannot be decoded, or the rows of a character do not stand together.
     """
-    rows = enumerate(dataset.stream(config, split, PAIR_COLUMNS(dataset.schema)))
+    rows = enumerate(dataset.stream(config, split, PAIR_COLUMNS(dataset.kind)))
     pairs = ((number, decode_pair(row)) for number, row in rows)
     seen: set[str] = set()
     for character_id, views in groupby(pairs, key=lambda pair: pair[1].character_id):

@@ -80,7 +80,7 @@ def figure(evaluation: Evaluation, dataset: OpenedDataset, config: str, out: Pat
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(17)
     for k, name in enumerate(columns):
         draw.text((k * TILE + TILE // 2, HEAD // 2), name, fill="black", font=font, anchor="mm")
-    rows = dataset.take(config, evaluation.split, [score.row for _, score in cases], PAIR_COLUMNS(dataset.schema))
+    rows = dataset.take(config, evaluation.split, [score.row for _, score in cases], PAIR_COLUMNS(dataset.kind))
     for number, ((name, score), row) in enumerate(zip(cases, rows, strict=True)):
         pair = decode_pair(row)
         top = HEAD + number * (TILE + HEAD)
