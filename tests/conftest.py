@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from specsia_build.pipeline.layout import RunLayout
 
 # The same examples on every machine and in every run, however slow the machine is.
 settings.register_profile("fixed", derandomize=True, deadline=None)
@@ -46,3 +50,12 @@ def characters_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the real characters at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def clips_run(tmp_path_factory: pytest.TempPathFactory) -> RunLayout:
+    """A run of three figures in motion, one in each split, folders of frames and a dataset; not to be changed."""
+    from tests.clips import clips_config, run_clips, write_figures
+
+    folder = tmp_path_factory.mktemp("clips")
+    return run_clips(folder / "run", clips_config(write_figures(folder / "figures"), recipes=["frames", "dravie"]))[0]

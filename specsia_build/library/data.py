@@ -15,8 +15,8 @@ from specsia_build.errors import UsageError
 
 Row = dict[str, Any]
 """A row: `uid`, `character_id`, `backend` (text), `view` (int), `iou` (float), and uint8 arrays `color`, `pos`, `gt`
-(H, W, 4) with straight alpha, `mask`, `gt_mask` (H, W). The published schema has no `backend`, `iou` and `gt_mask`; frames
-of clips also have `clip`, `action` (text), `frame` (int) and `time` (float, seconds)."""
+(H, W, 4) with straight alpha, `mask`, `gt_mask` (H, W). The published schema has no `backend`, `iou` and `gt_mask`;
+frames of clips also have `clip`, `action` (text), `frame` (int) and `time` (float, seconds)."""
 
 
 def as_row(pair: Pair) -> Row:

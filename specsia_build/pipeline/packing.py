@@ -64,7 +64,9 @@ def pack_plan(
         members[name] = [member(i, name, read(i, name)) for i in done]
         if backend_of(spec).sees_ground_truth:
             seen.append(name)
-    lost = {name: len({f.key for f in failures if (f.backend or "") == name and f.id in ids}) for name in ("", *members)}
+    lost = {
+        name: len({f.key for f in failures if (f.backend or "") == name and f.id in ids}) for name in ("", *members)
+    }
     return pack.PackPlan(
         config=config,
         source=source,

@@ -117,8 +117,9 @@ def _counts(facts: CardFacts) -> str:
         for split in SPLITS
         if facts.rows[backend].get(split)
     ]
+    what = "clips or characters " if facts.moving else ""
     lost = [
-        f"{count} {'by ' + backend if backend else 'before any backend'}"
+        f"{count} {what}{'by ' + backend if backend else 'before any backend'}"
         for backend, count in facts.quarantined.items()
     ]
     note = f"{facts.planned} characters were asked for; " + (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -59,28 +60,30 @@ contour left out, mean over the views of each character; `iou` holds that of eac
 
 def words_of_clips(config: Mapping[str, Any]) -> Words:
     """Of a dataset of frames of clips, by the settings that it was built with."""
-    clips = config["clips"]
-    views, fps = clips["views"], clips["fps"]
-    cameras = "one camera, from the front" if views == 1 else f"each of {views} evenly spaced cameras"
-    most = "" if clips["frames"] is None else f", {clips['frames']} at most,"
-    held = "\nThe figure is held over its place, but for up and down." if clips["in_place"] else ""
+    clips, size = config["clips"], config["size"]
+    views, most = clips["views"], clips["frames"]
+    cameras = "a camera in front of it" if views == 1 else f"each of {views} evenly spaced cameras"
+    lead = f"""\
+Frames for learning to repair drawn characters in motion. A clip is one motion of a character, seen by {cameras} at
+{clips["fps"]:g} frames a second{"" if most is None else f", {most} at most"}; a row is a frame, and those of a clip
+stand together and in order. The character is drawn in motion (`gt`, the target Y\\*). A backend reconstructs it in 3D
+from {_seen(config)}; that mesh is registered at rest, takes the character's motion by skin weights that are carried
+over to it, and is drawn in the same frames (`color`, `mask`, `pos`: the damaged Z, Zmask, Zpos). Images are
+{size}×{size} PNG."""
     around = (
         " In the action `turntable` it stands at rest and the camera walks around it." if clips["turntable"] else ""
     )
-    return Words(
-        title="SPECSIA clips",
-        lead=f"""\
-Frames for learning to repair drawn characters in motion. A clip is one motion of a character, seen by {cameras},
-{fps:g} frames a second{most} and a row is a frame of it. The character is drawn in motion (`gt`, the target Y\\*). A
-backend reconstructs it in 3D from {_seen(config)}; that mesh is registered at rest, takes the character's
-motion by skin weights that are carried over to it, and is drawn in the same frames (`color`, `mask`, `pos`: the damaged
-Z, Zmask, Zpos). Images are {config["size"]}×{config["size"]} PNG. Frames of a clip stand together and in order.{around}""",
-        camera=f"""\
-The camera is orthographic and looks straight ahead; it is 1.35 units wide, or wider where a motion would leave that
-frame, and stays as it is throughout a clip. At rest characters have bounding-box centre 0 and largest extent 1, Z up,
-facing -Y. Position colours say where a point is at rest, so that it has the same colour in every frame of every clip.{held}""",
-        registration="""\
+    held = " Figures are held over their place, but for up and down." if clips["in_place"] else ""
+    camera = """\
+The camera is orthographic; it is 1.35 units wide, or wider where a motion would leave that frame, and stays as it is
+throughout a clip. At rest characters have bounding-box centre 0 and largest extent 1 (less where the frame would cut
+them), Z up, facing -Y. Position colours say where a point is at rest: it has the same colour in every frame of every
+clip."""
+    registration = """\
 One similarity per character brings the reconstruction onto the character at rest. IoU of the silhouettes at half
-coverage in motion, contour left out, mean over the frames of each clip; `iou` holds that of each row:""",
-        command="clips",
-    )
+coverage in motion, contour left out, mean over the frames of each clip; `iou` holds that of each row:"""
+    return Words("SPECSIA clips", _filled(lead + around), _filled(camera + held), registration, "clips")
+
+
+def _filled(text: str) -> str:
+    return textwrap.fill(" ".join(text.split()), 120, break_long_words=False, break_on_hyphens=False)

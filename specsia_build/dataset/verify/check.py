@@ -17,7 +17,8 @@ from specsia_build.dataset.checksums import read_checksums
 from specsia_build.dataset.decoding import table
 from specsia_build.dataset.parallel import results as results_of
 from specsia_build.dataset.places import Place, find_place, leads_out, read_errors
-from specsia_build.dataset.reading import Schema, Shard, schema_of
+from specsia_build.dataset.reading import Kind, Shard, schema_of
+from specsia_build.dataset.verify.clips import ClipOrder
 from specsia_build.dataset.verify.files import (
     NEEDED,
     BuildFacts,
@@ -34,13 +35,27 @@ from specsia_build.dataset.verify.files import (
     read_sums,
 )
 from specsia_build.dataset.verify.published import UNCHECKED, published_notes
-from specsia_build.dataset.verify.report import CHECKS, DIGESTS, FILES, SUMS, CheckResult, Findings, Problem, Report
+from specsia_build.dataset.verify.report import (
+    AT_REST,
+    CHECKS,
+    CLIPS,
+    DIGESTS,
+    FILES,
+    SUMS,
+    VIEWS,
+    CheckResult,
+    Findings,
+    Problem,
+    Report,
+)
 from specsia_build.dataset.verify.rows import GroupTask, check_group
 from specsia_build.dataset.verify.views import Tracker, read_frozen_splits, split_notes
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import relative_name
 
 __all__ = ["CheckResult", "Problem", "Report", "verify"]
+
+_COLUMNS = {"specsia": schema.COLUMNS, "clips": schema.MOVING_COLUMNS, "published": schema.PUBLISHED_COLUMNS}
 
 
 def _known_folders(place: Place) -> tuple[str, ...]:
@@ -49,19 +64,27 @@ def _known_folders(place: Place) -> tuple[str, ...]:
     return tuple(sorted({str(path) for path in found if len(path.parts) > 2}))
 
 
-def _schema_of(place: Place, shards: Sequence[Shard]) -> Schema:
-    """The schema that the first readable shard is of; where that is none, this project's, for its lacks to be told."""
+def _kind_of(place: Place, shards: Sequence[Shard]) -> Kind:
+    """The kind that the first readable shard is of; where that is none, this project's, for its lacks to be told."""
     for shard in shards:
         try:
             with place.open(shard.name) as stream:
-                return schema_of(pq.read_schema(stream).names) or "specsia"
+                names = pq.read_schema(stream).names
+            if schema_of(names) == "published":
+                return "published"
+            return "clips" if schema.CLIP_COLUMNS.keys() & set(names) else "specsia"
         except (*read_errors(), pa.ArrowException, ValueError):
             continue
     return "specsia"
 
 
-def _inferred(place: Place, shards: Sequence[Shard], build: BuildFacts, found: Schema) -> tuple[int, str]:
-    """Views and position frame, from the first shard's rows where `build.json` does not say."""
+def _inferred(place: Place, shards: Sequence[Shard], build: BuildFacts, found: Kind) -> tuple[int, str]:
+    """Views and position frame, from the first shard's rows where `build.json` does not say.
+
+    Of clips the views are 0 where that does not say, and positions always those at rest.
+    """
+    if found == "clips":
+        return build.views or 0, "character"
     counts: Counter[str] = Counter()
     boxes: dict[str, set[tuple[float, ...]]] = {}
     columns = ["uid"] if found == "published" else ["character_id", "bbox_min", "bbox_max"]
@@ -130,7 +153,7 @@ def verify(where: str | Path, *, workers: int = 1, progress: Callable[[int, int]
         files = _check_files(place, folder, names, folders, findings)
     tracker, seen = _check_rows(place, files, folders, workers, progress or (lambda done, total: None), findings)
     tracker.finish(files.build.size, seen < files.rows or None in files.groups.values(), findings)
-    skipped, notes = _left_out(names, files, findings, seen)
+    skipped, notes = _left_out(names, files, findings, seen, tracker.at_rest)
     return Report(
         rows=files.rows,
         characters=len({character_id for _, character_id in tracker.characters}),
@@ -146,7 +169,7 @@ class _Files:
     """What the files of a dataset are and say, before any row is read.
 
     Attributes:
-        schema: of the rows.
+        kind: of the rows.
         groups: rows of each row group by shard, None where its rows cannot be checked.
         build: what `build.json` says.
         sums: SHA-256 by name of `SHA256SUMS`, None where there is none.
@@ -154,7 +177,7 @@ class _Files:
         digests: those of `checksums.parquet`, None where there are none to read.
     """
 
-    schema: Schema
+    kind: Kind
     groups: Mapping[Shard, tuple[int, ...] | None]
     build: BuildFacts
     sums: Mapping[str, str] | None
@@ -178,12 +201,12 @@ def _check_files(
     place: Place, folder: Path, names: Sequence[str], folders: Sequence[str], findings: Findings
 ) -> _Files:
     shards = named_shards(names, findings)
-    found = _schema_of(place, shards)
+    kind = _kind_of(place, shards)
     sums = read_sums(folder, findings)
-    check_presence(names, shards, sums, findings, NEEDED if found == "specsia" else (schema.CARD,))
+    check_presence(names, shards, sums, findings, NEEDED if kind != "published" else (schema.CARD,))
     check_card(folder, shards, findings)
     check_texts(folder, names, folders, findings)
-    build, frozen = read_build(folder, findings), read_frozen_splits(folder, findings)
+    build, frozen = read_build(folder, findings, kind == "clips"), read_frozen_splits(folder, findings)
     digests = None
     if (folder / schema.CHECKSUMS_FILE).is_file():
         try:
@@ -192,9 +215,9 @@ def _check_files(
                 check_parquet_metadata(opened, schema.CHECKSUMS_FILE, folders, findings)
         except SpecsiaError as error:
             findings.add(FILES, schema.CHECKSUMS_FILE, str(error))
-    expected = schema.arrow_schema(schema.COLUMNS if found == "specsia" else schema.PUBLISHED_COLUMNS)
+    expected = schema.arrow_schema(_COLUMNS[kind])
     groups = {shard: check_shard(place, shard, expected, folders, findings) for shard in shards}
-    return _Files(found, groups, build, sums, frozen, digests)
+    return _Files(kind, groups, build, sums, frozen, digests)
 
 
 def _check_rows(
@@ -206,11 +229,12 @@ def _check_rows(
     findings: Findings,
 ) -> tuple[Tracker, int]:
     """Check the sums of all files and all rows; returns what was seen between rows, and how many there were."""
-    views, pos_frame = _inferred(place, list(files.readable), files.build, files.schema)
-    tracker = Tracker(views, files.frozen, files.digests, len(files.configs) > 1)
+    views, pos_frame = _inferred(place, list(files.readable), files.build, files.kind)
+    several, clips = len(files.configs) > 1, ClipOrder(views, files.build.fps) if files.kind == "clips" else None
+    tracker = Tracker(views, files.frozen, files.digests, several, clips)
     sums = list((files.sums or {}).items())
     tasks = [
-        (shard, GroupTask(place, shard.name, group, files.schema, views, pos_frame, _backend(shard, files), folders))
+        (shard, GroupTask(place, shard.name, group, files.kind, views, pos_frame, _backend(shard, files), folders))
         for shard, groups in files.readable.items()
         for group in range(len(groups))
     ]
@@ -226,13 +250,16 @@ def _check_rows(
         for row in result.rows:
             tracker.feed(shard, row, findings)
         tracker.feed_parted(shard.config, result.parted, findings)
+        tracker.at_rest += result.at_rest
         done, seen = done + files.readable[shard][task.group], seen + len(result.rows)
         progress(done, files.rows)
     return tracker, seen
 
 
-def _left_out(names: Sequence[str], files: _Files, findings: Findings, seen: int) -> tuple[set[str], list[str]]:
-    """Checks that were not carried out, and why."""
+def _left_out(
+    names: Sequence[str], files: _Files, findings: Findings, seen: int, at_rest: int
+) -> tuple[set[str], list[str]]:
+    """Checks that were not carried out, and why; `at_rest` are the clips that go around a character."""
     skipped, notes = set(), []
     if files.sums is None:
         skipped.add(SUMS)
@@ -241,7 +268,14 @@ def _left_out(names: Sequence[str], files: _Files, findings: Findings, seen: int
         skipped.add(DIGESTS)
     if schema.CHECKSUMS_FILE not in names:
         notes.append(f"there is no {schema.CHECKSUMS_FILE}: whether images were written anew was not checked")
-    if files.schema == "published":
+    skipped.add(VIEWS if files.kind == "clips" else CLIPS)
+    if files.kind == "clips":
+        skipped |= set() if at_rest else AT_REST
+        notes.append(
+            "positions of a clip are those at rest: that they land on their own pixels and views show one solid was "
+            + (f"checked in the {at_rest} clips that go around a character at rest alone" if at_rest else "not checked")
+        )
+    if files.kind == "published":
         skipped |= UNCHECKED
         notes += published_notes(findings, seen, files.frozen is not None)
     return skipped, notes

@@ -42,16 +42,18 @@ class BuildFacts:
     """What `build.json` says of the rows, None where it does not.
 
     Attributes:
-        views: of every character.
+        views: of every character; of clips, cameras that see each motion.
         size: of every image, in pixels.
         pos_frame: `character` or `view`.
         backends: names.
+        fps: frames a second of clips.
     """
 
     views: int | None = None
     size: int | None = None
     pos_frame: str | None = None
     backends: tuple[str, ...] | None = None
+    fps: float | None = None
 
 
 def is_read_whole(name: str) -> bool:
@@ -187,8 +189,14 @@ def check_card(folder: Path, shards: Sequence[Shard], findings: Findings) -> Non
             findings.add(FILES, shard.name, "is named by no configuration of the card")
 
 
-def read_build(folder: Path, findings: Findings) -> BuildFacts:
-    """What `build.json` says; what it lacks or says wrongly is None, and the latter is reported."""
+def read_build(folder: Path, findings: Findings, moving: bool = False) -> BuildFacts:
+    """What `build.json` says; what it lacks or says wrongly is None, and the latter is reported.
+
+    Args:
+        folder: of the dataset.
+        findings: where problems go.
+        moving: whether the rows are frames of clips.
+    """
     path = folder / schema.BUILD_FILE
     if not path.is_file():
         return BuildFacts()
@@ -197,7 +205,9 @@ def read_build(folder: Path, findings: Findings) -> BuildFacts:
         return BuildFacts()
     try:
         config = parse_json(text, schema.BUILD_FILE)["config"]
-        views, size, frame, backends = (config[k] for k in ("views", "size", "pos_frame", "backends"))
+        size, frame, backends = (config[k] for k in ("size", "pos_frame", "backends"))
+        views = config["clips"]["views"] if moving else config["views"]
+        fps = config["clips"]["fps"] if moving else None
     except (SpecsiaError, KeyError, TypeError):
         findings.add(FILES, schema.BUILD_FILE, "does not hold the build's settings")
         return BuildFacts()
@@ -217,6 +227,7 @@ def read_build(folder: Path, findings: Findings) -> BuildFacts:
             isinstance(backends, list) and all(isinstance(b, str) for b in backends),
             "backends",
         ),
+        fps=usable(fps, fps is None or (type(fps) in (int, float) and 0 < fps < float("inf")), "fps"),
     )
 
 

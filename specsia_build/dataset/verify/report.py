@@ -12,7 +12,7 @@ MOST_LISTED = 20
 """Problems of one check that are listed; all are counted."""
 
 FILES, SUMS, SCHEMA, METADATA = "files", "file sums", "schema", "metadata"
-VIEWS, SPLITS, DIGESTS = "views", "splits", "image sums"
+VIEWS, CLIPS, SPLITS, DIGESTS = "views", "clips", "splits", "image sums"
 IMAGES, ALPHA, CONTOUR, EDGE, POSITION, IOU = "images", "alpha", "contour", "edge", "position", "iou"
 SHAPE, ORDER = "shape", "order"
 
@@ -23,6 +23,7 @@ CHECKS = {
     METADATA: "no path of a machine and nothing hidden in PNG files",
     SPLITS: "no character in two splits, and each in that of splits.json",
     VIEWS: "every view of every character once, with its own uid and yaw",
+    CLIPS: "frames of a clip together and in order, with their own uid, time and yaw, of one character and action",
     IMAGES: "whole PNG files of the right mode and size",
     ALPHA: "mask equals the alpha of color and pos, and nothing is coloured where alpha is 0",
     CONTOUR: "gt covers gt_mask and has its contour around it",
@@ -34,6 +35,9 @@ CHECKS = {
     DIGESTS: "checksums.parquet fits every image",
 }
 """Every check and what it says of a dataset that passes."""
+
+AT_REST = frozenset({POSITION, SHAPE, ORDER})
+"""Checks of what holds of characters at rest alone."""
 
 
 @dataclass(frozen=True)

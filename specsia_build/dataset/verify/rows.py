@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,11 @@ import pyarrow.parquet as pq
 
 from specsia_build import png
 from specsia_build.dataset.decoding import table
-from specsia_build.dataset.pairs import Pixels, split_uid
+from specsia_build.dataset.pairs import Pixels, is_frontal, split_uid
 from specsia_build.dataset.places import Place, read_errors
-from specsia_build.dataset.reading import Schema
+from specsia_build.dataset.reading import Kind
 from specsia_build.dataset.schema import (
+    CLIP_COLUMNS,
     COLOR,
     EDGE,
     GT,
@@ -28,14 +30,18 @@ from specsia_build.dataset.schema import (
     POS,
     PUBLISHED_COLUMNS,
     SCALAR_COLUMNS,
+    frame_uid,
     row_uid,
 )
 from specsia_build.dataset.verify import images
 from specsia_build.dataset.verify.character import check_character
+from specsia_build.dataset.verify.clips import Place as ClipPlace
+from specsia_build.dataset.verify.clips import turns
 from specsia_build.dataset.verify.glimpse import Glimpse, glimpse
 from specsia_build.dataset.verify.published import check_published_pixels
 from specsia_build.dataset.verify.report import (
     ALPHA,
+    CLIPS,
     CONTOUR,
     FILES,
     IMAGES,
@@ -51,11 +57,19 @@ from specsia_build.frame import Camera, view_yaws
 
 YAW_TOLERANCE_DEG = 1e-6
 
-MODES: Mapping[Schema, Mapping[str, str]] = {
+MODES: Mapping[Kind, Mapping[str, str]] = {
     "specsia": IMAGE_COLUMNS,
+    "clips": IMAGE_COLUMNS,
     "published": {name: IMAGE_COLUMNS[name].removesuffix("A") for name in PUBLISHED_COLUMNS if name in IMAGE_COLUMNS},
 }
-"""Mode of the images of each schema, in the order of their columns."""
+"""Mode of the images of each kind of dataset, in the order of their columns."""
+
+_VALUES: Mapping[Kind, Sequence[str]] = {
+    "specsia": tuple(SCALAR_COLUMNS),
+    "clips": (*SCALAR_COLUMNS, *CLIP_COLUMNS),
+    "published": ("uid",),
+}
+"""The other columns of each."""
 
 _MACHINE_PATH = re.compile(
     r"(?<![\w./-])/(?:home|root|Users|tmp|var|mnt|media|opt|srv|work|workspace|private|scratch|usr|nfs|lustre|gpfs|Volumes|run)/[\w.-]"
@@ -79,8 +93,8 @@ class GroupTask:
         place: of the dataset.
         name: of the shard, relative to it.
         group: number of the row group.
-        schema: of its rows.
-        views: of every character.
+        kind: of its rows.
+        views: of every character, or cameras of every motion; 0 where that is not known.
         pos_frame: `character` or `view`.
         backend: that all rows name, or None where that is not known.
         folders: paths of this machine that no text may hold.
@@ -89,7 +103,7 @@ class GroupTask:
     place: Place
     name: str
     group: int
-    schema: Schema
+    kind: Kind
     views: int
     pos_frame: str
     backend: str | None
@@ -107,6 +121,7 @@ class RowFacts:
         digests: SHA-256 of each image column's bytes, empty where there are none.
         mask_is_target: whether `mask` and `gt_mask` are the same.
         front: SHA-256 of what `gt` shows within `gt_mask` in the frontal view, None in others.
+        place: in its clip, None where rows are views.
     """
 
     uid: str
@@ -117,32 +132,38 @@ class RowFacts:
     digests: tuple[bytes, ...]
     mask_is_target: bool
     front: bytes | None = None
+    place: ClipPlace | None = None
 
 
 @dataclass(frozen=True)
 class GroupResult:
-    """What a row group holds, what is wrong with it, and what was seen of characters that may have rows elsewhere."""
+    """What a row group holds, what is wrong with it, and what was seen of characters that may have rows elsewhere.
+
+    `at_rest` counts clips that go around a character, of which what holds at rest was checked.
+    """
 
     rows: tuple[RowFacts, ...]
     findings: Findings
     parted: Mapping[str, dict[int, Glimpse]] = field(default_factory=dict)
+    at_rest: int = 0
 
 
 def check_group(task: GroupTask) -> GroupResult:
     """Check one row group; anything wrong with it, unreadable bytes included, comes back as findings."""
     findings = Findings()
-    own_schema = task.schema == "specsia"
+    own_schema = task.kind != "published"
     try:
         with task.place.open(task.name) as stream, pq.ParquetFile(stream) as shard:
             rows = table(shard, groups=[task.group]).combine_chunks()
-        scalars = rows.select(list(SCALAR_COLUMNS) if own_schema else ["uid"]).to_pylist()
-        columns = {name: rows.column(name) for name in MODES[task.schema]}
+        scalars = rows.select(list(_VALUES[task.kind])).to_pylist()
+        columns = {name: rows.column(name) for name in MODES[task.kind]}
     except (*read_errors(), pa.ArrowException, ValueError) as error:
         reason = " ".join(str(error).split())
         findings.add(FILES, task.name, f"row group {task.group} cannot be read: {reason}")
         return GroupResult((), findings)
     facts = []
     glimpses: dict[str, dict[int, Glimpse]] = {}
+    around = turns(scalars) if task.kind == "clips" else {}
     for index, row in enumerate(scalars):
         where = f"{task.name}, row group {task.group}, row {index}"
         empty = [name for name, value in row.items() if name != "license" and (value is None or _holds_none(value))]
@@ -162,18 +183,24 @@ def check_group(task: GroupTask) -> GroupResult:
         own = Findings()
         pixels = _read_images(row, stored, task, own)
         size = _common_size(row["uid"], pixels, own)
-        checked = _check_row(row, character_id, view, stored, pixels, size, task, own)
+        camera = _camera_of(row, size, task, around) if own_schema and size is not None else None
+        checked = _check_row(row, character_id, view, stored, pixels, size, camera, task, own)
         facts.append(checked)
         findings.merge(own)
         # A row that is wrong by itself would make others look wrong beside it.
-        if own_schema and not own.counts and size is not None and _has_place(row, size, task):
-            camera = Camera(view_yaws(task.views)[view], size[0])
+        if not own.counts and camera is not None:
             seen = glimpse(pixels, camera, (row["bbox_min"], row["bbox_max"]), task.pos_frame)
-            glimpses.setdefault(character_id, {})[view] = seen
+            group, number = (character_id, view) if task.kind == "specsia" else (row["clip"], row["frame"])
+            glimpses.setdefault(group, {})[number] = seen
+    if task.kind == "clips":
+        for clip, frames in glimpses.items():
+            if len(frames) == around[clip]:
+                check_character(partial(frame_uid, clip), frames, around[clip], findings)
+        return GroupResult(tuple(facts), findings, at_rest=len(around))
     parted = {character_id: views for character_id, views in glimpses.items() if len(views) < task.views}
     for character_id, views in glimpses.items():
         if character_id not in parted:
-            check_character(character_id, views, task.views, findings)
+            check_character(partial(row_uid, character_id), views, task.views, findings)
     return GroupResult(tuple(facts), findings, parted)
 
 
@@ -181,10 +208,16 @@ def _is_box(low: Sequence[float], high: Sequence[float]) -> bool:
     return all(math.isfinite(a) and math.isfinite(b) and a <= b for a, b in zip(low, high, strict=True))
 
 
-def _has_place(row: dict[str, Any], size: tuple[int, int], task: GroupTask) -> bool:
-    """Whether it is known where each pixel and position of a row lies."""
-    sound = _is_box(row["bbox_min"], row["bbox_max"])
-    return sound and 0 <= row["view"] < task.views and size[0] == size[1]
+def _camera_of(row: dict[str, Any], size: tuple[int, int], task: GroupTask, around: Mapping[str, int]) -> Camera | None:
+    """The camera that sees the positions of a row where they lie, None where that is not known.
+
+    Of a clip that is one that goes around a character at rest; in motion positions are not where they are seen.
+    """
+    if not _is_box(row["bbox_min"], row["bbox_max"]) or size[0] != size[1]:
+        return None
+    if task.kind == "clips":
+        return Camera(row["yaw_deg"], size[0]) if row["clip"] in around else None
+    return Camera(view_yaws(task.views)[row["view"]], size[0]) if 0 <= row["view"] < task.views else None
 
 
 def _holds_none(value: Any) -> bool:
@@ -198,35 +231,45 @@ def _check_row(
     stored: dict[str, dict[str, Any]],
     pixels: dict[str, Pixels],
     size: tuple[int, int] | None,
+    camera: Camera | None,
     task: GroupTask,
     findings: Findings,
 ) -> RowFacts:
-    uid = row["uid"]
-    if not 0 <= view < task.views:
-        findings.add(VIEWS, uid, f"view {view} is none of 0 to {task.views - 1}")
-    for name in ("uid", "character_id", "backend", "license"):
+    uid, moving = row["uid"], task.kind == "clips"
+    standing = CLIPS if moving else VIEWS
+    if not 0 <= view < task.views and (task.views or not moving):
+        findings.add(standing, uid, f"view {view} is none of 0 to {task.views - 1}")
+    for name in ("uid", "character_id", "backend", "license", "clip"):
         if found := machine_path(row.get(name) or "", task.folders):
             findings.add(METADATA, uid, f"{name} holds a path: {found}")
     data = {name: image["bytes"] for name, image in stored.items() if image.get("bytes")}
     digests = tuple(hashlib.sha256(data[name]).digest() if name in data else b"" for name in IMAGE_COLUMNS)
-    if task.schema == "published":
+    if task.kind == "published":
         if size is not None:
             _note(findings, uid, check_published_pixels(pixels))
         return RowFacts(uid, character_id, view, (), size, digests, False)
-    if uid != row_uid(character_id, view):
+    if moving and uid != frame_uid(row["clip"], row["frame"]):
+        message = f"frame {row['frame']} of {row['clip']} must be {frame_uid(row['clip'], row['frame'])}"
+        findings.add(CLIPS, uid, message)
+    if not moving and uid != row_uid(character_id, view):
         findings.add(VIEWS, uid, f"view {view} of {character_id} must be {row_uid(character_id, view)}")
-    if 0 <= view < task.views and not abs(row["yaw_deg"] - view_yaws(task.views)[view]) <= YAW_TOLERANCE_DEG:
+    if (
+        not moving
+        and 0 <= view < task.views
+        and not abs(row["yaw_deg"] - view_yaws(task.views)[view]) <= YAW_TOLERANCE_DEG
+    ):
         findings.add(VIEWS, uid, f"yaw_deg is {row['yaw_deg']:g}, not {view_yaws(task.views)[view]:g}")
     if task.backend is not None and row["backend"] != task.backend:
-        findings.add(VIEWS, uid, f"backend is '{row['backend']}', not '{task.backend}'")
+        findings.add(standing, uid, f"backend is '{row['backend']}', not '{task.backend}'")
     if size is not None:
-        _note(findings, uid, _check_pixels(row, pixels, size, task))
+        _note(findings, uid, _check_pixels(row, pixels, size, camera, task))
     box = (tuple(row["bbox_min"]), tuple(row["bbox_max"])) if task.pos_frame == "character" else None
     constants = {name: row[name] for name in ("backend", "outline_px", "outline_grey", "license")} | {"bbox": box}
     same = MASK in pixels and GT_MASK in pixels and np.array_equal(pixels[MASK], pixels[GT_MASK])
-    frontal = view == 0 and size is not None and {GT, GT_MASK} <= pixels.keys()
+    frontal = is_frontal(view, row.get("frame")) and size is not None and {GT, GT_MASK} <= pixels.keys()
     front = _front(pixels[GT], pixels[GT_MASK]) if frontal else None
-    return RowFacts(uid, character_id, view, tuple(constants.items()), size, digests, same, front)
+    place = ClipPlace(row["clip"], row["frame"], row["time"], row["action"], view, row["yaw_deg"]) if moving else None
+    return RowFacts(uid, character_id, view, tuple(constants.items()), size, digests, same, front, place)
 
 
 def _note(findings: Findings, uid: str, found: Iterable[tuple[str, Sequence[str]]]) -> None:
@@ -245,12 +288,12 @@ def _read_images(
 ) -> dict[str, Pixels]:
     """The images of a row that are whole."""
     uid, pixels = row["uid"], {}
-    for name, mode in MODES[task.schema].items():
+    for name, mode in MODES[task.kind].items():
         data, path = stored[name].get("bytes"), stored[name].get("path")
         if not data:
             findings.add(IMAGES, uid, f"has no {name}")
             continue
-        if task.schema == "specsia" and path is not None and path != f"{uid}_{name}.png":
+        if task.kind != "published" and path is not None and path != f"{uid}_{name}.png":
             findings.add(METADATA, uid, f"the file name of {name} is '{path}', not '{uid}_{name}.png'")
         elif found := machine_path(path or "", task.folders):
             findings.add(METADATA, uid, f"the file name of {name} holds a path: {found}")
@@ -274,12 +317,12 @@ def _common_size(uid: str, pixels: dict[str, Pixels], findings: Findings) -> tup
 
 
 def _check_pixels(
-    row: dict[str, Any], pixels: dict[str, Pixels], size: tuple[int, int], task: GroupTask
+    row: dict[str, Any], pixels: dict[str, Pixels], size: tuple[int, int], camera: Camera | None, task: GroupTask
 ) -> Iterator[tuple[str, Sequence[str]]]:
     """What is wrong with the images of a row, by check."""
     if {COLOR, MASK, POS} <= pixels.keys():
         yield ALPHA, images.check_alpha(pixels[COLOR], pixels[MASK], pixels[POS])
-    if {GT, GT_MASK} <= pixels.keys():
+    if {GT, GT_MASK} <= pixels.keys() and (task.kind != "clips" or pixels[GT_MASK].any() or pixels[GT].any()):
         yield CONTOUR, images.check_contour(pixels[GT], pixels[GT_MASK], row["outline_px"], row["outline_grey"])
     if {MASK, GT_MASK} <= pixels.keys():
         yield IOU, images.check_iou(pixels[MASK], pixels[GT_MASK], row["iou"])
@@ -288,8 +331,7 @@ def _check_pixels(
     box = row["bbox_min"], row["bbox_max"]
     if not _is_box(*box):
         yield POSITION, ["bbox_min and bbox_max are no box"]
-    elif POS in pixels and _has_place(row, size, task):
-        camera = Camera(view_yaws(task.views)[row["view"]], size[0])
+    elif POS in pixels and camera is not None:
         yield POSITION, images.check_position(pixels[POS], camera, box, task.pos_frame)
     if size[0] != size[1]:
         yield IMAGES, [f"its images are not square: {size[0]} x {size[1]}"]

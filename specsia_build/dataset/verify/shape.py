@@ -70,7 +70,7 @@ def unlike_opposites(seen: Mapping[int, Glimpse], views: int) -> list[tuple[str,
 
 
 def exchanged_opposites(seen: Mapping[int, Glimpse], views: int) -> list[tuple[int, int]]:
-    """Opposite views whose `gt_mask` and `mask` fit better crosswise, where most other opposite views do not.
+    """Opposite views whose `gt_mask` and `mask` fit better crosswise, where their neighbours and most others do not.
 
     Exchanged opposite silhouettes remain mirror images of each other. A reconstruction that is the wrong way round
     fits crosswise in all views, and is not meant here.
@@ -81,7 +81,12 @@ def exchanged_opposites(seen: Mapping[int, Glimpse], views: int) -> list[tuple[i
         if view in seen and opposite in seen and seen[view].camera.size == seen[opposite].camera.size:
             one, two = seen[view], seen[opposite]
             gains[view] = (_fit(one, two) + _fit(two, one) - _fit(one, one) - _fit(two, two)) / 2
-    found = [view for view, gain in gains.items() if gain > EXCHANGED]
+    # Where views stand close to each other, a poor reconstruction comes to fit crosswise little by little.
+    half = views // 2
+    beside = {
+        view: [gains[v % half] for v in (view - 1, view + 1) if v % half in gains.keys() - {view}] for view in gains
+    }
+    found = [view for view, gain in gains.items() if gain > EXCHANGED and max(beside[view], default=0) <= 0]
     return [(view, view + views // 2) for view in found] if 2 * len(found) < len(gains) else []
 
 

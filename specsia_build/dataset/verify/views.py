@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from specsia_build.dataset import splits
 from specsia_build.dataset.reading import Shard
 from specsia_build.dataset.schema import CHECKSUMS_FILE, GT, GT_MASK, IMAGE_COLUMNS, SPLITS_FILE, row_uid
 from specsia_build.dataset.verify.character import check_character
+from specsia_build.dataset.verify.clips import ClipOrder
 from specsia_build.dataset.verify.glimpse import Glimpse
-from specsia_build.dataset.verify.report import DIGESTS, IMAGES, MOST_LISTED, SPLITS, VIEWS, Findings
+from specsia_build.dataset.verify.report import CLIPS, DIGESTS, IMAGES, MOST_LISTED, SPLITS, VIEWS, Findings
 from specsia_build.dataset.verify.rows import RowFacts
 from specsia_build.errors import SpecsiaError
 
@@ -38,31 +40,39 @@ class Tracker:
         frozen: Mapping[str, str] | None,
         digests: dict[tuple[str, str], bytes] | None,
         several: bool,
+        clips: ClipOrder | None = None,
     ) -> None:
         """Args:
         views: of every character.
         frozen: split of each id by `splits.json`, or None.
         digests: by configuration and uid as `read_checksums` gives them, or None; emptied on the way.
         several: whether there is more than one configuration.
+        clips: checks the order of frames, where rows are frames of clips; there are no views to be missed then.
         """
-        self.views, self.frozen, self.digests, self.several = views, frozen, digests, several
+        self.views, self.frozen, self.digests, self.several, self.clips = views, frozen, digests, several, clips
+        self.at_rest = 0
         self.characters: dict[tuple[str, str], _Character] = {}
         self.sizes: dict[tuple[int, int], tuple[int, list[str]]] = {}
-        self.targets: dict[tuple[str, int], bytes] = {}
+        self.targets: dict[str, bytes] = {}
         self.copies: dict[str, list[int]] = {}
-        self.fronts: dict[bytes, tuple[str, str]] = {}
+        self.fronts: dict[bytes, tuple[str, str, str]] = {}
         self.parted: dict[tuple[str, str], dict[int, Glimpse]] = {}
 
     def feed(self, shard: Shard, row: RowFacts, findings: Findings) -> None:
         """Compare a row with those before it."""
         known = self.characters.setdefault((shard.config, row.character_id), _Character({shard.split}, row.constants))
         known.splits.add(shard.split)
-        if row.view in known.views:
+        standing = VIEWS if self.clips is None else CLIPS
+        if self.clips is not None and row.place is not None:
+            self.clips.feed(shard.config, row.uid, row.character_id, row.place, findings)
+        elif row.view in known.views:
             findings.add(VIEWS, row.uid, f"stands more than once in {shard.config}")
         known.views.add(row.view)
         for (name, value), (_, first) in zip(row.constants, known.constants, strict=True):
             if value != first:
-                findings.add(VIEWS, row.uid, f"{name} is {_short(value)} but {_short(first)} in another of its views")
+                others = "views" if self.clips is None else "frames"
+                message = f"{name} is {_short(value)} but {_short(first)} in another of its {others}"
+                findings.add(standing, row.uid, message)
         if row.size is not None:
             count, uids = self.sizes.get(row.size, (0, []))
             self.sizes[row.size] = (count + 1, uids if len(uids) >= MOST_LISTED else [*uids, row.uid])
@@ -70,21 +80,23 @@ class Tracker:
         copies[0] += row.mask_is_target
         copies[1] += 1
         if row.front is not None:
-            other, split = self.fronts.setdefault(row.front, (row.character_id, shard.split))
+            other, uid, split = self.fronts.setdefault(row.front, (row.character_id, row.uid, shard.split))
             if other != row.character_id and split != shard.split:
-                findings.add(SPLITS, row.uid, f"shows the same character as {row_uid(other, 0)} of {split}")
+                findings.add(SPLITS, row.uid, f"shows the same character as {uid} of {split}")
         columns = list(IMAGE_COLUMNS)
         if self.several:
             target = row.digests[columns.index(GT)] + row.digests[columns.index(GT_MASK)]
-            if self.targets.setdefault((row.character_id, row.view), target) != target:
-                findings.add(VIEWS, row.uid, f"gt or gt_mask differ between {shard.config} and another configuration")
+            if self.targets.setdefault(row.uid, target) != target:
+                findings.add(
+                    standing, row.uid, f"gt or gt_mask differ between {shard.config} and another configuration"
+                )
         if self.digests is not None:
             self._compare(shard.config, row, columns, findings)
 
     def feed_parted(self, config: str, parted: Mapping[str, dict[int, Glimpse]], findings: Findings) -> None:
         """Take what a row group showed of characters whose rows lie in more than one, in the order of the dataset."""
         for key in [key for key in self.parted if key[0] != config or key[1] not in parted]:
-            check_character(key[1], self.parted.pop(key), self.views, findings)
+            check_character(partial(row_uid, key[1]), self.parted.pop(key), self.views, findings)
         for character_id, seen in parted.items():
             self.parted.setdefault((config, character_id), {}).update(seen)
 
@@ -111,11 +123,13 @@ class Tracker:
             findings: where problems go.
         """
         self.feed_parted("", {}, findings)
+        if self.clips is not None:
+            self.clips.close(findings)
         by_character: dict[str, set[str]] = {}
         for (config, character_id), known in self.characters.items():
             by_character.setdefault(character_id, set()).update(known.splits)
             missing = sorted(set(range(self.views)) - known.views)
-            if missing and not unread:
+            if missing and not unread and self.clips is None:
                 listed = ", ".join(map(str, missing[:10])) + (", ..." if len(missing) > 10 else "")
                 plural = "s" if len(missing) > 1 else ""
                 findings.add(VIEWS, character_id, f"lacks view{plural} {listed} of {self.views} in {config}")
