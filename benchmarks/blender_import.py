@@ -12,6 +12,7 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
 NOT_OF_THE_FILE = "glTF_not_exported"
 """Collection of what the importer adds."""
@@ -43,6 +44,12 @@ def main(path: str, out: str) -> None:
         still = Path(out).with_suffix(suffix)
         still.write_bytes(without_animations(Path(path).read_bytes()))
         bpy.ops.import_scene.gltf(filepath=str(still if suffix == ".glb" else path))
+    vertices, faces = triangles()
+    np.savez(out, vertices=vertices, faces=faces)
+
+
+def triangles() -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """What the scene shows now: `vertices` (V, 3), Z up, and `faces` (F, 3)."""
     graph = bpy.context.evaluated_depsgraph_get()
     shapes = {item.name for c in bpy.data.collections if c.name.startswith(NOT_OF_THE_FILE) for item in c.objects}
     vertices, faces, base = [], [], 0
@@ -61,11 +68,7 @@ def main(path: str, out: str) -> None:
         faces.append(corners.reshape(-1, 3) + base)
         base += len(mesh.vertices)
         instance.object.to_mesh_clear()
-    np.savez(
-        out,
-        vertices=np.concatenate([np.empty((0, 3)), *vertices]),
-        faces=np.concatenate([np.empty((0, 3), np.int32), *faces]),
-    )
+    return np.concatenate([np.empty((0, 3)), *vertices]), np.concatenate([np.empty((0, 3), np.int32), *faces])
 
 
 if __name__ == "__main__":

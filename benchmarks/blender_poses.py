@@ -1,0 +1,94 @@
+"""Blender's own evaluation of a glTF file's clips, in a process of its own: world triangles, as a .npz a clip.
+
+python -m benchmarks.blender_poses FILE REQUEST.json FOLDER
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+
+from benchmarks.blender_import import triangles
+
+FPS = 2400
+"""Keys within a hundredth of a frame of each other are one to Blender."""
+
+
+def main(path: str, request: str, folder: str) -> None:
+    """Write `FOLDER/N.npz` for each clip N of the request: `vertices` (T, V, 3) float32, Z up, and `faces` (F, 3).
+
+    The request is an object of `drop`, names of nodes that go with all below them, and `clips`, lists of seconds by the
+    clip's place in the file, negative ones for rest.
+    """
+    asked = json.loads(Path(request).read_text(encoding="utf-8"))
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene = bpy.context.scene
+    scene.render.fps = FPS
+    imported, at_rest = _import(path)
+    for name in asked["drop"]:
+        _hide(name)
+    for index, seconds in asked["clips"].items():
+        for put in at_rest:
+            put()
+        animation = import_module("io_scene_gltf2.blender.imp.gltf2_blender_animation").BlenderAnimation
+        name = imported.data.animations[int(index)].track_name if int(index) >= 0 else ""
+        animation.restore_animation(imported, name)
+        frames = []
+        for second in seconds:
+            frame = second * FPS
+            scene.frame_set(int(frame // 1), subframe=frame % 1)
+            vertices, faces = triangles()
+            frames.append(vertices.astype(np.float32))
+        np.savez(Path(folder) / f"{index}.npz", vertices=np.stack(frames), faces=faces)
+
+
+def _import(path: str) -> tuple[Any, list[Callable[[], None]]]:
+    """The importer's own state, and what puts everything as it was before the first clip moved it."""
+    # Its modules are there once Blender is.
+    importer = import_module("io_scene_gltf2.blender.imp.gltf2_blender_scene")
+    held: dict[str, Any] = {}
+    make = importer.BlenderScene.create_animations
+
+    def create(gltf: Any) -> None:
+        held.update(gltf=gltf, rest=_rest())
+        make(gltf)
+
+    importer.BlenderScene.create_animations = create
+    bpy.ops.import_scene.gltf(filepath=path)
+    importer.BlenderScene.create_animations = make
+    return held["gltf"], held["rest"]
+
+
+def _rest() -> list[Callable[[], None]]:
+    found: list[Callable[[], None]] = []
+    for thing in bpy.data.objects:
+        for moved in (thing, *(thing.pose.bones if thing.pose else ())):
+            for key in ("location", "rotation_quaternion", "scale"):
+                found.append(_setter(moved, key))
+        keys = getattr(thing.data, "shape_keys", None)
+        found.extend(_setter(block, "value") for block in (keys.key_blocks if keys else ()))
+    return found
+
+
+def _setter(thing: Any, key: str) -> Callable[[], None]:
+    now = getattr(thing, key)
+    kept = now if isinstance(now, float) else tuple(now)
+    return lambda: setattr(thing, key, kept)
+
+
+def _hide(name: str) -> None:
+    thing = bpy.data.objects.get(name)
+    if thing is not None:
+        for below in (*thing.children_recursive, thing):
+            below.hide_viewport = True
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:4])

@@ -1,0 +1,172 @@
+"""Our posed meshes beside Blender's own evaluation of the same glTF files, frame by frame.
+
+python -m benchmarks.poses MANIFEST [ID …] [--fps 12] [--frames 8]
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from specsia_build.animation.motion import Motion, poses
+from specsia_build.animation.rig import posed_as
+from specsia_build.characters.animated import AnimatedCharacter, read_animated
+from specsia_build.characters.character import Entry
+from specsia_build.characters.manifest import read_manifest
+from specsia_build.frame import Camera, normalise, up_rotation
+from specsia_build.rendering.fast.renderer import silhouettes
+from specsia_build.rendering.mesh import Material, Mesh
+
+SIZE = 128
+YAWS = (0.0, 90.0)
+REST = -1
+POINTS = 1000
+
+
+@dataclass(frozen=True)
+class Clip:
+    """How one clip compares.
+
+    Attributes:
+        name: of the clip.
+        frames: that were compared.
+        iou: the smallest of all frames and views.
+        mean: their mean.
+        distance: the largest from a vertex of ours to the nearest of Blender's, or the other way round, as a share of
+            the height at rest.
+        stray: the largest change of the position attribute of a point of the surface.
+    """
+
+    name: str
+    frames: int
+    iou: float
+    mean: float
+    distance: float
+    stray: float
+
+
+def compared(entry: Entry, fps: float, most: int) -> list[Clip]:
+    """Every clip of a glTF character, and its rest, beside Blender's."""
+    moving = read_animated(entry)
+    times = {REST: np.zeros(1), **{k: _times(motion, fps, most) for k, motion in enumerate(moving.motions)}}
+    with tempfile.TemporaryDirectory() as folder:
+        request = Path(folder) / "request.json"
+        clips = {str(k): found.tolist() for k, found in times.items()}
+        request.write_text(json.dumps({"drop": entry.drop, "clips": clips}), encoding="utf-8")
+        command = [sys.executable, "-m", "benchmarks.blender_poses", str(entry.path), str(request), folder]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+        return [_clip(moving, k, found, Path(folder) / f"{k}.npz") for k, found in times.items()]
+
+
+def _times(motion: Motion, fps: float, most: int) -> NDArray[np.float64]:
+    found = motion.times(fps)
+    return found if len(found) <= most else found[np.linspace(0, len(found) - 1, most).round().astype(int)]
+
+
+def _clip(moving: AnimatedCharacter, number: int, times: NDArray[np.float64], file: Path) -> Clip:
+    motion = None if number == REST else moving.motions[number]
+    mesh, rig = moving.character.mesh, moving.rig
+    height = float(np.ptp(mesh.vertices[:, 2]))
+    found = poses(rig.skeleton, motion, times)
+    # Blender's importer sets files upright as our reader does; what a manifest turns is turned here.
+    turn = rig.placement[:3, :3] @ up_rotation("+y").T
+    ious, distance, stray = [], 0.0, 0.0
+    with np.load(file) as theirs:
+        for k, vertices in enumerate(theirs["vertices"]):
+            ours, other = posed_as(mesh, rig, found, k), _plain(vertices @ turn.T, theirs["faces"])
+            ious += _ious(_plain(ours.vertices, ours.faces), other)
+            distance = max(distance, _apart(ours, other) / height)
+            stray = max(stray, _stray(mesh, ours))
+    name = "(rest)" if motion is None else motion.name
+    return Clip(name, len(times), min(ious), float(np.mean(ious)), distance, stray)
+
+
+def _plain(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> Mesh:
+    return Mesh(
+        vertices=np.ascontiguousarray(vertices, np.float32),
+        faces=np.ascontiguousarray(faces, np.int32),
+        materials=(Material(),),
+        face_material=np.zeros(len(faces), np.int32),
+    )
+
+
+def _ious(ours: Mesh, theirs: Mesh) -> list[float]:
+    cameras = [Camera(yaw, SIZE) for yaw in YAWS]
+    both = np.concatenate([ours.vertices, theirs.vertices])
+    placed = normalise(both, cameras, 1)
+    first, second = (
+        silhouettes(mesh.with_vertices(placed.apply(mesh.vertices)), cameras).astype(np.float64)
+        for mesh in (ours, theirs)
+    )
+    shared, either = np.minimum(first, second).sum(axis=(1, 2)), np.maximum(first, second).sum(axis=(1, 2))
+    return [float(share) for share in shared / either]
+
+
+def _apart(ours: Mesh, theirs: Mesh) -> float:
+    first, second = (mesh.vertices[np.unique(mesh.faces)] for mesh in (ours, theirs))
+    there, back = cKDTree(second).query(first)[0], cKDTree(first).query(second)[0]
+    return float(max(np.max(there), np.max(back)))
+
+
+def _stray(rest: Mesh, moved: Mesh) -> float:
+    """How far the position attribute of points of the surface moves."""
+    assert moved.rest is rest.vertices
+    random = np.random.default_rng(0)
+    chosen = random.integers(len(rest.faces), size=POINTS)
+    weights = random.dirichlet(np.ones(3), size=POINTS)[:, :, None]
+    # Faces that are mirrored are wound the other way, so corners are matched by their numbers.
+    first, second = (np.sort(mesh.faces[chosen], axis=1) for mesh in (rest, moved))
+    before, after = (weights * rest.vertices[first]).sum(axis=1), (weights * moved.rest[second]).sum(axis=1)
+    return float(np.abs(before - after).max())
+
+
+@click.command()
+@click.argument("manifest", type=click.Path(path_type=Path))
+@click.argument("ids", nargs=-1)
+@click.option("--fps", default=12.0, show_default=True)
+@click.option("--frames", default=8, show_default=True, help="Of a clip, evenly chosen, at most.")
+@click.option("--all", "every", is_flag=True, help="Show every clip, not just the worst of a character.")
+def main(manifest: Path, ids: tuple[str, ...], fps: float, frames: int, every: bool) -> None:
+    """Print a table of the characters of a MANIFEST (or those of some IDS), and the worst clip of all."""
+    click.echo("| character | clips | frames | worst clip | IoU, least | mean | distance, most | pos moves |")
+    click.echo("|---|---|---|---|---|---|---|---|")
+    worst: list[tuple[float, str]] = []
+    for entry in read_manifest(manifest):
+        if entry.format not in ("gltf", "vrm") or (ids and entry.id not in ids):
+            continue
+        clips = compared(replace(entry, pose="rest"), fps, frames)
+        lowest = min(clips, key=lambda clip: clip.iou)
+        worst.append((lowest.iou, f"{lowest.name} of {entry.id}"))
+        for clip in clips if every else [_summary(clips, lowest)]:
+            click.echo(
+                f"| {entry.id} | {len(clips) - 1} | {clip.frames} | {clip.name} | {clip.iou:.4f} | {clip.mean:.5f} | "
+                f"{clip.distance:.1e} | {clip.stray:.1e} |"
+            )
+    if worst:
+        click.echo(f"the worst clip is {min(worst)[1]}: IoU {min(worst)[0]:.4f}")
+
+
+def _summary(clips: Sequence[Clip], lowest: Clip) -> Clip:
+    """The worst of several clips, with the figures of all."""
+    return Clip(
+        name=lowest.name,
+        frames=sum(clip.frames for clip in clips),
+        iou=lowest.iou,
+        mean=float(np.mean([clip.mean for clip in clips])),
+        distance=max(clip.distance for clip in clips),
+        stray=max(clip.stray for clip in clips),
+    )
+
+
+if __name__ == "__main__":
+    main()
