@@ -21,7 +21,8 @@ class Skeleton:
         translations: (J, 3) float64 at rest, to the parent's coordinates.
         rotations: (J, 4) float64 at rest, unit quaternions x, y, z, w.
         scales: (J, 3) float64 at rest.
-        matrices: (4, 4) float64 by node, in place of the three, where a node's transform at rest is no such product.
+        matrices: (4, 4) float64 by node, in place of the three, which are then near it, where a transform at rest is
+            stated so, or is no such product.
         morph_weights: (M,) float64 by node, those of its morph targets at rest.
     """
 

@@ -16,6 +16,8 @@ from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document, denormalise
 from specsia_build.errors import CharacterError, CostError
 
+_PATHS: tuple[str, ...] = get_args(Path)
+_INTERPOLATIONS: tuple[str, ...] = get_args(Interpolation)
 _WIDTHS = {"translation": 3, "rotation": 4, "scale": 3}
 
 _KEY_COST = 32
@@ -121,19 +123,19 @@ def _tracks(
     animation = document.entry(schema.Animation, index)
     curves = animation.samplers or ()
     said = {} if warnings is None else warnings
+    label = f"{document.name}: animations[{index}] ('{animation.name or ''}')"
     found: dict[tuple[int, str], Track] = {}
     for k, channel in enumerate(animation.channels or ()):
         node, path, place = channel.target.node, channel.target.path, f".channels[{k}]"
-        label = f"{document.name}: animations[{index}]{place} ('{animation.name or ''}')"
-        if path is None or path not in get_args(Path):
-            said[f"{label} moves '{path or ''}', which is not played; it was left out"] = None
+        if path is None or path not in _PATHS:
+            said[f"{label}{place} moves '{path or ''}', which is not played; it was left out"] = None
             continue
         if node is None:
             continue
         if node >= len(number) or channel.sampler >= len(curves):
             raise document.error(schema.Animation, index, "names a node or sampler that does not exist", place)
         if (node, path) in found:
-            said[f"{label} moves the {path} of a node that an earlier channel moves; it was left out"] = None
+            said[f"{label}{place} moves the {path} of a node that an earlier channel moves; it was left out"] = None
             continue
         try:
             track = _track(document, curves[channel.sampler], (int(number[node]), cast(Path, path)), around)
@@ -147,7 +149,7 @@ def _track(document: Document, curve: schema.Curve, moved: tuple[int, Path], aro
     """A curve of something; ValueError says what is wrong with it."""
     times, stored = document.accessor(curve.input), document.accessor(curve.output)
     interpolation = curve.interpolation or "LINEAR"
-    if interpolation not in get_args(Interpolation):
+    if interpolation not in _INTERPOLATIONS:
         raise ValueError("has an interpolation that glTF does not know")
     parts = 3 if interpolation == "CUBICSPLINE" else 1
     keys, rows = len(times), len(stored)

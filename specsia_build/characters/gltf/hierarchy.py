@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.animation.skeleton import Skeleton
+from specsia_build.animation.skeleton import Skeleton, decomposed
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document
 from specsia_build.errors import CharacterError
@@ -69,40 +69,20 @@ def _skeleton(
     translations = np.array([node.translation or (0.0, 0.0, 0.0) for node in ordered]).reshape(-1, 3)
     rotations = np.array([node.rotation or (0.0, 0.0, 0.0, 1.0) for node in ordered]).reshape(-1, 4)
     scales = np.array([node.scale or (1.0, 1.0, 1.0) for node in ordered]).reshape(-1, 3)
-    matrices = {}
-    for place, node in enumerate(ordered):
-        if node.matrix is not None:
-            matrix = np.array(node.matrix).reshape(4, 4).T
-            matrix[3] = (0.0, 0.0, 0.0, 1.0)
-            matrices[place] = matrix
-            translations[place], rotations[place], scales[place] = _parted(matrix)
+    stated = [place for place, node in enumerate(ordered) if node.matrix is not None]
+    matrices = np.array([ordered[place].matrix for place in stated]).reshape(-1, 4, 4).transpose(0, 2, 1)
+    matrices[:, 3] = (0.0, 0.0, 0.0, 1.0)
+    # A motion of one of the three starts from the matrix's own other two.
+    translations[stated], rotations[stated], scales[stated] = decomposed(matrices)
     return Skeleton(
         names=tuple(node.name or "" for node in ordered),
         parents=np.array([-1 if parent is None else number[parent] for parent in above], np.int32),
         translations=translations,
         rotations=rotations,
         scales=scales,
-        matrices=matrices,
+        matrices=dict(zip(stated, matrices, strict=True)),
         morph_weights={k: np.array(node.weights) for k, node in enumerate(ordered) if node.weights},
     )
-
-
-def _parted(
-    matrix: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Translation, rotation and scale nearest to a (4, 4) matrix, from which a motion of one of them starts."""
-    from scipy.spatial.transform import Rotation
-
-    linear, scale = matrix[:3, :3], np.linalg.norm(matrix[:3, :3], axis=0)
-    if np.linalg.det(linear) < 0:
-        scale[0] = -scale[0]
-    if not np.isfinite(scale).all() or not scale.all():
-        return matrix[:3, 3], np.array([0.0, 0.0, 0.0, 1.0]), scale
-    try:
-        return matrix[:3, 3], np.asarray(Rotation.from_matrix(linear / scale).as_quat()), scale
-    except ValueError:
-        # What flattens has no turn of its own.
-        return matrix[:3, 3], np.array([0.0, 0.0, 0.0, 1.0]), scale
 
 
 def _parents(document: Document, nodes: Sequence[schema.Node]) -> list[int | None]:

@@ -219,7 +219,7 @@ def test_what_is_left_out_of_a_clip_is_said(tmp_path: Path) -> None:
     assert moving.spoilt == ()
     doubled, pointing = moving.warnings
     assert doubled.endswith("moves the translation of a node that an earlier channel moves; it was left out")
-    assert pointing.endswith("('go') moves 'pointer', which is not played; it was left out")
+    assert pointing.endswith("('go').channels[2] moves 'pointer', which is not played; it was left out")
 
 
 def test_a_hundred_thousand_keys_are_played_in_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
