@@ -14,6 +14,7 @@ from typing import Any
 
 import bpy
 import numpy as np
+from mathutils import Matrix
 
 from benchmarks.blender_import import triangles
 
@@ -57,6 +58,7 @@ def _import(path: str) -> tuple[Any, list[Callable[[], None]]]:
     make = importer.BlenderScene.create_animations
 
     def create(gltf: Any) -> None:
+        _hang_right(gltf)
         held.update(gltf=gltf, rest=_rest())
         make(gltf)
 
@@ -64,6 +66,21 @@ def _import(path: str) -> tuple[Any, list[Callable[[], None]]]:
     bpy.ops.import_scene.gltf(filepath=path)
     importer.BlenderScene.create_animations = make
     return held["gltf"], held["rest"]
+
+
+def _hang_right(gltf: Any) -> None:
+    """Put what hangs on a bone where the file has it.
+
+    The importer counts from the tip of a bone that is as long as it would be if the armature were not scaled, and then
+    draws it shorter where it is.
+    """
+    bones = [node for node in gltf.vnodes.values() if hasattr(node, "bone_length")]
+    lengths = {(gltf.vnodes[bone.bone_arma].blender_object, bone.blender_bone_name): bone.bone_length for bone in bones}
+    for thing in bpy.data.objects:
+        if thing.parent_type == "BONE":
+            bone = thing.parent.data.bones[thing.parent_bone]
+            counted = lengths[thing.parent, bone.name]
+            thing.matrix_parent_inverse = Matrix.Translation((0.0, counted - bone.length, 0.0))
 
 
 def _rest() -> list[Callable[[], None]]:
