@@ -160,7 +160,8 @@ def motion_for(
     u, _, vt = np.linalg.svd(rig.placement[:3, :3])
     source = Figure(file.skeleton, front_rotation(file.front) @ up_rotation(file.up), file.humanoid)
     try:
-        found = retargeted(motion, source, Figure(rig.skeleton, u @ vt, humanoid))
+        with np.errstate(all="ignore"):
+            found = retargeted(motion, source, Figure(rig.skeleton, u @ vt, humanoid))
     except (CharacterError, CostError) as error:
         raise CharacterError(f"'{motion.name}' of {file.name} cannot be played: {error}") from error
     notes = (f"'{motion.name}' of {file.name}: {note}" for note in found.notes)

@@ -188,3 +188,40 @@ def test_a_motion_is_sampled_at_its_keys_and_often_enough_between() -> None:
     assert np.diff(times).max() <= 1 / 30 + 1e-9
     with pytest.raises(CharacterError, match="too long"):
         sample_times(Motion("", (replace(track, times=np.array([0.0, 1.0, 1e9])),), 0.0, 1e9))
+
+
+def spoilt(seed: int, names: dict[str, str] | None) -> tuple[Figure, dict[str, int]]:
+    """A person of any size, one of whose joints is flattened, mirrored, far away, hung elsewhere or skewed."""
+    random = np.random.default_rng(seed)
+    figure, bones = person(names, seed=seed, size=float(10 ** random.uniform(-3, 3)))
+    skeleton = figure.skeleton
+    node, parents, matrices = int(random.integers(1, len(skeleton.names))), skeleton.parents.copy(), {}
+    fault = seed % 7
+    if fault == 1:
+        skeleton.scales[node] = random.choice([0.0, -1.0, 1e-30, 1e30], 3)
+    elif fault == 2:
+        skeleton.translations[node] = random.choice([0.0, 1e150, 1e308])
+    elif fault == 3:
+        skeleton.rotations[node] = 0.0
+    elif fault == 4:
+        parents[node] = random.integers(-1, node)
+    elif fault == 5:
+        skeleton.translations[:] = 0.0
+    elif fault == 6:
+        matrices = {node: np.pad(random.normal(size=(3, 3)), (0, 1)) + np.diag([0.0, 0, 0, 1])}
+    stated = {bone: int(random.integers(len(parents))) for bone in bones} if seed % 5 == 0 else {}
+    return Figure(replace(skeleton, parents=parents, matrices=matrices), figure.turn, stated), bones
+
+
+@pytest.mark.parametrize("seed", range(28))
+def test_any_rigs_give_a_motion_that_is_finite_or_a_sentence(seed: int) -> None:
+    with np.errstate(all="ignore"):
+        source, bones = spoilt(seed, MIXAMO)
+        target, _ = spoilt(seed // 3 + 1, [KAYKIT, QUATERNIUS, MIXAMO][seed % 3])
+        motion = turning(person(MIXAMO)[0], bones["leftLowerArm"], [(0, 0, 0), (0, 0, -90)])
+        try:
+            found = retargeted(motion, source, target).motion
+        except CharacterError as error:
+            assert str(error)
+        else:
+            assert all(np.isfinite(track.values).all() for track in found.tracks)
