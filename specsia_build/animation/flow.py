@@ -61,27 +61,28 @@ def _shown(rest: NDArray[np.float32], place: NDArray[np.float64], there: Layers,
     """Whether points at rest (N, 3) are those that a frame shows at places (N, 2), columns and rows in pixels."""
     height, width = there.mask.shape
     inside = np.asarray(((place >= 0) & (place < (width, height))).all(axis=1))
-    span = _span(there)
+    seen = there.mask > 0
+    far = span(there.position, seen)
     found = np.zeros(len(rest), np.bool_)
     corner = np.floor(np.where(inside[:, None], place, 0) - 0.5).astype(np.intp)
     for step in ((0, 0), (1, 0), (0, 1), (1, 1)):
         column, row = np.clip(corner + step, 0, (width - 1, height - 1)).T
         apart = np.linalg.norm(there.position[row, column] - rest, axis=1)
-        found |= (there.mask[row, column] > 0) & (apart <= span[row, column] + slack)
+        found |= seen[row, column] & (apart <= far[row, column] + slack)
     return np.asarray(found & inside)
 
 
-def _span(layers: Layers) -> NDArray[np.float32]:
-    """(H, W) how far rest positions are apart from a pixel to the next, across neither a fold nor the outline."""
-    total = np.zeros(layers.mask.shape, np.float32)
+def span(places: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(H, W) how far places (H, W, 3) are apart from a pixel to the next that is seen, not across a fold."""
+    total = np.zeros(seen.shape, np.float32)
     for axis in (0, 1):
         ends = [slice(None), slice(None)]
         ends[axis] = slice(1, None)
         starts = [slice(None), slice(None)]
         starts[axis] = slice(None, -1)
         after, before = tuple(ends), tuple(starts)
-        apart = np.linalg.norm(np.diff(layers.position, axis=axis), axis=-1)
-        apart[(layers.mask[after] == 0) | (layers.mask[before] == 0)] = np.inf
+        apart = np.linalg.norm(np.diff(places, axis=axis), axis=-1)
+        apart[~(seen[after] & seen[before])] = np.inf
         least = np.full(total.shape, np.inf, np.float32)
         least[before] = apart
         least[after] = np.minimum(least[after], apart)

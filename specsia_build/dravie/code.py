@@ -37,6 +37,7 @@ PAINTING = (
 """What a method makes of a view."""
 
 TURNING = (
+    "animation",
     "characters",
     "config.py",
     "dravie/evaluation/turntable.py",

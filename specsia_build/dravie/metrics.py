@@ -204,6 +204,39 @@ def view_scores(result: NDArray[np.uint8], pair: Pair) -> dict[str, float]:
     return scores | contour_scores(result, pair)
 
 
+@dataclass(frozen=True)
+class Step:
+    """Pixels of a frame and of the next that show the same points: (N,) each, counted along the rows."""
+
+    here: NDArray[np.int32]
+    there: NDArray[np.int32]
+
+
+def clip_flicker(
+    results: Sequence[NDArray[np.uint8]], truths: Sequence[NDArray[np.uint8]], steps: Sequence[Step]
+) -> float | None:
+    """Change from frame to frame that Y* does not have: its mean where the same point is seen in both, 0…1.
+
+    Args:
+        results: (H, W, 4) uint8 each, the T frames of a clip in order.
+        truths: Y* of the same frames.
+        steps: (T - 1,) from each to the next.
+
+    Returns:
+        Mean absolute difference between the change of the result at a point and the change of Y* there; 0 changes just
+        as Y* does. None where no point is seen in two frames.
+    """
+    total, count = 0.0, 0
+    for k, step in enumerate(steps):
+        changes = [
+            on_white(frames[k + 1]).reshape(-1, 3)[step.there] - on_white(frames[k]).reshape(-1, 3)[step.here]
+            for frames in (results, truths)
+        ]
+        total += float(np.abs(changes[0] - changes[1]).sum(dtype=np.float64))
+        count += 3 * len(step.here)
+    return total / count if count else None
+
+
 def flicker(results: Sequence[NDArray[np.uint8]], truths: Sequence[NDArray[np.uint8]]) -> float:
     """Change between neighbouring views of a turntable, as a multiple of Y*'s; 1 is as calm as Y*.
 

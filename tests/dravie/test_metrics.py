@@ -10,7 +10,9 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from specsia_build.dravie.metrics import (
     PARTS,
+    Step,
     boundary_lines,
+    clip_flicker,
     contour_lines,
     contour_scores,
     flicker,
@@ -138,3 +140,22 @@ def test_frames_of_any_shape() -> None:
     with pytest.raises(SpecsiaError, match="is \\(96, 96, 4\\), not"):
         view_scores(pair.gt, replace(pair, **wide))
     assert pair.gt.shape == (SIZE, SIZE, 4)
+
+
+def test_clip_flicker_is_the_change_that_the_truth_does_not_have() -> None:
+    rng = np.random.default_rng(0)
+    first = np.full((8, 8, 4), 255, np.uint8)
+    first[..., :3] = rng.integers(0, 200, (8, 8, 3))
+    moved = np.roll(first, 2, axis=1)
+    here = np.arange(64, dtype=np.int32).reshape(8, 8)
+    step = Step(here[:, :6].ravel(), here[:, 2:].ravel())
+    truths = [first, moved]
+    assert clip_flicker(truths, truths, [step]) == 0
+    assert clip_flicker([np.full_like(first, 9)] * 2, truths, [step]) == pytest.approx(0, abs=1e-7)
+    assert clip_flicker(
+        [first, moved + np.uint8(51) * np.array([1, 1, 1, 0], np.uint8)], truths, [step]
+    ) == pytest.approx(0.2)
+    still = clip_flicker([first, first], truths, [step])
+    assert still is not None and still > 0.1
+    nothing = np.zeros(0, np.int32)
+    assert clip_flicker(truths, truths, [Step(nothing, nothing)]) is None

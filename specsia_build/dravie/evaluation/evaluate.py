@@ -19,14 +19,15 @@ from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.evaluation.methods import Method
 from specsia_build.dravie.evaluation.results import kept_folder, painted
-from specsia_build.dravie.metrics import view_scores
+from specsia_build.dravie.following import steps_between
+from specsia_build.dravie.metrics import clip_flicker, view_scores
 from specsia_build.dravie.network.perceptual import Perceptual, fid_between
 from specsia_build.dravie.seen import gathered
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.names import folded_name
 
 FRONTAL, NOVEL = "frontal", "novel"
-"""Kinds of views: number 0, and all others."""
+"""Kinds of views: the one that methods are fitted to, number 0 (in clips its first frame), and all others."""
 
 Turntable = Callable[[str, str], Sequence[Pair]]
 """Views all around a character by the name of a configuration and its id; their order is the turn's."""
@@ -34,7 +35,13 @@ Turntable = Callable[[str, str], Sequence[Pair]]
 
 @dataclass(frozen=True)
 class Score:
-    """Scores of one view, `flicker` among those of view 0 where a turntable was made."""
+    """Scores of one view.
+
+    Attributes:
+        values: `flicker` among those of the frontal view where a turntable was made, `clip_flicker` among those of a
+            clip's first frame.
+        frontal: whether it is the pair that methods are fitted to.
+    """
 
     config: str
     method: str
@@ -43,11 +50,12 @@ class Score:
     view: int
     row: int
     values: dict[str, float]
+    frontal: bool = False
 
     @property
     def kind(self) -> str:
-        """Whether the view is the frontal one."""
-        return FRONTAL if self.view == 0 else NOVEL
+        """Of the view."""
+        return FRONTAL if self.frontal else NOVEL
 
 
 @dataclass(frozen=True)
@@ -89,34 +97,41 @@ class Evaluation:
         return next(method for method in self.methods if method.label == label)
 
 
-def characters(dataset: OpenedDataset, config: str, split: str) -> Iterator[list[tuple[int, Pair]]]:
-    """The views of each character with the numbers of their rows, in order, one character at a time.
+def sequences(dataset: OpenedDataset, config: str, split: str) -> Iterator[list[tuple[int, Pair]]]:
+    """The views of each character, or the frames of each clip, with the numbers of their rows, one such at a time.
 
     Raises:
-        SpecsiaError: if a row cannot be decoded, or the rows of a character do not stand together.
+        SpecsiaError: if a row cannot be decoded, or the rows of a character or clip do not stand together.
     """
     rows = enumerate(dataset.stream(config, split, PAIR_COLUMNS(dataset.kind)))
     pairs = ((number, decode_pair(row)) for number, row in rows)
     seen: set[str] = set()
     for character_id, views in groupby(pairs, key=lambda pair: pair[1].character_id):
-        if folded_name(character_id) in seen:
-            raise SpecsiaError(
-                f"{dataset.where} has rows of the character {character_id} in two places (or of two whose ids differ "
-                "only in case), and their results would share a folder"
-            )
-        seen.add(folded_name(character_id))
-        yield list(views)
+        _first(character_id, f"the character {character_id}", seen, dataset)
+        clips: set[str] = set()
+        for clip, frames in groupby(views, key=lambda pair: pair[1].clip):
+            _first(clip or "", f"the clip {clip} of {character_id}", clips, dataset)
+            yield list(frames)
+
+
+def _first(name: str, what: str, seen: set[str], dataset: OpenedDataset) -> None:
+    if folded_name(name) in seen:
+        raise SpecsiaError(
+            f"{dataset.where} has rows of {what} in two places (or of two whose ids differ only in case), and their "
+            "results would share a folder"
+        )
+    seen.add(folded_name(name))
 
 
 def _count(dataset: OpenedDataset, configs: Sequence[str], split: str) -> int:
-    """Characters of a split over several configurations."""
+    """Characters, or clips, of a split over several configurations."""
     found = 0
     for config in configs:
         there = dataset.splits(config)
         if split not in there:
             names = ", ".join(there)
             raise UsageError(f"{dataset.where} has no split '{split}' in its configuration '{config}': it has {names}")
-        column = "uid" if dataset.schema == "published" else "character_id"
+        column = "uid" if dataset.schema == "published" else "clip" if dataset.moving else "character_id"
         ids = (row[column] for row in dataset.stream(config, split, (column,)))
         found += len({i.rpartition("_")[0] if column == "uid" else i for i in ids})
     return found
@@ -152,7 +167,7 @@ def evaluate(
     """
     scores: list[Score] = []
     sets: list[SetScore] = []
-    digest = dataset.digest()
+    digest, places = dataset.digest(), dataset.keeps_places()
     configs = tuple(configs) or dataset.configs
     count = _count(dataset, configs, split)
     seen_by = _seen_by(dataset, configs, split, methods)
@@ -161,23 +176,40 @@ def evaluate(
     with tqdm(total=count * len(methods), desc="evaluate", unit="fit", disable=None, leave=False) as bar:
         for config in configs:
             seen: dict[tuple[str, int, str], tuple[list[Tensor], list[Tensor]]] = {}
-            for views in characters(dataset, config, split):
+            frontal: Pair | None = None
+            for views in sequences(dataset, config, split):
                 pairs = [pair for _, pair in views]
+                if frontal is None or frontal.character_id != pairs[0].character_id:
+                    frontal = next((pair for pair in pairs if pair.frontal), None)
+                steps = steps_between(pairs) if places else []
                 truths = [perceptual.look(pair.gt) for pair in pairs] if perceptual else []
-                around = None if turntable is None else cache(partial(turntable, config, pairs[0].character_id))
+                here = any(pair is frontal for pair in pairs)
+                turn = cache(partial(turntable, config, pairs[0].character_id)) if turntable and here else None
                 for method in methods:
                     if _needless(method, config, methods):
                         bar.update()
                         continue
                     bar.set_postfix_str(f"{pairs[0].character_id} {method.label}", refresh=True)
-                    folder = kept_folder(out, config, pairs[0].character_id, method)
-                    turn = around if method.repeat == 0 else None
-                    results, calm = painted(method, pairs, turn, folder, f"{digest} {config} {split}")
+                    folder = kept_folder(out, config, pairs[0], method)
+                    around = turn if method.repeat == 0 else None
+                    results, calm = painted(method, pairs, frontal, around, folder, f"{digest} {config} {split}")
+                    restless = clip_flicker(results, [pair.gt for pair in pairs], steps)
                     for at, ((row, pair), result) in enumerate(zip(views, results, strict=True)):
                         values = view_scores(result, pair)
-                        if pair.view == 0 and calm is not None:
+                        if pair is frontal and calm is not None:
                             values["flicker"] = calm
-                        score = Score(config, method.label, method.repeat, pair.character_id, pair.view, row, values)
+                        if at == 0 and restless is not None:
+                            values["clip_flicker"] = restless
+                        score = Score(
+                            config,
+                            method.label,
+                            method.repeat,
+                            pair.character_id,
+                            pair.view,
+                            row,
+                            values,
+                            pair is frontal,
+                        )
                         scores.append(score)
                         if perceptual:
                             look, truth = perceptual.look(result), truths[at]
@@ -201,7 +233,7 @@ def _seen_by(
     records = [(method.label, method.seen) for method in methods if method.seen is not None]
     found: dict[str, dict[str, str]] = {label: {} for label, _ in records}
     if any(record.known for _, record in records):
-        views = (pair for config in configs for views in characters(dataset, config, split) for _, pair in views)
+        views = (pair for config in configs for views in sequences(dataset, config, split) for _, pair in views)
         there = gathered((pair.character_id, pair.content) for pair in views)
         for label, record in records:
             found[label] |= record.among(there)

@@ -84,7 +84,8 @@ def figure(evaluation: Evaluation, dataset: OpenedDataset, config: str, out: Pat
     for number, ((name, score), row) in enumerate(zip(cases, rows, strict=True)):
         pair = decode_pair(row)
         top = HEAD + number * (TILE + HEAD)
-        text = f"{name}: {score.character}, view {score.view}, L1 {score.values['l1']:.3f}"
+        place = f"{score.character}, view {score.view}" if pair.clip is None else f"{pair.clip}, frame {pair.frame}"
+        text = f"{name}: {place}, L1 {score.values['l1']:.3f}"
         text += ", seen" * (score.character in evaluation.seen.get(label, ()))
         draw.text((8, top + HEAD // 2), text, fill="black", font=font, anchor="lm")
         results = [kept_result(out, evaluation.method(each), config, pair) for each in labels]

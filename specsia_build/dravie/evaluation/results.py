@@ -28,28 +28,17 @@ Turn = Callable[[], Sequence[Pair]]
 """Views all around a character, in the order of the turn."""
 
 
-def frontal_of(pairs: Sequence[Pair]) -> Pair:
-    """The frontal view among a character's.
-
-    Raises:
-        SpecsiaError: if there is none.
-    """
-    for pair in pairs:
-        if pair.view == 0:
-            return pair
-    raise SpecsiaError(f"{pairs[0].character_id} has no frontal view (number 0), which adaptation and fits start from")
-
-
 def painted(
-    method: Method, pairs: Sequence[Pair], around: Turn | None, folder: Path, subject: str
+    method: Method, pairs: Sequence[Pair], frontal: Pair | None, around: Turn | None, folder: Path, subject: str
 ) -> tuple[list[Picture], float | None]:
-    """The results of a method for a character's views, and their flicker.
+    """The results of a method for a character's views or the frames of a clip, and the flicker of its turn.
 
     A method is given Y* of the frontal view to fit itself to, and of no view that it paints.
 
     Args:
         method: to ask.
-        pairs: all views of a character.
+        pairs: all views of a character, or all frames of a clip.
+        frontal: the character's frontal view, None where there is none.
         around: gives its turn; without one there is no flicker.
         folder: where results of a costly method are read or else kept.
         subject: which views these are: the dataset's digest, configuration and split.
@@ -64,8 +53,12 @@ def painted(
     kept = _kept(done, pairs, key)
     if kept is not None:
         return kept
+    if frontal is None:
+        raise SpecsiaError(
+            f"{pairs[0].character_id} has no frontal view (number 0), which adaptation and fits start from"
+        )
     done.unlink(missing_ok=True)
-    results, calm = _paint(method.fitted(frontal_of(pairs)), pairs, around)
+    results, calm = _paint(method.fitted(frontal), pairs, around)
     for pair, result in zip(pairs, results, strict=True):
         write_bytes(_file(folder, pair), png.encode(result))
     write_bytes(done, json.dumps({"key": key, "flicker": calm}).encode())
@@ -93,12 +86,14 @@ def _kept(done: Path, pairs: Sequence[Pair], key: str) -> tuple[list[Picture], f
 
 
 def _file(folder: Path, pair: Pair) -> Path:
-    return folder / f"{pair.view:02d}.png"
+    return folder / (f"{pair.view:02d}.png" if pair.frame is None else f"{pair.frame:04d}.png")
 
 
-def kept_folder(out: Path, config: str, character: str, method: Method) -> Path:
-    """Where the results of a costly method are kept."""
-    parts = ((config, "configuration"), (character, "character's id"), (method.folder, "method"))
+def kept_folder(out: Path, config: str, pair: Pair, method: Method) -> Path:
+    """Where the results of a costly method for a view, and for those beside it, are kept."""
+    parts = [(config, "configuration"), (pair.character_id, "character's id"), (method.folder, "method")]
+    if pair.clip is not None:
+        parts.append((pair.clip, "clip"))
     return (out / RESULTS).joinpath(*(file_name(name, what) for name, what in parts))
 
 
@@ -106,4 +101,4 @@ def kept_result(out: Path, method: Method, config: str, pair: Pair) -> Picture:
     """The result of a method for a view that was painted."""
     if not method.costly:
         return method.fitted(pair)(pair.without_truth())
-    return png.decode(_file(kept_folder(out, config, pair.character_id, method), pair).read_bytes(), 4)
+    return png.decode(_file(kept_folder(out, config, pair, method), pair).read_bytes(), 4)

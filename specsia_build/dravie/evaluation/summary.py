@@ -39,11 +39,15 @@ METRICS: Mapping[str, Metric] = {
     "contour_precision": Metric("precision ↑", 3),
     "outside": Metric("outside ↓", 4),
     "flicker": Metric("flicker (1)", 3),
+    "clip_flicker": Metric("clip flicker ↓", 4),
     "l1_interior": Metric("interior L1 ↓", 4),
 }
 """Scores in the order of a table's columns."""
 
-COMPARED = ("l1", "psnr", "ssim", "contour_f1", "l1_interior", "clip", "lpips")
+MOVING = ("flicker", "clip_flicker")
+"""Scores of a turn around a character, and of a clip."""
+
+COMPARED = ("l1", "psnr", "ssim", "contour_f1", "l1_interior", "clip", "lpips", "clip_flicker")
 """Scores by which methods are compared character by character."""
 
 
@@ -146,8 +150,8 @@ def by_character(evaluation: Evaluation) -> dict[tuple[str, str, int, str, str, 
     found: dict[tuple[str, str, int, str, str, str], list[float]] = {}
     for score in evaluation.scores:
         for name, value in score.values.items():
-            # The turn around a character is told with its frontal view but shows all the others.
-            kind = NOVEL if name == "flicker" else score.kind
+            # Told with one view but of many.
+            kind = NOVEL if name in MOVING else score.kind
             key = (score.config, score.method, score.repeat, kind, score.character, name)
             found.setdefault(key, []).append(value)
     return {key: float(np.mean(values)) for key, values in found.items()}

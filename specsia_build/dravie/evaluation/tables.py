@@ -11,6 +11,7 @@ from specsia_build.dravie.evaluation.methods import LINE_ORACLE, RECALLING, SING
 from specsia_build.dravie.evaluation.summary import (
     LEVEL,
     METRICS,
+    MOVING,
     RESAMPLES,
     Summary,
     better_single,
@@ -25,7 +26,7 @@ from specsia_build.dravie.metrics import PARTS
 
 MAIN = ("l1", "psnr", "ssim", "contour_f1", "clip", "lpips", "fid")
 
-REST = ("ssim_frame", "contour_recall", "contour_precision", "outside", "flicker")
+REST = ("ssim_frame", "contour_recall", "contour_precision", "outside", "flicker", "clip_flicker")
 
 ABSENT = "–"
 
@@ -68,7 +69,7 @@ def _views_table(
     first: str = "Method",
 ) -> str:
     there = [name for name in names if summary.has(name)]
-    columns = [(kind, name) for kind in (FRONTAL, NOVEL) for name in there if name != "flicker" or kind == NOVEL]
+    columns = [(kind, name) for kind in (FRONTAL, NOVEL) for name in there if name not in MOVING or kind == NOVEL]
     head = [first, *(f"{kind} {METRICS[name].heading}" for kind, name in columns)]
     rows = [
         [shown(evaluation, each), *(_cell(summary, config, each, *column) for column in columns)] for each in labels

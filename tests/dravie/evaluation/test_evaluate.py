@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 from click.testing import CliRunner, Result
@@ -17,15 +18,18 @@ from torch import nn
 
 from specsia_build import png
 from specsia_build.cli.main import main
-from specsia_build.dataset.pairs import Pair
+from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import open_dataset
-from specsia_build.dataset.schema import BUILD_FILE
+from specsia_build.dataset.schema import BUILD_FILE, DATA, MOVING_COLUMNS, arrow_schema, frame_uid
 from specsia_build.dravie.adaptation.adapt import adapt_generator
 from specsia_build.dravie.apply import has_bf16
 from specsia_build.dravie.config import ModelConfig, TrainConfig, to_json
 from specsia_build.dravie.evaluation.methods import ABLATIONS
+from specsia_build.dravie.following import steps_between
+from specsia_build.dravie.metrics import clip_flicker
 from specsia_build.dravie.network.checkpoint import RUN_FILE, load_memory, save_model
 from specsia_build.dravie.network.model import build_generator
+from tests.dataset.small import build_small, read_rows, reseal, write_rows
 
 RECALL = ("--without", "recall")
 
@@ -245,3 +249,56 @@ def test_an_adapted_model_is_evaluated_too(dataset: Path, tmp_path: Path) -> Non
 def test_what_cannot_be_done(dataset: Path, tmp_path: Path, arguments: tuple[str, str], sentence: str) -> None:
     done = evaluate(write_run(tmp_path / "run"), dataset, "--out", tmp_path / "out", *arguments)
     assert done.exit_code == 2 and sentence in done.output
+
+
+def as_clips(source: Path, folder: Path) -> Path:
+    """The same dataset, its views the frames of a turn that one camera sees."""
+    shutil.copytree(source, folder)
+    for path in (folder / DATA).rglob("*.parquet"):
+        rows = read_rows(path)
+        for row in rows:
+            clip, frame = f"{row['character_id']}-turn-00", row["view"]
+            row |= {"uid": frame_uid(clip, frame), "view": 0}
+            row |= {"clip": clip, "frame": frame, "time": frame / 12, "action": "turn"}
+        write_rows(path, rows, arrow_schema(MOVING_COLUMNS))
+    reseal(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def turning(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eighteen views all around of one character that is tested on."""
+    top = tmp_path_factory.mktemp("turning")
+    return build_small(top / "views", ("a",), fixed={"a": "test"}, views=18, size=64)
+
+
+def test_clips_are_scored_for_flicker_from_frame_to_frame(turning: Path, tmp_path: Path) -> None:
+    clips, out = as_clips(turning, tmp_path / "clips"), tmp_path / "out"
+    arguments = (write_run(tmp_path / "run", configs=()), clips, "--out", out, "--baselines", "raw")
+    done = evaluate(*arguments)
+    assert done.exit_code == 0, done.output
+    assert "novel clip flicker ↓" in done.stdout and "frontal clip flicker" not in done.stdout
+    found = {key[1]: mean["mean"] for key, mean in means(out).items() if key[3] == "clip_flicker"}
+    pairs = [decode_pair(row) for row in open_dataset(clips).stream("default", "test", PAIR_COLUMNS("clips"))]
+    raw = clip_flicker([pair.z for pair in pairs], [pair.gt for pair in pairs], steps_between(pairs))
+    assert found["raw"] == pytest.approx(raw) and len(found) == 3 and min(found.values()) > 0
+    kept = [path.relative_to(out / "results").as_posix() for path in sorted(out.rglob("results/**/*.png"))]
+    assert len(kept) == 36 and kept[0].endswith("/a-turn-00/0000.png")
+    assert ("default", "raw", "frontal", "l1") in means(out)
+    assert evaluate(*arguments).stdout == done.stdout
+
+
+def test_stills_have_no_flicker_from_frame_to_frame(evaluated: tuple[Path, str]) -> None:
+    assert "clip flicker" not in evaluated[1]
+    assert not any(key[3] == "clip_flicker" for key in means(evaluated[0]))
+
+
+def test_a_clip_in_two_places_is_refused(turning: Path, tmp_path: Path) -> None:
+    clips = as_clips(turning, tmp_path / "clips")
+    (path,) = (clips / DATA).glob("test-*.parquet")
+    schema, rows = pq.read_schema(path), read_rows(path)
+    for number, row in enumerate(rows):
+        row["clip"] = "jump" if number == 3 else "walk"
+    write_rows(path, rows, schema)
+    done = evaluate(write_run(tmp_path / "run", configs=()), clips, "--out", tmp_path / "out", "--baselines", "raw")
+    assert done.exit_code != 0 and "rows of the clip walk of a in two places" in done.output

@@ -1,0 +1,52 @@
+"""Which pixels of neighbouring frames show the same points, as far as their positions tell.
+
+Zpos gives a point of the surface the same colour in every frame of a clip, so that nothing else is needed to follow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from specsia_build.animation.flow import span
+from specsia_build.dataset.pairs import Pair
+from specsia_build.dravie.metrics import Step
+
+ROUNDING = 1.0
+"""Levels of Zpos by which one point may differ in two frames, besides half of what a pixel spans."""
+
+
+def followed(here: NDArray[np.uint8], there: NDArray[np.uint8]) -> Step:
+    """Where the points that one frame shows are seen in another.
+
+    Args:
+        here: (H, W, 4) uint8, Zpos.
+        there: the same of the other frame.
+
+    Returns:
+        The wholly covered pixels of `here` whose points are seen there too, each with the pixel that is nearest to its
+        own by position.
+    """
+    pixels, others = (np.flatnonzero(pos[..., 3] == 255).astype(np.int32) for pos in (here, there))
+    if not len(pixels) or not len(others):
+        return Step(pixels[:0], others[:0])
+    levels = there[..., :3].astype(np.float32)
+    reach = span(levels, np.asarray(there[..., 3] == 255)).ravel()[others] / 2 + ROUNDING
+    apart, nearest = cKDTree(levels.reshape(-1, 3)[others]).query(here.reshape(-1, 4)[pixels, :3])
+    nearest = np.asarray(nearest)
+    found = np.asarray(apart <= reach[nearest])
+    return Step(pixels[found], others[nearest[found]])
+
+
+def steps_between(pairs: Sequence[Pair]) -> list[Step]:
+    """From each frame of a clip to the next; empty for views that are no frames."""
+    nothing = np.zeros(0, np.int32)
+    return [
+        followed(one.pos, other.pos) if other.frame == one.frame + 1 else Step(nothing, nothing)
+        for one, other in pairwise(pairs)
+        if one.frame is not None
+    ]
