@@ -2,5 +2,6 @@
 
 `skeleton` has the nodes, `motion` what moves them, `rig` how a mesh hangs on them and `posed`, which moves it; `carry`
 hangs a reconstruction on them as the character hangs, and `flow` says where visible points go from frame to frame.
-`gaits` makes six motions for any humanoid, baked by `plans`. Files are read in `characters`; nothing here knows one.
+`gaits` makes six motions for any humanoid, baked by `plans`. `retarget` plays a motion of one skeleton on another, by
+the `humanoid` that both are where their joints' names differ. Files are read in `characters`; nothing here knows one.
 """

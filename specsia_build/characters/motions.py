@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +38,7 @@ class MotionFile:
     Attributes:
         name: of the file.
         skeleton: what the motions move, in the file's own coordinates.
-        motions: those that can be played, in file order.
+        motions: those that can be played, in file order; one without a name is called as the file.
         spoilt: name of each other one, and a sentence that says why it cannot be played.
         humanoid: node of each humanoid bone where the file says so, called as in VRM; else empty.
         up: signed axis of the file that points up.
@@ -100,7 +100,7 @@ def _read_gltf(path: Path, root: Path) -> MotionFile:
     return MotionFile(
         name=path.name,
         skeleton=hierarchy.skeleton,
-        motions=found.played,
+        motions=tuple(motion if motion.name else replace(motion, name=path.stem) for motion in found.played),
         spoilt=found.spoilt,
         humanoid=humanoid,
         front=front or ("+y" if is_vrm0(document) else "-y"),

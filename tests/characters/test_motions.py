@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from specsia_build.animation.figure import Figure
 from specsia_build.animation.motion import Motion, poses
@@ -61,11 +62,9 @@ def into_bvh(figure: Figure, motion: Motion) -> str:
         offset = " ".join(f"{value:.6f}" for value in skeleton.translations[node])
         children = "".join(joint(child) for child in np.flatnonzero(skeleton.parents == node).tolist())
         kind = "JOINT" if skeleton.parents[node] >= 0 else "ROOT"
-        channels = "CHANNELS 3 Zrotation Xrotation Yrotation"
+        channels = "CHANNELS 3 Yrotation Zrotation Xrotation"
         end = "" if children else "End Site\n{\nOFFSET 0 0 0\n}\n"
         return f"{kind} {skeleton.names[node]}\n{{\nOFFSET {offset}\n{channels}\n{children}{end}}}\n"
-
-    from scipy.spatial.transform import Rotation
 
     order: list[int] = []
 
@@ -78,7 +77,7 @@ def into_bvh(figure: Figure, motion: Motion) -> str:
     times = motion.tracks[0].times
     angles = np.zeros((len(times), len(order), 3))
     for track in motion.tracks:
-        angles[:, order.index(track.node)] = Rotation.from_quat(track.values).as_euler("ZXY", degrees=True)
+        angles[:, order.index(track.node)] = Rotation.from_quat(track.values).as_euler("YZX", degrees=True)
     rows = "\n".join(" ".join(f"{value:.6f}" for value in row) for row in angles.reshape(len(times), -1))
     return f"HIERARCHY\n{joint(0)}MOTION\nFrames: {len(times)}\nFrame Time: 1.0\n{rows}\n"
 
@@ -176,6 +175,13 @@ def test_people_without_clips_walk_by_anothers_on_the_spot(characters_dir: Path,
     assert stride.min() < -0.5
     assert stride.max() > 0.5
     assert np.abs(hip[-1] - hip[0]).max() < 0.02 * leg
+
+
+def test_a_motion_without_a_name_is_called_as_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "hop.glb"
+    figure, bones = person(KAYKIT, up="+y")
+    into_gltf(figure, turning(figure, bones["head"], [(0, 0, 0), (0, 0, 30)], name="")).write_glb(path)
+    assert [motion.name for motion in read_motions(path).motions] == ["hop"]
 
 
 def test_what_cannot_be_played_says_of_which_file_and_why(tmp_path: Path) -> None:
