@@ -1,4 +1,4 @@
-"""Our posed meshes beside Blender's own evaluation of the same glTF files, frame by frame.
+"""Our posed meshes beside Blender's own evaluation of the same glTF, FBX and .blend files, frame by frame.
 
 python -m benchmarks.poses MANIFEST [ID …] [--fps 12] [--frames 8]
 """
@@ -33,6 +33,7 @@ from tests.characters.gltf.packed import DRACO, opened
 
 SIZE = 128
 YAWS = (0.0, 90.0)
+TAKES = ("fbx", "blend")
 REST = -1
 POINTS = 1000
 
@@ -60,18 +61,20 @@ class Clip:
 
 
 def compared(entry: Entry, fps: float, most: int) -> list[Clip]:
-    """Every clip of a glTF character, and its rest, beside Blender's."""
+    """Every clip of a character, and its rest, beside Blender's."""
     moving = read_animated(entry)
     times = {REST: np.zeros(1), **{k: _times(motion, fps, most) for k, motion in enumerate(moving.motions)}}
     with tempfile.TemporaryDirectory() as folder:
         request = Path(folder) / "request.json"
         clips = {str(k): found.tolist() for k, found in times.items()}
-        request.write_text(json.dumps({"drop": entry.drop, "clips": clips}), encoding="utf-8")
-        path = entry.path
-        if DRACO in (load_document(path, entry.within).root.extensions_required or ()):
+        names = {str(k): motion.name for k, motion in enumerate(moving.motions)}
+        asked = {"drop": entry.drop, "clips": clips, "names": names}
+        request.write_text(json.dumps(asked), encoding="utf-8")
+        path, script = entry.path, "blender_takes" if entry.format in TAKES else "blender_poses"
+        if entry.format not in TAKES and DRACO in (load_document(path, entry.within).root.extensions_required or ()):
             path = Path(folder) / "plain.glb"
             path.write_bytes(without_draco(entry))
-        command = [sys.executable, "-m", "benchmarks.blender_poses", str(path), str(request), folder]
+        command = [sys.executable, "-m", f"benchmarks.{script}", str(path), str(request), folder]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
         return [_clip(moving, k, found, Path(folder) / f"{k}.npz") for k, found in times.items()]
 
@@ -108,7 +111,8 @@ def _clip(moving: AnimatedCharacter, number: int, times: NDArray[np.float64], fi
     height = float(np.ptp(mesh.vertices[:, 2]))
     found = poses(rig.skeleton, motion, times)
     # Blender's importer sets files upright as our reader does; what a manifest turns is turned here.
-    turn = rig.placement[:3, :3] @ up_rotation("+y").T
+    up = "+z" if moving.character.entry.format in TAKES else "+y"
+    turn = rig.placement[:3, :3] @ up_rotation(up).T
     ious, distance, stray = [], 0.0, 0.0
     with np.load(file) as theirs:
         for k, vertices in enumerate(theirs["vertices"]):
@@ -171,7 +175,7 @@ def main(manifest: Path, ids: tuple[str, ...], fps: float, frames: int, every: b
     click.echo("|---|---|---|---|---|---|---|---|")
     worst: list[tuple[float, str]] = []
     for entry in read_manifest(manifest):
-        if entry.format not in ("gltf", "vrm") or (ids and entry.id not in ids):
+        if entry.format not in ("gltf", "vrm", *TAKES) or (ids and entry.id not in ids):
             continue
         clips = compared(replace(entry, pose="rest"), fps, frames)
         lowest = min(clips, key=lambda clip: clip.iou)
