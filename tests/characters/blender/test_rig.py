@@ -19,6 +19,7 @@ from specsia_build.characters.blender.kept import CACHE_SETTING
 from specsia_build.characters.blender.read import read_with_blender
 from specsia_build.characters.blender.rig import SCRIPT, read_rig
 from specsia_build.characters.character import Entry
+from specsia_build.characters.motions import read_motions
 from specsia_build.characters.raw import RawMesh, RawMoving
 from specsia_build.characters.read import read_character
 from specsia_build.rendering.blender.process import find_command
@@ -151,6 +152,16 @@ def test_what_no_skin_can_do_is_said_with_how_much_it_is(scenes: Path) -> None:
         "twisted.blend moves in 'Bend', 'Twist' up to 5.0% of its size otherwise in Blender, by preserved volume: "
         "apply or bake that before exporting where it shows"
     )
+
+
+def test_its_motions_are_read_for_other_characters_too(
+    read: RawMesh, scenes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("specsia_build.characters.blender.kept.cache_folder", lambda: scenes / "cache")
+    found, moving = read_motions(scenes / "moving.blend"), moving_of(read)
+    assert found.skeleton.names == moving.rig.skeleton.names
+    assert [motion.name for motion in found.motions] == [motion.name for motion in moving.motions]
+    assert (found.spoilt, found.up, found.front) == (moving.spoilt, "+z", "-y")
 
 
 def test_a_still_character_s_rig_is_not_asked_for(scenes: Path, tmp_path: Path) -> None:
