@@ -389,13 +389,13 @@ class Sampler:
         first, last = ranges[:, 0].min(), ranges[:, 1].max()
         most = min(MOST_FRAMES, self._left)
         if not np.isfinite(ranges).all():
-            return "its keys are at no finite time"
+            return "has keys at no finite time"
         if not any(scenes.owners(action) for action in actions):
-            return "it moves nothing that is drawn"
+            return "moves nothing that is drawn"
         if last <= first:
-            return "it has no length"
+            return "has no length"
         if last - first >= most:
-            return f"it has {last - first + 1:.0f} frames; the most that are read of it are {most}"
+            return f"has {last - first + 1:.0f} frames; the most that are read of it are {most}"
         frames = np.append(np.arange(first, last - 1e-6), last)
         checks = np.unique(np.linspace(0, len(frames) - 1, CHECKS).astype(int))
         scenes.play(actions)
@@ -406,11 +406,11 @@ class Sampler:
             worlds[k] = self._nodes.worlds()
             weights.append(self._keys.now())
             if not (np.isfinite(worlds[k]).all() and np.isfinite(weights[k]).all()):
-                return f"it has values that are not finite numbers at frame {frame:g}"
+                return f"has values that are not finite numbers at frame {frame:g}"
             if k in checks:
                 places.append(_places(self._checked, self._count))
                 if places[-1] is None:
-                    return f"it has other vertices at frame {frame:g} than at rest"
+                    return f"has other vertices at frame {frame:g} than at rest"
         self._left -= len(frames)
         number = len(self.motions)
         self.motions.append(name)

@@ -57,14 +57,14 @@ def read_rig(path: Path, *, cache: Path | None = None, root: Path | None = None)
     rig = _rig(facts["names"], at_rest, morphed)
     size = _size(rig)
     motions: list[Motion] = []
-    spoilt = [(name, f"{path.name}: action '{name}' cannot be played: {why}") for name, why in facts["spoilt"]]
+    spoilt = [(name, f"{path.name}: action '{name}' {why}") for name, why in facts["spoilt"]]
     unlike: list[tuple[str, float]] = []
     for k, name in enumerate(facts["motions"]):
         try:
             arrays = arrays_of(kept, SCRIPT, f"_{k}")
             motions.append(_motion(name, rig, arrays, morphed, size))
         except CostError as error:
-            spoilt.append((name, f"{path.name}: action '{name}' cannot be played: {error}"))
+            spoilt.append((name, f"{path.name}: action '{name}': {error}"))
             continue
         if not (off := _off(rig, motions[-1], at_rest["checked"], arrays, size)) <= MOST_OFF:
             unlike.append((name, off))

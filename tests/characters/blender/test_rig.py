@@ -117,12 +117,12 @@ def test_motions_have_their_seconds_and_what_cannot_be_played_a_sentence(read: R
         "Smiling": (0.0, 1.0),
     }
     assert dict(moving.spoilt) == {
-        name: f"moving.blend: action '{name}' cannot be played: {why}"
+        name: f"moving.blend: action '{name}' {why}"
         for name, why in {
-            "Broken": "it has values that are not finite numbers at frame 2",
-            "Endless": "it has 100001 frames; the most that are read of it are 10000",
-            "Nothing": "it has no length",
-            "Still": "it has no length",
+            "Broken": "has values that are not finite numbers at frame 2",
+            "Endless": "has 100001 frames; the most that are read of it are 10000",
+            "Nothing": "has no length",
+            "Still": "has no length",
         }.items()
     }
     assert moving.warnings == ()
@@ -195,4 +195,4 @@ def test_a_motion_that_costs_too_much_is_left_out_alone(
     found = read_rig(scenes / "moving.blend", cache=scenes / "cache")
     assert [motion.name for motion in found.motions] == ["Lift"]
     said = dict(found.spoilt)["Bend"]
-    assert said.startswith("moving.blend: action 'Bend' cannot be played: this needs at least 2.15 GB of memory")
+    assert said.startswith("moving.blend: action 'Bend': this needs at least 2.15 GB of memory")
