@@ -26,8 +26,20 @@ TURN = 0.25
 """Of a quarter circle that `sway` bends the upper half."""
 
 
-def write_figure(path: Path, number: int, still: bool = False) -> Path:
-    """A GLB of boxes, no two numbers alike, whose upper half can bend; its motions are `sway` and `walk`."""
+def _about_z(quarters: float) -> list[float]:
+    half = np.pi / 4 * quarters
+    return [0.0, 0.0, float(np.sin(half)), float(np.cos(half))]
+
+
+def write_figure(path: Path, number: int, still: bool = False, bent: float = 0.0) -> Path:
+    """A GLB of boxes, no two numbers alike, whose upper half can bend; its motions are `sway` and `walk`.
+
+    Args:
+        path: of the file.
+        number: of the figure.
+        still: whether it has no motions.
+        bent: quarter circles by which it is bent at rest, though not where its skin is bound.
+    """
     rng = np.random.default_rng(number)
     parts = [
         (trimesh.creation.box((0.5, 1.0 + 0.05 * number, 0.3)), (0.0, 0.5, 0.0)),
@@ -53,7 +65,7 @@ def write_figure(path: Path, number: int, still: bool = False) -> Path:
     )
     figure = writer.mesh_node(body, name="figure", skin=0)
     root = writer.add("nodes", name="root", children=[figure + 2])
-    writer.add("nodes", name="top", translation=[0.0, 0.6, 0.0])
+    writer.add("nodes", name="top", translation=[0.0, 0.6, 0.0], rotation=_about_z(bent))
     down = np.eye(4)
     down[1, 3] = -0.6
     writer.add(
@@ -63,9 +75,7 @@ def write_figure(path: Path, number: int, still: bool = False) -> Path:
     )
     writer.data["scenes"], writer.data["scene"] = [{"nodes": [figure, root]}], 0
     if not still:
-        half = np.pi / 4 * TURN
-        turned = [0.0, 0.0, float(np.sin(half)), float(np.cos(half))]
-        _motion(writer, "sway", root + 1, "rotation", [0.0, 0.5, 1.0], [[0, 0, 0, 1.0], turned, [0, 0, 0, 1.0]])
+        _motion(writer, "sway", root + 1, "rotation", [0.0, 0.5, 1.0], [_about_z(0), _about_z(TURN), _about_z(0)])
         _motion(writer, "walk", root, "translation", [0.0, 1.0], [[0, 0, 0], [0.2, 0, 0.4]])
     return writer.write_glb(path)
 

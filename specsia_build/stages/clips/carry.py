@@ -6,8 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from specsia_build.animation.carry import carried
 from specsia_build.animation.rig import Morph, Rig
 from specsia_build.animation.skeleton import Skeleton
@@ -22,10 +20,10 @@ from specsia_build.stages.render import entry_settings
 from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta
 from specsia_build.stages.stopwatch import Stopwatch
 
-VERSION = 1
+VERSION = 2
 """Of the way in which weights are carried over."""
 
-_ARRAYS = ("slots", "weights", "nodes", "inverse_binds", "placement")
+_ARRAYS = ("points", "slots", "weights", "nodes", "inverse_binds", "placement")
 
 
 def registered(earlier: Earlier) -> Mesh:
@@ -61,7 +59,7 @@ def carry(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple
     """Carry the character's weights over to its reconstruction.
 
     Returns:
-        An artefact with the arrays of the reconstruction's rig, whose points are the registered vertices; no files.
+        An artefact with the arrays of the reconstruction's rig; no files.
     """
     with watch.part("read"):
         actor = actor_of(job)
@@ -83,7 +81,7 @@ def carry(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple
     return Artefact(job.entry.id, files, meta), ()
 
 
-def rig_of(artefact: Artefact, onto: Mesh, skeleton: Skeleton) -> Rig:
+def rig_of(artefact: Artefact, skeleton: Skeleton) -> Rig:
     """The rig that `carry` left, of the registered reconstruction on the character's skeleton."""
     arrays = {name: load_array(artefact.files[array_file(name)]) for name in _ARRAYS}
     morphs = tuple(
@@ -95,7 +93,7 @@ def rig_of(artefact: Artefact, onto: Mesh, skeleton: Skeleton) -> Rig:
         )
         for number, (node, target) in enumerate(artefact.meta["morphs"])
     )
-    return Rig(skeleton=skeleton, points=np.asarray(onto.vertices, np.float32), morphs=morphs, **arrays)
+    return Rig(skeleton=skeleton, morphs=morphs, **arrays)
 
 
 STAGE = CharacterStage(

@@ -49,7 +49,7 @@ def move(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
     with watch.part("read"):
         actor = actor_of(job)
         mesh = carry.registered(earlier)
-        rig = carry.rig_of(earlier[carry.STAGE], mesh, actor.rig.skeleton)
+        rig = carry.rig_of(earlier[carry.STAGE], actor.rig.skeleton)
     with watch.part("frame"):
         shot = shot_of(clip, actor, config, outline(config.seed, job.entry.id)[0] + 1)
     low, high = (bound.astype(np.float64) for bound in extremes(mesh.vertices))
