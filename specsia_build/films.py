@@ -63,7 +63,7 @@ def write_film(stem: Path, count: int, frames: Iterator[NDArray[np.uint8]], fps:
     """
     if importlib.util.find_spec("imageio_ffmpeg") is not None:
         return _mp4(stem, frames, fps)
-    path = stem.with_suffix(".webp")
+    path = stem.with_name(f"{stem.name}.webp")
     first = Image.fromarray(next(frames))
     rest: Any = [_Clip(count - 1, frames)] if count > 1 else []
     how: dict[str, Any] = {"duration": 1000 / fps, "loop": 0, "quality": 85, "method": 2}
@@ -75,7 +75,7 @@ def write_film(stem: Path, count: int, frames: Iterator[NDArray[np.uint8]], fps:
 def _mp4(stem: Path, frames: Iterator[NDArray[np.uint8]], fps: float) -> Path:
     import imageio_ffmpeg
 
-    path = stem.with_suffix(".mp4")
+    path = stem.with_name(f"{stem.name}.mp4")
     first = next(frames)
     size = first.shape[1], first.shape[0]
     with replacing(path) as temporary:

@@ -38,8 +38,9 @@ def adapt(
     """Fit the model of RUN lightly to one character's frontal view and write a run of its own.
 
     The frontal view is a dataset's (with its Y*, or a drawing), or a frame with a drawing, which is laid onto it by its
-    silhouette. A model that sees positions also remembers the frontal view's colours by position, and `enhance` takes
-    them over wherever they are seen again; positions must then be of the character's frame, not of each view's.
+    silhouette; of clips it is the first frame of the character's first clip that is seen from the front. A model that
+    sees positions also remembers the frontal view's colours by position, and `enhance` takes them over wherever they
+    are seen again; positions must then be of the character's frame, not of each view's.
     """
     need_torch()
     from specsia_build.dravie.adaptation.command import adapt_run
@@ -48,6 +49,6 @@ def adapt(
     done = adapt_run(run, out, settings, device, recall=without is None, **of_frontal)
     lines = [
         f"adapted in {done.seconds:.0f} s: {done.run}",
-        f"frontal view: mean absolute error {done.l1:.4f}, before {done.l1_before:.4f}",
+        f"frontal view {done.frontal}: mean absolute error {done.l1:.4f}, before {done.l1_before:.4f}",
     ]
     tell(as_json, {**done._asdict(), "run": str(done.run)}, lines)

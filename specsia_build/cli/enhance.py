@@ -17,7 +17,9 @@ from specsia_build.errors import UsageError
 @click.argument("source", metavar="INPUT")
 @click.option("--out", required=True, type=FOLDER, help="Folder of the results.")
 @click.option("--split", help="Of a dataset: train, validation or test.  [default: all]")
-@click.option("--video", is_flag=True, help="Also write a film: Z beside the result, MP4 or animated WebP.")
+@click.option(
+    "--video", is_flag=True, help="Also write a film: Z beside the result, MP4 or WebP; of clips one each, with Y*."
+)
 @click.option("--device", default="auto", type=click.Choice(DEVICES), help="[default: auto]")
 def enhance(run: Path, source: str, out: Path, split: str | None, video: bool, device: str) -> None:
     """Repair every frame of INPUT with the model of RUN and write RGBA pictures to --out.
@@ -47,4 +49,4 @@ def enhance(run: Path, source: str, out: Path, split: str | None, video: bool, d
     kept = f", {done.kept} were there already" if done.kept else ""
     show(f"{done.made} frames repaired{kept}: {out}")
     if done.film is not None:
-        show(f"the film is {done.film}")
+        show(f"the films of its clips are in {done.film}" if done.film.is_dir() else f"the film is {done.film}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from specsia_build.characters.character import id_order_key
-from specsia_build.dataset.pairs import split_uid
+from specsia_build.dataset.pairs import place_columns, place_of
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.errors import SpecsiaError
 
@@ -14,22 +14,15 @@ def splits_of(dataset: OpenedDataset) -> dict[str, str]:
     Raises:
         SpecsiaError: if a shard is damaged, an id is none, or a character is in two splits.
     """
-    column = "character_id" if dataset.schema == "specsia" else "uid"
+    columns = place_columns(dataset.kind)
     found: dict[str, str] = {}
     for config in dataset.configs:
         for split in dataset.splits(config):
-            for row in dataset.stream(config, split, [column]):
-                character_id = row[column] if column == "character_id" else _character_of(row["uid"], dataset.where)
+            for row in dataset.stream(config, split, columns):
+                character_id, _, _ = place_of(row, dataset.where)
                 if found.setdefault(character_id, split) != split:
                     raise SpecsiaError(
                         f"{dataset.where} has the character {character_id} in two splits, {found[character_id]} and "
                         f"{split}, and cannot be followed"
                     )
     return dict(sorted(found.items(), key=lambda item: id_order_key(item[0])))
-
-
-def _character_of(uid: str, where: str) -> str:
-    try:
-        return split_uid(uid)[0]
-    except ValueError as error:
-        raise SpecsiaError(f"{where}: {error}") from error

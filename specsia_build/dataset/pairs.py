@@ -150,6 +150,26 @@ def split_uid(uid: str) -> tuple[str, int]:
     return character_id, int(view)
 
 
+def place_columns(kind: str) -> tuple[str, ...]:
+    """Columns that `place_of` needs of a row of a dataset of that kind."""
+    own = ("uid", "character_id", "view")
+    return {"specsia": own, "clips": (*own, "frame"), "published": ("uid",)}[kind]
+
+
+def place_of(row: Mapping[str, Any], where: str) -> tuple[str, int, int | None]:
+    """Character's id, view and, of a clip, the frame of a row that holds `place_columns`.
+
+    Raises:
+        SpecsiaError: if only the uid would tell, and it does not; `where` names the dataset in the message.
+    """
+    if "character_id" in row:
+        return row["character_id"], row["view"], row.get("frame")
+    try:
+        return *split_uid(row["uid"]), None
+    except ValueError as error:
+        raise SpecsiaError(f"{where}: {error}") from error
+
+
 def subject_of(row: Mapping[str, Any]) -> str:
     """What a row's positions are of: the character, by its column or its uid, and the backend that reconstructed it."""
     character_id = row["character_id"] if "character_id" in row else str(row["uid"]).rpartition("_")[0]

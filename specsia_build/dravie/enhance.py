@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -52,18 +52,29 @@ Layers = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 @dataclass(frozen=True)
 class Frame:
     """A frame to repair: its result's path below the output folder, without a suffix; what tells the digest of its
-    pictures, where that does not follow from the input's identity; what decodes it; and what its places are of in every
-    view (see `pairs.subject_of`), None where the user alone knows."""
+    pictures, where that does not follow from the input's identity; what decodes it; what its places are of in every
+    view (see `pairs.subject_of`), None where the user alone knows; and the clip that it is of, None where all frames
+    are of one film."""
 
     name: str
     digest: Callable[[], str]
     load: Callable[[], Layers]
     subject: str | None = None
+    clip: _Clip | None = None
+
+
+@dataclass(frozen=True)
+class _Clip:
+    """Where a frame of a clip belongs: its film's path below the output folder, its seconds, and what decodes Y*."""
+
+    film: str
+    time: float
+    truth: Callable[[], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
 class FrameSource:
-    """FrameSource in order, to be gone through more than once; `identity` tells one input from another."""
+    """Frames in order, to be gone through more than once; `identity` tells one input from another."""
 
     identity: str
     count: int
@@ -73,7 +84,8 @@ class FrameSource:
 
 @dataclass(frozen=True)
 class Enhanced:
-    """What was done: results made now, results found finished, and the film, if one was asked for."""
+    """What was done: results made now, results found finished, and the film or the folder of clips' films, if asked
+    for."""
 
     made: int
     kept: int
@@ -118,7 +130,10 @@ def dataset_frames(dataset: OpenedDataset, split: str | None) -> FrameSource:
             above = f"{config}/{name}" if len(dataset.configs) > 1 else name
             for row in dataset.stream(config, name, columns):
                 subject = subject_of(row) if places else ""
-                yield Frame(f"{above}/{row['uid']}", lambda: "", partial(_layers, row), subject)
+                clip = None
+                if dataset.moving:
+                    clip = _Clip(f"{above}/{row['clip']}", row["time"], partial(_truth, row))
+                yield Frame(f"{above}/{row['uid']}", lambda: "", partial(_layers, row), subject, clip)
 
     return FrameSource(f"{dataset.digest()} {split or 'all'}", sum(rows for *_, rows in chosen), DATASET_FPS, each)
 
@@ -135,6 +150,10 @@ def _files_digest(files: FrameFiles) -> str:
 def _layers(row: dict[str, object]) -> Layers:
     pair = decode_pair(row)
     return pair.z, pair.pos
+
+
+def _truth(row: dict[str, object]) -> NDArray[np.uint8]:
+    return decode_pair(row).gt
 
 
 def weights_digest(model: nn.Module) -> str:
@@ -233,7 +252,8 @@ def enhance(
         frames: to repair.
         out: folder of the results, RGBA PNG each.
         device: that computes; decoding and encoding go on beside it.
-        film: also write them side by side with Z as a film.
+        film: also write them side by side with Z as a film; of a dataset of clips a film of each, Z beside the result
+            beside Y*.
         memory: of the character that the model is adapted to; in its frames colours at the same places are recalled.
 
     Raises:
@@ -302,15 +322,39 @@ def _write(path: Path, result: NDArray[np.uint8]) -> None:
 
 
 def _film(frames: FrameSource, out: Path) -> Path:
+    """Write the film of all frames, or a film for each clip; returns the file, or the folder of the clips' films."""
+    first = next(frames.each(), None)
+    if first is None or first.clip is None:
+        return _written(out / FILM, frames.each, frames.count, frames.fps, out)
+    clips = groupby(frames.each(), key=lambda frame: frame.clip.film if frame.clip else "")
+    with tqdm(total=frames.count, desc="films", unit="frame", disable=None, leave=False) as bar:
+        for name, found in clips:
+            clip = list(found)
+            _written(out / FILM / relative_name(name, "clip"), clip.__iter__, len(clip), _fps(clip), out)
+            bar.update(len(clip))
+    return out / FILM
+
+
+def _fps(clip: Sequence[Frame]) -> float:
+    """Frames a second of a clip, by the times of its frames."""
+    times = [frame.clip.time for frame in clip if frame.clip is not None]
+    passed = times[-1] - times[0]
+    return (len(times) - 1) / passed if passed > 0 else FOLDER_FPS
+
+
+def _written(stem: Path, each: Callable[[], Iterator[Frame]], count: int, fps: float, out: Path) -> Path:
+    """Write frames beside their results, and beside Y* those of a clip."""
     sizes = []
-    for frame in frames.each():
+    for frame in each():
         with Image.open(_target(out, frame)) as image:
             sizes.append(image.size)
     shape = max(height for _, height in sizes), max(width for width, _ in sizes)
 
     def composed() -> Iterator[NDArray[np.uint8]]:
-        for frame in tqdm(frames.each(), total=frames.count, desc="film", unit="frame", disable=None, leave=False):
+        for frame in each():
             result = png.decode(_target(out, frame).read_bytes(), 4)
-            yield side_by_side((frame.load()[0], result), shape)
+            truth = () if frame.clip is None else (frame.clip.truth(),)
+            yield side_by_side((frame.load()[0], result, *truth), shape)
 
-    return write_film(out / FILM, frames.count, chain(composed()), frames.fps)
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    return write_film(stem, count, composed(), fps)

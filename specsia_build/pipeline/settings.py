@@ -45,6 +45,23 @@ def stated(flags: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in flags.items() if value is not None and value != ()}
 
 
+def _refuse_other_kind(found: bool, wanted: bool, what: str, else_do: str) -> None:
+    """See that a command goes on with what its own kind made.
+
+    Args:
+        found: whether what is there is of clips.
+        wanted: whether clips are asked for.
+        what: the beginning of the sentence.
+        else_do: its end.
+
+    Raises:
+        UsageError: if not.
+    """
+    if found != wanted:
+        kind, command = ("clips", "specsia clips") if found else ("a build of stills", "specsia build")
+        raise UsageError(f"{what} {kind}: go on with `{command}`, or {else_do}")
+
+
 def effective(
     source: str | None, out: str | Path | None, config_file: Path | None, flags: Mapping[str, Any], fresh: bool
 ) -> tuple[BuildConfig, RunLayout]:
@@ -52,6 +69,10 @@ def effective(
 
     Returns:
         The settings and the layout of the run.
+
+    Raises:
+        UsageError: if a setting cannot be used, or the run or the file is of clips where the flags are of a build, or
+            the other way round; `clips` among the flags are those of clips.
     """
     settings = read_settings(config_file) if config_file is not None else {}
     stated_out = settings.pop("out", None)
@@ -61,9 +82,14 @@ def effective(
     config = BuildConfig()
     if layout.config.is_file():
         found = read_settings(layout.config)
+        _refuse_other_kind(
+            found.get("clips") is not None, "clips" in flags, f"{layout.root} holds", "name another --out"
+        )
         config = with_settings(
             config, {"source": found["source"]} if fresh and "source" in found else found, str(layout.config)
         )
+    if settings.get("clips") is not None:
+        _refuse_other_kind(True, "clips" in flags, f"{config_file} has settings of", "leave `clips` out of it")
     config = with_settings(config, settings, str(config_file))
     given = stated(flags)
     if source is not None:

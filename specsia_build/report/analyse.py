@@ -8,7 +8,6 @@ from statistics import median
 
 from specsia_build.characters.character import id_order_key
 from specsia_build.report.facts import BuiltCharacter, Facts, TaskTime
-from specsia_build.stages.registry import stage_names
 
 FLOORS = {"scale": 0.01, "pitch": 1.0, "yaw": 1.0, "x": 0.005, "y": 0.005, "z": 0.005}
 """Spread of each registration parameter below which nobody is an outlier."""
@@ -110,14 +109,13 @@ def work_colours(times: Sequence[TaskTime]) -> dict[str, int]:
 
 
 def slowest(times: Sequence[TaskTime], count: int) -> list[tuple[str, list[TaskTime]]]:
-    """Characters that took longest over all stages, with their tasks in the order of the build."""
+    """Characters (or clips) that took longest over all stages, with their tasks in the order of `times`."""
     by_id: dict[str, list[TaskTime]] = {}
     for time in times:
         if time.id:
             by_id.setdefault(time.id, []).append(time)
     ranked = sorted(by_id, key=lambda i: (-sum(time.seconds for time in by_id[i]), id_order_key(i)))
-    order = stage_names()
-    return [(i, sorted(by_id[i], key=lambda time: order.index(time.stage))) for i in ranked[:count]]
+    return [(i, by_id[i]) for i in ranked[:count]]
 
 
 def damage(facts: Facts) -> str:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from PIL import Image
 
 from specsia_build.characters.character import id_order_key
-from specsia_build.dataset.pairs import split_uid
+from specsia_build.dataset.pairs import place_of
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dataset.schema import COLOR, EDGE, GT, MASK, POS
 from specsia_build.errors import SpecsiaError
@@ -20,6 +18,7 @@ from specsia_build.frame import view_yaws
 from specsia_build.pipeline.progress import Progress
 from specsia_build.report import charts
 from specsia_build.report.choose import SheetPlan, plan_sheets, spread_ranks
+from specsia_build.report.dataset_clips import about, licences, sections_of_clips
 from specsia_build.report.markup import Html, fixed, join, plural, section, table, tag
 from specsia_build.report.page import document, refuse_other_file, save
 from specsia_build.report.pictures import PAIR, TARGET, Strip, ViewRow, tile
@@ -53,6 +52,10 @@ def write_dataset_report(dataset: OpenedDataset, path: Path, progress: Progress)
         SpecsiaError: if a shard cannot be read, or the page cannot be written.
     """
     refuse_other_file(path)
+    if dataset.moving:
+        lead, moving = sections_of_clips(dataset, progress)
+        save(path, document(dataset.where, lead, moving))
+        return
     members = {
         (config, split): characters_of(dataset, config, split)
         for config in dataset.configs
@@ -99,22 +102,13 @@ def characters_of(dataset: OpenedDataset, config: str, split: str) -> list[Packe
     ious: dict[str, dict[int, float]] = {}
     licenses: dict[str, str | None] = {}
     for number, row in enumerate(dataset.stream(config, split, columns)):
-        character_id, view = _place(row, dataset.where)
+        character_id, view, _ = place_of(row, dataset.where)
         rows.setdefault(character_id, {})[view] = number
         licenses.setdefault(character_id, row.get("license"))
         if row.get("iou") is not None:
             ious.setdefault(character_id, {})[view] = row["iou"]
     found = [PackedCharacter(i, rows[i], ious.get(i, {}), licenses[i]) for i in rows]
     return sorted(found, key=lambda m: (fmean(m.ious.values()) if m.ious else 1.0, id_order_key(m.id)))
-
-
-def _place(row: Mapping[str, Any], where: str) -> tuple[str, int]:
-    if "character_id" in row:
-        return str(row["character_id"]), int(row["view"])
-    try:
-        return split_uid(row["uid"])
-    except ValueError as error:
-        raise SpecsiaError(f"{where}: {error}") from error
 
 
 def _strip(
@@ -159,18 +153,9 @@ def _overview(dataset: OpenedDataset, members: Mapping[tuple[str, str], Sequence
             )
         )
     counts = table(("configuration", "split", "characters", "rows", "mean IoU", "frontal"), rows, numbers=range(2, 6))
-    facts = {
-        "schema": _SCHEMAS[dataset.schema],
-        "columns": ", ".join(dataset.columns),
-        "files": f"{len(dataset.files):,}, {sum(dataset.files.values()) / 1e6:,.1f} MB",
-        "digest": dataset.digest(),
-    }
-    items = [join([tag("dt", name), tag("dd", value)]) for name, value in facts.items()]
-    parts = [counts, tag("dl", *items, cls="settings")]
+    parts = [counts, about(dataset, _SCHEMAS[dataset.schema])]
     if dataset.schema == "specsia":
-        used = {m.id: m.license or "not stated" for found in members.values() for m in found}
-        licenses = sorted(Counter(used.values()).items(), key=lambda item: (-item[1], item[0]))
-        parts.append(table(("licence", "characters"), [(name, f"{n:,}") for name, n in licenses], numbers=(1,)))
+        parts.append(licences({m.id: m.license for found in members.values() for m in found}))
     else:
         note = "The published schema holds no IoU, no contour and no licence of a row, so that none is shown."
         parts.append(tag("div", tag("p", note), cls="note"))

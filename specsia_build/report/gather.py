@@ -19,8 +19,9 @@ from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_meta
 from specsia_build.report.facts import BuiltCharacter, Facts, PackedFacts, Result, TaskTime
 from specsia_build.stages import looks, project, reconstruct, render
+from specsia_build.stages import pack as pack_stage
 from specsia_build.stages.artefact import sha256, view_file
-from specsia_build.stages.registry import stage_names
+from specsia_build.stages.registry import stages_for
 from specsia_build.stages.stage import CharacterStage, Meta
 
 
@@ -58,7 +59,7 @@ def gather(config: BuildConfig, layout: RunLayout) -> Facts:
                 continue
             results[name] = _result(projected)
             said += projected["warnings"]
-            pairs[name, character_id] = _digest(
+            pairs[name, character_id] = digest_of(
                 (rendered["files"][view_file(render.GT, view)]["sha256"], _shas(projected, looks.COLOR, view))
                 for view in range(config.views)
             )
@@ -66,14 +67,14 @@ def gather(config: BuildConfig, layout: RunLayout) -> Facts:
     times, unreadable = read_times(layout.log, config, split_of)
     return Facts(
         root=layout.root,
-        source=_source_name(config, layout),
+        source=source_name(config, layout),
         config=config,
         splits=split_of,
-        left_out=_left_out(layout, split_of) - {one.id for one in made},
+        left_out=left_out(layout, split_of) - {one.id for one in made},
         made=tuple(made),
         outdated=dict(outdated),
         damaged=tuple(damaged),
-        packed=_packed(config, layout, split_of, pairs),
+        packed=packed_facts(config, layout, split_of, pairs),
         failures=tuple(
             concerning(read_failures(layout.failures), split_of, [backend_name(spec) for spec in config.backends])
         ),
@@ -82,7 +83,7 @@ def gather(config: BuildConfig, layout: RunLayout) -> Facts:
     )
 
 
-def _left_out(layout: RunLayout, ids: Iterable[str]) -> set[str]:
+def left_out(layout: RunLayout, ids: Iterable[str]) -> set[str]:
     """Ids beyond the limit of the latest build."""
     limit = remembered_json(layout.limit)
     return set(sorted(ids, key=id_order_key)[limit:]) if type(limit) is int else set()
@@ -92,7 +93,7 @@ def _shas(meta: Meta, name: str, view: int) -> str:
     return str(meta["files"][view_file(name, view)]["sha256"])
 
 
-def _digest(images: Any) -> str:
+def digest_of(images: Any) -> str:
     return sha256("".join(gt + color for gt, color in images).encode())
 
 
@@ -128,7 +129,7 @@ def _made(rendered: Meta, split: str, warnings: Sequence[str], results: Mapping[
     )
 
 
-def _source_name(config: BuildConfig, layout: RunLayout) -> str:
+def source_name(config: BuildConfig, layout: RunLayout) -> str:
     record = _build_record(layout)
     if record is not None:
         return str(record["config"]["source"])
@@ -141,7 +142,7 @@ def _build_record(layout: RunLayout) -> dict[str, Any] | None:
     return record if isinstance(config, dict) and config.get("backends") and "source" in config else None
 
 
-def _packed(
+def packed_facts(
     config: BuildConfig, layout: RunLayout, split_of: Mapping[str, str], pairs: Mapping[tuple[str, str], str]
 ) -> PackedFacts | None:
     """What the dataset holds by its own list of digests; `pairs` are those of what is built."""
@@ -164,7 +165,7 @@ def _packed(
     for (backend, character_id), found in images.items():
         uids = sorted(found, key=lambda uid: int(uid.rpartition("_")[2]))
         rows.setdefault(backend, Counter())[split_of.get(character_id, "")] += len(uids)
-        digests[backend, character_id] = _digest(found[u] for u in uids)
+        digests[backend, character_id] = digest_of(found[u] for u in uids)
     return PackedFacts(rows, digests == dict(pairs), str(record["specsia"]))
 
 
@@ -174,7 +175,7 @@ def read_times(path: Path, config: BuildConfig, ids: Mapping[str, str]) -> tuple
     Args:
         path: of the log; none is no task.
         config: of the run; other backends' tasks are left out.
-        ids: of the source; other characters' tasks are left out.
+        ids: of the source, and of clips; tasks of others are left out.
 
     Returns:
         The times, and the number of damaged lines.
@@ -183,7 +184,8 @@ def read_times(path: Path, config: BuildConfig, ids: Mapping[str, str]) -> tuple
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return (), 0
-    names, order = {None, *map(backend_name, config.backends)}, stage_names()
+    names = {None, *map(backend_name, config.backends)}
+    order = list(dict.fromkeys((*(stage.name for stage in stages_for(config)), pack_stage.STAGE.name)))
     latest: dict[tuple[str, str | None, str], TaskTime] = {}
     unreadable = 0
     for line in lines:

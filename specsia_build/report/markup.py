@@ -47,7 +47,12 @@ def tag(name: str, *content: object, **attributes: object) -> Html:
 
 def image(uri: str, alt: str, pixels: int) -> Html:
     """A square picture."""
-    return Html(f'<img src="{_escaped(uri)}" alt="{_escaped(alt)}" width="{pixels}" height="{pixels}">')
+    return image_of(uri, alt, pixels, pixels)
+
+
+def image_of(uri: str, alt: str, width: int, height: int) -> Html:
+    """A picture of so many pixels."""
+    return Html(f'<img src="{_escaped(uri)}" alt="{_escaped(alt)}" width="{width}" height="{height}">')
 
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]], numbers: Sequence[int] = (), cls: str = "") -> Html:

@@ -10,9 +10,10 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.ownership import refuse_foreign_file
 from specsia_build.pipeline.layout import REPORT_MARK, RunLayout
 from specsia_build.pipeline.progress import Progress
-from specsia_build.report import sections, sheets
+from specsia_build.report import clips_page, sections, sheets
 from specsia_build.report.facts import Facts
 from specsia_build.report.gather import gather
+from specsia_build.report.gather_clips import gather_clips
 from specsia_build.report.markup import LINE_END, Html, join, plural, tag
 from specsia_build.report.style import STYLE
 
@@ -20,6 +21,7 @@ TITLES = {
     "characters": "Characters",
     "overview": "Overview",
     "pairs": "Pairs",
+    "clips": "Clips",
     "quality": "Quality",
     "worst": "Worst",
     "times": "Times",
@@ -46,6 +48,11 @@ def write_report(config: BuildConfig, layout: RunLayout, path: Path, progress: P
         SpecsiaError: if the run's records cannot be read, or the page cannot be written.
     """
     refuse_other_file(path)
+    if config.clips is not None:
+        moving = gather_clips(config, layout)
+        found = clips_page.sections_of(moving, layout, progress)
+        save(path, document(moving.facts.source, moving.lead, found))
+        return moving.facts
     facts = gather(config, layout)
     save(path, render_page(facts, layout, progress))
     return facts

@@ -42,7 +42,7 @@ def overview(facts: Facts) -> Html:
         items = [tag("li", sentence) for sentence in missing]
         how = tag("p", "To go on: ", tag("code", f"specsia build --out {shlex.quote(str(facts.root))}"))
         parts.append(tag("div", tag("ul", *items), how, cls="note"))
-    parts += [_counts(facts), _where(facts), _settings(facts)]
+    parts += [_counts(facts), where(facts), settings(facts)]
     return section("overview", "Overview", *parts)
 
 
@@ -89,7 +89,7 @@ def _counts(facts: Facts) -> Html:
     return table(head, rows, numbers=range(2, 9))
 
 
-def _where(facts: Facts) -> Html:
+def where(facts: Facts) -> Html:
     if facts.packed is None:
         return Html("")
     folder = facts.root / "dataset"
@@ -98,8 +98,9 @@ def _where(facts: Facts) -> Html:
     return join([tag("p", "The dataset is in ", tag("code", folder), "."), tag("pre", lines)])
 
 
-def _settings(facts: Facts) -> Html:
+def settings(facts: Facts) -> Html:
     values = {**result_settings(facts.config), "source": facts.source, "backends": ", ".join(facts.config.backends)}
+    values |= {f"clips: {name}": value for name, value in values.pop("clips", {}).items()}
     items = [join([tag("dt", name), tag("dd", value)]) for name, value in values.items()]
     if facts.packed:
         items.append(join([tag("dt", "packed by specsia"), tag("dd", facts.packed.specsia)]))
@@ -223,7 +224,7 @@ def times(facts: Facts) -> Html | None:
             )
         )
     names = [f"{stage} {backend or ''} s".replace("  ", " ") for stage, backend in columns]
-    slow_head = ("character", "total s", *names, "peak MB", "parts of the work")
+    slow_head = ("character" if facts.config.clips is None else "of", "total s", *names, "peak MB", "parts of the work")
     notes = "The latest time of each task; the first task of a worker loads (or compiles) what the others use."
     if facts.unreadable:
         notes += f" {plural(facts.unreadable, 'damaged line')} of the log left out."
@@ -233,7 +234,7 @@ def times(facts: Facts) -> Html | None:
         tag("p", notes, cls="lead"),
         charts.legend({**colours, "other": None}),
         table(head, stages, numbers=range(1, 6)),
-        tag("h3", "Slowest characters"),
+        tag("h3", "Slowest characters" if facts.config.clips is None else "Slowest characters and clips"),
         table(slow_head, slow, numbers=range(1, len(slow_head) - 1)),
     )
 
@@ -248,18 +249,20 @@ def failures(facts: Facts, pictures: Html) -> Html | None:
     for failure in shown:
         where = failure.stage + (f" {failure.backend}" if failure.backend else "")
         details = [tag("code", failure.details) if failure.details else ""] if detailed else []
-        rows.append([failure.id, where, failure.reason, *details])
-    lead = plural(facts.failed, "character") + " failed"
+        rows.append([failure.key, where, failure.reason, *details])
+    what = "character" if facts.config.clips is None else "character or clip"
+    many = None if facts.config.clips is None else "characters or clips"
+    lead = plural(facts.failed, what, many) + " failed"
     if facts.low_quality:
         lead += f", {facts.low_quality:,} quarantined for their looks"
     lead += f"; paths are relative to {facts.root}." if detailed else "."
-    body = table(("character", "stage", "reason", *(["details"] if detailed else [])), rows, cls="words")
+    body = table((what, "stage", "reason", *(["details"] if detailed else [])), rows, cls="words")
     return section(
-        "failures", "Failures", tag("p", lead, cls="lead"), body, _more(facts.failures, "failures.jsonl"), pictures
+        "failures", "Failures", tag("p", lead, cls="lead"), body, more(facts.failures, "failures.jsonl"), pictures
     )
 
 
-def _more(found: Sequence[object], where: str) -> Html:
+def more(found: Sequence[object], where: str) -> Html:
     rest = len(found) - MOST_LINES
     return tag("p", f"{rest:,} more: see {where}.", cls="lead") if rest > 0 else Html("")
 
@@ -280,4 +283,4 @@ def warnings(facts: Facts) -> Html | None:
         cls="lead",
     )
     body = table(("character", "split", "fit", "warnings"), rows, numbers=(2,), cls="words")
-    return section("warnings", "Warnings", lead, body, _more(warned, "the render artefacts' meta.json"))
+    return section("warnings", "Warnings", lead, body, more(warned, "the render artefacts' meta.json"))

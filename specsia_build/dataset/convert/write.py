@@ -66,12 +66,18 @@ def to_published(
         advance: told the rows of each shard when they are written.
 
     Raises:
-        UsageError: if the dataset is in the published schema already, a configuration is unknown, or `out` is in use.
+        UsageError: if the dataset is in the published schema already, or of clips, a configuration is unknown, or
+            `out` is in use.
         SpecsiaError: if a row cannot be read.
         WriteError: if the dataset cannot be written.
     """
     if dataset.schema == "published":
         raise UsageError(f"{dataset.where} is in the published schema already")
+    if dataset.moving:
+        raise UsageError(
+            f"{dataset.where} holds frames of clips, and the published schema views of characters alone: convert a "
+            "dataset that `specsia build` made"
+        )
     chosen = tuple(dict.fromkeys(configs)) or dataset.configs
     for config in chosen:
         dataset.splits(config)

@@ -16,7 +16,7 @@ from torch import nn
 from tqdm import tqdm
 
 from specsia_build import __version__
-from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, split_uid
+from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, is_frontal, place_columns, place_of
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie.adaptation.adapt import adapt_generator
 from specsia_build.dravie.adaptation.drawing import place_drawing
@@ -34,16 +34,18 @@ PICTURE = "frontal.png"
 
 
 class Adapted(NamedTuple):
-    """What an adaptation gave: its folder, seconds, and the frontal view's mean absolute error before and after."""
+    """What an adaptation gave: its folder, what the frontal view is called, seconds, and that view's mean absolute
+    error before and after."""
 
     run: Path
+    frontal: str
     seconds: float
     l1_before: float
     l1: float
 
 
 def find_frontal(dataset: OpenedDataset, character: str, config: str | None = None) -> Pair:
-    """The frontal pair of a character, whichever split it is in.
+    """The frontal pair of a character, whichever split it is in; of clips the first such frame (see `is_frontal`).
 
     Args:
         dataset: to look in.
@@ -57,12 +59,9 @@ def find_frontal(dataset: OpenedDataset, character: str, config: str | None = No
     name = config or dataset.configs[0]
     ids = set()
     for split in dataset.splits(name):
-        for number, row in enumerate(dataset.stream(name, split, ("uid",))):
-            try:
-                found, view = split_uid(row["uid"])
-            except ValueError as error:
-                raise SpecsiaError(f"{dataset.where}: {error}") from error
-            if found == character and view == 0:
+        for number, row in enumerate(dataset.stream(name, split, place_columns(dataset.kind))):
+            found, view, frame = place_of(row, dataset.where)
+            if found == character and is_frontal(view, frame):
                 return decode_pair(dataset.take(name, split, [number], PAIR_COLUMNS(dataset.kind))[0])
             ids.add(found)
     some = ", ".join(sorted(ids)[:5]) + (", …" if len(ids) > 5 else "")
@@ -178,7 +177,7 @@ def adapt(
         write_bytes(made / PICTURE, picture)
         save_model(made, settings.steps, config, adapted, {}, memory)
         write_bytes(made / RUN_FILE, json.dumps(record, indent=1, ensure_ascii=False).encode())
-    return Adapted(out, seconds, before, after)
+    return Adapted(out, frontal.uid, seconds, before, after)
 
 
 def adapt_run(

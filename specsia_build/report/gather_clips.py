@@ -1,0 +1,156 @@
+"""Reads the facts of a run of clips: meta data of artefacts, failures, the log, the dataset's digests; no picture."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from statistics import fmean
+
+from specsia_build.characters.character import id_order_key
+from specsia_build.config import BuildConfig, backend_name
+from specsia_build.dataset import splits
+from specsia_build.pipeline.failures import concerning, read_failures
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.store import read_meta
+from specsia_build.report.facts import Facts
+from specsia_build.report.gather import digest_of, left_out, packed_facts, read_times, source_name
+from specsia_build.report.markup import plural
+from specsia_build.stages.artefact import frame_file
+from specsia_build.stages.clips import carry, draw, motions, move
+from specsia_build.stages.stage import CharacterStage, Clip, Meta
+
+
+@dataclass(frozen=True)
+class DrawnClip:
+    """One clip that is drawn.
+
+    Attributes:
+        clip: what it is.
+        character: id of its character.
+        split: that the character belongs to.
+        warnings: sentences about it.
+        ious: of each frame, by backend name; only of reconstructions that are moved up to date.
+    """
+
+    clip: Clip
+    character: str
+    split: str
+    warnings: tuple[str, ...]
+    ious: Mapping[str, tuple[float, ...]]
+
+    @property
+    def mean_iou(self) -> float | None:
+        """Over frames and backends, None before there is any."""
+        return fmean(fmean(found) for found in self.ious.values()) if self.ious else None
+
+
+@dataclass(frozen=True)
+class MovingFacts:
+    """All about a run of clips.
+
+    Attributes:
+        facts: what is known of any run; its `made` are none.
+        planned: the clips that its characters have, by id of the character.
+        drawn: those that are drawn up to date, in the order of characters and clips.
+        warnings: sentences by id of a character or clip.
+    """
+
+    facts: Facts
+    planned: Mapping[str, tuple[Clip, ...]]
+    drawn: tuple[DrawnClip, ...]
+    warnings: Mapping[str, tuple[str, ...]]
+
+    @property
+    def backends(self) -> tuple[str, ...]:
+        """Names of those whose reconstructions are moved."""
+        clips = self.facts.config.clips
+        return self.facts.backends if clips is not None and clips.pairs else ()
+
+    @property
+    def lead(self) -> str:
+        """What was made, in a sentence."""
+        config, frames = self.facts.config, sum(one.clip.frames for one in self.drawn)
+        fps = "" if config.clips is None else f" at {config.clips.fps:g} frames a second"
+        moved = f", moved by {', '.join(self.backends)}" if self.backends else ""
+        characters = len({one.character for one in self.drawn})
+        return (
+            f"{plural(len(self.drawn), 'clip')} of {plural(characters, 'character')}, {plural(frames, 'frame')} of "
+            f"{config.size}×{config.size} px{fps}{moved}."
+        )
+
+
+def gather_clips(config: BuildConfig, layout: RunLayout) -> MovingFacts:
+    """Look at a run of clips; the source itself need not be there any more.
+
+    Raises:
+        SpecsiaError: if the splits or the failures cannot be read.
+    """
+    split_of, damaged = splits.from_json(layout.splits), list[str]()
+
+    def meta(stage: CharacterStage, backend: str | None, key: str) -> Meta | None:
+        path = layout.artefact(stage, backend, key)
+        found = read_meta(path)
+        if found is None and os.path.lexists(path):
+            damaged.append(path.relative_to(layout.root).as_posix())
+        return found
+
+    backends = tuple(map(backend_name, config.backends)) if config.clips is not None and config.clips.pairs else ()
+    planned: dict[str, tuple[Clip, ...]] = {}
+    drawn: list[DrawnClip] = []
+    warnings: dict[str, tuple[str, ...]] = {}
+    pairs: dict[tuple[str, str], str] = {}
+    for character in sorted(split_of, key=id_order_key):
+        known = meta(motions.STAGE, None, character)
+        if known is None:
+            continue
+        planned[character] = tuple(motions.clips_of(known))
+        carried = [found for name in backends if (found := meta(carry.STAGE, name, character)) is not None]
+        warnings[character] = tuple(w for found in (known, *carried) for w in found.get("warnings", ()))
+        for clip in planned[character]:
+            clean = meta(draw.STAGE, None, clip.id)
+            if clean is None or clean["clip"] != asdict(clip) or clean["size"] != config.size:
+                continue
+            ious = {}
+            for name in backends:
+                moved = meta(move.STAGE, name, clip.id)
+                if moved is not None and _follows(moved, clean):
+                    ious[name] = tuple(moved["iou"])
+                    pairs[name, clip.id] = digest_of(_shown(clean, moved))
+            warnings[clip.id] = tuple(clean["warnings"])
+            drawn.append(DrawnClip(clip, character, split_of[character], warnings[clip.id], ious))
+    of_keys = {**split_of, **{clip.id: split_of[name] for name, clips in planned.items() for clip in clips}}
+    times, unreadable = read_times(layout.log, config, of_keys)
+    facts = Facts(
+        root=layout.root,
+        source=source_name(config, layout),
+        config=config,
+        splits=split_of,
+        left_out=left_out(layout, split_of) - planned.keys(),
+        made=(),
+        outdated={},
+        damaged=tuple(damaged),
+        packed=packed_facts(config, layout, of_keys, pairs),
+        failures=tuple(
+            concerning(read_failures(layout.failures), split_of, [backend_name(spec) for spec in config.backends])
+        ),
+        times=times,
+        unreadable=unreadable,
+    )
+    return MovingFacts(facts, planned, tuple(drawn), {key: said for key, said in warnings.items() if said})
+
+
+def _follows(moved: Meta, clean: Meta) -> bool:
+    """Whether a moved reconstruction was compared with the frames that are there."""
+    masks = {name: file["sha256"] for name, file in clean["files"].items() if name.startswith(draw.MASK)}
+    return all(moved["inputs"].get(name) == digest for name, digest in masks.items())
+
+
+def _shown(clean: Meta, moved: Meta) -> list[tuple[str, str]]:
+    """SHA-256 of Y* and Z of each frame; none where no Y* is drawn."""
+    found = []
+    for frame in range(len(clean["times"])):
+        target, made = frame_file(draw.GT, frame), frame_file(move.COLOR, frame)
+        if target in clean["files"]:
+            found.append((clean["files"][target]["sha256"], moved["files"][made]["sha256"]))
+    return found
