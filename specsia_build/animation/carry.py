@@ -16,6 +16,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
 from specsia_build.animation.closest import nearest_on
+from specsia_build.animation.motion import Poses, poses
 from specsia_build.animation.rig import Morph, Rig
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh
@@ -41,6 +42,9 @@ FLATTEST = 1e-3
 MOST_STRETCH = 2.0
 """Of the largest stretch of the blended slots of a vertex by its smallest, at rest, to be undone."""
 
+MOST_OFF = 0.01
+"""How far a mesh may stand from where its rig has it, as a share of its largest extent."""
+
 COLUMNS = 32
 """Slots filled in at once."""
 
@@ -62,21 +66,30 @@ class Carried:
     warnings: tuple[str, ...] = ()
 
 
-def carried(mesh: Mesh, rig: Rig, onto: Mesh) -> tuple[Rig, Carried]:
+def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tuple[Rig, Carried]:
     """The rig of a character for a reconstruction of it.
 
     Args:
-        mesh: the character at rest.
+        mesh: the character as it stands.
         rig: of its vertices, placed where `mesh` is.
         onto: the reconstruction, in the same frame.
+        stands: how the skeleton stands in `mesh`, the first of some poses; at rest by default.
 
     Returns:
-        The rig of the vertices of `onto`, whose rest are those vertices, and how it was come by.
+        The rig of the vertices of `onto`, which has them where they are as the character stands, and how it was come
+        by.
 
     Raises:
-        CharacterError: if nothing of the character has a surface and a place to hang on at rest.
+        CharacterError: if nothing of the character has a surface and a place to hang on, or `mesh` does not stand so.
     """
-    aligned, hangs = _aligned(rig)
+    stands = poses(rig.skeleton, None, np.zeros(1)) if stands is None else stands
+    low, high = mesh.bounds()
+    off = np.abs(rig.vertices(stands, 0) - mesh.vertices)[mesh.used()]
+    if not off.max(initial=0) <= MOST_OFF * (high - low).max():
+        raise CharacterError(
+            "it does not stand as its skeleton does, so that its reconstruction cannot move with it: leave out 'pose'"
+        )
+    aligned, hangs = _aligned(rig, stands.worlds[0])
     source = mesh.of_faces(np.asarray(hangs[mesh.faces].all(axis=1)))
     found = nearest_on(source, onto)
     if found is None:
@@ -96,7 +109,7 @@ def carried(mesh: Mesh, rig: Rig, onto: Mesh) -> tuple[Rig, Carried]:
     unknown = ~matched & with_match[piece]
     slots, weights = _most(_filled_in(points @ _matrix(aligned), links, unknown))
     new = replace(aligned, points=onto.vertices, slots=slots, weights=weights, morphs=())
-    new = _at_rest(replace(new, morphs=_morphs(aligned, points, matched)), onto, matched)
+    new = _at_rest(replace(new, morphs=_morphs(aligned, points, matched)), onto, matched, stands)
     area = _vertex_areas(onto)
     share = float(area[matched].sum() / area.sum()) if area.any() else 0.0
     lonely = len(np.unique(piece[drawn & ~with_match[piece]]))
@@ -109,14 +122,14 @@ def carried(mesh: Mesh, rig: Rig, onto: Mesh) -> tuple[Rig, Carried]:
     return new, Carried(share, int((unknown & drawn).sum()), lonely, warnings)
 
 
-def _aligned(rig: Rig) -> tuple[Rig, NDArray[np.bool_]]:
+def _aligned(rig: Rig, worlds: NDArray[np.float64]) -> tuple[Rig, NDArray[np.bool_]]:
     """The rig with points in the frame, at rest up to turns between its own joints, and which vertices (V,) hang on it.
 
     Slots whose points share a space keep sharing one. Slots of one node that do the same become one, so that weights
     of several skins mix. What is flat at rest has no place in the frame and is left out.
     """
     nodes, binds, number = _merged(rig.nodes, rig.inverse_binds)
-    rest = _square(replace(rig, nodes=nodes, inverse_binds=binds).matrices(rig.skeleton.rest_worlds))
+    rest = _square(replace(rig, nodes=nodes, inverse_binds=binds).matrices(worlds))
     solid = _solid(rest[:, :3, :3])
     weights = np.where(solid[number[rig.slots]], rig.weights, np.float32(0))
     total = weights.sum(axis=1)
@@ -249,13 +262,14 @@ def _morphs(rig: Rig, points: sparse.csr_array, matched: NDArray[np.bool_]) -> t
     return tuple(found)
 
 
-def _at_rest(rig: Rig, onto: Mesh, matched: NDArray[np.bool_]) -> Rig:
+def _at_rest(rig: Rig, onto: Mesh, matched: NDArray[np.bool_], stands: Poses) -> Rig:
     """The rig with the points that give the vertices of `onto` at rest.
 
     Matched vertices have the point that the character's have there, which is exact. Others, whose slots may be turned
     so far from each other at rest that no such point exists, hang on what the slots do from rest on.
     """
-    rest = _square(rig.matrices(rig.skeleton.rest_worlds))
+    worlds = stands.worlds[0]
+    rest = _square(rig.matrices(worlds))
     apart = ~matched | (np.linalg.cond(_blend(rig, rest)[:, :3, :3]) > MOST_STRETCH)
     if apart.any():
         nodes, binds = (
@@ -265,13 +279,13 @@ def _at_rest(rig: Rig, onto: Mesh, matched: NDArray[np.bool_]) -> Rig:
         slots = rig.slots + np.where(apart, np.int32(len(rest)), np.int32(0))[:, None]
         nodes, binds, number = _merged(nodes, binds, np.concatenate([rest, np.broadcast_to(np.eye(4), rest.shape)]))
         rig = replace(rig, slots=number[slots].astype(np.int32), nodes=nodes, inverse_binds=binds)
-    blend = _blend(rig, _square(rig.matrices(rig.skeleton.rest_worlds)))
+    blend = _blend(rig, _square(rig.matrices(worlds)))
     there = onto.vertices.astype(np.float64) - blend[:, :3, 3]
     points = np.linalg.solve(blend[:, :3, :3], there[..., None])[..., 0]
     for morph in rig.morphs:
-        amounts = rig.skeleton.morph_weights.get(morph.node, np.zeros(0))
-        if morph.target < len(amounts):
-            points[morph.vertices] -= amounts[morph.target] * morph.offsets
+        amounts = stands.morph_weights.get(morph.node)
+        if amounts is not None and morph.target < amounts.shape[1]:
+            points[morph.vertices] -= amounts[0, morph.target] * morph.offsets
     return replace(rig, points=points.astype(np.float32))
 
 

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from specsia_build.animation.carry import INFLUENCES, carried
-from specsia_build.animation.motion import Motion, Track
+from specsia_build.animation.motion import Motion, Track, poses
 from specsia_build.animation.rig import Morph, Rig, posed
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.errors import CharacterError
@@ -216,4 +216,17 @@ def test_a_character_that_is_flat_at_rest_is_refused() -> None:
     rig = rigged(mesh, smooth(mesh))
     gone = replace(rig, skeleton=replace(rig.skeleton, scales=np.zeros((2, 3))))
     with pytest.raises(CharacterError, match="surface at rest is empty"):
-        carried(mesh, gone, mesh)
+        carried(replace(posed(mesh, gone, None, 0), rest=None), gone, mesh)
+
+
+def test_a_character_that_stands_in_a_pose_moves_from_there() -> None:
+    mesh = tube()
+    rig = rigged(mesh, smooth(mesh))
+    stands = poses(rig.skeleton, BEND, np.array([0.4]))
+    bent = replace(posed(mesh, rig, BEND, 0.4), rest=None)
+    new, _ = carried(bent, rig, bent, stands)
+    assert apart(posed(bent, new, BEND, 0.4), bent) < 1e-6
+    for time in (0.0, 1.0):
+        assert apart(posed(bent, new, BEND, time), posed(mesh, rig, BEND, time)) < 1e-5
+    with pytest.raises(CharacterError, match="does not stand as its skeleton does"):
+        carried(bent, rig, bent)

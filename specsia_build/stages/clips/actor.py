@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from specsia_build.animation.motion import Motion, Poses, poses
 from specsia_build.animation.rig import Rig
+from specsia_build.characters.actions import FRAMES, chosen
 from specsia_build.characters.animated import AnimatedCharacter, read_animated
 from specsia_build.characters.character import Entry
 from specsia_build.characters.motions import SUFFIXES, MotionFile, motion_for, read_motions
@@ -37,6 +38,7 @@ class Actor:
     Attributes:
         mesh: at rest, as the still stages draw it.
         rig: of its vertices.
+        stands: how its skeleton stands in `mesh`, by the pose that its entry states.
         motions: what it is to do, by origin and number there; see `Clip`.
         own: names of its file's own motions.
         warnings: sentences about motions that cannot be played, or are not played as they are.
@@ -45,6 +47,7 @@ class Actor:
 
     mesh: Mesh
     rig: Rig
+    stands: Poses
     motions: Mapping[tuple[str, int], Motion]
     own: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -102,7 +105,18 @@ def _actor(entry: Entry, config: BuildConfig, _: _State) -> Actor:
             warnings += notes
         motions.update({(origin, index): motion for index, motion in found.items() if is_chosen(motion, settings)})
     names = tuple(dict.fromkeys(motion.name for motion in animated.motions))
-    return Actor(mesh, rig, motions, names, tuple(dict.fromkeys(warnings)), animated.character.files)
+    stands = standing(animated, entry.pose)
+    return Actor(mesh, rig, stands, motions, names, tuple(dict.fromkeys(warnings)), animated.character.files)
+
+
+def standing(animated: AnimatedCharacter, pose: str) -> Poses:
+    """How a character's skeleton stands in the pose of its entry; at rest where no motion that is played has it."""
+    indices, frame = ([], None) if pose == "rest" else chosen([motion.name for motion in animated.motions], pose)
+    named = [animated.motions[index] for index in indices]
+    start = min((motion.start for motion in named), default=0.0)
+    time = start if frame is None else frame / FRAMES
+    tracks = {(track.node, track.path): track for motion in named for track in motion.tracks}
+    return poses(animated.rig.skeleton, Motion(pose, tuple(tracks.values()), time, time), np.array([time]))
 
 
 def _unplayed(spoilt: Iterable[tuple[str, str]]) -> list[str]:

@@ -65,7 +65,7 @@ def carry(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple
         actor = actor_of(job)
         onto = registered(earlier)
     with watch.part("carry"):
-        rig, told = carried(actor.mesh, actor.rig, onto)
+        rig, told = carried(actor.mesh, actor.rig, onto, actor.stands)
     with watch.part("encode"):
         files = {array_file(name): dump_array(getattr(rig, name)) for name in _ARRAYS}
         for number, morph in enumerate(rig.morphs):
