@@ -139,6 +139,9 @@ def told_before(
     found = changes(before, config)
     lines = [f"{layout.root} holds a build with other settings, which changes: {'; '.join(found)}"] if found else []
     old = rows_of(layout.dataset) if packs else None
+    if config.clips is not None:
+        # How many frames there will be, only the characters' motions tell.
+        return [*lines, f"its dataset of {old} rows is replaced"] if old is not None and found else lines
     new = characters * config.views * len(config.backends)
     if old is not None and (found or new < old):
         lines.append(f"its dataset is replaced: rows {old} -> {new}, less those of characters that fail")

@@ -121,7 +121,7 @@ def _playing(dataset: OpenedDataset, config: str, split: str, one: PackedClip) -
 def _overview(dataset: OpenedDataset, clips: Clips) -> Html:
     rows = []
     for (config, split), found in clips.items():
-        values = [value for one in found for value in one.ious]
+        values = [fmean(one.ious) for one in found if one.ious]
         rows.append(
             (
                 config,

@@ -15,8 +15,11 @@ from click.testing import CliRunner
 from PIL import Image
 
 from specsia_build.cli.main import main
+from specsia_build.config import read_settings, with_settings
 from specsia_build.pipeline.failures import Failure, write_failures
 from specsia_build.pipeline.layout import RunLayout, layout_of
+from specsia_build.pipeline.mark import told_before
+from specsia_build.pipeline.settings import existing_run
 from specsia_build.report.playing import MOST_FRAMES, shown_frames
 from tests.clips import FPS, SIZE
 
@@ -117,6 +120,15 @@ def test_status_counts_clips(clips_run: RunLayout) -> None:
     counts = {(one["stage"], one["backend"]): one["done"] for one in json.loads(done.output)["stages"]}
     assert counts["motions", None] == 3
     assert counts["draw", None] == counts["move", "inflate"] == 15
+
+
+def test_what_a_change_of_settings_costs_is_told_without_a_guess(clips_run: RunLayout) -> None:
+    config, layout = existing_run(clips_run.root)
+    changed = with_settings(config, {"size": 80}, "a test")
+    lines = told_before(read_settings(layout.config), changed, layout, 3, True)
+    assert "size 64 -> 80" in lines[0]
+    assert lines[1:] == ["its dataset of 84 rows is replaced"]
+    assert told_before(read_settings(layout.config), config, layout, 3, True) == []
 
 
 def test_the_published_schema_has_no_clips(clips_run: RunLayout, tmp_path: Path) -> None:

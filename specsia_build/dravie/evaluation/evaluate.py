@@ -15,7 +15,7 @@ from pathlib import Path
 from torch import Tensor
 from tqdm import tqdm
 
-from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
+from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, is_frontal, place_columns, place_of
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.evaluation.methods import Method
 from specsia_build.dravie.evaluation.results import kept_folder, painted
@@ -123,6 +123,38 @@ def _first(name: str, what: str, seen: set[str], dataset: OpenedDataset) -> None
     seen.add(folded_name(name))
 
 
+def _fronts(dataset: OpenedDataset, config: str, split: str) -> dict[str, int]:
+    """Number of the row of each character that methods are fitted to, its first frontal one."""
+    found: dict[str, int] = {}
+    for number, row in enumerate(dataset.stream(config, split, place_columns(dataset.kind))):
+        character_id, view, frame = place_of(row, dataset.where)
+        if is_frontal(view, frame):
+            found.setdefault(character_id, number)
+    return found
+
+
+def _frontal(
+    dataset: OpenedDataset, config: str, split: str, number: int | None, views: Sequence[tuple[int, Pair]]
+) -> Pair | None:
+    """The pair of a row, from among views where it is one of them; None where there is no such row."""
+    if number is None:
+        return None
+    for row, pair in views:
+        if row == number:
+            return pair
+    return decode_pair(dataset.take(config, split, [number], PAIR_COLUMNS(dataset.kind))[0])
+
+
+def _telling(dataset: OpenedDataset, config: str, split: str) -> Iterator[Pair]:
+    """What a character can be known by: all its views, or of clips their first frames, which are so at any pace."""
+    if not dataset.moving:
+        yield from (pair for views in sequences(dataset, config, split) for _, pair in views)
+        return
+    rows = [k for k, row in enumerate(dataset.stream(config, split, ["frame"])) if row["frame"] == 0]
+    for row in rows:
+        yield decode_pair(dataset.take(config, split, [row], PAIR_COLUMNS(dataset.kind))[0])
+
+
 def _count(dataset: OpenedDataset, configs: Sequence[str], split: str) -> int:
     """Characters, or clips, of a split over several configurations."""
     found = 0
@@ -177,13 +209,14 @@ def evaluate(
         for config in configs:
             seen: dict[tuple[str, int, str], tuple[list[Tensor], list[Tensor]]] = {}
             frontal: Pair | None = None
+            fronts = _fronts(dataset, config, split)
             for views in sequences(dataset, config, split):
                 pairs = [pair for _, pair in views]
                 if frontal is None or frontal.character_id != pairs[0].character_id:
-                    frontal = next((pair for pair in pairs if pair.frontal), None)
+                    frontal = _frontal(dataset, config, split, fronts.get(pairs[0].character_id), views)
                 steps = steps_between(pairs) if places else []
                 truths = [perceptual.look(pair.gt) for pair in pairs] if perceptual else []
-                here = any(pair is frontal for pair in pairs)
+                here = frontal is not None and any(pair.uid == frontal.uid for pair in pairs)
                 turn = cache(partial(turntable, config, pairs[0].character_id)) if turntable and here else None
                 for method in methods:
                     if _needless(method, config, methods):
@@ -196,7 +229,8 @@ def evaluate(
                     restless = clip_flicker(results, [pair.gt for pair in pairs], steps)
                     for at, ((row, pair), result) in enumerate(zip(views, results, strict=True)):
                         values = view_scores(result, pair)
-                        if pair is frontal and calm is not None:
+                        fitted = frontal is not None and pair.uid == frontal.uid
+                        if fitted and calm is not None:
                             values["flicker"] = calm
                         if at == 0 and restless is not None:
                             values["clip_flicker"] = restless
@@ -208,7 +242,7 @@ def evaluate(
                             pair.view,
                             row,
                             values,
-                            pair is frontal,
+                            fitted,
                         )
                         scores.append(score)
                         if perceptual:
@@ -233,7 +267,7 @@ def _seen_by(
     records = [(method.label, method.seen) for method in methods if method.seen is not None]
     found: dict[str, dict[str, str]] = {label: {} for label, _ in records}
     if any(record.known for _, record in records):
-        views = (pair for config in configs for views in sequences(dataset, config, split) for _, pair in views)
+        views = (pair for config in configs for pair in _telling(dataset, config, split))
         there = gathered((pair.character_id, pair.content) for pair in views)
         for label, record in records:
             found[label] |= record.among(there)

@@ -302,3 +302,21 @@ def test_a_clip_in_two_places_is_refused(turning: Path, tmp_path: Path) -> None:
     write_rows(path, rows, schema)
     done = evaluate(write_run(tmp_path / "run", configs=()), clips, "--out", tmp_path / "out", "--baselines", "raw")
     assert done.exit_code != 0 and "rows of the clip walk of a in two places" in done.output
+
+
+def test_a_character_whose_first_clip_is_not_seen_from_the_front_is_fitted_to_another(
+    turning: Path, tmp_path: Path
+) -> None:
+    clips, out = as_clips(turning, tmp_path / "clips"), tmp_path / "out"
+    (path,) = (clips / DATA).glob("test-*.parquet")
+    rows = read_rows(path)
+    half = len(rows) // 2
+    for number, row in enumerate(rows):
+        clip, frame = ("back", number) if number < half else ("front", number - half)
+        row |= {"clip": clip, "frame": frame, "uid": frame_uid(clip, frame), "view": int(number < half)}
+    write_rows(path, rows, arrow_schema(MOVING_COLUMNS))
+    reseal(clips)
+    done = evaluate(write_run(tmp_path / "run", configs=()), clips, "--out", out, "--baselines", "raw")
+    assert done.exit_code == 0, done.output
+    scores = json.loads((out / "scores.json").read_text())["views"]
+    assert {(score["row"], score["view"]) for score in scores if score["frontal"]} == {(half, 0)}
