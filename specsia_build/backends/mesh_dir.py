@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from specsia_build.backends.base import Context
 from specsia_build.backends.made import FORMATS
+from specsia_build.characters.animated import AnimatedCharacter, read_animated
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
@@ -85,9 +86,24 @@ class MeshDir:
         Raises:
             CharacterError: if there is no mesh for this character, or several, or it cannot be read or drawn.
         """
-        path = self._mesh_file(context.character_id)
-        entry = Entry(
-            id=context.character_id,
+        entry = self._entry(context.character_id)
+        character = read_character(entry)
+        context.read(character.files)
+        check_size(character.mesh, entry.path)
+        return character.mesh
+
+    def animated(self, character_id: str) -> AnimatedCharacter:
+        """The same mesh with its own rig and motions.
+
+        Raises:
+            CharacterError: as `reconstruct`.
+        """
+        return read_animated(self._entry(character_id))
+
+    def _entry(self, character_id: str) -> Entry:
+        path = self._mesh_file(character_id)
+        return Entry(
+            id=character_id,
             format=FORMATS[path.suffix.lower()],
             path=path,
             up=self.manifest.up,
@@ -95,10 +111,6 @@ class MeshDir:
             sides="both",
             root=self.folder,
         )
-        character = read_character(entry)
-        context.read(character.files)
-        check_size(character.mesh, path)
-        return character.mesh
 
     def _mesh_file(self, character_id: str) -> Path:
         found = candidates(self.folder, self.manifest, character_id)

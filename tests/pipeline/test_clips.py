@@ -181,3 +181,15 @@ def test_a_folder_of_clips_is_no_build(tmp_path: Path) -> None:
     clips(tmp_path / "a.glb", tmp_path / "out", "--frames", "1")
     assert "specsia clips" in specsia("build", "--out", tmp_path / "out", code=2)["error"]
     assert "all stages are up to date" in specsia("status", tmp_path / "out")["text"]
+
+
+def test_a_reconstruction_with_clips_of_its_own_keeps_them(tmp_path: Path) -> None:
+    """The character's own file given as its reconstruction moves exactly as the character."""
+    write_moving_figure(tmp_path / "figures" / "a.glb")
+    write_moving_figure(tmp_path / "made" / "a.glb")
+    more = ("--recipe", "dravie", "--backend", f"mesh-dir:{tmp_path / 'made'}", "--clip", "wave")
+    clips(tmp_path / "figures", tmp_path / "out", *more)
+    (shard,) = (tmp_path / "out/dataset/data").glob("*.parquet")
+    ious = pq.read_table(shard)["iou"].to_pylist()
+    assert len(ious) == 2 * FRAMES
+    assert min(ious) > 0.98

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from specsia_build.animation.carry import carried
+from specsia_build.animation.motion import Motion
 from specsia_build.animation.rig import Morph, Rig
 from specsia_build.animation.skeleton import Skeleton
+from specsia_build.characters.animated import AnimatedCharacter
+from specsia_build.errors import some
 from specsia_build.registration.similarity import Similarity
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages import project, reconstruct
@@ -33,6 +37,25 @@ def registered(earlier: Earlier) -> Mesh:
     return moved
 
 
+def own_of(job: Job) -> AnimatedCharacter | None:
+    """The reconstruction with a rig and clips of its own, where its backend has such; None where it has none."""
+    read = getattr(job.backend, "animated", None)
+    found: AnimatedCharacter | None = None if read is None else read(job.entry.id)
+    return found if found is not None and found.motions else None
+
+
+def own_rig(own: AnimatedCharacter, registration: Mapping[str, Any]) -> Rig:
+    """The rig of a reconstruction of its own, where the registration puts it."""
+    similarity, place = Similarity(**registration), np.eye(4)
+    place[:3, :3], place[:3, 3] = similarity.scale * similarity.rotation(), similarity.translation
+    return own.rig.of_vertices(own.character.mesh.used()).placed(place)
+
+
+def own_motion(own: AnimatedCharacter | None, action: str) -> Motion | None:
+    """The motion of a reconstruction's own that is called as the character's is."""
+    return None if own is None else next((motion for motion in own.motions if motion.name == action), None)
+
+
 def _settings(job: Job) -> dict[str, Any]:
     return {
         "carry": VERSION,
@@ -47,7 +70,12 @@ def _inputs(_: Job, earlier: EarlierMeta, __: DigestOf) -> Digests:
     found = {f"reconstruction/{name}": file["sha256"] for name, file in earlier[reconstruct.STAGE]["files"].items()}
     files = motions.source_files(earlier[motions.STAGE]).items()
     own = {name: digest for name, digest in files if not name.startswith(motions.MOTION)}
-    return {**own, **found, "registration": registration_mark(earlier[project.STAGE])}
+    return {**own, **found, **made_of(earlier), "registration": registration_mark(earlier[project.STAGE])}
+
+
+def made_of(earlier: EarlierMeta) -> dict[str, str | None]:
+    """Digests of the files that the reconstruction was read from, which may hold motions too."""
+    return {f"made/{name}": digest for name, digest in earlier[reconstruct.STAGE]["inputs"].items()}
 
 
 def registration_mark(meta: Meta) -> str:
@@ -71,11 +99,20 @@ def carry(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple
         for number, morph in enumerate(rig.morphs):
             files[array_file(f"morph_{number}_vertices")] = dump_array(morph.vertices)
             files[array_file(f"morph_{number}_offsets")] = dump_array(morph.offsets)
-    facts = asdict(told)
+    facts, own = asdict(told), own_of(job)
+    if own is not None:
+        names = {clip.action for clip in motions.clips_of(earlier[motions.STAGE].meta)}
+        if not any(own_motion(own, name) for name in names):
+            listed = some([motion.name for motion in own.motions], 8)
+            facts["warnings"] = [
+                *facts["warnings"],
+                f"the reconstruction of {job.entry.id} has clips of its own ({listed}), none named as the character's, "
+                "so it takes the character's by weights carried over: rename its clips to have them kept",
+            ]
     meta = {
         "id": job.entry.id,
         **facts,
-        "warnings": list(facts.get("warnings", ())),
+        "warnings": list(facts["warnings"]),
         "morphs": [[morph.node, morph.target] for morph in rig.morphs],
     }
     return Artefact(job.entry.id, files, meta), ()

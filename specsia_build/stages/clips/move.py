@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from specsia_build import png
+from specsia_build.animation.motion import poses
 from specsia_build.dataset.images import edge_image, position_image
 from specsia_build.registration import iou
 from specsia_build.rendering.mesh import extremes
@@ -35,6 +37,7 @@ def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
         **{f"rig/{name}": digest for name, digest in own.items()},
         **masks,
         **found,
+        **carry.made_of(earlier),
         "registration": carry.registration_mark(earlier[project.STAGE]),
     }
 
@@ -49,9 +52,16 @@ def move(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
     with watch.part("read"):
         actor = actor_of(job)
         mesh = carry.registered(earlier)
-        rig = carry.rig_of(earlier[carry.STAGE], actor.rig.skeleton)
+        own = carry.own_of(job)
     with watch.part("frame"):
         shot = shot_of(clip, actor, config, outline(config.seed, job.entry.id)[0] + 1)
+        motion = carry.own_motion(own, clip.action) if clip.origin else None
+        if own is None or motion is None:
+            rig = carry.rig_of(earlier[carry.STAGE], actor.rig.skeleton)
+        else:
+            rig = carry.own_rig(own, earlier[project.STAGE].meta["registration"])
+            times = motion.start + shot.times - shot.times[0]
+            shot = replace(shot, poses=poses(rig.skeleton, motion, times))
     low, high = (bound.astype(np.float64) for bound in extremes(mesh.vertices))
     files: dict[str, bytes] = {}
     ious = []
@@ -70,6 +80,7 @@ def move(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
         "id": clip.id,
         "backend": earlier[reconstruct.STAGE].meta["backend"],
         "iou": ious,
+        "weights": "carried" if motion is None else "own",
         "mean_iou": float(np.mean(ious)),
         "box": [low.tolist(), high.tolist()],
     }
