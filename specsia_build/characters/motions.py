@@ -5,12 +5,15 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from specsia_build import memory
+from specsia_build.animation.dummy import dummy
 from specsia_build.animation.figure import Figure
+from specsia_build.animation.gaits import GAITS, gaits
 from specsia_build.animation.motion import Motion
 from specsia_build.animation.retarget import retargeted
 from specsia_build.animation.rig import Rig
@@ -54,6 +57,18 @@ class MotionFile:
     up: str = "+y"
     front: str = "-y"
     warnings: tuple[str, ...] = ()
+
+
+BUILT_IN = tuple(GAITS)
+"""Names of the motions that come with the package, for any humanoid."""
+
+
+@lru_cache(maxsize=1)
+def built_in() -> MotionFile:
+    """The motions that come with the package, on a plain human skeleton."""
+    skeleton = dummy()
+    bones = {name: node for node, name in enumerate(skeleton.names)}
+    return MotionFile("the built-in motions", skeleton, gaits(skeleton, bones), humanoid=bones, up="+z")
 
 
 def read_motions(path: Path, root: Path | None = None) -> MotionFile:

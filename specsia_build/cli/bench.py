@@ -9,11 +9,12 @@ from typing import Any
 import click
 
 from specsia_build.bench.against import bench_against
+from specsia_build.bench.clips import bench_clips
 from specsia_build.bench.load import bench_frames, bench_load
 from specsia_build.bench.rows import bench_rows
 from specsia_build.bench.stages import bench as run_bench
 from specsia_build.cli.output import json_option, tell, text_table
-from specsia_build.config import BuildConfig, with_settings
+from specsia_build.config import BuildConfig, ClipSettings, with_settings
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.config import DEVICES, PRESETS, need_torch
 from specsia_build.errors import SpecsiaError, UsageError
@@ -26,6 +27,9 @@ from specsia_build.stages.registry import stage_names
 
 BENCH_SOURCE = "sample:4"
 
+CLIPS = "clips"
+"""What is measured on characters in motion."""
+
 LEARNING = ("load", "train")
 """What is measured on a dataset instead of a source."""
 
@@ -33,7 +37,7 @@ REFERENCE = "reference"
 
 
 @click.command()
-@click.argument("what", nargs=-1, metavar="[STAGE [SOURCE] | load|train [DATASET]]")
+@click.argument("what", nargs=-1, metavar="[STAGE|clips [SOURCE] | load|train [DATASET]]")
 @click.option("--size", type=int, help="Pixels on a side of every image.  [default: 512]")
 @click.option("--views", type=int, help="Views around each character.  [default: 10]")
 @click.option("--look", type=click.Choice(("unlit", "lit")), help="Flat colours, or one fixed light set.")
@@ -54,7 +58,8 @@ def bench(
 ) -> None:
     """Measure what a STAGE costs per character of SOURCE on one core, next to a peer in the same run.
 
-    STAGE is render, reconstruct, project or pack, and all of them without it; SOURCE is sample:4 without it. `load`
+    STAGE is render, reconstruct, project or pack, and all of them without it; SOURCE is sample:4 without it. `clips`
+    measures frames a second of SOURCE's first character that moves. `load`
     measures rows and patches a second from DATASET, `train` patches a second of whole training steps; without DATASET
     on a small one of sample:2.
     """
@@ -62,6 +67,10 @@ def bench(
     if what and what[0] in LEARNING:
         report = _learning(what, against, preset, device, given)
         tell(as_json, report, _learnt(report))
+        return
+    if what and what[0] == CLIPS:
+        report = _clips(what, given)
+        tell(as_json, report, _moved(report))
         return
     if preset is not None or device is not None:
         raise UsageError("--preset and --device are for 'specsia bench train'")
@@ -83,6 +92,44 @@ def bench(
             return
         report = run_bench([stage] if stage else names, config, Path(folder), Progress())
     tell(as_json, report, _text(report))
+
+
+def _clips(what: tuple[str, ...], given: dict[str, Any]) -> dict[str, Any]:
+    if len(what) > 2:
+        raise click.UsageError(f"'clips' takes one source, so '{what[2]}' is one argument too many")
+    source = what[1] if len(what) == 2 else BENCH_SOURCE
+    unknown = sorted(given.keys() - {"views", "look", "limit"})
+    if unknown:
+        raise UsageError(f"'specsia bench clips' takes no --{unknown[0]}: it measures 256 and 512 pixels")
+    settings = ClipSettings(views=given.pop("views", 1))
+    config = with_settings(BuildConfig(), given, "the command line")
+    with tempfile.TemporaryDirectory(prefix="specsia-bench-") as folder:
+        return bench_clips(source, config, settings, Path(folder), Progress())
+
+
+def _moved(report: dict[str, Any]) -> list[str]:
+    lines = [
+        f"{report['source']}: {report['character']}, {report['triangles']} triangles, {report['clips']} clips; colour, "
+        "mask and positions, encoded and stored"
+    ]
+    rows = []
+    for size, found in report["sizes"].items():
+        peer = found["peer"]
+        of_two, times = found["frames_per_second_of_two_processes"], f"{peer['times_faster']} x"
+        rows.append((size, found["frames"], found["ms_per_frame"], found["frames_per_core_second"], of_two, times))
+    head = (
+        "px",
+        "frames",
+        "ms a frame",
+        "frames per core second",
+        "frames a second, two processes",
+        "as fast as stills",
+    )
+    return [
+        *lines,
+        *text_table(head, rows, right=(0, 1, 2, 3, 4, 5)),
+        f"the largest process had {report['peak_mb']} MB",
+    ]
 
 
 def _learning(

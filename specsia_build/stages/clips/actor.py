@@ -17,7 +17,7 @@ from specsia_build.animation.rig import Rig
 from specsia_build.characters.actions import FRAMES, chosen
 from specsia_build.characters.animated import AnimatedCharacter, read_animated
 from specsia_build.characters.character import Entry
-from specsia_build.characters.motions import SUFFIXES, MotionFile, motion_for, read_motions
+from specsia_build.characters.motions import BUILT_IN, SUFFIXES, MotionFile, built_in, motion_for, read_motions
 from specsia_build.config import OWN, BuildConfig, ClipSettings
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import ORTHO_WIDTH, Camera
@@ -101,7 +101,9 @@ def _actor(entry: Entry, config: BuildConfig, _: _State) -> Actor:
             found = dict(enumerate(animated.motions))
             warnings += _unplayed(animated.spoilt)
         else:
-            found, notes = _from_file(animated, files[origin], settings)
+            file = built_in() if origin in BUILT_IN else _motion_file(files[origin], _state((files[origin],)))
+            asked = [origin] if origin in BUILT_IN else None
+            found, notes = _from_file(animated, file, asked, settings)
             warnings += notes
         motions.update({(origin, index): motion for index, motion in found.items() if is_chosen(motion, settings)})
     names = tuple(dict.fromkeys(motion.name for motion in animated.motions))
@@ -129,13 +131,15 @@ def _motion_file(path: Path, _: _State) -> MotionFile:
 
 
 def _from_file(
-    animated: AnimatedCharacter, path: Path, settings: ClipSettings
+    animated: AnimatedCharacter, file: MotionFile, names: Sequence[str] | None, settings: ClipSettings
 ) -> tuple[dict[int, Motion], tuple[str, ...]]:
-    """Motions of another's file on a character, by their number in the file, and what is to be known of them."""
-    file = _motion_file(path, _state((path,)))
+    """Motions of another's file on a character, by their number in the file, and what is to be known of them.
+
+    Those of certain names only, where names are given.
+    """
     found, notes = {}, _unplayed(file.spoilt)
     for index, motion in enumerate(file.motions):
-        if is_chosen(motion, settings):
+        if is_chosen(motion, settings) and (names is None or motion.name in names):
             try:
                 found[index], told = motion_for(animated.rig, animated.humanoid, file, motion)
                 notes += told
@@ -171,8 +175,11 @@ def check_motions(settings: ClipSettings) -> None:
             raise UsageError(f"--motion: there is no file {name}")
         if is_file_name(name) and Path(name).suffix.lower() not in SUFFIXES:
             raise UsageError(f"--motion: {name} is no file that motions are read from ({', '.join(SUFFIXES)})")
-        if not is_file_name(name) and name != OWN:
-            raise UsageError(f"--motion: there is no motion '{name}': give {OWN}, or a file ({', '.join(SUFFIXES)})")
+        if not is_file_name(name) and name not in (OWN, *BUILT_IN):
+            raise UsageError(
+                f"--motion: there is no motion '{name}': give {', '.join((OWN, *BUILT_IN))}, or a file "
+                f"({', '.join(SUFFIXES)})"
+            )
         if origin_of(name) in origins:
             raise UsageError(f"--motion: {origins[origin_of(name)]} and {name} have one name: rename one of them")
         origins[origin_of(name)] = name

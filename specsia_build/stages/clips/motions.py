@@ -115,7 +115,7 @@ def _why_still(character_id: str, settings: ClipSettings, actor: Actor) -> str:
         return f"no motion of {', '.join(map(origin_of, settings.motions))} could be played on {character_id}"
     if settings.patterns and actor.own:
         return f"{character_id} has no motion that --clip names: its own are {some(actor.own, 12)}"
-    return f"{character_id} has no motion of its own, so no clip of it moves: --motion FILE gives it another's"
+    return f"{character_id} has no motion of its own, so no clip of it moves: --motion FILE or NAME gives it one"
 
 
 STAGE = CharacterStage(name="motions", version=1, make=find, settings=_settings, inputs=_inputs, sources=_sources)
