@@ -82,6 +82,12 @@ class Rig:
         """(P,) sign of what each slot's matrix at rest makes of a volume: -1 where it mirrors."""
         return np.asarray(np.sign(np.linalg.det(self.matrices(self.skeleton.rest_worlds)[..., :3])))
 
+    @cached_property
+    def back_to_points(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What takes normals at rest back to the points' coordinates, (V, 3, 3), and the sign of the volume, (V,)."""
+        blended = self.blended(self.skeleton.rest_worlds)
+        return np.linalg.pinv(_cofactors(blended)), np.sign(np.linalg.det(blended))
+
     def matrices(self, worlds: NDArray[np.float64]) -> NDArray[np.float64]:
         """(..., P, 3, 4), from each slot's points to the mesh's coordinates, of a skeleton's worlds (..., J, 4, 4)."""
         return np.asarray(self.placement[:3] @ (worlds[..., self.nodes, :, :] @ self.inverse_binds))
@@ -178,10 +184,10 @@ def _leading(rig: Rig) -> NDArray[np.int32]:
 def _turned(mesh: Mesh, rig: Rig, worlds: NDArray[np.float64]) -> NDArray[np.float32]:
     """The mesh's normals (F, 3, 3), turned as the surface is between rest and a pose."""
     assert mesh.normals is not None
-    before, after = rig.blended(rig.skeleton.rest_worlds), rig.blended(worlds)
+    after, (back, sign) = rig.blended(worlds), rig.back_to_points
     # Normals move by cofactors: they point as the inverse transpose does, and exist for a flattening matrix too.
-    turn = _cofactors(after) @ np.linalg.pinv(_cofactors(before))
-    turn *= np.where(np.linalg.det(after) * np.linalg.det(before) < 0, -1.0, 1.0)[:, None, None]
+    turn = _cofactors(after) @ back
+    turn *= np.where(np.linalg.det(after) * sign < 0, -1.0, 1.0)[:, None, None]
     found = np.einsum("fcij,fcj->fci", turn[mesh.faces], mesh.normals.astype(np.float64))
     length = np.linalg.norm(found, axis=-1, keepdims=True)
     unit = np.divide(found, length, out=np.zeros_like(found), where=length > 0)

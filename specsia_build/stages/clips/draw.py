@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,9 @@ def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
 def drawn(mesh: Mesh, rig: Rig, shot: Shot, look: str) -> Iterator[Layers]:
     """Every frame of a mesh that moves as a shot says, positions those of `mesh`."""
     count = len(shot.times)
+    if look == "unlit":
+        # Turning normals costs more than all the rest of posing.
+        mesh = replace(mesh, normals=None)
     if len(shot.poses.worlds) == 1 and count > 1:
         yield from FastRenderer().render(mesh, shot.cameras, look)  # type: ignore[arg-type]
         return
