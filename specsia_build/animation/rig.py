@@ -86,7 +86,7 @@ class Rig:
     def back_to_points(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """What takes normals at rest back to the points' coordinates, (V, 3, 3), and the sign of the volume, (V,)."""
         blended = self.blended(self.skeleton.rest_worlds)
-        return np.linalg.pinv(_cofactors(blended)), np.sign(np.linalg.det(blended))
+        return np.asarray(np.linalg.pinv(_cofactors(blended)), np.float64), np.asarray(np.sign(np.linalg.det(blended)))
 
     def matrices(self, worlds: NDArray[np.float64]) -> NDArray[np.float64]:
         """(..., P, 3, 4), from each slot's points to the mesh's coordinates, of a skeleton's worlds (..., J, 4, 4)."""
