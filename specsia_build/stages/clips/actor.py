@@ -241,7 +241,7 @@ def shot_of(clip: Clip, actor: Actor, config: BuildConfig, margin_px: float) -> 
     times = times_of(clip, actor, settings)
     if not clip.origin:
         yaws = clip.yaw + 360.0 * np.arange(len(times)) / len(times)
-        found = poses(actor.rig.skeleton, None, np.zeros(1))
+        found = actor.stands
         cameras = tuple(Camera(float(yaw), config.size) for yaw in yaws)
         return Shot(times, found, np.zeros((len(times), 3)), cameras)
     found = poses(actor.rig.skeleton, actor.motions[clip.origin, clip.index], times)

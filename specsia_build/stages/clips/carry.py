@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from specsia_build.animation.carry import carried
 from specsia_build.animation.motion import Motion
 from specsia_build.animation.rig import Morph, Rig
