@@ -117,25 +117,18 @@ def _counts(moving: MovingFacts) -> Html:
     facts, rows = moving.facts, []
     for split in facts.used_splits():
         clips = _of_split(moving, split)
-        for name in moving.backends or ("",):
-            moved = [one for one in clips if name in one.ious]
+        lost = {f.key for f in facts.failures if f.backend is None and facts.splits.get(f.id) == split}
+        drawn = [len({one.character for one in clips}), len(clips), sum(one.clip.frames for one in clips)]
+        if not moving.backends:
+            rows.append((split, *(f"{count:,}" for count in (*drawn, len(lost)))))
+        for name in moving.backends:
+            moved = [fmean(one.ious[name]) for one in clips if name in one.ious]
+            gone = lost | {f.key for f in facts.failures if f.backend == name and facts.splits.get(f.id) == split}
             packed = facts.packed.rows.get(name, {}).get(split, 0) if facts.packed else 0
-            lost = {f.key for f in facts.failures if f.backend in (None, name) and facts.splits.get(f.id) == split}
-            rows.append(
-                (
-                    split,
-                    name or "–",
-                    f"{len({one.character for one in clips}):,}",
-                    f"{len(clips):,}",
-                    f"{sum(one.clip.frames for one in clips):,}",
-                    f"{len(moved):,}" if name else "–",
-                    f"{len(lost):,}",
-                    f"{packed:,}",
-                    fixed(fmean(fmean(one.ious[name]) for one in moved) if moved else None),
-                )
-            )
-    head = ("split", "backend", "characters", "clips", "frames", "moved", "failed", "rows packed", "mean IoU")
-    return table(head, rows, numbers=range(2, 9))
+            counts = (f"{count:,}" for count in (*drawn, len(gone), len(moved), packed))
+            rows.append((split, *counts, fixed(fmean(moved) if moved else None), name))
+    head = ("split", "characters", "clips", "frames", "failed", "moved", "rows packed", "mean IoU", "backend")
+    return table(head if moving.backends else head[:5], rows, numbers=range(1, 8))
 
 
 def _actions(moving: MovingFacts) -> Html:
@@ -165,11 +158,11 @@ def _clips(moving: MovingFacts, layout: RunLayout, shares: Mapping[str, int], ad
         parts += [
             tag("h3", split),
             tag("p", f"{plural(len(clips), 'clip')}{some}.", cls="lead"),
-            tag("div", *cards, cls="cards"),
+            tag("div", *cards, cls="cards" if moving.backends else "cards small"),
         ]
     if not parts:
         return section("clips", "Clips", tag("p", "Nothing is drawn yet.", cls="lead"))
-    return clips_section(("Z", "Y*") if moving.backends else (), parts)
+    return clips_section(parts, bool(moving.backends), moving.backends)
 
 
 def _card(one: DrawnClip, moving: MovingFacts, layout: RunLayout, backends: Sequence[str]) -> Html:

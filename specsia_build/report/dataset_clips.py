@@ -94,7 +94,7 @@ def sections_of_clips(dataset: OpenedDataset, progress: Progress) -> tuple[str, 
                 tag("p", f"{plural(len(found), 'clip')}{some}.", cls="lead"),
                 tag("div", *cards, cls="cards"),
             ]
-    sections = {"overview": _overview(dataset, clips), "clips": clips_section(("Z", "Y*"), parts)}
+    sections = {"overview": _overview(dataset, clips), "clips": clips_section(parts)}
     if (quality := _quality(clips)) is not None:
         sections["quality"] = quality
     frames = sum(rows for config in dataset.configs for rows in dataset.splits(config).values())

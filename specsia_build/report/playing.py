@@ -27,8 +27,6 @@ PIXELS = 160
 
 QUALITY = 72
 
-NOTES = {"Z": "the reconstruction, moved as its character does", "Y*": "the clean target with its contour"}
-
 
 @dataclass(frozen=True)
 class Playing:
@@ -92,7 +90,10 @@ def card(clip: str, facts: Sequence[object], shown: Playing | str) -> Html:
     return tag("article", head, tag("div", picture, cls="look"), cls="card")
 
 
-def clips_section(names: Sequence[str], parts: Sequence[Html]) -> Html:
-    """The section of all that plays; `names` are of the pictures that stand beside each other."""
-    notes = join([join([tag("b", name), " ", NOTES[name]]) for name in names if name in NOTES], " · ")
-    return section("clips", "Clips", tag("p", notes, ", side by side.", cls="lead") if notes else "", *parts)
+def clips_section(parts: Sequence[Html], pairs: bool = True, backends: Sequence[str] = ()) -> Html:
+    """The section of all that plays: of pairs, by those backends where there are several, or of characters alone."""
+    if not pairs:
+        return section("clips", "Clips", *parts)
+    of = f" by {', '.join(backends)}, in this order," if len(backends) > 1 else ""
+    z = join([tag("b", "Z"), f" the reconstruction{of} moved as its character does"])
+    return section("clips", "Clips", tag("p", z, " · ", tag("b", "Y*"), " the clean target.", cls="lead"), *parts)

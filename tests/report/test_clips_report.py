@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from specsia_build.cli.main import main
-from specsia_build.config import read_settings, with_settings
+from specsia_build.config import BuildConfig, read_settings, with_settings, write_settings
 from specsia_build.pipeline.failures import Failure, write_failures
 from specsia_build.pipeline.layout import RunLayout, layout_of
 from specsia_build.pipeline.mark import told_before
@@ -65,6 +65,18 @@ def test_the_page_of_a_run_counts_clips_and_times_their_stages(clips_run: RunLay
     assert all(re.search(rf"<tr><td>{name}</td>", stages) for name in names)
     assert "not exactly what is made now" not in page
     assert "To go on" not in page
+
+
+def test_a_run_of_frames_alone_plays_the_characters(run: RunLayout, tmp_path: Path) -> None:
+    settings = read_settings(run.config)
+    settings["clips"] |= {"recipes": ["frames"], "reconstructed": False}
+    write_settings(with_settings(BuildConfig(), settings, "a test"), run.config)
+    page = page_of(run.root, tmp_path / "page.html")
+    clips = playing(page)
+    assert len(clips) == 15
+    assert {clip.width for clip in clips.values()} == {SIZE}
+    assert "moved" not in page
+    assert 'id="quality"' not in page
 
 
 def test_failures_are_told_with_their_clips_and_what_is_missing_with_them(run: RunLayout, tmp_path: Path) -> None:
