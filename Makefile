@@ -18,13 +18,21 @@ BACKENDS ?= inflate fusion
 CONFIGS = $(foreach backend,$(BACKENDS),$(firstword $(subst :, ,$(backend))))
 RUNS = $(foreach name,$(CONFIGS),$(SEEDS:%=$(name)-%) $(name)-pos) $(if $(word 2,$(CONFIGS)),$(SEEDS:%=all-%))
 
+# `make pretrained`: what the model that comes with the package learns from, in specsia_build/dravie/weights. Samples of a seed
+# of their own, so that it has never seen those that `sample:N` means.
+PRETRAINED ?= specsia-pretrained
+PRETRAINED_SAMPLES ?= 200
+PRETRAINED_SEED ?= 1
+PRETRAINED_STEPS ?= 20000
+WEIGHTS = specsia_build/dravie/weights
+
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # What a dataset is made with is taken by version and hash, all else by version: `torch` is another file on each system.
 HASHED := $(PIP) --require-hashes --requirement requirements.txt
 OURS := $(PIP) --constraint constraints.txt --editable
 
-.PHONY: dataset test lint bench validate format hashes clean
+.PHONY: dataset test lint bench validate pretrained format hashes clean
 
 dataset: .venv/core
 	$(BIN)/specsia build "$(SOURCE)" --out "$(OUT)"
@@ -57,6 +65,19 @@ validate: .venv/train
 	done
 	$(BIN)/specsia evaluate "$(VALIDATE)"/runs/* "$(VALIDATE)/build/dataset" --out "$(VALIDATE)/evaluation" \
 	  --run "$(VALIDATE)/build" --without pos --without adaptation --without recall --repeats $(REPEATS)
+
+# Goes on where it was stopped, too. MODEL_CARD.md beside the weights states their digest and the figures: write both anew.
+pretrained: .venv/train
+	test -f "$(CHARACTERS)"
+	$(BIN)/python -m benchmarks.validation_source "$(PRETRAINED)/source" --samples $(PRETRAINED_SAMPLES) --seed $(PRETRAINED_SEED) \
+	  --license CC0-1.0 --characters "$(CHARACTERS)"
+	$(BIN)/specsia build "$(PRETRAINED)/source/characters.jsonl" --out "$(PRETRAINED)/build" --size 512 --max-failures 10% \
+	  --backend inflate --backend fusion
+	OMP_NUM_THREADS=1 $(BIN)/specsia train "$(PRETRAINED)/build/dataset" --out "$(PRETRAINED)/run" --resume --device cpu \
+	  --backend inflate --backend fusion --preset tiny --steps $(PRETRAINED_STEPS) --seed 0
+	rm -rf $(WEIGHTS)/checkpoints
+	$(BIN)/python -m benchmarks.pretrained "$(PRETRAINED)/run" $(WEIGHTS)
+	$(BIN)/specsia evaluate pretrained "$(PRETRAINED)/build/dataset" --out "$(PRETRAINED)/evaluation" --without adaptation
 
 format: .venv/dev
 	$(BIN)/ruff check --fix .

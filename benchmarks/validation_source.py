@@ -1,4 +1,4 @@
-"""The characters of `make validate`: procedural samples and real ones in one manifest, some of them held out.
+"""The characters of `make validate` and `make pretrained`, samples and real ones in one manifest, some held out.
 
 python -m benchmarks.validation_source OUT --samples 60 --characters characters.jsonl
 """
@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from specsia_build.characters.manifest import read_manifest
-from specsia_build.characters.sources import open_source
+from specsia_build.characters.sources import DEFAULT_SAMPLE_SEED, open_source
 from specsia_build.errors import UsageError
 from specsia_build.files.writing import write_bytes
 
@@ -30,8 +30,9 @@ MANIFEST = "characters.jsonl"
 _PATHS = ("path", "texture", "drawing")
 
 
-def _sample_lines(folder: Path, count: int, tested: bool) -> list[dict[str, Any]]:
-    entries = open_source(f"sample:{count}", folder).entries
+def _sample_lines(folder: Path, count: int, seed: int, tested: bool) -> list[dict[str, Any]]:
+    entries = open_source(f"sample:{count}@{seed}", folder).entries
+    family = "sample" if seed == DEFAULT_SAMPLE_SEED else f"sample-{seed}"
     held = max(1, count // SHARE)
     test = held if tested else 0
     lines = []
@@ -39,7 +40,7 @@ def _sample_lines(folder: Path, count: int, tested: bool) -> list[dict[str, Any]
         split = "test" if number < test else "validation" if number < test + held else "train"
         lines.append(
             {
-                "id": f"sample-{entry.id}",
+                "id": f"{family}-{entry.id}",
                 "path": entry.path.relative_to(folder).as_posix(),
                 "split": split,
                 "license": entry.license,
@@ -49,7 +50,7 @@ def _sample_lines(folder: Path, count: int, tested: bool) -> list[dict[str, Any]
     return lines
 
 
-def _real_lines(folder: Path, manifest: Path) -> list[dict[str, Any]]:
+def _real_lines(folder: Path, manifest: Path, licence: str | None) -> list[dict[str, Any]]:
     read_manifest(manifest)
     copy = folder / "real"
     if copy.resolve().is_relative_to(manifest.parent.resolve()):
@@ -59,10 +60,12 @@ def _real_lines(folder: Path, manifest: Path) -> list[dict[str, Any]]:
     for line in lines:
         line |= {key: f"{copy.name}/{line[key]}" for key in _PATHS if line.get(key)}
         line["split"] = line.get("split") or ("test" if line["id"] in HELD_OUT else "train")
-    return lines
+    return [line for line in lines if licence is None or line.get("license") == licence]
 
 
-def write_source(folder: Path, samples: int, characters: Path | None) -> Path:
+def write_source(
+    folder: Path, samples: int, characters: Path | None, seed: int = DEFAULT_SAMPLE_SEED, licence: str | None = None
+) -> Path:
     """Write a manifest with its characters beside it.
 
     Args:
@@ -78,8 +81,8 @@ def write_source(folder: Path, samples: int, characters: Path | None) -> Path:
         UsageError: if the manifest of real characters cannot be read, or `folder` lies within its folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    real = [] if characters is None else _real_lines(folder, characters)
-    lines = _sample_lines(folder, samples, all(line["split"] != "test" for line in real)) + real
+    real = [] if characters is None else _real_lines(folder, characters, licence)
+    lines = _sample_lines(folder, samples, seed, all(line["split"] != "test" for line in real)) + real
     path = folder / MANIFEST
     write_bytes(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
     return path
@@ -89,10 +92,12 @@ def write_source(folder: Path, samples: int, characters: Path | None) -> Path:
 @click.argument("folder", metavar="OUT", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--samples", default=60, show_default=True, type=click.IntRange(3))
 @click.option("--characters", type=click.Path(dir_okay=False, path_type=Path), help="Left out where it is not there.")
-def main(folder: Path, samples: int, characters: Path | None) -> None:
-    """Write the manifest of `make validate` to OUT."""
+@click.option("--seed", default=DEFAULT_SAMPLE_SEED, show_default=True, type=click.IntRange(0), help="Of the samples.")
+@click.option("--license", "licence", metavar="SPDX", help="Of the real characters that are taken.  [default: all]")
+def main(folder: Path, samples: int, characters: Path | None, seed: int, licence: str | None) -> None:
+    """Write the manifest of `make validate` or `make pretrained` to OUT."""
     there = characters is not None and os.path.lexists(characters)
-    path = write_source(folder, samples, characters if there else None)
+    path = write_source(folder, samples, characters if there else None, seed, licence)
     click.echo(f"{len(path.read_text().splitlines())} characters are in {path}" + ("" if there else ", no real ones"))
 
 

@@ -10,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from specsia_build.dravie.pretrained import WEIGHTS
+
 TOP = Path(__file__).parent.parent
 BESIDE = ("CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile", "README.md", "constraints.txt", "requirements.txt")
 PARTS = ("specsia_build", "manifests", "blender_scripts", "pyproject.toml", "setup.py", "MANIFEST.in", *BESIDE)
+
+PRETRAINED = [path.relative_to(TOP).as_posix() for path in sorted(WEIGHTS.rglob("*")) if path.is_file()]
 
 FIND = """
 import json
@@ -54,6 +58,7 @@ def test_a_wheel_brings_one_package_and_nothing_beside_it(wheel: Path) -> None:
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"specsia_build"}
     assert "specsia_build/py.typed" in names
     assert "specsia_build/manifests/specsia-15k.yaml" in names
+    assert set(PRETRAINED) <= set(names)
 
 
 def test_an_sdist_brings_what_stands_beside_the_package(copy: Path, tmp_path: Path) -> None:
@@ -62,7 +67,7 @@ def test_an_sdist_brings_what_stands_beside_the_package(copy: Path, tmp_path: Pa
     (path,) = tmp_path.glob("*.tar.gz")
     with tarfile.open(path) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {*BESIDE, "manifests/specsia-15k.yaml", "specsia_build/py.typed"} <= names
+    assert {*BESIDE, *PRETRAINED, "manifests/specsia-15k.yaml", "specsia_build/py.typed"} <= names
 
 
 def test_what_comes_with_an_installed_package_is_what_lies_in_the_checkout(wheel: Path, tmp_path: Path) -> None:

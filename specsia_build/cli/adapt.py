@@ -11,10 +11,11 @@ import click
 from specsia_build.cli.output import json_option, tell
 from specsia_build.cli.train import FOLDER
 from specsia_build.dravie.config import DEVICES, AdaptConfig, need_torch
+from specsia_build.dravie.pretrained import find_run
 
 
 @click.command(context_settings={"show_default": False})
-@click.argument("run", type=FOLDER)
+@click.argument("run", type=find_run)
 @click.option("--out", type=FOLDER, required=True, help="Folder of the adapted run.")
 @click.option("--dataset", metavar="DATASET", help="That holds the character.")
 @click.option("--character", metavar="ID", help="Whose frontal view, in --dataset.")
@@ -36,6 +37,8 @@ def adapt(
     run: Path, out: Path, without: str | None, steps: int | None, device: str, as_json: bool, **of_frontal: Any
 ) -> None:
     """Fit the model of RUN lightly to one character's frontal view and write a run of its own.
+
+    RUN is a folder of `specsia train`, or `pretrained`, the model that comes along.
 
     The frontal view is a dataset's (with its Y*, or a drawing), or a frame with a drawing, which is laid onto it by its
     silhouette; of clips it is the first frame of the character's first clip that is seen from the front. A model that

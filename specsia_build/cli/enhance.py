@@ -9,11 +9,12 @@ import click
 from specsia_build.cli.output import show
 from specsia_build.cli.train import FOLDER
 from specsia_build.dravie.config import DEVICES, need_torch
+from specsia_build.dravie.pretrained import find_run
 from specsia_build.errors import UsageError
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=find_run)
 @click.argument("source", metavar="INPUT")
 @click.option("--out", required=True, type=FOLDER, help="Folder of the results.")
 @click.option("--split", help="Of a dataset: train, validation or test.  [default: all]")
@@ -24,6 +25,7 @@ from specsia_build.errors import UsageError
 def enhance(run: Path, source: str, out: Path, split: str | None, video: bool, device: str) -> None:
     """Repair every frame of INPUT with the model of RUN and write RGBA pictures to --out.
 
+    RUN is a folder of `specsia train` or `specsia adapt`, or `pretrained`, the model that comes along.
     INPUT is a dataset, or a folder of frames: color/, pos/ and, where color has no alpha, mask/, with a picture of the
     same name for every frame. Frames that are finished stay as they are, so that a stopped command goes on. If RUN was
     adapted and sees positions, the interior takes the frontal view's colours wherever its places are seen again.

@@ -10,12 +10,13 @@ import click
 from specsia_build.cli.output import json_option, tell
 from specsia_build.cli.train import FOLDER, configs_option
 from specsia_build.dravie.config import DEVICES, AdaptConfig, need_torch
+from specsia_build.dravie.pretrained import find_run
 from specsia_build.errors import UsageError
 from specsia_build.pipeline.settings import existing_run
 
 
 @click.command()
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=find_run)
 @click.argument("dataset")
 @click.option("--out", required=True, type=FOLDER, help="Folder of the tables, the figures and the results.")
 @click.option(
@@ -66,6 +67,7 @@ def evaluate(
 ) -> None:
     """Compare the models of RUN... with baselines on the test characters of DATASET, frontal and novel views apart.
 
+    A RUN is a folder of `specsia train` or `specsia adapt`, or `pretrained`, the model that comes along.
     Each model is adapted to each character's frontal pair first, and one that sees positions recalls the pair's colours
     by position. Runs that differ only in their seed are repeats of one method. --out receives tables.md, scores.csv,
     characters.csv, scores.json, a figure for each backend, and every result as a picture; a stopped evaluation goes on

@@ -15,6 +15,7 @@ from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.apply import repair
 from specsia_build.dravie.config import train_config
 from specsia_build.dravie.network.checkpoint import load_generator
+from specsia_build.dravie.pretrained import find_run
 from specsia_build.dravie.processes import find_device
 from specsia_build.dravie.train import train as run_train
 from specsia_build.errors import UsageError
@@ -30,7 +31,7 @@ class Model:
     """
 
     def __init__(self, run: str | Path, device: str = "auto", _keep: TemporaryDirectory[str] | None = None) -> None:
-        self.run, self._keep = Path(run), _keep
+        self.run, self._keep = find_run(run), _keep
         self._device = find_device(device)
         self._config, model = load_generator(self.run)
         self._model = model.to(self._device)
@@ -104,6 +105,11 @@ def train(
 
 def load_model(run: str | Path, device: str = "auto") -> Model:
     """The model of a run of `specsia train` or `specsia adapt`; what an adapted one recalls is for `specsia enhance`.
+
+    Args:
+        run: its folder, or the text `pretrained` for the model that comes with the package (`./pretrained`, or a path,
+            is a folder).
+        device: `auto`, `cpu` or `cuda`.
 
     Raises:
         UsageError: if there is none.

@@ -23,6 +23,7 @@ from specsia_build.dravie.adaptation.drawing import place_drawing
 from specsia_build.dravie.config import AdaptConfig, ModelConfig, to_json
 from specsia_build.dravie.data.frame_folder import list_frames, read_frame
 from specsia_build.dravie.network.checkpoint import ADAPTED_FROM, RUN_FILE, load_generator, save_model
+from specsia_build.dravie.pretrained import run_name
 from specsia_build.dravie.processes import find_device
 from specsia_build.dravie.recall import remember
 from specsia_build.dravie.seen import read_seen, write_seen
@@ -162,7 +163,7 @@ def adapt(
     seconds = time.perf_counter() - began
     after, _, picture = validate(adapted, config, [frontal], device)
     record = {
-        ADAPTED_FROM: str(run),
+        ADAPTED_FROM: run_name(run),
         "character": frontal.character_id,
         "frontal": frontal.uid,
         "adapt": to_json(settings),

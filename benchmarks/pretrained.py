@@ -1,0 +1,72 @@
+"""The model that comes with the package, made of a run of `make pretrained`.
+
+python -m benchmarks.pretrained RUN OUT
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import click
+import torch
+from safetensors.torch import save
+
+from specsia_build.dravie.network.checkpoint import (
+    FOLDER,
+    MODEL,
+    RUN_FILE,
+    STATE,
+    checkpoints,
+    load_generator,
+    read_state,
+)
+from specsia_build.dravie.seen import SEEN_FILE
+from specsia_build.errors import UsageError
+from specsia_build.files.records import read_json
+from specsia_build.files.writing import write_bytes
+
+_LEFT_OUT = ("where",)
+"""Of a run's record: where its dataset lay on the machine that trained it."""
+
+
+def write_pretrained(run: Path, out: Path) -> Path:
+    """Write a run's last checkpoint as a run without what only training needs, its weights in float16.
+
+    Args:
+        run: folder of a finished training.
+        out: folder of the result; a card that lies there stays.
+
+    Returns:
+        The file of the weights.
+
+    Raises:
+        UsageError: if the run has no checkpoint, or `out` holds one of another step.
+        SpecsiaError: if it cannot be read.
+    """
+    _, model = load_generator(run)
+    last = checkpoints(run)[-1]
+    if any(there.name != last.name for there in checkpoints(out)):
+        raise UsageError(f"{out / FOLDER} holds a checkpoint of another step: delete it first")
+    halves = {name: tensor.to(torch.float16).contiguous() for name, tensor in model.state_dict().items()}
+    weights = out / FOLDER / last.name / MODEL
+    write_bytes(weights, save(halves))
+    write_bytes(weights.parent / STATE, json.dumps(read_state(last), indent=1).encode())
+    record = {name: value for name, value in read_json(run / RUN_FILE).items() if name not in _LEFT_OUT}
+    write_bytes(out / RUN_FILE, json.dumps(record, indent=1).encode())
+    write_bytes(out / SEEN_FILE, json.dumps(read_json(run / SEEN_FILE), separators=(",", ":")).encode())
+    return weights
+
+
+@click.command()
+@click.argument("run", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+def main(run: Path, out: Path) -> None:
+    """Write the last checkpoint of RUN to OUT as the model that comes with the package."""
+    data = write_pretrained(run, out).read_bytes()
+    click.echo(f"{len(data):,} bytes, SHA-256 {hashlib.sha256(data).hexdigest()}: state it in {out}/MODEL_CARD.md")
+
+
+if __name__ == "__main__":
+    main()

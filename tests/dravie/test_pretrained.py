@@ -1,0 +1,143 @@
+"""The model that comes with the package: found by its name, whole, honest about what it saw, and of use."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+import specsia_build as specsia
+from specsia_build import png
+from specsia_build.cli import main
+from specsia_build.dataset.pairs import Pair
+from specsia_build.dravie.metrics import view_scores
+from specsia_build.dravie.network.checkpoint import MODEL, RUN_FILE, checkpoints, load_generator
+from specsia_build.dravie.pretrained import WEIGHTS
+from specsia_build.dravie.seen import read_seen
+from specsia_build.dravie.train import read_run_config
+from tests.dataset.small import build_small
+from tests.dravie.drawn import drawn_pair
+from tests.dravie.test_enhance import write_frames, write_run
+
+CARD = WEIGHTS / "MODEL_CARD.md"
+MOST_BYTES = 1_200_000
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def command(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [*map(str, arguments), "--device", "cpu"])
+
+
+def trained_on() -> Mapping[str, tuple[str, ...]]:
+    training = read_seen(WEIGHTS).training
+    assert training is not None
+    return {character: views for of in training.values() for character, views in of.items()}
+
+
+def weights_file() -> Path:
+    return checkpoints(WEIGHTS)[-1] / MODEL
+
+
+def test_a_fresh_process_repairs_a_folder_of_frames(tmp_path: Path) -> None:
+    folder = write_frames(tmp_path / "frames", 2)
+    call = [sys.executable, "-c", "from specsia_build.cli import main; main()", "enhance", "pretrained", str(folder)]
+    subprocess.run([*call, "--out", str(tmp_path / "out")], cwd=tmp_path, check=True, timeout=120)
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.png")) == ["8.png", "9.png"]
+
+
+def l1(picture: np.ndarray, pair: Pair) -> float:
+    return view_scores(picture, pair)["l1"]
+
+
+def test_it_brings_a_figure_nearer_that_it_never_saw() -> None:
+    pair = drawn_pair(size=256)
+    repaired = specsia.load_model("pretrained", "cpu").enhance(pair)
+    assert l1(repaired, pair) < 0.9 * l1(pair.z, pair)
+
+
+def test_it_is_adapted_and_says_what_from(tmp_path: Path) -> None:
+    folder = write_frames(tmp_path / "frames", 1)
+    (tmp_path / "drawing.png").write_bytes(png.encode(drawn_pair().gt))
+    options = ("--frames", folder, "--drawing", tmp_path / "drawing.png", "--steps", 3, "--out", tmp_path / "own")
+    done = command("adapt", "pretrained", *options)
+    assert done.exit_code == 0, done.output
+    assert json.loads((tmp_path / "own" / RUN_FILE).read_text())["adapted_from"] == "pretrained"
+    seen = read_seen(tmp_path / "own")
+    assert seen.training == read_seen(WEIGHTS).training and set(seen.adaptation) == {"frames"}
+    assert command("enhance", tmp_path / "own", folder, "--out", tmp_path / "out").exit_code == 0
+
+
+def test_it_is_not_scored_on_what_it_saw(tmp_path: Path) -> None:
+    known = sorted(trained_on())[0]
+    dataset = build_small(tmp_path / "dataset", (known,), fixed={known: "test"}, views=2)
+    options = ("--out", tmp_path / "out", "--baselines", "raw", "--adapt-steps", 1)
+    refused = command("evaluate", "pretrained", dataset, *options)
+    assert refused.exit_code == 2 and known in refused.stderr and "--allow-seen" in refused.stderr
+
+
+def test_positions_are_needed(tmp_path: Path) -> None:
+    folder = write_frames(tmp_path / "frames", 1)
+    (folder / "pos").rename(tmp_path / "pos")
+    refused = command("enhance", "pretrained", folder, "--out", tmp_path / "out")
+    assert refused.exit_code == 2 and "has no pos/" in refused.stderr
+
+
+def test_a_folder_of_that_name_is_never_meant_or_passed_over_in_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = write_frames(tmp_path / "frames", 1)
+    (tmp_path / "pretrained").mkdir()
+    (tmp_path / "pretrained" / "others.pth").touch()
+    assert command("enhance", "pretrained", folder, "--out", "theirs").exit_code == 0
+    write_run(tmp_path / "pretrained")
+    refused = command("enhance", "pretrained", folder, "--out", "unclear")
+    assert refused.exit_code == 2 and "say ./pretrained for the folder" in refused.stderr
+    assert command("enhance", "./pretrained", folder, "--out", "own").exit_code == 0
+    theirs, own = (Path(name, "8.png").read_bytes() for name in ("theirs", "own"))
+    assert theirs != own
+
+
+def test_the_weights_are_small_whole_and_in_half_precision() -> None:
+    config, model = load_generator(WEIGHTS)
+    assert config.with_pos and config.architecture == "tiny"
+    assert len(checkpoints(WEIGHTS)) == 1
+    assert sum(parameter.numel() for parameter in model.parameters()) * 2 < weights_file().stat().st_size < MOST_BYTES
+    assert all(bool(tensor.isfinite().all()) for tensor in model.state_dict().values())
+    assert {path.suffix for path in WEIGHTS.rglob("*") if path.is_file()} == {".json", ".safetensors", ".md"}
+
+
+def test_the_card_is_of_these_weights() -> None:
+    card, settings = CARD.read_text(encoding="utf-8"), read_run_config(WEIGHTS)
+    assert f"`{hashlib.sha256(weights_file().read_bytes()).hexdigest()}`" in card
+    assert settings is not None and f"{settings.steps:,} steps" in card
+    assert settings.configs == ("inflate", "fusion")
+
+
+def test_the_card_names_every_character_that_was_seen() -> None:
+    card, seen = CARD.read_text(encoding="utf-8"), read_seen(WEIGHTS)
+    samples = [name for name in trained_on() if name.startswith("sample-")]
+    others = (set(trained_on()) | set(seen.validation)) - set(samples)
+    named = {name for name in re.findall(r"`([a-z0-9_]+)`", card) if name in others}
+    assert named == {name for name in others if not name.startswith("sample-")}
+    assert f"{len(samples)} procedural" in card
+
+
+def test_it_never_saw_what_is_held_out(characters_dir: Path) -> None:
+    lines = [json.loads(line) for line in (characters_dir / "everything.jsonl").read_text().splitlines() if line]
+    known = {line["id"]: line for line in lines}
+    learnt = {name for name in trained_on() if not name.startswith("sample-")}
+    assert learnt and {(known[name]["split"], known[name]["license"]) for name in learnt} == {("train", "CC0-1.0")}
