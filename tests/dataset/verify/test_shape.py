@@ -12,7 +12,9 @@ import pytest
 
 from specsia_build.dataset.images import edge_image, position_image
 from specsia_build.dataset.verify.check import verify
-from specsia_build.frame import decode_position
+from specsia_build.dataset.verify.glimpse import Glimpse
+from specsia_build.dataset.verify.shape import exchanged_opposites
+from specsia_build.frame import Camera, decode_position
 from specsia_build.registration import iou
 from tests.dataset.small import StoredRow, build_small, change, failed, found, pixels, put, swap
 
@@ -124,3 +126,32 @@ def test_depths_the_wrong_way_round(planted: Plant, view: int) -> None:
 def test_a_picture_that_is_off_by_a_pixel_from_its_silhouette(planted: Plant, way: tuple[int, int]) -> None:
     told = planted(lambda rows: put(rows[uid(3)], "gt", np.roll(pixels(rows[uid(3)], "gt"), way, (0, 1))))
     assert told == ({"contour": {uid(3)}} if any(way) else {})
+
+
+def silhouettes(gt_mask: int, mask: int) -> Glimpse:
+    """A view whose silhouettes are so many pixels wide."""
+    outlines = [np.tile(np.arange(128) < width, (128, 1)) for width in (gt_mask, mask)]
+    nothing = np.zeros((1, 1), np.uint8)
+    return Glimpse(
+        gt=nothing,
+        color=nothing,
+        silhouettes=(nothing, nothing),
+        outlines=(np.packbits(outlines[0]), np.packbits(outlines[1])),
+        copied=False,
+        points=np.zeros((1, 1, 3), np.float32),
+        solid=nothing > 0,
+        both=nothing > 0,
+        camera=Camera(0.0, 128),
+        stride=128,
+    )
+
+
+@pytest.mark.parametrize(("beside", "expected"), [((100, 99), [(3, 7)]), ((99, 100), [])], ids=["alone", "gradually"])
+def test_a_pair_that_comes_to_fit_crosswise_little_by_little_is_not_exchanged(
+    beside: tuple[int, int], expected: list[tuple[int, int]]
+) -> None:
+    pairs = [((80, 64), (80, 64)), ((80, 64), (80, 64)), ((100, 99), beside), ((80, 64), (64, 80))]
+    seen = {}
+    for view, (targets, made) in enumerate(pairs):
+        seen[view], seen[view + 4] = silhouettes(targets[0], made[0]), silhouettes(targets[1], made[1])
+    assert exchanged_opposites(seen, 8) == expected
