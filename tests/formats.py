@@ -27,7 +27,7 @@ from specsia_build.dravie.network.model import build_generator
 from specsia_build.pipeline import mark
 from specsia_build.registration import VERSION as REGISTRATION
 from specsia_build.rendering.registry import RENDERERS
-from specsia_build.stages.registry import STAGES
+from specsia_build.stages.registry import all_stages
 
 RECORD = Path(__file__).parent / "formats.json"
 
@@ -58,6 +58,7 @@ def formats() -> dict[str, Any]:
     backends |= {path.stem: read_pins(path.stem).version for path in pins_folder().glob("*.yaml")}
     return {
         "columns": _digest(str(schema.arrow_schema().remove_metadata())),
+        "columns of clips": _digest(str(schema.arrow_schema(schema.MOVING_COLUMNS).remove_metadata())),
         "frames cache": frames.VERSION,
         "memory of an adapted model": recall.VERSION,
         "registration": REGISTRATION,
@@ -65,7 +66,7 @@ def formats() -> dict[str, Any]:
         "samples": samples.VERSION,
         "schema": schema.SCHEMA_VERSION,
         "worker protocol": PROTOCOL,
-        **{f"artefacts of {stage.name}": stage.version for stage in STAGES},
+        **{f"artefacts of {stage.name}": stage.version for stage in all_stages()},
         **{f"backend {name}": version for name, version in backends.items()},
         **{f"checkpoint, {name}": _checkpoint(name) for name in ARCHITECTURES},
         **{f"renderer {name}": _renderer_version(where) for name, where in RENDERERS.items()},
