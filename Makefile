@@ -13,6 +13,11 @@ STEPS ?=
 SEEDS ?= 0 1 2
 REPEATS ?= 1
 BACKENDS ?= inflate fusion
+# `make clips`: a sample and a real character that move, repaired by the model that comes with the package.
+CLIPS ?= specsia-clips-shown
+CLIP_SIZE ?= 256
+CLIP_ID ?= kaykit_mage
+
 # A configuration is named as its backend is, without the argument. One run for each and each seed, one that never sees
 # positions, and one for each seed on all of them together.
 CONFIGS = $(foreach backend,$(BACKENDS),$(firstword $(subst :, ,$(backend))))
@@ -33,6 +38,7 @@ HASHED := $(PIP) --require-hashes --requirement requirements.txt
 OURS := $(PIP) --constraint constraints.txt --editable
 
 .PHONY: dataset test lint bench validate pretrained format hashes clean
+.PHONY: dataset test lint bench validate clips format hashes clean
 
 dataset: .venv/core
 	$(BIN)/specsia build "$(SOURCE)" --out "$(OUT)"
@@ -78,6 +84,13 @@ pretrained: .venv/train
 	rm -rf $(WEIGHTS)/checkpoints
 	$(BIN)/python -m benchmarks.pretrained "$(PRETRAINED)/run" $(WEIGHTS)
 	$(BIN)/specsia evaluate pretrained "$(PRETRAINED)/build/dataset" --out "$(PRETRAINED)/evaluation" --without adaptation
+clips: .venv/train
+	$(BIN)/python -m benchmarks.clips_source "$(CLIPS)/source" --characters "$(CHARACTERS)" --id $(CLIP_ID)
+	$(BIN)/specsia clips "$(CLIPS)/source/characters.jsonl" --out "$(CLIPS)/run" --recipe frames --recipe dravie --preview \
+	  --clip walk --clip wave --clip Walking_A --clip '*Melee_Attack_Chop' --size $(CLIP_SIZE) $(BACKENDS:%=--backend %)
+	$(BIN)/specsia evaluate pretrained "$(CLIPS)/run/dataset" --out "$(CLIPS)/evaluation" --run "$(CLIPS)/run"
+	$(BIN)/specsia enhance pretrained "$(CLIPS)/run/dataset" --out "$(CLIPS)/repaired" --video
+	$(BIN)/specsia report "$(CLIPS)/run"
 
 format: .venv/dev
 	$(BIN)/ruff check --fix .
