@@ -37,8 +37,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 HASHED := $(PIP) --require-hashes --requirement requirements.txt
 OURS := $(PIP) --constraint constraints.txt --editable
 
-.PHONY: dataset test lint bench validate pretrained format hashes clean
-.PHONY: dataset test lint bench validate clips format hashes clean
+.PHONY: dataset test lint bench validate pretrained clips format hashes clean
 
 dataset: .venv/core
 	$(BIN)/specsia build "$(SOURCE)" --out "$(OUT)"
@@ -84,6 +83,7 @@ pretrained: .venv/train
 	rm -rf $(WEIGHTS)/checkpoints
 	$(BIN)/python -m benchmarks.pretrained "$(PRETRAINED)/run" $(WEIGHTS)
 	$(BIN)/specsia evaluate pretrained "$(PRETRAINED)/build/dataset" --out "$(PRETRAINED)/evaluation" --without adaptation
+
 clips: .venv/train
 	$(BIN)/python -m benchmarks.clips_source "$(CLIPS)/source" --characters "$(CHARACTERS)" --id $(CLIP_ID)
 	$(BIN)/specsia clips "$(CLIPS)/source/characters.jsonl" --out "$(CLIPS)/run" --recipe frames --recipe dravie --preview \

@@ -121,7 +121,9 @@ def _lines(summary: BuildSummary, layout: RunLayout, settings: ClipSettings) -> 
         return [*lines, f"stopped before pack: {summary.stopped}"]
     if summary.folders is not None:
         where = frames_folder(layout, None)
-        lines.append(f"{summary.folders} clips of {summary.source} are in {where}")
+        lines.append(f"{summary.clips} clips of {summary.source} are in {where}")
+        if settings.pairs and summary.folders != summary.clips:
+            lines.append(f"and of their reconstructions in {where}-BACKEND, {summary.folders} folders in all")
         lines += ["repair one with:", f"  specsia enhance RUN {shlex.quote(str(where))}/CLIP --out repaired"]
     if summary.dataset is not None and summary.rows is not None:
         lines += packed_lines(summary, summary.dataset, summary.rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,16 @@ def _turn_about_x(degrees: float) -> list[float]:
     return [float(np.sin(half)), 0.0, 0.0, float(np.cos(half))]
 
 
-def write_moving_figure(path: Path, spoilt: bool = False, clips: bool = True) -> Path:
+def write_moving_figure(
+    path: Path, spoilt: bool = False, clips: bool = True, names: Sequence[str] = ("wave", "go")
+) -> Path:
     """A figure that waves its left arm, and one that travels three of its heights to its own right.
 
     Args:
         path: of the file.
         spoilt: also a clip of NaNs, one named like a path, one of no length.
         clips: whether it has any.
+        names: of the two clips.
     """
     writer = GltfWriter()
     nodes = []
@@ -47,8 +51,8 @@ def write_moving_figure(path: Path, spoilt: bool = False, clips: bool = True) ->
         writer.add("animations", name=name, channels=[channel], samplers=[sampler])
 
     if clips:
-        clip("wave", arm, "rotation", [_turn_about_x(0), _turn_about_x(70), _turn_about_x(0)])
-        clip("go", root, "translation", [[0.0, 0, 0], [-2.0, 0, 0], [-4.0, 0, 0]])
+        clip(names[0], arm, "rotation", [_turn_about_x(0), _turn_about_x(70), _turn_about_x(0)])
+        clip(names[1], root, "translation", [[0.0, 0, 0], [-2.0, 0, 0], [-4.0, 0, 0]])
     if spoilt:
         clip("nothing", arm, "rotation", [[np.nan] * 4] * 3)
         clip("../../etc/passwd", arm, "rotation", [_turn_about_x(0), _turn_about_x(20), _turn_about_x(0)])

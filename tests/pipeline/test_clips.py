@@ -176,6 +176,16 @@ def test_a_character_without_motions_is_said_and_has_a_turntable(tmp_path: Path)
     assert "no character has a clip" in stopped["stopped"]
 
 
+def test_no_two_clips_have_one_id(tmp_path: Path) -> None:
+    """Neither of two characters whose ids and motions run together, nor motions that differ in case alone."""
+    write_moving_figure(tmp_path / "a" / "a.glb", names=("b-wave", "go"))
+    write_moving_figure(tmp_path / "a" / "a-b.glb", names=("wave", "WAVE"))
+    document = clips(tmp_path / "a", tmp_path / "out", "--frames", "1", "--views", "1")
+    names = {path.name for path in (tmp_path / "out/frames").iterdir()}
+    assert names == {"a-b_wave-00", "a-go-00", "a-b-wave-00", "a-b-WAVE_2-00"}
+    assert document["clips"] == len(names)
+
+
 def test_a_folder_of_clips_is_no_build(tmp_path: Path) -> None:
     write_moving_figure(tmp_path / "a.glb")
     clips(tmp_path / "a.glb", tmp_path / "out", "--frames", "1")

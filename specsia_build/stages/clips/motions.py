@@ -37,6 +37,9 @@ from specsia_build.stages.stopwatch import Stopwatch
 CHARACTER, MOTION = "character/", "motion/"
 """Before the names of inputs: files of the character, and files of motions."""
 
+_MOST_NAME = 50
+"""Bytes of a motion's name that its id keeps."""
+
 
 def _settings(job: Job) -> dict[str, Any]:
     settings = clip_settings(job.config)
@@ -85,20 +88,10 @@ def find(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, 
     taken: set[str] = set()
     clips: list[Clip] = []
 
-    def named(action: str) -> str:
-        """An id of its own for a motion, however strangers named it."""
-        base = safe_id(f"{entry.id}-{action or 'motion'}")[:150]
-        name, number = base, 1
-        while name.casefold() in taken:
-            number += 1
-            name = f"{base}-{number}"
-        taken.add(name.casefold())
-        return name
-
     if settings.turntable:
-        clips.append(Clip(f"{named(TURNTABLE)}-00", TURNTABLE, "", 0, turn_frames(settings), 0, 0.0))
+        clips.append(Clip(f"{_named(entry.id, TURNTABLE, taken)}-00", TURNTABLE, "", 0, turn_frames(settings), 0, 0.0))
     for (origin, index), motion in actor.motions.items():
-        name = named(motion.name)
+        name = _named(entry.id, motion.name, taken)
         frames = len(motion.times(settings.fps, settings.frames))
         for view, yaw in enumerate(view_yaws(settings.views)):
             clips.append(Clip(f"{name}-{view:02d}", motion.name, origin, index, frames, view, yaw))
@@ -109,6 +102,20 @@ def find(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, 
         warnings.append(_why_still(entry.id, settings, actor))
     meta = {"id": entry.id, "clips": [asdict(clip) for clip in clips], "warnings": warnings}
     return Artefact(entry.id, {}, meta), actor.files
+
+
+def _named(character_id: str, action: str, taken: set[str]) -> str:
+    """An id of its own for a character's motion, however strangers named it, which is then among those taken.
+
+    What follows the character's id holds no ``-``, so that no other character's motion has the same id.
+    """
+    base = safe_id(action or "motion").replace("-", "_").encode()[:_MOST_NAME].decode(errors="ignore")
+    name, number = base, 1
+    while name.casefold() in taken:
+        number += 1
+        name = f"{base}_{number}"
+    taken.add(name.casefold())
+    return f"{character_id}-{name}"
 
 
 def _why_still(character_id: str, settings: ClipSettings, actor: Actor) -> str:
