@@ -21,7 +21,7 @@ from specsia_build.characters.motions import BUILT_IN, SUFFIXES, MotionFile, bui
 from specsia_build.config import OWN, BuildConfig, ClipSettings
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import ORTHO_WIDTH, Camera
-from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.mesh import Mesh, extremes, turned
 from specsia_build.stages import render
 from specsia_build.stages.stage import Clip, Job
 
@@ -250,10 +250,12 @@ def shot_of(clip: Clip, actor: Actor, config: BuildConfig, margin_px: float) -> 
     held = _held(actor.rig, found) if settings.in_place else np.zeros((len(times), 3))
     low, high = np.full(2, np.inf), np.full(2, -np.inf)
     for k in range(len(times)):
-        seen = (actor.rig.vertices(found, k) + held[k]) @ np.stack([right, up]).T
-        low, high = np.minimum(low, seen.min(axis=0)), np.maximum(high, seen.max(axis=0))
-    if not np.isfinite([low, high]).all():
-        raise CharacterError(f"'{clip.action}' takes vertices to places that are no numbers")
+        vertices = actor.rig.vertices(found, k)
+        if not np.isfinite(vertices).all():
+            raise CharacterError(f"'{clip.action}' takes vertices to places that are no numbers")
+        least, most = extremes(turned(vertices, camera.basis()))
+        aside = camera.basis()[:2] @ held[k]
+        low, high = np.minimum(low, least[:2] + aside), np.maximum(high, most[:2] + aside)
     room = ORTHO_WIDTH / 2 - margin_px / camera.pixels_per_unit
     width, middle = ORTHO_WIDTH, np.zeros(2)
     if max(np.abs(low).max(), np.abs(high).max()) > room:
