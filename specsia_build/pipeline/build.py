@@ -16,7 +16,7 @@ from specsia_build.dataset.upload import open_target, upload
 from specsia_build.errors import SpecsiaError, UsageError, WriteError, some
 from specsia_build.files.writing import append, write_bytes
 from specsia_build.pipeline.clearing import forget
-from specsia_build.pipeline.clips import folder_tasks, planned, write_folder
+from specsia_build.pipeline.clips import clear_others, folder_tasks, planned, write_folders
 from specsia_build.pipeline.executors import Executor, Lost, Needs, open_executor
 from specsia_build.pipeline.failures import Failure, add_failure, concerning, counted, read_failures, write_failures
 from specsia_build.pipeline.layout import RunLayout
@@ -30,7 +30,6 @@ from specsia_build.pipeline.store import DamagedError, discard, is_intact, sweep
 from specsia_build.pipeline.summary import BuildSummary, StageSummary, StageTally
 from specsia_build.pipeline.tasks import Outcome, Task, backend_of, needs_of, on_record, peak_mb, perform
 from specsia_build.pipeline.warm import compile_once
-from specsia_build.recipes.frames import remove_others
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import pack
 from specsia_build.stages.pack import PackPlan
@@ -265,26 +264,14 @@ class _Build:
                     f"{len(missed)} clips or characters are neither drawn up to date nor on record as failed "
                     f"({named(missed)}): run `specsia clips --out {self.layout.root}` with all its stages"
                 )
-            made, damaged = 0, False
-            with self.progress.bar(FRAMES, len(tasks), "clip") as advance:
-                for index, written in self.run(write_folder, tasks, Needs(self.config.timeout)):
-                    advance(1)
-                    if isinstance(written, Lost):
-                        raise SpecsiaError(f"the clip {tasks[index].clip} could not be written: {written.reason}")
-                    if isinstance(written, CharacterStage):
-                        self._discard(written, tasks[index].backend, [tasks[index].clip])
-                        damaged = True
-                    made += written is True
+            made, damaged = write_folders(tasks, self.run, Needs(self.config.timeout), self.progress)
             if not damaged:
                 break
+            for task, stage in damaged:
+                self._discard(stage, task.backend, [task.clip])
             for stage, backend in stages_of(self.config, character_stages(self.config)):
                 self.run_stage(stage, backend)
-        for folder in {task.path.parent for task in tasks}:
-            removed, foreign = remove_others(folder, [task.clip for task in tasks if task.path.parent == folder])
-            if removed:
-                self.progress.say(f"{folder}: {removed} clips removed that this run has no more")
-            if foreign:
-                self.progress.say(f"kept in {folder}, as it is no clip of specsia's: {named(foreign)}")
+        clear_others(tasks, self.progress)
         seconds = time.perf_counter() - start
         self.progress.stage_done(StageSummary(FRAMES, None, made, len(tasks) - made, 0, seconds))
         self.summary = replace(self.summary, folders=len(tasks))

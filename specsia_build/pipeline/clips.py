@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from specsia_build.characters.character import Entry
-from specsia_build.config import BuildConfig, backend_name
+from specsia_build.config import FRAMES, BuildConfig, backend_name
+from specsia_build.errors import SpecsiaError
+from specsia_build.pipeline.executors import Executor, Lost, Needs
 from specsia_build.pipeline.failures import Failure
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.planning import DigestCache, plan_stage
+from specsia_build.pipeline.progress import Progress, named
 from specsia_build.pipeline.store import DamagedError, read_artefact, read_meta
-from specsia_build.recipes.frames import ClipFolder, write_clip
+from specsia_build.recipes.frames import ClipFolder, remove_others, write_clip
 from specsia_build.stages.clips import draw, motions, move
 from specsia_build.stages.stage import CharacterStage
 
@@ -56,6 +59,43 @@ def write_folder(task: FolderTask) -> bool | CharacterStage:
     except DamagedError:
         return stage
     return write_clip(ClipFolder(task.path, pictures, clean, task.preview))
+
+
+def write_folders(
+    tasks: Sequence[FolderTask], run: Executor, needs: Needs, progress: Progress
+) -> tuple[int, list[tuple[FolderTask, CharacterStage]]]:
+    """Write clips side by side.
+
+    Returns:
+        How many were written now, and those that could not be, with the stage whose artefact of them is damaged.
+
+    Raises:
+        SpecsiaError: if one cannot be written.
+    """
+    made, damaged = 0, []
+    with progress.bar(FRAMES, len(tasks), "clip") as advance:
+        for index, written in run(write_folder, tasks, needs):
+            advance(1)
+            if isinstance(written, Lost):
+                raise SpecsiaError(f"the clip {tasks[index].clip} could not be written: {written.reason}")
+            if isinstance(written, CharacterStage):
+                damaged.append((tasks[index], written))
+            else:
+                made += written
+    return made, damaged
+
+
+def clear_others(tasks: Sequence[FolderTask], progress: Progress) -> None:
+    """Remove the clips of an earlier run beside those that this one has, and say what else lies there."""
+    kept: dict[Path, list[str]] = {}
+    for task in tasks:
+        kept.setdefault(task.path.parent, []).append(task.clip)
+    for folder, names in kept.items():
+        removed, foreign = remove_others(folder, names)
+        if removed:
+            progress.say(f"{folder}: {removed} clips removed that this run has no more")
+        if foreign:
+            progress.say(f"kept in {folder}, as it is no clip of specsia's: {named(foreign)}")
 
 
 def planned(entries: Sequence[Entry], layout: RunLayout) -> Iterator[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build import memory
 from specsia_build.animation.motion import Motion, Poses, poses
 from specsia_build.animation.rig import Rig
 from specsia_build.characters.actions import FRAMES, chosen
@@ -29,6 +30,10 @@ TURNTABLE = "turntable"
 
 TURN_SECONDS = 3.0
 """How long the camera takes around a still figure."""
+
+
+POSE_COST, PIXELS_PER_BYTE = 400, 4
+"""Bytes of memory for a node in a frame, and how many pixels of a frame that is encoded and kept take up one."""
 
 
 @dataclass(frozen=True)
@@ -244,6 +249,7 @@ def shot_of(clip: Clip, actor: Actor, config: BuildConfig, margin_px: float) -> 
         found = actor.stands
         cameras = tuple(Camera(float(yaw), config.size) for yaw in yaws)
         return Shot(times, found, np.zeros((len(times), 3)), cameras)
+    memory.take(len(times) * (POSE_COST * len(actor.rig.skeleton.names) + config.size**2 // PIXELS_PER_BYTE))
     found = poses(actor.rig.skeleton, actor.motions[clip.origin, clip.index], times)
     camera = Camera(clip.yaw, config.size)
     right, up, _ = camera.basis()
