@@ -15,7 +15,7 @@ from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.planning import DigestCache, plan_stage
 from specsia_build.pipeline.progress import Progress, named
 from specsia_build.pipeline.store import DamagedError, read_artefact, read_meta
-from specsia_build.recipes.frames import ClipFolder, remove_others, write_clip
+from specsia_build.recipes.frames import ClipFolder, is_written, record, remove_others, write_clip
 from specsia_build.stages.clips import draw, motions, move
 from specsia_build.stages.stage import CharacterStage
 
@@ -47,8 +47,16 @@ def frames_folder(layout: RunLayout, backend: str | None) -> Path:
     return layout.root / ("frames" if backend is None else f"frames-{backend}")
 
 
-def write_folder(task: FolderTask) -> bool | CharacterStage:
-    """Write one clip; whether it was written now, or the stage whose artefact of it is damaged."""
+def _is_written(task: FolderTask) -> bool:
+    clean = read_meta(task.layout.artefact(draw.STAGE, None, task.clip))
+    pictures = clean if task.backend is None else read_meta(task.layout.artefact(move.STAGE, task.backend, task.clip))
+    if clean is None or pictures is None:
+        return False
+    return is_written(task.path, record(clean, pictures, task.preview))
+
+
+def write_folder(task: FolderTask) -> CharacterStage | None:
+    """Write one clip; gives the stage whose artefact of it is damaged, if one is."""
     stage = draw.STAGE
     try:
         clean = read_artefact(task.layout.artefact(stage, None, task.clip), task.clip)
@@ -58,13 +66,14 @@ def write_folder(task: FolderTask) -> bool | CharacterStage:
             pictures = read_artefact(task.layout.artefact(stage, task.backend, task.clip), task.clip)
     except DamagedError:
         return stage
-    return write_clip(ClipFolder(task.path, pictures, clean, task.preview))
+    write_clip(ClipFolder(task.path, pictures, clean, task.preview))
+    return None
 
 
 def write_folders(
     tasks: Sequence[FolderTask], run: Executor, needs: Needs, progress: Progress
 ) -> tuple[int, list[tuple[FolderTask, CharacterStage]]]:
-    """Write clips side by side.
+    """Write clips side by side, but for those that are there as they would be written.
 
     Returns:
         How many were written now, and those that could not be, with the stage whose artefact of them is damaged.
@@ -72,17 +81,16 @@ def write_folders(
     Raises:
         SpecsiaError: if one cannot be written.
     """
-    made, damaged = 0, []
-    with progress.bar(FRAMES, len(tasks), "clip") as advance:
-        for index, written in run(write_folder, tasks, needs):
+    missing = [task for task in tasks if not _is_written(task)]
+    damaged = []
+    with progress.bar(FRAMES, len(missing), "clip") as advance:
+        for index, trouble in run(write_folder, missing, needs):
             advance(1)
-            if isinstance(written, Lost):
-                raise SpecsiaError(f"the clip {tasks[index].clip} could not be written: {written.reason}")
-            if isinstance(written, CharacterStage):
-                damaged.append((tasks[index], written))
-            else:
-                made += written
-    return made, damaged
+            if isinstance(trouble, Lost):
+                raise SpecsiaError(f"the clip {missing[index].clip} could not be written: {trouble.reason}")
+            if trouble is not None:
+                damaged.append((missing[index], trouble))
+    return len(missing) - len(damaged), damaged
 
 
 def clear_others(tasks: Sequence[FolderTask], progress: Progress) -> None:

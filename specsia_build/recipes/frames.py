@@ -46,11 +46,11 @@ class ClipFolder:
     preview: bool
 
 
-def _record(folder: ClipFolder) -> dict[str, Any]:
-    clean, pictures = folder.clean.meta, folder.pictures.meta
+def record(clean: Mapping[str, Any], pictures: Mapping[str, Any], preview: bool) -> dict[str, Any]:
+    """What a clip's folder is to say of itself, by the meta data of its artefacts; see `ClipFolder`."""
     return {
         "kind": KIND,
-        "clip": folder.clean.key,
+        "clip": clean["id"],
         "character": clean["character"],
         "action": clean["clip"]["action"],
         "view": clean["clip"]["view"],
@@ -64,7 +64,7 @@ def _record(folder: ClipFolder) -> dict[str, Any]:
         "license": clean["license"],
         "source": clean["source"],
         "fingerprint": pictures["fingerprint"],
-        "preview": folder.preview,
+        "preview": preview,
     }
 
 
@@ -84,32 +84,34 @@ def is_whole(folder: Path, frames: int) -> bool:
     return all(layer.is_dir() and wanted <= {path.name for path in layer.iterdir()} for layer in layers)
 
 
-def write_clip(folder: ClipFolder) -> bool:
-    """Write a clip's folder whole or not at all, unless it is there as it would be written.
+def is_written(folder: Path, wanted: Mapping[str, Any]) -> bool:
+    """Whether a clip's folder is there with what it is to say of itself, and every picture."""
+    return record_of(folder) == wanted and is_whole(folder, len(wanted["times"]))
 
-    Returns:
-        Whether it was written.
+
+def write_clip(folder: ClipFolder) -> None:
+    """Write a clip's folder whole or not at all, in place of one that we wrote before.
 
     Raises:
         UsageError: if something lies there that we did not write.
         WriteError: if it cannot be written.
     """
-    record = _record(folder)
-    there = record_of(folder.path)
-    if there == record and is_whole(folder.path, len(record["times"])):
-        return False
-    if there is None and folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
+    wanted = record(folder.clean.meta, folder.pictures.meta, folder.preview)
+    if (
+        record_of(folder.path) is None
+        and folder.path.exists()
+        and (not folder.path.is_dir() or any(folder.path.iterdir()))
+    ):
         raise UsageError(f"{folder.path} is not a clip that specsia wrote: move it away, or name another --out")
     with replacing_folder(folder.path, lambda _: False) as out:
         for layer in LAYERS:
             (out / layer).mkdir()
-            for frame in range(len(record["times"])):
+            for frame in range(len(wanted["times"])):
                 (out / layer / f"{frame:04d}.png").write_bytes(folder.pictures.files[frame_file(layer, frame)])
         if folder.preview:
             _write_preview(folder, out / PREVIEW)
-        text = json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+        text = json.dumps(wanted, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
         (out / RECORD).write_text(text, encoding="utf-8")
-    return True
 
 
 def _write_preview(folder: ClipFolder, stem: Path) -> None:
