@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from specsia_build.characters.character import id_order_key
-from specsia_build.dataset.pairs import place_columns, place_of
+from specsia_build.dataset.pairs import character_of
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.errors import SpecsiaError
 
@@ -14,12 +14,12 @@ def splits_of(dataset: OpenedDataset) -> dict[str, str]:
     Raises:
         SpecsiaError: if a shard is damaged, an id is none, or a character is in two splits.
     """
-    columns = place_columns(dataset.kind)
+    columns = ["uid" if dataset.kind == "published" else "character_id"]
     found: dict[str, str] = {}
     for config in dataset.configs:
         for split in dataset.splits(config):
             for row in dataset.stream(config, split, columns):
-                character_id, _, _ = place_of(row, dataset.where)
+                character_id = character_of(row, dataset.where)
                 if found.setdefault(character_id, split) != split:
                     raise SpecsiaError(
                         f"{dataset.where} has the character {character_id} in two splits, {found[character_id]} and "

@@ -164,8 +164,21 @@ def place_of(row: Mapping[str, Any], where: str) -> tuple[str, int, int | None]:
     """
     if "character_id" in row:
         return row["character_id"], row["view"], row.get("frame")
+    return *_parted(row["uid"], where), None
+
+
+def character_of(row: Mapping[str, Any], where: str) -> str:
+    """Character's id of a row that holds `character_id`, or `uid` where there is no such column.
+
+    Raises:
+        SpecsiaError: as `place_of`.
+    """
+    return str(row["character_id"]) if "character_id" in row else _parted(row["uid"], where)[0]
+
+
+def _parted(uid: str, where: str) -> tuple[str, int]:
     try:
-        return *split_uid(row["uid"]), None
+        return split_uid(uid)
     except ValueError as error:
         raise SpecsiaError(f"{where}: {error}") from error
 

@@ -13,9 +13,6 @@ from specsia_build.files.records import parse_json
 from specsia_build.files.writing import append, write_bytes
 from specsia_build.stages.registry import all_stages
 
-_NAMES = [stage.name for stage in all_stages()]
-"""Of all stages, in the order in which failures are listed."""
-
 
 @dataclass(frozen=True)
 class Failure:
@@ -45,8 +42,13 @@ class Failure:
         return self.id if self.clip is None else self.clip
 
 
+def _names() -> list[str]:
+    """Of all stages, in the order in which failures are listed."""
+    return [stage.name for stage in all_stages()]
+
+
 def _order(failure: Failure) -> tuple[int, str, tuple[int, int, str], str]:
-    return _NAMES.index(failure.stage), failure.backend or "", id_order_key(failure.id), failure.clip or ""
+    return _names().index(failure.stage), failure.backend or "", id_order_key(failure.id), failure.clip or ""
 
 
 def concerning(failures: Iterable[Failure], ids: Collection[str], backends: Collection[str]) -> list[Failure]:
@@ -94,7 +96,7 @@ def _parsed(line: str) -> Failure:
         failure.clip or "",
     )
     sound = all(isinstance(text, str) for text in texts) and isinstance(failure.low_quality, bool)
-    if failure.stage not in _NAMES or not sound:
+    if failure.stage not in _names() or not sound:
         raise ValueError("it holds a line that is no failure")
     return failure
 
