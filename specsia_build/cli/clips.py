@@ -18,7 +18,7 @@ from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.settings import effective, named_settings, stated
 from specsia_build.pipeline.summary import BuildSummary
-from specsia_build.stages.clips.actor import check_motions, is_file_name
+from specsia_build.stages.clips.actor import check_settings, is_file_name
 from specsia_build.stages.registry import CLIP_STAGES, PAIR_STAGES, STAGES
 
 _STAGES = tuple(dict.fromkeys(stage.name for stage in (*CLIP_STAGES, *PAIR_STAGES, STAGES[-1])))
@@ -99,7 +99,7 @@ def clips(
         of_clips["motions"] = [_whole(name) for name in of_clips["motions"]]
     config_file = named_settings(config_name) if config_name is not None else None
     config, layout = effective(source, out or DEFAULT_CLIPS_OUT, config_file, {**others, "clips": of_clips}, fresh)
-    check_motions(config.clips or ClipSettings())
+    check_settings(config)
     summary = run_build(config, layout, stages or _STAGES, fresh, Progress())
     tell(as_json, _document(summary), _lines(summary, layout, config.clips or ClipSettings()))
     if summary.stopped is not None or summary.failed > summary.allowed_failures:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from specsia_build.dataset import schema
@@ -11,7 +12,7 @@ from specsia_build.frame import view_yaws
 from specsia_build.stages import looks, project, render
 from specsia_build.stages.artefact import canonical_json, frame_file, sha256, view_file
 from specsia_build.stages.clips import draw, move
-from specsia_build.stages.stage import EarlierMeta
+from specsia_build.stages.stage import CharacterStage, EarlierMeta
 
 _ORIGIN = {
     schema.COLOR: (project.STAGE, looks.COLOR),
@@ -90,11 +91,7 @@ def _clip_facts(key: str, backend: str, metas: EarlierMeta) -> RowFacts:
             "time": time,
             "action": clean["clip"]["action"],
         }
-        origin = {}
-        for column, (stage, name) in _CLIP_ORIGIN.items():
-            file = frame_file(name, frame)
-            origin[column] = stage.name, file, metas[stage]["files"][file]["sha256"]
-        yield scalars, origin
+        yield scalars, _images(_CLIP_ORIGIN, metas, partial(frame_file, frame=frame))
 
 
 def _still_facts(character_id: str, backend: str, metas: EarlierMeta) -> RowFacts:
@@ -114,11 +111,17 @@ def _still_facts(character_id: str, backend: str, metas: EarlierMeta) -> RowFact
             "bbox_max": high,
             "license": rendered["license"],
         }
-        origin = {}
-        for column, (stage, name) in _ORIGIN.items():
-            file = view_file(name, view)
-            origin[column] = stage.name, file, metas[stage]["files"][file]["sha256"]
-        yield scalars, origin
+        yield scalars, _images(_ORIGIN, metas, partial(view_file, view=view))
+
+
+def _images(
+    origins: Mapping[str, tuple[CharacterStage, str]], metas: EarlierMeta, file_of: Callable[[str], str]
+) -> dict[str, tuple[str, str, str]]:
+    """By image column the stage's name, the file and SHA-256 of a row's images."""
+    found = {column: (stage, file_of(name)) for column, (stage, name) in origins.items()}
+    return {
+        column: (stage.name, file, metas[stage]["files"][file]["sha256"]) for column, (stage, file) in found.items()
+    }
 
 
 def member(key: str, backend: str, metas: EarlierMeta) -> Member:

@@ -203,3 +203,11 @@ def test_a_reconstruction_with_clips_of_its_own_keeps_them(tmp_path: Path) -> No
     ious = pq.read_table(shard)["iou"].to_pylist()
     assert len(ious) == 2 * FRAMES
     assert min(ious) > 0.98
+
+
+def test_settings_that_are_for_stills_only_are_refused(tmp_path: Path) -> None:
+    write_moving_figure(tmp_path / "a.glb")
+    for setting in ("renderer: cycles", "pos_frame: view"):
+        (tmp_path / "own.yaml").write_text(setting + "\n")
+        more = ("--config", tmp_path / "own.yaml")
+        assert "clips are made with" in clips(tmp_path / "a.glb", tmp_path / "out", *more, code=2)["error"]

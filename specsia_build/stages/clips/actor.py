@@ -19,9 +19,10 @@ from specsia_build.characters.actions import FRAMES, chosen
 from specsia_build.characters.animated import AnimatedCharacter, read_animated
 from specsia_build.characters.character import Entry
 from specsia_build.characters.motions import BUILT_IN, SUFFIXES, MotionFile, built_in, motion_for, read_motions
-from specsia_build.config import OWN, BuildConfig, ClipSettings
+from specsia_build.config import OWN, POS_FRAMES, BuildConfig, ClipSettings
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import ORTHO_WIDTH, Camera
+from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh, extremes, turned
 from specsia_build.stages import render
 from specsia_build.stages.stage import Clip, Job
@@ -168,12 +169,19 @@ def motion_files(config: BuildConfig) -> list[Path]:
     return [Path(name) for name in clip_settings(config).motions if is_file_name(name)]
 
 
-def check_motions(settings: ClipSettings) -> None:
-    """See that the settings' motions are there, before any character is read.
+def check_settings(config: BuildConfig) -> None:
+    """See that clips can be made as a run's settings ask, before any character is read.
 
     Raises:
-        UsageError: if one is not, or two files have one name.
+        UsageError: if a motion is not there, two files have one name, or a setting is for stills only.
     """
+    settings = clip_settings(config)
+    for name, value, only in (
+        ("renderer", config.renderer, FastRenderer.name),
+        ("pos_frame", config.pos_frame, POS_FRAMES[0]),
+    ):
+        if value != only:
+            raise UsageError(f"clips are made with {name} '{only}', not '{value}': take that setting out")
     origins: dict[str, str] = {}
     for name in settings.motions:
         if is_file_name(name) and not Path(name).is_file():
