@@ -110,6 +110,7 @@ class Rig:
             )
         )
 
+    @cached_property
     def bound(self) -> NDArray[np.int32]:
         """(V,) int32, equal for vertices that hang on the same nodes by the same weights and morphs."""
         stored = np.concatenate([self.nodes[:, None], self.inverse_binds.reshape(len(self.nodes), 16)], axis=1)

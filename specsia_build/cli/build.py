@@ -13,7 +13,6 @@ from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option, tell
 from specsia_build.config import EXECUTORS, LOOKS, LOW_IOU_ACTIONS
 from specsia_build.dataset.schema import data_folder
-from specsia_build.errors import UsageError
 from specsia_build.pipeline.build import build as run_build
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.settings import effective, named_settings
@@ -100,8 +99,6 @@ def build(
     """
     config_file = named_settings(config_name) if config_name is not None else None
     config, layout = effective(source, out, config_file, flags, fresh)
-    if config.clips is not None:
-        raise UsageError(f"{layout.root} holds clips: go on with `specsia clips`, or name another --out")
     summary = run_build(config, layout, stages or stage_names(), fresh, Progress())
     tell(as_json, document_of(summary), _lines(summary, layout.root))
     if summary.stopped is not None or summary.failed > summary.allowed_failures:

@@ -18,10 +18,11 @@ from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.settings import effective, named_settings, stated
 from specsia_build.pipeline.summary import BuildSummary
-from specsia_build.stages.clips.actor import check_settings, is_file_name
-from specsia_build.stages.registry import CLIP_STAGES, PAIR_STAGES, STAGES
+from specsia_build.stages import pack
+from specsia_build.stages.clips.actor import check_settings, clip_settings, is_file_name
+from specsia_build.stages.registry import PAIR_STAGES
 
-_STAGES = tuple(dict.fromkeys(stage.name for stage in (*CLIP_STAGES, *PAIR_STAGES, STAGES[-1])))
+_STAGES = tuple(stage.name for stage in (*PAIR_STAGES, pack.STAGE))
 
 
 @click.command(context_settings={"show_default": False})
@@ -101,7 +102,7 @@ def clips(
     config, layout = effective(source, out or DEFAULT_CLIPS_OUT, config_file, {**others, "clips": of_clips}, fresh)
     check_settings(config)
     summary = run_build(config, layout, stages or _STAGES, fresh, Progress())
-    tell(as_json, _document(summary), _lines(summary, layout, config.clips or ClipSettings()))
+    tell(as_json, _document(summary), _lines(summary, layout, clip_settings(config)))
     if summary.stopped is not None or summary.failed > summary.allowed_failures:
         ctx.exit(FAILED)
 

@@ -12,14 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import png
+from specsia_build.config import FRAMES
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import remove_tree, replacing_folder
 from specsia_build.films import side_by_side, write_film
 from specsia_build.stages.artefact import Artefact, frame_file
-from specsia_build.stages.clips.draw import COLOR, GT, MASK, POS
+from specsia_build.stages.clips import draw
+from specsia_build.stages.looks import COLOR
+from specsia_build.stages.render import GT
 
-LAYERS = (COLOR, MASK, POS)
+LAYERS = draw.LAYERS[FRAMES]
 
 RECORD = "clip.json"
 """Beside the folders of a clip: what it is."""

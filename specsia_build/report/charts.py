@@ -114,6 +114,15 @@ def _count_ticks(most: int) -> dict[float, str]:
     return {float(v): f"{v:,}" for v in range(0, most + 1, step)}
 
 
+def iou_figures(by_name: Mapping[str, Sequence[float]], of: str) -> list[Html]:
+    """A histogram of IoU for each name, all from the same lowest value on, with how many there are `of` what."""
+    low = histogram_low(by_name)
+    return [
+        tag("figure", iou_histogram(found, low, k, name), tag("figcaption", f"{name}: {len(found):,} {of}"))
+        for k, (name, found) in enumerate(by_name.items())
+    ]
+
+
 def histogram_low(by_backend: Mapping[str, Sequence[float]]) -> float:
     """Where the shared axis of several histograms begins."""
     return _low_end([value for values in by_backend.values() for value in values])

@@ -17,6 +17,7 @@ from specsia_build.report.choose import spread_ranks
 from specsia_build.report.gather_clips import DrawnClip, MovingFacts
 from specsia_build.report.markup import Html, fixed, join, plural, section, table, tag
 from specsia_build.report.playing import MOST_CLIPS, Playing, card, clips_section, playing, shown_frames
+from specsia_build.stages import looks, render
 from specsia_build.stages.artefact import frame_file
 from specsia_build.stages.clips import draw, move
 
@@ -180,9 +181,11 @@ def _playing(one: DrawnClip, moving: MovingFacts, layout: RunLayout, backends: S
     try:
         clean = read_artefact(layout.artefact(draw.STAGE, None, key), key).files
         made = [read_artefact(layout.artefact(move.STAGE, name, key), key).files for name in backends]
-        layer = draw.GT if frame_file(draw.GT, 0) in clean else draw.COLOR
+        layer = render.GT if frame_file(render.GT, 0) in clean else looks.COLOR
         numbers = shown_frames(one.clip.frames)
-        frames = [[*(files[frame_file(move.COLOR, k)] for files in made), clean[frame_file(layer, k)]] for k in numbers]
+        frames = [
+            [*(files[frame_file(looks.COLOR, k)] for files in made), clean[frame_file(layer, k)]] for k in numbers
+        ]
         return playing(frames, fps / numbers.step)
     except (SpecsiaError, KeyError, OSError, ValueError) as error:
         return f"its pictures cannot be read: {error}"
@@ -194,12 +197,7 @@ def _quality(moving: MovingFacts) -> Html | None:
     values = {name: found for name, found in values.items() if found}
     if not values:
         return None
-    low = charts.histogram_low(values)
-    figures = [
-        tag("figure", charts.iou_histogram(found, low, k, name), tag("figcaption", f"{name}: {len(found):,} frames"))
-        for k, (name, found) in enumerate(values.items())
-    ]
-    return section("quality", "Quality", tag("div", *figures, cls="figures-row"))
+    return section("quality", "Quality", tag("div", *charts.iou_figures(values, "frames"), cls="figures-row"))
 
 
 def _worst(moving: MovingFacts, layout: RunLayout, advance: Callable[[int], None]) -> Html | None:

@@ -170,9 +170,4 @@ def _quality(clips: Clips) -> Html | None:
     values = {config: found for config, found in values.items() if found}
     if not values:
         return None
-    low = charts.histogram_low(values)
-    figures = [
-        tag("figure", charts.iou_histogram(found, low, k, name), tag("figcaption", f"{name}: {len(found):,} frames"))
-        for k, (name, found) in enumerate(values.items())
-    ]
-    return section("quality", "Quality", tag("div", *figures, cls="figures-row"))
+    return section("quality", "Quality", tag("div", *charts.iou_figures(values, "frames"), cls="figures-row"))

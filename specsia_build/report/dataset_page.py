@@ -171,11 +171,7 @@ def _quality(members: Mapping[tuple[str, str], Sequence[PackedCharacter]], views
     if not used:
         return None
     values = {config: [v for member in found for v in member.ious.values()] for config, found in used.items()}
-    low = charts.histogram_low(values)
-    figures = [
-        tag("figure", charts.iou_histogram(found, low, k, config), tag("figcaption", f"{config}: {len(found):,} rows"))
-        for k, (config, found) in enumerate(values.items())
-    ]
+    figures = charts.iou_figures(values, "rows")
     angles = {config: [[m.ious[v] for v in range(views)] for m in found] for config, found in used.items()}
     figures.append(
         tag("figure", charts.iou_by_angle(angles, view_yaws(views)), tag("figcaption", "Mean over the characters"))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +35,7 @@ def gather(config: BuildConfig, layout: RunLayout) -> Facts:
     """
     split_of = splits.from_json(layout.splits)
     made, outdated, damaged = [], Counter[str](), list[str]()
-
-    def meta(stage: CharacterStage, backend: str | None, character_id: str) -> Meta | None:
-        path = layout.artefact(stage, backend, character_id)
-        found = read_meta(path)
-        if found is None and os.path.lexists(path):
-            damaged.append(path.relative_to(layout.root).as_posix())
-        return found
-
+    meta = partial(meta_of, layout, damaged)
     pairs: dict[tuple[str, str], str] = {}
     for character_id in sorted(split_of, key=id_order_key):
         rendered = meta(render.STAGE, None, character_id)
@@ -64,17 +59,51 @@ def gather(config: BuildConfig, layout: RunLayout) -> Facts:
                 for view in range(config.views)
             )
         made.append(_made(rendered, split_of[character_id], said, results))
-    times, unreadable = read_times(layout.log, config, split_of)
+    facts = facts_of(config, layout, split_of, pairs, damaged, {one.id for one in made})
+    return replace(facts, made=tuple(made), outdated=dict(outdated))
+
+
+def meta_of(layout: RunLayout, damaged: list[str], stage: CharacterStage, backend: str | None, key: str) -> Meta | None:
+    """Meta data of an artefact; None where there is none that reads, which `damaged` then lists if it is there."""
+    path = layout.artefact(stage, backend, key)
+    found = read_meta(path)
+    if found is None and os.path.lexists(path):
+        damaged.append(path.relative_to(layout.root).as_posix())
+    return found
+
+
+def facts_of(
+    config: BuildConfig,
+    layout: RunLayout,
+    split_of: Mapping[str, str],
+    pairs: Mapping[tuple[str, str], str],
+    damaged: Sequence[str],
+    made: Collection[str],
+    clips: Mapping[str, str] | None = None,
+) -> Facts:
+    """The facts of a run but for its characters' own.
+
+    Args:
+        config: of it.
+        layout: of it.
+        split_of: split of each id of the source.
+        pairs: digest of the pictures by backend and id of what is packed.
+        damaged: artefacts that do not read.
+        made: ids of the characters that there is something of.
+        clips: split of each clip's id, where it has clips.
+    """
+    keys = {**split_of, **(clips or {})}
+    times, unreadable = read_times(layout.log, config, keys)
     return Facts(
         root=layout.root,
         source=source_name(config, layout),
         config=config,
         splits=split_of,
-        left_out=left_out(layout, split_of) - {one.id for one in made},
-        made=tuple(made),
-        outdated=dict(outdated),
+        left_out=left_out(layout, split_of) - set(made),
+        made=(),
+        outdated={},
         damaged=tuple(damaged),
-        packed=packed_facts(config, layout, split_of, pairs),
+        packed=packed_facts(config, layout, keys, pairs),
         failures=tuple(
             concerning(read_failures(layout.failures), split_of, [backend_name(spec) for spec in config.backends])
         ),

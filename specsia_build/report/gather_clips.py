@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from statistics import fmean
 
 from specsia_build.characters.character import id_order_key
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.dataset import splits
-from specsia_build.pipeline.failures import concerning, read_failures
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.store import read_meta
 from specsia_build.report.facts import Facts
-from specsia_build.report.gather import digest_of, left_out, packed_facts, read_times, source_name
+from specsia_build.report.gather import digest_of, facts_of, meta_of
 from specsia_build.report.markup import plural
+from specsia_build.stages import looks, render
 from specsia_build.stages.artefact import frame_file
 from specsia_build.stages.clips import carry, draw, motions, move
-from specsia_build.stages.stage import CharacterStage, Clip, Meta
+from specsia_build.stages.stage import Clip, Meta
 
 
 @dataclass(frozen=True)
@@ -87,14 +86,7 @@ def gather_clips(config: BuildConfig, layout: RunLayout) -> MovingFacts:
         SpecsiaError: if the splits or the failures cannot be read.
     """
     split_of, damaged = splits.from_json(layout.splits), list[str]()
-
-    def meta(stage: CharacterStage, backend: str | None, key: str) -> Meta | None:
-        path = layout.artefact(stage, backend, key)
-        found = read_meta(path)
-        if found is None and os.path.lexists(path):
-            damaged.append(path.relative_to(layout.root).as_posix())
-        return found
-
+    meta = partial(meta_of, layout, damaged)
     backends = tuple(map(backend_name, config.backends)) if config.clips is not None and config.clips.pairs else ()
     planned: dict[str, tuple[Clip, ...]] = {}
     drawn: list[DrawnClip] = []
@@ -119,30 +111,14 @@ def gather_clips(config: BuildConfig, layout: RunLayout) -> MovingFacts:
                     pairs[name, clip.id] = digest_of(_shown(clean, moved))
             warnings[clip.id] = tuple(clean["warnings"])
             drawn.append(DrawnClip(clip, character, split_of[character], warnings[clip.id], ious))
-    of_keys = {**split_of, **{clip.id: split_of[name] for name, clips in planned.items() for clip in clips}}
-    times, unreadable = read_times(layout.log, config, of_keys)
-    facts = Facts(
-        root=layout.root,
-        source=source_name(config, layout),
-        config=config,
-        splits=split_of,
-        left_out=left_out(layout, split_of) - planned.keys(),
-        made=(),
-        outdated={},
-        damaged=tuple(damaged),
-        packed=packed_facts(config, layout, of_keys, pairs),
-        failures=tuple(
-            concerning(read_failures(layout.failures), split_of, [backend_name(spec) for spec in config.backends])
-        ),
-        times=times,
-        unreadable=unreadable,
-    )
+    of_clips = {clip.id: split_of[name] for name, clips in planned.items() for clip in clips}
+    facts = facts_of(config, layout, split_of, pairs, damaged, planned, of_clips)
     return MovingFacts(facts, planned, tuple(drawn), {key: said for key, said in warnings.items() if said})
 
 
 def _follows(moved: Meta, clean: Meta) -> bool:
     """Whether a moved reconstruction was compared with the frames that are there."""
-    masks = {name: file["sha256"] for name, file in clean["files"].items() if name.startswith(draw.MASK)}
+    masks = {name: file["sha256"] for name, file in clean["files"].items() if name.startswith(looks.MASK)}
     return all(moved["inputs"].get(name) == digest for name, digest in masks.items())
 
 
@@ -150,7 +126,7 @@ def _shown(clean: Meta, moved: Meta) -> list[tuple[str, str]]:
     """SHA-256 of Y* and Z of each frame; none where no Y* is drawn."""
     found = []
     for frame in range(len(clean["times"])):
-        target, made = frame_file(draw.GT, frame), frame_file(move.COLOR, frame)
+        target, made = frame_file(render.GT, frame), frame_file(looks.COLOR, frame)
         if target in clean["files"]:
             found.append((clean["files"][target]["sha256"], moved["files"][made]["sha256"]))
     return found

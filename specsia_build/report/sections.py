@@ -113,11 +113,7 @@ def quality(facts: Facts) -> Html | None:
     if not used:
         return None
     rows = {name: [v for made in facts.built(name) for v in made.results[name].ious] for name in used}
-    low = charts.histogram_low(rows)
-    figures = [
-        _figure(f"{name}: {len(rows[name]):,} rows", charts.iou_histogram(rows[name], low, k, name))
-        for k, name in enumerate(used)
-    ]
+    figures = charts.iou_figures(rows, "rows")
     band = "the middle 80 %" if len(facts.made) >= charts.ENOUGH_FOR_BAND else "all of them"
     by_view = {name: [made.results[name].ious for made in facts.built(name)] for name in used}
     figures.append(

@@ -25,12 +25,12 @@ _ORIGIN = {
 
 
 _CLIP_ORIGIN = {
-    schema.COLOR: (move.STAGE, move.COLOR),
-    schema.MASK: (move.STAGE, move.MASK),
-    schema.POS: (move.STAGE, move.POS),
-    schema.EDGE: (move.STAGE, move.EDGE),
-    schema.GT: (draw.STAGE, draw.GT),
-    schema.GT_MASK: (draw.STAGE, draw.MASK),
+    schema.COLOR: (move.STAGE, looks.COLOR),
+    schema.MASK: (move.STAGE, looks.MASK),
+    schema.POS: (move.STAGE, project.POS),
+    schema.EDGE: (move.STAGE, project.EDGE),
+    schema.GT: (draw.STAGE, render.GT),
+    schema.GT_MASK: (draw.STAGE, looks.MASK),
 }
 
 RowFacts = Iterator[tuple[dict[str, Any], dict[str, tuple[str, str, str]]]]

@@ -21,7 +21,7 @@ from specsia_build.characters.character import Entry
 from specsia_build.characters.motions import BUILT_IN, SUFFIXES, MotionFile, built_in, motion_for, read_motions
 from specsia_build.config import OWN, POS_FRAMES, BuildConfig, ClipSettings
 from specsia_build.errors import CharacterError, UsageError
-from specsia_build.frame import ORTHO_WIDTH, Camera
+from specsia_build.frame import Camera
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh, extremes, turned
 from specsia_build.stages import render
@@ -31,7 +31,6 @@ TURNTABLE = "turntable"
 
 TURN_SECONDS = 3.0
 """How long the camera takes around a still figure."""
-
 
 POSE_COST, PIXELS_PER_BYTE = 400, 4
 """Bytes of memory for a node in a frame, and how many pixels of a frame that is encoded and kept take up one."""
@@ -104,14 +103,14 @@ def _actor(entry: Entry, config: BuildConfig, _: _State) -> Actor:
     warnings = [*animated.character.warnings, *animated.warnings]
     for origin in map(origin_of, settings.motions):
         if origin == OWN:
-            found = dict(enumerate(animated.motions))
+            found = {index: motion for index, motion in enumerate(animated.motions) if is_chosen(motion, settings)}
             warnings += _unplayed(animated.spoilt)
         else:
             file = built_in() if origin in BUILT_IN else _motion_file(files[origin], _state((files[origin],)))
-            asked = [origin] if origin in BUILT_IN else None
+            asked = (origin,) if origin in BUILT_IN else tuple(motion.name for motion in file.motions)
             found, notes = _from_file(animated, file, asked, settings)
             warnings += notes
-        motions.update({(origin, index): motion for index, motion in found.items() if is_chosen(motion, settings)})
+        motions.update({(origin, index): motion for index, motion in found.items()})
     names = tuple(dict.fromkeys(motion.name for motion in animated.motions))
     stands = standing(animated, entry.pose)
     return Actor(mesh, rig, stands, motions, names, tuple(dict.fromkeys(warnings)), animated.character.files)
@@ -137,15 +136,12 @@ def _motion_file(path: Path, _: _State) -> MotionFile:
 
 
 def _from_file(
-    animated: AnimatedCharacter, file: MotionFile, names: Sequence[str] | None, settings: ClipSettings
+    animated: AnimatedCharacter, file: MotionFile, names: Sequence[str], settings: ClipSettings
 ) -> tuple[dict[int, Motion], tuple[str, ...]]:
-    """Motions of another's file on a character, by their number in the file, and what is to be known of them.
-
-    Those of certain names only, where names are given.
-    """
+    """Another's motions of those names on a character, by their number in the file, and what is to be known of them."""
     found, notes = {}, _unplayed(file.spoilt)
     for index, motion in enumerate(file.motions):
-        if is_chosen(motion, settings) and (names is None or motion.name in names):
+        if motion.name in names and is_chosen(motion, settings):
             try:
                 found[index], told = motion_for(animated.rig, animated.humanoid, file, motion)
                 notes += told
@@ -231,10 +227,6 @@ class Shot:
     shifts: NDArray[np.float64]
     cameras: tuple[Camera, ...]
 
-    def pose(self, k: int) -> int:
-        """Number of the pose of a frame."""
-        return min(k, len(self.poses.worlds) - 1)
-
 
 def shot_of(clip: Clip, actor: Actor, config: BuildConfig, margin_px: float) -> Shot:
     """How a clip is drawn: one orthographic frame for all of it, wide enough that none of its frames is cut.
@@ -250,18 +242,11 @@ def shot_of(clip: Clip, actor: Actor, config: BuildConfig, margin_px: float) -> 
     Raises:
         CharacterError: if a pose is not finite.
     """
-    settings = clip_settings(config)
-    times = times_of(clip, actor, settings)
-    if not clip.origin:
-        yaws = clip.yaw + 360.0 * np.arange(len(times)) / len(times)
-        found = actor.stands
-        cameras = tuple(Camera(float(yaw), config.size) for yaw in yaws)
-        return Shot(times, found, np.zeros((len(times), 3)), cameras)
-    memory.take(len(times) * (POSE_COST * len(actor.rig.skeleton.names) + config.size**2 // PIXELS_PER_BYTE))
-    found = poses(actor.rig.skeleton, actor.motions[clip.origin, clip.index], times)
+    times, found, held = acted = _acted(clip, actor, config)
     camera = Camera(clip.yaw, config.size)
+    if not clip.origin:
+        return _shot(clip, acted, config, camera.width, np.zeros(3))
     right, up, _ = camera.basis()
-    held = _held(actor.rig, found) if settings.in_place else np.zeros((len(times), 3))
     low, high = np.full(2, np.inf), np.full(2, -np.inf)
     for k in range(len(times)):
         vertices = actor.rig.vertices(found, k)
@@ -270,13 +255,37 @@ def shot_of(clip: Clip, actor: Actor, config: BuildConfig, margin_px: float) -> 
         least, most = extremes(turned(vertices, camera.basis()))
         aside = camera.basis()[:2] @ held[k]
         low, high = np.minimum(low, least[:2] + aside), np.maximum(high, most[:2] + aside)
-    room = ORTHO_WIDTH / 2 - margin_px / camera.pixels_per_unit
-    width, middle = ORTHO_WIDTH, np.zeros(2)
-    if max(np.abs(low).max(), np.abs(high).max()) > room:
-        middle = (low + high) / 2
-        width = max(ORTHO_WIDTH, float((high - low).max()) * config.size / (config.size - 2 * margin_px))
-    shifts = held - middle[0] * right - middle[1] * up
-    return Shot(times, found, shifts, (Camera(clip.yaw, config.size, width),) * len(times))
+    if max(np.abs(low).max(), np.abs(high).max()) <= camera.width / 2 - margin_px / camera.pixels_per_unit:
+        return _shot(clip, acted, config, camera.width, np.zeros(3))
+    middle = (low + high) / 2
+    width = max(camera.width, float((high - low).max()) * config.size / (config.size - 2 * margin_px))
+    return _shot(clip, acted, config, width, -middle[0] * right - middle[1] * up)
+
+
+def shot_again(clip: Clip, actor: Actor, config: BuildConfig, width: float, shift: Sequence[float]) -> Shot:
+    """The shot of a clip that was drawn, by the `width` and the first of the `shifts` that it had."""
+    return _shot(clip, _acted(clip, actor, config), config, width, np.array(shift))
+
+
+_Acted = tuple[NDArray[np.float64], Poses, NDArray[np.float64]]
+"""Seconds (T,) of a clip's frames, the poses, and the moves (T, 3) that hold them in their place."""
+
+
+def _acted(clip: Clip, actor: Actor, config: BuildConfig) -> _Acted:
+    settings = clip_settings(config)
+    times = times_of(clip, actor, settings)
+    if not clip.origin:
+        return times, actor.stands, np.zeros((len(times), 3))
+    memory.take(len(times) * (POSE_COST * len(actor.rig.skeleton.names) + config.size**2 // PIXELS_PER_BYTE))
+    found = poses(actor.rig.skeleton, actor.motions[clip.origin, clip.index], times)
+    return times, found, _held(actor.rig, found) if settings.in_place else np.zeros((len(times), 3))
+
+
+def _shot(clip: Clip, acted: _Acted, config: BuildConfig, width: float, shift: NDArray[np.float64]) -> Shot:
+    times, found, held = acted
+    turns = np.zeros(len(times)) if clip.origin else 360.0 * np.arange(len(times)) / len(times)
+    cameras = tuple(Camera(float(yaw), config.size, width) for yaw in clip.yaw + turns)
+    return Shot(times, found, held + shift, cameras)
 
 
 def _held(rig: Rig, found: Poses) -> NDArray[np.float64]:

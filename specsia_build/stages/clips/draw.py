@@ -22,11 +22,14 @@ from specsia_build.rendering.mesh import Mesh, extremes
 from specsia_build.stages.artefact import Artefact, frame_file
 from specsia_build.stages.clips import motions
 from specsia_build.stages.clips.actor import Shot, actor_of, clip_settings, shot_of
-from specsia_build.stages.render import LEAST_COVERED, entry_settings, outline
+from specsia_build.stages.looks import COLOR, MASK
+from specsia_build.stages.project import POS
+from specsia_build.stages.render import GT, LEAST_COVERED, entry_settings, outline
 from specsia_build.stages.stage import CharacterStage, Clip, DigestOf, Digests, Earlier, EarlierMeta, Job
 from specsia_build.stages.stopwatch import Stopwatch
 
-COLOR, MASK, POS, GT = "color", "mask", "pos", "gt"
+LAYERS = {FRAMES: (COLOR, MASK, POS), DRAVIE: (MASK, GT)}
+"""Layers of clean frames that each recipe asks for."""
 
 SMALL = 3.0
 """How many times as wide as that of the stills a clip's frame may be before it is said that its actor is small."""
@@ -34,8 +37,7 @@ SMALL = 3.0
 
 def layers_of(recipes: tuple[str, ...]) -> tuple[str, ...]:
     """The layers of clean frames that recipes ask for, in order."""
-    asked = {FRAMES: (COLOR, MASK, POS), DRAVIE: (MASK, GT)}
-    return tuple(name for name in (COLOR, MASK, POS, GT) if any(name in asked[recipe] for recipe in recipes))
+    return tuple(name for name in (COLOR, MASK, POS, GT) if any(name in LAYERS[recipe] for recipe in recipes))
 
 
 def clip_of(job: Job) -> Clip:
@@ -88,10 +90,10 @@ def drawn(mesh: Mesh, rig: Rig, shot: Shot, look: str) -> Iterator[Layers]:
 
     def moved() -> Iterator[Mesh]:
         for k in range(count):
-            pose = posed_as(mesh, rig, shot.poses, shot.pose(k))
+            pose = posed_as(mesh, rig, shot.poses, k)
             yield pose.with_vertices(pose.vertices + shot.shifts[k].astype(np.float32))
 
-    yield from FastRenderer().animate(mesh, rig.bound(), moved(), shot.cameras[:1], look)  # type: ignore[arg-type]
+    yield from FastRenderer().animate(mesh, rig.bound, moved(), shot.cameras[:1], look)  # type: ignore[arg-type]
 
 
 def draw(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, ...]]:

@@ -16,12 +16,11 @@ from specsia_build.rendering.mesh import extremes
 from specsia_build.stages import project, reconstruct
 from specsia_build.stages.artefact import Artefact, frame_file
 from specsia_build.stages.clips import carry, draw, motions
-from specsia_build.stages.clips.actor import actor_of, shot_of
-from specsia_build.stages.render import outline
+from specsia_build.stages.clips.actor import actor_of, shot_again
+from specsia_build.stages.looks import COLOR, MASK
+from specsia_build.stages.project import EDGE, POS
 from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job
 from specsia_build.stages.stopwatch import Stopwatch
-
-COLOR, MASK, POS, EDGE = "color", "mask", "pos", "edge"
 
 
 def _settings(job: Job) -> dict[str, Any]:
@@ -30,7 +29,7 @@ def _settings(job: Job) -> dict[str, Any]:
 
 def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
     own = {name: file["sha256"] for name, file in earlier[carry.STAGE]["files"].items()}
-    masks = {name: file["sha256"] for name, file in earlier[draw.STAGE]["files"].items() if name.startswith(draw.MASK)}
+    masks = {name: file["sha256"] for name, file in earlier[draw.STAGE]["files"].items() if name.startswith(MASK)}
     found = {f"reconstruction/{name}": file["sha256"] for name, file in earlier[reconstruct.STAGE]["files"].items()}
     return {
         **draw.source_inputs(job, earlier),
@@ -54,7 +53,7 @@ def move(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
         mesh = carry.registered(earlier)
         own = carry.own_of(job)
     with watch.part("frame"):
-        shot = shot_of(clip, actor, config, outline(config.seed, job.entry.id)[0] + 1)
+        shot = shot_again(clip, actor, config, clean.meta["width"], clean.meta["shift"])
         motion = carry.own_motion(own, clip.action) if clip.origin else None
         if own is None or motion is None:
             rig = carry.rig_of(earlier[carry.STAGE], actor.rig.skeleton)
@@ -75,7 +74,7 @@ def move(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
             files[frame_file(MASK, k)] = png.encode(layers.mask)
             files[frame_file(POS, k)] = png.encode(pos)
             files[frame_file(EDGE, k)] = png.encode(edge_image(pos))
-        ious.append(iou(layers.mask, png.decode(clean.files[frame_file(draw.MASK, k)], 1)))
+        ious.append(iou(layers.mask, png.decode(clean.files[frame_file(MASK, k)], 1)))
     meta = {
         "id": clip.id,
         "backend": earlier[reconstruct.STAGE].meta["backend"],
