@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from specsia_build.frame import Camera
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.seen import Seen
 
 Look = Literal["unlit", "lit"]
 
@@ -27,11 +28,13 @@ class Layers:
         coverage: (H, W) uint8, how much of the pixel the surface covers, whatever its opacity; 255 is all of it.
         position: (H, W, 3) float32, the mesh's rest position of the surface nearest to the camera at the pixel's
             centre (at an edge, of the covered sample nearest to the centre), in units of the frame; 0 where alpha is 0.
+        seen: the points whose positions those are, where a renderer was asked for them.
     """
 
     color: NDArray[np.uint8]
     coverage: NDArray[np.uint8]
     position: NDArray[np.float32]
+    seen: Seen | None = None
 
     @property
     def mask(self) -> NDArray[np.uint8]:

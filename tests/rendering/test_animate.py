@@ -21,12 +21,22 @@ def test_poses_are_drawn_as_by_themselves() -> None:
     moves = [np.array([0.0, 0, 0]), np.array([0.1, 0, 0.2]), np.array([0, 0, -0.3])]
     moved = [replace(still.with_vertices(still.vertices + move), rest=still.vertices) for move in moves]
     bound = np.zeros(len(still.vertices), np.int32)
-    found = list(FastRenderer().animate(still, bound, iter(moved), cameras))
     expected = [layers for mesh in moved for layers in FastRenderer().render(mesh, cameras)]
-    assert len(found) == len(expected) == 6
-    for ours, theirs in zip(found, expected, strict=True):
+    assert len(expected) == 6
+    # Each is looked at before the next is drawn over one before it.
+    for ours, theirs in zip(FastRenderer().animate(still, bound, iter(moved), cameras), expected, strict=True):
         np.testing.assert_array_equal(ours.color, theirs.color)
         np.testing.assert_array_equal(ours.position, theirs.position)
+
+
+def test_a_frame_lasts_until_the_next_but_one() -> None:
+    still = block()
+    moved = [still.with_vertices(still.vertices + np.array([step, 0, 0])) for step in (0.0, 0.1, 0.2)]
+    frames = FastRenderer().animate(still, np.zeros(len(still.vertices), np.int32), moved, [Camera(0.0, 64)])
+    first = next(frames)
+    kept = first.color.copy()
+    next(frames)
+    np.testing.assert_array_equal(first.color, kept)
 
 
 def test_a_wider_camera_shows_more() -> None:

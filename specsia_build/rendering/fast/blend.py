@@ -24,7 +24,8 @@ from specsia_build.rendering.fast.fragments import (
     sample_sums,
 )
 from specsia_build.rendering.fast.lanes import LANES, dim
-from specsia_build.rendering.fast.raster import HALF, SUBPIXEL, Drawn, corners_of, touched
+from specsia_build.rendering.fast.picture import Picture
+from specsia_build.rendering.fast.raster import HALF, NO_FACE, SUBPIXEL, Drawn, corners_of, touched
 from specsia_build.rendering.fast.rows import lowest
 from specsia_build.rendering.fast.shading import (
     GLOW,
@@ -255,8 +256,9 @@ def _mix(corner, stack, shading, mixture):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _write(p, row, column, shading, mixture, color, coverage, position):  # type: ignore[no-untyped-def]
+def _write(p, row, column, shading, mixture, out):  # type: ignore[no-untyped-def]
     """Write a pixel: mean light over mean opacity, and the nearest surface's position."""
+    color, coverage, position, seen, sample = out
     opacity = 0.0
     for s in range(SAMPLES):
         opacity += 1.0 - mixture.through[p, s]
@@ -266,6 +268,7 @@ def _write(p, row, column, shading, mixture, color, coverage, position):  # type
     color[row, column, 3] = alpha
     if alpha == 0 or hits == 0:
         color[row, column, 3] = 0
+        seen[row, column] = NO_FACE
         for c in range(3):
             color[row, column, c] = 0
             position[row, column, c] = 0
@@ -275,6 +278,8 @@ def _write(p, row, column, shading, mixture, color, coverage, position):  # type
     s = lowest(np.int64(mixture.seen[p]))
     x, y = column + 0.5 + SAMPLE_X[s] / SUBPIXEL, row + 0.5 + SAMPLE_Y[s] / SUBPIXEL
     place(mixture.nearest[p], x, y, shading[0], position, row, column)
+    seen[row, column] = shading[3][mixture.nearest[p]]
+    sample[row, column] = s
 
 
 @uncounted
@@ -288,7 +293,7 @@ def _finish(corner, slots, fragments, rows, shading, mixture, out):  # type: ign
         while g != NO_FRAGMENT:
             _lay(p, rows[fragments.face[g]], fragments.mask[g], row, column, True, shading, mixture)
             g = fragments.following[g]
-        _write(p, row, column, shading, mixture, out[0], out[1], out[2])
+        _write(p, row, column, shading, mixture, out)
 
 
 @inlined
@@ -354,7 +359,7 @@ def compose(
     fragments: Fragments,
     loaded: Loaded,
     textures: TextureTable,
-    out: tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]],
+    out: Picture,
 ) -> None:
     """Put translucent faces over an opaque picture, in place.
 
@@ -367,7 +372,7 @@ def compose(
         fragments: what is opaque in these, all of it loaded.
         loaded: see `Loaded`.
         textures: see `TextureTable`.
-        out: colour, coverage and position of the picture; see `Layers`.
+        out: the picture.
     """
     mixture = Mixture(
         through=np.empty((PIXELS, LANES), np.float32),
@@ -378,5 +383,5 @@ def compose(
         changed=np.empty(PIXELS, np.bool_),
     )
     chosen = np.empty((2, len(touching.face)), np.int32)
-    shading, slab = (loaded.planes, loaded.facts, textures.texels), np.empty(2, np.float32)
+    shading, slab = (loaded.planes, loaded.facts, textures.texels, loaded.faces), np.empty(2, np.float32)
     _compose(touching, *chosen, close, far, fragments, loaded.row, shading, slab, Stack.empty(), mixture, out)

@@ -17,13 +17,17 @@ from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
 from specsia_build.rendering.fast import blend, raster, resolve
 from specsia_build.rendering.fast.close import number_marked
-from specsia_build.rendering.fast.fragments import touching_faces, visible_fragments
+from specsia_build.rendering.fast.fragments import SAMPLE_X, SAMPLE_Y, touching_faces, visible_fragments
+from specsia_build.rendering.fast.picture import Canvas, Picture
 from specsia_build.rendering.fast.prepare import BLEND, MASK, Prepared, prepare
 from specsia_build.rendering.fast.rows import padded
 from specsia_build.rendering.fast.shading import FACTS, NO_ROW, PLAIN_PLANES, PLANES, Loaded, load_faces, number_faces
 from specsia_build.rendering.fast.textures import MOST_LOOKS
 from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.seen import Seen
+
+_OFFSETS = np.stack([SAMPLE_X, SAMPLE_Y], axis=1)
 
 
 class FastRenderer:
@@ -35,7 +39,10 @@ class FastRenderer:
     def check(self) -> None:
         """It needs nothing."""
 
-    def render(self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit") -> Iterator[Layers]:
+    def render(
+        self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit", *, seen: bool = False
+    ) -> Iterator[Layers]:
+        """See `Renderer`; with `seen` also which points each view shows."""
         if len(mesh.faces) == 0:
             raise CharacterError("the mesh has no faces to draw")
         if not np.isfinite(mesh.vertices).all():
@@ -43,7 +50,7 @@ class FastRenderer:
         prepared = prepare(mesh, max(c.pixels_per_unit for c in cameras), look == "lit")
         scratch = {size: Scratch.of(prepared, size) for size in {c.size for c in cameras}}
         for camera in cameras:
-            yield draw(prepared, camera, scratch[camera.size])
+            yield draw(prepared, camera, scratch[camera.size], Canvas(Picture.empty(camera.size)), seen)
 
     def animate(
         self,
@@ -52,10 +59,13 @@ class FastRenderer:
         moved: Iterable[Mesh],
         cameras: Sequence[Camera],
         look: Look = "unlit",
+        *,
+        seen: bool = False,
     ) -> Iterator[Layers]:
         """A moving mesh: every camera's layers of each pose in turn.
 
-        What a mesh needs is laid out once, at rest.
+        What a mesh needs is laid out once, at rest. Layers last until the camera's next but one are asked for, which
+        are drawn over them.
 
         Args:
             still: the mesh at rest.
@@ -63,6 +73,7 @@ class FastRenderer:
             moved: the same mesh in each pose, with its rest positions; faces that are wound otherwise cost more.
             cameras: that see each pose.
             look: `unlit` or `lit`.
+            seen: also tell which points each frame shows.
 
         Raises:
             CharacterError: if the mesh cannot be drawn.
@@ -72,13 +83,14 @@ class FastRenderer:
         finest, lit = max(c.pixels_per_unit for c in cameras), look == "lit"
         prepared = prepare(still, finest, lit, bound)
         scratch = {size: Scratch.of(prepared, size) for size in {c.size for c in cameras}}
-        for mesh in moved:
+        canvases = [[Canvas(Picture.empty(camera.size)) for _ in range(2)] for camera in cameras]
+        for k, mesh in enumerate(moved):
             if not np.isfinite(mesh.vertices).all():
                 raise CharacterError("the mesh has vertices that are not finite numbers")
             same = mesh.faces is still.faces
             now = prepared.moved(mesh, lit) if same else prepare(mesh, finest, lit, bound)
-            for camera in cameras:
-                yield draw(now, camera, scratch[camera.size])
+            for camera, canvas in zip(cameras, canvases, strict=True):
+                yield draw(now, camera, scratch[camera.size], canvas[k % 2], seen)
 
 
 def _without_stray_vertices(mesh: Mesh) -> Mesh:
@@ -140,8 +152,8 @@ class Scratch:
         self.loaded.row[:] = NO_ROW
 
 
-def draw(prepared: Prepared, camera: Camera, scratch: Scratch) -> Layers:
-    """One view of a prepared mesh, drawn with the help of `scratch`, whose contents are overwritten.
+def draw(prepared: Prepared, camera: Camera, scratch: Scratch, canvas: Canvas, seen: bool) -> Layers:
+    """One view of a prepared mesh, drawn on `canvas` with the help of `scratch`; the contents of both are overwritten.
 
     Raises:
         CharacterError: if the mesh reaches absurdly far out of the frame.
@@ -165,10 +177,7 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch) -> Layers:
     if see_through:
         raster.mark_faces(drawn, classes, nearest, marked)
 
-    color = padded((size, size, 4), np.uint8)
-    coverage = np.zeros((size, size), np.uint8)
-    position = padded((size, size, 3), np.float32)
-    out = (color, coverage, position)
+    out = canvas.begin(box)
     filled = 0
 
     def load(faces: NDArray[np.int32]) -> None:
@@ -179,19 +188,43 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch) -> Layers:
     tables = (loaded.row, loaded.planes, loaded.facts, textures.texels)
     runs = raster.find_runs(ids, box)
     load(runs[None, :, 3])
-    resolve.resolve_centres(runs, *tables, np.empty((MOST_LOOKS * MOST_LOOKS, 3), np.float32), *out)
-    resolve.mark_contrast(ids, sx, sy, surface.faces, prepared.part, surface.rough, color, box, marked)
+    resolve.resolve_centres(runs, *tables, np.empty((MOST_LOOKS * MOST_LOOKS, 3), np.float32), out)
+    resolve.mark_contrast(ids, sx, sy, surface.faces, prepared.part, surface.rough, out.color, box, marked)
     # What is nearest at centres is known and shaded: its memory, still in the cache, serves the samples.
     slots, far = ids, nearest
     close = number_marked(marked, box, slots, far)
     fragments = visible_fragments((sx, sy), drawn, surface, textures, classes, close, far)
     load(fragments.face[None, : fragments.used[0]])
-    resolve.resolve_fragments(close.pixels, fragments, *tables, *out)
+    resolve.resolve_fragments(close.pixels, fragments, *tables, out)
     if (classes == BLEND).any():
         touching = touching_faces(drawn, classes, BLEND, close.rows, size)
         load(touching.face[None])
         blend.compose(touching, close, far, fragments, loaded, textures, out)
-    return Layers(color, coverage, position)
+    return Layers(
+        out.color, out.coverage, out.position, _seen(prepared, facing, (sx, sy, depth), out, box) if seen else None
+    )
+
+
+def _seen(
+    prepared: Prepared,
+    facing: NDArray[np.int8],
+    places: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]],
+    picture: Picture,
+    box: tuple[int, int, int, int],
+) -> Seen:
+    return Seen(
+        faces=prepared.surface.faces,
+        ends=prepared.edges.ends,
+        sides=prepared.edges.sides,
+        part=prepared.part,
+        facing=facing,
+        screen=np.stack(places[:2], axis=1),
+        depth=places[2],
+        box=box,
+        face=picture.face,
+        sample=picture.sample,
+        offsets=_OFFSETS,
+    )
 
 
 def _screen_box(sx: NDArray[np.int32], sy: NDArray[np.int32], size: int) -> tuple[int, int, int, int]:

@@ -8,7 +8,7 @@ from specsia_build.jit import inlined, uncounted
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, encode
 from specsia_build.rendering.fast.fragments import BITS, FULL, NO_FRAGMENT, SAMPLE_X, SAMPLE_Y, SAMPLES, sample_sums
 from specsia_build.rendering.fast.lookups import LOOKS, bilinear, look_row
-from specsia_build.rendering.fast.raster import HALF, JUMP, OUTLINE, SUBPIXEL
+from specsia_build.rendering.fast.raster import HALF, JUMP, NO_FACE, OUTLINE, SUBPIXEL
 from specsia_build.rendering.fast.rows import ROW, contrasting, differing, first_bits, lowest, marked_as, place_row
 from specsia_build.rendering.fast.shading import (
     NEAREST,
@@ -159,13 +159,15 @@ def _average_along_run(i, row, first, end, planes, facts, texels, color):  # typ
 
 
 @uncounted
-def resolve_centres(runs, rows, planes, facts, texels, looks, color, coverage, position):  # type: ignore[no-untyped-def]
+def resolve_centres(runs, rows, planes, facts, texels, looks, out):  # type: ignore[no-untyped-def]
     """Shade every pixel of `runs` as if the face at its centre covered all of it; all faces must be loaded.
 
-    `looks` (MOST_LOOKS * MOST_LOOKS, 3) float32 is overwritten.
+    `looks` (MOST_LOOKS * MOST_LOOKS, 3) float32 is overwritten, and the `Picture` `out` filled.
     """
+    color, coverage, position, seen, sample = out
     for n in range(len(runs)):
-        row, first, end, i = runs[n, 0], runs[n, 1], runs[n, 2], rows[runs[n, 3]]
+        row, first, end, f = runs[n, 0], runs[n, 1], runs[n, 2], runs[n, 3]
+        i = rows[f]
         if facts[i, PLAIN] and facts[i, TAPS_X] * facts[i, TAPS_Y] == 1:
             _look_along_run(i, row, first, end, planes, facts, texels, color)
         elif facts[i, PLAIN]:
@@ -175,6 +177,8 @@ def resolve_centres(runs, rows, planes, facts, texels, looks, color, coverage, p
         for column in range(first, end):
             color[row, column, 3] = 255
             coverage[row, column] = 255
+            seen[row, column] = f
+            sample[row, column] = 0
         _place_run(i, row, first, end, planes, position)
 
 
@@ -300,10 +304,10 @@ def _shade_samples(i, row, column, mask, stride, planes, facts, texels):  # type
 
 
 @uncounted
-def resolve_fragments(  # type: ignore[no-untyped-def]
-    pixels, fragments, rows, planes, facts, texels, color, coverage, position
-):
-    """Replace each numbered pixel by the mean of its samples in linear light; all faces must be loaded."""
+def resolve_fragments(pixels, fragments, rows, planes, facts, texels, out):  # type: ignore[no-untyped-def]
+    """Replace each numbered pixel of a `Picture` by the mean of its samples in linear light; all faces must be
+    loaded."""
+    color, coverage, position, seen, sample = out
     size = color.shape[0]
     first, following, face, masks = fragments.first, fragments.following, fragments.face, fragments.mask
     for slot in range(len(pixels)):
@@ -311,6 +315,7 @@ def resolve_fragments(  # type: ignore[no-untyped-def]
         g = first[slot]
         if g == NO_FRAGMENT:
             coverage[row, column] = 0
+            seen[row, column] = NO_FACE
             for c in range(4):
                 color[row, column, c] = 0
             for c in range(3):
@@ -318,7 +323,7 @@ def resolve_fragments(  # type: ignore[no-untyped-def]
             continue
         if masks[g] == FULL:
             continue
-        total, closest, at_closest = 0, FULL, np.int64(0)
+        total, closest, face_of_closest = 0, FULL, np.int32(0)
         red, green, blue = np.float32(0), np.float32(0), np.float32(0)
         while g != NO_FRAGMENT:
             mask = masks[g]
@@ -340,7 +345,7 @@ def resolve_fragments(  # type: ignore[no-untyped-def]
             # Samples lie in the order of their distance from the centre, so the lowest bit is the nearest.
             lowest = mask & (~mask + np.uint64(1))
             if lowest < closest:
-                closest, at_closest = lowest, i
+                closest, face_of_closest = lowest, face[g]
             g = following[g]
         alpha = (total * 255 * 2 + SAMPLES) // (2 * SAMPLES)
         coverage[row, column] = alpha
@@ -354,4 +359,6 @@ def resolve_fragments(  # type: ignore[no-untyped-def]
             s += 1
         x = column + 0.5 + SAMPLE_X[s] / SUBPIXEL
         y = row + 0.5 + SAMPLE_Y[s] / SUBPIXEL
-        place(at_closest, x, y, planes, position, row, column)
+        place(rows[face_of_closest], x, y, planes, position, row, column)
+        seen[row, column] = face_of_closest
+        sample[row, column] = s
