@@ -31,8 +31,8 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-RECIPES = FRAMES, DRAVIE = ("frames", "dravie")
-"""Layouts that clips are packed in."""
+FRAMES, DRAVIE = "frames", "dravie"
+"""Layouts that clips are packed in, without others that entry points declare."""
 
 OWN = "own"
 """As a motion: those of the character's own file."""
@@ -43,7 +43,7 @@ class ClipSettings:
     """What decides the clips of `specsia clips`.
 
     Attributes:
-        recipes: layouts to pack them in, of `RECIPES`.
+        recipes: names of layouts to pack them in.
         motions: `OWN`, names of built-in motions, or files of motions made for other characters.
         patterns: shell patterns of the names of motions to take; none takes all.
         fps: frames a second.
@@ -53,6 +53,7 @@ class ClipSettings:
         turntable: also a clip of the still figure with a camera that walks around it.
         reconstructed: whether reconstructions are moved too where no recipe asks for them.
         preview: write a film of each clip.
+        line_px: width of lines, 1-4 pixels.
     """
 
     recipes: tuple[str, ...] = (FRAMES,)
@@ -65,14 +66,14 @@ class ClipSettings:
     turntable: bool = False
     reconstructed: bool = False
     preview: bool = False
+    line_px: float = 2.0
 
     def __post_init__(self) -> None:
-        for name in self.recipes:
-            check_choice("recipe", name, RECIPES)
         if not self.recipes or not (self.motions or self.turntable):
             raise UsageError("clips need at least one recipe, and a motion or a turntable")
         check_number("fps", self.fps, 0.1, 240)
         check_number("clips' views", self.views, 1, 360)
+        check_number("line_px", self.line_px, 1, 4)
         if self.frames is not None:
             check_number("frames", self.frames, 1, 100_000)
 

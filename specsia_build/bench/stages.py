@@ -21,6 +21,8 @@ from specsia_build import png
 from specsia_build.characters.character import Entry
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig, backend_name
+from specsia_build.dataset import schema
+from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.schema import COLUMNS, IMAGE_COLUMNS
 from specsia_build.errors import SpecsiaError
 from specsia_build.pipeline.layout import RunLayout
@@ -30,7 +32,6 @@ from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.pipeline.tasks import perform
 from specsia_build.stages import pack, render
-from specsia_build.stages.artefact import view_file
 from specsia_build.stages.registry import STAGES, character_stages
 from specsia_build.stages.stage import CharacterStage
 
@@ -123,7 +124,7 @@ def _clock(function: Callable[[], object], repeats: int = 5) -> float:
 def _png_peer(layout: RunLayout, entry: Entry) -> dict[str, Any]:
     """Pillow's default PNG encoder on the first picture."""
     picture: NDArray[np.uint8] = png.decode(
-        read_artefact(layout.artefact(render.STAGE, None, entry.id), entry.id).files[view_file(render.GT, 0)], 4
+        read_artefact(layout.artefact(render.STAGE, None, entry.id), entry.id).files[view_file(schema.GT, 0)], 4
     )
 
     def by_pillow() -> None:

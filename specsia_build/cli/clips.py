@@ -11,13 +11,15 @@ import click
 from specsia_build.cli.build import document_of, packed_lines, quarantine_lines, warning_lines
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option, tell
-from specsia_build.config import DEFAULT_CLIPS_OUT, EXECUTORS, LOOKS, RECIPES, ClipSettings
+from specsia_build.config import DEFAULT_CLIPS_OUT, EXECUTORS, FRAMES, LOOKS, ClipSettings
+from specsia_build.dataset.schema import CARD
 from specsia_build.pipeline.build import build as run_build
-from specsia_build.pipeline.clips import frames_folder
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.recipes import recipe_folder
 from specsia_build.pipeline.settings import effective, named_settings, stated
 from specsia_build.pipeline.summary import BuildSummary
+from specsia_build.recipes.registry import available_recipes, load_recipe
 from specsia_build.stages import pack
 from specsia_build.stages.clips.actor import check_settings, clip_settings, is_file_name
 from specsia_build.stages.registry import PAIR_STAGES
@@ -32,8 +34,8 @@ _STAGES = tuple(stage.name for stage in (*PAIR_STAGES, pack.STAGE))
     "--recipe",
     "recipes",
     multiple=True,
-    type=click.Choice(RECIPES),
-    help="Layout to write; may be repeated.  [default: frames]",
+    metavar="NAME",
+    help=f"Layout to write, of {', '.join(available_recipes())}; may be repeated.  [default: frames]",
 )
 @click.option(
     "--motion",
@@ -49,6 +51,7 @@ _STAGES = tuple(stage.name for stage in (*PAIR_STAGES, pack.STAGE))
 @click.option("--fps", type=float, help="Frames a second.  [default: 12]")
 @click.option("--frames", type=int, help="Most frames of a clip.  [default: all]")
 @click.option("--views", type=int, help="Evenly spaced cameras that see each motion.  [default: 4]")
+@click.option("--line-px", type=float, help="Width of lines in pixels, 1 to 4.  [default: 2]")
 @click.option("--size", type=int, help="Pixels on a side of every image.  [default: 512]")
 @click.option("--in-place/--travel", "in_place", default=None, help="Hold the figure over its place, or let it go.")
 @click.option("--turntable/--no-turntable", "turntable", default=None, help="Also a still figure, walked around.")
@@ -113,21 +116,23 @@ def _whole(motion: str) -> str:
 
 
 def _document(summary: BuildSummary) -> dict[str, Any]:
-    return {**document_of(summary), "clips": summary.clips, "folders": summary.folders}
+    return {**document_of(summary), "clips": summary.clips, "recipes": summary.recipes}
 
 
 def _lines(summary: BuildSummary, layout: RunLayout, settings: ClipSettings) -> list[str]:
     lines = [*warning_lines(summary), *quarantine_lines(summary, layout.root)]
     if summary.stopped is not None:
         return [*lines, f"stopped before pack: {summary.stopped}"]
-    if summary.folders is not None:
-        where = frames_folder(layout, None)
-        lines.append(f"{summary.clips} clips of {summary.source} are in {where}")
-        if settings.pairs and summary.folders != summary.clips:
-            lines.append(f"and of their reconstructions in {where}-BACKEND, {summary.folders} folders in all")
-        lines += ["repair one with:", f"  specsia enhance RUN {shlex.quote(str(where))}/CLIP --out repaired"]
+    for name, count in (summary.recipes or {}).items():
+        where = recipe_folder(layout, name, None)
+        moved = f" and, of reconstructions, {where}-BACKEND" if name == FRAMES and settings.pairs else ""
+        lines.append(f"{count} {load_recipe(name).by}s of {summary.source} are in {where}{moved}")
+        if name == FRAMES:
+            lines += ["repair one with:", f"  specsia enhance RUN {shlex.quote(str(where))}/CLIP --out repaired"]
+        else:
+            lines.append(f"{where / CARD} says how to load them")
     if summary.dataset is not None and summary.rows is not None:
         lines += packed_lines(summary, summary.dataset, summary.rows)
-    if summary.folders is None and summary.dataset is None:
+    if summary.recipes is None and summary.dataset is None:
         lines.append(f"done: {', '.join(dict.fromkeys(stage.stage for stage in summary.stages))} in {layout.root}")
     return lines

@@ -8,9 +8,10 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
+from specsia_build.config import BuildConfig, backend_name, result_settings
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.names import relative_name
 from specsia_build.files.sources import source_place
@@ -190,6 +191,25 @@ def find_place(where: str | Path) -> Place:
 def public_name(where: str) -> str:
     """What a card may call a place: a Hub id as it is, the last name alone of a path or URL, as those are private."""
     return where if HUB_ID.fullmatch(where) else PurePosixPath(where.rstrip("/")).name or "a dataset"
+
+
+def public_settings(config: BuildConfig, source: str) -> dict[str, Any]:
+    """The settings that decide what is made, as a card may state them: without a path of this machine.
+
+    Args:
+        config: of the run.
+        source: name of its source, free of paths.
+    """
+    found = {**result_settings(config), "source": source}
+    if config.like is None:
+        del found["like"]
+    else:
+        found["like"] = public_name(config.like)
+    found["backends"] = [backend_name(spec) for spec in config.backends]
+    if config.clips is not None:
+        # Of a file of motions the name alone, which no folder of this machine is part of.
+        found["clips"]["motions"] = [PurePath(origin).name for origin in config.clips.motions]
+    return found
 
 
 def _local_filesystem() -> Any:

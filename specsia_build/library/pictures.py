@@ -18,6 +18,7 @@ from specsia_build.characters.character import Character, safe_id
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.config import LOOKS, POS_FRAMES, check_choice, check_number
+from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.schema import row_uid
 from specsia_build.errors import UsageError
@@ -29,7 +30,6 @@ from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
 from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.rendering.registry import load_renderer
-from specsia_build.stages.artefact import view_file
 from specsia_build.stages.project import positioned
 from specsia_build.stages.reconstruct import accepted, backend_seed
 from specsia_build.stages.render import outline as outline_of

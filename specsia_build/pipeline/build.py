@@ -10,13 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 from specsia_build.characters.sources import Source, open_source
-from specsia_build.config import DRAVIE, FRAMES, BuildConfig, backend_name
+from specsia_build.config import DRAVIE, BuildConfig, backend_name
 from specsia_build.dataset import splits
 from specsia_build.dataset.upload import open_target, upload
 from specsia_build.errors import SpecsiaError, UsageError, WriteError, some
 from specsia_build.files.writing import append, write_bytes
 from specsia_build.pipeline.clearing import forget
-from specsia_build.pipeline.clips import clear_others, folder_tasks, planned, write_folders
 from specsia_build.pipeline.executors import Executor, Lost, Needs, open_executor
 from specsia_build.pipeline.failures import Failure, add_failure, concerning, counted, read_failures, write_failures
 from specsia_build.pipeline.layout import RunLayout
@@ -25,11 +24,14 @@ from specsia_build.pipeline.mark import claim_folder, refuse_other_source, setti
 from specsia_build.pipeline.packing import artefacts_of, not_ready, pack_plan, read_by_pack
 from specsia_build.pipeline.planning import DigestCache, StagePlan, plan_stage, stages_of
 from specsia_build.pipeline.progress import Progress, named
+from specsia_build.pipeline.recipes import finish, part_tasks, planned, write_parts
 from specsia_build.pipeline.selection import select
 from specsia_build.pipeline.store import DamagedError, discard, is_intact, sweep
 from specsia_build.pipeline.summary import BuildSummary, StageSummary, StageTally
 from specsia_build.pipeline.tasks import Outcome, Task, backend_of, needs_of, on_record, peak_mb, perform
 from specsia_build.pipeline.warm import compile_once
+from specsia_build.recipes.recipe import Recipe
+from specsia_build.recipes.registry import folder_recipes
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import pack
 from specsia_build.stages.pack import PackPlan
@@ -213,8 +215,7 @@ class _Build:
                     add_failure(self.layout.failures, failure)
                     self.progress.say(f"quarantined {task.key}: {outcome.reason}")
                 if outcome.warnings:
-                    before = self.summary.warnings.get(task.entry.id, ())
-                    self.summary.warnings[task.entry.id] = tuple(dict.fromkeys((*before, *outcome.warnings)))
+                    self._warn(task.entry.id, outcome.warnings)
         write_failures(self.layout.failures, self.failures)
         seconds = time.perf_counter() - start
         self.progress.stage_done(StageSummary(stage.name, name, len(made), len(plan.done), len(failed), seconds))
@@ -250,32 +251,40 @@ class _Build:
                 stopped=f"{lost} characters or clips failed where {allowed} of {len(known)} clips may: "
                 f"see {self.layout.failures}; mend them, or go on without them with --max-failures {lost}"
             )
-        if FRAMES in self.config.clips.recipes and (stopped := self._write_folders(failures)) is not None:
-            return self.finished(stopped=stopped)
+        for recipe in folder_recipes(self.config.clips.recipes):
+            if (stopped := self._write_recipe(recipe, failures)) is not None:
+                return self.finished(stopped=stopped)
         return self.pack() if DRAVIE in self.config.clips.recipes else self.finished()
 
-    def _write_folders(self, failures: Sequence[Failure]) -> str | None:
-        """Write the folders of the recipe `frames`; returns why not, if so."""
+    def _write_recipe(self, recipe: Recipe, failures: Sequence[Failure]) -> str | None:
+        """Write the parts of a recipe; returns why not, if so."""
         start = time.perf_counter()
+        config, layout = self.config, self.layout
         for _ in range(2):
-            tasks, missed = folder_tasks(self.config, self.layout, self.entries, self.cache, failures)
+            tasks, missed = part_tasks(recipe, config, layout, self.entries, self.cache, failures, self.splits)
             if missed:
                 return (
                     f"{len(missed)} clips or characters are neither drawn up to date nor on record as failed "
-                    f"({named(missed)}): run `specsia clips --out {self.layout.root}` with all its stages"
+                    f"({named(missed)}): run `specsia clips --out {layout.root}` with all its stages"
                 )
-            made, damaged = write_folders(tasks, self.run, Needs(self.config.timeout), self.progress)
+            made, damaged, left_out = write_parts(tasks, self.run, Needs(config.timeout), self.progress)
             if not damaged:
                 break
-            for task, stage in damaged:
-                self._discard(stage, task.backend, [task.clip])
-            for stage, backend in stages_of(self.config, character_stages(self.config)):
+            for task, stage, clip in damaged:
+                self._discard(stage, task.backend, [clip])
+            for stage, backend in stages_of(config, character_stages(config)):
                 self.run_stage(stage, backend)
-        clear_others(tasks, self.progress)
+        for character, said in left_out.items():
+            self._warn(character, said)
+        count = finish(recipe, tasks, config, self.source.name, self.progress)
         seconds = time.perf_counter() - start
-        self.progress.stage_done(StageSummary(FRAMES, None, made, len(tasks) - made, 0, seconds))
-        self.summary = replace(self.summary, folders=len(tasks))
+        self.progress.stage_done(StageSummary(recipe.name, None, made, count - made, 0, seconds))
+        self.summary = replace(self.summary, recipes={**(self.summary.recipes or {}), recipe.name: count})
         return None
+
+    def _warn(self, character: str, said: Sequence[str]) -> None:
+        before = self.summary.warnings.get(character, ())
+        self.summary.warnings[character] = tuple(dict.fromkeys((*before, *said)))
 
     def pack(self) -> BuildSummary:
         """Pack what is built, unless too much failed or is missing; artefacts that turn out damaged are made again.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from specsia_build.config import DEFAULT_OUT, BuildConfig, read_settings, with_settings
+from specsia_build.config import DEFAULT_OUT, BuildConfig, ClipSettings, read_settings, with_settings
 from specsia_build.errors import UsageError
 from specsia_build.folders import shipped
 from specsia_build.pipeline.layout import RunLayout, layout_of
+from specsia_build.recipes.registry import defaults_of
 
 
 def existing_run(folder: str | Path) -> tuple[BuildConfig, RunLayout]:
@@ -62,10 +64,27 @@ def _refuse_other_kind(found: bool, wanted: bool, what: str, else_do: str) -> No
         raise UsageError(f"{what} {kind}: go on with `{command}`, or {else_do}")
 
 
+def _layered(config: BuildConfig, levels: Iterable[tuple[Mapping[str, Any], str]]) -> BuildConfig:
+    """Settings replaced level by level, each with where it is from."""
+    for level, where in levels:
+        config = with_settings(config, level, where)
+    return config
+
+
+def _with_defaults(recipes: Sequence[str], levels: Sequence[Mapping[str, Any]]) -> BuildConfig:
+    """The defaults that recipes have, for what no level states."""
+    known = {field.name for field in fields(ClipSettings)}
+    stated_names = {name for level in levels for name in (*level, *(level.get("clips") or ()))}
+    defaults = defaults_of(recipes, stated_names)
+    of_clips = {name: value for name, value in defaults.items() if name in known}
+    others = {name: value for name, value in defaults.items() if name not in known}
+    return with_settings(BuildConfig(), {**others, "clips": of_clips}, f"the recipe {' or '.join(recipes)}")
+
+
 def effective(
     source: str | None, out: str | Path | None, config_file: Path | None, flags: Mapping[str, Any], fresh: bool
 ) -> tuple[BuildConfig, RunLayout]:
-    """What a build is to do: defaults, then the run found in its folder (unless `fresh`), the file, the flags.
+    """What a build is to do: defaults, its recipes', the run found in its folder (unless `fresh`), the file, the flags.
 
     Returns:
         The settings and the layout of the run.
@@ -79,22 +98,23 @@ def effective(
     if stated_out is not None and not isinstance(stated_out, str):
         raise UsageError(f"{config_file}: out must be a folder's path")
     layout = layout_of(out if out is not None else stated_out or DEFAULT_OUT)
-    config = BuildConfig()
+    found: Mapping[str, Any] = {}
     if layout.config.is_file():
         found = read_settings(layout.config)
         _refuse_other_kind(
             found.get("clips") is not None, "clips" in flags, f"{layout.root} holds", "name another --out"
         )
-        config = with_settings(
-            config, {"source": found["source"]} if fresh and "source" in found else found, str(layout.config)
-        )
+        if fresh:
+            found = {"source": found["source"]} if "source" in found else {}
     if settings.get("clips") is not None:
         _refuse_other_kind(True, "clips" in flags, f"{config_file} has settings of", "leave `clips` out of it")
-    config = with_settings(config, settings, str(config_file))
     given = stated(flags)
     if source is not None:
         given["source"] = source
-    config = with_settings(config, given, "the command line")
+    levels = ((found, str(layout.config)), (settings, str(config_file)), (given, "the command line"))
+    config = _layered(BuildConfig(), levels)
+    if config.clips is not None:
+        config = _layered(_with_defaults(config.clips.recipes, [level for level, _ in levels]), levels)
     if not config.source.startswith("sample:"):
         config = with_settings(config, {"source": str(Path(config.source).expanduser().absolute())}, "the command line")
     if config.like is not None and Path(config.like).expanduser().is_dir():

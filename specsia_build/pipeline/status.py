@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from specsia_build.characters.character import Entry
 from specsia_build.characters.sources import open_source
-from specsia_build.config import DRAVIE, FRAMES, BuildConfig, backend_name
-from specsia_build.pipeline.clips import folder_tasks
+from specsia_build.config import DRAVIE, BuildConfig, backend_name
 from specsia_build.pipeline.failures import Failure, concerning, read_failures
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.mark import settings_before
 from specsia_build.pipeline.planning import DigestCache, plan_stage, stages_of
-from specsia_build.pipeline.selection import select
-from specsia_build.recipes.frames import record_of
+from specsia_build.pipeline.recipes import part_tasks
+from specsia_build.pipeline.selection import Selection, select
+from specsia_build.recipes.folder import is_written
+from specsia_build.recipes.registry import folder_recipes
 from specsia_build.stages.pack import packed_fingerprint
 from specsia_build.stages.registry import character_stages
 
@@ -68,21 +68,24 @@ def _leave_unwritten(_function: Callable[[int], None], _items: Sequence[int]) ->
 
 
 def _is_packed(
-    config: BuildConfig, layout: RunLayout, entries: Sequence[Entry], cache: DigestCache, failures: Sequence[Failure]
+    config: BuildConfig, layout: RunLayout, chosen: Selection, cache: DigestCache, failures: Sequence[Failure]
 ) -> bool:
     """Whether what a run packs is there, whatever it holds."""
-    folders = True
-    if config.clips is not None and FRAMES in config.clips.recipes:
-        tasks, _ = folder_tasks(config, layout, entries, cache, failures)
-        folders = bool(tasks) and all(record_of(task.path) is not None for task in tasks)
     wants_rows = config.clips is None or DRAVIE in config.clips.recipes
-    return folders and (not wants_rows or packed_fingerprint(layout.dataset) is not None)
+    if wants_rows and packed_fingerprint(layout.dataset) is None:
+        return False
+    for recipe in folder_recipes(config.clips.recipes if config.clips is not None else ()):
+        tasks, _ = part_tasks(recipe, config, layout, chosen.entries, cache, failures, chosen.splits)
+        if not tasks or not all(is_written(task.folder, task.key, task.mark) for task in tasks):
+            return False
+    return True
 
 
 def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
     """Look at a run."""
     source = open_source(config.source, layout.source, _leave_unwritten)
-    entries = select(config, layout, source.entries, settings_before(layout)).entries
+    chosen = select(config, layout, source.entries, settings_before(layout))
+    entries = chosen.entries
     cache = DigestCache(layout.digests)
     ids = {entry.id for entry in entries}
     failures = concerning(read_failures(layout.failures), ids, [backend_name(spec) for spec in config.backends])
@@ -93,5 +96,5 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
         failed = {f.id for f in failures if f.stage == stage.name and f.backend == name}
         counts = map(len, (plan.done, plan.stale, plan.missing, plan.blocked, failed))
         stages.append(StageStatus(stage.name, name, *counts))
-    packed = _is_packed(config, layout, entries, cache, failures)
+    packed = _is_packed(config, layout, chosen, cache, failures)
     return RunStatus(source.name, len(entries), tuple(stages), tuple(failures), packed)

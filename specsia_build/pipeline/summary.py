@@ -43,7 +43,7 @@ class BuildSummary:
         rows: packed by configuration, the default first; None where pack did not run.
         dataset: its folder or URL, or None.
         clips: that the characters have, None in a run of stills.
-        folders: of frames that are there now, None where none are asked for.
+        recipes: parts that are there now by recipe; None where none was written.
         stopped: why the build stopped before its last stage, or None.
     """
 
@@ -57,7 +57,7 @@ class BuildSummary:
     rows: Mapping[str, int] | None = None
     dataset: Path | str | None = None
     clips: int | None = None
-    folders: int | None = None
+    recipes: Mapping[str, int] | None = None
     stopped: str | None = None
 
     @property

@@ -1,4 +1,5 @@
 """Layouts that clips are packed in: what people's loaders read, one small file each.
 
-`frames` writes the folders that `specsia enhance` and stylisers take. The rows of `dravie` are packed by `stages.pack`.
+`recipe` says what a recipe is, `registry` knows them by name, `folder` keeps the record of what each part wrote, and
+`card` writes what lies beside it. The rows of `dravie` are packed by `stages.pack`.
 """

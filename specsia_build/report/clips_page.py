@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
 from specsia_build.config import DRAVIE
+from specsia_build.dataset import schema
+from specsia_build.dataset.layers import frame_file
 from specsia_build.errors import SpecsiaError
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
@@ -17,8 +19,6 @@ from specsia_build.report.choose import spread_ranks
 from specsia_build.report.gather_clips import DrawnClip, MovingFacts
 from specsia_build.report.markup import Html, fixed, join, plural, section, table, tag
 from specsia_build.report.playing import MOST_CLIPS, Playing, card, clips_section, playing, shown_frames
-from specsia_build.stages import looks, render
-from specsia_build.stages.artefact import frame_file
 from specsia_build.stages.clips import draw, move
 
 WORST = 6
@@ -181,10 +181,10 @@ def _playing(one: DrawnClip, moving: MovingFacts, layout: RunLayout, backends: S
     try:
         clean = read_artefact(layout.artefact(draw.STAGE, None, key), key).files
         made = [read_artefact(layout.artefact(move.STAGE, name, key), key).files for name in backends]
-        layer = render.GT if frame_file(render.GT, 0) in clean else looks.COLOR
+        layer = schema.GT if frame_file(schema.GT, 0) in clean else schema.COLOR
         numbers = shown_frames(one.clip.frames)
         frames = [
-            [*(files[frame_file(looks.COLOR, k)] for files in made), clean[frame_file(layer, k)]] for k in numbers
+            [*(files[frame_file(schema.COLOR, k)] for files in made), clean[frame_file(layer, k)]] for k in numbers
         ]
         return playing(frames, fps / numbers.step)
     except (SpecsiaError, KeyError, OSError, ValueError) as error:

@@ -14,15 +14,16 @@ from specsia_build.characters.character import id_order_key
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.dataset import schema, splits
 from specsia_build.dataset.checksums import read_checksums
+from specsia_build.dataset.layers import view_file
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import parse_json, remembered_json
 from specsia_build.pipeline.failures import concerning, read_failures
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_meta
 from specsia_build.report.facts import BuiltCharacter, Facts, PackedFacts, Result, TaskTime
-from specsia_build.stages import looks, project, reconstruct, render
 from specsia_build.stages import pack as pack_stage
-from specsia_build.stages.artefact import sha256, view_file
+from specsia_build.stages import project, reconstruct, render
+from specsia_build.stages.artefact import sha256
 from specsia_build.stages.registry import stages_for
 from specsia_build.stages.stage import CharacterStage, Meta
 
@@ -55,7 +56,7 @@ def gather(config: BuildConfig, layout: RunLayout) -> Facts:
             results[name] = _result(projected)
             said += projected["warnings"]
             pairs[name, character_id] = digest_of(
-                (rendered["files"][view_file(render.GT, view)]["sha256"], _shas(projected, looks.COLOR, view))
+                (rendered["files"][view_file(schema.GT, view)]["sha256"], _shas(projected, schema.COLOR, view))
                 for view in range(config.views)
             )
         made.append(_made(rendered, split_of[character_id], said, results))

@@ -9,13 +9,12 @@ from statistics import fmean
 
 from specsia_build.characters.character import id_order_key
 from specsia_build.config import BuildConfig, backend_name
-from specsia_build.dataset import splits
+from specsia_build.dataset import schema, splits
+from specsia_build.dataset.layers import frame_file
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.report.facts import Facts
 from specsia_build.report.gather import digest_of, facts_of, meta_of
 from specsia_build.report.markup import plural
-from specsia_build.stages import looks, render
-from specsia_build.stages.artefact import frame_file
 from specsia_build.stages.clips import carry, draw, motions, move
 from specsia_build.stages.stage import Clip, Meta
 
@@ -118,7 +117,7 @@ def gather_clips(config: BuildConfig, layout: RunLayout) -> MovingFacts:
 
 def _follows(moved: Meta, clean: Meta) -> bool:
     """Whether a moved reconstruction was compared with the frames that are there."""
-    masks = {name: file["sha256"] for name, file in clean["files"].items() if name.startswith(looks.MASK)}
+    masks = {name: file["sha256"] for name, file in clean["files"].items() if name.startswith(schema.MASK)}
     return all(moved["inputs"].get(name) == digest for name, digest in masks.items())
 
 
@@ -126,7 +125,7 @@ def _shown(clean: Meta, moved: Meta) -> list[tuple[str, str]]:
     """SHA-256 of Y* and Z of each frame; none where no Y* is drawn."""
     found = []
     for frame in range(len(clean["times"])):
-        target, made = frame_file(render.GT, frame), frame_file(looks.COLOR, frame)
+        target, made = frame_file(schema.GT, frame), frame_file(schema.COLOR, frame)
         if target in clean["files"]:
             found.append((clean["files"][target]["sha256"], moved["files"][made]["sha256"]))
     return found

@@ -11,7 +11,9 @@ from pathlib import Path
 from PIL import Image
 
 from specsia_build import png
+from specsia_build.dataset import schema
 from specsia_build.dataset.images import overlay_image
+from specsia_build.dataset.layers import view_file
 from specsia_build.errors import SpecsiaError
 from specsia_build.frame import view_yaws
 from specsia_build.pipeline.failures import Failure
@@ -20,12 +22,11 @@ from specsia_build.pipeline.store import read_artefact
 from specsia_build.registration import iou
 from specsia_build.report.choose import spread_views
 from specsia_build.report.facts import BuiltCharacter, Facts
-from specsia_build.stages import looks, project, render
-from specsia_build.stages.artefact import view_file
+from specsia_build.stages import project, render
 
 QUALITY = 82
 
-PAIR = {looks.COLOR: "Z", looks.MASK: "Zmask", project.POS: "Zpos", project.EDGE: "edge"}
+PAIR = {schema.COLOR: "Z", schema.MASK: "Zmask", schema.POS: "Zpos", schema.EDGE: "edge"}
 """Heading of each picture of a pair that a backend gives."""
 
 TARGET = "Y*"
@@ -99,7 +100,7 @@ def pair_strip(made: BuiltCharacter, facts: Facts, layout: RunLayout, views: Seq
                 for kind, heading in PAIR.items():
                     tiles[view].append(tile(files[view_file(kind, view)], heading, name, pixels))
         for view in views:
-            tiles[view].append(tile(clean.files[view_file(render.GT, view)], TARGET, None, pixels))
+            tiles[view].append(tile(clean.files[view_file(schema.GT, view)], TARGET, None, pixels))
     except (SpecsiaError, KeyError, OSError, ValueError) as error:
         return Strip(problem=f"its pictures cannot be read: {error}")
     ious = {v: {name: result.ious[v] for name, result in made.results.items()} for v in views}
@@ -138,7 +139,7 @@ def quarantined_strip(failure: Failure, facts: Facts, layout: RunLayout, count: 
     try:
         clean = read_artefact(layout.artefact(render.STAGE, None, failure.id), failure.id).files
         files = _Folder(folder)
-        kept = [view for view in range(facts.config.views) if view_file(looks.MASK, view) in set(files)]
+        kept = [view for view in range(facts.config.views) if view_file(schema.MASK, view) in set(files)]
         views = [kept[k] for k in spread_views(len(kept), count)]
         return Strip(tuple(_compared(views, failure.backend, files, clean, facts, pixels)))
     except (SpecsiaError, KeyError, OSError, ValueError) as error:
@@ -171,10 +172,10 @@ def _compared(
 ) -> Iterator[ViewRow]:
     yaws = view_yaws(facts.config.views)
     for view in views:
-        mask, gt_mask = files[view_file(looks.MASK, view)], clean[view_file(render.GT_MASK, view)]
+        mask, gt_mask = files[view_file(schema.MASK, view)], clean[view_file(schema.GT_MASK, view)]
         tiles = (
-            tile(files[view_file(looks.COLOR, view)], PAIR[looks.COLOR], backend, pixels),
+            tile(files[view_file(schema.COLOR, view)], PAIR[schema.COLOR], backend, pixels),
             _overlay_tile(mask, gt_mask, backend, pixels),
-            tile(clean[view_file(render.GT, view)], TARGET, None, pixels),
+            tile(clean[view_file(schema.GT, view)], TARGET, None, pixels),
         )
         yield ViewRow(view, yaws[view], {backend: iou(png.decode(mask, 1), png.decode(gt_mask, 1))}, tiles)

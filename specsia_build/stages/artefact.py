@@ -31,16 +31,6 @@ class Artefact:
     meta: Mapping[str, Any]
 
 
-def view_file(name: str, view: int) -> str:
-    """File name of one view's image, such as ``gt_03.png``."""
-    return f"{name}_{view:02d}.png"
-
-
-def frame_file(name: str, frame: int) -> str:
-    """File name of one image of a clip's frame, such as ``color_0003.png``."""
-    return f"{name}_{frame:04d}.png"
-
-
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from specsia_build import png
 from specsia_build.dataset.images import overlay_image
-from specsia_build.stages import render
-from specsia_build.stages.artefact import view_file
+from specsia_build.dataset.layers import view_file
+from specsia_build.dataset.schema import COLOR, GT, GT_MASK, MASK
 
-COLOR, MASK, OVERLAY = "color", "mask", "overlay"
+OVERLAY = "overlay"
 
-PICTURES = (COLOR, MASK, OVERLAY, render.GT)
+PICTURES = (COLOR, MASK, OVERLAY, GT)
 """Names of the views' pictures; files of them end in the view's number."""
 
 
@@ -23,7 +23,7 @@ def beside_truth(files: Mapping[str, bytes], view: int, rendered: Mapping[str, b
         view: its number.
         rendered: files of the render artefact.
     """
-    color, mask, gt = (view_file(name, view) for name in (COLOR, MASK, render.GT))
-    silhouettes = png.decode(files[mask], 1), png.decode(rendered[view_file(render.GT_MASK, view)], 1)
+    color, mask, gt = (view_file(name, view) for name in (COLOR, MASK, GT))
+    silhouettes = png.decode(files[mask], 1), png.decode(rendered[view_file(GT_MASK, view)], 1)
     overlay = png.encode(overlay_image(*silhouettes))
     return {color: files[color], mask: files[mask], gt: rendered[gt], view_file(OVERLAY, view): overlay}

@@ -8,29 +8,30 @@ from functools import partial
 from typing import Any
 
 from specsia_build.dataset import schema
+from specsia_build.dataset.layers import frame_file, view_file
 from specsia_build.frame import view_yaws
-from specsia_build.stages import looks, project, render
-from specsia_build.stages.artefact import canonical_json, frame_file, sha256, view_file
+from specsia_build.stages import project, render
+from specsia_build.stages.artefact import canonical_json, sha256
 from specsia_build.stages.clips import draw, move
 from specsia_build.stages.stage import CharacterStage, EarlierMeta
 
 _ORIGIN = {
-    schema.COLOR: (project.STAGE, looks.COLOR),
-    schema.MASK: (project.STAGE, looks.MASK),
-    schema.POS: (project.STAGE, project.POS),
-    schema.EDGE: (project.STAGE, project.EDGE),
-    schema.GT: (render.STAGE, render.GT),
-    schema.GT_MASK: (render.STAGE, render.GT_MASK),
+    schema.COLOR: (project.STAGE, schema.COLOR),
+    schema.MASK: (project.STAGE, schema.MASK),
+    schema.POS: (project.STAGE, schema.POS),
+    schema.EDGE: (project.STAGE, schema.EDGE),
+    schema.GT: (render.STAGE, schema.GT),
+    schema.GT_MASK: (render.STAGE, schema.GT_MASK),
 }
 
 
 _CLIP_ORIGIN = {
-    schema.COLOR: (move.STAGE, looks.COLOR),
-    schema.MASK: (move.STAGE, looks.MASK),
-    schema.POS: (move.STAGE, project.POS),
-    schema.EDGE: (move.STAGE, project.EDGE),
-    schema.GT: (draw.STAGE, render.GT),
-    schema.GT_MASK: (draw.STAGE, looks.MASK),
+    schema.COLOR: (move.STAGE, schema.COLOR),
+    schema.MASK: (move.STAGE, schema.MASK),
+    schema.POS: (move.STAGE, schema.POS),
+    schema.EDGE: (move.STAGE, schema.EDGE),
+    schema.GT: (draw.STAGE, schema.GT),
+    schema.GT_MASK: (draw.STAGE, schema.MASK),
 }
 
 RowFacts = Iterator[tuple[dict[str, Any], dict[str, tuple[str, str, str]]]]

@@ -21,13 +21,13 @@ from typing import Any
 
 from specsia_build import __version__
 from specsia_build.characters.character import id_order_key
-from specsia_build.config import BuildConfig, backend_name, result_settings
+from specsia_build.config import BuildConfig
 from specsia_build.dataset import exchange, schema, splits
 from specsia_build.dataset.card.text import CardFacts, write_card
 from specsia_build.dataset.card.yaml import data_sizes
 from specsia_build.dataset.checksums import parse_sums, write_checksums, write_sums
 from specsia_build.dataset.parquet import plan_shards, write_shard
-from specsia_build.dataset.places import public_name
+from specsia_build.dataset.places import public_settings
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import temporary_beside
 from specsia_build.files.records import read_json
@@ -113,20 +113,10 @@ class _Shard:
 
 
 def _build_record(plan: PackPlan) -> dict[str, Any]:
-    config = result_settings(plan.config)
-    config["source"] = plan.source
-    if plan.config.like is None:
-        del config["like"]
-    else:
-        config["like"] = public_name(plan.config.like)
-    config["backends"] = [backend_name(spec) for spec in plan.config.backends]
-    if plan.config.clips is not None:
-        # Of a file of motions the name alone, which no folder of this machine is part of.
-        config["clips"]["motions"] = [Path(origin).name for origin in plan.config.clips.motions]
     return {
         "specsia": __version__,
         "schema_version": schema.SCHEMA_VERSION,
-        "config": config,
+        "config": public_settings(plan.config, plan.source),
         "stages": {stage.name: stage.version for stage in (*_before(plan), STAGE)},
         "packages": {name: version(name) for name in BYTES_PACKAGES},
         "python": platform.python_version(),

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from specsia_build import png
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.images import edge_image, position_image
+from specsia_build.dataset.layers import view_file
+from specsia_build.dataset.schema import COLOR, EDGE, GT_MASK, MASK, POS
 from specsia_build.errors import LowQualityError
 from specsia_build.frame import Camera, view_cameras
 from specsia_build.registration import LOST, iou, lost_part, recall, register
@@ -22,14 +24,12 @@ from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Mesh, concatenate, extremes, turned
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import reconstruct, render
-from specsia_build.stages.artefact import Artefact, view_file
-from specsia_build.stages.looks import COLOR, MASK, PICTURES, beside_truth
+from specsia_build.stages.artefact import Artefact
+from specsia_build.stages.looks import PICTURES, beside_truth
 from specsia_build.stages.mesh_files import mesh_from_files
 from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta
 from specsia_build.stages.stopwatch import Stopwatch
 from specsia_build.stages.tiny import CAMERAS, textured_box
-
-POS, EDGE = "pos", "edge"
 
 
 def _settings(job: Job) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def _settings(job: Job) -> dict[str, Any]:
 
 
 def _masks(config: BuildConfig) -> list[str]:
-    return [view_file(render.GT_MASK, view) for view in range(config.views)]
+    return [view_file(GT_MASK, view) for view in range(config.views)]
 
 
 def made_from(config: BuildConfig, rendered: Meta, reconstructed: Meta) -> dict[str, str]:

@@ -14,14 +14,16 @@ from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.gate import check_generated, check_mesh, fitted
 from specsia_build.backends.inflate.backend import create
 from specsia_build.characters.read import read_character
+from specsia_build.dataset.layers import view_file
+from specsia_build.dataset.schema import COLOR, GT_MASK, MASK
 from specsia_build.errors import CharacterError, LowQualityError
 from specsia_build.frame import Camera
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.stages import render
-from specsia_build.stages.artefact import Artefact, view_file
-from specsia_build.stages.looks import COLOR, MASK, PICTURES, beside_truth
+from specsia_build.stages.artefact import Artefact
+from specsia_build.stages.looks import PICTURES, beside_truth
 from specsia_build.stages.mesh_files import mesh_to_files
 from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Sources
 from specsia_build.stages.stopwatch import Stopwatch
@@ -94,7 +96,7 @@ def accepted(mesh: Mesh, image: NDArray[np.uint8], backend: Backend, character_i
 
 def _looks(mesh: Mesh, rendered: Artefact) -> dict[str, bytes]:
     """Pictures of a refused mesh, of the height and in the middle of the figure, beside the figure; both frontal."""
-    mask = png.decode(rendered.files[view_file(render.GT_MASK, 0)], 1)
+    mask = png.decode(rendered.files[view_file(GT_MASK, 0)], 1)
     try:
         placed = fitted(compacted(mesh), mask >= HALF_COVERED)
         layers = next(FastRenderer().render(placed, [Camera(0.0, len(mask))]))

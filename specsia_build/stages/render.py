@@ -15,21 +15,21 @@ from specsia_build.characters.character import Character, Entry
 from specsia_build.characters.colour import plain_picture
 from specsia_build.characters.read import read_character
 from specsia_build.config import BuildConfig
+from specsia_build.dataset.layers import view_file
+from specsia_build.dataset.schema import GT, GT_MASK
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera, Normalisation, normalise, view_cameras
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
 from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.rendering.registry import load_renderer
-from specsia_build.stages.artefact import Artefact, view_file
+from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.frontal import drawn_frontal
 from specsia_build.stages.stage import CharacterStage, Earlier, Job, Meta, Sources
 from specsia_build.stages.stopwatch import Stopwatch
 from specsia_build.stages.tiny import CAMERAS, textured_box
 
 FRONT = "front.png"
-GT = "gt"
-GT_MASK = "gt_mask"
 
 LEAST_COVERED = 0.002
 """Share of the picture that a character must cover in every view; less is an empty or broken file."""

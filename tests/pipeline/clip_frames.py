@@ -8,11 +8,12 @@ from typing import Any
 
 from specsia_build import png
 from specsia_build.characters.read import read_character
+from specsia_build.dataset.layers import view_file
 from specsia_build.errors import CharacterError
 from specsia_build.frame import view_cameras
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import render
-from specsia_build.stages.artefact import Artefact, view_file
+from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.stage import CharacterStage, Earlier, Job
 from specsia_build.stages.stopwatch import Stopwatch
 

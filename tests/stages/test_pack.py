@@ -14,10 +14,11 @@ from specsia_build import png
 from specsia_build.config import BuildConfig
 from specsia_build.dataset import exchange, parquet, schema, splits
 from specsia_build.dataset.checksums import file_sums, parse_sums, read_checksums, write_sums
+from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import SpecsiaError
-from specsia_build.stages import looks, pack, project, render
-from specsia_build.stages.artefact import Artefact, seal, view_file
+from specsia_build.stages import pack, render
+from specsia_build.stages.artefact import Artefact, seal
 from specsia_build.stages.members import member
 from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta
 
@@ -43,7 +44,7 @@ class Store:
         found = {stage: self.make(stage, character_id) for stage in pack.STAGE.earlier}
         if character_id == self.damaged:
             made = found[render.STAGE]
-            files = {**made.files, view_file(render.GT, 1): image(4, "other")}
+            files = {**made.files, view_file(schema.GT, 1): image(4, "other")}
             found[render.STAGE] = Artefact(made.key, files, made.meta)
         return found
 
@@ -53,9 +54,9 @@ class Store:
     def make(self, stage: CharacterStage, character_id: str) -> Artefact:
         look = self.looks.get(character_id, 0)
         names = (
-            {render.GT: 4, render.GT_MASK: 1}
+            {schema.GT: 4, schema.GT_MASK: 1}
             if stage == render.STAGE
-            else {looks.COLOR: 4, looks.MASK: 1, project.POS: 4, project.EDGE: 1}
+            else {schema.COLOR: 4, schema.MASK: 1, schema.POS: 4, schema.EDGE: 1}
         )
         files = {
             view_file(name, view): image(channels, character_id, name, view, look)

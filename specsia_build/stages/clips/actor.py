@@ -22,6 +22,7 @@ from specsia_build.characters.motions import BUILT_IN, SUFFIXES, MotionFile, bui
 from specsia_build.config import OWN, POS_FRAMES, BuildConfig, ClipSettings
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import Camera
+from specsia_build.recipes.registry import folder_recipes
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh, extremes, turned
 from specsia_build.stages import render
@@ -169,9 +170,12 @@ def check_settings(config: BuildConfig) -> None:
     """See that clips can be made as a run's settings ask, before any character is read.
 
     Raises:
-        UsageError: if a motion is not there, two files have one name, or a setting is for stills only.
+        UsageError: if a motion or a recipe is not there, two files have one name, or a setting is for stills only or
+            nothing for a recipe's reader.
     """
     settings = clip_settings(config)
+    for recipe in folder_recipes(settings.recipes):
+        recipe.check(config)
     for name, value, only in (
         ("renderer", config.renderer, FastRenderer.name),
         ("pos_frame", config.pos_frame, POS_FRAMES[0]),

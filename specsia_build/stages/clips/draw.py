@@ -11,33 +11,24 @@ import numpy as np
 
 from specsia_build import png
 from specsia_build.animation.rig import Rig, posed_as
-from specsia_build.config import DRAVIE, FRAMES
 from specsia_build.dataset.images import position_image
+from specsia_build.dataset.layers import COLOR, GT, MASK, POS, frame_file
 from specsia_build.errors import CharacterError
 from specsia_build.frame import ORTHO_WIDTH
+from specsia_build.recipes.registry import layers_of
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Mesh, extremes
-from specsia_build.stages.artefact import Artefact, frame_file
+from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.clips import motions
 from specsia_build.stages.clips.actor import Shot, actor_of, clip_settings, shot_of
-from specsia_build.stages.looks import COLOR, MASK
-from specsia_build.stages.project import POS
-from specsia_build.stages.render import GT, LEAST_COVERED, entry_settings, outline
+from specsia_build.stages.render import LEAST_COVERED, entry_settings, outline
 from specsia_build.stages.stage import CharacterStage, Clip, DigestOf, Digests, Earlier, EarlierMeta, Job
 from specsia_build.stages.stopwatch import Stopwatch
 
-LAYERS = {FRAMES: (COLOR, MASK, POS), DRAVIE: (MASK, GT)}
-"""Layers of clean frames that each recipe asks for."""
-
 SMALL = 3.0
 """How many times as wide as that of the stills a clip's frame may be before it is said that its actor is small."""
-
-
-def layers_of(recipes: tuple[str, ...]) -> tuple[str, ...]:
-    """The layers of clean frames that recipes ask for, in order."""
-    return tuple(name for name in (COLOR, MASK, POS, GT) if any(name in LAYERS[recipe] for recipe in recipes))
 
 
 def clip_of(job: Job) -> Clip:

@@ -11,14 +11,14 @@ import numpy as np
 from specsia_build import png
 from specsia_build.animation.motion import poses
 from specsia_build.dataset.images import edge_image, position_image
+from specsia_build.dataset.layers import frame_file
+from specsia_build.dataset.schema import COLOR, EDGE, MASK, POS
 from specsia_build.registration import iou
 from specsia_build.rendering.mesh import extremes
 from specsia_build.stages import project, reconstruct
-from specsia_build.stages.artefact import Artefact, frame_file
+from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.clips import carry, draw, motions
 from specsia_build.stages.clips.actor import actor_of, shot_again
-from specsia_build.stages.looks import COLOR, MASK
-from specsia_build.stages.project import EDGE, POS
 from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job
 from specsia_build.stages.stopwatch import Stopwatch
 

@@ -1,0 +1,95 @@
+"""The layers of a view or a frame: their names, and how each is written in a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build import npz, png
+from specsia_build.dataset.schema import COLOR as COLOR
+from specsia_build.dataset.schema import GT as GT
+from specsia_build.dataset.schema import MASK as MASK
+from specsia_build.dataset.schema import POS as POS
+
+LINE, LABEL, SEG, STROKES = "line", "label", "seg", "strokes"
+
+FLOW, UNMATCHED, BACK, BACK_UNMATCHED = "flow", "unmatched", "back", "back_unmatched"
+"""Where each point goes in the next frame, and where it came from in the last; none of the last and the first frame."""
+
+UDP = "udp"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a layer is written.
+
+    Attributes:
+        suffix: of its files.
+        encode: bytes of what it holds.
+        decode: what bytes hold; raises ValueError where they are damaged.
+    """
+
+    suffix: str
+    encode: Callable[[Any], bytes]
+    decode: Callable[[bytes], Any]
+
+
+def _picture(channels: int) -> Kind:
+    return Kind(".png", png.encode, lambda data: png.decode(data, channels))
+
+
+def _numbers_image(numbers: NDArray[np.int32]) -> bytes:
+    """A PNG of numbers from -1 to 2^24 - 2 (H, W): one more than each in red, green and blue, red the greatest."""
+    more = numbers.astype(np.uint32) + np.uint32(1)
+    return png.encode(np.stack([more >> 16 & 255, more >> 8 & 255, more & 255], axis=-1).astype(np.uint8))
+
+
+def _numbers(data: bytes) -> NDArray[np.int32]:
+    red, green, blue = np.moveaxis(png.decode(data, 3).astype(np.int32), -1, 0)
+    return np.asarray((red << 16 | green << 8 | blue) - 1, np.int32)
+
+
+_NUMBERS = Kind(".png", _numbers_image, _numbers)
+
+_ARRAY = Kind(".npz", npz.encode, npz.decode)
+
+_FLAGS = Kind(
+    ".png",
+    lambda flags: png.encode(np.where(flags, 255, 0).astype(np.uint8)),
+    lambda data: png.decode(data, 1) > 0,
+)
+
+_RECORD = Kind(".json", lambda found: json.dumps(found, separators=(",", ":")).encode(), json.loads)
+
+LAYERS: dict[str, Kind] = {
+    COLOR: _picture(4),
+    MASK: _picture(1),
+    POS: _picture(4),
+    GT: _picture(4),
+    LINE: _picture(1),
+    LABEL: _NUMBERS,
+    SEG: _NUMBERS,
+    STROKES: _RECORD,
+    FLOW: _ARRAY,
+    UNMATCHED: _FLAGS,
+    BACK: _ARRAY,
+    BACK_UNMATCHED: _FLAGS,
+    UDP: _ARRAY,
+}
+"""What there is of a frame, in order: pictures (H, W) or (H, W, 4) uint8; numbers (H, W) int32 from -1 on; float32
+arrays, the flows (H, W, 2) in pixels and UDP (H, W, 4) from 0 to 1; flags (H, W) bool; and strokes as a mapping."""
+
+
+def view_file(name: str, view: int) -> str:
+    """File name of one view's image, such as ``gt_03.png``."""
+    return f"{name}_{view:02d}.png"
+
+
+def frame_file(name: str, frame: int) -> str:
+    """File name of one layer of a clip's frame, such as ``color_0003.png``."""
+    return f"{name}_{frame:04d}{LAYERS[name].suffix if name in LAYERS else '.png'}"

@@ -1,0 +1,235 @@
+"""Packing clips by recipes: what the workers write of each part, and which ones there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from specsia_build.characters.character import Entry
+from specsia_build.config import BuildConfig, backend_name
+from specsia_build.errors import CharacterError, SpecsiaError
+from specsia_build.pipeline.executors import Executor, Lost, Needs
+from specsia_build.pipeline.failures import Failure
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.planning import DigestCache, plan_stage
+from specsia_build.pipeline.progress import Progress, named
+from specsia_build.pipeline.store import DamagedError, read_artefact, read_meta
+from specsia_build.recipes import folder as folders
+from specsia_build.recipes.card import OWN_FILES, write_whole
+from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
+from specsia_build.recipes.registry import load_recipe
+from specsia_build.stages.artefact import canonical_json, sha256
+from specsia_build.stages.clips import draw, motions, move
+from specsia_build.stages.stage import CharacterStage, Meta
+
+
+@dataclass(frozen=True)
+class PartTask:
+    """One part of a recipe to be written.
+
+    Attributes:
+        layout: of the run.
+        recipe: its name.
+        backend: name of that which made the pictures, None for the characters' own.
+        key, character, split, options, clips: see `recipes.recipe.Part`.
+        license, credit: of the character.
+        mark: SHA-256 over all that decides its files.
+    """
+
+    layout: RunLayout
+    recipe: str
+    backend: str | None
+    key: str
+    character: str
+    split: str
+    options: Mapping[str, Any]
+    clips: tuple[str, ...]
+    license: str | None
+    credit: str | None
+    mark: str
+
+    @property
+    def folder(self) -> Path:
+        """Of the recipe."""
+        return recipe_folder(self.layout, self.recipe, self.backend)
+
+    def on_record(self, files: folders.Files, facts: Mapping[str, Any]) -> Written:
+        """What is to be known of it once it is written."""
+        said = (self.key, self.character, self.split, self.clips, self.license, self.credit, self.mark)
+        return Written(*said, files=files, facts=facts)
+
+
+def recipe_folder(layout: RunLayout, recipe: str, backend: str | None) -> Path:
+    """Where a run's recipe lies: of characters, or of a backend's reconstructions of them."""
+    return layout.root / (recipe if backend is None else f"{recipe}-{backend}")
+
+
+class _DamagedClip(Exception):
+    """A clip's artefact of a stage that does not read."""
+
+    def __init__(self, stage: CharacterStage, clip: str) -> None:
+        super().__init__(stage.name, clip)
+        self.stage, self.clip = stage, clip
+
+
+def write_part(task: PartTask) -> tuple[CharacterStage, str] | str | None:
+    """Write one part; gives the stage and the clip whose artefact is damaged, or why there is nothing of it, if so."""
+    recipe = load_recipe(task.recipe)
+    part = Part(
+        task.key, task.character, task.split, task.options, task.clips, partial(_load, task.layout, task.backend)
+    )
+    try:
+        folders.place(task.folder, task.key, partial(recipe.write, part), task.on_record)
+    except _DamagedClip as damaged:
+        return damaged.stage, damaged.clip
+    except CharacterError as error:
+        folders.remove_part(task.folder, task.key)
+        return str(error)
+    return None
+
+
+def _load(layout: RunLayout, backend: str | None, clip: str) -> ClipFrames:
+    stage = draw.STAGE
+    try:
+        clean = read_artefact(layout.artefact(stage, None, clip), clip)
+        if backend is None:
+            return ClipFrames(clean.meta, clean.files)
+        stage = move.STAGE
+        made = read_artefact(layout.artefact(stage, backend, clip), clip)
+    except DamagedError as error:
+        raise _DamagedClip(stage, clip) from error
+    return ClipFrames({**clean.meta, "box": made.meta["box"], "backend": backend}, made.files, clean.files)
+
+
+def write_parts(
+    tasks: Sequence[PartTask], run: Executor, needs: Needs, progress: Progress
+) -> tuple[int, list[tuple[PartTask, CharacterStage, str]], dict[str, list[str]]]:
+    """Write parts side by side, but for those that are there as they would be written.
+
+    Returns:
+        How many were written now; those that could not be, with the stage and the clip whose artefact is damaged; and
+        by character why there is nothing of one.
+
+    Raises:
+        SpecsiaError: if one cannot be written.
+    """
+    missing = [task for task in tasks if not folders.is_written(task.folder, task.key, task.mark)]
+    damaged: list[tuple[PartTask, CharacterStage, str]] = []
+    left_out: dict[str, list[str]] = {}
+    label = tasks[0].recipe if tasks else "recipe"
+    with progress.bar(label, len(missing), "part") as advance:
+        for index, trouble in run(write_part, missing, needs):
+            advance(1)
+            task = missing[index]
+            if isinstance(trouble, Lost):
+                raise SpecsiaError(f"{task.recipe} of {task.key} could not be written: {trouble.reason}")
+            if isinstance(trouble, str):
+                left_out.setdefault(task.character, []).append(trouble)
+            elif trouble is not None:
+                damaged.append((task, *trouble))
+    return len(missing) - len(damaged) - sum(map(len, left_out.values())), damaged, left_out
+
+
+def finish(recipe: Recipe, tasks: Sequence[PartTask], config: BuildConfig, source: str, progress: Progress) -> int:
+    """Remove parts of an earlier run that this one has no more, and write what is over all parts.
+
+    Args:
+        recipe: whose they are.
+        tasks: all that there are to be.
+        config: of the run.
+        source: its name, free of paths.
+        progress: where lines go.
+
+    Returns:
+        How many parts there are now.
+    """
+    by_folder: dict[Path, list[PartTask]] = {}
+    for task in tasks:
+        by_folder.setdefault(task.folder, []).append(task)
+    count = 0
+    for folder, wanted in by_folder.items():
+        keys = {task.key for task in wanted}
+        gone = [key for key in folders.keys(folder) if key not in keys]
+        for key in gone:
+            folders.remove_part(folder, key)
+        if gone:
+            progress.say(f"{folder}: {len(gone)} clips removed that this run has no more")
+        parts = written(folder)
+        count += write_whole(folder, recipe, parts, config, source)
+        foreign = folders.strangers(folder, parts(), OWN_FILES)
+        if foreign:
+            progress.say(f"kept in {folder}, as it is no clip of specsia's: {named(foreign)}")
+    return count
+
+
+def written(folder: Path) -> Callable[[], Iterator[Written]]:
+    """Gives what is on record of a folder's parts, in order, each time anew: they may be many."""
+
+    def parts() -> Iterator[Written]:
+        for key in folders.keys(folder):
+            found = folders.record_of(folder, key)
+            if found is not None:
+                yield found
+
+    return parts
+
+
+def planned(entries: Sequence[Entry], layout: RunLayout) -> Iterator[str]:
+    """Ids of all clips that are known of some characters."""
+    for entry in entries:
+        meta = read_meta(layout.artefact(motions.STAGE, None, entry.id))
+        if meta is not None:
+            yield from (clip.id for clip in motions.clips_of(meta))
+
+
+def part_tasks(
+    recipe: Recipe,
+    config: BuildConfig,
+    layout: RunLayout,
+    entries: Sequence[Entry],
+    cache: DigestCache,
+    failures: Sequence[Failure],
+    splits: Mapping[str, str],
+) -> tuple[list[PartTask], list[str]]:
+    """The parts that a recipe's folders are to hold, and ids of what is neither up to date nor known to have failed."""
+    assert config.clips is not None
+    moved = recipe.reconstructions and config.clips.pairs
+    tasks, missed = [], []
+    for spec in (None, *(config.backends if moved else ())):
+        name = None if spec is None else backend_name(spec)
+        stage = draw.STAGE if spec is None else move.STAGE
+        plan = plan_stage(stage, spec, entries, config, layout, cache)
+        excused = {failure.key for failure in failures if failure.backend in (None, name)}
+        missed += [key for key in (*(task.key for task in plan.tasks), *plan.blocked) if key not in excused]
+        found: dict[str, list[Meta]] = {}
+        for clip in plan.done:
+            clean, made = (read_meta(layout.artefact(*one, clip)) for one in ((draw.STAGE, None), (stage, name)))
+            if clean is None or made is None:
+                missed.append(clip)
+            else:
+                of = clip if recipe.by == "clip" else clean["character"]
+                found.setdefault(of, []).append({**clean, "fingerprint": made["fingerprint"]})
+        tasks += [_task(recipe, layout, name, key, metas, config, splits) for key, metas in found.items()]
+    return tasks, missed
+
+
+def _task(
+    recipe: Recipe,
+    layout: RunLayout,
+    backend: str | None,
+    key: str,
+    metas: Sequence[Meta],
+    config: BuildConfig,
+    splits: Mapping[str, str],
+) -> PartTask:
+    character, options = metas[0]["character"], recipe.options(config)
+    clips = tuple(meta["id"] for meta in metas)
+    license_, credit = metas[0]["license"], metas[0]["source"]
+    decides = [recipe.name, recipe.version, options, splits[character], license_, credit]
+    mark = sha256(canonical_json([*decides, [[meta["id"], meta["fingerprint"]] for meta in metas]]).encode())
+    return PartTask(
+        layout, recipe.name, backend, key, character, splits[character], options, clips, license_, credit, mark
+    )
