@@ -1,0 +1,5 @@
+"""What is said of a drawn frame beside its picture: lines, strokes, regions, segments, flow.
+
+Functions on arrays, no files: all of it is derived from what a view knew (`rendering.seen`), so that it agrees with
+the frame to the pixel. Others use `features` and `regions` once a character, the rest once a frame.
+"""

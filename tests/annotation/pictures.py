@@ -1,0 +1,98 @@
+"""Lines that can be worked out by hand, and how to look at those of a mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from specsia_build.annotation.features import Features, feature_edges
+from specsia_build.annotation.lines import BINARY, Lines, draw_lines, visible_lines
+from specsia_build.frame import Camera
+from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.seen import Seen
+from specsia_build.rendering.topology import topology
+from tests.rendering.scenes import SIZE
+
+Bytes = NDArray[np.uint8]
+Points = Sequence[tuple[float, float]]
+
+
+def parts(mesh: Mesh) -> NDArray[np.int32]:
+    """A region for each connected part of one material."""
+    key = topology(mesh).part.astype(np.int64) * len(mesh.materials) + mesh.face_material
+    return np.asarray(np.unique(key, return_inverse=True)[1], np.int32)
+
+
+def seen_in(mesh: Mesh, camera: Camera) -> Seen:
+    (layers,) = FastRenderer().render(mesh, [camera], seen=True)
+    assert layers.seen is not None
+    return layers.seen
+
+
+def lines_of(mesh: Mesh, yaw: float = 0.0, size: int = SIZE) -> tuple[Lines, Seen, Features]:
+    features = feature_edges(mesh, parts(mesh))
+    seen = seen_in(mesh, Camera(yaw, size))
+    return visible_lines(seen, features), seen, features
+
+
+def drawn(mesh: Mesh, yaw: float = 0.0, size: int = SIZE, width: float = 1.0) -> Bytes:
+    return draw_lines(lines_of(mesh, yaw, size)[0], size, width)
+
+
+def expected(strokes: Sequence[Points], size: int = SIZE, width: float = 1.0) -> NDArray[np.float64]:
+    """The picture of polylines, each pixel as dark as its distance from the nearest says."""
+    row, column = np.indices((size, size)) + 0.5
+    nearest = np.full((size, size), np.inf)
+    for points in strokes:
+        for (x0, y0), (x1, y1) in pairwise(points):
+            dx, dy = x1 - x0, y1 - y0
+            t = np.clip(((column - x0) * dx + (row - y0) * dy) / max(dx * dx + dy * dy, 1e-12), 0, 1)
+            nearest = np.minimum(nearest, np.hypot(column - x0 - t * dx, row - y0 - t * dy))
+    return np.asarray(255 * (1 - np.clip(width / 2 + 0.5 - nearest, 0, 1)))
+
+
+def rectangle(left: float, top: float, right: float, bottom: float) -> Points:
+    return [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
+
+
+def enclosed(line: Bytes) -> tuple[NDArray[np.int32], int]:
+    """The parts (H, W) that binarised lines leave, from 1 on, and how many there are."""
+    label, count = ndimage.label(line >= BINARY)
+    return np.asarray(label, np.int32), int(count)
+
+
+def leaks(line: Bytes, seen: Seen) -> int:
+    """Pixels of the figure that can be reached from the picture's corner without crossing a line."""
+    label, _ = enclosed(line)
+    return int(np.count_nonzero((label == label[0, 0]) & (label > 0) & (seen.face >= 0)))
+
+
+def uncovered(line: Bytes, seen: Seen, region: NDArray[np.int32]) -> tuple[int, int]:
+    """Borders between neighbouring pixels of different regions that have no line on either side, and all of them."""
+    label, dark = np.where(seen.face >= 0, region[seen.face], -1), line < BINARY
+    bare = total = 0
+    for here, there in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
+        border = label[here] != label[there]
+        total += int(np.count_nonzero(border))
+        bare += int(np.count_nonzero(border & ~dark[here] & ~dark[there]))
+    return bare, total
+
+
+def strayed(before: Bytes, here: Seen, after: Bytes, there: Seen, depth: float = 0.01) -> tuple[int, int]:
+    """Line pixels that the surface carries more than a pixel away from every line of the next frame, and all of those
+    that are seen there."""
+    height, width = before.shape
+    row, column = np.nonzero((before < 128) & (here.face >= 0))
+    moves = here.values((there.screen - here.screen) / 256)[row, column]
+    x, y = column + 0.5 + moves[:, 0], row + 0.5 + moves[:, 1]
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    u, v = (np.where(inside, at, 0).astype(np.intp) for at in (x, y))
+    far = here.values(there.depth[:, None])[row, column, 0]
+    shown = inside & (there.face[v, u] >= 0) & (abs(there.values(there.depth[:, None])[v, u, 0] - far) < depth)
+    distance = ndimage.distance_transform_edt(after >= 128)
+    return int(np.count_nonzero(distance[v, u][shown] > 1)), int(np.count_nonzero(shown))

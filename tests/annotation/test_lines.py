@@ -1,0 +1,248 @@
+"""Line art: known shapes give known pixels, nothing hidden shows, and nothing leaks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from specsia_build.animation.motion import poses
+from specsia_build.animation.rig import posed_as
+from specsia_build.annotation.features import feature_edges
+from specsia_build.annotation.lines import Lines, draw_lines, visible_lines
+from specsia_build.characters.animated import read_animated
+from specsia_build.characters.character import Entry
+from specsia_build.characters.read import read_character
+from specsia_build.config import BuildConfig
+from specsia_build.frame import Camera
+from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.mesh import Material, Mesh, concatenate
+from specsia_build.rendering.seen import Seen
+from specsia_build.stages.clips.actor import in_frame as actor_in_frame
+from specsia_build.stages.render import in_frame
+from tests.annotation.pictures import (
+    drawn,
+    enclosed,
+    expected,
+    leaks,
+    lines_of,
+    parts,
+    rectangle,
+    seen_in,
+    strayed,
+    uncovered,
+)
+from tests.rendering.scenes import BLUE, RED, SIZE, box, inside_out, mesh_of, sheet, sphere
+
+ROUNDING = 3
+"""Levels by which vertices that lie on 1/256 pixel may change a pixel."""
+
+
+def tube(sides: int) -> Mesh:
+    """An upright prism of so many sides, closed, a corner of it towards the camera."""
+    turn = 2 * np.pi * np.arange(sides) / sides - np.pi / 2
+    ring = 0.3 * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    points = [[x, y, z] for z in (-0.4, 0.4) for x, y in ring]
+    faces = [[0, k + 1, k] for k in range(1, sides - 1)] + [
+        [sides, sides + k, sides + k + 1] for k in range(1, sides - 1)
+    ]
+    for k in range(sides):
+        n = (k + 1) % sides
+        faces += [[k, n, sides + n], [k, sides + n, sides + k]]
+    return mesh_of(points, faces)
+
+
+@pytest.mark.parametrize("width", [1.0, 2.5, 4.0])
+def test_a_box_seen_straight_is_a_rectangle(width: float) -> None:
+    found = drawn(box((0, 0, 0), (0.25, 0.25, 0.325)), width=width)
+    np.testing.assert_allclose(found, expected([rectangle(17, 14, 37, 40)], width=width), atol=ROUNDING)
+
+
+def test_a_box_seen_from_its_corner_has_an_edge_in_the_middle() -> None:
+    found = drawn(box((0, 0, 0), (0.25, 0.25, 0.325)), yaw=45.0)
+    half = 10 * np.sqrt(2)
+    outline, middle = rectangle(27 - half, 14, 27 + half, 40), [(27.0, 14.0), (27.0, 40.0)]
+    np.testing.assert_allclose(found, expected([outline, middle]), atol=2 * ROUNDING)
+
+
+def test_a_ball_is_a_circle() -> None:
+    found = drawn(sphere(0.5), yaw=11.0)
+    row, column = np.indices(found.shape) + 0.5
+    away = np.hypot(row - 27, column - 27)
+    assert (found[abs(away - 20) > 1.5] == 255).all()
+    assert enclosed(found)[1] == 2
+    np.testing.assert_allclose(found, 255 * (1 - np.clip(1 - abs(away - 20), 0, 1)), atol=60)
+
+
+def test_round_limbs_of_six_sides_have_no_edges_and_boxes_have() -> None:
+    assert enclosed(drawn(tube(6), yaw=5.0))[1] == 2
+    assert enclosed(drawn(tube(4), yaw=5.0))[1] == 3
+
+
+def test_what_is_behind_is_cut_where_it_is_covered() -> None:
+    far, near = sheet(8, 10, 40, 30, y=0.3), sheet(25.5, 20.25, 50, 45, y=-0.3)
+    found = drawn(concatenate([far, near]))
+    seen = [(25.5, 30.0), (8.0, 30.0), (8.0, 10.0), (40.0, 10.0), (40.0, 20.25)]
+    np.testing.assert_allclose(found, expected([rectangle(25.5, 20.25, 50, 45), seen]), atol=ROUNDING)
+
+
+def test_what_lies_close_behind_is_hidden_too() -> None:
+    """A shirt over a body: a hundredth of it apart."""
+    far, near = sheet(20, 20, 34, 34, y=0.01), sheet(10, 10, 44, 44)
+    np.testing.assert_allclose(drawn(concatenate([far, near])), expected([rectangle(10, 10, 44, 44)]), atol=ROUNDING)
+
+
+def test_parts_that_run_through_each_other_have_a_line_between_them() -> None:
+    """A board that is turned about the upright line at column 30.3 in another: they have no edge there."""
+    flat, turned = sheet(8, 10, 46, 44), sheet(12, 14, 50, 40)
+    at = (30.3 - SIZE / 2) / 40
+    vertices = turned.vertices.copy()
+    vertices[:, 1] = 0.5 * (at - vertices[:, 0])
+    mesh = concatenate([replace(flat, materials=(Material("a"),)), turned.with_vertices(vertices)])
+    lines, seen, features = lines_of(mesh)
+    picture = draw_lines(lines, SIZE, 1.0)
+    assert uncovered(picture, seen, features.region) == (0, uncovered(picture, seen, features.region)[1])
+    within = (lines.vertices < 0).all(axis=1)
+    assert within.sum() > 20
+    # Where they cross is known to a fraction of a pixel.
+    inner = lines.places[within & (lines.places[..., 1] > 15).all(axis=1) & (lines.places[..., 1] < 39).all(axis=1)]
+    np.testing.assert_allclose(inner[..., 0], 30.3, atol=0.02)
+
+
+def test_borders_of_regions_and_materials_are_lines() -> None:
+    """Two triangles of one board: whatever differs between them, there is a line along their common side."""
+    board = sheet(10, 10, 44, 44)
+    diagonal = expected([rectangle(10, 10, 44, 44), [(10.0, 10.0), (44.0, 44.0)]])
+    seen = seen_in(board, Camera(0.0, SIZE))
+    by_region = visible_lines(seen, feature_edges(board, np.array([0, 1], np.int32)))
+    np.testing.assert_allclose(draw_lines(by_region, SIZE, 1.0), diagonal, atol=ROUNDING)
+    two = replace(board, materials=(Material("a"), Material("b")), face_material=np.array([0, 1], np.int32))
+    by_material = visible_lines(seen, feature_edges(two, np.zeros(2, np.int32)))
+    np.testing.assert_array_equal(by_material.places, by_region.places)
+    neither = visible_lines(seen, feature_edges(board, np.zeros(2, np.int32)))
+    np.testing.assert_allclose(draw_lines(neither, SIZE, 1.0), expected([rectangle(10, 10, 44, 44)]), atol=ROUNDING)
+
+
+def test_a_surface_of_two_layers_is_drawn_as_one() -> None:
+    """Each face once more, wound the other way, as two-sided hair is made, in a region of its own: no border."""
+    ball = sphere(0.5)
+    twice = replace(concatenate([ball, inside_out(ball)]), face_material=np.zeros(2 * len(ball.faces), np.int32))
+    region = np.repeat(np.arange(2, dtype=np.int32), len(ball.faces))
+    found = visible_lines(seen_in(twice, Camera(0.0, SIZE)), feature_edges(twice, region))
+    np.testing.assert_array_equal(draw_lines(found, SIZE, 1.0), drawn(ball))
+
+
+def test_slivers_on_a_surface_are_no_lines() -> None:
+    """A board of two halves and, between them, a face without height: neither a crease nor a silhouette."""
+    points = [[-0.4, 0, -0.4], [0.4, 0, -0.4], [0.4, 0, 0.4], [-0.4, 0, 0.4], [0.1, 1e-6, 0.1]]
+    mesh = mesh_of(points, [[0, 1, 2], [0, 2, 4], [0, 4, 3], [4, 2, 3]])
+    np.testing.assert_allclose(drawn(mesh), expected([rectangle(11, 11, 43, 43)]), atol=ROUNDING)
+    assert enclosed(drawn(mesh, yaw=30.0))[1] == 2
+
+
+def test_what_is_tiny_and_alone_is_left_out() -> None:
+    whole, speck = sheet(10, 10, 44, 44, y=0.1), sheet(25, 25, 25.8, 25.4)
+    np.testing.assert_array_equal(drawn(concatenate([whole, speck])), drawn(whole))
+
+
+def test_a_hundred_thousand_slivers_are_read_and_drawn() -> None:
+    rng = np.random.default_rng(0)
+    at = rng.uniform(-0.4, 0.4, (100_000, 1, 3))
+    points = at + np.array([[0, 0, 0], [0.02, 0, 0], [0.01, 0, 1e-9]])
+    mesh = mesh_of(points.reshape(-1, 3), np.arange(300_000).reshape(-1, 3))
+    features = feature_edges(mesh, np.arange(100_000, dtype=np.int32))
+    assert len(visible_lines(seen_in(mesh, Camera(20.0, SIZE)), features).places) == 0
+
+
+def test_a_mesh_without_edges_or_out_of_sight_has_no_lines() -> None:
+    point = mesh_of([[0, 0, 0]] * 3, [[0, 1, 2]])
+    away = box((5, 0, 0), (0.1, 0.1, 0.1))
+    for mesh in (point, away):
+        lines, _, _ = lines_of(mesh)
+        assert lines.places.shape == (0, 2, 2) and lines.vertices.shape == (0, 2)
+        assert (draw_lines(lines, SIZE, 1.0) == 255).all()
+
+
+def test_a_figure_that_fills_the_picture_is_cut_at_its_border() -> None:
+    lines, _, _ = lines_of(box((0, 0, 0), (0.3, 0.3, 3.0)))
+    assert (lines.places >= 0).all() and (lines.places <= SIZE).all()
+    picture = draw_lines(lines, SIZE, 1.0)
+    np.testing.assert_allclose(
+        picture, expected([[(15.0, 0.0), (15.0, 54.0)], [(39.0, 0.0), (39.0, 54.0)]]), atol=ROUNDING
+    )
+
+
+def test_a_moved_surface_wound_otherwise_has_the_same_lines() -> None:
+    mesh = box((0, 0, 0), (0.25, 0.25, 0.325))
+    features = feature_edges(mesh, parts(mesh))
+    mirrored = mesh.with_vertices(mesh.vertices * [-1, 1, 1]).rewound(np.ones(len(mesh.faces), np.bool_))
+    found = visible_lines(seen_in(mirrored, Camera(0.0, SIZE)), features)
+    np.testing.assert_array_equal(draw_lines(found, SIZE, 1.0), drawn(mesh))
+
+
+@pytest.mark.parametrize("width", [0.5, 4.5, float("nan")])
+def test_other_widths_are_refused(width: float) -> None:
+    with pytest.raises(ValueError, match="1 to 4 px"):
+        draw_lines(Lines(np.zeros((0, 2, 2), np.float32), np.zeros((0, 2), np.int32)), SIZE, width)
+
+
+def test_vertices_are_where_their_lines_end() -> None:
+    mesh = concatenate([box((0, 0, 0), (0.2, 0.2, 0.2), RED), box((0.15, -0.3, 0.1), (0.1, 0.05, 0.2), BLUE)])
+    lines, seen, features = lines_of(mesh, yaw=20.0)
+    known = lines.vertices >= 0
+    assert known.any() and not known.all()
+    np.testing.assert_allclose(lines.places[known], seen.screen[lines.vertices[known]] / 256, atol=1e-3)
+    assert (features.welded[lines.vertices[known]] == lines.vertices[known]).all()
+
+
+REAL = ["kaykit/Knight.glb", "animated/animal_fox.glb", "animated/mech_george.glb", "animated/woman_witch.glb"]
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_characters_leak_nothing_and_all_their_regions_have_borders(characters_dir: Path, name: str) -> None:
+    character = read_character(Entry("one", "gltf", characters_dir / name))
+    mesh, _ = in_frame(character, BuildConfig())
+    for yaw, size in ((0.0, 96), (75.0, 160), (200.0, 256)):
+        lines, seen, features = lines_of(mesh, yaw, size)
+        for width in (1.0, 2.0):
+            picture = draw_lines(lines, size, width)
+            assert leaks(picture, seen) == 0
+            bare, total = uncovered(picture, seen, features.region)
+            # Specks, which have no line around them.
+            assert bare <= 0.002 * total
+
+
+def walking(folder: Path, name: str, count: int, size: int) -> Iterator[tuple[Mesh, Seen]]:
+    """The mesh at rest and what is seen of frames, 24 a second, of a character's first motion."""
+    animated = read_animated(Entry("one", "gltf", folder / name))
+    mesh, rig = actor_in_frame(animated, BuildConfig())
+    motion = next(motion for motion in animated.motions if "walk" in motion.name.lower())
+    found = poses(rig.skeleton, motion, motion.start + np.arange(count) / 24)
+    moved = (posed_as(mesh, rig, found, k) for k in range(count))
+    for layers in FastRenderer().animate(mesh, rig.bound, moved, [Camera(30.0, size, 1.6)], seen=True):
+        assert layers.seen is not None
+        yield mesh, layers.seen
+
+
+@pytest.mark.parametrize("name", ["animated/animal_fox.glb", "animated/mech_george.glb"])
+def test_lines_go_where_the_surface_goes(characters_dir: Path, name: str) -> None:
+    features, before, wrong, total = None, None, 0, 0
+    for mesh, seen in walking(characters_dir, name, 5, 256):
+        features = features or feature_edges(mesh, parts(mesh))
+        picture = draw_lines(visible_lines(seen, features), 256, 1.0)
+        if before is not None:
+            stray, carried = strayed(*before, picture, seen)
+            wrong, total = wrong + stray, total + carried
+        before = (picture, seen)
+    assert total > 1000
+    assert wrong <= 0.05 * total
+
+
+def test_the_same_frame_has_the_same_lines() -> None:
+    mesh = concatenate([sphere(0.3), box((0.2, 0, 0), (0.2, 0.1, 0.1), RED)])
+    once, again = lines_of(mesh, yaw=33.0)[0], lines_of(mesh, yaw=33.0)[0]
+    np.testing.assert_array_equal(once.places, again.places)
+    np.testing.assert_array_equal(once.vertices, again.vertices)
