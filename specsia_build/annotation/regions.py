@@ -1,0 +1,144 @@
+"""The parts of a character's surface that a flat-colouring artist would give one colour each."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+from skimage.color import lab2rgb
+
+from specsia_build.annotation.face_colors import face_colors, jumps
+from specsia_build.annotation.merging import Links, Patches, merged, sums, without_specks
+from specsia_build.errors import CharacterError
+from specsia_build.rendering.fast.prepare import Prepared, prepare
+from specsia_build.rendering.mesh import Material, Mesh, Texture
+from specsia_build.rendering.topology import weld
+
+LEAST_SIDE = 1 / 128
+"""Side of the smallest square that is seen as a region, as a share of the character's largest extent: 4 pixels where
+the character fills 512."""
+
+NEAR = 4
+"""Parts of a surface that a speck without neighbours is compared with."""
+
+_COARSE = 1e-3
+"""Pixels to a unit, for which all mip levels are made."""
+
+
+@dataclass(frozen=True)
+class Regions:
+    """R regions of F faces, the largest first.
+
+    Attributes:
+        of_face: (F,) int32, the region of each face, 0 to R - 1.
+        colors: (R, 3) uint8, sRGB, the flat colour of each.
+    """
+
+    of_face: NDArray[np.int32]
+    colors: NDArray[np.uint8]
+
+
+def regions(mesh: Mesh) -> Regions:
+    """The regions of a character: connected parts of its surface of one material and one colour.
+
+    Faces are connected that share an edge, vertices at one place taken as one. What colour a face has is the mean over
+    it of what it shows without light; a face that is larger than what is painted on it, such as an eye within one
+    triangle, has but that one colour. A gradient is one region as long as its halves are not two colours
+    (`merging.MOST_APART`). What is too small to be seen belongs to the neighbour, or if there is none to what is near.
+
+    Args:
+        mesh: at rest; finite.
+
+    Raises:
+        CharacterError: if the mesh has no faces.
+    """
+    if len(mesh.faces) == 0:
+        raise CharacterError("the mesh has no faces to divide into regions")
+    corners = mesh.vertices[mesh.faces].astype(np.float64)
+    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
+    # A face without area has a colour too, but next to no say.
+    weight = area + 1e-9 * (area.mean() or 1.0)
+    low, high = mesh.bounds()
+    least = (LEAST_SIDE * float((high - low).max())) ** 2
+    prepared = prepare(mesh, _COARSE, lit=False)
+    mean, variance = face_colors(mesh, prepared)
+    patches = Patches(
+        of_face=np.arange(len(area)),
+        area=weight,
+        color=mean * weight[:, None],
+        square=((mean**2).sum(axis=1) + variance) * weight,
+        material=_numbers_of(mesh.materials)[mesh.face_material],
+    )
+    links = _links(mesh, prepared, corners)
+    patches = merged(patches, links)
+    near = _near(corners.mean(axis=1), weight, links.faces, least)
+    patches = without_specks(patches, links.and_near(near), least)
+    # Of what a speck kept apart, some belongs together now.
+    patches = merged(patches, links)
+    order = np.argsort(-patches.area, kind="stable")
+    number = np.empty(len(order), np.int32)
+    number[order] = np.arange(len(order), dtype=np.int32)
+    return Regions(number[patches.of_face], np.round(lab2rgb(patches.mean[order]) * 255).astype(np.uint8))
+
+
+def _numbers_of(materials: tuple[Material, ...]) -> NDArray[np.int64]:
+    """A number for each material (M,), the same for those that are the same."""
+    known: dict[object, int] = {}
+    pixels: dict[int, bytes] = {}
+
+    def content(texture: Texture | None) -> object:
+        if texture is None:
+            return None
+        if id(texture) not in pixels:
+            pixels[id(texture)] = hashlib.sha256(texture.pixels.tobytes()).digest()
+        return texture.pixels.shape, pixels[id(texture)], texture.wrap, texture.nearest
+
+    keys = (
+        (m.name, m.base_color, content(m.texture), m.emissive, content(m.emissive_texture), m.alpha_mode, m.unlit)
+        for m in materials
+    )
+    return np.array([known.setdefault(key, len(known)) for key in keys])
+
+
+def _links(mesh: Mesh, prepared: Prepared, corners: NDArray[np.float64]) -> Links:
+    """Faces that share an edge; where more than two do, each with the next."""
+    welded = weld(mesh.vertices)[mesh.faces].astype(np.int64)
+    start, end = welded.ravel(), np.roll(welded, -1, axis=1).ravel()
+    edge = np.minimum(start, end) * len(mesh.vertices) + np.maximum(start, end)
+    edge[start == end] = -1
+    order = np.argsort(edge, kind="stable")
+    shared = np.flatnonzero((np.diff(edge[order]) == 0) & (edge[order][1:] >= 0))
+    halves = np.stack([order[shared], order[shared + 1]], axis=1)
+    face, corner = np.divmod(halves[:, 0], 3)
+    length = np.linalg.norm(corners[face, corner] - corners[face, (corner + 1) % 3], axis=1)
+    return Links(halves // 3, length, jumps(prepared, halves))
+
+
+def _near(
+    middle: NDArray[np.float64], area: NDArray[np.float64], linked: NDArray[np.int64], least: float
+) -> NDArray[np.int64]:
+    """(N, 2) faces of connected parts too small to be seen, one of each, and faces of other parts near them.
+
+    Args:
+        middle: (F, 3) of faces.
+        area: (F,) of faces.
+        linked: (L, 2) faces that are connected.
+        least: area of a part that is seen.
+    """
+    count = len(middle)
+    graph = coo_array((np.ones(len(linked)), linked.T), shape=(count, count))
+    part = connected_components(graph, directed=False)[1]
+    total, first = sums(part, area), np.unique(part, return_index=True)[1]
+    small, rest = np.flatnonzero(total < least), np.flatnonzero(total[part] >= least)
+    # A small part is one place, a large one all its faces.
+    centres = np.stack([sums(part, area * middle[:, k]) for k in range(3)], axis=1)[small] / total[small, None]
+    places, faces = np.concatenate([centres, middle[rest]]), np.concatenate([first[small], rest])
+    nearest = min(NEAR + 1, len(places))
+    found = cKDTree(places).query(centres, nearest)[1].reshape(len(small), nearest)
+    pairs = np.stack([np.repeat(first[small], nearest), faces[found].ravel()], axis=1)
+    return np.asarray(pairs[pairs[:, 0] != pairs[:, 1]])

@@ -1,0 +1,249 @@
+"""Regions: known surfaces divided as somebody who colours them would, real ones into a few dozen parts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from specsia_build.annotation.regions import LEAST_SIDE, regions
+from specsia_build.characters.read import read_character
+from specsia_build.characters.sources import open_source
+from specsia_build.errors import CharacterError
+from specsia_build.rendering.colour import srgb_to_linear
+from specsia_build.rendering.mesh import Material, Mesh, concatenate
+from tests.annotation.meshes import dyed, grid, mesh_of, painted, ramp
+from tests.shapes import BOX, QUADS
+
+SIX = np.array([[200, 30, 30], [30, 200, 30], [30, 30, 200], [255, 255, 255], [1, 2, 3], [128, 127, 126]])
+
+
+def cube(colors: np.ndarray = SIX) -> Mesh:
+    """A cube whose sides are of one material each, in display colours (6, 3)."""
+    faces = np.array([[(a, b, c), (a, c, d)] for a, b, c, d in QUADS]).reshape(-1, 3)
+    materials = tuple(Material(f"side {k}", (*srgb_to_linear(rgb / 255), 1.0)) for k, rgb in enumerate(colors))
+    return mesh_of(BOX, faces, materials=materials, face_material=np.repeat(np.arange(6, dtype=np.int32), 2))
+
+
+def moved(mesh: Mesh, *by: float) -> Mesh:
+    return mesh.with_vertices(mesh.vertices + np.array(by, np.float32))
+
+
+def test_a_cube_of_six_materials_has_six_regions_of_their_colours() -> None:
+    found = regions(cube())
+    assert sorted(map(tuple, found.colors)) == sorted(map(tuple, SIX))
+    assert (found.colors[found.of_face] == np.repeat(SIX, 2, axis=0)).all()
+    assert [a.dtype.name for a in (found.of_face, found.colors)] == ["int32", "uint8"]
+
+
+def test_one_material_without_texture_is_one_region() -> None:
+    found = regions(grid(9, 7))
+    assert (found.of_face == 0).all()
+    assert found.colors.tolist() == [[255, 255, 255]]
+
+
+def test_materials_that_are_the_same_are_one_and_others_of_one_colour_are_not() -> None:
+    red = Material("red", (0.5, 0.1, 0.1, 1.0))
+    left, right = grid(4, 4, materials=(red,)), moved(grid(4, 4, materials=(red,)), 1, 0, 0)
+    assert len(regions(concatenate([left, right])).colors) == 1
+    other = replace(right, materials=(replace(red, name="scarlet"),))
+    assert len(regions(concatenate([left, other])).colors) == 2
+
+
+def test_parts_that_do_not_touch_are_regions_of_their_own() -> None:
+    assert len(regions(concatenate([grid(3, 3), moved(grid(3, 3), 1.5, 0, 0)])).colors) == 2
+
+
+@pytest.mark.parametrize("ends", [((250, 210, 180), (225, 160, 130)), ((240, 110, 110), (130, 25, 65))])
+@pytest.mark.parametrize("cells", [3, 30])
+def test_a_gradient_is_one_region(ends: tuple[tuple[int, ...], tuple[int, ...]], cells: int) -> None:
+    found = regions(painted(cells, cells, ramp(*ends)))
+    assert len(found.colors) == 1
+    assert np.abs(found.colors[0] - np.mean(ends, axis=0)).max() < 6
+
+
+def test_a_gradient_that_goes_on_in_flat_ends_is_one_region() -> None:
+    shades = np.concatenate([np.full((8, 128, 3), 230), ramp((230,) * 3, (180,) * 3), np.full((8, 128, 3), 180)], 1)
+    assert len(regions(painted(24, 4, shades)).colors) == 1
+
+
+def test_a_chain_of_small_steps_from_black_to_white_is_not_one_region() -> None:
+    levels = np.repeat(np.linspace(0, 255, 120), 2)
+    found = regions(dyed(grid(120, 1), np.repeat(levels[:, None], 3, axis=1)))
+    assert 2 <= len(found.colors) <= 12
+    assert all(np.ptp(levels[found.of_face == k]) < 160 for k in range(len(found.colors)))
+
+
+def test_a_gap_in_a_border_does_not_join_what_it_parts() -> None:
+    one, other = np.array([226, 172, 140]), np.array([200, 120, 110])
+    share = np.repeat((np.arange(40) >= 20)[None], 30, axis=0).astype(float)
+    share[-3:] = np.clip((np.arange(40) - 12) / 16, 0, 1)
+    found = regions(dyed(grid(40, 30), np.repeat((one + (other - one) * share[..., None]).reshape(-1, 3), 2, axis=0)))
+    left, right = (found.of_face.reshape(30, 40, 2)[:20, columns] for columns in (slice(0, 20), slice(20, 40)))
+    assert np.unique(left).size == np.unique(right).size == 1
+    assert left[0, 0, 0] != right[0, 0, 0]
+
+
+@pytest.mark.parametrize("blur", [0.0, 0.6])
+@pytest.mark.parametrize("red", [(200, 40, 40), (240, 190, 165)])
+def test_two_painted_colours_part_along_edges(red: tuple[int, int, int], blur: float) -> None:
+    skin = (250, 210, 180)
+    image = np.full((64, 64, 3), skin, float)
+    image[:, :32] = red
+    found = regions(painted(31, 31, np.round(gaussian_filter(image, (0, blur, 0)))))
+    assert len(found.colors) == 2
+    cells = found.of_face.reshape(31, 31, 2)
+    assert (cells[:, :15] == cells[0, 0, 0]).all()
+    assert (cells[:, 16:] == cells[0, -1, 0]).all()
+    assert np.abs(found.colors[cells[0, 0, 0]] - np.array(red)).max() <= 4
+    assert np.abs(found.colors[cells[0, -1, 0]] - np.array(skin)).max() <= 4
+
+
+def test_neighbours_less_than_a_just_noticeable_step_apart_belong_together() -> None:
+    def halves(step: int) -> int:
+        colors = np.full((32, 3), 120)
+        colors[16:] += step
+        return len(regions(dyed(grid(4, 4), colors)).colors)
+
+    assert (halves(4), halves(9)) == (1, 2)
+
+
+def test_vertex_colours_and_emission_count() -> None:
+    mesh = grid(10, 4)
+    colors = np.where(mesh.vertices[mesh.faces].mean(axis=1)[:, :1] < 0.5, (90, 140, 60), (60, 80, 160))
+    assert len(regions(dyed(mesh, colors)).colors) == 2
+    glowing = replace(mesh, materials=(Material(base_color=(0.0, 0.0, 0.0, 1.0), emissive=(0.0, 1.0, 0.0)),))
+    assert regions(glowing).colors.tolist() == [[0, 255, 0]]
+
+
+def test_what_is_cut_out_does_not_colour_a_region() -> None:
+    stripes = np.indices((64, 64)).sum(axis=0)[..., None] % 4 < 2
+    found = painted(4, 4, np.where(stripes, (250, 0, 250), (40, 90, 160)))
+    pixels = found.materials[0].texture.pixels  # type: ignore[union-attr]
+    pixels[..., 3] = np.where(stripes[..., 0], 0, 255)
+    kept = regions(replace(found, materials=(replace(found.materials[0], alpha_mode="mask"),)))
+    assert np.abs(kept.colors - np.array((40, 90, 160))).max() <= 12
+
+
+def test_specks_belong_to_their_neighbour_and_what_is_seen_does_not() -> None:
+    colors = np.full((200 * 200 * 2, 3), 200)
+    cells = colors.reshape(200, 200, 2, 3)
+    cells[50, 50] = cells[150, 100:102] = (20, 20, 20)
+    cells[100:105, 100:105] = (20, 20, 20)
+    found = regions(dyed(grid(200, 200), colors))
+    shown = found.of_face.reshape(200, 200, 2)
+    assert len(found.colors) == 2
+    assert (shown[50, 50] == 0).all()
+    assert (shown[150, 100:102] == 0).all()
+    assert (shown[100:105, 100:105] == 1).all()
+
+
+def test_a_speck_does_not_part_what_it_lies_between() -> None:
+    mesh = grid(200, 1)
+    colors = np.full((400, 3), 200)
+    colors[200:202] = (10, 60, 10)
+    assert len(regions(dyed(mesh, colors)).colors) == 3
+    low = mesh.with_vertices(mesh.vertices * (1, 1, 0.005))
+    assert len(regions(dyed(low, colors)).colors) == 1
+
+
+def test_a_button_that_nothing_holds_is_a_region_if_it_is_large_enough() -> None:
+    def with_button(side: float) -> int:
+        button = moved(grid(1, 1).with_vertices(grid(1, 1).vertices * side), 0.4, -0.01, 0.4)
+        return len(regions(concatenate([grid(5, 5), button])).colors)
+
+    assert (with_button(1.2 * LEAST_SIDE), with_button(0.8 * LEAST_SIDE)) == (2, 1)
+
+
+def test_the_largest_region_comes_first() -> None:
+    colors = np.repeat([[250, 250, 250], [200, 30, 30], [30, 30, 200]], [20, 120, 60], axis=0)
+    assert regions(dyed(grid(20, 5), colors)).colors.tolist() == [[200, 30, 30], [30, 30, 200], [250, 250, 250]]
+
+
+def test_flat_colours_are_the_same_regions_in_whatever_order_faces_come() -> None:
+    mesh = concatenate([cube(), moved(grid(6, 6), 0, -2, 0)])
+    order = np.random.default_rng(0).permutation(len(mesh.faces))
+    shuffled = replace(mesh, faces=mesh.faces[order], face_material=mesh.face_material[order], uv=None)
+    before, after = regions(mesh).of_face[order], regions(shuffled).of_face
+    assert len(set(zip(before.tolist(), after.tolist(), strict=True))) == len(set(before.tolist())) == 7
+
+
+def test_the_same_mesh_gives_the_same_regions() -> None:
+    image = np.random.default_rng(3).integers(0, 256, (64, 64, 3))
+    first, second = (regions(painted(40, 40, image)) for _ in range(2))
+    assert (first.of_face == second.of_face).all()
+    assert (first.colors == second.colors).all()
+
+
+def test_noise_on_faces_that_are_larger_than_it_is_one_region() -> None:
+    image = np.random.default_rng(1).integers(0, 256, (512, 512, 3))
+    assert len(regions(painted(24, 24, image)).colors) == 1
+
+
+def test_faces_without_area_and_faces_on_one_edge_do_no_harm() -> None:
+    mesh = grid(3, 3)
+    none = np.array([[0, 0, 1], [5, 5, 5], [0, 1, 2]], np.int32)
+    fins = np.array([[0, 1, 9], [0, 1, 10], [0, 1, 11]], np.int32)
+    faces = np.concatenate([none, mesh.faces, fins, mesh.faces[:, [0, 2, 1]]])
+    assert (regions(mesh_of(mesh.vertices, faces)).of_face == 0).all()
+    dot = regions(mesh_of(np.zeros((3, 3)), [[0, 1, 2]]))
+    assert dot.of_face.tolist() == [0]
+    with pytest.raises(CharacterError, match="no faces"):
+        regions(mesh_of(np.zeros((3, 3)), np.empty((0, 3), np.int32)))
+
+
+def test_a_hundred_thousand_slivers_are_at_most_what_can_be_seen() -> None:
+    turn = np.linspace(0, 2 * np.pi, 100_001)
+    rim = np.stack([np.cos(turn), 0 * turn, np.sin(turn)], axis=1)
+    number = np.arange(1, 100_001)
+    fan = mesh_of(np.vstack([np.zeros((1, 3)), rim]), np.stack([0 * number, number, number + 1], axis=1))
+    assert len(regions(fan).colors) == 1
+    seen = np.pi / (2 * LEAST_SIDE) ** 2
+    noise = np.random.default_rng(1).integers(0, 256, (100_000, 3))
+    assert len(regions(dyed(fan, noise)).colors) <= seen
+    # The same, each for itself.
+    loose = mesh_of(
+        fan.vertices[fan.faces].reshape(-1, 3) * np.repeat(1 + 1e-3 * number, 3)[:, None],
+        np.arange(300_000).reshape(-1, 3),
+    )
+    assert len(regions(loose).colors) <= 101**2 * seen
+
+
+@pytest.mark.parametrize(
+    ("character", "least", "most"),
+    [
+        ("animated/man_casual.glb", 25, 50),
+        ("animated/animal_shibainu.glb", 8, 15),
+        ("animated/mech_mike.glb", 60, 180),
+        ("kaykit/Knight.glb", 60, 280),
+        ("kenney/kenney_character.glb", 10, 20),
+    ],
+)
+def test_real_characters_have_as_many_regions_as_somebody_would_colour(
+    characters_dir: Path, tmp_path: Path, character: str, least: int, most: int
+) -> None:
+    mesh = read_character(open_source(str(characters_dir / character), tmp_path).entries[0]).mesh
+    found = regions(mesh)
+    count = len(found.colors)
+    assert least <= count <= most
+    assert np.unique(found.of_face).tolist() == list(range(count))
+    corners = mesh.vertices[mesh.faces].astype(float)
+    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
+    sizes = np.bincount(found.of_face, area)
+    assert (np.diff(sizes) <= 1e-6 * area.sum()).all()
+    assert sizes[-1] >= 0.99 * (LEAST_SIDE * np.ptp(mesh.vertices, axis=0).max()) ** 2
+    assert _pieces(mesh, found.of_face) < 1.2 * count
+
+
+def _pieces(mesh: Mesh, of_face: np.ndarray) -> int:
+    """Into how many connected parts a mesh falls where regions meet."""
+    places = np.unique(mesh.vertices, axis=0, return_inverse=True)[1].ravel()[mesh.faces]
+    places = places + of_face[:, None].astype(np.int64) * (places.max() + 1)
+    start, end = places.ravel(), np.roll(places, 1, axis=1).ravel()
+    graph = coo_array((np.ones(len(start)), np.unique(np.stack([start, end]), return_inverse=True)[1].reshape(2, -1)))
+    return int(connected_components(graph, directed=False)[0])
