@@ -18,15 +18,20 @@ GAP = 8
 """White pixels between two pictures."""
 
 
+def on_white(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture (H, W, 4) uint8 with straight alpha, composited on white: (H, W, 3) uint8."""
+    alpha = picture[..., 3:].astype(np.uint16)
+    return np.asarray((picture[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255, np.uint8)
+
+
 def side_by_side(pictures: Sequence[NDArray[np.uint8]], shape: tuple[int, int]) -> NDArray[np.uint8]:
     """RGBA pictures on white, each in a field of `shape` (height, width): (H, W, 3) uint8, sides even."""
     height, width = shape
     whole = len(pictures) * (width + GAP) - GAP
     out = np.full((height + height % 2, whole + whole % 2, 3), 255, np.uint8)
     for number, picture in enumerate(pictures):
-        start, alpha = number * (width + GAP), picture[..., 3:].astype(np.uint16)
-        pixels = (picture[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255
-        out[: pixels.shape[0], start : start + pixels.shape[1]] = pixels
+        start = number * (width + GAP)
+        out[: picture.shape[0], start : start + picture.shape[1]] = on_white(picture)
     return out
 
 
