@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from specsia_build.animation.motion import poses
-from specsia_build.animation.rig import posed_as
 from specsia_build.annotation.features import feature_edges
 from specsia_build.annotation.lines import Lines, draw_lines, visible_lines
-from specsia_build.characters.animated import read_animated
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.config import BuildConfig
 from specsia_build.frame import Camera
-from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Material, Mesh, concatenate
-from specsia_build.rendering.seen import Seen
-from specsia_build.stages.clips.actor import in_frame as actor_in_frame
 from specsia_build.stages.render import in_frame
 from tests.annotation.pictures import (
     drawn,
@@ -35,6 +28,7 @@ from tests.annotation.pictures import (
     strayed,
     uncovered,
 )
+from tests.annotation.real import walking
 from tests.rendering.scenes import BLUE, RED, SIZE, box, inside_out, mesh_of, sheet, sphere
 
 ROUNDING = 3
@@ -213,18 +207,6 @@ def test_real_characters_leak_nothing_and_all_their_regions_have_borders(charact
             bare, total = uncovered(picture, seen, features.region)
             # Specks, which have no line around them.
             assert bare <= 0.002 * total
-
-
-def walking(folder: Path, name: str, count: int, size: int) -> Iterator[tuple[Mesh, Seen]]:
-    """The mesh at rest and what is seen of frames, 24 a second, of a character's first motion."""
-    animated = read_animated(Entry("one", "gltf", folder / name))
-    mesh, rig = actor_in_frame(animated, BuildConfig())
-    motion = next(motion for motion in animated.motions if "walk" in motion.name.lower())
-    found = poses(rig.skeleton, motion, motion.start + np.arange(count) / 24)
-    moved = (posed_as(mesh, rig, found, k) for k in range(count))
-    for layers in FastRenderer().animate(mesh, rig.bound, moved, [Camera(30.0, size, 1.6)], seen=True):
-        assert layers.seen is not None
-        yield mesh, layers.seen
 
 
 @pytest.mark.parametrize("name", ["animated/animal_fox.glb", "animated/mech_george.glb"])

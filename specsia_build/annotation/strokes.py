@@ -1,0 +1,192 @@
+"""The lines of a frame as a graph: places joined by straight pieces, each with the surface point that it shows.
+
+As in AnimeInbet's data a point is a vertex of the mesh, the same number in all frames. Where something begins to hide
+an edge there is no such vertex, nor along borders at which the mesh has no edge: those points have numbers of their
+own, which no other frame has, so that nothing is matched that is not the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+from skimage.measure import approximate_polygon
+
+from specsia_build.annotation.lines import Lines
+from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.topology import weld
+
+MOST_POINTS = 3050
+"""Points of a frame at most, as many as AnimeInbet's loader has room for."""
+
+JOINED = 1.5
+"""Pixels within which a line that ends at no vertex of the mesh is joined to what is nearest."""
+
+STRAIGHT = 0.5
+"""Pixels by which a line without vertices of the mesh may be moved to have fewer points."""
+
+LEVELS = 20
+"""Halvings of the unit cube by which vertices are put in order."""
+
+
+@dataclass(frozen=True)
+class Strokes:
+    """A graph of N points.
+
+    Attributes:
+        places: (N, 2) float32, x and y in pixels.
+        points: (N,) int64, which point of the surface it is: unique in a frame, the same in all frames.
+        joined: (M, 2) int32, pairs of points that a straight line joins, each once, the lower number first.
+    """
+
+    places: NDArray[np.float32]
+    points: NDArray[np.int64]
+    joined: NDArray[np.int32]
+
+    def neighbours(self) -> list[list[int]]:
+        """The points that each is joined to, in order."""
+        found: list[list[int]] = [[] for _ in self.points]
+        for one, other in self.joined.tolist():
+            found[one].append(other)
+            found[other].append(one)
+        return [sorted(each) for each in found]
+
+
+def vertex_ranks(mesh: Mesh) -> NDArray[np.int32]:
+    """Vertices (V,) in an order of which every beginning is spread evenly over the surface at rest, 0 the first.
+
+    The unit cube is halved again and again; in each cell without a vertex of earlier halvings the lowest comes next.
+    """
+    low, _ = mesh.bounds()
+    welded = weld(mesh.vertices)
+    level = np.full(len(welded), LEVELS, np.int32)
+    left = np.unique(welded[mesh.faces])
+    cells = np.clip((mesh.vertices[left] - low) * (1 << LEVELS), 0, (1 << LEVELS + 1) - 1).astype(np.int64)
+    for k in range(LEVELS):
+        cell = cells >> LEVELS - k
+        key = (cell[:, 0] << 42) | (cell[:, 1] << 21) | cell[:, 2]
+        first, of = np.unique(key, return_index=True, return_inverse=True)[1:]
+        held = np.zeros(len(first), np.bool_)
+        held[of[level[left] < LEVELS]] = True
+        level[left[first[~held]]] = k
+    ranks = np.empty(len(welded), np.int32)
+    ranks[np.lexsort((np.arange(len(welded)), level))] = np.arange(len(welded))
+    return ranks
+
+
+def strokes(lines: Lines, ranks: NDArray[np.int32], frame: int = 0, most: int = MOST_POINTS) -> Strokes:
+    """The lines of a frame as a graph.
+
+    Points between two others go first where there are too many: those latest by rank, so that neighbouring frames keep
+    the same. Where that is not enough those latest by rank go with the lines that they end.
+
+    Args:
+        lines: of the frame.
+        ranks: of the mesh's vertices.
+        frame: its number in the clip, which decides the numbers of points that are no vertices.
+        most: points at most.
+    """
+    count = len(ranks)
+    places, points, joined = _straightened(*_closed(*_graph(lines, count), count), count)
+    order = np.full(len(points), count, np.int64)
+    order[points < count] = ranks[points[points < count]]
+    between = np.bincount(joined.reshape(-1), minlength=len(points)) == 2
+    spare = np.flatnonzero(between)
+    spare = spare[np.argsort(-order[spare], kind="stable")][: max(0, len(points) - most)]
+    kept = np.ones(len(points), np.bool_)
+    kept[spare] = False
+    joined = _bridged(joined, kept)
+    if np.count_nonzero(kept) > most:
+        remaining = np.flatnonzero(kept)
+        kept[remaining[np.argsort(order[remaining], kind="stable")[most:]]] = False
+        joined = joined[kept[joined].all(axis=1)]
+    kept &= np.bincount(joined.reshape(-1), minlength=len(points)) > 0
+    number = np.cumsum(kept, dtype=np.int32) - np.int32(1)
+    points = points[kept]
+    own = points >= count
+    points[own] = count + frame * most + np.arange(np.count_nonzero(own))
+    return Strokes(places[kept], points, number[joined].astype(np.int32))
+
+
+_Graph = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int32]]
+"""Places, points and pairs; see `Strokes`."""
+
+
+def _graph(lines: Lines, count: int) -> _Graph:
+    """Ends at one vertex are one point, others where they are at the same place; those are numbered from `count`."""
+    ends, places = lines.vertices.reshape(-1).astype(np.int64), lines.places.reshape(-1, 2)
+    cut = ends < 0
+    ends[cut] = count + np.unique(places[cut], axis=0, return_inverse=True)[1].reshape(-1)
+    points, first, of = np.unique(ends, return_index=True, return_inverse=True)
+    return places[first], points, _once(of.reshape(-1, 2))
+
+
+def _once(pairs: NDArray[np.integer]) -> NDArray[np.int32]:
+    """Each pair of different points once, the lower first, in order."""
+    pairs = np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1)
+    return np.asarray(np.unique(pairs, axis=0), np.int32)
+
+
+def _closed(places: NDArray[np.float32], points: NDArray[np.int64], joined: NDArray[np.int32], count: int) -> _Graph:
+    """The graph with loose ends that are no vertices made one with the point that is nearest, if it is near."""
+    loose = np.flatnonzero((points >= count) & (np.bincount(joined.reshape(-1), minlength=len(points)) == 1))
+    if len(loose) == 0:
+        return places, points, joined
+    away, nearest = (np.asarray(found) for found in cKDTree(places).query(places[loose], 2))
+    # Two points may be at one place, so that either comes first.
+    other = np.where(nearest[:, 0] == loose, nearest[:, 1], nearest[:, 0])
+    near = away[:, 1] <= JOINED
+    links = coo_array((np.ones(np.count_nonzero(near), np.int8), (loose[near], other[near])), shape=(len(points),) * 2)
+    # Points are in the order of their numbers: a vertex comes first among those that become one.
+    _, first, of = np.unique(connected_components(links, directed=False)[1], return_index=True, return_inverse=True)
+    return places[first], points[first], _once(of[joined])
+
+
+def _straightened(
+    places: NDArray[np.float32], points: NDArray[np.int64], joined: NDArray[np.int32], count: int
+) -> _Graph:
+    """The graph with as few points as will do along lines without vertices of the mesh."""
+    degree = np.bincount(joined.reshape(-1), minlength=len(points))
+    free = (points >= count) & (degree == 2)
+    kept = ~free
+    for path in _paths(joined, free):
+        line = places[path]
+        corners = set(map(tuple, approximate_polygon(line, STRAIGHT).tolist()))
+        for point, place in zip(path, map(tuple, line.tolist()), strict=True):
+            kept[point] |= place in corners
+    number = np.cumsum(kept, dtype=np.int32) - np.int32(1)
+    return places[kept], points[kept], number[_bridged(joined, kept)]
+
+
+def _paths(joined: NDArray[np.int32], free: NDArray[np.bool_]) -> list[list[int]]:
+    """Lines of free points, each between two others, with the points at both ends; closed ones begin and end in one."""
+    beside: dict[int, list[int]] = {}
+    for one, other in joined[free[joined].any(axis=1)].tolist():
+        beside.setdefault(one, []).append(other)
+        beside.setdefault(other, []).append(one)
+    found, done = [], np.zeros(len(free), np.bool_)
+    # Those beside a point that is not free come first: what is left then is closed.
+    starts = sorted(np.flatnonzero(free).tolist(), key=lambda point: all(free[other] for other in beside[point]))
+    for start in starts:
+        if done[start]:
+            continue
+        before = next((other for other in beside[start] if not free[other]), beside[start][0])
+        path, at = [before], start
+        while free[at] and not done[at]:
+            done[at] = True
+            path.append(at)
+            at = next((other for other in beside[at] if other != path[-2]), path[-2])
+        found.append([*path, at])
+    return found
+
+
+def _bridged(joined: NDArray[np.int32], kept: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """The pairs of kept points that are left when the others, each between two, are taken out."""
+    pairs = [joined[kept[joined].all(axis=1)]]
+    ends = [(path[0], path[-1]) for path in _paths(joined, ~kept) if kept[path[0]] and kept[path[-1]]]
+    pairs.append(np.array(ends, np.int32).reshape(-1, 2))
+    return _once(np.concatenate(pairs))
