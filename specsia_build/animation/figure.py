@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.animation.humanoid import Humanoid, humanoid
+from specsia_build.animation.rig import Rig
 from specsia_build.animation.skeleton import Skeleton
 
 Array = NDArray[np.float64]
@@ -54,3 +55,14 @@ class Figure:
         top = bones.get("head", self.human.spine[-1])
         ways = np.mean(legs, axis=0), places[top] - self.pelvis(worlds) @ self.turn.T
         return all(bool(way[2] > _UPRIGHT * np.linalg.norm(way)) for way in ways)
+
+
+def figure_of(rig: Rig, stated: Mapping[str, int]) -> Figure:
+    """The figure of a character.
+
+    Args:
+        rig: the character's, placed Z up and facing -Y.
+        stated: node of each humanoid bone as the character's file says; else empty.
+    """
+    u, _, vt = np.linalg.svd(rig.placement[:3, :3])
+    return Figure(rig.skeleton, u @ vt, stated)

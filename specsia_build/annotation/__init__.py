@@ -1,5 +1,6 @@
-"""What is said of a drawn frame beside its picture: lines, strokes, regions, segments, flow.
+"""What is said of a drawn frame beside its picture: lines, strokes, regions, segments, flow, tracks, Ultra-Dense Pose.
 
 Functions on arrays, no files: all of it is derived from what a view knew (`rendering.seen`), so that it agrees with
-the frame to the pixel. Others use `features` and `regions` once a character, the rest once a frame.
+the frame to the pixel. Others use `features`, `regions` and `udp.landmarks` once a character, the rest once a frame, or
+of two frames (`flow`) or many (`tracks`).
 """

@@ -12,7 +12,7 @@ import numpy as np
 
 from specsia_build import memory
 from specsia_build.animation.dummy import dummy
-from specsia_build.animation.figure import Figure
+from specsia_build.animation.figure import Figure, figure_of
 from specsia_build.animation.gaits import GAITS, gaits
 from specsia_build.animation.motion import Motion
 from specsia_build.animation.retarget import retargeted
@@ -172,11 +172,10 @@ def motion_for(
     Raises:
         CharacterError: with a sentence, if the two have too little in common, or it would cost too much memory.
     """
-    u, _, vt = np.linalg.svd(rig.placement[:3, :3])
     source = Figure(file.skeleton, front_rotation(file.front) @ up_rotation(file.up), file.humanoid)
     try:
         with np.errstate(all="ignore"):
-            found = retargeted(motion, source, Figure(rig.skeleton, u @ vt, humanoid))
+            found = retargeted(motion, source, figure_of(rig, humanoid))
     except (CharacterError, CostError) as error:
         raise CharacterError(f"'{motion.name}' of {file.name} cannot be played: {error}") from error
     notes = (f"'{motion.name}' of {file.name}: {note}" for note in found.notes)

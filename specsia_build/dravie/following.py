@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from specsia_build.animation.flow import span
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.metrics import Step
 
@@ -35,11 +34,29 @@ def followed(here: NDArray[np.uint8], there: NDArray[np.uint8]) -> Step:
     if not len(pixels) or not len(others):
         return Step(pixels[:0], others[:0])
     levels = there[..., :3].astype(np.float32)
-    reach = span(levels, np.asarray(there[..., 3] == 255)).ravel()[others] / 2 + ROUNDING
+    reach = _span(levels, np.asarray(there[..., 3] == 255)).ravel()[others] / 2 + ROUNDING
     apart, nearest = cKDTree(levels.reshape(-1, 3)[others]).query(here.reshape(-1, 4)[pixels, :3])
     nearest = np.asarray(nearest)
     found = np.asarray(apart <= reach[nearest])
     return Step(pixels[found], others[nearest[found]])
+
+
+def _span(places: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(H, W) how far places (H, W, 3) are apart from a pixel to the next that is seen, not across a fold."""
+    total = np.zeros(seen.shape, np.float32)
+    for axis in (0, 1):
+        ends = [slice(None), slice(None)]
+        ends[axis] = slice(1, None)
+        starts = [slice(None), slice(None)]
+        starts[axis] = slice(None, -1)
+        after, before = tuple(ends), tuple(starts)
+        apart = np.linalg.norm(np.diff(places, axis=axis), axis=-1)
+        apart[~(seen[after] & seen[before])] = np.inf
+        least = np.full(total.shape, np.inf, np.float32)
+        least[before] = apart
+        least[after] = np.minimum(least[after], apart)
+        total += np.where(np.isfinite(least), least, 0)
+    return total
 
 
 def steps_between(pairs: Sequence[Pair]) -> list[Step]:

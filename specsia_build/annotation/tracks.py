@@ -1,0 +1,125 @@
+"""Points of a moving surface: chosen where one frame shows them, found again in others as exactly as they are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.annotation.visible import place, show
+from specsia_build.rendering.seen import Seen
+
+
+@dataclass(frozen=True)
+class Points:
+    """N points of a mesh's surface.
+
+    Attributes:
+        face: (N,) int32, which each lies on.
+        corners: (N, 3) int32, vertices of that.
+        weights: (N, 3) float32 of the corners, summing to 1.
+        facing: (N,) int8, from which side it was seen: 1 outside, -1 inside.
+    """
+
+    face: NDArray[np.int32]
+    corners: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    facing: NDArray[np.int8]
+
+    def places(self, seen: Seen) -> NDArray[np.float64]:
+        """(N, 2) where they are in a frame of the mesh, x and y in pixels, centres of pixels at halves."""
+        places = np.empty((len(self.face), 2))
+        place(self.corners, self.weights, seen.screen, places)
+        return places
+
+
+def points_at(seen: Seen, pixels: NDArray[np.intp]) -> Points:
+    """The points that a frame shows at pixels (N,), counted row by row, all of which show one."""
+    face = seen.face.reshape(-1).take(pixels)
+    weights = seen.weights.reshape(-1, 3).take(pixels, axis=0)
+    return Points(face, seen.faces.take(face, axis=0), weights, seen.facing.take(face))
+
+
+def shown(points: Points, places: NDArray[np.float64], seen: Seen, rest: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Whether a frame shows points.
+
+    It does where a point lies inside the frame, on a face that is turned as it was, and one of the four pixels around
+    it shows the same face, or what lies there at rest too, and none of them a face that is in front of it.
+
+    Args:
+        points: N of them.
+        places: (N, 2), theirs in the frame.
+        seen: of a frame of the same mesh, in whatever pose, by whatever camera.
+        rest: (V, 3), the mesh's vertices at rest.
+
+    Returns:
+        (N,).
+    """
+    visible = np.empty(len(places), np.bool_)
+    known = (seen.faces, seen.facing, seen.screen, seen.depth, seen.face, seen.sample, seen.offsets)
+    of = (points.face, points.corners, points.weights, points.facing)
+    show(*of, places, known, np.array(rest, np.float64), visible)
+    return visible
+
+
+def chosen(seen: Seen, most: int) -> Points:
+    """Points spread evenly over what a frame shows, at centres of pixels and away from outlines where that is possible.
+
+    Each is the farthest on the screen from those before it, so that the first N of more are spread evenly too.
+
+    Args:
+        seen: of the frame.
+        most: how many, where so many pixels show something; else there are fewer.
+    """
+    there = seen.face >= 0
+    inner = there & (seen.sample == 0)
+    for axis in (0, 1):
+        for step in (1, -1):
+            inner &= np.roll(there, step, axis)
+    pixels = np.flatnonzero(inner if inner.any() else there)
+    return points_at(seen, pixels[_spread(np.stack(np.divmod(pixels, len(there)), axis=1), most)])
+
+
+def _spread(pixels: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+    """Numbers of some of the pixels (M, 2), each the farthest from those before it; the first is the middle one."""
+    if not len(pixels):
+        return np.zeros(0, np.intp)
+    nearest = ((pixels - pixels.mean(axis=0)) ** 2).sum(axis=1)
+    taken = [int(nearest.argmin())]
+    nearest = np.full(len(pixels), np.inf)
+    while len(taken) < min(most, len(pixels)):
+        nearest = np.minimum(nearest, ((pixels - pixels[taken[-1]]) ** 2).sum(axis=1))
+        taken.append(int(nearest.argmax()))
+    return np.array(taken)
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """N points in T frames.
+
+    Attributes:
+        places: (T, N, 2) float32, x and y in pixels, centres of pixels at halves; told of points that are hidden or
+            outside too.
+        visible: (T, N) bool.
+    """
+
+    places: NDArray[np.float32]
+    visible: NDArray[np.bool_]
+
+
+def tracks(points: Points, frames: Iterable[Seen], rest: NDArray[np.floating]) -> Tracks:
+    """Points followed through frames of their mesh, each of which is looked at before the next is asked for.
+
+    Args:
+        points: as `chosen` from a frame of the same mesh, one of these or another.
+        frames: T of them.
+        rest: (V, 3), the mesh's vertices at rest.
+    """
+    places, visible = [], []
+    for seen in frames:
+        places.append(points.places(seen))
+        visible.append(shown(points, places[-1], seen, rest))
+    shape = (len(places), len(points.face))
+    return Tracks(np.reshape(np.array(places, np.float32), (*shape, 2)), np.reshape(np.array(visible, np.bool_), shape))

@@ -1,0 +1,92 @@
+"""Ultra-Dense Pose, as CoNR reads it: of each pixel the point of the standing body that it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from specsia_build.animation.dummy import dummy
+from specsia_build.animation.figure import Figure, figure_of
+from specsia_build.animation.motion import ROTATION, Motion, Track, poses
+from specsia_build.animation.retarget import retargeted
+from specsia_build.animation.rig import Rig
+from specsia_build.errors import CharacterError, some
+from specsia_build.rendering.layers import HALF_COVERED, Layers
+from specsia_build.rendering.mesh import Mesh
+
+BELOW_DEG = 30.0
+"""How far below the horizontal the arms of the A-pose point, to the sides; its legs are straight down."""
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """Where the vertices of a character are as it stands.
+
+    Attributes:
+        values: (V, 3) float32 in 0-1 over the box of all of them, each axis by itself: x from the character's right to
+            its left, y from its front to its back, z from below to above; 0 along an axis on which the box is flat.
+        doubt: a sentence that says why they are of the character's rest pose; empty where they are of the A-pose.
+    """
+
+    values: NDArray[np.float32]
+    doubt: str
+
+
+def landmarks(mesh: Mesh, rig: Rig, stated: Mapping[str, int]) -> Landmarks:
+    """The landmarks of a character: of a humanoid in the one A-pose, of any other in its rest pose.
+
+    Args:
+        mesh: at rest, Z up and facing -Y.
+        rig: of its vertices.
+        stated: node of each humanoid bone as the character's file says; else empty.
+    """
+    figure, vertices, doubt = figure_of(rig, stated), mesh.vertices, ""
+    if figure.human.missing:
+        doubt = f"it has no joints for {some(figure.human.missing, 3)}"
+    else:
+        try:
+            with np.errstate(all="ignore"):
+                found = retargeted(*_a_pose(), figure)
+            vertices = rig.vertices(poses(figure.skeleton, found.motion, np.zeros(1)), 0)
+        except CharacterError as error:
+            doubt = str(error)
+    if not np.isfinite(vertices).all():
+        vertices, doubt = mesh.vertices, "its skeleton takes vertices to places that are no numbers"
+    low = vertices.min(axis=0)
+    extent = vertices.max(axis=0) - low
+    values = np.divide(vertices - low, extent, out=np.zeros_like(vertices), where=extent > 0)
+    said = f"its Ultra-Dense Pose is of its rest pose, not of the A-pose that people share: {doubt}" if doubt else ""
+    return Landmarks(values, said)
+
+
+def _a_pose() -> tuple[Motion, Figure]:
+    """The A-pose as a motion of no length, and the figure that it is of."""
+    skeleton = dummy()
+    bones = {name: node for node, name in enumerate(skeleton.names)}
+    tracks = []
+    for side, turn in (("left", BELOW_DEG), ("right", -BELOW_DEG)):
+        lowered = Rotation.from_euler("y", turn, degrees=True).as_quat()
+        tracks.append(Track(bones[f"{side}UpperArm"], ROTATION, np.zeros(1), lowered[None]))
+    return Motion("A-pose", tuple(tracks), 0.0, 0.0), Figure(skeleton, np.eye(3), bones)
+
+
+def udp(layers: Layers, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The Ultra-Dense Pose of a frame.
+
+    Args:
+        layers: drawn with `seen`.
+        values: (V, 3), see `Landmarks`.
+
+    Returns:
+        (S, S, 4) float32 in 0-1: the landmark of the visible point, and 1 for occupied. All four are 0 where the figure
+        covers less than half of the pixel, so that no landmark is mixed with what is beside it.
+    """
+    assert layers.seen is not None
+    found = np.ones((*layers.mask.shape, 4), np.float32)
+    found[..., :3] = np.clip(layers.seen.values(values), 0, 1)
+    found[layers.mask < HALF_COVERED] = 0
+    return found

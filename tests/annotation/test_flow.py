@@ -1,0 +1,195 @@
+"""The flow of a surface: known moves give known pixels, and what is covered, turns away or leaves is unmatched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from specsia_build.annotation.flow import Flow, flow
+from specsia_build.frame import Camera
+from specsia_build.rendering.mesh import Material, Mesh, concatenate
+from specsia_build.rendering.seen import Seen
+from tests.annotation.views import (
+    CAMERA,
+    PX,
+    SIZE,
+    boards,
+    cube,
+    drawn,
+    lies_open,
+    moved,
+    running,
+    seen,
+    some_pixels,
+    turned,
+)
+from tests.rendering.scenes import cape, soup, sphere
+
+
+def between(here: Mesh, there: Mesh, camera: Camera = CAMERA, other: Camera = CAMERA) -> tuple[Flow, Seen]:
+    rest = here.vertices if here.rest is None else here.rest
+    shown = seen(here, camera)
+    return flow(shown, seen(there, other), rest), shown
+
+
+def inside(mesh: Mesh) -> NDArray[np.bool_]:
+    return np.asarray(drawn(mesh).mask == 255)
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(3.0, 0.0), (3.0, -2.0), (-4.5, 7.25)])
+@pytest.mark.parametrize("mesh", [boards((-10, 12, -9, 8, 0.0)), cube(7.3), sphere(0.2)], ids=["board", "cube", "ball"])
+def test_a_shift_is_the_flow_of_every_pixel(mesh: Mesh, columns: float, rows: float) -> None:
+    found, shown = between(mesh, moved(mesh, columns, rows))
+    there = shown.face >= 0
+    np.testing.assert_allclose(found.pixels[there], [[columns, rows]] * there.sum(), atol=1 / 128)
+    assert not found.unmatched[there].any()
+    assert found.unmatched[~there].all() and (found.pixels[~there] == 0).all()
+
+
+def test_what_does_not_move_has_no_flow_at_outlines_either() -> None:
+    mesh = turned(cube(9.7), 31)
+    found, shown = between(mesh, mesh)
+    assert (found.pixels == 0).all()
+    np.testing.assert_array_equal(found.unmatched, shown.face < 0)
+
+
+def test_what_is_covered_in_the_next_frame_is_unmatched_until_it_comes_back() -> None:
+    mesh = boards((-30, 30, -30, 30, 0.2), (-20, -10, -10, 10, -0.2))
+    other = moved(mesh, 30, 0, vertices=slice(4, 8))
+    found, shown = between(mesh, other)
+    front = shown.face >= 2
+    covered = np.zeros_like(front)
+    covered[22:42, 42:52] = True
+    np.testing.assert_array_equal(found.unmatched, covered | ~inside(mesh))
+    np.testing.assert_allclose(found.pixels[front], [[30, 0]] * front.sum(), atol=1e-3)
+    back = between(other, mesh)[0]
+    uncovered = np.zeros_like(front)
+    uncovered[22:42, 12:22] = True
+    np.testing.assert_array_equal(back.unmatched, uncovered | ~inside(mesh))
+
+
+def test_a_cube_that_goes_behind_another_is_unmatched() -> None:
+    mesh = concatenate([cube(6, (-16, 0, 0)), cube(10, (12, -20, 0))])
+    found, shown = between(mesh, moved(mesh, 28, 0, vertices=slice(0, 8)))
+    goes = (shown.face >= 0) & (shown.face < 12)
+    assert found.unmatched[goes].all()
+    np.testing.assert_allclose(found.pixels[goes], [[28, 0]] * goes.sum(), atol=1e-3)
+    assert not found.unmatched[shown.face >= 12].any()
+
+
+def test_a_thin_limb_in_front_hides_what_is_behind_it() -> None:
+    mesh = boards((-20, 20, -20, 20, 0.2), (-30, -28, -25, 25, -0.2))
+    found, _ = between(mesh, moved(mesh, 28, 0, vertices=slice(4, 8)))
+    np.testing.assert_array_equal(np.flatnonzero(found.unmatched[32, 12:52]) + 12, [30, 31])
+
+
+def test_what_lies_as_near_as_skin_below_a_coat_is_hidden_by_it() -> None:
+    """A coat a quarter of a pixel before a shirt at rest, open in the first frame, closed in the second."""
+    rest = boards((-20, 20, -20, 20, 0.0), (-20, 20, -20, 20, -0.25 * PX))
+    opened = moved(rest, 44, 0, vertices=slice(4, 8))
+    found, shown = between(opened, rest)
+    shirt = (shown.face >= 0) & (shown.face < 2)
+    assert shirt.sum() == 40 * 40
+    assert found.unmatched[shirt].all()
+
+
+@pytest.mark.parametrize("yaw", [0.0, 180.0])
+def test_the_outside_of_a_cape_is_not_its_inside(yaw: float) -> None:
+    """One sheet seen from both sides: the same faces at the same rest positions, and yet not what was seen."""
+    mesh = cape(Material(double_sided=True))
+    other = Camera(yaw + 180, SIZE, 1.0)
+    found, shown = between(mesh, mesh, Camera(yaw, SIZE, 1.0), other)
+    assert (shown.face >= 0).sum() > 500
+    assert found.unmatched.all()
+
+
+def test_what_leaves_the_frame_is_unmatched() -> None:
+    mesh = boards((-20, 20, -20, 20, 0.0))
+    found, shown = between(mesh, moved(mesh, 22, 0))
+    column = np.arange(SIZE)
+    np.testing.assert_array_equal(found.unmatched, ~((shown.face >= 0) & (column < 42)))
+
+
+def test_a_turning_cube_shows_a_side_no_more() -> None:
+    """Turned by half a right angle two sides show; by as much again one of them is gone and the other is the front."""
+    mesh = turned(cube(12), 45)
+    other = turned(cube(12), 90)
+    found, shown = between(mesh, other)
+    there = shown.face >= 0
+    right = (np.arange(SIZE) >= SIZE // 2) & there
+    rows, columns = np.nonzero(there & ~found.unmatched)
+    at = np.stack([columns, rows], axis=1) + 0.5 + found.pixels[rows, columns]
+    x, y, z = shown.values(other.vertices)[rows, columns].T / PX
+    np.testing.assert_allclose(at, np.stack([32 + x, 32 - z], axis=1), atol=0.5)
+    np.testing.assert_allclose(y, -12, atol=1e-3)
+    assert right[~found.unmatched].all() or not right[~found.unmatched].any()
+    assert 0.45 < found.unmatched[there].mean() < 0.55
+
+
+def test_a_camera_that_walks_sees_a_ball_turn() -> None:
+    mesh = sphere(0.4)
+    other = Camera(40.0, SIZE, 1.0)
+    found, shown = between(mesh, mesh, CAMERA, other)
+    rows, columns = np.nonzero(shown.face >= 0)
+    point = shown.values(mesh.vertices)[rows, columns]
+    moved_by = (other.project(point) - CAMERA.project(point))[:, :2]
+    np.testing.assert_allclose(found.pixels[rows, columns], moved_by, atol=1 / 64)
+    towards = point @ other.basis()[2]
+    gone, stays = towards > 0.06, towards < -0.06
+    assert found.unmatched[rows, columns][gone].all()
+    assert not found.unmatched[rows, columns][stays].any()
+    assert gone.sum() > 150 and stays.sum() > 1000
+
+
+def test_nothing_is_matched_with_a_frame_that_shows_nothing() -> None:
+    mesh = boards((-20, 20, -20, 20, 0.0))
+    gone = moved(mesh, 200, 0)
+    assert between(mesh, gone)[0].unmatched.all()
+    found = between(gone, mesh)[0]
+    assert found.unmatched.all() and (found.pixels == 0).all()
+
+
+@given(seed=st.integers(0, 1000), columns=st.integers(-20, 20), rows=st.integers(-20, 20))
+@settings(max_examples=25)
+def test_a_whole_pixel_moves_any_picture_as_it_is(seed: int, columns: int, rows: int) -> None:
+    """Loose triangles that pierce each other: what moves by whole pixels shows the same, but for what leaves."""
+    mesh = soup(seed, 40, 0.3)
+    other = moved(mesh, columns, rows)
+    found, shown = between(mesh, other)
+    there = shown.face >= 0
+    lands = np.indices(there.shape) + np.array([rows, columns])[:, None, None]
+    stays = ((lands >= 1) & (lands < SIZE - 1)).all(axis=0)
+    np.testing.assert_allclose(found.pixels[there], [[columns, rows]] * there.sum(), atol=1 / 64)
+    assert not found.unmatched[there & stays].any()
+
+
+@given(seed=st.integers(0, 1000), degrees=st.floats(-40, 40))
+@settings(max_examples=15)
+def test_what_is_matched_is_what_nothing_is_in_front_of(seed: int, degrees: float) -> None:
+    mesh = soup(seed, 30, 0.3)
+    other = turned(mesh, degrees)
+    found, shown = between(mesh, other)
+    pixels = some_pixels(shown, 300)
+    matched = ~found.unmatched[tuple(pixels.T)]
+    assert np.mean(matched == lies_open(shown, seen(other), pixels)) > 0.97
+
+
+@pytest.mark.parametrize("name", ["kaykit/Knight.glb", "animated/woman_witch.glb"])
+def test_a_walking_character_is_carried_onto_itself(characters_dir: Path, name: str) -> None:
+    actor, (here, there) = running(characters_dir / name)
+    assert here.seen is not None and there.seen is not None
+    for one, other in ((here.seen, there.seen), (there.seen, here.seen)):
+        found = flow(one, other, actor.mesh.vertices)
+        pixels = np.argwhere(~found.unmatched)
+        at = pixels[:, ::-1] + 0.5 + found.pixels[tuple(pixels.T)]
+        place = one.values(other.screen / 256)[tuple(pixels.T)]
+        assert np.abs(at - place).max() <= 0.5 + 1e-3
+        assert 0.5 < len(pixels) / (one.face >= 0).sum() < 1
+        some = some_pixels(one, 200)
+        matched = ~found.unmatched[tuple(some.T)]
+        assert np.mean(matched == lies_open(one, other, some)) > 0.98
