@@ -1,0 +1,93 @@
+"""The recipe `conr`: a sheet of unlike frames, all others as targets, poses to the byte."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from specsia_build import npz, png
+from specsia_build.errors import CharacterError
+from specsia_build.recipes.conr import BACKGROUNDS, IMAGES, POSES, RECORD, SHEET, SHEETS, Conr
+from specsia_build.recipes.recipe import ClipFrames, Written
+from specsia_build.recipes.registry import load_recipe
+from tests.recipes.drawn import clip_frames, disc, part_of
+
+SIZE = 32
+
+
+def _clip(action: str, view: int, frames: int = 3, radius: float = 10.0) -> ClipFrames:
+    pictures = [disc(SIZE, radius, (20 * k, 40 * view, 80)) for k in range(frames)]
+    poses = [np.where(picture[..., 3:] > 0, np.float32(0.25), np.float32(0)).repeat(4, -1) for picture in pictures]
+    return clip_frames(f"hero-{action}-{view:02d}", {"color": pictures, "udp": poses}, 90.0 * view)
+
+
+def _clips() -> list[ClipFrames]:
+    return [_clip(action, view) for action in ("run", "wave") for view in range(4)]
+
+
+def _numbers(folder: Path) -> list[int]:
+    return sorted(int(path.stem) for path in folder.iterdir())
+
+
+def test_a_sheet_and_its_targets_share_no_frame_and_lose_none(tmp_path: Path) -> None:
+    clips = _clips()
+    facts = load_recipe("conr").write(part_of("hero", clips), tmp_path)
+    folder = tmp_path / "train" / "hero"
+    sheet, poses = _numbers(folder / SHEET), _numbers(folder / POSES)
+    assert len(sheet) == SHEETS
+    assert poses == _numbers(folder / IMAGES)
+    assert sorted(sheet + poses) == list(range(24))
+    assert facts["frames"] == 24
+    number = poses[0]
+    clip, frame = clips[number // 3], number % 3
+    assert (folder / IMAGES / f"{number:06d}.png").read_bytes() == clip.raw("color", frame)
+    pose = npz.decode((folder / POSES / f"{number:06d}.npz").read_bytes())
+    assert pose.dtype == np.float32
+    assert np.array_equal(pose, clip.frame("udp", frame))
+    record = json.loads((folder / RECORD).read_text())
+    assert record["sheet"] == sheet
+    assert [(one["clip"], one["first"]) for one in record["clips"]] == [
+        (clip.meta["id"], 3 * index) for index, clip in enumerate(clips)
+    ]
+
+
+def test_a_sheet_shows_all_sides_and_both_actions(tmp_path: Path) -> None:
+    Conr().write(part_of("hero", _clips(), "test"), tmp_path)
+    chosen = [divmod(number // 3, 4) for number in _numbers(tmp_path / "test" / "hero" / SHEET)]
+    assert {action for action, _ in chosen} == {0, 1}
+    assert {view for _, view in chosen} == {0, 1, 2, 3}
+
+
+def test_a_sheet_does_not_depend_on_clips_before_it(tmp_path: Path) -> None:
+    clips = _clips()
+    Conr().write(part_of("hero", clips), tmp_path / "one")
+    Conr().write(part_of("hero", [_clip("nothing", 0, radius=0.1), *clips]), tmp_path / "other")
+    sheets = [_numbers(tmp_path / run / "train" / "hero" / SHEET) for run in ("one", "other")]
+    assert [number + 3 for number in sheets[0]] == sheets[1]
+    assert _numbers(tmp_path / "other" / "train" / "hero" / POSES)[0] >= 3
+
+
+def test_too_few_frames_are_no_character(tmp_path: Path) -> None:
+    with pytest.raises(CharacterError, match=r"hero has 4 frames .* give it more views"):
+        Conr().write(part_of("hero", [_clip("run", 0, 4)]), tmp_path)
+
+
+def test_figures_that_fill_their_box_are_no_sheet(tmp_path: Path) -> None:
+    full = np.full((SIZE, SIZE, 4), 255, np.uint8)
+    pose = np.ones((SIZE, SIZE, 4), np.float32)
+    clip = clip_frames("hero-near-00", {"color": [full] * 6, "udp": [pose] * 6})
+    with pytest.raises(CharacterError, match="stand free as a sheet"):
+        Conr().write(part_of("hero", [clip]), tmp_path)
+
+
+def test_backgrounds_are_pictures_of_the_frames_size_no_two_alike() -> None:
+    part = Written("hero", "hero", "train", (), None, None, "", {}, {"frames": 5, "size": SIZE})
+    found = dict(Conr().whole([part]))
+    pictures = [png.decode(data, 3) for data in found.values()]
+    assert all(name.startswith(f"{BACKGROUNDS}/") for name in found)
+    assert {picture.shape for picture in pictures} == {(SIZE, SIZE, 3)}
+    assert len(set(found.values())) == len(found)
+    assert dict(Conr().whole([part])) == found
