@@ -58,8 +58,8 @@ class PartTask:
 
     def on_record(self, files: folders.Files, facts: Mapping[str, Any]) -> Written:
         """What is to be known of it once it is written."""
-        said = (self.key, self.character, self.split, self.clips, self.license, self.credit, self.mark)
-        return Written(*said, files=files, facts=facts)
+        said = (self.key, self.character, self.split, self.clips, self.license, self.credit)
+        return Written(*said, files, facts, self.mark)
 
 
 def recipe_folder(layout: RunLayout, recipe: str, backend: str | None) -> Path:

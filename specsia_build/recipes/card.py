@@ -18,6 +18,7 @@ from specsia_build.dataset.card.yaml import TAGS, license_fields, size_category
 from specsia_build.dataset.places import public_settings
 from specsia_build.dataset.schema import CARD, SPLITS, SPLITS_FILE, SUMS_FILE
 from specsia_build.files.writing import replacing, write_bytes
+from specsia_build.recipes.parts import PARTS_FILE, line_of
 from specsia_build.recipes.recipe import Recipe, Written
 
 MARK = "specsia.json"
@@ -25,7 +26,7 @@ MARK = "specsia.json"
 
 KIND = "specsia recipe"
 
-OWN_FILES = (CARD, SPLITS_FILE, MARK, SUMS_FILE)
+OWN_FILES = (CARD, SPLITS_FILE, MARK, PARTS_FILE, SUMS_FILE)
 
 Parts = Callable[[], Iterator[Written]]
 """Gives what is on record of the parts, in order, each time anew: they may be many."""
@@ -38,7 +39,7 @@ class Counts:
     Attributes:
         parts, clips, frames, files, bytes: of each split.
         characters: by split.
-        licenses: characters by licence and credit.
+        licenses: licence and credit by character.
     """
 
     parts: Counter[str] = field(default_factory=Counter)
@@ -49,19 +50,15 @@ class Counts:
     characters: dict[str, str] = field(default_factory=dict)
     licenses: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
 
-
-def counted(parts: Iterator[Written]) -> Counts:
-    """What there is of some parts."""
-    found = Counts()
-    for part in parts:
-        found.parts[part.split] += 1
-        found.clips[part.split] += len(part.clips)
-        found.frames[part.split] += part.facts.get("frames", 0)
-        found.files[part.split] += len(part.files)
-        found.bytes[part.split] += sum(size for size, _ in part.files.values())
-        found.characters[part.character] = part.split
-        found.licenses[part.character] = (part.license, part.credit)
-    return found
+    def add(self, part: Written) -> None:
+        """Count one more part."""
+        self.parts[part.split] += 1
+        self.clips[part.split] += len(part.clips)
+        self.frames[part.split] += part.facts.get("frames", 0)
+        self.files[part.split] += len(part.files)
+        self.bytes[part.split] += sum(size for size, _ in part.files.values())
+        self.characters[part.character] = part.split
+        self.licenses[part.character] = (part.license, part.credit)
 
 
 def write_whole(folder: Path, recipe: Recipe, parts: Parts, config: BuildConfig, source: str) -> int:
@@ -73,7 +70,25 @@ def write_whole(folder: Path, recipe: Recipe, parts: Parts, config: BuildConfig,
     Raises:
         WriteError: if it cannot be written.
     """
-    counts = counted(parts())
+    counts = Counts()
+    # The sums come last, as nothing before them is whole.
+    with replacing(folder / SUMS_FILE) as sums, sums.open("w", encoding="utf-8") as stream:
+        with replacing(folder / PARTS_FILE) as temporary, temporary.open("wb") as lines:
+            for part in parts():
+                counts.add(part)
+                lines.write(line_of(part))
+                stream.writelines(f"{digest}  {name}\n" for name, (_, digest) in part.files.items())
+        for name, data in _own_files(recipe, parts, counts, config, source).items():
+            path = folder / name
+            if not path.is_file() or path.read_bytes() != data:
+                write_bytes(path, data)
+            stream.write(f"{hashlib.sha256(data).hexdigest()}  {name}\n")
+        with (folder / PARTS_FILE).open("rb") as written:
+            stream.write(f"{hashlib.file_digest(written, 'sha256').hexdigest()}  {PARTS_FILE}\n")
+    return sum(counts.parts.values())
+
+
+def _own_files(recipe: Recipe, parts: Parts, counts: Counts, config: BuildConfig, source: str) -> dict[str, bytes]:
     ids = sorted(counts.characters)
     splits = {split: [one for one in ids if counts.characters[one] == split] for split in SPLITS}
     mark = {
@@ -83,22 +98,12 @@ def write_whole(folder: Path, recipe: Recipe, parts: Parts, config: BuildConfig,
         "specsia": __version__,
         "settings": public_settings(config, source),
     }
-    own = {
+    return {
         CARD: _card(recipe, counts, mark).encode(),
         SPLITS_FILE: _json(splits),
         MARK: _json(mark),
         **dict(recipe.whole(parts())),
     }
-    for name, data in own.items():
-        path = folder / name
-        if not path.is_file() or path.read_bytes() != data:
-            write_bytes(path, data)
-    with replacing(folder / SUMS_FILE) as temporary, temporary.open("w", encoding="utf-8") as stream:
-        for name, data in sorted(own.items()):
-            stream.write(f"{hashlib.sha256(data).hexdigest()}  {name}\n")
-        for part in parts():
-            stream.writelines(f"{digest}  {name}\n" for name, (_, digest) in part.files.items())
-    return sum(counts.parts.values())
 
 
 def _json(found: Any) -> bytes:

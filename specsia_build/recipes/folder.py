@@ -19,6 +19,7 @@ from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.names import relative_name, temporary_beside
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import remove_tree, write_bytes, writing
+from specsia_build.recipes.parts import part_of
 from specsia_build.recipes.recipe import Written
 
 STATE = ".specsia"
@@ -42,7 +43,7 @@ def record_path(folder: Path, key: str) -> Path:
 def record_of(folder: Path, key: str) -> Written | None:
     """What is on record of a part; None where that is nothing that we wrote."""
     found = _record(folder, key)
-    return None if found is None or not found.get("whole") else _written(found)
+    return None if found is None or not found.get("whole") else part_of(found)
 
 
 def _record(folder: Path, key: str) -> Mapping[str, Any] | None:
@@ -51,11 +52,6 @@ def _record(folder: Path, key: str) -> Mapping[str, Any] | None:
     except (SpecsiaError, OSError):
         return None
     return found if isinstance(found, dict) and found.get("kind") == KIND and "files" in found else None
-
-
-def _written(found: Mapping[str, Any]) -> Written:
-    values = {name: found[name] for name in Written.__dataclass_fields__}
-    return Written(**{**values, "files": {name: (size, digest) for name, (size, digest) in found["files"].items()}})
 
 
 def _put_on_record(folder: Path, written: Written, *, whole: bool) -> None:

@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 from specsia_build import png
 from specsia_build.config import FRAMES, BuildConfig
 from specsia_build.dataset.layers import COLOR, GT, MASK, POS, frame_file
+from specsia_build.dataset.verify.images import check_alpha
 from specsia_build.films import side_by_side, write_film
-from specsia_build.recipes.recipe import ClipFrames, Part, Recipe
+from specsia_build.recipes import checks
+from specsia_build.recipes.parts import PARTS_FILE
+from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
 
 RECORD = "clip.json"
 """Beside the folders of a clip: what it is."""
@@ -53,6 +56,28 @@ class Frames(Recipe):
             "`CLIP/color/0000.png` … are RGBA frames, `mask/` their alpha, `pos/` the rest positions of what is seen, "
             "`clip.json` says what the clip is.\n\n```bash\nspecsia enhance RUN CLIP --out repaired\n```\n"
         )
+
+    def verify(self, folder: Path, part: Written) -> Iterator[str]:
+        name = f"{part.key}/{RECORD}"
+        said = checks.record(folder, name)
+        size, times, stated = said.get("size"), said.get("times"), (part.key, part.character, part.license)
+        if tuple(said.get(field) for field in ("clip", "character", "license")) != stated:
+            yield f"{name} says another clip, character or licence than {PARTS_FILE}"
+        if type(size) is not int or not isinstance(times, list) or len(times) != part.facts.get("frames"):
+            yield f"{name} does not say the size and the times of {part.facts.get('frames')} frames"
+            return
+        frames = [f"{frame:04d}.png" for frame in range(len(times))]
+        wanted = {name, *(f"{part.key}/{layer}/{frame}" for layer in self.layers for frame in frames)}
+        yield from (f"{missing} is missing" for missing in sorted(wanted - part.files.keys()))
+        more = sorted(other for other in part.files.keys() - wanted if Path(other).stem != PREVIEW)
+        yield from (f"{other} is of no frame of the clip" for other in more)
+        if wanted <= part.files.keys():
+            for frame in frames:
+                color, mask, pos = (
+                    checks.picture(folder, f"{part.key}/{layer}/{frame}", channels, (size, size))
+                    for layer, channels in ((COLOR, 4), (MASK, 1), (POS, 4))
+                )
+                yield from (f"{part.key} in frame {frame}: {said}" for said in check_alpha(color, mask, pos))
 
 
 def _record(meta: Mapping[str, Any]) -> dict[str, Any]:

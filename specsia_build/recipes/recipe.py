@@ -76,9 +76,9 @@ class Written:
     Attributes:
         key, character, split, clips: see `Part`.
         license, credit: of the character, None where its source states none.
-        mark: SHA-256 over all that decides its files.
         files: bytes and SHA-256 by name in the recipe's folder, in order.
         facts: what `Recipe.write` gave.
+        mark: SHA-256 over all that decides its files; of no part that is read from `parts.jsonl`.
     """
 
     key: str
@@ -87,9 +87,9 @@ class Written:
     clips: Sequence[str]
     license: str | None
     credit: str | None
-    mark: str
     files: Mapping[str, tuple[int, str]]
     facts: Mapping[str, Any]
+    mark: str = ""
 
 
 class Recipe(ABC):
@@ -151,6 +151,19 @@ class Recipe(ABC):
     def load(self) -> str:
         """Markdown for its card: the layout, and the command that loads it with its reader."""
 
-    def verify(self, folder: Path) -> Iterator[str]:
-        """Sentences on what is wrong with a folder of it: files, shapes, ranges, layers that do not agree."""
+    def verify(self, folder: Path, part: Written) -> Iterator[str]:
+        """What is wrong with a part's files: names, shapes, ranges, layers that do not agree.
+
+        `specsia verify` calls it for each part, side by side in worker processes, where all its files are there. It
+        may be given a copy that somebody else made or changed, and what it raises is told as a sentence too:
+        `recipes.checks` reads pictures and records so that this is one.
+
+        Args:
+            folder: of the recipe, with nothing of the run that made it.
+            part: what `parts.jsonl` says of it, `files` by name and the `facts` that `write` gave among it.
+
+        Yields:
+            Sentences that begin with the name of a file in the folder, such as
+            ``a-walk-00/mask/0003.png is of mode RGB, not L``.
+        """
         yield from ()

@@ -84,7 +84,7 @@ def test_figures_that_fill_their_box_are_no_sheet(tmp_path: Path) -> None:
 
 
 def test_backgrounds_are_pictures_of_the_frames_size_no_two_alike() -> None:
-    part = Written("hero", "hero", "train", (), None, None, "", {}, {"frames": 5, "size": SIZE})
+    part = Written("hero", "hero", "train", (), None, None, {}, {"frames": 5, "size": SIZE})
     found = dict(Conr().whole([part]))
     pictures = [png.decode(data, 3) for data in found.values()]
     assert all(name.startswith(f"{BACKGROUNDS}/") for name in found)

@@ -1,0 +1,48 @@
+"""Reading a recipe's files to verify them: what is wrong with one is a ValueError whose text names it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build import png
+from specsia_build.files.records import read_json
+
+
+def picture(folder: Path, name: str, channels: int, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+    """A PNG of a recipe's folder as (H, W) for one channel, or (H, W, channels) uint8.
+
+    Args:
+        folder: of the recipe.
+        name: of the file in it.
+        channels: 1 grey, 3 RGB, 4 RGBA.
+        size: height and width that it must have.
+
+    Raises:
+        ValueError: if it is no whole PNG of that mode and size.
+        OSError: if there is none to read.
+    """
+    try:
+        pixels = png.decode((folder / name).read_bytes(), channels)
+    except ValueError as error:
+        raise ValueError(f"{name} {error}") from error
+    if size is not None and pixels.shape[:2] != size:
+        height, width = pixels.shape[:2]
+        raise ValueError(f"{name} has {width} x {height} pixels, not {size[1]} x {size[0]}")
+    return pixels
+
+
+def record(folder: Path, name: str) -> dict[str, Any]:
+    """A JSON object of a recipe's folder.
+
+    Raises:
+        ValueError: if it is none.
+        SpecsiaError: if it is damaged; FileNotFoundError passes.
+    """
+    found = read_json(folder / name, name)
+    if not isinstance(found, dict):
+        raise ValueError(f"{name} is no JSON object")
+    return found
