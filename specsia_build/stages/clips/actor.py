@@ -37,7 +37,7 @@ POSE_COST, PIXELS_PER_BYTE = 400, 4
 """Bytes of memory for a node in a frame, and how many pixels of a frame that is encoded and kept take up one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Actor:
     """A character in the frame.
 
@@ -47,6 +47,7 @@ class Actor:
         stands: how its skeleton stands in `mesh`, by the pose that its entry states.
         motions: what it is to do, by origin and number there; see `Clip`.
         own: names of its file's own motions.
+        humanoid: node of each humanoid bone as its file says; else empty.
         warnings: sentences about motions that cannot be played, or are not played as they are.
         files: of the character, read or looked for in vain.
     """
@@ -56,6 +57,7 @@ class Actor:
     stands: Poses
     motions: Mapping[tuple[str, int], Motion]
     own: tuple[str, ...]
+    humanoid: Mapping[str, int]
     warnings: tuple[str, ...]
     files: tuple[Path, ...]
 
@@ -114,7 +116,8 @@ def _actor(entry: Entry, config: BuildConfig, _: _State) -> Actor:
         motions.update({(origin, index): motion for index, motion in found.items()})
     names = tuple(dict.fromkeys(motion.name for motion in animated.motions))
     stands = standing(animated, entry.pose)
-    return Actor(mesh, rig, stands, motions, names, tuple(dict.fromkeys(warnings)), animated.character.files)
+    told = tuple(dict.fromkeys(warnings))
+    return Actor(mesh, rig, stands, motions, names, animated.humanoid, told, animated.character.files)
 
 
 def standing(animated: AnimatedCharacter, pose: str) -> Poses:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,20 +13,24 @@ import numpy as np
 from specsia_build import png
 from specsia_build.animation.rig import Rig, posed_as
 from specsia_build.dataset.images import position_image
-from specsia_build.dataset.layers import COLOR, GT, MASK, POS, frame_file
+from specsia_build.dataset.layers import COLOR, GT, LAYERS, LINE, MASK, POS, SEG, UDP, frame_file
 from specsia_build.errors import CharacterError
 from specsia_build.frame import ORTHO_WIDTH
 from specsia_build.recipes.registry import layers_of
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.fast.renderer import FastRenderer
-from specsia_build.rendering.layers import Layers
+from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Mesh, extremes
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.clips import motions
 from specsia_build.stages.clips.actor import Shot, actor_of, clip_settings, shot_of
+from specsia_build.stages.clips.annotate import ANNOTATIONS, REGIONS, Surface, annotated, surface_of
 from specsia_build.stages.render import LEAST_COVERED, entry_settings, outline
 from specsia_build.stages.stage import CharacterStage, Clip, DigestOf, Digests, Earlier, EarlierMeta, Job
 from specsia_build.stages.stopwatch import Stopwatch
+
+ANNOTATIONS_VERSION = 1
+"""Grows whenever other things would be told of the same frames."""
 
 SMALL = 3.0
 """How many times as wide as that of the stills a clip's frame may be before it is said that its actor is small."""
@@ -55,7 +60,15 @@ def shot_settings(job: Job) -> dict[str, Any]:
 
 
 def _settings(job: Job) -> dict[str, Any]:
-    return {**shot_settings(job), "layers": layers_of(clip_settings(job.config).recipes)}
+    settings = clip_settings(job.config)
+    wanted = layers_of(settings.recipes)
+    lined = {LINE, SEG} & set(wanted)
+    return {
+        **shot_settings(job),
+        "layers": wanted,
+        **({"annotations": ANNOTATIONS_VERSION} if ANNOTATIONS & set(wanted) else {}),
+        **({"line_px": settings.line_px} if lined else {}),
+    }
 
 
 def source_inputs(job: Job, earlier: EarlierMeta) -> dict[str, str | None]:
@@ -66,17 +79,19 @@ def source_inputs(job: Job, earlier: EarlierMeta) -> dict[str, str | None]:
 
 
 def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
-    return source_inputs(job, earlier)
+    kept = {name: file["sha256"] for name, file in earlier[motions.STAGE]["files"].items() if name == REGIONS}
+    return {**source_inputs(job, earlier), **kept}
 
 
-def drawn(mesh: Mesh, rig: Rig, shot: Shot, look: str) -> Iterator[Layers]:
-    """Every frame of a mesh that moves as a shot says, positions those of `mesh`."""
+def drawn(mesh: Mesh, rig: Rig, shot: Shot, look: str, *, seen: bool = False) -> Iterator[Layers]:
+    """Every frame of a mesh that moves as a shot says, positions those of `mesh`; see `FastRenderer.animate`."""
     count = len(shot.times)
-    if look == "unlit":
+    kind: Look = "lit" if look == "lit" else "unlit"
+    if kind == "unlit":
         # Turning normals costs more than all the rest of posing.
         mesh = replace(mesh, normals=None)
     if len(shot.poses.worlds) == 1 and count > 1:
-        yield from FastRenderer().render(mesh, shot.cameras, look)  # type: ignore[arg-type]
+        yield from FastRenderer().render(mesh, shot.cameras, kind, seen=seen)
         return
 
     def moved() -> Iterator[Mesh]:
@@ -84,15 +99,14 @@ def drawn(mesh: Mesh, rig: Rig, shot: Shot, look: str) -> Iterator[Layers]:
             pose = posed_as(mesh, rig, shot.poses, k)
             yield pose.with_vertices(pose.vertices + shot.shifts[k].astype(np.float32))
 
-    yield from FastRenderer().animate(mesh, rig.bound, moved(), shot.cameras[:1], look)  # type: ignore[arg-type]
+    yield from FastRenderer().animate(mesh, rig.bound, moved(), shot.cameras[:1], kind, seen=seen)
 
 
-def draw(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, ...]]:
+def draw(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, ...]]:
     """Pose a character and draw it, frame by frame.
 
     Returns:
-        An artefact with ``color_KKKK.png``, ``mask_KKKK.png``, ``pos_KKKK.png`` and ``gt_KKKK.png`` as far as they are
-        asked for; no files.
+        An artefact with the layers that are asked for, such as ``color_KKKK.png``; no files.
 
     Raises:
         CharacterError: if no frame shows anything.
@@ -107,10 +121,21 @@ def draw(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, 
     wanted = layers_of(settings.recipes)
     files: dict[str, bytes] = {}
     empty = 0
-    frames = drawn(actor.mesh, actor.rig, shot, config.look)
+    told = ANNOTATIONS & set(wanted)
+    motion = earlier[motions.STAGE]
+    surface = surface_of(actor, motion.files.get(REGIONS)) if told else None
+    shown: deque[Layers] = deque()
+    frames = drawn(actor.mesh, actor.rig, shot, config.look, seen=bool(told))
+    more = None if surface is None else annotated(iter(shown.popleft, None), surface, told, settings.line_px)
     for k in range(len(shot.times)):
         with watch.part("draw"):
             layers = next(frames)
+        if more is not None:
+            with watch.part("annotate"):
+                shown.append(layers)
+                found = next(more)
+            with watch.part("encode"):
+                files |= {frame_file(name, frame): LAYERS[name].encode(what) for (name, frame), what in found.items()}
         empty += int(np.count_nonzero(layers.mask) < LEAST_COVERED * layers.mask.size)
         with watch.part("encode"):
             if COLOR in wanted:
@@ -136,9 +161,10 @@ def draw(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, 
         "box": [low.tolist(), high.tolist()],
         "outline_px": thickness,
         "outline_grey": grey,
+        **({"palette": motion.meta["palette"]} if "palette" in motion.meta else {}),
         "license": entry.license,
         "source": entry.source,
-        "warnings": _doubts(clip, shot, empty),
+        "warnings": [*_doubts(clip, shot, empty), *_doubts_of(surface, wanted)],
     }
     return Artefact(clip.id, files, meta), ()
 
@@ -155,6 +181,11 @@ def _doubts(clip: Clip, shot: Shot, empty: int) -> list[str]:
     if empty:
         said.append(f"{empty} of {len(shot.times)} frames of '{clip.action}' in view {clip.view} show (almost) nothing")
     return said
+
+
+def _doubts_of(surface: Surface | None, wanted: Sequence[str]) -> list[str]:
+    """What is odd about what is told of the frames."""
+    return [surface.landmarks.doubt] if surface is not None and UDP in wanted and surface.landmarks.doubt else []
 
 
 STAGE = CharacterStage(

@@ -10,6 +10,7 @@ from specsia_build.characters.character import safe_id
 from specsia_build.config import OWN, ClipSettings
 from specsia_build.errors import some
 from specsia_build.frame import view_yaws
+from specsia_build.recipes.registry import layers_of
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.clips.actor import (
     TURNTABLE,
@@ -20,6 +21,7 @@ from specsia_build.stages.clips.actor import (
     origin_of,
     turn_frames,
 )
+from specsia_build.stages.clips.annotate import OF_REGIONS, stored_regions
 from specsia_build.stages.render import entry_settings
 from specsia_build.stages.stage import (
     CharacterStage,
@@ -37,6 +39,9 @@ from specsia_build.stages.stopwatch import Stopwatch
 CHARACTER, MOTION = "character/", "motion/"
 """Before the names of inputs: files of the character, and files of motions."""
 
+REGIONS_VERSION = 1
+"""Grows whenever a character would have other regions."""
+
 _MOST_NAME = 50
 """Bytes of a motion's name that its id keeps."""
 
@@ -51,7 +56,13 @@ def _settings(job: Job) -> dict[str, Any]:
         "frames": settings.frames,
         "views": settings.views,
         "turntable": settings.turntable,
+        **({"regions": REGIONS_VERSION} if _has_regions(settings) else {}),
     }
+
+
+def _has_regions(settings: ClipSettings) -> bool:
+    """Whether a recipe asks for what needs a character's regions."""
+    return not OF_REGIONS.isdisjoint(layers_of(settings.recipes))
 
 
 def _inputs(job: Job, _: EarlierMeta, digest_of: DigestOf) -> Digests:
@@ -77,7 +88,8 @@ def find(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, 
     """List a character's clips.
 
     Returns:
-        An artefact without files, whose meta data hold the clips; and the character's files.
+        An artefact whose meta data hold the clips, and with the character's regions in a file and their palette where
+        recipes ask for them; and the character's files.
 
     Raises:
         CharacterError: if the character cannot be read, or has nothing that could be a clip.
@@ -100,8 +112,12 @@ def find(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, 
         warnings.append(f"{entry.id}: {some(short)} has no length, so a clip of it is one frame")
     if not actor.motions and settings.motions:
         warnings.append(_why_still(entry.id, settings, actor))
-    meta = {"id": entry.id, "clips": [asdict(clip) for clip in clips], "warnings": warnings}
-    return Artefact(entry.id, {}, meta), actor.files
+    files: dict[str, bytes] = {}
+    meta: dict[str, Any] = {"id": entry.id, "clips": [asdict(clip) for clip in clips], "warnings": warnings}
+    if _has_regions(settings):
+        with watch.part("regions"):
+            files, meta["palette"] = stored_regions(actor)
+    return Artefact(entry.id, files, meta), actor.files
 
 
 def _named(character_id: str, action: str, taken: set[str]) -> str:

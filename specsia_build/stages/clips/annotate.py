@@ -1,0 +1,151 @@
+"""What is told of a clip's frames beside their pictures: lines, regions, segments, strokes, flow, UDP."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build import npz
+from specsia_build.annotation.features import Features, feature_edges
+from specsia_build.annotation.flow import flow
+from specsia_build.annotation.lines import draw_lines, visible_lines
+from specsia_build.annotation.regions import regions
+from specsia_build.annotation.segments import segments
+from specsia_build.annotation.strokes import strokes, vertex_ranks
+from specsia_build.annotation.udp import Landmarks, landmarks, udp
+from specsia_build.dataset.layers import (
+    BACK,
+    BACK_UNMATCHED,
+    FLOW,
+    LABEL,
+    LINE,
+    SEG,
+    STROKES,
+    UDP,
+    UNMATCHED,
+)
+from specsia_build.rendering.layers import Layers
+from specsia_build.rendering.seen import Seen
+from specsia_build.stages.clips.actor import Actor
+
+OF_REGIONS = frozenset({LINE, LABEL, SEG, STROKES})
+"""Layers that need a character's regions."""
+
+ANNOTATIONS = OF_REGIONS | {FLOW, UNMATCHED, BACK, BACK_UNMATCHED, UDP}
+
+REGIONS = "regions.npz"
+"""File with the region of each face (F,) int32."""
+
+
+def stored_regions(actor: Actor) -> tuple[dict[str, bytes], list[list[int]]]:
+    """The file that keeps a character's regions, and their palette.
+
+    Raises:
+        CharacterError: if it has nothing that could have regions.
+    """
+    found = regions(actor.mesh)
+    return {REGIONS: npz.encode(found.of_face)}, found.colors.tolist()
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """What stays the same of a character's surface in all of its clips; each is found when it is asked for.
+
+    Attributes:
+        actor: whose it is.
+        region: (F,) int32 of each face; none where no layer needs it.
+    """
+
+    actor: Actor
+    region: NDArray[np.int32]
+
+    @cached_property
+    def features(self) -> Features:
+        """Edges that are lines wherever they are seen."""
+        return feature_edges(self.actor.mesh, self.region)
+
+    @cached_property
+    def ranks(self) -> NDArray[np.int32]:
+        """Order in which vertices are points of strokes."""
+        return vertex_ranks(self.actor.mesh)
+
+    @cached_property
+    def landmarks(self) -> Landmarks:
+        """Its places in the A-pose."""
+        return landmarks(self.actor.mesh, self.actor.rig, self.actor.humanoid)
+
+
+@lru_cache(maxsize=2)
+def surface_of(actor: Actor, stored: bytes | None) -> Surface:
+    """The surface of an actor; the last ones are kept in mind.
+
+    Args:
+        actor: as `actor_of` gives it.
+        stored: what `stored_regions` wrote, where a layer needs it.
+    """
+    return Surface(actor, np.empty(0, np.int32) if stored is None else npz.decode(stored))
+
+
+def _of_frame(layers: Layers, k: int, surface: Surface, wanted: Collection[str], line_px: float) -> dict[str, Any]:
+    """Annotations of one frame by layer."""
+    assert layers.seen is not None
+    seen, size = layers.seen, len(layers.mask)
+    found: dict[str, Any] = {}
+    label = np.append(surface.region, np.int32(-1))[seen.face] if {LABEL, SEG} & set(wanted) else None
+    if {LINE, SEG, STROKES} & set(wanted):
+        lines = visible_lines(seen, surface.features)
+        found[LINE] = draw_lines(lines, size, line_px)
+        if STROKES in wanted:
+            found[STROKES] = _graph(strokes(lines, surface.ranks, k))
+    if label is not None:
+        found[LABEL] = label
+        if SEG in wanted:
+            found[SEG] = segments(found[LINE], label, layers.mask)
+    if UDP in wanted:
+        found[UDP] = udp(layers, surface.landmarks.values)
+    return found
+
+
+def _graph(found: Any) -> Mapping[str, Any]:
+    return {
+        "vertex location": np.round(found.places, 3).astype(np.float64).round(3).tolist(),
+        "connection": found.neighbours(),
+        "original index": found.points.tolist(),
+    }
+
+
+def _of_pair(here: Seen, there: Seen, k: int, surface: Surface, wanted: Collection[str]) -> dict[tuple[str, int], Any]:
+    """Annotations of a frame and the next, by layer and frame."""
+    rest, found = surface.actor.mesh.vertices, dict[tuple[str, int], Any]()
+    if {FLOW, UNMATCHED} & set(wanted):
+        forth = flow(here, there, rest)
+        found |= {(FLOW, k): forth.pixels, (UNMATCHED, k): forth.unmatched}
+    if {BACK, BACK_UNMATCHED} & set(wanted):
+        back = flow(there, here, rest)
+        found |= {(BACK, k + 1): back.pixels, (BACK_UNMATCHED, k + 1): back.unmatched}
+    return found
+
+
+def annotated(
+    frames: Iterable[Layers], surface: Surface, wanted: Collection[str], line_px: float
+) -> Iterator[dict[tuple[str, int], Any]]:
+    """What is told of each frame in turn, and of it and the one before it, by layer and number of the frame.
+
+    Args:
+        frames: drawn with `seen`, each of which lasts until the next but one.
+        surface: of the character.
+        wanted: layers.
+        line_px: width of lines.
+    """
+    before: Seen | None = None
+    for k, layers in enumerate(frames):
+        found = {(name, k): value for name, value in _of_frame(layers, k, surface, wanted, line_px).items()}
+        if before is not None and layers.seen is not None:
+            found |= _of_pair(before, layers.seen, k - 1, surface, wanted)
+        before = layers.seen
+        yield {(name, frame): value for (name, frame), value in found.items() if name in wanted}
