@@ -1,0 +1,120 @@
+"""What is told of a clip's frames agrees with what they show, and nothing is told that nobody asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from specsia_build.characters.character import Entry
+from specsia_build.config import BuildConfig, ClipSettings
+from specsia_build.dataset.layers import (
+    BACK,
+    BACK_UNMATCHED,
+    COLOR,
+    FLOW,
+    LABEL,
+    LAYERS,
+    LINE,
+    MASK,
+    POS,
+    SEG,
+    STROKES,
+    UDP,
+    UNMATCHED,
+    frame_file,
+)
+from specsia_build.stages.artefact import Artefact, seal
+from specsia_build.stages.clips import draw, motions
+from specsia_build.stages.clips.annotate import ANNOTATIONS, REGIONS
+from specsia_build.stages.stage import Job
+from specsia_build.stages.stopwatch import Stopwatch
+from tests.pipeline.moving import write_moving_figure
+
+
+def drawn_with(wanted: tuple[str, ...], folder: Path, patch: pytest.MonkeyPatch) -> tuple[Artefact, Artefact]:
+    """The artefacts of `motions` and `draw` of a figure that waves, of recipes that ask for those layers."""
+    write_moving_figure(folder / "figure.glb")
+    for stage in (motions, draw):
+        patch.setattr(stage, "layers_of", lambda _: wanted)
+    config = BuildConfig(size=96, clips=ClipSettings(views=1, fps=8, frames=4, patterns=("wave",)))
+    entry = Entry("figure", "gltf", folder / "figure.glb")
+    found, _ = motions.find(Job(entry, config), {}, Stopwatch())
+    found = seal(found, "motions", "mark", {})
+    (clip,) = motions.clips_of(found.meta)
+    made, _ = draw.draw(Job(entry, config, clip=clip), {motions.STAGE: found}, Stopwatch())
+    return found, made
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Artefact, Artefact]:
+    with pytest.MonkeyPatch.context() as patch:
+        return drawn_with(tuple(LAYERS), tmp_path_factory.mktemp("figure"), patch)
+
+
+def frame(made: Artefact, layer: str, k: int) -> Any:
+    return LAYERS[layer].decode(made.files[frame_file(layer, k)])
+
+
+def test_there_is_what_was_asked_for_and_no_more(whole: tuple[Artefact, Artefact], tmp_path: Path) -> None:
+    _, made = whole
+    frames = range(len(made.meta["times"]))
+    forward, back = {FLOW, UNMATCHED}, {BACK, BACK_UNMATCHED}
+    expected = {
+        frame_file(layer, k)
+        for layer in LAYERS
+        for k in frames
+        if not (layer in forward and k == frames[-1]) and not (layer in back and k == 0)
+    }
+    assert set(made.files) == expected
+    with pytest.MonkeyPatch.context() as patch:
+        found, plain = drawn_with((COLOR,), tmp_path, patch)
+    assert set(plain.files) == {frame_file(COLOR, k) for k in frames}
+    assert not found.files
+    assert "palette" not in found.meta
+    assert plain.files[frame_file(COLOR, 1)] == made.files[frame_file(COLOR, 1)]
+
+
+@pytest.mark.parametrize("layer", sorted(ANNOTATIONS))
+def test_a_layer_is_the_same_whoever_else_is_asked_for(
+    layer: str, whole: tuple[Artefact, Artefact], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, alone = drawn_with((layer,), tmp_path, monkeypatch)
+    assert alone.files
+    for name, data in alone.files.items():
+        assert data == whole[1].files[name], name
+
+
+def test_layers_agree_with_each_other(whole: tuple[Artefact, Artefact]) -> None:
+    found, made = whole
+    palette = made.meta["palette"]
+    assert palette == found.meta["palette"]
+    assert REGIONS in found.files
+    for k in range(len(made.meta["times"])):
+        mask, label, seg, line = (frame(made, layer, k) for layer in (MASK, LABEL, SEG, LINE))
+        np.testing.assert_array_equal(label >= 0, mask > 0)
+        assert label.max() < len(palette)
+        assert (seg[line < 200] == 0).all()
+        assert seg.max() > 1
+        udp = frame(made, UDP, k)
+        assert udp.dtype == np.float32
+        assert udp.min() >= 0
+        assert udp.max() <= 1
+        np.testing.assert_array_equal(udp[..., 3] > 0, mask >= 128)
+        strokes = frame(made, STROKES, k)
+        assert len(strokes["vertex location"]) == len(strokes["connection"]) == len(set(strokes["original index"]))
+
+
+def test_flow_goes_where_the_same_point_is_seen(whole: tuple[Artefact, Artefact]) -> None:
+    _, made = whole
+    for here, there, (layer, hidden) in ((1, 2, (FLOW, UNMATCHED)), (2, 1, (BACK, BACK_UNMATCHED))):
+        flow, unmatched = frame(made, layer, here), frame(made, hidden, here)
+        row, column = np.nonzero(~unmatched)
+        to = np.floor(np.stack([column, row], axis=1) + 0.5 + flow[row, column]).astype(int)
+        before, after = frame(made, POS, here)[row, column], frame(made, POS, there)[to[:, 1], to[:, 0]]
+        assert len(row) > 0.8 * np.count_nonzero(frame(made, MASK, here))
+        # A pixel is 1.35 / 96 wide, and the box of positions about 1.
+        apart = np.abs(before[:, :3].astype(int) - after[:, :3]).max(axis=1)
+        assert np.quantile(apart[after[:, 3] == 255], 0.95) < 255 * 2 * 1.35 / 96
