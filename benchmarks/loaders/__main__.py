@@ -1,0 +1,109 @@
+"""One batch of each recipe's folder, read by the loader of the project that it is meant for.
+
+python -m benchmarks.loaders FOLDER [RECIPE …] --upstream .. --python VENV/bin/python
+
+FOLDER is what `specsia clips` wrote: a folder of each recipe. The projects are checked out below `--upstream` as
+OWNER+NAME:
+
+    git clone https://github.com/ykdai/BasicPBC ykdai+BasicPBC
+
+Each is read in a process of its own by the Python of `--python`, an environment with what the loaders import:
+
+    python -m venv VENV
+    VENV/bin/pip install torch "numpy<2" "opencv-python-headless<4.12" "scikit-image<0.26" "pandas<3" networkx scipy \
+        scikit-network decord av imageio imageio-ffmpeg einops tqdm pyyaml requests matplotlib transformers diffusers \
+        typer rich pydantic safetensors pillow_heif
+    VENV/bin/pip install --no-deps torchvision==0.15.2
+
+Modules that a project imports but its loader does not use are stubs where they are not installed; the table names them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who reads a recipe's folder: a module of this package and the project whose loader it calls."""
+
+    recipe: str
+    module: str
+    project: str
+
+
+READERS = (
+    Reader("conr", "conr", "megvii-research/IJCAI2023-CoNR"),
+    Reader("paintbucket", "basicpbc", "ykdai/BasicPBC"),
+    Reader("animeinbet", "animeinbet", "lisiyao21/AnimeInbet"),
+    Reader("animerun", "animerun_flow", "lisiyao21/AnimeRun"),
+    Reader("animerun", "animerun_segments", "lisiyao21/AnimeRun"),
+    Reader("flipsketch", "folder_videos", "ExponentialML/Text-To-Video-Finetuning"),
+    Reader("anidoc", "anidoc", "yihao-meng/AniDoc"),
+    Reader("control-video", "diffsynth", "modelscope/DiffSynth-Studio"),
+    Reader("control-video", "ltx", "Lightricks/LTX-Video-Trainer"),
+)
+
+
+def rows(reader: Reader, folder: Path, upstream: Path, python: str) -> list[dict[str, str]]:
+    """What a reader found: `loader`, `read` and `checked` of each loader it called, or `wrong`, a sentence."""
+    checkout = upstream / reader.project.replace("/", "+")
+    if not checkout.is_dir():
+        return [{"wrong": f"{checkout} is not there: git clone https://github.com/{reader.project} {checkout}"}]
+    if not folder.is_dir():
+        return [{"wrong": f"{folder} is not there: `specsia clips --recipe {reader.recipe}` writes it"}]
+    with tempfile.TemporaryDirectory() as scratch:
+        found = Path(scratch) / "found.json"
+        module = f"{__package__}.reading"
+        command = [python, "-W", "ignore", "-m", module, reader.module, *map(str, (folder, checkout, found))]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        try:
+            done = subprocess.run(  # noqa: S603
+                command, cwd=scratch, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return [{"wrong": f"the loader did not return in {SECONDS} s"}]
+        if not found.exists():
+            last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+            return [{"wrong": last[0]}]
+        result: list[dict[str, str]] = json.loads(found.read_text(encoding="utf-8"))
+        return result
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("recipes", nargs=-1, type=click.Choice(sorted({reader.recipe for reader in READERS})))
+@click.option(
+    "--upstream", type=click.Path(path_type=Path), default=ROOT.parent, help="Holds the checkouts OWNER+NAME."
+)
+@click.option("--python", default=sys.executable, help="Of the environment with what the loaders import.")
+def main(folder: Path, recipes: tuple[str, ...], upstream: Path, python: str) -> None:
+    """Print a table of what the loaders read of the recipes in FOLDER, or of some RECIPES; exit with 1 if one fails."""
+    click.echo("| recipe | project | loader | read | checked |")
+    click.echo("|---|---|---|---|---|")
+    failed = 0
+    for reader in READERS:
+        if reader.recipe not in recipes and (recipes or not (folder / reader.recipe).is_dir()):
+            continue
+        for row in rows(reader, (folder / reader.recipe).resolve(), upstream.resolve(), python):
+            failed += "wrong" in row
+            last = f"FAILED | {row['wrong']}" if "wrong" in row else f"{row['read']} | {row['checked']}"
+            click.echo(f"| {reader.recipe} | {reader.project} | {row.get('loader', reader.module)} | {last} |")
+    if failed:
+        click.echo(f"{failed} failed")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

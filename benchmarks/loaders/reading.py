@@ -1,0 +1,139 @@
+"""One project's loader on a recipe's folder, in a process of its own; imports nothing of this project's package.
+
+python -m benchmarks.loaders.reading MODULE FOLDER CHECKOUT FOUND.json
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import MagicMock
+
+SHOWN = 6
+
+
+class WrongError(Exception):
+    """A sentence that says what a loader made of a folder and should not have."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """What one loader read.
+
+    Attributes:
+        loader: its class.
+        items: that it finds in the folder.
+        batch: arrays of one batch by name.
+        checked: sentences that held.
+    """
+
+    loader: str
+    items: int
+    batch: Mapping[str, Any]
+    checked: Sequence[str]
+
+    def row(self, stubs: Sequence[str]) -> dict[str, str]:
+        arrays = [f"{name} {seen(array)}" for name, array in self.batch.items() if hasattr(array, "shape")]
+        without = [f"stubs for {', '.join(stubs)}"] if stubs else []
+        read = f"{self.items} items; " + "; ".join(arrays[:SHOWN])
+        return {"loader": self.loader, "read": read, "checked": "; ".join([*self.checked, *without])}
+
+
+def seen(array: Any) -> str:
+    """An array's shape, dtype and range."""
+    low, high = (float(getattr(array, edge)()) for edge in ("min", "max"))
+    return f"{'×'.join(map(str, array.shape))} {str(array.dtype).removeprefix('torch.')} {low:.4g}…{high:.4g}"
+
+
+def expect(held: object, sentence: str) -> str:
+    """The sentence, if it holds.
+
+    Raises:
+        WrongError: if not.
+    """
+    if not held:
+        raise WrongError(f"not so: {sentence}")
+    return sentence
+
+
+def expect_array(array: Any, shape: tuple[int, ...], dtype: str, low: float, high: float) -> None:
+    """A shape (-1 stands for any), dtype and range.
+
+    Raises:
+        WrongError: if one differs.
+    """
+    fits = len(array.shape) == len(shape) and all(b in (a, -1) for a, b in zip(array.shape, shape, strict=True))
+    named = str(array.dtype).removeprefix("torch.") == dtype
+    if not (fits and named and low <= float(array.min()) <= float(array.max()) <= high):
+        raise WrongError(f"an array is {seen(array)} in place of {shape} {dtype} {low}…{high}")
+
+
+def first_batch(dataset: Any, size: int = 1) -> Any:
+    """The first items of a dataset as torch's own loader joins them.
+
+    Raises:
+        WrongError: if it has none.
+    """
+    from torch.utils.data import DataLoader
+
+    expect(len(dataset), "the loader finds an item")
+    return next(iter(DataLoader(dataset, batch_size=size)))
+
+
+def splits(folder: Path, below: str = "") -> list[Path]:
+    """The splits of a recipe that hold `below`, those for training first.
+
+    Raises:
+        WrongError: if there are none.
+    """
+    found = [folder / split for split in ("train", "validation", "test") if (folder / split / below).is_dir()]
+    if not found:
+        raise WrongError(f"{folder} has no train/{below}")
+    return found
+
+
+def load_file(path: Path) -> Any:
+    """A module by its file, where its package can't be imported or has a common name."""
+    spec = importlib.util.spec_from_file_location(f"upstream_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise WrongError(f"{path} is not there")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _stub(names: Sequence[str]) -> list[str]:
+    absent = [name for name in names if importlib.util.find_spec(name.partition(".")[0]) is None]
+    sys.modules.update({name: MagicMock(name=name) for name in absent})
+    return absent
+
+
+def main(module: str, folder: str, checkout: str, found: str) -> None:
+    """Write `found`, a list of rows: a `Read`'s, or `wrong` with a sentence for the first thing that is."""
+    reader = importlib.import_module(f"benchmarks.loaders.{module}")
+    stubs, rows = _stub(getattr(reader, "STUBS", ())), []
+    try:
+        for read in reader.read(Path(folder), Path(checkout)):
+            rows.append(read.row(stubs))
+    except WrongError as error:
+        rows.append({"wrong": str(error)})
+    except Exception as error:
+        # Whatever a loader raises is its word on the folder.
+        traceback.print_exc()
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        rows.append({"wrong": f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})"})
+    Path(found).write_text(json.dumps(rows), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    from benchmarks.loaders.reading import main as imported
+
+    # As the module that readers import, so that there is one WrongError.
+    imported(*sys.argv[1:])

@@ -1,0 +1,66 @@
+"""What `benchmarks.loaders` says where there is nothing to read, and where a loader stumbles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from benchmarks.loaders.__main__ import READERS, main
+from benchmarks.loaders.reading import WrongError, expect, expect_array, splits
+
+
+@pytest.fixture
+def upstream(tmp_path: Path) -> Path:
+    folder = tmp_path / "upstream"
+    (folder / "lisiyao21+AnimeInbet").mkdir(parents=True)
+    return folder
+
+
+def table(*arguments: object) -> tuple[int, str]:
+    done = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    return done.exit_code, done.output
+
+
+def test_a_project_that_is_not_there_is_named_with_the_way_to_get_it(upstream: Path, tmp_path: Path) -> None:
+    code, said = table(tmp_path, "conr", "--upstream", upstream)
+    assert code == 1 and "git clone https://github.com/megvii-research/IJCAI2023-CoNR" in said
+
+
+def test_a_recipe_that_was_not_written_is_named(upstream: Path, tmp_path: Path) -> None:
+    code, said = table(tmp_path, "animeinbet", "--upstream", upstream)
+    assert code == 1 and "`specsia clips --recipe animeinbet` writes it" in said
+
+
+def test_what_a_loader_raises_is_a_row_and_exit_code_one(upstream: Path, tmp_path: Path) -> None:
+    (upstream / "Lightricks+LTX-Video-Trainer").mkdir()
+    (upstream / "modelscope+DiffSynth-Studio").mkdir()
+    (tmp_path / "control-video").mkdir()
+    code, said = table(tmp_path, "--upstream", upstream)
+    assert code == 1 and said.endswith("2 failed\n")
+    assert "| ltx | FAILED | ModuleNotFoundError: No module named 'scripts" in said
+
+
+def test_every_reader_is_there() -> None:
+    folder = Path(__file__).parents[2] / "benchmarks" / "loaders"
+    assert all((folder / f"{reader.module}.py").exists() for reader in READERS)
+
+
+def test_an_array_is_held_to_its_shape_dtype_and_range(tmp_path: Path) -> None:
+    array = np.full((2, 3), 0.5, np.float32)
+    expect_array(array, (-1, 3), "float32", 0, 1)
+    wrong: list[tuple[tuple[int, ...], str, float]] = [
+        ((2, 4), "float32", 1),
+        ((2,), "float32", 1),
+        ((2, 3), "uint8", 1),
+        ((2, 3), "float32", 0.1),
+    ]
+    for shape, dtype, high in wrong:
+        with pytest.raises(WrongError, match="an array is 2×3 float32"):
+            expect_array(array, shape, dtype, 0, high)
+    with pytest.raises(WrongError, match="not so: it holds"):
+        expect(False, "it holds")
+    with pytest.raises(WrongError, match="has no train/"):
+        splits(tmp_path)
