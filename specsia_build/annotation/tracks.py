@@ -79,18 +79,18 @@ def chosen(seen: Seen, most: int) -> Points:
         for step in (1, -1):
             inner &= np.roll(there, step, axis)
     pixels = np.flatnonzero(inner if inner.any() else there)
-    return points_at(seen, pixels[_spread(np.stack(np.divmod(pixels, len(there)), axis=1), most)])
+    return points_at(seen, pixels[_spread(*np.divmod(pixels, len(there)), most)])
 
 
-def _spread(pixels: NDArray[np.intp], most: int) -> NDArray[np.intp]:
-    """Numbers of some of the pixels (M, 2), each the farthest from those before it; the first is the middle one."""
-    if not len(pixels):
+def _spread(rows: NDArray[np.intp], columns: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+    """Numbers of some of the pixels (M,), each the farthest from those before it; the first is the middle one."""
+    if not len(rows):
         return np.zeros(0, np.intp)
-    nearest = ((pixels - pixels.mean(axis=0)) ** 2).sum(axis=1)
-    taken = [int(nearest.argmin())]
-    nearest = np.full(len(pixels), np.inf)
-    while len(taken) < min(most, len(pixels)):
-        nearest = np.minimum(nearest, ((pixels - pixels[taken[-1]]) ** 2).sum(axis=1))
+    x, y = columns.astype(np.float32), rows.astype(np.float32)
+    taken = [int(((x - x.mean()) ** 2 + (y - y.mean()) ** 2).argmin())]
+    nearest = np.full(len(x), np.inf, np.float32)
+    while len(taken) < min(most, len(x)):
+        nearest = np.minimum(nearest, (x - x[taken[-1]]) ** 2 + (y - y[taken[-1]]) ** 2)
         taken.append(int(nearest.argmax()))
     return np.array(taken)
 

@@ -28,7 +28,7 @@ from tests.annotation.views import (
     some_pixels,
     turned,
 )
-from tests.rendering.scenes import cape, soup, sphere
+from tests.rendering.scenes import cape, mesh_of, soup, sphere
 
 
 def between(here: Mesh, there: Mesh, camera: Camera = CAMERA, other: Camera = CAMERA) -> tuple[Flow, Seen]:
@@ -144,6 +144,24 @@ def test_a_camera_that_walks_sees_a_ball_turn() -> None:
     assert found.unmatched[rows, columns][gone].all()
     assert not found.unmatched[rows, columns][stays].any()
     assert gone.sum() > 150 and stays.sum() > 1000
+
+
+def slivers(count: int) -> Mesh:
+    """A board cut into upright slivers, each of which is edge on as often as not by what vertices are rounded to."""
+    x = np.linspace(-0.3, 0.3, count + 1)
+    ends = [np.stack([x, 0 * x, np.full_like(x, z)], axis=1) for z in (-0.3, 0.3)]
+    i = np.arange(count)
+    up, down = np.stack([i, i + 1, i + count + 2], axis=1), np.stack([i, i + count + 2, i + count + 1], axis=1)
+    return mesh_of(np.concatenate(ends), np.concatenate([up, down]))
+
+
+@pytest.mark.parametrize("mesh", [sphere(0.4, 120, 240), slivers(20000)], ids=["ball", "slivers"])
+def test_faces_smaller_than_pixels_are_found_by_what_lies_beside_them(mesh: Mesh) -> None:
+    """No pixel need show a face again that another showed."""
+    found, shown = between(mesh, moved(mesh, 3.37, 1.71))
+    there = shown.face >= 0
+    np.testing.assert_allclose(found.pixels[there], [[3.37, 1.71]] * there.sum(), atol=1 / 64)
+    assert not found.unmatched[there].any()
 
 
 def test_nothing_is_matched_with_a_frame_that_shows_nothing() -> None:
