@@ -23,6 +23,9 @@ FLOW, UNMATCHED, BACK, BACK_UNMATCHED = "flow", "unmatched", "back", "back_unmat
 
 UDP = "udp"
 
+TRACKS = "tracks"
+"""Where the points that the clip's first frame shows are in each of its frames."""
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -80,9 +83,11 @@ LAYERS: dict[str, Kind] = {
     BACK: _ARRAY,
     BACK_UNMATCHED: _FLAGS,
     UDP: _ARRAY,
+    TRACKS: _ARRAY,
 }
 """What there is of a frame, in order: pictures (H, W) or (H, W, 4) uint8; numbers (H, W) int32 from -1 on; float32
-arrays, the flows (H, W, 2) in pixels and UDP (H, W, 4) from 0 to 1; flags (H, W) bool; and strokes as a mapping."""
+arrays, the flows (H, W, 2) in pixels, UDP (H, W, 4) from 0 to 1, and tracks (N, 3): x and y in pixels, the first one's
+centre at (0.5, 0.5), and 1 where the frame shows the point; flags (H, W) bool; and strokes as a mapping."""
 
 
 def view_file(name: str, view: int) -> str:

@@ -1,4 +1,4 @@
-"""What is told of a clip's frames beside their pictures: lines, regions, segments, strokes, flow, UDP."""
+"""What is told of a clip's frames beside their pictures: lines, regions, segments, strokes, flow, UDP, tracks."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from specsia_build.annotation.lines import draw_lines, visible_lines
 from specsia_build.annotation.regions import regions
 from specsia_build.annotation.segments import segments
 from specsia_build.annotation.strokes import strokes, vertex_ranks
+from specsia_build.annotation.tracks import Points, chosen, shown
 from specsia_build.annotation.udp import Landmarks, landmarks, udp
 from specsia_build.dataset.layers import (
     BACK,
@@ -26,6 +27,7 @@ from specsia_build.dataset.layers import (
     LINE,
     SEG,
     STROKES,
+    TRACKS,
     UDP,
     UNMATCHED,
 )
@@ -36,7 +38,10 @@ from specsia_build.stages.clips.actor import Actor
 OF_REGIONS = frozenset({LINE, LABEL, SEG, STROKES})
 """Layers that need a character's regions."""
 
-ANNOTATIONS = OF_REGIONS | {FLOW, UNMATCHED, BACK, BACK_UNMATCHED, UDP}
+ANNOTATIONS = OF_REGIONS | {FLOW, UNMATCHED, BACK, BACK_UNMATCHED, UDP, TRACKS}
+
+TRACKED = 64
+"""Points that a clip's first frame shows which are followed, at most."""
 
 REGIONS = "regions.npz"
 """File with the region of each face (F,) int32."""
@@ -131,6 +136,13 @@ def _of_pair(here: Seen, there: Seen, k: int, surface: Surface, wanted: Collecti
     return found
 
 
+def _track(points: Points, seen: Seen, surface: Surface) -> NDArray[np.float32]:
+    """Places of points in a frame, and 1 where it shows them, (N, 3)."""
+    places = points.places(seen)
+    visible = shown(points, places, seen, surface.actor.mesh.vertices)
+    return np.concatenate([places, visible[:, None]], axis=1, dtype=np.float32)
+
+
 def annotated(
     frames: Iterable[Layers], surface: Surface, wanted: Collection[str], line_px: float
 ) -> Iterator[dict[tuple[str, int], Any]]:
@@ -143,9 +155,13 @@ def annotated(
         line_px: width of lines.
     """
     before: Seen | None = None
+    points: Points | None = None
     for k, layers in enumerate(frames):
         found = {(name, k): value for name, value in _of_frame(layers, k, surface, wanted, line_px).items()}
         if before is not None and layers.seen is not None:
             found |= _of_pair(before, layers.seen, k - 1, surface, wanted)
+        if TRACKS in wanted and layers.seen is not None:
+            points = chosen(layers.seen, TRACKED) if points is None else points
+            found[TRACKS, k] = _track(points, layers.seen, surface)
         before = layers.seen
         yield {(name, frame): value for (name, frame), value in found.items() if name in wanted}

@@ -22,6 +22,7 @@ from specsia_build.dataset.layers import (
     POS,
     SEG,
     STROKES,
+    TRACKS,
     UDP,
     UNMATCHED,
     frame_file,
@@ -118,3 +119,16 @@ def test_flow_goes_where_the_same_point_is_seen(whole: tuple[Artefact, Artefact]
         # A pixel is 1.35 / 96 wide, and the box of positions about 1.
         apart = np.abs(before[:, :3].astype(int) - after[:, :3]).max(axis=1)
         assert np.quantile(apart[after[:, 3] == 255], 0.95) < 255 * 2 * 1.35 / 96
+
+
+def test_tracks_go_as_the_flow_of_their_pixels_does(whole: tuple[Artefact, Artefact]) -> None:
+    _, made = whole
+    first, second, last = (frame(made, TRACKS, k) for k in (0, 1, 3))
+    assert first.shape == second.shape == last.shape
+    assert first.dtype == np.float32
+    assert (first[:, 2] == 1).all()
+    column, row = np.floor(first[:, :2]).astype(int).T
+    np.testing.assert_allclose(second[:, :2] - first[:, :2], frame(made, FLOW, 0)[row, column], atol=1e-3)
+    np.testing.assert_array_equal(second[:, 2] == 0, frame(made, UNMATCHED, 0)[row, column])
+    to = np.floor(last[last[:, 2] == 1, :2]).astype(int)
+    assert (frame(made, MASK, 3)[to[:, 1], to[:, 0]] > 0).all()
