@@ -19,9 +19,10 @@ class ClipFrames:
     """One clip's frames, T of them of S x S pixels, as they were drawn.
 
     Attributes:
-        meta: `id`, `character`, `clip` (its `action`, `view`, `yaw` …), `fps`, `times` (T,) in seconds, `yaws` (T,) of
-            the camera, `size`, `width` of the camera's frame, `box` of positions, `license`, `source`; `palette` (R, 3)
-            of flat colours of regions, where there are labels; `backend` of a reconstruction, else None.
+        meta: `id`, `character`, `clip` (its `action`, `view`, `yaw` …), `fps`, `times` (T,) in seconds, `loops`,
+            whether the last frame passes over into the first as others do into the next, `yaws` (T,) of the camera,
+            `size`, `width` of the camera's frame, `box` of positions, `license`, `source`; `palette` (R, 3) of flat
+            colours of regions, where there are labels; `backend` of a reconstruction, else None.
         files: of each frame the layers that recipes asked for, by `frame_file`.
         clean: the clean frames' files, where these are of a reconstruction.
     """

@@ -33,6 +33,12 @@ TURNTABLE = "turntable"
 TURN_SECONDS = 3.0
 """How long the camera takes around a still figure."""
 
+SEAM = 1.5
+"""How many of its longest steps it may be from a motion's last frame to its first, if it goes round."""
+
+_WATCHED = 100
+"""Vertices, at most and roughly, by which that is told."""
+
 POSE_COST, PIXELS_PER_BYTE = 400, 4
 """Bytes of memory for a node in a frame, and how many pixels of a frame that is encoded and kept take up one."""
 
@@ -293,6 +299,17 @@ def _shot(clip: Clip, acted: _Acted, config: BuildConfig, width: float, shift: N
     turns = np.zeros(len(times)) if clip.origin else 360.0 * np.arange(len(times)) / len(times)
     cameras = tuple(Camera(float(yaw), config.size, width) for yaw in clip.yaw + turns)
     return Shot(times, found, held + shift, cameras)
+
+
+def loops(rig: Rig, shot: Shot) -> bool:
+    """Whether a shot's last frame passes over into its first as others do into the next."""
+    count = len(shot.times)
+    if len(shot.poses.worlds) < count or count < 2:
+        return True
+    watched = rig.of_vertices(np.arange(len(rig.points)) % math.ceil(len(rig.points) / _WATCHED) == 0)
+    places = np.array([watched.vertices(shot.poses, k) + shot.shifts[k] for k in range(count)])
+    steps = np.linalg.norm(places - np.roll(places, 1, axis=0), axis=2).max(axis=1)
+    return bool(steps[0] <= SEAM * steps[1:].max())
 
 
 def _held(rig: Rig, found: Poses) -> NDArray[np.float64]:

@@ -23,7 +23,7 @@ from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Mesh, extremes
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.clips import motions
-from specsia_build.stages.clips.actor import Shot, actor_of, clip_settings, shot_of
+from specsia_build.stages.clips.actor import Shot, actor_of, clip_settings, loops, shot_of
 from specsia_build.stages.clips.annotate import ANNOTATIONS, REGIONS, Surface, annotated, surface_of
 from specsia_build.stages.render import LEAST_COVERED, entry_settings, outline
 from specsia_build.stages.stage import CharacterStage, Clip, DigestOf, Digests, Earlier, EarlierMeta, Job
@@ -154,6 +154,7 @@ def draw(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
         "clip": asdict(clip),
         "fps": settings.fps,
         "times": [float(time - shot.times[0]) for time in shot.times],
+        "loops": loops(actor.rig, shot),
         "yaws": [camera.yaw_deg for camera in shot.cameras],
         "size": config.size,
         "width": shot.cameras[0].width,
