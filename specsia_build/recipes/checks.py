@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.files.records import read_json
+from specsia_build.recipes.recipe import Written
 
 
 def picture(folder: Path, name: str, channels: int, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
@@ -46,3 +48,9 @@ def record(folder: Path, name: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(f"{name} is no JSON object")
     return found
+
+
+def names(part: Written, wanted: Collection[str]) -> Iterator[str]:
+    """That a part has the files that it is to have, and no others."""
+    yield from (f"{name} is missing" for name in sorted(set(wanted) - part.files.keys()))
+    yield from (f"{name} is none of its files" for name in sorted(part.files.keys() - set(wanted)))

@@ -52,7 +52,8 @@ def clip_frames(
 
 
 def _pictures(layers: Mapping[str, Sequence[Any]], files: Mapping[str, bytes]) -> list[tuple[str, bytes]]:
-    return [(name, files[frame_file(name, 0)]) for name in layers if LAYERS[name].suffix == ".png"]
+    firsts = [(name, frame_file(name, 0)) for name in layers if LAYERS[name].suffix == ".png"]
+    return [(name, files[file]) for name, file in firsts if file in files]
 
 
 def part_of(key: str, clips: Sequence[ClipFrames], split: str = "train", **options: Any) -> Part:

@@ -1,0 +1,175 @@
+"""The recipe `animerun`: frames with exact flow, what is hidden in the next one, and segments that are matched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build import png
+from specsia_build.annotation.segments import LINES, matching
+from specsia_build.dataset.layers import BACK, BACK_UNMATCHED, COLOR, FLOW, LABEL, LINE, SEG, UNMATCHED
+from specsia_build.errors import CharacterError
+from specsia_build.films import on_white
+from specsia_build.recipes import checks
+from specsia_build.recipes.arrays import flo, npy, read_flo, read_npy
+from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
+
+MOST_FRAMES = 9999
+"""Names of four digits keep so many in order."""
+
+PICTURE, CONTOUR, SEGMENT = "Frame_Anime/{}/original/{}.png", "contour/{}/{}.png", "Segment/{}/{}.npy"
+FORWARD, MATCHED, PAPER = "Flow/{}/forward/{}.flo", "UnmatchedForward/{}/{}.npy", "LineArea/{}/{}.npy"
+BACKWARD = "Flow/{}/backward/{}.flo"
+NEXT, LAST = "SegMatching/{}/forward/{}.json", "SegMatching/{}/backward/{}.json"
+
+
+@dataclass(frozen=True)
+class _View:
+    """A frame's segments and regions (H, W), and the numbers of those segments that it has, in order."""
+
+    seg: NDArray[np.int32]
+    label: NDArray[np.int32]
+    numbers: NDArray[np.int32]
+
+
+class AnimeRun(Recipe):
+    """What AnimeRun's `AnimeRun` and `AnimeRunSegMat` read."""
+
+    name = "animerun"
+    title = "frames with lines, flow, what is hidden, and segments with their matches, as AnimeRun's loaders read them"
+    layers = (COLOR, LINE, LABEL, SEG, FLOW, UNMATCHED, BACK, BACK_UNMATCHED)
+    defaults: ClassVar[Mapping[str, Any]] = {"size": 640}
+
+    def write(self, part: Part, out: Path) -> Mapping[str, Any]:
+        (clip,) = part
+        if not 2 <= clip.frames <= MOST_FRAMES:
+            raise CharacterError(f"{part.key} has {clip.frames} frames, and AnimeRun takes 2 to {MOST_FRAMES}")
+        view = lru_cache(3)(partial(_view, clip))
+        for k in range(clip.frames):
+            files = _of_frame(clip, k, view(k))
+            if k + 1 < clip.frames:
+                files |= _to_next(clip, k, view(k), view(k + 1))
+            if k:
+                flow = clip.frame(BACK, k)
+                files[BACKWARD] = flo(flow)
+                files[LAST] = _matches(view(k), view(k - 1), flow, clip.frame(BACK_UNMATCHED, k))
+            for place, data in files.items():
+                path = out / name_of(part, k, place)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
+        return {"frames": clip.frames}
+
+    def load(self) -> str:
+        return _LOAD
+
+    def verify(self, folder: Path, part: Written) -> Iterator[str]:
+        count = part.facts["frames"]
+        wanted = {name_of(part, k, place) for k in range(count) for place in _places(k, count)}
+        yield from checks.names(part, wanted)
+        if wanted <= part.files.keys():
+            for k in range(count):
+                yield from _wrong(folder, part, k)
+
+
+def name_of(part: Part | Written, frame: int, place: str) -> str:
+    """Name of a file, which counts from 1 on."""
+    return f"{part.split}/{place.format(part.key, f'{frame + 1:04d}')}"
+
+
+def _places(k: int, count: int) -> list[str]:
+    """What there is of the `k`-th of some frames."""
+    there = [PICTURE, CONTOUR, SEGMENT]
+    there += [FORWARD, MATCHED, PAPER, NEXT] if k + 1 < count else []
+    return there + ([BACKWARD, LAST] if k else [])
+
+
+def _view(clip: ClipFrames, k: int) -> _View:
+    seg = clip.frame(SEG, k)
+    return _View(seg, clip.frame(LABEL, k), np.unique(seg))
+
+
+def _of_frame(clip: ClipFrames, k: int, view: _View) -> dict[str, bytes]:
+    line = clip.frame(LINE, k)[..., None].astype(np.uint16)
+    drawn = (on_white(clip.frame(COLOR, k)) * line + 127) // 255
+    return {
+        PICTURE: png.encode(drawn.astype(np.uint8)),
+        CONTOUR: png.encode(np.repeat(line, 3, axis=-1).astype(np.uint8)),
+        SEGMENT: npy(np.searchsorted(view.numbers, view.seg).astype(np.int32)),
+    }
+
+
+def _to_next(clip: ClipFrames, k: int, here: _View, there: _View) -> dict[str, bytes]:
+    flow, unmatched = clip.frame(FLOW, k), clip.frame(UNMATCHED, k)
+    return {
+        FORWARD: flo(flow),
+        # In spite of its name, 1 is what its readers find in the next frame, and the background is there.
+        MATCHED: npy((~unmatched | (here.label < 0)).astype(np.uint8)),
+        PAPER: npy((here.seg != LINES).astype(np.uint8)),
+        NEXT: _matches(here, there, flow, unmatched),
+    }
+
+
+def _matches(here: _View, there: _View, flow: NDArray[np.float32], unmatched: NDArray[np.bool_]) -> bytes:
+    """Of each segment that a frame has, in order, the place of its match among those that the other has, or -1."""
+    goes = matching(here.seg, here.label, there.seg, there.label, flow, unmatched)[here.numbers]
+    place = np.searchsorted(there.numbers, goes).clip(max=len(there.numbers) - 1)
+    place[there.numbers[place] != goes] = -1
+    return json.dumps({str(number): [int(match)] for number, match in enumerate(place)}).encode()
+
+
+def _wrong(folder: Path, part: Written, k: int) -> Iterator[str]:
+    """What is wrong with a frame, and with what leads from it to those beside it."""
+    count, name = part.facts["frames"], partial(name_of, part, k)
+    segment = read_npy(folder, name(SEGMENT), "int32")
+    numbers = [str(number) for number in range(int(segment.max()) + 1)]
+    if np.unique(segment).tolist() != list(range(len(numbers))):
+        yield f"{name(SEGMENT)} is not numbered from 0 on without gaps"
+    for place in (PICTURE, CONTOUR):
+        checks.picture(folder, name(place), 3, segment.shape)
+    for other, way, matches in ((k + 1, FORWARD, NEXT), (k - 1, BACKWARD, LAST)):
+        if 0 <= other < count:
+            most = read_npy(folder, name_of(part, other, SEGMENT), "int32").max()
+            read_flo(folder, name(way), segment.shape)
+            found = checks.record(folder, name(matches))
+            if list(found) != numbers or not all(
+                match in ([n] for n in range(-1, most + 1)) for match in found.values()
+            ):
+                yield f"{name(matches)} does not give each segment one of 0 to {most}, or -1"
+    if k + 1 < count:
+        flow = read_flo(folder, name(FORWARD), segment.shape)
+        matched, paper = (read_npy(folder, name(place), "uint8", segment.shape) for place in (MATCHED, PAPER))
+        if max(matched.max(), paper.max()) > 1 or segment[paper == 0].any():
+            yield f"{name(MATCHED)} or {name(PAPER)} is not 0 and 1, or the lines are no segment 0"
+        row, column = np.nonzero(matched)
+        there = np.floor(np.stack([column, row], axis=1) + 0.5 + flow[row, column])
+        if ((there < 0) | (there >= segment.shape[::-1])).any():
+            yield f"{name(FORWARD)} carries points out of the picture that {name(MATCHED)} says are in it"
+
+
+_LOAD = """\
+`train/` (as `validation/` and `test/`) has `Frame_Anime/CLIP/original/0001.png`, frames with lines on white; \
+`contour/`, the lines alone; `Flow/CLIP/forward/0001.flo` to the next frame and `backward/0002.flo` to the last one; \
+`UnmatchedForward/`, which as their loaders have it is 1 where a point is seen in the next frame and 0 where not; \
+`LineArea/`, 0 on lines; `Segment/`, 0 lines, 1 the background, then what lines enclose; and \
+`SegMatching/CLIP/forward/0001.json` and `backward/0002.json`, of each segment its number in the other frame, or -1.
+
+```python
+# in a checkout of lisiyao21/AnimeRun, in its folder flow; FOLDER is where this card lies
+from datasets.flow_datasets import AnimeRun
+
+dataset = AnimeRun({"crop_size": (384, 512), "min_scale": -0.2, "max_scale": 0.6, "do_flip": True},
+                   split="train", root="FOLDER", dstype="Frame_Anime")
+print(len(dataset), [array.shape for array in dataset[0]])
+```
+
+The same in its folder `segmat`: `AnimeRunSegMat` of `datasets.anime_seg_mat_dataset`, with None for the first \
+argument, and `dstype="contour"` for line art. To train, put FOLDER in the place of `root` in those \
+files. Frames must be larger than the crop of flow's trainers, 384 x 512 where `--image_size` does not say otherwise.
+"""

@@ -1,0 +1,129 @@
+"""The recipe `animerun`: files read as AnimeRun's loaders read them, and counts that keep their lists together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from specsia_build.errors import CharacterError
+from specsia_build.recipes.registry import load_recipe
+from tests.recipes.figures import PALETTE, SIZE, STEP, label_at, line_of, walking, written
+
+RECIPE = load_recipe("animerun")
+
+SCENE = "hero-walk-00"
+
+COLUMNS = (12, 12 + STEP, 12 + 2 * STEP)
+
+
+def stems(folder: Path) -> list[str]:
+    return sorted(path.stem for path in folder.iterdir())
+
+
+def record(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def test_a_scene_has_as_many_files_of_each_kind_as_the_lists_need(tmp_path: Path) -> None:
+    _, part = written(RECIPE, [walking(SCENE, COLUMNS)], tmp_path)
+    top = tmp_path / "train"
+    assert part.facts == {"frames": 3}
+    for folder in (f"Frame_Anime/{SCENE}/original", f"contour/{SCENE}", f"Segment/{SCENE}"):
+        assert stems(top / folder) == ["0001", "0002", "0003"]
+    for folder in (f"Flow/{SCENE}/forward", f"UnmatchedForward/{SCENE}", f"LineArea/{SCENE}"):
+        assert stems(top / folder) == stems(top / "SegMatching" / SCENE / "forward") == ["0001", "0002"]
+    assert stems(top / "Flow" / SCENE / "backward") == stems(top / "SegMatching" / SCENE / "backward")
+    assert stems(top / "Flow" / SCENE / "backward") == ["0002", "0003"]
+    assert stems(top) == ["Flow", "Frame_Anime", "LineArea", "SegMatching", "Segment", "UnmatchedForward", "contour"]
+
+
+def test_files_hold_what_their_readers_take(tmp_path: Path) -> None:
+    written(RECIPE, [walking(SCENE, COLUMNS)], tmp_path)
+    top, label = tmp_path / "train", label_at(COLUMNS[1])
+    line, name = line_of(label), "0002"
+    picture = Image.open(top / f"Frame_Anime/{SCENE}/original/{name}.png")
+    assert picture.mode == "RGB"
+    shown = np.asarray(picture)
+    assert (shown[(label < 0) & (line == 255)] == 255).all()
+    assert (shown[(label < 0) & (line == 220)] == 220).all()
+    assert (shown[line == 0] == 0).all()
+    assert (shown[(label == 1) & (line == 255)] == PALETTE[1]).all()
+    contour = np.asarray(Image.open(top / f"contour/{SCENE}/{name}.png"))
+    np.testing.assert_array_equal(contour, np.repeat(line[..., None], 3, axis=-1))
+    for way, step in (("forward", STEP), ("backward", -STEP)):
+        data = (top / f"Flow/{SCENE}/{way}/{name}.flo").read_bytes()
+        assert np.frombuffer(data, "<f4", 1)[0] == np.float32(202021.25)
+        assert np.frombuffer(data, "<i4", 2, 4).tolist() == [SIZE, SIZE]
+        flow = np.frombuffer(data, "<f4", offset=12).reshape(SIZE, SIZE, 2)
+        assert (flow[label >= 0] == [step, 0]).all()
+        assert (flow[label < 0] == 0).all()
+    matched = np.load(top / f"UnmatchedForward/{SCENE}/{name}.npy")
+    paper = np.load(top / f"LineArea/{SCENE}/{name}.npy")
+    segment = np.load(top / f"Segment/{SCENE}/{name}.npy")
+    assert matched.dtype == paper.dtype == np.uint8
+    assert (matched == 1).all()
+    assert ((paper == 0) == (segment == 0)).all()
+    assert ((segment == 0) == (line == 0)).all()
+    assert np.unique(segment).tolist() == [0, 1, 2, 3]
+    assert record(top / f"SegMatching/{SCENE}/backward/{name}.json") == {str(n): [n] for n in range(4)}
+
+
+def test_what_is_gone_is_unmatched_and_numbers_have_no_gap_where_nothing_is_drawn(tmp_path: Path) -> None:
+    _, part = written(RECIPE, [walking(SCENE, (12, None, 14))], tmp_path)
+    top = tmp_path / "train"
+    matched = np.load(top / f"UnmatchedForward/{SCENE}/0001.npy")
+    assert ((matched == 0) == (label_at(12) >= 0)).all()
+    assert np.unique(np.load(top / f"Segment/{SCENE}/0002.npy")).tolist() == [0]
+    matches = [record(top / f"SegMatching/{SCENE}/forward/{name}.json") for name in ("0001", "0002")]
+    assert matches == [{"0": [-1], "1": [0], "2": [-1], "3": [-1]}, {"0": [1]}]
+    assert not list(RECIPE.verify(tmp_path, part))
+
+
+def test_a_clip_of_one_frame_is_no_scene(tmp_path: Path) -> None:
+    with pytest.raises(CharacterError, match="has 1 frames, and AnimeRun takes 2 to 9999"):
+        written(RECIPE, [walking(SCENE, (12,))], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil", "told"),
+    [
+        (f"Segment/{SCENE}/0001.npy", np.zeros((SIZE, SIZE)), "is float64 of shape"),
+        (f"Segment/{SCENE}/0003.npy", np.full((SIZE, SIZE), 2, np.int32), "is not numbered from 0 on"),
+        (f"UnmatchedForward/{SCENE}/0001.npy", np.full((SIZE, SIZE), 2, np.uint8), "is not 0 and 1"),
+        (f"LineArea/{SCENE}/0001.npy", np.zeros((SIZE, SIZE), np.uint8), "or the lines are no segment 0"),
+        (f"Flow/{SCENE}/backward/0002.flo", b"PIEH", "is no flow of 40 x 40 pixels"),
+        (f"SegMatching/{SCENE}/forward/0002.json", b'{"0": [0]}', "does not give each segment one of 0 to 3"),
+        (f"SegMatching/{SCENE}/forward/0001.json", b'{"0":[0],"1":[1],"2":[2],"3":4}', "does not give each"),
+        (f"contour/{SCENE}/0001.png", b"", "0001.png"),
+    ],
+)
+def test_what_does_not_agree_is_told(tmp_path: Path, name: str, spoil: bytes | np.ndarray[Any, Any], told: str) -> None:
+    _, part = written(RECIPE, [walking(SCENE, COLUMNS)], tmp_path)
+    assert not list(RECIPE.verify(tmp_path, part))
+    path = tmp_path / "train" / name
+    if isinstance(spoil, bytes):
+        path.write_bytes(spoil)
+    else:
+        np.save(path, spoil)
+    sentences: list[str] = []
+    try:
+        sentences += RECIPE.verify(tmp_path, part)
+    except ValueError as error:
+        sentences.append(str(error))
+    assert any(name in sentence and told in sentence for sentence in sentences), sentences
+
+
+def test_flow_that_leaves_the_picture_where_it_is_matched_is_told(tmp_path: Path) -> None:
+    _, part = written(RECIPE, [walking(SCENE, COLUMNS)], tmp_path)
+    path = tmp_path / "train" / f"Flow/{SCENE}/forward/0001.flo"
+    data = bytearray(path.read_bytes())
+    data[12:16] = np.float32(-3).tobytes()
+    path.write_bytes(data)
+    (told,) = RECIPE.verify(tmp_path, part)
+    assert "carries points out of the picture" in told
