@@ -125,6 +125,11 @@ def _current(bone: str, stated: Mapping[str, int]) -> str:
     return f"{side}Thumb" + ("Proximal" if bone.endswith("Intermediate") else "Metacarpal")
 
 
+def spoken(bone: str) -> str:
+    """A bone's name in words: left upper leg."""
+    return "".join(f" {c.lower()}" if c.isupper() else c for c in bone)
+
+
 def part_of(name: str) -> tuple[int, str] | None:
     """The side of a joint, 1 left, -1 right or 0, and its part; None for what is no part of a human body."""
     words = [word.strip("0123456789") for word in words_of(name)]

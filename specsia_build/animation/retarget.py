@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.animation.figure import Figure
-from specsia_build.animation.humanoid import NEEDED, WANTED, Humanoid
+from specsia_build.animation.humanoid import NEEDED, WANTED, Humanoid, spoken
 from specsia_build.animation.motion import ROTATION, WEIGHTS, Motion, poses
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.animation.transfer import Retargeted, Transfer
@@ -46,7 +46,7 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
 
 
 def _words(bones: Sequence[str]) -> str:
-    spaced = ["".join(f" {c.lower()}" if c.isupper() else c for c in bone) for bone in bones]
+    spaced = [spoken(bone) for bone in bones]
     return spaced[0] if len(spaced) == 1 else f"{', '.join(spaced[:-1])} and {spaced[-1]}"
 
 

@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from specsia_build.animation.dummy import dummy
 from specsia_build.animation.figure import Figure, figure_of
+from specsia_build.animation.humanoid import spoken
 from specsia_build.animation.motion import ROTATION, Motion, Track, poses
 from specsia_build.animation.retarget import retargeted
 from specsia_build.animation.rig import Rig
@@ -46,7 +47,7 @@ def landmarks(mesh: Mesh, rig: Rig, stated: Mapping[str, int]) -> Landmarks:
     """
     figure, vertices, doubt = figure_of(rig, stated), mesh.vertices, ""
     if figure.human.missing:
-        doubt = f"it has no joints for {some(figure.human.missing, 3)}"
+        doubt = f"it has no joints for {some([spoken(bone) for bone in figure.human.missing], 3)}"
     else:
         try:
             with np.errstate(all="ignore"):
@@ -86,7 +87,9 @@ def udp(layers: Layers, values: NDArray[np.float32]) -> NDArray[np.float32]:
         covers less than half of the pixel, so that no landmark is mixed with what is beside it.
     """
     assert layers.seen is not None
-    found = np.ones((*layers.mask.shape, 4), np.float32)
-    found[..., :3] = np.clip(layers.seen.values(values), 0, 1)
-    found[layers.mask < HALF_COVERED] = 0
+    occupied = np.flatnonzero(layers.mask >= HALF_COVERED)
+    shown = layers.seen.values(values).reshape(-1, 3).take(occupied, axis=0)
+    found = np.zeros((*layers.mask.shape, 4), np.float32)
+    found.reshape(-1, 4)[occupied, :3] = np.clip(shown, 0, 1, out=shown)
+    found.reshape(-1, 4)[occupied, 3] = 1
     return found
