@@ -41,6 +41,10 @@ class Links(NamedTuple):
     length: NDArray[np.float64]
     jump: NDArray[np.float64]
 
+    def of(self, chosen: NDArray[np.bool_]) -> Links:
+        """The chosen ones (L,)."""
+        return Links(self.faces[chosen], self.length[chosen], self.jump[chosen])
+
     def and_near(self, faces: NDArray[np.int64]) -> Links:
         """Those and pairs (N, 2) of faces that are only near each other."""
         none = np.zeros(len(faces))
@@ -175,16 +179,25 @@ def merged(patches: Patches, links: Links) -> Patches:
     return patches
 
 
+def nearest_neighbours(
+    patches: Patches, links: Links, which: NDArray[np.bool_], among: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The patches of `which` (P,) that have a neighbour `among` others (P,), and each one's whose mean is nearest."""
+    borders = _borders(patches, links)
+    here, there = np.concatenate([borders.pairs, borders.pairs[:, ::-1]]).T
+    apart = np.tile(borders.apart, 2)
+    chosen = np.flatnonzero(which[here] & among[there])
+    order = chosen[np.lexsort((there[chosen], apart[chosen], here[chosen]))]
+    first = order[np.append(True, np.diff(here[order]) > 0)[: len(order)]]
+    return here[first], there[first]
+
+
 def without_specks(patches: Patches, links: Links, least: float) -> Patches:
     """Patches of an area below `least` joined to the neighbour whose mean is nearest, as long as they have one."""
     while True:
-        borders, count = _borders(patches, links), len(patches.area)
-        here = np.concatenate([borders.pairs, borders.pairs[:, ::-1]])
-        apart = np.tile(borders.apart, 2)
-        specks = np.flatnonzero(patches.area[here[:, 0]] < least)
-        if not len(specks):
+        count = len(patches.area)
+        pairs = nearest_neighbours(patches, links, patches.area < least, np.ones(count, np.bool_))
+        if not len(pairs[0]):
             return patches
-        order = specks[np.lexsort((here[specks, 1], apart[specks], here[specks, 0]))]
-        nearest = order[np.append(True, np.diff(here[order, 0]) > 0)]
-        graph = coo_array((np.ones(len(nearest)), here[nearest].T), shape=(count, count))
+        graph = coo_array((np.ones(len(pairs[0])), pairs), shape=(count, count))
         patches = patches.joined(connected_components(graph, directed=False)[1])

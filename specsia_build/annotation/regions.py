@@ -14,6 +14,7 @@ from skimage.color import lab2rgb
 
 from specsia_build.annotation.face_colors import face_colors, jumps
 from specsia_build.annotation.merging import Links, Patches, merged, sums, without_specks
+from specsia_build.annotation.straddling import shared_out, straddling, straightened, with_borders
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.fast.prepare import Prepared, prepare
 from specsia_build.rendering.mesh import Material, Mesh, Texture
@@ -48,8 +49,9 @@ def regions(mesh: Mesh) -> Regions:
 
     Faces are connected that share an edge, vertices at one place taken as one. What colour a face has is the mean over
     it of what it shows without light; a face that is larger than what is painted on it, such as an eye within one
-    triangle, has but that one colour. A gradient is one region as long as its halves are not two colours
-    (`merging.MOST_APART`). What is too small to be seen belongs to the neighbour, or if there is none to what is near.
+    triangle, has but that one colour, and a border that is painted across faces runs along their edges. A gradient is
+    one region as long as its halves are not two colours (`merging.MOST_APART`). What is too small to be seen belongs to
+    the neighbour, or if there is none to what is near.
 
     Args:
         mesh: at rest; finite.
@@ -64,26 +66,33 @@ def regions(mesh: Mesh) -> Regions:
     # A face without area has a colour too, but next to no say.
     weight = area + 1e-9 * (area.mean() or 1.0)
     low, high = mesh.bounds()
-    least = (LEAST_SIDE * float((high - low).max())) ** 2
+    extent, middle = float((high - low).max()), corners.mean(axis=1)
+    least = (LEAST_SIDE * extent) ** 2
     prepared = prepare(mesh, _COARSE, lit=False)
     mean, variance = face_colors(mesh, prepared)
-    patches = Patches(
+    faces = Patches(
         of_face=np.arange(len(area)),
         area=weight,
         color=mean * weight[:, None],
         square=((mean**2).sum(axis=1) + variance) * weight,
         material=_numbers_of(mesh.materials)[mesh.face_material],
     )
-    links = _links(mesh, prepared, corners)
-    patches = merged(patches, links)
-    near = _near(corners.mean(axis=1), weight, links.faces, least)
-    patches = without_specks(patches, links.and_near(near), least)
-    # Of what a speck kept apart, some belongs together now.
-    patches = merged(patches, links)
+    across = straddling(variance, weight, extent)
+    links = with_borders(_links(mesh, prepared, corners), faces, middle, across, extent)
+    near = links.and_near(_near(middle, weight, links.faces, least))
+    patches = merged(faces, links.of(np.asarray(~across[links.faces].any(axis=1))))
+    patches = merged(shared_out(patches, links, across), links)
+    # Of what a speck kept apart, some belongs together.
+    patches = merged(without_specks(patches, near, least), links)
+    patches = without_specks(straightened(faces, patches, links, across), near, least)
     order = np.argsort(-patches.area, kind="stable")
     number = np.empty(len(order), np.int32)
     number[order] = np.arange(len(order), dtype=np.int32)
-    return Regions(number[patches.of_face], np.round(lab2rgb(patches.mean[order]) * 255).astype(np.uint8))
+    of_face = number[patches.of_face]
+    # What straddles a border has next to no say in the colours on its two sides.
+    say = np.where(across, 1e-6, 1.0) * weight
+    flat = np.stack([sums(of_face, say * mean[:, k]) for k in range(3)], axis=1) / sums(of_face, say)[:, None]
+    return Regions(of_face, np.round(lab2rgb(flat) * 255).astype(np.uint8))
 
 
 def _numbers_of(materials: tuple[Material, ...]) -> NDArray[np.int64]:

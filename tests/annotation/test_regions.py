@@ -104,6 +104,27 @@ def test_two_painted_colours_part_along_edges(red: tuple[int, int, int], blur: f
     assert np.abs(found.colors[cells[0, -1, 0]] - np.array(skin)).max() <= 4
 
 
+def test_two_shaded_colours_that_meet_within_faces_part_in_a_line() -> None:
+    shade = np.linspace(1.0, 0.82, 512)[None, :, None]
+    image = np.full((512, 512, 3), (228, 180, 150), float) * shade
+    image[:203] = (210, 170, 95) * shade
+    found = regions(painted(47, 47, np.round(gaussian_filter(image, (1.5, 0, 0)))))
+    rows = found.of_face.reshape(47, 94)
+    assert len(found.colors) == 2
+    assert all(len(np.unique(row)) == 1 for row in rows)
+    assert (rows[:, 0] == rows[-1, 0]).sum() in (18, 19)
+
+
+def test_two_gradients_beside_each_other_part_where_their_colours_jump() -> None:
+    def count(jump: int) -> int:
+        mesh = grid(12, 12)
+        x, z = mesh.vertices[mesh.faces][..., 0], mesh.vertices[mesh.faces][..., 2]
+        right = x.mean(axis=1, keepdims=True) > 0.5
+        return len(regions(dyed(mesh, np.repeat((180 - 45 * z - jump * right)[..., None], 3, axis=2))).colors)
+
+    assert (count(25), count(1)) == (2, 1)
+
+
 def test_neighbours_less_than_a_just_noticeable_step_apart_belong_together() -> None:
     def halves(step: int) -> int:
         colors = np.full((32, 3), 120)
@@ -180,9 +201,10 @@ def test_the_same_mesh_gives_the_same_regions() -> None:
     assert (first.colors == second.colors).all()
 
 
-def test_noise_on_faces_that_are_larger_than_it_is_one_region() -> None:
+@pytest.mark.parametrize("cells", [6, 24])
+def test_noise_on_faces_that_are_larger_than_it_does_not_shatter_them(cells: int) -> None:
     image = np.random.default_rng(1).integers(0, 256, (512, 512, 3))
-    assert len(regions(painted(24, 24, image)).colors) == 1
+    assert len(regions(painted(cells, cells, image)).colors) <= 4
 
 
 def test_faces_without_area_and_faces_on_one_edge_do_no_harm() -> None:
@@ -238,6 +260,14 @@ def test_real_characters_have_as_many_regions_as_somebody_would_colour(
     assert (np.diff(sizes) <= 1e-6 * area.sum()).all()
     assert sizes[-1] >= 0.99 * (LEAST_SIDE * np.ptp(mesh.vertices, axis=0).max()) ** 2
     assert _pieces(mesh, found.of_face) < 1.2 * count
+
+
+def test_a_painted_character_on_a_fine_mesh_parts_into_what_is_painted(tmp_path: Path) -> None:
+    (entry,) = open_source("sample:1@5", tmp_path).entries
+    found = regions(read_character(entry).mesh)
+    assert 15 <= len(found.colors) <= 90
+    # No region is all of it: skin, hair and clothes are different ones.
+    assert np.bincount(found.of_face).max() < 0.5 * len(found.of_face)
 
 
 def _pieces(mesh: Mesh, of_face: np.ndarray) -> int:
