@@ -36,6 +36,7 @@ class Features:
         always: (E,) bool, creases and borders, drawn wherever they are seen.
         turning: (E,) bool, those that are drawn where the surface turns away from the camera: not where a sliver lies
             on the edge.
+        opaque: (E,) bool, whether a face on the edge is there whatever its opacity.
         welded: (V,) int32, the lowest vertex at the place of each.
         region: (F,) int32, of each face.
     """
@@ -46,6 +47,7 @@ class Features:
     third: NDArray[np.int32]
     always: NDArray[np.bool_]
     turning: NDArray[np.bool_]
+    opaque: NDArray[np.bool_]
     welded: NDArray[np.int32]
     region: NDArray[np.int32]
 
@@ -88,6 +90,7 @@ def feature_edges(mesh: Mesh, region: NDArray[np.int32]) -> Features:
     for kind in (region, mesh.face_material):
         border |= _differ(kind[face], first, sheet)
     creased &= ~border & (_joined(mesh, low[first], high[first], creased | border) >= LEAST_CREASE)
+    opaque = np.array([material.alpha_mode == "opaque" for material in mesh.materials])[mesh.face_material]
     ends = [mesh.faces[one, (corner[first] + k) % 3] for k in range(2)]
     return Features(
         ends=np.stack(ends, axis=1).astype(np.int32),
@@ -96,6 +99,7 @@ def feature_edges(mesh: Mesh, region: NDArray[np.int32]) -> Features:
         third=mesh.faces[face, (corner + 2) % 3].astype(np.int32),
         always=creased | border,
         turning=~slivers,
+        opaque=np.logical_or.reduceat(opaque[face], first),
         welded=welded,
         region=np.ascontiguousarray(region, np.int32),
     )

@@ -11,7 +11,7 @@ from specsia_build.annotation.features import Features
 from specsia_build.annotation.ink import ink
 from specsia_build.annotation.seams import seams
 from specsia_build.annotation.specks import lengths_together
-from specsia_build.annotation.tracing import CUT, candidates, seen_pieces
+from specsia_build.annotation.tracing import CUT, View, candidates, seen_pieces
 from specsia_build.rendering.seen import Seen
 
 BINARY = 200
@@ -41,7 +41,8 @@ class Lines:
 def visible_lines(seen: Seen, features: Features) -> Lines:
     """The lines of a frame.
 
-    Every border between two regions of the picture, and between a region and the background, has a line on it.
+    Every border between two regions of the picture, and between a region and the background, has a line on it, unless
+    it is a speck's.
 
     Args:
         seen: what the view knew.
@@ -59,11 +60,11 @@ def visible_lines(seen: Seen, features: Features) -> Lines:
         seen.screen,
         seen.facing,
     )
-    surface = (seen.faces, seen.screen, seen.depth)
-    places, vertices = seen_pieces(which, features.ends, features.welded, *surface, seen.face, seen.sample)
+    view = View(seen.faces, seen.screen, seen.depth, seen.face, seen.sample)
+    places, vertices = seen_pieces(which, features.ends, features.opaque, features.welded, view)
     drawn = np.full((height, width), 255, np.uint8)
     ink(places, WIDTHS[0], drawn)
-    between = seams(features.region, seen.face, seen.box, drawn, BINARY, *surface)
+    between = seams(features.region, seen.box, drawn, BINARY, view)
     places = np.concatenate([places, between])
     vertices = np.concatenate([vertices, np.full((len(between), 2), CUT, np.int32)])
     kept = lengths_together(places, vertices, len(features.welded), height, width) >= SPECK

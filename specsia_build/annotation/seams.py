@@ -15,25 +15,26 @@ def _region(face, region, row, column):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _crossing(f, g, x, y, right, faces, screen, depth):  # type: ignore[no-untyped-def]
+def _crossing(f, g, x, y, right, view):  # type: ignore[no-untyped-def]
     """How far on the way from a pixel's centre to the next, right or down, the planes of their faces cross; half where
     they do not."""
     if f < 0 or g < 0:
         return 0.5
     x1, y1 = (x + 1, y) if right else (x, y + 1)
-    here = plane_at(f, x, y, faces, screen, depth) - plane_at(g, x, y, faces, screen, depth)
-    there = plane_at(f, x1, y1, faces, screen, depth) - plane_at(g, x1, y1, faces, screen, depth)
+    here = plane_at(f, x, y, view) - plane_at(g, x, y, view)
+    there = plane_at(f, x1, y1, view) - plane_at(g, x1, y1, view)
     t = here / (here - there)
     return t if 0.0 <= t <= 1.0 else 0.5
 
 
 @compiled
-def seams(region, face, box, drawn, binary, faces, screen, depth):  # type: ignore[no-untyped-def]
+def seams(region, box, drawn, binary, view):  # type: ignore[no-untyped-def]
     """Pieces (P, 2, 2) float32, in pixels, of the borders between regions where no line is.
 
     A border runs between two neighbouring pixels of which `drawn` (H, W) uint8 is not darker than `binary` in either.
     Nothing is seen outside of the first and end row, first and end column of `box`.
     """
+    face = view.face
     height, width = face.shape
     # For each pixel how far to the next, right (0) and down (1), a border without a line is; -1 where none is.
     gaps, count = np.full((height, width, 2), np.float32(-1)), 0
@@ -48,7 +49,7 @@ def seams(region, face, box, drawn, binary, faces, screen, depth):  # type: igno
                 if r == height or c == width or drawn[r, c] < binary or _region(face, region, r, c) == here:
                     continue
                 f, g = face[row, column], face[r, c]
-                gaps[row, column, k] = _crossing(f, g, column + 0.5, row + 0.5, k == 0, faces, screen, depth)
+                gaps[row, column, k] = _crossing(f, g, column + 0.5, row + 0.5, k == 0, view)
                 count += 1
     places, n = np.empty((4 * count, 2, 2), np.float32), 0
     if count == 0:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined, uncounted
 from specsia_build.rendering.fast.raster import HIDDEN
@@ -22,6 +25,16 @@ SHORT_GAP = 1.5
 
 CUT = -1
 """In place of a vertex, where a line ends between vertices."""
+
+
+class View(NamedTuple):
+    """What of `Seen` compiled code asks, by the same names."""
+
+    faces: NDArray[np.int32]
+    screen: NDArray[np.int32]
+    depth: NDArray[np.float32]
+    face: NDArray[np.int32]
+    sample: NDArray[np.uint8]
 
 
 @compiled
@@ -58,61 +71,81 @@ def _is_turned_here(faces, f, screen):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def plane_at(f, x, y, faces, screen, depth):  # type: ignore[no-untyped-def]
+def plane_at(f, x, y, view):  # type: ignore[no-untyped-def]
     """Depth of the plane of a face at a place in pixels; infinite where it is seen edge on."""
-    a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-    ax, ay = np.float64(screen[a, 0]), np.float64(screen[a, 1])
-    bx, by, cx, cy = screen[b, 0] - ax, screen[b, 1] - ay, screen[c, 0] - ax, screen[c, 1] - ay
+    a, b, c = view.faces[f, 0], view.faces[f, 1], view.faces[f, 2]
+    ax, ay = np.float64(view.screen[a, 0]), np.float64(view.screen[a, 1])
+    bx, by, cx, cy = view.screen[b, 0] - ax, view.screen[b, 1] - ay, view.screen[c, 0] - ax, view.screen[c, 1] - ay
     px, py = x * SUBPIXEL - ax, y * SUBPIXEL - ay
     area = bx * cy - by * cx
     if area == 0.0:
         return np.inf
-    z, u, v = depth[a], (px * cy - py * cx) / area, (bx * py - by * px) / area
-    return z + u * (depth[b] - z) + v * (depth[c] - z)
+    z, u, v = view.depth[a], (px * cy - py * cx) / area, (bx * py - by * px) / area
+    return z + u * (view.depth[b] - z) + v * (view.depth[c] - z)
 
 
 @uncounted
-def _is_seen(x, y, z, one, other, faces, screen, depth, welded, face, sample):  # type: ignore[no-untyped-def]
-    """Whether a point of the edge between two welded vertices is seen: at one of the four pixels around it nothing is
-    in front of it. Faces at the edge's ends are never in front."""
+def _is_seen(t, line, own, welded, view):  # type: ignore[no-untyped-def]
+    """Whether the point t of 0 … 1 of an edge is seen: at one of the four pixels around it nothing is in front of it.
+
+    `line` is x, y and depth of the edge's first end and what they grow by to the other; `own` is whether it is opaque,
+    and its welded vertices. Faces at these are never in front. Of an edge that is not opaque one of them must be seen
+    there, for it may be cut out.
+    """
+    x, y, z = line[0] + t * line[3], line[1] + t * line[4], line[2] + t * line[5]
+    opaque, one, other = own
     left, top = int(np.floor(x - 0.5)), int(np.floor(y - 0.5))
-    for row in range(max(0, top), min(face.shape[0], top + 2)):
-        for column in range(max(0, left), min(face.shape[1], left + 2)):
-            f = face[row, column]
+    for row in range(max(0, top), min(view.face.shape[0], top + 2)):
+        for column in range(max(0, left), min(view.face.shape[1], left + 2)):
+            f = view.face[row, column]
             # What is seen beside the centre is not there at the centre.
-            if f < 0 or sample[row, column] != 0:
+            if opaque and (f < 0 or view.sample[row, column] != 0):
                 return True
+            if f < 0:
+                continue
             for k in range(3):
-                corner = welded[faces[f, k]]
+                corner = welded[view.faces[f, k]]
                 if corner in (one, other):
                     return True
-            if plane_at(f, column + 0.5, row + 0.5, faces, screen, depth) >= z - SLACK:
-                return True
-            if plane_at(f, x, y, faces, screen, depth) >= z - SLACK:
+            if not opaque:
+                continue
+            if plane_at(f, column + 0.5, row + 0.5, view) >= z - SLACK or plane_at(f, x, y, view) >= z - SLACK:
                 return True
     return False
 
 
+@uncounted
+def _where_it_turns(low, high, line, own, welded, view):  # type: ignore[no-untyped-def]
+    """Between two points of an edge of which one is seen, where it comes in sight or goes out of it."""
+    after = _is_seen(high, line, own, welded, view)
+    for _ in range(HALVINGS):
+        middle = 0.5 * (low + high)
+        if _is_seen(middle, line, own, welded, view) == after:
+            high = middle
+        else:
+            low = middle
+    return 0.5 * (low + high)
+
+
 @compiled
-def seen_pieces(which, ends, welded, faces, screen, depth, face, sample):  # type: ignore[no-untyped-def]
+def seen_pieces(which, ends, opaque, welded, view):  # type: ignore[no-untyped-def]
     """The pieces of edges that are seen: places (P, 2, 2) float32 in pixels, and the welded vertices (P, 2) int32 that
     they end in, or `CUT`."""
+    screen, depth = view.screen, view.depth
+    height, width = view.face.shape
     room = 0
-    for i in range(len(which)):
-        a, b = ends[which[i], 0], ends[which[i], 1]
-        apart = np.hypot(np.float64(screen[b, 0] - screen[a, 0]), np.float64(screen[b, 1] - screen[a, 1])) / SUBPIXEL
-        room += 1 + int(apart / SHORT_GAP)
+    for e in which:
+        a, b = ends[e, 0], ends[e, 1]
+        across, down = np.float64(screen[b, 0] - screen[a, 0]), np.float64(screen[b, 1] - screen[a, 1])
+        # An edge cannot be seen over more than the picture's diagonal.
+        room += 1 + int(min(np.hypot(across, down) / SUBPIXEL, np.hypot(height, width)) / SHORT_GAP)
     places, vertices = np.empty((room, 2, 2), np.float32), np.empty((room, 2), np.int32)
-    height, width = face.shape
     n = 0
-    for i in range(len(which)):
-        a, b = ends[which[i], 0], ends[which[i], 1]
+    for e in which:
+        a, b = ends[e, 0], ends[e, 1]
         x, y, z = screen[a, 0] / SUBPIXEL, screen[a, 1] / SUBPIXEL, np.float64(depth[a])
-        dx, dy, dz = screen[b, 0] / SUBPIXEL - x, screen[b, 1] / SUBPIXEL - y, depth[b] - z
-        if max(x, x + dx) < 0 or max(y, y + dy) < 0 or min(x, x + dx) > width or min(y, y + dy) > height:
-            continue
-        one, other = welded[a], welded[b]
-        length = np.hypot(dx, dy)
+        dx, dy = screen[b, 0] / SUBPIXEL - x, screen[b, 1] / SUBPIXEL - y
+        line, own, length = (x, y, z, dx, dy, depth[b] - z), (opaque[e], welded[a], welded[b]), np.hypot(dx, dy)
         # What lies outside the picture is not looked at.
         first, last = _inside(x, dx, width, 0.0, 1.0)
         first, last = _inside(y, dy, height, first, last)
@@ -120,58 +153,42 @@ def seen_pieces(which, ends, welded, faces, screen, depth, face, sample):  # typ
             continue
         steps = max(1, int(np.ceil(length * (last - first) / STEP)))
         per = (last - first) / steps
-        begin, end = -1.0, -1.0
-        before = False
+        begin, end, before = -1.0, -1.0, False
         for k in range(steps):
             t = first + (k + 0.5) * per
-            now = _is_seen(x + t * dx, y + t * dy, z + t * dz, one, other, faces, screen, depth, welded, face, sample)
-            if now != before:
-                # Where it comes in sight or goes out of it, between this point and the one before.
-                low, high = max(first, t - per), t
-                if k > 0:
-                    for _ in range(HALVINGS):
-                        m = 0.5 * (low + high)
-                        mid = _is_seen(
-                            x + m * dx, y + m * dy, z + m * dz, one, other, faces, screen, depth, welded, face, sample
-                        )
-                        if mid == now:
-                            high = m
-                        else:
-                            low = m
-                    at = 0.5 * (low + high)
-                else:
-                    at = first
-                if now:
-                    if end >= 0 and (at - end) * length > SHORT_GAP:
-                        _put(places, vertices, n, x, y, dx, dy, begin, end, one, other)
-                        n += 1
-                        begin = at
-                    elif end < 0:
-                        begin = at
-                else:
-                    end = at
-                before = now
+            now = _is_seen(t, line, own, welded, view)
+            if now == before:
+                continue
+            at = first if k == 0 else _where_it_turns(t - per, t, line, own, welded, view)
+            before = now
+            if not now:
+                end = at
+            elif end < 0:
+                begin = at
+            elif (at - end) * length > SHORT_GAP:
+                n = _put(places, vertices, n, line, own, begin, end)
+                begin = at
         if before:
             end = last
         if end >= 0:
-            _put(places, vertices, n, x, y, dx, dy, begin, end, one, other)
-            n += 1
+            n = _put(places, vertices, n, line, own, begin, end)
     return places[:n], vertices[:n]
 
 
 @inlined
 def _inside(x, dx, size, first, last):  # type: ignore[no-untyped-def]
-    """The part of first … last in which x + t dx lies in 0 … size."""
+    """The part of first … last in which x + t dx lies in 0 … size; none where the first is more than the last."""
     if dx > 0:
         return max(first, -x / dx), min(last, (size - x) / dx)
     if dx < 0:
         return max(first, (size - x) / dx), min(last, -x / dx)
-    return first, last
+    return (first, last) if 0 <= x <= size else (1.0, 0.0)
 
 
 @inlined
-def _put(places, vertices, n, x, y, dx, dy, begin, end, one, other):  # type: ignore[no-untyped-def]
-    places[n, 0, 0], places[n, 0, 1] = x + begin * dx, y + begin * dy
-    places[n, 1, 0], places[n, 1, 1] = x + end * dx, y + end * dy
-    vertices[n, 0] = one if begin == 0.0 else CUT
-    vertices[n, 1] = other if end == 1.0 else CUT
+def _put(places, vertices, n, line, own, begin, end):  # type: ignore[no-untyped-def]
+    places[n, 0, 0], places[n, 0, 1] = line[0] + begin * line[3], line[1] + begin * line[4]
+    places[n, 1, 0], places[n, 1, 1] = line[0] + end * line[3], line[1] + end * line[4]
+    vertices[n, 0] = own[1] if begin == 0.0 else CUT
+    vertices[n, 1] = own[2] if end == 1.0 else CUT
+    return n + 1

@@ -14,7 +14,7 @@ from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.config import BuildConfig
 from specsia_build.frame import Camera
-from specsia_build.rendering.mesh import Material, Mesh, concatenate
+from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
 from specsia_build.stages.render import in_frame
 from tests.annotation.pictures import (
     drawn,
@@ -127,6 +127,21 @@ def test_a_surface_of_two_layers_is_drawn_as_one() -> None:
     region = np.repeat(np.arange(2, dtype=np.int32), len(ball.faces))
     found = visible_lines(seen_in(twice, Camera(0.0, SIZE)), feature_edges(twice, region))
     np.testing.assert_array_equal(draw_lines(found, SIZE, 1.0), drawn(ball))
+
+
+def test_a_cut_out_picture_is_outlined_where_it_is_there() -> None:
+    """A board of which a texture leaves a disc: nothing is drawn around the board, all around the disc."""
+    row, column = np.indices((128, 128)) + 0.5
+    texels = np.full((128, 128, 4), 255, np.uint8)
+    texels[..., 3] = 255 * (np.hypot(row - 64, column - 64) < 40)
+    leaf = Material("leaf", texture=Texture(texels, wrap=("clamp", "clamp")), alpha_mode="mask")
+    lines, seen, _ = lines_of(sheet(2, 2, 52, 52, material=leaf))
+    picture = draw_lines(lines, SIZE, 1.0)
+    assert leaks(picture, seen) == 0
+    row, column = np.indices(picture.shape) + 0.5
+    away = np.hypot(row - 27, column - 27)
+    assert (picture[abs(away - 40 * 50 / 128) > 2] == 255).all()
+    assert enclosed(picture)[1] == 2
 
 
 def test_slivers_on_a_surface_are_no_lines() -> None:
