@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from specsia_build import png
+from specsia_build import npz, png
 from specsia_build.files.records import read_json
 from specsia_build.recipes.recipe import Written
 
@@ -35,6 +35,22 @@ def picture(folder: Path, name: str, channels: int, size: tuple[int, int] | None
         height, width = pixels.shape[:2]
         raise ValueError(f"{name} has {width} x {height} pixels, not {size[1]} x {size[0]}")
     return pixels
+
+
+def array(folder: Path, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """The array of a `.npz` of a recipe's folder.
+
+    Raises:
+        ValueError: if it is no whole one of that shape and type.
+        OSError: if there is none to read.
+    """
+    try:
+        found = npz.decode((folder / name).read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{name} {error}") from error
+    if found.shape != shape or found.dtype != dtype:
+        raise ValueError(f"{name} holds {found.dtype} of shape {found.shape}, not {np.dtype(dtype)} of shape {shape}")
+    return found
 
 
 def record(folder: Path, name: str) -> dict[str, Any]:

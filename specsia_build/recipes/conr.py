@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from specsia_build import png
 from specsia_build.dataset.layers import COLOR, UDP
 from specsia_build.errors import CharacterError
+from specsia_build.recipes import checks
 from specsia_build.recipes.backgrounds import background
 from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
+from specsia_build.rendering.layers import HALF_COVERED
 
 SHEET, POSES, IMAGES = "character_sheet", "poses", "images"
 
@@ -85,18 +87,43 @@ class Conr(Recipe):
     def load(self) -> str:
         return _LOAD
 
+    def verify(self, folder: Path, part: Written) -> Iterator[str]:
+        top = f"{part.split}/{part.key}"
+        size: Any = part.facts.get("size")
+        numbers = {kind: _numbers(part, f"{top}/{kind}/") for kind in (SHEET, POSES, IMAGES)}
+        if len(numbers[SHEET]) != SHEETS or checks.record(folder, f"{top}/{RECORD}").get("sheet") != numbers[SHEET]:
+            yield f"{top}/{SHEET} does not hold the {SHEETS} frames that {RECORD} says"
+        if not numbers[POSES] or numbers[POSES] != numbers[IMAGES] or set(numbers[POSES]) & set(numbers[SHEET]):
+            yield f"{top}/{POSES} and {IMAGES} do not hold the same frames, none of the sheet"
+            return
+        for number in numbers[SHEET]:
+            checks.picture(folder, f"{top}/{SHEET}/{_name(number)}", 4, (size, size))
+        for number in numbers[POSES]:
+            alpha = checks.picture(folder, f"{top}/{IMAGES}/{_name(number)}", 4, (size, size))[..., 3]
+            name = f"{top}/{POSES}/{_name(number, '.npz')}"
+            pose = checks.array(folder, name, (size, size, 4), np.float32)
+            if not (pose.min() >= 0 and pose.max() <= 1):
+                yield f"{name} has values that are not from 0 to 1"
+            elif not np.array_equal(pose[..., 3] > 0, alpha >= HALF_COVERED):
+                yield f"{name} is occupied where its picture is not, or the other way round"
+
 
 def _written(clip: ClipFrames, folder: Path, first: int) -> Iterator[_Frame]:
     """Write those frames of a clip that show something, numbered from `first` on."""
     for k in range(clip.frames):
         alpha = clip.frame(COLOR, k)[..., 3]
-        if np.count_nonzero(alpha) < LEAST_SHOWN * alpha.size:
+        if np.count_nonzero(alpha >= HALF_COVERED) < LEAST_SHOWN * alpha.size:
             continue
         number = first + k
         (folder / IMAGES / _name(number)).write_bytes(clip.raw(COLOR, k))
         (folder / POSES / _name(number, ".npz")).write_bytes(clip.raw(UDP, k))
         draw = hashlib.sha256(f"{clip.meta['id']}/{k}".encode()).digest()
         yield _Frame(number, clip.meta["clip"]["action"], clip.meta["yaws"][k], draw, _filled(alpha))
+
+
+def _numbers(part: Written, folder: str) -> list[int]:
+    """Of the frames that a part has in a folder."""
+    return sorted(int(Path(name).stem) for name in part.files if name.startswith(folder))
 
 
 def _name(number: int, suffix: str = ".png") -> str:

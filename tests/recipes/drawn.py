@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.dataset.layers import LAYERS, frame_file
-from specsia_build.recipes.recipe import ClipFrames, Part
+from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
 
 FPS = 12.0
 
@@ -60,6 +61,17 @@ def part_of(key: str, clips: Sequence[ClipFrames], split: str = "train", **optio
     """A part of some clips of one character."""
     by_id = {clip.meta["id"]: clip for clip in clips}
     return Part(key, clips[0].meta["character"], split, options, tuple(by_id), by_id.__getitem__)
+
+
+def written(recipe: Recipe, part: Part, folder: Path) -> Written:
+    """What is on record of a part that a recipe wrote into an empty folder."""
+    facts = recipe.write(part, folder)
+    files = {path.relative_to(folder).as_posix(): (path.stat().st_size, "") for path in _files(folder)}
+    return Written(part.key, part.character, part.split, part.clips, "CC0-1.0", None, files, facts)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def disc(size: int, radius: float, colour: tuple[int, int, int] = (200, 80, 40)) -> NDArray[np.uint8]:

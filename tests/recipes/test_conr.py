@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,14 @@ from specsia_build.errors import CharacterError
 from specsia_build.recipes.conr import BACKGROUNDS, IMAGES, POSES, RECORD, SHEET, SHEETS, Conr
 from specsia_build.recipes.recipe import ClipFrames, Written
 from specsia_build.recipes.registry import load_recipe
-from tests.recipes.drawn import clip_frames, disc, part_of
+from tests.recipes.drawn import clip_frames, disc, part_of, written
 
 SIZE = 32
 
 
 def _clip(action: str, view: int, frames: int = 3, radius: float = 10.0) -> ClipFrames:
     pictures = [disc(SIZE, radius, (20 * k, 40 * view, 80)) for k in range(frames)]
-    poses = [np.where(picture[..., 3:] > 0, np.float32(0.25), np.float32(0)).repeat(4, -1) for picture in pictures]
+    poses = [(picture[..., 3:] > 0) * np.array([0.25, 0.5, 0.75, 1], np.float32) for picture in pictures]
     return clip_frames(f"hero-{action}-{view:02d}", {"color": pictures, "udp": poses}, 90.0 * view)
 
 
@@ -91,3 +92,50 @@ def test_backgrounds_are_pictures_of_the_frames_size_no_two_alike() -> None:
     assert {picture.shape for picture in pictures} == {(SIZE, SIZE, 3)}
     assert len(set(found.values())) == len(found)
     assert dict(Conr().whole([part])) == found
+
+
+def _halve(folder: Path) -> None:
+    path = min((folder / "train/hero" / POSES).iterdir())
+    path.write_bytes(npz.encode(npz.decode(path.read_bytes()).astype(np.float16)))
+
+
+def _shift(folder: Path) -> None:
+    path = min((folder / "train/hero" / POSES).iterdir())
+    path.write_bytes(npz.encode(np.roll(npz.decode(path.read_bytes()), 1, axis=0)))
+
+
+def _overdo(folder: Path) -> None:
+    path = min((folder / "train/hero" / POSES).iterdir())
+    path.write_bytes(npz.encode(npz.decode(path.read_bytes()) * np.float32(5)))
+
+
+def _drop_alpha(folder: Path) -> None:
+    path = min((folder / "train/hero" / SHEET).iterdir())
+    path.write_bytes(png.encode(png.decode(path.read_bytes(), 4)[..., :3]))
+
+
+def _say_another_sheet(folder: Path) -> None:
+    path = folder / "train/hero" / RECORD
+    path.write_text(json.dumps({**json.loads(path.read_text()), "sheet": [0, 1, 2, 3]}))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (_halve, "holds float16 of shape (32, 32, 4), not float32 of shape (32, 32, 4)"),
+        (_shift, "is occupied where its picture is not, or the other way round"),
+        (_overdo, "has values that are not from 0 to 1"),
+        (_drop_alpha, "is of mode RGB, not RGBA"),
+        (_say_another_sheet, "does not hold the 4 frames that clips.json says"),
+    ],
+)
+def test_what_does_not_fit_is_told(tmp_path: Path, spoil: Callable[[Path], None], sentence: str) -> None:
+    part = written(Conr(), part_of("hero", _clips()), tmp_path)
+    assert list(Conr().verify(tmp_path, part)) == []
+    spoil(tmp_path)
+    try:
+        (told,) = Conr().verify(tmp_path, part)
+    except ValueError as error:
+        told = str(error)
+    assert told.startswith("train/hero/")
+    assert sentence in told

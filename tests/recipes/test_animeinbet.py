@@ -1,0 +1,127 @@
+"""The recipe `animeinbet`: lines as they are, graphs in whole pixels, and nothing that its reader fails on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from specsia_build import png
+from specsia_build.config import BuildConfig, with_settings
+from specsia_build.errors import CharacterError, UsageError
+from specsia_build.recipes.animeinbet import JOINED, PLACES, POINTS, Animeinbet
+from specsia_build.recipes.recipe import ClipFrames
+from specsia_build.recipes.registry import load_recipe
+from tests.recipes.drawn import clip_frames, part_of, written
+
+SIZE, COUNT, FRAMES = 64, 70, 7
+
+GRAPH = Path("train/labels/sway-her-o-00/Line0001.json")
+
+
+def _graph(count: int = COUNT, shift: float = 0.0) -> dict[str, Any]:
+    """A closed line of so many points."""
+    turn = 2 * np.pi * np.arange(count) / count
+    places = (SIZE / 2 + 20 * np.stack([np.cos(turn), np.sin(turn)], axis=-1) + shift).round(3)
+    joined = [sorted({(k - 1) % count, (k + 1) % count}) for k in range(count)]
+    return {PLACES: places.tolist(), JOINED: joined, POINTS: [3 * k for k in range(count)]}
+
+
+def _clip(graphs: list[dict[str, Any]]) -> ClipFrames:
+    lines = [np.full((SIZE, SIZE), 255, np.uint8) for _ in graphs]
+    for line in lines:
+        line[10:50, 30:32] = 0
+    return clip_frames("her-o-sway-00", {"line": lines, "strokes": graphs})
+
+
+def _part(graphs: list[dict[str, Any]] | None = None) -> Any:
+    return part_of("her-o-sway-00", [_clip(graphs or [_graph()] * FRAMES)])
+
+
+def test_points_are_the_pixels_that_hold_them(tmp_path: Path) -> None:
+    facts = load_recipe("animeinbet").write(_part([_graph(shift=0.7 * k) for k in range(FRAMES)]), tmp_path)
+    assert facts["frames"] == FRAMES
+    for k in range(FRAMES):
+        label = json.loads((tmp_path / f"train/labels/sway-her-o-00/Line{k + 1:04d}.json").read_text())
+        graph = _graph(shift=0.7 * k)
+        assert label[PLACES] == np.floor(graph[PLACES]).astype(int).tolist()
+        assert (label[JOINED], label[POINTS]) == (graph[JOINED], graph[POINTS])
+        picture = (tmp_path / f"train/frames/sway-her-o-00/Image{k + 1:04d}.png").read_bytes()
+        assert picture == _clip([graph]).raw("line", 0)
+
+
+def test_points_stay_in_the_picture(tmp_path: Path) -> None:
+    graph = _graph()
+    graph[PLACES][0], graph[PLACES][1] = [SIZE, -0.2], [SIZE + 3.0, 5.9]
+    Animeinbet().write(_part([graph] * FRAMES), tmp_path)
+    assert json.loads((tmp_path / GRAPH).read_text())[PLACES][:2] == [[SIZE - 1, 0], [SIZE - 1, 5]]
+
+
+@pytest.mark.parametrize(
+    ("graphs", "sentence"),
+    [
+        ([_graph()] * 6, "has 6 frames, and AnimeInbet pairs those 6 apart"),
+        (
+            [*[_graph()] * 6, _graph(65)],
+            "frame 6 of her-o-sway-00 has lines of 65 points, and AnimeInbet takes 66 to 3050",
+        ),
+        ([_graph(3051), *[_graph()] * 6], "frame 0 of her-o-sway-00 has lines of 3051 points"),
+    ],
+)
+def test_clips_that_the_reader_fails_on_are_left_out(
+    tmp_path: Path, graphs: list[dict[str, Any]], sentence: str
+) -> None:
+    with pytest.raises(CharacterError, match=sentence):
+        Animeinbet().write(_part(graphs), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [({"size": 768}, "at most 720 pixels"), ({"size": 720, "clips": {"frames": 6}}, "--frames 7")],
+)
+def test_settings_that_the_reader_cannot_take_are_refused(settings: dict[str, Any], sentence: str) -> None:
+    config = with_settings(BuildConfig(), {"source": "sample:1", "clips": {}, **settings}, "a test")
+    with pytest.raises(UsageError, match=sentence):
+        Animeinbet().check(config)
+
+
+def _changed(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        label = json.loads((folder / GRAPH).read_text())
+        change(label)
+        (folder / GRAPH).write_text(json.dumps(label))
+
+    return spoil
+
+
+def _colour(folder: Path) -> None:
+    path = folder / "train/frames/sway-her-o-00/Image0001.png"
+    path.write_bytes(png.encode(np.zeros((SIZE, SIZE, 4), np.uint8)))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (_changed(lambda label: label[PLACES].pop()), "are not lists of one length"),
+        (_changed(lambda label: label[POINTS].__setitem__(0, 3)), "has a point twice"),
+        (_changed(lambda label: label[PLACES].__setitem__(0, [SIZE, 0])), "has points outside of the picture"),
+        (_changed(lambda label: label[PLACES].__setitem__(0, [0.5, 0])), "has points that are no whole pixels"),
+        (_changed(lambda label: label[JOINED].__setitem__(0, [])), "joins points one way only"),
+        (_changed(lambda label: label[JOINED].__setitem__(0, [COUNT])), "joins points that it has not"),
+        (_colour, "is of mode RGBA, not L"),
+    ],
+)
+def test_what_does_not_fit_is_told(tmp_path: Path, spoil: Callable[[Path], None], sentence: str) -> None:
+    part = written(Animeinbet(), _part(), tmp_path)
+    assert list(Animeinbet().verify(tmp_path, part)) == []
+    spoil(tmp_path)
+    try:
+        told = next(Animeinbet().verify(tmp_path, part))
+    except ValueError as error:
+        told = str(error)
+    assert told.startswith("train/")
+    assert sentence in told
