@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,31 +94,13 @@ def _spread(rows: NDArray[np.intp], columns: NDArray[np.intp], most: int) -> NDA
     return np.array(taken)
 
 
-@dataclass(frozen=True)
-class Tracks:
-    """N points in T frames.
-
-    Attributes:
-        places: (T, N, 2) float32, x and y in pixels, centres of pixels at halves; told of points that are hidden or
-            outside too.
-        visible: (T, N) bool.
-    """
-
-    places: NDArray[np.float32]
-    visible: NDArray[np.bool_]
-
-
-def tracks(points: Points, frames: Iterable[Seen], rest: NDArray[np.floating]) -> Tracks:
-    """Points followed through frames of their mesh, each of which is looked at before the next is asked for.
+def tracked(points: Points, seen: Seen, rest: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Points in a frame: x and y in pixels, and 1 where it shows them, else 0; (N, 3).
 
     Args:
-        points: as `chosen` from a frame of the same mesh, one of these or another.
-        frames: T of them.
+        points: N of them, as `chosen` from another frame of the mesh, or this one.
+        seen: of the frame.
         rest: (V, 3), the mesh's vertices at rest.
     """
-    places, visible = [], []
-    for seen in frames:
-        places.append(points.places(seen))
-        visible.append(shown(points, places[-1], seen, rest))
-    shape = (len(places), len(points.face))
-    return Tracks(np.reshape(np.array(places, np.float32), (*shape, 2)), np.reshape(np.array(visible, np.bool_), shape))
+    places = points.places(seen)
+    return np.concatenate([places, shown(points, places, seen, rest)[:, None]], axis=1, dtype=np.float32)

@@ -7,13 +7,26 @@ from pathlib import Path
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.spatial.distance import pdist
 
 from specsia_build.annotation.flow import flow
-from specsia_build.annotation.tracks import chosen, points_at, tracks
+from specsia_build.annotation.tracks import Points, chosen, points_at, tracked
 from specsia_build.rendering.mesh import concatenate
+from specsia_build.rendering.seen import Seen
 from tests.annotation.views import SIZE, boards, cube, lies_open, moved, running, seen, turned
 from tests.rendering.scenes import soup, sphere
+
+
+class Tracks:
+    """N points in T frames: places (T, N, 2), and whether they are visible (T, N)."""
+
+    def __init__(self, points: Points, frames: list[Seen], rest: NDArray[np.float32]) -> None:
+        found = np.array([tracked(points, view, rest) for view in frames])
+        assert found.shape == (len(frames), len(points.face), 3)
+        assert found.dtype == np.float32
+        assert np.isin(found[..., 2], (0, 1)).all()
+        self.places, self.visible = found[..., :2], found[..., 2] == 1
 
 
 def test_points_follow_a_surface_out_of_the_frame_and_back() -> None:
@@ -21,9 +34,8 @@ def test_points_follow_a_surface_out_of_the_frame_and_back() -> None:
     steps = [0, 3, 14.5, 60, -100, 0]
     frames = [seen(moved(mesh, step, -step / 2)) for step in steps]
     points = chosen(frames[0], 12)
-    found = tracks(points, frames, mesh.vertices)
-    assert found.places.shape == (6, 12, 2) and found.places.dtype == np.float32
-    assert found.visible.shape == (6, 12) and found.visible.dtype == np.bool_
+    found = Tracks(points, frames, mesh.vertices)
+    assert found.places.shape == (6, 12, 2)
     moves = np.array([[step, -step / 2] for step in steps])
     np.testing.assert_allclose(found.places - found.places[0], np.repeat(moves[:, None], 12, axis=1), atol=1e-2)
     np.testing.assert_array_equal(found.visible.all(axis=1), [True, True, True, False, False, True])
@@ -34,7 +46,7 @@ def test_points_are_hidden_while_something_is_in_front_of_them() -> None:
     mesh = concatenate([boards((-20, 20, -20, 20, 0.0)), cube(5, (-40, -20, 0))])
     frames = [seen(moved(mesh, step, 0, vertices=slice(4, 12))) for step in range(0, 80, 8)]
     points = chosen(frames[0], 40)
-    found = tracks(points, frames, mesh.vertices)
+    found = Tracks(points, frames, mesh.vertices)
     assert (found.places == found.places[0]).all()
     for k, visible in enumerate(found.visible):
         x, y = np.abs(found.places[k] - (-8 + 8 * k, 32)).T
@@ -62,16 +74,14 @@ def test_a_frame_gives_as_many_points_as_it_has_pixels() -> None:
     assert len(chosen(seen(mesh), 100).face) == 6
     gone = seen(moved(mesh, 500, 0))
     nothing = chosen(gone, 100)
-    found = tracks(nothing, [gone, seen(mesh)], mesh.vertices)
-    assert found.places.shape == (2, 0, 2) and found.visible.shape == (2, 0)
-    assert tracks(chosen(seen(mesh), 4), [], mesh.vertices).places.shape == (0, 4, 2)
+    assert Tracks(nothing, [gone, seen(mesh)], mesh.vertices).places.shape == (2, 0, 2)
 
 
 def test_a_sliver_of_a_figure_has_points_too() -> None:
     mesh = boards((-20, 20, 0.2, 0.4, 0.0))
     points = chosen(seen(mesh), 5)
     assert len(points.face) == 5
-    assert tracks(points, [seen(mesh)], mesh.vertices).visible.all()
+    assert Tracks(points, [seen(mesh)], mesh.vertices).visible.all()
 
 
 @given(seed=st.integers(0, 1000), degrees=st.floats(-60, 60))
@@ -81,7 +91,7 @@ def test_tracks_between_two_frames_are_their_flow(seed: int, degrees: float) -> 
     here, there = seen(mesh), seen(turned(mesh, degrees))
     pixels = np.flatnonzero(here.face >= 0)
     points = points_at(here, pixels)
-    found, through = flow(here, there, mesh.vertices), tracks(points, [here, there], mesh.vertices)
+    found, through = flow(here, there, mesh.vertices), Tracks(points, [here, there], mesh.vertices)
     assert through.visible[0].all()
     moved_by = through.places[1] - through.places[0]
     np.testing.assert_allclose(moved_by, found.pixels.reshape(-1, 2)[pixels], atol=1e-4)
@@ -92,7 +102,7 @@ def test_points_of_a_running_character(characters_dir: Path) -> None:
     actor, layers = running(characters_dir / "animated" / "woman_witch.glb", frames=5)
     frames = [one.seen for one in layers if one.seen is not None]
     points = chosen(frames[2], 50)
-    found = tracks(points, frames, actor.mesh.vertices)
+    found = Tracks(points, frames, actor.mesh.vertices)
     assert found.visible[2].all() and found.visible.mean() > 0.6
     at = np.floor(found.places[2]).astype(int)[:, ::-1]
     for k, frame in enumerate(frames):

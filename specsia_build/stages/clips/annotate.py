@@ -17,7 +17,7 @@ from specsia_build.annotation.lines import draw_lines, visible_lines
 from specsia_build.annotation.regions import regions
 from specsia_build.annotation.segments import segments
 from specsia_build.annotation.strokes import strokes, vertex_ranks
-from specsia_build.annotation.tracks import Points, chosen, shown
+from specsia_build.annotation.tracks import Points, chosen, tracked
 from specsia_build.annotation.udp import Landmarks, landmarks, udp
 from specsia_build.dataset.layers import (
     BACK,
@@ -136,13 +136,6 @@ def _of_pair(here: Seen, there: Seen, k: int, surface: Surface, wanted: Collecti
     return found
 
 
-def _track(points: Points, seen: Seen, surface: Surface) -> NDArray[np.float32]:
-    """Places of points in a frame, and 1 where it shows them, (N, 3)."""
-    places = points.places(seen)
-    visible = shown(points, places, seen, surface.actor.mesh.vertices)
-    return np.concatenate([places, visible[:, None]], axis=1, dtype=np.float32)
-
-
 def annotated(
     frames: Iterable[Layers], surface: Surface, wanted: Collection[str], line_px: float
 ) -> Iterator[dict[tuple[str, int], Any]]:
@@ -162,6 +155,6 @@ def annotated(
             found |= _of_pair(before, layers.seen, k - 1, surface, wanted)
         if TRACKS in wanted and layers.seen is not None:
             points = chosen(layers.seen, TRACKED) if points is None else points
-            found[TRACKS, k] = _track(points, layers.seen, surface)
+            found[TRACKS, k] = tracked(points, layers.seen, surface.actor.mesh.vertices)
         before = layers.seen
         yield {(name, frame): value for (name, frame), value in found.items() if name in wanted}
