@@ -8,7 +8,7 @@ from tqdm import tqdm
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option, tell
 from specsia_build.config import cores
-from specsia_build.dataset.verify.check import verify as verify_dataset
+from specsia_build.recipes.verify import verify as verify_folder
 
 
 @click.command()
@@ -17,18 +17,19 @@ from specsia_build.dataset.verify.check import verify as verify_dataset
 @json_option
 @click.pass_context
 def verify(ctx: click.Context, dataset: str, workers: int, as_json: bool) -> None:
-    """Check every promise of a packed dataset on its files, rows and images.
+    """Check every promise of a packed dataset, or of a recipe's folder, on its files, rows and images.
 
     DATASET is a folder such as DIR/dataset, an fsspec URL, or OWNER/NAME on the Hub, whose shards are read in parts and
-    not kept. One in the published schema is checked as far as that allows.
+    not kept. One in the published schema is checked as far as that allows. A folder of `specsia clips --recipe NAME`
+    is DIR/NAME, or a copy of it.
     """
-    with tqdm(desc=f"{'verify':<20}", unit="row", disable=None, leave=False) as bar:
+    with tqdm(desc=f"{'verify':<20}", unit="", disable=None, leave=False) as bar:
 
         def advance(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        report = verify_dataset(dataset, workers=workers or cores(), progress=advance)
+        report = verify_folder(dataset, workers=workers or cores(), progress=advance)
     tell(as_json, report.to_json(), report.lines())
     if not report.ok:
         ctx.exit(FAILED)

@@ -111,6 +111,12 @@ CHECKSUMS_FILE = "checksums.parquet"
 SUMS_FILE = "SHA256SUMS"
 DATA = "data"
 
+RECIPE_FILE = "specsia.json"
+"""Says that a folder is a recipe's, and which one's."""
+
+PARTS_FILE = "parts.jsonl"
+"""What a recipe's folder holds of each clip or character, a line for each."""
+
 DEFAULT_CONFIG = "default"
 """Name of the only configuration of a dataset with one backend."""
 

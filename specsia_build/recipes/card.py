@@ -16,17 +16,14 @@ from specsia_build import __version__
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.card.yaml import TAGS, license_fields, size_category
 from specsia_build.dataset.places import public_settings
-from specsia_build.dataset.schema import CARD, SPLITS, SPLITS_FILE, SUMS_FILE
+from specsia_build.dataset.schema import CARD, PARTS_FILE, RECIPE_FILE, SPLITS, SPLITS_FILE, SUMS_FILE
 from specsia_build.files.writing import replacing, write_bytes
-from specsia_build.recipes.parts import PARTS_FILE, line_of
+from specsia_build.recipes.parts import line_of
 from specsia_build.recipes.recipe import Recipe, Written
-
-MARK = "specsia.json"
-"""Says which recipe a folder is of."""
 
 KIND = "specsia recipe"
 
-OWN_FILES = (CARD, SPLITS_FILE, MARK, PARTS_FILE, SUMS_FILE)
+OWN_FILES = (CARD, SPLITS_FILE, RECIPE_FILE, PARTS_FILE, SUMS_FILE)
 
 Parts = Callable[[], Iterator[Written]]
 """Gives what is on record of the parts, in order, each time anew: they may be many."""
@@ -101,7 +98,7 @@ def _own_files(recipe: Recipe, parts: Parts, counts: Counts, config: BuildConfig
     return {
         CARD: _card(recipe, counts, mark).encode(),
         SPLITS_FILE: _json(splits),
-        MARK: _json(mark),
+        RECIPE_FILE: _json(mark),
         **dict(recipe.whole(parts())),
     }
 

@@ -9,13 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from specsia_build.dataset.schema import SPLITS
+from specsia_build.dataset.schema import PARTS_FILE, SPLITS
 from specsia_build.errors import SpecsiaError, brief
 from specsia_build.files.names import file_name, relative_name
 from specsia_build.files.records import MOST_JSON_BYTES, parse_json
 from specsia_build.recipes.recipe import Written
-
-PARTS_FILE = "parts.jsonl"
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 

@@ -58,9 +58,9 @@ __all__ = ["CheckResult", "Problem", "Report", "verify"]
 _COLUMNS = {"specsia": schema.COLUMNS, "clips": schema.MOVING_COLUMNS, "published": schema.PUBLISHED_COLUMNS}
 
 
-def _known_folders(place: Place) -> tuple[str, ...]:
+def known_folders(folder: Path | None) -> tuple[str, ...]:
     """Folders of this machine long enough not to occur in a text by chance."""
-    found = [Path.home(), Path.cwd(), *([place.folder.resolve()] if place.folder is not None else [])]
+    found = [Path.home(), Path.cwd(), *([folder.resolve()] if folder is not None else [])]
     return tuple(sorted({str(path) for path in found if len(path.parts) > 2}))
 
 
@@ -115,6 +115,8 @@ def _opened(place: Place) -> list[str]:
     """
     names = schema.own_files(place.folder) if place.folder is not None else list(place.files())
     if not any(name.startswith(f"{schema.DATA}/") and name.endswith(".parquet") for name in names):
+        if {schema.RECIPE_FILE, schema.PARTS_FILE} <= set(names):
+            raise SpecsiaError(f"{place.where} is a recipe's folder: download it, then verify it here")
         inner = any(name.startswith(f"dataset/{schema.DATA}/") for name in names)
         hint = f"did you mean {place.where.rstrip('/')}/dataset?" if inner else "build one with `specsia build`"
         raise SpecsiaError(f"{place.where} is no packed dataset, as it has no parquet files in {schema.DATA}/: {hint}")
@@ -147,7 +149,7 @@ def verify(where: str | Path, *, workers: int = 1, progress: Callable[[int, int]
         SpecsiaError: if it cannot be reached or holds no dataset.
     """
     place = find_place(where)
-    findings, folders = Findings(), _known_folders(place)
+    findings, folders = Findings(), known_folders(place.folder)
     names = [name for name in _opened(place) if _belongs(place, name, findings)]
     with place.small_files(filter(is_read_whole, names)) as folder:
         files = _check_files(place, folder, names, folders, findings)

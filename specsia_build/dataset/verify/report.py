@@ -15,6 +15,7 @@ FILES, SUMS, SCHEMA, METADATA = "files", "file sums", "schema", "metadata"
 VIEWS, CLIPS, SPLITS, DIGESTS = "views", "clips", "splits", "image sums"
 IMAGES, ALPHA, CONTOUR, EDGE, POSITION, IOU = "images", "alpha", "contour", "edge", "position", "iou"
 SHAPE, ORDER = "shape", "order"
+LICENSES, LAYOUT = "licences", "layout"
 
 CHECKS = {
     FILES: "all files are there and readable, and the card names them",
@@ -33,6 +34,8 @@ CHECKS = {
     SHAPE: "the views of a character show one solid: silhouettes and positions fit each other",
     ORDER: "gt and color show the view that they stand at, as far as colours tell",
     DIGESTS: "checksums.parquet fits every image",
+    LICENSES: "a character has one licence, and the card states all of them",
+    LAYOUT: "each part has the files of its recipe, of the right shapes and ranges, and its layers agree",
 }
 """Every check and what it says of a dataset that passes."""
 
@@ -75,12 +78,13 @@ class Report:
     """What a dataset holds and whether it keeps its promises.
 
     Attributes:
-        rows: of all configurations.
+        rows: of all configurations; of a recipe's folder its frames.
         characters: different ones.
         configs: names of the configurations.
         checks: those that were carried out, in the order of `CHECKS`.
         problems: the first `MOST_LISTED` of each check, in the order of the checks.
         notes: sentences on what was not checked, or is unusual without being wrong.
+        unit: of `rows`.
     """
 
     rows: int
@@ -89,6 +93,7 @@ class Report:
     checks: tuple[CheckResult, ...]
     problems: tuple[Problem, ...]
     notes: tuple[str, ...] = ()
+    unit: str = "rows"
 
     @property
     def ok(self) -> bool:
@@ -105,7 +110,7 @@ class Report:
     def lines(self) -> list[str]:
         """The lines of the verdict."""
         several = f" in {len(self.configs)} configurations" if len(self.configs) > 1 else ""
-        lines = [f"{self.rows} rows of {self.characters} characters{several}"]
+        lines = [f"{self.rows} {self.unit} of {self.characters} characters{several}"]
         for check in self.checks:
             verdict = "ok    " if check.passed else "FAILED"
             lines.append(f"{verdict} {check.name}: {CHECKS[check.name]}" + (f" ({check.count})" if check.count else ""))

@@ -1,0 +1,170 @@
+"""`verify` of a recipe's folder, of copies that have nothing of the run that made them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from specsia_build.cli.main import main
+from specsia_build.dataset.checksums import file_sums
+from specsia_build.dataset.verify.report import Report
+from specsia_build.errors import SpecsiaError
+from specsia_build.recipes.folder import STATE
+from specsia_build.recipes.frames import Frames
+from specsia_build.recipes.recipe import Written
+from specsia_build.recipes.verify import verify
+
+PICTURE = "a-sway-00/color/0001.png"
+
+
+@pytest.fixture
+def copy(frames_run: Path, tmp_path: Path) -> Path:
+    """Of the folder, as it is downloaded from a Hub."""
+    shutil.copytree(frames_run / "frames", tmp_path / "copy", ignore=lambda *_: [STATE])
+    return tmp_path / "copy"
+
+
+def found(report: Report) -> list[tuple[str, str, str]]:
+    return [(problem.check, problem.where, problem.message) for problem in report.problems]
+
+
+def sign(folder: Path) -> None:
+    """Write the sums and sizes of all files anew, as somebody does who knows the format."""
+    lines, own = [], file_sums(folder)
+    for line in (folder / "parts.jsonl").read_text().splitlines():
+        part = json.loads(line)
+        part["files"] = {name: [(folder / name).stat().st_size, own.pop(name)] for name in part["files"]}
+        lines.append(part)
+    (folder / "parts.jsonl").write_text("".join(json.dumps(part) + "\n" for part in lines))
+    sums = {name: digest for part in lines for name, (_, digest) in part["files"].items()}
+    sums |= {name: file_sums(folder)[name] for name in own}
+    (folder / "SHA256SUMS").write_text("".join(f"{digest}  {name}\n" for name, digest in sums.items()))
+
+
+def change_parts(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the first part's line, and sign it."""
+    first, *others = (folder / "parts.jsonl").read_text().splitlines()
+    part = json.loads(first)
+    change(part)
+    (folder / "parts.jsonl").write_text("\n".join([json.dumps(part), *others]) + "\n")
+    sign(folder)
+
+
+def test_a_copy_passes_whatever_the_workers(copy: Path) -> None:
+    report = verify(str(copy))
+    assert report.ok, report.text()
+    assert (report.characters, report.unit, report.configs) == (3, "frames", ("frames",))
+    assert report.rows == len(list(copy.glob("*/color/*.png")))
+    checks = {"files", "file sums", "splits", "metadata", "licences", "layout"}
+    assert {check.name for check in report.checks} == checks
+    assert not report.notes
+    (copy / PICTURE).write_bytes(b"damage")
+    (copy / "b-walk-00/mask/0000.png").unlink()
+    assert verify(str(copy), workers=2) == verify(str(copy))
+
+
+def test_files_that_changed_are_gone_or_are_somebodys(copy: Path) -> None:
+    (copy / PICTURE).write_bytes((copy / PICTURE).read_bytes() + b"more")
+    (copy / "b-walk-00/mask/0000.png").unlink()
+    (copy / "mine").mkdir()
+    (copy / "mine/note.txt").write_text("mine")
+    report = verify(str(copy))
+    assert found(report) == [
+        ("files", "b-walk-00/mask/0000.png", "is missing"),
+        ("file sums", PICTURE, "is not the file that SHA256SUMS lists: its content has changed"),
+        ("metadata", PICTURE, "holds more than its pixels: trailing bytes"),
+    ]
+    assert report.notes == ("mine/note.txt: of no part, so not checked",)
+
+
+def test_a_link_that_leads_out_and_a_pipe_are_not_read(copy: Path, tmp_path: Path) -> None:
+    (copy / PICTURE).rename(tmp_path / "elsewhere.png")
+    (copy / PICTURE).symlink_to(tmp_path / "elsewhere.png")
+    (copy / "README.md").unlink()
+    os.mkfifo(copy / "README.md")
+    told = {where: message for check, where, message in found(verify(str(copy))) if check == "files"}
+    assert "leads out of the dataset" in told[PICTURE]
+    assert told.keys() == {PICTURE, "README.md"}
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda part: part.update(split="train"), ("splits", "a", "is in train and in validation")),
+        (lambda part: part.update(license="MIT"), ("licences", "a", "has another licence or credit in another part")),
+        (lambda part: part["facts"].update(frames=9), ("layout", "a-sway-00", "the times of 9 frames")),
+        (lambda part: part.update(split="all"), ("files", "parts.jsonl", "line 1 of parts.jsonl is no record")),
+        (
+            lambda part: part["files"].pop(PICTURE),
+            ("layout", "a-sway-00", f"{PICTURE} is missing"),
+        ),
+    ],
+)  # fmt: skip
+def test_what_the_parts_say_must_agree(
+    copy: Path, change: Callable[[dict[str, Any]], object], problem: tuple[str, str, str]
+) -> None:
+    change_parts(copy, change)
+    check, where, words = problem
+    assert any(one[:2] == (check, where) and words in one[2] for one in found(verify(str(copy)))), found(
+        verify(str(copy))
+    )
+
+
+def test_lists_that_do_not_agree(copy: Path) -> None:
+    sums = (copy / "SHA256SUMS").read_text().splitlines(keepends=True)
+    (copy / "SHA256SUMS").write_text("".join(line for line in sums if PICTURE not in line))
+    assert found(verify(str(copy))) == [("file sums", "SHA256SUMS", f"does not list {PICTURE} where parts.jsonl does")]
+    (copy / "SHA256SUMS").write_text("".join(line for line in sums if "README" not in line))
+    assert found(verify(str(copy))) == [("file sums", "README.md", "is not listed in SHA256SUMS")]
+    (copy / "SHA256SUMS").unlink()
+    assert ("files", "SHA256SUMS", "is missing, or no file of this folder") in found(verify(str(copy)))
+
+
+def test_the_card_states_the_licences_and_no_path(copy: Path) -> None:
+    text = (copy / "README.md").read_text()
+    (copy / "README.md").write_text(text.replace("license: unknown", "license: mit") + "\nBuilt in /home/jane/run.\n")
+    sign(copy)
+    assert found(verify(str(copy))) == [
+        ("metadata", "README.md", "holds a path of a machine: /home/jane/run."),
+        ("licences", "README.md", "gives {'license': 'mit'}, where the parts have {'license': 'unknown'}"),
+    ]
+
+
+def test_a_recipe_that_is_not_installed_is_a_note(copy: Path) -> None:
+    mark = json.loads((copy / "specsia.json").read_text())
+    for other, words in (
+        ({"recipe": "theirs"}, "there is no recipe 'theirs'"),
+        ({"version": 99}, "version 99 of frames"),
+    ):
+        (copy / "specsia.json").write_text(json.dumps({**mark, **other}))
+        sign(copy)
+        report = verify(str(copy))
+        assert report.ok
+        assert "layout" not in {check.name for check in report.checks}
+        assert words in report.notes[0]
+    (copy / PICTURE).write_bytes(b"damage")
+    assert not verify(str(copy)).ok
+
+
+def test_whatever_a_recipe_raises_is_told_of_its_part(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(self: Frames, folder: Path, part: Written) -> Iterator[str]:
+        yield "one thing"
+        raise KeyError("oops")
+
+    monkeypatch.setattr(Frames, "verify", fails)
+    told = [message for check, where, message in found(verify(str(copy))) if where == "a-sway-00"]
+    assert told == ["one thing", "cannot be checked: KeyError: 'oops'"]
+
+
+def test_the_command_takes_it_and_a_run_is_told_where_it_lies(frames_run: Path) -> None:
+    done = CliRunner().invoke(main, ["verify", str(frames_run / "frames"), "--workers", "1", "--json"])
+    assert (done.exit_code, json.loads(done.stdout)["ok"]) == (0, True)
+    with pytest.raises(SpecsiaError, match=f"did you mean {frames_run / 'frames'}"):
+        verify(str(frames_run))
