@@ -6,6 +6,10 @@ import numpy as np
 
 from specsia_build.jit import compiled, inlined
 
+NEAR = 2
+"""Pixels around that of an end which is no vertex, in which what is there is joined to it: a line closes the gap
+between two others though it ends beside the pixels that they darken."""
+
 
 @inlined
 def _root(parent, p):  # type: ignore[no-untyped-def]
@@ -25,7 +29,7 @@ def _join(parent, p, q):  # type: ignore[no-untyped-def]
 @compiled
 def lengths_together(places, vertices, count, height, width):  # type: ignore[no-untyped-def]
     """(P,) float64, for each piece the length in pixels of all that it is joined to: by a vertex, or by a pixel that
-    both touch; the pixels around an end that is no vertex count too."""
+    both touch; the pixels around an end that is no vertex, `NEAR` on each side, count too."""
     parent = np.arange(len(places))
     at_vertex = np.full(count, -1, np.int32)
     at_pixel = np.full((height, width), -1, np.int32)
@@ -52,8 +56,8 @@ def lengths_together(places, vertices, count, height, width):  # type: ignore[no
             if vertices[p, i] >= 0:
                 continue
             row, column = int(places[p, i, 1]), int(places[p, i, 0])
-            for r in range(max(0, row - 1), min(height, row + 2)):
-                for c in range(max(0, column - 1), min(width, column + 2)):
+            for r in range(max(0, row - NEAR), min(height, row + NEAR + 1)):
+                for c in range(max(0, column - NEAR), min(width, column + NEAR + 1)):
                     if at_pixel[r, c] >= 0:
                         _join(parent, at_pixel[r, c], p)
     total = np.zeros(len(places))

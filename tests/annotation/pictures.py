@@ -83,6 +83,16 @@ def uncovered(line: Bytes, seen: Seen, region: NDArray[np.int32]) -> tuple[int, 
     return bare, total
 
 
+def mixed(line: Bytes, seen: Seen, region: NDArray[np.int32]) -> tuple[int, int]:
+    """Pixels that lines enclose together with more pixels of another region, and all that they enclose."""
+    label, count = enclosed(line)
+    inside = (label > 0) & (label != label[0, 0])
+    shown = np.where(seen.face >= 0, region[seen.face], -1) + 1
+    held = np.zeros((count + 1, int(shown.max()) + 1), np.int64)
+    np.add.at(held, (label[inside], shown[inside]), 1)
+    return int(held.sum() - held.max(axis=1).sum()), int(held.sum())
+
+
 def strayed(before: Bytes, here: Seen, after: Bytes, there: Seen, depth: float = 0.01) -> tuple[int, int]:
     """Line pixels that the surface carries more than a pixel away from every line of the next frame, and all of those
     that are seen there."""

@@ -22,6 +22,7 @@ from tests.annotation.pictures import (
     expected,
     leaks,
     lines_of,
+    mixed,
     parts,
     rectangle,
     seen_in,
@@ -222,6 +223,18 @@ def test_real_characters_leak_nothing_and_all_their_regions_have_borders(charact
             bare, total = uncovered(picture, seen, features.region)
             # Specks, which have no line around them.
             assert bare <= 0.002 * total
+            astray, held = mixed(picture, seen, features.region)
+            assert astray <= 0.001 * held
+
+
+def test_a_short_line_that_closes_a_gap_stays(characters_dir: Path) -> None:
+    """Where its stripes meet the eye, two of the bee's lines end within three pixels of each other."""
+    character = read_character(Entry("bee", "gltf", characters_dir / "animated" / "platformer_bee.glb"))
+    mesh, _ = in_frame(character, BuildConfig(size=512))
+    seen, features = seen_in(mesh, Camera(315.0, 512, 1.1)), feature_edges(mesh, parts(mesh))
+    picture = draw_lines(visible_lines(seen, features), 512, 1.0)
+    astray, held = mixed(picture, seen, features.region)
+    assert astray <= 0.001 * held
 
 
 @pytest.mark.parametrize("name", ["animated/animal_fox.glb", "animated/mech_george.glb"])
