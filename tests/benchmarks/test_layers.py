@@ -1,0 +1,110 @@
+"""What is counted of frames tells right layers from wrong ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks import layers
+from benchmarks.layer_measures import (
+    Counts,
+    Frame,
+    flow_counts,
+    label_counts,
+    line_counts,
+    point_counts,
+    segment_counts,
+)
+from specsia_build.annotation.lines import Lines
+from specsia_build.characters.character import Entry
+from specsia_build.config import ClipSettings
+from specsia_build.rendering.mesh import Mesh
+from specsia_build.stages.clips.actor import shot_of
+from tests.pipeline.moving import write_moving_figure
+
+SETTINGS = ClipSettings(fps=8, frames=3, patterns=("wave",))
+
+
+@pytest.fixture(scope="module")
+def entry(tmp_path_factory: pytest.TempPathFactory) -> Entry:
+    path = tmp_path_factory.mktemp("figure") / "figure.glb"
+    write_moving_figure(path)
+    return Entry("figure", "gltf", path)
+
+
+@pytest.fixture(scope="module")
+def pair(entry: Entry) -> tuple[Frame, Frame, Mesh]:
+    """Two frames of a figure that waves, from its left, and the figure at rest."""
+    ((job, clip, actor),) = layers.shots([entry], 1, SETTINGS, 96)
+    surface = layers.surface_in_mind(actor)
+    first, second, _ = layers.frames_of(actor, shot_of(replace(clip, yaw=90.0), actor, job.config, 2), surface, 1.0)
+    return first, second, actor.mesh
+
+
+def flowing(here: Frame, there: Frame, mesh: Mesh) -> Counts:
+    return flow_counts(here, there, mesh, 10, np.random.default_rng(0))
+
+
+def with_layer(frame: Frame, name: str, value: object) -> Frame:
+    return replace(frame, layers={**frame.layers, name: value})
+
+
+def test_what_is_right_is_counted_as_right(entry: Entry) -> None:
+    found = layers.measured([entry], 1, SETTINGS, 96)
+    for row in layers.ROWS:
+        (share,) = (row.share(counts) for counts in found.values())
+        if row.goal is not None and "hides" not in row.what and "interpolated" not in row.what:
+            assert share is None or share >= row.goal, row.what
+    assert layers.table(found).count("\n|") > 20
+
+
+def test_flow_that_is_a_pixel_off_is_counted(pair: tuple[Frame, Frame, Mesh]) -> None:
+    here, there, mesh = pair
+    right, wrong = (flowing(frame, there, mesh) for frame in (here, with_layer(here, "flow", here.layers["flow"] + 1)))
+    for name in ("matched, projected", "matched, same position"):
+        assert wrong[name] < 0.1 * right[name]
+    assert right["matched, same place by rays"] > wrong["matched, same place by rays"]
+
+
+def test_points_that_are_hidden_and_not_said_to_be_are_counted(pair: tuple[Frame, Frame, Mesh]) -> None:
+    here, there, mesh = pair
+    unmatched = here.layers["unmatched"]
+    hidden = with_layer(here, "unmatched", ~unmatched | (here.seen.face < 0))
+    found = flowing(hidden, there, mesh)
+    assert found["matched, hidden"] > 0.8 * found["matched, looked at"]
+
+
+def test_segments_that_hold_two_regions_are_counted(pair: tuple[Frame, Frame, Mesh]) -> None:
+    frame, _, _ = pair
+    label = frame.layers["label"].copy()
+    label[:, ::3] = np.where(label[:, ::3] >= 0, 7, -1)
+    assert segment_counts(with_layer(frame, "label", label))["segments of one region"] == 0
+    open_line = np.full_like(frame.layers["line"], 255)
+    leaked = segment_counts(with_layer(frame, "line", open_line))
+    assert leaked["leaked"] == leaked["figure"] > 0
+
+
+def test_labels_that_change_from_frame_to_frame_are_counted(pair: tuple[Frame, Frame, Mesh]) -> None:
+    here, there, mesh = pair
+    known = np.full(len(mesh.faces), -1, np.int32)
+    label_counts(here, known)
+    swapped = np.where(there.layers["label"] >= 0, there.layers["label"] + 1, -1)
+    found = label_counts(with_layer(there, "label", swapped), known)
+    assert found["labelled as before"] < 0.1 * found["labelled"]
+
+
+def test_points_that_are_elsewhere_than_their_vertices_are_counted(pair: tuple[Frame, Frame, Mesh]) -> None:
+    _, there, _ = pair
+    graph = there.layers["strokes"]
+    places = [[x + 1, y] for x, y in graph["vertex location"]]
+    found = point_counts(with_layer(there, "strokes", {**graph, "vertex location": places}), None)
+    assert found["points at their vertex"] == 0 < found["points on vertices"]
+
+
+def test_lines_that_jump_are_counted(pair: tuple[Frame, Frame, Mesh]) -> None:
+    here, there, _ = pair
+    moved = replace(there, lines=Lines(there.lines.places + np.float32(20), there.lines.vertices))
+    kept, jumped = (line_counts(here, frame)["creases within a pixel"] for frame in (there, moved))
+    assert jumped < 0.5 * kept
