@@ -33,18 +33,25 @@ def segments(line: NDArray[np.uint8], label: NDArray[np.int32], mask: NDArray[np
         (H, W) int32: 0 on lines, 1 the background with all that is seen through holes, then the segments in reading
         order of their first pixels.
     """
-    kind = np.where((label < 0) | (mask < HALF_COVERED), BACKGROUND, label + 2)
-    kind[line < BINARY] = LINES
+    out = np.full(label.shape, BACKGROUND, np.int32)
+    busy = (label >= 0) | (line < BINARY)
+    rows, columns = np.flatnonzero(busy.any(axis=1)), np.flatnonzero(busy.any(axis=0))
+    if not len(rows):
+        return out
+    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    kind = np.where((label[box] < 0) | (mask[box] < HALF_COVERED), BACKGROUND, label[box] + 2)
+    kind[line[box] < BINARY] = LINES
     part = label_parts(kind, background=LINES, connectivity=1)
     sizes = np.bincount(part.ravel())
     behind = np.zeros(len(sizes), np.bool_)
     behind[part[kind == BACKGROUND]] = True
-    number = np.zeros(len(sizes), np.int32)
     kept = (sizes >= LEAST_PIXELS) & ~behind
     kept[LINES] = False
+    number = np.zeros(len(sizes), np.int32)
     number[kept] = np.arange(BACKGROUND + 1, BACKGROUND + 1 + np.count_nonzero(kept))
     number[behind] = BACKGROUND
-    return np.asarray(number[part])
+    out[box] = number[part]
+    return out
 
 
 @dataclass(frozen=True)
