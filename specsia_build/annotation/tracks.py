@@ -44,8 +44,9 @@ def points_at(seen: Seen, pixels: NDArray[np.intp]) -> Points:
 def shown(points: Points, places: NDArray[np.float64], seen: Seen, rest: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Whether a frame shows points.
 
-    It does where a point lies inside the frame, on a face that is turned as it was, and one of the four pixels around
-    it shows the same face, or what lies there at rest too, and none of them a face that is in front of it.
+    It does where a point lies inside the frame, on a face that is turned as it was, in a pixel that shows that face. At
+    edges, and where faces are smaller than pixels, it does too where one of the four pixels around it shows the face,
+    or what lies beside it at rest, and none of them a face that is in front of it.
 
     Args:
         points: N of them.

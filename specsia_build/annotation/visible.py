@@ -127,6 +127,9 @@ def show(face, corners, weights, facing, places, seen, rest, visible):  # type: 
         turned = facings[f] != facing[n] and facings[f] != 0
         if turned or not (0 <= x < size * SUBPIXEL and 0 <= y < size * SUBPIXEL):
             continue
+        visible[n] = shown[int(y) // SUBPIXEL, int(x) // SUBPIXEL] == f
+        if visible[n]:
+            continue
         others = False
         for k in range(4):
             row, column = _beside(x, y, k)
