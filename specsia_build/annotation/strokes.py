@@ -7,14 +7,15 @@ own, which no other frame has, so that nothing is matched that is not the same.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
-from skimage.measure import approximate_polygon
 
 from specsia_build.annotation.lines import Lines
 from specsia_build.rendering.mesh import Mesh
@@ -150,16 +151,39 @@ def _straightened(
     places: NDArray[np.float32], points: NDArray[np.int64], joined: NDArray[np.int32], count: int
 ) -> _Graph:
     """The graph with as few points as will do along lines without vertices of the mesh."""
-    degree = np.bincount(joined.reshape(-1), minlength=len(points))
-    free = (points >= count) & (degree == 2)
-    kept = ~free
+    free = (points >= count) & (np.bincount(joined.reshape(-1), minlength=len(points)) == 2)
+    kept, pairs = ~free, list[tuple[int, int]]()
     for path in _paths(joined, free):
-        line = places[path]
-        corners = set(map(tuple, approximate_polygon(line, STRAIGHT).tolist()))
-        for point, place in zip(path, map(tuple, line.tolist()), strict=True):
-            kept[point] |= place in corners
+        left = [path[k] for k in _corners(places[path].tolist())]
+        kept[left] = True
+        pairs += pairwise(left)
+    joined = np.concatenate([joined[~free[joined].any(axis=1)], np.array(pairs, np.int32).reshape(-1, 2)])
     number = np.cumsum(kept, dtype=np.int32) - np.int32(1)
-    return places[kept], points[kept], number[_bridged(joined, kept)]
+    return places[kept], points[kept], number[_once(joined)]
+
+
+def _corners(line: list[list[float]]) -> list[int]:
+    """Which points of a line are left of it, the first and the last among them, by Douglas and Peucker's rule.
+
+    In lists: lines are short, and numpy takes longer to begin than these to end.
+    """
+    left, open_parts = {0, len(line) - 1}, [(0, len(line) - 1)]
+    while open_parts:
+        first, last = open_parts.pop()
+        (x, y), (to_x, to_y) = line[first], line[last]
+        dx, dy = to_x - x, to_y - y
+        squared = dx * dx + dy * dy or 1.0
+        worst, at = STRAIGHT, -1
+        for k in range(first + 1, last):
+            u, v = line[k][0] - x, line[k][1] - y
+            t = min(1.0, max(0.0, (u * dx + v * dy) / squared))
+            away = math.hypot(u - t * dx, v - t * dy)
+            if away > worst:
+                worst, at = away, k
+        if at >= 0:
+            left.add(at)
+            open_parts += [(first, at), (at, last)]
+    return sorted(left)
 
 
 def _paths(joined: NDArray[np.int32], free: NDArray[np.bool_]) -> list[list[int]]:
@@ -175,6 +199,7 @@ def _paths(joined: NDArray[np.int32], free: NDArray[np.bool_]) -> list[list[int]
         if done[start]:
             continue
         before = next((other for other in beside[start] if not free[other]), beside[start][0])
+        done[before] = True
         path, at = [before], start
         while free[at] and not done[at]:
             done[at] = True
