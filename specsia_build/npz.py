@@ -1,4 +1,4 @@
-"""Arrays in files: NumPy's `.npz` of one array, of the same bytes everywhere."""
+"""Arrays in files: NumPy's `.npz`, of the same bytes everywhere."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,27 +18,42 @@ from specsia_build import deflate
 KEY = "i"
 """Name of the array in its file."""
 
-_MEMBER = f"{KEY}.npy".encode()
-
 _DEFLATED, _MADE, _NEEDED, _DOS_DATE = 8, 20, 20, 0x21
 """Of the zip format: its method, versions, and the first of January 1980."""
 
 
 def encode(array: NDArray[Any]) -> bytes:
     """A `.npz` as `np.load` reads it, with the array named `KEY`."""
-    stream = io.BytesIO()
-    npy.write_array(stream, np.ascontiguousarray(array), allow_pickle=False)
-    plain = stream.getbuffer()
-    # Without the two bytes before and the four behind that make zlib's container of a deflated stream.
-    packed = deflate.compress(plain)[2:-4]
-    facts = struct.pack(
-        "<HHHHHIIIHH", _NEEDED, 0, _DEFLATED, 0, _DOS_DATE, zlib.crc32(plain), len(packed), len(plain), len(_MEMBER), 0
-    )
-    local = b"PK\x03\x04" + facts + _MEMBER
-    listed = b"PK\x01\x02" + struct.pack("<H", _MADE) + facts + struct.pack("<HHHII", 0, 0, 0, 0, 0) + _MEMBER
-    at = len(local) + len(packed)
-    end = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 1, 1, len(listed), at, 0)
-    return local + packed + listed + end
+    return encode_named({KEY: array})
+
+
+def encode_named(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """A `.npz` as `np.load` reads it, with arrays by their names, plain ASCII."""
+    body, directory = bytearray(), bytearray()
+    for name, array in arrays.items():
+        stream = io.BytesIO()
+        npy.write_array(stream, np.ascontiguousarray(array), allow_pickle=False)
+        plain = stream.getbuffer()
+        # Without the two bytes before and the four behind that make zlib's container of a deflated stream.
+        packed, member = deflate.compress(plain)[2:-4], f"{name}.npy".encode()
+        facts = struct.pack(
+            "<HHHHHIIIHH",
+            _NEEDED,
+            0,
+            _DEFLATED,
+            0,
+            _DOS_DATE,
+            zlib.crc32(plain),
+            len(packed),
+            len(plain),
+            len(member),
+            0,
+        )
+        directory += b"PK\x01\x02" + struct.pack("<H", _MADE) + facts
+        directory += struct.pack("<HHHII", 0, 0, 0, 0, len(body)) + member
+        body += b"PK\x03\x04" + facts + member + packed
+    sizes = (0, 0, len(arrays), len(arrays), len(directory), len(body), 0)
+    return bytes(body + directory + b"PK\x05\x06" + struct.pack("<HHHHIIH", *sizes))
 
 
 def decode(data: bytes) -> NDArray[Any]:

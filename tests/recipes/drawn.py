@@ -38,9 +38,10 @@ def clip_frames(
     said = {
         "id": clip,
         "character": character,
-        "clip": {"id": clip, "action": action, "view": int(view), "yaw": turned[0], "frames": count},
+        "clip": {"id": clip, "action": action, "origin": "own", "view": int(view), "yaw": turned[0], "frames": count},
         "fps": FPS,
         "times": [k / FPS for k in range(count)],
+        "loops": True,
         "yaws": turned,
         "size": next(len(LAYERS[name].decode(data)) for name, data in _pictures(layers, files)),
         "width": 1.2,

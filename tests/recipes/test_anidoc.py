@@ -1,0 +1,141 @@
+"""The recipe `anidoc`: what its loader needs, lines and tracks that agree with the film."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from specsia_build import png
+from specsia_build.config import BuildConfig, ClipSettings
+from specsia_build.errors import CharacterError, UsageError
+from specsia_build.films import read_mp4, write_mp4
+from specsia_build.npz import encode_named
+from specsia_build.recipes.anidoc import AniDoc
+from specsia_build.recipes.filming import rgb
+from specsia_build.recipes.recipe import ClipFrames, Written
+from tests.recipes.drawn import clip_frames, disc, part_of, written
+
+SIZE, FRAMES = 64, 5
+KEY = "hero-walk-00"
+
+
+def _moved(picture: NDArray[np.uint8], k: int) -> NDArray[np.uint8]:
+    return np.roll(picture, 2 * k, axis=1)
+
+
+def _clip(frames: int = FRAMES, shown: bool = True, **meta: Any) -> ClipFrames:
+    """A disc that goes 2 pixels to the right in each frame, with a track at its middle and one that gets lost."""
+    line = np.where(disc(SIZE, 12)[..., 3] != disc(SIZE, 10)[..., 3], 90, 255).astype(np.uint8)
+    tracks = [np.array([[32.5 + 2 * k, 32.5, 1], [20.5, 32.5, k == 0]], np.float32)[: 2 * shown] for k in range(frames)]
+    pictures = [_moved(disc(SIZE, 12), k) for k in range(frames)]
+    return clip_frames(
+        KEY, {"color": pictures, "line": [_moved(line, k) for k in range(frames)], "tracks": tracks}, **meta
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a part was written; not to be changed."""
+    return tmp_path_factory.mktemp("anidoc")
+
+
+@pytest.fixture(scope="module")
+def record(folder: Path) -> Written:
+    found = written(AniDoc(), part_of(KEY, [_clip()]), folder)
+    assert found.facts == {"frames": 61, "drawn": FRAMES, "points": 2}
+    assert len(found.files) == 7
+    return found
+
+
+@pytest.fixture
+def copy(record: Written, folder: Path, tmp_path: Path) -> Path:
+    """The same, to be changed."""
+    return Path(shutil.copytree(folder, tmp_path / "copy"))
+
+
+def _frames(folder: Path, kind: str) -> NDArray[np.uint8]:
+    return np.stack(list(read_mp4(folder / "train" / kind / f"{KEY}.mp4")[1]))
+
+
+def test_films_are_what_the_loader_and_the_inference_take(record: Written, folder: Path) -> None:
+    color, line, control, sparse = (_frames(folder, kind) for kind in ("color", "line", "control", "sparse"))
+    assert color.shape == line.shape == (61, 320, 512, 3)
+    assert set(np.unique(line)) == {0, 255}
+    np.testing.assert_array_equal(control, line[np.linspace(0, 60, 14, dtype=int)])
+    np.testing.assert_array_equal(sparse, line[[0] * 7 + [60] * 7])
+    reference = png.decode((folder / "train" / "reference" / f"{KEY}.png").read_bytes(), 3)
+    assert np.abs(reference.astype(int) - color[0]).mean() < 2
+    # The disc lies in the middle of a canvas on which something else is to be seen.
+    assert tuple(reference[160, 256]) == (200, 80, 40)
+    assert len(np.unique(reference[:100].reshape(-1, 3), axis=0)) > 10
+
+
+def test_tracks_are_where_the_film_shows_their_points(record: Written, folder: Path) -> None:
+    with np.load(folder / "train" / "tracks" / f"{KEY}.npz") as opened:
+        found = dict(opened)
+    assert found["points"].shape == (61, 2, 2)
+    # Whole numbers are centres of pixels.
+    np.testing.assert_array_equal(found["reference"], [[256, 160], [244, 160]])
+    np.testing.assert_array_equal(found["points"][:, 0, 0], 256 + 2 * (np.arange(61) % FRAMES))
+    assert found["visible"][:, 0].all()
+    np.testing.assert_array_equal(found["visible"][:, 1], np.arange(61) % FRAMES == 0)
+    with np.load(folder / "train" / "sparse" / f"{KEY}.npz") as opened:
+        np.testing.assert_array_equal(opened["points"], found["points"][np.linspace(0, 60, 14, dtype=int)])
+
+
+def test_the_same_clip_gives_the_same_bytes_and_another_another_background(
+    record: Written, folder: Path, tmp_path: Path
+) -> None:
+    again = tmp_path / "again"
+    AniDoc().write(part_of(KEY, [_clip()]), again)
+    assert all((again / name).read_bytes() == (folder / name).read_bytes() for name in record.files)
+    other = clip_frames("hero-run-00", {name: [_clip().frame(name, k) for k in (0, 1)] for name in AniDoc.layers})
+    AniDoc().write(part_of("hero-run-00", [other]), again)
+    first, second = (png.decode(path.read_bytes(), 3) for path in sorted((again / "train" / "reference").iterdir()))
+    assert np.abs(first[:100].astype(int) - second[:100]).mean() > 5
+
+
+def test_what_it_wrote_is_right(record: Written, folder: Path) -> None:
+    assert list(AniDoc().verify(folder, record)) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("line", "has greys in frame 0"), ("control", "is not made of frames of"), ("color", "does not begin with")],
+)
+def test_a_film_that_does_not_agree_is_told(record: Written, copy: Path, kind: str, said: str) -> None:
+    frames = _frames(copy, kind)
+    spoilt = rgb((255 - frames[..., 0] // 2).astype(np.uint8))
+    write_mp4(copy / "train" / kind / f"{KEY}.mp4", iter(spoilt), 12, lossless=True)
+    with pytest.raises(ValueError, match=said):
+        raise ValueError("; ".join(AniDoc().verify(copy, record)))
+
+
+def test_a_visible_point_outside_is_told(record: Written, copy: Path) -> None:
+    arrays = {"reference": np.zeros((2, 2), np.float32), "points": np.full((61, 2, 2), 600, np.float32)}
+    path = copy / "train" / "tracks" / f"{KEY}.npz"
+    path.write_bytes(encode_named({**arrays, "visible": np.ones((61, 2), bool)}))
+    (said,) = AniDoc().verify(copy, record)
+    assert said == f"train/tracks/{KEY}.npz has points that are visible outside of the frame"
+
+
+def test_a_clip_without_a_reference_is_left_out(tmp_path: Path) -> None:
+    with pytest.raises(CharacterError, match="shows nothing in its first frame"):
+        AniDoc().write(part_of(KEY, [_clip(shown=False)]), tmp_path)
+
+
+def test_frames_that_do_not_fit_are_refused() -> None:
+    AniDoc().check(BuildConfig(size=320, clips=ClipSettings()))
+    with pytest.raises(UsageError, match="--size 320"):
+        AniDoc().check(BuildConfig(size=512, clips=ClipSettings()))
+
+
+def test_without_ffmpeg_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("specsia_build.films.importlib.util.find_spec", lambda _: None)
+    with pytest.raises(UsageError, match=r"pip install 'specsia\[video\]'"):
+        AniDoc().check(BuildConfig(size=320, clips=ClipSettings()))
