@@ -7,7 +7,7 @@ hides a point is looked for among all faces.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,8 @@ from scipy.spatial import cKDTree
 from skimage.measure import label as label_parts
 
 from specsia_build.annotation.features import Features
-from specsia_build.annotation.lines import BINARY, Lines
+from specsia_build.annotation.lines import BINARY, Lines, visible_lines
 from specsia_build.annotation.segments import BACKGROUND
-from specsia_build.annotation.tracing import candidates, seen_pieces
 from specsia_build.rendering.fast.raster import HIDDEN
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
@@ -275,28 +274,25 @@ def point_counts(frame: Frame, before: Frame | None) -> Counts:
 
 
 def kinds_of(lines: Lines, seen: Seen, features: Features, mesh: Mesh) -> NDArray[np.int64]:
-    """(P,) which of `KINDS` each piece of the lines is."""
-    screen = (features.always, features.turning, seen.screen, seen.facing)
-    which = candidates(seen.faces, features.ends, features.start, features.faces, features.third, *screen)
+    """(P,) which of `KINDS` each piece of the lines is: that of the edges which alone give that piece."""
     first = features.start[:-1]
-    single = np.diff(features.start) == 1
-    differ = single.copy()
+    differ = np.diff(features.start) == 1
     for kind in (features.region, mesh.face_material):
         beside = kind[features.faces]
         differ |= np.minimum.reduceat(beside, first) != np.maximum.reduceat(beside, first)
-    of_edge = np.where(~features.always, 2, np.where(differ, 1, 0))
+    none = np.zeros(len(first), np.bool_)
+    always, turning = features.always, features.turning & ~features.always
+    seams = len(KINDS) - 1
     known: dict[bytes, int] = {}
-    for number in range(3):
-        some = which[of_edge[which] == number]
-        surface = (seen.faces, seen.screen, seen.depth, features.welded, seen.face, seen.sample)
-        places, _ = _pieces(some, features, surface)
-        known |= {piece.tobytes(): number for piece in places}
-    return np.array([known.get(piece.tobytes(), 3) for piece in lines.places], np.int64)
-
-
-def _pieces(which: NDArray[np.int32], features: Features, surface: tuple[Any, ...]) -> Any:
-    faces, screen, depth, welded, face, sample = surface
-    return seen_pieces(which, features.ends, welded, faces, screen, depth, face, sample)
+    for number, feature, turn in (
+        (seams, none, none),
+        (0, always & ~differ, none),
+        (1, always & differ, none),
+        (2, none, turning),
+    ):
+        for piece in visible_lines(seen, replace(features, always=feature, turning=turn)).places:
+            known.setdefault(piece.tobytes(), number)
+    return np.array([known.get(piece.tobytes(), seams) for piece in lines.places], np.int64)
 
 
 def _along(places: NDArray[np.float32]) -> tuple[Floats, NDArray[np.intp], Floats]:

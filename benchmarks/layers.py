@@ -124,12 +124,14 @@ ROWS = (
 
 def shots(entries: Sequence[Entry], count: int, settings: ClipSettings, size: int) -> Iterator[tuple[Job, Clip, Actor]]:
     """Clips of many characters, as many of each as possible: other motions and other views of each."""
+    made = 0
     for number, entry in enumerate(entries):
-        many = count * (number + 1) // len(entries) - count * number // len(entries)
+        many = -(-(count - made) // (len(entries) - number))
         job, actor = _cast(entry, settings, size)
         names = list(actor.motions)
         step = max(1, len(names) // max(1, many))
         for k in range(many if names else 0):
+            made += 1
             origin, index = names[k * step % len(names)]
             yaw = 360.0 * (TURN * (number + k) % 1.0)
             action = actor.motions[origin, index].name
