@@ -1,5 +1,7 @@
 """What a frame of a clip costs on one core, colour, mask and positions encoded and stored, next to stills' way.
 
+And what it costs with lines, regions, segments and flow, as the recipe `animerun` asks for them.
+
 Counted is processor time, which other work on the machine changes less than it does the time that passes.
 """
 
@@ -20,7 +22,7 @@ from specsia_build.animation.motion import poses
 from specsia_build.animation.rig import posed_as
 from specsia_build.characters.character import Entry
 from specsia_build.characters.sources import open_source
-from specsia_build.config import BuildConfig, ClipSettings
+from specsia_build.config import FRAMES, BuildConfig, ClipSettings
 from specsia_build.dataset.images import position_image
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.frame import Camera
@@ -32,12 +34,15 @@ from specsia_build.pipeline.tasks import Task, peak_mb, perform
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import extremes
 from specsia_build.stages.clips import draw, motions
-from specsia_build.stages.clips.actor import actor_of
+from specsia_build.stages.clips.actor import actor_of, clip_settings
 from specsia_build.stages.stage import CharacterStage, Job
 
 SIZES = (256, 512)
 
 PEER_FRAMES = 8
+
+ANNOTATED = (FRAMES, "animerun")
+"""Recipes that ask for colour, mask and positions, and for lines, regions, segments and flow besides."""
 
 WORKERS = 2
 
@@ -56,7 +61,7 @@ def bench_clips(
 
     Returns:
         A JSON-serialisable report: per size frames a second of one core and of two processes, milliseconds of a frame
-        by part of the work, and the peer with its ratio.
+        by part of the work, what it costs with annotations, and the peer with its ratio.
 
     Raises:
         SpecsiaError: if no character moves, or a clip cannot be drawn.
@@ -68,6 +73,7 @@ def bench_clips(
         whole = replace(config, source=source, size=size, clips=settings)
         entry = _moving(opened.entries[: config.limit or len(opened.entries)], whole, layout)
         found = _measure(entry, whole, layout, progress)
+        found["annotated"] = _annotated(entry, whole, RunLayout(folder / f"{size}-annotated"), found["ms_per_frame"])
         report |= {"character": entry.id, "triangles": found.pop("triangles"), "clips": found.pop("clips")}
         report["sizes"][str(size)] = found
     report["peak_mb"] = round(peak_mb())
@@ -130,6 +136,20 @@ def _measure(entry: Entry, config: BuildConfig, layout: RunLayout, progress: Pro
             "times_faster": round(peer * frames / seconds, 2),
         },
     }
+
+
+def _annotated(entry: Entry, config: BuildConfig, layout: RunLayout, plain_ms: float) -> dict[str, Any]:
+    """Milliseconds of a frame with annotations, and how many times those cost what the frame does without."""
+    settings = clip_settings(config)
+    more = replace(config, clips=replace(settings, recipes=ANNOTATED))
+    _perform_all(motions.STAGE, entry, more, layout)
+    tasks = _tasks(draw.STAGE, entry, more, layout)
+    perform(tasks[0])
+    tasks[0].path.unlink()
+    begun = time.process_time()
+    _perform_all(draw.STAGE, entry, more, layout)
+    ms = 1000 * (time.process_time() - begun) / sum(task.clip.frames for task in tasks if task.clip is not None)
+    return {"ms_per_frame": round(ms, 3), "annotations_to_frame": round((ms - plain_ms) / plain_ms, 2)}
 
 
 def _as_stills(job: Job) -> tuple[float, int]:

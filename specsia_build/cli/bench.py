@@ -116,7 +116,10 @@ def _moved(report: dict[str, Any]) -> list[str]:
     for size, found in report["sizes"].items():
         peer = found["peer"]
         of_two, times = found["frames_per_second_of_two_processes"], f"{peer['times_faster']} x"
-        rows.append((size, found["frames"], found["ms_per_frame"], found["frames_per_core_second"], of_two, times))
+        more = f"{found['annotated']['annotations_to_frame']} x"
+        rows.append(
+            (size, found["frames"], found["ms_per_frame"], found["frames_per_core_second"], of_two, times, more)
+        )
     head = (
         "px",
         "frames",
@@ -124,10 +127,11 @@ def _moved(report: dict[str, Any]) -> list[str]:
         "frames per core second",
         "frames a second, two processes",
         "as fast as stills",
+        "lines, segments and flow cost",
     )
     return [
         *lines,
-        *text_table(head, rows, right=(0, 1, 2, 3, 4, 5)),
+        *text_table(head, rows, right=(0, 1, 2, 3, 4, 5, 6)),
         f"the largest process had {report['peak_mb']} MB",
     ]
 

@@ -12,11 +12,15 @@ from tqdm import tqdm
 
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option, tell
+from specsia_build.dataset.card.licenses import redistribution_problems
 from specsia_build.dataset.hub.client import UnseenError, check_repo, connect, page_of
 from specsia_build.dataset.hub.local import read_local, version_tag
 from specsia_build.dataset.hub.push import Operation, Plan, Pushed, check_public, plan_push, plan_unseen
 from specsia_build.dataset.hub.push import push as push_dataset
+from specsia_build.dataset.schema import BUILD_FILE, RECIPE_FILE
 from specsia_build.errors import printable
+from specsia_build.recipes.publish import licences_against, read_recipe
+from specsia_build.recipes.verify import mark_of
 
 
 @click.command()
@@ -28,18 +32,19 @@ from specsia_build.errors import printable
 @json_option
 @click.pass_context
 def push(ctx: click.Context, folder: Path, repo: str, private: bool, prune: bool, dry_run: bool, as_json: bool) -> None:
-    """Push the packed dataset in DATASET, such as DIR/dataset, to the Hugging Face Hub, and check it there.
+    """Push the packed dataset in DATASET, such as DIR/dataset or DIR/RECIPE, to the Hugging Face Hub, and check it.
 
     Of the files there, only those that an earlier push made are replaced or removed. The token is that of `hf auth
     login` or HF_TOKEN; HF_ENDPOINT names another Hub. An interrupted push goes on with the same command.
     """
     check_repo(repo)
+    of_recipe = mark_of(folder) is not None
     total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     with _bar("check", total) as advance:
-        files = read_local(folder, advance)
-    version = version_tag(folder)
+        files = read_recipe(folder, advance) if of_recipe else read_local(folder, advance)
+    version = version_tag(folder, RECIPE_FILE if of_recipe else BUILD_FILE)
     if not private:
-        check_public(folder)
+        check_public(folder, licences_against if of_recipe else redistribution_problems)
     done = None
     try:
         with connect(repo, _say, look=dry_run) as hub:

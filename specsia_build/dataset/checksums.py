@@ -12,7 +12,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from specsia_build.dataset.decoding import batches
-from specsia_build.dataset.schema import BUILD_FILE, CARD, CHECKSUMS_FILE, IMAGE_COLUMNS, SUMS_FILE, parse_shard_name
+from specsia_build.dataset.schema import (
+    BUILD_FILE,
+    CARD,
+    CHECKSUMS_FILE,
+    IMAGE_COLUMNS,
+    PARTS_FILE,
+    RECIPE_FILE,
+    SUMS_FILE,
+    parse_shard_name,
+)
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import relative_name
 
@@ -76,9 +85,10 @@ def parse_sums(text: str) -> tuple[dict[str, str], list[str]]:
 
 
 def own_names(text: str) -> frozenset[str]:
-    """What a `SHA256SUMS` lists, and itself, if a dataset of this project wrote it; nothing if somebody else did."""
+    """What a `SHA256SUMS` lists, and itself, if this project wrote it, of a dataset or a recipe; else nothing."""
     listed, _ = parse_sums(text)
-    ours = {CARD, BUILD_FILE} <= listed.keys() and any(parse_shard_name(name, own=True) for name in listed)
+    dataset = {CARD, BUILD_FILE} <= listed.keys() and any(parse_shard_name(name, own=True) for name in listed)
+    ours = dataset or listed.keys() >= {CARD, RECIPE_FILE, PARTS_FILE}
     return frozenset(listed) | {SUMS_FILE} if ours else frozenset()
 
 

@@ -37,7 +37,7 @@ def found(report: Report) -> list[tuple[str, str, str]]:
 
 def sign(folder: Path) -> None:
     """Write the sums and sizes of all files anew, as somebody does who knows the format."""
-    lines, own = [], file_sums(folder)
+    lines, own = [], {name: found for name, found in file_sums(folder).items() if not name.startswith((STATE, "notes"))}
     for line in (folder / "parts.jsonl").read_text().splitlines():
         part = json.loads(line)
         part["files"] = {name: [(folder / name).stat().st_size, own.pop(name)] for name in part["files"]}

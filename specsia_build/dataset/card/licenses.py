@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -109,18 +110,25 @@ def redistribution_problems(folder: Path) -> tuple[str, ...]:
                     rows.update(None if name is None else str(name) for name in batch.column(0).to_pylist())
             else:
                 rows[_of_card(folder)] += opened.metadata.num_rows
+    return licence_problems(rows, "row")
+
+
+def licence_problems(counted: Mapping[str | None, int], what: str) -> tuple[str, ...]:
+    """A clause for each licence that does not let what it covers be passed on.
+
+    Args:
+        counted: how many there are by licence, None where none is stated.
+        what: one of them: a row, a character.
+    """
     found = []
-    for name, count in sorted(rows.items(), key=lambda item: (-item[1], str(item[0]))):
+    for name, count in sorted(counted.items(), key=lambda item: (-item[1], str(item[0]))):
+        many = f"{count} {what}" if count == 1 else f"{count} {what}s"
         if name is None or not name.strip():
-            found.append(f"{_rows(count)} without a licence")
+            found.append(f"{many} without a licence")
         elif reason := forbids(name):
             shown = " ".join(name.split())[:80]
-            found.append(f"{_rows(count)} under '{shown}', which {reason}")
+            found.append(f"{many} under '{shown}', which {reason}")
     return tuple(found)
-
-
-def _rows(count: int) -> str:
-    return f"{count} row" if count == 1 else f"{count} rows"
 
 
 def _of_card(folder: Path) -> str | None:

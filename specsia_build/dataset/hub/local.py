@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,34 +61,49 @@ def read_local(folder: Path, advance: Callable[[int], None] = lambda _: None) ->
     """
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder: give a packed dataset, such as DIR/dataset")
-    sums = _listed(folder)
+    sums = listed(folder)
     names = schema.own_files(folder)
     problems = [problem for name in names if (problem := _alien(folder, name, sums))]
     problems += [f"{name} is missing" for name in sums if name not in names]
     if schema.CARD not in sums or not any(name.startswith(f"{schema.DATA}/") for name in sums):
         problems.append(f"{schema.SUMS_FILE} lists no {schema.CARD} or no {schema.DATA}/")
-    _refuse(folder, problems)
+    refuse(folder, problems)
+    return read_files(folder, names, sums, advance)
+
+
+def read_files(
+    folder: Path, names: Sequence[str], sums: Mapping[str, str], advance: Callable[[int], None]
+) -> tuple[LocalFile, ...]:
+    """Files of a folder, each read and found to be what its sums list.
+
+    Raises:
+        SpecsiaError: if one cannot be read or has changed.
+    """
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         files = tuple(pool.map(lambda name: _read(folder, name, advance), names))
     changed = [file.name for file in files if sums.get(file.name, file.sha256) != file.sha256]
-    _refuse(folder, [f"{name} has changed since it was packed" for name in changed])
+    refuse(folder, [f"{name} has changed since it was packed" for name in changed])
     return files
 
 
-def version_tag(folder: Path) -> str:
-    """Tag of the version of specsia that built a dataset; that of this one where the dataset does not say."""
+def version_tag(folder: Path, record_file: str = schema.BUILD_FILE) -> str:
+    """Tag of the version of specsia that made a folder; that of this one where its record does not say."""
     try:
-        record = read_json(folder / schema.BUILD_FILE)
+        record = read_json(folder / record_file)
     except FileNotFoundError:
         record = {}
     stated = record.get("specsia", __version__) if isinstance(record, dict) else None
     if not isinstance(stated, str) or not _VERSION.fullmatch(stated):
-        raise SpecsiaError(f"{folder / schema.BUILD_FILE} does not state the version of specsia that wrote it")
+        raise SpecsiaError(f"{folder / record_file} does not state the version of specsia that wrote it")
     return f"v{stated}"
 
 
-def _listed(folder: Path) -> dict[str, str]:
-    """SHA-256 by name, as the dataset lists them."""
+def listed(folder: Path) -> dict[str, str]:
+    """SHA-256 by name, as the dataset lists them.
+
+    Raises:
+        SpecsiaError: if there is no such list, or a line of it cannot be used.
+    """
     try:
         sums, unusable = parse_sums((folder / schema.SUMS_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -98,24 +113,35 @@ def _listed(folder: Path) -> dict[str, str]:
         raise SpecsiaError(f"{folder} is no complete dataset, as it has no {schema.SUMS_FILE}: {advice}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SpecsiaError(f"{folder / schema.SUMS_FILE} cannot be read: {error}") from error
-    _refuse(folder, [f"{schema.SUMS_FILE} has a line that cannot be used: {brief(line, 80)!r}" for line in unusable])
+    refuse(folder, [f"{schema.SUMS_FILE} has a line that cannot be used: {brief(line, 80)!r}" for line in unusable])
     return sums
 
 
 def _alien(folder: Path, name: str, sums: dict[str, str]) -> str | None:
-    if leads_out(folder, name):
-        return f"{name} is a link that leads out of the dataset"
-    suffix = Path(name).suffix.lower()
-    if suffix in FORMATS:
-        return f"{name} is a 3D asset, which a dataset must not hold"
-    if suffix not in KINDS and name not in NAMES:
+    if (problem := unfit(folder, name)) is not None:
+        return problem
+    if Path(name).suffix.lower() not in KINDS and name not in NAMES:
         return f"{name} is no part of a dataset"
     if name not in sums and name != schema.SUMS_FILE:
         return f"{name} is not listed in {schema.SUMS_FILE}"
     return None
 
 
-def _refuse(folder: Path, problems: Sequence[str]) -> None:
+def unfit(folder: Path, name: str) -> str | None:
+    """Why a file must not leave this machine, whatever it is part of; None where it may."""
+    if leads_out(folder, name):
+        return f"{name} is a link that leads out of the dataset"
+    if Path(name).suffix.lower() in FORMATS:
+        return f"{name} is a 3D asset, which a dataset must not hold"
+    return None
+
+
+def refuse(folder: Path, problems: Sequence[str]) -> None:
+    """See that nothing was found that stands against a push.
+
+    Raises:
+        SpecsiaError: with the first problems, if there are any.
+    """
     if problems:
         more = f" and {len(problems) - _MOST_NAMED} more" if len(problems) > _MOST_NAMED else ""
         raise SpecsiaError(

@@ -34,6 +34,9 @@ from specsia_build.errors import SpecsiaError, UsageError, brief, some
 KEPT = frozenset({".gitattributes"})
 """Files of the repository itself, which no dataset holds and no push deletes."""
 
+MOST_TOGETHER, MOST_TOGETHER_BYTES = 100, 16_000_000
+"""Files, and bytes of them, that are sent at once."""
+
 _GONE = frozenset({400, 403, 404, 409, 410})
 """What a storage answers to an address that has expired, or to a second request to join parts that are joined."""
 
@@ -130,14 +133,18 @@ class Pushed:
         return {**self.plan.to_json(), **outcome}
 
 
-def check_public(folder: Path) -> None:
+def check_public(folder: Path, problems_of: Callable[[Path], Sequence[str]] = redistribution_problems) -> None:
     """Refuse a dataset that may not be passed on.
 
+    Args:
+        folder: of it.
+        problems_of: gives a clause for each licence that stands against it.
+
     Raises:
-        SpecsiaError: if a row's licence is unknown, or forbids it, or cannot be read.
+        SpecsiaError: if a licence is unknown, or forbids it, or cannot be read.
     """
     try:
-        problems = redistribution_problems(folder)
+        problems = problems_of(folder)
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise SpecsiaError(f"the licences in {folder} cannot be read: {brief(str(error))}") from error
     if problems:
@@ -288,18 +295,31 @@ def _send_and_commit(
     names = {operation.name for operation in plan.of("add", "replace")}
     additions = [_addition(file) for file in files if file.name in names]
     with _transfers(_takes_xet(hub)):
-        for addition in additions:
-            # One at a time: what is finished before a kill is not sent again.
-            _send(hub, addition)
-            advance(addition.upload_info.size)
+        for together in _portions(additions):
+            # One portion at a time: what is finished before a kill is not sent again.
+            _send(hub, together)
+            advance(sum(addition.upload_info.size for addition in together))
         return patiently(lambda: _commit(hub, plan, files, additions, head))
 
 
-def _send(hub: Hub, addition: CommitOperationAdd) -> None:
-    """Bring a file's content to the storage, unless it is there or the Hub wants it in the commit itself."""
+def _portions(additions: Sequence[CommitOperationAdd]) -> Iterator[list[CommitOperationAdd]]:
+    """Small files together, as each portion costs some requests; large ones one by one."""
+    portion: list[CommitOperationAdd] = []
+    for addition in additions:
+        size = sum(one.upload_info.size for one in portion) + addition.upload_info.size
+        if portion and (len(portion) == MOST_TOGETHER or size > MOST_TOGETHER_BYTES):
+            yield portion
+            portion = []
+        portion.append(addition)
+    if portion:
+        yield portion
+
+
+def _send(hub: Hub, additions: list[CommitOperationAdd]) -> None:
+    """Bring files' content to the storage, unless it is there or the Hub wants it in the commit itself."""
 
     def send() -> None:
-        patiently(lambda: hub.api.preupload_lfs_files(hub.repo, [addition], repo_type=DATASET, free_memory=False))
+        patiently(lambda: hub.api.preupload_lfs_files(hub.repo, additions, repo_type=DATASET, free_memory=False))
 
     try:
         send()

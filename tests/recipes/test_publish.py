@@ -1,0 +1,113 @@
+"""`push` of a recipe's folder against a local Hub."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from huggingface_hub import DatasetCard, constants
+
+from specsia_build.cli.main import main
+from specsia_build.dataset.hub.local import read_local
+from specsia_build.errors import SpecsiaError
+from specsia_build.recipes.publish import crowd
+from tests.hub_server import WRITER, HubServer, serve
+from tests.recipes.test_verify import change_parts
+
+REPO = "tester/frames"
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    monkeypatch.setenv("HF_TOKEN", WRITER)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with serve(tmp_path / "hub", chunk=100_000) as running:
+        monkeypatch.setattr(constants, "ENDPOINT", running.url)
+        yield running
+
+
+@pytest.fixture
+def folder(frames_run: Path, tmp_path: Path) -> Path:
+    """With what the run knows of it, and a file of somebody's."""
+    shutil.copytree(frames_run / "frames", tmp_path / "frames")
+    (tmp_path / "frames/notes.txt").write_text("mine")
+    return tmp_path / "frames"
+
+
+def push(folder: Path, *more: str) -> Result:
+    done = CliRunner().invoke(main, ["push", str(folder), "--repo", REPO, *more])
+    assert "Traceback" not in done.output
+    return done
+
+
+def test_what_is_listed_arrives_once_and_nothing_else(server: HubServer, folder: Path) -> None:
+    done = push(folder)
+    assert done.exit_code == 0, done.output
+    listed = [line.split("  ")[1] for line in (folder / "SHA256SUMS").read_text().splitlines()]
+    remote = server.store.repo(REPO).files("main")
+    assert remote.keys() - {".gitattributes"} == {*listed, "SHA256SUMS"}
+    received = server.received
+    again = push(folder)
+    assert "nothing to push" in again.stdout
+    assert server.received == received
+
+
+def test_a_part_that_is_gone_here_goes_there_too(server: HubServer, folder: Path) -> None:
+    push(folder)
+    parts = (folder / "parts.jsonl").read_text().splitlines(keepends=True)
+    shutil.rmtree(folder / "a-sway-00")
+    (folder / "parts.jsonl").write_text("".join(parts[1:]))
+    change_parts(folder, lambda part: None)
+    done = push(folder)
+    assert done.exit_code == 0, done.output
+    assert not any(name.startswith("a-sway-00/") for name in server.store.repo(REPO).files("main"))
+
+
+def test_a_licence_that_is_unknown_is_not_made_public(server: HubServer, folder: Path) -> None:
+    done = push(folder, "--public")
+    assert done.exit_code == 1
+    assert "cannot be made public: it holds 3 characters without a licence" in done.stderr
+    text = (folder / "parts.jsonl").read_text().replace('"license":null', '"license":"CC-BY-ND-4.0"')
+    (folder / "parts.jsonl").write_text(text)
+    change_parts(folder, lambda part: part.update(license="MIT"))
+    done = push(folder, "--public")
+    assert "3 characters under 'CC-BY-ND-4.0', which forbids passing changed copies on" in done.stderr
+    assert not server.store.repos
+
+
+def test_what_has_changed_is_not_sent(server: HubServer, folder: Path) -> None:
+    (folder / "a-sway-00/clip.json").write_text("{}")
+    done = push(folder)
+    assert done.exit_code == 1
+    assert "a-sway-00/clip.json has changed since it was packed" in done.stderr
+    assert not server.store.repos
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ([f"train/{k}/a.png" for k in range(10_001)], "10,001 files and folders in train, where the Hub takes 10,000"),
+        ([f"{k}.png" for k in range(10_001)], "10,001 files and folders in its top folder"),
+        ([f"{k // 9000}/{k}.png" for k in range(100_001)], "100,001 files, where the Hub asks for 100,000"),
+        ([f"{k // 9000}/{k}.png" for k in range(20_000)], None),
+    ],
+)
+def test_more_files_than_a_hub_takes_are_told_before(names: list[str], words: str | None) -> None:
+    told = crowd(names)
+    assert told is None if words is None else words in str(told)
+
+
+def test_the_hub_reads_the_card(folder: Path) -> None:
+    card = DatasetCard.load(folder / "README.md")
+    assert card.data.to_dict()["license"] == "unknown"
+    assert json.loads((folder / "specsia.json").read_text())["recipe"] in card.data.tags
+
+
+def test_a_dataset_is_still_told_from_it(folder: Path) -> None:
+    (folder / "specsia.json").unlink()
+    with pytest.raises(SpecsiaError, match="is not the dataset that was packed"):
+        read_local(folder)
