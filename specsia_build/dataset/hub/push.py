@@ -34,8 +34,8 @@ from specsia_build.errors import SpecsiaError, UsageError, brief, some
 KEPT = frozenset({".gitattributes"})
 """Files of the repository itself, which no dataset holds and no push deletes."""
 
-MOST_TOGETHER, MOST_TOGETHER_BYTES = 100, 16_000_000
-"""Files, and bytes of them, that are sent at once."""
+SMALL_BYTES, MOST_TOGETHER = 250_000, 100
+"""Files of no more bytes are sent so many at once."""
 
 _GONE = frozenset({400, 403, 404, 409, 410})
 """What a storage answers to an address that has expired, or to a second request to join parts that are joined."""
@@ -306,11 +306,13 @@ def _portions(additions: Sequence[CommitOperationAdd]) -> Iterator[list[CommitOp
     """Small files together, as each portion costs some requests; large ones one by one."""
     portion: list[CommitOperationAdd] = []
     for addition in additions:
-        size = sum(one.upload_info.size for one in portion) + addition.upload_info.size
-        if portion and (len(portion) == MOST_TOGETHER or size > MOST_TOGETHER_BYTES):
+        if addition.upload_info.size > SMALL_BYTES:
+            yield [addition]
+            continue
+        portion.append(addition)
+        if len(portion) == MOST_TOGETHER:
             yield portion
             portion = []
-        portion.append(addition)
     if portion:
         yield portion
 
