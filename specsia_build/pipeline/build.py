@@ -276,7 +276,7 @@ class _Build:
                 self.run_stage(stage, backend)
         for character, said in left_out.items():
             self._warn(character, said)
-        count = finish(recipe, tasks, config, self.source.name, self.progress)
+        count = finish(recipe, tasks, config, self.source.name, len(self.entries), failures, self.progress)
         seconds = time.perf_counter() - start
         self.progress.stage_done(StageSummary(recipe.name, None, made, count - made, 0, seconds))
         self.summary = replace(self.summary, recipes={**(self.summary.recipes or {}), recipe.name: count})

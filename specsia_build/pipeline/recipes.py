@@ -10,6 +10,7 @@ from typing import Any
 
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, backend_name
+from specsia_build.dataset.places import public_settings
 from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.pipeline.executors import Executor, Lost, Needs
 from specsia_build.pipeline.failures import Failure
@@ -23,6 +24,7 @@ from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
 from specsia_build.recipes.registry import load_recipe
 from specsia_build.stages.artefact import canonical_json, sha256
 from specsia_build.stages.clips import draw, motions, move
+from specsia_build.stages.pack import made_with
 from specsia_build.stages.stage import CharacterStage, Meta
 
 
@@ -133,7 +135,15 @@ def write_parts(
     return len(missing) - len(damaged) - sum(map(len, left_out.values())), damaged, left_out
 
 
-def finish(recipe: Recipe, tasks: Sequence[PartTask], config: BuildConfig, source: str, progress: Progress) -> int:
+def finish(
+    recipe: Recipe,
+    tasks: Sequence[PartTask],
+    config: BuildConfig,
+    source: str,
+    planned: int,
+    failures: Sequence[Failure],
+    progress: Progress,
+) -> int:
     """Remove parts of an earlier run that this one has no more, and write what is over all parts.
 
     Args:
@@ -141,6 +151,8 @@ def finish(recipe: Recipe, tasks: Sequence[PartTask], config: BuildConfig, sourc
         tasks: all that there are to be.
         config: of the run.
         source: its name, free of paths.
+        planned: characters of the source.
+        failures: of the run.
         progress: where lines go.
 
     Returns:
@@ -158,11 +170,27 @@ def finish(recipe: Recipe, tasks: Sequence[PartTask], config: BuildConfig, sourc
         if gone:
             progress.say(f"{folder}: {len(gone)} clips removed that this run has no more")
         parts = written(folder)
-        count += write_whole(folder, recipe, parts, config, source)
+        backend = wanted[0].backend
+        made = {
+            **_made_with(recipe, backend, config, source),
+            "backend": backend,
+            "planned": planned,
+            "quarantined": len({failure.key for failure in failures if failure.backend in (None, backend)}),
+            "left_out": len(keys) - sum(1 for _ in parts()),
+        }
+        count += write_whole(folder, recipe, parts, made)
         foreign = folders.strangers(folder, parts(), OWN_FILES)
         if foreign:
             progress.say(f"kept in {folder}, as it is no clip of specsia's: {named(foreign)}")
     return count
+
+
+def _made_with(recipe: Recipe, backend: str | None, config: BuildConfig, source: str) -> dict[str, Any]:
+    settings = public_settings(config, source)
+    # What other recipes there are decides nothing of this one.
+    settings["clips"]["recipes"] = [recipe.name]
+    last = draw.STAGE if backend is None else move.STAGE
+    return made_with(settings, tuple(dict.fromkeys((*last.rests_on, last))))
 
 
 def written(folder: Path) -> Callable[[], Iterator[Written]]:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from specsia_build import __version__
-from specsia_build.config import BuildConfig
-from specsia_build.dataset.card.yaml import TAGS, license_fields, size_category
-from specsia_build.dataset.places import public_settings
+from specsia_build.characters.character import id_order_key
+from specsia_build.dataset.card.text import backend_note, how_built, licences_text, table
+from specsia_build.dataset.card.yaml import common_fields
 from specsia_build.dataset.schema import CARD, PARTS_FILE, RECIPE_FILE, SPLITS, SPLITS_FILE, SUMS_FILE
 from specsia_build.files.writing import replacing, write_bytes
 from specsia_build.recipes.parts import line_of
@@ -58,8 +57,15 @@ class Counts:
         self.licenses[part.character] = (part.license, part.credit)
 
 
-def write_whole(folder: Path, recipe: Recipe, parts: Parts, config: BuildConfig, source: str) -> int:
-    """Write what is over all parts of a recipe's folder; `source` is the name of the run's, free of paths.
+def write_whole(folder: Path, recipe: Recipe, parts: Parts, made: Mapping[str, Any]) -> int:
+    """Write what is over all parts of a recipe's folder.
+
+    Args:
+        folder: of the recipe.
+        recipe: whose it is.
+        parts: all that there are.
+        made: how, free of paths: the `config`, all versions, the `backend` of reconstructions or None, how many
+            characters were `planned`, clips or characters `quarantined` and parts `left_out` by the recipe.
 
     Returns:
         How many parts there are.
@@ -75,7 +81,7 @@ def write_whole(folder: Path, recipe: Recipe, parts: Parts, config: BuildConfig,
                 counts.add(part)
                 lines.write(line_of(part))
                 stream.writelines(f"{digest}  {name}\n" for name, (_, digest) in part.files.items())
-        for name, data in _own_files(recipe, parts, counts, config, source).items():
+        for name, data in _own_files(recipe, parts, counts, made).items():
             path = folder / name
             if not path.is_file() or path.read_bytes() != data:
                 write_bytes(path, data)
@@ -85,16 +91,10 @@ def write_whole(folder: Path, recipe: Recipe, parts: Parts, config: BuildConfig,
     return sum(counts.parts.values())
 
 
-def _own_files(recipe: Recipe, parts: Parts, counts: Counts, config: BuildConfig, source: str) -> dict[str, bytes]:
-    ids = sorted(counts.characters)
-    splits = {split: [one for one in ids if counts.characters[one] == split] for split in SPLITS}
-    mark = {
-        "kind": KIND,
-        "recipe": recipe.name,
-        "version": recipe.version,
-        "specsia": __version__,
-        "settings": public_settings(config, source),
-    }
+def _own_files(recipe: Recipe, parts: Parts, counts: Counts, made: Mapping[str, Any]) -> dict[str, bytes]:
+    by_split = {one: counts.characters[one] for one in sorted(counts.characters, key=id_order_key)}
+    splits = {split: [one for one, found in by_split.items() if found == split] for split in SPLITS}
+    mark = {"kind": KIND, "recipe": recipe.name, "version": recipe.version, **made}
     return {
         CARD: _card(recipe, counts, mark).encode(),
         SPLITS_FILE: _json(splits),
@@ -107,58 +107,56 @@ def _json(found: Any) -> bytes:
     return (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def _card(recipe: Recipe, counts: Counts, mark: dict[str, Any]) -> str:
-    licenses = {stated for stated, _ in counts.licenses.values()}
-    head = {
-        **license_fields(licenses),
-        "pretty_name": f"{recipe.name} of {mark['settings']['source']}",
-        "size_categories": [size_category(sum(counts.frames.values()))],
-        "tags": [*TAGS, recipe.name],
-    }
+def _card(recipe: Recipe, counts: Counts, mark: Mapping[str, Any]) -> str:
+    backend, source = mark["backend"], mark["config"]["source"]
+    name = f"{recipe.name} of {source}" + (f", reconstructed by {backend}" if backend else "")
+    fields = common_fields(name, {stated for stated, _ in counts.licenses.values()}, sum(counts.frames.values()))
+    # Its files are for a loader of their own; the Hub's viewer would guess at them.
+    fields |= {"tags": [*fields["tags"], recipe.name], "viewer": False}
     rows = [
-        f"| {split} | {characters} | {counts.clips[split]:,} | {counts.frames[split]:,} | {counts.files[split]:,} "
-        f"| {counts.bytes[split] / 1e6:,.1f} |"
+        [split, characters, *(f"{found[split]:,}" for found in (counts.clips, counts.frames, counts.files)), size]
         for split in SPLITS
         if (characters := sum(found == split for found in counts.characters.values()))
+        and (size := f"{counts.bytes[split] / 1e6:,.1f}")
     ]
-    stated = Counter(counts.licenses.values())
-    credits = [
-        f"| {license_ or 'not stated'} | {credit or 'not stated'} | {count} |"
-        for (license_, credit), count in sorted(stated.items(), key=lambda item: (-item[1], str(item[0])))
+    moved = f"""
+The pictures are of reconstructions, each registered at rest, which take their character's motion by skin weights that
+are carried over to them. The backend:
+
+{backend_note(backend, False)}
+"""
+    lost = [
+        *([f"{mark['quarantined']} clips or characters quarantined"] if mark["quarantined"] else []),
+        *([f"{mark['left_out']} {recipe.by}s that the layout cannot take"] if mark["left_out"] else []),
     ]
-    made = yaml.safe_dump(mark["settings"], sort_keys=False, allow_unicode=True)
-    return "\n".join(
-        [
-            "---",
-            yaml.safe_dump(head, sort_keys=False, allow_unicode=True) + "---",
-            "",
-            f"# {head['pretty_name']}",
-            "",
-            f"{recipe.title[:1].upper()}{recipe.title[1:]}.",
-            "",
-            "## What is in it",
-            "",
-            "| split | characters | clips | frames | files | MB |",
-            "|---|---|---|---|---|---|",
-            *rows,
-            "",
-            "## How to load it",
-            "",
-            recipe.load().rstrip(),
-            "",
-            "## How it was made",
-            "",
-            f"specsia {mark['specsia']}, recipe {recipe.name} version {mark['version']}. The settings:",
-            "",
-            f"```yaml\n{made}```",
-            "",
-            "`sha256sum -c SHA256SUMS` and `specsia verify` check it.",
-            "",
-            "## Licences",
-            "",
-            "| licence | credit | characters |",
-            "|---|---|---|",
-            *credits,
-            "",
-        ]
-    )
+    return f"""---
+{yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)}---
+
+# {name}
+
+{recipe.title[:1].upper()}{recipe.title[1:]}.
+{moved if backend else ""}
+## What is in it
+
+{table(["split", "characters", "clips", "frames", "files", "MB"], rows)}
+
+{mark["planned"]} characters were asked for; {"left out: " + " and ".join(lost) if lost else "nothing was left out"}.
+Splits share no character: `splits.json` lists them, `parts.jsonl` what there is of each {recipe.by}, its character,
+licence and files.
+
+## How to load it
+
+{recipe.load().strip()}
+
+## How it was made
+
+Recipe {recipe.name}, version {mark["version"]}; {how_built(mark)}
+
+## Licences
+
+{licences_text(counts.licenses.values())}
+
+## Check
+
+`sha256sum -c SHA256SUMS` checks the files, `specsia verify .` also what the layout promises of them.
+"""

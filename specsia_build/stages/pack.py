@@ -113,16 +113,25 @@ class _Shard:
 
 
 def _build_record(plan: PackPlan) -> dict[str, Any]:
+    made = made_with(public_settings(plan.config, plan.source), (*_before(plan), STAGE))
+    return {
+        "specsia": made.pop("specsia"),
+        "schema_version": schema.SCHEMA_VERSION,
+        **made,
+        "planned": plan.planned,
+        "quarantined": dict(plan.quarantined),
+    }
+
+
+def made_with(config: Mapping[str, Any], stages: Sequence[Stage]) -> dict[str, Any]:
+    """What decides bytes that are made with settings by some stages: all versions."""
     return {
         "specsia": __version__,
-        "schema_version": schema.SCHEMA_VERSION,
-        "config": public_settings(plan.config, plan.source),
-        "stages": {stage.name: stage.version for stage in (*_before(plan), STAGE)},
+        "config": config,
+        "stages": {stage.name: stage.version for stage in stages},
         "packages": {name: version(name) for name in BYTES_PACKAGES},
         "python": platform.python_version(),
         "machine": platform.machine(),
-        "planned": plan.planned,
-        "quarantined": dict(plan.quarantined),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -151,8 +151,9 @@ def _quality(facts: CardFacts) -> str:
     return table([*head, *([] if facts.moving else ["frontal before registration"])], rows)
 
 
-def _licences(facts: CardFacts) -> str:
-    counted = Counter(facts.licenses)
+def licences_text(licenses: Iterable[tuple[str | None, str | None]]) -> str:
+    """A table of licence and credit of each character, and what to do where there is none."""
+    counted = Counter(licenses)
     ordered = sorted(counted.items(), key=lambda item: (-item[1], str(item[0])))
     rows = [[license_ or "not stated", credit or "not stated", count] for (license_, credit), count in ordered]
     text = table(["licence", "credit", "characters"], rows)
@@ -161,9 +162,10 @@ def _licences(facts: CardFacts) -> str:
     return text
 
 
-def _backend_note(backend: str, facts: CardFacts) -> str:
+def backend_note(backend: str, sees_ground_truth: bool) -> str:
+    """A point of a list: what a backend is, and its known artefacts."""
     note = f"- `{backend}`: {BACKEND_NOTES.get(backend, 'a backend outside of this package; ask its author about it.')}"
-    if backend in facts.sees_ground_truth:
+    if sees_ground_truth:
         note += " It sees the ground truth."
     if backend not in pins.NAMES:
         return note
@@ -173,8 +175,8 @@ def _backend_note(backend: str, facts: CardFacts) -> str:
     return note + (f" with the weights {weights}." if weights else ".")
 
 
-def _how_built(facts: CardFacts) -> str:
-    build = facts.build
+def how_built(build: Mapping[str, Any]) -> str:
+    """Versions of all that made a dataset, and the settings, from what its record holds."""
     # A YAML file whose values are all settings can be handed to the command as it is.
     settings = yaml.safe_dump(dict(build["config"]), sort_keys=False, allow_unicode=True).rstrip()
     stages = ", ".join(f"{name} {version}" for name, version in build.get("stages", {}).items())
@@ -224,11 +226,11 @@ Splits share no character. `splits.json` lists them; they are fixed on the sourc
 
 ## How it was built
 
-{_how_built(facts)}
+{how_built(facts.build)}
 
 Backends and their known artefacts:
 
-{chr(10).join(_backend_note(backend, facts) for backend in facts.rows)}
+{chr(10).join(backend_note(backend, backend in facts.sees_ground_truth) for backend in facts.rows)}
 
 {words.camera}
 
@@ -240,7 +242,7 @@ Backends and their known artefacts:
 
 ## Licences
 
-{_licences(facts)}
+{licences_text(facts.licenses)}
 
 The dataset holds rendered pairs only: no mesh and no texture of a character, and no path of the machine that built it.
 

@@ -130,6 +130,18 @@ def dataset_info_field(
     return data.to_dict().get("dataset_info")
 
 
+def common_fields(name: str, licenses: Collection[str | None], count: int) -> dict[str, Any]:
+    """What the YAML of every card holds: `name` for people, licences of the characters, so many rows or frames."""
+    return {
+        **license_fields(licenses),
+        "pretty_name": name,
+        "size_categories": [size_category(count)],
+        "task_categories": ["image-to-image"],
+        "annotations_creators": ["machine-generated"],
+        "tags": list(TAGS),
+    }
+
+
 def front_matter(
     name: str,
     licenses: Collection[str | None],
@@ -146,14 +158,7 @@ def front_matter(
         sizes: of all these, or none: then `dataset_info` is left out.
         columns: of the rows, which `dataset_info` lists.
     """
-    fields: dict[str, Any] = {
-        **license_fields(licenses),
-        "pretty_name": name,
-        "size_categories": [size_category(sum(sum(by_split.values()) for by_split in rows.values()))],
-        "task_categories": ["image-to-image"],
-        "annotations_creators": ["machine-generated"],
-        "tags": list(TAGS),
-    }
+    fields = common_fields(name, licenses, sum(sum(by_split.values()) for by_split in rows.values()))
     info = dataset_info_field(rows, sizes, columns) if sizes else None
     if info:
         fields["dataset_info"] = info
