@@ -11,7 +11,7 @@ from typing import Any
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.dataset.places import public_settings
-from specsia_build.errors import CharacterError, SpecsiaError
+from specsia_build.errors import CharacterError, SpecsiaError, UsageError, WriteError, brief
 from specsia_build.pipeline.executors import Executor, Lost, Needs
 from specsia_build.pipeline.failures import Failure
 from specsia_build.pipeline.layout import RunLayout
@@ -90,6 +90,12 @@ def write_part(task: PartTask) -> tuple[CharacterStage, str] | str | None:
     except CharacterError as error:
         folders.remove_part(task.folder, task.key)
         return str(error)
+    except (UsageError, WriteError):
+        raise
+    # It may be a stranger's, and the reader needs to know whose fault it is; parts that are written stay.
+    except Exception as error:
+        said = str(error) if isinstance(error, SpecsiaError) else f"{type(error).__name__}: {error}"
+        raise SpecsiaError(f"the recipe {task.recipe} cannot write {task.key}: {brief(said)}") from error
     return None
 
 

@@ -82,6 +82,7 @@ def place(folder: Path, key: str, write: Write, on_record: Callable[[Files, Mapp
 
     Raises:
         UsageError: if a file that the part did not write is in the place of one of its own.
+        SpecsiaError: if it writes nothing, a link, a name that no part may have, or gives facts that are no JSON.
         CharacterError: as `write` raises it.
         WriteError: if they cannot be written.
     """
@@ -97,6 +98,7 @@ def place(folder: Path, key: str, write: Write, on_record: Callable[[Files, Mapp
                 if name not in own and os.path.lexists(folder / name):
                     raise UsageError(f"{folder / name} is no file of this part of specsia's: move it away")
             made = on_record(files, facts)
+            _check(made)
             gone = dict.fromkeys(own - files.keys(), (0, ""))
             _put_on_record(folder, replace(made, files={**gone, **files}), whole=False)
             for name in files:
@@ -108,11 +110,23 @@ def place(folder: Path, key: str, write: Write, on_record: Callable[[Files, Mapp
             remove_tree(aside)
 
 
+def _check(made: Written) -> None:
+    if not made.files:
+        raise SpecsiaError("it wrote no file; one that cannot take a part raises CharacterError")
+    try:
+        json.dumps(made.facts, allow_nan=False)
+        part_of(asdict(made))
+    except (TypeError, ValueError) as error:
+        raise SpecsiaError(f"it gives facts that are no JSON: {error}") from error
+
+
 def _files(aside: Path) -> Iterator[tuple[str, tuple[int, str]]]:
     """Name, bytes and SHA-256 of every file that a recipe wrote, in order."""
-    for path in sorted(path for path in aside.rglob("*") if not path.is_dir()):
+    for path in sorted(path for path in aside.rglob("*") if path.is_symlink() or not path.is_dir()):
         name = path.relative_to(aside).as_posix()
         relative_name(name, "file")
+        if path.is_symlink() or not path.is_file():
+            raise SpecsiaError(f"it wrote {name}, which is no file but a link or the like")
         data = path.read_bytes()
         yield name, (len(data), hashlib.sha256(data).hexdigest())
 
