@@ -138,24 +138,22 @@ def flow_counts(here: Frame, there: Frame, mesh: Mesh, samples: int, random: np.
         picked = np.flatnonzero(chosen)
         picked = random.choice(picked, min(samples, len(picked)), replace=False)
         aim = (start + moved if name == "matched" else place)[picked]
-        hit, at, front = first_hits(aim, there.places, drawn)
-        hidden = front < depth[picked, 0] - TOUCHING
+        true = (weights[picked][..., None] * rest[corners[picked]]).sum(axis=1)
         outside = ((place[picked] < 0) | (place[picked] > len(seen.face))).any(axis=1)
         away = there.seen.facing[seen.face[row, column][picked]] != seen.facing[seen.face[row, column][picked]]
-        counts |= {
-            f"{name}, looked at": float(len(picked)),
-            f"{name}, hidden": float((hidden | outside | away).sum()),
-        }
-        if name == "unmatched":
-            for aside in NEAR * np.array(((1, 0), (-1, 0), (0, 1), (0, -1))):
-                hidden |= first_hits(aim + aside, there.places, drawn)[2] < depth[picked, 0] - TOUCHING
-            counts["unmatched, hidden within half a pixel"] = float((hidden | outside | away).sum())
-        else:
-            shown = (at[..., None] * rest[drawn[hit]]).sum(axis=1)
-            true = (weights[picked][..., None] * rest[corners[picked]]).sum(axis=1)
-            apart = np.linalg.norm(shown - true, axis=1)
-            stretch = _stretch(rest[drawn[hit]], there.places[drawn[hit]])
-            counts["matched, same place by rays"] = float(((hit >= 0) & (apart <= NEAR * stretch)).sum())
+        hidden, same = outside | away, np.zeros(len(picked), np.bool_)
+        counts[f"{name}, looked at"] = float(len(picked))
+        for aside in NEAR * np.array(((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))):
+            hit, at, front = first_hits(aim + aside, there.places, drawn)
+            hidden |= front < depth[picked, 0] - TOUCHING
+            apart = np.linalg.norm((at[..., None] * rest[drawn[hit]]).sum(axis=1) - true, axis=1)
+            # Half a pixel aside the surface is half a pixel farther, or more where it bends.
+            reach = NEAR if not aside.any() else 1.5 * NEAR
+            same |= (hit >= 0) & (apart <= reach * _stretch(rest[drawn[hit]], there.places[drawn[hit]]))
+            counts.setdefault(f"{name}, hidden", float(hidden.sum()))
+            counts.setdefault(f"{name}, same place", float(same.sum()))
+        counts[f"{name}, hidden within half a pixel"] = float(hidden.sum())
+        counts[f"{name}, same place within half a pixel"] = float(same.sum())
     return counts
 
 
@@ -193,7 +191,11 @@ def _interpolated(places: Floats, expected: NDArray[np.float32], there: Frame) -
     by = (np.linalg.pinv(along) @ away[..., None])[..., 0]
     beside = np.linalg.norm(away - (along @ by[..., None])[..., 0], axis=1) / there.unit
     off = np.hypot(np.linalg.norm(by, axis=1), beside)
+    shown = np.stack([there.seen.face[row + r, column + c] for r in (0, 1) for c in (0, 1)])[:, flat]
+    one = (shown == shown[0]).all(axis=0)
     return {
+        "matched, within one face": float(one.sum()),
+        "matched, same position within one face": float((off[one] <= NEAR).sum()),
         "matched, between like positions": float(len(off)),
         "matched, same position": float((off <= NEAR).sum()),
     }

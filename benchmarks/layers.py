@@ -51,7 +51,7 @@ from specsia_build.stages.stage import Clip, Job
 MEASURED = (LINE, LABEL, SEG, STROKES, FLOW, UNMATCHED)
 COSTED = (LINE, LABEL, SEG, FLOW, UNMATCHED)
 
-SAMPLES = 20
+SAMPLES = 10
 """Points of each pair of frames, matched and unmatched, for which all faces are looked at."""
 
 MARGIN = 4.0
@@ -82,19 +82,20 @@ class Row:
 ROWS = (
     Row("flow of matched pixels within half a pixel of the projected point", "matched, projected", "matched", 1.0),
     Row(
-        "matched pixels that land within half a pixel of the same rest position, interpolated",
-        "matched, same position",
-        "matched, between like positions",
+        "the same rest position there, interpolated between four pixels of one face",
+        "matched, same position within one face",
+        "matched, within one face",
         1.0,
     ),
-    Row("sampled matched points: a ray meets the same place", "matched, same place by rays", "matched, looked at", 1.0),
-    Row("sampled matched points that nothing hides", "matched, hidden", "matched, looked at", 1.0, invert=True),
-    Row("sampled unmatched points that something hides", "unmatched, hidden", "unmatched, looked at", 1.0),
     Row(
-        "sampled unmatched points that something hides within half a pixel",
-        "unmatched, hidden within half a pixel",
-        "unmatched, looked at",
+        "the same rest position there, interpolated between any four pixels that show a surface",
+        "matched, same position",
+        "matched, between like positions",
     ),
+    Row("sampled matched points: a ray meets the same place", "matched, same place", "matched, looked at"),
+    Row("the same within half a pixel", "matched, same place within half a pixel", "matched, looked at", 1.0),
+    Row("sampled unmatched points that something hides", "unmatched, hidden", "unmatched, looked at"),
+    Row("the same within half a pixel", "unmatched, hidden within half a pixel", "unmatched, looked at", 1.0),
     Row("visible pixels that are unmatched", "matched", "seen", invert=True),
     Row("segments that hold one region for 98 %", "segments of one region", "segments", 1.0),
     Row("areas that lines alone enclose, of one region", "enclosed areas of one region", "enclosed areas"),

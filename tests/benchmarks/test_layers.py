@@ -65,7 +65,7 @@ def test_flow_that_is_a_pixel_off_is_counted(pair: tuple[Frame, Frame, Mesh]) ->
     right, wrong = (flowing(frame, there, mesh) for frame in (here, with_layer(here, "flow", here.layers["flow"] + 1)))
     for name in ("matched, projected", "matched, same position"):
         assert wrong[name] < 0.1 * right[name]
-    assert right["matched, same place by rays"] > wrong["matched, same place by rays"]
+    assert right["matched, same place"] > wrong["matched, same place"]
 
 
 def test_points_that_are_hidden_and_not_said_to_be_are_counted(pair: tuple[Frame, Frame, Mesh]) -> None:
