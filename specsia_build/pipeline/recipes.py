@@ -17,7 +17,7 @@ from specsia_build.pipeline.failures import Failure
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.planning import DigestCache, plan_stage
 from specsia_build.pipeline.progress import Progress, named
-from specsia_build.pipeline.store import DamagedError, read_artefact, read_meta
+from specsia_build.pipeline.store import DamagedError, read_artefact, read_meta, sweep
 from specsia_build.recipes import folder as folders
 from specsia_build.recipes.card import OWN_FILES, write_whole
 from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
@@ -169,6 +169,8 @@ def finish(
         by_folder.setdefault(task.folder, []).append(task)
     count = 0
     for folder, wanted in by_folder.items():
+        sweep(folder, deep=False)
+        sweep(folder / folders.STATE)
         keys = {task.key for task in wanted}
         gone = [key for key in folders.keys(folder) if key not in keys]
         for key in gone:
