@@ -70,7 +70,7 @@ class AnimeRun(Recipe):
         return _LOAD
 
     def verify(self, folder: Path, part: Written) -> Iterator[str]:
-        count = part.facts["frames"]
+        count = checks.frames(part)
         wanted = {name_of(part, k, place) for k in range(count) for place in _places(k, count)}
         yield from checks.names(part, wanted)
         if wanted <= part.files.keys():

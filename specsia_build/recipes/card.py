@@ -34,6 +34,7 @@ class Counts:
 
     Attributes:
         parts, clips, frames, files, bytes: of each split.
+        left_out: frames that the reader of the layout cannot take.
         characters: by split.
         licenses: licence and credit by character.
     """
@@ -41,6 +42,7 @@ class Counts:
     parts: Counter[str] = field(default_factory=Counter)
     clips: Counter[str] = field(default_factory=Counter)
     frames: Counter[str] = field(default_factory=Counter)
+    left_out: int = 0
     files: Counter[str] = field(default_factory=Counter)
     bytes: Counter[str] = field(default_factory=Counter)
     characters: dict[str, str] = field(default_factory=dict)
@@ -51,6 +53,7 @@ class Counts:
         self.parts[part.split] += 1
         self.clips[part.split] += len(part.clips)
         self.frames[part.split] += part.facts.get("frames", 0)
+        self.left_out += part.facts.get("left_out", 0)
         self.files[part.split] += len(part.files)
         self.bytes[part.split] += sum(size for size, _ in part.files.values())
         self.characters[part.character] = part.split
@@ -128,6 +131,7 @@ are carried over to them. The backend:
     lost = [
         *([f"{mark['quarantined']} clips or characters quarantined"] if mark["quarantined"] else []),
         *([f"{mark['left_out']} {recipe.by}s that the layout cannot take"] if mark["left_out"] else []),
+        *([f"{counts.left_out:,} frames that the layout cannot take"] if counts.left_out else []),
     ]
     return f"""---
 {yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)}---

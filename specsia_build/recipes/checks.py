@@ -66,6 +66,18 @@ def record(folder: Path, name: str) -> dict[str, Any]:
     return found
 
 
+def frames(part: Written) -> int:
+    """How many frames a part has that has files for each.
+
+    Raises:
+        ValueError: if it says more than it can have.
+    """
+    count = part.facts["frames"]
+    if type(count) is not int or not 0 <= count <= len(part.files):
+        raise ValueError(f"{part.key} says that it has {count} frames, and has {len(part.files)} files")
+    return count
+
+
 def names(part: Written, wanted: Collection[str]) -> Iterator[str]:
     """That a part has the files that it is to have, and no others."""
     yield from (f"{name} is missing" for name in sorted(set(wanted) - part.files.keys()))

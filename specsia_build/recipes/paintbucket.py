@@ -67,8 +67,9 @@ class PaintBucket(Recipe):
 
     def verify(self, folder: Path, part: Written) -> Iterator[str]:
         top = f"{part.split}/{TOP}/{folder_name(part.character)}"
-        frames = [names_of(top, number, part.split) for number in range(part.facts["frames"])]
-        frames += [names_of(f"{top}/{REF}", number, part.split) for number in range(part.facts["sheets"])]
+        frames = [names_of(top, number, part.split) for number in range(checks.frames(part))]
+        sheets = SHEETS if part.facts["sheets"] else 0
+        frames += [names_of(f"{top}/{REF}", sheet, part.split) for sheet in range(sheets)]
         yield from checks.names(part, {name for names in frames for name in names.values()})
         for names in frames:
             if part.files.keys() >= set(names.values()):

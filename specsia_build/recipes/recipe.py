@@ -138,7 +138,8 @@ class Recipe(ABC):
             out: the folder; what is in it is then moved to the recipe's, where no other part has files of these names.
 
         Returns:
-            What is to be known of it, JSON-serialisable: `frames`, their number, and what `whole` needs.
+            What is to be known of it, JSON-serialisable: `frames`, their number, `left_out`, that of frames which the
+            reader cannot take, and what `whole` and `verify` need.
 
         Raises:
             CharacterError: if there is nothing of this part that the reader could take; it is then left out.

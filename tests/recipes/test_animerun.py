@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import pytest
 from PIL import Image
 
 from specsia_build.errors import CharacterError
+from specsia_build.recipes.recipe import ClipFrames
 from specsia_build.recipes.registry import load_recipe
 from tests.recipes.figures import PALETTE, SIZE, STEP, label_at, line_of, walking, written
+from tests.stages.clips.test_annotate import drawn_with
 
 RECIPE = load_recipe("animerun")
 
@@ -127,3 +130,19 @@ def test_flow_that_leaves_the_picture_where_it_is_matched_is_told(tmp_path: Path
     path.write_bytes(data)
     (told,) = RECIPE.verify(tmp_path, part)
     assert "carries points out of the picture" in told
+
+
+def test_frames_that_cannot_be_are_told_without_a_look_for_each(tmp_path: Path) -> None:
+    _, part = written(RECIPE, [walking(SCENE, COLUMNS)], tmp_path)
+    with pytest.raises(ValueError, match="says that it has 1000000000000 frames, and has 21 files"):
+        list(RECIPE.verify(tmp_path, replace(part, facts={"frames": 10**12})))
+
+
+@pytest.mark.parametrize("name", ["animerun", "paintbucket"])
+def test_frames_as_they_are_drawn_pass(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = load_recipe(name)
+    tmp_path.joinpath("figure").mkdir()
+    _, made = drawn_with(tuple(recipe.layers), tmp_path / "figure", monkeypatch)
+    _, part = written(recipe, [ClipFrames(made.meta, made.files)], tmp_path / "out")
+    assert part.facts["frames"] == len(made.meta["times"])
+    assert not list(recipe.verify(tmp_path / "out", part))

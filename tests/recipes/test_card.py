@@ -16,7 +16,7 @@ MADE = {"specsia": "1.0", "config": {"source": "heroes"}, "stages": {"draw": 1},
 
 def _parts() -> list[Written]:
     return [
-        Written(i, i, split, (i,), license_, "by | me", {f"{i}/clip.json": (5, "0" * 64)}, {"frames": 2})
+        Written(i, i, split, (i,), license_, "by | me", {f"{i}/clip.json": (5, "0" * 64)}, {"frames": 2, "left_out": 1})
         for i, split, license_ in (("10", "train", None), ("9", "train", "MIT"), ("8", "test", "MIT"))
     ]
 
@@ -31,6 +31,7 @@ def test_the_card_counts_what_is_there_and_what_is_not(tmp_path: Path) -> None:
     text = _card(tmp_path, quarantined=4, left_out=1)
     assert "| train | 2 | 2 | 4 | 2 | 0.0 |" in text
     assert "5 characters were asked for; left out: 4 clips or characters quarantined and 1 clips that the" in text
+    assert "and 3 frames that the layout cannot take." in text.replace("\n", " ")
     assert "| MIT | by \\| me | 2 |" in text
     assert "Nobody stated a licence for some characters" in text
     assert "specsia 1.0; stages draw 1; numpy 2." in text
