@@ -36,24 +36,13 @@ def encode_named(arrays: Mapping[str, NDArray[Any]]) -> bytes:
         plain = stream.getbuffer()
         # Without the two bytes before and the four behind that make zlib's container of a deflated stream.
         packed, member = deflate.compress(plain)[2:-4], f"{name}.npy".encode()
-        facts = struct.pack(
-            "<HHHHHIIIHH",
-            _NEEDED,
-            0,
-            _DEFLATED,
-            0,
-            _DOS_DATE,
-            zlib.crc32(plain),
-            len(packed),
-            len(plain),
-            len(member),
-            0,
-        )
+        sizes = (zlib.crc32(plain), len(packed), len(plain), len(member))
+        facts = struct.pack("<HHHHHIIIHH", _NEEDED, 0, _DEFLATED, 0, _DOS_DATE, *sizes, 0)
         directory += b"PK\x01\x02" + struct.pack("<H", _MADE) + facts
         directory += struct.pack("<HHHII", 0, 0, 0, 0, len(body)) + member
         body += b"PK\x03\x04" + facts + member + packed
-    sizes = (0, 0, len(arrays), len(arrays), len(directory), len(body), 0)
-    return bytes(body + directory + b"PK\x05\x06" + struct.pack("<HHHHIIH", *sizes))
+    end = struct.pack("<HHHHIIH", 0, 0, len(arrays), len(arrays), len(directory), len(body), 0)
+    return bytes(body + directory + b"PK\x05\x06" + end)
 
 
 def decode(data: bytes) -> NDArray[Any]:

@@ -19,7 +19,7 @@ from specsia_build.pipeline.planning import DigestCache, plan_stage
 from specsia_build.pipeline.progress import Progress, named
 from specsia_build.pipeline.store import DamagedError, read_artefact, read_meta, sweep
 from specsia_build.recipes import folder as folders
-from specsia_build.recipes.card import OWN_FILES, write_whole
+from specsia_build.recipes.card import write_whole
 from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
 from specsia_build.recipes.registry import load_recipe
 from specsia_build.stages.artefact import canonical_json, sha256
@@ -186,8 +186,9 @@ def finish(
             "quarantined": len({failure.key for failure in failures if failure.backend in (None, backend)}),
             "left_out": len(keys) - sum(1 for _ in parts()),
         }
-        count += write_whole(folder, recipe, parts, made)
-        foreign = folders.strangers(folder, parts(), OWN_FILES)
+        found, own = write_whole(folder, recipe, parts, made)
+        count += found
+        foreign = folders.strangers(folder, parts(), own)
         if foreign:
             progress.say(f"kept in {folder}, as it is no clip of specsia's: {named(foreign)}")
     return count

@@ -60,7 +60,7 @@ class Counts:
         self.licenses[part.character] = (part.license, part.credit)
 
 
-def write_whole(folder: Path, recipe: Recipe, parts: Parts, made: Mapping[str, Any]) -> int:
+def write_whole(folder: Path, recipe: Recipe, parts: Parts, made: Mapping[str, Any]) -> tuple[int, set[str]]:
     """Write what is over all parts of a recipe's folder.
 
     Args:
@@ -71,7 +71,7 @@ def write_whole(folder: Path, recipe: Recipe, parts: Parts, made: Mapping[str, A
             characters were `planned`, clips or characters `quarantined` and parts `left_out` by the recipe.
 
     Returns:
-        How many parts there are.
+        How many parts there are, and the names of what was written.
 
     Raises:
         WriteError: if it cannot be written.
@@ -84,14 +84,15 @@ def write_whole(folder: Path, recipe: Recipe, parts: Parts, made: Mapping[str, A
                 counts.add(part)
                 lines.write(line_of(part))
                 stream.writelines(f"{digest}  {name}\n" for name, (_, digest) in part.files.items())
-        for name, data in _own_files(recipe, parts, counts, made).items():
+        own = _own_files(recipe, parts, counts, made)
+        for name, data in own.items():
             path = folder / name
             if not path.is_file() or path.read_bytes() != data:
                 write_bytes(path, data)
             stream.write(f"{hashlib.sha256(data).hexdigest()}  {name}\n")
         with (folder / PARTS_FILE).open("rb") as written:
             stream.write(f"{hashlib.file_digest(written, 'sha256').hexdigest()}  {PARTS_FILE}\n")
-    return sum(counts.parts.values())
+    return sum(counts.parts.values()), {*OWN_FILES, *own}
 
 
 def _own_files(recipe: Recipe, parts: Parts, counts: Counts, made: Mapping[str, Any]) -> dict[str, bytes]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,8 @@ def _remove(folder: Path, names: Mapping[str, Any]) -> None:
             (folder / parent).rmdir()
 
 
-def strangers(folder: Path, parts: Iterable[Written], own: Sequence[str]) -> list[str]:
-    """Names right in a recipe's folder that are of none of its parts, nor `own`."""
-    ours = {STATE, *own, *(Path(name).parts[0] for part in parts for name in part.files)}
+def strangers(folder: Path, parts: Iterable[Written], own: Collection[str]) -> list[str]:
+    """Names right in a recipe's folder that are of none of its parts, nor of files with names among `own`."""
+    names = chain(own, (name for part in parts for name in part.files))
+    ours = {STATE, *(Path(name).parts[0] for name in names)}
     return sorted(path.name for path in folder.iterdir() if path.name not in ours)

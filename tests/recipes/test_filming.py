@@ -69,10 +69,11 @@ def test_films_that_are_not_what_they_should_be_are_told(tmp_path: Path) -> None
         list(film(tmp_path, "c.mp4", SIZE, 3))
 
 
-def test_what_is_written_of_drawn_clips_is_right(tmp_path: Path) -> None:
+def test_what_is_written_of_drawn_clips_is_right(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = ["anidoc", "flipsketch", "control-video"]
     asked = {"recipes": names, "views": 1, "turntable": False, "patterns": ["walk"], "frames": 9}
     layout, summary = run_clips(tmp_path / "run", clips_config(write_figures(tmp_path / "figures", 1), **asked))
+    assert "kept in" not in capsys.readouterr().err
     assert summary.recipes == dict.fromkeys(names, 1)
     for name in names:
         (part,) = read_parts(layout.root / name)
