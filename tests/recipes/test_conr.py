@@ -11,9 +11,12 @@ import pytest
 
 from specsia_build import npz, png
 from specsia_build.errors import CharacterError
-from specsia_build.recipes.conr import BACKGROUNDS, IMAGES, POSES, RECORD, SHEET, SHEETS, Conr
+from specsia_build.recipes.conr import BACKGROUNDS, IMAGES, PICTURES, POSES, RECORD, SHEET, SHEETS, Conr
+from specsia_build.recipes.parts import read_parts
 from specsia_build.recipes.recipe import ClipFrames, Written
 from specsia_build.recipes.registry import load_recipe
+from tests.clips import SIZE as FIGURE_SIZE
+from tests.clips import clips_config, run_clips, write_figures
 from tests.recipes.drawn import clip_frames, disc, part_of, written
 
 SIZE = 32
@@ -139,3 +142,18 @@ def test_what_does_not_fit_is_told(tmp_path: Path, spoil: Callable[[Path], None]
         told = str(error)
     assert told.startswith("train/hero/")
     assert sentence in told
+
+
+def test_a_run_makes_what_fits_and_takes_its_backgrounds_for_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = clips_config(write_figures(tmp_path / "figures", 1), recipes=["conr"], turntable=False)
+    folder = run_clips(tmp_path / "run", config)[0].root / "conr"
+    (part,) = read_parts(folder)
+    assert list(Conr().verify(folder, part)) == []
+    assert part.facts == {"frames": 16, "size": FIGURE_SIZE}
+    assert len(list((folder / BACKGROUNDS).iterdir())) == PICTURES
+    assert "kept in" not in capsys.readouterr().err
+    (folder / "mine.txt").write_text("of somebody else's")
+    run_clips(tmp_path / "run", config)
+    assert f"kept in {folder}, as it is no clip of specsia's: mine.txt" in capsys.readouterr().err
