@@ -37,11 +37,13 @@ def _slopes(corners, screen, u, v, w):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _steepness(corners, screen, depth):  # type: ignore[no-untyped-def]
-    """How much deeper a face gets, at most, within what vertices are rounded by."""
+def _depths(corners, screen, depth, i, j, k):  # type: ignore[no-untyped-def]
+    """Least and most depth of a face where its corners weigh i, j and k, within what vertices are rounded by: however
+    steep it is, it is nowhere nearer than its nearest corner, nor farther than its farthest."""
     a, b, c = np.float64(depth[corners[0]]), np.float64(depth[corners[1]]), np.float64(depth[corners[2]])
     x, y = _slopes(corners, screen, a, b, c)
-    return _ROUNDING * (abs(x) + abs(y))
+    z, more = i * a + j * b + k * c, _ROUNDING * (abs(x) + abs(y))
+    return max(z - more, min(a, b, c)), min(z + more, max(a, b, c))
 
 
 @inlined
@@ -68,10 +70,11 @@ def _is_shown_among(x, y, f, corners, weights, facing, found, seen, rest):  # ty
     """
     faces, facings, screen, depth, shown, sample, offsets = seen
     a, b, c = corners[0], corners[1], corners[2]
-    z = weights[0] * depth[a] + weights[1] * depth[b] + weights[2] * depth[c]
     # Of a face that is edge on here nothing is known but where it is.
     flat = facings[f] == 0
-    steep = 0.0 if flat else _steepness(corners, screen, depth)
+    z = np.float64(weights[0] * depth[a] + weights[1] * depth[b] + weights[2] * depth[c])
+    if not flat:
+        z, _ = _depths(corners, screen, depth, weights[0], weights[1], weights[2])
     own = 0.0 if flat else _stretch(corners, screen, rest)
     last = f
     for n in range(4):
@@ -82,8 +85,8 @@ def _is_shown_among(x, y, f, corners, weights, facing, found, seen, rest):  # ty
         last, other = g, faces[g]
         i, j, k = _weights(other, screen, x, y)
         if min(i, j, k) >= 0:
-            front = i * depth[other[0]] + j * depth[other[1]] + k * depth[other[2]]
-            if front < z - steep - _steepness(other, screen, depth) - 1e-6:
+            _, front = _depths(other, screen, depth, i, j, k)
+            if front < z - 1e-6:
                 return False
         if found or facings[g] != facing:
             continue

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from specsia_build.annotation.flow import Flow, flow
 from specsia_build.frame import Camera
 from specsia_build.rendering.mesh import Material, Mesh, concatenate
-from specsia_build.rendering.seen import Seen
+from specsia_build.rendering.seen import SUBPIXEL, Seen
 from tests.annotation.views import (
     CAMERA,
     PX,
@@ -87,6 +87,17 @@ def test_a_thin_limb_in_front_hides_what_is_behind_it() -> None:
     mesh = boards((-20, 20, -20, 20, 0.2), (-30, -28, -25, 25, -0.2))
     found, _ = between(mesh, moved(mesh, 28, 0, vertices=slice(4, 8)))
     np.testing.assert_array_equal(np.flatnonzero(found.unmatched[32, 12:52]) + 12, [30, 31])
+
+
+def test_what_is_turned_almost_edge_on_is_hidden_by_what_is_nearer_than_all_of_it() -> None:
+    mesh = boards((-10, 10, -10, 10, 0.0), (20, 30, -12, 12, -0.2))
+    after = moved(mesh, -25, 0, vertices=slice(4, 8))
+    after.vertices[:4, 1] = after.vertices[:4, 0]
+    after.vertices[:4, 0] *= 1 / (10 * SUBPIXEL)
+    found, here = between(mesh, after)
+    turned_away = (here.face >= 0) & (here.face < 2)
+    assert turned_away.sum() == 400
+    assert found.unmatched[turned_away].all()
 
 
 def test_what_is_seen_through_holes_of_a_texture_is_matched() -> None:
