@@ -128,7 +128,7 @@ def shots(entries: Sequence[Entry], count: int, settings: ClipSettings, size: in
     made = 0
     for number, entry in enumerate(entries):
         many = -(-(count - made) // (len(entries) - number))
-        job, actor = _cast(entry, settings, size)
+        job, actor = cast(entry, settings, size)
         names = list(actor.motions)
         step = max(1, len(names) // max(1, many))
         for k in range(many if names else 0):
@@ -139,7 +139,7 @@ def shots(entries: Sequence[Entry], count: int, settings: ClipSettings, size: in
             yield job, Clip(f"{safe_id(f'{entry.id}-{action}')}-{k:02d}", action, origin, index, 0, k, yaw), actor
 
 
-def _cast(entry: Entry, settings: ClipSettings, size: int) -> tuple[Job, Actor]:
+def cast(entry: Entry, settings: ClipSettings, size: int) -> tuple[Job, Actor]:
     """A character with its own motions, or with those built in where it has none."""
     for motions in ((OWN,), BUILT_IN):
         job = Job(entry, BuildConfig(size=size, clips=replace(settings, motions=motions)))
@@ -251,7 +251,7 @@ def table(found: Mapping[str, Counts]) -> str:
 def cost(entry: Entry, settings: ClipSettings, size: int) -> tuple[float, float]:
     """Milliseconds of processor time of a frame: of its colour, mask and positions, encoded, and of what is told of it
     beside; each the least of some rounds."""
-    job, actor = _cast(entry, settings, size)
+    job, actor = cast(entry, settings, size)
     (origin, index), motion = next(iter(actor.motions.items()))
     shot = shot_of(Clip(entry.id, motion.name, origin, index, 0, 0, 30.0), actor, job.config, MARGIN)
     low, high = (bound.astype(np.float64) for bound in extremes(actor.mesh.vertices))
