@@ -121,8 +121,6 @@ def _document(summary: BuildSummary) -> dict[str, Any]:
 
 def _lines(summary: BuildSummary, layout: RunLayout, settings: ClipSettings) -> list[str]:
     lines = [*warning_lines(summary), *quarantine_lines(summary, layout.root)]
-    if summary.stopped is not None:
-        return [*lines, f"stopped before pack: {summary.stopped}"]
     for name, count in (summary.recipes or {}).items():
         where = recipe_folder(layout, name, None)
         moved = f" and, of reconstructions, {where}-BACKEND" if name == FRAMES and settings.pairs else ""
@@ -133,6 +131,8 @@ def _lines(summary: BuildSummary, layout: RunLayout, settings: ClipSettings) -> 
             lines.append(f"{where / CARD} says how to load them")
     if summary.dataset is not None and summary.rows is not None:
         lines += packed_lines(summary, summary.dataset, summary.rows)
-    if summary.recipes is None and summary.dataset is None:
+    if summary.stopped is not None:
+        lines.append(f"not all is there: {summary.stopped}")
+    elif summary.recipes is None and summary.dataset is None:
         lines.append(f"done: {', '.join(dict.fromkeys(stage.stage for stage in summary.stages))} in {layout.root}")
     return lines

@@ -251,36 +251,41 @@ class _Build:
                 stopped=f"{lost} characters or clips failed where {allowed} of {len(known)} clips may: "
                 f"see {self.layout.failures}; mend them, or go on without them with --max-failures {lost}"
             )
+        stopped: list[str] = []
         for recipe in folder_recipes(self.config.clips.recipes):
-            if (stopped := self._write_recipe(recipe, failures)) is not None:
-                return self.finished(stopped=stopped)
-        return self.pack() if DRAVIE in self.config.clips.recipes else self.finished()
+            stopped += self._write_recipe(recipe, failures)
+        summary = self.pack() if DRAVIE in self.config.clips.recipes else self.finished()
+        return replace(summary, stopped="; ".join([*filter(None, [summary.stopped]), *stopped]) or None)
 
-    def _write_recipe(self, recipe: Recipe, failures: Sequence[Failure]) -> str | None:
-        """Write the parts of a recipe; returns why not, if so."""
+    def _write_recipe(self, recipe: Recipe, failures: Sequence[Failure]) -> list[str]:
+        """Write the parts of a recipe; returns what could not be written and why."""
         start = time.perf_counter()
         config, layout = self.config, self.layout
         for _ in range(2):
             tasks, missed = part_tasks(recipe, config, layout, self.entries, self.cache, failures, self.splits)
             if missed:
-                return (
+                return [
                     f"{len(missed)} clips or characters are neither drawn up to date nor on record as failed "
                     f"({named(missed)}): run `specsia clips --out {layout.root}` with all its stages"
-                )
-            made, damaged, left_out = write_parts(tasks, self.run, Needs(config.timeout), self.progress)
-            if not damaged:
+                ]
+            outcome = write_parts(tasks, self.run, Needs(config.timeout), self.progress)
+            if not outcome.damaged:
                 break
-            for task, stage, clip in damaged:
+            for task, stage, clip in outcome.damaged:
                 self._discard(stage, task.backend, [clip])
             for stage, backend in stages_of(config, character_stages(config)):
                 self.run_stage(stage, backend)
-        for character, said in left_out.items():
+        for character, said in outcome.left_out.items():
             self._warn(character, said)
         count = finish(recipe, tasks, config, self.source.name, len(self.entries), failures, self.progress)
         seconds = time.perf_counter() - start
-        self.progress.stage_done(StageSummary(recipe.name, None, made, count - made, 0, seconds))
+        done = StageSummary(recipe.name, None, outcome.made, count - outcome.made, len(outcome.faults), seconds)
+        self.progress.stage_done(done)
         self.summary = replace(self.summary, recipes={**(self.summary.recipes or {}), recipe.name: count})
-        return None
+        if not outcome.faults:
+            return []
+        more = f" (and {len(outcome.faults) - 1} more such)" if len(outcome.faults) > 1 else ""
+        return [f"{outcome.faults[0]}{more}; the other parts are written"]
 
     def _warn(self, character: str, said: Sequence[str]) -> None:
         before = self.summary.warnings.get(character, ())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -77,8 +77,44 @@ class _DamagedClip(Exception):
         self.stage, self.clip = stage, clip
 
 
-def write_part(task: PartTask) -> tuple[CharacterStage, str] | str | None:
-    """Write one part; gives the stage and the clip whose artefact is damaged, or why there is nothing of it, if so."""
+@dataclass(frozen=True)
+class Trouble:
+    """Why a part was not written.
+
+    Attributes:
+        said: a sentence; empty where an artefact is damaged.
+        fault: whether that is the recipe's fault, not what it was given.
+        damaged: the stage and the clip whose artefact does not read.
+    """
+
+    said: str = ""
+    fault: bool = False
+    damaged: tuple[CharacterStage, str] | None = None
+
+
+@dataclass
+class Outcome:
+    """What became of a recipe's parts.
+
+    Attributes:
+        made: how many were written now.
+        damaged: those that could not be, with the stage and the clip whose artefact is damaged.
+        left_out: by character why there is nothing of one.
+        faults: sentences about parts that the recipe failed to write.
+    """
+
+    made: int = 0
+    damaged: list[tuple[PartTask, CharacterStage, str]] = field(default_factory=list)
+    left_out: dict[str, list[str]] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+
+
+def write_part(task: PartTask) -> Trouble | None:
+    """Write one part; gives what is the matter, if it could not be written.
+
+    Raises:
+        WriteError: if the system has something against writing.
+    """
     recipe = load_recipe(task.recipe)
     part = Part(
         task.key, task.character, task.split, task.options, task.clips, partial(_load, task.layout, task.backend)
@@ -86,16 +122,19 @@ def write_part(task: PartTask) -> tuple[CharacterStage, str] | str | None:
     try:
         folders.place(task.folder, task.key, partial(recipe.write, part), task.on_record)
     except _DamagedClip as damaged:
-        return damaged.stage, damaged.clip
+        return Trouble(damaged=(damaged.stage, damaged.clip))
     except CharacterError as error:
         folders.remove_part(task.folder, task.key)
-        return str(error)
-    except (UsageError, WriteError):
+        return Trouble(str(error))
+    except WriteError:
         raise
-    # It may be a stranger's, and the reader needs to know whose fault it is; parts that are written stay.
+    except UsageError as error:
+        return Trouble(str(error), fault=True)
+    # It may be a stranger's, and the reader needs to know whose fault it is; the others are written.
     except Exception as error:
+        folders.remove_part(task.folder, task.key)
         said = str(error) if isinstance(error, SpecsiaError) else f"{type(error).__name__}: {error}"
-        raise SpecsiaError(f"the recipe {task.recipe} cannot write {task.key}: {brief(said)}") from error
+        return Trouble(f"the recipe {task.recipe} cannot write {task.key}: {brief(said)}", fault=True)
     return None
 
 
@@ -112,33 +151,26 @@ def _load(layout: RunLayout, backend: str | None, clip: str) -> ClipFrames:
     return ClipFrames({**clean.meta, "box": made.meta["box"], "backend": backend}, made.files, clean.files)
 
 
-def write_parts(
-    tasks: Sequence[PartTask], run: Executor, needs: Needs, progress: Progress
-) -> tuple[int, list[tuple[PartTask, CharacterStage, str]], dict[str, list[str]]]:
-    """Write parts side by side, but for those that are there as they would be written.
-
-    Returns:
-        How many were written now; those that could not be, with the stage and the clip whose artefact is damaged; and
-        by character why there is nothing of one.
-
-    Raises:
-        SpecsiaError: if one cannot be written.
-    """
+def write_parts(tasks: Sequence[PartTask], run: Executor, needs: Needs, progress: Progress) -> Outcome:
+    """Write parts side by side, but for those that are there as they would be written."""
     missing = [task for task in tasks if not folders.is_written(task.folder, task.key, task.mark)]
-    damaged: list[tuple[PartTask, CharacterStage, str]] = []
-    left_out: dict[str, list[str]] = {}
+    found = Outcome()
     label = tasks[0].recipe if tasks else "recipe"
     with progress.bar(label, len(missing), "part") as advance:
         for index, trouble in run(write_part, missing, needs):
             advance(1)
             task = missing[index]
             if isinstance(trouble, Lost):
-                raise SpecsiaError(f"{task.recipe} of {task.key} could not be written: {trouble.reason}")
-            if isinstance(trouble, str):
-                left_out.setdefault(task.character, []).append(trouble)
-            elif trouble is not None:
-                damaged.append((task, *trouble))
-    return len(missing) - len(damaged) - sum(map(len, left_out.values())), damaged, left_out
+                trouble = Trouble(f"{task.recipe} of {task.key} was lost: {trouble.reason}", fault=True)
+            if trouble is None:
+                found.made += 1
+            elif trouble.damaged is not None:
+                found.damaged.append((task, *trouble.damaged))
+            elif trouble.fault:
+                found.faults.append(trouble.said)
+            else:
+                found.left_out.setdefault(task.character, []).append(trouble.said)
+    return found
 
 
 def finish(

@@ -17,12 +17,11 @@ from specsia_build.dataset.card.text import backend_note, how_built, licences_te
 from specsia_build.dataset.card.yaml import common_fields
 from specsia_build.dataset.schema import CARD, PARTS_FILE, RECIPE_FILE, SPLITS, SPLITS_FILE, SUMS_FILE
 from specsia_build.files.writing import replacing, write_bytes
+from specsia_build.recipes.folder import OWN_FILES
 from specsia_build.recipes.parts import line_of
 from specsia_build.recipes.recipe import Recipe, Written
 
 KIND = "specsia recipe"
-
-OWN_FILES = (CARD, SPLITS_FILE, RECIPE_FILE, PARTS_FILE, SUMS_FILE)
 
 Parts = Callable[[], Iterator[Written]]
 """Gives what is on record of the parts, in order, each time anew: they may be many."""

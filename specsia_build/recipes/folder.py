@@ -16,6 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from specsia_build.dataset.schema import CARD, PARTS_FILE, RECIPE_FILE, SPLITS_FILE, SUMS_FILE
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.names import relative_name, temporary_beside
 from specsia_build.files.records import read_json
@@ -29,6 +30,9 @@ STATE = ".specsia"
 _PARTS, _NEW = "parts", "new"
 
 KIND = "specsia part"
+
+OWN_FILES = (CARD, SPLITS_FILE, RECIPE_FILE, PARTS_FILE, SUMS_FILE)
+"""What lies over all parts, whatever the recipe."""
 
 Files = Mapping[str, tuple[int, str]]
 """Bytes and SHA-256 by name."""
@@ -126,6 +130,8 @@ def _files(aside: Path) -> Iterator[tuple[str, tuple[int, str]]]:
     for path in sorted(path for path in aside.rglob("*") if path.is_symlink() or not path.is_dir()):
         name = path.relative_to(aside).as_posix()
         relative_name(name, "file")
+        if name in OWN_FILES:
+            raise SpecsiaError(f"it wrote {name} of a part, which is the name of a file over all parts")
         if path.is_symlink() or not path.is_file():
             raise SpecsiaError(f"it wrote {name}, which is no file but a link or the like")
         data = path.read_bytes()

@@ -10,7 +10,7 @@ from specsia_build.dataset.card.licenses import licence_problems
 from specsia_build.dataset.hub.local import LocalFile, listed, read_files, refuse, unfit
 from specsia_build.dataset.schema import SUMS_FILE
 from specsia_build.errors import SpecsiaError
-from specsia_build.recipes.card import OWN_FILES
+from specsia_build.recipes.folder import OWN_FILES
 from specsia_build.recipes.parts import read_parts
 
 MOST_ENTRIES, MOST_FILES = 10_000, 100_000

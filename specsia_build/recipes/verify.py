@@ -30,8 +30,8 @@ from specsia_build.dataset.verify.views import read_frozen_splits
 from specsia_build.errors import CharacterError, SpecsiaError, brief, some
 from specsia_build.files.records import read_json
 from specsia_build.files.sources import open_source_file
-from specsia_build.recipes.card import KIND, OWN_FILES, Counts
-from specsia_build.recipes.folder import STATE
+from specsia_build.recipes.card import KIND, Counts
+from specsia_build.recipes.folder import OWN_FILES, STATE
 from specsia_build.recipes.parts import read_parts
 from specsia_build.recipes.recipe import Written
 from specsia_build.recipes.registry import load_recipe

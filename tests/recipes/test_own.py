@@ -69,6 +69,11 @@ def _odd_name(out: Path) -> dict[str, Any]:
     return {}
 
 
+def _over_all(out: Path) -> dict[str, Any]:
+    (out / "README.md").write_bytes(b"x")
+    return {}
+
+
 def _array(out: Path) -> dict[str, Any]:
     (out / "a.png").write_bytes(b"x")
     return {"frames": 1, "box": np.zeros(3)}
@@ -85,6 +90,7 @@ def _others(out: Path) -> dict[str, Any]:
         (_link, "it wrote a.png, which is no file but a link"),
         (_nothing, "it wrote no file"),
         (_odd_name, "cannot be a file name"),
+        (_over_all, "is the name of a file over all parts"),
         (_array, "it gives facts that are no JSON"),
         (_others, "is no file of this part"),
     ],

@@ -1,0 +1,67 @@
+"""Parts of a recipe are written side by side, and one that cannot be is no other's trouble."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from specsia_build.errors import CharacterError
+from specsia_build.pipeline import recipes
+from specsia_build.pipeline.executors import Lost, Needs
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.recipes import PartTask, write_parts
+from specsia_build.recipes.folder import keys
+from specsia_build.recipes.recipe import Part, Recipe
+
+
+class Picky(Recipe):
+    """Takes some parts only."""
+
+    name = "picky"
+    title = "a file for each clip"
+    layers = ()
+
+    def write(self, part: Part, out: Path) -> Mapping[str, Any]:
+        if part.key == "odd":
+            raise ZeroDivisionError("division by zero")
+        if part.key == "short":
+            raise CharacterError("short has too few frames")
+        (out / f"{part.key}.txt").write_text(part.key)
+        return {"frames": 1}
+
+    def load(self) -> str:
+        return "read it"
+
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def one_by_one(function: Callable[[T], R], items: Sequence[T], needs: Needs) -> Iterator[tuple[int, R | Lost]]:
+    yield from enumerate(map(function, items))
+
+
+def test_a_part_that_cannot_be_written_is_told_and_the_others_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipes, "load_recipe", lambda _: Picky())
+    layout = RunLayout(tmp_path)
+    (tmp_path / "picky").mkdir()
+    (tmp_path / "picky/taken.txt").write_text("mine")
+    tasks = [
+        PartTask(layout, "picky", None, key, key, "train", {}, (key,), None, None, "mark")
+        for key in ("a", "odd", "short", "taken", "z")
+    ]
+    found = write_parts(tasks, one_by_one, Needs(60), Progress())
+    assert found.made == 2
+    assert found.left_out == {"short": ["short has too few frames"]}
+    assert found.faults[0] == "the recipe picky cannot write odd: ZeroDivisionError: division by zero"
+    assert "taken.txt is no file of this part" in found.faults[1]
+    assert keys(tmp_path / "picky") == ["a", "z"]
+    assert (tmp_path / "picky/taken.txt").read_text() == "mine"
+    again = write_parts(tasks, one_by_one, Needs(60), Progress())
+    assert (again.made, len(again.faults)) == (0, 2)
