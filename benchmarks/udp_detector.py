@@ -276,12 +276,12 @@ def table(found: Mapping[str, Mapping[str, Sequence[Mapping[str, float]]]]) -> s
 @click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the table and the sheets.")
 @click.option(
-    "--side", default=48, show_default=True, help=f"Pixels on a side of what is seen, a multiple of {THUMBNAIL}."
+    "--side", default=32, show_default=True, help=f"Pixels on a side of what is seen, a multiple of {THUMBNAIL}."
 )
-@click.option("--each", default=80, show_default=True, help="Frames of a character at most.")
-@click.option("--steps", default=800, show_default=True, help=f"Of training, {BATCH} frames each.")
+@click.option("--each", default=32, show_default=True, help="Frames of a character at most.")
+@click.option("--steps", default=1000, show_default=True, help=f"Of training, {BATCH} frames each.")
 @click.option("--seed", "seeds", multiple=True, type=int, default=(0,), show_default=True, help="Of training.")
-@click.option("--threads", default=2, show_default=True, help="Of torch.")
+@click.option("--threads", default=1, show_default=True, help="Of torch.")
 def main(
     folders: tuple[Path, ...], out: Path, side: int, each: int, steps: int, seeds: tuple[int, ...], threads: int
 ) -> None:
