@@ -16,7 +16,7 @@ from specsia_build.annotation.flow import flow
 from specsia_build.annotation.lines import draw_lines, visible_lines
 from specsia_build.annotation.regions import regions
 from specsia_build.annotation.segments import segments
-from specsia_build.annotation.strokes import strokes, vertex_ranks
+from specsia_build.annotation.strokes import Strokes, strokes, vertex_ranks
 from specsia_build.annotation.tracks import Points, chosen, tracked
 from specsia_build.annotation.udp import Landmarks, landmarks, udp
 from specsia_build.dataset.layers import (
@@ -116,9 +116,9 @@ def _of_frame(layers: Layers, k: int, surface: Surface, wanted: Collection[str],
     return found
 
 
-def _graph(found: Any) -> Mapping[str, Any]:
+def _graph(found: Strokes) -> Mapping[str, Any]:
     return {
-        "vertex location": np.round(found.places, 3).astype(np.float64).round(3).tolist(),
+        "vertex location": found.places.astype(np.float64).round(3).tolist(),
         "connection": found.neighbours(),
         "original index": found.points.tolist(),
     }
