@@ -37,6 +37,7 @@ from benchmarks.segment_frames import (
 from benchmarks.segment_network import Matcher, by_paint, train
 from benchmarks.validation_source import write_source
 from specsia_build.annotation.segments import BACKGROUND, LINES
+from specsia_build.errors import UsageError
 from specsia_build.files.writing import write_bytes
 
 SAMPLES = 24
@@ -257,6 +258,8 @@ def score(folder: Path, steps: int, shown: Path | None) -> None:
         click.echo(
             f"{split}: {len(characters)} characters, {len(found)} clips, {sum(len(c.frames) for c in found)} frames"
         )
+        if not found:
+            raise UsageError(f"{folder} has no clip of the split {split}: draw characters of all three splits")
     model = train(clips["train"], steps, click.echo)
     click.echo(f"trained in {time.process_time() - start:.0f} s of processor")
     tuned, pairs = scored(clips["validation"], model), scored(clips["test"], model)

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from benchmarks.segment_frames import FIRST, LEAST, Clip, Frame, iou, together
 from specsia_build.annotation.segments import BACKGROUND, LINES
+from specsia_build.errors import UsageError
 
 CELL = 4
 """Pixels on a side of a cell of what the network sees of a picture."""
@@ -175,14 +176,21 @@ def _loss(shares: Tensor, frame: Frame, reference: Frame) -> Tensor:
 
 
 def train(clips: Sequence[Clip], steps: int, say: Callable[[str], None]) -> Matcher:
-    """A matcher that learnt from pairs of frames, up to five apart, either way."""
+    """A matcher that learnt from pairs of frames, up to five apart, either way.
+
+    Raises:
+        UsageError: if no clip has two frames.
+    """
     torch.manual_seed(SEED)
     rng, model = np.random.default_rng(SEED), Matcher()
     optimiser = torch.optim.AdamW(model.parameters(), RATE, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps)
     by_character: dict[str, list[Clip]] = {}
     for clip in clips:
-        by_character.setdefault(clip.character, []).append(clip)
+        if len(clip.frames) > 1:
+            by_character.setdefault(clip.character, []).append(clip)
+    if not by_character:
+        raise UsageError("no clip of the split train has two frames: draw motions of characters of that split")
     names, lately = sorted(by_character), []
     for step in range(1, steps + 1):
         pairs = [_drawn(by_character[names[int(rng.integers(len(names)))]], rng) for _ in range(BATCH)]
@@ -206,6 +214,4 @@ def _drawn(clips: Sequence[Clip], rng: np.random.Generator) -> tuple[Frame, Fram
         if apart < len(frames):
             k = int(rng.integers(len(frames) - apart))
             one, other = frames[k + apart], frames[k]
-            pair = (one, other) if rng.random() < 0.5 else (other, one)
-            if pair[0].count > FIRST:
-                return pair
+            return (one, other) if rng.random() < 0.5 else (other, one)

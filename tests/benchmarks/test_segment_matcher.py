@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from PIL import Image
 
 from benchmarks.segment_frames import OVERLAPS, Frame, by_most, read_clips
 from benchmarks.segment_matcher import main
-from benchmarks.segment_network import Matcher, by_paint
+from benchmarks.segment_network import Matcher, by_paint, train
 from specsia_build.errors import UsageError
 
 SIZE = 32
@@ -93,6 +94,14 @@ def test_clips_are_read_apart_with_the_colours_of_their_split(tmp_path: Path) ->
 def test_a_folder_of_something_else_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no parts\.jsonl"):
         list(read_clips(tmp_path, ["train"]))
+
+
+def test_clips_of_one_frame_teach_nothing(tmp_path: Path) -> None:
+    (clip,) = read_clips(write_folder(tmp_path), ["train"])
+    still = replace(clip, frames=clip.frames[:1])
+    with pytest.raises(UsageError, match="two frames"):
+        train([still], 1, print)
+    train([still, clip], 1, print)
 
 
 def test_the_matcher_sees_no_colours_of_what_it_is_to_colour() -> None:
