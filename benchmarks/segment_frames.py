@@ -148,12 +148,14 @@ def read_clips(folder: Path, splits: Sequence[str], most: int | None = None) -> 
 
 
 def read_frame(top: Path, number: int) -> Frame:
-    """A frame of a character's folder."""
+    """A frame of a character's folder; background that lines shut in is told from the figure, as it is by `gt`."""
     red, green, blue = np.moveaxis(np.asarray(Image.open(top / f"seg/{number:05d}.png")).astype(np.uint32), -1, 0)
     record = top / f"json_color/{number:05d}.json"
     colors = json.loads((record if record.is_file() else top / f"seg/{number:05d}.json").read_text(encoding="utf-8"))
     seg = (red << 16 | green << 8 | blue).astype(np.uint16)
-    return Frame(seg, np.array([(0, 0, 0, 255), *colors.values()], np.uint8))
+    table = np.array([(0, 0, 0, 255), *colors.values()], np.uint8)
+    seg[table[seg, 3] == 0] = BACKGROUND
+    return Frame(seg, table[: max(int(seg.max()), BACKGROUND) + 1])
 
 
 def _nearest(seg: NDArray[np.uint16], known: NDArray[np.bool_]) -> NDArray[np.uint16]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from skimage.measure import label as label_parts
 
 from specsia_build import png
 from specsia_build.annotation.segments import BACKGROUND, LINES, contents
@@ -41,7 +42,7 @@ def teaches(seg: NDArray[np.int32]) -> bool:
 
 def write_frame(out: Path, names: Mapping[str, str], clip: ClipFrames, k: int) -> None:
     """Write the `k`-th frame of a clip into the folder `out`."""
-    seg = clip.frame(SEG, k)
+    seg = with_holes(clip.frame(SEG, k))
     held = contents(seg, clip.frame(LABEL, k), np.asarray(clip.meta["palette"], np.uint8).reshape(-1, 3))
     index = np.where(held.region < 0, -1, held.region + 1)
     numbers = range(BACKGROUND, len(index))
@@ -54,6 +55,17 @@ def write_frame(out: Path, names: Mapping[str, str], clip: ClipFrames, k: int) -
     for layer, name in names.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_bytes(files[layer])
+
+
+def with_holes(seg: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Segments (H, W) with those of the background that lines shut in, such as between the legs, as segments of their
+    own behind the others, as PaintBucket-Character has them: they are to be told from the figure like any other."""
+    part = label_parts(seg == BACKGROUND, connectivity=1)
+    outer = np.unique(np.concatenate([part[0], part[-1], part[:, 0], part[:, -1]]))
+    number = np.zeros(int(part.max()) + 1, np.int32)
+    holes = np.setdiff1d(np.arange(1, len(number)), outer)
+    number[holes] = int(seg.max()) + 1 + np.arange(len(holes))
+    return np.where(number[part] > 0, number[part], seg)
 
 
 def _pictures(

@@ -13,6 +13,7 @@ from PIL import Image
 
 from specsia_build.errors import CharacterError
 from specsia_build.recipes.paintbucket import SHEETS, TOP, folder_name
+from specsia_build.recipes.painted import with_holes
 from specsia_build.recipes.registry import load_recipe
 from tests.recipes.figures import PALETTE, SIZE, walking, written
 
@@ -64,6 +65,20 @@ def test_all_files_of_a_frame_agree_with_its_segments(tmp_path: Path) -> None:
         assert (gt[seg == int(number)] == colors[number]).all()
     assert (label[seg == 0] == 0).all()
     assert (gt[seg == 0] == [0, 0, 0, 255]).all()
+
+
+def test_background_that_lines_shut_in_is_a_segment_of_its_own() -> None:
+    """As in PaintBucket-Character: two holes, numbered behind the others; what reaches the border is the background."""
+    seg = np.ones((9, 12), np.int32)
+    seg[2:7, 1:11] = 0
+    seg[3:6, 2:4] = 2
+    seg[3:6, 5:7] = seg[3:6, 8:10] = 1
+    seg[2, 8] = 1
+    found = with_holes(seg)
+    assert (found[3:6, 5:7] == 3).all()
+    assert (found[3:6, 8:10] == 1).all()
+    np.testing.assert_array_equal(found[seg != 1], seg[seg != 1])
+    assert found.max() == 3
 
 
 def test_frames_are_numbered_through_all_clips_and_the_turntable_is_a_reference(tmp_path: Path) -> None:
