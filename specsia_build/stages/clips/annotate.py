@@ -104,7 +104,8 @@ def _of_frame(layers: Layers, k: int, surface: Surface, wanted: Collection[str],
     label = np.append(surface.region, np.int32(-1))[seen.face] if {LABEL, SEG} & set(wanted) else None
     if {LINE, SEG, STROKES} & set(wanted):
         lines = visible_lines(seen, surface.features)
-        found[LINE] = draw_lines(lines, size, line_px)
+        if {LINE, SEG} & set(wanted):
+            found[LINE] = draw_lines(lines, size, line_px)
         if STROKES in wanted:
             found[STROKES] = _graph(strokes(lines, surface.ranks, k))
     if label is not None:
