@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from specsia_build.jit import inlined, ready, uncounted
+from specsia_build.jit import ready, uncounted
+from specsia_build.rendering.topology import root
 
 JUST_NOTICEABLE = 2.3
 """Distance in CIE L*a*b* that is just noticed: Mahy, Van Eycken and Oosterlinck, Color Research and Application 19
@@ -118,14 +119,6 @@ def _borders(patches: Patches, links: Links) -> _Borders:
     return _Borders(pairs, jump, np.linalg.norm(mean[pairs[:, 0]] - mean[pairs[:, 1]], axis=1))
 
 
-@inlined
-def _root(parent, v):  # type: ignore[no-untyped-def]
-    while parent[v] != v:
-        parent[v] = parent[parent[v]]
-        v = parent[v]
-    return v
-
-
 @uncounted
 def _join(pairs, jump, area, color, square, parent):  # type: ignore[no-untyped-def]
     """Join the patches of each pair in turn that agree as they then are; returns how many were joined.
@@ -135,7 +128,7 @@ def _join(pairs, jump, area, color, square, parent):  # type: ignore[no-untyped-
     """
     joined = 0
     for i in range(len(pairs)):
-        a, b = _root(parent, pairs[i, 0]), _root(parent, pairs[i, 1])
+        a, b = root(parent, pairs[i, 0]), root(parent, pairs[i, 1])
         if a == b:
             continue
         apart, within = 0.0, square[a] / area[a] + square[b] / area[b]
@@ -154,7 +147,7 @@ def _join(pairs, jump, area, color, square, parent):  # type: ignore[no-untyped-
                 color[a, k] += color[b, k]
             joined += 1
     for v in range(len(parent)):
-        parent[v] = _root(parent, v)
+        parent[v] = root(parent, v)
     return joined
 
 

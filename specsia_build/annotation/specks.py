@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from specsia_build.jit import compiled, inlined
+from specsia_build.rendering.topology import root
 
 NEAR = 2
 """Pixels around that of an end which is no vertex, in which what is there is joined to it: a line closes the gap
@@ -12,16 +13,8 @@ between two others though it ends beside the pixels that they darken."""
 
 
 @inlined
-def _root(parent, p):  # type: ignore[no-untyped-def]
-    while parent[p] != p:
-        parent[p] = parent[parent[p]]
-        p = parent[p]
-    return p
-
-
-@inlined
 def _join(parent, p, q):  # type: ignore[no-untyped-def]
-    p, q = _root(parent, p), _root(parent, q)
+    p, q = root(parent, p), root(parent, q)
     if p != q:
         parent[max(p, q)] = min(p, q)
 
@@ -62,8 +55,8 @@ def lengths_together(places, vertices, count, height, width):  # type: ignore[no
                         _join(parent, at_pixel[r, c], p)
     total = np.zeros(len(places))
     for p in range(len(places)):
-        total[_root(parent, p)] += length[p]
+        total[root(parent, p)] += length[p]
     out = np.empty(len(places))
     for p in range(len(places)):
-        out[p] = total[_root(parent, p)]
+        out[p] = total[root(parent, p)]
     return out

@@ -88,7 +88,8 @@ def weld(vertices: NDArray[np.float32]) -> NDArray[np.int32]:
 
 
 @inlined
-def _root(parent, v):  # type: ignore[no-untyped-def]
+def root(parent, v):  # type: ignore[no-untyped-def]
+    """What stands for all that is joined to `v`; `parent` holds for each what it is joined to, and is made flatter."""
     while parent[v] != v:
         parent[v] = parent[parent[v]]
         v = parent[v]
@@ -124,7 +125,7 @@ def _list_edges(faces, welded, valence, first, following, far, halves, users, ed
                 first[here] = e
                 halves[e, 0], halves[e, 1] = h, -1
                 users[e] = 0
-                ra, rb = _root(parent, a), _root(parent, b)
+                ra, rb = root(parent, a), root(parent, b)
                 if ra != rb:
                     parent[max(ra, rb)] = min(ra, rb)
             edge_of[h] = e
@@ -166,7 +167,7 @@ def _number_parts(faces, welded, parent, number, part):  # type: ignore[no-untyp
     """
     parts = 0
     for f in range(len(faces)):
-        r = _root(parent, welded[faces[f, 0]])
+        r = root(parent, welded[faces[f, 0]])
         if number[r] < 0:
             number[r] = parts
             parts += 1
