@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 
 MOST_SHOWN = 300
 """Characters of a reason that are shown; what is longer belongs into a file."""
@@ -33,6 +34,12 @@ def some(names: Sequence[str], most: int = 5) -> str:
     """The first of several names, and how many there are beside."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(brief(name, 80) for name in names[:most]) + more
+
+
+def meant(given: str, known: Iterable[str]) -> str:
+    """The end of a message about a name that is not known: `` Did you mean 'build'?``, or nothing."""
+    near = get_close_matches(given, list(known))
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 class SpecsiaError(Exception):

@@ -8,13 +8,21 @@ from typing import Any
 
 import click
 
+from specsia_build.cli.command import Command
 from specsia_build.cli.output import json_option, tell
 from specsia_build.cli.train import FOLDER
 from specsia_build.dravie.config import DEVICES, AdaptConfig, need_torch
 from specsia_build.dravie.pretrained import find_run
 
 
-@click.command(context_settings={"show_default": False})
+@click.command(
+    cls=Command,
+    examples=(
+        "specsia adapt pretrained --frames my-frames --drawing front.png --out mine",
+        "specsia adapt drawn --dataset my-run/dataset --character 0 --out drawn-0",
+    ),
+    context_settings={"show_default": False},
+)
 @click.argument("run", type=find_run)
 @click.option("--out", type=FOLDER, required=True, help="Folder of the adapted run.")
 @click.option("--dataset", metavar="DATASET", help="That holds the character.")

@@ -11,23 +11,25 @@ from specsia_build.backends.registry import available_backends, load_backend
 from specsia_build.backends.selftest import report, selftest
 from specsia_build.backends.upstream.doctor import MISSING, Diagnosis, diagnose
 from specsia_build.backends.upstream.pins import find_installation, read_pins
+from specsia_build.cli.command import CommandGroup
 from specsia_build.cli.main import FAILED
-from specsia_build.cli.output import json_option, show, tell
+from specsia_build.cli.output import json_option, tell
 
 
-@click.group()
+@click.group(cls=CommandGroup, examples=("specsia backends list", "specsia backends selftest inflate"))
 def backends() -> None:
     """Reconstruction backends."""
 
 
-@backends.command("list")
-def list_backends() -> None:
+@backends.command("list", examples=("specsia backends list", "specsia backends list --json"))
+@json_option
+def list_backends(as_json: bool) -> None:
     """Name the backends that are installed."""
-    for name in available_backends():
-        show(name)
+    names = available_backends()
+    tell(as_json, {"backends": names}, names)
 
 
-@backends.command("doctor")
+@backends.command("doctor", examples=("specsia backends doctor wonder3d", "specsia backends doctor crm --json"))
 @click.argument("name")
 @click.option("--root", type=click.Path(path_type=Path), help="The checkout of the upstream project.")
 @click.option("--python", type=click.Path(path_type=Path), help="The interpreter of its environment.")
@@ -45,7 +47,7 @@ def doctor(ctx: click.Context, /, name: str, root: Path | None, python: Path | N
         ctx.exit(FAILED)
 
 
-@backends.command("selftest")
+@backends.command("selftest", examples=("specsia backends selftest inflate", "specsia backends selftest fusion:0.5"))
 @click.argument("name", metavar="NAME[:ARG]")
 @json_option
 @click.pass_context

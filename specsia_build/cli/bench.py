@@ -13,11 +13,12 @@ from specsia_build.bench.clips import bench_clips
 from specsia_build.bench.load import bench_frames, bench_load
 from specsia_build.bench.rows import bench_rows
 from specsia_build.bench.stages import bench as run_bench
+from specsia_build.cli.command import Command
 from specsia_build.cli.output import json_option, tell, text_table
 from specsia_build.config import BuildConfig, ClipSettings, with_settings
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.config import DEVICES, PRESETS, need_torch
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.errors import SpecsiaError, UsageError, meant
 from specsia_build.pipeline.build import build as run_build
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
@@ -36,7 +37,11 @@ LEARNING = ("load", "train")
 REFERENCE = "reference"
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    takes_source=True,
+    examples=("specsia bench render --size 128 --views 4", "specsia bench load my-run/dataset"),
+)
 @click.argument("what", nargs=-1, metavar="[STAGE|clips [SOURCE] | load|train [DATASET]]")
 @click.option("--size", type=int, help="Pixels on a side of every image.  [default: 512]")
 @click.option("--views", type=int, help="Views around each character.  [default: 10]")
@@ -78,8 +83,10 @@ def bench(
     stage = what[0] if what and what[0] in names else None
     rest = what[1:] if stage else what
     if len(rest) > 1:
+        known = (*names, CLIPS, *LEARNING)
         raise click.UsageError(
-            f"'{rest[0]}' is no stage ({', '.join((*names, *LEARNING))}), so '{rest[1]}' is one argument too many"
+            f"'{rest[0]}' is no stage ({', '.join(known)}), so '{rest[1]}' is one argument too many."
+            f"{meant(rest[0], known)}"
         )
     source = rest[0] if rest else BENCH_SOURCE
     config = with_settings(BuildConfig(), given | {"source": source}, "the command line")

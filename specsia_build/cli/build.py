@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from specsia_build.cli.command import Command
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option, tell
 from specsia_build.config import EXECUTORS, LOOKS, LOW_IOU_ACTIONS
@@ -20,7 +21,12 @@ from specsia_build.pipeline.summary import BuildSummary
 from specsia_build.stages.registry import stage_names
 
 
-@click.command(context_settings={"show_default": False})
+@click.command(
+    cls=Command,
+    takes_source=True,
+    examples=("specsia build sample:3 --out my-samples", "specsia build path/to/characters --out my-run"),
+    context_settings={"show_default": False},
+)
 @click.argument("source", required=False)
 @click.option("--out", help="Folder of the run, or a URL (s3://...) to send its dataset to.  [default: specsia-out]")
 @click.option(
@@ -93,9 +99,8 @@ def build(
 ) -> None:
     """Build and pack a dataset from the characters of SOURCE.
 
-    SOURCE is sample:N (procedural characters), a 3DBiCar folder, a mesh file or a folder of them (GLB, glTF, VRM, OBJ,
-    PLY), or a .jsonl manifest. Without it the run found in --out goes on, or sample:24 is built. A build that was
-    stopped goes on where it was; one that is up to date does nothing.
+    Without SOURCE the run found in --out goes on, or sample:24 is built. A build that was stopped goes on where it was;
+    one that is up to date does nothing.
     """
     config_file = named_settings(config_name) if config_name is not None else None
     config, layout = effective(source, out, config_file, flags, fresh)

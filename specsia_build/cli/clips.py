@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from specsia_build.cli.build import document_of, packed_lines, quarantine_lines, warning_lines
+from specsia_build.cli.command import Command
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option, tell
 from specsia_build.config import DEFAULT_CLIPS_OUT, EXECUTORS, FRAMES, LOOKS, ClipSettings
@@ -27,7 +28,15 @@ from specsia_build.stages.registry import PAIR_STAGES
 _STAGES = tuple(stage.name for stage in (*PAIR_STAGES, pack.STAGE))
 
 
-@click.command(context_settings={"show_default": False})
+@click.command(
+    cls=Command,
+    takes_source=True,
+    examples=(
+        "specsia clips path/to/characters --out my-clips --preview",
+        "specsia clips sample:2 --motion walk --recipe anidoc --out my-line-art",
+    ),
+    context_settings={"show_default": False},
+)
 @click.argument("source", required=False)
 @click.option("--out", help=f"Folder of the run.  [default: {DEFAULT_CLIPS_OUT}]")
 @click.option(
@@ -90,7 +99,7 @@ def clips(
 ) -> None:
     """Draw the characters of SOURCE in motion, with layers that agree to the byte.
 
-    SOURCE is what `specsia build` takes. The recipe `frames` writes DIR/frames/CLIP/{color,mask,pos}, which `specsia
+    The recipe `frames` writes DIR/frames/CLIP/{color,mask,pos}, which `specsia
     enhance` takes as they are; `dravie` packs reconstructions that move as their characters do, beside the clean
     frames, as the dataset DIR/dataset. A run that was stopped goes on where it was.
     """

@@ -7,13 +7,20 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
+from specsia_build.cli.command import Command
 from specsia_build.cli.output import json_option, tell
 from specsia_build.config import cores
 from specsia_build.dataset.convert.write import to_published
 from specsia_build.dataset.reading import open_dataset
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=(
+        "specsia convert my-run/dataset --to published --out my-run/published",
+        "specsia convert my-run/dataset --to published --config inflate --out published-inflate",
+    ),
+)
 @click.argument("dataset", metavar="DATASET")
 @click.option("--to", required=True, type=click.Choice(["published"]), help="The schema that is wanted.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write; it must be new.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from tqdm import tqdm
 
+from specsia_build.cli.command import Command
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option, tell
 from specsia_build.dataset.diff.compare import diff as diff_datasets
@@ -12,7 +13,10 @@ from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import SpecsiaError, UsageError
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=("specsia diff old-run/dataset my-run/dataset", "specsia diff old-run/dataset my-run/dataset --json"),
+)
 @click.argument("one", metavar="A")
 @click.argument("two", metavar="B")
 @json_option

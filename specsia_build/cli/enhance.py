@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from specsia_build.cli.command import Command
 from specsia_build.cli.output import show
 from specsia_build.cli.train import FOLDER
 from specsia_build.dravie.config import DEVICES, need_torch
@@ -13,7 +14,13 @@ from specsia_build.dravie.pretrained import find_run
 from specsia_build.errors import UsageError
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=(
+        "specsia enhance pretrained my-frames --out repaired",
+        "specsia enhance drawn my-run/dataset --split test --out repaired-test",
+    ),
+)
 @click.argument("run", type=find_run)
 @click.argument("source", metavar="INPUT")
 @click.option("--out", required=True, type=FOLDER, help="Folder of the results.")

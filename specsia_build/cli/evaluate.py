@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from specsia_build.cli.command import Command
 from specsia_build.cli.output import json_option, tell
 from specsia_build.cli.train import FOLDER, configs_option
 from specsia_build.dravie.config import DEVICES, AdaptConfig, need_torch
@@ -15,7 +16,13 @@ from specsia_build.errors import UsageError
 from specsia_build.pipeline.settings import existing_run
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=(
+        "specsia evaluate pretrained my-run/dataset --out scores",
+        "specsia evaluate drawn my-run/dataset --baselines raw --out scores-drawn",
+    ),
+)
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=find_run)
 @click.argument("dataset")
 @click.option("--out", required=True, type=FOLDER, help="Folder of the tables, the figures and the results.")

@@ -13,6 +13,7 @@ import click
 from specsia_build.characters.sources import open_source
 from specsia_build.characters.suggest import suggested_manifest
 from specsia_build.characters.survey import UNSURE, CharacterFacts
+from specsia_build.cli.command import Command
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option, tell, text_table
 from specsia_build.errors import UsageError, some
@@ -31,7 +32,11 @@ PAGE = click.Path(dir_okay=False, path_type=Path)
 LINE_END = b"\n"
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    takes_source=True,
+    examples=("specsia characters path/to/characters", "specsia characters sample:3 --pictures characters.html"),
+)
 @click.argument("source")
 @click.option("--memory", metavar="SIZE", default=MEMORY, show_default=True, help="What a character may cost.")
 @click.option("--parts", metavar="ID", help="List the parts of one character, with what `drop` may call them.")
@@ -125,7 +130,7 @@ def _character_lines(facts: Sequence[CharacterFacts], problems: Sequence[Charact
     return [*lines, f"{len(facts)} characters ({formats}), {triangles:,} triangles, {len(problems)} with problems"]
 
 
-@click.command()
+@click.command(cls=Command, examples=("specsia status my-run", "specsia status my-run --json"))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @json_option
 def status(folder: Path, as_json: bool) -> None:

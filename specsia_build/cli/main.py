@@ -4,68 +4,96 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import click
 
 from specsia_build import __version__
+from specsia_build.cli.command import CommandGroup
 from specsia_build.cli.stopping import stoppable
-from specsia_build.errors import SpecsiaError, UsageError, brief
+from specsia_build.errors import SpecsiaError, UsageError, brief, printable
 from specsia_build.files.trouble import write_trouble
 
 DONE, FAILED, USAGE = 0, 1, 2
 """Exit codes."""
 
+
+class _Known(NamedTuple):
+    module: str
+    does: str
+
+
 COMMANDS = {
-    "build": "specsia_build.cli.build",
-    "clips": "specsia_build.cli.clips",
-    "characters": "specsia_build.cli.inspect",
-    "status": "specsia_build.cli.inspect",
-    "verify": "specsia_build.cli.verify",
-    "diff": "specsia_build.cli.diff",
-    "report": "specsia_build.cli.report",
-    "convert": "specsia_build.cli.convert",
-    "backends": "specsia_build.cli.backends",
-    "train": "specsia_build.cli.train",
-    "adapt": "specsia_build.cli.adapt",
-    "enhance": "specsia_build.cli.enhance",
-    "evaluate": "specsia_build.cli.evaluate",
-    "push": "specsia_build.cli.push",
-    "bench": "specsia_build.cli.bench",
+    name: _Known(f"specsia_build.cli.{module}", does)
+    for name, module, does in (
+        ("build", "build", "Build and pack a dataset from characters."),
+        ("clips", "clips", "Draw characters in motion, layer by layer."),
+        ("characters", "inspect", "List what a source holds before anything is built."),
+        ("status", "inspect", "Say what a run holds, what failed and why."),
+        ("verify", "verify", "Check every promise of a packed dataset."),
+        ("diff", "diff", "Say what differs between two datasets."),
+        ("report", "report", "Write an HTML page to look at."),
+        ("convert", "convert", "Pack a dataset anew in another schema."),
+        ("backends", "backends", "Name, check and try reconstruction backends."),
+        ("train", "train", "Train DraViE on a dataset."),
+        ("adapt", "adapt", "Fit a model to one character's frontal view."),
+        ("enhance", "enhance", "Repair frames with a model."),
+        ("evaluate", "evaluate", "Compare models with baselines on test characters."),
+        ("push", "push", "Push a dataset to the Hugging Face Hub and check it."),
+        ("bench", "bench", "Measure what each stage costs."),
+    )
 }
-"""Module of each command; imported only when the command is asked for, so that help is quick."""
+"""Module of each command and what it does; it is imported only when the command is asked for, so that help is quick."""
 
 
-class _Commands(click.Group):
+class _Commands(CommandGroup):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command = getattr(importlib.import_module(COMMANDS[name]), name)
+        command = getattr(importlib.import_module(COMMANDS[name].module), name)
         assert isinstance(command, click.Command)
         return command
 
-    def invoke(self, ctx: click.Context) -> Any:
-        with stoppable(FAILED):
-            return self._told(ctx)
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, known.does) for name, known in COMMANDS.items()])
 
-    def _told(self, ctx: click.Context) -> Any:
-        try:
+    def make_context(self, *args: Any, **settings: Any) -> click.Context:
+        with _told():
+            return super().make_context(*args, **settings)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with stoppable(FAILED), _told():
             return super().invoke(ctx)
-        except UsageError as error:
-            raise _Sentence(str(error), USAGE) from error
-        except SpecsiaError as error:
-            raise _Sentence(str(error), FAILED) from error
-        except KeyboardInterrupt as error:
-            raise _Sentence("stopped; the same command goes on from here", FAILED) from error
-        except BrokenPipeError:
-            sys.stderr.close()
-            ctx.exit(DONE)
-        # Where a file is written, its own sentence comes first; this is for all that the system may refuse besides.
-        except OSError as error:
-            raise _Sentence(_refused(error), FAILED) from error
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Whatever goes wrong becomes one sentence on standard error and an exit code."""
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        asked = error.ctx.command_path if error.ctx is not None else "specsia"
+        raise _Sentence(error.format_message(), USAGE, f"{asked} --help") from error
+    except UsageError as error:
+        raise _Sentence(str(error), USAGE) from error
+    except SpecsiaError as error:
+        raise _Sentence(str(error), FAILED) from error
+    except KeyboardInterrupt as error:
+        raise _Sentence("stopped; the same command goes on from here", FAILED) from error
+    except BrokenPipeError as error:
+        sys.stderr.close()
+        raise click.exceptions.Exit(DONE) from error
+    # Where a file is written, its own sentence comes first; this is for all that the system may refuse besides.
+    except OSError as error:
+        raise _Sentence(_refused(error), FAILED) from error
 
 
 def _refused(error: OSError) -> str:
@@ -78,15 +106,24 @@ def _refused(error: OSError) -> str:
 
 
 class _Sentence(click.ClickException):
-    def __init__(self, message: str, code: int) -> None:
-        super().__init__(message)
+    """What is told of an error: its sentence, and where there is one the command that says more."""
+
+    def __init__(self, message: str, code: int, more: str | None = None) -> None:
+        super().__init__(printable(message))
         vars(self)["exit_code"] = code
+        self.more = more
 
     def show(self, file: Any = None) -> None:
         click.echo(f"specsia: {self.format_message()}", file=file or sys.stderr)
+        if self.more is not None:
+            click.echo(f"  see {self.more}", file=file or sys.stderr)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Commands,
+    examples=("specsia build sample:3 --out my-samples", "specsia report my-samples"),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="specsia")
 def main() -> None:
     """Build datasets that teach 2D models to repair drawn characters seen from new angles."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
+from specsia_build.cli.command import Command
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option, tell
 from specsia_build.dataset.card.licenses import redistribution_problems
@@ -23,7 +24,13 @@ from specsia_build.recipes.publish import licences_against, read_recipe
 from specsia_build.recipes.verify import mark_of
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=(
+        "specsia push my-run/dataset --repo OWNER/NAME --dry-run",
+        "specsia push my-run/dataset --repo OWNER/NAME",
+    ),
+)
 @click.argument("folder", metavar="DATASET", type=click.Path(path_type=Path))
 @click.option("--repo", required=True, metavar="OWNER/NAME", help="Dataset repository; created if it is not there.")
 @click.option("--private/--public", default=True, help="Who sees a new repository; private unless told otherwise.")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from specsia_build.cli.command import Command
 from specsia_build.cli.output import show
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.pipeline.layout import RunLayout
@@ -16,7 +17,7 @@ from specsia_build.report.dataset_page import write_dataset_report
 from specsia_build.report.page import write_report
 
 
-@click.command()
+@click.command(cls=Command, examples=("specsia report my-run", "specsia report my-run/dataset --out pairs.html"))
 @click.argument("where", metavar="DIR|DATASET")
 @click.option(
     "--out",

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from specsia_build.cli.command import Command
 from specsia_build.cli.output import json_option, tell
 from specsia_build.dravie.config import DEFAULT_PRESET, DEVICES, PRESETS, TrainConfig, need_torch, train_config
 from specsia_build.errors import SpecsiaError, UsageError, WriteError
@@ -24,7 +25,14 @@ def configs_option(description: str) -> Callable[[Decorated], Decorated]:
     return click.option("--config-name", "--backend", "configs", multiple=True, metavar="NAME", help=description)
 
 
-@click.command(context_settings={"show_default": False})
+@click.command(
+    cls=Command,
+    examples=(
+        "specsia train my-run/dataset --out drawn",
+        "specsia train my-run/dataset --out drawn --steps 4000 --resume",
+    ),
+    context_settings={"show_default": False},
+)
 @click.argument("dataset", metavar="DATASET")
 @click.option("--out", "run", type=FOLDER, required=True, help="Folder of the run.")
 @click.option("--preset", type=click.Choice(tuple(PRESETS)), help=f"Model and settings.  [default: {DEFAULT_PRESET}]")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 from tqdm import tqdm
 
+from specsia_build.cli.command import Command
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option, tell
 from specsia_build.config import cores
 from specsia_build.recipes.verify import verify as verify_folder
 
 
-@click.command()
+@click.command(cls=Command, examples=("specsia verify my-run/dataset", "specsia verify my-clips/frames"))
 @click.argument("dataset", metavar="DATASET")
 @click.option("--workers", type=click.IntRange(0, 1024), default=0, help="Processes; 0 is one for each core.")
 @json_option

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from specsia_build.config import DEFAULT_OUT, BuildConfig, ClipSettings, read_settings, with_settings
-from specsia_build.errors import UsageError
+from specsia_build.errors import UsageError, meant
 from specsia_build.folders import shipped
 from specsia_build.pipeline.layout import RunLayout, layout_of
 from specsia_build.recipes.registry import defaults_of
@@ -38,7 +38,9 @@ def named_settings(given: str) -> Path:
         return known[given]
     if not path.is_file():
         names = ", ".join(sorted(known))
-        raise UsageError(f"--config: there is no file {given}, and no settings of that name: there are {names}")
+        raise UsageError(
+            f"--config: there is no file {given}, and no settings of that name: there are {names}.{meant(given, known)}"
+        )
     return path
 
 

@@ -1,0 +1,65 @@
+"""What the help of every command has: what a SOURCE is, and examples at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from specsia_build.errors import meant
+
+
+class _WithExamples(click.Command):
+    """Help that ends with examples.
+
+    Attributes:
+        examples: command lines that work as they are printed, in the folder of a reader who followed the README.
+        takes_source: whether it takes characters, and says which.
+    """
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), takes_source: bool = False, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.examples, self.takes_source = tuple(examples), takes_source
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what the command does, and what a SOURCE is."""
+        super().format_help_text(ctx, formatter)
+        if self.takes_source:
+            from specsia_build.characters.character import FORMATS
+
+            formatter.write_paragraph()
+            with formatter.indentation():
+                formatter.write_text(
+                    "SOURCE is sample:N (procedural characters), a 3DBiCar folder, a mesh file or a folder of them "
+                    f"({', '.join(FORMATS)}), or a .jsonl manifest."
+                )
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples, each whole on its line, so that it can be copied."""
+        with formatter.section("Examples"):
+            for line in self.examples:
+                formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+
+
+class Command(_WithExamples):
+    """A command: ``@click.command(cls=Command, examples=("specsia status my-run", ...))``."""
+
+
+class CommandGroup(_WithExamples, click.Group):
+    """A group of commands: ``@click.group(cls=CommandGroup, examples=(...))``."""
+
+    command_class = Command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is named first.
+
+        Raises:
+            click.UsageError: if there is none, with the one that may be meant.
+        """
+        name, known = args[0], self.list_commands(ctx)
+        if name not in known and not name.startswith("-") and not ctx.resilient_parsing:
+            raise click.UsageError(f"No such command '{name}'.{meant(name, known)}", ctx)
+        return super().resolve_command(ctx, args)
