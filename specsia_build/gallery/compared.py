@@ -1,0 +1,367 @@
+"""Two galleries beside each other as one, what changed most told by a number."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import TypeVar
+
+from specsia_build import png
+from specsia_build.characters.character import id_order_key
+from specsia_build.dataset import schema
+from specsia_build.errors import SpecsiaError, UsageError, some
+from specsia_build.gallery.items import TARGET, Gallery, Item, Lost, Measure, Reader, Side
+
+CHANGE = "change"
+"""Of an item's numbers: the largest change of the main measure in any frame of any maker that both have."""
+
+_NEAR = 1e-6
+"""Degrees, or seconds, by which the places of two frames may differ."""
+
+Frames = tuple[tuple[int, ...], tuple[int, ...]]
+"""Numbers of the frames of the first and of the second item that show the same."""
+
+_Told = TypeVar("_Told")
+
+
+@dataclass(frozen=True)
+class ComparedReader:
+    """Reads the pictures of two galleries.
+
+    Attributes:
+        readers: of the first and of the second.
+        sides: by name which of them has it, and under which name; what is in neither is the first's target.
+        added: ids that only the second has.
+        frames: by id those that are compared, where they are not all of both.
+    """
+
+    readers: tuple[Reader, Reader]
+    sides: Mapping[str, tuple[int, str]]
+    added: frozenset[str]
+    frames: Mapping[str, Frames]
+
+    def read(self, item: str, side: str, layer: str, frames: Sequence[int]) -> list[bytes]:
+        """As `Reader` says."""
+        which, name = self.sides.get(side, (int(item in self.added), side))
+        if item in self.frames:
+            frames = [self.frames[item][which][frame] for frame in frames]
+        return self.readers[which].read(item, name, layer, frames)
+
+
+def compared(one: Gallery, two: Gallery) -> Gallery:
+    """Two galleries as one.
+
+    Of a character or clip in both, the frames that show the same are compared: views of one angle, frames of one time.
+    Its target is shown once where all of these are the same bytes, else twice. What only one of them has is shown, too.
+
+    Returns:
+        A gallery whose `missing` says what is not compared, and what is compared unfairly.
+
+    Raises:
+        UsageError: if one has clips and the other stills, or one is an evaluation and the other is none.
+    """
+    _refuse_unlike(one, two)
+    names = labels(one.where, two.where)
+    joining = _Joining(names, (one, two), _paired_makers(one, two), _main(one, two))
+    here, there = ({item.id: item for item in gallery.items} for gallery in (one, two))
+    joined = [
+        joining.joined(here.get(key), there.get(key)) for key in sorted(here.keys() | there.keys(), key=id_order_key)
+    ]
+    reader = ComparedReader(
+        (one.reader, two.reader),
+        {
+            f"{label}: {name}": (which, name)
+            for which, (label, gallery) in enumerate(zip(names, (one, two), strict=True))
+            for name in {TARGET: None} | dict.fromkeys(_side_names(gallery))
+        },
+        frozenset(there.keys() - here.keys()),
+        {found.item.id: found.frames for found in joined if found.frames is not None},
+    )
+    both = len(here.keys() & there.keys())
+    return Gallery(
+        kind="comparison",
+        where=f"{one.where} {two.where}",
+        title=f"{names[0]} and {names[1]}",
+        lead=f"{_plural(both, one.moving)} in both, {names[0]} beside {names[1]}, by what changed most.",
+        moving=one.moving,
+        items=tuple(found.item for found in joined),
+        lost=_lost(one, two, names),
+        measures=_measures(one, two),
+        reader=reader,
+        missing=tuple(_caveats(joining, joined, here.keys(), there.keys())),
+    )
+
+
+def labels(one: str, two: str) -> tuple[str, str]:
+    """The shortest parts of two paths that tell them apart, the last that differ; `A` and `B` of one and the same."""
+    here, there = _parts(one), _parts(two)
+    if here == there:
+        return "A", "B"
+    last = next(k for k in count(1) if here[-k:] != there[-k:])
+    if last <= min(len(here), len(there)):
+        return here[-last], there[-last]
+    return "/".join(here[-last:]), "/".join(there[-last:])
+
+
+def _parts(where: str) -> list[str]:
+    local = "://" not in where and Path(where).exists()
+    return [part for part in (str(Path(where).absolute()) if local else where).split("/") if part]
+
+
+def _refuse_unlike(one: Gallery, two: Gallery) -> None:
+    if one.moving != two.moving:
+        moving, still = (one, two) if one.moving else (two, one)
+        raise UsageError(f"{moving.where} holds clips and {still.where} stills: only what is alike can be compared")
+    if (one.kind == "evaluation") != (two.kind == "evaluation"):
+        measured, other = (one, two) if one.kind == "evaluation" else (two, one)
+        raise UsageError(
+            f"{measured.where} is an evaluation and {other.where} is none: name two evaluations, or two of the others"
+        )
+
+
+def _side_names(gallery: Gallery) -> list[str]:
+    """Of all sides but the target, in order."""
+    return list(dict.fromkeys(name for item in gallery.items for name in item.sides if name != TARGET))
+
+
+def _paired_makers(one: Gallery, two: Gallery) -> tuple[tuple[str, str], ...]:
+    """Makers of one name; two galleries that have but one each are compared whatever its name."""
+    here, there = _side_names(one), _side_names(two)
+    if len(here) == len(there) == 1:
+        return ((here[0], there[0]),)
+    return tuple((name, name) for name in here if name in there)
+
+
+def _main(one: Gallery, two: Gallery) -> Measure | None:
+    """The first measure that both have."""
+    known = {measure.key for measure in two.measures}
+    return next((measure for measure in one.measures if measure.key in known), None)
+
+
+def _measures(one: Gallery, two: Gallery) -> tuple[Measure, ...]:
+    """Of both, those that both have first."""
+    every = {measure.key: measure for measure in (*two.measures, *one.measures)}
+    shared = [m.key for m in one.measures if m.key in {other.key for other in two.measures}]
+    return tuple(every[key] for key in dict.fromkeys((*shared, *(m.key for m in (*one.measures, *two.measures)))))
+
+
+@dataclass(frozen=True)
+class _Joined:
+    """An item of both, or of one of them.
+
+    Attributes:
+        frames: that are compared, where they are not all of both.
+        sizes: pixels on a side of the pictures of both, where they are known.
+        same_target: whether the target is the same to the byte; None of what is in one alone.
+    """
+
+    item: Item
+    frames: Frames | None = None
+    sizes: tuple[int, int] | None = None
+    same_target: bool | None = None
+
+
+@dataclass(frozen=True)
+class _Joining:
+    labels: tuple[str, str]
+    galleries: tuple[Gallery, Gallery]
+    makers: tuple[tuple[str, str], ...]
+    main: Measure | None
+
+    def joined(self, a: Item | None, b: Item | None) -> _Joined:
+        if a is None or b is None:
+            which = int(a is None)
+            item = a or b
+            assert item is not None
+            renamed = [replace(side, name=self._name(which, name)) for name, side in item.sides.items()]
+            sides = {side.name: side for side in renamed}
+            return _Joined(replace(item, sides=sides, warnings=(f"only in {self.labels[which]}", *item.warnings)))
+        frames = _matching(a, b)
+        whole = frames == (tuple(range(a.frames)), tuple(range(b.frames)))
+        same, sizes = self._targets(a, b, frames)
+        sides = self._sides(a, b, frames, same)
+        numbers = {key: value for key, value in a.numbers.items() if b.numbers.get(key) == value}
+        change = self._change(sides)
+        return _Joined(
+            Item(
+                id=a.id,
+                character=a.character,
+                split=a.split,
+                frames=len(frames[0]),
+                sides=sides,
+                yaws=None if a.yaws is None else tuple(a.yaws[frame] for frame in frames[0]),
+                fps=_pace(a, frames[0]),
+                action=_agreed(a.action, b.action),
+                license=_agreed(a.license, b.license),
+                credit=_agreed(a.credit, b.credit),
+                warnings=tuple(self._warnings(a, b, same, whole)),
+                numbers=numbers | ({} if change is None else {CHANGE: change}),
+            ),
+            None if whole else frames,
+            sizes,
+            same,
+        )
+
+    def _name(self, which: int, name: str) -> str:
+        return name if name == TARGET else f"{self.labels[which]}: {name}"
+
+    def _targets(self, a: Item, b: Item, frames: Frames) -> tuple[bool, tuple[int, int] | None]:
+        """Whether both show the same target to the byte, and the sizes of both."""
+        if not all(TARGET in item.sides and schema.GT in item.sides[TARGET].layers for item in (a, b)):
+            return False, None
+        try:
+            here, there = (
+                gallery.reader.read(item.id, TARGET, schema.GT, numbers)
+                for gallery, item, numbers in zip(self.galleries, (a, b), frames, strict=True)
+            )
+        except SpecsiaError:
+            # Whoever draws them says what is wrong with them.
+            return False, None
+        sizes = [_size(pictures[0]) for pictures in (here, there) if pictures]
+        return here == there, (sizes[0], sizes[1]) if len(sizes) == 2 else None
+
+    def _sides(self, a: Item, b: Item, frames: Frames, same: bool) -> dict[str, Side]:
+        """Of both, those of one maker beside each other, the targets first."""
+        order = [(0, TARGET), (1, TARGET)]
+        order += [(which, pair[which]) for pair in self.makers for which in (0, 1)]
+        order += [(which, name) for which, item in enumerate((a, b)) for name in item.sides]
+        sides: dict[str, Side] = {}
+        for which, name in dict.fromkeys(order):
+            side = (a, b)[which].sides.get(name)
+            if side is None or (which == 1 and name == TARGET and same):
+                continue
+            other = f"{self.labels[which]}: {name}" if name == TARGET and not same else self._name(which, name)
+            taken = {key: tuple(values[k] for k in frames[which]) for key, values in side.values.items() if values}
+            sides[other] = replace(side, name=other, values=taken)
+        return sides
+
+    def _change(self, sides: Mapping[str, Side]) -> float | None:
+        if self.main is None:
+            return None
+        found = [
+            after - before
+            for one, two in self.makers
+            for before, after in zip(
+                *(
+                    sides[name].values.get(self.main.key, ()) if name in sides else ()
+                    for name in (self._name(0, one), self._name(1, two))
+                ),
+                strict=False,
+            )
+            if before is not None and after is not None
+        ]
+        return max(found, key=abs, default=None)
+
+    def _warnings(self, a: Item, b: Item, same: bool, whole: bool) -> Iterable[str]:
+        one, two = self.labels
+        if not whole:
+            yield f"{a.frames} frames in {one} and {b.frames} in {two}: those that show the same are compared"
+        if not same:
+            yield f"Y* differs between {one} and {two}"
+        for what, here, there in (("split", a.split, b.split), ("licence", a.license, b.license)):
+            if here != there:
+                yield f"its {what} is {here or 'not stated'} in {one} and {there or 'not stated'} in {two}"
+        yield from (said for said in a.warnings if said in b.warnings)
+        yield from (f"{one}: {said}" for said in a.warnings if said not in b.warnings)
+        yield from (f"{two}: {said}" for said in b.warnings if said not in a.warnings)
+
+
+def _places(item: Item) -> list[float]:
+    """Where each frame stands: its angle, its time, or else its number."""
+    if item.yaws is not None:
+        return [yaw % 360 for yaw in item.yaws]
+    return [frame / (item.fps or 1) for frame in range(item.frames)]
+
+
+def _matching(a: Item, b: Item) -> Frames:
+    """Frames of two items at the same place."""
+    near = {round(place / _NEAR): frame for frame, place in reversed(list(enumerate(_places(b))))}
+    found = [
+        (frame, near[key + step])
+        for frame, key in ((frame, round(place / _NEAR)) for frame, place in enumerate(_places(a)))
+        for step in (0, -1, 1)
+        if key + step in near
+    ]
+    once = dict(reversed(found))
+    return tuple(sorted(once)), tuple(once[frame] for frame in sorted(once))
+
+
+def _pace(item: Item, frames: Sequence[int]) -> float | None:
+    """Frames a second of those that are left of a clip."""
+    if item.fps is None or len(frames) < 2:
+        return item.fps
+    return item.fps / (frames[1] - frames[0])
+
+
+def _size(picture: bytes) -> int:
+    """Pixels from left to right, 0 of what is no PNG."""
+    return int(struct.unpack_from(">I", picture, 16)[0]) if picture[:8] == png.SIGNATURE and len(picture) > 24 else 0
+
+
+def _agreed(one: _Told | None, two: _Told | None) -> _Told | None:
+    return one if one == two else None
+
+
+def _lost(one: Gallery, two: Gallery, names: tuple[str, str]) -> tuple[Lost, ...]:
+    """What is lost in both by the same reason once, all else with where it is lost."""
+
+    def alike(lost: Lost) -> tuple[str, str, str | None, str]:
+        return lost.key, lost.stage, lost.backend, lost.reason
+
+    shared = {alike(lost) for lost in one.lost} & {alike(lost) for lost in two.lost}
+    found = []
+    for which, (name, gallery) in enumerate(zip(names, (one, two), strict=True)):
+        for lost in gallery.lost:
+            if alike(lost) in shared and which == 1:
+                continue
+            side = None if lost.side is None else replace(lost.side, name=f"{name}: {lost.side.name}")
+            reason = lost.reason if alike(lost) in shared else f"{name}: {lost.reason}"
+            found.append(replace(lost, side=side, reason=reason))
+    return tuple(found)
+
+
+def _plural(number: int, moving: bool) -> str:
+    return f"{number:,} {'clip' if moving else 'character'}{'' if number == 1 else 's'}"
+
+
+def _caveats(joining: _Joining, joined: Sequence[_Joined], here: Set[str], there: Set[str]) -> Iterable[str]:
+    """What is not compared, and what is compared unfairly, in sentences."""
+    (one, two), moving = joining.labels, joining.galleries[0].moving
+    for name, ids in ((one, here - there), (two, there - here)):
+        if ids:
+            yield f"{_plural(len(ids), moving)} only in {name}: {some(sorted(ids, key=id_order_key))}."
+    if joining.main is None:
+        yield "No measure is in both, so that nothing says what changed most."
+    paired = [{pair[which] for pair in joining.makers} for which in (0, 1)]
+    for which, name in enumerate((one, two)):
+        alone = [side for side in _side_names(joining.galleries[which]) if side not in paired[which]]
+        if alone:
+            yield f"Only {name} has {some(alone)}."
+        yield from (f"{name}: {said}" for said in joining.galleries[which].missing)
+        other = {measure.key for measure in joining.galleries[1 - which].measures}
+        lacking = [measure.name for measure in joining.galleries[which].measures if measure.key not in other]
+        if lacking:
+            yield f"Only {name} has the measure {some(lacking)}."
+    yield from (
+        f"Compared unfairly: {a} of {one} with {b} of {two}, as each has but one." for a, b in joining.makers if a != b
+    )
+    pairs = [found for found in joined if found.same_target is not None]
+    uneven = [found.item.id for found in pairs if found.frames is not None]
+    if uneven:
+        yield (
+            f"Compared unfairly: {_plural(len(uneven), moving)} with other {'frames' if moving else 'views'} in {one} "
+            f"than in {two}, of which those that show the same are compared: {some(uneven)}."
+        )
+    sizes = sorted({found.sizes for found in pairs if found.sizes is not None and found.sizes[0] != found.sizes[1]})
+    if sizes:
+        told = ", ".join(f"{a} and {b}" for a, b in sizes[:3])
+        yield f"Compared unfairly: the pictures of {one} and {two} differ in size ({told} px)."
+    other_targets = [found.item.id for found in pairs if not found.same_target]
+    if other_targets and not sizes:
+        yield (
+            f"Compared unfairly: Y* differs in {len(other_targets):,} of {_plural(len(pairs), moving)}, so that each "
+            f"is measured against its own: {some(other_targets)}."
+        )
