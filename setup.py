@@ -7,5 +7,9 @@ MAPPED = {"specsia_build.blender_scripts": "blender_scripts", "specsia_build.man
 setup(
     packages=[*find_packages(include=["specsia_build*"]), *MAPPED, "specsia_build.manifests.backends"],
     package_dir=MAPPED,
-    package_data={"": ["py.typed", "*.yaml"], "specsia_build.dravie": ["weights/*", "weights/checkpoints/*/*"]},
+    package_data={
+        "": ["py.typed", "*.yaml"],
+        "specsia_build.dravie": ["weights/*", "weights/checkpoints/*/*"],
+        "specsia_build.report": ["assets/*"],
+    },
 )

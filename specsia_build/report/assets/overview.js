@@ -1,0 +1,76 @@
+// The overview: what it is, how much of it there is, how its figures are spread.
+
+const FEW = 12;
+
+/** A number with its name. */
+const figureTile = (name, value, note = null) => h("div", { cls: "tile" }, h("dt", {}, name), h("dd", {}, value, note && h("small", {}, note)));
+
+function tiles() {
+  const { items, failures, moving } = state.data;
+  const found = [figureTile(moving ? "clips" : "characters", count(items.length))];
+  if (moving) found.push(figureTile("characters", count(new Set(items.map((item) => item.character)).size)));
+  const pictures = items.reduce((sum, item) => sum + item.frames, 0);
+  found.push(figureTile(moving ? "frames" : "views", count(pictures)));
+  for (const measure of state.data.measures) {
+    for (const side of valuedSides(measure.key)) {
+      const value = mean(items.map((item) => sideMean(item, measure.key, side)).filter((v) => v !== null));
+      found.push(figureTile(`mean ${measure.name}`, fixed(value, measure.digits), side));
+    }
+  }
+  const warned = items.filter((item) => item.warnings.length).length;
+  if (warned) found.push(figureTile("with warnings", h("a", { href: addressOf("gallery", new URLSearchParams({ flag: WARNED })) }, count(warned))));
+  if (failures.length) found.push(figureTile("failed", h("a", { href: "#failures" }, count(failures.reduce((sum, one) => sum + Math.max(1, one.count), 0)))));
+  return h("dl", { cls: "tiles" }, found);
+}
+
+/** What a complete one would have besides, and the command that goes on. */
+function lacking() {
+  const { missing, go_on: goOn } = state.data;
+  if (!missing.length && !goOn) return null;
+  return h("div", { cls: "note" }, missing.length ? h("ul", {}, missing.map((sentence) => h("li", { dir: "auto" }, sentence))) : null, goOn && missing.length ? copyable(goOn) : null);
+}
+
+/** All that depends on the choice: a look at what is chosen, and the histograms. */
+function showSpread() {
+  const choice = choose(state.route.query);
+  const all = addressOf("gallery", state.route.query);
+  const chosenFew = state.shown.slice(0, FEW);
+  refill(
+    document.getElementById("spread"),
+    h("div", { cls: "tally" }, h("p", { id: "count" }, tally()), h("ul", { cls: "chips", role: "list", "aria-label": "What is filtered by" }, chips(choice)), h("a", { cls: "more", href: all }, `Look through ${state.shown.length === state.data.items.length ? "all" : "these"} in the gallery →`)),
+    h("ul", { cls: "few", role: "list" }, chosenFew.map((item) => cardOf(item, { ...choice, sides: [] }, null))),
+    chosenFew.length ? null : h("p", { cls: "empty" }, "Nothing matches all of this."),
+    h("h2", {}, "How it is spread"),
+    h("p", { cls: "hint" }, "Press a bar or a value to see only those; Escape clears the bars."),
+    h("div", { cls: "facets" }, FACETS.map((one) => facet(one, choice, 5))),
+    h("div", { cls: "histograms" }, histograms().map((figure) => histogram(figure, choice))),
+  );
+}
+
+views.set("overview", {
+  show(main) {
+    const { title, lead, sections } = state.data;
+    main.append(
+      h("h1", { dir: "auto", title: title.slice(0, 300) }, title),
+      h("p", { cls: "lead", dir: "auto" }, lead),
+      tiles(),
+      lacking() ?? "",
+      h("div", { id: "spread" }),
+      ...sections.map((one) => {
+        const body = h("div", { cls: "made" });
+        // Written by the program that made the page, which escapes what comes from data.
+        body.innerHTML = one.html;
+        return h("section", { id: `section-${one.anchor}` }, h("h2", {}, one.title), body);
+      }),
+    );
+    showSpread();
+  },
+  update() {
+    showSpread();
+    say(tally());
+  },
+});
+
+document.addEventListener("keydown", (event) => {
+  if (state.route?.name === "overview") clearOnEscape(event);
+});
