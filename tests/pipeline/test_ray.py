@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,13 @@ import pytest
 
 import specsia_build
 from specsia_build.config import BuildConfig
-from specsia_build.errors import UsageError
+from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.jit import CACHE
 from specsia_build.pipeline.executors import Lost, Needs
 from specsia_build.pipeline.executors.cluster import Here, joined_cluster, see_nodes
 from specsia_build.pipeline.layout import RunLayout
 from tests.backends.upstream.standins import eventually, lines, processes_naming
-from tests.pipeline.test_executors import troubled
+from tests.pipeline.test_executors import DiesOnArrival, arrive, troubled
 from tests.pipeline.test_worker_backends import write_backend
 from tests.shapes import write_folder
 
@@ -125,8 +125,8 @@ def test_every_item_is_either_done_or_lost_for_its_reason(head: Head, tmp_path: 
     said: list[str] = []
     config = BuildConfig(source="sample:1", workers=2)
     with joined_cluster(head.address, config, layout, said.append) as cluster:
-        outcomes = dict(run_on_ray(cluster, troubled_or_empty, list(range(12)), Needs(timeout=3.0)))
-        assert list(run_on_ray(cluster, troubled_or_empty, [], Needs(timeout=3.0))) == []
+        outcomes = dict(run_on_ray(cluster, troubled_or_empty, list(range(12)), Needs(timeout=5.0)))
+        assert list(run_on_ray(cluster, troubled_or_empty, [], Needs(timeout=5.0))) == []
         for change, says in (
             ({"mark": tmp_path / "elsewhere"}, f"does not see {layout.root}: --out and SOURCE"),
             ({"source": tmp_path / "elsewhere"}, f"does not see {tmp_path / 'elsewhere'}"),
@@ -134,20 +134,53 @@ def test_every_item_is_either_done_or_lost_for_its_reason(head: Head, tmp_path: 
         ):
             wrong: Here = replace(cluster.here, **change)
             with pytest.raises(UsageError, match=says):
-                see_nodes(wrong)
+                see_nodes(wrong, said.append)
             with pytest.raises(UsageError, match=says):
-                list(run_on_ray(replace(cluster, here=wrong), troubled_or_empty, [1], Needs(timeout=3.0)))
+                list(run_on_ray(replace(cluster, here=wrong), troubled_or_empty, [1], Needs(timeout=5.0)))
     assert sorted(outcomes) == list(range(12))
     lost = {i: o.reason for i, o in outcomes.items() if isinstance(o, Lost)}
     assert set(lost) == {3, 5, 7}
     assert "crashed or was killed" in lost[3]
-    assert "3 seconds" in lost[5]
+    assert "5 seconds" in lost[5]
     assert "crashed or was killed" in lost[7]
     assert {i: outcomes[i] for i in outcomes if i not in lost} == {
         i: None if i == 8 else 2 * i for i in (*range(3), 4, 6, *range(8, 12))
     }
     assert len(said) == 1
     assert "2 CPUs, 2 GPUs" in said[0]
+
+
+@dataclass(frozen=True)
+class Deadly:
+    """A path; ends the worker that unpacks it, once for each of some files, or always."""
+
+    path: Path
+    files: list[Path] | None
+
+    def __reduce__(self) -> tuple[Callable[..., Path], tuple[Path, list[Path] | None]]:
+        return path_of, (self.path, self.files)
+
+
+def path_of(path: Path, files: list[Path] | None) -> Path:
+    arrive(files)
+    return path
+
+
+def test_workers_that_die_before_they_begin_are_replaced(head: Head, tmp_path: Path) -> None:
+    from specsia_build.pipeline.executors.on_ray import run_on_ray
+
+    layout = RunLayout(tmp_path / "out")
+    layout.lock.parent.mkdir(parents=True)
+    left = [tmp_path / "probe", tmp_path / "item"]
+    for path in left:
+        path.touch()
+    with joined_cluster(head.address, BuildConfig(source="sample:1", workers=2), layout, print) as cluster:
+        see_nodes(replace(cluster.here, mark=Deadly(cluster.here.mark, left[:1])), print)  # type: ignore[arg-type]
+        outcomes = dict(run_on_ray(cluster, DiesOnArrival(left[1:]), list(range(2)), Needs(timeout=100.0)))
+        with pytest.raises(SpecsiaError, match="starts no worker"):
+            see_nodes(replace(cluster.here, mark=Deadly(cluster.here.mark, None)), print)  # type: ignore[arg-type]
+    assert outcomes == {i: 2 * i for i in range(2)}
+    assert not any(path.exists() for path in left)
 
 
 def standin(head: Head, folder: Path, faults: dict[str, str], devices: list[str]) -> str:

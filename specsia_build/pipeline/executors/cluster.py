@@ -22,8 +22,14 @@ from specsia_build.pipeline.layout import RunLayout
 CONNECT_SECONDS = 10.0
 """A head that does not answer for so long cannot be reached."""
 
-PROBE_SECONDS = 60.0
-"""What a node may take to start its first worker."""
+ATTEMPTS = 3
+"""How often is begun what a cluster loses: a node that leaves it, a worker that ends before it has begun."""
+
+PATIENCE_SECONDS = 30.0
+"""After which a user is told what a cluster keeps them waiting for."""
+
+PROBE_SECONDS = 300.0
+"""What a node may take to start its first worker: seconds, but minutes where others keep it busy."""
 
 STORE_BYTES = 100 * 2**20
 """Object store of a cluster started here; what passes through it is small."""
@@ -200,7 +206,7 @@ def joined_cluster(
             here = Here(Path.cwd(), __version__, layout.root, mark, source, _variables())
             limit = config.worker_count() if head is None else config.workers or None
             cluster = Cluster(limit, config.workers or None, here, say)
-            see_nodes(here)
+            see_nodes(here, say)
             nodes = sum(node["Alive"] for node in ray.nodes())
             where = "started here" if head is None else f"at {head}, {nodes} node{'s' if nodes > 1 else ''}"
             say(f"ray: {where}, {cluster.total('CPU')} CPUs, {cluster.total('GPU')} GPUs")
@@ -218,11 +224,16 @@ def _variables() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith("SPECSIA_")}
 
 
-def see_nodes(here: Here) -> None:
+def see_nodes(here: Here, say: Callable[[str], None]) -> None:
     """Have every node look for what a build needs.
 
+    Args:
+        here: what that is.
+        say: shows a line to the user.
+
     Raises:
-        UsageError: if one lacks something.
+        UsageError: if one lacks something or gives no answer.
+        SpecsiaError: if no worker that one starts lives for long enough to answer.
     """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -241,13 +252,16 @@ def see_nodes(here: Here) -> None:
     able = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
     if not able:
         raise UsageError("the Ray cluster has no node with a CPU: add one with `ray start --address HOST:PORT`")
-    probe: Any = ray.remote(num_cpus=0, max_retries=0, num_returns="streaming")(look)
+    probe: Any = ray.remote(num_cpus=0, max_retries=ATTEMPTS - 1, num_returns="streaming")(look)
     asked: dict[Any, str] = {}
     ready: list[Any]
     for node in able:
         only = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
         asked[probe.options(scheduling_strategy=only).remote(**vars(here))] = node["NodeManagerHostname"]
-    ready, silent = ray.wait(list(asked), num_returns=len(asked), timeout=PROBE_SECONDS)
+    ready, silent = ray.wait(list(asked), num_returns=len(asked), timeout=PATIENCE_SECONDS)
+    if silent:
+        say(f"ray: waiting for a worker to start on the node {asked[silent[0]]}; others may be using it")
+        ready, silent = ray.wait(list(asked), num_returns=len(asked), timeout=PROBE_SECONDS)
     if silent:
         raise UsageError(
             f"the node {asked[silent[0]]} of the Ray cluster gives no answer in {PROBE_SECONDS:g} s: "

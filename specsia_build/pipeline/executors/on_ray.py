@@ -23,16 +23,10 @@ from ray.exceptions import (
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.memory import limit_process
 from specsia_build.pipeline.executors.base import TASKS_PER_PROCESS, Lost, Needs, R, T, given_up
-from specsia_build.pipeline.executors.cluster import Cluster, Here
-
-ATTEMPTS = 3
-"""How often an item is begun whose node leaves the cluster; a crash is its own and not tried again, as locally."""
+from specsia_build.pipeline.executors.cluster import ATTEMPTS, PATIENCE_SECONDS, Cluster, Here
 
 TICK_SECONDS = 5.0
 """How often the cluster is looked at while nothing ends."""
-
-PATIENCE_SECONDS = 30.0
-"""After which a user is told that the cluster's CPUs or GPUs are all taken."""
 
 
 @dataclass
@@ -103,7 +97,7 @@ def _see(here: Here, memory: int | None) -> None:
 def _in_tasks(
     cluster: Cluster, function: Callable[[T], R], items: Sequence[T], needs: Needs
 ) -> Iterator[tuple[int, R | Lost]]:
-    # A crash would only come again, and a node that goes is known by its own error.
+    # A crash is the item's own and would only come again, as locally; what is tried again is decided below.
     work = _remote(_task, num_cpus=1, max_retries=0, max_calls=TASKS_PER_PROCESS, num_returns="streaming")
     todo, tries = deque(range(len(items))), Counter[int]()
     running: dict[Any, _Attempt] = {}
@@ -117,13 +111,15 @@ def _in_tasks(
                 tries[index] += 1
                 running[work.remote(function, items[index], cluster.here, needs.memory)] = _Attempt(index)
             for stream in _ready(running, _soonest(running)):
-                attempt = running[stream]
+                # Out of `running` before what it raises is raised: to cancel a task that has ended may end its worker,
+                # which by then has begun another.
+                attempt = running.pop(stream)
                 found = _received(next(stream))
-                if attempt.node is None and not isinstance(found, RayError):
+                lost = isinstance(found, RayError)
+                if attempt.node is None and not lost:
                     attempt.node, attempt.deadline = str(found), time.monotonic() + needs.timeout
-                    continue
-                del running[stream]
-                if _node_left(found, attempt) and tries[attempt.index] < ATTEMPTS:
+                    running[stream] = attempt
+                elif lost and (attempt.node is None or _node_left(found, attempt)) and tries[attempt.index] < ATTEMPTS:
                     todo.append(attempt.index)
                 else:
                     yield attempt.index, _result(found, attempt)
