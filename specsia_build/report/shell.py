@@ -23,6 +23,12 @@ SCRIPTS = (
     "gallery.js",
     "dock.js",
     "failures.js",
+    "clips.js",
+    "stage.js",
+    "contrast.js",
+    "curves.js",
+    "about.js",
+    "viewer.js",
 )
 """What the page is made of, in this order."""
 

@@ -2,7 +2,7 @@
 
 // What every view rests on: the document, elements, the address, what is kept, what is said.
 
-const state = { data: null, byId: new Map(), route: null, shown: [], selected: new Set(), flagged: new Set() };
+const state = { data: null, byId: new Map(), route: null, shown: [], selected: new Set(), flagged: new Set(), list: "#gallery" };
 const views = new Map();
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -160,6 +160,7 @@ function follow() {
   }
   if (same && view.update) return view.update(route);
   if (before) views.get(before.name).hide?.();
+  if (before?.name === "gallery") state.list = before.hash;
   const main = document.getElementById("main");
   main.className = route.name;
   main.replaceChildren();
