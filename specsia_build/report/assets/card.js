@@ -1,22 +1,28 @@
 // A card: an item's picture that turns, its name, and what is known of it in a glance.
 
-/** The strip that cards show: of a layer of the side that is asked for, else of the first that has one. */
-function cardStrip(item, shown) {
-  const sides = [item.sides[shown], ...state.data.sides.map((name) => item.sides[name])].filter(Boolean);
-  for (const side of sides) {
-    const strip = side.strips.gt ?? side.strips.color ?? Object.values(side.strips)[0];
-    if (strip) return strip;
-  }
-  return null;
+/** The side that cards show: the one that is asked for, else the first that has a picture. */
+function cardSide(item, shown) {
+  return [shown, ...state.data.sides].map((name) => item.sides[name]).find((side) => side && mainStrip(side)) ?? null;
 }
 
-/** A picture that turns as the pointer moves over it, is dragged, or by the arrow keys; a clip plays. */
-function turning(item, strip, link) {
-  const view = stripView(strip, 0, null, "");
+const mainStrip = (side) => side.strips.gt ?? side.strips.color ?? Object.values(side.strips)[0];
+
+/**
+ * A picture that turns as the pointer moves over it, is dragged, or by the arrow keys; a clip plays.
+ *
+ * At rest it is the side's cover, a small picture of its first frame; the whole strip comes once it is to move.
+ */
+function turning(item, side, link) {
+  const view = h("span", { cls: "turning" }, stripView(side.cover ?? mainStrip(side)));
+  let strip = side.cover ? null : view.firstChild;
   let [frame, playing, from, dragged] = [0, 0, null, false];
   const show = (next) => {
     frame = ((next % item.frames) + item.frames) % item.frames;
-    view.show(frame);
+    if (!strip) {
+      strip = stripView(mainStrip(side));
+      view.append(strip);
+    }
+    strip.show(frame);
   };
   const stop = () => {
     clearInterval(playing);
@@ -28,7 +34,7 @@ function turning(item, strip, link) {
   };
   const rest = () => {
     stop();
-    show(0);
+    if (frame) show(0);
   };
   view.addEventListener("pointerdown", (event) => {
     from = { x: event.clientX, frame };
@@ -123,9 +129,9 @@ function starButton(item) {
  * A card of an item; `pick(event)` is called where its box is ticked.
  */
 function cardOf(item, choice, shown, pick = null) {
-  const strip = cardStrip(item, shown);
+  const side = cardSide(item, shown);
   const link = h("a", { cls: "open", href: itemAddress(item.id), draggable: "false", data: { id: item.id } });
-  link.append(strip === null ? h("span", { cls: "strip none" }, "no picture") : turning(item, strip, link), named(item.id));
+  link.append(side === null ? h("span", { cls: "strip none" }, "no picture") : turning(item, side, link), named(item.id));
   const tick = pick && h("label", { cls: "tick" }, h("input", { type: "checkbox", "aria-label": `Select ${item.id.slice(0, 100)}`, onclick: pick }));
   const warned = item.warnings.length
     ? h("span", { cls: "warned", title: item.warnings.join("\n").slice(0, 2000) }, icon("warning"), count(item.warnings.length), h("span", { cls: "unseen" }, " warnings"))

@@ -130,16 +130,19 @@ function textOf(item) {
   return texts.get(item);
 }
 
-/** Whether an item is chosen; `but` is a facet or a histogram that is not asked. */
-function chosen(item, choice, but = null) {
+/** Names of the criteria that an item does not meet. */
+function failed(item, choice) {
   const text = textOf(item);
-  return (
-    choice.words.every((word) => text.includes(word)) &&
-    choice.facets.every(([facet, wanted]) => facet.key === but || facet.of(item).some((value) => wanted.has(value))) &&
-    [...choice.bars].every(
-      ([name, bars]) => name === but || bars.some((bar) => within(figureOf(item, bar.key, bar.side), bar)),
-    )
-  );
+  const found = choice.words.every((word) => text.includes(word)) ? [] : ["q"];
+  for (const [facet, wanted] of choice.facets) if (!facet.of(item).some((value) => wanted.has(value))) found.push(facet.key);
+  for (const [name, bars] of choice.bars) if (!bars.some((bar) => within(figureOf(item, bar.key, bar.side), bar))) found.push(name);
+  return found;
+}
+
+/** Whether an item is chosen by all criteria, or by all but one. */
+function chosen(item, choice, but = null) {
+  const names = choice.failed.get(item);
+  return names.length === 0 || (names.length === 1 && names[0] === but);
 }
 
 const collator = new Intl.Collator("en", { numeric: true });
@@ -159,6 +162,7 @@ function sorted(items, choice) {
 
 function choose(query) {
   const choice = choiceOf(query);
+  choice.failed = new Map(state.data.items.map((item) => [item, failed(item, choice)]));
   state.shown = sorted(state.data.items.filter((item) => chosen(item, choice)), choice);
   return choice;
 }
@@ -172,7 +176,8 @@ const histograms = ofDocument(() => {
   for (const number of state.data.numbers) found.push({ ...number, side: null, title: number.unit ? `${number.name} (${number.unit})` : number.name });
   return found
     .map((one) => ({ ...one, id: [one.key, ...(one.side === null ? [] : [one.side])].join(",") }))
-    .map((one) => ({ ...one, bins: binsOf(state.data.items.map((item) => figureOf(item, one.key, one.side)).filter((v) => v !== null)) }))
+    .map((one) => ({ ...one, values: state.data.items.map((item) => figureOf(item, one.key, one.side)) }))
+    .map((one) => ({ ...one, bins: binsOf(one.values.filter((value) => value !== null)) }))
     .filter((one) => one.bins.length > 1);
 });
 

@@ -1,6 +1,6 @@
 // The gallery: all chosen items as cards, of which only those near the window are there.
 
-const gallery = { grid: null, cards: new Map(), columns: 1, width: 0, height: 0, choice: null, last: null, opened: null };
+const gallery = { grid: null, cards: new Map(), columns: 1, width: 0, height: 0, choice: null, look: null, last: null };
 const GAP = 14;
 const NEAR = 900;
 
@@ -186,7 +186,10 @@ function showChoice() {
 function showGallery() {
   gallery.choice = choose(state.route.query);
   showChoice();
-  lay();
+  const { order, sides } = gallery.choice;
+  const look = JSON.stringify([order.key, sides, state.route.query.get("show")]);
+  lay(look === gallery.look);
+  gallery.look = look;
   showDock();
 }
 
@@ -239,6 +242,7 @@ views.set("gallery", {
   },
   hide() {
     gallery.cards.clear();
+    gallery.look = null;
     gallery.grid = null;
   },
   /** From a character's page back to its card. */

@@ -8,10 +8,15 @@ const short = (number) => Number(number.toPrecision(4)).toLocaleString("en", { m
 /** One histogram whose bars choose items; what the other choices leave is drawn over what there is. */
 function histogram(figure, choice) {
   const pressed = new Set((choice.bars.get(figure.id) ?? []).map((bar) => bar.text));
-  const pairs = state.data.items.map((item) => [figureOf(item, figure.key, figure.side), chosen(item, choice, figure.id)]);
-  const counts = figure.bins.map((bin) => {
-    const inside = pairs.filter(([value]) => within(value, bin));
-    return { ...bin, all: inside.length, left: inside.filter(([, is]) => is).length };
+  const counts = figure.bins.map((bin) => ({ ...bin, all: 0, left: 0 }));
+  const [from, step] = [counts[0].low, counts[0].high - counts[0].low];
+  state.data.items.forEach((item, k) => {
+    const value = figure.values[k];
+    if (value === null) return;
+    const near = Math.floor((value - from) / step);
+    const bin = [counts[near], counts[near + 1], counts[near - 1]].find((one) => one && within(value, one));
+    bin.all += 1;
+    if (chosen(item, choice, figure.id)) bin.left += 1;
   });
   const most = Math.max(...counts.map((bin) => bin.all));
   const bars = counts.map((bin) => {

@@ -1,0 +1,95 @@
+"""One browser for all tests of pages, and the pages that they look at."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from specsia_build.report.shell import shell
+from tests.report.browser.pages import HOSTILE, document
+
+Show = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, as the system has it."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.fail("tests of pages need Chromium: `apt-get install chromium`, or have it on the PATH")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The page of a name of `documents`, written once."""
+    folder = tmp_path_factory.mktemp("pages")
+
+    def page_of(name: str) -> Path:
+        path = folder / f"{name}.html"
+        if not path.exists():
+            path.write_text(shell(documents()[name]), encoding="utf-8")
+        return path
+
+    return page_of
+
+
+def documents() -> dict[str, dict[str, Any]]:
+    """What is looked at, by name."""
+    lost = {"stage": "render", "backend": None, "details": "logs/one.log", "strip": None, "count": 1}
+    failures = [
+        {**lost, "key": "broken", "id": "broken", "reason": "no mesh in it", "command": "specsia build --out my-run"},
+        {**lost, "key": "split", "id": "split", "reason": "no mesh in it", "command": "specsia build --out my-run"},
+    ]
+    names = [f"figure {number}" for number in range(40)]
+    hostile = document(HOSTILE, title=HOSTILE[1], lead=HOSTILE[0], root=HOSTILE[5], missing=[HOSTILE[0]])
+    for number, one in enumerate(hostile["items"]):
+        text = HOSTILE[number]
+        one.update(license=text, credit=text, split=text, warnings=[text, text])
+    hostile["failures"] = [
+        {**failures[0], "key": text, "id": text, "reason": text, "command": text} for text in HOSTILE
+    ]
+    return {
+        "figures": document(names, failures=failures),
+        "clips": document([f"figure {number}/walk" for number in range(3)], fps=12),
+        "hostile": hostile,
+        "empty": document([]),
+    }
+
+
+@pytest.fixture
+def show(browser: Browser, site: Callable[[str], Path]) -> Iterator[Show]:
+    """Open a page at an address; at the end see that nothing was said in any console, and close them all."""
+    contexts, said = [], []
+
+    def open_page(
+        name: str = "figures", at: str = "", width: int = 1280, theme: Literal["light", "dark"] = "light", **more: Any
+    ) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, **more)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("console", lambda message: said.append(_line(message)))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("dialog", lambda dialog: said.append(f"dialog: {dialog.message}"))
+        page.goto(site(name).as_uri() + at)
+        page.wait_for_selector("main h1")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert said == []
+
+
+def _line(message: ConsoleMessage) -> str:
+    return json.dumps([message.type, message.text])
