@@ -99,7 +99,7 @@ function siblings(item) {
     return h(
       "li",
       {},
-      h("a", { href: itemAddress(other.id) }, view ?? h("span", { cls: "strip lost" }, "no picture"), named(other.action ?? other.id)),
+      h("a", { href: itemAddress(other.id) }, view ?? h("span", { cls: "strip lost" }, "no picture"), named(other.id)),
     );
   });
   const more = others.length - cards.length;

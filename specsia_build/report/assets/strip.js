@@ -15,8 +15,10 @@ function stripView(strip, frame = 0, size = null, label = "") {
     view.style.setProperty("--row", Math.floor(shown / columns));
   };
   image.addEventListener("load", () => {
-    columns = Math.max(1, Math.round(image.naturalWidth / state.data.tile));
+    const { tile } = state.data;
+    columns = Math.max(1, Math.round(image.naturalWidth / tile));
     view.style.setProperty("--columns", columns);
+    view.style.setProperty("--trim", tile / Math.max(1, tile - 1));
     view.show(shown);
     view.classList.add("ready");
   });

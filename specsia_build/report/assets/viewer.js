@@ -170,11 +170,10 @@ function head(item) {
   const at = state.shown.findIndex(({ id }) => id === item.id);
   const copy = press("Copy a link to what is seen now", { cls: "tool", onclick: () => { writeLook(); copyText(location.href, copy); } }, icon("link"));
   const step = (by, words, drawing) => press(words, { cls: "tool", disabled: !neighbour(by), onclick: () => toNeighbour(by) }, icon(drawing));
-  const clicked = (event) => { event.preventDefault(); toGallery(); };
   return h(
     "header",
     { cls: "head" },
-    h("a", { cls: "back", href: state.list, onclick: clicked }, icon("left"), "Gallery"),
+    h("a", { cls: "back", href: state.list }, icon("left"), "Gallery"),
     named(item.id, "h1", "name"),
     named(item.split, "span", "name split"),
     h(
