@@ -168,7 +168,7 @@ def test_nothing_is_recalled_where_positions_are_each_view_s_own(dataset: Path, 
 def test_figure(evaluated: tuple[Path, str]) -> None:
     for config in ("fat", "thin"):
         with Image.open(evaluated[0] / f"cases-{config}.png") as picture:
-            assert picture.width == 5 * 300 and picture.height > 600
+            assert picture.width > 5 * 300 and picture.height > 600
 
 
 def test_a_stopped_evaluation_goes_on(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
