@@ -42,6 +42,11 @@ def meant(given: str, known: Iterable[str]) -> str:
     return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
+def plural(count: int, noun: str, many: str | None = None) -> str:
+    """`1 character`, `2,300 characters`."""
+    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+
+
 class SpecsiaError(Exception):
     """Something went wrong that the user can understand and mend; the command exits with 1.
 

@@ -18,14 +18,15 @@ from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option, tell, text_table
 from specsia_build.errors import UsageError, some
 from specsia_build.files.writing import write_bytes
+from specsia_build.gallery.source import gallery_of_source
 from specsia_build.memory import MEMORY
 from specsia_build.ownership import refuse_any_file
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.settings import existing_run
 from specsia_build.pipeline.status import RunStatus, run_status
 from specsia_build.pipeline.survey import first_views, survey_all
-from specsia_build.report.characters_page import write_characters_page
-from specsia_build.report.page import refuse_other_file
+from specsia_build.report.page import write_page
+from specsia_build.report.writing import refuse_other_file
 
 PAGE = click.Path(dir_okay=False, path_type=Path)
 
@@ -76,7 +77,7 @@ def characters(
         write_bytes(suggest, suggested)
         lines.append(f"{suggested.count(LINE_END)} characters are in {suggest}: read its comments, edit it, build it")
     if pictures is not None:
-        write_characters_page(opened.name, facts, views, pictures)
+        write_page(gallery_of_source(opened.name, facts, views), {}, pictures, Progress())
         lines.append(f"the pictures are in {pictures}")
     tell(as_json, document, lines)
     if len(problems) == len(facts):

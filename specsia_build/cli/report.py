@@ -9,12 +9,11 @@ import click
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import show
 from specsia_build.dataset.reading import open_dataset
-from specsia_build.pipeline.layout import RunLayout
+from specsia_build.gallery.missing import damage
+from specsia_build.gallery.opening import is_run
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.settings import existing_run
-from specsia_build.report.analyse import damage
-from specsia_build.report.dataset_page import write_dataset_report
-from specsia_build.report.page import write_report
+from specsia_build.report.page import write_dataset_report, write_report
 
 
 @click.command(cls=Command, examples=("specsia report my-run", "specsia report my-run/dataset --out pairs.html"))
@@ -30,9 +29,8 @@ def report(where: str, out: Path | None) -> None:
     About the run in DIR: pairs, quality, times, failures. About a packed DATASET alone (a folder, an fsspec URL or
     OWNER/NAME on the Hub, of either schema): pairs, counts and, where it has them, quality and licences.
     """
-    folder = Path(where)
-    if "://" not in where and (RunLayout(folder).config.is_file() or _holds_nothing(folder)):
-        config, layout = existing_run(folder)
+    if is_run(where):
+        config, layout = existing_run(where)
         path = out if out is not None else layout.report
         told = damage(write_report(config, layout, path, Progress()))
         show(*([told] if told else []))
@@ -40,8 +38,3 @@ def report(where: str, out: Path | None) -> None:
         path = out if out is not None else Path("report.html")
         write_dataset_report(open_dataset(where), path, Progress())
     show(f"the report is in {path}")
-
-
-def _holds_nothing(folder: Path) -> bool:
-    """Whether a folder is there that is neither a run's nor a dataset's, which is told as a run that is missing."""
-    return folder.is_dir() and not any(folder.rglob("*.parquet"))

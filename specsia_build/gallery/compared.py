@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -16,10 +16,7 @@ from specsia_build.errors import SpecsiaError, UsageError, some
 from specsia_build.gallery.items import TARGET, Gallery, Item, Lost, Measure, Reader, Side
 
 CHANGE = "change"
-"""Of an item's numbers: the largest change of the main measure in any frame of any maker of both, without sign."""
-
-DIFFERENCE = "difference"
-"""The same with its sign: what the second has less what the first has."""
+"""Of an item's numbers: the largest change of the main measure in any frame of any maker that both have."""
 
 _NEAR = 1e-6
 """Degrees, or seconds, by which the places of two frames may differ."""
@@ -47,11 +44,17 @@ class ComparedReader:
     frames: Mapping[str, Frames]
 
     def read(self, item: str, side: str, layer: str, frames: Sequence[int]) -> list[bytes]:
-        """PNGs; see `Reader`."""
+        """As `Reader` says."""
         which, name = self.sides.get(side, (int(item in self.added), side))
         if item in self.frames:
             frames = [self.frames[item][which][frame] for frame in frames]
         return self.readers[which].read(item, name, layer, frames)
+
+    def only(self, items: Collection[str]) -> ComparedReader:
+        """As `Reader` says."""
+        frames = {item: found for item, found in self.frames.items() if item in items}
+        one, two = self.readers
+        return replace(self, readers=(one.only(items), two.only(items)), frames=frames)
 
 
 def compared(one: Gallery, two: Gallery) -> Gallery:
@@ -201,7 +204,7 @@ class _Joining:
                 license=_agreed(a.license, b.license),
                 credit=_agreed(a.credit, b.credit),
                 warnings=tuple(self._warnings(a, b, same, whole)),
-                numbers=numbers | ({} if change is None else {CHANGE: abs(change), DIFFERENCE: change}),
+                numbers=numbers | ({} if change is None else {CHANGE: change}),
             ),
             None if whole else frames,
             sizes,

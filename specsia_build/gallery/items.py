@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Literal, Protocol
@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 TARGET = "Y*"
 """Name of the side that shows the clean target."""
 
-Kind = Literal["run", "dataset", "evaluation", "comparison"]
+Kind = Literal["run", "dataset", "source", "evaluation", "comparison"]
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,10 @@ class Reader(Protocol):
         Raises:
             SpecsiaError: if they cannot be read.
         """
+        ...
+
+    def only(self, items: Collection[str]) -> Reader:
+        """The reader of some items alone, which is less to send."""
         ...
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from specsia_build.characters.character import id_order_key
-from specsia_build.report.facts import BuiltCharacter, Facts, TaskTime
+from specsia_build.gallery.facts import TaskTime
+from specsia_build.gallery.items import Item
 
 FLOORS = {"scale": 0.01, "pitch": 1.0, "yaw": 1.0, "x": 0.005, "y": 0.005, "z": 0.005}
 """Spread of each registration parameter below which nobody is an outlier."""
@@ -23,19 +24,17 @@ NAMED_PARTS = 7
 
 OTHER = "other"
 
-MOST_NAMED = 5
-"""Of damaged artefacts."""
-
 
 @dataclass(frozen=True)
 class Outlier:
-    """A character that registration moved unlike the others.
+    """What registration moved unlike the others.
 
     Attributes:
+        id: of the item.
         distance: of each parameter from its median, in robust standard deviations.
     """
 
-    made: BuiltCharacter
+    id: str
     distance: Mapping[str, float]
 
     @property
@@ -49,17 +48,25 @@ def typical(values: Sequence[float]) -> tuple[float, float]:
     return middle, 1.4826 * median(abs(value - middle) for value in values)
 
 
-def outliers(characters: Sequence[BuiltCharacter], backend: str) -> list[Outlier]:
-    """Characters by how far registration moved them from what is typical, the furthest first."""
-    found = {name: [made.results[backend].registration[name] for made in characters] for name in FLOORS}
-    usual = {name: typical(values) for name, values in found.items()} if characters else {}
+def registrations(items: Iterable[Item], side: str) -> dict[str, dict[str, float]]:
+    """Parameters by name, by id of the items that a side is registered in."""
+    facts = {item.id: item.sides[side].facts for item in items if side in item.sides}
+    return {
+        key: {name: float(found[name]) for name in FLOORS}
+        for key, found in facts.items()
+        if FLOORS.keys() <= found.keys()
+    }
 
-    def distances(made: BuiltCharacter) -> dict[str, float]:
-        values = made.results[backend].registration
+
+def outliers(registered: Mapping[str, Mapping[str, float]]) -> list[Outlier]:
+    """Ids by how far registration moved them from what is typical, the furthest first."""
+    usual = {name: typical([found[name] for found in registered.values()]) for name in FLOORS} if registered else {}
+
+    def distances(values: Mapping[str, float]) -> dict[str, float]:
         return {name: abs(values[name] - mid) / max(spread, FLOORS[name]) for name, (mid, spread) in usual.items()}
 
-    ranked = [Outlier(made, distances(made)) for made in characters]
-    return sorted(ranked, key=lambda o: (-o.furthest, id_order_key(o.made.id)))
+    ranked = [Outlier(key, distances(values)) for key, values in registered.items()]
+    return sorted(ranked, key=lambda o: (-o.furthest, id_order_key(o.id)))
 
 
 @dataclass(frozen=True)
@@ -116,45 +123,3 @@ def slowest(times: Sequence[TaskTime], count: int) -> list[tuple[str, list[TaskT
             by_id.setdefault(time.id, []).append(time)
     ranked = sorted(by_id, key=lambda i: (-sum(time.seconds for time in by_id[i]), id_order_key(i)))
     return [(i, by_id[i]) for i in ranked[:count]]
-
-
-def damage(facts: Facts) -> str:
-    """Which artefacts do not read; empty where all do."""
-    if not facts.damaged:
-        return ""
-    named = ", ".join(facts.damaged[:MOST_NAMED]) + (", …" if len(facts.damaged) > MOST_NAMED else "")
-    return f"Damaged, so taken as not built and made anew by the next build: {named}"
-
-
-def missing_sentences(facts: Facts) -> list[str]:
-    """What a complete build would have that this one has not."""
-    every, failed = len(facts.splits), {failure.id for failure in facts.failures if failure.backend is None}
-    lines = []
-    left_out = set(facts.left_out) - failed
-    if left_out:
-        lines.append(f"{len(left_out):,} of {every:,} characters of the source are left out by --limit.")
-    open_ids = every - len(left_out) - len(facts.made) - len(failed & facts.splits.keys())
-    if open_ids > 0:
-        lines.append(
-            f"{open_ids:,} of {every:,} characters of the source are not rendered: the build has not come to them."
-        )
-    for name in facts.backends:
-        gone = {failure.id for failure in facts.failures if failure.backend == name}
-        waiting = [made for made in facts.made if name not in made.results and made.id not in gone]
-        if facts.made and len(waiting) == len(facts.made):
-            lines.append(f"{name} has no result: its stages reconstruct and project have not run, so only Y* is shown.")
-        elif waiting:
-            lines.append(
-                f"{len(waiting):,} of {len(facts.made):,} rendered characters have no result of {name}: the stages "
-                f"reconstruct and project have not built them, or not since their inputs changed."
-            )
-    if facts.damaged:
-        lines.append(damage(facts))
-    if facts.packed is None:
-        why = (
-            f"; where failures keep it back, --max-failures {facts.failed} goes on without them" if facts.failed else ""
-        )
-        lines.append(f"Nothing is packed, so there is no dataset to load{why}.")
-    elif not facts.packed.current:
-        lines.append("The packed dataset is not exactly what is built now: the stage pack has not run since.")
-    return lines

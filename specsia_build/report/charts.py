@@ -196,17 +196,15 @@ def before_after(by_backend: Mapping[str, Sequence[tuple[float, float, str]]], l
 
 def stacked_bar(parts: Mapping[str, float], series: Mapping[str, int], total: float) -> Html:
     """A bar whose pieces are as long as their shares of `total`; names without a colour of their own are grey."""
-    pieces = [
-        tag(
-            "span",
-            style=f"width:{100 * value / total:.2f}%",
-            cls=_colour(series.get(name)),
-            title=f"{name} {value:.2f} s",
-        )
-        for name, value in parts.items()
-        if total > 0 and value > 0
-    ]
-    return tag("span", *pieces, cls="bar")
+    pieces, start = [], 0.0
+    for name, value in parts.items():
+        if total > 0 and value > 0:
+            width = 100 * value / total
+            title = tag("title", f"{name} {value:.2f} s")
+            place = {"x": round(start, 2), "y": 0, "width": round(width, 2), "height": 4}
+            pieces.append(tag("rect", title, **place, cls=f"{_colour(series.get(name))} fill"))
+            start += width
+    return tag("svg", *pieces, viewBox="0 0 100 4", preserveAspectRatio="none", role="img", cls="bar")
 
 
 def legend(series: Mapping[str, int | None]) -> Html:

@@ -73,11 +73,6 @@ def section(anchor: str, title: str, *content: object) -> Html:
     return join([LINE_END, tag("section", tag("h2", title), LINE_END, *content, id=anchor)])
 
 
-def plural(count: int, noun: str, many: str | None = None) -> str:
-    """`1 character`, `2,300 characters`."""
-    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
-
-
 def fixed(value: float | None, digits: int = 3) -> str:
     """A number with so many digits after the point; a dash for None."""
     # Adding zero turns a rounded -0 into 0.

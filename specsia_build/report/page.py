@@ -1,34 +1,34 @@
-"""The page: head, table of contents and sections in one self-contained file."""
+"""The page: a gallery's document and pictures, and the sections beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from specsia_build.config import BuildConfig
-from specsia_build.files.writing import write_bytes
-from specsia_build.ownership import refuse_foreign_file
-from specsia_build.pipeline.layout import REPORT_MARK, RunLayout
+from specsia_build.dataset.parallel import results
+from specsia_build.dataset.reading import OpenedDataset
+from specsia_build.gallery.dataset import gallery_of_dataset
+from specsia_build.gallery.facts import Facts
+from specsia_build.gallery.gather import gather
+from specsia_build.gallery.gather_clips import gather_clips
+from specsia_build.gallery.items import Gallery
+from specsia_build.gallery.run import clips_gallery, stills_gallery
+from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
-from specsia_build.report import clips_page, sections, sheets
-from specsia_build.report.facts import Facts
-from specsia_build.report.gather import gather
-from specsia_build.report.gather_clips import gather_clips
-from specsia_build.report.markup import LINE_END, Html, join, plural, tag
-from specsia_build.report.style import STYLE
+from specsia_build.report.document import document, failure_of, flags_of, item_of
+from specsia_build.report.sections import Sections, sections_of_dataset, sections_of_run
+from specsia_build.report.shell import shell
+from specsia_build.report.strips import Made, make, tile_of, wanted_of
+from specsia_build.report.writing import Pictures, refuse_other_file
 
-TITLES = {
-    "characters": "Characters",
-    "overview": "Overview",
-    "pairs": "Pairs",
-    "clips": "Clips",
-    "quality": "Quality",
-    "worst": "Worst",
-    "times": "Times",
-    "failures": "Failures",
-    "warnings": "Warnings",
-}
-"""Short name of each section by its anchor, in order."""
+AT_ONCE = 8
+"""Items that a worker makes before it answers; so few are made without one."""
+
+Names = Mapping[str, Mapping[str, str]]
+"""Of pictures, by side and layer."""
 
 
 def write_report(config: BuildConfig, layout: RunLayout, path: Path, progress: Progress) -> Facts:
@@ -50,77 +50,64 @@ def write_report(config: BuildConfig, layout: RunLayout, path: Path, progress: P
     refuse_other_file(path)
     if config.clips is not None:
         moving = gather_clips(config, layout)
-        found = clips_page.sections_of(moving, layout, progress)
-        save(path, document(moving.facts.source, moving.lead, found))
-        return moving.facts
-    facts = gather(config, layout)
-    save(path, render_page(facts, layout, progress))
+        facts, gallery = moving.facts, clips_gallery(moving, layout)
+    else:
+        facts = gather(config, layout)
+        gallery = stills_gallery(facts, layout)
+    write_page(gallery, sections_of_run(facts, gallery), path, progress)
     return facts
 
 
-def refuse_other_file(path: Path) -> None:
-    """See that no page is to take the place of a file that is none.
+def write_dataset_report(dataset: OpenedDataset, path: Path, progress: Progress) -> None:
+    """Write the page about a packed dataset; pictures are read a few rows at a time.
 
     Raises:
-        UsageError: if it would.
+        UsageError: if something else is in the page's place.
+        SpecsiaError: if a shard cannot be read, or the page cannot be written.
     """
-    refuse_foreign_file(path, "report of specsia", REPORT_MARK)
+    refuse_other_file(path)
+    gallery = gallery_of_dataset(dataset)
+    write_page(gallery, sections_of_dataset(dataset, gallery), path, progress)
 
 
-def save(path: Path, page: Html) -> None:
-    """Write a page, whole or not at all.
+def write_page(gallery: Gallery, sections: Sections, path: Path, progress: Progress) -> None:
+    """Write the page about a gallery: one file, or pictures in a folder beside it where they are many.
+
+    Args:
+        gallery: to show; what cannot be read of it is told on the page.
+        sections: of words and numbers besides.
+        path: of the page.
+        progress: where a bar goes.
 
     Raises:
+        UsageError: if something else is in the place of the page or its folder.
         WriteError: if it cannot be written.
     """
-    write_bytes(path, page.encode())
+    refuse_other_file(path)
+    pictures, tile, flags = Pictures(path), tile_of(gallery), flags_of(gallery)
+    shown: list[tuple[Made, Names]] = []
+    with progress.bar("report", len(gallery.items) + len(gallery.lost)) as advance:
+        for made in _made(gallery, tile):
+            names = {side: {k: pictures.add(strip) for k, strip in of.items()} for side, of in made.strips.items()}
+            shown.append((replace(made, strips={}), names))
+            advance(1)
+
+    def render() -> str:
+        items, failures = [], []
+        for item, (made, names) in zip(gallery.items, shown, strict=False):
+            told = (*flags.get(item.id, ()), *(["unreadable"] if made.problems else []))
+            items.append(item_of(item, pictures.sources(names), made, told))
+        for lost, (_, names) in zip(gallery.lost, shown[len(gallery.items) :], strict=True):
+            failures.append(failure_of(lost, pictures.sources(names)))
+        return shell(document(gallery, tile, items, failures, sections))
+
+    pictures.publish(render)
 
 
-def render_page(facts: Facts, layout: RunLayout, progress: Progress) -> Html:
-    """The page's markup; pictures are read one character at a time."""
-    with progress.bar("report", sheets.picture_count(facts)) as advance:
-        found = {
-            "overview": sections.overview(facts),
-            "pairs": sheets.split_sheets(facts, layout, advance),
-            "quality": sections.quality(facts),
-            "worst": sheets.worst_results(facts, layout, advance),
-            "times": sections.times(facts),
-            "failures": sections.failures(facts, sheets.quarantined_pictures(facts, layout, advance)),
-            "warnings": sections.warnings(facts),
-        }
-    return document(facts.source, _summary(facts), {anchor: c for anchor, c in found.items() if c is not None})
-
-
-def document(title: str, lead: str, shown: Mapping[str, Html]) -> Html:
-    """A whole page: title, one sentence, a table of contents and sections by anchor, anchors from `TITLES`."""
-    links = [tag("li", tag("a", TITLES[anchor], href=f"#{anchor}")) for anchor in shown]
-    head = join(
-        [
-            Html('<meta charset="utf-8">'),
-            Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
-            tag("title", f"specsia: {title}"),
-            tag("style", Html(STYLE)),
-        ],
-        "\n",
-    )
-    body = join(
-        [
-            tag("header", tag("h1", title), tag("p", lead, cls="lead"), cls="top width"),
-            tag("nav", tag("ul", *links, cls="width"), aria_label="Sections"),
-            tag("main", *shown.values(), cls="width"),
-        ],
-        "\n",
-    )
-    return join(
-        [Html("<!DOCTYPE html>"), tag("html", tag("head", head), LINE_END, tag("body", body), lang="en"), ""], "\n"
-    )
-
-
-def _summary(facts: Facts) -> str:
-    config = facts.config
-    built = sum(bool(made.results) for made in facts.made)
-    what = f"{plural(built, 'character')} built" if built else f"{plural(len(facts.made), 'character')} rendered"
-    return (
-        f"{what}, {plural(config.views, 'view')} of {config.size}×{config.size} px, "
-        f"{plural(len(facts.backends), 'backend')}: {', '.join(facts.backends)}."
-    )
+def _made(gallery: Gallery, tile: int) -> Iterator[Made]:
+    """Strips of all items, and of those lost, in their order, from as many processes as help."""
+    every = wanted_of(gallery)
+    parts = [every[k : k + AT_ONCE] for k in range(0, len(every), AT_ONCE)]
+    calls = ((make, (gallery.reader.only([one.key for one in part]), tuple(part), tile)) for part in parts)
+    for found in results(calls, min(os.cpu_count() or 1, len(parts))):
+        yield from found

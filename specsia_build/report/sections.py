@@ -1,191 +1,271 @@
-"""Sections of words and numbers: overview, quality, times, failures, warnings."""
+"""Sections of words and numbers beside the gallery: counts, quality, times, settings."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from specsia_build.config import result_settings
-from specsia_build.frame import view_yaws
+from specsia_build.dataset.reading import OpenedDataset
+from specsia_build.errors import plural
+from specsia_build.gallery.dataset import SCHEMAS
+from specsia_build.gallery.facts import Facts
+from specsia_build.gallery.items import TARGET, Gallery
+from specsia_build.gallery.run import IOU
 from specsia_build.registration import FRONTAL_LOSS
 from specsia_build.report import charts
 from specsia_build.report.analyse import (
     ENOUGH,
     FAR,
     FLOORS,
-    missing_sentences,
     outliers,
+    registrations,
     slowest,
     stage_times,
     summed_parts,
     typical,
     work_colours,
 )
-from specsia_build.report.facts import BuiltCharacter, Facts
-from specsia_build.report.markup import Html, fixed, join, plural, section, table, tag
-
-MOST_LINES = 200
-"""Rows of a table of warnings or failures; the files have all."""
+from specsia_build.report.markup import Html, fixed, join, table, tag
 
 SLOWEST = 12
 OUTLIERS = 12
 
+MOST_ACTIONS = 60
+"""Rows of the table of actions."""
+
 UNITS = {"scale": "", "pitch": "°", "yaw": "°", "x": "", "y": "", "z": ""}
 
-
-def overview(facts: Facts) -> Html:
-    """What was built, how much of it, and where it is."""
-    parts: list[object] = [_figures(facts)]
-    missing = missing_sentences(facts)
-    if missing:
-        items = [tag("li", sentence) for sentence in missing]
-        how = tag("p", "To go on: ", tag("code", f"specsia build --out {shlex.quote(str(facts.root))}"))
-        parts.append(tag("div", tag("ul", *items), how, cls="note"))
-    parts += [_counts(facts), where(facts), settings(facts)]
-    return section("overview", "Overview", *parts)
+Sections = Mapping[str, tuple[str, Html]]
+"""Title and markup by anchor."""
 
 
-def _figures(facts: Facts) -> Html:
-    rows = sum(sum(by_split.values()) for by_split in facts.packed.rows.values()) if facts.packed else 0
-    built = {made.id for made in facts.made if made.results}
-    found: list[tuple[str, str, str]] = [
-        ("characters built", f"{len(built):,}", f"of {len(facts.splits):,} in the source"),
-        ("rows packed", f"{rows:,}", "" if facts.packed else "nothing is packed"),
-    ]
-    for name in facts.backends:
-        values = [made.results[name].mean_iou for made in facts.built(name)]
-        found.append(("mean IoU", fixed(fmean(values)) if values else "–", name))
-    found.append(("failed", f"{facts.failed:,}", "characters" if facts.failed != 1 else "character"))
-    if facts.low_quality:
-        found.append(("quarantined", f"{facts.low_quality:,}", "for their looks"))
-    found.append(("with warnings", f"{sum(bool(made.warnings) for made in facts.made):,}", "built all the same"))
-    items = [tag("div", tag("dt", name), tag("dd", value), tag("dd", note, cls="sub")) for name, value, note in found]
-    return tag("dl", *items, cls="figures")
+def sections_of_run(facts: Facts, gallery: Gallery) -> Sections:
+    """What is to be said of a run besides its gallery."""
+    return _present(
+        counts=("Counts", _counts(gallery)),
+        actions=("Actions", _actions(gallery)),
+        quality=("Quality", _quality(gallery)),
+        registration=("Registration", _registrations(gallery)),
+        times=("Times", _times(facts)),
+        dataset=("Dataset", _packed(facts)),
+        settings=("Settings", _settings(facts)),
+    )
 
 
-def _counts(facts: Facts) -> Html:
+def sections_of_dataset(dataset: OpenedDataset, gallery: Gallery) -> Sections:
+    """What is to be said of a packed dataset besides its gallery.
+
+    Raises:
+        SpecsiaError: if a shard cannot be read.
+    """
+    return _present(
+        counts=("Counts", _counts(gallery)),
+        actions=("Actions", _actions(gallery)),
+        quality=("Quality", _quality(gallery)),
+        dataset=("Dataset", _about(dataset)),
+    )
+
+
+def _present(**sections: tuple[str, Html | None]) -> Sections:
+    return {anchor: (title, html) for anchor, (title, html) in sections.items() if html is not None}
+
+
+def _makers(gallery: Gallery) -> list[str]:
+    return list(dict.fromkeys(name for item in gallery.items for name in item.sides if name != TARGET))
+
+
+def _counts(gallery: Gallery) -> Html | None:
+    """Items of each split by each maker, and their licences."""
+    if not gallery.items:
+        return None
     rows = []
-    for split in facts.used_splits():
-        ids = {i for i, s in facts.splits.items() if s == split}
-        for name in facts.backends:
-            built = [made for made in facts.in_split(split) if name in made.results]
-            lost = {f.id for f in facts.failures if f.backend in (None, name) and f.id in ids}
-            packed = facts.packed.rows.get(name, {}).get(split, 0) if facts.packed else 0
+    for split in dict.fromkeys(item.split for item in gallery.items):
+        items = [item for item in gallery.items if item.split == split]
+        for name in _makers(gallery) or [TARGET]:
+            found = [item.sides[name] for item in items if name in item.sides]
+            means = [mean for side in found if (mean := side.mean(IOU.key)) is not None]
+            first = [v for side in found for v in side.values.get(IOU.key, ())[:1] if v is not None]
             rows.append(
                 (
                     split,
                     name,
-                    f"{len(ids):,}",
-                    f"{len(facts.in_split(split)):,}",
-                    f"{len(built):,}",
-                    f"{len(lost):,}",
-                    f"{packed:,}",
-                    fixed(fmean(made.results[name].mean_iou for made in built) if built else None),
-                    fixed(fmean(made.results[name].ious[0] for made in built) if built else None),
+                    *([f"{len({item.character for item in items}):,}"] if gallery.moving else []),
+                    f"{len(found):,}",
+                    f"{sum(item.frames for item in items if name in item.sides):,}",
+                    *((fixed(fmean(v) if v else None) for v in (means, first)) if gallery.measures else ()),
                 )
             )
-    head = ("split", "backend", "characters", "rendered", "built", "quarantined", "rows packed", "mean IoU", "frontal")
-    return table(head, rows, numbers=range(2, 9))
+    of = ("characters", "clips", "frames") if gallery.moving else ("characters", "views")
+    measured = ("mean IoU", "first frame" if gallery.moving else "frontal") if gallery.measures else ()
+    shown = table(("split", "by", *of, *measured), rows, numbers=range(2, 7))
+    stated = {item.character: item.license for item in gallery.items}
+    if gallery.kind == "dataset" and not any(stated.values()):
+        return join([shown, tag("p", "Its rows state no licence.", cls="lead")])
+    licences = Counter(name or "not stated" for name in stated.values())
+    ordered = sorted(licences.items(), key=lambda found: (-found[1], found[0]))
+    return join(
+        [shown, table(("licence", "characters"), [(name, f"{count:,}") for name, count in ordered], numbers=(1,))]
+    )
 
 
-def where(facts: Facts) -> Html:
+def _actions(gallery: Gallery) -> Html | None:
+    """How many clips of each action there are; None of stills."""
+    clips = [item for item in gallery.items if item.action is not None]
+    if not clips:
+        return None
+    by_name: dict[str, list[float]] = {}
+    frames = Counter[str]()
+    for item in clips:
+        name = item.action or ""
+        means = [mean for side in item.sides.values() if (mean := side.mean(IOU.key)) is not None]
+        by_name.setdefault(name, []).extend(means)
+        frames[name] += item.frames
+    number = Counter(item.action or "" for item in clips)
+    ordered = sorted(number, key=lambda name: (-number[name], name))
+    rows = [
+        (name, f"{number[name]:,}", f"{frames[name]:,}", fixed(fmean(by_name[name]) if by_name[name] else None))
+        for name in ordered[:MOST_ACTIONS]
+    ]
+    rest = len(ordered) - MOST_ACTIONS
+    tail = tag("p", f"{plural(rest, 'more action')}, of no more clips each.", cls="lead") if rest > 0 else ""
+    return join([table(("action", "clips", "frames", "mean IoU"), rows, numbers=(1, 2, 3)), tail])
+
+
+def _packed(facts: Facts) -> Html | None:
+    """The packed dataset of a run, and how it is loaded."""
     if facts.packed is None:
-        return Html("")
+        return None
+    splits = list(dict.fromkeys(split for found in facts.packed.rows.values() for split in found))
+    rows = [(name, *(f"{found.get(split, 0):,}" for split in splits)) for name, found in facts.packed.rows.items()]
     folder = facts.root / "dataset"
     config = f', "{facts.backends[0]}"' if len(facts.packed.rows) > 1 else ""
     lines = join(["from datasets import load_dataset", f'pairs = load_dataset("{folder}"{config})'], "\n")
-    return join([tag("p", "The dataset is in ", tag("code", folder), "."), tag("pre", lines)])
+    where = tag("p", "The dataset is in ", tag("code", folder), f", packed by specsia {facts.packed.specsia}.")
+    head = ("rows by", *(split or "gone from the source" for split in splits))
+    return join([table(head, rows, numbers=range(1, len(head))), where, tag("pre", lines)])
 
 
-def settings(facts: Facts) -> Html:
+def _about(dataset: OpenedDataset) -> Html:
+    facts = {
+        "schema": SCHEMAS[dataset.kind],
+        "columns": ", ".join(dataset.columns),
+        "files": f"{len(dataset.files):,}, {sum(dataset.files.values()) / 1e6:,.1f} MB",
+        "digest": dataset.digest(),
+    }
+    note = "The published schema holds no IoU, no contour and no licence of a row, so that none is shown."
+    return join([_list(facts), tag("p", note, cls="lead") if dataset.schema == "published" else ""])
+
+
+def _settings(facts: Facts) -> Html:
     values = {**result_settings(facts.config), "source": facts.source, "backends": ", ".join(facts.config.backends)}
     values |= {f"clips: {name}": value for name, value in values.pop("clips", {}).items()}
-    items = [join([tag("dt", name), tag("dd", value)]) for name, value in values.items()]
-    if facts.packed:
-        items.append(join([tag("dt", "packed by specsia"), tag("dd", facts.packed.specsia)]))
-    return tag("details", tag("summary", "Settings"), tag("dl", *items, cls="settings"))
+    return _list(values)
 
 
-def quality(facts: Facts) -> Html | None:
-    """Charts of IoU and the table of registration; None before there is any result."""
-    used = [name for name in facts.backends if facts.built(name)]
-    if not used:
+def _list(values: Mapping[str, object]) -> Html:
+    return tag("dl", *(join([tag("dt", name), tag("dd", value)]) for name, value in values.items()), cls="settings")
+
+
+def _quality(gallery: Gallery) -> Html | None:
+    """Charts of IoU; None before there is any."""
+    values = {
+        name: [v for item in gallery.items if name in item.sides for v in _known(item.sides[name].values)]
+        for name in _makers(gallery)
+    }
+    values = {name: found for name, found in values.items() if found}
+    if not values or IOU not in gallery.measures:
         return None
-    rows = {name: [v for made in facts.built(name) for v in made.results[name].ious] for name in used}
-    figures = charts.iou_figures(rows, "rows")
-    band = "the middle 80 %" if len(facts.made) >= charts.ENOUGH_FOR_BAND else "all of them"
-    by_view = {name: [made.results[name].ious for made in facts.built(name)] for name in used}
-    figures.append(
-        _figure(
-            f"Mean over the characters; the band holds {band}",
-            charts.iou_by_angle(by_view, view_yaws(facts.config.views)),
-        )
-    )
-    frontal = {name: [_frontal(made, name) for made in facts.built(name)] for name in used}
-    figures.append(
-        _figure(
-            f"A dot is a character; dashed: the {FRONTAL_LOSS:g} that registration may give up",
-            charts.before_after(frontal, FRONTAL_LOSS),
-        )
-    )
-    key = charts.legend({name: k for k, name in enumerate(used)}) if len(used) > 1 else ""
-    tables = [_registration(facts, name) for name in used]
-    return section("quality", "Quality", key, tag("div", *figures, cls="figures-row"), _frontal_table(frontal), *tables)
+    figures = charts.iou_figures(values, "frames" if gallery.moving else "rows")
+    turns = {item.yaws for item in gallery.items}
+    yaws = next(iter(turns)) if len(turns) == 1 else None
+    if yaws is not None:
+        by_view = {
+            name: [
+                found
+                for item in gallery.items
+                if name in item.sides and len(found := _known(item.sides[name].values)) == len(yaws)
+            ]
+            for name in values
+        }
+        band = "the middle 80 %" if len(gallery.items) >= charts.ENOUGH_FOR_BAND else "all of them"
+        chart = charts.iou_by_angle({name: rows for name, rows in by_view.items() if rows}, yaws)
+        figures.append(_figure(f"Mean over the characters; the band holds {band}", chart))
+    frontal = _frontal(gallery, list(values))
+    if frontal:
+        note = f"A dot is a character; dashed: the {FRONTAL_LOSS:g} that registration may give up"
+        figures.append(_figure(note, charts.before_after(frontal, FRONTAL_LOSS)))
+    key = charts.legend({name: k for k, name in enumerate(values)}) if len(values) > 1 else ""
+    return join([key, tag("div", *figures, cls="figures-row")])
+
+
+def _known(values: Mapping[str, Sequence[float | None]]) -> list[float]:
+    return [value for value in values.get(IOU.key, ()) if value is not None]
 
 
 def _figure(caption: str, chart: Html) -> Html:
     return tag("figure", chart, tag("figcaption", caption))
 
 
-def _frontal(made: BuiltCharacter, name: str) -> tuple[float, float, str]:
-    result = made.results[name]
-    return result.frontal_before, result.ious[0], made.id
+def _frontal(gallery: Gallery, names: Sequence[str]) -> dict[str, list[tuple[float, float, str]]]:
+    """Frontal IoU before and after registration, and whose, by maker that says it."""
+    found: dict[str, list[tuple[float, float, str]]] = {}
+    for name in names:
+        for item in gallery.items:
+            side = item.sides.get(name)
+            if side is not None and "frontal_before" in side.facts and _known(side.values):
+                before = float(side.facts["frontal_before"])
+                found.setdefault(name, []).append((before, _known(side.values)[0], item.id))
+    return found
 
 
-def _frontal_table(frontal: dict[str, list[tuple[float, float, str]]]) -> Html:
+def _registrations(gallery: Gallery) -> Html | None:
+    """What registration did; None where nothing says it."""
+    frontal = _frontal(gallery, _makers(gallery))
+    if not frontal:
+        return None
     rows = []
     for name, found in frontal.items():
         before, after = [b for b, _, _ in found], [a for _, a, _ in found]
         most = max(0.0, *(b - a for b, a, _ in found))
         rows.append((name, *map(fixed, (fmean(before), min(before), fmean(after), min(after), most))))
-    head = ("backend", "before: mean", "lowest", "after: mean", "lowest", "largest loss")
-    return join([tag("h3", "Frontal IoU and registration"), table(head, rows, numbers=range(1, 6))])
+    head = ("frontal IoU", "before: mean", "lowest", "after: mean", "lowest", "largest loss")
+    return join([table(head, rows, numbers=range(1, 6)), *(_registration(gallery, name) for name in frontal)])
 
 
-def _registration(facts: Facts, name: str) -> Html:
-    characters = facts.built(name)
-    ranked = outliers(characters, name)
-    names = [p for p in FLOORS if p != "yaw" or any(made.results[name].registration["yaw"] for made in characters)]
-    usual = {p: typical([made.results[name].registration[p] for made in characters]) for p in names}
-    far = [found for found in ranked if found.furthest >= FAR][:OUTLIERS]
-    few = len(characters) < ENOUGH
+def _registration(gallery: Gallery, name: str) -> Html:
+    registered = registrations(gallery.items, name)
+    ranked = outliers(registered)
+    names = [p for p in FLOORS if p != "yaw" or any(found["yaw"] for found in registered.values())]
+    usual = {p: typical([found[p] for found in registered.values()]) for p in names}
+    far = [found for found in ranked if found.furthest >= FAR]
+    few = len(registered) < ENOUGH
+    means = {item.id: item.sides[name].mean(IOU.key) for item in gallery.items if name in item.sides}
     rows: list[Sequence[object]] = [
         (tag("b", "median"), "", *(fixed(usual[p][0]) + UNITS[p] for p in names)),
     ]
-    for found in ranked if few else far:
-        values = found.made.results[name].registration
+    for found in ranked if few else far[:OUTLIERS]:
         cells: list[object] = []
         for p in names:
-            shown = fixed(values[p]) + UNITS[p]
+            shown = fixed(registered[found.id][p]) + UNITS[p]
             cells.append(tag("mark", shown) if found.distance[p] >= FAR and not few else shown)
-        rows.append((found.made.id, fixed(found.made.results[name].mean_iou), *cells))
+        rows.append((found.id, fixed(means[found.id]), *cells))
     if few:
         lead = "Too few characters to call one an outlier; all of them:"
     elif far:
-        count = sum(found.furthest >= FAR for found in ranked)
         lead = (
-            f"{plural(count, 'character')} of {len(characters):,} moved unlike the others (marked: more than {FAR:g} "
-            f"robust standard deviations from the median){', the furthest first' if count > 1 else ''}:"
+            f"{plural(len(far), 'character')} of {len(registered):,} moved unlike the others (marked: more than "
+            f"{FAR:g} robust standard deviations from the median){', the furthest first' if len(far) > 1 else ''}:"
         )
     else:
-        lead = f"No character of {len(characters):,} moved unlike the others."
+        lead = f"No character of {len(registered):,} moved unlike the others."
     head = ("character", "mean IoU", *names)
     title = tag("h4", f"Registration of {name}")
     return join([title, tag("p", lead, cls="lead"), table(head, rows, numbers=range(1, len(head)))])
 
 
-def times(facts: Facts) -> Html | None:
+def _times(facts: Facts) -> Html | None:
     """Where the time went; None where there is no log."""
     of_characters = [time for time in facts.times if time.id]
     if not of_characters:
@@ -224,59 +304,12 @@ def times(facts: Facts) -> Html | None:
     notes = "The latest time of each task; the first task of a worker loads (or compiles) what the others use."
     if facts.unreadable:
         notes += f" {plural(facts.unreadable, 'damaged line')} of the log left out."
-    return section(
-        "times",
-        "Times",
-        tag("p", notes, cls="lead"),
-        charts.legend({**colours, "other": None}),
-        table(head, stages, numbers=range(1, 6)),
-        tag("h3", "Slowest characters" if facts.config.clips is None else "Slowest characters and clips"),
-        table(slow_head, slow, numbers=range(1, len(slow_head) - 1)),
+    return join(
+        [
+            tag("p", notes, cls="lead"),
+            charts.legend({**colours, "other": None}),
+            table(head, stages, numbers=range(1, 6)),
+            tag("h3", "Slowest characters" if facts.config.clips is None else "Slowest characters and clips"),
+            table(slow_head, slow, numbers=range(1, len(slow_head) - 1)),
+        ]
     )
-
-
-def failures(facts: Facts, pictures: Html) -> Html | None:
-    """What was quarantined, and why; None where nothing was."""
-    if not facts.failures:
-        return None
-    shown = facts.failures[:MOST_LINES]
-    detailed = any(failure.details for failure in shown)
-    rows = []
-    for failure in shown:
-        where = failure.stage + (f" {failure.backend}" if failure.backend else "")
-        details = [tag("code", failure.details) if failure.details else ""] if detailed else []
-        rows.append([failure.key, where, failure.reason, *details])
-    what = "character" if facts.config.clips is None else "character or clip"
-    many = None if facts.config.clips is None else "characters or clips"
-    lead = plural(facts.failed, what, many) + " failed"
-    if facts.low_quality:
-        lead += f", {facts.low_quality:,} quarantined for their looks"
-    lead += f"; paths are relative to {facts.root}." if detailed else "."
-    body = table((what, "stage", "reason", *(["details"] if detailed else [])), rows, cls="words")
-    return section(
-        "failures", "Failures", tag("p", lead, cls="lead"), body, more(facts.failures, "failures.jsonl"), pictures
-    )
-
-
-def more(found: Sequence[object], where: str) -> Html:
-    rest = len(found) - MOST_LINES
-    return tag("p", f"{rest:,} more: see {where}.", cls="lead") if rest > 0 else Html("")
-
-
-def warnings(facts: Facts) -> Html | None:
-    """What was built all the same; None where there is nothing to say."""
-    warned = [made for made in facts.made if made.warnings or made.fit < 1]
-    if not warned:
-        return None
-    rows = [
-        (made.id, made.split, fixed(made.fit), join(tag("span", w, cls="line") for w in made.warnings))
-        for made in warned[:MOST_LINES]
-    ]
-    lead = tag(
-        "p",
-        f"{plural(len(warned), 'character')} built with a warning. A fit below 1 is the scale that keeps a wide "
-        f"character inside every view.",
-        cls="lead",
-    )
-    body = table(("character", "split", "fit", "warnings"), rows, numbers=(2,), cls="words")
-    return section("warnings", "Warnings", lead, body, more(warned, "the render artefacts' meta.json"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,9 @@ class Colours:
         red = sum(item.encode()) % 200 + self.tint
         green = sum(f"{side} {layer}".encode()) % 250
         return [picture(red, green, self.steps[item] * frame, size=self.size) for frame in frames]
+
+    def only(self, items: Collection[str]) -> Colours:
+        return self
 
 
 def item(item_id: str, values: Mapping[str, Sequence[float | None]], **more: Any) -> Item:

@@ -10,6 +10,7 @@ import pytest
 
 from specsia_build.config import BuildConfig, with_settings
 from specsia_build.dataset.layers import view_file
+from specsia_build.gallery.gather import gather
 from specsia_build.pipeline.build import build
 from specsia_build.pipeline.failures import read_failures
 from specsia_build.pipeline.layout import RunLayout
@@ -17,7 +18,6 @@ from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.status import run_status
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.pipeline.summary import BuildSummary
-from specsia_build.report.gather import gather
 from specsia_build.stages import registry, render
 from specsia_build.stages.registry import stage_names
 from specsia_build.stages.stage import CharacterStage

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import re
 from pathlib import Path
 
-import numpy as np
 from click.testing import CliRunner
-from PIL import Image
 
 from specsia_build.cli.main import main
 from tests.characters.test_alone import write_glb
+from tests.report.shown import document_of, frames_of, item_of
 
 
 def test_the_page_shows_each_character_and_what_is_said(tmp_path: Path) -> None:
@@ -25,18 +21,14 @@ def test_the_page_shows_each_character_and_what_is_said(tmp_path: Path) -> None:
     ran = CliRunner().invoke(main, ["characters", str(source), "--pictures", str(page)])
     assert ran.exit_code == 0, ran.output
     assert f"the pictures are in {page}" in ran.output
-    text = page.read_text()
-    assert 'src="http' not in text
-    assert "\\n" not in text
-    assert text.index("broken") < text.index("sound")
-    assert "broken.obj has no faces" in text
-    assert "shows a plain grey of 255 and nothing else" in text
-    pictures = {
-        found[2]: Image.open(io.BytesIO(base64.b64decode(found[1])))
-        for found in re.finditer(r'src="data:image/webp;base64,([^"]+)" alt="view 0 of (\w+)"', text)
-    }
-    assert set(pictures) == {"sound", "plain"}
-    shown = np.asarray(pictures["sound"].convert("RGBA"))
+    document = document_of(page)
+    assert document["kind"] == "source"
+    assert {one["id"] for one in document["items"]} == {"plain", "sound"}
+    assert "shows a plain grey of 255 and nothing else" in item_of(document, "plain")["warnings"]
+    ((lost, reason),) = [(one["id"], one["reason"]) for one in document["failures"]]
+    assert lost == "broken"
+    assert "broken.obj has no faces" in reason
+    (shown,) = frames_of(item_of(document, "sound")["sides"]["Y*"]["strips"]["gt"], document, page)
     red, green, blue = shown[shown[..., 3] > 128][:, :3].mean(axis=0)
     assert red > 1.3 * green > 1.3 * blue
 

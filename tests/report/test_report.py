@@ -1,96 +1,31 @@
-"""The report's facts are those of the run, and its page is whole, self-contained, escaped and always the same."""
+"""The page of a run shows what the run has: its facts are true, its pictures there, damage is told, nothing is lost."""
 
 from __future__ import annotations
 
 import json
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from specsia_build import png
+from specsia_build.cli import main
 from specsia_build.config import BuildConfig
+from specsia_build.gallery.gather import gather
 from specsia_build.pipeline.failures import Failure, read_failures, write_failures
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.store import read_artefact, write_artefact
-from specsia_build.report.facts import Facts
-from specsia_build.report.gather import gather
-from specsia_build.report.page import render_page, write_report
 from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.artefact import Artefact
+from tests.report.shown import frames_of, item_of, report_of
 from tests.report.tiny_run import IDS, STRANGE_ID, STRANGE_LICENCE, tiny_run
 
 Run = tuple[BuildConfig, RunLayout]
-
-VOID = {"meta", "img", "br", "link", "input", "hr"}
-
-
-class Reader(HTMLParser):
-    """Checks that tags balance; collects texts, attributes that load or lead somewhere, and anchors."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open: list[str] = []
-        self.texts: list[str] = []
-        self.references: list[str] = []
-        self.alts: list[str] = []
-        self.anchors: list[str] = []
-        self.tags: set[str] = set()
-        self.feed(page)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        if tag not in VOID:
-            self.open.append(tag)
-        for name, value in attrs:
-            assert value is not None, f"{tag} {name} has no value"
-            assert not name.startswith("on"), f"{tag} has {name}"
-            if name in {"src", "href", "action", "data", "srcset", "poster", "xlink:href"}:
-                self.references.append(value)
-            if name == "alt":
-                self.alts.append(value)
-            if name == "id":
-                self.anchors.append(value)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open, f"</{tag}> closes nothing"
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.texts).split())
-
-
-class Quiet(Progress):
-    """Counts what the bar is told."""
-
-    def __init__(self) -> None:
-        self.total = self.done = 0
-
-    @contextmanager
-    def bar(self, name: str, total: int) -> Iterator[object]:  # type: ignore[override]
-        self.total = total
-
-        def advance(count: int) -> None:
-            self.done += count
-
-        yield advance
-
-
-def page_of(run: Run) -> tuple[Facts, str]:
-    config, layout = run
-    facts = gather(config, layout)
-    return facts, render_page(facts, layout, Quiet())
 
 
 @pytest.fixture(scope="session")
@@ -99,17 +34,19 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return tiny_run(tmp_path_factory.mktemp("report"))
 
 
+@pytest.fixture(scope="session")
+def shown(whole: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
+    """The document of its page, and the page."""
+    page = tmp_path_factory.mktemp("shown") / "page.html"
+    return report_of(whole[1].root, page), page
+
+
 @pytest.fixture
 def copied(whole: Run, tmp_path: Path) -> Run:
     """A copy of the run that a test may spoil."""
     config, layout = whole
     shutil.copytree(layout.root, tmp_path / "run")
     return config, RunLayout(tmp_path / "run")
-
-
-@pytest.fixture(scope="session")
-def whole_page(whole: Run) -> str:
-    return page_of(whole)[1]
 
 
 def test_facts_of_a_whole_run(whole: Run) -> None:
@@ -136,97 +73,120 @@ def test_facts_of_a_whole_run(whole: Run) -> None:
     assert stages.count(("project", False)) == len(IDS)
 
 
-def test_the_page_is_whole_and_self_contained(whole_page: str) -> None:
-    reader = Reader(whole_page)
-    assert whole_page.startswith("<!DOCTYPE html>")
-    assert "script" not in reader.tags
-    for reference in reader.references:
-        assert reference.startswith(("data:image/webp;base64,", "#")), reference[:80]
-    assert "url(" not in whole_page
-    assert "@import" not in whole_page
-    assert "http:" not in whole_page
-    assert "https:" not in whole_page
-    targets = [reference[1:] for reference in reader.references if reference.startswith("#")]
-    assert targets
-    assert set(targets) <= set(reader.anchors)
-    assert len(reader.anchors) == len(set(reader.anchors))
+def test_every_character_is_an_item_with_its_facts(whole: Run, shown: tuple[dict[str, Any], Path]) -> None:
+    document, _ = shown
+    facts = gather(*whole)
+    assert (document["format"], document["kind"], document["moving"]) == (1, "run", False)
+    assert document["sides"] == ["Y*", "inflate"]
+    assert [one["id"] for one in document["items"]] == list(IDS)
+    for made in facts.made:
+        item = item_of(document, made.id)
+        assert (item["split"], item["frames"], item["yaws"]) == (made.split, 4, [0, 90, 180, 270])
+        assert item["license"] == STRANGE_LICENCE
+        assert item["numbers"]["outline_px"] == made.outline_px
+        assert item["numbers"]["seconds"] == pytest.approx(sum(t.seconds for t in facts.times if t.id == made.id), 1e-3)
+        result = item["sides"]["inflate"]
+        assert result["values"]["iou"] == pytest.approx(made.results["inflate"].ious, abs=1e-5)
+        assert result["facts"]["scale"] == pytest.approx(made.results["inflate"].registration["scale"], abs=1e-5)
+    assert {section["anchor"] for section in document["sections"]} >= {"counts", "quality", "times", "settings"}
 
 
-def test_every_part_of_a_pair_is_shown(whole_page: str) -> None:
-    alts = set(Reader(whole_page).alts)
-    for character_id in IDS:
-        for angle in ("0°", "90°", "180°", "270°"):
-            for column in ("Z", "Zmask", "Zpos", "edge", "Y*"):
-                assert f"{column} of {character_id} at {angle}" in alts
+def test_strips_show_the_pictures_of_the_artefacts(whole: Run, shown: tuple[dict[str, Any], Path]) -> None:
+    document, page = shown
+    assert document["tile"] == 64
+    clean = read_artefact(whole[1].artefact(render.STAGE, None, STRANGE_ID), STRANGE_ID).files
+    made = read_artefact(whole[1].artefact(project.STAGE, "inflate", STRANGE_ID), STRANGE_ID).files
+    sides = item_of(document, STRANGE_ID)["sides"]
+    of_side = {"Y*": (clean, ("gt", "gt_mask")), "inflate": (made, ("color", "mask", "pos", "edge"))}
+    for side, (files, layers) in of_side.items():
+        assert set(sides[side]["strips"]) == set(layers)
+        for layer in layers:
+            frames = frames_of(sides[side]["strips"][layer], document, page)
+            assert len(frames) == 4
+            for view, frame in enumerate(frames):
+                stored = png.decode(files[f"{layer}_{view:02d}.png"], 1 if frame.ndim == 2 else 4)
+                if frame.ndim == 2:
+                    assert (frame == stored).all()
+                else:
+                    assert np.abs(frame[..., 3].astype(int) - stored[..., 3]).mean() < 3
+                    inside = stored[..., 3] == 255
+                    assert np.abs(frame[inside][:, :3].astype(int) - stored[inside][:, :3]).mean() < 12
+    (cover,) = frames_of(sides["inflate"]["cover"], document, page)
+    assert np.abs(cover.astype(int) - frames_of(sides["inflate"]["strips"]["color"], document, page)[0]).mean() < 4
 
 
-def test_texts_are_escaped(whole: Run) -> None:
-    facts, page = page_of(whole)
-    hostile = replace(
-        facts,
-        source="<script>alert(1)</script>",
-        made=tuple(replace(made, warnings=('a <i>warning</i> & "more"',)) for made in facts.made),
-        failures=(Failure("<u>id</u>", "render", None, "<s>reason</s>", "logs/<a>.txt"),),
-    )
-    reader = Reader(render_page(hostile, whole[1], Quiet()))
-    assert not {"script", "i onclick", "u", "s"} & reader.tags
-    for text in ("<script>alert(1)</script>", '<i>warning</i> & "more"', "<u>id</u>", "<s>reason</s>", "logs/<a>.txt"):
-        assert text in reader.text
-    assert STRANGE_LICENCE in Reader(page).text
-    assert STRANGE_ID in Reader(page).text
+def test_the_page_says_how_much_of_a_view_a_character_covers(whole: Run, shown: tuple[dict[str, Any], Path]) -> None:
+    for key in IDS:
+        clean = read_artefact(whole[1].artefact(render.STAGE, None, key), key).files
+        numbers = item_of(shown[0], key)["numbers"]
+        mask = png.decode(clean["gt_mask_00.png"], 1)
+        assert numbers["coverage"] == pytest.approx(mask.mean() / 255, abs=1e-4)
+        assert 1 <= numbers["colours"] <= 20
 
 
-def test_failures_are_listed_with_reasons(whole: Run, whole_page: str) -> None:
-    text = Reader(whole_page).text
-    found = read_failures(whole[1].failures)
-    assert [failure.id for failure in found] == ["bröken"]
-    assert found[0].reason in text
-    assert "1 character failed" in text
+def test_the_same_run_gives_the_same_page(whole: Run, shown: tuple[dict[str, Any], Path], tmp_path: Path) -> None:
+    report_of(whole[1].root, tmp_path / "page.html")
+    assert (tmp_path / "page.html").read_bytes() == shown[1].read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
 
 
-def test_the_same_run_gives_the_same_page(whole: Run, whole_page: str) -> None:
-    assert page_of(whole)[1] == whole_page
+def test_failures_are_listed_with_reasons_and_what_mends_them(whole: Run, shown: tuple[dict[str, Any], Path]) -> None:
+    (failure,) = read_failures(whole[1].failures)
+    (found,) = shown[0]["failures"]
+    assert (found["id"], found["stage"], found["reason"]) == ("bröken", "render", failure.reason)
+    assert found["command"] == f"specsia build --out {whole[1].root}"
+    assert found["strip"] is None
 
 
-def test_every_character_advances_the_bar_once(whole: Run) -> None:
-    progress = Quiet()
-    render_page(gather(*whole), whole[1], progress)
-    assert progress.done == progress.total > 0
+def test_hostile_texts_stay_texts(copied: Run, tmp_path: Path) -> None:
+    text = '</script><script>alert(1)</script> "&\u202e\x1b'
+    write_failures(copied[1].failures, [Failure("0", "render", None, text, "logs/<a>.txt")])
+    document = report_of(copied[1].root, tmp_path / "page.html")
+    assert document["failures"][0]["reason"] == text
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<script>alert(1)" not in page
+    assert page.count("</script>") == 2
 
 
 def test_a_run_that_is_only_rendered_shows_its_targets(tmp_path: Path) -> None:
-    facts, page = page_of(tiny_run(tmp_path, ("render",)))
-    reader = Reader(page)
-    assert facts.packed is None
-    assert facts.built("inflate") == []
-    assert f"Y* of {STRANGE_ID} at 0°" in reader.alts
-    assert not any(alt.startswith("Z") for alt in reader.alts)
-    assert "inflate has no result: its stages reconstruct and project have not run, so only Y* is shown." in reader.text
-    assert "Nothing is packed" in reader.text
-    assert "quality" not in reader.anchors
+    _, layout = tiny_run(tmp_path, ("render",))
+    document = report_of(layout.root, tmp_path / "page.html")
+    assert document["sides"] == ["Y*"]
+    assert len(frames_of(item_of(document, "0")["sides"]["Y*"]["strips"]["gt"], document, tmp_path / "page.html")) == 4
+    said = " ".join(document["missing"])
+    assert "inflate has no result: its stages reconstruct and project have not run, so only Y* is shown." in said
+    assert "Nothing is packed" in said
+    assert document["go_on"] == f"specsia build --out {layout.root}"
+    assert "quality" not in {section["anchor"] for section in document["sections"]}
 
 
-def test_low_iou_shows_the_pictures_of_the_quarantine(tmp_path: Path) -> None:
-    facts, page = page_of(tiny_run(tmp_path, ("render", "reconstruct", "project"), min_iou=1.0))
-    reader = Reader(page)
-    assert {failure.stage for failure in facts.failures} == {"render", "project"}
-    assert "Quarantined for their looks" in reader.text
-    assert f"silhouettes of {STRANGE_ID} at 0°" in reader.alts
-    assert f"quarantine/project/inflate/{STRANGE_ID}" in reader.text
-    assert "below min_iou 1" in reader.text
+def test_what_was_quarantined_for_its_looks_is_shown(tmp_path: Path) -> None:
+    _, layout = tiny_run(tmp_path, ("render", "reconstruct", "project"), min_iou=1.0)
+    document = report_of(layout.root, tmp_path / "page.html")
+    found = {one["id"]: one for one in document["failures"]}[STRANGE_ID]
+    assert "below min_iou 1" in found["reason"]
+    assert found["details"] == f"quarantine/project/inflate/{STRANGE_ID}"
+    assert found["command"] == f"specsia build --out {layout.root} --low-iou keep"
+    kept = sorted((layout.root / found["details"]).glob("color_*.png"))
+    frames = frames_of(found["strip"], document, tmp_path / "page.html")
+    assert len(frames) == found["count"] == len(kept)
+    stored = png.decode(kept[0].read_bytes(), 4)
+    assert np.abs(frames[0][..., 3].astype(int) - stored[..., 3]).mean() < 3
 
 
-def test_results_that_no_longer_follow_from_their_inputs_are_left_out(copied: Run) -> None:
+def test_results_that_no_longer_follow_from_their_inputs_are_left_out(copied: Run, tmp_path: Path) -> None:
     config, layout = copied
     layout.artefact(reconstruct.STAGE, "inflate", "0").unlink()
-    facts, page = page_of(copied)
+    facts = gather(config, layout)
     assert facts.outdated == {"project inflate": 1}
     assert "inflate" not in facts.made[0].results
     assert facts.packed is not None
     assert not facts.packed.current
-    text = Reader(page).text
-    assert "1 of 4 rendered characters have no result of inflate" in text
-    assert "The packed dataset is not exactly what is built now" in text
+    document = report_of(layout.root, tmp_path / "page.html")
+    assert list(item_of(document, "0")["sides"]) == ["Y*"]
+    said = " ".join(document["missing"])
+    assert "1 of 4 rendered characters have no result of inflate" in said
+    assert "The packed dataset is not exactly what is built now" in said
     other_size = gather(replace(config, size=96), layout)
     assert other_size.made == ()
     assert other_size.outdated == {"render": len(IDS)}
@@ -243,46 +203,50 @@ def test_a_changed_picture_makes_the_dataset_outdated(copied: Run) -> None:
     assert not facts.packed.current
 
 
-def test_nothing_built_at_all(copied: Run) -> None:
+def test_nothing_built_at_all(copied: Run, tmp_path: Path) -> None:
     _, layout = copied
     shutil.rmtree(layout.artefacts)
     shutil.rmtree(layout.dataset)
     layout.log.unlink()
     write_failures(layout.failures, [])
-    reader = Reader(page_of(copied)[1])
-    assert "Nothing is rendered yet." in reader.text
-    assert reader.alts == []
+    document = report_of(layout.root, tmp_path / "page.html")
+    assert document["items"] == document["failures"] == []
+    assert document["missing"]
 
 
-def test_damage_costs_one_character_its_pictures_only(copied: Run) -> None:
+def test_damage_costs_one_side_its_pictures_only(copied: Run, tmp_path: Path) -> None:
     _, layout = copied
     path = layout.artefact(project.STAGE, "inflate", "1")
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    reader = Reader(page_of(copied)[1])
-    assert "its pictures cannot be read" in reader.text
-    assert "Z of 0 at 0°" in reader.alts
+    document = report_of(layout.root, tmp_path / "page.html")
+    spoilt = item_of(document, "1")
+    assert spoilt["sides"]["inflate"]["problem"].startswith("its pictures cannot be read: the artefact")
+    assert spoilt["flags"] == ["unreadable"]
+    assert set(spoilt["sides"]["Y*"]["strips"]) == {"gt", "gt_mask"}
+    assert set(item_of(document, "0")["sides"]["inflate"]["strips"]) == {"color", "mask", "pos", "edge"}
 
 
-def test_the_latest_time_counts_and_damaged_lines_are_left_out(copied: Run) -> None:
+def test_the_latest_time_counts_and_damaged_lines_are_left_out(copied: Run, tmp_path: Path) -> None:
     _, layout = copied
     again = {"stage": "render", "backend": None, "id": "0", "seconds": 123.0, "peak_mb": 7.0, "reason": None}
     with layout.log.open("a", encoding="utf-8") as stream:
         stream.write(json.dumps({**again, "parts": {"read": 100.0}}) + "\n")
         stream.write('{"stage": "render", "backend": nu{"stage"\n[1]\n')
-    facts, page = page_of(copied)
+    facts = gather(*copied)
     assert [time.seconds for time in facts.times if (time.stage, time.id) == ("render", "0")] == [123.0]
     assert facts.unreadable == 2
-    text = Reader(page).text
-    assert "2 damaged lines of the log left out" in text
-    slowest = text[text.index("Slowest characters") :]
-    assert re.search(r"parts of the work 0 1\d\d\.\d\d", slowest)
+    document = report_of(layout.root, tmp_path / "page.html")
+    (times,) = [section["html"] for section in document["sections"] if section["anchor"] == "times"]
+    assert "2 damaged lines of the log left out" in times
+    slowest = times[times.index("Slowest characters") :]
+    assert re.search(r"<tbody><tr><td>0</td>\s*<td[^>]*>1\d\d\.\d\d", slowest)
 
 
-def test_write_report_writes_the_page_whole(whole: Run, tmp_path: Path, whole_page: str) -> None:
-    config, layout = whole
-    path = tmp_path / "new" / "page.html"
-    write_report(config, layout, path, Quiet())
-    assert path.read_text(encoding="utf-8") == whole_page
-    assert [file.name for file in path.parent.iterdir()] == ["page.html"]
+def test_no_other_file_is_replaced(whole: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine.html").write_text("<p>mine")
+    done = CliRunner().invoke(main, ["report", str(whole[1].root), "--out", str(tmp_path / "mine.html")])
+    assert done.exit_code == 2
+    assert "is no report of specsia: name another file" in done.output
+    assert (tmp_path / "mine.html").read_text() == "<p>mine"

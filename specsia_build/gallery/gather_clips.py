@@ -11,10 +11,10 @@ from specsia_build.characters.character import id_order_key
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.dataset import schema, splits
 from specsia_build.dataset.layers import frame_file
+from specsia_build.errors import plural
+from specsia_build.gallery.facts import Facts
+from specsia_build.gallery.gather import digest_of, facts_of, meta_of
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.report.facts import Facts
-from specsia_build.report.gather import digest_of, facts_of, meta_of
-from specsia_build.report.markup import plural
 from specsia_build.stages.clips import carry, draw, motions, move
 from specsia_build.stages.stage import Clip, Meta
 
@@ -29,6 +29,9 @@ class DrawnClip:
         split: that the character belongs to.
         warnings: sentences about it.
         ious: of each frame, by backend name; only of reconstructions that are moved up to date.
+        layers: that its frames are drawn in.
+        license, credit: as its source states them.
+        outline_px, outline_grey: its contour's thickness and level.
     """
 
     clip: Clip
@@ -36,6 +39,11 @@ class DrawnClip:
     split: str
     warnings: tuple[str, ...]
     ious: Mapping[str, tuple[float, ...]]
+    layers: frozenset[str]
+    license: str | None
+    credit: str | None
+    outline_px: int
+    outline_grey: int
 
     @property
     def mean_iou(self) -> float | None:
@@ -109,7 +117,20 @@ def gather_clips(config: BuildConfig, layout: RunLayout) -> MovingFacts:
                     ious[name] = tuple(moved["iou"])
                     pairs[name, clip.id] = digest_of(_shown(clean, moved))
             warnings[clip.id] = tuple(clean["warnings"])
-            drawn.append(DrawnClip(clip, character, split_of[character], warnings[clip.id], ious))
+            drawn.append(
+                DrawnClip(
+                    clip=clip,
+                    character=character,
+                    split=split_of[character],
+                    warnings=warnings[clip.id],
+                    ious=ious,
+                    layers=frozenset(name.rpartition("_")[0] for name in clean["files"]),
+                    license=clean["license"],
+                    credit=clean["source"],
+                    outline_px=clean["outline_px"],
+                    outline_grey=clean["outline_grey"],
+                )
+            )
     of_clips = {clip.id: split_of[name] for name, clips in planned.items() for clip in clips}
     facts = facts_of(config, layout, split_of, pairs, damaged, planned, of_clips)
     return MovingFacts(facts, planned, tuple(drawn), {key: said for key, said in warnings.items() if said})

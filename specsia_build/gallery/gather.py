@@ -17,10 +17,10 @@ from specsia_build.dataset.checksums import read_checksums
 from specsia_build.dataset.layers import view_file
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import parse_json, remembered_json
+from specsia_build.gallery.facts import BuiltCharacter, Facts, PackedFacts, Result, TaskTime
 from specsia_build.pipeline.failures import concerning, read_failures
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_meta
-from specsia_build.report.facts import BuiltCharacter, Facts, PackedFacts, Result, TaskTime
 from specsia_build.stages import pack as pack_stage
 from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.artefact import sha256

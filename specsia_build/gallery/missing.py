@@ -1,0 +1,85 @@
+"""What a complete run would have that this one has not, in sentences."""
+
+from __future__ import annotations
+
+from specsia_build.config import DRAVIE
+from specsia_build.errors import plural
+from specsia_build.gallery.facts import Facts
+from specsia_build.gallery.gather_clips import MovingFacts
+
+_MOST_NAMED = 5
+"""Of damaged artefacts."""
+
+
+def damage(facts: Facts) -> str:
+    """Which artefacts do not read; empty where all do."""
+    if not facts.damaged:
+        return ""
+    named = ", ".join(facts.damaged[:_MOST_NAMED]) + (", …" if len(facts.damaged) > _MOST_NAMED else "")
+    return f"Damaged, so taken as not built and made anew by the next build: {named}"
+
+
+def missing_sentences(facts: Facts) -> list[str]:
+    """What a complete build would have that this one has not."""
+    every, failed = len(facts.splits), {failure.id for failure in facts.failures if failure.backend is None}
+    lines = []
+    left_out = set(facts.left_out) - failed
+    if left_out:
+        lines.append(f"{len(left_out):,} of {every:,} characters of the source are left out by --limit.")
+    open_ids = every - len(left_out) - len(facts.made) - len(failed & facts.splits.keys())
+    if open_ids > 0:
+        lines.append(
+            f"{open_ids:,} of {every:,} characters of the source are not rendered: the build has not come to them."
+        )
+    for name in facts.backends:
+        gone = {failure.id for failure in facts.failures if failure.backend == name}
+        waiting = [made for made in facts.made if name not in made.results and made.id not in gone]
+        if facts.made and len(waiting) == len(facts.made):
+            lines.append(f"{name} has no result: its stages reconstruct and project have not run, so only Y* is shown.")
+        elif waiting:
+            lines.append(
+                f"{len(waiting):,} of {len(facts.made):,} rendered characters have no result of {name}: the stages "
+                f"reconstruct and project have not built them, or not since their inputs changed."
+            )
+    if facts.damaged:
+        lines.append(damage(facts))
+    if facts.packed is None:
+        why = (
+            f"; where failures keep it back, --max-failures {facts.failed} goes on without them" if facts.failed else ""
+        )
+        lines.append(f"Nothing is packed, so there is no dataset to load{why}.")
+    elif not facts.packed.current:
+        lines.append("The packed dataset is not exactly what is built now: the stage pack has not run since.")
+    return lines
+
+
+def missing_clips(moving: MovingFacts) -> list[str]:
+    """What a complete run of clips would have that this one has not."""
+    facts, failed = moving.facts, {failure.key for failure in moving.facts.failures}
+    lines = []
+    if facts.left_out:
+        lines.append(f"{plural(len(facts.left_out), 'character')} of the source left out by --limit.")
+    unread = [i for i in facts.splits if i not in moving.planned and i not in failed and i not in facts.left_out]
+    if unread:
+        lines.append(f"{plural(len(unread), 'character')} of the source not looked at yet.")
+    drawn = {one.clip.id for one in moving.drawn}
+    open_clips = [clip for found in moving.planned.values() for clip in found if clip.id not in drawn | failed]
+    if open_clips:
+        lines.append(f"{plural(len(open_clips), 'clip')} not drawn, or not since the settings changed.")
+    for name in moving.backends:
+        gone = {failure.key for failure in facts.failures if failure.backend in (None, name)}
+        waiting = [
+            one
+            for one in moving.drawn
+            if name not in one.ious and one.clip.id not in gone and one.character not in gone
+        ]
+        if waiting:
+            lines.append(f"{plural(len(waiting), 'clip')} without a reconstruction by {name} that moves.")
+    if facts.damaged:
+        lines.append(damage(facts))
+    if facts.config.clips is not None and DRAVIE in facts.config.clips.recipes:
+        if facts.packed is None:
+            lines.append("Nothing is packed, so there is no dataset to load.")
+        elif not facts.packed.current:
+            lines.append("The packed dataset is not exactly what is made now: the stage pack has not run since.")
+    return lines

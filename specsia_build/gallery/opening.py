@@ -1,0 +1,33 @@
+"""Opens whatever there is to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from specsia_build.dataset.reading import open_dataset
+from specsia_build.gallery.dataset import gallery_of_dataset
+from specsia_build.gallery.items import Gallery
+from specsia_build.gallery.run import gallery_of_run
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.settings import existing_run
+
+
+def is_run(where: str) -> bool:
+    """Whether a run is meant: its folder, or one that holds nothing else, which is told as a run that is missing."""
+    folder = Path(where)
+    if "://" in where:
+        return False
+    return RunLayout(folder).config.is_file() or (folder.is_dir() and not any(folder.rglob("*.parquet")))
+
+
+def open_gallery(where: str) -> Gallery:
+    """Open what there is to look at.
+
+    Args:
+        where: folder of a run, or a packed dataset: its folder, an fsspec URL, or ``OWNER/NAME`` on the Hub.
+
+    Raises:
+        UsageError: if there is no such folder.
+        SpecsiaError: if it holds neither, or its records cannot be read.
+    """
+    return gallery_of_run(*existing_run(where)) if is_run(where) else gallery_of_dataset(open_dataset(where))

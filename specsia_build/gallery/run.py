@@ -1,0 +1,223 @@
+"""A run as a gallery: of characters seen from their views, or of clips."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from specsia_build.config import BuildConfig
+from specsia_build.dataset.layers import LINE, frame_file, view_file
+from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, MASK, POS
+from specsia_build.errors import SpecsiaError, plural
+from specsia_build.frame import view_yaws
+from specsia_build.gallery.facts import BuiltCharacter, Facts, TaskTime
+from specsia_build.gallery.gather import gather
+from specsia_build.gallery.gather_clips import DrawnClip, MovingFacts, gather_clips
+from specsia_build.gallery.items import TARGET, Gallery, Item, Lost, Measure, Side
+from specsia_build.gallery.missing import missing_clips, missing_sentences
+from specsia_build.pipeline.failures import Failure
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.store import DamagedError, read_artefact
+from specsia_build.stages import project, render
+from specsia_build.stages.clips import draw, move
+from specsia_build.stages.registry import character_stages
+
+IOU = Measure("iou", "IoU", "high", 3, "of Zmask and the silhouette of Y*")
+
+_MADE = (COLOR, MASK, POS, EDGE)
+"""Layers of a reconstruction."""
+
+_CLEAN = (GT, GT_MASK)
+"""Layers of a character's views."""
+
+_DRAWN = {GT: GT, COLOR: COLOR, GT_MASK: MASK, POS: POS, LINE: LINE}
+"""Layers of a clip's frames that are pictures, and what its files call them; recipes ask for some."""
+
+
+@dataclass(frozen=True)
+class RunReader:
+    """Reads pictures of a run's artefacts, and those that are kept of what was quarantined for its looks.
+
+    Attributes:
+        layout: of the run.
+        moving: whether it is of clips.
+    """
+
+    layout: RunLayout
+    moving: bool
+
+    def read(self, item: str, side: str, layer: str, frames: Sequence[int]) -> list[bytes]:
+        """PNGs; see `Reader`."""
+        clean, made = (draw.STAGE, move.STAGE) if self.moving else (render.STAGE, project.STAGE)
+        name = frame_file if self.moving else view_file
+        stage, backend = (clean, None) if side == TARGET else (made, side)
+        layer = _DRAWN[layer] if stage is draw.STAGE else layer
+        path = self.layout.artefact(stage, backend, item)
+        if not path.exists():
+            for folder in (self.layout.pictures(one.name, backend, item) for one in character_stages() if one.pictures):
+                if folder.is_dir():
+                    return [_read(folder / name(layer, frame)) for frame in frames]
+            raise DamagedError(f"the artefact {path} is not there: build again")
+        state = path.stat()
+        files = _files_of(path, item, state.st_mtime_ns, state.st_size)
+        lacking = [name(layer, frame) for frame in frames if name(layer, frame) not in files]
+        if lacking:
+            raise DamagedError(f"the artefact {path} has no {lacking[0]}")
+        return [files[name(layer, frame)] for frame in frames]
+
+    def only(self, items: Collection[str]) -> RunReader:
+        """See `Reader`."""
+        return self
+
+
+@lru_cache(maxsize=2)
+def _files_of(path: Path, key: str, _changed: int, _size: int) -> Mapping[str, bytes]:
+    """Files of an artefact, which is read once for all its layers; it is another one where it changed."""
+    return read_artefact(path, key).files
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SpecsiaError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def gallery_of_run(config: BuildConfig, layout: RunLayout) -> Gallery:
+    """What a run has made so far; the source itself need not be there any more.
+
+    Raises:
+        SpecsiaError: if its records cannot be read.
+    """
+    if config.clips is not None:
+        return clips_gallery(gather_clips(config, layout), layout)
+    return stills_gallery(gather(config, layout), layout)
+
+
+def stills_gallery(facts: Facts, layout: RunLayout) -> Gallery:
+    """The gallery of a run whose facts are known."""
+    config = facts.config
+    built = sum(bool(made.results) for made in facts.made)
+    what = f"{plural(built, 'character')} built" if built else f"{plural(len(facts.made), 'character')} rendered"
+    seconds = _seconds(facts.times)
+    return Gallery(
+        kind="run",
+        where=str(layout.root),
+        title=facts.source,
+        lead=(
+            f"{what}, {plural(config.views, 'view')} of {config.size}×{config.size} px, "
+            f"{plural(len(facts.backends), 'backend')}: {', '.join(facts.backends)}."
+        ),
+        moving=False,
+        items=tuple(_character(made, config, seconds) for made in facts.made),
+        lost=tuple(_lost(failure, facts, layout) for failure in facts.failures),
+        measures=(IOU,),
+        reader=RunReader(layout, moving=False),
+        missing=tuple(missing_sentences(facts)),
+        go_on=_go_on(facts),
+    )
+
+
+def clips_gallery(moving: MovingFacts, layout: RunLayout) -> Gallery:
+    """The gallery of a run of clips whose facts are known."""
+    facts = moving.facts
+    seconds = _seconds(facts.times)
+    return Gallery(
+        kind="run",
+        where=str(layout.root),
+        title=facts.source,
+        lead=moving.lead,
+        moving=True,
+        items=tuple(_clip(one, facts.config, seconds) for one in moving.drawn),
+        lost=tuple(_lost(failure, facts, layout) for failure in facts.failures),
+        measures=(IOU,) if moving.backends else (),
+        reader=RunReader(layout, moving=True),
+        missing=tuple(missing_clips(moving)),
+        go_on=_go_on(facts),
+    )
+
+
+def _seconds(times: Iterable[TaskTime]) -> Mapping[str, float]:
+    """Seconds of all stages, by id."""
+    total: dict[str, float] = {}
+    for time in times:
+        total[time.id] = total.get(time.id, 0.0) + time.seconds
+    return total
+
+
+def _spent(seconds: Mapping[str, float], key: str) -> dict[str, float]:
+    return {"seconds": seconds[key]} if key in seconds else {}
+
+
+def _go_on(facts: Facts) -> str:
+    command = "build" if facts.config.clips is None else "clips"
+    return f"specsia {command} --out {shlex.quote(str(facts.root))}"
+
+
+def _character(made: BuiltCharacter, config: BuildConfig, seconds: Mapping[str, float]) -> Item:
+    sides = {TARGET: Side(TARGET, _CLEAN)}
+    for name, result in made.results.items():
+        facts = {**result.registration, "frontal_before": result.frontal_before}
+        sides[name] = Side(name, _MADE, {IOU.key: result.ious}, facts)
+    return Item(
+        id=made.id,
+        character=made.id,
+        split=made.split,
+        frames=config.views,
+        sides=sides,
+        yaws=tuple(view_yaws(config.views)),
+        license=made.license,
+        credit=made.credit,
+        warnings=made.warnings,
+        numbers={
+            "fit": made.fit,
+            "outline_px": made.outline_px,
+            "outline_grey": made.outline_grey,
+            **_spent(seconds, made.id),
+        },
+    )
+
+
+def _clip(one: DrawnClip, config: BuildConfig, seconds: Mapping[str, float]) -> Item:
+    sides = {TARGET: Side(TARGET, tuple(layer for layer, file in _DRAWN.items() if file in one.layers))}
+    for name, ious in one.ious.items():
+        sides[name] = Side(name, _MADE, {IOU.key: ious})
+    return Item(
+        id=one.clip.id,
+        character=one.character,
+        split=one.split,
+        frames=one.clip.frames,
+        sides=sides,
+        fps=config.clips.fps if config.clips is not None else 1.0,
+        action=one.clip.action,
+        license=one.license,
+        credit=one.credit,
+        warnings=one.warnings,
+        numbers={"outline_px": one.outline_px, "outline_grey": one.outline_grey, **_spent(seconds, one.clip.id)},
+    )
+
+
+def _lost(failure: Failure, facts: Facts, layout: RunLayout) -> Lost:
+    side, frames = None, 0
+    if failure.backend is not None and failure.details is not None:
+        folder = layout.pictures(failure.stage, failure.backend, failure.id)
+        if layout.root / failure.details == folder:
+            while (folder / view_file(COLOR, frames)).is_file():
+                frames += 1
+        layers = tuple(layer for layer in _MADE if (folder / view_file(layer, 0)).is_file())
+        side = Side(failure.backend, layers) if frames else None
+    command = _go_on(facts)
+    return Lost(
+        key=failure.key,
+        id=failure.id,
+        stage=failure.stage,
+        backend=failure.backend,
+        reason=failure.reason,
+        details=failure.details,
+        command=f"{command} --low-iou keep" if failure.low_quality and facts.config.clips is None else command,
+        side=side,
+        frames=frames,
+    )

@@ -1,0 +1,166 @@
+"""The page's data: one JSON document of a gallery, which the page's scripts read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+from specsia_build.dataset.layers import LINE
+from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, MASK, POS
+from specsia_build.gallery.items import TARGET, Gallery, Item, Lost, Side
+from specsia_build.report.analyse import ENOUGH, FAR, outliers, registrations
+from specsia_build.report.sections import Sections
+from specsia_build.report.strips import COLUMNS, COVER, Made, shown_frames
+
+FORMAT = 1
+
+LAYERS = {
+    GT: ("Y*", "the clean target with its contour"),
+    COLOR: ("Z", "the reconstruction, rendered"),
+    MASK: ("Zmask", "its silhouette"),
+    POS: ("Zpos", "position on its surface as colour"),
+    EDGE: ("edge", "edges of Zpos"),
+    GT_MASK: ("silhouette", "of Y*, without its contour"),
+    LINE: ("lines", "of Y*"),
+}
+"""Name and meaning of each layer, in the order in which they are shown."""
+
+NUMBERS = {
+    "coverage": ("coverage", "", 2, "share of the first frame that the character covers"),
+    "colours": ("colours", "", 0, "that each cover at least 0.5 % of the character in the first frame"),
+    "outline_px": ("contour", "px", 0, "thickness of the contour"),
+    "outline_grey": ("contour's grey", "", 0, "its level, from 0 to 255"),
+    "fit": ("fit", "", 3, "below 1 where the character was scaled down so that no view cuts it"),
+    "triangles": ("triangles", "", 0, "of its mesh"),
+    "vertices": ("vertices", "", 0, "of its mesh, as stored"),
+    "seconds": ("seconds", "s", 1, "that all stages took, their latest times"),
+    "change": ("change", "", 3, "the largest difference"),
+}
+"""Name, unit, digits and meaning of what items can be sorted by."""
+
+Strips = Mapping[str, str]
+"""What the page calls the picture of each layer by, and the cover."""
+
+
+def flags_of(gallery: Gallery) -> dict[str, tuple[str, ...]]:
+    """What an item may be looked for by, by its id: `outlier` where registration moved it unlike the others."""
+    makers = dict.fromkeys(name for item in gallery.items for name in item.sides)
+    registered = [registrations(gallery.items, name) for name in makers]
+    ranked = [found for one in registered if len(one) >= ENOUGH for found in outliers(one)]
+    return {found.id: ("outlier",) for found in ranked if found.furthest >= FAR}
+
+
+def item_of(item: Item, strips: Mapping[str, Strips], made: Made, flags: Sequence[str]) -> dict[str, Any]:
+    """One item of the document.
+
+    Args:
+        item: of the gallery.
+        strips: by side.
+        made: what else is known of its pictures.
+        flags: what it may be looked for by.
+    """
+    frames = shown_frames(item.frames)
+    found: dict[str, Any] = {
+        "id": item.id,
+        "character": item.character,
+        "split": item.split,
+        "frames": len(frames),
+        "yaws": None if item.yaws is None else [item.yaws[k] for k in frames],
+        "fps": None if item.fps is None else _number(item.fps / frames.step),
+        "action": item.action,
+        "license": item.license,
+        "credit": item.credit,
+        "warnings": list(item.warnings),
+        "flags": list(flags),
+        "numbers": _numbers({**item.numbers, **made.numbers}),
+        "sides": {
+            name: _side(side, frames, strips.get(name, {}), made.problems.get(name))
+            for name, side in item.sides.items()
+        },
+    }
+    return found if frames.step == 1 else {**found, "every": frames.step, "of": item.frames}
+
+
+def _side(side: Side, frames: range, strips: Strips, problem: str | None) -> dict[str, Any]:
+    found: dict[str, Any] = {"strips": {layer: strip for layer, strip in strips.items() if layer != COVER}}
+    if COVER in strips:
+        found["cover"] = strips[COVER]
+    if side.values:
+        found["values"] = {key: [_number(values[k]) for k in frames] for key, values in side.values.items()}
+    if side.facts:
+        found["facts"] = {key: _number(v) if isinstance(v, float) else v for key, v in side.facts.items()}
+    return found if problem is None else {**found, "problem": problem}
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or not isfinite(value) else round(value, 5)
+
+
+def _numbers(found: Mapping[str, float]) -> dict[str, float | None]:
+    return {key: _number(value) for key, value in found.items() if isfinite(value)}
+
+
+def failure_of(lost: Lost, strips: Mapping[str, Strips]) -> dict[str, Any]:
+    """One failure of the document, with the first of its strips."""
+    found = [strip for of in strips.values() for layer, strip in of.items() if layer != COVER]
+    return {
+        "key": lost.key,
+        "id": lost.id,
+        "stage": lost.stage,
+        "backend": lost.backend,
+        "reason": lost.reason,
+        "details": lost.details,
+        "command": lost.command,
+        "strip": found[0] if found else None,
+        "count": len(shown_frames(lost.frames)) if found else 0,
+    }
+
+
+def document(
+    gallery: Gallery,
+    tile: int,
+    items: Sequence[Mapping[str, Any]],
+    failures: Sequence[Mapping[str, Any]],
+    sections: Sections,
+    live: bool = False,
+) -> dict[str, Any]:
+    """The whole document.
+
+    Args:
+        gallery: that it is of.
+        tile: pixels on a side of each frame.
+        items, failures: as `item_of` and `failure_of` give them.
+        sections: titles and markup by anchor.
+        live: whether more is being made while it is looked at.
+    """
+    sides = list(dict.fromkeys(name for item in gallery.items for name in item.sides))
+    layers = {layer for item in gallery.items for side in item.sides.values() for layer in side.layers}
+    numbers = {key for item in items for key in item["numbers"]}
+    return {
+        "format": FORMAT,
+        "title": gallery.title,
+        "lead": gallery.lead,
+        "kind": gallery.kind,
+        "moving": gallery.moving,
+        "live": live,
+        "root": gallery.where,
+        "tile": tile,
+        "columns": COLUMNS,
+        "measures": [
+            {"key": m.key, "name": m.name, "better": m.better, "digits": m.digits, "note": m.note}
+            for m in gallery.measures
+        ],
+        "numbers": [
+            {"key": key, "name": name, "unit": unit, "digits": digits, "note": note}
+            for key, (name, unit, digits, note) in NUMBERS.items()
+            if key in numbers
+        ],
+        "layers": [{"key": key, "name": name, "note": note} for key, (name, note) in LAYERS.items() if key in layers],
+        "sides": sorted(sides, key=lambda name: name != TARGET),
+        "items": list(items),
+        "failures": list(failures),
+        "missing": list(gallery.missing),
+        "go_on": gallery.go_on,
+        "sections": [{"anchor": anchor, "title": title, "html": html} for anchor, (title, html) in sections.items()],
+    }

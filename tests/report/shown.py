@@ -1,0 +1,53 @@
+"""What a page shows: its document, and its pictures as pixels."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import numpy as np
+from click.testing import CliRunner
+from numpy.typing import NDArray
+from PIL import Image
+
+from specsia_build.cli import main
+
+_DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
+
+
+def report_of(where: Path | str, out: Path) -> dict[str, Any]:
+    """The document of the page that `specsia report` writes."""
+    done = CliRunner().invoke(main, ["report", str(where), "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    return document_of(out)
+
+
+def document_of(page: Path) -> dict[str, Any]:
+    """The document of a page."""
+    (found,) = _DATA.findall(page.read_text(encoding="utf-8"))
+    document: dict[str, Any] = json.loads(found)
+    return document
+
+
+def frames_of(source: str, document: dict[str, Any], page: Path) -> list[NDArray[np.uint8]]:
+    """The frames of a strip, each (tile, tile, C), those that it has room for."""
+    head, _, data = source.partition(",")
+    stored = base64.b64decode(data) if head.startswith("data:") else (page.parent / unquote(source)).read_bytes()
+    with Image.open(io.BytesIO(stored)) as picture:
+        pixels = np.asarray(picture if picture.mode == "L" else picture.convert("RGBA"))
+    tile = document["tile"]
+    rows, columns = pixels.shape[0] // tile, pixels.shape[1] // tile
+    assert pixels.shape[:2] == (rows * tile, columns * tile)
+    return [pixels[y * tile : (y + 1) * tile, x * tile : (x + 1) * tile] for y in range(rows) for x in range(columns)]
+
+
+def item_of(document: dict[str, Any], key: str) -> dict[str, Any]:
+    """The item of an id."""
+    (found,) = [one for one in document["items"] if one["id"] == key]
+    item: dict[str, Any] = found
+    return item
