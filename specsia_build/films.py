@@ -1,4 +1,4 @@
-"""Films of frames: MP4 through ffmpeg where imageio-ffmpeg is installed, else an animated WebP."""
+"""Pictures on a ground and beside each other, and MP4 films through ffmpeg, where imageio-ffmpeg is installed."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from contextlib import suppress
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from specsia_build.errors import UsageError, WriteError, brief
 from specsia_build.files.writing import replacing
@@ -52,51 +50,8 @@ def side_by_side(pictures: Sequence[NDArray[np.uint8]], shape: tuple[int, int]) 
     return out
 
 
-class _Clip:
-    """What Pillow needs of an image of many frames, composed one at a time, so that a long film fits into memory."""
-
-    mode = "composed"
-    has_transparency_data = False
-
-    def __init__(self, count: int, frames: Iterator[NDArray[np.uint8]]) -> None:
-        self.n_frames, self._frames = count, frames
-
-    def seek(self, index: int) -> None:
-        """Nothing: frames are asked for in order, once."""
-
-    def convert(self, *_: Any) -> Image.Image:
-        return Image.fromarray(next(self._frames))
-
-
-def write_film(stem: Path, count: int, frames: Iterator[NDArray[np.uint8]], fps: float) -> Path:
-    """Write a film, whole or not at all.
-
-    Args:
-        stem: path without a suffix.
-        count: of frames, at least one.
-        frames: so many pictures (H, W, 3) uint8, all of one size with even sides.
-        fps: frames a second.
-
-    Returns:
-        The file, `.mp4` or `.webp`.
-
-    Raises:
-        WriteError: if it cannot be written.
-    """
-    if _has_ffmpeg():
-        path = stem.with_name(f"{stem.name}.mp4")
-        write_mp4(path, frames, fps)
-        return path
-    path = stem.with_name(f"{stem.name}.webp")
-    first = Image.fromarray(next(frames))
-    rest: Any = [_Clip(count - 1, frames)] if count > 1 else []
-    how: dict[str, Any] = {"duration": 1000 / fps, "loop": 0, "quality": 85, "method": 2}
-    with replacing(path) as temporary:
-        first.save(temporary, "WEBP", save_all=True, append_images=rest, **how)
-    return path
-
-
-def _has_ffmpeg() -> bool:
+def has_ffmpeg() -> bool:
+    """Whether MP4 can be written and read."""
     return importlib.util.find_spec("imageio_ffmpeg") is not None
 
 
@@ -106,11 +61,13 @@ def need_ffmpeg(who: str) -> None:
     Raises:
         UsageError: if not, with what to install for `who`.
     """
-    if not _has_ffmpeg():
+    if not has_ffmpeg():
         raise UsageError(f"{who}'s films are MP4, for which ffmpeg is missing: pip install 'specsia[video]'")
 
 
-def write_mp4(path: Path, frames: Iterator[NDArray[np.uint8]], fps: float, *, lossless: bool = False) -> None:
+def write_mp4(
+    path: Path, frames: Iterator[NDArray[np.uint8]], fps: float | Fraction, *, lossless: bool = False, comment: str = ""
+) -> None:
     """Write an H.264 film, whole or not at all; the same bytes each time.
 
     Args:
@@ -118,6 +75,7 @@ def write_mp4(path: Path, frames: Iterator[NDArray[np.uint8]], fps: float, *, lo
         frames: pictures (H, W, 3) uint8, at least one, all of one size with even sides.
         fps: frames a second.
         lossless: whether greys are kept as they are, black and white exactly.
+        comment: that the file says of itself, at its end.
 
     Raises:
         WriteError: if it cannot be written.
@@ -128,7 +86,9 @@ def write_mp4(path: Path, frames: Iterator[NDArray[np.uint8]], fps: float, *, lo
     taken = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{first.shape[1]}x{first.shape[0]}")
     rate = ("-r", str(Fraction(fps).limit_denominator()))
     made = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "0" if lossless else str(_QUALITY), *_SAME_EVERYWHERE)
-    command = (imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *taken, *rate, "-i", "-", *made, "-f", "mp4")
+    said_of = ("-metadata", f"comment={comment}") if comment else ()
+    ffmpeg = (imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error")
+    command = (*ffmpeg, *taken, *rate, "-i", "-", *made, *said_of, "-f", "mp4")
     with replacing(path) as temporary, tempfile.TemporaryFile() as said:
         with subprocess.Popen([*command, str(temporary)], stdin=subprocess.PIPE, stderr=said) as process:  # noqa: S603
             assert process.stdin is not None

@@ -1,7 +1,7 @@
 """What belongs to whom: nothing that a command did not write is ever replaced or removed.
 
 A folder that a command writes into is new, empty, or has the mark that the same command left there; a file that it
-replaces shows by its beginning that it wrote it.
+replaces shows by its beginning or its end that it wrote it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from pathlib import Path
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.names import is_temporary
 
-_BEGINNING = 4096
+_LOOKED_AT = 4096
+"""Bytes of a file's beginning, and of its end."""
 
 
 def is_vacant(folder: Path) -> bool:
@@ -46,11 +47,16 @@ def refuse_foreign_folder(folder: Path, what: str, *marks: str) -> None:
         raise UsageError(f"{folder} is not empty and holds no {what}: name another --out, a new folder in it, say")
 
 
-def begins_with(path: Path, words: bytes) -> bool:
-    """Whether a file is there whose beginning holds some words."""
+def bears(path: Path, words: bytes) -> bool:
+    """Whether a file is there whose beginning or end holds some words."""
     try:
         with path.open("rb") as stream:
-            return path.is_file() and words in stream.read(_BEGINNING)
+            if not path.is_file():
+                return False
+            if words in stream.read(_LOOKED_AT):
+                return True
+            stream.seek(max(0, path.stat().st_size - _LOOKED_AT))
+            return words in stream.read(_LOOKED_AT)
     except OSError:
         return False
 
@@ -59,13 +65,13 @@ def refuse_foreign_file(path: Path, what: str, words: bytes) -> None:
     """See that a command may replace a file.
 
     Raises:
-        UsageError: if it is there, holds something, and not the words that every such file has at its beginning; or if
-            it cannot be written, since a file is in the place of a folder.
+        UsageError: if it is there, holds something, and not the words that every such file has at its beginning or end;
+            or if it cannot be written, since a file is in the place of a folder.
     """
     in_the_way = next((above for above in path.parents if above.is_file()), None)
     if in_the_way is not None:
         raise UsageError(f"{path} cannot be written: {in_the_way} is no folder; name another file")
-    if os.path.lexists(path) and not (path.is_file() and path.stat().st_size == 0) and not begins_with(path, words):
+    if os.path.lexists(path) and not (path.is_file() and path.stat().st_size == 0) and not bears(path, words):
         raise UsageError(f"{path} is there already and is no {what}: name another file")
 
 

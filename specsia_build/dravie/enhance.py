@@ -32,7 +32,8 @@ from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.names import folded_name, relative_name
 from specsia_build.files.records import parse_json, read_json
 from specsia_build.files.writing import append, write_bytes
-from specsia_build.films import side_by_side, write_film
+from specsia_build.films import side_by_side
+from specsia_build.picture_files import write_film
 
 RECORD, ORIGINS = "enhance.json", "origins.jsonl"
 FILM = "film"

@@ -16,7 +16,10 @@ from specsia_build.errors import SpecsiaError, UsageError, some
 from specsia_build.gallery.items import TARGET, Gallery, Item, Lost, Measure, Reader, Side
 
 CHANGE = "change"
-"""Of an item's numbers: the largest change of the main measure in any frame of any maker that both have."""
+"""Of an item's numbers: the largest change of the main measure in any frame of any maker of both, without sign."""
+
+DIFFERENCE = "difference"
+"""The same with its sign: what the second has less what the first has."""
 
 _NEAR = 1e-6
 """Degrees, or seconds, by which the places of two frames may differ."""
@@ -44,7 +47,7 @@ class ComparedReader:
     frames: Mapping[str, Frames]
 
     def read(self, item: str, side: str, layer: str, frames: Sequence[int]) -> list[bytes]:
-        """As `Reader` says."""
+        """PNGs; see `Reader`."""
         which, name = self.sides.get(side, (int(item in self.added), side))
         if item in self.frames:
             frames = [self.frames[item][which][frame] for frame in frames]
@@ -204,7 +207,7 @@ class _Joining:
                 license=_agreed(a.license, b.license),
                 credit=_agreed(a.credit, b.credit),
                 warnings=tuple(self._warnings(a, b, same, whole)),
-                numbers=numbers | ({} if change is None else {CHANGE: change}),
+                numbers=numbers | ({} if change is None else {CHANGE: abs(change), DIFFERENCE: change}),
             ),
             None if whole else frames,
             sizes,

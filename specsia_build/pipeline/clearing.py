@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from specsia_build.dataset import exchange, splits
 from specsia_build.errors import SpecsiaError
-from specsia_build.ownership import begins_with, listed_below, remove_empty
+from specsia_build.ownership import bears, listed_below, remove_empty
 from specsia_build.pipeline.layout import REPORT_MARK, WHY, RunLayout
 from specsia_build.pipeline.store import read_meta
 from specsia_build.stages.registry import character_stages
@@ -62,7 +62,7 @@ def forget(layout: RunLayout) -> list[str]:
                 foreign.append(str(name))
         remove_empty(folder)
     foreign += [f"{layout.dataset.name}/{name}" for name in exchange.remove(layout.dataset)]
-    if begins_with(layout.report, REPORT_MARK):
+    if bears(layout.report, REPORT_MARK):
         layout.report.unlink()
     for path in (layout.failures, layout.splits):
         path.unlink(missing_ok=True)

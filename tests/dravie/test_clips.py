@@ -17,7 +17,8 @@ from specsia_build.dravie.adaptation.command import find_frontal
 from specsia_build.dravie.data.frames import open_frames
 from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.validation import validation_pairs
-from specsia_build.films import GAP, side_by_side, write_film
+from specsia_build.films import GAP, side_by_side
+from specsia_build.picture_files import write_film
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
 from tests.clips import FPS, SIZE

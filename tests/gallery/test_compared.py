@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from specsia_build.errors import UsageError
-from specsia_build.gallery.compared import CHANGE, compared, labels
+from specsia_build.gallery.compared import CHANGE, DIFFERENCE, compared, labels
 from specsia_build.gallery.items import TARGET, Gallery, Item, Lost
 from tests.gallery.made import L1, gallery, item
 
@@ -57,7 +57,8 @@ def test_the_largest_change_of_any_view_and_maker_is_the_number_to_sort_by() -> 
         item("c", {"inflate": [0.1, 0.1], "fusion": [0.1, 0.1]}),
     )
     found = compared(one, two)
-    assert changes(found) == {"a": pytest.approx(-0.3), "b": pytest.approx(0.25), "c": None}
+    assert changes(found) == {"a": pytest.approx(0.3), "b": pytest.approx(0.25), "c": None}
+    assert [each.numbers.get(DIFFERENCE, 0) for each in found.items] == pytest.approx([-0.3, 0.25, 0])
     assert found.kind == "comparison" and found.title == "old and new"
     assert list(found.items[0].sides) == [TARGET, "old: inflate", "new: inflate", "old: fusion", "new: fusion"]
     assert found.items[0].sides["new: inflate"].values["iou"] == (0.9, 0.5)
@@ -122,7 +123,7 @@ def test_of_clips_of_another_pace_the_frames_of_one_time_are_compared() -> None:
     assert (each.frames, each.fps, each.action) == (3, 12, "Walk")
     assert each.numbers[CHANGE] == pytest.approx(0.3)
     back = only(compared(two, one))
-    assert (back.frames, back.fps) == (3, 12) and back.numbers[CHANGE] == pytest.approx(-0.3)
+    assert (back.frames, back.fps) == (3, 12) and back.numbers[DIFFERENCE] == pytest.approx(-0.3)
 
 
 def test_one_maker_each_is_compared_whatever_its_name_and_that_is_said() -> None:
@@ -159,7 +160,7 @@ def test_what_an_item_is_said_to_be_is_what_both_say() -> None:
     one = gallery("old", item("a", {"inflate": [1]}, **told))
     other = told | {"license": None, "split": "test", "numbers": {"outline_px": 2, "seconds": 9}, "warnings": ("thin",)}
     each = only(compared(one, gallery("new", item("a", {"inflate": [1]}, **other))))
-    assert (each.license, each.credit, each.numbers) == (None, "Ada", {"outline_px": 2, CHANGE: 0})
+    assert (each.license, each.credit, each.numbers) == (None, "Ada", {"outline_px": 2, CHANGE: 0, DIFFERENCE: 0})
     assert each.warnings == (
         "its split is train in old and test in new",
         "its licence is CC0-1.0 in old and not stated in new",

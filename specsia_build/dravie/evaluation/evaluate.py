@@ -1,7 +1,7 @@
 """`specsia evaluate`: every method on every view of characters that training never saw.
 
-Results that cost a fit or a network are kept as pictures in the output folder, so that a stopped evaluation goes on
-and anyone can look at them; scores are computed from the pictures.
+Results are kept as pictures in the output folder, beside Z and Y*, so that anyone can look at them, and a stopped
+evaluation goes on from those that cost a fit or a network; scores are computed from the pictures.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from tqdm import tqdm
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, is_frontal, place_columns, place_of
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.evaluation.methods import Method
-from specsia_build.dravie.evaluation.results import kept_folder, painted
+from specsia_build.dravie.evaluation.results import keep, kept_folder, painted
 from specsia_build.dravie.following import steps_between
 from specsia_build.dravie.metrics import clip_flicker, view_scores
 from specsia_build.dravie.network.perceptual import Perceptual, fid_between
 from specsia_build.dravie.seen import gathered
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.names import folded_name
+from specsia_build.gallery.evaluation import RAW, TRUTH
 
 FRONTAL, NOVEL = "frontal", "novel"
 """Kinds of views: the one that methods are fitted to, number 0 (in clips its first frame), and all others."""
@@ -41,6 +42,7 @@ class Score:
         values: `flicker` among those of the frontal view where a turntable was made, `clip_flicker` among those of a
             clip's first frame.
         frontal: whether it is the pair that methods are fitted to.
+        clip, frame, time, action: of the frame of a clip, as `Pair` has them.
     """
 
     config: str
@@ -51,6 +53,10 @@ class Score:
     row: int
     values: dict[str, float]
     frontal: bool = False
+    clip: str | None = None
+    frame: int | None = None
+    time: float | None = None
+    action: str | None = None
 
     @property
     def kind(self) -> str:
@@ -217,13 +223,15 @@ def evaluate(
                 steps = steps_between(pairs) if places else []
                 truths = [perceptual.look(pair.gt) for pair in pairs] if perceptual else []
                 here = frontal is not None and any(pair.uid == frontal.uid for pair in pairs)
+                for name, pictures in ((TRUTH, [pair.gt for pair in pairs]), (RAW, [pair.z for pair in pairs])):
+                    keep(kept_folder(out, config, pairs[0], name), pairs, pictures)
                 turn = cache(partial(turntable, config, pairs[0].character_id)) if turntable and here else None
                 for method in methods:
                     if _needless(method, config, methods):
                         bar.update()
                         continue
                     bar.set_postfix_str(f"{pairs[0].character_id} {method.label}", refresh=True)
-                    folder = kept_folder(out, config, pairs[0], method)
+                    folder = kept_folder(out, config, pairs[0], method.folder)
                     around = turn if method.repeat == 0 else None
                     results, calm = painted(method, pairs, frontal, around, folder, f"{digest} {config} {split}")
                     restless = clip_flicker(results, [pair.gt for pair in pairs], steps)
@@ -243,6 +251,10 @@ def evaluate(
                             row,
                             values,
                             fitted,
+                            pair.clip,
+                            pair.frame,
+                            pair.time,
+                            pair.action,
                         )
                         scores.append(score)
                         if perceptual:

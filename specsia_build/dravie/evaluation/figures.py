@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from specsia_build import png
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
@@ -16,13 +16,13 @@ from specsia_build.dravie.evaluation.methods import LINE, RECALLING
 from specsia_build.dravie.evaluation.results import kept_result
 from specsia_build.dravie.evaluation.summary import better_single, summarise, table_rows
 from specsia_build.dravie.evaluation.tables import shown
-from specsia_build.dravie.metrics import on_white
+from specsia_build.sheets import Sheet
 
 CASES = {"worst": (0.0, 0.04), "median": (0.48, 0.52), "best": (0.96, 1.0)}
 """Places in the order of novel views by their L1, the worst first, two views of each."""
 
-TILE, HEAD = 300, 34
-"""Pixels on a side of a picture, and above each row and the figure."""
+TILE = 300
+"""Pixels on a side of a picture."""
 
 
 def main_label(evaluation: Evaluation, config: str) -> str | None:
@@ -42,11 +42,9 @@ def _cases(scores: list[Score]) -> list[tuple[str, Score]]:
     return [found[at] for at in sorted(found)]
 
 
-def _tile(picture: NDArray[np.uint8], box: tuple[int, int, int, int]) -> Image.Image:
-    left, top, right, bottom = box
-    cut = Image.new("RGB", (right - left, bottom - top), "white")
-    cut.paste(Image.fromarray((on_white(picture) * 255 + 0.5).astype(np.uint8)), (-left, -top))
-    return cut.resize((TILE, TILE), Image.Resampling.LANCZOS)
+def _cut(picture: NDArray[np.uint8], box: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+    """The part of an RGBA picture in a box (left, top, right, bottom), transparent beyond the frame."""
+    return np.asarray(Image.fromarray(picture).crop(box))
 
 
 def _square(pair: Pair) -> tuple[int, int, int, int]:
@@ -76,19 +74,14 @@ def figure(evaluation: Evaluation, dataset: OpenedDataset, config: str, out: Pat
     labels = [name for name in (LINE, single, label) if name is not None and name in evaluation.labels]
     columns = ["Z", *(shown(evaluation, name) for name in labels), "Y*"]
     cases = _cases(scores)
-    sheet = Image.new("RGB", (len(columns) * TILE, HEAD + len(cases) * (TILE + HEAD)), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(17)
-    for k, name in enumerate(columns):
-        draw.text((k * TILE + TILE // 2, HEAD // 2), name, fill="black", font=font, anchor="mm")
     rows = dataset.take(config, evaluation.split, [score.row for _, score in cases], PAIR_COLUMNS(dataset.kind))
-    for number, ((name, score), row) in enumerate(zip(cases, rows, strict=True)):
+    titles: list[str] = []
+    tiles: list[NDArray[np.uint8] | str] = []
+    for (name, score), row in zip(cases, rows, strict=True):
         pair = decode_pair(row)
-        top = HEAD + number * (TILE + HEAD)
         place = f"{score.character}, view {score.view}" if pair.clip is None else f"{pair.clip}, frame {pair.frame}"
         text = f"{name}: {place}, L1 {score.values['l1']:.3f}"
-        text += ", seen" * (score.character in evaluation.seen.get(label, ()))
-        draw.text((8, top + HEAD // 2), text, fill="black", font=font, anchor="lm")
+        titles.append(text + ", seen" * (score.character in evaluation.seen.get(label, ())))
         results = [kept_result(out, evaluation.method(each), config, pair) for each in labels]
-        for k, picture in enumerate((pair.z, *results, pair.gt)):
-            sheet.paste(_tile(picture, _square(pair)), (k * TILE, top + HEAD))
-    return png.encode(np.asarray(sheet))
+        tiles += [_cut(picture, _square(pair)) for picture in (pair.z, *results, pair.gt)]
+    return png.encode(Sheet(titles, [""], columns, tile=TILE).draw(tiles)[..., :3])

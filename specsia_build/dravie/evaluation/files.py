@@ -11,12 +11,13 @@ from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.evaluation.evaluate import Evaluation
 from specsia_build.dravie.evaluation.figures import figure
 from specsia_build.dravie.evaluation.methods import Method
-from specsia_build.dravie.evaluation.summary import differences, summarise
+from specsia_build.dravie.evaluation.summary import METRICS, differences, summarise
 from specsia_build.dravie.evaluation.tables import characters_csv, to_csv, to_markdown
 from specsia_build.files.names import file_name
 from specsia_build.files.writing import write_bytes
+from specsia_build.gallery.evaluation import SCORES, TABLES
 
-TABLES, SCORES, CHARACTERS, DOCUMENT = "tables.md", "scores.csv", "characters.csv", "scores.json"
+MEANS, CHARACTERS = "scores.csv", "characters.csv"
 
 
 def to_document(evaluation: Evaluation) -> dict[str, Any]:
@@ -34,6 +35,7 @@ def to_document(evaluation: Evaluation) -> dict[str, Any]:
             {
                 "label": m.label,
                 "repeat": m.repeat,
+                "folder": m.folder,
                 "trained": list(m.trained),
                 "adapted": m.adapted,
                 "pos": m.with_pos,
@@ -41,6 +43,11 @@ def to_document(evaluation: Evaluation) -> dict[str, Any]:
                 "seen": _seen(evaluation, m),
             }
             for m in evaluation.methods
+        ],
+        "measures": [
+            {"key": key, "name": m.name, "better": m.better, "digits": m.decimals, "note": m.note}
+            for key, m in METRICS.items()
+            if any(key in score.values for score in evaluation.scores)
         ],
         "means": means,
         "differences": [vars(found) | {"verdict": found.verdict} for found in differences(evaluation, summary)],
@@ -64,9 +71,9 @@ def write_evaluation(evaluation: Evaluation, dataset: OpenedDataset, out: Path) 
     """
     text, document = to_markdown(evaluation), to_document(evaluation)
     write_bytes(out / TABLES, text.encode())
-    write_bytes(out / SCORES, to_csv(evaluation).encode())
+    write_bytes(out / MEANS, to_csv(evaluation).encode())
     write_bytes(out / CHARACTERS, characters_csv(evaluation).encode())
-    write_bytes(out / DOCUMENT, json.dumps(document, indent=1, ensure_ascii=False).encode())
+    write_bytes(out / SCORES, json.dumps(document, indent=1, ensure_ascii=False).encode())
     for config in evaluation.configs:
         picture = figure(evaluation, dataset, config, out)
         if picture is not None:

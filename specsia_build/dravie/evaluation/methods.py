@@ -25,8 +25,10 @@ from specsia_build.dravie.recall import recalled, remember
 from specsia_build.dravie.seen import Seen, read_seen
 from specsia_build.dravie.train import read_run_config
 from specsia_build.errors import UsageError
+from specsia_build.gallery.evaluation import RAW as UNREPAIRED_FOLDER
+from specsia_build.gallery.evaluation import UNREPAIRED
 
-RAW, LINE, LINE_ORACLE = "raw", "line", "line-oracle"
+RAW, LINE, LINE_ORACLE = UNREPAIRED, "line", "line-oracle"
 SINGLE, SINGLE_PLAIN = "sample-wise", "sample-wise without pos"
 OURS = "DraViE"
 
@@ -75,7 +77,7 @@ class Method:
     @property
     def folder(self) -> str:
         """Name of a folder for its results."""
-        return f"{self.label.replace(' ', '-')}-{self.repeat}"
+        return UNREPAIRED_FOLDER if self.label == RAW else f"{self.label.replace(' ', '-')}-{self.repeat}"
 
 
 @dataclass(frozen=True)

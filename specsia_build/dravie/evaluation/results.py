@@ -1,4 +1,4 @@
-"""What a method makes of a character's views: painted once, kept as pictures, and found again while nothing changed."""
+"""What methods make of a character's views: kept as pictures, and what is costly found again while nothing changed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from specsia_build.dravie.code import PAINTING, TURNING, code_digest
 from specsia_build.dravie.evaluation.methods import Method
 from specsia_build.dravie.metrics import flicker
 from specsia_build.errors import SpecsiaError
-from specsia_build.files.names import file_name
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
+from specsia_build.gallery.evaluation import picture_name, pictures_folder
 
-RESULTS = "results"
 DONE = "done.json"
 
 Picture = NDArray[np.uint8]
@@ -40,14 +39,16 @@ def painted(
         pairs: all views of a character, or all frames of a clip.
         frontal: the character's frontal view, None where there is none.
         around: gives its turn; without one there is no flicker.
-        folder: where results of a costly method are read or else kept.
+        folder: where its results are kept, those of a costly method to be read again.
         subject: which views these are: the dataset's digest, configuration and split.
 
     Raises:
         SpecsiaError: if a costly method finds no frontal view.
     """
     if not method.costly:
-        return _paint(method.fitted(pairs[0]), pairs, around)
+        results, calm = _paint(method.fitted(pairs[0]), pairs, around)
+        keep(folder, pairs, results)
+        return results, calm
     key = f"{subject} {method.key} {code_digest(PAINTING)} {around and code_digest(TURNING)}"
     done = folder / DONE
     kept = _kept(done, pairs, key)
@@ -59,10 +60,15 @@ def painted(
         )
     done.unlink(missing_ok=True)
     results, calm = _paint(method.fitted(frontal), pairs, around)
-    for pair, result in zip(pairs, results, strict=True):
-        write_bytes(_file(folder, pair), png.encode(result))
+    keep(folder, pairs, results)
     write_bytes(done, json.dumps({"key": key, "flicker": calm}).encode())
     return results, calm
+
+
+def keep(folder: Path, pairs: Sequence[Pair], pictures: Sequence[Picture]) -> None:
+    """Write a picture of each of some views."""
+    for pair, picture in zip(pairs, pictures, strict=True):
+        write_bytes(_file(folder, pair), png.encode(picture))
 
 
 def _paint(
@@ -86,19 +92,14 @@ def _kept(done: Path, pairs: Sequence[Pair], key: str) -> tuple[list[Picture], f
 
 
 def _file(folder: Path, pair: Pair) -> Path:
-    return folder / (f"{pair.view:02d}.png" if pair.frame is None else f"{pair.frame:04d}.png")
+    return folder / picture_name(pair.number, pair.frame is not None)
 
 
-def kept_folder(out: Path, config: str, pair: Pair, method: Method) -> Path:
-    """Where the results of a costly method for a view, and for those beside it, are kept."""
-    parts = [(config, "configuration"), (pair.character_id, "character's id"), (method.folder, "method")]
-    if pair.clip is not None:
-        parts.append((pair.clip, "clip"))
-    return (out / RESULTS).joinpath(*(file_name(name, what) for name, what in parts))
+def kept_folder(out: Path, config: str, pair: Pair, name: str) -> Path:
+    """Where the pictures of a view, and of those beside it, are kept: a method's, by its folder, or Y* or Z."""
+    return out / pictures_folder(config, pair.character_id, name, pair.clip)
 
 
 def kept_result(out: Path, method: Method, config: str, pair: Pair) -> Picture:
     """The result of a method for a view that was painted."""
-    if not method.costly:
-        return method.fitted(pair)(pair.without_truth())
-    return png.decode(_file(kept_folder(out, config, pair, method), pair).read_bytes(), 4)
+    return png.decode(_file(kept_folder(out, config, pair, method.folder), pair).read_bytes(), 4)

@@ -16,10 +16,20 @@ RESAMPLES, SEED, LEVEL = 10_000, 0, 0.95
 
 
 class Metric(NamedTuple):
-    """How a score is shown: heading, with an arrow to where it is better, and decimals."""
+    """How a score is shown: heading, with an arrow to where it is better, decimals, and what it says in a few words."""
 
     heading: str
     decimals: int
+    note: str
+
+    @property
+    def name(self) -> str:
+        return self.heading.rpartition(" ")[0]
+
+    @property
+    def better(self) -> str:
+        """Which end of it is good."""
+        return "high" if "↑" in self.heading else "low"
 
     @property
     def lower_is_better(self) -> bool:
@@ -27,20 +37,20 @@ class Metric(NamedTuple):
 
 
 METRICS: Mapping[str, Metric] = {
-    "l1": Metric("L1 ↓", 4),
-    "psnr": Metric("PSNR ↑", 2),
-    "ssim": Metric("SSIM ↑", 4),
-    "contour_f1": Metric("F1 ↑", 3),
-    "clip": Metric("CLIP ↑", 3),
-    "lpips": Metric("LPIPS ↓", 3),
-    "fid": Metric("FID ↓", 1),
-    "ssim_frame": Metric("frame SSIM ↑", 4),
-    "contour_recall": Metric("recall ↑", 3),
-    "contour_precision": Metric("precision ↑", 3),
-    "outside": Metric("outside ↓", 4),
-    "flicker": Metric("flicker (1)", 3),
-    "clip_flicker": Metric("clip flicker ↓", 4),
-    "l1_interior": Metric("interior L1 ↓", 4),
+    "l1": Metric("L1 ↓", 4, "absolute error over Z ∪ Y*, on white"),
+    "psnr": Metric("PSNR ↑", 2, "decibels, over Z ∪ Y*"),
+    "ssim": Metric("SSIM ↑", 4, "structural similarity over Z ∪ Y*"),
+    "contour_f1": Metric("F1 ↑", 3, "lines of the result and Y*'s dark contour, within 2 px"),
+    "clip": Metric("CLIP ↑", 3, "cosine to Y* by ViT-B/32"),
+    "lpips": Metric("LPIPS ↓", 3, "distance to Y* by AlexNet"),
+    "fid": Metric("FID ↓", 1, "distance of all results to all of Y*"),
+    "ssim_frame": Metric("frame SSIM ↑", 4, "structural similarity over the whole frame"),
+    "contour_recall": Metric("recall ↑", 3, "share of Y*'s dark contour that is drawn"),
+    "contour_precision": Metric("precision ↑", 3, "share of drawn lines that are right"),
+    "outside": Metric("outside ↓", 4, "paint where neither Z nor Y* has any"),
+    "flicker": Metric("flicker (1)", 3, "change between the views of a turn, as a multiple of Y*'s"),
+    "clip_flicker": Metric("clip flicker ↓", 4, "change from frame to frame that Y* has not"),
+    "l1_interior": Metric("interior L1 ↓", 4, "the same where both silhouettes cover, off the line"),
 }
 """Scores in the order of a table's columns."""
 

@@ -37,7 +37,7 @@ function stopPlay() {
 /** The bar with one slider for all pictures. */
 function turner(item) {
   const last = item.frames - 1;
-  const slider = h("input", { type: "range", min: 0, max: last, step: 1, "aria-label": item.fps ? "Frame" : "View", list: "marks" });
+  const slider = h("input", { type: "range", min: 0, max: last, step: 1, "aria-label": item.fps ? "Frame" : "View" });
   const said = h("output", { cls: "number where" });
   const play = press("", { cls: "tool play", onclick: togglePlay });
   const step = (by, words, drawing) => press(words, { cls: "tool", onclick: () => { stopPlay(); turn(look.frame + by); } }, icon(drawing));
@@ -87,8 +87,8 @@ function siblings(item) {
   const others = item.fps ? state.data.items.filter((one) => one.character === item.character && one.fps && one !== item) : [];
   if (!others.length) return null;
   const cards = others.slice(0, MOST_SIBLINGS).map((other) => {
-    const strip = cardStrip(other, null);
-    const view = strip && stripView(strip, 0);
+    const side = cardSide(other, null);
+    const view = side && stripView(mainStrip(side));
     if (view) {
       onLook(() => {
         const seconds = (isPlaying() ? player.at : look.frame) / item.fps;

@@ -26,9 +26,11 @@ from specsia_build.dravie.apply import has_bf16
 from specsia_build.dravie.config import ModelConfig, TrainConfig, to_json
 from specsia_build.dravie.evaluation.methods import ABLATIONS
 from specsia_build.dravie.following import steps_between
-from specsia_build.dravie.metrics import clip_flicker
+from specsia_build.dravie.metrics import clip_flicker, view_scores
 from specsia_build.dravie.network.checkpoint import RUN_FILE, load_memory, save_model
 from specsia_build.dravie.network.model import build_generator
+from specsia_build.gallery.evaluation import open_evaluation
+from specsia_build.gallery.items import TARGET
 from tests.dataset.small import build_small, read_rows, reseal, write_rows
 
 RECALL = ("--without", "recall")
@@ -165,10 +167,30 @@ def test_nothing_is_recalled_where_positions_are_each_view_s_own(dataset: Path, 
     assert load_memory(tmp_path / "adapted") is None
 
 
+def test_every_picture_and_score_can_be_looked_at(evaluated: tuple[Path, str], dataset: Path) -> None:
+    out, _ = evaluated
+    shown = open_evaluation(str(out))
+    (item,) = shown.items
+    assert (shown.kind, item.split, item.yaws) == ("evaluation", "test", (0, 90, 180, 270))
+    assert [measure.key for measure in shown.measures][:2] == ["l1", "psnr"]
+    assert {m.key: m.better for m in shown.measures}.items() >= {"l1": "low", "psnr": "high"}.items()
+    labels = {method["label"] for method in json.loads((out / "scores.json").read_text())["methods"]}
+    assert set(item.sides) == {TARGET, *(f"{config}: {label}" for config in ("fat", "thin") for label in labels)}
+    opened, columns = open_dataset(dataset), PAIR_COLUMNS("specsia")
+    pairs = {name: [decode_pair(row) for row in opened.stream(name, "test", columns)] for name in ("fat", "thin")}
+    assert shown.reader.read(item.id, TARGET, "gt", [2]) == [png.encode(pairs["fat"][2].gt)]
+    assert shown.reader.read(item.id, "thin: raw", "color", [1]) == [png.encode(pairs["thin"][1].z)]
+    for name, side in item.sides.items():
+        for frame, data in enumerate(shown.reader.read(item.id, name, side.layers[0], range(4))):
+            if name != TARGET:
+                scored = view_scores(png.decode(data, 4), pairs[name.partition(":")[0]][frame])
+                assert side.values["l1"][frame] == pytest.approx(scored["l1"])
+
+
 def test_figure(evaluated: tuple[Path, str]) -> None:
     for config in ("fat", "thin"):
         with Image.open(evaluated[0] / f"cases-{config}.png") as picture:
-            assert picture.width == 5 * 300 and picture.height > 600
+            assert picture.width > 5 * 300 and picture.height > 600
 
 
 def test_a_stopped_evaluation_goes_on(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,8 +304,15 @@ def test_clips_are_scored_for_flicker_from_frame_to_frame(turning: Path, tmp_pat
     pairs = [decode_pair(row) for row in open_dataset(clips).stream("default", "test", PAIR_COLUMNS("clips"))]
     raw = clip_flicker([pair.z for pair in pairs], [pair.gt for pair in pairs], steps_between(pairs))
     assert found["raw"] == pytest.approx(raw) and len(found) == 3 and min(found.values()) > 0
-    kept = [path.relative_to(out / "results").as_posix() for path in sorted(out.rglob("results/**/*.png"))]
-    assert len(kept) == 36 and kept[0].endswith("/a-turn-00/0000.png")
+    shown = open_evaluation(str(out))
+    (item,) = shown.items
+    assert (item.id, item.character, item.action) == ("a-turn-00", "a", "turn") and item.fps == pytest.approx(12)
+    assert shown.moving and list(item.sides) == [TARGET, "raw", "raw + recall", "DraViE"]
+    for name, side in item.sides.items():
+        first, last = shown.reader.read(item.id, name, side.layers[0], [0, 17])
+        assert first != last
+    assert shown.reader.read(item.id, "raw", "color", [17]) == [png.encode(pairs[17].z)]
+    assert item.sides["raw"].values["clip_flicker"][0] == pytest.approx(raw)
     assert ("default", "raw", "frontal", "l1") in means(out)
     assert evaluate(*arguments).stdout == done.stdout
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from specsia_build.report.shell import shell
@@ -58,9 +59,12 @@ def documents() -> dict[str, dict[str, Any]]:
     hostile["failures"] = [
         {**failures[0], "key": text, "id": text, "reason": text, "command": text} for text in HOSTILE
     ]
+    figures = document(names, failures=failures)
+    figures["items"][2]["sides"]["inflate"]["values"]["iou"][2] = None
+    figures["items"][3]["sides"]["fusion"] = {"strips": {}, "problem": "its pictures cannot be read: <cut short>"}
     return {
-        "figures": document(names, failures=failures),
-        "clips": document([f"figure {number}/walk" for number in range(3)], fps=12),
+        "figures": figures,
+        "clips": document(["figure 0/walk", "figure 0/run", "figure 1/walk"], fps=12),
         "hostile": hostile,
         "empty": document([]),
     }
@@ -93,3 +97,9 @@ def show(browser: Browser, site: Callable[[str], Path]) -> Iterator[Show]:
 
 def _line(message: ConsoleMessage) -> str:
     return json.dumps([message.type, message.text])
+
+
+def serious(page: Page) -> list[str]:
+    """What keeps people out of a page as it is: each a rule and the first element that breaks it."""
+    found = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in ("serious", "critical")]

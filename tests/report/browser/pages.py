@@ -34,6 +34,15 @@ def strip(hue: int, frames: int) -> str:
     return _encoded(picture)
 
 
+def silhouette(frames: int, wide: int = 0) -> str:
+    """A strip of its silhouette, wider by so many pixels to each side."""
+    picture = Image.new("L", (TILE * frames, TILE))
+    pen = ImageDraw.Draw(picture)
+    for left in range(0, TILE * frames, TILE):
+        pen.ellipse((left + 10 - wide, 6, left + TILE - 10 + wide, TILE - 6), fill=255)
+    return _encoded(picture)
+
+
 def cover(hue: int) -> str:
     """Its first frame."""
     return strip(hue, 1)
@@ -52,14 +61,17 @@ def item(name: str, number: int, frames: int = 4, fps: float | None = None) -> d
     made = {
         side: {
             "cover": cover(36 * number),
-            "strips": {layer: strip(36 * number + 40 * k, frames) for k, layer in enumerate(layers)},
+            "strips": {
+                **{layer: strip(36 * number + 40 * k, frames) for k, layer in enumerate(layers)},
+                "mask": silhouette(frames, wide=6),
+            },
             "values": {"iou": [round(value - 0.01 * k, 4) for k in range(frames)]},
             "facts": {"scale": 1.01, "pitch": 0.3, "x": 0.0},
             "problem": None,
         }
         for side, value in iou.items()
     }
-    target = {"cover": cover(36 * number), "strips": {"gt": strip(36 * number, frames), "gt_mask": strip(0, frames)}}
+    target = {"cover": cover(36 * number), "strips": {"gt": strip(36 * number, frames), "gt_mask": silhouette(frames)}}
     return {
         "id": name,
         "character": name.split("/")[0] if fps else name,

@@ -1,0 +1,255 @@
+"""Files of pictures that people look at: stills and films, each in the format that its name ends in.
+
+Each bears a mark by which this project knows its own, and the same frames give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin
+
+from specsia_build.errors import UsageError
+from specsia_build.files.writing import replacing
+from specsia_build.films import has_ffmpeg, write_mp4
+from specsia_build.ownership import refuse_foreign_file
+
+Pixels = NDArray[np.uint8]
+
+DPI = 300
+"""Pixels an inch of stills, as journals ask for."""
+
+_MARK = b"drawn by specsia"
+
+_QUALITY = 90
+"""Of what loses something: WebP, JPEG and PDF."""
+
+_HELD = 1 << 27
+"""Pixels that are in memory at once, at most."""
+
+_SOFTWARE = 0x0131
+
+_INDEX = 255
+"""In the palette of a GIF, of the colour that the page has, or of what is transparent."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """What a kind of file can hold.
+
+    Attributes:
+        name: of the format.
+        most: pixels on a side.
+        clear: whether it may be transparent.
+        still, film: whether it holds one picture, and many.
+        held: whether all frames are in memory while it is written.
+    """
+
+    name: str
+    most: int
+    clear: bool = True
+    still: bool = True
+    film: bool = True
+    held: bool = False
+
+
+FORMATS = {
+    ".mp4": Format("MP4", 8192, clear=False, still=False),
+    ".webp": Format("WebP", 16383),
+    ".gif": Format("GIF", 65535, still=False, held=True),
+    ".png": Format("PNG", 65535, held=True),
+    ".jpg": Format("JPEG", 65500, clear=False, film=False),
+    ".jpeg": Format("JPEG", 65500, clear=False, film=False),
+    ".pdf": Format("PDF", 65500, clear=False, film=False),
+}
+
+
+def check_target(path: Path, film: bool, clear: bool) -> None:
+    """See that pictures can be written to a file, before any is drawn.
+
+    Args:
+        path: of the file.
+        film: whether there are many.
+        clear: whether they are transparent.
+
+    Raises:
+        UsageError: if its name ends in no format for that, ffmpeg is missing, or the file is there and not one of ours.
+    """
+    fit = {end: form for end, form in FORMATS.items() if (form.film if film else form.still)}
+    form = fit.get(path.suffix.lower())
+    what = "a film" if film else "a sheet"
+    if form is None:
+        raise UsageError(f"{path} is no name for {what}: it must end in {', '.join(fit)}")
+    if clear and not form.clear:
+        can = ", ".join(end for end, found in fit.items() if found.clear)
+        raise UsageError(f"{form.name} cannot be transparent: name another --background, or a file ending in {can}")
+    if form.name == "MP4" and not has_ffmpeg():
+        others = ", ".join(end for end in fit if end != ".mp4")
+        raise UsageError(
+            f"MP4 needs ffmpeg, which is missing: pip install 'specsia[video]', or name a file ending in {others}"
+        )
+    refuse_foreign_file(path, "picture that specsia drew", _MARK)
+
+
+def check_size(path: Path, size: tuple[int, int], count: int = 1) -> None:
+    """See that a format can hold pictures of some width and height, so many of them.
+
+    Raises:
+        UsageError: if not.
+    """
+    form, (width, height) = FORMATS[path.suffix.lower()], size
+    if max(size) > form.most:
+        raise UsageError(
+            f"a picture of {width} x {height} pixels is more than {form.name} can hold, {form.most} on a side: choose "
+            "fewer characters or views, a smaller --size, or another --across"
+        )
+    if width * height * (count if form.held else 1) > _HELD:
+        raise UsageError(
+            f"{count} {'pictures' if count > 1 else 'picture'} of {width} x {height} pixels are more than fits into "
+            "memory: choose fewer characters or views, or a smaller --size"
+        )
+
+
+def write_still(path: Path, picture: Pixels) -> None:
+    """Write one picture, whole or not at all.
+
+    Args:
+        path: of the file, whose name ends in a format for it.
+        picture: (H, W, 4) uint8, straight alpha.
+
+    Raises:
+        WriteError: if it cannot be written.
+    """
+    name = FORMATS[path.suffix.lower()].name
+    with replacing(path) as temporary:
+        _plain(picture).save(temporary, name, **_MARKS[name](), **_STILLS[name])
+
+
+def _exif() -> bytes:
+    found = Image.Exif()
+    found[_SOFTWARE] = _MARK.decode()
+    return found.tobytes()
+
+
+def _png_info() -> PngImagePlugin.PngInfo:
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Software", _MARK.decode())
+    return info
+
+
+_MARKS: dict[str, Callable[[], dict[str, Any]]] = {
+    "WebP": lambda: {"exif": _exif()},
+    "GIF": lambda: {"comment": _MARK},
+    "PNG": lambda: {"pnginfo": _png_info()},
+    "JPEG": lambda: {"comment": _MARK},
+    # Without them, Pillow writes the time.
+    "PDF": lambda: {"producer": _MARK, "title": None, "creationDate": None, "modDate": None},
+}
+
+_STILLS: dict[str, dict[str, Any]] = {
+    "WebP": {"quality": _QUALITY, "method": 4},
+    "PNG": {"dpi": (DPI, DPI)},
+    "JPEG": {"quality": _QUALITY, "subsampling": 0, "dpi": (DPI, DPI)},
+    "PDF": {"quality": _QUALITY, "resolution": DPI},
+}
+
+
+class _Frames:
+    """What Pillow needs of an image of many frames, composed one at a time, so that a long film fits into memory."""
+
+    mode = "composed"
+    has_transparency_data = False
+
+    def __init__(self, count: int, frames: Iterator[Image.Image]) -> None:
+        self.n_frames, self._frames = count, frames
+
+    def seek(self, index: int) -> None:
+        """Nothing: frames are asked for in order, once."""
+
+    def convert(self, *_: Any) -> Image.Image:
+        return next(self._frames)
+
+
+def write_moving(path: Path, count: int, frames: Iterator[Pixels], fps: Fraction) -> None:
+    """Write a film that goes round, whole or not at all.
+
+    Args:
+        path: of the file, whose name ends in a format for it.
+        count: of frames, at least one.
+        frames: so many pictures of one size, (H, W, 3) or (H, W, 4) uint8 with straight alpha.
+        fps: frames a second.
+
+    Raises:
+        WriteError: if it cannot be written.
+    """
+    name = FORMATS[path.suffix.lower()].name
+    if name == "MP4":
+        write_mp4(path, (_even(frame[..., :3]) for frame in frames), fps, comment=_MARK.decode())
+        return
+    start = next(frames)
+    clear = _is_clear(start)
+    images = map(_indexed if name == "GIF" else _plain, chain([start], frames))
+    first = next(images)
+    how: dict[str, Any] = {"save_all": True, "duration": float(1000 / fps), "loop": 0, **_MARKS[name]()}
+    if name == "WebP":
+        rest: Any = [_Frames(count - 1, images)] if count > 1 else []
+        how |= _STILLS[name]
+    else:
+        rest = list(images)
+    if name == "GIF":
+        how |= {"optimize": False} | ({"transparency": _INDEX, "disposal": 2} if clear else {})
+        # Hundredths of a second are all that there is.
+        how["duration"] = max(2, round(100 / fps)) * 10
+    with replacing(path) as temporary:
+        first.save(temporary, name, append_images=rest, **how)
+
+
+def _is_clear(frame: Pixels) -> bool:
+    return frame.shape[2] == 4 and bool((frame[..., 3] < 255).any())
+
+
+def _plain(frame: Pixels) -> Image.Image:
+    return Image.fromarray(frame if _is_clear(frame) else np.ascontiguousarray(frame[..., :3]))
+
+
+def _even(frame: Pixels) -> Pixels:
+    """A picture with one more row and column like the last where their number is odd."""
+    return np.pad(frame, ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)), mode="edge")
+
+
+def _indexed(frame: Pixels) -> Image.Image:
+    """A frame in colours of its own, 255 at most; its corner's colour is kept as it is, or what is transparent so."""
+    corner = frame[0, 0]
+    kept = frame[..., 3] < 128 if _is_clear(frame) else (frame == corner).all(axis=-1)
+    image = Image.fromarray(np.ascontiguousarray(frame[..., :3])).quantize(
+        _INDEX, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
+    )
+    colours = (image.getpalette() or [])[: 3 * _INDEX]
+    out = Image.fromarray(np.where(kept, np.uint8(_INDEX), np.asarray(image)))
+    out.putpalette([*colours, *[0] * (3 * _INDEX - len(colours)), *map(int, corner[:3])])
+    return out
+
+
+def write_film(stem: Path, count: int, frames: Iterator[Pixels], fps: float) -> Path:
+    """Write a film in the best format that there is here, MP4 or else WebP, whole or not at all.
+
+    Args:
+        stem: path without a suffix.
+        count, frames, fps: as of `write_moving`; the frames are opaque.
+
+    Returns:
+        The file.
+
+    Raises:
+        WriteError: if it cannot be written.
+    """
+    path = stem.with_name(f"{stem.name}{'.mp4' if has_ffmpeg() else '.webp'}")
+    write_moving(path, count, frames, Fraction(fps).limit_denominator())
+    return path

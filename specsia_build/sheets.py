@@ -1,0 +1,330 @@
+"""Sheets of pictures: tiles in rows and columns, with lettering, on a ground; arrays in, array out.
+
+Letters are those of the font that comes with Pillow, laid out by its own plain rule, so that they are the same on every
+machine.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageColor, ImageDraw, ImageFont
+
+from specsia_build import png
+from specsia_build.errors import UsageError, printable
+from specsia_build.films import over
+
+Pixels = NDArray[np.uint8]
+
+_INK = {True: (24, 24, 24), False: (240, 240, 240), None: (118, 118, 118)}
+"""Of letters on a light page, on a dark one, and on one that is not known: as legible on white as on black."""
+
+_SQUARES = (255, 222)
+"""Greys of a checkerboard, of which a tile has `_CHECKS` on a side."""
+
+_CHECKS = 16
+
+_PROBLEM = (236, 228, 222)
+"""Ground of a tile whose picture there is not."""
+
+_NO_LETTER = "\uffff"
+
+_MOST_LETTERS = 400
+"""Of a text that are looked at: no line is as long."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What pictures lie on.
+
+    Attributes:
+        page: colour of the sheet, None where it is transparent.
+        checked: whether the tiles are a checkerboard.
+    """
+
+    page: tuple[int, int, int] | None = (255, 255, 255)
+    checked: bool = False
+
+
+def parse_ground(text: str) -> Ground:
+    """A ground by its name: `transparent`, `checkerboard`, or a colour as CSS has it.
+
+    Raises:
+        UsageError: if it is none.
+    """
+    if text in ("transparent", "checkerboard"):
+        return Ground(None) if text == "transparent" else Ground(checked=True)
+    try:
+        red, green, blue, *alpha = ImageColor.getrgb(text)
+    except ValueError:
+        alpha = [0]
+    if alpha and alpha != [255]:
+        raise UsageError(f"'{text}' is no background: name white, transparent, checkerboard, or a colour as #f0f0f0")
+    return Ground((red, green, blue))
+
+
+def spread(count: int, most: int) -> list[int]:
+    """Numbers below `count`, at most so many of them, the first and then as evenly as can be."""
+    return [k * count // min(most, count) for k in range(min(most, count))]
+
+
+@lru_cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    font = ImageFont.load_default(size)
+    assert isinstance(font, ImageFont.FreeTypeFont)
+    return font
+
+
+@lru_cache(maxsize=4096)
+def _has(letter: str) -> bool:
+    probe = _font(16)
+    return letter == " " or bytes(probe.getmask(letter)) != bytes(probe.getmask(_NO_LETTER))
+
+
+@lru_cache(maxsize=4096)
+def _drawn(letter: str) -> str:
+    """A letter that the font has; else that without its marks, else what stands for a letter that it lacks."""
+    if _has(letter):
+        return letter
+    plain = "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
+    return plain if plain and all(map(_has, plain)) else _NO_LETTER
+
+
+def lettering(text: str) -> str:
+    """A text as it can be drawn: one line, without marks that the font lacks."""
+    composed = unicodedata.normalize("NFC", printable(text[:_MOST_LETTERS]))
+    return "".join(map(_drawn, composed))
+
+
+def is_legible(text: str) -> bool:
+    """Whether the font has letters for all of a text."""
+    return _NO_LETTER not in lettering(text)
+
+
+def shortened(text: str, size: int, width: float) -> str:
+    """A text as it is drawn with letters of that size, cut in its middle where it is wider than so many pixels."""
+    if len(text) > _MOST_LETTERS:
+        text = text[: _MOST_LETTERS // 2] + text[-_MOST_LETTERS // 2 :]
+        whole, longest = lettering(text), _MOST_LETTERS - 1
+    else:
+        whole = lettering(text)
+        longest = len(whole)
+        if _font(size).getlength(whole) <= width:
+            return whole
+    # The most letters that fit; how wide they are grows with their number.
+    low, high = 0, longest
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if _font(size).getlength(_cut(whole, middle)) <= width else (low, middle - 1)
+    return _cut(whole, low) if low else ""
+
+
+def _cut(text: str, letters: int) -> str:
+    return text[: (letters + 1) // 2] + "…" + text[len(text) - letters // 2 :]
+
+
+_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
+"""Of a PNG by its colour type, which is its byte 25."""
+
+
+def rgba(data: bytes) -> Pixels:
+    """The pixels of a PNG of any kind, (H, W, 4) uint8, straight alpha.
+
+    Raises:
+        ValueError: if it is damaged or no PNG of 8 bits.
+    """
+    if len(data) < 26 or data[25] not in _CHANNELS:
+        raise ValueError("is not a PNG file")
+    pixels = png.decode(data, _CHANNELS[data[25]])
+    pixels = pixels.reshape(*pixels.shape[:2], -1)
+    alpha = pixels[..., -1:] if pixels.shape[2] in (2, 4) else np.full_like(pixels[..., :1], 255)
+    colours = pixels[..., :3] if pixels.shape[2] > 2 else np.repeat(pixels[..., :1], 3, axis=2)
+    return np.concatenate([colours, alpha], axis=2)
+
+
+def scaled(picture: Pixels, side: int) -> Pixels:
+    """An RGBA picture (H, W, 4) uint8 in the middle of a square (side, side, 4), as large as fits; as it is if it does.
+
+    Colours are averaged by their alpha.
+    """
+    height, width = picture.shape[:2]
+    if (height, width) == (side, side):
+        return picture
+    share = side / max(height, width)
+    shape = (max(1, round(width * share)), max(1, round(height * share)))
+    small = np.asarray(Image.fromarray(picture).resize(shape, Image.Resampling.HAMMING))
+    out = np.zeros((side, side, 4), np.uint8)
+    top, left = (side - shape[1]) // 2, (side - shape[0]) // 2
+    out[top : top + shape[1], left : left + shape[0]] = small
+    return out
+
+
+_Text = tuple[float, float, str, str]
+"""Where a text is anchored, itself, and by which of its points."""
+
+
+def _written(picture: Pixels, said: Sequence[_Text], size: int, ink: tuple[int, int, int]) -> Pixels:
+    """An RGBA picture, opaque or wholly transparent where something is said, with texts on it."""
+    mask = Image.new("L", (picture.shape[1], picture.shape[0]))
+    draw = ImageDraw.Draw(mask)
+    for x, y, text, anchor in said:
+        draw.text((x, y), text, fill=255, font=_font(size), anchor=anchor)
+    inked = np.dstack([np.full((*picture.shape[:2], 3), ink, np.uint8), np.asarray(mask)])
+    blended = np.dstack([over(inked, picture[..., :3]), picture[..., 3]])
+    return np.where((picture[..., 3:] == 0) & (inked[..., 3:] > 0), inked, blended)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Blocks of tiles, all of the same rows and columns, that lie beside and below each other.
+
+    A text that is empty is not drawn, and where all of a kind are empty, no room is kept for them.
+
+    Attributes:
+        titles: of the blocks, above each.
+        rows, columns: headings of a block's rows, to their left, and of its columns, above the uppermost blocks.
+        across: how many blocks lie beside each other.
+        tile: pixels on a side of a tile.
+        ground: that all lies on.
+        notes: whether there is room for a note below each tile.
+    """
+
+    titles: Sequence[str]
+    rows: Sequence[str]
+    columns: Sequence[str]
+    across: int = 1
+    tile: int = 256
+    ground: Ground = Ground()
+    notes: bool = False
+
+    @property
+    def letters(self) -> int:
+        """Size of the letters in pixels."""
+        return max(10, self.tile // 14)
+
+    @property
+    def gap(self) -> int:
+        """Pixels between tiles, and around all; between blocks there is four times as much."""
+        return max(2, self.tile // 32)
+
+    @property
+    def _line(self) -> int:
+        return self.letters * 3 // 2
+
+    @cached_property
+    def _heads(self) -> list[str]:
+        """Headings of the rows, as they are drawn."""
+        return [shortened(text, self.letters, self.tile) for text in self.rows]
+
+    @cached_property
+    def _beside(self) -> int:
+        """Pixels to the left of a block's tiles."""
+        widest = max((_font(self.letters).getlength(text) for text in self._heads), default=0.0)
+        return int(widest) + 1 + self.gap * 2 if widest else 0
+
+    @property
+    def _below(self) -> int:
+        return self._line if self.notes else 0
+
+    @property
+    def _above(self) -> int:
+        return self._line if any(self.titles) else 0
+
+    @property
+    def _block(self) -> tuple[int, int]:
+        """Width and height of a block."""
+        width = self._beside + len(self.columns) * (self.tile + self.gap) - self.gap
+        return width, self._above + len(self.rows) * (self.tile + self._below + self.gap) - self.gap
+
+    @property
+    def _beside_each_other(self) -> int:
+        return min(self.across, len(self.titles))
+
+    @property
+    def _top(self) -> int:
+        return self.gap + (self._line if any(self.columns) else 0)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the sheet in pixels."""
+        across, down = self._beside_each_other, -(-len(self.titles) // self._beside_each_other)
+        (width, height), apart = self._block, 4 * self.gap
+        return across * (width + apart) - apart + 2 * self.gap, down * (height + apart) - apart + self._top + self.gap
+
+    def place(self, block: int, row: int = 0, column: int = 0) -> tuple[int, int]:
+        """Left and top pixel of a tile."""
+        down, across = divmod(block, self._beside_each_other)
+        (width, height), apart = self._block, 4 * self.gap
+        left = self.gap + across * (width + apart) + self._beside + column * (self.tile + self.gap)
+        top = self._top + down * (height + apart) + self._above + row * (self.tile + self._below + self.gap)
+        return left, top
+
+    @cached_property
+    def _bare(self) -> Pixels:
+        """The sheet without tiles, (H, W, 4) uint8."""
+        width, height = self.size
+        out = np.zeros((height, width, 4), np.uint8)
+        if self.ground.page is not None:
+            out[:] = (*self.ground.page, 255)
+        half, inside = self._line / 2, len(self.columns) * (self.tile + self.gap) - self.gap
+        said: list[_Text] = []
+        for block, title in enumerate(self.titles):
+            left, top = self.place(block)
+            said.append((left + inside / 2, top - half, shortened(title, self.letters, inside), "mm"))
+            for row, text in enumerate(self._heads):
+                x, y = self.place(block, row)
+                said.append((x - 2 * self.gap, y + self.tile / 2, text, "rm"))
+        for block in range(self._beside_each_other):
+            for column, text in enumerate(self.columns):
+                middle = self.place(block, 0, column)[0] + self.tile / 2
+                said.append((middle, self._top - half, shortened(text, self.letters, self.tile), "mm"))
+        return _written(out, said, self.letters, self._ink)
+
+    @property
+    def _ink(self) -> tuple[int, int, int]:
+        page = self.ground.page
+        return _INK[None if page is None else sum(page) > 3 * 128]
+
+    def draw(self, tiles: Sequence[Pixels | str], notes: Sequence[str] = ()) -> Pixels:
+        """The sheet with its tiles.
+
+        Args:
+            tiles: block by block and row by row, RGBA (H, W, 4) uint8 of any size, or what is said where there is none.
+            notes: a text below each, where there are `notes`.
+
+        Returns:
+            (height, width, 4) uint8, straight alpha.
+        """
+        out, per = self._bare.copy(), len(self.rows) * len(self.columns)
+        said: list[_Text] = []
+        for number, tile in enumerate(tiles):
+            block, inner = divmod(number, per)
+            x, y = self.place(block, *divmod(inner, len(self.columns)))
+            field = out[y : y + self.tile, x : x + self.tile]
+            if isinstance(tile, str):
+                field[:] = (*_PROBLEM, 255)
+                text = shortened(tile, self.letters, self.tile - 2 * self.gap)
+                field[:] = _written(field, [(self.tile / 2, self.tile / 2, text, "mm")], self.letters, _INK[True])
+            else:
+                self._lay(field, scaled(tile, self.tile))
+            if notes and notes[number]:
+                text = shortened(notes[number], self.letters, self.tile)
+                said.append((x + self.tile / 2, y + self.tile + self._line / 2, text, "mm"))
+        return _written(out, said, self.letters, self._ink) if said else out
+
+    def _lay(self, field: Pixels, picture: Pixels) -> None:
+        """Put a picture of a tile's size into its field."""
+        page = self.ground.page
+        if page is None:
+            field[:] = picture
+            return
+        behind: Pixels | int = np.asarray(page, np.uint8)
+        if self.ground.checked:
+            k = np.arange(self.tile) * _CHECKS // self.tile % 2
+            behind = np.asarray(_SQUARES, np.uint8)[k[:, None] ^ k][..., None]
+        field[..., :3] = over(picture, behind)

@@ -1,0 +1,135 @@
+"""Files of stills and films: read back, the same each time, and refused where a format cannot hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageSequence
+
+from specsia_build.errors import UsageError, WriteError
+from specsia_build.films import read_mp4
+from specsia_build.picture_files import check_size, check_target, write_moving, write_still
+
+
+def frame(k: int, clear: bool) -> NDArray[np.uint8]:
+    """A square that goes right, on white or on nothing, (33, 47, 4)."""
+    out = np.full((33, 47, 4), 0 if clear else 255, np.uint8)
+    out[8:24, 2 + 6 * k : 18 + 6 * k] = (200, 40, 90, 255)
+    return out
+
+
+def frames(clear: bool) -> Iterator[NDArray[np.uint8]]:
+    return (frame(k, clear) for k in range(5))
+
+
+@pytest.mark.parametrize("suffix", ["webp", "gif", "png"])
+@pytest.mark.parametrize("clear", [False, True])
+def test_a_film_is_read_back_as_it_was_and_is_the_same_each_time(tmp_path: Path, suffix: str, clear: bool) -> None:
+    path = tmp_path / f"a.{suffix}"
+    for _ in range(2):
+        before = path.read_bytes() if path.is_file() else None
+        write_moving(path, 5, frames(clear), Fraction(5, 2))
+    assert path.read_bytes() == before
+    with Image.open(path) as opened:
+        assert opened.info.get("loop") == 0
+        found = []
+        for image in ImageSequence.Iterator(opened):
+            found.append(np.asarray(image.convert("RGBA")).astype(int))
+            assert image.info["duration"] == 400
+    assert len(found) == 5
+    for k, seen in enumerate(found):
+        wanted = frame(k, clear).astype(int)
+        assert abs(seen[..., 3] - wanted[..., 3]).max() == 0
+        inside = wanted[..., 3] > 0
+        # WebP stores colours for four pixels together.
+        assert abs(seen - wanted)[inside].mean() < (8 if suffix == "webp" else 1e-9)
+
+
+def test_an_mp4_of_odd_sides_is_read_back(tmp_path: Path) -> None:
+    write_moving(tmp_path / "a.mp4", 5, frames(False), Fraction(5, 2))
+    fps, read = read_mp4(tmp_path / "a.mp4")
+    found = list(read)
+    assert fps == 2.5
+    assert [seen.shape for seen in found] == [(34, 48, 3)] * 5
+    for k, seen in enumerate(found):
+        assert abs(seen[:33, :47].astype(int) - frame(k, False)[..., :3]).mean() < 5
+
+
+@pytest.mark.parametrize("suffix", ["webp", "png", "jpg", "pdf"])
+def test_a_still_is_the_same_each_time_and_known_as_ours(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    write_still(path, frame(1, False))
+    first = path.read_bytes()
+    check_target(path, False, False)
+    write_still(path, frame(1, False))
+    assert path.read_bytes() == first
+    if suffix != "pdf":
+        with Image.open(path) as opened:
+            assert opened.mode == "RGB"
+            assert abs(np.asarray(opened).astype(int) - frame(1, False)[..., :3]).mean() < 8
+            assert suffix == "webp" or round(opened.info["dpi"][0]) == 300
+
+
+def test_a_transparent_still_keeps_its_alpha(tmp_path: Path) -> None:
+    write_still(tmp_path / "a.png", frame(1, True))
+    with Image.open(tmp_path / "a.png") as opened:
+        np.testing.assert_array_equal(np.asarray(opened), frame(1, True))
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "webp", "gif", "png"])
+def test_what_we_wrote_may_be_replaced_and_nothing_else(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    write_moving(path, 5, frames(False), Fraction(5))
+    check_target(path, True, False)
+    path.write_bytes(b"a picture of somebody else" * 999)
+    with pytest.raises(UsageError, match=r"is there already and is no picture that specsia drew"):
+        check_target(path, True, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "film", "clear", "sentence"),
+    [
+        ("a.bmp", True, False, r"a\.bmp is no name for a film: it must end in \.mp4, \.webp, \.gif, \.png"),
+        ("a", False, False, r"a is no name for a sheet: it must end in \.webp, \.png, \.jpg, \.jpeg, \.pdf"),
+        ("a.gif", False, False, "no name for a sheet"),
+        ("a.mp4", True, True, r"MP4 cannot be transparent: .*--background.*\.webp, \.gif, \.png"),
+        ("a.jpg", False, True, r"JPEG cannot be transparent: .*\.webp, \.png"),
+        ("file/a.png", False, False, "is no folder"),
+    ],
+)
+def test_a_name_that_will_not_do_is_a_sentence(
+    tmp_path: Path, name: str, film: bool, clear: bool, sentence: str
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=sentence):
+        check_target(tmp_path / name, film, clear)
+
+
+def test_without_ffmpeg_an_mp4_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("specsia_build.films.importlib.util.find_spec", lambda _: None)
+    with pytest.raises(UsageError, match=r"pip install 'specsia\[video\]', or name a file ending in \.webp"):
+        check_target(tmp_path / "a.mp4", True, False)
+
+
+def test_a_picture_that_a_format_cannot_hold_is_a_sentence(tmp_path: Path) -> None:
+    check_size(tmp_path / "a.webp", (16383, 100))
+    for name, size, count, sentence in (
+        ("a.webp", (16384, 100), 1, "more than WebP can hold, 16383 on a side: .*--size"),
+        ("a.png", (60000, 60000), 1, "more than fits into memory"),
+        ("a.gif", (1000, 1000), 200, "200 pictures of 1000 x 1000 pixels are more than fits"),
+    ):
+        with pytest.raises(UsageError, match=sentence):
+            check_size(tmp_path / name, size, count)
+    check_size(tmp_path / "a.webp", (1000, 1000), 200)
+
+
+def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "a.png").mkdir()
+    with pytest.raises(WriteError, match=r"a\.png"):
+        write_still(tmp_path / "a.png", frame(0, False))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
