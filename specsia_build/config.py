@@ -34,6 +34,9 @@ def cores() -> int:
 FRAMES, DRAVIE = "frames", "dravie"
 """Layouts that clips are packed in, without others that entry points declare."""
 
+MAX_FAILURES = "1%"
+"""Failed characters that a build puts up with which was not told."""
+
 OWN = "own"
 """As a motion: those of the character's own file."""
 
@@ -104,7 +107,8 @@ class BuildConfig:
         executor: where they run, in a pool of this machine (`local`) or on a `ray` cluster.
         limit: build only the first so many characters of the source, or None.
         max_failures: failed characters that a build puts up with: a count, or a share such as `1%`; those that are
-            quarantined for their looks do not count.
+            quarantined for their looks do not count. A build ends as soon as more have failed. None is `MAX_FAILURES`,
+            of which all characters are tried before it counts.
         timeout: seconds after which one character's stage is given up.
         memory: what a character may cost in a worker, such as `2 GB`; one that needs more is quarantined.
         clips: what clips are made of, where a run is of characters in motion; None where it is of stills.
@@ -125,7 +129,7 @@ class BuildConfig:
     workers: int = 0
     executor: str = "local"
     limit: int | None = None
-    max_failures: str = "1%"
+    max_failures: str | None = None
     timeout: float = 600.0
     memory: str = MEMORY
     clips: ClipSettings | None = None
@@ -154,14 +158,13 @@ class BuildConfig:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise UsageError(f"the backend '{twice[0]}' is named twice: a dataset has one configuration per backend")
-        if not re.fullmatch(r"\d+|\d+(\.\d+)?%", self.max_failures):
+        if self.max_failures is not None and not re.fullmatch(r"\d+|\d+(\.\d+)?%", self.max_failures):
             raise UsageError(f"max_failures cannot be '{self.max_failures}': give a count (3) or a share (1%)")
 
     def allowed_failures(self, characters: int) -> int:
         """Failed characters that a build of so many puts up with; a share allows at least one."""
-        if self.max_failures.endswith("%"):
-            return max(1, int(characters * float(self.max_failures[:-1]) / 100))
-        return int(self.max_failures)
+        stated = MAX_FAILURES if self.max_failures is None else self.max_failures
+        return max(1, int(characters * float(stated[:-1]) / 100)) if stated.endswith("%") else int(stated)
 
     def worker_count(self) -> int:
         """Processes to start: `workers`, or one for each core this process may use."""
@@ -234,7 +237,7 @@ def _converted(name: str, value: Any, where: str) -> Any:
         if not isinstance(values, list | tuple) or not all(isinstance(v, str) for v in values):
             raise UsageError(f"{where}: backends must be a name or a list of names")
         return tuple(values)
-    if value is None and name in ("limit", "like"):
+    if value is None and name in ("limit", "like", "max_failures"):
         return None
     if name == "max_failures":
         return str(value)

@@ -69,8 +69,8 @@ from specsia_build.stages.registry import stage_names
 @click.option(
     "--max-failures",
     metavar="N|P%",
-    help="Failed characters to put up with; those quarantined for their looks do not count.  [default: 1%, at least "
-    "one]",
+    help="Failed characters to put up with; as soon as more have failed, the build ends. Those quarantined for their "
+    "looks do not count.  [default: 1%, at least one, counted once all are tried]",
 )
 @click.option(
     "--min-iou",

@@ -17,7 +17,15 @@ from specsia_build.errors import SpecsiaError, UsageError, WriteError, some
 from specsia_build.files.writing import append, write_bytes
 from specsia_build.pipeline.clearing import forget
 from specsia_build.pipeline.executors import Executor, Lost, Needs, open_executor
-from specsia_build.pipeline.failures import Failure, add_failure, concerning, counted, read_failures, write_failures
+from specsia_build.pipeline.failures import (
+    Failure,
+    add_failure,
+    concerning,
+    counted,
+    in_common,
+    read_failures,
+    write_failures,
+)
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.lock import locked
 from specsia_build.pipeline.mark import claim_folder, refuse_other_source, settings_before, settled, told_before
@@ -34,6 +42,7 @@ from specsia_build.recipes.recipe import Recipe
 from specsia_build.recipes.registry import folder_recipes
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import pack
+from specsia_build.stages.clips import motions
 from specsia_build.stages.pack import PackPlan
 from specsia_build.stages.registry import character_stages
 from specsia_build.stages.stage import CharacterStage, Stage
@@ -94,6 +103,7 @@ class _Build:
             progress.say(note)
         self.tallies: dict[tuple[str, str | None], StageTally] = {}
         self.failures: list[Failure] = []
+        self.lost: set[str] = set()
         self.summary = BuildSummary(
             source=self.source.name,
             characters=len(self.entries),
@@ -121,6 +131,20 @@ class _Build:
         """Those of them that leave pack something out."""
         names = {stage.name for stage in character_stages(self.config)}
         return [failure for failure in self.concerning() if failure.stage in names]
+
+    def hopeless(self) -> bool:
+        """Whether more failed by now than was said to be put up with, so that nothing that follows will be packed."""
+        return self.config.max_failures is not None and len(self.lost) > self.summary.allowed_failures
+
+    def too_many(self, hint: str) -> BuildSummary:
+        """What was done so far by a build of which more failed than may; `hint` says what to give --max-failures."""
+        failures = self.concerning()
+        of = f"{len(self.entries)} characters" if self.summary.clips is None else f"{self.summary.clips} clips"
+        told = "" if not (alike := in_common(failures)) else f"; {alike}"
+        return self.finished(
+            stopped=f"{counted(failures)[0]} of {of} failed, {self.summary.allowed_failures} may{told}: see "
+            f"{self.layout.failures}; mend them, or {hint}"
+        )
 
     def finished(self, **more: Any) -> BuildSummary:
         """What was done so far."""
@@ -212,6 +236,8 @@ class _Build:
                         None if task.clip is None else task.clip.id,
                     )
                     self.failures.append(failure)
+                    if not failure.low_quality:
+                        self.lost.add(failure.key)
                     add_failure(self.layout.failures, failure)
                     self.progress.say(f"quarantined {task.key}: {outcome.reason}")
                 if outcome.warnings:
@@ -225,11 +251,17 @@ class _Build:
 
     def _outcomes(self, plan: StagePlan) -> Iterator[tuple[Task, Outcome]]:
         tasks = plan.tasks
-        for index, result in self.run(perform, tasks, needs_of(plan.stage, plan.backend, self.config)):
+        needs = needs_of(plan.stage, plan.backend, self.config)
+        for index, result in self.run(perform, tasks, needs, self.hopeless):
             task, outcome = tasks[index], result
             if isinstance(outcome, Lost):
                 outcome = Outcome(*on_record(task, f"{plan.stage.name} of {task.key} was lost: {outcome.reason}"))
             yield task, outcome
+
+    def count_clips(self) -> None:
+        """See how many clips there are, and so how many may fail."""
+        clips = sum(1 for _ in planned(self.entries, self.layout))
+        self.summary = replace(self.summary, allowed_failures=self.config.allowed_failures(clips), clips=clips)
 
     def pack_clips(self) -> BuildSummary:
         """Pack clips by every recipe, unless too many failed.
@@ -239,18 +271,14 @@ class _Build:
             SpecsiaError: if something cannot be written.
         """
         assert self.config.clips is not None
-        known = list(planned(self.entries, self.layout))
-        allowed = self.config.allowed_failures(len(known))
-        self.summary = replace(self.summary, allowed_failures=allowed, clips=len(known))
-        if not known:
+        if self.summary.clips is None:
+            self.count_clips()
+        if not self.summary.clips:
             return self.finished(stopped="no character has a clip: its warning says why")
         failures = self.before_pack()
         lost, _ = counted(failures)
-        if lost > allowed:
-            return self.finished(
-                stopped=f"{lost} characters or clips failed where {allowed} of {len(known)} clips may: "
-                f"see {self.layout.failures}; mend them, or go on without them with --max-failures {lost}"
-            )
+        if lost > self.summary.allowed_failures:
+            return self.too_many(f"go on without them with --max-failures {lost}")
         stopped: list[str] = []
         for recipe in folder_recipes(self.config.clips.recipes):
             stopped += self._write_recipe(recipe, failures)
@@ -337,10 +365,7 @@ class _Build:
                 )
         lost, _ = counted(failures)
         if lost > self.summary.allowed_failures:
-            return self.finished(
-                stopped=f"{lost} of {len(ids)} characters failed, {self.summary.allowed_failures} may: see "
-                f"{layout.failures}; mend them, or go on without them with --max-failures {lost}"
-            )
+            return self.too_many(f"go on without them with --max-failures {lost}")
         plan = self._pack_plan()
         for name, missed in not_ready(plan, failures).items():
             return self.finished(
@@ -430,6 +455,10 @@ def build(
         try:
             for stage, backend in stages_of(config, asked):
                 work.run_stage(stage, backend)
+                if stage is motions.STAGE:
+                    work.count_clips()
+                if work.hopeless():
+                    return work.too_many("raise --max-failures")
             if not packs:
                 return work.finished()
             return work.pack() if config.clips is None else work.pack_clips()

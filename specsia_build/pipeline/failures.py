@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -68,6 +70,21 @@ def counted(failures: Iterable[Failure]) -> tuple[int, int]:
     found = list(failures)
     failed = {failure.key for failure in found if not failure.low_quality}
     return len(failed), len({failure.key for failure in found} - failed)
+
+
+_VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|\S*[\d./\\_]\S*")
+"""What of a reason is one character's own: what is quoted, numbers, names of files."""
+
+
+def in_common(failures: Iterable[Failure]) -> str:
+    """What most of those that failed, not for their looks alone, have in common; empty where there is nothing."""
+    found = [failure for failure in failures if not failure.low_quality]
+    kinds = [(failure.stage, _VARYING.sub("…", failure.reason.replace(failure.key, "…"))) for failure in found]
+    (kind, count), *_ = Counter(kinds).most_common(1) or [(("", ""), 0)]
+    if count < 2 or 2 * count <= len(found):
+        return ""
+    every = "all of them" if count == len(found) else f"{count} of them"
+    return f"{every} fail in {kind[0]} alike ({found[kinds.index(kind)].reason})"
 
 
 def _line(failure: Failure) -> str:

@@ -76,6 +76,15 @@ def test_workers_that_never_begin_are_told() -> None:
         list(run_local(DiesOnArrival(None), [1, 2], workers=1, timeout=100.0))
 
 
+def test_once_it_is_enough_what_is_under_way_is_finished_and_no_more_begun() -> None:
+    done: list[int] = []
+    for index, result in run_local(abs, list(range(50)), workers=2, timeout=100.0, enough=lambda: len(done) >= 3):
+        assert result == index
+        done.append(index)
+    assert 3 <= len(done) <= 3 + 4
+    assert sorted(done) == list(range(len(done)))
+
+
 def test_nothing_to_do_starts_nothing() -> None:
     assert list(run_local(troubled, [], workers=2, timeout=1.0)) == []
 

@@ -11,6 +11,7 @@ import pytest
 from specsia_build.errors import CharacterError
 from specsia_build.pipeline import recipes
 from specsia_build.pipeline.executors import Lost, Needs
+from specsia_build.pipeline.executors.base import never
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.recipes import PartTask, write_parts
@@ -41,7 +42,9 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def one_by_one(function: Callable[[T], R], items: Sequence[T], needs: Needs) -> Iterator[tuple[int, R | Lost]]:
+def one_by_one(
+    function: Callable[[T], R], items: Sequence[T], needs: Needs, enough: Callable[[], bool] = never
+) -> Iterator[tuple[int, R | Lost]]:
     yield from enumerate(map(function, items))
 
 

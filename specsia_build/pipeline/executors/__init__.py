@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from specsia_build.config import BuildConfig
-from specsia_build.pipeline.executors.base import Executor, Lost, Needs, R, T
+from specsia_build.pipeline.executors.base import Executor, Lost, Needs, R, T, never
 from specsia_build.pipeline.executors.local import run_local
 from specsia_build.pipeline.layout import RunLayout
 
@@ -22,11 +22,13 @@ PRELOAD = ("specsia_build.pipeline.tasks", "specsia_build.stages.registry")
 def local_executor(config: BuildConfig) -> Executor:
     """A pool of processes for each call."""
 
-    def run(function: Callable[[T], R], items: Sequence[T], needs: Needs) -> Iterator[tuple[int, R | Lost]]:
+    def run(
+        function: Callable[[T], R], items: Sequence[T], needs: Needs, enough: Callable[[], bool] = never
+    ) -> Iterator[tuple[int, R | Lost]]:
         workers = config.worker_count()
         if needs.slots is not None:
             workers = max(1, min(workers, needs.slots))
-        return run_local(function, items, workers, needs.timeout, PRELOAD, needs.memory)
+        return run_local(function, items, workers, needs.timeout, PRELOAD, needs.memory, enough)
 
     return run
 
@@ -55,11 +57,13 @@ def open_executor(config: BuildConfig, layout: RunLayout, say: Callable[[str], N
     with ExitStack() as opened:
         joined: list[Cluster] = []
 
-        def run(function: Callable[[T], R], items: Sequence[T], needs: Needs) -> Iterator[tuple[int, R | Lost]]:
+        def run(
+            function: Callable[[T], R], items: Sequence[T], needs: Needs, enough: Callable[[], bool] = never
+        ) -> Iterator[tuple[int, R | Lost]]:
             # A build that is up to date needs no cluster.
             if items and not joined:
                 joined.append(opened.enter_context(joined_cluster(head, config, layout, say)))
             if items:
-                yield from run_on_ray(joined[0], function, items, needs)
+                yield from run_on_ray(joined[0], function, items, needs, enough)
 
         yield run

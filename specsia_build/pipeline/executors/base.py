@@ -39,16 +39,25 @@ class Needs:
     work_on: Callable[[str], None] | None = None
 
 
+def never() -> bool:
+    """Of a call that all items are done of."""
+    return False
+
+
 class Executor(Protocol):
     """Applies a function to every item, in worker processes."""
 
-    def __call__(self, function: Callable[[T], R], items: Sequence[T], needs: Needs) -> Iterator[tuple[int, R | Lost]]:
+    def __call__(
+        self, function: Callable[[T], R], items: Sequence[T], needs: Needs, enough: Callable[[], bool] = never
+    ) -> Iterator[tuple[int, R | Lost]]:
         """Index and result of each item in the order in which they end; `Lost` where there is none.
 
         Args:
             function: importable by name; must not raise for what it wants to report.
             items: picklable.
             needs: see `Needs`.
+            enough: asked here before an item is handed out; once it says so no other is, and those at work are
+                finished.
         """
         ...
 

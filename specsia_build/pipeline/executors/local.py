@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import forkserver
@@ -18,10 +18,13 @@ from pebble import ProcessExpired, ProcessPool
 from specsia_build.dataset.parallel import worker_context
 from specsia_build.errors import SpecsiaError
 from specsia_build.memory import limit_process, shown
-from specsia_build.pipeline.executors.base import TASKS_PER_PROCESS, Lost, R, T, given_up
+from specsia_build.pipeline.executors.base import TASKS_PER_PROCESS, Lost, R, T, given_up, never
 
 _MOST_POOLS = 3
 """Pools in a row that may break without a result."""
+
+_AHEAD = 2
+"""Items handed out for each worker: the one at work, and the next."""
 
 _THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -69,6 +72,7 @@ def run_local(
     timeout: float,
     preload: Sequence[str] = (),
     memory: int | None = None,
+    enough: Callable[[], bool] = never,
 ) -> Iterator[tuple[int, R | Lost]]:
     """Apply a function to every item in a pool of processes.
 
@@ -79,6 +83,7 @@ def run_local(
         timeout: seconds after which an item is given up and its process killed.
         preload: modules to import once for all workers.
         memory: bytes that an item may cost in a worker, or None for no limit; see `limit_process`.
+        enough: see `Executor`.
 
     Yields:
         Index and result of each item in the order in which they end; `Lost` where there is none.
@@ -96,9 +101,9 @@ def run_local(
         with _undisturbed():
             forkserver.ensure_running()
     left, fruitless = dict(enumerate(items)), 0
-    while left:
-        before = len(left)
-        for index, result in _by_one_pool(function, dict(left), min(workers, len(left)), timeout, context, memory):
+    while left and not enough():
+        before, width = len(left), min(workers, len(left))
+        for index, result in _by_one_pool(function, dict(left), width, timeout, context, memory, enough):
             del left[index]
             yield index, result
         fruitless = 0 if len(left) < before else fruitless + 1
@@ -113,23 +118,28 @@ def _by_one_pool(
     timeout: float,
     context: BaseContext,
     memory: int | None,
+    enough: Callable[[], bool],
 ) -> Iterator[tuple[int, R | Lost]]:
     """Results as in `run_local`; of some items only, where a worker that is idle dies and takes the pool along."""
     pool = ProcessPool(
         max_workers=workers, max_tasks=TASKS_PER_PROCESS, initializer=_begin, initargs=(memory,), context=context
     )
+    waiting, index_of = iter(items.items()), dict[Future[R], int]()
     try:
-        index_of: dict[Future[R], int] = {}
-        for index, item in items.items():
-            index_of[pool.schedule(function, args=[item], timeout=timeout)] = index
-        for future in as_completed(index_of):
-            index = index_of[future]
-            try:
-                yield index, future.result()
-            except TimeoutError:
-                yield index, given_up(timeout)
-            except ProcessExpired as error:
-                yield index, Lost(_died(error, memory))
+        while True:
+            while len(index_of) < _AHEAD * workers and not enough() and (following := next(waiting, None)) is not None:
+                index, item = following
+                index_of[pool.schedule(function, args=[item], timeout=timeout)] = index
+            if not index_of:
+                break
+            for future in wait(index_of, return_when=FIRST_COMPLETED).done:
+                index = index_of.pop(future)
+                try:
+                    yield index, future.result()
+                except TimeoutError:
+                    yield index, given_up(timeout)
+                except ProcessExpired as error:
+                    yield index, Lost(_died(error, memory))
         pool.close()
     except BrokenProcessPool:
         pool.stop()

@@ -22,7 +22,7 @@ from ray.exceptions import (
 
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.memory import limit_process
-from specsia_build.pipeline.executors.base import TASKS_PER_PROCESS, Lost, Needs, R, T, given_up
+from specsia_build.pipeline.executors.base import TASKS_PER_PROCESS, Lost, Needs, R, T, given_up, never
 from specsia_build.pipeline.executors.cluster import ATTEMPTS, PATIENCE_SECONDS, Cluster, Here
 
 TICK_SECONDS = 5.0
@@ -40,7 +40,11 @@ class _Attempt:
 
 
 def run_on_ray(
-    cluster: Cluster, function: Callable[[T], R], items: Sequence[T], needs: Needs
+    cluster: Cluster,
+    function: Callable[[T], R],
+    items: Sequence[T],
+    needs: Needs,
+    enough: Callable[[], bool] = never,
 ) -> Iterator[tuple[int, R | Lost]]:
     """Apply a function to every item on a cluster; the protocol is that of `Executor`.
 
@@ -50,9 +54,9 @@ def run_on_ray(
     """
     try:
         if needs.slots is None:
-            yield from _in_tasks(cluster, function, items, needs)
+            yield from _in_tasks(cluster, function, items, needs, enough)
         else:
-            yield from _in_actors(cluster, function, items, needs)
+            yield from _in_actors(cluster, function, items, needs, enough)
     finally:
         # A network file system may remember that a file was not there, until its folder is listed anew.
         for _ in os.walk(cluster.here.run / "artefacts"):
@@ -95,7 +99,7 @@ def _see(here: Here, memory: int | None) -> None:
 
 
 def _in_tasks(
-    cluster: Cluster, function: Callable[[T], R], items: Sequence[T], needs: Needs
+    cluster: Cluster, function: Callable[[T], R], items: Sequence[T], needs: Needs, enough: Callable[[], bool]
 ) -> Iterator[tuple[int, R | Lost]]:
     # A crash is the item's own and would only come again, as locally; what is tried again is decided below.
     work = _remote(_task, num_cpus=1, max_retries=0, max_calls=TASKS_PER_PROCESS, num_returns="streaming")
@@ -104,6 +108,8 @@ def _in_tasks(
     patience = _Patience(cluster, "CPU")
     try:
         while todo or running:
+            if enough():
+                todo.clear()
             # As many again wait, so that no CPU idles and a cluster that grows by demand does.
             width = cluster.limit or 2 * max(1, cluster.total("CPU"))
             while todo and len(running) < width:
@@ -134,7 +140,7 @@ def _in_tasks(
 
 
 def _in_actors(
-    cluster: Cluster, function: Callable[[T], R], items: Sequence[T], needs: Needs
+    cluster: Cluster, function: Callable[[T], R], items: Sequence[T], needs: Needs, enough: Callable[[], bool]
 ) -> Iterator[tuple[int, R | Lost]]:
     patience = _Patience(cluster, "GPU" if needs.gpus else "CPU")
     patience.must_have()
@@ -147,6 +153,8 @@ def _in_actors(
     failed_starts = 0
     try:
         while todo or running:
+            if enough():
+                todo.clear()
             wanted = min(_actors(cluster, needs), len(todo) + len(running))
             while len(starting) + len(idle) + len(running) < wanted:
                 actor = holder.remote()

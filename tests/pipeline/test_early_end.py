@@ -1,0 +1,40 @@
+"""A build that was told how many failures to put up with ends as soon as more have failed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.pipeline.test_build import build, specsia
+from tests.shapes import write_folder
+
+
+def with_broken(folder: Path, broken: int, sound: int = 3) -> Path:
+    """A folder of figures, and of files before them that are none."""
+    write_folder(folder, sound)
+    for number in range(broken):
+        (folder / f"-broken{number:02d}.glb").write_bytes(b"glTF and nothing more")
+    return folder
+
+
+def test_it_ends_early_with_what_most_have_in_common_and_goes_on(tmp_path: Path) -> None:
+    source, out = with_broken(tmp_path / "figures", 12), tmp_path / "out"
+    found = build(source, out, "--workers", "1", "--max-failures", "2", code=1)
+    assert 3 <= found["failed"] <= 4
+    assert [stage["stage"] for stage in found["stages"]] == ["render"]
+    assert f"{found['failed']} of 15 characters failed, 2 may" in found["stopped"]
+    assert "all of them fail in render alike" in found["stopped"]
+    assert "raise --max-failures" in found["stopped"]
+    assert len((out / "failures.jsonl").read_text().splitlines()) == found["failed"]
+    again = build(source, out, "--max-failures", "80%")
+    assert (again["failed"], again["rows"]) == (12, 12)
+
+
+def test_all_are_tried_where_nothing_was_told(tmp_path: Path) -> None:
+    source, out = with_broken(tmp_path / "figures", 4), tmp_path / "out"
+    found = build(source, out, "--workers", "1", code=1)
+    assert (found["failed"], found["allowed_failures"]) == (4, 1)
+    assert {stage["stage"]: stage["made"] for stage in found["stages"]} == {"render": 3, "reconstruct": 3, "project": 3}
+    assert "go on without them with --max-failures 4" in found["stopped"]
+    assert json.loads((out / "failures.jsonl").read_text().splitlines()[0])["stage"] == "render"
+    assert "4 of 7 characters failed" in specsia("build", "--out", out, code=1)["text"]
