@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -105,7 +106,8 @@ class BuildConfig:
         low_iou: `quarantine` such a character, or `keep` it.
         workers: processes; 0 is one for each core.
         executor: where they run, in a pool of this machine (`local`) or on a `ray` cluster.
-        limit: build only the first so many characters of the source, or None.
+        shard: `I/N`, build only the I-th of N shares of the source, or None for all of it; see `in_shard`.
+        limit: build only the first so many characters of that, or None.
         max_failures: failed characters that a build puts up with: a count, or a share such as `1%`; those that are
             quarantined for their looks do not count. A build ends as soon as more have failed. None is `MAX_FAILURES`,
             of which all characters are tried before it counts.
@@ -126,6 +128,7 @@ class BuildConfig:
     pos_frame: str = "character"
     min_iou: float = 0.5
     low_iou: str = "quarantine"
+    shard: str | None = None
     workers: int = 0
     executor: str = "local"
     limit: int | None = None
@@ -142,6 +145,8 @@ class BuildConfig:
         check_number("min_iou", self.min_iou, 0, 1)
         check_number("timeout", self.timeout, 1, 10**9)
         memory_bytes(self.memory)
+        if self.shard is not None:
+            in_shard("", self.shard)
         if self.limit is not None:
             check_number("limit", self.limit, 1, 10**9)
         for name, value, known in (
@@ -180,6 +185,23 @@ _SETTINGS = {field.name for field in fields(BuildConfig)}
 def backend_name(spec: str) -> str:
     """`NAME` of `NAME[:ARG]`; it names the dataset's configuration."""
     return spec.partition(":")[0]
+
+
+def in_shard(character_id: str, shard: str) -> bool:
+    """Whether a character is in a share of a source, which its id alone decides.
+
+    Args:
+        character_id: of it.
+        shard: `I/N`: the I-th of N shares, those whose ids' SHA-256 leaves I - 1 when divided by N.
+
+    Raises:
+        UsageError: if it is none.
+    """
+    share, _, shares = shard.partition("/")
+    if not (re.fullmatch(r"[0-9]{1,5}/[0-9]{1,5}", shard) and 1 <= int(share) <= int(shares)):
+        raise UsageError(f"shard cannot be '{shard}': it is I/N, the I-th of N shares, such as 1/16")
+    digest = hashlib.sha256(character_id.encode()).digest()
+    return int.from_bytes(digest[:8], "big") % int(shares) == int(share) - 1
 
 
 def check_choice(name: str, value: str, known: Sequence[str]) -> None:
@@ -237,7 +259,7 @@ def _converted(name: str, value: Any, where: str) -> Any:
         if not isinstance(values, list | tuple) or not all(isinstance(v, str) for v in values):
             raise UsageError(f"{where}: backends must be a name or a list of names")
         return tuple(values)
-    if value is None and name in ("limit", "like", "max_failures"):
+    if value is None and name in ("limit", "like", "max_failures", "shard"):
         return None
     if name == "max_failures":
         return str(value)
@@ -300,12 +322,13 @@ def result_settings(config: BuildConfig) -> dict[str, Any]:
     """The settings that decide what is made, as plain values in the order of `BuildConfig`."""
     out: dict[str, Any] = {}
     for field in fields(config):
-        if field.name not in RUN_SETTINGS:
-            value = getattr(config, field.name)
-            if field.name != "clips":
-                out[field.name] = _plain(value)
-            elif value is not None:
-                out[field.name] = {name: _plain(inner) for name, inner in asdict(value).items()}
+        value = getattr(config, field.name)
+        if field.name in RUN_SETTINGS or (value is None and field.name in ("clips", "shard")):
+            continue
+        if isinstance(value, ClipSettings):
+            out[field.name] = {name: _plain(inner) for name, inner in asdict(value).items()}
+        else:
+            out[field.name] = _plain(value)
     return out
 
 

@@ -23,6 +23,9 @@ from specsia_build.rendering.mesh import concatenate
 
 _PARTS = {"m": ("m",), "e": ("e", "eyes")}
 """The meshes of a character, each with the names that `drop` may call the whole of it by."""
+DRAWING = "image/image_reshape512.jpeg"
+"""A character's own drawing, below its folder."""
+
 _MOST_METADATA_BYTES = 2**20
 _SUFFIXES = (".bmp", *(s for s in IMAGE_SUFFIXES if s != ".bmp"))
 
@@ -42,7 +45,7 @@ def bicar_entry(folder: Path, character_id: str, root: Path | None = None) -> En
         character_id: its id.
         root: as in `Entry`.
     """
-    drawing = folder / "image" / "image_reshape512.jpeg"
+    drawing = folder / DRAWING
     stated = _metadata(folder / "metadata.json", root or folder)
     return Entry(
         id=character_id,

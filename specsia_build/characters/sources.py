@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from specsia_build.characters.bicar import bicar_entry, is_bicar
+from specsia_build.characters.bicar import DRAWING, bicar_entry, is_bicar
 from specsia_build.characters.character import (
     AUTO,
     FORMATS,
@@ -36,19 +36,8 @@ _KINDS = "give sample:N (sample:24, say), a 3DBiCar folder, a mesh file or a fol
 _SAMPLE = re.compile(r"sample:([0-9]{1,18})(?:@([0-9]{1,18}))?")
 
 
-@dataclass(frozen=True)
-class Source:
-    """The characters of a build.
-
-    Attributes:
-        name: what a dataset card may show, such as ``sample:24`` or a folder's base name; never a machine's path.
-        kind: ``sample``, ``3dbicar``, ``file``, ``folder`` or ``manifest``.
-        entries: sorted by `id_order_key`, ids unique, those that cannot be built included with their problem.
-    """
-
-    name: str
-    kind: str
-    entries: tuple[Entry, ...]
+Each = Callable[[Callable[[int], None], Sequence[int]], None]
+"""Applies a function to every item."""
 
 
 def serially(function: Callable[[int], None], items: Sequence[int]) -> None:
@@ -57,22 +46,56 @@ def serially(function: Callable[[int], None], items: Sequence[int]) -> None:
         function(item)
 
 
-def open_source(
-    source: str, scratch: Path, each: Callable[[Callable[[int], None], Sequence[int]], None] = serially
-) -> Source:
+@dataclass(frozen=True)
+class Source:
+    """The characters of a build.
+
+    Attributes:
+        name: what a dataset card may show, such as ``sample:24`` or a folder's base name; never a machine's path.
+        kind: ``sample``, ``3dbicar``, ``file``, ``folder`` or ``manifest``.
+        entries: sorted by `id_order_key`, ids unique, those that cannot be built included with their problem.
+        seed: of procedural samples, None of others.
+    """
+
+    name: str
+    kind: str
+    entries: tuple[Entry, ...]
+    seed: int | None = None
+
+    def write_samples(self, entries: Sequence[Entry], each: Each = serially) -> None:
+        """See that some of its entries are there, where they are procedural samples.
+
+        Args:
+            entries: of the source.
+            each: applies an importable function to every item, in worker processes perhaps.
+
+        Raises:
+            WriteError: if one cannot be written.
+        """
+        if self.seed is not None and entries:
+            from specsia_build.characters.samples import missing_samples, write_sample
+
+            folder, numbers = entries[0].path.parent, [int(entry.id) for entry in entries]
+            each(partial(write_sample, folder, seed=self.seed), missing_samples(folder, numbers, self.seed))
+
+
+def open_source(source: str, scratch: Path, written: bool = True) -> Source:
     """Find the characters of a source; none of them is read yet.
 
     Args:
         source: ``sample:N`` or ``sample:N@SEED``, or the path of a 3DBiCar folder (or one character of it), a mesh
             file, a folder of mesh files or a ``.jsonl`` manifest.
         scratch: where procedural samples are written, in a folder for each seed.
-        each: applies an importable function to every item, in worker processes perhaps; writes the samples.
+        written: whether to write them now; otherwise `Source.write_samples` does those that are needed.
 
     Raises:
         UsageError: if there is no such source or it holds nothing.
     """
     if source.startswith("sample:"):
-        return _samples(source, scratch, each)
+        found = _samples(source, scratch)
+        if written:
+            found.write_samples(found.entries)
+        return found
     path = Path(source).expanduser()
     name = Path(os.path.abspath(path)).name or "source"  # noqa: PTH100  a link's own name is wanted, not its target's
     try:
@@ -97,20 +120,27 @@ def _sorted(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     return tuple(sorted(entries, key=lambda entry: id_order_key(entry.id)))
 
 
-def _samples(source: str, scratch: Path, each: Callable[[Callable[[int], None], Sequence[int]], None]) -> Source:
+def _samples(source: str, scratch: Path) -> Source:
     match = _SAMPLE.fullmatch(source)
     count = int(match[1]) if match else 0
     if match is None or not 1 <= count <= MAX_SAMPLES:
         raise UsageError(f"'{source}' must be sample:N or sample:N@SEED, N from 1 to {MAX_SAMPLES}: sample:24, say")
     seed = DEFAULT_SAMPLE_SEED if match[2] is None else int(match[2])
-    from specsia_build.characters.samples import missing_samples, write_sample
-
     folder = scratch / f"sample-{seed}"
-    each(partial(write_sample, folder, seed=seed), missing_samples(folder, count, seed))
-    entries = [bicar_entry(folder / str(index), str(index), folder) for index in range(count)]
-    credited = [replace(e, license="CC0-1.0", source="specsia procedural samples") for e in entries]
+    entries = [
+        Entry(
+            id=str(index),
+            format="3dbicar",
+            path=folder / str(index),
+            drawing=folder / str(index) / DRAWING,
+            license="CC0-1.0",
+            source="specsia procedural samples",
+            root=folder,
+        )
+        for index in range(count)
+    ]
     name = f"sample:{count}" if seed == DEFAULT_SAMPLE_SEED else f"sample:{count}@{seed}"
-    return Source(name, "sample", tuple(credited))
+    return Source(name, "sample", tuple(entries), seed)
 
 
 def _folder(folder: Path, name: str) -> Source:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from specsia_build.characters.character import Entry
 from specsia_build.characters.sources import Source, open_source
 from specsia_build.config import DRAVIE, BuildConfig, backend_name
 from specsia_build.dataset import splits
@@ -49,8 +50,10 @@ from specsia_build.stages.stage import CharacterStage, Stage
 from specsia_build.stages.stopwatch import Stopwatch
 
 
-def find_source(config: BuildConfig, layout: RunLayout, progress: Progress, run: Executor) -> Source:
-    """Open the source; procedural characters that are not there yet are written by the workers."""
+def write_samples(
+    source: Source, entries: Sequence[Entry], config: BuildConfig, progress: Progress, run: Executor
+) -> None:
+    """Have the workers write those procedural characters that are needed and not there yet."""
 
     def each(function: Callable[[int], None], items: Sequence[int]) -> None:
         with progress.bar("samples", len(items)) as advance:
@@ -59,7 +62,7 @@ def find_source(config: BuildConfig, layout: RunLayout, progress: Progress, run:
                     raise SpecsiaError(f"a sample character could not be written: {outcome.reason}")
                 advance(1)
 
-    return open_source(config.source, layout.source, each)
+    source.write_samples(entries, each)
 
 
 def _log(layout: RunLayout, stage: str, backend: str | None, character_id: str, outcome: Outcome) -> None:
@@ -94,9 +97,10 @@ class _Build:
             UsageError: if there are none, or the run is of others.
         """
         self.config, self.layout, self.progress, self.run = config, layout, progress, run
-        self.source = find_source(config, layout, progress, run)
+        self.source = open_source(config.source, layout.source, written=False)
         chosen = select(config, layout, self.source.entries, before)
         self.entries, self.splits = chosen.entries[: config.limit], chosen.splits
+        write_samples(self.source, self.entries, config, progress, run)
         self.cache = DigestCache(layout.digests)
         refuse_other_source(before or {}, config, layout, self.entries, self.cache)
         for note in chosen.notes(config.like):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from specsia_build.characters.character import Entry, id_order_key
-from specsia_build.config import BuildConfig
+from specsia_build.config import BuildConfig, in_shard
 from specsia_build.dataset import splits
 from specsia_build.dataset.membership import splits_of
 from specsia_build.dataset.reading import open_dataset
@@ -21,7 +21,7 @@ class Selection:
     """The characters of a build.
 
     Attributes:
-        entries: those it is about, in order; a limit is not applied yet.
+        entries: those it is about, in order, of its shard alone; a limit is not applied yet.
         splits: split of each id, those of `lacking` among them.
         left_out: characters of the source that the dataset it follows does not have.
         lacking: ids of that dataset that the source does not have.
@@ -66,7 +66,7 @@ def select(
     if config.like is None:
         fixed = {entry.id: entry.split for entry in entries if entry.split is not None}
         found = splits.assign(ids, fixed) if frozen is None else splits.grown(frozen, ids, fixed)
-        return Selection(tuple(entries), found)
+        return Selection(_share(entries, config), found)
     if before is not None and frozen is not None and before.get("like") == config.like:
         given: Mapping[str, str] = frozen
     else:
@@ -80,4 +80,16 @@ def select(
     if not chosen:
         raise UsageError(f"none of the {len(given)} characters of {config.like} is in the source")
     lacking = tuple(sorted(given.keys() - set(ids), key=id_order_key))
-    return Selection(chosen, given, len(entries) - len(chosen), lacking)
+    return Selection(_share(chosen, config), given, len(entries) - len(chosen), lacking)
+
+
+def _share(entries: Iterable[Entry], config: BuildConfig) -> tuple[Entry, ...]:
+    """Those of the shard that is built.
+
+    Raises:
+        UsageError: if there are none.
+    """
+    found = tuple(entry for entry in entries if config.shard is None or in_shard(entry.id, config.shard))
+    if not found:
+        raise UsageError(f"no character of the source is in the shard {config.shard}: give fewer shards")
+    return found

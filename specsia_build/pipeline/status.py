@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from specsia_build.characters.sources import open_source
@@ -63,10 +63,6 @@ class RunStatus:
         return "all stages are up to date" if self.packed else "a build would do: pack"
 
 
-def _leave_unwritten(_function: Callable[[int], None], _items: Sequence[int]) -> None:
-    """Asking writes no procedural characters."""
-
-
 def _is_packed(
     config: BuildConfig, layout: RunLayout, chosen: Selection, cache: DigestCache, failures: Sequence[Failure]
 ) -> bool:
@@ -83,7 +79,7 @@ def _is_packed(
 
 def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
     """Look at a run."""
-    source = open_source(config.source, layout.source, _leave_unwritten)
+    source = open_source(config.source, layout.source, written=False)
     chosen = select(config, layout, source.entries, settings_before(layout))
     entries = chosen.entries
     cache = DigestCache(layout.digests)

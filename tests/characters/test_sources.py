@@ -175,9 +175,9 @@ def fake_samples(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, int, int]]
     """Stands in for the generator of samples; what it was asked for is recorded."""
     calls: list[tuple[Path, int, int]] = []
 
-    def missing_samples(folder: Path, count: int, seed: int) -> list[int]:
-        calls.append((folder, count, seed))
-        return [k for k in range(count) if not (folder / str(k)).exists()]
+    def missing_samples(folder: Path, numbers: list[int], seed: int) -> list[int]:
+        calls.append((folder, len(numbers), seed))
+        return [k for k in numbers if not (folder / str(k)).exists()]
 
     def write_sample(folder: Path, index: int, seed: int) -> None:
         assert folder.name == f"sample-{seed}"
@@ -211,6 +211,13 @@ def test_samples(tmp_path: Path, fake_samples: list[tuple[Path, int, int]]) -> N
         ("CC0-1.0", "specsia procedural samples", "3dbicar")
     }
     assert fake_samples == [(tmp_path / "sample-42", 12, 42)]
+
+
+def test_samples_are_made_only_where_they_are_needed(tmp_path: Path, fake_samples: list[tuple[Path, int, int]]) -> None:
+    source = open_source("sample:100000", tmp_path, written=False)
+    assert (len(source.entries), list(tmp_path.iterdir()), fake_samples) == (100_000, [], [])
+    source.write_samples(source.entries[6:8])
+    assert {path.name for path in (tmp_path / "sample-42").iterdir()} == {"6", "7"}
 
 
 def test_samples_of_one_seed_share_a_folder(tmp_path: Path, fake_samples: list[tuple[Path, int, int]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -41,9 +42,9 @@ def write_samples(folder: Path, count: int, seed: int = 0) -> None:
         write_sample(folder, index, seed)
 
 
-def missing_samples(folder: Path, count: int, seed: int = 0) -> list[int]:
-    """Numbers below `count` of the characters that are not there, or not whole, or of another seed."""
-    return [index for index in range(count) if not _is_complete(folder / str(index), seed)]
+def missing_samples(folder: Path, numbers: Iterable[int], seed: int = 0) -> list[int]:
+    """Those of some characters that are not there, or not whole, or of another seed."""
+    return [index for index in numbers if not _is_complete(folder / str(index), seed)]
 
 
 def write_sample(folder: Path, index: int, seed: int = 0) -> None:
