@@ -64,6 +64,11 @@ from specsia_build.stages.registry import stage_names
     "one); --workers then bounds the characters at work, by default by its CPUs.  [default: local]",
 )
 @click.option("--memory", metavar="SIZE", help="What a character may cost in a worker.  [default: 2 GB]")
+@click.option(
+    "--shard",
+    metavar="I/N",
+    help="Only the I-th of N shares of the source, which `specsia merge` joins.  [default: all]",
+)
 @click.option("--limit", type=int, help="Build only the first so many characters of the source.")
 @click.option("--seed", type=int, help="Of contours and backends; splits do not depend on it.  [default: 42]")
 @click.option(

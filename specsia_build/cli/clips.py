@@ -80,6 +80,11 @@ _STAGES = tuple(stage.name for stage in (*PAIR_STAGES, pack.STAGE))
 @click.option("--workers", type=int, help="Processes; 0 is one for each core.  [default: 0]")
 @click.option("--executor", type=click.Choice(EXECUTORS), help="Here, or on a Ray cluster.  [default: local]")
 @click.option("--memory", metavar="SIZE", help="What a character may cost in a worker.  [default: 2 GB]")
+@click.option(
+    "--shard",
+    metavar="I/N",
+    help="Only the I-th of N shares of the source, which `specsia merge` joins.  [default: all]",
+)
 @click.option("--limit", type=int, help="Only the first so many characters of the source.")
 @click.option("--seed", type=int, help="Of contours and backends.  [default: 42]")
 @click.option("--max-failures", metavar="N|P%", help="Failed clips to put up with.  [default: 1%, at least one]")

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,9 +51,7 @@ def merge(runs: Sequence[Path], layout: RunLayout, say: Callable[[str], None]) -
     for config, one in found:
         _refuse_other(config, one, whole, found[0][1])
     note = claim_folder(layout, whole.source)
-    with ExitStack() as held:
-        for each in (layout, *(one for _, one in found)):
-            held.enter_context(locked(each, say))
+    with locked(layout, say):
         before = settings_before(layout)
         if before and changes(before, whole):
             raise UsageError(
@@ -125,7 +122,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _bring(path: Path, target: Path) -> None:
-    """Bring a file to another place: the same one where the file system can, which no writer ever changes, or a copy."""
+    """Bring a file to another place: the same one where that can be, as no writer changes any, or else a copy."""
     with replacing(target) as temporary:
         try:
             os.link(path, temporary)
@@ -144,9 +141,10 @@ def _take_failures(runs: Sequence[RunLayout], layout: RunLayout) -> None:
             if failure.details is None:
                 continue
             shown = one.root / failure.details
+            if not shown.resolve().is_relative_to(one.root.resolve()):
+                continue
             for path in [shown] if shown.is_file() else _files(shown):
-                if path.resolve().is_relative_to(one.root.resolve()):
-                    _bring(path, layout.root / path.relative_to(one.root))
+                _bring(path, layout.root / path.relative_to(one.root))
     write_failures(layout.failures, kept.values())
 
 

@@ -1,0 +1,99 @@
+"""Shares of a source built apart, and joined to what one build of it all gives."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from specsia_build.config import in_shard
+from specsia_build.errors import UsageError
+from specsia_build.pipeline.build import build as run_build
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.merging import merge
+from specsia_build.pipeline.progress import Progress
+from tests.pipeline.test_build import build, specsia, sums
+from tests.shapes import write_broken, write_figure, write_folder
+
+SHARES = ("1/3", "2/3", "3/3")
+
+
+@given(st.text(min_size=1), st.integers(1, 50))
+def test_every_character_is_in_one_share(character_id: str, shares: int) -> None:
+    assert sum(in_shard(character_id, f"{k}/{shares}") for k in range(1, shares + 1)) == 1
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "1/0", "-1/3", "1/3/5", "a/b", ""])
+def test_what_is_no_share_is_told(text: str) -> None:
+    with pytest.raises(UsageError, match="it is I/N, the I-th of N shares"):
+        in_shard("knight", text)
+
+
+@pytest.fixture(scope="module")
+def shares(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
+    """A folder of figures, some of them broken, and a run of each of its shares."""
+    top = tmp_path_factory.mktemp("shares of one")
+    source = write_folder(top / "figures", 9)
+    write_broken(source)
+    runs = []
+    for share in SHARES:
+        runs.append(top / share.replace("/", " of "))
+        found = build(source, runs[-1], "--shard", share, "--max-failures", "100%", "--stage", "render", code=0)
+        assert 1 <= found["characters"] < 13
+        build(source, runs[-1], "--max-failures", "100%")
+    return source, runs
+
+
+def merged(runs: list[Path], out: Path) -> RunLayout:
+    layout = RunLayout(out)
+    config = replace(merge(runs, layout, print), max_failures="100%")
+    assert run_build(config, layout, ("pack",), False, Progress()).stopped is None
+    return layout
+
+
+def test_shares_join_to_the_bytes_of_one_build(shares: tuple[Path, list[Path]], tmp_path: Path) -> None:
+    source, runs = shares
+    whole = tmp_path / "whole"
+    found = build(source, whole, "--max-failures", "100%")
+    out = merged([runs[2], runs[0], runs[1]], tmp_path / "joined").root
+    assert sums(out) == sums(whole)
+    assert (out / "failures.jsonl").read_text() == (whole / "failures.jsonl").read_text()
+    assert (out / "config.yaml").read_text() == (whole / "config.yaml").read_text()
+    assert specsia("status", out)["text"] == specsia("status", whole)["text"]
+    assert found["failed"] == sum(len((run / "failures.jsonl").read_text().splitlines()) for run in runs)
+
+
+def test_a_merge_that_was_stopped_goes_on_and_what_is_missing_is_told(
+    shares: tuple[Path, list[Path]], tmp_path: Path
+) -> None:
+    _, runs = shares
+    layout = RunLayout(tmp_path / "joined")
+    config = replace(merge(runs[:2], layout, print), max_failures="100%")
+    told = run_build(config, layout, ("pack",), False, Progress()).stopped
+    assert told is not None
+    assert "neither built up to date nor on record as failed" in told
+    merged(runs, layout.root)
+
+
+def test_runs_that_differ_are_refused(shares: tuple[Path, list[Path]], tmp_path: Path) -> None:
+    source, runs = shares
+    other = tmp_path / "other"
+    build(source, other, "--shard", "2/3", "--seed", "7", "--stage", "render", "--max-failures", "100%")
+    with pytest.raises(UsageError, match=r"other settings than .*seed 42 -> 7"):
+        merge([runs[0], other], RunLayout(tmp_path / "a"), print)
+    with pytest.raises(UsageError, match="must all differ"):
+        merge([runs[0], runs[0]], RunLayout(tmp_path / "a"), print)
+    with pytest.raises(UsageError, match="holds no build"):
+        merge([runs[0], tmp_path], RunLayout(tmp_path / "a"), print)
+    changed = tmp_path / "figures"
+    shutil.copytree(source, changed)
+    for path in changed.glob("[0-9].obj"):
+        write_figure(path, 2.0, 0.3)
+    build(changed, tmp_path / "again", "--shard", "1/3", "--max-failures", "100%")
+    with pytest.raises(UsageError, match="is not what another run has"):
+        merge([runs[0], tmp_path / "again"], RunLayout(tmp_path / "b"), print)
+    assert sorted(path.name for path in runs[0].iterdir()) == sorted(path.name for path in runs[1].iterdir())
