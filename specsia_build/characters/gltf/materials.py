@@ -54,7 +54,7 @@ class UvTransform:
 
 
 @dataclass(frozen=True)
-class BuiltMaterial:
+class GltfMaterial:
     """A material and the place of its textures on the UV.
 
     Attributes:
@@ -83,10 +83,10 @@ class Materials:
     warnings: dict[str, None]
     _pixels: dict[str | int, NDArray[np.uint8] | None] = field(default_factory=dict)
     _textures: dict[tuple[int | Path, int | None], Texture | None] = field(default_factory=dict)
-    _built: dict[int | None, BuiltMaterial] = field(default_factory=dict)
+    _built: dict[int | None, GltfMaterial] = field(default_factory=dict)
     _variants: dict[tuple[int | None, bool, bool], Material] = field(default_factory=dict)
 
-    def built(self, index: int | None) -> BuiltMaterial:
+    def built(self, index: int | None) -> GltfMaterial:
         """A material by its index; None is the default one.
 
         Raises:
@@ -115,7 +115,7 @@ class Materials:
             self._variants[key] = replace(material, alpha_mode="opaque") if solid else material
         return self._variants[key]
 
-    def _read(self, entry: schema.Material, index: int | None) -> BuiltMaterial:
+    def _read(self, entry: schema.Material, index: int | None) -> GltfMaterial:
         extensions = entry.extensions or schema.MaterialExtensions()
         base = extensions.glossy or entry.metallic or schema.Metallic()
         texture, placement = self._slot(base.texture)
@@ -148,7 +148,7 @@ class Materials:
             double_sided=entry.double_sided is True if culled is None else culled == CULL_NOTHING,
         )
         placed = None if texture is None and glow_texture is None else placement
-        return BuiltMaterial(material, placed, inside_out=culled == CULL_FRONT)
+        return GltfMaterial(material, placed, inside_out=culled == CULL_FRONT)
 
     def _cull_mode(self, index: int | None) -> int | float | None:
         """Which sides VRM 0.x leaves out, whatever glTF says of the material; None where it says nothing."""

@@ -26,7 +26,7 @@ MOST_LIBRARY_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)
-class BuiltMaterial:
+class ObjMaterial:
     """A material and the map whose scale and offset its UV take (v up, as in the OBJ)."""
 
     material: Material
@@ -61,16 +61,16 @@ class MaterialBuilder:
         self._decoded: dict[Path, NDArray[np.uint8] | None] = {}
         self._textures: dict[tuple[Path, Path | None, bool], Texture] = {}
 
-    def build(self, name: str | None) -> BuiltMaterial:
+    def build(self, name: str | None) -> ObjMaterial:
         """The material of that name; None is what faces before any ``usemtl`` have."""
         written = None if name is None else self._library.get(name)
         if written is None:
             if name is not None and not self._library_missing:
                 self._warn(f"material '{name}' is in no library")
-            return BuiltMaterial(Material(name=name or "", texture=self._override or self._stand_in()))
+            return ObjMaterial(Material(name=name or "", texture=self._override or self._stand_in()))
         return self._from_library(written)
 
-    def _from_library(self, written: MtlMaterial) -> BuiltMaterial:
+    def _from_library(self, written: MtlMaterial) -> ObjMaterial:
         diffuse, cutout, glow = (written.maps.get(k) for k in ("map_kd", "map_d", "map_ke"))
         base_path = self._path(diffuse)
         cutout_path = self._path(cutout)
@@ -91,7 +91,7 @@ class MaterialBuilder:
             emissive_texture=emissive_texture,
             alpha_mode=self._alpha_mode(written.opacity, cutout_path, texture),
         )
-        return BuiltMaterial(material, diffuse or cutout or _PLAIN)
+        return ObjMaterial(material, diffuse or cutout or _PLAIN)
 
     def _alpha_mode(self, opacity: float, cutout_path: Path | None, texture: Texture | None) -> AlphaMode:
         """Opaque unless the library says otherwise: an alpha channel alone means nothing in an OBJ."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from specsia_build.characters.images import as_texture, load_texture
 from specsia_build.characters.normals import unit_normals, with_flat_gaps
-from specsia_build.characters.obj.materials import BuiltMaterial, MaterialBuilder, read_libraries
+from specsia_build.characters.obj.materials import ObjMaterial, MaterialBuilder, read_libraries
 from specsia_build.characters.obj.text import Ints, ObjText, parse_obj
 from specsia_build.characters.polygons import triangulate
 from specsia_build.characters.raw import RawMesh
@@ -162,7 +162,7 @@ def _assemble(
 
 def _materials(
     labels: _Labels, face: Ints, builder: MaterialBuilder
-) -> tuple[NDArray[np.int32], tuple[BuiltMaterial, ...]]:
+) -> tuple[NDArray[np.int32], tuple[ObjMaterial, ...]]:
     """Material of each triangle, and the materials in use, in order of first use, one for each name."""
     stretches, inverse = np.unique(labels.material[face], return_inverse=True)
     names = [labels.material_names[k] for k in stretches.tolist()]
@@ -172,7 +172,7 @@ def _materials(
 
 
 def _uv(
-    text: ObjText, at: Ints, face_material: NDArray[np.int32], built: tuple[BuiltMaterial, ...]
+    text: ObjText, at: Ints, face_material: NDArray[np.int32], built: tuple[ObjMaterial, ...]
 ) -> NDArray[np.float32] | None:
     if len(text.uv) == 0 or not (at >= 0).any():
         return None
