@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from specsia_build.characters.images import as_texture, load_texture
 from specsia_build.characters.normals import unit_normals, with_flat_gaps
-from specsia_build.characters.obj.materials import ObjMaterial, MaterialBuilder, read_libraries
+from specsia_build.characters.obj.materials import MaterialBuilder, ObjMaterial, read_libraries
 from specsia_build.characters.obj.text import Ints, ObjText, parse_obj
 from specsia_build.characters.polygons import triangulate
 from specsia_build.characters.raw import RawMesh
