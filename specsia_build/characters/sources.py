@@ -146,14 +146,39 @@ def _samples(source: str, scratch: Path) -> Source:
 def _folder(folder: Path, name: str) -> Source:
     if is_bicar(folder):
         return Source(name, "3dbicar", (bicar_entry(folder, safe_id(name), folder),))
-    children = [c for c in sorted(folder.iterdir()) if is_folder(c) and not c.name.startswith(".")]
+    children = _subfolders(folder)
     if any(is_bicar(child) for child in children):
-        return Source(name, "3dbicar", _sorted(_identified(folder, [c for c in children if _looks_bicar(c)])))
-    paths = _mesh_paths(folder)
-    if not paths:
+        found = [_Found(child, True) for child in children if _looks_bicar(child)]
+        return Source(name, "3dbicar", _sorted(_identified(folder, found)))
+    found = _meshes(folder)
+    if not found:
         raise UsageError(f"the folder '{name}' holds no character ({' '.join(FORMATS)} or 3DBiCar): {_KINDS}")
-    kind = "3dbicar" if all(map(is_folder, paths)) else "folder"
-    return Source(name, kind, _sorted(_identified(folder, paths)))
+    kind = "3dbicar" if all(one.folder for one in found) else "folder"
+    return Source(name, kind, _sorted(_identified(folder, found)))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A mesh file, or the folder of a 3DBiCar character; listing tells which, so that nothing is opened."""
+
+    path: Path
+    folder: bool
+
+    @property
+    def stem(self) -> str:
+        return self.path.name if self.folder else self.path.stem
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    """Those of a folder that are not hidden, in order."""
+    with os.scandir(folder) as listed:
+        shown = [entry for entry in listed if not entry.name.startswith(".")]
+    # What a link leads to is looked at by one rule, which no link can upset.
+    return sorted(
+        Path(entry.path)
+        for entry in shown
+        if (is_folder(Path(entry.path)) if entry.is_symlink() else entry.is_dir(follow_symlinks=False))
+    )
 
 
 def _looks_bicar(folder: Path) -> bool:
@@ -161,7 +186,7 @@ def _looks_bicar(folder: Path) -> bool:
     return folder.name.isdecimal() or is_folder(folder / "tpose")
 
 
-def _mesh_paths(top: Path) -> list[Path]:
+def _meshes(top: Path) -> list[_Found]:
     """Mesh files and 3DBiCar folders below a folder, hidden ones passed over; or else what is `REFUSED`.
 
     Raises:
@@ -171,8 +196,8 @@ def _mesh_paths(top: Path) -> list[Path]:
     def refuse(error: OSError) -> None:
         raise UsageError(f"the folder {error.filename} cannot be read: {error.strerror}; make it readable")
 
-    found: list[Path] = []
-    refused: list[Path] = []
+    found: list[_Found] = []
+    refused: list[_Found] = []
     walked = 0
     for parent, subfolders, names in os.walk(top, onerror=refuse):
         folder = Path(parent)
@@ -180,53 +205,56 @@ def _mesh_paths(top: Path) -> list[Path]:
         if walked > MOST_WALKED:
             raise UsageError(f"the folder '{top.name}' holds more than {MOST_WALKED:,} files: name one below it")
         if folder != top and is_bicar(folder):
-            found.append(folder)
+            found.append(_Found(folder, True))
             subfolders.clear()
             continue
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        visible = sorted(name for name in names if not name.startswith("."))
-        found.extend(folder / name for name in visible if Path(name).suffix.lower() in FORMATS)
-        refused.extend(folder / name for name in visible if Path(name).suffix.lower() in REFUSED)
+        for name in sorted(names):
+            suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122  a path object for each of a million names is slow
+            kept = found if suffix in FORMATS else refused
+            if not name.startswith(".") and (suffix in FORMATS or suffix in REFUSED):
+                kept.append(_Found(folder / name, False))
     return found or refused
 
 
-def _identified(top: Path, paths: list[Path]) -> list[Entry]:
+def _identified(top: Path, found: list[_Found]) -> list[Entry]:
     """An entry for each mesh file or 3DBiCar folder, ids unique whatever the letter case.
 
     The id is the stem, or the path below `top` where characters of several folders share a stem. Of several formats of
     one stem in one folder the most complete is the character; the others say so as their problem.
     """
     rank = {suffix: k for k, suffix in enumerate(FORMATS)}
-    by_place: dict[tuple[Path, str], list[Path]] = {}
-    for path in paths:
-        by_place.setdefault((path.parent, _stem(path)), []).append(path)
-    chosen = [min(same, key=lambda p: (rank.get(p.suffix.lower(), -1), p.name)) for same in by_place.values()]
-    shared = Counter(safe_id(_stem(path)).casefold() for path in chosen)
+    by_place: dict[tuple[Path, str], list[_Found]] = {}
+    for one in found:
+        by_place.setdefault((one.path.parent, one.stem), []).append(one)
+    chosen = [
+        min(same, key=lambda one: (rank.get(one.path.suffix.lower(), -1), one.path.name)) for same in by_place.values()
+    ]
+    shared = Counter(safe_id(one.stem).casefold() for one in chosen)
     taken: set[str] = set()
     entries: list[Entry] = []
-    for path in chosen:
-        character_id = safe_id(_stem(path))
+    for one in chosen:
+        character_id = safe_id(one.stem)
         if shared[character_id.casefold()] > 1:
-            character_id = safe_id("_".join((*path.relative_to(top).parts[:-1], _stem(path))))
-        entries.append(_entry(top, path, _unused(character_id, taken)))
+            character_id = safe_id("_".join((*one.path.relative_to(top).parts[:-1], one.stem)))
+        entries.append(_entry(top, one, _unused(character_id, taken)))
     for winner, entry, same in zip(chosen, list(entries), by_place.values(), strict=True):
-        for path in same:
-            if path != winner:
-                double = _unused(f"{entry.id}_{path.suffix[1:].lower()}", taken)
-                problem = f"{path.name} has the same name as {winner.name}: keep one, or list both in a manifest"
-                entries.append(replace(_entry(top, path, double), problem=problem))
+        for one in same:
+            if one != winner:
+                double = _unused(f"{entry.id}_{one.path.suffix[1:].lower()}", taken)
+                problem = (
+                    f"{one.path.name} has the same name as {winner.path.name}: keep one, or list both in a manifest"
+                )
+                entries.append(replace(_entry(top, one, double), problem=problem))
     return entries
 
 
-def _stem(path: Path) -> str:
-    return path.name if is_folder(path) else path.stem
-
-
-def _entry(top: Path, path: Path, character_id: str) -> Entry:
+def _entry(top: Path, found: _Found, character_id: str) -> Entry:
+    path = found.path
     if not is_unicode(str(path)):
         problem = f"{path.relative_to(top)} has a name that is not UTF-8: rename it"
         return Entry(character_id, FORMATS.get(path.suffix.lower(), "3dbicar"), path, problem=problem, root=top)
-    if is_folder(path):
+    if found.folder:
         return bicar_entry(path, character_id, top)
     return _of_file(character_id, path, top)
 
