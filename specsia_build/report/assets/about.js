@@ -1,7 +1,7 @@
 // What is known of an item: where it comes from, how it was drawn and brought into place, what to look at closer.
 
 /** Names of facts that sides and items have, in words; others are named as they are. */
-const FACTS = { scale: "scale", pitch: "pitch, °", yaw: "yaw, °", x: "shift x", y: "shift y", z: "shift z", seconds: "seconds" };
+const FACTS = { scale: "scale", pitch: "pitch, °", yaw: "yaw, °", x: "shift x", y: "shift y", z: "shift z", frontal_before: "frontal IoU before" };
 
 const told = (value) => (typeof value === "number" ? short(Number(value.toFixed(4)) + 0) : String(value));
 
@@ -22,11 +22,11 @@ function sideFacts(item) {
   if (!keys.length) return null;
   return h(
     "div",
-    { cls: "scroll", tabindex: "0", role: "group", "aria-label": "Registration" },
+    { cls: "scroll", tabindex: "0", role: "group", "aria-label": "Sides" },
     h(
       "table",
       {},
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Registration"), names.map((name) => h("th", { scope: "col", cls: "number" }, named(name))))),
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "side"), names.map((name) => h("th", { scope: "col", cls: "number" }, named(name))))),
       h(
         "tbody",
         {},
@@ -36,6 +36,18 @@ function sideFacts(item) {
       ),
     ),
   );
+}
+
+function framesOf(item) {
+  const shown = item.every > 1 ? `${count(item.frames)} of ${count(item.of)}` : count(item.frames);
+  return item.fps ? `${shown}, ${short(item.fps)} a second` : shown;
+}
+
+/** What to ask for more, where it can be known how. */
+function commands(item) {
+  const { kind, root } = state.data;
+  if (kind !== "source") return null;
+  return copyable(`specsia characters ${shellWord(root)} --parts ${shellWord(item.id)}`);
 }
 
 function about(item) {
@@ -59,8 +71,9 @@ function about(item) {
         ["credit", item.credit ?? "not stated"],
         ["flags", flags.join(", ")],
       ]),
-      rowsOf([[item.fps ? "frames" : "views", item.fps ? `${count(item.frames)} at ${short(item.fps)} a second` : count(item.frames)], ...numbersOf(item)]),
+      rowsOf([[item.fps ? "frames" : "views", framesOf(item)], ...numbersOf(item)]),
       sideFacts(item),
     ),
+    commands(item),
   );
 }

@@ -2,8 +2,13 @@
 
 const MARKS = ["M-3.5,0a3.5,3.5 0 1 0 7,0a3.5,3.5 0 1 0 -7,0z", "M-3.2,-3.2h6.4v6.4h-6.4z", "M0,-4.2L4.2,3.2h-8.4z", "M0,-4.4L4.4,0L0,4.4L-4.4,0z"];
 
-const sideColour = (name) => `var(--s${Math.max(0, state.data.sides.filter((one) => state.data.items.some((item) => item.sides[one]?.values)).indexOf(name)) % 7})`;
-const sideMark = (name) => MARKS[Math.max(0, state.data.sides.indexOf(name)) % MARKS.length];
+/** Number of a side among those that have values, for its colour and mark. */
+const numberOf = (name) => Math.max(0, valuedSides().indexOf(name));
+const sideColour = (name) => `var(--s${numberOf(name) % 7})`;
+const sideMark = (name) => MARKS[numberOf(name) % MARKS.length];
+
+/** The mark of a side, as its line in the chart has it. */
+const markOf = (name) => svgOf("svg", { viewBox: "-6 -6 12 12", class: "mark", "aria-hidden": "true" }, svgOf("path", { d: sideMark(name), fill: sideColour(name) }));
 
 /** Round numbers that enclose some values: about four steps of 1, 2 or 5 times a power of ten. */
 function scaleOf(values) {
@@ -131,9 +136,9 @@ function curves(item) {
   });
   const [note, place, legend, values] = [h("p", { cls: "hint" }), h("div", { cls: "plot" }), h("ul", { cls: "legend", role: "list" }), h("div", { cls: "scroll" })];
   const details = h("details", {}, h("summary", {}, "Values"), values);
-  let [made, shows] = ["", []];
+  let [made, shows, wide] = ["", [], 0];
   const show = () => {
-    const wide = Math.max(240, Math.floor(place.clientWidth));
+    if (!wide) return;
     const wanted = `${look.measure} ${wide}`;
     if (made !== wanted) {
       made = wanted;
@@ -142,8 +147,7 @@ function curves(item) {
       const [drawn, table] = [chart(item, measure, lines, wide), tableOf(item, measure, lines)];
       const rows = lines.map(({ name, values }) => {
         const now = h("b", { cls: "number" });
-        const mark = svgOf("svg", { viewBox: "-6 -6 12 12", class: "mark", "aria-hidden": "true" }, svgOf("path", { d: sideMark(name), fill: sideColour(name) }));
-        return { node: h("li", {}, mark, named(name), now, h("span", { cls: "soft number" }, `mean ${fixed(mean(known(values)), measure.digits)}`)), show: () => (now.textContent = fixed(values[look.frame], measure.digits)) };
+        return { node: h("li", {}, markOf(name), named(name), now, h("span", { cls: "soft number" }, `mean ${fixed(mean(known(values)), measure.digits)}`)), show: () => (now.textContent = fixed(values[look.frame], measure.digits)) };
       });
       note.textContent = `${measure.note ? `${measure.note}; ` : ""}${measure.better === "high" ? "higher is better" : "lower is better"}`;
       place.replaceChildren(drawn);
@@ -154,7 +158,10 @@ function curves(item) {
     for (const one of shows) one();
   };
   onLook(show);
-  new ResizeObserver(() => look.item === item && show()).observe(place);
+  new ResizeObserver(([{ contentRect }]) => {
+    wide = Math.max(240, Math.floor(contentRect.width));
+    if (look.item === item) show();
+  }).observe(place);
   const title = measures.length > 1 ? h("div", { cls: "toggles", role: "group", "aria-label": "Measure" }, choosing) : null;
   return h("section", { cls: "curves" }, h("div", { cls: "title" }, h("h2", {}, measures.length > 1 ? "Measures" : measures[0].name), title), note, place, legend, details);
 }

@@ -27,7 +27,7 @@ function panel(item, name) {
   const node = h(
     "section",
     { cls: `side${isTarget(side) ? " target" : ""}`, "aria-label": name, data: { side: name } },
-    h("h2", {}, named(name), value),
+    h("h2", {}, side.values ? markOf(name) : null, named(name), value),
     lossOf(side) ? h("p", { cls: "problem", dir: "auto" }, lossOf(side)) : null,
     h("div", { cls: "figures" }, figures),
   );
@@ -69,7 +69,7 @@ function fitted({ wide, high, makers, layers, targets }) {
   const upright = wide < 600;
   if (upright) {
     const cell = Math.floor((wide - GAPS.pictures) / (Math.max(layers, targets) > 1 || makers > 1 ? 2 : 1));
-    return { cell, large: targets > 1 ? cell : Math.min(wide, 420) };
+    return { cell, large: targets > 1 ? cell : Math.min(wide, Math.max(cell, 0.36 * innerHeight)) };
   }
   let best = { cell: 0 };
   for (let beside = 1; beside <= Math.max(1, makers); beside++) {
@@ -96,26 +96,32 @@ function stage(item) {
   });
   const nodes = groups.map(({ target, makers }) => h("div", { cls: "group" }, target, h("div", { cls: "makers" }, makers)));
   const node = h("div", { cls: "stage", role: "group", "aria-label": "Pictures" }, nodes);
-  const fit = () => {
-    if (!node.clientWidth) return;
+  let fitting = "";
+  const fit = (wide = node.clientWidth) => {
+    fitting = [wide, innerHeight, ...look.layers, "", ...look.sides].join("\n");
+    if (!wide) return;
     const seen = (one) => (one && !one.hidden ? one.querySelectorAll("figure:not([hidden])").length : 0);
     groups.forEach(({ target, makers }, k) => {
       const shown = makers.filter((one) => !one.hidden);
       const layers = Math.max(1, ...shown.map(seen));
       const high = (innerHeight - 230) / groups.length;
-      const { cell, large } = fitted({ wide: node.clientWidth, high, makers: shown.length, layers, targets: seen(target) });
+      const { cell, large } = fitted({ wide, high, makers: shown.length, layers, targets: seen(target) });
       nodes[k].style.setProperty("--cell", `${cell}px`);
       nodes[k].style.setProperty("--large", `${large}px`);
       nodes[k].lastChild.hidden = !shown.length;
     });
   };
-  onLook(fit);
-  new ResizeObserver(fit).observe(node);
-  const layers = [...new Set(stripsOf(item).map(({ key }) => key))].map(layerOf);
+  let wide = 0;
+  onLook(() => {
+    // Asking for a width lays the page out, which is too slow for each frame of what plays.
+    if (fitting !== [wide, innerHeight, ...look.layers, "", ...look.sides].join("\n")) fit(wide);
+  });
+  new ResizeObserver(([{ contentRect }]) => fit((wide = contentRect.width))).observe(node);
+  const layers = state.data.layers.filter(({ key }) => stripsOf(item).some((one) => one.key === key));
   const bar = h(
     "div",
     { cls: "shownbar", role: "group", "aria-label": "What is shown" },
-    toggles("Layers", "layers", layers.map(({ key, name, note }) => ({ value: key, text: name, note }))),
+    layers.length > 1 ? toggles("Layers", "layers", layers.map(({ key, name, note }) => ({ value: key, text: name, note }))) : null,
     names.length > 1 ? toggles("Sides", "sides", names.map((name) => ({ value: name, text: name }))) : null,
     magnifier(),
   );

@@ -37,15 +37,16 @@ const pictureKey = ({ side, key }) => `${key}@${side}`;
 
 function startOf(item) {
   const pictures = stripsOf(item);
-  const target = pictures.find(({ key }) => key === "gt") ?? pictures[0];
-  const made = pictures.find(({ key }) => key === "color") ?? pictures.find((one) => one !== target) ?? target;
+  const colours = pictures.filter(({ key }) => key === "color");
+  const [left = pictures[0], right = pictures[1] ?? left] =
+    state.data.kind === "comparison" && colours.length > 1 ? [colours[0], colours.at(-1)] : [pictures.find(({ key }) => key === "gt"), colours[0]];
   const layers = new Set(pictures.map(({ key }) => key));
   return {
     frame: 0, compare: "wipe", wipe: 50, zoom: 1, x: 0.5, y: 0.5, speed: 1, loop: true,
     layers: layers.size > 1 ? new Set([...layers].filter((key) => key !== "gt_mask")) : layers,
     sides: new Set(sideNames(item)),
-    left: target ? pictureKey(target) : "",
-    right: made ? pictureKey(made) : "",
+    left: left ? pictureKey(left) : "",
+    right: right ? pictureKey(right) : "",
     measure: state.data.measures.find(({ key }) => Object.values(item.sides).some((side) => side.values?.[key]))?.key ?? null,
   };
 }
@@ -98,9 +99,7 @@ function lookAddress() {
 
 /** Show what is looked at. */
 function showLook() {
-  look.root.style.setProperty("--zoom", look.zoom);
-  look.root.style.setProperty("--x", look.x);
-  look.root.style.setProperty("--y", look.y);
+  for (const name of ["zoom", "x", "y"]) look.root.style.setProperty(`--${name}`, look[name]);
   look.root.classList.toggle("near", look.zoom > 1);
   for (const show of look.shows) show();
 }
@@ -128,6 +127,7 @@ function turn(frame) {
   setLook({ frame: ((frame % look.item.frames) + look.item.frames) % look.item.frames });
 }
 
+/** Look nearer or farther, at a point of all pictures. */
 function zoomBy(factor, x = look.x, y = look.y) {
   const zoom = clamp(look.zoom * factor, 1, MOST_ZOOM);
   setLook({ zoom: Math.abs(zoom - 1) < 0.05 ? 1 : zoom, x, y });
@@ -175,7 +175,7 @@ function head(item) {
     { cls: "head" },
     h("a", { cls: "back", href: state.list }, icon("left"), "Gallery"),
     named(item.id, "h1", "name"),
-    named(item.split, "span", "name split"),
+    item.split ? named(item.split, "span", "name split") : null,
     h(
       "div",
       { cls: "tools" },
@@ -198,8 +198,14 @@ function lookKeys(event) {
     togglePlay();
   } else if (key === "ArrowLeft" || key === "ArrowRight" || key === "Home" || key === "End") {
     if (slides) return;
-    stopPlay();
-    turn({ ArrowLeft: look.frame - 1, ArrowRight: look.frame + 1, Home: 0, End: -1 }[key]);
+    const along = { ArrowLeft: -0.1, ArrowRight: 0.1 }[key];
+    if (event.shiftKey && along && look.zoom > 1) setLook({ x: clamp(look.x + along, 0, 1) });
+    else {
+      stopPlay();
+      turn({ ArrowLeft: look.frame - 1, ArrowRight: look.frame + 1, Home: 0, End: -1 }[key]);
+    }
+  } else if (event.shiftKey && look.zoom > 1 && (key === "ArrowUp" || key === "ArrowDown")) {
+    setLook({ y: clamp(look.y + (key === "ArrowUp" ? -0.1 : 0.1), 0, 1) });
   } else {
     const act = {
       ",": () => { stopPlay(); turn(look.frame - 1); },
@@ -215,7 +221,7 @@ function lookKeys(event) {
 }
 
 const KEYS = [
-  ["← →, or , .", "turn by one"], ["Home, End", "first, last"], ["Space", "turn by itself, stop"], ["+ − 0", "nearer, farther, whole"],
+  ["← →, or , .", "turn by one"], ["Home, End", "first, last"], ["Space", "turn by itself, stop"], ["+ − 0", "nearer, farther, whole"], ["Shift and arrows", "where, when near"],
   ["J, K", "next, previous"], ["Esc", "back to the gallery"],
 ];
 
@@ -237,7 +243,7 @@ function openItem(main, route) {
       svgFilters(),
       head(item),
       stage(item),
-      turner(item),
+      item.frames > 1 ? turner(item) : null,
       siblings(item),
       h("div", { cls: "close" }, contrast(item), h("div", {}, curves(item), about(item))),
       h("details", { cls: "keys" }, h("summary", {}, "Keys"), h("dl", {}, KEYS.map(([key, what]) => h("div", {}, h("dt", {}, key), h("dd", {}, what))))),
