@@ -6,6 +6,7 @@ from pathlib import Path
 
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.gallery.dataset import gallery_of_dataset
+from specsia_build.gallery.evaluation import holds_evaluation, open_evaluation
 from specsia_build.gallery.items import Gallery
 from specsia_build.gallery.run import gallery_of_run
 from specsia_build.pipeline.layout import RunLayout
@@ -15,7 +16,7 @@ from specsia_build.pipeline.settings import existing_run
 def is_run(where: str) -> bool:
     """Whether a run is meant: its folder, or one that holds nothing else, which is told as a run that is missing."""
     folder = Path(where)
-    if "://" in where:
+    if "://" in where or holds_evaluation(folder):
         return False
     return RunLayout(folder).config.is_file() or (folder.is_dir() and not any(folder.rglob("*.parquet")))
 
@@ -24,10 +25,15 @@ def open_gallery(where: str) -> Gallery:
     """Open what there is to look at.
 
     Args:
-        where: folder of a run, or a packed dataset: its folder, an fsspec URL, or ``OWNER/NAME`` on the Hub.
+        where: folder of a run or of an evaluation, or a packed dataset: its folder, an fsspec URL, or ``OWNER/NAME`` on
+            the Hub.
 
     Raises:
         UsageError: if there is no such folder.
-        SpecsiaError: if it holds neither, or its records cannot be read.
+        SpecsiaError: if it holds none of these, or its records cannot be read.
     """
-    return gallery_of_run(*existing_run(where)) if is_run(where) else gallery_of_dataset(open_dataset(where))
+    if is_run(where):
+        return gallery_of_run(*existing_run(where))
+    if "://" not in where and holds_evaluation(Path(where)):
+        return open_evaluation(where)
+    return gallery_of_dataset(open_dataset(where))

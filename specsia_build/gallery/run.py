@@ -182,7 +182,10 @@ def _character(made: BuiltCharacter, config: BuildConfig, seconds: Mapping[str, 
 
 
 def _clip(one: DrawnClip, config: BuildConfig, seconds: Mapping[str, float]) -> Item:
-    sides = {TARGET: Side(TARGET, tuple(layer for layer, file in _DRAWN.items() if file in one.layers))}
+    # What Y* is drawn from is left out where Y* itself is there.
+    passed_over = {COLOR, POS} if GT in one.layers else set()
+    drawn = tuple(layer for layer, file in _DRAWN.items() if file in one.layers and layer not in passed_over)
+    sides = {TARGET: Side(TARGET, drawn)}
     for name, ious in one.ious.items():
         sides[name] = Side(name, _MADE, {IOU.key: ious})
     return Item(

@@ -10,6 +10,7 @@ from specsia_build.dataset import exchange, splits
 from specsia_build.errors import SpecsiaError
 from specsia_build.ownership import bears, listed_below, remove_empty
 from specsia_build.pipeline.layout import REPORT_MARK, WHY, RunLayout
+from specsia_build.pipeline.pages import pictures_of, sweep
 from specsia_build.pipeline.store import read_meta
 from specsia_build.stages.registry import character_stages
 
@@ -64,6 +65,7 @@ def forget(layout: RunLayout) -> list[str]:
     foreign += [f"{layout.dataset.name}/{name}" for name in exchange.remove(layout.dataset)]
     if bears(layout.report, REPORT_MARK):
         layout.report.unlink()
+        sweep(pictures_of(layout.report))
     for path in (layout.failures, layout.splits):
         path.unlink(missing_ok=True)
     return foreign

@@ -25,7 +25,12 @@ from specsia_build.report.strips import Made, make, tile_of, wanted_of
 from specsia_build.report.writing import Pictures, refuse_other_file
 
 AT_ONCE = 8
-"""Items that a worker makes before it answers; so few are made without one."""
+"""Items that a worker makes before it answers."""
+
+PROCESSORS = os.cpu_count() or 1
+
+WORTH = 2000
+"""Pictures that are worth a process of their own: about two seconds, in which one begins."""
 
 Names = Mapping[str, Mapping[str, str]]
 """Of pictures, by side and layer."""
@@ -109,5 +114,6 @@ def _made(gallery: Gallery, tile: int) -> Iterator[Made]:
     every = wanted_of(gallery)
     parts = [every[k : k + AT_ONCE] for k in range(0, len(every), AT_ONCE)]
     calls = ((make, (gallery.reader.only([one.key for one in part]), tuple(part), tile)) for part in parts)
-    for found in results(calls, min(os.cpu_count() or 1, len(parts))):
+    pictures = sum(len(one.frames) * len(layers) for one in every for layers in one.sides.values())
+    for found in results(calls, min(PROCESSORS, pictures // WORTH)):
         yield from found

@@ -8,6 +8,7 @@ from statistics import fmean
 
 from specsia_build.config import result_settings
 from specsia_build.dataset.reading import OpenedDataset
+from specsia_build.dataset.schema import SPLITS
 from specsia_build.errors import plural
 from specsia_build.gallery.dataset import SCHEMAS
 from specsia_build.gallery.facts import Facts
@@ -81,7 +82,7 @@ def _counts(gallery: Gallery) -> Html | None:
     if not gallery.items:
         return None
     rows = []
-    for split in dict.fromkeys(item.split for item in gallery.items):
+    for split in sorted({item.split for item in gallery.items}, key=_split_order):
         items = [item for item in gallery.items if item.split == split]
         for name in _makers(gallery) or [TARGET]:
             found = [item.sides[name] for item in items if name in item.sides]
@@ -108,6 +109,11 @@ def _counts(gallery: Gallery) -> Html | None:
     return join(
         [shown, table(("licence", "characters"), [(name, f"{count:,}") for name, count in ordered], numbers=(1,))]
     )
+
+
+def _split_order(name: str) -> tuple[int, str]:
+    """Those that a build makes first, in their order."""
+    return SPLITS.index(name) if name in SPLITS else len(SPLITS), name
 
 
 def _actions(gallery: Gallery) -> Html | None:
@@ -137,7 +143,7 @@ def _packed(facts: Facts) -> Html | None:
     """The packed dataset of a run, and how it is loaded."""
     if facts.packed is None:
         return None
-    splits = list(dict.fromkeys(split for found in facts.packed.rows.values() for split in found))
+    splits = sorted({split for found in facts.packed.rows.values() for split in found}, key=_split_order)
     rows = [(name, *(f"{found.get(split, 0):,}" for split in splits)) for name, found in facts.packed.rows.items()]
     folder = facts.root / "dataset"
     config = f', "{facts.backends[0]}"' if len(facts.packed.rows) > 1 else ""

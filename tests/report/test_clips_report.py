@@ -7,21 +7,100 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from specsia_build.cli.main import main
-from specsia_build.config import read_settings, with_settings
+from specsia_build.config import BuildConfig, read_settings, with_settings, write_settings
+from specsia_build.pipeline.failures import Failure, write_failures
 from specsia_build.pipeline.layout import RunLayout, layout_of
 from specsia_build.pipeline.mark import told_before
 from specsia_build.pipeline.settings import existing_run
-
-_PICTURE = re.compile(r'<img src="data:image/webp;base64,([^"]+)" alt="([^"]+), playing"')
+from tests.clips import FPS, SIZE
+from tests.report.shown import frames_of, item_of, report_of
 
 
 @pytest.fixture
 def run(clips_run: RunLayout, tmp_path: Path) -> RunLayout:
     return layout_of(shutil.copytree(clips_run.root, tmp_path / "run"))
+
+
+@pytest.mark.parametrize("of_run", [True, False], ids=["run", "dataset"])
+def test_clips_are_items_whose_frames_are_times(clips_run: RunLayout, tmp_path: Path, of_run: bool) -> None:
+    page = tmp_path / "page.html"
+    document = report_of(clips_run.root if of_run else clips_run.dataset, page)
+    assert document["moving"] is True
+    assert len(document["items"]) == 15
+    clip = item_of(document, "a-sway-00")
+    assert (clip["character"], clip["action"], clip["yaws"]) == ("a", "sway", None)
+    assert (clip["frames"], clip["fps"]) == (FPS, FPS)
+    assert list(clip["sides"]) == ["Y*", "inflate"]
+    made = clip["sides"]["inflate"]
+    assert len(made["values"]["iou"]) == FPS
+    assert set(clip["sides"]["Y*"]["strips"]) == {"gt", "gt_mask"}
+    gt, color = (
+        frames_of(source, document, page) for source in (clip["sides"]["Y*"]["strips"]["gt"], made["strips"]["color"])
+    )
+    assert len(gt) == len(color) == FPS
+    assert gt[0].shape == (SIZE, SIZE, 4)
+    assert np.abs(gt[0].astype(int) - gt[-1]).mean() > 1
+    actions = next(section["html"] for section in document["sections"] if section["anchor"] == "actions")
+    assert "<td>sway</td>" in actions
+
+
+def test_the_page_of_a_run_counts_clips_and_times_their_stages(clips_run: RunLayout, tmp_path: Path) -> None:
+    document = report_of(clips_run.root, tmp_path / "page.html")
+    assert document["lead"] == (
+        "15 clips of 3 characters, 84 frames of 64×64 px at 4 frames a second, moved by inflate."
+    )
+    stages = next(section["html"] for section in document["sections"] if section["anchor"] == "times")
+    names = ("motions", "draw", "carry inflate", "move inflate", "pack")
+    assert all(re.search(rf"<tr><td>{name}</td>", stages) for name in names)
+    assert document["missing"] == []
+
+
+def test_a_run_of_frames_alone_shows_the_characters(run: RunLayout, tmp_path: Path) -> None:
+    settings = read_settings(run.config)
+    settings["clips"] |= {"recipes": ["frames"], "reconstructed": False}
+    write_settings(with_settings(BuildConfig(), settings, "a test"), run.config)
+    document = report_of(run.root, tmp_path / "page.html")
+    assert document["sides"] == ["Y*"]
+    assert document["measures"] == []
+    assert len(document["items"]) == 15
+    assert "moved" not in document["lead"]
+    assert "quality" not in {section["anchor"] for section in document["sections"]}
+
+
+def test_failures_are_told_with_their_clips_and_what_is_missing_with_them(run: RunLayout, tmp_path: Path) -> None:
+    artefacts = sorted(run.artefacts.rglob("a-sway-01.tar"))
+    assert len(artefacts) == 2
+    for path in artefacts:
+        path.unlink()
+    document = report_of(run.root, tmp_path / "page.html")
+    said = " ".join(document["missing"])
+    assert "1 clip not drawn" in said
+    assert "not exactly what is made now" in said
+    assert document["go_on"] == f"specsia clips --out {run.root}"
+    failed = Failure("a", "draw", None, "'sway' takes vertices to places that are no numbers", clip="a-sway-01")
+    write_failures(run.failures, [failed])
+    document = report_of(run.root, tmp_path / "page.html")
+    assert [(one["key"], one["id"], one["stage"]) for one in document["failures"]] == [("a-sway-01", "a", "draw")]
+    assert "1 clip not drawn" not in " ".join(document["missing"])
+
+
+def test_pictures_that_cannot_be_read_are_told(run: RunLayout, tmp_path: Path) -> None:
+    (path,) = [path for path in run.artefacts.rglob("a-sway-01.tar") if "move" in path.parts]
+    data = bytearray(path.read_bytes())
+    data[len(data) * 3 // 4] ^= 1
+    path.write_bytes(data)
+    document = report_of(run.root, tmp_path / "page.html")
+    problem = item_of(document, "a-sway-01")["sides"]["inflate"]["problem"]
+    assert problem.startswith("its pictures cannot be read: the artefact")
+    path.write_bytes(data[: len(data) // 2])
+    document = report_of(run.root, tmp_path / "page.html")
+    assert list(item_of(document, "a-sway-01")["sides"]) == ["Y*"]
+    assert any(sentence.startswith("Damaged") for sentence in document["missing"])
 
 
 @pytest.mark.parametrize("command", ["build", "clips"])

@@ -1,0 +1,136 @@
+"""Strips hold every frame in its place, in one size, and are made of whatever can be read."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from specsia_build import png
+from specsia_build.errors import SpecsiaError
+from specsia_build.gallery.items import TARGET, Gallery, Item, Lost, Side
+from specsia_build.report.strips import COLUMNS, MOST_FRAMES, Wanted, make, shown_frames, strip_of, tile_of, wanted_of
+
+
+def square(level: int, size: int = 32) -> NDArray[np.uint8]:
+    """A grey square in the middle of nothing."""
+    picture = np.zeros((size, size, 4), np.uint8)
+    picture[size // 4 : -size // 4, size // 4 : -size // 4] = (level, level, level, 255)
+    return picture
+
+
+def opened(data: bytes) -> NDArray[np.uint8]:
+    return np.asarray(Image.open(io.BytesIO(data)))
+
+
+@pytest.mark.parametrize("tile", [16, 32, 48])
+def test_frames_lie_in_rows_left_to_right(tile: int) -> None:
+    pictures = [square(10 * k) for k in range(23)]
+    strip = strip_of(pictures, tile)
+    pixels = opened(strip.data)
+    assert strip.suffix == "webp"
+    assert pixels.shape == (3 * tile, COLUMNS * tile, 4)
+    for k in range(23):
+        left, top = tile * (k % COLUMNS), tile * (k // COLUMNS)
+        middle = pixels[top + tile // 2, left + tile // 2]
+        assert abs(int(middle[0]) - 10 * k) < 8
+        assert middle[3] == 255
+        assert pixels[top, left, 3] == 0
+
+
+def test_grey_layers_lose_nothing() -> None:
+    masks = [np.random.default_rng(k).integers(0, 255, (32, 32), np.uint8) for k in range(3)]
+    strip = strip_of(masks, 32)
+    assert strip.suffix == "png"
+    assert (opened(strip.data) == np.concatenate(masks, axis=1)).all()
+
+
+def test_what_is_clear_does_not_colour_the_edges() -> None:
+    picture = np.zeros((64, 64, 4), np.uint8)
+    picture[:, 31:] = (255, 255, 255, 255)
+    pixels = opened(strip_of([picture], 32).data)
+    partly = pixels[:, 15]
+    assert (partly[:, :3] > 235).all()
+
+
+def test_pictures_that_are_no_squares_keep_their_shape() -> None:
+    pixels = opened(strip_of([np.full((16, 32), 255, np.uint8)], 32).data)
+    assert pixels.shape == (32, 32)
+    assert (pixels[8:24] == 255).all()
+    assert not pixels[:8].any()
+
+
+def test_a_long_clip_is_thinned_out_evenly() -> None:
+    for count in (1, 2, MOST_FRAMES, MOST_FRAMES + 1, 1000):
+        found = shown_frames(count)
+        assert len(found) <= MOST_FRAMES
+        assert found[0] == 0
+    assert shown_frames(2 * MOST_FRAMES).step == 2
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Reads pictures that are there by side and layer; a sentence instead of pictures is why there are none."""
+
+    pictures: Mapping[tuple[str, str], Sequence[NDArray[np.uint8]] | str] = field(default_factory=dict)
+
+    def read(self, item: str, side: str, layer: str, frames: Sequence[int]) -> list[bytes]:
+        found = self.pictures[side, layer]
+        if isinstance(found, str):
+            raise SpecsiaError(found)
+        return [png.encode(found[frame]) for frame in frames]
+
+    def only(self, items: Collection[str]) -> Kept:
+        return self
+
+
+def test_one_side_that_cannot_be_read_leaves_the_others() -> None:
+    reader = Kept({(TARGET, "gt"): [square(100)] * 2, ("a", "color"): "it is damaged", ("b", "color"): [square(0)] * 2})
+    wanted = Wanted("x", {TARGET: ("gt",), "a": ("color",), "b": ("color",)}, range(2))
+    (made,) = make((reader, (wanted,), 32))
+    assert made.problems == {"a": "its pictures cannot be read: it is damaged"}
+    assert {side: set(strips) for side, strips in made.strips.items()} == {
+        TARGET: {"gt", "cover"},
+        "a": set(),
+        "b": {"color", "cover"},
+    }
+
+
+def test_coverage_and_colours_are_those_of_the_first_frame() -> None:
+    first = np.zeros((64, 64, 4), np.uint8)
+    mask = np.zeros((64, 64), np.uint8)
+    mask[16:48, 16:48] = 255
+    first[16:48, 16:48] = (200, 30, 30, 255)
+    first[30:48, 16:48] = (30, 200, 30, 255)
+    first[20, 20] = (1, 2, 3, 255)
+    first[10:16, 16:48] = (0, 0, 0, 255)
+    reader = Kept({(TARGET, "gt"): [first], (TARGET, "gt_mask"): [mask]})
+    (made,) = make((reader, (Wanted("x", {TARGET: ("gt", "gt_mask")}, range(1)),), 64))
+    assert made.numbers == {"coverage": 0.25, "colours": 2}
+
+
+def gallery(count: int, size: int, frames: int = 10) -> Gallery:
+    side = Side(TARGET, ("gt",))
+    items = [
+        Item(id=str(k), character=str(k), split="train", frames=frames, sides={TARGET: side}) for k in range(count)
+    ]
+    lost = Lost("y", "y", "project", "a", "why", side=Side("a", ("color", "mask")), frames=3)
+    reader = Kept({(TARGET, "gt"): [square(9, size)] * frames})
+    return Gallery("run", "here", "t", "l", False, tuple(items), (lost,), (), reader)
+
+
+def test_the_more_pictures_there_are_the_smaller_they_get() -> None:
+    assert tile_of(gallery(3, 96)) == 96
+    assert tile_of(gallery(3, 1024)) == 256
+    many = [tile_of(gallery(count, 1024)) for count in (3, 10_000, 40_000, 100_000)]
+    assert many == sorted(many, reverse=True)
+    assert many[-1] < 128
+    assert tile_of(replaced := gallery(0, 64)) >= 32
+    assert [(one.key, dict(one.sides), one.frames) for one in wanted_of(replaced)] == [
+        ("y", {"a": ("color",)}, range(3))
+    ]
