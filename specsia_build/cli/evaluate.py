@@ -13,6 +13,7 @@ from specsia_build.cli.train import FOLDER, configs_option
 from specsia_build.dravie.config import DEVICES, AdaptConfig, need_torch
 from specsia_build.dravie.pretrained import find_run
 from specsia_build.errors import UsageError
+from specsia_build.gallery.evaluation import REPORT
 from specsia_build.pipeline.settings import existing_run
 
 
@@ -77,8 +78,8 @@ def evaluate(
     A RUN is a folder of `specsia train` or `specsia adapt`, or `pretrained`, the model that comes along.
     Each model is adapted to each character's frontal pair first, and one that sees positions recalls the pair's colours
     by position. Runs that differ only in their seed are repeats of one method. --out receives tables.md, scores.csv,
-    characters.csv, scores.json, a figure for each backend, and every result as a picture; a stopped evaluation goes on
-    from there.
+    characters.csv, scores.json, a figure for each backend, every result as a picture, and report.html, which shows all
+    of it; a stopped evaluation goes on from there.
     """
     need_torch()
     from specsia_build.dataset.reading import open_dataset
@@ -89,7 +90,11 @@ def evaluate(
     from specsia_build.dravie.network.perceptual import find_perceptual
     from specsia_build.dravie.processes import find_device
     from specsia_build.dravie.seen import SEEN_FILE
+    from specsia_build.pipeline.progress import Progress
+    from specsia_build.report.page import write_evaluation_report
+    from specsia_build.report.writing import refuse_other_file
 
+    refuse_other_file(out / REPORT)
     wanted = [name for name in baselines.split(",") if name and name != "none"]
     for name in wanted:
         if name not in known.BASELINES:
@@ -109,4 +114,5 @@ def evaluate(
     )
     found = replace(measured, notes=(*unknown, *notes))
     text, document = write_evaluation(found, opened, out)
+    write_evaluation_report(str(out), out / REPORT, Progress())
     tell(as_json, document, text.split("\n"))

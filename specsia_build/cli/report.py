@@ -9,27 +9,37 @@ import click
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import show
 from specsia_build.dataset.reading import open_dataset
+from specsia_build.gallery.evaluation import REPORT
 from specsia_build.gallery.missing import damage
-from specsia_build.gallery.opening import is_run
+from specsia_build.gallery.opening import is_evaluation, is_run
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.settings import existing_run
-from specsia_build.report.page import write_dataset_report, write_report
+from specsia_build.report.page import write_comparison, write_dataset_report, write_evaluation_report, write_report
 
 
 @click.command(cls=Command, examples=("specsia report my-run", "specsia report my-run/dataset --out pairs.html"))
 @click.argument("where", metavar="DIR|DATASET")
+@click.argument("other", metavar="[DIR|DATASET]", required=False)
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The page's file.  [default: DIR/report.html of a run, ./report.html of a dataset]",
+    help="The page's file.  [default: DIR/report.html of a run or an evaluation, else ./report.html]",
 )
-def report(where: str, out: Path | None) -> None:
+def report(where: str, other: str | None, out: Path | None) -> None:
     """Write one self-contained HTML page to look at.
 
-    About the run in DIR: pairs, quality, times, failures. About a packed DATASET alone (a folder, an fsspec URL or
-    OWNER/NAME on the Hub, of either schema): pairs, counts and, where it has them, quality and licences.
+    About the run in DIR: pairs, quality, times, failures. About the folder of an evaluation: its tables, and every
+    method's results beside each other. About a packed DATASET alone (a folder, an fsspec URL or OWNER/NAME on the Hub,
+    of either schema): pairs, counts and, where it has them, quality and licences. Of two of them: one beside the other,
+    by what changed most.
     """
-    if is_run(where):
+    if other is not None:
+        path = out if out is not None else Path("report.html")
+        write_comparison(where, other, path, Progress())
+    elif is_evaluation(where):
+        path = out if out is not None else Path(where) / REPORT
+        write_evaluation_report(where, path, Progress())
+    elif is_run(where):
         config, layout = existing_run(where)
         path = out if out is not None else layout.report
         told = damage(write_report(config, layout, path, Progress()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TypeVar
 from specsia_build import png
 from specsia_build.characters.character import id_order_key
 from specsia_build.dataset import schema
-from specsia_build.errors import SpecsiaError, UsageError, some
+from specsia_build.errors import SpecsiaError, UsageError, plural, some
 from specsia_build.gallery.items import TARGET, Gallery, Item, Lost, Measure, Reader, Side
 
 CHANGE = "change"
@@ -60,48 +60,66 @@ class ComparedReader:
         return replace(self, readers=(one.only(items), two.only(items)), frames=frames)
 
 
-def compared(one: Gallery, two: Gallery) -> Gallery:
+@dataclass(frozen=True)
+class Compared:
     """Two galleries as one.
+
+    Attributes:
+        gallery: both; its `missing` says what is not compared, and what is compared unfairly.
+        labels: what the first and the second are called in it.
+        makers: names of the sides that are compared with each other.
+    """
+
+    gallery: Gallery
+    labels: tuple[str, str]
+    makers: tuple[tuple[str, str], ...]
+
+
+def compared(one: Gallery, two: Gallery) -> Compared:
+    """Lay two galleries beside each other.
 
     Of a character or clip in both, the frames that show the same are compared: views of one angle, frames of one time.
     Its target is shown once where all of these are the same bytes, else twice. What only one of them has is shown, too.
-
-    Returns:
-        A gallery whose `missing` says what is not compared, and what is compared unfairly.
 
     Raises:
         UsageError: if one has clips and the other stills, or one is an evaluation and the other is none.
     """
     _refuse_unlike(one, two)
-    names = labels(one.where, two.where)
-    joining = _Joining(names, (one, two), _paired_makers(one, two), _main(one, two))
+    joining = _Joining(labels(one.where, two.where), (one, two), _paired_makers(one, two), _main(one, two))
     here, there = ({item.id: item for item in gallery.items} for gallery in (one, two))
     joined = [
-        joining.joined(here.get(key), there.get(key)) for key in sorted(here.keys() | there.keys(), key=id_order_key)
+        joining.joined(here[key], there[key])
+        if key in here and key in there
+        else joining.alone(int(key in there), here.get(key) or there[key])
+        for key in sorted(here.keys() | there.keys(), key=id_order_key)
     ]
-    reader = ComparedReader(
-        (one.reader, two.reader),
-        {
-            f"{label}: {name}": (which, name)
-            for which, (label, gallery) in enumerate(zip(names, (one, two), strict=True))
-            for name in {TARGET: None} | dict.fromkeys(_side_names(gallery))
-        },
-        frozenset(there.keys() - here.keys()),
-        {found.item.id: found.frames for found in joined if found.frames is not None},
-    )
-    both = len(here.keys() & there.keys())
-    return Gallery(
+    names = joining.names
+    gallery = Gallery(
         kind="comparison",
         where=f"{one.where} {two.where}",
-        title=f"{names[0]} and {names[1]}",
-        lead=f"{_plural(both, one.moving)} in both, {names[0]} beside {names[1]}, by what changed most.",
+        title=" and ".join(joining.labels),
+        lead=f"{_counted(here.keys() & there.keys(), one)} in both, {' beside '.join(joining.labels)}.",
         moving=one.moving,
         items=tuple(found.item for found in joined),
-        lost=_lost(one, two, names),
+        lost=tuple(_lost(joining)),
         measures=_measures(one, two),
-        reader=reader,
+        reader=ComparedReader(
+            (one.reader, two.reader),
+            names,
+            frozenset(there.keys() - here.keys()),
+            {found.item.id: found.frames for found in joined if found.frames is not None},
+        ),
         missing=tuple(_caveats(joining, joined, here.keys(), there.keys())),
+        sides=_shown((TARGET, *names), [found.item for found in joined]),
     )
+    paired = tuple((joining.name(0, a), joining.name(1, b)) for a, b in joining.makers)
+    return Compared(gallery, joining.labels, paired)
+
+
+def _shown(names: Iterable[str], items: Iterable[Item]) -> tuple[str, ...]:
+    """Of some names those that items have a side of."""
+    there = {name for item in items for name in item.sides}
+    return tuple(name for name in names if name in there)
 
 
 def labels(one: str, two: str) -> tuple[str, str]:
@@ -175,47 +193,62 @@ class _Joined:
 
 @dataclass(frozen=True)
 class _Joining:
+    """How two galleries are laid beside each other.
+
+    Attributes:
+        labels: what each is called.
+        galleries: both.
+        makers: of each, by the names there, those that are compared.
+        main: the measure that says how much something changed.
+    """
+
     labels: tuple[str, str]
     galleries: tuple[Gallery, Gallery]
     makers: tuple[tuple[str, str], ...]
     main: Measure | None
 
-    def joined(self, a: Item | None, b: Item | None) -> _Joined:
-        if a is None or b is None:
-            which = int(a is None)
-            item = a or b
-            assert item is not None
-            renamed = [replace(side, name=self._name(which, name)) for name, side in item.sides.items()]
-            sides = {side.name: side for side in renamed}
-            return _Joined(replace(item, sides=sides, warnings=(f"only in {self.labels[which]}", *item.warnings)))
+    def name(self, which: int, name: str) -> str:
+        """What a side of one of them is called."""
+        return f"{self.labels[which]}: {name}"
+
+    @property
+    def names(self) -> dict[str, tuple[int, str]]:
+        """Whose each side is, and its name there, in the order in which they are shown."""
+        return {
+            self.name(which, name): (which, name)
+            for which, gallery in enumerate(self.galleries)
+            for name in (TARGET, *_side_names(gallery))
+        }
+
+    def alone(self, which: int, item: Item) -> _Joined:
+        """An item that only one of them has."""
+        renamed = [
+            side if name == TARGET else replace(side, name=self.name(which, name)) for name, side in item.sides.items()
+        ]
+        warnings = (f"only in {self.labels[which]}", *item.warnings)
+        return _Joined(replace(item, sides={side.name: side for side in renamed}, warnings=warnings))
+
+    def joined(self, a: Item, b: Item) -> _Joined:
+        """An item of both."""
         frames = _matching(a, b)
         whole = frames == (tuple(range(a.frames)), tuple(range(b.frames)))
         same, sizes = self._targets(a, b, frames)
-        sides = self._sides(a, b, frames, same)
-        numbers = {key: value for key, value in a.numbers.items() if b.numbers.get(key) == value}
+        sides = dict(self._sides(a, b, frames, same))
         change = self._change(sides)
-        return _Joined(
-            Item(
-                id=a.id,
-                character=a.character,
-                split=a.split,
-                frames=len(frames[0]),
-                sides=sides,
-                yaws=None if a.yaws is None else tuple(a.yaws[frame] for frame in frames[0]),
-                fps=_pace(a, frames[0]),
-                action=_agreed(a.action, b.action),
-                license=_agreed(a.license, b.license),
-                credit=_agreed(a.credit, b.credit),
-                warnings=tuple(self._warnings(a, b, same, whole)),
-                numbers=numbers | ({} if change is None else {CHANGE: abs(change), DIFFERENCE: change}),
-            ),
-            None if whole else frames,
-            sizes,
-            same,
+        numbers = {key: value for key, value in a.numbers.items() if b.numbers.get(key) == value}
+        item = replace(
+            a,
+            frames=len(frames[0]),
+            sides=sides,
+            yaws=None if a.yaws is None else tuple(a.yaws[frame] for frame in frames[0]),
+            fps=_pace(a, frames[0]),
+            action=_agreed(a.action, b.action),
+            license=_agreed(a.license, b.license),
+            credit=_agreed(a.credit, b.credit),
+            warnings=tuple(self._warnings(a, b, same, whole)),
+            numbers=numbers | ({} if change is None else {CHANGE: abs(change), DIFFERENCE: change}),
         )
-
-    def _name(self, which: int, name: str) -> str:
-        return name if name == TARGET else f"{self.labels[which]}: {name}"
+        return _Joined(item, None if whole else frames, sizes, same)
 
     def _targets(self, a: Item, b: Item, frames: Frames) -> tuple[bool, tuple[int, int] | None]:
         """Whether both show the same target to the byte, and the sizes of both."""
@@ -229,42 +262,30 @@ class _Joining:
         except SpecsiaError:
             # Whoever draws them says what is wrong with them.
             return False, None
-        sizes = [_size(pictures[0]) for pictures in (here, there) if pictures]
-        return here == there, (sizes[0], sizes[1]) if len(sizes) == 2 else None
+        return here == there, (_size(here[0]), _size(there[0])) if here and there else None
 
-    def _sides(self, a: Item, b: Item, frames: Frames, same: bool) -> dict[str, Side]:
-        """Of both, those of one maker beside each other, the targets first."""
-        order = [(0, TARGET), (1, TARGET)]
-        order += [(which, pair[which]) for pair in self.makers for which in (0, 1)]
-        order += [(which, name) for which, item in enumerate((a, b)) for name in item.sides]
-        sides: dict[str, Side] = {}
-        for which, name in dict.fromkeys(order):
-            side = (a, b)[which].sides.get(name)
-            if side is None or (which == 1 and name == TARGET and same):
-                continue
-            other = f"{self.labels[which]}: {name}" if name == TARGET and not same else self._name(which, name)
-            taken = {key: tuple(values[k] for k in frames[which]) for key, values in side.values.items() if values}
-            sides[other] = replace(side, name=other, values=taken)
-        return sides
+    def _sides(self, a: Item, b: Item, frames: Frames, same: bool) -> Iterator[tuple[str, Side]]:
+        """All of the first, then all of the second; a target that is the same stands first, alone."""
+        if same:
+            yield TARGET, a.sides[TARGET]
+        for which, item in enumerate((a, b)):
+            for name, side in item.sides.items():
+                if name == TARGET and same:
+                    continue
+                values = {key: tuple(of[k] for k in frames[which]) for key, of in side.values.items() if of}
+                yield self.name(which, name), replace(side, name=self.name(which, name), values=values)
 
     def _change(self, sides: Mapping[str, Side]) -> float | None:
-        if self.main is None:
-            return None
-        found = [
-            after - before
-            for one, two in self.makers
-            for before, after in zip(
-                *(
-                    sides[name].values.get(self.main.key, ()) if name in sides else ()
-                    for name in (self._name(0, one), self._name(1, two))
-                ),
-                strict=False,
-            )
-            if before is not None and after is not None
-        ]
+        """The largest change of the main measure, the second's value less the first's."""
+        found = []
+        for one, two in self.makers:
+            before, after = sides.get(self.name(0, one)), sides.get(self.name(1, two))
+            if self.main is not None and before is not None and after is not None:
+                values = zip(*(side.values.get(self.main.key, ()) for side in (before, after)), strict=False)
+                found += [new - old for old, new in values if old is not None and new is not None]
         return max(found, key=abs, default=None)
 
-    def _warnings(self, a: Item, b: Item, same: bool, whole: bool) -> Iterable[str]:
+    def _warnings(self, a: Item, b: Item, same: bool, whole: bool) -> Iterator[str]:
         one, two = self.labels
         if not whole:
             yield f"{a.frames} frames in {one} and {b.frames} in {two}: those that show the same are compared"
@@ -314,46 +335,37 @@ def _agreed(one: _Told | None, two: _Told | None) -> _Told | None:
     return one if one == two else None
 
 
-def _lost(one: Gallery, two: Gallery, names: tuple[str, str]) -> tuple[Lost, ...]:
+def _lost(joining: _Joining) -> Iterator[Lost]:
     """What is lost in both by the same reason once, all else with where it is lost."""
 
     def alike(lost: Lost) -> tuple[str, str, str | None, str]:
         return lost.key, lost.stage, lost.backend, lost.reason
 
-    shared = {alike(lost) for lost in one.lost} & {alike(lost) for lost in two.lost}
-    found = []
-    for which, (name, gallery) in enumerate(zip(names, (one, two), strict=True)):
+    here, there = ({alike(lost) for lost in gallery.lost} for gallery in joining.galleries)
+    shared = here & there
+    for which, gallery in enumerate(joining.galleries):
         for lost in gallery.lost:
             if alike(lost) in shared and which == 1:
                 continue
-            side = None if lost.side is None else replace(lost.side, name=f"{name}: {lost.side.name}")
-            reason = lost.reason if alike(lost) in shared else f"{name}: {lost.reason}"
-            found.append(replace(lost, side=side, reason=reason))
-    return tuple(found)
+            side = None if lost.side is None else replace(lost.side, name=joining.name(which, lost.side.name))
+            reason = lost.reason if alike(lost) in shared else joining.name(which, lost.reason)
+            yield replace(lost, side=side, reason=reason)
 
 
-def _plural(number: int, moving: bool) -> str:
-    return f"{number:,} {'clip' if moving else 'character'}{'' if number == 1 else 's'}"
+def _counted(ids: Collection[str], gallery: Gallery) -> str:
+    return plural(len(ids), "clip" if gallery.moving else "character")
 
 
-def _caveats(joining: _Joining, joined: Sequence[_Joined], here: Set[str], there: Set[str]) -> Iterable[str]:
+def _caveats(joining: _Joining, joined: Sequence[_Joined], here: Set[str], there: Set[str]) -> Iterator[str]:
     """What is not compared, and what is compared unfairly, in sentences."""
-    (one, two), moving = joining.labels, joining.galleries[0].moving
+    (one, two), gallery = joining.labels, joining.galleries[0]
     for name, ids in ((one, here - there), (two, there - here)):
         if ids:
-            yield f"{_plural(len(ids), moving)} only in {name}: {some(sorted(ids, key=id_order_key))}."
+            yield f"{_counted(ids, gallery)} only in {name}: {some(sorted(ids, key=id_order_key))}."
     if joining.main is None:
         yield "No measure is in both, so that nothing says what changed most."
-    paired = [{pair[which] for pair in joining.makers} for which in (0, 1)]
-    for which, name in enumerate((one, two)):
-        alone = [side for side in _side_names(joining.galleries[which]) if side not in paired[which]]
-        if alone:
-            yield f"Only {name} has {some(alone)}."
-        yield from (f"{name}: {said}" for said in joining.galleries[which].missing)
-        other = {measure.key for measure in joining.galleries[1 - which].measures}
-        lacking = [measure.name for measure in joining.galleries[which].measures if measure.key not in other]
-        if lacking:
-            yield f"Only {name} has the measure {some(lacking)}."
+    for which in (0, 1):
+        yield from _one_sided(joining, which)
     yield from (
         f"Compared unfairly: {a} of {one} with {b} of {two}, as each has but one." for a, b in joining.makers if a != b
     )
@@ -361,16 +373,30 @@ def _caveats(joining: _Joining, joined: Sequence[_Joined], here: Set[str], there
     uneven = [found.item.id for found in pairs if found.frames is not None]
     if uneven:
         yield (
-            f"Compared unfairly: {_plural(len(uneven), moving)} with other {'frames' if moving else 'views'} in {one} "
-            f"than in {two}, of which those that show the same are compared: {some(uneven)}."
+            f"Compared unfairly: {_counted(uneven, gallery)} with other {'frames' if gallery.moving else 'views'} in "
+            f"{one} than in {two}, of which those that show the same are compared: {some(uneven)}."
         )
     sizes = sorted({found.sizes for found in pairs if found.sizes is not None and found.sizes[0] != found.sizes[1]})
     if sizes:
         told = ", ".join(f"{a} and {b}" for a, b in sizes[:3])
         yield f"Compared unfairly: the pictures of {one} and {two} differ in size ({told} px)."
-    other_targets = [found.item.id for found in pairs if not found.same_target]
-    if other_targets and not sizes:
+    others = [found.item.id for found in pairs if not found.same_target]
+    if others and not sizes:
         yield (
-            f"Compared unfairly: Y* differs in {len(other_targets):,} of {_plural(len(pairs), moving)}, so that each "
-            f"is measured against its own: {some(other_targets)}."
+            f"Compared unfairly: Y* differs in {len(others):,} of {len(pairs):,} that are in both, so that each is "
+            f"measured against its own: {some(others)}."
         )
+
+
+def _one_sided(joining: _Joining, which: int) -> Iterator[str]:
+    """What only one of two galleries has or lacks."""
+    name, gallery, other = joining.labels[which], joining.galleries[which], joining.galleries[1 - which]
+    paired = {pair[which] for pair in joining.makers}
+    alone = [side for side in _side_names(gallery) if side not in paired]
+    if alone:
+        yield f"Only {name} has {some(alone)}."
+    keys = {measure.key for measure in other.measures}
+    measures = [measure.name for measure in gallery.measures if measure.key not in keys]
+    if measures:
+        yield f"Only {name} has the measure {some(measures)}."
+    yield from (joining.name(which, said) for said in gallery.missing)

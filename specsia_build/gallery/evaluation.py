@@ -20,7 +20,7 @@ from specsia_build.files.records import read_json
 from specsia_build.frame import view_yaws
 from specsia_build.gallery.items import TARGET, Gallery, Item, Measure, Side
 
-SCORES, TABLES, RESULTS = "scores.json", "tables.md", "results"
+SCORES, TABLES, RESULTS, REPORT = "scores.json", "tables.md", "results", "report.html"
 
 TRUTH, RAW = schema.GT, schema.COLOR
 """Folders of the pictures of Y* and of Z, beside those of the methods."""
@@ -86,7 +86,7 @@ class EvaluationReader:
 
     def only(self, items: Collection[str]) -> EvaluationReader:
         """See `Reader`."""
-        places = {item: self.places[item] for item in items}
+        places = {item: self.places[item] for item in items if item in self.places}
         return replace(self, places=places, numbers={item: n for item, n in self.numbers.items() if item in places})
 
 
@@ -95,7 +95,7 @@ def holds_evaluation(folder: Path) -> bool:
     return (folder / SCORES).is_file() and (folder / TABLES).is_file()
 
 
-def open_evaluation(where: str) -> Gallery:
+def gallery_of_evaluation(where: str) -> Gallery:
     """The gallery of an evaluation's folder; of methods that were repeated the first repeat.
 
     Raises:

@@ -146,6 +146,7 @@ class Gallery:
         reader: of pictures.
         missing: sentences on what a whole one would have besides.
         go_on: command that would go on with it.
+        sides: names of all of them in the order in which they are shown; none where that of the items will do.
     """
 
     kind: Kind
@@ -159,3 +160,4 @@ class Gallery:
     reader: Reader
     missing: tuple[str, ...] = ()
     go_on: str | None = None
+    sides: tuple[str, ...] = ()

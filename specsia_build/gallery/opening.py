@@ -6,11 +6,16 @@ from pathlib import Path
 
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.gallery.dataset import gallery_of_dataset
-from specsia_build.gallery.evaluation import holds_evaluation, open_evaluation
+from specsia_build.gallery.evaluation import gallery_of_evaluation, holds_evaluation
 from specsia_build.gallery.items import Gallery
 from specsia_build.gallery.run import gallery_of_run
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.settings import existing_run
+
+
+def is_evaluation(where: str) -> bool:
+    """Whether a folder is one that `specsia evaluate` wrote."""
+    return "://" not in where and holds_evaluation(Path(where))
 
 
 def is_run(where: str) -> bool:
@@ -25,15 +30,13 @@ def open_gallery(where: str) -> Gallery:
     """Open what there is to look at.
 
     Args:
-        where: folder of a run or of an evaluation, or a packed dataset: its folder, an fsspec URL, or ``OWNER/NAME`` on
+        where: folder of a run or an evaluation, or a packed dataset: its folder, an fsspec URL, or ``OWNER/NAME`` on
             the Hub.
 
     Raises:
         UsageError: if there is no such folder.
-        SpecsiaError: if it holds none of these, or its records cannot be read.
+        SpecsiaError: if it holds none of them, or its records cannot be read.
     """
-    if is_run(where):
-        return gallery_of_run(*existing_run(where))
-    if "://" not in where and holds_evaluation(Path(where)):
-        return open_evaluation(where)
-    return gallery_of_dataset(open_dataset(where))
+    if is_evaluation(where):
+        return gallery_of_evaluation(where)
+    return gallery_of_run(*existing_run(where)) if is_run(where) else gallery_of_dataset(open_dataset(where))

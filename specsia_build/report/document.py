@@ -8,6 +8,7 @@ from typing import Any
 
 from specsia_build.dataset.layers import LINE
 from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, MASK, POS
+from specsia_build.gallery.compared import CHANGE, DIFFERENCE
 from specsia_build.gallery.items import TARGET, Gallery, Item, Lost, Side
 from specsia_build.report.analyse import ENOUGH, FAR, outliers, registrations
 from specsia_build.report.sections import Sections
@@ -35,7 +36,8 @@ NUMBERS = {
     "triangles": ("triangles", "", 0, "of its mesh"),
     "vertices": ("vertices", "", 0, "of its mesh, as stored"),
     "seconds": ("seconds", "s", 1, "that all stages took, their latest times"),
-    "change": ("change", "", 3, "the largest difference"),
+    CHANGE: ("change", "", 3, "of the main measure, the largest in any frame by any maker"),
+    DIFFERENCE: ("difference", "", 3, "the same with its sign, the second less the first"),
 }
 """Name, unit, digits and meaning of what items can be sorted by."""
 
@@ -134,7 +136,7 @@ def document(
         sections: titles and markup by anchor.
         live: whether more is being made while it is looked at.
     """
-    sides = list(dict.fromkeys(name for item in gallery.items for name in item.sides))
+    sides = gallery.sides or dict.fromkeys(name for item in gallery.items for name in item.sides)
     layers = {layer for item in gallery.items for side in item.sides.values() for layer in side.layers}
     numbers = {key for item in items for key in item["numbers"]}
     return {

@@ -8,9 +8,15 @@ from pathlib import Path
 import pytest
 
 from specsia_build.errors import UsageError
-from specsia_build.gallery.compared import CHANGE, DIFFERENCE, compared, labels
+from specsia_build.gallery import compared as comparing
+from specsia_build.gallery.compared import CHANGE, DIFFERENCE, labels
 from specsia_build.gallery.items import TARGET, Gallery, Item, Lost
 from tests.gallery.made import L1, gallery, item
+
+
+def compared(one: Gallery, two: Gallery) -> Gallery:
+    """Both as one."""
+    return comparing.compared(one, two).gallery
 
 
 def changes(found: Gallery) -> dict[str, float | None]:
@@ -60,7 +66,8 @@ def test_the_largest_change_of_any_view_and_maker_is_the_number_to_sort_by() -> 
     assert changes(found) == {"a": pytest.approx(0.3), "b": pytest.approx(0.25), "c": None}
     assert [each.numbers.get(DIFFERENCE, 0) for each in found.items] == pytest.approx([-0.3, 0.25, 0])
     assert found.kind == "comparison" and found.title == "old and new"
-    assert list(found.items[0].sides) == [TARGET, "old: inflate", "new: inflate", "old: fusion", "new: fusion"]
+    every = (TARGET, "old: inflate", "old: fusion", "new: inflate", "new: fusion")
+    assert found.sides == tuple(found.items[0].sides) == every
     assert found.items[0].sides["new: inflate"].values["iou"] == (0.9, 0.5)
 
 
@@ -78,10 +85,19 @@ def test_the_same_target_is_shown_once_and_another_twice() -> None:
     assert list(only(compared(one, gallery("new", *one.items))).sides) == [TARGET, "old: inflate", "new: inflate"]
     two = gallery("new", *one.items, tint=1)
     found = compared(one, two)
-    assert list(only(found).sides) == ["old: Y*", "new: Y*", "old: inflate", "new: inflate"]
+    assert list(only(found).sides) == ["old: Y*", "old: inflate", "new: Y*", "new: inflate"]
     assert found.reader.read("a", "old: Y*", "gt", [0]) == one.reader.read("a", TARGET, "gt", [0])
     assert found.reader.read("a", "new: Y*", "gt", [0]) == two.reader.read("a", TARGET, "gt", [0])
-    assert any("Y* differs in 1 of 1 character" in said and "unfairly" in said for said in found.missing)
+    assert any("Y* differs in 1 of 1 that" in said and "unfairly" in said for said in found.missing)
+
+
+def test_each_target_stands_before_what_is_measured_against_it() -> None:
+    same, other = item("a", {"inflate": [1, 1]}), item("b", {"inflate": [1, 1]})
+    one, two = gallery("old", same, other), gallery("new", same, other, unreadable="b")
+    found = compared(one, two)
+    assert found.sides == (TARGET, "old: Y*", "old: inflate", "new: Y*", "new: inflate")
+    for each in found.items:
+        assert list(each.sides) == [name for name in found.sides if name in each.sides]
 
 
 def test_what_only_one_has_is_shown_and_said() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.gallery.evaluation import holds_evaluation, open_evaluation
+from specsia_build.gallery.evaluation import gallery_of_evaluation, holds_evaluation
 from specsia_build.gallery.items import TARGET
 
 VIEW = {"config": "fat", "method": "raw", "repeat": 0, "character": "a", "view": 0, "row": 0, "values": {"l1": 0.25}}
@@ -34,7 +34,7 @@ def written(folder: Path, **changes: Any) -> str:
 
 
 def test_scores_alone_can_be_looked_at(tmp_path: Path) -> None:
-    found = open_evaluation(written(tmp_path))
+    found = gallery_of_evaluation(written(tmp_path))
     (item,) = found.items
     assert list(item.sides) == [TARGET, "raw"] and item.sides["raw"].values == {"l1": (0.25,)}
     assert found.missing == ("There are no weights of LPIPS.",)
@@ -44,13 +44,13 @@ def test_scores_alone_can_be_looked_at(tmp_path: Path) -> None:
 
 def test_views_that_were_not_scored_leave_a_gap(tmp_path: Path) -> None:
     views = [VIEW | {"view": 3, "values": {"l1": float("nan")}}, VIEW, VIEW | {"view": 1, "repeat": 1}]
-    (item,) = open_evaluation(written(tmp_path, views=views)).items
+    (item,) = gallery_of_evaluation(written(tmp_path, views=views)).items
     assert (item.frames, item.yaws, item.sides["raw"].values["l1"]) == (2, (0, 270), (0.25, None))
 
 
 def test_what_a_method_has_seen_is_said(tmp_path: Path) -> None:
     methods = [TOLD["methods"][0] | {"label": "mine", "folder": "mine-0", "seen": ["a"]}]
-    (item,) = open_evaluation(written(tmp_path, methods=methods)).items
+    (item,) = gallery_of_evaluation(written(tmp_path, methods=methods)).items
     assert item.warnings == ("mine has seen it: its scores say nothing of others",)
 
 
@@ -59,7 +59,7 @@ def test_one_of_an_earlier_version_is_one_sentence(tmp_path: Path) -> None:
     told = {key: value for key, value in TOLD.items() if key != "measures"}
     (tmp_path / "scores.json").write_text(json.dumps(told))
     with pytest.raises(UsageError, match="written by an earlier version"):
-        open_evaluation(where)
+        gallery_of_evaluation(where)
 
 
 @pytest.mark.parametrize(
@@ -67,11 +67,11 @@ def test_one_of_an_earlier_version_is_one_sentence(tmp_path: Path) -> None:
 )
 def test_damage_is_one_sentence(tmp_path: Path, changes: dict[str, Any]) -> None:
     with pytest.raises(SpecsiaError, match="is not as `specsia evaluate` writes it"):
-        open_evaluation(written(tmp_path, **changes))
+        gallery_of_evaluation(written(tmp_path, **changes))
 
 
 @pytest.mark.parametrize("name", ["..", "a/../../b", "\x1b[2J"])
 def test_names_do_not_lead_elsewhere(tmp_path: Path, name: str) -> None:
-    found = open_evaluation(written(tmp_path, views=[VIEW | {"character": name}]))
+    found = gallery_of_evaluation(written(tmp_path, views=[VIEW | {"character": name}]))
     with pytest.raises(SpecsiaError, match="cannot be a file name"):
         found.reader.read(name, TARGET, "gt", [0])

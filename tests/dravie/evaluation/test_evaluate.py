@@ -29,9 +29,10 @@ from specsia_build.dravie.following import steps_between
 from specsia_build.dravie.metrics import clip_flicker, view_scores
 from specsia_build.dravie.network.checkpoint import RUN_FILE, load_memory, save_model
 from specsia_build.dravie.network.model import build_generator
-from specsia_build.gallery.evaluation import open_evaluation
+from specsia_build.gallery.evaluation import gallery_of_evaluation
 from specsia_build.gallery.items import TARGET
 from tests.dataset.small import build_small, read_rows, reseal, write_rows
+from tests.report.shown import document_of, frames_of
 
 RECALL = ("--without", "recall")
 
@@ -169,7 +170,7 @@ def test_nothing_is_recalled_where_positions_are_each_view_s_own(dataset: Path, 
 
 def test_every_picture_and_score_can_be_looked_at(evaluated: tuple[Path, str], dataset: Path) -> None:
     out, _ = evaluated
-    shown = open_evaluation(str(out))
+    shown = gallery_of_evaluation(str(out))
     (item,) = shown.items
     assert (shown.kind, item.split, item.yaws) == ("evaluation", "test", (0, 90, 180, 270))
     assert [measure.key for measure in shown.measures][:2] == ["l1", "psnr"]
@@ -185,6 +186,48 @@ def test_every_picture_and_score_can_be_looked_at(evaluated: tuple[Path, str], d
             if name != TARGET:
                 scored = view_scores(png.decode(data, 4), pairs[name.partition(":")[0]][frame])
                 assert side.values["l1"][frame] == pytest.approx(scored["l1"])
+
+
+def test_the_page_has_the_tables_and_every_method(evaluated: tuple[Path, str], tmp_path: Path) -> None:
+    out, _ = evaluated
+    written = document_of(out / "report.html")
+    (item,) = written["items"]
+    assert written["kind"] == "evaluation" and len(item["sides"]) == len(written["sides"]) > 20
+    assert all(
+        len(frames_of(strip, written, out)) == 4 for side in item["sides"].values() for strip in side["strips"].values()
+    )
+    tables = {section["title"]: section["html"] for section in written["sections"]}
+    assert {"Table 1: fat", "Table 2: across backends, novel views"} <= set(tables)
+    assert "<em>line-oracle</em>" in tables["Table 1: fat"] and "| " not in "".join(tables.values())
+    assert tables["Table 1: fat"].count("<table") == 3
+    again = CliRunner().invoke(main, ["report", str(out), "--out", str(tmp_path / "again.html")])
+    assert again.exit_code == 0, again.output
+    assert document_of(tmp_path / "again.html") == written
+
+
+def test_two_evaluations_beside_each_other(evaluated: tuple[Path, str], tmp_path: Path) -> None:
+    out, other = evaluated[0], tmp_path / "other"
+    shutil.copytree(out, other)
+    told = json.loads((other / "scores.json").read_text())
+    for view in told["views"]:
+        if (view["config"], view["method"], view["view"]) == ("thin", "line", 2):
+            view["values"]["l1"] += 0.25
+    (other / "scores.json").write_text(json.dumps(told))
+    done = CliRunner().invoke(main, ["report", str(out), str(other), "--out", str(tmp_path / "page.html")])
+    assert done.exit_code == 0, done.output
+    page = document_of(tmp_path / "page.html")
+    assert page["items"][0]["numbers"].items() >= {"change": 0.25, "difference": 0.25}.items()
+    assert {"Y*", "out: thin: line", "other: thin: line"} <= set(page["items"][0]["sides"])
+    means = {section["title"]: section["html"] for section in page["sections"]}["What changed"]
+    assert re.search(r"<td>thin: line</td><td>L1</td>.*?\+0.0625", means, re.DOTALL)
+
+
+def test_a_page_that_is_no_report_is_seen_before_the_work(dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/report.html").write_text("my own")
+    done = evaluate(write_run(tmp_path / "run"), dataset, "--out", tmp_path / "out")
+    assert done.exit_code == 2 and "is no report of specsia" in done.output
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["report.html"]
 
 
 def test_figure(evaluated: tuple[Path, str]) -> None:
@@ -304,7 +347,7 @@ def test_clips_are_scored_for_flicker_from_frame_to_frame(turning: Path, tmp_pat
     pairs = [decode_pair(row) for row in open_dataset(clips).stream("default", "test", PAIR_COLUMNS("clips"))]
     raw = clip_flicker([pair.z for pair in pairs], [pair.gt for pair in pairs], steps_between(pairs))
     assert found["raw"] == pytest.approx(raw) and len(found) == 3 and min(found.values()) > 0
-    shown = open_evaluation(str(out))
+    shown = gallery_of_evaluation(str(out))
     (item,) = shown.items
     assert (item.id, item.character, item.action) == ("a-turn-00", "a", "turn") and item.fps == pytest.approx(12)
     assert shown.moving and list(item.sides) == [TARGET, "raw", "raw + recall", "DraViE"]
