@@ -50,8 +50,10 @@ function commands(item) {
   return copyable(`specsia characters ${shellWord(root)} --parts ${shellWord(item.id)}`);
 }
 
+/** The flags that nothing else on the page says. */
+const saidOf = (item) => flagsOf(item).filter((flag) => ![WARNED, UNREADABLE, STARRED].includes(flag));
+
 function about(item) {
-  const flags = flagsOf(item).filter((flag) => flag !== WARNED && flag !== UNREADABLE && flag !== STARRED);
   const warnings = item.warnings.length
     ? h("div", { cls: "warnings" }, h("h3", {}, icon("warning"), plural(item.warnings.length, "warning")), h("ul", {}, item.warnings.map((text) => h("li", { dir: "auto" }, text))))
     : null;
@@ -69,7 +71,7 @@ function about(item) {
         ["split", item.split],
         ["licence", item.license ?? "not stated"],
         ["credit", item.credit ?? "not stated"],
-        ["flags", flags.join(", ")],
+        ["flags", saidOf(item).join(", ")],
       ]),
       rowsOf([[item.fps ? "frames" : "views", framesOf(item)], ...numbersOf(item)]),
       sideFacts(item),

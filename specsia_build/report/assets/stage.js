@@ -62,12 +62,13 @@ function magnifier() {
   );
 }
 
+/** Narrower than this things stand one below the other, as on a phone. */
+const UPRIGHT = 600;
 const GAPS = { panels: 14, pictures: 6, words: 54 };
 
 /** The largest squares with which all that is shown fits the window: as wide as it is and about as high. */
 function fitted({ wide, high, makers, layers, targets }) {
-  const upright = wide < 600;
-  if (upright) {
+  if (wide < UPRIGHT) {
     const cell = Math.floor((wide - GAPS.pictures) / (Math.max(layers, targets) > 1 || makers > 1 ? 2 : 1));
     return { cell, large: targets > 1 ? cell : Math.min(wide, Math.max(cell, 0.36 * innerHeight)) };
   }
@@ -109,6 +110,7 @@ function stage(item) {
       nodes[k].style.setProperty("--cell", `${cell}px`);
       nodes[k].style.setProperty("--large", `${large}px`);
       nodes[k].lastChild.hidden = !shown.length;
+      for (const one of shown) one.style.setProperty("--span", Math.min(seen(one) ? Math.max(seen(one), Math.min(2, layers)) : layers, wide < UPRIGHT ? 2 : Infinity));
     });
   };
   let wide = 0;
@@ -184,20 +186,29 @@ function enlarged(node) {
   return { pinched: () => pinch !== null };
 }
 
-/** Have the pictures in a node turn as they are dragged: once round for twice the width of one. */
+/**
+ * Have the pictures in a node turn as they are dragged: once round for twice the width of one.
+ *
+ * Under a finger, which cannot point without dragging, those that are near are moved instead.
+ */
 function dragged(node) {
   const { pinched } = enlarged(node);
   let from = null;
   node.addEventListener("pointerdown", (event) => {
     const at = pointAt(event, node);
     if (!at || event.button !== 0) return;
-    from = { x: event.clientX, frame: look.frame, step: Math.max(8, (2 * at.wide) / look.item.frames) };
+    from = { ...at, event, look: { ...look }, step: Math.max(8, (2 * at.wide) / look.item.frames) };
     node.setPointerCapture(event.pointerId);
     stopPlay();
   });
   node.addEventListener("pointermove", (event) => {
     if (!from || pinched()) return;
-    const frame = from.frame + Math.round(((look.item.fps ? 1 : -1) * (event.clientX - from.x)) / from.step);
+    const [right, down] = [event.clientX - from.event.clientX, event.clientY - from.event.clientY];
+    if (event.pointerType === "touch" && look.zoom > 1) {
+      const far = from.wide * (look.zoom - 1);
+      return setLook({ x: clamp(from.look.x - right / far, 0, 1), y: clamp(from.look.y - down / far, 0, 1) });
+    }
+    const frame = from.look.frame + Math.round(((look.item.fps ? 1 : -1) * right) / from.step);
     if (frame !== look.frame) turn(frame);
   });
   for (const name of ["pointerup", "pointercancel"]) node.addEventListener(name, () => (from = null));

@@ -176,6 +176,10 @@ function head(item) {
     h("a", { cls: "back", href: state.list }, icon("left"), "Gallery"),
     named(item.id, "h1", "name"),
     item.split ? named(item.split, "span", "name split") : null,
+    saidOf(item).map((flag) => named(flag, "span", "name split")),
+    item.warnings.length
+      ? h("button", { type: "button", cls: "plain warned", onclick: () => look.root.querySelector(".warnings").scrollIntoView({ block: "center" }) }, icon("warning"), plural(item.warnings.length, "warning"))
+      : null,
     h(
       "div",
       { cls: "tools" },
@@ -265,6 +269,7 @@ views.set("item", {
   renew() {
     const now = state.byId.get(state.route.arg);
     if (look.item && JSON.stringify(now) === JSON.stringify(look.item)) return;
+    if (look.item) writeLook();
     this.hide();
     look.root.replaceChildren();
     openItem(look.root, state.route);

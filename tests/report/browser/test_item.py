@@ -225,6 +225,25 @@ def test_what_cannot_be_shown_is_said_in_its_place(show: Show) -> None:
     assert show(at="#/item/nobody").locator(".problem").text_content() == "No character of this name is in figures."
 
 
+def test_other_data_leaves_what_is_looked_at_as_it_is(show: Show) -> None:
+    page = opened(show)
+    page.keyboard.press("End")
+    page.evaluate("""() => {
+        window.same = document.querySelector('.stage');
+        const data = JSON.parse(document.getElementById('data').textContent);
+        data.items[0].warnings = ['another'];
+        window.specsiaUpdate(data);
+    }""")
+    assert page.evaluate("window.same.isConnected")
+    page.evaluate("""() => {
+        const data = JSON.parse(document.getElementById('data').textContent);
+        data.items[1].warnings = ['its own'];
+        window.specsiaUpdate(data);
+    }""")
+    assert page.locator(".warnings li").all_text_contents() == ["its own"]
+    assert shown(page) == {3}
+
+
 CLIP = "#/item/figure%200%2Fwalk"
 
 
