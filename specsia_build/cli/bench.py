@@ -14,7 +14,7 @@ from specsia_build.bench.load import bench_frames, bench_load
 from specsia_build.bench.rows import bench_rows
 from specsia_build.bench.stages import bench as run_bench
 from specsia_build.cli.command import Command
-from specsia_build.cli.output import json_option, tell, text_table
+from specsia_build.cli.output import Table, json_option, tell
 from specsia_build.config import BuildConfig, ClipSettings, with_settings
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.config import DEVICES, PRESETS, need_torch
@@ -114,7 +114,7 @@ def _clips(what: tuple[str, ...], given: dict[str, Any]) -> dict[str, Any]:
         return bench_clips(source, config, settings, Path(folder), Progress())
 
 
-def _moved(report: dict[str, Any]) -> list[str]:
+def _moved(report: dict[str, Any]) -> list[str | Table]:
     lines = [
         f"{report['source']}: {report['character']}, {report['triangles']} triangles, {report['clips']} clips; colour, "
         "mask and positions, encoded and stored"
@@ -138,7 +138,7 @@ def _moved(report: dict[str, Any]) -> list[str]:
     )
     return [
         *lines,
-        *text_table(head, rows, right=(0, 1, 2, 3, 4, 5, 6)),
+        Table(head, rows, right=(0, 1, 2, 3, 4, 5, 6)),
         f"the largest process had {report['peak_mb']} MB",
     ]
 
@@ -202,8 +202,8 @@ def _learnt(report: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _text(report: dict[str, Any]) -> list[str]:
-    lines = [
+def _text(report: dict[str, Any]) -> list[str | Table]:
+    lines: list[str | Table] = [
         f"{report['source']}: {report['characters']} characters, {report['views']} views, {report['size']} px, one core"
     ]
     rows: list[tuple[object, ...]] = []
@@ -211,7 +211,7 @@ def _text(report: dict[str, Any]) -> list[str]:
         rows.append((stage, "", f"{1000 * found['seconds_per_character']:.1f}", ""))
         for part, seconds in found.get("seconds_by_part", {}).items():
             rows.append(("", part, f"{1000 * seconds:.1f}", f"{100 * found['share_by_part'][part]:.0f} %"))
-    lines += text_table(("stage", "part", "ms per character", "share"), rows, right=(2, 3))
+    lines.append(Table(("stage", "part", "ms per character", "share"), rows, right=(2, 3)))
     for stage, found in report["stages"].items():
         if "ms_per_view" in found:
             lines.append(f"{stage}: {found['ms_per_view']} ms per view for colour, coverage and position")
@@ -221,8 +221,8 @@ def _text(report: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _compared(report: dict[str, Any]) -> list[str]:
-    lines = [f"{report['source']}: {report['views']} views, {report['size']} px, {report['look']}"]
+def _compared(report: dict[str, Any]) -> list[str | Table]:
+    lines: list[str | Table] = [f"{report['source']}: {report['views']} views, {report['size']} px, {report['look']}"]
     for name, found in report["against"].items():
         lines.append(
             f"{report['renderer']} takes {found['ms_per_view']} ms per view, {name} {found['its_ms_per_view']}: "
@@ -242,5 +242,5 @@ def _compared(report: dict[str, Any]) -> list[str]:
             for character, p in (*found["characters"].items(), ("all", found["parity"]))
         ]
         head = ("character", "IoU", "coverage", "at edges", "colour", "99 %", "position", "off %")
-        lines += text_table(head, rows, right=(1, 2, 3, 4, 5, 6, 7))
+        lines.append(Table(head, rows, right=(1, 2, 3, 4, 5, 6, 7)))
     return lines

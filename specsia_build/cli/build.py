@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
-from pathlib import Path
+import time
 from typing import Any
 
 import click
 
+from specsia_build.cli.closing import end
 from specsia_build.cli.command import Command
-from specsia_build.cli.main import FAILED
-from specsia_build.cli.output import json_option, tell
+from specsia_build.cli.output import json_option
 from specsia_build.config import EXECUTORS, LOOKS, LOW_IOU_ACTIONS
-from specsia_build.dataset.schema import data_folder
 from specsia_build.pipeline.build import build as run_build
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.settings import effective, named_settings
-from specsia_build.pipeline.summary import BuildSummary
 from specsia_build.stages.registry import stage_names
 
 
@@ -109,80 +105,6 @@ def build(
     """
     config_file = named_settings(config_name) if config_name is not None else None
     config, layout = effective(source, out, config_file, flags, fresh)
+    began = time.monotonic()
     summary = run_build(config, layout, stages or stage_names(), fresh, Progress())
-    tell(as_json, document_of(summary), _lines(summary, layout.root))
-    if summary.stopped is not None or summary.failed > summary.allowed_failures:
-        ctx.exit(FAILED)
-
-
-def document_of(summary: BuildSummary) -> dict[str, Any]:
-    """What a build did, as one JSON document."""
-    return {
-        "source": summary.source,
-        "characters": summary.characters,
-        "stages": [asdict(stage) for stage in summary.stages],
-        "failures": [asdict(failure) for failure in summary.failures],
-        "warnings": {i: list(found) for i, found in sorted(summary.warnings.items())},
-        "lacking": list(summary.lacking),
-        "allowed_failures": summary.allowed_failures,
-        "failed": summary.failed,
-        "low_quality": summary.low_quality,
-        "rows": None if summary.rows is None else sum(summary.rows.values()),
-        "configurations": dict(summary.rows or {}),
-        "dataset": None if summary.dataset is None else str(summary.dataset),
-        "stopped": summary.stopped,
-    }
-
-
-def _loading(dataset: Path | str, name: str, several: bool) -> str:
-    """Python that loads one configuration; `datasets` takes no URL for a folder, but takes its files."""
-    if isinstance(dataset, Path):
-        return f'load_dataset("{dataset}", "{name}")' if several else f'load_dataset("{dataset}")'
-    return f'load_dataset("parquet", data_files={{"train": "{dataset}/{data_folder(name, several)}/train-*.parquet"}})'
-
-
-def packed_lines(summary: BuildSummary, dataset: Path | str, rows: Mapping[str, int]) -> list[str]:
-    """Where a packed dataset is, and how it is loaded."""
-    several = len(rows) > 1
-    found = [
-        f"{count} rows of {summary.source}{f' by {name}' if several else ''} are in {dataset}"
-        for name, count in rows.items()
-    ]
-    loading = [f"  pairs = {_loading(dataset, name, several)}" for name in rows]
-    return [
-        *found,
-        f"load {'one of them' if several else 'them'} with:",
-        "  from datasets import load_dataset",
-        *loading,
-    ]
-
-
-def warning_lines(summary: BuildSummary) -> list[str]:
-    """What is doubtful about what was built."""
-    found = sorted(summary.warnings.items())
-    return [f"warning: {character_id}: {sentence}" for character_id, told in found for sentence in told]
-
-
-def quarantine_lines(summary: BuildSummary, root: Path) -> list[str]:
-    """How many characters are left out, and where to look."""
-    lines = []
-    if summary.failed:
-        lines.append(f"{summary.failed} of {summary.characters} characters failed: see {root / 'failures.jsonl'}")
-    if summary.low_quality:
-        lines.append(
-            f"{summary.low_quality} of {summary.characters} characters are quarantined for their looks: see "
-            f"{root / 'quarantine'}; --min-iou lowers what is asked, --low-iou keep packs them all the same"
-        )
-    return lines
-
-
-def _lines(summary: BuildSummary, root: Path) -> list[str]:
-    lines = warning_lines(summary)
-    lines += quarantine_lines(summary, root)
-    if summary.stopped is not None:
-        lines.append(f"stopped before pack: {summary.stopped}")
-    elif summary.dataset is not None and summary.rows is not None:
-        lines += packed_lines(summary, summary.dataset, summary.rows)
-    else:
-        lines.append(f"done: {', '.join(dict.fromkeys(stage.stage for stage in summary.stages))} in {root}")
-    return lines
+    end(ctx, summary, layout, time.monotonic() - began, as_json=as_json)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shlex
+import time
 from pathlib import Path
 from typing import Any
 
 import click
 
-from specsia_build.cli.build import document_of, packed_lines, quarantine_lines, warning_lines
+from specsia_build.cli.closing import document_of, end
 from specsia_build.cli.command import Command
-from specsia_build.cli.main import FAILED
-from specsia_build.cli.output import json_option, tell
+from specsia_build.cli.output import json_option
 from specsia_build.config import DEFAULT_CLIPS_OUT, EXECUTORS, FRAMES, LOOKS, ClipSettings
 from specsia_build.dataset.schema import CARD
 from specsia_build.pipeline.build import build as run_build
@@ -118,10 +118,12 @@ def clips(
     config_file = named_settings(config_name) if config_name is not None else None
     config, layout = effective(source, out or DEFAULT_CLIPS_OUT, config_file, {**others, "clips": of_clips}, fresh)
     check_settings(config)
+    began = time.monotonic()
     summary = run_build(config, layout, stages or _STAGES, fresh, Progress())
-    tell(as_json, _document(summary), _lines(summary, layout, clip_settings(config)))
-    if summary.stopped is not None or summary.failed > summary.allowed_failures:
-        ctx.exit(FAILED)
+    made, load, first = _written(summary, layout, clip_settings(config))
+    document = {**document_of(summary), "clips": summary.clips, "recipes": summary.recipes}
+    seconds = time.monotonic() - began
+    end(ctx, summary, layout, seconds, document=document, as_json=as_json, made=made, load=load, first=first)
 
 
 def _whole(motion: str) -> str:
@@ -129,24 +131,18 @@ def _whole(motion: str) -> str:
     return str(Path(motion).expanduser().absolute()) if is_file_name(motion) else motion
 
 
-def _document(summary: BuildSummary) -> dict[str, Any]:
-    return {**document_of(summary), "clips": summary.clips, "recipes": summary.recipes}
-
-
-def _lines(summary: BuildSummary, layout: RunLayout, settings: ClipSettings) -> list[str]:
-    lines = [*warning_lines(summary), *quarantine_lines(summary, layout.root)]
+def _written(
+    summary: BuildSummary, layout: RunLayout, settings: ClipSettings
+) -> tuple[list[str], list[str], list[str]]:
+    """Where the parts of each recipe are, how they are loaded, and what to do with them."""
+    made, load, first = [], [], []
     for name, count in (summary.recipes or {}).items():
         where = recipe_folder(layout, name, None)
         moved = f" and, of reconstructions, {where}-BACKEND" if name == FRAMES and settings.pairs else ""
-        lines.append(f"{count} {load_recipe(name).by}s of {summary.source} are in {where}{moved}")
+        made.append(f"{count} {load_recipe(name).by}s of {summary.source} are in {where}{moved}")
         if name == FRAMES:
-            lines += ["repair one with:", f"  specsia enhance RUN {shlex.quote(str(where))}/CLIP --out repaired"]
+            first.append(f"specsia enhance pretrained {shlex.quote(str(where))}/CLIP --out repaired")
         else:
-            lines.append(f"{where / CARD} says how to load them")
-    if summary.dataset is not None and summary.rows is not None:
-        lines += packed_lines(summary, summary.dataset, summary.rows)
-    if summary.stopped is not None:
-        lines.append(f"not all is there: {summary.stopped}")
-    elif summary.recipes is None and summary.dataset is None:
-        lines.append(f"done: {', '.join(dict.fromkeys(stage.stage for stage in summary.stages))} in {layout.root}")
-    return lines
+            load.append(f"{where / CARD} says how")
+        first.append(f"specsia verify {shlex.quote(str(where))}")
+    return made, load, first

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from tqdm import tqdm
 
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import json_option, tell
 from specsia_build.config import cores
 from specsia_build.dataset.convert.write import to_published
 from specsia_build.dataset.reading import open_dataset
+from specsia_build.pipeline.progress import Progress
 
 
 @click.command(
@@ -35,12 +35,8 @@ def convert(dataset: str, to: str, out: Path, configs: tuple[str, ...], workers:
     The published one has the columns of SPECSIA-15K: uid, and color, mask, pos, edge and gt composited on grey.
     """
     opened = open_dataset(dataset)
-    with tqdm(desc=f"{'convert':<20}", unit="row", disable=None, leave=False) as bar:
-
-        def advance(rows: int) -> None:
-            bar.update(rows)
-
-        done = to_published(opened, out, configs, workers or cores(), advance)
+    with Progress().bar("convert", None, "row") as bar:
+        done = to_published(opened, out, configs, workers or cores(), bar)
     document = {"dataset": str(done.folder), "schema": to, "rows": {c: dict(r) for c, r in done.rows.items()}}
     total = sum(sum(rows.values()) for rows in done.rows.values())
     tell(as_json, document, [f"{total} rows of {opened.where} are in {done.folder}, in the published schema"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import click
-from tqdm import tqdm
 
 from specsia_build.cli.command import Command
 from specsia_build.cli.main import FAILED
@@ -11,6 +10,7 @@ from specsia_build.cli.output import json_option, tell
 from specsia_build.dataset.diff.compare import diff as diff_datasets
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.pipeline.progress import Progress
 
 
 @click.command(
@@ -26,14 +26,9 @@ def diff(ctx: click.Context, one: str, two: str, as_json: bool) -> None:
 
     A and B are folders, URLs or ids of the Hub. The exit code is 0 if they are equal, 1 if they differ, 2 in trouble.
     """
-    with tqdm(desc=f"{'diff':<20}", unit="row", disable=None, leave=False) as bar:
-
-        def advance(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with Progress().bar("diff", None, "row") as bar:
         try:
-            found = diff_datasets(open_dataset(one), open_dataset(two), advance)
+            found = diff_datasets(open_dataset(one), open_dataset(two), bar.at)
         except SpecsiaError as error:
             raise UsageError(str(error)) from error
     tell(as_json, found.to_json(), found.lines())

@@ -13,9 +13,10 @@ import click
 from specsia_build.characters.sources import open_source
 from specsia_build.characters.suggest import suggested_manifest
 from specsia_build.characters.survey import UNSURE, CharacterFacts
+from specsia_build.cli.closing import failure_lines
 from specsia_build.cli.command import Command
 from specsia_build.cli.main import FAILED
-from specsia_build.cli.output import json_option, tell, text_table
+from specsia_build.cli.output import Table, json_option, tell
 from specsia_build.errors import UsageError, some
 from specsia_build.files.writing import write_bytes
 from specsia_build.gallery.source import gallery_of_source
@@ -27,6 +28,7 @@ from specsia_build.pipeline.status import RunStatus, run_status
 from specsia_build.pipeline.survey import first_views, survey_all
 from specsia_build.report.page import write_page
 from specsia_build.report.writing import refuse_other_file
+from specsia_build.terminal.layout import folded
 
 PAGE = click.Path(dir_okay=False, path_type=Path)
 
@@ -84,7 +86,7 @@ def characters(
         ctx.exit(FAILED)
 
 
-def _part_lines(facts: CharacterFacts) -> list[str]:
+def _part_lines(facts: CharacterFacts) -> list[str | Table]:
     rows = [
         (
             piece.names[0] if piece.names else "(no name)",
@@ -95,14 +97,14 @@ def _part_lines(facts: CharacterFacts) -> list[str]:
         for piece in facts.pieces
     ]
     head = ("part", "triangles", "width", "depth", "height", "also called, or below")
-    lines = text_table(head, rows, right=(1, 2, 3, 4)) if rows else []
+    lines: list[str | Table] = [Table(head, rows, right=(1, 2, 3, 4))] if rows else []
     lines += [f"warning: {facts.id}: {sentence}" for sentence in facts.warnings]
     if facts.problem is not None:
         return [*lines, f"problem: {facts.id}: {facts.problem}"]
     return [*lines, f"{len(rows)} parts of {facts.id}; sizes are in its height"]
 
 
-def _character_lines(facts: Sequence[CharacterFacts], problems: Sequence[CharacterFacts]) -> list[str]:
+def _character_lines(facts: Sequence[CharacterFacts], problems: Sequence[CharacterFacts]) -> list[str | Table]:
     head = ("id", "format", "vertices", "triangles", "textures", "faces", "pose", "rig")
     rows = [
         (
@@ -118,9 +120,10 @@ def _character_lines(facts: Sequence[CharacterFacts], problems: Sequence[Charact
         for f in facts
         if f.problem is None
     ]
-    lines = text_table(head, rows, right=(2, 3)) if rows else []
-    lines += [f"warning: {f.id}: {sentence}" for f in facts for sentence in f.warnings]
-    lines += [f"problem: {f.id}: {f.problem}" for f in problems]
+    lines: list[str | Table] = [Table(head, rows, right=(2, 3))] if rows else []
+    warned = folded((f.id, sentence) for f in facts for sentence in f.warnings)
+    lines += [f"warning: {fold.line()}" for fold in warned]
+    lines += [f"problem: {fold.line()}" for fold in folded((f.id, str(f.problem)) for f in problems)]
     unsure = [f.id for f in facts if f.faces.endswith(UNSURE)]
     if unsure:
         said = f"note: nothing is sure about which way {some(unsure)} face{'s' * (len(unsure) == 1)}: look at "
@@ -141,19 +144,17 @@ def status(folder: Path, as_json: bool) -> None:
     tell(as_json, asdict(found) | {"next": found.next_step}, _status_lines(found))
 
 
-def _status_lines(found: RunStatus) -> list[str]:
+def _status_lines(found: RunStatus) -> list[str | Table]:
     rows = [
         (s.stage + (f" {s.backend}" if s.backend else ""), s.done, s.stale, s.missing, s.waiting, s.failed)
         for s in found.stages
     ]
     head = ("stage", "done", "stale", "missing", "waiting", "failed")
-    lines = [
+    lines: list[str | Table] = [
         f"{found.source}: {found.characters} characters",
-        *text_table(head, rows, right=(1, 2, 3, 4, 5)),
+        Table(head, rows, right=(1, 2, 3, 4, 5)),
     ]
     lines.append("pack                 " + ("all is packed" if found.packed else "nothing is packed yet"))
-    for f in found.failures:
-        what = "quarantined" if f.low_quality else "failed"
-        lines.append(f"{what}: {f.id} at {f.stage}{' ' + f.backend if f.backend else ''}: {f.reason}")
+    lines += failure_lines(found.failures)
     lines.append(found.next_step)
     return lines

@@ -13,8 +13,9 @@ import click
 from specsia_build import __version__
 from specsia_build.cli.command import CommandGroup
 from specsia_build.cli.stopping import stoppable
-from specsia_build.errors import SpecsiaError, UsageError, brief, printable
+from specsia_build.errors import SpecsiaError, UsageError, brief
 from specsia_build.files.trouble import write_trouble
+from specsia_build.terminal.screen import complain
 
 DONE, FAILED, USAGE = 0, 1, 2
 """Exit codes."""
@@ -109,14 +110,12 @@ class _Sentence(click.ClickException):
     """What is told of an error: its sentence, and where there is one the command that says more."""
 
     def __init__(self, message: str, code: int, more: str | None = None) -> None:
-        super().__init__(printable(message))
+        super().__init__(message)
         vars(self)["exit_code"] = code
         self.more = more
 
     def show(self, file: Any = None) -> None:
-        click.echo(f"specsia: {self.format_message()}", file=file or sys.stderr)
-        if self.more is not None:
-            click.echo(f"  see {self.more}", file=file or sys.stderr)
+        complain(self.format_message(), self.more)
 
 
 @click.group(

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from tqdm import tqdm
 
 from specsia_build.cli.command import Command
 from specsia_build.cli.main import FAILED
@@ -19,9 +15,10 @@ from specsia_build.dataset.hub.local import read_local, version_tag
 from specsia_build.dataset.hub.push import Operation, Plan, Pushed, check_public, plan_push, plan_unseen
 from specsia_build.dataset.hub.push import push as push_dataset
 from specsia_build.dataset.schema import BUILD_FILE, RECIPE_FILE
-from specsia_build.errors import printable
+from specsia_build.pipeline.progress import Progress
 from specsia_build.recipes.publish import licences_against, read_recipe
 from specsia_build.recipes.verify import mark_of
+from specsia_build.terminal.board import amount
 
 
 @click.command(
@@ -45,21 +42,22 @@ def push(ctx: click.Context, folder: Path, repo: str, private: bool, prune: bool
     login` or HF_TOKEN; HF_ENDPOINT names another Hub. An interrupted push goes on with the same command.
     """
     check_repo(repo)
+    progress = Progress()
     of_recipe = mark_of(folder) is not None
     total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    with _bar("check", total) as advance:
+    with progress.bar("check", total, "B") as advance:
         files = read_recipe(folder, advance) if of_recipe else read_local(folder, advance)
     version = version_tag(folder, RECIPE_FILE if of_recipe else BUILD_FILE)
     if not private:
         check_public(folder, licences_against if of_recipe else redistribution_problems)
     done = None
     try:
-        with connect(repo, _say, look=dry_run) as hub:
+        with connect(repo, progress.say, look=dry_run) as hub:
             plan = plan_push(hub, files, version, not private, prune)
             if not dry_run:
                 for note in plan.notes:
-                    _say(note)
-                with _bar("push", plan.size) as advance:
+                    progress.say(note)
+                with progress.bar("push", plan.size, "B") as advance:
                     done = push_dataset(hub, plan, files, advance)
     except UnseenError as error:
         if not dry_run:
@@ -70,32 +68,18 @@ def push(ctx: click.Context, folder: Path, repo: str, private: bool, prune: bool
         ctx.exit(FAILED)
 
 
-@contextmanager
-def _bar(name: str, total: int) -> Iterator[Callable[[int], None]]:
-    with tqdm(total=total, desc=f"{name:<20}", unit="B", unit_scale=True, disable=None, leave=False) as bar:
-
-        def advance(size: int) -> None:
-            bar.update(size)
-
-        yield advance
-
-
-def _say(line: str) -> None:
-    tqdm.write(printable(line), file=sys.stderr)
-
-
 def _planned(plan: Plan) -> list[str]:
     lines = [*(_step(operation, plan) for operation in plan.operations), *plan.notes]
     kept = f"; {_files(plan.kept)} there already" if plan.kept else ""
     counted = _files(len(plan.of("add", "replace")))
-    lines.append(f"{plan.page}: {counted} of {_size(plan.size)} to send{kept}")
+    lines.append(f"{plan.page}: {counted} of {amount(plan.size, 'B')} to send{kept}")
     return lines
 
 
 def _step(operation: Operation, plan: Plan) -> str:
     if operation.kind == "create":
         return f"create   {operation.name} ({'private' if plan.private else 'public'})"
-    size = f"  {_size(operation.size)}" if operation.kind != "tag" else ""
+    size = f"  {amount(operation.size, 'B')}" if operation.kind != "tag" else ""
     return f"{operation.kind:<8} {operation.name}{size}"
 
 
@@ -107,7 +91,11 @@ def _verdict(done: Pushed) -> list[str]:
         return lines
     sent = len(plan.of("add", "replace"))
     deleted = len(plan.of("delete"))
-    did = f"{_files(sent)} of {_size(plan.size)} pushed, {deleted} deleted" if sent or deleted else "nothing to push"
+    did = (
+        f"{_files(sent)} of {amount(plan.size, 'B')} pushed, {deleted} deleted"
+        if sent or deleted
+        else "nothing to push"
+    )
     return [
         f"{plan.page} ({'private' if plan.private else 'public'}) is the dataset: {did}; "
         f"all {_files(done.files)} compared by checksum at {done.commit[:12]}, tagged {plan.tag}"
@@ -116,7 +104,3 @@ def _verdict(done: Pushed) -> list[str]:
 
 def _files(count: int) -> str:
     return f"{count} file" if count == 1 else f"{count} files"
-
-
-def _size(size: int) -> str:
-    return f"{tqdm.format_sizeof(size)}B" if size >= 1000 else f"{size} B"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import click
-from tqdm import tqdm
 
 from specsia_build.cli.command import Command
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option, tell
 from specsia_build.config import cores
+from specsia_build.pipeline.progress import Progress
 from specsia_build.recipes.verify import verify as verify_folder
 
 
@@ -24,13 +24,8 @@ def verify(ctx: click.Context, dataset: str, workers: int, as_json: bool) -> Non
     not kept. One in the published schema is checked as far as that allows. A folder of `specsia clips --recipe NAME`
     is DIR/NAME, or a copy of it.
     """
-    with tqdm(desc=f"{'verify':<20}", unit="", disable=None, leave=False) as bar:
-
-        def advance(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        report = verify_folder(dataset, workers=workers or cores(), progress=advance)
+    with Progress().bar("verify", None) as bar:
+        report = verify_folder(dataset, workers=workers or cores(), progress=bar.at)
     tell(as_json, report.to_json(), report.lines())
     if not report.ok:
         ctx.exit(FAILED)

@@ -18,7 +18,6 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
-from tqdm import tqdm
 
 from specsia_build import __version__, png
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair, subject_of
@@ -34,6 +33,7 @@ from specsia_build.files.records import parse_json, read_json
 from specsia_build.files.writing import append, write_bytes
 from specsia_build.films import side_by_side
 from specsia_build.picture_files import write_film
+from specsia_build.pipeline.progress import Progress
 
 RECORD, ORIGINS = "enhance.json", "origins.jsonl"
 FILM = "film"
@@ -276,7 +276,7 @@ def enhance(
         origins.note(frame, of)
 
     with (
-        tqdm(total=frames.count, desc="enhance", unit="frame", disable=None, leave=False) as bar,
+        Progress().bar("enhance", frames.count, "frame") as bar,
         ThreadPoolExecutor(THREADS) as pool,
     ):
 
@@ -290,7 +290,7 @@ def enhance(
                     )
                 names.add(folded_name(frame.name))
                 if target.is_file() and origins.finished(frame):
-                    bar.update()
+                    bar()
                 else:
                     origins.note(frame, None)
                     yield frame
@@ -305,7 +305,7 @@ def enhance(
                 if len(writing) > AHEAD:
                     finish()
                 made += 1
-                bar.update()
+                bar()
             while writing:
                 finish()
         finally:
@@ -328,11 +328,11 @@ def _film(frames: FrameSource, out: Path) -> Path:
     if first is None or first.clip is None:
         return _written(out / FILM, frames.each, frames.count, frames.fps, out)
     clips = groupby(frames.each(), key=lambda frame: frame.clip.film if frame.clip else "")
-    with tqdm(total=frames.count, desc="films", unit="frame", disable=None, leave=False) as bar:
+    with Progress().bar("films", frames.count, "frame") as bar:
         for name, found in clips:
             clip = list(found)
             _written(out / FILM / relative_name(name, "clip"), clip.__iter__, len(clip), _fps(clip), out)
-            bar.update(len(clip))
+            bar(len(clip))
     return out / FILM
 
 

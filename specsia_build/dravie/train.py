@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from specsia_build import __version__
 from specsia_build.dataset.pairs import Pair
@@ -42,6 +42,8 @@ from specsia_build.errors import SpecsiaError, UsageError, brief
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import append, write_bytes
 from specsia_build.pipeline.progress import Progress
+from specsia_build.terminal.board import Row
+from specsia_build.terminal.drawing import Bar
 
 LOG_EVERY = 50
 LOG, VALIDATION_LOG, VALIDATION = "log.csv", "validation.csv", "validation"
@@ -87,6 +89,10 @@ class Trained:
 class _Quiet(Progress):
     def say(self, line: str) -> None:
         """Nothing: the first process speaks for all."""
+
+    def bar(self, *_args: Any, **_settings: Any) -> AbstractContextManager[Bar]:
+        """Nothing to look at."""
+        return nullcontext(Bar(Row(""), None))
 
 
 def train(
@@ -152,8 +158,7 @@ def train(
         pending: list[Tensor] = []
         began = since = time.perf_counter()
         batches = prefetched(sampler, start, config.steps)
-        hidden = None if first else True
-        with tqdm(total=config.steps, initial=start, desc="train", unit="step", disable=hidden, leave=False) as bar:
+        with progress.bar("train", config.steps - start, "step", kept=start) as bar:
             for inputs, targets in batches:
                 patches = to_device(inputs, device), to_device(targets, device)
                 pending.append(training_step(networks, config, step, *patches))
@@ -165,8 +170,8 @@ def train(
                     now = time.perf_counter()
                     means = _means(pending, step, run)
                     speed = len(pending) * config.batch * processes.world / (now - since)
-                    bar.update(len(pending))
-                    bar.set_postfix({name: f"{means[name]:.4f}" for name in ("l1", "discriminator")}, refresh=False)
+                    bar(len(pending))
+                    bar.note(", ".join(f"{name} {means[name]:.4f}" for name in ("l1", "discriminator")))
                     pending, since = [], now
                     if first:
                         _log(run / LOG, step, (rate(config, step - 1), *means.values(), speed))

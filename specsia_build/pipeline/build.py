@@ -32,7 +32,7 @@ from specsia_build.pipeline.lock import locked
 from specsia_build.pipeline.mark import claim_folder, refuse_other_source, settings_before, settled, told_before
 from specsia_build.pipeline.packing import artefacts_of, not_ready, pack_plan, read_by_pack
 from specsia_build.pipeline.planning import DigestCache, StagePlan, plan_stage, stages_of
-from specsia_build.pipeline.progress import Progress, named
+from specsia_build.pipeline.progress import Progress, named, planned_rows, unit_of
 from specsia_build.pipeline.recipes import finish, part_tasks, planned, write_parts
 from specsia_build.pipeline.selection import select
 from specsia_build.pipeline.store import DamagedError, discard, is_intact, sweep
@@ -217,8 +217,7 @@ class _Build:
         damaged: dict[CharacterStage, dict[str, str]] = {}
         made: set[str] = set()
         failed: set[str] = set()
-        unit, what = "clip" if stage.per_clip else "char", stage.name if name is None else f"{stage.name} {name}"
-        with self.progress.bar(what, len(plan.tasks), unit) as advance:
+        with self.progress.bar(stage.name, len(plan.tasks), unit_of(stage), name, len(plan.done)) as advance:
             for task, outcome in self._outcomes(plan):
                 advance(1)
                 for earlier in outcome.damaged:
@@ -243,7 +242,7 @@ class _Build:
                     if not failure.low_quality:
                         self.lost.add(failure.key)
                     add_failure(self.layout.failures, failure)
-                    self.progress.say(f"quarantined {task.key}: {outcome.reason}")
+                    self.progress.quarantined(task.key, outcome.reason)
                 if outcome.warnings:
                     self._warn(task.entry.id, outcome.warnings)
         write_failures(self.layout.failures, self.failures)
@@ -321,7 +320,8 @@ class _Build:
 
     def _warn(self, character: str, said: Sequence[str]) -> None:
         before = self.summary.warnings.get(character, ())
-        self.summary.warnings[character] = tuple(dict.fromkeys((*before, *said)))
+        self.summary.warnings[character] = found = tuple(dict.fromkeys((*before, *said)))
+        self.progress.warned(len(found) - len(before))
 
     def pack(self) -> BuildSummary:
         """Pack what is built, unless too much failed or is missing; artefacts that turn out damaged are made again.
@@ -382,7 +382,7 @@ class _Build:
         kept = pack.packed_fingerprint(layout.dataset) == pack.plan_fingerprint(plan)
         if not kept:
             watch = Stopwatch()
-            with self.progress.bar("pack", total) as advance, watch.part("pack"):
+            with self.progress.bar(pack.STAGE.name, total) as advance, watch.part("pack"):
                 found = pack.pack(plan, artefacts_of(layout, config), layout.dataset, advance)
             if found.foreign:
                 self.progress.say(f"kept in {layout.dataset}, as it is not of the dataset: {named(found.foreign)}")
@@ -390,6 +390,9 @@ class _Build:
                 self.progress.say(f"pack: {found.written} shards written, {found.kept} kept as they were")
             taken = time.perf_counter() - start
             _log(layout, pack.STAGE.name, None, "", Outcome(seconds=taken, parts=watch.seconds, peak_mb=peak_mb()))
+        else:
+            with self.progress.bar(pack.STAGE.name, 0, kept=total):
+                pass
         seconds = time.perf_counter() - start
         done = StageSummary(pack.STAGE.name, None, 0 if kept else total, total if kept else 0, 0, seconds)
         self.progress.stage_done(done)
@@ -457,15 +460,16 @@ def build(
             progress.say(f"kept in {layout.root}, as no build wrote it: {named(foreign)}")
         work.begin()
         try:
-            for stage, backend in stages_of(config, asked):
-                work.run_stage(stage, backend)
-                if stage is motions.STAGE:
-                    work.count_clips()
-                if work.hopeless():
-                    return work.too_many("raise --max-failures")
-            if not packs:
-                return work.finished()
-            return work.pack() if config.clips is None else work.pack_clips()
+            with progress.stages(planned_rows(config, asked, len(work.entries), packs)):
+                for stage, backend in stages_of(config, asked):
+                    work.run_stage(stage, backend)
+                    if stage is motions.STAGE:
+                        work.count_clips()
+                    if work.hopeless():
+                        return work.too_many("raise --max-failures")
+                if not packs:
+                    return work.finished()
+                return work.pack() if config.clips is None else work.pack_clips()
         finally:
             # Only a memory of what can be computed again: what stopped the build is what is told.
             with suppress(WriteError):

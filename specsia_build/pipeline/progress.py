@@ -1,16 +1,20 @@
-"""What a person sees while a build runs: bars and lines on standard error."""
+"""What a person sees while a build runs: its stages on standard error."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
-
-from tqdm import tqdm
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 
 from specsia_build.characters.character import id_order_key
-from specsia_build.errors import printable, some
+from specsia_build.config import DRAVIE, BuildConfig, backend_name
+from specsia_build.errors import some
+from specsia_build.pipeline.planning import stages_of
 from specsia_build.pipeline.summary import StageSummary
+from specsia_build.stages import pack
+from specsia_build.stages.stage import CharacterStage
+from specsia_build.terminal import drawing, screen
+from specsia_build.terminal.board import Row
+from specsia_build.terminal.drawing import Bar
 
 _MOST_NAMED = 12
 
@@ -20,27 +24,51 @@ def named(ids: Collection[str]) -> str:
     return some(sorted(ids, key=id_order_key), _MOST_NAMED)
 
 
+def unit_of(stage: CharacterStage) -> str:
+    """What a stage counts."""
+    return "clip" if stage.per_clip else "char"
+
+
+def planned_rows(config: BuildConfig, stages: Sequence[CharacterStage], characters: int, packs: bool) -> list[Row]:
+    """The stages of a build as far as they are known before it begins; how much there is to pack is not."""
+    rows = [
+        Row(stage.name, backend_name(spec or ""), unit_of(stage), None if stage.per_clip else characters)
+        for stage, spec in stages_of(config, stages)
+    ]
+    packed = [pack.STAGE.name] if config.clips is None else config.clips.recipes
+    names = [pack.STAGE.name if name == DRAVIE else name for name in packed]
+    return [*rows, *(Row(name, total=0) for name in names if packs)]
+
+
 class Progress:
-    """Bars where standard error is a terminal, one line a stage everywhere."""
+    """Stages that move where standard error is a terminal, one line a stage elsewhere."""
 
-    @contextmanager
-    def bar(self, name: str, total: int, unit: str = "char") -> Iterator[Callable[[int], None]]:
-        """A bar over `total` characters, or other units; yields what advances it."""
-        with tqdm(
-            total=total, desc=f"{printable(name):<20}", unit=unit, disable=None if total else True, leave=False
-        ) as shown:
+    def stages(self, rows: Sequence[Row]) -> AbstractContextManager[None]:
+        """While it is open, what `bar` shows are rows of one table, which holds these from the beginning."""
+        return drawing.stages(rows)
 
-            def advance(count: int) -> None:
-                shown.update(count)
-
-            yield advance
+    def bar(
+        self, name: str, total: int | None, unit: str = "char", backend: str | None = None, kept: int = 0
+    ) -> AbstractContextManager[Bar]:
+        """A stage of `total` characters, or other units, besides those `kept`; yields what advances it."""
+        return drawing.bar(name, total, unit, backend or "", kept)
 
     def say(self, line: str) -> None:
-        """One line, made printable, above the bar."""
-        tqdm.write(printable(line), file=sys.stderr)
+        """One line, made printable, above what moves."""
+        screen.say(line)
+
+    def quarantined(self, key: str, reason: str) -> None:
+        """Count a character or clip that was set aside."""
+        drawing.quarantined(key, reason)
+
+    def warned(self, count: int) -> None:
+        """Count warnings, which are told at the end."""
+        drawing.warned(count)
 
     def stage_done(self, done: StageSummary) -> None:
-        """The closing line of a stage."""
+        """The closing line of a stage, where no table shows it."""
+        if screen.above:
+            return
         name = done.stage if done.backend is None else f"{done.stage} {done.backend}"
         kept = f", {done.kept} up to date" if done.kept else ""
         failed = f", {done.failed} quarantined" if done.failed else ""

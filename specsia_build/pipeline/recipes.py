@@ -156,7 +156,7 @@ def write_parts(tasks: Sequence[PartTask], run: Executor, needs: Needs, progress
     missing = [task for task in tasks if not folders.is_written(task.folder, task.key, task.mark)]
     found = Outcome()
     label = tasks[0].recipe if tasks else "recipe"
-    with progress.bar(label, len(missing), "part") as advance:
+    with progress.bar(label, len(missing), "part", kept=len(tasks) - len(missing)) as advance:
         for index, trouble in run(write_part, missing, needs):
             advance(1)
             task = missing[index]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import specsia_build
 import specsia_build.cli
 from specsia_build.cli.main import main
 from specsia_build.cli.output import show, tell
@@ -48,7 +49,13 @@ def test_markup_is_made_printable() -> None:
 def test_commands_print_through_one_place() -> None:
     folder = Path(specsia_build.cli.__file__).parent
     others = [path.name for path in folder.glob("*.py") if "click.echo" in path.read_text(encoding="utf-8")]
-    assert sorted(others) == ["main.py", "output.py"]
+    assert sorted(others) == ["output.py"]
+
+
+def test_one_package_draws() -> None:
+    package = Path(specsia_build.__file__).parent
+    drawing = [path for path in package.rglob("*.py") if "from rich" in path.read_text(encoding="utf-8")]
+    assert {path.parent.name for path in drawing} == {"terminal"}
 
 
 def test_names_of_files_are_shown_printable(tmp_path: Path) -> None:

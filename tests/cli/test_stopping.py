@@ -32,7 +32,7 @@ def verify():
             time.sleep(0.01)
 module.verify = verify
 sys.modules["waiting"] = module
-COMMANDS["verify"] = "waiting"
+COMMANDS["verify"] = COMMANDS["verify"]._replace(module="waiting")
 main(["verify"])
 """
 

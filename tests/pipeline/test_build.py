@@ -374,10 +374,11 @@ def test_low_quality_is_counted_apart_from_failures_and_does_not_stop_pack(tmp_p
     assert {path.name for path in folder.iterdir()} == pictures | {"why.txt"}
     assert {kind: Image.open(folder / f"{kind}_01.png").mode for kind in kinds} == kinds
     assert "mean IoU of 0." in (folder / "why.txt").read_text()
-    text = specsia("build", "--out", tmp_path / "out", *arguments)["text"]
-    assert "3 of 8 characters failed" in text
-    assert "3 of 8 characters are quarantined for their looks" in text
-    assert "quarantined: 1 at project mesh-dir" in specsia("status", tmp_path / "out")["text"]
+    told = specsia("build", "--out", tmp_path / "out", *arguments)["error"]
+    assert "8 characters of figures, 3 failed, 3 quarantined for their looks" in told
+    aside = "3 characters (0, 1, untextured) at project mesh-dir"
+    assert f"  quarantined  {aside}" in told
+    assert f"quarantined: {aside}" in specsia("status", tmp_path / "out")["text"]
 
 
 def test_what_counts_as_low_quality_is_a_flag_that_later_builds_may_change(tmp_path: Path) -> None:
@@ -425,11 +426,11 @@ def test_a_build_of_several_backends_says_how_each_is_loaded(tmp_path: Path) -> 
     wrong = write_folder(tmp_path / "wrong", 3)
     write_slab(wrong / "1.obj")
     arguments = ("build", source, "--out", tmp_path / "out", *SMALL, "--backend", "inflate", "--backend")
-    text = specsia(*arguments, f"mesh-dir:{wrong}")["text"]
+    said = specsia(*arguments, f"mesh-dir:{wrong}")
     dataset = tmp_path / "out" / "dataset"
     for name, rows in (("inflate", 12), ("mesh-dir", 8)):
-        assert f"{rows} rows of figures by {name} are in {dataset}" in text
-        assert f'load_dataset("{dataset}", "{name}")' in text
+        assert f"{rows} rows of figures by {name} are in {dataset}\n" in said["text"]
+        assert f'load_dataset("{dataset}", "{name}")' in said["error"]
     assert specsia("build", "--out", tmp_path / "out", "--json")["configurations"] == {"inflate": 12, "mesh-dir": 8}
 
 

@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
-from tqdm import tqdm
 
 from specsia_build import __version__
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, is_frontal, place_columns, place_of
@@ -30,6 +29,7 @@ from specsia_build.dravie.seen import read_seen, write_seen
 from specsia_build.dravie.validation import validate
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.writing import replacing_folder, write_bytes
+from specsia_build.pipeline.progress import Progress
 
 PICTURE = "frontal.png"
 
@@ -158,8 +158,8 @@ def adapt(
     model, seen = model.to(device), read_seen(run)
     before, _, _ = validate(model, config, [frontal], device)
     began = time.perf_counter()
-    with tqdm(total=settings.steps, desc="adapt", unit="step", disable=None, leave=False) as bar:
-        adapted = adapt_generator(model, config, frontal, settings, device, bar.update)
+    with Progress().bar("adapt", settings.steps, "step") as bar:
+        adapted = adapt_generator(model, config, frontal, settings, device, bar)
     seconds = time.perf_counter() - began
     after, _, picture = validate(adapted, config, [frontal], device)
     record = {

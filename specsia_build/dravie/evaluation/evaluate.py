@@ -13,7 +13,6 @@ from itertools import groupby
 from pathlib import Path
 
 from torch import Tensor
-from tqdm import tqdm
 
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, is_frontal, place_columns, place_of
 from specsia_build.dataset.reading import OpenedDataset
@@ -26,6 +25,7 @@ from specsia_build.dravie.seen import gathered
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.names import folded_name
 from specsia_build.gallery.evaluation import RAW, TRUTH
+from specsia_build.pipeline.progress import Progress
 
 FRONTAL, NOVEL = "frontal", "novel"
 """Kinds of views: the one that methods are fitted to, number 0 (in clips its first frame), and all others."""
@@ -211,7 +211,7 @@ def evaluate(
     seen_by = _seen_by(dataset, configs, split, methods)
     if any(seen_by.values()) and not allow_seen:
         raise UsageError(_refusal(seen_by, split))
-    with tqdm(total=count * len(methods), desc="evaluate", unit="fit", disable=None, leave=False) as bar:
+    with Progress().bar("evaluate", count * len(methods), "fit") as bar:
         for config in configs:
             seen: dict[tuple[str, int, str], tuple[list[Tensor], list[Tensor]]] = {}
             frontal: Pair | None = None
@@ -228,9 +228,9 @@ def evaluate(
                 turn = cache(partial(turntable, config, pairs[0].character_id)) if turntable and here else None
                 for method in methods:
                     if _needless(method, config, methods):
-                        bar.update()
+                        bar()
                         continue
-                    bar.set_postfix_str(f"{pairs[0].character_id} {method.label}", refresh=True)
+                    bar.note(f"{pairs[0].character_id} {method.label}")
                     folder = kept_folder(out, config, pairs[0], method.folder)
                     around = turn if method.repeat == 0 else None
                     results, calm = painted(method, pairs, frontal, around, folder, f"{digest} {config} {split}")
@@ -264,7 +264,7 @@ def evaluate(
                                 features = seen.setdefault((method.label, method.repeat, score.kind), ([], []))
                                 features[0].append(look.fid)
                                 features[1].append(truth.fid)
-                    bar.update()
+                    bar()
             for (label, repeat, kind), features in seen.items():
                 distance = fid_between(*features)
                 if distance is not None:

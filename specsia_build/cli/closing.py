@@ -1,0 +1,180 @@
+"""What `build` and `clips` say at their end: what was made on standard output, all about it on standard error."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from specsia_build.cli.main import FAILED
+from specsia_build.cli.output import tell
+from specsia_build.dataset.schema import data_folder
+from specsia_build.pipeline.failures import Failure
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.summary import BuildSummary, StageSummary
+from specsia_build.terminal.board import clock_time
+from specsia_build.terminal.layout import folded
+from specsia_build.terminal.screen import close, complain
+
+
+def document_of(summary: BuildSummary) -> dict[str, Any]:
+    """What a build did, as one JSON document."""
+    return {
+        "source": summary.source,
+        "characters": summary.characters,
+        "stages": [asdict(stage) for stage in summary.stages],
+        "failures": [asdict(failure) for failure in summary.failures],
+        "warnings": {i: list(found) for i, found in sorted(summary.warnings.items())},
+        "lacking": list(summary.lacking),
+        "allowed_failures": summary.allowed_failures,
+        "failed": summary.failed,
+        "low_quality": summary.low_quality,
+        "rows": None if summary.rows is None else sum(summary.rows.values()),
+        "configurations": dict(summary.rows or {}),
+        "dataset": None if summary.dataset is None else str(summary.dataset),
+        "stopped": summary.stopped,
+    }
+
+
+def packed_lines(summary: BuildSummary) -> list[str]:
+    """Where the rows of each configuration are."""
+    rows = summary.rows or {}
+    return [
+        f"{count} rows of {summary.source}{f' by {name}' if len(rows) > 1 else ''} are in {summary.dataset}"
+        for name, count in rows.items()
+    ]
+
+
+def failure_lines(failures: Iterable[Failure]) -> list[str]:
+    """What was set aside and why, those of one stage with one reason on one line; see `said_of`."""
+    return [f"{kind}: {line}" for kind, lines in said_of(failures).items() for line in lines]
+
+
+def said_of(failures: Iterable[Failure]) -> dict[str, list[str]]:
+    """Sentences about what ``failed`` and what was ``quarantined`` for its looks."""
+    groups: dict[tuple[bool, str, bool], list[tuple[str, str]]] = {}
+    for failure in failures:
+        where = f"{failure.stage} {failure.backend or ''}".rstrip()
+        groups.setdefault((failure.low_quality, where, failure.clip is not None), []).append(
+            (failure.key, failure.reason)
+        )
+    said: dict[str, list[str]] = {"failed": [], "quarantined": []}
+    for (low_quality, where, of_clips), found in groups.items():
+        what = "clips" if of_clips else "characters"
+        said["quarantined" if low_quality else "failed"] += [fold.line(what, f" at {where}") for fold in folded(found)]
+    return said
+
+
+def _loading(dataset: Path | str, name: str, several: bool) -> str:
+    """Python that loads one configuration; `datasets` takes no URL for a folder, but takes its files."""
+    if isinstance(dataset, Path):
+        return f'load_dataset("{dataset}", "{name}")' if several else f'load_dataset("{dataset}")'
+    return f'load_dataset("parquet", data_files={{"train": "{dataset}/{data_folder(name, several)}/train-*.parquet"}})'
+
+
+def _load_lines(summary: BuildSummary) -> list[str]:
+    if summary.dataset is None or not summary.rows:
+        return []
+    several = len(summary.rows) > 1
+    loading = [f"pairs = {_loading(summary.dataset, name, several)}" for name in summary.rows]
+    return ["from datasets import load_dataset", *loading]
+
+
+def _counts(stages: Sequence[StageSummary], which: str) -> list[str]:
+    counts = {f"{stage.stage} {stage.backend or ''}".rstrip(): getattr(stage, which) for stage in stages}
+    line = ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
+    return [line] if line else []
+
+
+def _next(summary: BuildSummary, layout: RunLayout, first: Sequence[str]) -> list[str]:
+    run = shlex.quote(str(layout.root))
+    if summary.stopped is not None:
+        return [f"specsia status {run}"]
+    if summary.dataset is None and not summary.recipes:
+        command = "build" if summary.clips is None else "clips"
+        return [f"specsia {command} --out {shlex.quote(layout.url or str(layout.root))}"]
+    checked = [] if summary.dataset is None else [f"specsia verify {shlex.quote(str(summary.dataset))}"]
+    return [*first, f"specsia report {run}", *checked]
+
+
+def end(
+    ctx: click.Context,
+    summary: BuildSummary,
+    layout: RunLayout,
+    seconds: float,
+    *,
+    document: Any = None,
+    as_json: bool,
+    made: Sequence[str] = (),
+    load: Sequence[str] = (),
+    first: Sequence[str] = (),
+) -> None:
+    """Say what a build did, and end with an exit code if it could not do it.
+
+    Args:
+        ctx: of the command.
+        summary: of the build.
+        layout: of its run.
+        seconds: that it took.
+        document: what `--json` prints, that of `document_of` if None.
+        as_json: whether that is asked for.
+        made: lines about what was made besides the dataset.
+        load: how that is loaded.
+        first: commands that come next, before those that look at it.
+    """
+    results = [*made, *packed_lines(summary)]
+    if summary.stopped is None and not results:
+        results = [f"done: {', '.join(dict.fromkeys(stage.stage for stage in summary.stages))} in {layout.root}"]
+    trouble = _trouble(summary, layout)
+    if not as_json:
+        title, facts = _closing(summary, layout, seconds, [*load, *_load_lines(summary)], first)
+        close(title, facts, bad=trouble is not None)
+    tell(as_json, document_of(summary) if document is None else document, results)
+    if trouble is not None:
+        complain(trouble)
+        ctx.exit(FAILED)
+
+
+def _trouble(summary: BuildSummary, layout: RunLayout) -> str | None:
+    """Why a build is not what was asked for."""
+    if summary.stopped is not None:
+        return f"{'stopped before pack' if summary.clips is None else 'not all is there'}: {summary.stopped}"
+    if summary.failed > summary.allowed_failures:
+        allowed = summary.allowed_failures
+        return f"{summary.failed} of {summary.characters} characters failed, {allowed} may: see {layout.failures}"
+    return None
+
+
+def _closing(
+    summary: BuildSummary, layout: RunLayout, seconds: float, load: Sequence[str], first: Sequence[str]
+) -> tuple[str, Mapping[str, Sequence[str]]]:
+    """Title and facts of what a build did."""
+    set_aside = said_of(summary.failures)
+    warned = folded((name, sentence) for name, found in sorted(summary.warnings.items()) for sentence in found)
+    counts = [f"{summary.failed} failed"] * bool(summary.failed)
+    counts += [f"{summary.low_quality} quarantined for their looks"] * bool(summary.low_quality)
+    title = ", ".join([f"{summary.characters} characters of {summary.source}", *counts])
+    where = {
+        "dataset": [] if summary.dataset is None else [str(summary.dataset)],
+        "failures": [str(layout.failures)] if summary.failures else [],
+        "pictures": [
+            f"{layout.root / 'quarantine'} shows why; --min-iou lowers what is asked, --low-iou keep packs them"
+        ]
+        if summary.low_quality
+        else [],
+        "logs": [str(layout.log.parent)],
+    }
+    return title, {
+        "built": _counts(summary.stages, "made") or ["nothing: all is up to date"],
+        "up to date": _counts(summary.stages, "kept"),
+        **set_aside,
+        "warnings": [fold.line() for fold in warned],
+        "time": [clock_time(seconds)],
+        **where,
+        "load": load,
+        "next": _next(summary, layout, first),
+    }

@@ -1,0 +1,138 @@
+"""How far each stage of a command is, how fast, and how long the rest will take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Row:
+    """One stage.
+
+    Attributes:
+        name: of the stage.
+        backend: that it is done with, or empty.
+        unit: what it counts, such as ``char``; ``B`` are bytes.
+        total: of them, those included that are up to date; None where it is not known yet.
+        kept: that were up to date as it began.
+        done: since then.
+        began, ended: on the board's clock, None where it has not.
+        note: what is to be said beside.
+    """
+
+    name: str
+    backend: str = ""
+    unit: str = "char"
+    total: int | None = None
+    kept: int = 0
+    done: int = 0
+    began: float | None = None
+    ended: float | None = None
+    note: str = ""
+
+    @property
+    def label(self) -> str:
+        """Stage and backend."""
+        return f"{self.name} {self.backend}".rstrip()
+
+    def seconds(self, now: float) -> float:
+        """How long it took, or takes so far."""
+        return 0.0 if self.began is None else (now if self.ended is None else self.ended) - self.began
+
+    def rate(self, now: float) -> float | None:
+        """How many a second; None before the first."""
+        taken = self.seconds(now)
+        return self.done / taken if self.done and taken > 0 else None
+
+    def left(self, now: float) -> float | None:
+        """Seconds until it ends; None where nothing says so."""
+        if self.ended is not None:
+            return 0.0
+        rate = self.rate(now)
+        return None if rate is None or self.total is None else max(0, self.total - self.kept - self.done) / rate
+
+
+@dataclass
+class Board:
+    """All stages of one command.
+
+    Attributes:
+        rows: in the order in which they are done.
+        clock: gives seconds.
+        quarantined: how many were, so far.
+        warned: how many warnings there were.
+        latest: the latest of either, in a sentence.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    clock: Callable[[], float] = time.monotonic
+    quarantined: int = 0
+    warned: int = 0
+    latest: str = ""
+
+    def __post_init__(self) -> None:
+        self.began = self.clock()
+
+    def begin(self, name: str, backend: str, unit: str, total: int | None, kept: int) -> Row:
+        """The row of a stage that begins now: the planned one, or a new one below those that have begun."""
+        row = next((row for row in self.rows if (row.name, row.backend) == (name, backend)), None)
+        if row is None:
+            row = Row(name, backend)
+            self.rows.insert(sum(1 for other in self.rows if other.began is not None), row)
+        row.unit, row.total, row.kept, row.done = unit, None if total is None else total + kept, kept, 0
+        row.began, row.ended, row.note = self.clock(), None, ""
+        for other in self.rows:
+            if other.began is None and other.unit == unit and other.total is None:
+                other.total = row.total
+        return row
+
+    def end(self, row: Row) -> None:
+        """Say that a stage is over."""
+        row.ended = self.clock()
+
+    def left(self) -> float | None:
+        """Seconds until all stages end, None if unknown; those that have not begun are reckoned by the others' mean."""
+        now = self.clock()
+        begun = [row for row in self.rows if row.began is not None]
+        counted = sum(row.kept + row.done for row in begun)
+        if not counted:
+            return None
+        mean = sum(row.seconds(now) for row in begun) / counted
+        total = 0.0
+        for row in self.rows:
+            if row.began is None and row.total is None:
+                return None
+            known = row.left(now) if row.began is not None else None
+            total += mean * ((row.total or 0) - row.kept - row.done) if known is None else known
+        return total
+
+
+def amount(count: float, unit: str) -> str:
+    """A count as it is shown: bytes in the unit that suits them."""
+    if unit != "B" or count < 1000:
+        return f"{count:,.0f}" if unit != "B" else f"{count:.0f} B"
+    for prefix in "kMGT":
+        count /= 1000
+        if count < 999.5 or prefix == "T":
+            break
+    return f"{count:.3g} {prefix}B"
+
+
+def speed(rate: float | None, unit: str) -> str:
+    """A rate as it is shown: a second, a minute or an hour, whichever gives one or more."""
+    if rate is None:
+        return ""
+    per, seconds = ("s", 1) if rate >= 1 else ("min", 60) if rate * 60 >= 1 else ("h", 3600)
+    each = rate * seconds
+    return f"{amount(each, unit) if unit == 'B' or each >= 10 else f'{each:.1f}'}/{per}"
+
+
+def clock_time(seconds: float | None) -> str:
+    """Seconds as ``m:ss``, or ``h:mm:ss``."""
+    if seconds is None:
+        return ""
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"

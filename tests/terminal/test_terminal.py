@@ -1,0 +1,89 @@
+"""A terminal of 60, 80 or 200 columns, one without colours, and a pipe: what each of them gets."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from specsia_build.terminal.layout import columns
+from tests.terminal.typed import CODE, lines_of, on_terminal
+
+ALL = """
+from specsia_build.terminal import drawing, screen
+from specsia_build.terminal.board import Row
+from specsia_build.terminal.layout import Table
+
+nasty = "\\x1b]0;owned\\x07\\n\\x9b2J\\u202eeno[red]x[/red][link=http://x]\\u2028" + "y" * 5000
+backends = ("inflate", "drawingspinup")
+with drawing.stages([Row("render", total=1498), *(Row("reconstruct", name, total=1498) for name in backends)]):
+    with drawing.bar("render", 1400, "char", kept=98) as bar:
+        bar(700)
+        drawing.quarantined(nasty, nasty)
+        drawing.warned(2)
+        screen.say("said " + nasty)
+        bar(700)
+    with drawing.bar("reconstruct", 1498, "char", "drawingspinup") as bar:
+        bar(3)
+    with drawing.bar(nasty, None, "B", nasty) as bar:
+        bar(1_000_000)
+        bar.note(nasty)
+with drawing.bar("alone " + nasty, 10, "char") as bar:
+    bar(1)
+    bar.note(nasty)
+screen.close("title " + nasty, {"warnings": ["a warning of many words " * 9, nasty], "next": ["specsia report my-run"]})
+screen.show(Table(("id", "count"), [(nasty, 1), ("knight", 2)], right=(1,)), "warning: " + nasty, "240 rows are in x")
+screen.complain("this is wrong with " + nasty, "specsia build --help")
+"""
+
+
+def harmless(shown: str) -> None:
+    """See that nothing but colours, lines of the cursor and erased lines steers the terminal."""
+    codes = [code for code in CODE.findall(shown) if not re.fullmatch(r"\x1b\[([0-9;]*[mAK]|\?25[lh]|2K)", code)]
+    assert not codes
+    assert all(line.isprintable() for line in lines_of(shown)), shown
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    shown = on_terminal(ALL, width)
+    harmless(shown)
+    lines = lines_of(shown)
+    assert max(map(columns, lines)) <= width
+    text = "".join(CODE.sub("", shown).split())
+    for said in ("✓render", "[red]x[/red]", "specsia:thisiswrong", "seespecsiabuild--help", "240rowsareinx"):
+        assert said in text
+    assert "\x1b[?25l" not in shown or shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
+    assert len(text) < 40_000
+
+
+@pytest.mark.parametrize("more", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_a_terminal_without_colours_gets_plain_lines_that_fit(more: dict[str, str]) -> None:
+    shown = on_terminal(ALL, 60, more)
+    assert "\x1b" not in shown
+    harmless(shown)
+    assert max(map(columns, lines_of(shown))) <= 60
+    assert "━" not in shown
+
+
+def test_a_pipe_gets_whole_lines_and_results_alone() -> None:
+    ran = subprocess.run([sys.executable, "-c", ALL], capture_output=True, text=True, encoding="utf-8", check=True)
+    assert "\x1b" not in ran.stdout + ran.stderr
+    head, nasty, knight, warning, rows = ran.stdout.splitlines()
+    assert head.split() == ["id", "count"]
+    assert nasty.count("y") == warning.count("y") == 5000
+    assert knight.split() == ["knight", "2"]
+    assert rows == "240 rows are in x"
+    told = ran.stderr.splitlines()
+    assert [line.split(" ")[0] for line in told] == ["quarantined", "said", "title", "", "", "", "specsia:", ""]
+    assert told[-2].startswith("specsia: this is wrong with ")
+    assert all(line.isprintable() for line in told)
+
+
+def test_a_stream_that_cannot_write_a_letter_gets_its_name() -> None:
+    code = "from specsia_build.terminal.screen import show; show('騎士 é')"
+    environment = {"PYTHONIOENCODING": "ascii", "PYTHONPATH": ":".join(sys.path)}
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert ran.stdout == "\\u9a0e\\u58eb \\xe9\n"
