@@ -102,7 +102,7 @@ def clips_config(source: Path, **clips: Any) -> BuildConfig:
 
 
 @contextmanager
-def _at_once(*_: Any) -> Iterator[Any]:
+def at_once(*_: Any) -> Iterator[Any]:
     """An executor without processes, which take longer to start than so few clips to be made."""
     yield lambda function, items, needs: ((index, function(item)) for index, item in enumerate(items))
 
@@ -111,5 +111,5 @@ def run_clips(out: Path, config: BuildConfig) -> tuple[RunLayout, BuildSummary]:
     """Make the clips of a configuration, in this process."""
     layout = layout_of(out)
     stages = [*(stage.name for stage in character_stages(config)), "pack"]
-    with patch("specsia_build.pipeline.build.open_executor", _at_once):
+    with patch("specsia_build.pipeline.build.open_executor", at_once):
         return layout, build(config, layout, stages, False, Progress())

@@ -24,7 +24,7 @@ from tests.hub_store import Blob, Refusal, Repo, Store
 WRITER, READER = "hf_testwritertoken", "hf_testreadertoken"
 """Tokens of the user `tester`; with the second nothing may be written."""
 
-NAMESPACES = ("tester", "team")
+NAMESPACES = ("tester", "team", "OWNER", "owner")
 _BLOCK = 1 << 16
 
 

@@ -18,7 +18,7 @@ from specsia_build.pipeline.progress import Progress
     cls=Command,
     examples=(
         "specsia convert my-run/dataset --to published --out my-run/published",
-        "specsia convert my-run/dataset --to published --config inflate --out published-inflate",
+        "specsia convert specsia-out/dataset --to published --out published",
     ),
 )
 @click.argument("dataset", metavar="DATASET")

@@ -29,7 +29,7 @@ def configs_option(description: str) -> Callable[[Decorated], Decorated]:
     cls=Command,
     examples=(
         "specsia train my-run/dataset --out drawn",
-        "specsia train my-run/dataset --out drawn --steps 4000 --resume",
+        "specsia train my-run/dataset --out drawn-quick --steps 100",
     ),
     context_settings={"show_default": False},
 )

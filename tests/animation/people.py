@@ -119,6 +119,34 @@ def turning(figure: Figure, node: int, vectors: list[tuple[float, float, float]]
     return Motion(name, (track,), 0.0, float(times[-1]))
 
 
+def into_bvh(figure: Figure, motion: Motion) -> str:
+    """A skeleton that is turned nowhere at rest, and a motion's keys, as a BVH file."""
+    skeleton = figure.skeleton
+
+    def joint(node: int) -> str:
+        offset = " ".join(f"{value:.6f}" for value in skeleton.translations[node])
+        children = "".join(joint(child) for child in np.flatnonzero(skeleton.parents == node).tolist())
+        kind = "JOINT" if skeleton.parents[node] >= 0 else "ROOT"
+        channels = "CHANNELS 3 Yrotation Zrotation Xrotation"
+        end = "" if children else "End Site\n{\nOFFSET 0 0 0\n}\n"
+        return f"{kind} {skeleton.names[node]}\n{{\nOFFSET {offset}\n{channels}\n{children}{end}}}\n"
+
+    order: list[int] = []
+
+    def visit(node: int) -> None:
+        order.append(node)
+        for child in np.flatnonzero(skeleton.parents == node).tolist():
+            visit(child)
+
+    visit(0)
+    times = motion.tracks[0].times
+    angles = np.zeros((len(times), len(order), 3))
+    for track in motion.tracks:
+        angles[:, order.index(track.node)] = Rotation.from_quat(track.values).as_euler("YZX", degrees=True)
+    rows = "\n".join(" ".join(f"{value:.6f}" for value in row) for row in angles.reshape(len(times), -1))
+    return f"HIERARCHY\n{joint(0)}MOTION\nFrames: {len(times)}\nFrame Time: 1.0\n{rows}\n"
+
+
 def places(figure: Figure, motion: Motion | None, time: float) -> NDArray[np.float64]:
     """Where all joints are at a time, (J, 3), Z up and facing -Y."""
     return np.asarray(poses(figure.skeleton, motion, np.array([time])).worlds[0, :, :3, 3] @ figure.turn.T)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
 
 from specsia_build.animation.figure import Figure
 from specsia_build.animation.motion import Motion, poses
@@ -16,7 +15,7 @@ from specsia_build.characters.animated import AnimatedCharacter, read_animated
 from specsia_build.characters.character import Entry
 from specsia_build.characters.motions import motion_for, read_motions
 from specsia_build.errors import CharacterError
-from tests.animation.people import BODY, KAYKIT, MIXAMO, degrees, person, turning
+from tests.animation.people import BODY, KAYKIT, MIXAMO, degrees, into_bvh, person, turning
 from tests.characters.gltf.writer import GltfWriter
 
 VRM1 = {"chest": "chest", **{bone: bone for bone in BODY}}
@@ -52,34 +51,6 @@ def into_gltf(figure: Figure, motion: Motion | None = None, **extensions: Any) -
     if extensions:
         writer.data["extensions"] = extensions
     return writer
-
-
-def into_bvh(figure: Figure, motion: Motion) -> str:
-    """A skeleton that is turned nowhere at rest, and a motion's keys, as a BVH file."""
-    skeleton = figure.skeleton
-
-    def joint(node: int) -> str:
-        offset = " ".join(f"{value:.6f}" for value in skeleton.translations[node])
-        children = "".join(joint(child) for child in np.flatnonzero(skeleton.parents == node).tolist())
-        kind = "JOINT" if skeleton.parents[node] >= 0 else "ROOT"
-        channels = "CHANNELS 3 Yrotation Zrotation Xrotation"
-        end = "" if children else "End Site\n{\nOFFSET 0 0 0\n}\n"
-        return f"{kind} {skeleton.names[node]}\n{{\nOFFSET {offset}\n{channels}\n{children}{end}}}\n"
-
-    order: list[int] = []
-
-    def visit(node: int) -> None:
-        order.append(node)
-        for child in np.flatnonzero(skeleton.parents == node).tolist():
-            visit(child)
-
-    visit(0)
-    times = motion.tracks[0].times
-    angles = np.zeros((len(times), len(order), 3))
-    for track in motion.tracks:
-        angles[:, order.index(track.node)] = Rotation.from_quat(track.values).as_euler("YZX", degrees=True)
-    rows = "\n".join(" ".join(f"{value:.6f}" for value in row) for row in angles.reshape(len(times), -1))
-    return f"HIERARCHY\n{joint(0)}MOTION\nFrames: {len(times)}\nFrame Time: 1.0\n{rows}\n"
 
 
 def exercise(figure: Figure, bones: Mapping[str, int]) -> Motion:

@@ -1,0 +1,38 @@
+"""Blocks that cannot run here, each by its page and its first command, with the reason; their commands are parsed."""
+
+from __future__ import annotations
+
+CLUSTER = "it needs several machines; tests/pipeline builds on a cluster of one"
+MEASURES = "it takes minutes, and characters that do not come along; tests/cli/test_bench.py runs the commands"
+BLENDER = "it starts a Blender; tests/rendering/blender and tests/characters/blender run the scripts"
+HOURS = "it takes hours, and characters that do not come along"
+TESTS = "it runs tests"
+UPSTREAM = "it needs the upstream project; tests/backends/upstream has stand-ins"
+
+NOT_RUN = {
+    ("README.md", "ray start --head --port 6379"): CLUSTER,
+    ("README.md", "#!/bin/bash"): CLUSTER,
+    ("docs/backends.md", "specsia build SOURCE --backend http://localhost:8000/reconstruct"): "it needs that server; "
+    "tests/backends/test_http.py has one",
+    ("docs/backends.md", "specsia backends doctor wonder3d"): UPSTREAM,
+    ("--help", "specsia backends doctor wonder3d"): UPSTREAM,
+    ("--help", "specsia backends doctor crm --json"): UPSTREAM,
+    ("docs/backends.md", "from specsia_worker import serve"): "it loads a model of the reader's own",
+    ("docs/benchmarks.md", "specsia bench KAYKIT-21"): MEASURES,
+    ("docs/benchmarks.md", "rm -rf ~/.cache/specsia-compiled && git clone … && cd specsia && time make dataset"): "it "
+    "clones, installs and compiles",
+    ("docs/benchmarks.md", "specsia build sample:200 --workers 2"): MEASURES,
+    ("docs/benchmarks.md", "specsia build KAYKIT"): MEASURES,
+    ("docs/benchmarks.md", "specsia bench render KNIGHT --against pyrender-plain,workbench"): MEASURES,
+    ("docs/benchmarks.md", "pytest tests/dataset/hub/test_push_killed.py -k random"): TESTS,
+    ("docs/benchmarks.md", "specsia bench train DATASET --against reference"): MEASURES,
+    ("docs/recipes.md", "python -m benchmarks.segment_matcher source OUT --characters everything.jsonl"): HOURS,
+    ("docs/reliability.md", "pytest -m hostile"): TESTS,
+    ("docs/rendering.md", "blender -b -P blender_scripts/render_views.py -- JOB.json"): BLENDER,
+    ("docs/rendering.md", "specsia bench render characters.jsonl --against cycles"): BLENDER,
+    (
+        "specsia_build/dravie/weights/MODEL_CARD.md",
+        "python -m benchmarks.validation_source OUT/source --samples 200 --seed 1 --license CC0-1.0 --characters "
+        "everything.jsonl",
+    ): HOURS,
+}
