@@ -34,7 +34,9 @@ function pathOf(values, x, y) {
 function chart(item, measure, lines, wide) {
   const [high, left, right, top, bottom] = [216, 44, 10, 10, 26];
   const values = lines.flatMap(({ values }) => known(values));
-  const { ticks, digits } = scaleOf(measure.better === "high" && Math.max(...values) <= 1 ? [...values, 1] : [...values, 0]);
+  // The good end of what has one belongs to the picture.
+  const best = measure.better === "low" ? [0] : Math.max(...values) <= 1 ? [1] : [];
+  const { ticks, digits } = scaleOf([...values, ...best]);
   const last = item.frames - 1;
   const x = (k) => left + (last ? k / last : 0.5) * (wide - left - right);
   const y = (value) => high - bottom - ((value - ticks[0]) / (ticks.at(-1) - ticks[0])) * (high - top - bottom);
@@ -120,7 +122,7 @@ function tableOf(item, measure, lines) {
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, item.fps ? "Time" : "View"), lines.map(({ name }) => h("th", { scope: "col", cls: "number" }, named(name))))),
     h("tbody", {}, rows),
   );
-  table.show = () => rows.forEach((row, k) => row.toggleAttribute("aria-current", k === look.frame));
+  table.show = () => rows.forEach((row, k) => (k === look.frame ? row.setAttribute("aria-current", "true") : row.removeAttribute("aria-current")));
   return table;
 }
 
