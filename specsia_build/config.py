@@ -108,6 +108,7 @@ class BuildConfig:
         executor: where they run, in a pool of this machine (`local`) or on a `ray` cluster.
         shard: `I/N`, build only the I-th of N shares of the source, or None for all of it; see `in_shard`.
         limit: build only the first so many characters of that, or None.
+        exclude: a file of ids, one a line, of characters that are left out; or None.
         max_failures: failed characters that a build puts up with: a count, or a share such as `1%`; those that are
             quarantined for their looks do not count. A build ends as soon as more have failed. None is `MAX_FAILURES`,
             of which all characters are tried before it counts.
@@ -132,6 +133,7 @@ class BuildConfig:
     workers: int = 0
     executor: str = "local"
     limit: int | None = None
+    exclude: str | None = None
     max_failures: str | None = None
     timeout: float = 600.0
     memory: str = MEMORY
@@ -176,7 +178,7 @@ class BuildConfig:
         return self.workers or cores()
 
 
-RUN_SETTINGS = frozenset({"workers", "executor", "limit", "max_failures", "timeout", "memory"})
+RUN_SETTINGS = frozenset({"workers", "executor", "limit", "exclude", "max_failures", "timeout", "memory"})
 """Settings of one command, which the next one does not inherit."""
 
 _SETTINGS = {field.name for field in fields(BuildConfig)}
@@ -259,7 +261,7 @@ def _converted(name: str, value: Any, where: str) -> Any:
         if not isinstance(values, list | tuple) or not all(isinstance(v, str) for v in values):
             raise UsageError(f"{where}: backends must be a name or a list of names")
         return tuple(values)
-    if value is None and name in ("limit", "like", "max_failures", "shard"):
+    if value is None and name in ("limit", "like", "exclude", "max_failures", "shard"):
         return None
     if name == "max_failures":
         return str(value)

@@ -66,6 +66,7 @@ from specsia_build.stages.registry import stage_names
     help="Only the I-th of N shares of the source, which `specsia merge` joins.  [default: all]",
 )
 @click.option("--limit", type=int, help="Build only the first so many characters of the source.")
+@click.option("--exclude", metavar="FILE", help="Leave out the characters whose ids this file names, one a line.")
 @click.option("--seed", type=int, help="Of contours and backends; splits do not depend on it.  [default: 42]")
 @click.option(
     "--max-failures",

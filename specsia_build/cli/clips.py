@@ -86,6 +86,7 @@ _STAGES = tuple(stage.name for stage in (*PAIR_STAGES, pack.STAGE))
     help="Only the I-th of N shares of the source, which `specsia merge` joins.  [default: all]",
 )
 @click.option("--limit", type=int, help="Only the first so many characters of the source.")
+@click.option("--exclude", metavar="FILE", help="Leave out the characters whose ids this file names, one a line.")
 @click.option("--seed", type=int, help="Of contours and backends.  [default: 42]")
 @click.option("--max-failures", metavar="N|P%", help="Failed clips to put up with.  [default: 1%, at least one]")
 @click.option("--fresh", is_flag=True, help="Forget what the folder holds of an earlier run.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -100,7 +100,7 @@ def facts_of(
         source=source_name(config, layout),
         config=config,
         splits=split_of,
-        left_out=left_out(layout, split_of) - set(made),
+        left_out=left_out(layout) & split_of.keys() - set(made),
         made=(),
         outdated={},
         damaged=tuple(damaged),
@@ -113,10 +113,10 @@ def facts_of(
     )
 
 
-def left_out(layout: RunLayout, ids: Iterable[str]) -> set[str]:
-    """Ids beyond the limit of the latest build."""
-    limit = remembered_json(layout.limit)
-    return set(sorted(ids, key=id_order_key)[limit:]) if type(limit) is int else set()
+def left_out(layout: RunLayout) -> set[str]:
+    """Ids that the latest build was told to leave out."""
+    found = remembered_json(layout.left_out)
+    return {one for one in found if isinstance(one, str)} if isinstance(found, list) else set()
 
 
 def _shas(meta: Meta, name: str, view: int) -> str:

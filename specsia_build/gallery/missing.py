@@ -10,6 +10,8 @@ from specsia_build.gallery.gather_clips import MovingFacts
 _MOST_NAMED = 5
 """Of damaged artefacts."""
 
+LEAVING_OUT = "--limit, --exclude or --shard"
+
 
 def damage(facts: Facts) -> str:
     """Which artefacts do not read; empty where all do."""
@@ -25,7 +27,7 @@ def missing_sentences(facts: Facts) -> list[str]:
     lines = []
     left_out = set(facts.left_out) - failed
     if left_out:
-        lines.append(f"{len(left_out):,} of {every:,} characters of the source are left out by --limit.")
+        lines.append(f"{len(left_out):,} of {every:,} characters of the source are left out by {LEAVING_OUT}.")
     open_ids = every - len(left_out) - len(facts.made) - len(failed & facts.splits.keys())
     if open_ids > 0:
         lines.append(
@@ -58,7 +60,7 @@ def missing_clips(moving: MovingFacts) -> list[str]:
     facts, failed = moving.facts, {failure.key for failure in moving.facts.failures}
     lines = []
     if facts.left_out:
-        lines.append(f"{plural(len(facts.left_out), 'character')} of the source left out by --limit.")
+        lines.append(f"{plural(len(facts.left_out), 'character')} of the source left out by {LEAVING_OUT}.")
     unread = [i for i in facts.splits if i not in moving.planned and i not in failed and i not in facts.left_out]
     if unread:
         lines.append(f"{plural(len(unread), 'character')} of the source not looked at yet.")

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from specsia_build.characters.character import Entry
+from specsia_build.characters.character import Entry, id_order_key
 from specsia_build.characters.sources import Source, open_source
 from specsia_build.config import DRAVIE, BuildConfig, backend_name
 from specsia_build.dataset import splits
@@ -34,7 +34,7 @@ from specsia_build.pipeline.packing import artefacts_of, not_ready, pack_plan, r
 from specsia_build.pipeline.planning import DigestCache, StagePlan, plan_stage, stages_of
 from specsia_build.pipeline.progress import Progress, named, planned_rows, unit_of
 from specsia_build.pipeline.recipes import finish, part_tasks, planned, write_parts
-from specsia_build.pipeline.selection import select
+from specsia_build.pipeline.selection import excluded_ids, narrowed, select
 from specsia_build.pipeline.store import DamagedError, discard, is_intact, sweep
 from specsia_build.pipeline.summary import BuildSummary, StageSummary, StageTally
 from specsia_build.pipeline.tasks import Outcome, Task, backend_of, needs_of, on_record, peak_mb, perform
@@ -99,10 +99,16 @@ class _Build:
         self.config, self.layout, self.progress, self.run = config, layout, progress, run
         self.source = open_source(config.source, layout.source, written=False)
         chosen = select(config, layout, self.source.entries, before)
-        self.entries, self.splits = chosen.entries[: config.limit], chosen.splits
+        excluded = excluded_ids(config.exclude)
+        self.entries, self.splits = narrowed(chosen.entries, config.limit, excluded), chosen.splits
+        kept, every = {entry.id for entry in self.entries}, {entry.id for entry in self.source.entries}
+        self.left_out = sorted((every & self.splits.keys()) - kept, key=id_order_key)
         write_samples(self.source, self.entries, config, progress, run)
         self.cache = DigestCache(layout.digests)
         refuse_other_source(before or {}, config, layout, self.entries, self.cache)
+        unknown = sorted(excluded - every, key=id_order_key)
+        if unknown:
+            progress.say(f"exclude: the source has none of these {len(unknown)}: {named(unknown)}")
         for note in chosen.notes(config.like):
             progress.say(note)
         self.tallies: dict[tuple[str, str | None], StageTally] = {}
@@ -118,7 +124,7 @@ class _Build:
     def begin(self) -> None:
         """Take the run over: freeze its splits, and read what is on record as failed."""
         write_bytes(self.layout.splits, splits.to_json(self.splits).encode())
-        write_bytes(self.layout.limit, json.dumps(self.config.limit).encode())
+        write_bytes(self.layout.left_out, json.dumps(self.left_out).encode())
         self.failures = read_failures(self.layout.failures)
 
     def concerning(self) -> list[Failure]:

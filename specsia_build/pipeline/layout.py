@@ -66,9 +66,9 @@ class RunLayout:
         return self.root / "state" / "digests.json"
 
     @property
-    def limit(self) -> Path:
-        """How many of the source's characters the latest build was to build, JSON; null for all of them."""
-        return self.root / "state" / "limit.json"
+    def left_out(self) -> Path:
+        """Ids of the source's characters that the latest build was told to leave out, a JSON list."""
+        return self.root / "state" / "left-out.json"
 
     @property
     def lock(self) -> Path:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from specsia_build.characters.character import Entry, id_order_key
@@ -21,7 +22,7 @@ class Selection:
     """The characters of a build.
 
     Attributes:
-        entries: those it is about, in order, of its shard alone; a limit is not applied yet.
+        entries: those it is about, in order, of its shard alone; see `narrowed`.
         splits: split of each id, those of `lacking` among them.
         left_out: characters of the source that the dataset it follows does not have.
         lacking: ids of that dataset that the source does not have.
@@ -40,6 +41,34 @@ class Selection:
         if self.lacking:
             found.append(f"like {like}: the source lacks {len(self.lacking)} of its characters: {named(self.lacking)}")
         return found
+
+
+def excluded_ids(path: str | None) -> frozenset[str]:
+    """Ids that a file names, one a line; none without a file.
+
+    Raises:
+        UsageError: if it cannot be read.
+    """
+    if path is None:
+        return frozenset()
+    try:
+        lines = Path(path).expanduser().read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise UsageError(f"exclude: {path} cannot be read: {why}; give a file of ids, one a line") from error
+    return frozenset(line.rstrip("\r") for line in lines if line.strip())
+
+
+def narrowed(entries: Sequence[Entry], limit: int | None, excluded: Collection[str]) -> tuple[Entry, ...]:
+    """The first so many characters but for some, which plays no part in splits.
+
+    Raises:
+        UsageError: if none is left.
+    """
+    found = tuple(entry for entry in entries[:limit] if entry.id not in excluded)
+    if entries and not found:
+        raise UsageError("exclude: every character is left out: leave some to build")
+    return found
 
 
 def select(

@@ -18,7 +18,7 @@ PLACES = (
     "specsia-run.json",
     "failures.jsonl",
     "state/digests.json",
-    "state/limit.json",
+    "state/left-out.json",
     "logs/tasks.jsonl",
     "dataset/build.json",
     "dataset/splits.json",

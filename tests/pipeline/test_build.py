@@ -327,6 +327,31 @@ def test_a_limit_builds_the_first_and_keeps_the_splits(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out" / "splits.json").read_text()) == drawn
 
 
+def test_excluded_characters_are_left_out_and_the_splits_stay(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "figures", 4)
+    build(source, tmp_path / "all", "--stage", "render")
+    names = tmp_path / "exclude.txt"
+    names.write_bytes("1\r\n\n3\nnöbody\n".encode())
+    command = [sys.executable, "-c", "from specsia_build.cli import main; main()", "build", str(source)]
+    more = ["--out", str(tmp_path / "out"), *SMALL, "--stage", "render", "--json", "--exclude", str(names)]
+    ran = subprocess.run(command + more, capture_output=True, text=True, timeout=300, check=True)
+    assert json.loads(ran.stdout)["characters"] == 2
+    assert "exclude: the source has none of these 1: nöbody" in ran.stderr
+    splits = [(tmp_path / name / "splits.json").read_bytes() for name in ("all", "out")]
+    assert splits[0] == splits[1]
+    # It holds for one command, as a limit does.
+    assert made(build(source, tmp_path / "out", "--stage", "render")) == {"render": (2, 2)}
+
+
+@pytest.mark.parametrize("command", ["build", "clips"])
+def test_exclusions_that_cannot_be_read_or_leave_nothing_are_refused(command: str, tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "figures", 2)
+    asked = (command, source, "--out", tmp_path / "out", "--exclude")
+    assert "nowhere.txt cannot be read: No such file" in specsia(*asked, tmp_path / "nowhere.txt", code=2)["error"]
+    (tmp_path / "all.txt").write_text("0\n1\n")
+    assert "every character is left out" in specsia(*asked, tmp_path / "all.txt", code=2)["error"]
+
+
 def test_two_backends_make_two_configurations(tmp_path: Path) -> None:
     from datasets import load_dataset
 

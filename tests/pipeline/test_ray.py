@@ -112,7 +112,7 @@ def test_the_bytes_are_those_of_a_local_build(head: Head, tmp_path: Path) -> Non
         assert (tmp_path / "a run" / name).read_bytes() == (tmp_path / "local" / name).read_bytes()
     assert sorted(path.name for path in (tmp_path / "a run" / "state").iterdir()) == [
         "digests.json",
-        "limit.json",
+        "left-out.json",
         "lock",
     ]
 
