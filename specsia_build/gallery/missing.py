@@ -11,6 +11,7 @@ _MOST_NAMED = 5
 """Of damaged artefacts."""
 
 LEAVING_OUT = "--limit, --exclude or --shard"
+"""What leaves characters of a source out of a build."""
 
 
 def damage(facts: Facts) -> str:

@@ -141,8 +141,6 @@ function go(hash, replace = false) {
 }
 
 const places = new Map();
-let opened = null;
-
 /** Show what the address says. */
 function follow() {
   const route = routeOf(location.hash);
@@ -166,17 +164,17 @@ function follow() {
   main.replaceChildren();
   view.show(main, route);
   const title = main.querySelector("h1")?.textContent ?? route.name;
-  document.title = `specsia: ${state.data.title} – ${title.slice(0, 120)}`;
+  document.title = readable(`specsia: ${state.data.title.slice(0, 200)} – ${title.slice(0, 120)}`);
   if (!before) return;
   if (!view.back?.(before)) {
-    scrollTo(0, places.get(route.name) ?? 0);
+    scrollTo(0, places.get(route.hash) ?? 0);
     main.focus({ preventScroll: true });
   }
 }
 
+/** Remember how far down an address was read. */
 function leave() {
-  // Only where one comes back to the same list.
-  if (state.route) places.set(state.route.name, state.route.name === "item" ? 0 : scrollY);
+  if (state.route && state.route.name !== "item") places.set(state.route.hash, scrollY);
 }
 
 /** Call the views again with other data, as a page that is written while a build runs does. */

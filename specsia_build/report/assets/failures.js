@@ -15,7 +15,7 @@ function lostOne(one, alone) {
     "li",
     { cls: "lost" },
     one.strip ? h("div", { cls: "picture" }, stripView(one.strip, 0, null, `What there is of ${one.key.slice(0, 100)}`)) : null,
-    h("div", {}, named(one.key, "b"), alone ? null : h("p", { dir: "auto", cls: "reason" }, one.reason), one.details ? h("p", { cls: "hint" }, "more in ", h("code", {}, one.details)) : null),
+    h("div", {}, named(one.key, "b"), alone ? null : h("p", { dir: "auto", cls: "reason" }, readable(one.reason)), one.details ? h("p", { cls: "hint" }, "more in ", h("code", {}, one.details)) : null),
   );
 }
 
@@ -23,12 +23,20 @@ const MANY = 12;
 
 views.set("failures", {
   show(main) {
+    this.told = JSON.stringify(state.data.failures);
+    this.fill(main);
+  },
+  renew() {
+    if (this.told !== JSON.stringify(state.data.failures)) this.show(document.getElementById("main"));
+  },
+  fill(main) {
     const folded = foldedFailures();
     const total = folded.reduce((sum, { size }) => sum + size, 0);
-    main.append(
+    refill(
+      main,
       h("h1", {}, "Failures"),
       h("p", { cls: "lead" }, total ? `${plural(total, "failure")} of ${plural(folded.length, "kind")}.` : "Nothing failed."),
-      ...folded.map(({ group, size }) => {
+      folded.map(({ group, size }) => {
         const [first] = group;
         const alike = group.every((one) => one.reason === first.reason);
         const where = [first.stage, first.backend].filter(Boolean).join(", ");
@@ -37,7 +45,7 @@ views.set("failures", {
           "section",
           { cls: "failure" },
           h("p", { cls: "where" }, named(where, "span", "split"), h("span", { cls: "number" }, `× ${count(size)}`)),
-          h("h2", { dir: "auto" }, first.reason),
+          h("h2", { dir: "auto" }, readable(first.reason)),
           list(group.slice(0, MANY)),
           group.length > MANY ? h("details", {}, h("summary", {}, `${count(group.length - MANY)} more`), list(group.slice(MANY))) : null,
           first.command ? copyable(first.command) : null,

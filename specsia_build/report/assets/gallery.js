@@ -61,6 +61,7 @@ function place(all = false) {
 function made(item) {
   const card = cardOf(item, gallery.choice, state.route.query.get("show"), (event) => pick(item, event));
   card.dataset.id = item.id;
+  card.item = JSON.stringify(item);
   markSelected(card);
   return card;
 }
@@ -233,7 +234,7 @@ views.set("gallery", {
     gallery.choice = choose(state.route.query);
     showChoice();
     for (const [id, card] of gallery.cards) {
-      if (card.item === state.byId.get(id)) continue;
+      if (card.item === JSON.stringify(state.byId.get(id))) continue;
       card.remove();
       gallery.cards.delete(id);
     }
@@ -248,7 +249,7 @@ views.set("gallery", {
   /** From a character's page back to its card. */
   back(before) {
     if (before.name !== "item") return false;
-    scrollTo(0, places.get("gallery") ?? 0);
+    scrollTo(0, places.get(state.route.hash) ?? 0);
     place();
     const card = gallery.cards.get(before.arg);
     if (card) card.querySelector("a").focus({ preventScroll: true });

@@ -27,7 +27,7 @@ function tiles() {
 function lacking() {
   const { missing, go_on: goOn } = state.data;
   if (!missing.length && !goOn) return null;
-  return h("div", { cls: "note" }, missing.length ? h("ul", {}, missing.map((sentence) => h("li", { dir: "auto" }, sentence))) : null, goOn && missing.length ? copyable(goOn) : null);
+  return h("div", { cls: "note" }, missing.length ? h("ul", {}, missing.map((sentence) => h("li", { dir: "auto" }, readable(sentence)))) : null, goOn && missing.length ? copyable(goOn) : null);
 }
 
 /** All that depends on the choice: a look at what is chosen, and the histograms. */
@@ -38,7 +38,7 @@ function showSpread() {
   refill(
     document.getElementById("spread"),
     h("div", { cls: "tally" }, h("p", { id: "count" }, tally()), h("ul", { cls: "chips", role: "list", "aria-label": "What is filtered by" }, chips(choice)), h("a", { cls: "more", href: all }, `Look through ${state.shown.length === state.data.items.length ? "all" : "these"} in the gallery →`)),
-    h("ul", { cls: "few", role: "list" }, chosenFew.map((item) => cardOf(item, { ...choice, sides: [] }, null))),
+    h("ul", { cls: "few", role: "list" }, chosenFew.map((item) => fewCard(item, choice))),
     chosenFew.length ? null : h("p", { cls: "empty" }, "Nothing matches all of this."),
     h("h2", {}, "How it is spread"),
     h("p", { cls: "hint" }, "Press a bar or a value to see only those; Escape clears the bars."),
@@ -47,16 +47,37 @@ function showSpread() {
   );
 }
 
+const overview = new Map();
+
+/** A card of the few, the same as before where nothing about it changed. */
+function fewCard(item, choice) {
+  const text = JSON.stringify([item, state.flagged.has(item.id)]);
+  const before = overview.get(item.id);
+  const card = before?.text === text ? before.card : cardOf(item, { ...choice, sides: [] }, null);
+  overview.set(item.id, { text, card });
+  return card;
+}
+
 views.set("overview", {
   show(main) {
+    this.fill(main);
+  },
+  renew() {
+    this.fill(document.getElementById("main"));
+  },
+  hide() {
+    overview.clear();
+  },
+  fill(main) {
     const { title, lead, sections } = state.data;
-    main.append(
-      h("h1", { dir: "auto", title: title.slice(0, 300) }, title),
-      h("p", { cls: "lead", dir: "auto" }, lead),
+    refill(
+      main,
+      h("h1", { dir: "auto", title: readable(title.slice(0, 300)) }, readable(title)),
+      h("p", { cls: "lead", dir: "auto" }, readable(lead)),
       tiles(),
-      lacking() ?? "",
-      h("div", { id: "spread" }),
-      ...sections.map((one) => {
+      lacking(),
+      document.getElementById("spread") ?? h("div", { id: "spread" }),
+      sections.map((one) => {
         const body = h("div", { cls: "made" });
         // Written by the program that made the page, which escapes what comes from data.
         body.innerHTML = one.html;

@@ -9,11 +9,11 @@ const short = (number) => Number(number.toPrecision(4)).toLocaleString("en", { m
 function histogram(figure, choice) {
   const pressed = new Set((choice.bars.get(figure.id) ?? []).map((bar) => bar.text));
   const counts = figure.bins.map((bin) => ({ ...bin, all: 0, left: 0 }));
-  const [from, step] = [counts[0].low, counts[0].high - counts[0].low];
+  const [from, wide] = [counts[0].low, counts[0].high - counts[0].low];
   state.data.items.forEach((item, k) => {
     const value = figure.values[k];
     if (value === null) return;
-    const near = Math.floor((value - from) / step);
+    const near = Math.floor((value - from) / wide);
     const bin = [counts[near], counts[near + 1], counts[near - 1]].find((one) => one && within(value, one));
     bin.all += 1;
     if (chosen(item, choice, figure.id)) bin.left += 1;
@@ -31,6 +31,7 @@ function histogram(figure, choice) {
         "aria-label": bin.left === bin.all ? label : `${label}, ${count(bin.left)} shown`,
         title: label,
         disabled: bin.all === 0,
+        tabindex: "-1",
         data: { focus: `bar ${text}` },
         style: { "--all": bin.all / most, "--left": bin.left / most },
         onclick: () => ask(toggled(state.route.query, "bar", text)),
@@ -39,9 +40,19 @@ function histogram(figure, choice) {
       h("span", { cls: "left" }),
     );
   });
+  // One stop for the Tab key; the arrows lead from bar to bar.
+  const open = bars.filter((bar) => !bar.disabled);
+  (open.find((bar) => bar.getAttribute("aria-pressed") === "true") ?? open[0]).tabIndex = 0;
+  const step = (event) => {
+    const at = open.indexOf(event.target);
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: open.length - 1 }[event.key];
+    if (at < 0 || to === undefined) return;
+    event.preventDefault();
+    open[Math.min(open.length - 1, Math.max(0, to))].focus();
+  };
   return h(
     "figure",
-    { cls: `histogram${pressed.size ? " pressed" : ""}`, role: "group", "aria-label": `Histogram: ${figure.title}` },
+    { onkeydown: step, cls: `histogram${pressed.size ? " pressed" : ""}`, role: "group", "aria-label": `Histogram: ${figure.title}` },
     h("figcaption", { title: figure.note ?? "" }, named(figure.title, "b", "name"), pressed.size ? clearBars(figure, pressed) : null),
     h("div", { cls: "bins" }, bars),
     h("div", { cls: "ends", "aria-hidden": "true" }, h("span", {}, short(counts[0].low)), h("span", {}, short(counts.at(-1).high))),
@@ -140,7 +151,7 @@ function refill(node, ...children) {
   node.replaceChildren(...children.flat(9).filter(Boolean));
   if (focus === undefined) return;
   const again = [...node.querySelectorAll("[data-focus]")].find((one) => one.dataset.focus === focus);
-  (again ?? node.querySelector("button, a, input, select"))?.focus({ preventScroll: true });
+  (again ?? document.getElementById("main")).focus({ preventScroll: true });
 }
 
 /** Escape takes back the bars that are pressed. */

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from specsia_build.report.shell import shell
-from tests.report.browser.pages import HOSTILE, document
+from tests.report.browser.pages import HOSTILE, document, strip
 
 Show = Callable[..., Page]
 
@@ -48,9 +51,16 @@ def documents() -> dict[str, dict[str, Any]]:
     """What is looked at, by name."""
     lost = {"stage": "render", "backend": None, "details": "logs/one.log", "strip": None, "count": 1}
     failures = [
-        {**lost, "key": "broken", "id": "broken", "reason": "no mesh in it", "command": "specsia build --out my-run"},
-        {**lost, "key": "split", "id": "split", "reason": "no mesh in it", "command": "specsia build --out my-run"},
+        {**lost, "key": "broken", "id": "broken", "reason": "no mesh in it", "command": "specsia build --out my-run"}
     ]
+    low = {**lost, "stage": "project", "backend": "inflate", "details": None, "strip": strip(120, 4)}
+    mend = "specsia build --out my-run --min-iou 0.1"
+    failures += [
+        {**low, "key": f"low {k}", "id": f"low {k}", "reason": f"its mean IoU is 0.{k}, below 0.5", "command": mend}
+        for k in range(1, 15)
+    ]
+    counts = "<table><tbody><tr><td>written by the program</td></tr></tbody></table>"
+    sections = [{"anchor": "counts", "title": "Counts", "html": counts}]
     names = [f"figure {number}" for number in range(40)]
     hostile = document(HOSTILE, title=HOSTILE[1], lead=HOSTILE[0], root=HOSTILE[5], missing=[HOSTILE[0]])
     for number, one in enumerate(hostile["items"]):
@@ -59,15 +69,29 @@ def documents() -> dict[str, dict[str, Any]]:
     hostile["failures"] = [
         {**failures[0], "key": text, "id": text, "reason": text, "command": text} for text in HOSTILE
     ]
-    figures = document(names, failures=failures)
+    figures = document(names, failures=failures, sections=sections)
     figures["items"][2]["sides"]["inflate"]["values"]["iou"][2] = None
     figures["items"][3]["sides"]["fusion"] = {"strips": {}, "problem": "its pictures cannot be read: <cut short>"}
     return {
         "figures": figures,
         "clips": document(["figure 0/walk", "figure 0/run", "figure 1/walk"], fps=12),
         "hostile": hostile,
+        "many": document([f"figure {number}" for number in range(400)]),
         "empty": document([]),
     }
+
+
+@pytest.fixture
+def document_of() -> Callable[[str], dict[str, Any]]:
+    """A document by its name."""
+    return lambda name: documents()[name]
+
+
+def colours(screenshot: bytes) -> set[tuple[int, ...]]:
+    """Those that cover at least a hundredth of a picture, told apart coarsely."""
+    with Image.open(io.BytesIO(screenshot)) as opened:
+        counted = Counter(tuple(value // 32 for value in pixel) for pixel in opened.convert("RGB").getdata())
+    return {colour for colour, count in counted.items() if count * 100 >= counted.total()}
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from base64 import b64encode
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from PIL import Image, ImageDraw
@@ -23,6 +24,7 @@ HOSTILE = (
 """Texts that harm what takes them for anything but text."""
 
 
+@cache
 def strip(hue: int, frames: int) -> str:
     """A strip of a figure in one colour that turns."""
     picture = Image.new("RGBA", (TILE * frames, TILE))
@@ -60,9 +62,9 @@ def item(name: str, number: int, frames: int = 4, fps: float | None = None) -> d
     layers = ("color", "mask", "pos", "edge")
     made = {
         side: {
-            "cover": cover(36 * number),
+            "cover": cover(36 * number % 360),
             "strips": {
-                **{layer: strip(36 * number + 40 * k, frames) for k, layer in enumerate(layers)},
+                **{layer: strip((36 * number + 40 * k) % 360, frames) for k, layer in enumerate(layers)},
                 "mask": silhouette(frames, wide=6),
             },
             "values": {"iou": [round(value - 0.01 * k, 4) for k in range(frames)]},
@@ -71,7 +73,10 @@ def item(name: str, number: int, frames: int = 4, fps: float | None = None) -> d
         }
         for side, value in iou.items()
     }
-    target = {"cover": cover(36 * number), "strips": {"gt": strip(36 * number, frames), "gt_mask": silhouette(frames)}}
+    target = {
+        "cover": cover(36 * number % 360),
+        "strips": {"gt": strip(36 * number % 360, frames), "gt_mask": silhouette(frames)},
+    }
     return {
         "id": name,
         "character": name.split("/")[0] if fps else name,
