@@ -147,6 +147,7 @@ function follow() {
   const before = state.route;
   const same = before?.name === route.name && before.arg === route.arg;
   const view = views.get(route.name);
+  leave();
   state.route = route;
   for (const link of document.querySelectorAll("nav a")) {
     const here = link.dataset.view === (route.name === "item" ? "gallery" : route.name);

@@ -38,7 +38,7 @@ function showSpread() {
   refill(
     document.getElementById("spread"),
     h("div", { cls: "tally" }, h("p", { id: "count" }, tally()), h("ul", { cls: "chips", role: "list", "aria-label": "What is filtered by" }, chips(choice)), h("a", { cls: "more", href: all }, `Look through ${state.shown.length === state.data.items.length ? "all" : "these"} in the gallery →`)),
-    h("ul", { cls: "few", role: "list" }, chosenFew.map((item) => fewCard(item, choice))),
+    () => h("ul", { cls: "few", role: "list" }, chosenFew.map((item) => fewCard(item, choice))),
     chosenFew.length ? null : h("p", { cls: "empty" }, "Nothing matches all of this."),
     h("h2", {}, "How it is spread"),
     h("p", { cls: "hint" }, "Press a bar or a value to see only those; Escape clears the bars."),
@@ -60,23 +60,23 @@ function fewCard(item, choice) {
 
 views.set("overview", {
   show(main) {
-    this.fill(main);
-  },
-  renew() {
-    this.fill(document.getElementById("main"));
+    main.append(h("div", { id: "facts" }), h("div", { id: "spread" }), h("div", { id: "sections" }));
+    this.renew();
   },
   hide() {
     overview.clear();
   },
-  fill(main) {
+  renew() {
     const { title, lead, sections } = state.data;
     refill(
-      main,
+      document.getElementById("facts"),
       h("h1", { dir: "auto", title: readable(title.slice(0, 300)) }, readable(title)),
       h("p", { cls: "lead", dir: "auto" }, readable(lead)),
       tiles(),
       lacking(),
-      document.getElementById("spread") ?? h("div", { id: "spread" }),
+    );
+    refill(
+      document.getElementById("sections"),
       sections.map((one) => {
         const body = h("div", { cls: "made" });
         // Written by the program that made the page, which escapes what comes from data.

@@ -145,11 +145,18 @@ function tally() {
   return some === all ? plural(all, noun()) : `${count(some)} of ${plural(all, noun())}`;
 }
 
-/** Replace what a node shows; the focus stays on what takes the place of what had it. */
+/**
+ * Replace what a node shows; the focus stays where it was, or on what takes the place of what had it.
+ *
+ * A function among the children is called last: it may use elements again that the node shows now.
+ */
 function refill(node, ...children) {
-  const focus = node.contains(document.activeElement) ? document.activeElement.dataset.focus : undefined;
-  node.replaceChildren(...children.flat(9).filter(Boolean));
-  if (focus === undefined) return;
+  const active = node.contains(document.activeElement) ? document.activeElement : null;
+  const built = children.flat(9).map((child) => (typeof child === "function" ? child() : child));
+  node.replaceChildren(...built.filter(Boolean));
+  if (node.contains(active)) active.focus({ preventScroll: true });
+  const focus = active?.dataset.focus;
+  if (focus === undefined || node.contains(active)) return;
   const again = [...node.querySelectorAll("[data-focus]")].find((one) => one.dataset.focus === focus);
   (again ?? document.getElementById("main")).focus({ preventScroll: true });
 }

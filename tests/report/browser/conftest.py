@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
@@ -89,9 +90,20 @@ def document_of() -> Callable[[str], dict[str, Any]]:
 
 def colours(screenshot: bytes) -> set[tuple[int, ...]]:
     """Those that cover at least a hundredth of a picture, told apart coarsely."""
+    found, counts = np.unique(pixels(screenshot).reshape(-1, 3) // 32, axis=0, return_counts=True)
+    return {tuple(map(int, colour)) for colour, count in zip(found, counts, strict=True) if count * 100 >= counts.sum()}
+
+
+def alike(one: bytes, other: bytes) -> bool:
+    """Whether two pictures show the same, however they were scaled."""
+    differ = np.abs(pixels(one).astype(int) - pixels(other)).max(axis=2) > 64
+    return bool(differ.mean() < 0.02)
+
+
+def pixels(screenshot: bytes) -> NDArray[np.uint8]:
+    """(height, width, 3)."""
     with Image.open(io.BytesIO(screenshot)) as opened:
-        counted = Counter(tuple(value // 32 for value in pixel) for pixel in opened.convert("RGB").getdata())
-    return {colour for colour, count in counted.items() if count * 100 >= counted.total()}
+        return np.asarray(opened.convert("RGB"))
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def test_the_overview_says_what_there_is(show: Show) -> None:
 
 def test_bars_choose_what_the_gallery_shows(show: Show) -> None:
     page = show()
-    bars = page.get_by_role("group", name="Histogram: colours").get_by_role("button")
+    bars = page.get_by_role("group", name="Histogram: colours").locator(".bin")
     bars.first.focus()
     page.keyboard.press("Enter")
     page.keyboard.press("End")

@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import expect
 
-from tests.report.browser.conftest import Show
+from tests.report.browser.conftest import Show, serious
 from tests.report.browser.pages import HOSTILE
 
 VIEWS = ("#overview", "#gallery", "#failures")
-
-
-def serious(page: Page) -> list[str]:
-    """What axe finds that keeps people out."""
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{one['id']}: {node['html'][:200]}"
-        for one in found
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -79,7 +67,7 @@ def test_hostile_names_are_filtered_by_opened_and_left_out(show: Show) -> None:
     page = show("hostile", "#gallery")
     for text in HOSTILE:
         page.evaluate("text => { location.hash = `#gallery?${new URLSearchParams({ split: text })}` }", text)
-        page.wait_for_function("document.getElementById('count').textContent.startsWith('1 of')")
+        expect(page.locator("#count")).to_have_text("1 of 8 characters")
         page.locator(".card a").focus()
         page.keyboard.press("Enter")
         page.wait_for_selector("main.item h1")
