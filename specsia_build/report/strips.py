@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from math import ceil
 
 import numpy as np
@@ -26,7 +27,7 @@ MOST_FRAMES = 60
 TILES = (256, 192, 160, 128, 96, 64, 48, 32)
 """Sides that frames may have in pixels, if they are not smaller themselves."""
 
-MOST_PIXELS = 4_000_000_000
+MOST_PIXELS = 3_000_000_000
 """Of all strips together: what two processors encode in about a minute."""
 
 COVER = "cover"
@@ -131,12 +132,13 @@ def _made(reader: Reader, wanted: Wanted, tile: int) -> Made:
         strips: dict[str, Strip] = {}
         first: dict[str, NDArray[np.uint8]] = {}
         try:
-            for layer in layers:
-                pictures = [_pixels(data) for data in reader.read(wanted.key, side, layer, wanted.frames)]
-                strips[layer] = strip_of(pictures, tile)
-                first[layer] = pictures[0]
-                if COVER not in strips and layer in (GT, COLOR) and len(pictures) > 1:
-                    strips[COVER] = strip_of(pictures[:1], tile)
+            for layer in layers if wanted.frames else ():
+                stored = reader.read(wanted.key, side, layer, wanted.frames)
+                first[layer] = _pixels(stored[0])
+                # One at a time, since frames may be large.
+                strips[layer] = strip_of(chain([first[layer]], map(_pixels, stored[1:])), len(stored), tile)
+                if COVER not in strips and layer in (GT, COLOR) and len(stored) > 1:
+                    strips[COVER] = strip_of([first[layer]], 1, tile)
         except (SpecsiaError, OSError, ValueError) as error:
             made.problems[side] = f"its pictures cannot be read: {error}"
         made.strips[side] = strips
@@ -150,23 +152,24 @@ def _pixels(data: bytes) -> NDArray[np.uint8]:
     return png.decode(data, _CHANNELS.get(colour, 4))
 
 
-def strip_of(pictures: Sequence[NDArray[np.uint8]], tile: int) -> Strip:
+def strip_of(pictures: Iterable[NDArray[np.uint8]], count: int, tile: int) -> Strip:
     """All frames of a layer in one picture: rows of `COLUMNS`, each frame in a square of `tile` pixels.
 
     Args:
-        pictures: (H, W) or (H, W, C) uint8 each, straight alpha.
+        pictures: (H, W) or (H, W, C) uint8 each, straight alpha; taken one at a time.
+        count: how many, at least one.
         tile: pixels on a side.
 
     Returns:
         A WebP; a PNG of grey pictures, which loses nothing and takes a tenth of the time.
     """
-    small = [_fitted(picture, tile) for picture in pictures]
-    mode = small[0].mode
-    strip = Image.new(mode, (tile * min(COLUMNS, len(small)), tile * ceil(len(small) / COLUMNS)))
-    for k, picture in enumerate(small):
+    fitted = (_fitted(picture, tile) for picture in pictures)
+    first = next(fitted)
+    strip = Image.new(first.mode, (tile * min(COLUMNS, count), tile * ceil(count / COLUMNS)))
+    for k, picture in enumerate(chain([first], fitted)):
         left, top = (tile - picture.width) // 2, (tile - picture.height) // 2
         strip.paste(picture, (tile * (k % COLUMNS) + left, tile * (k // COLUMNS) + top))
-    if mode == "L":
+    if first.mode == "L":
         return Strip(png.encode(np.asarray(strip)), "png")
     stream = io.BytesIO()
     strip.save(stream, "WEBP", quality=QUALITY, method=0, alpha_quality=ALPHA_QUALITY)

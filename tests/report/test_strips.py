@@ -31,7 +31,7 @@ def opened(data: bytes) -> NDArray[np.uint8]:
 @pytest.mark.parametrize("tile", [16, 32, 48])
 def test_frames_lie_in_rows_left_to_right(tile: int) -> None:
     pictures = [square(10 * k) for k in range(23)]
-    strip = strip_of(pictures, tile)
+    strip = strip_of(iter(pictures), 23, tile)
     pixels = opened(strip.data)
     assert strip.suffix == "webp"
     assert pixels.shape == (3 * tile, COLUMNS * tile, 4)
@@ -45,7 +45,7 @@ def test_frames_lie_in_rows_left_to_right(tile: int) -> None:
 
 def test_grey_layers_lose_nothing() -> None:
     masks = [np.random.default_rng(k).integers(0, 255, (32, 32), np.uint8) for k in range(3)]
-    strip = strip_of(masks, 32)
+    strip = strip_of(masks, 3, 32)
     assert strip.suffix == "png"
     assert (opened(strip.data) == np.concatenate(masks, axis=1)).all()
 
@@ -53,13 +53,13 @@ def test_grey_layers_lose_nothing() -> None:
 def test_what_is_clear_does_not_colour_the_edges() -> None:
     picture = np.zeros((64, 64, 4), np.uint8)
     picture[:, 31:] = (255, 255, 255, 255)
-    pixels = opened(strip_of([picture], 32).data)
+    pixels = opened(strip_of([picture], 1, 32).data)
     partly = pixels[:, 15]
     assert (partly[:, :3] > 235).all()
 
 
 def test_pictures_that_are_no_squares_keep_their_shape() -> None:
-    pixels = opened(strip_of([np.full((16, 32), 255, np.uint8)], 32).data)
+    pixels = opened(strip_of([np.full((16, 32), 255, np.uint8)], 1, 32).data)
     assert pixels.shape == (32, 32)
     assert (pixels[8:24] == 255).all()
     assert not pixels[:8].any()
@@ -114,7 +114,7 @@ def test_coverage_and_colours_are_those_of_the_first_frame() -> None:
     assert made.numbers == {"coverage": 0.25, "colours": 2}
 
 
-def gallery(count: int, size: int, frames: int = 10) -> Gallery:
+def gallery(count: int, size: int, frames: int = 60) -> Gallery:
     side = Side(TARGET, ("gt",))
     items = [
         Item(id=str(k), character=str(k), split="train", frames=frames, sides={TARGET: side}) for k in range(count)
@@ -127,9 +127,9 @@ def gallery(count: int, size: int, frames: int = 10) -> Gallery:
 def test_the_more_pictures_there_are_the_smaller_they_get() -> None:
     assert tile_of(gallery(3, 96)) == 96
     assert tile_of(gallery(3, 1024)) == 256
-    many = [tile_of(gallery(count, 1024)) for count in (3, 10_000, 40_000, 100_000)]
+    many = [tile_of(gallery(count, 1024)) for count in (3, 500, 4_000, 15_000)]
     assert many == sorted(many, reverse=True)
-    assert many[-1] < 128
+    assert many[-1] < 96
     assert tile_of(replaced := gallery(0, 64)) >= 32
     assert [(one.key, dict(one.sides), one.frames) for one in wanted_of(replaced)] == [
         ("y", {"a": ("color",)}, range(3))
