@@ -1,6 +1,7 @@
 // The overview: what it is, how much of it there is, how its figures are spread.
 
 const FEW = 12;
+const OPEN = 2;
 
 /** A number with its name. */
 const figureTile = (name, value, note = null) => h("div", { cls: "tile" }, h("dt", {}, name), h("dd", {}, value, note && h("small", {}, note)));
@@ -26,8 +27,9 @@ function tiles() {
 /** What a complete one would have besides, and the command that goes on. */
 function lacking() {
   const { missing, go_on: goOn } = state.data;
-  if (!missing.length && !goOn) return null;
-  return h("div", { cls: "note" }, missing.length ? h("ul", {}, missing.map((sentence) => h("li", { dir: "auto" }, readable(sentence)))) : null, goOn && missing.length ? copyable(goOn) : null);
+  if (!missing.length) return null;
+  const sentences = missing.map((sentence) => h("li", { dir: "auto" }, readable(sentence)));
+  return h("div", { cls: "note" }, h("ul", {}, sentences), goOn ? copyable(goOn) : null);
 }
 
 /** All that depends on the choice: a look at what is chosen, and the histograms. */
@@ -77,11 +79,12 @@ views.set("overview", {
     );
     refill(
       document.getElementById("sections"),
-      sections.map((one) => {
+      sections.map((one, k) => {
         const body = h("div", { cls: "made" });
         // Written by the program that made the page, which escapes what comes from data.
         body.innerHTML = one.html;
-        return h("section", { id: `section-${one.anchor}` }, h("h2", {}, one.title), body);
+        const before = document.getElementById(`section-${one.anchor}`);
+        return h("details", { id: `section-${one.anchor}`, open: before ? before.open : k < OPEN }, h("summary", {}, h("h2", {}, one.title)), body);
       }),
     );
     showSpread();
@@ -92,6 +95,9 @@ views.set("overview", {
   },
 });
 
+addEventListener("beforeprint", () => {
+  for (const one of document.querySelectorAll("main details")) one.open = true;
+});
 document.addEventListener("keydown", (event) => {
   if (state.route?.name === "overview") clearOnEscape(event);
 });

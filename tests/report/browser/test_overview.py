@@ -13,7 +13,7 @@ def test_the_overview_says_what_there_is(show: Show) -> None:
     assert tiles["characters"] == "40"
     assert tiles["views"] == "160"
     assert tiles["failed"] == "15"
-    assert page.inner_text("section:has-text('Counts') td") == "written by the program"
+    assert page.inner_text("details:has-text('Counts') td") == "written by the program"
     assert page.title() == "specsia: figures – figures"
     page.click("text=Look through all in the gallery")
     page.wait_for_selector("main.gallery")
