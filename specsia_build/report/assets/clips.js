@@ -56,7 +56,6 @@ function turner(item) {
   onLook(() => {
     slider.value = look.frame;
     slider.setAttribute("aria-valuetext", `${frameName(item, look.frame)}, ${frameWords(item, look.frame)}`);
-    slider.style.setProperty("--share", last ? look.frame / last : 0);
     said.textContent = frameName(item, look.frame);
     said.title = frameWords(item, look.frame);
     speed.value = look.speed;

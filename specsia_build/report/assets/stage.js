@@ -20,10 +20,12 @@ function panel(item, name) {
   const figures = state.data.layers
     .filter(({ key }) => side.strips[key])
     .map((layer) => {
-      const figure = h("figure", { data: { layer: layer.key } }, turned(side.strips[layer.key], `${layer.name}, ${name}`), layer.name === name ? null : h("figcaption", { title: layer.note ?? "" }, layer.name));
+      const figure = h("figure", { data: { layer: layer.key } }, turned(side.strips[layer.key], `${layer.name}, ${name}`), h("figcaption", { title: layer.note ?? "" }, layer.name));
       onLook(() => (figure.hidden = !look.layers.has(layer.key)));
       return figure;
     });
+  // The target alone is called once.
+  onLook(() => figures.forEach((figure) => (figure.lastChild.hidden = figure.lastChild.textContent === name && figures.filter((one) => !one.hidden).length === 1)));
   const node = h(
     "section",
     { cls: `side${isTarget(side) ? " target" : ""}`, "aria-label": name, data: { side: name } },
@@ -70,17 +72,18 @@ const GAPS = { panels: 14, pictures: 6, words: 54 };
 function fitted({ wide, high, makers, layers, targets }) {
   if (wide < UPRIGHT) {
     const cell = Math.floor((wide - GAPS.pictures) / (Math.max(layers, targets) > 1 || makers > 1 ? 2 : 1));
-    return { cell, large: targets > 1 ? cell : Math.min(wide, Math.max(cell, 0.36 * innerHeight)) };
+    return { cell, large: targets > 1 ? cell : Math.min(wide, Math.max(cell, 0.36 * innerHeight)), across: 2 };
   }
   let best = { cell: 0 };
   for (let beside = 1; beside <= Math.max(1, makers); beside++) {
     const rows = Math.max(1, Math.ceil(makers / beside));
-    // Over two rows of makers the target is twice as large.
-    const tall = rows > 1 ? 2 : 1;
-    const columns = (makers ? beside * layers : 0) + (targets ? tall : 0);
-    const gaps = (makers ? beside * (layers - 1) * GAPS.pictures + (beside - 1 + (targets ? 1 : 0)) * GAPS.panels : 0) + (targets ? (tall - 1) * GAPS.words : 0);
+    // Beside two rows of makers the target is twice as large; where it has more pictures they fill the rows.
+    const tall = rows > 1 && targets === 1 ? 2 : 1;
+    const across = Math.ceil(targets / rows);
+    const columns = (makers ? beside * layers : 0) + tall * across;
+    const gaps = (makers ? beside * (layers - 1) * GAPS.pictures + (beside - 1 + (targets ? 1 : 0)) * GAPS.panels : 0) + (tall - 1) * GAPS.words + across * GAPS.pictures;
     const cell = Math.floor(Math.min((wide - gaps) / Math.max(1, columns), Math.max((high - rows * GAPS.words) / rows, 132), 420));
-    if (cell > best.cell) best = { cell, large: tall * cell + (tall - 1) * GAPS.words };
+    if (cell > best.cell) best = { cell, large: tall * cell + (tall - 1) * GAPS.words, across };
   }
   return best;
 }
@@ -106,9 +109,10 @@ function stage(item) {
       const shown = makers.filter((one) => !one.hidden);
       const layers = Math.max(1, ...shown.map(seen));
       const high = (innerHeight - 230) / groups.length;
-      const { cell, large } = fitted({ wide, high, makers: shown.length, layers, targets: seen(target) });
+      const { cell, large, across } = fitted({ wide, high, makers: shown.length, layers, targets: seen(target) });
       nodes[k].style.setProperty("--cell", `${cell}px`);
       nodes[k].style.setProperty("--large", `${large}px`);
+      nodes[k].style.setProperty("--across", across);
       nodes[k].lastChild.hidden = !shown.length;
       for (const one of shown) one.style.setProperty("--span", Math.min(seen(one) ? Math.max(seen(one), Math.min(2, layers)) : layers, wide < UPRIGHT ? 2 : Infinity));
     });
