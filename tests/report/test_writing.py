@@ -12,6 +12,8 @@ import pytest
 from specsia_build import png
 from specsia_build.errors import UsageError, WriteError
 from specsia_build.gallery.items import TARGET, Gallery, Item, Side
+from specsia_build.pipeline.clearing import forget
+from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.pages import MARK
 from specsia_build.pipeline.progress import Progress
 from specsia_build.report import page as pages
@@ -123,6 +125,15 @@ def test_few_pictures_need_no_folder_and_touch_none(tmp_path: Path) -> None:
     (folder / f"{'0' * 32}.webp").write_bytes(b"mine, whatever it is called")
     write(gallery_of("ab"), tmp_path / "page.html")
     assert len(list(folder.iterdir())) == 1
+
+
+@pytest.mark.usefixtures("little")
+def test_a_fresh_build_forgets_the_page_with_its_pictures(tmp_path: Path) -> None:
+    layout = RunLayout(tmp_path / "run")
+    write(gallery_of("abcdef"), layout.report)
+    (layout.root / "report_files" / "notes.txt").write_text("mine")
+    forget(layout)
+    assert [path.name for path in layout.root.rglob("*")] == ["report_files", "notes.txt"]
 
 
 def test_a_page_that_cannot_be_written_is_told(tmp_path: Path) -> None:
