@@ -160,6 +160,7 @@ function toNeighbour(step) {
   const [top, label] = [scrollY, document.activeElement.getAttribute("aria-label")];
   go(`${itemAddress(next.id)}${lookAddress().slice(itemAddress(look.item.id).length)}`, true);
   scrollTo(0, top);
+  say(next.id.slice(0, 100));
   if (label) look.root.querySelector(`[aria-label="${CSS.escape(label)}"]`)?.focus({ preventScroll: true });
 }
 
@@ -199,6 +200,7 @@ function lookKeys(event) {
   const { target, key } = event;
   if (target.closest("select, textarea, input:not([type=range]), [role=dialog]")) return;
   const slides = target.closest("input[type=range], [role=slider]");
+  const before = look.frame;
   if (key === " ") {
     if (target.closest("button, a, summary")) return;
     togglePlay();
@@ -224,6 +226,7 @@ function lookKeys(event) {
     act();
   }
   event.preventDefault();
+  if (look.item && look.frame !== before) say(`${frameName(look.item, look.frame)}, ${frameWords(look.item, look.frame)}`);
 }
 
 const KEYS = [
