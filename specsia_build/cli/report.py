@@ -9,12 +9,15 @@ import click
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import show
 from specsia_build.dataset.reading import open_dataset
+from specsia_build.errors import UsageError, printable
 from specsia_build.gallery.evaluation import REPORT
 from specsia_build.gallery.missing import damage
 from specsia_build.gallery.opening import is_evaluation, is_run
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.settings import existing_run
 from specsia_build.report.page import write_comparison, write_dataset_report, write_evaluation_report, write_report
+from specsia_build.report.serving import PageServer
+from specsia_build.report.watch import Watched
 
 
 @click.command(cls=Command, examples=("specsia report my-run", "specsia report my-run/dataset --out pairs.html"))
@@ -25,7 +28,12 @@ from specsia_build.report.page import write_comparison, write_dataset_report, wr
     type=click.Path(dir_okay=False, path_type=Path),
     help="The page's file.  [default: DIR/report.html of a run or an evaluation, else ./report.html]",
 )
-def report(where: str, other: str | None, out: Path | None) -> None:
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Serve the page of a run to browsers of this machine, what is built meanwhile appearing on it, until Ctrl-C.",
+)
+def report(where: str, other: str | None, out: Path | None, watch: bool) -> None:
     """Write one self-contained HTML page to look at.
 
     About the run in DIR: pairs, quality, times, failures. About the folder of an evaluation: its tables, and every
@@ -33,6 +41,10 @@ def report(where: str, other: str | None, out: Path | None) -> None:
     of either schema): pairs, counts and, where it has them, quality and licences. Of two of them: one beside the other,
     by what changed most.
     """
+    if watch:
+        _refuse_unwatchable(where, other, out)
+        _serve(where)
+        return
     if other is not None:
         path = out if out is not None else Path("report.html")
         write_comparison(where, other, path, Progress())
@@ -48,3 +60,29 @@ def report(where: str, other: str | None, out: Path | None) -> None:
         path = out if out is not None else Path("report.html")
         write_dataset_report(open_dataset(where), path, Progress())
     show(f"the report is in {path}")
+
+
+def _refuse_unwatchable(where: str, other: str | None, out: Path | None) -> None:
+    """See that --watch is asked for what it can do.
+
+    Raises:
+        UsageError: if not.
+    """
+    if other is not None:
+        raise UsageError("--watch shows one run: leave out the other, or --watch")
+    if out is not None:
+        raise UsageError("--watch serves the page and writes none: leave out --out, or --watch")
+    if not is_run(where):
+        raise UsageError(
+            f"{where} is no run, which alone can be watched: give the folder that `specsia build --out` wrote"
+        )
+
+
+def _serve(where: str) -> None:
+    """Serve the page of a run until Ctrl-C."""
+    with PageServer(Watched(where).find) as server:
+        show(server.url)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            click.echo(printable(f"no longer served; `specsia report {where}` writes the page as a file"), err=True)

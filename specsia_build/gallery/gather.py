@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,16 +27,24 @@ from specsia_build.stages.artefact import sha256
 from specsia_build.stages.registry import stages_for
 from specsia_build.stages.stage import CharacterStage, Meta
 
+ReadMeta = Callable[[Path], Meta | None]
+"""Reads the meta data of an artefact, as `read_meta` does."""
 
-def gather(config: BuildConfig, layout: RunLayout) -> Facts:
+
+def gather(config: BuildConfig, layout: RunLayout, read: ReadMeta = read_meta) -> Facts:
     """Look at a run; the source itself need not be there any more.
+
+    Args:
+        config: of the run.
+        layout: of the run.
+        read: reads meta data, or knows it from before.
 
     Raises:
         SpecsiaError: if the splits or the failures cannot be read.
     """
     split_of = splits.from_json(layout.splits)
     made, outdated, damaged = [], Counter[str](), list[str]()
-    meta = partial(meta_of, layout, damaged)
+    meta = partial(meta_of, layout, damaged, read)
     pairs: dict[tuple[str, str], str] = {}
     for character_id in sorted(split_of, key=id_order_key):
         rendered = meta(render.STAGE, None, character_id)
@@ -64,10 +72,12 @@ def gather(config: BuildConfig, layout: RunLayout) -> Facts:
     return replace(facts, made=tuple(made), outdated=dict(outdated))
 
 
-def meta_of(layout: RunLayout, damaged: list[str], stage: CharacterStage, backend: str | None, key: str) -> Meta | None:
+def meta_of(
+    layout: RunLayout, damaged: list[str], read: ReadMeta, stage: CharacterStage, backend: str | None, key: str
+) -> Meta | None:
     """Meta data of an artefact; None where there is none that reads, which `damaged` then lists if it is there."""
     path = layout.artefact(stage, backend, key)
-    found = read_meta(path)
+    found = read(path)
     if found is None and os.path.lexists(path):
         damaged.append(path.relative_to(layout.root).as_posix())
     return found

@@ -13,8 +13,9 @@ from specsia_build.dataset import schema, splits
 from specsia_build.dataset.layers import frame_file
 from specsia_build.errors import plural
 from specsia_build.gallery.facts import Facts
-from specsia_build.gallery.gather import digest_of, facts_of, meta_of
+from specsia_build.gallery.gather import ReadMeta, digest_of, facts_of, meta_of
 from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.store import read_meta
 from specsia_build.stages.clips import carry, draw, motions, move
 from specsia_build.stages.stage import Clip, Meta
 
@@ -86,14 +87,14 @@ class MovingFacts:
         )
 
 
-def gather_clips(config: BuildConfig, layout: RunLayout) -> MovingFacts:
-    """Look at a run of clips; the source itself need not be there any more.
+def gather_clips(config: BuildConfig, layout: RunLayout, read: ReadMeta = read_meta) -> MovingFacts:
+    """Look at a run of clips, as `gather` looks at one of stills; the source itself need not be there any more.
 
     Raises:
         SpecsiaError: if the splits or the failures cannot be read.
     """
     split_of, damaged = splits.from_json(layout.splits), list[str]()
-    meta = partial(meta_of, layout, damaged)
+    meta = partial(meta_of, layout, damaged, read)
     backends = tuple(map(backend_name, config.backends)) if config.clips is not None and config.clips.pairs else ()
     planned: dict[str, tuple[Clip, ...]] = {}
     drawn: list[DrawnClip] = []

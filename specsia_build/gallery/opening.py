@@ -8,7 +8,7 @@ from specsia_build.dataset.reading import open_dataset
 from specsia_build.gallery.dataset import gallery_of_dataset
 from specsia_build.gallery.evaluation import gallery_of_evaluation, holds_evaluation
 from specsia_build.gallery.items import Gallery
-from specsia_build.gallery.run import gallery_of_run
+from specsia_build.gallery.run import look_at
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.settings import existing_run
 
@@ -39,4 +39,4 @@ def open_gallery(where: str) -> Gallery:
     """
     if is_evaluation(where):
         return gallery_of_evaluation(where)
-    return gallery_of_run(*existing_run(where)) if is_run(where) else gallery_of_dataset(open_dataset(where))
+    return look_at(*existing_run(where)).gallery if is_run(where) else gallery_of_dataset(open_dataset(where))

@@ -14,13 +14,13 @@ from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, MASK, POS
 from specsia_build.errors import SpecsiaError, plural
 from specsia_build.frame import view_yaws
 from specsia_build.gallery.facts import BuiltCharacter, Facts, TaskTime
-from specsia_build.gallery.gather import gather
+from specsia_build.gallery.gather import ReadMeta, gather
 from specsia_build.gallery.gather_clips import DrawnClip, MovingFacts, gather_clips
 from specsia_build.gallery.items import TARGET, Gallery, Item, Lost, Measure, Side
 from specsia_build.gallery.missing import missing_clips, missing_sentences
 from specsia_build.pipeline.failures import Failure
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.store import DamagedError, read_artefact
+from specsia_build.pipeline.store import DamagedError, read_artefact, read_meta
 from specsia_build.stages import project, render
 from specsia_build.stages.clips import draw, move
 from specsia_build.stages.registry import character_stages
@@ -49,13 +49,16 @@ class RunReader:
     layout: RunLayout
     moving: bool
 
+    def artefact(self, item: str, side: str) -> Path:
+        """The file that has the pictures of a side."""
+        clean, made = (draw.STAGE, move.STAGE) if self.moving else (render.STAGE, project.STAGE)
+        return self.layout.artefact(clean if side == TARGET else made, None if side == TARGET else side, item)
+
     def read(self, item: str, side: str, layer: str, frames: Sequence[int]) -> list[bytes]:
         """PNGs; see `Reader`."""
-        clean, made = (draw.STAGE, move.STAGE) if self.moving else (render.STAGE, project.STAGE)
-        name = frame_file if self.moving else view_file
-        stage, backend = (clean, None) if side == TARGET else (made, side)
-        layer = _DRAWN[layer] if stage is draw.STAGE else layer
-        path = self.layout.artefact(stage, backend, item)
+        name, backend = frame_file if self.moving else view_file, None if side == TARGET else side
+        layer = _DRAWN[layer] if self.moving and backend is None else layer
+        path = self.artefact(item, side)
         if not path.exists():
             for folder in (self.layout.pictures(one.name, backend, item) for one in character_stages() if one.pictures):
                 if folder.is_dir():
@@ -86,15 +89,37 @@ def _read(path: Path) -> bytes:
         raise SpecsiaError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def gallery_of_run(config: BuildConfig, layout: RunLayout) -> Gallery:
+@dataclass(frozen=True)
+class Look:
+    """What is seen of a run.
+
+    Attributes:
+        facts: of it.
+        gallery: of it.
+        clips: that its characters have, as far as they have been looked at.
+    """
+
+    facts: Facts
+    gallery: Gallery
+    clips: int = 0
+
+
+def look_at(config: BuildConfig, layout: RunLayout, read: ReadMeta = read_meta) -> Look:
     """What a run has made so far; the source itself need not be there any more.
+
+    Args:
+        config: of the run.
+        layout: of the run.
+        read: reads meta data, or knows it from before.
 
     Raises:
         SpecsiaError: if its records cannot be read.
     """
-    if config.clips is not None:
-        return clips_gallery(gather_clips(config, layout), layout)
-    return stills_gallery(gather(config, layout), layout)
+    if config.clips is None:
+        facts = gather(config, layout, read)
+        return Look(facts, stills_gallery(facts, layout))
+    moving = gather_clips(config, layout, read)
+    return Look(moving.facts, clips_gallery(moving, layout), sum(map(len, moving.planned.values())))
 
 
 def stills_gallery(facts: Facts, layout: RunLayout) -> Gallery:

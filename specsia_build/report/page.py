@@ -14,11 +14,9 @@ from specsia_build.gallery.compared import compared
 from specsia_build.gallery.dataset import gallery_of_dataset
 from specsia_build.gallery.evaluation import gallery_of_evaluation
 from specsia_build.gallery.facts import Facts
-from specsia_build.gallery.gather import gather
-from specsia_build.gallery.gather_clips import gather_clips
 from specsia_build.gallery.items import Gallery
 from specsia_build.gallery.opening import open_gallery
-from specsia_build.gallery.run import clips_gallery, stills_gallery
+from specsia_build.gallery.run import look_at
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
 from specsia_build.report.document import document, failure_of, flags_of, item_of
@@ -57,14 +55,9 @@ def write_report(config: BuildConfig, layout: RunLayout, path: Path, progress: P
         SpecsiaError: if the run's records cannot be read, or the page cannot be written.
     """
     refuse_other_file(path)
-    if config.clips is not None:
-        moving = gather_clips(config, layout)
-        facts, gallery = moving.facts, clips_gallery(moving, layout)
-    else:
-        facts = gather(config, layout)
-        gallery = stills_gallery(facts, layout)
-    write_page(gallery, sections_of_run(facts, gallery), path, progress)
-    return facts
+    found = look_at(config, layout)
+    write_page(found.gallery, sections_of_run(found.facts, found.gallery), path, progress)
+    return found.facts
 
 
 def write_dataset_report(dataset: OpenedDataset, path: Path, progress: Progress) -> None:

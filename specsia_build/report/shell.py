@@ -12,7 +12,7 @@ from typing import Any
 
 from specsia_build.report.markup import Html, join, tag
 
-STYLES = ("page.css", "viewer.css")
+STYLES = ("page.css", "viewer.css", "live.css")
 SCRIPTS = (
     "base.js",
     "choose.js",
@@ -47,7 +47,7 @@ def shell(document: Mapping[str, Any], more: Iterable[str] = ()) -> str:
         document: as the scripts read it.
         more: further script, which is run when the page is there, and may fetch from where the page is from.
     """
-    style = join(map(_asset, STYLES))
+    style = join(map(asset, STYLES))
     beyond = "".join(more)
     script = Html(f"(() => {{\n{_script()}start();\n{beyond}}})();\n")
     fetched = "connect-src 'self'; " if beyond else ""
@@ -58,6 +58,8 @@ def shell(document: Mapping[str, Any], more: Iterable[str] = ()) -> str:
     head = join(
         [
             Html('<meta charset="utf-8">'),
+            # Or a browser asks whoever serves the page for one.
+            Html('<link rel="icon" href="data:,">'),
             tag("title", f"specsia: {document['title'][:200]}"),
             Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
             Html(f'<meta http-equiv="Content-Security-Policy" content="{policy}">'),
@@ -79,12 +81,13 @@ def shell(document: Mapping[str, Any], more: Iterable[str] = ()) -> str:
 
 
 @cache
-def _asset(name: str) -> Html:
+def asset(name: str) -> Html:
+    """A file that comes along."""
     return Html(files("specsia_build.report").joinpath("assets", name).read_text(encoding="utf-8"))
 
 
 def _script() -> Html:
-    return join(map(_asset, SCRIPTS), "\n")
+    return join(map(asset, SCRIPTS), "\n")
 
 
 def _digest(text: str) -> str:

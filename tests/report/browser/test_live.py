@@ -1,0 +1,83 @@
+"""The page of a run that is being built, as a person sees it."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from specsia_build.config import BuildConfig
+from specsia_build.report.serving import PageServer
+from specsia_build.report.watch import Watched
+from tests.report.tiny_run import config_of, run, write_manifest
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[BuildConfig, Path]:
+    """A build that was stopped after one character of two."""
+    top = tmp_path_factory.mktemp("live")
+    config = config_of(write_manifest(top, ("first", "second"), ()))
+    run(replace(config, limit=1), top / "run")
+    return config, top / "run"
+
+
+@pytest.fixture
+def begun(built: tuple[BuildConfig, Path], tmp_path: Path) -> tuple[BuildConfig, Path]:
+    """A copy of it to go on with."""
+    return built[0], Path(shutil.copytree(built[1], tmp_path / "run"))
+
+
+@pytest.fixture
+def live(begun: tuple[BuildConfig, Path], browser: Browser) -> Iterator[Page]:
+    """Its page, as it is served; nothing may be said in the console."""
+    said: list[str] = []
+    with PageServer(Watched(str(begun[1]), rest=0).find) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        page = browser.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(f"{server.url}#gallery")
+        yield page
+        page.close()
+        server.shutdown()
+        thread.join()
+    assert [line for line in said if "ERR_INTERNET_DISCONNECTED" not in line] == []
+
+
+def colours(page: Page) -> int:
+    """How many the first card's picture shows."""
+    picture = page.locator(".card .strip").first
+    picture.wait_for()
+    with Image.open(io.BytesIO(picture.screenshot())) as shown:
+        return len(shown.getcolors(1 << 20) or ())
+
+
+def test_characters_appear_as_they_are_made(live: Page, begun: tuple[BuildConfig, Path]) -> None:
+    expect(live.locator(".card .open .name")).to_have_text(["first"])
+    assert colours(live) > 20
+    expect(live.locator("#live li").first).to_contain_text("1 of 1")
+    live.locator("input[type=search]").first.fill("s")
+    run(*begun)
+    expect(live.locator(".card .open .name")).to_have_text(["first", "second"], timeout=15_000)
+    expect(live.locator("#live li").first).to_contain_text("2 of 2")
+    expect(live.locator("input[type=search]").first).to_have_value("s")
+    live.get_by_role("link", name="second").click()
+    expect(live.locator("main h1")).to_have_text("second")
+    live.go_back()
+    expect(live.locator(".card .open .name")).to_have_text(["first", "second"])
+
+
+def test_a_page_that_nobody_serves_any_more_says_so(live: Page) -> None:
+    live.context.set_offline(True)
+    expect(live.locator("#live .trouble")).to_contain_text("Nobody serves this page any more", timeout=15_000)
+    live.context.set_offline(False)
+    expect(live.locator("#live")).to_contain_text("Last change", timeout=15_000)
+    expect(live.locator(".card .open .name")).to_have_text(["first"])
