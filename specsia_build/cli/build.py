@@ -108,4 +108,4 @@ def build(
     config, layout = effective(source, out, config_file, flags, fresh)
     began = time.monotonic()
     summary = run_build(config, layout, stages or stage_names(), fresh, Progress())
-    end(ctx, summary, layout, time.monotonic() - began, as_json=as_json)
+    end(ctx, summary, config, layout, time.monotonic() - began, as_json=as_json)

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from pathlib import Path
 from typing import Any
 
 import click
 
-from specsia_build.cli.closing import document_of, end
+from specsia_build.cli.closing import end
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import json_option
-from specsia_build.config import DEFAULT_CLIPS_OUT, EXECUTORS, FRAMES, LOOKS, ClipSettings
-from specsia_build.dataset.schema import CARD
+from specsia_build.config import DEFAULT_CLIPS_OUT, EXECUTORS, LOOKS, ClipSettings
 from specsia_build.pipeline.build import build as run_build
-from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
-from specsia_build.pipeline.recipes import recipe_folder
 from specsia_build.pipeline.settings import effective, named_settings, stated
-from specsia_build.pipeline.summary import BuildSummary
-from specsia_build.recipes.registry import available_recipes, load_recipe
+from specsia_build.recipes.registry import available_recipes
 from specsia_build.stages import pack
-from specsia_build.stages.clips.actor import check_settings, clip_settings, is_file_name
+from specsia_build.stages.clips.actor import check_settings, is_file_name
 from specsia_build.stages.registry import PAIR_STAGES
 
 _STAGES = tuple(stage.name for stage in (*PAIR_STAGES, pack.STAGE))
@@ -121,29 +116,9 @@ def clips(
     check_settings(config)
     began = time.monotonic()
     summary = run_build(config, layout, stages or _STAGES, fresh, Progress())
-    made, load, first = _written(summary, layout, clip_settings(config))
-    document = {**document_of(summary), "clips": summary.clips, "recipes": summary.recipes}
-    seconds = time.monotonic() - began
-    end(ctx, summary, layout, seconds, document=document, as_json=as_json, made=made, load=load, first=first)
+    end(ctx, summary, config, layout, time.monotonic() - began, as_json=as_json)
 
 
 def _whole(motion: str) -> str:
     """A motion as the settings keep it: a file by its whole path."""
     return str(Path(motion).expanduser().absolute()) if is_file_name(motion) else motion
-
-
-def _written(
-    summary: BuildSummary, layout: RunLayout, settings: ClipSettings
-) -> tuple[list[str], list[str], list[str]]:
-    """Where the parts of each recipe are, how they are loaded, and what to do with them."""
-    made, load, first = [], [], []
-    for name, count in (summary.recipes or {}).items():
-        where = recipe_folder(layout, name, None)
-        moved = f" and, of reconstructions, {where}-BACKEND" if name == FRAMES and settings.pairs else ""
-        made.append(f"{count} {load_recipe(name).by}s of {summary.source} are in {where}{moved}")
-        if name == FRAMES:
-            first.append(f"specsia enhance pretrained {shlex.quote(str(where))}/CLIP --out repaired")
-        else:
-            load.append(f"{where / CARD} says how")
-        first.append(f"specsia verify {shlex.quote(str(where))}")
-    return made, load, first

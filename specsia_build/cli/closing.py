@@ -12,10 +12,13 @@ import click
 
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import tell
-from specsia_build.dataset.schema import data_folder
+from specsia_build.config import FRAMES, BuildConfig, ClipSettings
+from specsia_build.dataset.schema import CARD, data_folder
 from specsia_build.pipeline.failures import Failure
 from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.recipes import recipe_folder
 from specsia_build.pipeline.summary import BuildSummary, StageSummary
+from specsia_build.recipes.registry import load_recipe
 from specsia_build.terminal.board import clock_time
 from specsia_build.terminal.layout import folded
 from specsia_build.terminal.screen import close, complain
@@ -37,6 +40,7 @@ def document_of(summary: BuildSummary) -> dict[str, Any]:
         "configurations": dict(summary.rows or {}),
         "dataset": None if summary.dataset is None else str(summary.dataset),
         "stopped": summary.stopped,
+        **({} if summary.clips is None else {"clips": summary.clips, "recipes": summary.recipes}),
     }
 
 
@@ -101,31 +105,41 @@ def _next(summary: BuildSummary, layout: RunLayout, first: Sequence[str]) -> lis
     return [*first, f"specsia report {run}", *checked]
 
 
+def _written(
+    summary: BuildSummary, layout: RunLayout, settings: ClipSettings | None
+) -> tuple[list[str], list[str], list[str]]:
+    """Where the parts of each recipe are, how they are loaded, and what to do with them."""
+    made, load, first = [], [], []
+    for name, count in (summary.recipes or {}).items():
+        where = recipe_folder(layout, name, None)
+        moved = (
+            f" and, of reconstructions, {where}-BACKEND"
+            if name == FRAMES and settings is not None and settings.pairs
+            else ""
+        )
+        made.append(f"{count} {load_recipe(name).by}s of {summary.source} are in {where}{moved}")
+        if name == FRAMES:
+            first.append(f"specsia enhance pretrained {shlex.quote(str(where))}/CLIP --out repaired")
+        else:
+            load.append(f"{where / CARD} says how")
+        first.append(f"specsia verify {shlex.quote(str(where))}")
+    return made, load, first
+
+
 def end(
-    ctx: click.Context,
-    summary: BuildSummary,
-    layout: RunLayout,
-    seconds: float,
-    *,
-    document: Any = None,
-    as_json: bool,
-    made: Sequence[str] = (),
-    load: Sequence[str] = (),
-    first: Sequence[str] = (),
+    ctx: click.Context, summary: BuildSummary, config: BuildConfig, layout: RunLayout, seconds: float, *, as_json: bool
 ) -> None:
     """Say what a build did, and end with an exit code if it could not do it.
 
     Args:
         ctx: of the command.
         summary: of the build.
+        config: of it.
         layout: of its run.
         seconds: that it took.
-        document: what `--json` prints, that of `document_of` if None.
-        as_json: whether that is asked for.
-        made: lines about what was made besides the dataset.
-        load: how that is loaded.
-        first: commands that come next, before those that look at it.
+        as_json: whether it is said as a document.
     """
+    made, load, first = _written(summary, layout, config.clips)
     results = [*made, *packed_lines(summary)]
     if summary.stopped is None and not results:
         results = [f"done: {', '.join(dict.fromkeys(stage.stage for stage in summary.stages))} in {layout.root}"]
@@ -133,7 +147,7 @@ def end(
     if not as_json:
         title, facts = _closing(summary, layout, seconds, [*load, *_load_lines(summary)], first)
         close(title, facts, bad=trouble is not None)
-    tell(as_json, document_of(summary) if document is None else document, results)
+    tell(as_json, document_of(summary), results)
     if trouble is not None:
         complain(trouble)
         ctx.exit(FAILED)

@@ -17,12 +17,15 @@ from specsia_build.cli.closing import failure_lines
 from specsia_build.cli.command import Command
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import Table, json_option, tell
+from specsia_build.config import BuildConfig
 from specsia_build.errors import UsageError, some
 from specsia_build.files.writing import write_bytes
 from specsia_build.gallery.source import gallery_of_source
 from specsia_build.memory import MEMORY
 from specsia_build.ownership import refuse_any_file
+from specsia_build.pipeline.executors import local_executor
 from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.samples import write_samples
 from specsia_build.pipeline.settings import existing_run
 from specsia_build.pipeline.status import RunStatus, run_status
 from specsia_build.pipeline.survey import first_views, survey_all
@@ -42,6 +45,8 @@ LINE_END = b"\n"
 )
 @click.argument("source")
 @click.option("--memory", metavar="SIZE", default=MEMORY, show_default=True, help="What a character may cost.")
+@click.option("--workers", type=int, default=0, help="Processes; 0 is one for each core.")
+@click.option("--limit", type=int, help="Only the first so many characters of the source.")
 @click.option("--parts", metavar="ID", help="List the parts of one character, with what `drop` may call them.")
 @click.option("--suggest", metavar="FILE.jsonl", type=PAGE, help="Write a manifest to edit, with what evidence says.")
 @click.option("--pictures", metavar="FILE.html", type=PAGE, help="Write a page with view 0 of each character.")
@@ -51,6 +56,8 @@ def characters(
     ctx: click.Context,
     source: str,
     memory: str,
+    workers: int,
+    limit: int | None,
     parts: str | None,
     suggest: Path | None,
     pictures: Path | None,
@@ -63,14 +70,17 @@ def characters(
         refuse_any_file(suggest)
     if pictures is not None:
         refuse_other_file(pictures)
+    config = BuildConfig(source=source, memory=memory, workers=workers, limit=limit)
     with tempfile.TemporaryDirectory(prefix="specsia-") as scratch:
-        opened = open_source(source, Path(scratch))
+        opened = open_source(source, Path(scratch), written=False)
         if parts is not None:
             opened = replace(opened, entries=tuple(entry for entry in opened.entries if entry.id == parts))
             if not opened.entries:
                 raise UsageError(f"{opened.name} holds no character '{parts}': `specsia characters` lists their ids")
-        facts = survey_all(opened.entries, memory, Progress())
-        views = [] if pictures is None else first_views(opened.entries, memory, Progress())
+        opened = replace(opened, entries=opened.entries[:limit])
+        write_samples(opened, opened.entries, config, Progress(), local_executor(config))
+        facts = survey_all(opened.entries, config, Progress())
+        views = [] if pictures is None else first_views(opened.entries, config, Progress())
         suggested = None if suggest is None else suggested_manifest(opened, facts, suggest)
     problems = [f for f in facts if f.problem is not None]
     document = {"source": opened.name, "kind": opened.kind, "characters": [asdict(f) for f in facts]}

@@ -31,6 +31,7 @@ COMMANDS = {
     for name, module, does in (
         ("build", "build", "Build and pack a dataset from characters."),
         ("clips", "clips", "Draw characters in motion, layer by layer."),
+        ("merge", "merge", "Join runs that each built a share of one source."),
         ("characters", "inspect", "List what a source holds before anything is built."),
         ("status", "inspect", "Say what a run holds, what failed and why."),
         ("verify", "verify", "Check every promise of a packed dataset."),

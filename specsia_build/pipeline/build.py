@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from specsia_build.characters.character import Entry, id_order_key
-from specsia_build.characters.sources import Source, open_source
+from specsia_build.characters.character import id_order_key
+from specsia_build.characters.sources import open_source
 from specsia_build.config import DRAVIE, BuildConfig, backend_name
 from specsia_build.dataset import splits
 from specsia_build.dataset.upload import open_target, upload
@@ -34,6 +34,7 @@ from specsia_build.pipeline.packing import artefacts_of, not_ready, pack_plan, r
 from specsia_build.pipeline.planning import DigestCache, StagePlan, plan_stage, stages_of
 from specsia_build.pipeline.progress import Progress, named, planned_rows, unit_of
 from specsia_build.pipeline.recipes import finish, part_tasks, planned, write_parts
+from specsia_build.pipeline.samples import write_samples
 from specsia_build.pipeline.selection import excluded_ids, narrowed, select
 from specsia_build.pipeline.store import DamagedError, discard, is_intact, sweep
 from specsia_build.pipeline.summary import BuildSummary, StageSummary, StageTally
@@ -48,21 +49,6 @@ from specsia_build.stages.pack import PackPlan
 from specsia_build.stages.registry import character_stages
 from specsia_build.stages.stage import CharacterStage, Stage
 from specsia_build.stages.stopwatch import Stopwatch
-
-
-def write_samples(
-    source: Source, entries: Sequence[Entry], config: BuildConfig, progress: Progress, run: Executor
-) -> None:
-    """Have the workers write those procedural characters that are needed and not there yet."""
-
-    def each(function: Callable[[int], None], items: Sequence[int]) -> None:
-        with progress.bar("samples", len(items)) as advance:
-            for _, outcome in run(function, items, Needs(config.timeout)):
-                if isinstance(outcome, Lost):
-                    raise SpecsiaError(f"a sample character could not be written: {outcome.reason}")
-                advance(1)
-
-    source.write_samples(entries, each)
 
 
 def _log(layout: RunLayout, stage: str, backend: str | None, character_id: str, outcome: Outcome) -> None:

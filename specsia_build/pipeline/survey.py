@@ -1,4 +1,4 @@
-"""Reading every character of a source once, in a process that one of them may crash, to say what it is."""
+"""Reading every character of a source once, in processes that one of them may crash, to say what it is."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ from dataclasses import replace
 
 from specsia_build.characters.character import Entry, legible
 from specsia_build.characters.survey import CharacterFacts, survey
+from specsia_build.config import BuildConfig
 from specsia_build.errors import brief
 from specsia_build.memory import memory_bytes
-from specsia_build.pipeline.executors import Lost, run_local
+from specsia_build.pipeline.executors import Lost, Needs, local_executor
 from specsia_build.pipeline.progress import Progress
 from specsia_build.stages.first_view import FirstView, first_view
 
 
-def survey_all(entries: Sequence[Entry], memory: str, progress: Progress) -> list[CharacterFacts]:
+def survey_all(entries: Sequence[Entry], config: BuildConfig, progress: Progress) -> list[CharacterFacts]:
     """What each character is, or why it cannot be read, in the order of `entries`.
 
     Args:
         entries: of a source.
-        memory: what one may cost, such as ``2 GB``.
+        config: whose workers, time limit and memory are used.
         progress: where the bar goes.
     """
     found: dict[int, CharacterFacts] = {}
     with progress.bar("characters", len(entries)) as advance:
-        for index, facts in run_local(survey, entries, workers=1, timeout=600.0, memory=memory_bytes(memory)):
+        for index, facts in local_executor(config)(survey, entries, _needs(config)):
             entry = entries[index]
             if isinstance(facts, Lost):
                 facts = CharacterFacts(entry.id, entry.format, legible(entry.path.name), problem=facts.reason)
@@ -34,12 +35,16 @@ def survey_all(entries: Sequence[Entry], memory: str, progress: Progress) -> lis
     return [found[index] for index in range(len(entries))]
 
 
-def first_views(entries: Sequence[Entry], memory: str, progress: Progress) -> list[FirstView]:
+def first_views(entries: Sequence[Entry], config: BuildConfig, progress: Progress) -> list[FirstView]:
     """View 0 of each character, in the order of `entries`; arguments as for `survey_all`."""
     found = [FirstView()] * len(entries)
     with progress.bar("pictures", len(entries)) as advance:
-        for index, view in run_local(first_view, entries, workers=1, timeout=600.0, memory=memory_bytes(memory)):
+        for index, view in local_executor(config)(first_view, entries, _needs(config)):
             if not isinstance(view, Lost):
                 found[index] = view
             advance(1)
     return found
+
+
+def _needs(config: BuildConfig) -> Needs:
+    return Needs(config.timeout, memory=memory_bytes(config.memory))

@@ -79,6 +79,19 @@ def test_a_merge_that_was_stopped_goes_on_and_what_is_missing_is_told(
     merged(runs, layout.root)
 
 
+def test_the_command_joins_them_and_says_where_the_dataset_is(shares: tuple[Path, list[Path]], tmp_path: Path) -> None:
+    _, runs = shares
+    out = tmp_path / "joined by command"
+    found = specsia("merge", *runs, "--out", out, "--max-failures", "3", "--json")
+    assert (found["failed"], found["rows"], found["dataset"]) == (3, 40, str(out / "dataset"))
+    lost = specsia("merge", *runs[:2], "--out", tmp_path / "two", "--max-failures", "3", code=1)["error"]
+    assert "neither built up to date nor on record as failed" in lost
+    assert f"specsia build --out {tmp_path / 'two'}" in lost
+    page = tmp_path / "page.html"
+    specsia("report", runs[0], "--out", page)
+    assert "left out by --limit, --exclude or --shard" in page.read_text(encoding="utf-8")
+
+
 def test_runs_that_differ_are_refused(shares: tuple[Path, list[Path]], tmp_path: Path) -> None:
     source, runs = shares
     other = tmp_path / "other"
