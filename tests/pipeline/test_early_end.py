@@ -37,4 +37,4 @@ def test_all_are_tried_where_nothing_was_told(tmp_path: Path) -> None:
     assert {stage["stage"]: stage["made"] for stage in found["stages"]} == {"render": 3, "reconstruct": 3, "project": 3}
     assert "go on without them with --max-failures 4" in found["stopped"]
     assert json.loads((out / "failures.jsonl").read_text().splitlines()[0])["stage"] == "render"
-    assert "4 of 7 characters failed" in specsia("build", "--out", out, code=1)["text"]
+    assert "4 of 7 characters failed" in specsia("build", "--out", out, code=1)["error"]
