@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 
 from specsia_build.config import BuildConfig, backend_name
-from specsia_build.dataset.schema import SPLITS
 from specsia_build.pipeline.failures import Failure, counted
 
 
@@ -52,11 +50,6 @@ class BuiltCharacter:
     fit: float
     warnings: tuple[str, ...]
     results: Mapping[str, Result]
-
-    @property
-    def mean_iou(self) -> float | None:
-        """Mean over the backends, None before there is any result."""
-        return fmean(result.mean_iou for result in self.results.values()) if self.results else None
 
 
 @dataclass(frozen=True)
@@ -140,15 +133,3 @@ class Facts:
     def low_quality(self) -> int:
         """Characters that did not fail but are quarantined for their looks."""
         return counted(self.failures)[1]
-
-    def built(self, backend: str) -> list[BuiltCharacter]:
-        """Characters that a backend has an up-to-date result of."""
-        return [made for made in self.made if backend in made.results]
-
-    def in_split(self, split: str) -> list[BuiltCharacter]:
-        return [made for made in self.made if made.split == split]
-
-    def used_splits(self) -> list[str]:
-        """Splits that have characters."""
-        used = set(self.splits.values())
-        return [split for split in SPLITS if split in used]

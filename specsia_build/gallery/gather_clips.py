@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
-from statistics import fmean
 
 from specsia_build.characters.character import id_order_key
 from specsia_build.config import BuildConfig, backend_name
@@ -28,7 +27,7 @@ class DrawnClip:
         clip: what it is.
         character: id of its character.
         split: that the character belongs to.
-        warnings: sentences about it.
+        warnings: sentences about it and its character.
         ious: of each frame, by backend name; only of reconstructions that are moved up to date.
         layers: that its frames are drawn in.
         license, credit: as its source states them.
@@ -46,11 +45,6 @@ class DrawnClip:
     outline_px: int
     outline_grey: int
 
-    @property
-    def mean_iou(self) -> float | None:
-        """Over frames and backends, None before there is any."""
-        return fmean(fmean(found) for found in self.ious.values()) if self.ious else None
-
 
 @dataclass(frozen=True)
 class MovingFacts:
@@ -60,13 +54,11 @@ class MovingFacts:
         facts: what is known of any run; its `made` are none.
         planned: the clips that its characters have, by id of the character.
         drawn: those that are drawn up to date, in the order of characters and clips.
-        warnings: sentences by id of a character or clip.
     """
 
     facts: Facts
     planned: Mapping[str, tuple[Clip, ...]]
     drawn: tuple[DrawnClip, ...]
-    warnings: Mapping[str, tuple[str, ...]]
 
     @property
     def backends(self) -> tuple[str, ...]:
@@ -98,7 +90,6 @@ def gather_clips(config: BuildConfig, layout: RunLayout, read: ReadMeta = read_m
     backends = tuple(map(backend_name, config.backends)) if config.clips is not None and config.clips.pairs else ()
     planned: dict[str, tuple[Clip, ...]] = {}
     drawn: list[DrawnClip] = []
-    warnings: dict[str, tuple[str, ...]] = {}
     pairs: dict[tuple[str, str], str] = {}
     for character in sorted(split_of, key=id_order_key):
         known = meta(motions.STAGE, None, character)
@@ -106,7 +97,7 @@ def gather_clips(config: BuildConfig, layout: RunLayout, read: ReadMeta = read_m
             continue
         planned[character] = tuple(motions.clips_of(known))
         carried = [found for name in backends if (found := meta(carry.STAGE, name, character)) is not None]
-        warnings[character] = tuple(w for found in (known, *carried) for w in found.get("warnings", ()))
+        warnings = tuple(w for found in (known, *carried) for w in found.get("warnings", ()))
         for clip in planned[character]:
             clean = meta(draw.STAGE, None, clip.id)
             if clean is None or clean["clip"] != asdict(clip) or clean["size"] != config.size:
@@ -117,13 +108,12 @@ def gather_clips(config: BuildConfig, layout: RunLayout, read: ReadMeta = read_m
                 if moved is not None and _follows(moved, clean):
                     ious[name] = tuple(moved["iou"])
                     pairs[name, clip.id] = digest_of(_shown(clean, moved))
-            warnings[clip.id] = tuple(clean["warnings"])
             drawn.append(
                 DrawnClip(
                     clip=clip,
                     character=character,
                     split=split_of[character],
-                    warnings=warnings[clip.id],
+                    warnings=(*warnings, *clean["warnings"]),
                     ious=ious,
                     layers=frozenset(name.rpartition("_")[0] for name in clean["files"]),
                     license=clean["license"],
@@ -134,7 +124,7 @@ def gather_clips(config: BuildConfig, layout: RunLayout, read: ReadMeta = read_m
             )
     of_clips = {clip.id: split_of[name] for name, clips in planned.items() for clip in clips}
     facts = facts_of(config, layout, split_of, pairs, damaged, planned, of_clips)
-    return MovingFacts(facts, planned, tuple(drawn), {key: said for key, said in warnings.items() if said})
+    return MovingFacts(facts, planned, tuple(drawn))
 
 
 def _follows(moved: Meta, clean: Meta) -> bool:

@@ -17,10 +17,6 @@ class Html(str):
     __slots__ = ()
 
 
-LINE_END = Html("\n")
-"""Between two elements; in a text it would be made visible."""
-
-
 def text(value: object) -> Html:
     """A value as markup."""
     return value if isinstance(value, Html) else Html(_escaped(value))
@@ -45,16 +41,6 @@ def tag(name: str, *content: object, **attributes: object) -> Html:
     return Html(f"<{name}{pairs}>{join(content)}</{name}>")
 
 
-def image(uri: str, alt: str, pixels: int) -> Html:
-    """A square picture."""
-    return image_of(uri, alt, pixels, pixels)
-
-
-def image_of(uri: str, alt: str, width: int, height: int) -> Html:
-    """A picture of so many pixels."""
-    return Html(f'<img src="{_escaped(uri)}" alt="{_escaped(alt)}" width="{width}" height="{height}">')
-
-
 def table(head: Sequence[object], rows: Iterable[Sequence[object]], numbers: Sequence[int] = (), cls: str = "") -> Html:
     """A table that scrolls sideways where it is too wide; the columns numbered in `numbers` are right-aligned."""
 
@@ -66,11 +52,6 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]], numbers: Seq
 
     body = join((line("td", row) for row in rows), "\n")
     return tag("div", tag("table", tag("thead", line("th", head)), tag("tbody", body), cls=cls), cls="scroll")
-
-
-def section(anchor: str, title: str, *content: object) -> Html:
-    """A section that the table of contents leads to."""
-    return join([LINE_END, tag("section", tag("h2", title), LINE_END, *content, id=anchor)])
 
 
 def fixed(value: float | None, digits: int = 3) -> str:

@@ -17,6 +17,9 @@ from specsia_build.pipeline.failures import Failure, write_failures
 from specsia_build.pipeline.layout import RunLayout, layout_of
 from specsia_build.pipeline.mark import told_before
 from specsia_build.pipeline.settings import existing_run
+from specsia_build.pipeline.store import read_artefact, write_artefact
+from specsia_build.stages.artefact import Artefact, seal
+from specsia_build.stages.clips import motions
 from tests.clips import FPS, SIZE
 from tests.report.shown import frames_of, item_of, report_of
 
@@ -87,6 +90,16 @@ def test_failures_are_told_with_their_clips_and_what_is_missing_with_them(run: R
     document = report_of(run.root, tmp_path / "page.html")
     assert [(one["key"], one["id"], one["stage"]) for one in document["failures"]] == [("a-sway-01", "a", "draw")]
     assert "1 clip not drawn" not in " ".join(document["missing"])
+
+
+def test_warnings_of_a_character_stand_at_each_of_its_clips(run: RunLayout, tmp_path: Path) -> None:
+    path = run.artefact(motions.STAGE, None, "a")
+    found = read_artefact(path, "a")
+    warned = Artefact("a", found.files, {**found.meta, "warnings": ["its left hand is loose"]})
+    write_artefact(path, seal(warned, "motions", found.meta["fingerprint"], found.meta["inputs"]))
+    document = report_of(run.root, tmp_path / "page.html")
+    for item in document["items"]:
+        assert ("its left hand is loose" in item["warnings"]) == (item["character"] == "a")
 
 
 def test_pictures_that_cannot_be_read_are_told(run: RunLayout, tmp_path: Path) -> None:
