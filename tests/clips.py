@@ -104,7 +104,7 @@ def clips_config(source: Path, **clips: Any) -> BuildConfig:
 @contextmanager
 def at_once(*_: Any) -> Iterator[Any]:
     """An executor without processes, which take longer to start than so few clips to be made."""
-    yield lambda function, items, needs: ((index, function(item)) for index, item in enumerate(items))
+    yield lambda function, items, needs, *_: ((index, function(item)) for index, item in enumerate(items))
 
 
 def run_clips(out: Path, config: BuildConfig) -> tuple[RunLayout, BuildSummary]:
