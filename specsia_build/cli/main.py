@@ -45,6 +45,7 @@ COMMANDS = {
         ("evaluate", "evaluate", "Compare models with baselines on test characters."),
         ("push", "push", "Push a dataset to the Hugging Face Hub and check it."),
         ("bench", "bench", "Measure what each stage costs."),
+        ("doctor", "doctor", "Say what this machine has, lacks and how to get it."),
     )
 }
 """Module of each command and what it does; it is imported only when the command is asked for, so that help is quick."""

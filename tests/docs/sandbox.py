@@ -43,6 +43,7 @@ def serving(folder: Path, variables: Mapping[str, str]) -> Iterator[Path]:
     for name in PROGRAMS:
         text = CLIENT.format(python=sys.executable, address=str(address), program=name)
         _program(programs / name, text)
+    _program(programs / "blender", "#!/bin/sh\necho Blender 4.2\n")
     # Whether there is such a target, and what it would do.
     _program(programs / "make", f'#!/bin/sh\nexec {shutil.which("make")} --dry-run --silent -C "{ROOT}" "$@" >&2\n')
     process = subprocess.Popen(

@@ -11,6 +11,7 @@ import inspect
 import json
 import os
 import runpy
+import shutil
 import signal
 import socket
 import sys
@@ -98,6 +99,8 @@ def run(program: str, arguments: list[str]) -> None:
         check_pip(arguments)
     elif program == "specsia":
         importlib.import_module("specsia_build.cli").main(arguments, prog_name="specsia")
+    elif arguments[0] == "-c":
+        exec(arguments[1], {"__name__": "__main__"})
     elif arguments[0] == "-m":
         sys.argv = arguments[1:]
         runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
@@ -136,6 +139,8 @@ def _answer(client: socket.socket) -> None:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    # What a command starts of Python is answered here too.
+    sys.executable = shutil.which("python") or sys.executable
     code: object = 0
     try:
         run(program, arguments)

@@ -57,6 +57,7 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR", str(Path.home() / ".cache")),
+            "SPECSIA_BLENDER": "blender",
             "OMP_NUM_THREADS": "1",
         }
         with serving(folder / "programs", mine) as programs:
