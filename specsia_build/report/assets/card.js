@@ -142,7 +142,7 @@ function cardOf(item, choice, shown, pick = null) {
     link,
     tick,
     starButton(item),
-    h("p", { cls: "facts" }, named(item.split, "span", "split"), warned, orderedBy(item, choice)),
+    h("p", { cls: "facts" }, named(item.split, "span", "name split"), warned, orderedBy(item, choice)),
     scores(item, choice),
   );
 }

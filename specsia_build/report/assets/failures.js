@@ -44,7 +44,7 @@ views.set("failures", {
         return h(
           "section",
           { cls: "failure" },
-          h("p", { cls: "where" }, named(where, "span", "split"), h("span", { cls: "number" }, `× ${count(size)}`)),
+          h("p", { cls: "where" }, named(where), h("span", { cls: "number" }, `× ${count(size)}`)),
           h("h2", { dir: "auto" }, readable(first.reason)),
           list(group.slice(0, MANY)),
           group.length > MANY ? h("details", {}, h("summary", {}, `${count(group.length - MANY)} more`), list(group.slice(MANY))) : null,

@@ -226,7 +226,7 @@ views.set("gallery", {
     const before = document.getElementById("count").textContent;
     const top = gallery.grid.getBoundingClientRect().top;
     showGallery();
-    if (top < 0) gallery.grid.scrollIntoView({ block: "start" });
+    if (top < 0) document.querySelector(".browse").scrollIntoView({ block: "start" });
     place();
     if (before !== document.getElementById("count").textContent) say(tally());
   },

@@ -36,7 +36,9 @@ function lacking() {
 function showSpread() {
   const choice = choose(state.route.query);
   const all = addressOf("gallery", state.route.query);
-  const chosenFew = state.shown.slice(0, FEW);
+  const few = Math.min(FEW, state.shown.length);
+  // Spread over all of them, so that neighbours alike do not stand for the rest.
+  const chosenFew = Array.from({ length: few }, (_, k) => state.shown[Math.floor((k * state.shown.length) / few)]);
   refill(
     document.getElementById("spread"),
     h("div", { cls: "tally" }, h("p", { id: "count" }, tally()), h("ul", { cls: "chips", role: "list", "aria-label": "What is filtered by" }, chips(choice)), h("a", { cls: "more", href: all }, `Look through ${state.shown.length === state.data.items.length ? "all" : "these"} in the gallery →`)),
@@ -55,7 +57,7 @@ const overview = new Map();
 function fewCard(item, choice) {
   const text = JSON.stringify([item, state.flagged.has(item.id)]);
   const before = overview.get(item.id);
-  const card = before?.text === text ? before.card : cardOf(item, { ...choice, sides: [] }, null);
+  const card = before?.text === text ? before.card : cardOf(item, { ...choice, sides: [], order: orders()[0] }, null);
   overview.set(item.id, { text, card });
   return card;
 }

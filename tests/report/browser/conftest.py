@@ -6,6 +6,8 @@ import io
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,6 +50,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return page_of
 
 
+@cache
 def documents() -> dict[str, dict[str, Any]]:
     """What is looked at, by name."""
     lost = {"stage": "render", "backend": None, "details": "logs/one.log", "strip": None, "count": 1}
@@ -77,6 +80,7 @@ def documents() -> dict[str, dict[str, Any]]:
         "figures": figures,
         "clips": document(["figure 0/walk", "figure 0/run", "figure 1/walk"], fps=12),
         "hostile": hostile,
+        "few": document(names[:6], failures=failures, sections=sections),
         "many": document([f"figure {number}" for number in range(400)]),
         "empty": document([]),
     }
@@ -85,7 +89,7 @@ def documents() -> dict[str, dict[str, Any]]:
 @pytest.fixture
 def document_of() -> Callable[[str], dict[str, Any]]:
     """A document by its name."""
-    return lambda name: documents()[name]
+    return lambda name: deepcopy(documents()[name])
 
 
 def colours(screenshot: bytes) -> set[tuple[int, ...]]:
