@@ -209,10 +209,11 @@ def lines_of_all(board: Board, width: int) -> list[tuple[str, str]]:
 
 
 def _whole(board: Board, now: float, width: int) -> list[tuple[str, str]]:
-    left = board.left() if any(row.ended is None for row in board.rows) else None
+    works = any(row.ended is None for row in board.rows)
+    left = board.left() if works else None
     eta = "" if left is None else f", ETA of the whole {clock_time(left)}"
     counts = f"{board.quarantined} quarantined, {board.warned} warning{'s' * (board.warned != 1)}"
     style = "yellow" if board.quarantined or board.warned else ""
     lines = wrapped(f"  {clock_time(now - board.began)}{eta}  ·  {counts}", width, "  ")
-    latest = shortened(f"  {sayable(board.latest)}", width) if board.latest else ""
+    latest = shortened(f"  {sayable(board.latest)}", width) if board.latest and works else ""
     return [*((line, style) for line in lines), (latest, "yellow")]

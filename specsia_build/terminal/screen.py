@@ -17,6 +17,7 @@ _NARROWEST, _USUAL = 20, 80
 
 _STYLES = {
     "warning:": "yellow",
+    "warnings:": "yellow",
     "note:": "cyan",
     "quarantined": "yellow",
     "quarantined:": "yellow",
@@ -95,8 +96,9 @@ def show(*found: str | Table) -> None:
     lines: list[tuple[str, str]] = []
     for one in found:
         if isinstance(one, Table):
-            head, *rows = one.lines(width)
-            lines += [(head, "bold"), *((row, "") for row in rows)]
+            laid = one.lines(width)
+            heads = len(laid) // (len(one.rows) + 1)
+            lines += [(line, "bold" if k < heads else "") for k, line in enumerate(laid)]
         else:
             lines += _laid(one, width)
     _put(sys.stdout, lines)
@@ -131,14 +133,13 @@ def close(title: str, facts: Mapping[str, Sequence[str]], *, bad: bool = False) 
     """
     stream = sys.stderr
     width, plain = width_of(stream), is_plain(stream)
-    edge = "" if plain else " "
     label_width = max(map(len, facts), default=0) + 2
-    room = None if width is None else width - label_width - 2 - len(edge)
+    room = None if width is None else width - label_width - (2 if plain else 4)
     lines: list[tuple[str, str, str]] = []
     for label, told in facts.items():
         fitted = [one for line in told for one in wrapped(_said(line, width), room, "  ")]
-        for k, line in enumerate(fitted):
-            lines.append((label if k == 0 else "", line, "cyan" if label in _TO_COPY else ""))
+        style = "cyan" if label in _TO_COPY else style_of(f"{label}:")
+        lines += [(label if k == 0 else "", line, style) for k, line in enumerate(fitted)]
     if plain:
         heads = wrapped(_said(title, width), width, "  ")
         rows = (f"  {label:<{label_width}}{line}" for label, line, _ in lines)
@@ -149,8 +150,7 @@ def close(title: str, facts: Mapping[str, Sequence[str]], *, bad: bool = False) 
     from rich.text import Text
 
     body = Text("\n").join(
-        Text.assemble((f"{label:<{label_width}}", "bold"), (line, style or style_of(f"{label}:")))
-        for label, line, style in lines
+        Text.assemble((f"{label:<{label_width}}", "bold"), (line, style)) for label, line, style in lines
     )
     colour = "red" if bad else "green"
     heading = Text(sayable(title), f"bold {colour}")
