@@ -14,20 +14,6 @@ from specsia_build.characters.facing import Landmark
 from specsia_build.characters.finding import Mending
 from specsia_build.rendering.mesh import Mesh
 
-FORMATS = {
-    ".glb": "gltf",
-    ".vrm": "vrm",
-    ".gltf": "gltf",
-    ".fbx": "fbx",
-    ".blend": "blend",
-    ".obj": "obj",
-    ".ply": "ply",
-}
-"""Format of a mesh file by its suffix in lower case, the most complete format first."""
-
-REFUSED = {".stl": "is an STL file, which has neither colours nor textures: export the character as GLB"}
-"""What is said of files of other formats, by their suffix in lower case."""
-
 SPLITS = ("train", "validation", "test")
 
 AUTO = "auto"

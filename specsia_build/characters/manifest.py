@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, BinaryIO
 
 from specsia_build.characters.bicar import is_bicar
-from specsia_build.characters.character import AUTO, FORMATS, REFUSED, SPLITS, UNSETTLED, Entry, is_safe_id, is_unicode
+from specsia_build.characters.character import AUTO, SPLITS, UNSETTLED, Entry, is_safe_id, is_unicode
+from specsia_build.characters.formats import FORMATS, REFUSED
 from specsia_build.characters.sides import BOTH, SIDES
 from specsia_build.errors import CharacterError, UsageError, brief
 from specsia_build.files.sources import open_source_file

@@ -13,14 +13,13 @@ from pathlib import Path
 from specsia_build.characters.bicar import DRAWING, bicar_entry, is_bicar
 from specsia_build.characters.character import (
     AUTO,
-    FORMATS,
-    REFUSED,
     UNSETTLED,
     Entry,
     id_order_key,
     is_unicode,
     safe_id,
 )
+from specsia_build.characters.formats import FORMATS, REFUSED
 from specsia_build.characters.manifest import read_manifest
 from specsia_build.errors import UsageError
 from specsia_build.files.sources import is_folder

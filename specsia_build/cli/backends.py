@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from specsia_build.backends.registry import available_backends, load_backend
-from specsia_build.backends.selftest import report, selftest
-from specsia_build.backends.upstream.doctor import MISSING, Diagnosis, diagnose
-from specsia_build.backends.upstream.pins import find_installation, read_pins
 from specsia_build.cli.command import CommandGroup
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option, tell
+
+if TYPE_CHECKING:
+    from specsia_build.backends.upstream.doctor import Diagnosis
 
 
 @click.group(cls=CommandGroup, examples=("specsia backends list", "specsia backends selftest inflate"))
@@ -25,6 +25,8 @@ def backends() -> None:
 @json_option
 def list_backends(as_json: bool) -> None:
     """Name the backends that are installed."""
+    from specsia_build.backends.registry import available_backends
+
     names = available_backends()
     tell(as_json, {"backends": names}, names)
 
@@ -41,6 +43,9 @@ def doctor(ctx: click.Context, /, name: str, root: Path | None, python: Path | N
     Looks at the checkout and its commit, Python, packages, weights and GPU, and at whether everything that the worker
     uses of the checkout is there; that part needs neither GPU nor weights.
     """
+    from specsia_build.backends.upstream.doctor import diagnose
+    from specsia_build.backends.upstream.pins import find_installation, read_pins
+
     found = diagnose(read_pins(name), find_installation(name, root, python))
     tell(as_json, {**asdict(found), "ok": found.ok}, _diagnosis_lines(found))
     if not found.ok:
@@ -56,6 +61,9 @@ def run_selftest(ctx: click.Context, /, name: str, as_json: bool) -> None:
 
     Of four turns and their mirrors, the mesh as it is must look most like the picture.
     """
+    from specsia_build.backends.registry import load_backend
+    from specsia_build.backends.selftest import report, selftest
+
     backend = load_backend(name)
     try:
         found = selftest(backend)
@@ -68,6 +76,8 @@ def run_selftest(ctx: click.Context, /, name: str, as_json: bool) -> None:
 
 
 def _diagnosis_lines(found: Diagnosis) -> list[str]:
+    from specsia_build.backends.upstream.doctor import MISSING
+
     lines = []
     for check in found.checks:
         lines.append(f"{check.state:8}{check.name}: {check.found}")

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from specsia_build.bench.against import bench_against
-from specsia_build.bench.clips import bench_clips
-from specsia_build.bench.load import bench_frames, bench_load
-from specsia_build.bench.rows import bench_rows
-from specsia_build.bench.stages import bench as run_bench
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import Table, json_option, tell
 from specsia_build.config import BuildConfig, ClipSettings, with_settings
-from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.config import DEVICES, PRESETS, need_torch
 from specsia_build.errors import SpecsiaError, UsageError, meant
-from specsia_build.pipeline.build import build as run_build
-from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.progress import Progress
-from specsia_build.pipeline.settings import stated
-from specsia_build.stages import render
-from specsia_build.stages.registry import stage_names
+
+if TYPE_CHECKING:
+    from specsia_build.pipeline.progress import Progress
+
 
 BENCH_SOURCE = "sample:4"
 
@@ -68,6 +60,13 @@ def bench(
     measures rows and patches a second from DATASET, `train` patches a second of whole training steps; without DATASET
     on a small one of sample:2.
     """
+    from specsia_build.bench.against import bench_against
+    from specsia_build.bench.stages import bench as run_bench
+    from specsia_build.pipeline.progress import Progress
+    from specsia_build.pipeline.settings import stated
+    from specsia_build.stages import render
+    from specsia_build.stages.registry import stage_names
+
     given = stated(flags)
     if what and what[0] in LEARNING:
         report = _learning(what, against, preset, device, given)
@@ -102,6 +101,9 @@ def bench(
 
 
 def _clips(what: tuple[str, ...], given: dict[str, Any]) -> dict[str, Any]:
+    from specsia_build.bench.clips import bench_clips
+    from specsia_build.pipeline.progress import Progress
+
     if len(what) > 2:
         raise click.UsageError(f"'clips' takes one source, so '{what[2]}' is one argument too many")
     source = what[1] if len(what) == 2 else BENCH_SOURCE
@@ -146,6 +148,11 @@ def _moved(report: dict[str, Any]) -> list[str | Table]:
 def _learning(
     what: tuple[str, ...], against: str | None, preset: str | None, device: str | None, given: dict[str, Any]
 ) -> dict[str, Any]:
+    from specsia_build.bench.load import bench_frames, bench_load
+    from specsia_build.bench.rows import bench_rows
+    from specsia_build.dataset.reading import open_dataset
+    from specsia_build.pipeline.progress import Progress
+
     if len(what) > 2:
         raise click.UsageError(f"'{what[0]}' takes one dataset, so '{what[2]}' is one argument too many")
     if len(what) == 2 and given:
@@ -171,6 +178,10 @@ def _learning(
 
 
 def _sample_dataset(given: dict[str, Any], folder: Path, progress: Progress) -> str | Path:
+    from specsia_build.pipeline.build import build as run_build
+    from specsia_build.pipeline.layout import RunLayout
+    from specsia_build.stages.registry import stage_names
+
     config = with_settings(BuildConfig(), {"source": "sample:2", "views": 4, "workers": 1} | given, "the command line")
     summary = run_build(config, RunLayout(folder), stage_names(), False, progress)
     if summary.dataset is None:

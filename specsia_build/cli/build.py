@@ -9,12 +9,9 @@ import click
 
 from specsia_build.cli.closing import end
 from specsia_build.cli.command import Command
+from specsia_build.cli.completion import STAGES
 from specsia_build.cli.output import json_option
 from specsia_build.config import EXECUTORS, LOOKS, LOW_IOU_ACTIONS
-from specsia_build.pipeline.build import build as run_build
-from specsia_build.pipeline.progress import Progress
-from specsia_build.pipeline.settings import effective, named_settings
-from specsia_build.stages.registry import stage_names
 
 
 @click.command(
@@ -26,7 +23,7 @@ from specsia_build.stages.registry import stage_names
 @click.argument("source", required=False)
 @click.option("--out", help="Folder of the run, or a URL (s3://...) to send its dataset to.  [default: specsia-out]")
 @click.option(
-    "--stage", "stages", multiple=True, type=click.Choice(stage_names()), help="Run only this stage; may be repeated."
+    "--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Run only this stage; may be repeated."
 )
 @click.option(
     "--config",
@@ -104,8 +101,12 @@ def build(
     Without SOURCE the run found in --out goes on, or sample:24 is built. A build that was stopped goes on where it was;
     one that is up to date does nothing.
     """
+    from specsia_build.pipeline.build import build as run_build
+    from specsia_build.pipeline.progress import Progress
+    from specsia_build.pipeline.settings import effective, named_settings
+
     config_file = named_settings(config_name) if config_name is not None else None
     config, layout = effective(source, out, config_file, flags, fresh)
     began = time.monotonic()
-    summary = run_build(config, layout, stages or stage_names(), fresh, Progress())
+    summary = run_build(config, layout, stages or STAGES, fresh, Progress())
     end(ctx, summary, config, layout, time.monotonic() - began, as_json=as_json)

@@ -10,17 +10,9 @@ import click
 
 from specsia_build.cli.closing import end
 from specsia_build.cli.command import Command
+from specsia_build.cli.completion import CLIP_STAGES, recipe_names
 from specsia_build.cli.output import json_option
 from specsia_build.config import DEFAULT_CLIPS_OUT, EXECUTORS, LOOKS, ClipSettings
-from specsia_build.pipeline.build import build as run_build
-from specsia_build.pipeline.progress import Progress
-from specsia_build.pipeline.settings import effective, named_settings, stated
-from specsia_build.recipes.registry import available_recipes
-from specsia_build.stages import pack
-from specsia_build.stages.clips.actor import check_settings, is_file_name
-from specsia_build.stages.registry import PAIR_STAGES
-
-_STAGES = tuple(stage.name for stage in (*PAIR_STAGES, pack.STAGE))
 
 
 @click.command(
@@ -39,7 +31,7 @@ _STAGES = tuple(stage.name for stage in (*PAIR_STAGES, pack.STAGE))
     "recipes",
     multiple=True,
     metavar="NAME",
-    help=f"Layout to write, of {', '.join(available_recipes())}; may be repeated.  [default: frames]",
+    help=f"Layout to write, of {', '.join(recipe_names())}; may be repeated.  [default: frames]",
 )
 @click.option(
     "--motion",
@@ -68,7 +60,7 @@ _STAGES = tuple(stage.name for stage in (*PAIR_STAGES, pack.STAGE))
     help="Move reconstructions by it too; may be repeated.  [default: inflate with the recipe dravie, else none]",
 )
 @click.option(
-    "--stage", "stages", multiple=True, type=click.Choice(_STAGES), help="Run only this stage; may be repeated."
+    "--stage", "stages", multiple=True, type=click.Choice(CLIP_STAGES), help="Run only this stage; may be repeated."
 )
 @click.option("--config", "config_name", metavar="FILE|NAME", help="YAML file of settings. Flags beat it.")
 @click.option("--look", type=click.Choice(LOOKS), help="Plain colours, or shaded.  [default: unlit]")
@@ -104,6 +96,11 @@ def clips(
     enhance` takes as they are; `dravie` packs reconstructions that move as their characters do, beside the clean
     frames, as the dataset DIR/dataset. A run that was stopped goes on where it was.
     """
+    from specsia_build.pipeline.build import build as run_build
+    from specsia_build.pipeline.progress import Progress
+    from specsia_build.pipeline.settings import effective, named_settings, stated
+    from specsia_build.stages.clips.actor import check_settings
+
     names = set(ClipSettings.__dataclass_fields__)
     of_clips = {name: value for name, value in stated(flags).items() if name in names}
     others = {name: value for name, value in flags.items() if name not in names}
@@ -115,10 +112,12 @@ def clips(
     config, layout = effective(source, out or DEFAULT_CLIPS_OUT, config_file, {**others, "clips": of_clips}, fresh)
     check_settings(config)
     began = time.monotonic()
-    summary = run_build(config, layout, stages or _STAGES, fresh, Progress())
+    summary = run_build(config, layout, stages or CLIP_STAGES, fresh, Progress())
     end(ctx, summary, config, layout, time.monotonic() - began, as_json=as_json)
 
 
 def _whole(motion: str) -> str:
     """A motion as the settings keep it: a file by its whole path."""
+    from specsia_build.stages.clips.actor import is_file_name
+
     return str(Path(motion).expanduser().absolute()) if is_file_name(motion) else motion

@@ -6,22 +6,21 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import tell
 from specsia_build.config import FRAMES, BuildConfig, ClipSettings
-from specsia_build.dataset.schema import CARD, data_folder
-from specsia_build.pipeline.failures import Failure
-from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.recipes import recipe_folder
-from specsia_build.pipeline.summary import BuildSummary, StageSummary
-from specsia_build.recipes.registry import load_recipe
 from specsia_build.terminal.board import clock_time
 from specsia_build.terminal.layout import folded
 from specsia_build.terminal.screen import close, complain
+
+if TYPE_CHECKING:
+    from specsia_build.pipeline.failures import Failure
+    from specsia_build.pipeline.layout import RunLayout
+    from specsia_build.pipeline.summary import BuildSummary, StageSummary
 
 
 def document_of(summary: BuildSummary) -> dict[str, Any]:
@@ -75,6 +74,8 @@ def said_of(failures: Iterable[Failure]) -> dict[str, list[str]]:
 
 def _loading(dataset: Path | str, name: str, several: bool) -> str:
     """Python that loads one configuration; `datasets` takes no URL for a folder, but takes its files."""
+    from specsia_build.dataset.schema import data_folder
+
     if isinstance(dataset, Path):
         return f'load_dataset("{dataset}", "{name}")' if several else f'load_dataset("{dataset}")'
     return f'load_dataset("parquet", data_files={{"train": "{dataset}/{data_folder(name, several)}/train-*.parquet"}})'
@@ -109,6 +110,10 @@ def _written(
     summary: BuildSummary, layout: RunLayout, settings: ClipSettings | None
 ) -> tuple[list[str], list[str], list[str]]:
     """Where the parts of each recipe are, how they are loaded, and what to do with them."""
+    from specsia_build.dataset.schema import CARD
+    from specsia_build.pipeline.recipes import recipe_folder
+    from specsia_build.recipes.registry import load_recipe
+
     made, load, first = [], [], []
     for name, count in (summary.recipes or {}).items():
         where = recipe_folder(layout, name, None)

@@ -9,9 +9,6 @@ import click
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import json_option, tell
 from specsia_build.config import cores
-from specsia_build.dataset.convert.write import to_published
-from specsia_build.dataset.reading import open_dataset
-from specsia_build.pipeline.progress import Progress
 
 
 @click.command(
@@ -34,6 +31,10 @@ def convert(dataset: str, to: str, out: Path, configs: tuple[str, ...], workers:
 
     The published one has the columns of SPECSIA-15K: uid, and color, mask, pos, edge and gt composited on grey.
     """
+    from specsia_build.dataset.convert.write import to_published
+    from specsia_build.dataset.reading import open_dataset
+    from specsia_build.pipeline.progress import Progress
+
     opened = open_dataset(dataset)
     with Progress().bar("convert", None, "row") as bar:
         done = to_published(opened, out, configs, workers or cores(), bar)

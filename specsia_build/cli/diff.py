@@ -7,10 +7,7 @@ import click
 from specsia_build.cli.command import Command
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option, tell
-from specsia_build.dataset.diff.compare import diff as diff_datasets
-from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.pipeline.progress import Progress
 
 
 @click.command(
@@ -26,6 +23,10 @@ def diff(ctx: click.Context, one: str, two: str, as_json: bool) -> None:
 
     A and B are folders, URLs or ids of the Hub. The exit code is 0 if they are equal, 1 if they differ, 2 in trouble.
     """
+    from specsia_build.dataset.diff.compare import diff as diff_datasets
+    from specsia_build.dataset.reading import open_dataset
+    from specsia_build.pipeline.progress import Progress
+
     with Progress().bar("diff", None, "row") as bar:
         try:
             found = diff_datasets(open_dataset(one), open_dataset(two), bar.at)

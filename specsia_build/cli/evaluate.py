@@ -13,8 +13,6 @@ from specsia_build.cli.train import FOLDER, configs_option
 from specsia_build.dravie.config import DEVICES, AdaptConfig, need_torch
 from specsia_build.dravie.pretrained import find_run
 from specsia_build.errors import UsageError
-from specsia_build.gallery.evaluation import REPORT
-from specsia_build.pipeline.settings import existing_run
 
 
 @click.command(
@@ -81,6 +79,9 @@ def evaluate(
     characters.csv, scores.json, a figure for each backend, every result as a picture, and report.html, which shows all
     of it; a stopped evaluation goes on from there.
     """
+    from specsia_build.gallery.evaluation import REPORT
+    from specsia_build.pipeline.settings import existing_run
+
     need_torch()
     from specsia_build.dataset.reading import open_dataset
     from specsia_build.dravie.evaluation import methods as known

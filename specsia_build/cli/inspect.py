@@ -7,12 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from specsia_build.characters.sources import open_source
-from specsia_build.characters.suggest import suggested_manifest
-from specsia_build.characters.survey import UNSURE, CharacterFacts
 from specsia_build.cli.closing import failure_lines
 from specsia_build.cli.command import Command
 from specsia_build.cli.main import FAILED
@@ -20,18 +18,14 @@ from specsia_build.cli.output import Table, json_option, tell
 from specsia_build.config import BuildConfig
 from specsia_build.errors import UsageError, some
 from specsia_build.files.writing import write_bytes
-from specsia_build.gallery.source import gallery_of_source
 from specsia_build.memory import MEMORY
 from specsia_build.ownership import refuse_any_file
-from specsia_build.pipeline.executors import local_executor
-from specsia_build.pipeline.progress import Progress
-from specsia_build.pipeline.samples import write_samples
-from specsia_build.pipeline.settings import existing_run
-from specsia_build.pipeline.status import RunStatus, run_status
-from specsia_build.pipeline.survey import first_views, survey_all
-from specsia_build.report.page import write_page
-from specsia_build.report.writing import refuse_other_file
 from specsia_build.terminal.layout import folded
+
+if TYPE_CHECKING:
+    from specsia_build.characters.survey import CharacterFacts
+    from specsia_build.pipeline.status import RunStatus
+
 
 PAGE = click.Path(dir_okay=False, path_type=Path)
 
@@ -64,6 +58,16 @@ def characters(
     as_json: bool,
 ) -> None:
     """List what SOURCE holds before anything is built: formats, sizes, poses, problems."""
+    from specsia_build.characters.sources import open_source
+    from specsia_build.characters.suggest import suggested_manifest
+    from specsia_build.gallery.source import gallery_of_source
+    from specsia_build.pipeline.executors import local_executor
+    from specsia_build.pipeline.progress import Progress
+    from specsia_build.pipeline.samples import write_samples
+    from specsia_build.pipeline.survey import first_views, survey_all
+    from specsia_build.report.page import write_page
+    from specsia_build.report.writing import refuse_other_file
+
     if suggest is not None:
         if suggest.suffix.lower() != ".jsonl":
             raise UsageError(f"'{suggest}' would not be read as a manifest: name it something.jsonl")
@@ -115,6 +119,8 @@ def _part_lines(facts: CharacterFacts) -> list[str | Table]:
 
 
 def _character_lines(facts: Sequence[CharacterFacts], problems: Sequence[CharacterFacts]) -> list[str | Table]:
+    from specsia_build.characters.survey import UNSURE
+
     head = ("id", "format", "vertices", "triangles", "textures", "faces", "pose", "rig")
     rows = [
         (
@@ -149,6 +155,9 @@ def _character_lines(facts: Sequence[CharacterFacts], problems: Sequence[Charact
 @json_option
 def status(folder: Path, as_json: bool) -> None:
     """Say what the run in DIR holds, what failed and why, and what a build would do next."""
+    from specsia_build.pipeline.settings import existing_run
+    from specsia_build.pipeline.status import run_status
+
     config, layout = existing_run(folder)
     found = run_status(config, layout)
     tell(as_json, asdict(found) | {"next": found.next_step}, _status_lines(found))

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from specsia_build.cli.command import Command
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option, tell
-from specsia_build.dataset.card.licenses import redistribution_problems
-from specsia_build.dataset.hub.client import UnseenError, check_repo, connect, page_of
-from specsia_build.dataset.hub.local import read_local, version_tag
-from specsia_build.dataset.hub.push import Operation, Plan, Pushed, check_public, plan_push, plan_unseen
-from specsia_build.dataset.hub.push import push as push_dataset
-from specsia_build.dataset.schema import BUILD_FILE, RECIPE_FILE
-from specsia_build.pipeline.progress import Progress
-from specsia_build.recipes.publish import licences_against, read_recipe
-from specsia_build.recipes.verify import mark_of
 from specsia_build.terminal.board import amount
+
+if TYPE_CHECKING:
+    from specsia_build.dataset.hub.push import Operation, Plan, Pushed
 
 
 @click.command(
@@ -41,6 +36,16 @@ def push(ctx: click.Context, folder: Path, repo: str, private: bool, prune: bool
     Of the files there, only those that an earlier push made are replaced or removed. The token is that of `hf auth
     login` or HF_TOKEN; HF_ENDPOINT names another Hub. An interrupted push goes on with the same command.
     """
+    from specsia_build.dataset.card.licenses import redistribution_problems
+    from specsia_build.dataset.hub.client import UnseenError, check_repo, connect, page_of
+    from specsia_build.dataset.hub.local import read_local, version_tag
+    from specsia_build.dataset.hub.push import check_public, plan_push, plan_unseen
+    from specsia_build.dataset.hub.push import push as push_dataset
+    from specsia_build.dataset.schema import BUILD_FILE, RECIPE_FILE
+    from specsia_build.pipeline.progress import Progress
+    from specsia_build.recipes.publish import licences_against, read_recipe
+    from specsia_build.recipes.verify import mark_of
+
     check_repo(repo)
     progress = Progress()
     of_recipe = mark_of(folder) is not None

@@ -8,16 +8,7 @@ import click
 
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import show
-from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import UsageError, printable
-from specsia_build.gallery.evaluation import REPORT
-from specsia_build.gallery.missing import damage
-from specsia_build.gallery.opening import is_evaluation, is_run
-from specsia_build.pipeline.progress import Progress
-from specsia_build.pipeline.settings import existing_run
-from specsia_build.report.page import write_comparison, write_dataset_report, write_evaluation_report, write_report
-from specsia_build.report.serving import PageServer
-from specsia_build.report.watch import Watched
 
 
 @click.command(cls=Command, examples=("specsia report my-run", "specsia report my-run/dataset --out pairs.html"))
@@ -41,6 +32,14 @@ def report(where: str, other: str | None, out: Path | None, watch: bool) -> None
     of either schema): pairs, counts and, where it has them, quality and licences. Of two of them: one beside the other,
     by what changed most.
     """
+    from specsia_build.dataset.reading import open_dataset
+    from specsia_build.gallery.evaluation import REPORT
+    from specsia_build.gallery.missing import damage
+    from specsia_build.gallery.opening import is_evaluation, is_run
+    from specsia_build.pipeline.progress import Progress
+    from specsia_build.pipeline.settings import existing_run
+    from specsia_build.report.page import write_comparison, write_dataset_report, write_evaluation_report, write_report
+
     if watch:
         _refuse_unwatchable(where, other, out)
         _serve(where)
@@ -68,6 +67,8 @@ def _refuse_unwatchable(where: str, other: str | None, out: Path | None) -> None
     Raises:
         UsageError: if not.
     """
+    from specsia_build.gallery.opening import is_run
+
     if other is not None:
         raise UsageError("--watch shows one run: leave out the other, or --watch")
     if out is not None:
@@ -80,6 +81,9 @@ def _refuse_unwatchable(where: str, other: str | None, out: Path | None) -> None
 
 def _serve(where: str) -> None:
     """Serve the page of a run until Ctrl-C."""
+    from specsia_build.report.serving import PageServer
+    from specsia_build.report.watch import Watched
+
     with PageServer(Watched(where).find) as server:
         show(server.url)
         try:

@@ -8,8 +8,6 @@ from specsia_build.cli.command import Command
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option, tell
 from specsia_build.config import cores
-from specsia_build.pipeline.progress import Progress
-from specsia_build.recipes.verify import verify as verify_folder
 
 
 @click.command(cls=Command, examples=("specsia verify my-run/dataset", "specsia verify my-clips/frames"))
@@ -24,6 +22,9 @@ def verify(ctx: click.Context, dataset: str, workers: int, as_json: bool) -> Non
     not kept. One in the published schema is checked as far as that allows. A folder of `specsia clips --recipe NAME`
     is DIR/NAME, or a copy of it.
     """
+    from specsia_build.pipeline.progress import Progress
+    from specsia_build.recipes.verify import verify as verify_folder
+
     with Progress().bar("verify", None) as bar:
         report = verify_folder(dataset, workers=workers or cores(), progress=bar.at)
     tell(as_json, report.to_json(), report.lines())

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from specsia_build.characters.character import FORMATS
+from specsia_build.characters.formats import FORMATS
 from specsia_build.dataset.card.head import card_fields
 from specsia_build.dataset.card.yaml import license_fields
 from specsia_build.dataset.checksums import parse_sums

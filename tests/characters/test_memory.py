@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from specsia_build import memory
-from specsia_build.characters.character import FORMATS, Entry
+from specsia_build.characters.character import Entry
+from specsia_build.characters.formats import FORMATS
 from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.pipeline.executors import run_local

@@ -12,7 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from specsia_build.characters.character import FORMATS
+from specsia_build.characters.formats import FORMATS
 from specsia_build.cli.main import main
 
 

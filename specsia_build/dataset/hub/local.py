@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from specsia_build import __version__
-from specsia_build.characters.character import FORMATS
+from specsia_build.characters.formats import FORMATS
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import parse_sums
 from specsia_build.dataset.places import leads_out

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from specsia_build.characters.character import FORMATS
+from specsia_build.characters.formats import FORMATS
 from specsia_build.config import POS_FRAMES
 from specsia_build.dataset import schema
 from specsia_build.dataset.card.head import DataFiles, card_fields, data_files
