@@ -15,30 +15,15 @@ from click.testing import CliRunner
 
 from specsia_build import png
 from specsia_build.cli import main
-from specsia_build.config import BuildConfig
 from specsia_build.gallery.gather import gather
 from specsia_build.pipeline.failures import Failure, read_failures, write_failures
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_artefact, write_artefact
 from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.artefact import Artefact
+from tests.report.conftest import Run
 from tests.report.shown import frames_of, item_of, report_of
 from tests.report.tiny_run import IDS, STRANGE_ID, STRANGE_LICENCE, tiny_run
-
-Run = tuple[BuildConfig, RunLayout]
-
-
-@pytest.fixture(scope="session")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run that went through all stages, with one broken character."""
-    return tiny_run(tmp_path_factory.mktemp("report"))
-
-
-@pytest.fixture(scope="session")
-def shown(whole: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
-    """The document of its page, and the page."""
-    page = tmp_path_factory.mktemp("shown") / "page.html"
-    return report_of(whole[1].root, page), page
 
 
 @pytest.fixture

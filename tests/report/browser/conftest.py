@@ -116,7 +116,11 @@ def show(browser: Browser, site: Callable[[str], Path]) -> Iterator[Show]:
     contexts, said = [], []
 
     def open_page(
-        name: str = "figures", at: str = "", width: int = 1280, theme: Literal["light", "dark"] = "light", **more: Any
+        name: str | Path = "figures",
+        at: str = "",
+        width: int = 1280,
+        theme: Literal["light", "dark"] = "light",
+        **more: Any,
     ) -> Page:
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, **more)
         contexts.append(context)
@@ -125,7 +129,7 @@ def show(browser: Browser, site: Callable[[str], Path]) -> Iterator[Show]:
         page.on("console", lambda message: said.append(_line(message)))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("dialog", lambda dialog: said.append(f"dialog: {dialog.message}"))
-        page.goto(site(name).as_uri() + at)
+        page.goto((site(name) if isinstance(name, str) else name).as_uri() + at)
         page.wait_for_selector("main h1")
         return page
 
