@@ -125,7 +125,8 @@ function contrast(item) {
     onLook(() => (select.value = look[place]));
     return select;
   };
-  const modes = COMPARISONS.map((mode) => {
+  const drawable = sideNames(item).some((side) => silhouetteOf(item, side));
+  const modes = COMPARISONS.filter((mode) => mode !== "outlines" || drawable).map((mode) => {
     const button = h("button", { type: "button", cls: "toggle", onclick: () => setLook({ compare: mode }) }, mode[0].toUpperCase() + mode.slice(1));
     onLook(() => button.setAttribute("aria-pressed", String(look.compare === mode)));
     return button;

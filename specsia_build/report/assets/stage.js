@@ -11,11 +11,12 @@ const lossOf = (side) => side.problem ?? (Object.keys(side.strips).length ? null
 
 function panel(item, name) {
   const side = item.sides[name];
-  const value = h("span", { cls: "soft number" });
+  const value = h("span", { cls: "soft number" }, h("span", { cls: "key" }), h("span"));
   onLook(() => {
     const measure = state.data.measures.find(({ key }) => key === look.measure);
     const values = measure && side.values?.[measure.key];
-    value.textContent = values ? `${measure.name} ${fixed(values[look.frame], measure.digits)}` : "";
+    value.firstChild.textContent = values ? `${measure.name} ` : "";
+    value.lastChild.textContent = values ? fixed(values[look.frame], measure.digits) : "";
   });
   const figures = state.data.layers
     .filter(({ key }) => side.strips[key])
@@ -24,8 +25,11 @@ function panel(item, name) {
       onLook(() => (figure.hidden = !look.layers.has(layer.key)));
       return figure;
     });
-  // The target alone is called once.
-  onLook(() => figures.forEach((figure) => (figure.lastChild.hidden = figure.lastChild.textContent === name && figures.filter((one) => !one.hidden).length === 1)));
+  // What stands alone is called by its side.
+  onLook(() => {
+    const alone = figures.filter((one) => !one.hidden).length === 1;
+    for (const { lastChild: words } of figures) words.hidden = alone && (figures.length === 1 || words.textContent === name);
+  });
   const node = h(
     "section",
     { cls: `side${isTarget(side) ? " target" : ""}`, "aria-label": name, data: { side: name } },
