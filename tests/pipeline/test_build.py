@@ -16,21 +16,25 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from specsia_build.cli import main
 from specsia_build.dataset.schema import COLUMNS, IMAGE_COLUMNS
 from tests.shapes import lines_of, write_broken, write_figure, write_folder
 
-SMALL = ("--size", "96", "--views", "4", "--workers", "2")
+SMALL = ("--size", "96", "--views", "4", "--workers", "1")
+COMMAND = (sys.executable, "-c", "from specsia_build.cli import main; main()")
+"""As a user has it, in a process of its own; most tests do without, as it takes seconds to begin."""
 
 
 def specsia(*arguments: str | Path, code: int | None = 0) -> dict[str, Any]:
-    """Run the command as a user would; returns its JSON document, or its error line under `error`."""
-    command = [sys.executable, "-c", "from specsia_build.cli import main; main()", *map(str, arguments)]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert code is None or ran.returncode == code, ran.stderr + ran.stdout
+    """Run the command; returns its JSON document, or its error line under `error`."""
+    ran = CliRunner().invoke(main, [str(a) for a in arguments])
+    assert ran.exception is None or isinstance(ran.exception, SystemExit), ran.output
+    assert code is None or ran.exit_code == code, ran.output
     assert "Traceback" not in ran.stderr, ran.stderr
-    return json.loads(ran.stdout) if ran.stdout.startswith("{") else {"error": ran.stderr, "text": ran.stdout}
+    return {"error": ran.stderr, "text": ran.stdout, **(json.loads(ran.stdout) if ran.stdout.startswith("{") else {})}
 
 
 def build(source: str | Path, out: Path, *more: str | Path, code: int = 0) -> dict[str, Any]:
@@ -47,10 +51,12 @@ def made(document: dict[str, Any]) -> dict[str, tuple[int, int]]:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, Any]]:
-    """A folder of five figures, an undisturbed build of it, and what the build printed."""
+    """A folder of five figures, an undisturbed build of it in a process of its own, and what that printed."""
     top = tmp_path_factory.mktemp("a run with spaces")
     source = write_folder(top / "my figures", 5)
-    return source, top / "out", build(source, top / "out")
+    command = [*COMMAND, "build", str(source), "--out", str(top / "out"), *SMALL, "--workers", "2", "--json"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    return source, top / "out", json.loads(ran.stdout)
 
 
 def rows_of(out: Path, split: str) -> list[dict[str, Any]]:
@@ -108,7 +114,7 @@ def test_pictures_agree_with_one_another(run: tuple[Path, Path, dict[str, Any]])
 
 def test_bytes_do_not_depend_on_workers_or_place(run: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
     source, out, _ = run
-    build(source, tmp_path / "elsewhere", "--workers", "1")
+    build(source, tmp_path / "elsewhere")
     assert sums(tmp_path / "elsewhere") == sums(out)
 
 
@@ -121,7 +127,7 @@ def test_no_path_of_this_machine_is_packed(run: tuple[Path, Path, dict[str, Any]
 def test_killed_anywhere_it_goes_on_to_the_same_bytes(run: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
     source, whole, _ = run
     out = tmp_path / "killed"
-    command = [sys.executable, "-c", "from specsia_build.cli import main; main()", "build", str(source)]
+    command = [*COMMAND, "build", str(source)]
     finished = {path.relative_to(whole) for path in (whole / "artefacts").rglob("*.tar")}
     for wanted in (1, 7, 12):
         process = subprocess.Popen([*command, "--out", str(out), *SMALL], stderr=subprocess.DEVNULL)
@@ -178,11 +184,10 @@ def test_damaged_artefacts_are_made_again_wherever_it_is_noticed(
     # Read by the project stage, and by pack.
     (artefacts / "project" / "inflate" / "1.tar").unlink()
     shutil.rmtree(out / "dataset")
-    command = [sys.executable, "-c", "from specsia_build.cli import main; main()", "build", str(source)]
-    ran = subprocess.run([*command, "--out", str(out), *SMALL], capture_output=True, text=True, timeout=300, check=True)
+    said = build(source, out)["error"]
     for line in ("project inflate: damaged and made again: 0", "reconstruct inflate: damaged and made again: 1"):
-        assert line in ran.stderr
-    assert "render: damaged and made again: 2" in ran.stderr
+        assert line in said
+    assert "render: damaged and made again: 2" in said
     assert sums(out) == sums(whole)
     assert not lines_of(out / "failures.jsonl")
 
@@ -240,10 +245,7 @@ def test_what_a_build_changes_of_another_is_said_before_the_work(
     shutil.copytree(whole, out)
     (out / "dataset" / "raw").mkdir()
     (out / "dataset" / "raw" / "photos.txt").write_text("mine")
-    command = [sys.executable, "-c", "from specsia_build.cli import main; main()", "build", str(source)]
-    more = ["--out", str(out), "--size", "64", "--views", "2", "--limit", "3"]
-    ran = subprocess.run([*command, *more], capture_output=True, text=True, timeout=300, check=True)
-    lines = ran.stderr.splitlines()
+    lines = build(source, out, "--size", "64", "--views", "2", "--limit", "3")["error"].splitlines()
     changed = next(i for i, line in enumerate(lines) if line.endswith("which changes: views 4 -> 2; size 96 -> 64"))
     assert lines[changed + 1].startswith("its dataset is replaced: rows 20 -> 6")
     assert changed < next(i for i, line in enumerate(lines) if line.startswith("render"))
