@@ -32,19 +32,28 @@ PRETRAINED_STEPS ?= 20000
 WEIGHTS = specsia_build/dravie/weights
 
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+# What is imported compiles itself; most of what is installed never is.
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --no-compile --quiet
 # What a dataset is made with is taken by version and hash, all else by version: `torch` is another file on each system.
 HASHED := $(PIP) --require-hashes --requirement requirements.txt
 OURS := $(PIP) --constraint constraints.txt --editable
 
-.PHONY: dataset test lint bench validate pretrained clips format hashes clean
+.PHONY: dataset test lint compiled bench validate pretrained clips format hashes clean
 
 dataset: .venv/core
 	$(BIN)/specsia build "$(SOURCE)" --out "$(OUT)"
 	$(BIN)/specsia verify "$(OUT)/dataset"
 
-test: lint
+test: .venv/dev
+	$(MAKE) -j2 lint compiled
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+# What tests draw with is compiled once here, beside the linters, and not by each of their processes.
+compiled: .venv/dev
+	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	$(BIN)/specsia build sample:1 --out "$$folder/build" --size 64 --views 2 --workers 1 --backend inflate --backend fusion --json >/dev/null && \
+	$(BIN)/specsia clips sample:1 --out "$$folder/clips" --size 64 --views 1 --workers 1 --clip wave --recipe dravie \
+	  --recipe paintbucket --recipe animeinbet --json >/dev/null
 
 lint: .venv/dev
 	$(BIN)/ruff check .

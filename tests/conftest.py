@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections import Counter
 from pathlib import Path
@@ -28,6 +29,12 @@ OUTCOME, PEAK = "outcome", "peak_mb"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--hostile-full", action="store_true", help="try tests/hostile in full, which takes hours")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are processors, as tests wait for processes that start, are killed or fall silent."""
+    count = os.cpu_count() or 1
+    return count + (count + 1) // 2
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
