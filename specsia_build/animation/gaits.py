@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from specsia_build.animation.motion import Motion
 from specsia_build.animation.plans import AHEAD, SIDES, TRAILING, Array, Body, Plan, baked, body_of
@@ -44,6 +43,9 @@ def _phase(seconds: float) -> Array:
 
 def _through(p: Array, *keys: tuple[float, float]) -> Array:
     """Values (T,) at p in 0-1, smoothly through keys of place and value, level at its highest and lowest."""
+    # Slow to import, and few commands make a motion.
+    from scipy.interpolate import PchipInterpolator
+
     at = np.array(keys, np.float64)
     return np.asarray(PchipInterpolator(at[:, 0], at[:, 1])(p))
 

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Executor", "Lost", "Needs", "local_executor", "open_executor", "run_local"]
 
-PRELOAD = ("specsia_build.pipeline.tasks", "specsia_build.stages.registry")
+PRELOAD = (
+    "specsia_build.pipeline.tasks",
+    "specsia_build.stages.registry",
+    "specsia_build.pipeline.executors.preloaded",
+)
 
 
 def local_executor(config: BuildConfig) -> Executor:
