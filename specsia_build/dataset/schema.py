@@ -105,6 +105,10 @@ MOVING_MEANINGS = {
 """The same for the columns of a dataset of characters in motion."""
 
 CARD = "README.md"
+
+TEASER = "teaser.webp"
+"""What the card shows at its top."""
+
 SPLITS_FILE = "splits.json"
 BUILD_FILE = "build.json"
 CHECKSUMS_FILE = "checksums.parquet"

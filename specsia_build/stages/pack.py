@@ -28,6 +28,7 @@ from specsia_build.dataset.card.yaml import data_sizes
 from specsia_build.dataset.checksums import parse_sums, write_checksums, write_sums
 from specsia_build.dataset.parquet import plan_shards, write_shard
 from specsia_build.dataset.places import public_settings
+from specsia_build.dataset.teaser import write_teaser
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import temporary_beside
 from specsia_build.files.records import read_json
@@ -37,7 +38,7 @@ from specsia_build.stages.artefact import canonical_json, file_digest, sha256
 from specsia_build.stages.members import Member, row_facts
 from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta, Stage
 
-STAGE = Stage("pack", 2, earlier=(render.STAGE, project.STAGE))
+STAGE = Stage("pack", 3, earlier=(render.STAGE, project.STAGE))
 
 BYTES_PACKAGES = ("isal", "llvmlite", "numba", "numpy", "pillow", "pyarrow", "datasets", "scipy", "scikit-image")
 """Packages whose version may change a dataset's bytes."""
@@ -323,6 +324,7 @@ def pack(plan: PackPlan, artefacts: Artefacts, folder: Path, advance: Callable[[
         record = _build_record(plan)
         record |= {"fingerprint": plan_fingerprint(plan), "shards": {shard.name: shard.fingerprint for shard in shards}}
         facts = _card_facts(plan, record)
+        write_teaser(partial, [shard.config_name for shard in shards])
         facts = replace(facts, sizes=data_sizes(partial, facts.rows))
         (partial / schema.CARD).write_text(write_card(facts), encoding="utf-8")
         (partial / schema.SPLITS_FILE).write_text(splits.to_json(plan.splits), encoding="utf-8")

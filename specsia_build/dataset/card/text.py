@@ -13,7 +13,15 @@ import yaml
 from specsia_build.backends.upstream import pins
 from specsia_build.dataset.card.words import Words, words_of_clips, words_of_stills
 from specsia_build.dataset.card.yaml import Sizes, front_matter
-from specsia_build.dataset.schema import COLUMNS, IMAGE_COLUMNS, MEANINGS, MOVING_COLUMNS, MOVING_MEANINGS, SPLITS
+from specsia_build.dataset.schema import (
+    COLUMNS,
+    IMAGE_COLUMNS,
+    MEANINGS,
+    MOVING_COLUMNS,
+    MOVING_MEANINGS,
+    SPLITS,
+    TEASER,
+)
 
 BACKEND_NOTES = {
     "inflate": "inflates the silhouette of the frontal view and projects its colours; sees one image only. Known "
@@ -188,6 +196,10 @@ def how_built(build: Mapping[str, Any]) -> str:
     return f"{'; '.join(told)}. The settings:\n\n```yaml\n{settings}\n```"
 
 
+TEASER_TEXT = f"![Y* and Z of a few of them]({TEASER})"
+"""Below the title of a card."""
+
+
 def _words(facts: CardFacts) -> Words:
     config = facts.build["config"]
     return words_of_clips(config) if facts.moving else words_of_stills(config)
@@ -207,6 +219,8 @@ def write_card(facts: CardFacts) -> str:
 {front_matter(title, {license_ for license_, _ in facts.licenses}, facts.rows, facts.sizes, columns)}---
 
 # {title}
+
+{TEASER_TEXT}
 
 {words.lead}
 

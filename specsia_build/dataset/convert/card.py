@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from specsia_build.dataset.card.text import table
+from specsia_build.dataset.card.text import TEASER_TEXT, table
 from specsia_build.dataset.card.yaml import front_matter
 from specsia_build.dataset.schema import PUBLISHED_COLUMNS
 from specsia_build.errors import brief
@@ -68,6 +68,8 @@ def write_converted_card(facts: ConvertedFacts) -> str:
 {front_matter(title, set(facts.licenses.values()), facts.rows)}---
 
 # {title}
+
+{TEASER_TEXT}
 
 A dataset of specsia converted to the columns of the published SPECSIA-15K by `specsia convert --to published`. The
 original's digest is `{facts.digest}`. {built}

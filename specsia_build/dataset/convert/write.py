@@ -18,6 +18,7 @@ from specsia_build.dataset.parallel import results
 from specsia_build.dataset.parquet import write_shard
 from specsia_build.dataset.places import public_name
 from specsia_build.dataset.reading import OpenedDataset, Shard
+from specsia_build.dataset.teaser import write_teaser
 from specsia_build.errors import SpecsiaError, UsageError, brief
 from specsia_build.files.writing import replacing, writing
 
@@ -185,6 +186,7 @@ def _write_texts(
         build=record,
     )
     (folder / schema.CARD).write_text(write_converted_card(facts), encoding="utf-8")
+    write_teaser(folder, list(rows))
 
 
 def _build_record(dataset: OpenedDataset) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from specsia_build.files.records import read_json
 KINDS = frozenset({".parquet", ".json", ".jsonl", ".md", ".txt"})
 """Suffixes of a dataset's files; whatever else lies in its folder has no business on the Hub."""
 
-NAMES = frozenset({schema.SUMS_FILE, "LICENSE", "NOTICE"})
+NAMES = frozenset({schema.SUMS_FILE, schema.TEASER, "LICENSE", "NOTICE"})
 
 _VERSION = re.compile(r"\d[\w.+-]{0,80}", re.ASCII)
 

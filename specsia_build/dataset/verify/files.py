@@ -97,7 +97,7 @@ def check_presence(
     for name in needed:
         if name not in names:
             into.add(FILES, name, "is missing")
-    known = {*NEEDED, schema.CHECKSUMS_FILE, schema.SUMS_FILE, *(shard.name for shard in shards)}
+    known = {*NEEDED, schema.TEASER, schema.CHECKSUMS_FILE, schema.SUMS_FILE, *(shard.name for shard in shards)}
     for name in names:
         if Path(name).suffix.lower() in FORMATS:
             into.add(FILES, name, "is a 3D asset, which a dataset must not hold")

@@ -1,0 +1,96 @@
+"""The picture at the top of a dataset's card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from specsia_build.dataset import schema
+from specsia_build.dataset.checksums import parse_sums, write_sums
+from specsia_build.dataset.convert.write import to_published
+from specsia_build.dataset.hub.local import read_local
+from specsia_build.dataset.reading import OpenedDataset, open_dataset
+from specsia_build.dataset.teaser import write_teaser
+from specsia_build.dataset.verify.check import verify
+from specsia_build.films import over
+from specsia_build.sheets import Sheet, rgba, spread
+from tests.dataset.small import SIZE, VIEWS
+
+
+def teaser(folder: Path) -> NDArray[np.uint8]:
+    with Image.open(folder / schema.TEASER) as opened:
+        return np.asarray(opened.convert("RGB"))
+
+
+def splits_of(dataset: OpenedDataset, config: str) -> dict[str, str]:
+    """Split of each character, in the order of the rows."""
+    return {
+        row["character_id"]: split
+        for split in dataset.splits(config)
+        for row in dataset.stream(config, split, ["character_id"])
+    }
+
+
+def pictures(folder: Path, config: str, key: str, column: str) -> list[NDArray[np.uint8]]:
+    dataset = open_dataset(folder)
+    rows = (row for split in dataset.splits(config) for row in dataset.stream(config, split, ["character_id", column]))
+    return [rgba(row[column]) for row in rows if row["character_id"] == key]
+
+
+@pytest.mark.parametrize(
+    ("which", "heads"), [("one_backend", ["Y*", "Z"]), ("two_backends", ["Y*", "Z fat", "Z thin"])]
+)
+def test_it_shows_y_star_beside_each_z_from_several_views(
+    which: str, heads: list[str], request: pytest.FixtureRequest
+) -> None:
+    folder: Path = request.getfixturevalue(which)
+    shown, dataset = teaser(folder), open_dataset(folder)
+    order = [*splits_of(dataset, dataset.configs[0])]
+    ids = [order[k] for k in spread(len(order), 4)]
+    sheet = Sheet(ids, heads, [""] * VIEWS, across=2, tile=SIZE)
+    assert shown.shape == (*sheet.size[::-1], 3)
+    for block, key in enumerate(ids):
+        wanted = [pictures(folder, dataset.configs[0], key, schema.GT)]
+        wanted += [pictures(folder, config, key, schema.COLOR) for config in dataset.configs]
+        for row, found in enumerate(wanted):
+            for column, picture in enumerate(found):
+                x, y = sheet.place(block, row, column)
+                field = shown[y : y + SIZE, x : x + SIZE].astype(int)
+                assert abs(field - over(picture, 255)).mean() < 6, (key, row, column)
+
+
+def test_it_is_listed_shown_and_small(two_backends: Path) -> None:
+    sums, _ = parse_sums((two_backends / schema.SUMS_FILE).read_text())
+    assert schema.TEASER in sums
+    card = (two_backends / schema.CARD).read_text(encoding="utf-8")
+    assert card.split("---\n")[2].split("\n\n")[1] == "![Y* and Z of a few of them](teaser.webp)"
+    assert (two_backends / schema.TEASER).stat().st_size < 100_000
+    assert schema.TEASER in {file.name for file in read_local(two_backends)}
+
+
+def test_it_follows_from_the_rows_alone(dataset: Path) -> None:
+    before = (dataset / schema.TEASER).read_bytes()
+    (dataset / schema.TEASER).unlink()
+    write_teaser(dataset, ["default"])
+    assert (dataset / schema.TEASER).read_bytes() == before
+
+
+def test_a_dataset_that_has_none_is_right_as_it_was(dataset: Path) -> None:
+    (dataset / schema.TEASER).unlink()
+    assert not verify(dataset).ok, "its sums list it"
+    write_sums(dataset)
+    assert verify(dataset).ok
+    assert schema.TEASER not in {file.name for file in read_local(dataset)}
+
+
+def test_a_converted_dataset_has_one_on_its_own_grey(two_backends: Path, tmp_path: Path) -> None:
+    for configs in ([], ["thin"]):
+        folder = tmp_path / "-".join(["published", *configs])
+        to_published(open_dataset(two_backends), folder, configs)
+        assert tuple(teaser(folder)[0, 0]) == (240, 240, 240)
+        assert "](teaser.webp)" in (folder / schema.CARD).read_text(encoding="utf-8")
+        assert verify(folder).ok
