@@ -38,6 +38,8 @@ COMMANDS = {
         ("verify", "verify", "Check every promise of a packed dataset."),
         ("diff", "diff", "Say what differs between two datasets."),
         ("report", "report", "Write an HTML page to look at."),
+        ("turntable", "drawing", "Write a film of characters that turn, or of clips."),
+        ("sheet", "drawing", "Write a picture of characters from several views."),
         ("convert", "convert", "Pack a dataset anew in another schema."),
         ("backends", "backends", "Name, check and try reconstruction backends."),
         ("train", "train", "Train DraViE on a dataset."),

@@ -7,8 +7,22 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Literal, Protocol
 
+from specsia_build.dataset.layers import LINE
+from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, MASK, POS
+
 TARGET = "Y*"
 """Name of the side that shows the clean target."""
+
+LAYERS = {
+    GT: ("Y*", "the clean target with its contour"),
+    COLOR: ("Z", "the reconstruction, rendered"),
+    MASK: ("Zmask", "its silhouette"),
+    POS: ("Zpos", "position on its surface as colour"),
+    EDGE: ("edge", "edges of Zpos"),
+    GT_MASK: ("silhouette", "of Y*, without its contour"),
+    LINE: ("lines", "of Y*"),
+}
+"""Name and meaning of each layer, in the order in which they are shown."""
 
 Kind = Literal["run", "dataset", "source", "evaluation", "comparison"]
 

@@ -6,26 +6,13 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
-from specsia_build.dataset.layers import LINE
-from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, MASK, POS
 from specsia_build.gallery.compared import CHANGE, DIFFERENCE
-from specsia_build.gallery.items import TARGET, Gallery, Item, Lost, Side
+from specsia_build.gallery.items import LAYERS, TARGET, Gallery, Item, Lost, Side
 from specsia_build.report.analyse import ENOUGH, FAR, outliers, registrations
 from specsia_build.report.sections import Sections
 from specsia_build.report.strips import COLUMNS, COVER, Made, shown_frames
 
 FORMAT = 1
-
-LAYERS = {
-    GT: ("Y*", "the clean target with its contour"),
-    COLOR: ("Z", "the reconstruction, rendered"),
-    MASK: ("Zmask", "its silhouette"),
-    POS: ("Zpos", "position on its surface as colour"),
-    EDGE: ("edge", "edges of Zpos"),
-    GT_MASK: ("silhouette", "of Y*, without its contour"),
-    LINE: ("lines", "of Y*"),
-}
-"""Name and meaning of each layer, in the order in which they are shown."""
 
 NUMBERS = {
     "coverage": ("coverage", "", 2, "share of the first frame that the character covers"),

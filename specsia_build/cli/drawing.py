@@ -1,0 +1,168 @@
+"""`specsia turntable` and `specsia sheet`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from specsia_build.cli.command import Command
+from specsia_build.cli.output import show
+from specsia_build.errors import UsageError, plural
+from specsia_build.gallery.drawing import Choice, Drawn, Look, draw_sheet, draw_turntable
+from specsia_build.gallery.opening import open_gallery
+from specsia_build.sheets import parse_ground
+from specsia_build.terminal.screen import say
+
+_FEW = 4
+"""Characters that a turntable shows where none is named, and a sheet."""
+
+
+def _drawing(command: Callable[..., None]) -> Callable[..., None]:
+    """What both commands take."""
+    options = (
+        click.argument("where", metavar="WHERE"),
+        click.argument("ids", metavar="[ID]...", nargs=-1),
+        click.option("--split", help="Characters or clips of this split.  [all]"),
+        click.option(
+            "--limit",
+            type=click.IntRange(min=1),
+            help=f"At most so many, spread over all.  [default: {_FEW}; all of a --split]",
+        ),
+        click.option(
+            "--show",
+            "shown",
+            multiple=True,
+            metavar="SIDE[:LAYER]",
+            help="What is drawn of each: 'Y*' or a backend, and one of its layers, such as inflate:mask; may be "
+            "repeated.  [Y* and Z of each backend]",
+        ),
+        click.option("--size", type=click.IntRange(16, 4096), default=256, help="Pixels on a side of each picture."),
+        click.option("--across", type=click.IntRange(min=1), help="Characters or clips beside each other."),
+        click.option(
+            "--background",
+            default="white",
+            metavar="NAME",
+            help="white, transparent, checkerboard, or a colour as #f0f0f0.",
+        ),
+        click.option("--labels/--no-labels", default=True, help="Write names beside the pictures."),
+        click.option("--values", is_flag=True, help="Write each picture's IoU, or other main measure, below it."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _choice(ids: tuple[str, ...], split: str | None, limit: int | None, shown: tuple[str, ...]) -> Choice:
+    if ids and (split or limit):
+        raise UsageError("name characters, or a --split or --limit, not both")
+    return Choice(ids, split, _FEW if limit is None and split is None else limit, shown)
+
+
+def _look(size: int, across: int | None, background: str, labels: bool, values: bool) -> Look:
+    return Look(size, parse_ground(background), labels, values, across)
+
+
+def _tell(drawn: Drawn, moving: bool, *more: str) -> None:
+    for warning in drawn.warnings:
+        say(f"warning: {warning}")
+    what = [plural(drawn.items, "clip" if moving else "character"), *more, f"{drawn.size[0]} x {drawn.size[1]} pixels"]
+    show(f"{drawn.path}: {', '.join(what)}")
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "specsia turntable my-run --out turntable.webp",
+        "specsia turntable my-run/dataset --split test --limit 2 --show 'Y*' --background transparent --out test.gif",
+    ),
+)
+@_drawing
+@click.option("--seconds", type=click.FloatRange(0.1, 3600), default=4, help="That a turn takes.", show_default=True)
+@click.option(
+    "--fps", type=click.FloatRange(0.1, 60), help="Views a second instead, or frames of clips.  [clips: their own]"
+)
+@click.option("--swing", is_flag=True, help="To and fro, not around.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="File to write.")
+def turntable(
+    where: str,
+    ids: tuple[str, ...],
+    split: str | None,
+    limit: int | None,
+    shown: tuple[str, ...],
+    size: int,
+    across: int | None,
+    background: str,
+    labels: bool,
+    values: bool,
+    seconds: float,
+    fps: float | None,
+    swing: bool,
+    out: Path,
+) -> None:
+    """Write a film of characters that turn, or of clips that play: MP4, animated WebP, GIF or PNG, by the file's name.
+
+    WHERE is a run, a packed dataset (a folder, a URL or OWNER/NAME on the Hub) or an evaluation. Each of the views
+    that there are is held until the next: a build with more --views turns more smoothly. MP4 has no transparency, and
+    that of GIF is all or nothing.
+    """
+    look = _look(size, across, background, labels, values)
+    gallery = open_gallery(where)
+    drawn = draw_turntable(gallery, out, _choice(ids, split, limit, shown), look, seconds=seconds, fps=fps, swing=swing)
+    seconds_in_all = float(drawn.frames / drawn.fps)
+    _tell(drawn, gallery.moving, f"{drawn.frames} frames in {seconds_in_all:.1f} s")
+
+
+def _numbers(_ctx: click.Context, _option: click.Parameter, text: str | None) -> tuple[int, ...]:
+    """Whole numbers with commas between them."""
+    parts = [part.strip() for part in text.split(",")] if text else []
+    if not all(part.isdecimal() and len(part) < 8 for part in parts):
+        raise click.BadParameter("numbers with commas between them are wanted, such as 0,2,5")
+    return tuple(map(int, parts))
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "specsia sheet my-run --values --out sheet.png",
+        "specsia sheet my-run/dataset --split test --show 'Y*' --show inflate --show inflate:pos --out test.pdf",
+    ),
+)
+@_drawing
+@click.option(
+    "--views", callback=_numbers, metavar="K,K,...", help="Views, or frames of clips, by number.  [five of them]"
+)
+@click.option(
+    "--rows",
+    type=click.Choice(["shown", "views"]),
+    default="shown",
+    help="What stands below each other: what is shown, with a column a view, or the views.",
+    show_default=True,
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="File to write.")
+def sheet(
+    where: str,
+    ids: tuple[str, ...],
+    split: str | None,
+    limit: int | None,
+    shown: tuple[str, ...],
+    size: int,
+    across: int | None,
+    background: str,
+    labels: bool,
+    values: bool,
+    views: tuple[int, ...],
+    rows: str,
+    out: Path,
+) -> None:
+    """Write one picture of characters from several views, or of clips in several frames: PNG, WebP, JPEG or PDF.
+
+    WHERE is a run, a packed dataset (a folder, a URL or OWNER/NAME on the Hub) or an evaluation. PNG, JPEG and PDF have
+    300 pixels an inch: five columns of 256 are 11 cm wide.
+    """
+    look = _look(size, across, background, labels, values)
+    gallery = open_gallery(where)
+    choice = _choice(ids, split, limit, shown)
+    drawn = draw_sheet(gallery, out, choice, look, views=views, by_view=rows == "shown")
+    _tell(drawn, gallery.moving)
