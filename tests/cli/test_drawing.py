@@ -1,0 +1,73 @@
+"""`specsia turntable` and `specsia sheet` as a user types them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from specsia_build.cli import main
+from tests.dataset.small import VIEWS, build_small
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three characters, one of them of the split test."""
+    return build_small(tmp_path_factory.mktemp("drawn") / "dataset", ("a", "b", "c"))
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(main, [*map(str, words)])
+
+
+def test_a_turntable_of_a_dataset(dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "turn.webp"
+    for _ in range(2):
+        told = run("turntable", dataset, "--size", 32, "--seconds", 2, "--out", out)
+        assert (told.exit_code, told.stderr) == (0, "")
+    with Image.open(out) as opened:
+        assert getattr(opened, "n_frames", 1) == VIEWS
+        assert told.stdout == f"{out}: 3 characters, {VIEWS} frames in 2.0 s, {opened.width} x {opened.height} pixels\n"
+
+
+def test_a_sheet_of_a_split(dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "sheet.png"
+    asked = ("--split", "test", "--views", "0, 2", "--show", "Y*", "--show", "fat:Zpos", "--no-labels")
+    told = run("sheet", dataset, *asked, "--size", 32, "--background", "transparent", "--out", out)
+    assert told.exit_code == 0, told.output
+    with Image.open(out) as opened:
+        assert (opened.mode, opened.size) == ("RGBA", (2 * 32 + 3 * 2, 2 * 32 + 3 * 2))
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["turntable", "--out", "a.mp4", "--background", "transparent"], "MP4 cannot be transparent"),
+        (["turntable", "b", "--split", "test", "--out", "a.gif"], "name characters, or a --split or --limit, not both"),
+        (["sheet", "--out", "a.png", "--views", "0,two"], "numbers with commas between them are wanted"),
+        (["sheet", "--out", "a.png", "--views", "-1"], "numbers with commas between them are wanted"),
+        (["sheet", "--out", "mine.png"], "mine.png is there already and is no picture that specsia drew"),
+        (["sheet", "--out", "a.png", "--background", "mauv"], "'mauv' is no background"),
+    ],
+)
+def test_what_will_not_do_is_a_sentence(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], sentence: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.png").write_bytes(b"a drawing")
+    told = run(words[0], dataset, *words[1:])
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert sentence in " ".join(told.stderr.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.png"]
+
+
+def test_what_cannot_be_written_is_a_sentence(dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.png").mkdir()
+    told = run("sheet", dataset, "--out", tmp_path / "a.png")
+    assert told.exit_code == 2
+    assert "is there already and is no picture" in " ".join(told.stderr.split())
+    told = run("sheet", "--out", tmp_path / "b.png", tmp_path / "nothing")
+    assert told.exit_code == 2
+    assert len(told.stderr.splitlines()) <= 2
