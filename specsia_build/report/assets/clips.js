@@ -20,7 +20,7 @@ function tick(now) {
 }
 
 function togglePlay() {
-  if (isPlaying()) return stopPlay();
+  if (isPlaying() || look.item.frames < 2) return stopPlay();
   player.at = !look.loop && look.frame === look.item.frames - 1 ? 0 : look.frame;
   player.last = performance.now();
   player.handle = requestAnimationFrame(tick);
@@ -40,7 +40,7 @@ function turner(item) {
   const slider = h("input", { type: "range", min: 0, max: last, step: 1, "aria-label": item.fps ? "Frame" : "View" });
   const said = h("output", { cls: "number where" });
   const play = press("", { cls: "tool play", onclick: togglePlay });
-  const step = (by, words, drawing) => press(words, { cls: "tool", onclick: () => { stopPlay(); turn(look.frame + by); } }, icon(drawing));
+  const stepping = (by, words, drawing) => press(words, { cls: "tool", onclick: () => step(by) }, icon(drawing));
   slider.addEventListener("input", () => {
     stopPlay();
     turn(Number(slider.value));
@@ -71,9 +71,9 @@ function turner(item) {
     "div",
     { cls: "turner", role: "group", "aria-label": item.fps ? "Play" : "Turn" },
     play,
-    step(-1, "One back (,)", "left"),
+    stepping(-1, "One back (,)", "left"),
     h("span", { cls: "slide" }, ticks, slider),
-    step(1, "One on (.)", "right"),
+    stepping(1, "One on (.)", "right"),
     said,
     item.fps ? [speed, loop] : null,
   );

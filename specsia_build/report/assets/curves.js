@@ -75,10 +75,7 @@ function chart(item, measure, lines, wide) {
     const box = node.getBoundingClientRect();
     return clamp(Math.round(((event.clientX - box.left - left) / (wide - left - right)) * last), 0, last);
   };
-  const choosing = (event) => {
-    stopPlay();
-    turn(at(event));
-  };
+  const choosing = (event) => step(at(event) - look.frame);
   node.addEventListener("pointerdown", (event) => {
     node.setPointerCapture(event.pointerId);
     choosing(event);
@@ -88,8 +85,7 @@ function chart(item, measure, lines, wide) {
     const next = { ArrowLeft: look.frame - 1, ArrowDown: look.frame - 1, ArrowRight: look.frame + 1, ArrowUp: look.frame + 1, Home: 0, End: last }[event.key];
     if (next === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
-    stopPlay();
-    turn(clamp(next, 0, last));
+    step(clamp(next, 0, last) - look.frame);
   });
   node.show = () => {
     now.setAttribute("x1", x(look.frame));
@@ -111,7 +107,7 @@ function tableOf(item, measure, lines) {
     const row = h(
       "tr",
       {},
-      h("th", { scope: "row" }, h("button", { type: "button", cls: "plain", onclick: () => { stopPlay(); turn(k); } }, frameName(item, k))),
+      h("th", { scope: "row" }, h("button", { type: "button", cls: "plain", onclick: () => step(k - look.frame) }, frameName(item, k))),
       lines.map(({ values }) => h("td", { cls: "number" }, fixed(values[k], measure.digits))),
     );
     return row;

@@ -129,6 +129,12 @@ function turn(frame) {
   setLook({ frame: ((frame % look.item.frames) + look.item.frames) % look.item.frames });
 }
 
+/** Turn on by some frames, by hand. */
+function step(by) {
+  stopPlay();
+  turn(look.frame + by);
+}
+
 /** Look nearer or farther, at a point of all pictures. */
 function zoomBy(factor, x = look.x, y = look.y) {
   const zoom = clamp(look.zoom * factor, 1, MOST_ZOOM);
@@ -157,9 +163,10 @@ function toNeighbour(step) {
   const next = neighbour(step);
   if (!next) return;
   // What is being compared is kept, and where one is on the page, so that one can go through many in the same way.
-  const [top, label] = [scrollY, document.activeElement.getAttribute("aria-label")];
+  const [top, label, playing] = [scrollY, document.activeElement.getAttribute("aria-label"), isPlaying()];
   go(`${itemAddress(next.id)}${lookAddress().slice(itemAddress(look.item.id).length)}`, true);
   scrollTo(0, top);
+  if (playing !== isPlaying()) togglePlay();
   say(next.id.slice(0, 100));
   if (label) look.root.querySelector(`[aria-label="${CSS.escape(label)}"]`)?.focus({ preventScroll: true });
 }
@@ -171,8 +178,8 @@ function toGallery() {
 
 function head(item) {
   const at = state.shown.findIndex(({ id }) => id === item.id);
-  const copy = press("Copy a link to what is seen now", { cls: "tool", onclick: () => { writeLook(); copyText(location.href, copy); } }, icon("link"));
-  const step = (by, words, drawing) => press(words, { cls: "tool", disabled: !neighbour(by), onclick: () => toNeighbour(by) }, icon(drawing));
+  const copy = press("Copy a link to what is seen now", { cls: "tool", onclick: () => copyText(new URL(lookAddress(), location.href).href, copy) }, icon("link"));
+  const beside = (by, words, drawing) => press(words, { cls: "tool", disabled: !neighbour(by), onclick: () => toNeighbour(by) }, icon(drawing));
   return h(
     "header",
     { cls: "head" },
@@ -187,44 +194,39 @@ function head(item) {
       "div",
       { cls: "tools" },
       at < 0 ? null : h("span", { cls: "soft" }, `${count(at + 1)} of ${count(state.shown.length)}`),
-      step(-1, `Previous ${noun()} (K)`, "left"),
-      step(1, `Next ${noun()} (J)`, "right"),
+      beside(-1, `Previous ${noun()} (K)`, "left"),
+      beside(1, `Next ${noun()} (J)`, "right"),
       copy,
       starButton(item),
     ),
   );
 }
 
+/** What an arrow does: turn, or with Shift move what is near. */
+const arrow = (by, right, down) => (event) => {
+  if (event.shiftKey && look.zoom > 1) setLook({ x: clamp(look.x + right, 0, 1), y: clamp(look.y + down, 0, 1) });
+  else if (by) step(by);
+  else return false;
+};
+
+const ACTIONS = {
+  ArrowLeft: arrow(-1, -0.1, 0), ArrowRight: arrow(1, 0.1, 0), ArrowUp: arrow(0, 0, -0.1), ArrowDown: arrow(0, 0, 0.1),
+  Home: () => step(-look.frame), End: () => step(look.item.frames - 1 - look.frame),
+  ",": () => step(-1), ".": () => step(1), " ": () => togglePlay(),
+  "+": () => zoomBy(1.5), "=": () => zoomBy(1.5), "-": () => zoomBy(1 / 1.5), 0: () => zoomBy(0),
+  j: () => toNeighbour(1), k: () => toNeighbour(-1), Escape: toGallery,
+};
+
 function lookKeys(event) {
   if (!look.item || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
   const { target, key } = event;
-  if (target.closest("select, textarea, input:not([type=range]), [role=dialog]")) return;
-  const slides = target.closest("input[type=range], [role=slider]");
+  if (target.closest("select, textarea, input:not([type=range])")) return;
+  // What has the focus has its own use for some keys.
+  if (/^(Arrow|Home|End)/.test(key) && target.closest("input, [role=slider]")) return;
+  if (key === " " && target.closest("button, a, summary")) return;
   const before = look.frame;
-  if (key === " ") {
-    if (target.closest("button, a, summary")) return;
-    togglePlay();
-  } else if (key === "ArrowLeft" || key === "ArrowRight" || key === "Home" || key === "End") {
-    if (slides) return;
-    const along = { ArrowLeft: -0.1, ArrowRight: 0.1 }[key];
-    if (event.shiftKey && along && look.zoom > 1) setLook({ x: clamp(look.x + along, 0, 1) });
-    else {
-      stopPlay();
-      turn({ ArrowLeft: look.frame - 1, ArrowRight: look.frame + 1, Home: 0, End: -1 }[key]);
-    }
-  } else if (event.shiftKey && look.zoom > 1 && (key === "ArrowUp" || key === "ArrowDown")) {
-    setLook({ y: clamp(look.y + (key === "ArrowUp" ? -0.1 : 0.1), 0, 1) });
-  } else {
-    const act = {
-      ",": () => { stopPlay(); turn(look.frame - 1); },
-      ".": () => { stopPlay(); turn(look.frame + 1); },
-      "+": () => zoomBy(1.5), "=": () => zoomBy(1.5), "-": () => zoomBy(1 / 1.5), 0: () => zoomBy(0),
-      j: () => toNeighbour(1), k: () => toNeighbour(-1),
-      Escape: toGallery,
-    }[key.length === 1 ? key.toLowerCase() : key];
-    if (!act) return;
-    act();
-  }
+  const act = ACTIONS[key.length === 1 ? key.toLowerCase() : key];
+  if (!act || act(event) === false) return;
   event.preventDefault();
   if (look.item && look.frame !== before) say(`${frameName(look.item, look.frame)}, ${frameWords(look.item, look.frame)}`);
 }

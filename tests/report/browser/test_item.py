@@ -266,8 +266,13 @@ def test_a_clip_plays_by_the_clock_and_stops(show: Show) -> None:
 def test_a_clip_starts_by_itself_only_where_motion_is_welcome(show: Show) -> None:
     page = opened(show, at=CLIP, name="clips")
     page.get_by_role("button", name="Stop (Space)").click()
+    page.keyboard.press("j")
+    assert page.get_by_role("button", name="Play (Space)").is_visible()
     page = opened(show, at=CLIP, name="clips", reduced_motion="reduce")
     assert page.get_by_role("button", name="Play (Space)").is_visible()
+    page.keyboard.press("Space")
+    page.keyboard.press("j")
+    assert page.get_by_role("button", name="Stop (Space)").is_visible()
 
 
 def test_a_clip_that_is_not_looped_ends(show: Show) -> None:
