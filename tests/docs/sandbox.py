@@ -101,8 +101,9 @@ def write_dance(path: Path) -> Path:
 def write_sources(folder: Path) -> None:
     """Characters under the names that pages give them."""
     characters = write_figures(folder / "path/to/characters")
-    (characters / "a.glb").rename(characters / "ID.glb")
-    (characters / "b.glb").rename(characters / "0.glb")
+    # One of them is in another share of two than the others.
+    for one, name in zip("abc", ("ID", "0", "d"), strict=True):
+        (characters / f"{one}.glb").rename(characters / f"{name}.glb")
     shutil.copytree(characters, folder / "SOURCE")
     write_samples(folder / "PATH/TO/3DBiCar", 3)
     write_person(folder / "person.glb")

@@ -11,7 +11,6 @@ import inspect
 import json
 import os
 import runpy
-import shutil
 import signal
 import socket
 import sys
@@ -26,6 +25,7 @@ from packaging.requirements import Requirement
 
 from specsia_build.cli.main import COMMANDS
 from specsia_build.config import BuildConfig, ClipSettings
+from specsia_build.doctor.fact import ask
 from specsia_build.dravie import config as learning
 from tests.clips import at_once
 from tests.docs.blocks import ROOT
@@ -71,6 +71,7 @@ def make_small() -> None:
     patch("specsia_build.dravie.evaluation.methods.FIT_STEPS", 4).start()
     patch("specsia_build.pipeline.build.open_executor", at_once).start()
     patch("specsia_build.dataset.parallel.start_method", lambda: "fork").start()
+    patch("specsia_build.doctor.packages.ask_python", lambda code: ask(["python", "-c", code])).start()
 
 
 def _lower(settings: Any, **values: Any) -> None:
@@ -139,8 +140,6 @@ def _answer(client: socket.socket) -> None:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    # What a command starts of Python is answered here too.
-    sys.executable = shutil.which("python") or sys.executable
     code: object = 0
     try:
         run(program, arguments)

@@ -21,6 +21,8 @@ from tests.hub_server import WRITER, serve
 
 PREPARATION = """
 specsia build path/to/characters --out my-run
+specsia build path/to/characters --shard 1/2 --out share-1
+specsia build path/to/characters --shard 2/2 --out share-2
 cp -r my-run old-run
 cp -r my-run specsia-out
 cp -r my-run/dataset DATASET
