@@ -2,7 +2,15 @@
 
 // What every view rests on: the document, elements, the address, what is kept, what is said.
 
-const state = { data: null, byId: new Map(), route: null, shown: [], selected: new Set(), flagged: new Set(), list: "#gallery" };
+const state = {
+  data: null,
+  byId: new Map(),
+  route: null,
+  shown: [],
+  selected: new Set(),
+  flagged: new Set(),
+  list: "#gallery",
+};
 const views = new Map();
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -46,7 +54,8 @@ function icon(name) {
 }
 
 /** A text with its control characters made visible. */
-const readable = (text) => text.replace(/[\0-\x1f\x7f]/g, (c) => (c === "\x7f" ? "␡" : String.fromCharCode(0x2400 + c.charCodeAt())));
+const readable = (text) =>
+  text.replace(/[\0-\x1f\x7f]/g, (c) => (c === "\x7f" ? "␡" : String.fromCharCode(0x2400 + c.charCodeAt())));
 
 /** A name or text from the data, which may be in any script and of any length. */
 function named(text, tag = "span", cls = "name") {
@@ -113,7 +122,12 @@ function copyable(text, label = "Copy the command") {
     { type: "button", cls: "copy", "aria-label": label, title: label, onclick: () => copyText(text, button) },
     icon("copy"),
   );
-  return h("div", { cls: "copyable" }, h("pre", { tabindex: "0", "aria-label": "command" }, h("code", {}, text)), button);
+  return h(
+    "div",
+    { cls: "copyable" },
+    h("pre", { tabindex: "0", "aria-label": "command" }, h("code", {}, text)),
+    button,
+  );
 }
 
 // The address: `#view/argument?query`. What one sees follows from it, so Back works.
@@ -201,7 +215,8 @@ function start() {
   const theme = kept.get("theme");
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
   document.getElementById("theme").addEventListener("click", () => {
-    const now = document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+    const now =
+      document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
     setTheme(now === "dark" ? "light" : "dark");
     say(`${now === "dark" ? "Light" : "Dark"} theme`);
   });

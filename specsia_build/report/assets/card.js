@@ -79,13 +79,19 @@ function turning(item, side, link) {
 const spanOf = ofDocument((key) => {
   const measure = state.data.measures.find((one) => one.key === key);
   const sides = valuedSides(key);
-  const values = state.data.items.flatMap((item) => sides.map((side) => sideMean(item, key, side))).filter((v) => v !== null);
-  return [values.reduce((a, b) => Math.min(a, b), 0), values.reduce((a, b) => Math.max(a, b), measure.better === "high" ? 1 : 0)];
+  const values = state.data.items
+    .flatMap((item) => sides.map((side) => sideMean(item, key, side)))
+    .filter((v) => v !== null);
+  return [
+    values.reduce((a, b) => Math.min(a, b), 0),
+    values.reduce((a, b) => Math.max(a, b), measure.better === "high" ? 1 : 0),
+  ];
 });
 
 /** A line for each side: its mean of the measure that is looked at. */
 function scores(item, choice) {
-  const measure = state.data.measures.find((one) => choice.order.key.replace(/^worst-/, "") === one.key) ?? state.data.measures[0];
+  const measure =
+    state.data.measures.find((one) => choice.order.key.replace(/^worst-/, "") === one.key) ?? state.data.measures[0];
   if (!measure) return null;
   const sides = choice.sides.filter((side) => valuedSides(measure.key).includes(side));
   if (!sides.length) return null;
@@ -98,7 +104,12 @@ function scores(item, choice) {
       "div",
       { cls: "score" },
       named(side, "dt"),
-      h("dd", {}, h("span", { cls: "track", style: { "--share": share }, "aria-hidden": "true" }), h("span", { cls: "number" }, fixed(value, measure.digits))),
+      h(
+        "dd",
+        {},
+        h("span", { cls: "track", style: { "--share": share }, "aria-hidden": "true" }),
+        h("span", { cls: "number" }, fixed(value, measure.digits)),
+      ),
     );
   });
   return h("dl", { cls: "scores", "aria-label": measure.name }, lines);
@@ -107,12 +118,31 @@ function scores(item, choice) {
 /** The number that the order is by, where no other line shows it. */
 function orderedBy(item, choice) {
   const { order, sides } = choice;
-  if (order.key === "name" || order.key === "warnings" || state.data.measures.some((m) => [m.key, `worst-${m.key}`].includes(order.key))) return null;
-  return h("span", { cls: "by" }, `${order.name.toLowerCase()} ${fixed(order.of(item, sides), order.digits)}${order.unit ? ` ${order.unit}` : ""}`);
+  if (
+    order.key === "name" ||
+    order.key === "warnings" ||
+    state.data.measures.some((m) => [m.key, `worst-${m.key}`].includes(order.key))
+  )
+    return null;
+  return h(
+    "span",
+    { cls: "by" },
+    `${order.name.toLowerCase()} ${fixed(order.of(item, sides), order.digits)}${order.unit ? ` ${order.unit}` : ""}`,
+  );
 }
 
 function starButton(item) {
-  const button = h("button", { type: "button", cls: "star", "aria-pressed": String(state.flagged.has(item.id)), "aria-label": `Star ${item.id.slice(0, 100)}`, title: "Star" }, icon("star"));
+  const button = h(
+    "button",
+    {
+      type: "button",
+      cls: "star",
+      "aria-pressed": String(state.flagged.has(item.id)),
+      "aria-label": `Star ${item.id.slice(0, 100)}`,
+      title: "Star",
+    },
+    icon("star"),
+  );
   button.addEventListener("click", () => {
     const on = !state.flagged.has(item.id);
     if (on) state.flagged.add(item.id);
@@ -131,10 +161,25 @@ function starButton(item) {
 function cardOf(item, choice, shown, pick = null) {
   const side = cardSide(item, shown);
   const link = h("a", { cls: "open", href: itemAddress(item.id), draggable: "false", data: { id: item.id } });
-  link.append(side === null ? h("span", { cls: "strip none" }, "no picture") : turning(item, side, link), named(item.id));
-  const tick = pick && h("label", { cls: "tick" }, h("input", { type: "checkbox", "aria-label": `Select ${item.id.slice(0, 100)}`, onclick: pick }));
+  link.append(
+    side === null ? h("span", { cls: "strip none" }, "no picture") : turning(item, side, link),
+    named(item.id),
+  );
+  const tick =
+    pick &&
+    h(
+      "label",
+      { cls: "tick" },
+      h("input", { type: "checkbox", "aria-label": `Select ${item.id.slice(0, 100)}`, onclick: pick }),
+    );
   const warned = item.warnings.length
-    ? h("span", { cls: "warned", title: item.warnings.join("\n").slice(0, 2000) }, icon("warning"), count(item.warnings.length), h("span", { cls: "unseen" }, " warnings"))
+    ? h(
+        "span",
+        { cls: "warned", title: item.warnings.join("\n").slice(0, 2000) },
+        icon("warning"),
+        count(item.warnings.length),
+        h("span", { cls: "unseen" }, " warnings"),
+      )
     : null;
   return h(
     "li",

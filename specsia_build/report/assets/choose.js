@@ -2,7 +2,11 @@
 
 const FACETS = [
   { key: "split", name: "Split", of: (item) => [item.split] },
-  { key: "backend", name: "Made by", of: (item) => valuedSides().filter((side) => item.sides[side] && !item.sides[side].problem) },
+  {
+    key: "backend",
+    name: "Made by",
+    of: (item) => valuedSides().filter((side) => item.sides[side] && !item.sides[side].problem),
+  },
   { key: "source", name: "Source", of: (item) => [item.credit ?? "not stated"] },
   { key: "license", name: "Licence", of: (item) => [item.license ?? "not stated"] },
   { key: "action", name: "Action", of: (item) => (item.action === null ? [] : [item.action]) },
@@ -58,23 +62,40 @@ function orders() {
   for (const measure of state.data.measures) {
     const first = measure.better === "low" ? "high" : "low";
     const over = (item, sides, take) => {
-      const values = sides.map((side) => take(known(item.sides[side]?.values?.[measure.key]))).filter((v) => v !== null);
+      const values = sides
+        .map((side) => take(known(item.sides[side]?.values?.[measure.key])))
+        .filter((v) => v !== null);
       return values;
     };
     found.push(
-      { key: measure.key, name: measure.name, digits: measure.digits, first, of: (item, sides) => mean(over(item, sides, mean)) },
+      {
+        key: measure.key,
+        name: measure.name,
+        digits: measure.digits,
+        first,
+        of: (item, sides) => mean(over(item, sides, mean)),
+      },
       {
         key: `worst-${measure.key}`,
         name: `Worst ${state.data.moving ? "frame" : "view"}, ${measure.name}`,
         digits: measure.digits,
         first,
-        of: (item, sides) => worst(over(item, sides, (values) => worst(values, measure)), measure),
+        of: (item, sides) =>
+          worst(
+            over(item, sides, (values) => worst(values, measure)),
+            measure,
+          ),
       },
     );
   }
   found.push({ key: "warnings", name: "Warnings", digits: 0, first: "high", of: (item) => item.warnings.length });
   for (const number of state.data.numbers) {
-    found.push({ ...number, name: capital(number.name), first: "high", of: (item) => item.numbers[number.key] ?? null });
+    found.push({
+      ...number,
+      name: capital(number.name),
+      first: "high",
+      of: (item) => item.numbers[number.key] ?? null,
+    });
   }
   return found;
 }
@@ -134,8 +155,10 @@ function textOf(item) {
 function failed(item, choice) {
   const text = textOf(item);
   const found = choice.words.every((word) => text.includes(word)) ? [] : ["q"];
-  for (const [facet, wanted] of choice.facets) if (!facet.of(item).some((value) => wanted.has(value))) found.push(facet.key);
-  for (const [name, bars] of choice.bars) if (!bars.some((bar) => within(figureOf(item, bar.key, bar.side), bar))) found.push(name);
+  for (const [facet, wanted] of choice.facets)
+    if (!facet.of(item).some((value) => wanted.has(value))) found.push(facet.key);
+  for (const [name, bars] of choice.bars)
+    if (!bars.some((bar) => within(figureOf(item, bar.key, bar.side), bar))) found.push(name);
   return found;
 }
 
@@ -163,7 +186,10 @@ function sorted(items, choice) {
 function choose(query) {
   const choice = choiceOf(query);
   choice.failed = new Map(state.data.items.map((item) => [item, failed(item, choice)]));
-  state.shown = sorted(state.data.items.filter((item) => chosen(item, choice)), choice);
+  state.shown = sorted(
+    state.data.items.filter((item) => chosen(item, choice)),
+    choice,
+  );
   return choice;
 }
 
@@ -173,7 +199,8 @@ const histograms = ofDocument(() => {
   for (const measure of state.data.measures) {
     for (const side of valuedSides(measure.key)) found.push({ ...measure, side, title: `${measure.name}, ${side}` });
   }
-  for (const number of state.data.numbers) found.push({ ...number, side: null, title: number.unit ? `${number.name} (${number.unit})` : number.name });
+  for (const number of state.data.numbers)
+    found.push({ ...number, side: null, title: number.unit ? `${number.name} (${number.unit})` : number.name });
   return found
     .map((one) => ({ ...one, id: [one.key, ...(one.side === null ? [] : [one.side])].join(",") }))
     .map((one) => ({ ...one, values: state.data.items.map((item) => figureOf(item, one.key, one.side)) }))

@@ -19,11 +19,30 @@ function actions(selected) {
   const others = idsOf(state.data.items.filter((item) => !keeping.has(item.character)));
   const lines = (ids) => ids.map((id) => `${id}\n`).join("");
   const manifest = [...new Map(selected.map((item) => [item.character, item])).values()].map((item) =>
-    JSON.stringify({ id: item.character, path: "PATH", ...(item.split ? { split: item.split } : {}), ...(item.license ? { license: item.license } : {}), ...(item.credit ? { source: item.credit } : {}), drop: [] }),
+    JSON.stringify({
+      id: item.character,
+      path: "PATH",
+      ...(item.split ? { split: item.split } : {}),
+      ...(item.license ? { license: item.license } : {}),
+      ...(item.credit ? { source: item.credit } : {}),
+      drop: [],
+    }),
   );
   return [
-    { name: "Leave them out", note: "Write the list, then build without them. Splits stay as they are.", file: EXCLUSIONS, text: lines(excluded), command: excludingCommand() },
-    { name: "Only these", note: "The list names all the others, so that a build keeps only these.", file: EXCLUSIONS, text: lines(others), command: excludingCommand() },
+    {
+      name: "Leave them out",
+      note: "Write the list, then build without them. Splits stay as they are.",
+      file: EXCLUSIONS,
+      text: lines(excluded),
+      command: excludingCommand(),
+    },
+    {
+      name: "Only these",
+      note: "The list names all the others, so that a build keeps only these.",
+      file: EXCLUSIONS,
+      text: lines(others),
+      command: excludingCommand(),
+    },
     {
       name: "Manifest lines",
       note: "Lines for a manifest: fill in each path, and under `drop` the parts to leave out, which `specsia characters SOURCE --parts ID` names.",
@@ -31,7 +50,13 @@ function actions(selected) {
       text: manifest.map((line) => `${line}\n`).join(""),
       command: null,
     },
-    { name: "List of ids", note: "One a line.", file: "ids.txt", text: lines(selected.map((item) => item.id)), command: null },
+    {
+      name: "List of ids",
+      note: "One a line.",
+      file: "ids.txt",
+      text: lines(selected.map((item) => item.id)),
+      command: null,
+    },
   ];
 }
 
@@ -58,7 +83,17 @@ function showDock() {
     showDock();
   };
   const tabs = every.map((one, k) =>
-    h("button", { type: "button", cls: "tab", "aria-expanded": String(dock.open && dock.action === k), data: { focus: `dock ${k}` }, onclick: () => choose(k) }, one.name),
+    h(
+      "button",
+      {
+        type: "button",
+        cls: "tab",
+        "aria-expanded": String(dock.open && dock.action === k),
+        data: { focus: `dock ${k}` },
+        onclick: () => choose(k),
+      },
+      one.name,
+    ),
   );
   const one = every[dock.action];
   refill(
@@ -68,8 +103,23 @@ function showDock() {
       { cls: "line" },
       h("p", {}, h("b", {}, `${count(selected.length)} selected`)),
       h("div", { cls: "tabs", role: "group", "aria-label": "What to do with them" }, tabs),
-      starred.length ? h("button", { type: "button", cls: "plain", data: { focus: "dock starred" }, onclick: () => select(starred, true) }, `add ${count(starred.length)} starred`) : null,
-      h("button", { type: "button", cls: "plain", data: { focus: "dock clear" }, onclick: () => select([...state.selected], false) }, "clear"),
+      starred.length
+        ? h(
+            "button",
+            { type: "button", cls: "plain", data: { focus: "dock starred" }, onclick: () => select(starred, true) },
+            `add ${count(starred.length)} starred`,
+          )
+        : null,
+      h(
+        "button",
+        {
+          type: "button",
+          cls: "plain",
+          data: { focus: "dock clear" },
+          onclick: () => select([...state.selected], false),
+        },
+        "clear",
+      ),
     ),
     dock.open
       ? h(
@@ -79,7 +129,22 @@ function showDock() {
           h(
             "div",
             { cls: "file" },
-            h("p", {}, h("code", {}, one.file), h("button", { type: "button", cls: "plain", data: { focus: "dock save" }, onclick: () => download(one.file, one.text) }, icon("save"), "Save the file")),
+            h(
+              "p",
+              {},
+              h("code", {}, one.file),
+              h(
+                "button",
+                {
+                  type: "button",
+                  cls: "plain",
+                  data: { focus: "dock save" },
+                  onclick: () => download(one.file, one.text),
+                },
+                icon("save"),
+                "Save the file",
+              ),
+            ),
             copyable(one.text, `Copy the text of ${one.file}`),
           ),
           one.command === null ? null : h("div", { cls: "command" }, copyable(one.command)),

@@ -1,7 +1,16 @@
 // What could not be made: folded by kind, each with what would mend it.
 
 /** A reason without what differs from one to the next. */
-const kindOf = (one) => [one.stage, one.backend, one.command, one.reason.replace(/(["'“`]).*?["'”`]/g, "…").replace(/\d+(\.\d+)?/g, "#").slice(0, 300)].join("\n");
+const kindOf = (one) =>
+  [
+    one.stage,
+    one.backend,
+    one.command,
+    one.reason
+      .replace(/(["'“`]).*?["'”`]/g, "…")
+      .replace(/\d+(\.\d+)?/g, "#")
+      .slice(0, 300),
+  ].join("\n");
 
 function foldedFailures() {
   const kinds = new Map();
@@ -14,8 +23,16 @@ function lostOne(one, alone) {
   return h(
     "li",
     { cls: "lost" },
-    one.strip ? h("div", { cls: "picture" }, stripView(one.strip, 0, null, `What there is of ${one.key.slice(0, 100)}`)) : null,
-    h("div", {}, named(one.key, "b"), alone ? null : h("p", { dir: "auto", cls: "reason" }, readable(one.reason)), one.details ? h("p", { cls: "hint" }, "more in ", h("code", {}, one.details)) : null),
+    one.strip
+      ? h("div", { cls: "picture" }, stripView(one.strip, 0, null, `What there is of ${one.key.slice(0, 100)}`))
+      : null,
+    h(
+      "div",
+      {},
+      named(one.key, "b"),
+      alone ? null : h("p", { dir: "auto", cls: "reason" }, readable(one.reason)),
+      one.details ? h("p", { cls: "hint" }, "more in ", h("code", {}, one.details)) : null,
+    ),
   );
 }
 
@@ -35,19 +52,30 @@ views.set("failures", {
     refill(
       main,
       h("h1", {}, "Failures"),
-      h("p", { cls: "lead" }, total ? `${plural(total, "failure")} of ${plural(folded.length, "kind")}.` : "Nothing failed."),
+      h(
+        "p",
+        { cls: "lead" },
+        total ? `${plural(total, "failure")} of ${plural(folded.length, "kind")}.` : "Nothing failed.",
+      ),
       folded.map(({ group, size }) => {
         const [first] = group;
         const alike = group.every((one) => one.reason === first.reason);
         const where = [first.stage, first.backend].filter(Boolean).join(", ");
-        const list = (some) => h("ul", { cls: "losts", role: "list" }, some.map((one) => lostOne(one, alike)));
+        const list = (some) =>
+          h(
+            "ul",
+            { cls: "losts", role: "list" },
+            some.map((one) => lostOne(one, alike)),
+          );
         return h(
           "section",
           { cls: "failure" },
           h("p", { cls: "where" }, named(where), h("span", { cls: "number" }, `× ${count(size)}`)),
           h("h2", { dir: "auto" }, readable(first.reason)),
           list(group.slice(0, MANY)),
-          group.length > MANY ? h("details", {}, h("summary", {}, `${count(group.length - MANY)} more`), list(group.slice(MANY))) : null,
+          group.length > MANY
+            ? h("details", {}, h("summary", {}, `${count(group.length - MANY)} more`), list(group.slice(MANY)))
+            : null,
           first.command ? copyable(first.command) : null,
         );
       }),

@@ -15,7 +15,7 @@ function measureGrid() {
   gallery.width = (wide - GAP * (gallery.columns - 1)) / gallery.columns;
   gallery.grid.style.setProperty("--card", `${gallery.width}px`);
   if (!state.shown.length) return;
-  const probe = cardOf({ ...state.shown[0], sides: {} , id: "probe"}, gallery.choice, null);
+  const probe = cardOf({ ...state.shown[0], sides: {}, id: "probe" }, gallery.choice, null);
   const lines = scores(state.shown[0], gallery.choice);
   probe.querySelector(".scores")?.remove();
   if (lines) probe.append(lines);
@@ -53,7 +53,8 @@ function place(all = false) {
     card.setAttribute("aria-posinset", at + 1);
     card.setAttribute("aria-setsize", state.shown.length);
     // In the order they are read; one that is in its place already is not moved, so that it keeps the focus.
-    if (before ? before.nextSibling !== card : grid.firstChild !== card) grid.insertBefore(card, before ? before.nextSibling : grid.firstChild);
+    if (before ? before.nextSibling !== card : grid.firstChild !== card)
+      grid.insertBefore(card, before ? before.nextSibling : grid.firstChild);
     before = card;
   }
 }
@@ -125,15 +126,29 @@ function toolbar() {
     { id: "order", onchange: () => ask(replaced(replaced(state.route.query, "sort", order.value), "first", null)) },
     orders().map((one) => h("option", { value: one.key }, one.name)),
   );
-  const end = h("button", { type: "button", cls: "end", id: "end", onclick: () => ask(replaced(state.route.query, "first", gallery.choice.first === "low" ? "high" : "low")) });
+  const end = h("button", {
+    type: "button",
+    cls: "end",
+    id: "end",
+    onclick: () => ask(replaced(state.route.query, "first", gallery.choice.first === "low" ? "high" : "low")),
+  });
   const show = h(
     "select",
-    { id: "show", onchange: () => ask(replaced(state.route.query, "show", show.value === state.data.sides[0] ? null : show.value)) },
+    {
+      id: "show",
+      onchange: () => ask(replaced(state.route.query, "show", show.value === state.data.sides[0] ? null : show.value)),
+    },
     state.data.sides.map((side) => h("option", { value: side }, side.slice(0, 60))),
   );
   const filters = h(
     "button",
-    { type: "button", id: "filters", "aria-expanded": "false", "aria-controls": "choices", onclick: () => openFilters(filters.getAttribute("aria-expanded") !== "true") },
+    {
+      type: "button",
+      id: "filters",
+      "aria-expanded": "false",
+      "aria-controls": "choices",
+      onclick: () => openFilters(filters.getAttribute("aria-expanded") !== "true"),
+    },
     icon("filter"),
     "Filters",
     h("span", { cls: "badge" }),
@@ -212,10 +227,28 @@ views.set("gallery", {
             { cls: "tally" },
             h("p", { id: "count" }),
             h("ul", { id: "chips", cls: "chips", role: "list", "aria-label": "What is filtered by" }),
-            h("button", { type: "button", cls: "plain", id: "every", onclick: () => select(state.shown.map((item) => item.id), true) }),
+            h("button", {
+              type: "button",
+              cls: "plain",
+              id: "every",
+              onclick: () =>
+                select(
+                  state.shown.map((item) => item.id),
+                  true,
+                ),
+            }),
           ),
           gallery.grid,
-          h("p", { id: "empty", cls: "empty", hidden: true }, "Nothing matches all of this. ", h("button", { type: "button", cls: "plain", onclick: () => ask(unfiltered(state.route.query)) }, "Clear the filters")),
+          h(
+            "p",
+            { id: "empty", cls: "empty", hidden: true },
+            "Nothing matches all of this. ",
+            h(
+              "button",
+              { type: "button", cls: "plain", onclick: () => ask(unfiltered(state.route.query)) },
+              "Clear the filters",
+            ),
+          ),
         ),
       ),
       h("section", { id: "dock", cls: "dock", "aria-label": "Selection", hidden: true }),

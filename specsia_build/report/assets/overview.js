@@ -4,7 +4,8 @@ const FEW = 12;
 const OPEN = 2;
 
 /** A number with its name. */
-const figureTile = (name, value, note = null) => h("div", { cls: "tile" }, h("dt", {}, name), h("dd", {}, value, note && h("small", {}, note)));
+const figureTile = (name, value, note = null) =>
+  h("div", { cls: "tile" }, h("dt", {}, name), h("dd", {}, value, note && h("small", {}, note)));
 
 function tiles() {
   const { items, failures, moving } = state.data;
@@ -19,8 +20,20 @@ function tiles() {
     }
   }
   const warned = items.filter((item) => item.warnings.length).length;
-  if (warned) found.push(figureTile("with warnings", h("a", { href: addressOf("gallery", new URLSearchParams({ flag: WARNED })) }, count(warned))));
-  if (failures.length) found.push(figureTile("failed", h("a", { href: "#failures" }, count(failures.reduce((sum, one) => sum + Math.max(1, one.count), 0)))));
+  if (warned)
+    found.push(
+      figureTile(
+        "with warnings",
+        h("a", { href: addressOf("gallery", new URLSearchParams({ flag: WARNED })) }, count(warned)),
+      ),
+    );
+  if (failures.length)
+    found.push(
+      figureTile(
+        "failed",
+        h("a", { href: "#failures" }, count(failures.reduce((sum, one) => sum + Math.max(1, one.count), 0))),
+      ),
+    );
   return h("dl", { cls: "tiles" }, found);
 }
 
@@ -41,13 +54,36 @@ function showSpread() {
   const chosenFew = Array.from({ length: few }, (_, k) => state.shown[Math.floor((k * state.shown.length) / few)]);
   refill(
     document.getElementById("spread"),
-    h("div", { cls: "tally" }, h("p", { id: "count" }, tally()), h("ul", { cls: "chips", role: "list", "aria-label": "What is filtered by" }, chips(choice)), h("a", { cls: "more", href: all }, `Look through ${state.shown.length === state.data.items.length ? "all" : "these"} in the gallery →`)),
-    () => h("ul", { cls: "few", role: "list" }, chosenFew.map((item) => fewCard(item, choice))),
+    h(
+      "div",
+      { cls: "tally" },
+      h("p", { id: "count" }, tally()),
+      h("ul", { cls: "chips", role: "list", "aria-label": "What is filtered by" }, chips(choice)),
+      h(
+        "a",
+        { cls: "more", href: all },
+        `Look through ${state.shown.length === state.data.items.length ? "all" : "these"} in the gallery →`,
+      ),
+    ),
+    () =>
+      h(
+        "ul",
+        { cls: "few", role: "list" },
+        chosenFew.map((item) => fewCard(item, choice)),
+      ),
     chosenFew.length ? null : h("p", { cls: "empty" }, "Nothing matches all of this."),
     h("h2", {}, "How it is spread"),
     h("p", { cls: "hint" }, "Press a bar or a value to see only those; Escape clears the bars."),
-    h("div", { cls: "facets" }, FACETS.map((one) => facet(one, choice, 5))),
-    h("div", { cls: "histograms" }, histograms().map((figure) => histogram(figure, choice))),
+    h(
+      "div",
+      { cls: "facets" },
+      FACETS.map((one) => facet(one, choice, 5)),
+    ),
+    h(
+      "div",
+      { cls: "histograms" },
+      histograms().map((figure) => histogram(figure, choice)),
+    ),
   );
 }
 
@@ -86,7 +122,12 @@ views.set("overview", {
         // Written by the program that made the page, which escapes what comes from data.
         body.innerHTML = one.html;
         const before = document.getElementById(`section-${one.anchor}`);
-        return h("details", { id: `section-${one.anchor}`, open: before ? before.open : k < OPEN }, h("summary", {}, h("h2", {}, one.title)), body);
+        return h(
+          "details",
+          { id: `section-${one.anchor}`, open: before ? before.open : k < OPEN },
+          h("summary", {}, h("h2", {}, one.title)),
+          body,
+        );
       }),
     );
     showSpread();

@@ -52,10 +52,25 @@ function histogram(figure, choice) {
   };
   return h(
     "figure",
-    { onkeydown: step, cls: `histogram${pressed.size ? " pressed" : ""}`, role: "group", "aria-label": `Histogram: ${figure.title}` },
-    h("figcaption", { title: figure.note ?? "" }, named(figure.title, "b", "name"), pressed.size ? clearBars(figure, pressed) : null),
+    {
+      onkeydown: step,
+      cls: `histogram${pressed.size ? " pressed" : ""}`,
+      role: "group",
+      "aria-label": `Histogram: ${figure.title}`,
+    },
+    h(
+      "figcaption",
+      { title: figure.note ?? "" },
+      named(figure.title, "b", "name"),
+      pressed.size ? clearBars(figure, pressed) : null,
+    ),
     h("div", { cls: "bins" }, bars),
-    h("div", { cls: "ends", "aria-hidden": "true" }, h("span", {}, short(counts[0].low)), h("span", {}, short(counts.at(-1).high))),
+    h(
+      "div",
+      { cls: "ends", "aria-hidden": "true" },
+      h("span", {}, short(counts[0].low)),
+      h("span", {}, short(counts.at(-1).high)),
+    ),
   );
 }
 
@@ -98,7 +113,11 @@ function facet(one, choice, most = 8) {
           onclick: () => ask(toggled(state.route.query, one.key, value)),
         },
         named(value),
-        h("span", { cls: "number" }, found.left === found.all ? count(found.all) : `${count(found.left)} of ${count(found.all)}`),
+        h(
+          "span",
+          { cls: "number" },
+          found.left === found.all ? count(found.all) : `${count(found.left)} of ${count(found.all)}`,
+        ),
       ),
     );
   const rest = every.slice(most);
@@ -108,7 +127,12 @@ function facet(one, choice, most = 8) {
     h("h3", {}, one.name),
     h("ul", { role: "list" }, every.slice(0, most).map(row)),
     rest.length
-      ? h("details", { open: rest.some(([value]) => wanted.has(value)) }, h("summary", {}, `${count(rest.length)} more`), h("ul", { role: "list" }, rest.map(row)))
+      ? h(
+          "details",
+          { open: rest.some(([value]) => wanted.has(value)) },
+          h("summary", {}, `${count(rest.length)} more`),
+          h("ul", { role: "list" }, rest.map(row)),
+        )
       : null,
   );
 }
@@ -120,7 +144,18 @@ function chips(choice) {
     h(
       "li",
       {},
-      h("button", { type: "button", cls: "chip", "aria-label": `Remove: ${label}`, data: { focus: `chip ${key}` }, onclick: () => ask(next) }, named(label), icon("close")),
+      h(
+        "button",
+        {
+          type: "button",
+          cls: "chip",
+          "aria-label": `Remove: ${label}`,
+          data: { focus: `chip ${key}` },
+          onclick: () => ask(next),
+        },
+        named(label),
+        icon("close"),
+      ),
     );
   const found = [];
   if (choice.words.length) found.push(chip(`“${query.get("q")}”`, replaced(query, "q", null), "q"));
@@ -135,7 +170,11 @@ function chips(choice) {
     }
   }
   if (found.length < 2) return found;
-  const all = h("button", { type: "button", cls: "plain", data: { focus: "chip all" }, onclick: () => ask(unfiltered(query)) }, "clear all");
+  const all = h(
+    "button",
+    { type: "button", cls: "plain", data: { focus: "chip all" }, onclick: () => ask(unfiltered(query)) },
+    "clear all",
+  );
   return [...found, h("li", {}, all)];
 }
 

@@ -100,6 +100,13 @@ def test_a_card_turns_under_the_pointer_and_by_the_arrow_keys(show: Show) -> Non
     assert not alike(turned, front)
     page.mouse.move(5, 5)
     assert alike(picture.screenshot(), front)
+    page.mouse.move(area["x"] + 5, area["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(area["x"] + 5 + 0.75 * area["width"], area["y"] + 50)
+    page.mouse.up()
+    assert alike(picture.screenshot(), turned), "dragged by three quarters of its width"
+    assert page.url.endswith("#gallery"), "and not opened"
+    page.mouse.move(5, 5)
     link = page.locator(".card a").first
     link.focus()
     page.keyboard.press("ArrowLeft")
@@ -160,8 +167,12 @@ def test_a_selection_writes_the_command_that_acts_on_it(show: Show, tmp_path: Pa
     page = show(at="#gallery", permissions=["clipboard-read", "clipboard-write"])
     box(page, 1).check()
     box(page, 3).click(modifiers=["Shift"])
-    box(page, 2).focus()
+    box(page, 5).focus()
+    page.keyboard.press("Shift+Space")
+    assert page.inner_text("#dock b") == "5 selected"
     page.keyboard.press("Space")
+    box(page, 2).press("Space")
+    box(page, 4).press("Space")
     assert page.inner_text("#dock b") == "2 selected"
     page.click("text=Leave them out")
     assert page.locator("#dock pre").all_inner_texts() == [

@@ -184,7 +184,7 @@ def test_the_address_keeps_what_is_looked_at(show: Show) -> None:
     page.keyboard.press("End")
     page.get_by_role("button", name="Difference").click()
     page.get_by_role("button", name="edge", exact=True).click()
-    page.wait_for_url("**compare=difference**")
+    page.wait_for_url(lambda url: "compare=difference" in url and "layer=" in url)
     address = page.url
     assert "frame=3" in address
     page.reload()
