@@ -2,11 +2,29 @@
 
 const EXCLUSIONS = "exclude.txt";
 
-const idsOf = (items) => [...new Set(items.map((item) => item.character))];
+const isDataset = () => state.data.kind === "dataset";
+
+/** Ids that a list names: of characters, or, of a dataset's clips, those of its rows. */
+const idOf = (item) => (isDataset() ? item.id : item.character);
+const idsOf = (items) => [...new Set(items.map(idOf))];
+
+/** Python that loads a dataset without some of it. */
+function leavingOut() {
+  const { root, sides } = state.data;
+  const makers = sides.slice(1);
+  const loaded = [root, ...(makers.length > 1 ? makers.slice(0, 1) : [])].map((word) => JSON.stringify(word)).join(", ");
+  return [
+    "from datasets import load_dataset",
+    `names = set(open("${EXCLUSIONS}", encoding="utf-8").read().split("\\n"))`,
+    `pairs = load_dataset(${loaded})`,
+    'pairs = pairs.filter(lambda uid: uid.rpartition("_")[0] not in names, input_columns="uid")',
+  ].join("\n");
+}
 
 /** Command that goes on with the build, without some characters. */
 function excludingCommand() {
   const { go_on: goOn, kind, moving, root } = state.data;
+  if (isDataset()) return leavingOut();
   const command = `specsia ${moving ? "clips" : "build"}`;
   const run = goOn ?? (kind === "run" ? `${command} --out ${shellWord(root)}` : `${command} SOURCE --out DIR`);
   return `${run} --exclude ${EXCLUSIONS}`;
@@ -16,7 +34,8 @@ function excludingCommand() {
 function actions(selected) {
   const excluded = idsOf(selected);
   const keeping = new Set(excluded);
-  const others = idsOf(state.data.items.filter((item) => !keeping.has(item.character)));
+  const others = idsOf(state.data.items.filter((item) => !keeping.has(idOf(item))));
+  const doing = isDataset() ? "load" : "build";
   const lines = (ids) => ids.map((id) => `${id}\n`).join("");
   const manifest = [...new Map(selected.map((item) => [item.character, item])).values()].map((item) =>
     JSON.stringify({
@@ -31,14 +50,14 @@ function actions(selected) {
   return [
     {
       name: "Leave them out",
-      note: "Write the list, then build without them. Splits stay as they are.",
+      note: `Save the list, then ${doing} without them. Splits stay as they are.`,
       file: EXCLUSIONS,
       text: lines(excluded),
       command: excludingCommand(),
     },
     {
       name: "Only these",
-      note: "The list names all the others, so that a build keeps only these.",
+      note: `The list names all the others: ${doing} without those.`,
       file: EXCLUSIONS,
       text: lines(others),
       command: excludingCommand(),

@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.report.browser.conftest import Show, colours
+from tests.report.conftest import Run
+from tests.report.shown import report_of
 from tests.report.tiny_run import IDS, STRANGE_LICENCE
 
 
@@ -29,3 +33,20 @@ def test_the_page_of_a_run_is_whole(show: Show, shown: tuple[dict[str, Any], Pat
     page.locator(".card a").last.click()
     page.wait_for_selector("main.item .strip.ready")
     assert page.inner_text("h1") == IDS[-1]
+
+
+def test_a_dataset_is_loaded_without_what_is_left_out(
+    show: Show, whole: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report_of(whole[1].dataset, tmp_path / "page.html")
+    page = show(tmp_path / "page.html", "#gallery")
+    page.locator(".card input").first.check()
+    page.click("text=Leave them out")
+    names, program = page.locator("#dock pre").all_text_contents()
+    (tmp_path / "exclude.txt").write_text(names, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    found: dict[str, Any] = {}
+    exec(program, found)
+    left = {name for rows in found["pairs"].values() for name in rows["character_id"]}
+    assert left == set(IDS[1:])
