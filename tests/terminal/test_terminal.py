@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 
 import pytest
 
 from specsia_build.terminal.layout import columns
-from tests.terminal.typed import CODE, lines_of, on_terminal
+from tests.terminal.typed import CODE, harmless, lines_of, on_terminal
 
 ALL = """
 from specsia_build.terminal import drawing, screen
@@ -37,13 +36,6 @@ screen.close("title " + nasty, {"warnings": ["a warning of many words " * 9, nas
 screen.show(Table(("id", "count"), [(nasty, 1), ("knight", 2)], right=(1,)), "warning: " + nasty, "240 rows are in x")
 screen.complain("this is wrong with " + nasty, "specsia build --help")
 """
-
-
-def harmless(shown: str) -> None:
-    """See that nothing but colours, lines of the cursor and erased lines steers the terminal."""
-    codes = [code for code in CODE.findall(shown) if not re.fullmatch(r"\x1b\[([0-9;]*[mAK]|\?25[lh]|2K)", code)]
-    assert not codes
-    assert all(line.isprintable() for line in lines_of(shown)), shown
 
 
 @pytest.mark.parametrize("width", [60, 80, 200])

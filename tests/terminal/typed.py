@@ -39,3 +39,10 @@ def on_terminal(code: str, width: int, more: Mapping[str, str] | None = None) ->
 def lines_of(shown: str) -> list[str]:
     """The lines of what was shown, those included that others replaced, without control sequences."""
     return [line for part in CODE.split(shown) for line in part.replace("\r", "\n").split("\n")]
+
+
+def harmless(shown: str) -> None:
+    """See that nothing but colours, lines of the cursor and erased lines steers the terminal."""
+    codes = [code for code in CODE.findall(shown) if not re.fullmatch(r"\x1b\[([0-9;]*[mAK]|\?25[lh]|2K)", code)]
+    assert not codes
+    assert all(line.isprintable() for line in lines_of(shown)), shown

@@ -1,0 +1,113 @@
+"""How commands look on a terminal, narrow or wide, and what a pipe gets of them; names are hostile."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from specsia_build.cli.main import main
+from specsia_build.terminal.layout import columns
+from tests.shapes import write_figure
+from tests.terminal.typed import CODE, harmless, lines_of
+
+NAMES = ("a\x1b]0;owned\x07\u202eb", "[red]b[link=x]", "騎士", "q" * 170)
+BROKEN = ("one", "two", "three", "four")
+SMALL = ("--size", "64", "--views", "4", "--workers", "1", "--max-failures", "4")
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        """It is."""
+        return True
+
+
+def seen(monkeypatch: pytest.MonkeyPatch, width: int, *arguments: object, **more: str) -> tuple[str, str]:
+    """What a command writes to a terminal of that width, on standard output and on standard error."""
+    out, err = Terminal(), Terminal()
+    for name, value in {"COLUMNS": str(width), "TERM": "xterm-256color", "NO_COLOR": "", **more}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", err)
+    with pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in arguments], prog_name="specsia")
+    monkeypatch.undo()
+    assert ended.value.code == 0, err.getvalue()
+    for shown in (out.getvalue(), err.getvalue()):
+        harmless(shown)
+        assert max(map(columns, lines_of(shown)), default=0) <= width, shown
+    return out.getvalue(), err.getvalue()
+
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Characters of hostile names, and four that are broken in one way."""
+    folder = tmp_path_factory.mktemp("top") / "figures"
+    for name in NAMES:
+        write_figure(folder / "knight.obj").rename(folder / f"{name}.obj")
+    for name in BROKEN:
+        (folder / f"{name}.glb").write_text("garbage")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(figures: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+    """A run of them, and what its build showed on a terminal of 60 columns."""
+    run = tmp_path_factory.mktemp("run") / "out"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        return run, *seen(monkeypatch, 60, "build", figures, "--out", run, *SMALL)
+
+
+def test_a_build_shows_its_stages_and_closes_with_all_that_is_to_be_known(built: tuple[Path, str, str]) -> None:
+    run, out, err = built
+    words = " ".join(CODE.sub("", err).split())
+    assert "✓ render 8/8" in words
+    assert "4 quarantined" in words
+    folded = f"4 characters ({', '.join(sorted(BROKEN)[:3])} and 1 more) at render"
+    assert f"failed {folded}" in words
+    assert words.count("begins neither as GLB nor as JSON") == 1
+    for label in ("built", "failed", "time", "dataset", "failures", "logs", "load", "next"):
+        assert f"\x1b[1m{label} " in err
+    assert "specsia report" in words and "specsia verify" in words and "load_dataset(" in words
+    assert "".join(out.split()) == f"16rowsoffiguresarein{run}/dataset"
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_tables_fit_and_shorten_ids_in_their_middle(
+    figures: Path, built: tuple[Path, str, str], width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed, _ = seen(monkeypatch, width, "characters", figures)
+    assert "q…q" in listed
+    assert "problem: 4 characters (" in listed
+    state, _ = seen(monkeypatch, width, "status", built[0])
+    assert "reconstruct inflate" in state
+
+
+def test_without_colours_lines_are_plain_and_fit(figures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, err = seen(monkeypatch, 60, "characters", figures, NO_COLOR="1")
+    assert "\x1b" not in out + err
+
+
+def test_a_pipe_gets_one_line_for_each_thing_made(built: tuple[Path, str, str]) -> None:
+    ran = CliRunner().invoke(main, ["build", "--out", str(built[0]), *SMALL])
+    assert ran.exit_code == 0
+    assert len(ran.stdout.splitlines()) == 1
+    assert ran.stdout.endswith(f" are in {built[0]}/dataset\n")
+    told = ran.stderr.splitlines()
+    assert "\x1b" not in ran.stderr
+    assert all(line.isprintable() for line in told)
+    assert any(line.startswith("  up to date") for line in told)
+
+
+def test_a_build_that_fails_ends_with_one_line_that_says_so(figures: Path, built: tuple[Path, str, str]) -> None:
+    ran = CliRunner().invoke(main, ["build", "--out", str(built[0]), *SMALL[:-1], "3"])
+    assert ran.exit_code == 1
+    assert ran.stdout == ""
+    assert ran.stderr.splitlines()[-1].startswith("specsia: stopped before pack: 4 of 8 characters failed, 3 may")
