@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from specsia_build.cli.output import json_option, tell
 from specsia_build.cli.train import FOLDER
 from specsia_build.dravie.config import DEVICES, AdaptConfig, need_torch
 from specsia_build.dravie.pretrained import find_run
+from specsia_build.terminal.board import clock_time
+from specsia_build.terminal.screen import close
 
 
 @click.command(
@@ -62,4 +66,12 @@ def adapt(
         f"adapted in {done.seconds:.0f} s: {done.run}",
         f"frontal view {done.frontal}: mean absolute error {done.l1:.4f}, before {done.l1_before:.4f}",
     ]
+    if not as_json:
+        follows = f"specsia enhance {shlex.quote(str(done.run))} {_frames_of(of_frontal)} --out repaired"
+        close(f"fitted to {done.frontal}", {"time": [clock_time(done.seconds)], "next": [follows]})
     tell(as_json, {**done._asdict(), "run": str(done.run)}, lines)
+
+
+def _frames_of(of_frontal: Mapping[str, Any]) -> str:
+    """What the frontal view is of, as the shell takes it."""
+    return shlex.quote(str(of_frontal["frames"] or of_frontal["dataset"]))

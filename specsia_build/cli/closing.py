@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -14,7 +15,7 @@ from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import tell
 from specsia_build.config import FRAMES, BuildConfig, ClipSettings
 from specsia_build.terminal.board import clock_time
-from specsia_build.terminal.layout import folded
+from specsia_build.terminal.layout import folded, most
 from specsia_build.terminal.screen import close, complain
 
 if TYPE_CHECKING:
@@ -77,8 +78,14 @@ def _loading(dataset: Path | str, name: str, several: bool) -> str:
     from specsia_build.dataset.schema import data_folder
 
     if isinstance(dataset, Path):
-        return f'load_dataset("{dataset}", "{name}")' if several else f'load_dataset("{dataset}")'
-    return f'load_dataset("parquet", data_files={{"train": "{dataset}/{data_folder(name, several)}/train-*.parquet"}})'
+        return f"load_dataset({', '.join(map(_quoted, [str(dataset), name][: 1 + several]))})"
+    files = _quoted(f"{dataset}/{data_folder(name, several)}/train-*.parquet")
+    return f'load_dataset("parquet", data_files={{"train": {files}}})'
+
+
+def _quoted(text: str) -> str:
+    """A text as Python writes it, in double quotes."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _load_lines(summary: BuildSummary) -> list[str]:
@@ -150,7 +157,7 @@ def end(
         results = [f"done: {', '.join(dict.fromkeys(stage.stage for stage in summary.stages))} in {layout.root}"]
     trouble = _trouble(summary, layout)
     if not as_json:
-        title, facts = _closing(summary, layout, seconds, [*load, *_load_lines(summary)], first)
+        title, facts = _closing(summary, layout, seconds, [*load, *_load_lines(summary)], first, trouble)
         close(title, facts, bad=trouble is not None)
     tell(as_json, document_of(summary), results)
     if trouble is not None:
@@ -169,10 +176,15 @@ def _trouble(summary: BuildSummary, layout: RunLayout) -> str | None:
 
 
 def _closing(
-    summary: BuildSummary, layout: RunLayout, seconds: float, load: Sequence[str], first: Sequence[str]
+    summary: BuildSummary,
+    layout: RunLayout,
+    seconds: float,
+    load: Sequence[str],
+    first: Sequence[str],
+    trouble: str | None,
 ) -> tuple[str, Mapping[str, Sequence[str]]]:
     """Title and facts of what a build did."""
-    set_aside = said_of(summary.failures)
+    set_aside, run = said_of(summary.failures), shlex.quote(str(layout.root))
     warned = folded((name, sentence) for name, found in sorted(summary.warnings.items()) for sentence in found)
     counts = [f"{summary.failed} failed"] * bool(summary.failed)
     counts += [f"{summary.low_quality} quarantined for their looks"] * bool(summary.low_quality)
@@ -188,10 +200,10 @@ def _closing(
         "logs": [str(layout.log.parent)],
     }
     return title, {
-        "built": _counts(summary.stages, "made") or ["nothing: all is up to date"],
+        "built": _counts(summary.stages, "made") or ["nothing" if trouble else "nothing: all is up to date"],
         "up to date": _counts(summary.stages, "kept"),
-        **set_aside,
-        "warnings": [fold.line() for fold in warned],
+        **{kind: most(lines, f"specsia status {run}") for kind, lines in set_aside.items()},
+        "warnings": most([fold.line() for fold in warned], f"specsia report {run}"),
         "time": [clock_time(seconds)],
         **where,
         "load": load,

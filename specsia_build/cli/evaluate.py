@@ -13,6 +13,7 @@ from specsia_build.cli.train import FOLDER, configs_option
 from specsia_build.dravie.config import DEVICES, AdaptConfig, need_torch
 from specsia_build.dravie.pretrained import find_run
 from specsia_build.errors import UsageError
+from specsia_build.terminal.layout import table_of
 
 
 @click.command(
@@ -116,4 +117,4 @@ def evaluate(
     found = replace(measured, notes=(*unknown, *notes))
     text, document = write_evaluation(found, opened, out)
     write_evaluation_report(str(out), out / REPORT, Progress())
-    tell(as_json, document, text.split("\n"))
+    tell(as_json, document, table_of(text.split("\n")))

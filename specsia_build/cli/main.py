@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator
+import traceback
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from specsia_build.cli.command import CommandGroup
 from specsia_build.cli.stopping import stoppable
 from specsia_build.errors import SpecsiaError, UsageError, brief
 from specsia_build.files.trouble import write_trouble
-from specsia_build.terminal.screen import complain
+from specsia_build.terminal.screen import complain, say
 
 DONE, FAILED, USAGE = 0, 1, 2
 """Exit codes."""
@@ -88,7 +89,7 @@ def _told() -> Iterator[None]:
     """Whatever goes wrong becomes one sentence on standard error and an exit code."""
     try:
         yield
-    except click.exceptions.NoArgsIsHelpError:
+    except (click.exceptions.NoArgsIsHelpError, click.exceptions.Exit, click.Abort):
         raise
     except click.UsageError as error:
         asked = error.ctx.command_path if error.ctx is not None else "specsia"
@@ -105,6 +106,13 @@ def _told() -> Iterator[None]:
     # Where a file is written, its own sentence comes first; this is for all that the system may refuse besides.
     except OSError as error:
         raise _Sentence(_refused(error), FAILED) from error
+    except click.ClickException:
+        raise
+    # Nobody expected this one; where it happened is needed to mend it.
+    except Exception as error:
+        fault = brief(f"{type(error).__name__}: {error}")
+        said = f"a fault of specsia itself, please report it with the lines below: {fault}"
+        raise _Sentence(said, FAILED, where=traceback.format_exc().splitlines()) from error
 
 
 def _refused(error: OSError) -> str:
@@ -117,15 +125,17 @@ def _refused(error: OSError) -> str:
 
 
 class _Sentence(click.ClickException):
-    """What is told of an error: its sentence, and where there is one the command that says more."""
+    """What is told of an error: its sentence, the command that says more, and where in the program it happened."""
 
-    def __init__(self, message: str, code: int, more: str | None = None) -> None:
+    def __init__(self, message: str, code: int, more: str | None = None, where: Sequence[str] = ()) -> None:
         super().__init__(message)
         vars(self)["exit_code"] = code
-        self.more = more
+        self.more, self.where = more, where
 
     def show(self, file: Any = None) -> None:
         complain(self.format_message(), self.more)
+        for line in self.where:
+            say(line)
 
 
 @click.group(

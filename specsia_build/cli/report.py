@@ -8,7 +8,8 @@ import click
 
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import show
-from specsia_build.errors import UsageError, printable
+from specsia_build.errors import UsageError
+from specsia_build.terminal.screen import say
 
 
 @click.command(cls=Command, examples=("specsia report my-run", "specsia report my-run/dataset --out pairs.html"))
@@ -89,4 +90,4 @@ def _serve(where: str) -> None:
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            click.echo(printable(f"no longer served; `specsia report {where}` writes the page as a file"), err=True)
+            say(f"no longer served; `specsia report {where}` writes the page as a file")

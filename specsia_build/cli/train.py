@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from specsia_build.cli.output import json_option, tell
 from specsia_build.dravie.config import DEFAULT_PRESET, DEVICES, PRESETS, TrainConfig, need_torch, train_config
 from specsia_build.errors import SpecsiaError, UsageError, WriteError
 from specsia_build.files.trouble import AGAIN
+from specsia_build.terminal.board import clock_time
+from specsia_build.terminal.screen import close
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -90,6 +93,14 @@ def train(
     ]
     if done.l1 is not None and done.raw_l1 is not None:
         lines.append(f"validation frames: mean absolute error {done.l1:.4f}, before repair {done.raw_l1:.4f}")
+    if not as_json:
+        folder = shlex.quote(str(done.run))
+        follows = [
+            f"specsia enhance {folder} my-frames --out repaired",
+            f"specsia evaluate {folder} {shlex.quote(dataset)} --out scores",
+        ]
+        facts = {"time": [clock_time(done.seconds)], "log": [str(done.run / "log.csv")], "next": follows}
+        close(f"{done.steps} steps of training", facts)
     tell(as_json, {**vars(done), "run": str(done.run)}, lines)
 
 

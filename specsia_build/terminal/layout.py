@@ -69,6 +69,9 @@ def wrapped(line: str, width: int | None, indent: str = "") -> list[str]:
     return [*lines, rest] if rest.strip() else lines
 
 
+_WORDS = re.compile(r"[A-Za-z]{3}")
+
+
 @dataclass(frozen=True)
 class Table:
     """A table of text.
@@ -151,6 +154,34 @@ class Fold:
             return f"{some(self.names)}{where}: {self.sentence}"
         such = "" if self.alike else ", such as"
         return f"{len(self.names)} {what} ({some(self.names, _NAMED)}){where}{such}: {self.sentence}"
+
+
+def most(lines: Sequence[str], elsewhere: str, count: int = 8) -> list[str]:
+    """The first lines of many, and what shows them all."""
+    more = [f"and {len(lines) - count} more of other kinds: {elsewhere}"] if len(lines) > count else []
+    return [*lines[:count], *more]
+
+
+def table_of(lines: Iterable[str]) -> list[str | Table]:
+    """Lines of Markdown, its tables as tables; columns that hold nothing but numbers are aligned to the right."""
+    found: list[str | Table] = []
+    rows: list[list[str]] = []
+    for line in [*lines, ""]:
+        if line.startswith("|") and line.rstrip().endswith("|"):
+            rows.append([cell.strip() for cell in line.strip()[1:-1].split("|")])
+            continue
+        if rows:
+            found.append(_table(rows))
+            rows = []
+        found.append(line)
+    return found[:-1]
+
+
+def _table(rows: Sequence[Sequence[str]]) -> Table:
+    head, body = rows[0], [row for row in rows[1:] if set("".join(row)) - set("-: ")]
+    columns_of = list(zip(*body, strict=True)) if body else []
+    right = [i for i, cells in enumerate(columns_of) if i and not any(map(_WORDS.search, cells))]
+    return Table(head, body, right)
 
 
 def folded(found: Iterable[tuple[str, str]]) -> list[Fold]:

@@ -85,8 +85,10 @@ def _said(line: str, width: int | None) -> str:
 
 
 def _laid(line: str, width: int | None) -> list[tuple[str, str]]:
-    """A line of text as lines that fit a terminal, with their styles."""
+    """A line of text as lines that fit a terminal, with their styles; an address alone stays whole, to be copied."""
     said = _said(line, width)
+    if " " not in said:
+        return [(said, style_of(said))]
     return [(one, style_of(said)) for one in wrapped(said, width, "  ")]
 
 

@@ -66,3 +66,17 @@ def test_names_of_files_are_shown_printable(tmp_path: Path) -> None:
         ran = CliRunner().invoke(main, ["characters", str(tmp_path), *more])
         assert "Traceback" not in ran.output
         assert all(line.isprintable() for line in ran.output.split("\n")), ran.output
+
+
+def test_a_fault_of_the_program_is_told_in_one_line_with_the_place_beneath(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_arguments: object) -> None:
+        raise KeyError(NASTY)
+
+    monkeypatch.setattr("specsia_build.backends.registry.available_backends", broken)
+    ran = CliRunner().invoke(main, ["backends", "list"])
+    assert ran.exit_code == 1
+    assert ran.stdout == ""
+    first, *where = ran.stderr.splitlines()
+    assert first.startswith("specsia: a fault of specsia itself, please report it with the lines below: KeyError: ")
+    assert where[0].startswith("Traceback")
+    assert all(line.isprintable() for line in ran.stderr.split("\n"))

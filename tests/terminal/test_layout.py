@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from specsia_build.terminal.layout import Table, columns, folded, sayable, shortened, wrapped
+from specsia_build.terminal.layout import Table, columns, folded, most, sayable, shortened, table_of, wrapped
 
 WIDE = "騎士" * 40
 LONG = "a" * 5000
@@ -70,3 +70,18 @@ def test_sentences_that_repeat_themselves_are_folded() -> None:
     assert second.line() == "2 characters (odd, other): it floats"
     assert folded([("one", "it floats")])[0].line() == "one: it floats"
     assert folded([]) == []
+
+
+def test_of_many_kinds_the_first_are_shown_and_where_the_others_are() -> None:
+    assert most(["a"] * 8, "specsia status run") == ["a"] * 8
+    shown = most([str(k) for k in range(20)], "specsia status run")
+    assert shown == [*"01234567", "and 12 more of other kinds: specsia status run"]
+
+
+def test_tables_of_markdown_become_tables() -> None:
+    rows = ["| method | L1 | who |", "| --- | ---: | --- |", "| raw | 0.1 | all |", "| ours | 0.02 | all |"]
+    markdown = ["Scores.", "", *rows, "", "End."]
+    first, gap, table, *rest = table_of(markdown)
+    assert (first, gap, rest) == ("Scores.", "", ["", "End."])
+    assert isinstance(table, Table)
+    assert table.lines() == ["method    L1  who", "raw      0.1  all", "ours    0.02  all"]
