@@ -82,6 +82,7 @@ _NAMES: Mapping[str, _Names] = {
     "config_name": _settings,
     "recipes": lambda _ctx: recipe_names(),
     "character": _characters,
+    "ids": _characters,
     "characters": _characters,
     "parts": _characters,
 }

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import show
 from specsia_build.errors import UsageError, plural
-from specsia_build.gallery.drawing import Choice, Drawn, Look, draw_sheet, draw_turntable
-from specsia_build.gallery.opening import open_gallery
-from specsia_build.sheets import parse_ground
 from specsia_build.terminal.screen import say
+
+if TYPE_CHECKING:
+    from specsia_build.gallery.drawing import Choice, Drawn, Look
+
 
 _FEW = 4
 """Characters that a turntable shows where none is named, and a sheet."""
@@ -55,12 +57,17 @@ def _drawing(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _choice(ids: tuple[str, ...], split: str | None, limit: int | None, shown: tuple[str, ...]) -> Choice:
+    from specsia_build.gallery.drawing import Choice
+
     if ids and (split or limit):
         raise UsageError("name characters, or a --split or --limit, not both")
     return Choice(ids, split, _FEW if limit is None and split is None else limit, shown)
 
 
 def _look(size: int, across: int | None, background: str, labels: bool, values: bool) -> Look:
+    from specsia_build.gallery.drawing import Look
+    from specsia_build.sheets import parse_ground
+
     return Look(size, parse_ground(background), labels, values, across)
 
 
@@ -107,6 +114,9 @@ def turntable(
     that there are is held until the next: a build with more --views turns more smoothly. MP4 has no transparency, and
     that of GIF is all or nothing.
     """
+    from specsia_build.gallery.drawing import draw_turntable
+    from specsia_build.gallery.opening import open_gallery
+
     look = _look(size, across, background, labels, values)
     gallery = open_gallery(where)
     drawn = draw_turntable(gallery, out, _choice(ids, split, limit, shown), look, seconds=seconds, fps=fps, swing=swing)
@@ -161,6 +171,9 @@ def sheet(
     WHERE is a run, a packed dataset (a folder, a URL or OWNER/NAME on the Hub) or an evaluation. PNG, JPEG and PDF have
     300 pixels an inch: five columns of 256 are 11 cm wide.
     """
+    from specsia_build.gallery.drawing import draw_sheet
+    from specsia_build.gallery.opening import open_gallery
+
     look = _look(size, across, background, labels, values)
     gallery = open_gallery(where)
     choice = _choice(ids, split, limit, shown)

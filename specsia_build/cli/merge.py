@@ -11,11 +11,6 @@ import click
 from specsia_build.cli.closing import end
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import json_option
-from specsia_build.pipeline.build import build
-from specsia_build.pipeline.layout import layout_of
-from specsia_build.pipeline.merging import merge as merge_runs
-from specsia_build.pipeline.progress import Progress
-from specsia_build.stages.pack import STAGE
 
 
 @click.command(cls=Command, examples=("specsia merge share-1 share-2 --out whole", "specsia merge share-* --out whole"))
@@ -31,6 +26,12 @@ def merge(ctx: click.Context, runs: tuple[str, ...], out: str, max_failures: str
     dataset has the bytes that one build of the whole source gives. Runs may overlap where they made the same; what
     differs is refused. The source must be here too. A merge that was stopped goes on with the same command.
     """
+    from specsia_build.pipeline.build import build
+    from specsia_build.pipeline.layout import layout_of
+    from specsia_build.pipeline.merging import merge as merge_runs
+    from specsia_build.pipeline.progress import Progress
+    from specsia_build.stages.pack import STAGE
+
     began = time.monotonic()
     layout, progress = layout_of(out), Progress()
     config = replace(merge_runs([Path(run) for run in runs], layout, progress.say), max_failures=max_failures)
