@@ -43,11 +43,17 @@ function framesOf(item) {
   return item.fps ? `${shown}, ${short(item.fps)} a second` : shown;
 }
 
-/** What to ask for more, where it can be known how. */
+/** What to ask for more. */
 function commands(item) {
   const { kind, root } = state.data;
-  if (kind !== "source") return null;
-  return copyable(`specsia characters ${shellWord(root)} --parts ${shellWord(item.id)}`);
+  const [where, id] = [shellWord(root), shellWord(item.id)];
+  // A name that begins as an option does is none after `--`.
+  const one = (command, options) => `specsia ${command} ${item.id.startsWith("-") ? `${options} ${where} -- ${id}` : `${where} ${id} ${options}`}`;
+  const found = {
+    source: [`specsia characters ${where} --parts=${id}`],
+    comparison: [],
+  }[kind] ?? [one("turntable", "--out turntable.webp"), one("sheet", look.measure === null ? "--out sheet.png" : "--values --out sheet.png")];
+  return found.length ? h("div", { cls: "commands" }, found.map((command) => copyable(command))) : null;
 }
 
 /** The flags that nothing else on the page says. */

@@ -225,6 +225,14 @@ def test_what_cannot_be_shown_is_said_in_its_place(show: Show) -> None:
     assert show(at="#/item/nobody").locator(".problem").text_content() == "No character of this name is in figures."
 
 
+def test_commands_draw_the_character_that_is_looked_at(show: Show) -> None:
+    page = opened(show)
+    assert page.locator(".commands code").all_text_contents() == [
+        "specsia turntable 'my run' 'figure 1' --out turntable.webp",
+        "specsia sheet 'my run' 'figure 1' --values --out sheet.png",
+    ]
+
+
 def test_other_data_leaves_what_is_looked_at_as_it_is(show: Show) -> None:
     page = opened(show)
     page.keyboard.press("End")
