@@ -67,12 +67,10 @@ class Compared:
     Attributes:
         gallery: both; its `missing` says what is not compared, and what is compared unfairly.
         labels: what the first and the second are called in it.
-        makers: names of the sides that are compared with each other.
     """
 
     gallery: Gallery
     labels: tuple[str, str]
-    makers: tuple[tuple[str, str], ...]
 
 
 def compared(one: Gallery, two: Gallery) -> Compared:
@@ -111,9 +109,9 @@ def compared(one: Gallery, two: Gallery) -> Compared:
         ),
         missing=tuple(_caveats(joining, joined, here.keys(), there.keys())),
         sides=_shown((TARGET, *names), [found.item for found in joined]),
+        twins=tuple((joining.name(0, a), joining.name(1, b)) for a, b in joining.makers),
     )
-    paired = tuple((joining.name(0, a), joining.name(1, b)) for a, b in joining.makers)
-    return Compared(gallery, joining.labels, paired)
+    return Compared(gallery, joining.labels)
 
 
 def _shown(names: Iterable[str], items: Iterable[Item]) -> tuple[str, ...]:
@@ -363,7 +361,7 @@ def _caveats(joining: _Joining, joined: Sequence[_Joined], here: Set[str], there
         if ids:
             yield f"{_counted(ids, gallery)} only in {name}: {some(sorted(ids, key=id_order_key))}."
     if joining.main is None:
-        yield "No measure is in both, so that nothing says what changed most."
+        yield "No measure is in both: what changed is told by pixels alone."
     for which in (0, 1):
         yield from _one_sided(joining, which)
     yield from (

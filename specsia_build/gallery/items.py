@@ -161,6 +161,7 @@ class Gallery:
         missing: sentences on what a whole one would have besides.
         go_on: command that would go on with it.
         sides: names of all of them in the order in which they are shown; none where that of the items will do.
+        twins: names of those that are compared with each other, two by two.
     """
 
     kind: Kind
@@ -175,3 +176,4 @@ class Gallery:
     missing: tuple[str, ...] = ()
     go_on: str | None = None
     sides: tuple[str, ...] = ()
+    twins: tuple[tuple[str, str], ...] = ()

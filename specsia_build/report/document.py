@@ -10,7 +10,7 @@ from specsia_build.gallery.compared import CHANGE, DIFFERENCE
 from specsia_build.gallery.items import LAYERS, TARGET, Gallery, Item, Lost, Side
 from specsia_build.report.analyse import ENOUGH, FAR, outliers, registrations
 from specsia_build.report.sections import Sections
-from specsia_build.report.strips import COLUMNS, COVER, Made, shown_frames
+from specsia_build.report.strips import COLUMNS, COVER, PIXELS, Made, shown_frames
 
 FORMAT = 1
 
@@ -24,6 +24,12 @@ NUMBERS = {
     "vertices": ("vertices", "", 0, "of its mesh, as stored"),
     "seconds": ("seconds", "s", 1, "that all stages took, their latest times"),
     CHANGE: ("change", "", 3, "of the main measure, the largest in any frame by any maker"),
+    PIXELS: (
+        "change of pixels",
+        "",
+        2,
+        "mean absolute difference of Z in levels, the largest by any maker",
+    ),
     DIFFERENCE: ("difference", "", 3, "the same with its sign, the second less the first"),
 }
 """Name, unit, digits and meaning of what items can be sorted by."""

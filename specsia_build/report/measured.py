@@ -67,7 +67,10 @@ def _emphasised(cell: str) -> str | Html:
 def sections_of_comparison(found: Compared) -> Sections:
     """Means of both by maker and measure over what both have, and what changed most."""
     rows = [
-        row for maker in found.makers for measure in found.gallery.measures for row in _means(found, maker, measure)
+        row
+        for maker in found.gallery.twins
+        for measure in found.gallery.measures
+        for row in _means(found, maker, measure)
     ]
     sections: dict[str, tuple[str, Html]] = {}
     if rows:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build import png
+from specsia_build.dataset.pairs import composite
 from specsia_build.dataset.schema import COLOR, GT, GT_MASK, MASK
 from specsia_build.errors import SpecsiaError
 from specsia_build.gallery.items import TARGET, Gallery, Reader
@@ -32,6 +33,9 @@ MOST_PIXELS = 3_000_000_000
 
 COVER = "cover"
 """Stands among the layers for the first frame of the first of them alone, which is shown before the rest is loaded."""
+
+PIXELS = "pixels"
+"""Of an item's numbers: how far the colours of sides that are compared are apart, in levels, the farthest of them."""
 
 QUALITY = 80
 
@@ -75,11 +79,13 @@ class Wanted:
         key: of the item, or of a lost one.
         sides: layers by name of the side.
         frames: numbers of them.
+        twins: names of sides that are compared with each other.
     """
 
     key: str
     sides: Mapping[str, Sequence[str]]
     frames: range
+    twins: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,8 @@ class Made:
         key: as wanted.
         strips: by side and layer, and `COVER`.
         problems: by side, sentences on why it has none.
-        numbers: figures of the target in its first frame: `coverage`, `colours`.
+        numbers: figures of the target in its first frame, `coverage` and `colours`, and where sides are compared how
+            far their colours are apart, `PIXELS`.
     """
 
     key: str
@@ -110,7 +117,12 @@ class Made:
 def wanted_of(gallery: Gallery) -> list[Wanted]:
     """What is to be made of a gallery's items, and then, as far as there is something, of those lost."""
     items = [
-        Wanted(item.id, {side.name: side.layers for side in item.sides.values()}, shown_frames(item.frames))
+        Wanted(
+            item.id,
+            {side.name: side.layers for side in item.sides.values()},
+            shown_frames(item.frames),
+            tuple(pair for pair in gallery.twins if item.sides.keys() >= set(pair)),
+        )
         for item in gallery.items
     ]
     lost = [
@@ -127,7 +139,8 @@ def make(task: tuple[Reader, tuple[Wanted, ...], int]) -> list[Made]:
 
 
 def _made(reader: Reader, wanted: Wanted, tile: int) -> Made:
-    made = Made(wanted.key)
+    made, compared = Made(wanted.key), {name for pair in wanted.twins for name in pair}
+    colours: dict[str, Image.Image] = {}
     for side, layers in wanted.sides.items():
         strips: dict[str, Strip] = {}
         first: dict[str, NDArray[np.uint8]] = {}
@@ -136,7 +149,10 @@ def _made(reader: Reader, wanted: Wanted, tile: int) -> Made:
                 stored = reader.read(wanted.key, side, layer, wanted.frames)
                 first[layer] = _pixels(stored[0])
                 # One at a time, since frames may be large.
-                strips[layer] = strip_of(chain([first[layer]], map(_pixels, stored[1:])), len(stored), tile)
+                sheet = _sheet(chain([first[layer]], map(_pixels, stored[1:])), len(stored), tile)
+                strips[layer] = _encoded(sheet)
+                if layer == COLOR and side in compared:
+                    colours[side] = sheet
                 if COVER not in strips and layer in (GT, COLOR) and len(stored) > 1:
                     strips[COVER] = strip_of([first[layer]], 1, tile)
         except (SpecsiaError, OSError, ValueError) as error:
@@ -144,7 +160,16 @@ def _made(reader: Reader, wanted: Wanted, tile: int) -> Made:
         made.strips[side] = strips
         if side == TARGET:
             made.numbers = _figures(first)
+    apart = [_apart(colours[one], colours[two]) for one, two in wanted.twins if one in colours and two in colours]
+    if apart:
+        made.numbers[PIXELS] = max(apart)
     return made
+
+
+def _apart(one: Image.Image, two: Image.Image) -> float:
+    """Mean absolute difference of two pictures of one size on grey, in levels."""
+    a, b = (composite(np.asarray(sheet.convert("RGBA"))).astype(np.int16) for sheet in (one, two))
+    return round(float(np.abs(a - b).mean()), 4)
 
 
 def _pixels(data: bytes) -> NDArray[np.uint8]:
@@ -163,13 +188,21 @@ def strip_of(pictures: Iterable[NDArray[np.uint8]], count: int, tile: int) -> St
     Returns:
         A WebP; a PNG of grey pictures, which loses nothing and takes a tenth of the time.
     """
+    return _encoded(_sheet(pictures, count, tile))
+
+
+def _sheet(pictures: Iterable[NDArray[np.uint8]], count: int, tile: int) -> Image.Image:
     fitted = (_fitted(picture, tile) for picture in pictures)
     first = next(fitted)
     strip = Image.new(first.mode, (tile * min(COLUMNS, count), tile * ceil(count / COLUMNS)))
     for k, picture in enumerate(chain([first], fitted)):
         left, top = (tile - picture.width) // 2, (tile - picture.height) // 2
         strip.paste(picture, (tile * (k % COLUMNS) + left, tile * (k // COLUMNS) + top))
-    if first.mode == "L":
+    return strip
+
+
+def _encoded(strip: Image.Image) -> Strip:
+    if strip.mode == "L":
         return Strip(png.encode(np.asarray(strip)), "png")
     stream = io.BytesIO()
     strip.save(stream, "WEBP", quality=QUALITY, method=0, alpha_quality=ALPHA_QUALITY)
@@ -197,6 +230,8 @@ def _figures(first: Mapping[str, NDArray[np.uint8]]) -> dict[str, float]:
         if target.shape[2] < 4:
             return {}
         inner = target[..., 3]
+    if inner.shape != target.shape[:2]:
+        return {}
     coverage = float(inner.mean(dtype=np.float64)) / 255
     levels = target[inner == 255][:, :3].astype(np.int32) * _LEVELS >> 8
     counts = np.bincount(levels @ np.array([_LEVELS * _LEVELS, _LEVELS, 1]), minlength=1)

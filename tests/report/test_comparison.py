@@ -46,7 +46,8 @@ def test_two_runs_beside_each_other(two_runs: tuple[Path, Path], tmp_path: Path)
     ranked = sorted(document["items"], key=lambda item: -item["numbers"].get("change", -1))
     assert ranked[0]["id"] == "1" and ranked[0]["numbers"]["change"] > 0.01
     assert ranked[1]["numbers"]["change"] == 0 and "change" not in item_of(document, "more")["numbers"]
-    assert {number["key"] for number in document["numbers"]} >= {"change", "difference"}
+    assert {number["key"] for number in document["numbers"]} >= {"change", "difference", "pixels"}
+    assert ranked[0]["numbers"]["pixels"] > 1 and ranked[1]["numbers"]["pixels"] == 0
     assert set(item_of(document, "1")["sides"]) == {"old: Y*", "old: inflate", "new: Y*", "new: inflate"}
     same = item_of(document, STRANGE_ID)["sides"]
     assert set(same) == {"Y*", "old: inflate", "new: inflate"}
