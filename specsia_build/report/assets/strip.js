@@ -6,7 +6,8 @@
  * Its `show(frame)` turns to another. `label` is for those who cannot see it; without one the picture is decoration.
  */
 function stripView(strip, frame = 0, size = null, label = "") {
-  const image = h("img", { alt: label, decoding: "async", draggable: "false" });
+  // Decoded with the frame that it is in: else pictures that belong together would appear one after the other.
+  const image = h("img", { alt: label, decoding: "sync", draggable: "false" });
   const view = h("span", { cls: "strip" }, image);
   let [columns, shown] = [1, frame];
   view.show = (next) => {
