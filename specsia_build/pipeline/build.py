@@ -269,7 +269,7 @@ class _Build:
         if self.summary.clips is None:
             self.count_clips()
         if not self.summary.clips:
-            return self.finished(stopped="no character has a clip: its warning says why")
+            return self.finished(stopped="no character has a clip: its failure or warning says why")
         failures = self.before_pack()
         lost, _ = counted(failures)
         if lost > self.summary.allowed_failures:
@@ -306,7 +306,7 @@ class _Build:
         self.progress.stage_done(done)
         self.summary = replace(self.summary, recipes={**(self.summary.recipes or {}), recipe.name: count})
         if not outcome.faults:
-            return []
+            return [] if count else [f"there is nothing of {recipe.name} to pack: the warnings say why"]
         more = f" (and {len(outcome.faults) - 1} more such)" if len(outcome.faults) > 1 else ""
         return [f"{outcome.faults[0]}{more}; the other parts are written"]
 

@@ -17,6 +17,7 @@ from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.recipes import PartTask, write_parts
 from specsia_build.recipes.folder import keys
 from specsia_build.recipes.recipe import Part, Recipe
+from tests.clips import clips_config, run_clips, write_figures
 
 
 class Picky(Recipe):
@@ -46,6 +47,15 @@ def one_by_one(
     function: Callable[[T], R], items: Sequence[T], needs: Needs, enough: Callable[[], bool] = never
 ) -> Iterator[tuple[int, R | Lost]]:
     yield from enumerate(map(function, items))
+
+
+def test_a_recipe_of_which_nothing_came_is_no_success(tmp_path: Path) -> None:
+    source = write_figures(tmp_path / "figures", 1)
+    config = clips_config(source, recipes=["conr", "frames"], views=1, frames=2, turntable=False)
+    _, summary = run_clips(tmp_path / "run", config)
+    assert summary.recipes == {"conr": 0, "frames": 2}
+    assert summary.stopped == "there is nothing of conr to pack: the warnings say why"
+    assert any("CoNR takes" in sentence for sentence in summary.warnings["a"])
 
 
 def test_a_part_that_cannot_be_written_is_told_and_the_others_are_there(

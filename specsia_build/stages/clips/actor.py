@@ -156,7 +156,7 @@ def _from_file(
                 found[index], told = motion_for(animated.rig, animated.humanoid, file, motion)
                 notes += told
             except CharacterError as error:
-                notes.append(f"{animated.character.entry.id}: {error}")
+                notes.append(str(error))
     return found, tuple(notes)
 
 

@@ -109,7 +109,7 @@ def find(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, 
             clips.append(Clip(f"{name}-{view:02d}", motion.name, origin, index, frames, view, yaw))
     warnings = list(actor.warnings)
     if short := [motion.name for motion in actor.motions.values() if not motion.duration > 0]:
-        warnings.append(f"{entry.id}: {some(short)} has no length, so a clip of it is one frame")
+        warnings.append(f"{some(short)} has no length, so a clip of it is one frame")
     if not actor.motions and settings.motions:
         warnings.append(_why_still(entry.id, settings, actor))
     files: dict[str, bytes] = {}
