@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from collections import Counter
 from collections.abc import Iterator
@@ -203,7 +204,9 @@ def _inside(folder: Path, text: str, key: str, real: dict[Path, Path]) -> Path:
     except (OSError, RuntimeError) as error:
         raise _LineError(f"'{key}' cannot be followed: '{text[:200]}'") from error
     if not place.is_relative_to(real[folder]):
-        raise _LineError(f"'{key}' leads out of the manifest's folder: '{text[:200]}'")
+        linked = Path(os.path.normpath(path)).is_relative_to(os.path.normpath(folder))
+        how = ", through a link: put the manifest beside the files, or the files here" if linked else ""
+        raise _LineError(f"'{key}' leads out of the manifest's folder: '{text[:200]}'{how}")
     return path
 
 

@@ -112,7 +112,7 @@ PROBLEMS: list[tuple[str, str | dict[str, Any]]] = [
     ("there is no 'sub dir' for 'drawing'", {"id": "a", "path": "a.glb", "drawing": "sub dir"}),
     ("'path' leads out of the manifest's folder: '../secret.glb'", {"id": "a", "path": "../secret.glb"}),
     ("'path' leads out of the manifest's folder", {"id": "a", "path": "sub dir/../../secret.glb"}),
-    ("'path' leads out of the manifest's folder", {"id": "a", "path": "link.glb"}),
+    ("'path' leads out of the manifest's folder: 'link.glb', through a link: put", {"id": "a", "path": "link.glb"}),
     ("'texture' leads out of the manifest's folder", {"id": "a", "path": "a.glb", "texture": "..\\secret.glb"}),
     ("'path' must be relative to the manifest, not '/etc/passwd'", {"id": "a", "path": "/etc/passwd"}),
     ("'path' must be relative to the manifest", {"id": "a", "path": "C:\\x\\a.glb"}),

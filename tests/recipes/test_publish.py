@@ -67,6 +67,12 @@ def test_a_part_that_is_gone_here_goes_there_too(server: HubServer, folder: Path
     assert not any(name.startswith("a-sway-00/") for name in server.store.repo(REPO).files("main"))
 
 
+def test_a_run_is_told_which_of_its_folders_may_be_meant(server: HubServer, folder: Path) -> None:
+    done = push(folder.parent)
+    assert done.exit_code == 1
+    assert f"did you mean {folder}?" in done.stderr
+
+
 def test_a_licence_that_is_unknown_is_not_made_public(server: HubServer, folder: Path) -> None:
     done = push(folder, "--public")
     assert done.exit_code == 1

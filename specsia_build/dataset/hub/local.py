@@ -107,9 +107,9 @@ def listed(folder: Path) -> dict[str, str]:
     try:
         sums, unusable = parse_sums((folder / schema.SUMS_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        inner = folder / "dataset"
-        there = (inner / schema.SUMS_FILE).is_file()
-        advice = f"did you mean {inner}?" if there else "run `specsia build --stage pack`, which writes it last"
+        inner = sorted(path.parent for path in folder.glob(f"*/{schema.SUMS_FILE}"))
+        meant = folder / "dataset" if folder / "dataset" in inner else next(iter(inner), None)
+        advice = f"did you mean {meant}?" if meant else "run `specsia build --stage pack`, which writes it last"
         raise SpecsiaError(f"{folder} is no complete dataset, as it has no {schema.SUMS_FILE}: {advice}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SpecsiaError(f"{folder / schema.SUMS_FILE} cannot be read: {error}") from error
