@@ -109,7 +109,7 @@ def compared(one: Gallery, two: Gallery) -> Compared:
         ),
         missing=tuple(_caveats(joining, joined, here.keys(), there.keys())),
         sides=_shown((TARGET, *names), [found.item for found in joined]),
-        twins=tuple((joining.name(0, a), joining.name(1, b)) for a, b in joining.makers),
+        twins=tuple((joining.name(0, a), joining.name(1, b)) for a, b in ((TARGET, TARGET), *joining.makers)),
     )
     return Compared(gallery, joining.labels)
 

@@ -24,12 +24,7 @@ NUMBERS = {
     "vertices": ("vertices", "", 0, "of its mesh, as stored"),
     "seconds": ("seconds", "s", 1, "that all stages took, their latest times"),
     CHANGE: ("change", "", 3, "of the main measure, the largest in any frame by any maker"),
-    PIXELS: (
-        "change of pixels",
-        "",
-        2,
-        "mean absolute difference of Z in levels, the largest by any maker",
-    ),
+    PIXELS: ("pixels", "", 2, "mean absolute difference in levels of Y*, or of Z by any maker, the largest"),
     DIFFERENCE: ("difference", "", 3, "the same with its sign, the second less the first"),
 }
 """Name, unit, digits and meaning of what items can be sorted by."""

@@ -35,7 +35,7 @@ COVER = "cover"
 """Stands among the layers for the first frame of the first of them alone, which is shown before the rest is loaded."""
 
 PIXELS = "pixels"
-"""Of an item's numbers: how far the colours of sides that are compared are apart, in levels, the farthest of them."""
+"""Of an item's numbers: how far sides that are compared are apart in Y* or Z, in levels, the farthest of them."""
 
 QUALITY = 80
 
@@ -151,7 +151,7 @@ def _made(reader: Reader, wanted: Wanted, tile: int) -> Made:
                 # One at a time, since frames may be large.
                 sheet = _sheet(chain([first[layer]], map(_pixels, stored[1:])), len(stored), tile)
                 strips[layer] = _encoded(sheet)
-                if layer == COLOR and side in compared:
+                if layer in (GT, COLOR) and side in compared:
                     colours[side] = sheet
                 if COVER not in strips and layer in (GT, COLOR) and len(stored) > 1:
                     strips[COVER] = strip_of([first[layer]], 1, tile)

@@ -193,10 +193,18 @@ function choose(query) {
   return choice;
 }
 
-/** The histograms that there is something to count for: each measure by side, each number that differs. */
+const MOST_FIGURES = 12;
+/** The measures that are summed up: all where they are few, else the main one, which comes first. */
+const summedUp = ofDocument(() => {
+  const { measures } = state.data;
+  const figures = measures.reduce((sum, { key }) => sum + valuedSides(key).length, 0);
+  return figures > MOST_FIGURES ? measures.slice(0, 1) : measures;
+});
+
+/** The histograms that there is something to count for: measures by side, each number that differs. */
 const histograms = ofDocument(() => {
   const found = [];
-  for (const measure of state.data.measures) {
+  for (const measure of summedUp()) {
     for (const side of valuedSides(measure.key)) found.push({ ...measure, side, title: `${measure.name}, ${side}` });
   }
   for (const number of state.data.numbers)

@@ -13,7 +13,7 @@ function tiles() {
   if (moving) found.push(figureTile("characters", count(new Set(items.map((item) => item.character)).size)));
   const pictures = items.reduce((sum, item) => sum + item.frames, 0);
   found.push(figureTile(moving ? "frames" : "views", count(pictures)));
-  for (const measure of state.data.measures) {
+  for (const measure of summedUp()) {
     for (const side of valuedSides(measure.key)) {
       const value = mean(items.map((item) => sideMean(item, measure.key, side)).filter((v) => v !== null));
       found.push(figureTile(`mean ${measure.name}`, fixed(value, measure.digits), side));

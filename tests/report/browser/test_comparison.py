@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from specsia_build.gallery.compared import compared
+from specsia_build.gallery.items import Item, Measure, Side
 from specsia_build.pipeline.progress import Progress
 from specsia_build.report.measured import sections_of_comparison
 from specsia_build.report.page import write_page
@@ -55,4 +56,20 @@ def test_both_stand_beside_each_other(page: Page) -> None:
         expect(page.locator(f'.side[data-side="{name}"]')).to_be_visible()
     page.goto(f"{page.url.partition('#')[0]}#/item/c")
     expect(page.locator(".warnings")).to_contain_text("Y* differs between old and new")
+    page.close()
+
+
+def test_of_many_measures_the_main_one_is_summed_up(browser: Browser, tmp_path: Path) -> None:
+    measures = tuple(Measure(f"m{k}", f"measure {k}", "low", 3, "") for k in range(5))
+    values = {measure.key: (0.1,) for measure in measures}
+    sides = {name: Side(name, (), values) for name in ("raw", "line", "mine")}
+    items = [Item(name, name, "test", 1, sides, yaws=(0.0,)) for name in ("a", "b")]
+    path = tmp_path / "page.html"
+    write_page(gallery("many", *items, measures=measures), {}, path, Progress())
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    expect(page.locator(".tiles")).to_contain_text("mean measure 0")
+    expect(page.locator(".tiles")).not_to_contain_text("mean measure 1")
+    page.goto(f"{path.as_uri()}#gallery")
+    expect(page.locator("select").first).to_contain_text("measure 4")
     page.close()
