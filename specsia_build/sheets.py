@@ -187,7 +187,7 @@ class Sheet:
 
     Attributes:
         titles: of the blocks, above each.
-        rows, columns: headings of a block's rows, to their left, and of its columns, above the uppermost blocks.
+        rows, columns: headings of a block's rows, to their left, and of its columns, above the uppermost tiles.
         across: how many blocks lie beside each other.
         tile: pixels on a side of a tile.
         ground: that all lies on.
@@ -246,8 +246,13 @@ class Sheet:
         return min(self.across, len(self.titles))
 
     @property
+    def _head(self) -> int:
+        """Height of the headings of columns, which stand between the uppermost titles and tiles."""
+        return self._line if any(self.columns) else 0
+
+    @property
     def _top(self) -> int:
-        return self.gap + (self._line if any(self.columns) else 0)
+        return self.gap + self._head
 
     @property
     def size(self) -> tuple[int, int]:
@@ -275,14 +280,15 @@ class Sheet:
         said: list[_Text] = []
         for block, title in enumerate(self.titles):
             left, top = self.place(block)
-            said.append((left + inside / 2, top - half, shortened(title, self.letters, inside), "mm"))
+            above = top - half - (self._head if block < self._beside_each_other else 0)
+            said.append((left + inside / 2, above, shortened(title, self.letters, inside), "mm"))
             for row, text in enumerate(self._heads):
                 x, y = self.place(block, row)
                 said.append((x - 2 * self.gap, y + self.tile / 2, text, "rm"))
         for block in range(self._beside_each_other):
             for column, text in enumerate(self.columns):
-                middle = self.place(block, 0, column)[0] + self.tile / 2
-                said.append((middle, self._top - half, shortened(text, self.letters, self.tile), "mm"))
+                x, y = self.place(block, 0, column)
+                said.append((x + self.tile / 2, y - half, shortened(text, self.letters, self.tile), "mm"))
         return _written(out, said, self.letters, self._ink)
 
     @property

@@ -216,9 +216,7 @@ def draw_sheet(
             raise UsageError(f"{item.id} has no {one} {beyond[0]}: the last of its {item.frames} is {item.frames - 1}")
     chosen = {item.id: list(views) or spread(item.frames, VIEWS) for item in items}
     columns = max(map(len, chosen.values()))
-    across = [
-        _shared([_name(item, chosen[item.id][k]) for item in items if k < len(chosen[item.id])]) for k in range(columns)
-    ]
+    across = _shared([[_name(item, frame) for frame in chosen[item.id]] for item in items], columns)
     down = [one.heading for one in shown]
     rows, heads = (down, across) if by_view else (across, down)
     sheet = _sheet([item.id for item in items], rows, heads, look, look.across or 1)
@@ -264,8 +262,10 @@ def _name(item: Item, frame: int) -> str:
     return f"{frame / item.fps:.2f} s" if item.fps else f"frame {frame}"
 
 
-def _shared(names: Sequence[str]) -> str:
-    return names[0] if len(set(names)) == 1 else ""
+def _shared(names: Sequence[Sequence[str]], count: int) -> list[str]:
+    """What the views of all items are called, so many; nothing where they are called differently."""
+    longest = next(found for found in names if len(found) == count)
+    return [*longest] if all(found == longest[: len(found)] for found in names) else [""] * count
 
 
 def _sheet(titles: Sequence[str], rows: Sequence[str], columns: Sequence[str], look: Look, across: int) -> Sheet:

@@ -17,6 +17,7 @@ from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dataset.teaser import write_teaser
 from specsia_build.dataset.verify.check import verify
 from specsia_build.films import over
+from specsia_build.pipeline.layout import RunLayout
 from specsia_build.sheets import Sheet, rgba, spread
 from tests.dataset.small import SIZE, VIEWS
 
@@ -94,3 +95,14 @@ def test_a_converted_dataset_has_one_on_its_own_grey(two_backends: Path, tmp_pat
         assert tuple(teaser(folder)[0, 0]) == (240, 240, 240)
         assert "](teaser.webp)" in (folder / schema.CARD).read_text(encoding="utf-8")
         assert verify(folder).ok
+
+
+def test_one_of_clips_shows_their_frames(clips_run: RunLayout) -> None:
+    dataset = open_dataset(clips_run.dataset)
+    clips = list(
+        dict.fromkeys(
+            row["clip"] for split in dataset.splits("default") for row in dataset.stream("default", split, ["clip"])
+        )
+    )
+    keys = [clips[k] for k in spread(len(clips), 4)]
+    assert teaser(clips_run.dataset).shape[1::-1] == Sheet(keys, ["Y*", "Z"], [""] * 4, across=2, tile=96).size

@@ -122,6 +122,8 @@ def test_views_are_spread_where_none_is_named_and_times_are_told_of_clips(tmp_pa
     out = tmp_path / "sheet.webp"
     told = draw_sheet(clips(), out, Choice(["a-run"], show=["inflate"]), FEW)
     assert told.size == Sheet(["a-run"], ["Z"], ["0.00 s", "0.08 s", "0.17 s", "0.25 s", "0.33 s"], tile=16).size
+    both = draw_sheet(clips(), tmp_path / "both.png", Choice(show=["inflate"]), FEW, views=[0, 2])
+    assert both.size == Sheet(["a-run", "a-sit"], ["Z"], ["", ""], tile=16).size, "they differ"
     first = out.read_bytes()
     draw_sheet(clips(), out, Choice(["a-run"], show=["inflate"]), FEW)
     assert out.read_bytes() == first
