@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 _FEW = 4
-"""Characters that a turntable shows where none is named, and a sheet."""
+"""Characters or clips that are drawn where neither they nor a split is named."""
 
 
 def _drawing(command: Callable[..., None]) -> Callable[..., None]:
@@ -26,7 +26,7 @@ def _drawing(command: Callable[..., None]) -> Callable[..., None]:
     options = (
         click.argument("where", metavar="WHERE"),
         click.argument("ids", metavar="[ID]...", nargs=-1),
-        click.option("--split", help="Characters or clips of this split.  [all]"),
+        click.option("--split", help="Characters or clips of this split."),
         click.option(
             "--limit",
             type=click.IntRange(min=1),
@@ -40,12 +40,19 @@ def _drawing(command: Callable[..., None]) -> Callable[..., None]:
             help="What is drawn of each: 'Y*' or a backend, and one of its layers, such as inflate:mask; may be "
             "repeated.  [Y* and Z of each backend]",
         ),
-        click.option("--size", type=click.IntRange(16, 4096), default=256, help="Pixels on a side of each picture."),
+        click.option(
+            "--size",
+            type=click.IntRange(16, 4096),
+            default=256,
+            show_default=True,
+            help="Pixels on a side of each picture.",
+        ),
         click.option("--across", type=click.IntRange(min=1), help="Characters or clips beside each other."),
         click.option(
             "--background",
             default="white",
             metavar="NAME",
+            show_default=True,
             help="white, transparent, checkerboard, or a colour as #f0f0f0.",
         ),
         click.option("--labels/--no-labels", default=True, help="Write names beside the pictures."),
