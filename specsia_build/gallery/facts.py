@@ -96,7 +96,7 @@ class Facts:
         source: name of its source, free of paths.
         config: its settings.
         splits: split of each id of the source.
-        left_out: ids that the latest build was told to leave out, and that no earlier one made.
+        left_out: ids that the latest build was told to leave out; nothing else is told of them.
         made: the rendered characters, in the order of their ids.
         outdated: artefacts by stage and backend that later changes have overtaken; not counted as built.
         damaged: artefacts that do not read, relative to the run; not counted as built.

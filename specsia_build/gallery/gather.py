@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -46,7 +46,7 @@ def gather(config: BuildConfig, layout: RunLayout, read: ReadMeta = read_meta) -
     made, outdated, damaged = [], Counter[str](), list[str]()
     meta = partial(meta_of, layout, damaged, read)
     pairs: dict[tuple[str, str], str] = {}
-    for character_id in sorted(split_of, key=id_order_key):
+    for character_id in asked_for(split_of, layout):
         rendered = meta(render.STAGE, None, character_id)
         if rendered is None:
             continue
@@ -68,7 +68,7 @@ def gather(config: BuildConfig, layout: RunLayout, read: ReadMeta = read_meta) -
                 for view in range(config.views)
             )
         made.append(_made(rendered, split_of[character_id], said, results))
-    facts = facts_of(config, layout, split_of, pairs, damaged, {one.id for one in made})
+    facts = facts_of(config, layout, split_of, pairs, damaged)
     return replace(facts, made=tuple(made), outdated=dict(outdated))
 
 
@@ -89,7 +89,6 @@ def facts_of(
     split_of: Mapping[str, str],
     pairs: Mapping[tuple[str, str], str],
     damaged: Sequence[str],
-    made: Collection[str],
     clips: Mapping[str, str] | None = None,
 ) -> Facts:
     """The facts of a run but for its characters' own.
@@ -100,7 +99,6 @@ def facts_of(
         split_of: split of each id of the source.
         pairs: digest of the pictures by backend and id of what is packed.
         damaged: artefacts that do not read.
-        made: ids of the characters that there is something of.
         clips: split of each clip's id, where it has clips.
     """
     keys = {**split_of, **(clips or {})}
@@ -110,17 +108,27 @@ def facts_of(
         source=source_name(config, layout),
         config=config,
         splits=split_of,
-        left_out=left_out(layout) & split_of.keys() - set(made),
+        left_out=left_out(layout) & split_of.keys(),
         made=(),
         outdated={},
         damaged=tuple(damaged),
         packed=packed_facts(config, layout, keys, pairs),
         failures=tuple(
-            concerning(read_failures(layout.failures), split_of, [backend_name(spec) for spec in config.backends])
+            concerning(
+                read_failures(layout.failures),
+                asked_for(split_of, layout),
+                [backend_name(spec) for spec in config.backends],
+            )
         ),
         times=times,
         unreadable=unreadable,
     )
+
+
+def asked_for(ids: Iterable[str], layout: RunLayout) -> list[str]:
+    """Those that the latest build was about, in order."""
+    out = left_out(layout)
+    return [one for one in sorted(ids, key=id_order_key) if one not in out]
 
 
 def left_out(layout: RunLayout) -> set[str]:

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 
-from specsia_build.characters.character import id_order_key
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.dataset import schema, splits
 from specsia_build.dataset.layers import frame_file
 from specsia_build.errors import plural
 from specsia_build.gallery.facts import Facts
-from specsia_build.gallery.gather import ReadMeta, digest_of, facts_of, meta_of
+from specsia_build.gallery.gather import ReadMeta, asked_for, digest_of, facts_of, meta_of
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_meta
 from specsia_build.stages.clips import carry, draw, motions, move
@@ -91,7 +90,7 @@ def gather_clips(config: BuildConfig, layout: RunLayout, read: ReadMeta = read_m
     planned: dict[str, tuple[Clip, ...]] = {}
     drawn: list[DrawnClip] = []
     pairs: dict[tuple[str, str], str] = {}
-    for character in sorted(split_of, key=id_order_key):
+    for character in asked_for(split_of, layout):
         known = meta(motions.STAGE, None, character)
         if known is None:
             continue
@@ -123,7 +122,7 @@ def gather_clips(config: BuildConfig, layout: RunLayout, read: ReadMeta = read_m
                 )
             )
     of_clips = {clip.id: split_of[name] for name, clips in planned.items() for clip in clips}
-    facts = facts_of(config, layout, split_of, pairs, damaged, planned, of_clips)
+    facts = facts_of(config, layout, split_of, pairs, damaged, of_clips)
     return MovingFacts(facts, planned, tuple(drawn))
 
 

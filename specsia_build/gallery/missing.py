@@ -26,10 +26,9 @@ def missing_sentences(facts: Facts) -> list[str]:
     """What a complete build would have that this one has not."""
     every, failed = len(facts.splits), {failure.id for failure in facts.failures if failure.backend is None}
     lines = []
-    left_out = set(facts.left_out) - failed
-    if left_out:
-        lines.append(f"{len(left_out):,} of {every:,} characters of the source are left out by {LEAVING_OUT}.")
-    open_ids = every - len(left_out) - len(facts.made) - len(failed & facts.splits.keys())
+    if facts.left_out:
+        lines.append(f"{len(facts.left_out):,} of {every:,} characters of the source are left out by {LEAVING_OUT}.")
+    open_ids = every - len(facts.left_out) - len(facts.made) - len(failed & facts.splits.keys())
     if open_ids > 0:
         lines.append(
             f"{open_ids:,} of {every:,} characters of the source are not rendered: the build has not come to them."

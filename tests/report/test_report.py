@@ -34,6 +34,15 @@ def copied(whole: Run, tmp_path: Path) -> Run:
     return config, RunLayout(tmp_path / "run")
 
 
+def test_what_the_latest_build_left_out_is_not_shown(copied: Run, tmp_path: Path) -> None:
+    layout = copied[1]
+    layout.left_out.write_text(json.dumps([IDS[0], "bröken"]))
+    document = report_of(layout.root, tmp_path / "page.html")
+    assert [one["id"] for one in document["items"]] == list(IDS[1:])
+    assert document["failures"] == []
+    assert document["missing"][0] == "2 of 5 characters of the source are left out by --limit, --exclude or --shard."
+
+
 def test_facts_of_a_whole_run(whole: Run) -> None:
     facts = gather(*whole)
     assert facts.source == "characters.jsonl"
