@@ -14,18 +14,13 @@ from specsia_build.characters.character import id_order_key
 from specsia_build.dataset import schema
 from specsia_build.errors import SpecsiaError, UsageError, plural, some
 from specsia_build.gallery.items import TARGET, Gallery, Item, Lost, Measure, Reader, Side
+from specsia_build.gallery.matching import Frames, matching, pace
 
 CHANGE = "change"
 """Of an item's numbers: the largest change of the main measure in any frame of any maker of both, without sign."""
 
 DIFFERENCE = "difference"
 """The same with its sign: what the second has less what the first has."""
-
-_NEAR = 1e-6
-"""Degrees, or seconds, by which the places of two frames may differ."""
-
-Frames = tuple[tuple[int, ...], tuple[int, ...]]
-"""Numbers of the frames of the first and of the second item that show the same."""
 
 _Told = TypeVar("_Told")
 
@@ -228,7 +223,7 @@ class _Joining:
 
     def joined(self, a: Item, b: Item) -> _Joined:
         """An item of both."""
-        frames = _matching(a, b)
+        frames = matching(a, b)
         whole = frames == (tuple(range(a.frames)), tuple(range(b.frames)))
         same, sizes = self._targets(a, b, frames)
         sides = dict(self._sides(a, b, frames, same))
@@ -239,7 +234,7 @@ class _Joining:
             frames=len(frames[0]),
             sides=sides,
             yaws=None if a.yaws is None else tuple(a.yaws[frame] for frame in frames[0]),
-            fps=_pace(a, frames[0]),
+            fps=pace(a, frames[0]),
             action=_agreed(a.action, b.action),
             license=_agreed(a.license, b.license),
             credit=_agreed(a.credit, b.credit),
@@ -295,33 +290,6 @@ class _Joining:
         yield from (said for said in a.warnings if said in b.warnings)
         yield from (f"{one}: {said}" for said in a.warnings if said not in b.warnings)
         yield from (f"{two}: {said}" for said in b.warnings if said not in a.warnings)
-
-
-def _places(item: Item) -> list[float]:
-    """Where each frame stands: its angle, its time, or else its number."""
-    if item.yaws is not None:
-        return [yaw % 360 for yaw in item.yaws]
-    return [frame / (item.fps or 1) for frame in range(item.frames)]
-
-
-def _matching(a: Item, b: Item) -> Frames:
-    """Frames of two items at the same place."""
-    near = {round(place / _NEAR): frame for frame, place in reversed(list(enumerate(_places(b))))}
-    found = [
-        (frame, near[key + step])
-        for frame, key in ((frame, round(place / _NEAR)) for frame, place in enumerate(_places(a)))
-        for step in (0, -1, 1)
-        if key + step in near
-    ]
-    once = dict(reversed(found))
-    return tuple(sorted(once)), tuple(once[frame] for frame in sorted(once))
-
-
-def _pace(item: Item, frames: Sequence[int]) -> float | None:
-    """Frames a second of those that are left of a clip."""
-    if item.fps is None or len(frames) < 2:
-        return item.fps
-    return item.fps / (frames[1] - frames[0])
 
 
 def _size(picture: bytes) -> int:
@@ -397,4 +365,8 @@ def _one_sided(joining: _Joining, which: int) -> Iterator[str]:
     measures = [measure.name for measure in gallery.measures if measure.key not in keys]
     if measures:
         yield f"Only {name} has the measure {some(measures)}."
-    yield from (joining.name(which, said) for said in gallery.missing)
+    for said in gallery.missing:
+        if said not in other.missing:
+            yield joining.name(which, said)
+        elif which == 0:
+            yield said

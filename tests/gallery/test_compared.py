@@ -161,6 +161,12 @@ def test_makers_and_measures_of_one_alone_are_said() -> None:
     assert found.twins == (("old: Y*", "new: Y*"), ("old: inflate", "new: inflate"))
 
 
+def test_what_both_lack_is_said_once() -> None:
+    one = gallery("old", missing=("Nothing is packed.", "One is not rendered."))
+    found = compared(one, gallery("new", missing=("Nothing is packed.",)))
+    assert found.missing == ("Nothing is packed.", "old: One is not rendered.")
+
+
 def test_another_size_is_unfair() -> None:
     one = gallery("old", item("a", {"inflate": [0.5]}), size=8)
     found = compared(one, gallery("new", *one.items))
