@@ -14,6 +14,7 @@ import click
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import tell
 from specsia_build.config import FRAMES, BuildConfig, ClipSettings
+from specsia_build.errors import plural
 from specsia_build.terminal.board import clock_time
 from specsia_build.terminal.layout import folded, most
 from specsia_build.terminal.screen import close, complain
@@ -188,7 +189,7 @@ def _closing(
     warned = folded((name, sentence) for name, found in sorted(summary.warnings.items()) for sentence in found)
     counts = [f"{summary.failed} failed"] * bool(summary.failed)
     counts += [f"{summary.low_quality} quarantined for their looks"] * bool(summary.low_quality)
-    title = ", ".join([f"{summary.characters} characters of {summary.source}", *counts])
+    title = ", ".join([f"{plural(summary.characters, 'character')} of {summary.source}", *counts])
     where = {
         "dataset": [] if summary.dataset is None else [str(summary.dataset)],
         "failures": [str(layout.failures)] if summary.failures else [],

@@ -120,7 +120,7 @@ def test_the_command_speaks_by_its_exit_code(monkeypatch: pytest.MonkeyPatch) ->
     closed: list[bool] = []
     wrong = Wrong(lambda m: turned(m, 90))
     monkeypatch.setattr(wrong, "close", lambda: closed.append(True), raising=False)
-    monkeypatch.setattr(command, "load_backend", lambda name: wrong)
+    monkeypatch.setattr(registry, "load_backend", lambda name: wrong)
     code, text = run("wrong")
     assert code == 1
     assert "turned by 270 degrees" in text
