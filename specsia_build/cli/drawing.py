@@ -21,6 +21,10 @@ _FEW = 4
 """Characters or clips that are drawn where neither they nor a split is named."""
 
 
+_MOST_TOLD = 8
+"""Warnings that are told one by one."""
+
+
 def _drawing(command: Callable[..., None]) -> Callable[..., None]:
     """What both commands take."""
     options = (
@@ -79,8 +83,10 @@ def _look(size: int, across: int | None, background: str, labels: bool, values: 
 
 
 def _tell(drawn: Drawn, moving: bool, *more: str) -> None:
-    for warning in drawn.warnings:
+    for warning in drawn.warnings[:_MOST_TOLD]:
         say(f"warning: {warning}")
+    if len(drawn.warnings) > _MOST_TOLD:
+        say(f"warning: {len(drawn.warnings) - _MOST_TOLD:,} more like these")
     what = [plural(drawn.items, "clip" if moving else "character"), *more, f"{drawn.size[0]} x {drawn.size[1]} pixels"]
     show(f"{drawn.path}: {', '.join(what)}")
 

@@ -92,13 +92,15 @@ class _Pictures:
         for item in self._items:
             numbers = sorted(set(frames(item)))
             for shown in self._shown:
-                if shown.side in item.sides and shown.layer in item.sides[shown.side].layers:
-                    try:
-                        found = self._gallery.reader.read(item.id, shown.side, shown.layer, numbers)
-                    except SpecsiaError as error:
-                        self.warnings.append(f"{shown.heading} of {item.id} cannot be read: {error}")
-                        found = [b""] * len(numbers)
-                    self._read[item.id, shown] = dict(zip(numbers, found, strict=True))
+                if shown.side not in item.sides or shown.layer not in item.sides[shown.side].layers:
+                    self.warnings.append(f"{shown.heading} of {item.id} is not there")
+                    continue
+                try:
+                    found = self._gallery.reader.read(item.id, shown.side, shown.layer, numbers)
+                except SpecsiaError as error:
+                    self.warnings.append(f"{shown.heading} of {item.id} cannot be read: {error}")
+                    found = [b""] * len(numbers)
+                self._read[item.id, shown] = dict(zip(numbers, found, strict=True))
 
     def tile(self, item: Item, shown: Shown, frame: int) -> Pixels | str:
         """A picture, or what is said where it is missing."""
