@@ -19,6 +19,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+import pytest
+from huggingface_hub import constants
+
 from tests.hub_store import Blob, Refusal, Repo, Store
 
 WRITER, READER = "hf_testwritertoken", "hf_testreadertoken"
@@ -104,6 +107,16 @@ def serve(folder: Path, chunk: int = 1 << 20) -> Iterator[HubServer]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+@contextmanager
+def logged_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    """A server to which this process is logged in, and which it takes for the Hub."""
+    monkeypatch.setenv("HF_TOKEN", WRITER)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    with serve(folder / "hub", chunk=100_000) as server:
+        monkeypatch.setattr(constants, "ENDPOINT", server.url)
+        yield server
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from huggingface_hub import DatasetCard, constants
+from huggingface_hub import DatasetCard
 
 from specsia_build.cli.main import main
 from specsia_build.dataset.hub.local import read_local
 from specsia_build.errors import SpecsiaError
 from specsia_build.recipes.publish import crowd
-from tests.hub_server import WRITER, HubServer, serve
+from tests.hub_server import HubServer, logged_in
 from tests.recipes.test_verify import change_parts
 
 REPO = "tester/frames"
@@ -23,10 +23,7 @@ REPO = "tester/frames"
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
-    monkeypatch.setenv("HF_TOKEN", WRITER)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with serve(tmp_path / "hub", chunk=100_000) as running:
-        monkeypatch.setattr(constants, "ENDPOINT", running.url)
+    with logged_in(tmp_path, monkeypatch) as running:
         yield running
 
 

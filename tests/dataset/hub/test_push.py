@@ -18,7 +18,7 @@ from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.hub import client as hub_client
 from specsia_build.dataset.hub.local import read_local
 from tests.dataset.hub.pushable import write_dataset
-from tests.hub_server import READER, WRITER, Fault, HubServer, serve
+from tests.hub_server import READER, WRITER, Fault, HubServer, logged_in
 
 REPO = "tester/pairs"
 
@@ -26,10 +26,7 @@ REPO = "tester/pairs"
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     """A Hub to which the process is logged in."""
-    monkeypatch.setenv("HF_TOKEN", WRITER)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with serve(tmp_path / "hub", chunk=100_000) as running:
-        monkeypatch.setattr(constants, "ENDPOINT", running.url)
+    with logged_in(tmp_path, monkeypatch) as running:
         yield running
 
 

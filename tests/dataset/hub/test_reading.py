@@ -14,7 +14,7 @@ from specsia_build.dataset.membership import splits_of
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.verify.check import verify
 from specsia_build.errors import SpecsiaError, UsageError
-from tests.hub_server import WRITER, HubServer, serve
+from tests.hub_server import HubServer, logged_in
 
 REPO = "tester/pairs"
 
@@ -22,11 +22,8 @@ REPO = "tester/pairs"
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     """A Hub to which the process is logged in."""
-    monkeypatch.setenv("HF_TOKEN", WRITER)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub-cache"))
-    with serve(tmp_path / "hub", chunk=100_000) as running:
-        monkeypatch.setattr(constants, "ENDPOINT", running.url)
+    with logged_in(tmp_path, monkeypatch) as running:
         monkeypatch.setattr(
             constants, "HUGGINGFACE_CO_URL_TEMPLATE", running.url + "/{repo_id}/resolve/{revision}/{filename}"
         )
