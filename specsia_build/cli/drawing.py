@@ -51,7 +51,7 @@ def _drawing(command: Callable[..., None]) -> Callable[..., None]:
             show_default=True,
             help="Pixels on a side of each picture.",
         ),
-        click.option("--across", type=click.IntRange(min=1), help="Characters or clips beside each other."),
+        click.option("--columns", "across", type=click.IntRange(min=1), help="Characters or clips beside each other."),
         click.option(
             "--background",
             default="white",
