@@ -80,11 +80,13 @@ class Table:
         head: names of the columns.
         rows: as many cells each; they are made printable.
         right: numbers of the columns that are aligned to the right and never shortened.
+        written: the lines that it was read from, which stand for it where there is no width.
     """
 
     head: Sequence[str]
     rows: Sequence[Sequence[object]]
     right: Sequence[int] = ()
+    written: Sequence[str] = ()
 
     def lines(self, width: int | None = None) -> list[str]:
         """The table as lines, the head first.
@@ -92,6 +94,8 @@ class Table:
         Where `width` is too small for all of it, texts are shortened in their middle; columns that still find no room
         stand on a second, indented line of each row.
         """
+        if self.written and width is None:
+            return [printable(line) for line in self.written]
         cells = [[printable(str(cell)) for cell in row] for row in (self.head, *self.rows)]
         widths = [max(columns(row[i]) for row in cells) for i in range(len(self.head))]
         if width is not None:
@@ -165,23 +169,27 @@ def most(lines: Sequence[str], elsewhere: str, count: int = 8) -> list[str]:
 def table_of(lines: Iterable[str]) -> list[str | Table]:
     """Lines of Markdown, its tables as tables; columns that hold nothing but numbers are aligned to the right."""
     found: list[str | Table] = []
-    rows: list[list[str]] = []
+    written: list[str] = []
     for line in [*lines, ""]:
         if line.startswith("|") and line.rstrip().endswith("|"):
-            rows.append([cell.strip() for cell in line.strip()[1:-1].split("|")])
+            written.append(line)
             continue
-        if rows:
-            found.append(_table(rows))
-            rows = []
+        if written:
+            found += _tabled(written)
+            written = []
         found.append(line)
     return found[:-1]
 
 
-def _table(rows: Sequence[Sequence[str]]) -> Table:
+def _tabled(written: Sequence[str]) -> Sequence[str | Table]:
+    """Rows of Markdown as a table, or as they are where one has a bar within a cell."""
+    rows = [[cell.strip() for cell in line.strip()[1:-1].split("|")] for line in written]
+    if any(len(row) != len(rows[0]) for row in rows):
+        return written
     head, body = rows[0], [row for row in rows[1:] if set("".join(row)) - set("-: ")]
     columns_of = list(zip(*body, strict=True)) if body else []
     right = [i for i, cells in enumerate(columns_of) if i and not any(map(_WORDS.search, cells))]
-    return Table(head, body, right)
+    return [Table(head, body, right, written)]
 
 
 def folded(found: Iterable[tuple[str, str]]) -> list[Fold]:

@@ -84,4 +84,6 @@ def test_tables_of_markdown_become_tables() -> None:
     first, gap, table, *rest = table_of(markdown)
     assert (first, gap, rest) == ("Scores.", "", ["", "End."])
     assert isinstance(table, Table)
-    assert table.lines() == ["method    L1  who", "raw      0.1  all", "ours    0.02  all"]
+    assert table.lines(80) == ["method    L1  who", "raw      0.1  all", "ours    0.02  all"]
+    assert table.lines() == rows
+    assert table_of([*rows, "| a | b |"]) == [*rows, "| a | b |"]
