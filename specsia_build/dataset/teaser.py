@@ -33,7 +33,8 @@ def write_teaser(folder: Path, configs: Sequence[str]) -> None:
     shown = named[:_CONFIGS]
     places = [_places(dataset, config) for config in shown]
     common = [key for key in places[0] if all(key in others for others in places[1:])] or list(places[0])
-    keys = [common[k] for k in spread(len(common), _ITEMS)]
+    # One that is none, with nothing to show, stands for a dataset without rows.
+    keys = [common[k] for k in spread(len(common), _ITEMS)] or [""]
     tiles: list[Pixels | str] = []
     for key in keys:
         tiles += _row(dataset, shown[0], places[0].get(key), schema.GT)
