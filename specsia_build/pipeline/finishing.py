@@ -1,0 +1,178 @@
+"""The end of a build: what was made is packed as a dataset, or by recipes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from specsia_build.config import DRAVIE, backend_name
+from specsia_build.dataset.upload import open_target, upload
+from specsia_build.errors import some
+from specsia_build.pipeline.executors import Needs
+from specsia_build.pipeline.failures import Failure, counted
+from specsia_build.pipeline.packing import artefacts_of, not_ready, pack_plan, read_by_pack
+from specsia_build.pipeline.planning import stages_of
+from specsia_build.pipeline.progress import named
+from specsia_build.pipeline.recipes import finish, part_tasks, write_parts
+from specsia_build.pipeline.store import DamagedError, is_intact
+from specsia_build.pipeline.summary import BuildSummary, StageSummary
+from specsia_build.pipeline.tasks import Outcome, peak_mb
+from specsia_build.pipeline.work import Work, log
+from specsia_build.recipes.recipe import Recipe
+from specsia_build.recipes.registry import folder_recipes
+from specsia_build.stages import pack
+from specsia_build.stages.pack import PackPlan
+from specsia_build.stages.registry import character_stages
+from specsia_build.stages.stage import CharacterStage
+from specsia_build.stages.stopwatch import Stopwatch
+
+
+def pack_pairs(work: Work) -> BuildSummary:
+    """Pack what is built, unless too much failed or is missing; artefacts that turn out damaged are made again.
+
+    Raises:
+        UsageError: if a backend has made nothing.
+        SpecsiaError: if the dataset cannot be written.
+    """
+    try:
+        return _pack(work)
+    except DamagedError:
+        _heal(work)
+    return _pack(work)
+
+
+def _heal(work: Work) -> None:
+    """Make every damaged artefact that pack would read again, and what follows from it."""
+    wanted = read_by_pack(_pack_plan(work))
+    where = [(work.layout.artefact(*one), one[2]) for one in wanted]
+    damaged: dict[tuple[CharacterStage, str | None], set[str]] = {}
+    with work.progress.bar("check", len(wanted)) as advance:
+        for index, intact in work.run(is_intact, where, Needs(work.config.timeout)):
+            advance(1)
+            if intact is False:
+                stage, name, character_id = wanted[index]
+                damaged.setdefault((stage, name), set()).add(character_id)
+    for (stage, name), ids in damaged.items():
+        work.discard(stage, name, ids)
+    again = None if work.config.clips is not None else set().union(*damaged.values())
+    for stage, backend in stages_of(work.config, character_stages(work.config)):
+        work.run_stage(stage, backend, again)
+
+
+def _pack_plan(work: Work) -> PackPlan:
+    config, layout, failures = work.config, work.layout, work.before_pack()
+    return pack_plan(config, layout, work.source.name, work.entries, work.cache, failures, work.splits)
+
+
+def _pack(work: Work) -> BuildSummary:
+    start = time.perf_counter()
+    config, layout, failures = work.config, work.layout, work.before_pack()
+    ids = {entry.id for entry in work.entries}
+    for name in map(backend_name, config.backends):
+        if len(ids) == len({f.id for f in failures if f.backend in (None, name) and f.clip is None}):
+            who = f"all {len(ids)} characters are" if len(ids) > 1 else "the only character is"
+            return work.finished(
+                stopped=f"{who} quarantined, so there is nothing of {name} to pack: see {layout.failures}"
+            )
+    lost, _ = counted(failures)
+    if lost > work.summary.allowed_failures:
+        return work.too_many(f"go on without them with --max-failures {lost}")
+    plan = _pack_plan(work)
+    for name, missed in not_ready(plan, failures).items():
+        return work.finished(
+            stopped=f"{len(missed)} of {len(ids)} characters of {name} are neither built up to date nor on record "
+            f"as failed ({named(missed)}), so no dataset is written without them: run `specsia build --out "
+            f"{layout.url or layout.root}` with all its stages"
+        )
+    total = sum(len(found) for found in plan.members.values())
+    rows = {name: sum(one.rows for one in found) for name, found in plan.members.items()}
+    kept = pack.packed_fingerprint(layout.dataset) == pack.plan_fingerprint(plan)
+    if not kept:
+        watch = Stopwatch()
+        with work.progress.bar(pack.STAGE.name, total) as advance, watch.part("pack"):
+            found = pack.pack(plan, artefacts_of(layout, config), layout.dataset, advance)
+        if found.foreign:
+            work.progress.say(f"kept in {layout.dataset}, as it is not of the dataset: {named(found.foreign)}")
+        if found.kept:
+            work.progress.say(f"pack: {found.written} shards written, {found.kept} kept as they were")
+        taken = time.perf_counter() - start
+        log(layout, pack.STAGE.name, None, "", Outcome(seconds=taken, parts=watch.seconds, peak_mb=peak_mb()))
+    else:
+        with work.progress.bar(pack.STAGE.name, 0, kept=total):
+            pass
+    seconds = time.perf_counter() - start
+    done = StageSummary(pack.STAGE.name, None, 0 if kept else total, total if kept else 0, 0, seconds)
+    work.progress.stage_done(done)
+    if layout.remote_dataset is not None:
+        _send(work, layout.remote_dataset)
+    summary = work.finished(rows=rows, dataset=layout.remote_dataset or layout.dataset)
+    return replace(summary, stages=[*summary.stages, done])
+
+
+def _send(work: Work, url: str) -> None:
+    """Send the packed dataset to a URL."""
+    start = time.perf_counter()
+    files = sum(path.is_file() for path in work.layout.dataset.rglob("*")) - 1
+    with work.progress.bar("upload", files, "file") as advance:
+        found = upload(work.layout.dataset, open_target(url), work.layout.uploaded, advance)
+    work.progress.say(
+        f"{'upload':<20} {found.sent} files ({found.bytes / 1e6:,.1f} MB) sent, {found.copied} renamed, "
+        f"{found.kept} there already, in {time.perf_counter() - start:.1f} s"
+    )
+    if found.spared:
+        work.progress.say(f"upload: {some(found.spared)} of {url} were sent by no build and stay there")
+
+
+def pack_clips(work: Work) -> BuildSummary:
+    """Pack clips by every recipe, unless too many failed.
+
+    Raises:
+        UsageError: if there are none.
+        SpecsiaError: if something cannot be written.
+    """
+    assert work.config.clips is not None
+    if work.summary.clips is None:
+        work.count_clips()
+    if not work.summary.clips:
+        return work.finished(stopped="no character has a clip: its failure or warning says why")
+    failures = work.before_pack()
+    lost, _ = counted(failures)
+    if lost > work.summary.allowed_failures:
+        return work.too_many(f"go on without them with --max-failures {lost}")
+    stopped: list[str] = []
+    for recipe in folder_recipes(work.config.clips.recipes):
+        stopped += _write_recipe(work, recipe, failures)
+    summary = pack_pairs(work) if DRAVIE in work.config.clips.recipes else work.finished()
+    return replace(summary, stopped="; ".join([*filter(None, [summary.stopped]), *stopped]) or None)
+
+
+def _write_recipe(work: Work, recipe: Recipe, failures: Sequence[Failure]) -> list[str]:
+    """Write the parts of a recipe; returns what could not be written and why."""
+    start = time.perf_counter()
+    config, layout = work.config, work.layout
+    for _ in range(2):
+        tasks, missed = part_tasks(recipe, config, layout, work.entries, work.cache, failures, work.splits)
+        if missed:
+            return [
+                f"{len(missed)} clips or characters are neither drawn up to date nor on record as failed "
+                f"({named(missed)}): run `specsia clips --out {layout.root}` with all its stages"
+            ]
+        outcome = write_parts(tasks, work.run, Needs(config.timeout), work.progress)
+        if not outcome.damaged:
+            break
+        for task, stage, clip in outcome.damaged:
+            work.discard(stage, task.backend, [clip])
+        for stage, backend in stages_of(config, character_stages(config)):
+            work.run_stage(stage, backend)
+    for character, said in outcome.left_out.items():
+        work.warn(character, said)
+    count = finish(recipe, tasks, config, work.source.name, len(work.entries), failures, work.progress)
+    seconds = time.perf_counter() - start
+    done = StageSummary(recipe.name, None, outcome.made, count - outcome.made, len(outcome.faults), seconds)
+    work.progress.stage_done(done)
+    work.summary = replace(work.summary, recipes={**(work.summary.recipes or {}), recipe.name: count})
+    if not outcome.faults:
+        return [] if count else [f"there is nothing of {recipe.name} to pack: the warnings say why"]
+    more = f" (and {len(outcome.faults) - 1} more such)" if len(outcome.faults) > 1 else ""
+    return [f"{outcome.faults[0]}{more}; the other parts are written"]
