@@ -13,7 +13,8 @@ from specsia_build.cli.output import json_option, tell
 from specsia_build.terminal.board import amount
 
 if TYPE_CHECKING:
-    from specsia_build.dataset.hub.push import Operation, Plan, Pushed
+    from specsia_build.dataset.hub.plan import Operation, Plan
+    from specsia_build.dataset.hub.push import Pushed
 
 
 @click.command(
@@ -39,7 +40,7 @@ def push(ctx: click.Context, folder: Path, repo: str, private: bool, prune: bool
     from specsia_build.dataset.card.licenses import redistribution_problems
     from specsia_build.dataset.hub.client import UnseenError, check_repo, connect, page_of
     from specsia_build.dataset.hub.local import read_local, version_tag
-    from specsia_build.dataset.hub.push import check_public, plan_push, plan_unseen
+    from specsia_build.dataset.hub.plan import check_public, plan_push, plan_unseen
     from specsia_build.dataset.hub.push import push as push_dataset
     from specsia_build.dataset.schema import BUILD_FILE, RECIPE_FILE
     from specsia_build.pipeline.progress import Progress
