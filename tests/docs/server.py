@@ -32,7 +32,8 @@ from tests.docs.blocks import ROOT
 
 PROGRAMS = ("specsia", "python", "pip")
 
-CLIENT = """#!{python} -ISE
+CLIENT = """#!/bin/sh
+"exec" "{python}" "-ISE" "$0" "$@"
 import json, os, socket, sys
 server = socket.socket(socket.AF_UNIX)
 server.connect({address!r})
@@ -41,7 +42,7 @@ socket.send_fds(server, [len(asked).to_bytes(4, "big")], [0, 1, 2])
 server.sendall(asked)
 sys.exit(int(server.recv(8) or 70))
 """
-"""What lies on the path under each program's name."""
+"""What lies on the path under each program's name: begun by the shell, as an interpreter's path may hold spaces."""
 
 SECONDS = 240
 """After which a command is killed."""
