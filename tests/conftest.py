@@ -32,8 +32,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Twice as many as there are processors, as tests wait for processes that start, are killed or fall silent."""
-    return 2 * (os.cpu_count() or 1)
+    """Half as many again as there are processors, as tests wait for processes that start, are killed or fall silent."""
+    count = os.cpu_count() or 1
+    return count + (count + 1) // 2
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -58,7 +58,10 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
             "AWS_ENDPOINT_URL": address,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
-            "NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR", str(Path.home() / ".cache")),
+            # What is compiled already serves here too, though this is another home.
+            "NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR")
+            or os.environ.get("XDG_CACHE_HOME")
+            or str(Path.home() / ".cache"),
             "SPECSIA_BLENDER": "blender",
             "OMP_NUM_THREADS": "1",
         }
@@ -89,8 +92,10 @@ def _is_listed(block: Block) -> bool:
 
 HELP = "--help"
 
-EXAMPLES = [Block(HELP, 0, "sh", f"{line}\n") for _, command in commands() for line in getattr(command, "examples", ())]
-"""Those of every command, as blocks of a page of their own."""
+_EXAMPLES = (line for _, command in commands() for line in getattr(command, "examples", ()))
+
+EXAMPLES = [Block(HELP, 0, "sh", f"{line}\n") for line in dict.fromkeys(_EXAMPLES)]
+"""Those of every command, each once, as blocks of a page of their own."""
 
 BLOCKS = [*(block for page in PAGES for block in runnable(page)), *EXAMPLES]
 

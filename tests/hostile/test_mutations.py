@@ -100,7 +100,7 @@ def build(yard: Yard, source: Path, undisturbed: dict[str, Row], record_property
     return {row["character_id"] for row in rows_of(yard.out / "dataset").values()}, refused
 
 
-@pytest.mark.seeds(3, 30)
+@pytest.mark.seeds(2, 30)
 def test_damaged_characters_among_sound_ones(
     seed: int, yard: Yard, undisturbed: dict[str, Row], tally: Tally, record_property: Record
 ) -> None:
