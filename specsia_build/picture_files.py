@@ -108,7 +108,7 @@ def check_size(path: Path, size: tuple[int, int], count: int = 1) -> None:
     if max(size) > form.most:
         raise UsageError(
             f"a picture of {width} x {height} pixels is more than {form.name} can hold, {form.most} on a side: choose "
-            "fewer characters or views, a smaller --size, or another --across"
+            "fewer characters or views, a smaller --size, or other --columns"
         )
     if width * height * (count if form.held else 1) > _HELD:
         raise UsageError(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,7 +27,7 @@ _MOST_TOLD = 8
 
 
 def _drawing(command: Callable[..., None]) -> Callable[..., None]:
-    """What both commands take."""
+    """What both commands take, given to a command as its choice and its look."""
     options = (
         click.argument("where", metavar="WHERE"),
         click.argument("ids", metavar="[ID]...", nargs=-1),
@@ -62,9 +63,28 @@ def _drawing(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--labels/--no-labels", default=True, help="Write names beside the pictures."),
         click.option("--values", is_flag=True, help="Write each picture's IoU, or other main measure, below it."),
     )
+
+    @wraps(command)
+    def drawing(
+        where: str,
+        ids: tuple[str, ...],
+        split: str | None,
+        limit: int | None,
+        shown: tuple[str, ...],
+        size: int,
+        across: int | None,
+        background: str,
+        labels: bool,
+        values: bool,
+        **own: Any,
+    ) -> None:
+        look = _look(size, across, background, labels, values)
+        command(where, _choice(ids, split, limit, shown), look, **own)
+
+    made: Callable[..., None] = drawing
     for option in reversed(options):
-        command = option(command)
-    return command
+        made = option(made)
+    return made
 
 
 def _choice(ids: tuple[str, ...], split: str | None, limit: int | None, shown: tuple[str, ...]) -> Choice:
@@ -106,20 +126,7 @@ def _tell(drawn: Drawn, moving: bool, *more: str) -> None:
 @click.option("--swing", is_flag=True, help="To and fro, not around.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="File to write.")
 def turntable(
-    where: str,
-    ids: tuple[str, ...],
-    split: str | None,
-    limit: int | None,
-    shown: tuple[str, ...],
-    size: int,
-    across: int | None,
-    background: str,
-    labels: bool,
-    values: bool,
-    seconds: float,
-    fps: float | None,
-    swing: bool,
-    out: Path,
+    where: str, choice: Choice, look: Look, seconds: float, fps: float | None, swing: bool, out: Path
 ) -> None:
     """Write a film of characters that turn, or of clips that play: MP4, animated WebP, GIF or PNG, by the file's name.
 
@@ -130,9 +137,8 @@ def turntable(
     from specsia_build.gallery.drawing import draw_turntable
     from specsia_build.gallery.opening import open_gallery
 
-    look = _look(size, across, background, labels, values)
     gallery = open_gallery(where)
-    drawn = draw_turntable(gallery, out, _choice(ids, split, limit, shown), look, seconds=seconds, fps=fps, swing=swing)
+    drawn = draw_turntable(gallery, out, choice, look, seconds=seconds, fps=fps, swing=swing)
     seconds_in_all = float(drawn.frames / drawn.fps)
     _tell(drawn, gallery.moving, f"{drawn.frames} frames in {seconds_in_all:.1f} s")
 
@@ -164,21 +170,7 @@ def _numbers(_ctx: click.Context, _option: click.Parameter, text: str | None) ->
     show_default=True,
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="File to write.")
-def sheet(
-    where: str,
-    ids: tuple[str, ...],
-    split: str | None,
-    limit: int | None,
-    shown: tuple[str, ...],
-    size: int,
-    across: int | None,
-    background: str,
-    labels: bool,
-    values: bool,
-    views: tuple[int, ...],
-    rows: str,
-    out: Path,
-) -> None:
+def sheet(where: str, choice: Choice, look: Look, views: tuple[int, ...], rows: str, out: Path) -> None:
     """Write one picture of characters from several views, or of clips in several frames: PNG, WebP, JPEG or PDF.
 
     WHERE is a run, a packed dataset (a folder, a URL or OWNER/NAME on the Hub) or an evaluation. PNG, JPEG and PDF have
@@ -187,8 +179,6 @@ def sheet(
     from specsia_build.gallery.drawing import draw_sheet
     from specsia_build.gallery.opening import open_gallery
 
-    look = _look(size, across, background, labels, values)
     gallery = open_gallery(where)
-    choice = _choice(ids, split, limit, shown)
     drawn = draw_sheet(gallery, out, choice, look, views=views, by_view=rows == "shown")
     _tell(drawn, gallery.moving)

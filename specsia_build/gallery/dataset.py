@@ -9,11 +9,11 @@ from typing import Any
 from specsia_build.characters.character import id_order_key
 from specsia_build.dataset.pairs import place_of
 from specsia_build.dataset.reading import OpenedDataset
-from specsia_build.dataset.schema import COLOR, DEFAULT_CONFIG, EDGE, GT, GT_MASK, MASK, POS
+from specsia_build.dataset.schema import DEFAULT_CONFIG
 from specsia_build.errors import SpecsiaError, plural
 from specsia_build.frame import view_yaws
 from specsia_build.gallery.items import TARGET, Gallery, Item, Side
-from specsia_build.gallery.run import IOU
+from specsia_build.gallery.run import CLEAN, IOU, MADE
 
 SCHEMAS = {
     "specsia": "the schema of specsia",
@@ -28,8 +28,6 @@ UNNAMED = "Z"
 _COLUMNS = ("uid", "character_id", "view", "iou", "backend", "outline_px", "outline_grey", "license")
 
 _CLIP_COLUMNS = (*_COLUMNS, "clip", "frame", "time", "action")
-
-_CLEAN, _MADE = (GT, GT_MASK), (COLOR, MASK, POS, EDGE)
 
 
 @dataclass
@@ -79,7 +77,7 @@ class DatasetReader:
         if key not in self._taken:
             # A row group is read once for all layers, and what was read before is let go.
             self._taken.clear()
-            columns = [name for name in (*_CLEAN, *_MADE) if name in self.dataset.columns]
+            columns = [name for name in (*CLEAN, *MADE) if name in self.dataset.columns]
             rows = [row for frame in frames if (row := place.rows[frame]) is not None]
             if len(rows) < len(frames):
                 raise SpecsiaError(f"{place.config} lacks rows of {item}")
@@ -156,11 +154,11 @@ def _side_name(config: str, members: Mapping[str, _Member]) -> str:
 def _item(dataset: OpenedDataset, key: str, clean: _Member, made: Mapping[str, _Member]) -> Item:
     columns, stated = dataset.columns, clean.stated
     views = sorted(clean.rows)
-    sides = {TARGET: Side(TARGET, tuple(layer for layer in _CLEAN if layer in columns))}
+    sides = {TARGET: Side(TARGET, tuple(layer for layer in CLEAN if layer in columns))}
     for name, member in made.items():
         values = tuple(member.ious.get(view) for view in views)
         known = {IOU.key: values} if any(value is not None for value in values) else {}
-        sides[name] = Side(name, tuple(layer for layer in _MADE if layer in columns), known)
+        sides[name] = Side(name, tuple(layer for layer in MADE if layer in columns), known)
     passed = clean.last
     return Item(
         id=key,

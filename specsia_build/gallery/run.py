@@ -27,10 +27,10 @@ from specsia_build.stages.registry import character_stages
 
 IOU = Measure("iou", "IoU", "high", 3, "of Zmask and the silhouette of Y*")
 
-_MADE = (COLOR, MASK, POS, EDGE)
+MADE = (COLOR, MASK, POS, EDGE)
 """Layers of a reconstruction."""
 
-_CLEAN = (GT, GT_MASK)
+CLEAN = (GT, GT_MASK)
 """Layers of a character's views."""
 
 _DRAWN = {GT: GT, COLOR: COLOR, GT_MASK: MASK, POS: POS, LINE: LINE}
@@ -183,10 +183,10 @@ def _go_on(facts: Facts) -> str:
 
 
 def _character(made: BuiltCharacter, config: BuildConfig, seconds: Mapping[str, float]) -> Item:
-    sides = {TARGET: Side(TARGET, _CLEAN)}
+    sides = {TARGET: Side(TARGET, CLEAN)}
     for name, result in made.results.items():
         facts = {**result.registration, "frontal_before": result.frontal_before}
-        sides[name] = Side(name, _MADE, {IOU.key: result.ious}, facts)
+        sides[name] = Side(name, MADE, {IOU.key: result.ious}, facts)
     return Item(
         id=made.id,
         character=made.id,
@@ -212,7 +212,7 @@ def _clip(one: DrawnClip, config: BuildConfig, seconds: Mapping[str, float]) -> 
     drawn = tuple(layer for layer, file in _DRAWN.items() if file in one.layers and layer not in passed_over)
     sides = {TARGET: Side(TARGET, drawn)}
     for name, ious in one.ious.items():
-        sides[name] = Side(name, _MADE, {IOU.key: ious})
+        sides[name] = Side(name, MADE, {IOU.key: ious})
     return Item(
         id=one.clip.id,
         character=one.character,
@@ -235,7 +235,7 @@ def _lost(failure: Failure, facts: Facts, layout: RunLayout) -> Lost:
         if layout.root / failure.details == folder:
             while (folder / view_file(COLOR, frames)).is_file():
                 frames += 1
-        layers = tuple(layer for layer in _MADE if (folder / view_file(layer, 0)).is_file())
+        layers = tuple(layer for layer in MADE if (folder / view_file(layer, 0)).is_file())
         side = Side(failure.backend, layers) if frames else None
     command = _go_on(facts)
     return Lost(

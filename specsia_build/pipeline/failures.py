@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import parse_json
 from specsia_build.files.writing import append, write_bytes
 from specsia_build.stages.registry import all_stages
+from specsia_build.terminal.layout import folded
 
 
 @dataclass(frozen=True)
@@ -72,19 +71,15 @@ def counted(failures: Iterable[Failure]) -> tuple[int, int]:
     return len(failed), len({failure.key for failure in found} - failed)
 
 
-_VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|\S*[\d./\\_]\S*")
-"""What of a reason is one character's own: what is quoted, numbers, names of files."""
-
-
 def in_common(failures: Iterable[Failure]) -> str:
     """What most of those that failed, not for their looks alone, have in common; empty where there is nothing."""
     found = [failure for failure in failures if not failure.low_quality]
-    kinds = [(failure.stage, _VARYING.sub("…", failure.reason.replace(failure.key, "…"))) for failure in found]
-    (kind, count), *_ = Counter(kinds).most_common(1) or [(("", ""), 0)]
-    if count < 2 or 2 * count <= len(found):
+    folds = folded((failure.key, f"{failure.stage}: {failure.reason}") for failure in found)
+    failed, count = len({failure.key for failure in found}), len(folds[0].names) if folds else 0
+    if count < 2 or 2 * count <= failed:
         return ""
-    every = "all of them" if count == len(found) else f"{count} of them"
-    return f"{every} fail in {kind[0]} alike ({found[kinds.index(kind)].reason})"
+    stage, _, reason = folds[0].sentence.partition(": ")
+    return f"{'all of them' if count == failed else f'{count} of them'} fail in {stage} alike ({reason})"
 
 
 def _line(failure: Failure) -> str:
