@@ -32,7 +32,8 @@ PRETRAINED_STEPS ?= 20000
 WEIGHTS = specsia_build/dravie/weights
 
 BIN := .venv/bin
-# What is imported compiles itself; most of what is installed never is.
+# What is imported compiles itself, once; most of what is installed never is.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --no-compile --quiet
 # What a dataset is made with is taken by version and hash, all else by version: `torch` is another file on each system.
 HASHED := $(PIP) --require-hashes --requirement requirements.txt
