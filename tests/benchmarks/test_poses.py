@@ -13,7 +13,12 @@ from specsia_build.characters.character import Entry
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("kind", "path", "clips"), [("gltf", "animated/enemy_frog.glb", 4), ("fbx", "quaternius/Zombie.fbx", 5)]
+    ("kind", "path", "clips"),
+    [
+        ("gltf", "animated/enemy_frog.glb", 4),
+        ("gltf", "animated/platformer_bee.glb", 4),
+        ("fbx", "quaternius/Zombie.fbx", 5),
+    ],
 )
 def test_a_characters_clips_are_as_blender_has_them(
     characters_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, path: str, clips: int

@@ -12,6 +12,7 @@ from specsia_build import memory
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.compression import DracoMesh, unpack_draco
 from specsia_build.characters.gltf.document import Document
+from specsia_build.characters.gltf.influences import Influences, influences_of
 from specsia_build.characters.gltf.materials import Materials, UvTransform
 from specsia_build.characters.gltf.scene import Instance
 from specsia_build.characters.gltf.vertices import Vertices
@@ -77,8 +78,10 @@ class MeshReader:
     _parts: dict[tuple[int, tuple[float, ...]], tuple[_Part, ...]] = field(default_factory=dict)
     _palettes: dict[int, NDArray[np.float64]] = field(default_factory=dict)
 
-    def read(self, instance: Instance) -> Iterator[tuple[Mesh, Vertices]]:
+    def read(self, instance: Instance) -> Iterator[tuple[Mesh, Vertices, Influences | None]]:
         """One mesh per primitive that has triangles, in the file's coordinates, and the vertices that it is of.
+
+        With it comes what moves them in the skin of the instance, or None where the node does.
 
         Raises:
             CharacterError: if a primitive is damaged, or has vertices that are not finite.
@@ -93,8 +96,11 @@ class MeshReader:
             parts = tuple(part for part in found if part is not None)
             if instance.index in self.shared:
                 self._parts[key] = parts
+        skinned = [part.source for part in parts if _is_skinned(instance, part.source)]
+        hung = iter(influences_of(skinned, len(self._palette(instance.node.skin or 0))) if skinned else ())
         for part in parts:
-            yield self._placed(instance, part), part.source
+            influences = next(hung) if _is_skinned(instance, part.source) else None
+            yield self._placed(instance, part, influences), part.source, influences
 
     def _part(self, primitive: schema.Primitive, place: tuple[int, int], morph: tuple[float, ...]) -> _Part | None:
         """A primitive with its attributes as they are stored, or None where it has no triangles."""
@@ -132,7 +138,7 @@ class MeshReader:
             lacks_uv=uv is None and built.placement is not None,
         )
 
-    def _placed(self, instance: Instance, part: _Part) -> Mesh:
+    def _placed(self, instance: Instance, part: _Part, influences: Influences | None) -> Mesh:
         """A primitive where a node or a skin puts it."""
         faces = part.surface.faces
         self.triangles += len(faces)
@@ -144,7 +150,7 @@ class MeshReader:
             self.warnings[
                 f"{self.document.name}: '{name}' has a texture and no UVs for it; the texture was left out"
             ] = None
-        matrices = self._matrices(instance, part.source)
+        matrices = self._matrices(instance, influences)
         points = part.points
         vertices = (np.einsum("...ij,...j->...i", matrices[..., :3], points) + matrices[..., 3]).astype(np.float32)
         if not np.isfinite(vertices).all():
@@ -193,16 +199,15 @@ class MeshReader:
             self.warnings[f"{source.label} has an incomplete last triangle; it was left out"] = None
         return _triangles(indices, mode)
 
-    def _matrices(self, instance: Instance, source: Vertices) -> NDArray[np.float64]:
-        """What takes the vertices to the file's coordinates: (3, 4), or (V, 3, 4) for a skin.
+    def _matrices(self, instance: Instance, influences: Influences | None) -> NDArray[np.float64]:
+        """What takes vertices to the file's coordinates: (3, 4), or (V, 3, 4) for a skin.
 
         A skin takes no notice of where its mesh's node stands; only its joints count.
         """
-        if not is_skinned(instance, source):
+        if influences is None:
             return instance.world[:3]
-        palette = self._palette(instance.node.skin or 0)
-        memory.ask(_SKIN_COST * len(source.used if source.used is not None else range(source.count)))
-        joints, weights = source.influences(len(palette))
+        palette, joints, weights = self._palette(instance.node.skin or 0), influences.joints, influences.weights
+        memory.ask(_SKIN_COST * len(joints))
         blended = np.zeros((len(joints), 3, 4))
         for slot in range(joints.shape[1]):
             blended += weights[:, slot, None, None] * palette[joints[:, slot]]
@@ -234,7 +239,7 @@ class MeshReader:
         return self._palettes[index]
 
 
-def is_skinned(instance: Instance, source: Vertices) -> bool:
+def _is_skinned(instance: Instance, source: Vertices) -> bool:
     """Whether a skin moves a primitive's vertices at a node, not the node."""
     return instance.node.skin is not None and {"JOINTS_0", "WEIGHTS_0"} <= source.attributes.keys()
 

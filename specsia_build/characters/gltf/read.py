@@ -66,10 +66,10 @@ def read_gltf(
         gatherer = RigGatherer(reader, scene.number) if moving else None
         placed = []
         for k, instance in enumerate(scene.instances):
-            for mesh, source in reader.read(instance):
+            for mesh, source, influences in reader.read(instance):
                 placed.append((k, mesh))
                 if gatherer is not None:
-                    gatherer.add(instance, source)
+                    gatherer.add(instance, source, influences)
     if not placed:
         raise CharacterError(_nothing(document, scene))
     return RawMesh(

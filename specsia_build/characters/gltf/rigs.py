@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.animation.rig import Morph, Rig
 from specsia_build.animation.skeleton import Skeleton
-from specsia_build.characters.gltf.primitives import MeshReader, is_skinned
+from specsia_build.characters.gltf.influences import Influences
+from specsia_build.characters.gltf.primitives import MeshReader
 from specsia_build.characters.gltf.scene import Instance
 from specsia_build.characters.gltf.vertices import Vertices
 
@@ -47,20 +48,19 @@ class RigGatherer:
     _vertices: int = 0
     _used: int = 0
 
-    def add(self, instance: Instance, source: Vertices) -> None:
-        """Add the vertices of a primitive at a node.
+    def add(self, instance: Instance, source: Vertices, influences: Influences | None) -> None:
+        """Add the vertices of a primitive at a node, moved by its skin, or without influences by the node.
 
         Raises:
-            CharacterError: if its influences or morph targets are damaged.
+            CharacterError: if its skin or morph targets are damaged.
             CostError: if it would take more memory than is left for the character.
         """
         points = source.unmorphed("POSITION", 3)
-        if is_skinned(instance, source):
+        if influences is not None:
             skin = instance.node.skin or 0
             joints, binds = self.reader.skin(skin)
             first = self._places(("skin", skin), self.number[joints], binds)
-            influences, shares = source.influences(len(joints))
-            slots, weights = (influences + first).astype(np.int32), shares.astype(np.float32)
+            slots, weights = (influences.joints + first).astype(np.int32), influences.weights.astype(np.float32)
         else:
             first = self._places(("node", instance.place), np.array([instance.place], np.int32), np.eye(4)[None])
             slots, weights = np.full((len(points), 1), first, np.int32), np.ones((len(points), 1), np.float32)

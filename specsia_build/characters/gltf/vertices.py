@@ -41,6 +41,9 @@ class Vertices:
     count: int
     unpacked: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
+    def __len__(self) -> int:
+        return self.count if self.used is None else len(self.used)
+
     @property
     def attributes(self) -> dict[str, int]:
         """schema.Accessor of each attribute."""
@@ -98,32 +101,22 @@ class Vertices:
         rgba[:, : values.shape[1]] = np.clip(values, 0.0, 1.0)
         return rgba
 
-    def influences(self, joint_count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Joints and weights of each vertex, each (V, K); the weights of a vertex sum to 1.
-
-        A vertex without weight follows its first joint.
+    def influences(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Joints and weights of each vertex as stored, of all sets, each (V, K) float64.
 
         Raises:
-            CharacterError: if they are damaged or name a joint that the skin lacks.
+            CharacterError: if they are damaged.
+            CostError: if they would take more memory than is left for the character.
         """
         joints, weights = [], []
         number = 0
         while f"JOINTS_{number}" in self.attributes and f"WEIGHTS_{number}" in self.attributes:
-            memory.ask(_INFLUENCE_COST * (number + 1) * (self.count if self.used is None else len(self.used)))
+            memory.ask(_INFLUENCE_COST * (number + 1) * len(self))
             joints.append(self._stored(f"JOINTS_{number}", (4,))[0].astype(np.float64))
             # Whether integers are marked as normalised is no matter: only their ratios count.
             weights.append(self._stored(f"WEIGHTS_{number}", (4,))[0].astype(np.float64))
             number += 1
-        joint = np.concatenate(joints, axis=1)
-        weight = np.maximum(np.nan_to_num(np.concatenate(weights, axis=1), posinf=0.0), 0.0)
-        total = weight.sum(axis=1, keepdims=True)
-        weight = np.divide(weight, total, out=np.zeros_like(weight), where=total > 0)
-        weight[total[:, 0] <= 0, 0] = 1.0
-        # What carries no weight may name anything.
-        joint = np.where(weight > 0, joint, 0)
-        if not ((joint >= 0) & (joint < joint_count)).all():
-            raise self.error("names a joint that its skin does not have", ".attributes")
-        return joint.astype(np.int64), weight
+        return np.concatenate(joints, axis=1), np.concatenate(weights, axis=1)
 
     def _stored(self, name: str, widths: tuple[int, ...], target: int | None = None) -> tuple[NDArray[Any], bool]:
         """Rows of an attribute, or of a morph target's, as stored, and whether their integers stand for 0-1."""

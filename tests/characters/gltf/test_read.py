@@ -13,6 +13,7 @@ import trimesh
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
+from specsia_build.characters.animated import read_animated
 from specsia_build.characters.character import Entry
 from specsia_build.characters.gltf.read import read_gltf
 from specsia_build.characters.raw import RawMesh
@@ -271,6 +272,33 @@ def test_a_vertex_without_weight_follows_its_first_joint(tmp_path: Path) -> None
     writer.binary[offset : offset + 16] = bytes(16)
     raw = read_gltf(writer.write_glb(tmp_path / "a.glb"))
     assert_allclose(corners(raw)[0, 0], [1, 1, 0], atol=1e-6)
+
+
+def test_a_vertex_whose_weights_are_no_numbers_is_moved_as_the_nearest_of_its_mesh(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    joints, lost = writer.accessor([[0] * 4, [1, 0, 0, 0], [1, 0, 0, 0]], "u1"), [np.nan] * 4
+    weights = writer.accessor([lost, [1, 0, 0, 0], [np.nan, 0, 0, 0]])
+    far = writer.primitive([[4, 0, 0], [5, 0, 0], [4, 1, 0]], JOINTS_0=joints, WEIGHTS_0=weights)
+    first, whole = writer.accessor([[0] * 4] * 3, "u1"), writer.accessor([[1, 0, 0, 0]] * 3)
+    body = writer.mesh_node(far, writer.primitive(JOINTS_0=first, WEIGHTS_0=whole), skin=0)
+    for shift in ([0, 0, 0], [0, 0, 9]):
+        writer.add("nodes", translation=shift)
+    writer.add("skins", joints=[1, 2])
+    writer.add("scenes", nodes=[body, 1, 2])
+    moving = read_animated(Entry("a", "gltf", writer.write_glb(tmp_path / "a.glb")))
+    assert_allclose(corners(read_gltf(tmp_path / "a.glb"))[0], [[4, 0, 9], [5, 0, 9], [4, 1, 9]], atol=1e-6)
+    assert_array_equal(moving.rig.nodes[moving.rig.slots[:, 0]], [2, 2, 2, 1, 1, 1])
+
+
+def test_without_a_sound_vertex_all_follow_the_first_joint(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    joints, weights = writer.accessor([[1, 0, 0, 0]] * 3, "u1"), writer.accessor([[np.nan] * 4] * 3)
+    body = writer.mesh_node(writer.primitive(JOINTS_0=joints, WEIGHTS_0=weights), skin=0)
+    writer.add("nodes", translation=[0, 0, 9])
+    writer.add("nodes")
+    writer.add("skins", joints=[1, 2])
+    writer.add("scenes", nodes=[body, 1, 2])
+    assert_allclose(corners(read_gltf(writer.write_glb(tmp_path / "a.glb")))[0], TRIANGLE, atol=1e-6)
 
 
 def test_a_joint_that_the_skin_lacks_is_an_error(tmp_path: Path) -> None:
