@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from specsia_build.config import DRAVIE
-from specsia_build.errors import plural
+from specsia_build.errors import plural, some
 from specsia_build.gallery.facts import Facts
 from specsia_build.gallery.gather_clips import MovingFacts
-
-_MOST_NAMED = 5
-"""Of damaged artefacts."""
 
 LEAVING_OUT = "--limit, --exclude or --shard"
 """What leaves characters of a source out of a build."""
@@ -16,10 +13,8 @@ LEAVING_OUT = "--limit, --exclude or --shard"
 
 def damage(facts: Facts) -> str:
     """Which artefacts do not read; empty where all do."""
-    if not facts.damaged:
-        return ""
-    named = ", ".join(facts.damaged[:_MOST_NAMED]) + (", …" if len(facts.damaged) > _MOST_NAMED else "")
-    return f"Damaged, so taken as not built and made anew by the next build: {named}"
+    told = f"Damaged, so taken as not built and made anew by the next build: {some(facts.damaged)}"
+    return told if facts.damaged else ""
 
 
 def missing_sentences(facts: Facts) -> list[str]:
