@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from specsia_build.errors import UsageError, WriteError, brief
 from specsia_build.files.writing import replacing
 
+Pixels = NDArray[np.uint8]
+"""A picture: (H, W) grey, or (H, W, C) with C = 2 grey and alpha, 3 RGB, 4 RGBA, alpha straight."""
+
 GAP = 8
 """White pixels between two pictures."""
 
@@ -27,19 +30,19 @@ _SAME_EVERYWHERE = ("-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitex
 """What ffmpeg writes depends on the number of threads, and it signs its files."""
 
 
-def over(picture: NDArray[np.uint8], ground: NDArray[np.uint8] | int) -> NDArray[np.uint8]:
+def over(picture: Pixels, ground: Pixels | int) -> Pixels:
     """An RGBA picture (H, W, 4) uint8 on a ground, (H, W, 3) uint8 or a grey: (H, W, 3) uint8."""
     alpha = picture[..., 3:].astype(np.uint16)
     behind = np.asarray(ground, np.uint16)
     return np.asarray((picture[..., :3] * alpha + behind * (255 - alpha) + 127) // 255, np.uint8)
 
 
-def on_white(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def on_white(picture: Pixels) -> Pixels:
     """A picture (H, W, 4) uint8 with straight alpha, composited on white: (H, W, 3) uint8."""
     return over(picture, 255)
 
 
-def side_by_side(pictures: Sequence[NDArray[np.uint8]], shape: tuple[int, int]) -> NDArray[np.uint8]:
+def side_by_side(pictures: Sequence[Pixels], shape: tuple[int, int]) -> Pixels:
     """RGBA pictures on white, each in a field of `shape` (height, width): (H, W, 3) uint8, sides even."""
     height, width = shape
     whole = len(pictures) * (width + GAP) - GAP
@@ -66,7 +69,7 @@ def need_ffmpeg(who: str) -> None:
 
 
 def write_mp4(
-    path: Path, frames: Iterator[NDArray[np.uint8]], fps: float | Fraction, *, lossless: bool = False, comment: str = ""
+    path: Path, frames: Iterator[Pixels], fps: float | Fraction, *, lossless: bool = False, comment: str = ""
 ) -> None:
     """Write an H.264 film, whole or not at all; the same bytes each time.
 
@@ -103,7 +106,7 @@ def write_mp4(
             raise WriteError(f"{path} cannot be written by ffmpeg: {brief(said.read().decode(errors='replace'))}")
 
 
-def read_mp4(path: Path) -> tuple[float, Iterator[NDArray[np.uint8]]]:
+def read_mp4(path: Path) -> tuple[float, Iterator[Pixels]]:
     """Frames a second and the frames of a film, each (H, W, 3) uint8; they raise ValueError where it is damaged.
 
     Raises:
@@ -118,7 +121,7 @@ def read_mp4(path: Path) -> tuple[float, Iterator[NDArray[np.uint8]]]:
         raise ValueError("it is no film that ffmpeg reads") from error
     width, height = facts["size"]
 
-    def frames() -> Iterator[NDArray[np.uint8]]:
+    def frames() -> Iterator[Pixels]:
         try:
             for data in reader:
                 yield np.frombuffer(data, np.uint8).reshape(height, width, 3)

@@ -13,15 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from specsia_build.errors import UsageError
 from specsia_build.files.writing import replacing
-from specsia_build.films import has_ffmpeg, write_mp4
+from specsia_build.films import Pixels, has_ffmpeg, write_mp4
 from specsia_build.ownership import refuse_foreign_file
-
-Pixels = NDArray[np.uint8]
 
 DPI = 300
 """Pixels an inch of stills, as journals ask for."""

@@ -12,14 +12,11 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from specsia_build import png
 from specsia_build.errors import UsageError, printable
-from specsia_build.films import over
-
-Pixels = NDArray[np.uint8]
+from specsia_build.films import Pixels, over
 
 _INK = {True: (24, 24, 24), False: (240, 240, 240), None: (118, 118, 118)}
 """Of letters on a light page, on a dark one, and on one that is not known: as legible on white as on black."""
@@ -132,15 +129,24 @@ _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
 """Of a PNG by its colour type, which is its byte 25."""
 
 
-def rgba(data: bytes) -> Pixels:
-    """The pixels of a PNG of any kind, (H, W, 4) uint8, straight alpha.
+def as_stored(data: bytes) -> Pixels:
+    """The pixels of a PNG of any kind, with the channels that it has.
 
     Raises:
         ValueError: if it is damaged or no PNG of 8 bits.
     """
     if len(data) < 26 or data[25] not in _CHANNELS:
         raise ValueError("is not a PNG file")
-    pixels = png.decode(data, _CHANNELS[data[25]])
+    return png.decode(data, _CHANNELS[data[25]])
+
+
+def rgba(data: bytes) -> Pixels:
+    """The pixels of a PNG of any kind, (H, W, 4) uint8, straight alpha.
+
+    Raises:
+        ValueError: if it is damaged or no PNG of 8 bits.
+    """
+    pixels = as_stored(data)
     pixels = pixels.reshape(*pixels.shape[:2], -1)
     alpha = pixels[..., -1:] if pixels.shape[2] in (2, 4) else np.full_like(pixels[..., :1], 255)
     colours = pixels[..., :3] if pixels.shape[2] > 2 else np.repeat(pixels[..., :1], 3, axis=2)

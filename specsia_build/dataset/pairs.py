@@ -15,8 +15,7 @@ from scipy import ndimage
 from specsia_build import png
 from specsia_build.dataset import schema
 from specsia_build.errors import SpecsiaError, brief
-
-Pixels = NDArray[np.uint8]
+from specsia_build.films import Pixels
 
 BACKGROUND = 240
 """Grey that the published set's pictures are composited on."""

@@ -8,8 +8,9 @@ from pathlib import Path
 from specsia_build.dataset import schema
 from specsia_build.dataset.pairs import BACKGROUND
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
+from specsia_build.films import Pixels
 from specsia_build.picture_files import write_still
-from specsia_build.sheets import Ground, Pixels, Sheet, rgba, spread
+from specsia_build.sheets import Ground, Sheet, rgba, spread
 
 _ITEMS, _VIEWS, _CONFIGS = 4, 4, 4
 """Characters or clips, views or frames of each, and configurations that are shown, at most."""

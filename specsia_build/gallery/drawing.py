@@ -9,10 +9,11 @@ from math import ceil, sqrt
 from pathlib import Path
 
 from specsia_build.errors import SpecsiaError, UsageError, some
+from specsia_build.films import Pixels
 from specsia_build.gallery.choosing import Shown, chosen_items, chosen_layers
 from specsia_build.gallery.items import Gallery, Item
 from specsia_build.picture_files import check_size, check_target, write_moving, write_still
-from specsia_build.sheets import Ground, Pixels, Sheet, is_legible, rgba, spread
+from specsia_build.sheets import Ground, Sheet, is_legible, rgba, spread
 
 VIEWS = 5
 """That a sheet shows of each, unless they are named."""

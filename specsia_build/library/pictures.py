@@ -24,6 +24,7 @@ from specsia_build.dataset.schema import row_uid
 from specsia_build.errors import UsageError
 from specsia_build.files.names import file_name
 from specsia_build.files.writing import write_bytes
+from specsia_build.films import Pixels
 from specsia_build.frame import Camera, Normalisation, normalise, view_cameras
 from specsia_build.registration import Registration, iou, register
 from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
@@ -35,8 +36,6 @@ from specsia_build.stages.reconstruct import accepted, backend_seed
 from specsia_build.stages.render import outline as outline_of
 
 DEFAULT_SEED = 42
-
-Pixels = NDArray[np.uint8]
 
 
 def load(path: str | Path, **overrides: Any) -> Character:

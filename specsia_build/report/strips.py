@@ -10,14 +10,15 @@ from itertools import chain
 from math import ceil
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build import png
 from specsia_build.dataset.pairs import composite
 from specsia_build.dataset.schema import COLOR, GT, GT_MASK, MASK
 from specsia_build.errors import SpecsiaError
+from specsia_build.films import Pixels
 from specsia_build.gallery.items import TARGET, Gallery, Reader
+from specsia_build.sheets import as_stored
 
 COLUMNS = 10
 """Frames in a row of a strip."""
@@ -42,12 +43,6 @@ QUALITY = 80
 ALPHA_QUALITY = 50
 """Of 100; more only stores finer steps of alpha, at twice the time."""
 
-_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
-"""By the colour type of a PNG."""
-
-_COLOUR_TYPE = 25
-"""Where a PNG says it."""
-
 _OPAQUE_BLACK = 0xFF000000
 """As one number, alpha the highest byte: what is opaque is not below it, and of the rest only clear black is 0."""
 
@@ -70,7 +65,7 @@ def tile_of(gallery: Gallery) -> int:
         for side in item.sides.values():
             with suppress(SpecsiaError, OSError, ValueError):
                 (data,) = gallery.reader.read(item.id, side.name, next(iter(side.layers), GT), range(1))
-                return min(most, *map(int, _pixels(data).shape[:2]))
+                return min(most, *map(int, as_stored(data).shape[:2]))
     return most
 
 
@@ -146,13 +141,13 @@ def _made(reader: Reader, wanted: Wanted, tile: int) -> Made:
     colours: dict[str, Image.Image] = {}
     for side, layers in wanted.sides.items():
         strips: dict[str, Strip] = {}
-        first: dict[str, NDArray[np.uint8]] = {}
+        first: dict[str, Pixels] = {}
         try:
             for layer in layers if wanted.frames else ():
                 stored = reader.read(wanted.key, side, layer, wanted.frames)
-                first[layer] = _pixels(stored[0])
+                first[layer] = as_stored(stored[0])
                 # One at a time, since frames may be large.
-                sheet = _sheet(chain([first[layer]], map(_pixels, stored[1:])), len(stored), tile)
+                sheet = _sheet(chain([first[layer]], map(as_stored, stored[1:])), len(stored), tile)
                 strips[layer] = _encoded(sheet)
                 if layer in (GT, COLOR) and side in compared:
                     colours[side] = sheet
@@ -175,12 +170,7 @@ def _apart(one: Image.Image, two: Image.Image) -> float:
     return round(float(np.abs(a - b).mean()), 4)
 
 
-def _pixels(data: bytes) -> NDArray[np.uint8]:
-    colour = data[_COLOUR_TYPE] if len(data) > _COLOUR_TYPE else 0
-    return png.decode(data, _CHANNELS.get(colour, 4))
-
-
-def strip_of(pictures: Iterable[NDArray[np.uint8]], count: int, tile: int) -> Strip:
+def strip_of(pictures: Iterable[Pixels], count: int, tile: int) -> Strip:
     """All frames of a layer in one picture: rows of `COLUMNS`, each frame in a square of `tile` pixels.
 
     Args:
@@ -194,7 +184,7 @@ def strip_of(pictures: Iterable[NDArray[np.uint8]], count: int, tile: int) -> St
     return _encoded(_sheet(pictures, count, tile))
 
 
-def _sheet(pictures: Iterable[NDArray[np.uint8]], count: int, tile: int) -> Image.Image:
+def _sheet(pictures: Iterable[Pixels], count: int, tile: int) -> Image.Image:
     fitted = (_fitted(picture, tile) for picture in pictures)
     first = next(fitted)
     strip = Image.new(first.mode, (tile * min(COLUMNS, count), tile * ceil(count / COLUMNS)))
@@ -212,7 +202,7 @@ def _encoded(strip: Image.Image) -> Strip:
     return Strip(stream.getvalue(), "webp")
 
 
-def _fitted(picture: NDArray[np.uint8], tile: int) -> Image.Image:
+def _fitted(picture: Pixels, tile: int) -> Image.Image:
     image = Image.fromarray(picture)
     scale = tile / max(image.size)
     if scale == 1:
@@ -223,7 +213,7 @@ def _fitted(picture: NDArray[np.uint8], tile: int) -> Image.Image:
     return ready.resize(size, Image.Resampling.HAMMING, reducing_gap=1.0).convert(image.mode)
 
 
-def _premultiplied(picture: NDArray[np.uint8]) -> Image.Image:
+def _premultiplied(picture: Pixels) -> Image.Image:
     """What Pillow makes of RGBA, in a third of its time: it need not look at what is opaque, nor at clear black."""
     pixels = np.array(picture, order="C").reshape(-1, 4)
     partly = np.flatnonzero(pixels.view("<u4")[:, 0] - 1 < _OPAQUE_BLACK - 1)
@@ -232,7 +222,7 @@ def _premultiplied(picture: NDArray[np.uint8]) -> Image.Image:
     return Image.frombuffer("RGBa", picture.shape[1::-1], pixels, "raw", "RGBa", 0, 1)
 
 
-def _figures(first: Mapping[str, NDArray[np.uint8]]) -> dict[str, float]:
+def _figures(first: Mapping[str, Pixels]) -> dict[str, float]:
     """Share of the first frame that the figure covers, and how many colours cover enough of it to count."""
     target = first.get(GT)
     if target is None or target.ndim < 3:

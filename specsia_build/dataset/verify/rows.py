@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from specsia_build import png
 from specsia_build.dataset.decoding import table
-from specsia_build.dataset.pairs import Pixels, is_frontal, split_uid
+from specsia_build.dataset.pairs import is_frontal, split_uid
 from specsia_build.dataset.places import Place, read_errors
 from specsia_build.dataset.reading import Kind
 from specsia_build.dataset.schema import (
@@ -53,6 +53,7 @@ from specsia_build.dataset.verify.report import (
     Findings,
 )
 from specsia_build.dataset.verify.report import EDGE as EDGE_CHECK
+from specsia_build.films import Pixels
 from specsia_build.frame import Camera, view_yaws
 
 YAW_TOLERANCE_DEG = 1e-6
