@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+# Tests run beside each other: threads of one only wait for processors that others have, and sums keep their order.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what runs in its background deaf to Ctrl-C, and so would be the commands that tests stop by it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
 
 if TYPE_CHECKING:
     from specsia_build.pipeline.layout import RunLayout

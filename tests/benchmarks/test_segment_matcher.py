@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from click.testing import CliRunner
 from numpy.typing import NDArray
 from PIL import Image
@@ -23,14 +21,6 @@ from specsia_build.errors import UsageError
 SIZE = 32
 RED, BLUE = (200, 30, 30, 255), (20, 40, 220, 255)
 COLORS = np.array([(0, 0, 0, 255), (0, 0, 0, 0), RED, BLUE], np.uint8)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def boxes(right: int, top: int = 8) -> NDArray[np.uint16]:

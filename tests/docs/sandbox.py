@@ -49,7 +49,7 @@ def serving(folder: Path, variables: Mapping[str, str]) -> Iterator[Path]:
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.docs.server", str(address)],
         cwd=ROOT,
-        env={**os.environ, **variables, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, **variables, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
     )
     try:

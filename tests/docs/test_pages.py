@@ -63,7 +63,7 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
             or os.environ.get("XDG_CACHE_HOME")
             or str(Path.home() / ".cache"),
             "SPECSIA_BLENDER": "blender",
-            "OMP_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": os.environ["OMP_NUM_THREADS"],
         }
         with serving(folder / "programs", mine) as programs:
             yield {"PATH": f"{programs}:/usr/bin:/bin", "LC_ALL": "C.UTF-8", **mine}

@@ -28,11 +28,6 @@ def generator(config: ModelConfig) -> torch.nn.Module:
     return made
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @pytest.mark.parametrize("architecture", ["tiny", "paper"])
 def test_tiles_have_no_seams(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apply, "has_bf16", lambda device: False)

@@ -50,7 +50,6 @@ def write_frames(folder: Path, count: int = FRAMES) -> Path:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    torch.set_num_threads(1)
     return write_run(tmp_path / "run")
 
 

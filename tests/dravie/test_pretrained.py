@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from click.testing import CliRunner, Result
 
 import specsia_build as specsia
@@ -30,11 +29,6 @@ from tests.dravie.test_enhance import write_frames, write_run
 
 CARD = WEIGHTS / "MODEL_CARD.md"
 MOST_BYTES = 1_200_000
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 def command(*arguments: object) -> Result:

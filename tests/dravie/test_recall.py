@@ -153,7 +153,6 @@ def test_a_memory_of_the_wrong_kind_is_refused() -> None:
 
 def write_run(run: Path, with_pos: bool = True) -> Path:
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     config = ModelConfig("tiny", with_pos)
     save_model(run, 1, config, build_generator(config), {})
     return run

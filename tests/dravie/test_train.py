@@ -43,7 +43,6 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     """Frames are decoded once for all tests of a session, but not into the user's cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(jit.CACHE.parent.parent))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
 def _train(dataset: Path, run: Path, config: TrainConfig = SMALL, **options: Any) -> Trained:

@@ -13,7 +13,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import torch
 from click.testing import CliRunner, Result
 
 from specsia_build.cli.main import main
@@ -197,7 +196,6 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def trained(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training that was stopped after the first of its two steps; not to be changed."""
-    torch.set_num_threads(1)
     top = tmp_path_factory.mktemp("trained")
     arguments = ("train", str(sound), "--out", str(top / "run"), "--steps", "2", "--checkpoint-every", "1")
     small = ("--set", "batch=1", "--set", "patch=16", "--device", "cpu")
@@ -211,7 +209,7 @@ def trained(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def at_peace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Caches of its own, one thread, no token, no network, and a folder of its own to work in."""
+    """Caches of its own, no token, no network, and a folder of its own to work in."""
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
@@ -219,7 +217,6 @@ def at_peace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    torch.set_num_threads(1)
     yield
 
 

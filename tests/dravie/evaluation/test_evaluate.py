@@ -46,11 +46,6 @@ def write_run(run: Path, **settings: Any) -> Path:
     return run
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 def evaluate(*arguments: object) -> Result:
     steps = ("--adapt-steps", "2", "--fit-steps", "2")
     return CliRunner().invoke(main, ["evaluate", *map(str, arguments), *steps])

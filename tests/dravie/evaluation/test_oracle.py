@@ -39,7 +39,6 @@ def views(dataset: Path) -> list[Pair]:
 
 
 def every_method(top: Path) -> list[Method]:
-    torch.set_num_threads(1)
     runs = [write_run(top / "run"), write_run(top / "plain", with_pos=False)]
     return choose_methods(load_runs(runs, CPU), BASELINES, ABLATIONS, 1, AdaptConfig(steps=2), 2, CPU)
 

@@ -46,7 +46,6 @@ def interior(pairs: list[Pair], training: list[Pair], with_pos: bool) -> float:
 
 @pytest.mark.slow
 def test_damage_that_hangs_on_the_place_alone_is_undone_with_the_hint(tmp_path: Path) -> None:
-    torch.set_num_threads(1)
     ids = tuple(f"c{number}" for number in range(8))
     dataset = open_dataset(build_small(tmp_path / "dataset", ids, backends=("exact",)))
     name = dataset.configs[0]
