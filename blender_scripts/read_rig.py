@@ -385,6 +385,8 @@ class Sampler:
             self.spoilt.append([name, why])
 
     def _sample(self, name, actions):
+        if not any(_curves(action) for action in actions):
+            return "moves nothing"
         ranges = np.array([tuple(action.frame_range) for action in actions])
         first, last = ranges[:, 0].min(), ranges[:, 1].max()
         most = min(MOST_FRAMES, self._left)
@@ -392,8 +394,6 @@ class Sampler:
             return "has keys at no finite time"
         if not any(scenes.owners(action) for action in actions):
             return "moves nothing that is drawn"
-        if last <= first:
-            return "has no length"
         if last - first >= most:
             return f"has {last - first + 1:.0f} frames; the most that are read of it are {most}"
         frames = np.append(np.arange(first, last - 1e-6), last)
@@ -427,6 +427,14 @@ class Sampler:
     def morph_weights(self):
         """Of all motions."""
         return [self.arrays[f"morph_weights_{k}"] for k in range(len(self.motions))]
+
+
+def _curves(action):
+    """The curves of an action, which Blender from 5.0 on keeps by what they move."""
+    if hasattr(action, "fcurves"):
+        return list(action.fcurves)
+    bags = [bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags]
+    return [curve for bag in bags for curve in bag.fcurves]
 
 
 def _places(chosen, count):

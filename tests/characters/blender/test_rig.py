@@ -102,6 +102,8 @@ def test_at_rest_the_mesh_is_the_still_one(read: RawMesh) -> None:
         ((CHEEK, CHIN), "Smiling", 0.5, ((2.6, 10, 1.6), (2, 10.5, 0))),
         # One unit along the bone, upwards, of a rig that is twice as large.
         ((*STRIP, SWORD), "Lift", 0.5, tuple((x, y, z + 2) for x, y, z in (*STRIP, SWORD))),
+        # An action of one key is a pose.
+        ((*STRIP, SWORD), "Still", 0.0, tuple((x, y, z + 2) for x, y, z in (*STRIP, SWORD))),
     ],
 )
 def test_points_are_where_they_belong(read: RawMesh, points: object, name: str, t: float, expected: object) -> None:
@@ -115,14 +117,14 @@ def test_motions_have_their_seconds_and_what_cannot_be_played_a_sentence(read: R
         "BoxAction": (0.0, 1.0),
         "Lift": (0.0, 0.5),
         "Smiling": (0.0, 1.0),
+        "Still": (0.0, 0.0),
     }
     assert dict(moving.spoilt) == {
         name: f"moving.blend: action '{name}' {why}"
         for name, why in {
             "Broken": "has values that are not finite numbers at frame 2",
             "Endless": "has 100001 frames; the most that are read of it are 10000",
-            "Nothing": "has no length",
-            "Still": "has no length",
+            "Nothing": "moves nothing",
         }.items()
     }
     assert moving.warnings == ()
@@ -146,7 +148,7 @@ def test_what_no_skin_can_do_is_said_with_how_much_it_is(scenes: Path) -> None:
     moving = moving_of(raw)
     # What several things do in one take is one motion.
     assert_allclose(places(raw, (BOX,), "Bend", 1.0), [(1, 20, 5)], atol=1e-5)
-    assert [motion.name for motion in moving.motions] == ["BoxAction", "Bend", "Lift", "Smiling", "Twist"]
+    assert [motion.name for motion in moving.motions] == ["BoxAction", "Bend", "Lift", "Smiling", "Still", "Twist"]
     (said,) = moving.warnings
     assert said == (
         "twisted.blend moves in 'Bend', 'Twist' up to 5.0% of its size otherwise in Blender, by preserved volume: "
@@ -193,6 +195,6 @@ def test_a_motion_that_costs_too_much_is_left_out_alone(
 ) -> None:
     monkeypatch.setattr("specsia_build.characters.blender.rig._MATRIX_COST", 30_000_000)
     found = read_rig(scenes / "moving.blend", cache=scenes / "cache")
-    assert [motion.name for motion in found.motions] == ["Lift"]
+    assert [motion.name for motion in found.motions] == ["Lift", "Still"]
     said = dict(found.spoilt)["Bend"]
     assert said.startswith("moving.blend: action 'Bend': this needs at least 2.15 GB of memory")
