@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.animation.motion import Motion
 from specsia_build.animation.rig import Rig
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.characters.character import Character, Entry
+from specsia_build.characters.raw import RawMoving
 from specsia_build.characters.read import read_with_rig
 
 
 @dataclass(frozen=True)
-class AnimatedCharacter:
-    """A character, its rig and its file's own motions.
+class AnimatedCharacter(RawMoving):
+    """A character with the rig of its mesh, at rest whatever the pose of the entry, and its file's own motions.
 
     Attributes:
         character: exactly what `read_character` gives.
-        rig: of `character.mesh.vertices`, one row each, placed in that mesh's coordinates; its skeleton stands as the
-            file has it at rest, whatever the pose of the entry.
-        motions: those of the file that can be played, in file order.
-        spoilt: name of each other one, and a sentence that says why it cannot be played.
-        humanoid: VRM's humanoid bones as the file states them, by their names there the node of the skeleton; else
-            empty.
-        warnings: sentences about what was left out of the motions, or of the humanoid.
     """
 
     character: Character
-    rig: Rig
-    motions: tuple[Motion, ...] = ()
-    spoilt: tuple[tuple[str, str], ...] = ()
-    humanoid: Mapping[str, int] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
 
 
 def read_animated(entry: Entry) -> AnimatedCharacter:
@@ -52,9 +39,7 @@ def read_animated(entry: Entry) -> AnimatedCharacter:
         CharacterError: with a sentence, as `read_character`; also if it would cost more memory with its rig.
     """
     character, moving = read_with_rig(entry)
-    if moving is None:
-        return AnimatedCharacter(character, _still(character.mesh.vertices))
-    return AnimatedCharacter(character, moving.rig, moving.motions, moving.spoilt, moving.humanoid, moving.warnings)
+    return AnimatedCharacter(character=character, **vars(moving or RawMoving(_still(character.mesh.vertices))))
 
 
 def _still(points: NDArray[np.float32]) -> Rig:

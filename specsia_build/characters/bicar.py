@@ -130,7 +130,8 @@ def _moving(stored: StoredRig, points: NDArray[np.float32], meshes: tuple[str, .
         raise CharacterError(f"{name}: {error}") from error
     bones = {bone: node for node, bone in enumerate(stored.names) if bone not in TRAILING}
     try:
-        return RawMoving(rig, gaits(rig.skeleton, bones, stored.hang, stored.lift), humanoid=bones)
+        motions = gaits(rig.skeleton, bones, stored.hang, stored.lift)
+        return RawMoving(rig, motions=motions, humanoid=bones)
     except ValueError as error:
         return RawMoving(rig, humanoid=bones, warnings=(f"{name} has a rig and no motions: {error}",))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -24,7 +24,8 @@ from specsia_build.characters.facing import front_by_joints
 from specsia_build.characters.gltf.animation import read_motions as read_gltf_motions
 from specsia_build.characters.gltf.document import Document, load_document
 from specsia_build.characters.gltf.hierarchy import read_hierarchy
-from specsia_build.characters.gltf.humanoid import is_vrm0, read_humanoid
+from specsia_build.characters.gltf.humanoid import is_vrm0
+from specsia_build.characters.raw import Motions
 from specsia_build.errors import CharacterError, CostError
 from specsia_build.frame import front_rotation, up_rotation
 
@@ -35,28 +36,20 @@ _PARSER_ERRORS = (OSError, ValueError, LookupError, ArithmeticError, EOFError, R
 
 
 @dataclass(frozen=True)
-class MotionFile:
-    """A file of motions.
+class MotionFile(Motions):
+    """A file of motions; one without a name is called as the file.
 
     Attributes:
         name: of the file.
         skeleton: what the motions move, in the file's own coordinates.
-        motions: those that can be played, in file order; one without a name is called as the file.
-        spoilt: name of each other one, and a sentence that says why it cannot be played.
-        humanoid: node of each humanoid bone where the file says so, called as in VRM; else empty.
         up: signed axis of the file that points up.
         front: axis that the skeleton faces at rest once `up` is turned to Z.
-        warnings: sentences about what was left out.
     """
 
     name: str
     skeleton: Skeleton
-    motions: tuple[Motion, ...]
-    spoilt: tuple[tuple[str, str], ...] = ()
-    humanoid: Mapping[str, int] = field(default_factory=dict)
     up: str = "+y"
     front: str = "-y"
-    warnings: tuple[str, ...] = ()
 
 
 BUILT_IN = tuple(GAITS)
@@ -68,7 +61,7 @@ def built_in() -> MotionFile:
     """The motions that come with the package, on a plain human skeleton."""
     skeleton = dummy()
     bones = {name: node for node, name in enumerate(skeleton.names)}
-    return MotionFile("the built-in motions", skeleton, gaits(skeleton, bones), humanoid=bones, up="+z")
+    return MotionFile("the built-in motions", skeleton, "+z", motions=gaits(skeleton, bones), humanoid=bones)
 
 
 def read_motions(path: Path, root: Path | None = None) -> MotionFile:
@@ -96,7 +89,7 @@ def _read(path: Path, root: Path) -> MotionFile:
     suffix = path.suffix.lower()
     if suffix == ".bvh":
         bvh = read_bvh(path, root)
-        return MotionFile(path.name, bvh.skeleton, (bvh.motion,), up=bvh.up, front=bvh.front)
+        return MotionFile(path.name, bvh.skeleton, bvh.up, bvh.front, motions=(bvh.motion,))
     if suffix in (".fbx", ".blend"):
         return _read_with_blender(path, root)
     if suffix in SUFFIXES:
@@ -110,16 +103,15 @@ def _read_gltf(path: Path, root: Path) -> MotionFile:
     with np.errstate(all="ignore"):
         hierarchy = read_hierarchy(document)
         found = read_gltf_motions(document, hierarchy.number)
-        humanoid, warnings = read_humanoid(document, hierarchy.number)
-        front = None if humanoid else _front(hierarchy.skeleton, "+y")
+        front = None if found.humanoid else _front(hierarchy.skeleton, "+y")
     return MotionFile(
-        name=path.name,
-        skeleton=hierarchy.skeleton,
-        motions=tuple(motion if motion.name else replace(motion, name=path.stem) for motion in found.played),
-        spoilt=found.spoilt,
-        humanoid=humanoid,
+        path.name,
+        hierarchy.skeleton,
         front=front or ("+y" if is_vrm0(document) else "-y"),
-        warnings=(*found.warnings, *warnings, *_unplayed(document)),
+        motions=tuple(motion if motion.name else replace(motion, name=path.stem) for motion in found.motions),
+        spoilt=found.spoilt,
+        humanoid=found.humanoid,
+        warnings=(*found.warnings, *_unplayed(document)),
     )
 
 
@@ -138,10 +130,10 @@ def _read_with_blender(path: Path, root: Path) -> MotionFile:
     return MotionFile(
         path.name,
         skeleton,
-        found.motions,
-        found.spoilt,
-        up="+z",
-        front=_front(skeleton, "+z") or "-y",
+        "+z",
+        _front(skeleton, "+z") or "-y",
+        motions=found.motions,
+        spoilt=found.spoilt,
         warnings=found.warnings,
     )
 

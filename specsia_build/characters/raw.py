@@ -15,20 +15,32 @@ from specsia_build.characters.facing import Landmark
 from specsia_build.rendering.mesh import Mesh
 
 
-@dataclass(frozen=True)
-class RawMoving:
-    """What moves a mesh.
+@dataclass(frozen=True, kw_only=True)
+class Motions:
+    """What a file says of motions.
 
     Attributes:
-        rig: of the mesh's vertices, placed in its coordinates.
-        motions, spoilt, humanoid, warnings: as in `AnimatedCharacter`.
+        motions: those that can be played, in file order.
+        spoilt: name of each other one, and a sentence that says why it cannot be played.
+        humanoid: node of each humanoid bone where the file says so, called as in VRM; else empty.
+        warnings: sentences about what was left out of the motions, or of the humanoid.
     """
 
-    rig: Rig
     motions: tuple[Motion, ...] = ()
     spoilt: tuple[tuple[str, str], ...] = ()
     humanoid: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RawMoving(Motions):
+    """What moves a mesh.
+
+    Attributes:
+        rig: of the mesh's vertices, placed in its coordinates; its skeleton stands as the file has it at rest.
+    """
+
+    rig: Rig
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def read_rig(path: Path, *, cache: Path | None = None, root: Path | None = None)
         if not (off := _off(rig, motions[-1], at_rest["checked"], arrays, size)) <= MOST_OFF:
             unlike.append((name, off))
     said = (_unlike(path.name, unlike, facts["unlike"]),) if unlike else ()
-    return RawMoving(rig, tuple(motions), tuple(spoilt), warnings=said)
+    return RawMoving(rig, motions=tuple(motions), spoilt=tuple(spoilt), warnings=said)
 
 
 def _rig(names: Sequence[str], arrays: Mapping[str, NDArray[Any]], morphed: Mapping[int, int]) -> Rig:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import cast, get_args
 
 import numpy as np
@@ -14,6 +13,8 @@ from specsia_build.animation.motion import WEIGHTS, Interpolation, Motion, Path,
 from specsia_build.characters.actions import FRAMES, chosen, unknown_action
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document, denormalise
+from specsia_build.characters.gltf.humanoid import read_humanoid
+from specsia_build.characters.raw import Motions
 from specsia_build.errors import CharacterError, CostError
 
 _PATHS: tuple[str, ...] = get_args(Path)
@@ -24,23 +25,8 @@ _KEY_COST = 32
 """Bytes of memory for a number of a key while it is read."""
 
 
-@dataclass(frozen=True)
-class Motions:
-    """What a file says of its animations.
-
-    Attributes:
-        played: those that can be played, in file order.
-        spoilt: name of each other one, and a sentence that says what is wrong with it.
-        warnings: sentences about what was left out of those that can be played.
-    """
-
-    played: tuple[Motion, ...]
-    spoilt: tuple[tuple[str, str], ...]
-    warnings: tuple[str, ...]
-
-
 def read_motions(document: Document, number: NDArray[np.int32], broken: Collection[tuple[int, int]] = ()) -> Motions:
-    """The animations of a file.
+    """The animations of a file, and which bones of a humanoid it says that it has.
 
     Args:
         document: the file.
@@ -61,7 +47,8 @@ def read_motions(document: Document, number: NDArray[np.int32], broken: Collecti
             continue
         start, end = min(track.times[0] for track in tracks), max(track.times[-1] for track in tracks)
         played.append(Motion(name, tuple(tracks), float(start), float(end)))
-    return Motions(tuple(played), tuple(spoilt), tuple(warnings))
+    humanoid, doubts = read_humanoid(document, number)
+    return Motions(motions=tuple(played), spoilt=tuple(spoilt), humanoid=humanoid, warnings=(*warnings, *doubts))
 
 
 def standing(document: Document, number: NDArray[np.int32], pose: str) -> tuple[Motion | None, float]:

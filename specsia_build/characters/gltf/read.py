@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from specsia_build.animation.rig import Rig
 from specsia_build.characters.gltf.animation import read_motions
 from specsia_build.characters.gltf.document import Document, load_document
-from specsia_build.characters.gltf.hierarchy import read_hierarchy
-from specsia_build.characters.gltf.humanoid import is_vrm0, read_humanoid
+from specsia_build.characters.gltf.humanoid import is_vrm0
 from specsia_build.characters.gltf.materials import Materials
 from specsia_build.characters.gltf.primitives import MeshReader
-from specsia_build.characters.gltf.rigs import RigGatherer, rig_without_vertices
+from specsia_build.characters.gltf.rigs import RigGatherer
 from specsia_build.characters.gltf.scene import Scene, read_scene
 from specsia_build.characters.raw import RawMesh, RawMoving
 from specsia_build.errors import CharacterError
@@ -88,36 +85,8 @@ def read_gltf(
         rest_landmarks=scene.rest_landmarks,
         moving=None
         if gatherer is None
-        else _moving(document, gatherer.rig(scene.skeleton), scene.number, gatherer.broken),
+        else RawMoving(gatherer.rig(scene.skeleton), **vars(read_motions(document, scene.number, gatherer.broken))),
     )
-
-
-def read_gltf_motions(path: Path, root: Path | None = None) -> tuple[RawMoving, str]:
-    """What moves in a glTF file, a VRM animation (.vrma) too, whether it has a mesh or not.
-
-    Args:
-        path: the file; what it is shows in its first bytes, not in its suffix.
-        root: as in `read_gltf`.
-
-    Returns:
-        The motions, in the file's own coordinates (+Y up, metres), with a rig that no vertices hang on, and its front
-        as in `RawMesh`.
-
-    Raises:
-        CharacterError: if the file is damaged, or its nodes are.
-    """
-    document = load_document(path, root or path.parent)
-    hierarchy = read_hierarchy(document)
-    moving = _moving(document, rig_without_vertices(hierarchy.skeleton), hierarchy.number)
-    return moving, _front(document)
-
-
-def _moving(
-    document: Document, rig: Rig, number: NDArray[np.int32], broken: Collection[tuple[int, int]] = ()
-) -> RawMoving:
-    found = read_motions(document, number, broken)
-    humanoid, warnings = read_humanoid(document, number)
-    return RawMoving(rig, found.played, found.spoilt, humanoid, (*found.warnings, *warnings))
 
 
 def _front(document: Document) -> str:

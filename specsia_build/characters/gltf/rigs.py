@@ -103,19 +103,6 @@ class RigGatherer:
         return self._first[key]
 
 
-def rig_without_vertices(skeleton: Skeleton) -> Rig:
-    """A skeleton that nothing hangs on."""
-    return Rig(
-        skeleton=skeleton,
-        points=np.zeros((0, 3), np.float32),
-        slots=np.zeros((0, 1), np.int32),
-        weights=np.zeros((0, 1), np.float32),
-        nodes=np.zeros(0, np.int32),
-        inverse_binds=np.zeros((0, 4, 4)),
-        placement=np.eye(4),
-    )
-
-
 def _joined(parts: Sequence[NDArray[T]], width: int) -> NDArray[T]:
     """Rows of several widths as rows of one, filled up with zeros."""
     return np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in parts])

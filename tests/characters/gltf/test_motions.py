@@ -16,7 +16,7 @@ from specsia_build import memory
 from specsia_build.animation.rig import posed
 from specsia_build.characters.animated import AnimatedCharacter, read_animated
 from specsia_build.characters.character import Entry
-from specsia_build.characters.gltf.read import read_gltf_motions
+from specsia_build.characters.motions import read_motions
 from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError
 from tests.characters.gltf.writer import TRIANGLE, GltfWriter
@@ -274,8 +274,8 @@ def test_the_bones_that_a_vrm_states(tmp_path: Path, extensions: dict[str, Any],
         "hips": "hips",
         "head": "head",
     }
-    alone, found = read_gltf_motions(tmp_path / "a.glb")
-    assert (alone.humanoid, found, len(alone.motions)) == (moving.humanoid, front, 1)
+    alone = read_motions(tmp_path / "a.glb")
+    assert (alone.humanoid, alone.front, len(alone.motions)) == (moving.humanoid, front, 1)
 
 
 @pytest.mark.parametrize(
