@@ -10,7 +10,7 @@ from specsia_build.gallery.compared import CHANGE, DIFFERENCE
 from specsia_build.gallery.items import LAYERS, TARGET, Gallery, Item, Lost, Side
 from specsia_build.report.analyse import ENOUGH, FAR, outliers, registrations
 from specsia_build.report.sections import Sections
-from specsia_build.report.strips import COLUMNS, COVER, PIXELS, Made, shown_frames
+from specsia_build.report.strips import COLUMNS, COVER, LARGE, PIXELS, Made, shown_frames
 
 FORMAT = 1
 
@@ -30,7 +30,7 @@ NUMBERS = {
 """Name, unit, digits and meaning of what items can be sorted by."""
 
 Strips = Mapping[str, str]
-"""What the page calls the picture of each layer by, and the cover."""
+"""What the page calls the picture of each layer by, and the cover and the larger frames."""
 
 
 def flags_of(gallery: Gallery) -> dict[str, tuple[str, ...]]:
@@ -73,9 +73,8 @@ def item_of(item: Item, strips: Mapping[str, Strips], made: Made, flags: Sequenc
 
 
 def _side(side: Side, frames: range, strips: Strips, problem: str | None) -> dict[str, Any]:
-    found: dict[str, Any] = {"strips": {layer: strip for layer, strip in strips.items() if layer != COVER}}
-    if COVER in strips:
-        found["cover"] = strips[COVER]
+    found: dict[str, Any] = {"strips": {layer: strip for layer, strip in strips.items() if layer in LAYERS}}
+    found |= {name: strips[name] for name in (COVER, LARGE) if name in strips}
     if side.values:
         found["values"] = {key: [_number(values[k]) for k in frames] for key, values in side.values.items()}
     if side.facts:
@@ -93,7 +92,7 @@ def _numbers(found: Mapping[str, float]) -> dict[str, float | None]:
 
 def failure_of(lost: Lost, strips: Mapping[str, Strips]) -> dict[str, Any]:
     """One failure of the document, with the first of its strips."""
-    found = [strip for of in strips.values() for layer, strip in of.items() if layer != COVER]
+    found = [strip for of in strips.values() for layer, strip in of.items() if layer in LAYERS]
     return {
         "key": lost.key,
         "id": lost.id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
@@ -29,11 +29,17 @@ MOST_FRAMES = 60
 TILES = (256, 192, 160, 128, 96, 64, 48, 32)
 """Sides that frames may have in pixels, if they are not smaller themselves."""
 
-MOST_PIXELS = 3_000_000_000
+MOST_PIXELS = 3_500_000_000
 """Of all strips together: what two processors encode in about a minute."""
+
+MOST_IN_ONE = 8_000_000
+"""Pixels of a strip with larger frames: a browser holds four bytes of each."""
 
 COVER = "cover"
 """Stands among the layers for the first frame of the first of them alone, which is shown before the rest is loaded."""
+
+LARGE = "large"
+"""Stands among the layers for Y* in larger frames, since it stands alone beside the layers of what is made of it."""
 
 PIXELS = "pixels"
 """Of an item's numbers: how far sides that are compared are apart in Y* or Z, in levels, the farthest of them."""
@@ -55,18 +61,41 @@ def shown_frames(count: int) -> range:
     return range(0, count, max(1, ceil(count / MOST_FRAMES)))
 
 
-def tile_of(gallery: Gallery) -> int:
-    """Pixels on a side of every frame: as its pictures are, but the more there are, the smaller."""
-    pictures = sum(
-        len(shown_frames(item.frames)) * sum(len(side.layers) for side in item.sides.values()) for item in gallery.items
-    )
-    most = next((tile for tile in TILES if pictures * tile * tile <= MOST_PIXELS), TILES[-1])
+def size_of(gallery: Gallery) -> int | None:
+    """Pixels on a side of a gallery's pictures, as the first that can be read has them; None if there is none."""
     for item in gallery.items:
         for side in item.sides.values():
             with suppress(SpecsiaError, OSError, ValueError):
                 (data,) = gallery.reader.read(item.id, side.name, next(iter(side.layers), GT), range(1))
-                return min(most, *map(int, as_stored(data).shape[:2]))
-    return most
+                return min(map(int, as_stored(data).shape[:2]))
+    return None
+
+
+def tile_of(gallery: Gallery) -> int:
+    """Pixels on a side of every frame: as its pictures are, but the more there are, the smaller."""
+    size = size_of(gallery) or TILES[0]
+    fitting = (tile for tile in TILES if _pixels_of(gallery, min(tile, size), size) <= MOST_PIXELS)
+    return min(size, next(fitting, TILES[-1]))
+
+
+def large_of(tile: int, size: int, frames: int) -> int | None:
+    """Pixels on a side of so many larger frames of Y*: twice those of others, but no more than its pictures have.
+
+    None where these have no more than others show, or where the strip would be too large for a browser.
+    """
+    large = min(2 * tile, size)
+    return large if large > tile and frames * large * large <= MOST_IN_ONE else None
+
+
+def _pixels_of(gallery: Gallery, tile: int, size: int) -> int:
+    pixels = 0
+    for item in gallery.items:
+        frames = len(shown_frames(item.frames))
+        larger = (large_of(tile, size, frames) or 0) ** 2
+        pixels += frames * sum(
+            len(side.layers) * tile**2 + (GT in side.layers) * larger for side in item.sides.values()
+        )
+    return pixels
 
 
 @dataclass(frozen=True)
@@ -100,7 +129,7 @@ class Made:
 
     Attributes:
         key: as wanted.
-        strips: by side and layer, and `COVER`.
+        strips: by side and layer, and `COVER` and `LARGE`.
         problems: by side, sentences on why it has none.
         numbers: figures of the target in its first frame, `coverage` and `colours`, and where sides are compared how
             far their colours are apart, `PIXELS`.
@@ -146,11 +175,14 @@ def _made(reader: Reader, wanted: Wanted, tile: int) -> Made:
             for layer in layers if wanted.frames else ():
                 stored = reader.read(wanted.key, side, layer, wanted.frames)
                 first[layer] = as_stored(stored[0])
+                tiles, (height, width) = {layer: tile}, first[layer].shape[:2]
+                if layer == GT and (larger := large_of(tile, min(height, width), len(stored))):
+                    tiles[LARGE] = larger
                 # One at a time, since frames may be large.
-                sheet = _sheet(chain([first[layer]], map(as_stored, stored[1:])), len(stored), tile)
-                strips[layer] = _encoded(sheet)
+                sheets = _sheets(chain([first[layer]], map(as_stored, stored[1:])), len(stored), tiles)
+                strips |= {name: _encoded(sheet) for name, sheet in sheets.items()}
                 if layer in (GT, COLOR) and side in compared:
-                    colours[side] = sheet
+                    colours[side] = sheets[layer]
                 if COVER not in strips and layer in (GT, COLOR) and len(stored) > 1:
                     strips[COVER] = strip_of([first[layer]], 1, tile)
         except (SpecsiaError, OSError, ValueError) as error:
@@ -181,17 +213,20 @@ def strip_of(pictures: Iterable[Pixels], count: int, tile: int) -> Strip:
     Returns:
         A WebP; a PNG of grey pictures, which loses nothing and takes a tenth of the time.
     """
-    return _encoded(_sheet(pictures, count, tile))
+    return _encoded(*_sheets(pictures, count, {"": tile}).values())
 
 
-def _sheet(pictures: Iterable[Pixels], count: int, tile: int) -> Image.Image:
-    fitted = (_fitted(picture, tile) for picture in pictures)
-    first = next(fitted)
-    strip = Image.new(first.mode, (tile * min(COLUMNS, count), tile * ceil(count / COLUMNS)))
-    for k, picture in enumerate(chain([first], fitted)):
-        left, top = (tile - picture.width) // 2, (tile - picture.height) // 2
-        strip.paste(picture, (tile * (k % COLUMNS) + left, tile * (k // COLUMNS) + top))
-    return strip
+def _sheets(pictures: Iterable[Pixels], count: int, tiles: Mapping[str, int]) -> dict[str, Image.Image]:
+    """All frames in one picture, and that for each of several tiles, the smallest first."""
+    sheets: dict[str, Image.Image] = {}
+    for k, picture in enumerate(pictures):
+        column, row = k % COLUMNS, k // COLUMNS
+        for (name, tile), fitted in zip(tiles.items(), _fitted(picture, tiles.values()), strict=True):
+            if name not in sheets:
+                sheets[name] = Image.new(fitted.mode, (tile * min(COLUMNS, count), tile * ceil(count / COLUMNS)))
+            left, top = (tile - fitted.width) // 2, (tile - fitted.height) // 2
+            sheets[name].paste(fitted, (tile * column + left, tile * row + top))
+    return sheets
 
 
 def _encoded(strip: Image.Image) -> Strip:
@@ -202,15 +237,18 @@ def _encoded(strip: Image.Image) -> Strip:
     return Strip(stream.getvalue(), "webp")
 
 
-def _fitted(picture: Pixels, tile: int) -> Image.Image:
+def _fitted(picture: Pixels, tiles: Collection[int]) -> Iterator[Image.Image]:
+    """A picture as it fits into each of several squares, the smallest first."""
     image = Image.fromarray(picture)
-    scale = tile / max(image.size)
-    if scale == 1:
-        return image
-    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    side = max(image.size)
     # Averaged as premultiplied, or what is clear would colour the edges.
-    ready = _premultiplied(picture) if image.mode == "RGBA" else image
-    return ready.resize(size, Image.Resampling.HAMMING, reducing_gap=1.0).convert(image.mode)
+    ready = _premultiplied(picture) if image.mode == "RGBA" and min(tiles) < side else image
+    for tile in tiles:
+        if tile == side:
+            yield image
+            continue
+        size = max(1, round(image.width * tile / side)), max(1, round(image.height * tile / side))
+        yield ready.resize(size, Image.Resampling.HAMMING, reducing_gap=1.0).convert(image.mode)
 
 
 def _premultiplied(picture: Pixels) -> Image.Image:

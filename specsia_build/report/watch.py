@@ -31,7 +31,8 @@ from specsia_build.report.document import document, failure_of, flags_of, item_o
 from specsia_build.report.sections import sections_of_run
 from specsia_build.report.serving import Answer
 from specsia_build.report.shell import asset, shell
-from specsia_build.report.strips import COVER, Made, Wanted, make, shown_frames, tile_of
+from specsia_build.report.strips import COVER, LARGE, Made, large_of, shown_frames, size_of, strip_of, tile_of
+from specsia_build.sheets import as_stored
 from specsia_build.stages.registry import character_stages
 
 LARGEST_TILE = 192
@@ -184,10 +185,12 @@ class Held:
 
 def _made(shown: Shown) -> Answer | None:
     """A picture; None of what cannot be read (any more)."""
-    wanted = Wanted(shown.item, {shown.side: (shown.layer,)}, shown.frames)
-    (found,) = make((shown.reader, (wanted,), shown.tile))
-    strip = found.strips[shown.side].get(shown.layer)
-    return None if strip is None else Answer(strip.data, _KINDS[strip.suffix], lasting=True)
+    try:
+        stored = shown.reader.read(shown.item, shown.side, shown.layer, shown.frames)
+        strip = strip_of(map(as_stored, stored), len(stored), shown.tile)
+    except (SpecsiaError, OSError, ValueError):
+        return None
+    return Answer(strip.data, _KINDS[strip.suffix], lasting=True)
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
@@ -226,7 +229,7 @@ def _folders(folder: Path) -> Iterator[Path]:
 def _document(found: Look) -> tuple[dict[str, Any], dict[str, Shown]]:
     """The document of a run, and the pictures that it names."""
     gallery, pictures = found.gallery, dict[str, Shown]()
-    tile, flags = min(LARGEST_TILE, tile_of(gallery)), flags_of(gallery)
+    tile, size, flags = min(LARGEST_TILE, tile_of(gallery)), size_of(gallery) or 0, flags_of(gallery)
     items = []
     for item in gallery.items:
         strips = {}
@@ -236,6 +239,9 @@ def _document(found: Look) -> tuple[dict[str, Any], dict[str, Shown]]:
             first = next((shown[layer] for layer in (GT, COLOR) if layer in shown), None)
             if first is not None and len(frames) > 1:
                 shown[COVER] = replace(first, frames=frames[:1])
+            larger = large_of(tile, size, len(frames))
+            if larger is not None and GT in shown:
+                shown[LARGE] = replace(shown[GT], tile=larger)
             strips[side.name] = _named(shown, stamp, pictures)
         items.append(item_of(item, strips, Made(item.id), flags.get(item.id, ())))
     failures = []

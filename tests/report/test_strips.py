@@ -14,7 +14,17 @@ from PIL import Image
 from specsia_build import png
 from specsia_build.errors import SpecsiaError
 from specsia_build.gallery.items import TARGET, Gallery, Item, Lost, Side
-from specsia_build.report.strips import COLUMNS, MOST_FRAMES, Wanted, make, shown_frames, strip_of, tile_of, wanted_of
+from specsia_build.report.strips import (
+    COLUMNS,
+    MOST_FRAMES,
+    Wanted,
+    large_of,
+    make,
+    shown_frames,
+    strip_of,
+    tile_of,
+    wanted_of,
+)
 
 
 def square(level: int, size: int = 32) -> NDArray[np.uint8]:
@@ -121,6 +131,20 @@ def test_coverage_and_colours_are_those_of_the_first_frame() -> None:
     reader = Kept({(TARGET, "gt"): [first], (TARGET, "gt_mask"): [mask]})
     (made,) = make((reader, (Wanted("x", {TARGET: ("gt", "gt_mask")}, range(1)),), 64))
     assert made.numbers == {"coverage": 0.25, "colours": 2}
+
+
+def test_the_target_alone_is_kept_in_larger_frames_too_as_far_as_a_browser_holds_them() -> None:
+    pictures = [np.roll(square(200, 96), k, axis=1) for k in range(12)]
+    reader = Kept({(TARGET, "gt"): pictures, ("a", "color"): pictures})
+    wanted = Wanted("x", {TARGET: ("gt",), "a": ("color",)}, range(12))
+    for tile, side in ((32, 64), (64, 96)):
+        (made,) = make((reader, (wanted,), tile))
+        assert set(made.strips["a"]) == {"color", "cover"}
+        assert made.strips[TARGET]["gt"] == made.strips["a"]["color"]
+        assert made.strips[TARGET]["large"] == strip_of(pictures, 12, side)
+    (made,) = make((reader, (wanted,), 96))
+    assert set(made.strips[TARGET]) == {"gt", "cover"}
+    assert [large_of(128, 512, frames) for frames in (10, 60, 200)] == [256, 256, None]
 
 
 def gallery(count: int, size: int, frames: int = 60) -> Gallery:

@@ -89,9 +89,21 @@ def test_pictures_are_made_once_they_are_asked_for(
         assert (strip.format, strip.size, cover.size) == ("WEBP", (4 * 64, 64), (64, 64))
     with picture(watched, sides["inflate"]["strips"]["mask"]) as mask:
         assert mask.format == "PNG"
-    monkeypatch.setattr(watch, "make", None)
+    monkeypatch.setattr(watch, "strip_of", None)
     with picture(watched, sides["Y*"]["strips"]["gt"]) as strip:
         assert strip.size == (4 * 64, 64)
+
+
+def test_the_target_has_larger_frames_where_others_are_small(
+    begun: tuple[BuildConfig, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "large" not in item_of(looked(Watched(str(begun[1]), rest=0)), "0")["sides"]["Y*"]
+    monkeypatch.setattr(watch, "LARGEST_TILE", 40)
+    watched = Watched(str(begun[1]), rest=0)
+    sides = item_of(looked(watched), "0")["sides"]
+    assert "large" not in sides["inflate"]
+    with picture(watched, sides["Y*"]["strips"]["gt"]) as strip, picture(watched, sides["Y*"]["large"]) as large:
+        assert (strip.size, large.size) == ((4 * 40, 40), (4 * 64, 64))
 
 
 def test_what_is_made_anew_has_another_address(running: tuple[BuildConfig, Path]) -> None:

@@ -13,13 +13,13 @@ const mainStrip = (side) => side.strips.gt ?? side.strips.color ?? Object.values
  * At rest it is the side's cover, a small picture of its first frame; the whole strip comes once it is to move.
  */
 function turning(item, side, link) {
-  const view = h("span", { cls: "turning" }, stripView(side.cover ?? mainStrip(side)));
+  const view = h("span", { cls: "turning" }, side.cover ? stripView(side.cover, 1) : stripView(mainStrip(side), item.frames));
   let strip = side.cover ? null : view.firstChild;
   let [frame, playing, from, dragged] = [0, 0, null, false];
   const show = (next) => {
     frame = ((next % item.frames) + item.frames) % item.frames;
     if (!strip) {
-      strip = stripView(mainStrip(side));
+      strip = stripView(mainStrip(side), item.frames);
       view.append(strip);
     }
     strip.show(frame);

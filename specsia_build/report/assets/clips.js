@@ -87,7 +87,7 @@ function siblings(item) {
   if (!others.length) return null;
   const cards = others.slice(0, MOST_SIBLINGS).map((other) => {
     const side = cardSide(other, null);
-    const view = side && stripView(mainStrip(side));
+    const view = side && stripView(mainStrip(side), other.frames);
     if (view) {
       onLook(() => {
         const seconds = (isPlaying() ? player.at : look.frame) / item.fps;

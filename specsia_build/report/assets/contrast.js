@@ -74,7 +74,7 @@ function wiped(left, right) {
   return { node: h("div", { cls: "frame" }, node, slider), show: [show, () => pictures.left.show(look.frame), () => pictures.right.show(look.frame)] };
 }
 
-const turnedIn = (picture) => stripView(picture.strip, look.frame, null, pictureName(picture));
+const turnedIn = (picture) => stripView(picture.strip, look.item.frames, look.frame, pictureName(picture));
 
 function heated(left, right) {
   const [a, b] = [turnedIn(left), turnedIn(right)];
@@ -96,7 +96,7 @@ function outlined(item, left, right) {
   const lost = lines.find(({ strip }) => !strip);
   if (lost) return { node: h("p", { cls: "problem", dir: "auto" }, `${lost.side} has no silhouette to outline.`), show: [] };
   const under = turnedIn(left);
-  const drawn = lines.map((line) => ({ ...line, view: stripView(line.strip, look.frame) }));
+  const drawn = lines.map((line) => ({ ...line, view: stripView(line.strip, item.frames, look.frame) }));
   const node = h(
     "div",
     { cls: "duel outlined", role: "img", "aria-label": `Outlines of ${lines.map(({ side }) => side).join(" and ")}` },

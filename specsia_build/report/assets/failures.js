@@ -24,7 +24,7 @@ function lostOne(one, alone) {
     "li",
     { cls: "lost" },
     one.strip
-      ? h("div", { cls: "picture" }, stripView(one.strip, 0, null, `What there is of ${one.key.slice(0, 100)}`))
+      ? h("div", { cls: "picture" }, stripView(one.strip, one.count, 0, `What there is of ${one.key.slice(0, 100)}`))
       : null,
     h(
       "div",

@@ -2,7 +2,7 @@
 
 /** A strip that turns with all the others. */
 function turned(strip, label) {
-  const view = stripView(strip, look.frame, null, label);
+  const view = stripView(strip, look.item.frames, look.frame, label);
   onLook(() => view.show(look.frame));
   return view;
 }
@@ -21,7 +21,7 @@ function panel(item, name) {
   const figures = state.data.layers
     .filter(({ key }) => side.strips[key])
     .map((layer) => {
-      const figure = h("figure", { data: { layer: layer.key } }, turned(side.strips[layer.key], `${layer.name}, ${name}`), h("figcaption", { title: layer.note ?? "" }, layer.name));
+      const figure = h("figure", { data: { layer: layer.key } }, turned((layer.key === "gt" && side.large) || side.strips[layer.key], `${layer.name}, ${name}`), h("figcaption", { title: layer.note ?? "" }, layer.name));
       onLook(() => (figure.hidden = !look.layers.has(layer.key)));
       return figure;
     });

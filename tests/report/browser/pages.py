@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -45,6 +45,13 @@ def silhouette(frames: int, wide: int = 0) -> str:
     return _encoded(picture)
 
 
+@cache
+def large(hue: int, frames: int) -> str:
+    """A strip in frames of twice the size."""
+    with Image.open(io.BytesIO(b64decode(strip(hue, frames).partition(",")[2]))) as small:
+        return _encoded(small.resize((2 * TILE * frames, 2 * TILE), Image.Resampling.NEAREST))
+
+
 def cover(hue: int) -> str:
     """Its first frame."""
     return strip(hue, 1)
@@ -75,6 +82,7 @@ def item(name: str, number: int, frames: int = 4, fps: float | None = None) -> d
     }
     target = {
         "cover": cover(36 * number % 360),
+        "large": large(36 * number % 360, frames),
         "strips": {"gt": strip(36 * number % 360, frames), "gt_mask": silhouette(frames)},
     }
     return {

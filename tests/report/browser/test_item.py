@@ -57,6 +57,14 @@ def test_one_slider_turns_all_pictures(show: Show) -> None:
     assert shown(page) == {2}
 
 
+def test_the_target_is_shown_larger_and_compared_in_the_size_of_others(show: Show) -> None:
+    page = opened(show, at=f"{AT}?compare=difference")
+    wide = "all => all.map(one => one.naturalWidth)"
+    assert page.locator('[data-layer="gt"] img').evaluate_all(wide) == [4 * 2 * TILE]
+    assert page.locator('[data-layer="color"] img').evaluate_all(wide) == [4 * TILE] * 2
+    assert page.locator(".duel img").evaluate_all(wide) == [4 * TILE] * 2
+
+
 def test_dragging_a_picture_turns_all(show: Show) -> None:
     page = opened(show)
     box = page.locator(DRAWN).nth(1).bounding_box()
