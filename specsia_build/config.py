@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from specsia_build.errors import UsageError
+from specsia_build.errors import UsageError, no_such
 from specsia_build.files.writing import write_bytes
 from specsia_build.memory import MEMORY, memory_bytes
 
@@ -21,6 +21,7 @@ FRONTALS = ("render", "drawing")
 POS_FRAMES = ("character", "view")
 LOW_IOU_ACTIONS = ("quarantine", "keep")
 EXECUTORS = ("local", "ray")
+RENDERERS = ("cycles", "eevee", "fast", "pyrender")
 
 DEFAULT_SOURCE = "sample:24"
 DEFAULT_OUT = "specsia-out"
@@ -159,6 +160,8 @@ class BuildConfig:
             ("executor", self.executor, EXECUTORS),
         ):
             check_choice(name, value, known)
+        if self.renderer not in RENDERERS:
+            raise UsageError(no_such("renderer", self.renderer, RENDERERS))
         if not self.backends:
             raise UsageError("backends is empty: name at least one, such as inflate")
         names = [backend_name(spec) for spec in self.backends]

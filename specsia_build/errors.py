@@ -42,6 +42,11 @@ def meant(given: str, known: Iterable[str]) -> str:
     return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
+def no_such(kind: str, given: str, known: Sequence[str]) -> str:
+    """The sentence about a name that is not known: what there is instead, and what may be meant."""
+    return f"there is no {kind} '{brief(given, 80)}'; the known ones are {', '.join(known)}.{meant(given, known)}"
+
+
 def plural(count: int, noun: str, many: str | None = None) -> str:
     """`1 character`, `2,300 characters`."""
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"

@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from specsia_build.backends import command, http
 from specsia_build.backends.base import Backend
 from specsia_build.backends.user_settings import all_settings, settings_file
-from specsia_build.errors import SpecsiaError, UsageError, meant
+from specsia_build.errors import SpecsiaError, UsageError, no_such
 
 GROUP = "specsia.backends"
 """Entry-point group; each point is a factory ``create(argument: str | None) -> Backend``."""
@@ -44,9 +44,8 @@ def load_backend(spec: str) -> Backend:
     if not found and (described := _described(name, colon)) is not None:
         return described
     if not found:
-        names = available_backends()
-        known = ", ".join(names) or "none, because specsia is not installed as a package"
-        raise UsageError(f"there is no backend '{name}'; the known ones are {known}.{meant(name, names)}")
+        names = available_backends() or ("none, because specsia is not installed as a package",)
+        raise UsageError(no_such("backend", name, names))
     targets = sorted({point.value for point in found})
     if len(targets) > 1:
         raise UsageError(f"the backend '{name}' is declared more than once: {', '.join(targets)}")

@@ -10,7 +10,8 @@ from typing import Any, cast
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
-from specsia_build.config import BuildConfig
+from specsia_build.config import RENDERERS, BuildConfig
+from specsia_build.errors import UsageError, no_such
 from specsia_build.frame import Camera, view_cameras
 from specsia_build.pipeline.progress import Progress
 from specsia_build.rendering.blender.renderer import Settings, check_gl, render_views
@@ -99,6 +100,8 @@ def bench_against(names: Sequence[str], config: BuildConfig, scratch: Path, prog
 
 
 def _peer(name: str) -> Renderer:
+    if name not in (*PEERS, *RENDERERS):
+        raise UsageError(no_such("renderer", name, (*RENDERERS, *PEERS)))
     return PEERS[name]() if name in PEERS else load_renderer(name)
 
 

@@ -10,13 +10,12 @@ from typing import Any
 
 import click
 
+from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
-from specsia_build.cli.output import json_option, tell
+from specsia_build.cli.output import json_option
 from specsia_build.cli.train import FOLDER
 from specsia_build.dravie.config import DEVICES, AdaptConfig, need_torch
 from specsia_build.dravie.pretrained import find_run
-from specsia_build.terminal.board import clock_time
-from specsia_build.terminal.screen import close
 
 
 @click.command(
@@ -66,10 +65,16 @@ def adapt(
         f"adapted in {done.seconds:.0f} s: {done.run}",
         f"frontal view {done.frontal}: mean absolute error {done.l1:.4f}, before {done.l1_before:.4f}",
     ]
-    if not as_json:
-        follows = f"specsia enhance {shlex.quote(str(done.run))} {_frames_of(of_frontal)} --out repaired"
-        close(f"fitted to {done.frontal}", {"time": [clock_time(done.seconds)], "next": [follows]})
-    tell(as_json, {**done._asdict(), "run": str(done.run)}, lines)
+    conclude(
+        as_json,
+        {**done._asdict(), "run": str(done.run)},
+        lines,
+        f"fitted to {done.frontal}",
+        {"fitted": ["the model" if without else "the model, and the frontal view's colours by position"]},
+        seconds=done.seconds,
+        where={"model": [str(done.run)]},
+        follows=[f"specsia enhance {shlex.quote(str(done.run))} {_frames_of(of_frontal)} --out repaired"],
+    )
 
 
 def _frames_of(of_frontal: Mapping[str, Any]) -> str:

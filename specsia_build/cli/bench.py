@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
-from specsia_build.cli.output import Table, json_option, tell
+from specsia_build.cli.output import Table, json_option
 from specsia_build.config import BuildConfig, ClipSettings, with_settings
 from specsia_build.dravie.config import DEVICES, PRESETS, need_torch
 from specsia_build.errors import SpecsiaError, UsageError, meant
@@ -60,22 +63,46 @@ def bench(
     measures rows and patches a second from DATASET, `train` patches a second of whole training steps; without DATASET
     on a small one of sample:2.
     """
+    from specsia_build.pipeline.settings import stated
+
+    began, given = time.monotonic(), stated(flags)
+    lines: list[str] | list[str | Table]
+    if what and what[0] in LEARNING:
+        report = _learning(what, against, preset, device, given)
+        measured, lines = list(what[:1]), _learnt(report)
+    elif what and what[0] == CLIPS:
+        report = _clips(what, given)
+        measured, lines = list(what[:1]), _moved(report)
+    else:
+        report, lines = _stages(what, against, preset, device, given)
+        measured = list(report.get("stages", ("render",)))
+    alone = [name for name, found in report.get("stages", {}).items() if "peer" not in found]
+    if measured == ["train"] and against is None:
+        alone, follows = measured, shlex.join(["specsia", "bench", *what, "--against", REFERENCE])
+    else:
+        follows = "specsia doctor"
+    conclude(
+        as_json,
+        report,
+        lines,
+        f"{', '.join(measured)} on this machine",
+        {"measured": [f"{name} beside {against or 'its peer'}" for name in measured if name not in alone]},
+        seconds=time.monotonic() - began,
+        doubtful={"no peer": [f"{name}: its seconds tell nothing of another machine" for name in alone]},
+        follows=[follows],
+    )
+
+
+def _stages(
+    what: tuple[str, ...], against: str | None, preset: str | None, device: str | None, given: dict[str, Any]
+) -> tuple[dict[str, Any], list[str | Table]]:
+    """A report on stages or renderers, and its lines."""
     from specsia_build.bench.against import bench_against
     from specsia_build.bench.stages import bench as run_bench
     from specsia_build.pipeline.progress import Progress
-    from specsia_build.pipeline.settings import stated
     from specsia_build.stages import render
     from specsia_build.stages.registry import stage_names
 
-    given = stated(flags)
-    if what and what[0] in LEARNING:
-        report = _learning(what, against, preset, device, given)
-        tell(as_json, report, _learnt(report))
-        return
-    if what and what[0] == CLIPS:
-        report = _clips(what, given)
-        tell(as_json, report, _moved(report))
-        return
     if preset is not None or device is not None:
         raise UsageError("--preset and --device are for 'specsia bench train'")
     names = stage_names()
@@ -94,10 +121,9 @@ def bench(
     with tempfile.TemporaryDirectory(prefix="specsia-bench-") as folder:
         if against is not None:
             compared = bench_against(against.split(","), config, Path(folder), Progress())
-            tell(as_json, compared, _compared(compared))
-            return
+            return compared, _compared(compared)
         report = run_bench([stage] if stage else names, config, Path(folder), Progress())
-    tell(as_json, report, _text(report))
+    return report, _text(report)
 
 
 def _clips(what: tuple[str, ...], given: dict[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""What `build` and `clips` say at their end: what was made on standard output, all about it on standard error."""
+"""What commands say at their end: what was made or found on standard output, all about it on standard error."""
 
 from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,13 +16,46 @@ from specsia_build.cli.output import tell
 from specsia_build.config import FRAMES, BuildConfig, ClipSettings
 from specsia_build.errors import plural
 from specsia_build.terminal.board import clock_time
-from specsia_build.terminal.layout import folded, most
+from specsia_build.terminal.layout import Table, folded, most
 from specsia_build.terminal.screen import close, complain
 
 if TYPE_CHECKING:
     from specsia_build.pipeline.failures import Failure
     from specsia_build.pipeline.layout import RunLayout
     from specsia_build.pipeline.summary import BuildSummary, StageSummary
+
+
+def conclude(
+    as_json: bool,
+    document: Any,
+    lines: Sequence[str | Table],
+    title: str,
+    made: Mapping[str, Sequence[str]],
+    *,
+    seconds: float,
+    doubtful: Mapping[str, Sequence[str]] | None = None,
+    where: Mapping[str, Sequence[str]] | None = None,
+    follows: Sequence[str] = (),
+    bad: bool = False,
+) -> None:
+    """Say at the end of a command what it did, in the order in which all commands say it, and print its result.
+
+    Args:
+        as_json: whether the result is one document, and nothing else is said.
+        document: that is.
+        lines: the result in words.
+        title: what was done, in a few words.
+        made: lines on what was made or looked at, by their label; here and below labels without lines are left out.
+        seconds: that it took.
+        doubtful: what was left out, failed or is to be doubted.
+        where: places of what was made, and how it is loaded.
+        follows: commands that come next, to be copied.
+        bad: whether it is not what was asked for.
+    """
+    if not as_json:
+        facts = {**made, **(doubtful or {}), "time": [clock_time(seconds)], **(where or {}), "next": follows}
+        close(title, {label: told for label, told in facts.items() if told}, bad=bad)
+    tell(as_json, document, lines)
 
 
 def document_of(summary: BuildSummary) -> dict[str, Any]:
@@ -89,11 +122,11 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _load_lines(summary: BuildSummary) -> list[str]:
-    if summary.dataset is None or not summary.rows:
+def load_lines(dataset: Path | str | None, configs: Collection[str]) -> list[str]:
+    """Python that loads each configuration of a dataset; none where there is nothing to load."""
+    if dataset is None or not configs:
         return []
-    several = len(summary.rows) > 1
-    loading = [f"pairs = {_loading(summary.dataset, name, several)}" for name in summary.rows]
+    loading = [f"pairs = {_loading(dataset, name, len(configs) > 1)}" for name in configs]
     return ["from datasets import load_dataset", *loading]
 
 
@@ -157,10 +190,26 @@ def end(
     if summary.stopped is None and not results:
         results = [f"done: {', '.join(dict.fromkeys(stage.stage for stage in summary.stages))} in {layout.root}"]
     trouble = _trouble(summary, layout)
-    if not as_json:
-        title, facts = _closing(summary, layout, seconds, [*load, *_load_lines(summary)], first, trouble)
-        close(title, facts, bad=trouble is not None)
-    tell(as_json, document_of(summary), results)
+    set_aside, run = said_of(summary.failures), shlex.quote(str(layout.root))
+    warned = folded((name, sentence) for name, found in sorted(summary.warnings.items()) for sentence in found)
+    conclude(
+        as_json,
+        document_of(summary),
+        results,
+        _title(summary),
+        {
+            "built": _counts(summary.stages, "made") or ["nothing" if trouble else "nothing: all is up to date"],
+            "up to date": _counts(summary.stages, "kept"),
+        },
+        seconds=seconds,
+        doubtful={
+            **{kind: most(told, f"specsia status {run}") for kind, told in set_aside.items()},
+            "warnings": most([fold.line() for fold in warned], f"specsia report {run}"),
+        },
+        where={**_places(summary, layout), "load": [*load, *load_lines(summary.dataset, summary.rows or ())]},
+        follows=_next(summary, layout, first),
+        bad=trouble is not None,
+    )
     if trouble is not None:
         complain(trouble)
         ctx.exit(FAILED)
@@ -176,37 +225,19 @@ def _trouble(summary: BuildSummary, layout: RunLayout) -> str | None:
     return None
 
 
-def _closing(
-    summary: BuildSummary,
-    layout: RunLayout,
-    seconds: float,
-    load: Sequence[str],
-    first: Sequence[str],
-    trouble: str | None,
-) -> tuple[str, Mapping[str, Sequence[str]]]:
-    """Title and facts of what a build did."""
-    set_aside, run = said_of(summary.failures), shlex.quote(str(layout.root))
-    warned = folded((name, sentence) for name, found in sorted(summary.warnings.items()) for sentence in found)
+def _title(summary: BuildSummary) -> str:
+    """What a build was of, and how many are lacking."""
     counts = [f"{summary.failed} failed"] * bool(summary.failed)
     counts += [f"{summary.low_quality} quarantined for their looks"] * bool(summary.low_quality)
-    title = ", ".join([f"{plural(summary.characters, 'character')} of {summary.source}", *counts])
-    where = {
+    return ", ".join([f"{plural(summary.characters, 'character')} of {summary.source}", *counts])
+
+
+def _places(summary: BuildSummary, layout: RunLayout) -> dict[str, list[str]]:
+    """Where things are."""
+    shows = f"{layout.root / 'quarantine'} shows why; --min-iou lowers what is asked, --low-iou keep packs them"
+    return {
         "dataset": [] if summary.dataset is None else [str(summary.dataset)],
         "failures": [str(layout.failures)] if summary.failures else [],
-        "pictures": [
-            f"{layout.root / 'quarantine'} shows why; --min-iou lowers what is asked, --low-iou keep packs them"
-        ]
-        if summary.low_quality
-        else [],
+        "pictures": [shows] if summary.low_quality else [],
         "logs": [str(layout.log.parent)],
-    }
-    return title, {
-        "built": _counts(summary.stages, "made") or ["nothing" if trouble else "nothing: all is up to date"],
-        "up to date": _counts(summary.stages, "kept"),
-        **{kind: most(lines, f"specsia status {run}") for kind, lines in set_aside.items()},
-        "warnings": most([fold.line() for fold in warned], f"specsia report {run}"),
-        "time": [clock_time(seconds)],
-        **where,
-        "load": load,
-        "next": _next(summary, layout, first),
     }

@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from specsia_build.backends.user_settings import all_settings
-from specsia_build.config import DRAVIE, backend_name
+from specsia_build.config import DRAVIE, OWN, RENDERERS, backend_name
 from specsia_build.folders import shipped
 
 STAGES = ("render", "reconstruct", "project", "pack")
@@ -19,6 +19,9 @@ STAGES = ("render", "reconstruct", "project", "pack")
 
 CLIP_STAGES = ("motions", "draw", "render", "reconstruct", "project", "carry", "move", "pack")
 """Of those of clips."""
+
+MOTIONS = (OWN, "idle", "walk", "run", "jump", "wave", "turn")
+"""Of motions that are not a file's, which completion knows without importing them."""
 
 _WHERE = ("dataset", "source", "where", "folder", "one", "run")
 """Parameters that name what characters or configurations are in, the likeliest first."""
@@ -69,6 +72,10 @@ def _models(_ctx: click.Context) -> Iterable[str]:
     return ("pretrained",)
 
 
+def _motions(_ctx: click.Context) -> Iterable[str]:
+    return MOTIONS
+
+
 def _none(_ctx: click.Context) -> Iterable[str]:
     return ()
 
@@ -81,6 +88,8 @@ _NAMES: Mapping[str, _Names] = {
     "configs": _configurations,
     "config_name": _settings,
     "recipes": lambda _ctx: recipe_names(),
+    "renderer": lambda _ctx: RENDERERS,
+    "motions": _motions,
     "character": _characters,
     "ids": _characters,
     "characters": _characters,
@@ -90,6 +99,7 @@ _NAMES: Mapping[str, _Names] = {
 
 _PATHS: Mapping[str, _Names] = {
     "config_name": _settings,
+    "motions": _motions,
     "run": _models,
     "runs": _models,
     **dict.fromkeys(("source", "where", "other", "dataset", "folder", "one", "two", "like", "out", "exclude"), _none),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+import time
 from pathlib import Path
 
 import click
 
+from specsia_build.cli.closing import conclude, load_lines
 from specsia_build.cli.command import Command
-from specsia_build.cli.output import json_option, tell
+from specsia_build.cli.output import json_option
 from specsia_build.config import cores
+from specsia_build.errors import plural
 
 
 @click.command(
@@ -35,9 +39,21 @@ def convert(dataset: str, to: str, out: Path, configs: tuple[str, ...], workers:
     from specsia_build.dataset.reading import open_dataset
     from specsia_build.pipeline.progress import Progress
 
+    began = time.monotonic()
     opened = open_dataset(dataset)
     with Progress().bar("convert", None, "row") as bar:
         done = to_published(opened, out, configs, workers or cores(), bar)
     document = {"dataset": str(done.folder), "schema": to, "rows": {c: dict(r) for c, r in done.rows.items()}}
-    total = sum(sum(rows.values()) for rows in done.rows.values())
-    tell(as_json, document, [f"{total} rows of {opened.where} are in {done.folder}, in the published schema"])
+    counts = {config: sum(rows.values()) for config, rows in done.rows.items()}
+    total, folder = plural(sum(counts.values()), "row"), shlex.quote(str(done.folder))
+    conclude(
+        as_json,
+        document,
+        [f"{total} of {opened.where} are in {done.folder}, in the published schema"],
+        f"{total} of {opened.where} in the published schema",
+        {"packed": [", ".join(f"{config} {count:,}" for config, count in counts.items())]},
+        seconds=time.monotonic() - began,
+        doubtful={"left out": [name for name in opened.configs if name not in counts]},
+        where={"dataset": [str(done.folder)], "load": load_lines(done.folder, list(counts))},
+        follows=[f"specsia verify {folder}", f"specsia push {folder} --repo OWNER/NAME --dry-run"],
+    )

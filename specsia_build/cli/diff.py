@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
+import time
+
 import click
 
+from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
 from specsia_build.cli.main import FAILED
-from specsia_build.cli.output import json_option, tell
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.cli.output import json_option
+from specsia_build.errors import SpecsiaError, UsageError, plural
 
 
 @click.command(
@@ -27,11 +31,24 @@ def diff(ctx: click.Context, one: str, two: str, as_json: bool) -> None:
     from specsia_build.dataset.reading import open_dataset
     from specsia_build.pipeline.progress import Progress
 
+    began = time.monotonic()
     with Progress().bar("diff", None, "row") as bar:
         try:
             found = diff_datasets(open_dataset(one), open_dataset(two), bar.at)
         except SpecsiaError as error:
             raise UsageError(str(error)) from error
-    tell(as_json, found.to_json(), found.lines())
+    lines = found.lines()
+    rows = sum(config.rows[0] - len(config.removed) for config in found.configs)
+    conclude(
+        as_json,
+        found.to_json(),
+        lines,
+        lines[-1],
+        {"compared": [f"{plural(rows, 'row')} that both have"]},
+        seconds=time.monotonic() - began,
+        doubtful={"differ": found.differing()},
+        follows=[] if found.equal else [f"specsia report {shlex.quote(one)} {shlex.quote(two)}"],
+        bad=not found.equal,
+    )
     if not found.equal:
         ctx.exit(FAILED)

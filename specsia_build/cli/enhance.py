@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
+import time
 from pathlib import Path
 
 import click
 
+from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
-from specsia_build.cli.output import show
 from specsia_build.cli.train import FOLDER
 from specsia_build.dravie.config import DEVICES, need_torch
-from specsia_build.dravie.pretrained import find_run
-from specsia_build.errors import UsageError
+from specsia_build.dravie.pretrained import find_run, run_name
+from specsia_build.errors import UsageError, plural
 
 
 @click.command(
@@ -44,9 +46,11 @@ def enhance(run: Path, source: str, out: Path, split: str | None, video: bool, d
     from specsia_build.dravie.network.checkpoint import load_generator, load_memory
     from specsia_build.dravie.processes import find_device
 
+    began = time.monotonic()
     config, model = load_generator(run)
     memory = load_memory(run)
-    if is_frame_folder(Path(source)):
+    of_folder = is_frame_folder(Path(source))
+    if of_folder:
         if split is not None:
             raise UsageError(f"{source} is a folder of frames, which has no splits: leave --split out")
         frames = work.folder_frames(Path(source), config.with_pos)
@@ -56,6 +60,24 @@ def enhance(run: Path, source: str, out: Path, split: str | None, video: bool, d
         frames = work.dataset_frames(open_dataset(source), split)
     done = work.enhance(model, config, frames, out, find_device(device), video, memory)
     kept = f", {done.kept} were there already" if done.kept else ""
-    show(f"{done.made} frames repaired{kept}: {out}")
+    lines = [f"{plural(done.made, 'frame')} repaired{kept}: {out}"]
     if done.film is not None:
-        show(f"the films of its clips are in {done.film}" if done.film.is_dir() else f"the film is {done.film}")
+        lines.append(f"the films of its clips are in {done.film}" if done.film.is_dir() else f"the film is {done.film}")
+    model_of, given = shlex.quote(run_name(run)), shlex.quote(source)
+    conclude(
+        False,
+        None,
+        lines,
+        f"{plural(frames.count, 'frame')} of {source}",
+        {
+            "repaired": [f"{done.made:,}" if done.made else "nothing: all is up to date"],
+            "up to date": [f"{done.kept:,}"] if done.kept else [],
+        },
+        seconds=time.monotonic() - began,
+        where={"pictures": [str(out)], "film": [] if done.film is None else [str(done.film)]},
+        follows=[
+            f"specsia adapt {model_of} --frames {given} --drawing front.png --out mine"
+            if of_folder
+            else f"specsia evaluate {model_of} {given} --out scores"
+        ],
+    )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
-from specsia_build.cli.output import json_option, tell
+from specsia_build.cli.output import json_option
 from specsia_build.cli.train import FOLDER, configs_option
 from specsia_build.dravie.config import DEVICES, AdaptConfig, need_torch
 from specsia_build.dravie.pretrained import find_run
-from specsia_build.errors import UsageError
+from specsia_build.errors import UsageError, plural
 from specsia_build.terminal.layout import table_of
 
 
@@ -80,7 +83,7 @@ def evaluate(
     characters.csv, scores.json, a figure for each backend, every result as a picture, and report.html, which shows all
     of it; a stopped evaluation goes on from there.
     """
-    from specsia_build.gallery.evaluation import REPORT
+    from specsia_build.gallery.evaluation import REPORT, TABLES
     from specsia_build.pipeline.settings import existing_run
 
     need_torch()
@@ -101,6 +104,7 @@ def evaluate(
     for name in wanted:
         if name not in known.BASELINES:
             raise UsageError(f"--baselines: there is no '{name}'; they are {', '.join(known.BASELINES)}")
+    began = time.monotonic()
     where, opened = find_device(device), open_dataset(dataset)
     adaptation = replace(AdaptConfig(), steps=adapt_steps)
     steps, places = fit_steps or known.FIT_STEPS, opened.keeps_places()
@@ -117,4 +121,16 @@ def evaluate(
     found = replace(measured, notes=(*unknown, *notes))
     text, document = write_evaluation(found, opened, out)
     write_evaluation_report(str(out), out / REPORT, Progress())
-    tell(as_json, document, table_of(text.split("\n")))
+    characters = len({score.character for score in found.scores})
+    folder = shlex.quote(str(out))
+    conclude(
+        as_json,
+        document,
+        table_of(text.split("\n")),
+        f"{plural(len(found.labels), 'method')} on {plural(characters, 'character')} of {dataset}",
+        {"compared": [", ".join(found.labels)]},
+        seconds=time.monotonic() - began,
+        doubtful={"note": found.notes},
+        where={"tables": [str(out / TABLES)], "report": [str(out / REPORT)]},
+        follows=[f"specsia turntable {folder} --out turntable.webp", f"specsia sheet {folder} --out sheet.png"],
+    )

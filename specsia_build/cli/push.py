@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
+import time
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from specsia_build.cli.closing import conclude, load_lines
 from specsia_build.cli.command import Command
 from specsia_build.cli.main import FAILED
-from specsia_build.cli.output import json_option, tell
+from specsia_build.cli.output import json_option
+from specsia_build.errors import plural
 from specsia_build.terminal.board import amount
+from specsia_build.terminal.layout import most
 
 if TYPE_CHECKING:
     from specsia_build.dataset.hub.plan import Operation, Plan
@@ -48,6 +54,7 @@ def push(ctx: click.Context, folder: Path, repo: str, private: bool, prune: bool
     from specsia_build.recipes.verify import mark_of
 
     check_repo(repo)
+    began = time.monotonic()
     progress = Progress()
     of_recipe = mark_of(folder) is not None
     total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
@@ -61,21 +68,53 @@ def push(ctx: click.Context, folder: Path, repo: str, private: bool, prune: bool
         with connect(repo, progress.say, look=dry_run) as hub:
             plan = plan_push(hub, files, version, not private, prune)
             if not dry_run:
-                for note in plan.notes:
-                    progress.say(note)
                 with progress.bar("push", plan.size, "B") as advance:
                     done = push_dataset(hub, plan, files, advance)
     except UnseenError as error:
         if not dry_run:
             raise
         plan = plan_unseen(page_of(repo), repo, files, version, not private, str(error))
-    tell(as_json, (done or plan).to_json(), (_planned(plan) if done is None else _verdict(done)))
-    if done is not None and not done.ok:
+    configs = sorted({Path(file.name).parts[1] for file in files if fnmatchcase(file.name, "data/*/*")})
+    differences = {} if done is None else done.differences
+    again = shlex.join(
+        ["specsia", "push", str(folder), "--repo", repo, *["--public"] * (not private), *["--prune"] * prune]
+    )
+    made_of_rows = done is not None and done.ok and not of_recipe
+    conclude(
+        as_json,
+        (done or plan).to_json(),
+        _planned(plan) if done is None else _verdict(done),
+        f"{folder} on the Hub" + (", as planned" if done is None else "" if done.ok else ", not whole"),
+        {
+            "to send" if done is None else "sent": [_changes(plan)],
+            "up to date": [_files(plan.kept)] if plan.kept else [],
+        },
+        seconds=time.monotonic() - began,
+        doubtful={
+            "failed": most([f"{name} {problem}" for name, problem in differences.items()], f"{again} --json"),
+            "note": plan.notes,
+        },
+        where={
+            "page": [f"{plan.page} ({'private' if plan.private else 'public'})"],
+            "version": [plan.tag] if done is not None and done.ok else [],
+            "load": load_lines(Path(repo), configs or ["default"]) if made_of_rows else [],
+        },
+        follows=[f"specsia verify {repo}"] if made_of_rows else [] if done is not None and done.ok else [again],
+        bad=bool(differences),
+    )
+    if differences:
         ctx.exit(FAILED)
 
 
+def _changes(plan: Plan) -> str:
+    """What a push sends and removes."""
+    sent, deleted = len(plan.of("add", "replace")), len(plan.of("delete"))
+    said = [f"{_files(sent)} of {amount(plan.size, 'B')}"] * bool(sent) + [f"{_files(deleted)} removed"] * bool(deleted)
+    return ", ".join(said) or "nothing: all is up to date"
+
+
 def _planned(plan: Plan) -> list[str]:
-    lines = [*(_step(operation, plan) for operation in plan.operations), *plan.notes]
+    lines = [_step(operation, plan) for operation in plan.operations]
     kept = f"; {_files(plan.kept)} there already" if plan.kept else ""
     counted = _files(len(plan.of("add", "replace")))
     lines.append(f"{plan.page}: {counted} of {amount(plan.size, 'B')} to send{kept}")
@@ -109,4 +148,4 @@ def _verdict(done: Pushed) -> list[str]:
 
 
 def _files(count: int) -> str:
-    return f"{count} file" if count == 1 else f"{count} files"
+    return plural(count, "file")

@@ -10,13 +10,12 @@ from typing import Any, TypeVar
 
 import click
 
+from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
-from specsia_build.cli.output import json_option, tell
+from specsia_build.cli.output import json_option
 from specsia_build.dravie.config import DEFAULT_PRESET, DEVICES, PRESETS, TrainConfig, need_torch, train_config
 from specsia_build.errors import SpecsiaError, UsageError, WriteError
 from specsia_build.files.trouble import AGAIN
-from specsia_build.terminal.board import clock_time
-from specsia_build.terminal.screen import close
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -93,15 +92,20 @@ def train(
     ]
     if done.l1 is not None and done.raw_l1 is not None:
         lines.append(f"validation frames: mean absolute error {done.l1:.4f}, before repair {done.raw_l1:.4f}")
-    if not as_json:
-        folder = shlex.quote(str(done.run))
-        follows = [
+    folder = shlex.quote(str(done.run))
+    conclude(
+        as_json,
+        {**vars(done), "run": str(done.run)},
+        lines,
+        f"{done.steps} steps of training",
+        {"trained": [f"a {config.preset} model on {done.rows} rows"]},
+        seconds=done.seconds,
+        where={"model": [str(done.run)], "log": [str(done.run / "log.csv")]},
+        follows=[
             f"specsia enhance {folder} my-frames --out repaired",
             f"specsia evaluate {folder} {shlex.quote(dataset)} --out scores",
-        ]
-        facts = {"time": [clock_time(done.seconds)], "log": [str(done.run / "log.csv")], "next": follows}
-        close(f"{done.steps} steps of training", facts)
-    tell(as_json, {**vars(done), "run": str(done.run)}, lines)
+        ],
+    )
 
 
 def _changes(

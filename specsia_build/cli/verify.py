@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
+import time
+from pathlib import Path
+
 import click
 
+from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
 from specsia_build.cli.main import FAILED
-from specsia_build.cli.output import json_option, tell
+from specsia_build.cli.output import json_option
 from specsia_build.config import cores
+from specsia_build.errors import plural
 
 
 @click.command(cls=Command, examples=("specsia verify my-run/dataset", "specsia verify my-clips/frames"))
@@ -23,10 +29,30 @@ def verify(ctx: click.Context, dataset: str, workers: int, as_json: bool) -> Non
     is DIR/NAME, or a copy of it.
     """
     from specsia_build.pipeline.progress import Progress
+    from specsia_build.recipes.verify import mark_of
     from specsia_build.recipes.verify import verify as verify_folder
 
+    began = time.monotonic()
     with Progress().bar("verify", None) as bar:
         report = verify_folder(dataset, workers=workers or cores(), progress=bar.at)
-    tell(as_json, report.to_json(), report.lines())
+    named, local = shlex.quote(dataset), Path(dataset).is_dir()
+    looked = [] if local and mark_of(Path(dataset)) is not None else [f"specsia report {named}"]
+    pushed = [f"specsia push {named} --repo OWNER/NAME --dry-run"] if local and report.ok else []
+    conclude(
+        as_json,
+        report.to_json(),
+        report.lines(),
+        f"{dataset} {'keeps' if report.ok else 'does not keep'} what is promised of it",
+        {"checked": [f"{plural(report.rows, report.unit[:-1])}, by {plural(len(report.checks), 'check')}"]},
+        seconds=time.monotonic() - began,
+        doubtful={
+            "failed": [
+                f"{check.name}: {plural(check.count, 'problem')}" for check in report.checks if not check.passed
+            ],
+            "note": report.notes,
+        },
+        follows=[*looked, *pushed],
+        bad=not report.ok,
+    )
     if not report.ok:
         ctx.exit(FAILED)

@@ -9,7 +9,7 @@ from typing import Any
 
 from specsia_build.config import DRAVIE
 from specsia_build.dataset.layers import GT, LAYERS, MASK
-from specsia_build.errors import SpecsiaError, UsageError, meant
+from specsia_build.errors import SpecsiaError, UsageError, no_such
 from specsia_build.recipes.recipe import Recipe
 
 GROUP = "specsia.recipes"
@@ -34,8 +34,7 @@ def load_recipe(name: str) -> Recipe:
     """
     found = tuple(entry_points(group=GROUP, name=name))
     if not found:
-        known = available_recipes()
-        raise UsageError(f"there is no recipe '{name}'; the known ones are {', '.join(known)}.{meant(name, known)}")
+        raise UsageError(no_such("recipe", name, available_recipes()))
     targets = sorted({point.value for point in found})
     if len(targets) > 1:
         raise UsageError(f"the recipe '{name}' is declared more than once: {', '.join(targets)}")

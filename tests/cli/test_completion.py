@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from specsia_build.backends.registry import available_backends
-from specsia_build.cli.completion import CLIP_STAGES, STAGES
+from specsia_build.characters.motions import BUILT_IN
+from specsia_build.cli.completion import CLIP_STAGES, MOTIONS, STAGES
+from specsia_build.config import OWN, RENDERERS
 from specsia_build.recipes.registry import available_recipes
+from specsia_build.rendering import registry
 from specsia_build.stages import pack
 from specsia_build.stages.registry import PAIR_STAGES, stage_names
 from tests.shapes import write_folder
@@ -36,11 +39,18 @@ def test_names_of_stages_are_those_of_the_stages() -> None:
     assert tuple(stage.name for stage in (*PAIR_STAGES, pack.STAGE)) == CLIP_STAGES
 
 
+def test_names_of_renderers_and_motions_are_those_there_are() -> None:
+    assert tuple(sorted(registry.RENDERERS)) == RENDERERS
+    assert (OWN, *BUILT_IN) == MOTIONS
+
+
 def test_commands_options_and_names_are_completed(tmp_path: Path) -> None:
     assert completed("specsia b", tmp_path) == ["build", "backends", "bench"]
     assert completed("specsia build --si", tmp_path) == ["--size"]
     assert completed("specsia build --backend ", tmp_path) == sorted(available_backends())
     assert completed("specsia clips --recipe ", tmp_path) == list(available_recipes())
+    assert completed("specsia build --renderer ", tmp_path) == list(RENDERERS)
+    assert completed("specsia clips --motion w", tmp_path) == ["walk", "wave"]
     assert completed("specsia build --stage re", tmp_path) == ["render", "reconstruct"]
     assert completed("specsia build --config spec", tmp_path) == ["specsia-15k"]
     assert completed("specsia enhance pre", tmp_path) == ["pretrained"]

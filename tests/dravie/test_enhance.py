@@ -74,7 +74,7 @@ def test_a_stopped_command_goes_on(run: Path, tmp_path: Path) -> None:
     (out / "9.png").unlink()
     kept = (out / "8.png").stat().st_mtime_ns
     again = enhance(run, folder, out)
-    assert "1 frames repaired, 2 were there already" in again.output
+    assert "1 frame repaired, 2 were there already" in again.output
     assert {path.name: path.read_bytes() for path in out.glob("*.png")} == whole
     assert (out / "8.png").stat().st_mtime_ns == kept
     later = (out / "8.png").stat().st_mtime + 10
@@ -89,7 +89,7 @@ def test_a_frame_that_is_replaced_by_an_older_file_is_painted_again(run: Path, t
         path = folder / kind / "9.png"
         path.write_bytes((folder / kind / "10.png").read_bytes())
         os.utime(path, (0, 0))
-    assert "1 frames repaired, 2 were there already" in enhance(run, folder, out).output
+    assert "1 frame repaired, 2 were there already" in enhance(run, folder, out).output
     assert enhance(run, folder, anew).exit_code == 0
     assert {p.name: p.read_bytes() for p in out.glob("*.png")} == {p.name: p.read_bytes() for p in anew.glob("*.png")}
     # What was noted of a frame counts as long as its lines can be read.
@@ -119,7 +119,7 @@ def test_a_repair_that_is_cut_short_is_never_taken_for_another(
     monkeypatch.undo()
     (folder / "color" / "8.png").write_bytes(color)
     assert (out / "8.png").read_bytes() != first
-    assert "1 frames repaired" in enhance(run, folder, out).output
+    assert "1 frame repaired" in enhance(run, folder, out).output
     assert (out / "8.png").read_bytes() == first
 
 

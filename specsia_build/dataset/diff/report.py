@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.errors import brief, printable
+from specsia_build.errors import brief, plural, printable, some
 
 MOST_LISTED = 10
 """Rows that are named for each kind of difference; JSON names all that were added, removed or moved."""
@@ -106,6 +106,30 @@ class DatasetDiff:
     def equal(self) -> bool:
         names = (self.columns_removed, self.columns_added, self.configs_removed, self.configs_added)
         return not (self.settings or any(names)) and all(config.equal for config in self.configs)
+
+    def differing(self) -> list[str]:
+        """What differs, a few words each."""
+        columns, configs = self.columns_removed + self.columns_added, self.configs_removed + self.configs_added
+        return [
+            *([f"settings: {some(list(self.settings))}"] if self.settings else []),
+            *([f"columns: {some(columns)}"] if columns else []),
+            *([f"configurations: {some(configs)}"] if configs else []),
+            *(
+                f"{config.config}: "
+                + ", ".join(
+                    f"{plural(count, 'row')} {how}"
+                    for count, how in (
+                        (config.changed, "changed"),
+                        (len(config.removed), "removed"),
+                        (len(config.added), "added"),
+                        (len(config.moved), "in another split"),
+                    )
+                    if count
+                )
+                for config in self.configs
+                if not config.equal
+            ),
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, `equal` included."""

@@ -20,7 +20,7 @@ from specsia_build.characters.animated import AnimatedCharacter, read_animated
 from specsia_build.characters.character import Entry
 from specsia_build.characters.motions import BUILT_IN, SUFFIXES, MotionFile, built_in, motion_for, read_motions
 from specsia_build.config import OWN, POS_FRAMES, BuildConfig, ClipSettings
-from specsia_build.errors import CharacterError, UsageError
+from specsia_build.errors import CharacterError, UsageError, no_such
 from specsia_build.frame import Camera
 from specsia_build.recipes.registry import folder_recipes
 from specsia_build.rendering.fast.renderer import FastRenderer
@@ -199,8 +199,7 @@ def check_settings(config: BuildConfig) -> None:
             raise UsageError(f"--motion: {name} is no file that motions are read from ({', '.join(SUFFIXES)})")
         if not is_file_name(name) and name not in (OWN, *BUILT_IN):
             raise UsageError(
-                f"--motion: there is no motion '{name}': give {', '.join((OWN, *BUILT_IN))}, or a file "
-                f"({', '.join(SUFFIXES)})"
+                f"--motion takes a file ({', '.join(SUFFIXES)}) or a name: {no_such('motion', name, (OWN, *BUILT_IN))}"
             )
         if origin_of(name) in origins:
             raise UsageError(f"--motion: {origins[origin_of(name)]} and {name} have one name: rename one of them")

@@ -239,7 +239,7 @@ def test_no_token_no_network_no_such_name(
     with monkeypatch.context() as patch:
         patch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
         assert "http://127.0.0.1:9 cannot be reached" in sentence(specsia_push(dataset))
-        assert "http://127.0.0.1:9 cannot be reached" in specsia_push(dataset, "--dry-run").stdout
+        assert "http://127.0.0.1:9 cannot be reached" in specsia_push(dataset, "--dry-run").stderr
         assert "the connection to 127.0.0.1 failed" in specsia_push(dataset).stderr
     monkeypatch.setenv("HF_TOKEN", "hf tökän")
     assert "the token for the Hub holds characters that no token has" in sentence(specsia_push(dataset), 2)
@@ -368,8 +368,9 @@ def test_a_dry_run_needs_neither_token_nor_network(
     def planned() -> tuple[list[list[str]], str]:
         result = specsia_push(dataset, "--dry-run")
         assert result.exit_code == 0, result.output
-        *steps, note, _ = result.stdout.splitlines()
-        return [line.split()[:2] for line in steps], note
+        assert f"  next     specsia push {dataset} --repo {REPO}\n" in result.stderr
+        *steps, _ = result.stdout.splitlines()
+        return [line.split()[:2] for line in steps], result.stderr
 
     found, note = planned()
     assert found == steps
@@ -383,7 +384,10 @@ def test_a_dry_run_needs_neither_token_nor_network(
         assert found == steps and "HF_HUB_OFFLINE is set" in note
     with monkeypatch.context() as patch:
         patch.setenv("HF_TOKEN", WRITER)
-        assert specsia_push(dataset).exit_code == 0
+        pushed = specsia_push(dataset)
+        assert pushed.exit_code == 0
+        assert "  sent     6 files of " in pushed.stderr and f"specsia verify {REPO}\n" in pushed.stderr
+        assert f'load_dataset("{REPO}")\n' in pushed.stderr
     server.store.repo(REPO).private = False
     assert "0 files of 0 B to send; 6 files there already" in specsia_push(dataset, "--dry-run", "--public").stdout
 

@@ -1,0 +1,54 @@
+"""Commands that make or check something end with a panel of what to know of it; documents stay alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from specsia_build.cli.main import main
+from tests.dataset.small import build_small
+from tests.dravie.test_enhance import write_run
+from tests.shapes import write_folder
+
+
+@pytest.fixture(scope="module")
+def at(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two datasets, a model and characters."""
+    folder = tmp_path_factory.mktemp("closing")
+    build_small(folder / "one", ["a", "b", "c"])
+    build_small(folder / "two", ["a", "b", "d"])
+    write_run(folder / "model", with_pos=False)
+    write_folder(folder / "figures", 1)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("line", "labels", "follows", "code"),
+    [
+        ("verify one --workers 1", ("checked",), "specsia push one --repo OWNER/NAME --dry-run", 0),
+        ("convert one --to published --out out --workers 1", ("packed", "dataset", "load"), "specsia verify out", 0),
+        ("diff one two", ("compared", "differ"), "specsia report one two", 1),
+        ("enhance model one --split test --out new", ("repaired", "pictures"), "specsia evaluate model one", 0),
+        ("bench render figures --size 64 --views 2", ("measured",), "specsia doctor", 0),
+    ],
+)
+def test_commands_end_with_what_is_to_be_known(
+    at: Path, line: str, labels: tuple[str, ...], follows: str, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(at)
+    ran = CliRunner().invoke(main, line.split())
+    assert ran.exit_code == code, ran.output
+    facts = dict.fromkeys(row.split()[0] for row in ran.stderr.splitlines() if row.startswith("  ") and row.strip())
+    assert {*labels, "time", "next"} <= facts.keys()
+    assert follows in ran.stderr and follows not in ran.stdout
+
+
+@pytest.mark.parametrize("line", ["verify one --workers 1 --json", "diff one two --json"])
+def test_a_document_is_all_that_is_said(at: Path, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(at)
+    ran = CliRunner().invoke(main, line.split())
+    assert json.loads(ran.stdout)
+    assert "next" not in ran.stderr
