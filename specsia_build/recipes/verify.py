@@ -105,14 +105,15 @@ def _verify_recipe(folder: Path, mark: Mapping[str, Any], workers: int, progress
         notes.append(f"{some(strange)}: of no part, so not checked")
     for name in (name for name in strange if Path(name).suffix.lower() in FORMATS):
         findings.add(FILES, name, "is a 3D asset, which a dataset must not hold")
-    checks = [FILES, SUMS, METADATA, SPLITS, LICENSES, *([LAYOUT] if usable else [])]
+    of_parts = [SPLITS, LICENSES, *([LAYOUT] if usable else [])]
+    checks = [FILES, SUMS, METADATA, *(of_parts if walked.parts else [])]
     counts = walked.counts
     return Report(
         rows=sum(counts.frames.values()),
         characters=len(counts.characters),
         configs=(named,),
         checks=findings.results(checks),
-        problems=findings.problems(),
+        problems=findings.problems(checks),
         notes=tuple(notes),
         unit="frames",
     )
@@ -168,6 +169,8 @@ def _walk(folder: Path, findings: Findings) -> _Walked:
     except SpecsiaError as error:
         findings.add(FILES, PARTS_FILE, str(error))
         return walked
+    if not walked.parts:
+        findings.add(FILES, PARTS_FILE, "lists no part: there is nothing in this folder")
     walked.own = dict(sums) if agree else {}
     walked.names |= walked.own.keys()
     if agree:

@@ -70,6 +70,15 @@ def test_a_copy_passes_whatever_the_workers(copy: Path) -> None:
     assert verify(str(copy), workers=2) == verify(str(copy))
 
 
+def test_a_folder_without_any_part_holds_nothing(copy: Path) -> None:
+    (copy / "parts.jsonl").write_text("")
+    sign(copy)
+    ran = CliRunner().invoke(main, ["verify", str(copy)])
+    assert ran.exit_code == 1, ran.output
+    assert "parts.jsonl: lists no part: there is nothing in this folder" in ran.stdout
+    assert "layout" not in ran.stdout
+
+
 def test_files_that_changed_are_gone_or_are_somebodys(copy: Path) -> None:
     (copy / PICTURE).write_bytes((copy / PICTURE).read_bytes() + b"more")
     (copy / "b-walk-00/mask/0000.png").unlink()

@@ -34,13 +34,14 @@ from specsia_build.dataset.verify.files import (
     read_build,
     read_sums,
 )
-from specsia_build.dataset.verify.published import UNCHECKED, published_notes
+from specsia_build.dataset.verify.published import OF_MASK, UNCHECKED, masks_are_others, published_notes
 from specsia_build.dataset.verify.report import (
     AT_REST,
     CHECKS,
     CLIPS,
     DIGESTS,
     FILES,
+    OF_RECIPES,
     SUMS,
     VIEWS,
     CheckResult,
@@ -156,12 +157,13 @@ def verify(where: str | Path, *, workers: int = 1, progress: Callable[[int, int]
     tracker, seen = _check_rows(place, files, folders, workers, progress or (lambda done, total: None), findings)
     tracker.finish(files.build.size, seen < files.rows or None in files.groups.values(), findings)
     skipped, notes = _left_out(names, files, findings, seen, tracker.at_rest)
+    checks = CHECKS.keys() - skipped
     return Report(
         rows=files.rows,
         characters=len({character_id for _, character_id in tracker.characters}),
         configs=files.configs,
-        checks=findings.results([name for name in CHECKS if name not in skipped]),
-        problems=findings.problems(),
+        checks=findings.results(checks),
+        problems=findings.problems(checks),
         notes=(*notes, *tracker.notes(), *split_notes(files.frozen or {})),
     )
 
@@ -262,7 +264,7 @@ def _left_out(
     names: Sequence[str], files: _Files, findings: Findings, seen: int, at_rest: int
 ) -> tuple[set[str], list[str]]:
     """Checks that were not carried out, and why; `at_rest` are the clips that go around a character."""
-    skipped, notes = set(), []
+    skipped, notes = set(OF_RECIPES), []
     if files.sums is None:
         skipped.add(SUMS)
         notes.append(f"there is no {schema.SUMS_FILE}: whether files have changed was not checked")
@@ -278,8 +280,9 @@ def _left_out(
             + (f"checked in the {at_rest} clips that go around a character at rest alone" if at_rest else "not checked")
         )
     if files.kind == "published":
-        skipped |= UNCHECKED
-        notes += published_notes(findings, seen, files.frozen is not None)
+        unfit = masks_are_others(findings, seen)
+        skipped |= UNCHECKED | (OF_MASK if unfit else set())
+        notes += published_notes(unfit, files.frozen is not None)
     return skipped, notes
 
 

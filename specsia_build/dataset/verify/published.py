@@ -16,6 +16,9 @@ from specsia_build.films import Pixels
 UNCHECKED = frozenset({CONTOUR, POSITION, IOU, SHAPE, ORDER})
 """Checks that need what the schema does not hold."""
 
+OF_MASK = frozenset({ALPHA, EDGE_CHECK})
+"""Those that need a mask which is the silhouette of `color` and `pos`."""
+
 MOST_BARE = 0.002
 """Share of a picture's pixels that `mask` may cover though nothing is drawn there."""
 
@@ -48,8 +51,13 @@ def check_mask(color: Pixels, mask: Pixels, pos: Pixels) -> list[str]:
     return found
 
 
-def published_notes(findings: Findings, rows: int, has_splits: bool) -> list[str]:
-    """What was not checked; masks that fit in next to no row are taken out of the findings and become a note."""
+def masks_are_others(findings: Findings, rows: int) -> bool:
+    """Whether masks fit in next to no row of so many, so that they are another picture's by intention."""
+    return findings.counts.get(ALPHA, 0) > MOSTLY * rows
+
+
+def published_notes(masks_unfit: bool, has_splits: bool) -> list[str]:
+    """What was not checked."""
     notes = [
         "this is the published schema, without alpha, gt_mask, iou, boxes and contours: whether positions land on "
         "their pixels, the contour surrounds the silhouette, iou is right, and pictures show the view they stand at "
@@ -57,8 +65,7 @@ def published_notes(findings: Findings, rows: int, has_splits: bool) -> list[str
     ]
     if not has_splits:
         notes.append("there is no splits.json: only that no character is in two splits was checked")
-    if findings.counts.get(ALPHA, 0) > MOSTLY * rows:
-        del findings.counts[ALPHA], findings.listed[ALPHA]
+    if masks_unfit:
         notes.append(
             "mask is not the silhouette of color and pos in most rows: it is the ground truth's, perhaps, as in the "
             "published set; whether pictures fit it, and edge fits pos, was not checked"

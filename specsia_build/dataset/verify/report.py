@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -41,6 +41,9 @@ CHECKS = {
 
 AT_REST = frozenset({POSITION, SHAPE, ORDER})
 """Checks of what holds of characters at rest alone."""
+
+OF_RECIPES = frozenset({LICENSES, LAYOUT})
+"""Checks of a recipe's folder alone."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,7 @@ class Findings:
             kept = self.listed.setdefault(check, [])
             kept += later.listed[check][: MOST_LISTED - len(kept)]
 
-    def results(self, carried_out: Sequence[str]) -> tuple[CheckResult, ...]:
+    def results(self, carried_out: Collection[str]) -> tuple[CheckResult, ...]:
         """Verdicts of the checks that were carried out."""
         return tuple(
             CheckResult(name, not self.counts.get(name), self.counts.get(name, 0))
@@ -151,5 +154,6 @@ class Findings:
             if name in carried_out
         )
 
-    def problems(self) -> tuple[Problem, ...]:
-        return tuple(problem for name in CHECKS for problem in self.listed.get(name, ()))
+    def problems(self, carried_out: Collection[str]) -> tuple[Problem, ...]:
+        """What was found by the checks that were carried out."""
+        return tuple(problem for name in CHECKS if name in carried_out for problem in self.listed.get(name, ()))

@@ -198,6 +198,7 @@ def test_masks_of_the_ground_truth_are_a_note_as_the_published_set_has_them(publ
     report = verify(published)
     assert report.ok, report.text()
     assert any("the ground truth's" in note for note in report.notes)
+    assert {"alpha", "edge", "layout"}.isdisjoint(check.name for check in report.checks)
 
 
 def test_a_truncated_shard_is_named(published: Path) -> None:
