@@ -97,7 +97,7 @@ def test_xet_is_used_where_the_hub_has_it_and_nobody_turns_it_off(tmp_path: Path
         out, err = process.communicate()
         assert process.returncode == 0, err
         assert "is the dataset" in out
-        assert not err
+        assert err.startswith(f"{dataset} on the Hub\n  sent ") and len(err.splitlines()) == 8, err
         by_xet = sum(path.stat().st_size for path in server.xet.rglob("default.*"))
         assert (by_xet > 1_000_000) == (disabled == "0")
         assert (server.received > 1_000_000) == (disabled == "1")
