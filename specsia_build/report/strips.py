@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
-from math import ceil
+from math import ceil, gcd, lcm
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build import png
@@ -221,10 +222,9 @@ def _sheets(pictures: Iterable[Pixels], count: int, tiles: Mapping[str, int]) ->
     sheets: dict[str, Image.Image] = {}
     for k, picture in enumerate(pictures):
         column, row = k % COLUMNS, k // COLUMNS
-        for (name, tile), fitted in zip(tiles.items(), _fitted(picture, tiles.values()), strict=True):
+        for (name, tile), (fitted, left, top) in zip(tiles.items(), _fitted(picture, tiles.values()), strict=True):
             if name not in sheets:
                 sheets[name] = Image.new(fitted.mode, (tile * min(COLUMNS, count), tile * ceil(count / COLUMNS)))
-            left, top = (tile - fitted.width) // 2, (tile - fitted.height) // 2
             sheets[name].paste(fitted, (tile * column + left, tile * row + top))
     return sheets
 
@@ -237,26 +237,48 @@ def _encoded(strip: Image.Image) -> Strip:
     return Strip(stream.getvalue(), "webp")
 
 
-def _fitted(picture: Pixels, tiles: Collection[int]) -> Iterator[Image.Image]:
-    """A picture as it fits into each of several squares, the smallest first."""
-    image = Image.fromarray(picture)
-    side = max(image.size)
+def _fitted(picture: Pixels, tiles: Collection[int]) -> Iterator[tuple[Image.Image, int, int]]:
+    """A picture as it fits into each of several squares, the smallest first, and where; what is clear may lack."""
+    (height, width), side = picture.shape[:2], max(picture.shape[:2])
+    scaled_down = picture.shape[2:] == (4,) and min(tiles) < side
+    left, top, right, bottom = _drawn(picture, tiles) if scaled_down else (0, 0, width, height)
+    part = picture[top:bottom, left:right]
     # Averaged as premultiplied, or what is clear would colour the edges.
-    ready = _premultiplied(picture) if image.mode == "RGBA" and min(tiles) < side else image
+    image = Image.fromarray(part)
+    ready = _premultiplied(part) if scaled_down else image
     for tile in tiles:
-        if tile == side:
-            yield image
-            continue
-        size = max(1, round(image.width * tile / side)), max(1, round(image.height * tile / side))
-        yield ready.resize(size, Image.Resampling.HAMMING, reducing_gap=1.0).convert(image.mode)
+        across, down, wide, high = (max(1, round(n * tile / side)) for n in (width, height, right - left, bottom - top))
+        small = ready.resize((wide, high), Image.Resampling.HAMMING, reducing_gap=1.0) if tile != side else image
+        place = left * tile // side + (tile - across) // 2, top * tile // side + (tile - down) // 2
+        yield small.convert(image.mode), *place
+
+
+def _drawn(picture: Pixels, tiles: Collection[int]) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of what an RGBA picture shows, and some more, where a pixel of each tile begins."""
+    side = max(picture.shape[:2])
+    # Pillow first averages over a whole number of pixels, then makes the tile's pixels of those.
+    step = lcm(*(n for tile in tiles for n in (side // tile, side // gcd(side, tile))))
+    words = _words(picture)
+    columns, rows = (np.flatnonzero(np.bitwise_or.reduce(words, axis)) for axis in (0, 1))
+    if not len(rows):
+        columns = rows = np.zeros(1, np.intp)
+    low = [max(0, int(found[0]) // step - 1) * step for found in (columns, rows)]
+    high = [(int(found[-1]) // step + 2) * step for found in (columns, rows)]
+    return low[0], low[1], min(high[0], picture.shape[1]), min(high[1], picture.shape[0])
+
+
+def _words(picture: Pixels) -> NDArray[np.uint32]:
+    """Each pixel of an RGBA picture as one number, (H, W) uint32, alpha its highest byte."""
+    return np.ascontiguousarray(picture).view("<u4")[..., 0]
 
 
 def _premultiplied(picture: Pixels) -> Image.Image:
     """What Pillow makes of RGBA, in a third of its time: it need not look at what is opaque, nor at clear black."""
-    pixels = np.array(picture, order="C").reshape(-1, 4)
-    partly = np.flatnonzero(pixels.view("<u4")[:, 0] - 1 < _OPAQUE_BLACK - 1)
+    pixels = np.array(picture, order="C")
+    partly = np.flatnonzero(_words(pixels) - 1 < _OPAQUE_BLACK - 1)
     if len(partly):
-        pixels[partly] = np.asarray(Image.fromarray(pixels[partly][None]).convert("RGBa"))
+        flat = pixels.reshape(-1, 4)
+        flat[partly] = np.asarray(Image.fromarray(flat[partly][None]).convert("RGBa"))
     return Image.frombuffer("RGBa", picture.shape[1::-1], pixels, "raw", "RGBa", 0, 1)
 
 

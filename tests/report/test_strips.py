@@ -77,6 +77,15 @@ def test_what_is_clear_in_part_is_averaged_as_pillow_would() -> None:
         assert strip_of([shown], 1, 32) == strip_of([np.asarray(ready.convert("RGBA"))], 1, 32)
 
 
+@pytest.mark.parametrize("tile", [24, 32, 40, 41, 48])
+def test_clear_margins_do_not_change_what_is_in_them(tile: int) -> None:
+    picture = np.zeros((96, 96, 4), np.uint8)
+    picture[37:61, 50:59] = np.random.default_rng(0).integers(0, 256, (24, 9, 4), np.uint8)
+    ready = Image.fromarray(picture).convert("RGBa").resize((tile, tile), Image.Resampling.HAMMING, reducing_gap=1.0)
+    assert strip_of([picture], 1, tile) == strip_of([np.asarray(ready.convert("RGBA"))], 1, tile)
+    assert opened(strip_of([np.zeros_like(picture), picture], 2, tile).data)[:, :tile].max() == 0
+
+
 def test_pictures_that_are_no_squares_keep_their_shape() -> None:
     pixels = opened(strip_of([np.full((16, 32), 255, np.uint8)], 1, 32).data)
     assert pixels.shape == (32, 32)
