@@ -13,7 +13,6 @@ from typing import IO
 
 import numpy as np
 
-from specsia_build.characters.samples import write_samples
 from tests.animation.people import KAYKIT, MIXAMO, into_bvh, person, turning
 from tests.characters.gltf.writer import GltfWriter
 from tests.clips import write_figures
@@ -37,7 +36,7 @@ _CORNERS = [i for quad in QUADS for i in (quad[0], quad[1], quad[2], quad[0], qu
 
 @contextmanager
 def serving(folder: Path, variables: Mapping[str, str]) -> Iterator[Path]:
-    """A folder of programs, answered by one server of `server.py`, to stand first on the path."""
+    """A folder of programs to stand first on the path, answered by one `server.py`; beside it lie `samples`."""
     address, programs = folder / "socket", folder / "bin"
     programs.mkdir(parents=True)
     for name in PROGRAMS:
@@ -47,7 +46,7 @@ def serving(folder: Path, variables: Mapping[str, str]) -> Iterator[Path]:
     # Whether there is such a target, and what it would do.
     _program(programs / "make", f'#!/bin/sh\nexec {shutil.which("make")} --dry-run --silent -C "{ROOT}" "$@" >&2\n')
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.docs.server", str(address)],
+        [sys.executable, "-m", "tests.docs.server", str(address), str(folder / "samples")],
         cwd=ROOT,
         env={**os.environ, **variables, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
@@ -98,14 +97,14 @@ def write_dance(path: Path) -> Path:
     return path
 
 
-def write_sources(folder: Path) -> None:
-    """Characters under the names that pages give them."""
+def write_sources(folder: Path, samples: Path) -> None:
+    """Characters under the names that pages give them, some of them procedural ones."""
     characters = write_figures(folder / "path/to/characters")
     # One of them is in another share of two than the others.
     for one, name in zip("abc", ("ID", "0", "d"), strict=True):
         (characters / f"{one}.glb").rename(characters / f"{name}.glb")
     shutil.copytree(characters, folder / "SOURCE")
-    write_samples(folder / "PATH/TO/3DBiCar", 3)
+    shutil.copytree(samples, folder / "PATH/TO/3DBiCar")
     write_person(folder / "person.glb")
     (folder / "person.jsonl").write_text('{"id": "person", "path": "person.glb", "license": "CC0-1.0"}\n')
     write_dance(folder / "dance.bvh")

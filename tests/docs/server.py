@@ -1,6 +1,6 @@
-"""A process that has imported what the commands need, and forks for each one, so that they start at once.
+"""A process that has imported and done what the commands do, and forks for each one, so that they start at once.
 
-python -m tests.docs.server SOCKET. What comes through the socket is run as if it had been started by its caller.
+python -m tests.docs.server SOCKET SAMPLES. What comes through the socket is run as if its caller had started it.
 """
 
 from __future__ import annotations
@@ -14,21 +14,26 @@ import runpy
 import signal
 import socket
 import sys
+import tempfile
 import tomllib
 import types
+from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from click.testing import CliRunner
 from packaging.requirements import Requirement
 
+from specsia_build.cli import main as specsia
 from specsia_build.cli.main import COMMANDS
 from specsia_build.config import BuildConfig, ClipSettings
 from specsia_build.doctor.fact import ask
 from specsia_build.dravie import config as learning
-from tests.clips import at_once
+from tests.clips import at_once, write_figures
 from tests.docs.blocks import ROOT
+from tests.docs.samples import share
 
 PROGRAMS = ("specsia", "python", "pip")
 
@@ -60,6 +65,15 @@ LOADED = (
     "specsia_build.pipeline.build",
     "specsia_build.stages.clips.draw",
 )
+
+WARMING = (
+    "build figures --out run",
+    "clips figures --recipe frames --recipe dravie --out clips",
+    "train run/dataset --out model",
+    "evaluate model run/dataset --split train --allow-seen --out scores",
+    "verify run/dataset --workers 1",
+)
+"""What is done once before any command: what it loads, as compiled code, serves all that are forked."""
 
 
 def make_small() -> None:
@@ -100,7 +114,7 @@ def run(program: str, arguments: list[str]) -> None:
     if program == "pip":
         check_pip(arguments)
     elif program == "specsia":
-        importlib.import_module("specsia_build.cli").main(arguments, prog_name="specsia")
+        specsia(arguments, prog_name="specsia")
     elif arguments[0] == "-c":
         exec(arguments[1], {"__name__": "__main__"})
     elif arguments[0] == "-m":
@@ -156,13 +170,19 @@ def _answer(client: socket.socket) -> None:
     os._exit(0)
 
 
-def main(address: str) -> None:
-    """Import everything, draw something, so that compiled code is loaded, and serve."""
+def main(address: str, samples: str) -> None:
+    """Import everything, do a little of each, and serve."""
     make_small()
+    share(Path(samples))
     for name in LOADED:
         importlib.import_module(name)
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
+        write_figures(Path("figures"))
+        for line in WARMING:
+            done = CliRunner().invoke(specsia, line.split(), env={"XDG_CACHE_HOME": f"{folder}/cache"})
+            assert done.exit_code == 0, done.output
     serve(address)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -74,7 +74,7 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
 def surroundings(variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What is there before a page begins."""
     folder = tmp_path_factory.mktemp("surroundings")
-    write_sources(folder)
+    write_sources(folder, Path(variables["PATH"].partition(":")[0]).with_name("samples"))
     _check(Block("the surroundings", 0, "sh", PREPARATION), folder, variables)
     return folder
 
