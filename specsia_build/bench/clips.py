@@ -27,8 +27,9 @@ from specsia_build.dataset.images import position_image
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.frame import Camera
 from specsia_build.pipeline.executors import Needs, local_executor
+from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.planning import DigestCache, plan_stage
+from specsia_build.pipeline.planning import plan_stage
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.tasks import Task, peak_mb, perform
 from specsia_build.rendering.fast.renderer import FastRenderer
@@ -88,7 +89,8 @@ def _moving(entries: Sequence[Entry], config: BuildConfig, layout: RunLayout) ->
 
 
 def _tasks(stage: CharacterStage, entry: Entry, config: BuildConfig, layout: RunLayout) -> list[Task]:
-    return plan_stage(stage, None, [entry], config, layout, DigestCache(layout.digests)).tasks
+    with open_index(layout, writes=False) as index:
+        return plan_stage(stage, None, [entry], config, layout, index).tasks
 
 
 def _perform_all(stage: CharacterStage, entry: Entry, config: BuildConfig, layout: RunLayout) -> dict[str, float]:

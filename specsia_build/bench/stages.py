@@ -25,9 +25,10 @@ from specsia_build.dataset import schema
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.schema import COLUMNS, IMAGE_COLUMNS
 from specsia_build.errors import SpecsiaError
+from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.packing import artefacts_of, pack_plan
-from specsia_build.pipeline.planning import DigestCache, plan_stage
+from specsia_build.pipeline.planning import plan_stage
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.pipeline.tasks import perform
@@ -84,7 +85,8 @@ def _measure(
     progress: Progress,
 ) -> dict[str, Any]:
     def run(entry: Entry) -> tuple[float, dict[str, float]]:
-        task = plan_stage(stage, backend, [entry], config, layout, DigestCache(layout.digests)).tasks[0]
+        with open_index(layout, writes=False) as index:
+            task = plan_stage(stage, backend, [entry], config, layout, index).tasks[0]
         outcome = perform(task)
         if outcome.reason is not None:
             raise SpecsiaError(outcome.reason)
@@ -143,18 +145,19 @@ def _png_peer(layout: RunLayout, entry: Entry) -> dict[str, Any]:
 def _measure_pack(
     source: str, entries: Sequence[Entry], config: BuildConfig, layout: RunLayout, folder: Path, progress: Progress
 ) -> dict[str, Any]:
-    plan = pack_plan(config, layout, source, entries, DigestCache(layout.digests))
+    with open_index(layout, writes=False) as index:
+        plan = pack_plan(config, layout, source, entries, index)
 
-    def run() -> None:
-        shutil.rmtree(folder / "dataset", ignore_errors=True)
-        pack.pack(plan, artefacts_of(layout, config), folder / "dataset", lambda _: None)
+        def run() -> None:
+            shutil.rmtree(folder / "dataset", ignore_errors=True)
+            pack.pack(plan, artefacts_of(layout, config, index), folder / "dataset", lambda _: None)
 
-    run()
-    start = time.perf_counter()
-    with progress.bar("bench pack", 1) as advance:
         run()
-        advance(1)
-    each = (time.perf_counter() - start) / len(entries)
+        start = time.perf_counter()
+        with progress.bar("bench pack", 1) as advance:
+            run()
+            advance(1)
+        each = (time.perf_counter() - start) / len(entries)
     peer = _datasets_peer(folder / "dataset")
     peer["times_faster"] = round(peer["seconds_per_row"] / (each / config.views), 1)
     return {"seconds_per_character": round(each, 4), "peer": peer}

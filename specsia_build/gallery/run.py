@@ -19,8 +19,9 @@ from specsia_build.gallery.gather_clips import DrawnClip, MovingFacts, gather_cl
 from specsia_build.gallery.items import TARGET, Gallery, Item, Lost, Measure, Side
 from specsia_build.gallery.missing import missing_clips, missing_sentences
 from specsia_build.pipeline.failures import Failure
+from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.store import DamagedError, read_artefact, read_meta
+from specsia_build.pipeline.store import DamagedError, read_artefact
 from specsia_build.stages import project, render
 from specsia_build.stages.clips import draw, move
 from specsia_build.stages.registry import character_stages
@@ -104,17 +105,20 @@ class Look:
     clips: int = 0
 
 
-def look_at(config: BuildConfig, layout: RunLayout, read: ReadMeta = read_meta) -> Look:
+def look_at(config: BuildConfig, layout: RunLayout, read: ReadMeta | None = None) -> Look:
     """What a run has made so far; the source itself need not be there any more.
 
     Args:
         config: of the run.
         layout: of the run.
-        read: reads meta data, or knows it from before.
+        read: reads meta data, or knows it from before; by default the run's index tells.
 
     Raises:
         SpecsiaError: if its records cannot be read.
     """
+    if read is None:
+        with open_index(layout, writes=False) as index:
+            return look_at(config, layout, index.meta)
     if config.clips is None:
         facts = gather(config, layout, read)
         return Look(facts, stills_gallery(facts, layout))

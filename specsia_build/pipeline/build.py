@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.upload import open_target
-from specsia_build.errors import WriteError
 from specsia_build.pipeline.clearing import forget
 from specsia_build.pipeline.executors import open_executor
 from specsia_build.pipeline.finishing import pack_clips, pack_pairs
+from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.lock import locked
 from specsia_build.pipeline.mark import claim_folder, settings_before, settled, told_before
 from specsia_build.pipeline.planning import stages_of
 from specsia_build.pipeline.progress import Progress, named, planned_rows
-from specsia_build.pipeline.store import sweep
+from specsia_build.pipeline.store import spread, sweep
 from specsia_build.pipeline.summary import BuildSummary
 from specsia_build.pipeline.tasks import backend_of
 from specsia_build.pipeline.warm import compile_once
 from specsia_build.pipeline.work import Work
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import pack
-from specsia_build.stages.clips import motions
 from specsia_build.stages.registry import character_stages
 
 
@@ -59,31 +57,31 @@ def build(
     if config.executor != "local":
         # Workers of a cluster start in other folders.
         layout = replace(layout, root=layout.root.absolute())
-    with locked(layout, progress.say), open_executor(config, layout, progress.say) as run:
+    with (
+        locked(layout, progress.say),
+        open_executor(config, layout, progress.say) as run,
+        open_index(layout, writes=True, say=progress.say) as index,
+    ):
         sweep(layout.root, deep=False)
         for folder in layout.written:
             sweep(folder)
+        if moved := spread(layout):
+            progress.say(f"{moved} artefacts of an earlier version were moved to where they belong")
         before = settings_before(layout)
         with settled(config, layout):
             compile_once(config, progress)
-            work = Work(config, layout, None if fresh else before, progress, run)
+            work = Work(config, layout, None if fresh else before, progress, run, index)
         for line in told_before(before, config, layout, len(work.entries), packs):
             progress.say(line)
-        if fresh and (foreign := forget(layout)):
-            progress.say(f"kept in {layout.root}, as no build wrote it: {named(foreign)}")
+        if fresh:
+            index.forget()
+            if foreign := forget(layout):
+                progress.say(f"kept in {layout.root}, as no build wrote it: {named(foreign)}")
         work.begin()
-        try:
-            with progress.stages(planned_rows(config, asked, len(work.entries), packs)):
-                for stage, backend in stages_of(config, asked):
-                    work.run_stage(stage, backend)
-                    if stage is motions.STAGE:
-                        work.count_clips()
-                    if work.hopeless():
-                        return work.too_many("raise --max-failures")
-                if not packs:
-                    return work.finished()
-                return pack_pairs(work) if config.clips is None else pack_clips(work)
-        finally:
-            # Only a memory of what can be computed again: what stopped the build is what is told.
-            with suppress(WriteError):
-                work.cache.save()
+        with progress.stages(planned_rows(config, asked, len(work.entries), packs)):
+            work.run_steps(stages_of(config, asked))
+            if work.hopeless():
+                return work.too_many("raise --max-failures")
+            if not packs:
+                return work.finished()
+            return pack_pairs(work) if config.clips is None else pack_clips(work)

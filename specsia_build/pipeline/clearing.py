@@ -30,11 +30,9 @@ def _is_own(name: PurePosixPath, layout: RunLayout, ids: Collection[str]) -> boo
         picture = _VIEW.fullmatch(last)
         expected = last == WHY or (picture is not None and picture[1] in stage.pictures)
         return expected and len(folders) == depth + 1 and folders[depth] in ids
-    if len(folders) != depth:
-        return False
     if kind == "logs":
-        return name.suffix == ".txt" and name.stem in ids
-    if name.suffix != ".tar":
+        return len(folders) == depth and name.suffix == ".txt" and name.stem in ids
+    if len(folders) != depth + 1 or name.suffix != ".tar":
         return False
     # A damaged one is known by its character, one of a character that the source lost by its content.
     return name.stem in ids or (read_meta(layout.root / name) or {}).get("stage") == stage.name

@@ -9,22 +9,23 @@ from dataclasses import replace
 from specsia_build.config import DRAVIE, backend_name
 from specsia_build.dataset.upload import open_target, upload
 from specsia_build.errors import some
+from specsia_build.pipeline.chain import Step
 from specsia_build.pipeline.executors import Needs
 from specsia_build.pipeline.failures import Failure, counted
-from specsia_build.pipeline.packing import artefacts_of, not_ready, pack_plan, read_by_pack
+from specsia_build.pipeline.packing import artefacts_of, artefacts_read, not_ready, pack_plan
 from specsia_build.pipeline.planning import stages_of
 from specsia_build.pipeline.progress import named
 from specsia_build.pipeline.recipes import finish, part_tasks, write_parts
 from specsia_build.pipeline.store import DamagedError, is_intact
 from specsia_build.pipeline.summary import BuildSummary, StageSummary
 from specsia_build.pipeline.tasks import Outcome, peak_mb
-from specsia_build.pipeline.work import Work, log
+from specsia_build.pipeline.work import Work
 from specsia_build.recipes.recipe import Recipe
 from specsia_build.recipes.registry import folder_recipes
 from specsia_build.stages import pack
 from specsia_build.stages.pack import PackPlan
 from specsia_build.stages.registry import character_stages
-from specsia_build.stages.stage import CharacterStage
+from specsia_build.stages.stage import character_of
 from specsia_build.stages.stopwatch import Stopwatch
 
 
@@ -44,25 +45,25 @@ def pack_pairs(work: Work) -> BuildSummary:
 
 def _heal(work: Work) -> None:
     """Make every damaged artefact that pack would read again, and what follows from it."""
-    wanted = read_by_pack(_pack_plan(work))
+    wanted = artefacts_read(_pack_plan(work))
     where = [(work.layout.artefact(*one), one[2]) for one in wanted]
-    damaged: dict[tuple[CharacterStage, str | None], set[str]] = {}
+    backends = {backend_name(spec): spec for spec in work.config.backends}
+    damaged: dict[Step, set[str]] = {}
     with work.progress.bar("check", len(wanted)) as advance:
         for index, intact in work.run(is_intact, where, Needs(work.config.timeout)):
             advance(1)
             if intact is False:
                 stage, name, character_id = wanted[index]
-                damaged.setdefault((stage, name), set()).add(character_id)
-    for (stage, name), ids in damaged.items():
-        work.discard(stage, name, ids)
-    again = None if work.config.clips is not None else set().union(*damaged.values())
-    for stage, backend in stages_of(work.config, character_stages(work.config)):
-        work.run_stage(stage, backend, again)
+                damaged.setdefault((stage, None if name is None else backends[name]), set()).add(character_id)
+    for step, keys in damaged.items():
+        work.discard(step, keys)
+    again = {character_of(key) if stage.per_clip else key for (stage, _), keys in damaged.items() for key in keys}
+    work.run_steps(stages_of(work.config, character_stages(work.config)), again)
 
 
 def _pack_plan(work: Work) -> PackPlan:
     config, layout, failures = work.config, work.layout, work.before_pack()
-    return pack_plan(config, layout, work.source.name, work.entries, work.cache, failures, work.splits)
+    return pack_plan(config, layout, work.source.name, work.entries, work.index, failures, work.splits)
 
 
 def _pack(work: Work) -> BuildSummary:
@@ -91,13 +92,13 @@ def _pack(work: Work) -> BuildSummary:
     if not kept:
         watch = Stopwatch()
         with work.progress.bar(pack.STAGE.name, total) as advance, watch.part("pack"):
-            found = pack.pack(plan, artefacts_of(layout, config), layout.dataset, advance)
+            found = pack.pack(plan, artefacts_of(layout, config, work.index), layout.dataset, advance)
         if found.foreign:
             work.progress.say(f"kept in {layout.dataset}, as it is not of the dataset: {named(found.foreign)}")
         if found.kept:
             work.progress.say(f"pack: {found.written} shards written, {found.kept} kept as they were")
         taken = time.perf_counter() - start
-        log(layout, pack.STAGE.name, None, "", Outcome(seconds=taken, parts=watch.seconds, peak_mb=peak_mb()))
+        work.record.log(pack.STAGE.name, None, "", Outcome(seconds=taken, parts=watch.seconds, peak_mb=peak_mb()))
     else:
         with work.progress.bar(pack.STAGE.name, 0, kept=total):
             pass
@@ -152,7 +153,7 @@ def _write_recipe(work: Work, recipe: Recipe, failures: Sequence[Failure]) -> li
     start = time.perf_counter()
     config, layout = work.config, work.layout
     for _ in range(2):
-        tasks, missed = part_tasks(recipe, config, layout, work.entries, work.cache, failures, work.splits)
+        tasks, missed = part_tasks(recipe, config, layout, work.entries, work.index, failures, work.splits)
         if missed:
             return [
                 f"{len(missed)} clips or characters are neither drawn up to date nor on record as failed "
@@ -161,12 +162,13 @@ def _write_recipe(work: Work, recipe: Recipe, failures: Sequence[Failure]) -> li
         outcome = write_parts(tasks, work.run, Needs(config.timeout), work.progress)
         if not outcome.damaged:
             break
+        backends = {backend_name(spec): spec for spec in config.backends}
         for task, stage, clip in outcome.damaged:
-            work.discard(stage, task.backend, [clip])
-        for stage, backend in stages_of(config, character_stages(config)):
-            work.run_stage(stage, backend)
+            work.discard((stage, backends[task.backend] if stage.per_backend and task.backend else None), [clip])
+        again = {task.character for task, _, _ in outcome.damaged}
+        work.run_steps(stages_of(config, character_stages(config)), again)
     for character, said in outcome.left_out.items():
-        work.warn(character, said)
+        work.record.warn(character, said)
     count = finish(recipe, tasks, config, work.source.name, len(work.entries), failures, work.progress)
     seconds = time.perf_counter() - start
     done = StageSummary(recipe.name, None, outcome.made, count - outcome.made, len(outcome.faults), seconds)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from specsia_build.config import DEFAULT_OUT
 from specsia_build.files.names import file_name
-from specsia_build.stages.stage import CharacterStage
+from specsia_build.stages.stage import CharacterStage, character_of
 
 WHY = "why.txt"
 """Beside the pictures of a character that is quarantined for its looks: the sentence."""
@@ -61,9 +61,9 @@ class RunLayout:
         return self.root / "logs" / "workers"
 
     @property
-    def digests(self) -> Path:
-        """Remembered digests of source files."""
-        return self.root / "state" / "digests.json"
+    def index(self) -> Path:
+        """What is remembered of artefacts and source files; see `pipeline.index`."""
+        return self.root / "state" / "index.sqlite"
 
     @property
     def left_out(self) -> Path:
@@ -117,8 +117,8 @@ class RunLayout:
 
     def artefact(self, stage: CharacterStage, backend: str | None, key: str) -> Path:
         """One character's or clip's artefact of one stage (and backend, by its name, where it is done for each)."""
-        name = backend if stage.per_backend else None
-        return self._folder("artefacts", stage.name, name) / f"{_id(key)}.tar"
+        name, of = backend if stage.per_backend else None, character_of(key) if stage.per_clip else key
+        return self._folder("artefacts", stage.name, name) / fan_of(of) / f"{_id(key)}.tar"
 
     def details(self, stage: str, backend: str | None, character_id: str) -> Path:
         """Where the program itself failed on a character, or the whole of a reason that is too long to be shown."""
@@ -131,6 +131,11 @@ class RunLayout:
     def _folder(self, kind: str, stage: str, backend: str | None) -> Path:
         folder = self.root / kind / stage
         return folder if backend is None else folder / file_name(backend, "backend's name")
+
+
+def fan_of(character_id: str) -> str:
+    """Which of 256 folders holds a character's artefacts, so that none grows to more than file systems like."""
+    return hashlib.sha256(character_id.encode()).hexdigest()[:2]
 
 
 def _id(character_id: str) -> str:

@@ -19,9 +19,9 @@ from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
 from specsia_build.ownership import is_vacant, refuse_foreign_folder
+from specsia_build.pipeline.index import Index
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.planning import DigestCache, found_inputs
-from specsia_build.pipeline.store import read_meta
+from specsia_build.pipeline.planning import found_inputs
 from specsia_build.stages import render
 from specsia_build.stages.stage import Job
 
@@ -149,7 +149,7 @@ def told_before(
 
 
 def refuse_other_source(
-    before: Mapping[str, Any], config: BuildConfig, layout: RunLayout, entries: Sequence[Entry], cache: DigestCache
+    before: Mapping[str, Any], config: BuildConfig, layout: RunLayout, entries: Sequence[Entry], index: Index
 ) -> None:
     """See that a run whose source is named anew has at least one character that is as it was rendered.
 
@@ -160,9 +160,9 @@ def refuse_other_source(
     """
     if before.get("source", config.source) == config.source:
         return
-    metas = ((entry, read_meta(layout.artefact(render.STAGE, None, entry.id))) for entry in entries)
+    metas = ((entry, index.meta(layout.artefact(render.STAGE, None, entry.id))) for entry in entries)
     rendered = [(render.sources(Job(entry, config)), meta) for entry, meta in metas if meta is not None]
-    if rendered and not any(found_inputs(sources, meta, cache) == meta["inputs"] for sources, meta in rendered):
+    if rendered and not any(found_inputs(sources, meta, index.digest) == meta["inputs"] for sources, meta in rendered):
         raise UsageError(
             f"{layout.root} holds a build of another source, {before['source']}, none of whose characters is in "
             f"{config.source}: give another --out, or --fresh to begin anew there"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -12,14 +11,13 @@ from pathlib import Path
 from specsia_build.config import BuildConfig, write_settings
 from specsia_build.dataset import splits
 from specsia_build.errors import UsageError, some
-from specsia_build.files.records import remembered_json
 from specsia_build.files.writing import append, replacing, write_bytes
 from specsia_build.pipeline.failures import Failure, read_failures, write_failures
+from specsia_build.pipeline.index import Index, open_index, packed_meta, stamp_of
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.lock import locked
 from specsia_build.pipeline.mark import changes, claim_folder, settings_before
 from specsia_build.pipeline.settings import existing_run
-from specsia_build.pipeline.store import read_meta
 
 _LOCAL = "source"
 """Of the settings what may differ between machines: where the source lies."""
@@ -62,8 +60,9 @@ def merge(runs: Sequence[Path], layout: RunLayout, say: Callable[[str], None]) -
             say(note)
         write_settings(whole, layout.config)
         write_bytes(layout.splits, found[0][1].splits.read_bytes())
-        for _, one in found:
-            _take_artefacts(one, layout, say)
+        with open_index(layout, writes=True, say=say) as index:
+            for _, one in found:
+                _take_artefacts(one, layout, index, say)
         _take_failures([one for _, one in found], layout)
         _take_records([one for _, one in found], layout)
     return whole
@@ -92,25 +91,28 @@ def _refuse_other(config: BuildConfig, one: RunLayout, whole: BuildConfig, first
         )
 
 
-def _take_artefacts(one: RunLayout, layout: RunLayout, say: Callable[[str], None]) -> None:
+def _take_artefacts(one: RunLayout, layout: RunLayout, index: Index, say: Callable[[str], None]) -> None:
     """Bring a run's artefacts over; those that do not read are left behind, to be made again.
 
     Raises:
         UsageError: if there is another one of the same name already.
     """
     damaged = []
-    for path in sorted(_files(one.artefacts)):
-        name = path.relative_to(one.root)
-        target, meta = layout.root / name, read_meta(path)
-        if meta is None:
-            damaged.append(name.as_posix())
-        elif (there := read_meta(target)) is None:
-            _bring(path, target)
-        elif there != meta:
-            raise UsageError(
-                f"{name.as_posix()} of {one.root} is not what another run has: its source, its settings or its version "
-                "differ; build that character in one run only, or both anew"
-            )
+    with open_index(one, writes=False) as theirs:
+        for path in sorted(_files(one.artefacts)):
+            name = path.relative_to(one.root)
+            target, meta = layout.root / name, theirs.meta(path)
+            if meta is None:
+                damaged.append(name.as_posix())
+            elif (there := index.meta(target)) is None:
+                _bring(path, target)
+                if (stamp := stamp_of(target)) is not None:
+                    index.learn(target, stamp, packed_meta(meta))
+            elif there != meta:
+                raise UsageError(
+                    f"{name.as_posix()} of {one.root} is not what another run has: its source, its settings or its "
+                    "version differ; build that character in one run only, or both anew"
+                )
     if damaged:
         say(f"{one.root}: damaged and left behind: {some(damaged)}")
 
@@ -149,13 +151,9 @@ def _take_failures(runs: Sequence[RunLayout], layout: RunLayout) -> None:
 
 
 def _take_records(runs: Sequence[RunLayout], layout: RunLayout) -> None:
-    """Bring over how long things took, and the digests of source files that are known."""
+    """Bring over how long things took."""
     layout.log.unlink(missing_ok=True)
-    known: dict[str, object] = {}
     for one in runs:
         if one.log.is_file():
             text = one.log.read_text(encoding="utf-8", errors="replace")
             append(layout.log, text if text.endswith("\n") or not text else text + "\n")
-        digests = remembered_json(one.digests)
-        known |= digests if isinstance(digests, dict) else {}
-    write_bytes(layout.digests, json.dumps(known, sort_keys=True).encode())

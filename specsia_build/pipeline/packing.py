@@ -9,32 +9,28 @@ from specsia_build.config import BuildConfig, backend_name
 from specsia_build.dataset import splits
 from specsia_build.errors import UsageError
 from specsia_build.pipeline.failures import Failure
+from specsia_build.pipeline.index import Index
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.planning import DigestCache, plan_stage
-from specsia_build.pipeline.store import read_artefact, stated_meta
+from specsia_build.pipeline.planning import plan_stage
+from specsia_build.pipeline.settling import Settlement, read_by_pack
+from specsia_build.pipeline.store import read_artefact
 from specsia_build.pipeline.tasks import backend_of
 from specsia_build.stages import pack
-from specsia_build.stages.clips import draw, move
-from specsia_build.stages.members import member
+from specsia_build.stages.members import Member, member
 from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta
 
 
-def artefacts_of(layout: RunLayout, config: BuildConfig) -> pack.Artefacts:
+def artefacts_of(layout: RunLayout, config: BuildConfig, index: Index) -> pack.Artefacts:
     """Where a run keeps what pack reads."""
-    stages = read_by(config)
+    stages = read_by_pack(config)
 
     def load(key: str, name: str) -> Earlier:
         return {stage: read_artefact(layout.artefact(stage, name, key), key) for stage in stages}
 
     def meta(key: str, name: str) -> EarlierMeta:
-        return {stage: stated_meta(layout.artefact(stage, name, key)) for stage in stages}
+        return {stage: index.stated_meta(layout.artefact(stage, name, key)) for stage in stages}
 
     return pack.Artefacts(load, meta)
-
-
-def read_by(config: BuildConfig) -> tuple[CharacterStage, ...]:
-    """The stages whose artefacts hold the pictures of a run's dataset."""
-    return pack.STAGE.earlier if config.clips is None else (draw.STAGE, move.STAGE)
 
 
 def pack_plan(
@@ -42,7 +38,7 @@ def pack_plan(
     layout: RunLayout,
     source: str,
     entries: Sequence[Entry],
-    cache: DigestCache,
+    index: Index,
     failures: Sequence[Failure] = (),
     split_of: Mapping[str, str] | None = None,
 ) -> pack.PackPlan:
@@ -52,16 +48,25 @@ def pack_plan(
         UsageError: if a backend has none.
     """
     ids = {entry.id for entry in entries}
-    reads = read_by(config)
-    members, waiting, seen, last = {}, {}, [], reads[-1]
-    read = artefacts_of(layout, config).meta
-    for spec in config.backends:
-        name = backend_name(spec)
-        found = plan_stage(last, spec, entries, config, layout, cache)
-        done, waiting[name] = found.done, [*(task.key for task in found.tasks), *found.blocked]
-        if not done:
+    reads, names = read_by_pack(config), [backend_name(spec) for spec in config.backends]
+    read, last = artefacts_of(layout, config, index).meta, read_by_pack(config)[-1]
+    known = {
+        one: {name: [Member(**found) for found in settled.members[name]] for name in names}
+        for one, settled in Settlement(config, layout, index).known(entries)
+    }
+    rest = [entry for entry in entries if entry.id not in known]
+    members: dict[str, Sequence[Member]] = {}
+    waiting, seen = {}, []
+    for spec, name in zip(config.backends, names, strict=True):
+        found = plan_stage(last, spec, rest, config, layout, index)
+        waiting[name] = [*(task.key for task in found.tasks), *found.blocked]
+        planned: dict[str, list[Member]] = {one: by_backend[name] for one, by_backend in known.items()}
+        for key in found.done:
+            one = member(key, name, read(key, name))
+            planned.setdefault(one.character, []).append(one)
+        members[name] = [one for entry in entries for one in planned.get(entry.id, ())]
+        if not members[name]:
             raise UsageError(f"pack has nothing of {name} to pack: run `specsia build --stage {last.name}` first")
-        members[name] = [member(i, name, read(i, name)) for i in done]
         if backend_of(spec).sees_ground_truth:
             seen.append(name)
     lost = {
@@ -89,7 +94,7 @@ def not_ready(plan: pack.PackPlan, failures: Sequence[Failure]) -> dict[str, lis
     return {name: found for name, found in missed.items() if found}
 
 
-def read_by_pack(plan: pack.PackPlan) -> list[tuple[CharacterStage, str | None, str]]:
+def artefacts_read(plan: pack.PackPlan) -> list[tuple[CharacterStage, str | None, str]]:
     """Stage, backend's name and character of every artefact that packing reads."""
     found = [
         (stage, name if stage.per_backend else None, one.id)

@@ -72,4 +72,5 @@ class Progress:
         name = done.stage if done.backend is None else f"{done.stage} {done.backend}"
         kept = f", {done.kept} up to date" if done.kept else ""
         failed = f", {done.failed} quarantined" if done.failed else ""
-        self.say(f"{name:<20} {done.made} built{kept}{failed} in {done.seconds:.1f} s")
+        taken = f" in {done.seconds:.1f} s of work" if done.made or done.failed else ""
+        self.say(f"{name:<20} {done.made} built{kept}{failed}{taken}")

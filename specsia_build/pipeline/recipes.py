@@ -14,10 +14,11 @@ from specsia_build.dataset.places import public_settings
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError, WriteError, brief
 from specsia_build.pipeline.executors import Executor, Lost, Needs
 from specsia_build.pipeline.failures import Failure
+from specsia_build.pipeline.index import Index
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.planning import DigestCache, plan_stage
+from specsia_build.pipeline.planning import plan_stage
 from specsia_build.pipeline.progress import Progress, named
-from specsia_build.pipeline.store import DamagedError, read_artefact, read_meta, sweep
+from specsia_build.pipeline.store import DamagedError, read_artefact, sweep
 from specsia_build.recipes import folder as folders
 from specsia_build.recipes.card import write_whole
 from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
@@ -246,10 +247,10 @@ def written(folder: Path) -> Callable[[], Iterator[Written]]:
     return parts
 
 
-def planned(entries: Sequence[Entry], layout: RunLayout) -> Iterator[str]:
+def planned(entries: Sequence[Entry], layout: RunLayout, index: Index) -> Iterator[str]:
     """Ids of all clips that are known of some characters."""
     for entry in entries:
-        meta = read_meta(layout.artefact(motions.STAGE, None, entry.id))
+        meta = index.meta(layout.artefact(motions.STAGE, None, entry.id))
         if meta is not None:
             yield from (clip.id for clip in motions.clips_of(meta))
 
@@ -259,7 +260,7 @@ def part_tasks(
     config: BuildConfig,
     layout: RunLayout,
     entries: Sequence[Entry],
-    cache: DigestCache,
+    index: Index,
     failures: Sequence[Failure],
     splits: Mapping[str, str],
 ) -> tuple[list[PartTask], list[str]]:
@@ -270,12 +271,12 @@ def part_tasks(
     for spec in (None, *(config.backends if moved else ())):
         name = None if spec is None else backend_name(spec)
         stage = draw.STAGE if spec is None else move.STAGE
-        plan = plan_stage(stage, spec, entries, config, layout, cache)
+        plan = plan_stage(stage, spec, entries, config, layout, index)
         excused = {failure.key for failure in failures if failure.backend in (None, name)}
         missed += [key for key in (*(task.key for task in plan.tasks), *plan.blocked) if key not in excused]
         found: dict[str, list[Meta]] = {}
         for clip in plan.done:
-            clean, made = (read_meta(layout.artefact(*one, clip)) for one in ((draw.STAGE, None), (stage, name)))
+            clean, made = (index.meta(layout.artefact(*one, clip)) for one in ((draw.STAGE, None), (stage, name)))
             if clean is None or made is None:
                 missed.append(clip)
             else:

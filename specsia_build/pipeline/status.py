@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from specsia_build.characters.sources import open_source
 from specsia_build.config import DRAVIE, BuildConfig, backend_name
 from specsia_build.pipeline.failures import Failure, concerning, read_failures
+from specsia_build.pipeline.index import Index, open_index
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.mark import settings_before
-from specsia_build.pipeline.planning import DigestCache, plan_stage, stages_of
+from specsia_build.pipeline.planning import plan_stage, stages_of
 from specsia_build.pipeline.recipes import part_tasks
 from specsia_build.pipeline.selection import Selection, select
+from specsia_build.pipeline.settling import Settlement
 from specsia_build.recipes.folder import is_written
 from specsia_build.recipes.registry import folder_recipes
 from specsia_build.stages.pack import packed_fingerprint
@@ -64,14 +66,14 @@ class RunStatus:
 
 
 def _is_packed(
-    config: BuildConfig, layout: RunLayout, chosen: Selection, cache: DigestCache, failures: Sequence[Failure]
+    config: BuildConfig, layout: RunLayout, chosen: Selection, index: Index, failures: Sequence[Failure]
 ) -> bool:
     """Whether what a run packs is there, whatever it holds."""
     wants_rows = config.clips is None or DRAVIE in config.clips.recipes
     if wants_rows and packed_fingerprint(layout.dataset) is None:
         return False
     for recipe in folder_recipes(config.clips.recipes if config.clips is not None else ()):
-        tasks, _ = part_tasks(recipe, config, layout, chosen.entries, cache, failures, chosen.splits)
+        tasks, _ = part_tasks(recipe, config, layout, chosen.entries, index, failures, chosen.splits)
         if not tasks or not all(is_written(task.folder, task.key, task.mark) for task in tasks):
             return False
     return True
@@ -82,15 +84,18 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
     source = open_source(config.source, layout.source, written=False)
     chosen = select(config, layout, source.entries, settings_before(layout))
     entries = chosen.entries
-    cache = DigestCache(layout.digests)
     ids = {entry.id for entry in entries}
     failures = concerning(read_failures(layout.failures), ids, [backend_name(spec) for spec in config.backends])
     stages = []
-    for stage, spec in stages_of(config, character_stages(config)):
-        plan = plan_stage(stage, spec, entries, config, layout, cache)
-        name = None if spec is None else backend_name(spec)
-        failed = {f.id for f in failures if f.stage == stage.name and f.backend == name}
-        counts = map(len, (plan.done, plan.stale, plan.missing, plan.blocked, failed))
-        stages.append(StageStatus(stage.name, name, *counts))
-    packed = _is_packed(config, layout, chosen, cache, failures)
+    with open_index(layout, writes=False) as index:
+        settled = {one: len(known.clips) for one, known in Settlement(config, layout, index).known(entries)}
+        rest = [entry for entry in entries if entry.id not in settled]
+        for stage, spec in stages_of(config, character_stages(config)):
+            plan = plan_stage(stage, spec, rest, config, layout, index)
+            name = None if spec is None else backend_name(spec)
+            done = len(plan.done) + (sum(settled.values()) if stage.per_clip else len(settled))
+            failed = {f.id for f in failures if f.stage == stage.name and f.backend == name}
+            counts = map(len, (plan.stale, plan.missing, plan.blocked, failed))
+            stages.append(StageStatus(stage.name, name, done, *counts))
+        packed = _is_packed(config, layout, chosen, index, failures)
     return RunStatus(source.name, len(entries), tuple(stages), tuple(failures), packed)

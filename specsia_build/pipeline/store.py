@@ -14,8 +14,10 @@ from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import is_temporary
 from specsia_build.files.records import parse_json
 from specsia_build.files.trouble import cannot_write
-from specsia_build.files.writing import write_bytes
+from specsia_build.files.writing import write_bytes, writing
+from specsia_build.pipeline.layout import RunLayout
 from specsia_build.stages.artefact import DIGEST, META, Artefact, meta_digest, sha256
+from specsia_build.stages.registry import character_stages
 
 _BLOCK = tarfile.BLOCKSIZE
 
@@ -26,8 +28,8 @@ def _member(key: str, name: str, data: bytes) -> tuple[tarfile.TarInfo, io.Bytes
     return info, io.BytesIO(data)
 
 
-def write_artefact(path: Path, artefact: Artefact) -> None:
-    """Write an artefact; the same artefact gives the same bytes."""
+def write_artefact(path: Path, artefact: Artefact) -> dict[str, Any]:
+    """Write an artefact; the same artefact gives the same bytes. Returns its meta data as they will be read."""
     stream = io.BytesIO()
     meta = json.dumps(artefact.meta, sort_keys=True, ensure_ascii=False, indent=1).encode()
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
@@ -35,6 +37,8 @@ def write_artefact(path: Path, artefact: Artefact) -> None:
         for name in sorted(artefact.files):
             archive.addfile(*_member(artefact.key, name, artefact.files[name]))
     write_bytes(path, stream.getvalue())
+    read: dict[str, Any] = json.loads(meta)
+    return read
 
 
 class DamagedError(SpecsiaError):
@@ -116,22 +120,37 @@ def read_meta(path: Path) -> dict[str, Any] | None:
     return meta if whole else None
 
 
-def stated_meta(path: Path) -> dict[str, Any]:
-    """Meta data of an artefact that must be there.
-
-    Raises:
-        DamagedError: if it is not, as far as its size tells.
-    """
-    found = read_meta(path)
-    if found is None:
-        raise DamagedError(f"the artefact {path} is damaged: delete it and build again")
-    return found
-
-
 def discard(path: Path) -> None:
     """Remove an artefact; what is no file is none, and stays."""
     if path.is_file() or path.is_symlink():
         path.unlink(missing_ok=True)
+
+
+def spread(layout: RunLayout) -> int:
+    """Move what lies in a stage's folder itself, as runs of earlier versions have it, where artefacts belong.
+
+    Returns:
+        How many were moved.
+
+    Raises:
+        WriteError: if one cannot be.
+    """
+    moved = 0
+    for stage in character_stages():
+        top = layout.artefacts / stage.name
+        for folder in [path for path in _listed(top) if path.is_dir()] if stage.per_backend else [top]:
+            for path in _listed(folder):
+                if path.suffix == ".tar" and path.is_file() and not path.is_symlink():
+                    target = layout.artefact(stage, folder.name, path.stem)
+                    with writing(target):
+                        target.parent.mkdir(exist_ok=True)
+                        path.rename(target)
+                    moved += 1
+    return moved
+
+
+def _listed(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
 def sweep(folder: Path, deep: bool = True) -> None:

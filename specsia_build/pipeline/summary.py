@@ -17,7 +17,7 @@ class StageSummary:
         made: characters built now.
         kept: characters that were up to date.
         failed: characters quarantined now.
-        seconds: wall time.
+        seconds: that workers were at it, in all.
     """
 
     stage: str
@@ -73,16 +73,24 @@ class BuildSummary:
 
 @dataclass
 class StageTally:
-    """Characters of a stage that were made, kept and failed, where some of them took more than one attempt."""
+    """Characters or clips of a stage that were made, kept and failed, where some of them took more than one attempt.
+
+    Attributes:
+        seconds: that workers were at it, in all.
+    """
 
     made: set[str] = field(default_factory=set)
     kept: set[str] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
     seconds: float = 0.0
 
-    def add(self, made: set[str], kept: set[str], failed: set[str], seconds: float) -> None:
+    def add(self, other: StageTally) -> None:
         """Count one more attempt."""
-        self.made = (self.made | made) - failed
-        self.failed = (self.failed | failed) - made
-        self.kept = (self.kept | kept) - self.made - self.failed
-        self.seconds += seconds
+        self.made = (self.made | other.made) - other.failed
+        self.failed = (self.failed | other.failed) - other.made
+        self.kept = (self.kept | other.kept) - self.made - self.failed
+        self.seconds += other.seconds
+
+    def summary(self, stage: str, backend: str | None) -> StageSummary:
+        """Of a stage and its backend, by their names."""
+        return StageSummary(stage, backend, len(self.made), len(self.kept), len(self.failed), self.seconds)

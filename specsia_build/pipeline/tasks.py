@@ -8,10 +8,10 @@ import sys
 import time
 import traceback
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from specsia_build.backends.base import Backend
 from specsia_build.backends.registry import load_backend
@@ -89,20 +89,30 @@ class Outcome:
         details: file or folder to look at, relative to the run, or None.
         low_quality: whether it was built all the same, and quarantined for its looks.
         damaged: earlier stages whose artefact of the character must be made again before the task can be done.
+        kept: whether its artefact was up to date.
+        blocked: whether it had nothing to start from.
+        mended: whether its artefact was there but did not read.
         warnings: sentences about what was built all the same.
         seconds: wall time.
         parts: of it, by part of the work.
         peak_mb: largest resident memory of the worker so far.
+        stamp: of its artefact; see `pipeline.index`.
+        meta: of its artefact, as `packed_meta` gives them.
     """
 
     reason: str | None = None
     details: str | None = None
     low_quality: bool = False
     damaged: tuple[CharacterStage, ...] = ()
+    kept: bool = False
+    blocked: bool = False
+    mended: bool = False
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
     parts: Mapping[str, float] = field(default_factory=dict)
     peak_mb: float = 0.0
+    stamp: str | None = None
+    meta: bytes = b""
 
 
 @lru_cache(maxsize=8)
@@ -148,13 +158,18 @@ def stage_fingerprint(task: Task, inputs: Digests) -> str:
     return fingerprint(task.stage.name, task.stage.version, task.stage.settings(task.job), inputs)
 
 
-def _loaded(task: Task) -> tuple[dict[CharacterStage, Artefact], tuple[CharacterStage, ...]]:
+Held: TypeAlias = Mapping[Path, Artefact]
+"""Artefacts that were just made, by where they lie."""
+
+
+def _loaded(task: Task, held: Held) -> tuple[dict[CharacterStage, Artefact], tuple[CharacterStage, ...]]:
     """What earlier stages made of the character, and the stages whose artefact of it is damaged."""
     found: dict[CharacterStage, Artefact] = {}
     damaged = []
     for stage in task.stage.earlier:
+        path = task.path_in(stage)
         try:
-            found[stage] = read_artefact(task.path_in(stage), task.key_in(stage))
+            found[stage] = held.get(path) or read_artefact(path, task.key_in(stage))
         except DamagedError:
             damaged.append(stage)
     return found, tuple(damaged)
@@ -204,7 +219,19 @@ def on_record(task: Task, reason: str, details: str | None = None) -> tuple[str,
 
 
 def perform(task: Task) -> Outcome:
+    """How a task went; see `carry_out`."""
+    return carry_out(task, {})[0]
+
+
+def carry_out(task: Task, held: Held) -> tuple[Outcome, Artefact | None]:
     """Do a task and store its artefact; a character that cannot be built gives a reason, never an exception.
+
+    Args:
+        task: with the digests of its inputs.
+        held: artefacts that need not be read.
+
+    Returns:
+        How it went, and the artefact if it was made.
 
     Raises:
         WriteError: if something cannot be written. That is not the character's fault: the next one would fail likewise.
@@ -212,17 +239,16 @@ def perform(task: Task) -> Outcome:
     watch, start = Stopwatch(), time.perf_counter()
     reason = details = None
     low_quality = False
-    warnings: tuple[str, ...] = ()
+    made: Artefact | None = None
     with watch.part("load"):
-        loaded, damaged = _loaded(task)
+        loaded, damaged = _loaded(task, held)
     if damaged:
-        return Outcome(damaged=damaged)
+        return Outcome(damaged=damaged), None
     try:
         with reckoned(task.key):
             artefact = _make(task, loaded, watch)
         with watch.part("store"):
-            write_artefact(task.path, artefact)
-        warnings = tuple(map(brief, artefact.meta.get("warnings", ())))
+            made = replace(artefact, meta=write_artefact(task.path, artefact))
     except LowQualityError as error:
         reason, details, low_quality = str(error), _keep_pictures(task, error), True
     except Exception as error:
@@ -239,5 +265,9 @@ def perform(task: Task) -> Outcome:
             reason = f"specsia failed on {task.key} ({what}): please report it with {details}"
     if reason is not None:
         reason, details = on_record(task, reason, details)
+    warnings = () if made is None else tuple(map(brief, made.meta.get("warnings", ())))
     seconds = time.perf_counter() - start
-    return Outcome(reason, details, low_quality, (), warnings, seconds, watch.seconds, peak_mb())
+    parts = watch.seconds
+    return Outcome(
+        reason, details, low_quality, warnings=warnings, seconds=seconds, parts=parts, peak_mb=peak_mb()
+    ), made

@@ -1,10 +1,9 @@
-"""The work of one build: its characters, and one stage after the other of all of them."""
+"""The work of one build: its characters, and what workers do of them."""
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,43 +12,26 @@ from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.dataset import splits
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.files.writing import append, write_bytes
-from specsia_build.pipeline.executors import Executor, Lost
-from specsia_build.pipeline.failures import (
-    Failure,
-    add_failure,
-    concerning,
-    counted,
-    in_common,
-    read_failures,
-    write_failures,
-)
+from specsia_build.files.writing import write_bytes
+from specsia_build.pipeline.attempt import Attempt, Damaged, Settling
+from specsia_build.pipeline.chain import Segment, Step, Unit, do_unit, name_of, segments
+from specsia_build.pipeline.executors import Executor
+from specsia_build.pipeline.failures import Failure, concerning, counted, in_common
+from specsia_build.pipeline.index import Index
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.mark import refuse_other_source
-from specsia_build.pipeline.planning import DigestCache, StagePlan, plan_stage
-from specsia_build.pipeline.progress import Progress, named, unit_of
+from specsia_build.pipeline.planning import stages_of
+from specsia_build.pipeline.progress import Progress, named
 from specsia_build.pipeline.recipes import planned
+from specsia_build.pipeline.record import Record
 from specsia_build.pipeline.samples import write_samples
 from specsia_build.pipeline.selection import excluded_ids, narrowed, select
+from specsia_build.pipeline.settling import Settlement
 from specsia_build.pipeline.store import discard
-from specsia_build.pipeline.summary import BuildSummary, StageSummary, StageTally
-from specsia_build.pipeline.tasks import Outcome, Task, needs_of, on_record, perform
+from specsia_build.pipeline.summary import BuildSummary, StageTally
+from specsia_build.stages.clips import motions
 from specsia_build.stages.registry import character_stages
-from specsia_build.stages.stage import CharacterStage, Stage
-
-
-def log(layout: RunLayout, stage: str, backend: str | None, character_id: str, outcome: Outcome) -> None:
-    """Note how long a task took, how much memory it had, and why it failed."""
-    record = {
-        "stage": stage,
-        "backend": backend,
-        "id": character_id,
-        "seconds": round(outcome.seconds, 4),
-        "parts": {name: round(value, 4) for name, value in outcome.parts.items()},
-        "peak_mb": round(outcome.peak_mb, 1),
-        "reason": outcome.reason,
-    }
-    append(layout.log, json.dumps(record, ensure_ascii=False) + "\n")
+from specsia_build.stages.stage import Clip, Stage
 
 
 class Work:
@@ -62,6 +44,7 @@ class Work:
         before: Mapping[str, Any] | None,
         progress: Progress,
         run: Executor,
+        index: Index,
     ) -> None:
         """Find and accept the characters; nothing of the run is changed, but procedural ones are written.
 
@@ -70,7 +53,7 @@ class Work:
         Raises:
             UsageError: if there are none, or the run is of others.
         """
-        self.config, self.layout, self.progress, self.run = config, layout, progress, run
+        self.config, self.layout, self.progress, self.run, self.index = config, layout, progress, run, index
         self.source = open_source(config.source, layout.source, written=False)
         chosen = select(config, layout, self.source.entries, before)
         excluded = excluded_ids(config.exclude)
@@ -78,16 +61,15 @@ class Work:
         kept, every = {entry.id for entry in self.entries}, {entry.id for entry in self.source.entries}
         self.left_out = sorted((every & self.splits.keys()) - kept, key=id_order_key)
         write_samples(self.source, self.entries, config, progress, run)
-        self.cache = DigestCache(layout.digests)
-        refuse_other_source(before or {}, config, layout, self.entries, self.cache)
+        self.settlement = Settlement(config, layout, index)
+        refuse_other_source(before or {}, config, layout, self.entries, index)
         unknown = sorted(excluded - every, key=id_order_key)
         if unknown:
             progress.say(f"exclude: the source has none of these {len(unknown)}: {named(unknown)}")
         for note in chosen.notes(config.like):
             progress.say(note)
         self.tallies: dict[tuple[str, str | None], StageTally] = {}
-        self.failures: list[Failure] = []
-        self.lost: set[str] = set()
+        self.record = Record(layout, index, progress)
         self.summary = BuildSummary(
             source=self.source.name,
             characters=len(self.entries),
@@ -99,12 +81,12 @@ class Work:
         """Take the run over: freeze its splits, and read what is on record as failed."""
         write_bytes(self.layout.splits, splits.to_json(self.splits).encode())
         write_bytes(self.layout.left_out, json.dumps(self.left_out).encode())
-        self.failures = read_failures(self.layout.failures)
+        self.record.read()
 
     def concerning(self) -> list[Failure]:
         """Failures on record of this build's characters and backends."""
         names = map(backend_name, self.config.backends)
-        return concerning(self.failures, {entry.id for entry in self.entries}, set(names))
+        return concerning(self.record.failures, {entry.id for entry in self.entries}, set(names))
 
     def before(self, stage: Stage) -> list[Failure]:
         """Those of them that leave a stage nothing to start from."""
@@ -118,7 +100,7 @@ class Work:
 
     def hopeless(self) -> bool:
         """Whether more failed by now than was said to be put up with, so that nothing that follows will be packed."""
-        return self.config.max_failures is not None and len(self.lost) > self.summary.allowed_failures
+        return self.config.max_failures is not None and len(self.record.lost) > self.summary.allowed_failures
 
     def too_many(self, hint: str) -> BuildSummary:
         """What was done so far by a build of which more failed than may; `hint` says what to give --max-failures."""
@@ -132,123 +114,109 @@ class Work:
 
     def finished(self, **more: Any) -> BuildSummary:
         """What was done so far."""
-        stages = [
-            StageSummary(stage, name, len(tally.made), len(tally.kept), len(tally.failed), tally.seconds)
-            for (stage, name), tally in self.tallies.items()
-        ]
-        return replace(self.summary, stages=stages, failures=self.concerning(), **more)
+        stages = [tally.summary(stage, name) for (stage, name), tally in self.tallies.items()]
+        told = {"warnings": self.record.warnings, "failures": self.concerning(), **more}
+        return replace(self.summary, stages=stages, **told)
 
-    def run_stage(self, stage: CharacterStage, backend: str | None, ids: Collection[str] | None = None) -> None:
-        """Do one stage of one backend, of all characters or of some.
+    def run_steps(self, steps: Sequence[Step], ids: Collection[str] | None = None) -> None:
+        """Do steps of all characters or of some: whatever can be done by one worker, character by character.
 
         Artefacts of earlier stages that turn out damaged are made again, and what needed them is done after that.
 
         Raises:
-            UsageError: if it has nothing to start from.
+            UsageError: if one has nothing to start from.
             SpecsiaError: if an artefact is damaged as soon as it is written.
         """
-        damaged = self._attempt(stage, backend, ids)
-        for earlier, found in damaged.items():
-            through = backend if earlier.per_backend else None
-            self.discard(earlier, None if through is None else backend_name(through), found)
-            self.run_stage(earlier, through, set(found.values()))
-        touched = {character_id for found in damaged.values() for character_id in found.values()}
-        if damaged and (still := self._attempt(stage, backend, touched)):
-            earlier, found = next(iter(still.items()))
-            raise SpecsiaError(
-                f"the artefacts of {earlier.name} do not stay as they are written ({named(found)}): look after the "
-                f"disk of {self.layout.root}, then give the same command again"
-            )
+        for segment in segments(steps, self.config):
+            damaged = self._attempt(segment, ids)
+            for step, found in damaged.items():
+                self.discard(step, found)
+                self.run_steps([step], set(found.values()))
+            touched = {character_id for found in damaged.values() for character_id in found.values()}
+            if damaged and (still := self._attempt(segment, touched)):
+                (stage, _), found = next(iter(still.items()))
+                raise SpecsiaError(
+                    f"the artefacts of {stage.name} do not stay as they are written ({named(found)}): look after the "
+                    f"disk of {self.layout.root}, then give the same command again"
+                )
+            if ids is None and any(stage is motions.STAGE for stage, _ in segment.steps):
+                self.count_clips()
+            if ids is None and self.hopeless():
+                return
 
-    def discard(self, stage: CharacterStage, name: str | None, keys: Collection[str]) -> None:
+    def discard(self, step: Step, keys: Collection[str]) -> None:
         """Remove artefacts that turned out damaged, so that they are made again, and say so."""
-        self._say_damaged(stage, name, keys)
+        self.record.mended(step, keys)
         for key in keys:
-            discard(self.layout.artefact(stage, name, key))
+            discard(self.layout.artefact(step[0], name_of(step)[1], key))
 
-    def _say_damaged(self, stage: CharacterStage, name: str | None, keys: Collection[str]) -> None:
-        what = stage.name if name is None else f"{stage.name} {name}"
-        self.progress.say(f"{what}: damaged and made again: {named(keys)}")
+    def _attempt(self, segment: Segment, ids: Collection[str] | None) -> Damaged:
+        """Do what there is to do of a segment; returns what turned out damaged on the way."""
+        redone = {entry.id for entry in self.entries if ids is None or entry.id in ids}
+        self.record.forget(segment.steps, redone)
+        settled = {} if ids is not None else {one: known.clips for one, known in self.settlement.known(self.entries)}
+        attempt = Attempt(segment, self.record, settled)
+        units = self._units(segment, redone - settled.keys(), attempt)
+        settling = Settling(self.settlement, units) if self._is_last(segment) else None
+        with attempt.bars(self.progress, len(units)):
+            while units:
+                again = []
+                for number, result in self.run(do_unit, units, segment.needs, self.hopeless):
+                    rest = attempt.take(units[number], result)
+                    if rest is not None:
+                        again.append(rest)
+                    elif settling is not None:
+                        settling.done(units[number])
+                units = again
+        self.record.write()
+        self._say_waiting(attempt, segment, redone)
+        for step, tally in attempt.tallies.items():
+            self.tallies.setdefault(name_of(step), StageTally()).add(tally)
+            self.progress.stage_done(tally.summary(*name_of(step)))
+        return attempt.damaged
 
-    def _attempt(
-        self, stage: CharacterStage, backend: str | None, ids: Collection[str] | None
-    ) -> dict[CharacterStage, dict[str, str]]:
-        """Do what is planned of a stage; returns of damaged artefacts the ids, with their characters', by stage."""
-        start = time.perf_counter()
-        name = None if backend is None else backend_name(backend)
-        entries = [entry for entry in self.entries if ids is None or entry.id in ids]
-        plan = plan_stage(stage, backend, entries, self.config, self.layout, self.cache)
-        known = {f.key for f in self.before(stage) if f.backend in (None, name)}
-        waiting = [i for i in plan.blocked if i not in known]
-        if waiting and set(plan.blocked) == {entry.id for entry in self.entries}:
-            raise UsageError(
-                f"{stage.name} has nothing to start from in {self.layout.root}: run `specsia build --stage "
-                f"{stage.earlier[-1].name}` first"
-            )
-        if waiting:
+    def _is_last(self, segment: Segment) -> bool:
+        """Whether nothing is left to do of a character that has gone through a segment."""
+        last = segments(stages_of(self.config, character_stages(self.config)), self.config)[-1]
+        return set(last.steps) <= set(segment.steps)
+
+    def _units(self, segment: Segment, ids: Collection[str], attempt: Attempt) -> list[Unit]:
+        """What is to be looked at of some characters."""
+        units: list[Unit] = []
+        for entry in (one for one in self.entries if one.id in ids):
+            clips: Sequence[Clip | None] = [None]
+            if segment.per_clip:
+                meta = self.index.meta(self.layout.artefact(motions.STAGE, None, entry.id))
+                if meta is None:
+                    attempt.block(entry.id)
+                    continue
+                clips = motions.clips_of(meta)
+            units += [Unit(entry, clip, segment.steps, self.config, self.layout) for clip in clips]
+        return units
+
+    def _say_waiting(self, attempt: Attempt, segment: Segment, redone: set[str]) -> None:
+        """Say of which characters a stage has nothing to start from, where no failure says why.
+
+        Raises:
+            UsageError: if that is so of all.
+        """
+        for step in segment.steps:
+            stage, name = step[0], name_of(step)[1]
+            known = {f.key for f in self.before(stage) if f.backend in (None, name)}
+            blocked = attempt.blocked[step]
+            waiting = [key for key, character in blocked.items() if not known & {key, character}]
+            if not waiting:
+                continue
+            if redone <= set(blocked.values()):
+                raise UsageError(
+                    f"{stage.name} has nothing to start from in {self.layout.root}: run `specsia build --stage "
+                    f"{stage.earlier[-1].name}` first"
+                )
             self.progress.say(
                 f"{stage.name}: {len(waiting)} characters are not ready for it; run the earlier stages for them"
             )
-        if plan.damaged:
-            self._say_damaged(stage, name, plan.damaged)
-        redone = {entry.id for entry in entries}
-        here = (stage.name, name)
-        self.failures = [f for f in self.failures if (f.stage, f.backend) != here or f.id not in redone]
-        write_failures(self.layout.failures, self.failures)
-        damaged: dict[CharacterStage, dict[str, str]] = {}
-        made: set[str] = set()
-        failed: set[str] = set()
-        with self.progress.bar(stage.name, len(plan.tasks), unit_of(stage), name, len(plan.done)) as advance:
-            for task, outcome in self._outcomes(plan):
-                advance(1)
-                for earlier in outcome.damaged:
-                    damaged.setdefault(earlier, {})[task.key_in(earlier)] = task.entry.id
-                if outcome.damaged:
-                    continue
-                log(self.layout, task.stage.name, task.backend_name, task.key, outcome)
-                (made if outcome.reason is None else failed).add(task.key)
-                if outcome.reason is not None:
-                    # Not by the worker: an attempt that nobody waits for any more may fail after another succeeded.
-                    discard(task.path)
-                    failure = Failure(
-                        task.entry.id,
-                        stage.name,
-                        name,
-                        outcome.reason,
-                        outcome.details,
-                        outcome.low_quality,
-                        None if task.clip is None else task.clip.id,
-                    )
-                    self.failures.append(failure)
-                    if not failure.low_quality:
-                        self.lost.add(failure.key)
-                    add_failure(self.layout.failures, failure)
-                    self.progress.quarantined(task.key, outcome.reason)
-                if outcome.warnings:
-                    self.warn(task.entry.id, outcome.warnings)
-        write_failures(self.layout.failures, self.failures)
-        seconds = time.perf_counter() - start
-        self.progress.stage_done(StageSummary(stage.name, name, len(made), len(plan.done), len(failed), seconds))
-        tally = self.tallies.setdefault((stage.name, name), StageTally())
-        tally.add(made, set(plan.done), failed, seconds)
-        return damaged
-
-    def _outcomes(self, plan: StagePlan) -> Iterator[tuple[Task, Outcome]]:
-        tasks = plan.tasks
-        needs = needs_of(plan.stage, plan.backend, self.config)
-        for index, result in self.run(perform, tasks, needs, self.hopeless):
-            task, outcome = tasks[index], result
-            if isinstance(outcome, Lost):
-                outcome = Outcome(*on_record(task, f"{plan.stage.name} of {task.key} was lost: {outcome.reason}"))
-            yield task, outcome
 
     def count_clips(self) -> None:
         """See how many clips there are, and so how many may fail."""
-        clips = sum(1 for _ in planned(self.entries, self.layout))
+        clips = sum(1 for _ in planned(self.entries, self.layout, self.index))
         self.summary = replace(self.summary, allowed_failures=self.config.allowed_failures(clips), clips=clips)
-
-    def warn(self, character: str, said: Sequence[str]) -> None:
-        """Keep sentences about a character that was built all the same."""
-        before = self.summary.warnings.get(character, ())
-        self.summary.warnings[character] = found = tuple(dict.fromkeys((*before, *said)))
-        self.progress.warned(len(found) - len(before))

@@ -280,18 +280,15 @@ def _progress(found: Look, layout: RunLayout) -> Iterator[dict[str, Any]]:
     for stage, spec in stages_of(facts.config, character_stages(facts.config)):
         backend = None if spec is None else backend_name(spec)
         name = stage.name if backend is None else f"{stage.name} {backend}"
-        there = _count(layout.artefact(stage, backend, "id").parent) - facts.outdated.get(name, 0)
+        there = _count(layout.artefact(stage, backend, "id").parent.parent) - facts.outdated.get(name, 0)
         of = found.clips if stage.per_clip else ids
         failed = len({f.key for f in facts.failures if f.stage == stage.name and f.backend == backend})
         yield {"name": name, "done": max(0, min(there, of)), "of": of, "failed": failed}
 
 
 def _count(folder: Path) -> int:
-    try:
-        with os.scandir(folder) as entries:
-            return sum(entry.name.endswith(".tar") for entry in entries)
-    except OSError:
-        return 0
+    """Artefacts of a stage, in the folders below its own."""
+    return sum(name.endswith(".tar") for _, _, names in os.walk(folder) for name in names)
 
 
 def _nothing(folder: str) -> dict[str, Any]:

@@ -28,7 +28,8 @@ class Clip:
     """One motion of one character, seen by one camera.
 
     Attributes:
-        id: unique in a run, fit for names of files.
+        id: unique in a run, fit for names of files: that of the character, a name of the motion and the number of the
+            camera, ``-`` between them and nowhere in the latter two.
         action: name of the motion; ``turntable`` for a still figure that the camera walks around.
         origin: where the motion is from: `config.OWN`, a built-in motion's name, or a file's; empty for a turntable.
         index: of the motion among those there.
@@ -44,6 +45,11 @@ class Clip:
     frames: int
     view: int
     yaw: float
+
+
+def character_of(clip_id: str) -> str:
+    """Id of a clip's character."""
+    return clip_id.rsplit("-", 2)[0]
 
 
 @dataclass(frozen=True)

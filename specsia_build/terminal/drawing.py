@@ -39,6 +39,15 @@ class Bar:
             self._told = self._board.clock()
             say(_plain_line(self._row, self._told))
 
+    def keep(self) -> None:
+        """One turned out to be done already."""
+        self._row.kept += 1
+
+    def drop(self) -> None:
+        """One is not done after all."""
+        if self._row.total is not None:
+            self._row.total -= 1
+
     def at(self, done: int, total: int) -> None:
         """Say how far it is of how many."""
         self._row.total = total

@@ -19,7 +19,8 @@ from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.cli import main
 from specsia_build.errors import CharacterError
-from specsia_build.pipeline.planning import DigestCache
+from specsia_build.pipeline.index import open_index
+from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.tasks import file_inputs
 from specsia_build.stages.stage import Sources
 from tests.characters.bad_characters import figure, write_glb
@@ -61,7 +62,8 @@ def test_a_mesh_that_is_no_file_of_the_source_is_a_sentence(
     with pytest.raises(CharacterError, match=REFUSED):
         read_character(entry)
     assert file_inputs([Path(name)], Sources(Path(), entry.within)) == {name: None}
-    assert DigestCache(tmp_path / "digests").digest(Path(name), entry.within) is None
+    with open_index(RunLayout(tmp_path / "run"), writes=False) as index:
+        assert index.digest(Path(name), entry.within) is None
 
 
 def test_the_good_of_a_folder_of_strange_files_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

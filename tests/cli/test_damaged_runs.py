@@ -17,14 +17,14 @@ PLACES = (
     "splits.json",
     "specsia-run.json",
     "failures.jsonl",
-    "state/digests.json",
+    "state/index.sqlite",
     "state/left-out.json",
     "logs/tasks.jsonl",
     "dataset/build.json",
     "dataset/splits.json",
     "dataset/SHA256SUMS",
     "dataset/checksums.parquet",
-    "artefacts/project/inflate/0.tar",
+    "artefacts/project/inflate/5f/0.tar",
 )
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {

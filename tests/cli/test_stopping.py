@@ -71,7 +71,7 @@ def test_a_build_that_is_stopped_twice_says_one_thing_and_leaves_nobody(tmp_path
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         assert process.stderr is not None
         deadline = time.monotonic() + 300
-        while not list(out.glob("artefacts/render/*.tar")) and time.monotonic() < deadline:
+        while not list(out.glob("artefacts/render/*/*.tar")) and time.monotonic() < deadline:
             time.sleep(0.01)
         children = psutil.Process(process.pid).children(recursive=True)
         os.killpg(process.pid, signal.SIGINT)

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from specsia_build.files.names import is_temporary
+from tests.artefacts import artefact
 from tests.dataset.hub.pushable import write_dataset
 from tests.dataset.hub.test_push_killed import kill_after
 from tests.dataset.hub.test_push_killed import start as start_push
@@ -25,7 +26,7 @@ from tests.shapes import write_folder
 
 FIGURES = 6
 BUILD = ("--size", "64", "--views", "2", "--workers", "2", "--max-failures", "100%", "--json")
-TOLD_BY_TIME = ("logs", "state/digests.json")
+TOLD_BY_TIME = ("logs", "state/index.sqlite")
 """What differs from build to build: times, and when files were changed."""
 
 
@@ -105,9 +106,9 @@ def leave_something_to_do(yard: Yard, random: Random) -> None:
     dataset = yard.out / "dataset"
     if dataset.is_dir():
         shutil.rmtree(dataset)
-        for stage in ("render", "project/inflate"):
+        for stage, backend in (("render", None), ("project", "inflate")):
             for figure in random.sample(range(FIGURES), FIGURES // 2):
-                (yard.out / "artefacts" / stage / f"{figure}.tar").unlink(missing_ok=True)
+                artefact(yard.out, stage, str(figure), backend).unlink(missing_ok=True)
 
 
 def kill_once(kind: str, yard: Yard, random: Random) -> str:

@@ -21,6 +21,7 @@ from PIL import Image
 
 from specsia_build.cli import main
 from specsia_build.dataset.schema import COLUMNS, IMAGE_COLUMNS
+from tests.artefacts import artefact
 from tests.shapes import lines_of, write_broken, write_figure, write_folder
 
 SMALL = ("--size", "96", "--views", "4", "--workers", "1")
@@ -158,7 +159,7 @@ def test_only_what_changed_is_done_again(tmp_path: Path) -> None:
     assert sums(tmp_path / "out") != before
     os.utime(source / "2.obj")
     assert made(build(source, tmp_path / "out"))["render"] == (0, 3)
-    (tmp_path / "out" / "artefacts" / "project" / "inflate" / "0.tar").write_bytes(b"half a file")
+    (artefact(tmp_path / "out", "project", "0", "inflate")).write_bytes(b"half a file")
     mended = build(source, tmp_path / "out")
     assert made(mended)["project"] == (1, 2)
     turned = build(source, tmp_path / "out", "--seed", "7")
@@ -171,18 +172,17 @@ def test_damaged_artefacts_are_made_again_wherever_it_is_noticed(
     source, whole, _ = run
     out = tmp_path / "damaged"
     shutil.copytree(whole, out)
-    artefacts = out / "artefacts"
     for path, bite in (
-        (artefacts / "project" / "inflate" / "0.tar", slice(0, 0)),
-        (artefacts / "reconstruct" / "inflate" / "1.tar", slice(None)),
-        (artefacts / "render" / "2.tar", slice(None)),
+        (artefact(out, "project", "0", "inflate"), slice(0, 0)),
+        (artefact(out, "reconstruct", "1", "inflate"), slice(None)),
+        (artefact(out, "render", "2"), slice(None)),
     ):
         data = bytearray(path.read_bytes()[bite])
         if data:
             data[len(data) * 2 // 3] ^= 4
         path.write_bytes(data)
     # Read by the project stage, and by pack.
-    (artefacts / "project" / "inflate" / "1.tar").unlink()
+    artefact(out, "project", "1", "inflate").unlink()
     shutil.rmtree(out / "dataset")
     said = build(source, out)["error"]
     for line in ("project inflate: damaged and made again: 0", "reconstruct inflate: damaged and made again: 1"):
@@ -198,7 +198,7 @@ def test_a_dataset_does_not_lose_rows_that_nothing_accounts_for(
     source, whole, _ = run
     out = tmp_path / "fewer"
     shutil.copytree(whole, out)
-    (out / "artefacts" / "project" / "inflate" / "1.tar").unlink()
+    artefact(out, "project", "1", "inflate").unlink()
     stopped = build(source, out, "--stage", "pack", code=1)
     assert "1 of 5 characters of inflate are neither built up to date nor on record as failed (1)" in stopped["stopped"]
     assert sums(out) == sums(whole)

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from specsia_build.dataset.schema import MOVING_COLUMNS
+from tests.artefacts import artefact
 from tests.pipeline.moving import SECONDS, write_moving_figure
 from tests.pipeline.test_build import made, specsia
 
@@ -138,7 +139,7 @@ def test_what_is_damaged_or_gone_is_made_again_and_strangers_files_stay(tmp_path
     write_moving_figure(tmp_path / "a.glb")
     out = tmp_path / "out"
     clips(tmp_path / "a.glb", out)
-    (out / "artefacts/draw/a-wave-00.tar").write_bytes(b"damage")
+    artefact(out, "draw", "a-wave-00").write_bytes(b"damage")
     (out / "frames/a-wave-00/pos/0001.png").unlink()
     shutil.rmtree(out / "frames/a-go-01")
     (out / "frames/mine").mkdir()

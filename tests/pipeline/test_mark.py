@@ -87,12 +87,13 @@ def test_what_is_forgotten_is_what_builds_write(tmp_path: Path) -> None:
     claim_folder(layout, "sample:3")
     layout.splits.write_text(splits.to_json({"0": "train", "1": "train"}))
     own = (
-        "artefacts/render/0.tar", "artefacts/project/inflate/1.tar", "logs/tasks.jsonl", "logs/render/1.txt",
+        "artefacts/render/5f/0.tar", "artefacts/project/inflate/6b/1.tar", "logs/tasks.jsonl", "logs/render/1.txt",
         "logs/workers/gpu0.log", "quarantine/project/inflate/1/color_00.png", "failures.jsonl", "dataset/README.md",
     )  # fmt: skip
     foreign = (
-        "artefacts/mine.tar", "artefacts/render/backup.tar", "artefacts/render/deep/er/0.tar", "logs/diary.txt",
-        "logs/render/thoughts.txt", "quarantine/project/inflate/1/holiday.png", "dataset/raw/photos.txt",
+        "artefacts/mine.tar", "artefacts/render/5f/backup.tar", "artefacts/render/deep/er/0.tar", "logs/diary.txt",
+        "artefacts/render/0.tar", "logs/render/thoughts.txt", "quarantine/project/inflate/1/holiday.png",
+        "dataset/raw/photos.txt",
     )  # fmt: skip
     for name in (*own, *foreign, "notes.txt", "report.html", "source/sample-42/0/metadata.json"):
         write_bytes(layout.root / name, b"x")

@@ -24,6 +24,7 @@ from specsia_build.jit import CACHE
 from specsia_build.pipeline.executors import Lost, Needs
 from specsia_build.pipeline.executors.cluster import Here, joined_cluster, see_nodes
 from specsia_build.pipeline.layout import RunLayout
+from tests.artefacts import artefact
 from tests.backends.upstream.standins import eventually, lines, processes_naming
 from tests.pipeline.test_executors import DiesOnArrival, arrive, troubled
 from tests.pipeline.test_worker_backends import write_backend
@@ -111,7 +112,7 @@ def test_the_bytes_are_those_of_a_local_build(head: Head, tmp_path: Path) -> Non
     for name in ("config.yaml", "dataset/SHA256SUMS", "dataset/build.json"):
         assert (tmp_path / "a run" / name).read_bytes() == (tmp_path / "local" / name).read_bytes()
     assert sorted(path.name for path in (tmp_path / "a run" / "state").iterdir()) == [
-        "digests.json",
+        "index.sqlite",
         "left-out.json",
         "lock",
     ]
@@ -223,7 +224,7 @@ def test_a_build_that_is_stopped_takes_its_workers_along(head: Head, tmp_path: P
     assert begun, error
     assert error.strip().splitlines()[-1] == "specsia: stopped; the same command goes on from here"
     assert eventually(lambda: processes_naming(str(tmp_path / "up")) == [])
-    assert len(list((tmp_path / "out" / "artefacts" / "render").glob("*.tar"))) == 2
+    assert len(list((tmp_path / "out" / "artefacts" / "render").rglob("*.tar"))) == 2
 
 
 def test_a_cluster_of_its_own_has_no_gpu_to_wait_for_and_ends_with_the_build(head: Head, tmp_path: Path) -> None:
@@ -236,7 +237,7 @@ def test_a_cluster_of_its_own_has_no_gpu_to_wait_for_and_ends_with_the_build(hea
     environment = {name: value for name, value in environment.items() if not name.startswith("RAY_AUTH")}
     error = command(*arguments, environment=environment, cwd=tmp_path, code=2)
     assert "has no GPU" in error
-    assert (tmp_path / "out" / "artefacts" / "render" / "0.tar").is_file()
+    assert artefact(tmp_path / "out", "render", "0").is_file()
     assert not (tmp_path / ".ray").exists()
     assert processes_naming(str(tmp_path)) == []
 

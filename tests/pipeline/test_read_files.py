@@ -9,8 +9,9 @@ from PIL import Image
 
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig
+from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.planning import DigestCache, StagePlan, plan_stage
+from specsia_build.pipeline.planning import StagePlan, plan_stage
 from specsia_build.pipeline.tasks import perform
 from specsia_build.stages import reconstruct, render
 from specsia_build.stages.stage import CharacterStage
@@ -30,7 +31,8 @@ def test_a_texture_that_changes_makes_a_reconstruction_stale(tmp_path: Path) -> 
 
     def plan(stage: CharacterStage) -> StagePlan:
         name = backend if stage.per_backend else None
-        return plan_stage(stage, name, [entry], config, layout, DigestCache(layout.digests))
+        with open_index(layout, writes=False) as index:
+            return plan_stage(stage, name, [entry], config, layout, index)
 
     def paint(level: int) -> None:
         Image.fromarray(np.full((2, 2, 3), level, np.uint8)).save(meshes / "skin.png")

@@ -8,15 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import (
     DamagedError,
     discard,
     is_intact,
     read_artefact,
     read_meta,
+    spread,
     sweep,
     write_artefact,
 )
+from specsia_build.stages import project, render
 from specsia_build.stages.artefact import Artefact, seal, sha256
 
 
@@ -126,3 +129,17 @@ def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) ->
     sweep(tmp_path / "nowhere")
     assert not any(path.exists() for path in left)
     assert all(path.exists() for path in kept)
+
+
+def test_artefacts_of_an_earlier_version_are_moved_where_they_belong(tmp_path: Path) -> None:
+    layout = RunLayout(tmp_path / "run")
+    places = {layout.artefact(render.STAGE, None, "a"), layout.artefact(project.STAGE, "inflate", "b")}
+    for place in places:
+        flat = place.parent.parent / place.name
+        flat.parent.mkdir(parents=True, exist_ok=True)
+        flat.write_text(place.name)
+    (layout.artefacts / "render" / "notes.txt").write_text("mine")
+    assert spread(layout) == 2
+    assert set(layout.artefacts.rglob("*.tar")) == places
+    assert all(place.read_text() == place.name for place in places)
+    assert spread(layout) == 0

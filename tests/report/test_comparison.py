@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from specsia_build.cli import main
+from tests.artefacts import artefact
 from tests.report.shown import document_of, frames_of, item_of
 from tests.report.tiny_run import STRANGE_ID, config_of, run, write_manifest
 
@@ -94,7 +95,7 @@ def test_a_page_that_is_no_report_stays(two_runs: tuple[Path, Path], tmp_path: P
 
 def test_a_damaged_artefact_is_said_on_the_page(two_runs: tuple[Path, Path], tmp_path: Path) -> None:
     shutil.copytree(two_runs[0], tmp_path / "hurt")
-    path = tmp_path / "hurt" / "artefacts" / "render" / "0.tar"
+    path = artefact(tmp_path / "hurt", "render", "0")
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 255
     path.write_bytes(data)

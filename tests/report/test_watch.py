@@ -133,7 +133,7 @@ def test_only_what_has_changed_is_read_again(
     looked(watched)
     assert len(read) == len(set(read)) >= 3
     layout = RunLayout(folder)
-    changed = next((layout.artefacts / "render").glob("*.tar"))
+    changed = next((layout.artefacts / "render").rglob("*.tar"))
     beside = changed.with_name(".0123456789abcdef.tmp")
     beside.write_bytes(changed.read_bytes())
     beside.replace(changed)

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 TASKS_PER_PROCESS = 500
-"""Tasks after which a worker is replaced, so that what a library leaks stays bounded."""
+"""Items after which a worker is replaced, so that what a library leaks stays bounded."""
+
+LEAST_SECONDS = 60.0
+"""That it works at least, so that where items are short it is not replaced all the time."""
 
 
 @dataclass(frozen=True)
 class Lost:
-    """An item that gave no result because its worker crashed or ran out of time; `reason` is a sentence."""
+    """An item that was not finished because its worker crashed or ran out of time.
+
+    Attributes:
+        reason: a sentence.
+        given: what it gave before, where its function is a generator.
+    """
 
     reason: str
+    given: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,8 @@ class Needs:
     """What each item of a call needs.
 
     Attributes:
-        timeout: seconds after which an item is given up and its process killed.
+        timeout: seconds after which an item is given up and its process killed; of a generator's item, seconds from
+            one thing that it gives to the next.
         slots: items that can be worked at together on one machine, or None for as many as there are workers.
         gpus: that a slot holds.
         memory: bytes that an item may cost, beyond which it fails, or None for no limit; see `limit_process`.
@@ -53,7 +63,8 @@ class Executor(Protocol):
         """Index and result of each item in the order in which they end; `Lost` where there is none.
 
         Args:
-            function: importable by name; must not raise for what it wants to report.
+            function: importable by name; must not raise for what it wants to report. Of a generator the result is all
+                that it gives, as a tuple.
             items: picklable.
             needs: see `Needs`.
             enough: asked here before an item is handed out; once it says so no other is, and those at work are
@@ -62,6 +73,6 @@ class Executor(Protocol):
         ...
 
 
-def given_up(timeout: float) -> Lost:
+def given_up(timeout: float) -> str:
     """What became of an item that took longer than `timeout` seconds."""
-    return Lost(f"it was given up after {timeout:g} seconds: raise `timeout` if it only needs longer")
+    return f"it was given up after {timeout:g} seconds: raise `timeout` if it only needs longer"

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from concurrent.futures.process import BrokenProcessPool
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from inspect import isgeneratorfunction
 from multiprocessing import forkserver
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
-
-from pebble import ProcessExpired, ProcessPool
+from typing import Any
 
 from specsia_build.dataset.parallel import worker_context
 from specsia_build.errors import SpecsiaError
 from specsia_build.memory import limit_process, shown
-from specsia_build.pipeline.executors.base import TASKS_PER_PROCESS, Lost, R, T, given_up, never
+from specsia_build.pipeline.executors.base import LEAST_SECONDS, TASKS_PER_PROCESS, Lost, R, T, given_up, never
 
-_MOST_POOLS = 3
-"""Pools in a row that may break without a result."""
+_MOST_STARTS = 3
+"""Workers in a row that may end before they have done anything."""
 
-_AHEAD = 2
-"""Items handed out for each worker: the one at work, and the next."""
+_GRACE_SECONDS = 5.0
+"""What a worker that is told to end may take to do so."""
 
 _THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+_READY, _GIVEN, _DONE, _RAISED = range(4)
+"""What a worker sends: that it has the function; something that a generator gave; an item's result; what was raised."""
 
 
 def _begin(memory: int | None) -> None:
@@ -44,6 +51,36 @@ def _begin(memory: int | None) -> None:
         threading.Thread(target=watch, daemon=True).start()
 
 
+def _serve(pipe: Connection, memory: int | None) -> None:
+    """What a worker does: the function comes first, then items, one whenever the one before is done."""
+    _begin(memory)
+    function = pipe.recv()
+    gives = isgeneratorfunction(function)
+    pipe.send((_READY, None))
+    try:
+        while True:
+            item = pipe.recv()
+            try:
+                if gives:
+                    for given in function(item):
+                        pipe.send((_GIVEN, given))
+                result = None if gives else function(item)
+            except Exception as error:
+                pipe.send((_RAISED, _sendable(error)))
+            else:
+                pipe.send((_DONE, result))
+    except EOFError:
+        return
+
+
+def _sendable(error: Exception) -> Exception:
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301  its own bytes
+    except Exception:
+        return SpecsiaError(f"{type(error).__name__}: {error}")
+    return error
+
+
 @contextmanager
 def _undisturbed() -> Iterator[None]:
     """What begins in the block gets no Ctrl-C, not even before it can say that it ignores it."""
@@ -54,8 +91,54 @@ def _undisturbed() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _died(error: ProcessExpired, memory: int | None) -> str:
-    code = error.exitcode
+@dataclass
+class _Worker:
+    """A process.
+
+    Attributes:
+        process: itself.
+        pipe: to it.
+        ready: whether it has begun.
+        index: of the item that it is at, or None.
+        given: by that so far.
+        deadline: until when it may give more, by the monotonic clock.
+        left: items that it may still be given, unless it is young.
+        born: when it was begun, by the same clock.
+    """
+
+    process: Any
+    pipe: Connection
+    ready: bool = False
+    index: int | None = None
+    given: list[Any] = field(default_factory=list)
+    deadline: float = math.inf
+    left: int = TASKS_PER_PROCESS
+    born: float = field(default_factory=time.monotonic)
+
+    def end(self) -> None:
+        """End the process, whatever it is at."""
+        self.pipe.close()
+        self.process.terminate()
+
+    def ended(self) -> None:
+        """Wait until it has."""
+        self.process.join(_GRACE_SECONDS)
+        if self.process.exitcode is None:
+            self.process.kill()
+            self.process.join()
+
+
+def _started(context: BaseContext, function: Callable[[Any], Any], memory: int | None) -> _Worker:
+    pipe, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs, memory), daemon=True)  # type: ignore[attr-defined]
+    process.start()
+    theirs.close()
+    worker = _Worker(process, pipe)
+    pipe.send(function)
+    return worker
+
+
+def _died(code: int | None, memory: int | None) -> str:
     if code is not None and code < 0:
         name = signal.Signals(-code).name
         hint = "; the machine may have run out of memory: try fewer --workers" if name == "SIGKILL" else ""
@@ -77,10 +160,9 @@ def run_local(
     """Apply a function to every item in a pool of processes.
 
     Args:
-        function: importable by name; must not raise for what it wants to report.
-        items: picklable.
+        function, items: see `Executor`.
         workers: processes, at least 1.
-        timeout: seconds after which an item is given up and its process killed.
+        timeout: see `Needs`.
         preload: modules to import once for all workers.
         memory: bytes that an item may cost in a worker, or None for no limit; see `limit_process`.
         enough: see `Executor`.
@@ -100,51 +182,113 @@ def run_local(
         context.set_forkserver_preload(list(preload))
         with _undisturbed():
             forkserver.ensure_running()
-    left, fruitless = dict(enumerate(items)), 0
-    while left and not enough():
-        before, width = len(left), min(workers, len(left))
-        for index, result in _by_one_pool(function, dict(left), width, timeout, context, memory, enough):
-            del left[index]
-            yield index, result
-        fruitless = 0 if len(left) < before else fruitless + 1
-        if fruitless == _MOST_POOLS:
-            raise SpecsiaError("worker processes end before they begin: the machine may be out of memory or processes")
-
-
-def _by_one_pool(
-    function: Callable[[T], R],
-    items: Mapping[int, T],
-    workers: int,
-    timeout: float,
-    context: BaseContext,
-    memory: int | None,
-    enough: Callable[[], bool],
-) -> Iterator[tuple[int, R | Lost]]:
-    """Results as in `run_local`; of some items only, where a worker that is idle dies and takes the pool along."""
-    pool = ProcessPool(
-        max_workers=workers, max_tasks=TASKS_PER_PROCESS, initializer=_begin, initargs=(memory,), context=context
-    )
-    waiting, index_of = iter(items.items()), dict[Future[R], int]()
+    pool = _Pool(function, items, workers, timeout, context, memory)
     try:
-        while True:
-            while len(index_of) < _AHEAD * workers and not enough() and (following := next(waiting, None)) is not None:
-                index, item = following
-                index_of[pool.schedule(function, args=[item], timeout=timeout)] = index
-            if not index_of:
-                break
-            for future in wait(index_of, return_when=FIRST_COMPLETED).done:
-                index = index_of.pop(future)
-                try:
-                    yield index, future.result()
-                except TimeoutError:
-                    yield index, given_up(timeout)
-                except ProcessExpired as error:
-                    yield index, Lost(_died(error, memory))
-        pool.close()
-    except BrokenProcessPool:
-        pool.stop()
-    except BaseException:
-        pool.stop()
-        raise
+        yield from pool.results(enough)
     finally:
-        pool.join()
+        pool.stop()
+
+
+class _Pool:
+    """The workers of one call, and the items that are still to be done."""
+
+    def __init__(
+        self,
+        function: Callable[[T], R],
+        items: Sequence[T],
+        workers: int,
+        timeout: float,
+        context: BaseContext,
+        memory: int | None,
+    ) -> None:
+        self.function, self.items, self.timeout, self.context = function, items, timeout, context
+        self.most, self.memory = workers, memory
+        self.todo = deque(range(len(items)))
+        self.workers: dict[Any, _Worker] = {}
+        self.fruitless = 0
+        self.gives = isgeneratorfunction(function)
+
+    def stop(self) -> None:
+        """End all workers."""
+        for worker in self.workers.values():
+            worker.end()
+        for worker in self.workers.values():
+            worker.ended()
+
+    def results(self, enough: Callable[[], bool]) -> Iterator[tuple[int, Any]]:
+        """See `run_local`."""
+        while True:
+            if enough():
+                self.todo.clear()
+            self._fill()
+            busy = [worker.deadline for worker in self.workers.values() if worker.index is not None]
+            if not self.todo and not busy:
+                return
+            left = min(busy, default=math.inf) - time.monotonic()
+            for pipe in wait(list(self.workers), None if left == math.inf else max(0.0, left)):
+                if (found := self._heard(self.workers[pipe])) is not None:
+                    yield found
+            now = time.monotonic()
+            for worker in [one for one in self.workers.values() if one.index is not None and one.deadline <= now]:
+                self._let_go(worker)
+                assert worker.index is not None
+                yield worker.index, Lost(given_up(self.timeout), tuple(worker.given))
+
+    def _fill(self) -> None:
+        """Give each worker that waits an item, and start as many as there are items for."""
+        for worker in [one for one in self.workers.values() if one.ready and one.index is None]:
+            if not self.todo:
+                return
+            if worker.left <= 0 and time.monotonic() - worker.born > LEAST_SECONDS:
+                self._let_go(worker)
+                continue
+            worker.index = self.todo.popleft()
+            worker.given, worker.left, worker.deadline = [], worker.left - 1, time.monotonic() + self.timeout
+            try:
+                worker.pipe.send(self.items[worker.index])
+            except BrokenPipeError:
+                self.todo.appendleft(worker.index)
+                self._let_go(worker)
+        starting = sum(not worker.ready for worker in self.workers.values())
+        while len(self.workers) < self.most and starting < len(self.todo):
+            worker = _started(self.context, self.function, self.memory)
+            self.workers[worker.pipe] = worker
+            starting += 1
+
+    def _heard(self, worker: _Worker) -> tuple[int, Any] | None:
+        """What became of a worker's item, where what it says tells.
+
+        Raises:
+            SpecsiaError: if the last few workers ended before they had begun.
+        """
+        try:
+            kind, content = worker.pipe.recv()
+        except (EOFError, OSError):
+            self._let_go(worker)
+            if not worker.ready:
+                self.fruitless += 1
+                if self.fruitless == _MOST_STARTS:
+                    raise SpecsiaError(
+                        "worker processes end before they begin: the machine may be out of memory or processes"
+                    ) from None
+            if worker.index is None:
+                return None
+            return worker.index, Lost(_died(worker.process.exitcode, self.memory), tuple(worker.given))
+        if kind == _RAISED:
+            raise content
+        if kind == _READY:
+            worker.ready, self.fruitless = True, 0
+            return None
+        if kind == _GIVEN:
+            worker.given.append(content)
+            worker.deadline = time.monotonic() + self.timeout
+            return None
+        assert worker.index is not None
+        index, worker.index = worker.index, None
+        return index, tuple(worker.given) if self.gives else content
+
+    def _let_go(self, worker: _Worker) -> None:
+        """End a worker."""
+        del self.workers[worker.pipe]
+        worker.end()
+        worker.ended()

@@ -7,7 +7,8 @@ import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from inspect import isgeneratorfunction
 from typing import Any
 
 import ray
@@ -37,6 +38,7 @@ class _Attempt:
     deadline: float = math.inf
     node: str | None = None
     actor: Any = None
+    given: list[Any] = field(default_factory=list)
 
 
 def run_on_ray(
@@ -63,11 +65,26 @@ def run_on_ray(
             pass
 
 
-def _task(function: Callable[[T], R], item: T, here: Here, memory: int | None) -> Iterator[str | R]:
-    """What a task does: it says on which node it begins, then gives the result."""
+def _task(function: Callable[[T], R], item: T, here: Here, memory: int | None) -> Iterator[str | _Given | R]:
+    """What a task does: it says on which node it begins, then gives the result, a generator's one by one before it."""
     _see(here, memory)
     yield ray.get_runtime_context().get_node_id()
-    yield function(item)
+    if not isgeneratorfunction(function):
+        yield function(item)
+        return
+    everything: list[Any] = []
+    for given in function(item):
+        everything.append(given)
+        yield _Given(given)
+    result: Any = tuple(everything)
+    yield result
+
+
+@dataclass(frozen=True)
+class _Given:
+    """Something that a generator gave, with more to come."""
+
+    what: Any
 
 
 class _Holder:
@@ -82,7 +99,7 @@ class _Holder:
         return str(context.get_node_id())
 
     def apply(self, function: Callable[[T], R], item: T) -> R:
-        return function(item)
+        return tuple(function(item)) if isgeneratorfunction(function) else function(item)  # type: ignore[return-value]
 
 
 def _remote(what: Any, **options: Any) -> Any:
@@ -125,6 +142,10 @@ def _in_tasks(
                 if attempt.node is None and not lost:
                     attempt.node, attempt.deadline = str(found), time.monotonic() + needs.timeout
                     running[stream] = attempt
+                elif isinstance(found, _Given):
+                    attempt.given.append(found.what)
+                    attempt.deadline = time.monotonic() + needs.timeout
+                    running[stream] = attempt
                 elif lost and (attempt.node is None or _node_left(found, attempt)) and tries[attempt.index] < ATTEMPTS:
                     todo.append(attempt.index)
                 else:
@@ -132,7 +153,7 @@ def _in_tasks(
             for stream, attempt in _overdue(running):
                 ray.cancel(stream, force=True)
                 del running[stream]
-                yield attempt.index, given_up(needs.timeout)
+                yield attempt.index, Lost(given_up(needs.timeout), tuple(attempt.given))
             patience.look(any(attempt.node for attempt in running.values()) or not running)
     finally:
         for stream in running:
@@ -189,7 +210,7 @@ def _in_actors(
             for ref, attempt in _overdue(running):
                 ray.kill(attempt.actor)
                 del running[ref]
-                yield attempt.index, given_up(needs.timeout)
+                yield attempt.index, Lost(given_up(needs.timeout), tuple(attempt.given))
             patience.look(bool(running or idle))
     finally:
         for actor in [*starting.values(), *(a for a, _ in idle), *(attempt.actor for attempt in running.values())]:
@@ -256,11 +277,16 @@ def _result(found: Any, attempt: _Attempt) -> Any:
     """What an item gave, `Lost` where that is an error of Ray's."""
     if not isinstance(found, RayError):
         return found
+    return Lost(_why(found, attempt), tuple(attempt.given))
+
+
+def _why(found: RayError, attempt: _Attempt) -> str:
+    """Why Ray gave an error instead of a result."""
     if _node_left(found, attempt):
-        return Lost(f"the node that it was on left the Ray cluster or fell silent, {ATTEMPTS} times")
+        return f"the node that it was on left the Ray cluster or fell silent, {ATTEMPTS} times"
     if isinstance(found, OutOfMemoryError):
-        return Lost("its worker process was ended because its machine ran out of memory: try fewer --workers")
-    return Lost("its worker process crashed or was killed; its machine may have run out of memory: try fewer --workers")
+        return "its worker process was ended because its machine ran out of memory: try fewer --workers"
+    return "its worker process crashed or was killed; its machine may have run out of memory: try fewer --workers"
 
 
 class _Patience:

@@ -1,0 +1,286 @@
+"""What is known of a run without opening its artefacts: an SQLite file that only remembers what they say.
+
+Each row bears the sizes and times of change of the files that it was read from, and counts as long as these stay the
+same. A run whose index is lost, damaged or on a file system that cannot hold one is read artefact by artefact.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import time
+import zlib
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from specsia_build.errors import CharacterError
+from specsia_build.files.sources import source_digest, source_place
+from specsia_build.pipeline.layout import RunLayout, fan_of
+from specsia_build.pipeline.store import DamagedError, read_meta
+from specsia_build.stages.stage import Meta
+
+VERSION = 1
+"""Of the tables; an index of another one is begun anew."""
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS artefacts (name TEXT PRIMARY KEY, stamp TEXT NOT NULL, meta BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS digests (path TEXT PRIMARY KEY, stamp TEXT NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS settled (id TEXT PRIMARY KEY, mark BLOB NOT NULL, known TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+_EVERY_SECONDS = 1.0
+"""How often what was written is kept for good."""
+
+_PATIENCE_SECONDS = 10.0
+"""That a reader waits while a build writes a few rows."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What is known of a character of which nothing is left to do.
+
+    Attributes:
+        sources: files that decide its artefacts, those among them that are not there.
+        artefacts: their names, relative to the folder of artefacts.
+        clips: ids of its clips.
+        members: by backend what pack keeps in mind of it, or of each of its clips; see `stages.members.Member`.
+    """
+
+    sources: Sequence[str]
+    artefacts: Sequence[str]
+    clips: Sequence[str]
+    members: dict[str, list[dict[str, Any]]]
+
+
+def stamp_of(path: str | Path) -> str | None:
+    """Size and time of change of a file, links followed; None where there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  a path object for each of a million names is slow
+    except (OSError, ValueError):
+        return None
+    return f"{found.st_size}:{found.st_mtime_ns}"
+
+
+def packed_meta(meta: Meta) -> bytes:
+    """Meta data as the index holds them."""
+    return zlib.compress(json.dumps(meta, ensure_ascii=False, separators=(",", ":")).encode(), 1)
+
+
+class Index:
+    """Answers for the artefacts and the source files of one run; to be used from one thread."""
+
+    def __init__(self, layout: RunLayout, tables: sqlite3.Connection) -> None:
+        """To be had by `open_index`."""
+        self._root = str(layout.artefacts)
+        self._tables = tables
+        self._saved = time.monotonic()
+        self._watched: dict[str, None] | None = None
+
+    def meta(self, path: Path) -> Meta | None:
+        """Meta data of an artefact, as `read_meta` gives them."""
+        name, stamp = os.path.relpath(path, self._root), stamp_of(path)
+        if stamp is None:
+            return None
+        row = self._row("SELECT stamp, meta FROM artefacts WHERE name = ?", name)
+        if row is not None and row[0] == stamp:
+            with suppress(ValueError, zlib.error):
+                found: Meta = json.loads(zlib.decompress(row[1]))
+                return found
+        read = read_meta(path)
+        if read is not None:
+            self.learn(path, stamp, packed_meta(read))
+        return read
+
+    def stated_meta(self, path: Path) -> Meta:
+        """Meta data of an artefact that must be there.
+
+        Raises:
+            DamagedError: if it is not, as far as its size tells.
+        """
+        found = self.meta(path)
+        if found is None:
+            raise DamagedError(f"the artefact {path} is damaged: delete it and build again")
+        return found
+
+    def learn(self, path: Path, stamp: str, packed: bytes) -> None:
+        """Remember an artefact's meta data, from `packed_meta`."""
+        self._write(
+            "INSERT OR REPLACE INTO artefacts VALUES (?, ?, ?)", os.path.relpath(path, self._root), stamp, packed
+        )
+
+    def digest(self, path: Path, root: Path) -> str | None:
+        """SHA-256 of a source file's content, None where there is none that may be read; see `source_place`."""
+        if self._watched is not None:
+            self._watched[str(path)] = None
+        try:
+            stamp = stamp_of(source_place(path, root))
+        except (OSError, CharacterError):
+            return None
+        row = self._row("SELECT stamp, digest FROM digests WHERE path = ?", str(path))
+        if row is not None and row[0] == stamp:
+            return str(row[1])
+        found = source_digest(path, root)
+        if found is not None and stamp is not None:
+            self.learn_digest(path, stamp, found)
+        return found
+
+    def learn_digest(self, path: str | Path, stamp: str, digest: str) -> None:
+        """Remember the digest of a source file."""
+        self._write("INSERT OR REPLACE INTO digests VALUES (?, ?, ?)", str(path), stamp, digest)
+
+    @contextmanager
+    def watched(self) -> Iterator[Collection[str]]:
+        """Gathers the source files whose digests are asked for in the block."""
+        self._watched = found = dict[str, None]()
+        try:
+            yield found.keys()
+        finally:
+            self._watched = None
+
+    def settle(self, character_id: str, decides: str, known: Settled) -> None:
+        """Remember that nothing is left to do of a character.
+
+        Args:
+            character_id: its id.
+            decides: text of all that decides its artefacts, but for the content of files.
+            known: see `Settled`.
+        """
+        stamps = [stamp_of(f"{self._root}/{name}") for name in known.artefacts]
+        row = json.dumps(vars(known), ensure_ascii=False, separators=(",", ":"))
+        self._write("INSERT OR REPLACE INTO settled VALUES (?, ?, ?)", character_id, _mark(decides, known, stamps), row)
+
+    def settled(self, deciding: Mapping[str, str]) -> Iterator[tuple[str, Settled]]:
+        """Those of some characters of which nothing is left to do, in no order, with what is known of them.
+
+        Args:
+            deciding: by id what decides a character's artefacts, as for `settle`.
+        """
+        listed: dict[str, dict[str, str]] = {}
+        fan: str | None = None
+        # By the folders that their artefacts lie in, so that each is listed once and not all are held.
+        for character_id in sorted(deciding, key=fan_of):
+            if fan_of(character_id) != fan:
+                fan = fan_of(character_id)
+                listed.clear()
+            row = self._row("SELECT mark, known FROM settled WHERE id = ?", character_id)
+            try:
+                known = None if row is None else Settled(**json.loads(row[1]))
+            except (ValueError, TypeError):
+                continue
+            if known is None:
+                continue
+            stamps = []
+            for folder, _, name in (name.rpartition("/") for name in known.artefacts):
+                if folder not in listed:
+                    listed[folder] = _listing(f"{self._root}/{folder}")
+                stamps.append(listed[folder].get(name))
+            if row[0] == _mark(deciding[character_id], known, stamps):
+                yield character_id, known
+
+    def forget(self) -> None:
+        """Forget all of it."""
+        for table in ("artefacts", "digests", "settled"):
+            self._write(f"DELETE FROM {table}")  # noqa: S608  the names above
+
+    def _row(self, statement: str, *values: Any) -> Any:
+        # What a damaged index does not tell is read anew.
+        with suppress(sqlite3.Error):
+            return self._tables.execute(statement, values).fetchone()
+        return None
+
+    def _write(self, statement: str, *values: Any) -> None:
+        # A memory that cannot be written, for want of room perhaps, costs time and nothing else.
+        with suppress(sqlite3.Error):
+            self._tables.execute(statement, values)
+            if time.monotonic() - self._saved >= _EVERY_SECONDS:
+                self.save()
+
+    def save(self) -> None:
+        """Keep what was learnt for the next command."""
+        with suppress(sqlite3.Error):
+            self._tables.commit()
+        self._saved = time.monotonic()
+
+
+def _mark(decides: str, known: Settled, made: Sequence[str | None]) -> bytes:
+    """SHA-256 of all that must stay as it is for a character to be settled; `made` are its artefacts' stamps."""
+    files = [stamp_of(path) for path in known.sources]
+    return hashlib.sha256(repr((decides, known.sources, files, made)).encode("utf-8", "backslashreplace")).digest()
+
+
+def _listing(folder: str) -> dict[str, str]:
+    """Stamps of the files in a folder by name."""
+    found = {}
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(OSError):
+                state = entry.stat()
+                found[entry.name] = f"{state.st_size}:{state.st_mtime_ns}"
+    return found
+
+
+@contextmanager
+def open_index(layout: RunLayout, *, writes: bool, say: Callable[[str], None] | None = None) -> Iterator[Index]:
+    """The index of a run; what is learnt is kept if it `writes`, as only who holds the run may.
+
+    `say` is told where the file cannot serve, so that everything is read anew.
+    """
+    with closing(_opened(layout.index, writes, say)) as tables:
+        index = Index(layout, tables)
+        try:
+            yield index
+        finally:
+            if writes:
+                index.save()
+            else:
+                tables.rollback()
+
+
+def _opened(path: Path, writes: bool, say: Callable[[str], None] | None) -> sqlite3.Connection:
+    try:
+        if writes or path.is_file():
+            return _tables_of(path, writes)
+    except (sqlite3.Error, OSError) as error:
+        if writes:
+            for one in (path, path.with_name(f"{path.name}-journal")):
+                with suppress(OSError):
+                    one.unlink(missing_ok=True)
+            with suppress(sqlite3.Error, OSError):
+                return _tables_of(path, writes)
+        if say is not None:
+            say(f"{path} cannot be used ({error}): the artefacts themselves are read, which takes longer")
+    return _tables_of(None, True)
+
+
+def _tables_of(path: Path | None, writes: bool) -> sqlite3.Connection:
+    """The tables of a file, or of nothing but memory; a reader's own changes are never written.
+
+    Raises:
+        sqlite3.Error, OSError: if they cannot be had.
+    """
+    name = ":memory:" if path is None else f"{path.absolute().as_uri()}?mode={'rwc' if writes else 'ro'}"
+    tables = sqlite3.connect(name, uri=path is not None, timeout=_PATIENCE_SECONDS)
+    try:
+        # What a power cut takes is read anew; and readers never wait for more than one saving.
+        tables.execute("PRAGMA synchronous = OFF")
+        tables.execute("PRAGMA cache_spill = OFF")
+        (version,) = tables.execute("PRAGMA user_version").fetchone()
+        if path is not None and not writes:
+            if version != VERSION:
+                raise sqlite3.DatabaseError(f"it is of version {version}")
+            tables.execute("SELECT 1 FROM settled LIMIT 1")
+            return tables
+        if version not in (0, VERSION):
+            raise sqlite3.DatabaseError(f"it is of version {version}")
+        tables.executescript(_TABLES)
+        tables.execute(f"PRAGMA user_version = {VERSION}")
+        tables.commit()
+    except BaseException:
+        tables.close()
+        raise
+    return tables

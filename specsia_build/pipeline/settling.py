@@ -1,0 +1,81 @@
+"""Characters of which nothing is left to do: what decides that, and what is remembered of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from specsia_build.characters.character import Entry
+from specsia_build.config import BuildConfig, backend_name, result_settings
+from specsia_build.pipeline.index import Index, Settled
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.planning import DONE, judgements, stages_of
+from specsia_build.pipeline.tasks import backend_of
+from specsia_build.stages.artefact import canonical_json
+from specsia_build.stages.clips import draw, move
+from specsia_build.stages.members import member
+from specsia_build.stages.pack import STAGE as PACK
+from specsia_build.stages.registry import character_stages
+from specsia_build.stages.stage import CharacterStage, Clip, Job, Meta
+
+_ANY = Entry("any", "obj", Path("any.obj"))
+_ANY_CLIP = Clip("any-any-00", "any", "", 0, 1, 0, 0.0)
+
+
+def read_by_pack(config: BuildConfig) -> tuple[CharacterStage, ...]:
+    """The stages whose artefacts hold the pictures of a run's dataset."""
+    return PACK.earlier if config.clips is None else (draw.STAGE, move.STAGE)
+
+
+def packs(config: BuildConfig) -> bool:
+    """Whether a run makes what the pairs of a dataset are packed from."""
+    return set(read_by_pack(config)) <= set(character_stages(config))
+
+
+def _job(config: BuildConfig, spec: str | None) -> Job:
+    return Job(_ANY, config, None if spec is None else backend_of(spec), _ANY_CLIP)
+
+
+class Settlement:
+    """What is settled of one run with its settings of now."""
+
+    def __init__(self, config: BuildConfig, layout: RunLayout, index: Index) -> None:
+        self._config, self._layout, self._index = config, layout, index
+        self._steps = stages_of(config, character_stages(config))
+        decides = [[stage.name, stage.version, stage.settings(_job(config, spec))] for stage, spec in self._steps]
+        self._decides = canonical_json([result_settings(config), decides])
+
+    def _deciding(self, entry: Entry) -> str:
+        return f"{self._decides}\n{tuple(vars(entry).values())!r}"
+
+    def known(self, entries: Iterable[Entry]) -> Iterator[tuple[str, Settled]]:
+        """Ids of the settled ones of some characters, with what is known of them, in no order."""
+        return self._index.settled({entry.id: self._deciding(entry) for entry in entries})
+
+    def look(self, entry: Entry) -> bool:
+        """See whether nothing is left to do of a character, by its artefacts' meta data, and remember it if so."""
+        made, clips = list[str](), dict[str, None]()
+        with self._index.watched() as sources:
+            for stage, spec in self._steps:
+                for task, found in judgements(stage, spec, entry, self._config, self._layout, self._index):
+                    if found != DONE:
+                        return False
+                    made.append(task.path.relative_to(self._layout.artefacts).as_posix())
+                    if task.clip is not None:
+                        clips[task.clip.id] = None
+            known = Settled(list(sources), made, list(clips), self._members(entry, list(clips)))
+        self._index.settle(entry.id, self._deciding(entry), known)
+        return True
+
+    def _members(self, entry: Entry, clips: list[str]) -> dict[str, list[dict[str, object]]]:
+        if not packs(self._config):
+            return {}
+        keys, found = [entry.id] if self._config.clips is None else clips, {}
+        for name in map(backend_name, self._config.backends):
+            found[name] = [asdict(member(key, name, self._read(key, name))) for key in keys]
+        return found
+
+    def _read(self, key: str, name: str) -> dict[CharacterStage, Meta]:
+        reads = read_by_pack(self._config)
+        return {stage: self._index.stated_meta(self._layout.artefact(stage, name, key)) for stage in reads}

@@ -1,0 +1,121 @@
+"""What a run remembers of its artefacts saves reading them, and is never believed against them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from specsia_build.pipeline import index as index_module
+from specsia_build.pipeline.index import open_index
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.store import read_meta
+from specsia_build.stages import project
+from tests.artefacts import artefact
+from tests.pipeline.test_build import build, made, specsia, sums
+from tests.shapes import write_folder
+
+FIGURES = 3
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A folder of figures and a run of it that is up to date."""
+    top = tmp_path_factory.mktemp("indexed")
+    source = write_folder(top / "figures", FIGURES)
+    build(source, top / "run", "--workers", "1")
+    return source, top / "run"
+
+
+@pytest.fixture
+def run(whole: tuple[Path, Path], tmp_path: Path) -> tuple[Path, Path]:
+    """Copies of both, with the times of change of the originals."""
+    source, out = tmp_path / "figures", tmp_path / "run"
+    shutil.copytree(whole[0], source)
+    shutil.copytree(whole[1], out)
+    build(source, out, "--workers", "1")
+    return source, out
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The artefacts whose meta data the parent reads from now on."""
+    found: list[Path] = []
+
+    def counted(path: Path) -> dict[str, Any] | None:
+        found.append(path)
+        return read_meta(path)
+
+    monkeypatch.setattr(index_module, "read_meta", counted)
+    return found
+
+
+def all_kept(document: dict[str, Any]) -> bool:
+    return all(counts == (0, FIGURES) for counts in made(document).values())
+
+
+def test_a_build_with_nothing_to_do_and_status_read_no_artefact(run: tuple[Path, Path], reads: list[Path]) -> None:
+    source, out = run
+    before = sums(out)
+    assert all_kept(build(source, out))
+    assert "all stages are up to date" in specsia("status", out)["text"]
+    assert reads == []
+    assert sums(out) == before
+
+
+def test_what_changed_behind_its_back_is_noticed(run: tuple[Path, Path]) -> None:
+    source, out = run
+    before = sums(out)
+    artefact(out, "project", "0", "inflate").unlink()
+    path = artefact(out, "render", "1")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    figure = next(iter(sorted(source.glob("2.*"))))
+    figure.write_bytes(figure.read_bytes())
+    found = specsia("status", out, "--json")
+    assert {s["stage"]: (s["done"], s["missing"] + s["waiting"]) for s in found["stages"]} == {
+        "render": (2, 1),
+        "reconstruct": (2, 1),
+        "project": (1, 2),
+    }
+    document = build(source, out, "--workers", "1")
+    assert made(document) == {"render": (1, 2), "reconstruct": (0, 3), "project": (1, 2), "pack": (0, FIGURES)}
+    assert sums(out) == before
+
+
+@pytest.mark.parametrize("harm", ["lost", "damaged", "other", "rows"])
+def test_an_index_that_cannot_serve_costs_nothing_but_time(run: tuple[Path, Path], harm: str) -> None:
+    source, out = run
+    path, before = RunLayout(out).index, sums(out)
+    if harm == "lost":
+        path.unlink()
+    elif harm == "damaged":
+        path.write_bytes(os.urandom(path.stat().st_size))
+    else:
+        with sqlite3.connect(path) as tables:
+            tables.execute("PRAGMA user_version = 77" if harm == "other" else "UPDATE settled SET known = '{'")
+            tables.execute("UPDATE artefacts SET meta = x'00'" if harm == "rows" else "DELETE FROM digests")
+        tables.close()
+    assert "all stages are up to date" in specsia("status", out)["text"]
+    assert all_kept(build(source, out, "--workers", "1"))
+    assert sums(out) == before
+
+
+def test_what_it_remembers_is_what_the_artefacts_say(run: tuple[Path, Path]) -> None:
+    _, out = run
+    layout = RunLayout(out)
+    with open_index(layout, writes=False) as index:
+        for path in layout.artefacts.rglob("*.tar"):
+            assert index.meta(path) == read_meta(path)
+        assert index.meta(layout.artefact(project.STAGE, "inflate", "nobody")) is None
+
+
+def test_other_settings_are_not_taken_for_those_of_before(run: tuple[Path, Path]) -> None:
+    source, out = run
+    document = build(source, out, "--workers", "1", "--seed", "7")
+    assert made(document)["render"] == (FIGURES, 0)
+    assert json.loads((out / "dataset" / "build.json").read_text())["config"]["seed"] == 7
