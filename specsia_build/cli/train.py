@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,8 +14,11 @@ from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import json_option
 from specsia_build.dravie.config import DEFAULT_PRESET, DEVICES, PRESETS, TrainConfig, need_torch, train_config
-from specsia_build.errors import SpecsiaError, UsageError, WriteError
+from specsia_build.errors import SpecsiaError, UsageError, WriteError, plural
 from specsia_build.files.trouble import AGAIN
+
+if TYPE_CHECKING:
+    from specsia_build.dravie.train import Trained
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -87,7 +90,7 @@ def train(
     except KeyboardInterrupt as error:
         raise SpecsiaError("stopped; the same command with --resume goes on from the last checkpoint") from error
     lines = [
-        f"{done.steps} steps on {done.rows} rows are in {done.run} "
+        f"{plural(done.steps, 'step')} on {plural(done.rows, 'row')} are in {done.run} "
         f"({done.patches_per_second:.0f} patches a second, perceptual loss: {done.perceptual})"
     ]
     if done.l1 is not None and done.raw_l1 is not None:
@@ -97,15 +100,26 @@ def train(
         as_json,
         {**vars(done), "run": str(done.run)},
         lines,
-        f"{done.steps} steps of training",
-        {"trained": [f"a {config.preset} model on {done.rows} rows"]},
+        f"{plural(done.steps, 'step')} of training",
+        {"trained": [f"a {config.preset} model on {plural(done.rows, 'row')}"]},
         seconds=done.seconds,
+        doubtful={"warnings": _doubts(done)},
         where={"model": [str(done.run)], "log": [str(done.run / "log.csv")]},
         follows=[
             f"specsia enhance {folder} my-frames --out repaired",
             f"specsia evaluate {folder} {shlex.quote(dataset)} --out scores",
         ],
     )
+
+
+def _doubts(done: Trained) -> list[str]:
+    """A sentence where a model does not do what it was trained for."""
+    if done.l1 is None or done.raw_l1 is None or done.l1 < done.raw_l1:
+        return []
+    return [
+        f"{plural(done.steps, 'step')} made no model that repairs: its mean absolute error on validation frames is "
+        f"{done.l1:.4f}, and {done.raw_l1:.4f} before repair; train for more --steps into another --out"
+    ]
 
 
 def _changes(

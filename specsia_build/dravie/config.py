@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from enum import IntEnum
@@ -20,12 +21,21 @@ SCHEDULES = ("constant", "cosine")
 DEFAULT_PRESET = "tiny"
 
 
+_SPINS = ("GOMP_SPINCOUNT", "1000")
+"""How often a thread of torch looks for work before it sleeps. Hundreds of thousands, as is usual, are no faster on
+a quiet machine, and on a busy one take the time that the thread which is waited for needs."""
+
+
 def need_torch() -> None:
-    """Say what to install where the extra `train` is missing.
+    """Import torch, its threads set to wait as a machine with other work needs it; unless the user says how they wait.
+
+    Say what to install where the extra `train` is missing.
 
     Raises:
         UsageError: if torch or safetensors cannot be imported.
     """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault(*_SPINS)
     try:
         importlib.import_module("torch")
         importlib.import_module("safetensors")

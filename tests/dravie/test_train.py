@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import importlib
 import json
 import os
 import shutil
@@ -26,7 +27,7 @@ from torch import Tensor
 from specsia_build import jit, png
 from specsia_build.cli import main
 from specsia_build.dravie import train as module
-from specsia_build.dravie.config import PRESETS, TrainConfig, train_config
+from specsia_build.dravie.config import PRESETS, TrainConfig, need_torch, train_config
 from specsia_build.dravie.network.checkpoint import MODEL, STATE, TRAINING, checkpoints, load_generator
 from specsia_build.dravie.network.networks import build_networks
 from specsia_build.dravie.step import TERMS, training_step
@@ -246,6 +247,28 @@ def test_without_the_hint_the_model_has_fewer_inputs(dataset: Path, tmp_path: Pa
     config, model = load_generator(tmp_path / "run")
     assert not config.with_pos
     assert model(torch.zeros(1, 4, 16, 16)).shape == (1, 4, 16, 16)
+
+
+def test_a_training_that_is_too_short_says_so(dataset: Path, tmp_path: Path) -> None:
+    ran = _cli("train", dataset, "--out", tmp_path / "run", "--steps", "1", "--set", "batch=2", "--device", "cpu")
+    assert ran.exit_code == 0, ran.output
+    assert (
+        "  warnings  1 step made no model that repairs: its mean absolute error on validation frames is " in ran.stderr
+    )
+
+
+@pytest.mark.parametrize(("policy", "spins"), [("", "1000"), ("active", None)])
+def test_threads_do_not_wait_for_each_other_at_work(
+    policy: str, spins: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.setenv(name, policy)
+        if not policy or name == "GOMP_SPINCOUNT":
+            monkeypatch.delenv(name)
+    found: list[str | None] = []
+    monkeypatch.setattr(importlib, "import_module", lambda _: found.append(os.environ.get("GOMP_SPINCOUNT")))
+    need_torch()
+    assert found[0] == spins
 
 
 def test_one_character_trains_without_validation(tmp_path: Path) -> None:
