@@ -9,10 +9,11 @@ import hashlib
 import json
 import os
 import threading
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from time import monotonic
 from typing import Any
 from urllib.parse import parse_qs
@@ -20,6 +21,7 @@ from urllib.parse import parse_qs
 from specsia_build.config import backend_name
 from specsia_build.dataset.schema import BUILD_FILE, COLOR, GT
 from specsia_build.errors import SpecsiaError
+from specsia_build.gallery.facts import TaskTime
 from specsia_build.gallery.gather import ReadMeta
 from specsia_build.gallery.items import Gallery, Reader
 from specsia_build.gallery.run import Look, RunReader, look_at
@@ -28,6 +30,7 @@ from specsia_build.pipeline.planning import stages_of
 from specsia_build.pipeline.settings import existing_run
 from specsia_build.pipeline.store import read_meta
 from specsia_build.report.document import document, failure_of, flags_of, item_of
+from specsia_build.report.pace import Pace
 from specsia_build.report.sections import sections_of_run
 from specsia_build.report.serving import Answer
 from specsia_build.report.shell import asset, shell
@@ -84,7 +87,7 @@ class Watched:
         self._known: dict[Path, tuple[object, dict[str, Any] | None]] = {}
         self._document: dict[str, Any] = {}
         self._pictures: dict[str, Shown] = {}
-        self._held = Held()
+        self._held, self._pace = Held(), Pace()
 
     def find(self, path: str, query: str) -> Answer | None:
         """The page, its document (empty where it is still the one that `since` names), or a picture."""
@@ -128,8 +131,11 @@ class Watched:
             return _nothing(self._folder), {}
         found = look_at(config, layout, self._meta())
         told, pictures = _document(found)
-        progress = {"stages": list(_progress(found, layout)), "trouble": None, "changed": _changed(layout)}
-        return {**told, "progress": progress}, pictures
+        stages, changed = list(_progress(found, layout)), _changed(layout)
+        self._pace.look(monotonic(), {stage["name"]: stage["done"] + stage["failed"] for stage in stages})
+        left = self._pace.left({stage["name"]: stage["waiting"] for stage in stages}, _seconds(found.facts.times))
+        ends = None if left is None else {"seconds": round(left.seconds), "until": changed + left.good}
+        return {**told, "progress": {"stages": stages, "left": ends, "trouble": None, "changed": changed}}, pictures
 
     def _meta(self) -> ReadMeta:
         """Reads meta data that has changed since the last look; the rest is remembered."""
@@ -275,15 +281,30 @@ def _named(shown: Mapping[str, Shown], stamp: object, pictures: dict[str, Shown]
 
 def _progress(found: Look, layout: RunLayout) -> Iterator[dict[str, Any]]:
     """How far each stage has come: artefacts that are there, and those there will be."""
-    facts = found.facts
+    facts, gone, unseen = found.facts, set[tuple[str | None, str]](), None
     ids = len(facts.splits) - len(facts.left_out)
     for stage, spec in stages_of(facts.config, character_stages(facts.config)):
         backend = None if spec is None else backend_name(spec)
         name = stage.name if backend is None else f"{stage.name} {backend}"
         there = _count(layout.artefact(stage, backend, "id").parent.parent) - facts.outdated.get(name, 0)
         of = found.clips if stage.per_clip else ids
-        failed = len({f.key for f in facts.failures if f.stage == stage.name and f.backend == backend})
-        yield {"name": name, "done": max(0, min(there, of)), "of": of, "failed": failed}
+        done = max(0, min(there, of))
+        failed = {f.key for f in facts.failures if f.stage == stage.name and f.backend == backend}
+        # What was lost in one stage comes to none of the later ones.
+        gone |= {(f.backend, f.key) for f in facts.failures if f.stage == stage.name}
+        waiting = max(0, of - done - len({key for maker, key in gone if maker in (None, backend)}))
+        # The first of a run of clips finds out how many there are.
+        unseen = waiting if unseen is None else unseen
+        told = None if stage.per_clip and unseen else waiting
+        yield {"name": name, "done": done, "of": of, "failed": len(failed), "waiting": told}
+
+
+def _seconds(times: Iterable[TaskTime]) -> dict[str, float]:
+    """What a task of each stage took on average."""
+    taken = defaultdict[str, list[float]](list)
+    for time in times:
+        taken[time.stage if time.backend is None else f"{time.stage} {time.backend}"].append(time.seconds)
+    return {name: fmean(seconds) for name, seconds in taken.items()}
 
 
 def _count(folder: Path) -> int:
@@ -296,7 +317,7 @@ def _nothing(folder: str) -> dict[str, Any]:
     reader = RunReader(RunLayout(Path(folder)), moving=False)
     gallery = Gallery("run", folder, Path(folder).name, "Nothing is made yet.", False, (), (), (), reader)
     told = document(gallery, LARGEST_TILE, [], [], {}, live=True)
-    return {**told, "progress": {"stages": [], "trouble": None, "changed": None}}
+    return {**told, "progress": {"stages": [], "left": None, "trouble": None, "changed": None}}
 
 
 def _plain(told: Mapping[str, Any]) -> bytes:

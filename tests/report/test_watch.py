@@ -23,7 +23,7 @@ from specsia_build.cli import main
 from specsia_build.config import BuildConfig
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_meta
-from specsia_build.report import watch
+from specsia_build.report import pace, watch
 from specsia_build.report.serving import Answer
 from specsia_build.report.watch import Held, Watched
 from tests.report.shown import item_of
@@ -78,6 +78,27 @@ def test_a_character_appears_once_it_is_made(running: tuple[BuildConfig, Path]) 
     assert (render["done"], render["of"], render["failed"]) == (2, 3, 1)
     assert [failure["id"] for failure in second["failures"]] == ["bröken"]
     assert second["progress"]["trouble"] is None
+
+
+def test_it_says_how_long_the_rest_takes(running: tuple[BuildConfig, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(watch, "monotonic", lambda: now)
+    monkeypatch.setattr(pace, "LEAST_ENDED", 1)
+    layout = RunLayout(running[1])
+    layout.left_out.unlink()
+    watched = Watched(str(layout.root), rest=0)
+    assert looked(watched)["progress"]["left"] is None
+    (made,) = (layout.artefacts / "project" / "inflate").glob("*.tar")
+    aside = made.rename(layout.root / "aside")
+    looked(watched)
+    now = 20.0
+    aside.rename(made)
+    progress = looked(watched)["progress"]
+    told = map(json.loads, layout.log.read_text().splitlines())
+    cost = {one["stage"]: one["seconds"] for one in told if one["stage"] != "pack"}
+    assert [stage["waiting"] for stage in progress["stages"]] == [2, 2, 2]
+    assert progress["left"]["seconds"] == pytest.approx(20 * 2 * sum(cost.values()) / cost["project"], abs=0.51)
+    assert progress["left"]["until"] == pytest.approx(progress["changed"] + 100)
 
 
 def test_pictures_are_made_once_they_are_asked_for(
@@ -153,7 +174,7 @@ def test_a_build_that_begins_anew_is_followed(running: tuple[BuildConfig, Path])
     shutil.rmtree(layout.artefacts)
     layout.splits.unlink()
     empty = looked(watched)
-    assert empty["items"] == [] and empty["progress"] == {"stages": [], "trouble": None, "changed": None}
+    assert empty["items"] == [] and empty["progress"] == {"stages": [], "left": None, "trouble": None, "changed": None}
     layout.failures.unlink(missing_ok=True)
     run(replace(config, limit=1), folder)
     assert looked(watched)["items"][0]["id"] == "0"

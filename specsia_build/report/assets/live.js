@@ -14,11 +14,19 @@ function ago(changed) {
   return seconds < 120 ? `${seconds} s` : seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
 }
 
+/** How long the build takes yet, as far as it is known and still holds. */
+function timeLeft({ left, changed }) {
+  const now = Date.now() / 1000;
+  if (!left || live.lost || now > left.until) return "";
+  const minutes = Math.max(0, left.seconds - Math.max(0, now - changed)) / 60;
+  return `about ${minutes < 1 ? "a minute" : minutes < 90 ? `${Math.round(minutes)} min` : `${Math.round(minutes / 60)} h`} left`;
+}
+
 /** The bar; what it says is not read out as it changes, which would never end. */
 function showProgress() {
   const { stages, trouble, changed } = state.data.progress;
   const said = live.lost ? "Nobody serves this page any more: start `specsia report --watch` again." : trouble && `It cannot be read at the moment: ${trouble}`;
-  live.bar.replaceChildren(h("ul", { role: "list" }, stages.map(stageBar)), said ? h("p", { cls: "trouble", dir: "auto" }, said) : h("p", {}, changed === null ? "Nothing is made yet." : `Last change ${ago(changed)} ago`));
+  live.bar.replaceChildren(h("ul", { role: "list" }, stages.map(stageBar)), said ? h("p", { cls: "trouble", dir: "auto" }, said) : h("p", {}, [changed === null ? "Nothing is made yet." : `Last change ${ago(changed)} ago`, timeLeft(state.data.progress)].filter(Boolean).join(" · ")));
 }
 
 async function askAgain() {

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
+import re
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -81,3 +84,20 @@ def test_a_page_that_nobody_serves_any_more_says_so(live: Page) -> None:
     live.context.set_offline(False)
     expect(live.locator("#live")).to_contain_text("Last change", timeout=15_000)
     expect(live.locator(".card .open .name")).to_have_text(["first"])
+
+
+def test_it_says_how_long_the_rest_takes_while_that_holds(live: Page) -> None:
+    told = json.loads(live.locator("#data").text_content() or "")
+
+    def tell(left: dict[str, float] | None, version: str) -> None:
+        progress = {**told["progress"], "changed": time.time(), "left": left}
+        live.unroute_all()
+        live.route(
+            "**/document?*", lambda route: route.fulfill(json={**told, "version": version, "progress": progress})
+        )
+
+    said = live.locator("#live p")
+    tell({"seconds": 725, "until": time.time() + 600}, "a")
+    expect(said).to_have_text(re.compile("^Last change .* ago · about 12 min left$"), timeout=15_000)
+    tell({"seconds": 725, "until": time.time() - 1}, "b")
+    expect(said).to_have_text(re.compile("^Last change .* ago$"), timeout=15_000)
