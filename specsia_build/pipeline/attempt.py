@@ -16,7 +16,7 @@ from specsia_build.pipeline.record import Record
 from specsia_build.pipeline.settling import Settlement
 from specsia_build.pipeline.store import discard
 from specsia_build.pipeline.summary import StageTally
-from specsia_build.pipeline.tasks import Outcome, on_record
+from specsia_build.pipeline.tasks import Outcome, failed
 from specsia_build.terminal.drawing import Bar
 
 Damaged = dict[Step, dict[str, str]]
@@ -69,8 +69,8 @@ class Attempt:
         if number == len(unit.steps) or not isinstance(result, Lost):
             return None
         task = unit.task(unit.steps[number])
-        why = on_record(task, f"{task.stage.name} of {task.key} was lost: {result.reason}")
-        self._note(unit, unit.steps[number], Outcome(*why))
+        why = f"{task.stage.name} of {task.key} was lost: {result.reason}"
+        self._note(unit, unit.steps[number], failed(task, why))
         rest = unit.steps[number + 1 :]
         return replace(unit, steps=rest) if rest else None
 
@@ -101,7 +101,7 @@ class Attempt:
             discard(task.path)
             clip = None if task.clip is None else task.clip.id
             details, looks = outcome.details, outcome.low_quality
-            record.failed(Failure(unit.entry.id, *name_of(step), outcome.reason, details, looks, clip))
+            record.failed(Failure(unit.entry.id, *name_of(step), outcome.reason, details, looks, clip), outcome.shown)
         if outcome.warnings:
             record.warn(unit.entry.id, outcome.warnings)
 

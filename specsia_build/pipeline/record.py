@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from specsia_build.files.writing import append
+from specsia_build.files.writing import append, write_bytes
 from specsia_build.pipeline.chain import Read, Step, name_of
 from specsia_build.pipeline.failures import Failure, add_failure, read_failures, write_failures
 from specsia_build.pipeline.index import Index
@@ -43,8 +43,10 @@ class Record:
         self.failures = [f for f in self.failures if (f.stage, f.backend) not in here or f.id not in ids]
         self.write()
 
-    def failed(self, failure: Failure) -> None:
-        """Put a failure on record, and say so."""
+    def failed(self, failure: Failure, shown: Mapping[str, bytes]) -> None:
+        """Put a failure on record with what there is to look at, by name relative to the run, and say so."""
+        for name, data in shown.items():
+            write_bytes(self._layout.root / name, data)
         self.failures.append(failure)
         if not failure.low_quality:
             self.lost.add(failure.key)

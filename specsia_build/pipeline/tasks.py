@@ -20,7 +20,6 @@ from specsia_build.config import BuildConfig, backend_name
 from specsia_build.errors import MOST_SHOWN, LowQualityError, SpecsiaError, brief
 from specsia_build.files.sources import source_digest
 from specsia_build.files.trouble import write_trouble
-from specsia_build.files.writing import write_bytes
 from specsia_build.memory import exhausted, is_exhaustion, memory_bytes, reckoned
 from specsia_build.pipeline.executors.base import Needs
 from specsia_build.pipeline.layout import WHY, RunLayout
@@ -87,6 +86,7 @@ class Outcome:
     Attributes:
         reason: why it failed in one sentence, or None.
         details: file or folder to look at, relative to the run, or None.
+        shown: what belongs there, by name relative to the run.
         low_quality: whether it was built all the same, and quarantined for its looks.
         damaged: earlier stages whose artefact of the character must be made again before the task can be done.
         kept: whether its artefact was up to date.
@@ -102,6 +102,7 @@ class Outcome:
 
     reason: str | None = None
     details: str | None = None
+    shown: Mapping[str, bytes] = field(default_factory=dict)
     low_quality: bool = False
     damaged: tuple[CharacterStage, ...] = ()
     kept: bool = False
@@ -194,28 +195,38 @@ def peak_mb() -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
-def _keep_details(task: Task, text: str) -> str:
-    """Write what is to be looked at; returns its path relative to the run."""
+Shown: TypeAlias = tuple[str, Mapping[str, bytes]]
+"""File or folder to look at, and what belongs there by name, all relative to the run."""
+
+
+def _details(task: Task, text: str) -> Shown:
+    """What is to be looked at where words say it."""
     path = task.layout.details(task.stage.name, task.backend_name, task.key)
-    write_bytes(path, text.encode(errors="backslashreplace"))
-    return path.relative_to(task.layout.root).as_posix()
+    name = path.relative_to(task.layout.root).as_posix()
+    return name, {name: text.encode(errors="backslashreplace")}
 
 
-def _keep_pictures(task: Task, error: LowQualityError) -> str:
-    """Write what shows why a character is quarantined for its looks; returns the folder, relative to the run."""
+def _pictures(task: Task, error: LowQualityError) -> Shown:
+    """What shows why a character is quarantined for its looks."""
     folder = task.layout.pictures(task.stage.name, task.backend_name, task.key)
-    for name, data in error.pictures.items():
-        write_bytes(folder / name, data)
-    write_bytes(folder / WHY, f"{error}\n".encode())
-    return folder.relative_to(task.layout.root).as_posix()
+    name = folder.relative_to(task.layout.root).as_posix()
+    files = {**error.pictures, WHY: f"{error}\n".encode()}
+    return name, {f"{name}/{one}": data for one, data in files.items()}
 
 
-def on_record(task: Task, reason: str, details: str | None = None) -> tuple[str, str | None]:
-    """A reason as one line of at most `MOST_SHOWN` characters; where it is cut, the whole of it is kept as details."""
-    shown = brief(reason)
-    if len(shown) < len(reason) and details is None:
-        details = _keep_details(task, reason)
-    return shown, details
+def failed(task: Task, reason: str, shown: Shown | None = None) -> Outcome:
+    """A task that failed: its reason as one line of at most `MOST_SHOWN` characters, a longer one to look at.
+
+    Args:
+        task: that failed.
+        reason: why.
+        shown: what there is to look at already.
+    """
+    line = brief(reason)
+    if len(line) < len(reason) and shown is None:
+        shown = _details(task, reason)
+    details, files = (None, {}) if shown is None else shown
+    return Outcome(line, details, files)
 
 
 def perform(task: Task) -> Outcome:
@@ -237,7 +248,8 @@ def carry_out(task: Task, held: Held) -> tuple[Outcome, Artefact | None]:
         WriteError: if something cannot be written. That is not the character's fault: the next one would fail likewise.
     """
     watch, start = Stopwatch(), time.perf_counter()
-    reason = details = None
+    reason: str | None = None
+    shown: Shown | None = None
     low_quality = False
     made: Artefact | None = None
     with watch.part("load"):
@@ -250,7 +262,7 @@ def carry_out(task: Task, held: Held) -> tuple[Outcome, Artefact | None]:
         with watch.part("store"):
             made = replace(artefact, meta=write_artefact(task.path, artefact))
     except LowQualityError as error:
-        reason, details, low_quality = str(error), _keep_pictures(task, error), True
+        reason, shown, low_quality = str(error), _pictures(task, error), True
     except Exception as error:
         if (trouble := write_trouble(error)) is not None:
             raise trouble from error
@@ -260,14 +272,10 @@ def carry_out(task: Task, held: Held) -> tuple[Outcome, Artefact | None]:
             reason = exhausted(task.key)
         else:
             # A fault of this program on one character must not cost the others; its traceback is kept for a report.
-            details = _keep_details(task, traceback.format_exc())
+            shown = _details(task, traceback.format_exc())
             what = brief(f"{type(error).__name__}: {error}", MOST_SHOWN // 3)
-            reason = f"specsia failed on {task.key} ({what}): please report it with {details}"
-    if reason is not None:
-        reason, details = on_record(task, reason, details)
+            reason = f"specsia failed on {task.key} ({what}): please report it with {shown[0]}"
+    outcome = Outcome() if reason is None else replace(failed(task, reason, shown), low_quality=low_quality)
     warnings = () if made is None else tuple(map(brief, made.meta.get("warnings", ())))
     seconds = time.perf_counter() - start
-    parts = watch.seconds
-    return Outcome(
-        reason, details, low_quality, warnings=warnings, seconds=seconds, parts=parts, peak_mb=peak_mb()
-    ), made
+    return replace(outcome, warnings=warnings, seconds=seconds, parts=watch.seconds, peak_mb=peak_mb()), made

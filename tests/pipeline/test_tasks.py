@@ -54,3 +54,14 @@ def test_a_folder_in_the_place_of_an_artefact_is_a_sentence(task: Task) -> None:
     task.path.mkdir(parents=True)
     with pytest.raises(WriteError, match=r"/figure\.tar cannot be written because a folder"):
         perform(task)
+
+
+def test_what_there_is_to_look_at_comes_back_with_the_outcome(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fall(_: object) -> None:
+        raise RuntimeError("the sky falls")
+
+    monkeypatch.setattr(render, "read_character", fall)
+    found = perform(task)
+    assert found.details == "logs/render/figure.txt"
+    assert b"the sky falls" in found.shown[found.details]
+    assert not task.layout.root.exists()
