@@ -88,7 +88,7 @@ def test_it_says_how_long_the_rest_takes(running: tuple[BuildConfig, Path], monk
     layout.left_out.unlink()
     watched = Watched(str(layout.root), rest=0)
     assert looked(watched)["progress"]["left"] is None
-    (made,) = (layout.artefacts / "project" / "inflate").glob("*.tar")
+    (made,) = (layout.artefacts / "project" / "inflate").rglob("*.tar")
     aside = made.rename(layout.root / "aside")
     looked(watched)
     now = 20.0
