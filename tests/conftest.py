@@ -14,6 +14,9 @@ from hypothesis import settings
 # Tests run beside each other: threads of one only wait for processors that others have, and sums keep their order.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+# What is compiled already serves commands that have another home or another folder for their caches, too.
+os.environ.setdefault("NUMBA_CACHE_DIR", os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache"))
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what runs in its background deaf to Ctrl-C, and so would be the commands that tests stop by it.
     signal.signal(signal.SIGINT, signal.default_int_handler)

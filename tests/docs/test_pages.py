@@ -58,10 +58,7 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
             "AWS_ENDPOINT_URL": address,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
-            # What is compiled already serves here too, though this is another home.
-            "NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR")
-            or os.environ.get("XDG_CACHE_HOME")
-            or str(Path.home() / ".cache"),
+            "NUMBA_CACHE_DIR": os.environ["NUMBA_CACHE_DIR"],
             "SPECSIA_BLENDER": "blender",
             "OMP_NUM_THREADS": os.environ["OMP_NUM_THREADS"],
         }

@@ -24,7 +24,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from specsia_build import jit, png
+from specsia_build import png
 from specsia_build.cli import main
 from specsia_build.dravie import train as module
 from specsia_build.dravie.config import PRESETS, TrainConfig, need_torch, train_config
@@ -43,7 +43,6 @@ RHYTHM = Rhythm(checkpoint=4, validate=10)
 def surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Frames are decoded once for all tests of a session, but not into the user's cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(jit.CACHE.parent.parent))
 
 
 def _train(dataset: Path, run: Path, config: TrainConfig = SMALL, **options: Any) -> Trained:
@@ -137,19 +136,19 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
 
 @pytest.mark.slow
 def test_a_killed_process_goes_on_to_the_same_weights(dataset: Path, tmp_path: Path) -> None:
-    def command(run: str, *more: str) -> list[str]:
-        main_command = [sys.executable, "-c", "from specsia_build.cli import main; main()", "train", str(dataset)]
-        options = ["--out", str(tmp_path / run), "--steps", "150", "--checkpoint-every", "20", "--set", "batch=4"]
-        return [*main_command, *options, "--device", "cpu", *more]
+    def arguments(run: str, *more: str) -> list[str]:
+        options = ["--steps", "150", "--checkpoint-every", "20", "--set", "batch=4", "--set", "patch=16"]
+        return ["train", str(dataset), "--out", str(tmp_path / run), *options, "--device", "cpu", *more]
 
-    subprocess.run(command("whole"), check=True, capture_output=True)
-    process = subprocess.Popen(command("run"), stderr=subprocess.DEVNULL)
+    assert CliRunner().invoke(main, arguments("whole")).exit_code == 0
+    command = [sys.executable, "-c", "from specsia_build.cli import main; main()"]
+    process = subprocess.Popen([*command, *arguments("run")], stderr=subprocess.DEVNULL)
     while not checkpoints(tmp_path / "run") and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert checkpoints(tmp_path / "run")[-1].name != "0000150"
-    subprocess.run(command("run", "--resume"), check=True, capture_output=True)
+    subprocess.run([*command, *arguments("run", "--resume")], check=True, capture_output=True)
     assert _weights(tmp_path / "run") == _weights(tmp_path / "whole")
 
 

@@ -24,7 +24,6 @@ import psutil
 import pyarrow.parquet as pq
 
 from specsia_build.errors import printable
-from specsia_build.jit import CACHE
 from tests.characters.bad_characters import checks, figure, write_glb
 from tests.characters.gltf.writer import png
 from tests.shapes import write_figure
@@ -171,7 +170,6 @@ class Yard:
             **os.environ,
             "HOME": str(self.home),
             "TMPDIR": str(self.temporary),
-            "NUMBA_CACHE_DIR": str(CACHE.parent.parent),
             _TOKEN: token,
             **(environment or {}),
         }

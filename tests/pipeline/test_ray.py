@@ -20,7 +20,6 @@ import pytest
 import specsia_build
 from specsia_build.config import BuildConfig
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.jit import CACHE
 from specsia_build.pipeline.executors import Lost, Needs
 from specsia_build.pipeline.executors.cluster import Here, joined_cluster, see_nodes
 from specsia_build.pipeline.layout import RunLayout
@@ -231,9 +230,8 @@ def test_a_cluster_of_its_own_has_no_gpu_to_wait_for_and_ends_with_the_build(hea
     source = write_folder(tmp_path / "figures", 1)
     backend = standin(head, tmp_path, {}, ["0"])
     arguments = ("build", source, "--out", "out", "--executor", "ray", "--workers", "1", "--backend", backend, *SMALL)
-    # A home of its own, but for the code that is compiled already.
     away = {"RAY_ADDRESS": "local", "CUDA_VISIBLE_DEVICES": "", "HOME": str(tmp_path)}
-    environment = {**head.environment(), **away, "XDG_CACHE_HOME": str(CACHE.parent.parent)}
+    environment = {**head.environment(), **away}
     environment = {name: value for name, value in environment.items() if not name.startswith("RAY_AUTH")}
     error = command(*arguments, environment=environment, cwd=tmp_path, code=2)
     assert "has no GPU" in error
