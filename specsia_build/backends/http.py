@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from specsia_build import png
 from specsia_build.backends.base import Context
 from specsia_build.backends.made import Terms, read_placed, read_terms
-from specsia_build.errors import CharacterError, UsageError, brief
+from specsia_build.errors import CharacterError, UsageError, brief, plural
 from specsia_build.files.writing import remove_tree
 from specsia_build.memory import allowed, shown
 from specsia_build.rendering.mesh import Mesh
@@ -93,7 +93,7 @@ class Server:
         ending = next((e for start, e in _BEGINNINGS.items() if data.startswith(start)), None)
         if ending is None:
             raise CharacterError(
-                f"{self.name}: {self.url} answered with {len(data):,} bytes that are neither GLB nor PLY"
+                f"{self.name}: {self.url} answered with {plural(len(data), 'byte')} that are neither GLB nor PLY"
             )
         folder = Path(tempfile.mkdtemp(prefix=f"specsia-{self.name}-"))
         try:

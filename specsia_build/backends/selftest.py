@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.gate import check_mesh, closed_volume, fitted
+from specsia_build.errors import plural
 from specsia_build.frame import Camera, normalise, view_cameras
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.fast.renderer import FastRenderer
@@ -224,7 +225,7 @@ def report(found: SelfTest) -> Sequence[str]:
         for c in found.candidates
     ]
     volume = "no closed part" if found.volume is None else f"signed volume {found.volume:.4f}"
-    lines.append(f"{found.faces:,} faces, {volume}, {found.seconds:.1f} s")
+    lines.append(f"{plural(found.faces, 'face')}, {volume}, {found.seconds:.1f} s")
     best = found.candidates[0]
     if found.ok:
         lines.append(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from specsia_build.animation.names import SIDES, words_of
+from specsia_build.errors import plural
 from specsia_build.frame import AXES, axis_vector, up_rotation
 from specsia_build.rendering.mesh import Mesh
 
@@ -104,7 +105,7 @@ def front_by_joints(landmarks: Sequence[Landmark]) -> Evidence:
     axis = max(AXES[:4], key=lambda name: float(axis_vector(name)[:2] @ front))
     if float(axis_vector(axis)[:2] @ front) < np.cos(np.radians(MOST_DEGREES)):
         return Evidence(None, "by its joints it faces between two axes")
-    return Evidence(axis, f"by {int(agreeing.sum())} pairs of left and right joints")
+    return Evidence(axis, f"by {plural(int(agreeing.sum()), 'pair')} of left and right joints")
 
 
 def surface_points(mesh: Mesh, count: int) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from specsia_build.cli.command import Command
 from specsia_build.cli.output import Table, json_option
 from specsia_build.config import BuildConfig, ClipSettings, with_settings
 from specsia_build.dravie.config import DEVICES, PRESETS, need_torch
-from specsia_build.errors import SpecsiaError, UsageError, meant
+from specsia_build.errors import SpecsiaError, UsageError, meant, plural
 
 if TYPE_CHECKING:
     from specsia_build.pipeline.progress import Progress
@@ -144,8 +144,8 @@ def _clips(what: tuple[str, ...], given: dict[str, Any]) -> dict[str, Any]:
 
 def _moved(report: dict[str, Any]) -> list[str | Table]:
     lines = [
-        f"{report['source']}: {report['character']}, {report['triangles']} triangles, {report['clips']} clips; colour, "
-        "mask and positions, encoded and stored"
+        f"{report['source']}: {report['character']}, {plural(report['triangles'], 'triangle')}, "
+        f"{plural(report['clips'], 'clip')}; colour, mask and positions, encoded and stored"
     ]
     rows = []
     for size, found in report["sizes"].items():
@@ -241,7 +241,8 @@ def _learnt(report: dict[str, Any]) -> list[str]:
 
 def _text(report: dict[str, Any]) -> list[str | Table]:
     lines: list[str | Table] = [
-        f"{report['source']}: {report['characters']} characters, {report['views']} views, {report['size']} px, one core"
+        f"{report['source']}: {plural(report['characters'], 'character')}, {plural(report['views'], 'view')}, "
+        f"{report['size']} px, one core"
     ]
     rows: list[tuple[object, ...]] = []
     for stage, found in report["stages"].items():
@@ -259,7 +260,9 @@ def _text(report: dict[str, Any]) -> list[str | Table]:
 
 
 def _compared(report: dict[str, Any]) -> list[str | Table]:
-    lines: list[str | Table] = [f"{report['source']}: {report['views']} views, {report['size']} px, {report['look']}"]
+    lines: list[str | Table] = [
+        f"{report['source']}: {plural(report['views'], 'view')}, {report['size']} px, {report['look']}"
+    ]
     for name, found in report["against"].items():
         lines.append(
             f"{report['renderer']} takes {found['ms_per_view']} ms per view, {name} {found['its_ms_per_view']}: "

@@ -82,7 +82,7 @@ def packed_lines(summary: BuildSummary) -> list[str]:
     """Where the rows of each configuration are."""
     rows = summary.rows or {}
     return [
-        f"{count} rows of {summary.source}{f' by {name}' if len(rows) > 1 else ''} are in {summary.dataset}"
+        f"{plural(count, 'row')} of {summary.source}{f' by {name}' if len(rows) > 1 else ''} are in {summary.dataset}"
         for name, count in rows.items()
     ]
 
@@ -221,7 +221,8 @@ def _trouble(summary: BuildSummary, layout: RunLayout) -> str | None:
         return f"{'stopped before pack' if summary.clips is None else 'not all is there'}: {summary.stopped}"
     if summary.failed > summary.allowed_failures:
         allowed = summary.allowed_failures
-        return f"{summary.failed} of {summary.characters} characters failed, {allowed} may: see {layout.failures}"
+        every = plural(summary.characters, "character")
+        return f"{summary.failed} of {every} failed, {allowed} may: see {layout.failures}"
     return None
 
 

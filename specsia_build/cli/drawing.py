@@ -140,7 +140,7 @@ def turntable(
     gallery = open_gallery(where)
     drawn = draw_turntable(gallery, out, choice, look, seconds=seconds, fps=fps, swing=swing)
     seconds_in_all = float(drawn.frames / drawn.fps)
-    _tell(drawn, gallery.moving, f"{drawn.frames} frames in {seconds_in_all:.1f} s")
+    _tell(drawn, gallery.moving, f"{plural(drawn.frames, 'frame')} in {seconds_in_all:.1f} s")
 
 
 def _numbers(_ctx: click.Context, _option: click.Parameter, text: str | None) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from specsia_build.cli.command import Command
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import Table, json_option, tell
 from specsia_build.config import BuildConfig
-from specsia_build.errors import UsageError, some
+from specsia_build.errors import UsageError, plural, some
 from specsia_build.files.writing import write_bytes
 from specsia_build.memory import MEMORY
 from specsia_build.ownership import refuse_any_file
@@ -115,7 +115,7 @@ def _part_lines(facts: CharacterFacts) -> list[str | Table]:
     lines += [f"warning: {facts.id}: {sentence}" for sentence in facts.warnings]
     if facts.problem is not None:
         return [*lines, f"problem: {facts.id}: {facts.problem}"]
-    return [*lines, f"{len(rows)} parts of {facts.id}; sizes are in its height"]
+    return [*lines, f"{plural(len(rows), 'part')} of {facts.id}; sizes are in its height"]
 
 
 def _character_lines(facts: Sequence[CharacterFacts], problems: Sequence[CharacterFacts]) -> list[str | Table]:
@@ -131,7 +131,7 @@ def _character_lines(facts: Sequence[CharacterFacts], problems: Sequence[Charact
             ", ".join(f.textures) or "-",
             f.faces,
             f.pose or "-",
-            (("skin" if f.skinned else "no skin") + (f", {f.animations} clips" if f.animations else "")),
+            (("skin" if f.skinned else "no skin") + (f", {plural(f.animations, 'clip')}" if f.animations else "")),
         )
         for f in facts
         if f.problem is None
@@ -147,7 +147,8 @@ def _character_lines(facts: Sequence[CharacterFacts], problems: Sequence[Charact
     counts = Counter(f.format or "?" for f in facts)
     formats = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
     triangles = sum(f.triangles for f in facts)
-    return [*lines, f"{len(facts)} characters ({formats}), {triangles:,} triangles, {len(problems)} with problems"]
+    every = f"{plural(len(facts), 'character')} ({formats}), {plural(triangles, 'triangle')}"
+    return [*lines, f"{every}, {len(problems)} with problems"]
 
 
 @click.command(cls=Command, examples=("specsia status my-run", "specsia status my-run --json"))
@@ -170,7 +171,7 @@ def _status_lines(found: RunStatus) -> list[str | Table]:
     ]
     head = ("stage", "done", "stale", "missing", "waiting", "failed")
     lines: list[str | Table] = [
-        f"{found.source}: {found.characters} characters",
+        f"{found.source}: {plural(found.characters, 'character')}",
         Table(head, rows, right=(1, 2, 3, 4, 5)),
     ]
     lines.append("pack                 " + ("all is packed" if found.packed else "nothing is packed yet"))

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from specsia_build.dataset.schema import IMAGE_COLUMNS, Row, table_of
-from specsia_build.errors import SpecsiaError
+from specsia_build.errors import SpecsiaError, plural
 from specsia_build.files.writing import replacing
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def write_shard(
         read_back = pq.read_metadata(temporary).num_rows
         if read_back != count:
             raise SpecsiaError(
-                f"{path.name} was written with {count} rows but reads back with {read_back}: check the disk"
+                f"{path.name} was written with {plural(count, 'row')} but reads back with {read_back}: check the disk"
             )
     return count
 

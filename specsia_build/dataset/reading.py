@@ -20,7 +20,7 @@ from specsia_build.dataset.card.head import MOST_CARD_BYTES, card_fields, data_f
 from specsia_build.dataset.decoding import batches, table
 from specsia_build.dataset.places import Place, find_place
 from specsia_build.dataset.rows import check_columns, checked_row
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.files.names import file_name, folded_name, relative_name
 from specsia_build.files.records import parse_json
 
@@ -134,7 +134,7 @@ class OpenedDataset:
                         rows = _rows(table(opened, columns, [group]).take([i - first for i in here]))
                         found.update(zip(here, (checked_row(row, self.where) for row in rows), strict=True))
         if len(found) < len(wanted):
-            raise IndexError(f"{split} has {start} rows, so there is no row {wanted[-1]}")
+            raise IndexError(f"{split} has {plural(start, 'row')}, so there is no row {wanted[-1]}")
         return [found[int(i)] for i in indices]
 
     def build(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from specsia_build.dataset.schema import IMAGE_COLUMNS, MOST_FRAMES, MOST_VIEWS, VALUE_COLUMNS
-from specsia_build.errors import SpecsiaError, brief
+from specsia_build.errors import SpecsiaError, brief, plural
 from specsia_build.files.names import file_name
 
 TEXT, WHOLE, NUMBER, LIST, IMAGE, NOTHING = "text", "whole numbers", "numbers", "lists", "images", "nothing"
@@ -55,7 +55,7 @@ def check_columns(found: pa.Schema, wanted: Sequence[str]) -> None:
         if not places:
             raise ValueError(f"has no column '{name}': it has {', '.join(found.names)}")
         if len(places) > 1:
-            raise ValueError(f"has the column '{name}' {len(places)} times")
+            raise ValueError(f"has the column '{name}' {plural(len(places), 'time')}")
         must = IMAGE if name in IMAGE_COLUMNS else _KINDS.get(VALUE_COLUMNS.get(name, ""))
         kind = _kind(found.field(places[0]).type)
         if must is None or kind == must or (must, kind) in ((NUMBER, WHOLE), (TEXT, NOTHING)):

@@ -281,7 +281,7 @@ class _Joining:
     def _warnings(self, a: Item, b: Item, same: bool, whole: bool) -> Iterator[str]:
         one, two = self.labels
         if not whole:
-            yield f"{a.frames} frames in {one} and {b.frames} in {two}: those that show the same are compared"
+            yield f"{plural(a.frames, 'frame')} in {one} and {b.frames} in {two}: those that show the same are compared"
         if not same:
             yield f"Y* differs between {one} and {two}"
         for what, here, there in (("split", a.split, b.split), ("licence", a.license, b.license)):

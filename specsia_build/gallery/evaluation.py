@@ -14,7 +14,7 @@ from typing import Any
 from specsia_build.characters.character import id_order_key
 from specsia_build.dataset import schema
 from specsia_build.dataset.places import public_name
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.files.names import file_name
 from specsia_build.files.records import read_json
 from specsia_build.frame import view_yaws
@@ -139,8 +139,9 @@ def _gallery(where: str, root: Path, told: Mapping[str, Any]) -> Gallery:
         where=where,
         title=f"{public_name(told['dataset'])}, {told['split']}",
         lead=(
-            f"{len(items):,} {'clip' if moving else 'character'}{'' if len(items) == 1 else 's'} of the split "
-            f"{told['split']}, repaired by {len(folders)} methods; of a method that was repeated, the first repeat."
+            f"{plural(len(items), 'clip' if moving else 'character')} of the split "
+            f"{told['split']}, repaired by {plural(len(folders), 'method')}; of a method that was repeated, the first "
+            "repeat."
         ),
         moving=moving,
         items=items,

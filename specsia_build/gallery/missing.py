@@ -22,11 +22,14 @@ def missing_sentences(facts: Facts) -> list[str]:
     every, failed = len(facts.splits), {failure.id for failure in facts.failures if failure.backend is None}
     lines = []
     if facts.left_out:
-        lines.append(f"{len(facts.left_out):,} of {every:,} characters of the source are left out by {LEAVING_OUT}.")
+        lines.append(
+            f"{len(facts.left_out):,} of {plural(every, 'character')} of the source are left out by {LEAVING_OUT}."
+        )
     open_ids = every - len(facts.left_out) - len(facts.made) - len(failed & facts.splits.keys())
     if open_ids > 0:
         lines.append(
-            f"{open_ids:,} of {every:,} characters of the source are not rendered: the build has not come to them."
+            f"{open_ids:,} of {plural(every, 'character')} of the source are not rendered: the build has not come to "
+            "them."
         )
     for name in facts.backends:
         gone = {failure.id for failure in facts.failures if failure.backend == name}

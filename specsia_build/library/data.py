@@ -11,7 +11,7 @@ import numpy as np
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dataset.reading import open_dataset as find_dataset
-from specsia_build.errors import UsageError
+from specsia_build.errors import UsageError, plural
 
 Row = dict[str, Any]
 """A row: `uid`, `character_id`, `backend` (text), `view` (int), `iou` (float), and uint8 arrays `color`, `pos`, `gt`
@@ -77,7 +77,7 @@ class Dataset(Sequence[Row]):
         """
         number = index + self._size if index < 0 else index
         if not 0 <= number < self._size:
-            raise IndexError(f"{self.split} has {self._size} rows, so there is no row {index}")
+            raise IndexError(f"{self.split} has {plural(self._size, 'row')}, so there is no row {index}")
         columns = PAIR_COLUMNS(self._opened.kind)
         return decode_pair(self._opened.take(self.config, self.split, [number], columns)[0])
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from specsia_build import npz, png
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import COLOR, LINE, TRACKS
-from specsia_build.errors import CharacterError, UsageError
+from specsia_build.errors import CharacterError, UsageError, plural
 from specsia_build.files.writing import write_bytes
 from specsia_build.films import need_ffmpeg, over, write_mp4
 from specsia_build.recipes.backgrounds import background
@@ -92,7 +92,7 @@ class AniDoc(Recipe):
             f"{part.split}/{name}/{part.key}.mp4" for name in (FILMS, LINES, CONTROL, SPARSE)
         )
         if count < LEAST:
-            yield f"{films} has {count} frames, and AniDoc's loader needs {LEAST}"
+            yield f"{films} has {plural(count, 'frame')}, and AniDoc's loader needs {LEAST}"
         for _ in film(
             folder, films, SHAPE, count, picture(folder, f"{part.split}/{REFERENCE}/{part.key}.png", 3, SHAPE)
         ):

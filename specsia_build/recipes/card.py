@@ -16,6 +16,7 @@ from specsia_build.characters.character import id_order_key
 from specsia_build.dataset.card.text import backend_note, how_built, licences_text, table
 from specsia_build.dataset.card.yaml import common_fields
 from specsia_build.dataset.schema import CARD, PARTS_FILE, RECIPE_FILE, SPLITS, SPLITS_FILE, SUMS_FILE
+from specsia_build.errors import plural
 from specsia_build.files.writing import replacing, write_bytes
 from specsia_build.recipes.folder import OWN_FILES
 from specsia_build.recipes.parts import line_of
@@ -131,7 +132,7 @@ are carried over to them. The backend:
     lost = [
         *([f"{mark['quarantined']} clips or characters quarantined"] if mark["quarantined"] else []),
         *([f"{mark['left_out']} {recipe.by}s that the layout cannot take"] if mark["left_out"] else []),
-        *([f"{counts.left_out:,} frames that the layout cannot take"] if counts.left_out else []),
+        *([f"{plural(counts.left_out, 'frame')} that the layout cannot take"] if counts.left_out else []),
     ]
     return f"""---
 {yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)}---

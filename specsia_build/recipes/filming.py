@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.annotation.lines import BINARY
-from specsia_build.errors import CharacterError
+from specsia_build.errors import CharacterError, plural
 from specsia_build.films import read_mp4, write_mp4
 from specsia_build.recipes.recipe import ClipFrames
 
@@ -94,7 +94,7 @@ def film(folder: Path, name: str, size: tuple[int, int], count: int, first: Pict
             seen += 1
             yield frame
         if seen != count:
-            raise ValueError(f"has {seen} frames, not {count}")
+            raise ValueError(f"has {plural(seen, 'frame')}, not {count}")
     except ValueError as error:
         raise ValueError(f"{name} {error}") from error
 

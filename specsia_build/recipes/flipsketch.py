@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from specsia_build import png
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import LINE
-from specsia_build.errors import CharacterError, UsageError
+from specsia_build.errors import CharacterError, UsageError, plural
 from specsia_build.films import need_ffmpeg
 from specsia_build.recipes.captions import caption
 from specsia_build.recipes.checks import picture
@@ -60,7 +60,7 @@ class FlipSketch(Recipe):
         stem, count, fps = f"{part.split}/{part.key}", part.facts["frames"], part.facts["fps"]
         size = (part.facts["size"],) * 2
         if count < _least(fps):
-            yield f"{stem}.mp4 has {count} frames, and at {fps:g} a second its loader needs {_least(fps)}"
+            yield f"{stem}.mp4 has {plural(count, 'frame')}, and at {fps:g} a second its loader needs {_least(fps)}"
         for _ in line_film(folder, f"{stem}.mp4", size, count, picture(folder, f"{stem}.png", 3, size)):
             pass
         if (folder / f"{stem}.txt").read_bytes() != part.facts["caption"].encode():

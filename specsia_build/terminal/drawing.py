@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from specsia_build.errors import plural
 from specsia_build.terminal.board import Board, Row, amount, clock_time, speed
 from specsia_build.terminal.layout import Table, columns, sayable, shortened, wrapped
 from specsia_build.terminal.screen import above, console_of, is_plain, say, style_of
@@ -221,7 +222,7 @@ def _whole(board: Board, now: float, width: int) -> list[tuple[str, str]]:
     works = any(row.ended is None for row in board.rows)
     left = board.left() if works else None
     eta = "" if left is None else f", ETA of the whole {clock_time(left)}"
-    counts = f"{board.quarantined} quarantined, {board.warned} warning{'s' * (board.warned != 1)}"
+    counts = f"{board.quarantined} quarantined, {plural(board.warned, 'warning')}"
     style = "yellow" if board.quarantined or board.warned else ""
     lines = wrapped(f"  {clock_time(now - board.began)}{eta}  ·  {counts}", width, "  ")
     latest = shortened(f"  {sayable(board.latest)}", width) if board.latest and works else ""

@@ -32,10 +32,11 @@ def test_each_stage_has_its_cost_and_its_parts(tmp_path: Path) -> None:
 
 
 def test_one_stage_alone_is_told_in_words(tmp_path: Path) -> None:
-    source = str(write_folder(tmp_path / "figures", 2))
+    source = str(write_folder(tmp_path / "figures", 1))
     ran = CliRunner().invoke(main, ["bench", "render", source, *SMALL])
     assert ran.exit_code == 0, ran.output
     assert "ms per view" in ran.stdout
+    assert ran.stdout.startswith("figures: 1 character, 2 views, 64 px")
     assert "project" not in ran.stdout
 
 

@@ -109,7 +109,7 @@ def test_a_model_is_not_scored_on_what_it_was_trained_on(dataset: Path, trained:
     assert "characters of the split 'train': c." in refused.stderr and "--allow-seen" in refused.stderr
     allowed = evaluate(trained, dataset, tmp_path / "out", "--split", "train", "--allow-seen")
     assert allowed.exit_code == 0, allowed.output
-    assert "| DraViE [fat+thin] (seen) " in allowed.stdout and "1 of these 1 characters: c" in allowed.stdout
+    assert "| DraViE [fat+thin] (seen) " in allowed.stdout and "1 of these 1 character: c" in allowed.stdout
     assert "| raw (seen)" not in allowed.stdout
     found = {m["label"]: m["seen"] for m in document(tmp_path / "out")["methods"]}
     assert found["DraViE [fat+thin]"] == ["c"] and found["raw"] == []

@@ -24,7 +24,7 @@ from specsia_build.backends.inflate.depth import depth_of, relief
 from specsia_build.backends.inflate.length import drawn_out, length_of
 from specsia_build.backends.inflate.shape import Grid, clean_silhouette, lattice, poisson
 from specsia_build.backends.inflate.surface import Shell, close_surface, extend_outside
-from specsia_build.errors import CharacterError, UsageError
+from specsia_build.errors import CharacterError, UsageError, plural
 from specsia_build.frame import Camera
 from specsia_build.rendering.mesh import Material, Mesh, Texture
 
@@ -91,7 +91,7 @@ def check_image(image: NDArray[np.uint8]) -> None:
     if height != width:
         raise CharacterError(f"the picture is {width} x {height} pixels; it must be square")
     if width < SMALLEST:
-        raise CharacterError(f"the picture is {width} pixels wide; at least {SMALLEST} are needed")
+        raise CharacterError(f"the picture is {plural(width, 'pixel')} wide; at least {SMALLEST} are needed")
 
 
 def textured(surface: Shell, grid: Grid, atlas: Atlas, size: int) -> Mesh:

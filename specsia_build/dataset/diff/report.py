@@ -168,12 +168,15 @@ def _named(uids: Sequence[str]) -> str:
 
 def _config_lines(config: ConfigDiff) -> list[str]:
     common = config.rows[0] - len(config.removed)
-    lines = [f"{config.config}: {config.rows[0]} rows and {config.rows[1]}, {config.changed} of {common} common differ"]
+    one, two = config.rows
+    lines = [f"{config.config}: {plural(one, 'row')} and {two}, {config.changed} of {common} common differ"]
     for what, uids in (("removed", config.removed), ("added", config.added), ("in another split", config.moved)):
         if uids:
             lines.append(f"  {len(uids)} {what}: {_named(uids)}")
     for name, (count, uids) in config.values.items():
-        lines.append(f"  {name} differs in {count} rows: {', '.join(uids)}{', ...' if count > len(uids) else ''}")
+        lines.append(
+            f"  {name} differs in {plural(count, 'row')}: {', '.join(uids)}{', ...' if count > len(uids) else ''}"
+        )
     if config.images:
         head = ("image", "rows", "pixels differ", "mean", "worst value", "worst row", "")
         rows = [
@@ -181,12 +184,12 @@ def _config_lines(config: ConfigDiff) -> list[str]:
             for i in config.images
         ]
         lines += ["  " + line for line in _columns([head, *rows])]
-        lines += [f"  {i.column} differs in size in {i.sizes} rows" for i in config.images if i.sizes]
+        lines += [f"  {i.column} differs in size in {plural(i.sizes, 'row')}" for i in config.images if i.sizes]
     if config.iou is not None and (config.iou.better or config.iou.worse):
         iou = config.iou
         lines.append(
             f"  iou: mean {iou.mean[0]:.4f} -> {iou.mean[1]:.4f}, lowest {iou.lowest[0]:.4f} -> {iou.lowest[1]:.4f}, "
-            f"{iou.better} rows better, {iou.worse} worse"
+            f"{plural(iou.better, 'row')} better, {iou.worse} worse"
         )
         lines += [
             f"  {word} the most: {uid} by {abs(change):.4f}"

@@ -10,6 +10,7 @@ from huggingface_hub.hf_api import RepoFile
 
 from specsia_build.dataset.hub.client import DATASET, Hub, patiently
 from specsia_build.dataset.hub.local import LocalFile
+from specsia_build.errors import plural
 
 KEPT = frozenset({".gitattributes"})
 """Files of the repository itself, which no dataset holds and no push deletes."""
@@ -61,7 +62,7 @@ def compare(hub: Hub, files: Sequence[LocalFile], revision: str, spared: Collect
         if there is None:
             found[file.name] = "is missing"
         elif there.size != file.size:
-            found[file.name] = f"has {there.size} bytes instead of {file.size}"
+            found[file.name] = f"has {plural(there.size, 'byte')} instead of {file.size}"
         elif not same(file, there):
             found[file.name] = "has another checksum"
     local = {file.name for file in files} | KEPT | set(spared)

@@ -8,6 +8,7 @@ from specsia_build.dataset.verify.glimpse import Glimpse
 from specsia_build.dataset.verify.order import swapped_views
 from specsia_build.dataset.verify.report import ORDER, SHAPE, Findings
 from specsia_build.dataset.verify.shape import copied_masks, exchanged_opposites, points_in_front, unlike_opposites
+from specsia_build.errors import plural
 
 
 def check_character(uid_of: Callable[[int], str], seen: Mapping[int, Glimpse], views: int, findings: Findings) -> None:
@@ -27,7 +28,9 @@ def check_character(uid_of: Callable[[int], str], seen: Mapping[int, Glimpse], v
     seen = {view: glimpse for view, glimpse in seen.items() if view not in copied}
     for column, view, opposite, pixels in unlike_opposites(seen, views):
         other = uid_of(opposite)
-        message = f"{column} is not the mirror image of that of {other}, seen from behind: {pixels} pixels differ"
+        message = (
+            f"{column} is not the mirror image of that of {other}, seen from behind: {plural(pixels, 'pixel')} differ"
+        )
         findings.add(SHAPE, uid_of(view), message)
     for pair in exchanged_opposites(seen, views):
         for here, there in (pair, pair[::-1]):

@@ -11,6 +11,7 @@ from specsia_build.dataset.schema import COLOR, EDGE, GT, MASK, POS
 from specsia_build.dataset.verify import images
 from specsia_build.dataset.verify.report import ALPHA, CONTOUR, IMAGES, IOU, ORDER, POSITION, SHAPE, Findings
 from specsia_build.dataset.verify.report import EDGE as EDGE_CHECK
+from specsia_build.errors import plural
 from specsia_build.films import Pixels
 
 UNCHECKED = frozenset({CONTOUR, POSITION, IOU, SHAPE, ORDER})
@@ -44,10 +45,10 @@ def check_mask(color: Pixels, mask: Pixels, pos: Pixels) -> list[str]:
     for name, image in ((COLOR, color), (POS, pos)):
         outside = int(np.count_nonzero(~background(image) & (mask == 0)))
         if outside:
-            found.append(f"{name} is drawn in {outside} pixels outside of mask")
+            found.append(f"{name} is drawn in {plural(outside, 'pixel')} outside of mask")
     bare = int(np.count_nonzero(background(color) & background(pos) & (mask == 255)))
     if bare > MOST_BARE * mask.size:
-        found.append(f"mask covers {bare} pixels in which color and pos are the background")
+        found.append(f"mask covers {plural(bare, 'pixel')} in which color and pos are the background")
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from specsia_build.errors import brief, printable
+from specsia_build.errors import brief, plural, printable
 
 MOST_LISTED = 20
 """Problems of one check that are listed; all are counted."""
@@ -113,7 +113,7 @@ class Report:
     def lines(self) -> list[str]:
         """The lines of the verdict."""
         several = f" in {len(self.configs)} configurations" if len(self.configs) > 1 else ""
-        lines = [f"{self.rows} {self.unit} of {self.characters} characters{several}"]
+        lines = [f"{plural(self.rows, self.unit.removesuffix('s'))} of {plural(self.characters, 'character')}{several}"]
         for check in self.checks:
             verdict = "ok    " if check.passed else "FAILED"
             lines.append(f"{verdict} {check.name}: {CHECKS[check.name]}" + (f" ({check.count})" if check.count else ""))

@@ -23,6 +23,7 @@ from specsia_build.dravie.evaluation.summary import (
     trained_here,
 )
 from specsia_build.dravie.metrics import PARTS
+from specsia_build.errors import plural
 
 MAIN = ("l1", "psnr", "ssim", "contour_f1", "clip", "lpips", "fid")
 
@@ -137,8 +138,8 @@ def _difference_table(evaluation: Evaluation, summary: Summary) -> str | None:
 
 def _seen_sentences(evaluation: Evaluation, count: int) -> list[str]:
     return [
-        f"(seen): {label} was trained on, or adapted to, {len(seen)} of these {count} characters: {', '.join(seen)}. "
-        "Its scores say nothing of others."
+        f"(seen): {label} was trained on, or adapted to, {len(seen)} of these {plural(count, 'character')}: "
+        f"{', '.join(seen)}. Its scores say nothing of others."
         for label, seen in evaluation.seen.items()
         if seen
     ]
@@ -153,7 +154,7 @@ def to_markdown(evaluation: Evaluation) -> str:
     within = f" [{LEVEL:.0%} of {RESAMPLES:,} means over characters drawn anew]" if len(ids) > 1 else ""
     parts = [
         f"# Evaluation on the {evaluation.split} split",
-        f"{len(ids)} characters. L1, PSNR and SSIM over Z ∪ Y*, on white, L1 of 0…1: mean{over}{within}.",
+        f"{plural(len(ids), 'character')}. L1, PSNR and SSIM over Z ∪ Y*, on white, L1 of 0…1: mean{over}{within}.",
         *_seen_sentences(evaluation, len(ids)),
     ]
     for config in evaluation.configs:
@@ -162,7 +163,10 @@ def to_markdown(evaluation: Evaluation) -> str:
         parts += [_views_table(evaluation, summary, config, labels, REST)]
         parts += ["Where the error of novel views lies:", _places_table(evaluation, summary, config, labels)]
         dark = len({s.character for s in evaluation.scores if s.config == config and "contour_f1" in s.values})
-        parts += [f"Contour scores are over the {dark} of {len(ids)} characters whose line is dark (luma below 128)."]
+        parts += [
+            f"Contour scores are over the {dark} of {plural(len(ids), 'character')} whose line is dark (luma below "
+            "128)."
+        ]
         if better_single(evaluation, summary, config) is not None:
             parts += ["Of the two sample-wise fits, with and without pos, the better one on novel views is shown."]
     cross = _cross_table(evaluation, summary)
