@@ -18,6 +18,9 @@ from specsia_build.terminal.drawing import Bar
 
 _MOST_NAMED = 12
 
+_PACKING = 0.1
+"""How long packing takes of a character, as a part of what a stage takes, on one core; see docs/benchmarks.md."""
+
 
 def named(ids: Collection[str]) -> str:
     """Characters by their ids in order, the first few of many."""
@@ -30,14 +33,18 @@ def unit_of(stage: CharacterStage) -> str:
 
 
 def planned_rows(config: BuildConfig, stages: Sequence[CharacterStage], characters: int, packs: bool) -> list[Row]:
-    """The stages of a build as far as they are known before it begins; how much there is to pack is not."""
+    """The stages of a build as far as they are known before it begins."""
     rows = [
         Row(stage.name, backend_name(spec or ""), unit_of(stage), None if stage.per_clip else characters)
         for stage, spec in stages_of(config, stages)
     ]
     packed = [pack.STAGE.name] if config.clips is None else config.clips.recipes
     names = [pack.STAGE.name if name == DRAVIE else name for name in packed]
-    return [*rows, *(Row(name, total=0) for name in names if packs)]
+    # Packing is done by one process, whatever the others do.
+    share = _PACKING * config.worker_count()
+    there = characters * len(config.backends) if config.clips is None else None
+    unit = "char" if config.clips is None else "clip"
+    return [*rows, *(Row(name, unit=unit, total=there, share=share) for name in names if packs)]
 
 
 class Progress:

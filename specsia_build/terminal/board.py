@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 
@@ -20,6 +21,7 @@ class Row:
         done: since then.
         began, ended: on the board's clock, None where it has not.
         note: what is to be said beside.
+        share: how long one of what it counts takes it, as a part of what one takes other rows; used until it begins.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Row:
     began: float | None = None
     ended: float | None = None
     note: str = ""
+    share: float = 1.0
 
     @property
     def label(self) -> str:
@@ -93,20 +96,46 @@ class Board:
         row.ended = self.clock()
 
     def left(self) -> float | None:
-        """Seconds until all stages end, None if unknown; those that have not begun are reckoned by the others' mean."""
-        now = self.clock()
-        begun = [row for row in self.rows if row.began is not None]
-        counted = sum(row.kept + row.done for row in begun)
-        if not counted:
-            return None
-        mean = sum(row.seconds(now) for row in begun) / counted
-        total = 0.0
-        for row in self.rows:
-            if row.began is None and row.total is None:
+        """Seconds until all stages end, None if unknown; see `rest`."""
+        return rest(self.rows, self.clock())
+
+
+def rest(rows: Sequence[Row], now: float) -> float | None:
+    """Seconds until all rows end, None if nothing says so.
+
+    Those under way advance side by side, so the one that needs longest decides. Those that have not begun come after
+    them, one by one; what one of theirs takes is reckoned by how long rows that count the same have been under way, and
+    by how many of all those were done meanwhile.
+
+    Args:
+        rows: of a board.
+        now: on its clock.
+    """
+    begun = [row for row in rows if row.began is not None]
+    under_way, later = 0.0, 0.0
+    for row in rows:
+        known = None if row.began is None else row.left(now)
+        if known is None:
+            alike = [other for other in begun if other.unit == row.unit]
+            counted = sum(other.kept + other.done for other in alike)
+            if (row.began is None and row.total is None) or (row.total and not counted):
                 return None
-            known = row.left(now) if row.began is not None else None
-            total += mean * ((row.total or 0) - row.kept - row.done) if known is None else known
-        return total
+            todo = max(0, (row.total or 0) - row.kept - row.done)
+            known = _worked(alike, now) / counted * row.share * todo if todo else 0.0
+        if row.began is None:
+            later += known
+        else:
+            under_way = max(under_way, known)
+    return under_way + later if begun else None
+
+
+def _worked(rows: Iterable[Row], now: float) -> float:
+    """Seconds in which at least one of some rows that have begun was under way."""
+    worked, until = 0.0, -math.inf
+    for began, ended in sorted((row.began or 0.0, now if row.ended is None else row.ended) for row in rows):
+        worked += max(0.0, ended - max(began, until))
+        until = max(until, ended)
+    return worked
 
 
 def amount(count: float, unit: str) -> str:

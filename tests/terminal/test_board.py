@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from specsia_build.terminal.board import Board, Row, amount, clock_time, speed
+from specsia_build.terminal.board import Board, Row, amount, clock_time, rest, speed
 from specsia_build.terminal.drawing import line_of_one, lines_of_all
 from specsia_build.terminal.layout import columns
 
@@ -40,6 +40,41 @@ def test_the_rest_is_reckoned_by_what_was_done() -> None:
     assert fusion.left(now[0]) is None
     mean = 849 / (1498 + 749)
     assert board.left() == pytest.approx(749 + 1498 * mean)
+
+
+def row(began: float | None, ended: float | None, done: int, total: int | None, kept: int = 0, share: float = 1) -> Row:
+    found = Row("stage", "", "char", total, kept, done, began, ended)
+    found.share = share
+    return found
+
+
+@pytest.mark.parametrize(
+    ("rows", "left"),
+    [
+        # Side by side: the one that needs longest, not the sum.
+        ([row(0, None, 20, 100), row(0, None, 18, 100), row(0, None, 15, 100)], 100 * 85 / 15),
+        # One of them has done none yet: as long as work took so far for one of any.
+        ([row(0, None, 1, 100), row(0, None, 0, 100)], 100 * 100),
+        # One has ended before the other.
+        ([row(0, 60, 100, 100), row(0, None, 50, 100)], 100),
+        # What was up to date takes no time.
+        ([row(0, None, 20, 100, kept=60), row(0, None, 20, 100, kept=60)], 100),
+        # Packing comes after, and is quick: 300 of all rows were done in 100 seconds.
+        ([*[row(0, None, 100, 200)] * 3, row(None, None, 0, 200, share=0.2)], 100 + 200 * 0.2 * 100 / 300),
+        # A second group of rows comes after the first: half a second each.
+        ([row(0, 50, 100, 100), row(50, None, 100, 200), row(None, None, 0, 60)], 50 + 60 * 100 / 200),
+        # How many is not known of a row, or nothing was done so far.
+        ([row(0, None, 20, 100), row(None, None, 0, None)], None),
+        ([row(0, None, 0, 100)], None),
+        # Something of unknown size beside is left out.
+        ([row(0, None, 50, 100), row(50, None, 0, None)], 100),
+        ([row(0, 100, 10, 10)], 0),
+        # What counts something else says nothing of how long one takes.
+        ([Row("compile", "", "stage", 4, 0, 4, 0, 50), row(50, None, 50, 100), row(None, None, 0, 10)], 50 + 10),
+    ],
+)
+def test_the_rest_of_rows_side_by_side_is_that_of_the_slowest(rows: list[Row], left: float | None) -> None:
+    assert rest(rows, 100.0) == (None if left is None else pytest.approx(left))
 
 
 def test_stages_of_clips_are_known_once_one_of_them_begins() -> None:
