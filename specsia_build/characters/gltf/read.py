@@ -16,6 +16,7 @@ from specsia_build.characters.gltf.materials import Materials
 from specsia_build.characters.gltf.primitives import MeshReader
 from specsia_build.characters.gltf.rigs import RigGatherer
 from specsia_build.characters.gltf.scene import Scene, read_scene
+from specsia_build.characters.gltf.stripped import lost_skin
 from specsia_build.characters.raw import RawMesh, RawMoving
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Material, Mesh, concatenate
@@ -69,6 +70,12 @@ def read_gltf(
                     gatherer.add(instance, source, influences)
     if not placed:
         raise CharacterError(_nothing(document, scene))
+    face_part = np.concatenate([np.full(len(mesh.faces), k, np.int32) for k, mesh in placed])
+    lost = (
+        []
+        if reader.skinned
+        else lost_skin(document, scene, np.bincount(face_part, minlength=len(scene.instances)).tolist())
+    )
     return RawMesh(
         mesh=_shared_materials(concatenate([mesh for _, mesh in placed])),
         up="+y",
@@ -76,9 +83,9 @@ def read_gltf(
         parts=scene.parts,
         names=scene.names,
         part_names=tuple(instance.names for instance in scene.instances),
-        face_part=np.concatenate([np.full(len(mesh.faces), k, np.int32) for k, mesh in placed]),
+        face_part=face_part,
         files=(path, *document.touched),
-        warnings=tuple(warnings),
+        warnings=(*warnings, *lost),
         skinned=reader.skinned,
         animations=document.root.count("animations"),
         landmarks=scene.landmarks,

@@ -94,6 +94,31 @@ def test_a_file_of_skins_morphs_and_plain_nodes_at_rest(tmp_path: Path) -> None:
         assert np.array_equal(found.faces, pose.mesh.faces)
 
 
+def limbs(*, carries: bool) -> GltfWriter:
+    """A body, a prop in the hand, and an arm of three bones that moves; all of them carry the prop, or all but one."""
+    writer = GltfWriter()
+    writer.add("meshes", primitives=[writer.primitive()])
+    writer.add("nodes", name="body", mesh=0)
+    for k, name in enumerate(("upper arm", "lower arm", "hand"), start=1):
+        writer.add("nodes", name=name, children=[k + 1] if k < 3 else [4] if carries else [])
+    writer.add("nodes", name="sword", mesh=0)
+    for node in (1, 2, 3):
+        animate(writer, f"move {node}", node=node)
+    return writer
+
+
+def test_bones_that_move_and_carry_nothing_are_said_where_no_skin_binds_the_body(tmp_path: Path) -> None:
+    def told(writer: GltfWriter) -> list[str]:
+        return [line for line in read(writer, tmp_path).character.warnings if "no skin" in line]
+
+    assert told(limbs(carries=False)) == [
+        "a.glb has no skin, and its animations move 3 bones that nothing hangs on (upper arm, lower arm, hand): body, "
+        "sword will stand still in every motion; export it again with its skin"
+    ]
+    assert not told(limbs(carries=True))
+    assert not told(two_skins())
+
+
 def test_a_moved_node_keeps_the_rest_of_its_matrix(tmp_path: Path) -> None:
     writer = GltfWriter()
     writer.mesh_node(matrix=[0, 2, 0, 0, -2, 0, 0, 0, 0, 0, 2, 0, 7, 0, 0, 1])
