@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from specsia_build.characters.samples.write import provide
 from specsia_build.characters.sources import open_source
 from specsia_build.errors import UsageError
 from specsia_build.files.writing import write_bytes
@@ -34,6 +35,7 @@ def write_source(folder: Path, characters: Path, character_id: str) -> Path:
         UsageError: if the manifest has no such character.
     """
     (sample,) = open_source(SAMPLE, folder).entries
+    provide(sample)
     lines = [json.loads(line) for line in characters.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     real = next((line for line in lines if line["id"] == character_id), None)
     if real is None:

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from specsia_build.characters.manifest import read_manifest
+from specsia_build.characters.samples.write import provide
 from specsia_build.characters.sources import DEFAULT_SAMPLE_SEED, open_source
 from specsia_build.errors import UsageError
 from specsia_build.files.writing import write_bytes
@@ -37,6 +38,7 @@ def _sample_lines(folder: Path, count: int, seed: int, tested: bool) -> list[dic
     test = held if tested else 0
     lines = []
     for number, entry in enumerate(entries):
+        provide(entry)
         split = "test" if number < test else "validation" if number < test + held else "train"
         lines.append(
             {

@@ -17,7 +17,7 @@ from specsia_build import __version__
 from specsia_build.backends.registry import load_backend
 from specsia_build.backends.upstream.pins import pins_folder, read_pins
 from specsia_build.backends.upstream.worker import PROTOCOL
-from specsia_build.characters.samples import write as samples
+from specsia_build.characters import samples
 from specsia_build.dataset import schema
 from specsia_build.dravie import recall
 from specsia_build.dravie.config import ARCHITECTURES, ModelConfig

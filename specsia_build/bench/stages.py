@@ -19,6 +19,7 @@ from PIL import Image
 
 from specsia_build import png
 from specsia_build.characters.character import Entry
+from specsia_build.characters.samples.write import provide
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.dataset import schema
@@ -58,6 +59,8 @@ def bench(stages: Sequence[str], config: BuildConfig, folder: Path, progress: Pr
     layout = RunLayout(folder)
     source = open_source(config.source, layout.source)
     entries = list(source.entries[: config.limit])
+    for entry in entries:
+        provide(entry)
     report: dict[str, Any] = {"source": source.name, "characters": len(entries), "size": config.size}
     report |= {"views": config.views, "backend": list(config.backends), "stages": {}}
     asked = [stage for stage in STAGES if stage.name in stages]

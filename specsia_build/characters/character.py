@@ -30,6 +30,19 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
+class Sample:
+    """What a procedural character is made from besides its id, which is its number.
+
+    Attributes:
+        seed: of all that are made together.
+        version: of the generator.
+    """
+
+    seed: int
+    version: int
+
+
+@dataclass(frozen=True)
 class Entry:
     """One character of a source, not yet read.
 
@@ -50,6 +63,7 @@ class Entry:
         problem: a sentence that says why it cannot be built at all, or None.
         root: folder of the source, which no file of the character lies outside of, links followed; None where that is
             the character's own folder.
+        sample: of a procedural character, whose files are written where it is read and they are not there.
     """
 
     id: str
@@ -67,6 +81,7 @@ class Entry:
     source: str | None = None
     problem: str | None = None
     root: Path | None = None
+    sample: Sample | None = None
 
     @property
     def folder(self) -> Path:

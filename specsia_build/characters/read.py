@@ -38,7 +38,7 @@ _PARSER_ERRORS = (
 
 
 def read_character(entry: Entry) -> Character:
-    """Read a character.
+    """Read a character; a procedural one is written first where it is not there.
 
     Args:
         entry: from a source.
@@ -65,6 +65,10 @@ def _reckoned(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | Non
     if entry.problem is not None:
         raise CharacterError(entry.problem)
     try:
+        if entry.sample is not None:
+            from specsia_build.characters.samples.write import provide
+
+            provide(entry)
         with memory.reckoned(entry.path.name):
             return _read(entry, moving=moving)
     except CostError as error:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from specsia_build.characters.bicar import DRAWING, bicar_entry, is_bicar
@@ -15,12 +14,14 @@ from specsia_build.characters.character import (
     AUTO,
     UNSETTLED,
     Entry,
+    Sample,
     id_order_key,
     is_unicode,
     safe_id,
 )
 from specsia_build.characters.formats import FORMATS, REFUSED
 from specsia_build.characters.manifest import read_manifest
+from specsia_build.characters.samples import LICENSE, SOURCE, VERSION
 from specsia_build.errors import UsageError
 from specsia_build.files.sources import is_folder
 
@@ -35,16 +36,6 @@ _KINDS = "give sample:N (sample:24, say), a 3DBiCar folder, a mesh file or a fol
 _SAMPLE = re.compile(r"sample:([0-9]{1,18})(?:@([0-9]{1,18}))?")
 
 
-Each = Callable[[Callable[[int], None], Sequence[int]], None]
-"""Applies a function to every item."""
-
-
-def serially(function: Callable[[int], None], items: Sequence[int]) -> None:
-    """Apply a function to every item, here and now."""
-    for item in items:
-        function(item)
-
-
 @dataclass(frozen=True)
 class Source:
     """The characters of a build.
@@ -53,48 +44,26 @@ class Source:
         name: what a dataset card may show, such as ``sample:24`` or a folder's base name; never a machine's path.
         kind: ``sample``, ``3dbicar``, ``file``, ``folder`` or ``manifest``.
         entries: sorted by `id_order_key`, ids unique, those that cannot be built included with their problem.
-        seed: of procedural samples, None of others.
     """
 
     name: str
     kind: str
     entries: tuple[Entry, ...]
-    seed: int | None = None
-
-    def write_samples(self, entries: Sequence[Entry], each: Each = serially) -> None:
-        """See that some of its entries are there, where they are procedural samples.
-
-        Args:
-            entries: of the source.
-            each: applies an importable function to every item, in worker processes perhaps.
-
-        Raises:
-            WriteError: if one cannot be written.
-        """
-        if self.seed is not None and entries:
-            from specsia_build.characters.samples import missing_samples, write_sample
-
-            folder, numbers = entries[0].path.parent, [int(entry.id) for entry in entries]
-            each(partial(write_sample, folder, seed=self.seed), missing_samples(folder, numbers, self.seed))
 
 
-def open_source(source: str, scratch: Path, written: bool = True) -> Source:
-    """Find the characters of a source; none of them is read yet.
+def open_source(source: str, scratch: Path) -> Source:
+    """Find the characters of a source; none of them is read yet, and nothing is written.
 
     Args:
         source: ``sample:N`` or ``sample:N@SEED``, or the path of a 3DBiCar folder (or one character of it), a mesh
             file, a folder of mesh files or a ``.jsonl`` manifest.
-        scratch: where procedural samples are written, in a folder for each seed.
-        written: whether to write them now; otherwise `Source.write_samples` does those that are needed.
+        scratch: where procedural samples are written once they are read, in a folder for each seed.
 
     Raises:
         UsageError: if there is no such source or it holds nothing.
     """
     if source.startswith("sample:"):
-        found = _samples(source, scratch)
-        if written:
-            found.write_samples(found.entries)
-        return found
+        return _samples(source, scratch)
     path = Path(source).expanduser()
     name = Path(os.path.abspath(path)).name or "source"  # noqa: PTH100  a link's own name is wanted, not its target's
     try:
@@ -132,14 +101,15 @@ def _samples(source: str, scratch: Path) -> Source:
             format="3dbicar",
             path=folder / str(index),
             drawing=folder / str(index) / DRAWING,
-            license="CC0-1.0",
-            source="specsia procedural samples",
+            license=LICENSE,
+            source=SOURCE,
             root=folder,
+            sample=Sample(seed, VERSION),
         )
         for index in range(count)
     ]
     name = f"sample:{count}" if seed == DEFAULT_SAMPLE_SEED else f"sample:{count}@{seed}"
-    return Source(name, "sample", tuple(entries), seed)
+    return Source(name, "sample", tuple(entries))
 
 
 def _folder(folder: Path, name: str) -> Source:

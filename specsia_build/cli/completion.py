@@ -59,7 +59,7 @@ def _characters(ctx: click.Context) -> Iterable[str]:
             return [one for name in ("train", "validation", "test") for one in splits[name]]
     from specsia_build.characters.sources import open_source
 
-    return [entry.id for entry in open_source(str(place), Path(), written=False).entries]
+    return [entry.id for entry in open_source(str(place), Path()).entries]
 
 
 def _place(ctx: click.Context) -> Path:

@@ -61,9 +61,7 @@ def characters(
     from specsia_build.characters.sources import open_source
     from specsia_build.characters.suggest import suggested_manifest
     from specsia_build.gallery.source import gallery_of_source
-    from specsia_build.pipeline.executors import local_executor
     from specsia_build.pipeline.progress import Progress
-    from specsia_build.pipeline.samples import write_samples
     from specsia_build.pipeline.survey import first_views, survey_all
     from specsia_build.report.page import write_page
     from specsia_build.report.writing import refuse_other_file
@@ -76,14 +74,13 @@ def characters(
         refuse_other_file(pictures)
     config = BuildConfig(source=source, memory=memory, workers=workers, limit=limit)
     with tempfile.TemporaryDirectory(prefix="specsia-") as scratch:
-        opened = open_source(source, Path(scratch), written=False)
+        opened = open_source(source, Path(scratch))
         if parts is not None:
             opened = replace(opened, entries=tuple(entry for entry in opened.entries if entry.id == parts))
             if not opened.entries:
                 raise UsageError(f"{opened.name} holds no character '{parts}': `specsia characters` lists their ids")
         opened = replace(opened, entries=opened.entries[:limit])
-        write_samples(opened, opened.entries, config, Progress(), local_executor(config))
-        facts = survey_all(opened.entries, config, Progress())
+        facts = survey_all(opened.entries, config, Progress(), drawn=pictures is not None)
         views = [] if pictures is None else first_views(opened.entries, config, Progress())
         suggested = None if suggest is None else suggested_manifest(opened, facts, suggest)
     problems = [f for f in facts if f.problem is not None]

@@ -54,7 +54,7 @@ def found_inputs(sources: Sources | None, meta: Meta, digest_of: DigestOf) -> Di
     if sources is None:
         return {}
     names = [name for name in meta.get("inputs", {}) if name.startswith(sources.prefix)]
-    return {name: digest_of(sources.folder / name.removeprefix(sources.prefix), sources.root) for name in names}
+    return sources.digests((name.removeprefix(sources.prefix) for name in names), digest_of)
 
 
 def earlier_of(

@@ -81,7 +81,7 @@ def _is_packed(
 
 def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
     """Look at a run."""
-    source = open_source(config.source, layout.source, written=False)
+    source = open_source(config.source, layout.source)
     chosen = select(config, layout, source.entries, settings_before(layout))
     entries = chosen.entries
     ids = {entry.id for entry in entries}

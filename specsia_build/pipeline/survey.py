@@ -15,13 +15,18 @@ from specsia_build.pipeline.progress import Progress
 from specsia_build.stages.first_view import FirstView, first_view
 
 
-def survey_all(entries: Sequence[Entry], config: BuildConfig, progress: Progress) -> list[CharacterFacts]:
+def survey_all(
+    entries: Sequence[Entry], config: BuildConfig, progress: Progress, *, drawn: bool = False
+) -> list[CharacterFacts]:
     """What each character is, or why it cannot be read, in the order of `entries`.
+
+    Of procedural ones, which are written where they are read, no more are there at once than workers.
 
     Args:
         entries: of a source.
         config: whose workers, time limit and memory are used.
         progress: where the bar goes.
+        drawn: whether `first_views` follows, so that they stay.
     """
     found: dict[int, CharacterFacts] = {}
     with progress.bar("characters", len(entries)) as advance:
@@ -31,6 +36,8 @@ def survey_all(entries: Sequence[Entry], config: BuildConfig, progress: Progress
                 facts = CharacterFacts(entry.id, entry.format, legible(entry.path.name), problem=facts.reason)
             told = map(brief, facts.warnings)
             found[index] = replace(facts, warnings=tuple(told), problem=facts.problem and brief(facts.problem))
+            if not drawn:
+                _withdraw(entry)
             advance(1)
     return [found[index] for index in range(len(entries))]
 
@@ -42,8 +49,16 @@ def first_views(entries: Sequence[Entry], config: BuildConfig, progress: Progres
         for index, view in local_executor(config)(first_view, entries, _needs(config)):
             if not isinstance(view, Lost):
                 found[index] = view
+            _withdraw(entries[index])
             advance(1)
     return found
+
+
+def _withdraw(entry: Entry) -> None:
+    if entry.sample is not None:
+        from specsia_build.characters.samples.write import withdraw
+
+        withdraw(entry)
 
 
 def _needs(config: BuildConfig) -> Needs:

@@ -143,15 +143,13 @@ def work_on(backend: str, device: str) -> None:
     found.work_on(device)
 
 
-def file_inputs(files: Iterable[Path], sources: Sources) -> dict[str, str | None]:
+def file_inputs(files: Iterable[Path], sources: Sources) -> Digests:
     """Digest of every file that was read or looked for in vain, by its name as seen from the sources' folder.
 
     What leads out of their root or is no regular file is as if it were not there.
     """
-    return {
-        f"{sources.prefix}{Path(os.path.relpath(path, sources.folder)).as_posix()}": source_digest(path, sources.root)
-        for path in files
-    }
+    names = (Path(os.path.relpath(path, sources.folder)).as_posix() for path in files)
+    return sources.digests(names, source_digest)
 
 
 def stage_fingerprint(task: Task, inputs: Digests) -> str:
@@ -185,7 +183,7 @@ def _make(task: Task, loaded: Earlier, watch: Stopwatch) -> Artefact:
     if (sources := stage.sources(job)) is not None:
         with watch.part("read"):
             known = {name: digest for name, digest in inputs.items() if not name.startswith(sources.prefix)}
-            inputs = known | file_inputs(files, sources)
+            inputs = {**known, **file_inputs(files, sources)}
     return seal(artefact, stage.name, stage_fingerprint(task, inputs), inputs)
 
 

@@ -24,7 +24,6 @@ from specsia_build.pipeline.planning import stages_of
 from specsia_build.pipeline.progress import Progress, named
 from specsia_build.pipeline.recipes import planned
 from specsia_build.pipeline.record import Record
-from specsia_build.pipeline.samples import write_samples
 from specsia_build.pipeline.selection import excluded_ids, narrowed, select
 from specsia_build.pipeline.settling import Settlement
 from specsia_build.pipeline.store import discard
@@ -46,7 +45,7 @@ class Work:
         run: Executor,
         index: Index,
     ) -> None:
-        """Find and accept the characters; nothing of the run is changed, but procedural ones are written.
+        """Find and accept the characters; nothing of the run is changed.
 
         `before` are the settings that the run has, None if they do not count.
 
@@ -54,13 +53,12 @@ class Work:
             UsageError: if there are none, or the run is of others.
         """
         self.config, self.layout, self.progress, self.run, self.index = config, layout, progress, run, index
-        self.source = open_source(config.source, layout.source, written=False)
+        self.source = open_source(config.source, layout.source)
         chosen = select(config, layout, self.source.entries, before)
         excluded = excluded_ids(config.exclude)
         self.entries, self.splits = narrowed(chosen.entries, config.limit, excluded), chosen.splits
         kept, every = {entry.id for entry in self.entries}, {entry.id for entry in self.source.entries}
         self.left_out = sorted((every & self.splits.keys()) - kept, key=id_order_key)
-        write_samples(self.source, self.entries, config, progress, run)
         self.settlement = Settlement(config, layout, index)
         refuse_other_source(before or {}, config, layout, self.entries, index)
         unknown = sorted(excluded - every, key=id_order_key)

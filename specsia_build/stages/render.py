@@ -25,7 +25,7 @@ from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.frontal import drawn_frontal
-from specsia_build.stages.stage import CharacterStage, Earlier, Job, Meta, Sources
+from specsia_build.stages.stage import CharacterStage, Earlier, Job, Meta, Sources, sources_of
 from specsia_build.stages.stopwatch import Stopwatch
 from specsia_build.stages.tiny import CAMERAS, textured_box
 
@@ -103,7 +103,7 @@ def _why_empty(mesh: Mesh, camera: Camera) -> str:
 
 def sources(job: Job) -> Sources:
     """The character's own folder."""
-    return Sources(job.entry.folder, job.entry.within)
+    return sources_of(job.entry)
 
 
 def _serves(meta: Meta, config: BuildConfig) -> bool:

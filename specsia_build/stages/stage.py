@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from specsia_build.backends.base import Backend
-from specsia_build.characters.character import Entry
+from specsia_build.characters.character import Entry, Sample
 from specsia_build.config import BuildConfig
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.stopwatch import Stopwatch
@@ -77,11 +77,24 @@ class Sources:
         folder: which their names among the inputs are relative to.
         root: which no file lies outside of.
         prefix: of their names, which no other input of the stage begins with.
+        sample: what they are made from wherever they are not there, so that they are no inputs, but that is.
     """
 
     folder: Path
     root: Path
     prefix: str = ""
+    sample: Sample | None = None
+
+    def digests(self, names: Iterable[str], digest_of: DigestOf) -> Digests:
+        """Inputs of the files of some names, relative to the folder."""
+        if self.sample is not None:
+            return {f"{self.prefix}sample": f"seed {self.sample.seed}, version {self.sample.version}"}
+        return {f"{self.prefix}{name}": digest_of(self.folder / name, self.root) for name in names}
+
+
+def sources_of(entry: Entry, prefix: str = "") -> Sources:
+    """Where a character's own files lie."""
+    return Sources(entry.folder, entry.within, prefix, entry.sample)
 
 
 Earlier: TypeAlias = Mapping["CharacterStage", Artefact]

@@ -13,11 +13,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from specsia_build.characters.samples import write_sample, write_samples
 from specsia_build.characters.samples.drawing import draw_front
 from specsia_build.characters.samples.files import FILES
 from specsia_build.characters.samples.make import Sample, make_sample
-from specsia_build.characters.samples.write import layers
+from specsia_build.characters.samples.write import layers, write_sample
 from specsia_build.errors import UsageError
 
 SEED = 3
@@ -65,7 +64,8 @@ def edge_counts(quads: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("samples")
-    write_samples(made, COUNT, SEED)
+    for index in range(COUNT):
+        write_sample(made, index, SEED)
     return made
 
 
@@ -196,7 +196,7 @@ def test_no_texel_of_the_surface_is_unpainted(dozen: list[Sample]) -> None:
 def test_a_whole_character_is_not_rewritten(folder: Path) -> None:
     path = folder / "0" / "tpose" / "m.obj"
     before = path.stat().st_mtime_ns
-    write_samples(folder, 1, SEED)
+    write_sample(folder, 0, SEED)
     assert path.stat().st_mtime_ns == before
 
 
@@ -204,7 +204,7 @@ def test_an_interrupted_run_is_mended(folder: Path, tmp_path: Path) -> None:
     write_sample(tmp_path, 0, SEED)
     (tmp_path / "0" / "tpose" / "e.bmp").unlink()
     (tmp_path / "0" / "metadata.json").unlink()
-    write_samples(tmp_path, 1, SEED)
+    write_sample(tmp_path, 0, SEED)
     assert digests(tmp_path) == {f"0/{name}": digest for name, digest in digests(folder / "0").items()}
 
 
@@ -220,5 +220,5 @@ def test_a_foreign_folder_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "0" / "tpose").mkdir(parents=True)
     (tmp_path / "0" / "tpose" / "m.obj").write_text("v 0 0 0\n", encoding="ascii")
     with pytest.raises(UsageError, match="choose another folder"):
-        write_samples(tmp_path, 1, SEED)
+        write_sample(tmp_path, 0, SEED)
     assert (tmp_path / "0" / "tpose" / "m.obj").read_text(encoding="ascii") == "v 0 0 0\n"

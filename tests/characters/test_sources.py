@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
-import types
 from pathlib import Path
 
 import pytest
@@ -170,26 +168,6 @@ def test_what_is_no_source_says_what_to_give(tmp_path: Path, name: str, sentence
         open_path(tmp_path / name)
 
 
-@pytest.fixture
-def fake_samples(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, int, int]]:
-    """Stands in for the generator of samples; what it was asked for is recorded."""
-    calls: list[tuple[Path, int, int]] = []
-
-    def missing_samples(folder: Path, numbers: list[int], seed: int) -> list[int]:
-        calls.append((folder, len(numbers), seed))
-        return [k for k in numbers if not (folder / str(k)).exists()]
-
-    def write_sample(folder: Path, index: int, seed: int) -> None:
-        assert folder.name == f"sample-{seed}"
-        touch(folder, f"{index}/tpose/m.obj")
-
-    module = types.ModuleType("specsia_build.characters.samples")
-    module.missing_samples = missing_samples  # type: ignore[attr-defined]
-    module.write_sample = write_sample  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    return calls
-
-
 @pytest.mark.parametrize("name", ["b.obj", "12/tpose/m.obj", "b"])
 def test_a_link_that_cannot_be_followed_costs_itself_alone(tmp_path: Path, name: str) -> None:
     touch(tmp_path, "a.obj")
@@ -203,31 +181,30 @@ def test_a_link_that_cannot_be_followed_costs_itself_alone(tmp_path: Path, name:
             read_character(entry)
 
 
-def test_samples(tmp_path: Path, fake_samples: list[tuple[Path, int, int]]) -> None:
+def test_samples(tmp_path: Path) -> None:
     source = open_source("sample:12", tmp_path)
     assert (source.name, source.kind) == ("sample:12", "sample")
     assert ids(source) == [str(k) for k in range(12)]
     assert {(e.license, e.source, e.format) for e in source.entries} == {
         ("CC0-1.0", "specsia procedural samples", "3dbicar")
     }
-    assert fake_samples == [(tmp_path / "sample-42", 12, 42)]
 
 
-def test_samples_are_made_only_where_they_are_needed(tmp_path: Path, fake_samples: list[tuple[Path, int, int]]) -> None:
-    source = open_source("sample:100000", tmp_path, written=False)
-    assert (len(source.entries), list(tmp_path.iterdir()), fake_samples) == (100_000, [], [])
-    source.write_samples(source.entries[6:8])
-    assert {path.name for path in (tmp_path / "sample-42").iterdir()} == {"6", "7"}
+def test_a_sample_is_made_where_it_is_read_and_no_other_is(tmp_path: Path) -> None:
+    source = open_source("sample:100000", tmp_path)
+    assert (len(source.entries), list(tmp_path.iterdir())) == (100_000, [])
+    assert len(read_character(source.entries[6]).mesh.faces)
+    assert [path.name for path in (tmp_path / "sample-42").iterdir()] == ["6"]
 
 
-def test_samples_of_one_seed_share_a_folder(tmp_path: Path, fake_samples: list[tuple[Path, int, int]]) -> None:
-    open_source("sample:12", tmp_path)
+def test_samples_of_one_seed_share_a_folder(tmp_path: Path) -> None:
     fewer = open_source("sample:011", tmp_path)
     assert (fewer.name, ids(fewer)) == ("sample:11", [str(k) for k in range(11)])
     seeded = open_source("sample:3@7", tmp_path)
     assert (seeded.name, len(seeded.entries)) == ("sample:3@7", 3)
     assert open_source("sample:3@42", tmp_path).name == "sample:3"
-    assert {folder.name for folder, _, _ in fake_samples} == {"sample-42", "sample-7"}
+    assert {e.path.parent for e in fewer.entries} == {tmp_path / "sample-42"}
+    assert {e.path.parent for e in seeded.entries} == {tmp_path / "sample-7"}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
-from specsia_build.characters.samples import write_samples
 from specsia_build.characters.samples.write import write_sample
 from specsia_build.characters.sources import DEFAULT_SAMPLE_SEED
 
@@ -16,8 +15,9 @@ COUNT = 3
 
 def share(made: Path) -> None:
     """Write the first ones into a folder, and let whatever this process does take them from there."""
-    write_samples(made, COUNT, DEFAULT_SAMPLE_SEED)
-    patch("specsia_build.characters.samples.write_sample", partial(_take, made)).start()
+    for index in range(COUNT):
+        write_sample(made, index, DEFAULT_SAMPLE_SEED)
+    patch("specsia_build.characters.samples.write.write_sample", partial(_take, made)).start()
 
 
 def _take(made: Path, folder: Path, index: int, seed: int = 0) -> None:

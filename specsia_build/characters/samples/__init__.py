@@ -1,5 +1,9 @@
-"""Procedural bicartoon characters in the layout of 3DBiCar: something to build from with nothing to download."""
+"""Procedural bicartoon characters in the layout of 3DBiCar: something to build from with nothing to download.
 
-from specsia_build.characters.samples.write import missing_samples, write_sample, write_samples
+`write` writes them. Which ones there are is said here, and in `characters.sources`, without loading what makes them.
+"""
 
-__all__ = ["missing_samples", "write_sample", "write_samples"]
+LICENSE = "CC0-1.0"
+SOURCE = "specsia procedural samples"
+VERSION = 1
+"""Raised whenever the same seed gives other bytes, so that older characters are rewritten."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -12,43 +11,63 @@ import numpy as np
 from PIL import Image
 
 from specsia_build.characters.bicar_rig import RIG, rig_text
+from specsia_build.characters.character import Entry
+from specsia_build.characters.samples import LICENSE, SOURCE, VERSION
 from specsia_build.characters.samples import eyes as eye_texture
 from specsia_build.characters.samples.drawing import Layer, draw_front
 from specsia_build.characters.samples.files import FILES, MARK, write_mesh
 from specsia_build.characters.samples.make import TEXTURE, Sample, make_sample
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.records import read_json
-from specsia_build.files.writing import replacing_folder
-
-LICENSE = "CC0-1.0"
-SOURCE = "specsia procedural samples"
-VERSION = 1
-"""Raised whenever the same seed gives other bytes, so that older characters are rewritten."""
+from specsia_build.files.writing import replacing_folder, writing
+from specsia_build.ownership import remove_empty
 
 
-def write_samples(folder: Path, count: int, seed: int = 0) -> None:
-    """Write characters ``0`` to ``count - 1``; those that are there already, whole and of this seed, stay untouched.
-
-    Args:
-        folder: made where it is missing; each character is a folder in it, in the layout of 3DBiCar.
-        count: how many; further characters that the folder holds are left alone.
-        seed: a character depends on the seed and its own number only.
+def provide(entry: Entry) -> None:
+    """See that a procedural character's files are there; any other character's are its owner's to keep.
 
     Raises:
-        UsageError: if a folder of one of these names holds something else.
-        WriteError: if one cannot be written.
+        UsageError, WriteError: as `write_sample`.
     """
-    for index in range(count):
-        write_sample(folder, index, seed)
+    if entry.sample is not None:
+        write_sample(entry.path.parent, int(entry.id), entry.sample.seed)
 
 
-def missing_samples(folder: Path, numbers: Iterable[int], seed: int = 0) -> list[int]:
-    """Those of some characters that are not there, or not whole, or of another seed."""
-    return [index for index in numbers if not _is_complete(folder / str(index), seed)]
+def withdraw(entry: Entry) -> int:
+    """Remove a procedural character's files, which `provide` writes again; what else lies beside them stays.
+
+    Returns:
+        Their bytes.
+
+    Raises:
+        WriteError: if one cannot be removed.
+    """
+    if entry.sample is None or not _is_ours(entry.path):
+        return 0
+    freed = 0
+    with writing(entry.path):
+        # What says whose it is goes last, so that a removal that was killed can go on.
+        for name in (name for name in FILES if (entry.path / name).is_file()):
+            freed += (entry.path / name).stat().st_size
+            (entry.path / name).unlink()
+        remove_empty(entry.path)
+    return freed
 
 
 def write_sample(folder: Path, index: int, seed: int = 0) -> None:
-    """Write one character, as `write_samples` does; several may be written at once by several processes."""
+    """Write one character; one that is there already, whole and of this seed, stays untouched.
+
+    Several may be written at once by several processes.
+
+    Args:
+        folder: made where it is missing; each character is a folder in it, in the layout of 3DBiCar.
+        index: its number.
+        seed: a character depends on the seed and its own number only.
+
+    Raises:
+        UsageError: if a folder of its name holds something else.
+        WriteError: if it cannot be written.
+    """
     target = folder / str(index)
     if _is_complete(target, seed):
         return
@@ -76,9 +95,11 @@ def _is_complete(target: Path, seed: int) -> bool:
 
 def _is_ours(target: Path) -> bool:
     """Whether a folder may be replaced: it says whose it is, or it is empty."""
-    if _stated(target).get("source") == SOURCE or not any(target.iterdir()):
+    if _stated(target).get("source") == SOURCE:
         return True
     try:
+        if not any(target.iterdir()):
+            return True
         with (target / "tpose" / "m.obj").open(encoding="ascii", errors="replace") as lines:
             return lines.readline().strip() == MARK
     except OSError:

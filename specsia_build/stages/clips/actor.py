@@ -85,7 +85,8 @@ def in_frame(animated: AnimatedCharacter, config: BuildConfig) -> tuple[Mesh, Ri
 
 def actor_of(job: Job) -> Actor:
     """The actor of a job's character; the last ones are kept in mind while nothing that decides them changes."""
-    return _actor(job.entry, job.config, _state((job.entry.path, *motion_files(job.config))))
+    own = () if job.entry.sample is not None else (job.entry.path,)
+    return _actor(job.entry, job.config, _state((*own, *motion_files(job.config))))
 
 
 _State = tuple[tuple[str, int, int], ...]

@@ -33,6 +33,7 @@ from specsia_build.stages.stage import (
     Job,
     Meta,
     Sources,
+    sources_of,
 )
 from specsia_build.stages.stopwatch import Stopwatch
 
@@ -70,7 +71,7 @@ def _inputs(job: Job, _: EarlierMeta, digest_of: DigestOf) -> Digests:
 
 
 def _sources(job: Job) -> Sources:
-    return Sources(job.entry.folder, job.entry.within, CHARACTER)
+    return sources_of(job.entry, CHARACTER)
 
 
 def source_files(meta: Meta) -> Digests:
