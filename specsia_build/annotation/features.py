@@ -38,6 +38,7 @@ class Features:
             on the edge.
         opaque: (E,) bool, whether a face on the edge is there whatever its opacity.
         welded: (V,) int32, the lowest vertex at the place of each.
+        points: (V,) int32, the lowest vertex there that always moves as each does.
         region: (F,) int32, of each face.
     """
 
@@ -49,15 +50,17 @@ class Features:
     turning: NDArray[np.bool_]
     opaque: NDArray[np.bool_]
     welded: NDArray[np.int32]
+    points: NDArray[np.int32]
     region: NDArray[np.int32]
 
 
-def feature_edges(mesh: Mesh, region: NDArray[np.int32]) -> Features:
+def feature_edges(mesh: Mesh, region: NDArray[np.int32], bound: NDArray[np.int32] | None = None) -> Features:
     """The edges of a mesh at rest.
 
     Args:
         mesh: at rest, in the frame.
         region: (F,) number of each face's region, not negative.
+        bound: (V,) numbers of what moves each vertex, see `Rig.bound`; None where the mesh does not move.
 
     Returns:
         Edges of which an edge is a line wherever it is seen if one face only lies on it, if the faces on its two sides
@@ -101,6 +104,7 @@ def feature_edges(mesh: Mesh, region: NDArray[np.int32]) -> Features:
         turning=~slivers,
         opaque=np.logical_or.reduceat(opaque[face], first),
         welded=welded,
+        points=weld(mesh.vertices, bound),
         region=np.ascontiguousarray(region, np.int32),
     )
 

@@ -30,7 +30,7 @@ class Lines:
 
     Attributes:
         places: (P, 2, 2) float32, x and y in pixels of their ends.
-        vertices: (P, 2) int32, the (welded) vertices of the mesh that they end in, -1 where they end in none: where
+        vertices: (P, 2) int32, the `Features.points` of the mesh that they end in, -1 where they end in none: where
             something begins to hide an edge, and along borders at which the mesh has no edge.
     """
 
@@ -61,13 +61,13 @@ def visible_lines(seen: Seen, features: Features) -> Lines:
         seen.facing,
     )
     view = View(seen.faces, seen.screen, seen.depth, seen.face, seen.sample)
-    places, vertices = seen_pieces(which, features.ends, features.opaque, features.welded, view)
+    places, vertices = seen_pieces(which, features.ends, features.opaque, features.welded, features.points, view)
     drawn = np.full((height, width), 255, np.uint8)
     ink(places, WIDTHS[0], drawn)
     between = seams(features.region, seen.box, drawn, BINARY, view)
     places = np.concatenate([places, between])
     vertices = np.concatenate([vertices, np.full((len(between), 2), CUT, np.int32)])
-    kept = lengths_together(places, vertices, len(features.welded), height, width) >= SPECK
+    kept = lengths_together(places, vertices, len(features.points), height, width) >= SPECK
     return Lines(places[kept], vertices[kept])
 
 

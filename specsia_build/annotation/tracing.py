@@ -128,9 +128,9 @@ def _where_it_turns(low, high, line, own, welded, view):  # type: ignore[no-unty
 
 
 @compiled
-def seen_pieces(which, ends, opaque, welded, view):  # type: ignore[no-untyped-def]
-    """The pieces of edges that are seen: places (P, 2, 2) float32 in pixels, and the welded vertices (P, 2) int32 that
-    they end in, or `CUT`."""
+def seen_pieces(which, ends, opaque, welded, points, view):  # type: ignore[no-untyped-def]
+    """The pieces of edges that are seen: places (P, 2, 2) float32 in pixels, and the `points` (P, 2) int32 of the
+    vertices that they end in, or `CUT`."""
     screen, depth = view.screen, view.depth
     height, width = view.face.shape
     room = 0
@@ -146,6 +146,7 @@ def seen_pieces(which, ends, opaque, welded, view):  # type: ignore[no-untyped-d
         x, y, z = screen[a, 0] / SUBPIXEL, screen[a, 1] / SUBPIXEL, np.float64(depth[a])
         dx, dy = screen[b, 0] / SUBPIXEL - x, screen[b, 1] / SUBPIXEL - y
         line, own, length = (x, y, z, dx, dy, depth[b] - z), (opaque[e], welded[a], welded[b]), np.hypot(dx, dy)
+        two = points[a], points[b]
         # What lies outside the picture is not looked at.
         first, last = _inside(x, dx, width, 0.0, 1.0)
         first, last = _inside(y, dy, height, first, last)
@@ -166,12 +167,12 @@ def seen_pieces(which, ends, opaque, welded, view):  # type: ignore[no-untyped-d
             elif end < 0:
                 begin = at
             elif (at - end) * length > SHORT_GAP:
-                n = _put(places, vertices, n, line, own, begin, end)
+                n = _put(places, vertices, n, line, two, begin, end)
                 begin = at
         if before:
             end = last
         if end >= 0:
-            n = _put(places, vertices, n, line, own, begin, end)
+            n = _put(places, vertices, n, line, two, begin, end)
     return places[:n], vertices[:n]
 
 
@@ -186,9 +187,9 @@ def _inside(x, dx, size, first, last):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _put(places, vertices, n, line, own, begin, end):  # type: ignore[no-untyped-def]
+def _put(places, vertices, n, line, points, begin, end):  # type: ignore[no-untyped-def]
     places[n, 0, 0], places[n, 0, 1] = line[0] + begin * line[3], line[1] + begin * line[4]
     places[n, 1, 0], places[n, 1, 1] = line[0] + end * line[3], line[1] + end * line[4]
-    vertices[n, 0] = own[1] if begin == 0.0 else CUT
-    vertices[n, 1] = own[2] if end == 1.0 else CUT
+    vertices[n, 0] = points[0] if begin == 0.0 else CUT
+    vertices[n, 1] = points[1] if end == 1.0 else CUT
     return n + 1

@@ -79,12 +79,15 @@ def _weld(bits):  # type: ignore[no-untyped-def]
     return first
 
 
-def weld(vertices: NDArray[np.float32]) -> NDArray[np.int32]:
-    """(V,) the lowest index among the vertices that lie at exactly the same place."""
+def weld(vertices: NDArray[np.float32], bound: NDArray[np.int32] | None = None) -> NDArray[np.int32]:
+    """(V,) the lowest index among the vertices that lie at exactly the same place.
+
+    Where it is said what moves each, `bound` (V,), they also have the same number there.
+    """
     # Adding zero makes -0 and 0 the same bits.
     bits = np.ascontiguousarray(vertices + np.float32(0), np.float32).view(np.uint32)
     first: NDArray[np.int32] = _weld(bits)
-    return first
+    return first if bound is None else _weld(np.stack([first, bound, np.zeros_like(bound)], axis=1).astype(np.uint32))
 
 
 @inlined
@@ -207,9 +210,7 @@ def topology(mesh: Mesh, bound: NDArray[np.int32] | None = None) -> Topology:
         mesh: at rest, if it moves.
         bound: (V,) numbers of what moves each vertex: those at the same place that differ in it are not taken as one.
     """
-    welded = weld(mesh.vertices)
-    if bound is not None:
-        welded = _weld(np.stack([welded, bound, np.zeros_like(bound)], axis=1).astype(np.uint32))
+    welded = weld(mesh.vertices, bound)
     faces = ready(mesh.faces, np.int32)
     vertices, total = len(welded), 3 * len(faces)
     edge_of, users, halves = np.empty(total, np.int32), np.empty(total, np.int32), np.empty((total, 2), np.int32)

@@ -12,8 +12,9 @@ import pytest
 from specsia_build.annotation.features import feature_edges
 from specsia_build.annotation.lines import Lines, visible_lines
 from specsia_build.annotation.strokes import Strokes, strokes, vertex_ranks
-from specsia_build.rendering.mesh import Mesh, concatenate
-from tests.annotation.pictures import lines_of, parts
+from specsia_build.frame import Camera
+from specsia_build.rendering.mesh import Material, Mesh, concatenate
+from tests.annotation.pictures import lines_of, parts, seen_in
 from tests.annotation.real import walking
 from tests.rendering.scenes import BLUE, RED, SIZE, box, sheet, sphere
 
@@ -56,6 +57,19 @@ def test_numbers_stay_with_the_surface() -> None:
     np.testing.assert_array_equal(both, np.sort(one.points[one.points < count]))
     moves = other.places[np.searchsorted(other.points, both)] - one.places[np.searchsorted(one.points, both)]
     np.testing.assert_allclose(moves, np.broadcast_to(moves[0], moves.shape), atol=0.02)
+
+
+def test_what_moves_apart_has_points_of_its_own() -> None:
+    """Of two sheets that touch at rest one goes aside: every corner is a point, and where its vertex is."""
+    red, blue = (Material(base_color=color) for color in (RED, BLUE))
+    still = concatenate([sheet(7, 14, 27, 40, material=red), sheet(27, 14, 37, 40, material=blue)])
+    features = feature_edges(still, still.face_material, bound=np.repeat(np.arange(2, dtype=np.int32), 4))
+    camera = Camera(0.0, SIZE)
+    there = still.with_vertices(still.vertices + np.repeat([[0, 0, 0], [0.1, 0, 0.05]], 4, axis=0).astype(np.float32))
+    found = strokes(visible_lines(seen_in(there, camera), features), vertex_ranks(still))
+    vertices = found.points < len(still.vertices)
+    assert found.points[vertices].tolist() == list(range(8))
+    np.testing.assert_allclose(found.places[vertices], camera.project(there.vertices)[:, :2], atol=0.01)
 
 
 def test_lines_between_parts_have_few_points() -> None:

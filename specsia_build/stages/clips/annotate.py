@@ -72,7 +72,7 @@ class Surface:
     @cached_property
     def features(self) -> Features:
         """Edges that are lines wherever they are seen."""
-        return feature_edges(self.actor.mesh, self.region)
+        return feature_edges(self.actor.mesh, self.region, self.actor.rig.bound)
 
     @cached_property
     def ranks(self) -> NDArray[np.int32]:
