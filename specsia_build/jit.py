@@ -98,4 +98,8 @@ inlined: Any = _keeping(forceinline=True, _nrt=False)
 
 def ready(array: NDArray[Any], dtype: DTypeLike | None = None) -> NDArray[Any]:
     """The array contiguous and writable, copied where it is not: a read-only one would be compiled for once more."""
+    flags = array.flags
+    # numpy takes ten times as long to see that there is nothing to do.
+    if flags.c_contiguous and flags.writeable and (dtype is None or array.dtype == dtype):
+        return array
     return np.require(array, dtype, ["C_CONTIGUOUS", "WRITEABLE"])

@@ -31,7 +31,7 @@ class Morph:
     offsets: NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rig:
     """How V vertices hang on a skeleton: p = placement · Σ weight · world[node] · inverse_bind · (point + morphs).
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -35,17 +35,16 @@ def parse_json(data: bytes | str, what: str) -> Any:
         raise SpecsiaError(f"{what} cannot be read: {brief(str(error), 120)}") from error
     level = [found]
     for _ in range(MOST_JSON_DEPTH):
-        level = [inner for outer in level for inner in _children(outer)]
+        level = [inner for outer in level for inner in _values(outer) if isinstance(inner, dict | list)]
     if level:
         raise SpecsiaError(f"{what} cannot be read: it is nested too deeply")
     return found
 
 
-def _children(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict | list):
-        for inner in value.values() if isinstance(value, dict) else value:
-            if isinstance(inner, dict | list):
-                yield inner
+def _values(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def remembered_json(path: Path) -> Any:

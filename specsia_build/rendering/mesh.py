@@ -93,9 +93,9 @@ def extremes(points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[
     return low, high
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mesh:
-    """Triangles with per-corner attributes.
+    """Triangles with per-corner attributes; a mesh is equal to itself alone.
 
     Attributes:
         vertices: (V, 3) float32, where the surface is drawn.

@@ -13,7 +13,7 @@ from specsia_build.characters.animated import read_animated
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig
 from specsia_build.frame import Camera
-from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.fast.renderer import FastRenderer, Still
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.seen import Seen
 from specsia_build.stages.clips.actor import in_frame
@@ -26,6 +26,8 @@ def walking(folder: Path, name: str, count: int, size: int) -> Iterator[tuple[Me
     motion = next(motion for motion in animated.motions if "walk" in motion.name.lower())
     found = poses(rig.skeleton, motion, motion.start + np.arange(count) / 24)
     moved = (posed_as(mesh, rig, found, k) for k in range(count))
-    for layers in FastRenderer().animate(mesh, rig.bound, moved, [Camera(30.0, size, 1.6)], seen=True):
+    camera = Camera(30.0, size, 1.6)
+    still = Still.of(mesh, rig.bound, camera.pixels_per_unit)
+    for layers in FastRenderer().animate(still, moved, [camera], seen=True):
         assert layers.seen is not None
         yield mesh, layers.seen

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from specsia_build.frame import Camera
-from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.fast.renderer import FastRenderer, Still
 from specsia_build.rendering.mesh import Mesh
 from tests.rendering.scenes import box
 
@@ -23,8 +23,9 @@ def test_poses_are_drawn_as_by_themselves() -> None:
     bound = np.zeros(len(still.vertices), np.int32)
     expected = [layers for mesh in moved for layers in FastRenderer().render(mesh, cameras)]
     assert len(expected) == 6
+    laid = Still.of(still, bound, cameras[0].pixels_per_unit)
     # Each is looked at before the next is drawn over one before it.
-    for ours, theirs in zip(FastRenderer().animate(still, bound, iter(moved), cameras), expected, strict=True):
+    for ours, theirs in zip(FastRenderer().animate(laid, iter(moved), cameras), expected, strict=True):
         np.testing.assert_array_equal(ours.color, theirs.color)
         np.testing.assert_array_equal(ours.position, theirs.position)
 
@@ -32,7 +33,9 @@ def test_poses_are_drawn_as_by_themselves() -> None:
 def test_a_frame_lasts_until_the_next_but_one() -> None:
     still = block()
     moved = [still.with_vertices(still.vertices + np.array([step, 0, 0])) for step in (0.0, 0.1, 0.2)]
-    frames = FastRenderer().animate(still, np.zeros(len(still.vertices), np.int32), moved, [Camera(0.0, 64)])
+    camera = Camera(0.0, 64)
+    laid = Still.of(still, np.zeros(len(still.vertices), np.int32), camera.pixels_per_unit)
+    frames = FastRenderer().animate(laid, moved, [camera], seen=True)
     first = next(frames)
     kept = first.color.copy()
     next(frames)
@@ -59,5 +62,6 @@ def test_what_comes_apart_is_seen_from_inside() -> None:
     bound[np.repeat(near, 3)] = 2
     off[np.repeat(near, 3)] += [0, 0, 5]
     moved = replace(apart, vertices=off.astype(np.float32), rest=vertices)
-    (layers,) = FastRenderer().animate(apart, bound, [moved], [Camera(0.0, 64)])
+    camera = Camera(0.0, 64)
+    (layers,) = FastRenderer().animate(Still.of(apart, bound, camera.pixels_per_unit), [moved], [camera])
     assert layers.mask[32, 32] == 255

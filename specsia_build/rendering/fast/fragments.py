@@ -322,7 +322,8 @@ def visible_fragments(
 
     `far` (H, W) float32 is `padded` and infinite in those; it becomes a depth behind which nothing is visible in them.
     """
-    touching = [(touching_faces(drawn, alpha_class, wanted, close.rows, len(far)), wanted) for wanted in (OPAQUE, MASK)]
+    kinds = [kind for kind in (OPAQUE, MASK) if (alpha_class == kind).any()]
+    touching = [(touching_faces(drawn, alpha_class, kind, close.rows, len(far)), kind) for kind in kinds]
     pixels = len(close.pixels)
     room = 2 * pixels + 6 * min(pixels, MOST_CROWDED) + 64
     while True:

@@ -30,6 +30,36 @@ from specsia_build.rendering.seen import Seen
 _OFFSETS = np.stack([SAMPLE_X, SAMPLE_Y], axis=1)
 
 
+@dataclass(frozen=True)
+class Still:
+    """A mesh at rest that is to move, and what it needs to be drawn, laid out once for all poses.
+
+    Attributes:
+        mesh: at rest.
+        bound: (V,) numbers of what moves each of its vertices, see `rendering.topology.topology`.
+        finest: pixels per unit of the sharpest camera that will look.
+        look: `unlit` or `lit`.
+        prepared: see `Prepared`.
+    """
+
+    mesh: Mesh
+    bound: NDArray[np.int32]
+    finest: float
+    look: Look
+    prepared: Prepared
+
+    @classmethod
+    def of(cls, mesh: Mesh, bound: NDArray[np.int32], finest: float, look: Look = "unlit") -> Still:
+        """Lay a mesh out.
+
+        Raises:
+            CharacterError: if it has no faces.
+        """
+        if len(mesh.faces) == 0:
+            raise CharacterError("the mesh has no faces to draw")
+        return cls(mesh, bound, finest, look, prepare(mesh, finest, look == "lit", bound))
+
+
 class FastRenderer:
     """Draws on the CPU; see `Renderer`."""
 
@@ -54,43 +84,37 @@ class FastRenderer:
 
     def animate(
         self,
-        still: Mesh,
-        bound: NDArray[np.int32],
+        still: Still,
         moved: Iterable[Mesh],
         cameras: Sequence[Camera],
-        look: Look = "unlit",
         *,
         seen: bool = False,
     ) -> Iterator[Layers]:
         """A moving mesh: every camera's layers of each pose in turn.
 
-        What a mesh needs is laid out once, at rest. Layers last until the camera's next but one are asked for, which
-        are drawn over them.
+        Layers last until the camera's next are asked for, which are drawn over them, and with `seen` until its next but
+        one are: what is told of two frames needs both.
 
         Args:
             still: the mesh at rest.
-            bound: (V,) numbers of what moves each of its vertices, see `rendering.topology.topology`.
             moved: the same mesh in each pose, with its rest positions; faces that are wound otherwise cost more.
-            cameras: that see each pose.
-            look: `unlit` or `lit`.
+            cameras: that see each pose, none finer than `still` is laid out for.
             seen: also tell which points each frame shows.
 
         Raises:
             CharacterError: if the mesh cannot be drawn.
         """
-        if len(still.faces) == 0:
-            raise CharacterError("the mesh has no faces to draw")
-        finest, lit = max(c.pixels_per_unit for c in cameras), look == "lit"
-        prepared = prepare(still, finest, lit, bound)
+        prepared, lit = still.prepared, still.look == "lit"
         scratch = {size: Scratch.of(prepared, size) for size in {c.size for c in cameras}}
-        canvases = [[Canvas(Picture.empty(camera.size)) for _ in range(2)] for camera in cameras]
+        lasting = 2 if seen else 1
+        canvases = [[Canvas(Picture.empty(camera.size)) for _ in range(lasting)] for camera in cameras]
         for k, mesh in enumerate(moved):
             if not np.isfinite(mesh.vertices).all():
                 raise CharacterError("the mesh has vertices that are not finite numbers")
-            same = mesh.faces is still.faces
-            now = prepared.moved(mesh, lit) if same else prepare(mesh, finest, lit, bound)
+            same = mesh.faces is still.mesh.faces
+            now = prepared.moved(mesh, lit) if same else prepare(mesh, still.finest, lit, still.bound)
             for camera, canvas in zip(cameras, canvases, strict=True):
-                yield draw(now, camera, scratch[camera.size], canvas[k % 2], seen)
+                yield draw(now, camera, scratch[camera.size], canvas[k % lasting], seen)
 
 
 def _without_stray_vertices(mesh: Mesh) -> Mesh:
@@ -161,12 +185,13 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch, canvas: Canvas, s
     size, surface, textures = camera.size, prepared.surface, prepared.textures
     basis = camera.basis()
     sx, sy, depth = raster.project(prepared.vertices, basis, camera.pixels_per_unit, size / 2)
-    if max(np.abs(sx).max(), np.abs(sy).max()) > raster.MAX_COORDINATE:
+    extent = int(sx.min()), int(sx.max()), int(sy.min()), int(sy.max())
+    if max(map(abs, extent)) > raster.MAX_COORDINATE:
         raise CharacterError("the mesh reaches absurdly far out of the picture")
     classes = prepared.alpha_class
     facing, drawn = raster.set_up(sx, sy, depth, surface.faces, prepared.one_sided, classes)
 
-    box = _screen_box(sx, sy, size)
+    box = *_touched(*extent[2:], size), *_touched(*extent[:2], size)
     scratch.clear(box)
     nearest, ids, marked, loaded = scratch.nearest, scratch.ids, scratch.marked, scratch.loaded
     raster.draw_centres(sx, sy, drawn, surface, textures, classes, False, nearest, ids)
@@ -227,14 +252,9 @@ def _seen(
     )
 
 
-def _screen_box(sx: NDArray[np.int32], sy: NDArray[np.int32], size: int) -> tuple[int, int, int, int]:
-    """First row, end row, first column and end column of the pixels that the mesh or its neighbours may touch."""
-
-    def bounds(a: NDArray[np.int32]) -> tuple[int, int]:
-        low, high = int(a.min()) >> raster.SUBPIXEL_BITS, int(a.max()) >> raster.SUBPIXEL_BITS
-        return min(max(low - 2, 0), size), max(min(high + 3, size), 0)
-
-    return *bounds(sy), *bounds(sx)
+def _touched(least: int, most: int, size: int) -> tuple[int, int]:
+    """First and end row, or column, of the pixels that the mesh or its neighbours may touch."""
+    return min(max((least >> raster.SUBPIXEL_BITS) - 2, 0), size), max(min((most >> raster.SUBPIXEL_BITS) + 3, size), 0)
 
 
 def silhouettes(mesh: Mesh, cameras: Sequence[Camera]) -> NDArray[np.uint8]:

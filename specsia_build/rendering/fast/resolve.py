@@ -343,9 +343,9 @@ def resolve_fragments(pixels, fragments, rows, planes, facts, texels, out):  # t
             green += count * g_
             blue += count * b
             # Samples lie in the order of their distance from the centre, so the lowest bit is the nearest.
-            lowest = mask & (~mask + np.uint64(1))
-            if lowest < closest:
-                closest, face_of_closest = lowest, face[g]
+            nearest = mask & (~mask + np.uint64(1))
+            if nearest < closest:
+                closest, face_of_closest = nearest, face[g]
             g = following[g]
         alpha = (total * 255 * 2 + SAMPLES) // (2 * SAMPLES)
         coverage[row, column] = alpha
@@ -354,9 +354,7 @@ def resolve_fragments(pixels, fragments, rows, planes, facts, texels, out):  # t
         color[row, column, 0] = encode(red * share)
         color[row, column, 1] = encode(green * share)
         color[row, column, 2] = encode(blue * share)
-        s = 0
-        while closest >> np.uint64(s) != 1:
-            s += 1
+        s = lowest(np.int64(closest))
         x = column + 0.5 + SAMPLE_X[s] / SUBPIXEL
         y = row + 0.5 + SAMPLE_Y[s] / SUBPIXEL
         place(rows[face_of_closest], x, y, planes, position, row, column)

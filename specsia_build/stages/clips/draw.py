@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from specsia_build.errors import CharacterError
 from specsia_build.frame import ORTHO_WIDTH
 from specsia_build.recipes.registry import layers_of
 from specsia_build.rendering.contour import draw_contour
-from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.fast.renderer import FastRenderer, Still
 from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Mesh, extremes
 from specsia_build.stages.artefact import Artefact
@@ -87,19 +88,24 @@ def drawn(mesh: Mesh, rig: Rig, shot: Shot, look: str, *, seen: bool = False) ->
     """Every frame of a mesh that moves as a shot says, positions those of `mesh`; see `FastRenderer.animate`."""
     count = len(shot.times)
     kind: Look = "lit" if look == "lit" else "unlit"
-    if kind == "unlit":
-        # Turning normals costs more than all the rest of posing.
-        mesh = replace(mesh, normals=None)
     if len(shot.poses.worlds) == 1 and count > 1:
         yield from FastRenderer().render(mesh, shot.cameras, kind, seen=seen)
         return
+    still = _still(mesh, rig, shot.cameras[0].pixels_per_unit, kind)
 
     def moved() -> Iterator[Mesh]:
         for k in range(count):
-            pose = posed_as(mesh, rig, shot.poses, k)
+            pose = posed_as(still.mesh, rig, shot.poses, k)
             yield pose.with_vertices(pose.vertices + shot.shifts[k].astype(np.float32))
 
-    yield from FastRenderer().animate(mesh, rig.bound, moved(), shot.cameras[:1], kind, seen=seen)
+    yield from FastRenderer().animate(still, moved(), shot.cameras[:1], seen=seen)
+
+
+@lru_cache(maxsize=1)
+def _still(mesh: Mesh, rig: Rig, finest: float, look: Look) -> Still:
+    """A mesh laid out to be moved by its rig; the last one is kept in mind, for the next clip."""
+    # Turning normals costs more than all the rest of posing.
+    return Still.of(replace(mesh, normals=None) if look == "unlit" else mesh, rig.bound, finest, look)
 
 
 def draw(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, ...]]:
