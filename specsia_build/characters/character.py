@@ -26,6 +26,7 @@ SETTLED = frozenset({"3dbicar"})
 """Formats that are one dataset's, whose axes nobody doubts."""
 
 _MAX_ID_BYTES = 180
+_PLAIN = re.compile(rf"[A-Za-z0-9_-]{{1,{_MAX_ID_BYTES}}}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -142,6 +143,8 @@ def legible(text: str) -> str:
 
 def safe_id(text: str) -> str:
     """The id that a name gives: anything but letters, digits, ``_`` and ``-`` becomes ``_``, 180 bytes at most."""
+    if _PLAIN.fullmatch(text):
+        return text
     safe = re.sub(r"[^\w-]", "_", unicodedata.normalize("NFC", text))
     return safe.encode()[:_MAX_ID_BYTES].decode(errors="ignore") or "_"
 

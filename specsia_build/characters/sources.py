@@ -193,11 +193,12 @@ def _identified(top: Path, found: list[_Found]) -> list[Entry]:
     one stem in one folder the most complete is the character; the others say so as their problem.
     """
     rank = {suffix: k for k, suffix in enumerate(FORMATS)}
-    by_place: dict[tuple[Path, str], list[_Found]] = {}
+    by_place: dict[str, list[_Found]] = {}
     for one in found:
-        by_place.setdefault((one.path.parent, one.stem), []).append(one)
+        by_place.setdefault(f"{one.path.parent}/{one.stem}", []).append(one)
     chosen = [
-        min(same, key=lambda one: (rank.get(one.path.suffix.lower(), -1), one.path.name)) for same in by_place.values()
+        min(same, key=lambda one: (rank.get(one.path.suffix.lower(), -1), one.path.name)) if len(same) > 1 else same[0]
+        for same in by_place.values()
     ]
     shared = Counter(safe_id(one.stem).casefold() for one in chosen)
     taken: set[str] = set()

@@ -63,7 +63,7 @@ def _heal(work: Work) -> None:
 
 def _pack_plan(work: Work) -> PackPlan:
     config, layout, failures = work.config, work.layout, work.before_pack()
-    return pack_plan(config, layout, work.source.name, work.entries, work.index, failures, work.splits)
+    return pack_plan(config, layout, work.source.name, work.entries, work.index, failures, work.splits, work.settlement)
 
 
 def _pack(work: Work) -> BuildSummary:

@@ -30,7 +30,9 @@ VERSION = 1
 _TABLES = """
 CREATE TABLE IF NOT EXISTS artefacts (name TEXT PRIMARY KEY, stamp TEXT NOT NULL, meta BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS digests (path TEXT PRIMARY KEY, stamp TEXT NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS settled (id TEXT PRIMARY KEY, mark BLOB NOT NULL, known TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS settled (
+    id TEXT PRIMARY KEY, mark BLOB NOT NULL, known TEXT NOT NULL, members TEXT NOT NULL
+) WITHOUT ROWID;
 """
 
 _EVERY_SECONDS = 1.0
@@ -48,13 +50,15 @@ class Settled:
         sources: files that decide its artefacts, those among them that are not there.
         artefacts: their names, relative to the folder of artefacts.
         clips: ids of its clips.
-        members: by backend what pack keeps in mind of it, or of each of its clips; see `stages.members.Member`.
     """
 
     sources: Sequence[str]
     artefacts: Sequence[str]
     clips: Sequence[str]
-    members: dict[str, list[dict[str, Any]]]
+
+
+Members = dict[str, list[dict[str, Any]]]
+"""By backend what pack keeps in mind of a character, or of each of its clips; see `stages.members.Member`."""
 
 
 def stamp_of(path: str | Path) -> str | None:
@@ -68,7 +72,11 @@ def stamp_of(path: str | Path) -> str | None:
 
 def packed_meta(meta: Meta) -> bytes:
     """Meta data as the index holds them."""
-    return zlib.compress(json.dumps(meta, ensure_ascii=False, separators=(",", ":")).encode(), 1)
+    return zlib.compress(_json(meta).encode(), 1)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 class Index:
@@ -142,17 +150,25 @@ class Index:
         finally:
             self._watched = None
 
-    def settle(self, character_id: str, decides: str, known: Settled) -> None:
+    def settle(self, character_id: str, decides: str, known: Settled, members: Members) -> None:
         """Remember that nothing is left to do of a character.
 
         Args:
             character_id: its id.
             decides: text of all that decides its artefacts, but for the content of files.
             known: see `Settled`.
+            members: see `Members`.
         """
         stamps = [stamp_of(f"{self._root}/{name}") for name in known.artefacts]
-        row = json.dumps(vars(known), ensure_ascii=False, separators=(",", ":"))
-        self._write("INSERT OR REPLACE INTO settled VALUES (?, ?, ?)", character_id, _mark(decides, known, stamps), row)
+        row = (_json([known.sources, known.artefacts, known.clips]), _json(members))
+        mark = _mark(decides, known, stamps)
+        self._write("INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?)", character_id, mark, *row)
+
+    def members(self, character_id: str) -> Members:
+        """What pack keeps in mind of a character that is settled."""
+        row = self._row("SELECT members FROM settled WHERE id = ?", character_id)
+        found: Members = {} if row is None else json.loads(row[0])
+        return found
 
     def settled(self, deciding: Mapping[str, str]) -> Iterator[tuple[str, Settled]]:
         """Those of some characters of which nothing is left to do, in no order, with what is known of them.
@@ -169,7 +185,7 @@ class Index:
                 listed.clear()
             row = self._row("SELECT mark, known FROM settled WHERE id = ?", character_id)
             try:
-                known = None if row is None else Settled(**json.loads(row[1]))
+                known = None if row is None else Settled(*json.loads(row[1]))
             except (ValueError, TypeError):
                 continue
             if known is None:

@@ -41,8 +41,11 @@ def pack_plan(
     index: Index,
     failures: Sequence[Failure] = (),
     split_of: Mapping[str, str] | None = None,
+    settlement: Settlement | None = None,
 ) -> pack.PackPlan:
     """What pack would write now: every character whose artefacts are up to date.
+
+    `settlement` is that of the run where one is at hand.
 
     Raises:
         UsageError: if a backend has none.
@@ -50,10 +53,8 @@ def pack_plan(
     ids = {entry.id for entry in entries}
     reads, names = read_by_pack(config), [backend_name(spec) for spec in config.backends]
     read, last = artefacts_of(layout, config, index).meta, read_by_pack(config)[-1]
-    known = {
-        one: {name: [Member(**found) for found in settled.members[name]] for name in names}
-        for one, settled in Settlement(config, layout, index).known(entries)
-    }
+    settlement = Settlement(config, layout, index) if settlement is None else settlement
+    known = {one: settlement.members(one) for one in settlement.known(entries)}
     rest = [entry for entry in entries if entry.id not in known]
     members: dict[str, Sequence[Member]] = {}
     waiting, seen = {}, []

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, backend_name, result_settings
-from specsia_build.pipeline.index import Index, Settled
+from specsia_build.pipeline.index import Index, Members, Settled
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.planning import DONE, judgements, stages_of
 from specsia_build.pipeline.tasks import backend_of
-from specsia_build.stages.artefact import canonical_json
+from specsia_build.stages.artefact import canonical_json, sha256
 from specsia_build.stages.clips import draw, move
-from specsia_build.stages.members import member
+from specsia_build.stages.members import Member, member
 from specsia_build.stages.pack import STAGE as PACK
 from specsia_build.stages.registry import character_stages
 from specsia_build.stages.stage import CharacterStage, Clip, Job, Meta
@@ -44,14 +44,32 @@ class Settlement:
         self._config, self._layout, self._index = config, layout, index
         self._steps = stages_of(config, character_stages(config))
         decides = [[stage.name, stage.version, stage.settings(_job(config, spec))] for stage, spec in self._steps]
-        self._decides = canonical_json([result_settings(config), decides])
+        self._decides = sha256(canonical_json([result_settings(config), decides]).encode())
+        self._known: dict[str, Sequence[str]] = {}
+        self._asked: set[str] = set()
 
     def _deciding(self, entry: Entry) -> str:
-        return f"{self._decides}\n{tuple(vars(entry).values())!r}"
+        return f"{self._decides} {list(map(str, vars(entry).values()))}"
 
-    def known(self, entries: Iterable[Entry]) -> Iterator[tuple[str, Settled]]:
-        """Ids of the settled ones of some characters, with what is known of them, in no order."""
-        return self._index.settled({entry.id: self._deciding(entry) for entry in entries})
+    def known(self, entries: Iterable[Entry]) -> dict[str, Sequence[str]]:
+        """Ids of the settled ones of some characters, each with those of its clips.
+
+        Files are looked at once: what others than this process change afterwards is found by the next command.
+        """
+        new = {entry.id: self._deciding(entry) for entry in entries if entry.id not in self._asked}
+        self._asked |= new.keys()
+        self._known |= {one: found.clips for one, found in self._index.settled(new)}
+        return {entry.id: self._known[entry.id] for entry in entries if entry.id in self._known}
+
+    def members(self, character_id: str) -> dict[str, list[Member]]:
+        """What pack keeps in mind of a settled character by backend, of each of its clips where it has some."""
+        found = self._index.members(character_id)
+        return {name: [Member(**one) for one in members] for name, members in found.items()}
+
+    def unsettle(self, ids: Iterable[str]) -> None:
+        """Something is left to do of some characters."""
+        for one in ids:
+            self._known.pop(one, None)
 
     def look(self, entry: Entry) -> bool:
         """See whether nothing is left to do of a character, by its artefacts' meta data, and remember it if so."""
@@ -64,11 +82,13 @@ class Settlement:
                     made.append(task.path.relative_to(self._layout.artefacts).as_posix())
                     if task.clip is not None:
                         clips[task.clip.id] = None
-            known = Settled(list(sources), made, list(clips), self._members(entry, list(clips)))
-        self._index.settle(entry.id, self._deciding(entry), known)
+        known = Settled(list(sources), made, list(clips))
+        self._index.settle(entry.id, self._deciding(entry), known, self._members(entry, list(clips)))
+        self._asked.add(entry.id)
+        self._known[entry.id] = known.clips
         return True
 
-    def _members(self, entry: Entry, clips: list[str]) -> dict[str, list[dict[str, object]]]:
+    def _members(self, entry: Entry, clips: list[str]) -> Members:
         if not packs(self._config):
             return {}
         keys, found = [entry.id] if self._config.clips is None else clips, {}

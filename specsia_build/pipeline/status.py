@@ -88,12 +88,12 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
     failures = concerning(read_failures(layout.failures), ids, [backend_name(spec) for spec in config.backends])
     stages = []
     with open_index(layout, writes=False) as index:
-        settled = {one: len(known.clips) for one, known in Settlement(config, layout, index).known(entries)}
+        settled = Settlement(config, layout, index).known(entries)
         rest = [entry for entry in entries if entry.id not in settled]
         for stage, spec in stages_of(config, character_stages(config)):
             plan = plan_stage(stage, spec, rest, config, layout, index)
             name = None if spec is None else backend_name(spec)
-            done = len(plan.done) + (sum(settled.values()) if stage.per_clip else len(settled))
+            done = len(plan.done) + (sum(map(len, settled.values())) if stage.per_clip else len(settled))
             failed = {f.id for f in failures if f.stage == stage.name and f.backend == name}
             counts = map(len, (plan.stale, plan.missing, plan.blocked, failed))
             stages.append(StageStatus(stage.name, name, done, *counts))

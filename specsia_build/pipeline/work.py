@@ -30,7 +30,7 @@ from specsia_build.pipeline.store import discard
 from specsia_build.pipeline.summary import BuildSummary, StageTally
 from specsia_build.stages.clips import motions
 from specsia_build.stages.registry import character_stages
-from specsia_build.stages.stage import Clip, Stage
+from specsia_build.stages.stage import Clip, Stage, character_of
 
 
 class Work:
@@ -145,6 +145,7 @@ class Work:
     def discard(self, step: Step, keys: Collection[str]) -> None:
         """Remove artefacts that turned out damaged, so that they are made again, and say so."""
         self.record.mended(step, keys)
+        self.settlement.unsettle(character_of(key) if step[0].per_clip else key for key in keys)
         for key in keys:
             discard(self.layout.artefact(step[0], name_of(step)[1], key))
 
@@ -152,7 +153,7 @@ class Work:
         """Do what there is to do of a segment; returns what turned out damaged on the way."""
         redone = {entry.id for entry in self.entries if ids is None or entry.id in ids}
         self.record.forget(segment.steps, redone)
-        settled = {} if ids is not None else {one: known.clips for one, known in self.settlement.known(self.entries)}
+        settled = {} if ids is not None else self.settlement.known(self.entries)
         attempt = Attempt(segment, self.record, settled)
         units = self._units(segment, redone - settled.keys(), attempt)
         settling = Settling(self.settlement, units) if self._is_last(segment) else None

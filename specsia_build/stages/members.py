@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from specsia_build.dataset import schema
@@ -38,7 +39,7 @@ RowFacts = Iterator[tuple[dict[str, Any], dict[str, tuple[str, str, str]]]]
 """Of each row the values, and by image column the stage's name, the file and SHA-256 of the image."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Member:
     """What packing keeps in mind of a character or clip that a backend made, whose meta data stay on disk.
 
@@ -64,6 +65,14 @@ class Member:
     action: str | None
     license: str | None
     credit: str | None
+
+    @property
+    def values(self) -> list[Any]:
+        """All of it, in this order."""
+        return list(_VALUES(self))
+
+
+_VALUES = attrgetter(*Member.__slots__)
 
 
 def row_facts(key: str, backend: str, metas: EarlierMeta) -> RowFacts:

@@ -146,7 +146,7 @@ def plan_fingerprint(plan: PackPlan) -> str:
     parts = {
         "record": _build_record(plan),
         "splits": splits.to_json(plan.splits),
-        "members": {b: [list(vars(one).values()) for one in members] for b, members in plan.members.items()},
+        "members": {b: [one.values for one in members] for b, members in plan.members.items()},
     }
     return sha256(canonical_json(parts).encode())
 
