@@ -11,6 +11,7 @@ from specsia_build.config import DEFAULT_OUT, BuildConfig, ClipSettings, read_se
 from specsia_build.errors import UsageError, meant
 from specsia_build.folders import shipped
 from specsia_build.pipeline.layout import RunLayout, layout_of
+from specsia_build.pipeline.store import misplaced
 from specsia_build.recipes.registry import defaults_of
 
 
@@ -18,11 +19,16 @@ def existing_run(folder: str | Path) -> tuple[BuildConfig, RunLayout]:
     """Settings and layout of a run that is there.
 
     Raises:
-        UsageError: if the folder, or the work folder of the URL, holds none.
+        UsageError: if the folder, or the work folder of the URL, holds none, or one of an earlier version.
     """
     layout = layout_of(folder)
     if not layout.config.is_file():
         raise UsageError(f"{folder} holds no build: give the folder that `specsia build --out` wrote")
+    if next(misplaced(layout), None) is not None:
+        raise UsageError(
+            f"{folder} holds a run of an earlier version, whose artefacts lie elsewhere: `specsia build --out "
+            f"{folder}`, or `specsia clips`, moves them and goes on"
+        )
     return with_settings(BuildConfig(), read_settings(layout.config), str(layout.config)), layout
 
 

@@ -7,9 +7,11 @@ import json
 import os
 import shutil
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from specsia_build.characters.character import is_safe_id
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import is_temporary
 from specsia_build.files.records import parse_json
@@ -126,31 +128,34 @@ def discard(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def spread(layout: RunLayout) -> int:
-    """Move what lies in a stage's folder itself, as runs of earlier versions have it, where artefacts belong.
-
-    Returns:
-        How many were moved.
-
-    Raises:
-        WriteError: if one cannot be.
-    """
-    moved = 0
+def misplaced(layout: RunLayout) -> Iterator[tuple[Path, Path]]:
+    """What lies in a stage's folder itself, as runs of earlier versions have it, each with where it belongs."""
     for stage in character_stages():
         top = layout.artefacts / stage.name
         for folder in [path for path in _listed(top) if path.is_dir()] if stage.per_backend else [top]:
             for path in _listed(folder):
-                if path.suffix == ".tar" and path.is_file() and not path.is_symlink():
-                    target = layout.artefact(stage, folder.name, path.stem)
-                    with writing(target):
-                        target.parent.mkdir(exist_ok=True)
-                        path.rename(target)
-                    moved += 1
-    return moved
+                ours = path.suffix == ".tar" and is_safe_id(path.stem) and not path.is_symlink()
+                if ours and (read_meta(path) or {}).get("stage") == stage.name:
+                    yield path, layout.artefact(stage, folder.name, path.stem)
 
 
 def _listed(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def spread(layout: RunLayout) -> int:
+    """Move what is misplaced where it belongs; returns how many were.
+
+    Raises:
+        WriteError: if one cannot be moved.
+    """
+    moved = 0
+    for path, target in misplaced(layout):
+        with writing(target):
+            target.parent.mkdir(exist_ok=True)
+            path.rename(target)
+        moved += 1
+    return moved
 
 
 def sweep(folder: Path, deep: bool = True) -> None:

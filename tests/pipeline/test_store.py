@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from specsia_build.errors import UsageError
 from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.settings import existing_run
 from specsia_build.pipeline.store import (
     DamagedError,
     discard,
@@ -133,13 +135,19 @@ def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) ->
 
 def test_artefacts_of_an_earlier_version_are_moved_where_they_belong(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path / "run")
-    places = {layout.artefact(render.STAGE, None, "a"), layout.artefact(project.STAGE, "inflate", "b")}
-    for place in places:
-        flat = place.parent.parent / place.name
-        flat.parent.mkdir(parents=True, exist_ok=True)
-        flat.write_text(place.name)
-    (layout.artefacts / "render" / "notes.txt").write_text("mine")
+    made = {
+        layout.artefact(render.STAGE, None, "a"): "render",
+        layout.artefact(project.STAGE, "inflate", "b"): "project",
+    }
+    for place, stage in made.items():
+        write_artefact(place.parent.parent / place.name, seal(Artefact(place.stem, {}, {}), stage, "mark", {}))
+    foreign = layout.artefacts / "render" / "mine.tar"
+    foreign.write_text("mine")
+    layout.config.write_text("views: 4\n")
+    with pytest.raises(UsageError, match="an earlier version, whose artefacts lie elsewhere"):
+        existing_run(layout.root)
     assert spread(layout) == 2
-    assert set(layout.artefacts.rglob("*.tar")) == places
-    assert all(place.read_text() == place.name for place in places)
+    assert existing_run(layout.root)[0].views == 4
+    assert {path: (read_meta(path) or {})["stage"] for path in made} == made
+    assert foreign.read_text() == "mine"
     assert spread(layout) == 0
