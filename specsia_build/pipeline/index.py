@@ -31,7 +31,10 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS artefacts (name TEXT PRIMARY KEY, stamp TEXT NOT NULL, meta BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS digests (path TEXT PRIMARY KEY, stamp TEXT NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS settled (
-    id TEXT PRIMARY KEY, mark BLOB NOT NULL, known TEXT NOT NULL, members TEXT NOT NULL
+    fan TEXT, id TEXT, mark BLOB NOT NULL, known TEXT NOT NULL, PRIMARY KEY (fan, id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS members (
+    fan TEXT, id TEXT, members TEXT NOT NULL, PRIMARY KEY (fan, id)
 ) WITHOUT ROWID;
 """
 
@@ -160,15 +163,15 @@ class Index:
             members: see `Members`.
         """
         stamps = [stamp_of(f"{self._root}/{name}") for name in known.artefacts]
-        row = (_json([known.sources, known.artefacts, known.clips]), _json(members))
-        mark = _mark(decides, known, stamps)
-        self._write("INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?)", character_id, mark, *row)
+        row = _mark(decides, known, stamps), _json([known.sources, known.artefacts, known.clips])
+        key = fan_of(character_id), character_id
+        self._write("INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?)", *key, *row)
+        self._write("INSERT OR REPLACE INTO members VALUES (?, ?, ?)", *key, _json(members))
 
-    def members(self, character_id: str) -> Members:
-        """What pack keeps in mind of a character that is settled."""
-        row = self._row("SELECT members FROM settled WHERE id = ?", character_id)
-        found: Members = {} if row is None else json.loads(row[0])
-        return found
+    def members(self, ids: Collection[str]) -> Iterator[tuple[str, Members]]:
+        """What pack keeps in mind of some characters that are settled, in no order."""
+        for rows in self._by_fan("SELECT id, members FROM members WHERE fan = ?", ids):
+            yield from ((character_id, json.loads(members)) for character_id, members in rows)
 
     def settled(self, deciding: Mapping[str, str]) -> Iterator[tuple[str, Settled]]:
         """Those of some characters of which nothing is left to do, in no order, with what is known of them.
@@ -176,31 +179,34 @@ class Index:
         Args:
             deciding: by id what decides a character's artefacts, as for `settle`.
         """
-        listed: dict[str, dict[str, str]] = {}
-        fan: str | None = None
-        # By the folders that their artefacts lie in, so that each is listed once and not all are held.
-        for character_id in sorted(deciding, key=fan_of):
-            if fan_of(character_id) != fan:
-                fan = fan_of(character_id)
-                listed.clear()
-            row = self._row("SELECT mark, known FROM settled WHERE id = ?", character_id)
-            try:
-                known = None if row is None else Settled(*json.loads(row[1]))
-            except (ValueError, TypeError):
-                continue
-            if known is None:
-                continue
-            stamps = []
-            for folder, _, name in (name.rpartition("/") for name in known.artefacts):
-                if folder not in listed:
-                    listed[folder] = _listing(f"{self._root}/{folder}")
-                stamps.append(listed[folder].get(name))
-            if row[0] == _mark(deciding[character_id], known, stamps):
-                yield character_id, known
+        for rows in self._by_fan("SELECT id, mark, known FROM settled WHERE fan = ?", deciding.keys()):
+            # Of the folders that only these characters' artefacts lie in, so that not all are held.
+            listed: dict[str, dict[str, str]] = {}
+            for character_id, mark, row in rows:
+                try:
+                    known = Settled(*json.loads(row))
+                except (ValueError, TypeError):
+                    continue
+                stamps = []
+                for folder, _, name in (name.rpartition("/") for name in known.artefacts):
+                    if folder not in listed:
+                        listed[folder] = _listing(f"{self._root}/{folder}")
+                    stamps.append(listed[folder].get(name))
+                if mark == _mark(deciding[character_id], known, stamps):
+                    yield character_id, known
+
+    def _by_fan(self, statement: str, ids: Collection[str]) -> Iterator[list[tuple[Any, ...]]]:
+        """Rows of some characters, folder by folder of their artefacts; the first value of a row is its id."""
+        for fan in sorted({fan_of(one) for one in ids}):
+            rows: list[tuple[Any, ...]] = []
+            # What a damaged index does not tell is read anew.
+            with suppress(sqlite3.Error):
+                rows = self._tables.execute(statement, (fan,)).fetchall()
+            yield [row for row in rows if row[0] in ids]
 
     def forget(self) -> None:
         """Forget all of it."""
-        for table in ("artefacts", "digests", "settled"):
+        for table in ("artefacts", "digests", "settled", "members"):
             self._write(f"DELETE FROM {table}")  # noqa: S608  the names above
 
     def _row(self, statement: str, *values: Any) -> Any:

@@ -54,7 +54,7 @@ def pack_plan(
     reads, names = read_by_pack(config), [backend_name(spec) for spec in config.backends]
     read, last = artefacts_of(layout, config, index).meta, read_by_pack(config)[-1]
     settlement = Settlement(config, layout, index) if settlement is None else settlement
-    known = {one: settlement.members(one) for one in settlement.known(entries)}
+    known = settlement.members(entries)
     rest = [entry for entry in entries if entry.id not in known]
     members: dict[str, Sequence[Member]] = {}
     waiting, seen = {}, []

@@ -61,10 +61,12 @@ class Settlement:
         self._known |= {one: found.clips for one, found in self._index.settled(new)}
         return {entry.id: self._known[entry.id] for entry in entries if entry.id in self._known}
 
-    def members(self, character_id: str) -> dict[str, list[Member]]:
-        """What pack keeps in mind of a settled character by backend, of each of its clips where it has some."""
-        found = self._index.members(character_id)
-        return {name: [Member(**one) for one in members] for name, members in found.items()}
+    def members(self, entries: Iterable[Entry]) -> dict[str, dict[str, list[Member]]]:
+        """What pack keeps in mind of the settled ones by id and backend: of each, or of each of their clips."""
+        return {
+            one: {name: [Member(**member) for member in members] for name, members in found.items()}
+            for one, found in self._index.members(self.known(entries))
+        }
 
     def unsettle(self, ids: Iterable[str]) -> None:
         """Something is left to do of some characters."""
