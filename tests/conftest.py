@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
@@ -68,6 +70,15 @@ def characters_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the real characters at {folder}")
     return folder
+
+
+@pytest.fixture(scope="module")
+def no_workers() -> Iterator[None]:
+    """Builds in this process: workers take longer to start than a few small characters to be made."""
+    from tests.clips import at_once
+
+    with patch("specsia_build.pipeline.build.open_executor", at_once):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,8 @@ from click.testing import CliRunner
 from specsia_build.cli import main
 from tests.report.tiny_run import write_manifest
 
+pytestmark = pytest.mark.usefixtures("no_workers")
+
 PLACES = (
     "config.yaml",
     "splits.json",

@@ -14,6 +14,8 @@ from specsia_build.terminal.layout import columns
 from tests.shapes import write_figure
 from tests.terminal.typed import CODE, harmless, lines_of
 
+pytestmark = pytest.mark.usefixtures("no_workers")
+
 NAMES = ("a\x1b]0;owned\x07\u202eb", "[red]b[link=x]", "騎士", "q" * 170)
 BROKEN = ("one", "two", "three", "four")
 SMALL = ("--size", "64", "--views", "4", "--workers", "1", "--max-failures", "4")

@@ -24,6 +24,8 @@ from specsia_build.dataset.schema import COLUMNS, IMAGE_COLUMNS
 from tests.artefacts import artefact
 from tests.shapes import lines_of, write_broken, write_figure, write_folder
 
+pytestmark = pytest.mark.usefixtures("no_workers")
+
 SMALL = ("--size", "96", "--views", "4", "--workers", "1")
 COMMAND = (sys.executable, "-c", "from specsia_build.cli import main; main()")
 """As a user has it, in a process of its own; most tests do without, as it takes seconds to begin."""
@@ -334,11 +336,9 @@ def test_excluded_characters_are_left_out_and_the_splits_stay(tmp_path: Path) ->
     build(source, tmp_path / "all", "--stage", "render")
     names = tmp_path / "exclude.txt"
     names.write_bytes("1\r\n\n3\nnöbody\n".encode())
-    command = [sys.executable, "-c", "from specsia_build.cli import main; main()", "build", str(source)]
-    more = ["--out", str(tmp_path / "out"), *SMALL, "--stage", "render", "--json", "--exclude", str(names)]
-    ran = subprocess.run(command + more, capture_output=True, text=True, timeout=300, check=True)
-    assert json.loads(ran.stdout)["characters"] == 2
-    assert "exclude: the source has none of these 1: nöbody" in ran.stderr
+    few = build(source, tmp_path / "out", "--stage", "render", "--exclude", names)
+    assert few["characters"] == 2
+    assert "exclude: the source has none of these 1: nöbody" in few["error"]
     splits = [(tmp_path / name / "splits.json").read_bytes() for name in ("all", "out")]
     assert splits[0] == splits[1]
     # It holds for one command, as a limit does.

@@ -13,6 +13,8 @@ from specsia_build.cli import main
 from specsia_build.pipeline.layout import layout_of
 from tests.shapes import lines_of, write_folder
 
+pytestmark = pytest.mark.usefixtures("no_workers")
+
 SMALL = ("--size", "64", "--views", "2", "--workers", "1", "--limit", "2", "--json")
 
 

@@ -26,6 +26,8 @@ from specsia_build.pipeline.mark import settings_before
 from specsia_build.pipeline.selection import select
 from tests.shapes import write_folder
 
+pytestmark = pytest.mark.usefixtures("no_workers")
+
 MANIFEST = Path(__file__).resolve().parents[2] / "manifests" / "specsia-15k.yaml"
 
 

@@ -19,6 +19,8 @@ from specsia_build.pipeline.progress import Progress
 from tests.pipeline.test_build import build, specsia, sums
 from tests.shapes import write_broken, write_figure, write_folder
 
+pytestmark = pytest.mark.usefixtures("no_workers")
+
 SHARES = ("1/3", "2/3", "3/3")
 
 

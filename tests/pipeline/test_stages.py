@@ -24,6 +24,8 @@ from specsia_build.stages.stage import CharacterStage
 from tests.pipeline import clip_frames
 from tests.shapes import write_figure
 
+pytestmark = pytest.mark.usefixtures("no_workers")
+
 Counts = dict[str, tuple[int, int, int]]
 
 

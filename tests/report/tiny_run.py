@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 from specsia_build.config import BuildConfig
 from specsia_build.pipeline.build import build
@@ -12,6 +13,7 @@ from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.summary import BuildSummary
 from specsia_build.stages.registry import stage_names
+from tests.clips import at_once
 from tests.shapes import write_figure
 
 STRANGE_ID = "Ünï-魔女"
@@ -41,7 +43,8 @@ def config_of(manifest: Path) -> BuildConfig:
 def run(config: BuildConfig, folder: Path, stages: tuple[str, ...] = stage_names()) -> tuple[RunLayout, BuildSummary]:
     """Build into a folder."""
     layout = RunLayout(folder)
-    return layout, build(config, layout, stages, False, Progress())
+    with patch("specsia_build.pipeline.build.open_executor", at_once):
+        return layout, build(config, layout, stages, False, Progress())
 
 
 def tiny_run(top: Path, stages: tuple[str, ...] = stage_names(), **settings: object) -> tuple[BuildConfig, RunLayout]:
