@@ -21,7 +21,9 @@ import specsia_build
 from specsia_build.config import BuildConfig
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.pipeline.executors import Lost, Needs
-from specsia_build.pipeline.executors.cluster import Here, joined_cluster, see_nodes
+from specsia_build.pipeline.executors.cluster import Cluster, joined_cluster
+from specsia_build.pipeline.executors.here import Here
+from specsia_build.pipeline.executors.nodes import Nodes
 from specsia_build.pipeline.layout import RunLayout
 from tests.artefacts import artefact
 from tests.backends.upstream.standins import eventually, lines, processes_naming
@@ -97,6 +99,12 @@ def troubled_or_empty(item: int) -> int | None:
     return None if item == 8 else troubled(item)
 
 
+def otherwise(cluster: Cluster, **change: Any) -> Cluster:
+    """The same cluster, whose nodes must have something else."""
+    here: Here = replace(cluster.nodes.here, **change)
+    return replace(cluster, nodes=Nodes(here, cluster.head, cluster.nodes.say))
+
+
 def test_the_bytes_are_those_of_a_local_build(head: Head, tmp_path: Path) -> None:
     source = write_folder(tmp_path / "my figures", 3)
     (source / "corrupt.glb").write_bytes(b"not a mesh")
@@ -125,29 +133,66 @@ def test_every_item_is_either_done_or_lost_for_its_reason(head: Head, tmp_path: 
     said: list[str] = []
     config = BuildConfig(source="sample:1", workers=2)
     with joined_cluster(head.address, config, layout, said.append) as cluster:
-        outcomes = dict(run_on_ray(cluster, troubled_or_empty, list(range(12)), Needs(timeout=5.0)))
+        outcomes = dict(run_on_ray(cluster, troubled_or_empty, list(range(40)), Needs(timeout=3.0)))
         assert list(run_on_ray(cluster, troubled_or_empty, [], Needs(timeout=5.0))) == []
         for change, says in (
             ({"mark": tmp_path / "elsewhere"}, f"does not see {layout.root}: --out and SOURCE"),
             ({"source": tmp_path / "elsewhere"}, f"does not see {tmp_path / 'elsewhere'}"),
             ({"version": "0.0"}, "not 0.0"),
         ):
-            wrong: Here = replace(cluster.here, **change)
+            wrong = otherwise(cluster, **change)
             with pytest.raises(UsageError, match=says):
-                see_nodes(wrong, said.append)
+                wrong.nodes.probe()
             with pytest.raises(UsageError, match=says):
-                list(run_on_ray(replace(cluster, here=wrong), troubled_or_empty, [1], Needs(timeout=5.0)))
-    assert sorted(outcomes) == list(range(12))
+                list(run_on_ray(otherwise(cluster, **change), troubled_or_empty, [1], Needs(timeout=5.0)))
+    assert sorted(outcomes) == list(range(40))
     lost = {i: o.reason for i, o in outcomes.items() if isinstance(o, Lost)}
     assert set(lost) == {3, 5, 7}
     assert "crashed or was killed" in lost[3]
-    assert "5 seconds" in lost[5]
+    assert "3 seconds" in lost[5]
     assert "crashed or was killed" in lost[7]
     assert {i: outcomes[i] for i in outcomes if i not in lost} == {
-        i: None if i == 8 else 2 * i for i in (*range(3), 4, 6, *range(8, 12))
+        i: None if i == 8 else 2 * i for i in (*range(3), 4, 6, *range(8, 40))
     }
     assert len(said) == 1
     assert "2 CPUs, 2 GPUs" in said[0]
+
+
+def memory_asked_for(item: int) -> int:
+    import ray
+
+    return int(ray.get_runtime_context().get_assigned_resources()["memory"])
+
+
+def test_what_the_system_killed_for_memory_is_tried_again_with_all_that_it_may_need(
+    head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ray.exceptions import OutOfMemoryError
+
+    from specsia_build.pipeline.executors import heard, on_ray
+    from specsia_build.pipeline.executors.shares import Done
+
+    killed = [OutOfMemoryError("by its node")] * 2
+    real = heard.received
+
+    def received(cluster: Cluster, ref: Any) -> Any:
+        found = real(cluster, ref)
+        return killed.pop() if isinstance(found, Done) and killed else found
+
+    layout = RunLayout(tmp_path / "out")
+    layout.lock.parent.mkdir(parents=True)
+    with joined_cluster(head.address, BuildConfig(source="sample:1", workers=1), layout, print) as cluster:
+        usual = cluster.nodes.memory(None)
+        monkeypatch.setattr(on_ray, "received", received)
+        needs = Needs(timeout=100.0, memory=2**30)
+        outcomes = dict(on_ray.run_on_ray(cluster, memory_asked_for, [0], needs))
+        assert isinstance(outcomes[0], Lost)
+        assert "ran out of memory" in outcomes[0].reason
+        killed.append(OutOfMemoryError("by its node"))
+        outcomes = dict(on_ray.run_on_ray(cluster, memory_asked_for, [0, 1], needs))
+        roomy = cluster.nodes.memory(needs.memory)
+    assert outcomes == {0: roomy, 1: usual}
+    assert usual < roomy
 
 
 @dataclass(frozen=True)
@@ -175,10 +220,11 @@ def test_workers_that_die_before_they_begin_are_replaced(head: Head, tmp_path: P
     for path in left:
         path.touch()
     with joined_cluster(head.address, BuildConfig(source="sample:1", workers=2), layout, print) as cluster:
-        see_nodes(replace(cluster.here, mark=Deadly(cluster.here.mark, left[:1])), print)  # type: ignore[arg-type]
+        mark = cluster.nodes.here.mark
+        otherwise(cluster, mark=Deadly(mark, left[:1])).nodes.probe()
         outcomes = dict(run_on_ray(cluster, DiesOnArrival(left[1:]), list(range(2)), Needs(timeout=100.0)))
         with pytest.raises(SpecsiaError, match="starts no worker"):
-            see_nodes(replace(cluster.here, mark=Deadly(cluster.here.mark, None)), print)  # type: ignore[arg-type]
+            otherwise(cluster, mark=Deadly(mark, None)).nodes.probe()
     assert outcomes == {i: 2 * i for i in range(2)}
     assert not any(path.exists() for path in left)
 

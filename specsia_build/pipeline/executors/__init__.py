@@ -52,7 +52,8 @@ def open_executor(config: BuildConfig, layout: RunLayout, say: Callable[[str], N
     if config.executor == "local":
         yield local_executor(config)
         return
-    from specsia_build.pipeline.executors.cluster import find_head, joined_cluster, load_ray
+    from specsia_build.pipeline.executors.cluster import joined_cluster, load_ray
+    from specsia_build.pipeline.executors.head import find_head
 
     head = find_head()
     load_ray(head)

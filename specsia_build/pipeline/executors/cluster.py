@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import platform
 import secrets
 import shutil
-import socket
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,19 +15,10 @@ from typing import Any
 from specsia_build import __version__
 from specsia_build.config import BuildConfig
 from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.pipeline.executors.head import Head
+from specsia_build.pipeline.executors.here import Here
+from specsia_build.pipeline.executors.nodes import Nodes
 from specsia_build.pipeline.layout import RunLayout
-
-CONNECT_SECONDS = 10.0
-"""A head that does not answer for so long cannot be reached."""
-
-ATTEMPTS = 3
-"""How often is begun what a cluster loses: a node that leaves it, a worker that ends before it has begun."""
-
-PATIENCE_SECONDS = 30.0
-"""After which a user is told what a cluster keeps them waiting for."""
-
-PROBE_SECONDS = 300.0
-"""What a node may take to start its first worker: seconds, but minutes where others keep it busy."""
 
 STORE_BYTES = 100 * 2**20
 """Object store of a cluster started here; what passes through it is small."""
@@ -43,61 +32,20 @@ _QUIET = {
 
 
 @dataclass(frozen=True)
-class Here:
-    """What a worker must find on its node.
-
-    Attributes:
-        folder: that the command was started in; relative paths in settings are meant from there.
-        version: of this package.
-        run: the run's folder.
-        mark: a file in it that exists nowhere else.
-        source: of the characters, or None where the run's folder holds them.
-        variables: of the environment that it takes over. Ray would start a process of its own for them, by a command
-            line that a space in Python's path breaks.
-    """
-
-    folder: Path
-    version: str
-    run: Path
-    mark: Path
-    source: Path | None
-    variables: Mapping[str, str]
-
-    def fault(self) -> str | None:
-        """What this node lacks, in a sentence, or None; a process that lacks nothing is made ready."""
-        os.environ.update(self.variables)
-        node = platform.node()
-        if __version__ != self.version:
-            return f"the node {node} has specsia {__version__}, not {self.version}: install one version on all nodes"
-        for path, shown in ((self.mark, self.run), (self.source, self.source)):
-            if path is not None and not path.exists():
-                return f"the node {node} does not see {shown}: --out and SOURCE must lie on a file system of all nodes"
-        if self.folder.is_dir():
-            os.chdir(self.folder)
-        return None
-
-
-@dataclass(frozen=True)
 class Cluster:
     """A cluster that this process has joined.
 
     Attributes:
         limit: items at work together, or None for as many as it has CPUs.
         workers: `--workers` where it was given.
-        here: see `Here`.
-        say: shows a line to the user.
+        head: that it has.
+        nodes: that it has.
     """
 
     limit: int | None
     workers: int | None
-    here: Here
-    say: Callable[[str], None]
-
-    def total(self, kind: str) -> int:
-        """`CPU` or `GPU` that its nodes have now."""
-        import ray
-
-        return int(ray.cluster_resources().get(kind, 0))
+    head: Head
+    nodes: Nodes
 
 
 def load_ray(head: str | None) -> Any:
@@ -126,41 +74,6 @@ def load_ray(head: str | None) -> Any:
 def _has_token() -> bool:
     stated = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
     return stated or (Path.home() / ".ray" / "auth_token").is_file()
-
-
-def find_head() -> str | None:
-    """Address of the cluster to join: that of RAY_ADDRESS, or one that `ray start` runs here; None if there is none.
-
-    Raises:
-        UsageError: if RAY_ADDRESS names what is no cluster or cannot be reached.
-    """
-    stated = os.environ.get("RAY_ADDRESS", "")
-    if stated == "local":
-        return None
-    if stated not in ("", "auto"):
-        fault = _unreachable(stated)
-        if fault is not None:
-            raise UsageError(
-                f"the Ray cluster of RAY_ADDRESS, {stated}, cannot be reached ({fault}): give HOST:PORT of a running "
-                "head, as seen from a node of the cluster, or unset RAY_ADDRESS to run on this machine"
-            )
-        return stated
-    # Where Ray notes it; it stays there when a machine goes down.
-    noted = Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray" / "ray_current_cluster"  # noqa: S108
-    address = noted.read_text().strip() if noted.is_file() else ""
-    return address if address and _unreachable(address) is None else None
-
-
-def _unreachable(address: str) -> str | None:
-    """Why nothing can be reached at an address, or None; Ray itself would try for minutes."""
-    host, colon, port = address.rpartition(":")
-    if "://" in address or not colon or not port.isdecimal():
-        return "it is not HOST:PORT"
-    try:
-        with socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS):
-            return None
-    except (OSError, OverflowError) as error:
-        return getattr(error, "strerror", None) or str(error)
 
 
 @contextmanager
@@ -205,11 +118,12 @@ def joined_cluster(
             source = None if config.source.startswith("sample:") else Path(config.source).expanduser().absolute()
             here = Here(Path.cwd(), __version__, layout.root, mark, source, _variables())
             limit = config.worker_count() if head is None else config.workers or None
-            cluster = Cluster(limit, config.workers or None, here, say)
-            see_nodes(here, say)
-            nodes = sum(node["Alive"] for node in ray.nodes())
-            where = "started here" if head is None else f"at {head}, {nodes} node{'s' if nodes > 1 else ''}"
-            say(f"ray: {where}, {cluster.total('CPU')} CPUs, {cluster.total('GPU')} GPUs")
+            answering = Head(context.address_info["gcs_address"])
+            cluster = Cluster(limit, config.workers or None, answering, Nodes(here, answering, say))
+            cluster.nodes.probe()
+            count = len(cluster.nodes.alive())
+            where = "started here" if head is None else f"at {head}, {count} node{'s' if count > 1 else ''}"
+            say(f"ray: {where}, {cluster.nodes.total('CPU')} CPUs, {cluster.nodes.total('GPU')} GPUs")
             yield cluster
         finally:
             mark.unlink(missing_ok=True)
@@ -222,55 +136,3 @@ def joined_cluster(
 def _variables() -> dict[str, str]:
     """This package's settings in the environment. Ray itself keeps its workers to one thread each."""
     return {name: value for name, value in os.environ.items() if name.startswith("SPECSIA_")}
-
-
-def see_nodes(here: Here, say: Callable[[str], None]) -> None:
-    """Have every node look for what a build needs.
-
-    Args:
-        here: what that is.
-        say: shows a line to the user.
-
-    Raises:
-        UsageError: if one lacks something or gives no answer.
-        SpecsiaError: if no worker that one starts lives for long enough to answer.
-    """
-    import ray
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    # Sent by value, as a node may not have this package at all.
-    def look(**wanted: Any) -> Iterator[str | None]:
-        import socket
-
-        try:
-            from specsia_build.pipeline.executors.cluster import Here
-        except ImportError as error:
-            yield f"the node {socket.gethostname()} has not this specsia ({error}): install it where its Ray runs"
-            return
-        yield Here(**wanted).fault()
-
-    able = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
-    if not able:
-        raise UsageError("the Ray cluster has no node with a CPU: add one with `ray start --address HOST:PORT`")
-    probe: Any = ray.remote(num_cpus=0, max_retries=ATTEMPTS - 1, num_returns="streaming")(look)
-    asked: dict[Any, str] = {}
-    ready: list[Any]
-    for node in able:
-        only = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        asked[probe.options(scheduling_strategy=only).remote(**vars(here))] = node["NodeManagerHostname"]
-    ready, silent = ray.wait(list(asked), num_returns=len(asked), timeout=PATIENCE_SECONDS)
-    if silent:
-        say(f"ray: waiting for a worker to start on the node {asked[silent[0]]}; others may be using it")
-        ready, silent = ray.wait(list(asked), num_returns=len(asked), timeout=PROBE_SECONDS)
-    if silent:
-        raise UsageError(
-            f"the node {asked[silent[0]]} of the Ray cluster gives no answer in {PROBE_SECONDS:g} s: "
-            "is RAY_AUTH_MODE there as here?"
-        )
-    for answer in ready:
-        try:
-            fault = ray.get(next(answer))
-        except ray.exceptions.RayError as error:
-            raise SpecsiaError(f"the node {asked[answer]} of the Ray cluster starts no worker: {error}") from error
-        if fault is not None:
-            raise UsageError(fault)
