@@ -20,6 +20,7 @@ from specsia_build.errors import UsageError, plural, some
 from specsia_build.files.writing import write_bytes
 from specsia_build.memory import MEMORY
 from specsia_build.ownership import refuse_any_file
+from specsia_build.terminal.drawing import show_above
 from specsia_build.terminal.layout import folded
 
 if TYPE_CHECKING:
@@ -80,12 +81,13 @@ def characters(
             if not opened.entries:
                 raise UsageError(f"{opened.name} holds no character '{parts}': `specsia characters` lists their ids")
         opened = replace(opened, entries=opened.entries[:limit])
-        facts = survey_all(opened.entries, config, Progress(), drawn=pictures is not None)
+        told = _nothing if as_json or parts is not None else _show_page
+        facts = survey_all(opened.entries, config, Progress(), drawn=pictures is not None, told=told)
         views = [] if pictures is None else first_views(opened.entries, config, Progress())
         suggested = None if suggest is None else suggested_manifest(opened, facts, suggest)
     problems = [f for f in facts if f.problem is not None]
     document = {"source": opened.name, "kind": opened.kind, "characters": [asdict(f) for f in facts]}
-    lines = _character_lines(facts, problems) if parts is None else _part_lines(facts[0])
+    lines: list[str | Table] = [*_character_lines(facts, problems)] if parts is None else _part_lines(facts[0])
     if suggest is not None and suggested is not None:
         write_bytes(suggest, suggested)
         lines.append(f"{suggested.count(LINE_END)} characters are in {suggest}: read its comments, edit it, build it")
@@ -115,9 +117,12 @@ def _part_lines(facts: CharacterFacts) -> list[str | Table]:
     return [*lines, f"{plural(len(rows), 'part')} of {facts.id}; sizes are in its height"]
 
 
-def _character_lines(facts: Sequence[CharacterFacts], problems: Sequence[CharacterFacts]) -> list[str | Table]:
-    from specsia_build.characters.survey import UNSURE
+def _nothing(_: Sequence[CharacterFacts]) -> None:
+    pass
 
+
+def _show_page(facts: Sequence[CharacterFacts]) -> None:
+    """Show the next characters of a source, while others are still read."""
     head = ("id", "format", "vertices", "triangles", "textures", "faces", "pose", "rig")
     rows = [
         (
@@ -133,9 +138,15 @@ def _character_lines(facts: Sequence[CharacterFacts], problems: Sequence[Charact
         for f in facts
         if f.problem is None
     ]
-    lines: list[str | Table] = [Table(head, rows, right=(2, 3))] if rows else []
+    if rows:
+        show_above(Table(head, rows, right=(2, 3)))
+
+
+def _character_lines(facts: Sequence[CharacterFacts], problems: Sequence[CharacterFacts]) -> list[str]:
+    from specsia_build.characters.survey import UNSURE
+
     warned = folded((f.id, sentence) for f in facts for sentence in f.warnings)
-    lines += [f"warning: {fold.line()}" for fold in warned]
+    lines = [f"warning: {fold.line()}" for fold in warned]
     lines += [f"problem: {fold.line()}" for fold in folded((f.id, str(f.problem)) for f in problems)]
     unsure = [f.id for f in facts if f.faces.endswith(UNSURE)]
     if unsure:

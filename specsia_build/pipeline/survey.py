@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from specsia_build.characters.character import Entry, legible
@@ -14,9 +14,21 @@ from specsia_build.pipeline.executors import Lost, Needs, local_executor
 from specsia_build.pipeline.progress import Progress
 from specsia_build.stages.first_view import FirstView, first_view
 
+PAGE = 50
+"""Characters that are told together while others are still read."""
+
+
+def _nobody(_: Sequence[CharacterFacts]) -> None:
+    pass
+
 
 def survey_all(
-    entries: Sequence[Entry], config: BuildConfig, progress: Progress, *, drawn: bool = False
+    entries: Sequence[Entry],
+    config: BuildConfig,
+    progress: Progress,
+    *,
+    drawn: bool = False,
+    told: Callable[[Sequence[CharacterFacts]], None] = _nobody,
 ) -> list[CharacterFacts]:
     """What each character is, or why it cannot be read, in the order of `entries`.
 
@@ -27,18 +39,23 @@ def survey_all(
         config: whose workers, time limit and memory are used.
         progress: where the bar goes.
         drawn: whether `first_views` follows, so that they stay.
+        told: given the next ones in their order, `PAGE` at a time and the rest at the end.
     """
     found: dict[int, CharacterFacts] = {}
+    shown = 0
     with progress.bar("characters", len(entries)) as advance:
         for index, facts in local_executor(config)(survey, entries, _needs(config)):
             entry = entries[index]
             if isinstance(facts, Lost):
                 facts = CharacterFacts(entry.id, entry.format, legible(entry.path.name), problem=facts.reason)
-            told = map(brief, facts.warnings)
-            found[index] = replace(facts, warnings=tuple(told), problem=facts.problem and brief(facts.problem))
+            warnings = tuple(map(brief, facts.warnings))
+            found[index] = replace(facts, warnings=warnings, problem=facts.problem and brief(facts.problem))
             if not drawn:
                 _withdraw(entry)
             advance(1)
+            while (page := range(shown, min(shown + PAGE, len(entries)))) and all(one in found for one in page):
+                told([found[one] for one in page])
+                shown = page.stop
     return [found[index] for index in range(len(entries))]
 
 

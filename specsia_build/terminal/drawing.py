@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from specsia_build.errors import plural
 from specsia_build.terminal.board import Board, Row, amount, clock_time, speed
 from specsia_build.terminal.layout import Table, columns, sayable, shortened, wrapped
-from specsia_build.terminal.screen import above, console_of, is_plain, say, style_of
+from specsia_build.terminal.screen import above, console_of, is_plain, say, show, style_of
 
 if TYPE_CHECKING:
+    from rich.live import Live
     from rich.text import Text
 
 _LINE_EVERY = 60.0
@@ -23,6 +24,7 @@ _BAR = (10, 30)
 _GAP = 2
 
 _current: list[Board] = []
+_moves: list[Live] = []
 
 
 class Bar:
@@ -105,6 +107,16 @@ def warned(count: int) -> None:
         _current[-1].warned += count
 
 
+def show_above(*found: str | Table) -> None:
+    """Print results as `screen.show` does, above what moves."""
+    live = _moves[-1] if _moves else None
+    if live is not None:
+        live.stop()
+    show(*found)
+    if live is not None:
+        live.start(refresh=True)
+
+
 @contextmanager
 def _shown(board: Board, *, alone: bool) -> Iterator[None]:
     _current.append(board)
@@ -145,10 +157,12 @@ def _moving(board: Board, alone: bool) -> Iterator[None]:
         # A command that is killed has no time to bring it back.
         console.show_cursor(True)
         above.append(write)
+        _moves.append(live)
         try:
             yield
         finally:
             above.pop()
+            _moves.pop()
 
 
 def _progress(row: Row) -> str:
