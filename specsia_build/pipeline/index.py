@@ -265,6 +265,8 @@ def open_index(layout: RunLayout, *, writes: bool, say: Callable[[str], None] | 
 
 def _opened(path: Path, writes: bool, say: Callable[[str], None] | None) -> sqlite3.Connection:
     try:
+        if writes:
+            path.parent.mkdir(parents=True, exist_ok=True)
         if writes or path.is_file():
             return _tables_of(path, writes)
     except (sqlite3.Error, OSError) as error:

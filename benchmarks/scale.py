@@ -1,0 +1,158 @@
+"""What the parent of a build costs at sizes that nobody waits for: runs forged from a small real one.
+
+python -m benchmarks.scale forge RUN OUT COUNT   a source of COUNT characters and a run of it, up to date
+python -m benchmarks.scale idle RUN              what planning and status take where nothing is to be done
+python -m benchmarks.scale driver COUNT          items a second that the pool of processes hands out and takes back
+
+Forged sources are hard links to the real one's files. Forged artefacts have true meta data, of their own id and with
+the fingerprint that a build would give them, and nothing but holes where the pictures would be: they can be planned
+and reported on, not read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import tarfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from specsia_build.characters.sources import open_source
+from specsia_build.config import backend_name
+from specsia_build.dataset import splits
+from specsia_build.files.sources import source_digest
+from specsia_build.pipeline.executors import run_local
+from specsia_build.pipeline.index import open_index
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.mark import claim_folder, settled
+from specsia_build.pipeline.packing import pack_plan
+from specsia_build.pipeline.planning import stages_of
+from specsia_build.pipeline.settings import existing_run
+from specsia_build.pipeline.settling import Settlement
+from specsia_build.pipeline.store import read_meta
+from specsia_build.pipeline.tasks import Task, stage_fingerprint
+from specsia_build.stages.artefact import DIGEST, META, meta_digest
+from specsia_build.stages.pack import plan_fingerprint
+from specsia_build.stages.registry import character_stages
+from specsia_build.stages.stage import CharacterStage, Meta
+
+_BLOCK = tarfile.BLOCKSIZE
+
+R = TypeVar("R")
+
+
+@click.group(help=__doc__)
+def main() -> None:
+    """See the module."""
+
+
+@main.command()
+@click.argument("run", type=click.Path(exists=True, path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("count", type=int)
+def forge(run: Path, out: Path, count: int) -> None:
+    """Forge a run of COUNT characters from RUN, a run of stills of a folder of mesh files that is up to date."""
+    config, template = existing_run(run)
+    files = sorted(path for path in Path(config.source).iterdir() if path.is_file())
+    digests = {path: source_digest(path, path.parent) for path in files}
+    folder = out / "source"
+    folder.mkdir(parents=True)
+    for number in range(count):
+        original = files[number % len(files)]
+        os.link(original, folder / f"c{number:06d}{original.suffix}")
+    config, layout = replace(config, source=str(folder)), RunLayout(out / "run")
+    entries = open_source(config.source, layout.source).entries
+    claim_folder(layout, config.source)
+    with settled(config, layout):
+        layout.splits.write_text(splits.to_json(splits.assign([entry.id for entry in entries], {})))
+    metas: dict[Path, Meta | None] = {}
+    for number, entry in enumerate(entries):
+        original, earlier = files[number % len(files)], dict[CharacterStage, Meta]()
+        for stage, spec in stages_of(config, character_stages(config)):
+            path = template.artefact(stage, None if spec is None else backend_name(spec), original.stem)
+            if path not in metas:
+                metas[path] = read_meta(path)
+            found = metas[path]
+            assert found is not None, f"{path} does not read"
+            task = Task(stage, entry, spec, config, layout)
+            inputs = stage.inputs(task.job, earlier, lambda *_: None)
+            if stage.sources(task.job) is not None and not earlier:
+                inputs = {entry.path.name: digests[original]}
+            said = {name: value for name, value in found.items() if name != DIGEST}
+            said |= {"id": entry.id, "inputs": dict(inputs), "fingerprint": stage_fingerprint(task, inputs)}
+            earlier[stage] = said | {DIGEST: meta_digest(said)}
+            _write_hollow(task.path, entry.id, earlier[stage])
+    with open_index(layout, writes=True) as index:
+        settlement = Settlement(config, layout, index)
+        done = sum(settlement.look(entry) for entry in entries)
+    click.echo(f"{done} of {len(entries)} characters are settled in {layout.root}")
+
+
+def _write_hollow(path: Path, key: str, meta: Mapping[str, Any]) -> None:
+    """An artefact of the right size that holds its meta data and nothing else."""
+    data = json.dumps(meta, sort_keys=True, ensure_ascii=False, indent=1).encode()
+    info = tarfile.TarInfo(f"{key}.{META}")
+    info.size = len(data)
+    head = info.tobuf(tarfile.PAX_FORMAT)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as stream:
+        stream.write(head + data)
+        rest = sum(_BLOCK + _padded(file["bytes"]) for file in meta["files"].values())
+        stream.truncate(len(head) + _padded(len(data)) + rest + 2 * _BLOCK)
+
+
+def _padded(size: int) -> int:
+    return -(-size // _BLOCK) * _BLOCK
+
+
+@main.command()
+@click.argument("run", type=click.Path(exists=True, path_type=Path))
+def idle(run: Path) -> None:
+    """Processor time of each part of planning RUN, whose characters are all settled, and the largest memory."""
+    config, layout = existing_run(run)
+    source = _timed("list the source", lambda: open_source(config.source, layout.source))
+    frozen = _timed("read the splits", lambda: splits.from_json(layout.splits))
+    with open_index(layout, writes=False) as index:
+        settlement = Settlement(config, layout, index)
+        known = _timed("see what is settled", lambda: settlement.known(source.entries))
+        plan = _timed(
+            "plan pack", lambda: pack_plan(config, layout, source.name, source.entries, index, (), frozen, settlement)
+        )
+        _timed("its fingerprint", lambda: plan_fingerprint(plan))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    size = layout.index.stat().st_size / len(source.entries) / 1024
+    click.echo(f"{len(known)} of {len(source.entries)} settled; {peak:.0f} MB at most; index {size:.1f} kB a character")
+
+
+def _timed(what: str, function: Callable[[], R]) -> R:
+    begun = time.process_time()
+    result = function()
+    click.echo(f"{what:<22}{time.process_time() - begun:8.3f} s")
+    return result
+
+
+def _same(item: int) -> int:
+    return item
+
+
+@main.command()
+@click.argument("count", type=int)
+@click.option("--workers", type=int, default=2, show_default=True)
+def driver(count: int, workers: int) -> None:
+    """Hand out COUNT items of which nothing is done."""
+    results = run_local(_same, list(range(count)), workers, 60.0)
+    next(results)
+    begun, own = time.perf_counter(), time.process_time()
+    done = sum(1 for _ in results)
+    taken, own = time.perf_counter() - begun, time.process_time() - own
+    click.echo(f"{done / taken:,.0f} items a second, {1e6 * own / done:.0f} µs of the parent each")
+
+
+if __name__ == "__main__":
+    main()
