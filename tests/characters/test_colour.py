@@ -157,4 +157,4 @@ def test_a_build_names_the_picture_of_a_plain_result(tmp_path: Path) -> None:
     Image.new("RGB", (4, 4), (203, 203, 203)).save(mesh.with_suffix(".png"))
     flags = ["--views", "2", "--size", "64", "--stage", "render", "--workers", "1"]
     ran = CliRunner().invoke(main, ["build", str(tmp_path / "in"), "--out", str(tmp_path / "out"), *flags])
-    assert "  warnings     hero: gt_00.png shows a plain grey of 203 and nothing else" in ran.stderr
+    assert "  warnings  hero: gt_00.png shows a plain grey of 203 and nothing else" in ran.stderr
