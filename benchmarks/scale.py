@@ -31,6 +31,7 @@ from specsia_build.pipeline.executors import run_local
 from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.mark import claim_folder, settled
+from specsia_build.pipeline.objects import Place
 from specsia_build.pipeline.packing import pack_plan
 from specsia_build.pipeline.planning import stages_of
 from specsia_build.pipeline.settings import existing_run
@@ -71,7 +72,7 @@ def forge(run: Path, out: Path, count: int) -> None:
     claim_folder(layout, config.source)
     with settled(config, layout):
         layout.splits.write_text(splits.to_json(splits.assign([entry.id for entry in entries], {})))
-    metas: dict[Path, Meta | None] = {}
+    metas: dict[Place, Meta | None] = {}
     for number, entry in enumerate(entries):
         original, earlier = files[number % len(files)], dict[CharacterStage, Meta]()
         for stage, spec in stages_of(config, character_stages(config)):
@@ -87,6 +88,7 @@ def forge(run: Path, out: Path, count: int) -> None:
             said = {name: value for name, value in found.items() if name != DIGEST}
             said |= {"id": entry.id, "inputs": dict(inputs), "fingerprint": stage_fingerprint(task, inputs)}
             earlier[stage] = said | {DIGEST: meta_digest(said)}
+            assert isinstance(task.path, Path)
             _write_hollow(task.path, entry.id, earlier[stage])
     with open_index(layout, writes=True) as index:
         settlement = Settlement(config, layout, index)

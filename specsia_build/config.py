@@ -115,6 +115,7 @@ class BuildConfig:
             of which all characters are tried before it counts.
         timeout: seconds after which one character's stage is given up.
         memory: what a character may cost in a worker, such as `2 GB`; one that needs more is quarantined.
+        work: URL that artefacts are stored at, None for the run's folder.
         clips: what clips are made of, where a run is of characters in motion; None where it is of stills.
     """
 
@@ -138,6 +139,7 @@ class BuildConfig:
     max_failures: str | None = None
     timeout: float = 600.0
     memory: str = MEMORY
+    work: str | None = None
     clips: ClipSettings | None = None
 
     def __post_init__(self) -> None:
@@ -150,6 +152,10 @@ class BuildConfig:
         memory_bytes(self.memory)
         if self.shard is not None:
             in_shard("", self.shard)
+        if self.work is not None and (not self.work.partition("://")[2] or self.work.partition("://")[0] in _NEAR):
+            raise UsageError(
+                f"work cannot be '{self.work}': it is a URL of a store that all workers reach, such as s3://bucket/run"
+            )
         if self.limit is not None:
             check_number("limit", self.limit, 1, 10**9)
         for name, value, known in (
@@ -183,6 +189,12 @@ class BuildConfig:
 
 RUN_SETTINGS = frozenset({"workers", "executor", "limit", "exclude", "max_failures", "timeout", "memory"})
 """Settings of one command, which the next one does not inherit."""
+
+WORK = "work"
+"""The setting that a run keeps though it decides nothing of what is made."""
+
+_NEAR = ("file", "local", "memory", "hf")
+"""Schemes of URLs that hold no work: folders of this machine, which `--out` names, or what others cannot write."""
 
 _SETTINGS = {field.name for field in fields(BuildConfig)}
 
@@ -264,7 +276,7 @@ def _converted(name: str, value: Any, where: str) -> Any:
         if not isinstance(values, list | tuple) or not all(isinstance(v, str) for v in values):
             raise UsageError(f"{where}: backends must be a name or a list of names")
         return tuple(values)
-    if value is None and name in ("limit", "like", "exclude", "max_failures", "shard"):
+    if value is None and name in ("limit", "like", "exclude", "max_failures", "shard", WORK):
         return None
     if name == "max_failures":
         return str(value)
@@ -328,7 +340,7 @@ def result_settings(config: BuildConfig) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for field in fields(config):
         value = getattr(config, field.name)
-        if field.name in RUN_SETTINGS or (value is None and field.name in ("clips", "shard")):
+        if field.name in RUN_SETTINGS or field.name == WORK or (value is None and field.name in ("clips", "shard")):
             continue
         if isinstance(value, ClipSettings):
             out[field.name] = {name: _plain(inner) for name, inner in asdict(value).items()}
@@ -342,5 +354,6 @@ def _plain(value: Any) -> Any:
 
 
 def write_settings(config: BuildConfig, path: Path) -> None:
-    """Write the effective settings that decide what is made as YAML, whole or not at all."""
-    write_bytes(path, yaml.safe_dump(result_settings(config), sort_keys=False, allow_unicode=True).encode())
+    """Write what the next command inherits of the effective settings as YAML, whole or not at all."""
+    kept = result_settings(config) | ({} if config.work is None else {WORK: config.work})
+    write_bytes(path, yaml.safe_dump(kept, sort_keys=False, allow_unicode=True).encode())

@@ -67,7 +67,7 @@ class UsageError(SpecsiaError):
 
 
 class WriteError(SpecsiaError):
-    """A file could not be written: a full disk, a folder that may not be written to, a folder in its place."""
+    """A place to write to cannot be used: a full disk, a folder in the way, a store that cannot be reached."""
 
 
 class CostError(SpecsiaError):

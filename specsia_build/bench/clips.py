@@ -31,6 +31,7 @@ from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.planning import plan_stage
 from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.store import discard
 from specsia_build.pipeline.tasks import Task, peak_mb, perform
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import extremes
@@ -110,14 +111,14 @@ def _measure(entry: Entry, config: BuildConfig, layout: RunLayout, progress: Pro
     frames = sum(task.clip.frames for task in tasks if task.clip is not None)
     with progress.bar(f"bench clips {config.size}", 3, "round") as advance:
         perform(tasks[0])
-        tasks[0].path.unlink()
+        discard(tasks[0].path)
         advance(1)
         begun = time.process_time()
         parts = _perform_all(draw.STAGE, entry, config, layout)
         seconds = time.process_time() - begun
         advance(1)
         for task in tasks:
-            task.path.unlink()
+            discard(task.path)
         begun, work = time.perf_counter(), _tasks(draw.STAGE, entry, config, layout)
         list(local_executor(replace(config, workers=WORKERS))(perform, work, Needs(config.timeout)))
         together = time.perf_counter() - begun
@@ -147,7 +148,7 @@ def _annotated(entry: Entry, config: BuildConfig, layout: RunLayout, plain_ms: f
     _perform_all(motions.STAGE, entry, more, layout)
     tasks = _tasks(draw.STAGE, entry, more, layout)
     perform(tasks[0])
-    tasks[0].path.unlink()
+    discard(tasks[0].path)
     begun = time.process_time()
     _perform_all(draw.STAGE, entry, more, layout)
     ms = 1000 * (time.process_time() - begun) / sum(task.clip.frames for task in tasks if task.clip is not None)

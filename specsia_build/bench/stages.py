@@ -31,7 +31,7 @@ from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.packing import artefacts_of, pack_plan
 from specsia_build.pipeline.planning import plan_stage
 from specsia_build.pipeline.progress import Progress
-from specsia_build.pipeline.store import read_artefact
+from specsia_build.pipeline.store import discard, read_artefact
 from specsia_build.pipeline.tasks import perform
 from specsia_build.stages import pack, render
 from specsia_build.stages.registry import STAGES, character_stages
@@ -96,7 +96,7 @@ def _measure(
         return outcome.seconds, dict(outcome.parts)
 
     run(entries[0])
-    layout.artefact(stage, None if backend is None else backend_name(backend), entries[0].id).unlink()
+    discard(layout.artefact(stage, None if backend is None else backend_name(backend), entries[0].id))
     seconds, parts = [], []
     with progress.bar(f"bench {stage.name}", len(entries)) as advance:
         for entry in entries:

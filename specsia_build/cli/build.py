@@ -22,6 +22,7 @@ from specsia_build.config import EXECUTORS, LOOKS, LOW_IOU_ACTIONS
 )
 @click.argument("source", required=False)
 @click.option("--out", help="Folder of the run, or a URL (s3://...) to send its dataset to.  [default: specsia-out]")
+@click.option("--work", metavar="URL", help="Store artefacts there (s3://...), for machines without a shared disk.")
 @click.option(
     "--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Run only this stage; may be repeated."
 )

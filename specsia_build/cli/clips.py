@@ -59,6 +59,7 @@ from specsia_build.config import DEFAULT_CLIPS_OUT, EXECUTORS, LOOKS, ClipSettin
     metavar="NAME[:ARG]",
     help="Move reconstructions by it too; may be repeated.  [default: inflate with the recipe dravie, else none]",
 )
+@click.option("--work", metavar="URL", help="Store artefacts there (s3://...), for machines without a shared disk.")
 @click.option(
     "--stage", "stages", multiple=True, type=click.Choice(CLIP_STAGES), help="Run only this stage; may be repeated."
 )

@@ -160,10 +160,13 @@ def _character_lines(facts: Sequence[CharacterFacts], problems: Sequence[Charact
 
 
 @click.command(cls=Command, examples=("specsia status my-run", "specsia status my-run --json"))
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR")
 @json_option
-def status(folder: Path, as_json: bool) -> None:
-    """Say what the run in DIR holds, what failed and why, and what a build would do next."""
+def status(folder: str, as_json: bool) -> None:
+    """Say what the run in DIR holds, what failed and why, and what a build would do next.
+
+    DIR is what its --out was, a folder or a URL.
+    """
     from specsia_build.pipeline.settings import existing_run
     from specsia_build.pipeline.status import run_status
 

@@ -218,18 +218,28 @@ def _local_filesystem() -> Any:
     return LocalFileSystem()
 
 
-def _behind_url(url: str) -> Place:
+def filesystem_of(url: str, **options: Any) -> tuple[Any, str]:
+    """The fsspec filesystem of a URL, with `options` of its own, and the URL's path in it; nothing is asked of it.
+
+    Raises:
+        UsageError: if there is no such way to reach one.
+    """
     import fsspec
 
     try:
-        fs, root = fsspec.url_to_fs(url)
+        fs, root = fsspec.url_to_fs(url, **options)
     except ImportError as error:
-        raise UsageError(f"{url} cannot be opened: {sentence(error)}") from error
+        raise UsageError(f"{url} cannot be opened: {sentence(error)} (for s3: pip install 'specsia[s3]')") from error
     except ValueError as error:
         raise UsageError(f"{url} is no URL that can be opened: {sentence(error)}") from error
+    return fs, root.rstrip("/")
+
+
+def _behind_url(url: str) -> Place:
+    fs, root = filesystem_of(url)
     if isinstance(fs, type(_local_filesystem())):
         return find_place(Path(root))
-    place = Place(url, fs, root.rstrip("/"))
+    place = Place(url, fs, root)
     with place.reading(""):
         if not fs.isdir(place.root):
             raise UsageError(f"there is no folder {url}")

@@ -11,7 +11,7 @@ from typing import Any
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import own_names, parse_sums
-from specsia_build.dataset.places import read_errors, sentence
+from specsia_build.dataset.places import filesystem_of, read_errors, sentence
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
@@ -71,17 +71,10 @@ def open_target(url: str) -> Target:
         UsageError: if there is no such way to reach one.
         SpecsiaError: if it cannot be reached.
     """
-    import fsspec
-
     if url.startswith("hf://"):
         raise UsageError(f"{url} is on the Hub: build into a folder, then send it there with `specsia push`")
-    try:
-        fs, root = fsspec.url_to_fs(url)
-    except ImportError as error:
-        raise UsageError(f"{url} cannot be opened: {sentence(error)} (for s3: pip install 'specsia[s3]')") from error
-    except ValueError as error:
-        raise UsageError(f"{url} is no URL that can be opened: {sentence(error)}") from error
-    target = Target(url, fs, root.rstrip("/"))
+    fs, root = filesystem_of(url)
+    target = Target(url, fs, root)
     with target.reached():
         fs.exists(target.root)
     return target

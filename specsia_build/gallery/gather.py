@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -20,24 +19,25 @@ from specsia_build.files.records import parse_json, remembered_json
 from specsia_build.gallery.facts import BuiltCharacter, Facts, PackedFacts, Result, TaskTime
 from specsia_build.pipeline.failures import concerning, read_failures
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.store import read_meta
+from specsia_build.pipeline.objects import Place
+from specsia_build.pipeline.store import seen
 from specsia_build.stages import pack as pack_stage
 from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.artefact import sha256
 from specsia_build.stages.registry import stages_for
 from specsia_build.stages.stage import CharacterStage, Meta
 
-ReadMeta = Callable[[Path], Meta | None]
-"""Reads the meta data of an artefact, as `read_meta` does."""
+ReadMeta = Callable[[Place], tuple[bool, Meta | None]]
+"""Whether there is an artefact, and its meta data, as `store.seen` gives them."""
 
 
-def gather(config: BuildConfig, layout: RunLayout, read: ReadMeta = read_meta) -> Facts:
+def gather(config: BuildConfig, layout: RunLayout, read: ReadMeta = seen) -> Facts:
     """Look at a run; the source itself need not be there any more.
 
     Args:
         config: of the run.
         layout: of the run.
-        read: reads meta data, or knows it from before.
+        read: looks at artefacts, or knows them from before.
 
     Raises:
         SpecsiaError: if the splits or the failures cannot be read.
@@ -77,9 +77,9 @@ def meta_of(
 ) -> Meta | None:
     """Meta data of an artefact; None where there is none that reads, which `damaged` then lists if it is there."""
     path = layout.artefact(stage, backend, key)
-    found = read(path)
-    if found is None and os.path.lexists(path):
-        damaged.append(path.relative_to(layout.root).as_posix())
+    there, found = read(path)
+    if there and found is None:
+        damaged.append(path.relative_to(layout.root).as_posix() if isinstance(path, Path) else str(path))
     return found
 
 

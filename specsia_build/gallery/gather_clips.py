@@ -13,7 +13,7 @@ from specsia_build.errors import plural
 from specsia_build.gallery.facts import Facts
 from specsia_build.gallery.gather import ReadMeta, asked_for, digest_of, facts_of, meta_of
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.store import read_meta
+from specsia_build.pipeline.store import seen
 from specsia_build.stages.clips import carry, draw, motions, move
 from specsia_build.stages.stage import Clip, Meta
 
@@ -78,7 +78,7 @@ class MovingFacts:
         )
 
 
-def gather_clips(config: BuildConfig, layout: RunLayout, read: ReadMeta = read_meta) -> MovingFacts:
+def gather_clips(config: BuildConfig, layout: RunLayout, read: ReadMeta = seen) -> MovingFacts:
     """Look at a run of clips, as `gather` looks at one of stills; the source itself need not be there any more.
 
     Raises:

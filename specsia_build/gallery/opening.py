@@ -9,7 +9,7 @@ from specsia_build.gallery.dataset import gallery_of_dataset
 from specsia_build.gallery.evaluation import gallery_of_evaluation, holds_evaluation
 from specsia_build.gallery.items import Gallery
 from specsia_build.gallery.run import look_at
-from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.layout import RunLayout, layout_of
 from specsia_build.pipeline.settings import existing_run
 
 
@@ -19,9 +19,13 @@ def is_evaluation(where: str) -> bool:
 
 
 def is_run(where: str) -> bool:
-    """Whether a run is meant: its folder, or one that holds nothing else, which is told as a run that is missing."""
+    """Whether a run is meant: its folder, or a URL that one sends its dataset to; or a folder that holds nothing else,
+    which is told as a run that is missing.
+    """
+    if "://" in where:
+        return layout_of(where).config.is_file()
     folder = Path(where)
-    if "://" in where or holds_evaluation(folder):
+    if holds_evaluation(folder):
         return False
     return RunLayout(folder).config.is_file() or (folder.is_dir() and not any(folder.rglob("*.parquet")))
 

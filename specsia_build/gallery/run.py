@@ -21,7 +21,8 @@ from specsia_build.gallery.missing import missing_clips, missing_sentences
 from specsia_build.pipeline.failures import Failure
 from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.store import DamagedError, read_artefact
+from specsia_build.pipeline.objects import Place
+from specsia_build.pipeline.store import DamagedError, read_artefact, stamp_of
 from specsia_build.stages import project, render
 from specsia_build.stages.clips import draw, move
 from specsia_build.stages.registry import character_stages
@@ -50,7 +51,7 @@ class RunReader:
     layout: RunLayout
     moving: bool
 
-    def artefact(self, item: str, side: str) -> Path:
+    def artefact(self, item: str, side: str) -> Place:
         """The file that has the pictures of a side."""
         clean, made = (draw.STAGE, move.STAGE) if self.moving else (render.STAGE, project.STAGE)
         return self.layout.artefact(clean if side == TARGET else made, None if side == TARGET else side, item)
@@ -60,13 +61,13 @@ class RunReader:
         name, backend = frame_file if self.moving else view_file, None if side == TARGET else side
         layer = _DRAWN[layer] if self.moving and backend is None else layer
         path = self.artefact(item, side)
-        if not path.exists():
+        stamp = stamp_of(path)
+        if stamp is None:
             for folder in (self.layout.pictures(one.name, backend, item) for one in character_stages() if one.pictures):
                 if folder.is_dir():
                     return [_read(folder / name(layer, frame)) for frame in frames]
             raise DamagedError(f"the artefact {path} is not there: build again")
-        state = path.stat()
-        files = _files_of(path, item, state.st_mtime_ns, state.st_size)
+        files = _files_of(path, item, stamp)
         lacking = [name(layer, frame) for frame in frames if name(layer, frame) not in files]
         if lacking:
             raise DamagedError(f"the artefact {path} has no {lacking[0]}")
@@ -78,9 +79,9 @@ class RunReader:
 
 
 @lru_cache(maxsize=2)
-def _files_of(path: Path, key: str, _changed: int, _size: int) -> Mapping[str, bytes]:
+def _files_of(place: Place, key: str, _stamp: str) -> Mapping[str, bytes]:
     """Files of an artefact, which is read once for all its layers; it is another one where it changed."""
-    return read_artefact(path, key).files
+    return read_artefact(place, key).files
 
 
 def _read(path: Path) -> bytes:
@@ -111,14 +112,14 @@ def look_at(config: BuildConfig, layout: RunLayout, read: ReadMeta | None = None
     Args:
         config: of the run.
         layout: of the run.
-        read: reads meta data, or knows it from before; by default the run's index tells.
+        read: looks at artefacts, or knows them from before; by default the run's index tells.
 
     Raises:
         SpecsiaError: if its records cannot be read.
     """
     if read is None:
         with open_index(layout, writes=False) as index:
-            return look_at(config, layout, index.meta)
+            return look_at(config, layout, index.seen)
     if config.clips is None:
         facts = gather(config, layout, read)
         return Look(facts, stills_gallery(facts, layout))

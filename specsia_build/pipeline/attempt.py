@@ -14,7 +14,6 @@ from specsia_build.pipeline.failures import Failure
 from specsia_build.pipeline.progress import Progress, unit_of
 from specsia_build.pipeline.record import Record
 from specsia_build.pipeline.settling import Settlement
-from specsia_build.pipeline.store import discard
 from specsia_build.pipeline.summary import StageTally
 from specsia_build.pipeline.tasks import Outcome, failed
 from specsia_build.terminal.drawing import Bar
@@ -98,7 +97,7 @@ class Attempt:
         (tally.made if outcome.reason is None else tally.failed).add(task.key)
         if outcome.reason is not None:
             # Not by the worker: an attempt that nobody waits for any more may fail after another succeeded.
-            discard(task.path)
+            record.discard(task.path)
             clip = None if task.clip is None else task.clip.id
             details, looks = outcome.details, outcome.low_quality
             record.failed(Failure(unit.entry.id, *name_of(step), outcome.reason, details, looks, clip), outcome.shown)

@@ -14,6 +14,7 @@ from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.lock import locked
 from specsia_build.pipeline.mark import claim_folder, settings_before, settled, told_before
+from specsia_build.pipeline.objects import Remote
 from specsia_build.pipeline.planning import stages_of
 from specsia_build.pipeline.progress import Progress, named, planned_rows
 from specsia_build.pipeline.store import spread, sweep
@@ -52,6 +53,9 @@ def build(
     if layout.remote_dataset is not None:
         open_target(layout.remote_dataset)
         progress.say(f"the work is kept in {layout.root}, the dataset goes to {layout.remote_dataset}")
+    if isinstance(layout.artefacts, Remote):
+        layout.artefacts.claim()
+        progress.say(f"artefacts are stored at {layout.work}")
     if (note := claim_folder(layout, config.source)) is not None:
         progress.say(note)
     if config.executor != "local":

@@ -11,10 +11,11 @@ from specsia_build.config import BuildConfig, backend_name
 from specsia_build.errors import CharacterError
 from specsia_build.files.sources import source_digest, source_place
 from specsia_build.pipeline.executors.base import Needs
-from specsia_build.pipeline.index import packed_meta, stamp_of
+from specsia_build.pipeline.index import packed_meta
 from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.objects import Place
 from specsia_build.pipeline.planning import DAMAGED, DONE, earlier_of, judged
-from specsia_build.pipeline.store import read_meta
+from specsia_build.pipeline.store import seen, stamp_of
 from specsia_build.pipeline.tasks import Outcome, Task, carry_out, needs_of
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.stage import CharacterStage, Clip, Meta
@@ -122,35 +123,38 @@ def do_unit(unit: Unit) -> Iterator[Outcome | tuple[Read, ...]]:
 
     Of what is up to date, or has nothing to start from, nothing is done. What fails is not tried with later steps.
     """
-    metas: dict[Path, Meta | None] = {}
-    held: dict[Path, Artefact] = {}
+    found: dict[Place, tuple[bool, Meta | None]] = {}
+    held: dict[Place, Artefact] = {}
     digests = _Digests()
 
-    def read(task: Task, stage: CharacterStage) -> Meta | None:
+    def look(task: Task, stage: CharacterStage) -> tuple[bool, Meta | None]:
         path = task.path_in(stage)
-        if path not in metas:
-            metas[path] = read_meta(path)
-        return metas[path]
+        if path not in found:
+            found[path] = seen(path)
+        return found[path]
+
+    def read(task: Task, stage: CharacterStage) -> Meta | None:
+        return look(task, stage)[1]
 
     for number, step in enumerate(unit.steps):
         task = unit.task(step)
         earlier = earlier_of(task, task.stage.earlier, read)
         if earlier is None:
-            metas[task.path] = None
+            found[task.path] = False, None
             yield Outcome(blocked=True)
             continue
-        task, state = judged(task, earlier, read(task, task.stage), digests)
+        task, state = judged(task, earlier, look(task, task.stage), digests)
         if state == DONE:
-            yield _told(task, Outcome(kept=True), metas[task.path])
+            yield _told(task, Outcome(kept=True), read(task, task.stage))
             continue
         outcome, made = carry_out(task, held)
-        metas[task.path] = None if made is None else made.meta
+        found[task.path] = made is not None, None if made is None else made.meta
         if made is not None:
             held[task.path] = made
             wanted = {unit.task(later).path_in(one) for later in unit.steps[number + 1 :] for one in later[0].earlier}
             held = {path: artefact for path, artefact in held.items() if path in wanted}
-        yield _told(task, replace(outcome, mended=state == DAMAGED), metas[task.path])
-    yield tuple(found for found in digests.read.values() if found is not None)
+        yield _told(task, replace(outcome, mended=state == DAMAGED), read(task, task.stage))
+    yield tuple(one for one in digests.read.values() if one is not None)
 
 
 def _told(task: Task, outcome: Outcome, meta: Meta | None) -> Outcome:

@@ -10,6 +10,7 @@ from specsia_build.dataset import exchange, splits
 from specsia_build.errors import SpecsiaError
 from specsia_build.ownership import bears, listed_below, remove_empty
 from specsia_build.pipeline.layout import REPORT_MARK, WHY, RunLayout
+from specsia_build.pipeline.objects import Place, Remote
 from specsia_build.pipeline.pages import pictures_of, sweep
 from specsia_build.pipeline.store import read_meta
 from specsia_build.stages.registry import character_stages
@@ -17,8 +18,8 @@ from specsia_build.stages.registry import character_stages
 _VIEW = re.compile(r"(.+)_\d{2,3}\.png")
 
 
-def _is_own(name: PurePosixPath, layout: RunLayout, ids: Collection[str]) -> bool:
-    """Whether a file of a run is one that builds write; `name` is relative to the run."""
+def _is_own(name: PurePosixPath, place: Place, ids: Collection[str]) -> bool:
+    """Whether a file of a run is one that builds write; `name` is relative to the run, `place` where it lies."""
     kind, *folders, last = name.parts
     if kind == "logs" and (name == PurePosixPath("logs/tasks.jsonl") or folders == ["workers"]):
         return name.suffix in (".jsonl", ".log")
@@ -35,7 +36,7 @@ def _is_own(name: PurePosixPath, layout: RunLayout, ids: Collection[str]) -> boo
     if len(folders) != depth + 1 or name.suffix != ".tar":
         return False
     # A damaged one is known by its character, one of a character that the source lost by its content.
-    return name.stem in ids or (read_meta(layout.root / name) or {}).get("stage") == stage.name
+    return name.stem in ids or (read_meta(place) or {}).get("stage") == stage.name
 
 
 def forget(layout: RunLayout) -> list[str]:
@@ -49,17 +50,19 @@ def forget(layout: RunLayout) -> list[str]:
     except (SpecsiaError, OSError):
         ids = set()
     foreign = []
-    for folder in (layout.artefacts, layout.root / "logs", layout.root / "quarantine"):
+    for folder in (layout.root / "artefacts", layout.root / "logs", layout.root / "quarantine"):
         for below in listed_below(folder):
             name = PurePosixPath(folder.name, below)
             path = layout.root / name
             if path.is_dir() and not path.is_symlink():
                 continue
-            if _is_own(name, layout, ids):
+            if _is_own(name, path, ids):
                 path.unlink()
             else:
                 foreign.append(str(name))
         remove_empty(folder)
+    if isinstance(layout.artefacts, Remote):
+        foreign += _forget_remote(layout.artefacts, ids)
     foreign += [f"{layout.dataset.name}/{name}" for name in exchange.remove(layout.dataset)]
     if bears(layout.report, REPORT_MARK):
         layout.report.unlink()
@@ -67,3 +70,13 @@ def forget(layout: RunLayout) -> list[str]:
     for path in (layout.failures, layout.splits):
         path.unlink(missing_ok=True)
     return foreign
+
+
+def _forget_remote(artefacts: Remote, ids: Collection[str]) -> list[str]:
+    """Remove the artefacts behind a URL; returns what else lies among them."""
+    own, foreign = list[str](), list[str]()
+    for name, _ in artefacts.below():
+        mine = _is_own(PurePosixPath("artefacts", name), artefacts / name, ids)
+        (own if mine else foreign).append(name)
+    artefacts.remove_below(own)
+    return [str(artefacts / name) for name in foreign]

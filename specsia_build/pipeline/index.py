@@ -21,7 +21,8 @@ from typing import Any
 from specsia_build.errors import CharacterError
 from specsia_build.files.sources import source_digest, source_place
 from specsia_build.pipeline.layout import RunLayout, fan_of
-from specsia_build.pipeline.store import DamagedError, read_meta
+from specsia_build.pipeline.objects import Place, Remote
+from specsia_build.pipeline.store import DamagedError, discard, read_meta, stamp_of
 from specsia_build.stages.stage import Meta
 
 VERSION = 1
@@ -64,13 +65,53 @@ Members = dict[str, list[dict[str, Any]]]
 """By backend what pack keeps in mind of a character, or of each of its clips; see `stages.members.Member`."""
 
 
-def stamp_of(path: str | Path) -> str | None:
-    """Size and time of change of a file, links followed; None where there is none."""
-    try:
-        found = os.stat(path)  # noqa: PTH116  a path object for each of a million names is slow
-    except (OSError, ValueError):
-        return None
-    return f"{found.st_size}:{found.st_mtime_ns}"
+class Stamps:
+    """What tells the artefacts of one run from those that lay in their places before.
+
+    Of those behind a URL it is listed once, when it is first asked for, and then known from who changes them, so that
+    each costs no request of its own.
+    """
+
+    def __init__(self, artefacts: Place) -> None:
+        self.artefacts = artefacts
+        self._listed: dict[str, str] | None = None
+
+    def listed(self) -> dict[str, str]:
+        """Of all artefacts behind a URL, by name below it."""
+        if self._listed is None:
+            assert isinstance(self.artefacts, Remote)
+            self._listed = dict(self.artefacts.below())
+        return self._listed
+
+    def name(self, place: Place) -> str:
+        """Of an artefact, as seen from the folder of all."""
+        if isinstance(place, Remote) and isinstance(self.artefacts, Remote):
+            return place.name.removeprefix(f"{self.artefacts.name}/")
+        return os.path.relpath(str(place), str(self.artefacts))
+
+    def of(self, place: Place) -> str | None:
+        """Of one artefact; None where there is none."""
+        return self.listed().get(self.name(place)) if isinstance(place, Remote) else stamp_of(place)
+
+    def in_order(self, names: Sequence[str], folders: dict[str, dict[str, str]] | None = None) -> list[str | None]:
+        """Of some artefacts, by name; of files those of a whole folder are kept in `folders`, where that is given."""
+        if isinstance(self.artefacts, Remote):
+            return [self.listed().get(name) for name in names]
+        if folders is None:
+            return [stamp_of(f"{self.artefacts}/{name}") for name in names]
+        found = []
+        for folder, _, name in (name.rpartition("/") for name in names):
+            if folder not in folders:
+                folders[folder] = _listing(f"{self.artefacts}/{folder}")
+            found.append(folders[folder].get(name))
+        return found
+
+    def changed(self, place: Place, stamp: str | None) -> None:
+        """Hear of one that was written, or, where there is no stamp any more, removed."""
+        if self._listed is not None and stamp is not None:
+            self._listed[self.name(place)] = stamp
+        elif self._listed is not None:
+            self._listed.pop(self.name(place), None)
 
 
 def packed_meta(meta: Meta) -> bytes:
@@ -87,14 +128,25 @@ class Index:
 
     def __init__(self, layout: RunLayout, tables: sqlite3.Connection) -> None:
         """To be had by `open_index`."""
-        self._root = str(layout.artefacts)
+        self._stamps = Stamps(layout.artefacts)
+        self.name = self._stamps.name
         self._tables = tables
         self._saved = time.monotonic()
         self._watched: dict[str, None] | None = None
 
-    def meta(self, path: Path) -> Meta | None:
+    def seen(self, place: Place) -> tuple[bool, Meta | None]:
+        """Whether there is something in the place of an artefact, and its meta data, as `store.seen` gives them."""
+        found = self.meta(place)
+        return found is not None or self._stamps.of(place) is not None, found
+
+    def discard(self, place: Place) -> None:
+        """Remove an artefact, if it is there."""
+        discard(place)
+        self._stamps.changed(place, None)
+
+    def meta(self, place: Place) -> Meta | None:
         """Meta data of an artefact, as `read_meta` gives them."""
-        name, stamp = os.path.relpath(path, self._root), stamp_of(path)
+        name, stamp = self.name(place), self._stamps.of(place)
         if stamp is None:
             return None
         row = self._row("SELECT stamp, meta FROM artefacts WHERE name = ?", name)
@@ -102,27 +154,26 @@ class Index:
             with suppress(ValueError, zlib.error):
                 found: Meta = json.loads(zlib.decompress(row[1]))
                 return found
-        read = read_meta(path)
+        read = read_meta(place)
         if read is not None:
-            self.learn(path, stamp, packed_meta(read))
+            self.learn(place, stamp, packed_meta(read))
         return read
 
-    def stated_meta(self, path: Path) -> Meta:
+    def stated_meta(self, place: Place) -> Meta:
         """Meta data of an artefact that must be there.
 
         Raises:
             DamagedError: if it is not, as far as its size tells.
         """
-        found = self.meta(path)
+        found = self.meta(place)
         if found is None:
-            raise DamagedError(f"the artefact {path} is damaged: delete it and build again")
+            raise DamagedError(f"the artefact {place} is damaged: delete it and build again")
         return found
 
-    def learn(self, path: Path, stamp: str, packed: bytes) -> None:
-        """Remember an artefact's meta data, from `packed_meta`."""
-        self._write(
-            "INSERT OR REPLACE INTO artefacts VALUES (?, ?, ?)", os.path.relpath(path, self._root), stamp, packed
-        )
+    def learn(self, place: Place, stamp: str, packed: bytes) -> None:
+        """Remember an artefact's stamp and meta data, from `packed_meta`."""
+        self._stamps.changed(place, stamp)
+        self._write("INSERT OR REPLACE INTO artefacts VALUES (?, ?, ?)", self.name(place), stamp, packed)
 
     def digest(self, path: Path, root: Path) -> str | None:
         """SHA-256 of a source file's content, None where there is none that may be read; see `source_place`."""
@@ -162,7 +213,7 @@ class Index:
             known: see `Settled`.
             members: see `Members`.
         """
-        stamps = [stamp_of(f"{self._root}/{name}") for name in known.artefacts]
+        stamps = self._stamps.in_order(known.artefacts)
         row = _mark(decides, known, stamps), _json([known.sources, known.artefacts, known.clips])
         key = fan_of(character_id), character_id
         self._write("INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?)", *key, *row)
@@ -187,11 +238,7 @@ class Index:
                     known = Settled(*json.loads(row))
                 except (ValueError, TypeError):
                     continue
-                stamps = []
-                for folder, _, name in (name.rpartition("/") for name in known.artefacts):
-                    if folder not in listed:
-                        listed[folder] = _listing(f"{self._root}/{folder}")
-                    stamps.append(listed[folder].get(name))
+                stamps = self._stamps.in_order(known.artefacts, listed)
                 if mark == _mark(deciding[character_id], known, stamps):
                     yield character_id, known
 

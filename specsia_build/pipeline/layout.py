@@ -6,9 +6,11 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from specsia_build.config import DEFAULT_OUT
 from specsia_build.files.names import file_name
+from specsia_build.pipeline.objects import Place, Remote
 from specsia_build.stages.stage import CharacterStage, character_of
 
 WHY = "why.txt"
@@ -25,10 +27,12 @@ class RunLayout:
     Attributes:
         root: the folder that `--out` names, or the work folder of a URL.
         url: what `--out` names where it is no folder here; its dataset is packed below `root` and then sent there.
+        work: URL that artefacts are stored at instead of below `root`.
     """
 
     root: Path
     url: str | None = None
+    work: str | None = None
 
     @property
     def mark(self) -> Path:
@@ -106,19 +110,19 @@ class RunLayout:
         return self.root / "report.html"
 
     @property
-    def artefacts(self) -> Path:
+    def artefacts(self) -> Place:
         """All artefacts."""
-        return self.root / "artefacts"
+        return self.root / "artefacts" if self.work is None else Remote(self.work.rstrip("/"), "artefacts")
 
     @property
     def written(self) -> tuple[Path, ...]:
         """Folders that hold nothing but what builds write file by file."""
-        return (self.artefacts, self.source, self.root / "logs", self.root / "quarantine", self.root / "state")
+        return (self.root / "artefacts", self.source, self.root / "logs", self.root / "quarantine", self.root / "state")
 
-    def artefact(self, stage: CharacterStage, backend: str | None, key: str) -> Path:
+    def artefact(self, stage: CharacterStage, backend: str | None, key: str) -> Place:
         """One character's or clip's artefact of one stage (and backend, by its name, where it is done for each)."""
         name, of = backend if stage.per_backend else None, character_of(key) if stage.per_clip else key
-        return self._folder("artefacts", stage.name, name) / fan_of(of) / f"{_id(key)}.tar"
+        return _of_backend(self.artefacts / stage.name, name) / fan_of(of) / f"{_id(key)}.tar"
 
     def details(self, stage: str, backend: str | None, character_id: str) -> Path:
         """Where the program itself failed on a character, or the whole of a reason that is too long to be shown."""
@@ -129,8 +133,14 @@ class RunLayout:
         return self._folder("quarantine", stage, backend) / _id(character_id)
 
     def _folder(self, kind: str, stage: str, backend: str | None) -> Path:
-        folder = self.root / kind / stage
-        return folder if backend is None else folder / file_name(backend, "backend's name")
+        return _of_backend(self.root / kind / stage, backend)
+
+
+AnyPlace = TypeVar("AnyPlace", Path, Place)
+
+
+def _of_backend(folder: AnyPlace, backend: str | None) -> AnyPlace:
+    return folder if backend is None else folder / file_name(backend, "backend's name")
 
 
 def fan_of(character_id: str) -> str:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from specsia_build import __version__
 from specsia_build.characters.character import Entry
-from specsia_build.config import BuildConfig, read_settings, result_settings, with_settings, write_settings
+from specsia_build.config import WORK, BuildConfig, read_settings, result_settings, with_settings, write_settings
 from specsia_build.dataset import exchange, schema, splits
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.records import read_json
@@ -138,6 +138,9 @@ def told_before(
     """
     found = changes(before, config)
     lines = [f"{layout.root} holds a build with other settings, which changes: {'; '.join(found)}"] if found else []
+    if before and before.get(WORK) != config.work:
+        there = before.get(WORK) or layout.root / "artefacts"
+        lines.append(f"its artefacts stay at {there} and are made anew at {layout.artefacts}")
     old = rows_of(layout.dataset) if packs else None
     if config.clips is not None:
         # How many frames there will be, only the characters' motions tell.

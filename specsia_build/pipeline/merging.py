@@ -13,11 +13,12 @@ from specsia_build.dataset import splits
 from specsia_build.errors import UsageError, some
 from specsia_build.files.writing import append, replacing, write_bytes
 from specsia_build.pipeline.failures import Failure, read_failures, write_failures
-from specsia_build.pipeline.index import Index, open_index, packed_meta, stamp_of
+from specsia_build.pipeline.index import Index, open_index, packed_meta
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.lock import locked
 from specsia_build.pipeline.mark import changes, claim_folder, settings_before
 from specsia_build.pipeline.settings import existing_run
+from specsia_build.pipeline.store import stamp_of
 
 _LOCAL = "source"
 """Of the settings what may differ between machines: where the source lies."""
@@ -42,6 +43,12 @@ def merge(runs: Sequence[Path], layout: RunLayout, say: Callable[[str], None]) -
         SpecsiaError: if something cannot be read or written.
     """
     found = [existing_run(run) for run in runs]
+    for _, one in found:
+        if one.work is not None:
+            raise UsageError(
+                f"the artefacts of {one.root} are at {one.work}, which merge does not read: build the whole source "
+                f"with --work {one.work}, where a build finds what shares have made"
+            )
     places = [one.root.resolve() for _, one in found]
     if len(set(places)) < len(places) or layout.root.resolve() in places:
         raise UsageError("the runs to merge and the folder that they go to must all differ")
@@ -99,7 +106,7 @@ def _take_artefacts(one: RunLayout, layout: RunLayout, index: Index, say: Callab
     """
     damaged = []
     with open_index(one, writes=False) as theirs:
-        for path in sorted(_files(one.artefacts)):
+        for path in sorted(_files(one.root / "artefacts")):
             name = path.relative_to(one.root)
             target, meta = layout.root / name, theirs.meta(path)
             if meta is None:

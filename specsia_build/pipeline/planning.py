@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -71,24 +70,24 @@ def earlier_of(
 
 
 def judged(
-    task: Task, earlier: Mapping[CharacterStage, Meta], meta: Meta | None, digest_of: DigestOf
+    task: Task, earlier: Mapping[CharacterStage, Meta], seen: tuple[bool, Meta | None], digest_of: DigestOf
 ) -> tuple[Task, str]:
     """A task with the digests of its inputs, and what is to be said of its artefact.
 
     Args:
         task: to be done, or done already.
         earlier: meta data of what it rests on.
-        meta: of its artefact, None where that does not read.
+        seen: of its artefact; see `store.seen`.
         digest_of: gives the digests of source files.
     """
-    job = task.job
+    job, (there, meta) = task.job, seen
     inputs = {
         **task.stage.inputs(job, earlier, digest_of),
         **found_inputs(task.stage.sources(job), meta or {}, digest_of),
     }
     task = replace(task, inputs=inputs)
     if meta is None:
-        return task, DAMAGED if os.path.lexists(task.path) else MISSING
+        return task, DAMAGED if there else MISSING
     whole = meta.get("fingerprint") == stage_fingerprint(task, inputs) and task.stage.serves(meta, task.config)
     return task, DONE if whole else STALE
 
@@ -118,7 +117,7 @@ def judgements(
         if of_clip is None:
             yield task, None
         else:
-            yield judged(task, {**of_character, **of_clip}, index.meta(task.path), index.digest)
+            yield judged(task, {**of_character, **of_clip}, index.seen(task.path), index.digest)
 
 
 def plan_stage(

@@ -10,6 +10,7 @@ from specsia_build.pipeline.chain import Read, Step, name_of
 from specsia_build.pipeline.failures import Failure, add_failure, read_failures, write_failures
 from specsia_build.pipeline.index import Index
 from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.objects import Place
 from specsia_build.pipeline.progress import Progress, named
 from specsia_build.pipeline.tasks import Outcome, Task
 
@@ -75,6 +76,10 @@ class Record:
             "reason": outcome.reason,
         }
         append(self._layout.log, json.dumps(said, ensure_ascii=False) + "\n")
+
+    def discard(self, place: Place) -> None:
+        """Remove an artefact, if it is there."""
+        self._index.discard(place)
 
     def learn(self, task: Task, outcome: Outcome) -> None:
         """Remember what a worker tells of an artefact."""

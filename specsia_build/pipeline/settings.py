@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from specsia_build.config import DEFAULT_OUT, BuildConfig, ClipSettings, read_settings, with_settings
+from specsia_build.config import DEFAULT_OUT, WORK, BuildConfig, ClipSettings, read_settings, with_settings
 from specsia_build.errors import UsageError, meant
 from specsia_build.folders import shipped
 from specsia_build.pipeline.layout import RunLayout, layout_of
@@ -23,13 +23,20 @@ def existing_run(folder: str | Path) -> tuple[BuildConfig, RunLayout]:
     """
     layout = layout_of(folder)
     if not layout.config.is_file():
+        if layout.url is not None:
+            raise UsageError(
+                f"{layout.root} is not here, where a build with --out {layout.url} keeps its state: go to the folder "
+                f"that it was started in; its dataset is {layout.remote_dataset}"
+            )
         raise UsageError(f"{folder} holds no build: give the folder that `specsia build --out` wrote")
+    config = with_settings(BuildConfig(), read_settings(layout.config), str(layout.config))
+    layout = replace(layout, work=config.work)
     if next(misplaced(layout), None) is not None:
         raise UsageError(
             f"{folder} holds a run of an earlier version, whose artefacts lie elsewhere: `specsia build --out "
             f"{folder}`, or `specsia clips`, moves them and goes on"
         )
-    return with_settings(BuildConfig(), read_settings(layout.config), str(layout.config)), layout
+    return config, layout
 
 
 def named_settings(given: str) -> Path:
@@ -113,7 +120,7 @@ def effective(
             found.get("clips") is not None, "clips" in flags, f"{layout.root} holds", "name another --out"
         )
         if fresh:
-            found = {"source": found["source"]} if "source" in found else {}
+            found = {name: found[name] for name in ("source", WORK) if name in found}
     if settings.get("clips") is not None:
         _refuse_other_kind(True, "clips" in flags, f"{config_file} has settings of", "leave `clips` out of it")
     given = stated(flags)
@@ -128,4 +135,4 @@ def effective(
     if config.like is not None and Path(config.like).expanduser().is_dir():
         like = str(Path(config.like).expanduser().absolute())
         config = with_settings(config, {"like": like}, "the command line")
-    return config, layout
+    return config, replace(layout, work=config.work)

@@ -81,7 +81,7 @@ class Settlement:
                 for task, found in judgements(stage, spec, entry, self._config, self._layout, self._index):
                     if found != DONE:
                         return False
-                    made.append(task.path.relative_to(self._layout.artefacts).as_posix())
+                    made.append(self._index.name(task.path))
                     if task.clip is not None:
                         clips[task.clip.id] = None
         known = Settled(list(sources), made, list(clips))

@@ -1,4 +1,4 @@
-"""Artefacts on disk: one tar per character and stage in the WebDataset convention, whole or not there at all."""
+"""Artefacts as they are stored: a tar per character and stage in the WebDataset convention, whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from specsia_build.characters.character import is_safe_id
-from specsia_build.errors import SpecsiaError
+from specsia_build.errors import SpecsiaError, WriteError
 from specsia_build.files.names import is_temporary
 from specsia_build.files.records import parse_json
 from specsia_build.files.trouble import cannot_write
 from specsia_build.files.writing import write_bytes, writing
 from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.objects import Place, Remote
 from specsia_build.stages.artefact import DIGEST, META, Artefact, meta_digest, sha256
 from specsia_build.stages.registry import character_stages
 
 _BLOCK = tarfile.BLOCKSIZE
+
+_FIRST_BYTES = (1 << 14, 1 << 20, None)
+"""Of an object, to be read for its meta data; more where they do not do."""
 
 
 def _member(key: str, name: str, data: bytes) -> tuple[tarfile.TarInfo, io.BytesIO]:
@@ -30,7 +34,7 @@ def _member(key: str, name: str, data: bytes) -> tuple[tarfile.TarInfo, io.Bytes
     return info, io.BytesIO(data)
 
 
-def write_artefact(path: Path, artefact: Artefact) -> dict[str, Any]:
+def write_artefact(place: Place, artefact: Artefact) -> dict[str, Any]:
     """Write an artefact; the same artefact gives the same bytes. Returns its meta data as they will be read."""
     stream = io.BytesIO()
     meta = json.dumps(artefact.meta, sort_keys=True, ensure_ascii=False, indent=1).encode()
@@ -38,7 +42,10 @@ def write_artefact(path: Path, artefact: Artefact) -> dict[str, Any]:
         archive.addfile(*_member(artefact.key, META, meta))
         for name in sorted(artefact.files):
             archive.addfile(*_member(artefact.key, name, artefact.files[name]))
-    write_bytes(path, stream.getvalue())
+    if isinstance(place, Remote):
+        place.write(stream.getvalue())
+    else:
+        write_bytes(place, stream.getvalue())
     read: dict[str, Any] = json.loads(meta)
     return read
 
@@ -51,10 +58,12 @@ _DAMAGE = (OSError, tarfile.TarError, ValueError, KeyError, TypeError, IndexErro
 """What reading a tar and the JSON in it may raise, whatever their bytes are."""
 
 
-def _open(path: Path) -> tarfile.TarFile:
-    if not path.is_file():
+def _open(place: Place) -> tarfile.TarFile:
+    if isinstance(place, Remote):
+        return tarfile.open(fileobj=io.BytesIO(place.read()), mode="r:")
+    if not place.is_file():
         raise FileNotFoundError("there is no such file")
-    return tarfile.open(path, mode="r:")
+    return tarfile.open(place, mode="r:")
 
 
 def _content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
@@ -75,15 +84,16 @@ def _next_meta(archive: tarfile.TarFile) -> tuple[str, dict[str, Any]]:
     return first.name.removesuffix(f".{META}"), meta
 
 
-def read_artefact(path: Path, key: str) -> Artefact:
+def read_artefact(place: Place, key: str) -> Artefact:
     """Read an artefact and see that it is as it was written, to the byte.
 
     Raises:
         DamagedError: if it is not, or not there.
+        WriteError: if where it is stored cannot be reached.
     """
     files: dict[str, bytes] = {}
     try:
-        with _open(path) as archive:
+        with _open(place) as archive:
             found, meta = _next_meta(archive)
             listed: dict[str, dict[str, Any]] = meta["files"]
             if found != key:
@@ -96,13 +106,15 @@ def read_artefact(path: Path, key: str) -> Artefact:
                 files[name] = data
             if files.keys() != listed.keys():
                 raise ValueError("it lacks files")
+    except WriteError:
+        raise
     except _DAMAGE as error:
-        raise DamagedError(f"the artefact {path} is damaged ({error}): delete it and build again") from error
+        raise DamagedError(f"the artefact {place} is damaged ({error}): delete it and build again") from error
     return Artefact(key, files, meta)
 
 
-def is_intact(where: tuple[Path, str]) -> bool:
-    """Whether the artefact of a path and a key can be read."""
+def is_intact(where: tuple[Place, str]) -> bool:
+    """Whether the artefact of a place and a key can be read."""
     try:
         read_artefact(*where)
     except DamagedError:
@@ -110,33 +122,83 @@ def is_intact(where: tuple[Path, str]) -> bool:
     return True
 
 
-def read_meta(path: Path) -> dict[str, Any] | None:
-    """Meta data of an artefact, or None where there is none that is as it was written, as far as its size tells."""
+def seen(place: Place) -> tuple[bool, dict[str, Any] | None]:
+    """Whether there is something in the place of an artefact, and its meta data if it is as it was written.
+
+    That is judged by the meta data and by its size; of what is behind a URL, where no part of an object can be lost, by
+    the meta data alone, which are all that is read of it.
+
+    Raises:
+        WriteError: if where it is stored cannot be reached.
+    """
+    if isinstance(place, Remote):
+        return _seen_remote(place)
     try:
-        with _open(path) as archive:
+        with _open(place) as archive:
             _, meta = _next_meta(archive)
             rest = sum(_BLOCK + -(-int(file["bytes"]) // _BLOCK) * _BLOCK for file in meta["files"].values())
-            whole = path.stat().st_size >= archive.offset + rest
+            whole = place.stat().st_size >= archive.offset + rest
     except _DAMAGE:
+        return os.path.lexists(place), None
+    return True, meta if whole else None
+
+
+def _seen_remote(place: Remote) -> tuple[bool, dict[str, Any] | None]:
+    for most in _FIRST_BYTES:
+        try:
+            data = place.read(most)
+        except FileNotFoundError:
+            return False, None
+        try:
+            with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
+                return True, _next_meta(archive)[1]
+        except _DAMAGE:
+            if most is None or len(data) < most:
+                break
+    return True, None
+
+
+def read_meta(place: Place) -> dict[str, Any] | None:
+    """Meta data of an artefact, or None where there is none; see `seen`."""
+    return seen(place)[1]
+
+
+def stamp_of(place: str | Place) -> str | None:
+    """What changes whenever a file or object does, links followed; None where there is none."""
+    if isinstance(place, Remote):
+        return place.stamp()
+    try:
+        found = os.stat(place)  # noqa: PTH116  a path object for each of a million names is slow
+    except (OSError, ValueError):
         return None
-    return meta if whole else None
+    return f"{found.st_size}:{found.st_mtime_ns}"
 
 
-def discard(path: Path) -> None:
-    """Remove an artefact; what is no file is none, and stays."""
-    if path.is_file() or path.is_symlink():
-        path.unlink(missing_ok=True)
+def discard(place: Place) -> None:
+    """Remove an artefact; what is no file is none, and stays.
+
+    Raises:
+        WriteError: if where it is stored cannot be reached.
+    """
+    if isinstance(place, Remote):
+        place.remove()
+    elif place.is_file() or place.is_symlink():
+        place.unlink(missing_ok=True)
 
 
 def misplaced(layout: RunLayout) -> Iterator[tuple[Path, Path]]:
     """What lies in a stage's folder itself, as runs of earlier versions have it, each with where it belongs."""
+    if isinstance(layout.artefacts, Remote):
+        return
     for stage in character_stages():
         top = layout.artefacts / stage.name
         for folder in [path for path in _listed(top) if path.is_dir()] if stage.per_backend else [top]:
             for path in _listed(folder):
                 ours = path.suffix == ".tar" and is_safe_id(path.stem) and not path.is_symlink()
                 if ours and (read_meta(path) or {}).get("stage") == stage.name:
-                    yield path, layout.artefact(stage, folder.name, path.stem)
+                    place = layout.artefact(stage, folder.name, path.stem)
+                    assert isinstance(place, Path)
+                    yield path, place
 
 
 def _listed(folder: Path) -> list[Path]:

@@ -23,6 +23,7 @@ from specsia_build.files.trouble import write_trouble
 from specsia_build.memory import exhausted, is_exhaustion, memory_bytes, reckoned
 from specsia_build.pipeline.executors.base import Needs
 from specsia_build.pipeline.layout import WHY, RunLayout
+from specsia_build.pipeline.objects import Place
 from specsia_build.pipeline.store import DamagedError, read_artefact, write_artefact
 from specsia_build.stages.artefact import Artefact, fingerprint, seal
 from specsia_build.stages.stage import CharacterStage, Clip, Digests, Earlier, Job, Sources
@@ -69,12 +70,12 @@ class Task:
         """Of what another stage made for it."""
         return self.clip.id if stage.per_clip and self.clip is not None else self.entry.id
 
-    def path_in(self, stage: CharacterStage) -> Path:
+    def path_in(self, stage: CharacterStage) -> Place:
         """Where another stage's artefact for it belongs."""
         return self.layout.artefact(stage, self.backend_name, self.key_in(stage))
 
     @property
-    def path(self) -> Path:
+    def path(self) -> Place:
         """Where the artefact belongs."""
         return self.path_in(self.stage)
 
@@ -157,7 +158,7 @@ def stage_fingerprint(task: Task, inputs: Digests) -> str:
     return fingerprint(task.stage.name, task.stage.version, task.stage.settings(task.job), inputs)
 
 
-Held: TypeAlias = Mapping[Path, Artefact]
+Held: TypeAlias = Mapping[Place, Artefact]
 """Artefacts that were just made, by where they lie."""
 
 
@@ -176,7 +177,9 @@ def _loaded(task: Task, held: Held) -> tuple[dict[CharacterStage, Artefact], tup
 
 def _make(task: Task, loaded: Earlier, watch: Stopwatch) -> Artefact:
     job, stage = task.job, task.stage
-    if stage.calls_backend and (logs_to := getattr(job.backend, "logs_to", None)) is not None:
+    logs_to = getattr(job.backend, "logs_to", None)
+    # A node that does not see the run's folder keeps no logs of its own there.
+    if stage.calls_backend and logs_to is not None and task.layout.root.is_dir():
         logs_to(task.layout.worker_logs)
     artefact, files = stage.make(job, loaded, watch)
     inputs = dict(task.inputs)

@@ -26,7 +26,6 @@ from specsia_build.pipeline.recipes import planned
 from specsia_build.pipeline.record import Record
 from specsia_build.pipeline.selection import excluded_ids, narrowed, select
 from specsia_build.pipeline.settling import Settlement
-from specsia_build.pipeline.store import discard
 from specsia_build.pipeline.summary import BuildSummary, StageTally
 from specsia_build.stages.clips import motions
 from specsia_build.stages.registry import character_stages
@@ -147,7 +146,7 @@ class Work:
         self.record.mended(step, keys)
         self.settlement.unsettle(character_of(key) if step[0].per_clip else key for key in keys)
         for key in keys:
-            discard(self.layout.artefact(step[0], name_of(step)[1], key))
+            self.index.discard(self.layout.artefact(step[0], name_of(step)[1], key))
 
     def _attempt(self, segment: Segment, ids: Collection[str] | None) -> Damaged:
         """Do what there is to do of a segment; returns what turned out damaged on the way."""

@@ -25,7 +25,9 @@ from specsia_build.gallery.facts import TaskTime
 from specsia_build.gallery.gather import ReadMeta
 from specsia_build.gallery.items import Gallery, Reader
 from specsia_build.gallery.run import Look, RunReader, look_at
+from specsia_build.pipeline.index import Stamps
 from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.objects import Place, Remote
 from specsia_build.pipeline.planning import stages_of
 from specsia_build.pipeline.settings import existing_run
 from specsia_build.pipeline.store import read_meta
@@ -84,7 +86,7 @@ class Watched:
         self._layout = existing_run(folder)[1]
         self._asked, self._making = threading.Lock(), threading.Semaphore(AT_ONCE)
         self._seen: object = None
-        self._known: dict[Path, tuple[object, dict[str, Any] | None]] = {}
+        self._known: dict[Place, tuple[object, dict[str, Any] | None]] = {}
         self._document: dict[str, Any] = {}
         self._pictures: dict[str, Shown] = {}
         self._held, self._pace = Held(), Pace()
@@ -129,23 +131,26 @@ class Watched:
         config, layout = existing_run(self._folder)
         if not layout.splits.exists():
             return _nothing(self._folder), {}
-        found = look_at(config, layout, self._meta())
-        told, pictures = _document(found)
-        stages, changed = list(_progress(found, layout)), _changed(layout)
+        stamps = Stamps(layout.artefacts)
+        found = look_at(config, layout, self._meta(stamps))
+        told, pictures = _document(found, stamps)
+        stages, changed = list(_progress(found, layout, stamps)), _changed(layout)
         self._pace.look(monotonic(), {stage["name"]: stage["done"] + stage["failed"] for stage in stages})
         left = self._pace.left({stage["name"]: stage["waiting"] for stage in stages}, _seconds(found.facts.times))
         ends = None if left is None else {"seconds": round(left.seconds), "until": changed + left.good}
         return {**told, "progress": {"stages": stages, "left": ends, "trouble": None, "changed": changed}}, pictures
 
-    def _meta(self) -> ReadMeta:
+    def _meta(self, stamps: Stamps) -> ReadMeta:
         """Reads meta data that has changed since the last look; the rest is remembered."""
         before, self._known = self._known, {}
 
-        def read(path: Path) -> dict[str, Any] | None:
-            stamp = _stamp(path)
-            known = before.get(path)
-            self._known[path] = known if known is not None and known[0] == stamp else (stamp, read_meta(path))
-            return self._known[path][1]
+        def read(place: Place) -> tuple[bool, dict[str, Any] | None]:
+            stamp = stamps.of(place)
+            known = before.get(place)
+            if known is None or known[0] != stamp:
+                known = stamp, None if stamp is None else read_meta(place)
+            self._known[place] = known
+            return stamp is not None, known[1]
 
         return read
 
@@ -211,7 +216,9 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 def _state(layout: RunLayout) -> dict[Path, tuple[int, int, int]]:
     """What changes whenever a run does: its records, and the folders that artefacts are put into."""
     records = (layout.config, layout.splits, layout.failures, layout.left_out, layout.log, layout.dataset / BUILD_FILE)
-    stamps = {path: _stamp(path) for path in (*records, *_folders(layout.artefacts))}
+    # What lies behind a URL is heard of by the log.
+    folders = () if isinstance(layout.artefacts, Remote) else _folders(layout.artefacts)
+    stamps = {path: _stamp(path) for path in (*records, *folders)}
     return {path: stamp for path, stamp in stamps.items() if stamp is not None}
 
 
@@ -232,7 +239,7 @@ def _folders(folder: Path) -> Iterator[Path]:
         yield from _folders(Path(path))
 
 
-def _document(found: Look) -> tuple[dict[str, Any], dict[str, Shown]]:
+def _document(found: Look, stamps: Stamps) -> tuple[dict[str, Any], dict[str, Shown]]:
     """The document of a run, and the pictures that it names."""
     gallery, pictures = found.gallery, dict[str, Shown]()
     tile, size, flags = min(LARGEST_TILE, tile_of(gallery)), size_of(gallery) or 0, flags_of(gallery)
@@ -240,7 +247,7 @@ def _document(found: Look) -> tuple[dict[str, Any], dict[str, Shown]]:
     for item in gallery.items:
         strips = {}
         for side in item.sides.values():
-            frames, stamp = shown_frames(item.frames), _side_stamp(gallery, item.id, side.name)
+            frames, stamp = shown_frames(item.frames), _side_stamp(gallery, item.id, side.name, stamps)
             shown = {layer: Shown(gallery.reader, item.id, side.name, layer, frames, tile) for layer in side.layers}
             first = next((shown[layer] for layer in (GT, COLOR) if layer in shown), None)
             if first is not None and len(frames) > 1:
@@ -263,9 +270,9 @@ def _document(found: Look) -> tuple[dict[str, Any], dict[str, Shown]]:
     return document(gallery, tile, items, failures, sections_of_run(found.facts, gallery), live=True), pictures
 
 
-def _side_stamp(gallery: Gallery, item: str, side: str) -> object:
+def _side_stamp(gallery: Gallery, item: str, side: str, stamps: Stamps) -> object:
     reader = gallery.reader
-    return _stamp(reader.artefact(item, side)) if isinstance(reader, RunReader) else None
+    return stamps.of(reader.artefact(item, side)) if isinstance(reader, RunReader) else None
 
 
 def _named(shown: Mapping[str, Shown], stamp: object, pictures: dict[str, Shown]) -> dict[str, str]:
@@ -279,14 +286,14 @@ def _named(shown: Mapping[str, Shown], stamp: object, pictures: dict[str, Shown]
     return found
 
 
-def _progress(found: Look, layout: RunLayout) -> Iterator[dict[str, Any]]:
+def _progress(found: Look, layout: RunLayout, stamps: Stamps) -> Iterator[dict[str, Any]]:
     """How far each stage has come: artefacts that are there, and those there will be."""
     facts, gone, unseen = found.facts, set[tuple[str | None, str]](), None
     ids = len(facts.splits) - len(facts.left_out)
     for stage, spec in stages_of(facts.config, character_stages(facts.config)):
         backend = None if spec is None else backend_name(spec)
         name = stage.name if backend is None else f"{stage.name} {backend}"
-        there = _count(layout.artefact(stage, backend, "id").parent.parent) - facts.outdated.get(name, 0)
+        there = _count(stamps, stamps.name(layout.artefact(stage, backend, "id"))) - facts.outdated.get(name, 0)
         of = found.clips if stage.per_clip else ids
         done = max(0, min(there, of))
         failed = {f.key for f in facts.failures if f.stage == stage.name and f.backend == backend}
@@ -307,9 +314,12 @@ def _seconds(times: Iterable[TaskTime]) -> dict[str, float]:
     return {name: fmean(seconds) for name, seconds in taken.items()}
 
 
-def _count(folder: Path) -> int:
-    """Artefacts of a stage, in the folders below its own."""
-    return sum(name.endswith(".tar") for _, _, names in os.walk(folder) for name in names)
+def _count(stamps: Stamps, name: str) -> int:
+    """Artefacts of a stage, in the folders below its own, which is that of any one's `name`."""
+    folder = name.rsplit("/", 2)[0]
+    if isinstance(stamps.artefacts, Remote):
+        return sum(one.startswith(f"{folder}/") for one in stamps.listed())
+    return sum(one.endswith(".tar") for _, _, names in os.walk(stamps.artefacts / folder) for one in names)
 
 
 def _nothing(folder: str) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def test_what_it_remembers_is_what_the_artefacts_say(run: tuple[Path, Path]) -> 
     _, out = run
     layout = RunLayout(out)
     with open_index(layout, writes=False) as index:
-        for path in layout.artefacts.rglob("*.tar"):
+        for path in (layout.root / "artefacts").rglob("*.tar"):
             assert index.meta(path) == read_meta(path)
         assert index.meta(layout.artefact(project.STAGE, "inflate", "nobody")) is None
 

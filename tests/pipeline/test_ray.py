@@ -221,6 +221,7 @@ def test_workers_that_die_before_they_begin_are_replaced(head: Head, tmp_path: P
         path.touch()
     with joined_cluster(head.address, BuildConfig(source="sample:1", workers=2), layout, print) as cluster:
         mark = cluster.nodes.here.mark
+        assert mark is not None
         otherwise(cluster, mark=Deadly(mark, left[:1])).nodes.probe()
         outcomes = dict(run_on_ray(cluster, DiesOnArrival(left[1:]), list(range(2)), Needs(timeout=100.0)))
         with pytest.raises(SpecsiaError, match="starts no worker"):

@@ -21,6 +21,7 @@ from specsia_build.pipeline.summary import BuildSummary
 from specsia_build.stages import registry, render
 from specsia_build.stages.registry import stage_names
 from specsia_build.stages.stage import CharacterStage
+from tests.artefacts import file_of
 from tests.pipeline import clip_frames
 from tests.shapes import write_figure
 
@@ -76,7 +77,7 @@ def test_a_new_stage_is_planned_made_kept_and_made_again(
     assert [stage.stale for stage in run_status(config, layout).stages if stage.stage == "frames"] == [2]
     assert run("frames") == {"frames": (2, 0, 0)}
     assert run("frames", fresh=True) == {"frames": (2, 0, 0)}
-    assert [path.name for path in layout.artefacts.iterdir()] == ["frames"]
+    assert [path.name for path in (layout.root / "artefacts").iterdir()] == ["frames"]
 
 
 def test_a_stage_may_read_what_others_made(enter: Callable[[CharacterStage], None], tmp_path: Path) -> None:
@@ -86,8 +87,8 @@ def test_a_stage_may_read_what_others_made(enter: Callable[[CharacterStage], Non
     names = ("render", "frames")
     assert counts(build(config, layout, names, False, Progress())) == dict.fromkeys(names, (1, 0, 0))
     # What a stage reads is made again first where it turns out damaged.
-    layout.artefact(stage, "inflate", "a").unlink()
-    path = layout.artefact(render.STAGE, None, "a")
+    file_of(layout.artefact(stage, "inflate", "a")).unlink()
+    path = file_of(layout.artefact(render.STAGE, None, "a"))
     sound = path.read_bytes()
     path.write_bytes(sound.replace(b"IDAT", b"IDOT", 1))
     assert counts(build(config, layout, names, False, Progress()))["frames"] == (1, 0, 0)

@@ -23,6 +23,7 @@ from specsia_build.pipeline.store import (
 )
 from specsia_build.stages import project, render
 from specsia_build.stages.artefact import Artefact, seal, sha256
+from tests.artefacts import file_of
 
 
 def artefact() -> Artefact:
@@ -136,12 +137,12 @@ def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) ->
 def test_artefacts_of_an_earlier_version_are_moved_where_they_belong(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path / "run")
     made = {
-        layout.artefact(render.STAGE, None, "a"): "render",
-        layout.artefact(project.STAGE, "inflate", "b"): "project",
+        file_of(layout.artefact(render.STAGE, None, "a")): "render",
+        file_of(layout.artefact(project.STAGE, "inflate", "b")): "project",
     }
     for place, stage in made.items():
         write_artefact(place.parent.parent / place.name, seal(Artefact(place.stem, {}, {}), stage, "mark", {}))
-    foreign = layout.artefacts / "render" / "mine.tar"
+    foreign = layout.root / "artefacts" / "render" / "mine.tar"
     foreign.write_text("mine")
     layout.config.write_text("views: 4\n")
     with pytest.raises(UsageError, match="an earlier version, whose artefacts lie elsewhere"):

@@ -15,6 +15,7 @@ from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_meta
 from specsia_build.pipeline.tasks import Task, perform
 from specsia_build.stages import render
+from tests.artefacts import file_of
 from tests.shapes import write_figure
 
 
@@ -28,10 +29,10 @@ def task(tmp_path: Path) -> Task:
 
 def test_a_late_attempt_that_fails_leaves_what_another_made(task: Task) -> None:
     assert perform(task).reason is None
-    made = task.path.read_bytes()
+    made = file_of(task.path).read_bytes()
     task.entry.path.write_text("v nan nan nan")
     assert perform(task).reason is not None
-    assert task.path.read_bytes() == made
+    assert file_of(task.path).read_bytes() == made
 
 
 def test_a_full_disk_is_not_the_characters_fault(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +52,7 @@ def test_a_full_disk_is_not_the_characters_fault(task: Task, monkeypatch: pytest
 
 
 def test_a_folder_in_the_place_of_an_artefact_is_a_sentence(task: Task) -> None:
-    task.path.mkdir(parents=True)
+    file_of(task.path).mkdir(parents=True)
     with pytest.raises(WriteError, match=r"/figure\.tar cannot be written because a folder"):
         perform(task)
 

@@ -76,7 +76,7 @@ def test_a_run_of_frames_alone_shows_the_characters(run: RunLayout, tmp_path: Pa
 
 
 def test_failures_are_told_with_their_clips_and_what_is_missing_with_them(run: RunLayout, tmp_path: Path) -> None:
-    artefacts = sorted(run.artefacts.rglob("a-sway-01.tar"))
+    artefacts = sorted((run.root / "artefacts").rglob("a-sway-01.tar"))
     assert len(artefacts) == 2
     for path in artefacts:
         path.unlink()
@@ -103,7 +103,7 @@ def test_warnings_of_a_character_stand_at_each_of_its_clips(run: RunLayout, tmp_
 
 
 def test_pictures_that_cannot_be_read_are_told(run: RunLayout, tmp_path: Path) -> None:
-    (path,) = [path for path in run.artefacts.rglob("a-sway-01.tar") if "move" in path.parts]
+    (path,) = [path for path in (run.root / "artefacts").rglob("a-sway-01.tar") if "move" in path.parts]
     data = bytearray(path.read_bytes())
     data[len(data) * 3 // 4] ^= 1
     path.write_bytes(data)

@@ -21,6 +21,7 @@ from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_artefact, write_artefact
 from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.artefact import Artefact
+from tests.artefacts import file_of
 from tests.report.conftest import Run
 from tests.report.shown import frames_of, item_of, report_of
 from tests.report.tiny_run import IDS, STRANGE_ID, STRANGE_LICENCE, tiny_run
@@ -170,7 +171,7 @@ def test_what_was_quarantined_for_its_looks_is_shown(tmp_path: Path) -> None:
 
 def test_results_that_no_longer_follow_from_their_inputs_are_left_out(copied: Run, tmp_path: Path) -> None:
     config, layout = copied
-    layout.artefact(reconstruct.STAGE, "inflate", "0").unlink()
+    file_of(layout.artefact(reconstruct.STAGE, "inflate", "0")).unlink()
     facts = gather(config, layout)
     assert facts.outdated == {"project inflate": 1}
     assert "inflate" not in facts.made[0].results
@@ -199,7 +200,7 @@ def test_a_changed_picture_makes_the_dataset_outdated(copied: Run) -> None:
 
 def test_nothing_built_at_all(copied: Run, tmp_path: Path) -> None:
     _, layout = copied
-    shutil.rmtree(layout.artefacts)
+    shutil.rmtree(layout.root / "artefacts")
     shutil.rmtree(layout.dataset)
     layout.log.unlink()
     write_failures(layout.failures, [])
@@ -210,7 +211,7 @@ def test_nothing_built_at_all(copied: Run, tmp_path: Path) -> None:
 
 def test_damage_costs_one_side_its_pictures_only(copied: Run, tmp_path: Path) -> None:
     _, layout = copied
-    path = layout.artefact(project.STAGE, "inflate", "1")
+    path = file_of(layout.artefact(project.STAGE, "inflate", "1"))
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)

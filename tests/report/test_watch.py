@@ -88,7 +88,7 @@ def test_it_says_how_long_the_rest_takes(running: tuple[BuildConfig, Path], monk
     layout.left_out.unlink()
     watched = Watched(str(layout.root), rest=0)
     assert looked(watched)["progress"]["left"] is None
-    (made,) = (layout.artefacts / "project" / "inflate").rglob("*.tar")
+    (made,) = (layout.root / "artefacts" / "project" / "inflate").rglob("*.tar")
     aside = made.rename(layout.root / "aside")
     looked(watched)
     now = 20.0
@@ -154,7 +154,7 @@ def test_only_what_has_changed_is_read_again(
     looked(watched)
     assert len(read) == len(set(read)) >= 3
     layout = RunLayout(folder)
-    changed = next((layout.artefacts / "render").rglob("*.tar"))
+    changed = next((layout.root / "artefacts" / "render").rglob("*.tar"))
     beside = changed.with_name(".0123456789abcdef.tmp")
     beside.write_bytes(changed.read_bytes())
     beside.replace(changed)
@@ -171,7 +171,7 @@ def test_a_build_that_begins_anew_is_followed(running: tuple[BuildConfig, Path])
     layout.splits.write_text("{")
     torn = looked(watched)
     assert torn["items"] == first["items"] and "splits.json" in torn["progress"]["trouble"]
-    shutil.rmtree(layout.artefacts)
+    shutil.rmtree(layout.root / "artefacts")
     layout.splits.unlink()
     empty = looked(watched)
     assert empty["items"] == [] and empty["progress"] == {"stages": [], "left": None, "trouble": None, "changed": None}
@@ -194,7 +194,7 @@ def test_nothing_else_is_there(begun: tuple[BuildConfig, Path], path: str) -> No
 def test_pictures_that_are_gone_are_not_there(running: tuple[BuildConfig, Path]) -> None:
     watched = Watched(str(running[1]), rest=0)
     address = item_of(looked(watched), "0")["sides"]["Y*"]["strips"]["gt"]
-    shutil.rmtree(RunLayout(running[1]).artefacts)
+    shutil.rmtree(running[1] / "artefacts")
     assert watched.find(address, "") is None
 
 

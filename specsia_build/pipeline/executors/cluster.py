@@ -116,7 +116,7 @@ def joined_cluster(
                     "its own, and where it asks for a token RAY_AUTH_MODE=token and RAY_AUTH_TOKEN must be set"
                 ) from error
             source = None if config.source.startswith("sample:") else Path(config.source).expanduser().absolute()
-            here = Here(Path.cwd(), __version__, layout.root, mark, source, _variables())
+            here = Here(Path.cwd(), __version__, layout.root, None if layout.work else mark, source, _variables())
             limit = config.worker_count() if head is None else config.workers or None
             answering = Head(context.address_info["gcs_address"])
             cluster = Cluster(limit, config.workers or None, answering, Nodes(here, answering, say))
