@@ -12,7 +12,7 @@ import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -224,13 +224,14 @@ class Index:
         for rows in self._by_fan("SELECT id, members FROM members WHERE fan = ?", ids):
             yield from ((character_id, json.loads(members)) for character_id, members in rows)
 
-    def settled(self, deciding: Mapping[str, str]) -> Iterator[tuple[str, Settled]]:
+    def settled(self, ids: Collection[str], deciding: Callable[[str], str]) -> Iterator[tuple[str, Settled]]:
         """Those of some characters of which nothing is left to do, in no order, with what is known of them.
 
         Args:
-            deciding: by id what decides a character's artefacts, as for `settle`.
+            ids: theirs.
+            deciding: gives by id what decides a character's artefacts, as for `settle`.
         """
-        for rows in self._by_fan("SELECT id, mark, known FROM settled WHERE fan = ?", deciding.keys()):
+        for rows in self._by_fan("SELECT id, mark, known FROM settled WHERE fan = ?", ids):
             # Of the folders that only these characters' artefacts lie in, so that not all are held.
             listed: dict[str, dict[str, str]] = {}
             for character_id, mark, row in rows:
@@ -239,7 +240,7 @@ class Index:
                 except (ValueError, TypeError):
                     continue
                 stamps = self._stamps.in_order(known.artefacts, listed)
-                if mark == _mark(deciding[character_id], known, stamps):
+                if mark == _mark(deciding(character_id), known, stamps):
                     yield character_id, known
 
     def _by_fan(self, statement: str, ids: Collection[str]) -> Iterator[list[tuple[Any, ...]]]:

@@ -56,9 +56,10 @@ class Settlement:
 
         Files are looked at once: what others than this process change afterwards is found by the next command.
         """
-        new = {entry.id: self._deciding(entry) for entry in entries if entry.id not in self._asked}
+        new = {entry.id: entry for entry in entries if entry.id not in self._asked}
         self._asked |= new.keys()
-        self._known |= {one: found.clips for one, found in self._index.settled(new)}
+        for one, found in self._index.settled(new, lambda character_id: self._deciding(new[character_id])):
+            self._known[one] = found.clips
         return {entry.id: self._known[entry.id] for entry in entries if entry.id in self._known}
 
     def members(self, entries: Iterable[Entry]) -> dict[str, dict[str, list[Member]]]:

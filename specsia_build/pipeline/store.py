@@ -37,7 +37,7 @@ def _member(key: str, name: str, data: bytes) -> tuple[tarfile.TarInfo, io.Bytes
 def write_artefact(place: Place, artefact: Artefact) -> dict[str, Any]:
     """Write an artefact; the same artefact gives the same bytes. Returns its meta data as they will be read."""
     stream = io.BytesIO()
-    meta = json.dumps(artefact.meta, sort_keys=True, ensure_ascii=False, indent=1).encode()
+    meta = json.dumps(artefact.meta, sort_keys=True, ensure_ascii=False).encode()
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
         archive.addfile(*_member(artefact.key, META, meta))
         for name in sorted(artefact.files):
