@@ -21,6 +21,9 @@ FRONTALS = ("render", "drawing")
 POS_FRAMES = ("character", "view")
 LOW_IOU_ACTIONS = ("quarantine", "keep")
 EXECUTORS = ("local", "ray")
+ALL, NEEDED, NONE = KEEPS = ("all", "needed", "none")
+"""Artefacts to keep once all is packed."""
+
 RENDERERS = ("cycles", "eevee", "fast", "pyrender")
 
 DEFAULT_SOURCE = "sample:24"
@@ -116,6 +119,8 @@ class BuildConfig:
         timeout: seconds after which one character's stage is given up.
         memory: what a character may cost in a worker, such as `2 GB`; one that needs more is quarantined.
         work: URL that artefacts are stored at, None for the run's folder.
+        keep: artefacts that keep their files once all is packed and found to be as it was written: those that are
+            `needed` to pack anew, or `none`; `all` also makes those again that were dropped before, None leaves them.
         clips: what clips are made of, where a run is of characters in motion; None where it is of stills.
     """
 
@@ -140,6 +145,7 @@ class BuildConfig:
     timeout: float = 600.0
     memory: str = MEMORY
     work: str | None = None
+    keep: str | None = None
     clips: ClipSettings | None = None
 
     def __post_init__(self) -> None:
@@ -166,6 +172,8 @@ class BuildConfig:
             ("executor", self.executor, EXECUTORS),
         ):
             check_choice(name, value, known)
+        if self.keep is not None:
+            check_choice("keep", self.keep, KEEPS)
         if self.renderer not in RENDERERS:
             raise UsageError(no_such("renderer", self.renderer, RENDERERS))
         if not self.backends:
@@ -187,7 +195,7 @@ class BuildConfig:
         return self.workers or cores()
 
 
-RUN_SETTINGS = frozenset({"workers", "executor", "limit", "exclude", "max_failures", "timeout", "memory"})
+RUN_SETTINGS = frozenset({"workers", "executor", "limit", "exclude", "max_failures", "timeout", "memory", "keep"})
 """Settings of one command, which the next one does not inherit."""
 
 WORK = "work"
@@ -276,7 +284,7 @@ def _converted(name: str, value: Any, where: str) -> Any:
         if not isinstance(values, list | tuple) or not all(isinstance(v, str) for v in values):
             raise UsageError(f"{where}: backends must be a name or a list of names")
         return tuple(values)
-    if value is None and name in ("limit", "like", "exclude", "max_failures", "shard", WORK):
+    if value is None and name in ("limit", "like", "exclude", "max_failures", "shard", "keep", WORK):
         return None
     if name == "max_failures":
         return str(value)

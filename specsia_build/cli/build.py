@@ -11,7 +11,7 @@ from specsia_build.cli.closing import end
 from specsia_build.cli.command import Command
 from specsia_build.cli.completion import STAGES
 from specsia_build.cli.output import json_option
-from specsia_build.config import EXECUTORS, LOOKS, LOW_IOU_ACTIONS
+from specsia_build.config import EXECUTORS, KEEPS, LOOKS, LOW_IOU_ACTIONS
 
 
 @click.command(
@@ -82,6 +82,12 @@ from specsia_build.config import EXECUTORS, LOOKS, LOW_IOU_ACTIONS
     "--low-iou",
     type=click.Choice(LOW_IOU_ACTIONS),
     help="Quarantine reconstructions of low quality with their pictures, or keep them.  [default: quarantine]",
+)
+@click.option(
+    "--keep",
+    type=click.Choice(KEEPS),
+    help="Artefacts to keep once all is packed and checked: those that packing anew needs, or none; all makes dropped "
+    "ones again.  [default: all]",
 )
 @click.option("--fresh", is_flag=True, help="Forget what the folder holds of an earlier build.")
 @json_option

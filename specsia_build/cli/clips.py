@@ -12,7 +12,7 @@ from specsia_build.cli.closing import end
 from specsia_build.cli.command import Command
 from specsia_build.cli.completion import CLIP_STAGES, recipe_names
 from specsia_build.cli.output import json_option
-from specsia_build.config import DEFAULT_CLIPS_OUT, EXECUTORS, LOOKS, ClipSettings
+from specsia_build.config import DEFAULT_CLIPS_OUT, EXECUTORS, KEEPS, LOOKS, ClipSettings
 
 
 @click.command(
@@ -77,6 +77,12 @@ from specsia_build.config import DEFAULT_CLIPS_OUT, EXECUTORS, LOOKS, ClipSettin
 @click.option("--exclude", metavar="FILE", help="Leave out the characters whose ids this file names, one a line.")
 @click.option("--seed", type=int, help="Of contours and backends.  [default: 42]")
 @click.option("--max-failures", metavar="N|P%", help="Failed clips to put up with.  [default: 1%, at least one]")
+@click.option(
+    "--keep",
+    type=click.Choice(KEEPS),
+    help="Artefacts to keep once all is packed and checked: those that packing anew needs, or none; all makes dropped "
+    "ones again.  [default: all]",
+)
 @click.option("--fresh", is_flag=True, help="Forget what the folder holds of an earlier run.")
 @json_option
 @click.pass_context

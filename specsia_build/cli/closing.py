@@ -74,6 +74,7 @@ def document_of(summary: BuildSummary) -> dict[str, Any]:
         "configurations": dict(summary.rows or {}),
         "dataset": None if summary.dataset is None else str(summary.dataset),
         "stopped": summary.stopped,
+        "freed": summary.freed,
         **({} if summary.clips is None else {"clips": summary.clips, "recipes": summary.recipes}),
     }
 
@@ -200,6 +201,7 @@ def end(
         {
             "built": _counts(summary.stages, "made") or ["nothing" if trouble else "nothing: all is up to date"],
             "up to date": _counts(summary.stages, "kept"),
+            "freed": [f"{summary.freed:,} bytes of {layout.root}, by --keep {config.keep}"] if summary.freed else [],
         },
         seconds=seconds,
         doubtful={

@@ -40,9 +40,16 @@ def chosen_items(gallery: Gallery, ids: Sequence[str], split: str | None, most: 
     found = [item for item in gallery.items if split in (None, item.split)]
     if not found:
         there = Counter(item.split for item in gallery.items)
-        told = ", ".join(f"{name} ({count})" for name, count in there.items()) or "nothing yet"
-        raise UsageError(f"{gallery.where} has nothing{f' in split {split!r}' if split else ''} to draw: it has {told}")
+        told = (
+            f"it has {', '.join(f'{name} ({count})' for name, count in there.items())}" if there else _why_none(gallery)
+        )
+        raise UsageError(f"{gallery.where} has nothing{f' in split {split!r}' if split else ''} to draw: {told}")
     return tuple(found[k] for k in spread(len(found), len(found) if most is None else most))
+
+
+def _why_none(gallery: Gallery) -> str:
+    """Why a gallery has no item."""
+    return gallery.missing[-1] if gallery.missing else "it has nothing yet"
 
 
 def _unknown(gallery: Gallery, name: str, known: Sequence[str]) -> str:
@@ -50,7 +57,7 @@ def _unknown(gallery: Gallery, name: str, known: Sequence[str]) -> str:
     if lost is not None:
         return f"'{brief(name, 80)}' has no pictures: it failed at {lost.stage}: {brief(lost.reason)}"
     one = "clip" if gallery.moving else "character"
-    hint = meant(name, known) or f" It has {some(known)}."
+    hint = meant(name, known) or f" It has {some(known)}." if known else f" {_why_none(gallery)}"
     return f"{gallery.where} has no {one} '{brief(name, 80)}'.{hint}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,12 +16,12 @@ from specsia_build.gallery.facts import BuiltCharacter, Facts, TaskTime
 from specsia_build.gallery.gather import ReadMeta, gather
 from specsia_build.gallery.gather_clips import DrawnClip, MovingFacts, gather_clips
 from specsia_build.gallery.items import TARGET, Gallery, Item, Lost, Measure, Side
-from specsia_build.gallery.missing import missing_clips, missing_sentences
+from specsia_build.gallery.missing import dropped_sentences, go_on, missing_clips, missing_sentences
 from specsia_build.pipeline.failures import Failure
 from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.objects import Place
-from specsia_build.pipeline.store import DamagedError, read_artefact, stamp_of
+from specsia_build.pipeline.store import DamagedError, is_dropped, read_artefact, stamp_of
 from specsia_build.stages import project, render
 from specsia_build.stages.clips import draw, move
 from specsia_build.stages.registry import character_stages
@@ -55,6 +54,10 @@ class RunReader:
         """The file that has the pictures of a side."""
         clean, made = (draw.STAGE, move.STAGE) if self.moving else (render.STAGE, project.STAGE)
         return self.layout.artefact(clean if side == TARGET else made, None if side == TARGET else side, item)
+
+    def has(self, item: Item) -> bool:
+        """Whether the pictures of all its sides are kept."""
+        return not any(is_dropped(self.artefact(item.id, side)) for side in item.sides)
 
     def read(self, item: str, side: str, layer: str, frames: Sequence[int]) -> list[bytes]:
         """PNGs; see `Reader`."""
@@ -132,7 +135,8 @@ def stills_gallery(facts: Facts, layout: RunLayout) -> Gallery:
     config = facts.config
     built = sum(bool(made.results) for made in facts.made)
     what = f"{plural(built, 'character')} built" if built else f"{plural(len(facts.made), 'character')} rendered"
-    seconds = _seconds(facts.times)
+    seconds, reader = _seconds(facts.times), RunReader(layout, moving=False)
+    items = tuple(filter(reader.has, (_character(made, config, seconds) for made in facts.made)))
     return Gallery(
         kind="run",
         where=str(layout.root),
@@ -142,31 +146,32 @@ def stills_gallery(facts: Facts, layout: RunLayout) -> Gallery:
             f"{plural(len(facts.backends), 'backend')}: {', '.join(facts.backends)}."
         ),
         moving=False,
-        items=tuple(_character(made, config, seconds) for made in facts.made),
+        items=items,
         lost=tuple(_lost(failure, facts, layout) for failure in facts.failures),
         measures=(IOU,),
-        reader=RunReader(layout, moving=False),
-        missing=tuple(missing_sentences(facts)),
-        go_on=_go_on(facts),
+        reader=reader,
+        missing=(*missing_sentences(facts), *dropped_sentences(facts, len(facts.made) - len(items), "character")),
+        go_on=go_on(facts),
     )
 
 
 def clips_gallery(moving: MovingFacts, layout: RunLayout) -> Gallery:
     """The gallery of a run of clips whose facts are known."""
     facts = moving.facts
-    seconds = _seconds(facts.times)
+    seconds, reader = _seconds(facts.times), RunReader(layout, moving=True)
+    items = tuple(filter(reader.has, (_clip(one, facts.config, seconds) for one in moving.drawn)))
     return Gallery(
         kind="run",
         where=str(layout.root),
         title=facts.source,
         lead=moving.lead,
         moving=True,
-        items=tuple(_clip(one, facts.config, seconds) for one in moving.drawn),
+        items=items,
         lost=tuple(_lost(failure, facts, layout) for failure in facts.failures),
         measures=(IOU,) if moving.backends else (),
-        reader=RunReader(layout, moving=True),
-        missing=tuple(missing_clips(moving)),
-        go_on=_go_on(facts),
+        reader=reader,
+        missing=(*missing_clips(moving), *dropped_sentences(facts, len(moving.drawn) - len(items), "clip")),
+        go_on=go_on(facts),
     )
 
 
@@ -180,11 +185,6 @@ def _seconds(times: Iterable[TaskTime]) -> Mapping[str, float]:
 
 def _spent(seconds: Mapping[str, float], key: str) -> dict[str, float]:
     return {"seconds": seconds[key]} if key in seconds else {}
-
-
-def _go_on(facts: Facts) -> str:
-    command = "build" if facts.config.clips is None else "clips"
-    return f"specsia {command} --out {shlex.quote(str(facts.root))}"
 
 
 def _character(made: BuiltCharacter, config: BuildConfig, seconds: Mapping[str, float]) -> Item:
@@ -242,7 +242,7 @@ def _lost(failure: Failure, facts: Facts, layout: RunLayout) -> Lost:
                 frames += 1
         layers = tuple(layer for layer in MADE if (folder / view_file(layer, 0)).is_file())
         side = Side(failure.backend, layers) if frames else None
-    command = _go_on(facts)
+    command = go_on(facts)
     return Lost(
         key=failure.key,
         id=failure.id,

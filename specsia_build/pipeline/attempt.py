@@ -91,7 +91,7 @@ class Attempt:
             return
         bar(1)
         if outcome.mended:
-            record.mended(step, [task.key])
+            record.made_again(step, [task.key])
         record.log(*name_of(step), task.key, outcome)
         tally.seconds += outcome.seconds
         (tally.made if outcome.reason is None else tally.failed).add(task.key)

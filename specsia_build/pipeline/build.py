@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from specsia_build.config import BuildConfig
+from specsia_build.config import ALL, BuildConfig
 from specsia_build.dataset.upload import open_target
 from specsia_build.pipeline.clearing import forget
 from specsia_build.pipeline.executors import open_executor
 from specsia_build.pipeline.finishing import pack_clips, pack_pairs
 from specsia_build.pipeline.index import open_index
+from specsia_build.pipeline.keeping import drop, restore
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.lock import locked
 from specsia_build.pipeline.mark import claim_folder, settings_before, settled, told_before
@@ -83,9 +84,11 @@ def build(
                 progress.say(f"kept in {layout.root}, as no build wrote it: {named(foreign)}")
         work.begin()
         with progress.stages(planned_rows(config, asked, len(work.entries), packs)):
+            if config.keep == ALL:
+                restore(work, stages_of(config, asked))
             work.run_steps(stages_of(config, asked))
             if work.hopeless():
                 return work.too_many("raise --max-failures")
             if not packs:
                 return work.finished()
-            return pack_pairs(work) if config.clips is None else pack_clips(work)
+            return drop(work, pack_pairs(work) if config.clips is None else pack_clips(work))

@@ -45,7 +45,7 @@ def pack_pairs(work: Work) -> BuildSummary:
 
 def _heal(work: Work) -> None:
     """Make every damaged artefact that pack would read again, and what follows from it."""
-    wanted = artefacts_read(_pack_plan(work))
+    wanted = artefacts_read(_pack_plan(work), work.layout.dataset)
     where = [(work.layout.artefact(*one), one[2]) for one in wanted]
     backends = {backend_name(spec): spec for spec in work.config.backends}
     damaged: dict[Step, set[str]] = {}

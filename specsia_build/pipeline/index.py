@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from specsia_build.config import ALL
 from specsia_build.errors import CharacterError
 from specsia_build.files.sources import source_digest, source_place
 from specsia_build.pipeline.layout import RunLayout, fan_of
@@ -54,11 +55,13 @@ class Settled:
         sources: files that decide its artefacts, those among them that are not there.
         artefacts: their names, relative to the folder of artefacts.
         clips: ids of its clips.
+        kept: which artefacts kept their files when that was last seen to; see `BuildConfig.keep`.
     """
 
     sources: Sequence[str]
     artefacts: Sequence[str]
     clips: Sequence[str]
+    kept: str = ALL
 
 
 Members = dict[str, list[dict[str, Any]]]
@@ -214,7 +217,7 @@ class Index:
             members: see `Members`.
         """
         stamps = self._stamps.in_order(known.artefacts)
-        row = _mark(decides, known, stamps), _json([known.sources, known.artefacts, known.clips])
+        row = _mark(decides, known, stamps), _json([known.sources, known.artefacts, known.clips, known.kept])
         key = fan_of(character_id), character_id
         self._write("INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?)", *key, *row)
         self._write("INSERT OR REPLACE INTO members VALUES (?, ?, ?)", *key, _json(members))

@@ -18,7 +18,7 @@ from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.lock import locked
 from specsia_build.pipeline.mark import changes, claim_folder, settings_before
 from specsia_build.pipeline.settings import existing_run
-from specsia_build.pipeline.store import stamp_of
+from specsia_build.pipeline.store import is_dropped, stamp_of
 
 _LOCAL = "source"
 """Of the settings what may differ between machines: where the source lies."""
@@ -111,7 +111,7 @@ def _take_artefacts(one: RunLayout, layout: RunLayout, index: Index, say: Callab
             target, meta = layout.root / name, theirs.meta(path)
             if meta is None:
                 damaged.append(name.as_posix())
-            elif (there := index.meta(target)) is None:
+            elif (there := index.meta(target)) is None or (there == meta and is_dropped(target)):
                 _bring(path, target)
                 if (stamp := stamp_of(target)) is not None:
                     index.learn(target, stamp, packed_meta(meta))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, backend_name
@@ -95,12 +96,8 @@ def not_ready(plan: pack.PackPlan, failures: Sequence[Failure]) -> dict[str, lis
     return {name: found for name, found in missed.items() if found}
 
 
-def artefacts_read(plan: pack.PackPlan) -> list[tuple[CharacterStage, str | None, str]]:
-    """Stage, backend's name and character of every artefact that packing reads."""
-    found = [
-        (stage, name if stage.per_backend else None, one.id)
-        for stage in plan.reads
-        for name, members in plan.members.items()
-        for one in members
-    ]
+def artefacts_read(plan: pack.PackPlan, folder: Path) -> list[tuple[CharacterStage, str | None, str]]:
+    """Stage, backend's name and character of every artefact that packing into a folder reads."""
+    members = pack.to_be_read(plan, folder)
+    found = [(stage, name if stage.per_backend else None, key) for stage in plan.reads for name, key in members]
     return list(dict.fromkeys(found))

@@ -14,6 +14,9 @@ from specsia_build.pipeline.objects import Place
 from specsia_build.pipeline.progress import Progress, named
 from specsia_build.pipeline.tasks import Outcome, Task
 
+DAMAGED, DROPPED = "damaged and made again", "made again, as --keep had dropped it"
+"""Why artefacts that are up to date are made again."""
+
 
 class Record:
     """Of one run.
@@ -60,9 +63,9 @@ class Record:
         self.warnings[character] = found = tuple(dict.fromkeys((*before, *said)))
         self._progress.warned(len(found) - len(before))
 
-    def mended(self, step: Step, keys: Collection[str]) -> None:
-        """Say that artefacts are made again."""
-        self._progress.say(f"{' '.join(filter(None, name_of(step)))}: damaged and made again: {named(keys)}")
+    def made_again(self, step: Step, keys: Collection[str], why: str = DAMAGED) -> None:
+        """Say that artefacts are made again; `why` is `DAMAGED` or `DROPPED`."""
+        self._progress.say(f"{' '.join(filter(None, name_of(step)))}: {why}: {named(keys)}")
 
     def log(self, stage: str, backend: str | None, key: str, outcome: Outcome) -> None:
         """Note how long a step took, how much memory it had, and why it failed."""

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from specsia_build.characters.character import Entry
-from specsia_build.config import BuildConfig, backend_name, result_settings
+from specsia_build.config import ALL, BuildConfig, backend_name, result_settings
 from specsia_build.pipeline.index import Index, Members, Settled
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.planning import DONE, judgements, stages_of
@@ -46,6 +46,7 @@ class Settlement:
         decides = [[stage.name, stage.version, stage.settings(_job(config, spec))] for stage, spec in self._steps]
         self._decides = sha256(canonical_json([result_settings(config), decides]).encode())
         self._known: dict[str, Sequence[str]] = {}
+        self._kept: dict[str, str] = {}
         self._asked: set[str] = set()
 
     def _deciding(self, entry: Entry) -> str:
@@ -59,7 +60,7 @@ class Settlement:
         new = {entry.id: entry for entry in entries if entry.id not in self._asked}
         self._asked |= new.keys()
         for one, found in self._index.settled(new, lambda character_id: self._deciding(new[character_id])):
-            self._known[one] = found.clips
+            self._note(one, found)
         return {entry.id: self._known[entry.id] for entry in entries if entry.id in self._known}
 
     def members(self, entries: Iterable[Entry]) -> dict[str, dict[str, list[Member]]]:
@@ -69,13 +70,26 @@ class Settlement:
             for one, found in self._index.members(self.known(entries))
         }
 
+    def kept(self, character_id: str) -> str:
+        """What a settled one has kept of its artefacts' files; see `BuildConfig.keep`."""
+        return self._kept.get(character_id, ALL)
+
+    def _note(self, character_id: str, known: Settled) -> None:
+        self._known[character_id] = known.clips
+        self._kept.pop(character_id, None)
+        if known.kept != ALL:
+            self._kept[character_id] = known.kept
+
     def unsettle(self, ids: Iterable[str]) -> None:
         """Something is left to do of some characters."""
         for one in ids:
             self._known.pop(one, None)
 
-    def look(self, entry: Entry) -> bool:
-        """See whether nothing is left to do of a character, by its artefacts' meta data, and remember it if so."""
+    def look(self, entry: Entry, kept: str = ALL) -> bool:
+        """See whether nothing is left to do of a character, by its artefacts' meta data, and remember it if so.
+
+        `kept` is what it has kept of its artefacts' files; see `BuildConfig.keep`.
+        """
         made, clips = list[str](), dict[str, None]()
         with self._index.watched() as sources:
             for stage, spec in self._steps:
@@ -85,10 +99,10 @@ class Settlement:
                     made.append(self._index.name(task.path))
                     if task.clip is not None:
                         clips[task.clip.id] = None
-        known = Settled(list(sources), made, list(clips))
+        known = Settled(list(sources), made, list(clips), kept)
         self._index.settle(entry.id, self._deciding(entry), known, self._members(entry, list(clips)))
         self._asked.add(entry.id)
-        self._known[entry.id] = known.clips
+        self._note(entry.id, known)
         return True
 
     def _members(self, entry: Entry, clips: list[str]) -> Members:

@@ -34,6 +34,10 @@ def _member(key: str, name: str, data: bytes) -> tuple[tarfile.TarInfo, io.Bytes
     return info, io.BytesIO(data)
 
 
+_DROPPED = "SPECSIA.dropped"
+"""A header of an artefact that has given its files up."""
+
+
 def write_artefact(place: Place, artefact: Artefact) -> dict[str, Any]:
     """Write an artefact; the same artefact gives the same bytes. Returns its meta data as they will be read."""
     stream = io.BytesIO()
@@ -42,16 +46,24 @@ def write_artefact(place: Place, artefact: Artefact) -> dict[str, Any]:
         archive.addfile(*_member(artefact.key, META, meta))
         for name in sorted(artefact.files):
             archive.addfile(*_member(artefact.key, name, artefact.files[name]))
-    if isinstance(place, Remote):
-        place.write(stream.getvalue())
-    else:
-        write_bytes(place, stream.getvalue())
+    _put(place, stream.getvalue())
     read: dict[str, Any] = json.loads(meta)
     return read
 
 
+def _put(place: Place, data: bytes) -> None:
+    if isinstance(place, Remote):
+        place.write(data)
+    else:
+        write_bytes(place, data)
+
+
 class DamagedError(SpecsiaError):
     """An artefact is missing or not as it was written: it is as if it were not there, and made again."""
+
+
+class DroppedError(DamagedError):
+    """An artefact whose files `drop_files` took: it is up to date, and made again where they are needed."""
 
 
 _DAMAGE = (OSError, tarfile.TarError, ValueError, KeyError, TypeError, IndexError, RecursionError, SpecsiaError)
@@ -88,6 +100,7 @@ def read_artefact(place: Place, key: str) -> Artefact:
     """Read an artefact and see that it is as it was written, to the byte.
 
     Raises:
+        DroppedError: if it has given its files up.
         DamagedError: if it is not, or not there.
         WriteError: if where it is stored cannot be reached.
     """
@@ -95,6 +108,11 @@ def read_artefact(place: Place, key: str) -> Artefact:
     try:
         with _open(place) as archive:
             found, meta = _next_meta(archive)
+            if _DROPPED in archive.pax_headers:
+                raise DroppedError(
+                    f"--keep had dropped the files of {place}: give the build's command again with --keep all, which "
+                    "makes them again"
+                )
             listed: dict[str, dict[str, Any]] = meta["files"]
             if found != key:
                 raise ValueError(f"it is of '{found}'")
@@ -106,7 +124,7 @@ def read_artefact(place: Place, key: str) -> Artefact:
                 files[name] = data
             if files.keys() != listed.keys():
                 raise ValueError("it lacks files")
-    except WriteError:
+    except (WriteError, DroppedError):
         raise
     except _DAMAGE as error:
         raise DamagedError(f"the artefact {place} is damaged ({error}): delete it and build again") from error
@@ -137,6 +155,7 @@ def seen(place: Place) -> tuple[bool, dict[str, Any] | None]:
         with _open(place) as archive:
             _, meta = _next_meta(archive)
             rest = sum(_BLOCK + -(-int(file["bytes"]) // _BLOCK) * _BLOCK for file in meta["files"].values())
+            rest = 0 if _DROPPED in archive.pax_headers else rest
             whole = place.stat().st_size >= archive.offset + rest
     except _DAMAGE:
         return os.path.lexists(place), None
@@ -144,18 +163,30 @@ def seen(place: Place) -> tuple[bool, dict[str, Any] | None]:
 
 
 def _seen_remote(place: Remote) -> tuple[bool, dict[str, Any] | None]:
+    try:
+        return True, _head(place)[1]
+    except WriteError:
+        raise
+    except FileNotFoundError:
+        return False, None
+    except _DAMAGE:
+        return True, None
+
+
+def _head(place: Place) -> tuple[str, dict[str, Any], bool]:
+    """Key and meta data of an artefact, and whether it has given its files up; no more is read than that takes."""
+    if not isinstance(place, Remote):
+        with _open(place) as archive:
+            return *_next_meta(archive), _DROPPED in archive.pax_headers
     for most in _FIRST_BYTES:
-        try:
-            data = place.read(most)
-        except FileNotFoundError:
-            return False, None
+        data = place.read(most)
         try:
             with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
-                return True, _next_meta(archive)[1]
+                return *_next_meta(archive), _DROPPED in archive.pax_headers
         except _DAMAGE:
             if most is None or len(data) < most:
-                break
-    return True, None
+                raise
+    raise ValueError(f"it does not begin with {META}")
 
 
 def read_meta(place: Place) -> dict[str, Any] | None:
@@ -172,6 +203,49 @@ def stamp_of(place: str | Place) -> str | None:
     except (OSError, ValueError):
         return None
     return f"{found.st_size}:{found.st_mtime_ns}"
+
+
+def is_dropped(place: Place) -> bool:
+    """Whether an artefact has given its files up.
+
+    Raises:
+        WriteError: if where it is stored cannot be reached.
+    """
+    try:
+        return _head(place)[2]
+    except WriteError:
+        raise
+    except _DAMAGE:
+        return False
+
+
+def drop_files(place: Place) -> tuple[int, dict[str, Any]] | None:
+    """Have an artefact give its files up; what is left in its place is its meta data, as they are.
+
+    Returns:
+        Bytes that are free now, and its meta data; None where it has no files, or does not read.
+
+    Raises:
+        WriteError: if it cannot be replaced.
+    """
+    try:
+        key, meta, dropped = _head(place)
+        before = 0 if isinstance(place, Remote) else place.stat().st_size
+    except WriteError:
+        raise
+    except _DAMAGE:
+        return None
+    if dropped or not meta["files"]:
+        return None
+    stream = io.BytesIO()
+    text = json.dumps(meta, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT, pax_headers={_DROPPED: "yes"}) as archive:
+        archive.addfile(*_member(key, META, text))
+        # Without what tar pads by, which would be more than the rest.
+        whole = archive.offset + 2 * _BLOCK
+    _put(place, left := stream.getvalue()[:whole])
+    freed = before - len(left) if before else sum(int(file["bytes"]) for file in meta["files"].values())
+    return freed, meta
 
 
 def discard(place: Place) -> None:

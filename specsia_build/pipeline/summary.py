@@ -45,6 +45,7 @@ class BuildSummary:
         clips: that the characters have, None in a run of stills.
         recipes: parts that are there now by recipe; None where none was written.
         stopped: why the build stopped before its last stage, or None.
+        freed: bytes of artefacts and procedural characters that were dropped, as `keep` says.
     """
 
     source: str
@@ -59,6 +60,7 @@ class BuildSummary:
     clips: int | None = None
     recipes: Mapping[str, int] | None = None
     stopped: str | None = None
+    freed: int = 0
 
     @property
     def failed(self) -> int:

@@ -23,9 +23,10 @@ from specsia_build.pipeline.mark import refuse_other_source
 from specsia_build.pipeline.planning import stages_of
 from specsia_build.pipeline.progress import Progress, named
 from specsia_build.pipeline.recipes import planned
-from specsia_build.pipeline.record import Record
+from specsia_build.pipeline.record import DAMAGED, DROPPED, Record
 from specsia_build.pipeline.selection import excluded_ids, narrowed, select
 from specsia_build.pipeline.settling import Settlement
+from specsia_build.pipeline.store import is_dropped
 from specsia_build.pipeline.summary import BuildSummary, StageTally
 from specsia_build.stages.clips import motions
 from specsia_build.stages.registry import character_stages
@@ -126,9 +127,11 @@ class Work:
         """
         for segment in segments(steps, self.config):
             damaged = self._attempt(segment, ids)
-            for step, found in damaged.items():
-                self.discard(step, found)
-                self.run_steps([step], set(found.values()))
+            # Those that others rest on first, as these may need them.
+            for step in stages_of(self.config, character_stages(self.config)):
+                if found := damaged.get(step):
+                    self.discard(step, found)
+                    self.run_steps([step], set(found.values()))
             touched = {character_id for found in damaged.values() for character_id in found.values()}
             if damaged and (still := self._attempt(segment, touched)):
                 (stage, _), found = next(iter(still.items()))
@@ -142,11 +145,15 @@ class Work:
                 return
 
     def discard(self, step: Step, keys: Collection[str]) -> None:
-        """Remove artefacts that turned out damaged, so that they are made again, and say so."""
-        self.record.mended(step, keys)
+        """Remove artefacts that turned out damaged, or without files, so that they are made again, and say so."""
+        places = {key: self.layout.artefact(step[0], name_of(step)[1], key) for key in keys}
+        dropped = {key for key, place in places.items() if is_dropped(place)}
+        for found, why in ((dropped, DROPPED), (places.keys() - dropped, DAMAGED)):
+            if found:
+                self.record.made_again(step, found, why)
         self.settlement.unsettle(character_of(key) if step[0].per_clip else key for key in keys)
-        for key in keys:
-            self.index.discard(self.layout.artefact(step[0], name_of(step)[1], key))
+        for place in places.values():
+            self.index.discard(place)
 
     def _attempt(self, segment: Segment, ids: Collection[str] | None) -> Damaged:
         """Do what there is to do of a segment; returns what turned out damaged on the way."""

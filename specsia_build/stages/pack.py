@@ -207,6 +207,19 @@ def _kept(folder: Path) -> dict[str, tuple[Path, str]]:
         return {}
 
 
+def _there(shard: _Shard, known: Mapping[str, tuple[Path, str]]) -> tuple[Path, str] | None:
+    """Path and SHA-256 of a shard that is there whole; `known` is from `_kept`."""
+    found = known.get(shard.fingerprint)
+    return found if found is not None and file_digest(found[0]) == found[1] else None
+
+
+def to_be_read(plan: PackPlan, folder: Path) -> dict[tuple[str, str], None]:
+    """Backend and id of each member that packing into a folder would read, as no shard there holds it, in order."""
+    known = _kept(folder)
+    shards = (shard for shard in _plan(plan) if _there(shard, known) is None)
+    return {(shard.backend, one.id): None for shard in shards for one in shard.members}
+
+
 def _link(old: Path, new: Path) -> None:
     try:
         os.link(old, new)
@@ -227,8 +240,8 @@ def _write(
 
     `needed` is told where the disk is full: the bytes of this shard and of those that are still to come.
     """
-    old, digest = known.get(shard.fingerprint, (None, ""))
-    if old is not None and file_digest(old) == digest:
+    if (there := _there(shard, known)) is not None:
+        old, digest = there
         _link(old, path)
         advance(len(shard.members))
         return digest, True

@@ -9,14 +9,9 @@ from unittest.mock import patch
 import pytest
 
 from specsia_build.pipeline.layout import layout_of
-from tests.clips import at_once
 from tests.pipeline.test_build import build, made, specsia
 
-
-@pytest.fixture(autouse=True)
-def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("specsia_build.pipeline.build.open_executor", at_once)
-
+pytestmark = pytest.mark.usefixtures("no_workers")
 
 SMALL = ("--stage", "render", "--limit", "1", "--size", "64", "--views", "1")
 

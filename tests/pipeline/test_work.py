@@ -154,3 +154,14 @@ def test_stores_that_cannot_be_used(url: str, says: str, tmp_path: Path, asked: 
     assert said.exit_code in (1, 2)
     assert says in said.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_what_is_dropped_in_the_store_is_told_by_the_index_and_made_again(built: Path, run: Path) -> None:
+    whole = (built / "here" / "dataset" / "SHA256SUMS").read_bytes()
+    dropped = specsia("build", "--out", run, "--keep", "none")
+    assert "by --keep none" in dropped.output
+    assert dropped.exit_code == 0
+    assert "nothing: all is up to date" in specsia("build", "--out", run).output
+    again = specsia("build", "--out", run, "--keep", "all")
+    assert again.output.count("made again, as --keep had dropped it") == PLACES / 2, again.output
+    assert (run / "dataset" / "SHA256SUMS").read_bytes() == whole
