@@ -45,9 +45,17 @@ def test_a_url_gets_the_dataset_and_a_rerun_sends_nothing(tmp_path: Path, monkey
         again = CliRunner().invoke(main, ["build", "--out", url, *SMALL])
         assert "0 files (0.0 MB) sent" in again.stderr
         assert [line["stage"] for line in lines_of(work / "logs" / "tasks.jsonl")].count("pack") == 1
-        assert CliRunner().invoke(main, ["report", str(work)]).exit_code == 0
+        assert "all is packed" in CliRunner().invoke(main, ["status", url]).stdout
+        assert CliRunner().invoke(main, ["report", url]).exit_code == 0
         page = (work / "report.html").read_text()
         assert "1 of 3 characters of the source are left out by --limit" in page
         assert "not rendered" not in page
     finally:
         fsspec.filesystem("memory").store.clear()
+
+
+def test_state_that_is_not_here_is_asked_for_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = CliRunner().invoke(main, ["status", "memory://bucket/run"])
+    assert said.exit_code == 2
+    assert "go to the folder that it was started in; its dataset is memory://bucket/run/dataset" in said.stderr
