@@ -166,3 +166,16 @@ def test_what_is_dropped_in_the_store_is_told_by_the_index_and_made_again(built:
     again = specsia("build", "--out", run, "--keep", "all")
     assert again.output.count("made again, as --keep had dropped it") == PLACES / 2, again.output
     assert (run / "dataset" / "SHA256SUMS").read_bytes() == whole
+
+
+def test_what_pack_finds_damaged_is_made_again(built: Path, run: Path) -> None:
+    store = fsspec.filesystem("s3", use_listings_cache=False)
+    spoilt = next(name for name in stored() if "/render/" in name)
+    data = bytearray(store.cat_file(spoilt))
+    data[len(data) // 2] ^= 1
+    store.pipe_file(spoilt, bytes(data))
+    shutil.rmtree(run / "dataset")
+    done = specsia("build", "--out", run, "--workers", "1")
+    assert done.exit_code == 0, done.output
+    assert "render: damaged and made again" in done.stderr
+    assert files(run / "dataset") == files(built / "here" / "dataset")
