@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -32,12 +33,20 @@ from tests.pipeline.test_worker_backends import write_backend
 from tests.shapes import write_folder
 
 HEAD = """
-import sys
-import ray
-context = ray.init(address="local", num_cpus=2, num_gpus=2, include_dashboard=False, log_to_driver=False,
-                   logging_level="CRITICAL", object_store_memory=100 * 2**20)
-print(context.address_info["gcs_address"], flush=True)
-sys.stdin.read()
+import json, sys
+from ray.cluster_utils import Cluster
+room = {"object_store_memory": 100 * 2**20}
+first = {"num_cpus": 2, "num_gpus": 2, "include_dashboard": False, **room}
+cluster = Cluster(initialize_head=True, head_node_args=first)
+print(cluster.address, flush=True)
+nodes = []
+for line in sys.stdin:
+    if line.strip() == "remove":
+        cluster.remove_node(nodes.pop(), allow_graceful=False)
+    else:
+        nodes.append(cluster.add_node(num_cpus=1, env_vars=json.loads(line), **room))
+    print("done", flush=True)
+cluster.shutdown()
 """
 COMMAND = "from specsia_build.cli import main; main()"
 SMALL = ("--size", "64", "--views", "2", "--max-failures", "9", "--json")
@@ -49,6 +58,22 @@ class Head:
 
     address: str
     site: Path
+    process: subprocess.Popen[str]
+
+    def _tell(self, line: str) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline().strip() == "done"
+
+    def add_node(self, **environment: str) -> None:
+        """A node of one CPU, whose workers have other variables."""
+        self._tell(json.dumps(environment))
+
+    def remove_node(self) -> None:
+        """Kill the node that was added last."""
+        self._tell("remove")
 
     def environment(self) -> dict[str, str]:
         return {**os.environ, "RAY_ADDRESS": self.address, "PYTHONPATH": python_path(self.site)}
@@ -71,6 +96,8 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
         **{name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"},
         "PYTHONPATH": python_path(top / "site"),
         "RAY_USAGE_STATS_ENABLED": "0",
+        # By default Ray's workers give way to the other tests that run here.
+        "RAY_worker_niceness": "0",
     }
     process = subprocess.Popen(
         [sys.executable, "-c", HEAD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=top, env=environment
@@ -78,7 +105,7 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
     assert process.stdout is not None
     address = process.stdout.readline().strip()
     assert address
-    yield Head(address, top / "site")
+    yield Head(address, top / "site", process)
     process.communicate(timeout=300)
     token.undo()
     assert eventually(lambda: processes_naming(f"_{process.pid}/") == [])
@@ -228,6 +255,59 @@ def test_workers_that_die_before_they_begin_are_replaced(head: Head, tmp_path: P
             otherwise(cluster, mark=Deadly(mark, None)).nodes.probe()
     assert outcomes == {i: 2 * i for i in range(2)}
     assert not any(path.exists() for path in left)
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """A path that is not seen on a node that is unfit."""
+
+    path: Path
+
+    def __reduce__(self) -> tuple[Callable[..., Path], tuple[Path]]:
+        return seen_here, (self.path,)
+
+
+def seen_here(path: Path) -> Path:
+    return path / "hidden" if os.environ.get("NODE") == "unfit" else path
+
+
+def where(item: int) -> str:
+    """Name of the node; takes its time, so that each gets something to do."""
+    time.sleep(0.6)
+    return os.environ.get("NODE", "first")
+
+
+def test_a_node_that_is_unfit_is_left_out_and_one_that_leaves_costs_nothing(head: Head, tmp_path: Path) -> None:
+    from specsia_build.pipeline.executors.on_ray import run_on_ray
+
+    layout = RunLayout(tmp_path / "out")
+    layout.lock.parent.mkdir(parents=True)
+    said: list[str] = []
+    needs = Needs(timeout=100.0)
+    with joined_cluster(head.address, BuildConfig(source="sample:1"), layout, said.append) as joined:
+        assert joined.nodes.here.mark is not None
+        cluster = otherwise(joined, mark=Hidden(joined.nodes.here.mark))
+        head.add_node(NODE="unfit")
+        items = list(range(500))
+        found = dict(run_on_ray(cluster, where, items, needs, lambda: len(said) > 1))
+        assert set(found.values()) == {"first"}
+        assert f"does not see {layout.root}" in said[1]
+        assert "left out" in said[1]
+        head.remove_node()
+        head.add_node(NODE="second")
+        found = {}
+
+        def enough() -> bool:
+            return len(said) > 2 and sorted(found) == list(range(len(found)))
+
+        for index, place in run_on_ray(cluster, where, items, needs, enough):
+            if place == "second" and place not in found.values():
+                head.remove_node()
+            found[index] = place
+        assert set(found.values()) == {"first", "second"}
+        assert sorted(found) == list(range(len(found)))
+    assert len(said) == 3
+    assert "left the cluster" in said[2]
 
 
 def standin(head: Head, folder: Path, faults: dict[str, str], devices: list[str]) -> str:

@@ -62,6 +62,11 @@ def load_ray(head: str | None) -> Any:
     own = {"RAY_AUTH_MODE": "token"} if head is None or _has_token() else {}
     if head is None:
         own["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        # Ray's workers give way to all else that a machine does, those of the local executor do not.
+        own["RAY_worker_niceness"] = "0"
+    else:
+        # Ray would end this process a minute after the head of a cluster is gone, also while it packs; see `Head`.
+        own["RAY_gcs_rpc_server_reconnect_timeout_s"] = str(10**6)
     for name, value in {**_QUIET, **own}.items():
         os.environ.setdefault(name, value)
     try:

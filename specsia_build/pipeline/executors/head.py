@@ -15,8 +15,8 @@ CONNECT_SECONDS = 10.0
 LOOK_SECONDS = 1.0
 """How often it is looked at while a build waits for its cluster."""
 
-SILENT_SECONDS = 3.0
-"""After which one that answered before is given up."""
+SILENT_SECONDS = 2.0
+"""After which one that answered before is given up; Ray takes five more to leave it."""
 
 
 def find_head() -> str | None:

@@ -68,7 +68,7 @@ def received(cluster: Cluster, ref: Any) -> Any:
 def node_left(cluster: Cluster, found: RayError, node: str | None) -> bool:
     """Whether nothing was given because the node has left the cluster; if so it is said."""
     left = isinstance(found, NodeDiedError | ActorUnavailableError)
-    left = left or (node is not None and node not in cluster.nodes.alive())
+    left = left or (node is not None and not cluster.nodes.answers(node))
     if left:
         cluster.nodes.lost(node)
     return left

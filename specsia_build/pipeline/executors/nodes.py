@@ -9,7 +9,7 @@ from typing import Any
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.memory import HEADROOM
 from specsia_build.pipeline.executors import arrival
-from specsia_build.pipeline.executors.head import Head
+from specsia_build.pipeline.executors.head import Head, unreachable
 from specsia_build.pipeline.executors.here import Here
 
 ATTEMPTS = 3
@@ -41,6 +41,7 @@ class Nodes:
         self.here, self.say, self._head = here, say, head
         self.unfit: set[str] = set()
         self._gone: set[str] = set()
+        self._silent: set[str] = set()
         self._alive: dict[str, Mapping[str, Any]] = {}
         self._listed = -LIST_SECONDS
 
@@ -55,8 +56,17 @@ class Nodes:
             for node in list(self._alive.keys() - alive.keys()):
                 self.lost(node)
             self._alive = {node: told for node, told in alive.items() if node not in self._gone}
-            self._listed = time.monotonic()
+            # Ray itself takes a quarter of a minute to miss one.
+            silent = {node for node in self._alive if not self.answers(node)}
+            for node in silent & self._silent:
+                self.lost(node)
+            self._silent, self._listed = silent, time.monotonic()
         return self._alive
+
+    def answers(self, node: str) -> bool:
+        """Whether Ray on a node that was listed can be reached."""
+        told = self._alive.get(node)
+        return told is not None and unreachable(f"{told['NodeManagerAddress']}:{told['NodeManagerPort']}", 1.0) is None
 
     def lost(self, node: str | None) -> None:
         """Say that a node left the cluster, which the tasks that it was at tell before the list of nodes does."""
