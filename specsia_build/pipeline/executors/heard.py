@@ -94,12 +94,12 @@ class Patience:
         self._since: float | None = time.monotonic()
 
     def must_have(self) -> None:
-        """Refuse to wait for a kind of processor that no node has.
+        """Refuse to wait for a kind of processor that no node has and no autoscaler may add.
 
         Raises:
             UsageError: if so.
         """
-        if self._cluster.nodes.total(self._kind) < 1:
+        if self._cluster.nodes.total(self._kind) < 1 and not self._cluster.nodes.grow():
             raise UsageError(
                 f"the Ray cluster has no {self._kind}, and this stage needs one: add a node that has; "
                 "the same command goes on from here"

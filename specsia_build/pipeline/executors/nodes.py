@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -91,13 +92,27 @@ class Nodes:
         """`CPU` or `GPU` that the nodes that are not left out have now."""
         return int(sum(resources.get(kind, 0) for resources in self._fit()))
 
+    def grow(self) -> bool:
+        """Whether an autoscaler may add nodes: it knows them by types of its own, `ray start` alone by their ids."""
+        from ray.autoscaler.v2.sdk import get_cluster_status
+        from ray.experimental.internal_kv import _internal_kv_get
+
+        # The first of the two autoscalers that there are leaves its report here.
+        report = json.loads(_internal_kv_get("__autoscaling_status") or "{}").get("autoscaler_report")
+        if report is not None:
+            return not any(name.startswith("node_") for name in report["active_nodes"])
+        status = get_cluster_status(self._head.address)
+        return any(not node.ray_node_type_name.startswith("node_") for node in status.active_nodes + status.idle_nodes)
+
     def memory(self, most: int | None) -> int:
         """Bytes that a task asks for: a modest share, or as much as an item of at most `most` bytes may cost.
 
-        Never more than some node has, which nothing would begin for, and no more than one has for a CPU.
+        Never more than some node with a CPU has, as it would never begin, and nothing while there is none: an
+        autoscaler may not know what memory its nodes will have.
         """
         wanted = SHARE_BYTES if most is None else int(HEADROOM * most)
-        return min(wanted, max((int(resources.get("memory", 0)) for resources in self._fit()), default=wanted))
+        able = [resources for resources in self._fit() if resources.get("CPU", 0) >= 1]
+        return min(wanted, max((int(resources.get("memory", 0)) for resources in able), default=0))
 
     def leave_out(self, node: str, fault: SpecsiaError) -> None:
         """Give a node no work from now on, and say why.
@@ -128,6 +143,9 @@ class Nodes:
                 long enough to answer.
         """
         asked = {node: told for node, told in self.alive().items() if told["Resources"].get("CPU", 0) >= 1}
+        if not asked and self.grow():
+            self.say("ray: the cluster has no node with a CPU yet; waiting for its autoscaler to add one")
+            return
         if not asked:
             raise UsageError("the Ray cluster has no node with a CPU: add one with `ray start --address HOST:PORT`")
         for node, fault in self._answers(asked):
