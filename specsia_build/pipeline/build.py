@@ -80,7 +80,7 @@ def build(
             progress.say(line)
         if fresh:
             index.forget()
-            if foreign := forget(layout):
+            if foreign := forget(layout, config.shard):
                 progress.say(f"kept in {layout.root}, as no build wrote it: {named(foreign)}")
         work.begin()
         with progress.stages(planned_rows(config, asked, len(work.entries), packs)):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from pathlib import PurePosixPath
 
+from specsia_build.config import in_shard
 from specsia_build.dataset import exchange, splits
 from specsia_build.errors import SpecsiaError
 from specsia_build.ownership import bears, listed_below, remove_empty
@@ -14,6 +15,7 @@ from specsia_build.pipeline.objects import Place, Remote
 from specsia_build.pipeline.pages import pictures_of, sweep
 from specsia_build.pipeline.store import read_meta
 from specsia_build.stages.registry import character_stages
+from specsia_build.stages.stage import character_of
 
 _VIEW = re.compile(r"(.+)_\d{2,3}\.png")
 
@@ -39,8 +41,16 @@ def _is_own(name: PurePosixPath, place: Place, ids: Collection[str]) -> bool:
     return name.stem in ids or (read_meta(place) or {}).get("stage") == stage.name
 
 
-def forget(layout: RunLayout) -> list[str]:
+def _character(name: PurePosixPath) -> str:
+    """Id of the character whose artefact has a name, if it is one."""
+    per_clip = any(stage.name == name.parts[0] and stage.per_clip for stage in character_stages())
+    return character_of(name.stem) if per_clip else name.stem
+
+
+def forget(layout: RunLayout, shard: str | None = None) -> list[str]:
     """Remove what an earlier build left in the folder, but for its settings and procedural characters.
+
+    `shard` is the share that the build is about: of artefacts behind a URL, others' stay.
 
     Returns:
         What was found beside it and stays, by name relative to the run.
@@ -62,7 +72,7 @@ def forget(layout: RunLayout) -> list[str]:
                 foreign.append(str(name))
         remove_empty(folder)
     if isinstance(layout.artefacts, Remote):
-        foreign += _forget_remote(layout.artefacts, ids)
+        foreign += _forget_remote(layout.artefacts, ids, shard)
     foreign += [f"{layout.dataset.name}/{name}" for name in exchange.remove(layout.dataset)]
     if bears(layout.report, REPORT_MARK):
         layout.report.unlink()
@@ -72,10 +82,12 @@ def forget(layout: RunLayout) -> list[str]:
     return foreign
 
 
-def _forget_remote(artefacts: Remote, ids: Collection[str]) -> list[str]:
-    """Remove the artefacts behind a URL; returns what else lies among them."""
+def _forget_remote(artefacts: Remote, ids: Collection[str], shard: str | None) -> list[str]:
+    """Remove the artefacts behind a URL, of a shard only its own, as others may lie there; returns what else does."""
     own, foreign = list[str](), list[str]()
     for name, _ in artefacts.below():
+        if shard is not None and not in_shard(_character(PurePosixPath(name)), shard):
+            continue
         mine = _is_own(PurePosixPath("artefacts", name), artefacts / name, ids)
         (own if mine else foreign).append(name)
     artefacts.remove_below(own)

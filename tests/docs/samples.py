@@ -21,7 +21,7 @@ def share(made: Path) -> None:
 
 
 def _take(made: Path, folder: Path, index: int, seed: int = 0) -> None:
-    if seed == DEFAULT_SAMPLE_SEED and index < COUNT:
+    if seed == DEFAULT_SAMPLE_SEED and index < COUNT and not (folder / str(index)).exists():
         shutil.copytree(made / str(index), folder / str(index))
     else:
         write_sample(folder, index, seed)

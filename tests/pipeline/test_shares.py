@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from specsia_build.pipeline.executors import shares
-from specsia_build.pipeline.executors.shares import Done, Given, Share, Waiting, Work, share_size
+from specsia_build.pipeline.executors.shares import Done, Given, Share, TaskItems, Waiting, share_size
 
 
 def doubled(item: int) -> int:
@@ -38,13 +38,13 @@ def test_a_task_takes_about_a_second_and_the_last_ones_leave_no_cpu_idle(
 
 
 def test_several_items_are_told_of_together_and_one_step_by_step() -> None:
-    (done,) = Work(doubled, [1, 2, 3], None).done()
+    (done,) = TaskItems(doubled, [1, 2, 3], None).done()
     assert isinstance(done, Done)
     assert (done.results, done.last) == ([(0, 2), (1, 4), (2, 6)], True)
-    (done,) = Work(steps, [1, 2], None).done()
+    (done,) = TaskItems(steps, [1, 2], None).done()
     assert isinstance(done, Done)
     assert done.results == [(0, (0,)), (1, (0, 1))]
-    *given, last = Work.unpacked(pickle.dumps(Work(steps, [2], None))).done()
+    *given, last = TaskItems.unpacked(pickle.dumps(TaskItems(steps, [2], None))).done()
     assert given == [Given(0), Given(1)]
     assert isinstance(last, Done)
     assert (last.results, last.last) == ([(0, (0, 1))], True)
@@ -52,7 +52,7 @@ def test_several_items_are_told_of_together_and_one_step_by_step() -> None:
 
 def test_what_a_task_did_not_get_to_is_next(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shares, "MOST_SECONDS", 0.0)
-    (done,) = Work(doubled, [1, 2, 3], None).done()
+    (done,) = TaskItems(doubled, [1, 2, 3], None).done()
     assert isinstance(done, Done)
     assert (done.results, done.last) == ([(0, 2)], True)
     waiting = Waiting(40)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -140,6 +141,18 @@ def test_fresh_begins_anew_there_and_spares_what_is_others(built: Path, tmp_path
     assert "notes.txt" in done.stderr
     left = [name.rpartition("/")[2] for name in store.find(own)]
     assert sorted(left) == ["0.tar", "README", "notes.txt"]
+
+
+def test_fresh_of_a_shard_spares_the_others_at_one_url(built: Path, tmp_path: Path) -> None:
+    store = fsspec.filesystem("s3", use_listings_cache=False)
+    url = f"{URL}-shards"
+    common = (built / "figures", "--work", url, *SMALL, "--stage", "render", "--json")
+    for name, share in (("a", "1/2"), ("b", "2/2")):
+        assert specsia("build", *common, "--out", tmp_path / name, "--shard", share).exit_code == 0
+    anew = specsia("build", *common, "--out", tmp_path / "a", "--shard", "1/2", "--fresh")
+    other = specsia("build", *common, "--out", tmp_path / "b", "--shard", "2/2")
+    assert [json.loads(one.stdout)["stages"][0]["made"] for one in (anew, other)] == [1, 0]
+    assert len([name for name in store.find(url) if name.endswith(".tar")]) == 2
 
 
 @pytest.mark.parametrize(

@@ -38,9 +38,9 @@ def work(wanted: dict[str, Any], packed: bytes) -> Iterator[Any]:
     if fault is not None:
         yield node, fault
         return
-    from specsia_build.pipeline.executors.shares import Work
+    from specsia_build.pipeline.executors.shares import TaskItems
 
-    share = Work.unpacked(packed)
+    share = TaskItems.unpacked(packed)
     yield node, None
     yield from share.done()
 
@@ -71,8 +71,8 @@ class Holder:
         return node, fault
 
     def apply(self, packed: bytes) -> Any:
-        """The result of the one item of a `Work`."""
-        from specsia_build.pipeline.executors.shares import Work
+        """The result of the one item of a `TaskItems`."""
+        from specsia_build.pipeline.executors.shares import TaskItems
 
-        share = Work.unpacked(packed)
+        share = TaskItems.unpacked(packed)
         return share.whole(share.items[0])

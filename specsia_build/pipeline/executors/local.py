@@ -41,6 +41,8 @@ def _begin(memory: int | None) -> None:
     if memory is not None:
         limit_process(memory)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A process that is forked may have its parent's, who says something first.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     parent = multiprocessing.parent_process()
     if parent is not None:
 

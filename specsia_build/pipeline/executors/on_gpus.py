@@ -18,7 +18,7 @@ from specsia_build.pipeline.executors.base import Lost, Needs, R, T, given_up
 from specsia_build.pipeline.executors.cluster import Cluster
 from specsia_build.pipeline.executors.heard import NODE_LEFT, Patience, node_left, ready, received, soonest, why
 from specsia_build.pipeline.executors.nodes import ATTEMPTS
-from specsia_build.pipeline.executors.shares import Work
+from specsia_build.pipeline.executors.shares import TaskItems
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def run_in_actors(
             while todo and idle:
                 actor, node = idle.pop()
                 index = todo.popleft()
-                packed = pickle.dumps(Work(function, [items[index]], needs.memory))
+                packed = pickle.dumps(TaskItems(function, [items[index]], needs.memory))
                 running[actor.apply.remote(packed)] = _Call(index, time.monotonic() + needs.timeout, node, actor)
             for ref in ready([*starting, *running], soonest(call.deadline for call in running.values())):
                 found = received(cluster, ref)

@@ -20,7 +20,7 @@ from specsia_build.pipeline.executors.cluster import Cluster
 from specsia_build.pipeline.executors.heard import NODE_LEFT, Patience, node_left, ready, received, soonest, why
 from specsia_build.pipeline.executors.nodes import ATTEMPTS
 from specsia_build.pipeline.executors.on_gpus import run_in_actors
-from specsia_build.pipeline.executors.shares import Done, Given, Share, Waiting, Work
+from specsia_build.pipeline.executors.shares import Done, Given, Share, TaskItems, Waiting
 
 
 def run_on_ray(
@@ -123,7 +123,7 @@ class _Tasks:
         while self.waiting and len(self.running) < width:
             share = self.waiting.share(width)
             items = [self.items[index] for index in share.indices]
-            packed = pickle.dumps(Work(self.function, items, self.needs.memory))
+            packed = pickle.dumps(TaskItems(self.function, items, self.needs.memory))
             memory = nodes.memory(self.needs.memory if share.roomy else None)
             stream = self.work.options(memory=memory, **nodes.options()).remote(vars(nodes.here), packed)
             self.running[stream] = _Task(share, dict(enumerate(share.indices)))

@@ -52,7 +52,7 @@ class Done:
 
 
 @dataclass(frozen=True)
-class Work:
+class TaskItems:
     """What a task is sent.
 
     Attributes:
@@ -66,10 +66,10 @@ class Work:
     memory: int | None
 
     @staticmethod
-    def unpacked(packed: bytes) -> Work:
+    def unpacked(packed: bytes) -> TaskItems:
         """From its pickle."""
-        work: Work = pickle.loads(packed)  # noqa: S301  of the command that started this
-        return work
+        items: TaskItems = pickle.loads(packed)  # noqa: S301  of the command that started this
+        return items
 
     def whole(self, item: Any) -> Any:
         """The result of an item, of a generator all that it gives."""
