@@ -129,8 +129,9 @@ def _json(value: object) -> str:
 class Index:
     """Answers for the artefacts and the source files of one run; to be used from one thread."""
 
-    def __init__(self, layout: RunLayout, tables: sqlite3.Connection) -> None:
+    def __init__(self, layout: RunLayout, tables: sqlite3.Connection, *, learns: bool) -> None:
         """To be had by `open_index`."""
+        self._learns = learns
         self._stamps = Stamps(layout.artefacts)
         self.name = self._stamps.name
         self._tables = tables
@@ -267,6 +268,9 @@ class Index:
         return None
 
     def _write(self, statement: str, *values: Any) -> None:
+        # Of a file that is another's, even an attempt would hold a lock that its writer waits for.
+        if not self._learns:
+            return
         # A memory that cannot be written, for want of room perhaps, costs time and nothing else.
         with suppress(sqlite3.Error):
             self._tables.execute(statement, values)
@@ -304,14 +308,12 @@ def open_index(layout: RunLayout, *, writes: bool, say: Callable[[str], None] | 
     `say` is told where the file cannot serve, so that everything is read anew.
     """
     with closing(_opened(layout.index, writes, say)) as tables:
-        index = Index(layout, tables)
+        ((_, _, file),) = tables.execute("PRAGMA database_list")
+        index = Index(layout, tables, learns=writes or not file)
         try:
             yield index
         finally:
-            if writes:
-                index.save()
-            else:
-                tables.rollback()
+            index.save()
 
 
 def _opened(path: Path, writes: bool, say: Callable[[str], None] | None) -> sqlite3.Connection:
@@ -321,7 +323,8 @@ def _opened(path: Path, writes: bool, say: Callable[[str], None] | None) -> sqli
         if writes or path.is_file():
             return _tables_of(path, writes)
     except (sqlite3.Error, OSError) as error:
-        if writes:
+        # One that is busy is sound.
+        if writes and not isinstance(error, sqlite3.OperationalError):
             for one in (path, path.with_name(f"{path.name}-journal")):
                 with suppress(OSError):
                     one.unlink(missing_ok=True)

@@ -119,3 +119,18 @@ def test_other_settings_are_not_taken_for_those_of_before(run: tuple[Path, Path]
     document = build(source, out, "--workers", "1", "--seed", "7")
     assert made(document)["render"] == (FIGURES, 0)
     assert json.loads((out / "dataset" / "build.json").read_text())["config"]["seed"] == 7
+
+
+def test_who_only_reads_keeps_no_writer_waiting(run: tuple[Path, Path]) -> None:
+    _, out = run
+    layout = RunLayout(out)
+    path = artefact(out, "project", "0", "inflate")
+    path.write_bytes(path.read_bytes())
+    with open_index(layout, writes=False) as reader, open_index(layout, writes=True) as writer:
+        for one in (path, artefact(out, "render", "0")):
+            assert reader.meta(one) == read_meta(one)
+        writer.learn(path, "1:2", b"x")
+        writer.save()
+        with sqlite3.connect(layout.index) as tables:
+            assert tables.execute("SELECT COUNT(*) FROM artefacts WHERE stamp = '1:2'").fetchone() == (1,)
+        tables.close()
