@@ -37,24 +37,33 @@ unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --no-compile --quiet
 # What a dataset is made with is taken by version and hash, all else by version: `torch` is another file on each system.
 HASHED := $(PIP) --require-hashes --requirement requirements.txt
-OURS := $(PIP) --constraint constraints.txt --editable
+# What an extra asks for, without the package itself, which may be at work meanwhile.
+ASKED = $(BIN)/python -c 'import sys, tomllib; \
+  print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]], sep="\n")'
+OURS := $(PIP) --constraint constraints.txt --requirement /dev/stdin
 
-.PHONY: dataset test lint compiled bench validate pretrained clips format hashes clean
+.PHONY: dataset test lint compiled imported bench validate pretrained clips format hashes clean
 
 dataset: .venv/core
 	$(BIN)/specsia build "$(SOURCE)" --out "$(OUT)"
 	$(BIN)/specsia verify "$(OUT)/dataset"
 
-test: .venv/dev
-	$(MAKE) -j2 lint compiled
-	$(BIN)/python -m pytest -n auto --dist worksteal
+# A file's tests share what they made; those that `tests/conftest.py` puts first are begun first.
+test: .venv/core
+	$(MAKE) -j2 lint compiled imported
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-# What tests draw with is compiled once here, beside the linters, and not by each of their processes.
-compiled: .venv/dev
+# What tests draw with is compiled once here, while the rest is installed and checked, and not by each of their processes.
+compiled: .venv/core
 	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
 	$(BIN)/specsia build sample:1 --out "$$folder/build" --size 64 --views 2 --workers 1 --backend inflate --backend fusion --json >/dev/null && \
 	$(BIN)/specsia clips sample:1 --out "$$folder/clips" --size 64 --views 1 --workers 1 --clip wave --recipe dravie \
 	  --recipe paintbucket --recipe animeinbet --json >/dev/null
+
+# So are what they import, and what draws surfaces to look through, of which samples have none.
+imported: .venv/dev compiled
+	$(BIN)/python -c 'from tests.rendering.fast.test_processors import digest; digest()'
+	-$(BIN)/python -m pytest --collect-only -q >/dev/null
 
 lint: .venv/dev
 	$(BIN)/ruff check .
@@ -117,11 +126,11 @@ format: .venv/dev
 	touch $@
 
 .venv/train: .venv/core
-	$(OURS) '.[train]'
+	$(ASKED) train | $(OURS)
 	touch $@
 
 .venv/dev: .venv/core
-	$(OURS) '.[dev]'
+	$(ASKED) dev | $(OURS)
 	touch $@
 
 # After a change of dependencies or of constraints.txt: writes requirements.txt anew, for every system.

@@ -2,7 +2,7 @@
 
 python -m benchmarks.scale forge RUN OUT COUNT   a source of COUNT characters and a run of it, up to date
 python -m benchmarks.scale idle RUN              what planning and status take where nothing is to be done
-python -m benchmarks.scale driver COUNT          items a second that the pool of processes hands out and takes back
+python -m benchmarks.scale driver COUNT          items a second that an executor hands out and takes back
 
 Forged sources are hard links to the real one's files. Forged artefacts have true meta data, of their own id and with
 the fingerprint that a build would give them, and nothing but holes where the pictures would be: they can be planned
@@ -15,6 +15,7 @@ import json
 import os
 import resource
 import tarfile
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -24,10 +25,10 @@ from typing import Any, TypeVar
 import click
 
 from specsia_build.characters.sources import open_source
-from specsia_build.config import backend_name
+from specsia_build.config import EXECUTORS, BuildConfig, backend_name
 from specsia_build.dataset import splits
 from specsia_build.files.sources import source_digest
-from specsia_build.pipeline.executors import run_local
+from specsia_build.pipeline.executors import Needs, open_executor
 from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.mark import claim_folder, settled
@@ -139,20 +140,22 @@ def _timed(what: str, function: Callable[[], R]) -> R:
     return result
 
 
-def _same(item: int) -> int:
-    return item
-
-
 @main.command()
 @click.argument("count", type=int)
 @click.option("--workers", type=int, default=2, show_default=True)
-def driver(count: int, workers: int) -> None:
+@click.option("--executor", type=click.Choice(EXECUTORS), default="local", show_default=True)
+def driver(count: int, workers: int, executor: str) -> None:
     """Hand out COUNT items of which nothing is done."""
-    results = run_local(_same, list(range(count)), workers, 60.0)
-    next(results)
-    begun, own = time.perf_counter(), time.process_time()
-    done = sum(1 for _ in results)
-    taken, own = time.perf_counter() - begun, time.process_time() - own
+    config = BuildConfig(source="sample:1", workers=workers, executor=executor)
+    with tempfile.TemporaryDirectory() as folder:
+        layout = RunLayout(Path(folder))
+        layout.lock.parent.mkdir(parents=True)
+        with open_executor(config, layout, click.echo) as run:
+            results = run(abs, range(count), Needs(timeout=60.0))
+            next(results)
+            begun, own = time.perf_counter(), time.process_time()
+            done = sum(1 for _ in results)
+            taken, own = time.perf_counter() - begun, time.process_time() - own
     click.echo(f"{done / taken:,.0f} items a second, {1e6 * own / done:.0f} µs of the parent each")
 
 

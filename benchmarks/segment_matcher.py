@@ -22,18 +22,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.segment_frames import (
-    FIRST,
-    LEAST,
-    OVERLAPS,
-    Clip,
-    Frame,
-    Overlap,
-    by_most,
-    iou,
-    read_clips,
-    together,
-)
+from benchmarks.segment_frames import FIRST, LEAST, OVERLAPS, Clip, Frame, Overlap, by_most, iou, read_clips, together
 from benchmarks.segment_network import Matcher, by_paint, train
 from benchmarks.validation_source import write_source
 from specsia_build.annotation.segments import BACKGROUND, LINES

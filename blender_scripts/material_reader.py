@@ -24,6 +24,12 @@ WRAPS = {"REPEAT": "repeat", "MIRROR": "mirror", "EXTEND": "clamp", "CLIP": "cla
 
 MOST_NODES = 64
 
+DARK = 0.01
+"""Linear colour below which a surface is as good as black."""
+
+GLASS = 0.2
+"""Opacity of what lets all light through, as the reader of glTF has it."""
+
 PNG_END = b"IEND\xaeB`\x82"
 
 
@@ -90,11 +96,18 @@ class Reader:
         }
         if material is None:
             return surface
-        shader = _shader(material.node_tree) if material.use_nodes and material.node_tree else None
+        shader, veil = _shader(material.node_tree) if material.use_nodes and material.node_tree else (None, None)
         if shader is None:
             surface["base_color"] = [*material.diffuse_color[:3], 1.0]
             return surface
         colour = self._colour(shader.inputs[COLOUR_SOCKETS[shader.type]], material)
+        glow = _linked_glow(shader)
+        unlit = shader.type == "EMISSION"
+        if glow is not None and colour["node"] is colour["attribute"] is None and max(colour["factor"]) < DARK:
+            # What is black and glows by an image has its colour from there.
+            colour, unlit, glow = self._colour(glow, material), True, None
+        if glow is not None:
+            self.warnings[f"the emission texture of material '{material.name}' was left out"] = 1
         surface["base_color"] = [*colour["factor"], 1.0]
         surface["vertex_colors"] = colour["attribute"]
         if colour["node"] is not None:
@@ -102,10 +115,17 @@ class Reader:
         elif colour["attribute"] is None and _is_default_grey(colour["factor"]):
             # FBX has no way to say that vertex colours are meant; a colour nobody set says it.
             surface["vertex_colors"] = ""
-        surface["unlit"] = shader.type == "EMISSION"
+        surface["unlit"] = unlit
         if shader.type == "BSDF_PRINCIPLED":
-            surface["emissive"] = self._emissive(shader)
-            self._opacity(surface, shader, material, colour["node"])
+            surface["emissive"] = _emissive(shader)
+        if veil is not None:
+            self._opacity(surface, veil, material, colour["node"])
+        elif shader.type == "BSDF_PRINCIPLED":
+            self._opacity(surface, shader.inputs["Alpha"], material, colour["node"])
+        let_through = _transmission(shader)
+        if let_through > 0.0 and surface["alpha_mode"] != "mask":
+            surface["base_color"][3] *= 1.0 - (1.0 - GLASS) * let_through
+            surface["alpha_mode"] = "blend"
         return surface
 
     def _texture(self, node):
@@ -144,6 +164,12 @@ class Reader:
             found["attribute"] = (node.layer_name if node.type == "VERTEX_COLOR" else node.attribute_name) or ""
         elif node.type in ("MIX", "MIX_RGB"):
             self._mix(found, node, material, depth)
+        elif node.type == "GROUP_INPUT" and (outer := _group_socket(socket, material)) is not None:
+            found = self._colour(outer, material, depth + 1)
+        elif node.type == "VALTORGB":
+            # The last of a toon shader's steps is what is in the light.
+            self.warnings[f"the colour ramp of material '{material.name}' was simplified to its last colour"] = 1
+            found["factor"] = [float(v) for v in node.color_ramp.elements[-1].color[:3]]
         else:
             self.warnings[f"the {node.type} node of material '{material.name}' was passed over"] = 1
             inner = next((s for s in node.inputs if s.type == "RGBA"), None)
@@ -172,19 +198,13 @@ class Reader:
             textured = [c for c in (first, second) if c["node"] is not None or c["attribute"] is not None]
             found.update(textured[0] if len(textured) == 1 or weight <= 0.5 else textured[-1])
 
-    def _emissive(self, shader):
-        socket = shader.inputs.get("Emission Color") or shader.inputs.get("Emission")
-        strength = shader.inputs.get("Emission Strength")
-        power = 1.0 if strength is None else float(strength.default_value)
-        if socket is None or socket.is_linked or power <= 0:
-            if socket is not None and socket.is_linked and power > 0:
-                self.warnings[f"the emission texture of '{shader.id_data.name}' was left out"] = 1
-            return [0.0, 0.0, 0.0]
-        return [min(1.0, max(0.0, float(v) * power)) for v in socket.default_value[:3]]
+    def _opacity(self, surface, socket, material, colour_node):
+        """Set alpha mode and factor. In an FBX file the constant is its importer's guess; the signs say more.
 
-    def _opacity(self, surface, shader, material, colour_node):
-        """Set alpha mode and factor. In an FBX file the constant is its importer's guess; the signs say more."""
-        socket = shader.inputs["Alpha"]
+        `socket` holds the opacity. A mix whose second shader is the transparent one holds the opposite, which shows in
+        the order of its inputs.
+        """
+        turned = socket.node.type == "MIX_SHADER" and _is_transparent(socket.node.inputs[2])
         clip = getattr(material, "blend_method", "HASHED") == "CLIP"
         solid = getattr(material, "blend_method", "HASHED") == "OPAQUE"
         node = _upstream(socket)
@@ -195,6 +215,7 @@ class Reader:
             return
         if node is None:
             alpha = float(socket.default_value)
+            alpha = 1.0 - alpha if turned else alpha
             if self.signs is not None:
                 alpha, doubtful = fbx_opacity.opacity(self.signs.get(material.name, {}))
                 if doubtful:
@@ -204,13 +225,46 @@ class Reader:
                     ] = 1
             if not socket.is_linked and alpha < 1.0:
                 surface["base_color"][3], surface["alpha_mode"] = max(0.0, alpha), "blend"
-        elif node.type == "TEX_IMAGE" and colour_node is not None and node.image == colour_node.image:
+        elif node.type == "TEX_IMAGE" and colour_node is not None and node.image == colour_node.image and not turned:
             surface["alpha_mode"] = "mask" if clip else "blend"
             surface["alpha_cutoff"] = float(getattr(material, "alpha_threshold", 0.5))
         else:
             self.warnings[
                 f"the opacity of material '{material.name}' comes from elsewhere than its colour; it was left out"
             ] = 1
+
+
+def _glow(shader):
+    """The socket of a shader's emission and its strength, 0 where it has none."""
+    socket = shader.inputs.get("Emission Color") or shader.inputs.get("Emission")
+    strength = shader.inputs.get("Emission Strength")
+    if shader.type != "BSDF_PRINCIPLED" or socket is None:
+        return None, 0.0
+    return socket, 1.0 if strength is None else float(strength.default_value)
+
+
+def _linked_glow(shader):
+    """The socket of a shader's emission where nodes give its colour; else None."""
+    socket, power = _glow(shader)
+    return socket if power > 0 and socket.is_linked else None
+
+
+def _emissive(shader):
+    """The colour (linear RGB, 0-1) that a shader emits all over; black where nodes say it."""
+    socket, power = _glow(shader)
+    if power <= 0 or socket.is_linked:
+        return [0.0, 0.0, 0.0]
+    return [min(1.0, max(0.0, float(v) * power)) for v in socket.default_value[:3]]
+
+
+def _group_socket(socket, material):
+    """The socket of a group in a material that a socket inside that group is fed by; None where there is none."""
+    tree, link = socket.id_data, socket.links[0]
+    while link.from_node.type == "REROUTE" and link.from_node.inputs[0].links:
+        link = link.from_node.inputs[0].links[0]
+    groups = (n for n in material.node_tree.nodes if n.type == "GROUP" and n.node_tree == tree)
+    inputs = (s for group in groups for s in group.inputs)
+    return next((s for s in inputs if s.identifier == link.from_socket.identifier), None)
 
 
 def _upstream(socket):
@@ -226,24 +280,43 @@ def _upstream(socket):
 
 
 def _shader(tree):
-    """The node of the tree that gives the surface its colour: nearest to the output, or None."""
+    """What gives the surface its colour: the node of the tree nearest to the output, or None.
+
+    With it comes the socket that says how much of it is mixed with transparency on the way there, or None.
+    """
     outputs = [n for n in tree.nodes if n.type == "OUTPUT_MATERIAL"]
     outputs.sort(key=lambda n: not n.is_active_output)
     queue = [_upstream(n.inputs["Surface"]) for n in outputs[:1]]
-    seen = set()
+    seen, veil = set(), None
     while queue and len(seen) < MOST_NODES:
         node = queue.pop(0)
         if node is None or node.name in seen:
             continue
         seen.add(node.name)
         if node.type in COLOUR_SOCKETS:
-            return node
+            return node, veil
         if node.type == "GROUP" and node.node_tree is not None:
             inner = _group_shader(node.node_tree)
             if inner is not None:
-                return inner
+                return inner, veil
+        if node.type == "MIX_SHADER" and any(map(_is_transparent, node.inputs[1:])):
+            veil = veil or node.inputs[0]
         queue.extend(_upstream(s) for s in node.inputs if s.type == "SHADER")
-    return None
+    return None, None
+
+
+def _is_transparent(socket):
+    """Whether what feeds a socket is see-through and nothing else."""
+    node = _upstream(socket)
+    return node is not None and node.type == "BSDF_TRANSPARENT"
+
+
+def _transmission(shader):
+    """Share of the light that a shader lets through as glass does."""
+    if shader.type == "BSDF_GLASS":
+        return 1.0
+    socket = shader.inputs.get("Transmission Weight") or shader.inputs.get("Transmission")
+    return 0.0 if socket is None or socket.is_linked else min(1.0, max(0.0, float(socket.default_value)))
 
 
 def _group_shader(tree):

@@ -30,6 +30,8 @@ import material_reader
 import scenes
 from scenes import values
 
+MOST_SHOWN = 3
+
 
 def read(job):
     """Do a job; the answer holds counts, or the names of the file's actions where none is the pose's."""
@@ -49,6 +51,12 @@ def read(job):
     for evaluated, mesh, matrix, maker in scenes.shown(graph):
         collected.add(mesh, evaluated, np.array(matrix), _names(maker, evaluated.original))
     arrays = collected.arrays()
+    strands = [item.name for item in scenes.rendered() if _has_strands(item)]
+    if strands:
+        named = ", ".join(f"'{name}'" for name in strands[:MOST_SHOWN]) + (
+            " and others" if strands[MOST_SHOWN:] else ""
+        )
+        reader.warnings[f"hair or fur made of strands was left out ({named}): make it a mesh in Blender to have it"] = 1
     if bpy.data.libraries:
         reader.warnings["it links other .blend files; changes in them are not noticed"] = 1
     facts = {
@@ -169,6 +177,12 @@ class Collected:
                     [b if p[key] is None else p[key] for p, b in zip(pieces, blank, strict=True)]
                 )
         return arrays
+
+
+def _has_strands(item):
+    """Whether a render shows an object with strands of hair, which are no surface."""
+    particles = (m.particle_system.settings for m in item.modifiers if m.type == "PARTICLE_SYSTEM" and m.show_render)
+    return item.type == "CURVES" or any(s.type == "HAIR" and s.render_type == "PATH" for s in particles)
 
 
 def _landmarks(scene, graph=None):

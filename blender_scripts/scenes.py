@@ -43,6 +43,9 @@ def _import_fbx(path, signs):
         bpy.ops.import_scene.fbx(filepath=path, use_image_search=False)
     else:
         bpy.ops.wm.fbx_import(filepath=path)
+    for item in bpy.context.scene.objects:
+        # What the file says is invisible, the importer hides from the viewport alone.
+        item.hide_render = item.hide_render or item.hide_viewport
 
 
 def _enable(module, operator):
@@ -165,7 +168,12 @@ def _module(path):
 
 
 def use_render_settings():
-    """Make the evaluated meshes those of a render, not of the viewport."""
+    """Make the evaluated meshes those of a render, not of the viewport, whatever is hidden there."""
+    for layer in _rendered_layers():
+        layer.hide_viewport = layer.collection.hide_viewport = False
+        for item in layer.collection.objects:
+            item.hide_viewport = False
+            item.hide_set(False)
     for item in bpy.context.scene.objects:
         for modifier in item.modifiers:
             modifier.show_viewport = modifier.show_render
@@ -173,13 +181,30 @@ def use_render_settings():
                 modifier.levels = modifier.render_levels
 
 
+def _rendered_layers():
+    """The collections that a render shows, each as the view layer has it, those above it first."""
+    pending = [bpy.context.view_layer.layer_collection]
+    while pending:
+        layer = pending.pop()
+        if not (layer.exclude or layer.collection.hide_render):
+            yield layer
+            pending.extend(layer.children)
+
+
+def rendered():
+    """The objects that a render shows, or that carry what it shows."""
+    items = dict.fromkeys(item for layer in _rendered_layers() for item in layer.collection.objects)
+    return [item for item in items if not item.hide_render]
+
+
 def shown(graph):
     """(evaluated object, its mesh, world matrix, the object that makes it) of all that a render shows, in order."""
+    makers = set(rendered())
     for instance in graph.object_instances:
         evaluated = instance.object
         original = evaluated.original
         maker = instance.parent.original if instance.is_instance and instance.parent else original
-        if evaluated.type not in GEOMETRY or original.hide_render or maker.hide_render:
+        if evaluated.type not in GEOMETRY or original.hide_render or maker not in makers:
             continue
         mesh = evaluated.to_mesh()
         if mesh is None:

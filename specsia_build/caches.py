@@ -61,7 +61,11 @@ def prune(cache: Path, most: int | None = None) -> list[Path]:
         found = [p for p in cache.iterdir() if set(p.name) <= set("0123456789abcdef") and p.is_dir()]
         by_use = sorted(((p.stat().st_mtime, p) for p in found), reverse=True)
         oldest = time.time() - UNUSED_DAYS * 86400
-        return [p for i, (used, p) in enumerate(by_use) if (used < oldest or i >= (most or len(found))) and _removed(p)]
+        return [
+            p
+            for i, (used, p) in enumerate(by_use)
+            if (used < oldest or i >= (len(found) if most is None else most)) and _removed(p)
+        ]
     return []
 
 

@@ -286,7 +286,7 @@ def _converted(name: str, value: Any, where: str) -> Any:
         return tuple(values)
     if value is None and name in ("limit", "like", "exclude", "max_failures", "shard", "keep", WORK):
         return None
-    if name == "max_failures":
+    if name in ("max_failures", "memory"):
         return str(value)
     if name in ("views", "size", "seed", "workers", "limit"):
         if isinstance(value, bool) or not isinstance(value, int):
@@ -316,12 +316,23 @@ def with_settings(config: BuildConfig, settings: Mapping[str, Any], where: str) 
     for key, value in settings.items():
         name = "backends" if key == "backend" else str(key).replace("-", "_")
         if name not in _SETTINGS:
-            raise UsageError(f"{where}: there is no setting '{key}'; the settings are {', '.join(sorted(_SETTINGS))}")
+            raise UsageError(f"{where}: {no_such('setting', str(key), sorted(_SETTINGS))}")
         if name == "clips":
             changes[name] = None if value is None else _clip_settings(config.clips, value, where)
         else:
             changes[name] = _converted(name, value, where)
     return replace(config, **changes)
+
+
+class _Loader(yaml.SafeLoader):
+    """Without mappings that say one thing twice, of which the last would count."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            raise yaml.YAMLError(f"'{twice}' is there twice: keep one")
+        return super().construct_mapping(node, deep)
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -331,7 +342,9 @@ def read_settings(path: Path) -> dict[str, Any]:
         UsageError: if the file cannot be read or is no mapping.
     """
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loaded = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506  a loader of plain values
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the config file {path} is not UTF-8 text") from error
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"the config file {path} cannot be read: {error}") from error
     except yaml.YAMLError as error:

@@ -32,7 +32,7 @@ def brief(text: str, most: int = MOST_SHOWN) -> str:
 
 def some(names: Sequence[str], most: int = 5) -> str:
     """The first of several names, and how many there are beside."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(brief(name, 80) for name in names[:most]) + more
 
 

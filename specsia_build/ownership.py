@@ -12,6 +12,9 @@ from pathlib import Path
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.names import is_temporary
 
+RUN_MARK = "specsia-run.json"
+"""In the folder of a run."""
+
 _LOOKED_AT = 4096
 """Bytes of a file's beginning, and of its end."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from inspect import isgeneratorfunction
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -104,7 +105,12 @@ def clips_config(source: Path, **clips: Any) -> BuildConfig:
 @contextmanager
 def at_once(*_: Any) -> Iterator[Any]:
     """An executor without processes, which take longer to start than so few clips to be made."""
-    yield lambda function, items, needs, *_: ((index, function(item)) for index, item in enumerate(items))
+
+    def run(function: Any, items: Sequence[Any], *_: Any) -> Iterator[tuple[int, Any]]:
+        for index, item in enumerate(items):
+            yield index, tuple(function(item)) if isgeneratorfunction(function) else function(item)
+
+    yield run
 
 
 def run_clips(out: Path, config: BuildConfig) -> tuple[RunLayout, BuildSummary]:

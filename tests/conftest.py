@@ -33,15 +33,47 @@ settings.load_profile("fixed")
 OUTCOME, PEAK = "outcome", "peak_mb"
 """Names of tests' properties: what `tests.hostile.conftest.Tally` counted, and the largest process that it saw."""
 
+LONGEST = (
+    "docs/test_pages.py",
+    "pipeline/test_ray.py",
+    "dravie/test_train.py",
+    "rendering/fast/test_processors.py",
+    "hostile/test_full_disk.py",
+    "rendering/blender/test_renderer.py",
+    "hostile/test_workers.py",
+    "pipeline/test_build.py",
+    "hostile/test_mutations.py",
+    "dravie/evaluation/test_evaluate.py",
+    "characters/gltf/test_damage.py",
+    "hostile/test_kills.py",
+    "pipeline/test_worker_backends.py",
+    "dravie/adaptation/test_adapt.py",
+    "hostile/test_datasets.py",
+    "dravie/network/test_hint.py",
+    "report/browser/test_item.py",
+    "pipeline/test_clips.py",
+    "dataset/hub/test_push_killed.py",
+    "dataset/test_decoding.py",
+)
+"""Files of the tests that take most time together, the longest first."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--hostile-full", action="store_true", help="try tests/hostile in full, which takes hours")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Half as many again as there are processors, as tests wait for processes that start, are killed or fall silent."""
-    count = os.cpu_count() or 1
-    return count + (count + 1) // 2
+    """Twice as many as there are processors, as tests wait for processes that start, are killed or fall silent.
+
+    Beyond 16 they would wait for the longest file.
+    """
+    return min(16, 2 * (os.cpu_count() or 1))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with `LONGEST`, so that no processor is idle while the last of them ends."""
+    here, places = Path(__file__).parent, {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.relative_to(here).as_posix(), len(places)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

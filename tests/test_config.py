@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
-from specsia_build.config import BuildConfig
+from specsia_build.config import BuildConfig, read_settings, with_settings
+from specsia_build.errors import UsageError
 
 
 def test_workers_count_whatever_the_system_tells_about_cores(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -15,3 +17,28 @@ def test_workers_count_whatever_the_system_tells_about_cores(monkeypatch: pytest
     monkeypatch.setattr(os, "cpu_count", lambda: 5)
     assert BuildConfig(workers=3).worker_count() == 3
     assert BuildConfig().worker_count() == 5
+
+
+@pytest.mark.parametrize("text", ["views: 4\nsize: 64\nviews: 5\n", "clips:\n  frames: 4\n  frames: 5\n"])
+def test_a_setting_that_is_there_twice_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(UsageError, match=r"' is there twice: keep one$"):
+        read_settings(tmp_path / "c.yaml")
+
+
+def test_a_file_of_settings_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("source: é", encoding="latin-1")
+    with pytest.raises(UsageError, match=r"c\.yaml is not UTF-8 text$"):
+        read_settings(tmp_path / "c.yaml")
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"veiws": 4}, r"^c: there is no setting 'veiws'; .* Did you mean 'views'\?$"),
+        ({"memory": 2048}, "^memory cannot be '2048': give a size from 256 MB to 16 TB, such as '2 GB'$"),
+    ],
+)
+def test_what_is_no_setting_says_what_would_be_one(settings: dict[str, object], sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        with_settings(BuildConfig(), settings, "c")

@@ -19,7 +19,7 @@ from specsia_build.animation.closest import nearest_on
 from specsia_build.animation.motion import Poses, poses
 from specsia_build.animation.rig import Morph, Rig
 from specsia_build.errors import CharacterError
-from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.mesh import Mesh, doubled_areas
 
 FARTHEST = 0.05
 """Distance of a match, as a share of the diagonal of the character's box."""
@@ -302,5 +302,5 @@ def _square(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _vertex_areas(mesh: Mesh) -> NDArray[np.float64]:
     corners = mesh.vertices[mesh.faces].astype(np.float64)
-    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    area = doubled_areas(corners)
     return np.asarray(np.bincount(mesh.faces.ravel(), np.repeat(area, 3), len(mesh.vertices)), np.float64)

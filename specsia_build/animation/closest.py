@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.mesh import Mesh, doubled_areas
 
 SPACING = 0.01
 """Between samples of a face, as a share of the surface's diagonal."""
@@ -56,9 +56,7 @@ def nearest_on(surface: Mesh, mesh: Mesh) -> Nearest | None:
         None if the surface has no face of any area.
     """
     corners = surface.vertices[surface.faces].astype(np.float64)
-    solid = np.flatnonzero(
-        np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) > 0
-    )
+    solid = np.flatnonzero(doubled_areas(corners) > 0)
     if not len(solid):
         return None
     corners = corners[solid]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -12,6 +13,9 @@ from specsia_build.animation.motion import Motion, Poses, poses
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.jit import compiled, ready
 from specsia_build.rendering.mesh import Mesh
+
+_TOGETHER = 64
+"""Poses whose matrices are made together: numpy takes longer to begin than to do many."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,12 @@ class Rig:
         """(..., P, 3, 4), from each slot's points to the mesh's coordinates, of a skeleton's worlds (..., J, 4, 4)."""
         return np.asarray(self.placement[:3] @ (worlds[..., self.nodes, :, :] @ self.inverse_binds))
 
+    def each_vertices(self, found: Poses) -> Iterator[NDArray[np.float32]]:
+        """Vertices (V, 3) in each of some poses."""
+        for begin in range(0, len(found.worlds), _TOGETHER):
+            for k, matrices in enumerate(self.matrices(found.worlds[begin : begin + _TOGETHER]), begin):
+                yield self.vertices(found, k, matrices)
+
     def vertices(self, found: Poses, k: int, matrices: NDArray[np.float64] | None = None) -> NDArray[np.float32]:
         """Vertices (V, 3) in the k-th of some poses, whose `matrices` may be given where they are known."""
         points = self.points
@@ -167,10 +177,28 @@ def posed(mesh: Mesh, rig: Rig, motion: Motion | None, t: float) -> Mesh:
 
 def posed_as(mesh: Mesh, rig: Rig, found: Poses, k: int) -> Mesh:
     """A mesh in the k-th of some poses; see `posed`."""
+    return _posed(mesh, rig, found, k, *_moves(rig, found.worlds[k]))
+
+
+def posed_through(mesh: Mesh, rig: Rig, found: Poses) -> Iterator[Mesh]:
+    """A mesh in each of some poses; see `posed`."""
+    for begin in range(0, len(found.worlds), _TOGETHER):
+        matrices, flipped = _moves(rig, found.worlds[begin : begin + _TOGETHER])
+        for k in range(len(matrices)):
+            yield _posed(mesh, rig, found, begin + k, matrices[k], flipped[k])
+
+
+def _moves(rig: Rig, worlds: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """`Rig.matrices` of worlds (..., J, 4, 4), and which of the P mirror otherwise than at rest, (..., P)."""
+    matrices = rig.matrices(worlds)
+    return matrices, np.linalg.det(matrices[..., :3]) * rig.rest_signs < 0
+
+
+def _posed(
+    mesh: Mesh, rig: Rig, found: Poses, k: int, matrices: NDArray[np.float64], flipped: NDArray[np.bool_]
+) -> Mesh:
     rest = mesh.vertices if mesh.rest is None else mesh.rest
-    matrices = rig.matrices(found.worlds[k])
     moved = replace(mesh, vertices=rig.vertices(found, k, matrices), rest=rest)
-    flipped = np.linalg.det(matrices[..., :3]) * rig.rest_signs < 0
     if mesh.normals is not None:
         moved = replace(moved, normals=_turned(mesh, rig, found.worlds[k]))
     return moved.rewound(flipped[_leading(rig)[mesh.faces[:, 0]]]) if flipped.any() else moved

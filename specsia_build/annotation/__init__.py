@@ -2,5 +2,5 @@
 
 Functions on arrays, no files: all of it is derived from what a view knew (`rendering.seen`), so that it agrees with
 the frame to the pixel. Others use `features`, `regions` and `udp.landmarks` once a character, the rest once a frame, or
-of two frames (`flow`) or many (`tracks`).
+of two frames or many (`tracks`).
 """

@@ -17,7 +17,7 @@ from specsia_build.annotation.merging import Links, Patches, merged, sums, witho
 from specsia_build.annotation.straddling import shared_out, straddling, straightened, with_borders
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.fast.prepare import Prepared, prepare
-from specsia_build.rendering.mesh import Material, Mesh, Texture
+from specsia_build.rendering.mesh import Material, Mesh, Texture, doubled_areas
 from specsia_build.rendering.topology import weld
 
 LEAST_SIDE = 1 / 128
@@ -62,7 +62,7 @@ def regions(mesh: Mesh) -> Regions:
     if len(mesh.faces) == 0:
         raise CharacterError("the mesh has no faces to divide into regions")
     corners = mesh.vertices[mesh.faces].astype(np.float64)
-    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
+    area = doubled_areas(corners) / 2
     # A face without area has a colour too, but next to no say.
     weight = area + 1e-9 * (area.mean() or 1.0)
     low, high = mesh.bounds()

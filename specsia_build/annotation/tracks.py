@@ -1,4 +1,4 @@
-"""Points of a moving surface: chosen where one frame shows them, found again in others as exactly as they are drawn."""
+"""Points of a moving surface: what one frame shows of them, found again in others as exactly as they are drawn."""
 
 from __future__ import annotations
 
@@ -105,3 +105,36 @@ def tracked(points: Points, seen: Seen, rest: NDArray[np.floating]) -> NDArray[n
     """
     places = points.places(seen)
     return np.concatenate([places, shown(points, places, seen, rest)[:, None]], axis=1, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Where the points seen at pixels go.
+
+    Attributes:
+        pixels: (S, S, 2) float32, columns and rows by which the point is elsewhere in the other frame; exactly 0 for
+            one that does not move, and where nothing is seen. A pixel's point is at its centre, or where the surface
+            covers the pixel in part at the covered sample nearest to that: a pixel's centre is carried to within half
+            a column and half a row of where its point is.
+        unmatched: (S, S) bool, the other frame does not show the point, see `shown`; true where nothing is seen.
+    """
+
+    pixels: NDArray[np.float32]
+    unmatched: NDArray[np.bool_]
+
+
+def flow(here: Seen, there: Seen, rest: NDArray[np.floating]) -> Flow:
+    """The flow of a surface from one frame to another; the other way round it is that backward.
+
+    Args:
+        here: of the frame.
+        there: of the other, of the same mesh in whatever pose, by whatever camera.
+        rest: (V, 3), the mesh's vertices at rest.
+    """
+    seen = np.flatnonzero(here.face >= 0)
+    points = points_at(here, seen)
+    places = points.places(there)
+    pixels, unmatched = np.zeros((*here.face.shape, 2), np.float32), np.ones(here.face.shape, np.bool_)
+    pixels.reshape(-1, 2)[seen] = places - points.places(here)
+    unmatched.reshape(-1)[seen] = ~shown(points, places, there, rest)
+    return Flow(pixels, unmatched)

@@ -69,8 +69,11 @@ class Backend(Protocol):
         ...
 
     def inputs(self, character_id: str) -> Sequence[Path]:
-        """Files that the result for this character depends on, besides the image and what `Context.read` was told."""
-        ...
+        """Files that the result for this character depends on, besides the image and what `Context.read` was told.
+
+        None, where a class that inherits from this one does not say otherwise.
+        """
+        return ()
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
         """A textured mesh in the project's frame, in the scale of the image's orthographic camera where it is known.

@@ -28,10 +28,6 @@ from specsia_build.files.sources import is_file
 from specsia_build.files.writing import remove_tree
 from specsia_build.rendering.mesh import Mesh
 
-PLACEHOLDERS = ("image", "mesh", "folder", "seed", "id")
-"""What stands in braces in the command: the picture's file, the file to write (GLB), the empty folder that it lies in,
-the seed, the character's id."""
-
 USUAL_MESH = "mesh.glb"
 
 _MOST_FILES = 10_000
@@ -43,7 +39,8 @@ class Command:
     """Backend that runs a program for each picture.
 
     Attributes:
-        words: program and arguments, with `PLACEHOLDERS`.
+        words: program and arguments; in braces stand ``image``, the picture's file, ``mesh``, the file to write (GLB),
+            ``folder``, the empty one that it lies in, ``seed`` and ``id``, the character's.
         terms: what holds for its meshes.
         environment: names of variables that the program gets besides those that every worker gets.
         name, version, sees_ground_truth, needs_yaw, slots, gpus, patience: as in `Backend`.

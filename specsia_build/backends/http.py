@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import png
-from specsia_build.backends.base import Context
+from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.made import Terms, read_placed, read_terms
 from specsia_build.errors import CharacterError, UsageError, brief, plural
 from specsia_build.files.writing import remove_tree
@@ -44,7 +44,7 @@ class _TryAgainError(Exception):
 
 
 @dataclass
-class Server:
+class Server(Backend):
     """Backend that asks a server.
 
     Attributes:
@@ -73,9 +73,6 @@ class Server:
 
     def settings(self) -> Mapping[str, Any]:
         return {"url": self.url, **self.terms.settings()}
-
-    def inputs(self, character_id: str) -> Sequence[Path]:
-        return ()
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
         """The mesh that the server answers with, in our axes.

@@ -191,7 +191,7 @@ def _mesh_names(meshes: object, folder: Path, path: Path) -> dict[str, str]:
 
 def candidates(folder: Path, manifest: Manifest, character_id: str) -> tuple[Path, ...]:
     """Every file that could be the character's mesh, sorted; one is right, none or several are not."""
-    named = _named(folder, manifest, character_id)
+    named = folder / (manifest.meshes or {}).get(character_id, character_id)
     if named.suffix.lower() in FORMATS and is_file(named):
         return (named,)
     beside = _meshes(named.parent).get(named.name, ())
@@ -223,10 +223,6 @@ def _listed(folder: Path, _: int) -> Mapping[str, Sequence[Path]]:
     except OSError:
         return {}
     return found
-
-
-def _named(folder: Path, manifest: Manifest, character_id: str) -> Path:
-    return folder / (manifest.meshes or {}).get(character_id, character_id)
 
 
 def check_size(mesh: Mesh, path: Path) -> None:

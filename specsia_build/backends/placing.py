@@ -32,10 +32,10 @@ def into_frame(mesh: Mesh, axes: Sequence[str]) -> Mesh:
     """The mesh with the named signed axes as its x, y and z; faces keep looking outward where that mirrors."""
     matrix = axes_matrix(axes)
     turned = mesh.rotated(matrix)
-    return turned if np.linalg.det(matrix) > 0 else _reversed(turned)
+    return turned if np.linalg.det(matrix) > 0 else reversed_faces(turned)
 
 
-def _reversed(mesh: Mesh) -> Mesh:
+def reversed_faces(mesh: Mesh) -> Mesh:
     """Every face with its corners in the other order."""
 
     def other(a: NDArray[np.float32] | None) -> NDArray[np.float32] | None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.gate import check_mesh, closed_volume, fitted
+from specsia_build.backends.placing import reversed_faces
 from specsia_build.errors import plural
 from specsia_build.frame import Camera, normalise, view_cameras
 from specsia_build.rendering.colour import srgb_to_linear
@@ -186,18 +187,7 @@ def ranked(mesh: Mesh, goal: NDArray[np.uint8]) -> tuple[Candidate, ...]:
 def mirrored_mesh(mesh: Mesh) -> Mesh:
     """The mesh with x negated and its faces still outwards; normals are dropped."""
     flipped = mesh.with_vertices(mesh.vertices * np.array([-1, 1, 1], np.float32))
-
-    def reversed_corners(attribute: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
-        return None if attribute is None else np.ascontiguousarray(attribute[:, ::-1])
-
-    return replace(
-        flipped,
-        faces=np.ascontiguousarray(mesh.faces[:, ::-1]),
-        uv=reversed_corners(mesh.uv),
-        colors=reversed_corners(mesh.colors),
-        normals=None,
-        rest=None,
-    )
+    return replace(reversed_faces(flipped), normals=None, rest=None)
 
 
 def _turned(mesh: Mesh, yaw_deg: float) -> Mesh:

@@ -28,7 +28,7 @@ from specsia_build.dataset.schema import COLUMNS, IMAGE_COLUMNS
 from specsia_build.errors import SpecsiaError
 from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.packing import artefacts_of, pack_plan
+from specsia_build.pipeline.packing import Inputs, pack_plan
 from specsia_build.pipeline.planning import plan_stage
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.store import discard, read_artefact
@@ -153,7 +153,7 @@ def _measure_pack(
 
         def run() -> None:
             shutil.rmtree(folder / "dataset", ignore_errors=True)
-            pack.pack(plan, artefacts_of(layout, config, index), folder / "dataset", lambda _: None)
+            pack.pack(plan, pack.made_here(Inputs(layout, plan.reads).load), folder / "dataset")
 
         run()
         start = time.perf_counter()

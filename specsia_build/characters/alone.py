@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.animation.names import words_of
+from specsia_build.characters.beside import coarser_levels, collision_shapes
 from specsia_build.characters.facing import Landmark, surface_points, surface_samples
 from specsia_build.characters.finding import Finding, Mending
 from specsia_build.rendering.mesh import Mesh
@@ -79,17 +80,33 @@ def company(
         part_names, face_part, landmarks: as in `Character`.
     """
     numbers = np.zeros(len(mesh.faces), np.int32) if face_part is None else face_part
-    parts = list(_parts(mesh, numbers))
+    doubles, doubled = _doubles(name, set(np.unique(numbers).tolist()), part_names)
+    parts = [part for part in _parts(mesh, numbers) if part.index not in doubled]
     scenery = _scenery(parts)
     rest = [part for part in parts if part not in scenery]
-    kept = ~np.isin(numbers, [part.index for part in scenery])
+    kept = ~np.isin(numbers, [*(part.index for part in scenery), *doubled])
     alone = mesh if kept.all() else replace(mesh, faces=mesh.faces[kept])
     found = [
+        *doubles,
         *_scenery_said(name, scenery, part_names),
         *_figures(name, alone, numbers[kept], part_names),
         *_spare_props(name, rest, part_names),
     ]
     return tuple(found) or _lone_thing(name, alone, landmarks)
+
+
+def _doubles(name: str, present: set[int], part_names: Sequence[Sequence[str]]) -> tuple[list[Finding], set[int]]:
+    """What to say of parts that no engine shows beside the others, and which they are."""
+    said: list[Finding] = []
+    shapes = collision_shapes(part_names, present)
+    if shapes:
+        told = f"{name} holds {_listed(shapes, part_names)}, called as shapes for collisions are"
+        said.append(_dropping(told, "leaves out what no engine shows", shapes, part_names))
+    coarser = coarser_levels(part_names, present - shapes)
+    if coarser:
+        told = f"{name} holds coarser levels of detail of its own parts ({_listed(coarser, part_names)})"
+        said.append(_dropping(told, "keeps the finest", coarser, part_names))
+    return said, shapes | coarser
 
 
 def _parts(mesh: Mesh, numbers: NDArray[np.int32]) -> Iterator[_Part]:

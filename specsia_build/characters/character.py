@@ -43,7 +43,7 @@ class Sample:
     version: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One character of a source, not yet read.
 

@@ -16,13 +16,16 @@ from specsia_build.characters.finding import Finding, Mending
 from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.files.sources import is_file
 from specsia_build.rendering.colour import linear_to_srgb
-from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.mesh import Mesh, doubled_areas
 
 LEAST_GREY = 96
 """Display level from which a plain colour is taken for a default; nobody's default is darker."""
 
 MOST_CHROMA, MOST_CONTRAST = 8, 12
 """Display levels between the channels of a grey, and between two greys that look the same."""
+
+LEAST_OPACITY, MOST_SEE_THROUGH = 0.5, 0.5
+"""Opacity below which a surface is more see-through than not, and share of such from which that is said."""
 
 _FULL = 255
 _FOLDERS = frozenset({"texture", "textures", "tex", "maps", "images", "materials", "source", "skins", "colormap"})
@@ -103,6 +106,25 @@ def colourless(entry: Entry, files: Iterable[Path], mesh: Mesh) -> tuple[Finding
     sole = Mending("texture", places[0], "called like the character, which has no colour")
     return (
         Finding(f"{grey} ({looked}); {shown} in its manifest line would colour it", sole if not places[1:] else None),
+    )
+
+
+def see_through(entry: Entry, mesh: Mesh) -> tuple[Finding, ...]:
+    """What to say of a character most of which is as faint as glass; else nothing."""
+    faint = np.array([m.alpha_mode == "blend" and m.base_color[3] < LEAST_OPACITY for m in mesh.materials], np.bool_)
+    chosen = faint[mesh.face_material]
+    if not chosen.any():
+        return ()
+    areas = doubled_areas(mesh.vertices[mesh.faces].astype(np.float64))
+    if areas[chosen].sum() <= MOST_SEE_THROUGH * areas.sum():
+        return ()
+    slot = int(np.bincount(mesh.face_material[chosen], areas[chosen], len(mesh.materials)).argmax())
+    material = mesh.materials[slot]
+    return (
+        Finding(
+            f"{entry.path.name} is mostly see-through: its material '{material.name}' has an opacity of "
+            f"{material.base_color[3]:.0%}, so that it will look faint; raise that in the file if it is not meant"
+        ),
     )
 
 

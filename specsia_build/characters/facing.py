@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from specsia_build.animation.names import SIDES, words_of
 from specsia_build.errors import plural
 from specsia_build.frame import AXES, axis_vector, up_rotation
-from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.mesh import Mesh, doubled_areas
 
 Landmark = tuple[str, tuple[float, float, float]]
 """A named joint or node, and where its origin is."""
@@ -116,7 +116,7 @@ def surface_points(mesh: Mesh, count: int) -> NDArray[np.float64]:
 def surface_samples(mesh: Mesh, count: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """What `surface_points` gives, and the face of each point, (count,)."""
     corners = mesh.vertices[mesh.faces].astype(np.float64)
-    areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    areas = doubled_areas(corners)
     total = float(areas.sum())
     if not np.isfinite(total) or total <= 0:
         return corners.reshape(-1, 3)[:0], np.zeros(0, np.intp)

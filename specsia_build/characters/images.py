@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from specsia_build import memory, png
 from specsia_build.characters.ktx2 import KTX2_MAGIC, decode_ktx2
 from specsia_build.errors import CharacterError
+from specsia_build.files.content import other_content
 from specsia_build.files.sources import open_source_file, read_whole
 from specsia_build.rendering.mesh import Texture, Wrap
 
@@ -68,16 +69,19 @@ _DECODER_ERRORS = (
 )
 
 
-def load_texture(source: Path | bytes, name: str, root: Path | None = None) -> NDArray[np.uint8]:
+def load_texture(
+    source: Path | bytes, name: str, root: Path | None = None, *, upright: bool = False
+) -> NDArray[np.uint8]:
     """Decode an image.
 
-    Palettes, grey, 16 bits per channel and CMYK are turned to 8-bit RGBA; an orientation tag is not followed, as UV
-    coordinates refer to the pixels as they are stored.
+    Palettes, grey, 16 bits per channel and CMYK are turned to 8-bit RGBA.
 
     Args:
         source: the file, or its bytes.
         name: what to call it in an error.
         root: folder that the file may not lie outside of, links followed; None is its own.
+        upright: follow an orientation tag, as those who look at a drawing do; UV coordinates refer to the pixels as
+            they are stored.
 
     Returns:
         (H, W, 4) uint8, sRGB-encoded, straight alpha (255 where the image has none), row 0 at the top.
@@ -104,12 +108,15 @@ def load_texture(source: Path | bytes, name: str, root: Path | None = None) -> N
                 memory.ask(_DECODER_COST.get(image.format or "", 4) * image.width * image.height)
                 if halved:
                     return _halved(image)
-                quick = _plain_png(image, data)
+                if upright:
+                    ImageOps.exif_transpose(image, in_place=True)
+                quick = None if upright else _plain_png(image, data)
                 return _whole(image) if quick is None else quick
     except Image.DecompressionBombError as error:
         raise CharacterError(f"{name} has more pixels than the largest texture read, 16384x16384") from error
     except UnidentifiedImageError as error:
-        raise CharacterError(f"{name} is not an image of a known kind, or its beginning is damaged") from error
+        said = other_content(data) or "is not an image of a known kind, or its beginning is damaged"
+        raise CharacterError(f"{name} {said}") from error
     except _DECODER_ERRORS as error:
         if "out of memory" in str(error):
             raise MemoryError from error

@@ -16,6 +16,7 @@ from specsia_build.characters.character import AUTO, SPLITS, UNSETTLED, Entry, i
 from specsia_build.characters.formats import FORMATS, REFUSED
 from specsia_build.characters.sides import BOTH, SIDES
 from specsia_build.errors import CharacterError, UsageError, brief
+from specsia_build.files.content import other_content
 from specsia_build.files.sources import open_source_file
 from specsia_build.frame import AXES, front_rotation
 
@@ -46,7 +47,8 @@ def read_manifest(path: Path) -> tuple[Entry, ...]:
     else under ``line-{n}``. Blank lines are passed over.
 
     Raises:
-        UsageError: if the file cannot be read, is not UTF-8 from its beginning, has no line, or too many.
+        UsageError: if the file cannot be read, is not UTF-8 from its beginning, is one JSON document or something else,
+            has no line, or too many.
     """
     try:
         with open_source_file(path, path.parent, MOST_BYTES) as stream:
@@ -57,6 +59,11 @@ def read_manifest(path: Path) -> tuple[Entry, ...]:
         raise UsageError(f"the manifest {error}") from error
     if not lines:
         raise UsageError(f"the manifest {path.name} is empty: write one JSON object per line, with 'id' and 'path'")
+    if lines[0][1].strip() == b"{" or lines[0][1].lstrip().startswith(b"["):
+        raise UsageError(
+            f"the manifest {path.name} is one JSON document: write each character's object on one line, with no list "
+            "around them"
+        )
     real = {path.parent: path.parent.resolve()}
     parsed = [_parse(path, n, line, real) for n, line in lines]
     first_use: dict[str, int] = {}
@@ -77,6 +84,8 @@ def _lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
             if line.startswith(_UTF16):
                 raise UsageError(f"the manifest {name} cannot be read: it is UTF-16; save it as UTF-8")
             line = line.removeprefix(b"\xef\xbb\xbf")
+            if (said := other_content(line)) is not None:
+                raise UsageError(f"the manifest {name} {said}")
         if not line.strip():
             continue
         count += 1
@@ -204,7 +213,7 @@ def _inside(folder: Path, text: str, key: str, real: dict[Path, Path]) -> Path:
     except (OSError, RuntimeError) as error:
         raise _LineError(f"'{key}' cannot be followed: '{text[:200]}'") from error
     if not place.is_relative_to(real[folder]):
-        linked = Path(os.path.normpath(path)).is_relative_to(os.path.normpath(folder))
+        linked = Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))  # noqa: PTH100  links are not followed
         how = ", through a link: put the manifest beside the files, or the files here" if linked else ""
         raise _LineError(f"'{key}' leads out of the manifest's folder: '{text[:200]}'{how}")
     return path

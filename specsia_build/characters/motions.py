@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -25,14 +24,12 @@ from specsia_build.characters.gltf.animation import read_motions as read_gltf_mo
 from specsia_build.characters.gltf.document import Document, load_document
 from specsia_build.characters.gltf.hierarchy import read_hierarchy
 from specsia_build.characters.gltf.humanoid import is_vrm0
-from specsia_build.characters.raw import Motions
+from specsia_build.characters.raw import PARSER_ERRORS, Motions
 from specsia_build.errors import CharacterError, CostError
 from specsia_build.frame import front_rotation, up_rotation
 
 SUFFIXES = (".glb", ".gltf", ".vrm", ".vrma", ".fbx", ".blend", ".bvh")
 """Of files that motions are read from."""
-
-_PARSER_ERRORS = (OSError, ValueError, LookupError, ArithmeticError, EOFError, RecursionError, struct.error)
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,7 @@ def read_motions(path: Path, root: Path | None = None) -> MotionFile:
         raise CharacterError(str(error)) from error
     except MemoryError as error:
         raise CharacterError(memory.exhausted(path.name)) from error
-    except _PARSER_ERRORS as error:
+    except PARSER_ERRORS as error:
         raise CharacterError(f"{path.name} could not be read: {error or type(error).__name__}") from error
 
 

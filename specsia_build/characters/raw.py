@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,9 @@ from specsia_build.animation.motion import Motion
 from specsia_build.animation.rig import Rig
 from specsia_build.characters.facing import Landmark
 from specsia_build.rendering.mesh import Mesh
+
+PARSER_ERRORS = (OSError, ValueError, LookupError, ArithmeticError, EOFError, RecursionError, struct.error)
+"""What parsers of damaged or forged files raise; anything else is a fault of this program and stays visible as such."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import replace
 
 import numpy as np
@@ -13,28 +12,28 @@ from specsia_build.characters.actions import unknown_action
 from specsia_build.characters.alone import company
 from specsia_build.characters.bicar import read_bicar
 from specsia_build.characters.character import AUTO, SETTLED, Character, Entry
-from specsia_build.characters.colour import colourless
+from specsia_build.characters.colour import colourless, see_through
 from specsia_build.characters.facing import Evidence, front_of, rotated, up_by_joints, up_of
 from specsia_build.characters.finding import Finding, Mending
 from specsia_build.characters.obj.read import read_obj
 from specsia_build.characters.ply.read import read_ply
 from specsia_build.characters.polygons import MAX_TRIANGLES
-from specsia_build.characters.raw import RawMesh, RawMoving
+from specsia_build.characters.raw import PARSER_ERRORS, RawMesh, RawMoving
 from specsia_build.characters.sides import with_sides
 from specsia_build.errors import CharacterError, CostError
+from specsia_build.files.content import LOOKED_AT, other_content
+from specsia_build.files.sources import open_source_file
 from specsia_build.frame import front_rotation, up_rotation
 from specsia_build.rendering.mesh import Mesh, flat_normals
 
-# What parsers of damaged or forged files raise; anything else is a fault of this program and stays visible as such.
-_PARSER_ERRORS = (
-    OSError,
-    ValueError,
-    LookupError,
-    ArithmeticError,
-    EOFError,
-    RecursionError,
-    struct.error,
-)
+# How what is said of a file ends where that is what its reader takes; Blender unpacks what it has compressed itself.
+_OWN_ENDINGS: dict[str, tuple[str, ...]] = {
+    "gltf": (".glb",),
+    "vrm": (".glb",),
+    "fbx": (".fbx",),
+    "blend": (".blend", "gzip: unpack it"),
+    "ply": (".ply",),
+}
 
 
 def read_character(entry: Entry) -> Character:
@@ -71,16 +70,32 @@ def _reckoned(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | Non
             provide(entry)
         with memory.reckoned(entry.path.name):
             return _read(entry, moving=moving)
+    except CharacterError as error:
+        said = _other_content(entry)
+        if said is None:
+            raise
+        raise CharacterError(said) from error
     except CostError as error:
         raise CharacterError(str(error)) from error
     except MemoryError as error:
         raise CharacterError(memory.exhausted(entry.path.name)) from error
 
 
+def _other_content(entry: Entry) -> str | None:
+    """The sentence about a mesh file that is something else than its name says, None where nothing tells."""
+    path = entry.path / "tpose" / "m.obj" if entry.format == "3dbicar" else entry.path
+    try:
+        with open_source_file(path, entry.within) as stream:
+            said = other_content(stream.read(LOOKED_AT))
+    except (OSError, CharacterError):
+        return None
+    return None if said is None or said.endswith(_OWN_ENDINGS.get(entry.format, ())) else f"{path.name} {said}"
+
+
 def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
     try:
         raw = _read_raw(entry, moving=moving)
-    except _PARSER_ERRORS as error:
+    except PARSER_ERRORS as error:
         detail = str(error) or type(error).__name__
         raise CharacterError(f"{entry.path.name} could not be read: {detail}") from error
     name = entry.path.name
@@ -98,7 +113,7 @@ def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
     with np.errstate(all="ignore"):
         others = company(name, upright, raw.part_names, raw.face_part, landmarks)
     sided, odd = with_sides(upright, entry.sides, name)
-    found = (*axes, *colourless(entry, raw.files, mesh), *odd, *others)
+    found = (*axes, *colourless(entry, raw.files, mesh), *see_through(entry, mesh), *odd, *others)
     character = Character(
         entry=entry,
         mesh=sided,

@@ -10,20 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from specsia_build.characters.bicar import DRAWING, bicar_entry, is_bicar
-from specsia_build.characters.character import (
-    AUTO,
-    UNSETTLED,
-    Entry,
-    Sample,
-    id_order_key,
-    is_unicode,
-    safe_id,
-)
+from specsia_build.characters.character import AUTO, UNSETTLED, Entry, Sample, id_order_key, is_unicode, safe_id
 from specsia_build.characters.formats import FORMATS, REFUSED
 from specsia_build.characters.manifest import read_manifest
 from specsia_build.characters.samples import LICENSE, SOURCE, VERSION
 from specsia_build.errors import UsageError
 from specsia_build.files.sources import is_folder
+from specsia_build.ownership import RUN_MARK
 
 MAX_SAMPLES = 100_000
 
@@ -122,16 +115,20 @@ def _folder(folder: Path, name: str) -> Source:
     found = _meshes(folder)
     if not found:
         raise UsageError(f"the folder '{name}' holds no character ({' '.join(FORMATS)} or 3DBiCar): {_KINDS}")
-    kind = "3dbicar" if all(one.folder for one in found) else "folder"
+    kind = "3dbicar" if all(one.folder and not one.linked for one in found) else "folder"
     return Source(name, kind, _sorted(_identified(folder, found)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Found:
-    """A mesh file, or the folder of a 3DBiCar character; listing tells which, so that nothing is opened."""
+    """A mesh file, or the folder of a 3DBiCar character; listing tells which, so that nothing is opened.
+
+    Of a link to a folder elsewhere nothing is read.
+    """
 
     path: Path
     folder: bool
+    linked: bool = False
 
     @property
     def stem(self) -> str:
@@ -155,8 +152,19 @@ def _looks_bicar(folder: Path) -> bool:
     return folder.name.isdecimal() or is_folder(folder / "tpose")
 
 
+def _leads_to_meshes(folder: Path, top: Path) -> bool:
+    """Whether a folder is a link to one outside of the source that holds characters; the walk does not follow it."""
+    if not folder.is_symlink():
+        return False
+    try:
+        outside = not folder.resolve().is_relative_to(top.resolve())
+        return outside and (is_bicar(folder) or any(path.suffix.lower() in FORMATS for path in folder.iterdir()))
+    except (OSError, RuntimeError):
+        return False
+
+
 def _meshes(top: Path) -> list[_Found]:
-    """Mesh files and 3DBiCar folders below a folder, hidden ones passed over; or else what is `REFUSED`.
+    """Mesh files and 3DBiCar folders below a folder, or else what is `REFUSED`; what is hidden or a run is passed over.
 
     Raises:
         UsageError: if a folder cannot be read.
@@ -178,6 +186,12 @@ def _meshes(top: Path) -> list[_Found]:
             subfolders.clear()
             continue
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        if folder != top and RUN_MARK in names:
+            subfolders.clear()
+            continue
+        found += [
+            _Found(folder / name, True, linked=True) for name in subfolders if _leads_to_meshes(folder / name, top)
+        ]
         for name in sorted(names):
             suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122  a path object for each of a million names is slow
             kept = found if suffix in FORMATS else refused
@@ -224,6 +238,9 @@ def _entry(top: Path, found: _Found, character_id: str) -> Entry:
     if not is_unicode(str(path)):
         problem = f"{path.relative_to(top)} has a name that is not UTF-8: rename it"
         return Entry(character_id, FORMATS.get(path.suffix.lower(), "3dbicar"), path, problem=problem, root=top)
+    if found.linked:
+        problem = f"{path.name} is a link that leads out of {top.name or top}, so it is not read: copy the folder"
+        return Entry(character_id, "", path, problem=problem, root=top)
     if found.folder:
         return bicar_entry(path, character_id, top)
     return _of_file(character_id, path, top)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,6 +64,7 @@ def adapt(
         f"adapted in {done.seconds:.0f} s: {done.run}",
         f"frontal view {done.frontal}: mean absolute error {done.l1:.4f}, before {done.l1_before:.4f}",
     ]
+    frames = shlex.quote(str(of_frontal["frames"] or of_frontal["dataset"]))
     conclude(
         as_json,
         {**done._asdict(), "run": str(done.run)},
@@ -73,10 +73,5 @@ def adapt(
         {"fitted": ["the model" if without else "the model, and the frontal view's colours by position"]},
         seconds=done.seconds,
         where={"model": [str(done.run)]},
-        follows=[f"specsia enhance {shlex.quote(str(done.run))} {_frames_of(of_frontal)} --out repaired"],
+        follows=[f"specsia enhance {shlex.quote(str(done.run))} {frames} --out repaired"],
     )
-
-
-def _frames_of(of_frontal: Mapping[str, Any]) -> str:
-    """What the frontal view is of, as the shell takes it."""
-    return shlex.quote(str(of_frontal["frames"] or of_frontal["dataset"]))

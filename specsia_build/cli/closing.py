@@ -83,7 +83,8 @@ def packed_lines(summary: BuildSummary) -> list[str]:
     """Where the rows of each configuration are."""
     rows = summary.rows or {}
     return [
-        f"{plural(count, 'row')} of {summary.source}{f' by {name}' if len(rows) > 1 else ''} are in {summary.dataset}"
+        f"{plural(count, 'row')} of {summary.source}{f' by {name}' if len(rows) > 1 else ''} "
+        f"{'is' if count == 1 else 'are'} in {summary.dataset}"
         for name, count in rows.items()
     ]
 
@@ -201,7 +202,7 @@ def end(
         {
             "built": _counts(summary.stages, "made") or ["nothing" if trouble else "nothing: all is up to date"],
             "up to date": _counts(summary.stages, "kept"),
-            "freed": [f"{summary.freed:,} bytes of {layout.root}, by --keep {config.keep}"] if summary.freed else [],
+            "freed": [_freed(summary, config, layout)] if summary.freed else [],
         },
         seconds=seconds,
         doubtful={
@@ -217,6 +218,12 @@ def end(
         ctx.exit(FAILED)
 
 
+def _freed(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> str:
+    """What was dropped, and what that means to others who use it."""
+    shared = "" if config.work is None else "; other builds that name this URL make again what they need of it"
+    return f"{summary.freed:,} bytes of {config.work or layout.root}, by --keep {config.keep}{shared}"
+
+
 def _trouble(summary: BuildSummary, layout: RunLayout) -> str | None:
     """Why a build is not what was asked for."""
     if summary.stopped is not None:
@@ -230,8 +237,8 @@ def _trouble(summary: BuildSummary, layout: RunLayout) -> str | None:
 
 def _title(summary: BuildSummary) -> str:
     """What a build was of, and how many are lacking."""
-    counts = [f"{summary.failed} failed"] * bool(summary.failed)
-    counts += [f"{summary.low_quality} quarantined for their looks"] * bool(summary.low_quality)
+    counts = [f"{summary.failed:,} failed"] * bool(summary.failed)
+    counts += [f"{summary.low_quality:,} quarantined for their looks"] * bool(summary.low_quality)
     return ", ".join([f"{plural(summary.characters, 'character')} of {summary.source}", *counts])
 
 

@@ -48,6 +48,18 @@ class _WithExamples(click.Command):
 class Command(_WithExamples):
     """A command: ``@click.command(cls=Command, examples=("specsia status my-run", ...))``."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the words after the command's name.
+
+        Raises:
+            click.UsageError: if one is empty, as a path it would be the folder that one is in.
+        """
+        for before, word in zip(("", *args), args, strict=False):
+            if word == "" or (word.startswith("--") and word.endswith("=")):
+                named = word[:-1] or (before if before.startswith("-") else "an argument")
+                raise click.UsageError(f"{named} is empty: give it a value, or leave it out", ctx)
+        return super().parse_args(ctx, args)
+
 
 class CommandGroup(_WithExamples, click.Group):
     """A group of commands: ``@click.group(cls=CommandGroup, examples=(...))``."""

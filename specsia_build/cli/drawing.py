@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import time
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -9,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
-from specsia_build.cli.output import show
 from specsia_build.errors import UsageError, plural
-from specsia_build.terminal.screen import say
+from specsia_build.terminal.layout import most
 
 if TYPE_CHECKING:
     from specsia_build.gallery.drawing import Choice, Drawn, Look
@@ -20,10 +22,6 @@ if TYPE_CHECKING:
 
 _FEW = 4
 """Characters or clips that are drawn where neither they nor a split is named."""
-
-
-_MOST_TOLD = 8
-"""Warnings that are told one by one."""
 
 
 def _drawing(command: Callable[..., None]) -> Callable[..., None]:
@@ -102,13 +100,21 @@ def _look(size: int, across: int | None, background: str, labels: bool, values: 
     return Look(size, parse_ground(background), labels, values, across)
 
 
-def _tell(drawn: Drawn, moving: bool, *more: str) -> None:
-    for warning in drawn.warnings[:_MOST_TOLD]:
-        say(f"warning: {warning}")
-    if len(drawn.warnings) > _MOST_TOLD:
-        say(f"warning: {len(drawn.warnings) - _MOST_TOLD:,} more like these")
-    what = [plural(drawn.items, "clip" if moving else "character"), *more, f"{drawn.size[0]} x {drawn.size[1]} pixels"]
-    show(f"{drawn.path}: {', '.join(what)}")
+def _conclude(where: str, drawn: Drawn, moving: bool, began: float, label: str, other: str, *more: str) -> None:
+    """Say what was drawn and, as `label`, where it is; `other` is the command that draws the same another way."""
+    items, named = plural(drawn.items, "clip" if moving else "character"), shlex.quote(where)
+    what = [*more, f"{drawn.size[0]} x {drawn.size[1]} pixels"]
+    conclude(
+        False,
+        None,
+        [f"{drawn.path}: {', '.join([items, *what])}"],
+        f"{items} of {where}",
+        {"drawn": [", ".join(what)]},
+        seconds=time.monotonic() - began,
+        doubtful={"warnings": most(drawn.warnings, f"specsia report {named}")},
+        where={label: [str(drawn.path)]},
+        follows=[f"specsia {other.format(named)}"],
+    )
 
 
 @click.command(
@@ -137,10 +143,10 @@ def turntable(
     from specsia_build.gallery.drawing import draw_turntable
     from specsia_build.gallery.opening import open_gallery
 
-    gallery = open_gallery(where)
+    began, gallery = time.monotonic(), open_gallery(where)
     drawn = draw_turntable(gallery, out, choice, look, seconds=seconds, fps=fps, swing=swing)
-    seconds_in_all = float(drawn.frames / drawn.fps)
-    _tell(drawn, gallery.moving, f"{plural(drawn.frames, 'frame')} in {seconds_in_all:.1f} s")
+    frames = f"{plural(drawn.frames, 'frame')} in {float(drawn.frames / drawn.fps):.1f} s"
+    _conclude(where, drawn, gallery.moving, began, "film", "sheet {} --out sheet.png", frames)
 
 
 def _numbers(_ctx: click.Context, _option: click.Parameter, text: str | None) -> tuple[int, ...]:
@@ -179,6 +185,6 @@ def sheet(where: str, choice: Choice, look: Look, views: tuple[int, ...], rows: 
     from specsia_build.gallery.drawing import draw_sheet
     from specsia_build.gallery.opening import open_gallery
 
-    gallery = open_gallery(where)
+    began, gallery = time.monotonic(), open_gallery(where)
     drawn = draw_sheet(gallery, out, choice, look, views=views, by_view=rows == "shown")
-    _tell(drawn, gallery.moving)
+    _conclude(where, drawn, gallery.moving, began, "picture", "turntable {} --out turntable.webp")

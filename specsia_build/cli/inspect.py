@@ -59,6 +59,7 @@ def characters(
     as_json: bool,
 ) -> None:
     """List what SOURCE holds before anything is built: formats, sizes, poses, problems."""
+    from specsia_build.characters.doubles import same_files
     from specsia_build.characters.sources import open_source
     from specsia_build.characters.suggest import suggested_manifest
     from specsia_build.gallery.source import gallery_of_source
@@ -81,13 +82,15 @@ def characters(
             if not opened.entries:
                 raise UsageError(f"{opened.name} holds no character '{parts}': `specsia characters` lists their ids")
         opened = replace(opened, entries=opened.entries[:limit])
-        told = _nothing if as_json or parts is not None else _show_page
+        told = None if as_json or parts is not None else _show_page
         facts = survey_all(opened.entries, config, Progress(), drawn=pictures is not None, told=told)
         views = [] if pictures is None else first_views(opened.entries, config, Progress())
         suggested = None if suggest is None else suggested_manifest(opened, facts, suggest)
     problems = [f for f in facts if f.problem is not None]
+    sound = {f.id for f in facts if f.problem is None}
+    doubles = same_files(entry for entry in opened.entries if entry.id in sound)
     document = {"source": opened.name, "kind": opened.kind, "characters": [asdict(f) for f in facts]}
-    lines: list[str | Table] = [*_character_lines(facts, problems)] if parts is None else _part_lines(facts[0])
+    lines: list[str | Table] = [*_character_lines(facts, problems, doubles)] if parts is None else _part_lines(facts[0])
     if suggest is not None and suggested is not None:
         write_bytes(suggest, suggested)
         lines.append(f"{suggested.count(LINE_END)} characters are in {suggest}: read its comments, edit it, build it")
@@ -117,10 +120,6 @@ def _part_lines(facts: CharacterFacts) -> list[str | Table]:
     return [*lines, f"{plural(len(rows), 'part')} of {facts.id}; sizes are in its height"]
 
 
-def _nothing(_: Sequence[CharacterFacts]) -> None:
-    pass
-
-
 def _show_page(facts: Sequence[CharacterFacts]) -> None:
     """Show the next characters of a source, while others are still read."""
     head = ("id", "format", "vertices", "triangles", "textures", "faces", "pose", "rig")
@@ -142,7 +141,9 @@ def _show_page(facts: Sequence[CharacterFacts]) -> None:
         show_above(Table(head, rows, right=(2, 3)))
 
 
-def _character_lines(facts: Sequence[CharacterFacts], problems: Sequence[CharacterFacts]) -> list[str]:
+def _character_lines(
+    facts: Sequence[CharacterFacts], problems: Sequence[CharacterFacts], doubles: Sequence[Sequence[str]]
+) -> list[str]:
     from specsia_build.characters.survey import UNSURE
 
     warned = folded((f.id, sentence) for f in facts for sentence in f.warnings)
@@ -152,6 +153,7 @@ def _character_lines(facts: Sequence[CharacterFacts], problems: Sequence[Charact
     if unsure:
         said = f"note: nothing is sure about which way {some(unsure)} face{'s' * (len(unsure) == 1)}: look at "
         lines.append(f"{said}{'its picture' if len(unsure) == 1 else 'their pictures'} (--pictures FILE.html)")
+    lines += [f"note: {some(ids)} are one file" for ids in doubles]
     counts = Counter(f.format or "?" for f in facts)
     formats = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
     triangles = sum(f.triangles for f in facts)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
@@ -76,12 +78,33 @@ class _Commands(CommandGroup):
             formatter.write_dl([(name, known.does) for name, known in COMMANDS.items()])
 
     def make_context(self, *args: Any, **settings: Any) -> click.Context:
+        _open_streams()
         with _told():
             return super().make_context(*args, **settings)
 
     def invoke(self, ctx: click.Context) -> Any:
         with stoppable(FAILED), _told():
+            _stand_somewhere()
             return super().invoke(ctx)
+
+
+def _open_streams() -> None:
+    """Give the streams that whoever started this process has closed a place that takes all and gives nothing."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123  for as long as it runs
+
+
+def _stand_somewhere() -> None:
+    """See that the folder that one is in is there, as names of others start from it.
+
+    Raises:
+        UsageError: if it was removed.
+    """
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise UsageError("the folder that you are in was removed: go to one that is there") from error
 
 
 @contextmanager

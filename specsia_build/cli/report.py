@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import show
-from specsia_build.errors import UsageError
+from specsia_build.errors import UsageError, plural, some
+from specsia_build.terminal.layout import most
 from specsia_build.terminal.screen import say
+
+if TYPE_CHECKING:
+    from specsia_build.report.page import Page
 
 
 @click.command(cls=Command, examples=("specsia report my-run", "specsia report my-run/dataset --out pairs.html"))
@@ -35,7 +43,6 @@ def report(where: str, other: str | None, out: Path | None, watch: bool) -> None
     """
     from specsia_build.dataset.reading import open_dataset
     from specsia_build.gallery.evaluation import REPORT
-    from specsia_build.gallery.missing import damage
     from specsia_build.gallery.opening import is_evaluation, is_run
     from specsia_build.pipeline.progress import Progress
     from specsia_build.pipeline.settings import existing_run
@@ -45,21 +52,46 @@ def report(where: str, other: str | None, out: Path | None, watch: bool) -> None
         _refuse_unwatchable(where, other, out)
         _serve(where)
         return
+    began = time.monotonic()
     if other is not None:
-        path = out if out is not None else Path("report.html")
-        write_comparison(where, other, path, Progress())
+        path = out or Path("report.html")
+        page = write_comparison(where, other, path, Progress())
     elif is_evaluation(where):
-        path = out if out is not None else Path(where) / REPORT
-        write_evaluation_report(where, path, Progress())
+        path = out or Path(where) / REPORT
+        page = write_evaluation_report(where, path, Progress())
     elif is_run(where):
         config, layout = existing_run(where)
-        path = out if out is not None else layout.report
-        told = damage(write_report(config, layout, path, Progress()))
-        show(*([told] if told else []))
+        path = out or layout.report
+        page = write_report(config, layout, path, Progress())
     else:
-        path = out if out is not None else Path("report.html")
-        write_dataset_report(open_dataset(where), path, Progress())
-    show(f"the report is in {path}")
+        path = out or Path("report.html")
+        page = write_dataset_report(open_dataset(where), path, Progress())
+    _conclude(where, other, path, page, time.monotonic() - began)
+
+
+def _conclude(where: str, other: str | None, path: Path, page: Page, seconds: float) -> None:
+    """Say what a page shows, and what it cannot."""
+    gallery, named = page.gallery, shlex.quote(where)
+    count = plural(len(gallery.items), "clip" if gallery.moving else "character")
+    makers = dict.fromkeys(name for item in gallery.items for name in item.sides)
+    drawn = [f"specsia sheet {named} --out sheet.png"] if other is None and gallery.items else []
+    lost = len(gallery.lost)
+    unreadable = f"pictures of {some(page.unreadable)} cannot be read, as the page says of each"
+    conclude(
+        False,
+        None,
+        [f"the report is in {path}"],
+        f"{count} of {where}" + ("" if other is None else f", beside {other}"),
+        {"shown": [f"{count}: {', '.join(makers)}" if makers else "nothing: there are no pictures yet"]},
+        seconds=seconds,
+        doubtful={
+            "failed": [f"{lost:,}, each with its reason and the command that tries it again"] if lost else [],
+            "unreadable": [unreadable] if page.unreadable else [],
+            "missing": most(gallery.missing, str(path)),
+        },
+        where={"report": [str(path)], "pictures": [] if page.pictures is None else [str(page.pictures)]},
+        follows=[gallery.go_on, *drawn] if lost and gallery.go_on else drawn,
+    )
 
 
 def _refuse_unwatchable(where: str, other: str | None, out: Path | None) -> None:

@@ -90,8 +90,8 @@ def train(
     except KeyboardInterrupt as error:
         raise SpecsiaError("stopped; the same command with --resume goes on from the last checkpoint") from error
     lines = [
-        f"{plural(done.steps, 'step')} on {plural(done.rows, 'row')} are in {done.run} "
-        f"({done.patches_per_second:.0f} patches a second, perceptual loss: {done.perceptual})"
+        f"{plural(done.steps, 'step')} on {plural(done.rows, 'row')} {'is' if done.steps == 1 else 'are'} in "
+        f"{done.run} ({done.patches_per_second:.0f} patches a second, perceptual loss: {done.perceptual})"
     ]
     if done.l1 is not None and done.raw_l1 is not None:
         lines.append(f"validation frames: mean absolute error {done.l1:.4f}, before repair {done.raw_l1:.4f}")

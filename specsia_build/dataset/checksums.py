@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -100,25 +100,33 @@ def _is_name(text: str) -> bool:
     return True
 
 
-def read_checksums(folder: Path) -> dict[tuple[str, str], bytes]:
-    """Digests of every row's images, by configuration and uid, from `checksums.parquet`.
+Key = tuple[str, str]
+"""Configuration and uid of a row."""
 
-    Returns:
-        SHA-256 of each image column's bytes one after another in the order of `IMAGE_COLUMNS`, 32 bytes each, zeros
-        where none is listed.
+
+def listed_rows(folder: Path) -> Iterator[tuple[Key, bytes]]:
+    """Digests of each row's images in the order of `checksums.parquet`, which has those of a row together.
+
+    Yields:
+        The row, and SHA-256 of each image column's bytes one after another in the order of `IMAGE_COLUMNS`, 32 bytes
+        each, zeros where none is listed.
 
     Raises:
         SpecsiaError: if the file cannot be read, or lists something else or something twice.
     """
     places = {name: index * 32 for index, name in enumerate(IMAGE_COLUMNS)}
-    found: dict[tuple[str, str], bytearray] = {}
+    key, row = None, bytearray()
     try:
         with pq.ParquetFile(folder / CHECKSUMS_FILE) as opened:
             for batch in batches(opened, COLUMNS):
                 for config, uid, column, digest in zip(*(c.to_pylist() for c in batch.columns), strict=True):
                     if not (isinstance(config, str) and isinstance(uid, str)):
                         raise ValueError("a row has no configuration or no uid")
-                    row, at = found.setdefault((config, uid), bytearray(32 * len(places))), places[column]
+                    if key != (config, uid):
+                        if key is not None:
+                            yield key, bytes(row)
+                        key, row = (config, uid), bytearray(32 * len(places))
+                    at = places[column]
                     if any(row[at : at + 32]):
                         raise ValueError(f"{uid} has {column} twice")
                     row[at : at + 32] = bytes.fromhex(digest)
@@ -126,4 +134,48 @@ def read_checksums(folder: Path) -> dict[tuple[str, str], bytes]:
                         raise ValueError(f"{digest!r} is no SHA-256")
     except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
         raise SpecsiaError(f"does not hold the digests of images: {' '.join(str(error).split())}") from error
-    return {key: bytes(row) for key, row in found.items()}
+    if key is not None:
+        yield key, bytes(row)
+
+
+def read_checksums(folder: Path) -> dict[Key, bytes]:
+    """What `listed_rows` gives, by row.
+
+    Raises:
+        SpecsiaError: as `listed_rows`.
+    """
+    return dict(listed_rows(folder))
+
+
+class ListedImages:
+    """What `checksums.parquet` lists, read as it is asked for: of what is asked for in its order nothing is held."""
+
+    def __init__(self, folder: Path) -> None:
+        """Look through the list of a dataset's folder, which must stay there.
+
+        Raises:
+            SpecsiaError: as `listed_rows`.
+        """
+        self._folder = folder
+        self._rows: dict[str, Iterator[tuple[Key, bytes]]] = {}
+        self._held: dict[Key, bytes] = {}
+        for _ in listed_rows(folder):
+            pass
+
+    def take(self, config: str, uid: str) -> bytes | None:
+        """Digests of a row as `listed_rows` gives them, once; None where none are left."""
+        if config not in self._rows:
+            self._rows[config] = (one for one in listed_rows(self._folder) if one[0][0] == config)
+        while (config, uid) not in self._held:
+            found = next(self._rows[config], None)
+            if found is None:
+                return None
+            self._held[found[0]] = found[1]
+        return self._held.pop((config, uid))
+
+    def rest(self) -> Iterator[Key]:
+        """Rows that were not taken."""
+        yield from self._held
+        for rows in self._rows.values():
+            yield from (key for key, _ in rows)
+        yield from (key for key, _ in listed_rows(self._folder) if key[0] not in self._rows)

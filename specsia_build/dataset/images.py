@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.frame import POSITION_AXES, position_codes
-from specsia_build.jit import compiled, inlined
+from specsia_build.jit import compiled, inlined, ready
 from specsia_build.rendering.layers import HALF_COVERED
 
 EDGE_THRESHOLD = np.float32(0.3)
@@ -34,6 +34,11 @@ def _encode(position, alpha, gain, offset):  # type: ignore[no-untyped-def]
     by_first, by_second, by_third = gain[0], gain[1], gain[2]
     at_first, at_second, at_third = offset[0], offset[1], offset[2]
     for y in range(height):
+        any_alpha = np.uint8(0)
+        for x in range(width):
+            any_alpha |= alpha[y, x]
+        if any_alpha == 0:
+            continue
         for x in range(width):
             if alpha[y, x] == 0:
                 continue
@@ -52,7 +57,7 @@ def position_image(
 ) -> NDArray[np.uint8]:
     """Zpos: (H, W, 4) uint8 of positions (H, W, 3) in units, coloured by the box, with the given alpha (H, W)."""
     gain, offset = position_codes(list(box_min), list(box_max))
-    return np.asarray(_encode(position, alpha, gain, offset))
+    return np.asarray(_encode(ready(position), ready(alpha), gain, offset))
 
 
 @inlined

@@ -84,19 +84,9 @@ class Pair:
     action: str | None = None
 
     @property
-    def group(self) -> str:
-        """Id of the rows that it stands among: its clip, or else its character."""
-        return self.character_id if self.clip is None else self.clip
-
-    @property
     def number(self) -> int:
-        """Of the row among those: its frame, or else its view."""
+        """Of the row among those of its clip, or else of its character: its frame, or else its view."""
         return self.view if self.frame is None else self.frame
-
-    @property
-    def frontal(self) -> bool:
-        """See `is_frontal`."""
-        return is_frontal(self.view, self.frame)
 
     @property
     def subject(self) -> str:

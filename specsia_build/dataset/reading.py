@@ -263,6 +263,18 @@ def find_shards(names: Iterable[str], card: str) -> tuple[Shard, ...]:
     return tuple(sorted(found.values(), key=lambda s: (order.index(s.config), schema.SPLITS.index(s.split), s.name)))
 
 
+def _lacks(shards: Sequence[Shard], card: str) -> Iterator[str]:
+    """What a dataset that is here in part lacks, or has too much of, a sentence each."""
+    for name, problem in schema.odd_shards(shard.name for shard in shards):
+        yield f"{name} {problem}"
+    for config, split, pattern in data_files(card_fields(card)):
+        wanted = pattern.removeprefix("./")
+        if split in schema.SPLIT_NAMES and not any(
+            shard.config == config and fnmatchcase(shard.name, wanted) for shard in shards
+        ):
+            yield f"{pattern} is named by its card, and no file is called so"
+
+
 def _check_names(shards: Sequence[Shard], where: str) -> None:
     for shard in shards:
         relative_name(shard.name, f"shard of {where}")
@@ -293,8 +305,8 @@ def open_dataset(where: str | Path) -> OpenedDataset:
 
     Raises:
         UsageError: if there is no such folder.
-        SpecsiaError: if it cannot be reached, holds no dataset or one of other columns, or a configuration or shard has
-            a name that cannot be one of a file.
+        SpecsiaError: if it cannot be reached, holds no dataset or one of other columns, lacks shards that its card or
+            the names of others speak of, or a configuration or shard has a name that cannot be one of a file.
     """
     place = find_place(where)
     files = place.files()
@@ -310,6 +322,9 @@ def open_dataset(where: str | Path) -> OpenedDataset:
         hint = f"did you mean {str(where).rstrip('/')}/dataset?" if inner else "build one with `specsia build`"
         raise SpecsiaError(f"{place.where} is no packed dataset, as it has no parquet files in {schema.DATA}/: {hint}")
     _check_names(shards, place.where)
+    lack = next(_lacks(shards, card), None)
+    if lack is not None:
+        raise SpecsiaError(f"{place.where} is not whole: {lack}; download all of it, or pack it again")
     footer = _read_footer(place, shards[0].name)
     columns = tuple(footer.schema.to_arrow_schema().names)
     found = schema_of(columns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -200,6 +200,33 @@ def parse_shard_name(name: str, own: bool = False) -> ShardName | None:
     found = ShardName(match[1] or DEFAULT_CONFIG, SPLIT_NAMES[match[2]], int(match[3]), int(match[4]))
     packed = f"{DATA}/{match[1]}/" if match[1] else f"{DATA}/"
     return found if not own or name == packed + shard_name(found.split, found.index, found.count) else None
+
+
+def odd_shards(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Shards that are not there though the names of others say so, or that are of another count than those.
+
+    Args:
+        names: of a dataset's files, relative to it; those that are not named as shards are passed over.
+
+    Returns:
+        Name of each, and what is wrong with it, in words that follow the name.
+    """
+    series: dict[tuple[str, str], dict[str, ShardName]] = {}
+    for name in names:
+        if (said := parse_shard_name(name)) is not None:
+            series.setdefault((said.config, said.split), {})[name] = said
+    odd: list[tuple[str, str]] = []
+    for (config, split), found in series.items():
+        count = max(said.count for said in found.values())
+        for name, said in found.items():
+            if said.count != count or said.index >= count:
+                odd.append((name, f"does not fit the other shards of {split}: there are {count} by their names"))
+        folder = next(iter(found)).rpartition("/")[0]
+        for index in sorted(set(range(count)) - {said.index for said in found.values()}):
+            odd.append(
+                (f"{folder}/{shard_name(split, index, count)}", f"is missing from the shards of {split} ({config})")
+            )
+    return odd
 
 
 def arrow_schema(columns: Sequence[str] = COLUMNS) -> pa.Schema:

@@ -16,7 +16,6 @@ PAINTING = (
     "dataset/pairs.py",
     "dravie/adaptation/adapt.py",
     "dravie/apply.py",
-    "dravie/evaluation/baselines.py",
     "dravie/config.py",
     "dravie/data/agreement.py",
     "dravie/data/encoding.py",

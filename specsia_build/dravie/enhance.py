@@ -25,9 +25,9 @@ from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.apply import repair
 from specsia_build.dravie.code import PAINTING, code_digest
 from specsia_build.dravie.config import ModelConfig
-from specsia_build.dravie.data.frame_folder import COLOR, MASK, POS, FrameFiles, list_frames, read_frame
+from specsia_build.dravie.data.frame_folder import COLOR, MASK, POS, FrameFiles, list_frames, missing_frames, read_frame
 from specsia_build.dravie.recall import VERSION, Memory, recalled
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.files.names import folded_name, relative_name
 from specsia_build.files.records import parse_json, read_json
 from specsia_build.files.writing import append, write_bytes
@@ -75,12 +75,16 @@ class _Clip:
 
 @dataclass(frozen=True)
 class FrameSource:
-    """Frames in order, to be gone through more than once; `identity` tells one input from another."""
+    """Frames in order, to be gone through more than once; `identity` tells one input from another.
+
+    `doubts` are sentences about what may be wrong with a film of them.
+    """
 
     identity: str
     count: int
     fps: float
     each: Callable[[], Iterator[Frame]]
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,9 @@ def folder_frames(folder: Path, with_pos: bool) -> FrameSource:
         for files in listed:
             yield Frame(files.name, partial(_files_digest, files), partial(read_frame, files))
 
-    return FrameSource(str(folder.resolve()), len(listed), FOLDER_FPS, each)
+    missing, first = missing_frames([files.name for files in listed])
+    jumps = f"{plural(missing, 'frame')} by their numbers, the first is '{first}': the film jumps there"
+    return FrameSource(str(folder.resolve()), len(listed), FOLDER_FPS, each, (jumps,) if missing else ())
 
 
 def dataset_frames(dataset: OpenedDataset, split: str | None) -> FrameSource:

@@ -12,8 +12,7 @@ from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dataset.schema import DEFAULT_CONFIG
 from specsia_build.errors import SpecsiaError, plural
 from specsia_build.frame import view_yaws
-from specsia_build.gallery.items import TARGET, Gallery, Item, Side
-from specsia_build.gallery.run import CLEAN, IOU, MADE
+from specsia_build.gallery.items import CLEAN, IOU, MADE, TARGET, Gallery, Item, Side
 
 SCHEMAS = {
     "specsia": "the schema of specsia",

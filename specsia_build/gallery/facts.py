@@ -7,49 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from specsia_build.config import BuildConfig, backend_name
-from specsia_build.pipeline.failures import Failure, counted
-
-
-@dataclass(frozen=True)
-class Result:
-    """One character's reconstruction by one backend, registered.
-
-    Attributes:
-        ious: of each view, after registration.
-        mean_iou: over the views.
-        frontal_before: frontal IoU before registration.
-        registration: parameter by name: `scale`, `pitch`, `yaw` (degrees), `x`, `y`, `z` (units).
-    """
-
-    ious: tuple[float, ...]
-    mean_iou: float
-    frontal_before: float
-    registration: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class BuiltCharacter:
-    """One character that is rendered.
-
-    Attributes:
-        id: of the character.
-        split: it belongs to.
-        outline_px, outline_grey: its contour's thickness and level.
-        license, credit: as its source states them.
-        fit: below 1 where it was scaled down so that no view cuts it.
-        warnings: sentences about what was built all the same.
-        results: by backend name; only those that are up to date.
-    """
-
-    id: str
-    split: str
-    outline_px: int
-    outline_grey: int
-    license: str | None
-    credit: str | None
-    fit: float
-    warnings: tuple[str, ...]
-    results: Mapping[str, Result]
+from specsia_build.gallery.items import Item
+from specsia_build.pipeline.failures import Failure
 
 
 @dataclass(frozen=True)
@@ -97,7 +56,7 @@ class Facts:
         config: its settings.
         splits: split of each id of the source.
         left_out: ids that the latest build was told to leave out; nothing else is told of them.
-        made: the rendered characters, in the order of their ids.
+        made: the rendered characters with those reconstructions that are up to date, in the order of their ids.
         outdated: artefacts by stage and backend that later changes have overtaken; not counted as built.
         damaged: artefacts that do not read, relative to the run; not counted as built.
         packed: the dataset, or None.
@@ -111,7 +70,7 @@ class Facts:
     config: BuildConfig
     splits: Mapping[str, str]
     left_out: Collection[str]
-    made: tuple[BuiltCharacter, ...]
+    made: tuple[Item, ...]
     outdated: Mapping[str, int]
     damaged: tuple[str, ...]
     packed: PackedFacts | None
@@ -123,13 +82,3 @@ class Facts:
     def backends(self) -> tuple[str, ...]:
         """Names, the first the default."""
         return tuple(backend_name(spec) for spec in self.config.backends)
-
-    @property
-    def failed(self) -> int:
-        """Characters on record as failed in any stage, not counting those quarantined for their looks alone."""
-        return counted(self.failures)[0]
-
-    @property
-    def low_quality(self) -> int:
-        """Characters that did not fail but are quarantined for their looks."""
-        return counted(self.failures)[1]

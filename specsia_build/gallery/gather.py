@@ -16,7 +16,9 @@ from specsia_build.dataset.checksums import read_checksums
 from specsia_build.dataset.layers import view_file
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import parse_json, remembered_json
-from specsia_build.gallery.facts import BuiltCharacter, Facts, PackedFacts, Result, TaskTime
+from specsia_build.frame import view_yaws
+from specsia_build.gallery.facts import Facts, PackedFacts, TaskTime
+from specsia_build.gallery.items import CLEAN, IOU, MADE, TARGET, Item, Side
 from specsia_build.pipeline.failures import concerning, read_failures
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.objects import Place
@@ -53,7 +55,7 @@ def gather(config: BuildConfig, layout: RunLayout, read: ReadMeta = seen) -> Fac
         if not render.STAGE.serves(rendered, config):
             outdated[render.STAGE.name] += 1
             continue
-        results, said = {}, list(rendered["warnings"])
+        results: dict[str, Meta] = {}
         for name in map(backend_name, config.backends):
             projected, mesh = meta(project.STAGE, name, character_id), meta(reconstruct.STAGE, name, character_id)
             if projected is None:
@@ -61,13 +63,15 @@ def gather(config: BuildConfig, layout: RunLayout, read: ReadMeta = seen) -> Fac
             if mesh is None or projected["inputs"] != project.made_from(config, rendered, mesh):
                 outdated[f"{project.STAGE.name} {name}"] += 1
                 continue
-            results[name] = _result(projected)
-            said += projected["warnings"]
+            results[name] = projected
             pairs[name, character_id] = digest_of(
-                (rendered["files"][view_file(schema.GT, view)]["sha256"], _shas(projected, schema.COLOR, view))
+                (
+                    rendered["files"][view_file(schema.GT, view)]["sha256"],
+                    projected["files"][view_file(schema.COLOR, view)]["sha256"],
+                )
                 for view in range(config.views)
             )
-        made.append(_made(rendered, split_of[character_id], said, results))
+        made.append(_item(rendered, split_of[character_id], results, config.views))
     facts = facts_of(config, layout, split_of, pairs, damaged)
     return replace(facts, made=tuple(made), outdated=dict(outdated))
 
@@ -137,43 +141,30 @@ def left_out(layout: RunLayout) -> set[str]:
     return {one for one in found if isinstance(one, str)} if isinstance(found, list) else set()
 
 
-def _shas(meta: Meta, name: str, view: int) -> str:
-    return str(meta["files"][view_file(name, view)]["sha256"])
-
-
 def digest_of(images: Any) -> str:
     return sha256("".join(gt + color for gt, color in images).encode())
 
 
-def _result(projected: Meta) -> Result:
-    found = projected["registration"]
-    x, y, z = found["translation"]
-    return Result(
-        ious=tuple(projected["iou"]),
-        mean_iou=projected["mean_iou"],
-        frontal_before=projected["frontal_iou_before"],
-        registration={
-            "scale": found["scale"],
-            "pitch": found["pitch_deg"],
-            "yaw": found["yaw_deg"],
-            "x": x,
-            "y": y,
-            "z": z,
-        },
-    )
-
-
-def _made(rendered: Meta, split: str, warnings: Sequence[str], results: Mapping[str, Result]) -> BuiltCharacter:
-    return BuiltCharacter(
+def _item(rendered: Meta, split: str, results: Mapping[str, Meta], views: int) -> Item:
+    """A rendered character, and what came of it by the names of backends."""
+    sides = {TARGET: Side(TARGET, CLEAN)}
+    for name, projected in results.items():
+        found = projected["registration"]
+        facts = {"scale": found["scale"], "pitch": found["pitch_deg"], "yaw": found["yaw_deg"]}
+        facts |= dict(zip("xyz", found["translation"], strict=True))
+        facts["frontal_before"] = projected["frontal_iou_before"]
+        sides[name] = Side(name, MADE, {IOU.key: tuple(projected["iou"])}, facts)
+    return Item(
         id=rendered["id"],
+        character=rendered["id"],
         split=split,
-        outline_px=rendered["outline_px"],
-        outline_grey=rendered["outline_grey"],
+        frames=views,
+        sides=sides,
+        yaws=tuple(view_yaws(views)),
         license=rendered["license"],
         credit=rendered["source"],
-        fit=rendered["fit"],
-        warnings=tuple(warnings),
-        results=results,
+        warnings=tuple(said for meta in (rendered, *results.values()) for said in meta["warnings"]),
+        numbers={name: rendered[name] for name in ("fit", "outline_px", "outline_grey")},
     )
 
 

@@ -8,41 +8,24 @@ from functools import partial
 
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.dataset import schema, splits
-from specsia_build.dataset.layers import frame_file
+from specsia_build.dataset.layers import LINE, frame_file
 from specsia_build.errors import plural
 from specsia_build.gallery.facts import Facts
 from specsia_build.gallery.gather import ReadMeta, asked_for, digest_of, facts_of, meta_of
+from specsia_build.gallery.items import IOU, MADE, TARGET, Item, Side
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import seen
 from specsia_build.stages.clips import carry, draw, motions, move
 from specsia_build.stages.stage import Clip, Meta
 
-
-@dataclass(frozen=True)
-class DrawnClip:
-    """One clip that is drawn.
-
-    Attributes:
-        clip: what it is.
-        character: id of its character.
-        split: that the character belongs to.
-        warnings: sentences about it and its character.
-        ious: of each frame, by backend name; only of reconstructions that are moved up to date.
-        layers: that its frames are drawn in.
-        license, credit: as its source states them.
-        outline_px, outline_grey: its contour's thickness and level.
-    """
-
-    clip: Clip
-    character: str
-    split: str
-    warnings: tuple[str, ...]
-    ious: Mapping[str, tuple[float, ...]]
-    layers: frozenset[str]
-    license: str | None
-    credit: str | None
-    outline_px: int
-    outline_grey: int
+DRAWN = {
+    schema.GT: schema.GT,
+    schema.COLOR: schema.COLOR,
+    schema.GT_MASK: schema.MASK,
+    schema.POS: schema.POS,
+    LINE: LINE,
+}
+"""Layers of a clip's frames that are pictures, and what its files call them; recipes ask for some."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +40,7 @@ class MovingFacts:
 
     facts: Facts
     planned: Mapping[str, tuple[Clip, ...]]
-    drawn: tuple[DrawnClip, ...]
+    drawn: tuple[Item, ...]
 
     @property
     def backends(self) -> tuple[str, ...]:
@@ -68,7 +51,7 @@ class MovingFacts:
     @property
     def lead(self) -> str:
         """What was made, in a sentence."""
-        config, frames = self.facts.config, sum(one.clip.frames for one in self.drawn)
+        config, frames = self.facts.config, sum(one.frames for one in self.drawn)
         fps = "" if config.clips is None else f" at {config.clips.fps:g} frames a second"
         moved = f", moved by {', '.join(self.backends)}" if self.backends else ""
         characters = len({one.character for one in self.drawn})
@@ -88,7 +71,7 @@ def gather_clips(config: BuildConfig, layout: RunLayout, read: ReadMeta = seen) 
     meta = partial(meta_of, layout, damaged, read)
     backends = tuple(map(backend_name, config.backends)) if config.clips is not None and config.clips.pairs else ()
     planned: dict[str, tuple[Clip, ...]] = {}
-    drawn: list[DrawnClip] = []
+    drawn: list[Item] = []
     pairs: dict[tuple[str, str], str] = {}
     for character in asked_for(split_of, layout):
         known = meta(motions.STAGE, None, character)
@@ -101,29 +84,37 @@ def gather_clips(config: BuildConfig, layout: RunLayout, read: ReadMeta = seen) 
             clean = meta(draw.STAGE, None, clip.id)
             if clean is None or clean["clip"] != asdict(clip) or clean["size"] != config.size:
                 continue
-            ious = {}
+            sides = {TARGET: Side(TARGET, _layers(clean))}
             for name in backends:
                 moved = meta(move.STAGE, name, clip.id)
                 if moved is not None and _follows(moved, clean):
-                    ious[name] = tuple(moved["iou"])
+                    sides[name] = Side(name, MADE, {IOU.key: tuple(moved["iou"])})
                     pairs[name, clip.id] = digest_of(_shown(clean, moved))
             drawn.append(
-                DrawnClip(
-                    clip=clip,
+                Item(
+                    id=clip.id,
                     character=character,
                     split=split_of[character],
-                    warnings=(*warnings, *clean["warnings"]),
-                    ious=ious,
-                    layers=frozenset(name.rpartition("_")[0] for name in clean["files"]),
+                    frames=clip.frames,
+                    sides=sides,
+                    fps=config.clips.fps if config.clips is not None else 1.0,
+                    action=clip.action,
                     license=clean["license"],
                     credit=clean["source"],
-                    outline_px=clean["outline_px"],
-                    outline_grey=clean["outline_grey"],
+                    warnings=(*warnings, *clean["warnings"]),
+                    numbers={name: clean[name] for name in ("outline_px", "outline_grey")},
                 )
             )
     of_clips = {clip.id: split_of[name] for name, clips in planned.items() for clip in clips}
     facts = facts_of(config, layout, split_of, pairs, damaged, of_clips)
     return MovingFacts(facts, planned, tuple(drawn))
+
+
+def _layers(clean: Meta) -> tuple[str, ...]:
+    """What is shown of a clip's frames: what Y* is drawn from is left out where Y* itself is there."""
+    files = {name.rpartition("_")[0] for name in clean["files"]}
+    passed_over = {schema.COLOR, schema.POS} if schema.GT in files else set()
+    return tuple(layer for layer, file in DRAWN.items() if file in files and layer not in passed_over)
 
 
 def _follows(moved: Meta, clean: Meta) -> bool:

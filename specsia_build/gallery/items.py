@@ -45,6 +45,15 @@ class Measure:
     note: str
 
 
+IOU = Measure("iou", "IoU", "high", 3, "of Zmask and the silhouette of Y*")
+
+MADE = (COLOR, MASK, POS, EDGE)
+"""Layers of a reconstruction."""
+
+CLEAN = (GT, GT_MASK)
+"""Layers of a character's views."""
+
+
 @dataclass(frozen=True)
 class Side:
     """One item as one maker shows it: the clean target, a backend, a trained model.

@@ -8,6 +8,7 @@ from specsia_build.config import DRAVIE
 from specsia_build.errors import plural, some
 from specsia_build.gallery.facts import Facts
 from specsia_build.gallery.gather_clips import MovingFacts
+from specsia_build.pipeline.failures import counted
 
 LEAVING_OUT = "--limit, --exclude or --shard"
 """What leaves characters of a source out of a build."""
@@ -52,7 +53,7 @@ def missing_sentences(facts: Facts) -> list[str]:
         )
     for name in facts.backends:
         gone = {failure.id for failure in facts.failures if failure.backend == name}
-        waiting = [made for made in facts.made if name not in made.results and made.id not in gone]
+        waiting = [made for made in facts.made if name not in made.sides and made.id not in gone]
         if facts.made and len(waiting) == len(facts.made):
             lines.append(f"{name} has no result: its stages reconstruct and project have not run, so only Y* is shown.")
         elif waiting:
@@ -63,9 +64,8 @@ def missing_sentences(facts: Facts) -> list[str]:
     if facts.damaged:
         lines.append(damage(facts))
     if facts.packed is None:
-        why = (
-            f"; where failures keep it back, --max-failures {facts.failed} goes on without them" if facts.failed else ""
-        )
+        lost, _ = counted(facts.failures)
+        why = f"; where failures keep it back, --max-failures {lost} goes on without them" if lost else ""
         lines.append(f"Nothing is packed, so there is no dataset to load{why}.")
     elif not facts.packed.current:
         lines.append("The packed dataset is not exactly what is built now: the stage pack has not run since.")
@@ -81,16 +81,14 @@ def missing_clips(moving: MovingFacts) -> list[str]:
     unread = [i for i in facts.splits if i not in moving.planned and i not in failed and i not in facts.left_out]
     if unread:
         lines.append(f"{plural(len(unread), 'character')} of the source not looked at yet.")
-    drawn = {one.clip.id for one in moving.drawn}
+    drawn = {one.id for one in moving.drawn}
     open_clips = [clip for found in moving.planned.values() for clip in found if clip.id not in drawn | failed]
     if open_clips:
         lines.append(f"{plural(len(open_clips), 'clip')} not drawn, or not since the settings changed.")
     for name in moving.backends:
         gone = {failure.key for failure in facts.failures if failure.backend in (None, name)}
         waiting = [
-            one
-            for one in moving.drawn
-            if name not in one.ious and one.clip.id not in gone and one.character not in gone
+            one for one in moving.drawn if name not in one.sides and one.id not in gone and one.character not in gone
         ]
         if waiting:
             lines.append(f"{plural(len(waiting), 'clip')} without a reconstruction by {name} that moves.")

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from specsia_build.config import BuildConfig
-from specsia_build.dataset.layers import LINE, frame_file, view_file
-from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, MASK, POS
+from specsia_build.dataset.layers import frame_file, view_file
+from specsia_build.dataset.schema import COLOR
 from specsia_build.errors import SpecsiaError, plural
-from specsia_build.frame import view_yaws
-from specsia_build.gallery.facts import BuiltCharacter, Facts, TaskTime
+from specsia_build.gallery.facts import Facts, TaskTime
 from specsia_build.gallery.gather import ReadMeta, gather
-from specsia_build.gallery.gather_clips import DrawnClip, MovingFacts, gather_clips
-from specsia_build.gallery.items import TARGET, Gallery, Item, Lost, Measure, Side
+from specsia_build.gallery.gather_clips import DRAWN, MovingFacts, gather_clips
+from specsia_build.gallery.items import IOU, MADE, TARGET, Gallery, Item, Lost, Side
 from specsia_build.gallery.missing import dropped_sentences, go_on, missing_clips, missing_sentences
 from specsia_build.pipeline.failures import Failure
 from specsia_build.pipeline.index import open_index
@@ -25,17 +24,6 @@ from specsia_build.pipeline.store import DamagedError, is_dropped, read_artefact
 from specsia_build.stages import project, render
 from specsia_build.stages.clips import draw, move
 from specsia_build.stages.registry import character_stages
-
-IOU = Measure("iou", "IoU", "high", 3, "of Zmask and the silhouette of Y*")
-
-MADE = (COLOR, MASK, POS, EDGE)
-"""Layers of a reconstruction."""
-
-CLEAN = (GT, GT_MASK)
-"""Layers of a character's views."""
-
-_DRAWN = {GT: GT, COLOR: COLOR, GT_MASK: MASK, POS: POS, LINE: LINE}
-"""Layers of a clip's frames that are pictures, and what its files call them; recipes ask for some."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +50,7 @@ class RunReader:
     def read(self, item: str, side: str, layer: str, frames: Sequence[int]) -> list[bytes]:
         """PNGs; see `Reader`."""
         name, backend = frame_file if self.moving else view_file, None if side == TARGET else side
-        layer = _DRAWN[layer] if self.moving and backend is None else layer
+        layer = DRAWN[layer] if self.moving and backend is None else layer
         path = self.artefact(item, side)
         stamp = stamp_of(path)
         if stamp is None:
@@ -133,10 +121,10 @@ def look_at(config: BuildConfig, layout: RunLayout, read: ReadMeta | None = None
 def stills_gallery(facts: Facts, layout: RunLayout) -> Gallery:
     """The gallery of a run whose facts are known."""
     config = facts.config
-    built = sum(bool(made.results) for made in facts.made)
+    built = sum(len(made.sides) > 1 for made in facts.made)
     what = f"{plural(built, 'character')} built" if built else f"{plural(len(facts.made), 'character')} rendered"
     seconds, reader = _seconds(facts.times), RunReader(layout, moving=False)
-    items = tuple(filter(reader.has, (_character(made, config, seconds) for made in facts.made)))
+    items = tuple(filter(reader.has, (_timed(made, seconds) for made in facts.made)))
     return Gallery(
         kind="run",
         where=str(layout.root),
@@ -159,7 +147,7 @@ def clips_gallery(moving: MovingFacts, layout: RunLayout) -> Gallery:
     """The gallery of a run of clips whose facts are known."""
     facts = moving.facts
     seconds, reader = _seconds(facts.times), RunReader(layout, moving=True)
-    items = tuple(filter(reader.has, (_clip(one, facts.config, seconds) for one in moving.drawn)))
+    items = tuple(filter(reader.has, (_timed(one, seconds) for one in moving.drawn)))
     return Gallery(
         kind="run",
         where=str(layout.root),
@@ -183,54 +171,10 @@ def _seconds(times: Iterable[TaskTime]) -> Mapping[str, float]:
     return total
 
 
-def _spent(seconds: Mapping[str, float], key: str) -> dict[str, float]:
-    return {"seconds": seconds[key]} if key in seconds else {}
-
-
-def _character(made: BuiltCharacter, config: BuildConfig, seconds: Mapping[str, float]) -> Item:
-    sides = {TARGET: Side(TARGET, CLEAN)}
-    for name, result in made.results.items():
-        facts = {**result.registration, "frontal_before": result.frontal_before}
-        sides[name] = Side(name, MADE, {IOU.key: result.ious}, facts)
-    return Item(
-        id=made.id,
-        character=made.id,
-        split=made.split,
-        frames=config.views,
-        sides=sides,
-        yaws=tuple(view_yaws(config.views)),
-        license=made.license,
-        credit=made.credit,
-        warnings=made.warnings,
-        numbers={
-            "fit": made.fit,
-            "outline_px": made.outline_px,
-            "outline_grey": made.outline_grey,
-            **_spent(seconds, made.id),
-        },
-    )
-
-
-def _clip(one: DrawnClip, config: BuildConfig, seconds: Mapping[str, float]) -> Item:
-    # What Y* is drawn from is left out where Y* itself is there.
-    passed_over = {COLOR, POS} if GT in one.layers else set()
-    drawn = tuple(layer for layer, file in _DRAWN.items() if file in one.layers and layer not in passed_over)
-    sides = {TARGET: Side(TARGET, drawn)}
-    for name, ious in one.ious.items():
-        sides[name] = Side(name, MADE, {IOU.key: ious})
-    return Item(
-        id=one.clip.id,
-        character=one.character,
-        split=one.split,
-        frames=one.clip.frames,
-        sides=sides,
-        fps=config.clips.fps if config.clips is not None else 1.0,
-        action=one.clip.action,
-        license=one.license,
-        credit=one.credit,
-        warnings=one.warnings,
-        numbers={"outline_px": one.outline_px, "outline_grey": one.outline_grey, **_spent(seconds, one.clip.id)},
-    )
+def _timed(item: Item, seconds: Mapping[str, float]) -> Item:
+    """With what all stages took of it, where that is known."""
+    spent = {"seconds": seconds[item.id]} if item.id in seconds else {}
+    return replace(item, numbers={**item.numbers, **spent})
 
 
 def _lost(failure: Failure, facts: Facts, layout: RunLayout) -> Lost:

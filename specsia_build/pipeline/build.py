@@ -18,6 +18,7 @@ from specsia_build.pipeline.mark import claim_folder, settings_before, settled, 
 from specsia_build.pipeline.objects import Remote
 from specsia_build.pipeline.planning import stages_of
 from specsia_build.pipeline.progress import Progress, named, planned_rows
+from specsia_build.pipeline.selection import parted_doubles
 from specsia_build.pipeline.store import spread, sweep
 from specsia_build.pipeline.summary import BuildSummary
 from specsia_build.pipeline.tasks import backend_of
@@ -87,6 +88,9 @@ def build(
             if config.keep == ALL:
                 restore(work, stages_of(config, asked))
             work.run_steps(stages_of(config, asked))
+            # Not before: by now workers have told what is in the files.
+            for note in parted_doubles(work.entries, work.splits, index.digest):
+                progress.say(note)
             if work.hopeless():
                 return work.too_many("raise --max-failures")
             if not packs:

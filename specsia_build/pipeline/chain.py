@@ -8,10 +8,9 @@ from pathlib import Path
 
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, backend_name
-from specsia_build.errors import CharacterError
-from specsia_build.files.sources import source_digest, source_place
+from specsia_build.files.sources import source_digest
 from specsia_build.pipeline.executors.base import Needs
-from specsia_build.pipeline.index import packed_meta
+from specsia_build.pipeline.index import packed_meta, source_stamp
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.objects import Place
 from specsia_build.pipeline.planning import DAMAGED, DONE, earlier_of, judged
@@ -110,11 +109,8 @@ class _Digests:
 
     @staticmethod
     def _look(path: Path, root: Path) -> Read | None:
-        try:
-            stamp = stamp_of(source_place(path, root))
-        except (OSError, CharacterError):
-            return None
-        digest = source_digest(path, root)
+        stamp = source_stamp(path, root)
+        digest = None if stamp is None else source_digest(path, root)
         return None if digest is None or stamp is None else Read(str(path), stamp, digest)
 
 
@@ -147,7 +143,7 @@ def do_unit(unit: Unit) -> Iterator[Outcome | tuple[Read, ...]]:
         if state == DONE:
             yield _told(task, Outcome(kept=True), read(task, task.stage))
             continue
-        outcome, made = carry_out(task, held)
+        outcome, made = carry_out(task, held, digests)
         found[task.path] = made is not None, None if made is None else made.meta
         if made is not None:
             held[task.path] = made

@@ -79,7 +79,7 @@ def in_common(failures: Iterable[Failure]) -> str:
     if count < 2 or 2 * count <= failed:
         return ""
     stage, _, reason = folds[0].sentence.partition(": ")
-    return f"{'all of them' if count == failed else f'{count} of them'} fail in {stage} alike ({reason})"
+    return f"{'all of them' if count == failed else f'{count:,} of them'} fail in {stage} alike ({reason})"
 
 
 def _line(failure: Failure) -> str:

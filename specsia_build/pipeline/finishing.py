@@ -8,22 +8,20 @@ from dataclasses import replace
 
 from specsia_build.config import DRAVIE, backend_name
 from specsia_build.dataset.upload import open_target, upload
-from specsia_build.errors import some
+from specsia_build.errors import plural, some
 from specsia_build.pipeline.chain import Step
 from specsia_build.pipeline.executors import Needs
 from specsia_build.pipeline.failures import Failure, counted
-from specsia_build.pipeline.packing import artefacts_of, artefacts_read, not_ready, pack_plan
+from specsia_build.pipeline.packing import DamagedInputs, makes_shards, not_ready, pack_plan
 from specsia_build.pipeline.planning import stages_of
 from specsia_build.pipeline.progress import named
 from specsia_build.pipeline.recipes import finish, part_tasks, write_parts
-from specsia_build.pipeline.store import DamagedError, is_intact
 from specsia_build.pipeline.summary import BuildSummary, StageSummary
 from specsia_build.pipeline.tasks import Outcome, peak_mb
 from specsia_build.pipeline.work import Work
 from specsia_build.recipes.recipe import Recipe
 from specsia_build.recipes.registry import folder_recipes
 from specsia_build.stages import pack
-from specsia_build.stages.pack import PackPlan
 from specsia_build.stages.registry import character_stages
 from specsia_build.stages.stage import character_of
 from specsia_build.stages.stopwatch import Stopwatch
@@ -38,32 +36,15 @@ def pack_pairs(work: Work) -> BuildSummary:
     """
     try:
         return _pack(work)
-    except DamagedError:
-        _heal(work)
-    return _pack(work)
-
-
-def _heal(work: Work) -> None:
-    """Make every damaged artefact that pack would read again, and what follows from it."""
-    wanted = artefacts_read(_pack_plan(work), work.layout.dataset)
-    where = [(work.layout.artefact(*one), one[2]) for one in wanted]
-    backends = {backend_name(spec): spec for spec in work.config.backends}
-    damaged: dict[Step, set[str]] = {}
-    with work.progress.bar("check", len(wanted)) as advance:
-        for index, intact in work.run(is_intact, where, Needs(work.config.timeout)):
-            advance(1)
-            if intact is False:
-                stage, name, character_id = wanted[index]
-                damaged.setdefault((stage, None if name is None else backends[name]), set()).add(character_id)
+    except DamagedInputs as found:
+        damaged: dict[Step, set[str]] = {}
+        for stage, name, key in found.which:
+            damaged.setdefault(work.step(stage, name), set()).add(key)
     for step, keys in damaged.items():
         work.discard(step, keys)
     again = {character_of(key) if stage.per_clip else key for (stage, _), keys in damaged.items() for key in keys}
     work.run_steps(stages_of(work.config, character_stages(work.config)), again)
-
-
-def _pack_plan(work: Work) -> PackPlan:
-    config, layout, failures = work.config, work.layout, work.before_pack()
-    return pack_plan(config, layout, work.source.name, work.entries, work.index, failures, work.splits, work.settlement)
+    return _pack(work)
 
 
 def _pack(work: Work) -> BuildSummary:
@@ -72,18 +53,18 @@ def _pack(work: Work) -> BuildSummary:
     ids = {entry.id for entry in work.entries}
     for name in map(backend_name, config.backends):
         if len(ids) == len({f.id for f in failures if f.backend in (None, name) and f.clip is None}):
-            who = f"all {len(ids)} characters are" if len(ids) > 1 else "the only character is"
+            who = f"all {len(ids):,} characters are" if len(ids) > 1 else "the only character is"
             return work.finished(
                 stopped=f"{who} quarantined, so there is nothing of {name} to pack: see {layout.failures}"
             )
     lost, _ = counted(failures)
     if lost > work.summary.allowed_failures:
         return work.too_many(f"go on without them with --max-failures {lost}")
-    plan = _pack_plan(work)
+    plan = pack_plan(config, layout, work.source.name, work.entries, work.index, failures, work.splits, work.settlement)
     for name, missed in not_ready(plan, failures).items():
         return work.finished(
-            stopped=f"{len(missed)} of {len(ids)} characters of {name} are neither built up to date nor on record "
-            f"as failed ({named(missed)}), so no dataset is written without them: run `specsia build --out "
+            stopped=f"{len(missed):,} of {plural(len(ids), 'character')} of {name} are neither built up to date nor on "
+            f"record as failed ({named(missed)}), so no dataset is written without them: run `specsia build --out "
             f"{layout.url or layout.root}` with all its stages"
         )
     total = sum(len(found) for found in plan.members.values())
@@ -92,7 +73,7 @@ def _pack(work: Work) -> BuildSummary:
     if not kept:
         watch = Stopwatch()
         with work.progress.bar(pack.STAGE.name, total) as advance, watch.part("pack"):
-            found = pack.pack(plan, artefacts_of(layout, config, work.index), layout.dataset, advance)
+            found = pack.pack(plan, makes_shards(config, layout, work.run, advance), layout.dataset)
         if found.foreign:
             work.progress.say(f"kept in {layout.dataset}, as it is not of the dataset: {named(found.foreign)}")
         if found.kept:
@@ -162,9 +143,8 @@ def _write_recipe(work: Work, recipe: Recipe, failures: Sequence[Failure]) -> li
         outcome = write_parts(tasks, work.run, Needs(config.timeout), work.progress)
         if not outcome.damaged:
             break
-        backends = {backend_name(spec): spec for spec in config.backends}
         for task, stage, clip in outcome.damaged:
-            work.discard((stage, backends[task.backend] if stage.per_backend and task.backend else None), [clip])
+            work.discard(work.step(stage, task.backend), [clip])
         again = {task.character for task, _, _ in outcome.damaged}
         work.run_steps(stages_of(config, character_stages(config)), again)
     for character, said in outcome.left_out.items():

@@ -23,7 +23,7 @@ from specsia_build.errors import CharacterError
 from specsia_build.files.sources import source_digest, source_place
 from specsia_build.pipeline.layout import RunLayout, fan_of
 from specsia_build.pipeline.objects import Place, Remote
-from specsia_build.pipeline.store import DamagedError, discard, read_meta, stamp_of
+from specsia_build.pipeline.store import DamagedError, discard, read_meta, stamp_from, stamp_of
 from specsia_build.stages.stage import Meta
 
 VERSION = 1
@@ -77,6 +77,7 @@ class Stamps:
 
     def __init__(self, artefacts: Place) -> None:
         self.artefacts = artefacts
+        self._prefix = f"{artefacts}/"
         self._listed: dict[str, str] | None = None
 
     def listed(self) -> dict[str, str]:
@@ -88,9 +89,7 @@ class Stamps:
 
     def name(self, place: Place) -> str:
         """Of an artefact, as seen from the folder of all."""
-        if isinstance(place, Remote) and isinstance(self.artefacts, Remote):
-            return place.name.removeprefix(f"{self.artefacts.name}/")
-        return os.path.relpath(str(place), str(self.artefacts))
+        return str(place).removeprefix(self._prefix)
 
     def of(self, place: Place) -> str | None:
         """Of one artefact; None where there is none."""
@@ -115,6 +114,14 @@ class Stamps:
             self._listed[self.name(place)] = stamp
         elif self._listed is not None:
             self._listed.pop(self.name(place), None)
+
+
+def source_stamp(path: Path, root: Path) -> str | None:
+    """What changes whenever a source file does; None where there is none that may be read; see `source_place`."""
+    try:
+        return stamp_of(source_place(path, root))
+    except (OSError, CharacterError):
+        return None
 
 
 def packed_meta(meta: Meta) -> bytes:
@@ -183,15 +190,14 @@ class Index:
         """SHA-256 of a source file's content, None where there is none that may be read; see `source_place`."""
         if self._watched is not None:
             self._watched[str(path)] = None
-        try:
-            stamp = stamp_of(source_place(path, root))
-        except (OSError, CharacterError):
+        stamp = source_stamp(path, root)
+        if stamp is None:
             return None
         row = self._row("SELECT stamp, digest FROM digests WHERE path = ?", str(path))
         if row is not None and row[0] == stamp:
             return str(row[1])
         found = source_digest(path, root)
-        if found is not None and stamp is not None:
+        if found is not None:
             self.learn_digest(path, stamp, found)
         return found
 
@@ -296,8 +302,7 @@ def _listing(folder: str) -> dict[str, str]:
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             with suppress(OSError):
-                state = entry.stat()
-                found[entry.name] = f"{state.st_size}:{state.st_mtime_ns}"
+                found[entry.name] = stamp_from(entry.stat())
     return found
 
 

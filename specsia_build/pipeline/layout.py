@@ -6,10 +6,10 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from specsia_build.config import DEFAULT_OUT
 from specsia_build.files.names import file_name
+from specsia_build.ownership import RUN_MARK
 from specsia_build.pipeline.objects import Place, Remote
 from specsia_build.stages.stage import CharacterStage, character_of
 
@@ -37,7 +37,7 @@ class RunLayout:
     @property
     def mark(self) -> Path:
         """Says that the folder is a run's."""
-        return self.root / "specsia-run.json"
+        return self.root / RUN_MARK
 
     @property
     def config(self) -> Path:
@@ -122,7 +122,8 @@ class RunLayout:
     def artefact(self, stage: CharacterStage, backend: str | None, key: str) -> Place:
         """One character's or clip's artefact of one stage (and backend, by its name, where it is done for each)."""
         name, of = backend if stage.per_backend else None, character_of(key) if stage.per_clip else key
-        return _of_backend(self.artefacts / stage.name, name) / fan_of(of) / f"{_id(key)}.tar"
+        # One join, as that of paths is slow and a build asks for a million.
+        return self.artefacts / f"{stage.name}{_of_backend(name)}/{fan_of(of)}/{_id(key)}.tar"
 
     def details(self, stage: str, backend: str | None, character_id: str) -> Path:
         """Where the program itself failed on a character, or the whole of a reason that is too long to be shown."""
@@ -133,14 +134,11 @@ class RunLayout:
         return self._folder("quarantine", stage, backend) / _id(character_id)
 
     def _folder(self, kind: str, stage: str, backend: str | None) -> Path:
-        return _of_backend(self.root / kind / stage, backend)
+        return self.root / kind / f"{stage}{_of_backend(backend)}"
 
 
-AnyPlace = TypeVar("AnyPlace", Path, Place)
-
-
-def _of_backend(folder: AnyPlace, backend: str | None) -> AnyPlace:
-    return folder if backend is None else folder / file_name(backend, "backend's name")
+def _of_backend(name: str | None) -> str:
+    return "" if name is None else "/" + file_name(name, "backend's name")
 
 
 def fan_of(character_id: str) -> str:

@@ -1,37 +1,121 @@
-"""What pack is given: the characters of a run that are built up to date, and those that are missed."""
+"""What pack is given: the characters of a run that are built up to date, those that are missed, and workers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, backend_name
-from specsia_build.dataset import splits
-from specsia_build.errors import UsageError
+from specsia_build.dataset import parquet, splits
+from specsia_build.errors import SpecsiaError, UsageError, some
+from specsia_build.pipeline.executors import Executor, Lost, Needs, local_executor
 from specsia_build.pipeline.failures import Failure
 from specsia_build.pipeline.index import Index
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.planning import plan_stage
-from specsia_build.pipeline.settling import Settlement, read_by_pack
-from specsia_build.pipeline.store import read_artefact
+from specsia_build.pipeline.settling import Settlement, metas_of, read_by_pack
+from specsia_build.pipeline.store import DamagedError, is_intact, read_artefact
 from specsia_build.pipeline.tasks import backend_of
 from specsia_build.stages import pack
 from specsia_build.stages.members import Member, member
-from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta
+from specsia_build.stages.stage import CharacterStage, Earlier
+
+Which: TypeAlias = tuple[CharacterStage, str | None, str]
+"""Stage, backend's name and key of an artefact."""
 
 
-def artefacts_of(layout: RunLayout, config: BuildConfig, index: Index) -> pack.Artefacts:
-    """Where a run keeps what pack reads."""
-    stages = read_by_pack(config)
+@dataclass(frozen=True)
+class Inputs:
+    """What pack reads of a run.
 
-    def load(key: str, name: str) -> Earlier:
-        return {stage: read_artefact(layout.artefact(stage, name, key), key) for stage in stages}
+    Attributes:
+        layout: of the run.
+        stages: whose artefacts hold the pictures.
+    """
 
-    def meta(key: str, name: str) -> EarlierMeta:
-        return {stage: index.stated_meta(layout.artefact(stage, name, key)) for stage in stages}
+    layout: RunLayout
+    stages: Sequence[CharacterStage]
 
-    return pack.Artefacts(load, meta)
+    def load(self, key: str, name: str) -> Earlier:
+        """Artefacts of a character or clip, and of what the backend of a name made of it."""
+        return {stage: read_artefact(self.layout.artefact(stage, name, key), key) for stage in self.stages}
+
+    def damaged(self, key: str, name: str) -> Iterator[Which]:
+        """Those of them that cannot be read."""
+        for stage in self.stages:
+            if not is_intact((self.layout.artefact(stage, name, key), key)):
+                yield stage, name if stage.per_backend else None, key
+
+
+class DamagedInputs(SpecsiaError):
+    """Artefacts that pack cannot read.
+
+    Attributes:
+        which: all of them.
+    """
+
+    def __init__(self, which: Sequence[Which]) -> None:
+        named = some(sorted({f"{stage.name}/{key}" for stage, _, key in which}))
+        super().__init__(f"these artefacts are damaged: {named}; look after the disk, and give the same command again")
+        self.which = which
+
+
+@dataclass(frozen=True)
+class _Item:
+    inputs: Inputs
+    task: pack.ShardTask
+
+
+def _make(item: _Item) -> pack.Made | tuple[Which, ...]:
+    """Make a shard; gives which artefacts are damaged, if it could not be made for that."""
+    inputs, task = item.inputs, item.task
+    try:
+        return pack.make_shard(task, inputs.load)
+    except DamagedError:
+        damaged = tuple(one for key in task.members for one in inputs.damaged(key, task.backend))
+        if not damaged:
+            raise
+        return damaged
+
+
+def makes_shards(
+    config: BuildConfig, layout: RunLayout, run: Executor, advance: Callable[[int], None]
+) -> pack.MakeShards:
+    """Makes the shards of a run's dataset by its workers, or here where they are few.
+
+    It raises `DamagedInputs` once nothing is left to be made but what rests on damaged artefacts, and a SpecsiaError
+    where a worker is lost.
+
+    Args:
+        config, layout: of the run.
+        run: its executor.
+        advance: told the number of characters as they are packed.
+    """
+    inputs = Inputs(layout, read_by_pack(config))
+    # Nodes of a cluster need see nothing of the run's folder where artefacts lie elsewhere, nor where a link leads.
+    if layout.work is not None or not layout.dataset.resolve().is_relative_to(layout.root.resolve()):
+        run = local_executor(config)
+
+    def make(tasks: Sequence[pack.ShardTask]) -> Iterator[tuple[int, pack.Made]]:
+        items = [_Item(inputs, task) for task in tasks]
+        # One process packs a shard or less before others have begun.
+        few = sum(task.bytes for task in tasks) <= parquet.SHARD_BYTES
+        needs = Needs(config.timeout * max(len(task.members) for task in tasks))
+        damaged: list[Which] = []
+        for number, made in enumerate(map(_make, items)) if few else run(_make, items, needs):
+            advance(len(tasks[number].members))
+            if isinstance(made, Lost):
+                raise SpecsiaError(f"{tasks[number].path.name} was not packed: {made.reason}")
+            if not isinstance(made, pack.Made):
+                damaged += made
+            elif not damaged:
+                yield number, made
+        if damaged:
+            raise DamagedInputs(damaged)
+
+    return make
 
 
 def pack_plan(
@@ -53,16 +137,16 @@ def pack_plan(
     """
     ids = {entry.id for entry in entries}
     reads, names = read_by_pack(config), [backend_name(spec) for spec in config.backends]
-    read, last = artefacts_of(layout, config, index).meta, read_by_pack(config)[-1]
+    read, last = metas_of(layout, config, index), reads[-1]
     settlement = Settlement(config, layout, index) if settlement is None else settlement
     known = settlement.members(entries)
-    rest = [entry for entry in entries if entry.id not in known]
+    rest = [entry for entry in entries if entry.id not in known[names[0]]]
     members: dict[str, Sequence[Member]] = {}
     waiting, seen = {}, []
     for spec, name in zip(config.backends, names, strict=True):
         found = plan_stage(last, spec, rest, config, layout, index)
         waiting[name] = [*(task.key for task in found.tasks), *found.blocked]
-        planned: dict[str, list[Member]] = {one: by_backend[name] for one, by_backend in known.items()}
+        planned = known[name]
         for key in found.done:
             one = member(key, name, read(key, name))
             planned.setdefault(one.character, []).append(one)
@@ -94,10 +178,3 @@ def not_ready(plan: pack.PackPlan, failures: Sequence[Failure]) -> dict[str, lis
         excused = {failure.key for failure in failures if failure.backend in (None, name)}
         missed[name] = [key for key in waiting if key not in excused]
     return {name: found for name, found in missed.items() if found}
-
-
-def artefacts_read(plan: pack.PackPlan, folder: Path) -> list[tuple[CharacterStage, str | None, str]]:
-    """Stage, backend's name and character of every artefact that packing into a folder reads."""
-    members = pack.to_be_read(plan, folder)
-    found = [(stage, name if stage.per_backend else None, key) for stage in plan.reads for name, key in members]
-    return list(dict.fromkeys(found))

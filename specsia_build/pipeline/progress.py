@@ -19,7 +19,7 @@ from specsia_build.terminal.drawing import Bar
 _MOST_NAMED = 12
 
 _PACKING = 0.1
-"""How long packing takes of a character, as a part of what a stage takes, on one core; see docs/benchmarks.md."""
+"""How long packing takes of a character, as a part of what a stage takes; see docs/benchmarks.md."""
 
 
 def named(ids: Collection[str]) -> str:
@@ -40,11 +40,9 @@ def planned_rows(config: BuildConfig, stages: Sequence[CharacterStage], characte
     ]
     packed = [pack.STAGE.name] if config.clips is None else config.clips.recipes
     names = [pack.STAGE.name if name == DRAVIE else name for name in packed]
-    # Packing is done by one process, whatever the others do.
-    share = _PACKING * config.worker_count()
     there = characters * len(config.backends) if config.clips is None else None
     unit = "char" if config.clips is None else "clip"
-    return [*rows, *(Row(name, unit=unit, total=there, share=share) for name in names if packs)]
+    return [*rows, *(Row(name, unit=unit, total=there, share=_PACKING) for name in names if packs)]
 
 
 class Progress:
@@ -72,12 +70,13 @@ class Progress:
         """Count warnings, which are told at the end."""
         drawing.warned(count)
 
-    def stage_done(self, done: StageSummary) -> None:
-        """The closing line of a stage, where no table shows it."""
-        if screen.above:
+    def stage_done(self, done: StageSummary, again: bool = False) -> None:
+        """The closing line of a stage, where no table shows it; of one done `again` for some, what it made again."""
+        worked = bool(done.made or done.failed)
+        if screen.above or (again and not worked):
             return
         name = done.stage if done.backend is None else f"{done.stage} {done.backend}"
-        kept = f", {done.kept} up to date" if done.kept else ""
+        kept = f", {done.kept} up to date" if done.kept and not again else ""
         failed = f", {done.failed} quarantined" if done.failed else ""
-        taken = f" in {done.seconds:.1f} s of work" if done.made or done.failed else ""
-        self.say(f"{name:<20} {done.made} built{kept}{failed}{taken}")
+        taken = f" in {done.seconds:.1f} s of work" if worked else ""
+        self.say(f"{name:<20} {done.made} built{' again' if again else ''}{kept}{failed}{taken}")

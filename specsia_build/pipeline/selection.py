@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from specsia_build.characters.character import Entry, id_order_key
-from specsia_build.config import BuildConfig, in_shard
+from specsia_build.characters.doubles import same_files
+from specsia_build.characters.sources import Source, open_source
+from specsia_build.config import BuildConfig, in_shard, read_settings
 from specsia_build.dataset import splits
 from specsia_build.dataset.membership import splits_of
 from specsia_build.dataset.reading import open_dataset
-from specsia_build.errors import UsageError
+from specsia_build.errors import UsageError, plural, some
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import named
+
+_MOST_DOUBLES = 5
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,22 @@ class Selection:
         return found
 
 
+def source_of(config: BuildConfig, layout: RunLayout) -> Source:
+    """The source of a run, none of whose characters is read yet.
+
+    Raises:
+        UsageError: if it is not there, or holds nothing.
+    """
+    place = Path(config.source)
+    known = layout.splits.is_file() and layout.config.is_file() and read_settings(layout.config).get("source")
+    if known == config.source and not config.source.startswith("sample:") and not os.path.lexists(place):
+        raise UsageError(
+            f"the source of {layout.root} is not at {place} any more: give the place where it is now, "
+            f"`specsia build PLACE --out {layout.root}`, and that goes on"
+        )
+    return open_source(config.source, layout.source)
+
+
 def excluded_ids(path: str | None) -> frozenset[str]:
     """Ids that a file names, one a line; none without a file.
 
@@ -69,6 +90,26 @@ def narrowed(entries: Sequence[Entry], limit: int | None, excluded: Collection[s
     if entries and not found:
         raise UsageError("exclude: every character is left out: leave some to build")
     return found
+
+
+def parted_doubles(
+    entries: Iterable[Entry], splits: Mapping[str, str], digest: Callable[[Path, Path], str | None]
+) -> list[str]:
+    """A sentence for each mesh file that several characters share which lie in different splits, the first few of many.
+
+    Args:
+        entries: that are built.
+        splits: split of each id.
+        digest: of a file within its root.
+    """
+    parted = [ids for ids in same_files(entries, digest) if len({splits[i] for i in ids}) > 1]
+    found = [
+        f"{some(ids)} are one file and lie in {' and '.join(sorted({splits[i] for i in ids}))}: "
+        "keep one of them, or give them the same `split` in a manifest"
+        for ids in parted[:_MOST_DOUBLES]
+    ]
+    more = len(parted) - len(found)
+    return [*found, f"{plural(more, 'more file')} likewise"] if more else found
 
 
 def select(

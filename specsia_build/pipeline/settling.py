@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
+from operator import attrgetter
 from pathlib import Path
 
 from specsia_build.characters.character import Entry
@@ -14,11 +15,12 @@ from specsia_build.pipeline.planning import DONE, judgements, stages_of
 from specsia_build.pipeline.tasks import backend_of
 from specsia_build.stages.artefact import canonical_json, sha256
 from specsia_build.stages.clips import draw, move
-from specsia_build.stages.members import Member, member
+from specsia_build.stages.members import Member, member, remembered
 from specsia_build.stages.pack import STAGE as PACK
 from specsia_build.stages.registry import character_stages
-from specsia_build.stages.stage import CharacterStage, Clip, Job, Meta
+from specsia_build.stages.stage import CharacterStage, Clip, EarlierMeta, Job
 
+_FIELDS = attrgetter(*Entry.__slots__)
 _ANY = Entry("any", "obj", Path("any.obj"))
 _ANY_CLIP = Clip("any-any-00", "any", "", 0, 1, 0, 0.0)
 
@@ -26,6 +28,16 @@ _ANY_CLIP = Clip("any-any-00", "any", "", 0, 1, 0, 0.0)
 def read_by_pack(config: BuildConfig) -> tuple[CharacterStage, ...]:
     """The stages whose artefacts hold the pictures of a run's dataset."""
     return PACK.earlier if config.clips is None else (draw.STAGE, move.STAGE)
+
+
+def metas_of(layout: RunLayout, config: BuildConfig, index: Index) -> Callable[[str, str], EarlierMeta]:
+    """Gives the meta data of what pack reads by key and backend's name, which must be there; see `stated_meta`."""
+    stages = read_by_pack(config)
+
+    def read(key: str, name: str) -> EarlierMeta:
+        return {stage: index.stated_meta(layout.artefact(stage, name, key)) for stage in stages}
+
+    return read
 
 
 def packs(config: BuildConfig) -> bool:
@@ -50,7 +62,7 @@ class Settlement:
         self._asked: set[str] = set()
 
     def _deciding(self, entry: Entry) -> str:
-        return f"{self._decides} {list(map(str, vars(entry).values()))}"
+        return f"{self._decides} {list(map(str, _FIELDS(entry)))}"
 
     def known(self, entries: Iterable[Entry]) -> dict[str, Sequence[str]]:
         """Ids of the settled ones of some characters, each with those of its clips.
@@ -60,22 +72,25 @@ class Settlement:
         new = {entry.id: entry for entry in entries if entry.id not in self._asked}
         self._asked |= new.keys()
         for one, found in self._index.settled(new, lambda character_id: self._deciding(new[character_id])):
-            self._note(one, found)
+            self._note(new[one].id, found)
         return {entry.id: self._known[entry.id] for entry in entries if entry.id in self._known}
 
-    def members(self, entries: Iterable[Entry]) -> dict[str, dict[str, list[Member]]]:
-        """What pack keeps in mind of the settled ones by id and backend: of each, or of each of their clips."""
-        return {
-            one: {name: [Member(**member) for member in members] for name, members in found.items()}
-            for one, found in self._index.members(self.known(entries))
-        }
+    def members(self, entries: Sequence[Entry]) -> dict[str, dict[str, list[Member]]]:
+        """What pack keeps in mind of the settled ones by backend and id: of each, or of each of their clips."""
+        # One text for an id, of which there are many.
+        known, ids = self.known(entries), {entry.id: entry.id for entry in entries}
+        made: dict[str, dict[str, list[Member]]] = {backend_name(spec): {} for spec in self._config.backends}
+        for one, found in self._index.members(known):
+            for name, members in found.items() if found.keys() == made.keys() else ():
+                made[name][ids[one]] = [remembered(said, ids[one]) for said in members]
+        return made
 
     def kept(self, character_id: str) -> str:
         """What a settled one has kept of its artefacts' files; see `BuildConfig.keep`."""
         return self._kept.get(character_id, ALL)
 
     def _note(self, character_id: str, known: Settled) -> None:
-        self._known[character_id] = known.clips
+        self._known[character_id] = tuple(known.clips)
         self._kept.pop(character_id, None)
         if known.kept != ALL:
             self._kept[character_id] = known.kept
@@ -108,11 +123,8 @@ class Settlement:
     def _members(self, entry: Entry, clips: list[str]) -> Members:
         if not packs(self._config):
             return {}
+        read = metas_of(self._layout, self._config, self._index)
         keys, found = [entry.id] if self._config.clips is None else clips, {}
         for name in map(backend_name, self._config.backends):
-            found[name] = [asdict(member(key, name, self._read(key, name))) for key in keys]
+            found[name] = [asdict(member(key, name, read(key, name))) for key in keys]
         return found
-
-    def _read(self, key: str, name: str) -> dict[CharacterStage, Meta]:
-        reads = read_by_pack(self._config)
-        return {stage: self._index.stated_meta(self._layout.artefact(stage, name, key)) for stage in reads}

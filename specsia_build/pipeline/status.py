@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from specsia_build.characters.sources import open_source
 from specsia_build.config import DRAVIE, BuildConfig, backend_name
 from specsia_build.pipeline.failures import Failure, concerning, read_failures
 from specsia_build.pipeline.index import Index, open_index
@@ -13,7 +12,7 @@ from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.mark import settings_before
 from specsia_build.pipeline.planning import plan_stage, stages_of
 from specsia_build.pipeline.recipes import part_tasks
-from specsia_build.pipeline.selection import Selection, select
+from specsia_build.pipeline.selection import Selection, select, source_of
 from specsia_build.pipeline.settling import Settlement
 from specsia_build.recipes.folder import is_written
 from specsia_build.recipes.registry import folder_recipes
@@ -81,7 +80,7 @@ def _is_packed(
 
 def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
     """Look at a run."""
-    source = open_source(config.source, layout.source)
+    source = source_of(config, layout)
     chosen = select(config, layout, source.entries, settings_before(layout))
     entries = chosen.entries
     ids = {entry.id for entry in entries}

@@ -18,17 +18,13 @@ PAGE = 50
 """Characters that are told together while others are still read."""
 
 
-def _nobody(_: Sequence[CharacterFacts]) -> None:
-    pass
-
-
 def survey_all(
     entries: Sequence[Entry],
     config: BuildConfig,
     progress: Progress,
     *,
     drawn: bool = False,
-    told: Callable[[Sequence[CharacterFacts]], None] = _nobody,
+    told: Callable[[Sequence[CharacterFacts]], None] | None = None,
 ) -> list[CharacterFacts]:
     """What each character is, or why it cannot be read, in the order of `entries`.
 
@@ -53,7 +49,11 @@ def survey_all(
             if not drawn:
                 _withdraw(entry)
             advance(1)
-            while (page := range(shown, min(shown + PAGE, len(entries)))) and all(one in found for one in page):
+            while (
+                told is not None
+                and (page := range(shown, min(shown + PAGE, len(entries))))
+                and all(one in found for one in page)
+            ):
                 told([found[one] for one in page])
                 shown = page.stop
     return [found[index] for index in range(len(entries))]

@@ -26,7 +26,7 @@ from specsia_build.pipeline.layout import WHY, RunLayout
 from specsia_build.pipeline.objects import Place
 from specsia_build.pipeline.store import DamagedError, read_artefact, write_artefact
 from specsia_build.stages.artefact import Artefact, fingerprint, seal
-from specsia_build.stages.stage import CharacterStage, Clip, Digests, Earlier, Job, Sources
+from specsia_build.stages.stage import CharacterStage, Clip, DigestOf, Digests, Earlier, Job, Sources
 from specsia_build.stages.stopwatch import Stopwatch
 
 
@@ -144,13 +144,13 @@ def work_on(backend: str, device: str) -> None:
     found.work_on(device)
 
 
-def file_inputs(files: Iterable[Path], sources: Sources) -> Digests:
+def file_inputs(files: Iterable[Path], sources: Sources, digest_of: DigestOf = source_digest) -> Digests:
     """Digest of every file that was read or looked for in vain, by its name as seen from the sources' folder.
 
     What leads out of their root or is no regular file is as if it were not there.
     """
     names = (Path(os.path.relpath(path, sources.folder)).as_posix() for path in files)
-    return sources.digests(names, source_digest)
+    return sources.digests(names, digest_of)
 
 
 def stage_fingerprint(task: Task, inputs: Digests) -> str:
@@ -175,7 +175,7 @@ def _loaded(task: Task, held: Held) -> tuple[dict[CharacterStage, Artefact], tup
     return found, tuple(damaged)
 
 
-def _make(task: Task, loaded: Earlier, watch: Stopwatch) -> Artefact:
+def _make(task: Task, loaded: Earlier, watch: Stopwatch, digest_of: DigestOf) -> Artefact:
     job, stage = task.job, task.stage
     logs_to = getattr(job.backend, "logs_to", None)
     # A node that does not see the run's folder keeps no logs of its own there.
@@ -186,7 +186,7 @@ def _make(task: Task, loaded: Earlier, watch: Stopwatch) -> Artefact:
     if (sources := stage.sources(job)) is not None:
         with watch.part("read"):
             known = {name: digest for name, digest in inputs.items() if not name.startswith(sources.prefix)}
-            inputs = {**known, **file_inputs(files, sources)}
+            inputs = {**known, **file_inputs(files, sources, digest_of)}
     return seal(artefact, stage.name, stage_fingerprint(task, inputs), inputs)
 
 
@@ -235,12 +235,13 @@ def perform(task: Task) -> Outcome:
     return carry_out(task, {})[0]
 
 
-def carry_out(task: Task, held: Held) -> tuple[Outcome, Artefact | None]:
+def carry_out(task: Task, held: Held, digest_of: DigestOf = source_digest) -> tuple[Outcome, Artefact | None]:
     """Do a task and store its artefact; a character that cannot be built gives a reason, never an exception.
 
     Args:
         task: with the digests of its inputs.
         held: artefacts that need not be read.
+        digest_of: SHA-256 of a source file that was read or looked for.
 
     Returns:
         How it went, and the artefact if it was made.
@@ -259,7 +260,7 @@ def carry_out(task: Task, held: Held) -> tuple[Outcome, Artefact | None]:
         return Outcome(damaged=damaged), None
     try:
         with reckoned(task.key):
-            artefact = _make(task, loaded, watch)
+            artefact = _make(task, loaded, watch, digest_of)
         with watch.part("store"):
             made = replace(artefact, meta=write_artefact(task.path, artefact))
     except LowQualityError as error:

@@ -8,10 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from specsia_build.characters.character import id_order_key
-from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.dataset import splits
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.files.writing import write_bytes
 from specsia_build.pipeline.attempt import Attempt, Damaged, Settling
 from specsia_build.pipeline.chain import Segment, Step, Unit, do_unit, name_of, segments
@@ -24,13 +23,13 @@ from specsia_build.pipeline.planning import stages_of
 from specsia_build.pipeline.progress import Progress, named
 from specsia_build.pipeline.recipes import planned
 from specsia_build.pipeline.record import DAMAGED, DROPPED, Record
-from specsia_build.pipeline.selection import excluded_ids, narrowed, select
+from specsia_build.pipeline.selection import excluded_ids, narrowed, select, source_of
 from specsia_build.pipeline.settling import Settlement
 from specsia_build.pipeline.store import is_dropped
 from specsia_build.pipeline.summary import BuildSummary, StageTally
 from specsia_build.stages.clips import motions
 from specsia_build.stages.registry import character_stages
-from specsia_build.stages.stage import Clip, Stage, character_of
+from specsia_build.stages.stage import CharacterStage, Clip, Stage, character_of
 
 
 class Work:
@@ -53,7 +52,7 @@ class Work:
             UsageError: if there are none, or the run is of others.
         """
         self.config, self.layout, self.progress, self.run, self.index = config, layout, progress, run, index
-        self.source = open_source(config.source, layout.source)
+        self.source = source_of(config, layout)
         chosen = select(config, layout, self.source.entries, before)
         excluded = excluded_ids(config.exclude)
         self.entries, self.splits = narrowed(chosen.entries, config.limit, excluded), chosen.splits
@@ -103,10 +102,11 @@ class Work:
     def too_many(self, hint: str) -> BuildSummary:
         """What was done so far by a build of which more failed than may; `hint` says what to give --max-failures."""
         failures = self.concerning()
-        of = f"{len(self.entries)} characters" if self.summary.clips is None else f"{self.summary.clips} clips"
+        clips = self.summary.clips
+        of = plural(len(self.entries), "character") if clips is None else plural(clips, "clip")
         told = "" if not (alike := in_common(failures)) else f"; {alike}"
         return self.finished(
-            stopped=f"{counted(failures)[0]} of {of} failed, {self.summary.allowed_failures} may{told}: see "
+            stopped=f"{counted(failures)[0]:,} of {of} failed, {self.summary.allowed_failures:,} may{told}: see "
             f"{self.layout.failures}; mend them, or {hint}"
         )
 
@@ -144,6 +144,11 @@ class Work:
             if ids is None and self.hopeless():
                 return
 
+    def step(self, stage: CharacterStage, name: str | None) -> Step:
+        """A stage with the backend of a name, or with none where it is not done for each."""
+        specs = {backend_name(spec): spec for spec in self.config.backends}
+        return stage, specs[name] if stage.per_backend and name is not None else None
+
     def discard(self, step: Step, keys: Collection[str]) -> None:
         """Remove artefacts that turned out damaged, or without files, so that they are made again, and say so."""
         places = {key: self.layout.artefact(step[0], name_of(step)[1], key) for key in keys}
@@ -177,7 +182,7 @@ class Work:
         self._say_waiting(attempt, segment, redone)
         for step, tally in attempt.tallies.items():
             self.tallies.setdefault(name_of(step), StageTally()).add(tally)
-            self.progress.stage_done(tally.summary(*name_of(step)))
+            self.progress.stage_done(tally.summary(*name_of(step)), again=ids is not None)
         return attempt.damaged
 
     def _is_last(self, segment: Segment) -> bool:

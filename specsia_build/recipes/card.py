@@ -15,12 +15,13 @@ import yaml
 from specsia_build.characters.character import id_order_key
 from specsia_build.dataset.card.text import backend_note, how_built, licences_text, table
 from specsia_build.dataset.card.yaml import common_fields
-from specsia_build.dataset.schema import CARD, PARTS_FILE, RECIPE_FILE, SPLITS, SPLITS_FILE, SUMS_FILE
+from specsia_build.dataset.schema import CARD, PARTS_FILE, RECIPE_FILE, SPLITS, SPLITS_FILE, SUMS_FILE, TEASER
 from specsia_build.errors import plural
 from specsia_build.files.writing import replacing, write_bytes
 from specsia_build.recipes.folder import OWN_FILES
 from specsia_build.recipes.parts import line_of
 from specsia_build.recipes.recipe import Recipe, Written
+from specsia_build.recipes.teaser import write_teaser
 
 KIND = "specsia recipe"
 
@@ -84,7 +85,8 @@ def write_whole(folder: Path, recipe: Recipe, parts: Parts, made: Mapping[str, A
                 counts.add(part)
                 lines.write(line_of(part))
                 stream.writelines(f"{digest}  {name}\n" for name, (_, digest) in part.files.items())
-        own = _own_files(recipe, parts, counts, made)
+        teaser = write_teaser(folder, parts, sum(counts.parts.values()))
+        own = _own_files(recipe, parts, counts, made, teaser)
         for name, data in own.items():
             path = folder / name
             if not path.is_file() or path.read_bytes() != data:
@@ -95,12 +97,15 @@ def write_whole(folder: Path, recipe: Recipe, parts: Parts, made: Mapping[str, A
     return sum(counts.parts.values()), {*OWN_FILES, *own}
 
 
-def _own_files(recipe: Recipe, parts: Parts, counts: Counts, made: Mapping[str, Any]) -> dict[str, bytes]:
+def _own_files(
+    recipe: Recipe, parts: Parts, counts: Counts, made: Mapping[str, Any], teaser: bytes | None
+) -> dict[str, bytes]:
     by_split = {one: counts.characters[one] for one in sorted(counts.characters, key=id_order_key)}
     splits = {split: [one for one, found in by_split.items() if found == split] for split in SPLITS}
     mark = {"kind": KIND, "recipe": recipe.name, "version": recipe.version, **made}
     return {
-        CARD: _card(recipe, counts, mark).encode(),
+        CARD: _card(recipe, counts, mark, teaser is not None).encode(),
+        **({} if teaser is None else {TEASER: teaser}),
         SPLITS_FILE: _json(splits),
         RECIPE_FILE: _json(mark),
         **dict(recipe.whole(parts())),
@@ -111,7 +116,7 @@ def _json(found: Any) -> bytes:
     return (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def _card(recipe: Recipe, counts: Counts, mark: Mapping[str, Any]) -> str:
+def _card(recipe: Recipe, counts: Counts, mark: Mapping[str, Any], shown: bool) -> str:
     backend, source = mark["backend"], mark["config"]["source"]
     name = f"{recipe.name} of {source}" + (f", reconstructed by {backend}" if backend else "")
     fields = common_fields(name, {stated for stated, _ in counts.licenses.values()}, sum(counts.frames.values()))
@@ -123,6 +128,7 @@ def _card(recipe: Recipe, counts: Counts, mark: Mapping[str, Any]) -> str:
         if (characters := sum(found == split for found in counts.characters.values()))
         and (size := f"{counts.bytes[split] / 1e6:,.1f}")
     ]
+    picture = f"\n![Pictures of a few of them]({TEASER})\n"
     moved = f"""
 The pictures are of reconstructions, each registered at rest, which take their character's motion by skin weights that
 are carried over to them. The backend:
@@ -138,7 +144,7 @@ are carried over to them. The backend:
 {yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)}---
 
 # {name}
-
+{picture if shown else ""}
 {recipe.title[:1].upper()}{recipe.title[1:]}.
 {moved if backend else ""}
 ## What is in it

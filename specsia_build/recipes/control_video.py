@@ -5,12 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, ClassVar
-
-import numpy as np
-from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.config import BuildConfig
@@ -62,13 +59,8 @@ class ControlVideo(Recipe):
         first = clip.frame(COLOR, 0)
         if not first[..., 3].any():
             raise CharacterError(f"{part.key} shows nothing in its first frame, which would be the reference")
-
-        def line(k: int) -> NDArray[np.uint8]:
-            found: NDArray[np.uint8] = clip.frame(LINE, k)
-            return found
-
         write_mp4(out / VIDEOS / f"{part.key}.mp4", (on_white(clip.frame(COLOR, k)) for k in order), fps)
-        write_line_film(out / CONTROL / f"{part.key}.mp4", line, order, fps)
+        write_line_film(out / CONTROL / f"{part.key}.mp4", partial(clip.frame, LINE), order, fps)
         (out / REFERENCE).mkdir()
         (out / REFERENCE / f"{part.key}.png").write_bytes(png.encode(on_white(first)))
         said = f"{caption(clip.meta)}, on a white background"

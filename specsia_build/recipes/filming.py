@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 
 from specsia_build.annotation.lines import BINARY
 from specsia_build.errors import CharacterError, plural
-from specsia_build.films import read_mp4, write_mp4
+from specsia_build.films import Pixels, read_mp4, write_mp4
 from specsia_build.recipes.recipe import ClipFrames
-
-Picture = NDArray[np.uint8]
 
 _OFF = 8
 """Levels that a film's first frame may be off on average: colours are told for four pixels together."""
@@ -48,7 +46,7 @@ def corner(size: int, shape: tuple[int, int]) -> tuple[int, int]:
     return (shape[0] - size) // 2, (shape[1] - size) // 2
 
 
-def on_canvas(picture: Picture, shape: tuple[int, int], fill: int) -> Picture:
+def on_canvas(picture: Pixels, shape: tuple[int, int], fill: int) -> Pixels:
     """A square picture (S, S) or (S, S, C) in the middle of a canvas (height, width) that is no smaller."""
     row, column = corner(len(picture), shape)
     out = np.full((*shape, *picture.shape[2:]), fill, np.uint8)
@@ -56,22 +54,22 @@ def on_canvas(picture: Picture, shape: tuple[int, int], fill: int) -> Picture:
     return out
 
 
-def binarised(line: Picture) -> Picture:
+def binarised(line: Pixels) -> Pixels:
     """A line picture with nothing between black and white."""
     return np.where(line < BINARY, 0, 255).astype(np.uint8)
 
 
-def rgb(picture: Picture) -> Picture:
+def rgb(picture: Pixels) -> Pixels:
     """Grey pictures (..., H, W) in colours (..., H, W, 3)."""
     return np.repeat(picture[..., None], 3, axis=-1)
 
 
-def write_line_film(path: Path, line: Callable[[int], Picture], order: Sequence[int], fps: float) -> None:
+def write_line_film(path: Path, line: Callable[[int], Pixels], order: Sequence[int], fps: float) -> None:
     """Write a film of line pictures (H, W), of the frames of those numbers, that keeps black and white exactly."""
     write_mp4(path, (rgb(line(k)) for k in order), fps, lossless=True)
 
 
-def film(folder: Path, name: str, size: tuple[int, int], count: int, first: Picture | None = None) -> Iterator[Picture]:
+def film(folder: Path, name: str, size: tuple[int, int], count: int, first: Pixels | None = None) -> Iterator[Pixels]:
     """The frames of an MP4 of a recipe's folder, each (H, W, 3) uint8.
 
     Args:
@@ -100,8 +98,8 @@ def film(folder: Path, name: str, size: tuple[int, int], count: int, first: Pict
 
 
 def line_film(
-    folder: Path, name: str, size: tuple[int, int], count: int, first: Picture | None = None
-) -> Iterator[Picture]:
+    folder: Path, name: str, size: tuple[int, int], count: int, first: Pixels | None = None
+) -> Iterator[Pixels]:
     """The pictures (H, W) uint8 of a line film, see `film`; a ValueError besides if one has colours."""
     for frame in film(folder, name, size, count, first):
         if (frame != frame[..., :1]).any():

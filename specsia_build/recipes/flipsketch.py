@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
-
-import numpy as np
-from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.config import BuildConfig
@@ -39,12 +37,7 @@ class FlipSketch(Recipe):
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
         (clip,) = part
         fps, folder, said = clip.meta["fps"], out / part.split, caption(clip.meta)
-        order = played(clip, _least(fps))
-
-        def line(k: int) -> NDArray[np.uint8]:
-            found: NDArray[np.uint8] = clip.frame(LINE, k)
-            return found
-
+        order, line = played(clip, _least(fps)), partial(clip.frame, LINE)
         if line(0).min() == 255:
             raise CharacterError(f"{part.key} shows nothing in its first frame, which would be the sketch to move")
         folder.mkdir()

@@ -16,7 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from specsia_build.dataset.schema import CARD, PARTS_FILE, RECIPE_FILE, SPLITS_FILE, SUMS_FILE
+from specsia_build.dataset.schema import CARD, PARTS_FILE, RECIPE_FILE, SPLITS_FILE, SUMS_FILE, TEASER
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.names import relative_name, temporary_beside
 from specsia_build.files.records import read_json
@@ -130,7 +130,7 @@ def _files(aside: Path) -> Iterator[tuple[str, tuple[int, str]]]:
     for path in sorted(path for path in aside.rglob("*") if path.is_symlink() or not path.is_dir()):
         name = path.relative_to(aside).as_posix()
         relative_name(name, "file")
-        if name in OWN_FILES:
+        if name in (*OWN_FILES, TEASER):
             raise SpecsiaError(f"it wrote {name} of a part, which is the name of a file over all parts")
         if path.is_symlink() or not path.is_file():
             raise SpecsiaError(f"it wrote {name}, which is no file but a link or the like")

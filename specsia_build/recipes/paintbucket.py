@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+from skimage.measure import label as label_parts
+
+from specsia_build import png
+from specsia_build.annotation.segments import BACKGROUND, LINES, contents
 from specsia_build.dataset.layers import LABEL, SEG
 from specsia_build.errors import CharacterError
 from specsia_build.recipes import checks
-from specsia_build.recipes.painted import names_of, teaches, write_frame, wrong
-from specsia_build.recipes.recipe import Part, Recipe, Written
+from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
 
 TOP, REF = "PaintBucket_Char", "ref"
 
@@ -20,8 +26,13 @@ SHEETS = 4
 PATH_WORDS = ("line", "seg", "gt", "png")
 """What readers replace by one another, wherever in a path it stands."""
 
-
 _SAID_WORDS = ", ".join(f"`{word}`" for word in PATH_WORDS)
+
+
+REACH = 0.39
+"""Of a frame's width, how far from its middle the trainer's rotation leaves everything in the picture."""
+
+INK, PAPER = (0, 0, 0, 255), (255, 255, 255, 0)
 
 
 class PaintBucket(Recipe):
@@ -81,6 +92,101 @@ def folder_name(character: str) -> str:
     for word in PATH_WORDS:
         character = character.replace(word, word.capitalize())
     return character
+
+
+def names_of(folder: str, number: int, split: str) -> dict[str, str]:
+    """Names of a frame's files by what they are; what is not for training has colours beside its segments."""
+    train = split == "train"
+    pictures = ("gt", "line", "label", "seg") if train else ("gt", "line", "seg")
+    records = {"json_color": "json_color", "json_index": "json_index"} if train else {"json_color": "seg"}
+    return {
+        **{picture: f"{folder}/{picture}/{number:05d}.png" for picture in pictures},
+        **{record: f"{folder}/{place}/{number:05d}.json" for record, place in records.items()},
+    }
+
+
+def teaches(seg: NDArray[np.int32]) -> bool:
+    """Whether training finds lines, a segment and background in a frame, however it rotates and crops it."""
+    rows, columns = (np.arange(side) + 0.5 - side / 2 for side in seg.shape)
+    middle = seg[np.hypot(rows[:, None], columns) <= REACH * len(seg)]
+    return bool((middle == LINES).any() and (middle > BACKGROUND).any() and (seg == BACKGROUND).any())
+
+
+def write_frame(out: Path, names: Mapping[str, str], clip: ClipFrames, k: int) -> None:
+    """Write the `k`-th frame of a clip into the folder `out`."""
+    seg = with_holes(clip.frame(SEG, k))
+    held = contents(seg, clip.frame(LABEL, k), np.asarray(clip.meta["palette"], np.uint8).reshape(-1, 3))
+    index = np.where(held.region < 0, -1, held.region + 1)
+    numbers = range(BACKGROUND, len(index))
+    records = {
+        "json_color": {str(n): held.colors[n].tolist() for n in numbers},
+        "json_index": {str(n): [int(held.pixels[n]), int(index[n])] for n in numbers},
+    }
+    files = {layer: png.encode(picture) for layer, picture in _pictures(seg, held.colors, index).items()}
+    files |= {record: json.dumps(found).encode() for record, found in records.items()}
+    for layer, name in names.items():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_bytes(files[layer])
+
+
+def with_holes(seg: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Segments (H, W) with those of the background that lines shut in, such as between the legs, as segments of their
+    own behind the others, as PaintBucket-Character has them: they are to be told from the figure like any other."""
+    part = label_parts(seg == BACKGROUND, connectivity=1)
+    outer = np.unique(np.concatenate([part[0], part[-1], part[:, 0], part[:, -1]]))
+    number = np.zeros(int(part.max()) + 1, np.int32)
+    holes = np.setdiff1d(np.arange(1, len(number)), outer)
+    number[holes] = int(seg.max()) + 1 + np.arange(len(holes))
+    return np.where(number[part] > 0, number[part], seg)
+
+
+def _pictures(
+    seg: NDArray[np.int32], colors: NDArray[np.uint8], index: NDArray[np.integer]
+) -> dict[str, NDArray[np.uint8]]:
+    """A frame's pictures by what they are: all of them follow from its segments, so that they agree.
+
+    Args:
+        seg: (H, W) of `annotation.segments`.
+        colors: (N, 4), of each number.
+        index: (N,) its region from 1 on, -1 the background.
+    """
+    colors, index = colors.copy(), index.copy()
+    colors[LINES], index[LINES] = INK, 0
+    line = np.array([INK, *[PAPER] * (len(index) - 1)], np.uint8)
+    coded = np.ascontiguousarray(_coded(np.arange(len(index)))[seg][..., :3])
+    return {"gt": colors[seg], "line": line[seg], "label": _coded(index)[seg], "seg": coded}
+
+
+def _coded(numbers: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """(N, 4) colours of numbers, red the greatest; transparent for those below 0."""
+    colors = np.stack([numbers >> 16, numbers >> 8, numbers, np.full_like(numbers, 255)], axis=-1) & 255
+    colors[numbers < 0] = 0
+    return colors.astype(np.uint8)
+
+
+def wrong(folder: Path, names: Mapping[str, str]) -> Iterator[str]:
+    """Sentences on what is wrong with a frame; raises as `checks` does."""
+    red, green, blue = np.moveaxis(checks.picture(folder, names["seg"], 3).astype(np.int32), -1, 0)
+    seg = red << 16 | green << 8 | blue
+    pixels = np.bincount(seg.ravel())
+    if not teaches(seg) or not pixels.all():
+        yield f"{names['seg']} has not line 0, background 1 and segments without gaps, as training needs them"
+        return
+    colors, counted = np.zeros((len(pixels), 4), np.uint8), np.zeros((len(pixels), 2), np.int64)
+    for record, table in (("json_color", colors), ("json_index", counted)):
+        if record in names:
+            found = checks.record(folder, names[record])
+            if list(found) != [str(number) for number in range(1, len(pixels))]:
+                yield f"{names[record]} does not list the segments 1 to {len(pixels) - 1} of {names['seg']} in order"
+                return
+            table[1:] = list(found.values())
+    if "json_index" in names and (counted[1:, 0] != pixels[1:]).any():
+        yield f"{names['json_index']} counts other pixels than {names['seg']} has"
+    for layer, wanted in _pictures(seg, colors, counted[:, 1]).items():
+        if layer in names:
+            picture = checks.picture(folder, names[layer], wanted.shape[-1], seg.shape)
+            if other := np.count_nonzero((picture != wanted).any(axis=-1)):
+                yield f"{names[layer]} is in {other} pixels not what {names['seg']} and its records say"
 
 
 _LOAD = f"""\

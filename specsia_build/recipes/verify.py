@@ -15,7 +15,6 @@ from typing import Any
 
 from specsia_build.characters.formats import FORMATS
 from specsia_build.dataset.card.head import card_fields
-from specsia_build.dataset.card.yaml import license_fields
 from specsia_build.dataset.checksums import parse_sums
 from specsia_build.dataset.parallel import results
 from specsia_build.dataset.places import leads_out, link_root
@@ -24,6 +23,7 @@ from specsia_build.dataset.verify.check import known_folders
 from specsia_build.dataset.verify.check import verify as verify_dataset
 from specsia_build.dataset.verify.files import MOST_TEXT_BYTES
 from specsia_build.dataset.verify.images import extra_chunks
+from specsia_build.dataset.verify.licences import check_licences, licence_notes
 from specsia_build.dataset.verify.report import FILES, LAYOUT, LICENSES, METADATA, SPLITS, SUMS, Findings, Report
 from specsia_build.dataset.verify.rows import machine_path
 from specsia_build.dataset.verify.views import read_frozen_splits
@@ -114,7 +114,7 @@ def _verify_recipe(folder: Path, mark: Mapping[str, Any], workers: int, progress
         configs=(named,),
         checks=findings.results(checks),
         problems=findings.problems(checks),
-        notes=tuple(notes),
+        notes=(*notes, *licence_notes(_licenses(walked))),
         unit="frames",
     )
 
@@ -286,10 +286,11 @@ def _check_card(folder: Path, walked: _Walked, findings: Findings) -> None:
     except (OSError, ValueError) as error:
         findings.add(FILES, CARD, str(error))
         return
-    wanted = license_fields({license_ for license_, _ in walked.counts.licenses.values()})
-    told = {name: fields[name] for name in ("license", "license_name") if name in fields}
-    if told != wanted:
-        findings.add(LICENSES, CARD, f"gives {told}, where the parts have {wanted}")
+    check_licences(fields, _licenses(walked), "parts", findings)
+
+
+def _licenses(walked: _Walked) -> list[str | None]:
+    return [license_ for license_, _ in walked.counts.licenses.values()]
 
 
 def _below(folder: Path) -> Iterator[str]:

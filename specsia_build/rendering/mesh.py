@@ -208,6 +208,11 @@ def concatenate(meshes: Sequence[Mesh]) -> Mesh:
     )
 
 
+def doubled_areas(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Twice the area of each face, (F,), by its corners (F, 3, 3)."""
+    return np.asarray(np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1))
+
+
 def flat_normals(mesh: Mesh) -> NDArray[np.float32]:
     """Each face's own normal at its three corners, (F, 3, 3) float32; zero for a face without area."""
     corners = mesh.vertices[mesh.faces].astype(np.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
@@ -136,10 +137,7 @@ def document(
         "root": gallery.where,
         "tile": tile,
         "columns": COLUMNS,
-        "measures": [
-            {"key": m.key, "name": m.name, "better": m.better, "digits": m.digits, "note": m.note}
-            for m in gallery.measures
-        ],
+        "measures": [asdict(measure) for measure in gallery.measures],
         "numbers": [
             {"key": key, "name": name, "unit": unit, "digits": digits, "note": note}
             for key, (name, unit, digits, note) in NUMBERS.items()

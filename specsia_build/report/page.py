@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.parallel import results
 from specsia_build.dataset.reading import OpenedDataset
+from specsia_build.errors import plural
 from specsia_build.gallery.compared import compared
 from specsia_build.gallery.dataset import gallery_of_dataset
 from specsia_build.gallery.evaluation import gallery_of_evaluation
-from specsia_build.gallery.facts import Facts
 from specsia_build.gallery.items import Gallery
 from specsia_build.gallery.opening import open_gallery
 from specsia_build.gallery.run import look_at
@@ -31,6 +31,9 @@ AT_ONCE = 8
 
 PROCESSORS = os.cpu_count() or 1
 
+MOST_TRIED = 20_000
+"""Items that a page was made for and opened with."""
+
 WORTH = 2000
 """Pictures that are worth a process of their own: about two seconds, in which one begins."""
 
@@ -38,7 +41,22 @@ Names = Mapping[str, Mapping[str, str]]
 """Of pictures, by side and layer."""
 
 
-def write_report(config: BuildConfig, layout: RunLayout, path: Path, progress: Progress) -> Facts:
+@dataclass(frozen=True)
+class Page:
+    """A page that was written.
+
+    Attributes:
+        gallery: that it shows.
+        unreadable: ids of items with pictures that cannot be read.
+        pictures: the folder that they are in; None where the page holds them itself.
+    """
+
+    gallery: Gallery
+    unreadable: tuple[str, ...]
+    pictures: Path | None
+
+
+def write_report(config: BuildConfig, layout: RunLayout, path: Path, progress: Progress) -> Page:
     """Write the page about a run.
 
     Args:
@@ -47,20 +65,16 @@ def write_report(config: BuildConfig, layout: RunLayout, path: Path, progress: P
         path: of the page.
         progress: where a bar goes.
 
-    Returns:
-        The facts that it shows.
-
     Raises:
         UsageError: if something else is in the page's place.
         SpecsiaError: if the run's records cannot be read, or the page cannot be written.
     """
     refuse_other_file(path)
     found = look_at(config, layout)
-    write_page(found.gallery, sections_of_run(found.facts, found.gallery), path, progress)
-    return found.facts
+    return write_page(found.gallery, sections_of_run(found.facts, found.gallery), path, progress)
 
 
-def write_dataset_report(dataset: OpenedDataset, path: Path, progress: Progress) -> None:
+def write_dataset_report(dataset: OpenedDataset, path: Path, progress: Progress) -> Page:
     """Write the page about a packed dataset; pictures are read a few rows at a time.
 
     Raises:
@@ -69,10 +83,10 @@ def write_dataset_report(dataset: OpenedDataset, path: Path, progress: Progress)
     """
     refuse_other_file(path)
     gallery = gallery_of_dataset(dataset)
-    write_page(gallery, sections_of_dataset(dataset, gallery), path, progress)
+    return write_page(gallery, sections_of_dataset(dataset, gallery), path, progress)
 
 
-def write_evaluation_report(where: str, path: Path, progress: Progress) -> None:
+def write_evaluation_report(where: str, path: Path, progress: Progress) -> Page:
     """Write the page about an evaluation's folder, with its tables.
 
     Raises:
@@ -80,10 +94,10 @@ def write_evaluation_report(where: str, path: Path, progress: Progress) -> None:
         SpecsiaError: if it cannot be read, or the page cannot be written.
     """
     refuse_other_file(path)
-    write_page(gallery_of_evaluation(where), sections_of_evaluation(Path(where)), path, progress)
+    return write_page(gallery_of_evaluation(where), sections_of_evaluation(Path(where)), path, progress)
 
 
-def write_comparison(one: str, two: str, path: Path, progress: Progress) -> None:
+def write_comparison(one: str, two: str, path: Path, progress: Progress) -> Page:
     """Write the page that shows two datasets, runs or evaluations beside each other.
 
     Raises:
@@ -92,10 +106,10 @@ def write_comparison(one: str, two: str, path: Path, progress: Progress) -> None
     """
     refuse_other_file(path)
     found = compared(open_gallery(one), open_gallery(two))
-    write_page(found.gallery, sections_of_comparison(found), path, progress)
+    return write_page(found.gallery, sections_of_comparison(found), path, progress)
 
 
-def write_page(gallery: Gallery, sections: Sections, path: Path, progress: Progress) -> None:
+def write_page(gallery: Gallery, sections: Sections, path: Path, progress: Progress) -> Page:
     """Write the page about a gallery: one file, or pictures in a folder beside it where they are many.
 
     Args:
@@ -109,6 +123,12 @@ def write_page(gallery: Gallery, sections: Sections, path: Path, progress: Progr
         WriteError: if it cannot be written.
     """
     refuse_other_file(path)
+    if len(gallery.items) > MOST_TRIED:
+        every = plural(len(gallery.items), "clip" if gallery.moving else "character")
+        progress.say(
+            f"note: the page names all of {every}, and was tried with {MOST_TRIED:,} at most: where a browser "
+            "does not open it, report on shards of the source"
+        )
     pictures, tile, flags = Pictures(path), tile_of(gallery), flags_of(gallery)
     shown: list[tuple[Made, Names]] = []
     with progress.bar("report", len(gallery.items) + len(gallery.lost)) as advance:
@@ -127,6 +147,8 @@ def write_page(gallery: Gallery, sections: Sections, path: Path, progress: Progr
         return shell(document(gallery, tile, items, failures, sections))
 
     pictures.publish(render)
+    unreadable = tuple(made.key for made, _ in shown if made.problems)
+    return Page(gallery, unreadable, pictures.folder)
 
 
 def _made(gallery: Gallery, tile: int) -> Iterator[Made]:

@@ -12,8 +12,7 @@ from specsia_build.dataset.schema import SPLITS
 from specsia_build.errors import plural
 from specsia_build.gallery.dataset import SCHEMAS
 from specsia_build.gallery.facts import Facts
-from specsia_build.gallery.items import TARGET, Gallery
-from specsia_build.gallery.run import IOU
+from specsia_build.gallery.items import IOU, TARGET, Gallery
 from specsia_build.registration import FRONTAL_LOSS
 from specsia_build.report import charts
 from specsia_build.report.analyse import (

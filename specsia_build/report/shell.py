@@ -47,9 +47,9 @@ def shell(document: Mapping[str, Any], more: Iterable[str] = ()) -> str:
         document: as the scripts read it.
         more: further script, which is run when the page is there, and may fetch from where the page is from.
     """
-    style = join(map(asset, STYLES))
+    style, script = join(map(asset, STYLES)), join(map(asset, SCRIPTS), "\n")
     beyond = "".join(more)
-    script = Html(f"(() => {{\n{_script()}start();\n{beyond}}})();\n")
+    script = Html(f"(() => {{\n{script}start();\n{beyond}}})();\n")
     fetched = "connect-src 'self'; " if beyond else ""
     policy = (
         f"default-src 'none'; img-src 'self' file: data: blob:; {fetched}style-src {_digest(style)}; "
@@ -84,10 +84,6 @@ def shell(document: Mapping[str, Any], more: Iterable[str] = ()) -> str:
 def asset(name: str) -> Html:
     """A file that comes along."""
     return Html(files("specsia_build.report").joinpath("assets", name).read_text(encoding="utf-8"))
-
-
-def _script() -> Html:
-    return join(map(asset, SCRIPTS), "\n")
 
 
 def _digest(text: str) -> str:

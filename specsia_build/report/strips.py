@@ -45,6 +45,9 @@ LARGE = "large"
 PIXELS = "pixels"
 """Of an item's numbers: how far sides that are compared are apart in Y* or Z, in levels, the farthest of them."""
 
+TYPES = {"webp": "image/webp", "png": "image/png"}
+"""Media type of a strip by its suffix."""
+
 QUALITY = 80
 
 ALPHA_QUALITY = 50

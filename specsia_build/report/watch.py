@@ -36,7 +36,7 @@ from specsia_build.report.pace import Pace
 from specsia_build.report.sections import sections_of_run
 from specsia_build.report.serving import Answer
 from specsia_build.report.shell import asset, shell
-from specsia_build.report.strips import COVER, LARGE, Made, large_of, shown_frames, size_of, strip_of, tile_of
+from specsia_build.report.strips import COVER, LARGE, TYPES, Made, large_of, shown_frames, size_of, strip_of, tile_of
 from specsia_build.sheets import as_stored
 from specsia_build.stages.registry import character_stages
 
@@ -54,8 +54,6 @@ AT_ONCE = 2
 
 REST = 1.0
 """Seconds at least between two looks at a run; a look that takes long is followed by five times as long a rest."""
-
-_KINDS = {"webp": "image/webp", "png": "image/png"}
 
 
 @dataclass(frozen=True)
@@ -201,7 +199,7 @@ def _made(shown: Shown) -> Answer | None:
         strip = strip_of(map(as_stored, stored), len(stored), shown.tile)
     except (SpecsiaError, OSError, ValueError):
         return None
-    return Answer(strip.data, _KINDS[strip.suffix], lasting=True)
+    return Answer(strip.data, TYPES[strip.suffix], lasting=True)
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

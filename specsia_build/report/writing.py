@@ -12,12 +12,10 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.ownership import refuse_foreign_file, refuse_foreign_folder
 from specsia_build.pipeline.layout import REPORT_MARK
 from specsia_build.pipeline.pages import MARK, MARK_TEXT, pictures_of, sweep
-from specsia_build.report.strips import Strip
+from specsia_build.report.strips import TYPES, Strip
 
 MOST_WITHIN = 29_000_000
 """Bytes of pictures, as text, of a page that holds them itself: with all else it stays below 30 MB."""
-
-_TYPES = {"webp": "image/webp", "png": "image/png"}
 
 
 def refuse_other_file(path: Path) -> None:
@@ -42,6 +40,11 @@ class Pictures:
         self._bytes = 0
         self._names: set[str] = set()
 
+    @property
+    def folder(self) -> Path | None:
+        """Where they are; None as long as they fit into the page."""
+        return self._folder if self._held is None else None
+
     def add(self, strip: Strip) -> str:
         """Keep a picture; returns its name.
 
@@ -50,13 +53,14 @@ class Pictures:
             WriteError: if it cannot be written.
         """
         name = f"{hashlib.sha256(strip.data).hexdigest()[:32]}.{strip.suffix}"
-        if name in self._names:
-            return name
+        new = name not in self._names
         self._names.add(name)
         if self._held is None:
-            write_bytes(self._folder / name, strip.data)
+            if new:
+                write_bytes(self._folder / name, strip.data)
             return name
         self._held[name] = strip.data
+        # Of one that several show, the page would hold as many.
         self._bytes += 4 * -(-len(strip.data) // 3)
         if self._bytes > MOST_WITHIN:
             refuse_foreign_folder(self._folder, "pictures of a report", MARK)
@@ -73,7 +77,7 @@ class Pictures:
     def _source(self, name: str) -> str:
         if self._held is None:
             return f"{quote(self._folder.name)}/{name}"
-        kind = _TYPES[name.rpartition(".")[2]]
+        kind = TYPES[name.rpartition(".")[2]]
         return f"data:{kind};base64,{base64.b64encode(self._held[name]).decode()}"
 
     def publish(self, page: Callable[[], str]) -> None:

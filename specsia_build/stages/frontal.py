@@ -53,7 +53,7 @@ def drawn_frontal(entry: Entry, front: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     if entry.drawing is None:
         raise CharacterError(f"{entry.id} has no drawing: name one in the manifest, or build with `frontal: render`")
-    pixels = load_texture(entry.drawing, entry.drawing.name, entry.within).copy()
+    pixels = load_texture(entry.drawing, entry.drawing.name, entry.within, upright=True)
     pixels[..., 3] = _silhouette(entry.drawing, entry.within, pixels)
     pixels[pixels[..., 3] == 0] = 0
     box, target = _box(pixels[..., 3]), _box(front[..., 3])

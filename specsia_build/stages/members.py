@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -153,3 +154,10 @@ def member(key: str, backend: str, metas: EarlierMeta) -> Member:
         license=clean["license"],
         credit=clean["source"],
     )
+
+
+def remembered(said: Mapping[str, Any], character: str) -> Member:
+    """A member of a character by its values; of words that many have in common there is one."""
+    shared = {name: said[name] and sys.intern(said[name]) for name in ("action", "license", "credit")}
+    own = character if said["id"] == character else said["id"]
+    return Member(**{**said, **shared, "id": own, "character": character})

@@ -12,12 +12,15 @@ import os
 import platform
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from specsia_build import __version__
 from specsia_build.characters.character import id_order_key
@@ -26,6 +29,7 @@ from specsia_build.dataset import exchange, schema, splits
 from specsia_build.dataset.card.text import CardFacts, write_card
 from specsia_build.dataset.card.yaml import data_sizes
 from specsia_build.dataset.checksums import parse_sums, write_checksums, write_sums
+from specsia_build.dataset.decoding import batches
 from specsia_build.dataset.parquet import plan_shards, write_shard
 from specsia_build.dataset.places import public_settings
 from specsia_build.dataset.teaser import write_teaser
@@ -36,7 +40,7 @@ from specsia_build.files.writing import writing
 from specsia_build.stages import project, render
 from specsia_build.stages.artefact import canonical_json, file_digest, sha256
 from specsia_build.stages.members import Member, row_facts
-from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta, Stage
+from specsia_build.stages.stage import CharacterStage, Earlier, Stage
 
 STAGE = Stage("pack", 3, earlier=(render.STAGE, project.STAGE))
 
@@ -79,17 +83,50 @@ class PackPlan:
         return schema.COLUMNS if self.config.clips is None else schema.MOVING_COLUMNS
 
 
+Load = Callable[[str, str], Earlier]
+"""Gives what the stages before pack made, as they made it, by id of a member and backend name."""
+
+
 @dataclass(frozen=True)
-class Artefacts:
-    """Where pack reads what the stages before it made, both by id of a member and backend name.
+class ShardTask:
+    """A shard to be made, by any process that sees its folder and the artefacts.
 
     Attributes:
-        load: the artefacts.
-        meta: their meta data alone.
+        path: where it goes; the folder is there.
+        backend: name of that which made the pictures.
+        members: ids, in order.
+        bytes: of its images.
+        schema: of the table.
+        old: path and SHA-256 of a shard that holds the same, None where there is none.
+        needed: bytes that are to be written from it on, told where the disk is full.
     """
 
-    load: Callable[[str, str], Earlier]
-    meta: Callable[[str, str], EarlierMeta]
+    path: Path
+    backend: str
+    members: tuple[str, ...]
+    bytes: int
+    schema: pa.Schema
+    old: tuple[Path, str] | None
+    needed: int
+
+
+@dataclass(frozen=True)
+class Made:
+    """A shard that is there.
+
+    Attributes:
+        digest: SHA-256 of the file.
+        kept: whether it was there before.
+        images: of each row its uid, and the SHA-256 of its images one after another in the order of their columns.
+    """
+
+    digest: str
+    kept: bool
+    images: Sequence[tuple[str, bytes]]
+
+
+MakeShards = Callable[[Sequence[ShardTask]], Iterable[tuple[int, Made]]]
+"""Makes shards; gives the number of each and what was made as it ends, in whatever order."""
 
 
 @dataclass(frozen=True)
@@ -151,29 +188,44 @@ def plan_fingerprint(plan: PackPlan) -> str:
     return sha256(canonical_json(parts).encode())
 
 
-def _rows(shard: _Shard, artefacts: Artefacts, advance: Callable[[int], None]) -> Iterator[schema.Row]:
-    for one in shard.members:
-        parts = artefacts.load(one.id, shard.backend)
+def _rows(task: ShardTask, load: Load, images: list[tuple[str, bytes]]) -> Iterator[schema.Row]:
+    """Rows of a shard; `images` is told what `Made` has of them."""
+    for one in task.members:
+        parts = load(one, task.backend)
         files = {stage.name: part.files for stage, part in parts.items()}
-        for scalars, origin in row_facts(one.id, shard.backend, {stage: part.meta for stage, part in parts.items()}):
-            images = {column: files[stage][file] for column, (stage, file, _) in origin.items()}
-            for column, (stage, _, digest) in origin.items():
-                if sha256(images[column]) != digest:
-                    raise SpecsiaError(
-                        f"{column} of {scalars['uid']} is not what {stage} made, so its artefact "
-                        f"{stage}/{one.id}.tar is damaged: delete it and build again"
-                    )
-            yield schema.Row(scalars, images)
-        advance(1)
+        for scalars, origin in row_facts(one, task.backend, {stage: part.meta for stage, part in parts.items()}):
+            digests = "".join(origin[column][2] for column in schema.IMAGE_COLUMNS)
+            images.append((scalars["uid"], bytes.fromhex(digests)))
+            yield schema.Row(scalars, {column: files[stage][file] for column, (stage, file, _) in origin.items()})
 
 
-def _digests(shards: Sequence[_Shard], artefacts: Artefacts) -> Iterator[tuple[str, str, str, str]]:
-    """Configuration, uid, column and SHA-256 of every image, read once more so that they need not be held."""
-    for shard in shards:
-        for one in shard.members:
-            for scalars, origin in row_facts(one.id, shard.backend, artefacts.meta(one.id, shard.backend)):
-                for column, (_, _, digest) in origin.items():
-                    yield shard.config_name, scalars["uid"], column, digest
+def _images_in(shard: Path) -> Iterator[tuple[str, bytes]]:
+    """What `Made` has of the images of a shard that is there."""
+    with pq.ParquetFile(shard) as opened:
+        for batch in batches(opened, ["uid", *schema.IMAGE_COLUMNS]):
+            for row in batch.to_pylist():
+                digests = (hashlib.sha256(row[column]["bytes"]).digest() for column in schema.IMAGE_COLUMNS)
+                yield row["uid"], b"".join(digests)
+
+
+def make_shard(task: ShardTask, load: Load) -> Made:
+    """Write a shard, or keep one that holds the same where that is whole.
+
+    Raises:
+        WriteError: if it cannot be written.
+        SpecsiaError: if it cannot be read back, or as `load` raises it.
+    """
+    if task.old is not None and file_digest(task.old[0]) == task.old[1]:
+        _link(task.old[0], task.path)
+        return Made(task.old[1], True, list(_images_in(task.path)))
+    found, images = hashlib.sha256(), list[tuple[str, bytes]]()
+    write_shard(task.path, _rows(task, load, images), task.schema, found, task.needed)
+    return Made(found.hexdigest(), False, images)
+
+
+def made_here(load: Load) -> MakeShards:
+    """Makes shards one after the other in this process."""
+    return lambda tasks: ((number, make_shard(task, load)) for number, task in enumerate(tasks))
 
 
 def _plan(plan: PackPlan) -> list[_Shard]:
@@ -207,19 +259,6 @@ def _kept(folder: Path) -> dict[str, tuple[Path, str]]:
         return {}
 
 
-def _there(shard: _Shard, known: Mapping[str, tuple[Path, str]]) -> tuple[Path, str] | None:
-    """Path and SHA-256 of a shard that is there whole; `known` is from `_kept`."""
-    found = known.get(shard.fingerprint)
-    return found if found is not None and file_digest(found[0]) == found[1] else None
-
-
-def to_be_read(plan: PackPlan, folder: Path) -> dict[tuple[str, str], None]:
-    """Backend and id of each member that packing into a folder would read, as no shard there holds it, in order."""
-    known = _kept(folder)
-    shards = (shard for shard in _plan(plan) if _there(shard, known) is None)
-    return {(shard.backend, one.id): None for shard in shards for one in shard.members}
-
-
 def _link(old: Path, new: Path) -> None:
     try:
         os.link(old, new)
@@ -227,27 +266,16 @@ def _link(old: Path, new: Path) -> None:
         shutil.copyfile(old, new)
 
 
-def _write(
-    shard: _Shard,
-    path: Path,
-    known: Mapping[str, tuple[Path, str]],
-    artefacts: Artefacts,
-    advance: Callable[[int], None],
-    needed: int,
-    columns: Sequence[str],
-) -> tuple[str, bool]:
-    """Keep a shard that is there whole, or write it; returns the SHA-256 of the file and whether it was kept.
-
-    `needed` is told where the disk is full: the bytes of this shard and of those that are still to come.
-    """
-    if (there := _there(shard, known)) is not None:
-        old, digest = there
-        _link(old, path)
-        advance(len(shard.members))
-        return digest, True
-    found = hashlib.sha256()
-    write_shard(path, _rows(shard, artefacts, advance), schema.arrow_schema(columns), found, needed)
-    return found.hexdigest(), False
+def _tasks(shards: Sequence[_Shard], plan: PackPlan, old: Path, new: Path) -> list[ShardTask]:
+    """What is to be made in a new folder, where the dataset that is there lies in an old one."""
+    known, table = _kept(old), schema.arrow_schema(plan.columns)
+    left = sum(shard.bytes for shard in shards if shard.fingerprint not in known)
+    tasks = []
+    for shard in shards:
+        found, members = known.get(shard.fingerprint), tuple(one.id for one in shard.members)
+        tasks.append(ShardTask(new / shard.name, shard.backend, members, shard.bytes, table, found, left))
+        left -= 0 if found is not None else shard.bytes
+    return tasks
 
 
 def _card_facts(plan: PackPlan, record: Mapping[str, Any]) -> CardFacts:
@@ -308,32 +336,47 @@ def _scratch(folder: Path) -> Iterator[None]:
         raise
 
 
-def pack(plan: PackPlan, artefacts: Artefacts, folder: Path, advance: Callable[[int], None]) -> Packed:
+def _in_order(made: Iterable[tuple[int, Made]]) -> Iterator[Made]:
+    """What was made in the order of the numbers; what ends before its turn waits."""
+    waiting: dict[int, Made] = {}
+    turn = 0
+    for number, one in made:
+        waiting[number] = one
+        while turn in waiting:
+            yield waiting.pop(turn)
+            turn += 1
+
+
+def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
     """Write the dataset into `folder`, replacing what is there only once all of it is written.
 
     Args:
         plan: what to pack.
-        artefacts: where its images are.
+        make: makes its shards.
         folder: of the dataset; shards that are there and would not change are kept as they are.
-        advance: told the number of characters as they are packed.
 
     Raises:
-        SpecsiaError: if an artefact is damaged.
         WriteError: if the dataset cannot be written.
+        SpecsiaError: as `make` raises it.
     """
     # Where a link stands for the folder, what replaces it must lie beside what that names.
     folder = folder.resolve()
     partial = temporary_beside(folder)
+    done: dict[str, tuple[str, bool]] = {}
     with writing(folder), _scratch(partial):
         exchange.recover(folder)
-        known, shards = _kept(folder), _plan(plan)
-        done: dict[str, tuple[str, bool]] = {}
-        left = sum(shard.bytes for shard in shards if shard.fingerprint not in known)
-        for shard in shards:
-            path = partial / shard.name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            done[shard.name] = _write(shard, path, known, artefacts, advance, left, plan.columns)
-            left -= 0 if shard.fingerprint in known else shard.bytes
+        shards = _plan(plan)
+        for parent in {(partial / shard.name).parent for shard in shards}:
+            parent.mkdir(parents=True)
+
+        def images() -> Iterator[tuple[str, str, str, str]]:
+            for shard, made in zip(shards, _in_order(make(_tasks(shards, plan, folder, partial))), strict=True):
+                done[shard.name] = made.digest, made.kept
+                for uid, digests in made.images:
+                    for place, column in enumerate(schema.IMAGE_COLUMNS):
+                        yield shard.config_name, uid, column, digests[32 * place : 32 * place + 32].hex()
+
+        write_checksums(partial, images())
         record = _build_record(plan)
         record |= {"fingerprint": plan_fingerprint(plan), "shards": {shard.name: shard.fingerprint for shard in shards}}
         facts = _card_facts(plan, record)
@@ -343,7 +386,6 @@ def pack(plan: PackPlan, artefacts: Artefacts, folder: Path, advance: Callable[[
         (partial / schema.SPLITS_FILE).write_text(splits.to_json(plan.splits), encoding="utf-8")
         text = json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True)
         (partial / schema.BUILD_FILE).write_text(text + "\n", encoding="utf-8")
-        write_checksums(partial, _digests(shards, artefacts))
         write_sums(partial, {name: digest for name, (digest, _) in done.items()})
         foreign = exchange.put(partial, folder)
     rows = sum(one.rows for shard in shards for one in shard.members)

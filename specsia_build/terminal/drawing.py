@@ -85,10 +85,9 @@ def bar(name: str, total: int | None, unit: str, backend: str = "", kept: int = 
         return
     board = _current[-1]
     row = board.begin(sayable(name), sayable(backend), unit, total, kept)
-    try:
-        yield Bar(row, board if is_plain(sys.stderr) else None)
-    finally:
-        board.end(row)
+    yield Bar(row, board if is_plain(sys.stderr) else None)
+    # Not of one that was broken off, which is not done.
+    board.end(row)
 
 
 def quarantined(key: str, reason: str) -> None:
@@ -236,7 +235,7 @@ def _whole(board: Board, now: float, width: int) -> list[tuple[str, str]]:
     works = any(row.ended is None for row in board.rows)
     left = board.left() if works else None
     eta = "" if left is None else f", ETA of the whole {clock_time(left)}"
-    counts = f"{board.quarantined} quarantined, {plural(board.warned, 'warning')}"
+    counts = f"{board.quarantined:,} quarantined, {plural(board.warned, 'warning')}"
     style = "yellow" if board.quarantined or board.warned else ""
     lines = wrapped(f"  {clock_time(now - board.began)}{eta}  ·  {counts}", width, "  ")
     latest = shortened(f"  {sayable(board.latest)}", width) if board.latest and works else ""

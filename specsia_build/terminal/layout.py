@@ -157,12 +157,12 @@ class Fold:
         if len(self.names) == 1:
             return f"{some(self.names)}{where}: {self.sentence}"
         such = "" if self.alike else ", such as"
-        return f"{len(self.names)} {what} ({some(self.names, _NAMED)}){where}{such}: {self.sentence}"
+        return f"{len(self.names):,} {what} ({some(self.names, _NAMED)}){where}{such}: {self.sentence}"
 
 
 def most(lines: Sequence[str], elsewhere: str, count: int = 8) -> list[str]:
     """The first lines of many, and what shows them all."""
-    more = [f"and {len(lines) - count} more of other kinds: {elsewhere}"] if len(lines) > count else []
+    more = [f"and {len(lines) - count:,} more of other kinds: {elsewhere}"] if len(lines) > count else []
     return [*lines[:count], *more]
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from specsia_build.annotation.flow import Flow, flow
+from specsia_build.annotation.tracks import Flow, flow
 from specsia_build.frame import Camera
 from specsia_build.rendering.mesh import Material, Mesh, concatenate
 from specsia_build.rendering.seen import SUBPIXEL, Seen

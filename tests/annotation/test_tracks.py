@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.spatial.distance import pdist
 
-from specsia_build.annotation.flow import flow
-from specsia_build.annotation.tracks import Points, chosen, points_at, tracked
+from specsia_build.annotation.tracks import Points, chosen, flow, points_at, tracked
 from specsia_build.rendering.mesh import concatenate
 from specsia_build.rendering.seen import Seen
 from tests.annotation.views import SIZE, boards, cube, lies_open, moved, running, seen, turned

@@ -50,6 +50,29 @@ def told(groups: Boxes, folder: Path) -> tuple[tuple[str, ...], tuple[Mending, .
 
 
 @pytest.mark.parametrize(
+    ("others", "drop"),
+    [
+        (("Trunk_LOD1", "Limbs_LOD1", "Trunk_LOD2"), ("Limbs_LOD1", "Trunk_LOD1", "Trunk_LOD2")),
+        (("UCX_Trunk_01", "Limbs-colonly"), ("UCX_Trunk_01", "Limbs-colonly")),
+        (("HeadCollider",), ("HeadCollider",)),
+    ],
+)
+def test_what_no_engine_shows_beside_the_rest_is_said(
+    tmp_path: Path, others: tuple[str, ...], drop: tuple[str, ...]
+) -> None:
+    figure = {"Trunk_LOD0": FIGURE["Trunk"], "Limbs_LOD0": FIGURE["Limbs"]}
+    warnings, mendings = told(figure | dict.fromkeys(others, FIGURE["Trunk"]), tmp_path)
+    (mending,) = mendings
+    assert (mending.key, sorted(mending.value)) == ("drop", sorted(drop))
+    assert all(f'"{name}"' in warnings[0] for name in drop)
+
+
+@pytest.mark.parametrize("name", ["Trunk_LOD1", "Explodes", "Melody 2", "UCX", "Collier"])
+def test_a_name_like_that_of_a_level_or_a_shape_is_none_alone(tmp_path: Path, name: str) -> None:
+    assert told({name: FIGURE["Trunk"], "Limbs_LOD1": FIGURE["Limbs"]}, tmp_path) == ((), ())
+
+
+@pytest.mark.parametrize(
     ("name", "scenery"),
     [
         ("Ground", box((0, 0, -0.01), (4, 4, 0.02))),

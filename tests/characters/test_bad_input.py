@@ -12,6 +12,7 @@ from PIL import Image
 
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
+from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError
 from specsia_build.stages.render import FRONT, render
@@ -140,3 +141,30 @@ def test_what_cannot_be_drawn_is_refused_in_one_sentence(name: str, sentence: st
 def test_a_damaged_texture_is_left_out_with_a_warning(tmp_path: Path) -> None:
     DRAWN["cut_texture"](tmp_path / "a.glb")
     assert "damaged image" in " ".join(read_character(entry(tmp_path / "a.glb")).warnings)
+
+
+@pytest.mark.parametrize("suffix", ["glb", "gltf", "vrm", "obj", "ply"])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 9\n", "is a Git LFS pointer and not the"),
+        (b"<!DOCTYPE html>\n<title>404</title>", "is a web page and not the file itself: download that again"),
+    ],
+)
+def test_what_is_no_mesh_at_all_is_called_what_it_is(tmp_path: Path, suffix: str, content: bytes, said: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    path.write_bytes(content)
+    (found,) = open_source(str(path), tmp_path / "scratch").entries
+    with pytest.raises(CharacterError, match=f"^a.{suffix} {said}"):
+        read_character(found)
+
+
+def test_a_mesh_of_another_format_is_called_what_it_is(tmp_path: Path) -> None:
+    DRAWN["plain"](tmp_path / "plain.glb")
+    path = (tmp_path / "plain.glb").rename(tmp_path / "plain.obj")
+    with pytest.raises(CharacterError, match=r"^plain.obj is a GLB file: let its name end in .glb$"):
+        read_character(Entry("figure", "obj", path))
+    path = path.rename(tmp_path / "cut.glb")
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(CharacterError, match=r"^cut.glb is cut short or damaged"):
+        read_character(entry(path))

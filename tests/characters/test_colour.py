@@ -158,3 +158,10 @@ def test_a_build_names_the_picture_of_a_plain_result(tmp_path: Path) -> None:
     flags = ["--views", "2", "--size", "64", "--stage", "render", "--workers", "1"]
     ran = CliRunner().invoke(main, ["build", str(tmp_path / "in"), "--out", str(tmp_path / "out"), *flags])
     assert "  warnings  hero: gt_00.png shows a plain grey of 203 and nothing else" in ran.stderr
+
+
+@pytest.mark.parametrize(("opacity", "said"), [(0.2, True), (0.8, False)])
+def test_a_character_as_faint_as_glass_is_said(tmp_path: Path, opacity: float, said: bool) -> None:
+    write_obj(tmp_path / "hero.obj", f"newmtl skin\nKd 0.1 0.5 0.1\nd {opacity}\n")
+    character = read_character(Entry("hero", "obj", tmp_path / "hero.obj", up="+y", front="-y"))
+    assert any("hero.obj is mostly see-through: its material 'skin'" in one for one in character.warnings) == said

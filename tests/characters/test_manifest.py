@@ -222,3 +222,25 @@ def test_any_lines_give_unique_ids(folder: Path, lines: list[str]) -> None:
     (folder / "m.jsonl").write_text("\n".join([*lines, "{}"]), encoding="utf-8", errors="replace")
     ids = [entry.id.casefold() for entry in read_manifest(folder / "m.jsonl")]
     assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('[{"id": "a", "path": "a.glb"}]', "is one JSON document: write each character's object on one line"),
+        ('[\n {"id": "a", "path": "a.glb"},\n {"id": "b", "path": "a.glb"}\n]', "is one JSON document"),
+        ('{\n "id": "a",\n "path": "a.glb"\n}', "is one JSON document"),
+        ("version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer"),
+    ],
+)
+def test_another_kind_of_file_is_one_sentence_and_not_one_a_line(folder: Path, text: str, sentence: str) -> None:
+    (folder / "m.jsonl").write_text(text)
+    with pytest.raises(UsageError, match=f"^the manifest m.jsonl {sentence}"):
+        read_manifest(folder / "m.jsonl")
+
+
+def test_what_lies_beside_the_folder_one_is_in_is_no_link(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "m.jsonl").write_text('{"id": "a", "path": "../b.glb"}')
+    monkeypatch.chdir(folder)
+    (entry,) = read_manifest(Path("m.jsonl"))
+    assert entry.problem == "line 1: 'path' leads out of the manifest's folder: '../b.glb'"

@@ -15,6 +15,7 @@ from specsia_build.characters.read import check_shape, read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Material, Mesh
+from tests.characters.gltf.writer import GltfWriter
 
 # A red arrow that tells all axes apart: 3 units along the file's x, 2 along y, 1 along z.
 ARROW = "v 0 0 0 1 0 0\nv 3 0 0 1 0 0\nv 0 2 0 1 0 0\nv 0 0 1 1 0 0\nf 1 2 3\nf 1 3 4\n"
@@ -181,3 +182,11 @@ def test_the_real_glb_characters(characters_dir: Path, tmp_path: Path) -> None:
         assert high[2] - low[2] > high[1] - low[1], f"{entry.id} lies down"
         assert character.warnings == (), entry.id
         assert character.mesh.materials[0].texture is not None
+
+
+def test_a_vrm_that_cannot_be_read_is_not_told_to_be_called_otherwise(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    writer.add("nodes", name="empty")
+    writer.write_glb(tmp_path / "hero.vrm")
+    with pytest.raises(CharacterError, match=r"hero\.vrm has no triangles"):
+        read_character(Entry("hero", "vrm", tmp_path / "hero.vrm"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from specsia_build.animation.motion import poses
 from specsia_build.characters.animated import AnimatedCharacter, read_animated
 from specsia_build.characters.bicar import bicar_entry
 from specsia_build.characters.bicar_rig import RIG
+from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.characters.samples.files import FILES
 from specsia_build.characters.samples.write import write_sample
@@ -150,7 +153,7 @@ def test_a_sample_of_an_older_version_gets_its_rig_and_keeps_its_bytes(folder: P
 @pytest.mark.parametrize("dropped", ["m", "eyes"])
 def test_what_is_dropped_has_no_rows(folder: Path, dropped: str) -> None:
     entry = bicar_entry(folder / "1", "1")
-    one = read_animated(type(entry)(**{**vars(entry), "drop": (dropped,)}))
+    one = read_animated(replace(entry, drop=(dropped,)))
     assert len(one.rig.points) == len(one.character.mesh.vertices)
 
 
@@ -194,35 +197,34 @@ def _empty(rig: dict[str, Any]) -> None:
     rig.clear()
 
 
-@pytest.mark.parametrize(
-    "spoil",
-    [_stretched, _cyclic, _foreign_joint, _light, _wide, _not_finite, _no_numbers, _too_large, _no_skins, _empty],
-)
-def test_a_damaged_rig_is_a_sentence_and_the_still_one_is_read(folder: Path, tmp_path: Path, spoil: Any) -> None:
-    place = tmp_path / "7"
+def _with_rig(folder: Path, place: Path, change: Callable[[Any], None]) -> Entry:
+    """A copy of the first sample whose rig is changed."""
     (place / "tpose").mkdir(parents=True)
     for name in FILES:
         if name.startswith("tpose"):
             (place / name).write_bytes((folder / "1" / name).read_bytes())
     rig = json.loads((place / RIG).read_text())
-    spoil(rig)
+    change(rig)
     (place / RIG).write_text(json.dumps(rig))
-    entry = bicar_entry(place, "7")
+    return bicar_entry(place, place.name)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [_stretched, _cyclic, _foreign_joint, _light, _wide, _not_finite, _no_numbers, _too_large, _no_skins, _empty],
+)
+def test_a_damaged_rig_is_a_sentence_and_the_still_one_is_read(folder: Path, tmp_path: Path, spoil: Any) -> None:
+    entry = _with_rig(folder, tmp_path / "7", spoil)
     with pytest.raises(CharacterError, match=r"7: .*rig\.json.*write it again, or delete"):
         read_animated(entry)
     assert len(read_character(entry).mesh.faces) > 1000
 
 
 def test_a_rig_of_no_humanoid_has_no_motions(folder: Path, tmp_path: Path) -> None:
-    place = tmp_path / "7"
-    (place / "tpose").mkdir(parents=True)
-    for name in FILES:
-        if name.startswith("tpose"):
-            (place / name).write_bytes((folder / "1" / name).read_bytes())
-    rig = json.loads((place / RIG).read_text())
-    for joint in rig["joints"]:
-        joint[0] = "bone"
-    (place / RIG).write_text(json.dumps(rig))
-    one = read_animated(bicar_entry(place, "7"))
+    def rename(rig: Any) -> None:
+        for joint in rig["joints"]:
+            joint[0] = "bone"
+
+    one = read_animated(_with_rig(folder, tmp_path / "7", rename))
     assert one.motions == ()
     assert "bones are missing" in one.warnings[0]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from specsia_build.characters.doubles import same_files
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import Source, open_source
 from specsia_build.errors import CharacterError, UsageError
@@ -213,3 +214,28 @@ def test_samples_of_one_seed_share_a_folder(tmp_path: Path) -> None:
 def test_samples_that_cannot_be(tmp_path: Path, text: str) -> None:
     with pytest.raises(UsageError, match=re.escape(f"'{text}' must be sample:N or sample:N@SEED, N from 1 to 100000")):
         open_source(text, tmp_path)
+
+
+def test_a_folder_that_is_a_link_to_characters_elsewhere_is_told(tmp_path: Path) -> None:
+    top = touch(tmp_path / "a", "b/Hero.glb")
+    touch(tmp_path / "elsewhere", "Frog.glb")
+    touch(tmp_path / "pictures", "skin.png")
+    for name, target in (("frogs", "elsewhere"), ("skins", "pictures"), ("again", "a/b"), ("b/up", "a")):
+        (top / name).symlink_to(tmp_path / target)
+    problems = {entry.id: entry.problem for entry in open_path(top).entries}
+    assert problems == {
+        "Hero": None,
+        "frogs": "frogs is a link that leads out of a, so it is not read: copy the folder",
+    }
+
+
+def test_runs_among_characters_are_passed_over(tmp_path: Path) -> None:
+    touch(tmp_path / "a", "Hero.glb", "out/specsia-run.json", "out/source/Other.glb", "out2/Third.glb")
+    assert ids(open_path(tmp_path / "a")) == ["Hero", "Third"]
+
+
+def test_one_file_under_several_names_is_found(tmp_path: Path) -> None:
+    touch(tmp_path, "c.glb", "e.glb")
+    for name, content in (("a.glb", b"one"), ("b.GLB", b"one"), ("d.glb", b"two"), ("f.obj", b"two ")):
+        (tmp_path / name).write_bytes(content)
+    assert same_files(open_path(tmp_path).entries) == [("a", "b"), ("c", "e")]

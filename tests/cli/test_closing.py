@@ -32,6 +32,9 @@ def at(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("convert one --to published --out out --workers 1", ("packed", "dataset", "load"), "specsia verify out", 0),
         ("diff one two", ("compared", "differ"), "specsia report one two", 1),
         ("enhance model one --split test --out new", ("repaired", "pictures"), "specsia evaluate model one", 0),
+        ("turntable one --size 32 --out a.webp", ("drawn", "film"), "specsia sheet one --out sheet.png", 0),
+        ("sheet one --size 32 --out a.png", ("drawn", "picture"), "specsia turntable one --out turntable.webp", 0),
+        ("report one", ("shown", "report"), "specsia sheet one --out sheet.png", 0),
         ("bench render figures --size 64 --views 2", ("measured",), "specsia doctor", 0),
     ],
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,3 +82,36 @@ def test_a_fault_of_the_program_is_told_in_one_line_with_the_place_beneath(monke
     assert first.startswith("specsia: a fault of specsia itself, please report it with the lines below: KeyError: ")
     assert where[0].startswith("Traceback")
     assert all(line.isprintable() for line in ran.stderr.split("\n"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("characters", ""), "an argument is empty"),
+        (("build", "sample:1", "--out", ""), "--out is empty"),
+        (("build", "sample:1", "--config="), "--config is empty"),
+        (("report", ""), "an argument is empty"),
+        (("backends", "doctor", ""), "an argument is empty"),
+    ],
+)
+def test_an_empty_word_is_not_the_folder_that_one_is_in(words: tuple[str, ...], said: str) -> None:
+    done = CliRunner().invoke(main, words)
+    assert (done.exit_code, done.output.partition(": give")[0]) == (2, f"specsia: {said}")
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed_hinder_nothing(closed: str) -> None:
+    code = "from specsia_build.cli import main; main(['backends', 'list'])"
+    done = subprocess.run(["sh", "-c", f'"$0" -c "$1" {closed}', sys.executable, code], capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_folder_that_was_removed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    done = CliRunner().invoke(main, ["status", "../run"])
+    assert (done.exit_code, done.output) == (
+        2,
+        "specsia: the folder that you are in was removed: go to one that is there\n",
+    )

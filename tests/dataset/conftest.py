@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from tests.dataset.small import build_small
@@ -33,6 +34,19 @@ def copied(tmp_path: Path) -> Callable[[Path], Path]:
         return Path(shutil.copytree(folder, tmp_path / "dataset"))
 
     return copy
+
+
+@pytest.fixture
+def upload() -> Iterator[Callable[[Path], str]]:
+    """Puts a folder behind a URL, which it gives."""
+    fs, url = fsspec.filesystem("memory"), "memory://uploaded/dataset"
+
+    def put_there(folder: Path) -> str:
+        fs.put(f"{folder}/", url, recursive=True)
+        return url
+
+    yield put_there
+    fs.rm("memory://uploaded", recursive=True)
 
 
 @pytest.fixture

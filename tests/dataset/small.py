@@ -118,7 +118,7 @@ def build_small(
         sees_ground_truth=list(backends),
     )
 
-    pack.pack(plan, pack.Artefacts(load, metas), folder, lambda _: None)
+    pack.pack(plan, pack.made_here(load), folder)
     return folder
 
 

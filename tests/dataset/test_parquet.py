@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,14 @@ from PIL import Image
 
 from specsia_build import png
 from specsia_build.dataset import parquet, schema
-from specsia_build.dataset.checksums import file_sums, parse_sums, read_checksums, write_checksums, write_sums
+from specsia_build.dataset.checksums import (
+    ListedImages,
+    file_sums,
+    parse_sums,
+    read_checksums,
+    write_checksums,
+    write_sums,
+)
 from specsia_build.dataset.parquet import plan_shards, write_shard
 from specsia_build.errors import SpecsiaError
 from tests.dataset.small import read_rows, shard
@@ -205,3 +213,35 @@ def test_lines_that_are_no_sums_are_told(line: str) -> None:
     good = "c" * 64 + "  data/a"
     up, again = "d" * 64 + "  data/../../a", "e" * 64 + "  data/a"
     assert parse_sums("\n".join([good, line, up, again])) == ({"data/a": "c" * 64}, [line, up, again])
+
+
+def test_digests_are_given_once_in_whatever_order_they_are_asked_for(tmp_path: Path) -> None:
+    rows = {(config, f"a_{view:02d}"): bytes([view + 1]) * 192 for config in ("thin", "fat") for view in range(4)}
+    write_checksums(
+        tmp_path,
+        (
+            (*key, column, row[32 * place : 32 * place + 32].hex())
+            for key, row in rows.items()
+            for place, column in enumerate(schema.IMAGE_COLUMNS)
+        ),
+    )
+    listed = ListedImages(tmp_path)
+    # Another configuration's rows come first in the file.
+    for key in [("fat", "a_00"), ("fat", "a_02"), ("thin", "a_03"), ("fat", "a_01"), ("thin", "a_00")]:
+        assert listed.take(*key) == rows.pop(key)
+    for key in [("fat", "a_00"), ("thin", "a_09"), ("other", "a_00")]:
+        assert listed.take(*key) is None
+    assert set(listed.rest()) == set(rows)
+
+
+def test_digests_that_are_asked_for_in_their_order_are_not_held(tmp_path: Path) -> None:
+    count = 10_000
+    write_checksums(tmp_path, (("default", f"a_{number:05d}", "color", "01" * 32) for number in range(count)))
+    listed = ListedImages(tmp_path)
+    assert listed.take("default", "a_00000") is not None
+    tracemalloc.start()
+    for number in range(1, count):
+        assert listed.take("default", f"a_{number:05d}") is not None
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 200 * count

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -206,3 +208,21 @@ def test_a_row_with_a_damaged_image_is_named(one_backend: Path, damage: bytes | 
     cut = row["gt"][:-100] if damage == b"" else damage
     with pytest.raises(SpecsiaError, match=f"the row {row['uid']} cannot be decoded: gt"):
         decode_pair({**row, "gt": cut})
+
+
+@pytest.mark.parametrize(
+    ("lost", "sentence"),
+    [
+        ("data/train-00001-of-00002.parquet", "data/train-00001-of-00002.parquet is missing from the shards of train"),
+        ("data/test-00000-of-00001.parquet", "data/test-*.parquet is named by its card, and no file is called so"),
+    ],
+)
+def test_a_dataset_that_is_here_in_part_is_refused(one_backend: Path, tmp_path: Path, lost: str, sentence: str) -> None:
+    folder = tmp_path / "d"
+    shutil.copytree(one_backend, folder)
+    shard(folder).rename(folder / "data" / "train-00000-of-00002.parquet")
+    shutil.copy(folder / "data" / "train-00000-of-00002.parquet", folder / "data" / "train-00001-of-00002.parquet")
+    open_dataset(folder)
+    (folder / lost).unlink()
+    with pytest.raises(SpecsiaError, match=re.escape(sentence)):
+        open_dataset(folder)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import pytest
 
 from specsia_build.dataset import schema
@@ -15,6 +14,7 @@ from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.upload import Target, Uploaded, open_target, upload
 from specsia_build.errors import SpecsiaError, UsageError
+from tests.object_store import object_store
 
 
 @pytest.fixture
@@ -154,19 +154,10 @@ def test_urls_that_cannot_be_written(url: str, says: str) -> None:
 def test_an_s3_server_holds_and_gives_the_same(
     one_backend: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server = pytest.importorskip("moto.server").ThreadedMotoServer(port=0)
     pytest.importorskip("s3fs")
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        for name, value in {
-            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }.items():
+    with object_store() as (_, variables):
+        for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        fsspec.filesystem("s3").mkdir("bucket")
         folder = Path(shutil.copytree(one_backend, tmp_path / "dataset"))
         target = open_target("s3://bucket/run/dataset")
         assert send(folder, target).sent == len(here(folder)) - 1
@@ -180,5 +171,3 @@ def test_an_s3_server_holds_and_gives_the_same(
         target.fs.rm("bucket/run", recursive=True)
         with pytest.raises(SpecsiaError, match="cannot be reached or written"):
             send(folder, open_target("s3://no-such-bucket/run"))
-    finally:
-        server.stop()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from tests.docs.blocks import PAGES, Block, commands_of, mentioned, runnable
 from tests.docs.listed import NOT_RUN
 from tests.docs.sandbox import run_block, serving, write_sources
 from tests.hub_server import WRITER, serve
+from tests.object_store import object_store
 
 PREPARATION = """
 specsia build path/to/characters --out my-run
@@ -41,33 +41,26 @@ cp DIR/frames/person-wave-00/color/0000.png front.png
 """What a reader has who comes to a page: a run, what others published, frames of a tool."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The environment of all sandboxes: programs, a Hub, a bucket, and nothing of the user's."""
     folder = tmp_path_factory.mktemp("docs")
-    store = pytest.importorskip("moto.server").ThreadedMotoServer(port=0)
-    store.start()
-    address = "http://{}:{}".format(*store.get_host_and_port())
-    urllib.request.urlopen(urllib.request.Request(f"{address}/bucket", method="PUT")).close()
-    with serve(folder / "hub") as hub:
+    with object_store() as (_, store), serve(folder / "hub") as hub:
         mine = {
             "HOME": str(folder / "home"),
             "HF_HOME": str(folder / "home" / "hf"),
             "HF_ENDPOINT": hub.url,
             "HF_TOKEN": WRITER,
-            "AWS_ENDPOINT_URL": address,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
             "NUMBA_CACHE_DIR": os.environ["NUMBA_CACHE_DIR"],
             "SPECSIA_BLENDER": "blender",
             "OMP_NUM_THREADS": os.environ["OMP_NUM_THREADS"],
+            **store,
         }
         with serving(folder / "programs", mine) as programs:
             yield {"PATH": f"{programs}:/usr/bin:/bin", "LC_ALL": "C.UTF-8", **mine}
-    store.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def surroundings(variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What is there before a page begins."""
     folder = tmp_path_factory.mktemp("surroundings")

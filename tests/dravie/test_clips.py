@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from specsia_build.cli.main import main
-from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
+from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair, is_frontal
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.adaptation.command import find_frontal
 from specsia_build.dravie.data.frames import open_frames
@@ -40,9 +40,9 @@ def test_pairs_know_their_clip(clips_run: RunLayout) -> None:
     pairs = [decode_pair(row) for row in dataset.stream("default", "test", PAIR_COLUMNS(dataset.kind))]
     second = pairs[1]
     assert (second.uid, second.frame, second.time) == (f"{second.clip}_0001", 1, 1 / FPS)
-    assert (second.group, second.number, second.action) == (second.clip, 1, "turntable")
-    assert {pair.clip for pair in pairs if pair.frontal} == {p.clip for p in pairs if p.view == 0}
-    assert all(pair.frame == 0 for pair in pairs if pair.frontal)
+    assert (second.number, second.action) == (1, "turntable")
+    assert {pair.clip for pair in pairs if is_frontal(pair.view, pair.frame)} == {p.clip for p in pairs if p.view == 0}
+    assert all(pair.frame == 0 for pair in pairs if is_frontal(pair.view, pair.frame))
     assert {pair.subject for pair in pairs} == {f"{second.character_id} by inflate"}
 
 

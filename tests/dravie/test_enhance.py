@@ -17,7 +17,7 @@ from specsia_build import png
 from specsia_build.cli.main import main
 from specsia_build.dataset.pairs import composite
 from specsia_build.dravie.config import ModelConfig
-from specsia_build.dravie.data.frame_folder import list_frames, read_frame
+from specsia_build.dravie.data.frame_folder import list_frames, missing_frames, read_frame
 from specsia_build.dravie.network.checkpoint import save_model
 from specsia_build.dravie.network.model import build_generator
 from specsia_build.errors import UsageError
@@ -159,6 +159,32 @@ def test_a_film(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         assert np.abs(np.asarray(film.convert("RGB"), int) - np.asarray(last.convert("RGB"))).max() > 100
 
 
+def test_a_film_of_frames_with_gaps_says_so(run: Path, tmp_path: Path) -> None:
+    folder = write_frames(tmp_path / "shot", 4)
+    whole = enhance(run, folder, tmp_path / "whole", "--video")
+    for part in ("color", "mask", "pos"):
+        (folder / part / "9.png").unlink()
+    done = enhance(run, folder, tmp_path / "out", "--video")
+    assert done.exit_code == 0, done.output
+    assert "1 frame by their numbers, the first is '9': the film jumps there" in " ".join(done.output.split())
+    assert "jumps" not in whole.output
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["f_0007", "f_0008", "f_0010", "f_0013"], (3, "f_0009")),
+        (["2", "4", "6"], (0, "")),
+        (["8", "9", "10", "1000000000"], (999_999_989, "11")),
+        (["1", "4", "6"], (0, "")),
+        (["walk", "run"], (0, "")),
+        (["7"], (0, "")),
+    ],
+)
+def test_frames_that_are_left_out_are_found_by_their_numbers(names: list[str], found: tuple[int, str]) -> None:
+    assert missing_frames(names) == found
+
+
 def test_a_film_by_ffmpeg(run: Path, tmp_path: Path) -> None:
     pytest.importorskip("imageio_ffmpeg")
     done = enhance(run, write_frames(tmp_path / "shot"), tmp_path / "out", "--video")
@@ -176,6 +202,14 @@ def test_colour_without_alpha_loses_its_background(tmp_path: Path) -> None:
     assert np.abs(z.astype(int) - pair.z)[solid].max() <= 3
     assert (z[..., 3] == pair.z[..., 3]).all() and not z[z[..., 3] == 0].any()
     assert (pos == pair.pos).all()
+
+
+def test_positions_that_are_grey_are_refused(tmp_path: Path) -> None:
+    pair = drawn_pair(size=32)
+    save(tmp_path / "color" / "a.png", pair.z)
+    save(tmp_path / "pos" / "a.png", pair.pos[..., 0])
+    with pytest.raises(UsageError, match="is grey: positions are colours"):
+        read_frame(list_frames(tmp_path, True)[0])
 
 
 def test_alpha_of_colour_where_there_is_no_mask_and_any_suffix(tmp_path: Path) -> None:

@@ -21,4 +21,4 @@ def test_of_many_damaged_artefacts_the_first_are_named_and_the_rest_counted() ->
     assert told() == ""
     assert told("a.tar", "b.tar").endswith("by the next build: a.tar, b.tar")
     many = told(*(f"artefacts/render/{k}.tar" for k in range(1200)))
-    assert many.endswith("artefacts/render/4.tar and 1195 more")
+    assert many.endswith("artefacts/render/4.tar and 1,195 more")

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,14 @@ class Ran:
         return found
 
 
+def _peak_mb(process: psutil.Process) -> float:
+    """The most memory that a process had resident so far, in MB; what it has now where the system keeps no account."""
+    with suppress(OSError, StopIteration):
+        lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) / 2**10
+    return float(process.memory_info().rss / 2**20)
+
+
 @dataclass
 class Command:
     """A command that runs, with all that it started; made by `Yard.start`."""
@@ -87,10 +95,10 @@ class Command:
         while self.process.returncode is None:
             try:
                 for one in (root, *root.children(recursive=True)):
-                    self.peak = max(self.peak, one.memory_info().rss / 2**20)
+                    self.peak = max(self.peak, _peak_mb(one))
             except psutil.Error:
                 pass
-            time.sleep(0.05)
+            time.sleep(0.2)
 
     def follow(self) -> None:
         """Look at its memory from now on."""

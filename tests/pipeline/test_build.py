@@ -62,6 +62,17 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str,
     return source, top / "out", json.loads(ran.stdout)
 
 
+Copied = tuple[Path, Path, Path]
+"""The folder of figures, the undisturbed build of it, and a copy of that which a test may change."""
+
+
+@pytest.fixture
+def copied(run: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> Copied:
+    source, whole, _ = run
+    shutil.copytree(whole, tmp_path / "out")
+    return source, whole, tmp_path / "out"
+
+
 def rows_of(out: Path, split: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = pq.read_table(next((out / "dataset" / "data").glob(f"{split}-*"))).to_pylist()
     return rows
@@ -168,12 +179,8 @@ def test_only_what_changed_is_done_again(tmp_path: Path) -> None:
     assert made(turned)["render"] == (3, 0)
 
 
-def test_damaged_artefacts_are_made_again_wherever_it_is_noticed(
-    run: tuple[Path, Path, dict[str, Any]], tmp_path: Path
-) -> None:
-    source, whole, _ = run
-    out = tmp_path / "damaged"
-    shutil.copytree(whole, out)
+def test_damaged_artefacts_are_made_again_wherever_it_is_noticed(copied: Copied) -> None:
+    source, whole, out = copied
     for path, bite in (
         (artefact(out, "project", "0", "inflate"), slice(0, 0)),
         (artefact(out, "reconstruct", "1", "inflate"), slice(None)),
@@ -190,28 +197,21 @@ def test_damaged_artefacts_are_made_again_wherever_it_is_noticed(
     for line in ("project inflate: damaged and made again: 0", "reconstruct inflate: damaged and made again: 1"):
         assert line in said
     assert "render: damaged and made again: 2" in said
+    assert "render               1 built again in " in said and " 0 built again" not in said
     assert sums(out) == sums(whole)
     assert not lines_of(out / "failures.jsonl")
 
 
-def test_a_dataset_does_not_lose_rows_that_nothing_accounts_for(
-    run: tuple[Path, Path, dict[str, Any]], tmp_path: Path
-) -> None:
-    source, whole, _ = run
-    out = tmp_path / "fewer"
-    shutil.copytree(whole, out)
+def test_a_dataset_does_not_lose_rows_that_nothing_accounts_for(copied: Copied) -> None:
+    source, whole, out = copied
     artefact(out, "project", "1", "inflate").unlink()
     stopped = build(source, out, "--stage", "pack", code=1)
     assert "1 of 5 characters of inflate are neither built up to date nor on record as failed (1)" in stopped["stopped"]
     assert sums(out) == sums(whole)
 
 
-def test_failures_of_other_backends_and_characters_do_not_count(
-    run: tuple[Path, Path, dict[str, Any]], tmp_path: Path
-) -> None:
-    source, whole, _ = run
-    out = tmp_path / "others"
-    shutil.copytree(whole, out)
+def test_failures_of_other_backends_and_characters_do_not_count(copied: Copied) -> None:
+    source, _, out = copied
     lines = [
         {"id": i, "stage": "reconstruct", "backend": "elsewhere", "reason": "it is not here", "details": None}
         for i in ("0", "1", "2", "3", "4", "gone")
@@ -223,12 +223,8 @@ def test_failures_of_other_backends_and_characters_do_not_count(
     assert len(lines_of(out / "failures.jsonl")) == 6
 
 
-def test_a_source_that_moved_goes_on_and_one_of_the_same_names_is_refused(
-    run: tuple[Path, Path, dict[str, Any]], tmp_path: Path
-) -> None:
-    source, whole, _ = run
-    out = tmp_path / "out"
-    shutil.copytree(whole, out)
+def test_a_source_that_moved_goes_on_and_one_of_the_same_names_is_refused(copied: Copied, tmp_path: Path) -> None:
+    source, whole, out = copied
     for index in range(5):
         write_figure(tmp_path / "others" / f"{index}.obj", 1.4 + 0.05 * index)
     refused = build(tmp_path / "others", out, code=2)
@@ -239,12 +235,8 @@ def test_a_source_that_moved_goes_on_and_one_of_the_same_names_is_refused(
     assert made(build(tmp_path / "moved", out))["render"] == (0, 5)
 
 
-def test_what_a_build_changes_of_another_is_said_before_the_work(
-    run: tuple[Path, Path, dict[str, Any]], tmp_path: Path
-) -> None:
-    source, whole, _ = run
-    out = tmp_path / "out"
-    shutil.copytree(whole, out)
+def test_what_a_build_changes_of_another_is_said_before_the_work(copied: Copied) -> None:
+    source, _, out = copied
     (out / "dataset" / "raw").mkdir()
     (out / "dataset" / "raw" / "photos.txt").write_text("mine")
     lines = build(source, out, "--size", "64", "--views", "2", "--limit", "3")["error"].splitlines()
@@ -255,10 +247,8 @@ def test_what_a_build_changes_of_another_is_said_before_the_work(
     assert (out / "dataset" / "raw" / "photos.txt").read_text() == "mine"
 
 
-def test_a_run_without_a_mark_is_known_by_what_it_holds(run: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
-    source, whole, _ = run
-    out = tmp_path / "out"
-    shutil.copytree(whole, out)
+def test_a_run_without_a_mark_is_known_by_what_it_holds(copied: Copied) -> None:
+    source, _, out = copied
     (out / "specsia-run.json").unlink()
     assert made(build(source, out))["pack"] == (0, 5)
     assert json.loads((out / "specsia-run.json").read_text())["source"] == str(source)

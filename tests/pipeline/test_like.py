@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +16,18 @@ from click.testing import CliRunner
 from specsia_build.characters.character import Entry
 from specsia_build.characters.sources import open_source
 from specsia_build.cli import main
-from specsia_build.config import BuildConfig, read_settings, with_settings
+from specsia_build.config import BuildConfig, read_settings, with_settings, write_settings
 from specsia_build.dataset import schema
 from specsia_build.dataset.membership import splits_of
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.splits import from_json, to_json
 from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.files.sources import source_digest
 from specsia_build.frame import view_yaws
+from specsia_build.pipeline import index
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.mark import settings_before
-from specsia_build.pipeline.selection import select
+from specsia_build.pipeline.selection import parted_doubles, select, source_of
 from tests.shapes import write_folder
 
 pytestmark = pytest.mark.usefixtures("no_workers")
@@ -124,3 +128,45 @@ def test_a_build_follows_a_dataset(tmp_path: Path) -> None:
     assert yaml.safe_load(made.place.read(schema.BUILD_FILE))["config"]["like"] == "like"
     status = CliRunner().invoke(main, ["status", str(out)])
     assert "all stages are up to date" in status.output, status.output
+
+
+def test_one_file_in_several_splits_is_told(tmp_path: Path) -> None:
+    for name, content in (("a", "x"), ("b", "x"), ("c", "y"), ("d", "y")):
+        (tmp_path / f"{name}.glb").write_text(content)
+    entries = open_source(str(tmp_path), tmp_path / "scratch").entries
+    splits = {"a": "train", "b": "test", "c": "train", "d": "train"}
+    (said,) = parted_doubles(entries, splits, source_digest)
+    assert said.startswith("a, b are one file and lie in test and train: keep one of them")
+    assert not parted_doubles(entries, splits | {"b": "train"}, source_digest)
+
+
+def test_files_are_compared_by_what_was_read_of_them_for_their_characters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figure = write_folder(tmp_path, 1) / "0.obj"
+    shutil.copy(figure, tmp_path / "1.obj")
+    listed = [{"id": split, "path": f"{k}.obj", "split": split} for k, split in enumerate(("train", "test"))]
+    (tmp_path / "all.jsonl").write_text("".join(json.dumps(line) + "\n" for line in listed))
+    read = list[Path]()
+
+    def heard(path: Path, root: Path) -> str | None:
+        read.append(path)
+        return source_digest(path, root)
+
+    monkeypatch.setattr(index, "source_digest", heard)
+    arguments: list[Any] = ["build", tmp_path / "all.jsonl", "--out", tmp_path / "out", "--size", 64, "--views", 2]
+    result = CliRunner().invoke(main, [str(a) for a in arguments])
+    assert result.exit_code == 0, result.output
+    assert "test, train are one file and lie in test and train" in " ".join(result.stderr.split())
+    assert not read
+
+
+def test_a_source_that_was_moved_is_told_with_what_goes_on(tmp_path: Path) -> None:
+    source, out = tmp_path / "source", tmp_path / "out"
+    config, layout = BuildConfig(source=str(source)), RunLayout(out)
+    with pytest.raises(UsageError, match="there is no"):
+        source_of(config, layout)
+    write_settings(config, layout.config)
+    layout.splits.write_text("{}")
+    with pytest.raises(UsageError, match=r"the source of .* is not at .* any more: .* `specsia build PLACE --out"):
+        source_of(config, layout)

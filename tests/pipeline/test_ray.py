@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 import specsia_build
@@ -25,6 +29,7 @@ from specsia_build.pipeline.executors import Lost, Needs
 from specsia_build.pipeline.executors.cluster import Cluster, joined_cluster
 from specsia_build.pipeline.executors.here import Here
 from specsia_build.pipeline.executors.nodes import Nodes
+from specsia_build.pipeline.executors.own import SESSIONS
 from specsia_build.pipeline.layout import RunLayout
 from tests.artefacts import artefact
 from tests.backends.upstream.standins import eventually, lines, processes_naming
@@ -135,7 +140,7 @@ def otherwise(cluster: Cluster, **change: Any) -> Cluster:
 def test_the_bytes_are_those_of_a_local_build(head: Head, tmp_path: Path) -> None:
     source = write_folder(tmp_path / "my figures", 3)
     (source / "corrupt.glb").write_bytes(b"not a mesh")
-    arguments = ("build", source, *SMALL, "--workers", "2", "--out")
+    arguments = ("build", source, *SMALL, "--workers", "2", "--keep", "needed", "--out")
     (tmp_path / "settings.yaml").write_text("executor: ray\n")
     with_ray = ("a run", "--config", "settings.yaml")
     there = command(*arguments, *with_ray, environment=head.environment(), cwd=tmp_path)
@@ -143,13 +148,19 @@ def test_the_bytes_are_those_of_a_local_build(head: Head, tmp_path: Path) -> Non
     assert [stage["made"] for stage in there["stages"]] == [stage["made"] for stage in here["stages"]] == [3, 3, 3, 3]
     assert there["failures"] == here["failures"]
     assert [failure["id"] for failure in there["failures"]] == ["corrupt"]
-    for name in ("config.yaml", "dataset/SHA256SUMS", "dataset/build.json"):
-        assert (tmp_path / "a run" / name).read_bytes() == (tmp_path / "local" / name).read_bytes()
+    for name in ("config.yaml", "dataset", "artefacts"):
+        assert contents(tmp_path / "a run" / name) == contents(tmp_path / "local" / name)
     assert sorted(path.name for path in (tmp_path / "a run" / "state").iterdir()) == [
         "index.sqlite",
         "left-out.json",
         "lock",
     ]
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    """Bytes of each file of a folder."""
+    files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
+    return {str(one.relative_to(path)): one.read_bytes() for one in files}
 
 
 def test_every_item_is_either_done_or_lost_for_its_reason(head: Head, tmp_path: Path) -> None:
@@ -345,7 +356,7 @@ def test_a_build_that_is_stopped_takes_its_workers_along(head: Head, tmp_path: P
         run, env=head.environment(), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
     begun = eventually(lambda: bool(lines(tmp_path / "up" / "attempts")))
-    process.send_signal(signal.SIGINT if begun else signal.SIGKILL)
+    process.send_signal(signal.SIGTERM if begun else signal.SIGKILL)
     _, error = process.communicate(timeout=300)
     assert begun, error
     assert error.strip().splitlines()[-1] == "specsia: stopped; the same command goes on from here"
@@ -357,14 +368,50 @@ def test_a_cluster_of_its_own_has_no_gpu_to_wait_for_and_ends_with_the_build(hea
     source = write_folder(tmp_path / "figures", 1)
     backend = standin(head, tmp_path, {}, ["0"])
     arguments = ("build", source, "--out", "out", "--executor", "ray", "--workers", "1", "--backend", backend, *SMALL)
-    away = {"RAY_ADDRESS": "local", "CUDA_VISIBLE_DEVICES": "", "HOME": str(tmp_path)}
-    environment = {**head.environment(), **away}
-    environment = {name: value for name, value in environment.items() if not name.startswith("RAY_AUTH")}
-    error = command(*arguments, environment=environment, cwd=tmp_path, code=2)
-    assert "has no GPU" in error
+    with sessions() as (temporary, kept):
+        away = {"RAY_ADDRESS": "local", "CUDA_VISIBLE_DEVICES": "", "HOME": str(tmp_path), "TMPDIR": temporary}
+        environment = {**head.environment(), **away}
+        environment = {name: value for name, value in environment.items() if not name.startswith("RAY_AUTH")}
+        error = command(*arguments, environment=environment, cwd=tmp_path, code=2)
+        assert "has no GPU" in error
+        assert processes_naming(temporary) == []
+        assert list(kept.iterdir()) == []
     assert artefact(tmp_path / "out", "render", "0").is_file()
     assert not (tmp_path / ".ray").exists()
     assert processes_naming(str(tmp_path)) == []
+
+
+def test_the_loss_of_the_head_ends_the_build_in_a_sentence_and_leaves_nothing_of_the_cluster(tmp_path: Path) -> None:
+    with sessions() as (temporary, kept):
+        arguments = ["build", "sample:1000", "--out", str(tmp_path / "out"), "--executor", "ray", *SMALL]
+        process = subprocess.Popen(
+            [sys.executable, "-c", COMMAND, *arguments],
+            env={**os.environ, "RAY_ADDRESS": "local", "TMPDIR": temporary},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        begun = eventually(lambda: process.poll() is not None or any((tmp_path / "out").rglob("*.tar")))
+        heads = [one for one in map(psutil.Process, processes_naming(temporary)) if "gcs_server" in one.name()]
+        for one in heads if begun else [process]:
+            one.kill()
+        _, error = process.communicate(timeout=300)
+        says = "specsia: the head of the Ray cluster, .* is gone .*: the same command goes on from here"
+        assert re.fullmatch(says, error.strip().splitlines()[-1])
+        assert process.returncode == 1
+        assert eventually(lambda: processes_naming(temporary) == [])
+        assert list(kept.iterdir()) == []
+
+
+@contextmanager
+def sessions() -> Iterator[tuple[str, Path]]:
+    """A temporary folder for a command, and the one in it where its cluster is, with what a killed build left there."""
+    # Sockets need a short path.
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / f"{SESSIONS}-{os.getuid()}"
+        path.mkdir(mode=0o700)
+        (path / "0a").mkdir()
+        yield temporary, path
 
 
 def test_what_is_not_there_is_said_in_a_sentence(tmp_path: Path) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
+import numpy as np
 from huggingface_hub import DatasetCard
+from PIL import Image
 
+from specsia_build import png
 from specsia_build.dataset.verify.rows import machine_path
+from specsia_build.files.writing import write_bytes
 from specsia_build.recipes.card import write_whole
 from specsia_build.recipes.frames import Frames
 from specsia_build.recipes.recipe import Written
@@ -33,7 +38,7 @@ def test_the_card_counts_what_is_there_and_what_is_not(tmp_path: Path) -> None:
     assert "5 characters were asked for; left out: 4 clips or characters quarantined and 1 clips that the" in text
     assert "and 3 frames that the layout cannot take." in text.replace("\n", " ")
     assert "| MIT | by \\| me | 2 |" in text
-    assert "Nobody stated a licence for some characters" in text
+    assert "This dataset is not to be passed on as it is: it holds 1 character without a licence.\n" in text
     assert "specsia 1.0; stages draw 1; numpy 2." in text
     assert machine_path(text) is None
     data = DatasetCard(text).data.to_dict()
@@ -47,3 +52,32 @@ def test_the_card_of_reconstructions_says_so(tmp_path: Path) -> None:
     text = _card(tmp_path, backend="inflate")
     assert "# frames of heroes, reconstructed by inflate" in text
     assert "- `inflate`: inflates the silhouette" in text
+
+
+def test_a_teaser_shows_the_pictures_of_some_parts(tmp_path: Path) -> None:
+    parts = []
+    for i in "abcdefg":
+        for layer, level in (("color", 200), ("mask", 255), ("labels", 3)):
+            for k in range(3):
+                picture = np.full((24, 24), 0, np.uint8)
+                picture[4:20, 4 + k : 16 + k] = level
+                write_bytes(tmp_path / f"{i}/{layer}/{k}.png", png.encode(picture))
+        files = {path.relative_to(tmp_path).as_posix(): (1, "0" * 64) for path in sorted(tmp_path.glob(f"{i}/*/*"))}
+        parts.append(Written(i, i, "train", (i,), "MIT", None, files, {"frames": 3}))
+    made = {**MADE, "backend": None, "planned": 7, "quarantined": 0, "left_out": 0}
+    shown = []
+    for _ in range(2):
+        _, own = write_whole(tmp_path, Frames(), lambda: iter(parts), made)
+        shown.append((tmp_path / "teaser.webp").read_bytes())
+    assert shown[0] == shown[1] and "teaser.webp" in own
+    assert f"{hashlib.sha256(shown[0]).hexdigest()}  teaser.webp\n" in (tmp_path / "SHA256SUMS").read_text()
+    head = "# frames of heroes\n\n![Pictures of a few of them](teaser.webp)\n\n"
+    assert head in (tmp_path / "README.md").read_text()
+    with Image.open(tmp_path / "teaser.webp") as opened:
+        # Five parts, two beside each other, of two layers each: that of numbers would be black.
+        assert 3 * 2 * 96 < opened.height < 4 * 2 * 96
+
+
+def test_a_card_without_pictures_has_no_teaser(tmp_path: Path) -> None:
+    assert "teaser" not in _card(tmp_path)
+    assert not (tmp_path / "teaser.webp").exists()

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build.errors import CharacterError
-from specsia_build.recipes.paintbucket import SHEETS, TOP, folder_name
-from specsia_build.recipes.painted import with_holes
+from specsia_build.recipes.paintbucket import SHEETS, TOP, folder_name, with_holes
 from specsia_build.recipes.registry import load_recipe
 from tests.recipes.figures import PALETTE, SIZE, walking, written
 

@@ -65,7 +65,7 @@ def test_the_published_schema_is_shown_without_what_it_lacks(dataset: Path, tmp_
 
 def test_it_is_written_here_unless_told(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert CliRunner().invoke(main, ["report", str(dataset)]).output == "the report is in report.html\n"
+    assert CliRunner().invoke(main, ["report", str(dataset)]).stdout == "the report is in report.html\n"
     assert (tmp_path / "report.html").is_file()
 
 

@@ -49,16 +49,15 @@ def test_facts_of_a_whole_run(whole: Run) -> None:
     assert facts.source == "characters.jsonl"
     assert facts.backends == ("inflate",)
     assert tuple(made.id for made in facts.made) == IDS
-    assert facts.failed == 1
+    assert len(facts.failures) == 1
     assert facts.unreadable == 0
     assert facts.outdated == {}
     for made in facts.made:
         assert made.license == STRANGE_LICENCE
-        assert 1 <= made.outline_px <= 4
-        result = made.results["inflate"]
-        assert len(result.ious) == 4
-        assert result.mean_iou == pytest.approx(sum(result.ious) / 4)
-        assert result.registration["scale"] > 0
+        assert 1 <= made.numbers["outline_px"] <= 4
+        result = made.sides["inflate"]
+        assert len(result.values["iou"]) == 4
+        assert float(result.facts["scale"]) > 0
     assert facts.packed is not None
     assert facts.packed.current
     assert sum(facts.packed.rows["inflate"].values()) == 4 * len(IDS)
@@ -78,11 +77,11 @@ def test_every_character_is_an_item_with_its_facts(whole: Run, shown: tuple[dict
         item = item_of(document, made.id)
         assert (item["split"], item["frames"], item["yaws"]) == (made.split, 4, [0, 90, 180, 270])
         assert item["license"] == STRANGE_LICENCE
-        assert item["numbers"]["outline_px"] == made.outline_px
+        assert item["numbers"]["outline_px"] == made.numbers["outline_px"]
         assert item["numbers"]["seconds"] == pytest.approx(sum(t.seconds for t in facts.times if t.id == made.id), 1e-3)
         result = item["sides"]["inflate"]
-        assert result["values"]["iou"] == pytest.approx(made.results["inflate"].ious, abs=1e-5)
-        assert result["facts"]["scale"] == pytest.approx(made.results["inflate"].registration["scale"], abs=1e-5)
+        assert result["values"]["iou"] == pytest.approx(made.sides["inflate"].values["iou"], abs=1e-5)
+        assert result["facts"]["scale"] == pytest.approx(made.sides["inflate"].facts["scale"], abs=1e-5)
     assert {section["anchor"] for section in document["sections"]} >= {"counts", "quality", "times", "settings"}
 
 
@@ -174,7 +173,7 @@ def test_results_that_no_longer_follow_from_their_inputs_are_left_out(copied: Ru
     file_of(layout.artefact(reconstruct.STAGE, "inflate", "0")).unlink()
     facts = gather(config, layout)
     assert facts.outdated == {"project inflate": 1}
-    assert "inflate" not in facts.made[0].results
+    assert "inflate" not in facts.made[0].sides
     assert facts.packed is not None
     assert not facts.packed.current
     document = report_of(layout.root, tmp_path / "page.html")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +67,23 @@ def test_many_pictures_lie_beside_the_page_under_names_that_need_no_care(tmp_pat
         frames_of(side["cover"], document, page)
     assert len(list(folder.iterdir())) == 2 * len(ids) + 1
     assert (folder / MARK).is_file()
+
+
+class Alike(Noise):
+    """Reads the same picture for all."""
+
+    def read(self, item: str, side: str, layer: str, frames: Sequence[int]) -> list[bytes]:
+        return super().read("all", side, layer, frames)
+
+
+@pytest.mark.usefixtures("little")
+def test_a_picture_that_many_show_is_not_as_many_times_in_the_page(tmp_path: Path) -> None:
+    page, folder = tmp_path / "page.html", tmp_path / "page_files"
+    for count, beside in ((1, False), (40, True)):
+        gallery = replace(gallery_of([str(number) for number in range(count)]), reader=Alike())
+        write(gallery, page)
+        assert folder.is_dir() == beside
+    assert len(list(folder.iterdir())) == 2 + 1
 
 
 @pytest.mark.usefixtures("little")

@@ -43,9 +43,7 @@ class Store:
         self.loaded.append(character_id)
         found = {stage: self.make(stage, character_id) for stage in pack.STAGE.earlier}
         if character_id == self.damaged:
-            made = found[render.STAGE]
-            files = {**made.files, view_file(schema.GT, 1): image(4, "other")}
-            found[render.STAGE] = Artefact(made.key, files, made.meta)
+            raise SpecsiaError(f"render/{character_id}.tar is damaged")
         return found
 
     def meta(self, character_id: str, _backend: str) -> EarlierMeta:
@@ -101,7 +99,7 @@ def split_of(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 def run(plan: pack.PackPlan, store: Store, folder: Path) -> pack.Packed:
     store.loaded.clear()
-    return pack.pack(plan, pack.Artefacts(store.load, store.meta), folder, lambda _: None)
+    return pack.pack(plan, pack.made_here(store.load), folder)
 
 
 def sums(folder: Path) -> dict[str, str]:
@@ -174,7 +172,7 @@ def test_a_damaged_artefact_is_named_and_the_old_dataset_stays(split_of: dict[st
     run(plan_of(store, split_of, without=["7"]), store, tmp_path / "dataset")
     before = sums(tmp_path / "dataset")
     store.damaged = "7"
-    with pytest.raises(SpecsiaError, match=r"gt of 7_01 .* render/7\.tar"):
+    with pytest.raises(SpecsiaError, match=r"render/7\.tar is damaged"):
         run(plan_of(store, split_of), store, tmp_path / "dataset")
     assert sums(tmp_path / "dataset") == file_sums(tmp_path / "dataset") == before
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
+from specsia_build.terminal import drawing
 from specsia_build.terminal.board import Board, Row, amount, clock_time, rest, speed
 from specsia_build.terminal.drawing import line_of_one, lines_of_all
 from specsia_build.terminal.layout import columns
@@ -121,3 +124,13 @@ def test_amounts_rates_and_times_as_they_are_shown() -> None:
     assert [speed(rate, "char") for rate in (None, 12.0, 1.0, 0.5, 0.01)] == ["", "12/s", "1.0/s", "30/min", "36/h"]
     assert speed(2.5e6, "B") == "2.5 MB/s"
     assert [clock_time(s) for s in (None, 0, 59.6, 3725)] == ["", "0:00", "1:00", "1:02:05"]
+
+
+def test_a_stage_that_is_broken_off_is_not_over() -> None:
+    rows = [Row("pack"), Row("check")]
+    with drawing.stages(rows):
+        with suppress(ValueError), drawing.bar("pack", 3, "char"):
+            raise ValueError
+        with drawing.bar("check", 3, "char"):
+            pass
+    assert [row.ended is None for row in rows] == [True, False]

@@ -10,15 +10,14 @@ looked at to draw the views, so that its silhouettes are better than a single pi
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.backends.base import Context
+from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.fusion.carve import fused_surface
 from specsia_build.backends.fusion.colour import bare_mesh, vertex_colours
 from specsia_build.backends.fusion.damage import damaged, turns
@@ -32,7 +31,7 @@ STRONGEST = 2.0
 
 
 @dataclass(frozen=True)
-class Fusion:
+class Fusion(Backend):
     """Backend that damages and fuses six views of the ground truth.
 
     Attributes:
@@ -49,9 +48,6 @@ class Fusion:
 
     def settings(self) -> Mapping[str, Any]:
         return {"strength": self.strength}
-
-    def inputs(self, character_id: str) -> Sequence[Path]:
-        return ()
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
         """A closed mesh of about 50,000 faces with a colour per vertex, in the frame.

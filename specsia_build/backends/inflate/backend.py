@@ -10,15 +10,14 @@ sides smear the outline's colours. A contour drawn around the figure widens it b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.backends.base import Context
+from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.inflate.colour import Atlas, paint
 from specsia_build.backends.inflate.depth import depth_of, relief
 from specsia_build.backends.inflate.length import drawn_out, length_of
@@ -33,7 +32,7 @@ SMALLEST = 64
 
 
 @dataclass(frozen=True)
-class Inflate:
+class Inflate(Backend):
     """Backend that inflates the silhouette."""
 
     name: str = "inflate"
@@ -44,9 +43,6 @@ class Inflate:
 
     def settings(self) -> Mapping[str, Any]:
         return {}
-
-    def inputs(self, character_id: str) -> Sequence[Path]:
-        return ()
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
         """A closed, textured mesh that fills the picture's silhouette, in the scale of the frontal camera.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import platform
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import png
-from specsia_build.backends.base import Context
+from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.made import read_placed
 from specsia_build.backends.upstream import worker
 from specsia_build.backends.upstream.devices import Device, claim
@@ -40,7 +41,7 @@ SEEDS = 2**53
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "DIFFUSERS_OFFLINE": "1"}
 
 
-class Bridged:
+class Bridged(Backend):
     """A backend whose work is done by a worker process; the process is started with the first picture.
 
     Attributes:
@@ -83,9 +84,6 @@ class Bridged:
             "commit": None if root is None else checkout_commit(root),
             "weights": worker_settings(self._pins, self._place)["weights"],
         }
-
-    def inputs(self, character_id: str) -> Sequence[Path]:
-        return ()
 
     def logs_to(self, folder: Path) -> None:
         """Have the worker's prints and a line per picture written to a folder; counts from the next start."""
@@ -188,21 +186,7 @@ def create(name: str, argument: str | None) -> Bridged:
     return Bridged(read_pins(name), place)
 
 
-def wonder3d(argument: str | None) -> Bridged:
-    """Factory of the backend `wonder3d`."""
-    return create("wonder3d", argument)
-
-
-def drawingspinup(argument: str | None) -> Bridged:
-    """Factory of the backend `drawingspinup`."""
-    return create("drawingspinup", argument)
-
-
-def instantmesh(argument: str | None) -> Bridged:
-    """Factory of the backend `instantmesh`."""
-    return create("instantmesh", argument)
-
-
-def crm(argument: str | None) -> Bridged:
-    """Factory of the backend `crm`."""
-    return create("crm", argument)
+wonder3d, drawingspinup, instantmesh, crm = (
+    partial(create, name) for name in ("wonder3d", "drawingspinup", "instantmesh", "crm")
+)
+"""Factories of the backends of these names."""

@@ -140,7 +140,7 @@ def read_pins(name: str) -> Pins:
         scripts=tuple(content["scripts"]),
         packages={key: str(value) for key, value in content["packages"].items()},
         imports=content["imports"],
-        weights=tuple(_weights(entry) for entry in content["weights"]),
+        weights=tuple(Weights(**{**entry, "files": tuple(entry.get("files", ()))}) for entry in content["weights"]),
         licence=content["licence"],
         memory=content["memory"],
         axes=tuple(content["frame"]["axes"]),
@@ -148,10 +148,6 @@ def read_pins(name: str) -> Pins:
         seconds=content["seconds"],
         environment=tuple(content.get("environment", ())),
     )
-
-
-def _weights(entry: Mapping[str, Any]) -> Weights:
-    return Weights(**{**entry, "files": tuple(entry.get("files", ()))})
 
 
 def find_installation(name: str, root: Path | None = None, python: Path | None = None) -> Installation:

@@ -89,7 +89,11 @@ class _Images:
 
     def _load(self, image: dict[str, Any]) -> NDArray[np.uint8] | None:
         name = str(image["name"])
-        label = f"texture '{name.replace(chr(92), '/').rpartition('/')[2]}' of {self.path.name}"
+        own = name.replace(chr(92), "/").rpartition("/")[2]
+        if not image["file"] and own in ("", "."):
+            self.warnings[f"{self.path.name} has a texture that names no image; it was left out"] = None
+            return None
+        label = f"texture '{own}' of {self.path.name}"
         found = self.kept / image["file"] if image["file"] else self.files.find(name)
         if found is None:
             self.warnings[f"{label} is not there; it was left out"] = None

@@ -17,15 +17,7 @@ from numpy.typing import NDArray
 
 from specsia_build import memory
 from specsia_build.characters.gltf.compression import unpack_view
-from specsia_build.characters.gltf.schema import (
-    Accessor,
-    Buffer,
-    BufferView,
-    BufferViewExtensions,
-    Entry,
-    Root,
-    Sparse,
-)
+from specsia_build.characters.gltf.schema import Accessor, Buffer, BufferView, BufferViewExtensions, Entry, Root, Sparse
 from specsia_build.characters.gltf.text import check_version, damaged, parse, read_entry
 from specsia_build.errors import CharacterError
 from specsia_build.files.sources import open_source_file, read_source, read_whole
@@ -58,6 +50,7 @@ READABLE = (
     "KHR_texture_basisu",
     "KHR_texture_transform",
     "KHR_lights_punctual",
+    "KHR_node_visibility",
     "EXT_texture_webp",
 )
 READABLE_FAMILIES = ("KHR_materials_", "VRM", "KHR_xmp", "KHR_animation_pointer")

@@ -22,6 +22,9 @@ PLAIN_SHADER = "VRM_USE_GLTFSHADER"
 CULL_NOTHING, CULL_FRONT = 0, 1
 """Values of MToon's ``_CullMode``; 2 leaves out backs."""
 
+GLASS = 0.2
+"""Opacity of what lets all light through: its colour and gloss are seen, and what is behind it more so."""
+
 ALPHA_MODES: dict[str, AlphaMode] = {"OPAQUE": "opaque", "MASK": "mask", "BLEND": "blend"}
 
 
@@ -147,8 +150,29 @@ class Materials:
             unlit=unlit,
             double_sided=entry.double_sided is True if culled is None else culled == CULL_NOTHING,
         )
+        material = self._as_glass(material, extensions.transmission or schema.Transmission(), index)
         placed = None if texture is None and glow_texture is None else placement
         return GltfMaterial(material, placed, inside_out=culled == CULL_FRONT)
+
+    def _as_glass(self, material: Material, said: schema.Transmission, index: int | None) -> Material:
+        """The material as see-through as its transmission makes it: a cornea of glass is not to hide the eye."""
+        factor = _unit(_or(said.factor, 0.0))
+        if factor == 0.0 or material.alpha_mode == "mask":
+            return material
+        if said.texture is not None:
+            self.warnings[
+                f"{self.document.name}: materials[{index}] ('{material.name}') lets light through where an image says "
+                "so, which is not shown; it was drawn as opaque as its alpha"
+            ] = None
+            return material
+        texture = material.texture
+        if texture is not None and material.alpha_mode == "opaque":
+            pixels = texture.pixels.copy()
+            pixels[..., 3] = 255
+            texture = replace(texture, pixels=pixels)
+        r, g, b, a = material.base_color
+        kept = (1.0 if material.alpha_mode == "opaque" else a) * (1.0 - (1.0 - GLASS) * factor)
+        return replace(material, texture=texture, base_color=(r, g, b, kept), alpha_mode="blend")
 
     def _cull_mode(self, index: int | None) -> int | float | None:
         """Which sides VRM 0.x leaves out, whatever glTF says of the material; None where it says nothing."""

@@ -68,6 +68,13 @@ def read_gltf(
                 placed.append((k, mesh))
                 if gatherer is not None:
                     gatherer.add(instance, source, influences)
+    for instance in scene.instances:
+        if instance.node.extensions is not None and instance.node.extensions.instancing is not None:
+            name = instance.names[0] if instance.names else f"mesh {instance.index}"
+            warnings[
+                f"{document.name}: '{name}' is to stand at many places (EXT_mesh_gpu_instancing), which is not "
+                "read; it stands at its node's alone"
+            ] = None
     if not placed:
         raise CharacterError(_nothing(document, scene))
     face_part = np.concatenate([np.full(len(mesh.faces), k, np.int32) for k, mesh in placed])

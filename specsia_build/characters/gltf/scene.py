@@ -83,7 +83,9 @@ def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> S
     nodes, parents, number = hierarchy.nodes, hierarchy.parents, hierarchy.number
     motion, time = standing(document, number, pose)
     reached = below(nodes, _roots(document, nodes, parents))
-    meshes = {i: document.entry(schema.Mesh, at) for i in sorted(reached) if (at := nodes[i].mesh) is not None}
+    hidden = below(nodes, [i for i in reached if _is_hidden(nodes[i])])
+    shown_nodes = [i for i in sorted(reached) if i not in hidden]
+    meshes = {i: document.entry(schema.Mesh, at) for i in shown_nodes if (at := nodes[i].mesh) is not None}
     weights = {int(number[i]): np.array(w) for i, mesh in meshes.items() if (w := nodes[i].weights or mesh.weights)}
     skeleton = replace(hierarchy.skeleton, morph_weights=weights)
     stands = poses(skeleton, motion, np.array([time]))
@@ -121,6 +123,12 @@ def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> S
         skeleton=skeleton,
         number=number,
     )
+
+
+def _is_hidden(node: schema.Node) -> bool:
+    """Whether a node is not shown, nor what hangs below it."""
+    said = (node.extensions or schema.NodeExtensions()).visibility
+    return said is not None and said.visible is False
 
 
 def _landmarks(named: Mapping[int, str], worlds: NDArray[np.float64]) -> tuple[Landmark, ...]:

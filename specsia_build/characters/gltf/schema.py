@@ -125,8 +125,19 @@ class Scene(Entry):
     nodes: tuple[Index, ...] | None = None
 
 
+class Visibility(Struct):
+    # Anything but false is true.
+    visible: Any = True
+
+
+class NodeExtensions(Struct):
+    visibility: Visibility | None = field(default=None, name="KHR_node_visibility")
+    instancing: Present | None = field(default=None, name="EXT_mesh_gpu_instancing")
+
+
 class Node(Entry):
     key = "nodes"
+    extensions: NodeExtensions | None = None
     name: str | None = None
     children: tuple[Index, ...] | None = None
     mesh: Index | None = None
@@ -236,10 +247,16 @@ class EmissiveStrength(Struct):
     emissive_strength: Number | None = None
 
 
+class Transmission(Struct):
+    factor: Number | None = field(default=None, name="transmissionFactor")
+    texture: Slot | None = field(default=None, name="transmissionTexture")
+
+
 class MaterialExtensions(Struct):
     glossy: Glossy | None = field(default=None, name="KHR_materials_pbrSpecularGlossiness")
     unlit: Present | None = field(default=None, name="KHR_materials_unlit")
     glow: EmissiveStrength | None = field(default=None, name="KHR_materials_emissive_strength")
+    transmission: Transmission | None = field(default=None, name="KHR_materials_transmission")
 
 
 class Material(Entry):

@@ -12,12 +12,12 @@ from specsia_build.characters.samples.solid import Solid, axes_along, by, turned
 from specsia_build.characters.samples.traits import Build, Outfit
 
 
-def _dome(solid: Solid, skull: Skull, thick: float, rim: float, part: Part = Part.HAT) -> None:
+def _dome(solid: Solid, skull: Skull, thick: float, rim: float) -> None:
     """A cap whose rim is near `rim` half heights above the centre in front and lower behind."""
     a, b, c = skull.radii
     high = 1.06 - rim
     radii = (a * thick, b * high * 0.9, c * thick)
-    solid.blob(part, skull.at(0, rim + high * 0.26, -0.04), radii, 0.01, max(skull.power, 2.2), turned(x_deg=-14))
+    solid.blob(Part.HAT, skull.at(0, rim + high * 0.26, -0.04), radii, 0.01, max(skull.power, 2.2), turned(x_deg=-14))
 
 
 def add_hat(solid: Solid, skull: Skull, kind: str, lean: float) -> None:

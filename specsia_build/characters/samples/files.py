@@ -10,7 +10,6 @@ from PIL import Image
 
 from specsia_build.characters.bicar_rig import RIG
 
-TEXTURES = ("tpose/m.bmp", "tpose/e.bmp")
 FILES = (
     "tpose/m.obj", "tpose/m.mtl", "tpose/m.bmp", "tpose/e.obj", "tpose/e.mtl", "tpose/e.bmp", RIG,
     "image/image_reshape512.jpeg", "image/mask512.png", "metadata.json",

@@ -35,9 +35,6 @@ TEXTURE = 1024
 QUADS = 10_000
 """About how many quads a character's surface gets."""
 
-BARE_HATS = ("", "headband", "hairbow", "flower", "party")
-"""What is worn on the hair and not over it."""
-
 
 @dataclass(frozen=True)
 class Sample:

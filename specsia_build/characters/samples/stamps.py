@@ -140,5 +140,3 @@ SHAPES: dict[str, Shape] = {
     "ellipse": _ellipse, "box": _box, "arc": _arc, "grin": _grin, "star": _star, "heart": _heart, "ring": _ring,
     "triangle": _triangle, "cross": _cross, "bolt": _bolt, "moon": _moon, "flower": _flower, "half": _half,
 }  # fmt: skip
-
-LOGOS = ("star", "heart", "ring", "cross", "bolt", "moon", "flower", "ellipse", "triangle")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -113,6 +114,12 @@ def redistribution_problems(folder: Path) -> tuple[str, ...]:
     return licence_problems(rows, "row")
 
 
+def withheld(licenses: Iterable[str | None]) -> str | None:
+    """What does not let a dataset be passed on, in a clause, by the licence of each character; None where all do."""
+    problems = licence_problems(Counter(licenses), "character")
+    return f"it holds {'; '.join(problems)}" if problems else None
+
+
 def licence_problems(counted: Mapping[str | None, int], what: str) -> tuple[str, ...]:
     """A clause for each licence that does not let what it covers be passed on.
 
@@ -132,11 +139,14 @@ def licence_problems(counted: Mapping[str | None, int], what: str) -> tuple[str,
 
 
 def _of_card(folder: Path) -> str | None:
-    """The licence that the card's YAML names, all of a list joined by `AND`; None where it names none."""
     try:
-        fields = card_fields((folder / CARD).read_text(encoding="utf-8"))
+        return stated_by_card(card_fields((folder / CARD).read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError):
         return None
+
+
+def stated_by_card(fields: Mapping[str, Any]) -> str | None:
+    """The licence that a card's YAML names, all of a list joined by `AND`; None where it names none."""
     stated = fields.get("license_name") or fields.get("license")
     names = stated if isinstance(stated, list) else [stated]
     told = all(isinstance(name, str) and name not in ("unknown", "other") for name in names)

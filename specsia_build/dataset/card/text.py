@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from specsia_build.backends.upstream import pins
+from specsia_build.dataset.card.licenses import withheld
 from specsia_build.dataset.card.words import Words, words_of_clips, words_of_stills
 from specsia_build.dataset.card.yaml import Sizes, front_matter
 from specsia_build.dataset.schema import (
@@ -165,9 +166,13 @@ def licences_text(licenses: Iterable[tuple[str | None, str | None]]) -> str:
     ordered = sorted(counted.items(), key=lambda item: (-item[1], str(item[0])))
     rows = [[license_ or "not stated", credit or "not stated", count] for (license_, credit), count in ordered]
     text = table(["licence", "credit", "characters"], rows)
-    if any(license_ is None for license_, _ in counted):
-        text += "\n\nNobody stated a licence for some characters: find it out before you pass this dataset on."
-    return text
+    return text + licence_warning(license_ for license_, _ in counted.elements())
+
+
+def licence_warning(licenses: Iterable[str | None]) -> str:
+    """A paragraph below the licences of all characters where these do not let the dataset be passed on."""
+    problems = withheld(licenses)
+    return "" if problems is None else f"\n\nThis dataset is not to be passed on as it is: {problems}."
 
 
 def backend_note(backend: str, sees_ground_truth: bool) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from specsia_build.dataset.card.text import TEASER_TEXT, table
+from specsia_build.dataset.card.text import TEASER_TEXT, licence_warning, table
 from specsia_build.dataset.card.yaml import front_matter
 from specsia_build.dataset.schema import PUBLISHED_COLUMNS
 from specsia_build.errors import brief
@@ -98,7 +98,7 @@ Splits, shards and the order of rows are the original's; `splits.json` lists the
 
 ## Licences
 
-{licences}
+{licences}{licence_warning(facts.licenses.values())}
 
 The dataset holds rendered pairs only: no mesh and no texture of a character.
 

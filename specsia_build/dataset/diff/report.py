@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.errors import brief, plural, printable, some
+from specsia_build.errors import brief, plural, some
 
 MOST_LISTED = 10
 """Rows that are named for each kind of difference; JSON names all that were added, removed or moved."""
@@ -134,10 +134,6 @@ class DatasetDiff:
     def to_json(self) -> dict[str, Any]:
         """Plain values, `equal` included."""
         return {"equal": self.equal, **asdict(self)}
-
-    def text(self) -> str:
-        """A table to read, without a newline at its end."""
-        return "\n".join(map(printable, self.lines()))
 
     def lines(self) -> list[str]:
         """The lines of the table."""

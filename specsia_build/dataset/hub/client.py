@@ -73,12 +73,10 @@ class Hub:
     Attributes:
         api: bound to the endpoint and the token.
         repo: `OWNER/NAME`.
-        say: takes one line for the person who waits.
     """
 
     api: HfApi
     repo: str
-    say: Callable[[str], None]
 
     @property
     def page(self) -> str:
@@ -141,7 +139,7 @@ def connect(repo: str, say: Callable[[str], None], look: bool = False) -> Iterat
         raise UsageError(
             "the token for the Hub holds characters that no token has: run `hf auth login`, or mend HF_TOKEN"
         )
-    hub = Hub(HfApi(token=token or False, library_name="specsia"), repo, say)
+    hub = Hub(HfApi(token=token or False, library_name="specsia"), repo)
     level = hub_logging.get_verbosity()
     hub_logging.set_verbosity(logging.CRITICAL)
     usual = get_session()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.checksums import read_checksums
+from specsia_build.dataset.card.licenses import stated_by_card
+from specsia_build.dataset.checksums import ListedImages
 from specsia_build.dataset.decoding import table
 from specsia_build.dataset.parallel import results as results_of
 from specsia_build.dataset.places import Place, find_place, leads_out, read_errors
@@ -34,6 +35,7 @@ from specsia_build.dataset.verify.files import (
     read_build,
     read_sums,
 )
+from specsia_build.dataset.verify.licences import check_licences, licence_notes
 from specsia_build.dataset.verify.published import OF_MASK, UNCHECKED, masks_are_others, published_notes
 from specsia_build.dataset.verify.report import (
     AT_REST,
@@ -41,7 +43,7 @@ from specsia_build.dataset.verify.report import (
     CLIPS,
     DIGESTS,
     FILES,
-    OF_RECIPES,
+    LAYOUT,
     SUMS,
     VIEWS,
     CheckResult,
@@ -126,6 +128,9 @@ def _opened(place: Place) -> list[str]:
 
 def _belongs(place: Place, name: str, findings: Findings) -> bool:
     """Whether a file can be one of a dataset anywhere; nothing is read of those that cannot."""
+    if any(part.startswith(".") and part.strip(".") for part in name.split("/")):
+        findings.add(FILES, name, "is no part of a dataset: remove it")
+        return False
     try:
         relative_name(name, "name")
     except SpecsiaError as error:
@@ -154,8 +159,12 @@ def verify(where: str | Path, *, workers: int = 1, progress: Callable[[int, int]
     names = [name for name in _opened(place) if _belongs(place, name, findings)]
     with place.small_files(filter(is_read_whole, names)) as folder:
         files = _check_files(place, folder, names, folders, findings)
-    tracker, seen = _check_rows(place, files, folders, workers, progress or (lambda done, total: None), findings)
-    tracker.finish(files.build.size, seen < files.rows or None in files.groups.values(), findings)
+        tracker, seen = _check_rows(place, files, folders, workers, progress or (lambda done, total: None), findings)
+        unread = seen < files.rows or None in files.groups.values()
+        tracker.finish(files.build.size, unread, findings)
+    licenses = _licenses(files, tracker)
+    if files.kind != "published" and files.card is not None and not unread:
+        check_licences(files.card, licenses, "rows", findings)
     skipped, notes = _left_out(names, files, findings, seen, tracker.at_rest)
     checks = CHECKS.keys() - skipped
     return Report(
@@ -164,8 +173,15 @@ def verify(where: str | Path, *, workers: int = 1, progress: Callable[[int, int]
         configs=files.configs,
         checks=findings.results(checks),
         problems=findings.problems(checks),
-        notes=(*notes, *tracker.notes(), *split_notes(files.frozen or {})),
+        notes=(*notes, *tracker.notes(), *licence_notes(licenses), *split_notes(files.frozen or {})),
     )
+
+
+def _licenses(files: _Files, tracker: Tracker) -> list[str | None]:
+    """Those of all characters: what rows state or, where they have no such column, the card."""
+    if files.kind == "published":
+        return [stated_by_card(files.card or {})] * len(tracker.licenses)
+    return [*tracker.licenses.values()]
 
 
 @dataclass(frozen=True)
@@ -176,6 +192,7 @@ class _Files:
         kind: of the rows.
         groups: rows of each row group by shard, None where its rows cannot be checked.
         build: what `build.json` says.
+        card: its YAML, None where that cannot be read.
         sums: SHA-256 by name of `SHA256SUMS`, None where there is none.
         frozen: split by id of `splits.json`, None where there is none.
         digests: those of `checksums.parquet`, None where there are none to read.
@@ -184,9 +201,10 @@ class _Files:
     kind: Kind
     groups: Mapping[Shard, tuple[int, ...] | None]
     build: BuildFacts
+    card: Mapping[str, Any] | None
     sums: Mapping[str, str] | None
     frozen: Mapping[str, str] | None
-    digests: dict[tuple[str, str], bytes] | None
+    digests: ListedImages | None
 
     @property
     def rows(self) -> int:
@@ -208,20 +226,20 @@ def _check_files(
     kind = _kind_of(place, shards)
     sums = read_sums(folder, findings)
     check_presence(names, shards, sums, findings, NEEDED if kind != "published" else (schema.CARD,))
-    check_card(folder, shards, findings)
+    card = check_card(folder, shards, findings)
     check_texts(folder, names, folders, findings)
     build, frozen = read_build(folder, findings, kind == "clips"), read_frozen_splits(folder, findings)
     digests = None
     if (folder / schema.CHECKSUMS_FILE).is_file():
         try:
-            digests = read_checksums(folder)
+            digests = ListedImages(folder)
             with pq.ParquetFile(folder / schema.CHECKSUMS_FILE) as opened:
                 check_parquet_metadata(opened, schema.CHECKSUMS_FILE, folders, findings)
         except SpecsiaError as error:
             findings.add(FILES, schema.CHECKSUMS_FILE, str(error))
     expected = schema.arrow_schema(_COLUMNS[kind])
     groups = {shard: check_shard(place, shard, expected, folders, findings) for shard in shards}
-    return _Files(kind, groups, build, sums, frozen, digests)
+    return _Files(kind, groups, build, card, sums, frozen, digests)
 
 
 def _check_rows(
@@ -237,19 +255,22 @@ def _check_rows(
     several, clips = len(files.configs) > 1, ClipOrder(views, files.build.fps) if files.kind == "clips" else None
     tracker = Tracker(views, files.frozen, files.digests, several, clips)
     sums = list((files.sums or {}).items())
-    tasks = [
-        (shard, GroupTask(place, shard.name, group, files.kind, views, pos_frame, _backend(shard, files), folders))
-        for shard, groups in files.readable.items()
-        for group in range(len(groups))
-    ]
-    calls: list[tuple[Callable[[Any], Any], Any]] = [(hash_file, (place, name)) for name, _ in sums]
-    calls += [(check_group, task) for _, task in tasks]
+
+    def tasks() -> Iterator[tuple[Shard, GroupTask]]:
+        for shard, groups in files.readable.items():
+            backend = _backend(shard, files)
+            for group in range(len(groups)):
+                yield shard, GroupTask(place, shard.name, group, files.kind, views, pos_frame, backend, folders)
+
+    calls: chain[tuple[Callable[[Any], Any], Any]] = chain(
+        ((hash_file, (place, name)) for name, _ in sums), ((check_group, task) for _, task in tasks())
+    )
     results = results_of(calls, workers)
     for (name, listed), found in zip(sums, islice(results, len(sums)), strict=True):
         check_sum(name, listed, found, findings)
     done, seen = 0, 0
     progress(done, files.rows)
-    for (shard, task), result in zip(tasks, results, strict=True):
+    for (shard, task), result in zip(tasks(), results, strict=True):
         findings.merge(result.findings)
         for row in result.rows:
             tracker.feed(shard, row, findings)
@@ -264,7 +285,7 @@ def _left_out(
     names: Sequence[str], files: _Files, findings: Findings, seen: int, at_rest: int
 ) -> tuple[set[str], list[str]]:
     """Checks that were not carried out, and why; `at_rest` are the clips that go around a character."""
-    skipped, notes = set(OF_RECIPES), []
+    skipped, notes = {LAYOUT}, []
     if files.sums is None:
         skipped.add(SUMS)
         notes.append(f"there is no {schema.SUMS_FILE}: whether files have changed was not checked")

@@ -65,7 +65,6 @@ def is_read_whole(name: str) -> bool:
 def named_shards(names: Sequence[str], findings: Findings) -> tuple[Shard, ...]:
     """The shards among a dataset's files; those whose name says no split are reported and left out."""
     shards: list[Shard] = []
-    series: dict[tuple[str, str], list[tuple[int, int, str]]] = {}
     for name in names:
         if not (name.startswith(f"{schema.DATA}/") and name.endswith(".parquet")):
             continue
@@ -74,15 +73,8 @@ def named_shards(names: Sequence[str], findings: Findings) -> tuple[Shard, ...]:
             findings.add(FILES, name, "is not named as a shard is, such as data/train-00000-of-00001.parquet")
             continue
         shards.append(Shard(name, said.config, said.split))
-        series.setdefault((said.config, said.split), []).append((said.index, said.count, name))
-    for (config, split), found in series.items():
-        count = max(of for _, of, _ in found)
-        for index, of, name in found:
-            if of != count or index >= of:
-                findings.add(FILES, name, f"does not fit the other shards of {split}: there are {count} by their names")
-        for index in sorted(set(range(count)) - {index for index, _, _ in found}):
-            name = f"{found[0][2].rpartition('/')[0]}/{schema.shard_name(split, index, count)}"
-            findings.add(FILES, name, f"is missing from the shards of {split} ({config})")
+    for name, problem in schema.odd_shards(shard.name for shard in shards):
+        findings.add(FILES, name, problem)
     return tuple(sorted(shards, key=lambda s: (s.config, schema.SPLITS.index(s.split), s.name)))
 
 
@@ -149,13 +141,12 @@ def check_sum(name: str, listed: str, found: str | None, into: Findings) -> None
         into.add(SUMS, name, f"is not the file that {schema.SUMS_FILE} lists: its content has changed")
 
 
-def _entries(text: str) -> list[DataFiles]:
-    """The entries of a card.
+def _entries(fields: Mapping[str, Any]) -> list[DataFiles]:
+    """The entries of a card's YAML.
 
     Raises:
         ValueError: if the card has no readable list of them.
     """
-    fields = card_fields(text)
     if not fields:
         raise ValueError("does not begin with YAML between two lines of ---")
     found = data_files(fields)
@@ -166,14 +157,15 @@ def _entries(text: str) -> list[DataFiles]:
     return found
 
 
-def check_card(folder: Path, shards: Sequence[Shard], findings: Findings) -> None:
-    """That the card's configurations name every shard as what it is, and nothing else."""
+def check_card(folder: Path, shards: Sequence[Shard], findings: Findings) -> Mapping[str, Any] | None:
+    """The card's YAML, if it can be read; its configurations name every shard as what it is, and nothing else."""
     text = _read_text(folder / schema.CARD, schema.CARD, findings) if (folder / schema.CARD).is_file() else None
     if text is None:
-        return
+        return None
     named: set[str] = set()
     try:
-        for config, split, pattern in _entries(text):
+        fields = card_fields(text)
+        for config, split, pattern in _entries(fields):
             matched = [shard for shard in shards if fnmatchcase(shard.name, pattern)]
             if not matched:
                 findings.add(FILES, schema.CARD, f"names {pattern} ({config}, {split}), which no file fits")
@@ -183,10 +175,11 @@ def check_card(folder: Path, shards: Sequence[Shard], findings: Findings) -> Non
                     findings.add(FILES, shard.name, f"is {split} of {config} by the card, but not by its place")
     except ValueError as error:
         findings.add(FILES, schema.CARD, str(error))
-        return
+        return None
     for shard in shards:
         if shard.name not in named:
             findings.add(FILES, shard.name, "is named by no configuration of the card")
+    return fields
 
 
 def read_build(folder: Path, findings: Findings, moving: bool = False) -> BuildFacts:

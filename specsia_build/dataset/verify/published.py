@@ -9,12 +9,12 @@ import numpy as np
 from specsia_build.dataset.pairs import background, lift
 from specsia_build.dataset.schema import COLOR, EDGE, GT, MASK, POS
 from specsia_build.dataset.verify import images
-from specsia_build.dataset.verify.report import ALPHA, CONTOUR, IMAGES, IOU, ORDER, POSITION, SHAPE, Findings
+from specsia_build.dataset.verify.report import ALPHA, CONTOUR, IMAGES, IOU, LICENSES, ORDER, POSITION, SHAPE, Findings
 from specsia_build.dataset.verify.report import EDGE as EDGE_CHECK
 from specsia_build.errors import plural
 from specsia_build.films import Pixels
 
-UNCHECKED = frozenset({CONTOUR, POSITION, IOU, SHAPE, ORDER})
+UNCHECKED = frozenset({CONTOUR, POSITION, IOU, SHAPE, ORDER, LICENSES})
 """Checks that need what the schema does not hold."""
 
 OF_MASK = frozenset({ALPHA, EDGE_CHECK})

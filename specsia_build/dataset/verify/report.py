@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from specsia_build.errors import brief, plural, printable
+from specsia_build.errors import brief, plural
 
 MOST_LISTED = 20
 """Problems of one check that are listed; all are counted."""
@@ -41,9 +41,6 @@ CHECKS = {
 
 AT_REST = frozenset({POSITION, SHAPE, ORDER})
 """Checks of what holds of characters at rest alone."""
-
-OF_RECIPES = frozenset({LICENSES, LAYOUT})
-"""Checks of a recipe's folder alone."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +102,6 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """Plain values, `ok` included."""
         return {"ok": self.ok, **asdict(self)}
-
-    def text(self) -> str:
-        """A verdict to read, without a newline at its end."""
-        return "\n".join(map(printable, self.lines()))
 
     def lines(self) -> list[str]:
         """The lines of the verdict."""

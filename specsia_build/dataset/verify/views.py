@@ -10,12 +10,13 @@ from typing import Any
 
 from specsia_build.characters.character import id_order_key
 from specsia_build.dataset import splits
+from specsia_build.dataset.checksums import ListedImages
 from specsia_build.dataset.reading import Shard
 from specsia_build.dataset.schema import CHECKSUMS_FILE, GT, GT_MASK, IMAGE_COLUMNS, SPLITS_FILE, row_uid
 from specsia_build.dataset.verify.character import check_character
 from specsia_build.dataset.verify.clips import ClipOrder
 from specsia_build.dataset.verify.glimpse import Glimpse
-from specsia_build.dataset.verify.report import CLIPS, DIGESTS, IMAGES, MOST_LISTED, SPLITS, VIEWS, Findings
+from specsia_build.dataset.verify.report import CLIPS, DIGESTS, IMAGES, LICENSES, MOST_LISTED, SPLITS, VIEWS, Findings
 from specsia_build.dataset.verify.rows import RowFacts
 from specsia_build.errors import SpecsiaError
 
@@ -38,14 +39,14 @@ class Tracker:
         self,
         views: int,
         frozen: Mapping[str, str] | None,
-        digests: dict[tuple[str, str], bytes] | None,
+        digests: ListedImages | None,
         several: bool,
         clips: ClipOrder | None = None,
     ) -> None:
         """Args:
         views: of every character.
         frozen: split of each id by `splits.json`, or None.
-        digests: by configuration and uid as `read_checksums` gives them, or None; emptied on the way.
+        digests: those of `checksums.parquet`, or None.
         several: whether there is more than one configuration.
         clips: checks the order of frames, where rows are frames of clips; there are no views to be missed then.
         """
@@ -57,6 +58,11 @@ class Tracker:
         self.copies: dict[str, list[int]] = {}
         self.fronts: dict[bytes, tuple[str, str, str]] = {}
         self.parted: dict[tuple[str, str], dict[int, Glimpse]] = {}
+
+    @property
+    def licenses(self) -> dict[str, str | None]:
+        """What the rows state of each character; all None where they have no such column."""
+        return {i: dict(known.constants).get("license") for (_, i), known in self.characters.items()}
 
     def feed(self, shard: Shard, row: RowFacts, findings: Findings) -> None:
         """Compare a row with those before it."""
@@ -72,7 +78,7 @@ class Tracker:
             if value != first:
                 others = "views" if self.clips is None else "frames"
                 message = f"{name} is {_short(value)} but {_short(first)} in another of its {others}"
-                findings.add(standing, row.uid, message)
+                findings.add(LICENSES if name == "license" else standing, row.uid, message)
         if row.size is not None:
             count, uids = self.sizes.get(row.size, (0, []))
             self.sizes[row.size] = (count + 1, uids if len(uids) >= MOST_LISTED else [*uids, row.uid])
@@ -102,7 +108,7 @@ class Tracker:
 
     def _compare(self, config: str, row: RowFacts, columns: list[str], findings: Findings) -> None:
         assert self.digests is not None
-        listed = self.digests.pop((config, row.uid), None)
+        listed = self.digests.take(config, row.uid)
         if listed is None:
             findings.add(DIGESTS, row.uid, f"is not listed in {CHECKSUMS_FILE} (or stands twice) for {config}")
             return
@@ -154,8 +160,8 @@ class Tracker:
                         message = f"its images have {width} x {height} pixels, not {wanted[0]} x {wanted[1]}"
                         findings.add(IMAGES, uid, message)
                     findings.counts[IMAGES] += count - len(uids)
-        for config, uid in self.digests or {}:
-            if not unread:
+        if self.digests is not None and not unread:
+            for config, uid in self.digests.rest():
                 findings.add(DIGESTS, uid, f"is listed in {CHECKSUMS_FILE} but not in {config}")
 
     def notes(self) -> list[str]:

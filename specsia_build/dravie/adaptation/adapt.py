@@ -25,17 +25,13 @@ GRADIENT = 0.5
 """Weight of the gradient loss beside L1."""
 
 
-def _nothing(_: int) -> None:
-    """No progress is shown."""
-
-
 def adapt_generator(
     model: nn.Module,
     model_config: ModelConfig,
     frontal: Pair,
     settings: AdaptConfig,
     device: torch.device,
-    advance: Callable[[int], object] = _nothing,
+    advance: Callable[[int], object] = lambda _: None,
 ) -> nn.Module:
     """Fine-tune a copy of a generator on a character's frontal pair.
 
@@ -95,7 +91,6 @@ def fit_single(
     model_config: ModelConfig,
     settings: TrainConfig,
     device: torch.device,
-    advance: Callable[[int], object] = _nothing,
 ) -> nn.Module:
     """The sample-wise baseline: the same network, trained from nothing on one character's frontal pair.
 
@@ -104,7 +99,6 @@ def fit_single(
         model_config: of the network; what `settings` says of it does not count.
         settings: of the training, with its losses.
         device: that computes.
-        advance: is told of each step.
 
     Returns:
         The generator, on `device`, in evaluation mode.
@@ -123,5 +117,4 @@ def fit_single(
         values = training_step(networks, config, step, inputs, targets)
         if not values.isfinite().all():
             raise SpecsiaError(f"fitting '{frontal.character_id}' stopped: a loss of step {step + 1} is no number")
-        advance(1)
     return (networks.average or networks.generator).requires_grad_(False).eval()

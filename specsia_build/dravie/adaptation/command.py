@@ -10,11 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
 from torch import nn
 
 from specsia_build import __version__
+from specsia_build.characters.images import load_texture
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, is_frontal, place_columns, place_of
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie.adaptation.adapt import adapt_generator
@@ -90,10 +89,11 @@ def with_drawing(frontal: Pair, path: Path) -> Pair:
         SpecsiaError: if it cannot be read, or does not fit.
     """
     try:
-        with Image.open(path) as image:
-            drawing: NDArray[np.uint8] = np.array(image.convert("RGBA"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise SpecsiaError(f"the drawing {path} cannot be read: {error}") from error
+        drawing = load_texture(path.read_bytes(), "the drawing", upright=True)
+    except OSError as error:
+        raise SpecsiaError(f"the drawing {path} cannot be read: {error.strerror or error}") from error
+    except SpecsiaError as error:
+        raise SpecsiaError(f"{path}: {error}") from error
     try:
         placed = place_drawing(drawing, frontal.z[..., 3])
     except SpecsiaError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,27 @@ def list_frames(folder: Path, with_pos: bool) -> tuple[FrameFiles, ...]:
             if size != sizes[frame.color]:
                 raise UsageError(f"{path} is {_by(size)}, but {frame.color} is {_by(sizes[frame.color])}")
     return frames
+
+
+def missing_frames(names: Sequence[str]) -> tuple[int, str]:
+    """How many names are left out by frames numbered in even steps, and the first: 1 and `f_02` of `f_01` and `f_03`.
+
+    Where nothing is left out, or the steps are not even, 0 and an empty name.
+    """
+    numbered: dict[tuple[str, int], list[int]] = {}
+    for match in filter(None, map(re.compile(r"(.*?)([0-9]+)").fullmatch, names)):
+        width = len(match[2]) if match[2].startswith("0") else 0
+        numbered.setdefault((match[1], width), []).append(int(match[2]))
+    count, first = 0, ""
+    for (prefix, width), numbers in numbered.items():
+        there = sorted(numbers)
+        steps = [after - before for before, after in pairwise(there)]
+        step = min(steps, default=0)
+        wide = next((k for k, one in enumerate(steps) if one > step), None)
+        if wide is not None and not any(one % step for one in steps):
+            count += sum(one // step - 1 for one in steps)
+            first = first or f"{prefix}{there[wide] + step:0{width}}"
+    return count, first
 
 
 def _pictures(folder: Path) -> dict[str, Path]:
@@ -170,6 +192,8 @@ def read_frame(frame: FrameFiles) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]
     pos = np.zeros_like(z)
     if frame.pos is not None:
         codes = _decoded(frame.pos)
+        if codes.shape[2] == 1:
+            raise UsageError(f"{frame.pos} is grey: positions are colours, R = x, G = z, B = -y; see docs/frame.md")
         pos[..., :3] = np.where(alpha[..., None] > 0, codes[..., :3], 0)
         pos[..., 3] = alpha
     return z, pos

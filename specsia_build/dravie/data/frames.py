@@ -13,9 +13,9 @@ import hashlib
 import json
 import mmap
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -94,18 +94,6 @@ class Frames:
 
     def __len__(self) -> int:
         return len(self.uids)
-
-    def only(self, characters: Collection[str]) -> Frames:
-        """The rows of some characters, over the same arrays."""
-        kept = [i for i, name in enumerate(self.character_ids) if name in characters]
-        return replace(
-            self,
-            extents=np.ascontiguousarray(self.extents[kept]),
-            uids=tuple(self.uids[i] for i in kept),
-            character_ids=tuple(self.character_ids[i] for i in kept),
-            views=tuple(self.views[i] for i in kept),
-            contents=tuple(self.contents[i] for i in kept),
-        )
 
     def whole(self, row: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
         """Z, Zpos and Y* of a row, each (H, W, 4) uint8; Zpos with the alpha of Z."""
@@ -206,7 +194,6 @@ def open_frames(
     config: str,
     split: str,
     progress: Progress,
-    characters: Collection[str] | None = None,
     folder: Path | None = None,
     workers: int = 2,
 ) -> Frames:
@@ -217,7 +204,6 @@ def open_frames(
         config: one of its configurations.
         split: one of the configuration's splits.
         progress: where a bar and remarks go.
-        characters: to keep; all of them if None.
         folder: of all caches; the user's own by default.
         workers: threads that decode.
 
@@ -245,12 +231,13 @@ def open_frames(
         progress.say(f"{uid} is left out of {split}: it is all background in Z or in Y*")
     if not index["rows"]:
         raise SpecsiaError(f"no row of the split '{split}' of {dataset.where} shows anything in both Z and Y*")
-    frames = _mapped(cache, index)
-    return frames if characters is None else frames.only(characters)
+    return _mapped(cache, index)
 
 
 def _fingerprint(dataset: OpenedDataset, config: str, split: str) -> str:
-    return hashlib.sha256(json.dumps([VERSION, dataset.digest(), config, split]).encode()).hexdigest()[:24]
+    # The digest is that of what was packed, which a shard that was cut off or replaced since then is not.
+    sizes = [dataset.files[shard.name] for shard in dataset.shards if (shard.config, shard.split) == (config, split)]
+    return hashlib.sha256(json.dumps([VERSION, dataset.digest(), config, split, sizes]).encode()).hexdigest()[:24]
 
 
 def _complete(cache: Path) -> dict[str, Any] | None:

@@ -19,7 +19,6 @@ from specsia_build.dravie.adaptation.adapt import adapt_generator, fit_single
 from specsia_build.dravie.apply import has_bf16, repair
 from specsia_build.dravie.config import AdaptConfig, ModelConfig, TrainConfig, differences, to_json
 from specsia_build.dravie.enhance import weights_digest
-from specsia_build.dravie.evaluation import baselines
 from specsia_build.dravie.network.checkpoint import load_generator
 from specsia_build.dravie.recall import recalled, remember
 from specsia_build.dravie.seen import Seen, read_seen
@@ -27,6 +26,7 @@ from specsia_build.dravie.train import read_run_config
 from specsia_build.errors import UsageError
 from specsia_build.gallery.evaluation import RAW as UNREPAIRED_FOLDER
 from specsia_build.gallery.evaluation import UNREPAIRED
+from specsia_build.rendering.contour import draw_contour
 
 RAW, LINE, LINE_ORACLE = UNREPAIRED, "line", "line-oracle"
 SINGLE, SINGLE_PLAIN = "sample-wise", "sample-wise without pos"
@@ -43,6 +43,27 @@ ABLATIONS = ("pos", "adaptation", "recall")
 
 FIT_STEPS = 1500
 """Updates of the sample-wise baseline: two and a half times as many as an adaptation's."""
+
+LINE_PX, LINE_GREY = 2, 0
+"""Of the drawn line, for want of better knowledge."""
+
+
+def raw(pair: Pair) -> NDArray[np.uint8]:
+    """Z itself."""
+    return pair.z
+
+
+def line(pair: Pair) -> NDArray[np.uint8]:
+    """Z with a black contour of 2 px about its own mask."""
+    return draw_contour(pair.z, pair.z[..., 3], LINE_PX, LINE_GREY)
+
+
+def line_oracle(pair: Pair) -> NDArray[np.uint8]:
+    """Z with a contour of Y*'s own thickness and grey about its own mask; the plain `line` where they are unknown."""
+    if pair.outline_px is None or pair.outline_grey is None:
+        return line(pair)
+    return draw_contour(pair.z, pair.z[..., 3], pair.outline_px, pair.outline_grey)
+
 
 Painter = Callable[[Pair], NDArray[np.uint8]]
 """What repairs a view; Y* of the view is not there to be looked at (`Pair.without_truth`)."""
@@ -238,8 +259,8 @@ def choose_methods(
             "--without pos compares with a model that never saw positions: train one with `specsia train --without pos`"
             " and name its folder among the runs"
         )
-    methods = [_plain(RAW, baselines.raw)] if RAW in wanted else []
-    methods += [_plain(LINE, baselines.line)] if LINE in wanted else []
+    methods = [_plain(RAW, raw)] if RAW in wanted else []
+    methods += [_plain(LINE, line)] if LINE in wanted else []
     if SINGLE in wanted:
         settings = next((run.settings for run in runs if run.settings is not None), TrainConfig())
         for label, with_pos in ((SINGLE, True), (SINGLE_PLAIN, False)):
@@ -248,7 +269,7 @@ def choose_methods(
             methods += [_single(label, k, config, fit, device) for k in range(repeats)]
     if places:
         methods = [each for method in methods for each in (method, _recalling(method, method.label + RECALLING))]
-    methods += [_plain(LINE_ORACLE, baselines.line_oracle)] if LINE in wanted else []
+    methods += [_plain(LINE_ORACLE, line_oracle)] if LINE in wanted else []
     for label, alike in _groups(runs).items():
         with_pos = alike[0].config.with_pos
         if "adaptation" in without and (with_pos or not any(run.config.with_pos for run in runs)):

@@ -6,9 +6,6 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from specsia_build import png
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.code import PAINTING, TURNING, code_digest
@@ -17,11 +14,10 @@ from specsia_build.dravie.metrics import flicker
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
+from specsia_build.films import Pixels
 from specsia_build.gallery.evaluation import picture_name, pictures_folder
 
 DONE = "done.json"
-
-Picture = NDArray[np.uint8]
 
 Turn = Callable[[], Sequence[Pair]]
 """Views all around a character, in the order of the turn."""
@@ -29,7 +25,7 @@ Turn = Callable[[], Sequence[Pair]]
 
 def painted(
     method: Method, pairs: Sequence[Pair], frontal: Pair | None, around: Turn | None, folder: Path, subject: str
-) -> tuple[list[Picture], float | None]:
+) -> tuple[list[Pixels], float | None]:
     """The results of a method for a character's views or the frames of a clip, and the flicker of its turn.
 
     A method is given Y* of the frontal view to fit itself to, and of no view that it paints.
@@ -65,22 +61,22 @@ def painted(
     return results, calm
 
 
-def keep(folder: Path, pairs: Sequence[Pair], pictures: Sequence[Picture]) -> None:
+def keep(folder: Path, pairs: Sequence[Pair], pictures: Sequence[Pixels]) -> None:
     """Write a picture of each of some views."""
     for pair, picture in zip(pairs, pictures, strict=True):
         write_bytes(_file(folder, pair), png.encode(picture))
 
 
 def _paint(
-    paint: Callable[[Pair], Picture], pairs: Sequence[Pair], around: Turn | None
-) -> tuple[list[Picture], float | None]:
+    paint: Callable[[Pair], Pixels], pairs: Sequence[Pair], around: Turn | None
+) -> tuple[list[Pixels], float | None]:
     results = [paint(pair.without_truth()) for pair in pairs]
     if around is None:
         return results, None
     return results, flicker([paint(pair.without_truth()) for pair in around()], [pair.gt for pair in around()])
 
 
-def _kept(done: Path, pairs: Sequence[Pair], key: str) -> tuple[list[Picture], float | None] | None:
+def _kept(done: Path, pairs: Sequence[Pair], key: str) -> tuple[list[Pixels], float | None] | None:
     """Results that were kept, or None where they are others, or not whole."""
     try:
         found = read_json(done)
@@ -100,6 +96,6 @@ def kept_folder(out: Path, config: str, pair: Pair, name: str) -> Path:
     return out / pictures_folder(config, pair.character_id, name, pair.clip)
 
 
-def kept_result(out: Path, method: Method, config: str, pair: Pair) -> Picture:
+def kept_result(out: Path, method: Method, config: str, pair: Pair) -> Pixels:
     """The result of a method for a view that was painted."""
     return png.decode(_file(kept_folder(out, config, pair, method.folder), pair).read_bytes(), 4)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
+import signal
+import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,16 +19,16 @@ from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.pipeline.executors.head import Head
 from specsia_build.pipeline.executors.here import Here
 from specsia_build.pipeline.executors.nodes import Nodes
+from specsia_build.pipeline.executors.own import own_cluster
 from specsia_build.pipeline.layout import RunLayout
-
-STORE_BYTES = 100 * 2**20
-"""Object store of a cluster started here; what passes through it is small."""
 
 _QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     # Under `uv run` Ray would send the whole working folder to every node.
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Who leaves a cluster whose head is gone waits for so long to tell it what became of tasks.
+    "RAY_task_events_shutdown_flush_timeout_ms": "500",
 }
 
 
@@ -98,24 +99,25 @@ def joined_cluster(
         UsageError: if a node does not see the run, or has another version of this package.
     """
     ray = load_ray(head)
-    settings: dict[str, Any] = {"address": head}
-    if head is None:
-        settings = {"address": "local", "num_cpus": config.worker_count(), "include_dashboard": False}
-        settings["object_store_memory"] = STORE_BYTES
     for left in layout.lock.parent.glob("seen-*"):
         left.unlink()
     mark = layout.lock.with_name(f"seen-{uuid.uuid4().hex}")
     mark.touch()
     # What nodes report, Ray prints to standard output, which is for the command's own result.
-    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # noqa: PTH123
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), ExitStack() as opened:  # noqa: PTH123
         try:
             try:
-                context = ray.init(**settings, log_to_driver=False, logging_level="CRITICAL")
+                address = opened.enter_context(own_cluster(config.worker_count())) if head is None else head
+                with _same_sigterm():
+                    ray.init(address=address, log_to_driver=False, logging_level="CRITICAL")
             # Ray ends the process where a head answers in another language than its own.
             except (Exception, SystemExit) as error:
                 reason = next((line for line in str(error).splitlines() if line), type(error).__name__)
                 if head is None:
-                    raise SpecsiaError(f"Ray cannot be started here: {reason}") from error
+                    raise SpecsiaError(
+                        f"Ray {ray.__version__} cannot be started here ({reason}): install the version that "
+                        "constraints.txt names, or start it by `ray start --head` and give its RAY_ADDRESS"
+                    ) from error
                 raise SpecsiaError(
                     f"the Ray cluster at {head} cannot be joined ({reason}): the versions of Ray and Python must be "
                     "its own, and where it asks for a token RAY_AUTH_MODE=token and RAY_AUTH_TOKEN must be set"
@@ -123,7 +125,7 @@ def joined_cluster(
             source = None if config.source.startswith("sample:") else Path(config.source).expanduser().absolute()
             here = Here(Path.cwd(), __version__, layout.root, None if layout.work else mark, source, _variables())
             limit = config.worker_count() if head is None else config.workers or None
-            answering = Head(context.address_info["gcs_address"])
+            answering = Head(address, ours=head is None)
             cluster = Cluster(limit, config.workers or None, answering, Nodes(here, answering, say))
             cluster.nodes.probe()
             count = len(cluster.nodes.alive())
@@ -133,9 +135,19 @@ def joined_cluster(
         finally:
             mark.unlink(missing_ok=True)
             if ray.is_initialized():
-                ray.shutdown()
-                if head is None:
-                    shutil.rmtree(context.address_info["session_dir"], ignore_errors=True)
+                with _same_sigterm():
+                    ray.shutdown()
+
+
+@contextmanager
+def _same_sigterm() -> Iterator[None]:
+    """Have SIGTERM do what it did: Ray would have it print addresses and abort."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _variables() -> dict[str, str]:

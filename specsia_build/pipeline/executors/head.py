@@ -16,7 +16,7 @@ LOOK_SECONDS = 1.0
 """How often it is looked at while a build waits for its cluster."""
 
 SILENT_SECONDS = 2.0
-"""After which one that answered before is given up; Ray takes five more to leave it."""
+"""After which one that answered before is given up."""
 
 
 def find_head() -> str | None:
@@ -59,11 +59,12 @@ class Head:
 
     Attributes:
         address: HOST:PORT.
+        ours: whether this process started it.
         gone: whether it was given up.
     """
 
-    def __init__(self, address: str) -> None:
-        self.address, self.gone = address, False
+    def __init__(self, address: str, ours: bool = False) -> None:
+        self.address, self.ours, self.gone = address, ours, False
         self._looked = time.monotonic()
 
     def look(self, now: bool = False) -> None:
@@ -78,9 +79,10 @@ class Head:
         while (fault := unreachable(self.address, LOOK_SECONDS)) is not None:
             if time.monotonic() >= until:
                 self.gone = True
+                again = "" if self.ours else "start the cluster again; "
                 raise SpecsiaError(
-                    f"the head of the Ray cluster, {self.address}, is gone ({fault}): start the cluster again; "
-                    "the same command goes on from here"
+                    f"the head of the Ray cluster, {self.address}, is gone ({fault}): {again}the same command goes on "
+                    "from here"
                 )
             time.sleep(LOOK_SECONDS / 2)
         self._looked = time.monotonic()

@@ -112,6 +112,8 @@ class Patience:
             SpecsiaError: if the head is gone.
         """
         self._cluster.head.look()
+        # A node that is lost is told of also where nothing is handed out that it might be given.
+        self._cluster.nodes.alive()
         now = time.monotonic()
         if at_work:
             self._since = None if self._since is None else now

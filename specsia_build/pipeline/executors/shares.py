@@ -22,7 +22,7 @@ TASK_SECONDS = 1.0
 MOST_SECONDS = 3.0
 """After which it begins no other, so that none waits behind items that were not as short as those before."""
 
-MOST_ITEMS = 32
+MOST_ITEMS = 128
 """In a task."""
 
 REMEMBERED = 32

@@ -255,14 +255,13 @@ def shot_of(clip: Clip, actor: Actor, config: BuildConfig, margin_px: float) -> 
     Raises:
         CharacterError: if a pose is not finite.
     """
-    times, found, held = acted = _acted(clip, actor, config)
+    _, found, held = acted = _acted(clip, actor, config)
     camera = Camera(clip.yaw, config.size)
     if not clip.origin:
         return _shot(clip, acted, config, camera.width, np.zeros(3))
     right, up, _ = camera.basis()
     low, high = np.full(2, np.inf), np.full(2, -np.inf)
-    for k in range(len(times)):
-        vertices = actor.rig.vertices(found, k)
+    for k, vertices in enumerate(actor.rig.each_vertices(found)):
         if not np.isfinite(vertices).all():
             raise CharacterError(f"'{clip.action}' takes vertices to places that are no numbers")
         least, most = extremes(turned(vertices, camera.basis()))

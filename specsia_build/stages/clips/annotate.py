@@ -12,25 +12,13 @@ from numpy.typing import NDArray
 
 from specsia_build import npz
 from specsia_build.annotation.features import Features, feature_edges
-from specsia_build.annotation.flow import flow
 from specsia_build.annotation.lines import draw_lines, visible_lines
 from specsia_build.annotation.regions import regions
 from specsia_build.annotation.segments import segments
 from specsia_build.annotation.strokes import Strokes, strokes, vertex_ranks
-from specsia_build.annotation.tracks import Points, chosen, tracked
+from specsia_build.annotation.tracks import Points, chosen, flow, tracked
 from specsia_build.annotation.udp import Landmarks, landmarks, udp
-from specsia_build.dataset.layers import (
-    BACK,
-    BACK_UNMATCHED,
-    FLOW,
-    LABEL,
-    LINE,
-    SEG,
-    STROKES,
-    TRACKS,
-    UDP,
-    UNMATCHED,
-)
+from specsia_build.dataset.layers import BACK, BACK_UNMATCHED, FLOW, LABEL, LINE, SEG, STROKES, TRACKS, UDP, UNMATCHED
 from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.seen import Seen
 from specsia_build.stages.clips.actor import Actor

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from specsia_build import png
-from specsia_build.animation.rig import Rig, posed_as
+from specsia_build.animation.rig import Rig, posed_through
 from specsia_build.dataset.images import position_image
 from specsia_build.dataset.layers import COLOR, GT, LAYERS, LINE, MASK, POS, SEG, UDP, frame_file
 from specsia_build.errors import CharacterError
 from specsia_build.frame import ORTHO_WIDTH
+from specsia_build.jit import ready
 from specsia_build.recipes.registry import layers_of
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.fast.renderer import FastRenderer, Still
@@ -94,8 +95,7 @@ def drawn(mesh: Mesh, rig: Rig, shot: Shot, look: str, *, seen: bool = False) ->
     still = _still(mesh, rig, shot.cameras[0].pixels_per_unit, kind)
 
     def moved() -> Iterator[Mesh]:
-        for k in range(count):
-            pose = posed_as(still.mesh, rig, shot.poses, k)
+        for k, pose in enumerate(posed_through(still.mesh, rig, shot.poses)):
             yield pose.with_vertices(pose.vertices + shot.shifts[k].astype(np.float32))
 
     yield from FastRenderer().animate(still, moved(), shot.cameras[:1], seen=seen)
@@ -142,14 +142,15 @@ def draw(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
                 found = next(more)
             with watch.part("encode"):
                 files |= {frame_file(name, frame): LAYERS[name].encode(what) for (name, frame), what in found.items()}
-        empty += int(np.count_nonzero(layers.mask) < LEAST_COVERED * layers.mask.size)
         with watch.part("encode"):
+            mask = ready(layers.mask)
+            empty += int(np.count_nonzero(mask) < LEAST_COVERED * mask.size)
             if COLOR in wanted:
                 files[frame_file(COLOR, k)] = png.encode(layers.color)
             if MASK in wanted:
-                files[frame_file(MASK, k)] = png.encode(layers.mask)
+                files[frame_file(MASK, k)] = png.encode(mask)
             if POS in wanted:
-                files[frame_file(POS, k)] = png.encode(position_image(layers.position, layers.mask, low, high))
+                files[frame_file(POS, k)] = png.encode(position_image(layers.position, mask, low, high))
             if GT in wanted:
                 files[frame_file(GT, k)] = png.encode(draw_contour(layers.color, layers.coverage, thickness, grey))
     if empty == len(shot.times):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,10 +20,6 @@ from specsia_build.stages.clips import carry, draw, motions
 from specsia_build.stages.clips.actor import actor_of, shot_again
 from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job
 from specsia_build.stages.stopwatch import Stopwatch
-
-
-def _settings(job: Job) -> dict[str, Any]:
-    return draw.shot_settings(job)
 
 
 def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
@@ -91,7 +86,7 @@ STAGE = CharacterStage(
     version=1,
     earlier=(motions.STAGE, draw.STAGE, reconstruct.STAGE, project.STAGE, carry.STAGE),
     make=move,
-    settings=_settings,
+    settings=draw.shot_settings,
     inputs=_inputs,
     per_backend=True,
     per_clip=True,

@@ -95,6 +95,14 @@ def keep(path: Path, folder: Path, pose: str = "rest", **changes: object) -> Non
     (kept / "mesh.json").write_text(json.dumps(facts))
 
 
+@pytest.mark.usefixtures("no_blender")
+def test_a_texture_without_an_image_is_said_to_be_one(tmp_path: Path, own_cache: Path) -> None:
+    path = tmp_path / "hero.fbx"
+    path.write_bytes(b"fbx")
+    keep(path, own_cache, images=[{"name": "/home/her/.", "file": None}])
+    assert "hero.fbx has a texture that names no image; it was left out" in read_with_blender(path).warnings
+
+
 @pytest.mark.parametrize(("name", "kind"), [("x.fbx", "an FBX"), ("x.blend", "a Blender")])
 @pytest.mark.usefixtures("no_blender")
 def test_without_blender_the_way_to_it_is_said(tmp_path: Path, name: str, kind: str) -> None:
@@ -326,8 +334,18 @@ def part_of(raw: RawMesh, material: str) -> tuple[Mesh, NDArray[np.bool_], Mater
 
 def test_a_blend_file_is_what_a_render_would_show(blend: Path) -> None:
     raw = read_with_blender(blend)
-    assert raw.parts == ("Body", "BodyMesh", "Flipped", "FlippedMesh", "Cloth", "ClothMesh", "Hand", "HandMesh", "Rig")
-    assert (raw.skinned, raw.animations, raw.warnings) == (True, 1, ())
+    assert raw.parts[:9] == (
+        "Body",
+        "BodyMesh",
+        "Flipped",
+        "FlippedMesh",
+        "Cloth",
+        "ClothMesh",
+        "Hand",
+        "HandMesh",
+        "Rig",
+    )
+    assert (raw.skinned, raw.animations) == (True, 1)
     mesh, chosen, red = part_of(raw, "red")
     # The mirror modifier doubles the square to the other side of x.
     assert (chosen.sum(), red.base_color, red.alpha_mode) == (4, (1, 0, 0, 1), "opaque")
@@ -340,6 +358,38 @@ def test_a_blend_file_is_what_a_render_would_show(blend: Path) -> None:
     assert mesh.normals is not None
     assert_allclose(mesh.normals[chosen], flat_normals(mesh)[chosen], atol=1e-6)
     assert_allclose(mesh.normals[chosen][0, 0], [0, -1, 0], atol=1e-6)
+
+
+def test_what_is_hidden_from_the_viewport_alone_is_there(blend: Path) -> None:
+    parts = read_with_blender(blend).parts
+    shown = [f"Out of sight {k}" in parts for k in range(3)]
+    # By the object's monitor, by its eye, and by a collection that no render shows.
+    assert shown == [True, True, False]
+    assert "Hidden" not in parts
+
+
+def test_what_is_simplified_or_left_out_is_said(blend: Path) -> None:
+    assert sorted(read_with_blender(blend).warnings) == [
+        "scene.blend: hair or fur made of strands was left out ('Furry'): make it a mesh in Blender to have it",
+        "scene.blend: the colour ramp of material 'stepped' was simplified to its last colour",
+    ]
+
+
+@pytest.mark.parametrize(("name", "opacity"), [("cornea", 0.2), ("veil", 0.25), ("other veil", 0.75)])
+def test_what_lets_light_through_does_not_hide_what_is_behind(blend: Path, name: str, opacity: float) -> None:
+    _, _, made = part_of(read_with_blender(blend), name)
+    assert made.alpha_mode == "blend"
+    assert made.base_color[3] == pytest.approx(opacity)
+
+
+def test_colours_that_come_by_an_emission_a_group_or_a_ramp(blend: Path) -> None:
+    raw = read_with_blender(blend)
+    _, _, glowing = part_of(raw, "glowing")
+    assert glowing.unlit
+    assert glowing.texture is not None
+    assert glowing.base_color[:3] == (1.0, 1.0, 1.0)
+    assert part_of(raw, "toon")[2].base_color == (1.0, 0.5, 0.0, 1.0)
+    assert part_of(raw, "stepped")[2].base_color == (0.5, 0.25, 0.0, 1.0)
 
 
 def test_a_node_tree_becomes_a_texture_and_a_factor(blend: Path) -> None:
@@ -387,4 +437,4 @@ def test_an_installed_blender_runs_the_same_script(
     command = find_command(SCRIPT.name)
     assert command is not None
     assert command[0] == str(program)
-    assert len(read_with_blender(blend).mesh.faces) == 10
+    assert len(read_with_blender(blend).mesh.faces) == 28

@@ -76,6 +76,27 @@ def test_an_unlit_material_shows_its_base_colour_alone(tmp_path: Path) -> None:
     assert material.emissive == (0.0, 0.0, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("stated", "opacity"), [({"alphaMode": "OPAQUE"}, 0.2), ({"alphaMode": "BLEND"}, 0.1), ({"alphaMode": "MASK"}, 0.5)]
+)
+def test_glass_does_not_hide_what_is_behind(tmp_path: Path, stated: dict[str, str], opacity: float) -> None:
+    glass = {"KHR_materials_transmission": {"transmissionFactor": 1}}
+    made = with_material(tmp_path, pbrMetallicRoughness={"baseColorFactor": [1, 1, 1, 0.5]}, extensions=glass, **stated)
+    assert made.alpha_mode == ("mask" if stated["alphaMode"] == "MASK" else "blend")
+    assert made.base_color[3] == pytest.approx(opacity)
+
+
+def test_glass_where_an_image_says_so_is_said(tmp_path: Path) -> None:
+    writer = textured(GltfWriter())
+    slot = {"transmissionFactor": 1, "transmissionTexture": {"index": 0}}
+    writer.data["materials"][0]["extensions"] = {"KHR_materials_transmission": slot}
+    raw = read(writer, tmp_path)
+    assert only_material(raw).alpha_mode == "opaque"
+    (warning,) = raw.warnings
+    assert "materials[0]" in warning
+    assert "drawn as opaque as its alpha" in warning
+
+
 def test_sides_are_as_the_file_says(tmp_path: Path) -> None:
     assert with_material(tmp_path, doubleSided=True).double_sided
     assert not with_material(tmp_path).double_sided

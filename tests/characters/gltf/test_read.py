@@ -152,6 +152,26 @@ def test_only_the_default_scene_is_read(tmp_path: Path) -> None:
     assert raw.parts == ("here",)
 
 
+def test_what_the_file_hides_is_not_shown_nor_what_hangs_below(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    writer.mesh_node(name="here", extensions={"KHR_node_visibility": {"visible": True}})
+    writer.mesh_node(name="below", translation=[9, 9, 9])
+    writer.add("nodes", name="hidden", children=[1], extensions={"KHR_node_visibility": {"visible": False}})
+    writer.data["extensionsRequired"] = ["KHR_node_visibility"]
+    raw = read_gltf(writer.write_glb(tmp_path / "a.glb"))
+    assert_array_equal(corners(raw), [TRIANGLE])
+    assert raw.parts == ("here",)
+
+
+def test_instances_that_are_not_read_are_said(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    places = writer.accessor([(0, 0, 0), (3, 0, 0)])
+    instancing = {"EXT_mesh_gpu_instancing": {"attributes": {"TRANSLATION": places}}}
+    writer.mesh_node(name="scale", extensions=instancing)
+    (warning,) = read_gltf(writer.write_glb(tmp_path / "a.glb")).warnings
+    assert "'scale' is to stand at many places" in warning
+
+
 def test_one_mesh_at_two_nodes_shares_its_material(tmp_path: Path) -> None:
     writer = GltfWriter()
     material = writer.add("materials", name="red")

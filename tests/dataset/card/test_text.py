@@ -97,7 +97,8 @@ def test_licences(licenses: list[tuple[str | None, str | None]], wanted: dict[st
     card = write_card(facts(licenses=licenses))
     told = fields(card)
     assert {name: told[name] for name in wanted} == wanted
-    assert ("Nobody stated a licence for some characters" in card) == any(kind is None for kind, _ in licenses)
+    unclear = [kind for kind, _ in licenses if kind in (None, "Mine 1.0")]
+    assert ("This dataset is not to be passed on as it is: it holds 1 character " in card) == bool(unclear)
 
 
 def test_text_of_others_cannot_break_a_table() -> None:

@@ -32,7 +32,7 @@ def test_a_copy_is_equal(one_backend: Path, dataset: Path) -> None:
     found = diff(open_dataset(one_backend), open_dataset(dataset), lambda done, total: calls.append((done, total)))
     assert found.equal
     assert (calls[0], calls[-1]) == ((0, 24), (24, 24))
-    assert found.text().endswith("default: 24 rows and 24, 0 of 24 common differ\nthe datasets are equal")
+    assert "\n".join(found.lines()).endswith("default: 24 rows and 24, 0 of 24 common differ\nthe datasets are equal")
 
 
 def test_two_configurations_are_compared_each_with_its_own(two_backends: Path, one_backend: Path) -> None:
@@ -91,7 +91,7 @@ def test_another_setting(one_backend: Path, tmp_path: Path) -> None:
     found = compared(one_backend, other)
     assert found.settings["config.views"] == (4, 2)
     assert found.settings["planned"] == (7, 2)
-    assert "setting config.views: 4 -> 2" in found.text()
+    assert "setting config.views: 4 -> 2" in "\n".join(found.lines())
     assert not [key for key in found.settings if key.startswith(("fingerprint", "shards"))]
 
 

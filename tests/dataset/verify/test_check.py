@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.verify.check import verify
-from specsia_build.dataset.verify.report import CHECKS, CLIPS, MOST_LISTED, OF_RECIPES
+from specsia_build.dataset.verify.report import CHECKS, CLIPS, LAYOUT, MOST_LISTED
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.frame import Camera, decode_position, view_yaws
 from specsia_build.registration import iou
@@ -42,17 +43,46 @@ ALL = tuple(schema.IMAGE_COLUMNS)
 def test_a_clean_dataset_passes(one_backend: Path) -> None:
     calls: list[tuple[int, int]] = []
     report = verify(one_backend, progress=lambda done, total: calls.append((done, total)))
-    assert report.ok, report.text()
+    assert report.ok, report.lines()
     assert (report.rows, report.characters, report.configs) == (24, 6, ("default",))
-    assert [check.name for check in report.checks] == [name for name in CHECKS if name not in {CLIPS, *OF_RECIPES}]
+    assert [check.name for check in report.checks] == [name for name in CHECKS if name not in {CLIPS, LAYOUT}]
     assert (report.problems, report.notes) == ((), ())
     assert calls[0] == (0, 24)
     assert calls[-1] == (24, 24)
 
 
+@pytest.mark.parametrize(
+    ("license_", "stated", "why"),
+    [
+        (None, {"license": "other", "license_name": "mixed"}, "without a licence"),
+        (
+            "CC BY-ND 4.0",
+            {"license": ["cc-by-nd-4.0", "cc0-1.0"]},
+            "under 'CC BY-ND 4.0', which forbids passing changed copies on, and rendered pairs are that",
+        ),
+    ],
+)
+def test_licences_that_let_nothing_be_passed_on_are_said(
+    dataset: Path, license_: str | None, stated: dict[str, object], why: str
+) -> None:
+    def relicense(rows: dict[str, StoredRow]) -> None:
+        for uid, row in rows.items():
+            row["license"] = license_ if uid.startswith("0_") else row["license"]
+
+    change(dataset, relicense)
+    card = dataset / "README.md"
+    message = f"gives {{'license': 'cc0-1.0'}}, where the rows have {stated}"
+    assert found(verify(dataset), "licences") == [("README.md", message)]
+    card.write_text(card.read_text().replace("license: cc0-1.0", yaml.safe_dump(stated).strip()))
+    reseal(dataset)
+    report = verify(dataset)
+    assert report.ok, report.lines()
+    assert report.notes == (f"it is not to be passed on as it is: it holds 1 character {why}",)
+
+
 def test_two_backends_pass_in_two_processes_and_in_one(two_backends: Path) -> None:
     report = verify(two_backends, workers=2)
-    assert report.ok, report.text()
+    assert report.ok, report.lines()
     assert (report.rows, report.characters, report.configs) == (24, 3, ("fat", "thin"))
     assert report == verify(two_backends)
 
@@ -60,7 +90,7 @@ def test_two_backends_pass_in_two_processes_and_in_one(two_backends: Path) -> No
 @pytest.mark.parametrize(("views", "size", "pos_frame"), [(4, 96, "view"), (3, 50, "character"), (1, 64, "character")])
 def test_other_settings_pass_with_sums_and_without(tmp_path: Path, views: int, size: int, pos_frame: str) -> None:
     folder = build_small(tmp_path / "d", ("a", "b"), views=views, size=size, pos_frame=pos_frame)
-    assert verify(folder).ok, verify(folder).text()
+    assert verify(folder).ok, verify(folder).lines()
     assert not list((folder / "data").glob("test*"))
     for name in (schema.SUMS_FILE, schema.CHECKSUMS_FILE, schema.BUILD_FILE):
         (folder / name).unlink()
@@ -69,7 +99,7 @@ def test_other_settings_pass_with_sums_and_without(tmp_path: Path, views: int, s
     assert found(report, "files") == [("build.json", "is missing")]
     assert {"file sums", "image sums"}.isdisjoint(check.name for check in report.checks)
     assert [note.split(":")[0] for note in report.notes] == ["there is no SHA256SUMS", "there is no checksums.parquet"]
-    assert "note   there is no SHA256SUMS" in report.text()
+    assert "note   there is no SHA256SUMS" in "\n".join(report.lines())
 
 
 def test_masks_that_are_all_the_ground_truths_are_only_noted(dataset: Path) -> None:
@@ -84,7 +114,7 @@ def test_masks_that_are_all_the_ground_truths_are_only_noted(dataset: Path) -> N
 
 def test_an_exact_reconstruction_passes(tmp_path: Path) -> None:
     report = verify(build_small(tmp_path / "d", ("a",), backends=("exact",)))
-    assert report.ok, report.text()
+    assert report.ok, report.lines()
 
 
 def test_the_report_is_plain_json(dataset: Path) -> None:
@@ -94,7 +124,7 @@ def test_the_report_is_plain_json(dataset: Path) -> None:
     assert told["ok"] is False
     assert told["problems"] == [{"check": "iou", "where": "0_01", "message": report.problems[0].message}]
     assert report.problems[0].message.startswith("iou is 0.25 but that of mask and gt_mask is 0.")
-    assert "FAILED iou: iou is that of mask and gt_mask (1)\n         0_01: iou is 0.25" in report.text()
+    assert "FAILED iou: iou is that of mask and gt_mask (1)\n         0_01: iou is 0.25" in "\n".join(report.lines())
 
 
 @pytest.mark.parametrize(
@@ -115,7 +145,7 @@ def test_the_report_is_plain_json(dataset: Path) -> None:
 def test_swapped_views(dataset: Path, columns: tuple[str, ...], checks: set[str]) -> None:
     change(dataset, lambda rows: swap(rows["2_00"], rows["2_01"], columns))
     report = verify(dataset)
-    assert failed(report) == checks, report.text()
+    assert failed(report) == checks, report.lines()
     assert {p.where for p in report.problems} == {"2_00", "2_01"}
 
 
@@ -238,7 +268,7 @@ def test_a_split_that_is_not_the_frozen_one(dataset: Path) -> None:
 def test_splits_that_a_manifest_fixed_are_only_noted(tmp_path: Path) -> None:
     folder = build_small(tmp_path / "d", ("a", "b", "c"), fixed={"a": "test", "b": "train", "c": "train"}, views=1)
     report = verify(folder)
-    assert report.ok, report.text()
+    assert report.ok, report.lines()
     assert "of 3 ids of splits.json are in another split" in report.notes[0]
 
 
@@ -331,7 +361,7 @@ def test_hidden_text_in_a_png(dataset: Path) -> None:
 
     change(dataset, hide)
     report = verify(dataset)
-    assert failed(report) == {"metadata", "views"}
+    assert failed(report) == {"metadata", "licences"}
     assert found(report, "metadata") == [
         ("0_00", "mask carries more than pixels: pHYs"),
         ("0_01", "mask carries more than pixels: trailing bytes"),
@@ -381,7 +411,7 @@ def test_all_problems_are_counted_and_some_listed(dataset: Path) -> None:
     report = verify(dataset)
     assert [check.count for check in report.checks if check.name == "iou"] == [24]
     assert len(report.problems) == MOST_LISTED
-    assert "... and 4 more" in report.text()
+    assert "... and 4 more" in "\n".join(report.lines())
     assert report == verify(dataset, workers=2)
 
 

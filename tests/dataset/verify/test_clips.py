@@ -20,6 +20,7 @@ from specsia_build.dataset.verify.report import (
     CONTOUR,
     DIGESTS,
     IOU,
+    LICENSES,
     POSITION,
     SCHEMA,
     SHAPE,
@@ -56,7 +57,7 @@ def of(rows: Rows, action: str, view: int = 0) -> Rows:
 
 def test_a_clean_dataset_of_clips_passes(clips_run: RunLayout) -> None:
     report = verify(clips_run.dataset)
-    assert report.ok, report.text()
+    assert report.ok, report.lines()
     names = {check.name for check in report.checks}
     assert CLIPS in names
     assert VIEWS not in names
@@ -68,7 +69,7 @@ def test_what_holds_at_rest_is_not_asked_of_clips_in_motion(dataset: Path) -> No
     for split in schema.SPLITS:
         rewrite(dataset, split, lambda rows: rows.__setitem__(slice(None), [r for r in rows if r["action"] == "sway"]))
     report = verify(dataset)
-    assert report.ok, report.text()
+    assert report.ok, report.lines()
     assert not {check.name for check in report.checks} & AT_REST
     assert any("views show one solid was not checked" in note for note in report.notes)
 
@@ -184,7 +185,7 @@ def _exchanged_views(rows: Rows) -> None:
         (_all_yaws, CLIPS),
         (_jumping_camera, CLIPS),
         (_other_box, CLIPS),
-        (_other_licence, CLIPS),
+        (_other_licence, LICENSES),
         (_no_such_view, CLIPS),
         (_no_frame, SCHEMA),
         (_wrong_iou, IOU),
@@ -198,7 +199,7 @@ def _exchanged_views(rows: Rows) -> None:
 def test_damage_is_found(dataset: Path, damage: Callable[[Rows], None], check: str) -> None:
     rewrite(dataset, "test", damage)
     report = verify(dataset)
-    assert check in failed(report), report.text()
+    assert check in failed(report), report.lines()
     assert all(where for where, _ in found(report, check))
 
 
@@ -207,7 +208,7 @@ def test_a_character_in_two_splits_is_found(dataset: Path) -> None:
     rewrite(dataset, "train", lambda rows: taken.extend(of(rows, "walk")))
     rewrite(dataset, "test", lambda rows: rows.extend(taken))
     report = verify(dataset)
-    assert SPLITS in failed(report), report.text()
+    assert SPLITS in failed(report), report.lines()
 
 
 def test_the_same_character_under_two_ids_in_two_splits_is_found(dataset: Path) -> None:

@@ -39,10 +39,10 @@ def test_targets_swapped_between_views_with_one_silhouette(
     folder = build_small(
         tmp_path / "d", ("a",), backends=(backend,), views=8, pos_frame=pos_frame, write=write_symmetric
     )
-    assert verify(folder).ok, verify(folder).text()
+    assert verify(folder).ok, verify(folder).lines()
     change(folder, lambda rows: swap(rows[one], rows[two], ("gt", "gt_mask")))
     report = verify(folder)
-    assert "order" in failed(report), report.text()
+    assert "order" in failed(report), report.lines()
     assert {where for where, _ in found(report, "order")} == {one, two}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,6 @@ from specsia_build.dataset.verify.published import UNCHECKED
 from specsia_build.errors import SpecsiaError, UsageError
 from tests.dataset.small import StoredRow, failed, found, pixels, put, read_rows, shard, swap, write_rows
 
-URL = "memory://verify/dataset"
-
 Rows = dict[str, StoredRow]
 
 
@@ -43,18 +41,6 @@ def published(converted: Path, copied: Callable[[Path], Path]) -> Path:
     (folder / schema.CHECKSUMS_FILE).unlink()
     (folder / schema.SUMS_FILE).unlink()
     return folder
-
-
-@pytest.fixture
-def upload() -> Iterator[Callable[[Path], str]]:
-    fs = fsspec.filesystem("memory")
-
-    def put_there(folder: Path) -> str:
-        fs.put(f"{folder}/", URL, recursive=True)
-        return URL
-
-    yield put_there
-    fs.rm("memory://verify", recursive=True)
 
 
 def edit(folder: Path, how: Callable[[Rows], object]) -> None:
@@ -109,7 +95,7 @@ def test_what_is_not_there_is_said() -> None:
 
 def test_a_converted_dataset_passes_and_says_what_was_not_checked(converted: Path) -> None:
     report = verify(converted)
-    assert report.ok, report.text()
+    assert report.ok, report.lines()
     assert not UNCHECKED & {check.name for check in report.checks}
     assert "was not checked" in report.notes[-1]
 
@@ -118,7 +104,7 @@ def test_without_its_sums_and_splits_it_passes_too(published: Path) -> None:
     for name in (schema.SPLITS_FILE, schema.BUILD_FILE):
         (published / name).unlink()
     report = verify(published)
-    assert report.ok, report.text()
+    assert report.ok, report.lines()
     assert any(schema.SPLITS_FILE in note for note in report.notes)
 
 
@@ -169,8 +155,8 @@ def test_faults_in_the_published_schema_are_found(
 ) -> None:
     edit(published, plant)
     report = verify(published)
-    assert check in failed(report), report.text()
-    assert any(where in place for place, _ in found(report, check)), report.text()
+    assert check in failed(report), report.lines()
+    assert any(where in place for place, _ in found(report, check)), report.lines()
 
 
 def test_a_character_in_two_splits_is_found(published: Path) -> None:
@@ -196,7 +182,7 @@ def test_masks_of_the_ground_truth_are_a_note_as_the_published_set_has_them(publ
             row["mask"]["bytes"] = targets[row["uid"]]
         write_rows(shard(published, split), rows, schema.arrow_schema(schema.PUBLISHED_COLUMNS))
     report = verify(published)
-    assert report.ok, report.text()
+    assert report.ok, report.lines()
     assert any("the ground truth's" in note for note in report.notes)
     assert {"alpha", "edge", "layout"}.isdisjoint(check.name for check in report.checks)
 
@@ -208,3 +194,11 @@ def test_a_truncated_shard_is_named(published: Path) -> None:
     shutil.rmtree(published / schema.DATA)
     with pytest.raises(SpecsiaError, match="is no packed dataset"):
         verify(published)
+
+
+def test_what_a_file_manager_leaves_is_to_be_removed(one_backend: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "d"
+    shutil.copytree(one_backend, folder)
+    (folder / "data" / ".DS_Store").write_bytes(b"Bud1")
+    problems = [(one.where, one.message) for one in verify(folder).problems]
+    assert ("data/.DS_Store", "is no part of a dataset: remove it") in problems

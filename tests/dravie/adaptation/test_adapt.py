@@ -19,7 +19,7 @@ from specsia_build.cli import main
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.adaptation.adapt import adapt_generator, fit_single
-from specsia_build.dravie.adaptation.command import find_frontal
+from specsia_build.dravie.adaptation.command import find_frontal, with_drawing
 from specsia_build.dravie.adaptation.drawing import place_drawing
 from specsia_build.dravie.config import AdaptConfig, ModelConfig, train_config
 from specsia_build.dravie.data.agreement import agreed
@@ -124,6 +124,19 @@ def test_a_drawing_is_laid_onto_the_silhouette(frontal: Pair) -> None:
     assert covered.sum() > 0.9 * (frontal.gt[..., 3] > 200).sum()
     assert np.abs(placed.image[covered].astype(int) - frontal.gt[covered]).mean() < 20
     assert not placed.image[placed.image[..., 3] == 0].any()
+
+
+def test_a_drawing_is_taken_as_viewers_show_it(frontal: Pair, tmp_path: Path) -> None:
+    drawing = Image.fromarray(_drawn(frontal))
+    drawing.save(tmp_path / "plain.png")
+    turned = Image.Exif()
+    turned[0x112] = 6
+    drawing.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=turned)
+    deep = np.asarray(drawing.convert("L")).astype(np.uint16) * 257
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    plain, other, grey = (with_drawing(frontal, tmp_path / f"{name}.png").gt for name in ("plain", "turned", "deep"))
+    assert (other == plain).all()
+    assert np.abs(grey[..., 3].astype(int) - plain[..., 3]).mean() < 1
 
 
 def test_a_drawing_in_another_pose_is_refused(frontal: Pair) -> None:

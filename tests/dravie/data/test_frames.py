@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -91,6 +92,16 @@ def test_a_whole_cache_is_used_and_a_cut_one_is_made_again(
         assert len(decoded) == 8
 
 
+def test_the_cache_of_a_shard_that_was_replaced_is_not_used(folder: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "dataset"
+    shutil.copytree(folder, mine)
+    assert len(_open(open_dataset(mine), tmp_path / "cache").uids) == 8
+    cut = next((mine / "data" / "fat").glob("train-*"))
+    cut.write_bytes(cut.read_bytes()[:-100])
+    with pytest.raises(SpecsiaError, match="damaged or cut off"):
+        _open(open_dataset(mine), tmp_path / "cache")
+
+
 def test_a_build_that_is_broken_off_leaves_no_cache(
     dataset: OpenedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,15 +133,6 @@ def test_pages_that_are_given_back_are_read_again(
     sampler = PatchSampler([frames], 8, seed=1)
     for step, (inputs, _) in enumerate(prefetched(sampler, 0, 6, threads=2)):
         assert np.array_equal(inputs, sampler.batch(step)[0])
-
-
-def test_characters_can_be_chosen(dataset: OpenedDataset, tmp_path: Path) -> None:
-    every = _open(dataset, tmp_path)
-    name = every.character_ids[-1]
-    some = every.only({name})
-    assert set(some.character_ids) == {name}
-    assert len(some) == 4
-    assert np.array_equal(some.whole(0)[0], every.whole(4)[0])
 
 
 def test_a_row_that_is_all_background_is_left_out_with_a_sentence(

@@ -135,9 +135,8 @@ def test_without_the_hint_the_rest_is_the_same() -> None:
 
 
 def test_nothing_to_draw_from_is_refused() -> None:
-    frames = frames_of([make_pair(1)])
     with pytest.raises(SpecsiaError, match="no row"):
-        PatchSampler([frames.only(())], 8, seed=0)
+        PatchSampler([replace(frames_of([make_pair(1)]), uids=())], 8, seed=0)
 
 
 def test_a_turned_hint_keeps_its_height_and_its_distance_from_the_axis() -> None:

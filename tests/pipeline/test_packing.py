@@ -1,0 +1,141 @@
+"""Packing by workers: who makes the shards of a dataset, and what becomes of it where one cannot."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from specsia_build.config import BuildConfig
+from specsia_build.dataset import parquet, splits
+from specsia_build.errors import SpecsiaError
+from specsia_build.pipeline import packing
+from specsia_build.pipeline.executors import Lost, Needs
+from specsia_build.pipeline.executors.base import never
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.packing import DamagedInputs, makes_shards
+from specsia_build.pipeline.store import write_artefact
+from specsia_build.stages import pack, project, render
+from tests.stages.test_pack import Store, plan_of, sums
+
+IDS = [str(number) for number in range(12)]
+
+
+class Workers:
+    """An executor whose workers are as far away as pickles make them, and end in another order than they begin."""
+
+    def __init__(self) -> None:
+        self.needs: list[Needs] = []
+        self.lost: int | None = None
+
+    def __call__(
+        self,
+        function: Callable[[Any], Any],
+        items: Sequence[Any],
+        needs: Needs,
+        enough: Callable[[], bool] = never,
+    ) -> Iterator[tuple[int, Any]]:
+        assert not enough()
+        self.needs.append(needs)
+        for number in reversed(range(len(items))):
+            if number == self.lost:
+                yield number, Lost("its worker process was killed by SIGKILL")
+            else:
+                work, item = pickle.loads(pickle.dumps((function, items[number])))
+                yield number, pickle.loads(pickle.dumps(work(item)))
+
+
+@pytest.fixture
+def workers() -> Workers:
+    return Workers()
+
+
+@pytest.fixture
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunLayout:
+    """A run of characters that nobody rendered, whose dataset has several shards."""
+    store, layout = Store(), RunLayout(tmp_path / "run")
+    for character_id in IDS:
+        for stage in (render.STAGE, project.STAGE):
+            write_artefact(layout.artefact(stage, "inflate", character_id), store.make(stage, character_id))
+    monkeypatch.setattr(parquet, "SHARD_BYTES", 4 * planned().members["inflate"][0].image_bytes)
+    return layout
+
+
+def planned() -> pack.PackPlan:
+    return plan_of(Store(), splits.assign(IDS, {}))
+
+
+def packed(layout: RunLayout, run: Any, config: BuildConfig | None = None) -> tuple[pack.Packed, list[int]]:
+    told: list[int] = []
+    make = makes_shards(config or planned().config, layout, run, told.append)
+    return pack.pack(planned(), make, layout.dataset), told
+
+
+def test_a_dataset_is_the_same_whoever_packs_it_in_whatever_order(layout: RunLayout, workers: Workers) -> None:
+    done, told = packed(layout, workers)
+    assert done.written >= 4
+    assert sum(told) == len(IDS)
+    alone = layout.root / "alone"
+    pack.pack(planned(), pack.made_here(Store().load), alone)
+    assert sums(layout.dataset) == sums(alone)
+    # What is kept tells its images too.
+    (layout.dataset / "build.json").touch()
+    assert packed(layout, workers)[0].kept == done.written
+    assert sums(layout.dataset) == sums(alone)
+
+
+def test_a_shard_may_take_as_long_as_all_its_characters(layout: RunLayout, workers: Workers) -> None:
+    packed(layout, workers, replace(planned().config, timeout=7))
+    assert [needs.timeout for needs in workers.needs] == [7 * 4]
+
+
+def test_what_fits_in_a_shard_is_packed_without_workers(
+    layout: RunLayout, workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "SHARD_BYTES", 10**6)
+    assert packed(layout, workers)[0].rows == 2 * len(IDS)
+    assert not workers.needs
+
+
+@pytest.mark.parametrize("where", ["store", "link"])
+def test_nodes_that_do_not_see_the_dataset_do_not_pack_it(
+    where: str, layout: RunLayout, workers: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Workers()
+    monkeypatch.setattr(packing, "local_executor", lambda _: here)
+    if where == "store":
+        layout = replace(layout, work=layout.root.as_uri())
+    else:
+        (tmp_path / "elsewhere").mkdir()
+        layout.dataset.symlink_to(tmp_path / "elsewhere")
+    packed(layout, workers)
+    assert (len(workers.needs), len(here.needs)) == (0, 1)
+
+
+def test_all_that_is_damaged_is_told_at_once_and_the_old_dataset_stays(layout: RunLayout, workers: Workers) -> None:
+    packed(layout, workers)
+    before = sums(layout.dataset)
+    (layout.dataset / "build.json").unlink()
+    places = {(project.STAGE, "inflate", "3"), (render.STAGE, None, "3"), (render.STAGE, None, "8")}
+    for stage, name, key in places:
+        place = layout.artefact(stage, name, key)
+        assert isinstance(place, Path)
+        place.write_bytes(place.read_bytes()[:3000])
+    with pytest.raises(DamagedInputs, match="project/3, render/3, render/8") as found:
+        packed(layout, workers)
+    assert set(found.value.which) == places
+    assert sums(layout.dataset) == before
+    assert [path.name for path in layout.root.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_worker_that_is_lost_ends_pack_by_a_sentence(layout: RunLayout, workers: Workers) -> None:
+    workers.lost = 1
+    with pytest.raises(
+        SpecsiaError, match=r"train-00001-of-\d+\.parquet was not packed: its worker process was killed"
+    ):
+        packed(layout, workers)
+    assert sorted(path.name for path in layout.root.iterdir()) == ["artefacts"]
