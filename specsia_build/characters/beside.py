@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from specsia_build.animation.names import words_of
 
-_LEVEL = re.compile(r"(?P<stem>.*?)[\W_]*lod[\W_]*(?P<level>\d+)(?!.*lod)", re.IGNORECASE | re.DOTALL)
+_NUMBER = re.compile(r"[\W_]*(\d{1,3})(?!\d)")
 _UNREAL = re.compile(r"(UCX|UBX|USP|UCP|MCDCX)_")
 _SHAPES = frozenset(
     {"collider", "colliders", "collision", "collisions", "colonly", "convcolonly", "hitbox", "hitboxes", "navmesh"}
@@ -24,10 +24,17 @@ def coarser_levels(part_names: Sequence[Sequence[str]], present: set[int]) -> se
     """Which of the parts that are present are called a coarser level of detail of what is there in a finer one."""
     levels: dict[str, dict[int, set[int]]] = {}
     for k in present:
-        told = next((match for name in part_names[k] if (match := _LEVEL.match(name))), None)
+        told = next(filter(None, map(_level, part_names[k])), None)
         if told is not None:
-            levels.setdefault(told["stem"].casefold(), {}).setdefault(int(told["level"]), set()).add(k)
+            levels.setdefault(told[0], {}).setdefault(told[1], set()).add(k)
     return {k for of in levels.values() for level, parts in of.items() if level > min(of) for k in parts}
+
+
+def _level(name: str) -> tuple[str, int] | None:
+    """What a part is a level of detail of, in letters and digits alone, and which level; None if it is called none."""
+    stem, lod, rest = name.casefold().rpartition("lod")
+    number = _NUMBER.match(rest)
+    return ("".join(filter(str.isalnum, stem)), int(number[1])) if lod and number is not None else None
 
 
 def _is_shape(name: str) -> bool:

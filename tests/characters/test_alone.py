@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from specsia_build.characters.beside import coarser_levels
 from specsia_build.characters.character import Character, Entry
 from specsia_build.characters.finding import Mending
 from specsia_build.characters.read import read_character
@@ -65,6 +67,13 @@ def test_what_no_engine_shows_beside_the_rest_is_said(
     (mending,) = mendings
     assert (mending.key, sorted(mending.value)) == ("drop", sorted(drop))
     assert all(f'"{name}"' in warnings[0] for name in drop)
+
+
+@pytest.mark.parametrize("name", ["Trunk_LOD" + "9" * 5000, "_" * 20_000 + "lod" + "_" * 20_000])
+def test_a_name_of_any_length_takes_no_time_and_is_no_level(name: str) -> None:
+    began = time.process_time()
+    assert coarser_levels([["Trunk_LOD0"], [name]], {0, 1}) == set()
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize("name", ["Trunk_LOD1", "Explodes", "Melody 2", "UCX", "Collier"])
