@@ -57,7 +57,10 @@ class Attempt:
             found[character_id] = character_id
 
     def take(self, unit: Unit, result: Any) -> Unit | None:
-        """Put on record what became of a unit, from `do_unit` or `Lost`; gives what is left to be done of it."""
+        """Put on record what became of a unit, from `do_unit` or `Lost`; gives what is left to be done of it.
+
+        A step that rests on one that failed is not.
+        """
         given = result.given if isinstance(result, Lost) else result
         outcomes = [one for one in given if isinstance(one, Outcome)]
         for step, outcome in zip(unit.steps, outcomes, strict=False):
@@ -69,9 +72,16 @@ class Attempt:
             return None
         task = unit.task(unit.steps[number])
         why = f"{task.stage.name} of {task.key} was lost: {result.reason}"
-        self._note(unit, unit.steps[number], failed(task, why))
-        rest = unit.steps[number + 1 :]
-        return replace(unit, steps=rest) if rest else None
+        outcomes.append(failed(task, why))
+        self._note(unit, unit.steps[number], outcomes[-1])
+        gone = [step for step, one in zip(unit.steps, outcomes, strict=False) if one.blocked or one.reason is not None]
+        rest = []
+        for step in unit.steps[number + 1 :]:
+            if any(_rests_on(step, one) for one in gone):
+                self._note(unit, step, Outcome(blocked=True))
+            else:
+                rest.append(step)
+        return replace(unit, steps=tuple(rest)) if rest else None
 
     def _note(self, unit: Unit, step: Step, outcome: Outcome) -> None:
         """Put on record how a step of a unit went."""
@@ -103,6 +113,10 @@ class Attempt:
             record.failed(Failure(unit.entry.id, *name_of(step), outcome.reason, details, looks, clip), outcome.shown)
         if outcome.warnings:
             record.warn(unit.entry.id, outcome.warnings)
+
+
+def _rests_on(step: Step, earlier: Step) -> bool:
+    return earlier[0] in step[0].rests_on and earlier[1] in (None, step[1])
 
 
 class Settling:
