@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -412,6 +413,26 @@ def sessions() -> Iterator[tuple[str, Path]]:
         path.mkdir(mode=0o700)
         (path / "0a").mkdir()
         yield temporary, path
+
+
+@pytest.mark.parametrize(
+    ("cpus", "says"),
+    [
+        (0, "no node with a CPU has come yet; `ray status` there says what the cluster's autoscaler is at"),
+        (4, "waiting for a CPU of the cluster; others may be using them"),
+    ],
+)
+def test_what_a_build_waits_for_is_said_once(cpus: int, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from specsia_build.pipeline.executors import heard
+
+    monkeypatch.setattr(heard, "PATIENCE_SECONDS", 0.0)
+    said: list[str] = []
+    nodes = SimpleNamespace(say=said.append, alive=dict, total=lambda _: cpus, grow=lambda: True)
+    cluster: Any = SimpleNamespace(nodes=nodes, head=SimpleNamespace(look=bool))
+    patience = heard.Patience(cluster, "CPU")
+    patience.look(at_work=False)
+    patience.look(at_work=False)
+    assert said == [f"ray: {says}"]
 
 
 def test_what_is_not_there_is_said_in_a_sentence(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ class Patience:
             )
 
     def look(self, at_work: bool) -> None:
-        """Say once that all are taken where nothing is at work for long; see `must_have`.
+        """Say once what a build waits for where nothing is at work for long; see `must_have`.
 
         Raises:
             SpecsiaError: if the head is gone.
@@ -121,4 +121,12 @@ class Patience:
         self.must_have()
         if self._since is not None and now - self._since >= PATIENCE_SECONDS:
             self._since = None
-            self._cluster.nodes.say(f"ray: waiting for a {self._kind} of the cluster; others may be using them")
+            self._cluster.nodes.say(self._what())
+
+    def _what(self) -> str:
+        if self._cluster.nodes.total(self._kind) < 1:
+            return (
+                f"ray: no node with a {self._kind} has come yet; `ray status` there says what the cluster's autoscaler "
+                "is at"
+            )
+        return f"ray: waiting for a {self._kind} of the cluster; others may be using them"
