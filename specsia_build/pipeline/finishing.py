@@ -10,7 +10,6 @@ from specsia_build.config import DRAVIE, backend_name
 from specsia_build.dataset.upload import open_target, upload
 from specsia_build.errors import plural, some
 from specsia_build.pipeline.chain import Step
-from specsia_build.pipeline.executors import Needs
 from specsia_build.pipeline.failures import Failure, counted
 from specsia_build.pipeline.packing import DamagedInputs, makes_shards, not_ready, pack_plan
 from specsia_build.pipeline.planning import stages_of
@@ -140,7 +139,7 @@ def _write_recipe(work: Work, recipe: Recipe, failures: Sequence[Failure]) -> li
                 f"{len(missed)} clips or characters are neither drawn up to date nor on record as failed "
                 f"({named(missed)}): run `specsia clips --out {layout.root}` with all its stages"
             ]
-        outcome = write_parts(tasks, work.run, Needs(config.timeout), work.progress)
+        outcome = write_parts(tasks, config, layout, work.run, work.progress)
         if not outcome.damaged:
             break
         for task, stage, clip in outcome.damaged:

@@ -12,7 +12,7 @@ from specsia_build.dataset.checksums import parse_sums
 from specsia_build.dataset.schema import SUMS_FILE
 from specsia_build.errors import SpecsiaError, some
 from specsia_build.pipeline.chain import Step, name_of
-from specsia_build.pipeline.executors import Lost, Needs
+from specsia_build.pipeline.executors import Lost, Needs, seeing
 from specsia_build.pipeline.index import packed_meta
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.objects import Place
@@ -73,7 +73,8 @@ def drop(work: Work, summary: BuildSummary) -> BuildSummary:
         for number, found in work.run(_drop, spare, Needs(work.config.timeout)):
             advance(1)
             if not isinstance(found, Lost):
-                freed += found.freed
+                # Not by the worker: its node may not see them.
+                freed += found.freed + _withdraw(spare[number].entry)
                 for one in found.left:
                     work.index.learn(*one)
                 work.settlement.look(spare[number].entry, str(keep))
@@ -108,11 +109,15 @@ def _drop(spare: _Spare) -> _Dropped:
         if (found := drop_files(place)) is not None:
             freed += found[0]
             left.append((place, stamp_of(place) or "", packed_meta(found[1])))
-    if spare.entry.sample is not None:
-        from specsia_build.characters.samples.write import withdraw
-
-        freed += withdraw(spare.entry)
     return _Dropped(freed, left)
+
+
+def _withdraw(entry: Entry) -> int:
+    if entry.sample is None:
+        return 0
+    from specsia_build.characters.samples.write import withdraw
+
+    return withdraw(entry)
 
 
 def _see_whole(work: Work) -> None:
@@ -132,9 +137,15 @@ def _see_whole(work: Work) -> None:
     listed = [one for folder in folders for one in _listed(folder)]
     spoilt = []
     with work.progress.bar("check", len(listed), "file") as advance:
-        for number, whole in work.run(_is_whole, listed, Needs(config.timeout)):
+        run = seeing(folders, work.run, config, layout)
+        for number, whole in run(_is_whole, listed, Needs(config.timeout)):
             advance(1)
-            if whole is not True:
+            if isinstance(whole, Lost):
+                raise SpecsiaError(
+                    f"{listed[number][0]} was not read, so nothing is dropped: {whole.reason}; the same command goes "
+                    "on from here"
+                )
+            if not whole:
                 spoilt.append(str(listed[number][0]))
     if spoilt:
         raise SpecsiaError(

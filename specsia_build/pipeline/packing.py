@@ -10,7 +10,7 @@ from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.dataset import parquet, splits
 from specsia_build.errors import SpecsiaError, UsageError, some
-from specsia_build.pipeline.executors import Executor, Lost, Needs, local_executor
+from specsia_build.pipeline.executors import Executor, Lost, Needs, seeing
 from specsia_build.pipeline.failures import Failure
 from specsia_build.pipeline.index import Index
 from specsia_build.pipeline.layout import RunLayout
@@ -94,9 +94,7 @@ def makes_shards(
         advance: told the number of characters as they are packed.
     """
     inputs = Inputs(layout, read_by_pack(config))
-    # Nodes of a cluster need see nothing of the run's folder where artefacts lie elsewhere, nor where a link leads.
-    if layout.work is not None or not layout.dataset.resolve().is_relative_to(layout.root.resolve()):
-        run = local_executor(config)
+    run = seeing([layout.dataset], run, config, layout)
 
     def make(tasks: Sequence[pack.ShardTask]) -> Iterator[tuple[int, pack.Made]]:
         items = [_Item(inputs, task) for task in tasks]

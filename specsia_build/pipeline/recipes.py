@@ -12,7 +12,7 @@ from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.dataset.places import public_settings
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError, WriteError, brief
-from specsia_build.pipeline.executors import Executor, Lost, Needs
+from specsia_build.pipeline.executors import Executor, Lost, Needs, seeing
 from specsia_build.pipeline.failures import Failure
 from specsia_build.pipeline.index import Index
 from specsia_build.pipeline.layout import RunLayout
@@ -152,13 +152,23 @@ def _load(layout: RunLayout, backend: str | None, clip: str) -> ClipFrames:
     return ClipFrames({**clean.meta, "box": made.meta["box"], "backend": backend}, made.files, clean.files)
 
 
-def write_parts(tasks: Sequence[PartTask], run: Executor, needs: Needs, progress: Progress) -> Outcome:
-    """Write parts side by side, but for those that are there as they would be written."""
+def write_parts(
+    tasks: Sequence[PartTask], config: BuildConfig, layout: RunLayout, run: Executor, progress: Progress
+) -> Outcome:
+    """Write parts side by side, but for those that are there as they would be written.
+
+    Args:
+        tasks: all that there are to be.
+        config, layout: of the run.
+        run: its executor.
+        progress: where the bar goes.
+    """
+    run = seeing({task.folder for task in tasks}, run, config, layout)
     missing = [task for task in tasks if not folders.is_written(task.folder, task.key, task.mark)]
     found = Outcome()
     label = tasks[0].recipe if tasks else "recipe"
     with progress.bar(label, len(missing), "part", kept=len(tasks) - len(missing)) as advance:
-        for index, trouble in run(write_part, missing, needs):
+        for index, trouble in run(write_part, missing, Needs(config.timeout)):
             advance(1)
             task = missing[index]
             if isinstance(trouble, Lost):

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from specsia_build.pipeline import keeping
+from specsia_build.pipeline.executors import Lost
 from specsia_build.pipeline.index import Index
 from specsia_build.pipeline.layout import layout_of
 from specsia_build.pipeline.store import drop_files, is_dropped, is_intact, read_meta
-from tests.clips import write_figures
+from tests.clips import at_once, write_figures
 from tests.pipeline.test_build import build, made, specsia, sums
 from tests.shapes import write_folder
 
@@ -121,6 +125,26 @@ def test_nothing_is_dropped_unless_what_was_packed_reads_as_it_was_written(run: 
     shard.unlink()
     build(source, out, "--keep", "none")
     assert sum(dropped(out).values()) == 3 * FIGURES
+
+
+def test_a_file_whose_reader_is_lost_is_not_called_damaged(
+    run: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, out = run
+
+    @contextmanager
+    def losing(*_: Any) -> Iterator[Any]:
+        with at_once() as run:
+            yield lambda function, items, *rest: (
+                (number, Lost("it was killed") if function is keeping._is_whole else found)
+                for number, found in run(function, items, *rest)
+            )
+
+    monkeypatch.setattr("specsia_build.pipeline.build.open_executor", losing)
+    error = build(source, out, "--keep", "none", code=1)["error"]
+    assert "was not read, so nothing is dropped: it was killed; the same command goes on" in error
+    assert "delete it" not in error
+    assert sum(dropped(out).values()) == 0
 
 
 def test_killed_while_it_drops_it_goes_on_and_foreign_files_stay(

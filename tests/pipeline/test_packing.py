@@ -13,7 +13,7 @@ import pytest
 from specsia_build.config import BuildConfig
 from specsia_build.dataset import parquet, splits
 from specsia_build.errors import SpecsiaError
-from specsia_build.pipeline import packing
+from specsia_build.pipeline import executors
 from specsia_build.pipeline.executors import Lost, Needs
 from specsia_build.pipeline.executors.base import never
 from specsia_build.pipeline.layout import RunLayout
@@ -106,7 +106,7 @@ def test_nodes_that_do_not_see_the_dataset_do_not_pack_it(
     where: str, layout: RunLayout, workers: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = Workers()
-    monkeypatch.setattr(packing, "local_executor", lambda _: here)
+    monkeypatch.setattr(executors, "local_executor", lambda _: here)
     if where == "store":
         layout = replace(layout, work=layout.root.as_uri())
     else:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError
 from specsia_build.pipeline import recipes
 from specsia_build.pipeline.executors import Lost, Needs
@@ -69,12 +70,12 @@ def test_a_part_that_cannot_be_written_is_told_and_the_others_are_there(
         PartTask(layout, "picky", None, key, key, "train", {}, (key,), None, None, "mark")
         for key in ("a", "odd", "short", "taken", "z")
     ]
-    found = write_parts(tasks, one_by_one, Needs(60), Progress())
+    found = write_parts(tasks, BuildConfig("a"), layout, one_by_one, Progress())
     assert found.made == 2
     assert found.left_out == {"short": ["short has too few frames"]}
     assert found.faults[0] == "the recipe picky cannot write odd: ZeroDivisionError: division by zero"
     assert "taken.txt is no file of this part" in found.faults[1]
     assert keys(tmp_path / "picky") == ["a", "z"]
     assert (tmp_path / "picky/taken.txt").read_text() == "mine"
-    again = write_parts(tasks, one_by_one, Needs(60), Progress())
+    again = write_parts(tasks, BuildConfig("a"), layout, one_by_one, Progress())
     assert (again.made, len(again.faults)) == (0, 2)

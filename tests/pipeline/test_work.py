@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from inspect import isgeneratorfunction
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from specsia_build.cli import main
+from specsia_build.pipeline.layout import RunLayout
 from specsia_build.report.watch import Watched
+from tests.clips import write_figures
 from tests.object_store import object_store
 from tests.shapes import write_folder
 
@@ -83,6 +87,49 @@ def test_the_dataset_is_that_of_a_run_here(built: Path) -> None:
     assert {name.removeprefix("bucket/run/") for name in stored()} == {
         f"artefacts/{name}" for name in files(built / "here" / "artefacts")
     }
+
+
+@contextmanager
+def far(_config: Any, layout: RunLayout, _say: Any) -> Iterator[Any]:
+    """An executor whose workers do not see the run's folder."""
+
+    def run(function: Any, items: Sequence[Any], *_: Any) -> Iterator[tuple[int, Any]]:
+        for index, item in enumerate(items):
+            hidden = layout.root.rename(layout.root.with_name("hidden"))
+            try:
+                found = tuple(function(item)) if isgeneratorfunction(function) else function(item)
+            finally:
+                hidden.rename(layout.root)
+            yield index, found
+
+    yield run
+
+
+@pytest.mark.parametrize("kind", ["build", "clips"])
+def test_nodes_need_not_see_the_folder_of_the_run(
+    kind: str, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more: tuple[object, ...] = (built / "figures", *SMALL)
+    if kind == "clips":
+        more = (
+            write_figures(tmp_path / "figures", 1),
+            "--size",
+            "64",
+            "--views",
+            "1",
+            "--frames",
+            "2",
+            "--workers",
+            "1",
+        )
+    work = ("--work", f"{URL}-far-{kind}", "--keep", "none")
+    assert specsia(kind, *more, "--out", tmp_path / "here").exit_code == 0
+    monkeypatch.setattr("specsia_build.pipeline.build.open_executor", far)
+    done = specsia(kind, *more, "--out", tmp_path / "run", *work)
+    assert done.exit_code == 0, done.output
+    assert "freed" in done.stderr
+    packed = "dataset" if kind == "build" else "frames"
+    assert files(tmp_path / "run" / packed) == files(tmp_path / "here" / packed)
 
 
 def test_with_nothing_to_do_no_artefact_costs_a_request(run: Path, asked: Counter[str]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from specsia_build.config import BuildConfig
@@ -14,7 +15,7 @@ from specsia_build.pipeline.layout import RunLayout
 if TYPE_CHECKING:
     from specsia_build.pipeline.executors.cluster import Cluster
 
-__all__ = ["Executor", "Lost", "Needs", "local_executor", "open_executor", "run_local"]
+__all__ = ["Executor", "Lost", "Needs", "local_executor", "open_executor", "run_local", "seeing"]
 
 PRELOAD = (
     "specsia_build.pipeline.tasks",
@@ -35,6 +36,21 @@ def local_executor(config: BuildConfig) -> Executor:
         return run_local(function, items, workers, needs.timeout, PRELOAD, needs.memory, enough)
 
     return run
+
+
+def seeing(folders: Iterable[Path], run: Executor, config: BuildConfig, layout: RunLayout) -> Executor:
+    """The executor for what reads or writes folders of a run: the build's own, or a pool of processes here.
+
+    Nodes of a cluster need see nothing of the run's folder where artefacts lie elsewhere, nor where a link leads.
+
+    Args:
+        folders: below that of the run.
+        run: the executor of the build.
+        config, layout: of the run.
+    """
+    root = layout.root.resolve()
+    seen = layout.work is None and all(folder.resolve().is_relative_to(root) for folder in folders)
+    return run if seen else local_executor(config)
 
 
 @contextmanager
