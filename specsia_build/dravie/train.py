@@ -37,7 +37,7 @@ from specsia_build.dravie.network.networks import build_networks
 from specsia_build.dravie.processes import Processes, find_device, joined, wrapper
 from specsia_build.dravie.seen import SEEN_FILE, Seen, gathered, write_seen
 from specsia_build.dravie.step import TERMS, rate, to_device, training_step
-from specsia_build.dravie.validation import validate, validation_pairs
+from specsia_build.dravie.validation import SPLIT, validate, validation_pairs
 from specsia_build.errors import SpecsiaError, UsageError, brief
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import append, write_bytes
@@ -137,7 +137,9 @@ def train(
             if not (run / SEEN_FILE).is_file():
                 write_seen(run, _seen(config.configs, frames, pairs))
             if not pairs:
-                progress.say("the dataset has no validation split: the training goes on without pictures to look at")
+                there = any(SPLIT in dataset.splits(name) for name in config.configs)
+                lacking = "validation frame that shows anything" if there else "validation split"
+                progress.say(f"the dataset has no {lacking}: the training goes on without pictures to look at")
         networks = build_networks(config, features, device, bf16, wrapper(processes, device))
         last = next(reversed(checkpoints(run)), None)
         step = start = 0 if last is None else restore(networks, last)

@@ -26,14 +26,17 @@ SEAM = 4
 
 
 def validation_pairs(dataset: OpenedDataset, configs: Sequence[str]) -> list[Pair]:
-    """A few pairs of the validation split, spread over characters and views; none where there is no such split."""
+    """A few pairs of the validation split, spread over characters and views; none where there is no such split.
+
+    Those that are all background are left out, as there is nothing to repair and nothing to measure.
+    """
     found = []
     for config in configs:
         count = dataset.splits(config).get(SPLIT, 0)
         if count:
             wanted = np.unique(np.linspace(0, count - 1, max(1, VIEWS // len(configs))).astype(int))
             found += dataset.take(config, SPLIT, wanted.tolist(), PAIR_COLUMNS(dataset.kind))
-    return [decode_pair(row) for row in found]
+    return [pair for pair in map(decode_pair, found) if (pair.z[..., 3] | pair.gt[..., 3]).any()]
 
 
 def _error(picture: NDArray[np.uint8], pair: Pair) -> float:
@@ -41,9 +44,12 @@ def _error(picture: NDArray[np.uint8], pair: Pair) -> float:
     return float(difference[regions(pair).region].mean())
 
 
-def _row(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    padded = [np.pad(on_white(p), ((0, SEAM), (0, SEAM), (0, 0)), constant_values=1.0) for p in pictures]
-    return (np.concatenate(padded, axis=1) * 255 + 0.5).astype(np.uint8)
+def _row(pictures: Sequence[NDArray[np.uint8]], height: int, width: int) -> NDArray[np.uint8]:
+    """Pictures beside each other on white, each in a field of that many pixels and a seam."""
+    fields = np.ones((height + SEAM, len(pictures), width + SEAM, 3), np.float32)
+    for number, picture in enumerate(pictures):
+        fields[: picture.shape[0], number, : picture.shape[1]] = on_white(picture)
+    return (fields.reshape(height + SEAM, -1, 3) * 255 + 0.5).astype(np.uint8)
 
 
 def validate(
@@ -54,7 +60,7 @@ def validate(
     Args:
         model: a generator in evaluation mode.
         config: of it.
-        pairs: at least one, all of one size.
+        pairs: at least one, of any sizes, none all background.
         device: that the model is on.
 
     Returns:
@@ -62,7 +68,8 @@ def validate(
         paints and Y*.
     """
     results = [repair(model, config, pair.z, pair.pos, device) for pair in pairs]
-    grid = np.concatenate([_row((pair.z, result, pair.gt)) for pair, result in zip(pairs, results, strict=True)])
+    height, width = np.max([pair.z.shape[:2] for pair in pairs], axis=0)
+    rows = [_row((pair.z, result, pair.gt), height, width) for pair, result in zip(pairs, results, strict=True)]
     ours = np.mean([_error(result, pair) for pair, result in zip(pairs, results, strict=True)])
     raw = np.mean([_error(pair.z, pair) for pair in pairs])
-    return float(ours), float(raw), png.encode(grid)
+    return float(ours), float(raw), png.encode(np.concatenate(rows))

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
@@ -33,7 +34,7 @@ from specsia_build.dravie.network.networks import build_networks
 from specsia_build.dravie.step import TERMS, training_step
 from specsia_build.dravie.train import Rhythm, Trained, train
 from specsia_build.errors import SpecsiaError, UsageError, WriteError
-from tests.dataset.small import build_small, change, put, read_rows, shard, write_rows
+from tests.dataset.small import StoredRow, build_small, change, pixels, put, read_rows, shard, write_rows
 
 SMALL = train_config("tiny", {"steps": 10, "batch": 4})
 RHYTHM = Rhythm(checkpoint=4, validate=10)
@@ -278,6 +279,45 @@ def test_one_character_trains_without_validation(tmp_path: Path) -> None:
     assert not (tmp_path / "run" / "validation").exists()
 
 
+def _with_validation(folder: Path, changed: Callable[[StoredRow], None]) -> Path:
+    """Two characters, of which the second is to be validated on, with its rows changed."""
+    made = build_small(folder, ["a", "b"], views=2, fixed={"a": "train", "b": "validation"})
+
+    def change_all(rows: dict[str, StoredRow]) -> None:
+        for row in rows.values():
+            changed(row)
+
+    change(made, change_all, "validation")
+    return made
+
+
+def test_validation_frames_may_differ_in_size(tmp_path: Path) -> None:
+    def extend(row: StoredRow) -> None:
+        if row["view"]:
+            for name in ("color", "mask", "pos", "gt", "gt_mask"):
+                picture = pixels(row, name)
+                put(row, name, np.pad(picture, ((0, 8), (0, 16), (0, 0))[: picture.ndim]))
+
+    made = _with_validation(tmp_path / "dataset", extend)
+    ran = _cli("train", made, "--out", tmp_path / "run", "--steps", "1", "--set", "batch=2", "--device", "cpu")
+    assert ran.exit_code == 0, ran.output
+    with Image.open(tmp_path / "run" / "validation" / "step-0000001.png") as grid:
+        assert grid.size == (3 * (96 + 16 + 4), 2 * (96 + 8 + 4))
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_validation_frames_that_show_nothing_are_not_looked_at(tmp_path: Path) -> None:
+    def empty(row: StoredRow) -> None:
+        for name in ("color", "gt"):
+            put(row, name, pixels(row, name) * 0)
+
+    made = _with_validation(tmp_path / "dataset", empty)
+    ran = _cli("train", made, "--out", tmp_path / "run", "--steps", "1", "--set", "batch=2", "--device", "cpu")
+    assert ran.exit_code == 0, ran.output
+    assert "no validation frame that shows anything" in ran.stderr
+    assert "nan" not in ran.output
+
+
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
     made = build_small(tmp_path / "dataset", ["a"], views=2)
     rows = read_rows(shard(made))
@@ -321,10 +361,17 @@ def _cut(checkpoint: Path) -> None:
     (checkpoint / MODEL).write_bytes(data[: len(data) // 2])
 
 
+def _no_number(checkpoint: Path) -> None:
+    weights = load_file(checkpoint / MODEL)
+    weights["head.bias"][0] = float("nan")
+    save_file(weights, checkpoint / MODEL)
+
+
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
         (_cut, "cut off or damaged"),
+        (_no_number, r"weights that are no numbers \('head.bias'\)"),
         (lambda checkpoint: (checkpoint / MODEL).unlink(), "missing, cut off or damaged"),
         (lambda checkpoint: _damage_state(checkpoint, architecture="paper"), "of another architecture"),
         (lambda checkpoint: _damage_state(checkpoint, architecture="huge"), "'huge', which this version does not know"),

@@ -13,7 +13,7 @@ import hashlib
 import json
 import mmap
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from scipy import ndimage
 from specsia_build.caches import prune, use
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
-from specsia_build.errors import SpecsiaError, WriteError
+from specsia_build.errors import SpecsiaError, WriteError, plural
 from specsia_build.files.locking import lock
 from specsia_build.files.records import read_json
 from specsia_build.files.trouble import cannot_write
@@ -227,11 +227,19 @@ def open_frames(
         raise WriteError(
             f"{why}; or set XDG_CACHE_HOME to a folder with room, where decoded frames are kept"
         ) from error
-    for uid in index["empty"]:
-        progress.say(f"{uid} is left out of {split}: it is all background in Z or in Y*")
+    if index["empty"]:
+        progress.say(_left_out(index["empty"], split))
     if not index["rows"]:
         raise SpecsiaError(f"no row of the split '{split}' of {dataset.where} shows anything in both Z and Y*")
     return _mapped(cache, index)
+
+
+def _left_out(uids: Sequence[str], split: str) -> str:
+    if len(uids) == 1:
+        return f"{uids[0]} is left out of {split}: it is all background in Z or in Y*"
+    some = ", ".join(uids[:3])
+    rest = f" and {len(uids) - 3} more" if len(uids) > 3 else ""
+    return f"{plural(len(uids), 'row')} are left out of {split}, all background in Z or in Y*: {some}{rest}"
 
 
 def _fingerprint(dataset: OpenedDataset, config: str, split: str) -> str:

@@ -184,7 +184,7 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor], where: Path) 
     """Put weights into a network.
 
     Raises:
-        SpecsiaError: if they are of another one.
+        SpecsiaError: if they are of another one, or some are no numbers.
     """
     own = module.state_dict()
     odd = sorted(set(own) ^ set(weights)) or [name for name in own if own[name].shape != weights[name].shape]
@@ -192,6 +192,12 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor], where: Path) 
         raise SpecsiaError(
             f"{where} is of another architecture than its run says ('{odd[0]}' does not fit): "
             "use the run folder that it was written to"
+        )
+    lost = next((name for name in own if not weights[name].isfinite().all()), None)
+    if lost is not None:
+        raise SpecsiaError(
+            f"{where} holds weights that are no numbers ('{lost}'), so that it can paint nothing: it was damaged, or "
+            "its training went astray; use another checkpoint, or another run"
         )
     module.load_state_dict(weights)
 

@@ -20,7 +20,7 @@ from specsia_build.dravie.data.frames import REACH, Extent, Frames, frames_of, o
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.pipeline.progress import Progress
-from tests.dataset.small import build_small, change, pixels, put
+from tests.dataset.small import StoredRow, build_small, change, pixels, put
 from tests.dravie.pairs import make_pair
 
 
@@ -143,6 +143,19 @@ def test_a_row_that_is_all_background_is_left_out_with_a_sentence(
     frames = open_frames(open_dataset(folder), "default", "train", Progress(), folder=tmp_path / "cache")
     assert frames.uids == ("a_00", "a_02", "a_03")
     assert "a_01 is left out of train: it is all background in Z or in Y*" in capsys.readouterr().err
+
+
+def test_many_rows_that_are_all_background_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = build_small(tmp_path / "dataset", ["a", "b"], fixed={"a": "train", "b": "train"})
+
+    def empty(rows: dict[str, StoredRow]) -> None:
+        for uid in sorted(rows)[3:]:
+            put(rows[uid], "gt", pixels(rows[uid], "gt") * 0)
+
+    change(folder, empty)
+    open_frames(open_dataset(folder), "default", "train", Progress(), folder=tmp_path / "cache")
+    said = [line for line in capsys.readouterr().err.splitlines() if "left out" in line]
+    assert said == ["5 rows are left out of train, all background in Z or in Y*: a_03, b_00, b_01 and 2 more"]
 
 
 def test_a_split_that_is_not_there_is_told(dataset: OpenedDataset, tmp_path: Path) -> None:
