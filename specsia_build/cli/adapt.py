@@ -56,7 +56,7 @@ def adapt(
     are seen again; positions must then be of the character's frame, not of each view's.
     """
     need_torch()
-    from specsia_build.dravie.adaptation.command import adapt_run
+    from specsia_build.dravie.adaptation.command import PICTURE, adapt_run
 
     settings = AdaptConfig() if steps is None else replace(AdaptConfig(), steps=steps)
     done = adapt_run(run, out, settings, device, recall=without is None, **of_frontal)
@@ -64,6 +64,8 @@ def adapt(
         f"adapted in {done.seconds:.0f} s: {done.run}",
         f"frontal view {done.frontal}: mean absolute error {done.l1:.4f}, before {done.l1_before:.4f}",
     ]
+    if done.iou is not None:
+        lines.append(f"the drawing lies on it with an IoU of {done.iou:.2f}")
     frames = shlex.quote(str(of_frontal["frames"] or of_frontal["dataset"]))
     conclude(
         as_json,
@@ -72,6 +74,7 @@ def adapt(
         f"fitted to {done.frontal}",
         {"fitted": ["the model" if without else "the model, and the frontal view's colours by position"]},
         seconds=done.seconds,
-        where={"model": [str(done.run)]},
+        doubtful={"warnings": done.doubts},
+        where={"model": [str(done.run)], "picture": [str(done.run / PICTURE)]},
         follows=[f"specsia enhance {shlex.quote(str(done.run))} {frames} --out repaired"],
     )

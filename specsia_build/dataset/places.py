@@ -183,6 +183,8 @@ def find_place(where: str | Path) -> Place:
         raise UsageError(f"there is no folder {text}: {sentence(error)}") from error
     if folder.is_dir():
         return Place(text, _local_filesystem(), str(folder.resolve()), folder)
+    if folder.is_file():
+        raise UsageError(f"{text} is a file: give the folder of a packed dataset, such as DIR/dataset")
     if isinstance(where, str) and HUB_ID.fullmatch(text):
         return _on_hub(text, text)
     raise UsageError(f"there is no folder {text}: give the folder of a packed dataset, such as DIR/dataset")

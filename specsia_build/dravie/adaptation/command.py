@@ -17,7 +17,7 @@ from specsia_build.characters.images import load_texture
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, is_frontal, place_columns, place_of
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie.adaptation.adapt import adapt_generator
-from specsia_build.dravie.adaptation.drawing import place_drawing
+from specsia_build.dravie.adaptation.drawing import drawing_doubts, place_drawing
 from specsia_build.dravie.config import AdaptConfig, ModelConfig, to_json
 from specsia_build.dravie.data.frame_folder import list_frames, read_frame
 from specsia_build.dravie.network.checkpoint import ADAPTED_FROM, RUN_FILE, load_generator, save_model
@@ -34,14 +34,16 @@ PICTURE = "frontal.png"
 
 
 class Adapted(NamedTuple):
-    """What an adaptation gave: its folder, what the frontal view is called, seconds, and that view's mean absolute
-    error before and after."""
+    """What an adaptation gave: its folder, what the frontal view is called, seconds, that view's mean absolute error
+    before and after, the IoU at which a drawing lies on it (None without one), and what is doubtful."""
 
     run: Path
     frontal: str
     seconds: float
     l1_before: float
     l1: float
+    iou: float | None = None
+    doubts: tuple[str, ...] = ()
 
 
 def find_frontal(dataset: OpenedDataset, character: str, config: str | None = None) -> Pair:
@@ -178,7 +180,11 @@ def adapt(
         write_bytes(made / PICTURE, picture)
         save_model(made, settings.steps, config, adapted, {}, memory)
         write_bytes(made / RUN_FILE, json.dumps(record, indent=1, ensure_ascii=False).encode())
-    return Adapted(out, frontal.uid, seconds, before, after)
+    worse = (
+        f"the adaptation brought the frontal view no nearer: its mean absolute error is {after:.4f}, and {before:.4f} "
+        "before; adapt with more --steps into another --out, or use the model that it started from"
+    )
+    return Adapted(out, frontal.uid, seconds, before, after, doubts=(worse,) if after >= before else ())
 
 
 def adapt_run(
@@ -205,4 +211,7 @@ def adapt_run(
     opened = None if dataset is None else open_dataset(dataset)
     frontal = load_frontal(config, opened, character, config_name, frames, frame, drawing)
     recall = recall and (opened is None or opened.keeps_places())
-    return adapt(run, frontal, config, model, out, settings, find_device(device_name), recall)
+    done = adapt(run, frontal, config, model, out, settings, find_device(device_name), recall)
+    if drawing is None:
+        return done
+    return done._replace(iou=frontal.iou, doubts=(*drawing_doubts(frontal.z, frontal.gt), *done.doubts))

@@ -18,15 +18,17 @@ from specsia_build import png
 from specsia_build.cli import main
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.reading import open_dataset
+from specsia_build.dravie.adaptation import command
 from specsia_build.dravie.adaptation.adapt import adapt_generator, fit_single
 from specsia_build.dravie.adaptation.command import find_frontal, with_drawing
-from specsia_build.dravie.adaptation.drawing import place_drawing
+from specsia_build.dravie.adaptation.drawing import drawing_doubts, place_drawing
 from specsia_build.dravie.config import AdaptConfig, ModelConfig, train_config
 from specsia_build.dravie.data.agreement import agreed
 from specsia_build.dravie.network.checkpoint import load_generator, save_model
 from specsia_build.dravie.network.model import build_generator
 from specsia_build.dravie.validation import validate
 from specsia_build.errors import SpecsiaError
+from tests.dravie.drawn import drawn_pair
 
 CPU = torch.device("cpu")
 CONFIG = ModelConfig("tiny")
@@ -148,6 +150,33 @@ def test_a_drawing_in_another_pose_is_refused(frontal: Pair) -> None:
         place_drawing(np.full((40, 40, 4), 255, np.uint8), frontal.z[..., 3])
 
 
+def test_a_drawing_is_doubted_by_its_colours(frontal: Pair) -> None:
+    placed = place_drawing(_drawn(frontal), frontal.z[..., 3]).image
+    assert drawing_doubts(frontal.z, placed) == ()
+    negative = placed.copy()
+    negative[..., :3] = np.where(placed[..., 3:] > 0, 255 - placed[..., :3], 0)
+    (doubt,) = drawing_doubts(frontal.z, negative)
+    assert "differ in colour by 0." in doubt
+
+
+def test_a_flipped_drawing_is_doubted() -> None:
+    z = drawn_pair().z
+    z[:, :48] = np.where(z[:, :48, 3:] > 0, np.array([150, 120, 90, 255], np.uint8), z[:, :48])
+    (doubt,) = drawing_doubts(z, np.ascontiguousarray(z[:, ::-1]))
+    assert "seems to be flipped" in doubt
+    assert drawing_doubts(z, z) == ()
+
+
+def test_an_adaptation_that_made_things_worse_says_so(
+    dataset: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = iter([(0.1, 0.2, b""), (0.15, 0.2, b"")])
+    monkeypatch.setattr(command, "validate", lambda *_: next(errors))
+    ran = _cli(run, "--dataset", dataset, "--character", "b", "--out", tmp_path / "out")
+    assert ran.exit_code == 0, ran.output
+    assert "brought the frontal view no nearer: its mean absolute error is 0.1500, and 0.1000" in ran.stderr
+
+
 def _cli(*arguments: str | Path) -> Result:
     options = ("--steps", "2", "--device", "cpu")
     return CliRunner().invoke(main, ["adapt", *(str(argument) for argument in arguments), *options])
@@ -172,6 +201,7 @@ def test_frames_and_a_drawing_will_do(run: Path, frontal: Pair, tmp_path: Path) 
     options = ("--frames", tmp_path / "frames", "--drawing", tmp_path / "drawing.png", "--out", tmp_path / "out")
     ran = _cli(run, *options)
     assert ran.exit_code == 0, ran.output
+    assert "the drawing lies on it with an IoU of 0.9" in ran.stdout
 
 
 @pytest.mark.parametrize(
