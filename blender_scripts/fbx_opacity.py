@@ -35,6 +35,8 @@ def _own(element):
         for item in group.elems:
             name = item.props[0].decode("utf-8", "replace")
             values = [float(v) for v in item.props if isinstance(v, float)]
+            # After the value of a property of a user's own stand its least and its largest.
+            values = values[: 3 if name == "TransparentColor" else 1]
             if name in SIGNS and values:
                 found[name] = sum(values) / len(values)
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,9 @@ LEAST_UPRIGHT = 0.8
 LEAST_SYMMETRY = 1.5
 """Times by which the mirrored surface must lie closer across the one plane than across the other."""
 
+LEAST_HOVER = 0.02
+"""How far the lowest point is from the origin's plane, in heights, where a character does not rest upon that."""
+
 LYING = 0.45
 """Height over the lesser of width and depth, below which a shape lies rather than stands."""
 
@@ -42,6 +45,11 @@ _FOOT, _SHIN, _HEAD = (0.0, 0.05), (0.1, 0.2), (0.8, 1.01)
 _LEAST_FEET, _LEAST_HEAD, _LONG, _FLAT = 0.02, 0.1, 1.3, 0.05
 
 _FEET = frozenset({"foot", "feet", "toe", "toes", "ankle", "ball", "heel", "hoof", "paw"})
+_TOES, _ANKLES = frozenset({"toe", "toes", "ball"}), frozenset({"foot", "feet", "ankle"})
+_EYES, _HEADS = frozenset({"eye", "eyes", "nose", "mouth", "muzzle", "snout"}), frozenset({"head"})
+
+LEAST_AHEAD = 0.01
+"""How far eyes lie ahead of the head, and toes of the ankles, in heights, to say which side is the front."""
 
 
 @dataclass(frozen=True)
@@ -252,23 +260,76 @@ def _opposite(axis: str) -> str:
     return ("-" if axis[0] == "+" else "+") + axis[1]
 
 
-def front_of(mesh: Mesh, landmarks: Sequence[Landmark]) -> Evidence:
-    """Which way a Z-up character faces: its joints say, or else its shape."""
+def front_of(mesh: Mesh, landmarks: Sequence[Landmark], usual: str | None = None) -> Evidence:
+    """Which way a Z-up character faces: its joints say, or else its shape.
+
+    Args:
+        mesh: Z up.
+        landmarks: in its coordinates.
+        usual: the front that the file's format states; None where exporters keep to none. Names of sides that say the
+            opposite may be those that a viewer sees, so that they alone are not sure.
+    """
     by_joints = front_by_joints(landmarks)
-    if by_joints.axis is not None:
+    if by_joints.axis is None:
+        by_shape = front_by_shape(mesh)
+        return by_shape if by_shape.axis is not None else Evidence(None, f"{by_joints.why}, and {by_shape.why}")
+    if by_joints.axis == usual:
         return by_joints
-    by_shape = front_by_shape(mesh)
-    return by_shape if by_shape.axis is not None else Evidence(None, f"{by_joints.why}, and {by_shape.why}")
+    ahead = _ahead(mesh, landmarks, by_joints.axis)
+    if ahead.axis is None:
+        viewed = usual == _opposite(by_joints.axis)
+        return Evidence(None, "its sides may be named as a viewer sees them") if viewed else by_joints
+    if ahead.axis == by_joints.axis:
+        return Evidence(ahead.axis, f"{by_joints.why} and {ahead.why}")
+    return Evidence(ahead.axis, f"{ahead.why}, though its sides are named the other way round")
 
 
-def up_of(mesh: Mesh, landmarks: Sequence[Landmark]) -> Evidence:
-    """Which way is up in a file's own coordinates: its joints say, or else its shape."""
-    by_joints = up_by_joints(landmarks)
+def _ahead(mesh: Mesh, landmarks: Sequence[Landmark], axis: str) -> Evidence:
+    """Whether a Z-up character faces an axis or its opposite, by what no name of a side decides."""
+    low, high = mesh.bounds()
+    head, sides = _middle(landmarks, _HEADS), _middle(landmarks, SIDES)
+    ways = {
+        "eyes": _middle(landmarks, _EYES) - (sides if np.isnan(head).any() else head),
+        "toes": _middle(landmarks, _TOES) - _middle(landmarks, _ANKLES),
+    }
+    along = {name: float(axis_vector(axis) @ way) for name, way in ways.items()}
+    signs = {name: value > 0 for name, value in along.items() if abs(value) >= LEAST_AHEAD * float(high[2] - low[2])}
+    if not signs:
+        by_shape = front_by_shape(mesh)
+        return by_shape if by_shape.axis in (axis, _opposite(axis)) else Evidence(None, "its shape does not say")
+    if len(set(signs.values())) > 1:
+        return Evidence(None, f"its {' and '.join(signs)} do not agree")
+    return Evidence(axis if all(signs.values()) else _opposite(axis), f"by its {' and '.join(signs)}")
+
+
+def _middle(landmarks: Sequence[Landmark], words: Collection[str]) -> NDArray[np.float64]:
+    """The mean place (3,) of the joints with one of some words in their names; NaN where there are none."""
+    places = [place for name, place in landmarks if any(word in words for word in words_of(name))]
+    return np.mean(places, axis=0) if places else np.full(3, np.nan)
+
+
+def up_of(mesh: Mesh, landmarks: Sequence[Landmark], usual: str, *, by_shape: bool = True) -> Evidence:
+    """Which way is up in a file's own coordinates: its joints say, or else its shape.
+
+    Args:
+        mesh, landmarks: in those coordinates.
+        usual: what the file's format states. What rests upon its origin that way, and not the other way, stands so.
+        by_shape: ask the shape where the joints say nothing.
+    """
+    found = up_by_joints(landmarks)
     # A rig that is named, but has no feet below the rest, is of something that does not stand.
-    if by_joints.axis is not None or len(left_of(landmarks)):
-        return by_joints
-    by_shape = up_by_shape(mesh)
-    return by_shape if by_shape.axis is not None else Evidence(None, f"{by_joints.why}, and {by_shape.why}")
+    if by_shape and found.axis is None and not len(left_of(landmarks)):
+        shape = up_by_shape(mesh)
+        found = shape if shape.axis is not None else Evidence(None, f"{found.why}, and {shape.why}")
+    if found.axis not in (None, usual) and _rests(mesh, usual) and not _rests(mesh, found.axis or usual):
+        return Evidence(None, "it rests on the ground as its format has it")
+    return found
+
+
+def _rests(mesh: Mesh, up: str) -> bool:
+    """Whether a mesh rests upon the plane through its origin that an axis is square to."""
+    along = mesh.vertices[np.unique(mesh.faces)] @ axis_vector(up)
+    return bool(abs(along.min()) < LEAST_HOVER * np.ptp(along))
 
 
 def rotated(landmarks: Sequence[Landmark], turn: NDArray[np.float64]) -> tuple[Landmark, ...]:

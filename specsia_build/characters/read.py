@@ -11,9 +11,9 @@ from specsia_build import memory
 from specsia_build.characters.actions import unknown_action
 from specsia_build.characters.alone import company
 from specsia_build.characters.bicar import read_bicar
-from specsia_build.characters.character import AUTO, SETTLED, Character, Entry
+from specsia_build.characters.character import AUTO, SETTLED, UNSETTLED, Character, Entry
 from specsia_build.characters.colour import colourless, see_through
-from specsia_build.characters.facing import Evidence, front_of, rotated, up_by_joints, up_of
+from specsia_build.characters.facing import Evidence, front_of, rotated, up_of
 from specsia_build.characters.finding import Finding, Mending
 from specsia_build.characters.obj.read import read_obj
 from specsia_build.characters.ply.read import read_ply
@@ -142,7 +142,7 @@ def _axes(entry: Entry, raw: RawMesh, mesh: Mesh) -> tuple[str, str, tuple[Findi
     if up == AUTO or (entry.up is None and entry.format not in SETTLED):
         # A pose may lay a character down, which its file's axes know nothing of.
         joints = raw.rest_landmarks or raw.landmarks
-        found = up_of(mesh, joints) if up == AUTO else up_by_joints(joints)
+        found = up_of(mesh, joints, raw.up, by_shape=up == AUTO)
         if found.axis not in (None, raw.up):
             line = f'"up": "{found.axis}" in its manifest line'
             warning = (
@@ -156,7 +156,8 @@ def _axes(entry: Entry, raw: RawMesh, mesh: Mesh) -> tuple[str, str, tuple[Findi
         up = (found.axis or raw.up) if up == AUTO else up
     if front == AUTO or (entry.front is None and entry.format not in SETTLED):
         upright = up_rotation(up)
-        found = front_of(mesh.rotated(upright), rotated(raw.landmarks, upright))
+        usual = None if entry.format in UNSETTLED else raw.front
+        found = front_of(mesh.rotated(upright), rotated(raw.landmarks, upright), usual)
         if found.axis not in (None, raw.front):
             why = f"faces {found.axis} {found.why}"
             line = f'"front": "{found.axis}" in its manifest line'

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from specsia_build.characters.character import AUTO, SETTLED, Character, Entry, legible
+from specsia_build.characters.character import AUTO, SETTLED, UNSETTLED, Character, Entry, legible
 from specsia_build.characters.facing import front_of
 from specsia_build.characters.finding import Mending
 from specsia_build.characters.read import read_character
@@ -121,7 +121,8 @@ def _pieces(character: Character) -> tuple[PartFacts, ...]:
 
 def _faces(character: Character) -> str:
     stated = character.entry.front not in (None, AUTO) or character.entry.format in SETTLED
-    sure = stated or front_of(character.mesh, character.landmarks).axis is not None
+    usual = None if character.entry.format in UNSETTLED else "-y"
+    sure = stated or front_of(character.mesh, character.landmarks, usual).axis is not None
     return character.front if sure else f"{character.front}{UNSURE}"
 
 

@@ -179,7 +179,7 @@ def _warm() -> None:
 
 STAGE = CharacterStage(
     name="render",
-    version=4,
+    version=5,
     make=render,
     settings=_settings,
     sources=sources,

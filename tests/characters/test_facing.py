@@ -213,3 +213,55 @@ def test_a_pair_of_joints_that_is_named_the_wrong_way_round_does_not_hide_the_ot
     assert front_by_joints(list((JOINTS | hands | thumbs).items())).axis == "-y"
     half = {"Arm.L": (-0.3, 0.0, 1.35), "Arm.R": (0.3, 0.0, 1.35)}
     assert front_by_joints(list((JOINTS | half | hands | thumbs).items())).axis is None
+
+
+EYES: dict[str, tuple[float, float, float]] = {"Eyes": (0, -0.2, 1.7)}
+TOES: dict[str, tuple[float, float, float]] = {"Toe.L": (0.16, -0.2, 0.05), "Toe.R": (-0.16, -0.2, 0.05)}
+
+
+def viewed(joints: dict[str, tuple[float, float, float]]) -> dict[str, tuple[float, float, float]]:
+    """The joints with their sides named as a viewer sees them."""
+    return {name.translate({76: "R", 82: "L"}) if name[-2:] in (".L", ".R") else name: p for name, p in joints.items()}
+
+
+def fronts(path: Path, joints: dict[str, tuple[float, float, float]], front: str = "-y") -> tuple[str, tuple[str, ...]]:
+    """What the table says that a GLB of a sphere upon legs faces, and what is said of it; only its joints can tell."""
+    writer = GltfWriter()
+    turn = into_file("+y", front)
+    solids = [CORNERS * (0.5, 0.5, 0.7) + (0, 0, 1.2), CORNERS * (0.2, 0.2, 0.9) + (0, 0, 0.45)]
+    triangles = [solid[list(t)] for solid in solids for a, b, c, d in QUADS for t in ((a, b, c), (a, c, d))]
+    red = writer.add("materials", pbrMetallicRoughness={"baseColorFactor": [0.9, 0.3, 0.1, 1.0]})
+    nodes = [writer.mesh_node(writer.primitive(np.concatenate(triangles) @ turn.T, material=red))]
+    nodes += [writer.add("nodes", name=name, translation=(turn @ np.array(p)).tolist()) for name, p in joints.items()]
+    writer.data |= {"scene": 0, "scenes": [{"nodes": nodes}]}
+    (entry,) = open_source(str(writer.write_glb(path)), path.parent / "scratch").entries
+    facts = survey(entry)
+    return facts.faces, facts.warnings
+
+
+@pytest.mark.parametrize("more", [EYES, TOES, EYES | TOES])
+def test_eyes_and_toes_outweigh_sides_that_are_named_as_a_viewer_sees_them(
+    tmp_path: Path, more: dict[str, tuple[float, float, float]]
+) -> None:
+    assert fronts(tmp_path / "a.glb", viewed(JOINTS | more)) == ("-y", ())
+    assert fronts(tmp_path / "b.glb", JOINTS | more) == ("-y", ())
+
+
+def test_sides_alone_do_not_outweigh_the_front_of_a_format_but_make_it_unsure(tmp_path: Path) -> None:
+    assert fronts(tmp_path / "a.glb", viewed(JOINTS)) == ("-y?", ())
+
+
+@pytest.mark.parametrize(("more", "why"), [(EYES, "3 {} eyes"), (EYES | TOES, "4 {} eyes and toes")])
+def test_a_gltf_that_faces_away_is_told_by_more_than_the_names_of_its_sides(
+    tmp_path: Path, more: dict[str, tuple[float, float, float]], why: str
+) -> None:
+    faces, (said,) = fronts(tmp_path / "a.glb", JOINTS | more, "+y")
+    why = why.format("pairs of left and right joints and by its")
+    assert said.startswith(f"a.glb faces +y by {why}, not -y as its format has it")
+    assert faces == "-y"
+
+
+def test_feet_beside_a_body_that_rests_on_the_ground_do_not_lay_it_down(tmp_path: Path) -> None:
+    """A robot whose only joints called feet are those of its hind legs."""
+    joints = {"Gun": (0, -9.0, 1.0), "Body": (0, 0, 1.0), "RearFoot.L": (0.3, 1.4, 0.8), "RearFoot.R": (-0.3, 1.4, 0.8)}
+    assert fronts(tmp_path / "a.glb", joints)[1] == ()

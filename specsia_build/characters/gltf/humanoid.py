@@ -1,6 +1,8 @@
-"""VRM's humanoid: which of a file's nodes it says are which bones."""
+"""What VRM says of a file's nodes: which are which bones of its humanoid, and which only its wearer sees."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import msgspec
 import numpy as np
@@ -42,3 +44,29 @@ def read_humanoid(document: Document, number: NDArray[np.int32]) -> tuple[dict[s
     found = {name: int(number[bone.node]) for name, bone in bones.items() if name not in missing}
     said = f"{document.name}: its humanoid names nodes that do not exist: {some(missing)}; those bones were left out"
     return found, (said,) if missing else ()
+
+
+def wearers_own(document: Document, meshes: Mapping[int, int]) -> tuple[frozenset[int], tuple[str, ...]]:
+    """Nodes whose meshes are shown to the wearer alone (VRM's ``firstPersonOnly``), which no view from outside shows.
+
+    Args:
+        document: the file; one that is no VRM has none.
+        meshes: index of each node's mesh, by that of the node.
+
+    Returns:
+        The nodes, and sentences about what of that could not be read. None where nothing else would be left.
+    """
+    extensions = document.root.extensions or schema.RootExtensions()
+    newer = extensions.vrmc_vrm
+    try:
+        stated = (newer or extensions.vrm or schema.Vrm()).first_person
+        found = msgspec.convert(stated or {}, schema.FirstPerson).mesh_annotations or ()
+    except msgspec.ValidationError as error:
+        return frozenset(), (f"{document.name}: its firstPerson is wrongly written ({error}); it was left out",)
+    if newer is not None:
+        own = {one.node for one in found if one.type == "firstPersonOnly"}
+        nodes = frozenset(node for node in meshes if node in own)
+    else:
+        own = {one.mesh for one in found if one.first_person_flag == "FirstPersonOnly"}
+        nodes = frozenset(node for node, mesh in meshes.items() if mesh in own)
+    return frozenset() if nodes == meshes.keys() else nodes, ()

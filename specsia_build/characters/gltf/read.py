@@ -92,7 +92,7 @@ def read_gltf(
         part_names=tuple(instance.names for instance in scene.instances),
         face_part=face_part,
         files=(path, *document.touched),
-        warnings=(*warnings, *lost),
+        warnings=(*scene.warnings, *warnings, *lost),
         skinned=reader.skinned,
         animations=document.root.count("animations"),
         landmarks=scene.landmarks,

@@ -15,6 +15,8 @@ from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.animation import standing
 from specsia_build.characters.gltf.document import Document
 from specsia_build.characters.gltf.hierarchy import below, read_hierarchy
+from specsia_build.characters.gltf.humanoid import wearers_own
+from specsia_build.errors import some
 
 MOST_NAMES = 16
 """Names by which a part is known besides what the file has in all; a hierarchy may be as deep as the file is long."""
@@ -55,6 +57,7 @@ class Scene:
         landmarks, rest_landmarks: named nodes of the scene and where their origins are, as in `RawMesh`.
         skeleton: all nodes of the file at rest, with the morph weights of those that carry a mesh.
         number: (N,) int32, each node's place in the skeleton.
+        warnings: sentences about what was left out.
     """
 
     instances: tuple[Instance, ...]
@@ -65,6 +68,7 @@ class Scene:
     rest_landmarks: tuple[Landmark, ...]
     skeleton: Skeleton
     number: NDArray[np.int32]
+    warnings: tuple[str, ...]
 
 
 def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> Scene:
@@ -85,7 +89,9 @@ def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> S
     reached = below(nodes, _roots(document, nodes, parents))
     hidden = below(nodes, [i for i in reached if _is_hidden(nodes[i])])
     shown_nodes = [i for i in sorted(reached) if i not in hidden]
-    meshes = {i: document.entry(schema.Mesh, at) for i in shown_nodes if (at := nodes[i].mesh) is not None}
+    places = {i: at for i in shown_nodes if (at := nodes[i].mesh) is not None}
+    own, said = wearers_own(document, places)
+    meshes = {i: document.entry(schema.Mesh, at) for i, at in places.items() if i not in own}
     weights = {int(number[i]): np.array(w) for i, mesh in meshes.items() if (w := nodes[i].weights or mesh.weights)}
     skeleton = replace(hierarchy.skeleton, morph_weights=weights)
     stands = poses(skeleton, motion, np.array([time]))
@@ -111,6 +117,10 @@ def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> S
     named = {i: name for i in sorted(reached) if (name := nodes[i].name)}
     at_rest = () if pose == "rest" else _landmarks(named, skeleton.rest_worlds[number])
     shown = tuple(dict.fromkeys(filter(None, parts)))
+    unseen = [nodes[i].name or document.entry(schema.Mesh, places[i]).name or f"node {i}" for i in sorted(own)]
+    told = (
+        f"{document.name} holds what only its wearer sees (firstPersonOnly of VRM), which was left out: {some(unseen)}"
+    )
     all_meshes = document.entries(schema.Mesh) if drop else ()
     names = frozenset(entry.name for entry in (*nodes, *all_meshes) if entry.name)
     return Scene(
@@ -122,6 +132,7 @@ def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> S
         rest_landmarks=at_rest,
         skeleton=skeleton,
         number=number,
+        warnings=(*said, told) if unseen else said,
     )
 
 

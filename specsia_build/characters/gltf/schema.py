@@ -43,12 +43,14 @@ class Vrm(Struct):
     material_properties: tuple[VrmMaterial, ...] | None = None
     # Looked at only where something moves: a still picture does not depend on it.
     humanoid: Any = None
+    first_person: Any = None
 
 
 class Vrmc(Struct):
     """What VRM 1.0 says of a character, or of a motion for any."""
 
     humanoid: Any = None
+    first_person: Any = None
 
 
 class VrmcAnimation(Vrmc):
@@ -71,6 +73,19 @@ class Humanoid(Struct):
 
 class Humanoid0(Struct):
     human_bones: tuple[HumanBone, ...] | None = None
+
+
+class MeshAnnotation(Struct):
+    """In whose eyes a mesh is shown; VRM 0.x names the mesh and its flag, VRM 1.0 the node and its type."""
+
+    mesh: int | None = None
+    node: int | None = None
+    first_person_flag: str | None = None
+    type: str | None = None
+
+
+class FirstPerson(Struct):
+    mesh_annotations: tuple[MeshAnnotation, ...] | None = None
 
 
 class Versioned(Struct):

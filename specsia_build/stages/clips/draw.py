@@ -198,7 +198,7 @@ def _doubts_of(surface: Surface | None, wanted: Sequence[str]) -> list[str]:
 
 STAGE = CharacterStage(
     name="draw",
-    version=1,
+    version=2,
     earlier=(motions.STAGE,),
     make=draw,
     settings=_settings,

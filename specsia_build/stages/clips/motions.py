@@ -144,4 +144,4 @@ def _why_still(character_id: str, settings: ClipSettings, actor: Actor) -> str:
     return f"{character_id} has no motion of its own, so no clip of it moves: --motion FILE or NAME gives it one"
 
 
-STAGE = CharacterStage(name="motions", version=1, make=find, settings=_settings, inputs=_inputs, sources=_sources)
+STAGE = CharacterStage(name="motions", version=2, make=find, settings=_settings, inputs=_inputs, sources=_sources)

@@ -6,6 +6,7 @@ import importlib.util
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -35,13 +36,13 @@ bpy.ops.export_scene.fbx(filepath=sys.argv[1])
 
 
 @pytest.fixture(scope="module")
-def opacity() -> Any:
+def module() -> Any:
     spec = importlib.util.spec_from_file_location("fbx_opacity", scripts_folder() / "fbx_opacity.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.opacity
+    return module
 
 
 @pytest.mark.parametrize(
@@ -60,9 +61,17 @@ def opacity() -> Any:
         ({"TransparencyFactor": 1.0, "TransparentColor": 1.0, "Opacity": 0.0}, (1.0, True)),
     ],
 )
-def test_signs_are_weighed(opacity: Any, signs: dict[str, float], expected: tuple[float, bool]) -> None:
-    found, doubtful = opacity(signs)
+def test_signs_are_weighed(module: Any, signs: dict[str, float], expected: tuple[float, bool]) -> None:
+    found, doubtful = module.opacity(signs)
     assert (round(found, 6), doubtful) == expected
+
+
+def test_the_bounds_of_a_property_are_none_of_its_value(module: Any) -> None:
+    """Mixamo writes an opacity of one with its least and its largest, which are zero."""
+    own = {b"Opacity": (1.0, 0.0, 0.0), b"TransparencyFactor": (0.75, 0.0, 1.0), b"TransparentColor": (0.0, 0.5, 1.0)}
+    items = [SimpleNamespace(props=[name, b"Number", b"", b"A+U", *values]) for name, values in own.items()]
+    element = SimpleNamespace(elems=[SimpleNamespace(id=b"Properties70", elems=items)])
+    assert module._own(element) == {"Opacity": 1.0, "TransparencyFactor": 0.75, "TransparentColor": 0.5}
 
 
 def test_glass_of_a_file_is_glass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -389,6 +389,41 @@ def test_the_front_of_vrm_depends_on_its_version(tmp_path: Path, extensions: dic
     assert read_gltf(writer.write_glb(tmp_path / "a.vrm")).front == front
 
 
+def annotated(kind: str, *annotations: str) -> dict[str, Any]:
+    """The extension of a VRM whose first person sees meshes or nodes by number as flagged."""
+    key, flag = ("mesh", "firstPersonFlag") if kind == "VRM" else ("node", "type")
+    listed = [{key: k, flag: said} for k, said in enumerate(annotations)]
+    return {kind: {"firstPerson": {"meshAnnotations": listed}}}
+
+
+@pytest.mark.parametrize(
+    ("extensions", "parts"),
+    [
+        (annotated("VRM", "ThirdPersonOnly", "FirstPersonOnly"), ("body",)),
+        (annotated("VRM", "FirstPersonOnly", "Auto"), ("headless",)),
+        (annotated("VRMC_vrm", "thirdPersonOnly", "firstPersonOnly"), ("body",)),
+        (annotated("VRMC_vrm", "both", "auto"), ("body", "headless")),
+        (annotated("VRMC_vrm", "firstPersonOnly", "firstPersonOnly"), ("body", "headless")),
+        ({"VRM": {"firstPerson": {"meshAnnotations": [{"mesh": "all"}]}}}, ("body", "headless")),
+    ],
+)
+def test_what_only_the_wearer_of_a_vrm_sees_is_left_out(
+    tmp_path: Path, extensions: dict[str, Any], parts: tuple[str, ...]
+) -> None:
+    writer = GltfWriter()
+    for name in ("body", "headless"):
+        writer.mesh_node(name=name)
+    writer.data["extensions"] = extensions
+    raw = read_gltf(writer.write_glb(tmp_path / "a.vrm"))
+    assert (raw.parts, len(raw.mesh.faces)) == (parts, len(parts))
+    if len(parts) == 1:
+        (gone,) = {"body", "headless"} - set(parts)
+        said = "a.vrm holds what only its wearer sees (firstPersonOnly of VRM), which was left out: "
+        assert raw.warnings == (said + gone,)
+    else:
+        assert len(raw.warnings) == ("all" in str(extensions))
+
+
 @pytest.mark.parametrize(
     ("cull", "double_sided", "wound"),
     [
