@@ -110,7 +110,7 @@ def _folder(folder: Path, name: str) -> Source:
         return Source(name, "3dbicar", (bicar_entry(folder, safe_id(name), folder),))
     children = _subfolders(folder)
     if any(is_bicar(child) for child in children):
-        found = [_Found(child, True) for child in children if _looks_bicar(child)]
+        found = [_Found(folder, child.name, True) for child in children if _looks_bicar(child)]
         return Source(name, "3dbicar", _sorted(_identified(folder, found)))
     found = _meshes(folder)
     if not found:
@@ -126,13 +126,26 @@ class _Found:
     Of a link to a folder elsewhere nothing is read.
     """
 
-    path: Path
+    parent: Path
+    name: str
     folder: bool
     linked: bool = False
 
     @property
+    def path(self) -> Path:
+        return self.parent / self.name
+
+    @property
     def stem(self) -> str:
-        return self.path.name if self.folder else self.path.stem
+        return self.name if self.folder else _parts(self.name)[0]
+
+    @property
+    def suffix(self) -> str:
+        return _parts(self.name)[1].lower()
+
+
+_parts = os.path.splitext
+"""Stem and suffix of a name; a path object for each of a million names is slow."""
 
 
 def _subfolders(folder: Path) -> list[Path]:
@@ -182,7 +195,7 @@ def _meshes(top: Path) -> list[_Found]:
         if walked > MOST_WALKED:
             raise UsageError(f"the folder '{top.name}' holds more than {MOST_WALKED:,} files: name one below it")
         if folder != top and is_bicar(folder):
-            found.append(_Found(folder, True))
+            found.append(_Found(folder.parent, folder.name, True))
             subfolders.clear()
             continue
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
@@ -190,13 +203,13 @@ def _meshes(top: Path) -> list[_Found]:
             subfolders.clear()
             continue
         found += [
-            _Found(folder / name, True, linked=True) for name in subfolders if _leads_to_meshes(folder / name, top)
+            _Found(folder, name, True, linked=True) for name in subfolders if _leads_to_meshes(folder / name, top)
         ]
         for name in sorted(names):
-            suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122  a path object for each of a million names is slow
+            suffix = _parts(name)[1].lower()
             kept = found if suffix in FORMATS else refused
             if not name.startswith(".") and (suffix in FORMATS or suffix in REFUSED):
-                kept.append(_Found(folder / name, False))
+                kept.append(_Found(folder, name, False))
     return found or refused
 
 
@@ -209,26 +222,24 @@ def _identified(top: Path, found: list[_Found]) -> list[Entry]:
     rank = {suffix: k for k, suffix in enumerate(FORMATS)}
     by_place: dict[str, list[_Found]] = {}
     for one in found:
-        by_place.setdefault(f"{one.path.parent}/{one.stem}", []).append(one)
+        by_place.setdefault(f"{one.parent}/{one.stem}", []).append(one)
     chosen = [
-        min(same, key=lambda one: (rank.get(one.path.suffix.lower(), -1), one.path.name)) if len(same) > 1 else same[0]
+        min(same, key=lambda one: (rank.get(one.suffix, -1), one.name)) if len(same) > 1 else same[0]
         for same in by_place.values()
     ]
-    shared = Counter(safe_id(one.stem).casefold() for one in chosen)
+    ids = [safe_id(one.stem) for one in chosen]
+    shared = Counter(map(str.casefold, ids))
     taken: set[str] = set()
     entries: list[Entry] = []
-    for one in chosen:
-        character_id = safe_id(one.stem)
+    for one, character_id in zip(chosen, ids, strict=True):
         if shared[character_id.casefold()] > 1:
-            character_id = safe_id("_".join((*one.path.relative_to(top).parts[:-1], one.stem)))
+            character_id = safe_id("_".join((*one.parent.relative_to(top).parts, one.stem)))
         entries.append(_entry(top, one, _unused(character_id, taken)))
     for winner, entry, same in zip(chosen, list(entries), by_place.values(), strict=True):
         for one in same:
-            if one != winner:
-                double = _unused(f"{entry.id}_{one.path.suffix[1:].lower()}", taken)
-                problem = (
-                    f"{one.path.name} has the same name as {winner.path.name}: keep one, or list both in a manifest"
-                )
+            if one is not winner:
+                double = _unused(f"{entry.id}_{one.suffix[1:]}", taken)
+                problem = f"{one.name} has the same name as {winner.name}: keep one, or list both in a manifest"
                 entries.append(replace(_entry(top, one, double), problem=problem))
     return entries
 

@@ -14,9 +14,10 @@ import time
 import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from specsia_build.config import ALL
 from specsia_build.errors import CharacterError
@@ -24,7 +25,10 @@ from specsia_build.files.sources import source_digest, source_place
 from specsia_build.pipeline.layout import RunLayout, fan_of
 from specsia_build.pipeline.objects import Place, Remote
 from specsia_build.pipeline.store import DamagedError, discard, read_meta, stamp_from, stamp_of
+from specsia_build.stages.members import Member
 from specsia_build.stages.stage import Meta
+
+T = TypeVar("T")
 
 VERSION = 1
 """Of the tables; an index of another one is begun anew."""
@@ -43,12 +47,14 @@ CREATE TABLE IF NOT EXISTS members (
 _EVERY_SECONDS = 1.0
 """How often what was written is kept for good."""
 
+_AT_ONCE = 500
+"""Rows that are asked for with one statement, as each locks the file, which takes ten times as long as a row."""
+
 _PATIENCE_SECONDS = 10.0
 """That a reader waits while a build writes a few rows."""
 
 
-@dataclass(frozen=True)
-class Settled:
+class Settled(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is known of a character of which nothing is left to do.
 
     Attributes:
@@ -64,8 +70,10 @@ class Settled:
     kept: str = ALL
 
 
-Members = dict[str, list[dict[str, Any]]]
-"""By backend what pack keeps in mind of a character, or of each of its clips; see `stages.members.Member`."""
+Members = dict[str, list[Member]]
+"""By backend what pack keeps in mind of a character, or of each of its clips."""
+
+_SETTLED, _MEMBERS = msgspec.json.Decoder(Settled), msgspec.json.Decoder(Members)
 
 
 class Stamps:
@@ -102,10 +110,11 @@ class Stamps:
         if folders is None:
             return [stamp_of(f"{self.artefacts}/{name}") for name in names]
         found = []
-        for folder, _, name in (name.rpartition("/") for name in names):
+        for name in names:
+            folder, _, own = name.rpartition("/")
             if folder not in folders:
                 folders[folder] = _listing(f"{self.artefacts}/{folder}")
-            found.append(folders[folder].get(name))
+            found.append(folders[folder].get(own))
         return found
 
     def changed(self, place: Place, stamp: str | None) -> None:
@@ -126,11 +135,18 @@ def source_stamp(path: Path, root: Path) -> str | None:
 
 def packed_meta(meta: Meta) -> bytes:
     """Meta data as the index holds them."""
-    return zlib.compress(_json(meta).encode(), 1)
+    return zlib.compress(json.dumps(meta, ensure_ascii=False, separators=(",", ":")).encode(), 1)
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def _encoded(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], row: str) -> T | None:
+    """What a row says, None where it is damaged."""
+    with suppress(msgspec.MsgspecError, TypeError):
+        return decoder.decode(row)
+    return None
 
 
 class Index:
@@ -201,6 +217,23 @@ class Index:
             self.learn_digest(path, stamp, found)
         return found
 
+    def digests(self, files: Sequence[tuple[Path, Path]]) -> Iterator[str | None]:
+        """Of each of many files and its root, in their order, what `digest` gives.
+
+        Where its links lead is not looked up for a file that is as it was when it was read.
+        """
+        for begin in range(0, len(files), _AT_ONCE):
+            part, rows = files[begin : begin + _AT_ONCE], list[tuple[str, str, str]]()
+            names = [str(path) for path, _ in part]
+            statement = f"SELECT path, stamp, digest FROM digests WHERE path IN ({','.join('?' * len(part))})"  # noqa: S608
+            # What a damaged index does not tell is read anew.
+            with suppress(sqlite3.Error):
+                rows = self._tables.execute(statement, names).fetchall()
+            known = {path: (stamp, digest) for path, stamp, digest in rows}
+            for name, (path, root) in zip(names, part, strict=True):
+                stamp, digest = known.get(name, (None, ""))
+                yield digest if stamp is not None and stamp == stamp_of(name) else self.digest(path, root)
+
     def learn_digest(self, path: str | Path, stamp: str, digest: str) -> None:
         """Remember the digest of a source file."""
         self._write("INSERT OR REPLACE INTO digests VALUES (?, ?, ?)", str(path), stamp, digest)
@@ -224,15 +257,17 @@ class Index:
             members: see `Members`.
         """
         stamps = self._stamps.in_order(known.artefacts)
-        row = _mark(decides, known, stamps), _json([known.sources, known.artefacts, known.clips, known.kept])
+        row = _mark(decides, known, stamps), _encoded(known)
         key = fan_of(character_id), character_id
         self._write("INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?)", *key, *row)
-        self._write("INSERT OR REPLACE INTO members VALUES (?, ?, ?)", *key, _json(members))
+        self._write("INSERT OR REPLACE INTO members VALUES (?, ?, ?)", *key, _encoded(members))
 
     def members(self, ids: Collection[str]) -> Iterator[tuple[str, Members]]:
         """What pack keeps in mind of some characters that are settled, in no order."""
         for rows in self._by_fan("SELECT id, members FROM members WHERE fan = ?", ids):
-            yield from ((character_id, json.loads(members)) for character_id, members in rows)
+            for character_id, row in rows:
+                if (found := _decoded(_MEMBERS, row)) is not None:
+                    yield character_id, found
 
     def settled(self, ids: Collection[str], deciding: Callable[[str], str]) -> Iterator[tuple[str, Settled]]:
         """Those of some characters of which nothing is left to do, in no order, with what is known of them.
@@ -245,9 +280,8 @@ class Index:
             # Of the folders that only these characters' artefacts lie in, so that not all are held.
             listed: dict[str, dict[str, str]] = {}
             for character_id, mark, row in rows:
-                try:
-                    known = Settled(*json.loads(row))
-                except (ValueError, TypeError):
+                known = _decoded(_SETTLED, row)
+                if known is None:
                     continue
                 stamps = self._stamps.in_order(known.artefacts, listed)
                 if mark == _mark(deciding(character_id), known, stamps):
@@ -301,8 +335,10 @@ def _listing(folder: str) -> dict[str, str]:
     found = {}
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            with suppress(OSError):
+            try:
                 found[entry.name] = stamp_from(entry.stat())
+            except OSError:
+                continue  # It is as if it were not there.
     return found
 
 

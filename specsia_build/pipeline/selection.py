@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from specsia_build.characters.character import Entry, id_order_key
-from specsia_build.characters.doubles import same_files
+from specsia_build.characters.doubles import DigestsOf, same_files
 from specsia_build.characters.sources import Source, open_source
 from specsia_build.config import BuildConfig, in_shard, read_settings
 from specsia_build.dataset import splits
@@ -92,17 +92,15 @@ def narrowed(entries: Sequence[Entry], limit: int | None, excluded: Collection[s
     return found
 
 
-def parted_doubles(
-    entries: Iterable[Entry], splits: Mapping[str, str], digest: Callable[[Path, Path], str | None]
-) -> list[str]:
+def parted_doubles(entries: Iterable[Entry], splits: Mapping[str, str], digests: DigestsOf) -> list[str]:
     """A sentence for each mesh file that several characters share which lie in different splits, the first few of many.
 
     Args:
         entries: that are built.
         splits: split of each id.
-        digest: of a file within its root.
+        digests: of files within their roots.
     """
-    parted = [ids for ids in same_files(entries, digest) if len({splits[i] for i in ids}) > 1]
+    parted = [ids for ids in same_files(entries, digests) if len({splits[i] for i in ids}) > 1]
     found = [
         f"{some(ids)} are one file and lie in {' and '.join(sorted({splits[i] for i in ids}))}: "
         "keep one of them, or give them the same `split` in a manifest"

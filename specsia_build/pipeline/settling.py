@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
 from operator import attrgetter
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from specsia_build.pipeline.planning import DONE, judgements, stages_of
 from specsia_build.pipeline.tasks import backend_of
 from specsia_build.stages.artefact import canonical_json, sha256
 from specsia_build.stages.clips import draw, move
-from specsia_build.stages.members import Member, member, remembered
+from specsia_build.stages.members import Member, member, sharing
 from specsia_build.stages.pack import STAGE as PACK
 from specsia_build.stages.registry import character_stages
 from specsia_build.stages.stage import CharacterStage, Clip, EarlierMeta, Job
@@ -82,7 +81,7 @@ class Settlement:
         made: dict[str, dict[str, list[Member]]] = {backend_name(spec): {} for spec in self._config.backends}
         for one, found in self._index.members(known):
             for name, members in found.items() if found.keys() == made.keys() else ():
-                made[name][ids[one]] = [remembered(said, ids[one]) for said in members]
+                made[name][ids[one]] = [sharing(member, ids[one]) for member in members]
         return made
 
     def kept(self, character_id: str) -> str:
@@ -126,5 +125,5 @@ class Settlement:
         read = metas_of(self._layout, self._config, self._index)
         keys, found = [entry.id] if self._config.clips is None else clips, {}
         for name in map(backend_name, self._config.backends):
-            found[name] = [asdict(member(key, name, read(key, name))) for key in keys]
+            found[name] = [member(key, name, read(key, name)) for key in keys]
         return found

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
 from typing import Any
+
+import msgspec
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.layers import frame_file, view_file
@@ -40,8 +41,7 @@ RowFacts = Iterator[tuple[dict[str, Any], dict[str, tuple[str, str, str]]]]
 """Of each row the values, and by image column the stage's name, the file and SHA-256 of the image."""
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(msgspec.Struct, frozen=True, gc=False):
     """What packing keeps in mind of a character or clip that a backend made, whose meta data stay on disk.
 
     Attributes:
@@ -73,7 +73,7 @@ class Member:
         return list(_VALUES(self))
 
 
-_VALUES = attrgetter(*Member.__slots__)
+_VALUES = attrgetter(*Member.__struct_fields__)
 
 
 def row_facts(key: str, backend: str, metas: EarlierMeta) -> RowFacts:
@@ -156,8 +156,13 @@ def member(key: str, backend: str, metas: EarlierMeta) -> Member:
     )
 
 
-def remembered(said: Mapping[str, Any], character: str) -> Member:
-    """A member of a character by its values; of words that many have in common there is one."""
-    shared = {name: said[name] and sys.intern(said[name]) for name in ("action", "license", "credit")}
-    own = character if said["id"] == character else said["id"]
-    return Member(**{**said, **shared, "id": own, "character": character})
+def sharing(one: Member, character: str) -> Member:
+    """The same member of a character; of words that many have in common, its id among them, there is one."""
+    return msgspec.structs.replace(
+        one,
+        id=character if one.id == character else one.id,
+        character=character,
+        action=one.action and sys.intern(one.action),
+        license=one.license and sys.intern(one.license),
+        credit=one.credit and sys.intern(one.credit),
+    )

@@ -47,6 +47,9 @@ STAGE = Stage("pack", 3, earlier=(render.STAGE, project.STAGE))
 BYTES_PACKAGES = ("isal", "llvmlite", "numba", "numpy", "pillow", "pyarrow", "datasets", "scipy", "scikit-image")
 """Packages whose version may change a dataset's bytes."""
 
+_AT_ONCE = 1000
+"""Members whose text is made at once."""
+
 _RECORDS = (schema.BUILD_FILE, schema.SPLITS_FILE, schema.CHECKSUMS_FILE)
 """Small files of a dataset that only programs write."""
 
@@ -179,13 +182,18 @@ def _before(plan: PackPlan) -> dict[Stage, None]:
 
 
 def plan_fingerprint(plan: PackPlan) -> str:
-    """SHA-256 over all that decides the packed bytes."""
-    parts = {
-        "record": _build_record(plan),
-        "splits": splits.to_json(plan.splits),
-        "members": {b: [one.values for one in members] for b, members in plan.members.items()},
-    }
-    return sha256(canonical_json(parts).encode())
+    """SHA-256 over all that decides the packed bytes: of the `canonical_json` of members, record and splits."""
+    found = hashlib.sha256(b'{"members":{')
+    for number, (backend, members) in enumerate(sorted(plan.members.items())):
+        found.update(f"{',' if number else ''}{canonical_json(backend)}:[".encode())
+        # Piece by piece, as the text of all members takes more than they do.
+        for begin in range(0, len(members), _AT_ONCE):
+            text = canonical_json([one.values for one in members[begin : begin + _AT_ONCE]])[1:-1]
+            found.update(f"{',' if begin else ''}{text}".encode())
+        found.update(b"]")
+    rest = canonical_json({"record": _build_record(plan), "splits": splits.to_json(plan.splits)})
+    found.update(f"}},{rest[1:]}".encode())
+    return found.hexdigest()
 
 
 def _rows(task: ShardTask, load: Load, images: list[tuple[str, bytes]]) -> Iterator[schema.Row]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from specsia_build.files.sources import source_digest
 from specsia_build.pipeline import index as index_module
 from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
@@ -87,7 +88,7 @@ def test_what_changed_behind_its_back_is_noticed(run: tuple[Path, Path]) -> None
     assert sums(out) == before
 
 
-@pytest.mark.parametrize("harm", ["lost", "damaged", "other", "rows"])
+@pytest.mark.parametrize("harm", ["lost", "damaged", "other", "rows", "members"])
 def test_an_index_that_cannot_serve_costs_nothing_but_time(run: tuple[Path, Path], harm: str) -> None:
     source, out = run
     path, before = RunLayout(out).index, sums(out)
@@ -96,9 +97,14 @@ def test_an_index_that_cannot_serve_costs_nothing_but_time(run: tuple[Path, Path
     elif harm == "damaged":
         path.write_bytes(os.urandom(path.stat().st_size))
     else:
+        harms = {
+            "other": ["PRAGMA user_version = 77", "DELETE FROM digests"],
+            "rows": ["UPDATE settled SET known = '{'", "UPDATE artefacts SET meta = x'00'"],
+            "members": ["UPDATE members SET members = '{'", "UPDATE digests SET stamp = x'00'"],
+        }
         with sqlite3.connect(path) as tables:
-            tables.execute("PRAGMA user_version = 77" if harm == "other" else "UPDATE settled SET known = '{'")
-            tables.execute("UPDATE artefacts SET meta = x'00'" if harm == "rows" else "DELETE FROM digests")
+            for statement in harms[harm]:
+                tables.execute(statement)
         tables.close()
     assert "all stages are up to date" in specsia("status", out)["text"]
     assert all_kept(build(source, out, "--workers", "1"))
@@ -134,3 +140,19 @@ def test_who_only_reads_keeps_no_writer_waiting(run: tuple[Path, Path]) -> None:
         with sqlite3.connect(layout.index) as tables:
             assert tables.execute("SELECT COUNT(*) FROM artefacts WHERE stamp = '1:2'").fetchone() == (1,)
         tables.close()
+
+
+def test_the_digests_of_many_files_are_those_of_each(run: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    source, out = run
+    monkeypatch.setattr(index_module, "_AT_ONCE", 2)
+    files = [(path, source) for path in sorted(source.iterdir())]
+    files[1][0].write_bytes(b"another")
+    elsewhere = source.parent / "elsewhere"
+    elsewhere.write_bytes(b"x")
+    (source / "out").symlink_to(elsewhere)
+    files += [(source / "out", source), (source / "nothing", source)]
+    with open_index(RunLayout(out), writes=False) as index:
+        found = list(index.digests(files))
+        assert found == [source_digest(*one) for one in files] == [index.digest(*one) for one in files]
+    assert found[-2:] == [None, None]
+    assert None not in found[:FIGURES]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,9 @@ from specsia_build.dataset.checksums import file_sums, parse_sums, read_checksum
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import SpecsiaError
+from specsia_build.files.records import read_json
 from specsia_build.stages import pack, render
-from specsia_build.stages.artefact import Artefact, seal
+from specsia_build.stages.artefact import Artefact, canonical_json, seal, sha256
 from specsia_build.stages.members import member
 from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta
 
@@ -165,6 +167,24 @@ def test_a_dataset_that_lacks_a_shard_is_not_up_to_date(split_of: dict[str, str]
     assert pack.packed_fingerprint(folder) == pack.plan_fingerprint(plan_of(store, split_of))
     sorted((folder / "data").glob("train-*"))[0].unlink()
     assert pack.packed_fingerprint(folder) is None
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 1000])
+def test_the_fingerprint_is_that_of_all_members_however_many_at_once(
+    split_of: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(pack, "_AT_ONCE", at_once)
+    store, folder = Store(), tmp_path / "dataset"
+    plan = plan_of(store, split_of)
+    plan = replace(plan, members={"inflate": next(iter(plan.members.values())), "another": [], "üß": []})
+    run(plan, store, folder)
+    record = read_json(folder / schema.BUILD_FILE)
+    said = {
+        "members": {name: [one.values for one in members] for name, members in plan.members.items()},
+        "record": {name: value for name, value in record.items() if name not in ("fingerprint", "shards")},
+        "splits": (folder / schema.SPLITS_FILE).read_text(),
+    }
+    assert pack.packed_fingerprint(folder) == sha256(canonical_json(said).encode())
 
 
 def test_a_damaged_artefact_is_named_and_the_old_dataset_stays(split_of: dict[str, str], tmp_path: Path) -> None:
