@@ -35,6 +35,7 @@ from specsia_build.pipeline.mark import claim_folder, settled
 from specsia_build.pipeline.objects import Place
 from specsia_build.pipeline.packing import pack_plan
 from specsia_build.pipeline.planning import stages_of
+from specsia_build.pipeline.selection import parted_doubles
 from specsia_build.pipeline.settings import existing_run
 from specsia_build.pipeline.settling import Settlement
 from specsia_build.pipeline.store import read_meta
@@ -124,6 +125,7 @@ def idle(run: Path) -> None:
     with open_index(layout, writes=False) as index:
         settlement = Settlement(config, layout, index)
         known = _timed("see what is settled", lambda: settlement.known(source.entries))
+        _timed("look for doubles", lambda: parted_doubles(source.entries, frozen, index.digests))
         plan = _timed(
             "plan pack", lambda: pack_plan(config, layout, source.name, source.entries, index, (), frozen, settlement)
         )

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
 from specsia_build.characters.bicar import DRAWING, bicar_entry, is_bicar
 from specsia_build.characters.character import AUTO, UNSETTLED, Entry, Sample, id_order_key, is_unicode, safe_id
 from specsia_build.characters.formats import FORMATS, REFUSED
@@ -119,8 +121,7 @@ def _folder(folder: Path, name: str) -> Source:
     return Source(name, kind, _sorted(_identified(folder, found)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(msgspec.Struct, frozen=True, gc=False):
     """A mesh file, or the folder of a 3DBiCar character; listing tells which, so that nothing is opened.
 
     Of a link to a folder elsewhere nothing is read.
