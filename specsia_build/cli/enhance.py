@@ -74,7 +74,7 @@ def enhance(run: Path, source: str, out: Path, split: str | None, video: bool, d
             "up to date": [f"{done.kept:,}"] if done.kept else [],
         },
         seconds=time.monotonic() - began,
-        doubtful={"missing": list(frames.doubts) if video else []},
+        doubtful={"missing": list(frames.doubts) if video else [], "warnings": done.doubts},
         where={"pictures": [str(out)], "film": [] if done.film is None else [str(done.film)]},
         follows=[
             f"specsia adapt {model_of} --frames {given} --drawing front.png --out mine"

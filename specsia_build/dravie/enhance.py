@@ -26,6 +26,7 @@ from specsia_build.dravie.apply import repair
 from specsia_build.dravie.code import PAINTING, code_digest
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.frame_folder import COLOR, MASK, POS, FrameFiles, list_frames, missing_frames, read_frame
+from specsia_build.dravie.doubts import OTHERS, doubts_of, is_foreign, told
 from specsia_build.dravie.recall import VERSION, Memory, recalled
 from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.files.names import folded_name, relative_name
@@ -89,12 +90,13 @@ class FrameSource:
 
 @dataclass(frozen=True)
 class Enhanced:
-    """What was done: results made now, results found finished, and the film or the folder of clips' films, if asked
-    for."""
+    """What was done: results made now, results found finished, the film or the folder of clips' films, if asked for,
+    and what is doubtful about the frames that were made now."""
 
     made: int
     kept: int
     film: Path | None
+    doubts: tuple[str, ...] = ()
 
 
 def folder_frames(folder: Path, with_pos: bool) -> FrameSource:
@@ -270,6 +272,7 @@ def enhance(
     _record_origin(out, model, memory, frames.identity)
     model = model.to(device)
     origins = _Origins(out / ORIGINS)
+    found: dict[str, list[str]] = {}
     made, writing = 0, deque[tuple[Frame, str, Future[None]]]()
 
     def load(frame: Frame) -> _Loaded:
@@ -305,8 +308,12 @@ def enhance(
             for frame, loaded in _ahead(pool, unfinished(), load):
                 of, (z, pos) = loaded.result()
                 result = repair(model, config, z, pos, device)
+                doubts = list(doubts_of(z, pos, config.with_pos))
                 if memory is not None and frame.subject in (None, memory.subject):
                     result = recalled(result, z, pos, memory)
+                    doubts += [OTHERS] if is_foreign(z, pos, memory) else []
+                for doubt in doubts:
+                    found.setdefault(doubt, []).append(frame.name)
                 writing.append((frame, of, pool.submit(_write, _target(out, frame), result)))
                 if len(writing) > AHEAD:
                     finish()
@@ -317,7 +324,7 @@ def enhance(
         finally:
             wait([written for *_, written in writing])
             pool.shutdown(cancel_futures=True)
-    return Enhanced(made, frames.count - made, _film(frames, out) if film else None)
+    return Enhanced(made, frames.count - made, _film(frames, out) if film else None, told(found))
 
 
 def _target(out: Path, frame: Frame) -> Path:

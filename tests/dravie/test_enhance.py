@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -268,6 +269,32 @@ def test_frames_of_several_sizes_and_without_the_hint(tmp_path: Path) -> None:
     done = enhance(run, folder, out, "--video")
     assert done.exit_code == 0, done.output
     assert png.decode((out / "a.png").read_bytes(), 4).shape == (41, 50, 4)
+
+
+def _inverted(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(255 - mask, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("layer", "change", "said"),
+    [
+        ("mask", _inverted, "covered all along the border"),
+        ("mask", lambda mask: mask // 255, "nowhere covered by half"),
+        ("mask", np.zeros_like, "without any coverage"),
+        ("pos", np.zeros_like, "of a single position"),
+    ],
+)
+def test_frames_that_cannot_be_meant_so_are_told(
+    layer: str, change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]], said: str, run: Path, tmp_path: Path
+) -> None:
+    shot = write_frames(tmp_path / "shot")
+    assert "warnings" not in enhance(run, shot, tmp_path / "sound").output
+    for number in (8, 10):
+        path = shot / layer / f"{number}.png"
+        save(path, change(np.asarray(Image.open(path))))
+    done = enhance(run, shot, tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    assert f"2 frames, the first '8', are {said}" in done.stderr
 
 
 def test_what_is_no_input(run: Path, tmp_path: Path) -> None:

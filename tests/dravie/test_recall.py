@@ -202,6 +202,17 @@ def test_a_spot_comes_back_where_it_is_seen_again(tmp_path: Path) -> None:
     assert other.exit_code == 2 and "results of another memory" in other.output
 
 
+def test_frames_of_another_character_are_told(tmp_path: Path) -> None:
+    run, pair = adapt(tmp_path, "run"), figure(spot=False, turn=25)
+    same = command("enhance", run, write_frame(tmp_path / "same", pair), "--out", tmp_path / "same out")
+    colours = np.where(pair.z[..., 3:] > 0, 255 - pair.z[..., :3], 0).astype(np.uint8)
+    other = replace(pair, z=np.dstack([colours, pair.z[..., 3]]))
+    foreign = command("enhance", run, write_frame(tmp_path / "other", other), "--out", tmp_path / "other out")
+    assert (same.exit_code, foreign.exit_code) == (0, 0)
+    assert "at odds with the frontal view" not in same.stderr
+    assert "1 frame, the first '0', is at odds with the frontal view that the model was adapted to" in foreign.stderr
+
+
 def test_a_model_without_the_hint_remembers_nothing(tmp_path: Path) -> None:
     run = adapt(tmp_path, "plain", with_pos=False)
     assert load_memory(run) is None and not list(run.rglob(MEMORY))

@@ -1,0 +1,78 @@
+"""What is doubtful about frames: pictures that can be read, and do not show what a model was made for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.dravie.recall import Memory, recalled
+from specsia_build.errors import plural
+
+HALF = 128
+"""Coverage from which a pixel is the character's."""
+
+LEAST_PLACES = 64
+"""Opaque pixels from which a single position for all of them is no chance."""
+
+FOREIGN = 0.12
+"""Mean difference of colours, 0…1, between a frame and what is remembered of its places, from which another character
+is remembered: 0.07 at most in 192 views of the same one by two backends, 0.16 in the median of others."""
+
+EMPTY = "without any coverage, so that nothing was painted there: the character is 255 in a mask, or opaque in color/"
+FAINT = "nowhere covered by half: masks go from 0 to 255, so look at how mask/ was written"
+INVERTED = (
+    "covered all along the border, as inverted or white masks are: the character is 255 in a mask, and the rest 0"
+)
+FLAT = "of a single position throughout: pos/ must hold the place of each pixel on the character, see docs/frame.md"
+OTHERS = (
+    "at odds with the frontal view that the model was adapted to, in the colours of the same places: adapt one to this"
+)
+
+
+def doubts_of(z: NDArray[np.uint8], pos: NDArray[np.uint8], with_pos: bool) -> Iterator[str]:
+    """What is doubtful about one frame, of the texts above.
+
+    Args:
+        z: (H, W, 4) uint8, Z with straight alpha.
+        pos: (H, W, 4) uint8, Zpos.
+        with_pos: whether the model sees it.
+    """
+    alpha = z[..., 3]
+    if not alpha.any():
+        yield EMPTY
+        return
+    if alpha.max() < HALF:
+        yield FAINT
+        return
+    if min(edge.min() for edge in (alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1])) >= HALF:
+        yield INVERTED
+    places = pos[alpha >= HALF, :3]
+    if with_pos and len(places) >= LEAST_PLACES and (places == places[0]).all():
+        yield FLAT
+
+
+def is_foreign(z: NDArray[np.uint8], pos: NDArray[np.uint8], memory: Memory) -> bool:
+    """Whether what a memory puts in the place of a frame's colours is another character's.
+
+    Args:
+        z: (H, W, 4) uint8, Z.
+        pos: (H, W, 4) uint8, Zpos.
+        memory: of the character that the model is adapted to.
+    """
+    # No colour is that of a pixel and of its inverse, so that what is remembered changes one of them.
+    inverse = np.dstack([255 - z[..., :3], z[..., 3]])
+    seen, other = (recalled(picture, z, pos, memory) for picture in (z, inverse))
+    known = (seen != z).any(axis=-1) | (other != inverse).any(axis=-1)
+    if np.count_nonzero(known) < LEAST_PLACES:
+        return False
+    return float(np.abs(z[known].astype(np.int16) - seen[known])[:, :3].mean()) > FOREIGN * 255
+
+
+def told(found: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """A sentence for each doubt, of the names of the frames that it is about."""
+    return tuple(
+        f"{plural(len(names), 'frame')}, the first '{names[0]}', {'is' if len(names) == 1 else 'are'} {doubt}"
+        for doubt, names in found.items()
+    )
