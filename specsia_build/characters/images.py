@@ -105,11 +105,11 @@ def load_texture(
                 halved = image.width * image.height > KEPT_TEXTURE_PIXELS
                 kept = image.width * image.height // (4 if halved else 1)
                 memory.take(TEXEL_COST * kept)
-                memory.ask(_DECODER_COST.get(image.format or "", 4) * image.width * image.height)
-                if halved:
-                    return _halved(image)
+                memory.ask((_DECODER_COST.get(image.format or "", 4) + 4 * upright) * image.width * image.height)
                 if upright:
                     ImageOps.exif_transpose(image, in_place=True)
+                if halved:
+                    return _halved(image)
                 quick = None if upright else _plain_png(image, data)
                 return _whole(image) if quick is None else quick
     except Image.DecompressionBombError as error:

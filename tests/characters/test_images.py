@@ -73,10 +73,16 @@ def test_grey_with_alpha_and_cmyk() -> None:
     assert white[0, 0].tolist() == [255, 255, 255, 255]
 
 
-def test_orientation_tag_is_not_followed() -> None:
+@pytest.mark.parametrize(
+    ("upright", "most", "shape"), [(False, 6, (3, 2, 4)), (True, 6, (2, 3, 4)), (True, 5, (1, 2, 4))]
+)
+def test_an_orientation_tag_is_followed_where_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, upright: bool, most: int, shape: tuple[int, ...]
+) -> None:
+    monkeypatch.setattr("specsia_build.characters.images.KEPT_TEXTURE_PIXELS", most)
     exif = Image.Exif()
     exif[0x0112] = 6
-    assert load_texture(encoded(corners_image(), "JPEG", exif=exif), "t").shape == (3, 2, 4)
+    assert load_texture(encoded(corners_image(), "JPEG", exif=exif), "t", upright=upright).shape == shape
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:

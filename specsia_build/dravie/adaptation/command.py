@@ -91,12 +91,8 @@ def with_drawing(frontal: Pair, path: Path) -> Pair:
         SpecsiaError: if it cannot be read, or does not fit.
     """
     try:
-        drawing = load_texture(path.read_bytes(), "the drawing", upright=True)
-    except OSError as error:
-        raise SpecsiaError(f"the drawing {path} cannot be read: {error.strerror or error}") from error
-    except SpecsiaError as error:
-        raise SpecsiaError(f"{path}: {error}") from error
-    try:
+        # Whoever names a drawing may name a link to it, wherever that leads.
+        drawing = load_texture(path, "the drawing", Path("/"), upright=True)
         placed = place_drawing(drawing, frontal.z[..., 3])
     except SpecsiaError as error:
         raise SpecsiaError(f"{path}: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -139,6 +140,19 @@ def test_a_drawing_is_taken_as_viewers_show_it(frontal: Pair, tmp_path: Path) ->
     plain, other, grey = (with_drawing(frontal, tmp_path / f"{name}.png").gt for name in ("plain", "turned", "deep"))
     assert (other == plain).all()
     assert np.abs(grey[..., 3].astype(int) - plain[..., 3]).mean() < 1
+
+
+def test_a_drawing_may_be_a_link_and_no_pipe(frontal: Pair, tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "near").mkdir()
+    Image.fromarray(_drawn(frontal)).save(tmp_path / "far" / "drawing.png")
+    (tmp_path / "near" / "link.png").symlink_to(tmp_path / "far" / "drawing.png")
+    assert with_drawing(frontal, tmp_path / "near" / "link.png").gt.any()
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(SpecsiaError, match=r"pipe\.png is no regular file, so it is not read"):
+        with_drawing(frontal, tmp_path / "pipe.png")
+    with pytest.raises(SpecsiaError, match=r"gone\.png: the drawing cannot be read: No such file"):
+        with_drawing(frontal, tmp_path / "gone.png")
 
 
 def test_a_drawing_in_another_pose_is_refused(frontal: Pair) -> None:
