@@ -47,9 +47,9 @@ def no_such(kind: str, given: str, known: Sequence[str]) -> str:
     return f"there is no {kind} '{brief(given, 80)}'; the known ones are {', '.join(known)}.{meant(given, known)}"
 
 
-def plural(count: int, noun: str, many: str | None = None) -> str:
+def plural(count: int, noun: str) -> str:
     """`1 character`, `2,300 characters`."""
-    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+    return f"{count:,} {noun if count == 1 else noun + 's'}"
 
 
 class SpecsiaError(Exception):

@@ -125,10 +125,10 @@ def read_whole(stream: BufferedReader) -> bytes:
     return data
 
 
-def source_digest(path: Path, root: Path, most: int = MOST_SOURCE_BYTES) -> str | None:
+def source_digest(path: Path, root: Path) -> str | None:
     """SHA-256 of a file that somebody else chose, or None where there is none that may be read."""
     try:
-        with open_source_file(path, root, most) as stream:
+        with open_source_file(path, root) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except (OSError, CharacterError):
         return None

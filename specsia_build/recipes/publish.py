@@ -17,7 +17,7 @@ MOST_ENTRIES, MOST_FILES = 10_000, 100_000
 """In one folder, which a Hub refuses beyond, and in a repository, where it grows too slow to use."""
 
 
-def read_recipe(folder: Path, advance: Callable[[int], None] = lambda _: None) -> tuple[LocalFile, ...]:
+def read_recipe(folder: Path, advance: Callable[[int], None]) -> tuple[LocalFile, ...]:
     """The files that a recipe's folder lists, sorted by name, each read and found to be what `SHA256SUMS` says.
 
     Whatever else lies in the folder stays here.

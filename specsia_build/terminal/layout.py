@@ -13,6 +13,9 @@ LONGEST = 240
 
 _GAP, _LEAST, _INDENT = "  ", 12, "  "
 
+_LISTED = 8
+"""Lines that are shown of many."""
+
 _NAMED = 3
 """How many are named of those that a sentence is about."""
 
@@ -160,10 +163,10 @@ class Fold:
         return f"{len(self.names):,} {what} ({some(self.names, _NAMED)}){where}{such}: {self.sentence}"
 
 
-def most(lines: Sequence[str], elsewhere: str, count: int = 8) -> list[str]:
+def most(lines: Sequence[str], elsewhere: str) -> list[str]:
     """The first lines of many, and what shows them all."""
-    more = [f"and {len(lines) - count:,} more of other kinds: {elsewhere}"] if len(lines) > count else []
-    return [*lines[:count], *more]
+    more = [f"and {len(lines) - _LISTED:,} more of other kinds: {elsewhere}"] if len(lines) > _LISTED else []
+    return [*lines[:_LISTED], *more]
 
 
 def table_of(lines: Iterable[str]) -> list[str | Table]:

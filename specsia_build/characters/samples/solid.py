@@ -139,12 +139,11 @@ class Solid:
         half: Vector,
         rounding: float = 0.03,
         blend: float = 0.01,
-        axes: NDArray[np.float64] = UPRIGHT,
     ) -> None:
         """A block whose sides are 2 `half`, rounded edges included."""
         inner = [max(h - rounding, 0.002) for h in half]
         reach = float(np.linalg.norm(inner)) + rounding
-        self._add(distance_field.BOX, part, centre, axes, (*inner, rounding), reach, blend)
+        self._add(distance_field.BOX, part, centre, UPRIGHT, (*inner, rounding), reach, blend)
 
     def ring(
         self,

@@ -36,6 +36,9 @@ TURNED = np.float32(0.8)
 DARKEST, BRIGHTEST = np.float32(0.7), np.float32(1.3)
 """Factors between which the value (of hue, saturation, value) is changed; full value is as far as it goes."""
 
+AHEAD = 4
+"""Batches that wait to be taken."""
+
 RELEASE_AFTER = 5000
 """Patches after which pages are given back: each has touched 100 to 200 KB of them."""
 
@@ -209,7 +212,7 @@ class PatchSampler:
         return inputs, targets
 
 
-def prefetched(sampler: PatchSampler, start: int, stop: int, threads: int = 1, ahead: int = 4) -> Iterator[Batch]:
+def prefetched(sampler: PatchSampler, start: int, stop: int, threads: int = 1) -> Iterator[Batch]:
     """The batches of steps start … stop - 1 in order, made ahead of their use.
 
     Args:
@@ -217,7 +220,6 @@ def prefetched(sampler: PatchSampler, start: int, stop: int, threads: int = 1, a
         start: first step.
         stop: step after the last.
         threads: that make batches; the compiled code holds no lock.
-        ahead: batches that wait.
     """
     with ThreadPoolExecutor(threads, thread_name_prefix="patches") as pool:
         waiting: deque[Future[Batch]] = deque()
@@ -229,7 +231,7 @@ def prefetched(sampler: PatchSampler, start: int, stop: int, threads: int = 1, a
                 drawn = 0
                 for part in sampler.frames:
                     part.release()
-            if len(waiting) > ahead:
+            if len(waiting) > AHEAD:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
