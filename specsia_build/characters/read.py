@@ -26,15 +26,6 @@ from specsia_build.files.sources import open_source_file
 from specsia_build.frame import front_rotation, up_rotation
 from specsia_build.rendering.mesh import Mesh, flat_normals
 
-# How what is said of a file ends where that is what its reader takes; Blender unpacks what it has compressed itself.
-_OWN_ENDINGS: dict[str, tuple[str, ...]] = {
-    "gltf": (".glb",),
-    "vrm": (".glb",),
-    "fbx": (".fbx",),
-    "blend": (".blend", "gzip: unpack it"),
-    "ply": (".ply",),
-}
-
 
 def read_character(entry: Entry) -> Character:
     """Read a character; a procedural one is written first where it is not there.
@@ -86,10 +77,10 @@ def _other_content(entry: Entry) -> str | None:
     path = entry.path / "tpose" / "m.obj" if entry.format == "3dbicar" else entry.path
     try:
         with open_source_file(path, entry.within) as stream:
-            said = other_content(stream.read(LOOKED_AT))
+            said = other_content(stream.read(LOOKED_AT), entry.format)
     except (OSError, CharacterError):
         return None
-    return None if said is None or said.endswith(_OWN_ENDINGS.get(entry.format, ())) else f"{path.name} {said}"
+    return None if said is None else f"{path.name} {said}"
 
 
 def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
