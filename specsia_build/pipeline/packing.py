@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -96,20 +97,22 @@ def makes_shards(
     inputs = Inputs(layout, read_by_pack(config))
     run = seeing([layout.dataset], run, config, layout)
 
-    def make(tasks: Sequence[pack.ShardTask]) -> Iterator[tuple[int, pack.Made]]:
+    def make(tasks: Sequence[pack.ShardTask]) -> Generator[tuple[int, pack.Made], None, None]:
         items = [_Item(inputs, task) for task in tasks]
         # One process packs a shard or less before others have begun.
         few = sum(task.bytes for task in tasks) <= parquet.SHARD_BYTES
         needs = Needs(config.timeout * max(len(task.members) for task in tasks))
         damaged: list[Which] = []
-        for number, made in enumerate(map(_make, items)) if few else run(_make, items, needs):
-            advance(len(tasks[number].members))
-            if isinstance(made, Lost):
-                raise SpecsiaError(f"{tasks[number].path.name} was not packed: {made.reason}")
-            if not isinstance(made, pack.Made):
-                damaged += made
-            elif not damaged:
-                yield number, made
+        here = ((number, _make(item)) for number, item in enumerate(items))
+        with closing(here if few else run(_make, items, needs)) as results:
+            for number, made in results:
+                advance(len(tasks[number].members))
+                if isinstance(made, Lost):
+                    raise SpecsiaError(f"{tasks[number].path.name} was not packed: {made.reason}")
+                if not isinstance(made, pack.Made):
+                    damaged += made
+                elif not damaged:
+                    yield number, made
         if damaged:
             raise DamagedInputs(damaged)
 

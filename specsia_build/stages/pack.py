@@ -12,8 +12,8 @@ import os
 import platform
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -128,8 +128,8 @@ class Made:
     images: Sequence[tuple[str, bytes]]
 
 
-MakeShards = Callable[[Sequence[ShardTask]], Iterable[tuple[int, Made]]]
-"""Makes shards; gives the number of each and what was made as it ends, in whatever order."""
+MakeShards = Callable[[Sequence[ShardTask]], Generator[tuple[int, Made], None, None]]
+"""Makes shards; gives the number of each and what was made as it ends, in whatever order. Closed, it writes no more."""
 
 
 @dataclass(frozen=True)
@@ -377,14 +377,16 @@ def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
         for parent in {(partial / shard.name).parent for shard in shards}:
             parent.mkdir(parents=True)
 
-        def images() -> Iterator[tuple[str, str, str, str]]:
-            for shard, made in zip(shards, _in_order(make(_tasks(shards, plan, folder, partial))), strict=True):
+        def images(found: Iterable[tuple[int, Made]]) -> Iterator[tuple[str, str, str, str]]:
+            for shard, made in zip(shards, _in_order(found), strict=True):
                 done[shard.name] = made.digest, made.kept
                 for uid, digests in made.images:
                     for place, column in enumerate(schema.IMAGE_COLUMNS):
                         yield shard.config_name, uid, column, digests[32 * place : 32 * place + 32].hex()
 
-        write_checksums(partial, images())
+        # Nobody is to write there any more where the folder is given up.
+        with closing(make(_tasks(shards, plan, folder, partial))) as found:
+            write_checksums(partial, images(found))
         record = _build_record(plan)
         record |= {"fingerprint": plan_fingerprint(plan), "shards": {shard.name: shard.fingerprint for shard in shards}}
         facts = _card_facts(plan, record)

@@ -13,6 +13,7 @@ import pytest
 from specsia_build.config import BuildConfig
 from specsia_build.dataset import parquet, splits
 from specsia_build.errors import SpecsiaError
+from specsia_build.files.names import is_temporary
 from specsia_build.pipeline import executors
 from specsia_build.pipeline.executors import Lost, Needs
 from specsia_build.pipeline.executors.base import never
@@ -130,6 +131,29 @@ def test_all_that_is_damaged_is_told_at_once_and_the_old_dataset_stays(layout: R
     assert set(found.value.which) == places
     assert sums(layout.dataset) == before
     assert [path.name for path in layout.root.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("lost", [1, None])
+def test_workers_have_ended_before_what_they_wrote_is_removed(
+    layout: RunLayout, workers: Workers, monkeypatch: pytest.MonkeyPatch, lost: int | None
+) -> None:
+    there: list[bool] = []
+
+    def run(*call: Any) -> Iterator[tuple[int, Any]]:
+        try:
+            yield from workers(*call)
+        finally:
+            there.append(any(is_temporary(path.name) for path in layout.root.iterdir()))
+
+    def full(_: Path, images: Iterator[Any]) -> None:
+        next(images)
+        raise SpecsiaError("the disk is full")
+
+    workers.lost = lost
+    monkeypatch.setattr(pack, "write_checksums", full)
+    with pytest.raises(SpecsiaError, match="the disk is full" if lost is None else "was not packed"):
+        packed(layout, run)
+    assert there == [True]
 
 
 def test_a_worker_that_is_lost_ends_pack_by_a_sentence(layout: RunLayout, workers: Workers) -> None:

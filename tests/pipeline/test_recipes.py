@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,8 +11,8 @@ import pytest
 from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError
 from specsia_build.pipeline import recipes
-from specsia_build.pipeline.executors import Lost, Needs
-from specsia_build.pipeline.executors.base import never
+from specsia_build.pipeline.executors import Needs
+from specsia_build.pipeline.executors.base import Results, never
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.recipes import PartTask, write_parts
@@ -46,7 +46,7 @@ R = TypeVar("R")
 
 def one_by_one(
     function: Callable[[T], R], items: Sequence[T], needs: Needs, enough: Callable[[], bool] = never
-) -> Iterator[tuple[int, R | Lost]]:
+) -> Results[R]:
     yield from enumerate(map(function, items))
 
 

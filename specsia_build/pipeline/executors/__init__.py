@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from specsia_build.config import BuildConfig
-from specsia_build.pipeline.executors.base import Executor, Lost, Needs, R, T, never
+from specsia_build.pipeline.executors.base import Executor, Lost, Needs, R, Results, T, never
 from specsia_build.pipeline.executors.local import run_local
 from specsia_build.pipeline.layout import RunLayout
 
@@ -29,7 +29,7 @@ def local_executor(config: BuildConfig) -> Executor:
 
     def run(
         function: Callable[[T], R], items: Sequence[T], needs: Needs, enough: Callable[[], bool] = never
-    ) -> Iterator[tuple[int, R | Lost]]:
+    ) -> Results[R]:
         workers = config.worker_count()
         if needs.slots is not None:
             workers = max(1, min(workers, needs.slots))
@@ -80,7 +80,7 @@ def open_executor(config: BuildConfig, layout: RunLayout, say: Callable[[str], N
 
         def run(
             function: Callable[[T], R], items: Sequence[T], needs: Needs, enough: Callable[[], bool] = never
-        ) -> Iterator[tuple[int, R | Lost]]:
+        ) -> Results[R]:
             # A build that is up to date needs no cluster.
             if items and not joined:
                 joined.append(opened.enter_context(joined_cluster(head, config, layout, say)))

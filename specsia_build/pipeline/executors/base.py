@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -54,12 +54,16 @@ def never() -> bool:
     return False
 
 
+Results = Generator[tuple[int, R | Lost], None, None]
+"""Index and result of each item; closing it ends the workers."""
+
+
 class Executor(Protocol):
     """Applies a function to every item, in worker processes."""
 
     def __call__(
         self, function: Callable[[T], R], items: Sequence[T], needs: Needs, enough: Callable[[], bool] = never
-    ) -> Iterator[tuple[int, R | Lost]]:
+    ) -> Results[R]:
         """Index and result of each item in the order in which they end; `Lost` where there is none.
 
         Args:

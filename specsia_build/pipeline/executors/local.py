@@ -22,7 +22,7 @@ from typing import Any
 from specsia_build.dataset.parallel import worker_context
 from specsia_build.errors import SpecsiaError
 from specsia_build.memory import limit_process, shown
-from specsia_build.pipeline.executors.base import LEAST_SECONDS, TASKS_PER_PROCESS, Lost, R, T, given_up, never
+from specsia_build.pipeline.executors.base import LEAST_SECONDS, TASKS_PER_PROCESS, Lost, R, Results, T, given_up, never
 
 _MOST_STARTS = 3
 """Workers in a row that may end before they have done anything."""
@@ -158,7 +158,7 @@ def run_local(
     preload: Sequence[str] = (),
     memory: int | None = None,
     enough: Callable[[], bool] = never,
-) -> Iterator[tuple[int, R | Lost]]:
+) -> Results[R]:
     """Apply a function to every item in a pool of processes.
 
     Args:

@@ -15,7 +15,7 @@ from ray.exceptions import OutOfMemoryError, RayError
 
 from specsia_build.errors import UsageError
 from specsia_build.pipeline.executors import arrival
-from specsia_build.pipeline.executors.base import TASKS_PER_PROCESS, Lost, Needs, R, T, given_up, never
+from specsia_build.pipeline.executors.base import TASKS_PER_PROCESS, Lost, Needs, R, Results, T, given_up, never
 from specsia_build.pipeline.executors.cluster import Cluster
 from specsia_build.pipeline.executors.heard import NODE_LEFT, Patience, node_left, ready, received, soonest, why
 from specsia_build.pipeline.executors.nodes import ATTEMPTS
@@ -29,7 +29,7 @@ def run_on_ray(
     items: Sequence[T],
     needs: Needs,
     enough: Callable[[], bool] = never,
-) -> Iterator[tuple[int, R | Lost]]:
+) -> Results[R]:
     """Apply a function to every item on a cluster; the protocol is that of `Executor`.
 
     Raises:
