@@ -35,6 +35,7 @@ from specsia_build.pipeline.store import discard, read_artefact
 from specsia_build.pipeline.tasks import perform
 from specsia_build.stages import pack, render
 from specsia_build.stages.registry import STAGES, character_stages
+from specsia_build.stages.shards import made_here
 from specsia_build.stages.stage import CharacterStage
 
 PEER_ROWS = 10
@@ -153,7 +154,7 @@ def _measure_pack(
 
         def run() -> None:
             shutil.rmtree(folder / "dataset", ignore_errors=True)
-            pack.pack(plan, pack.made_here(Inputs(layout, plan.reads).load), folder / "dataset")
+            pack.pack(plan, made_here(Inputs(layout, plan.reads).load), folder / "dataset")
 
         run()
         start = time.perf_counter()

@@ -21,6 +21,7 @@ from specsia_build.pipeline.store import DamagedError, is_intact, read_artefact
 from specsia_build.pipeline.tasks import backend_of
 from specsia_build.stages import pack
 from specsia_build.stages.members import Member, member
+from specsia_build.stages.shards import Made, MakeShards, ShardTask, make_shard
 from specsia_build.stages.stage import CharacterStage, Earlier
 
 Which: TypeAlias = tuple[CharacterStage, str | None, str]
@@ -66,14 +67,14 @@ class DamagedInputs(SpecsiaError):
 @dataclass(frozen=True)
 class _Item:
     inputs: Inputs
-    task: pack.ShardTask
+    task: ShardTask
 
 
-def _make(item: _Item) -> pack.Made | tuple[Which, ...]:
+def _make(item: _Item) -> Made | tuple[Which, ...]:
     """Make a shard; gives which artefacts are damaged, if it could not be made for that."""
     inputs, task = item.inputs, item.task
     try:
-        return pack.make_shard(task, inputs.load)
+        return make_shard(task, inputs.load)
     except DamagedError:
         damaged = tuple(one for key in task.members for one in inputs.damaged(key, task.backend))
         if not damaged:
@@ -81,9 +82,7 @@ def _make(item: _Item) -> pack.Made | tuple[Which, ...]:
         return damaged
 
 
-def makes_shards(
-    config: BuildConfig, layout: RunLayout, run: Executor, advance: Callable[[int], None]
-) -> pack.MakeShards:
+def makes_shards(config: BuildConfig, layout: RunLayout, run: Executor, advance: Callable[[int], None]) -> MakeShards:
     """Makes the shards of a run's dataset by its workers, or here where they are few.
 
     It raises `DamagedInputs` once nothing is left to be made but what rests on damaged artefacts, and a SpecsiaError
@@ -97,7 +96,7 @@ def makes_shards(
     inputs = Inputs(layout, read_by_pack(config))
     run = seeing([layout.dataset], run, config, layout)
 
-    def make(tasks: Sequence[pack.ShardTask]) -> Generator[tuple[int, pack.Made], None, None]:
+    def make(tasks: Sequence[ShardTask]) -> Generator[tuple[int, Made], None, None]:
         items = [_Item(inputs, task) for task in tasks]
         # One process packs a shard or less before others have begun.
         few = sum(task.bytes for task in tasks) <= parquet.SHARD_BYTES
@@ -109,7 +108,7 @@ def makes_shards(
                 advance(len(tasks[number].members))
                 if isinstance(made, Lost):
                     raise SpecsiaError(f"{tasks[number].path.name} was not packed: {made.reason}")
-                if not isinstance(made, pack.Made):
+                if not isinstance(made, Made):
                     damaged += made
                 elif not damaged:
                     yield number, made

@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import shutil
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from specsia_build import __version__
 from specsia_build.characters.character import id_order_key
@@ -29,8 +25,7 @@ from specsia_build.dataset import exchange, schema, splits
 from specsia_build.dataset.card.text import CardFacts, write_card
 from specsia_build.dataset.card.yaml import data_sizes
 from specsia_build.dataset.checksums import parse_sums, write_checksums, write_sums
-from specsia_build.dataset.decoding import batches
-from specsia_build.dataset.parquet import plan_shards, write_shard
+from specsia_build.dataset.parquet import plan_shards
 from specsia_build.dataset.places import public_settings
 from specsia_build.dataset.teaser import write_teaser
 from specsia_build.errors import SpecsiaError
@@ -39,8 +34,9 @@ from specsia_build.files.records import read_json
 from specsia_build.files.writing import writing
 from specsia_build.stages import project, render
 from specsia_build.stages.artefact import canonical_json, file_digest, sha256
-from specsia_build.stages.members import Member, row_facts
-from specsia_build.stages.stage import CharacterStage, Earlier, Stage
+from specsia_build.stages.members import Member
+from specsia_build.stages.shards import Made, MakeShards, ShardTask
+from specsia_build.stages.stage import CharacterStage, Stage
 
 STAGE = Stage("pack", 3, earlier=(render.STAGE, project.STAGE))
 
@@ -84,52 +80,6 @@ class PackPlan:
     def columns(self) -> Sequence[str]:
         """Of the dataset."""
         return schema.COLUMNS if self.config.clips is None else schema.MOVING_COLUMNS
-
-
-Load = Callable[[str, str], Earlier]
-"""Gives what the stages before pack made, as they made it, by id of a member and backend name."""
-
-
-@dataclass(frozen=True)
-class ShardTask:
-    """A shard to be made, by any process that sees its folder and the artefacts.
-
-    Attributes:
-        path: where it goes; the folder is there.
-        backend: name of that which made the pictures.
-        members: ids, in order.
-        bytes: of its images.
-        schema: of the table.
-        old: path and SHA-256 of a shard that holds the same, None where there is none.
-        needed: bytes that are to be written from it on, told where the disk is full.
-    """
-
-    path: Path
-    backend: str
-    members: tuple[str, ...]
-    bytes: int
-    schema: pa.Schema
-    old: tuple[Path, str] | None
-    needed: int
-
-
-@dataclass(frozen=True)
-class Made:
-    """A shard that is there.
-
-    Attributes:
-        digest: SHA-256 of the file.
-        kept: whether it was there before.
-        images: of each row its uid, and the SHA-256 of its images one after another in the order of their columns.
-    """
-
-    digest: str
-    kept: bool
-    images: Sequence[tuple[str, bytes]]
-
-
-MakeShards = Callable[[Sequence[ShardTask]], Generator[tuple[int, Made], None, None]]
-"""Makes shards; gives the number of each and what was made as it ends, in whatever order. Closed, it writes no more."""
 
 
 @dataclass(frozen=True)
@@ -196,46 +146,6 @@ def plan_fingerprint(plan: PackPlan) -> str:
     return found.hexdigest()
 
 
-def _rows(task: ShardTask, load: Load, images: list[tuple[str, bytes]]) -> Iterator[schema.Row]:
-    """Rows of a shard; `images` is told what `Made` has of them."""
-    for one in task.members:
-        parts = load(one, task.backend)
-        files = {stage.name: part.files for stage, part in parts.items()}
-        for scalars, origin in row_facts(one, task.backend, {stage: part.meta for stage, part in parts.items()}):
-            digests = "".join(origin[column][2] for column in schema.IMAGE_COLUMNS)
-            images.append((scalars["uid"], bytes.fromhex(digests)))
-            yield schema.Row(scalars, {column: files[stage][file] for column, (stage, file, _) in origin.items()})
-
-
-def _images_in(shard: Path) -> Iterator[tuple[str, bytes]]:
-    """What `Made` has of the images of a shard that is there."""
-    with pq.ParquetFile(shard) as opened:
-        for batch in batches(opened, ["uid", *schema.IMAGE_COLUMNS]):
-            for row in batch.to_pylist():
-                digests = (hashlib.sha256(row[column]["bytes"]).digest() for column in schema.IMAGE_COLUMNS)
-                yield row["uid"], b"".join(digests)
-
-
-def make_shard(task: ShardTask, load: Load) -> Made:
-    """Write a shard, or keep one that holds the same where that is whole.
-
-    Raises:
-        WriteError: if it cannot be written.
-        SpecsiaError: if it cannot be read back, or as `load` raises it.
-    """
-    if task.old is not None and file_digest(task.old[0]) == task.old[1]:
-        _link(task.old[0], task.path)
-        return Made(task.old[1], True, list(_images_in(task.path)))
-    found, images = hashlib.sha256(), list[tuple[str, bytes]]()
-    write_shard(task.path, _rows(task, load, images), task.schema, found, task.needed)
-    return Made(found.hexdigest(), False, images)
-
-
-def made_here(load: Load) -> MakeShards:
-    """Makes shards one after the other in this process."""
-    return lambda tasks: ((number, make_shard(task, load)) for number, task in enumerate(tasks))
-
-
 def _plan(plan: PackPlan) -> list[_Shard]:
     """The shards of a dataset in their order."""
     several = len(plan.members) > 1
@@ -265,13 +175,6 @@ def _kept(folder: Path) -> dict[str, tuple[Path, str]]:
     except (OSError, SpecsiaError, ValueError, KeyError, TypeError, AttributeError):
         # A dataset of another version, a damaged one or none at all: everything is written anew.
         return {}
-
-
-def _link(old: Path, new: Path) -> None:
-    try:
-        os.link(old, new)
-    except OSError:
-        shutil.copyfile(old, new)
 
 
 def _tasks(shards: Sequence[_Shard], plan: PackPlan, old: Path, new: Path) -> list[ShardTask]:

@@ -26,6 +26,7 @@ from specsia_build.stages import pack, project, reconstruct, render
 from specsia_build.stages.artefact import Artefact, seal, sha256
 from specsia_build.stages.members import member
 from specsia_build.stages.mesh_files import mesh_to_files
+from specsia_build.stages.shards import made_here
 from specsia_build.stages.stage import Earlier, EarlierMeta, Job
 from specsia_build.stages.stopwatch import Stopwatch
 
@@ -118,7 +119,7 @@ def build_small(
         sees_ground_truth=list(backends),
     )
 
-    pack.pack(plan, pack.made_here(load), folder)
+    pack.pack(plan, made_here(load), folder)
     return folder
 
 

@@ -21,6 +21,7 @@ from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.packing import DamagedInputs, makes_shards
 from specsia_build.pipeline.store import write_artefact
 from specsia_build.stages import pack, project, render
+from specsia_build.stages.shards import made_here
 from tests.stages.test_pack import Store, plan_of, sums
 
 IDS = [str(number) for number in range(12)]
@@ -81,7 +82,7 @@ def test_a_dataset_is_the_same_whoever_packs_it_in_whatever_order(layout: RunLay
     assert done.written >= 4
     assert sum(told) == len(IDS)
     alone = layout.root / "alone"
-    pack.pack(planned(), pack.made_here(Store().load), alone)
+    pack.pack(planned(), made_here(Store().load), alone)
     assert sums(layout.dataset) == sums(alone)
     # What is kept tells its images too.
     (layout.dataset / "build.json").touch()

@@ -22,6 +22,7 @@ from specsia_build.files.records import read_json
 from specsia_build.stages import pack, render
 from specsia_build.stages.artefact import Artefact, canonical_json, seal, sha256
 from specsia_build.stages.members import member
+from specsia_build.stages.shards import made_here
 from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta
 
 VIEWS = 2
@@ -101,7 +102,7 @@ def split_of(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 def run(plan: pack.PackPlan, store: Store, folder: Path) -> pack.Packed:
     store.loaded.clear()
-    return pack.pack(plan, pack.made_here(store.load), folder)
+    return pack.pack(plan, made_here(store.load), folder)
 
 
 def sums(folder: Path) -> dict[str, str]:
