@@ -253,7 +253,7 @@ def find_shards(names: Iterable[str], card: str) -> tuple[Shard, ...]:
     found: dict[tuple[str, str], Shard] = {}
     for config, split, pattern in data_files(card_fields(card)):
         for name in parquet:
-            if split in schema.SPLIT_NAMES and fnmatchcase(name, pattern.removeprefix("./")):
+            if split in schema.SPLIT_NAMES and fnmatchcase(name, pattern):
                 found[config, name] = Shard(name, config, schema.SPLIT_NAMES[split])
     if not found:
         for name in parquet:
@@ -268,9 +268,8 @@ def _lacks(shards: Sequence[Shard], card: str) -> Iterator[str]:
     for name, problem in schema.odd_shards(shard.name for shard in shards):
         yield f"{name} {problem}"
     for config, split, pattern in data_files(card_fields(card)):
-        wanted = pattern.removeprefix("./")
         if split in schema.SPLIT_NAMES and not any(
-            shard.config == config and fnmatchcase(shard.name, wanted) for shard in shards
+            shard.config == config and fnmatchcase(shard.name, pattern) for shard in shards
         ):
             yield f"{pattern} is named by its card, and no file is called so"
 

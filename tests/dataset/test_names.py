@@ -56,6 +56,7 @@ def test_patterns_of_all_kinds_are_taken(dataset: Path) -> None:
     for pattern in ("data/train-*.parquet", "./data/train-?????-of-*.parquet", "data/train-[0-9]*", "*/train-*"):
         write_card(dataset, [("default", pattern)])
         assert list(open_dataset(dataset).splits("default")) == ["train"]
+        assert not any("which no file fits" in message for _, message in found(verify(dataset), "files"))
 
 
 def test_configurations_that_differ_in_case_alone_are_refused(dataset: Path) -> None:

@@ -77,4 +77,4 @@ def data_files(fields: Mapping[str, Any]) -> list[DataFiles]:
             relative_name(_WILDCARD.sub("x", entry.pattern.removeprefix("./")), "pattern of data_files")
         except SpecsiaError as error:
             raise ValueError(str(error)) from error
-    return found
+    return [entry._replace(pattern=entry.pattern.removeprefix("./")) for entry in found]
