@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import os
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from specsia_build.errors import UsageError
+from specsia_build.pipeline import store
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.settings import existing_run
 from specsia_build.pipeline.store import (
@@ -23,7 +26,7 @@ from specsia_build.pipeline.store import (
     write_artefact,
 )
 from specsia_build.stages import project, render
-from specsia_build.stages.artefact import Artefact, seal, sha256
+from specsia_build.stages.artefact import Artefact, meta_digest, seal, sha256
 from tests.artefacts import file_of
 
 
@@ -51,6 +54,24 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert found == artefact()
     assert found.meta["files"]["gt_00.png"] == {"sha256": sha256(b"one"), "bytes": 3}
     assert read_meta(tmp_path / "x" / "a.tar") == found.meta
+
+
+def test_meta_data_are_judged_once_while_they_stay_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Those of a character's motions list all of its clips, and each clip asks for them.
+    judged = []
+
+    def judge(meta: Mapping[str, Any]) -> str:
+        judged.append(meta)
+        return meta_digest(meta)
+
+    monkeypatch.setattr(store, "meta_digest", judge)
+    made = Artefact("often", {}, {"views": 3})
+    write_artefact(tmp_path / "a.tar", seal(made, "render", "mark", {}))
+    assert read_artefact(tmp_path / "a.tar", "often").meta == read_meta(tmp_path / "a.tar")
+    assert len(judged) == 1
+    write_artefact(tmp_path / "a.tar", seal(made, "render", "other mark", {}))
+    assert read_artefact(tmp_path / "a.tar", "often").meta["fingerprint"] == "other mark"
+    assert len(judged) == 2
 
 
 def test_it_is_a_webdataset_sample_with_the_same_bytes_each_time(tmp_path: Path) -> None:
