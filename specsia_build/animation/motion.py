@@ -126,7 +126,8 @@ def _values(tracks: Sequence[Track], times: NDArray[np.float64]) -> NDArray[np.f
     span = end - begin
     past = (times >= end).astype(np.float64)
     share = np.clip(np.divide(times - begin, span, out=past, where=span > 0), 0.0, 1.0)[:, None]
-    first, second = (np.stack([track.values[at] for track in tracks]) for at in (before, after))
+    values = np.stack([track.values for track in tracks])
+    first, second = values.take(before, axis=1), values.take(after, axis=1)
     if interpolation == "CUBICSPLINE":
         return _spline(first, second, share, span[:, None])
     if interpolation == "STEP":

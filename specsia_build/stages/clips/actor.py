@@ -259,13 +259,13 @@ def shot_of(clip: Clip, actor: Actor, config: BuildConfig, margin_px: float) -> 
     camera = Camera(clip.yaw, config.size)
     if not clip.origin:
         return _shot(clip, acted, config, camera.width, np.zeros(3))
-    right, up, _ = camera.basis()
+    right, up, _ = basis = camera.basis()
     low, high = np.full(2, np.inf), np.full(2, -np.inf)
     for k, vertices in enumerate(actor.rig.each_vertices(found)):
         if not np.isfinite(vertices).all():
             raise CharacterError(f"'{clip.action}' takes vertices to places that are no numbers")
-        least, most = extremes(turned(vertices, camera.basis()))
-        aside = camera.basis()[:2] @ held[k]
+        least, most = extremes(turned(vertices, basis))
+        aside = basis[:2] @ held[k]
         low, high = np.minimum(low, least[:2] + aside), np.maximum(high, most[:2] + aside)
     if max(np.abs(low).max(), np.abs(high).max()) <= camera.width / 2 - margin_px / camera.pixels_per_unit:
         return _shot(clip, acted, config, camera.width, np.zeros(3))
@@ -306,7 +306,7 @@ def loops(rig: Rig, shot: Shot) -> bool:
     if len(shot.poses.worlds) < count or count < 2:
         return True
     watched = rig.of_vertices(np.arange(len(rig.points)) % math.ceil(len(rig.points) / _WATCHED) == 0)
-    places = np.array([watched.vertices(shot.poses, k) + shot.shifts[k] for k in range(count)])
+    places = np.array(list(watched.each_vertices(shot.poses))) + shot.shifts[:, None]
     steps = np.linalg.norm(places - np.roll(places, 1, axis=0), axis=2).max(axis=1)
     return bool(steps[0] <= SEAM * steps[1:].max())
 
