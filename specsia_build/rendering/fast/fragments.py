@@ -315,15 +315,16 @@ def visible_fragments(
     surface: Surface,
     textures: TextureTable,
     alpha_class: NDArray[np.int8],
+    kinds: frozenset[int],
     close: Close,
     far: NDArray[np.float32],
 ) -> Fragments:
-    """What is visible of the OPAQUE and MASK faces in the close pixels.
+    """What is visible of the OPAQUE and MASK faces in the close pixels; `kinds` are the alpha classes that occur.
 
     `far` (H, W) float32 is `padded` and infinite in those; it becomes a depth behind which nothing is visible in them.
     """
-    kinds = [kind for kind in (OPAQUE, MASK) if (alpha_class == kind).any()]
-    touching = [(touching_faces(drawn, alpha_class, kind, close.rows, len(far)), kind) for kind in kinds]
+    solid = [kind for kind in (OPAQUE, MASK) if kind in kinds]
+    touching = [(touching_faces(drawn, alpha_class, kind, close.rows, len(far)), kind) for kind in solid]
     pixels = len(close.pixels)
     room = 2 * pixels + 6 * min(pixels, MOST_CROWDED) + 64
     while True:

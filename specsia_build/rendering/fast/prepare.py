@@ -49,6 +49,7 @@ class Prepared:
         surface: see `Surface`.
         textures: see `TextureTable`.
         alpha_class: (F,) int8, OPAQUE, MASK, BLEND or INVISIBLE.
+        kinds: those of them that occur.
         one_sided: (F,) bool; the face is never seen from its back: its material is not double-sided, or it belongs to a
             closed opaque part.
         part: (F,) int32, connected part of the surface.
@@ -59,6 +60,7 @@ class Prepared:
     surface: Surface
     textures: TextureTable
     alpha_class: NDArray[np.int8]
+    kinds: frozenset[int]
     one_sided: NDArray[np.bool_]
     part: NDArray[np.int32]
     edges: Edges
@@ -256,4 +258,5 @@ def prepare(mesh: Mesh, finest_pixels_per_unit: float, lit: bool, bound: NDArray
     see_through[part[alpha_class != OPAQUE]] = True
     single = np.array([not m.double_sided for m in materials], np.bool_)
     one_sided = (found.closed & ~see_through[part]) | single[mesh.face_material]
-    return Prepared(vertices, surface, textures, alpha_class, one_sided, part, edges)
+    kinds = frozenset(np.unique(alpha_class).tolist())
+    return Prepared(vertices, surface, textures, alpha_class, kinds, one_sided, part, edges)

@@ -188,14 +188,14 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch, canvas: Canvas, s
     extent = int(sx.min()), int(sx.max()), int(sy.min()), int(sy.max())
     if max(map(abs, extent)) > raster.MAX_COORDINATE:
         raise CharacterError("the mesh reaches absurdly far out of the picture")
-    classes = prepared.alpha_class
+    classes, kinds = prepared.alpha_class, prepared.kinds
     facing, drawn = raster.set_up(sx, sy, depth, surface.faces, prepared.one_sided, classes)
 
     box = *_touched(*extent[2:], size), *_touched(*extent[:2], size)
     scratch.clear(box)
     nearest, ids, marked, loaded = scratch.nearest, scratch.ids, scratch.marked, scratch.loaded
     raster.draw_centres(sx, sy, drawn, surface, textures, classes, False, nearest, ids)
-    see_through = bool((classes == MASK).any() or (classes == BLEND).any())
+    see_through = MASK in kinds or BLEND in kinds
     if see_through:
         raster.draw_centres(sx, sy, drawn, surface, textures, classes, True, nearest, ids)
     raster.mark_edges(sx, sy, depth, prepared.edges, facing, nearest, marked)
@@ -218,10 +218,10 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch, canvas: Canvas, s
     # What is nearest at centres is known and shaded: its memory, still in the cache, serves the samples.
     slots, far = ids, nearest
     close = number_marked(marked, box, slots, far)
-    fragments = visible_fragments((sx, sy), drawn, surface, textures, classes, close, far)
+    fragments = visible_fragments((sx, sy), drawn, surface, textures, classes, kinds, close, far)
     load(fragments.face[None, : fragments.used[0]])
     resolve.resolve_fragments(close.pixels, fragments, *tables, out)
-    if (classes == BLEND).any():
+    if BLEND in kinds:
         touching = touching_faces(drawn, classes, BLEND, close.rows, size)
         load(touching.face[None])
         blend.compose(touching, close, far, fragments, loaded, textures, out)

@@ -6,7 +6,7 @@ import numpy as np
 
 from specsia_build.jit import inlined, uncounted
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, encode
-from specsia_build.rendering.fast.fragments import BITS, FULL, NO_FRAGMENT, SAMPLE_X, SAMPLE_Y, SAMPLES, sample_sums
+from specsia_build.rendering.fast.fragments import FULL, NO_FRAGMENT, SAMPLE_X, SAMPLE_Y, SAMPLES, sample_sums
 from specsia_build.rendering.fast.lookups import LOOKS, bilinear, look_row
 from specsia_build.rendering.fast.raster import HALF, JUMP, NO_FACE, OUTLINE, SUBPIXEL
 from specsia_build.rendering.fast.rows import ROW, contrasting, differing, first_bits, lowest, marked_as, place_row
@@ -282,23 +282,21 @@ def _looked_at(i, planes, facts):  # type: ignore[no-untyped-def]
 def _shade_samples(i, row, column, mask, stride, planes, facts, texels):  # type: ignore[no-untyped-def]
     """Mean linear RGB of a face over every `stride`th of its samples in a pixel."""
     red, green, blue = np.float32(0), np.float32(0), np.float32(0)
-    taken, wait = 0, 0
-    for s in range(SAMPLES):
-        if mask & BITS[s] == 0:
-            continue
-        if wait == 0:
-            x = column + 0.5 + SAMPLE_X[s] / SUBPIXEL
-            y = row + 0.5 + SAMPLE_Y[s] / SUBPIXEL
-            if facts[i, PLAIN]:
-                r, g, b = plain_look(i, x, y, planes, facts, texels)
-            else:
-                r, g, b, _ = color_at(i, x, y, planes, facts, texels)
-            red += r
-            green += g
-            blue += b
-            taken += 1
-            wait = stride
-        wait -= 1
+    taken = 0
+    while mask != 0:
+        s = lowest(np.int64(mask))
+        x = column + 0.5 + SAMPLE_X[s] / SUBPIXEL
+        y = row + 0.5 + SAMPLE_Y[s] / SUBPIXEL
+        if facts[i, PLAIN]:
+            r, g, b = plain_look(i, x, y, planes, facts, texels)
+        else:
+            r, g, b, _ = color_at(i, x, y, planes, facts, texels)
+        red += r
+        green += g
+        blue += b
+        taken += 1
+        for _ in range(stride):
+            mask &= mask - np.uint64(1)
     share = np.float32(1.0 / taken)
     return red * share, green * share, blue * share
 
