@@ -20,6 +20,9 @@ ROTATION: Path = "rotation"
 SCALE: Path = "scale"
 WEIGHTS: Path = "weights"
 
+ALIKE = 1e-6
+"""By which keys of one value may differ, as a share of a track's largest."""
+
 
 @dataclass(frozen=True)
 class Track:
@@ -38,6 +41,14 @@ class Track:
     times: NDArray[np.float64]
     values: NDArray[np.float64]
     interpolation: Interpolation = "LINEAR"
+
+    @property
+    def varies(self) -> bool:
+        """Whether the value ever changes, but for what single precision leaves of one that does not."""
+        splines = self.interpolation == "CUBICSPLINE"
+        values = self.values[:, 1] if splines else self.values
+        changes = np.ptp(values, axis=0).max(initial=0.0) > ALIKE * np.abs(values).max(initial=0.0)
+        return bool(changes or (splines and len(values) > 1 and self.values[:, ::2].any()))
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,9 @@ SEAM = 1.5
 _WATCHED = 100
 """Vertices, at most and roughly, by which that is told."""
 
+NEARLY_ALL = 0.9
+"""Share of what hangs on a node that may be a figure, the rest being props."""
+
 POSE_COST, PIXELS_PER_BYTE = 400, 4
 """Bytes of memory for a node in a frame, and how many pixels of a frame that is encoded and kept take up one."""
 
@@ -208,8 +211,9 @@ def check_settings(config: BuildConfig) -> None:
 
 
 def is_chosen(motion: Motion, settings: ClipSettings) -> bool:
-    """Whether the settings' patterns take a motion."""
-    return not settings.patterns or any(fnmatch.fnmatchcase(motion.name, pattern) for pattern in settings.patterns)
+    """Whether the settings' patterns take a motion: one that they name as it is, whatever its characters mean, too."""
+    name, patterns = motion.name, settings.patterns
+    return not patterns or name in patterns or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def times_of(clip: Clip, actor: Actor, settings: ClipSettings) -> NDArray[np.float64]:
@@ -313,27 +317,29 @@ def loops(rig: Rig, shot: Shot) -> bool:
 
 def _held(rig: Rig, found: Poses) -> NDArray[np.float64]:
     """(T, 3) moves that hold the actor's root over where it is in its first frame, but for up and down."""
-    root = _root(rig)
+    root = _root(rig, found)
     places = found.worlds[:, root, :, 3] @ rig.placement[:3].T
     moves = places[0] - places
     moves[:, 2] = 0.0
     return np.asarray(moves)
 
 
-def _root(rig: Rig) -> int:
-    """The node that all others which move anything hang below: the hips, most often."""
-    parents = rig.skeleton.parents.tolist()
-    slots = np.unique(rig.slots[rig.weights > 0])
-    paths = [_path(int(node), parents) for node in np.unique(rig.nodes[slots])]
-    common = 0
-    while all(len(path) > common and path[common] == paths[0][common] for path in paths):
-        common += 1
-    return paths[0][max(0, common - 1)]
+def _root(rig: Rig, found: Poses) -> int:
+    """The node that a figure hangs below, the hips most often: of several roots, the one that most hangs on.
 
-
-def _path(node: int, parents: Sequence[int]) -> list[int]:
-    """A node and those above it, from the root on."""
-    found = [node]
-    while parents[found[-1]] >= 0:
-        found.append(parents[found[-1]])
-    return found[::-1]
+    A node that stays where it is is passed over for one that nearly all hangs below: a scene holds props, too.
+    """
+    parents = rig.skeleton.parents
+    slots, uses = np.unique(rig.slots[rig.weights > 0], return_counts=True)
+    below = np.bincount(rig.nodes[slots], uses, len(parents))
+    for node in range(len(parents) - 1, -1, -1):
+        if parents[node] >= 0:
+            below[parents[node]] += below[node]
+    hung, node = np.flatnonzero(parents < 0), -1
+    while len(hung):
+        heaviest = int(hung[below[hung].argmax()])
+        stays = node >= 0 and bool((found.worlds[:, node] == found.worlds[0, node]).all())
+        if node >= 0 and below[heaviest] < (NEARLY_ALL if stays else 1.0) * below[node]:
+            break
+        node, hung = heaviest, np.flatnonzero(parents == heaviest)
+    return node

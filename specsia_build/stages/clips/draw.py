@@ -34,6 +34,9 @@ from specsia_build.stages.stopwatch import Stopwatch
 ANNOTATIONS_VERSION = 1
 """Grows whenever other things would be told of the same frames."""
 
+IN_PLACE_VERSION = 2
+"""Grows whenever a figure would be held otherwise."""
+
 SMALL = 3.0
 """How many times as wide as that of the stills a clip's frame may be before it is said that its actor is small."""
 
@@ -56,7 +59,7 @@ def shot_settings(job: Job) -> dict[str, Any]:
         "seed": config.seed,
         "fps": settings.fps,
         "frames": settings.frames,
-        "in_place": settings.in_place,
+        "in_place": IN_PLACE_VERSION if settings.in_place else False,
         "clip": asdict(clip_of(job)),
     }
 
@@ -172,19 +175,22 @@ def draw(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
         **({"palette": motion.meta["palette"]} if "palette" in motion.meta else {}),
         "license": entry.license,
         "source": entry.source,
-        "warnings": [*_doubts(clip, shot, empty), *_doubts_of(surface, wanted)],
+        "warnings": [*_doubts(clip, shot, empty, settings.in_place), *_doubts_of(surface, wanted)],
     }
     return Artefact(clip.id, files, meta), ()
 
 
-def _doubts(clip: Clip, shot: Shot, empty: int) -> list[str]:
+def _doubts(clip: Clip, shot: Shot, empty: int, in_place: bool) -> list[str]:
     """What is odd about a clip that was drawn."""
     said = []
     width = shot.cameras[0].width / ORTHO_WIDTH
     if width > SMALL:
+        mend = ": --in-place holds it where it is"
+        if in_place:
+            mend = ", though held over its place: --frames N takes its beginning alone, 'drop' what stays behind it"
         said.append(
-            f"'{clip.action}' wanders so far that its frame is {width:.1f} times as wide as the stills' and the actor "
-            "small in it: --in-place holds it where it is"
+            f"'{clip.action}' takes a frame {width:.1f} times as wide as the stills', so that the actor is small in "
+            f"it{mend}"
         )
     if empty:
         said.append(f"{empty} of {len(shot.times)} frames of '{clip.action}' in view {clip.view} show (almost) nothing")

@@ -6,6 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from specsia_build.animation.motion import WEIGHTS, Motion
+from specsia_build.animation.rig import Rig
 from specsia_build.characters.character import safe_id
 from specsia_build.config import OWN, ClipSettings
 from specsia_build.errors import some
@@ -111,6 +115,12 @@ def find(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, 
     warnings = list(actor.warnings)
     if short := [motion.name for motion in actor.motions.values() if not motion.duration > 0]:
         warnings.append(f"{some(short)} has no length, so a clip of it is one frame")
+    lasting = [motion for motion in actor.motions.values() if motion.duration > 0]
+    if frozen := [motion.name for motion in lasting if not _moves(motion, actor.rig)]:
+        warnings.append(
+            f"{some(frozen)} moves nothing of {entry.id}, so that all frames of a clip of it are alike: "
+            "--clip takes others by their names"
+        )
     if not actor.motions and settings.motions:
         warnings.append(_why_still(entry.id, settings, actor))
     files: dict[str, bytes] = {}
@@ -133,6 +143,19 @@ def _named(character_id: str, action: str, taken: set[str]) -> str:
         name = f"{base}_{number}"
     taken.add(name.casefold())
     return f"{character_id}-{name}"
+
+
+def _moves(motion: Motion, rig: Rig) -> bool:
+    """Whether a motion moves any vertex of a rig."""
+    varied = [track for track in motion.tracks if track.varies]
+    moving = np.zeros(len(rig.skeleton.names), np.bool_)
+    moving[[track.node for track in varied if track.path != WEIGHTS]] = True
+    for node, parent in enumerate(rig.skeleton.parents.tolist()):
+        moving[node] |= parent >= 0 and moving[parent]
+    morphed = {morph.node for morph in rig.morphs}
+    return bool(moving[rig.nodes[rig.slots[rig.weights > 0]]].any()) or any(
+        track.path == WEIGHTS and track.node in morphed for track in varied
+    )
 
 
 def _why_still(character_id: str, settings: ClipSettings, actor: Actor) -> str:

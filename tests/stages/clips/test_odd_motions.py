@@ -1,0 +1,81 @@
+"""Motions as strangers make them: that go far, that hold still, whose names mean something to a shell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from specsia_build import png
+from specsia_build.pipeline.store import read_artefact
+from specsia_build.stages.clips import draw
+from tests.artefacts import file_of
+from tests.characters.gltf.writer import GltfWriter
+from tests.clips import clips_config, run_clips
+from tests.shapes import BOX, PARTS, QUADS
+
+FAR = 20.0
+FACES = [i for quad in QUADS for i in (quad[0], quad[1], quad[2], quad[0], quad[2], quad[3])]
+TURNS = [[0.0, 0.0, 0.0, 1.0], [0.5, 0.0, 0.0, 0.866]]
+
+Clip = tuple[str, str, str, list[Any]]
+"""Name, node, path, and values a second apart."""
+
+
+def write_scene(path: Path, clips: list[Clip], *, under: bool = False) -> Path:
+    """A figure below ``hips``, a stone of one side beside it, and a camera; `under` hangs all of them on one node."""
+    writer = GltfWriter()
+    nodes = {}
+    for name, (centre, size, _) in {**PARTS, "stone": ((0.7, 0.1, 0.0), (0.1, 0.1, 0.1), None)}.items():
+        part = writer.primitive(BOX * np.array(size), FACES if name != "stone" else FACES[:6])
+        nodes[name] = writer.mesh_node(part, name=name, translation=[float(c) for c in centre])
+    nodes["hips"] = writer.add("nodes", name="hips", children=[node for name, node in nodes.items() if name != "stone"])
+    nodes["camera"] = writer.add("nodes", name="camera")
+    roots = [nodes["stone"], nodes["hips"], nodes["camera"]]
+    writer.data["scenes"] = [{"nodes": [writer.add("nodes", name="scene", children=roots)] if under else roots}]
+    writer.data["scene"] = 0
+    for name, node, way, values in clips:
+        times = [float(k) for k in range(len(values))]
+        curve = {"input": writer.accessor(times), "output": writer.accessor(values)}
+        channel = {"sampler": 0, "target": {"node": nodes[node], "path": way}}
+        writer.add("animations", name=name, channels=[channel], samplers=[curve])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return writer.write_glb(path)
+
+
+def made(folder: Path, clips: list[Clip], *, under: bool = False, **settings: Any) -> tuple[str, list[Any]]:
+    """What is said of the clips of a scene, and the artefacts of those that were drawn."""
+    write_scene(folder / "figures/a.glb", clips, under=under)
+    config = clips_config(folder / "figures", recipes=["frames"], turntable=False, views=1, **settings)
+    layout, summary = run_clips(folder / "out", config)
+    drawn = file_of(layout.artefact(draw.STAGE, None, "a-x-00")).parent
+    return " ".join(summary.warnings.get("a", ())), [
+        read_artefact(path, path.stem) for path in sorted(drawn.glob("*.tar"))
+    ]
+
+
+@pytest.mark.parametrize("under", [False, True])
+def test_a_figure_is_held_in_its_place_whatever_stands_beside_it(tmp_path: Path, under: bool) -> None:
+    way = [[0.0, 0.0, 0.0], [FAR, 0.0, 0.0]]
+    said, (clip,) = made(tmp_path, [("go", "hips", "translation", way)], under=under, in_place=True)
+    masks = [png.decode(data, 1) > 0 for name, data in clip.files.items() if name.startswith("mask")]
+    assert np.logical_and.reduce(masks).sum() > 0.7 * max(mask.sum() for mask in masks)
+    assert "though held" in said and "--in-place holds" not in said
+
+
+def test_a_motion_that_moves_nothing_is_said(tmp_path: Path) -> None:
+    clips: list[Clip] = [
+        ("pan", "camera", "translation", [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]),
+        ("hold", "hips", "rotation", [TURNS[1], TURNS[1]]),
+        ("nod", "head", "rotation", TURNS),
+    ]
+    said, drawn = made(tmp_path, clips, frames=2)
+    assert "pan, hold moves nothing of a" in said and len(drawn) == 3
+
+
+def test_a_motion_is_named_as_it_is_whatever_a_pattern_would_mean(tmp_path: Path) -> None:
+    clips: list[Clip] = [("walk[1]", "head", "rotation", TURNS), ("walk1", "head", "rotation", TURNS)]
+    _, drawn = made(tmp_path, clips, patterns=["walk[1]"], frames=1)
+    assert [clip.meta["clip"]["action"] for clip in drawn] == ["walk1", "walk[1]"]
