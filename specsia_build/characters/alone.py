@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +13,9 @@ from specsia_build.animation.names import words_of
 from specsia_build.characters.beside import coarser_levels, collision_shapes
 from specsia_build.characters.facing import Landmark, surface_points, surface_samples
 from specsia_build.characters.finding import Finding, Mending
+from specsia_build.characters.scenery import Part, Points, parts_of, scenery_of
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import topology
-
-Points = NDArray[np.float64]
-
-MOST_PARTS = 400
-"""Of more parts, none is judged alone."""
-
-LEAST_SCENERY = 0.15
-"""Extent of scenery in that of the rest."""
 
 LEAST_GAP = 0.03
 """Room between two figures, in their height."""
@@ -36,7 +29,7 @@ LEAST_PROP = 0.15
 LEAST_OPEN = 0.05
 """Share of insides in what is seen from above that a garment shows; of sound characters none shows more than 0.02."""
 
-_POINTS, _ALL_POINTS, _MOST_POINTS = 400, 6000, 40_000
+_ALL_POINTS, _MOST_POINTS = 6000, 40_000
 _CELLS = 48
 _MOST_SHOWN = 5
 _HAND = re.compile(r"hands?|handslot|wrist|palm|grip|weapon|props?|手首?")
@@ -47,22 +40,6 @@ _THING = re.compile(
     r"jeans|shorts|shoes?|boots?|hat|cap|helmet|gloves?"
 )
 _FILLER = re.compile(r"\d+h?|of|the|a|with|low|high|poly|lowpoly|free|model|v\d+")
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A part of a character.
-
-    Attributes:
-        index: into the names.
-        low, high: (3,) its box.
-        points: (N, 3) on its surface.
-    """
-
-    index: int
-    low: Points
-    high: Points
-    points: Points
 
 
 def company(
@@ -81,8 +58,8 @@ def company(
     """
     numbers = np.zeros(len(mesh.faces), np.int32) if face_part is None else face_part
     doubles, doubled = _doubles(name, set(np.unique(numbers).tolist()), part_names)
-    parts = [part for part in _parts(mesh, numbers) if part.index not in doubled]
-    scenery = _scenery(parts)
+    parts = [part for part in parts_of(mesh, numbers) if part.index not in doubled]
+    scenery = scenery_of(parts)
     rest = [part for part in parts if part not in scenery]
     kept = ~np.isin(numbers, [*(part.index for part in scenery), *doubled])
     alone = mesh if kept.all() else replace(mesh, faces=mesh.faces[kept])
@@ -109,99 +86,7 @@ def _doubles(name: str, present: set[int], part_names: Sequence[Sequence[str]]) 
     return said, shapes | coarser
 
 
-def _parts(mesh: Mesh, numbers: NDArray[np.int32]) -> Iterator[_Part]:
-    found = np.unique(numbers)
-    if len(found) > MOST_PARTS:
-        return
-    for index in found.tolist():
-        one = replace(mesh, faces=mesh.faces[numbers == index])
-        points = surface_points(one, _POINTS)
-        if len(points):
-            low, high = one.bounds()
-            yield _Part(index, low.astype(np.float64), high.astype(np.float64), points)
-
-
-def _scenery(parts: list[_Part]) -> list[_Part]:
-    """Parts that lie beneath, behind or around all of the others, one after another."""
-    found: list[_Part] = []
-    while True:
-        rest = [part for part in parts if part not in found]
-        if len(rest) < 2:
-            return found
-        more = next((part for part in rest if _is_scenery(part, [p for p in rest if p is not part])), None)
-        if more is None:
-            return found
-        found.append(more)
-
-
-def _is_scenery(part: _Part, rest: list[_Part]) -> bool:
-    low, high = np.min([p.low for p in rest], axis=0), np.max([p.high for p in rest], axis=0)
-    if (part.high - part.low).max() < LEAST_SCENERY * (high - low).max():
-        return False
-    points = np.concatenate([p.points for p in rest])
-    height = max(float(high[2] - low[2]), 1e-12)
-    return _is_floor(part, points, low, height) or _is_wall(part, points, height) or _is_around(part, points, low, high)
-
-
-def _is_floor(part: _Part, points: Points, low: Points, height: float) -> bool:
-    """Whether it is a plate beneath everything that stands lowest."""
-    extent = part.high - part.low
-    feet = points[points[:, 2] < low[2] + 0.1 * height, :2]
-    slack = 0.02 * height
-    return bool(
-        extent[2] <= 0.1 * min(extent[:2])
-        and extent[2] <= 0.1 * height
-        and part.high[2] <= low[2] + 0.1 * height
-        and (part.low[:2] <= feet.min(axis=0) + slack).all()
-        and (part.high[:2] >= feet.max(axis=0) - slack).all()
-        and _filled(part.points[:, :2]) >= 0.7
-    )
-
-
-def _is_wall(part: _Part, points: Points, height: float) -> bool:
-    """Whether it is an upright plate, as high and wide as the rest or nearly, that the rest lies on one side of."""
-    centred = part.points - part.points.mean(axis=0)
-    normal = np.linalg.eigh(centred.T @ centred)[1][:, 0]
-    if abs(normal[2]) > 0.3:
-        return False
-    across = np.cross(normal, (0.0, 0.0, 1.0))
-    across /= np.linalg.norm(across)
-    plane = np.column_stack([centred @ across, centred[:, 2]])
-    width, tall = np.ptp(plane, axis=0)
-    before = (points - part.points.mean(axis=0)) @ normal
-    return bool(
-        np.ptp(centred @ normal) <= 0.05 * min(width, tall)
-        and tall >= 0.7 * height
-        and width >= 0.7 * np.ptp(points @ across)
-        and abs(np.sign(before).mean()) > 0.94
-        and _filled(plane) >= 0.9
-    )
-
-
-def _is_around(part: _Part, points: Points, low: Points, high: Points) -> bool:
-    """Whether it is a room, a dome or a bent backdrop: far around the rest, and nowhere among it but at its feet."""
-    extent, inner = part.high - part.low, high - low
-    slack = 0.02 * inner[2]
-    among = ((part.points > low) & (part.points < high)).all(axis=1) & (part.points[:, 2] > low[2] + 0.1 * inner[2])
-    return bool(
-        (extent[:2] >= 1.3 * inner[:2]).all()
-        and (part.low[:2] <= low[:2]).all()
-        and (part.high[:2] >= high[:2]).all()
-        and part.low[2] <= low[2] + slack
-        and part.high[2] >= high[2]
-        and inner[2] >= 0.2 * extent.max()
-        and among.mean() < 0.01
-    )
-
-
-def _filled(points: Points) -> float:
-    """Share of the cells of a box, eight by eight, that hold one of its points (N, 2)."""
-    low, extent = points.min(axis=0), np.ptp(points, axis=0)
-    cells = ((points - low) / np.maximum(extent, 1e-12) * 8).astype(int).clip(0, 7)
-    return len(np.unique(cells, axis=0)) / 64
-
-
-def _scenery_said(name: str, scenery: list[_Part], part_names: Sequence[Sequence[str]]) -> Iterator[Finding]:
+def _scenery_said(name: str, scenery: list[Part], part_names: Sequence[Sequence[str]]) -> Iterator[Finding]:
     if scenery:
         chosen = {part.index for part in scenery}
         yield _dropping(
@@ -266,12 +151,12 @@ def _apart(points: Points, gap: float) -> list[NDArray[np.intp]]:
     return done
 
 
-def _spare_props(name: str, parts: list[_Part], part_names: Sequence[Sequence[str]]) -> Iterator[Finding]:
+def _spare_props(name: str, parts: list[Part], part_names: Sequence[Sequence[str]]) -> Iterator[Finding]:
     """Props of which several hang from one hand: all but the largest are spare."""
     if len(parts) < 2:
         return
     height = float(max(p.high[2] for p in parts) - min(p.low[2] for p in parts))
-    held: dict[str, list[_Part]] = {}
+    held: dict[str, list[Part]] = {}
     for part in parts:
         hand = next((n for n in part_names[part.index][1:] if any(_HAND.fullmatch(word) for word in words_of(n))), None)
         if hand is not None and (part.high - part.low).max() >= LEAST_PROP * height:

@@ -212,6 +212,12 @@ def front_by_shape(mesh: Mesh) -> Evidence:
     return Evidence(axis, f"by its mirrored shape and its {' and '.join(signs)}")
 
 
+def stands(points: NDArray[np.float64]) -> bool:
+    """Whether points on a surface, Z up, are mirrored left to right, with feet below and a head above."""
+    shape = _shape(points)
+    return shape.feet and shape.head
+
+
 def up_by_shape(mesh: Mesh) -> Evidence:
     """The axis, ``+y``, ``+z`` or ``-z``, along which a mesh in its file's own coordinates stands on two feet or more.
 

@@ -89,6 +89,15 @@ def test_a_name_like_that_of_a_level_or_a_shape_is_none_alone(tmp_path: Path, na
         ("Wall", box((0, 1, 1), (3, 0.02, 3))),
         ("Aside", box((-1.5, 0, 1), (0.02, 3, 3))),
         ("Room", box((0, 0, 1.9), (6, 6, 3.8))),
+        ("Sweep", box((0, 1, 1.5), (3, 0.02, 3)) + box((0, 0, -0.01), (3, 2, 0.02))),
+        (
+            "Landscape",
+            [
+                CORNERS * (1, 1, 0.2) + (x, y, -0.1 + 0.3 * max(0, abs(x) - 2))
+                for x in range(-4, 5)
+                for y in range(-4, 5)
+            ],
+        ),
     ],
 )
 def test_scenery_is_named_and_stays_until_it_is_dropped(tmp_path: Path, name: str, scenery: list[np.ndarray]) -> None:
@@ -98,7 +107,7 @@ def test_scenery_is_named_and_stays_until_it_is_dropped(tmp_path: Path, name: st
         f"hero.obj holds '{name}' around the character, as a floor or a backdrop does: "
         f'"drop": ["{name}"] in its manifest line leaves the character alone'
     )
-    assert len(character.mesh.faces) == 12 * (len(boxes()) + 1)
+    assert len(character.mesh.faces) == 12 * (len(boxes()) + len(scenery))
     alone = read(tmp_path / "hero.obj", drop=(name,))
     assert (len(alone.mesh.faces), alone.warnings) == (12 * len(boxes()), ())
 
@@ -144,11 +153,23 @@ def test_figures_that_share_a_part_are_said_without_a_line(tmp_path: Path) -> No
         {"Wings": box((0.5, 0.3, 1.4), (0.7, 0.02, 0.8)) + box((-0.5, 0.3, 1.4), (0.7, 0.02, 0.8))},
         {"Staff": box((1.2, 0, 1), (0.05, 0.05, 2))},
         {"Halo": box((0, 0, 2.1), (0.5, 0.5, 0.03))},
+        {"Shell": box((0, 0, 0.98), (2.4, 1.6, 1.96))},
+        {"Hair": box((0, 0.3, 1.25), (1.7, 0.02, 1.5))},
     ],
-    ids=["nothing", "shoes", "cape", "wings", "staff", "halo"],
+    ids=["nothing", "shoes", "cape", "wings", "staff", "halo", "shell", "hair"],
 )
 def test_what_belongs_to_a_character_is_not_doubted(tmp_path: Path, more: Boxes) -> None:
     assert told(FIGURE | more, tmp_path) == ((), ())
+
+
+@pytest.mark.parametrize(("mode", "said"), [("MASK", 0), ("BLEND", 0), ("OPAQUE", 1)])
+def test_cards_of_hair_are_no_wall(tmp_path: Path, mode: str, said: int) -> None:
+    writer = GltfWriter()
+    for name, solids, alpha in (("Head", boxes(), "OPAQUE"), ("Card", box((0, 0.14, 1), (1.8, 0.02, 2)), mode)):
+        look = writer.add("materials", alphaMode=alpha, pbrMetallicRoughness={"baseColorFactor": [0.9, 0.3, 0.1, 0.9]})
+        points = np.concatenate([solid[list(t)] for solid in solids for t in TRIANGLES])
+        writer.mesh_node(writer.primitive(points[:, [0, 2, 1]] * (1, 1, -1), material=look), name=name)
+    assert len(read(writer.write_glb(tmp_path / "hero.glb"), "gltf").warnings) == said
 
 
 def write_glb(path: Path, props: dict[str, tuple[float, float, float]], joints: dict[str, float]) -> Path:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +60,21 @@ class MaterialBuilder:
         self._own_image = own_image
         self._decoded: dict[Path, NDArray[np.uint8] | None] = {}
         self._textures: dict[tuple[Path, Path | None, bool], Texture] = {}
+
+    def build_all(self, names: Sequence[str | None]) -> tuple[ObjMaterial, ...]:
+        """The materials of these names, which are all that are shown.
+
+        Exporters write an opacity of 0 beside opaque surfaces: where nothing would be seen, it is not meant.
+        """
+        written = {name: self._library[name] for name in names if name is not None and name in self._library}
+        unseen = len(written) == len(names) and all(one.opacity == 0 for one in written.values())
+        if unseen:
+            shown = {name: replace(one, opacity=1.0) for name, one in written.items()}
+            self._library = {**self._library, **shown}
+        built = tuple(self.build(name) for name in names)
+        if unseen:
+            self._warn("the opacity of all materials is 0, so that nothing would be seen: they were drawn opaque")
+        return built
 
     def build(self, name: str | None) -> ObjMaterial:
         """The material of that name; None is what faces before any ``usemtl`` have."""

@@ -168,7 +168,7 @@ def _materials(
     names = [labels.material_names[k] for k in stretches.tolist()]
     order = list(dict.fromkeys(names))
     index = np.array([order.index(n) for n in names], np.int32)
-    return index[inverse], tuple(builder.build(n) for n in order)
+    return index[inverse], builder.build_all(order)
 
 
 def _uv(

@@ -172,6 +172,15 @@ def test_transparency_written_as_tr(tmp_path: Path) -> None:
     assert [m.base_color[3] for m in raw.mesh.materials] == [0.25, 1.0]
 
 
+@pytest.mark.parametrize(("other", "seen"), [("d 0", [1.0, 1.0]), ("d 0.5", [0.0, 0.5]), ("", [0.0, 1.0])])
+def test_an_opacity_that_would_hide_everything_is_not_meant(tmp_path: Path, other: str, seen: list[float]) -> None:
+    (tmp_path / "a.mtl").write_text(f"newmtl skin\nd 0.0\nnewmtl other\n{other}\n")
+    raw = read(tmp_path, "mtllib a.mtl\n" + POINTS + "usemtl skin\nf 1 2 3\nusemtl other\nf 1 3 4\n")
+    assert [m.base_color[3] for m in raw.mesh.materials] == seen
+    hidden = "the opacity of all materials is 0, so that nothing would be seen: they were drawn opaque"
+    assert raw.warnings == ((hidden,) if seen == [1.0, 1.0] else ())
+
+
 def textured(folder: Path, statement: str, tail: str = "") -> RawMesh:
     (folder / "hero.mtl").write_text(f"newmtl m\nKd 0.2 0.2 0.2\n{statement}\n{tail}")
     return read(folder, "mtllib hero.mtl\nusemtl m\n" + TRIANGLES)
