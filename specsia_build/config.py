@@ -182,8 +182,7 @@ class BuildConfig:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise UsageError(f"the backend '{twice[0]}' is named twice: a dataset has one configuration per backend")
-        if self.max_failures is not None and not re.fullmatch(r"\d+|\d+(\.\d+)?%", self.max_failures):
-            raise UsageError(f"max_failures cannot be '{self.max_failures}': give a count (3) or a share (1%)")
+        check_failures(self.max_failures)
 
     def allowed_failures(self, characters: int) -> int:
         """Failed characters that a build of so many puts up with; a share allows at least one."""
@@ -193,6 +192,20 @@ class BuildConfig:
     def worker_count(self) -> int:
         """Processes to start: `workers`, or one for each core this process may use."""
         return self.workers or cores()
+
+
+def check_failures(stated: str | None) -> None:
+    """See that `max_failures` is a count or a share.
+
+    Raises:
+        UsageError: if not, or if it is more than all.
+    """
+    if stated is None:
+        return
+    if not re.fullmatch(r"\d+|\d+(\.\d+)?%", stated, re.ASCII):
+        raise UsageError(f"max_failures cannot be '{stated}': give a count (3) or a share (1%)")
+    if stated.endswith("%") and float(stated[:-1]) > 100:
+        raise UsageError(f"max_failures cannot be '{stated}': a share is of all, 100% at most")
 
 
 RUN_SETTINGS = frozenset({"workers", "executor", "limit", "exclude", "max_failures", "timeout", "memory", "keep"})

@@ -1,4 +1,4 @@
-"""Which of a file's actions a manifest's `pose` means.
+"""Which of a file's actions a manifest's `pose` means, or a pattern of `--clip`.
 
 Blender's script reads this file too: it needs nothing but Python 3.10.
 """
@@ -6,7 +6,9 @@ Blender's script reads this file too: it needs nothing but Python 3.10.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+from itertools import takewhile
 
 FRAMES = 24.0
 """A second, where a file counts in seconds; what Blender takes them for."""
@@ -15,10 +17,7 @@ _MOST_LISTED = 20
 
 
 def chosen(names: Sequence[str], pose: str) -> tuple[list[int], float | None]:
-    """The actions that a pose names, and the frame that it gives.
-
-    An action is named whole, by what follows a ``|`` in its name, or by that without what all names begin with, as in
-    ``Man_Walk`` and ``Man_Idle``: the surest of these that fits any.
+    """The actions that a pose names, see `called`, and the frame that it gives.
 
     Args:
         names: of the file's actions.
@@ -35,24 +34,48 @@ def chosen(names: Sequence[str], pose: str) -> tuple[list[int], float | None]:
         frame = math.nan
     if math.isfinite(frame):
         readings.append((name, frame))
-    ends = [text.rpartition("|")[2] for text in names]
     for text, at_frame in readings:
-        ways = (
-            [text == whole for whole in names],
-            [text in (end, whole.partition("|")[2]) for whole, end in zip(names, ends, strict=True)],
-            [_follows_prefix(text, end, ends) for end in ends],
-        )
-        for fits in ways:
-            if any(fits):
-                return [index for index, fit in enumerate(fits) if fit], at_frame
+        if found := called(names, text.__eq__):
+            return found, at_frame
     return [], None
 
 
-def _follows_prefix(text: str, name: str, names: Sequence[str]) -> bool:
-    """Whether a name is a text with whole words before it that all names begin with."""
-    prefix = name[: -len(text)] if text and name.endswith(text) else ""
-    parted = bool(prefix) and (not prefix[-1].isalnum() or (prefix[-1].islower() and text[0].isupper()))
-    return parted and all(other.startswith(prefix) for other in names)
+def matching(names: Sequence[str], pattern: str) -> list[int]:
+    """Indices of the actions that a shell pattern names, or is the name of, see `called`; case matters."""
+    return called(names, lambda name: name == pattern or fnmatchcase(name, pattern))
+
+
+def called(names: Sequence[str], fits: Callable[[str], bool]) -> list[int]:
+    """The actions that are meant by what fits a name.
+
+    An action is named whole, by what follows a ``|`` in its name, or by that without what all names begin with, as in
+    ``Man_Walk`` and ``Man_Idle``: the surest of these that fits any.
+
+    Args:
+        names: of the file's actions.
+        fits: whether a name is meant.
+
+    Returns:
+        Indices of actions, none where none fits.
+    """
+    ends = [name.rpartition("|")[2] for name in names]
+    alike = (len(set(letters)) == 1 for letters in zip(*ends, strict=False))
+    shared = len(list(takewhile(bool, alike)))
+    ways = (
+        [[name] for name in names],
+        [[end, name.partition("|")[2]] if "|" in name else [] for name, end in zip(names, ends, strict=True)],
+        [[end[cut:] for cut in range(1, min(shared, len(end) - 1) + 1) if _parted(end, cut)] for end in ends],
+    )
+    for way in ways:
+        if found := [index for index, known in enumerate(way) if any(map(fits, known))]:
+            return found
+    return []
+
+
+def _parted(name: str, cut: int) -> bool:
+    """Whether a word of a name begins at a place in it."""
+    before, after = name[cut - 1], name[cut]
+    return not before.isalnum() or (before.islower() and after.isupper())
 
 
 def unknown_action(file: str, pose: str, names: Sequence[str]) -> str:

@@ -165,7 +165,8 @@ def _written(
             if name == FRAMES and settings is not None and settings.pairs
             else ""
         )
-        made.append(f"{count} {load_recipe(name).by}s of {summary.source} are in {where}{moved}")
+        is_in = "is in" if count == 1 else "are in"
+        made.append(f"{plural(count, load_recipe(name).by)} of {summary.source} {is_in} {where}{moved}")
         if name == FRAMES:
             first.append(f"specsia enhance pretrained {shlex.quote(str(where))}/CLIP --out repaired")
         else:

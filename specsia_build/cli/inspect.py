@@ -93,7 +93,9 @@ def characters(
     lines: list[str | Table] = [*_character_lines(facts, problems, doubles)] if parts is None else _part_lines(facts[0])
     if suggest is not None and suggested is not None:
         write_bytes(suggest, suggested)
-        lines.append(f"{suggested.count(LINE_END)} characters are in {suggest}: read its comments, edit it, build it")
+        found = suggested.count(LINE_END)
+        are = "is" if found == 1 else "are"
+        lines.append(f"{plural(found, 'character')} {are} in {suggest}: read its comments, edit it, build it")
     if pictures is not None:
         write_page(gallery_of_source(opened.name, facts, views), {}, pictures, Progress())
         lines.append(f"the pictures are in {pictures}")

@@ -11,6 +11,7 @@ import click
 from specsia_build.cli.closing import end
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import json_option
+from specsia_build.config import check_failures
 
 
 @click.command(cls=Command, examples=("specsia merge share-1 share-2 --out whole", "specsia merge share-* --out whole"))
@@ -32,6 +33,7 @@ def merge(ctx: click.Context, runs: tuple[str, ...], out: str, max_failures: str
     from specsia_build.pipeline.progress import Progress
     from specsia_build.stages.pack import STAGE
 
+    check_failures(max_failures)
     began = time.monotonic()
     layout, progress = layout_of(out), Progress()
     config = replace(merge_runs([Path(run) for run in runs], layout, progress.say), max_failures=max_failures)

@@ -220,7 +220,7 @@ def odd_shards(names: Iterable[str]) -> list[tuple[str, str]]:
         count = max(said.count for said in found.values())
         for name, said in found.items():
             if said.count != count or said.index >= count:
-                odd.append((name, f"does not fit the other shards of {split}: there are {count} by their names"))
+                odd.append((name, f"does not fit the other shards of {split}: by their names there should be {count}"))
         folder = next(iter(found)).rpartition("/")[0]
         for index in sorted(set(range(count)) - {said.index for said in found.values()}):
             odd.append(

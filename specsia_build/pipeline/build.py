@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from specsia_build.config import ALL, BuildConfig
 from specsia_build.dataset.upload import open_target
+from specsia_build.errors import plural
 from specsia_build.pipeline.clearing import forget
 from specsia_build.pipeline.executors import open_executor
 from specsia_build.pipeline.finishing import pack_clips, pack_pairs
@@ -72,7 +73,7 @@ def build(
         for folder in layout.written:
             sweep(folder)
         if moved := spread(layout):
-            progress.say(f"{moved} artefacts of an earlier version were moved to where they belong")
+            progress.say(f"{plural(moved, 'artefact')} of an earlier version moved to where they belong")
         before = settings_before(layout)
         with settled(config, layout):
             compile_once(config, progress)

@@ -76,7 +76,7 @@ def _pack(work: Work) -> BuildSummary:
         if found.foreign:
             work.progress.say(f"kept in {layout.dataset}, as it is not of the dataset: {named(found.foreign)}")
         if found.kept:
-            work.progress.say(f"pack: {found.written} shards written, {found.kept} kept as they were")
+            work.progress.say(f"pack: {plural(found.written, 'shard')} written, {found.kept:,} kept as they were")
         taken = time.perf_counter() - start
         work.record.log(pack.STAGE.name, None, "", Outcome(seconds=taken, parts=watch.seconds, peak_mb=peak_mb()))
     else:
@@ -98,7 +98,7 @@ def _send(work: Work, url: str) -> None:
     with work.progress.bar("upload", files, "file") as advance:
         found = upload(work.layout.dataset, open_target(url), work.layout.uploaded, advance)
     work.progress.say(
-        f"{'upload':<20} {found.sent} files ({found.bytes / 1e6:,.1f} MB) sent, {found.copied} renamed, "
+        f"{'upload':<20} {plural(found.sent, 'file')} ({found.bytes / 1e6:,.1f} MB) sent, {found.copied} renamed, "
         f"{found.kept} there already, in {time.perf_counter() - start:.1f} s"
     )
     if found.spared:
@@ -136,7 +136,7 @@ def _write_recipe(work: Work, recipe: Recipe, failures: Sequence[Failure]) -> li
         tasks, missed = part_tasks(recipe, config, layout, work.entries, work.index, failures, work.splits)
         if missed:
             return [
-                f"{len(missed)} clips or characters are neither drawn up to date nor on record as failed "
+                f"{len(missed):,} of the clips or characters are neither drawn up to date nor on record as failed "
                 f"({named(missed)}): run `specsia clips --out {layout.root}` with all its stages"
             ]
         outcome = write_parts(tasks, config, layout, work.run, work.progress)

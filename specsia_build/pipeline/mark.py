@@ -15,7 +15,7 @@ from specsia_build import __version__
 from specsia_build.characters.character import Entry
 from specsia_build.config import WORK, BuildConfig, read_settings, result_settings, with_settings, write_settings
 from specsia_build.dataset import exchange, schema, splits
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
 from specsia_build.ownership import is_vacant, refuse_foreign_folder
@@ -144,7 +144,7 @@ def told_before(
     old = rows_of(layout.dataset) if packs else None
     if config.clips is not None:
         # How many frames there will be, only the characters' motions tell.
-        return [*lines, f"its dataset of {old} rows is replaced"] if old is not None and found else lines
+        return [*lines, f"its dataset of {plural(old, 'row')} is replaced"] if old is not None and found else lines
     new = characters * config.views * len(config.backends)
     if old is not None and (found or new < old):
         lines.append(f"its dataset is replaced: rows {old} -> {new}, less those of characters that fail")

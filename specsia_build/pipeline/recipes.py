@@ -11,7 +11,7 @@ from typing import Any
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.dataset.places import public_settings
-from specsia_build.errors import CharacterError, SpecsiaError, UsageError, WriteError, brief
+from specsia_build.errors import CharacterError, SpecsiaError, UsageError, WriteError, brief, plural
 from specsia_build.pipeline.executors import Executor, Lost, Needs, seeing
 from specsia_build.pipeline.failures import Failure
 from specsia_build.pipeline.index import Index
@@ -219,7 +219,7 @@ def finish(
         for key in gone:
             folders.remove_part(folder, key)
         if gone:
-            progress.say(f"{folder}: {len(gone)} clips removed that this run has no more")
+            progress.say(f"{folder}: {plural(len(gone), 'part')} removed that this run has no more")
         parts = written(folder)
         backend = wanted[0].backend
         made = {

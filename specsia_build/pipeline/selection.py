@@ -42,7 +42,7 @@ class Selection:
         """What is not as in the dataset `like`, in sentences."""
         found = []
         if self.left_out:
-            found.append(f"like {like}: {self.left_out} characters of the source are not in it and left out")
+            found.append(f"like {like}: it lacks {plural(self.left_out, 'character')} of the source, left out here")
         if self.lacking:
             found.append(f"like {like}: the source lacks {len(self.lacking)} of its characters: {named(self.lacking)}")
         return found
@@ -146,7 +146,7 @@ def select(
             )
     chosen = tuple(entry for entry in entries if entry.id in given)
     if not chosen:
-        raise UsageError(f"none of the {len(given)} characters of {config.like} is in the source")
+        raise UsageError(f"no character of the {len(given):,} of {config.like} is in the source")
     lacking = tuple(sorted(given.keys() - set(ids), key=id_order_key))
     return Selection(_share(chosen, config), given, len(entries) - len(chosen), lacking)
 

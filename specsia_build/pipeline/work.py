@@ -223,7 +223,7 @@ class Work:
                     f"{stage.earlier[-1].name}` first"
                 )
             self.progress.say(
-                f"{stage.name}: {len(waiting)} characters are not ready for it; run the earlier stages for them"
+                f"{stage.name}: {plural(len(waiting), 'character')} not ready for it; run the earlier stages for all"
             )
 
     def count_clips(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from specsia_build.characters.character import id_order_key
-from specsia_build.dataset.card.text import backend_note, how_built, licences_text, table
+from specsia_build.dataset.card.text import asked_for, backend_note, how_built, licences_text, table
 from specsia_build.dataset.card.yaml import common_fields
 from specsia_build.dataset.schema import CARD, PARTS_FILE, RECIPE_FILE, SPLITS, SPLITS_FILE, SUMS_FILE, TEASER
 from specsia_build.errors import plural
@@ -135,9 +135,10 @@ are carried over to them. The backend:
 
 {backend_note(backend, False)}
 """
+    quarantined = mark["quarantined"]
     lost = [
-        *([f"{mark['quarantined']} clips or characters quarantined"] if mark["quarantined"] else []),
-        *([f"{mark['left_out']} {recipe.by}s that the layout cannot take"] if mark["left_out"] else []),
+        *([f"{plural(quarantined, 'clip or character', 'clips or characters')} quarantined"] if quarantined else []),
+        *([f"{plural(mark['left_out'], recipe.by)} that the layout cannot take"] if mark["left_out"] else []),
         *([f"{plural(counts.left_out, 'frame')} that the layout cannot take"] if counts.left_out else []),
     ]
     return f"""---
@@ -151,7 +152,7 @@ are carried over to them. The backend:
 
 {table(["split", "characters", "clips", "frames", "files", "MB"], rows)}
 
-{mark["planned"]} characters were asked for; {"left out: " + " and ".join(lost) if lost else "nothing was left out"}.
+{asked_for(mark["planned"])}; {"left out: " + " and ".join(lost) if lost else "nothing was left out"}.
 Splits share no character: `splits.json` lists them, `parts.jsonl` what there is of each {recipe.by}, its character,
 licence and files.
 

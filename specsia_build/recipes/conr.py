@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.dataset.layers import COLOR, UDP
-from specsia_build.errors import CharacterError
+from specsia_build.errors import CharacterError, plural
 from specsia_build.recipes import checks
 from specsia_build.recipes.backgrounds import background
 from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
@@ -67,8 +67,8 @@ class Conr(Recipe):
         chosen = _sheet([frame for frame in frames if frame.filled < MOST_FILLED])
         if len(chosen) < SHEETS or len(frames) == SHEETS:
             raise CharacterError(
-                f"{part.key} has {len(frames)} frames that show it, and CoNR takes {SHEETS} that stand free as a "
-                "sheet, and others as targets: give it more views, or motions"
+                f"{part.key} has {plural(len(frames), 'frame')} to show it, and CoNR takes {SHEETS} that stand free as "
+                "a sheet, and others as targets: give it more views, or motions"
             )
         for frame in chosen:
             (folder / IMAGES / _name(frame.number)).rename(folder / SHEET / _name(frame.number))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from specsia_build.characters.actions import chosen, unknown_action
+from specsia_build.characters.actions import chosen, matching, unknown_action
 
 MAN = ("HumanArmature|HumanArmature|Man_Idle", "HumanArmature|HumanArmature|Man_Walk", "HumanArmature|Man_Walk@run")
 ZOMBIE = ("Zombie|ZombieBite", "Zombie|ZombieWalk")
@@ -39,6 +39,25 @@ def test_an_action_is_named_whole_by_its_end_or_without_what_all_begin_with(
     names: tuple[str, ...], pose: str, indices: list[int], frame: float | None
 ) -> None:
     assert chosen(names, pose) == (indices, frame)
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern", "indices"),
+    [
+        (MAN, "Walk", [1]),
+        (MAN, "Walk*", [1, 2]),
+        (MAN, "*Walk", [1]),
+        (MAN, "walk", []),
+        (MAN, "Man_[IW]*", [0, 1, 2]),
+        (ZOMBIE, "Walk", [1]),
+        (("AnimalArmature|Walk",), "Walk", [0]),
+        (("Walk", "Other|Walk"), "Walk*", [0]),
+        (PLAIN, "Gun", []),
+        ((), "*", []),
+    ],
+)
+def test_a_pattern_names_actions_by_the_same_rule(names: tuple[str, ...], pattern: str, indices: list[int]) -> None:
+    assert matching(names, pattern) == indices
 
 
 def test_a_wrong_name_is_answered_by_those_there_are() -> None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
+from specsia_build.cli.closing import end
 from specsia_build.cli.main import main
+from specsia_build.config import BuildConfig, ClipSettings
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.summary import BuildSummary
 from tests.dataset.small import build_small
 from tests.dravie.test_enhance import write_run
 from tests.shapes import write_folder
@@ -55,3 +61,12 @@ def test_a_document_is_all_that_is_said(at: Path, line: str, monkeypatch: pytest
     ran = CliRunner().invoke(main, line.split())
     assert json.loads(ran.stdout)
     assert "next" not in ran.stderr
+
+
+def test_one_of_a_kind_is_called_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    summary = BuildSummary("one", 1, clips=1, recipes={"frames": 1, "conr": 1}, rows={"inflate": 1}, dataset=tmp_path)
+    end(click.Context(main), summary, BuildConfig(clips=ClipSettings()), RunLayout(tmp_path), 1.0, as_json=False)
+    told = capsys.readouterr()
+    assert "1 clip of one is in" in told.out
+    assert "1 character of one is in" in told.out
+    assert not re.search(r"\b1 [a-z]+s\b", told.out + told.err)

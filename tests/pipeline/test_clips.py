@@ -150,6 +150,13 @@ def test_what_is_damaged_or_gone_is_made_again_and_strangers_files_stay(tmp_path
     assert len(pictures(out / "frames/a-wave-00", "pos")) == FRAMES
 
 
+def test_a_motion_is_named_as_a_pose_is(tmp_path: Path) -> None:
+    write_moving_figure(tmp_path / "a.glb", names=("Armature|Man_Walk", "Armature|Man_Run"))
+    document = clips(tmp_path / "a.glb", tmp_path / "out", "--clip", "Walk", "--frames", "1", "--views", "1")
+    assert document["clips"] == 1
+    assert [path.name for path in folders(tmp_path / "out/frames")] == ["a-Armature_Man_Walk-00"]
+
+
 def test_in_place_holds_the_figure(tmp_path: Path) -> None:
     write_moving_figure(tmp_path / "a.glb")
     clips(tmp_path / "a.glb", tmp_path / "out", "--clip", "go", "--in-place")

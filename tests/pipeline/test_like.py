@@ -121,7 +121,7 @@ def test_a_build_follows_a_dataset(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, [str(a) for a in arguments])
     assert result.exit_code == 0, result.output
     assert "the source lacks 1 of its characters: gone" in result.stderr
-    assert "2 characters of the source are not in it and left out" in result.stderr
+    assert "it lacks 2 characters of the source, left out here" in result.stderr
     made = open_dataset(out / "dataset")
     assert splits_of(made) == {ids[0]: "test", ids[2]: "train"}
     assert from_json(out / "splits.json") == {ids[0]: "test", ids[2]: "train", "gone": "train"}

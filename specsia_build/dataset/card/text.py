@@ -23,6 +23,7 @@ from specsia_build.dataset.schema import (
     SPLITS,
     TEASER,
 )
+from specsia_build.errors import plural
 
 BACKEND_NOTES = {
     "inflate": "inflates the silhouette of the frontal view and projects its colours; sees one image only. Known "
@@ -118,6 +119,11 @@ MOST_ACTIONS = 30
 """That a card lists, those of the most clips first."""
 
 
+def asked_for(characters: int) -> str:
+    """How many characters a dataset is about, whatever became of them."""
+    return f"{plural(characters, 'character')} {'was' if characters == 1 else 'were'} asked for"
+
+
 def _counts(facts: CardFacts) -> str:
     counted = [facts.characters, facts.clips, facts.rows] if facts.moving else [facts.characters, facts.rows]
     rows = [
@@ -131,7 +137,7 @@ def _counts(facts: CardFacts) -> str:
         f"{count} {what}{'by ' + backend if backend else 'before any backend'}"
         for backend, count in facts.quarantined.items()
     ]
-    note = f"{facts.planned} characters were asked for; " + (
+    note = f"{asked_for(facts.planned)}; " + (
         f"quarantined and left out: {', '.join(lost)}." if lost else "none was quarantined."
     )
     head = ["characters", "clips", "frames"] if facts.moving else ["characters", "rows"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.animation.motion import Motion, Poses, poses
 from specsia_build.animation.rig import Rig
-from specsia_build.characters.actions import FRAMES, chosen
+from specsia_build.characters.actions import FRAMES, chosen, matching
 from specsia_build.characters.animated import AnimatedCharacter, read_animated
 from specsia_build.characters.character import Entry
 from specsia_build.characters.motions import BUILT_IN, SUFFIXES, MotionFile, built_in, motion_for, read_motions
@@ -116,12 +115,14 @@ def _actor(entry: Entry, config: BuildConfig, _: _State) -> Actor:
     warnings = [*animated.character.warnings, *animated.warnings]
     for origin in map(origin_of, settings.motions):
         if origin == OWN:
-            found = {index: motion for index, motion in enumerate(animated.motions) if is_chosen(motion, settings)}
+            found = taken(animated.motions, settings)
             warnings += _unplayed(animated.spoilt)
         else:
             file = built_in() if origin in BUILT_IN else _motion_file(files[origin], _state((files[origin],)))
-            asked = (origin,) if origin in BUILT_IN else tuple(motion.name for motion in file.motions)
-            found, notes = _from_file(animated, file, asked, settings)
+            asked = taken(file.motions, settings)
+            if origin in BUILT_IN:
+                asked = {index: motion for index, motion in asked.items() if motion.name == origin}
+            found, notes = _from_file(animated, file, asked)
             warnings += notes
         motions.update({(origin, index): motion for index, motion in found.items()})
     names = tuple(dict.fromkeys(motion.name for motion in animated.motions))
@@ -150,17 +151,16 @@ def _motion_file(path: Path, _: _State) -> MotionFile:
 
 
 def _from_file(
-    animated: AnimatedCharacter, file: MotionFile, names: Sequence[str], settings: ClipSettings
+    animated: AnimatedCharacter, file: MotionFile, asked: Mapping[int, Motion]
 ) -> tuple[dict[int, Motion], tuple[str, ...]]:
-    """Another's motions of those names on a character, by their number in the file, and what is to be known of them."""
+    """Motions of a file on a character, by their number in that, and what is to be known of them."""
     found, notes = {}, _unplayed(file.spoilt)
-    for index, motion in enumerate(file.motions):
-        if motion.name in names and is_chosen(motion, settings):
-            try:
-                found[index], told = motion_for(animated.rig, animated.humanoid, file, motion)
-                notes += told
-            except CharacterError as error:
-                notes.append(str(error))
+    for index, motion in asked.items():
+        try:
+            found[index], told = motion_for(animated.rig, animated.humanoid, file, motion)
+            notes += told
+        except CharacterError as error:
+            notes.append(str(error))
     return found, tuple(notes)
 
 
@@ -210,10 +210,11 @@ def check_settings(config: BuildConfig) -> None:
         origins[origin_of(name)] = name
 
 
-def is_chosen(motion: Motion, settings: ClipSettings) -> bool:
-    """Whether the settings' patterns take a motion: one that they name as it is, whatever its characters mean, too."""
-    name, patterns = motion.name, settings.patterns
-    return not patterns or name in patterns or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+def taken(motions: Sequence[Motion], settings: ClipSettings) -> dict[int, Motion]:
+    """The motions of one file that the settings' patterns take, by their number in it; see `actions.called`."""
+    names = [motion.name for motion in motions]
+    wanted = {index for pattern in settings.patterns for index in matching(names, pattern)}
+    return {index: motion for index, motion in enumerate(motions) if index in wanted or not settings.patterns}
 
 
 def times_of(clip: Clip, actor: Actor, settings: ClipSettings) -> NDArray[np.float64]:
