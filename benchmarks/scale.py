@@ -62,6 +62,8 @@ def main() -> None:
 def forge(run: Path, out: Path, count: int) -> None:
     """Forge a run of COUNT characters from RUN, a run of stills of a folder of mesh files that is up to date."""
     config, template = existing_run(run)
+    if not Path(config.source).is_dir():
+        raise click.UsageError(f"{run} is of {config.source}: give a run of a folder of mesh files")
     files = sorted(path for path in Path(config.source).iterdir() if path.is_file())
     digests = {path: source_digest(path, path.parent) for path in files}
     folder = out / "source"

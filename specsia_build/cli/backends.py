@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,27 @@ if TYPE_CHECKING:
     from specsia_build.backends.upstream.doctor import Diagnosis
 
 
-@click.group(cls=CommandGroup, examples=("specsia backends list", "specsia backends selftest inflate"))
+class _Backends(CommandGroup):
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is named first.
+
+        Raises:
+            click.UsageError: if there is none, with what may be meant, which a backend can be.
+        """
+        from specsia_build.backends.registry import available_backends
+
+        name = args[0]
+        if name not in self.commands and not ctx.resilient_parsing:
+            tries = {known: f"selftest {known}" for known in available_backends()}
+            near = get_close_matches(name, tries, 1)
+            if near:
+                raise click.UsageError(f"No such command '{name}'. Did you mean '{tries[near[0]]}'?", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Backends, examples=("specsia backends list", "specsia backends selftest inflate"))
 def backends() -> None:
     """Reconstruction backends."""
 

@@ -15,6 +15,7 @@ from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
 from specsia_build.errors import UsageError, plural
 from specsia_build.terminal.layout import most
+from specsia_build.terminal.screen import say
 
 if TYPE_CHECKING:
     from specsia_build.gallery.drawing import Choice, Drawn, Look
@@ -143,7 +144,7 @@ def turntable(
     from specsia_build.gallery.drawing import draw_turntable
     from specsia_build.gallery.opening import open_gallery
 
-    began, gallery = time.monotonic(), open_gallery(where)
+    began, gallery = time.monotonic(), open_gallery(where, say)
     drawn = draw_turntable(gallery, out, choice, look, seconds=seconds, fps=fps, swing=swing)
     frames = f"{plural(drawn.frames, 'frame')} in {float(drawn.frames / drawn.fps):.1f} s"
     _conclude(where, drawn, gallery.moving, began, "film", "sheet {} --out sheet.png", frames)
@@ -185,6 +186,6 @@ def sheet(where: str, choice: Choice, look: Look, views: tuple[int, ...], rows: 
     from specsia_build.gallery.drawing import draw_sheet
     from specsia_build.gallery.opening import open_gallery
 
-    began, gallery = time.monotonic(), open_gallery(where)
+    began, gallery = time.monotonic(), open_gallery(where, say)
     drawn = draw_sheet(gallery, out, choice, look, views=views, by_view=rows == "shown")
     _conclude(where, drawn, gallery.moving, began, "picture", "turntable {} --out turntable.webp")

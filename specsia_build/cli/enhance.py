@@ -14,6 +14,7 @@ from specsia_build.cli.train import FOLDER
 from specsia_build.dravie.config import DEVICES, need_torch
 from specsia_build.dravie.pretrained import find_run, run_name
 from specsia_build.errors import UsageError, plural
+from specsia_build.terminal.screen import say
 
 
 @click.command(
@@ -40,7 +41,7 @@ def enhance(run: Path, source: str, out: Path, split: str | None, video: bool, d
     adapted and sees positions, the interior takes the frontal view's colours wherever its places are seen again.
     """
     need_torch()
-    from specsia_build.dataset.reading import open_dataset
+    from specsia_build.dataset.reading import open_part
     from specsia_build.dravie import enhance as work
     from specsia_build.dravie.data.frame_folder import is_frame_folder
     from specsia_build.dravie.network.checkpoint import load_generator, load_memory
@@ -57,7 +58,7 @@ def enhance(run: Path, source: str, out: Path, split: str | None, video: bool, d
     elif Path(source).is_dir() and not any(Path(source).rglob("*.parquet")):
         raise UsageError(f"{source} holds neither frames (color/, pos/, mask/) nor a packed dataset")
     else:
-        frames = work.dataset_frames(open_dataset(source), split)
+        frames = work.dataset_frames(open_part(source, say), split)
     done = work.enhance(model, config, frames, out, find_device(device), video, memory)
     kept = f", {done.kept} were there already" if done.kept else ""
     lines = [f"{plural(done.made, 'frame')} repaired{kept}: {out}"]

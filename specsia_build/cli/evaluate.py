@@ -17,6 +17,7 @@ from specsia_build.dravie.config import DEVICES, AdaptConfig, need_torch
 from specsia_build.dravie.pretrained import find_run
 from specsia_build.errors import UsageError, plural
 from specsia_build.terminal.layout import table_of
+from specsia_build.terminal.screen import say
 
 
 @click.command(
@@ -87,7 +88,7 @@ def evaluate(
     from specsia_build.pipeline.settings import existing_run
 
     need_torch()
-    from specsia_build.dataset.reading import open_dataset
+    from specsia_build.dataset.reading import open_part
     from specsia_build.dravie.evaluation import methods as known
     from specsia_build.dravie.evaluation.evaluate import evaluate as measure
     from specsia_build.dravie.evaluation.files import write_evaluation
@@ -105,7 +106,7 @@ def evaluate(
         if name not in known.BASELINES:
             raise UsageError(f"--baselines: there is no '{name}'; they are {', '.join(known.BASELINES)}")
     began = time.monotonic()
-    where, opened = find_device(device), open_dataset(dataset)
+    where, opened = find_device(device), open_part(dataset, say)
     adaptation = replace(AdaptConfig(), steps=adapt_steps)
     steps, places = fit_steps or known.FIT_STEPS, opened.keeps_places()
     trained = known.load_runs(runs, where)

@@ -128,7 +128,9 @@ def _told() -> Iterator[None]:
         raise click.exceptions.Exit(DONE) from error
     # Where a file is written, its own sentence comes first; this is for all that the system may refuse besides.
     except OSError as error:
-        raise _Sentence(_refused(error), FAILED) from error
+        stuck = _is_output_stuck()
+        said = f"standard output cannot be written: {error.strerror or error}" if stuck else _refused(error)
+        raise _Sentence(said, FAILED) from error
     except click.ClickException:
         raise
     # Nobody expected this one; where it happened is needed to mend it.
@@ -136,6 +138,24 @@ def _told() -> Iterator[None]:
         fault = brief(f"{type(error).__name__}: {error}")
         said = f"a fault of specsia itself, please report it with the lines below: {fault}"
         raise _Sentence(said, FAILED, where=traceback.format_exc().splitlines()) from error
+
+
+def _is_output_stuck() -> bool:
+    """Whether what was printed cannot leave; if so, it is thrown away, so that the process can end in order."""
+    try:
+        place = sys.stdout.fileno()
+    except (OSError, ValueError):
+        return False
+    try:
+        sys.stdout.flush()
+        # What was printed without a buffer is not there to be flushed.
+        os.write(place, b"")
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, place)
+        os.close(nowhere)
+        return True
+    return False
 
 
 def _refused(error: OSError) -> str:

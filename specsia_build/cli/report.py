@@ -41,7 +41,7 @@ def report(where: str, other: str | None, out: Path | None, watch: bool) -> None
     of either schema): pairs, counts and, where it has them, quality and licences. Of two of them: one beside the other,
     by what changed most.
     """
-    from specsia_build.dataset.reading import open_dataset
+    from specsia_build.dataset.reading import open_part
     from specsia_build.gallery.evaluation import REPORT
     from specsia_build.gallery.opening import is_evaluation, is_run
     from specsia_build.pipeline.progress import Progress
@@ -65,7 +65,7 @@ def report(where: str, other: str | None, out: Path | None, watch: bool) -> None
         page = write_report(config, layout, path, Progress())
     else:
         path = out or Path("report.html")
-        page = write_dataset_report(open_dataset(where), path, Progress())
+        page = write_dataset_report(open_part(where, say), path, Progress())
     _conclude(where, other, path, page, time.monotonic() - began)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -56,7 +56,8 @@ class OpenedDataset:
         columns: of its rows, in order.
         place: its folder.
         files: bytes by relative name of all its files.
-        shards: in the order of configurations, splits and names.
+        shards: in the order of configurations, splits and names, of splits that are whole.
+        lacking: what other splits lack, in a sentence, by configuration and split; none of what `open_dataset` opens.
     """
 
     where: str
@@ -66,6 +67,7 @@ class OpenedDataset:
     place: Place = field(repr=False)
     files: Mapping[str, int] = field(repr=False)
     shards: tuple[Shard, ...] = field(repr=False)
+    lacking: Mapping[tuple[str, str], str] = field(repr=False)
     _footers: dict[str, pq.FileMetaData] = field(repr=False, compare=False)
 
     @property
@@ -178,6 +180,8 @@ class OpenedDataset:
         return found.hexdigest()
 
     def _shards(self, config: str, split: str | None = None) -> list[Shard]:
+        if split is not None and (lack := self.lacking.get((config, split))) is not None:
+            raise SpecsiaError(f"{split} of {self.where} is not whole: {lack}; download all of it, or pack it again")
         if config not in self.configs:
             raise UsageError(f"{self.where} has no configuration '{config}': it has {', '.join(self.configs)}")
         found = [s for s in self.shards if s.config == config]
@@ -263,15 +267,21 @@ def find_shards(names: Iterable[str], card: str) -> tuple[Shard, ...]:
     return tuple(sorted(found.values(), key=lambda s: (order.index(s.config), schema.SPLITS.index(s.split), s.name)))
 
 
-def _lacks(shards: Sequence[Shard], card: str) -> Iterator[str]:
-    """What a dataset that is here in part lacks, or has too much of, a sentence each."""
+def _lacks(shards: Sequence[Shard], card: str) -> dict[tuple[str, str], str]:
+    """What splits that are here in part lack, or have too much of, a sentence by configuration and split."""
+    found: dict[tuple[str, str], str] = {}
     for name, problem in schema.odd_shards(shard.name for shard in shards):
-        yield f"{name} {problem}"
+        series = schema.series_of(name)
+        for shard in shards:
+            if schema.series_of(shard.name) == series:
+                found.setdefault((shard.config, shard.split), f"{name} {problem}")
     for config, split, pattern in data_files(card_fields(card)):
         if split in schema.SPLIT_NAMES and not any(
             shard.config == config and fnmatchcase(shard.name, pattern) for shard in shards
         ):
-            yield f"{pattern} is named by its card, and no file is called so"
+            lack = f"{pattern} is named by its card, and no file is called so"
+            found.setdefault((config, schema.SPLIT_NAMES[split]), lack)
+    return found
 
 
 def _check_names(shards: Sequence[Shard], where: str) -> None:
@@ -303,9 +313,25 @@ def open_dataset(where: str | Path) -> OpenedDataset:
             one is wanted. A folder that is there beats a Hub id of the same name; a `Path` is never a Hub id.
 
     Raises:
-        UsageError: if there is no such folder.
-        SpecsiaError: if it cannot be reached, holds no dataset or one of other columns, lacks shards that its card or
-            the names of others speak of, or a configuration or shard has a name that cannot be one of a file.
+        UsageError: if there is no such folder, or it holds no dataset or one of other columns.
+        SpecsiaError: if it cannot be reached, lacks shards that its card or the names of others speak of, or a
+            configuration or shard has a name that cannot be one of a file.
+    """
+    opened = open_part(where)
+    for lack in opened.lacking.values():
+        raise SpecsiaError(f"{opened.where} is not whole: {lack}; download all of it, or pack it again")
+    return opened
+
+
+def open_part(where: str | Path, say: Callable[[str], None] | None = None) -> OpenedDataset:
+    """Open a packed dataset for what needs only some of its splits: one that is here with those alone is one too.
+
+    Args:
+        where: as of `open_dataset`.
+        say: shows a line to the user, on what is not here.
+
+    Raises:
+        UsageError, SpecsiaError: as `open_dataset`, but for splits that are not whole, which are refused when read.
     """
     place = find_place(where)
     files = place.files()
@@ -319,21 +345,24 @@ def open_dataset(where: str | Path) -> OpenedDataset:
     if not shards:
         inner = any(name.startswith(f"dataset/{schema.DATA}/") for name in files)
         hint = f"did you mean {str(where).rstrip('/')}/dataset?" if inner else "build one with `specsia build`"
-        raise SpecsiaError(f"{place.where} is no packed dataset, as it has no parquet files in {schema.DATA}/: {hint}")
+        raise UsageError(f"{place.where} is no packed dataset, as it has no parquet files in {schema.DATA}/: {hint}")
     _check_names(shards, place.where)
-    lack = next(_lacks(shards, card), None)
-    if lack is not None:
-        raise SpecsiaError(f"{place.where} is not whole: {lack}; download all of it, or pack it again")
+    lacking = _lacks(shards, card)
+    whole = tuple(shard for shard in shards if (shard.config, shard.split) not in lacking)
+    if lacking and whole and say is not None:
+        said = ", ".join(dict.fromkeys(split for _, split in lacking))
+        say(f"note: {place.where} is here in part, without all of {said}: {next(iter(lacking.values()))}")
+    shards = whole or shards
     footer = _read_footer(place, shards[0].name)
     columns = tuple(footer.schema.to_arrow_schema().names)
     found = schema_of(columns)
     if found is None:
-        lacking = [name for name in schema.PUBLISHED_COLUMNS if name not in columns]
-        raise SpecsiaError(
-            f"{place.where} is no dataset of pairs: {shards[0].name} has no column {', '.join(map(repr, lacking))}"
+        absent = [name for name in schema.PUBLISHED_COLUMNS if name not in columns]
+        raise UsageError(
+            f"{place.where} is no dataset of pairs: {shards[0].name} has no column {', '.join(map(repr, absent))}"
         )
     configs = tuple(dict.fromkeys(shard.config for shard in shards))
-    return OpenedDataset(place.where, found, configs, columns, place, files, shards, {shards[0].name: footer})
+    return OpenedDataset(place.where, found, configs, columns, place, files, shards, lacking, {shards[0].name: footer})
 
 
 def _read_footer(place: Place, name: str) -> pq.FileMetaData:

@@ -202,6 +202,12 @@ def parse_shard_name(name: str, own: bool = False) -> ShardName | None:
     return found if not own or name == packed + shard_name(found.split, found.index, found.count) else None
 
 
+def series_of(name: str) -> tuple[str, str] | None:
+    """Configuration and split of a shard by its name, None where that is not named as one."""
+    said = parse_shard_name(name.lstrip("/"))
+    return None if said is None else (said.config, said.split)
+
+
 def odd_shards(names: Iterable[str]) -> list[tuple[str, str]]:
     """Shards that are not there though the names of others say so, or that are of another count than those.
 

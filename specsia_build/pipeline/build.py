@@ -15,7 +15,7 @@ from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.keeping import drop, restore
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.lock import locked
-from specsia_build.pipeline.mark import claim_folder, settings_before, settled, told_before
+from specsia_build.pipeline.mark import claimed, settings_before, settled, told_before
 from specsia_build.pipeline.objects import Remote
 from specsia_build.pipeline.planning import stages_of
 from specsia_build.pipeline.progress import Progress, named, planned_rows
@@ -59,12 +59,11 @@ def build(
     if isinstance(layout.artefacts, Remote):
         layout.artefacts.claim()
         progress.say(f"artefacts are stored at {layout.work}")
-    if (note := claim_folder(layout, config.source)) is not None:
-        progress.say(note)
     if config.executor != "local":
         # Workers of a cluster start in other folders.
         layout = replace(layout, root=layout.root.absolute())
     with (
+        claimed(layout, config.source, progress.say),
         locked(layout, progress.say),
         open_executor(config, layout, progress.say) as run,
         open_index(layout, writes=True, say=progress.say) as index,

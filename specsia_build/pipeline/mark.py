@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from specsia_build.dataset import exchange, schema, splits
 from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
-from specsia_build.ownership import is_vacant, refuse_foreign_folder
+from specsia_build.ownership import is_vacant, listed_below, refuse_foreign_folder, remove_empty
 from specsia_build.pipeline.index import Index
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.planning import found_inputs
@@ -69,6 +69,51 @@ def claim_folder(layout: RunLayout, source: str) -> str | None:
         refuse_foreign_folder(layout.root, "build of specsia")
     _write_mark(layout, source)
     return f"{layout.root} holds a build that has no mark yet: it gets one and goes on"
+
+
+@contextmanager
+def claimed(layout: RunLayout, source: str, say: Callable[[str], None]) -> Iterator[None]:
+    """Claim a run's folder, see `claim_folder`; what is refused in the block before it made anything leaves nothing.
+
+    Args:
+        layout: of the run.
+        source: of its characters.
+        say: shows a line to the user.
+
+    Raises:
+        UsageError: if the folder holds something else, or a run of a newer version.
+    """
+    new = [folder for folder in (layout.root, *layout.root.parents) if not folder.exists()]
+    found = None if not is_vacant(layout.root) else _files(layout.root)
+    try:
+        if (note := claim_folder(layout, source)) is not None:
+            say(note)
+        yield
+    except SpecsiaError:
+        if found is not None:
+            _take_back(layout, _files(layout.root) - found, new)
+        raise
+
+
+def _files(folder: Path) -> set[Path]:
+    found = (folder / name for name in listed_below(folder))
+    return {path for path in found if path.is_symlink() or not path.is_dir()}
+
+
+def _take_back(layout: RunLayout, written: set[Path], new: Sequence[Path]) -> None:
+    """Remove what a build wrote about itself, unless it wrote more, and the `new` folders, the innermost first."""
+    index = {layout.index.with_name(layout.index.name + end) for end in ("", "-journal", "-shm", "-wal")}
+    about = {layout.mark, layout.config, layout.splits, layout.left_out, layout.failures, layout.lock, layout.lease}
+    if not written <= about | index:
+        return
+    for path in written:
+        path.unlink()
+    for folder in layout.root.iterdir():
+        if folder.is_dir() and not folder.is_symlink():
+            remove_empty(folder)
+    for folder in new:
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 @contextmanager

@@ -115,3 +115,34 @@ def test_a_folder_that_was_removed_is_told(tmp_path: Path, monkeypatch: pytest.M
         2,
         "specsia: the folder that you are in was removed: go to one that is there\n",
     )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
+@pytest.mark.parametrize("line", ["--version", "characters {} --workers 1", "characters {} --workers 1 --json"])
+def test_output_that_cannot_leave_is_blamed_on_itself(line: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from specsia_build.cli import main; main()", *line.split()]
+    command = [word.format(write_figure(tmp_path / "a.obj")) for word in command]
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ran.returncode == 1
+    assert "specsia: standard output cannot be written: No space left on device" in ran.stderr
+    assert "Exception ignored" not in ran.stderr and "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("backends inflat", "Did you mean 'selftest inflate'?"),
+        ("backends lisst", "Did you mean 'list'?"),
+        ("backends doctor wonder", "Did you mean 'wonder3d'?"),
+        ("report no/such/run", "give that of a run, a dataset or an evaluation"),
+        ("verify .", "is no packed dataset"),
+        ("convert . --to published --out x", "is no packed dataset"),
+        ("push . --repo a/b --dry-run", "is no complete dataset"),
+    ],
+)
+def test_a_mistake_of_usage_ends_with_2(line: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = CliRunner().invoke(main, line.split())
+    assert ran.exit_code == 2, ran.output
+    assert says in ran.stderr

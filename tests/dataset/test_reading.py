@@ -16,7 +16,7 @@ import pytest
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
-from specsia_build.dataset.reading import OpenedDataset, find_shards, open_dataset
+from specsia_build.dataset.reading import OpenedDataset, find_shards, open_dataset, open_part
 from specsia_build.errors import SpecsiaError, UsageError
 from tests.dataset.small import SIZE, VIEWS, pixels, read_rows, shard
 
@@ -130,13 +130,13 @@ def test_a_folder_that_is_not_there_is_named(where: str) -> None:
 
 
 def test_what_is_no_dataset_is_named(one_backend: Path, tmp_path: Path) -> None:
-    with pytest.raises(SpecsiaError, match="is no packed dataset"):
+    with pytest.raises(UsageError, match="is no packed dataset"):
         open_dataset(tmp_path)
-    with pytest.raises(SpecsiaError, match=f"did you mean {one_backend}"):
+    with pytest.raises(UsageError, match=f"did you mean {one_backend}"):
         open_dataset(one_backend.parent)
     (tmp_path / "data").mkdir()
     pq.write_table(pa.table({"text": ["a"]}), tmp_path / "data" / "train-00000-of-00001.parquet")
-    with pytest.raises(SpecsiaError, match=r"is no dataset of pairs: .*no column 'uid'"):
+    with pytest.raises(UsageError, match=r"is no dataset of pairs: .*no column 'uid'"):
         open_dataset(tmp_path)
 
 
@@ -226,3 +226,21 @@ def test_a_dataset_that_is_here_in_part_is_refused(one_backend: Path, tmp_path: 
     (folder / lost).unlink()
     with pytest.raises(SpecsiaError, match=re.escape(sentence)):
         open_dataset(folder)
+
+
+def test_a_dataset_of_which_only_one_split_is_here_is_opened_for_that(dataset: Path) -> None:
+    for path in (dataset / "data").rglob("train-*"):
+        path.unlink()
+    with pytest.raises(SpecsiaError, match=r"is not whole: .*train-\*"):
+        open_dataset(dataset)
+    told: list[str] = []
+    opened = open_part(dataset, told.append)
+    assert [line.startswith(f"note: {dataset} is here in part, without all of train") for line in told] == [True]
+    config = opened.configs[0]
+    (here, *_) = opened.splits(config)
+    assert list(opened.stream(config, here, ("uid",)))
+    with pytest.raises(SpecsiaError, match=r"train of .* is not whole: .*; download all of it"):
+        list(opened.stream(config, "train", ("uid",)))
+    (dataset / schema.CARD).unlink()
+    assert open_part(dataset, told.append).configs == opened.configs
+    assert len(told) == 1

@@ -471,6 +471,11 @@ def test_settings_come_from_file_and_flags(tmp_path: Path) -> None:
         (("build", "no such place"), "no such place'"),
         (("build", "sample:0"), "sample:N"),
         (("build", "--backend", "nonesuch"), "no backend 'nonesuch'"),
+        (("build", "--backend", "mesh-dir:nothere"), "there is no folder nothere"),
+        (("build", "--exclude", "nothere"), "nothere cannot be read"),
+        (("build", "--like", "nothere"), "there is no folder nothere"),
+        (("build", "sample:1", "--stage", "pack"), "nothing of inflate to pack"),
+        (("build", "sample:1", "--stage", "project"), "nothing to start from"),
         (("build", "--size", "7"), "size"),
         (("build", "--max-failures", "some"), "max_failures"),
         (("build", "--max-failures", "200%"), "a share is of all, 100% at most"),
@@ -485,6 +490,18 @@ def test_settings_come_from_file_and_flags(tmp_path: Path) -> None:
 def test_a_wrong_command_gets_a_sentence(arguments: tuple[str, ...], says: str, tmp_path: Path) -> None:
     more = ("--out", str(tmp_path / "out")) if arguments[0] == "build" else ()
     assert says in specsia(*arguments, *more, code=2)["error"]
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_refused_build_leaves_a_folder_of_ones_own_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    specsia("build", "no such place", "--out", tmp_path / "out", code=2)
+    specsia("build", "no such place", "--out", tmp_path / "new" / "out", code=2)
+    assert sorted(tmp_path.rglob("*")) == [tmp_path / "out"]
+    build(write_figure(tmp_path / "a.obj"), tmp_path / "out", *SMALL)
+    before = sorted((tmp_path / "out").rglob("*"))
+    specsia("build", "no such place", "--out", tmp_path / "out", code=2)
+    assert sorted((tmp_path / "out").rglob("*")) == before
 
 
 def test_a_second_build_in_the_same_folder_waits_its_turn(tmp_path: Path) -> None:

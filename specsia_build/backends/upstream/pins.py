@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from specsia_build.backends.user_settings import own_settings, settings_file
-from specsia_build.errors import UsageError
+from specsia_build.errors import UsageError, meant
 from specsia_build.folders import shipped
 
 OFFLINE_VARIABLE = "SPECSIA_OFFLINE"
@@ -129,7 +129,9 @@ def read_pins(name: str) -> Pins:
     """
     path = pins_folder() / f"{name}.yaml"
     if name not in NAMES or not path.is_file():
-        raise UsageError(f"'{name}' is no bridge to an upstream project; those are {', '.join(NAMES)}")
+        raise UsageError(
+            f"'{name}' is no bridge to an upstream project; those are {', '.join(NAMES)}.{meant(name, NAMES)}"
+        )
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     return Pins(
         name=content["name"],

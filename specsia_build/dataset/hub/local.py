@@ -110,7 +110,7 @@ def listed(folder: Path) -> dict[str, str]:
         inner = sorted(path.parent for path in folder.glob(f"*/{schema.SUMS_FILE}"))
         meant = folder / "dataset" if folder / "dataset" in inner else next(iter(inner), None)
         advice = f"did you mean {meant}?" if meant else "run `specsia build --stage pack`, which writes it last"
-        raise SpecsiaError(f"{folder} is no complete dataset, as it has no {schema.SUMS_FILE}: {advice}") from error
+        raise UsageError(f"{folder} is no complete dataset, as it has no {schema.SUMS_FILE}: {advice}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SpecsiaError(f"{folder / schema.SUMS_FILE} cannot be read: {error}") from error
     refuse(folder, [f"{schema.SUMS_FILE} has a line that cannot be used: {brief(line, 80)!r}" for line in unusable])

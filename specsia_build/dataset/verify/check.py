@@ -53,7 +53,7 @@ from specsia_build.dataset.verify.report import (
 )
 from specsia_build.dataset.verify.rows import GroupTask, check_group
 from specsia_build.dataset.verify.views import Tracker, read_frozen_splits, split_notes
-from specsia_build.errors import SpecsiaError
+from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.names import relative_name
 
 __all__ = ["CheckResult", "Problem", "Report", "verify"]
@@ -114,15 +114,16 @@ def _opened(place: Place) -> list[str]:
     """Names of the dataset's files.
 
     Raises:
-        SpecsiaError: if the place cannot be listed or holds no dataset.
+        UsageError: if the place holds no dataset.
+        SpecsiaError: if it cannot be listed.
     """
     names = schema.own_files(place.folder) if place.folder is not None else list(place.files())
     if not any(name.startswith(f"{schema.DATA}/") and name.endswith(".parquet") for name in names):
         if {schema.RECIPE_FILE, schema.PARTS_FILE} <= set(names):
-            raise SpecsiaError(f"{place.where} is a recipe's folder: download it, then verify it here")
+            raise UsageError(f"{place.where} is a recipe's folder: download it, then verify it here")
         inner = any(name.startswith(f"dataset/{schema.DATA}/") for name in names)
         hint = f"did you mean {place.where.rstrip('/')}/dataset?" if inner else "build one with `specsia build`"
-        raise SpecsiaError(f"{place.where} is no packed dataset, as it has no parquet files in {schema.DATA}/: {hint}")
+        raise UsageError(f"{place.where} is no packed dataset, as it has no parquet files in {schema.DATA}/: {hint}")
     return names
 
 

@@ -166,7 +166,7 @@ def _count(dataset: OpenedDataset, configs: Sequence[str], split: str) -> int:
     found = 0
     for config in configs:
         there = dataset.splits(config)
-        if split not in there:
+        if split not in there and (config, split) not in dataset.lacking:
             names = ", ".join(there)
             raise UsageError(f"{dataset.where} has no split '{split}' in its configuration '{config}': it has {names}")
         column = "uid" if dataset.schema == "published" else "clip" if dataset.moving else "character_id"
