@@ -137,7 +137,7 @@ are carried over to them. The backend:
 """
     quarantined = mark["quarantined"]
     lost = [
-        *([f"{plural(quarantined, 'clip or character', 'clips or characters')} quarantined"] if quarantined else []),
+        *([f"{quarantined:,} of the clips or characters quarantined"] if quarantined else []),
         *([f"{plural(mark['left_out'], recipe.by)} that the layout cannot take"] if mark["left_out"] else []),
         *([f"{plural(counts.left_out, 'frame')} that the layout cannot take"] if counts.left_out else []),
     ]

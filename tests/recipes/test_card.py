@@ -35,7 +35,7 @@ def _card(folder: Path, **more: object) -> str:
 def test_the_card_counts_what_is_there_and_what_is_not(tmp_path: Path) -> None:
     text = _card(tmp_path, quarantined=4, left_out=1)
     assert "| train | 2 | 2 | 4 | 2 | 0.0 |" in text
-    assert "5 characters were asked for; left out: 4 clips or characters quarantined and 1 clips that the" in text
+    assert "5 characters were asked for; left out: 4 of the clips or characters quarantined and 1 clip that the" in text
     assert "and 3 frames that the layout cannot take." in text.replace("\n", " ")
     assert "| MIT | by \\| me | 2 |" in text
     assert "This dataset is not to be passed on as it is: it holds 1 character without a licence.\n" in text
