@@ -108,11 +108,11 @@ def _take_back(layout: RunLayout, written: set[Path], new: Sequence[Path]) -> No
         return
     for path in written:
         path.unlink()
-    for folder in layout.root.iterdir():
+    for folder in layout.root.iterdir() if layout.root.is_dir() else ():
         if folder.is_dir() and not folder.is_symlink():
             remove_empty(folder)
     for folder in new:
-        if not any(folder.iterdir()):
+        if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 
 
