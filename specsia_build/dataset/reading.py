@@ -343,8 +343,14 @@ def open_part(where: str | Path, say: Callable[[str], None] | None = None) -> Op
     except ValueError as error:
         raise SpecsiaError(f"the card {place.where}/{schema.CARD} cannot be understood: {error}") from error
     if not shards:
-        inner = any(name.startswith(f"dataset/{schema.DATA}/") for name in files)
-        hint = f"did you mean {str(where).rstrip('/')}/dataset?" if inner else "build one with `specsia build`"
+        hint = "build one with `specsia build`"
+        if any(name.startswith(f"dataset/{schema.DATA}/") for name in files):
+            hint = f"did you mean {str(where).rstrip('/')}/dataset?"
+        elif any(name.endswith(".arrow") for name in files):
+            hint = (
+                "`save_to_disk` of `datasets` wrote it; load_from_disk gives its splits, and "
+                f"to_parquet('{schema.DATA}/train-00000-of-00001.parquet') writes one as it is read here"
+            )
         raise UsageError(f"{place.where} is no packed dataset, as it has no parquet files in {schema.DATA}/: {hint}")
     _check_names(shards, place.where)
     lacking = _lacks(shards, card)

@@ -244,3 +244,12 @@ def test_a_dataset_of_which_only_one_split_is_here_is_opened_for_that(dataset: P
     (dataset / schema.CARD).unlink()
     assert open_part(dataset, told.append).configs == opened.configs
     assert len(told) == 1
+
+
+def test_what_datasets_saved_is_told_with_what_makes_it_readable(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "data-00000-of-00001.arrow").write_bytes(b"")
+    with pytest.raises(
+        SpecsiaError, match=r"no parquet files in data/: `save_to_disk` .* to_parquet\('data/train-00000"
+    ):
+        open_dataset(tmp_path)
