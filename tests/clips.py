@@ -102,15 +102,16 @@ def clips_config(source: Path, **clips: Any) -> BuildConfig:
     return with_settings(BuildConfig(), settings, "a test")
 
 
+def run_here(function: Any, items: Sequence[Any], *_: Any) -> Iterator[tuple[int, Any]]:
+    """An executor without processes, which take longer to start than so few clips to be made."""
+    for index, item in enumerate(items):
+        yield index, tuple(function(item)) if isgeneratorfunction(function) else function(item)
+
+
 @contextmanager
 def at_once(*_: Any) -> Iterator[Any]:
-    """An executor without processes, which take longer to start than so few clips to be made."""
-
-    def run(function: Any, items: Sequence[Any], *_: Any) -> Iterator[tuple[int, Any]]:
-        for index, item in enumerate(items):
-            yield index, tuple(function(item)) if isgeneratorfunction(function) else function(item)
-
-    yield run
+    """It for a build."""
+    yield run_here
 
 
 def run_clips(out: Path, config: BuildConfig) -> tuple[RunLayout, BuildSummary]:

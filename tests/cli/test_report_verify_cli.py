@@ -113,5 +113,5 @@ def test_verify_of_no_dataset_is_one_sentence(built: Path, tmp_path: Path) -> No
     assert missing.exit_code == 2
     assert missing.stderr.startswith("specsia: ")
     run = specsia("verify", built)
-    assert run.exit_code == 1
+    assert run.exit_code == 2
     assert f"did you mean {built / 'dataset'}?" in run.stderr

@@ -7,7 +7,6 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from inspect import isgeneratorfunction
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from click.testing import CliRunner, Result
 from specsia_build.cli import main
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.report.watch import Watched
-from tests.clips import write_figures
+from tests.clips import run_here, write_figures
 from tests.object_store import object_store
 from tests.shapes import write_folder
 
@@ -97,7 +96,7 @@ def far(_config: Any, layout: RunLayout, _say: Any) -> Iterator[Any]:
         for index, item in enumerate(items):
             hidden = layout.root.rename(layout.root.with_name("hidden"))
             try:
-                found = tuple(function(item)) if isgeneratorfunction(function) else function(item)
+                ((_, found),) = run_here(function, [item])
             finally:
                 hidden.rename(layout.root)
             yield index, found
@@ -111,20 +110,12 @@ def test_nodes_need_not_see_the_folder_of_the_run(
 ) -> None:
     more: tuple[object, ...] = (built / "figures", *SMALL)
     if kind == "clips":
-        more = (
-            write_figures(tmp_path / "figures", 1),
-            "--size",
-            "64",
-            "--views",
-            "1",
-            "--frames",
-            "2",
-            "--workers",
-            "1",
-        )
+        more = (write_figures(tmp_path / "figures", 1), *SMALL, "--frames", "2")
     work = ("--work", f"{URL}-far-{kind}", "--keep", "none")
     assert specsia(kind, *more, "--out", tmp_path / "here").exit_code == 0
     monkeypatch.setattr("specsia_build.pipeline.build.open_executor", far)
+    # Processes may be begun by one that was there before this environment, in which there is a store.
+    monkeypatch.setattr("specsia_build.pipeline.executors.local_executor", lambda _: run_here)
     done = specsia(kind, *more, "--out", tmp_path / "run", *work)
     assert done.exit_code == 0, done.output
     assert "freed" in done.stderr

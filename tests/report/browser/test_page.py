@@ -34,6 +34,8 @@ def test_the_theme_is_kept(show: Show) -> None:
     page.click("#theme")
     dark = page.evaluate(ground)
     assert dark != light
+    # The browser writes down what a page keeps a moment later, and may reload it in another process.
+    page.wait_for_timeout(1000)
     page.reload()
     page.wait_for_selector("main h1")
     assert page.evaluate(ground) == dark
