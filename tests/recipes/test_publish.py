@@ -66,7 +66,7 @@ def test_a_part_that_is_gone_here_goes_there_too(server: HubServer, folder: Path
 
 def test_a_run_is_told_which_of_its_folders_may_be_meant(server: HubServer, folder: Path) -> None:
     done = push(folder.parent)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert f"did you mean {folder}?" in done.stderr
 
 

@@ -297,7 +297,7 @@ def test_only_a_whole_dataset_is_pushed(server: HubServer, dataset: Path, tmp_pa
         return text
 
     assert "is no folder" in sentence(specsia_push(tmp_path / "missing"), 2)
-    assert f"did you mean {dataset}?" in sentence(specsia_push(tmp_path))
+    assert f"did you mean {dataset}?" in sentence(specsia_push(tmp_path), 2)
     (dataset / "hero.glb").write_bytes(b"glTF")
     assert "hero.glb is a 3D asset, which a dataset must not hold" in refused()
     write_sums(dataset)
