@@ -93,13 +93,13 @@ def far(_config: Any, layout: RunLayout, _say: Any) -> Iterator[Any]:
     """An executor whose workers do not see the run's folder."""
 
     def run(function: Any, items: Sequence[Any], *_: Any) -> Iterator[tuple[int, Any]]:
-        for index, item in enumerate(items):
+        for number, item in enumerate(items):
             hidden = layout.root.rename(layout.root.with_name("hidden"))
             try:
-                ((_, found),) = run_here(function, [item])
+                found = next(run_here(function, [item]))[1]
             finally:
                 hidden.rename(layout.root)
-            yield index, found
+            yield number, found
 
     yield run
 
