@@ -32,7 +32,7 @@ INSIDE = 3
 """Pixels from where either picture ends, within which no colours are compared: there is Y*'s contour."""
 
 FOREIGN = 0.15
-"""Mean difference of colours, 0…1, from which a drawing and the view that it is laid onto show different things. Of 24
+"""Mean difference of colours, 0…1, from which a drawing and the view that it is laid onto show different things. Of 12
 sound ones it was 0.06 at most, of backs and figures upside down 0.08 to 0.35."""
 
 FLIPPED, FLIPPED_BY = 1.25, 0.01
