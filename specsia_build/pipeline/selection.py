@@ -146,7 +146,7 @@ def select(
             )
     chosen = tuple(entry for entry in entries if entry.id in given)
     if not chosen:
-        raise UsageError(f"no character of the {len(given):,} of {config.like} is in the source")
+        raise UsageError(f"{config.like} has {plural(len(given), 'character')}, of which the source has none")
     lacking = tuple(sorted(given.keys() - set(ids), key=id_order_key))
     return Selection(_share(chosen, config), given, len(entries) - len(chosen), lacking)
 

@@ -118,7 +118,9 @@ def test_a_folder_that_was_removed_is_told(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
-@pytest.mark.parametrize("line", ["--version", "characters {} --workers 1", "characters {} --workers 1 --json"])
+@pytest.mark.parametrize(
+    "line", ["--version", "backends list", "characters {} --workers 1", "characters {} --workers 1 --json"]
+)
 def test_output_that_cannot_leave_is_blamed_on_itself(line: str, tmp_path: Path) -> None:
     command = [sys.executable, "-c", "from specsia_build.cli import main; main()", *line.split()]
     command = [word.format(write_figure(tmp_path / "a.obj")) for word in command]

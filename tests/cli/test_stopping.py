@@ -86,17 +86,3 @@ def test_a_build_that_is_stopped_twice_says_one_thing_and_leaves_nobody(tmp_path
     }
     _, alive = psutil.wait_procs(children, timeout=20)
     assert alive == []
-
-
-def test_output_that_cannot_be_written_is_a_sentence() -> None:
-    with Path("/dev/full").open("w") as full:
-        ran = subprocess.run(
-            [sys.executable, "-c", "from specsia_build.cli import main; main()", "backends", "list"],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-    assert ran.returncode == 1
-    assert ran.stderr.startswith("specsia: a disk is full, what is printed or kept aside in ")
-    assert len(ran.stderr.splitlines()) == 1

@@ -97,7 +97,7 @@ def test_contradictions_are_refused(tmp_path: Path) -> None:
     like = write_like(tmp_path / "like", {"2": "test", "7": "train"})
     layout = RunLayout(tmp_path / "run")
     layout.root.mkdir()
-    with pytest.raises(UsageError, match="none of the 2 characters"):
+    with pytest.raises(UsageError, match="has 2 characters, of which the source has none"):
         select(BuildConfig(like=str(like)), layout, entries("5"), settings_before(layout))
     layout.splits.write_text(to_json({"2": "train", "7": "train"}))
     with pytest.raises(UsageError, match="splits are not those of"):
