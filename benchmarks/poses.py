@@ -10,10 +10,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
@@ -203,7 +204,7 @@ def main(manifest: Path, ids: tuple[str, ...], fps: float, frames: int, every: b
     for entry in read_manifest(manifest):
         if entry.format not in ("gltf", "vrm", *TAKES) or (ids and entry.id not in ids):
             continue
-        clips = compared(replace(entry, pose="rest"), fps, frames)
+        clips = compared(msgspec.structs.replace(entry, pose="rest"), fps, frames)
         lowest = min(clips, key=lambda clip: clip.iou)
         worst.append((lowest.iou, f"{lowest.name} of {entry.id}"))
         for clip in clips if every else [_summary(clips, lowest)]:

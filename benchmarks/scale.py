@@ -127,7 +127,8 @@ def idle(run: Path) -> None:
     with open_index(layout, writes=False) as index:
         settlement = Settlement(config, layout, index)
         known = _timed("see what is settled", lambda: settlement.known(source.entries))
-        _timed("look for doubles", lambda: parted_doubles(source.entries, frozen, index.digests))
+        told = index.told_digests, index.digests
+        _timed("look for doubles", lambda: parted_doubles(source.entries, frozen, *told))
         plan = _timed(
             "plan pack", lambda: pack_plan(config, layout, source.name, source.entries, index, (), frozen, settlement)
         )

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
@@ -94,7 +95,7 @@ def compared(entry: Entry) -> tuple[float | None, str | None]:
     theirs = imported(entry.path)
     if isinstance(theirs, str):
         return None, theirs
-    ours = read_character(replace(entry, up=up, front=front, drop=())).mesh
+    ours = read_character(msgspec.structs.replace(entry, up=up, front=front, drop=())).mesh
     meshes = (bare(ours.vertices, ours.faces), theirs)
     pair = [drawn(mesh, COMPARED_SIZE, COMPARED_VIEWS)[..., 3] >= 128 for mesh in meshes]
     either = (pair[0] | pair[1]).sum()

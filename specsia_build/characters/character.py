@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,8 +44,7 @@ class Sample:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One character of a source, not yet read.
 
     Attributes:
@@ -133,7 +133,7 @@ def id_order_key(character_id: str) -> tuple[int, int, str]:
 
 def is_unicode(text: str) -> bool:
     """Whether a text is one that files can hold: JSON and names of files may give lone surrogates, which none can."""
-    return not _SURROGATE.search(text)
+    return text.isascii() or not _SURROGATE.search(text)
 
 
 def legible(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -15,29 +15,32 @@ DigestsOf: TypeAlias = Callable[[Sequence[tuple[Path, Path]]], Iterable[str | No
 
 
 def _read(files: Sequence[tuple[Path, Path]]) -> Iterator[str | None]:
-    return (source_digest(path, root) for path, root in files)
+    """Of those files alone that are of one size with another, as the others are like none."""
+    sizes = [_size(path) for path, _ in files]
+    alike = Counter(sizes)
+    for (path, root), size in zip(files, sizes, strict=True):
+        yield source_digest(path, root) if size is not None and alike[size] > 1 else None
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None  # Reading it says why.
 
 
 def same_files(entries: Iterable[Entry], digests: DigestsOf = _read) -> list[tuple[str, ...]]:
     """Ids of characters whose mesh files hold the same bytes, each such set in the order of `entries`.
 
-    Only files of one size are read; 3DBiCar folders are passed over.
+    3DBiCar folders are passed over.
 
     Args:
         entries: of a source.
-        digests: of files within their roots.
+        digests: of files within their roots; by default those of one size are read.
     """
-    by_size: defaultdict[int, list[Entry]] = defaultdict(list)
-    for entry in entries:
-        if entry.problem is None and entry.format != "3dbicar":
-            try:
-                by_size[entry.path.stat().st_size].append(entry)
-            except OSError:
-                continue  # Reading it says why.
+    single = [entry for entry in entries if entry.problem is None and entry.format != "3dbicar"]
     by_content: defaultdict[str, list[str]] = defaultdict(list)
-    for alike in by_size.values():
-        if len(alike) > 1:
-            for entry, found in zip(alike, digests([(one.path, one.within) for one in alike]), strict=True):
-                if found is not None:
-                    by_content[found].append(entry.id)
+    for entry, found in zip(single, digests([(one.path, one.within) for one in single]), strict=True):
+        if found is not None:
+            by_content[found].append(entry.id)
     return [tuple(ids) for ids in by_content.values() if len(ids) > 1]

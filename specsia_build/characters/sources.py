@@ -6,7 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -76,7 +76,7 @@ def open_source(source: str, scratch: Path) -> Source:
         return Source(name, "manifest", _sorted(read_manifest(path)))
     if path.suffix.lower() not in {**FORMATS, **REFUSED}:
         raise UsageError(f"'{name}' is neither a mesh file ({' '.join(FORMATS)}) nor a .jsonl manifest: {_KINDS}")
-    return Source(name, "file", (_of_file(safe_id(path.stem), path),))
+    return Source(name, "file", (_of_file(safe_id(path.stem), path, path.suffix.lower()),))
 
 
 def _sorted(entries: Iterable[Entry]) -> tuple[Entry, ...]:
@@ -112,7 +112,7 @@ def _folder(folder: Path, name: str) -> Source:
         return Source(name, "3dbicar", (bicar_entry(folder, safe_id(name), folder),))
     children = _subfolders(folder)
     if any(is_bicar(child) for child in children):
-        found = [_Found(folder, child.name, True) for child in children if _looks_bicar(child)]
+        found = [_found_folder(folder, child.name) for child in children if _looks_bicar(child)]
         return Source(name, "3dbicar", _sorted(_identified(folder, found)))
     found = _meshes(folder)
     if not found:
@@ -124,29 +124,26 @@ def _folder(folder: Path, name: str) -> Source:
 class _Found(msgspec.Struct, frozen=True, gc=False):
     """A mesh file, or the folder of a 3DBiCar character; listing tells which, so that nothing is opened.
 
-    Of a link to a folder elsewhere nothing is read.
+    Attributes:
+        parent, name: where it lies.
+        stem: its name, of a file without the suffix.
+        suffix: of a file, in lower case; that of a folder is empty.
+        linked: whether it is a link to a folder elsewhere, of which nothing is read.
     """
 
     parent: Path
     name: str
-    folder: bool
+    stem: str
+    suffix: str
     linked: bool = False
 
     @property
-    def path(self) -> Path:
-        return self.parent / self.name
-
-    @property
-    def stem(self) -> str:
-        return self.name if self.folder else _parts(self.name)[0]
-
-    @property
-    def suffix(self) -> str:
-        return _parts(self.name)[1].lower()
+    def folder(self) -> bool:
+        return not self.suffix
 
 
-_parts = os.path.splitext
-"""Stem and suffix of a name; a path object for each of a million names is slow."""
+def _found_folder(parent: Path, name: str, linked: bool = False) -> _Found:
+    return _Found(parent, name, name, "", linked)
 
 
 def _subfolders(folder: Path) -> list[Path]:
@@ -196,7 +193,7 @@ def _meshes(top: Path) -> list[_Found]:
         if walked > MOST_WALKED:
             raise UsageError(f"the folder '{top.name}' holds more than {MOST_WALKED:,} files: name one below it")
         if folder != top and is_bicar(folder):
-            found.append(_Found(folder.parent, folder.name, True))
+            found.append(_found_folder(folder.parent, folder.name))
             subfolders.clear()
             continue
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
@@ -204,13 +201,14 @@ def _meshes(top: Path) -> list[_Found]:
             subfolders.clear()
             continue
         found += [
-            _Found(folder, name, True, linked=True) for name in subfolders if _leads_to_meshes(folder / name, top)
+            _found_folder(folder, name, linked=True) for name in subfolders if _leads_to_meshes(folder / name, top)
         ]
         for name in sorted(names):
-            suffix = _parts(name)[1].lower()
-            kept = found if suffix in FORMATS else refused
-            if not name.startswith(".") and (suffix in FORMATS or suffix in REFUSED):
-                kept.append(_Found(folder, name, False))
+            # A path object for each of a million names is slow.
+            stem, dot, suffix = name.rpartition(".")
+            suffix = f"{dot}{suffix.lower()}"
+            if (suffix in FORMATS or suffix in REFUSED) and not name.startswith("."):
+                (found if suffix in FORMATS else refused).append(_Found(folder, name, stem, suffix))
     return found or refused
 
 
@@ -221,9 +219,9 @@ def _identified(top: Path, found: list[_Found]) -> list[Entry]:
     one stem in one folder the most complete is the character; the others say so as their problem.
     """
     rank = {suffix: k for k, suffix in enumerate(FORMATS)}
-    by_place: dict[str, list[_Found]] = {}
+    by_place: dict[tuple[str, str], list[_Found]] = {}
     for one in found:
-        by_place.setdefault(f"{one.parent}/{one.stem}", []).append(one)
+        by_place.setdefault((str(one.parent), one.stem), []).append(one)
     chosen = [
         min(same, key=lambda one: (rank.get(one.suffix, -1), one.name)) if len(same) > 1 else same[0]
         for same in by_place.values()
@@ -241,25 +239,24 @@ def _identified(top: Path, found: list[_Found]) -> list[Entry]:
             if one is not winner:
                 double = _unused(f"{entry.id}_{one.suffix[1:]}", taken)
                 problem = f"{one.name} has the same name as {winner.name}: keep one, or list both in a manifest"
-                entries.append(replace(_entry(top, one, double), problem=problem))
+                entries.append(msgspec.structs.replace(_entry(top, one, double), problem=problem))
     return entries
 
 
 def _entry(top: Path, found: _Found, character_id: str) -> Entry:
-    path = found.path
+    path = found.parent / found.name
     if not is_unicode(str(path)):
         problem = f"{path.relative_to(top)} has a name that is not UTF-8: rename it"
-        return Entry(character_id, FORMATS.get(path.suffix.lower(), "3dbicar"), path, problem=problem, root=top)
+        return Entry(character_id, FORMATS.get(found.suffix, "3dbicar"), path, problem=problem, root=top)
     if found.linked:
         problem = f"{path.name} is a link that leads out of {top.name or top}, so it is not read: copy the folder"
         return Entry(character_id, "", path, problem=problem, root=top)
     if found.folder:
         return bicar_entry(path, character_id, top)
-    return _of_file(character_id, path, top)
+    return _of_file(character_id, path, found.suffix, top)
 
 
-def _of_file(character_id: str, path: Path, root: Path | None = None) -> Entry:
-    suffix = path.suffix.lower()
+def _of_file(character_id: str, path: Path, suffix: str, root: Path | None = None) -> Entry:
     if suffix in REFUSED:
         return Entry(character_id, "", path, problem=f"{path.name} {REFUSED[suffix]}", root=root)
     kind = FORMATS[suffix]

@@ -63,4 +63,4 @@ def temporary_beside(path: Path) -> Path:
 
 def is_temporary(name: str) -> bool:
     """Whether a file name is one that is written under here; it is left over where its writer was killed."""
-    return _TEMPORARY.fullmatch(name) is not None
+    return name.startswith(".") and _TEMPORARY.fullmatch(name) is not None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, overload
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,7 +66,7 @@ def load(path: str | Path, **overrides: Any) -> Character:
         entries = open_source(str(path), Path(scratch)).entries
         if len(entries) != 1:
             raise UsageError(f"{path} holds {len(entries)} characters: name one mesh file, or build a dataset of all")
-        return read_character(replace(entries[0], **overrides))
+        return read_character(msgspec.structs.replace(entries[0], **overrides))
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ def build(
                 restore(work, stages_of(config, asked))
             work.run_steps(stages_of(config, asked))
             # Not before: by now workers have told what is in the files.
-            for note in parted_doubles(work.entries, work.splits, index.digests):
+            for note in parted_doubles(work.entries, work.splits, index.told_digests, index.digests):
                 progress.say(note)
             if work.hopeless():
                 return work.too_many("raise --max-failures")

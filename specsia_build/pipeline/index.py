@@ -12,7 +12,7 @@ import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ import msgspec
 from specsia_build.config import ALL
 from specsia_build.errors import CharacterError
 from specsia_build.files.sources import source_digest, source_place
-from specsia_build.pipeline.layout import RunLayout, fan_of
+from specsia_build.pipeline.layout import FANS, RunLayout, fan_of
 from specsia_build.pipeline.objects import Place, Remote
 from specsia_build.pipeline.store import DamagedError, discard, read_meta, stamp_from, stamp_of
 from specsia_build.stages.members import Member
@@ -30,7 +30,7 @@ from specsia_build.stages.stage import Meta
 
 T = TypeVar("T")
 
-VERSION = 1
+VERSION = 2
 """Of the tables; an index of another one is begun anew."""
 
 _TABLES = """
@@ -103,18 +103,19 @@ class Stamps:
         """Of one artefact; None where there is none."""
         return self.listed().get(self.name(place)) if isinstance(place, Remote) else stamp_of(place)
 
-    def in_order(self, names: Sequence[str], folders: dict[str, dict[str, str]] | None = None) -> list[str | None]:
-        """Of some artefacts, by name; of files those of a whole folder are kept in `folders`, where that is given."""
+    def in_order(self, names: Sequence[str]) -> list[str | None]:
+        """Of some artefacts, by name."""
         if isinstance(self.artefacts, Remote):
             return [self.listed().get(name) for name in names]
-        if folders is None:
-            return [stamp_of(f"{self.artefacts}/{name}") for name in names]
-        found = []
-        for name in names:
-            folder, _, own = name.rpartition("/")
-            if folder not in folders:
-                folders[folder] = _listing(f"{self.artefacts}/{folder}")
-            found.append(folders[folder].get(own))
+        return [stamp_of(f"{self.artefacts}/{name}") for name in names]
+
+    def beside(self, names: Iterable[str]) -> dict[str, str]:
+        """By name, of all artefacts in the folders that some lie in."""
+        if isinstance(self.artefacts, Remote):
+            return self.listed()
+        found = dict[str, str]()
+        for folder in dict.fromkeys(name.rpartition("/")[0] for name in names):
+            found |= _listing(f"{self.artefacts}/{folder}", f"{folder}/")
         return found
 
     def changed(self, place: Place, stamp: str | None) -> None:
@@ -144,9 +145,10 @@ def _encoded(value: object) -> str:
 
 def _decoded(decoder: msgspec.json.Decoder[T], row: str) -> T | None:
     """What a row says, None where it is damaged."""
-    with suppress(msgspec.MsgspecError, TypeError):
+    try:
         return decoder.decode(row)
-    return None
+    except (msgspec.MsgspecError, TypeError):
+        return None
 
 
 class Index:
@@ -222,17 +224,26 @@ class Index:
 
         Where its links lead is not looked up for a file that is as it was when it was read.
         """
+        for path, root, row in self._digest_rows(files):
+            yield row[2] if row is not None and row[1] == stamp_of(path) else self.digest(path, root)
+
+    def told_digests(self, files: Sequence[tuple[Path, Path]]) -> Iterator[str | None]:
+        """As `digests`, but that files are not looked at whose digests are known from when they were read last."""
+        for path, root, row in self._digest_rows(files):
+            yield self.digest(path, root) if row is None else row[2]
+
+    def _digest_rows(
+        self, files: Sequence[tuple[Path, Path]]
+    ) -> Iterator[tuple[Path, Path, tuple[str, str, str] | None]]:
+        """Of each file and its root these and its path, stamp and digest as far as they are known."""
         for begin in range(0, len(files), _AT_ONCE):
             part, rows = files[begin : begin + _AT_ONCE], list[tuple[str, str, str]]()
-            names = [str(path) for path, _ in part]
             statement = f"SELECT path, stamp, digest FROM digests WHERE path IN ({','.join('?' * len(part))})"  # noqa: S608
             # What a damaged index does not tell is read anew.
             with suppress(sqlite3.Error):
-                rows = self._tables.execute(statement, names).fetchall()
-            known = {path: (stamp, digest) for path, stamp, digest in rows}
-            for name, (path, root) in zip(names, part, strict=True):
-                stamp, digest = known.get(name, (None, ""))
-                yield digest if stamp is not None and stamp == stamp_of(name) else self.digest(path, root)
+                rows = self._tables.execute(statement, [str(path) for path, _ in part]).fetchall()
+            known = {row[0]: row for row in rows}
+            yield from ((path, root, known.get(str(path))) for path, root in part)
 
     def learn_digest(self, path: str | Path, stamp: str, digest: str) -> None:
         """Remember the digest of a source file."""
@@ -256,10 +267,9 @@ class Index:
             known: see `Settled`.
             members: see `Members`.
         """
-        stamps = self._stamps.in_order(known.artefacts)
-        row = _mark(decides, known, stamps), _encoded(known)
-        key = fan_of(character_id), character_id
-        self._write("INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?)", *key, *row)
+        key, row = (fan_of(character_id), character_id), _encoded(known)
+        mark = _mark(decides, row, known, self._stamps.in_order(known.artefacts))
+        self._write("INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?)", *key, mark, row)
         self._write("INSERT OR REPLACE INTO members VALUES (?, ?, ?)", *key, _encoded(members))
 
     def members(self, ids: Collection[str]) -> Iterator[tuple[str, Members]]:
@@ -277,19 +287,17 @@ class Index:
             deciding: gives by id what decides a character's artefacts, as for `settle`.
         """
         for rows in self._by_fan("SELECT id, mark, known FROM settled WHERE fan = ?", ids):
+            read = [(one, mark, row, known) for one, mark, row in rows if (known := _decoded(_SETTLED, row))]
             # Of the folders that only these characters' artefacts lie in, so that not all are held.
-            listed: dict[str, dict[str, str]] = {}
-            for character_id, mark, row in rows:
-                known = _decoded(_SETTLED, row)
-                if known is None:
-                    continue
-                stamps = self._stamps.in_order(known.artefacts, listed)
-                if mark == _mark(deciding(character_id), known, stamps):
+            stamps = self._stamps.beside(name for *_, known in read for name in known.artefacts)
+            for character_id, mark, row, known in read:
+                made = [stamps.get(name) for name in known.artefacts]
+                if mark == _mark(deciding(character_id), row, known, made):
                     yield character_id, known
 
     def _by_fan(self, statement: str, ids: Collection[str]) -> Iterator[list[tuple[Any, ...]]]:
         """Rows of some characters, folder by folder of their artefacts; the first value of a row is its id."""
-        for fan in sorted({fan_of(one) for one in ids}):
+        for fan in _fans(ids):
             rows: list[tuple[Any, ...]] = []
             # What a damaged index does not tell is read anew.
             with suppress(sqlite3.Error):
@@ -324,19 +332,32 @@ class Index:
         self._saved = time.monotonic()
 
 
-def _mark(decides: str, known: Settled, made: Sequence[str | None]) -> bytes:
-    """SHA-256 of all that must stay as it is for a character to be settled; `made` are its artefacts' stamps."""
-    files = [stamp_of(path) for path in known.sources]
-    return hashlib.sha256(repr((decides, known.sources, files, made)).encode("utf-8", "backslashreplace")).digest()
+def _mark(decides: str, row: str, known: Settled, made: Iterable[str | None]) -> bytes:
+    """SHA-256 of all that must stay as it is for a character to be settled.
+
+    `row` is what says `known`; `made` are its artefacts' stamps.
+    """
+    text = f"{row}\0{list(map(stamp_of, known.sources))}\0{made}\0{decides}"
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).digest()
 
 
-def _listing(folder: str) -> dict[str, str]:
-    """Stamps of the files in a folder by name."""
+def _fans(ids: Collection[str]) -> list[str]:
+    """The folders that some characters' artefacts lie in."""
+    found = set[str]()
+    for one in ids:
+        found.add(fan_of(one))
+        if len(found) == FANS:
+            break
+    return sorted(found)
+
+
+def _listing(folder: str, prefix: str) -> dict[str, str]:
+    """Stamps of the files in a folder by name, after a prefix."""
     found = {}
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             try:
-                found[entry.name] = stamp_from(entry.stat())
+                found[prefix + entry.name] = stamp_from(entry.stat())
             except OSError:
                 continue  # It is as if it were not there.
     return found

@@ -141,8 +141,12 @@ def _of_backend(name: str | None) -> str:
     return "" if name is None else "/" + file_name(name, "backend's name")
 
 
+FANS = 256
+"""Folders of a stage's artefacts, so that none grows to more than file systems like."""
+
+
 def fan_of(character_id: str) -> str:
-    """Which of 256 folders holds a character's artefacts, so that none grows to more than file systems like."""
+    """Which of these folders holds a character's artefacts."""
     return hashlib.sha256(character_id.encode()).hexdigest()[:2]
 
 

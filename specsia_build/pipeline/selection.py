@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -92,15 +93,23 @@ def narrowed(entries: Sequence[Entry], limit: int | None, excluded: Collection[s
     return found
 
 
-def parted_doubles(entries: Iterable[Entry], splits: Mapping[str, str], digests: DigestsOf) -> list[str]:
+def parted_doubles(
+    entries: Iterable[Entry], splits: Mapping[str, str], told: DigestsOf, digests: DigestsOf
+) -> list[str]:
     """A sentence for each mesh file that several characters share which lie in different splits, the first few of many.
 
     Args:
         entries: that are built.
         splits: split of each id.
-        digests: of files within their roots.
+        told: gives the SHA-256 of each of some files within their roots, or what it was when it was read last.
+        digests: gives what it is now; asked of those only that may be told.
     """
-    parted = [ids for ids in same_files(entries, digests) if len({splits[i] for i in ids}) > 1]
+
+    def among(some: Iterable[Entry], known: DigestsOf) -> list[tuple[str, ...]]:
+        return [ids for ids in same_files(some, known) if len({splits[i] for i in ids}) > 1]
+
+    likely = set(chain.from_iterable(among(entries, told)))
+    parted = among((entry for entry in entries if entry.id in likely), digests) if likely else []
     found = [
         f"{some(ids)} are one file and lie in {' and '.join(sorted({splits[i] for i in ids}))}: "
         "keep one of them, or give them the same `split` in a manifest"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from operator import attrgetter
 from pathlib import Path
+
+import msgspec
 
 from specsia_build.characters.character import Entry
 from specsia_build.config import ALL, BuildConfig, backend_name, result_settings
@@ -19,7 +20,7 @@ from specsia_build.stages.pack import STAGE as PACK
 from specsia_build.stages.registry import character_stages
 from specsia_build.stages.stage import CharacterStage, Clip, EarlierMeta, Job
 
-_FIELDS = attrgetter(*Entry.__slots__)
+_TEXT = msgspec.json.Encoder(enc_hook=str)
 _ANY = Entry("any", "obj", Path("any.obj"))
 _ANY_CLIP = Clip("any-any-00", "any", "", 0, 1, 0, 0.0)
 
@@ -61,7 +62,10 @@ class Settlement:
         self._asked: set[str] = set()
 
     def _deciding(self, entry: Entry) -> str:
-        return f"{self._decides} {list(map(str, _FIELDS(entry)))}"
+        try:
+            return f"{self._decides} {_TEXT.encode(entry).decode()}"
+        except UnicodeEncodeError:
+            return f"{self._decides} {entry!r}"
 
     def known(self, entries: Iterable[Entry]) -> dict[str, Sequence[str]]:
         """Ids of the settled ones of some characters, each with those of its clips.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from specsia_build.characters.beside import coarser_levels
 from specsia_build.characters.character import Character, Entry
@@ -43,7 +43,7 @@ def write_obj(path: Path, groups: Boxes) -> Path:
 
 def read(path: Path, kind: str = "obj", **more: object) -> Character:
     up = "+z" if kind == "obj" else None
-    return read_character(replace(Entry("hero", kind, path, up=up, front="-y"), **more))  # type: ignore[arg-type]
+    return read_character(replace(Entry("hero", kind, path, up=up, front="-y"), **more))
 
 
 def told(groups: Boxes, folder: Path) -> tuple[tuple[str, ...], tuple[Mending, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -55,7 +56,7 @@ def test_a_ply_is_in_our_frame(tmp_path: Path) -> None:
 def test_up_and_front_replace_the_format_s(
     tmp_path: Path, up: str | None, front: str | None, expected: list[list[float]]
 ) -> None:
-    character = read_character(replace(entry_of(tmp_path, ARROW), up=up, front=front))
+    character = read_character(msgspec.structs.replace(entry_of(tmp_path, ARROW), up=up, front=front))
     assert_allclose(character.mesh.vertices[1:], expected, atol=1e-6)
 
 
@@ -80,17 +81,17 @@ def test_an_unknown_format(tmp_path: Path) -> None:
 
 def test_a_pose_that_the_file_cannot_take(tmp_path: Path) -> None:
     with pytest.raises(CharacterError, match=r"hero\.obj has no actions, so it cannot take the pose 'Walk@3'"):
-        read_character(replace(entry_of(tmp_path, ARROW), pose="Walk@3"))
+        read_character(msgspec.structs.replace(entry_of(tmp_path, ARROW), pose="Walk@3"))
 
 
 def test_dropping_a_part_that_is_not_there_is_said(tmp_path: Path) -> None:
-    character = read_character(replace(entry_of(tmp_path, "o body\n" + ARROW), drop=("Hat",)))
+    character = read_character(msgspec.structs.replace(entry_of(tmp_path, "o body\n" + ARROW), drop=("Hat",)))
     assert character.warnings == ("'Hat' is to be dropped but hero.obj has no such part",)
 
 
 def test_a_wrong_axis_is_said(tmp_path: Path) -> None:
     with pytest.raises(CharacterError, match=r"hero\.obj: a character cannot face '\+z'"):
-        read_character(replace(entry_of(tmp_path, ARROW), front="+z"))
+        read_character(msgspec.structs.replace(entry_of(tmp_path, ARROW), front="+z"))
 
 
 @pytest.mark.parametrize(

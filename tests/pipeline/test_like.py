@@ -140,9 +140,13 @@ def test_one_file_in_several_splits_is_told(tmp_path: Path) -> None:
     def digests(files: Sequence[tuple[Path, Path]]) -> list[str | None]:
         return [source_digest(*one) for one in files]
 
-    (said,) = parted_doubles(entries, splits, digests)
+    (said,) = parted_doubles(entries, splits, digests, digests)
     assert said.startswith("a, b are one file and lie in test and train: keep one of them")
-    assert not parted_doubles(entries, splits | {"b": "train"}, digests)
+    assert not parted_doubles(entries, splits | {"b": "train"}, digests, digests)
+    # What they were once is asked for first, and told only if it is so still.
+    assert not parted_doubles(
+        entries, splits, lambda files: ["same"] * len(files), lambda files: map(str, range(len(files)))
+    )
 
 
 def test_files_are_compared_by_what_was_read_of_them_for_their_characters(
