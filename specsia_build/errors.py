@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 
 MOST_SHOWN = 300
 """Characters of a reason that are shown; what is longer belongs into a file."""
@@ -50,6 +52,17 @@ def no_such(kind: str, given: str, known: Sequence[str]) -> str:
 def plural(count: int, noun: str) -> str:
     """`1 character`, `2,300 characters`."""
     return f"{count:,} {noun if count == 1 else noun + 's'}"
+
+
+def spelled(folder: str | Path) -> str:
+    """A folder as a sentence names it: as it was given, or whole where that has no name of its own, as ``.`` has not.
+
+    Args:
+        folder: a path, a URL, or an id of the Hub; the latter two stay as they are.
+    """
+    given = str(folder)
+    nameless = "://" not in given and Path(given).name in ("", "..")
+    return os.path.abspath(given) if nameless else given  # noqa: PTH100  links on the way there stay as they are
 
 
 class SpecsiaError(Exception):

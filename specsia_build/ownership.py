@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.errors import SpecsiaError, UsageError, spelled
 from specsia_build.files.names import is_temporary
 
 RUN_MARK = "specsia-run.json"
@@ -32,7 +32,7 @@ def is_vacant(folder: Path) -> bool:
     except NotADirectoryError as error:
         raise UsageError(f"{folder} is no folder: name another --out") from error
     except OSError as error:
-        raise UsageError(f"{folder} cannot be looked into: {error.strerror or error}") from error
+        raise UsageError(f"{spelled(folder)} cannot be looked into: {error.strerror or error}") from error
 
 
 def refuse_foreign_folder(folder: Path, what: str, *marks: str) -> None:
@@ -47,7 +47,9 @@ def refuse_foreign_folder(folder: Path, what: str, *marks: str) -> None:
         UsageError: if it holds something else.
     """
     if not is_vacant(folder) and not any((folder / mark).is_file() for mark in marks):
-        raise UsageError(f"{folder} is not empty and holds no {what}: name another --out, a new folder in it, say")
+        raise UsageError(
+            f"{spelled(folder)} is not empty and holds no {what}: name another --out, a new folder in it, say"
+        )
 
 
 def bears(path: Path, words: bytes) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specsia_build.errors import MOST_SHOWN, SpecsiaError, brief, printable
+from specsia_build.errors import MOST_SHOWN, SpecsiaError, brief, printable, spelled
 
 
 @given(st.text(st.characters()))
@@ -26,3 +29,14 @@ def test_printable_escapes_and_keeps() -> None:
 @given(st.text(st.characters(), max_size=700))
 def test_a_brief_text_is_bounded(text: str) -> None:
     assert len(brief(text)) <= MOST_SHOWN
+
+
+def test_a_folder_without_a_name_of_its_own_is_spelled_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a" / "b")
+    assert [spelled(name) for name in (".", "./", "..", "../..")] == [
+        *map(str, (tmp_path / "a" / "b", tmp_path / "a" / "b", tmp_path / "a", tmp_path))
+    ]
+    for name in ("run", "../run", "run/", "/", "s3://bucket/..", "OWNER/NAME"):
+        assert spelled(name) == name
+    assert spelled(Path("run")) == "run"

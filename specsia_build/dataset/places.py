@@ -12,7 +12,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from specsia_build.config import BuildConfig, backend_name, result_settings
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.errors import SpecsiaError, UsageError, spelled
 from specsia_build.files.names import relative_name
 from specsia_build.files.sources import source_place
 
@@ -182,7 +182,7 @@ def find_place(where: str | Path) -> Place:
     except RuntimeError as error:
         raise UsageError(f"there is no folder {text}: {sentence(error)}") from error
     if folder.is_dir():
-        return Place(text, _local_filesystem(), str(folder.resolve()), folder)
+        return Place(spelled(text), _local_filesystem(), str(folder.resolve()), folder)
     if folder.is_file():
         raise UsageError(f"{text} is a file: give the folder of a packed dataset, such as DIR/dataset")
     if isinstance(where, str) and HUB_ID.fullmatch(text):

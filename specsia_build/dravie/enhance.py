@@ -28,7 +28,7 @@ from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.frame_folder import COLOR, MASK, POS, FrameFiles, list_frames, missing_frames, read_frame
 from specsia_build.dravie.doubts import OTHERS, doubts_of, is_foreign, told
 from specsia_build.dravie.recall import VERSION, Memory, recalled
-from specsia_build.errors import SpecsiaError, UsageError, plural
+from specsia_build.errors import SpecsiaError, UsageError, plural, spelled
 from specsia_build.files.names import folded_name, relative_name
 from specsia_build.files.records import parse_json, read_json
 from specsia_build.files.writing import append, write_bytes
@@ -194,7 +194,7 @@ def _record_origin(out: Path, model: nn.Module, memory: Memory | None, identity:
             other = next((key for key in record | there if there.get(key) != record.get(key)), "settings")
             raise UsageError(f"{out} holds results of another {other}: name another --out")
     elif out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} is not empty and holds no results of `specsia enhance`: name another --out")
+        raise UsageError(f"{spelled(out)} is not empty and holds no results of `specsia enhance`: name another --out")
     else:
         write_bytes(path, json.dumps(record, indent=1).encode())
 

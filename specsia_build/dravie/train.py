@@ -38,7 +38,7 @@ from specsia_build.dravie.processes import Processes, find_device, joined, wrapp
 from specsia_build.dravie.seen import SEEN_FILE, Seen, gathered, write_seen
 from specsia_build.dravie.step import TERMS, rate, to_device, training_step
 from specsia_build.dravie.validation import SPLIT, validate, validation_pairs
-from specsia_build.errors import SpecsiaError, UsageError, brief
+from specsia_build.errors import SpecsiaError, UsageError, brief, spelled
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import append, write_bytes
 from specsia_build.pipeline.progress import Progress
@@ -252,7 +252,7 @@ def _record_settings(
         _check_same(path, decisive, config)
         return
     if run.is_dir() and any(run.iterdir()):
-        raise UsageError(f"{run} is not empty and holds no training: name another --out")
+        raise UsageError(f"{spelled(run)} is not empty and holds no training: name another --out")
     circumstances = {
         "where": dataset.where,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from specsia_build.config import DEFAULT_OUT, WORK, BuildConfig, ClipSettings, read_settings, with_settings
-from specsia_build.errors import UsageError, meant
+from specsia_build.errors import UsageError, meant, spelled
 from specsia_build.folders import shipped
 from specsia_build.pipeline.layout import RunLayout, layout_of
 from specsia_build.pipeline.store import misplaced
@@ -28,12 +28,12 @@ def existing_run(folder: str | Path) -> tuple[BuildConfig, RunLayout]:
                 f"{layout.root} is not here, where a build with --out {layout.url} keeps its state: go to the folder "
                 f"that it was started in; its dataset is {layout.remote_dataset}"
             )
-        raise UsageError(f"{folder} holds no build: give the folder that `specsia build --out` wrote")
+        raise UsageError(f"{spelled(folder)} holds no build: give the folder that `specsia build --out` wrote")
     config = with_settings(BuildConfig(), read_settings(layout.config), str(layout.config))
     layout = replace(layout, work=config.work)
     if next(misplaced(layout), None) is not None:
         raise UsageError(
-            f"{folder} holds a run of an earlier version, whose artefacts lie elsewhere: `specsia build --out "
+            f"{spelled(folder)} holds a run of an earlier version, whose artefacts lie elsewhere: `specsia build --out "
             f"{folder}`, or `specsia clips`, moves them and goes on"
         )
     return config, layout
@@ -117,7 +117,7 @@ def effective(
     if layout.config.is_file():
         found = read_settings(layout.config)
         _refuse_other_kind(
-            found.get("clips") is not None, "clips" in flags, f"{layout.root} holds", "name another --out"
+            found.get("clips") is not None, "clips" in flags, f"{spelled(layout.root)} holds", "name another --out"
         )
         if fresh:
             found = {name: found[name] for name in ("source", WORK) if name in found}

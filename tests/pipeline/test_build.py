@@ -493,6 +493,14 @@ def test_a_wrong_command_gets_a_sentence(arguments: tuple[str, ...], says: str, 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("command", ["status", "report", "verify"])
+def test_the_folder_that_one_is_in_is_named_whole(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert specsia(command, ".", code=2)["error"].startswith(f"specsia: {tmp_path} ")
+
+
 def test_a_refused_build_leaves_a_folder_of_ones_own_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     specsia("build", "no such place", "--out", tmp_path / "out", code=2)

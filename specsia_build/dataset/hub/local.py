@@ -15,7 +15,7 @@ from specsia_build.characters.formats import FORMATS
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import parse_sums
 from specsia_build.dataset.places import leads_out
-from specsia_build.errors import SpecsiaError, UsageError, brief
+from specsia_build.errors import SpecsiaError, UsageError, brief, spelled
 from specsia_build.files.records import read_json
 
 KINDS = frozenset({".parquet", ".json", ".jsonl", ".md", ".txt"})
@@ -110,7 +110,9 @@ def listed(folder: Path) -> dict[str, str]:
         inner = sorted(path.parent for path in folder.glob(f"*/{schema.SUMS_FILE}"))
         meant = folder / "dataset" if folder / "dataset" in inner else next(iter(inner), None)
         advice = f"did you mean {meant}?" if meant else "run `specsia build --stage pack`, which writes it last"
-        raise UsageError(f"{folder} is no complete dataset, as it has no {schema.SUMS_FILE}: {advice}") from error
+        raise UsageError(
+            f"{spelled(folder)} is no complete dataset, as it has no {schema.SUMS_FILE}: {advice}"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise SpecsiaError(f"{folder / schema.SUMS_FILE} cannot be read: {error}") from error
     refuse(folder, [f"{schema.SUMS_FILE} has a line that cannot be used: {brief(line, 80)!r}" for line in unusable])

@@ -26,7 +26,7 @@ from specsia_build.dravie.processes import find_device
 from specsia_build.dravie.recall import remember
 from specsia_build.dravie.seen import read_seen, write_seen
 from specsia_build.dravie.validation import validate
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.errors import SpecsiaError, UsageError, spelled
 from specsia_build.files.writing import replacing_folder, write_bytes
 from specsia_build.pipeline.progress import Progress
 
@@ -152,7 +152,7 @@ def adapt(
         WriteError: if the run cannot be written; nothing is left of it then.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} is not empty: name another --out")
+        raise UsageError(f"{spelled(out)} is not empty: name another --out")
     model, seen = model.to(device), read_seen(run)
     before, _, _ = validate(model, config, [frontal], device)
     began = time.perf_counter()

@@ -20,7 +20,7 @@ from specsia_build.dravie.config import ARCHITECTURES, ModelConfig
 from specsia_build.dravie.network.model import build_generator
 from specsia_build.dravie.network.networks import Networks
 from specsia_build.dravie.recall import Memory
-from specsia_build.errors import SpecsiaError, UsageError, brief
+from specsia_build.errors import SpecsiaError, UsageError, brief, spelled
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import replacing
 
@@ -207,7 +207,7 @@ def _last(run: Path) -> Path:
     checkpoint = run if (run / STATE).is_file() else next(reversed(checkpoints(run)), None)
     if checkpoint is None:
         hint = "it has no checkpoint yet" if (run / RUN_FILE).is_file() else "it is no folder of `specsia train`"
-        raise UsageError(f"{run} holds no model: {hint}")
+        raise UsageError(f"{spelled(run)} holds no model: {hint}")
     return checkpoint
 
 
