@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from specsia_build.caches import private_folder, prune, use
+from specsia_build.caches import new_folder, private_folder, prune
 
 STORE_BYTES = 100 * 2**20
 """Object store; what passes through it is small."""
@@ -38,11 +38,7 @@ def own_cluster(cpus: int) -> Iterator[str]:
 
     sessions = private_folder(SESSIONS)
     prune(sessions, 0)
-    name = uuid.uuid4().hex[:8]
-    fresh = sessions / f"new-{name}"
-    fresh.mkdir()
-    use(fresh)
-    folder = fresh.rename(sessions / name)
+    folder = new_folder(sessions, uuid.uuid4().hex[:8])
     # Paths of sockets must be short. Ray takes its switch for a string, and asks whether it is true.
     settings = RayParams(
         num_cpus=cpus,
