@@ -10,8 +10,16 @@ import click
 from specsia_build.cli.closing import end
 from specsia_build.cli.command import Command
 from specsia_build.cli.completion import STAGES
+from specsia_build.cli.options import (
+    exclude_option,
+    keep_option,
+    memory_option,
+    shard_option,
+    work_option,
+    workers_option,
+)
 from specsia_build.cli.output import json_option
-from specsia_build.config import EXECUTORS, KEEPS, LOOKS, LOW_IOU_ACTIONS
+from specsia_build.config import EXECUTORS, LOOKS, LOW_IOU_ACTIONS
 
 
 @click.command(
@@ -22,7 +30,7 @@ from specsia_build.config import EXECUTORS, KEEPS, LOOKS, LOW_IOU_ACTIONS
 )
 @click.argument("source", required=False)
 @click.option("--out", help="Folder of the run, or a URL (s3://...) to send its dataset to.  [default: specsia-out]")
-@click.option("--work", metavar="URL", help="Store artefacts there (s3://...), for machines without a shared disk.")
+@work_option
 @click.option(
     "--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Run only this stage; may be repeated."
 )
@@ -50,21 +58,17 @@ from specsia_build.config import EXECUTORS, KEEPS, LOOKS, LOW_IOU_ACTIONS
 @click.option(
     "--look", type=click.Choice(LOOKS), help="Plain colours, or shaded by a fixed light set.  [default: unlit]"
 )
-@click.option("--workers", type=int, help="Processes; 0 is one for each core.  [default: 0]")
+@workers_option
 @click.option(
     "--executor",
     type=click.Choice(EXECUTORS),
     help="Run in processes of this machine, or on a Ray cluster (that of RAY_ADDRESS, one that runs here, or a new "
     "one); --workers then bounds the characters at work, by default by its CPUs.  [default: local]",
 )
-@click.option("--memory", metavar="SIZE", help="What a character may cost in a worker.  [default: 2 GB]")
-@click.option(
-    "--shard",
-    metavar="I/N",
-    help="Only the I-th of N shares of the source, which `specsia merge` joins.  [default: all]",
-)
+@memory_option
+@shard_option
 @click.option("--limit", type=int, help="Build only the first so many characters of the source.")
-@click.option("--exclude", metavar="FILE", help="Leave out the characters whose ids this file names, one a line.")
+@exclude_option
 @click.option("--seed", type=int, help="Of contours and backends; splits do not depend on it.  [default: 42]")
 @click.option(
     "--max-failures",
@@ -83,12 +87,7 @@ from specsia_build.config import EXECUTORS, KEEPS, LOOKS, LOW_IOU_ACTIONS
     type=click.Choice(LOW_IOU_ACTIONS),
     help="Quarantine reconstructions of low quality with their pictures, or keep them.  [default: quarantine]",
 )
-@click.option(
-    "--keep",
-    type=click.Choice(KEEPS),
-    help="Artefacts to keep once all is packed and checked: those that packing anew needs, or none; all makes dropped "
-    "ones again.  [default: all]",
-)
+@keep_option
 @click.option("--fresh", is_flag=True, help="Forget what the folder holds of an earlier build.")
 @json_option
 @click.pass_context

@@ -11,8 +11,16 @@ import click
 from specsia_build.cli.closing import end
 from specsia_build.cli.command import Command
 from specsia_build.cli.completion import CLIP_STAGES, recipe_names
+from specsia_build.cli.options import (
+    exclude_option,
+    keep_option,
+    memory_option,
+    shard_option,
+    work_option,
+    workers_option,
+)
 from specsia_build.cli.output import json_option
-from specsia_build.config import DEFAULT_CLIPS_OUT, EXECUTORS, KEEPS, LOOKS, ClipSettings
+from specsia_build.config import DEFAULT_CLIPS_OUT, EXECUTORS, LOOKS, ClipSettings
 
 
 @click.command(
@@ -59,30 +67,21 @@ from specsia_build.config import DEFAULT_CLIPS_OUT, EXECUTORS, KEEPS, LOOKS, Cli
     metavar="NAME[:ARG]",
     help="Move reconstructions by it too; may be repeated.  [default: inflate with the recipe dravie, else none]",
 )
-@click.option("--work", metavar="URL", help="Store artefacts there (s3://...), for machines without a shared disk.")
+@work_option
 @click.option(
     "--stage", "stages", multiple=True, type=click.Choice(CLIP_STAGES), help="Run only this stage; may be repeated."
 )
 @click.option("--config", "config_name", metavar="FILE|NAME", help="YAML file of settings. Flags beat it.")
 @click.option("--look", type=click.Choice(LOOKS), help="Plain colours, or shaded.  [default: unlit]")
-@click.option("--workers", type=int, help="Processes; 0 is one for each core.  [default: 0]")
+@workers_option
 @click.option("--executor", type=click.Choice(EXECUTORS), help="Here, or on a Ray cluster.  [default: local]")
-@click.option("--memory", metavar="SIZE", help="What a character may cost in a worker.  [default: 2 GB]")
-@click.option(
-    "--shard",
-    metavar="I/N",
-    help="Only the I-th of N shares of the source, which `specsia merge` joins.  [default: all]",
-)
+@memory_option
+@shard_option
 @click.option("--limit", type=int, help="Only the first so many characters of the source.")
-@click.option("--exclude", metavar="FILE", help="Leave out the characters whose ids this file names, one a line.")
+@exclude_option
 @click.option("--seed", type=int, help="Of contours and backends.  [default: 42]")
 @click.option("--max-failures", metavar="N|P%", help="Failed clips to put up with.  [default: 1%, at least one]")
-@click.option(
-    "--keep",
-    type=click.Choice(KEEPS),
-    help="Artefacts to keep once all is packed and checked: those that packing anew needs, or none; all makes dropped "
-    "ones again.  [default: all]",
-)
+@keep_option
 @click.option("--fresh", is_flag=True, help="Forget what the folder holds of an earlier run.")
 @json_option
 @click.pass_context
