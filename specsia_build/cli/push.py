@@ -43,7 +43,7 @@ def push(ctx: click.Context, folder: Path, repo: str, private: bool, prune: bool
     Of the files there, only those that an earlier push made are replaced or removed. The token is that of `hf auth
     login` or HF_TOKEN; HF_ENDPOINT names another Hub. An interrupted push goes on with the same command.
     """
-    from specsia_build.dataset.card.licenses import redistribution_problems
+    from specsia_build.dataset.card.licences import redistribution_problems
     from specsia_build.dataset.hub.client import UnseenError, check_repo, connect, page_of
     from specsia_build.dataset.hub.local import read_local, version_tag
     from specsia_build.dataset.hub.plan import check_public, plan_push, plan_unseen

@@ -9,7 +9,7 @@ import pytest
 
 from specsia_build import memory
 from specsia_build.dataset import schema
-from specsia_build.dataset.card.licenses import redistribution_problems
+from specsia_build.dataset.card.licences import redistribution_problems
 from specsia_build.dataset.checksums import read_checksums
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import SpecsiaError

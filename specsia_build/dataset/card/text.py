@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from specsia_build.backends.upstream import pins
-from specsia_build.dataset.card.licenses import withheld
+from specsia_build.dataset.card.licences import withheld
 from specsia_build.dataset.card.words import Words, words_of_clips, words_of_stills
 from specsia_build.dataset.card.yaml import Sizes, front_matter
 from specsia_build.dataset.schema import (

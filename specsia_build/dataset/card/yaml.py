@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.card.licenses import spdx_id
+from specsia_build.dataset.card.licences import spdx_id
 
 SIZE_CATEGORIES = (
     (1_000, "n<1K"),

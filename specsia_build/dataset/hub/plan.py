@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 from huggingface_hub.hf_api import RepoFile
 
-from specsia_build.dataset.card.licenses import redistribution_problems
+from specsia_build.dataset.card.licences import redistribution_problems
 from specsia_build.dataset.checksums import own_names, parse_sums
 from specsia_build.dataset.hub.client import Hub
 from specsia_build.dataset.hub.local import LocalFile

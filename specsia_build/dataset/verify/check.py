@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.card.licenses import stated_by_card
+from specsia_build.dataset.card.licences import stated_by_card
 from specsia_build.dataset.checksums import ListedImages
 from specsia_build.dataset.decoding import table
 from specsia_build.dataset.parallel import results as results_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from specsia_build.dataset.card.licenses import withheld
+from specsia_build.dataset.card.licences import withheld
 from specsia_build.dataset.card.yaml import license_fields
 from specsia_build.dataset.schema import CARD
 from specsia_build.dataset.verify.report import LICENSES, Findings
