@@ -91,6 +91,7 @@ def fit_single(
     model_config: ModelConfig,
     settings: TrainConfig,
     device: torch.device,
+    advance: Callable[[int], object] = lambda _: None,
 ) -> nn.Module:
     """The sample-wise baseline: the same network, trained from nothing on one character's frontal pair.
 
@@ -99,6 +100,7 @@ def fit_single(
         model_config: of the network; what `settings` says of it does not count.
         settings: of the training, with its losses.
         device: that computes.
+        advance: is told of each step.
 
     Returns:
         The generator, on `device`, in evaluation mode.
@@ -117,4 +119,5 @@ def fit_single(
         values = training_step(networks, config, step, inputs, targets)
         if not values.isfinite().all():
             raise SpecsiaError(f"fitting '{frontal.character_id}' stopped: a loss of step {step + 1} is no number")
+        advance(1)
     return (networks.average or networks.generator).requires_grad_(False).eval()

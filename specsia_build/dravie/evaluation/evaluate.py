@@ -6,6 +6,7 @@ evaluation goes on from those that cost a fit or a network; scores are computed 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -16,15 +17,15 @@ from torch import Tensor
 
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, is_frontal, place_columns, place_of
 from specsia_build.dataset.reading import OpenedDataset
-from specsia_build.dravie.evaluation.methods import Method
+from specsia_build.dravie.evaluation.methods import LINE, SINGLE, Method
 from specsia_build.dravie.evaluation.results import keep, kept_folder, painted
 from specsia_build.dravie.following import steps_between
 from specsia_build.dravie.metrics import clip_flicker, view_scores
 from specsia_build.dravie.network.perceptual import Perceptual, fid_between
 from specsia_build.dravie.seen import gathered
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.files.names import folded_name
-from specsia_build.gallery.evaluation import RAW, TRUTH
+from specsia_build.gallery.evaluation import RAW, TRUTH, UNREPAIRED
 from specsia_build.pipeline.progress import Progress
 
 FRONTAL, NOVEL = "frontal", "novel"
@@ -211,15 +212,26 @@ def evaluate(
     seen_by = _seen_by(dataset, configs, split, methods)
     if any(seen_by.values()) and not allow_seen:
         raise UsageError(_refusal(seen_by, split))
-    with Progress().bar("evaluate", count * len(methods), "fit") as bar:
+    fronts = {config: _fronts(dataset, config, split) for config in configs}
+    characters, progress = sum(map(len, fronts.values())), Progress()
+    if any(method.updates for method in methods):
+        progress.say(_cost(methods, characters))
+    updates = sum(
+        method.updates * len(found)
+        for config, found in fronts.items()
+        for method in methods
+        if not _needless(method, config, methods)
+    )
+    with progress.bar("evaluate", count * len(methods) + updates, "step") as bar:
         for config in configs:
             seen: dict[tuple[str, int, str], tuple[list[Tensor], list[Tensor]]] = {}
             frontal: Pair | None = None
-            fronts = _fronts(dataset, config, split)
             for views in sequences(dataset, config, split):
                 pairs = [pair for _, pair in views]
-                if frontal is None or frontal.character_id != pairs[0].character_id:
-                    frontal = _frontal(dataset, config, split, fronts.get(pairs[0].character_id), views)
+                fresh = frontal is None or frontal.character_id != pairs[0].character_id
+                if fresh:
+                    number = fronts[config].get(pairs[0].character_id)
+                    frontal = _frontal(dataset, config, split, number, views)
                 steps = steps_between(pairs) if places else []
                 truths = [perceptual.look(pair.gt) for pair in pairs] if perceptual else []
                 here = frontal is not None and any(pair.uid == frontal.uid for pair in pairs)
@@ -233,7 +245,8 @@ def evaluate(
                     bar.note(f"{pairs[0].character_id} {method.label}")
                     folder = kept_folder(out, config, pairs[0], method.folder)
                     around = turn if method.repeat == 0 else None
-                    results, calm = painted(method, pairs, frontal, around, folder, f"{digest} {config} {split}")
+                    fit = _Fit(bar, method.updates if fresh else 0)
+                    results, calm = painted(method, pairs, frontal, around, folder, f"{digest} {config} {split}", fit)
                     restless = clip_flicker(results, [pair.gt for pair in pairs], steps)
                     for at, ((row, pair), result) in enumerate(zip(views, results, strict=True)):
                         values = view_scores(result, pair)
@@ -264,12 +277,37 @@ def evaluate(
                                 features = seen.setdefault((method.label, method.repeat, score.kind), ([], []))
                                 features[0].append(look.fid)
                                 features[1].append(truth.fid)
-                    bar()
+                    bar(1 + fit.left)
             for (label, repeat, kind), features in seen.items():
                 distance = fid_between(*features)
                 if distance is not None:
                     sets.append(SetScore(config, label, repeat, kind, {"fid": distance}))
     return Evaluation(dataset.where, split, configs, tuple(methods), tuple(scores), tuple(sets), seen_by)
+
+
+@dataclass
+class _Fit:
+    """Tells a bar of the updates of one fit; `left` are those that were not made, as its results were kept."""
+
+    bar: Callable[[int], object]
+    left: int
+
+    def __call__(self, count: int) -> None:
+        self.left = max(0, self.left - count)
+        self.bar(count)
+
+
+def _cost(methods: Sequence[Method], characters: int) -> str:
+    """What takes long in an evaluation, and what takes less."""
+    updates = Counter[str]()
+    for method in methods:
+        updates[method.label] += method.updates
+    fits = ", ".join(f"{label} {count:,}" for label, count in updates.items() if count)
+    less = f"; --baselines {UNREPAIRED},{LINE} leaves out fits from nothing" if updates[SINGLE] else ""
+    return (
+        f"note: networks are fitted to each of {plural(characters, 'character')}, which takes most of the time: "
+        f"updates of {fits}{less}"
+    )
 
 
 def _seen_by(

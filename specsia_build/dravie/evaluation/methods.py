@@ -68,6 +68,9 @@ def line_oracle(pair: Pair) -> NDArray[np.uint8]:
 Painter = Callable[[Pair], NDArray[np.uint8]]
 """What repairs a view; Y* of the view is not there to be looked at (`Pair.without_truth`)."""
 
+Advance = Callable[[int], object]
+"""Is told of each update of a network."""
+
 
 @dataclass(frozen=True)
 class Method:
@@ -82,18 +85,20 @@ class Method:
         key: digest of all that decides its results beside the views and the code.
         costly: whether its results are worth keeping.
         fitted: makes what repairs a character's views, of its frontal pair.
+        updates: of a network that this takes for each character, which those before it in a list do not take already.
     """
 
     label: str
     repeat: int
     key: str
-    fitted: Callable[[Pair], Painter]
+    fitted: Callable[[Pair, Advance], Painter]
     trained: tuple[str, ...] = ()
     adapted: bool = True
     with_pos: bool = True
     recall: bool = False
     seen: Seen | None = None
     costly: bool = False
+    updates: int = 0
 
     @property
     def folder(self) -> str:
@@ -136,46 +141,55 @@ def _arithmetic(device: torch.device) -> list[str]:
 
 
 def _plain(label: str, painter: Painter) -> Method:
-    return Method(label, 0, label, lambda frontal: painter)
+    return Method(label, 0, label, lambda frontal, advance: painter)
 
 
 def _painter(model: nn.Module, config: ModelConfig, device: torch.device) -> Painter:
     return lambda pair: repair(model, config, pair.z, pair.pos, device)
 
 
-def _recalling(method: Method, label: str) -> Method:
-    """A method whose results take over the frontal pair's colours by position."""
+def _recalling(method: Method, label: str, beside: bool = False) -> Method:
+    """A method whose results take over the frontal pair's colours by position; `beside` the method itself."""
 
-    def fitted(frontal: Pair) -> Painter:
-        paint, memory = method.fitted(frontal), remember(frontal)
+    def fitted(frontal: Pair, advance: Advance) -> Painter:
+        paint, memory = method.fitted(frontal, advance), remember(frontal)
         if memory is None:
             return paint
         return lambda view: recalled(paint(view), view.z, view.pos, memory)
 
-    return replace(method, label=label, key=_digest(method.key, "recall"), fitted=fitted, recall=True, costly=True)
+    return replace(
+        method,
+        label=label,
+        key=_digest(method.key, "recall"),
+        fitted=fitted,
+        recall=True,
+        costly=True,
+        updates=0 if beside else method.updates,
+    )
 
 
 def _single(label: str, repeat: int, config: ModelConfig, settings: TrainConfig, device: torch.device) -> Method:
     settings = replace(settings, seed=repeat, configs=())
-    fit = _once(lambda frontal: fit_single(frontal, config, settings, device))
+    fit = _once(lambda frontal, advance: fit_single(frontal, config, settings, device, advance))
     key = _digest("fit", to_json(config), to_json(settings), _arithmetic(device))
     return Method(
         label,
         repeat,
         key,
-        lambda frontal: _painter(fit(frontal), config, device),
+        lambda frontal, advance: _painter(fit(frontal, advance), config, device),
         with_pos=config.with_pos,
         costly=True,
+        updates=settings.steps,
     )
 
 
-def _once(make: Callable[[Pair], nn.Module]) -> Callable[[Pair], nn.Module]:
+def _once(make: Callable[[Pair, Advance], nn.Module]) -> Callable[[Pair, Advance], nn.Module]:
     """What makes a model of a frontal pair, and gives the last one again where it is asked for the same pair."""
     last: list[tuple[Pair, nn.Module]] = []
 
-    def made(frontal: Pair) -> nn.Module:
+    def made(frontal: Pair, advance: Advance) -> nn.Module:
         if not last or last[0][0] is not frontal:
-            last[:] = [(frontal, make(frontal))]
+            last[:] = [(frontal, make(frontal, advance))]
         return last[0][1]
 
     return made
@@ -187,19 +201,28 @@ def _of_run(label: str, repeat: int, run: Run, device: torch.device) -> Method:
     trained = () if run.settings is None else run.settings.configs
     painter = _painter(run.model, run.config, device)
     return Method(
-        label, repeat, key, lambda frontal: painter, trained, False, run.config.with_pos, seen=run.seen, costly=True
+        label,
+        repeat,
+        key,
+        lambda frontal, advance: painter,
+        trained,
+        False,
+        run.config.with_pos,
+        seen=run.seen,
+        costly=True,
     )
 
 
 def _adapted(label: str, repeat: int, run: Run, adaptation: AdaptConfig, device: torch.device) -> Method:
     """A trained model, adapted to the frontal pair."""
-    make = _once(lambda frontal: adapt_generator(run.model, run.config, frontal, adaptation, device))
+    make = _once(lambda frontal, advance: adapt_generator(run.model, run.config, frontal, adaptation, device, advance))
     whole = _of_run(label, repeat, run, device)
     return replace(
         whole,
         key=_digest(whole.key, to_json(adaptation)),
-        fitted=lambda frontal: _painter(make(frontal), run.config, device),
+        fitted=lambda frontal, advance: _painter(make(frontal, advance), run.config, device),
         adapted=True,
+        updates=adaptation.steps,
     )
 
 
@@ -268,7 +291,9 @@ def choose_methods(
             fit = replace(settings, steps=fit_steps, with_pos=with_pos)
             methods += [_single(label, k, config, fit, device) for k in range(repeats)]
     if places:
-        methods = [each for method in methods for each in (method, _recalling(method, method.label + RECALLING))]
+        methods = [
+            each for method in methods for each in (method, _recalling(method, method.label + RECALLING, beside=True))
+        ]
     methods += [_plain(LINE_ORACLE, line_oracle)] if LINE in wanted else []
     for label, alike in _groups(runs).items():
         with_pos = alike[0].config.with_pos
@@ -279,8 +304,8 @@ def choose_methods(
             if not places:
                 methods += [plain]
             elif not with_pos:
-                methods += [plain, _recalling(plain, label + RECALLING)]
+                methods += [plain, _recalling(plain, label + RECALLING, beside=True)]
             else:
                 bare = [replace(plain, label=f"{label} without recall")] if "recall" in without else []
-                methods += [*bare, _recalling(plain, label)]
+                methods += [*bare, _recalling(plain, label, beside=bool(bare))]
     return methods

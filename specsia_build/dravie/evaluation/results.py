@@ -9,7 +9,7 @@ from pathlib import Path
 from specsia_build import png
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.code import PAINTING, TURNING, code_digest
-from specsia_build.dravie.evaluation.methods import Method
+from specsia_build.dravie.evaluation.methods import Advance, Method
 from specsia_build.dravie.metrics import flicker
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import read_json
@@ -24,7 +24,13 @@ Turn = Callable[[], Sequence[Pair]]
 
 
 def painted(
-    method: Method, pairs: Sequence[Pair], frontal: Pair | None, around: Turn | None, folder: Path, subject: str
+    method: Method,
+    pairs: Sequence[Pair],
+    frontal: Pair | None,
+    around: Turn | None,
+    folder: Path,
+    subject: str,
+    advance: Advance = lambda _: None,
 ) -> tuple[list[Pixels], float | None]:
     """The results of a method for a character's views or the frames of a clip, and the flicker of its turn.
 
@@ -37,12 +43,13 @@ def painted(
         around: gives its turn; without one there is no flicker.
         folder: where its results are kept, those of a costly method to be read again.
         subject: which views these are: the dataset's digest, configuration and split.
+        advance: is told of each update of a network.
 
     Raises:
         SpecsiaError: if a costly method finds no frontal view.
     """
     if not method.costly:
-        results, calm = _paint(method.fitted(pairs[0]), pairs, around)
+        results, calm = _paint(method.fitted(pairs[0], advance), pairs, around)
         keep(folder, pairs, results)
         return results, calm
     key = f"{subject} {method.key} {code_digest(PAINTING)} {around and code_digest(TURNING)}"
@@ -55,7 +62,7 @@ def painted(
             f"{pairs[0].character_id} has no frontal view (number 0), which adaptation and fits start from"
         )
     done.unlink(missing_ok=True)
-    results, calm = _paint(method.fitted(frontal), pairs, around)
+    results, calm = _paint(method.fitted(frontal, advance), pairs, around)
     keep(folder, pairs, results)
     write_bytes(done, json.dumps({"key": key, "flicker": calm}).encode())
     return results, calm

@@ -6,8 +6,11 @@ import csv
 import json
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pyarrow.parquet as pq
 import pytest
@@ -31,6 +34,7 @@ from specsia_build.dravie.network.checkpoint import RUN_FILE, load_memory, save_
 from specsia_build.dravie.network.model import build_generator
 from specsia_build.gallery.evaluation import gallery_of_evaluation
 from specsia_build.gallery.items import TARGET
+from specsia_build.pipeline.progress import Progress
 from tests.dataset.small import build_small, read_rows, reseal, write_rows
 from tests.report.shown import document_of, frames_of
 
@@ -262,6 +266,27 @@ def test_results_of_other_code_or_arithmetic_are_not_taken(
     monkeypatch.setattr(f"specsia_build.dravie.evaluation.{where}.{name}", other)
     assert evaluate(*arguments, "--backend", "fat").exit_code == 0
     assert before and all(path.stat().st_mtime_ns != time for path, time in before.items())
+
+
+def test_what_takes_long_is_said_and_counted(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[tuple[int, int]] = []
+
+    class Shown(Progress):
+        @contextmanager
+        def bar(self, name: str, total: int | None, *more: Any, **named: Any) -> Iterator[Any]:
+            bar = MagicMock()
+            yield bar
+            counted.append((total or 0, sum(call.args[0] if call.args else 1 for call in bar.call_args_list)))
+
+    monkeypatch.setattr("specsia_build.dravie.evaluation.evaluate.Progress", Shown)
+    arguments = (write_run(tmp_path / "run"), dataset, "--out", tmp_path / "out", "--backend", "fat")
+    first = evaluate(*arguments, "--baselines", "sample-wise")
+    again = evaluate(*arguments, "--baselines", "sample-wise")
+    # Five methods for one character, and two updates for each of three networks.
+    assert counted == [(11, 11), (11, 11)]
+    said = "updates of sample-wise 2, sample-wise without pos 2, DraViE [fat] 2; --baselines raw,line leaves out"
+    assert f"note: networks are fitted to each of 1 character, which takes most of the time: {said}" in first.stderr
+    assert again.exit_code == 0
 
 
 def test_repeats(dataset: Path, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_no_method_looks_at_what_it_is_to_paint(views: list[Pair], tmp_path: Pat
     methods = every_method(tmp_path)
     assert len({method.label for method in methods}) == 14
     for method in methods:
-        paint = method.fitted(frontal)
+        paint = method.fitted(frontal, lambda _: None)
         for pair in novel:
             seen, found = (paint(each) for each in (pair, planted(pair)))
             assert_array_equal(found, seen, err_msg=f"{method.label} looks at Y* of the view that it paints")

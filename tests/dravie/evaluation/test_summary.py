@@ -24,7 +24,13 @@ def method(label: str, recall: bool = False, repeat: int = 0) -> Method:
     ours = label.startswith("DraViE")
     trained = ("fat",) if ours else ()
     return Method(
-        label, repeat, label, lambda frontal: lambda view: view.z, trained, recall=recall, seen=Seen() if ours else None
+        label,
+        repeat,
+        label,
+        lambda frontal, advance: lambda view: view.z,
+        trained,
+        recall=recall,
+        seen=Seen() if ours else None,
     )
 
 
