@@ -92,7 +92,6 @@ def repair(
     z: NDArray[np.uint8],
     pos: NDArray[np.uint8],
     device: torch.device,
-    tile: int = TILE,
 ) -> NDArray[np.uint8]:
     """A frame as the network repairs it.
 
@@ -102,12 +101,12 @@ def repair(
         z: (H, W, 4) uint8 with straight alpha, of any size.
         pos: (H, W, 4) uint8; not looked at by a model without the position hint.
         device: that computes.
-        tile: pixels on a side of a tile, a multiple of 8; halved as long as the device's memory is too small for it.
 
     Returns:
-        (H, W, 4) uint8 with straight alpha, transparent where Z is farther than `FARTHEST`.
+        (H, W, 4) uint8 with straight alpha, transparent where Z is farther than `FARTHEST`. Tiles are halved as long
+        as the device's memory is too small for them.
     """
-    out = np.zeros_like(z)
+    out, tile = np.zeros_like(z), TILE
     window = _window(z[..., 3], GEOMETRY[config.architecture].multiple)
     if window is None:
         return out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from specsia_build.characters.samples.atlas import unwrap
 from specsia_build.characters.samples.drawing import draw_front
 from specsia_build.characters.samples.files import FILES
 from specsia_build.characters.samples.make import Sample, make_sample
@@ -21,6 +22,9 @@ from specsia_build.errors import UsageError
 
 SEED = 3
 COUNT = 3
+
+AROUND = np.array([-1.0, 1.0, -1.0])
+"""Half a turn about the vertical."""
 
 
 @dataclass(frozen=True)
@@ -174,17 +178,19 @@ def test_silhouettes_differ(dozen: list[Sample]) -> None:
 
 def test_fronts_and_backs_differ(dozen: list[Sample]) -> None:
     for sample in dozen[:4]:
-        front, back = (draw_front(layers(sample), yaw)[0].astype(int) for yaw in (0.0, 180.0))
+        turned = [replace(a, vertices=a.vertices * AROUND, normals=a.normals * AROUND) for a in layers(sample)]
+        front, back = (draw_front(seen)[0].astype(int) for seen in (layers(sample), turned))
         assert np.abs(front - back[:, ::-1]).mean() > 1.0
 
 
 def test_no_texel_of_the_surface_is_unpainted(dozen: list[Sample]) -> None:
     for sample in dozen[:4]:
         size = sample.image.shape[0]
+        atlas = unwrap(sample.mesh, np.zeros(len(sample.mesh.quads), np.int64), size)
         painted = np.zeros(size * size, dtype=np.bool_)
-        painted[sample.painted] = True
+        painted[atlas.texels] = True
         painted = painted.reshape(size, size)
-        triangles = np.concatenate([sample.uv[:, [0, 1, 2]], sample.uv[:, [0, 2, 3]]])
+        triangles = np.concatenate([atlas.uv[:, [0, 1, 2]], atlas.uv[:, [0, 2, 3]]])
         weights = np.random.default_rng(0).dirichlet(np.ones(3), size=len(triangles))
         spots = np.floor((triangles * weights[..., None]).sum(axis=1)).astype(int)
         rim = painted.copy()

@@ -123,5 +123,6 @@ def test_tiles_shrink_when_memory_is_short() -> None:
     monkey = pytest.MonkeyPatch()
     with monkey.context() as patched:
         patched.setitem(GEOMETRY, "tiny", GEOMETRY["tiny"]._replace(reach=8))
-        result = repair(Short(), config, pair.z, pair.pos, CPU, tile=256)
+        patched.setattr("specsia_build.dravie.apply.TILE", 256)
+        result = repair(Short(), config, pair.z, pair.pos, CPU)
     assert result.any() and asked[0] > 90 and asked[-1] <= 90

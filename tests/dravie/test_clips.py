@@ -46,9 +46,12 @@ def test_pairs_know_their_clip(clips_run: RunLayout) -> None:
     assert {pair.subject for pair in pairs} == {f"{second.character_id} by inflate"}
 
 
-def test_frames_are_decoded_and_patches_drawn(clips_run: RunLayout, tmp_path: Path) -> None:
+def test_frames_are_decoded_and_patches_drawn(
+    clips_run: RunLayout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     dataset = open_dataset(clips_run.dataset)
-    frames = open_frames(dataset, "default", "train", Progress(), folder=tmp_path)
+    frames = open_frames(dataset, "default", "train", Progress())
     assert len(frames) == dataset.splits("default")["train"]
     assert len(set(frames.uids)) == len(frames)
     inputs, targets = PatchSampler((frames,), 4, 0).batch(0)

@@ -18,7 +18,6 @@ from click.testing import CliRunner, Result
 from specsia_build.cli.main import main
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import write_sums
-from specsia_build.dravie.data import frames
 from specsia_build.dravie.network.checkpoint import FOLDER, MODEL, RUN_FILE, STATE, TRAINING
 from tests.dataset.small import build_small, read_rows, shard, write_rows
 from tests.hostile.conftest import Tally
@@ -213,7 +212,6 @@ def at_peace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
-    monkeypatch.setattr(frames, "default_folder", lambda: tmp_path / "cache")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)

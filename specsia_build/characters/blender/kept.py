@@ -80,14 +80,13 @@ def cache_key(path: Path, pose: str, root: Path, script: Script) -> str:
     return digest.hexdigest()
 
 
-def read_once(path: Path, pose: str, script: Script, cache: Path | None, root: Path) -> Path:
-    """The folder that holds what a script read of a file; Blender is asked where there is none yet.
+def read_once(path: Path, pose: str, script: Script, root: Path) -> Path:
+    """The folder in `cache_folder` that holds what a script read of a file; Blender is asked where there is none yet.
 
     Args:
         path: the file.
         pose: ``rest``, or what `actions.chosen` reads.
         script: what reads it.
-        cache: folder to keep it in; None is `cache_folder`.
         root: folder that the file may not lie outside of.
 
     Raises:
@@ -100,7 +99,7 @@ def read_once(path: Path, pose: str, script: Script, cache: Path | None, root: P
         key = cache_key(path, pose, root, script)
     except OSError as error:
         raise CharacterError(f"{path.name} cannot be read: {error.strerror or error}") from error
-    kept = (cache or cache_folder()) / key
+    kept = cache_folder() / key
     if not _is_whole(kept, script):
         _convert(path, pose, kept, script)
     return kept

@@ -28,7 +28,6 @@ def read_with_blender(
     texture: Path | None = None,
     drop: Sequence[str] = (),
     pose: str = "rest",
-    cache: Path | None = None,
     root: Path | None = None,
     moving: bool = False,
 ) -> RawMesh:
@@ -44,7 +43,6 @@ def read_with_blender(
         drop: names of parts to leave out: of an object, its mesh, or an object above it.
         pose: ``rest``, or the name of an action with an optional ``@frame``, as `actions.chosen` reads it; without one
             its first frame.
-        cache: folder to keep what was read in; None is `cache_folder`.
         root: folder that no file may lie outside of, links followed; None is the file's own.
         moving: read what moves it too.
 
@@ -56,13 +54,13 @@ def read_with_blender(
         WriteError: if what was read cannot be kept.
     """
     files = SideFiles(path, root)
-    kept = read_once(path, pose, SCRIPT, cache, files.root)
+    kept = read_once(path, pose, SCRIPT, files.root)
     raw = _assemble(path, kept, texture, drop, files)
-    return replace(raw, moving=_moving(path, raw.mesh, cache, files.root)) if moving else raw
+    return replace(raw, moving=_moving(path, raw.mesh, files.root)) if moving else raw
 
 
-def _moving(path: Path, mesh: Mesh, cache: Path | None, root: Path) -> RawMoving:
-    found = read_rig(path, cache=cache, root=root)
+def _moving(path: Path, mesh: Mesh, root: Path) -> RawMoving:
+    found = read_rig(path, root=root)
     if len(found.rig.points) != len(mesh.vertices):
         raise CharacterError(
             f"{path.name} has {len(found.rig.points)} vertices at rest and {len(mesh.vertices)} in its pose, so that "

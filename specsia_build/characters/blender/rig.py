@@ -33,12 +33,11 @@ _SHEARED = 1e-5
 _LISTED = 3
 
 
-def read_rig(path: Path, *, cache: Path | None = None, root: Path | None = None) -> RawMoving:
+def read_rig(path: Path, *, root: Path | None = None) -> RawMoving:
     """How the character of an FBX or .blend file moves, kept as `read_with_blender` keeps its mesh.
 
     Args:
         path: the file; it may have no mesh.
-        cache: folder to keep what was read in; None is `cache_folder`.
         root: folder that it may not lie outside of, links followed; None is its own.
 
     Returns:
@@ -50,7 +49,7 @@ def read_rig(path: Path, *, cache: Path | None = None, root: Path | None = None)
         CostError: if it would cost more memory than it may.
         WriteError: if what was read cannot be kept.
     """
-    kept = read_once(path, "rest", SCRIPT, cache, root or path.parent)
+    kept = read_once(path, "rest", SCRIPT, root or path.parent)
     facts = facts_of(kept, SCRIPT)
     morphed = {int(node): int(count) for node, count in facts["morphed"]}
     at_rest = arrays_of(kept, SCRIPT, "_rest")

@@ -85,18 +85,17 @@ def _grown(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
     return out
 
 
-def draw_front(layers: list[Layer], yaw_deg: float = 0.0) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def draw_front(layers: list[Layer]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """The picture and its mask.
 
     Args:
         layers: meshes in OBJ axes, in any units.
-        yaw_deg: camera's turn as in `frame.Camera`.
 
     Returns:
         picture: (SIZE, SIZE, 3) uint8 on white.
         mask: (SIZE, SIZE) uint8, 255 where the character is, without its contour.
     """
-    camera = frame.Camera(yaw_deg, SIZE)
+    camera = frame.Camera(0.0, SIZE)
     up = frame.up_rotation("+y").T
     together = np.concatenate([layer.vertices for layer in layers]) @ up
     fit = frame.normalise(together, (camera,), _LINE + 1)

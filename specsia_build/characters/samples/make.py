@@ -45,7 +45,6 @@ class Sample:
         mesh: its body.
         uv: (Q, 4, 2) of the body, in texels, row 0 at the top.
         image: (TEXTURE, TEXTURE, 3) uint8.
-        painted: (N,) flat indices of the texels that the surface covers.
         eyes: its eyes.
         rig: what moves them.
     """
@@ -54,7 +53,6 @@ class Sample:
     mesh: QuadMesh
     uv: NDArray[np.float64]
     image: NDArray[np.uint8]
-    painted: NDArray[np.int64]
     eyes: Eyes
     rig: StoredRig
 
@@ -156,4 +154,4 @@ def make_sample(seed: int, index: int) -> Sample:
     joints = joints_of(traits.build, frame, skull, species.ears, _tail(traits))
     anatomy = Anatomy(joints, traits.build, frame, traits.outfit)
     rig = rig_of(table, anatomy, mesh.vertices, eyes.vertices)
-    return Sample(traits, mesh, atlas.uv, image, atlas.texels, eyes, rig)
+    return Sample(traits, mesh, atlas.uv, image, eyes, rig)

@@ -46,6 +46,9 @@ PIXEL_BYTES = 11
 RESIDENT_BYTES = 1 << 30
 """Of pixels that a process keeps mapped without a thought; larger files are given back now and then."""
 
+DECODERS = 2
+"""Threads that decode rows."""
+
 PIXELS, RUNS, INDEX = "pixels.bin", "runs.bin", "index.json"
 
 T = TypeVar("T")
@@ -184,8 +187,8 @@ def frames_of(pairs: Iterable[Pair], where: Callable[[Pair], NDArray[np.bool_]] 
     )
 
 
-def default_folder() -> Path:
-    """Where decoded frames are kept: the user's cache."""
+def frames_folder() -> Path:
+    """Where decoded frames are kept: below the user's cache folder."""
     return user_cache() / "frames"
 
 
@@ -194,8 +197,6 @@ def open_frames(
     config: str,
     split: str,
     progress: Progress,
-    folder: Path | None = None,
-    workers: int = 2,
 ) -> Frames:
     """The decoded rows of a split, made where they are not there yet.
 
@@ -204,14 +205,12 @@ def open_frames(
         config: one of its configurations.
         split: one of the configuration's splits.
         progress: where a bar and remarks go.
-        folder: of all caches; the user's own by default.
-        workers: threads that decode.
 
     Raises:
         SpecsiaError: if the dataset cannot be read, no row shows anything, or the folder cannot be written.
     """
     name = _fingerprint(dataset, config, split)
-    cache = (folder or default_folder()) / name
+    cache = frames_folder() / name
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
         with cache.with_name(f"{name}.lock").open("w") as guard:
@@ -219,7 +218,7 @@ def open_frames(
             lock(guard, wait=True)
             index = _complete(cache)
             if index is None:
-                index = _decode(dataset, config, split, cache, workers, progress)
+                index = _decode(dataset, config, split, cache, progress)
         use(cache)
         prune(cache.parent)
     except (OSError, WriteError) as error:
@@ -276,21 +275,19 @@ def _mapped(cache: Path, index: dict[str, Any]) -> Frames:
     )
 
 
-def _in_order(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
+def _in_order(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """Results in the order of the items, from threads that are only a few items ahead."""
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(DECODERS) as pool:
         waiting: deque[Any] = deque()
         for item in items:
             waiting.append(pool.submit(function, item))
-            if len(waiting) > 2 * workers:
+            if len(waiting) > 2 * DECODERS:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
 
-def _decode(
-    dataset: OpenedDataset, config: str, split: str, cache: Path, workers: int, progress: Progress
-) -> dict[str, Any]:
+def _decode(dataset: OpenedDataset, config: str, split: str, cache: Path, progress: Progress) -> dict[str, Any]:
     """Write the cache whole or not at all."""
     rows: list[tuple[str, str, int, str]] = []
     extents: list[Extent] = []
@@ -308,7 +305,7 @@ def _decode(
             (making / RUNS).open("wb") as runs,
             progress.bar(f"decode {split}", dataset.splits(config).get(split, 0)) as advance,
         ):
-            for uid, box in _in_order(cut_out, stream, workers):
+            for uid, box in _in_order(cut_out, stream):
                 if box is None:
                     empty.append(uid)
                 else:

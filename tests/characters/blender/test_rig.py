@@ -50,7 +50,9 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def read(scenes: Path) -> RawMesh:
-    return read_with_blender(scenes / "moving.blend", cache=scenes / "cache", moving=True)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv(CACHE_SETTING, str(scenes))
+        return read_with_blender(scenes / "moving.blend", moving=True)
 
 
 def moving_of(raw: RawMesh) -> RawMoving:
@@ -136,15 +138,16 @@ def test_motions_have_their_seconds_and_what_cannot_be_played_a_sentence(read: R
 def test_what_was_read_is_read_again_without_blender(
     read: RawMesh, scenes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(CACHE_SETTING, raising=False)
+    monkeypatch.setenv(CACHE_SETTING, str(scenes))
     monkeypatch.setattr("specsia_build.rendering.blender.process.find_command", lambda _: None)
-    again = read_rig(scenes / "moving.blend", cache=scenes / "cache")
+    again = read_rig(scenes / "moving.blend")
     assert np.array_equal(again.rig.points, moving_of(read).rig.points)
-    assert len(list((scenes / "cache").iterdir())) >= 2
+    assert len(list((scenes / "blender").iterdir())) >= 2
 
 
-def test_what_no_skin_can_do_is_said_with_how_much_it_is(scenes: Path) -> None:
-    raw = read_with_blender(scenes / "twisted.blend", cache=scenes / "cache", moving=True)
+def test_what_no_skin_can_do_is_said_with_how_much_it_is(scenes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CACHE_SETTING, str(scenes))
+    raw = read_with_blender(scenes / "twisted.blend", moving=True)
     moving = moving_of(raw)
     # What several things do in one take is one motion.
     assert_allclose(places(raw, (BOX,), "Bend", 1.0), [(1, 20, 5)], atol=1e-5)
@@ -159,16 +162,19 @@ def test_what_no_skin_can_do_is_said_with_how_much_it_is(scenes: Path) -> None:
 def test_its_motions_are_read_for_other_characters_too(
     read: RawMesh, scenes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("specsia_build.characters.blender.kept.cache_folder", lambda: scenes / "cache")
+    monkeypatch.setenv(CACHE_SETTING, str(scenes))
     found, moving = read_motions(scenes / "moving.blend"), moving_of(read)
     assert found.skeleton.names == moving.rig.skeleton.names
     assert [motion.name for motion in found.motions] == [motion.name for motion in moving.motions]
     assert (found.spoilt, found.up, found.front) == (moving.spoilt, "+z", "-y")
 
 
-def test_a_still_character_s_rig_is_not_asked_for(scenes: Path, tmp_path: Path) -> None:
-    read_with_blender(scenes / "moving.blend", cache=tmp_path)
-    (folder,) = tmp_path.iterdir()
+def test_a_still_character_s_rig_is_not_asked_for(
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CACHE_SETTING, str(tmp_path))
+    read_with_blender(scenes / "moving.blend")
+    (folder,) = (tmp_path / "blender").iterdir()
     assert not list(folder.glob("rig.*"))
 
 
@@ -194,7 +200,8 @@ def test_a_motion_that_costs_too_much_is_left_out_alone(
     read: RawMesh, scenes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("specsia_build.characters.blender.rig._MATRIX_COST", 30_000_000)
-    found = read_rig(scenes / "moving.blend", cache=scenes / "cache")
+    monkeypatch.setenv(CACHE_SETTING, str(scenes))
+    found = read_rig(scenes / "moving.blend")
     assert [motion.name for motion in found.motions] == ["Lift", "Still"]
     said = dict(found.spoilt)["Bend"]
     assert said.startswith("moving.blend: action 'Bend': this needs at least 2.15 GB of memory")

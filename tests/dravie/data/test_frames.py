@@ -35,7 +35,9 @@ def dataset(folder: Path) -> OpenedDataset:
 
 
 def _open(dataset: OpenedDataset, cache: Path, config: str = "fat", split: str = "train") -> Frames:
-    return open_frames(dataset, config, split, Progress(), folder=cache)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("XDG_CACHE_HOME", str(cache))
+        return open_frames(dataset, config, split, Progress())
 
 
 def _same(one: Frames, two: Frames) -> bool:
@@ -85,7 +87,7 @@ def test_a_whole_cache_is_used_and_a_cut_one_is_made_again(
     assert _same(first, _open(dataset, tmp_path))
     assert not decoded
     for name in ("pixels.bin", "index.json"):
-        (path,) = tmp_path.glob(f"*/{name}")
+        (path,) = tmp_path.rglob(name)
         path.write_bytes(path.read_bytes()[:-1])
         decoded.clear()
         assert _same(first, _open(dataset, tmp_path))
@@ -113,15 +115,15 @@ def test_a_build_that_is_broken_off_leaves_no_cache(
         with pytest.raises(KeyboardInterrupt):
             _open(dataset, tmp_path)
     assert len(_open(dataset, tmp_path)) == 8
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == ["", ".lock"]
+    assert sorted(path.suffix for path in (tmp_path / "specsia" / "frames").iterdir()) == ["", ".lock"]
 
 
-def test_workers_change_nothing(dataset: OpenedDataset, tmp_path: Path) -> None:
-    one, three = (
-        open_frames(dataset, "fat", "train", Progress(), folder=tmp_path / str(workers), workers=workers)
-        for workers in (1, 3)
-    )
-    assert _same(one, three)
+def test_workers_change_nothing(dataset: OpenedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for workers in (1, 3):
+        monkeypatch.setattr(frames_module, "DECODERS", workers)
+        found.append(_open(dataset, tmp_path / str(workers)))
+    assert _same(*found)
 
 
 def test_pages_that_are_given_back_are_read_again(
@@ -140,7 +142,7 @@ def test_a_row_that_is_all_background_is_left_out_with_a_sentence(
 ) -> None:
     folder = build_small(tmp_path / "dataset", ["a"])
     change(folder, lambda rows: put(rows["a_01"], "gt", np.zeros_like(pixels(rows["a_01"], "gt"))))
-    frames = open_frames(open_dataset(folder), "default", "train", Progress(), folder=tmp_path / "cache")
+    frames = _open(open_dataset(folder), tmp_path / "cache", "default")
     assert frames.uids == ("a_00", "a_02", "a_03")
     assert "a_01 is left out of train: it is all background in Z or in Y*" in capsys.readouterr().err
 
@@ -153,14 +155,14 @@ def test_many_rows_that_are_all_background_are_one_sentence(tmp_path: Path, caps
             put(rows[uid], "gt", pixels(rows[uid], "gt") * 0)
 
     change(folder, empty)
-    open_frames(open_dataset(folder), "default", "train", Progress(), folder=tmp_path / "cache")
+    _open(open_dataset(folder), tmp_path / "cache", "default")
     said = [line for line in capsys.readouterr().err.splitlines() if "left out" in line]
     assert said == ["5 rows are left out of train, all background in Z or in Y*: a_03, b_00, b_01 and 2 more"]
 
 
 def test_a_split_that_is_not_there_is_told(dataset: OpenedDataset, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no split 'tset' .*: it has train"):
-        open_frames(dataset, dataset.configs[0], "tset", Progress(), folder=tmp_path / "cache")
+        _open(dataset, tmp_path / "cache", split="tset")
 
 
 def test_a_pair_that_is_all_background_is_refused() -> None:
