@@ -14,8 +14,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from specsia_build.dataset.parallel import worker_context
 from specsia_build.errors import SpecsiaError
 from specsia_build.pipeline.executors import Lost, run_local
+from specsia_build.pipeline.executors.local import _serve
 
 
 def troubled(item: int) -> int:
@@ -110,6 +112,20 @@ def test_workers_end_with_their_parent(tmp_path: Path) -> None:
     process.wait()
     _, alive = psutil.wait_procs(children, timeout=300)
     assert alive == []
+
+
+def test_a_worker_that_nobody_wants_any_more_ends_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
+    for heard in (0, 1):
+        ours, theirs = worker_context().Pipe()
+        process = worker_context().Process(target=_serve, args=(theirs, None))  # type: ignore[attr-defined]
+        process.start()
+        theirs.close()
+        for _ in range(heard):
+            ours.send(print)
+        ours.close()
+        process.join()
+        assert process.exitcode == 0
+    assert capfd.readouterr().err == ""
 
 
 def test_a_temporary_folder_of_a_long_name_is_no_hindrance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,10 +56,10 @@ def _begin(memory: int | None) -> None:
 def _serve(pipe: Connection, memory: int | None) -> None:
     """What a worker does: the function comes first, then items, one whenever the one before is done."""
     _begin(memory)
-    function = pipe.recv()
-    gives = isgeneratorfunction(function)
-    pipe.send((_READY, None))
     try:
+        function = pipe.recv()
+        gives = isgeneratorfunction(function)
+        pipe.send((_READY, None))
         while True:
             item = pipe.recv()
             try:
@@ -71,7 +71,8 @@ def _serve(pipe: Connection, memory: int | None) -> None:
                 pipe.send((_RAISED, _sendable(error)))
             else:
                 pipe.send((_DONE, result))
-    except EOFError:
+    # Nobody listens any more, as a build that was stopped does not, however early that was.
+    except (EOFError, ConnectionError):
         return
 
 
