@@ -50,6 +50,9 @@ class Backend(Protocol):
     A backend that reads meshes rather than makes them may say so by ``generates = False``: what is made must look like
     the picture to be accepted (`specsia_build.backends.gate`).
 
+    A backend whose functions are compiled when they are first called says so by ``compiles = True``: it is given a tiny
+    picture before a first build, so that this takes no character's time.
+
     A backend that tells `Context.read` what it reads names the folder that it all lies in as ``folder`` (Path).
 
     A backend that works through a process of its own may have more members: ``slots`` (int: how many pictures

@@ -75,7 +75,6 @@ def build(
             progress.say(f"{plural(moved, 'artefact')} of an earlier version moved to where they belong")
         before = settings_before(layout)
         with settled(config, layout):
-            compile_once(config, progress)
             work = Work(config, layout, None if fresh else before, progress, run, index)
         for line in told_before(before, config, layout, len(work.entries), packs):
             progress.say(line)
@@ -84,6 +83,7 @@ def build(
             if foreign := forget(layout, config.shard):
                 progress.say(f"kept in {layout.root}, as no build wrote it: {named(foreign)}")
         work.begin()
+        compile_once(config, asked, work.entries, progress)
         with progress.stages(planned_rows(config, asked, len(work.entries), packs)):
             if config.keep == ALL:
                 restore(work, stages_of(config, asked))

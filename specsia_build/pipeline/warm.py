@@ -1,29 +1,68 @@
-"""Compiling everything once, side by side, before the first build would do it piece by piece."""
+"""Compiling what a build needs once, side by side, before each of its workers would do it piece by piece."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from specsia_build.characters.character import Entry, safe_id
 from specsia_build.config import BuildConfig
 from specsia_build.jit import CACHE
-from specsia_build.pipeline.executors import Needs, local_executor
+from specsia_build.pipeline.executors import Lost, Needs, local_executor
 from specsia_build.pipeline.progress import Progress
-from specsia_build.stages.registry import character_stages
 from specsia_build.stages.stage import CharacterStage
-
-_DONE = CACHE / "whole"
-"""Says that the cache holds all that the stages compile."""
+from specsia_build.stages.tiny import box_layers
 
 
-def _warm(stage: CharacterStage) -> None:
-    stage.warm()
+def _compile_sample() -> None:
+    from specsia_build.characters.samples.drawing import draw_front
+    from specsia_build.characters.samples.make import make_sample
+    from specsia_build.characters.samples.write import layers
+
+    draw_front(layers(make_sample(0, 0)))
 
 
-def compile_once(config: BuildConfig, progress: Progress) -> None:
-    """Fill the cache of compiled code where it is empty; a stage that fails will say so when it is used."""
-    if _DONE.exists():
+def _call(part: tuple[str, Callable[[], object]]) -> None:
+    part[1]()
+
+
+def _done(name: str) -> Path:
+    """The file that says that the cache holds what compiles under a name."""
+    return CACHE / f"whole-{safe_id(name)}"
+
+
+def compile_once(
+    config: BuildConfig, stages: Sequence[CharacterStage], entries: Sequence[Entry], progress: Progress
+) -> None:
+    """Fill the cache of compiled code where it lacks what some stages of a build need, and say so.
+
+    What is compiled already costs a look at a file's name. What fails here says so where it is used, and is tried again
+    by the next build.
+
+    Args:
+        config: of the build.
+        stages: to be run.
+        entries: the characters.
+        progress: where that is said.
+    """
+    parts: dict[str, Callable[[], object]] = {}
+    if stages:
+        parts[f"renderer {config.look}"] = partial(box_layers, "lit" if config.look == "lit" else "unlit")
+    if stages and any(entry.sample is not None for entry in entries):
+        parts["sample"] = _compile_sample
+    for stage in stages:
+        parts |= stage.warm(config)
+    lacking = [(name, part) for name, part in parts.items() if not _done(name).exists()]
+    if not lacking:
         return
-    progress.say("compiling, once: the next build starts at once")
-    stages = character_stages()
-    with progress.bar("compile", len(stages), "stage") as advance:
-        for _ in local_executor(config)(_warm, stages, Needs(config.timeout)):
-            advance(1)
-    _DONE.touch()
+    progress.say("compiling, once: the next build of this kind starts at once")
+    run, needs = local_executor(config), Needs(math.inf)
+    with progress.bar("compile", len(lacking), "part") as advance:
+        # The first is what all others begin with; each would compile it anew.
+        for some in (lacking[:1], lacking[1:]):
+            for number, lost in run(_call, some, needs):
+                advance(1)
+                if not isinstance(lost, Lost):
+                    _done(some[number][0]).touch()

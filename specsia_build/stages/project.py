@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from specsia_build.stages.looks import PICTURES, beside_truth
 from specsia_build.stages.mesh_files import mesh_from_files
 from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta
 from specsia_build.stages.stopwatch import Stopwatch
-from specsia_build.stages.tiny import CAMERAS, textured_box
+from specsia_build.stages.tiny import CAMERAS, box_layers, textured_box
 
 
 def _settings(job: Job) -> dict[str, Any]:
@@ -156,12 +157,14 @@ def project(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tup
     return Artefact(rendered.key, files, meta), ()
 
 
-def _warm() -> None:
+def _compile() -> None:
     box = textured_box()
     register(concatenate([box] * 1000), silhouettes(box, CAMERAS), CAMERAS)
-    nothing = np.zeros((96, 96, 4), np.uint8)
-    layers = Layers(nothing, nothing[..., 3], np.zeros((96, 96, 3), np.float32))
-    edge_image(positioned(layers, box, CAMERAS[0], "character")[0])
+    edge_image(positioned(box_layers(), box, CAMERAS[0], "character")[0])
+
+
+def _warm(_: BuildConfig) -> dict[str, Callable[[], None]]:
+    return {"project": _compile}
 
 
 STAGE = CharacterStage(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,9 @@ from numpy.typing import NDArray
 from specsia_build import png
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.gate import check_generated, check_mesh, fitted
-from specsia_build.backends.inflate.backend import create
+from specsia_build.backends.registry import load_backend
 from specsia_build.characters.read import read_character
+from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.schema import COLOR, GT_MASK, MASK
 from specsia_build.errors import CharacterError, LowQualityError
@@ -27,6 +30,7 @@ from specsia_build.stages.looks import PICTURES, beside_truth
 from specsia_build.stages.mesh_files import mesh_to_files
 from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Sources
 from specsia_build.stages.stopwatch import Stopwatch
+from specsia_build.stages.tiny import textured_box
 
 READ = "read/"
 """Before the names of the inputs that a backend was found to read."""
@@ -151,10 +155,19 @@ def reconstruct(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact,
     return Artefact(entry.id, encoded, meta), tuple(files)
 
 
-def _warm() -> None:
+def _compile(spec: str) -> None:
     figure = np.zeros((96, 96, 4), np.uint8)
     figure[20:80, 30:60] = (200, 120, 80, 255)
-    create(None).reconstruct(figure, Context("compile", 0))
+    load_backend(spec).reconstruct(figure, Context("compile", 0, textured_box))
+
+
+def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
+    backends = {spec: load_backend(spec) for spec in config.backends}
+    return {
+        f"reconstruct {backend.name}": partial(_compile, spec)
+        for spec, backend in backends.items()
+        if getattr(backend, "compiles", False)
+    }
 
 
 STAGE = CharacterStage(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,14 @@ from specsia_build.dataset.schema import GT, GT_MASK
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera, Normalisation, normalise, view_cameras
 from specsia_build.rendering.contour import draw_contour
-from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
+from specsia_build.rendering.fast.renderer import silhouettes
 from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.frontal import drawn_frontal
 from specsia_build.stages.stage import CharacterStage, Earlier, Job, Meta, Sources, sources_of
 from specsia_build.stages.stopwatch import Stopwatch
-from specsia_build.stages.tiny import CAMERAS, textured_box
+from specsia_build.stages.tiny import box_layers
 
 FRONT = "front.png"
 
@@ -172,9 +173,13 @@ def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path
     return Artefact(entry.id, files, meta), read
 
 
-def _warm() -> None:
-    for layers in FastRenderer().render(textured_box(), CAMERAS):
-        draw_contour(layers.color, layers.coverage, 2, 0)
+def _compile() -> None:
+    layers = box_layers()
+    draw_contour(layers.color, layers.coverage, 2, 0)
+
+
+def _warm(_: BuildConfig) -> dict[str, Callable[[], None]]:
+    return {"render": _compile}
 
 
 STAGE = CharacterStage(

@@ -117,8 +117,14 @@ def _no_sources(_job: Job) -> Sources | None:
     return None
 
 
-def _nothing() -> None:
-    pass
+Warm: TypeAlias = Callable[[BuildConfig], Mapping[str, Callable[[], None]]]
+"""What compiles the code that a stage needs of this package, by something tiny.
+
+Each has a name that holds all that decides which code that is, and that can be the name of a file; it is importable."""
+
+
+def _nothing(_config: BuildConfig) -> Mapping[str, Callable[[], None]]:
+    return {}
 
 
 def _always(_meta: Meta, _config: BuildConfig) -> bool:
@@ -164,7 +170,7 @@ class CharacterStage(Stage):
         calls_backend: whether it works through the backend, in as many processes and as long as that takes.
         draws: whether it needs the renderer.
         pictures: names of the views' pictures that it keeps of a character that is quarantined for its looks.
-        warm: compiles what it needs, by something tiny.
+        warm: see `Warm`; what draws a mesh that stands still is compiled without it.
     """
 
     make: Make
@@ -177,4 +183,4 @@ class CharacterStage(Stage):
     calls_backend: bool = False
     draws: bool = False
     pictures: tuple[str, ...] = ()
-    warm: Callable[[], None] = _nothing
+    warm: Warm = _nothing

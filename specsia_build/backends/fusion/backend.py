@@ -36,7 +36,7 @@ class Fusion(Backend):
 
     Attributes:
         strength: 0-2, how much goes wrong; 1 is meant to look like Wonder3D with instant-nsr.
-        name, version, sees_ground_truth, needs_yaw, generates: as in `Backend`.
+        name, version, sees_ground_truth, needs_yaw, generates, compiles: as in `Backend`.
     """
 
     strength: float = 1.0
@@ -45,6 +45,7 @@ class Fusion(Backend):
     sees_ground_truth: bool = True
     needs_yaw: bool = False
     generates: bool = True
+    compiles: bool = True
 
     def settings(self) -> Mapping[str, Any]:
         return {"strength": self.strength}

@@ -40,6 +40,7 @@ class Inflate(Backend):
     sees_ground_truth: bool = False
     needs_yaw: bool = False
     generates: bool = True
+    compiles: bool = True
 
     def settings(self) -> Mapping[str, Any]:
         return {}

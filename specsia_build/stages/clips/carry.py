@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from specsia_build.animation.motion import Motion
 from specsia_build.animation.rig import Morph, Rig
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.characters.animated import AnimatedCharacter
+from specsia_build.config import BuildConfig
 from specsia_build.errors import some
 from specsia_build.registration.similarity import Similarity
 from specsia_build.rendering.mesh import Mesh
@@ -21,6 +22,7 @@ from specsia_build.stages import project, reconstruct
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.clips import motions
 from specsia_build.stages.clips.actor import actor_of
+from specsia_build.stages.clips.tiny import box_actor
 from specsia_build.stages.mesh_files import array_file, dump_array, load_array, mesh_from_files
 from specsia_build.stages.render import entry_settings
 from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta
@@ -135,6 +137,15 @@ def rig_of(artefact: Artefact, skeleton: Skeleton) -> Rig:
     return Rig(skeleton=skeleton, morphs=morphs, **arrays)
 
 
+def _compile() -> None:
+    actor = box_actor()
+    carried(actor.mesh, actor.rig, actor.mesh, actor.stands)
+
+
+def _warm(_: BuildConfig) -> dict[str, Callable[[], None]]:
+    return {"carry": _compile}
+
+
 STAGE = CharacterStage(
     name="carry",
     version=1,
@@ -143,4 +154,5 @@ STAGE = CharacterStage(
     settings=_settings,
     inputs=_inputs,
     per_backend=True,
+    warm=_warm,
 )

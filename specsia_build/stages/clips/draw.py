@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.animation.rig import Rig, posed_through
+from specsia_build.config import BuildConfig
 from specsia_build.dataset.images import position_image
-from specsia_build.dataset.layers import COLOR, GT, LAYERS, LINE, MASK, POS, SEG, UDP, frame_file
+from specsia_build.dataset.layers import (
+    BACK,
+    BACK_UNMATCHED,
+    COLOR,
+    FLOW,
+    GT,
+    LABEL,
+    LAYERS,
+    LINE,
+    MASK,
+    POS,
+    SEG,
+    STROKES,
+    TRACKS,
+    UDP,
+    UNMATCHED,
+    frame_file,
+)
 from specsia_build.errors import CharacterError
 from specsia_build.frame import ORTHO_WIDTH
 from specsia_build.jit import ready
@@ -25,8 +44,16 @@ from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Mesh, extremes
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.clips import motions
-from specsia_build.stages.clips.actor import Shot, actor_of, clip_settings, loops, shot_of
-from specsia_build.stages.clips.annotate import ANNOTATIONS, REGIONS, Surface, annotated, surface_of
+from specsia_build.stages.clips.actor import Actor, Shot, actor_of, clip_settings, loops, shot_of
+from specsia_build.stages.clips.annotate import (
+    ANNOTATIONS,
+    REGIONS,
+    Surface,
+    annotated,
+    stored_regions,
+    surface_of,
+)
+from specsia_build.stages.clips.tiny import box_actor, box_shot
 from specsia_build.stages.render import LEAST_COVERED, entry_settings, outline
 from specsia_build.stages.stage import CharacterStage, Clip, DigestOf, Digests, Earlier, EarlierMeta, Job
 from specsia_build.stages.stopwatch import Stopwatch
@@ -36,6 +63,16 @@ ANNOTATIONS_VERSION = 1
 
 IN_PLACE_VERSION = 2
 """Grows whenever a figure would be held otherwise."""
+
+TOGETHER = (
+    (COLOR, MASK, POS),
+    (GT,),
+    (LINE, LABEL, SEG, STROKES),
+    (FLOW, UNMATCHED, BACK, BACK_UNMATCHED),
+    (UDP,),
+    (TRACKS,),
+)
+"""Layers that much the same code makes."""
 
 SMALL = 3.0
 """How many times as wide as that of the stills a clip's frame may be before it is said that its actor is small."""
@@ -126,36 +163,11 @@ def draw(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
     thickness, grey = outline(config.seed, entry.id)
     with watch.part("frame"):
         shot = shot_of(clip, actor, config, thickness + 1)
-    low, high = (bound.astype(np.float64) for bound in extremes(actor.mesh.vertices))
+    low, high = _box(actor)
     wanted = layers_of(settings.recipes)
-    files: dict[str, bytes] = {}
-    empty = 0
-    told = ANNOTATIONS & set(wanted)
     motion = earlier[motions.STAGE]
-    surface = surface_of(actor, motion.files.get(REGIONS)) if told else None
-    shown: deque[Layers] = deque()
-    frames = drawn(actor.mesh, actor.rig, shot, config.look, seen=bool(told))
-    more = None if surface is None else annotated(iter(shown.popleft, None), surface, told, settings.line_px)
-    for k in range(len(shot.times)):
-        with watch.part("draw"):
-            layers = next(frames)
-        if more is not None:
-            with watch.part("annotate"):
-                shown.append(layers)
-                found = next(more)
-            with watch.part("encode"):
-                files |= {frame_file(name, frame): LAYERS[name].encode(what) for (name, frame), what in found.items()}
-        with watch.part("encode"):
-            mask = ready(layers.mask)
-            empty += int(np.count_nonzero(mask) < LEAST_COVERED * mask.size)
-            if COLOR in wanted:
-                files[frame_file(COLOR, k)] = png.encode(layers.color)
-            if MASK in wanted:
-                files[frame_file(MASK, k)] = png.encode(mask)
-            if POS in wanted:
-                files[frame_file(POS, k)] = png.encode(position_image(layers.position, mask, low, high))
-            if GT in wanted:
-                files[frame_file(GT, k)] = png.encode(draw_contour(layers.color, layers.coverage, thickness, grey))
+    surface = surface_of(actor, motion.files.get(REGIONS)) if ANNOTATIONS & set(wanted) else None
+    files, empty = _frames(actor, shot, surface, wanted, (thickness, grey), config, watch)
     if empty == len(shot.times):
         raise CharacterError(f"no frame of '{clip.action}' shows anything of {entry.id}")
     meta = {
@@ -180,6 +192,62 @@ def draw(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
     return Artefact(clip.id, files, meta), ()
 
 
+def _box(actor: Actor) -> tuple[NDArray[np.float64], ...]:
+    """Smallest and largest x, y, z of an actor at rest."""
+    return tuple(bound.astype(np.float64) for bound in extremes(actor.mesh.vertices))
+
+
+def _frames(
+    actor: Actor,
+    shot: Shot,
+    surface: Surface | None,
+    wanted: Collection[str],
+    contour: tuple[int, int],
+    config: BuildConfig,
+    watch: Stopwatch,
+) -> tuple[dict[str, bytes], int]:
+    """Files of the layers of a shot, and how many of its frames show (almost) nothing.
+
+    Args:
+        actor: whom it is of.
+        shot: how it is drawn.
+        surface: of the actor, where one of the layers is told of it.
+        wanted: layers.
+        contour: its thickness and its grey.
+        config: of the run.
+        watch: of what takes time.
+    """
+    low, high = _box(actor)
+    files: dict[str, bytes] = {}
+    empty = 0
+    told = ANNOTATIONS & set(wanted)
+    shown: deque[Layers] = deque()
+    frames = drawn(actor.mesh, actor.rig, shot, config.look, seen=bool(told))
+    line_px = clip_settings(config).line_px
+    more = None if surface is None else annotated(iter(shown.popleft, None), surface, told, line_px)
+    for k in range(len(shot.times)):
+        with watch.part("draw"):
+            layers = next(frames)
+        if more is not None:
+            with watch.part("annotate"):
+                shown.append(layers)
+                found = next(more)
+            with watch.part("encode"):
+                files |= {frame_file(name, frame): LAYERS[name].encode(what) for (name, frame), what in found.items()}
+        with watch.part("encode"):
+            mask = ready(layers.mask)
+            empty += int(np.count_nonzero(mask) < LEAST_COVERED * mask.size)
+            if COLOR in wanted:
+                files[frame_file(COLOR, k)] = png.encode(layers.color)
+            if MASK in wanted:
+                files[frame_file(MASK, k)] = png.encode(mask)
+            if POS in wanted:
+                files[frame_file(POS, k)] = png.encode(position_image(layers.position, mask, low, high))
+            if GT in wanted:
+                files[frame_file(GT, k)] = png.encode(draw_contour(layers.color, layers.coverage, *contour))
+    return files, empty
+
+
 def _doubts(clip: Clip, shot: Shot, empty: int, in_place: bool) -> list[str]:
     """What is odd about a clip that was drawn."""
     said = []
@@ -202,6 +270,23 @@ def _doubts_of(surface: Surface | None, wanted: Sequence[str]) -> list[str]:
     return [surface.landmarks.doubt] if surface is not None and UDP in wanted and surface.landmarks.doubt else []
 
 
+def _compile(config: BuildConfig, wanted: Collection[str]) -> None:
+    actor = box_actor()
+    shot = box_shot(actor, config)
+    surface = surface_of(actor, stored_regions(actor)[0][REGIONS]) if ANNOTATIONS & set(wanted) else None
+    _frames(actor, shot, surface, wanted, (2, 0), config, Stopwatch())
+    loops(actor.rig, shot)
+
+
+def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
+    asked = layers_of(clip_settings(config).recipes)
+    return {
+        f"draw {config.look} {layers[0]}": partial(_compile, config, layers)
+        for layers in TOGETHER
+        if not set(layers).isdisjoint(asked)
+    }
+
+
 STAGE = CharacterStage(
     name="draw",
     version=2,
@@ -210,4 +295,5 @@ STAGE = CharacterStage(
     settings=_settings,
     inputs=_inputs,
     per_clip=True,
+    warm=_warm,
 )

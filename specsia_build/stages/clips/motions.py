@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from specsia_build.animation.motion import WEIGHTS, Motion
 from specsia_build.animation.rig import Rig
 from specsia_build.characters.character import safe_id
-from specsia_build.config import OWN, ClipSettings
+from specsia_build.config import OWN, BuildConfig, ClipSettings
 from specsia_build.errors import some
 from specsia_build.frame import view_yaws
 from specsia_build.recipes.registry import layers_of
@@ -26,6 +27,7 @@ from specsia_build.stages.clips.actor import (
     turn_frames,
 )
 from specsia_build.stages.clips.annotate import OF_REGIONS, stored_regions
+from specsia_build.stages.clips.tiny import box_actor
 from specsia_build.stages.render import entry_settings
 from specsia_build.stages.stage import (
     CharacterStage,
@@ -167,4 +169,20 @@ def _why_still(character_id: str, settings: ClipSettings, actor: Actor) -> str:
     return f"{character_id} has no motion of its own, so no clip of it moves: --motion FILE or NAME gives it one"
 
 
-STAGE = CharacterStage(name="motions", version=2, make=find, settings=_settings, inputs=_inputs, sources=_sources)
+def _compile() -> None:
+    stored_regions(box_actor())
+
+
+def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
+    return {"regions": _compile} if _has_regions(clip_settings(config)) else {}
+
+
+STAGE = CharacterStage(
+    name="motions",
+    version=2,
+    make=find,
+    settings=_settings,
+    inputs=_inputs,
+    sources=_sources,
+    warm=_warm,
+)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.animation.motion import poses
+from specsia_build.config import BuildConfig
 from specsia_build.dataset.images import edge_image, position_image
 from specsia_build.dataset.layers import frame_file
 from specsia_build.dataset.schema import COLOR, EDGE, MASK, POS
 from specsia_build.registration import iou
-from specsia_build.rendering.mesh import extremes
+from specsia_build.rendering.layers import Layers
+from specsia_build.rendering.mesh import Mesh, extremes
 from specsia_build.stages import project, reconstruct
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.clips import carry, draw, motions
 from specsia_build.stages.clips.actor import actor_of, shot_again
+from specsia_build.stages.clips.tiny import box_actor, box_shot
 from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job
 from specsia_build.stages.stopwatch import Stopwatch
 
@@ -56,7 +62,7 @@ def move(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
             rig = carry.own_rig(own, earlier[project.STAGE].meta["registration"])
             times = motion.start + shot.times - shot.times[0]
             shot = replace(shot, poses=poses(rig.skeleton, motion, times))
-    low, high = (bound.astype(np.float64) for bound in extremes(mesh.vertices))
+    low, high = _box(mesh)
     files: dict[str, bytes] = {}
     ious = []
     frames = draw.drawn(mesh, rig, shot, config.look)
@@ -64,11 +70,7 @@ def move(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
         with watch.part("draw"):
             layers = next(frames)
         with watch.part("encode"):
-            pos = position_image(layers.position, layers.mask, low, high)
-            files[frame_file(COLOR, k)] = png.encode(layers.color)
-            files[frame_file(MASK, k)] = png.encode(layers.mask)
-            files[frame_file(POS, k)] = png.encode(pos)
-            files[frame_file(EDGE, k)] = png.encode(edge_image(pos))
+            files |= _files(layers, k, low, high)
         ious.append(iou(layers.mask, png.decode(clean.files[frame_file(MASK, k)], 1)))
     meta = {
         "id": clip.id,
@@ -81,6 +83,33 @@ def move(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
     return Artefact(clip.id, files, meta), ()
 
 
+def _box(mesh: Mesh) -> tuple[NDArray[np.float64], ...]:
+    """Smallest and largest x, y, z of a reconstruction at rest."""
+    return tuple(bound.astype(np.float64) for bound in extremes(mesh.vertices))
+
+
+def _files(layers: Layers, k: int, low: NDArray[np.float64], high: NDArray[np.float64]) -> dict[str, bytes]:
+    """Files of the k-th frame."""
+    pos = position_image(layers.position, layers.mask, low, high)
+    return {
+        frame_file(COLOR, k): png.encode(layers.color),
+        frame_file(MASK, k): png.encode(layers.mask),
+        frame_file(POS, k): png.encode(pos),
+        frame_file(EDGE, k): png.encode(edge_image(pos)),
+    }
+
+
+def _compile(config: BuildConfig) -> None:
+    actor = box_actor()
+    low, high = _box(actor.mesh)
+    for k, layers in enumerate(draw.drawn(actor.mesh, actor.rig, box_shot(actor, config), config.look)):
+        iou(layers.mask, png.decode(_files(layers, k, low, high)[frame_file(MASK, k)], 1))
+
+
+def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
+    return {f"move {config.look}": partial(_compile, config)}
+
+
 STAGE = CharacterStage(
     name="move",
     version=1,
@@ -90,4 +119,5 @@ STAGE = CharacterStage(
     inputs=_inputs,
     per_backend=True,
     per_clip=True,
+    warm=_warm,
 )

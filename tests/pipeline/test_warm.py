@@ -1,0 +1,119 @@
+"""What a build compiles before its workers begin: what they need, once, and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from numba.core.dispatcher import Dispatcher
+
+from specsia_build.characters.sources import open_source
+from specsia_build.config import BuildConfig, with_settings
+from specsia_build.dataset.layers import LAYERS
+from specsia_build.pipeline import warm
+from specsia_build.pipeline.executors import Lost
+from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.warm import compile_once
+from specsia_build.stages.clips.draw import TOGETHER
+from specsia_build.stages.registry import character_stages
+from tests.clips import clips_config, run_clips, write_figures
+
+ROOT = Path(__file__).parents[2]
+
+
+def specialised() -> set[tuple[str, str, str]]:
+    """What of each compiled function this process has: module, name and signature."""
+    modules = [module for name, module in list(sys.modules.items()) if name.startswith("specsia_build")]
+    found = {value for module in modules for value in vars(module).values() if isinstance(value, Dispatcher)}
+    return {(f.py_func.__module__, f.py_func.__name__, str(signature)) for f in found for signature in f.signatures}
+
+
+def needed_besides(folder: Path) -> list[str]:
+    """What clips of a character need of compiled code that was not there after their stages had compiled theirs."""
+    config = clips_config(
+        write_figures(folder / "figures", 1),
+        recipes=["frames", "dravie", "paintbucket", "animerun", "conr"],
+    )
+    for part in (part for stage in character_stages(config) for part in stage.warm(config).values()):
+        part()
+    before = specialised()
+    _, summary = run_clips(folder / "run", config)
+    assert not summary.failures
+    return sorted(f"{module}.{name}{signature}" for module, name, signature in specialised() - before)
+
+
+def test_clips_compile_nothing_after_what_their_stages_compiled(tmp_path: Path) -> None:
+    code = f"from tests.pipeline.test_warm import *; print(needed_besides(Path({str(tmp_path)!r})))"
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (found.stdout.strip(), found.returncode) == ("[]", 0), found.stderr
+
+
+def test_all_layers_are_of_a_kind() -> None:
+    assert sorted(layer for layers in TOGETHER for layer in layers) == sorted(LAYERS)
+
+
+class Said(Progress):
+    """Keeps the lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+
+class Compiler:
+    """An executor that only notes the names of the parts it is given, and loses some."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.loses: set[str] = set()
+
+    def __call__(self, _: object, items: Sequence[tuple[str, object]], __: object) -> Iterator[tuple[int, object]]:
+        for number, (name, _part) in enumerate(items):
+            self.parts.append(name)
+            yield number, Lost("it was killed") if name in self.loses else None
+
+
+@pytest.fixture
+def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Compiler:
+    """What compiles, into an empty cache."""
+    found = Compiler()
+    monkeypatch.setattr(warm, "CACHE", tmp_path)
+    monkeypatch.setattr(warm, "local_executor", lambda _: found)
+    return found
+
+
+def compiled(compiler: Compiler, config: BuildConfig) -> tuple[set[str], int]:
+    """Parts that are compiled for a configuration, and how many lines are said."""
+    compiler.parts.clear()
+    said = Said()
+    entries = open_source(config.source, Path("nowhere")).entries
+    compile_once(config, character_stages(config), entries, said)
+    return set(compiler.parts), len(said.lines)
+
+
+def test_only_what_a_run_needs_is_compiled_and_that_once(compiler: Compiler) -> None:
+    stills = with_settings(BuildConfig(), {"source": "sample:1", "backends": ["inflate"]}, "a test")
+    stated = {"recipes": ["frames"], "fps": 12.0}
+    clips = with_settings(BuildConfig(), {"source": "sample:1", "clips": stated}, "a test")
+    told = with_settings(BuildConfig(), {"source": "sample:1", "clips": {**stated, "recipes": ["animerun"]}}, "a test")
+    parts = {"renderer unlit", "sample", "render", "reconstruct inflate", "project"}
+    assert compiled(compiler, stills) == (parts, 1)
+    assert compiler.parts[0] == "renderer unlit"
+    assert compiled(compiler, stills) == (set(), 0)
+    assert compiled(compiler, clips) == ({"draw unlit color"}, 1)
+    assert compiled(compiler, told) == ({"regions", "draw unlit line", "draw unlit flow"}, 1)
+    assert compiled(compiler, replace(stills, backends=("inflate", "fusion:0.5"))) == ({"reconstruct fusion"}, 1)
+    assert compiled(compiler, replace(stills, look="lit")) == ({"renderer lit"}, 1)
+
+
+def test_what_was_not_compiled_is_tried_again(compiler: Compiler) -> None:
+    config = with_settings(BuildConfig(), {"source": "sample:1", "backends": ["inflate"]}, "a test")
+    compiler.loses = {"project"}
+    assert "project" in compiled(compiler, config)[0]
+    assert compiled(compiler, config)[0] == {"project"}
