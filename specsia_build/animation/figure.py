@@ -18,6 +18,9 @@ Array = NDArray[np.float64]
 
 _UPRIGHT = 0.7
 
+_BEHIND = 0.05
+"""How far toes lie behind the ankles, in lengths of a leg, where a figure is mirrored."""
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -55,6 +58,18 @@ class Figure:
         top = bones.get("head", self.human.spine[-1])
         ways = np.mean(legs, axis=0), places[top] - self.pelvis(worlds) @ self.turn.T
         return all(bool(way[2] > _UPRIGHT * np.linalg.norm(way)) for way in ways)
+
+    def mirrored(self, worlds: Array) -> bool:
+        """Whether a humanoid's toes point behind it in a pose (J, 4, 4), as its left and right have it."""
+        places, bones = worlds[:, :3, 3] @ self.turn.T, self.human.bones
+        if not {"leftToes", "rightToes"} <= bones.keys():
+            return False
+        left = places[bones["leftUpperLeg"]] - places[bones["rightUpperLeg"]]
+        front = np.array([left[1], -left[0], 0.0])
+        legs = [(places[bones[side + "UpperLeg"]], places[bones[side + "Foot"]]) for side in ("left", "right")]
+        toes = [places[bones[side + "Toes"]] - places[bones[side + "Foot"]] for side in ("left", "right")]
+        size = np.linalg.norm(front) * np.mean([np.linalg.norm(hip - foot) for hip, foot in legs])
+        return bool(size > 0 and max(float(way @ front) for way in toes) < -_BEHIND * size)
 
 
 def figure_of(rig: Rig, stated: Mapping[str, int]) -> Figure:

@@ -38,6 +38,11 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
     pairs = _pairs(motion, source, target)
     people = not (source.human.missing or target.human.missing)
     stand, notes = _stand(motion, source) if people else (source.skeleton.rest_worlds, ())
+    if people and source.mirrored(stand):
+        notes += (
+            "its figure is mirrored: by its left and right joints its toes point behind it, so that its limbs bend the "
+            "wrong way: export it in right-handed coordinates, or swap left and right in the names of its joints",
+        )
     if people:
         lacking = [bone for bone in WANTED if (bone in source.human.bones) != (bone in target.human.bones)]
         if lacking:

@@ -230,3 +230,11 @@ class Work:
         """See how many clips there are, and so how many may fail."""
         clips = sum(1 for _ in planned(self.entries, self.layout, self.index))
         self.summary = replace(self.summary, allowed_failures=self.config.allowed_failures(clips), clips=clips)
+        patterns = () if self.config.clips is None else self.config.clips.patterns
+        metas = (self.index.meta(self.layout.artefact(motions.STAGE, None, entry.id)) for entry in self.entries)
+        unheard = [motions.unheard_of(meta) for meta in metas if meta is not None] if patterns else []
+        nobodys = [pattern for pattern in patterns if unheard and all(pattern in found for found in unheard)]
+        # Where none is anybody's, each character has a warning that lists what there is.
+        if len(nobodys) < len(patterns):
+            for pattern in nobodys:
+                self.progress.say(f"--clip '{pattern}' names no motion of any character, so there is no clip of it")

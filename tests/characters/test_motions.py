@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,25 @@ def test_joints_bend_by_the_files_angles(tmp_path: Path, suffix: str, kind: str)
     assert (elbow, knee) == pytest.approx((90.0, 90.0), abs=0.1)
     assert off < 0.1
     assert notes == (("exercise.vrma moves expressions too, which is not played",) if suffix == ".vrma" else ())
+
+
+@pytest.mark.parametrize(("up", "size"), [("+y", 39.37), ("+z", 0.01), ("-y", 1.0)])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_bvh_may_have_any_axis_and_unit_but_is_told_to_be_mirrored(
+    tmp_path: Path, up: str, size: float, mirrored: bool
+) -> None:
+    figure, bones = person(MIXAMO, up=up, size=size)
+    sign = -1.0 if mirrored else 1.0
+    skeleton = replace(figure.skeleton, translations=figure.skeleton.translations * (sign, 1.0, 1.0))
+    path = tmp_path / "exercise.bvh"
+    path.write_text(into_bvh(replace(figure, skeleton=skeleton), exercise(figure, bones)))
+    whose, bones = person(KAYKIT, seed=13, up="+y", lowered=40.0)
+    into_gltf(whose).write_glb(tmp_path / "person.glb")
+    moving, file = read(tmp_path / "person.glb"), read_motions(path)
+    motion, notes = motion_for(moving.rig, moving.humanoid, file, file.motions[0])
+    assert ["is mirrored" in note for note in notes] == ([True] if mirrored else [])
+    if not mirrored:
+        assert angles(moving, motion, [bones[bone] for bone in LIMBS])[:2] == pytest.approx((90.0, 90.0), abs=0.1)
 
 
 @pytest.mark.parametrize("suffix", [".bvh", ".vrma"])

@@ -58,6 +58,7 @@ class Actor:
         humanoid: node of each humanoid bone as its file says; else empty.
         warnings: sentences about motions that cannot be played, or are not played as they are.
         files: of the character, read or looked for in vain.
+        unheard: patterns of the settings that name none of the motions that there were to choose from.
     """
 
     mesh: Mesh
@@ -68,6 +69,7 @@ class Actor:
     humanoid: Mapping[str, int]
     warnings: tuple[str, ...]
     files: tuple[Path, ...]
+    unheard: tuple[str, ...] = ()
 
 
 def clip_settings(config: BuildConfig) -> ClipSettings:
@@ -113,22 +115,27 @@ def _actor(entry: Entry, config: BuildConfig, _: _State) -> Actor:
     files = {path.name: path for path in motion_files(config)}
     motions: dict[tuple[str, int], Motion] = {}
     warnings = [*animated.character.warnings, *animated.warnings]
+    unheard = dict.fromkeys(settings.patterns)
     for origin in map(origin_of, settings.motions):
         if origin == OWN:
-            found = taken(animated.motions, settings)
+            there = dict(enumerate(animated.motions))
+            found = taken(there, settings)
             warnings += _unplayed(animated.spoilt)
         else:
             file = built_in() if origin in BUILT_IN else _motion_file(files[origin], _state((files[origin],)))
-            asked = taken(file.motions, settings)
-            if origin in BUILT_IN:
-                asked = {index: motion for index, motion in asked.items() if motion.name == origin}
-            found, notes = _from_file(animated, file, asked)
+            there = {
+                k: motion for k, motion in enumerate(file.motions) if origin not in BUILT_IN or motion.name == origin
+            }
+            found, notes = _from_file(animated, file, taken(there, settings))
             warnings += notes
+        names = [motion.name for motion in there.values()]
+        unheard = {pattern: None for pattern in unheard if not matching(names, pattern)}
         motions.update({(origin, index): motion for index, motion in found.items()})
-    names = tuple(dict.fromkeys(motion.name for motion in animated.motions))
+    own = tuple(dict.fromkeys(motion.name for motion in animated.motions))
     stands = standing(animated, entry.pose)
     told = tuple(dict.fromkeys(warnings))
-    return Actor(mesh, rig, stands, motions, names, animated.humanoid, told, animated.character.files)
+    read = animated.character.files
+    return Actor(mesh, rig, stands, motions, own, animated.humanoid, told, read, tuple(unheard))
 
 
 def standing(animated: AnimatedCharacter, pose: str) -> Poses:
@@ -210,11 +217,11 @@ def check_settings(config: BuildConfig) -> None:
         origins[origin_of(name)] = name
 
 
-def taken(motions: Sequence[Motion], settings: ClipSettings) -> dict[int, Motion]:
-    """The motions of one file that the settings' patterns take, by their number in it; see `actions.called`."""
-    names = [motion.name for motion in motions]
-    wanted = {index for pattern in settings.patterns for index in matching(names, pattern)}
-    return {index: motion for index, motion in enumerate(motions) if index in wanted or not settings.patterns}
+def taken(motions: Mapping[int, Motion], settings: ClipSettings) -> dict[int, Motion]:
+    """Those of one file's motions, by their number in it, that the settings' patterns take; see `actions.called`."""
+    numbers, names = list(motions), [motion.name for motion in motions.values()]
+    wanted = {numbers[place] for pattern in settings.patterns for place in matching(names, pattern)}
+    return {number: motions[number] for number in numbers if number in wanted or not settings.patterns}
 
 
 def times_of(clip: Clip, actor: Actor, settings: ClipSettings) -> NDArray[np.float64]:

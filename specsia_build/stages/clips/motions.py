@@ -91,6 +91,11 @@ def clips_of(meta: Meta) -> list[Clip]:
     return [Clip(**found) for found in meta["clips"]]
 
 
+def unheard_of(meta: Meta) -> set[str]:
+    """Patterns of the settings that name no motion there is for a character, from this stage's meta data."""
+    return set(meta.get("unheard", ()))
+
+
 def find(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, ...]]:
     """List a character's clips.
 
@@ -127,6 +132,8 @@ def find(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, 
         warnings.append(_why_still(entry.id, settings, actor))
     files: dict[str, bytes] = {}
     meta: dict[str, Any] = {"id": entry.id, "clips": [asdict(clip) for clip in clips], "warnings": warnings}
+    if actor.unheard:
+        meta["unheard"] = list(actor.unheard)
     if _has_regions(settings):
         with watch.part("regions"):
             files, meta["palette"] = stored_regions(actor)
@@ -179,7 +186,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="motions",
-    version=2,
+    version=3,
     make=find,
     settings=_settings,
     inputs=_inputs,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,10 @@ from specsia_build.stages.clips.actor import actor_of, shot_again
 from specsia_build.stages.clips.tiny import box_actor, box_shot
 from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job
 from specsia_build.stages.stopwatch import Stopwatch
+
+
+def _settings(job: Job) -> dict[str, Any]:
+    return {**draw.shot_settings(job), "min_iou": job.config.min_iou}
 
 
 def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
@@ -72,12 +77,22 @@ def move(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
         with watch.part("encode"):
             files |= _files(layers, k, low, high)
         ious.append(iou(layers.mask, png.decode(clean.files[frame_file(MASK, k)], 1)))
+    mean = float(np.mean(ious))
+    warnings = []
+    if mean < config.min_iou:
+        backend = earlier[reconstruct.STAGE].meta["backend"]
+        warnings.append(
+            f"the reconstruction by {backend} meets the silhouettes of '{clip.action}' in view {clip.view} with a mean "
+            f"IoU of {mean:.3f}, below min_iou {config.min_iou:g}: look at it in `specsia report`; --clip takes other "
+            "motions by their names"
+        )
     meta = {
         "id": clip.id,
         "backend": earlier[reconstruct.STAGE].meta["backend"],
         "iou": ious,
         "weights": "carried" if motion is None else "own",
-        "mean_iou": float(np.mean(ious)),
+        "mean_iou": mean,
+        "warnings": warnings,
         "box": [low.tolist(), high.tolist()],
     }
     return Artefact(clip.id, files, meta), ()
@@ -112,10 +127,10 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="move",
-    version=1,
+    version=2,
     earlier=(motions.STAGE, draw.STAGE, reconstruct.STAGE, project.STAGE, carry.STAGE),
     make=move,
-    settings=draw.shot_settings,
+    settings=_settings,
     inputs=_inputs,
     per_backend=True,
     per_clip=True,

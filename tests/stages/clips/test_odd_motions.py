@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,3 +80,23 @@ def test_a_motion_is_named_as_it_is_whatever_a_pattern_would_mean(tmp_path: Path
     clips: list[Clip] = [("walk[1]", "head", "rotation", TURNS), ("walk1", "head", "rotation", TURNS)]
     _, drawn = made(tmp_path, clips, patterns=["walk[1]"], frames=1)
     assert [clip.meta["clip"]["action"] for clip in drawn] == ["walk1", "walk[1]"]
+
+
+def test_a_pattern_that_names_no_motion_is_said_beside_those_that_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clips: list[Clip] = [("nod", "head", "rotation", TURNS), ("wave", "left_arm", "rotation", TURNS)]
+    write_scene(tmp_path / "figures/b.glb", [("wink", "head", "rotation", TURNS)])
+    said, drawn = made(tmp_path, clips, patterns=["nod", "wavee", "wi*"], motions=["own", "walk"], frames=1)
+    assert "--clip 'wavee' names no motion of any character" in capsys.readouterr().err.replace("\n", " ")
+    assert len(drawn) == 1 and "--clip" not in said
+
+
+def test_a_reconstruction_that_moves_unlike_its_character_is_said(tmp_path: Path) -> None:
+    write_scene(tmp_path / "figures/a.glb", [("nod", "head", "rotation", TURNS)])
+    config = clips_config(tmp_path / "figures", turntable=False, views=1, frames=2)
+    _, summary = run_clips(tmp_path / "out", replace(config, min_iou=0.995, low_iou="keep"))
+    (said,) = [line for line in summary.warnings["a"] if "min_iou" in line]
+    assert "the silhouettes of 'nod' in view 0 with a mean IoU of 0." in said and "below min_iou 0.995" in said
+    _, summary = run_clips(tmp_path / "out", config)
+    assert not any("min_iou" in line for line in summary.warnings.get("a", ()))
