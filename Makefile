@@ -16,6 +16,7 @@ BACKENDS ?= inflate fusion
 # `make clips`: a sample and a real character that move, repaired by the model that comes with the package.
 CLIPS ?= specsia-clips-shown
 CLIP_SIZE ?= 256
+CLIP_STEPS ?= 60
 CLIP_ID ?= kaykit_mage
 
 # A configuration is named as its backend is, without the argument. One run for each and each seed, one that never sees
@@ -107,7 +108,8 @@ clips: .venv/train
 	$(BIN)/python -m benchmarks.clips_source "$(CLIPS)/source" --characters "$(CHARACTERS)" --id $(CLIP_ID)
 	$(BIN)/specsia clips "$(CLIPS)/source/characters.jsonl" --out "$(CLIPS)/run" --recipe frames --recipe dravie --preview \
 	  --clip walk --clip wave --clip Walking_A --clip '*Melee_Attack_Chop' --size $(CLIP_SIZE) $(BACKENDS:%=--backend %)
-	$(BIN)/specsia evaluate pretrained "$(CLIPS)/run/dataset" --out "$(CLIPS)/evaluation" --run "$(CLIPS)/run"
+	$(BIN)/specsia evaluate pretrained "$(CLIPS)/run/dataset" --out "$(CLIPS)/evaluation" --run "$(CLIPS)/run" \
+	  --adapt-steps $(CLIP_STEPS) --fit-steps $(CLIP_STEPS)
 	$(BIN)/specsia enhance pretrained "$(CLIPS)/run/dataset" --out "$(CLIPS)/repaired" --video
 	$(BIN)/specsia report "$(CLIPS)/run"
 
