@@ -71,10 +71,30 @@ def diff(one: OpenedDataset, two: OpenedDataset, progress: Callable[[int, int], 
 
 
 def _paired_configs(one: OpenedDataset, two: OpenedDataset) -> list[tuple[str, str]]:
-    """Configurations of one name; two datasets that have but one each are compared whatever its name."""
+    """Configurations of one name, and one without a name of its own beside what the other calls by its backend.
+
+    Two datasets that have but one each are compared whatever its name.
+    """
     if len(one.configs) == len(two.configs) == 1:
         return [(one.configs[0], two.configs[0])]
-    return [(name, name) for name in one.configs if name in two.configs]
+    shared = [(name, name) for name in one.configs if name in two.configs]
+    here, there = _meant_by_default(one, two), _meant_by_default(two, one)
+    shared += [(schema.DEFAULT_CONFIG, here)] if here is not None else []
+    return [*shared, *([(there, schema.DEFAULT_CONFIG)] if there is not None else [])]
+
+
+def _meant_by_default(one: OpenedDataset, other: OpenedDataset) -> str | None:
+    """What another dataset calls the configuration that one has as its default: the backend of all its rows.
+
+    That is what a build with one backend has, and what `datasets` makes of a configuration that it loads and saves.
+    """
+    default = schema.DEFAULT_CONFIG
+    if default not in one.configs or default in other.configs or "backend" not in one.columns:
+        return None
+    rows = (row for split in one.splits(default) for row in one.stream(default, split, ["backend"]))
+    made = {row["backend"] for row in rows}
+    named = made & (set(other.configs) - set(one.configs))
+    return named.pop() if len(made) == len(named) == 1 else None
 
 
 def _standing(dataset: OpenedDataset, config: str) -> Standing:

@@ -38,9 +38,26 @@ def test_a_copy_is_equal(one_backend: Path, dataset: Path) -> None:
 def test_two_configurations_are_compared_each_with_its_own(two_backends: Path, one_backend: Path) -> None:
     assert [c.config for c in compared(two_backends, two_backends).configs] == ["fat", "thin"]
     found = compared(two_backends, one_backend)
-    assert (found.configs_removed, found.configs_added) == (("fat", "thin"), ("default",))
     assert found.settings["config.backends"] == (["fat", "thin"], ["fat"])
     assert not found.equal
+
+
+def test_a_default_configuration_is_compared_with_that_of_its_backend(two_backends: Path, tmp_path: Path) -> None:
+    alone = build_small(tmp_path / "alone", ("a", "b", "c"))
+    for pair, name, gone, new in (
+        ((two_backends, alone), "fat / default", ("thin",), ()),
+        ((alone, two_backends), "default / fat", (), ("thin",)),
+    ):
+        found = compared(*pair)
+        (config,) = found.configs
+        assert (found.configs_removed, found.configs_added) == (gone, new)
+        assert config.config == name and config.equal
+
+
+def test_rows_of_several_backends_are_compared_with_none(two_backends: Path, dataset: Path) -> None:
+    change(dataset, lambda rows: rows["0_01"].update(backend="thin"))
+    found = compared(two_backends, dataset)
+    assert not found.configs and found.configs_added == ("default",)
 
 
 def test_pixels_and_values(one_backend: Path, dataset: Path) -> None:
