@@ -20,12 +20,20 @@ FOREIGN = 0.12
 """Mean difference of colours, 0…1, between a frame and what is remembered of its places, from which another character
 is remembered: 0.07 at most in 192 views of the same one by two backends, 0.16 in the median of others."""
 
+SPOILT = 0.25
+"""Mean difference between what a frame shows and what is made of it, 0…1, from which a model is spoilt: 0.03 at most in
+36 views by a sound one and by fresh weights, 0.41 at least by weights that are 50 times as large or random."""
+
 EMPTY = "without any coverage, so that nothing was painted there: the character is 255 in a mask, or opaque in color/"
 FAINT = "nowhere covered by half: masks go from 0 to 255, so look at how mask/ was written"
 INVERTED = (
     "covered all along the border, as inverted or white masks are: the character is 255 in a mask, and the rest 0"
 )
 FLAT = "of a single position throughout: pos/ must hold the place of each pixel on the character, see docs/frame.md"
+RUINED = (
+    "repaired to something else altogether: the model's weights seem to be spoilt, so look at a result, and train anew "
+    "or name another RUN"
+)
 OTHERS = (
     "at odds with the frontal view that the model was adapted to, in the colours of the same places: adapt one to this"
 )
@@ -51,6 +59,22 @@ def doubts_of(z: NDArray[np.uint8], pos: NDArray[np.uint8], with_pos: bool) -> I
     places = pos[alpha >= HALF, :3]
     if with_pos and len(places) >= LEAST_PLACES and (places == places[0]).all():
         yield FLAT
+
+
+def is_ruined(z: NDArray[np.uint8], result: NDArray[np.uint8]) -> bool:
+    """Whether what a network made of a frame has nothing to do with it; a sound one leaves most of it as it is.
+
+    Args:
+        z: (H, W, 4) uint8, Z.
+        result: (H, W, 4) uint8, what was made of it; where that is transparent, all of Z is lost.
+    """
+    inside = z[..., 3] == 255
+    if np.count_nonzero(inside) < LEAST_PLACES:
+        return False
+    seen, made = z[inside].astype(np.float32), result[inside].astype(np.float32)
+    alpha = made[:, 3] / 255
+    lost = alpha * np.abs(seen - made)[:, :3].mean(axis=1) + (1 - alpha) * 255
+    return float(lost.mean()) > SPOILT * 255
 
 
 def is_foreign(z: NDArray[np.uint8], pos: NDArray[np.uint8], memory: Memory) -> bool:

@@ -26,7 +26,7 @@ from specsia_build.dravie.apply import repair
 from specsia_build.dravie.code import PAINTING, code_digest
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.frame_folder import COLOR, MASK, POS, FrameFiles, list_frames, missing_frames, read_frame
-from specsia_build.dravie.doubts import OTHERS, doubts_of, is_foreign, told
+from specsia_build.dravie.doubts import OTHERS, RUINED, doubts_of, is_foreign, is_ruined, told
 from specsia_build.dravie.recall import VERSION, Memory, recalled
 from specsia_build.errors import SpecsiaError, UsageError, plural, spelled
 from specsia_build.files.names import folded_name, relative_name
@@ -309,6 +309,7 @@ def enhance(
                 of, (z, pos) = loaded.result()
                 result = repair(model, config, z, pos, device)
                 doubts = list(doubts_of(z, pos, config.with_pos))
+                doubts += [RUINED] if is_ruined(z, result) else []
                 if memory is not None and frame.subject in (None, memory.subject):
                     result = recalled(result, z, pos, memory)
                     doubts += [OTHERS] if is_foreign(z, pos, memory) else []

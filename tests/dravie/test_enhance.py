@@ -193,6 +193,20 @@ def test_a_film_by_ffmpeg(run: Path, tmp_path: Path) -> None:
     assert (tmp_path / "out" / "film.mp4").stat().st_size > 500
 
 
+def test_weights_that_are_spoilt_are_told_by_their_results(tmp_path: Path) -> None:
+    config = ModelConfig("tiny")
+    model, frames = build_generator(config), write_frames(tmp_path / "frames")
+    save_model(tmp_path / "sound", 1, config, model, {})
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(50)
+    save_model(tmp_path / "spoilt", 1, config, model, {})
+    assert "warnings" not in enhance(tmp_path / "sound", frames, tmp_path / "one").stderr
+    done = enhance(tmp_path / "spoilt", frames, tmp_path / "two")
+    assert done.exit_code == 0, done.output
+    assert "3 frames, the first '8', are repaired to something else altogether" in done.stderr
+
+
 def test_colour_without_alpha_loses_its_background(tmp_path: Path) -> None:
     pair = drawn_pair()
     save(tmp_path / "color" / "a.png", composite(pair.z))
