@@ -17,6 +17,10 @@ LEAST_IOU = 0.8
 PAPER_TOLERANCE = 12
 """Levels by which the background of a drawing without transparency may differ from the colour of its corners."""
 
+PAPER_BORDER = 0.5
+"""Share of a drawing's border that must be background where nothing is transparent: a figure that runs off the paper
+takes less than the rest."""
+
 FIT_SIZE = 160
 """Pixels on a side at which the similarity is searched."""
 
@@ -50,7 +54,7 @@ def cut_out(drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The drawing (H, W, 4) uint8 without its background, which is taken away where nothing of it is transparent.
 
     Raises:
-        SpecsiaError: if nothing or everything of it is background.
+        SpecsiaError: if nothing or everything of it is background, or that is not of one colour.
     """
     out = drawing.copy()
     if (out[..., 3] >= HALF).all():
@@ -58,6 +62,12 @@ def cut_out(drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
         paper = np.abs(out[..., :3].astype(np.int16) - np.median(corners, axis=0)).max(axis=2) <= PAPER_TOLERANCE
         regions, _ = ndimage.label(paper)
         border = np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])
+        if np.count_nonzero(border) < PAPER_BORDER * len(border):
+            other = 1 - np.count_nonzero(border) / len(border)
+            raise SpecsiaError(
+                f"the drawing's background is not of one colour: {other:.0%} of its border differs from its corners; "
+                "make the background transparent, or plain"
+            )
         out[np.isin(regions, border[border > 0]), 3] = 0
     share = float((out[..., 3] >= HALF).mean())
     if not 0.001 < share < 0.999:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from numpy.testing import assert_array_equal
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from torch import nn
 
@@ -162,6 +162,25 @@ def test_a_drawing_in_another_pose_is_refused(frontal: Pair) -> None:
         place_drawing(bar, frontal.z[..., 3])
     with pytest.raises(SpecsiaError, match="plain or transparent background"):
         place_drawing(np.full((40, 40, 4), 255, np.uint8), frontal.z[..., 3])
+
+
+def _on(ground: ArrayLike, drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A drawing with a ground (…, 3) of its own, opaque."""
+    alpha = drawing[..., 3:] / 255
+    colours = drawing[..., :3] * alpha + np.asarray(ground) * (1 - alpha)
+    return np.concatenate([np.rint(colours), np.full_like(alpha, 255)], axis=2).astype(np.uint8)
+
+
+@pytest.mark.parametrize("ground", [(0, 0, 0), (200, 60, 40), (128, 128, 128)])
+def test_a_drawing_may_lie_on_any_plain_colour(frontal: Pair, ground: tuple[int, int, int]) -> None:
+    found, true = (place_drawing(d, frontal.z[..., 3]).image for d in (_on(ground, frontal.gt), frontal.gt))
+    assert np.abs(found[..., 3].astype(int) - true[..., 3]).mean() < 4
+
+
+def test_a_background_of_many_colours_is_told_from_another_pose(frontal: Pair) -> None:
+    faded = np.linspace(120, 240, len(frontal.gt))[:, None, None]
+    with pytest.raises(SpecsiaError, match=r"background is not of one colour: \d\d% of its border"):
+        place_drawing(_on(faded, frontal.gt), frontal.z[..., 3])
 
 
 def test_a_drawing_is_doubted_by_its_colours(frontal: Pair) -> None:
