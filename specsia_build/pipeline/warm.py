@@ -38,14 +38,17 @@ def compile_once(
 ) -> None:
     """Fill the cache of compiled code where it lacks what some stages of a build need, and say so.
 
-    What is compiled already costs a look at a file's name. What fails here says so where it is used, and is tried again
-    by the next build.
+    What is compiled already costs a look at a file's name. What a worker was lost at is compiled where it is used, and
+    tried again by the next build.
 
     Args:
         config: of the build.
         stages: to be run.
         entries: the characters.
         progress: where that is said.
+
+    Raises:
+        WriteError: if the cache cannot be written.
     """
     parts: dict[str, Callable[[], object]] = {}
     if stages:
