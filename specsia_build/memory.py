@@ -87,22 +87,26 @@ def reckoned(name: str) -> Iterator[None]:
         _current.reset(mark)
 
 
-def take(size: int) -> None:
+def take(size: int, cure: str = CURE) -> None:
     """Reckon with bytes that are kept for as long as the character is worked at; called before they are spent.
 
     Outside of `reckoned` each call stands for itself.
 
+    Args:
+        size: how many.
+        cure: what a user can do where they are too many.
+
     Raises:
         CostError: if the character costs more than it may.
     """
-    ask(size)
+    ask(size, cure)
     budget = _current.get()
     if budget is not None:
         budget.taken += size
 
 
-def ask(size: int) -> None:
-    """Reckon with bytes that are soon given back.
+def ask(size: int, cure: str = CURE) -> None:
+    """Reckon with bytes that are soon given back; arguments as of `take`.
 
     Raises:
         CostError: as `take`.
@@ -111,7 +115,7 @@ def ask(size: int) -> None:
     if budget.taken + size > budget.most:
         raise CostError(
             f"{budget.name} needs at least {shown(budget.taken + size)} of memory, and a worker may use "
-            f"{shown(budget.most)}: {CURE}"
+            f"{shown(budget.most)}: {cure}"
         )
 
 

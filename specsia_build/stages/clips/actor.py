@@ -300,7 +300,8 @@ def _acted(clip: Clip, actor: Actor, config: BuildConfig) -> _Acted:
     times = times_of(clip, actor, settings)
     if not clip.origin:
         return times, actor.stands, np.zeros((len(times), 3))
-    memory.take(len(times) * (POSE_COST * len(actor.rig.skeleton.names) + config.size**2 // PIXELS_PER_BYTE))
+    cost = POSE_COST * len(actor.rig.skeleton.names) + config.size**2 // PIXELS_PER_BYTE
+    memory.take(len(times) * cost, f"its {len(times):,} frames are many: fewer --fps or --frames, or raise --memory")
     found = poses(actor.rig.skeleton, actor.motions[clip.origin, clip.index], times)
     return times, found, _held(actor.rig, found) if settings.in_place else np.zeros((len(times), 3))
 

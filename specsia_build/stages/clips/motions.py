@@ -123,6 +123,10 @@ def find(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, 
     if short := [motion.name for motion in actor.motions.values() if not motion.duration > 0]:
         warnings.append(f"{some(short)} has no length, so a clip of it is one frame")
     lasting = [motion for motion in actor.motions.values() if motion.duration > 0]
+    if brief := [motion.name for motion in lasting if settings.frames != 1 and len(motion.times(settings.fps)) == 1]:
+        warnings.append(
+            f"{some(brief)} lasts no longer than a frame at --fps {settings.fps:g}, so a clip of it is one frame"
+        )
     if frozen := [motion.name for motion in lasting if not _moves(motion, actor.rig)]:
         warnings.append(
             f"{some(frozen)} moves nothing of {entry.id}, so that all frames of a clip of it are alike: "

@@ -100,3 +100,16 @@ def test_a_reconstruction_that_moves_unlike_its_character_is_said(tmp_path: Path
     assert "the silhouettes of 'nod' in view 0 with a mean IoU of 0." in said and "below min_iou 0.995" in said
     _, summary = run_clips(tmp_path / "out", config)
     assert not any("min_iou" in line for line in summary.warnings.get("a", ()))
+
+
+def test_clips_of_too_few_and_of_too_many_frames_are_said(tmp_path: Path) -> None:
+    nod: list[Clip] = [("nod", "head", "rotation", TURNS)]
+    said, _ = made(tmp_path / "few", nod, fps=0.5)
+    assert "nod lasts no longer than a frame at --fps 0.5, so a clip of it is one frame" in said
+    said, _ = made(tmp_path / "one", nod, fps=0.5, frames=1)
+    assert "lasts no longer" not in said
+    write_scene(tmp_path / "many/a.glb", [("nod", "head", "rotation", TURNS * 75)])
+    config = clips_config(tmp_path / "many", recipes=["frames"], turntable=False, views=1, fps=240.0)
+    _, summary = run_clips(tmp_path / "out", replace(config, size=512, memory="512 MB"))
+    (failure,) = summary.failures
+    assert ": its 35,760 frames are many: fewer --fps or --frames, or raise --memory" in failure.reason
