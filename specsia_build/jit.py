@@ -2,6 +2,8 @@
 
 numba keys its cache by the file of the compiled function alone, so that a change in a function it calls, in another
 file, would go unnoticed. Here the cache lies in a folder named after a digest of all sources that are compiled.
+
+numba itself is imported when the first of the functions is needed: a command that draws nothing starts without it.
 """
 
 from __future__ import annotations
@@ -11,12 +13,13 @@ import hashlib
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache, update_wrapper
+from importlib.metadata import version
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
-import numba
 import numpy as np
-from numba.core.caching import FunctionCache
 from numpy.typing import DTypeLike, NDArray
 
 from specsia_build.caches import private_folder, prune, use
@@ -31,16 +34,21 @@ MOST_KEPT = 16
 
 def _sources_digest() -> str:
     top = Path(__file__).parent
-    digest = hashlib.sha256(numba.__version__.encode())
-    for path in sorted(top.rglob("*.py")):
-        source = path.read_bytes()
-        if b"specsia_build.jit" in source or top / "rendering" in path.parents:
-            digest.update(path.relative_to(top).as_posix().encode() + source)
+    digest = hashlib.sha256(version("numba").encode())
+    for path in sorted(map(str, top.rglob("*.py"))):
+        source, name = Path(path).read_bytes(), path[len(f"{top}/") :]
+        if b"specsia_build.jit" in source or name.startswith("rendering/"):
+            digest.update(name.encode() + source)
     return digest.hexdigest()[:16]
 
 
-def _cache_folder() -> Path:
-    """A folder that can be written: of the user's own cache, or of a private one in the temporary folder."""
+@cache
+def cache_folder() -> Path:
+    """Where compiled code of these sources is kept: below the user's own cache, or in a private folder.
+
+    Raises:
+        SpecsiaError: if there is no place.
+    """
     stated = os.environ.get("NUMBA_CACHE_DIR")
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     cache, digest = Path(stated or home) / CACHE_NAME, _sources_digest()
@@ -56,33 +64,71 @@ def _cache_folder() -> Path:
     return cache / digest
 
 
-CACHE = _cache_folder()
-"""Where compiled code of these sources is kept."""
-
-setattr(numba.config, "CACHE_DIR", str(CACHE))  # noqa: B010  it has no type
+_MAKING = RLock()
+"""Held by the thread that makes what numba knows of a function: there is one of each."""
 
 
-class _Kept(FunctionCache):
-    """numba's cache of a function, which says in a sentence where nothing can be kept."""
+class Later:
+    """A function that numba is told of when it is called, or when one that calls it is compiled.
 
-    def save_overload(self, sig: Any, data: Any) -> None:
-        with writing(Path(self.cache_path)):
-            super().save_overload(sig, data)
+    Attributes:
+        made: what numba makes of it, now if need be.
+    """
+
+    def __init__(self, make: Callable[[], Any], function: Callable[..., Any]) -> None:
+        self._make, self._made = make, None
+        update_wrapper(self, function)
+
+    def __call__(self, *arguments: Any) -> Any:
+        return (self._made or self.made)(*arguments)
+
+    @property
+    def made(self) -> Any:
+        """See `Later`."""
+        with _MAKING:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
+
+    @property
+    def _numba_type_(self) -> Any:
+        """What numba asks of values that it does not know."""
+        from numba.core.registry import cpu_target
+
+        return cpu_target.typing_context.resolve_value_type(self.made)
+
+
+@cache
+def _keeper() -> Any:
+    from numba.core.caching import FunctionCache
+
+    class Keeper(FunctionCache):
+        """numba's cache of a function, which says in a sentence where nothing can be kept."""
+
+        def save_overload(self, sig: Any, data: Any) -> None:
+            with writing(Path(self.cache_path)):
+                super().save_overload(sig, data)
+
+    return Keeper
+
+
+def _compiled(function: Callable[..., Any], options: dict[str, Any]) -> Any:
+    """A function that is compiled when it is called, and kept in `cache_folder`."""
+    import numba
+
+    setattr(numba.config, "CACHE_DIR", str(cache_folder()))  # noqa: B010  it has no type
+    made: Any = numba.njit(nogil=True, error_model="numpy", **options)(function)
+    try:
+        made._cache = _keeper()(function)
+    except RuntimeError as error:
+        # numba found no place for it.
+        raise cannot_write(cache_folder(), OSError(errno.ENOSPC, "No space left on device")) from error
+    return made
 
 
 def _keeping(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """A decorator of compiled functions that are kept in `CACHE`."""
-
-    def decorate(function: Callable[..., Any]) -> Any:
-        made: Any = numba.njit(nogil=True, error_model="numpy", **options)(function)
-        try:
-            made._cache = _Kept(function)
-        except RuntimeError as error:
-            # numba found no place for it.
-            raise cannot_write(CACHE, OSError(errno.ENOSPC, "No space left on device")) from error
-        return made
-
-    return decorate
+    """A decorator of functions that are compiled when they are called, and kept in `cache_folder`."""
+    return lambda function: Later(lambda: _compiled(function, options), function)
 
 
 compiled: Any = _keeping()
@@ -94,6 +140,21 @@ uncounted: Any = _keeping(_nrt=False)
 
 inlined: Any = _keeping(forceinline=True, _nrt=False)
 """Decorator of an `uncounted` function that becomes part of its callers."""
+
+
+def intrinsic(function: Callable[..., Any]) -> Any:
+    """Decorator of what writes a compiled function's instructions itself; see `numba.extending.intrinsic`."""
+    return Later(lambda: _extending(function), function)
+
+
+def _extending(function: Callable[..., Any]) -> Any:
+    from numba.core.registry import cpu_target
+    from numba.extending import intrinsic as extending
+
+    made: Any = extending(function)
+    # A function that calls it is being compiled, by what was known before.
+    cpu_target.typing_context.refresh()
+    return made
 
 
 def ready(array: NDArray[Any], dtype: DTypeLike | None = None) -> NDArray[Any]:

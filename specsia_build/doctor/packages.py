@@ -16,10 +16,10 @@ from specsia_build.doctor.machine import cache as cache_fact
 from specsia_build.errors import SpecsiaError, some
 
 _CORE = """
-import datasets
+import datasets, numba
 from specsia_build import jit
 from specsia_build.pipeline import build
-print(jit.CACHE.parent)
+print(jit.cache_folder().parent)
 """
 
 _TORCH = """

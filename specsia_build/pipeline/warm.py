@@ -9,7 +9,7 @@ from pathlib import Path
 
 from specsia_build.characters.character import Entry, safe_id
 from specsia_build.config import BuildConfig
-from specsia_build.jit import CACHE
+from specsia_build.jit import cache_folder
 from specsia_build.pipeline.executors import Lost, Needs, local_executor
 from specsia_build.pipeline.progress import Progress
 from specsia_build.stages.stage import CharacterStage
@@ -30,7 +30,7 @@ def _call(part: tuple[str, Callable[[], object]]) -> None:
 
 def _done(name: str) -> Path:
     """The file that says that the cache holds what compiles under a name."""
-    return CACHE / f"whole-{safe_id(name)}"
+    return cache_folder() / f"whole-{safe_id(name)}"
 
 
 def compile_once(

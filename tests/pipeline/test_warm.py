@@ -14,6 +14,7 @@ from numba.core.dispatcher import Dispatcher
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig, with_settings
 from specsia_build.dataset.layers import LAYERS
+from specsia_build.jit import Later
 from specsia_build.pipeline import warm
 from specsia_build.pipeline.executors import Lost
 from specsia_build.pipeline.progress import Progress
@@ -28,7 +29,8 @@ ROOT = Path(__file__).parents[2]
 def specialised() -> set[tuple[str, str, str]]:
     """What of each compiled function this process has: module, name and signature."""
     modules = [module for name, module in list(sys.modules.items()) if name.startswith("specsia_build")]
-    found = {value for module in modules for value in vars(module).values() if isinstance(value, Dispatcher)}
+    named = {value.made for module in modules for value in vars(module).values() if isinstance(value, Later)}
+    found = {made for made in named if isinstance(made, Dispatcher)}
     return {(f.py_func.__module__, f.py_func.__name__, str(signature)) for f in found for signature in f.signatures}
 
 
@@ -83,7 +85,7 @@ class Compiler:
 def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Compiler:
     """What compiles, into an empty cache."""
     found = Compiler()
-    monkeypatch.setattr(warm, "CACHE", tmp_path)
+    monkeypatch.setattr(warm, "cache_folder", lambda: tmp_path)
     monkeypatch.setattr(warm, "local_executor", lambda _: found)
     return found
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+from specsia_build.jit import intrinsic
 
 LANES = 64
 """Bits of a mask."""
@@ -78,6 +78,8 @@ def half_plane(offset_x: NDArray[np.int32], offset_y: NDArray[np.int32]) -> Any:
             value = builder.fadd(start, grown)
             return builder.bitcast(builder.fcmp_ordered(">=", value, zero), ir.IntType(LANES))
 
+        from numba import types
+
         return types.uint64(types.float32, types.float32, types.float32), generate
 
     return not_negative
@@ -99,6 +101,8 @@ def triangle(offset_x: NDArray[np.int32], offset_y: NDArray[np.int32]) -> Any:
                 signs = builder.or_(signs, builder.add(start, grown))
             inside = builder.icmp_signed(">=", signs, ir.Constant(ints(LANES), [0] * LANES))
             return builder.bitcast(inside, ir.IntType(LANES))
+
+        from numba import types
 
         three = types.UniTuple(types.int32, 3)
         return types.uint64(three, three, three), generate
@@ -125,6 +129,8 @@ def nearer(offset_x: NDArray[np.int32], offset_y: NDArray[np.int32]) -> Any:
                 depths.append(z)
             return builder.bitcast(builder.fcmp_ordered("<", *depths), ir.IntType(LANES))
 
+        from numba import types
+
         three = types.UniTuple(types.float32, 3)
         return types.uint64(three, three), generate
 
@@ -150,6 +156,8 @@ def _dim(typing: Any, through: Any, at: Any, mask: Any, opacity: Any, least: Any
             taken = builder.fadd(*halves)
         total = builder.extract_element(taken, ir.Constant(INDEX, 0))
         return context.make_tuple(builder, signature.return_type, [total, bright])
+
+    from numba import types
 
     f32, u64 = types.float32, types.uint64
     return types.Tuple((f32, u64))(through, types.int64, u64, f32, f32), generate

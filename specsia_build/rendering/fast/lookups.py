@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
-from specsia_build.jit import inlined
+from specsia_build.jit import inlined, intrinsic
 from specsia_build.rendering.fast.lanes import BYTE, INDEX, LONG, floats, ints, shuffled, spread, vector_at
 
 
@@ -31,6 +29,8 @@ def _mix(typing: Any, texels: Any, upper: Any, lower: Any, w00: Any, w01: Any, w
         total = builder.fadd(shuffled(builder, both, [0, 1, 2, 3]), shuffled(builder, both, [4, 5, 6, 7]))
         channels = [builder.extract_element(total, ir.Constant(INDEX, c)) for c in range(4)]
         return context.make_tuple(builder, signature.return_type, channels)
+
+    from numba import types
 
     weights = [types.float32] * 4
     return types.UniTuple(types.float32, 4)(texels, types.int64, types.int64, *weights), generate
@@ -112,6 +112,8 @@ def _look_row(
         builder.store(builder.select(within, builder.or_(found, opaque), known), pointer, align=1)
         return context.get_dummy_value()
 
+    from numba import types
+
     i32, f32 = types.int32, types.float32
     return types.void(texels, color, types.int64, i32, i32, i32, f32, f32, f32, f32), generate
 
@@ -156,6 +158,8 @@ def _halve_row(typing: Any, image: Any, out: Any, upper: Any, lower: Any, to: An
         builder.store(mean, pointer, align=1)
         flags = builder.bitcast(builder.and_(even, opaque), ir.IntType(4 * HALVED))
         return builder.icmp_unsigned("==", flags, ir.Constant(flags.type, -1))
+
+    from numba import types
 
     return types.boolean(image, out, types.int64, types.int64, types.int64, types.int64), generate
 
