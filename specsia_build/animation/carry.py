@@ -10,10 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components
-from scipy.sparse.linalg import splu
 
 from specsia_build.animation.closest import nearest_on
 from specsia_build.animation.motion import Poses, poses
@@ -97,12 +95,12 @@ def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tu
     diagonal = float(np.linalg.norm(np.subtract(*source.bounds())))
     matched = (found.distance <= FARTHEST * diagonal) & (found.agreement >= np.cos(np.deg2rad(WIDEST_DEGREES)))
     rows = np.repeat(np.arange(len(onto.vertices)), 3)
-    points = sparse.csr_array(
+    points = scipy.sparse.csr_array(
         (found.barycentric.ravel(), (rows, source.faces[found.face].ravel())),
         shape=(len(onto.vertices), len(mesh.vertices)),
     )
     links = _links(onto)
-    pieces, piece = connected_components(links, directed=False)
+    pieces, piece = scipy.sparse.csgraph.connected_components(links, directed=False)
     drawn = np.zeros(len(onto.vertices), np.bool_)
     drawn[onto.faces] = True
     with_match = np.bincount(piece, matched & drawn, pieces) > 0
@@ -138,7 +136,7 @@ def _aligned(rig: Rig, worlds: NDArray[np.float64]) -> tuple[Rig, NDArray[np.boo
     slots = number[rig.slots].astype(np.int32)
     lean = replace(rig, nodes=nodes, inverse_binds=binds, slots=slots, weights=weights)
     matrix = _matrix(lean)
-    _, space = connected_components(matrix.T @ matrix, directed=False)
+    _, space = scipy.sparse.csgraph.connected_components(matrix.T @ matrix, directed=False)
     leading = _leading(space, np.where(solid, np.asarray(matrix.sum(axis=0)), -1.0))
     to_frame = np.where(solid[leading][:, None, None], rest[leading], np.eye(4))
     binds = binds @ np.linalg.inv(to_frame)
@@ -186,18 +184,18 @@ def _solid(matrices: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.asarray(stretch[..., 2] > FLATTEST * stretch[..., 0])
 
 
-def _matrix(rig: Rig) -> sparse.csr_array:
+def _matrix(rig: Rig) -> scipy.sparse.csr_array:
     """Weights (V, P)."""
     count, width = rig.slots.shape
     rows = np.repeat(np.arange(count), width)
-    found = sparse.csr_array(
+    found = scipy.sparse.csr_array(
         (rig.weights.ravel().astype(np.float64), (rows, rig.slots.ravel())), shape=(count, len(rig.nodes))
     )
     found.eliminate_zeros()
     return found
 
 
-def _links(mesh: Mesh) -> sparse.csr_array:
+def _links(mesh: Mesh) -> scipy.sparse.csr_array:
     """(V, V) how strongly vertices pull at each other: by edges, and hardest at the same place."""
     edges = np.sort(mesh.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
     _, place = np.unique(mesh.vertices, axis=0, return_inverse=True)
@@ -209,33 +207,35 @@ def _links(mesh: Mesh) -> sparse.csr_array:
     floor = 1e-2 * float(np.median(length)) if len(length) else 1.0
     pull = 1 / np.maximum(length, floor if floor > 0 else 1.0)
     shape = (len(mesh.vertices), len(mesh.vertices))
-    half = sparse.csr_array((pull, (edges[:, 0], edges[:, 1])), shape=shape)
-    return sparse.csr_array(half + half.T)
+    half = scipy.sparse.csr_array((pull, (edges[:, 0], edges[:, 1])), shape=shape)
+    return scipy.sparse.csr_array(half + half.T)
 
 
-def _filled_in(weights: sparse.csr_array, links: sparse.csr_array, unknown: NDArray[np.bool_]) -> sparse.csr_array:
+def _filled_in(
+    weights: scipy.sparse.csr_array, links: scipy.sparse.csr_array, unknown: NDArray[np.bool_]
+) -> scipy.sparse.csr_array:
     """Weights (V, P) whose unknown rows are harmonic over the surface, which keeps them in 0-1 and summing to 1."""
     if not unknown.any():
         return weights
     pull = links[unknown]
-    system = sparse.diags_array(np.asarray(pull.sum(axis=1))) - pull[:, unknown]
-    solver = splu(
-        sparse.csc_array(system),
+    system = scipy.sparse.diags_array(np.asarray(pull.sum(axis=1))) - pull[:, unknown]
+    solver = scipy.sparse.linalg.splu(
+        scipy.sparse.csc_array(system),
         permc_spec="MMD_AT_PLUS_A",
         diag_pivot_thresh=0.0,
         options={"SymmetricMode": True},
     )
-    known = sparse.csc_array(pull[:, ~unknown] @ weights[~unknown])
+    known = scipy.sparse.csc_array(pull[:, ~unknown] @ weights[~unknown])
     blocks = []
     for begin in range(0, weights.shape[1], COLUMNS):
         found = solver.solve(known[:, begin : begin + COLUMNS].toarray())
-        blocks.append(sparse.csr_array(np.where(found >= SMALLEST_WEIGHT, found, 0.0)))
-    stacked = sparse.vstack([weights[~unknown], sparse.hstack(blocks)], format="csr")
+        blocks.append(scipy.sparse.csr_array(np.where(found >= SMALLEST_WEIGHT, found, 0.0)))
+    stacked = scipy.sparse.vstack([weights[~unknown], scipy.sparse.hstack(blocks)], format="csr")
     order = np.concatenate([np.flatnonzero(~unknown), np.flatnonzero(unknown)])
-    return sparse.csr_array(stacked[np.argsort(order)])
+    return scipy.sparse.csr_array(stacked[np.argsort(order)])
 
 
-def _most(weights: sparse.csr_array) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+def _most(weights: scipy.sparse.csr_array) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Slots and weights (V, K) of the largest of each row, K at most `INFLUENCES`, summing to 1."""
     rows = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
     order = np.lexsort((weights.indices, -weights.data, rows))
@@ -249,7 +249,7 @@ def _most(weights: sparse.csr_array) -> tuple[NDArray[np.int32], NDArray[np.floa
     return slots, (values / values.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def _morphs(rig: Rig, points: sparse.csr_array, matched: NDArray[np.bool_]) -> tuple[Morph, ...]:
+def _morphs(rig: Rig, points: scipy.sparse.csr_array, matched: NDArray[np.bool_]) -> tuple[Morph, ...]:
     """The morphs of a rig at matched points of its surface."""
     found = []
     for morph in rig.morphs:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from specsia_build.rendering.mesh import Mesh, doubled_areas
 
@@ -62,7 +62,7 @@ def nearest_on(surface: Mesh, mesh: Mesh) -> Nearest | None:
     corners = corners[solid]
     diagonal = float(np.linalg.norm(np.ptp(corners.reshape(-1, 3), axis=0)))
     samples, first, faces = _samples(corners, SPACING * diagonal)
-    tree = cKDTree(samples)
+    tree = scipy.spatial.cKDTree(samples)
     normals = vertex_normals(surface)[surface.faces[solid]]
     points, facing = mesh.vertices.astype(np.float64), vertex_normals(mesh)
     pulled = points + PULL * (_ring_centres(mesh) - points)

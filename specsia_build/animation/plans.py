@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from specsia_build.animation.motion import ROTATION, TRANSLATION, Motion, Track
 from specsia_build.animation.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    from scipy.spatial.transform import Rotation
 
 Array = NDArray[np.float64]
 
@@ -127,7 +131,7 @@ def _length(places: Mapping[str, Array], start: str, end: str) -> float:
 
 def _about(axis: int, angles: Array) -> Rotation:
     """Turns about left, up or front, by radians (T,)."""
-    return Rotation.from_rotvec(angles[:, None] * np.eye(3)[axis])
+    return scipy.spatial.transform.Rotation.from_rotvec(angles[:, None] * np.eye(3)[axis])
 
 
 def _frames(along: Array, beside: Array) -> Rotation:
@@ -135,16 +139,20 @@ def _frames(along: Array, beside: Array) -> Rotation:
     first = along / np.linalg.norm(along, axis=-1, keepdims=True)
     side = beside - first * np.sum(beside * first, axis=-1, keepdims=True)
     side = side / np.linalg.norm(side, axis=-1, keepdims=True)
-    return Rotation.from_matrix(np.stack([first, side, np.cross(first, side)], axis=-1))
+    return scipy.spatial.transform.Rotation.from_matrix(np.stack([first, side, np.cross(first, side)], axis=-1))
 
 
 def baked(name: str, plan: Plan, body: Body, skeleton: Skeleton, bones: Mapping[str, int]) -> Motion:
     """A plan as keys of the nodes: what each bone turns in the world since rest, taken to its parent's coordinates."""
     count = len(plan.hips)
     turns: dict[int, Rotation] = {}
-    own = {bones[bone]: Rotation.from_rotvec(angles) for bone, angles in plan.turns.items() if bone in bones}
+    own = {
+        bones[bone]: scipy.spatial.transform.Rotation.from_rotvec(angles)
+        for bone, angles in plan.turns.items()
+        if bone in bones
+    }
     limbs = {bones[bone]: bone for bone in bones}
-    identity = Rotation.identity(count)
+    identity = scipy.spatial.transform.Rotation.identity(count)
     worlds = skeleton.rest_worlds
     solved: dict[str, Rotation] = {}
     tracks: list[Track] = []
@@ -179,7 +187,7 @@ def _rotation(node: int, turn: Rotation, carried: Rotation, times: Array, skelet
     above = _unscaled(skeleton.rest_worlds[parent, :3, :3]) if parent >= 0 else np.eye(3)
     at_rest = _unscaled(skeleton.rest_worlds[node, :3, :3])
     world = body.axes.T @ since @ body.axes @ at_rest
-    values = Rotation.from_matrix(above.T @ world).as_quat()
+    values = scipy.spatial.transform.Rotation.from_matrix(above.T @ world).as_quat()
     flips = np.cumprod(np.where(np.sum(values[1:] * values[:-1], axis=1) < 0, -1.0, 1.0))
     values[1:] *= flips[:, None]
     return Track(node, ROTATION, times, values)
@@ -210,7 +218,9 @@ def _legs(plan: Plan, body: Body, hips: Rotation) -> dict[str, Rotation]:
         left = np.array([1.0, 0.0, 0.0])
         found[f"{side}UpperLeg"] = _frames(thigh, beside) * _frames(knee - hip, left).inv()
         found[f"{side}LowerLeg"] = _frames(shin, beside) * _frames(ankle - knee, left).inv()
-        sole = Rotation.from_euler("YX", np.stack([plan.headings[side], plan.soles[side]], axis=1))
+        sole = scipy.spatial.transform.Rotation.from_euler(
+            "YX", np.stack([plan.headings[side], plan.soles[side]], axis=1)
+        )
         found[f"{side}Foot"] = sole
     return found
 

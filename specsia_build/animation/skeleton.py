@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,11 @@ def decomposed(
     axes = np.divide(linear, scales[..., None, :], out=np.zeros_like(linear), where=scales[..., None, :] != 0)
     left, _, right = np.linalg.svd(axes)
     left[..., -1] *= np.sign(np.linalg.det(left) * np.linalg.det(right))[..., None]
-    quaternions = Rotation.from_matrix((left @ right).reshape(-1, 3, 3)).as_quat().reshape(*matrices.shape[:-2], 4)
+    quaternions = (
+        scipy.spatial.transform.Rotation.from_matrix((left @ right).reshape(-1, 3, 3))
+        .as_quat()
+        .reshape(*matrices.shape[:-2], 4)
+    )
     return matrices[..., :3, 3].copy(), quaternions, scales
 
 

@@ -14,8 +14,8 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from specsia_build import memory
 from specsia_build.animation.feet import Feet, Soles, feet, ground_of, leg_length, soles, standing
@@ -80,7 +80,7 @@ def _onto(way: Array, other: Array) -> Array:
     sine = float(np.linalg.norm(axis))
     if lengths == 0 or sine <= 1e-9 * lengths:
         return np.eye(3)
-    return np.asarray(Rotation.from_rotvec(axis / sine * np.arctan2(sine, cosine)).as_matrix())
+    return np.asarray(scipy.spatial.transform.Rotation.from_rotvec(axis / sine * np.arctan2(sine, cosine)).as_matrix())
 
 
 def _above(skeleton: Skeleton, node: int) -> Iterator[int]:
@@ -119,7 +119,7 @@ class Transfer:
             return np.eye(3)
         left, right = (self.stand[self.source.human.bones[side + "UpperLeg"], :3, 3] for side in ("left", "right"))
         x, y, _ = self.source.turn @ (left - right)
-        return np.asarray(Rotation.from_euler("z", -np.arctan2(y, x)).as_matrix())
+        return np.asarray(scipy.spatial.transform.Rotation.from_euler("z", -np.arctan2(y, x)).as_matrix())
 
     def _alignments(self) -> Array:
         """(J, 3, 3) by the target's nodes: what lays its arms and legs at rest onto the source's, in the one frame."""
@@ -219,7 +219,9 @@ class Transfer:
             local = self._turned(worlds)
             _, places = self._swept(local, worlds, moved, way[k * chunk : k * chunk + len(part)])
             for node, rotations in local.items():
-                turned.setdefault(node, []).append(np.asarray(Rotation.from_matrix(rotations).as_quat()))
+                turned.setdefault(node, []).append(
+                    np.asarray(scipy.spatial.transform.Rotation.from_matrix(rotations).as_quat())
+                )
             for node, place in places.items():
                 shifted.setdefault(node, []).append(place)
         tracks = [Track(node, ROTATION, times, np.concatenate(found)) for node, found in turned.items()]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import weld
@@ -126,8 +125,10 @@ def _joined(
     """(E,) how long the chosen edges between (welded) vertices are together that hang together with each of them."""
     count = len(mesh.vertices)
     lengths = np.linalg.norm(mesh.vertices[one] - mesh.vertices[other], axis=1) * chosen
-    graph = coo_array((np.ones(np.count_nonzero(chosen), np.int8), (one[chosen], other[chosen])), shape=(count, count))
-    label = connected_components(graph, directed=False)[1]
+    graph = scipy.sparse.coo_array(
+        (np.ones(np.count_nonzero(chosen), np.int8), (one[chosen], other[chosen])), shape=(count, count)
+    )
+    label = scipy.sparse.csgraph.connected_components(graph, directed=False)[1]
     return np.asarray(np.bincount(label[one], lengths, minlength=count)[label[one]])
 
 

@@ -6,11 +6,9 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
+import skimage
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
-from skimage.color import lab2rgb
 
 from specsia_build.annotation.face_colors import face_colors, jumps
 from specsia_build.annotation.merging import Links, Patches, merged, sums, without_specks
@@ -92,7 +90,7 @@ def regions(mesh: Mesh) -> Regions:
     # What straddles a border has next to no say in the colours on its two sides.
     say = np.where(across, 1e-6, 1.0) * weight
     flat = np.stack([sums(of_face, say * mean[:, k]) for k in range(3)], axis=1) / sums(of_face, say)[:, None]
-    return Regions(of_face, np.round(lab2rgb(flat) * 255).astype(np.uint8))
+    return Regions(of_face, np.round(skimage.color.lab2rgb(flat) * 255).astype(np.uint8))
 
 
 def _numbers_of(materials: tuple[Material, ...]) -> NDArray[np.int64]:
@@ -140,14 +138,14 @@ def _near(
         least: area of a part that is seen.
     """
     count = len(middle)
-    graph = coo_array((np.ones(len(linked)), linked.T), shape=(count, count))
-    part = connected_components(graph, directed=False)[1]
+    graph = scipy.sparse.coo_array((np.ones(len(linked)), linked.T), shape=(count, count))
+    part = scipy.sparse.csgraph.connected_components(graph, directed=False)[1]
     total, first = sums(part, area), np.unique(part, return_index=True)[1]
     small, rest = np.flatnonzero(total < least), np.flatnonzero(total[part] >= least)
     # A small part is one place, a large one all its faces.
     centres = np.stack([sums(part, area * middle[:, k]) for k in range(3)], axis=1)[small] / total[small, None]
     places, faces = np.concatenate([centres, middle[rest]]), np.concatenate([first[small], rest])
     nearest = min(NEAR + 1, len(places))
-    found = cKDTree(places).query(centres, nearest)[1].reshape(len(small), nearest)
+    found = scipy.spatial.cKDTree(places).query(centres, nearest)[1].reshape(len(small), nearest)
     pairs = np.stack([np.repeat(first[small], nearest), faces[found].ravel()], axis=1)
     return np.asarray(pairs[pairs[:, 0] != pairs[:, 1]])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
+import skimage
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from skimage.measure import label as label_parts
 
 from specsia_build.annotation.lines import BINARY
 from specsia_build.rendering.layers import HALF_COVERED
@@ -41,7 +41,7 @@ def segments(line: NDArray[np.uint8], label: NDArray[np.int32], mask: NDArray[np
     box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     kind = np.where((label[box] < 0) | (mask[box] < HALF_COVERED), BACKGROUND, label[box] + 2)
     kind[line[box] < BINARY] = LINES
-    part = label_parts(kind, background=LINES, connectivity=1)
+    part = skimage.measure.label(kind, background=LINES, connectivity=1)
     sizes = np.bincount(part.ravel())
     behind = np.zeros(len(sizes), np.bool_)
     behind[part[kind == BACKGROUND]] = True
@@ -126,7 +126,7 @@ def matching(
 def _most_frequent(group: NDArray[np.int32], value: NDArray[np.int32], count: int) -> NDArray[np.int32]:
     """(count,) the most frequent value of each group, at least 0, the lowest of several; -1 for a group without any."""
     width = int(value.max(initial=0)) + 1
-    tally = coo_array((np.ones(len(group), np.int32), (group, value)), shape=(count, width)).tocsr()
+    tally = scipy.sparse.coo_array((np.ones(len(group), np.int32), (group, value)), shape=(count, width)).tocsr()
     most = np.asarray(tally.argmax(axis=1), np.int32).reshape(count)
     most[np.diff(tally.indptr) == 0] = -1
     return most

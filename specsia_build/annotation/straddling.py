@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from specsia_build.annotation.merging import JUST_NOTICEABLE, Links, Patches, nearest_neighbours
 from specsia_build.jit import uncounted
@@ -83,8 +82,8 @@ def straightened(faces: Patches, patches: Patches, links: Links, across: NDArray
     # What was cut off is a patch of its own.
     ends = number[links.faces]
     whole = links.faces[ends[:, 0] == ends[:, 1]]
-    graph = coo_array((np.ones(len(whole)), whole.T), shape=(len(number), len(number)))
-    return faces.joined(connected_components(graph, directed=False)[1])
+    graph = scipy.sparse.coo_array((np.ones(len(whole)), whole.T), shape=(len(number), len(number)))
+    return faces.joined(scipy.sparse.csgraph.connected_components(graph, directed=False)[1])
 
 
 @uncounted

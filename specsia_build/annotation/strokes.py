@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from specsia_build.annotation.lines import Lines
 from specsia_build.rendering.mesh import Mesh
@@ -137,13 +135,17 @@ def _closed(places: NDArray[np.float32], points: NDArray[np.int64], joined: NDAr
     loose = np.flatnonzero((points >= count) & (np.bincount(joined.reshape(-1), minlength=len(points)) == 1))
     if len(loose) == 0:
         return places, points, joined
-    away, nearest = (np.asarray(found) for found in cKDTree(places).query(places[loose], 2))
+    away, nearest = (np.asarray(found) for found in scipy.spatial.cKDTree(places).query(places[loose], 2))
     # Two points may be at one place, so that either comes first.
     other = np.where(nearest[:, 0] == loose, nearest[:, 1], nearest[:, 0])
     near = away[:, 1] <= JOINED
-    links = coo_array((np.ones(np.count_nonzero(near), np.int8), (loose[near], other[near])), shape=(len(points),) * 2)
+    links = scipy.sparse.coo_array(
+        (np.ones(np.count_nonzero(near), np.int8), (loose[near], other[near])), shape=(len(points),) * 2
+    )
     # Points are in the order of their numbers: a vertex comes first among those that become one.
-    _, first, of = np.unique(connected_components(links, directed=False)[1], return_index=True, return_inverse=True)
+    _, first, of = np.unique(
+        scipy.sparse.csgraph.connected_components(links, directed=False)[1], return_index=True, return_inverse=True
+    )
     return places[first], points[first], _once(of[joined])
 
 

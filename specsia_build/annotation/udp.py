@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from specsia_build.animation.dummy import dummy
 from specsia_build.animation.figure import Figure, figure_of
@@ -70,7 +70,7 @@ def _a_pose() -> tuple[Motion, Figure]:
     bones = {name: node for node, name in enumerate(skeleton.names)}
     tracks = []
     for side, turn in (("left", BELOW_DEG), ("right", -BELOW_DEG)):
-        lowered = Rotation.from_euler("y", turn, degrees=True).as_quat()
+        lowered = scipy.spatial.transform.Rotation.from_euler("y", turn, degrees=True).as_quat()
         tracks.append(Track(bones[f"{side}UpperArm"], ROTATION, np.zeros(1), lowered[None]))
     return Motion("A-pose", tuple(tracks), 0.0, 0.0), Figure(skeleton, np.eye(3), bones)
 

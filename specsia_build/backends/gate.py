@@ -8,9 +8,9 @@ self-test of a backend looks for those.
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
 from specsia_build.errors import CharacterError, LowQualityError
 from specsia_build.frame import ORTHO_WIDTH, Camera
@@ -114,7 +114,7 @@ def share_of_parts(found: Topology) -> float:
 
 def _largest_piece(image: NDArray[np.uint8]) -> float:
     """Share 0-1 of the silhouette's area that its largest connected part holds."""
-    labels, count = ndimage.label(image[..., 3] >= HALF_COVERED, structure=np.ones((3, 3)))
+    labels, count = scipy.ndimage.label(image[..., 3] >= HALF_COVERED, structure=np.ones((3, 3)))
     if count == 0:
         return 0.0
     areas = np.bincount(labels.ravel())[1:].astype(np.float64)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from specsia_build import memory
 from specsia_build.animation.motion import ROTATION, TRANSLATION, Motion, Track, poses
@@ -215,7 +215,9 @@ def _tracks(
             angles = frames[:, [k for _, k in turns]]
             # Channels turn one after the other, each in what the one before has turned.
             order = "".join("XYZ"[axis] for axis, _ in turns)
-            values = Rotation.from_euler(order, angles if len(turns) > 1 else angles[:, 0], degrees=True).as_quat()
+            values = scipy.spatial.transform.Rotation.from_euler(
+                order, angles if len(turns) > 1 else angles[:, 0], degrees=True
+            ).as_quat()
             yield Track(node, ROTATION, times, np.asarray(values, np.float64))
         if shifts:
             places = np.tile(np.array(joint.offset), (len(frames), 1))
@@ -252,7 +254,7 @@ def _turned(skeleton: Skeleton, motion: Motion, turn: NDArray[np.float64]) -> Sk
     rotations = skeleton.rotations.copy()
     for track in motion.tracks:
         if track.path == ROTATION and skeleton.parents[track.node] < 0:
-            rotations[track.node] = Rotation.from_matrix(turn).as_quat()
+            rotations[track.node] = scipy.spatial.transform.Rotation.from_matrix(turn).as_quat()
     return replace(skeleton, rotations=rotations)
 
 

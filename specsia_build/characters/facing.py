@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from specsia_build.animation.names import SIDES, words_of
 from specsia_build.errors import plural
@@ -252,7 +252,7 @@ def _apart(along: NDArray[np.float64]) -> bool:
 
 def _misfit(points: NDArray[np.float64], axis: int, size: float) -> float:
     """Mean distance of the mirrored surface from the surface, across the best plane square to an axis."""
-    tree, along = cKDTree(points), points[:, axis]
+    tree, along = scipy.spatial.cKDTree(points), points[:, axis]
     best = float("inf")
     for middle in (float(np.median(along)), float(along.mean()), float(along.min() + along.max()) / 2):
         mirrored = points[:: len(points) // _MIRRORED].copy()

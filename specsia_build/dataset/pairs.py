@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
 from specsia_build import png
 from specsia_build.dataset import schema
@@ -270,7 +270,7 @@ def silhouette_of(color: Pixels, pos: Pixels, mask: Pixels) -> Pixels:
 
 def _cut_out(image: Pixels, silhouette: Pixels) -> Pixels:
     """RGBA of a composited picture: clear where exact background reaches the border, or leaves Z's silhouette too."""
-    regions, count = ndimage.label(background(image))
+    regions, count = scipy.ndimage.label(background(image))
     border = np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])
     outside = np.bincount(regions.ravel(), weights=(silhouette == 0).ravel(), minlength=count + 1)
     clear = 2 * outside > np.bincount(regions.ravel(), minlength=count + 1)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from specsia_build.dataset import schema
@@ -231,6 +230,9 @@ def open_shard(
 
 def _rows(batch: pa.RecordBatch | pa.Table) -> list[dict[str, Any]]:
     """Rows of a batch, images as their bytes whether they are stored as such or as `datasets` does."""
+    # It takes a tenth of a second, which a command that reads no row need not wait.
+    import pyarrow.compute as pc
+
     columns = {}
     for column in batch.schema:
         values = batch.column(column.name)

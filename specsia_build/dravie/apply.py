@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import scipy
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 from torch import nn
 
 from specsia_build.dravie.config import ModelConfig
@@ -119,6 +119,6 @@ def repair(
             if tile <= LEAST_TILE:
                 raise
             tile //= 2
-    near = ndimage.maximum_filter(z[window][..., 3], 2 * FARTHEST + 1, mode="constant") > 0
+    near = scipy.ndimage.maximum_filter(z[window][..., 3], 2 * FARTHEST + 1, mode="constant") > 0
     out[window] = decode_output(painted) * near[..., None]
     return out

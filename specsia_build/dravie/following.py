@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.metrics import Step
@@ -35,7 +35,7 @@ def followed(here: NDArray[np.uint8], there: NDArray[np.uint8]) -> Step:
         return Step(pixels[:0], others[:0])
     levels = there[..., :3].astype(np.float32)
     reach = _span(levels, np.asarray(there[..., 3] == 255)).ravel()[others] / 2 + ROUNDING
-    apart, nearest = cKDTree(levels.reshape(-1, 3)[others]).query(here.reshape(-1, 4)[pixels, :3])
+    apart, nearest = scipy.spatial.cKDTree(levels.reshape(-1, 3)[others]).query(here.reshape(-1, 4)[pixels, :3])
     nearest = np.asarray(nearest)
     found = np.asarray(apart <= reach[nearest])
     return Step(pixels[found], others[nearest[found]])

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
+import skimage
 from numpy.typing import NDArray
-from scipy import ndimage
-from skimage.metrics import structural_similarity
 
 from specsia_build.dataset.pairs import Pair
 from specsia_build.errors import SpecsiaError
@@ -71,7 +71,7 @@ def on_white(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _rim(covered: NDArray[np.bool_], depth: int) -> NDArray[np.bool_]:
     """Covered pixels at most `depth` away, along either axis, from one that is not; the frame's border is no rim."""
-    inner = ndimage.minimum_filter(covered, 2 * depth + 1, mode="constant", cval=True)
+    inner = scipy.ndimage.minimum_filter(covered, 2 * depth + 1, mode="constant", cval=True)
     return np.asarray(covered & ~inner)
 
 
@@ -113,7 +113,7 @@ def contour_lines(pair: Pair) -> NDArray[np.bool_] | None:
 
 
 def _near(lines: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return np.asarray(ndimage.maximum_filter(lines, 2 * TOLERANCE_PX + 1, mode="constant", cval=False))
+    return np.asarray(scipy.ndimage.maximum_filter(lines, 2 * TOLERANCE_PX + 1, mode="constant", cval=False))
 
 
 def contour_scores(result: NDArray[np.uint8], pair: Pair) -> dict[str, float]:
@@ -188,7 +188,7 @@ def view_scores(result: NDArray[np.uint8], pair: Pair) -> dict[str, float]:
         scores[f"part_{name}"] = float(error[part].sum()) / count
         if part.any():
             scores[f"l1_{name}"] = float(error[part].mean())
-    _, similar = structural_similarity(
+    _, similar = skimage.metrics.structural_similarity(
         seen,
         wanted,
         gaussian_weights=True,

@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.data.agreement import agreed
@@ -109,7 +109,7 @@ def remember(frontal: Pair) -> Memory | None:
     """
     if not frontal.pos[..., :3].any():
         return None
-    inside = ndimage.binary_erosion(frontal.z[..., 3] == 255, iterations=INSIDE)
+    inside = scipy.ndimage.binary_erosion(frontal.z[..., 3] == 255, iterations=INSIDE)
     found = inside & (frontal.gt[..., 3] == 255) & agreed(frontal)
     if not found.any():
         return None

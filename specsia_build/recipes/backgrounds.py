@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 
 CELLS = (3, 7, 15, 31)
 """Of the grids of random numbers that clouds are made of, each half as strong as the one before."""
@@ -33,7 +33,7 @@ def _mixed(one: NDArray[np.float64], other: NDArray[np.float64], share: NDArray[
 def _clouds(rng: np.random.Generator, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
     """From 0 to 1."""
     total = sum(
-        map_coordinates(rng.random((cells + 1, cells + 1)), [y * cells, x * cells], order=1) / 2**octave
+        scipy.ndimage.map_coordinates(rng.random((cells + 1, cells + 1)), [y * cells, x * cells], order=1) / 2**octave
         for octave, cells in enumerate(CELLS)
     )
     return np.asarray((total - total.min()) / max(float(np.ptp(total)), 1e-9), np.float64)

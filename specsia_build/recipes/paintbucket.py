@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import skimage
 from numpy.typing import NDArray
-from skimage.measure import label as label_parts
 
 from specsia_build import png
 from specsia_build.annotation.segments import BACKGROUND, LINES, contents
@@ -132,7 +132,7 @@ def write_frame(out: Path, names: Mapping[str, str], clip: ClipFrames, k: int) -
 def with_holes(seg: NDArray[np.int32]) -> NDArray[np.int32]:
     """Segments (H, W) with those of the background that lines shut in, such as between the legs, as segments of their
     own behind the others, as PaintBucket-Character has them: they are to be told from the figure like any other."""
-    part = label_parts(seg == BACKGROUND, connectivity=1)
+    part = skimage.measure.label(seg == BACKGROUND, connectivity=1)
     outer = np.unique(np.concatenate([part[0], part[-1], part[:, 0], part[:, -1]]))
     number = np.zeros(int(part.max()) + 1, np.int32)
     holes = np.setdiff1d(np.arange(1, len(number)), outer)

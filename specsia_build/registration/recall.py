@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from specsia_build.registration.masks import shrink
 from specsia_build.rendering.layers import HALF_COVERED
@@ -32,7 +32,7 @@ def lost_part(mask: NDArray[np.uint8], gt_mask: NDArray[np.uint8]) -> float:
     missing = theirs & ~ours
     if not missing.any():
         return 0.0
-    away = ndimage.distance_transform_edt(~ours) if ours.any() else np.full(ours.shape, np.inf)
-    parts, _ = ndimage.label(missing, structure=np.ones((3, 3)))
+    away = scipy.ndimage.distance_transform_edt(~ours) if ours.any() else np.full(ours.shape, np.inf)
+    parts, _ = scipy.ndimage.label(missing, structure=np.ones((3, 3)))
     areas = np.bincount(parts.ravel())[np.unique(parts[missing & (away > REACH)])]
     return float(areas.max(initial=0) / np.count_nonzero(theirs))

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
+import skimage
 from numpy.typing import NDArray
-from scipy import ndimage
-from skimage import measure
 
 from specsia_build.backends.fusion.damage import Damaged
 from specsia_build.backends.fusion.keep import facing, kept
@@ -195,11 +195,11 @@ def fused_surface(views: Sequence[Damaged]) -> Fused:
     # Room for the Gaussian, so that the surface closes inside the volume.
     low, high = low - 4 * cell, high + 4 * cell
     volume = carved(views, low, high, cell)
-    smooth = ndimage.gaussian_filter(volume, SMOOTH, mode="nearest", truncate=2.5)
+    smooth = scipy.ndimage.gaussian_filter(volume, SMOOTH, mode="nearest", truncate=2.5)
     volume = kept(np.maximum(smooth, volume + np.float32(PUFF * cell)), views, low, cell)
     if not (volume > 0).any():
         raise CharacterError("nothing is left of the character after carving: all of it is too thin")
-    points, faces, _, _ = measure.marching_cubes(volume, 0.0, gradient_direction="ascent")
+    points, faces, _, _ = skimage.measure.marching_cubes(volume, 0.0, gradient_direction="ascent")
     faces = np.ascontiguousarray(faces, np.int32)
     points = _relaxed(points, faces, TAUBIN, TAUBIN_STEPS) * cell + low
     return Fused(points.astype(np.float32), faces, vertex_normals(points, faces))

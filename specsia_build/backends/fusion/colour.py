@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from specsia_build.backends.fusion.carve import Fused
 from specsia_build.backends.fusion.damage import Damaged
@@ -142,7 +142,7 @@ def _grain(weights: Floats, generator: np.random.Generator) -> Floats:
 def _filled(vertices: Floats, colours: Floats, known: NDArray[np.bool_]) -> Floats:
     if known.all() or np.count_nonzero(known) < NEIGHBOURS:
         return colours
-    _, nearest = cKDTree(vertices[known]).query(vertices[~known], k=NEIGHBOURS)
+    _, nearest = scipy.spatial.cKDTree(vertices[known]).query(vertices[~known], k=NEIGHBOURS)
     filled = colours.copy()
     filled[~known] = colours[known][nearest].mean(axis=1)
     return filled

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from specsia_build.backends.fusion.noise import Floats, smooth_noise, smooth_vectors, warped
 from specsia_build.backends.fusion.views import BACK, FRONT, VIEW_SIZE, View
@@ -119,7 +119,7 @@ def damaged(view: View, which: int, generator: np.random.Generator, strength: fl
     whole = np.dstack([view.color, view.coverage])
     moved = warped(whole, bend)
     # The nearer surface wins at a step in depth: blurring and resampling would else eat thin parts from behind.
-    nearer = ndimage.grey_erosion(_continued(view.depth[..., None], covered)[..., 0], NEARER)
+    nearer = scipy.ndimage.grey_erosion(_continued(view.depth[..., None], covered)[..., 0], NEARER)
     depth = warped(np.ascontiguousarray(nearer[..., None]), bend)[..., 0]
     coverage = moved[..., 3]
     known = coverage >= 0.5
@@ -144,14 +144,14 @@ def _continued(values: Floats, known: NDArray[np.bool_]) -> Floats:
     """Values (H, H, C) with each unknown pixel taking the nearest known one's; as they are where none is known."""
     if not known.any():
         return values
-    nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    nearest = scipy.ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
     return np.asarray(values[tuple(nearest)])
 
 
 def _blurred(image: Floats, width: float) -> Floats:
     if width <= 0:
         return image
-    return np.asarray(ndimage.gaussian_filter(image, (width, width, 0), mode="nearest", truncate=3.0), np.float32)
+    return np.asarray(scipy.ndimage.gaussian_filter(image, (width, width, 0), mode="nearest", truncate=3.0), np.float32)
 
 
 def _noise(generator: np.random.Generator, wavelength: float) -> Floats:
@@ -184,7 +184,7 @@ def _repainted(
 def _mottle(detail: Floats, known: NDArray[np.bool_], generator: np.random.Generator, strength: float) -> Floats:
     """Texture where the picture has some already, most of it in brightness; (H, H, 3)."""
     busy = np.abs(detail).max(axis=2) * known
-    local = ndimage.gaussian_filter(busy, 4.0, truncate=2.5) + np.float32(MOTTLE_FLOOR)
+    local = scipy.ndimage.gaussian_filter(busy, 4.0, truncate=2.5) + np.float32(MOTTLE_FLOOR)
     grain = np.zeros_like(detail)
     for wavelength in MOTTLE_WAVES:
         grain += _noise(generator, wavelength)[..., None]

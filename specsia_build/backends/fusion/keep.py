@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from specsia_build.backends.fusion.damage import Damaged
 from specsia_build.backends.fusion.noise import bilinear
@@ -98,7 +98,7 @@ def facing(view: Damaged) -> Floats:
     It turns a difference in depth into a distance to the surface. The steepest slope nearby counts, as the nearest
     depth nearby has flattened the slopes themselves.
     """
-    rise = ndimage.maximum_filter(view.depth, NEARBY) - ndimage.minimum_filter(view.depth, NEARBY)
+    rise = scipy.ndimage.maximum_filter(view.depth, NEARBY) - scipy.ndimage.minimum_filter(view.depth, NEARBY)
     run = (NEARBY - 1) / view.camera.pixels_per_unit
     return np.asarray(np.maximum(1 / np.sqrt(1 + (rise / run) ** 2), GRAZING), np.float32)
 
@@ -115,7 +115,7 @@ def _lacking(view: Damaged, nearest: Floats) -> NDArray[np.bool_]:
 def _away(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     if not mask.any():
         return np.full(mask.shape, np.inf)
-    return np.asarray(ndimage.distance_transform_edt(~mask))
+    return np.asarray(scipy.ndimage.distance_transform_edt(~mask))
 
 
 def kept(volume: Floats, views: Sequence[Damaged], low: NDArray[np.float64], cell: float) -> Floats:
@@ -127,7 +127,7 @@ def kept(volume: Floats, views: Sequence[Damaged], low: NDArray[np.float64], cel
     """
     camera = views[0].camera
     bases, scale = np.stack([view.camera.basis() for view in views]), camera.pixels_per_unit
-    ids, count = ndimage.label(volume > 0)
+    ids, count = scipy.ndimage.label(volume > 0)
     nearest, piece = _look(ids.astype(np.int32), bases, low, cell, scale, camera.size)
     sizes = [np.bincount(seen[view.inside > 0], minlength=count + 1) for seen, view in zip(piece, views, strict=True)]
     shown = np.max(sizes, axis=0) >= SHOWN

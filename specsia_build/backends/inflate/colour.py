@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
 from specsia_build.rendering.contour import outside_distance
 from specsia_build.rendering.layers import HALF_COVERED
@@ -80,7 +80,7 @@ def paint(image: NDArray[np.uint8]) -> Atlas:
     crop = np.asarray(picture.crop((left, top, left + width, top + height)))
     front = extended_front(crop)
     coarse = np.asarray(Image.fromarray(front).reduce(COARSER), np.float32)
-    depth = ndimage.distance_transform_edt(crop[::COARSER, ::COARSER, 3] >= HALF_COVERED).astype(np.float32)
+    depth = scipy.ndimage.distance_transform_edt(crop[::COARSER, ::COARSER, 3] >= HALF_COVERED).astype(np.float32)
     back = guessed_back(coarse, depth, max(2.0, RIM * image.shape[0] / COARSER))
     pixels = np.full((height, width + width // COARSER, 4), 255, dtype=np.uint8)
     pixels[:, :width, :3] = front
@@ -99,13 +99,13 @@ def extended_front(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     contour = contour_width(crop)
     covered = crop[..., 3] >= HALF_COVERED
-    trusted = ndimage.binary_erosion(crop[..., 3] >= FULL)
+    trusted = scipy.ndimage.binary_erosion(crop[..., 3] >= FULL)
     if contour > 0:
-        trusted &= ndimage.distance_transform_edt(covered) > contour
-    away, nearest = ndimage.distance_transform_edt(~trusted, return_indices=True)
+        trusted &= scipy.ndimage.distance_transform_edt(covered) > contour
+    away, nearest = scipy.ndimage.distance_transform_edt(~trusted, return_indices=True)
     thin = covered & ((away > 3.0 + contour) | (not trusted.any()))
     if thin.any():
-        nearest = ndimage.distance_transform_edt(~(trusted | thin), return_distances=False, return_indices=True)
+        nearest = scipy.ndimage.distance_transform_edt(~(trusted | thin), return_distances=False, return_indices=True)
     return np.asarray(crop[..., :3][tuple(nearest)])
 
 
@@ -165,7 +165,7 @@ def _led_inwards(front: Floats, depth: Floats, band: float) -> Floats:
     inside = depth > 0
     # The outermost pixels may be a drawn contour, which is no colour of hair or clothes.
     along = _blurred_within(front, (depth > band) & (depth <= 2.5 * band), 0.6 * band)
-    nearest = ndimage.distance_transform_edt(
+    nearest = scipy.ndimage.distance_transform_edt(
         depth > band + 1.5, sampling=(UPRIGHT, 1.0), return_distances=False, return_indices=True
     )
     led = _blurred_within(along[tuple(nearest)], inside, band)
@@ -180,10 +180,10 @@ def _led_inwards(front: Floats, depth: Floats, band: float) -> Floats:
 def _blurred_within(colours: Floats, mask: Mask, sigma: float) -> Floats:
     """Gaussian mean over the pixels of `mask` only; `colours` itself where none is near."""
     weight = mask.astype(np.float32)
-    total = ndimage.gaussian_filter(weight, sigma, mode="constant", truncate=3.0)
+    total = scipy.ndimage.gaussian_filter(weight, sigma, mode="constant", truncate=3.0)
     out = colours.copy()
     near = total > 1e-3
     for channel in range(colours.shape[2]):
-        mean = ndimage.gaussian_filter(colours[..., channel] * weight, sigma, mode="constant", truncate=3.0)
+        mean = scipy.ndimage.gaussian_filter(colours[..., channel] * weight, sigma, mode="constant", truncate=3.0)
         out[near, channel] = mean[near] / total[near]
     return out

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from specsia_build.jit import compiled
 
@@ -116,7 +116,8 @@ def relief(points: Floats, depth: Depth) -> Floats:
     """
     at = [points[:, 1], points[:, 0]]
     crest, trunk, feet = (
-        ndimage.map_coordinates(field, at, order=1, mode="nearest") for field in (depth.crest, depth.trunk, depth.feet)
+        scipy.ndimage.map_coordinates(field, at, order=1, mode="nearest")
+        for field in (depth.crest, depth.trunk, depth.feet)
     )
     height = points[:, 2]
     fuller = 1.0 + FULL * trunk * np.maximum(1.0 - (height / crest) ** 2, 0.0)
@@ -132,8 +133,8 @@ def _ground(inside: NDArray[np.bool_]) -> Floats:
 
 
 def _mean_within(values: Floats, mask: NDArray[np.bool_], sigma: float) -> Floats:
-    weight = ndimage.gaussian_filter(mask.astype(np.float64), sigma, mode="constant", truncate=3.0)
-    total = ndimage.gaussian_filter(np.where(mask, values, 0.0), sigma, mode="constant", truncate=3.0)
+    weight = scipy.ndimage.gaussian_filter(mask.astype(np.float64), sigma, mode="constant", truncate=3.0)
+    total = scipy.ndimage.gaussian_filter(np.where(mask, values, 0.0), sigma, mode="constant", truncate=3.0)
     return np.asarray(total / np.maximum(weight, 1e-9))
 
 

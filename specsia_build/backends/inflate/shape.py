@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
 from specsia_build.errors import CharacterError
 from specsia_build.jit import compiled
@@ -86,7 +86,7 @@ def clean_silhouette(alpha: NDArray[np.uint8]) -> Silhouette:
         raise CharacterError("the picture has no background: every pixel is covered, so there is no silhouette")
     shrink = -(-alpha.shape[0] // MAX_RASTER)
     coverage = np.pad(np.asarray(Image.fromarray(alpha).reduce(shrink)) / 255.0, 2 * PAD_PX)
-    coverage = ndimage.gaussian_filter(coverage, BLUR_PX / shrink, mode="constant")
+    coverage = scipy.ndimage.gaussian_filter(coverage, BLUR_PX / shrink, mode="constant")
     speck = SPECK * np.count_nonzero(coverage > 0.5)
     coverage[_small_parts(coverage > 0.5, speck)] = 0.0
     coverage[_small_parts(coverage <= 0.5, speck)] = 1.0
@@ -100,7 +100,7 @@ def clean_silhouette(alpha: NDArray[np.uint8]) -> Silhouette:
 
 
 def _small_parts(mask: NDArray[np.bool_], area: float) -> NDArray[np.bool_]:
-    labels, count = ndimage.label(mask)
+    labels, count = scipy.ndimage.label(mask)
     small = np.bincount(labels.ravel(), minlength=count + 1) < area
     small[0] = False
     return np.asarray(small[labels])
@@ -114,7 +114,7 @@ def lattice(silhouette: Silhouette) -> Grid:
     rows, columns = np.arange(height) * cell, np.arange(width) * cell
     at = np.meshgrid(rows, columns, indexing="ij")
     # A cubic spline keeps the contour round where the lattice is finer than the pixels.
-    nodes = ndimage.map_coordinates(distance, at, order=3, mode="nearest") / cell
+    nodes = scipy.ndimage.map_coordinates(distance, at, order=3, mode="nearest") / cell
     nodes = np.pad(nodes, 2, mode="edge")
     nodes[[0, 1, -2, -1], :] = np.minimum(nodes[[0, 1, -2, -1], :], -1.0)
     nodes[:, [0, 1, -2, -1]] = np.minimum(nodes[:, [0, 1, -2, -1]], -1.0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
+import skimage
 from numpy.typing import NDArray
-from scipy import ndimage, sparse
-from skimage.measure import marching_cubes
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -43,8 +43,8 @@ def extend_outside(square: Floats, distance: Floats) -> Floats:
     """
     weight = np.clip(distance, 0.0, 1.0) ** 2
     slope = square / np.maximum(distance, 0.05)
-    total = ndimage.gaussian_filter(weight, 1.0, mode="constant")
-    mean = ndimage.gaussian_filter(weight * slope, 1.0, mode="constant") / np.maximum(total, 1e-12)
+    total = scipy.ndimage.gaussian_filter(weight, 1.0, mode="constant")
+    mean = scipy.ndimage.gaussian_filter(weight * slope, 1.0, mode="constant") / np.maximum(total, 1e-12)
     mean = np.where(total > 1e-9, np.maximum(mean, 0.05), 1.0)
     inner = np.clip(distance - 0.5, 0.0, 1.0)
     return inner * square + (1.0 - inner) * distance * mean
@@ -61,7 +61,7 @@ def close_surface(square: Floats) -> Shell:
     volume = (square[None] - (height**2)[:, None, None]).astype(np.float32)
     # A node exactly on the surface would give triangles without area.
     volume[volume == 0] = 1e-6
-    found, faces, _, _ = marching_cubes(volume, 0.0, gradient_direction="ascent")
+    found, faces, _, _ = skimage.measure.marching_cubes(volume, 0.0, gradient_direction="ascent")
     half = _relaxed(found[:, ::-1].astype(np.float64), faces, square)
     return _mirrored(half, faces.astype(np.int64))
 
@@ -84,10 +84,10 @@ def _relaxed(half: Floats, faces: NDArray[np.int32], square: Floats) -> Floats:
     """
     count = len(half)
     corners, following = faces.ravel(), faces[:, [1, 2, 0]].ravel()
-    listed = sparse.csr_matrix((np.ones(len(corners)), (corners, following)), shape=(count, count))
+    listed = scipy.sparse.csr_matrix((np.ones(len(corners)), (corners, following)), shape=(count, count))
     neighbours = (listed + listed.T).tocsr()
     degree = np.asarray(neighbours.sum(axis=1))
-    spline = ndimage.spline_filter(square, order=3, mode="nearest")
+    spline = scipy.ndimage.spline_filter(square, order=3, mode="nearest")
     down, right = np.gradient(square, axis=0), np.gradient(square, axis=1)
     rim, points = half[:, 2] == 0.0, half
     for _ in range(SMOOTHING):
@@ -101,11 +101,11 @@ def _relaxed(half: Floats, faces: NDArray[np.int32], square: Floats) -> Floats:
 def _projected(points: Floats, spline: Floats, right: Floats, down: Floats) -> Floats:
     """One Newton step towards height^2 = square."""
     at = [points[:, 1], points[:, 0]]
-    value = ndimage.map_coordinates(spline, at, order=3, mode="nearest", prefilter=False) - points[:, 2] ** 2
+    value = scipy.ndimage.map_coordinates(spline, at, order=3, mode="nearest", prefilter=False) - points[:, 2] ** 2
     gradient = np.stack(
         [
-            ndimage.map_coordinates(right, at, order=1, mode="nearest"),
-            ndimage.map_coordinates(down, at, order=1, mode="nearest"),
+            scipy.ndimage.map_coordinates(right, at, order=1, mode="nearest"),
+            scipy.ndimage.map_coordinates(down, at, order=1, mode="nearest"),
             -2.0 * points[:, 2],
         ],
         axis=1,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from specsia_build import memory
 from specsia_build.characters.gltf.vertices import Vertices
@@ -72,7 +72,7 @@ def _mended(
     wide = [Influences(_padded(own.joints, widest), _padded(own.weights, widest)) for own in found]
     joints = np.concatenate([own.joints[rows] for own, rows in zip(wide, sound, strict=True)])
     weights = np.concatenate([own.weights[rows] for own, rows in zip(wide, sound, strict=True)])
-    tree = cKDTree(np.concatenate([places[rows] for places, rows in zip(points, sound, strict=True)]))
+    tree = scipy.spatial.cKDTree(np.concatenate([places[rows] for places, rows in zip(points, sound, strict=True)]))
     for own, rows, places in zip(wide, lost, points, strict=True):
         _, nearest = tree.query(np.nan_to_num(places[rows]))
         own.joints[rows], own.weights[rows] = joints[nearest], weights[nearest]

@@ -6,9 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from specsia_build.characters.samples.nets import QuadMesh
 from specsia_build.jit import compiled
@@ -120,8 +119,10 @@ def _neighbours(quads: NDArray[np.int64]) -> NDArray[np.int64]:
 def _charts(direction: NDArray[np.int64], pairs: NDArray[np.int64]) -> NDArray[np.int64]:
     """Chart of each quad: connected quads that face the same direction."""
     same = pairs[direction[pairs[:, 0]] == direction[pairs[:, 1]]]
-    graph = coo_array((np.ones(len(same), np.int8), (same[:, 0], same[:, 1])), shape=(len(direction), len(direction)))
-    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
+    graph = scipy.sparse.coo_array(
+        (np.ones(len(same), np.int8), (same[:, 0], same[:, 1])), shape=(len(direction), len(direction))
+    )
+    return np.asarray(scipy.sparse.csgraph.connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
 def _without_specks(

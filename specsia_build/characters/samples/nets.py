@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from specsia_build.characters.samples import field
 
@@ -65,8 +64,8 @@ def _largest_piece(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """The piece with the most quads; inner walls of closed hollows and specks of the grid go."""
     start, end = quads.ravel(), np.roll(quads, -1, axis=1).ravel()
-    graph = coo_array((np.ones(len(start), np.int8), (start, end)), shape=(len(vertices), len(vertices)))
-    _, label = connected_components(graph, directed=False)
+    graph = scipy.sparse.coo_array((np.ones(len(start), np.int8), (start, end)), shape=(len(vertices), len(vertices)))
+    _, label = scipy.sparse.csgraph.connected_components(graph, directed=False)
     piece = label[quads[:, 0]]
     keep = quads[piece == np.argmax(np.bincount(piece))]
     used, compact = np.unique(keep, return_inverse=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from specsia_build.dataset.verify.glimpse import Glimpse
 
@@ -133,7 +133,7 @@ def _nearest(view: Glimpse) -> NDArray[np.float32]:
     """Depth of the nearest surface about each sample, infinite where there is none."""
     depth = view.points @ view.camera.basis()[2].astype(np.float32)
     covered = view.silhouettes[1] > 0
-    return np.asarray(ndimage.minimum_filter(np.where(covered, depth, np.float32(np.inf)), 3))
+    return np.asarray(scipy.ndimage.minimum_filter(np.where(covered, depth, np.float32(np.inf)), 3))
 
 
 def _share_in_front(one: Glimpse, two: Glimpse, surface: NDArray[np.float32]) -> float:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage, optimize
 
 from specsia_build.errors import SpecsiaError
 
@@ -60,7 +60,7 @@ def cut_out(drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if (out[..., 3] >= HALF).all():
         corners = out[[0, 0, -1, -1], [0, -1, 0, -1], :3].astype(np.int16)
         paper = np.abs(out[..., :3].astype(np.int16) - np.median(corners, axis=0)).max(axis=2) <= PAPER_TOLERANCE
-        regions, _ = ndimage.label(paper)
+        regions, _ = scipy.ndimage.label(paper)
         border = np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])
         if np.count_nonzero(border) < PAPER_BORDER * len(border):
             other = 1 - np.count_nonzero(border) / len(border)
@@ -127,7 +127,7 @@ def _fit(source: NDArray[np.float32], target: NDArray[np.float32], degrees: floa
         return -_overlap(np.asarray(_warp(picture, target.shape, similarity(values))), target)
 
     corners = np.vstack([np.zeros(4), 0.05 * np.eye(4)])
-    values, least, *_ = optimize.fmin(
+    values, least, *_ = scipy.optimize.fmin(
         loss, np.zeros(4), xtol=1e-4, ftol=1e-5, initial_simplex=corners, full_output=True, disp=False
     )
     return -float(least), similarity(values)
@@ -146,7 +146,7 @@ def place_drawing(drawing: NDArray[np.uint8], mask: NDArray[np.uint8]) -> Placed
     figure = cut_out(drawing)
     if not (mask >= HALF).any():
         raise SpecsiaError("the frontal view is all background: there is nothing to lay the drawing onto")
-    source, distance = _small(figure[..., 3]), ndimage.distance_transform_edt(mask < HALF)
+    source, distance = _small(figure[..., 3]), scipy.ndimage.distance_transform_edt(mask < HALF)
     # The drawing covers its contour and Zmask does not: how thick that is shows in how well it fits.
     grown = [
         _small(np.where(distance <= line * max(1.0, max(mask.shape) / 512), np.uint8(255), np.uint8(0)))
@@ -164,7 +164,7 @@ def place_drawing(drawing: NDArray[np.uint8], mask: NDArray[np.uint8]) -> Placed
 
 def _apart(z: NDArray[np.uint8], placed: NDArray[np.uint8]) -> float | None:
     """Mean absolute difference of colours, 0…1, where both pictures are opaque; None where they nowhere are."""
-    both = ndimage.binary_erosion((z[..., 3] == 255) & (placed[..., 3] == 255), iterations=INSIDE)
+    both = scipy.ndimage.binary_erosion((z[..., 3] == 255) & (placed[..., 3] == 255), iterations=INSIDE)
     if not both.any():
         return None
     return float(np.abs(z[both][:, :3].astype(np.int16) - placed[both][:, :3]).mean()) / 255

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.data.patches import PATCH
@@ -24,9 +24,9 @@ def agreed(pair: Pair) -> NDArray[np.bool_]:
     try on the one view smears the part's colours around the character in all others.
     """
     shown, wanted = pair.z[..., 3] >= HALF, pair.gt[..., 3] >= HALF
-    lost = wanted & (ndimage.distance_transform_edt(~shown) > WIDEST_LINE_PX + SLACK)
-    added = shown & (ndimage.distance_transform_edt(~wanted) > SLACK)
-    found = ~ndimage.maximum_filter(lost | added, PATCH + 1, mode="constant")
+    lost = wanted & (scipy.ndimage.distance_transform_edt(~shown) > WIDEST_LINE_PX + SLACK)
+    added = shown & (scipy.ndimage.distance_transform_edt(~wanted) > SLACK)
+    found = ~scipy.ndimage.maximum_filter(lost | added, PATCH + 1, mode="constant")
     foreground = shown | wanted
     if (found & foreground).sum() < LEAST_AGREED * foreground.sum():
         return np.ones_like(found)

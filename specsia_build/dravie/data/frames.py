@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from specsia_build.caches import prune, use
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
@@ -137,7 +137,7 @@ def _cut_out(pair: Pair, where: NDArray[np.bool_] | None = None) -> _Box | None:
         return None
     (top, bottom), (left, right) = (_reach(np.asarray(shown.any(axis=a))) for a in (1, 0))
     box = np.s_[top:bottom, left:right]
-    centres = ndimage.maximum_filter(shown[box].view(np.uint8), 2 * REACH + 1, mode="constant")
+    centres = scipy.ndimage.maximum_filter(shown[box].view(np.uint8), 2 * REACH + 1, mode="constant")
     if where is not None:
         centres &= where[box]
     edges = np.diff(centres.astype(np.int8), axis=1, prepend=0, append=0)
