@@ -1,4 +1,7 @@
-"""A server as a backend: it is sent each picture as a PNG and answers with a GLB."""
+"""A server as a backend: it is sent each picture as a PNG and answers with a GLB.
+
+httpx2 is imported where a server is asked: every build knows of this backend, and few have it.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +22,9 @@ from specsia_build.errors import CharacterError, UsageError, brief, plural
 from specsia_build.files.writing import remove_tree
 from specsia_build.memory import allowed, shown
 from specsia_build.rendering.mesh import Mesh
+
+if TYPE_CHECKING:
+    import httpx2
 
 SEED_HEADER, CHARACTER_HEADER = "X-Specsia-Seed", "X-Specsia-Character"
 
@@ -112,6 +117,8 @@ class Server(Backend):
         raise AssertionError("every attempt returns or raises")
 
     def _ask(self, picture: bytes, headers: Mapping[str, str]) -> bytes:
+        import httpx2
+
         deadline = time.monotonic() + self.terms.seconds
         timeout = httpx2.Timeout(self.terms.seconds, connect=min(_CONNECT_SECONDS, self.terms.seconds))
         try:
@@ -164,6 +171,8 @@ def make(name: str, stated: object) -> Server:
     Raises:
         UsageError: as of `create`.
     """
+    import httpx2
+
     terms, _ = read_terms(name, "url")
     try:
         url = httpx2.URL(str(stated))
