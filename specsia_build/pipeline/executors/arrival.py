@@ -61,11 +61,11 @@ class Holder:
 
         node, fault = look(wanted)
         if fault is None:
-            from specsia_build.memory import limit_process
+            from specsia_build.pipeline.executors.shares import hold
 
             needs = pickle.loads(packed)  # noqa: S301  of the command that started this
             if needs.memory is not None:
-                limit_process(needs.memory)
+                hold(needs.memory)
             if needs.gpus and needs.work_on is not None:
                 needs.work_on(",".join(ray.get_runtime_context().get_accelerator_ids()["GPU"]))
         return node, fault

@@ -8,6 +8,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from inspect import isgeneratorfunction
 from typing import Any
 
@@ -78,7 +79,7 @@ class TaskItems:
     def done(self) -> Iterator[Given | Done]:
         """Do it: one item is heard of step by step, several about once a second."""
         if self.memory is not None:
-            limit_process(self.memory)
+            hold(self.memory)
         begun = told = time.monotonic()
         if len(self.items) == 1:
             yield from self._one(begun)
@@ -105,6 +106,12 @@ class TaskItems:
         else:
             result = self.function(self.items[0])
         yield Done([(0, result)], time.monotonic() - begun, last=True)
+
+
+def hold(memory: int) -> None:
+    """Hold this process to what an item may cost in bytes, beyond what it loads for all of them."""
+    import_module("specsia_build.pipeline.executors.preloaded")
+    limit_process(memory)
 
 
 def share_size(mean: float | None, left: int, width: int) -> int:
