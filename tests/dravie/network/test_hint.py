@@ -34,7 +34,7 @@ def dimmed(pair: Pair) -> Pair:
 
 def interior(pairs: list[Pair], training: list[Pair], with_pos: bool) -> float:
     """Mean error inside the figures of some pairs, after a short training on others."""
-    config = TrainConfig(steps=STEPS, batch=8, with_pos=with_pos, adversarial=0.0, ema=0.98)
+    config = TrainConfig(steps=STEPS, batch=4, with_pos=with_pos, adversarial=0.0, ema=0.98)
     networks = build_networks(config, None, CPU, False)
     sampler = PatchSampler((frames_of(training),), config.batch, 0, with_pos, config.augmentation, config.patch)
     for step, batch in enumerate(prefetched(sampler, 0, STEPS)):
