@@ -189,6 +189,11 @@ class BuildConfig:
         stated = MAX_FAILURES if self.max_failures is None else self.max_failures
         return max(1, int(characters * float(stated[:-1]) / 100)) if stated.endswith("%") else int(stated)
 
+    @property
+    def command(self) -> str:
+        """What makes such a run, on the command line."""
+        return "specsia build" if self.clips is None else "specsia clips"
+
     def worker_count(self) -> int:
         """Processes to start: `workers`, or one for each core this process may use."""
         return self.workers or cores()

@@ -63,7 +63,7 @@ def _pack(work: Work) -> BuildSummary:
     for name, missed in not_ready(plan, failures).items():
         return work.finished(
             stopped=f"{len(missed):,} of {plural(len(ids), 'character')} of {name} are neither built up to date nor on "
-            f"record as failed ({named(missed)}), so no dataset is written without them: run `specsia build --out "
+            f"record as failed ({named(missed)}), so no dataset is written without them: run `{config.command} --out "
             f"{layout.url or layout.root}` with all its stages"
         )
     total = sum(len(found) for found in plan.members.values())

@@ -152,7 +152,7 @@ def pack_plan(
             planned.setdefault(one.character, []).append(one)
         members[name] = [one for entry in entries for one in planned.get(entry.id, ())]
         if not members[name]:
-            raise UsageError(f"pack has nothing of {name} to pack: run `specsia build --stage {last.name}` first")
+            raise UsageError(f"pack has nothing of {name} to pack: run `{config.command} --stage {last.name}` first")
         if backend_of(spec).sees_ground_truth:
             seen.append(name)
     lost = {

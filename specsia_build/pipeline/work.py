@@ -219,8 +219,8 @@ class Work:
                 continue
             if redone <= set(blocked.values()):
                 raise UsageError(
-                    f"{stage.name} has nothing to start from in {self.layout.root}: run `specsia build --stage "
-                    f"{stage.earlier[-1].name}` first"
+                    f"{stage.name} has nothing to start from in {self.layout.root}: run `{self.config.command} "
+                    f"--stage {stage.earlier[-1].name}` first"
                 )
             self.progress.say(
                 f"{stage.name}: {plural(len(waiting), 'character')} not ready for it; run the earlier stages for all"

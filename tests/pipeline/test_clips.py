@@ -225,3 +225,9 @@ def test_settings_that_are_for_stills_only_are_refused(tmp_path: Path) -> None:
         (tmp_path / "own.yaml").write_text(setting + "\n")
         more = ("--config", tmp_path / "own.yaml")
         assert "clips are made with" in clips(tmp_path / "a.glb", tmp_path / "out", *more, code=2)["error"]
+
+
+def test_a_stage_that_lacks_another_names_the_command_of_clips(tmp_path: Path) -> None:
+    write_moving_figure(tmp_path / "figures" / "one.glb")
+    said = clips(tmp_path / "figures", tmp_path / "out", "--stage", "draw", code=2)["error"]
+    assert "run `specsia clips --stage motions` first" in said
