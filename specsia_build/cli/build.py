@@ -24,6 +24,7 @@ from specsia_build.config import EXECUTORS, LOOKS, LOW_IOU_ACTIONS
 
 @click.command(
     cls=Command,
+    goes_on=True,
     takes_source=True,
     examples=("specsia build sample:3 --out my-samples", "specsia build path/to/characters --out my-run"),
     context_settings={"show_default": False},

@@ -25,6 +25,7 @@ from specsia_build.config import DEFAULT_CLIPS_OUT, EXECUTORS, LOOKS, ClipSettin
 
 @click.command(
     cls=Command,
+    goes_on=True,
     takes_source=True,
     examples=(
         "specsia clips path/to/characters --out my-clips --preview",

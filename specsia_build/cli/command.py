@@ -45,8 +45,31 @@ class _WithExamples(click.Command):
                 formatter.write(f"{'':{formatter.current_indent}}{line}\n")
 
 
+STOPPED, PAUSED = "stopped; the same command begins anew", "stopped; the same command goes on from here"
+"""What is said after Ctrl-C."""
+
+
 class Command(_WithExamples):
-    """A command: ``@click.command(cls=Command, examples=("specsia status my-run", ...))``."""
+    """A command: ``@click.command(cls=Command, examples=("specsia status my-run", ...))``.
+
+    Attributes:
+        goes_on: whether it keeps what it has done when it is stopped, and goes on from there.
+    """
+
+    def __init__(self, *args: Any, goes_on: bool = False, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.goes_on = goes_on
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it.
+
+        Raises:
+            KeyboardInterrupt: where it was stopped, with what is to be said.
+        """
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise KeyboardInterrupt(PAUSED if self.goes_on else STOPPED) from error
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take the words after the command's name.

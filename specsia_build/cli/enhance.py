@@ -19,6 +19,7 @@ from specsia_build.terminal.screen import say
 
 @click.command(
     cls=Command,
+    goes_on=True,
     examples=(
         "specsia enhance pretrained my-frames --out repaired",
         "specsia enhance drawn my-run/dataset --split test --out repaired-test",

@@ -22,6 +22,7 @@ from specsia_build.terminal.screen import say
 
 @click.command(
     cls=Command,
+    goes_on=True,
     examples=(
         "specsia evaluate pretrained my-run/dataset --out scores",
         "specsia evaluate drawn my-run/dataset --baselines raw --out scores-drawn",

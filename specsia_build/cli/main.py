@@ -15,7 +15,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from specsia_build import __version__
-from specsia_build.cli.command import CommandGroup
+from specsia_build.cli.command import STOPPED, CommandGroup
 from specsia_build.cli.stopping import stoppable
 from specsia_build.errors import SpecsiaError, UsageError, brief
 from specsia_build.files.trouble import write_trouble
@@ -122,7 +122,7 @@ def _told() -> Iterator[None]:
     except SpecsiaError as error:
         raise _Sentence(str(error), FAILED) from error
     except KeyboardInterrupt as error:
-        raise _Sentence("stopped; the same command goes on from here", FAILED) from error
+        raise _Sentence(str(error) or STOPPED, FAILED) from error
     except BrokenPipeError as error:
         sys.stderr.close()
         raise click.exceptions.Exit(DONE) from error

@@ -14,7 +14,11 @@ from specsia_build.cli.output import json_option
 from specsia_build.config import check_failures
 
 
-@click.command(cls=Command, examples=("specsia merge share-1 share-2 --out whole", "specsia merge share-* --out whole"))
+@click.command(
+    cls=Command,
+    goes_on=True,
+    examples=("specsia merge share-1 share-2 --out whole", "specsia merge share-* --out whole"),
+)
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
 @click.option("--out", required=True, help="Folder of the run that they become, or a URL to send its dataset to.")
 @click.option("--max-failures", metavar="N|P%", help="Failed characters to put up with.  [default: 1%, at least one]")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 @click.command(
     cls=Command,
+    goes_on=True,
     examples=(
         "specsia push my-run/dataset --repo OWNER/NAME --dry-run",
         "specsia push my-run/dataset --repo OWNER/NAME",

@@ -18,9 +18,10 @@ from tests.shapes import write_folder
 WAITING = """
 import sys, time
 import click
+from specsia_build.cli.command import Command
 from specsia_build.cli.main import COMMANDS, main
 module = type(sys)("waiting")
-@click.command()
+@click.command(cls=Command, goes_on=sys.argv[3] == "True")
 def verify():
     try:
         print("at work", flush=True)
@@ -37,9 +38,9 @@ main(["verify"])
 """
 
 
-def stopped(kind: signal.Signals, more: int, seconds: float) -> tuple[int | None, str]:
+def stopped(kind: signal.Signals, more: int, seconds: float, goes_on: bool = True) -> tuple[int | None, str]:
     """Exit code and standard error of a command that got a signal, and more of them while it stopped."""
-    command = [sys.executable, "-c", WAITING, "verify", str(seconds)]
+    command = [sys.executable, "-c", WAITING, "verify", str(seconds), str(goes_on)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None and process.stderr is not None
         assert process.stdout.readline() == "at work\n"
@@ -55,6 +56,10 @@ def stopped(kind: signal.Signals, more: int, seconds: float) -> tuple[int | None
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_stops(kind: signal.Signals) -> None:
     assert stopped(kind, 0, 0.0) == (1, "specsia: stopped; the same command goes on from here\n")
+
+
+def test_a_command_that_keeps_nothing_says_so() -> None:
+    assert stopped(signal.SIGINT, 0, 0.0, goes_on=False) == (1, "specsia: stopped; the same command begins anew\n")
 
 
 def test_the_second_is_told_and_the_third_ends_it_at_once() -> None:
