@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import re
 import sys
 from collections.abc import Iterator
@@ -28,6 +29,22 @@ is reckoned is not exact."""
 
 _UNITS = {"MB": 2**20, "GB": 2**30, "TB": 2**40}
 _SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?([MGT])i?B?", re.IGNORECASE)
+
+
+@contextmanager
+def lasting() -> Iterator[None]:
+    """A context in which a million small objects may be made that stay to the end of the process.
+
+    The collector, which would look at all of them again and again, leaves whatever there is by then alone from then on.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+        gc.freeze()
 
 
 def memory_bytes(text: str) -> int:

@@ -17,6 +17,7 @@ from specsia_build.dataset import splits
 from specsia_build.dataset.membership import splits_of
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import UsageError, plural, some
+from specsia_build.memory import lasting
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import named
 
@@ -62,7 +63,8 @@ def source_of(config: BuildConfig, layout: RunLayout) -> Source:
             f"the source of {layout.root} is not at {place} any more: give the place where it is now, "
             f"`{config.command} PLACE --out {layout.root}`, and that goes on"
         )
-    return open_source(config.source, layout.source)
+    with lasting():
+        return open_source(config.source, layout.source)
 
 
 def excluded_ids(path: str | None) -> frozenset[str]:
