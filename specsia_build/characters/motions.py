@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,13 +21,12 @@ from specsia_build.animation.skeleton import Skeleton
 from specsia_build.characters.blender.rig import read_rig
 from specsia_build.characters.bvh import read_bvh
 from specsia_build.characters.facing import front_by_joints
-from specsia_build.characters.gltf.animation import read_motions as read_gltf_motions
-from specsia_build.characters.gltf.document import Document, load_document
-from specsia_build.characters.gltf.hierarchy import read_hierarchy
-from specsia_build.characters.gltf.humanoid import is_vrm0
 from specsia_build.characters.raw import PARSER_ERRORS, Motions
 from specsia_build.errors import CharacterError, CostError
 from specsia_build.frame import front_rotation, up_rotation
+
+if TYPE_CHECKING:
+    from specsia_build.characters.gltf.document import Document
 
 SUFFIXES = (".glb", ".gltf", ".vrm", ".vrma", ".fbx", ".blend", ".bvh")
 """Of files that motions are read from."""
@@ -96,6 +96,11 @@ def _read(path: Path, root: Path) -> MotionFile:
 
 def _read_gltf(path: Path, root: Path) -> MotionFile:
     """The motions of a glTF file, a VRM's or VRM animation's among them; its meshes are not read."""
+    from specsia_build.characters.gltf.animation import read_motions as read_gltf_motions
+    from specsia_build.characters.gltf.document import load_document
+    from specsia_build.characters.gltf.hierarchy import read_hierarchy
+    from specsia_build.characters.gltf.humanoid import is_vrm0
+
     document = load_document(path, root)
     with np.errstate(all="ignore"):
         hierarchy = read_hierarchy(document)
