@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from specsia_build.animation.names import words_of
 from specsia_build.characters.beside import coarser_levels, collision_shapes
-from specsia_build.characters.facing import Landmark, surface_points, surface_samples
 from specsia_build.characters.finding import Finding, Mending
+from specsia_build.characters.landmarks import Landmark
 from specsia_build.characters.scenery import Part, Points, parts_of, scenery_of
+from specsia_build.characters.shape import surface_points, surface_samples
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import topology
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.animation.motion import ROTATION, TRANSLATION, Motion, Track, poses
 from specsia_build.animation.skeleton import Skeleton
-from specsia_build.characters.facing import Landmark, front_by_joints, rotated, up_by_joints
+from specsia_build.characters.facing import front_by_joints, rotated, up_by_joints
+from specsia_build.characters.landmarks import Landmark
 from specsia_build.characters.words import floats
 from specsia_build.errors import CharacterError, brief
 from specsia_build.files.sources import read_source

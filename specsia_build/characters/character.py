@@ -11,8 +11,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.characters.facing import Landmark
 from specsia_build.characters.finding import Mending
+from specsia_build.characters.landmarks import Landmark
 from specsia_build.rendering.mesh import Mesh
 
 SPLITS = ("train", "validation", "test")

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from specsia_build.animation.names import SIDES, words_of
+from specsia_build.characters.landmarks import Landmark, ankles_of, is_of_foot, way_of_knees, ways_ahead
+from specsia_build.characters.shape import FOOT, HEAD, SHIN, Shape, shape_of, surface_points
 from specsia_build.errors import plural
 from specsia_build.frame import AXES, axis_vector, up_rotation
-from specsia_build.rendering.mesh import Mesh, doubled_areas
-
-Landmark = tuple[str, tuple[float, float, float]]
-"""A named joint or node, and where its origin is."""
+from specsia_build.rendering.mesh import Mesh
 
 LEAST_PAIRS = 2
 """Pairs of a left and a right joint that are evidence."""
@@ -29,27 +27,18 @@ MOST_DEGREES = 30.0
 LEAST_UPRIGHT = 0.8
 """Cosine between an axis and the way from the feet to the other joints."""
 
-LEAST_SYMMETRY = 1.5
-"""Times by which the mirrored surface must lie closer across the one plane than across the other."""
-
 LEAST_HOVER = 0.02
 """How far the lowest point is from the origin's plane, in heights, where a character does not rest upon that."""
 
-LYING = 0.45
-"""Height over the lesser of width and depth, below which a shape lies rather than stands."""
-
-_SAMPLES, _MIRRORED = 4000, 500
-_FAR = 0.1
-_CENTRAL = 0.1
-_FOOT, _SHIN, _HEAD = (0.0, 0.05), (0.1, 0.2), (0.8, 1.01)
+_SAMPLES = 4000
 _LEAST_FEET, _LEAST_HEAD, _LONG, _FLAT = 0.02, 0.1, 1.3, 0.05
+_TALL, _LEAST_BULK = 1.2, 0.05
 
-_FEET = frozenset({"foot", "feet", "toe", "toes", "ankle", "ball", "heel", "hoof", "paw"})
-_TOES, _ANKLES = frozenset({"toe", "toes", "ball"}), frozenset({"foot", "feet", "ankle"})
-_EYES, _HEADS = frozenset({"eye", "eyes", "nose", "mouth", "muzzle", "snout"}), frozenset({"head"})
+LEAST_ALONE = 0.1
+"""How far eyes or toes lie ahead, in heights, where no sides are named that they could be weighed against."""
 
-LEAST_AHEAD = 0.01
-"""How far eyes lie ahead of the head, and toes of the ankles, in heights, to say which side is the front."""
+LEAST_REACH, MOST_SOLE = 0.01, 0.12
+"""How far a foot's surface reaches ahead of its joint, in heights, and how far from that it is looked for."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +69,8 @@ def left_of(landmarks: Iterable[Landmark]) -> NDArray[np.float64]:
 
 def up_by_joints(landmarks: Sequence[Landmark]) -> Evidence:
     """The axis that the feet stand across, in the landmarks' own coordinates."""
-    feet = [place for name, place in landmarks if _FEET & set(words_of(name))]
-    others = [place for name, place in landmarks if not _FEET & set(words_of(name))]
+    feet = [place for name, place in landmarks if is_of_foot(name)]
+    others = [place for name, place in landmarks if not is_of_foot(name)]
     if not feet or not others:
         return Evidence(None, "no joint is named as a foot")
     way = np.mean(others, axis=0) - np.mean(feet, axis=0)
@@ -116,76 +105,11 @@ def front_by_joints(landmarks: Sequence[Landmark]) -> Evidence:
     return Evidence(axis, f"by {plural(int(agreeing.sum()), 'pair')} of left and right joints")
 
 
-def surface_points(mesh: Mesh, count: int) -> NDArray[np.float64]:
-    """Points evenly spread over a surface, (count, 3), the same each time; none where it has no area."""
-    return surface_samples(mesh, count)[0]
-
-
-def surface_samples(mesh: Mesh, count: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """What `surface_points` gives, and the face of each point, (count,)."""
-    corners = mesh.vertices[mesh.faces].astype(np.float64)
-    areas = doubled_areas(corners)
-    total = float(areas.sum())
-    if not np.isfinite(total) or total <= 0:
-        return corners.reshape(-1, 3)[:0], np.zeros(0, np.intp)
-    random = np.random.default_rng(0)
-    chosen = np.searchsorted(np.cumsum(areas), (np.arange(count) + 0.5) / count * total).clip(max=len(areas) - 1)
-    u, v = random.random((2, count))
-    over = u + v > 1
-    u[over], v[over] = 1 - u[over], 1 - v[over]
-    first, second, third = corners[chosen].transpose(1, 0, 2)
-    return np.asarray(first + u[:, None] * (second - first) + v[:, None] * (third - first)), chosen
-
-
-@dataclass(frozen=True)
-class _Shape:
-    """A surface as a standing character's.
-
-    Attributes:
-        points: (N, 3) on the surface, Z up.
-        side: the axis, 0 or 1, that it is mirrored along; None where that is not sure.
-        feet: whether its lowest part lies apart to either side, as feet do.
-        head: whether its highest part lies in the middle between them, as a head does.
-    """
-
-    points: NDArray[np.float64]
-    side: int | None
-    feet: bool
-    head: bool
-
-    @property
-    def height(self) -> float:
-        return max(float(np.ptp(self.points[:, 2])), 1e-12)
-
-    @property
-    def lies(self) -> bool:
-        """Whether it is as low as what lies on its back or front, arms and legs stretched."""
-        return self.height < LYING * float(np.ptp(self.points[:, :2], axis=0).min())
-
-    def centre(self, low: float, high: float, axis: int) -> float:
-        """Mean coordinate of what lies between two shares of the height, in heights; NaN where little does."""
-        level = (self.points[:, 2] - self.points[:, 2].min()) / self.height
-        inside = (level >= low) & (level < high)
-        return float(self.points[inside, axis].mean()) / self.height if inside.sum() >= 8 else float("nan")
-
-
-def _shape(points: NDArray[np.float64]) -> _Shape:
-    low, high = points.min(axis=0), points.max(axis=0)
-    misfit = [_misfit(points, axis, float((high - low).max())) for axis in (0, 1)]
-    if max(misfit) < LEAST_SYMMETRY * min(misfit):
-        return _Shape(points, None, False, False)
-    side = int(np.argmin(misfit))
-    reach, level, across = _FOOT[1] * (high[2] - low[2]), points[:, 2], points[:, side]
-    middle = across - (low[side] + high[side]) / 2
-    central = np.abs(middle[level > high[2] - reach]) < _CENTRAL * (high[side] - low[side])
-    return _Shape(points, side, _apart(across[level < low[2] + reach]), bool(central.size and central.mean() > 0.5))
-
-
 def front_by_shape(mesh: Mesh) -> Evidence:
     """The horizontal axis that a Z-up character faces, from its surface alone.
 
     A character is mirrored left to right, not front to back; its toes point ahead, and a long body carries its head
-    there.
+    there, or its bulk where it has no feet.
     """
     points = surface_points(mesh, _SAMPLES)
     if len(points) == 0:
@@ -193,29 +117,45 @@ def front_by_shape(mesh: Mesh) -> Evidence:
     extent = np.ptp(points, axis=0)
     if extent.min() < _FLAT * extent.max():
         return Evidence(None, "it is flat")
-    shape = _shape(points)
+    shape = shape_of(points)
     if shape.side is None:
         return Evidence(None, "its shape is mirrored across no plane, or across several")
     if shape.lies:
         return Evidence(None, "it is as low as what lies")
     side, ahead = shape.side, 1 - shape.side
-    toes, sideways = (shape.centre(*_FOOT, axis) - shape.centre(*_SHIN, axis) for axis in (ahead, side))
-    if not shape.feet:
+    signs = _signs_of_shape(shape, ahead, long=bool(extent[ahead] > _LONG * extent[side]))
+    if not signs and not shape.feet:
         return Evidence(None, "its shape has no feet to say which side is the front")
-    signs = {"toes": toes} if abs(toes) >= max(_LEAST_FEET, 2 * abs(sideways)) else {}
-    if extent[ahead] > _LONG * extent[side]:
-        head = shape.centre(*_HEAD, ahead) - float(points[:, ahead].mean()) / shape.height
-        signs |= {"head": head} if abs(head) >= _LEAST_HEAD else {}
     if not signs or len({value > 0 for value in signs.values()}) > 1:
         return Evidence(None, "its shape does not say which side is the front")
     axis = ("+" if next(iter(signs.values())) > 0 else "-") + "xy"[ahead]
     return Evidence(axis, f"by its mirrored shape and its {' and '.join(signs)}")
 
 
-def stands(points: NDArray[np.float64]) -> bool:
-    """Whether points on a surface, Z up, are mirrored left to right, with feet below and a head above."""
-    shape = _shape(points)
-    return shape.feet and shape.head
+def _signs_of_shape(shape: Shape, ahead: int, *, long: bool) -> dict[str, float]:
+    """What of a shape says which end of an axis is ahead, by its name: positive where that is the positive end."""
+    points = shape.points
+    length = max(float(np.ptp(points[:, ahead])), 1e-12)
+    if not shape.feet:
+        signs = {"soles": shape.overhang(ahead)} if shape.height > _TALL * length else {}
+        # Bodies that swim or fly carry their bulk before the middle, and taper to a tail.
+        middle = float(points[:, ahead].min() + points[:, ahead].max()) / 2
+        bulk = (float(np.median(points[:, ahead])) - middle) / length
+        swims = long and shape.height < length and abs(bulk) >= _LEAST_BULK and not _has_feet_at_an_end(points, ahead)
+        signs |= {"bulk": bulk} if swims else {}
+        return {name: sign for name, sign in signs.items() if sign}
+    toes, sideways = (shape.centre(*FOOT, axis) - shape.centre(*SHIN, axis) for axis in (ahead, 1 - ahead))
+    signs = {"toes": toes} if abs(toes) >= max(_LEAST_FEET, 2 * abs(sideways)) else {}
+    if long:
+        head = shape.centre(*HEAD, ahead) - float(points[:, ahead].mean()) / shape.height
+        signs |= {"head": head} if abs(head) >= _LEAST_HEAD else {}
+    return signs
+
+
+def _has_feet_at_an_end(points: NDArray[np.float64], axis: int) -> bool:
+    """Whether a shape would stand on feet along a horizontal axis, so that it lies."""
+    raised = [shape_of(points @ up_rotation(sign + "xy"[axis]).T) for sign in "+-"]
+    return any(one.feet or (one.side is not None and one.overhang(1 - one.side)) for one in raised)
 
 
 def up_by_shape(mesh: Mesh) -> Evidence:
@@ -226,7 +166,7 @@ def up_by_shape(mesh: Mesh) -> Evidence:
     points = surface_points(mesh, _SAMPLES)
     if len(points) == 0:
         return Evidence(None, "it has no surface to look at")
-    found = {axis: _shape(points @ up_rotation(axis).T) for axis in ("+y", "+z", "-z")}
+    found = {axis: shape_of(points @ up_rotation(axis).T) for axis in ("+y", "+z", "-z")}
     standing = [axis for axis, shape in found.items() if shape.feet]
     # Toes and fingers of one who lies are apart as feet are.
     standing = [axis for axis in standing if not found[axis].lies] if len(standing) > 1 else standing
@@ -238,28 +178,6 @@ def up_by_shape(mesh: Mesh) -> Evidence:
     ):
         return Evidence(None, "its shape does not say which way is up")
     return Evidence(standing[0], "it stands on its feet that way")
-
-
-def _apart(along: NDArray[np.float64]) -> bool:
-    """Whether points lie in two like shares on either side of the middle, as feet do."""
-    if len(along) < 16:
-        return False
-    from_middle = along - (along.min() + along.max()) / 2
-    half = max(float(np.abs(from_middle).max()), 1e-12)
-    between = float((np.abs(from_middle) < 0.2 * half).mean())
-    return between < 0.05 and 0.3 < float((from_middle > 0).mean()) < 0.7
-
-
-def _misfit(points: NDArray[np.float64], axis: int, size: float) -> float:
-    """Mean distance of the mirrored surface from the surface, across the best plane square to an axis."""
-    tree, along = scipy.spatial.cKDTree(points), points[:, axis]
-    best = float("inf")
-    for middle in (float(np.median(along)), float(along.mean()), float(along.min() + along.max()) / 2):
-        mirrored = points[:: len(points) // _MIRRORED].copy()
-        mirrored[:, axis] = 2 * middle - mirrored[:, axis]
-        distances, _ = tree.query(mirrored, distance_upper_bound=_FAR * size)
-        best = min(best, float(np.minimum(distances, _FAR * size).mean()))
-    return best
 
 
 def _opposite(axis: str) -> str:
@@ -276,42 +194,70 @@ def front_of(mesh: Mesh, landmarks: Sequence[Landmark], usual: str | None = None
             opposite may be those that a viewer sees, so that they alone are not sure.
     """
     by_joints = front_by_joints(landmarks)
+    low, high = mesh.bounds()
+    ways = ways_ahead(landmarks, max(float(high[2] - low[2]), 1e-12))
     if by_joints.axis is None:
-        by_shape = front_by_shape(mesh)
+        along = _front_along(ways)
+        by_shape = along if along.axis is not None else front_by_shape(mesh)
         return by_shape if by_shape.axis is not None else Evidence(None, f"{by_joints.why}, and {by_shape.why}")
+    signs = _signs(ways, by_joints.axis)
+    why = f"by its {' and '.join(signs)}"
+    if len(set(signs.values())) > 1:
+        return by_joints if by_joints.axis == usual else Evidence(None, f"{why[3:]} do not agree")
+    if signs and not all(signs.values()):
+        # What three say of four is not sure where the fourth, which no name decides, says the opposite.
+        if by_joints.axis == usual:
+            return Evidence(None, f"its sides and {why[3:]} do not agree")
+        return Evidence(_opposite(by_joints.axis), f"{why}, though its sides are named the other way round")
     if by_joints.axis == usual:
         return by_joints
-    ahead = _ahead(mesh, landmarks, by_joints.axis)
-    if ahead.axis is None:
-        viewed = usual == _opposite(by_joints.axis)
-        return Evidence(None, "its sides may be named as a viewer sees them") if viewed else by_joints
-    if ahead.axis == by_joints.axis:
-        return Evidence(ahead.axis, f"{by_joints.why} and {ahead.why}")
-    return Evidence(ahead.axis, f"{ahead.why}, though its sides are named the other way round")
+    if signs:
+        return Evidence(by_joints.axis, f"{by_joints.why} and {why}")
+    by_shape = front_by_shape(mesh)
+    if by_shape.axis == by_joints.axis:
+        return Evidence(by_joints.axis, f"{by_joints.why} and {by_shape.why}")
+    if by_shape.axis == _opposite(by_joints.axis):
+        return Evidence(by_shape.axis, f"{by_shape.why}, though its sides are named the other way round")
+    if usual != _opposite(by_joints.axis):
+        return by_joints
+    limbs = _limbs(mesh, landmarks, by_joints.axis)
+    if not limbs or not all(limbs.values()):
+        return Evidence(None, "its sides may be named as a viewer sees them")
+    return Evidence(by_joints.axis, f"{by_joints.why} and by its {' and '.join(limbs)}")
 
 
-def _ahead(mesh: Mesh, landmarks: Sequence[Landmark], axis: str) -> Evidence:
-    """Whether a Z-up character faces an axis or its opposite, by what no name of a side decides."""
-    low, high = mesh.bounds()
-    head, sides = _middle(landmarks, _HEADS), _middle(landmarks, SIDES)
-    ways = {
-        "eyes": _middle(landmarks, _EYES) - (sides if np.isnan(head).any() else head),
-        "toes": _middle(landmarks, _TOES) - _middle(landmarks, _ANKLES),
-    }
-    along = {name: float(axis_vector(axis) @ way) for name, way in ways.items()}
-    signs = {name: value > 0 for name, value in along.items() if abs(value) >= LEAST_AHEAD * float(high[2] - low[2])}
-    if not signs:
-        by_shape = front_by_shape(mesh)
-        return by_shape if by_shape.axis in (axis, _opposite(axis)) else Evidence(None, "its shape does not say")
-    if len(set(signs.values())) > 1:
-        return Evidence(None, f"its {' and '.join(signs)} do not agree")
-    return Evidence(axis if all(signs.values()) else _opposite(axis), f"by its {' and '.join(signs)}")
+def _signs(ways: dict[str, NDArray[np.float64]], axis: str) -> dict[str, bool]:
+    """Which of the ways point along an axis, and which against it; those across it say nothing."""
+    along = {name: float(axis_vector(axis)[:2] @ way) / float(np.linalg.norm(way)) for name, way in ways.items()}
+    return {name: value > 0 for name, value in along.items() if abs(value) >= np.cos(np.pi / 4)}
 
 
-def _middle(landmarks: Sequence[Landmark], words: Collection[str]) -> NDArray[np.float64]:
-    """The mean place (3,) of the joints with one of some words in their names; NaN where there are none."""
-    places = [place for name, place in landmarks if any(word in words for word in words_of(name))]
-    return np.mean(places, axis=0) if places else np.full(3, np.nan)
+def _front_along(ways: dict[str, NDArray[np.float64]]) -> Evidence:
+    """The axis that ways to the front agree on where no sides are named."""
+    far = {name: way for name, way in ways.items() if float(np.linalg.norm(way)) >= LEAST_ALONE}
+    least = np.cos(np.radians(MOST_DEGREES))
+    for axis in AXES[:4]:
+        if far and all(
+            float(axis_vector(axis)[:2] @ way) >= least * float(np.linalg.norm(way)) for way in far.values()
+        ):
+            return Evidence(axis, f"by its {' and '.join(far)}")
+    return Evidence(None, "its joints do not say")
+
+
+def _limbs(mesh: Mesh, landmarks: Sequence[Landmark], axis: str) -> dict[str, bool]:
+    """Whether knees bend and feet reach along an axis: enough to confirm what sides say, too little to doubt it."""
+    points = surface_points(mesh, _SAMPLES)
+    low, height = float(points[:, 2].min()), max(float(np.ptp(points[:, 2])), 1e-12)
+    soles = []
+    for ankle in ankles_of(landmarks):
+        below = points[:, 2] < max(float(ankle[2]), low + FOOT[1] * height)
+        near = below & (np.linalg.norm(points[:, :2] - ankle[:2], axis=1) < MOST_SOLE * height)
+        if near.sum() >= 8:
+            soles.append((points[near].mean(axis=0) - ankle)[:2] / height)
+    feet = np.mean(soles, axis=0) if soles else np.full(2, np.nan)
+    ways = {"knees": way_of_knees(landmarks, height), "feet": feet}
+    along = {name: float(axis_vector(axis)[:2] @ way) for name, way in ways.items()}
+    return {name: value > 0 for name, value in along.items() if abs(value) >= LEAST_REACH}
 
 
 def up_of(mesh: Mesh, landmarks: Sequence[Landmark], usual: str, *, by_shape: bool = True) -> Evidence:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.characters.facing import stands, surface_samples
+from specsia_build.characters.shape import stands, surface_samples
 from specsia_build.rendering.mesh import Mesh
 
 Points = NDArray[np.float64]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.animation.names import SIDES, words_of
-from specsia_build.characters.facing import Landmark
+from specsia_build.characters.landmarks import Landmark
 
 _ELBOW = ("lowerarm", "forearm", "elbow", "ひじ")
 _SHOULDER = ("upperarm", "uparm", "arm", "腕")

@@ -14,7 +14,8 @@ from specsia_build.animation.names import words_of
 from specsia_build.backends.base import Context
 from specsia_build.backends.mesh_dir import create
 from specsia_build.characters.character import Character
-from specsia_build.characters.facing import Landmark, front_by_joints, front_by_shape, up_by_joints
+from specsia_build.characters.facing import front_by_joints, front_by_shape, up_by_joints
+from specsia_build.characters.landmarks import Landmark
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.characters.survey import survey
@@ -265,3 +266,87 @@ def test_feet_beside_a_body_that_rests_on_the_ground_do_not_lay_it_down(tmp_path
     """A robot whose only joints called feet are those of its hind legs."""
     joints = {"Gun": (0, -9.0, 1.0), "Body": (0, 0, 1.0), "RearFoot.L": (0.3, 1.4, 0.8), "RearFoot.R": (-0.3, 1.4, 0.8)}
     assert fronts(tmp_path / "a.glb", joints)[1] == ()
+
+
+TAIL: dict[str, tuple[float, float, float]] = {"Head": (0, -0.9, 1.2), "Tail1": (0, 0.5, 1.0), "Tail2": (0, 1.0, 1.0)}
+
+
+def test_a_ball_of_hair_is_no_toe(tmp_path: Path) -> None:
+    hair = {"HairBall_L": (0.2, 1.0, 1.6), "HairBall_R": (-0.2, 1.0, 1.6)}
+    _, (said,) = fronts(tmp_path / "a.glb", JOINTS | hair, "+x")
+    assert said.startswith("a.glb faces +x by 4 pairs of left and right joints, not -y")
+
+
+def test_eyes_make_a_front_unsure_that_sides_and_the_format_say(tmp_path: Path) -> None:
+    assert fronts(tmp_path / "a.glb", viewed(JOINTS | EYES), "+y") == ("-y?", ())
+
+
+@pytest.mark.parametrize("front", AXES[:4])
+def test_a_tail_tells_the_front_where_no_sides_are_named(tmp_path: Path, front: str) -> None:
+    faces, said = fronts(tmp_path / "a.glb", TAIL, front)
+    assert faces == "-y"
+    assert [line.split(", not")[0] for line in said] == ([] if front == "-y" else [f"a.glb faces {front} by its tail"])
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"Tail": (0, 0.6, 0.9)}, "tail"),
+        ({"LowerLeg.L": (0.16, -0.1, 0.5), "LowerLeg.R": (-0.16, -0.1, 0.5)}, "knees"),
+        ({"Head": (0, -0.9, 1.4)}, "head"),
+    ],
+)
+def test_who_faces_away_is_told_by_what_has_no_side(
+    tmp_path: Path, more: dict[str, tuple[float, float, float]], why: str
+) -> None:
+    faces, (said,) = fronts(tmp_path / "a.glb", JOINTS | more, "+y")
+    assert faces == "-y"
+    assert said.startswith("a.glb faces +y by") and f"joints and by its {why}, not -y" in said
+
+
+def test_hind_knees_that_bend_backwards_turn_nobody(tmp_path: Path) -> None:
+    knees = {"LowerLeg.L": (0.16, 0.1, 0.5), "LowerLeg.R": (-0.16, 0.1, 0.5)}
+    assert fronts(tmp_path / "a.glb", JOINTS | knees) == ("-y", ())
+    assert fronts(tmp_path / "b.glb", JOINTS | knees, "+y") == ("-y?", ())
+
+
+def bulks(*sizes: tuple[float, float]) -> list[np.ndarray]:
+    """A body of boxes one behind the other, half a unit long each, from its head on: their widths and heights."""
+    return [CORNERS * (x, 0.5, z) + (0, k / 2, 0) for k, (x, z) in enumerate(sizes)]
+
+
+FISH = bulks((0.3, 0.4), (0.8, 1.0), (0.9, 1.1), (0.7, 0.9), (0.3, 0.3), (0.15, 0.2), (0.1, 0.5))
+TOUCHING = [
+    CORNERS * (0.7, 0.3, 1.4) + (0, 0, 1.0),
+    CORNERS * (0.4, 0.4, 0.4) + (0, 0, 1.9),
+    CORNERS * (0.6, 0.3, 0.4) + (0, 0, 0.2),
+    CORNERS * (0.6, 0.6, 0.1) + (0, -0.15, 0.05),
+]
+
+
+@pytest.mark.parametrize("front", AXES[:4])
+@pytest.mark.parametrize(("solids", "why"), [(FISH, "bulk"), (TOUCHING, "soles")], ids=["a fish", "feet that touch"])
+def test_a_shape_without_feet_apart_is_turned_by(
+    tmp_path: Path, solids: list[np.ndarray], why: str, front: str
+) -> None:
+    character = read(write_obj(tmp_path / "figure.obj", into_file("+y", front), solids))
+    assert character.front == front
+    assert survey(character.entry).faces == front
+    assert (f"by its mirrored shape and its {why}" in " ".join(character.warnings)) == (front != "-y")
+
+
+def test_one_who_lies_is_not_taken_for_a_fish(tmp_path: Path) -> None:
+    laid = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]])
+    narrow = [box * (0.6, 1, 1) for box in boxes()]
+    write_obj(tmp_path / "figure.obj", into_file("+y", "-y"), [box @ laid for box in narrow])
+    (tmp_path / "characters.jsonl").write_text(json.dumps({"id": "a", "path": "figure.obj", "up": "+y"}))
+    (entry,) = open_source(str(tmp_path / "characters.jsonl"), tmp_path / "scratch").entries
+    assert survey(entry).faces == "-y?"
+
+
+def test_a_ray_is_not_stood_upon_its_horns(tmp_path: Path) -> None:
+    ray = [CORNERS * (2.0, 1.2, 0.2), CORNERS * (0.06, 1.2, 0.06) + (0, 1.1, 0)]
+    ray += [CORNERS * (0.2, 0.4, 0.2) + (x, -0.75, 0) for x in (-0.3, 0.3)]
+    ray += [CORNERS * (1.0, 0.8, 0.4) + (0, 0, 0.2)]
+    character = read(write_obj(tmp_path / "ray.obj", into_file("+y", "-y"), ray))
+    assert not any("stands along" in line for line in character.warnings)

@@ -24,7 +24,7 @@ ARROW = "v 0 0 0 1 0 0\nv 3 0 0 1 0 0\nv 0 2 0 1 0 0\nv 0 0 1 1 0 0\nf 1 2 3\nf 
 
 def entry_of(folder: Path, text: str, name: str = "hero.obj", format: str = "obj") -> Entry:
     (folder / name).write_text(text)
-    return Entry(id="hero", format=format, path=folder / name)
+    return Entry(id="hero", format=format, path=folder / name, front="-y")
 
 
 def test_an_obj_is_turned_to_z_up_facing_minus_y(tmp_path: Path) -> None:

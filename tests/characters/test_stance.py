@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from specsia_build.characters.facing import Landmark
+from specsia_build.characters.landmarks import Landmark
 from specsia_build.characters.stance import stance
 
 NAMES = {

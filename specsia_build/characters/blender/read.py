@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from specsia_build.characters.blender.kept import Script, arrays_of, facts_of, read_once
 from specsia_build.characters.blender.rig import read_rig
-from specsia_build.characters.facing import Landmark
 from specsia_build.characters.images import as_texture, load_texture
+from specsia_build.characters.landmarks import Landmark
 from specsia_build.characters.raw import RawMesh, RawMoving
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from specsia_build.animation.motion import poses
 from specsia_build.animation.skeleton import Skeleton
-from specsia_build.characters.facing import Landmark
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.animation import standing
 from specsia_build.characters.gltf.document import Document
 from specsia_build.characters.gltf.hierarchy import below, read_hierarchy
 from specsia_build.characters.gltf.humanoid import wearers_own
+from specsia_build.characters.landmarks import Landmark
 from specsia_build.errors import some
 
 MOST_NAMES = 16

@@ -289,7 +289,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="draw",
-    version=2,
+    version=3,
     earlier=(motions.STAGE,),
     make=draw,
     settings=_settings,
