@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -15,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.errors import UsageError, WriteError, brief
+from specsia_build.files.trouble import cannot_write
 from specsia_build.files.writing import replacing
 
 Pixels = NDArray[np.uint8]
@@ -103,7 +106,11 @@ def write_mp4(
                 process.stdin.close()
         if process.returncode:
             said.seek(0)
-            raise WriteError(f"{path} cannot be written by ffmpeg: {brief(said.read().decode(errors='replace'))}")
+            words = said.read().decode(errors="replace")
+            for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                if os.strerror(number) in words:
+                    raise cannot_write(path, OSError(number, os.strerror(number)))
+            raise WriteError(f"{path} cannot be written by ffmpeg: {brief(words)}")
 
 
 def read_mp4(path: Path) -> tuple[float, Iterator[Pixels]]:
