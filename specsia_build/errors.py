@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -63,6 +64,12 @@ def spelled(folder: str | Path) -> str:
     given = str(folder)
     nameless = "://" not in given and Path(given).name in ("", "..")
     return os.path.abspath(given) if nameless else given  # noqa: PTH100  links on the way there stay as they are
+
+
+def argument(name: str | Path) -> str:
+    """A path, a URL or an id as a shell takes it in a command that is to be copied; it is never an option there."""
+    text = str(name)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
 
 
 class SpecsiaError(Exception):

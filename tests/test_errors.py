@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specsia_build.errors import MOST_SHOWN, SpecsiaError, brief, printable, spelled
+from specsia_build.errors import MOST_SHOWN, SpecsiaError, argument, brief, printable, spelled
 
 
 @given(st.text(st.characters()))
@@ -40,3 +40,11 @@ def test_a_folder_without_a_name_of_its_own_is_spelled_whole(tmp_path: Path, mon
     for name in ("run", "../run", "run/", "/", "s3://bucket/..", "OWNER/NAME"):
         assert spelled(name) == name
     assert spelled(Path("run")) == "run"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("run", "run"), ("a run", "'a run'"), ("-run", "./-run"), ("--json", "./--json"), ("a-b", "a-b")],
+)
+def test_what_is_to_be_copied_is_no_option(name: str, shown: str) -> None:
+    assert argument(name) == argument(Path(name)) == shown

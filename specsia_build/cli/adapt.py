@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from specsia_build.cli.output import json_option
 from specsia_build.cli.train import FOLDER
 from specsia_build.dravie.config import DEVICES, AdaptConfig, need_torch
 from specsia_build.dravie.pretrained import find_run
+from specsia_build.errors import argument
 
 
 @click.command(
@@ -66,7 +66,7 @@ def adapt(
     ]
     if done.iou is not None:
         lines.append(f"the drawing lies on it with an IoU of {done.iou:.2f}")
-    frames = shlex.quote(str(of_frontal["frames"] or of_frontal["dataset"]))
+    frames = argument(of_frontal["frames"] or of_frontal["dataset"])
     conclude(
         as_json,
         {**done._asdict(), "run": str(done.run)},
@@ -76,5 +76,5 @@ def adapt(
         seconds=done.seconds,
         doubtful={"warnings": done.doubts},
         where={"model": [str(done.run)], "picture": [str(done.run / PICTURE)]},
-        follows=[f"specsia enhance {shlex.quote(str(done.run))} {frames} --out repaired"],
+        follows=[f"specsia enhance {argument(done.run)} {frames} --out repaired"],
     )

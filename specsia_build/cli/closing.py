@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +13,7 @@ import click
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import tell
 from specsia_build.config import FRAMES, BuildConfig, ClipSettings
-from specsia_build.errors import plural
+from specsia_build.errors import argument, plural
 from specsia_build.terminal.board import clock_time
 from specsia_build.terminal.layout import Table, folded, most
 from specsia_build.terminal.screen import close, complain
@@ -139,13 +138,13 @@ def _counts(stages: Sequence[StageSummary], which: str) -> list[str]:
 
 
 def _next(summary: BuildSummary, layout: RunLayout, first: Sequence[str]) -> list[str]:
-    run = shlex.quote(str(layout.root))
+    run = argument(layout.root)
     if summary.stopped is not None:
         return [f"specsia status {run}"]
     if summary.dataset is None and not summary.recipes:
         command = "build" if summary.clips is None else "clips"
-        return [f"specsia {command} --out {shlex.quote(layout.url or str(layout.root))}"]
-    checked = [] if summary.dataset is None else [f"specsia verify {shlex.quote(str(summary.dataset))}"]
+        return [f"specsia {command} --out {argument(layout.url or str(layout.root))}"]
+    checked = [] if summary.dataset is None else [f"specsia verify {argument(summary.dataset)}"]
     return [*first, f"specsia report {run}", *checked]
 
 
@@ -168,10 +167,10 @@ def _written(
         is_in = "is in" if count == 1 else "are in"
         made.append(f"{plural(count, load_recipe(name).by)} of {summary.source} {is_in} {where}{moved}")
         if name == FRAMES:
-            first.append(f"specsia enhance pretrained {shlex.quote(str(where))}/CLIP --out repaired")
+            first.append(f"specsia enhance pretrained {argument(where)}/CLIP --out repaired")
         else:
             load.append(f"{where / CARD} says how")
-        first.append(f"specsia verify {shlex.quote(str(where))}")
+        first.append(f"specsia verify {argument(where)}")
     return made, load, first
 
 
@@ -193,7 +192,7 @@ def end(
     if summary.stopped is None and not results:
         results = [f"done: {', '.join(dict.fromkeys(stage.stage for stage in summary.stages))} in {layout.root}"]
     trouble = _trouble(summary, layout)
-    set_aside, run = said_of(summary.failures), shlex.quote(str(layout.root))
+    set_aside, run = said_of(summary.failures), argument(layout.root)
     warned = folded((name, sentence) for name, found in sorted(summary.warnings.items()) for sentence in found)
     conclude(
         as_json,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from specsia_build.cli.closing import conclude, load_lines
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import json_option
 from specsia_build.config import cores
-from specsia_build.errors import plural
+from specsia_build.errors import argument, plural
 
 
 @click.command(
@@ -45,7 +44,7 @@ def convert(dataset: str, to: str, out: Path, configs: tuple[str, ...], workers:
         done = to_published(opened, out, configs, workers or cores(), bar)
     document = {"dataset": str(done.folder), "schema": to, "rows": {c: dict(r) for c, r in done.rows.items()}}
     counts = {config: sum(rows.values()) for config, rows in done.rows.items()}
-    total, folder = plural(sum(counts.values()), "row"), shlex.quote(str(done.folder))
+    total, folder = plural(sum(counts.values()), "row"), argument(done.folder)
     conclude(
         as_json,
         document,

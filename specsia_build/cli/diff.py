@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 
 import click
@@ -11,7 +10,7 @@ from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option
-from specsia_build.errors import SpecsiaError, UsageError, plural
+from specsia_build.errors import SpecsiaError, UsageError, argument, plural
 
 
 @click.command(
@@ -47,7 +46,7 @@ def diff(ctx: click.Context, one: str, two: str, as_json: bool) -> None:
         {"compared": [f"{plural(rows, 'row')} that both have"]},
         seconds=time.monotonic() - began,
         doubtful={"differ": found.differing()},
-        follows=[] if found.equal else [f"specsia report {shlex.quote(one)} {shlex.quote(two)}"],
+        follows=[] if found.equal else [f"specsia report {argument(one)} {argument(two)}"],
         bad=not found.equal,
     )
     if not found.equal:

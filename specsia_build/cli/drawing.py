@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -13,7 +12,7 @@ import click
 
 from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
-from specsia_build.errors import UsageError, plural
+from specsia_build.errors import UsageError, argument, plural
 from specsia_build.terminal.layout import most
 from specsia_build.terminal.screen import say
 
@@ -103,7 +102,7 @@ def _look(size: int, across: int | None, background: str, labels: bool, values: 
 
 def _conclude(where: str, drawn: Drawn, moving: bool, began: float, label: str, other: str, *more: str) -> None:
     """Say what was drawn and, as `label`, where it is; `other` is the command that draws the same another way."""
-    items, named = plural(drawn.items, "clip" if moving else "character"), shlex.quote(where)
+    items, named = plural(drawn.items, "clip" if moving else "character"), argument(where)
     what = [*more, f"{drawn.size[0]} x {drawn.size[1]} pixels"]
     conclude(
         False,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from specsia_build.cli.command import Command
 from specsia_build.cli.train import FOLDER
 from specsia_build.dravie.config import DEVICES, need_torch
 from specsia_build.dravie.pretrained import find_run, run_name
-from specsia_build.errors import UsageError, plural
+from specsia_build.errors import UsageError, argument, plural
 from specsia_build.terminal.screen import say
 
 
@@ -65,7 +64,7 @@ def enhance(run: Path, source: str, out: Path, split: str | None, video: bool, d
     lines = [f"{plural(done.made, 'frame')} repaired{kept}: {out}"]
     if done.film is not None:
         lines.append(f"the films of its clips are in {done.film}" if done.film.is_dir() else f"the film is {done.film}")
-    model_of, given = shlex.quote(run_name(run)), shlex.quote(source)
+    model_of, given = argument(run_name(run)), argument(source)
     conclude(
         False,
         None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from specsia_build.cli.output import json_option
 from specsia_build.cli.train import FOLDER, configs_option
 from specsia_build.dravie.config import DEVICES, AdaptConfig, need_torch
 from specsia_build.dravie.pretrained import find_run
-from specsia_build.errors import UsageError, plural
+from specsia_build.errors import UsageError, argument, plural
 from specsia_build.terminal.layout import table_of
 from specsia_build.terminal.screen import say
 
@@ -124,7 +123,7 @@ def evaluate(
     text, document = write_evaluation(found, opened, out)
     write_evaluation_report(str(out), out / REPORT, Progress())
     characters = len({score.character for score in found.scores})
-    folder = shlex.quote(str(out))
+    folder = argument(out)
     conclude(
         as_json,
         document,

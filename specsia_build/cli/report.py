@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ import click
 from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import show
-from specsia_build.errors import UsageError, plural, some
+from specsia_build.errors import UsageError, argument, plural, some
 from specsia_build.terminal.layout import most
 from specsia_build.terminal.screen import say
 
@@ -71,7 +70,7 @@ def report(where: str, other: str | None, out: Path | None, watch: bool) -> None
 
 def _conclude(where: str, other: str | None, path: Path, page: Page, seconds: float) -> None:
     """Say what a page shows, and what it cannot."""
-    gallery, named = page.gallery, shlex.quote(where)
+    gallery, named = page.gallery, argument(where)
     count = plural(len(gallery.items), "clip" if gallery.moving else "character")
     makers = dict.fromkeys(name for item in gallery.items for name in item.sides)
     drawn = [f"specsia sheet {named} --out sheet.png"] if other is None and gallery.items else []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import json_option
 from specsia_build.dravie.config import DEFAULT_PRESET, DEVICES, PRESETS, TrainConfig, need_torch, train_config
-from specsia_build.errors import SpecsiaError, UsageError, WriteError, plural
+from specsia_build.errors import SpecsiaError, UsageError, WriteError, argument, plural
 from specsia_build.files.trouble import AGAIN
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ def train(
     ]
     if done.l1 is not None and done.raw_l1 is not None:
         lines.append(f"validation frames: mean absolute error {done.l1:.4f}, before repair {done.raw_l1:.4f}")
-    folder = shlex.quote(str(done.run))
+    folder = argument(done.run)
     conclude(
         as_json,
         {**vars(done), "run": str(done.run)},
@@ -107,7 +106,7 @@ def train(
         where={"model": [str(done.run)], "log": [str(done.run / "log.csv")]},
         follows=[
             f"specsia enhance {folder} my-frames --out repaired",
-            f"specsia evaluate {folder} {shlex.quote(dataset)} --out scores",
+            f"specsia evaluate {folder} {argument(dataset)} --out scores",
         ],
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from specsia_build.cli.command import Command
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option
 from specsia_build.config import cores
-from specsia_build.errors import plural
+from specsia_build.errors import argument, plural
 
 
 @click.command(cls=Command, examples=("specsia verify my-run/dataset", "specsia verify my-clips/frames"))
@@ -35,7 +34,7 @@ def verify(ctx: click.Context, dataset: str, workers: int, as_json: bool) -> Non
     began = time.monotonic()
     with Progress().bar("verify", None) as bar:
         report = verify_folder(dataset, workers=workers or cores(), progress=bar.at)
-    named, local = shlex.quote(dataset), Path(dataset).is_dir()
+    named, local = argument(dataset), Path(dataset).is_dir()
     looked = [] if local and mark_of(Path(dataset)) is not None else [f"specsia report {named}"]
     pushed = [f"specsia push {named} --repo OWNER/NAME --dry-run"] if local and report.ok else []
     conclude(

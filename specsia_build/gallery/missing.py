@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
-
 from specsia_build.config import DRAVIE
-from specsia_build.errors import plural, some
+from specsia_build.errors import argument, plural, some
 from specsia_build.gallery.facts import Facts
 from specsia_build.gallery.gather_clips import MovingFacts
 from specsia_build.pipeline.failures import counted
@@ -23,14 +21,14 @@ def damage(facts: Facts) -> str:
 def go_on(facts: Facts) -> str:
     """The command that goes on with a run."""
     command = "build" if facts.config.clips is None else "clips"
-    return f"specsia {command} --out {shlex.quote(str(facts.root))}"
+    return f"specsia {command} --out {argument(facts.root)}"
 
 
 def dropped_sentences(facts: Facts, count: int, kind: str) -> list[str]:
     """Of how many there are no pictures any more, as `BuildConfig.keep` had it, and how to see them."""
     if not count:
         return []
-    packed = f"specsia report {shlex.quote(str(facts.root / 'dataset'))} shows what is packed; "
+    packed = f"specsia report {argument(facts.root / 'dataset')} shows what is packed; "
     return [
         f"{plural(count, kind)} not shown, as --keep had dropped the pictures: "
         f"{packed if facts.packed is not None else ''}{go_on(facts)} --keep all makes them again."
