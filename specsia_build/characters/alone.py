@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from specsia_build.animation.names import words_of
 from specsia_build.characters.beside import coarser_levels, collision_shapes
+from specsia_build.characters.facing import LEAST_PAIRS, pairs_of
 from specsia_build.characters.finding import Finding, Mending
 from specsia_build.characters.landmarks import Landmark
 from specsia_build.characters.scenery import Part, Points, parts_of, scenery_of
@@ -67,7 +68,7 @@ def company(
     found = [
         *doubles,
         *_scenery_said(name, scenery, part_names),
-        *_figures(name, alone, numbers[kept], part_names),
+        *_figures(name, alone, numbers[kept], part_names, landmarks),
         *_spare_props(name, rest, part_names),
     ]
     return tuple(found) or _lone_thing(name, alone, landmarks)
@@ -99,7 +100,11 @@ def _scenery_said(name: str, scenery: list[Part], part_names: Sequence[Sequence[
 
 
 def _figures(
-    name: str, mesh: Mesh, numbers: NDArray[np.int32], part_names: Sequence[Sequence[str]]
+    name: str,
+    mesh: Mesh,
+    numbers: NDArray[np.int32],
+    part_names: Sequence[Sequence[str]],
+    landmarks: Sequence[Landmark],
 ) -> Iterator[Finding]:
     points = surface_points(mesh, _ALL_POINTS)
     if len(points) == 0:
@@ -118,6 +123,8 @@ def _figures(
     if len(figures) < 2:
         return
     boxes = [(points[g].min(axis=0), points[g].max(axis=0)) for g in figures]
+    if _share_a_rig(boxes, landmarks):
+        return
     middle = int(np.argmin([np.linalg.norm((low + high)[:2]) for low, high in boxes]))
     low, high = boxes[middle]
     # A part belongs to the figure that is kept where most of it lies within that one's box.
@@ -133,6 +140,18 @@ def _figures(
         yield Finding(f"{told}, and they share parts: take them apart where they were made, one to a file")
     else:
         yield _dropping(told, "keeps the one nearest to the origin", others, part_names)
+
+
+def _share_a_rig(boxes: list[tuple[Points, Points]], landmarks: Sequence[Landmark]) -> bool:
+    """Whether left joints mostly lie in one box and right ones in another, as those of arms that float do."""
+
+    def box_of(place: Points) -> int | None:
+        inside = [k for k, (low, high) in enumerate(boxes) if ((low <= place) & (place <= high))[:2].all()]
+        return inside[0] if inside else None
+
+    places = [(box_of(left), box_of(right)) for left, right in pairs_of(landmarks)]
+    known = [left != right for left, right in places if left is not None and right is not None]
+    return len(known) >= LEAST_PAIRS and sum(known) > len(known) / 2
 
 
 def _apart(points: Points, gap: float) -> list[NDArray[np.intp]]:

@@ -54,8 +54,8 @@ class Evidence:
     why: str
 
 
-def left_of(landmarks: Iterable[Landmark]) -> NDArray[np.float64]:
-    """The way from each right joint to the left one of the same name, (N, 3)."""
+def pairs_of(landmarks: Iterable[Landmark]) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Where the left and the right joint (3,) of each name lie."""
     found: dict[str, dict[int, NDArray[np.float64]]] = {}
     for name, place in landmarks:
         words = words_of(name)
@@ -63,8 +63,12 @@ def left_of(landmarks: Iterable[Landmark]) -> NDArray[np.float64]:
         if len(sides) == 1:
             key = " ".join("*" if word in SIDES else word for word in words)
             found.setdefault(key, {})[sides[0]] = np.array(place, np.float64)
-    ways = [sides[1] - sides[-1] for sides in found.values() if len(sides) == 2]
-    return np.array(ways, np.float64).reshape(-1, 3)
+    return [(sides[1], sides[-1]) for sides in found.values() if len(sides) == 2]
+
+
+def left_of(landmarks: Iterable[Landmark]) -> NDArray[np.float64]:
+    """The way from each right joint to the left one of the same name, (N, 3)."""
+    return np.array([left - right for left, right in pairs_of(landmarks)], np.float64).reshape(-1, 3)
 
 
 def up_by_joints(landmarks: Sequence[Landmark]) -> Evidence:

@@ -141,6 +141,8 @@ def _is_around(part: Part, points: Points, low: Points, high: Points) -> bool:
     """
     extent, inner = part.high - part.low, high - low
     far = bool((extent[:2] >= FAR_AROUND * inner[:2].max()).all())
+    # A face that is a part of its own stands on no ground of the body that bears it.
+    grounded = bool(low[2] - part.low[2] <= 0.1 * inner[2])
     slack = 0.02 * inner[2]
     among = ((part.points > low) & (part.points < high)).all(axis=1) & (part.points[:, 2] > low[2] + 0.1 * inner[2])
     return bool(
@@ -151,7 +153,7 @@ def _is_around(part: Part, points: Points, low: Points, high: Points) -> bool:
         and part.high[2] >= high[2]
         and inner[2] >= 0.2 * extent.max()
         and among.mean() < 0.01
-        and (far or any(_hidden(part, points, axis, sign) < 0.1 for axis in (0, 1) for sign in (1, -1)))
+        and (far or (grounded and any(_hidden(part, points, axis, sign) < 0.1 for axis in (0, 1) for sign in (1, -1))))
     )
 
 

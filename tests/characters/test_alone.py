@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from specsia_build.characters.alone import company
 from specsia_build.characters.beside import coarser_levels
 from specsia_build.characters.character import Character, Entry
 from specsia_build.characters.finding import Mending
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
+from specsia_build.rendering.mesh import Material, Mesh
 from tests.characters.gltf.writer import GltfWriter
 from tests.characters.test_facing import CORNERS, QUADS, boxes
 
@@ -253,3 +255,25 @@ def test_the_spare_weapons_of_the_shared_characters_are_named(characters_dir: Pa
             # Which one of a hand stays is a matter of taste, not how many.
             assert len(mending.value) == len(stated[entry.id])
             assert read_character(entry).warnings == ()
+
+
+def test_a_body_that_bears_its_face_as_a_part_is_no_backdrop(tmp_path: Path) -> None:
+    body = [
+        *box((0, 0.2, 1.2), (1.2, 0.2, 2.4)),
+        *box((0, 0, 0.55), (1.2, 0.6, 1.1)),
+        *box((0, 0, 2.25), (1.2, 0.6, 0.3)),
+    ]
+    body += [box((x, 0, 1.2), (0.18, 0.6, 2.4))[0] for x in (-0.51, 0.51)]
+    warnings, _ = told({"Body": body, "Face": box((0, -0.05, 1.6), (0.78, 0.26, 0.78))}, tmp_path)
+    assert not any("around the character" in line for line in warnings)
+
+
+@pytest.mark.parametrize("rigged", [True, False])
+def test_arms_that_float_beside_a_body_are_no_figures_of_their_own(rigged: bool) -> None:
+    bodies = [box((x, 0, 0.5), (0.5, 0.4, 1.0))[0] for x in (-1.0, 0.0, 1.0)]
+    corners = np.concatenate([body[list(t)] for body in bodies for t in TRIANGLES]).astype(np.float32)
+    faces = np.arange(len(corners), dtype=np.int32).reshape(-1, 3)
+    mesh = Mesh(corners, faces, (Material(),), np.zeros(len(faces), np.int32))
+    joints = [(f"{part}.{side}", (x, 0.0, 0.5)) for part in ("Arm", "Hand") for side, x in (("L", 1.0), ("R", -1.0))]
+    found = company("robot.glb", mesh, [("A",)], None, joints if rigged else [])
+    assert ["3 figures side by side" in one.warning for one in found] == ([] if rigged else [True])
