@@ -337,7 +337,7 @@ def test_a_shape_without_feet_apart_is_turned_by(
 
 def test_one_who_lies_is_not_taken_for_a_fish(tmp_path: Path) -> None:
     laid = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]])
-    narrow = [box * (0.6, 1, 1) for box in boxes()]
+    narrow = [box * (0.5, 1, 1) for box in boxes()] + [CORNERS * (0.5, 0.6, 0.6) + (0, -0.05, 1.7)]
     write_obj(tmp_path / "figure.obj", into_file("+y", "-y"), [box @ laid for box in narrow])
     (tmp_path / "characters.jsonl").write_text(json.dumps({"id": "a", "path": "figure.obj", "up": "+y"}))
     (entry,) = open_source(str(tmp_path / "characters.jsonl"), tmp_path / "scratch").entries
