@@ -56,16 +56,16 @@ class Settlement:
         self._config, self._layout, self._index = config, layout, index
         self._steps = stages_of(config, character_stages(config))
         decides = [[stage.name, stage.version, stage.settings(_job(config, spec))] for stage, spec in self._steps]
-        self._decides = sha256(canonical_json([result_settings(config), decides]).encode())
+        self._decides = sha256(canonical_json([result_settings(config), decides]).encode()).encode()
         self._known: dict[str, Sequence[str]] = {}
         self._kept: dict[str, str] = {}
         self._asked: set[str] = set()
 
-    def _deciding(self, entry: Entry) -> str:
+    def _deciding(self, entry: Entry) -> bytes:
         try:
-            return f"{self._decides} {_TEXT.encode(entry).decode()}"
+            return self._decides + _TEXT.encode(entry)
         except UnicodeEncodeError:
-            return f"{self._decides} {entry!r}"
+            return self._decides + repr(entry).encode("utf-8", "backslashreplace")
 
     def known(self, entries: Iterable[Entry]) -> dict[str, Sequence[str]]:
         """Ids of the settled ones of some characters, each with those of its clips.
