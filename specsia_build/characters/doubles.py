@@ -39,8 +39,9 @@ def same_files(entries: Iterable[Entry], digests: DigestsOf = _read) -> list[tup
         digests: of files within their roots; by default those of one size are read.
     """
     single = [entry for entry in entries if entry.problem is None and entry.format != "3dbicar"]
-    by_content: defaultdict[str, list[str]] = defaultdict(list)
+    first, alike = dict[str, str](), defaultdict[str, list[str]](list)
     for entry, found in zip(single, digests([(one.path, one.within) for one in single]), strict=True):
-        if found is not None:
-            by_content[found].append(entry.id)
-    return [tuple(ids) for ids in by_content.values() if len(ids) > 1]
+        # Of a million files hardly one is like another, so that no list is made of one alone.
+        if found is not None and first.setdefault(found, entry.id) != entry.id:
+            alike[found].append(entry.id)
+    return [(first[content], *ids) for content, ids in alike.items()]

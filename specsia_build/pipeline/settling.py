@@ -9,6 +9,7 @@ import msgspec
 
 from specsia_build.characters.character import Entry
 from specsia_build.config import ALL, BuildConfig, backend_name, result_settings
+from specsia_build.memory import lasting
 from specsia_build.pipeline.index import Index, Members, Settled
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.planning import DONE, judgements, stages_of
@@ -83,9 +84,10 @@ class Settlement:
         # One text for an id, of which there are many.
         known, ids = self.known(entries), {entry.id: entry.id for entry in entries}
         made: dict[str, dict[str, list[Member]]] = {backend_name(spec): {} for spec in self._config.backends}
-        for one, found in self._index.members(known):
-            for name, members in found.items() if found.keys() == made.keys() else ():
-                made[name][ids[one]] = [sharing(member, ids[one]) for member in members]
+        with lasting():
+            for one, found in self._index.members(known):
+                for name, members in found.items() if found.keys() == made.keys() else ():
+                    made[name][ids[one]] = [sharing(member, ids[one]) for member in members]
         return made
 
     def kept(self, character_id: str) -> str:
