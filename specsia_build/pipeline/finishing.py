@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from specsia_build.config import DRAVIE, backend_name
 from specsia_build.dataset.upload import open_target, upload
-from specsia_build.errors import plural, some
+from specsia_build.errors import UsageError, plural, some
 from specsia_build.pipeline.chain import Step
 from specsia_build.pipeline.failures import Failure, counted
 from specsia_build.pipeline.packing import DamagedInputs, makes_shards, not_ready, pack_plan
@@ -21,6 +21,7 @@ from specsia_build.pipeline.work import Work
 from specsia_build.recipes.recipe import Recipe
 from specsia_build.recipes.registry import folder_recipes
 from specsia_build.stages import pack
+from specsia_build.stages.clips import motions
 from specsia_build.stages.registry import character_stages
 from specsia_build.stages.stage import character_of
 from specsia_build.stages.stopwatch import Stopwatch
@@ -109,13 +110,18 @@ def pack_clips(work: Work) -> BuildSummary:
     """Pack clips by every recipe, unless too many failed.
 
     Raises:
-        UsageError: if there are none.
+        UsageError: if no character's motions were ever looked for.
         SpecsiaError: if something cannot be written.
     """
     assert work.config.clips is not None
     if work.summary.clips is None:
         work.count_clips()
     if not work.summary.clips:
+        looked = (work.layout.artefact(motions.STAGE, None, entry.id) for entry in work.entries)
+        if not work.before_pack() and not any(map(work.index.meta, looked)):
+            raise UsageError(
+                f"pack has no clips to pack: run `{work.config.command} --stage {motions.STAGE.name}` first"
+            )
         return work.finished(stopped="no character has a clip: its failure or warning says why")
     failures = work.before_pack()
     lost, _ = counted(failures)

@@ -475,6 +475,7 @@ def test_settings_come_from_file_and_flags(tmp_path: Path) -> None:
         (("build", "--exclude", "nothere"), "nothere cannot be read"),
         (("build", "--like", "nothere"), "there is no folder nothere"),
         (("build", "sample:1", "--stage", "pack"), "nothing of inflate to pack"),
+        (("clips", "sample:1", "--stage", "pack"), "no clips to pack: run `specsia clips --stage motions` first"),
         (("build", "sample:1", "--stage", "project"), "nothing to start from"),
         (("build", "--size", "7"), "size"),
         (("build", "--max-failures", "some"), "max_failures"),
@@ -488,7 +489,7 @@ def test_settings_come_from_file_and_flags(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_command_gets_a_sentence(arguments: tuple[str, ...], says: str, tmp_path: Path) -> None:
-    more = ("--out", str(tmp_path / "out")) if arguments[0] == "build" else ()
+    more = ("--out", str(tmp_path / "out")) if arguments[0] in ("build", "clips") else ()
     assert says in specsia(*arguments, *more, code=2)["error"]
     assert not (tmp_path / "out").exists()
 
