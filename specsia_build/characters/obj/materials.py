@@ -36,6 +36,9 @@ class ObjMaterial:
 class MaterialBuilder:
     """Builds materials by name for one OBJ file, each texture decoded once; collects what had to be done without.
 
+    Attributes:
+        stand_in: name and texture of the image named like the OBJ, where it stands in for what is missing.
+
     Args:
         files: where textures are looked up.
         library: materials of the OBJ's libraries by name.
@@ -53,6 +56,7 @@ class MaterialBuilder:
         own_image: bool,
     ) -> None:
         self.warnings: list[str] = list(library_warnings)
+        self.stand_in: tuple[str, Texture] | None = None
         self._files = files
         self._library = library
         self._library_missing = bool(self.warnings)
@@ -159,7 +163,9 @@ class MaterialBuilder:
             return None
         if self.warnings:
             self._warn(f"{path.name} is used instead")
-        return self._texture(path, None, _PLAIN)
+        texture = self._texture(path, None, _PLAIN)
+        self.stand_in = None if texture is None else (path.name, texture)
+        return texture
 
     def _warn(self, sentence: str) -> None:
         if sentence not in self.warnings:

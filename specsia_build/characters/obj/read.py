@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.characters import stand_in
 from specsia_build.characters.images import as_texture, load_texture
 from specsia_build.characters.normals import unit_normals, with_flat_gaps
 from specsia_build.characters.obj.materials import MaterialBuilder, ObjMaterial, read_libraries
@@ -57,13 +58,14 @@ def read_obj(
     labels = _label_faces(text)
     mesh, part = _assemble(text, labels, labels.kept(drop), builder, path.name)
     looked_up = files.tried if texture is None else (*files.tried, texture)
+    doubts = () if builder.stand_in is None else stand_in.doubts(mesh, *builder.stand_in)
     return RawMesh(
         mesh=mesh,
         parts=labels.names,
         part_names=labels.part_names,
         face_part=part,
         files=looked_up,
-        warnings=(*files.warnings(), *builder.warnings),
+        warnings=(*files.warnings(), *builder.warnings, *doubts),
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.characters import stand_in
 from specsia_build.characters.images import IMAGE_SUFFIXES, as_texture, load_texture
 from specsia_build.characters.normals import unit_normals
 from specsia_build.characters.ply.elements import Column, PlyFile, parse_ply
@@ -79,6 +80,9 @@ def read_ply(
         normals=_normals(vertex, point),
     )
     looked_up = files.tried if texture is None else (*files.tried, texture)
+    own = None if ply.textures or texture is not None else files.find_own(IMAGE_SUFFIXES)
+    if own is not None and materials[0].texture is not None:
+        warnings += stand_in.doubts(mesh, own.name, materials[0].texture)
     return RawMesh(mesh=mesh, up="+z", front="-y", files=looked_up, warnings=(*files.warnings(), *warnings))
 
 
