@@ -10,10 +10,11 @@ from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.files.sources import source_digest
 from specsia_build.pipeline.executors.base import Needs
-from specsia_build.pipeline.index import packed_meta, source_stamp
+from specsia_build.pipeline.index import packed_meta
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.objects import Place
 from specsia_build.pipeline.planning import DAMAGED, DONE, earlier_of, judged
+from specsia_build.pipeline.stamps import source_stamp
 from specsia_build.pipeline.store import seen, stamp_of
 from specsia_build.pipeline.tasks import Outcome, Task, carry_out, needs_of
 from specsia_build.stages.artefact import Artefact

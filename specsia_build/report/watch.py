@@ -25,11 +25,11 @@ from specsia_build.gallery.facts import TaskTime
 from specsia_build.gallery.gather import ReadMeta
 from specsia_build.gallery.items import Gallery, Reader
 from specsia_build.gallery.run import Look, RunReader, look_at
-from specsia_build.pipeline.index import Stamps
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.objects import Place, Remote
 from specsia_build.pipeline.planning import stages_of
 from specsia_build.pipeline.settings import existing_run
+from specsia_build.pipeline.stamps import Stamps
 from specsia_build.pipeline.store import read_meta
 from specsia_build.report.document import document, failure_of, flags_of, item_of
 from specsia_build.report.pace import Pace
