@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from specsia_build.cli.completion import complete
-from specsia_build.errors import meant
+from specsia_build.errors import WriteError, meant
+from specsia_build.files.trouble import AGAIN
 
 
 class _WithExamples(click.Command):
@@ -49,6 +50,10 @@ STOPPED, PAUSED = "stopped; the same command begins anew", "stopped; the same co
 """What is said after Ctrl-C."""
 
 
+ANEW = "give the same command again"
+"""What is to be done instead of `AGAIN` of what keeps nothing."""
+
+
 class Command(_WithExamples):
     """A command: ``@click.command(cls=Command, examples=("specsia status my-run", ...))``.
 
@@ -65,11 +70,16 @@ class Command(_WithExamples):
 
         Raises:
             KeyboardInterrupt: where it was stopped, with what is to be said.
+            WriteError: where something could not be written, without the promise to go on from there if it does not.
         """
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
             raise KeyboardInterrupt(PAUSED if self.goes_on else STOPPED) from error
+        except WriteError as error:
+            if self.goes_on or AGAIN not in str(error):
+                raise
+            raise WriteError(str(error).replace(AGAIN, ANEW)) from error
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take the words after the command's name.
