@@ -7,17 +7,10 @@ from typing import Any
 
 import click
 
+from specsia_build.cli import options
 from specsia_build.cli.closing import end
 from specsia_build.cli.command import Command
 from specsia_build.cli.completion import STAGES
-from specsia_build.cli.options import (
-    exclude_option,
-    keep_option,
-    memory_option,
-    shard_option,
-    work_option,
-    workers_option,
-)
 from specsia_build.cli.output import json_option
 from specsia_build.config import EXECUTORS, LOOKS, LOW_IOU_ACTIONS
 
@@ -31,7 +24,7 @@ from specsia_build.config import EXECUTORS, LOOKS, LOW_IOU_ACTIONS
 )
 @click.argument("source", required=False)
 @click.option("--out", help="Folder of the run, or a URL (s3://...) to send its dataset to.  [default: specsia-out]")
-@work_option
+@options.work
 @click.option(
     "--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Run only this stage; may be repeated."
 )
@@ -59,17 +52,17 @@ from specsia_build.config import EXECUTORS, LOOKS, LOW_IOU_ACTIONS
 @click.option(
     "--look", type=click.Choice(LOOKS), help="Plain colours, or shaded by a fixed light set.  [default: unlit]"
 )
-@workers_option
+@options.workers
 @click.option(
     "--executor",
     type=click.Choice(EXECUTORS),
     help="Run in processes of this machine, or on a Ray cluster (that of RAY_ADDRESS, one that runs here, or a new "
     "one); --workers then bounds the characters at work, by default by its CPUs.  [default: local]",
 )
-@memory_option
-@shard_option
+@options.memory
+@options.shard
 @click.option("--limit", type=int, help="Build only the first so many characters of the source.")
-@exclude_option
+@options.exclude
 @click.option("--seed", type=int, help="Of contours and backends; splits do not depend on it.  [default: 42]")
 @click.option(
     "--max-failures",
@@ -88,7 +81,7 @@ from specsia_build.config import EXECUTORS, LOOKS, LOW_IOU_ACTIONS
     type=click.Choice(LOW_IOU_ACTIONS),
     help="Quarantine reconstructions of low quality with their pictures, or keep them.  [default: quarantine]",
 )
-@keep_option
+@options.keep
 @click.option("--fresh", is_flag=True, help="Forget what the folder holds of an earlier build.")
 @json_option
 @click.pass_context

@@ -8,17 +8,10 @@ from typing import Any
 
 import click
 
+from specsia_build.cli import options
 from specsia_build.cli.closing import end
 from specsia_build.cli.command import Command
 from specsia_build.cli.completion import CLIP_STAGES, recipe_names
-from specsia_build.cli.options import (
-    exclude_option,
-    keep_option,
-    memory_option,
-    shard_option,
-    work_option,
-    workers_option,
-)
 from specsia_build.cli.output import json_option
 from specsia_build.config import DEFAULT_CLIPS_OUT, EXECUTORS, LOOKS, ClipSettings
 
@@ -68,21 +61,21 @@ from specsia_build.config import DEFAULT_CLIPS_OUT, EXECUTORS, LOOKS, ClipSettin
     metavar="NAME[:ARG]",
     help="Move reconstructions by it too; may be repeated.  [default: inflate with the recipe dravie, else none]",
 )
-@work_option
+@options.work
 @click.option(
     "--stage", "stages", multiple=True, type=click.Choice(CLIP_STAGES), help="Run only this stage; may be repeated."
 )
 @click.option("--config", "config_name", metavar="FILE|NAME", help="YAML file of settings. Flags beat it.")
 @click.option("--look", type=click.Choice(LOOKS), help="Plain colours, or shaded.  [default: unlit]")
-@workers_option
+@options.workers
 @click.option("--executor", type=click.Choice(EXECUTORS), help="Here, or on a Ray cluster.  [default: local]")
-@memory_option
-@shard_option
+@options.memory
+@options.shard
 @click.option("--limit", type=int, help="Only the first so many characters of the source.")
-@exclude_option
+@options.exclude
 @click.option("--seed", type=int, help="Of contours and backends.  [default: 42]")
 @click.option("--max-failures", metavar="N|P%", help="Failed clips to put up with.  [default: 1%, at least one]")
-@keep_option
+@options.keep
 @click.option("--fresh", is_flag=True, help="Forget what the folder holds of an earlier run.")
 @json_option
 @click.pass_context

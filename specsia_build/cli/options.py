@@ -6,25 +6,25 @@ import click
 
 from specsia_build.config import KEEPS
 
-work_option = click.option(
+work = click.option(
     "--work", metavar="URL", help="Store artefacts there (s3://...), for machines without a shared disk."
 )
 
-workers_option = click.option("--workers", type=int, help="Processes; 0 is one for each core.  [default: 0]")
+workers = click.option("--workers", type=int, help="Processes; 0 is one for each core.  [default: 0]")
 
-memory_option = click.option("--memory", metavar="SIZE", help="What a character may cost in a worker.  [default: 2 GB]")
+memory = click.option("--memory", metavar="SIZE", help="What a character may cost in a worker.  [default: 2 GB]")
 
-shard_option = click.option(
+shard = click.option(
     "--shard",
     metavar="I/N",
     help="Only the I-th of N shares of the source, which `specsia merge` joins.  [default: all]",
 )
 
-exclude_option = click.option(
+exclude = click.option(
     "--exclude", metavar="FILE", help="Leave out the characters whose ids this file names, one a line."
 )
 
-keep_option = click.option(
+keep = click.option(
     "--keep",
     type=click.Choice(KEEPS),
     help="Artefacts to keep once all is packed and checked: those that packing anew needs, or none; all makes dropped "

@@ -11,7 +11,7 @@ import json
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -275,7 +275,7 @@ class Index:
         self._saved = time.monotonic()
 
 
-def _mark(decides: bytes, row: str, known: Settled, made: Iterable[str | None]) -> bytes:
+def _mark(decides: bytes, row: str, known: Settled, made: list[str | None]) -> bytes:
     """SHA-256 of all that must stay as it is for a character to be settled.
 
     `row` is what says `known`; `made` are its artefacts' stamps.

@@ -107,8 +107,8 @@ def parted_doubles(
         digests: gives what it is now; asked of those only that may be told.
     """
 
-    def among(some: Iterable[Entry], known: DigestsOf) -> list[tuple[str, ...]]:
-        return [ids for ids in same_files(some, known) if len({splits[i] for i in ids}) > 1]
+    def among(these: Iterable[Entry], known: DigestsOf) -> list[tuple[str, ...]]:
+        return [ids for ids in same_files(these, known) if len({splits[i] for i in ids}) > 1]
 
     likely = set(chain.from_iterable(among(entries, told)))
     parted = among((entry for entry in entries if entry.id in likely), digests) if likely else []
