@@ -15,7 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from specsia_build.animation.motion import poses
@@ -34,9 +33,8 @@ from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.store import discard
 from specsia_build.pipeline.tasks import Task, peak_mb, perform
 from specsia_build.rendering.fast.renderer import FastRenderer
-from specsia_build.rendering.mesh import extremes
 from specsia_build.stages.clips import draw, motions
-from specsia_build.stages.clips.actor import actor_of, clip_settings
+from specsia_build.stages.clips.actor import actor_of, box_of, clip_settings
 from specsia_build.stages.stage import CharacterStage, Job
 
 SIZES = (256, 512)
@@ -161,7 +159,7 @@ def _as_stills(job: Job) -> tuple[float, int]:
     motion = actor.motions[clip.origin, clip.index]
     times = motion.times(24.0, PEER_FRAMES)
     found = poses(actor.rig.skeleton, motion, times)
-    low, high = (bound.astype(np.float64) for bound in extremes(actor.mesh.vertices))
+    low, high = box_of(actor.mesh)
 
     def frame(k: int) -> None:
         posed = posed_as(actor.mesh, actor.rig, found, k)

@@ -72,6 +72,12 @@ class Actor:
     unheard: tuple[str, ...] = ()
 
 
+def box_of(mesh: Mesh) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Smallest and largest x, y, z, each (3,), of what is at rest, which `pos` is told in."""
+    low, high = extremes(mesh.vertices)
+    return low.astype(np.float64), high.astype(np.float64)
+
+
 def clip_settings(config: BuildConfig) -> ClipSettings:
     """The settings of clips of a run that makes clips."""
     assert config.clips is not None

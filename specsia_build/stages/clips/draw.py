@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.animation.rig import Rig, posed_through
@@ -41,10 +40,10 @@ from specsia_build.recipes.registry import layers_of
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.fast.renderer import FastRenderer, Still
 from specsia_build.rendering.layers import Layers, Look
-from specsia_build.rendering.mesh import Mesh, extremes
+from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.clips import motions
-from specsia_build.stages.clips.actor import Actor, Shot, actor_of, clip_settings, loops, shot_of
+from specsia_build.stages.clips.actor import Actor, Shot, actor_of, box_of, clip_settings, loops, shot_of
 from specsia_build.stages.clips.annotate import (
     ANNOTATIONS,
     REGIONS,
@@ -163,7 +162,7 @@ def draw(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
     thickness, grey = outline(config.seed, entry.id)
     with watch.part("frame"):
         shot = shot_of(clip, actor, config, thickness + 1)
-    low, high = _box(actor)
+    low, high = box_of(actor.mesh)
     wanted = layers_of(settings.recipes)
     motion = earlier[motions.STAGE]
     surface = surface_of(actor, motion.files.get(REGIONS)) if ANNOTATIONS & set(wanted) else None
@@ -192,11 +191,6 @@ def draw(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
     return Artefact(clip.id, files, meta), ()
 
 
-def _box(actor: Actor) -> tuple[NDArray[np.float64], ...]:
-    """Smallest and largest x, y, z of an actor at rest."""
-    return tuple(bound.astype(np.float64) for bound in extremes(actor.mesh.vertices))
-
-
 def _frames(
     actor: Actor,
     shot: Shot,
@@ -217,7 +211,7 @@ def _frames(
         config: of the run.
         watch: of what takes time.
     """
-    low, high = _box(actor)
+    low, high = box_of(actor.mesh)
     files: dict[str, bytes] = {}
     empty = 0
     told = ANNOTATIONS & set(wanted)

@@ -19,11 +19,10 @@ from specsia_build.dataset.layers import frame_file
 from specsia_build.dataset.schema import COLOR, EDGE, MASK, POS
 from specsia_build.registration import iou
 from specsia_build.rendering.layers import Layers
-from specsia_build.rendering.mesh import Mesh, extremes
 from specsia_build.stages import project, reconstruct
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.clips import carry, draw, motions
-from specsia_build.stages.clips.actor import actor_of, shot_again
+from specsia_build.stages.clips.actor import actor_of, box_of, shot_again
 from specsia_build.stages.clips.tiny import box_actor, box_shot
 from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job
 from specsia_build.stages.stopwatch import Stopwatch
@@ -67,7 +66,7 @@ def move(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
             rig = carry.own_rig(own, earlier[project.STAGE].meta["registration"])
             times = motion.start + shot.times - shot.times[0]
             shot = replace(shot, poses=poses(rig.skeleton, motion, times))
-    low, high = _box(mesh)
+    low, high = box_of(mesh)
     files: dict[str, bytes] = {}
     ious = []
     frames = draw.drawn(mesh, rig, shot, config.look)
@@ -98,11 +97,6 @@ def move(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
     return Artefact(clip.id, files, meta), ()
 
 
-def _box(mesh: Mesh) -> tuple[NDArray[np.float64], ...]:
-    """Smallest and largest x, y, z of a reconstruction at rest."""
-    return tuple(bound.astype(np.float64) for bound in extremes(mesh.vertices))
-
-
 def _files(layers: Layers, k: int, low: NDArray[np.float64], high: NDArray[np.float64]) -> dict[str, bytes]:
     """Files of the k-th frame."""
     pos = position_image(layers.position, layers.mask, low, high)
@@ -116,7 +110,7 @@ def _files(layers: Layers, k: int, low: NDArray[np.float64], high: NDArray[np.fl
 
 def _compile(config: BuildConfig) -> None:
     actor = box_actor()
-    low, high = _box(actor.mesh)
+    low, high = box_of(actor.mesh)
     for k, layers in enumerate(draw.drawn(actor.mesh, actor.rig, box_shot(actor, config), config.look)):
         iou(layers.mask, png.decode(_files(layers, k, low, high)[frame_file(MASK, k)], 1))
 
