@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from specsia_build.characters.animated import AnimatedCharacter, read_animated
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
+from specsia_build.files.listing import listing
 from specsia_build.files.records import parse_json
 from specsia_build.files.sources import is_file
 from specsia_build.frame import axis_vector, front_rotation
@@ -194,35 +193,13 @@ def candidates(folder: Path, manifest: Manifest, character_id: str) -> tuple[Pat
     named = folder / (manifest.meshes or {}).get(character_id, character_id)
     if named.suffix.lower() in FORMATS and is_file(named):
         return (named,)
-    beside = _meshes(named.parent).get(named.name, ())
-    inside = [path for paths in _meshes(named).values() for path in paths]
+    near = listing(named.parent)
+    names = (
+        name for suffix in FORMATS for name in near.alike(f"{named.name}{suffix}") if Path(name).stem == named.name
+    )
+    beside = [named.parent / name for name in names]
+    inside = [named / name for name in listing(named).names if Path(name).suffix.lower() in FORMATS]
     return tuple(sorted(path for path in (*beside, *inside) if is_file(path)))
-
-
-def _meshes(folder: Path) -> Mapping[str, Sequence[Path]]:
-    """What is named as a mesh in a folder, by its stem; nothing where there is no folder.
-
-    A folder is listed again only where it has changed, or every character would cost a list of them all.
-    """
-    try:
-        changed = folder.stat().st_mtime_ns
-    except OSError:
-        return {}
-    return _listed(folder, changed)
-
-
-@lru_cache(maxsize=4096)
-def _listed(folder: Path, _: int) -> Mapping[str, Sequence[Path]]:
-    found: dict[str, list[Path]] = {}
-    try:
-        with os.scandir(folder) as listed:
-            for entry in listed:
-                path = folder / entry.name
-                if path.suffix.lower() in FORMATS:
-                    found.setdefault(path.stem, []).append(path)
-    except OSError:
-        return {}
-    return found
 
 
 def check_size(mesh: Mesh, path: Path) -> None:

@@ -14,6 +14,7 @@ from specsia_build.animation.names import words_of
 from specsia_build.characters.character import SETTLED, Entry
 from specsia_build.characters.finding import Finding, Mending
 from specsia_build.characters.images import IMAGE_SUFFIXES
+from specsia_build.files.listing import listing
 from specsia_build.files.sources import is_file
 from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.mesh import Mesh, doubled_areas
@@ -160,15 +161,11 @@ def _images_near(folder: Path) -> list[Path]:
     found: list[Path] = []
     for top in (folder, folder.parent):
         folders = [top] if top == folder else []
-        folders += [top / name for name in _listed(top) if name.casefold() in _FOLDERS and (top / name).is_dir()]
+        folders += [top / name for name in _names(top) if name.casefold() in _FOLDERS and (top / name).is_dir()]
         for place in folders:
-            found += [place / name for name in _listed(place) if name.lower().endswith(IMAGE_SUFFIXES)]
+            found += [place / name for name in _names(place) if name.lower().endswith(IMAGE_SUFFIXES)]
     return found
 
 
-def _listed(folder: Path) -> list[str]:
-    try:
-        return sorted(path.name for path in folder.iterdir())[:_MOST_LISTED]
-    except OSError:
-        # A folder that nobody may look into holds nothing to offer.
-        return []
+def _names(folder: Path) -> tuple[str, ...]:
+    return listing(folder).names[:_MOST_LISTED]

@@ -9,6 +9,7 @@ import unicodedata
 from pathlib import Path, PurePosixPath
 
 from specsia_build.errors import CharacterError
+from specsia_build.files.listing import folded, listing
 from specsia_build.files.sources import MOST_SOURCE_BYTES, read_source, source_place
 
 _MAX_WALKED = 20_000
@@ -62,7 +63,7 @@ class SideFiles:
             return self.folder.joinpath(*parts)
         if self._there(self.folder / parts[-1]):
             return self.folder / parts[-1]
-        below = self._below().get(_folded(parts[-1]))
+        below = self._below().get(folded(parts[-1]))
         return below if below is not None and self._there(below) else None
 
     def find_own(self, suffixes: tuple[str, ...]) -> Path | None:
@@ -70,15 +71,11 @@ class SideFiles:
         for suffix in suffixes:
             if self._there(self.folder / f"{self.stem}{suffix}"):
                 return self.folder / f"{self.stem}{suffix}"
-        try:
-            with os.scandir(self.folder) as listed:
-                names = {_folded(entry.name): entry.name for entry in sorted(listed, key=_name, reverse=True)}
-        except OSError:
-            return None
+        near = listing(self.folder)
         for suffix in suffixes:
-            name = names.get(_folded(f"{self.stem}{suffix}"))
-            if name is not None and self._there(self.folder / name):
-                return self.folder / name
+            for name in near.alike(f"{self.stem}{suffix}")[:1]:
+                if self._there(self.folder / name):
+                    return self.folder / name
         return None
 
     def _there(self, path: Path) -> bool:
@@ -93,7 +90,7 @@ class SideFiles:
         return True
 
     def _below(self) -> dict[str, Path]:
-        """Files of the folder's tree by their names, `_folded` and then `_misread`, those nearest to the top first."""
+        """Files of the folder's tree by their names, `folded` and then `_misread`, those nearest to the top first."""
         if self._tree is None:
             found: list[Path] = []
             walked = 0
@@ -106,16 +103,11 @@ class SideFiles:
             found.sort(key=lambda path: len(path.parts))
             self._tree = {}
             for path in found:
-                self._tree.setdefault(_folded(path.name), path)
+                self._tree.setdefault(folded(path.name), path)
             for path in found:
                 for spelling in _misread(path.name):
                     self._tree.setdefault(spelling, path)
         return self._tree
-
-
-def _folded(name: str) -> str:
-    """A name whatever its letter case, and whether its accents are letters of their own."""
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _misread(name: str) -> list[str]:
@@ -124,9 +116,5 @@ def _misread(name: str) -> list[str]:
     for encoding in () if name.isascii() else _AUTHORS_ENCODINGS:
         with contextlib.suppress(UnicodeError):
             # Half of a character may be a backslash, up to which a name is taken for a folder.
-            spellings.append(_folded(name.encode(encoding).decode("cp1252", errors="replace")).rpartition("\\")[2])
+            spellings.append(folded(name.encode(encoding).decode("cp1252", errors="replace")).rpartition("\\")[2])
     return spellings
-
-
-def _name(entry: os.DirEntry[str]) -> str:
-    return entry.name

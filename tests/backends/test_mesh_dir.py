@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from specsia_build.backends.base import Context
 from specsia_build.backends.mesh_dir import create
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.rendering.mesh import Mesh
+from tests.listings import noted_listings
 
 NO_IMAGE = np.zeros((64, 64, 4), np.uint8)
 
@@ -154,19 +154,8 @@ def test_a_folder_is_listed_once_whatever_the_number_of_characters(
 ) -> None:
     for index in range(20):
         write(tmp_path / f"{index}.ply")
-    listed: list[Path] = []
-    scandir, iterdir = os.scandir, Path.iterdir
-
-    def counted(path: Path) -> Any:
-        listed.append(Path(path))
-        return scandir(path)
-
-    def each(path: Path) -> Any:
-        listed.append(path)
-        return iterdir(path)
-
-    monkeypatch.setattr(os, "scandir", counted)
-    monkeypatch.setattr(Path, "iterdir", each)
+    os.utime(tmp_path, (1, 1))
+    listed = noted_listings(monkeypatch)
     backend = create(str(tmp_path))
     for index in range(20):
         assert backend.inputs(str(index)) == (tmp_path / f"{index}.ply",)

@@ -1,5 +1,6 @@
 """A picture that bears a model's name is taken for its texture, and doubted where it looks like one of the model."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image
 
 from specsia_build.characters.obj.read import read_obj
 from specsia_build.characters.ply.read import read_ply
+from tests.listings import noted_listings
 
 SIDE = 8
 
@@ -30,10 +32,10 @@ def write_obj(path: Path, low: float, high: float, more: str = "") -> Path:
     return path
 
 
-def write_ply(path: Path, low: float, high: float) -> Path:
+def write_ply(path: Path, low: float, high: float, more: str = "") -> Path:
     found = corners(low, high)
     names = "".join(f"property float {name}\n" for name in ("x", "y", "z", "s", "t"))
-    head = f"ply\nformat ascii 1.0\nelement vertex {len(found)}\n{names}element face {len(quads())}\n"
+    head = f"ply\nformat ascii 1.0\n{more}element vertex {len(found)}\n{names}element face {len(quads())}\n"
     points = [f"{x} 0 {z} {u} {v}" for x, z, u, v in found]
     faces = ["4 " + " ".join(map(str, quad)) for quad in quads()]
     path.write_text("\n".join([f"{head}property list uchar int vertex_indices\nend_header", *points, *faces, ""]))
@@ -81,3 +83,20 @@ def test_what_the_file_itself_names_is_not(tmp_path: Path) -> None:
     picture((255, 255, 255, 255)).save(tmp_path / "cow.png")
     (tmp_path / "cow.mtl").write_text("newmtl skin\nmap_Kd cow.png\n")
     assert not doubts(write_obj(tmp_path / "cow.obj", 0, 1, "mtllib cow.mtl\nusemtl skin"))
+
+
+def test_a_picture_in_place_of_a_texture_that_is_missing_is_doubted(tmp_path: Path) -> None:
+    picture((255, 255, 255, 255)).save(tmp_path / "cow.png")
+    path = write_ply(tmp_path / "cow.ply", 0, 1, "comment TextureFile hide.png\n")
+    assert len(doubts(path)) == 1
+    Image.new("RGB", (2, 2)).save(tmp_path / "hide.png")
+    assert not doubts(path)
+
+
+def test_a_folder_of_many_is_listed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [write_ply(tmp_path / f"{index}.ply", 0, 1) for index in range(20)]
+    os.utime(tmp_path, (1, 1))
+    listed = noted_listings(monkeypatch)
+    for path in paths:
+        read_ply(path)
+    assert listed.count(tmp_path) == 1

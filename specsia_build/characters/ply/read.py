@@ -67,7 +67,7 @@ def read_ply(
         raise CharacterError(f"{path.name} has no faces with three corners or more")
     point = corners[triangles]
     uv = _uv(vertex, face, indices.counts, triangles, point)
-    materials, warnings = _materials(ply, files, texture, uv is not None)
+    materials, own, warnings = _materials(ply, files, texture, uv is not None)
     with np.errstate(over="ignore"):
         vertices = points.astype(np.float32)
     mesh = Mesh(
@@ -80,9 +80,7 @@ def read_ply(
         normals=_normals(vertex, point),
     )
     looked_up = files.tried if texture is None else (*files.tried, texture)
-    own = None if ply.textures or texture is not None else files.find_own(IMAGE_SUFFIXES)
-    if own is not None and materials[0].texture is not None:
-        warnings += stand_in.doubts(mesh, own.name, materials[0].texture)
+    warnings += () if own is None else stand_in.doubts(mesh, *own)
     return RawMesh(mesh=mesh, up="+z", front="-y", files=looked_up, warnings=(*files.warnings(), *warnings))
 
 
@@ -168,27 +166,26 @@ def _face_material(face: Columns, polygon: Ints, materials: int) -> NDArray[np.i
 
 def _materials(
     ply: PlyFile, files: SideFiles, texture: Path | None, has_uv: bool
-) -> tuple[tuple[Material, ...], list[str]]:
-    """A material for each texture the file names, or one; and sentences about what is missing."""
+) -> tuple[tuple[Material, ...], tuple[str, Texture] | None, list[str]]:
+    """A material for each texture the file names, or one; the image named like the file where it stands in for what is
+    missing; and sentences about what is missing."""
     override = None if texture is None else as_texture(load_texture(texture, texture.name, files.root))
     if not has_uv:
-        return (Material(texture=override),), []
+        return (Material(texture=override),), None, []
     warnings: list[str] = []
-    materials = []
-    for name in ply.textures:
+    names, textures = [], []
+    for name in ply.textures or [""]:
         shown = name.replace("\\", "/").rpartition("/")[2]
         found = files.find(name)
-        own = _decoded(files, found, warnings)
-        if found is None:
+        if name and found is None:
             warnings.append(f"texture {shown} is not in the PLY's folder")
-        materials.append(Material(name=shown, texture=own or override or _decoded_own(files, warnings)))
-    if not materials:
-        materials.append(Material(texture=override or _decoded_own(files, warnings)))
-    return tuple(materials), list(dict.fromkeys(warnings))
-
-
-def _decoded_own(files: SideFiles, warnings: list[str]) -> Texture | None:
-    return _decoded(files, files.find_own(IMAGE_SUFFIXES), warnings)
+        names.append(shown)
+        textures.append(_decoded(files, found, warnings) or override)
+    path = files.find_own(IMAGE_SUFFIXES) if any(texture is None for texture in textures) else None
+    image = _decoded(files, path, warnings)
+    own = None if path is None or image is None else (path.name, image)
+    materials = (Material(name=name, texture=found or image) for name, found in zip(names, textures, strict=True))
+    return tuple(materials), own, list(dict.fromkeys(warnings))
 
 
 def _decoded(files: SideFiles, path: Path | None, warnings: list[str]) -> Texture | None:
