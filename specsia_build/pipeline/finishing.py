@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 
 from specsia_build.config import DRAVIE, backend_name
 from specsia_build.dataset.upload import open_target, upload
@@ -60,24 +61,28 @@ def _pack(work: Work) -> BuildSummary:
     lost, _ = counted(failures)
     if lost > work.summary.allowed_failures:
         return work.too_many(f"go on without them with --max-failures {lost}")
-    plan = pack_plan(config, layout, work.source.name, work.entries, work.index, failures, work.splits, work.settlement)
-    for name, missed in not_ready(plan, failures).items():
+    # Its members are as large as all else that is held of a run, and not needed where nothing changed.
+    plan = cache(
+        lambda: pack_plan(
+            config, layout, work.source.name, work.entries, work.index, failures, work.splits, work.settlement
+        )
+    )
+    found = work.concluded(pack.STAGE.name, _Plan, lambda: _told(plan(), failures), failures)
+    for name, missed in found.missed.items():
         return work.finished(
             stopped=f"{len(missed):,} of {plural(len(ids), 'character')} of {name} are neither built up to date nor on "
             f"record as failed ({named(missed)}), so no dataset is written without them: run `{config.command} --out "
             f"{layout.url or layout.root}` with all its stages"
         )
-    total = sum(len(found) for found in plan.members.values())
-    rows = {name: sum(one.rows for one in found) for name, found in plan.members.items()}
-    kept = pack.packed_fingerprint(layout.dataset) == pack.plan_fingerprint(plan)
+    total, kept = found.members, pack.packed_fingerprint(layout.dataset) == found.fingerprint
     if not kept:
         watch = Stopwatch()
         with work.progress.bar(pack.STAGE.name, total) as advance, watch.part("pack"):
-            found = pack.pack(plan, makes_shards(config, layout, work.run, advance), layout.dataset)
-        if found.foreign:
-            work.progress.say(f"kept in {layout.dataset}, as it is not of the dataset: {named(found.foreign)}")
-        if found.kept:
-            work.progress.say(f"pack: {plural(found.written, 'shard')} written, {found.kept:,} kept as they were")
+            packed = pack.pack(plan(), makes_shards(config, layout, work.run, advance), layout.dataset)
+        if packed.foreign:
+            work.progress.say(f"kept in {layout.dataset}, as it is not of the dataset: {named(packed.foreign)}")
+        if packed.kept:
+            work.progress.say(f"pack: {plural(packed.written, 'shard')} written, {packed.kept:,} kept as they were")
         taken = time.perf_counter() - start
         work.record.log(pack.STAGE.name, None, "", Outcome(seconds=taken, parts=watch.seconds, peak_mb=peak_mb()))
     else:
@@ -88,8 +93,34 @@ def _pack(work: Work) -> BuildSummary:
     work.progress.stage_done(done)
     if layout.remote_dataset is not None:
         _send(work, layout.remote_dataset)
-    summary = work.finished(rows=rows, dataset=layout.remote_dataset or layout.dataset)
+    summary = work.finished(rows=found.rows, dataset=layout.remote_dataset or layout.dataset)
     return replace(summary, stages=[*summary.stages, done])
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is told of a plan of pack.
+
+    Attributes:
+        fingerprint: of what it packs.
+        rows: by backend.
+        members: characters or clips of all backends.
+        missed: by backend ids of those that are neither to be packed nor on record as failed.
+    """
+
+    fingerprint: str
+    rows: Mapping[str, int]
+    members: int
+    missed: Mapping[str, Sequence[str]]
+
+
+def _told(plan: pack.PackPlan, failures: Sequence[Failure]) -> _Plan:
+    return _Plan(
+        fingerprint=pack.plan_fingerprint(plan),
+        rows={name: sum(one.rows for one in found) for name, found in plan.members.items()},
+        members=sum(len(found) for found in plan.members.values()),
+        missed=not_ready(plan, failures),
+    )
 
 
 def _send(work: Work, url: str) -> None:

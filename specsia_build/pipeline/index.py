@@ -41,6 +41,7 @@ CREATE TABLE IF NOT EXISTS settled (
 CREATE TABLE IF NOT EXISTS members (
     fan TEXT, id TEXT, members TEXT NOT NULL, PRIMARY KEY (fan, id)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS concluded (what TEXT PRIMARY KEY, decides BLOB NOT NULL, said TEXT NOT NULL) WITHOUT ROWID;
 """
 
 _EVERY_SECONDS = 1.0
@@ -199,8 +200,8 @@ class Index:
         finally:
             self._watched = None
 
-    def settle(self, character_id: str, decides: bytes, known: Settled, members: Members) -> None:
-        """Remember that nothing is left to do of a character.
+    def settle(self, character_id: str, decides: bytes, known: Settled, members: Members) -> bytes:
+        """Remember that nothing is left to do of a character; returns its mark, as `settled` gives it.
 
         Args:
             character_id: its id.
@@ -212,6 +213,7 @@ class Index:
         mark = _mark(decides, row, known, self._stamps.in_order(known.artefacts))
         self._write("INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?)", *key, mark, row)
         self._write("INSERT OR REPLACE INTO members VALUES (?, ?, ?)", *key, _encoded(members))
+        return mark
 
     def members(self, ids: Collection[str]) -> Iterator[tuple[str, Members]]:
         """What pack keeps in mind of some characters that are settled, in no order."""
@@ -220,12 +222,15 @@ class Index:
                 if (found := _decoded(_MEMBERS, row)) is not None:
                     yield character_id, found
 
-    def settled(self, ids: Collection[str], deciding: Callable[[str], bytes]) -> Iterator[tuple[str, Settled]]:
-        """Those of some characters of which nothing is left to do, in no order, with what is known of them.
+    def settled(self, ids: Collection[str], deciding: Callable[[str], bytes]) -> Iterator[tuple[str, Settled, bytes]]:
+        """Those of some characters of which nothing is left to do, in no order.
 
         Args:
             ids: theirs.
             deciding: gives by id what decides a character's artefacts, as for `settle`.
+
+        Yields:
+            The id, what is known of it, and a mark, which changes with all that decides its artefacts and with them.
         """
         for rows in self._by_fan("SELECT id, mark, known FROM settled WHERE fan = ?", ids):
             # Of the folders that only these characters' artefacts lie in, so that not all are held.
@@ -236,7 +241,16 @@ class Index:
                     continue
                 stamps = self._stamps.beside(known.artefacts, seen)
                 if mark == _mark(deciding(character_id), row, known, stamps):
-                    yield character_id, known
+                    yield character_id, known, mark
+
+    def concluded(self, what: str, decides: bytes) -> str | None:
+        """What was said last of all characters together, where that was decided by the same; None otherwise."""
+        row = self._row("SELECT said FROM concluded WHERE what = ? AND decides = ?", what, decides)
+        return None if row is None else str(row[0])
+
+    def conclude(self, what: str, decides: bytes, said: str) -> None:
+        """Remember what is said of all characters together, and a digest of what decides it."""
+        self._write("INSERT OR REPLACE INTO concluded VALUES (?, ?, ?)", what, decides, said)
 
     def _by_fan(self, statement: str, ids: Collection[str]) -> Iterator[list[tuple[Any, ...]]]:
         """Rows of some characters, folder by folder of their artefacts; the first value of a row is its id."""
@@ -249,7 +263,7 @@ class Index:
 
     def forget(self) -> None:
         """Forget all of it."""
-        for table in ("artefacts", "digests", "settled", "members"):
+        for table in ("artefacts", "digests", "settled", "members", "concluded"):
             self._write(f"DELETE FROM {table}")  # noqa: S608  the names above
 
     def _row(self, statement: str, *values: Any) -> Any:

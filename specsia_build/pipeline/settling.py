@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -60,6 +61,7 @@ class Settlement:
         self._decides = sha256(canonical_json([result_settings(config), decides]).encode()).encode()
         self._known: dict[str, Sequence[str]] = {}
         self._kept: dict[str, str] = {}
+        self._marks: dict[str, bytes] = {}
         self._asked: set[str] = set()
 
     def _deciding(self, entry: Entry) -> bytes:
@@ -75,8 +77,8 @@ class Settlement:
         """
         new = {entry.id: entry for entry in entries if entry.id not in self._asked}
         self._asked |= new.keys()
-        for one, found in self._index.settled(new, lambda character_id: self._deciding(new[character_id])):
-            self._note(new[one].id, found)
+        for one, found, mark in self._index.settled(new, lambda character_id: self._deciding(new[character_id])):
+            self._note(new[one].id, found, mark)
         return {entry.id: self._known[entry.id] for entry in entries if entry.id in self._known}
 
     def members(self, entries: Sequence[Entry]) -> dict[str, dict[str, list[Member]]]:
@@ -94,8 +96,18 @@ class Settlement:
         """What a settled one has kept of its artefacts' files; see `BuildConfig.keep`."""
         return self._kept.get(character_id, ALL)
 
-    def _note(self, character_id: str, known: Settled) -> None:
-        self._known[character_id] = tuple(known.clips)
+    def mark(self, entries: Iterable[Entry]) -> bytes | None:
+        """A digest that changes with all that decides the artefacts of some characters, their order, and what was made;
+        None where one is not settled."""
+        found = hashlib.sha256()
+        for entry in entries:
+            if entry.id not in self._known:
+                return None
+            found.update(self._marks[entry.id])
+        return found.digest()
+
+    def _note(self, character_id: str, known: Settled, mark: bytes) -> None:
+        self._known[character_id], self._marks[character_id] = tuple(known.clips), mark
         self._kept.pop(character_id, None)
         if known.kept != ALL:
             self._kept[character_id] = known.kept
@@ -120,9 +132,9 @@ class Settlement:
                     if task.clip is not None:
                         clips[task.clip.id] = None
         known = Settled(list(sources), made, list(clips), kept)
-        self._index.settle(entry.id, self._deciding(entry), known, self._members(entry, list(clips)))
+        mark = self._index.settle(entry.id, self._deciding(entry), known, self._members(entry, list(clips)))
         self._asked.add(entry.id)
-        self._note(entry.id, known)
+        self._note(entry.id, known, mark)
         return True
 
     def _members(self, entry: Entry, clips: list[str]) -> Members:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from specsia_build.characters.character import id_order_key
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.dataset import splits
+from specsia_build.dataset.places import public_settings
 from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.files.writing import write_bytes
 from specsia_build.pipeline.attempt import Attempt, Damaged, Settling
@@ -27,9 +32,14 @@ from specsia_build.pipeline.selection import excluded_ids, narrowed, select, sou
 from specsia_build.pipeline.settling import Settlement
 from specsia_build.pipeline.store import is_dropped
 from specsia_build.pipeline.summary import BuildSummary, StageTally
+from specsia_build.stages.artefact import canonical_json
 from specsia_build.stages.clips import motions
+from specsia_build.stages.pack import STAGE as PACK
+from specsia_build.stages.pack import made_with
 from specsia_build.stages.registry import character_stages
 from specsia_build.stages.stage import CharacterStage, Clip, Stage, character_of
+
+T = TypeVar("T")
 
 
 class Work:
@@ -76,7 +86,9 @@ class Work:
 
     def begin(self) -> None:
         """Take the run over: freeze its splits, and read what is on record as failed."""
-        write_bytes(self.layout.splits, splits.to_json(self.splits).encode())
+        text = splits.to_json(self.splits).encode()
+        write_bytes(self.layout.splits, text)
+        self._splits_digest = hashlib.sha256(text).hexdigest()
         write_bytes(self.layout.left_out, json.dumps(self.left_out).encode())
         self.record.read()
 
@@ -94,6 +106,30 @@ class Work:
         """Those of them that leave pack something out."""
         names = {stage.name for stage in character_stages(self.config)}
         return [failure for failure in self.concerning() if failure.stage in names]
+
+    def concluded(self, what: str, kind: type[T], reckon: Callable[[], T], *more: object) -> T:
+        """What is to be said of all characters together, which is not reckoned again while nothing of them changes.
+
+        Args:
+            what: its name.
+            kind: its type.
+            reckon: finds it out from what was made of the characters, their order and splits, and `more`.
+            more: whose texts tell all else that decides it.
+        """
+        mark = self.settlement.mark(self.entries)
+        if mark is None:
+            return reckon()
+        made = made_with(public_settings(self.config, self.source.name), [*character_stages(self.config), PACK])
+        parts = [mark.hex(), self._splits_digest, made, *map(str, more)]
+        decides = hashlib.sha256(canonical_json(parts).encode()).digest()
+        said = self.index.concluded(what, decides)
+        if said is not None:
+            # What is damaged is reckoned anew.
+            with suppress(msgspec.MsgspecError):
+                return msgspec.json.decode(said, type=kind)
+        found = reckon()
+        self.index.conclude(what, decides, msgspec.json.encode(found).decode())
+        return found
 
     def hopeless(self) -> bool:
         """Whether more failed by now than was said to be put up with, so that nothing that follows will be packed."""

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from specsia_build.files.sources import source_digest
+from specsia_build.pipeline import finishing
 from specsia_build.pipeline import index as index_module
 from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.packing import pack_plan
 from specsia_build.pipeline.store import read_meta
 from specsia_build.stages import project
 from tests.artefacts import artefact
@@ -69,6 +71,42 @@ def test_a_build_with_nothing_to_do_and_status_read_no_artefact(run: tuple[Path,
     assert sums(out) == before
 
 
+def test_what_is_said_of_all_is_reckoned_again_only_where_something_changed(
+    run: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, out = run
+    reckoned: list[int] = []
+
+    def counted(*given: Any) -> Any:
+        plan = pack_plan(*given)
+        reckoned.append(sum(map(len, plan.members.values())))
+        return plan
+
+    monkeypatch.setattr(finishing, "pack_plan", counted)
+    rows, before = build(source, out)["rows"], sums(out)
+    reckoned.clear()
+    assert build(source, out)["rows"] == rows
+    assert reckoned == []
+
+    # What of it goes is packed again from what is there.
+    (out / "dataset" / "build.json").unlink()
+    build(source, out)
+    assert (reckoned, sums(out)) == ([FIGURES], before)
+
+    # Fewer characters; all again; other splits; an artefact that was written anew.
+    (tmp_path / "out.txt").write_text("1\n")
+    build(source, out, "--exclude", tmp_path / "out.txt")
+    build(source, out)
+    listed = json.loads((out / "splits.json").read_text())
+    listed["validation"], listed["test"] = listed["test"], listed["validation"]
+    (out / "splits.json").write_text(json.dumps(listed))
+    build(source, out)
+    artefact(out, "render", "1").touch()
+    build(source, out)
+    build(source, out)
+    assert reckoned == [FIGURES, FIGURES - 1, FIGURES, FIGURES, FIGURES]
+
+
 def test_what_changed_behind_its_back_is_noticed(run: tuple[Path, Path]) -> None:
     source, out = run
     before = sums(out)
@@ -88,7 +126,7 @@ def test_what_changed_behind_its_back_is_noticed(run: tuple[Path, Path]) -> None
     assert sums(out) == before
 
 
-@pytest.mark.parametrize("harm", ["lost", "damaged", "other", "rows", "members"])
+@pytest.mark.parametrize("harm", ["lost", "damaged", "other", "rows", "members", "conclusions"])
 def test_an_index_that_cannot_serve_costs_nothing_but_time(run: tuple[Path, Path], harm: str) -> None:
     source, out = run
     path, before = RunLayout(out).index, sums(out)
@@ -100,7 +138,12 @@ def test_an_index_that_cannot_serve_costs_nothing_but_time(run: tuple[Path, Path
         harms = {
             "other": ["PRAGMA user_version = 77", "DELETE FROM digests"],
             "rows": ["UPDATE settled SET known = '{'", "UPDATE artefacts SET meta = x'00'"],
-            "members": ["UPDATE members SET members = '{'", "UPDATE digests SET stamp = x'00'"],
+            "members": [
+                "UPDATE members SET members = '{'",
+                "UPDATE digests SET stamp = x'00'",
+                "DELETE FROM concluded",
+            ],
+            "conclusions": ["UPDATE concluded SET said = '{'"],
         }
         with sqlite3.connect(path) as tables:
             for statement in harms[harm]:
