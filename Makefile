@@ -36,6 +36,8 @@ BIN := .venv/bin
 # What is imported compiles itself, once; most of what is installed never is.
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --no-compile --quiet
+# Python 3.11 comes with one that looks through lists of versions for longer than all else of an installation takes.
+NEWER_PIP = pip==26.3 --hash=sha256:f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13
 # What a dataset is made with is taken by version and hash, all else by version: `torch` is another file on each system.
 HASHED := $(PIP) --require-hashes --requirement requirements.txt
 # What an extra asks for, without the package itself, which may be at work meanwhile.
@@ -120,11 +122,12 @@ format: .venv/dev
 .venv/python:
 	$(PYTHON) -c 'import sys; sys.exit("specsia needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
+	echo "$(NEWER_PIP)" | $(PIP) --require-hashes --requirement /dev/stdin
 	touch $@
 
 .venv/core: .venv/python pyproject.toml constraints.txt requirements.txt
 	$(HASHED)
-	$(PIP) --no-deps --no-build-isolation --editable .
+	$(PIP) --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 .venv/train: .venv/core
