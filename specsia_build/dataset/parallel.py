@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import tempfile
+import threading
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import islice
-from multiprocessing import resource_tracker
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from typing import Any
 
@@ -36,11 +40,24 @@ def start_method() -> str:
     return "forkserver" if fits and "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 
 
-def worker_context() -> BaseContext:
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """What begins in the block gets no Ctrl-C, not even before it can say that it ignores it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def worker_context(preload: Sequence[str] | None = None) -> BaseContext:
     """What begins worker processes, with multiprocessing's resource tracker at work and without a voice.
 
     The tracker removes the semaphores of a process that was killed, and complains of them, or of those that it does not
     know because it was killed and begun again itself: nothing that a user could mend.
+
+    Args:
+        preload: modules to import once for all workers; the main one, if it is None.
     """
     warnings.filterwarnings("ignore", message="resource_tracker: ")
     # It is also begun again from within, whenever it is found dead.
@@ -49,7 +66,13 @@ def worker_context() -> BaseContext:
     resource_tracker.ensure_running = _ask_for_tracker
     # It is started without Ctrl-C anyway, and lets that through again for what begins after it.
     resource_tracker.ensure_running()
-    return multiprocessing.get_context(start_method())
+    context = multiprocessing.get_context(start_method())
+    if context.get_start_method() == "forkserver":
+        if preload is not None:
+            context.set_forkserver_preload(list(preload))
+        with undisturbed():
+            forkserver.ensure_running()
+    return context
 
 
 _ensure_running = resource_tracker.ResourceTracker.ensure_running
@@ -75,8 +98,19 @@ def _call(call: tuple[Callable[[Any], Any], Any]) -> Any:
     return function(argument)
 
 
-def results(calls: Iterable[tuple[Callable[[Any], Any], Any]], workers: int) -> Iterator[Any]:
-    """Results of calls in their order, from worker processes if there is more than one.
+def _begin(parent: Connection) -> None:
+    """Ignore Ctrl-C, which the parent answers, and end as soon as that wants no more or is gone, however."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        parent.poll(None)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def results(calls: Iterable[tuple[Callable[[Any], Any], Any]], workers: int) -> Generator[Any, None, None]:
+    """Results of calls in their order, from worker processes if there is more than one; closing it ends them.
 
     Raises:
         SpecsiaError: if a process dies.
@@ -84,14 +118,27 @@ def results(calls: Iterable[tuple[Callable[[Any], Any], Any]], workers: int) -> 
     if workers <= 1:
         yield from map(_call, calls)
         return
-    pool = ProcessPoolExecutor(workers, mp_context=worker_context())
+    context = worker_context()
+    # Nothing is sent: that the other end is closed is what workers hear.
+    parent, held = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(parent,))
+
+    def submitted(some: Iterable[tuple[Callable[[Any], Any], Any]]) -> list[Future[Any]]:
+        with undisturbed():
+            return [pool.submit(_call, call) for call in some]
+
     try:
         left = iter(calls)
-        under_way: deque[Future[Any]] = deque(pool.submit(_call, c) for c in islice(left, workers * _AHEAD))
+        under_way = deque(submitted(islice(left, workers * _AHEAD)))
         while under_way:
             yield under_way.popleft().result()
-            under_way.extend(pool.submit(_call, c) for c in islice(left, 1))
-    except BrokenProcessPool as error:
-        raise SpecsiaError("a worker process died, for want of memory perhaps: try with fewer workers") from error
+            under_way.extend(submitted(islice(left, 1)))
+    except BaseException as error:
+        held.close()
+        if isinstance(error, BrokenProcessPool):
+            raise SpecsiaError("a worker process died, for want of memory perhaps: try with fewer workers") from error
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
+        held.close()
+        parent.close()

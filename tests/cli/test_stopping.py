@@ -43,6 +43,20 @@ main(["verify"])
 """
 
 
+INTERRUPTED = """
+import os, sys
+from importlib.abc import MetaPathFinder
+class Finder(MetaPathFinder):
+    def find_spec(self, name, *_):
+        if name == sys.argv[1]:
+            os.kill(os.getpid(), int(sys.argv[2]))
+sys.meta_path.insert(0, Finder())
+from specsia_build.__main__ import main
+main()
+"""
+"""A command that gets a signal as it begins to import a module."""
+
+
 def stopped(kind: signal.Signals, more: int, seconds: float, goes_on: bool = True) -> tuple[int | None, str]:
     """Exit code and standard error of a command that got a signal, and more of them while it stopped."""
     command = [sys.executable, "-c", WAITING, "verify", str(seconds), str(goes_on)]
@@ -61,6 +75,21 @@ def stopped(kind: signal.Signals, more: int, seconds: float, goes_on: bool = Tru
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_stops(kind: signal.Signals) -> None:
     assert stopped(kind, 0, 0.0) == (1, "specsia: stopped; the same command goes on from here\n")
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_one_stops_before_the_commands_are_there(kind: signal.Signals) -> None:
+    for module in ("specsia_build.cli", "click", "specsia_build.config"):
+        command = [sys.executable, "-c", INTERRUPTED, module, str(int(kind))]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", "specsia: stopped before it began\n")
+
+
+def test_the_package_is_a_command() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "specsia_build", "--version"], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.startswith("specsia, version ")
 
 
 def test_a_command_that_keeps_nothing_says_so() -> None:

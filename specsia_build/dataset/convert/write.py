@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,13 +100,15 @@ def _write(
     members: dict[tuple[str, str], set[str]] = {}
     with replacing(out) as scratch:
         tasks = list(_tasks(dataset, chosen, scratch))
-        for task, done in zip(tasks, results(((_convert, task) for task in tasks), workers), strict=True):
-            config, split = task.shard.config, task.shard.split
-            rows[config][split] = rows[config].get(split, 0) + done.rows
-            digests += done.digests
-            licenses |= done.licenses
-            members.setdefault((config, split), set()).update(done.licenses)
-            advance(done.rows)
+        # Workers write into the folder, which must not go before they do.
+        with closing(results(((_convert, task) for task in tasks), workers)) as converted:
+            for task, done in zip(tasks, converted, strict=True):
+                config, split = task.shard.config, task.shard.split
+                rows[config][split] = rows[config].get(split, 0) + done.rows
+                digests += done.digests
+                licenses |= done.licenses
+                members.setdefault((config, split), set()).update(done.licenses)
+                advance(done.rows)
         _write_texts(dataset, scratch, rows, members, licenses)
         write_checksums(scratch, digests)
         write_sums(scratch)

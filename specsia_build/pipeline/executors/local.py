@@ -11,15 +11,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from inspect import isgeneratorfunction
-from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from typing import Any
 
-from specsia_build.dataset.parallel import worker_context
+from specsia_build.dataset.parallel import undisturbed, worker_context
 from specsia_build.errors import SpecsiaError
 from specsia_build.memory import limit_process, shown
 from specsia_build.pipeline.executors.base import LEAST_SECONDS, TASKS_PER_PROCESS, Lost, R, Results, T, given_up, never
@@ -84,16 +82,6 @@ def _sendable(error: Exception) -> Exception:
     return error
 
 
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """What begins in the block gets no Ctrl-C, not even before it can say that it ignores it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 @dataclass
 class _Worker:
     """A process.
@@ -134,7 +122,8 @@ class _Worker:
 def _started(context: BaseContext, function: Callable[[Any], Any], memory: int | None) -> _Worker:
     pipe, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, memory), daemon=True)  # type: ignore[attr-defined]
-    process.start()
+    with undisturbed():
+        process.start()
     theirs.close()
     worker = _Worker(process, pipe)
     pipe.send(function)
@@ -180,11 +169,7 @@ def run_local(
         return
     for name in _THREAD_SETTINGS:
         os.environ.setdefault(name, "1")
-    context = worker_context()
-    if context.get_start_method() == "forkserver":
-        context.set_forkserver_preload(list(preload))
-        with _undisturbed():
-            forkserver.ensure_running()
+    context = worker_context(preload)
     pool = _Pool(function, items, workers, timeout, context, memory)
     try:
         yield from pool.results(enough)

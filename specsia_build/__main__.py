@@ -1,0 +1,33 @@
+"""What `specsia` and `python -m specsia_build` begin with: Ctrl-C is a sentence before the commands are there, too."""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import FrameType
+
+_FAILED = 1
+
+_NOT_BEGUN = b"specsia: stopped before it began\n"
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    os.write(2, _NOT_BEGUN)
+    os._exit(_FAILED)
+
+
+def main() -> None:
+    """Run the command of this process's arguments."""
+    # Whoever started this process may have had it ignore one, as nohup does.
+    kinds = [kind for kind in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(kind) != signal.SIG_IGN]
+    before = {kind: signal.signal(kind, _end) for kind in kinds}
+    # It takes a fifth of a second, in which nothing is written.
+    from specsia_build.cli import main as run
+
+    for kind, handler in before.items():
+        signal.signal(kind, handler)
+    run()
+
+
+if __name__ == "__main__":
+    main()

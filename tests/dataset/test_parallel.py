@@ -1,0 +1,93 @@
+"""Worker processes of calls end with who asked for their results, however that ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from specsia_build.dataset.parallel import results
+
+LONG = 600.0
+
+ASKING = f"""
+from time import sleep
+from specsia_build.dataset.parallel import results
+print("asking", flush=True)
+try:
+    for _ in results(((sleep, seconds) for seconds in (0.0, *[{LONG}] * 9)), 2):
+        print("at work", flush=True)
+except KeyboardInterrupt:
+    print("stopped", flush=True)
+"""
+
+SLOW = """
+import pathlib, sys, time
+if "multiprocessing.forkserver" in " ".join(sys.orig_argv):
+    pathlib.Path(r"{begun}").touch()
+    time.sleep(1.0)
+"""
+"""What Python runs as it begins: a server of processes takes a second for that, and says so first."""
+
+
+def nap(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+@contextmanager
+def asking(*path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A command in a group of its own, which has asked for results."""
+    search = os.pathsep.join([*map(str, path), *sys.path])
+    command = [sys.executable, "-c", ASKING]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": search},
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "asking\n"
+        yield process
+
+
+@pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_workers_end_with_their_parent(kind: signal.Signals) -> None:
+    with asking() as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "at work\n"
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert len(children) >= 2
+        process.send_signal(kind)
+        _, alive = psutil.wait_procs(children, timeout=20)
+    assert alive == []
+
+
+def test_ctrl_c_as_workers_begin_is_answered_by_their_parent_alone(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    (tmp_path / "sitecustomize.py").write_text(SLOW.format(begun=begun))
+    with asking(tmp_path) as process:
+        deadline = time.monotonic() + 60
+        while not begun.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
+        said, complained = process.communicate(timeout=60)
+    assert (said, complained) == ("stopped\n", "")
+
+
+def test_closing_ends_what_workers_are_at() -> None:
+    found = results(((nap, seconds) for seconds in (0.0, *[LONG] * 9)), 2)
+    assert next(found) == 0.0
+    began = time.monotonic()
+    found.close()
+    assert time.monotonic() - began < 60
