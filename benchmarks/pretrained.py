@@ -13,15 +13,8 @@ import click
 import torch
 from safetensors.torch import save
 
-from specsia_build.dravie.network.checkpoint import (
-    FOLDER,
-    MODEL,
-    RUN_FILE,
-    STATE,
-    checkpoints,
-    load_generator,
-    read_state,
-)
+from specsia_build.dravie.network.checkpoint import MODEL, STATE, load_generator, read_state
+from specsia_build.dravie.run_folder import FOLDER, RUN_FILE, checkpoints
 from specsia_build.dravie.seen import SEEN_FILE
 from specsia_build.errors import UsageError
 from specsia_build.files.records import read_json

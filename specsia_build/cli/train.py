@@ -13,6 +13,7 @@ from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import json_option
 from specsia_build.dravie.config import DEFAULT_PRESET, DEVICES, PRESETS, TrainConfig, need_torch, train_config
+from specsia_build.dravie.run_folder import RUN_FILE, checkpoints
 from specsia_build.errors import SpecsiaError, UsageError, WriteError, argument, plural
 from specsia_build.files.trouble import AGAIN
 
@@ -70,24 +71,24 @@ def train(
 
     --out receives checkpoints, log.csv, and validation/ with pictures of Z, the result and Y* side by side.
     """
-    need_torch()
-    from specsia_build.dravie.train import Rhythm, read_run_config
-    from specsia_build.dravie.train import train as run_train
-
     changes = _changes(**flags)
-    found = read_run_config(run) if resume else None
-    if found is not None and preset in (None, found.preset):
-        config = replace(found, **changes)
-    else:
-        config = train_config(preset or DEFAULT_PRESET, changes)
-    rhythm = Rhythm(checkpoint_every, validate_every)
     try:
+        need_torch()
+        from specsia_build.dravie.train import Rhythm, read_run_config
+        from specsia_build.dravie.train import train as run_train
+
+        found = read_run_config(run) if resume else None
+        if found is not None and preset in (None, found.preset):
+            config = replace(found, **changes)
+        else:
+            config = train_config(preset or DEFAULT_PRESET, changes)
+        rhythm = Rhythm(checkpoint_every, validate_every)
         done = run_train(dataset, run, config, resume=resume, device_name=device, rhythm=rhythm)
     except WriteError as error:
-        said = str(error).replace(AGAIN, "give the same command with --resume, it goes on from the last checkpoint")
-        raise WriteError(said) from error
+        again, goes = _afterwards(run, resume)
+        raise WriteError(str(error).replace(AGAIN, f"give {again}, it {goes}")) from error
     except KeyboardInterrupt as error:
-        raise SpecsiaError("stopped; the same command with --resume goes on from the last checkpoint") from error
+        raise SpecsiaError(f"stopped; {' '.join(_afterwards(run, resume))}") from error
     lines = [
         f"{plural(done.steps, 'step')} on {plural(done.rows, 'row')} {'is' if done.steps == 1 else 'are'} in "
         f"{done.run} ({done.patches_per_second:.0f} patches a second, perceptual loss: {done.perceptual})"
@@ -109,6 +110,13 @@ def train(
             f"specsia evaluate {folder} {argument(dataset)} --out scores",
         ],
     )
+
+
+def _afterwards(run: Path, resume: bool) -> tuple[str, str]:
+    """The command that is given after a training was stopped, and what it does."""
+    again = "the same command" if resume or not (run / RUN_FILE).is_file() else "the same command with --resume"
+    last = next(reversed(checkpoints(run)), None)
+    return again, "begins anew" if last is None else f"goes on from step {int(last.name)}, the last checkpoint"
 
 
 def _doubts(done: Trained) -> list[str]:

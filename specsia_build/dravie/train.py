@@ -24,17 +24,11 @@ from specsia_build.dravie.apply import has_bf16
 from specsia_build.dravie.config import TrainConfig, differences, to_json, train_from_json
 from specsia_build.dravie.data.frames import Frames, open_frames
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
-from specsia_build.dravie.network.checkpoint import (
-    ADAPTED_FROM,
-    RUN_FILE,
-    checkpoints,
-    restore,
-    save_model,
-    training_state,
-)
+from specsia_build.dravie.network.checkpoint import restore, save_model, training_state
 from specsia_build.dravie.network.losses import find_features
 from specsia_build.dravie.network.networks import build_networks
 from specsia_build.dravie.processes import Processes, find_device, joined, wrapper
+from specsia_build.dravie.run_folder import ADAPTED_FROM, RUN_FILE, checkpoints
 from specsia_build.dravie.seen import SEEN_FILE, Seen, gathered, write_seen
 from specsia_build.dravie.step import TERMS, rate, to_device, training_step
 from specsia_build.dravie.validation import SPLIT, validate, validation_pairs

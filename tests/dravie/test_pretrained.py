@@ -19,8 +19,9 @@ from specsia_build import png
 from specsia_build.cli import main
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.metrics import view_scores
-from specsia_build.dravie.network.checkpoint import MODEL, RUN_FILE, checkpoints, load_generator
+from specsia_build.dravie.network.checkpoint import MODEL, load_generator
 from specsia_build.dravie.pretrained import WEIGHTS
+from specsia_build.dravie.run_folder import RUN_FILE, checkpoints
 from specsia_build.dravie.seen import read_seen
 from specsia_build.dravie.train import read_run_config
 from tests.dataset.small import build_small

@@ -23,9 +23,10 @@ from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.adaptation.command import find_frontal
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.agreement import agreed
-from specsia_build.dravie.network.checkpoint import MEMORY, STATE, checkpoints, load_memory, save_model
+from specsia_build.dravie.network.checkpoint import MEMORY, STATE, load_memory, save_model
 from specsia_build.dravie.network.model import build_generator
 from specsia_build.dravie.recall import Memory, recalled, remember
+from specsia_build.dravie.run_folder import checkpoints
 
 SPOT = (250, 240, 10)
 

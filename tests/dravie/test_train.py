@@ -29,8 +29,9 @@ from specsia_build import png
 from specsia_build.cli import main
 from specsia_build.dravie import train as module
 from specsia_build.dravie.config import PRESETS, TrainConfig, need_torch, train_config
-from specsia_build.dravie.network.checkpoint import MODEL, STATE, TRAINING, checkpoints, load_generator
+from specsia_build.dravie.network.checkpoint import MODEL, STATE, TRAINING, load_generator
 from specsia_build.dravie.network.networks import build_networks
+from specsia_build.dravie.run_folder import checkpoints
 from specsia_build.dravie.step import TERMS, training_step
 from specsia_build.dravie.train import Rhythm, Trained, train
 from specsia_build.errors import SpecsiaError, UsageError, WriteError
@@ -454,6 +455,45 @@ def test_a_full_disk_leaves_the_checkpoints_that_are_there(
     monkeypatch.undo()
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["0000004"]
     assert load_generator(run)
+
+
+def test_a_stopped_training_says_where_the_same_command_begins(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    options = ("--out", run, "--steps", "3", "--checkpoint-every", "2", "--set", "batch=2", "--device", "cpu")
+
+    def stopped(where: str, *more: str) -> str:
+        def stop(*_: Any) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(where, stop)
+            ran = _cli("train", dataset, *options, *more)
+        assert ran.exit_code == 1
+        return ran.stderr.splitlines()[-1]
+
+    module = "specsia_build.dravie.train"
+    assert stopped(f"{module}.open_dataset") == "specsia: stopped; the same command begins anew"
+    assert stopped(f"{module}.training_step") == "specsia: stopped; the same command with --resume begins anew"
+    goes_on = "goes on from step 2, the last checkpoint"
+    monkeypatch.setattr(f"{module}.LOG_EVERY", 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(f"{module}.rate", _stop_at(2))
+        ran = _cli("train", dataset, *options, "--resume")
+    assert ran.stderr.splitlines()[-1] == f"specsia: stopped; the same command {goes_on}"
+    assert stopped("specsia_build.cli.train.need_torch", "--resume") == f"specsia: stopped; the same command {goes_on}"
+
+
+def _stop_at(last: int) -> Callable[[TrainConfig, int], float]:
+    """A learning rate, and Ctrl-C at the step where it is asked for."""
+
+    def stop(_config: TrainConfig, step: int) -> float:
+        if step >= last:
+            raise KeyboardInterrupt
+        return 0.0
+
+    return stop
 
 
 def test_without_a_truncated_checkpoint_the_run_goes_on_from_the_one_before(

@@ -20,10 +20,11 @@ from specsia_build.dravie.adaptation.adapt import adapt_generator
 from specsia_build.dravie.adaptation.drawing import drawing_doubts, place_drawing
 from specsia_build.dravie.config import AdaptConfig, ModelConfig, to_json
 from specsia_build.dravie.data.frame_folder import list_frames, read_frame
-from specsia_build.dravie.network.checkpoint import ADAPTED_FROM, RUN_FILE, load_generator, save_model
+from specsia_build.dravie.network.checkpoint import load_generator, save_model
 from specsia_build.dravie.pretrained import run_name
 from specsia_build.dravie.processes import find_device
 from specsia_build.dravie.recall import remember
+from specsia_build.dravie.run_folder import ADAPTED_FROM, RUN_FILE
 from specsia_build.dravie.seen import read_seen, write_seen
 from specsia_build.dravie.validation import validate
 from specsia_build.errors import SpecsiaError, UsageError, spelled

@@ -20,26 +20,16 @@ from specsia_build.dravie.config import ARCHITECTURES, ModelConfig
 from specsia_build.dravie.network.model import build_generator
 from specsia_build.dravie.network.networks import Networks
 from specsia_build.dravie.recall import Memory
+from specsia_build.dravie.run_folder import FOLDER, RUN_FILE, checkpoints
 from specsia_build.errors import SpecsiaError, UsageError, brief, spelled
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import replacing
 
-RUN_FILE = "run.json"
-
-ADAPTED_FROM = "adapted_from"
-"""What an adapted model's `RUN_FILE` has instead of the settings of a training."""
-
-FOLDER = "checkpoints"
 MODEL, TRAINING, STATE = "model.safetensors", "training.safetensors", "state.json"
 MEMORY = "memory.safetensors"
 
 KEPT = 2
 """Checkpoints of a run that stay; older ones are deleted."""
-
-
-def checkpoints(run: Path) -> list[Path]:
-    """Checkpoints of a run, the oldest first."""
-    return sorted(path for path in (run / FOLDER).glob("*") if path.name.isdigit() and path.is_dir())
 
 
 def save_model(

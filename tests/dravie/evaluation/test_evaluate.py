@@ -30,8 +30,9 @@ from specsia_build.dravie.config import ModelConfig, TrainConfig, to_json
 from specsia_build.dravie.evaluation.methods import ABLATIONS
 from specsia_build.dravie.following import steps_between
 from specsia_build.dravie.metrics import clip_flicker, view_scores
-from specsia_build.dravie.network.checkpoint import RUN_FILE, load_memory, save_model
+from specsia_build.dravie.network.checkpoint import load_memory, save_model
 from specsia_build.dravie.network.model import build_generator
+from specsia_build.dravie.run_folder import RUN_FILE
 from specsia_build.gallery.evaluation import gallery_of_evaluation
 from specsia_build.gallery.items import TARGET
 from specsia_build.pipeline.progress import Progress

@@ -1,0 +1,17 @@
+"""What lies where in the folder of a training or an adaptation; read without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+RUN_FILE = "run.json"
+
+ADAPTED_FROM = "adapted_from"
+"""What an adapted model's `RUN_FILE` has instead of the settings of a training."""
+
+FOLDER = "checkpoints"
+
+
+def checkpoints(run: Path) -> list[Path]:
+    """Checkpoints of a run, the oldest first; their names are their steps."""
+    return sorted(path for path in (run / FOLDER).glob("*") if path.name.isdigit() and path.is_dir())
