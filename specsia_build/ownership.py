@@ -11,6 +11,7 @@ from pathlib import Path
 
 from specsia_build.errors import SpecsiaError, UsageError, spelled
 from specsia_build.files.names import is_temporary
+from specsia_build.files.writing import see_writable
 
 RUN_MARK = "specsia-run.json"
 """In the folder of a run."""
@@ -72,12 +73,14 @@ def refuse_foreign_file(path: Path, what: str, words: bytes) -> None:
     Raises:
         UsageError: if it is there, holds something, and not the words that every such file has at its beginning or end;
             or if it cannot be written, since a file is in the place of a folder.
+        WriteError: if its folder may not be written.
     """
     in_the_way = next((above for above in path.parents if above.is_file()), None)
     if in_the_way is not None:
         raise UsageError(f"{path} cannot be written: {in_the_way} is no folder; name another file")
     if os.path.lexists(path) and not (path.is_file() and path.stat().st_size == 0) and not bears(path, words):
         raise UsageError(f"{path} is there already and is no {what}: name another file")
+    see_writable(path)
 
 
 def refuse_any_file(path: Path) -> None:

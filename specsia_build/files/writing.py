@@ -32,6 +32,21 @@ def writing(path: Path, needed: int | None = None) -> Iterator[None]:
         raise cannot_write(path, error, needed) from error
 
 
+def see_writable(path: Path) -> None:
+    """See, before work begins whose result goes to a place, that something can be written there.
+
+    Folders that are lacking above it are not made.
+
+    Raises:
+        WriteError: if it cannot.
+    """
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    with writing(path):
+        probe = temporary_beside(above / path.name)
+        probe.touch()
+        probe.unlink()
+
+
 @contextmanager
 def replacing(path: Path, needed: int | None = None) -> Iterator[Path]:
     """A new name beside `path`, whose folder is made; what the block leaves there takes the place of `path`.

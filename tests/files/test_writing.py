@@ -12,7 +12,7 @@ import pytest
 
 from specsia_build.errors import WriteError
 from specsia_build.files.names import is_temporary
-from specsia_build.files.writing import append, remove_tree, replacing, replacing_folder, write_bytes
+from specsia_build.files.writing import append, remove_tree, replacing, replacing_folder, see_writable, write_bytes
 
 
 def test_many_writers_of_one_path_lose_nothing(tmp_path: Path) -> None:
@@ -145,3 +145,18 @@ def test_a_tree_is_removed_however_deep_and_links_are_not_followed(tmp_path: Pat
         remove_tree(other)
     assert list(tmp_path.iterdir()) == [kept.parent]
     assert kept.exists()
+
+
+def test_a_place_is_looked_at_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    see_writable(tmp_path / "deep" / "er" / "result")
+    with pytest.raises(WriteError, match="stands in its way"):
+        see_writable(tmp_path / "file" / "result")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    with pytest.raises(WriteError, match=r"/result may not be written \(Permission denied\): make its folder"):
+        see_writable(tmp_path / "result")

@@ -28,7 +28,7 @@ from specsia_build.dravie.run_folder import ADAPTED_FROM, RUN_FILE
 from specsia_build.dravie.seen import read_seen, write_seen
 from specsia_build.dravie.validation import validate
 from specsia_build.errors import SpecsiaError, UsageError, spelled
-from specsia_build.files.writing import replacing_folder, write_bytes
+from specsia_build.files.writing import replacing_folder, see_writable, write_bytes
 from specsia_build.pipeline.progress import Progress
 
 PICTURE = "frontal.png"
@@ -154,6 +154,7 @@ def adapt(
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{spelled(out)} is not empty: name another --out")
+    see_writable(out)
     model, seen = model.to(device), read_seen(run)
     before, _, _ = validate(model, config, [frontal], device)
     began = time.perf_counter()

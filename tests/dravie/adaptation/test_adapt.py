@@ -226,6 +226,17 @@ def test_the_command_writes_a_run_that_can_be_used(dataset: Path, run: Path, tmp
     assert (again.exit_code, "not empty" in again.stderr) == (2, True)
 
 
+def test_nothing_is_adapted_whose_result_has_no_place(
+    dataset: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(command, "adapt_generator", None)
+    asked = ["adapt", str(run), "--dataset", str(dataset), "--character", "b", "--out", str(tmp_path / "file" / "out")]
+    ran = CliRunner().invoke(main, asked)
+    assert ran.exit_code == 1
+    assert "out cannot be written because a folder or file stands in its way" in ran.stderr
+
+
 def test_frames_and_a_drawing_will_do(run: Path, frontal: Pair, tmp_path: Path) -> None:
     for name, picture in (("color", frontal.z), ("pos", frontal.pos)):
         (tmp_path / "frames" / name).mkdir(parents=True)
