@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -236,18 +237,31 @@ def odd_shards(names: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def arrow_schema(columns: Sequence[str] = COLUMNS) -> pa.Schema:
-    """The Arrow schema of a shard, with the `huggingface` metadata that makes `datasets` decode the images."""
-    import datasets
+    """The Arrow schema of a shard, with the `huggingface` metadata that makes `datasets` decode the images.
 
-    features: dict[str, Any] = {}
+    It is what `datasets.Features.arrow_schema` is of the same columns, without that library, which takes longer to
+    import than all else that packs.
+    """
+    import pyarrow as pa
+
+    types: dict[str, pa.DataType] = {}
+    features: dict[str, dict[str, Any]] = {}
     for column in columns:
         if column in IMAGE_COLUMNS:
-            features[column] = datasets.Image(mode=None)
-        else:
-            kind, listed, _ = VALUE_COLUMNS[column].partition("[")
-            value = datasets.Value(kind)
-            features[column] = datasets.List(value, length=3) if listed else value
-    return datasets.Features(features).arrow_schema
+            types[column] = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+            features[column] = {"_type": "Image"}
+            continue
+        kind, length = value_type(column)
+        value, one = pa.type_for_alias(kind), {"dtype": kind, "_type": "Value"}
+        types[column] = pa.list_(value, length) if length else value
+        features[column] = {"feature": one, "length": length, "_type": "List"} if length else one
+    return pa.schema(types, metadata={"huggingface": json.dumps({"info": {"features": features}})})
+
+
+def value_type(column: str) -> tuple[str, int]:
+    """Type of a column that holds no images, and how many values a list of it has, 0 where it is no list."""
+    kind, _, length = VALUE_COLUMNS[column].rstrip("]").partition("[")
+    return kind, int(length or 0)
 
 
 def table_of(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:

@@ -96,6 +96,16 @@ def test_after_a_change_the_cuts_fall_where_they_were() -> None:
     assert np.mean(lost) < 1
 
 
+@pytest.mark.parametrize("columns", [schema.COLUMNS, schema.MOVING_COLUMNS, schema.PUBLISHED_COLUMNS])
+def test_the_schema_is_the_one_that_datasets_makes(columns: tuple[str, ...]) -> None:
+    ours = schema.arrow_schema(columns)
+    features = datasets.Features.from_arrow_schema(ours)
+    assert [name for name, kind in features.items() if kind == datasets.Image()] == [
+        column for column in columns if column in schema.IMAGE_COLUMNS
+    ]
+    assert features.arrow_schema.equals(ours, check_metadata=True)
+
+
 def test_bytes_pass_through(tmp_path: Path) -> None:
     path = tmp_path / "train-00000-of-00001.parquet"
     assert write_shard(path, [row(view, view) for view in range(7)], schema.arrow_schema()) == 7

@@ -104,30 +104,37 @@ def data_sizes(folder: Path, rows: Mapping[str, Mapping[str, int]]) -> Sizes:
 def dataset_info_field(
     rows: Mapping[str, Mapping[str, int]], sizes: Sizes, columns: Sequence[str] = schema.COLUMNS
 ) -> Any:
-    """`dataset_info`: features, rows and bytes of each split; one mapping, or a list with several configurations."""
-    import datasets
-    from huggingface_hub import DatasetCardData
+    """`dataset_info`, as `datasets` writes it: features, rows and bytes of each split.
 
+    One mapping, or a list with several configurations; None where no split has a row.
+    """
     several = len(rows) > 1
-    infos = {}
+    infos: dict[str, dict[str, Any]] = {}
     for backend, by_split in rows.items():
         config = backend if several else schema.DEFAULT_CONFIG
         known = {split: sizes[config][split] for split in schema.SPLITS if by_split.get(split)}
         if not known:
             continue
-        splits = datasets.SplitDict()
-        for split, (held, _) in known.items():
-            splits.add(datasets.SplitInfo(split, num_bytes=held, num_examples=by_split[split]))
-        infos[config] = datasets.DatasetInfo(
-            features=datasets.Features.from_arrow_schema(schema.arrow_schema(columns)),
-            splits=splits,
-            config_name=config,
-            download_size=sum(files for _, files in known.values()),
-            dataset_size=sum(held for held, _ in known.values()),
-        )
-    data = DatasetCardData()
-    datasets.info.DatasetInfosDict(infos).to_dataset_card_data(data)
-    return data.to_dict().get("dataset_info")
+        infos[config] = {
+            **({"config_name": config} if several else {}),
+            "features": [_feature_field(column) for column in columns],
+            "splits": [
+                {"name": split, "num_bytes": held, "num_examples": by_split[split]}
+                for split, (held, _) in known.items()
+            ],
+            "download_size": sum(files for _, files in known.values()),
+            "dataset_size": sum(held for held, _ in known.values()),
+        }
+    if len(infos) < 2:
+        return next(iter(infos.values()), None)
+    return [infos[config] for config in sorted(infos)]
+
+
+def _feature_field(column: str) -> dict[str, Any]:
+    if column in schema.IMAGE_COLUMNS:
+        return {"name": column, "dtype": "image"}
+    kind, length = schema.value_type(column)
+    return {"name": column, "list": kind, "length": length} if length else {"name": column, "dtype": kind}
 
 
 def common_fields(name: str, licenses: Collection[str | None], count: int) -> dict[str, Any]:

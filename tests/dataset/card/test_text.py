@@ -15,7 +15,8 @@ from huggingface_hub import DatasetCard, DatasetCardData
 from specsia_build.backends.upstream.pins import read_pins
 from specsia_build.config import BuildConfig, read_settings, result_settings, with_settings
 from specsia_build.dataset.card.text import CardFacts, write_card
-from specsia_build.dataset.schema import COLUMNS, MEANINGS, arrow_schema
+from specsia_build.dataset.card.yaml import dataset_info_field
+from specsia_build.dataset.schema import COLUMNS, MEANINGS, MOVING_COLUMNS, arrow_schema
 
 
 def facts(**changes: Any) -> CardFacts:
@@ -184,6 +185,20 @@ def test_the_hub_and_datasets_take_the_yaml(one_backend: Path, two_backends: Pat
             files = sum(p.stat().st_size for p in footers if len(configs) == 1 or p.parent.name == config)
             assert builder.info.download_size == files
             assert all(split.num_bytes > 0 for split in splits.values())
+
+
+@pytest.mark.parametrize("columns", [COLUMNS, MOVING_COLUMNS])
+@pytest.mark.parametrize(
+    "rows", [{"a": {"train": 3}}, {"b": {"test": 1}, "a": {"train": 3}}, {"a": {}, "b": {"test": 1}}]
+)
+def test_what_is_said_of_features_and_splits_is_what_datasets_would_write(
+    rows: dict[str, dict[str, int]], columns: tuple[str, ...]
+) -> None:
+    of_each = {"train": (70, 9), "test": (50, 7)}
+    said = dataset_info_field(rows, dict.fromkeys(("default", "a", "b"), of_each), columns)
+    theirs = DatasetCardData()
+    DatasetInfosDict.from_dataset_card_data(DatasetCardData(dataset_info=said)).to_dataset_card_data(theirs)
+    assert theirs.to_dict()["dataset_info"] == said
 
 
 def test_every_feature_is_one_that_croissant_knows() -> None:
