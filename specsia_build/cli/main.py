@@ -84,6 +84,7 @@ class _Commands(CommandGroup):
 
     def invoke(self, ctx: click.Context) -> Any:
         with stoppable(FAILED), _told():
+            _read_names()
             _stand_somewhere()
             return super().invoke(ctx)
 
@@ -93,6 +94,17 @@ def _open_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123  for as long as it runs
+
+
+def _read_names() -> None:
+    """See that Python reads names of files as UTF-8, as what is written of them is.
+
+    Raises:
+        UsageError: if the locale has it take them for something else.
+    """
+    encoding = sys.getfilesystemencoding()
+    if encoding != "utf-8":
+        raise UsageError(f"names of files would be read as {encoding} and mistaken: set PYTHONUTF8=1")
 
 
 def _stand_somewhere() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from specsia_build.cli.main import main
 from specsia_build.cli.output import show, tell
 from specsia_build.pipeline.progress import Progress
 from specsia_build.report.markup import tag, text
-from tests.shapes import write_figure
+from tests.shapes import write_figure, write_folder
 
 NASTY = "\x1b]0;owned\x07\n\x9b2J\u202egnp.\u2028\udc80"
 
@@ -148,3 +149,16 @@ def test_a_mistake_of_usage_ends_with_2(line: str, says: str, tmp_path: Path, mo
     ran = CliRunner().invoke(main, line.split())
     assert ran.exit_code == 2, ran.output
     assert says in ran.stderr
+
+
+def test_names_are_not_read_in_another_encoding(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "specsia_build", "characters", str(write_folder(tmp_path / "Zoë", 1))]
+    ascii_locale = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
+
+    def told(utf8: str) -> tuple[int, str]:
+        environment = {**os.environ, **ascii_locale, "PYTHONUTF8": utf8}
+        ran = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        return ran.returncode, ran.stderr
+
+    assert told("0") == (2, "specsia: names of files would be read as ascii and mistaken: set PYTHONUTF8=1\n")
+    assert told("1")[0] == 0
