@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.animation.names import SIDES, words_of
+from specsia_build.characters.features import ways_of_features
 from specsia_build.characters.landmarks import Landmark, ankles_of, is_of_foot, way_of_knees, ways_ahead
 from specsia_build.characters.shape import FOOT, HEAD, SHIN, Shape, shape_of, surface_points
 from specsia_build.errors import plural
@@ -149,7 +150,9 @@ def _signs_of_shape(shape: Shape, ahead: int, *, long: bool) -> dict[str, float]
         signs |= {"bulk": bulk} if swims else {}
         return {name: sign for name, sign in signs.items() if sign}
     toes, sideways = (shape.centre(*FOOT, axis) - shape.centre(*SHIN, axis) for axis in (ahead, 1 - ahead))
-    signs = {"toes": toes} if abs(toes) >= max(_LEAST_FEET, 2 * abs(sideways)) else {}
+    # Legs that spread to all sides, as a scorpion's do, have no toes ahead.
+    stands = long or shape.height >= length
+    signs = {"toes": toes} if stands and abs(toes) >= max(_LEAST_FEET, 2 * abs(sideways)) else {}
     if long:
         head = shape.centre(*HEAD, ahead) - float(points[:, ahead].mean()) / shape.height
         signs |= {"head": head} if abs(head) >= _LEAST_HEAD else {}
@@ -188,46 +191,63 @@ def _opposite(axis: str) -> str:
     return ("-" if axis[0] == "+" else "+") + axis[1]
 
 
-def front_of(mesh: Mesh, landmarks: Sequence[Landmark], usual: str | None = None) -> Evidence:
-    """Which way a Z-up character faces: its joints say, or else its shape.
+def front_of(
+    mesh: Mesh,
+    landmarks: Sequence[Landmark],
+    usual: str | None = None,
+    features: Mapping[str, NDArray[np.bool_]] | None = None,
+) -> Evidence:
+    """Which way a Z-up character faces: its joints say, or what is named as its face, or else its shape.
 
     Args:
         mesh: Z up.
         landmarks: in its coordinates.
         usual: the front that the file's format states; None where exporters keep to none. Names of sides that say the
             opposite may be those that a viewer sees, so that they alone are not sure.
+        features: the faces of the mesh that are named for features of its face, as `features_of` finds them.
     """
     by_joints = front_by_joints(landmarks)
     low, high = mesh.bounds()
     ways = ways_ahead(landmarks, max(float(high[2] - low[2]), 1e-12))
+    seen = ways_of_features(mesh, features or {})
+    if features:
+        # Where a part has its origin says less than where it is drawn.
+        ways.pop("eyes", None)
     if by_joints.axis is None:
-        along = _front_along(ways)
+        far = {name: way for name, way in ways.items() if float(np.linalg.norm(way)) >= LEAST_ALONE}
+        along = _front_along(far | seen)
         by_shape = along if along.axis is not None else front_by_shape(mesh)
         return by_shape if by_shape.axis is not None else Evidence(None, f"{by_joints.why}, and {by_shape.why}")
-    signs = _signs(ways, by_joints.axis)
-    why = f"by its {' and '.join(signs)}"
-    if len(set(signs.values())) > 1:
-        return by_joints if by_joints.axis == usual else Evidence(None, f"{why[3:]} do not agree")
-    if signs and not all(signs.values()):
-        # What three say of four is not sure where the fourth, which no name decides, says the opposite.
-        if by_joints.axis == usual:
-            return Evidence(None, f"its sides and {why[3:]} do not agree")
-        return Evidence(_opposite(by_joints.axis), f"{why}, though its sides are named the other way round")
+    signs = _signs(ways | seen, by_joints.axis)
+    if not all(signs.values()):
+        return _weighed(by_joints, signs, usual)
     if by_joints.axis == usual:
         return by_joints
     if signs:
-        return Evidence(by_joints.axis, f"{by_joints.why} and {why}")
+        return Evidence(by_joints.axis, f"{by_joints.why} and by its {' and '.join(signs)}")
     by_shape = front_by_shape(mesh)
     if by_shape.axis == by_joints.axis:
         return Evidence(by_joints.axis, f"{by_joints.why} and {by_shape.why}")
     if by_shape.axis == _opposite(by_joints.axis):
-        return Evidence(by_shape.axis, f"{by_shape.why}, though its sides are named the other way round")
+        return Evidence(None, "its sides and its shape do not agree")
     if usual != _opposite(by_joints.axis):
         return by_joints
     limbs = _limbs(mesh, landmarks, by_joints.axis)
     if not limbs or not all(limbs.values()):
         return Evidence(None, "its sides may be named as a viewer sees them")
     return Evidence(by_joints.axis, f"{by_joints.why} and by its {' and '.join(limbs)}")
+
+
+def _weighed(by_joints: Evidence, signs: dict[str, bool], usual: str | None) -> Evidence:
+    """What sides, which may be named as a viewer sees them, and signs of which some are against them say together."""
+    axis = by_joints.axis or ""
+    with_sides, against = ([name for name, agrees in signs.items() if agrees is side] for side in (True, False))
+    if with_sides and (axis == usual or len(with_sides) + 1 > len(against) + (usual == _opposite(axis))):
+        return Evidence(axis, f"{by_joints.why} and by its {' and '.join(with_sides)}")
+    if not with_sides and axis != usual and len(against) + (usual == _opposite(axis)) >= 2:
+        why = f"by its {' and '.join(against)}, though its sides are named the other way round"
+        return Evidence(_opposite(axis), why)
+    return Evidence(None, f"its sides and its {' and '.join(against)} do not agree")
 
 
 def _signs(ways: dict[str, NDArray[np.float64]], axis: str) -> dict[str, bool]:
@@ -238,13 +258,12 @@ def _signs(ways: dict[str, NDArray[np.float64]], axis: str) -> dict[str, bool]:
 
 def _front_along(ways: dict[str, NDArray[np.float64]]) -> Evidence:
     """The axis that ways to the front agree on where no sides are named."""
-    far = {name: way for name, way in ways.items() if float(np.linalg.norm(way)) >= LEAST_ALONE}
     least = np.cos(np.radians(MOST_DEGREES))
     for axis in AXES[:4]:
-        if far and all(
-            float(axis_vector(axis)[:2] @ way) >= least * float(np.linalg.norm(way)) for way in far.values()
+        if ways and all(
+            float(axis_vector(axis)[:2] @ way) >= least * float(np.linalg.norm(way)) for way in ways.values()
         ):
-            return Evidence(axis, f"by its {' and '.join(far)}")
+            return Evidence(axis, f"by its {' and '.join(ways)}")
     return Evidence(None, "its joints do not say")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -16,7 +17,7 @@ LEAST_AHEAD = 0.01
 """How far eyes lie ahead of the head, and toes of the ankles, in heights, to say which side is the front."""
 
 LEAST_BEHIND = 0.1
-"""How far a tail lies behind the head, in heights."""
+"""How far a tail lies behind the head, and back legs behind front ones, in heights."""
 
 LEAST_LONG = 0.3
 """How far ahead of the hips the head of a long body lies, in heights; who stands upright leans less."""
@@ -34,6 +35,8 @@ _ARMS, _THIGHS, _KNEES = (
     frozenset({"knee", "shin", "calf"}),
 )
 _NO_LEG = frozenset({"front", "back", "hind", "rear", "ik", "fk", "end", "pole", "target", "twist", "roll", "control"})
+_FRONT = frozenset({"front", "fore"})
+_END = re.compile("(?P<end>front|fore|back|hind|rear)(?P<of>.*)")
 
 _Words = frozenset[str]
 
@@ -57,7 +60,8 @@ def is_of_foot(name: str) -> bool:
 def ways_ahead(landmarks: Sequence[Landmark], height: float) -> dict[str, NDArray[np.float64]]:
     """Horizontal ways (2,) to the front, in heights, by what says them; only those that are long enough to tell.
 
-    Eyes lie ahead of the head, toes of the ankles, the head of the tail, and the head of a long body of its hips.
+    Eyes lie ahead of the head, toes of the ankles, the head of the tail, the head of a long body of its hips, and what
+    is named front of what is named back.
     """
     head, sides = _middle(landmarks, _HEADS.intersection), _middle(landmarks, _has_side)
     tail, ankles = _middle(landmarks, _TAILS.intersection), _middle(landmarks, _ANKLES.intersection)
@@ -67,6 +71,7 @@ def ways_ahead(landmarks: Sequence[Landmark], height: float) -> dict[str, NDArra
         "toes": (LEAST_AHEAD, _middle(landmarks, lambda words: words & _TOES or _is_ball(words)) - ankles),
         "tail": (LEAST_BEHIND, (rest if np.isnan(head).any() else head) - tail),
         "head": (LEAST_LONG, head - _middle(landmarks, _HIPS.intersection)),
+        "front joints": (LEAST_BEHIND, _way_to_front(landmarks)),
     }
     flat = {name: (least, way[:2] / height) for name, (least, way) in ways.items()}
     return {name: way for name, (least, way) in flat.items() if float(np.linalg.norm(way)) >= least}
@@ -90,6 +95,21 @@ def ankles_of(landmarks: Iterable[Landmark]) -> NDArray[np.float64]:
     """Where the joints are (N, 3) that a foot hangs on."""
     places = [place for name, place in landmarks if _words(name) & _ANKLES and not _words(name) & _NO_LEG]
     return np.array(places, np.float64).reshape(-1, 3)
+
+
+def _way_to_front(landmarks: Iterable[Landmark]) -> NDArray[np.float64]:
+    """The mean way (3,) from joints named back, hind or rear to those of the same name but front; NaN without any."""
+    found: dict[str, dict[bool, NDArray[np.float64]]] = {}
+    for name, place in landmarks:
+        told = [_END.fullmatch(word) for word in words_of(name)]
+        ends = [match["end"] for match in told if match]
+        if len(ends) == 1:
+            key = " ".join(
+                f"*{match['of']}" if match else word for match, word in zip(told, words_of(name), strict=True)
+            )
+            found.setdefault(key, {})[ends[0] in _FRONT] = np.array(place, np.float64)
+    ways = [ends[True] - ends[False] for ends in found.values() if len(ends) == 2]
+    return np.mean(ways, axis=0) if ways else np.full(3, np.nan)
 
 
 def _has_side(words: _Words) -> bool:

@@ -14,6 +14,7 @@ from specsia_build.characters.bicar import read_bicar
 from specsia_build.characters.character import AUTO, SETTLED, UNSETTLED, Character, Entry
 from specsia_build.characters.colour import colourless, see_through
 from specsia_build.characters.facing import Evidence, front_of, rotated, up_of
+from specsia_build.characters.features import features_of
 from specsia_build.characters.finding import Finding, Mending
 from specsia_build.characters.obj.read import read_obj
 from specsia_build.characters.ply.read import read_ply
@@ -148,7 +149,8 @@ def _axes(entry: Entry, raw: RawMesh, mesh: Mesh) -> tuple[str, str, tuple[Findi
     if front == AUTO or (entry.front is None and entry.format not in SETTLED):
         upright = up_rotation(up)
         usual = None if entry.format in UNSETTLED else raw.front
-        found = front_of(mesh.rotated(upright), rotated(raw.landmarks, upright), usual)
+        features = features_of(mesh, raw.part_names, raw.face_part)
+        found = front_of(mesh.rotated(upright), rotated(raw.landmarks, upright), usual, features)
         if found.axis not in (None, raw.front):
             why = f"faces {found.axis} {found.why}"
             line = f'"front": "{found.axis}" in its manifest line'

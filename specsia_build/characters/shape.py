@@ -131,7 +131,7 @@ def _misfit(points: NDArray[np.float64], axis: int, size: float) -> float:
     tree, along = scipy.spatial.cKDTree(points), points[:, axis]
     best = float("inf")
     for middle in (float(np.median(along)), float(along.mean()), float(along.min() + along.max()) / 2):
-        mirrored = points[:: len(points) // _MIRRORED].copy()
+        mirrored = points[:: max(1, len(points) // _MIRRORED)].copy()
         mirrored[:, axis] = 2 * middle - mirrored[:, axis]
         distances, _ = tree.query(mirrored, distance_upper_bound=_FAR * size)
         best = min(best, float(np.minimum(distances, _FAR * size).mean()))

@@ -14,7 +14,7 @@ from specsia_build.animation.names import words_of
 from specsia_build.backends.base import Context
 from specsia_build.backends.mesh_dir import create
 from specsia_build.characters.character import Character
-from specsia_build.characters.facing import front_by_joints, front_by_shape, up_by_joints
+from specsia_build.characters.facing import front_by_joints, front_by_shape, front_of, up_by_joints
 from specsia_build.characters.landmarks import Landmark
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
@@ -350,3 +350,34 @@ def test_a_ray_is_not_stood_upon_its_horns(tmp_path: Path) -> None:
     ray += [CORNERS * (1.0, 0.8, 0.4) + (0, 0, 0.2)]
     character = read(write_obj(tmp_path / "ray.obj", into_file("+y", "-y"), ray))
     assert not any("stands along" in line for line in character.warnings)
+
+
+@pytest.mark.parametrize("more", [EYES, TOES, {"Tail": (0, 0.6, 0.9)}])
+def test_one_sign_against_sides_makes_the_front_unsure_where_the_format_says_neither(
+    tmp_path: Path, more: dict[str, tuple[float, float, float]]
+) -> None:
+    assert fronts(tmp_path / "a.glb", viewed(JOINTS | more), "+x") == ("-y?", ())
+
+
+def test_two_signs_outweigh_sides_whatever_the_format_says(tmp_path: Path) -> None:
+    _, (said,) = fronts(tmp_path / "a.glb", viewed(JOINTS | EYES | TOES), "+x")
+    assert said.startswith(
+        "a.glb faces +x by its eyes and toes, though its sides are named the other way round, not -y"
+    )
+
+
+def test_sides_and_a_shape_that_contradict_each_other_are_unsure(tmp_path: Path) -> None:
+    mesh = read(write_obj(tmp_path / "figure.obj", into_file("+y", "-y"))).mesh
+    found = front_of(mesh, list(viewed(JOINTS).items()), "-y")
+    assert (found.axis, found.why) == (None, "its sides and its shape do not agree")
+    assert front_of(mesh, list(JOINTS.items()), "+y").axis == "-y"
+
+
+def test_legs_that_spread_to_all_sides_have_no_toes(tmp_path: Path) -> None:
+    body = [CORNERS * (0.5, 1.0, 0.25) + (0, 0, 0.5), CORNERS * (0.2, 0.2, 0.2) + (0, 0.5, 0.7)]
+    legs = [CORNERS * (0.1, 0.3, 0.5) + (x, y, 0.3) for x in (-0.4, 0.4) for y in (-0.3, 0.3)]
+    feet = [CORNERS * (0.1, 0.3, 0.06) + (x, y, 0.03) for x in (-0.45, 0.45) for y in (0.35, 0.0)]
+    for front in ("-y", "+x"):
+        path = write_obj(tmp_path / "scorpion.obj", into_file("+y", front), body + legs + feet)
+        (entry,) = open_source(str(path), tmp_path / "scratch").entries
+        assert survey(entry).faces == "-y?"
