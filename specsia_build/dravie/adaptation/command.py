@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from specsia_build import __version__
@@ -17,7 +18,7 @@ from specsia_build.characters.images import load_texture
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, is_frontal, place_columns, place_of
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie.adaptation.adapt import adapt_generator
-from specsia_build.dravie.adaptation.drawing import drawing_doubts, place_drawing
+from specsia_build.dravie.adaptation.drawing import drawing_doubts, ground_doubts, place_drawing
 from specsia_build.dravie.config import AdaptConfig, ModelConfig, to_json
 from specsia_build.dravie.data.frame_folder import list_frames, read_frame
 from specsia_build.dravie.network.checkpoint import load_generator, save_model
@@ -85,6 +86,11 @@ def frontal_frame(folder: Path, name: str | None, with_pos: bool) -> Pair:
     return Pair(chosen.name, folder.resolve().name, 0, z, pos, np.zeros_like(z))
 
 
+def _drawing(path: Path) -> NDArray[np.uint8]:
+    # Whoever names a drawing may name a link to it, wherever that leads.
+    return load_texture(path, "the drawing", Path("/"), upright=True)
+
+
 def with_drawing(frontal: Pair, path: Path) -> Pair:
     """The pair with a drawing in place of Y*, laid onto Zmask.
 
@@ -92,9 +98,7 @@ def with_drawing(frontal: Pair, path: Path) -> Pair:
         SpecsiaError: if it cannot be read, or does not fit.
     """
     try:
-        # Whoever names a drawing may name a link to it, wherever that leads.
-        drawing = load_texture(path, "the drawing", Path("/"), upright=True)
-        placed = place_drawing(drawing, frontal.z[..., 3])
+        placed = place_drawing(_drawing(path), frontal.z[..., 3])
     except SpecsiaError as error:
         raise SpecsiaError(f"{path}: {error}") from error
     return dataclasses.replace(
@@ -212,4 +216,5 @@ def adapt_run(
     done = adapt(run, frontal, config, model, out, settings, find_device(device_name), recall)
     if drawing is None:
         return done
-    return done._replace(iou=frontal.iou, doubts=(*drawing_doubts(frontal.z, frontal.gt), *done.doubts))
+    ground = ground_doubts(_drawing(drawing), frontal.z[..., 3])
+    return done._replace(iou=frontal.iou, doubts=(*drawing_doubts(frontal.z, frontal.gt), *ground, *done.doubts))

@@ -22,14 +22,15 @@ from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.adaptation import command
 from specsia_build.dravie.adaptation.adapt import adapt_generator, fit_single
 from specsia_build.dravie.adaptation.command import find_frontal, with_drawing
-from specsia_build.dravie.adaptation.drawing import drawing_doubts, place_drawing
+from specsia_build.dravie.adaptation.drawing import drawing_doubts, ground_doubts, place_drawing
 from specsia_build.dravie.config import AdaptConfig, ModelConfig, train_config
 from specsia_build.dravie.data.agreement import agreed
 from specsia_build.dravie.network.checkpoint import load_generator, save_model
 from specsia_build.dravie.network.model import build_generator
 from specsia_build.dravie.validation import validate
 from specsia_build.errors import SpecsiaError
-from tests.dravie.drawn import drawn_pair
+from specsia_build.rendering.contour import draw_contour
+from tests.dravie.drawn import coloured, drawn_pair
 
 CPU = torch.device("cpu")
 CONFIG = ModelConfig("tiny")
@@ -190,6 +191,23 @@ def test_a_drawing_is_doubted_by_its_colours(frontal: Pair) -> None:
     negative[..., :3] = np.where(placed[..., 3:] > 0, 255 - placed[..., :3], 0)
     (doubt,) = drawing_doubts(frontal.z, negative)
     assert "differ in colour by 0." in doubt
+
+
+@pytest.mark.parametrize(
+    ("contour", "ground", "lost"),
+    [(0, 0, True), (10, 20, True), (50, 20, False), (0, 255, False), (0, 100, False), (0, None, False)],
+)
+def test_a_contour_that_goes_with_the_background_is_told(contour: int, ground: int | None, lost: bool) -> None:
+    mask = np.zeros((96, 96), np.uint8)
+    mask[16:84, 40:54] = mask[30:42, 20:76] = 255
+    drawing = draw_contour(coloured(mask), mask, 2, contour)
+    if ground is not None:
+        paper = Image.new("RGBA", (96, 96), (ground, ground, ground, 255))
+        drawing = np.array(Image.alpha_composite(paper, Image.fromarray(drawing)))
+    found = ground_doubts(drawing, mask)
+    assert [doubt[:67] for doubt in found] == [
+        "the drawing fits the frontal view as one without a contour: if it h"
+    ] * lost
 
 
 def test_a_flipped_drawing_is_doubted() -> None:
