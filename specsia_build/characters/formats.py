@@ -11,5 +11,23 @@ FORMATS = {
 }
 """Format of a mesh file by its suffix in lower case, the most complete format first."""
 
-REFUSED = {".stl": "is an STL file, which has neither colours nor textures: export the character as GLB"}
-"""What is said of files of other formats, by their suffix in lower case."""
+_EXPORT = "export the character as GLB"
+
+REFUSED = {
+    ".stl": f"is an STL file, which has neither colours nor textures: {_EXPORT}",
+    **{
+        suffix: f"is {kind}, which is not read: {_EXPORT}"
+        for suffix, kind in {
+            ".dae": "a COLLADA file",
+            **dict.fromkeys((".usd", ".usda", ".usdc", ".usdz"), "a USD file"),
+            ".3ds": "a 3D Studio file",
+            ".max": "a 3ds Max scene",
+            **dict.fromkeys((".ma", ".mb"), "a Maya scene"),
+            ".c4d": "a Cinema 4D scene",
+            **dict.fromkeys((".pmd", ".pmx"), "an MMD model"),
+            ".unitypackage": "a Unity package",
+        }.items()
+    },
+    **dict.fromkeys((".zip", ".rar", ".7z", ".tar", ".tgz"), "is an archive: unpack it"),
+}
+"""What is said of files of other formats, by their suffix in lower case, where a folder holds none of `FORMATS`."""

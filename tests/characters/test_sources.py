@@ -40,6 +40,23 @@ def test_an_stl_file_is_told_to_have_no_colours(tmp_path: Path, source: str) -> 
         read_character(entry)
 
 
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("Hero.ZIP", "is an archive: unpack it"),
+        ("Hero.dae", "is a COLLADA file, which is not read: export the character as GLB"),
+        ("Hero.usdz", "is a USD file, which is not read: export the character as GLB"),
+    ],
+)
+def test_what_is_there_instead_of_characters_is_told(tmp_path: Path, name: str, what: str) -> None:
+    touch(tmp_path / "a", name, "licence.txt")
+    for source in ("a", f"a/{name}"):
+        (entry,) = open_path(tmp_path / source).entries
+        assert entry.problem == f"{name} {what}"
+    touch(tmp_path / "a", "Other.glb")
+    assert ids(open_path(tmp_path / "a")) == ["Other"]
+
+
 def test_an_stl_file_among_characters_is_none(tmp_path: Path) -> None:
     touch(tmp_path / "a", "Hero.stl", "Hero.glb", "stand.stl")
     assert ids(open_path(tmp_path / "a")) == ["Hero"]
