@@ -148,7 +148,7 @@ def decode(data: bytes, channels: int) -> NDArray[np.uint8]:
     if not 0 < width * height <= _MOST_PIXELS:
         raise ValueError(f"has {width} x {height} pixels")
     if any(other_forms):
-        return _decode_interlaced(data)
+        return _by_pillow(data)
     wanted = height * (1 + width * channels)
     inflate = isal_zlib.decompressobj()
     try:
@@ -163,9 +163,20 @@ def decode(data: bytes, channels: int) -> NDArray[np.uint8]:
     return pixels if channels == 1 else pixels.reshape(height, width, channels)
 
 
-def _decode_interlaced(data: bytes) -> NDArray[np.uint8]:
+def decode_rgba(data: bytes) -> NDArray[np.uint8]:
+    """Pixels of a PNG of any kind, (H, W, 4) uint8: slower than `decode`, but nothing compiled is loaded for it.
+
+    Raises:
+        ValueError: with what is wrong with it, if it cannot be read.
+    """
+    return _by_pillow(data, "RGBA")
+
+
+def _by_pillow(data: bytes, mode: str | None = None) -> NDArray[np.uint8]:
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            return np.asarray(image)
+            if image.width * image.height > _MOST_PIXELS:
+                raise ValueError(f"has {image.width} x {image.height} pixels")
+            return np.asarray(image if mode is None else image.convert(mode))
     except (OSError, SyntaxError, struct.error, zlib.error, Image.DecompressionBombError) as error:
         raise ValueError(f"is a PNG file that cannot be read: {error}") from error

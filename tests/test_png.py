@@ -262,3 +262,20 @@ def palette() -> bytes:
     stream = io.BytesIO()
     Image.fromarray(RAMP).convert("P").save(stream, "PNG")
     return stream.getvalue()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_the_pixels_as_rgba_are_the_same_without_what_is_compiled(channels: int) -> None:
+    image = np.random.default_rng(channels).integers(0, 256, (9, 14, channels), np.uint8)
+    alpha = image[..., -1:] if channels in (2, 4) else np.full((9, 14, 1), 255, np.uint8)
+    colour = image[..., :3] if channels > 2 else np.repeat(image[..., :1], 3, axis=2)
+    assert np.array_equal(png.decode_rgba(png.encode(image)), np.concatenate([colour, alpha], axis=2))
+
+
+def test_what_is_no_png_or_a_huge_one_is_refused_as_rgba() -> None:
+    sound = png.encode(np.zeros((9, 14, 4), np.uint8))
+    header = struct.pack(">II", 2**16, 2**11) + sound[24:29]
+    huge = sound[:16] + header + struct.pack(">I", zlib.crc32(b"IHDR" + header)) + sound[33:]
+    for data in (b"", sound[:40], b"GIF89a" + bytes(50), huge):
+        with pytest.raises(ValueError, match=r"cannot be read|has 65536 x 2048 pixels"):
+            png.decode_rgba(data)

@@ -10,7 +10,8 @@ from specsia_build.dataset.pairs import BACKGROUND
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.films import Pixels
 from specsia_build.picture_files import write_still
-from specsia_build.sheets import Ground, Sheet, rgba, spread
+from specsia_build.png import decode_rgba
+from specsia_build.sheets import Ground, Sheet, spread
 
 _ITEMS, _VIEWS, _CONFIGS = 4, 4, 4
 """Characters or clips, views or frames of each, and configurations that are shown, at most."""
@@ -74,6 +75,6 @@ def _row(dataset: OpenedDataset, config: str, place: _Place | None, column: str)
 
 def _picture(data: bytes) -> Pixels | str:
     try:
-        return rgba(data)
+        return decode_rgba(data)
     except ValueError:
         return "cannot be read"
