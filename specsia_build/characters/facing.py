@@ -242,7 +242,7 @@ def _weighed(by_joints: Evidence, signs: dict[str, bool], usual: str | None) -> 
     """What sides, which may be named as a viewer sees them, and signs of which some are against them say together."""
     axis = by_joints.axis or ""
     with_sides, against = ([name for name, agrees in signs.items() if agrees is side] for side in (True, False))
-    if with_sides and (axis == usual or len(with_sides) + 1 > len(against) + (usual == _opposite(axis))):
+    if with_sides and len(with_sides) + 1 > len(against) + (usual == _opposite(axis)):
         return Evidence(axis, f"{by_joints.why} and by its {' and '.join(with_sides)}")
     if not with_sides and axis != usual and len(against) + (usual == _opposite(axis)) >= 2:
         why = f"by its {' and '.join(against)}, though its sides are named the other way round"

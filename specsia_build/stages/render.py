@@ -184,7 +184,7 @@ def _warm(_: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="render",
-    version=7,
+    version=8,
     make=render,
     settings=_settings,
     sources=sources,

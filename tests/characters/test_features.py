@@ -127,3 +127,10 @@ def test_features_of_a_mesh_are_its_materials_and_its_parts() -> None:
         "face": [False, True, False, False],
         "mouth": [False, False, False, True],
     }
+
+
+def test_a_face_and_a_mouth_leave_sides_and_the_tail_of_a_scarf_unsure(tmp_path: Path) -> None:
+    snowman: dict[str, list[Box]] = {"Body": [TRUNK, HEAD], "Eyes": EYES, "Nose": [((0, -0.3, 1.65), (0.1, 0.2, 0.1))]}
+    scarf = viewed(JOINTS) | {"ScarfTail": (0.1, -0.4, 1.2)}
+    for front in AXES[:4]:
+        assert told(tmp_path / "a.glb", snowman, front, scarf) == ("-y?", ())
