@@ -173,10 +173,11 @@ def decode_rgba(data: bytes) -> NDArray[np.uint8]:
 
 
 def _by_pillow(data: bytes, mode: str | None = None) -> NDArray[np.uint8]:
+    width, height = struct.unpack_from(">II", data.ljust(24), 16)
+    if data.startswith(SIGNATURE) and width * height > _MOST_PIXELS:
+        raise ValueError(f"has {width} x {height} pixels")
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            if image.width * image.height > _MOST_PIXELS:
-                raise ValueError(f"has {image.width} x {image.height} pixels")
             return np.asarray(image if mode is None else image.convert(mode))
     except (OSError, SyntaxError, struct.error, zlib.error, Image.DecompressionBombError) as error:
         raise ValueError(f"is a PNG file that cannot be read: {error}") from error
