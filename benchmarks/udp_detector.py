@@ -41,6 +41,9 @@ CHANNELS = (16, 32, 64, 96)
 
 BATCH, RATE = 16, 2e-3
 
+LIGHT = (0.6, 1.3)
+"""Factors of each channel in training."""
+
 SHOWN = 8
 """Pictures in the sheet."""
 
@@ -153,25 +156,42 @@ def composited(color: NDArray[np.uint8], behind: NDArray[np.uint8]) -> torch.Ten
     return torch.from_numpy(np.ascontiguousarray(mixed.transpose(0, 3, 1, 2), np.float32))
 
 
-def trained(frames: Frames, steps: int, seed: int) -> Detector:
-    """A network that learnt on some frames, pasted on backgrounds, mirrored and recoloured at random."""
+def recoloured(color: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Pictures (N, S, S, 4), multiplied by alpha, each with its channels in another order, lighter or darker."""
+    order = np.argsort(rng.random((len(color), 3)))
+    shuffled = np.take_along_axis(color[..., :3], order[:, None, None], axis=3)
+    lit = np.minimum(shuffled * rng.uniform(*LIGHT, (len(color), 1, 1, 3)), color[..., 3:])
+    return np.concatenate([np.rint(lit).astype(np.uint8), color[..., 3:]], axis=3)
+
+
+def mirrored(pose: torch.Tensor, occupied: torch.Tensor) -> torch.Tensor:
+    """Poses (N, 4, S, S) of mirrored figures, left and right are exchanged where occupied."""
+    flipped = pose.flip(3)
+    flipped[:, 0] = occupied.flip(2) - flipped[:, 0]
+    return flipped
+
+
+def trained(parts: Sequence[Frames], steps: int, seed: int) -> Detector:
+    """A network that learnt on frames of several folders, pasted on backgrounds, mirrored and recoloured at random.
+
+    A folder is seen as often as another, and a character as often as the others of its folder.
+    """
     torch.manual_seed(seed)
+    frames = joined(parts)
+    weights = np.concatenate([1 / np.bincount(part.of)[part.of] / len(part.names) for part in parts])
     rng = np.random.default_rng(seed)
     side = frames.color.shape[1]
     behind = np.stack([background(number, side, side) for number in range(BACKGROUNDS)])
     model = Detector()
     optimizer = torch.optim.AdamW(model.parameters(), RATE, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.1)
-    weights = 1 / np.bincount(frames.of)[frames.of]
     for step in range(steps):
         picked = rng.choice(len(frames.of), BATCH, p=weights / weights.sum())
-        color, pose = frames.color[picked], frames.pose[picked].astype(np.float32)
-        color[..., :3] = color[..., rng.permutation(3)]
+        color, pose = recoloured(frames.color[picked], rng), frames.pose[picked].astype(np.float32)
         image = composited(color, behind[rng.integers(BACKGROUNDS, size=BATCH)])
         target = torch.from_numpy(pose.transpose(0, 3, 1, 2))
         if rng.random() < 0.5:
-            image, target = image.flip(3), target.flip(3)
-            target[:, 0] = target[:, 3] - target[:, 0]
+            image, target = image.flip(3), mirrored(target, target[:, 3])
         found = model(image)
         occupied = target[:, 3:]
         off = (abs(found[:, :3] - target[:, :3]) * occupied).sum() / occupied.sum()
@@ -187,11 +207,13 @@ def trained(frames: Frames, steps: int, seed: int) -> Detector:
 
 @torch.no_grad()
 def detected(model: Detector, frames: Frames) -> Guess:
-    """What a network says of frames on backgrounds that it never saw."""
+    """What a network says of frames on backgrounds that it never saw: the mean of that of a picture and its mirror."""
     side = frames.color.shape[1]
     found = []
     for k in range(len(frames.of)):
-        found.append(model(composited(frames.color[k : k + 1], background(HELD_OUT + k, side, side)[None])))
+        image = composited(frames.color[k : k + 1], background(HELD_OUT + k, side, side)[None])
+        seen, turned = model(torch.cat([image, image.flip(3)])).split(1)
+        found.append((seen + mirrored(turned, torch.ones_like(turned[:, 3]))) / 2)
     out = torch.cat(found).numpy().transpose(0, 2, 3, 1)
     return np.clip(out[..., :3], 0, 1), out[..., 3] > 0
 
@@ -280,19 +302,30 @@ def table(found: Mapping[str, Mapping[str, Sequence[Mapping[str, float]]]]) -> s
 )
 @click.option("--each", default=32, show_default=True, help="Frames of a character at most.")
 @click.option("--steps", default=1000, show_default=True, help=f"Of training, {BATCH} frames each.")
+@click.option("--split", default="test", show_default=True, help="What is scored: test, or validation to choose by.")
 @click.option("--seed", "seeds", multiple=True, type=int, default=(0,), show_default=True, help="Of training.")
 @click.option("--threads", default=1, show_default=True, help="Of torch.")
 def main(
-    folders: tuple[Path, ...], out: Path, side: int, each: int, steps: int, seeds: tuple[int, ...], threads: int
+    folders: tuple[Path, ...],
+    out: Path,
+    side: int,
+    each: int,
+    steps: int,
+    split: str,
+    seeds: tuple[int, ...],
+    threads: int,
 ) -> None:
-    """Train on train/ of all FOLDERS, score on test/ of each."""
+    """Train on train/ of all FOLDERS, score on another split of each."""
     if side % THUMBNAIL:
         raise click.BadParameter(f"{side} is no multiple of {THUMBNAIL}", param_hint="--side")
+    if len({folder.parent.name for folder in folders}) < len(folders):
+        raise click.BadParameter("each is called by the folder that it lies in: give those other names")
     torch.set_num_threads(threads)
     out.mkdir(parents=True, exist_ok=True)
-    known = joined([read(folder / "train", each, side) for folder in folders])
-    tests = {f"{folder.parent.name}": read(folder / "test", each, side) for folder in folders}
-    models = [trained(known, steps, seed) for seed in seeds]
+    parts = [read(folder / "train", each, side) for folder in folders]
+    known = joined(parts)
+    tests = {folder.parent.name: read(folder / split, each, side) for folder in folders}
+    models = [trained(parts, steps, seed) for seed in seeds]
     found: dict[str, dict[str, list[dict[str, float]]]] = {}
     for name, frames in tests.items():
         guesses = {

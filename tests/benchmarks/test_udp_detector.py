@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 from benchmarks import udp_detector
-from benchmarks.udp_detector import Frames, main, retrieved, scores
+from benchmarks.udp_detector import Frames, main, mirrored, recoloured, retrieved, scores
 from specsia_build.recipes.conr import Conr
 from tests.recipes.drawn import clip_frames, disc, part_of
 
@@ -66,3 +67,26 @@ def test_folders_become_a_table_and_a_sheet(tmp_path: Path, monkeypatch: pytest.
     for method in ("U-net", "retrieval by colour and mask", "retrieval by mask", "mean pose"):
         assert f"| run: 1 characters | {method} |" in table
     assert (out / "run.png").is_file()
+    ran = CliRunner().invoke(main, [str(tmp_path / "run/conr"), str(tmp_path / "run/../run/conr"), *stated])
+    assert "give those other names" in ran.output
+
+
+def test_a_mirrored_pose_is_that_of_the_mirrored_figure() -> None:
+    pose = torch.zeros(1, 4, 1, 3)
+    # From the right hand to the left, in the two pixels that are occupied.
+    pose[0, 0, 0] = torch.tensor([0.0, 0.2, 0.9])
+    pose[0, 3, 0] = torch.tensor([0.0, 1.0, 1.0])
+    found = mirrored(pose, pose[:, 3])
+    assert torch.allclose(found[0, 0, 0], torch.tensor([0.1, 0.8, 0.0]))
+    assert torch.equal(found[0, 3, 0], torch.tensor([1.0, 1.0, 0.0]))
+    assert torch.equal(mirrored(found, found[:, 3])[0, 3, 0], pose[0, 3, 0])
+
+
+def test_recoloured_pictures_keep_to_their_coverage() -> None:
+    rng = np.random.default_rng(3)
+    alpha = rng.integers(0, 256, (5, SIDE, SIDE, 1))
+    pictures = np.concatenate([rng.integers(0, 256, (5, SIDE, SIDE, 3)) * alpha // 255, alpha], axis=3).astype(np.uint8)
+    found = recoloured(pictures, rng)
+    assert np.array_equal(found[..., 3], pictures[..., 3])
+    assert (found[..., :3] <= found[..., 3:]).all()
+    assert not np.array_equal(found, pictures)
