@@ -10,7 +10,7 @@ import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
@@ -123,22 +123,29 @@ def results(calls: Iterable[tuple[Callable[[Any], Any], Any]], workers: int) -> 
     parent, held = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(parent,))
 
-    def submitted(some: Iterable[tuple[Callable[[Any], Any], Any]]) -> list[Future[Any]]:
+    # Ctrl-C is raised in the main thread alone; there it would leave workers that the pool does not know of yet.
+    hand = ThreadPoolExecutor(1)
+
+    def submit(some: Iterable[tuple[Callable[[Any], Any], Any]]) -> list[Future[Any]]:
         with undisturbed():
             return [pool.submit(_call, call) for call in some]
 
+    def submitted(most: int) -> list[Future[Any]]:
+        return hand.submit(submit, islice(left, most)).result()
+
+    left = iter(calls)
     try:
-        left = iter(calls)
-        under_way = deque(submitted(islice(left, workers * _AHEAD)))
+        under_way = deque(submitted(workers * _AHEAD))
         while under_way:
             yield under_way.popleft().result()
-            under_way.extend(submitted(islice(left, 1)))
+            under_way.extend(submitted(1))
     except BaseException as error:
         held.close()
         if isinstance(error, BrokenProcessPool):
             raise SpecsiaError("a worker process died, for want of memory perhaps: try with fewer workers") from error
         raise
     finally:
+        hand.shutdown()
         pool.shutdown(cancel_futures=True)
         held.close()
         parent.close()

@@ -85,6 +85,26 @@ def test_ctrl_c_as_workers_begin_is_answered_by_their_parent_alone(tmp_path: Pat
     assert (said, complained) == ("stopped\n", "")
 
 
+INTERRUPTED = """
+import os, signal, threading, time
+from multiprocessing import forkserver
+threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+read = forkserver.read_signed
+def read_signed(handle):
+    os.kill(os.getpid(), signal.SIGINT)
+    forkserver.read_signed = read
+    return read(handle)
+forkserver.read_signed = read_signed
+"""
+"""Ctrl-C comes as a worker is begun, where another thread takes it."""
+
+
+def test_ctrl_c_leaves_no_worker_that_is_being_begun() -> None:
+    command = [sys.executable, "-c", INTERRUPTED + ASKING]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (ran.stdout, ran.stderr) == ("asking\nstopped\n", "")
+
+
 def test_closing_ends_what_workers_are_at() -> None:
     found = results(((nap, seconds) for seconds in (0.0, *[LONG] * 9)), 2)
     assert next(found) == 0.0
