@@ -122,7 +122,7 @@ format: .venv/dev
 .venv/python:
 	$(PYTHON) -c 'import sys; sys.exit("specsia needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
-	echo "$(NEWER_PIP)" | $(PIP) --require-hashes --requirement /dev/stdin
+	echo "$(NEWER_PIP)" | $(PIP) --require-hashes --requirement /dev/stdin || echo "make: $(word 1,$(NEWER_PIP)) is not to be had, so this takes longer" >&2
 	touch $@
 
 .venv/core: .venv/python pyproject.toml constraints.txt requirements.txt
