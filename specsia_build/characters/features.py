@@ -16,8 +16,8 @@ LEAST_IN_FRONT = 0.01
 """How far a feature lies ahead of what is at its level, and of the whole, in heights."""
 
 _KINDS = {
-    "face": frozenset({"face", "eye", "eyes", "iris", "pupil", "pupils", "顔", "目", "瞳"}),
-    "mouth": frozenset({"mouth", "lips", "teeth", "tongue", "nose", "muzzle", "snout", "beak", "口", "鼻"}),
+    "face or eyes": frozenset({"face", "eye", "eyes", "iris", "pupil", "pupils", "顔", "目", "瞳"}),
+    "mouth or nose": frozenset({"mouth", "lips", "teeth", "tongue", "nose", "muzzle", "snout", "beak", "口", "鼻"}),
 }
 _POINTS, _OF_A_FEATURE = 4000, 400
 _LEVEL = 0.02

@@ -58,7 +58,9 @@ def told(
 def test_what_is_named_as_a_face_tells_the_front(tmp_path: Path, name: str, parts: bool, front: str) -> None:
     faces, said = told(tmp_path / "a.glb", {"Body": [TRUNK, HEAD], name: EYES}, front, parts=parts)
     assert faces == "-y"
-    assert [line.split(", not")[0] for line in said] == ([] if front == "-y" else [f"a.glb faces {front} by its face"])
+    assert [line.split(", not")[0] for line in said] == (
+        [] if front == "-y" else [f"a.glb faces {front} by its face or eyes"]
+    )
 
 
 @pytest.mark.parametrize("parts", [False, True], ids=["materials", "parts"])
@@ -67,7 +69,7 @@ def test_a_beak_tells_the_front_where_eyes_look_to_both_sides(tmp_path: Path, pa
     bird: dict[str, list[Box]] = {"Body": [TRUNK, HEAD], "Eyes": eyes, "Beak": [((0, -0.35, 1.7), (0.1, 0.2, 0.1))]}
     assert told(tmp_path / "a.glb", bird, parts=parts) == ("-y", ())
     _, (said,) = told(tmp_path / "b.glb", bird, "+x", parts=parts)
-    assert said.startswith("b.glb faces +x by its mouth, not -y")
+    assert said.startswith("b.glb faces +x by its mouth or nose, not -y")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def test_what_is_not_ahead_of_the_rest_tells_nothing(tmp_path: Path, named: dict
 def test_a_face_and_sides_together_tell_one_who_faces_away(tmp_path: Path) -> None:
     figure = {"Body": [TRUNK, HEAD], "Eyes": EYES}
     _, (said,) = told(tmp_path / "a.glb", figure, "+y", JOINTS)
-    assert said.startswith("a.glb faces +y by 3 pairs of left and right joints and by its face, not -y")
+    assert said.startswith("a.glb faces +y by 3 pairs of left and right joints and by its face or eyes, not -y")
     assert told(tmp_path / "b.glb", figure, "-y", viewed(JOINTS)) == ("-y", ())
     assert told(tmp_path / "c.glb", figure, "+x", viewed(JOINTS)) == ("-y?", ())
 
@@ -104,7 +106,7 @@ def test_where_a_beak_is_drawn_outweighs_where_its_node_has_its_origin(tmp_path:
         "leg.R": (-0.1, -0.1, 0.2),
     }
     _, (said,) = told(tmp_path / "a.glb", bird, "+x", wings, parts=True)
-    assert said.startswith("a.glb faces +x by 2 pairs of left and right joints and by its mouth, not -y")
+    assert said.startswith("a.glb faces +x by 2 pairs of left and right joints and by its mouth or nose, not -y")
     hidden: dict[str, list[Box]] = {"Body": [TRUNK, HEAD], "beak": [((0, 0, 1.7), (0.1, 0.1, 0.1))]}
     _, (said,) = told(tmp_path / "b.glb", hidden, "+x", wings, parts=True)
     assert said.startswith("b.glb faces +x by 2 pairs of left and right joints, not -y")
@@ -124,8 +126,8 @@ def test_features_of_a_mesh_are_its_materials_and_its_parts() -> None:
     mesh = Mesh(vertices, faces, materials, np.array([0, 1, 0, 0], np.int32))
     found = features_of(mesh, (("Body",), ("Jaw", "UpperTeeth")), np.array([0, 0, 0, 1], np.int32))
     assert {kind: chosen.tolist() for kind, chosen in found.items()} == {
-        "face": [False, True, False, False],
-        "mouth": [False, False, False, True],
+        "face or eyes": [False, True, False, False],
+        "mouth or nose": [False, False, False, True],
     }
 
 

@@ -28,6 +28,11 @@ NOT_RUN = {
     ("docs/benchmarks.md", "pytest tests/dataset/hub/test_push_killed.py -k random"): TESTS,
     ("docs/benchmarks.md", "specsia bench train DATASET --against reference"): MEASURES,
     ("docs/recipes.md", "python -m benchmarks.segment_matcher source OUT --characters everything.jsonl"): HOURS,
+    (
+        "docs/recipes.md",
+        "specsia clips people.jsonl --out shared --recipe conr --motion own --motion walk --motion wave --motion jump "
+        "--fps 2 --frames 4 --size 128",
+    ): HOURS,
     ("docs/reliability.md", "pytest -m hostile"): TESTS,
     ("docs/rendering.md", "blender -b -P blender_scripts/render_views.py -- JOB.json"): BLENDER,
     ("docs/rendering.md", "specsia bench render characters.jsonl --against cycles"): BLENDER,

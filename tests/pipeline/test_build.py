@@ -536,6 +536,9 @@ def test_status_tells_what_is_done_and_what_comes_next(tmp_path: Path) -> None:
 
 def test_characters_lists_what_a_source_holds(tmp_path: Path) -> None:
     source = write_folder(tmp_path / "figures", 2)
+    for path in source.iterdir():
+        # What is called a nose says where the front is.
+        path.write_text(path.read_text().replace("o nose", "o knob"))
     write_broken(source)
     found = specsia("characters", source, "--json")
     by_id = {c["id"]: c for c in found["characters"]}
@@ -543,7 +546,7 @@ def test_characters_lists_what_a_source_holds(tmp_path: Path) -> None:
     assert by_id["corrupt"]["problem"]
     said = specsia("characters", source)["text"]
     assert "3 with problems" in said
-    assert "note: nothing is sure about which way 0, 1, " in said
+    assert "note: nothing is sure about which way 0, 1 face: look" in said
     lines = [json.dumps({"id": name, "path": f"{name}.obj", "front": "-y"}) for name in "01"]
     (source / "own.jsonl").write_text("\n".join(lines))
     assert "note:" not in specsia("characters", source / "own.jsonl")["text"]
