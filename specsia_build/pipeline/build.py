@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 from specsia_build.config import ALL, BuildConfig
 from specsia_build.dataset.upload import open_target
@@ -90,14 +89,15 @@ def build(
                 restore(work, stages_of(config, asked))
             work.run_steps(stages_of(config, asked))
             # Not before: by now workers have told what is in the files.
-            for note in work.concluded("doubles", list[str], partial(_doubles, work)):
+            doubles = work.concluded(
+                "doubles",
+                list[str],
+                lambda: parted_doubles(work.entries, work.splits, index.told_digests, index.digests),
+            )
+            for note in doubles:
                 progress.say(note)
             if work.hopeless():
                 return work.too_many("raise --max-failures")
             if not packs:
                 return work.finished()
             return drop(work, pack_pairs(work) if config.clips is None else pack_clips(work))
-
-
-def _doubles(work: Work) -> list[str]:
-    return parted_doubles(work.entries, work.splits, work.index.told_digests, work.index.digests)

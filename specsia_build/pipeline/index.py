@@ -41,7 +41,7 @@ CREATE TABLE IF NOT EXISTS settled (
 CREATE TABLE IF NOT EXISTS members (
     fan TEXT, id TEXT, members TEXT NOT NULL, PRIMARY KEY (fan, id)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS concluded (what TEXT PRIMARY KEY, decides BLOB NOT NULL, said TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS concluded (what TEXT PRIMARY KEY, decides TEXT NOT NULL, said TEXT NOT NULL) WITHOUT ROWID;
 """
 
 _EVERY_SECONDS = 1.0
@@ -243,12 +243,12 @@ class Index:
                 if mark == _mark(deciding(character_id), row, known, stamps):
                     yield character_id, known, mark
 
-    def concluded(self, what: str, decides: bytes) -> str | None:
+    def concluded(self, what: str, decides: str) -> str | None:
         """What was said last of all characters together, where that was decided by the same; None otherwise."""
         row = self._row("SELECT said FROM concluded WHERE what = ? AND decides = ?", what, decides)
         return None if row is None else str(row[0])
 
-    def conclude(self, what: str, decides: bytes, said: str) -> None:
+    def conclude(self, what: str, decides: str, said: str) -> None:
         """Remember what is said of all characters together, and a digest of what decides it."""
         self._write("INSERT OR REPLACE INTO concluded VALUES (?, ?, ?)", what, decides, said)
 

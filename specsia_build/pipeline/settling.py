@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -96,15 +95,11 @@ class Settlement:
         """What a settled one has kept of its artefacts' files; see `BuildConfig.keep`."""
         return self._kept.get(character_id, ALL)
 
-    def mark(self, entries: Iterable[Entry]) -> bytes | None:
+    def mark(self, entries: Iterable[Entry]) -> str | None:
         """A digest that changes with all that decides the artefacts of some characters, their order, and what was made;
         None where one is not settled."""
-        found = hashlib.sha256()
-        for entry in entries:
-            if entry.id not in self._known:
-                return None
-            found.update(self._marks[entry.id])
-        return found.digest()
+        ids = [entry.id for entry in entries]
+        return sha256(b"".join(map(self._marks.__getitem__, ids))) if self._known.keys() >= set(ids) else None
 
     def _note(self, character_id: str, known: Settled, mark: bytes) -> None:
         self._known[character_id], self._marks[character_id] = tuple(known.clips), mark

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -32,7 +31,7 @@ from specsia_build.pipeline.selection import excluded_ids, narrowed, select, sou
 from specsia_build.pipeline.settling import Settlement
 from specsia_build.pipeline.store import is_dropped
 from specsia_build.pipeline.summary import BuildSummary, StageTally
-from specsia_build.stages.artefact import canonical_json
+from specsia_build.stages.artefact import canonical_json, sha256
 from specsia_build.stages.clips import motions
 from specsia_build.stages.pack import STAGE as PACK
 from specsia_build.stages.pack import made_with
@@ -88,7 +87,7 @@ class Work:
         """Take the run over: freeze its splits, and read what is on record as failed."""
         text = splits.to_json(self.splits).encode()
         write_bytes(self.layout.splits, text)
-        self._splits_digest = hashlib.sha256(text).hexdigest()
+        self._splits_digest = sha256(text)
         write_bytes(self.layout.left_out, json.dumps(self.left_out).encode())
         self.record.read()
 
@@ -120,8 +119,7 @@ class Work:
         if mark is None:
             return reckon()
         made = made_with(public_settings(self.config, self.source.name), [*character_stages(self.config), PACK])
-        parts = [mark.hex(), self._splits_digest, made, *map(str, more)]
-        decides = hashlib.sha256(canonical_json(parts).encode()).digest()
+        decides = sha256(canonical_json([mark, self._splits_digest, made, *map(str, more)]).encode())
         said = self.index.concluded(what, decides)
         if said is not None:
             # What is damaged is reckoned anew.
