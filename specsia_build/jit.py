@@ -1,7 +1,8 @@
 """The one way in which this package compiles: numba without the interpreter lock, cached per state of the sources.
 
 numba keys its cache by the file of the compiled function alone, so that a change in a function it calls, in another
-file, would go unnoticed. Here the cache lies in a folder named after a digest of all sources that are compiled.
+file, would go unnoticed. Here the cache lies in a folder named after a digest of all sources that are compiled, of this
+installation: numba keeps to itself what another has compiled.
 
 numba itself is imported when the first of the functions is needed: a command that draws nothing starts without it.
 """
@@ -29,16 +30,20 @@ from specsia_build.files.writing import writing
 CACHE_NAME = "specsia-compiled"
 
 MOST_KEPT = 16
-"""States of the sources whose compiled code is kept, some 60 MB each."""
+"""Installations and states of their sources whose compiled code is kept, some 60 MB each."""
 
 
-def _sources_digest() -> str:
-    top = Path(__file__).parent
-    digest = hashlib.sha256(version("numba").encode())
+def sources_digest(top: Path) -> str:
+    """What changes wherever numba would not take what it has kept: with a source, its place and its time of change.
+
+    Args:
+        top: folder of the package.
+    """
+    digest = hashlib.sha256(f"{version('numba')} {top}".encode())
     for path in sorted(map(str, top.rglob("*.py"))):
         source, name = Path(path).read_bytes(), path[len(f"{top}/") :]
         if b"specsia_build.jit" in source or name.startswith("rendering/"):
-            digest.update(name.encode() + source)
+            digest.update(f"{name} {Path(path).stat().st_mtime_ns} ".encode() + source)
     return digest.hexdigest()[:16]
 
 
@@ -51,7 +56,7 @@ def cache_folder() -> Path:
     """
     stated = os.environ.get("NUMBA_CACHE_DIR")
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    cache, digest = Path(stated or home) / CACHE_NAME, _sources_digest()
+    cache, digest = Path(stated or home) / CACHE_NAME, sources_digest(Path(__file__).parent)
     # A home that cannot be written is no reason to fail.
     with suppress(OSError):
         (cache / digest).mkdir(parents=True, exist_ok=True)
