@@ -303,7 +303,7 @@ def up_of(mesh: Mesh, landmarks: Sequence[Landmark], usual: str, *, by_shape: bo
 
 def _rests(mesh: Mesh, up: str) -> bool:
     """Whether a mesh rests upon the plane through its origin that an axis is square to."""
-    along = mesh.vertices[np.unique(mesh.faces)] @ axis_vector(up)
+    along = mesh.vertices[mesh.used()] @ axis_vector(up)
     return bool(abs(along.min()) < LEAST_HOVER * np.ptp(along))
 
 

@@ -20,6 +20,7 @@ from specsia_build.characters.obj.read import read_obj
 from specsia_build.characters.ply.read import read_ply
 from specsia_build.characters.polygons import MAX_TRIANGLES
 from specsia_build.characters.raw import PARSER_ERRORS, RawMesh, RawMoving
+from specsia_build.characters.shape import FLAT
 from specsia_build.characters.sides import with_sides
 from specsia_build.errors import CharacterError, CostError
 from specsia_build.files.content import LOOKED_AT, other_content
@@ -105,7 +106,8 @@ def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
     with np.errstate(all="ignore"):
         others = company(name, upright, raw.part_names, raw.face_part, landmarks)
     sided, odd = with_sides(upright, entry.sides, name)
-    found = (*axes, *colourless(entry, raw.files, mesh), *see_through(entry, mesh), *odd, *others)
+    doubts = (*colourless(entry, raw.files, mesh), *see_through(entry, mesh), *odd, *others)
+    found = (*axes, *doubts, *_flatness(sided, name))
     character = Character(
         entry=entry,
         mesh=sided,
@@ -205,12 +207,24 @@ def check_shape(mesh: Mesh, name: str) -> None:
         raise CharacterError(f"{name} has {len(mesh.faces)} triangles; the most that are read are {MAX_TRIANGLES}")
     if mesh.faces.min() < 0 or mesh.faces.max() >= len(mesh.vertices):
         raise CharacterError(f"{name} has faces that name vertices it does not have")
-    used = mesh.vertices[np.unique(mesh.faces)].astype(np.float64)
+    used = mesh.vertices[mesh.used()].astype(np.float64)
     broken = int((~np.isfinite(used)).any(axis=1).sum())
     if broken:
         raise CharacterError(f"{name} has {broken} vertices that are not finite numbers")
     if float((used.max(axis=0) - used.min(axis=0)).max()) <= 0:
         raise CharacterError(f"{name} has no extent: all of its faces lie in one point")
+
+
+def _flatness(mesh: Mesh, name: str) -> tuple[Finding, ...]:
+    """That an upright mesh has no thickness along an axis, so that some views show its edge alone."""
+    low, high = mesh.bounds()
+    extent = high.astype(np.float64) - low
+    thinnest = float(extent.min() / extent.max())
+    if thinnest >= FLAT:
+        return ()
+    across = ("from side to side", "from front to back", "from head to foot")[int(extent.argmin())]
+    warning = f"{name} is flat, {100 * thinnest:.1f} % of its length {across}: views along that show next to nothing"
+    return (Finding(f"{warning}; give it thickness"),)
 
 
 def _mended(mesh: Mesh, name: str) -> tuple[Mesh, list[str]]:

@@ -13,6 +13,9 @@ from specsia_build.rendering.mesh import Mesh, doubled_areas
 LEAST_SYMMETRY = 1.5
 """Times by which the mirrored surface must lie closer across the one plane than across the other."""
 
+FLAT = 0.01
+"""Thinnest over longest side below which a shape has no thickness to speak of."""
+
 LYING = 0.45
 """Height over the lesser of width and depth, below which a shape lies rather than stands."""
 

@@ -15,6 +15,7 @@ from specsia_build import png
 from specsia_build.characters.character import Character, Entry
 from specsia_build.characters.colour import plain_picture
 from specsia_build.characters.read import read_character
+from specsia_build.characters.shape import FLAT
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.schema import GT, GT_MASK
@@ -37,9 +38,6 @@ LEAST_COVERED = 0.002
 
 STRAY = 0.1
 """Share of its extent that a character has without its outermost vertices, below which those are taken for strays."""
-
-FLAT = 0.01
-"""Thinnest side in units of the frame, its longest being about 1, below which a character counts as flat."""
 
 MOST_OUTLINE = 4
 
@@ -94,7 +92,8 @@ def _why_empty(mesh: Mesh, camera: Camera) -> str:
     inner = float(np.max(high - low))
     if inner < STRAY * float(np.max(np.ptp(mesh.vertices, axis=0))):
         return "a few vertices lie far from its body and make it tiny; delete them"
-    if float(np.min(np.ptp(mesh.vertices, axis=0))) < FLAT:
+    extent = np.ptp(mesh.vertices, axis=0)
+    if float(extent.min()) < FLAT * float(extent.max()):
         return "the mesh is flat; give it thickness"
     (backs,) = silhouettes(mesh.with_sides(double=True), [camera])
     if np.count_nonzero(backs) >= LEAST_COVERED * backs.size:

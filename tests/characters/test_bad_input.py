@@ -85,6 +85,18 @@ def test_holes_that_single_sided_faces_leave_are_said(tmp_path: Path) -> None:
     assert "backs of single-sided faces" in warning
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("card", "flat, 0.0 % of its length from front to back"), ("line_of_triangles", "flat, 0.0 % of its length")],
+)
+def test_a_shape_without_thickness_is_said_before_a_build(name: str, said: str, tmp_path: Path) -> None:
+    REFUSED[name](tmp_path / "a.glb")
+    (warning,) = (w for w in read_character(entry(tmp_path / "a.glb")).warnings if "give it thickness" in w)
+    assert said in warning
+    DRAWN["plain"](tmp_path / "b.glb")
+    assert not any("thickness" in w for w in read_character(entry(tmp_path / "b.glb")).warnings)
+
+
 def test_textures_of_one_texel_and_coordinates_far_away(tmp_path: Path) -> None:
     assert np.ptp(middle(front("texture_1", tmp_path)), axis=0).max() == 0
     chequered = front("uv_far", tmp_path)
