@@ -20,6 +20,7 @@ PAINTING = (
     "dravie/data/agreement.py",
     "dravie/data/encoding.py",
     "dravie/data/frames.py",
+    "dravie/network/adam.py",
     "dravie/network/losses.py",
     "dravie/evaluation/methods.py",
     "dravie/metrics.py",

@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.optim import Adam
 
 from specsia_build.dravie.config import TrainConfig
 from specsia_build.dravie.network.losses import gradient_loss, judged_apart, judged_real
@@ -50,13 +49,6 @@ def _follow(average: nn.Module, generator: nn.Module, decay: float) -> None:
             held.copy_(shown)
 
 
-def _update(optimiser: Adam, learning_rate: float) -> None:
-    for group in optimiser.param_groups:
-        group["lr"] = learning_rate
-    optimiser.step()
-    optimiser.zero_grad()
-
-
 def training_step(networks: Networks, config: TrainConfig, step: int, inputs: Tensor, targets: Tensor) -> Tensor:
     """Update both networks.
 
@@ -84,7 +76,7 @@ def training_step(networks: Networks, config: TrainConfig, step: int, inputs: Te
             scores = networks.run_discriminator(torch.cat((targets, painted.detach().to(targets.dtype))))
         discriminator = judged_apart(scores.float())
         discriminator.backward()
-        _update(networks.optimisers["discriminator"], learning_rate)
+        networks.optimisers["discriminator"].update(learning_rate)
         # The discriminator as a fixed function: its weights get no gradient from the generator's loss.
         fixed = {name: weight.detach() for name, weight in networks.discriminator.named_parameters()}
         with autocast():
@@ -105,7 +97,7 @@ def training_step(networks: Networks, config: TrainConfig, step: int, inputs: Te
     )
     total.backward()
     norm = nn.utils.clip_grad_norm_(networks.generator.parameters(), config.clip)
-    _update(networks.optimisers["generator"], learning_rate)
+    networks.optimisers["generator"].update(learning_rate)
     if networks.average is not None:
         decay = min(config.ema, (1 + step) / (AVERAGE_LAG + step))
         _follow(networks.average, networks.generator, decay)

@@ -16,8 +16,9 @@ from specsia_build.dravie.config import AdaptConfig, Augment, ModelConfig, Train
 from specsia_build.dravie.data.agreement import agreed
 from specsia_build.dravie.data.frames import frames_of
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
+from specsia_build.dravie.network.adam import Adam
 from specsia_build.dravie.network.losses import find_features, gradient_loss
-from specsia_build.dravie.network.networks import BETAS, build_networks
+from specsia_build.dravie.network.networks import build_networks
 from specsia_build.dravie.step import to_device, training_step
 from specsia_build.errors import SpecsiaError
 
@@ -59,7 +60,7 @@ def adapt_generator(
             module.eval()
     weights = list(adapted.parameters())
     before = [weight.detach().clone() for weight in weights]
-    optimiser = torch.optim.Adam(weights, lr=settings.learning_rate, betas=BETAS, fused=True)
+    optimiser = Adam(weights)
     sampler = PatchSampler(
         (frames_of([frontal], agreed),), settings.batch, settings.seed, model_config.with_pos, augment=Augment.HINT
     )
@@ -76,9 +77,7 @@ def adapt_generator(
             raise SpecsiaError(
                 f"the adaptation to '{frontal.character_id}' stopped: the loss of step {step + 1} is no number"
             )
-        optimiser.param_groups[0]["lr"] = learning_rate
-        optimiser.step()
-        optimiser.zero_grad()
+        optimiser.update(learning_rate)
         with torch.no_grad():
             for weight, start in zip(weights, before, strict=True):
                 weight.lerp_(start, learning_rate * settings.anchor)

@@ -80,8 +80,7 @@ def training_state(networks: Networks) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     for name, module in (("generator", networks.generator), ("discriminator", networks.discriminator)):
         found |= {f"{name}.{key}": tensor for key, tensor in module.state_dict().items()}
-        for number, values in networks.optimisers[name].state_dict()["state"].items():
-            found |= {f"{name}-optimiser.{number}.{key}": tensor for key, tensor in values.items()}
+        found |= {f"{name}-optimiser.{key}": tensor for key, tensor in networks.optimisers[name].state().items()}
     return found
 
 
@@ -103,35 +102,13 @@ def restore(networks: Networks, checkpoint: Path) -> int:
     for name, module in (("generator", networks.generator), ("discriminator", networks.discriminator)):
         load_weights(module, _under(training, name), checkpoint / TRAINING)
         try:
-            _restore_moments(networks.optimisers[name], module, _under(training, f"{name}-optimiser"))
-        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+            networks.optimisers[name].restore(_under(training, f"{name}-optimiser"))
+        except ValueError as error:
             raise SpecsiaError(
                 f"{checkpoint / TRAINING} does not hold what the optimiser of the {name} needs "
                 f"({brief(str(error), 80)}): delete its folder {checkpoint} to use the checkpoint before it"
             ) from error
     return int(state["step"])
-
-
-def _restore_moments(optimiser: torch.optim.Optimizer, module: nn.Module, stored: Mapping[str, Tensor]) -> None:
-    moments: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in stored.items():
-        index, _, what = key.partition(".")
-        moments.setdefault(int(index), {})[what] = tensor
-    if not moments:
-        return
-    weights = list(module.parameters())
-    if moments.keys() != set(range(len(weights))):
-        raise ValueError(f"it is of {len(moments)} tensors instead of {len(weights)}")
-    for number, weight in enumerate(weights):
-        if moments[number]["step"].numel() != 1:
-            raise ValueError("a step is no number")
-        for what in ("exp_avg", "exp_avg_sq"):
-            # What only broadcasts to the weight is of another network.
-            if moments[number][what].shape != weight.shape:
-                raise ValueError(f"{number}.{what} is not of its weight's shape")
-            # The fused update runs over memory, so that moments must lie in it as their weights do.
-            moments[number][what] = torch.empty_like(weight).copy_(moments[number][what]).detach()
-    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
 def _under(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:

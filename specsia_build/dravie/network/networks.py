@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam
 
 from specsia_build.dravie.config import TrainConfig
+from specsia_build.dravie.network.adam import Adam
 from specsia_build.dravie.network.losses import Features
 from specsia_build.dravie.network.model import build_discriminator, build_generator
-
-BETAS = (0.9, 0.999)
 
 
 @dataclass(frozen=True)
@@ -70,9 +68,7 @@ def build_networks(
         average = build_generator(config.model).to(device).requires_grad_(False)
         average.load_state_dict(generator.state_dict())
     optimisers = {
-        name: Adam(
-            module.parameters(), lr=config.learning_rate, betas=BETAS, weight_decay=config.weight_decay, fused=True
-        )
+        name: Adam(module.parameters(), config.weight_decay)
         for name, module in (("generator", generator), ("discriminator", discriminator))
     }
     generator.train()
