@@ -31,6 +31,7 @@ from specsia_build.dravie.processes import Processes, find_device, joined, wrapp
 from specsia_build.dravie.run_folder import ADAPTED_FROM, RUN_FILE, checkpoints
 from specsia_build.dravie.seen import SEEN_FILE, Seen, gathered, write_seen
 from specsia_build.dravie.step import TERMS, rate, to_device, training_step
+from specsia_build.dravie.stopping import waiting
 from specsia_build.dravie.validation import SPLIT, validate, validation_pairs
 from specsia_build.errors import SpecsiaError, UsageError, brief, spelled
 from specsia_build.files.records import read_json
@@ -154,13 +155,16 @@ def train(
         pending: list[Tensor] = []
         began = since = time.perf_counter()
         batches = prefetched(sampler, start, config.steps)
-        with progress.bar("train", config.steps - start, "step", kept=start) as bar:
+        # Processes that train together are at different steps when they are told to stop.
+        alone = waiting() if processes.world == 1 else nullcontext(lambda: False)
+        with alone as stopping, progress.bar("train", config.steps - start, "step", kept=start) as bar:
             for inputs, targets in batches:
                 patches = to_device(inputs, device), to_device(targets, device)
                 pending.append(training_step(networks, config, step, *patches))
                 step += 1
                 ending = step == config.steps
-                saving = ending or step % rhythm.checkpoint == 0
+                stopped = stopping()
+                saving = ending or stopped or step % rhythm.checkpoint == 0
 
                 if saving or step % LOG_EVERY == 0:
                     now = time.perf_counter()
@@ -178,6 +182,8 @@ def train(
                 if pairs and (ending or step % rhythm.validate == 0):
                     errors = look()
                     since = time.perf_counter()
+                if stopped:
+                    break
         if pairs and step == start:
             errors = look()
         seconds = time.perf_counter() - began

@@ -22,6 +22,7 @@ HARMLESS = {
     "dravie/code.py",
     "dravie/enhance.py",
     "dravie/seen.py",
+    "dravie/stopping.py",  # When a training ends, not what it makes until then.
     "dravie/train.py",
     "errors.py",
     "files/content.py",  # Words about what cannot be read.

@@ -27,12 +27,14 @@ from torch.distributed.run import main as torchrun
 
 from specsia_build import png
 from specsia_build.cli import main
+from specsia_build.cli.stopping import stoppable
 from specsia_build.dravie import train as module
 from specsia_build.dravie.config import PRESETS, TrainConfig, need_torch, train_config
 from specsia_build.dravie.network.checkpoint import MODEL, STATE, TRAINING, load_generator
 from specsia_build.dravie.network.networks import build_networks
 from specsia_build.dravie.run_folder import checkpoints
 from specsia_build.dravie.step import TERMS, training_step
+from specsia_build.dravie.stopping import waiting
 from specsia_build.dravie.train import Rhythm, Trained, train
 from specsia_build.errors import SpecsiaError, UsageError, WriteError
 from tests.dataset.small import StoredRow, build_small, change, pixels, put, read_rows, shard, write_rows
@@ -481,6 +483,34 @@ def test_a_stopped_training_says_where_the_same_command_begins(
         ran = _cli("train", dataset, *options, "--resume")
     assert ran.stderr.splitlines()[-1] == f"specsia: stopped; the same command {goes_on}"
     assert stopped("specsia_build.cli.train.need_torch", "--resume") == f"specsia: stopped; the same command {goes_on}"
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_a_training_that_is_told_to_stop_keeps_the_step_it_is_at(
+    dataset: Path, trained: Path, tmp_path: Path, kind: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def step(networks: Any, config: TrainConfig, number: int, *patches: Tensor) -> Tensor:
+        if number == 5:
+            signal.raise_signal(kind)
+        return training_step(networks, config, number, *patches)
+
+    run = tmp_path / "run"
+    options = ("--out", run, "--preset", "tiny", "--steps", "10", "--set", "batch=4", "--device", "cpu")
+    with monkeypatch.context() as patched, stoppable(1):
+        patched.setattr(module, "training_step", step)
+        ran = _cli("train", dataset, *options)
+    goes_on = "the same command with --resume goes on from step 6, the last checkpoint"
+    assert (ran.exit_code, ran.stderr.splitlines()[-1]) == (1, f"specsia: stopped; {goes_on}")
+    assert _cli("train", dataset, *options, "--resume").exit_code == 0
+    assert _weights(run) == _weights(trained)
+
+
+def test_a_second_wish_to_stop_does_not_wait() -> None:
+    with pytest.raises(KeyboardInterrupt), waiting() as asked:
+        signal.raise_signal(signal.SIGINT)
+        assert asked()
+        signal.raise_signal(signal.SIGINT)
+        pytest.fail("it waited")
 
 
 def _stop_at(last: int) -> Callable[[TrainConfig, int], float]:
