@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+_WAITING = b"specsia: stopping after this step; once more does not wait for it\n"
+
 
 @contextmanager
 def waiting() -> Iterator[Callable[[], bool]]:
-    """Within the block the first SIGINT or SIGTERM waits; the second does at once what both did before.
+    """Within the block the first SIGINT or SIGTERM waits, which is told; the second does at once what both did before.
 
     What waits is sent again where the block ends. Signals that are ignored, and those of other threads than the main
     one, are left alone.
@@ -26,7 +30,9 @@ def waiting() -> Iterator[Callable[[], bool]]:
 
     def handle(number: int, _frame: FrameType | None) -> None:
         asked.append(number)
-        if len(asked) > 1:
+        if len(asked) == 1:
+            os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, _WAITING)
+        else:
             signal.signal(number, before[signal.Signals(number)])
             signal.raise_signal(number)
 

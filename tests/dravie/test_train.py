@@ -505,12 +505,13 @@ def test_a_training_that_is_told_to_stop_keeps_the_step_it_is_at(
     assert _weights(run) == _weights(trained)
 
 
-def test_a_second_wish_to_stop_does_not_wait() -> None:
+def test_a_second_wish_to_stop_does_not_wait(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(KeyboardInterrupt), waiting() as asked:
         signal.raise_signal(signal.SIGINT)
         assert asked()
         signal.raise_signal(signal.SIGINT)
         pytest.fail("it waited")
+    assert capfd.readouterr().err == "specsia: stopping after this step; once more does not wait for it\n"
 
 
 def _stop_at(last: int) -> Callable[[TrainConfig, int], float]:
