@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from specsia_build.errors import UsageError, no_such
+from specsia_build.files.plain_yaml import PlainLoader
 from specsia_build.files.writing import write_bytes
 from specsia_build.memory import MEMORY, memory_bytes
 
@@ -342,7 +343,7 @@ def with_settings(config: BuildConfig, settings: Mapping[str, Any], where: str) 
     return replace(config, **changes)
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(PlainLoader):
     """Without mappings that say one thing twice, of which the last would count."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:

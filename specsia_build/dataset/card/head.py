@@ -10,6 +10,7 @@ import yaml
 
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import relative_name
+from specsia_build.files.plain_yaml import PlainLoader
 
 MOST_CARD_BYTES = 1 << 22
 
@@ -26,7 +27,7 @@ class DataFiles(NamedTuple):
     pattern: str
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(PlainLoader):
     """Without merged mappings, a few lines of which hold more than memory does."""
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
