@@ -36,7 +36,7 @@ MOST_SHOWN = 3
 def read(job):
     """Do a job; the answer holds counts, or the names of the file's actions where none is the pose's."""
     signs = {} if Path(job["path"]).suffix.lower() == ".fbx" else None
-    scenes.open_file(job["path"], signs)
+    scenes.open_file(job["path"], signs, {})
     scene = bpy.context.scene
     actions = len(bpy.data.actions)
     pose = job.get("pose", "rest")

@@ -24,7 +24,7 @@ and of each motion, with its number behind the name as in ``_0``,
     check_times, check      (C,) of the times, and (C, S, 3) float32 where Blender has the checked vertices then
 
 and ``rig.json`` names of nodes and motions, motions that cannot be played and why, the nodes with morphs with how many
-they have, and what of the file no skin can do.
+they have, what of the file no skin can do, and the layers of takes that are the sum of several.
 """
 
 import json
@@ -60,7 +60,8 @@ TRANSFORM = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis
 
 def read(job):
     """Do a job; the answer holds counts."""
-    scenes.open_file(job["path"], {})
+    layered = {}
+    scenes.open_file(job["path"], {}, layered)
     scenes.use_render_settings()
     opened = Opened()
     scenes.put_in_pose("rest", None)
@@ -90,6 +91,7 @@ def read(job):
         "motions": sampler.motions,
         "spoilt": sampler.spoilt,
         "unlike": sorted(hung.unlike),
+        "layered": layered,
     }
     (Path(job["out"]) / "rig.json").write_text(json.dumps(facts), encoding="utf-8")
     return {"nodes": len(nodes.names), "motions": len(sampler.motions)}

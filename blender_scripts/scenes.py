@@ -4,6 +4,7 @@ import importlib.util
 from pathlib import Path
 
 import bpy
+import fbx_layers
 import fbx_opacity
 import job_server
 import numpy as np
@@ -13,8 +14,11 @@ GEOMETRY = ("MESH", "CURVE", "SURFACE", "FONT", "META")
 _FOR_OBJECTS = {"OBJECT", "UNSPECIFIED", ""}
 
 
-def open_file(path, signs):
-    """Make a file the scene; what an FBX file says of opacity is noted in the dict `signs`."""
+def open_file(path, signs, layered):
+    """Make a file the scene.
+
+    What an FBX file says of opacity is noted in the dict `signs`, the layers of takes that have several in `layered`.
+    """
     if not Path(path).is_file():
         raise job_server.JobError("there is no such file")
     suffix = Path(path).suffix.lower()
@@ -25,20 +29,26 @@ def open_file(path, signs):
             return
         bpy.ops.wm.read_factory_settings(use_empty=True)
         if suffix == ".fbx":
-            _import_fbx(path, signs)
+            _import_fbx(path, signs, layered)
         elif suffix in (".glb", ".gltf"):
             _enable("io_scene_gltf2", "gltf")
             bpy.ops.import_scene.gltf(filepath=path)
         else:
             raise job_server.JobError(f"Blender is not asked to read '{suffix}' files")
     except RuntimeError as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise job_server.JobError(lines[-1].removeprefix("Error: ") if lines else "no reason given") from error
+        raise job_server.JobError(_reason(str(error))) from error
 
 
-def _import_fbx(path, signs):
+def _reason(told):
+    """The last line of what an operator says of its failure; where in Blender it failed stands behind that."""
+    lines = [line.strip() for line in told.splitlines() if line.strip() and not line.startswith("Location: ")]
+    return lines[-1].removeprefix("Error: ") if lines else "no reason given"
+
+
+def _import_fbx(path, signs, layered):
     _enable("io_scene_fbx", "fbx")
     fbx_opacity.remember_signs(signs)
+    fbx_layers.remember_layers(layered)
     if "fbx" in dir(bpy.ops.import_scene):
         bpy.ops.import_scene.fbx(filepath=path, use_image_search=False)
     else:

@@ -190,6 +190,15 @@ def test_a_character_without_motions_is_said_and_has_a_turntable(tmp_path: Path)
     assert "no character has a clip" in stopped["stopped"]
 
 
+def test_a_file_of_motions_that_holds_none_is_said_beside_one_that_does(tmp_path: Path) -> None:
+    write_moving_figure(tmp_path / "a.glb")
+    write_moving_figure(tmp_path / "still.glb", clips=False)
+    files = ("--motion", tmp_path / "a.glb", "--motion", tmp_path / "still.glb")
+    document = clips(tmp_path / "a.glb", tmp_path / "out", *files, "--frames", "1")
+    assert document["warnings"]["a"] == ["still.glb holds no motion"]
+    assert document["clips"] == 4
+
+
 def test_no_two_clips_have_one_id(tmp_path: Path) -> None:
     """Neither of two characters whose ids and motions run together, nor motions that differ in case alone."""
     write_moving_figure(tmp_path / "a" / "a.glb", names=("b-wave", "go"))

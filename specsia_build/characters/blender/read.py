@@ -19,7 +19,7 @@ from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import AlphaMode, Material, Mesh, Texture, Wrap
 
-SCRIPT = Script("mesh", ("read_character.py", "scenes.py", "material_reader.py", "fbx_opacity.py"))
+SCRIPT = Script("mesh", ("read_character.py", "scenes.py", "material_reader.py", "fbx_opacity.py", "fbx_layers.py"))
 
 
 def read_with_blender(

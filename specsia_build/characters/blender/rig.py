@@ -16,9 +16,9 @@ from specsia_build.animation.rig import Morph, Rig
 from specsia_build.animation.skeleton import Skeleton, composed, decomposed
 from specsia_build.characters.blender.kept import Script, arrays_of, facts_of, read_once
 from specsia_build.characters.raw import RawMoving
-from specsia_build.errors import CostError, brief
+from specsia_build.errors import CostError, brief, some
 
-SCRIPT = Script("rig", ("read_rig.py", "scenes.py", "fbx_opacity.py"))
+SCRIPT = Script("rig", ("read_rig.py", "scenes.py", "fbx_opacity.py", "fbx_layers.py"))
 
 MOST_OFF = 0.005
 """Share of its size that a character may stand from where Blender has it before that is said."""
@@ -67,8 +67,9 @@ def read_rig(path: Path, *, root: Path | None = None) -> RawMoving:
             continue
         if not (off := _off(rig, motions[-1], at_rest["checked"], arrays, size)) <= MOST_OFF:
             unlike.append((name, off))
-    said = (_unlike(path.name, unlike, facts["unlike"]),) if unlike else ()
-    return RawMoving(rig, motions=tuple(motions), spoilt=tuple(spoilt), warnings=said)
+    said = [_unlike(path.name, unlike, facts["unlike"])] if unlike else []
+    said += [_layered(path.name, take, layers) for take, layers in facts["layered"].items()]
+    return RawMoving(rig, motions=tuple(motions), spoilt=tuple(spoilt), warnings=tuple(said))
 
 
 def _rig(names: Sequence[str], arrays: Mapping[str, NDArray[Any]], morphed: Mapping[int, int]) -> Rig:
@@ -180,4 +181,11 @@ def _unlike(name: str, motions: Sequence[tuple[str, float]], reasons: Sequence[s
     return brief(
         f"{name} moves in {named}{more} up to {max(share for _, share in motions):.1%} of its size otherwise in "
         f"Blender, {why}: apply or bake that before exporting where it shows"
+    )
+
+
+def _layered(name: str, take: str, layers: Sequence[str]) -> str:
+    return brief(
+        f"take '{take}' of {name} is the sum of the layers {some(layers)}, and each of them was read as a motion of its "
+        "own: merge them into one before exporting"
     )

@@ -168,6 +168,8 @@ def _from_file(
 ) -> tuple[dict[int, Motion], tuple[str, ...]]:
     """Motions of a file on a character, by their number in that, and what is to be known of them."""
     found, notes = {}, _unplayed(file.spoilt)
+    if not (file.motions or file.spoilt):
+        notes.append(f"{file.name} holds no motion")
     for index, motion in asked.items():
         try:
             found[index], told = motion_for(animated.rig, animated.humanoid, file, motion)
