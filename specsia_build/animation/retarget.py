@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 
 from specsia_build.animation.figure import Figure
 from specsia_build.animation.humanoid import NEEDED, WANTED, Humanoid, spoken
-from specsia_build.animation.motion import ROTATION, WEIGHTS, Motion, poses
+from specsia_build.animation.motion import ROTATION, SCALE, WEIGHTS, Motion, Track, poses
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.animation.transfer import Retargeted, Transfer
-from specsia_build.errors import CharacterError
+from specsia_build.errors import CharacterError, plural
 
 LEAST_SHARED = 0.5
 """Share of the joints that a motion moves which a figure must have by name, where they are no two humanoids."""
+
+MOST_GROWN = 0.05
+"""Share by which a joint may grow in a motion without a word that no other figure's does."""
 
 _ALIKE = 1e-3
 
@@ -34,7 +37,7 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
         raise CharacterError("the joints of one of the two figures lie beyond what numbers hold")
     same = _as_it_is(motion, source, target)
     if same is not None:
-        return Retargeted(same)
+        return Retargeted(same, _morphs_left(motion, same))
     pairs = _pairs(motion, source, target)
     people = not (source.human.missing or target.human.missing)
     stand, notes = _stand(motion, source) if people else (source.skeleton.rest_worlds, ())
@@ -47,7 +50,25 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
         lacking = [bone for bone in WANTED if (bone in source.human.bones) != (bone in target.human.bones)]
         if lacking:
             notes += (f"only one of the two figures has joints for {_words(lacking)}, which are not moved",)
+    followed = set(pairs.values())
+    if grown := sum(track.path == SCALE and track.node in followed and _grows(track) for track in motion.tracks):
+        notes += (f"it stretches or shrinks {plural(grown, 'joint')} too, which is not played",)
+    notes += _morphs_left(motion)
     return Transfer(source, target, pairs, stand, people).of(motion, notes)
+
+
+def _grows(track: Track) -> bool:
+    sizes = np.abs(track.values if track.values.ndim == 2 else track.values[:, 1])
+    return bool((sizes.max(axis=0) > (1 + MOST_GROWN) * sizes.min(axis=0)).any())
+
+
+def _morphs_left(motion: Motion, played: Motion | None = None) -> tuple[str, ...]:
+    """A sentence on morph targets that a motion moves, unless another that is played moves as many meshes'."""
+    there, here = (
+        sum(track.path == WEIGHTS and track.varies for track in found.tracks) if found is not None else 0
+        for found in (motion, played)
+    )
+    return ("it moves morph targets too, which is not played",) if there > here else ()
 
 
 def _words(bones: Sequence[str]) -> str:

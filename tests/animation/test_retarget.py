@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from specsia_build.animation.figure import Figure
-from specsia_build.animation.motion import TRANSLATION, Motion, Track
+from specsia_build.animation.motion import SCALE, TRANSLATION, WEIGHTS, Motion, Track
 from specsia_build.animation.retarget import retargeted
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.animation.transfer import sample_times
@@ -155,6 +155,26 @@ def test_what_is_missing_is_said_in_a_sentence() -> None:
     armless = {bone: name for bone, name in KAYKIT.items() if "rightLowerArm" not in bone and "rightHand" not in bone}
     found = retargeted(motion, source, person(armless)[0])
     assert found.notes == ("only one of the two figures has joints for right lower arm, which are not moved",)
+
+
+def test_what_grows_and_what_morphs_move_is_said_where_it_is_not_played() -> None:
+    source, bones = person(MIXAMO)
+    nod, second = turning(source, bones["head"], [(0, 0, 0), (0, 0, 30)]), np.array([0.0, 1.0])
+    alike = Track(bones["chest"], SCALE, second, np.array([[1.0, 1, 1], [1, 1.001, 1]]))
+    stretch = Track(bones["spine"], SCALE, second, np.array([[1.0, 1, 1], [1, 1.3, 1]]))
+    smile = Track(bones["head"], WEIGHTS, second, np.array([[0.0], [1]]))
+    moving = replace(nod, tracks=(*nod.tracks, alike, stretch, smile))
+    other, faceless = person(KAYKIT)[0], Figure(replace(source.skeleton), source.turn, {})
+    faced = Figure(replace(source.skeleton, morph_weights={bones["head"]: np.zeros(1)}), source.turn, {})
+
+    morphs = "it moves morph targets too, which is not played"
+    assert retargeted(moving, source, other).notes == (
+        "it stretches or shrinks 1 joint too, which is not played",
+        morphs,
+    )
+    assert retargeted(replace(nod, tracks=(*nod.tracks, alike)), source, other).notes == ()
+    assert retargeted(moving, source, faceless).notes == (morphs,)
+    assert retargeted(moving, source, faced).notes == ()
 
 
 def test_other_creatures_move_alike_by_the_names_of_their_joints() -> None:
