@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 from specsia_build.animation.names import SIDES, words_of
 from specsia_build.characters.features import ways_of_features
-from specsia_build.characters.landmarks import Landmark, ankles_of, is_of_foot, way_of_knees, ways_ahead
+from specsia_build.characters.landmarks import Landmark, ankles_of, is_of_foot, is_of_leg, way_of_knees, ways_ahead
 from specsia_build.characters.shape import FOOT, HEAD, SHIN, Shape, shape_of, surface_points
 from specsia_build.errors import plural
 from specsia_build.frame import AXES, axis_vector, up_rotation
@@ -40,6 +41,10 @@ LEAST_ALONE = 0.1
 
 LEAST_REACH, MOST_SOLE = 0.01, 0.12
 """How far a foot's surface reaches ahead of its joint, in heights, and how far from that it is looked for."""
+
+
+LEAST_ALONG_LEGS = 0.5
+"""Cosine between the way up and that from feet to legs, which may bend."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,12 @@ def up_by_joints(landmarks: Sequence[Landmark]) -> Evidence:
     axis = max(AXES, key=lambda name: float(axis_vector(name) @ way))
     if float(axis_vector(axis) @ way) < LEAST_UPRIGHT * length:
         return Evidence(None, "its feet are not below its other joints")
+    # An animal whose hind feet alone are named so has nearly all of itself ahead of them.
+    if legs := [place for name, place in landmarks if is_of_leg(name)]:
+        _, nearest = scipy.spatial.cKDTree(feet).query(np.array(legs))
+        up = (np.array(legs) - np.array(feet)[nearest]).mean(axis=0)
+        if float(axis_vector(axis) @ up) < LEAST_ALONG_LEGS * float(np.linalg.norm(up)):
+            return Evidence(None, "its legs stand across the way from its feet to its other joints")
     return Evidence(axis, f"its feet lie at the {_opposite(axis)} end")
 
 

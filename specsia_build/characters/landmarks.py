@@ -34,6 +34,7 @@ _ARMS, _THIGHS, _KNEES = (
     frozenset({"thigh"}),
     frozenset({"knee", "shin", "calf"}),
 )
+_LEGS = ("leg", "thigh")
 _NO_LEG = frozenset({"front", "back", "hind", "rear", "ik", "fk", "end", "pole", "target", "twist", "roll", "control"})
 _FRONT = frozenset({"front", "fore"})
 _END = re.compile("(?P<end>front|fore|back|hind|rear)(?P<of>.*)")
@@ -55,6 +56,11 @@ def is_of_foot(name: str) -> bool:
     """Whether a joint is named as one of a foot."""
     words = _words(name)
     return bool(words & _FEET) or _is_ball(words)
+
+
+def is_of_leg(name: str) -> bool:
+    """Whether a joint is named as one of a leg above the foot."""
+    return not is_of_foot(name) and any(word.endswith(_LEGS) for word in _words(name))
 
 
 def ways_ahead(landmarks: Sequence[Landmark], height: float) -> dict[str, NDArray[np.float64]]:

@@ -197,6 +197,17 @@ def test_joints_that_contradict_each_other_say_nothing() -> None:
     assert up_by_joints([("Head", (0, 0, 1))]).axis is None
 
 
+def test_an_animal_whose_hind_feet_alone_are_named_so_is_not_laid_on_its_head() -> None:
+    def fox(front: str) -> list[Landmark]:
+        feet: list[Landmark] = [("LeftFoot", (0.1, 1.0, 0.0)), ("RightFoot", (-0.1, 1.0, 0.0))]
+        legs: list[Landmark] = [("LeftLeg", (0.1, 0.9, 0.5)), ("RightLeg", (-0.1, 0.9, 0.5))]
+        fore: list[Landmark] = [(f"Left{front}", (0.1, -1.0, 0.0)), (f"Right{front}", (-0.1, -1.0, 0.0))]
+        return [*feet, *legs, *fore, ("Spine", (0.0, -0.5, 0.6)), ("Head", (0.0, -1.2, 0.6))]
+
+    assert up_by_joints(fox("Hand")).axis is None
+    assert up_by_joints(fox("Paw")).axis == "+z"
+
+
 def test_the_shared_characters_are_found_or_unsure(characters_dir: Path) -> None:
     fronts = {"-y": 0, None: 0}
     for entry in open_source(str(characters_dir / "animated.jsonl"), characters_dir).entries:

@@ -186,6 +186,6 @@ def _unlike(name: str, motions: Sequence[tuple[str, float]], reasons: Sequence[s
 
 def _layered(name: str, take: str, layers: Sequence[str]) -> str:
     return brief(
-        f"take '{take}' of {name} is the sum of the layers {some(layers)}, and each of them was read as a motion of its "
-        "own: merge them into one before exporting"
+        f"take '{take}' of {name} is the sum of the layers {some(layers)}, and each of them was read as a motion of "
+        "its own: merge them into one before exporting"
     )

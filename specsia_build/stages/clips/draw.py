@@ -283,7 +283,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="draw",
-    version=5,
+    version=6,
     earlier=(motions.STAGE,),
     make=draw,
     settings=_settings,

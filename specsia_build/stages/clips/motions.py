@@ -190,7 +190,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="motions",
-    version=6,
+    version=7,
     make=find,
     settings=_settings,
     inputs=_inputs,
