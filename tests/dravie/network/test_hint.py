@@ -12,7 +12,7 @@ import torch
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.apply import repair
-from specsia_build.dravie.config import TrainConfig
+from specsia_build.dravie.config import train_config
 from specsia_build.dravie.data.frames import frames_of
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
 from specsia_build.dravie.metrics import view_scores
@@ -22,7 +22,8 @@ from tests.dataset.small import build_small
 
 CPU = torch.device("cpu")
 
-STEPS = 150
+SETTINGS = {"steps": 100, "batch": 2, "learning_rate": 2e-3, "schedule": "constant", "ema": 0.95, "adversarial": 0.0}
+"""Of a training that is over before the usual one has warmed up."""
 
 
 def dimmed(pair: Pair) -> Pair:
@@ -34,10 +35,10 @@ def dimmed(pair: Pair) -> Pair:
 
 def interior(pairs: list[Pair], training: list[Pair], with_pos: bool) -> float:
     """Mean error inside the figures of some pairs, after a short training on others."""
-    config = TrainConfig(steps=STEPS, batch=4, with_pos=with_pos, adversarial=0.0, ema=0.98)
+    config = train_config("tiny", SETTINGS | {"with_pos": with_pos})
     networks = build_networks(config, None, CPU, False)
     sampler = PatchSampler((frames_of(training),), config.batch, 0, with_pos, config.augmentation, config.patch)
-    for step, batch in enumerate(prefetched(sampler, 0, STEPS)):
+    for step, batch in enumerate(prefetched(sampler, 0, config.steps)):
         training_step(networks, config, step, *(to_device(patches, CPU) for patches in batch))
     model = (networks.average or networks.generator).eval()
     scores = [view_scores(repair(model, config.model, p.z, p.pos, CPU), p)["l1_interior"] for p in pairs]
@@ -46,13 +47,13 @@ def interior(pairs: list[Pair], training: list[Pair], with_pos: bool) -> float:
 
 @pytest.mark.slow
 def test_damage_that_hangs_on_the_place_alone_is_undone_with_the_hint(tmp_path: Path) -> None:
-    ids = tuple(f"c{number}" for number in range(8))
+    ids = tuple(f"c{number}" for number in range(5))
     dataset = open_dataset(build_small(tmp_path / "dataset", ids, backends=("exact",)))
     name = dataset.configs[0]
     rows = [row for split in dataset.splits(name) for row in dataset.stream(name, split, PAIR_COLUMNS(dataset.schema))]
     pairs = [dimmed(decode_pair(row)) for row in rows]
-    unseen = [pair for pair in pairs if pair.character_id in ids[-2:]]
-    training = [pair for pair in pairs if pair.character_id not in ids[-2:]]
+    unseen = [pair for pair in pairs if pair.character_id == ids[-1]]
+    training = [pair for pair in pairs if pair.character_id != ids[-1]]
     with_hint, without = (interior(unseen, training, with_pos) for with_pos in (True, False))
     damage = float(np.mean([view_scores(pair.z, pair)["l1_interior"] for pair in unseen]))
     assert with_hint < 0.7 * without < 0.7 * damage
