@@ -51,9 +51,9 @@ def write_run(run: Path, **settings: Any) -> Path:
     return run
 
 
-def evaluate(*arguments: object) -> Result:
-    steps = ("--adapt-steps", "2", "--fit-steps", "2")
-    return CliRunner().invoke(main, ["evaluate", *map(str, arguments), *steps])
+def evaluate(*arguments: object, steps: int = 1) -> Result:
+    few = ("--adapt-steps", str(steps), "--fit-steps", str(steps))
+    return CliRunner().invoke(main, ["evaluate", *map(str, arguments), *few])
 
 
 def means(out: Path) -> dict[tuple[str, str, str, str], dict[str, Any]]:
@@ -240,13 +240,14 @@ def test_a_stopped_evaluation_goes_on(dataset: Path, tmp_path: Path, monkeypatch
     from specsia_build.dravie.evaluation import methods
 
     run, out = write_run(tmp_path / "run"), tmp_path / "out"
-    first = evaluate(run, dataset, "--out", out, "--baselines", "sample-wise")
+    arguments = (run, dataset, "--out", out, "--baselines", "sample-wise", "--backend", "fat")
+    first = evaluate(*arguments)
     assert first.exit_code == 0, first.output
     monkeypatch.setattr(methods, "fit_single", None)
-    again = evaluate(run, dataset, "--out", out, "--baselines", "sample-wise")
+    again = evaluate(*arguments)
     assert again.exit_code == 0 and again.stdout == first.stdout
     next(out.rglob("done.json")).unlink()
-    assert evaluate(run, dataset, "--out", out, "--baselines", "sample-wise").exit_code != 0
+    assert evaluate(*arguments).exit_code != 0
 
 
 @pytest.mark.parametrize(
@@ -281,8 +282,8 @@ def test_what_takes_long_is_said_and_counted(dataset: Path, tmp_path: Path, monk
 
     monkeypatch.setattr("specsia_build.dravie.evaluation.evaluate.Progress", Shown)
     arguments = (write_run(tmp_path / "run"), dataset, "--out", tmp_path / "out", "--backend", "fat")
-    first = evaluate(*arguments, "--baselines", "sample-wise")
-    again = evaluate(*arguments, "--baselines", "sample-wise")
+    first = evaluate(*arguments, "--baselines", "sample-wise", steps=2)
+    again = evaluate(*arguments, "--baselines", "sample-wise", steps=2)
     # Five methods for one character, and two updates for each of three networks.
     assert counted == [(11, 11), (11, 11)]
     said = "updates of sample-wise 2, sample-wise without pos 2, DraViE [fat] 2; --baselines raw,line leaves out"
