@@ -387,7 +387,7 @@ class Sampler:
             self.spoilt.append([name, why])
 
     def _sample(self, name, actions):
-        if not any(_curves(action) for action in actions):
+        if not any(scenes.curves(action) for action in actions):
             return "moves nothing"
         ranges = np.array([tuple(action.frame_range) for action in actions])
         first, last = ranges[:, 0].min(), ranges[:, 1].max()
@@ -429,14 +429,6 @@ class Sampler:
     def morph_weights(self):
         """Of all motions."""
         return [self.arrays[f"morph_weights_{k}"] for k in range(len(self.motions))]
-
-
-def _curves(action):
-    """The curves of an action, which Blender from 5.0 on keeps by what they move."""
-    if hasattr(action, "fcurves"):
-        return list(action.fcurves)
-    bags = [bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags]
-    return [curve for bag in bags for curve in bag.fcurves]
 
 
 def _places(chosen, count):

@@ -122,10 +122,34 @@ def play(actions):
 
 
 def owners(action):
-    """What an action moves: the thing that it is named for, else those that have it, else every armature."""
+    """What an action moves: the thing that it is named for, else those that have it, else every armature.
+
+    What has an action and nothing that it moves, as a mesh that one of its armature's was put away on, is passed over.
+    """
     able = animated_things()
     named = [thing for thing in able if _take(action) and thing.name == action.name.partition("|")[0]]
-    return named or [thing for thing in able if action in _actions_of(thing)] or _armatures_for(action)
+    having = [thing for thing in able if action in _actions_of(thing)]
+    found = ([thing for thing in things if _fits(thing, action)] for things in (named, having))
+    return next((things for things in found if things), None) or _armatures_for(action)
+
+
+def _fits(thing, action):
+    """Whether a thing has anything that an action moves."""
+    for curve in curves(action):
+        try:
+            thing.path_resolve(curve.data_path)
+        except ValueError:
+            continue
+        return True
+    return False
+
+
+def curves(action):
+    """The curves of an action, which Blender from 5.0 on keeps by what they move."""
+    if hasattr(action, "fcurves"):
+        return list(action.fcurves)
+    bags = [bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags]
+    return [curve for bag in bags for curve in bag.fcurves]
 
 
 def _armatures_for(action):
