@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from specsia_build.frame import view_cameras
 from specsia_build.registration import Similarity
-from specsia_build.registration.descent import Target, drawn, ious
+from specsia_build.registration.descent import Target, descend, drawn, ious
 from specsia_build.registration.masks import outline_distance
 from specsia_build.registration.outline import fill, find_outline, shape_of, to_screen, trace
+from specsia_build.rendering.fast.renderer import silhouettes
 from specsia_build.rendering.mesh import Material, Mesh, concatenate
 from tests.rendering.scenes import box, sphere
 
@@ -87,7 +88,7 @@ def test_outlines_are_traced_where_they_are_seen() -> None:
     to_screen(shape.vertices, view, points)
     n = find_outline(shape, view, shown, found, change)
     fill(points, shape.ends, found[:n], change[:n], mask, layers)
-    edges, lines, crossings = np.empty(999, np.int32), np.empty(999, np.int32), np.empty(999, np.float32)
+    edges, lines, crossings = np.empty(999, np.int32), np.empty(999, np.int32), np.empty(999)
     pixels = SIZE / 1.35
     for axis, half, other in ((1, 0.2, 0.3), (0, 0.3, 0.2)):
         m = trace(points, shape.ends, found[:n], axis, mask, layers, edges, lines, crossings)
@@ -95,6 +96,14 @@ def test_outlines_are_traced_where_they_are_seen() -> None:
         assert_allclose(np.abs(crossings[:m] - SIZE / 2), half * pixels, atol=1e-3)
         assert (np.abs(lines[:m] + 0.5 - SIZE / 2) < other * pixels).all()
         assert not layers.any()
+
+
+def test_a_step_sees_what_is_drawn_where_outlines_cross_lines_beside_a_pixels_centre() -> None:
+    shape, cameras = shape_of(sphere(0.31)), view_cameras(3, 256)
+    aim = Target.of(silhouettes(sphere(0.3), cameras), cameras, 256)
+    for k in range(400):
+        start = Similarity(1 + 1e-3 * k, 0.1 * k, 0.0, (1e-4 * k, 0.0, 2e-4 * k))
+        assert descend(shape, aim, start, with_yaw=False, steps=1)[0] == ious(shape, start, aim).mean()
 
 
 def test_outline_distance_of_a_half_plane() -> None:

@@ -14,9 +14,9 @@ from PIL import Image
 
 from specsia_build.errors import CharacterError, LowQualityError
 from specsia_build.frame import ORTHO_WIDTH, Camera
-from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.fast.renderer import glance
 from specsia_build.rendering.layers import HALF_COVERED
-from specsia_build.rendering.mesh import Material, Mesh
+from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import Topology, topology
 
 LEAST_EXTENT, MOST_EXTENT = 0.05, 20.0
@@ -129,9 +129,6 @@ def frontal_iou(mesh: Mesh, image: NDArray[np.uint8]) -> float:
     target = np.asarray(alpha.resize((SIZE, SIZE), Image.Resampling.BOX)) >= HALF_COVERED
     if not target.any():
         return 0.0
-    if all(material.alpha_mode == "opaque" for material in mesh.materials):
-        # Colours cost time and do not matter.
-        mesh = Mesh(mesh.vertices, mesh.faces, (Material(),), np.zeros(len(mesh.faces), np.int32))
     placed = _iou(_silhouette(mesh), target)
     return placed if placed >= LEAST_FRONTAL_IOU else max(placed, _iou(_silhouette(fitted(mesh, target)), target))
 
@@ -150,7 +147,7 @@ def fitted(mesh: Mesh, target: NDArray[np.bool_]) -> Mesh:
 
 def _silhouette(mesh: Mesh) -> NDArray[np.bool_]:
     try:
-        return next(FastRenderer().render(mesh, [Camera(0.0, SIZE)])).mask >= HALF_COVERED
+        return np.asarray(np.isfinite(glance(mesh, [Camera(0.0, SIZE)])[0]))
     except CharacterError:
         # Too far outside of the frame to be drawn there.
         return np.zeros((SIZE, SIZE), np.bool_)

@@ -16,7 +16,7 @@ from specsia_build.characters.finding import Finding, Mending
 from specsia_build.characters.landmarks import Landmark
 from specsia_build.characters.scenery import Part, Points, parts_of, scenery_of
 from specsia_build.characters.shape import surface_points, surface_samples
-from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.mesh import Mesh, face_normals
 from specsia_build.rendering.topology import topology
 
 LEAST_GAP = 0.03
@@ -231,8 +231,7 @@ def _is_hollow(mesh: Mesh) -> bool:
     points, chosen = surface_samples(mesh, _MOST_POINTS)
     if len(points) == 0:
         return False
-    a, b, c = (mesh.vertices[mesh.faces[chosen, k]].astype(np.float64) for k in range(3))
-    normals = np.cross(b - a, c - a)
+    normals = face_normals(mesh)[chosen]
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-300)
 
     def insides(axis: int, sign: int) -> float:

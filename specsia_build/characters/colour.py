@@ -17,7 +17,7 @@ from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.files.listing import listing
 from specsia_build.files.sources import is_file
 from specsia_build.rendering.colour import linear_to_srgb
-from specsia_build.rendering.mesh import Mesh, doubled_areas
+from specsia_build.rendering.mesh import Mesh, face_normals
 
 LEAST_GREY = 96
 """Display level from which a plain colour is taken for a default; nobody's default is darker."""
@@ -116,7 +116,7 @@ def see_through(entry: Entry, mesh: Mesh) -> tuple[Finding, ...]:
     chosen = faint[mesh.face_material]
     if not chosen.any():
         return ()
-    areas = doubled_areas(mesh.vertices[mesh.faces].astype(np.float64))
+    areas = np.linalg.norm(face_normals(mesh), axis=1)
     if areas[chosen].sum() <= MOST_SEE_THROUGH * areas.sum():
         return ()
     slot = int(np.bincount(mesh.face_material[chosen], areas[chosen], len(mesh.materials)).argmax())

@@ -187,7 +187,11 @@ def _plain_png(image: Image.Image, data: bytes) -> NDArray[np.uint8] | None:
     if image.mode == "RGBA":
         return pixels
     out = np.full((*pixels.shape[:2], 4), 255, np.uint8)
-    out[..., :3] = pixels if image.mode == "RGB" else pixels.reshape(*pixels.shape[:2], -1)[..., :1]
+    # Channel by channel: a copy of three bytes at a time takes four times as long.
+    for channel in range(3):
+        out[..., channel] = (
+            pixels[..., channel] if image.mode == "RGB" else pixels.reshape(*pixels.shape[:2], -1)[..., 0]
+        )
     if image.mode == "LA":
         out[..., 3] = pixels[..., 1]
     return out

@@ -8,7 +8,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.rendering.mesh import Mesh, doubled_areas
+from specsia_build.rendering.mesh import Mesh, face_normals
 
 LEAST_SYMMETRY = 1.5
 """Times by which the mirrored surface must lie closer across the one plane than across the other."""
@@ -40,17 +40,16 @@ def surface_points(mesh: Mesh, count: int) -> NDArray[np.float64]:
 
 def surface_samples(mesh: Mesh, count: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """What `surface_points` gives, and the face of each point, (count,)."""
-    corners = mesh.vertices[mesh.faces].astype(np.float64)
-    areas = doubled_areas(corners)
+    areas = np.linalg.norm(face_normals(mesh), axis=1)
     total = float(areas.sum())
     if not np.isfinite(total) or total <= 0:
-        return corners.reshape(-1, 3)[:0], np.zeros(0, np.intp)
+        return np.zeros((0, 3)), np.zeros(0, np.intp)
     random = np.random.default_rng(0)
     chosen = np.searchsorted(np.cumsum(areas), (np.arange(count) + 0.5) / count * total).clip(max=len(areas) - 1)
     u, v = random.random((2, count))
     over = u + v > 1
     u[over], v[over] = 1 - u[over], 1 - v[over]
-    first, second, third = corners[chosen].transpose(1, 0, 2)
+    first, second, third = mesh.vertices[mesh.faces[chosen]].astype(np.float64).transpose(1, 0, 2)
     return np.asarray(first + u[:, None] * (second - first) + v[:, None] * (third - first)), chosen
 
 

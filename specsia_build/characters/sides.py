@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.characters.finding import Finding, Mending
 from specsia_build.frame import normalise, view_cameras
-from specsia_build.rendering.fast.renderer import FastRenderer
-from specsia_build.rendering.layers import HALF_COVERED
-from specsia_build.rendering.mesh import Material, Mesh, compacted
+from specsia_build.rendering.fast.renderer import glance
+from specsia_build.rendering.mesh import Mesh, compacted, face_normals
 from specsia_build.rendering.topology import topology
 
 BOTH, FRONT = SIDES = ("both", "front")
@@ -41,14 +39,10 @@ MOST_LOST = 0.1
 _VIEWS, _SIZE = 4, 64
 
 _MOVED = 1e-4
-"""Units between what two pictures show at a pixel, above which it is not the same surface."""
+"""Units between what two looks find at a pixel, above which it is not the same surface."""
 
-
-class _Seen(NamedTuple):
-    """Whether each pixel of each view shows anything (V, H, W), and where that is (V, H, W, 3)."""
-
-    covered: NDArray[np.bool_]
-    position: NDArray[np.float32]
+_NOTHING = 100.0
+"""Depth of a pixel that shows nothing; all that there is lies within the frame."""
 
 
 def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Finding, ...]]:
@@ -61,13 +55,15 @@ def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Fi
     """
     if sides is not None:
         return mesh.with_sides(double=sides == BOTH), ()
-    normals = _normals(mesh)
+    normals = face_normals(mesh)
     areas = np.linalg.norm(normals, axis=1)
     whole = max(float(areas.sum()), 1e-300)
     found = topology(mesh)
     by_part = found.part.astype(np.int64) * len(mesh.materials) + mesh.face_material
     # A hull's piece may be too flat to tell, and hulls may share a texture's material with what they surround.
-    inward = _inward(mesh, by_part, normals, areas) | _inward(mesh, mesh.face_material, normals, areas)
+    a, b, c = (mesh.vertices[mesh.faces[:, k]].astype(np.float64) for k in range(3))
+    middle = (a + b + c) / 3
+    inward = _inward(by_part, middle, normals, areas) | _inward(mesh.face_material, middle, normals, areas)
     share = float(areas[inward].sum()) / whole
     hull = inward & (HULL_AREA[0] <= share <= HULL_AREA[1] and _is_hull(mesh, inward))
     hiding = hull & _double_sided(mesh)
@@ -101,18 +97,14 @@ def _double_sided(mesh: Mesh) -> NDArray[np.bool_]:
     return np.array([m.double_sided for m in mesh.materials], np.bool_)[mesh.face_material]
 
 
-def _normals(mesh: Mesh) -> NDArray[np.float64]:
-    """(F, 3) as long as twice the face's area."""
-    a, b, c = (mesh.vertices[mesh.faces[:, k]].astype(np.float64) for k in range(3))
-    return np.cross(b - a, c - a)
-
-
 def _inward(
-    mesh: Mesh, key: NDArray[np.integer], normals: NDArray[np.float64], areas: NDArray[np.float64]
+    key: NDArray[np.integer], middle: NDArray[np.float64], normals: NDArray[np.float64], areas: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    """(F,) whether the faces that have the same `key` (F,) as this one look, all in all, towards their middle."""
+    """(F,) whether the faces that have the same `key` (F,) as this one look, all in all, towards their middle.
+
+    `middle` (F, 3) is that of each face.
+    """
     _, group = np.unique(key, return_inverse=True)
-    middle = mesh.vertices[mesh.faces].astype(np.float64).mean(axis=1)
     weight = np.maximum(np.bincount(group, areas), 1e-300)
     centre = np.stack([np.bincount(group, areas * middle[:, k]) for k in range(3)], axis=1) / weight[:, None]
     arm = middle - centre[group]
@@ -123,38 +115,35 @@ def _inward(
 
 def _is_hull(mesh: Mesh, inward: NDArray[np.bool_]) -> bool:
     """Whether some faces lie closely around all others, and hide them."""
-    mesh = _plain(mesh.with_sides(double=True))
-    both, body = _seen(mesh), _seen(mesh.of_faces(~inward))
-    moved = np.linalg.norm(both.position - body.position, axis=-1)
-    behind = body.covered & (moved > _MOVED)
-    near = behind & (moved < NEAR)
+    mesh = _placed(mesh.with_sides(double=True))
+    both, body = _depths(mesh), _depths(mesh.of_faces(~inward))
+    shown = int((body < _NOTHING).sum())
+    behind = (body < _NOTHING) & (body - both > _MOVED)
+    near = behind & (body - both < NEAR)
     return bool(
-        behind.sum() >= HULL_HIDES * max(body.covered.sum(), 1)
+        behind.sum() >= HULL_HIDES * max(shown, 1)
         and near.sum() >= HULL_NEAR * behind.sum()
-        and body.covered.sum() >= HULL_FITS * both.covered.sum()
+        and shown >= HULL_FITS * (both < _NOTHING).sum()
     )
 
 
 def _lost(mesh: Mesh) -> float:
     """Largest share of a view that is gone, or shows what lies far behind, where backs are left out."""
-    mesh = _plain(mesh)
-    both, front = _seen(mesh.with_sides(double=True)), _seen(mesh)
-    far = np.linalg.norm(both.position - front.position, axis=-1) > NEAR
-    lost = both.covered & (far | ~front.covered)
-    return float((lost.sum(axis=(1, 2)) / np.maximum(both.covered.sum(axis=(1, 2)), 1)).max())
+    mesh = _placed(mesh)
+    both, front = _depths(mesh.with_sides(double=True)), _depths(mesh)
+    lost = front - both > NEAR
+    return float((lost.sum(axis=(1, 2)) / np.maximum((both < _NOTHING).sum(axis=(1, 2)), 1)).max())
 
 
-def _plain(mesh: Mesh) -> Mesh:
-    """The mesh in the frame of small pictures, without colours that cost time and do not matter."""
+def _placed(mesh: Mesh) -> Mesh:
+    """The mesh in the frame of small pictures."""
     mesh = compacted(mesh)
-    materials = tuple(Material(double_sided=m.double_sided) if m.alpha_mode == "opaque" else m for m in mesh.materials)
-    placed = normalise(mesh.vertices, view_cameras(_VIEWS, _SIZE), 1)
-    return replace(mesh, materials=materials, normals=None, rest=None).with_vertices(placed.apply(mesh.vertices))
+    return mesh.with_vertices(normalise(mesh.vertices, view_cameras(_VIEWS, _SIZE), 1).apply(mesh.vertices))
 
 
-def _seen(mesh: Mesh) -> _Seen:
-    views = list(FastRenderer().render(mesh, view_cameras(_VIEWS, _SIZE)))
-    return _Seen(np.stack([v.coverage >= HALF_COVERED for v in views]), np.stack([v.position for v in views]))
+def _depths(mesh: Mesh) -> NDArray[np.float32]:
+    """How far away what each pixel of each view shows is, (V, H, W)."""
+    return np.minimum(glance(mesh, view_cameras(_VIEWS, _SIZE)), np.float32(_NOTHING))
 
 
 def _single_sided(mesh: Mesh, chosen: NDArray[np.bool_]) -> Mesh:

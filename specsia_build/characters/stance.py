@@ -77,7 +77,7 @@ def _arm(landmarks: Sequence[Landmark], side: int) -> _Arm | None:
     return _Arm(shoulder, whole, float(np.degrees(np.arccos(np.clip(upper @ lower, -1, 1)))))
 
 
-def _of_side(landmarks: Sequence[Landmark], side: int) -> list[tuple[list[str], NDArray[np.float64]]]:
+def _of_side(landmarks: Sequence[Landmark], side: int) -> list[tuple[tuple[str, ...], NDArray[np.float64]]]:
     named = [(words_of(name), np.array(place, np.float64)) for name, place in landmarks]
     return [(words, place) for words, place in named if [SIDES[w] for w in words if w in SIDES] == [side]]
 

@@ -148,7 +148,7 @@ def _normal_equations(shape, views, axes, scale, turn, masks, distances, lead): 
     found, change = np.empty(len(shape.ends) + 1, np.int32), np.empty(len(shape.ends) + 1, np.int8)
     drawn = np.empty((1, size, size), np.bool_)
     edges, lines = np.empty(size * (size + 1), np.int32), np.empty(size * (size + 1), np.int32)
-    crossings = np.empty(size * (size + 1), np.float32)
+    crossings = np.empty(size * (size + 1))
     counts = np.empty((len(views), 2), np.int64)
     lhs, rhs, far = np.zeros((6, 6)), np.zeros(6), np.zeros(2)
     for k in range(len(views)):

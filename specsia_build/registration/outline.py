@@ -129,6 +129,7 @@ def fill(points, ends, found, change, mask, layers):  # type: ignore[no-untyped-
     `layers` (H, H + 1) int32 is zero before and after.
     """
     size = len(mask)
+    first, end = np.full(size, size, np.int32), np.zeros(size, np.int32)
     for i in range(len(found)):
         a, b, step = ends[found[i], 0], ends[found[i], 1], -change[i]
         if points[1, a] > points[1, b]:
@@ -136,10 +137,13 @@ def fill(points, ends, found, change, mask, layers):  # type: ignore[no-untyped-
         top, left = points[1, a], points[0, a]
         slope = (points[0, b] - left) / (points[1, b] - top)
         for row in range(first_centre(top, size), first_centre(points[1, b], size)):
-            layers[row, first_centre(left + slope * (row + np.float32(0.5) - top), size)] += step
+            column = first_centre(left + slope * (row + np.float32(0.5) - top), size)
+            layers[row, column] += step
+            first[row], end[row] = min(first[row], column), max(end[row], column)
+    mask[:] = False
     for row in range(size):
         covering = 0
-        for column in range(size):
+        for column in range(first[row], min(end[row] + 1, size)):
             covering += layers[row, column]
             layers[row, column] = 0
             mask[row, column] = covering > 0
@@ -151,7 +155,8 @@ def trace(points, ends, found, axis, mask, slots, edges, lines, crossings):  # t
     """Number of places where the outline of `mask` crosses the lines of pixel centres, rows for `axis` 1, else columns.
 
     Only edges that run across rather than along the lines count. Each place fills `edges` with its edge, `lines` with
-    the number of the line and `crossings` with the coordinate on it. `slots` (H, H + 1) int32 is zero before and after.
+    the number of the line and `crossings`, float64, with the coordinate on it. `slots` (H, H + 1) int32 is zero before
+    and after.
     """
     size, n = len(mask), 0
     for i in range(len(found)):

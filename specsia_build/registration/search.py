@@ -20,7 +20,7 @@ from specsia_build.registration.outline import Shape, shape_of
 from specsia_build.registration.similarity import Similarity
 from specsia_build.rendering.mesh import Mesh
 
-VERSION = 5
+VERSION = 6
 
 COARSE_SIZE, MIDDLE_SIZE, FINE_SIZE = 64, 128, 256
 """Pixels of the images of the coarse search, of the steps with the light mesh and of those with the whole one; never

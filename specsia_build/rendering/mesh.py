@@ -213,10 +213,28 @@ def doubled_areas(corners: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1))
 
 
+@compiled
+def _face_normals(vertices, faces):  # type: ignore[no-untyped-def]
+    out = np.empty((len(faces), 3))
+    u, v = np.empty(3), np.empty(3)
+    for f in range(len(faces)):
+        for k in range(3):
+            start = np.float64(vertices[faces[f, 0], k])
+            u[k], v[k] = vertices[faces[f, 1], k] - start, vertices[faces[f, 2], k] - start
+        out[f, 0] = u[1] * v[2] - u[2] * v[1]
+        out[f, 1] = u[2] * v[0] - u[0] * v[2]
+        out[f, 2] = u[0] * v[1] - u[1] * v[0]
+    return out
+
+
+def face_normals(mesh: Mesh) -> NDArray[np.float64]:
+    """The outward normal of each face, (F, 3), as long as twice its area."""
+    return np.asarray(_face_normals(ready(mesh.vertices, np.float32), ready(mesh.faces, np.int32)))
+
+
 def flat_normals(mesh: Mesh) -> NDArray[np.float32]:
     """Each face's own normal at its three corners, (F, 3, 3) float32; zero for a face without area."""
-    corners = mesh.vertices[mesh.faces].astype(np.float64)
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normal = face_normals(mesh)
     length = np.linalg.norm(normal, axis=1, keepdims=True)
     unit = np.divide(normal, length, out=np.zeros_like(normal), where=length > 0)
     return np.repeat(unit[:, None, :], 3, axis=1).astype(np.float32)

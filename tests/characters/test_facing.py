@@ -171,7 +171,7 @@ def test_a_gltf_as_it_should_be_is_not_doubted(tmp_path: Path) -> None:
     ],
 )
 def test_names_are_read_word_by_word(name: str, words: list[str]) -> None:
-    assert words_of(name) == words
+    assert words_of(name) == tuple(words)
 
 
 @given(st.floats(-180, 180), st.floats(1e-3, 1e3))

@@ -36,7 +36,7 @@ class Inflate(Backend):
     """Backend that inflates the silhouette."""
 
     name: str = "inflate"
-    version: int = 3
+    version: int = 4
     sees_ground_truth: bool = False
     needs_yaw: bool = False
     generates: bool = True

@@ -85,7 +85,9 @@ def clean_silhouette(alpha: NDArray[np.uint8]) -> Silhouette:
     if np.all(alpha >= HALF_COVERED):
         raise CharacterError("the picture has no background: every pixel is covered, so there is no silhouette")
     shrink = -(-alpha.shape[0] // MAX_RASTER)
-    coverage = np.pad(np.asarray(Image.fromarray(alpha).reduce(shrink)) / 255.0, 2 * PAD_PX)
+    whole = np.asarray(Image.fromarray(alpha).reduce(shrink))
+    (first_row, first_column), box = _box(whole > 0)
+    coverage = np.pad(whole[box] / 255.0, 2 * PAD_PX)
     coverage = scipy.ndimage.gaussian_filter(coverage, BLUR_PX / shrink, mode="constant")
     speck = SPECK * np.count_nonzero(coverage > 0.5)
     coverage[_small_parts(coverage > 0.5, speck)] = 0.0
@@ -93,10 +95,16 @@ def clean_silhouette(alpha: NDArray[np.uint8]) -> Silhouette:
     inside = coverage > 0.5
     if not inside.any():
         raise CharacterError("the picture shows no character: what is covered is thinner than a pixel")
-    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-    top, left = int(rows[0]) - PAD_PX, int(columns[0]) - PAD_PX
-    box = coverage[top : rows[-1] + 1 + PAD_PX, left : columns[-1] + 1 + PAD_PX]
-    return Silhouette(box, (left - 2 * PAD_PX, top - 2 * PAD_PX), alpha.shape[0] / shrink)
+    (row, column), box = _box(inside, PAD_PX)
+    corner = (first_column + column - 2 * PAD_PX, first_row + row - 2 * PAD_PX)
+    return Silhouette(coverage[box], corner, alpha.shape[0] / shrink)
+
+
+def _box(mask: NDArray[np.bool_], margin: int = 0) -> tuple[tuple[int, int], tuple[slice, slice]]:
+    """First row and column of a box around all that is true, and the box; the margin around it lies within the mask."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    top, left = int(rows[0]) - margin, int(columns[0]) - margin
+    return (top, left), np.s_[top : int(rows[-1]) + 1 + margin, left : int(columns[-1]) + 1 + margin]
 
 
 def _small_parts(mask: NDArray[np.bool_], area: float) -> NDArray[np.bool_]:

@@ -12,8 +12,12 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-SMOOTHING = 3
+SMOOTHING = 2
 """Rounds of tangential smoothing, which evens out the slivers of marching cubes."""
+
+
+STEP = 2.0
+"""Cells from layer to layer of the lattice along the line of sight."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +60,13 @@ def close_surface(square: Floats) -> Shell:
     Args:
         square: (h, w) squared half thickness in cells squared, negative outside and on the border.
     """
-    layers = int(np.ceil(np.sqrt(square.max()))) + 2
-    height = np.arange(layers, dtype=np.float64)
+    layers = int(np.ceil(np.sqrt(square.max()) / STEP)) + 2
+    height = STEP * np.arange(layers, dtype=np.float64)
     volume = (square[None] - (height**2)[:, None, None]).astype(np.float32)
     # A node exactly on the surface would give triangles without area.
     volume[volume == 0] = 1e-6
     found, faces, _, _ = skimage.measure.marching_cubes(volume, 0.0, gradient_direction="ascent")
-    half = _relaxed(found[:, ::-1].astype(np.float64), faces, square)
+    half = _relaxed(found[:, ::-1] * np.array([1.0, 1.0, STEP]), faces, square)
     return _mirrored(half, faces.astype(np.int64))
 
 

@@ -169,8 +169,8 @@ def _mark_jumps(halves, opposed, surface, textures, rough, jump):  # type: ignor
                 break
 
 
-def _alpha_class(mesh: Mesh, surface: Surface, textures: TextureTable) -> NDArray[np.int8]:
-    """A face whose opacity cannot matter is drawn as opaque, one that is nowhere visible is not drawn."""
+def alpha_classes(mesh: Mesh, surface: Surface, textures: TextureTable) -> NDArray[np.int8]:
+    """(F,) int8: a face whose opacity cannot matter is drawn as opaque, one that is nowhere visible is not drawn."""
     modes = {"opaque": OPAQUE, "mask": MASK, "blend": BLEND}
     of_material = np.array([modes[m.alpha_mode] for m in mesh.materials], dtype=np.int8)
     classes = of_material[mesh.face_material]
@@ -184,6 +184,11 @@ def _alpha_class(mesh: Mesh, surface: Surface, textures: TextureTable) -> NDArra
     gone = np.where(masked, high < cutoff, high < 0.5 / 255)
     classes[asked] = np.where(opaque, OPAQUE, np.where(gone, INVISIBLE, classes[asked]))
     return classes
+
+
+def single_sided(mesh: Mesh) -> NDArray[np.bool_]:
+    """(F,) whether the face's material is there from its outside only."""
+    return np.array([not m.double_sided for m in mesh.materials], np.bool_)[mesh.face_material]
 
 
 def _near_uv(mesh: Mesh, textured: Sequence[tuple[Texture | None, Texture | None]]) -> NDArray[np.float32]:
@@ -202,16 +207,9 @@ def _near_uv(mesh: Mesh, textured: Sequence[tuple[Texture | None, Texture | None
     return np.asarray(uv - shift[:, None, :])
 
 
-def prepare(mesh: Mesh, finest_pixels_per_unit: float, lit: bool, bound: NDArray[np.int32] | None = None) -> Prepared:
-    """Lay a mesh out for drawing.
-
-    Args:
-        mesh: in the frame; finite.
-        finest_pixels_per_unit: of the sharpest camera that will look; decides which mip levels are made.
-        lit: whether normals are needed.
-        bound: what moves each vertex, see `topology`; None where the mesh does not move.
-    """
-    f, materials = len(mesh.faces), mesh.materials
+def laid_out(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> tuple[Surface, TextureTable]:
+    """What a mesh looks like, every face taken for rough; arguments as those of `prepare`."""
+    materials = mesh.materials
     images: list[Texture] = []
 
     def index(texture: Texture | None) -> int:
@@ -243,20 +241,31 @@ def prepare(mesh: Mesh, finest_pixels_per_unit: float, lit: bool, bound: NDArray
         cutoff=np.array([m.alpha_cutoff for m in materials], np.float32),
         unlit=np.array([m.unlit for m in materials], np.bool_),
         plain=plain if mesh.colors is None else np.zeros_like(plain),
-        rough=np.ones(f, np.bool_),
+        rough=np.ones(len(mesh.faces), np.bool_),
     )
+    return surface, pack_textures(images, ready(mesh.vertices, np.float32), surface, finest_pixels_per_unit)
+
+
+def prepare(mesh: Mesh, finest_pixels_per_unit: float, lit: bool, bound: NDArray[np.int32] | None = None) -> Prepared:
+    """Lay a mesh out for drawing.
+
+    Args:
+        mesh: in the frame; finite.
+        finest_pixels_per_unit: of the sharpest camera that will look; decides which mip levels are made.
+        lit: whether normals are needed.
+        bound: what moves each vertex, see `topology`; None where the mesh does not move.
+    """
     vertices = ready(mesh.vertices, np.float32)
-    textures = pack_textures(images, vertices, surface, finest_pixels_per_unit)
+    surface, textures = laid_out(mesh, finest_pixels_per_unit, lit)
     surface = surface._replace(rough=rough_faces(surface, textures, vertices, finest_pixels_per_unit))
     found = topology(mesh, bound)
     part = found.part
     jump = np.ones(len(found.halves), np.bool_)
     _mark_jumps(found.halves, found.opposed, surface, textures, surface.rough, jump)
     edges = Edges(found.ends, found.sides, jump)
-    alpha_class = _alpha_class(mesh, surface, textures)
+    alpha_class = alpha_classes(mesh, surface, textures)
     see_through = np.zeros(int(part.max()) + 1, np.bool_)
     see_through[part[alpha_class != OPAQUE]] = True
-    single = np.array([not m.double_sided for m in materials], np.bool_)
-    one_sided = (found.closed & ~see_through[part]) | single[mesh.face_material]
+    one_sided = (found.closed & ~see_through[part]) | single_sided(mesh)
     kinds = frozenset(np.unique(alpha_class).tolist())
     return Prepared(vertices, surface, textures, alpha_class, kinds, one_sided, part, edges)

@@ -8,23 +8,32 @@ the same visibility.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
+from specsia_build.jit import ready
 from specsia_build.rendering.fast import blend, raster, resolve
 from specsia_build.rendering.fast.close import number_marked
 from specsia_build.rendering.fast.fragments import SAMPLE_X, SAMPLE_Y, touching_faces, visible_fragments
 from specsia_build.rendering.fast.picture import Canvas, Picture
-from specsia_build.rendering.fast.prepare import BLEND, MASK, Prepared, prepare
+from specsia_build.rendering.fast.prepare import (
+    BLEND,
+    MASK,
+    Prepared,
+    alpha_classes,
+    laid_out,
+    prepare,
+    single_sided,
+)
 from specsia_build.rendering.fast.rows import padded
 from specsia_build.rendering.fast.shading import FACTS, NO_ROW, PLAIN_PLANES, PLANES, Loaded, load_faces, number_faces
 from specsia_build.rendering.fast.textures import MOST_LOOKS
 from specsia_build.rendering.layers import Layers, Look
-from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.mesh import Material, Mesh
 from specsia_build.rendering.seen import Seen
 
 _OFFSETS = np.stack([SAMPLE_X, SAMPLE_Y], axis=1)
@@ -183,11 +192,7 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch, canvas: Canvas, s
         CharacterError: if the mesh reaches absurdly far out of the frame.
     """
     size, surface, textures = camera.size, prepared.surface, prepared.textures
-    basis = camera.basis()
-    sx, sy, depth = raster.project(prepared.vertices, basis, camera.pixels_per_unit, size / 2)
-    extent = int(sx.min()), int(sx.max()), int(sy.min()), int(sy.max())
-    if max(map(abs, extent)) > raster.MAX_COORDINATE:
-        raise CharacterError("the mesh reaches absurdly far out of the picture")
+    sx, sy, depth, extent = _projected(prepared.vertices, camera)
     classes, kinds = prepared.alpha_class, prepared.kinds
     facing, drawn = raster.set_up(sx, sy, depth, surface.faces, prepared.one_sided, classes)
 
@@ -230,6 +235,17 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch, canvas: Canvas, s
     )
 
 
+def _projected(
+    vertices: NDArray[np.float32], camera: Camera
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32], tuple[int, int, int, int]]:
+    """Where vertices lie on the screen, see `raster.project`, and the least and largest x and y."""
+    sx, sy, depth = raster.project(vertices, camera.basis(), camera.pixels_per_unit, camera.size / 2)
+    extent = int(sx.min()), int(sx.max()), int(sy.min()), int(sy.max())
+    if max(map(abs, extent)) > raster.MAX_COORDINATE:
+        raise CharacterError("the mesh reaches absurdly far out of the picture")
+    return sx, sy, depth, extent
+
+
 def _seen(
     prepared: Prepared,
     facing: NDArray[np.int8],
@@ -260,3 +276,42 @@ def _touched(least: int, most: int, size: int) -> tuple[int, int]:
 def silhouettes(mesh: Mesh, cameras: Sequence[Camera]) -> NDArray[np.uint8]:
     """Coverage of the mesh in each view, whatever its colours, (V, H, W) uint8."""
     return np.stack([layers.coverage for layers in FastRenderer().render(mesh, cameras)])
+
+
+def glance(mesh: Mesh, cameras: Sequence[Camera]) -> NDArray[np.float32]:
+    """Depth of what each pixel's centre shows in each view, (V, H, W) float32, infinite where nothing is.
+
+    It is what a look at the shape needs that is to cost little. What is less than half opaque is not there.
+
+    Args:
+        mesh: in the frame; finite, with at least one face.
+        cameras: the V views, of one size.
+
+    Raises:
+        CharacterError: if the mesh reaches absurdly far out of the frame.
+    """
+    mesh = replace(mesh, materials=tuple(map(_solid, mesh.materials)))
+    surface, textures = laid_out(mesh, max(c.pixels_per_unit for c in cameras), lit=False)
+    vertices, classes, one_sided = (
+        ready(mesh.vertices, np.float32),
+        alpha_classes(mesh, surface, textures),
+        single_sided(mesh),
+    )
+    found = []
+    for camera in cameras:
+        shape = (camera.size, camera.size)
+        nearest, ids = padded(shape, np.float32), padded(shape, np.int32)
+        nearest[:] = np.inf
+        sx, sy, depth, _ = _projected(vertices, camera)
+        _, drawn = raster.set_up(sx, sy, depth, surface.faces, one_sided, classes)
+        for tested in (False, True):
+            raster.draw_centres(sx, sy, drawn, surface, textures, classes, tested, nearest, ids)
+        found.append(nearest)
+    return np.stack(found)
+
+
+def _solid(material: Material) -> Material:
+    """A material that is there or not, without colours that cost time and do not matter."""
+    if material.alpha_mode == "opaque":
+        return Material(double_sided=material.double_sided)
+    return replace(material, alpha_mode="mask", alpha_cutoff=0.5) if material.alpha_mode == "blend" else material

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from specsia_build.errors import CharacterError
 from specsia_build.frame import ORTHO_WIDTH, Camera, view_cameras
-from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
+from specsia_build.rendering.fast.renderer import FastRenderer, glance, silhouettes
 from specsia_build.rendering.layers import Layers
-from specsia_build.rendering.mesh import Mesh, concatenate
+from specsia_build.rendering.mesh import Material, Mesh, concatenate
 from tests.rendering.reference import reference
 from tests.rendering.scenes import (
     BLUE,
@@ -261,6 +261,26 @@ def test_the_same_bytes_twice() -> None:
     once, twice = list(FastRenderer().render(mesh, cameras)), list(FastRenderer().render(mesh, cameras))
     assert all(same(a, b) for a, b in zip(once, twice, strict=True))
     assert_array_equal(silhouettes(mesh, cameras), np.stack([a.coverage for a in once]))
+
+
+def test_a_glance_finds_the_depth_at_each_pixels_centre() -> None:
+    for opacity, seen in ((0.4, 0.2), (0.6, -0.2)):
+        glass = Material(base_color=(1.0, 1.0, 1.0, opacity), alpha_mode="blend")
+        before = replace(sheet(10, 10, 30, 30, y=-0.2), materials=(glass,))
+        (depth,) = glance(concatenate([before, sheet(20, 20, 40, 40, y=0.2)]), [Camera(0.0, SIZE)])
+        shown = np.full((SIZE, SIZE), np.inf)
+        shown[20:40, 20:40] = 0.2
+        shown[10:30, 10:30] = np.minimum(shown[10:30, 10:30], np.inf if seen > 0 else seen)
+        assert_allclose(depth, shown, atol=1e-6)
+
+
+def test_a_glance_leaves_out_backs_of_single_sided_faces_alone() -> None:
+    mesh, cameras = sphere(0.3), view_cameras(3, SIZE)
+    whole = glance(mesh, cameras)
+    assert (np.abs(np.isfinite(whole).sum(axis=(1, 2)) - np.pi * (0.3 / PIXEL) ** 2) < 20).all()
+    assert_array_equal(glance(mesh.with_sides(double=False), cameras), whole)
+    assert_allclose(whole.min(axis=(1, 2)), -0.3, atol=5e-3)
+    assert_allclose(glance(inverted(mesh.with_sides(double=False)), cameras)[whole < np.inf].max(), 0.3, atol=5e-3)
 
 
 @pytest.mark.parametrize("first", [0, 1])
