@@ -199,6 +199,14 @@ def test_a_file_of_motions_that_holds_none_is_said_beside_one_that_does(tmp_path
     assert document["clips"] == 4
 
 
+def test_motions_that_are_one_under_two_names_are_said(tmp_path: Path) -> None:
+    write_moving_figure(tmp_path / "a.glb")
+    write_moving_figure(tmp_path / "b.glb", names=("wave.001", "other"))
+    files = ("--motion", "own", "--motion", tmp_path / "b.glb")
+    (said,) = clips(tmp_path / "a.glb", tmp_path / "out", *files, "--frames", "1")["warnings"]["a"]
+    assert said.startswith("wave.001, other moves a just as a motion before it does")
+
+
 def test_no_two_clips_have_one_id(tmp_path: Path) -> None:
     """Neither of two characters whose ids and motions run together, nor motions that differ in case alone."""
     write_moving_figure(tmp_path / "a" / "a.glb", names=("b-wave", "go"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,11 @@ def find(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, 
             f"{some(frozen)} moves nothing of {entry.id}, so that all frames of a clip of it are alike: "
             "--clip takes others by their names"
         )
+    if again := [motion.name for motion in _again(lasting) if _moves(motion, actor.rig)]:
+        warnings.append(
+            f"{some(again)} moves {entry.id} just as a motion before it does, so that their clips are alike: "
+            "--clip takes others by their names"
+        )
     if not actor.motions and settings.motions:
         warnings.append(_why_still(entry.id, settings, actor))
     files: dict[str, bytes] = {}
@@ -169,6 +175,19 @@ def _moves(motion: Motion, rig: Rig) -> bool:
     return bool(moving[rig.nodes[rig.slots[rig.weights > 0]]].any()) or any(
         track.path == WEIGHTS and track.node in morphed for track in varied
     )
+
+
+def _again(motions: Iterable[Motion]) -> Iterator[Motion]:
+    """Those motions that are the same as an earlier one but for the name."""
+    seen: set[bytes] = set()
+    for motion in motions:
+        digest = hashlib.sha256()
+        for track in sorted(motion.tracks, key=lambda track: (track.node, track.path)):
+            digest.update(f"{track.node} {track.path} {track.interpolation} {track.values.shape}".encode())
+            digest.update(track.times.tobytes() + track.values.tobytes())
+        if digest.digest() in seen:
+            yield motion
+        seen.add(digest.digest())
 
 
 def _why_still(character_id: str, settings: ClipSettings, actor: Actor) -> str:
