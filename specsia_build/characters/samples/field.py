@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.jit import compiled
+from specsia_build.jit import compiled, inlined
 
 ROUND_CONE, ELLIPSOID, FRUSTUM, BOX, TORUS = 0, 1, 2, 3, 4
 
@@ -27,7 +27,7 @@ FAR = 0.03
 _BLOCK = 6
 
 
-@compiled
+@inlined
 def _round_cone(x: float, y: float, z: float, height: float, low: float, high: float) -> float:
     radial = math.sqrt(x * x + z * z)
     slope = (low - high) / height
@@ -44,7 +44,7 @@ def _round_cone(x: float, y: float, z: float, height: float, low: float, high: f
     return radial * cosine + y * slope - low
 
 
-@compiled
+@inlined
 def _ellipsoid(x: float, y: float, z: float, a: float, b: float, c: float, power: float) -> float:
     u, v, w = abs(x) / a, abs(y) / b, abs(z) / c
     if power == 2.0:
@@ -58,7 +58,7 @@ def _ellipsoid(x: float, y: float, z: float, a: float, b: float, c: float, power
     return (level - 1.0) / math.sqrt(gx * gx + gy * gy + gz * gz)
 
 
-@compiled
+@inlined
 def _frustum(x: float, y: float, z: float, half: float, low: float, high: float) -> float:
     radial = math.sqrt(x * x + z * z)
     rim = low if y < 0.0 else high
@@ -71,14 +71,14 @@ def _frustum(x: float, y: float, z: float, half: float, low: float, high: float)
     return sign * math.sqrt(min(ax * ax + ay * ay, bx * bx + by * by))
 
 
-@compiled
+@inlined
 def _box(x: float, y: float, z: float, a: float, b: float, c: float) -> float:
     u, v, w = abs(x) - a, abs(y) - b, abs(z) - c
     out = math.sqrt(max(u, 0.0) ** 2 + max(v, 0.0) ** 2 + max(w, 0.0) ** 2)
     return out + min(max(u, max(v, w)), 0.0)
 
 
-@compiled
+@inlined
 def _primitive(row: NDArray[np.float64], px: float, py: float, pz: float) -> float:
     dx, dy, dz = px - row[1], py - row[2], pz - row[3]
     x = row[4] * dx + row[5] * dy + row[6] * dz
@@ -101,7 +101,7 @@ def _primitive(row: NDArray[np.float64], px: float, py: float, pz: float) -> flo
     return d
 
 
-@compiled
+@inlined
 def _fold(table: NDArray[np.float64], rows: NDArray[np.int64], px: float, py: float, pz: float) -> float:
     total = 1e9
     for index in rows:
