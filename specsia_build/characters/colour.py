@@ -14,6 +14,7 @@ from specsia_build.animation.names import words_of
 from specsia_build.characters.character import SETTLED, Entry
 from specsia_build.characters.finding import Finding, Mending
 from specsia_build.characters.images import IMAGE_SUFFIXES
+from specsia_build.characters.shape import surface_samples
 from specsia_build.files.listing import listing
 from specsia_build.files.sources import is_file
 from specsia_build.rendering.colour import linear_to_srgb
@@ -40,23 +41,27 @@ _NO_NAME = re.compile(
 """Words that say what kind of file it is."""
 
 _MOST_LISTED = 2000
+_LOOKED_AT = 2000
 _MOST_SHOWN = 3
 
 
 def plain_materials(mesh: Mesh) -> tuple[str, ...] | None:
     """Names of the materials of a mesh that is one plain grey, from mid-grey to white; None for any other.
 
-    A colour, a second shade, a texture and a glow all say that somebody chose how it looks.
+    A colour, a second shade, a texture and a glow all say that somebody chose how it looks, colours of vertices where
+    more than a few in a hundred of its surface have them.
     """
     shown = [mesh.materials[k] for k in np.unique(mesh.face_material)]
     if any(m.texture is not None or m.emissive_texture is not None or any(m.emissive) for m in shown):
         return None
     colours = np.array([m.base_color[:3] for m in shown])
     if mesh.colors is not None:
-        own = mesh.colors[..., :3].reshape(-1, 3)
-        colours = np.concatenate([colours * own.min(axis=0), colours * own.max(axis=0)])
+        # By the surface that has them: a dark buckle makes no white figure one that somebody coloured.
+        _, seen = surface_samples(mesh, _LOOKED_AT)
+        base = np.array([m.base_color[:3] for m in mesh.materials])[mesh.face_material[seen], None]
+        colours = (base * mesh.colors[seen, :, :3]).reshape(-1, 3)
     levels = linear_to_srgb(np.clip(colours, 0.0, 1.0)) * _FULL
-    if not is_plain(levels) or levels.min() < LEAST_GREY:
+    if not is_plain(levels) or np.median(levels) < LEAST_GREY:
         return None
     return tuple(dict.fromkeys(m.name for m in shown))
 

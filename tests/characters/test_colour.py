@@ -15,7 +15,7 @@ from specsia_build.characters.character import Entry
 from specsia_build.characters.colour import images_by_name, plain_materials, plain_picture
 from specsia_build.characters.read import read_character
 from specsia_build.cli.main import main
-from specsia_build.rendering.mesh import Material, Mesh, Texture
+from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
 from tests.characters.gltf.writer import GltfWriter
 
 TETRAHEDRON = "v 0 0 0\nv 1 0 0\nv 0 2 0\nv 0 0 1\nvt 0 0\nvt 1 0\nvt 0 1\n"
@@ -95,7 +95,7 @@ def test_a_glb_and_a_ply_are_told_alike(tmp_path: Path) -> None:
 def mesh_of(*materials: Material, colors: np.ndarray | None = None) -> Mesh:
     count = len(materials)
     return Mesh(
-        vertices=np.zeros((3, 3), np.float32),
+        vertices=np.array([[0, 0, 0], [1, 0, 0], [0, 0, 1]], np.float32),
         faces=np.tile(np.array([0, 1, 2], np.int32), (count, 1)),
         materials=materials,
         face_material=np.arange(count, dtype=np.int32),
@@ -134,6 +134,20 @@ def test_one_default_grey_is_plain(mesh: Mesh) -> None:
 )
 def test_what_somebody_coloured_is_not(mesh: Mesh) -> None:
     assert plain_materials(mesh) is None
+
+
+@pytest.mark.parametrize(("share", "plain"), [(0.01, ("skin",)), (0.05, None)])
+def test_colours_of_vertices_count_by_the_surface_that_has_them(share: float, plain: tuple[str, ...] | None) -> None:
+    """Two triangles of one base line, of which the dark one has that share of their area, and as many corners."""
+    white = mesh_of(grey(0.8), colors=np.ones((1, 3, 4), np.float32))
+    height = 2 * share / (1 - share)
+    dark = replace(
+        white,
+        vertices=np.array([[0, 0, 0], [1, 0, 0], [0, 0, -height]], np.float32),
+        colors=np.zeros((1, 3, 4), np.float32),
+    )
+    light = replace(white, vertices=np.array([[0, 0, 0], [1, 0, 0], [0, 0, 2]], np.float32))
+    assert plain_materials(concatenate([light, dark])) == plain
 
 
 def test_a_plain_picture_is_told_from_one_with_a_shade_or_a_colour() -> None:
