@@ -187,7 +187,12 @@ def test_two_processes_train_one_model(dataset: Path, tmp_path: Path) -> None:
     )
     (tmp_path / "both.py").write_text(script)
     folders = (str(path) for path in (dataset, tmp_path / "run", tmp_path / "rank"))
+    # It leaves its own handlers behind.
+    handlers = {kind: signal.getsignal(kind) for kind in signal.valid_signals()}
     torchrun(["--standalone", "--nproc-per-node", "2", str(tmp_path / "both.py"), *folders])
+    for kind, handler in handlers.items():
+        if signal.getsignal(kind) is not handler:
+            signal.signal(kind, handler)
     first, second = ((tmp_path / f"rank{rank}").read_text() for rank in (0, 1))
     assert first == second
     assert json.loads((tmp_path / "run" / "run.json").read_bytes())["processes"] == 2
