@@ -66,12 +66,12 @@ def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Fi
     inward = _inward(by_part, middle, normals, areas) | _inward(mesh.face_material, middle, normals, areas)
     share = float(areas[inward].sum()) / whole
     hull = inward & (HULL_AREA[0] <= share <= HULL_AREA[1] and _is_hull(mesh, inward))
-    hiding = hull & _double_sided(mesh)
+    hiding = hull & ~mesh.single_sided()
     said: list[Finding] = []
     if areas[hiding].sum() > 0.5 * areas[hull].sum():
         said.append(_hidden(name, _named(mesh, hiding, areas)))
         mesh = _single_sided(mesh, hiding)
-    if float(areas[~found.closed & ~hull & ~_double_sided(mesh)].sum()) >= LEAST_OPEN * whole:
+    if float(areas[~found.closed & ~hull & mesh.single_sided()].sum()) >= LEAST_OPEN * whole:
         lost = _lost(mesh.of_faces(~hull))
         if lost > MOST_LOST:
             said.append(_left_out(name, lost, share))
@@ -91,10 +91,6 @@ def _left_out(name: str, lost: float, inward: float) -> Finding:
         why += ", as most of its surface is wound inwards"
     line = f'"sides": "{BOTH}" in its manifest line'
     return Finding(f"{name}: {why}, and were left out; {line} draws them", Mending("sides", BOTH, why))
-
-
-def _double_sided(mesh: Mesh) -> NDArray[np.bool_]:
-    return np.array([m.double_sided for m in mesh.materials], np.bool_)[mesh.face_material]
 
 
 def _inward(

@@ -128,6 +128,10 @@ class Mesh:
         used[self.faces] = True
         return used
 
+    def single_sided(self) -> NDArray[np.bool_]:
+        """(F,) whether each face's material is there from its outside only."""
+        return np.array([not m.double_sided for m in self.materials], np.bool_)[self.face_material]
+
     def with_vertices(self, vertices: NDArray[np.floating]) -> Mesh:
         """The same surface drawn elsewhere by a similarity without turn; normals are kept."""
         return replace(self, vertices=np.ascontiguousarray(vertices, dtype=np.float32))

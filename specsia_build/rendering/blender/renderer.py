@@ -193,8 +193,7 @@ def _drawable(mesh: Mesh) -> Mesh:
     sound = (a != b) & (b != c) & (c != a)
     if not sound.any():
         raise CharacterError("the mesh has no faces to draw")
-    used = np.zeros(len(mesh.vertices), np.bool_)
-    used[mesh.faces] = True
+    used = mesh.used()
     if not np.isfinite(mesh.vertices[used]).all():
         raise CharacterError("the mesh has vertices that are not finite numbers")
     return replace(mesh.of_faces(sound), vertices=np.where(used[:, None], mesh.vertices, np.float32(0)))

@@ -186,11 +186,6 @@ def alpha_classes(mesh: Mesh, surface: Surface, textures: TextureTable) -> NDArr
     return classes
 
 
-def single_sided(mesh: Mesh) -> NDArray[np.bool_]:
-    """(F,) whether the face's material is there from its outside only."""
-    return np.array([not m.double_sided for m in mesh.materials], np.bool_)[mesh.face_material]
-
-
 def _near_uv(mesh: Mesh, textured: Sequence[tuple[Texture | None, Texture | None]]) -> NDArray[np.float32]:
     """Texture coordinates (F, 3, 2), moved by whole periods towards 0 where that loses nothing of a repeat or mirror.
 
@@ -266,6 +261,6 @@ def prepare(mesh: Mesh, finest_pixels_per_unit: float, lit: bool, bound: NDArray
     alpha_class = alpha_classes(mesh, surface, textures)
     see_through = np.zeros(int(part.max()) + 1, np.bool_)
     see_through[part[alpha_class != OPAQUE]] = True
-    one_sided = (found.closed & ~see_through[part]) | single_sided(mesh)
+    one_sided = (found.closed & ~see_through[part]) | mesh.single_sided()
     kinds = frozenset(np.unique(alpha_class).tolist())
     return Prepared(vertices, surface, textures, alpha_class, kinds, one_sided, part, edges)

@@ -27,7 +27,6 @@ from specsia_build.rendering.fast.prepare import (
     alpha_classes,
     laid_out,
     prepare,
-    single_sided,
 )
 from specsia_build.rendering.fast.rows import padded
 from specsia_build.rendering.fast.shading import FACTS, NO_ROW, PLAIN_PLANES, PLANES, Loaded, load_faces, number_faces
@@ -132,8 +131,7 @@ def _without_stray_vertices(mesh: Mesh) -> Mesh:
     Raises:
         CharacterError: if a vertex that a face uses is not finite.
     """
-    used = np.zeros(len(mesh.vertices), np.bool_)
-    used[mesh.faces] = True
+    used = mesh.used()
     if not np.isfinite(mesh.vertices[used]).all():
         raise CharacterError("the mesh has vertices that are not finite numbers")
     return mesh.with_vertices(np.where(used[:, None], mesh.vertices, 0))
@@ -295,7 +293,7 @@ def glance(mesh: Mesh, cameras: Sequence[Camera]) -> NDArray[np.float32]:
     vertices, classes, one_sided = (
         ready(mesh.vertices, np.float32),
         alpha_classes(mesh, surface, textures),
-        single_sided(mesh),
+        mesh.single_sided(),
     )
     found = []
     for camera in cameras:
