@@ -308,16 +308,19 @@ def test_a_node_that_is_unfit_is_left_out_and_one_that_leaves_costs_nothing(head
         head.remove_node()
         head.add_node(NODE="second")
         found = {}
+        begun = range(500)
 
         def enough() -> bool:
-            return len(said) > 2 and sorted(found) == list(range(len(found)))
+            return len(said) > 2 and found.keys() >= set(begun)
 
         for index, place in run_on_ray(cluster, where, items, needs, enough):
             if place == "second" and place not in found.values():
+                # Two tasks a CPU are under way, of one item each: what this one takes along is among these.
+                begun = range(len(found) + 6)
                 head.remove_node()
             found[index] = place
         assert set(found.values()) == {"first", "second"}
-        assert sorted(found) == list(range(len(found)))
+        assert found.keys() >= set(begun)
     assert len(said) == 3
     assert "left the cluster" in said[2]
 
