@@ -149,10 +149,10 @@ def gpu() -> Fact:
 
 def blender() -> Fact:
     """The Blender that would be used, which is started to say its version."""
-    from specsia_build.rendering.blender.process import EXECUTABLE_SETTING, SYSTEM_LIBRARIES, find_command
+    from specsia_build.rendering.blender.process import SYSTEM_LIBRARIES, find_command, how_to_install
 
     enables = "FBX and .blend files, --renderer cycles and eevee"
-    install = f"pip install 'specsia[blender]', or set {EXECUTABLE_SETTING} to a Blender executable"
+    install = how_to_install()
     try:
         command = find_command("read_character.py")
         if command is None:

@@ -31,6 +31,9 @@ START_SECONDS = 120.0
 SYSTEM_LIBRARIES = "libx11-6 libxrender1 libxfixes3 libxi6 libxkbcommon0 libsm6 libice6 libgl1 libegl1"
 """Debian packages that the `bpy` wheel's libraries need and that no wheel brings."""
 
+PACKAGE_PYTHON = (3, 11)
+"""The only Python that the package `bpy` of the pinned Blender, 4.2, is made for."""
+
 _MISSING_LIBRARY = re.compile(r"ImportError: (lib[\w.+-]+): cannot open shared object file")
 
 
@@ -39,9 +42,18 @@ def scripts_folder() -> Path:
     return shipped("blender_scripts")
 
 
+def how_to_install() -> str:
+    """What brings Blender, for the Python that asks."""
+    executable = f"set {EXECUTABLE_SETTING} to a Blender executable"
+    if sys.version_info[:2] == PACKAGE_PYTHON:
+        return f"pip install 'specsia[blender]', or {executable}"
+    this, that = (".".join(map(str, version)) for version in (sys.version_info[:2], PACKAGE_PYTHON))
+    return f"{executable} (the extra 'blender' is for Python {that} alone, and this is {this})"
+
+
 def how_to_get(what: str) -> str:
     """A sentence on what to install; `what` is its subject and verb, such as ``reading it``."""
-    return f"{what} needs Blender: pip install 'specsia[blender]', or set {EXECUTABLE_SETTING} to a Blender executable"
+    return f"{what} needs Blender: {how_to_install()}"
 
 
 def find_command(script: str) -> list[str] | None:

@@ -105,13 +105,24 @@ def test_a_texture_without_an_image_is_said_to_be_one(tmp_path: Path, own_cache:
 
 @pytest.mark.parametrize(("name", "kind"), [("x.fbx", "an FBX"), ("x.blend", "a Blender")])
 @pytest.mark.usefixtures("no_blender")
-def test_without_blender_the_way_to_it_is_said(tmp_path: Path, name: str, kind: str) -> None:
+def test_without_blender_the_way_to_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: str
+) -> None:
     (tmp_path / name).write_bytes(b"")
-    with pytest.raises(CharacterError) as caught:
-        read_character(Entry("x", name.partition(".")[2], tmp_path / name))
-    assert str(caught.value) == (
-        f"{name} is {kind} file: reading it needs Blender: pip install 'specsia[blender]', or set SPECSIA_BLENDER to "
-        "a Blender executable"
+
+    def said() -> str:
+        with pytest.raises(CharacterError) as caught:
+            read_character(Entry("x", name.partition(".")[2], tmp_path / name))
+        return str(caught.value)
+
+    monkeypatch.setattr(sys, "version_info", (3, 11, 7))
+    needs = f"{name} is {kind} file: reading it needs Blender: "
+    assert said() == f"{needs}pip install 'specsia[blender]', or set SPECSIA_BLENDER to a Blender executable"
+    # No other Python has the package: what pip says of it would not help.
+    monkeypatch.setattr(sys, "version_info", (3, 13, 0))
+    assert said() == (
+        f"{needs}set SPECSIA_BLENDER to a Blender executable "
+        "(the extra 'blender' is for Python 3.11 alone, and this is 3.13)"
     )
 
 
