@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 import warnings
@@ -14,7 +16,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
-from multiprocessing import forkserver, resource_tracker
+from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from typing import Any
@@ -53,12 +55,17 @@ def undisturbed() -> Iterator[None]:
 def worker_context(preload: Sequence[str] | None = None) -> BaseContext:
     """What begins worker processes, with multiprocessing's resource tracker at work and without a voice.
 
+    None of these processes looks for modules in the current folder, as `python -c` does: a downloaded folder may hold a
+    ``signal.py``, and nothing of it is to run.
+
     The tracker removes the semaphores of a process that was killed, and complains of them, or of those that it does not
     know because it was killed and begun again itself: nothing that a user could mend.
 
     Args:
         preload: modules to import once for all workers; the main one, if it is None.
     """
+    # All that multiprocessing starts asks for its arguments by this name.
+    setattr(util, "_args_from_interpreter_flags", _interpreter_flags)  # noqa: B010  it is a private name
     warnings.filterwarnings("ignore", message="resource_tracker: ")
     # It is also begun again from within, whenever it is found dead.
     setattr(resource_tracker.ResourceTracker, "ensure_running", _ensure_running_quietly)  # noqa: B010  it is a method
@@ -73,6 +80,11 @@ def worker_context(preload: Sequence[str] | None = None) -> BaseContext:
         with undisturbed():
             forkserver.ensure_running()
     return context
+
+
+def _interpreter_flags() -> list[str]:
+    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    return [*flags, *([] if sys.flags.safe_path else ["-P"])]
 
 
 _ensure_running = resource_tracker.ResourceTracker.ensure_running

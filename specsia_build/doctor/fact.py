@@ -68,5 +68,8 @@ def ask(command: Sequence[str]) -> str:
 
 
 def ask_python(code: str) -> str:
-    """What Python code prints, run by this interpreter in a process of its own; see `ask`."""
-    return ask([sys.executable, "-c", code])
+    """What Python code prints, run by this interpreter in a process of its own; see `ask`.
+
+    It looks for no module in the current folder, which may be anybody's.
+    """
+    return ask([sys.executable, "-P", "-c", code])

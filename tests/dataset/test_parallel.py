@@ -38,6 +38,13 @@ if "multiprocessing.forkserver" in " ".join(sys.orig_argv):
 """What Python runs as it begins: a server of processes takes a second for that, and says so first."""
 
 
+COUNTING = """
+from specsia_build.dataset.parallel import results
+if __name__ == "__main__":
+    print(*results(((abs, number) for number in (-1, -2)), 2))
+"""
+
+
 def nap(seconds: float) -> float:
     time.sleep(seconds)
     return seconds
@@ -111,3 +118,28 @@ def test_closing_ends_what_workers_are_at() -> None:
     began = time.monotonic()
     found.close()
     assert time.monotonic() - began < 60
+
+
+@pytest.mark.parametrize("method", ["forkserver", "spawn"])
+def test_workers_run_nothing_of_the_folder_that_they_begin_in(tmp_path: Path, method: str) -> None:
+    script = tmp_path / "count.py"
+    script.write_text(COUNTING)
+    strangers = tmp_path / "strangers"
+    strangers.mkdir()
+    ran = strangers / "ran"
+    for name in (*sys.stdlib_module_names, "numpy", "specsia_build", "sitecustomize"):
+        (strangers / f"{name}.py").write_text(f"open({str(ran)!r}, 'a').write({name!r})")
+    # Where the temporary folder's path is too long for a socket's, there is no server.
+    deep = tmp_path / ("d" * 100 if method == "spawn" else "d")
+    deep.mkdir()
+    counted = subprocess.run(
+        [sys.executable, script],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        cwd=strangers,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "TMPDIR": str(deep)},
+    )
+    assert counted.stdout == "1 2\n", counted.stderr
+    assert not ran.exists()

@@ -109,7 +109,10 @@ def joined_cluster(
             try:
                 address = opened.enter_context(own_cluster(config.worker_count())) if head is None else head
                 with _same_sigterm():
-                    ray.init(address=address, log_to_driver=False, logging_level="CRITICAL")
+                    # Workers of any other job look for modules in the folder that this process is in, which may be
+                    # anybody's; see `worker_context`.
+                    job = ray.job_config.JobConfig(_client_job=True)
+                    ray.init(address=address, job_config=job, log_to_driver=False, logging_level="CRITICAL")
             # Ray ends the process where a head answers in another language than its own.
             except (Exception, SystemExit) as error:
                 reason = next((line for line in str(error).splitlines() if line), type(error).__name__)
