@@ -125,7 +125,7 @@ def results(calls: Iterable[tuple[Callable[[Any], Any], Any]], workers: int) -> 
     """Results of calls in their order, from worker processes if there is more than one; closing it ends them.
 
     Raises:
-        SpecsiaError: if a process dies.
+        SpecsiaError: if a process dies, or the system has no semaphores for several.
     """
     if workers <= 1:
         yield from map(_call, calls)
@@ -133,7 +133,15 @@ def results(calls: Iterable[tuple[Callable[[Any], Any], Any]], workers: int) -> 
     context = worker_context()
     # Nothing is sent: that the other end is closed is what workers hear.
     parent, held = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(parent,))
+    try:
+        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(parent,))
+    # Some containers have no /dev/shm, or one that cannot be written.
+    except (OSError, ImportError, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SpecsiaError(
+            f"several processes need the system's semaphores, which cannot be had ({reason}): mount a /dev/shm that "
+            "can be written, or give --workers 1"
+        ) from error
 
     # Ctrl-C is raised in the main thread alone; there it would leave workers that the pool does not know of yet.
     hand = ThreadPoolExecutor(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import psutil
 import pytest
 
 from specsia_build.dataset.parallel import results
+from specsia_build.errors import SpecsiaError
 
 LONG = 600.0
 
@@ -143,3 +145,22 @@ def test_workers_run_nothing_of_the_folder_that_they_begin_in(tmp_path: Path, me
     )
     assert counted.stdout == "1 2\n", counted.stderr
     assert not ran.exists()
+
+
+@pytest.mark.parametrize(
+    "missing", [OSError(errno.EROFS, "Read-only file system"), NotImplementedError("no semaphores")]
+)
+def test_without_semaphores_the_way_out_is_said(monkeypatch: pytest.MonkeyPatch, missing: Exception) -> None:
+    class Refused:
+        SEM_VALUE_MAX = 1
+
+        def __init__(self, *_: object) -> None:
+            raise missing
+
+    monkeypatch.setattr("_multiprocessing.SemLock", Refused)
+    calls = [(nap, 0.0)] * 3
+    with pytest.raises(
+        SpecsiaError, match=r"cannot be had \((Read-only|no sem).*\): mount a /dev/shm .* or give --workers 1"
+    ):
+        list(results(calls, 2))
+    assert list(results(calls, 1)) == [0.0] * 3
