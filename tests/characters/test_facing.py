@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -257,6 +258,29 @@ def test_eyes_and_toes_outweigh_sides_that_are_named_as_a_viewer_sees_them(
 ) -> None:
     assert fronts(tmp_path / "a.glb", viewed(JOINTS | more)) == ("-y", ())
     assert fronts(tmp_path / "b.glb", JOINTS | more) == ("-y", ())
+
+
+def test_a_skeleton_that_nothing_hangs_on_says_nothing(tmp_path: Path) -> None:
+    """Exports of one figure of many carry the skeletons of the others along."""
+
+    def faces(*own: str) -> str:
+        writer = GltfWriter()
+        triangles = np.array([CORNERS[list(t)] for a, b, c, d in QUADS for t in ((a, b, c), (a, c, d))]).reshape(-1, 3)
+        turn, count = into_file("+y", "-y"), len(triangles)
+        nodes = {
+            name: writer.add("nodes", name=name, translation=(turn @ np.array(place)).tolist())
+            for name, place in ({"Bone": (0.0, 0.0, 0.0)} | JOINTS).items()
+        }
+        zeros, ones = np.zeros((count, 4)), np.tile([1.0, 0.0, 0.0, 0.0], (count, 1))
+        binds: dict[str, Any] = {"JOINTS_0": writer.accessor(zeros, "u1"), "WEIGHTS_0": writer.accessor(ones)}
+        skin = writer.add("skins", joints=[nodes["Bone"], *(nodes[name] for name in own)])
+        body = writer.mesh_node(writer.primitive(triangles @ turn.T, **binds), skin=skin)
+        writer.data |= {"scene": 0, "scenes": [{"nodes": [*nodes.values(), body]}]}
+        (entry,) = open_source(str(writer.write_glb(tmp_path / "a.glb")), tmp_path / "scratch").entries
+        return survey(entry).faces
+
+    assert faces(*JOINTS) == "-y"
+    assert faces() == "-y?"
 
 
 def test_sides_alone_do_not_outweigh_the_front_of_a_format_but_make_it_unsure(tmp_path: Path) -> None:

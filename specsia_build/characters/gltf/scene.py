@@ -54,7 +54,8 @@ class Scene:
         worlds: (N, 4, 4) float64, every node's coordinates to the file's.
         parts: names of the nodes that carry a mesh (the mesh's name where a node has none), dropped ones included.
         names: of all nodes and meshes of the file.
-        landmarks, rest_landmarks: named nodes of the scene and where their origins are, as in `RawMesh`.
+        landmarks, rest_landmarks: named nodes of the scene, but for skeletons that nothing shown hangs on, and
+            where their origins are, as in `RawMesh`.
         skeleton: all nodes of the file at rest, with the morph weights of those that carry a mesh.
         number: (N,) int32, each node's place in the skeleton.
         warnings: sentences about what was left out.
@@ -114,7 +115,8 @@ def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> S
                     names=_names(nodes, parents, index, mesh),
                 )
             )
-    named = {i: name for i in sorted(reached) if (name := nodes[i].name)}
+    held = set(_held(document, nodes, parents, tuple(meshes)))
+    named = {i: name for i in sorted(reached) if i in held and (name := nodes[i].name)}
     at_rest = () if pose == "rest" else _landmarks(named, skeleton.rest_worlds[number])
     shown = tuple(dict.fromkeys(filter(None, parts)))
     unseen = [nodes[i].name or document.entry(schema.Mesh, places[i]).name or f"node {i}" for i in sorted(own)]
@@ -140,6 +142,28 @@ def _is_hidden(node: schema.Node) -> bool:
     """Whether a node is not shown, nor what hangs below it."""
     said = (node.extensions or schema.NodeExtensions()).visibility
     return said is not None and said.visible is False
+
+
+def _held(
+    document: Document, nodes: Sequence[schema.Node], parents: Sequence[int | None], shown: Sequence[int]
+) -> Sequence[int]:
+    """The nodes that shown meshes hang on, and those that hang on them; a file may carry skeletons of others along.
+
+    Where no mesh has a skin, which may have been lost, those are all nodes.
+    """
+    skins = sorted({skin for index in shown if (skin := nodes[index].skin) is not None})
+    if not skins:
+        return range(len(nodes))
+    joints = [joint for skin in skins for joint in document.entry(schema.Skin, skin).joints or ()]
+    rigid = [index for index in shown if nodes[index].skin is None]
+    used = [index for index in (*joints, *rigid) if index < len(nodes)]
+    found = below(nodes, used)
+    for start in used:
+        above = parents[start]
+        while above is not None and above not in found:
+            found[above] = None
+            above = parents[above]
+    return tuple(found)
 
 
 def _landmarks(named: Mapping[int, str], worlds: NDArray[np.float64]) -> tuple[Landmark, ...]:

@@ -283,7 +283,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="draw",
-    version=6,
+    version=7,
     earlier=(motions.STAGE,),
     make=draw,
     settings=_settings,
