@@ -75,10 +75,18 @@ def is_plain(levels: NDArray[np.floating]) -> bool:
     return bool(np.quantile(chroma, 0.98) <= MOST_CHROMA and high - low <= MOST_CONTRAST)
 
 
-def plain_picture(color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> int | None:
-    """The grey, 0-255, that a picture (S, S, 4) of a covered (S, S) surface shows nothing but; None for any other."""
+def plain_picture(color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> str | None:
+    """``grey of 203`` or ``colour, #c84f50,`` that a picture (S, S, 4) of a covered (S, S) surface shows nothing but.
+
+    None for any other.
+    """
     levels = color[..., :3][coverage == _FULL].astype(np.float64)
-    return round(float(np.median(levels))) if is_plain(levels) else None
+    if is_plain(levels):
+        return f"grey of {round(float(np.median(levels)))}"
+    if len(levels) == 0 or np.ptp(np.quantile(levels, (0.02, 0.98), axis=0), axis=0).max() > MOST_CONTRAST:
+        return None
+    red, green, blue = np.median(levels, axis=0).round().astype(int)
+    return f"colour, #{red:02x}{green:02x}{blue:02x},"
 
 
 def colourless(entry: Entry, files: Iterable[Path], mesh: Mesh) -> tuple[Finding, ...]:
@@ -122,6 +130,10 @@ def see_through(entry: Entry, mesh: Mesh) -> tuple[Finding, ...]:
     if not chosen.any():
         return ()
     areas = np.linalg.norm(face_normals(mesh), axis=1)
+    # What nobody sees, as a shell that is clicked at, makes nothing faint.
+    seen = np.array([m.alpha_mode != "blend" or m.base_color[3] > 0 for m in mesh.materials], np.bool_)
+    if seen[mesh.face_material].any():
+        areas[~seen[mesh.face_material]] = 0.0
     if areas[chosen].sum() <= MOST_SEE_THROUGH * areas.sum():
         return ()
     slot = int(np.bincount(mesh.face_material[chosen], areas[chosen], len(mesh.materials)).argmax())

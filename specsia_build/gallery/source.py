@@ -36,7 +36,7 @@ def gallery_of_source(name: str, facts: Sequence[CharacterFacts], views: Sequenc
     """
     items, lost, troubled = [], [], 0
     for one, view in zip(facts, views, strict=True):
-        plain = () if view.grey is None else (f"shows a plain grey of {view.grey} and nothing else",)
+        plain = () if view.plain is None else (f"shows a plain {view.plain} and nothing else",)
         warnings = (*(() if one.problem is None else (one.problem,)), *one.warnings, *plain)
         troubled += bool(warnings)
         if view.picture:

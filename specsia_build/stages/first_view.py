@@ -23,11 +23,11 @@ class FirstView:
 
     Attributes:
         picture: PNG, RGBA, without a contour; empty where there is none.
-        grey: that it shows nothing but, 0-255; None where it shows more.
+        plain: the grey or colour that it shows nothing but, as `plain_picture` says it; None where it shows more.
     """
 
     picture: bytes = b""
-    grey: int | None = None
+    plain: str | None = None
 
 
 def first_view(entry: Entry) -> FirstView:

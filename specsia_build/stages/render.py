@@ -129,13 +129,13 @@ def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path
     thickness, grey = outline(config.seed, entry.id)
     files: dict[str, bytes] = {}
     front: NDArray[np.uint8] | None = None
-    grey_level: int | None = None
+    plain: str | None = None
     views = load_renderer(config.renderer).render(mesh, cameras, config.look)  # type: ignore[arg-type]
     for view in range(config.views):
         with watch.part("rasterise"):
             layers = next(views)
         if front is None:
-            front, grey_level = layers.color, plain_picture(layers.color, layers.coverage)
+            front, plain = layers.color, plain_picture(layers.color, layers.coverage)
         if np.count_nonzero(layers.mask) < LEAST_COVERED * layers.mask.size:
             raise CharacterError(f"view {view} of {entry.id} shows (almost) nothing: {_why_empty(mesh, cameras[view])}")
         with watch.part("contour"):
@@ -147,10 +147,8 @@ def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path
     with watch.part("encode"):
         files[FRONT] = png.encode(front if config.frontal == "render" else drawn_frontal(entry, front))
     warnings = list(character.warnings)
-    if grey_level is not None:
-        warnings.append(
-            f"{view_file(GT, 0)} shows a plain grey of {grey_level} and nothing else: look at it, and at its textures"
-        )
+    if plain is not None:
+        warnings.append(f"{view_file(GT, 0)} shows a plain {plain} and nothing else: look at it, and at its textures")
     if placed.fit < 1:
         warnings.append(f"scaled to {placed.fit:.3f} of the usual size so that no view cuts it")
     meta = {

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from specsia_build.characters.character import Entry
-from specsia_build.characters.colour import images_by_name, plain_materials, plain_picture
+from specsia_build.characters.colour import images_by_name, plain_materials, plain_picture, see_through
 from specsia_build.characters.read import read_character
 from specsia_build.cli.main import main
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
@@ -150,17 +150,19 @@ def test_colours_of_vertices_count_by_the_surface_that_has_them(share: float, pl
     assert plain_materials(concatenate([light, dark])) == plain
 
 
-def test_a_plain_picture_is_told_from_one_with_a_shade_or_a_colour() -> None:
+def test_a_plain_picture_is_told_from_one_with_a_second_shade() -> None:
     coverage = np.zeros((64, 64), np.uint8)
     coverage[8:56, 8:56] = 255
     color = np.full((64, 64, 4), 203, np.uint8)
     color[0, 0] = (255, 0, 0, 0)
-    assert plain_picture(color, coverage) == 203
+    assert plain_picture(color, coverage) == "grey of 203"
     eyes = color.copy()
     eyes[20:28, 20:32, :3] = 20
     assert plain_picture(eyes, coverage) is None
     rosy = color.copy()
     rosy[..., 0] = 230
+    assert plain_picture(rosy, coverage) == "colour, #e6cbcb,"
+    rosy[20:28, 20:32, :3] = (230, 160, 160)
     assert plain_picture(rosy, coverage) is None
     assert plain_picture(color, np.zeros((64, 64), np.uint8)) is None
 
@@ -179,3 +181,15 @@ def test_a_character_as_faint_as_glass_is_said(tmp_path: Path, opacity: float, s
     write_obj(tmp_path / "hero.obj", f"newmtl skin\nKd 0.1 0.5 0.1\nd {opacity}\n")
     character = read_character(Entry("hero", "obj", tmp_path / "hero.obj", up="+y", front="-y"))
     assert any("hero.obj is mostly see-through: its material 'skin'" in one for one in character.warnings) == said
+
+
+def test_a_shell_that_nobody_sees_makes_no_character_faint() -> None:
+    def said(opacity: float, shell: float) -> tuple[str, ...]:
+        skin, around = (Material("m", (0.2, 0.6, 0.2, a), alpha_mode="blend") for a in (opacity, shell))
+        body = mesh_of(skin)
+        box = replace(mesh_of(around), vertices=body.vertices * 3)
+        return tuple(one.warning for one in see_through(Entry("a", "gltf", Path("a.glb")), concatenate([body, box])))
+
+    assert said(1.0, 0.0) == ()
+    assert "has an opacity of 20%" in said(1.0, 0.2)[0]
+    assert "has an opacity of 20%" in said(0.2, 0.0)[0]
