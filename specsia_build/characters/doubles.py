@@ -1,4 +1,4 @@
-"""Characters that are one mesh file under several names, which no split should part."""
+"""Characters that are one mesh file, or one shape, under several names, which no split should part."""
 
 from __future__ import annotations
 
@@ -7,8 +7,25 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from specsia_build.characters.character import Entry
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from specsia_build.characters.character import SETTLED, Entry
 from specsia_build.files.sources import source_digest
+from specsia_build.rendering.mesh import Mesh
+
+Shape: TypeAlias = tuple[float, ...]
+"""How many triangles and points a mesh has, and how far from their middle its points lie; see `shape_of`."""
+
+MOST_UNLIKE = 0.003
+"""How far two shapes' points may differ in their distance from the middle, in the mean one; a breath moves more."""
+
+MOST_UNCOUNTED = 0.01
+"""Share of the triangles and points that one format may drop and another keep."""
+
+_SHARES = np.linspace(0.0, 1.0, 17)
+_CELLS = 10_000
 
 DigestsOf: TypeAlias = Callable[[Sequence[tuple[Path, Path]]], Iterable[str | None]]
 """Gives the SHA-256 of each of some files within their roots, None where one cannot be read."""
@@ -45,3 +62,45 @@ def same_files(entries: Iterable[Entry], digests: DigestsOf = _read) -> list[tup
         if found is not None and first.setdefault(found, entry.id) != entry.id:
             alike[found].append(entry.id)
     return [(first[content], *ids) for content, ids in alike.items()]
+
+
+def shape_of(mesh: Mesh) -> Shape:
+    """Numbers that a mesh keeps in every format, turn and size, and that another pose or figure changes.
+
+    How many triangles and how many points it has, points at one place counted once, and 17 quantiles of the points'
+    distances from their middle, in the root of their mean square.
+    """
+    points = mesh.vertices[mesh.used()].astype(np.float64)
+    points -= points.min(axis=0)
+    cells = np.rint(points * (_CELLS / max(float(points.max()), 1e-300))).astype(np.int64)
+    _, first = np.unique(cells @ (1, _CELLS + 1, (_CELLS + 1) ** 2), return_index=True)
+    distances = np.linalg.norm(points[first] - points[first].mean(axis=0), axis=1)
+    scale = max(float(np.sqrt((distances**2).mean())), 1e-300)
+    spread = np.quantile(distances / scale, _SHARES)
+    return (len(mesh.faces), len(first), *np.round(spread, 5).tolist())
+
+
+def same_shapes(entries: Iterable[Entry], shapes: Sequence[Shape]) -> list[tuple[str, ...]]:
+    """Ids of characters that are one shape, each such set in the order of `entries`.
+
+    3DBiCar folders are passed over.
+
+    Args:
+        entries: of a source.
+        shapes: of each, as `shape_of` gives them; empty where there is none.
+    """
+    told = [(one.id, shape) for one, shape in zip(entries, shapes, strict=True) if shape and one.format not in SETTLED]
+    if not told:
+        return []
+    values = np.array([shape for _, shape in told], np.float64)
+    near: NDArray[np.intp] = scipy.spatial.cKDTree(values[:, 2:]).query_pairs(
+        MOST_UNLIKE, np.inf, output_type="ndarray"
+    )
+    counts = values[near][:, :, :2]
+    near = near[(np.ptp(counts, axis=1) <= MOST_UNCOUNTED * counts.max(axis=1)).all(axis=1)]
+    joined = scipy.sparse.coo_array((np.ones(len(near)), (near[:, 0], near[:, 1])), shape=(len(told), len(told)))
+    _, groups = scipy.sparse.csgraph.connected_components(joined, directed=False)
+    alike = defaultdict[int, list[str]](list)
+    for k in sorted(set(near.ravel().tolist())):
+        alike[groups[k]].append(told[k][0])
+    return [tuple(ids) for ids in alike.values()]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from specsia_build.characters.character import AUTO, SETTLED, UNSETTLED, Character, Entry, legible
+from specsia_build.characters.doubles import Shape, shape_of
 from specsia_build.characters.facing import front_of
 from specsia_build.characters.features import features_of
 from specsia_build.characters.finding import Mending
@@ -56,6 +57,7 @@ class CharacterFacts:
         warnings: sentences about what would be built all the same.
         mendings: what a manifest's line could say of it, by the evidence that the warnings give.
         problem: why it cannot be built, or None.
+        shape: by which `same_shapes` finds it under other names.
     """
 
     id: str
@@ -74,6 +76,7 @@ class CharacterFacts:
     warnings: tuple[str, ...] = ()
     mendings: tuple[Mending, ...] = ()
     problem: str | None = None
+    shape: Shape = ()
 
 
 def survey(entry: Entry) -> CharacterFacts:
@@ -102,6 +105,7 @@ def _facts(character: Character) -> CharacterFacts:
         pose=stance(character.landmarks),
         warnings=character.warnings,
         mendings=character.mendings,
+        shape=shape_of(mesh),
     )
 
 

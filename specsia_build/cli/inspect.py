@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 PAGE = click.Path(dir_okay=False, path_type=Path)
 
+_MOST_SHAPES = 20
+
 LINE_END = b"\n"
 
 
@@ -59,7 +61,7 @@ def characters(
     as_json: bool,
 ) -> None:
     """List what SOURCE holds before anything is built: formats, sizes, poses, problems."""
-    from specsia_build.characters.doubles import same_files
+    from specsia_build.characters.doubles import same_files, same_shapes
     from specsia_build.characters.sources import open_source
     from specsia_build.characters.suggest import suggested_manifest
     from specsia_build.gallery.source import gallery_of_source
@@ -89,8 +91,14 @@ def characters(
     problems = [f for f in facts if f.problem is not None]
     sound = {f.id for f in facts if f.problem is None}
     doubles = same_files(entry for entry in opened.entries if entry.id in sound)
+    files = [set(ids) for ids in doubles]
+    shapes = [
+        ids for ids in same_shapes(opened.entries, [f.shape for f in facts]) if not any(map(set(ids).issubset, files))
+    ]
     document = {"source": opened.name, "kind": opened.kind, "characters": [asdict(f) for f in facts]}
-    lines: list[str | Table] = [*_character_lines(facts, problems, doubles)] if parts is None else _part_lines(facts[0])
+    lines: list[str | Table] = (
+        [*_character_lines(facts, problems, doubles, shapes)] if parts is None else _part_lines(facts[0])
+    )
     if suggest is not None and suggested is not None:
         write_bytes(suggest, suggested)
         found = suggested.count(LINE_END)
@@ -144,7 +152,10 @@ def _show_page(facts: Sequence[CharacterFacts]) -> None:
 
 
 def _character_lines(
-    facts: Sequence[CharacterFacts], problems: Sequence[CharacterFacts], doubles: Sequence[Sequence[str]]
+    facts: Sequence[CharacterFacts],
+    problems: Sequence[CharacterFacts],
+    doubles: Sequence[Sequence[str]],
+    shapes: Sequence[Sequence[str]],
 ) -> list[str]:
     from specsia_build.characters.survey import UNSURE
 
@@ -156,6 +167,10 @@ def _character_lines(
         said = f"note: nothing is sure about which way {some(unsure)} face{'s' * (len(unsure) == 1)}: look at "
         lines.append(f"{said}{'its picture' if len(unsure) == 1 else 'their pictures'} (--pictures FILE.html)")
     lines += [f"note: {some(ids)} are one file" for ids in doubles]
+    one = 'have one shape: keep one of them, or give them the same "split" in a manifest'
+    lines += [f"note: {some(ids)} {one}" for ids in shapes[:_MOST_SHAPES]]
+    if more := len(shapes) - _MOST_SHAPES:
+        lines += [f"note: {plural(more, 'more shape')} likewise"] if more > 0 else []
     counts = Counter(f.format or "?" for f in facts)
     formats = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
     triangles = sum(f.triangles for f in facts)
