@@ -6,9 +6,26 @@ import os
 from pathlib import Path
 
 
+def home() -> Path:
+    """The user's home folder, or one that cannot be: a container may run as a number that the system does not know."""
+    # pathlib's own raises an error then.
+    found = os.path.expanduser("~")  # noqa: PTH111
+    return Path(found if os.path.isabs(found) else os.devnull)  # noqa: PTH117
+
+
+def expanded(path: str) -> Path:
+    """A path that a user gave, with a home folder for ``~`` as shells have it: where there is no such user, as it is."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111
+
+
+def caches_home() -> Path:
+    """Where a user's programs keep what they can make again: `XDG_CACHE_HOME`, else ``~/.cache``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or home() / ".cache")
+
+
 def user_cache() -> Path:
-    """Where this package keeps what it can make again: below `XDG_CACHE_HOME`, else below ``~/.cache``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "specsia"
+    """Where this package keeps what it can make again."""
+    return caches_home() / "specsia"
 
 
 def shipped(name: str) -> Path:

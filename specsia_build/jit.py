@@ -26,6 +26,7 @@ from numpy.typing import DTypeLike, NDArray
 from specsia_build.caches import private_folder, prune, use
 from specsia_build.files.trouble import cannot_write
 from specsia_build.files.writing import writing
+from specsia_build.folders import caches_home
 
 CACHE_NAME = "specsia-compiled"
 
@@ -55,8 +56,7 @@ def cache_folder() -> Path:
         SpecsiaError: if there is no place.
     """
     stated = os.environ.get("NUMBA_CACHE_DIR")
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    cache, digest = Path(stated or home) / CACHE_NAME, sources_digest(Path(__file__).parent)
+    cache, digest = Path(stated or caches_home()) / CACHE_NAME, sources_digest(Path(__file__).parent)
     # A home that cannot be written is no reason to fail.
     with suppress(OSError):
         (cache / digest).mkdir(parents=True, exist_ok=True)

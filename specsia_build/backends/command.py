@@ -26,6 +26,7 @@ from specsia_build.backends.user_settings import settings_file
 from specsia_build.errors import CharacterError, UsageError, brief
 from specsia_build.files.sources import is_file
 from specsia_build.files.writing import remove_tree
+from specsia_build.folders import expanded
 from specsia_build.rendering.mesh import Mesh
 
 USUAL_MESH = "mesh.glb"
@@ -162,7 +163,7 @@ def make(name: str, stated: object) -> Command:
         raise UsageError(f"{name}: the command cannot be taken apart: {error}") from error
     if not words:
         raise UsageError(f"{name} has an empty command")
-    words = tuple(str(Path(word).expanduser()) if word.startswith("~") else word for word in words)
+    words = tuple(str(expanded(word)) if word.startswith("~") else word for word in words)
     if not any("{image}" in word for word in words):
         raise UsageError(f"{name}: the command must say where the picture's file goes: {{image}}")
     if not any(f"{{{place}}}" in word for word in words for place in ("mesh", "folder")):

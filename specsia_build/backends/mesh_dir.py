@@ -20,6 +20,7 @@ from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.files.listing import listing
 from specsia_build.files.records import parse_json
 from specsia_build.files.sources import is_file
+from specsia_build.folders import expanded
 from specsia_build.frame import axis_vector, front_rotation
 from specsia_build.rendering.mesh import Mesh
 
@@ -134,7 +135,7 @@ def create(argument: str | None) -> MeshDir:
     """
     if not argument:
         raise UsageError("mesh-dir needs the folder of your meshes: mesh-dir:FOLDER")
-    folder = Path(argument).expanduser()
+    folder = expanded(argument)
     if not folder.is_dir():
         raise UsageError(f"mesh-dir: there is no folder {folder}")
     return MeshDir(folder=folder, manifest=_read_manifest(folder))

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from specsia_build.errors import UsageError
+from specsia_build.folders import expanded, home
 
 SETTINGS_VARIABLE = "SPECSIA_BACKENDS"
 """Names the settings file; without it, ``specsia/backends.yaml`` in the user's configuration folder counts."""
@@ -19,9 +20,9 @@ def settings_file() -> Path:
     """The user's settings of backends."""
     stated = os.environ.get(SETTINGS_VARIABLE)
     if stated:
-        return Path(stated).expanduser()
+        return expanded(stated)
     base = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(base) if base else Path.home() / ".config") / "specsia" / "backends.yaml"
+    return (Path(base) if base else home() / ".config") / "specsia" / "backends.yaml"
 
 
 def all_settings() -> dict[str, dict[str, Any]]:

@@ -18,6 +18,7 @@ from specsia_build.characters.manifest import read_manifest
 from specsia_build.characters.samples import LICENSE, SOURCE, VERSION
 from specsia_build.errors import UsageError
 from specsia_build.files.sources import is_folder
+from specsia_build.folders import expanded
 from specsia_build.ownership import RUN_MARK
 
 MAX_SAMPLES = 100_000
@@ -59,7 +60,7 @@ def open_source(source: str, scratch: Path) -> Source:
     """
     if source.startswith("sample:"):
         return _samples(source, scratch)
-    path = Path(source).expanduser()
+    path = expanded(source)
     name = Path(os.path.abspath(path)).name or "source"  # noqa: PTH100  a link's own name is wanted, not its target's
     try:
         if not is_unicode(str(path)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 import click
@@ -14,6 +13,7 @@ from specsia_build.cli.command import Command
 from specsia_build.cli.completion import CLIP_STAGES, recipe_names
 from specsia_build.cli.output import json_option
 from specsia_build.config import DEFAULT_CLIPS_OUT, EXECUTORS, LOOKS, ClipSettings
+from specsia_build.folders import expanded
 
 
 @click.command(
@@ -120,4 +120,4 @@ def _whole(motion: str) -> str:
     """A motion as the settings keep it: a file by its whole path."""
     from specsia_build.stages.clips.actor import is_file_name
 
-    return str(Path(motion).expanduser().absolute()) if is_file_name(motion) else motion
+    return str(expanded(motion).absolute()) if is_file_name(motion) else motion

@@ -15,6 +15,7 @@ from specsia_build.config import BuildConfig, backend_name, result_settings
 from specsia_build.errors import SpecsiaError, UsageError, spelled
 from specsia_build.files.names import relative_name
 from specsia_build.files.sources import source_place
+from specsia_build.folders import expanded
 
 HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*(@[\w./-]+)?", re.ASCII)
 """`OWNER/NAME`, and `@` with a branch, tag or commit where one is wanted."""
@@ -177,10 +178,7 @@ def find_place(where: str | Path) -> Place:
         return _on_hub(text.removeprefix("hf://").removeprefix("datasets/").strip("/"), text)
     if isinstance(where, str) and "://" in text:
         return _behind_url(text)
-    try:
-        folder = Path(text).expanduser()
-    except RuntimeError as error:
-        raise UsageError(f"there is no folder {text}: {sentence(error)}") from error
+    folder = expanded(text)
     if folder.is_dir():
         return Place(spelled(text), _local_filesystem(), str(folder.resolve()), folder)
     if folder.is_file():

@@ -17,6 +17,7 @@ from specsia_build.dataset import splits
 from specsia_build.dataset.membership import splits_of
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import UsageError, plural, some
+from specsia_build.folders import expanded
 from specsia_build.memory import lasting
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import named
@@ -76,7 +77,7 @@ def excluded_ids(path: str | None) -> frozenset[str]:
     if path is None:
         return frozenset()
     try:
-        lines = Path(path).expanduser().read_text(encoding="utf-8-sig").split("\n")
+        lines = expanded(path).read_text(encoding="utf-8-sig").split("\n")
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         raise UsageError(f"exclude: {path} cannot be read: {why}; give a file of ids, one a line") from error

@@ -9,7 +9,7 @@ from typing import Any
 
 from specsia_build.config import DEFAULT_OUT, WORK, BuildConfig, ClipSettings, read_settings, with_settings
 from specsia_build.errors import UsageError, meant, spelled
-from specsia_build.folders import shipped
+from specsia_build.folders import expanded, shipped
 from specsia_build.pipeline.layout import RunLayout, layout_of
 from specsia_build.pipeline.store import misplaced
 from specsia_build.recipes.registry import defaults_of
@@ -131,8 +131,8 @@ def effective(
     if config.clips is not None:
         config = _layered(_with_defaults(config.clips.recipes, [level for level, _ in levels]), levels)
     if not config.source.startswith("sample:"):
-        config = with_settings(config, {"source": str(Path(config.source).expanduser().absolute())}, "the command line")
-    if config.like is not None and Path(config.like).expanduser().is_dir():
-        like = str(Path(config.like).expanduser().absolute())
+        config = with_settings(config, {"source": str(expanded(config.source).absolute())}, "the command line")
+    if config.like is not None and expanded(config.like).is_dir():
+        like = str(expanded(config.like).absolute())
         config = with_settings(config, {"like": like}, "the command line")
     return config, replace(layout, work=config.work)

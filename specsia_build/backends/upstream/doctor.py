@@ -22,6 +22,7 @@ from specsia_build.backends.upstream.pins import (
     checkout_commit,
     gated_weights,
 )
+from specsia_build.folders import expanded
 
 OK, NOTE, MISSING = "ok", "note", "missing"
 """It is there; it is there but not as pinned; it is not there."""
@@ -180,7 +181,7 @@ def _all_weights(pins: Pins, place: Installation) -> Iterator[Check]:
             continue
         source = place.weights.get(weights.name, weights.source or "")
         revision = None if weights.name in place.weights else weights.revision
-        folder = Path(source).expanduser() if Path(source).expanduser().is_dir() else _cached(source, revision)
+        folder = expanded(source) if expanded(source).is_dir() else _cached(source, revision)
         gone = [] if folder is None else [name for name in weights.files if not (folder / name).is_file()]
         mend = " ".join(["hf download", source, *weights.files, *(["--revision", revision] if revision else [])])
         if folder is None:
@@ -192,7 +193,7 @@ def _all_weights(pins: Pins, place: Installation) -> Iterator[Check]:
 
 
 def _file_weights(weights: Weights, place: Installation, label: str) -> Check:
-    path = Path(weights.path or "").expanduser()
+    path = expanded(weights.path or "")
     if not path.is_absolute() and place.root is not None:
         path = place.root / path
     before = "" if place.root is None else f"cd {_q(place.root)} && "

@@ -14,7 +14,7 @@ import yaml
 
 from specsia_build.backends.user_settings import own_settings, settings_file
 from specsia_build.errors import UsageError, meant
-from specsia_build.folders import shipped
+from specsia_build.folders import expanded, shipped
 
 OFFLINE_VARIABLE = "SPECSIA_OFFLINE"
 
@@ -174,8 +174,8 @@ def find_installation(name: str, root: Path | None = None, python: Path | None =
     devices = stated["devices"].split(",") if stated["devices"] else own.get("devices", visible)
     offline = os.environ.get(OFFLINE_VARIABLE, "") not in ("", "0") or bool(own.get("offline", False))
     return Installation(
-        root=None if found_root is None else found_root.expanduser().absolute(),
-        python=None if found_python is None else found_python.expanduser().absolute(),
+        root=None if found_root is None else expanded(str(found_root)).absolute(),
+        python=None if found_python is None else expanded(str(found_python)).absolute(),
         devices=tuple(str(device).strip() for device in _list(devices)),
         offline=offline,
         weights={str(key): str(value) for key, value in (own.get("weights") or {}).items()},

@@ -55,6 +55,7 @@ from specsia_build.dataset.verify.rows import GroupTask, check_group
 from specsia_build.dataset.verify.views import Tracker, read_frozen_splits, split_notes
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.names import relative_name
+from specsia_build.folders import home
 
 __all__ = ["CheckResult", "Problem", "Report", "verify"]
 
@@ -63,7 +64,7 @@ _COLUMNS = {"specsia": schema.COLUMNS, "clips": schema.MOVING_COLUMNS, "publishe
 
 def known_folders(folder: Path | None) -> tuple[str, ...]:
     """Folders of this machine long enough not to occur in a text by chance."""
-    found = [Path.home(), Path.cwd(), *([folder.resolve()] if folder is not None else [])]
+    found = [home(), Path.cwd(), *([folder.resolve()] if folder is not None else [])]
     return tuple(sorted({str(path) for path in found if len(path.parts) > 2}))
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from specsia_build.errors import UsageError
+from specsia_build.folders import expanded
 
 VGG19 = "vgg19"
 RANDOM = "random"
@@ -148,7 +149,7 @@ def find_features(perceptual: str, say: Callable[[str], None]) -> tuple[Features
     if perceptual == RANDOM:
         return _random(), RANDOM
     if perceptual not in ("", VGG19):
-        path = Path(perceptual).expanduser()
+        path = expanded(perceptual)
         if not path.is_file():
             raise UsageError(f"--perceptual {perceptual} is neither vgg19, random or none, nor a file of weights")
         return _from_file(path), str(path)

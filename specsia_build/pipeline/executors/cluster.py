@@ -16,6 +16,7 @@ from typing import Any
 from specsia_build import __version__
 from specsia_build.config import BuildConfig
 from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.folders import expanded, home
 from specsia_build.pipeline.executors.head import Head
 from specsia_build.pipeline.executors.here import Here
 from specsia_build.pipeline.executors.nodes import Nodes
@@ -79,7 +80,7 @@ def load_ray(head: str | None) -> Any:
 
 def _has_token() -> bool:
     stated = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
-    return stated or (Path.home() / ".ray" / "auth_token").is_file()
+    return stated or (home() / ".ray" / "auth_token").is_file()
 
 
 @contextmanager
@@ -125,7 +126,7 @@ def joined_cluster(
                     f"the Ray cluster at {head} cannot be joined ({reason}): the versions of Ray and Python must be "
                     "its own, and where it asks for a token RAY_AUTH_MODE=token and RAY_AUTH_TOKEN must be set"
                 ) from error
-            source = None if config.source.startswith("sample:") else Path(config.source).expanduser().absolute()
+            source = None if config.source.startswith("sample:") else expanded(config.source).absolute()
             here = Here(Path.cwd(), __version__, layout.root, None if layout.work else mark, source, _variables())
             limit = config.worker_count() if head is None else config.workers or None
             answering = Head(address, ours=head is None)
