@@ -13,8 +13,13 @@ def home() -> Path:
     return Path(found if os.path.isabs(found) else os.devnull)  # noqa: PTH117
 
 
+def homed() -> dict[str, str]:
+    """This process's variables with a `HOME` among them, without which other programs may crash, as Blender does."""
+    return {"HOME": str(home()), **os.environ}
+
+
 def expanded(path: str) -> Path:
-    """A path that a user gave, with a home folder for ``~`` as shells have it: where there is no such user, as it is."""
+    """A path that a user gave, with a home folder for ``~`` as shells have it; without such a user it stays."""
     return Path(os.path.expanduser(path))  # noqa: PTH111
 
 

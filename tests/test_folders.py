@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pwd
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from specsia_build.cli import main
-from specsia_build.folders import expanded, home, user_cache
+from specsia_build.folders import expanded, home, homed, user_cache
 
 
 @pytest.fixture
@@ -38,6 +39,7 @@ def test_a_path_may_begin_in_a_home_folder(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.usefixtures("nobody")
 def test_a_user_without_a_home_folder_has_one_that_cannot_be() -> None:
     assert not home().is_dir()
+    assert homed() == {**os.environ, "HOME": str(home())}
     assert user_cache().is_absolute()
     with pytest.raises(NotADirectoryError):
         user_cache().mkdir(parents=True)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from specsia_build.errors import SpecsiaError, brief
+from specsia_build.folders import homed
 
 OK, NOTE, MISSING, BROKEN = "ok", "note", "missing", "broken"
 """It is there; it is there, but mind what is said; it is not there; it is there and does not work."""
@@ -52,6 +53,7 @@ def ask(command: Sequence[str]) -> str:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            env=homed(),
         )
     except OSError as error:
         raise SpecsiaError(brief(f"{command[0]}: {error.strerror or error}")) from error

@@ -21,7 +21,7 @@ from typing import Any
 
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.files.records import MOST_JSON_BYTES, parse_json
-from specsia_build.folders import shipped
+from specsia_build.folders import homed, shipped
 
 EXECUTABLE_SETTING = "SPECSIA_BLENDER"
 
@@ -116,6 +116,7 @@ class BlenderProcess:
                 stderr=self._log,
                 pass_fds=(theirs,),
                 start_new_session=True,
+                env=homed(),
             )
         finally:
             os.close(theirs)
