@@ -106,14 +106,8 @@ def _projected(points: Floats, spline: Floats, right: Floats, down: Floats) -> F
     """One Newton step towards height^2 = square."""
     at = [points[:, 1], points[:, 0]]
     value = scipy.ndimage.map_coordinates(spline, at, order=3, mode="nearest", prefilter=False) - points[:, 2] ** 2
-    gradient = np.stack(
-        [
-            scipy.ndimage.map_coordinates(right, at, order=1, mode="nearest"),
-            scipy.ndimage.map_coordinates(down, at, order=1, mode="nearest"),
-            -2.0 * points[:, 2],
-        ],
-        axis=1,
-    )
+    slopes: list[Floats] = [scipy.ndimage.map_coordinates(one, at, order=1, mode="nearest") for one in (right, down)]
+    gradient = np.stack([*slopes, -2.0 * points[:, 2]], axis=1)
     steepness = np.maximum(np.einsum("ij,ij->i", gradient, gradient), 1e-3)
     move = (value / steepness)[:, None] * gradient
     # Where the field is nearly flat Newton's step is meaningless beyond a fraction of a cell.
