@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,23 +124,24 @@ def thickness(mesh: Mesh, x: float, z: float) -> float:
     return float(back.position[row, 511 - column, 1] - front.position[row, column, 1])
 
 
-SHAPES = {
-    "disc": (disc(512, 0.5, 0.5, 0.36), 2, 0.99),
-    "ring": (ring(512), 0, 0.99),
-    "two blobs": (two_blobs(512), 4, 0.99),
-    "figure": (figure(512)[0], 2, 0.99),
-    "square": (square(512), 2, 0.99),
-    "line": (limb(512, (0.2, 0.2), (0.8, 0.75), 0.004), 2, 0.97),
-    "cut by the border": (disc(512, 0.05, 0.95, 0.4), 2, 0.99),
-    "small": (disc(512, 0.5, 0.5, 0.03), 2, 0.98),
-    "blobs": (blobs(512), None, 0.98),
+SHAPES: dict[str, tuple[Callable[[], Field], int | None, float]] = {
+    "disc": (lambda: disc(512, 0.5, 0.5, 0.36), 2, 0.99),
+    "ring": (lambda: ring(512), 0, 0.99),
+    "two blobs": (lambda: two_blobs(512), 4, 0.99),
+    "figure": (lambda: figure(512)[0], 2, 0.99),
+    "square": (lambda: square(512), 2, 0.99),
+    "line": (lambda: limb(512, (0.2, 0.2), (0.8, 0.75), 0.004), 2, 0.97),
+    "cut by the border": (lambda: disc(512, 0.05, 0.95, 0.4), 2, 0.99),
+    "small": (lambda: disc(512, 0.5, 0.5, 0.03), 2, 0.98),
+    "blobs": (lambda: blobs(512), None, 0.98),
 }
+"""What is inflated, drawn where it is needed; its Euler number; how much of its silhouette is filled."""
 
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_surface_is_closed_and_fills_the_silhouette(name: str) -> None:
-    distance, euler, least = SHAPES[name]
-    image = painted(distance)
+    draw, euler, least = SHAPES[name]
+    image = painted(draw())
     mesh = inflated(image)
     surface = solid(mesh)
     edges = np.sort(surface.edges, axis=1)

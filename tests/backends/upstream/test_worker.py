@@ -46,16 +46,13 @@ def test_the_library_imports_the_standard_library_only() -> None:
     assert {name.split(".")[0] for name in names} <= set(sys.stdlib_module_names)
 
 
-def pythons() -> list[str]:
-    found = [path for name in OLD_PYTHONS if (path := shutil.which(name)) is not None]
-    runs = [p for p in found if subprocess.run([p, "-c", ""], capture_output=True, check=False).returncode == 0]
-    return [*runs, sys.executable]
-
-
-@pytest.mark.parametrize("python", pythons())
+@pytest.mark.parametrize("python", [*OLD_PYTHONS, sys.executable])
 def test_a_worker_of_ten_lines_in_each_python(tmp_path: Path, python: str) -> None:
+    found = shutil.which(python)
+    if found is None or subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode != 0:
+        pytest.skip(f"there is no {python}")
     assert len([line for line in TEN_LINES.splitlines() if line.strip()]) <= 10
-    with Supervisor(command(tmp_path, TEN_LINES, python), QUICK) as supervisor:
+    with Supervisor(command(tmp_path, TEN_LINES, found), QUICK) as supervisor:
         assert supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1).mesh.is_file()
 
 
