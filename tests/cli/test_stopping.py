@@ -123,7 +123,7 @@ def test_a_build_that_is_stopped_twice_says_one_thing_and_leaves_nobody(tmp_path
         "specsia: stopped; the same command goes on from here",
         "specsia: stopping; once more ends it at once",
     }
-    _, alive = psutil.wait_procs(children, timeout=20)
+    _, alive = psutil.wait_procs(children, timeout=300)
     assert alive == []
 
 

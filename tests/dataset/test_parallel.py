@@ -78,7 +78,7 @@ def test_workers_end_with_their_parent(kind: signal.Signals) -> None:
         children = psutil.Process(process.pid).children(recursive=True)
         assert len(children) >= 2
         process.send_signal(kind)
-        _, alive = psutil.wait_procs(children, timeout=20)
+        _, alive = psutil.wait_procs(children, timeout=300)
     assert alive == []
 
 
@@ -86,11 +86,11 @@ def test_ctrl_c_as_workers_begin_is_answered_by_their_parent_alone(tmp_path: Pat
     begun = tmp_path / "begun"
     (tmp_path / "sitecustomize.py").write_text(SLOW.format(begun=begun))
     with asking(tmp_path) as process:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not begun.exists() and time.monotonic() < deadline:
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGINT)
-        said, complained = process.communicate(timeout=60)
+        said, complained = process.communicate(timeout=300)
     assert (said, complained) == ("stopped\n", "")
 
 
@@ -110,7 +110,7 @@ forkserver.read_signed = read_signed
 
 def test_ctrl_c_leaves_no_worker_that_is_being_begun() -> None:
     command = [sys.executable, "-c", INTERRUPTED + ASKING]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert (ran.stdout, ran.stderr) == ("asking\nstopped\n", "")
 
 
@@ -119,7 +119,7 @@ def test_closing_ends_what_workers_are_at() -> None:
     assert next(found) == 0.0
     began = time.monotonic()
     found.close()
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 300
 
 
 @pytest.mark.parametrize("method", ["forkserver", "spawn"])
@@ -138,7 +138,7 @@ def test_workers_run_nothing_of_the_folder_that_they_begin_in(tmp_path: Path, me
         [sys.executable, script],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
         cwd=strangers,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "TMPDIR": str(deep)},

@@ -226,7 +226,7 @@ def test_a_run_is_watched_until_it_is_interrupted(begun: tuple[BuildConfig, Path
                 urlopen(url.rstrip("/")[:-1] + "/")
         finally:
             os.kill(served.pid, signal.SIGINT)
-        rest, said = served.communicate(timeout=60)
+        rest, said = served.communicate(timeout=300)
     assert page.startswith("<!DOCTYPE html>") and "connect-src 'self'" in page
     assert (served.returncode, rest) == (0, "")
     assert said == f"no longer served; `specsia report {begun[1]}` writes the page as a file\n"

@@ -47,14 +47,14 @@ FAULTS = {
 
 REASONS = {
     "03": "ended with exit code 7",
-    "05": "gave no answer within 1.5 seconds",
-    "07": "gave no answer within 1.5 seconds",
+    "05": "gave no answer within 3 seconds",
+    "07": "gave no answer within 3 seconds",
     "09": "no mesh was written",
     "10": "ran out of memory (MemoryError: no room for 3 GiB)",
     "11": "ran out of memory (RuntimeError: CUDA out of memory.",
     "12": "was killed by SIGKILL (out of memory?)",
     "14": "was killed by SIGSEGV",
-    "15": "gave no sign of life for 1 seconds",
+    "15": "gave no sign of life for 2 seconds",
     "16": "failed: the picture shows nobody",
     "17": "failed: KeyError: 'front'",
 }
@@ -179,11 +179,11 @@ def test_garbage_on_the_output_of_a_foreign_worker(tmp_path: Path, garbage: str)
         ),
         (['{"type": "done", "id": ID}\n'], "said that it was done, but named no mesh"),
         (['{"type": "error", "id": ID, "kind": "input", "message": "too dark"}\n'], "failed: too dark"),
-        (["WAIT", DONE], "gave no sign of life for 1 seconds"),
+        (["WAIT", DONE], "gave no sign of life for 2 seconds"),
     ],
 )
 def test_answers_that_are_none(tmp_path: Path, answers: list[str], reason: str) -> None:
-    raw = command(tmp_path, RAW, hello=[HELLO], answers=answers, wait=1.3)
+    raw = command(tmp_path, RAW, hello=[HELLO], answers=answers, wait=QUICK.heartbeat + 0.5)
     with Supervisor(raw, QUICK) as supervisor, pytest.raises(CharacterError) as caught:
         supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1)
     assert reason in str(caught.value)

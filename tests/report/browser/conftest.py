@@ -16,12 +16,17 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from specsia_build.report.shell import shell
 from tests.report.browser.pages import HOSTILE, document, strip
 
 Show = Callable[..., Page]
+
+PATIENCE_MS = 60_000
+"""What is waited for may take long on a machine that has other work; by default 5 seconds is all it may."""
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")
@@ -125,7 +130,7 @@ def show(browser: Browser, site: Callable[[str], Path]) -> Iterator[Show]:
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, **more)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("console", lambda message: said.append(_line(message)))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("dialog", lambda dialog: said.append(f"dialog: {dialog.message}"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from tests.backends.upstream.standins import eventually
 from tests.report.browser.conftest import Show, serious
 from tests.report.browser.pages import HOSTILE
 
@@ -34,11 +35,14 @@ def test_the_theme_is_kept(show: Show) -> None:
     page.click("#theme")
     dark = page.evaluate(ground)
     assert dark != light
+
+    def after_a_reload() -> bool:
+        page.reload()
+        page.wait_for_selector("main h1")
+        return bool(page.evaluate(ground) == dark)
+
     # The browser writes down what a page keeps a moment later, and may reload it in another process.
-    page.wait_for_timeout(1000)
-    page.reload()
-    page.wait_for_selector("main h1")
-    assert page.evaluate(ground) == dark
+    assert eventually(after_a_reload, 60.0)
 
 
 def test_the_content_is_one_key_away(show: Show) -> None:
