@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -66,16 +68,18 @@ def edge_counts(quads: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("samples")
-    for index in range(COUNT):
-        write_sample(made, index, SEED)
-    return made
+def dozen() -> list[Sample]:
+    return [make_sample(SEED, index) for index in range(12)]
 
 
 @pytest.fixture(scope="module")
-def dozen() -> list[Sample]:
-    return [make_sample(SEED, index) for index in range(12)]
+def folder(dozen: list[Sample], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first of the dozen, written."""
+    made = tmp_path_factory.mktemp("samples")
+    with patch("specsia_build.characters.samples.write.make_sample", lambda _, index: dozen[index]):
+        for index in range(COUNT):
+            write_sample(made, index, SEED)
+    return made
 
 
 def test_layout_is_that_of_3dbicar(folder: Path) -> None:
@@ -207,7 +211,7 @@ def test_a_whole_character_is_not_rewritten(folder: Path) -> None:
 
 
 def test_an_interrupted_run_is_mended(folder: Path, tmp_path: Path) -> None:
-    write_sample(tmp_path, 0, SEED)
+    shutil.copytree(folder / "0", tmp_path / "0")
     (tmp_path / "0" / "tpose" / "e.bmp").unlink()
     (tmp_path / "0" / "metadata.json").unlink()
     write_sample(tmp_path, 0, SEED)
@@ -215,8 +219,8 @@ def test_an_interrupted_run_is_mended(folder: Path, tmp_path: Path) -> None:
 
 
 def test_writers_of_one_character_lose_nothing(folder: Path, tmp_path: Path) -> None:
-    with ThreadPoolExecutor(4) as pool:
-        for written in [pool.submit(write_sample, tmp_path, 0, SEED) for _ in range(4)]:
+    with ThreadPoolExecutor(3) as pool:
+        for written in [pool.submit(write_sample, tmp_path, 0, SEED) for _ in range(3)]:
             written.result()
     assert [path.name for path in tmp_path.iterdir()] == ["0"]
     assert digests(tmp_path) == {f"0/{name}": digest for name, digest in digests(folder / "0").items()}
