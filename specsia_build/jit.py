@@ -14,7 +14,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache, update_wrapper
+from functools import cache, partial, update_wrapper
 from importlib.metadata import version
 from pathlib import Path
 from threading import RLock
@@ -76,12 +76,16 @@ _MAKING = RLock()
 class Later:
     """A function that numba is told of when it is called, or when one that calls it is compiled.
 
+    Most are only called by others, and to compile what takes a call from Python costs as much as a short function does:
+    there is one of each kind.
+
     Attributes:
-        made: what numba makes of it, now if need be.
+        made: what numba makes of it for calls from Python, now if need be.
+        inner: the same for calls from compiled functions alone.
     """
 
-    def __init__(self, make: Callable[[], Any], function: Callable[..., Any]) -> None:
-        self._make, self._made = make, None
+    def __init__(self, make: Callable[[bool], Any], function: Callable[..., Any]) -> None:
+        self._make, self._made, self._inner = make, None, None
         update_wrapper(self, function)
 
     def __call__(self, *arguments: Any) -> Any:
@@ -92,15 +96,23 @@ class Later:
         """See `Later`."""
         with _MAKING:
             if self._made is None:
-                self._made = self._make()
+                self._made = self._make(False)
             return self._made
+
+    @property
+    def inner(self) -> Any:
+        """See `Later`."""
+        with _MAKING:
+            if self._inner is None:
+                self._inner = self._make(True)
+            return self._inner
 
     @property
     def _numba_type_(self) -> Any:
         """What numba asks of values that it does not know."""
         from numba.core.registry import cpu_target
 
-        return cpu_target.typing_context.resolve_value_type(self.made)
+        return cpu_target.typing_context.resolve_value_type(self.inner)
 
 
 @cache
@@ -108,7 +120,19 @@ def _keeper() -> Any:
     from numba.core.caching import FunctionCache
 
     class Keeper(FunctionCache):
-        """numba's cache of a function, which says in a sentence where nothing can be kept."""
+        """numba's cache of a function, which says in a sentence where nothing can be kept.
+
+        Args:
+            function: that is compiled.
+            inner: whether it is kept for calls from compiled functions alone.
+        """
+
+        def __init__(self, function: Callable[..., Any], inner: bool) -> None:
+            super().__init__(function)
+            self._inner = inner
+
+        def _index_key(self, sig: Any, codegen: Any) -> Any:
+            return (*super()._index_key(sig, codegen), self._inner)
 
         def save_overload(self, sig: Any, data: Any) -> None:
             with writing(Path(self.cache_path)):
@@ -117,14 +141,15 @@ def _keeper() -> Any:
     return Keeper
 
 
-def _compiled(function: Callable[..., Any], options: dict[str, Any]) -> Any:
+def _compiled(function: Callable[..., Any], options: dict[str, Any], inner: bool) -> Any:
     """A function that is compiled when it is called, and kept in `cache_folder`."""
     import numba
 
     setattr(numba.config, "CACHE_DIR", str(cache_folder()))  # noqa: B010  it has no type
-    made: Any = numba.njit(nogil=True, error_model="numpy", **options)(function)
+    stated: dict[str, Any] = {**options, "no_cfunc_wrapper": True, "no_cpython_wrapper": inner}
+    made: Any = numba.njit(nogil=True, error_model="numpy", **stated)(function)
     try:
-        made._cache = _keeper()(function)
+        made._cache = _keeper()(function, inner)
     except RuntimeError as error:
         # numba found no place for it.
         raise cannot_write(cache_folder(), OSError(errno.ENOSPC, "No space left on device")) from error
@@ -133,7 +158,7 @@ def _compiled(function: Callable[..., Any], options: dict[str, Any]) -> Any:
 
 def _keeping(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """A decorator of functions that are compiled when they are called, and kept in `cache_folder`."""
-    return lambda function: Later(lambda: _compiled(function, options), function)
+    return lambda function: Later(partial(_compiled, function, options), function)
 
 
 compiled: Any = _keeping()
@@ -149,7 +174,7 @@ inlined: Any = _keeping(forceinline=True, _nrt=False)
 
 def intrinsic(function: Callable[..., Any]) -> Any:
     """Decorator of what writes a compiled function's instructions itself; see `numba.extending.intrinsic`."""
-    return Later(lambda: _extending(function), function)
+    return Later(lambda _: _extending(function), function)
 
 
 def _extending(function: Callable[..., Any]) -> Any:

@@ -6,7 +6,10 @@ import os
 import shutil
 from pathlib import Path
 
-from specsia_build.jit import sources_digest
+import pytest
+
+from specsia_build import jit
+from specsia_build.jit import compiled, sources_digest
 
 
 def _package(top: Path) -> Path:
@@ -34,3 +37,25 @@ def test_what_compiles_nothing_changes_nothing(tmp_path: Path) -> None:
     assert sources_digest(one) == first
     (one / "rendering" / "one.py").write_text("")
     assert sources_digest(one) != first
+
+
+def _halved(x: float) -> float:
+    return x / 2
+
+
+_half = compiled(_halved)
+
+
+@compiled
+def _half_and_one(x: float) -> float:
+    return float(_half(x)) + 1.0
+
+
+def test_python_calls_what_was_kept_for_a_compiled_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jit, "cache_folder", lambda: tmp_path)
+    assert _half_and_one(3.0) == 2.5
+    kept = {path.name for path in tmp_path.rglob("*.nbc")}
+    assert compiled(_halved)(3.0) == 1.5
+    # What the one takes from there has no way in for the other.
+    assert len({path.name for path in tmp_path.rglob("*.nbc")} - kept) == 1
+    assert compiled(_halved)(5.0) == 2.5
