@@ -30,4 +30,4 @@ REFUSED = {
     },
     **dict.fromkeys((".zip", ".rar", ".7z", ".tar", ".tgz"), "is an archive: unpack it"),
 }
-"""What is said of files of other formats, by their suffix in lower case, where a folder holds none of `FORMATS`."""
+"""What is said of files of other formats, by their suffix in lower case, where there is none of `FORMATS`."""

@@ -16,7 +16,7 @@ from specsia_build.characters.character import AUTO, UNSETTLED, Entry, Sample, i
 from specsia_build.characters.formats import FORMATS, REFUSED
 from specsia_build.characters.manifest import read_manifest
 from specsia_build.characters.samples import LICENSE, SOURCE, VERSION
-from specsia_build.errors import UsageError
+from specsia_build.errors import UsageError, some
 from specsia_build.files.sources import is_folder
 from specsia_build.folders import expanded
 from specsia_build.ownership import RUN_MARK
@@ -40,11 +40,13 @@ class Source:
         name: what a dataset card may show, such as ``sample:24`` or a folder's base name; never a machine's path.
         kind: ``sample``, ``3dbicar``, ``file``, ``folder`` or ``manifest``.
         entries: sorted by `id_order_key`, ids unique, those that cannot be built included with their problem.
+        notes: sentences about what of it was passed over.
     """
 
     name: str
     kind: str
     entries: tuple[Entry, ...]
+    notes: tuple[str, ...] = ()
 
 
 def open_source(source: str, scratch: Path) -> Source:
@@ -115,11 +117,22 @@ def _folder(folder: Path, name: str) -> Source:
     if any(is_bicar(child) for child in children):
         found = [_found_folder(folder, child.name) for child in children if _looks_bicar(child)]
         return Source(name, "3dbicar", _sorted(_identified(folder, found)))
-    found = _meshes(folder)
+    meshes, refused = _meshes(folder)
+    found = meshes or refused
     if not found:
         raise UsageError(f"the folder '{name}' holds no character ({' '.join(FORMATS)} or 3DBiCar): {_KINDS}")
     kind = "3dbicar" if all(one.folder and not one.linked for one in found) else "folder"
-    return Source(name, kind, _sorted(_identified(folder, found)))
+    return Source(name, kind, _sorted(_identified(folder, found)), _passed_over(meshes, refused) if meshes else ())
+
+
+def _passed_over(meshes: list[_Found], refused: list[_Found]) -> tuple[str, ...]:
+    """What to say of files in formats that are not read, but for those that bear the name of one that is."""
+    known = {one.stem.casefold() for one in meshes}
+    left = [one.name for one in refused if one.stem.casefold() not in known]
+    if not left:
+        return ()
+    files, them = ("1 file is", "it") if len(left) == 1 else (f"{len(left):,} files are", "them")
+    return (f"{files} passed over, as nothing reads {them} ({some(left)}): export the characters in {them} as GLB",)
 
 
 class _Found(msgspec.Struct, frozen=True, gc=False):
@@ -175,8 +188,8 @@ def _leads_to_meshes(folder: Path, top: Path) -> bool:
         return False
 
 
-def _meshes(top: Path) -> list[_Found]:
-    """Mesh files and 3DBiCar folders below a folder, or else what is `REFUSED`; what is hidden or a run is passed over.
+def _meshes(top: Path) -> tuple[list[_Found], list[_Found]]:
+    """Mesh files and 3DBiCar folders below a folder, and files that are `REFUSED`; what is hidden or a run is left out.
 
     Raises:
         UsageError: if a folder cannot be read.
@@ -210,7 +223,7 @@ def _meshes(top: Path) -> list[_Found]:
             suffix = f"{dot}{suffix.lower()}"
             if (suffix in FORMATS or suffix in REFUSED) and not name.startswith("."):
                 (found if suffix in FORMATS else refused).append(_Found(folder, name, stem, suffix))
-    return found or refused
+    return found, refused
 
 
 def _identified(top: Path, found: list[_Found]) -> list[Entry]:

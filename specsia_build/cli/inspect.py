@@ -107,7 +107,7 @@ def characters(
     if pictures is not None:
         write_page(gallery_of_source(opened.name, facts, views), {}, pictures, Progress())
         lines.append(f"the pictures are in {pictures}")
-    tell(as_json, document, lines)
+    tell(as_json, document, [*(f"note: {note}" for note in opened.notes if parts is None), *lines])
     if len(problems) == len(facts):
         ctx.exit(FAILED)
 

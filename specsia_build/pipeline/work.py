@@ -72,7 +72,7 @@ class Work:
         unknown = sorted(excluded - every, key=id_order_key)
         if unknown:
             progress.say(f"exclude: the source has none of these {len(unknown)}: {named(unknown)}")
-        for note in chosen.notes(config.like):
+        for note in (*self.source.notes, *chosen.notes(config.like)):
             progress.say(note)
         self.tallies: dict[tuple[str, str | None], StageTally] = {}
         self.record = Record(layout, index, progress)

@@ -246,6 +246,15 @@ def test_a_folder_that_is_a_link_to_characters_elsewhere_is_told(tmp_path: Path)
     }
 
 
+def test_files_that_nothing_reads_are_told_beside_others(tmp_path: Path) -> None:
+    touch(tmp_path, "Hero.glb", "work/hero.max", "a/Frog.dae", "a/Pack.ZIP", "skin.png", ".hidden.pmx")
+    opened = open_path(tmp_path)
+    assert ids(opened) == ["Hero"]
+    (note,) = opened.notes
+    assert note.startswith("2 files are passed over, as nothing reads them (Frog.dae, Pack.ZIP): export")
+    assert open_path(tmp_path / "work").notes == ()
+
+
 def test_runs_among_characters_are_passed_over(tmp_path: Path) -> None:
     touch(tmp_path / "a", "Hero.glb", "out/specsia-run.json", "out/source/Other.glb", "out2/Third.glb")
     assert ids(open_path(tmp_path / "a")) == ["Hero", "Third"]
