@@ -26,6 +26,9 @@ LEAST_GREY = 96
 MOST_CHROMA, MOST_CONTRAST = 8, 12
 """Display levels between the channels of a grey, and between two greys that look the same."""
 
+DEFAULTS = (188, 204, 231, 255)
+"""Display levels that programs give what nobody coloured: half and 0.8 of the light, 0.8 of the level, white."""
+
 LEAST_OPACITY, MOST_SEE_THROUGH = 0.5, 0.5
 """Opacity below which a surface is more see-through than not, and share of such from which that is said."""
 
@@ -46,7 +49,9 @@ _MOST_SHOWN = 3
 
 
 def plain_materials(mesh: Mesh) -> tuple[str, ...] | None:
-    """Names of the materials of a mesh that is one plain grey, from mid-grey to white; None for any other.
+    """Names of the materials of a mesh that is one plain grey, from mid-grey to white, or of `DEFAULTS` alone.
+
+    None for any other.
 
     A colour, a second shade, a texture and a glow all say that somebody chose how it looks, colours of vertices where
     more than a few in a hundred of its surface have them.
@@ -61,7 +66,7 @@ def plain_materials(mesh: Mesh) -> tuple[str, ...] | None:
         base = np.array([m.base_color[:3] for m in mesh.materials])[mesh.face_material[seen], None]
         colours = (base * mesh.colors[seen, :, :3]).reshape(-1, 3)
     levels = linear_to_srgb(np.clip(colours, 0.0, 1.0)) * _FULL
-    if not is_plain(levels) or np.median(levels) < LEAST_GREY:
+    if not (is_plain(levels) or _is_default(levels)) or np.median(levels) < LEAST_GREY:
         return None
     return tuple(dict.fromkeys(m.name for m in shown))
 
@@ -73,6 +78,12 @@ def is_plain(levels: NDArray[np.floating]) -> bool:
     chroma = levels.max(axis=1) - levels.min(axis=1)
     low, high = np.quantile(levels.mean(axis=1), (0.02, 0.98))
     return bool(np.quantile(chroma, 0.98) <= MOST_CHROMA and high - low <= MOST_CONTRAST)
+
+
+def _is_default(levels: NDArray[np.floating]) -> bool:
+    """Whether display colours (N, 3) are `DEFAULTS`, as of parts that came from several programs, but for a few."""
+    off = np.abs(levels[:, None, :] - np.array(DEFAULTS)[:, None]).max(axis=2).min(axis=1)
+    return bool(np.quantile(off, 0.98) <= 1.0)
 
 
 def plain_picture(color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> str | None:

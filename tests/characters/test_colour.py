@@ -114,6 +114,7 @@ def grey(level: float, **more: object) -> Material:
         mesh_of(grey(1.0), replace(grey(1.0), name="skin")),
         mesh_of(grey(0.8), colors=np.full((1, 3, 4), 0.9, np.float32)),
         mesh_of(grey(0.214)),
+        mesh_of(grey(0.8), replace(grey(1.0), name="skin")),
     ],
 )
 def test_one_default_grey_is_plain(mesh: Mesh) -> None:
