@@ -25,6 +25,9 @@ LEAST_GAP = 0.03
 LEAST_FIGURE = (0.5, 0.2)
 """Height and surface that a figure has at least, in those of the largest."""
 
+AS_TALL = 0.9
+"""Height of a figure that need not stand on the ground of the others, in that of the tallest."""
+
 LEAST_PROP = 0.15
 """Extent of a prop in the character's height, below which it is a finger or a ring."""
 
@@ -118,7 +121,7 @@ def _figures(
         for g in groups
         if np.ptp(points[g, 2]) >= LEAST_FIGURE[0] * tallest
         and len(g) >= LEAST_FIGURE[1] * most
-        and points[g, 2].min() <= points[:, 2].min() + 0.2 * height
+        and (points[g, 2].min() <= points[:, 2].min() + 0.2 * height or np.ptp(points[g, 2]) >= AS_TALL * tallest)
     ]
     if len(figures) < 2:
         return

@@ -136,6 +136,12 @@ def test_a_floor_does_not_hide_a_second_figure(tmp_path: Path) -> None:
     assert {name for mending in mendings for name in mending.value} == {"Floor", "OtherTrunk", "OtherLimbs"}
 
 
+def test_a_second_figure_of_the_same_height_may_stand_higher(tmp_path: Path) -> None:
+    higher = {name: [solid + np.array((0, 0, 1)) for solid in solids] for name, solids in aside(FIGURE, 2.5).items()}
+    (warning,), _ = told(FIGURE | higher, tmp_path)
+    assert warning.startswith("hero.obj holds 2 figures side by side: ")
+
+
 def test_figures_that_share_a_part_are_said_without_a_line(tmp_path: Path) -> None:
     both = {"": [*boxes(), *(solid + np.array((2.5, 0, 0)) for solid in boxes())]}
     (warning,), mendings = told(both, tmp_path)
