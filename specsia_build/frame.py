@@ -97,6 +97,12 @@ def axis_vector(axis: str) -> NDArray[np.float64]:
     return vector
 
 
+def axis_names(matrix: NDArray[np.floating]) -> tuple[str, ...]:
+    """Names of the signed axes that the rows of a matrix (3, 3) of zeros and ones are, `axis_vector` the other way."""
+    columns = np.abs(matrix).argmax(axis=1)
+    return tuple(("+" if row[k] > 0 else "-") + "xyz"[k] for row, k in zip(matrix, columns, strict=True))
+
+
 def up_rotation(up: str) -> NDArray[np.float64]:
     """Rotation (3, 3) that turns coordinates whose up axis is `up` into Z up.
 

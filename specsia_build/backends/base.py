@@ -13,8 +13,25 @@ from numpy.typing import NDArray
 from specsia_build.rendering.mesh import Mesh
 
 
-def _forget(_: Iterable[Path]) -> None:
-    """Takes no notice of what is read, as nothing is kept."""
+@dataclass(frozen=True)
+class Reading:
+    """How a mesh file that somebody else wrote was read.
+
+    Attributes:
+        axes: which signed axes of the file were taken for our x, y, z.
+        linear: whether it has colours of vertices that were taken for linear ones.
+        stated_in: the file in which the user may say otherwise, by ``axes`` and ``colors``; None where there is none.
+        warnings: sentences about what is doubtful in the file.
+    """
+
+    axes: tuple[str, ...]
+    linear: bool
+    stated_in: str | None
+    warnings: tuple[str, ...] = ()
+
+
+def _forget(_: object) -> None:
+    """Takes no notice, as nothing is kept."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +44,7 @@ class Context:
         ground_truth: reads the character's normalised mesh; None unless the backend declares `sees_ground_truth`.
         read: told every file that the backend read for this character or looked for in vain, so that the character is
             made again where one changes; all lie in the backend's ``folder``.
+        note: told how the mesh was read, where that was from a file, so that it can be doubted.
         framed: whether the image is the frame's frontal view, `ORTHO_WIDTH` units wide with the character in its middle
             and its longest side, seen or not, about one unit; not a picture of anybody's own.
     """
@@ -35,6 +53,7 @@ class Context:
     seed: int
     ground_truth: Callable[[], Mesh] | None = None
     read: Callable[[Iterable[Path]], None] = _forget
+    note: Callable[[Reading], None] = _forget
     framed: bool = False
 
 

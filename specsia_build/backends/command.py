@@ -22,7 +22,7 @@ from specsia_build.backends.made import FORMATS, Terms, read_placed, read_terms
 from specsia_build.backends.upstream import guarded
 from specsia_build.backends.upstream.bounded_log import BoundedLog
 from specsia_build.backends.upstream.environment import worker_environment
-from specsia_build.backends.user_settings import settings_file
+from specsia_build.backends.user_settings import settings_file, stated_in
 from specsia_build.errors import CharacterError, UsageError, brief
 from specsia_build.files.sources import is_file
 from specsia_build.files.writing import remove_tree
@@ -89,7 +89,7 @@ class Command:
             out.mkdir()
             values = {"image": picture, "mesh": out / USUAL_MESH, "folder": out}
             self._run(self._filled({**values, "seed": context.seed, "id": context.character_id}))
-            return read_placed(self._mesh(out), self.terms.axes, self.terms.framing, image[..., 3])
+            return read_placed(self._mesh(out), self.terms, image[..., 3], context, stated_in(self.name))
         finally:
             remove_tree(folder)
 

@@ -91,10 +91,10 @@ def check_generated(mesh: Mesh, image: NDArray[np.uint8]) -> None:
             f"{wanted:.0%} is needed for this picture",
             {},
         )
-    iou = frontal_iou(mesh, image)
-    if iou < LEAST_FRONTAL_IOU:
+    frontal = frontal_iou(mesh, image)
+    if frontal < LEAST_FRONTAL_IOU:
         raise LowQualityError(
-            f"the mesh does not look like the picture: its frontal silhouette has an IoU of {iou:.2f}, at least "
+            f"the mesh does not look like the picture: its frontal silhouette has an IoU of {frontal:.2f}, at least "
             f"{LEAST_FRONTAL_IOU:.2f} is needed",
             {},
         )
@@ -129,8 +129,8 @@ def frontal_iou(mesh: Mesh, image: NDArray[np.uint8]) -> float:
     target = np.asarray(alpha.resize((SIZE, SIZE), Image.Resampling.BOX)) >= HALF_COVERED
     if not target.any():
         return 0.0
-    placed = _iou(_silhouette(mesh), target)
-    return placed if placed >= LEAST_FRONTAL_IOU else max(placed, _iou(_silhouette(fitted(mesh, target)), target))
+    placed = iou(_silhouette(mesh), target)
+    return placed if placed >= LEAST_FRONTAL_IOU else max(placed, iou(_silhouette(fitted(mesh, target)), target))
 
 
 def fitted(mesh: Mesh, target: NDArray[np.bool_]) -> Mesh:
@@ -153,5 +153,6 @@ def _silhouette(mesh: Mesh) -> NDArray[np.bool_]:
         return np.zeros((SIZE, SIZE), np.bool_)
 
 
-def _iou(one: NDArray[np.bool_], two: NDArray[np.bool_]) -> float:
+def iou(one: NDArray[np.bool_], two: NDArray[np.bool_]) -> float:
+    """Of two silhouettes (S, S), 0-1."""
     return int(np.count_nonzero(one & two)) / max(1, int(np.count_nonzero(one | two)))

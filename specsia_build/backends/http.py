@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from specsia_build import png
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.made import Terms, read_placed, read_terms
+from specsia_build.backends.user_settings import stated_in
 from specsia_build.errors import CharacterError, UsageError, brief, plural
 from specsia_build.files.writing import remove_tree
 from specsia_build.memory import allowed, shown
@@ -101,7 +102,7 @@ class Server(Backend):
         try:
             path = folder / f"mesh{ending}"
             path.write_bytes(data)
-            return read_placed(path, self.terms.axes, self.terms.framing, image[..., 3])
+            return read_placed(path, self.terms, image[..., 3], context, stated_in(self.name))
         finally:
             remove_tree(folder)
 

@@ -7,24 +7,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import yaml
 from numpy.typing import NDArray
 
 from specsia_build.backends.base import Context
-from specsia_build.backends.made import FORMATS
+from specsia_build.backends.made import COLORS, FORMATS, read_stated
+from specsia_build.backends.placing import axes_matrix
 from specsia_build.characters.animated import AnimatedCharacter, read_animated
 from specsia_build.characters.character import Entry
-from specsia_build.characters.read import read_character
+from specsia_build.config import check_choice
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.files.listing import listing
 from specsia_build.files.records import parse_json
 from specsia_build.files.sources import is_file
 from specsia_build.folders import expanded
-from specsia_build.frame import axis_vector, front_rotation
+from specsia_build.frame import AXES, axis_names, axis_vector, front_rotation, up_rotation
 from specsia_build.rendering.mesh import Mesh
 
 MANIFESTS = ("manifest.json", "manifest.yaml")
+
+STATED_IN = "manifest.yaml in the folder of the meshes"
 
 MAX_COORDINATE = 1e6
 """Coordinates beyond this many of the file's units leave too few float32 digits for a surface."""
@@ -38,12 +42,16 @@ class Manifest:
         path: the manifest file, or None if the folder has none.
         up: the files' up axis, or None for each format's own.
         front: the axis the characters face once up is Z, or None for each format's own.
+        axes: which signed axes of the files are our x, y, z, in place of both; a mirror where they are left-handed.
+        colors: how colours of vertices are encoded, see `made.COLORS`.
         meshes: file or folder of a character, relative to the folder, where it is not named after the id.
     """
 
     path: Path | None = None
     up: str | None = None
     front: str | None = None
+    axes: tuple[str, ...] | None = None
+    colors: str = "own"
     meshes: Mapping[str, str] | None = None
 
 
@@ -66,7 +74,13 @@ class MeshDir:
     generates: bool = False
 
     def settings(self) -> Mapping[str, Any]:
-        return {"up": self.manifest.up, "front": self.manifest.front}
+        stated = self.manifest
+        return {
+            "up": stated.up,
+            "front": stated.front,
+            "axes": stated.axes and list(stated.axes),
+            "colors": stated.colors,
+        }
 
     def inputs(self, character_id: str) -> Sequence[Path]:
         """The files that could be the character's mesh and the folder's manifest; only files that are there.
@@ -87,8 +101,9 @@ class MeshDir:
             CharacterError: if there is no mesh for this character, or several, or it cannot be read or drawn.
         """
         entry = self._entry(context.character_id)
-        character = read_character(entry)
+        character, reading = read_stated(entry, self.manifest.axes, self.manifest.colors, STATED_IN)
         context.read(character.files)
+        context.note(reading)
         check_size(character.mesh, entry.path)
         return character.mesh
 
@@ -96,9 +111,18 @@ class MeshDir:
         """The same mesh with its own rig and motions.
 
         Raises:
-            CharacterError: as `reconstruct`.
+            CharacterError: as `reconstruct`, or if its axes mirror it, which no rig can be.
         """
-        return read_animated(self._entry(character_id))
+        axes, entry = self.manifest.axes, self._entry(character_id)
+        if axes is not None:
+            turns = {tuple(axis_names(front_rotation(f) @ up_rotation(u))): (u, f) for u in AXES for f in AXES[:4]}
+            if axes not in turns:
+                raise CharacterError(
+                    f"{entry.path.name} is mirrored by the axes of its folder, so its motions are not read"
+                )
+            up, front = turns[axes]
+            entry = msgspec.structs.replace(entry, up=up, front=front)
+        return read_animated(entry)
 
     def _entry(self, character_id: str) -> Entry:
         path = self._mesh_file(character_id)
@@ -144,7 +168,8 @@ def create(argument: str | None) -> MeshDir:
 def _read_manifest(folder: Path) -> Manifest:
     """The folder's ``manifest.json`` or ``manifest.yaml``; an empty `Manifest` if it has neither.
 
-    Keys: ``up`` and ``front``, signed axes, and ``meshes``, a map from character id to a path inside the folder.
+    Keys: ``up`` and ``front``, signed axes, or ``axes``, three of them; ``colors``, one of `COLORS`; and ``meshes``, a
+    map from character id to a path inside the folder.
 
     Raises:
         UsageError: if there are two manifests, or one cannot be read, has other keys, or names no axis.
@@ -161,20 +186,28 @@ def _read_manifest(folder: Path) -> Manifest:
     except (OSError, ValueError, RecursionError, yaml.YAMLError, SpecsiaError) as error:
         raise UsageError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
     content = {} if content is None else content
-    if not isinstance(content, dict) or not set(content) <= {"up", "front", "meshes"}:
-        raise UsageError(f"{path} must be a map with no other keys than up, front and meshes")
+    if not isinstance(content, dict) or not set(content) <= {"up", "front", "axes", "colors", "meshes"}:
+        raise UsageError(f"{path} must be a map with no other keys than up, front, axes, colors and meshes")
     up, front, meshes = content.get("up"), content.get("front"), content.get("meshes")
+    axes, colors = content.get("axes"), str(content.get("colors", "own"))
+    if axes is not None and (up is not None or front is not None):
+        raise UsageError(f"{path}: axes say what up and front say; keep one of them")
     try:
+        check_choice("colors", colors, COLORS)
+        if axes is not None:
+            axes = axis_names(axes_matrix(axes))
         if up is not None:
             axis_vector(str(up))
         if front is not None:
             front_rotation(str(front))
-    except ValueError as error:
+    except (UsageError, ValueError, TypeError, AttributeError) as error:
         raise UsageError(f"{path}: {error}") from error
     return Manifest(
         path=path,
         up=None if up is None else str(up),
         front=None if front is None else str(front),
+        axes=axes,
+        colors=colors,
         meshes=None if meshes is None else _mesh_names(meshes, folder, path),
     )
 

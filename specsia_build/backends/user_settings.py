@@ -25,6 +25,11 @@ def settings_file() -> Path:
     return (Path(base) if base else home() / ".config") / "specsia" / "backends.yaml"
 
 
+def stated_in(name: str) -> str:
+    """Where the settings of a backend are, as a sentence names it: without the folders of this machine."""
+    return f"{settings_file().name}, under {name}"
+
+
 def all_settings() -> dict[str, dict[str, Any]]:
     """The whole file, unchecked but for its form; empty where there is none.
 

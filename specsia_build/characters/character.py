@@ -20,6 +20,9 @@ SPLITS = ("train", "validation", "test")
 AUTO = "auto"
 """As `up` or `front`: what the character's joints or shape say, and its format's own where they say nothing sure."""
 
+OWN = "own"
+"""As `up` or `front`: the format's own, and nothing is looked for that says otherwise."""
+
 UNSETTLED = frozenset({"fbx", "obj", "ply"})
 """Formats without a convention that exporters keep: `AUTO` where nothing is stated."""
 
@@ -52,8 +55,10 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         format: ``3dbicar``, ``gltf``, ``vrm``, ``obj``, ``ply``, ``fbx`` or ``blend``.
         path: the mesh file, or the character's folder for ``3dbicar``.
         texture: base-colour image for materials without one.
-        up: the file's up axis where it is not its format's own; ``auto`` where the character is to say it itself.
-        front: the axis it faces after the reader's conversion to Z up, where it is not the reader's own; or ``auto``.
+        up: the file's up axis where it is not its format's own; ``auto`` where the character is to say it itself,
+            ``own`` where it is not to be asked.
+        front: the axis it faces after the reader's conversion to Z up, where it is not the reader's own; or ``auto`` or
+            ``own``.
         sides: ``both`` or ``front``, from which all faces are to be drawn; None as the file says.
         pose: ``rest``, or the name of an action with an optional ``@frame``.
         drop: names of parts to leave out.
@@ -106,6 +111,7 @@ class Character:
         warnings: sentences about what was built all the same.
         parts, skinned, animations, part_names, face_part: as in `RawMesh`.
         landmarks: as in `RawMesh`, in the mesh's coordinates.
+        up: axis of its file that was taken for up.
         front: axis that was taken for its front once `up` had been turned to Z.
         mendings: what a manifest's line could say of it, by the evidence that the warnings give.
     """
@@ -118,6 +124,7 @@ class Character:
     skinned: bool
     animations: int
     landmarks: tuple[Landmark, ...] = ()
+    up: str = "+z"
     front: str = "-y"
     mendings: tuple[Mending, ...] = ()
     part_names: tuple[tuple[str, ...], ...] = ((),)

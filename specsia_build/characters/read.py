@@ -11,7 +11,7 @@ from specsia_build import memory
 from specsia_build.characters.actions import unknown_action
 from specsia_build.characters.alone import company
 from specsia_build.characters.bicar import read_bicar
-from specsia_build.characters.character import AUTO, SETTLED, UNSETTLED, Character, Entry
+from specsia_build.characters.character import AUTO, OWN, SETTLED, UNSETTLED, Character, Entry
 from specsia_build.characters.colour import colourless, see_through
 from specsia_build.characters.facing import Evidence, front_of, rotated, up_of
 from specsia_build.characters.features import features_of
@@ -119,6 +119,7 @@ def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
         landmarks=landmarks,
         part_names=raw.part_names,
         face_part=raw.face_part,
+        up=up,
         front=front,
         mendings=tuple(one.mending for one in found if one.mending is not None),
     )
@@ -131,7 +132,10 @@ def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
 
 def _axes(entry: Entry, raw: RawMesh, mesh: Mesh) -> tuple[str, str, tuple[Finding, ...]]:
     """What is taken for up and for the front, and a sentence where the character surely says other than its format."""
-    name, up, front = entry.path.name, entry.up or raw.up, entry.front or raw.front
+    name = entry.path.name
+    up, front = (
+        own if stated in (None, OWN) else stated for stated, own in ((entry.up, raw.up), (entry.front, raw.front))
+    )
     said: list[Finding] = []
     if up == AUTO or (entry.up is None and entry.format not in SETTLED):
         # A pose may lay a character down, which its file's axes know nothing of.

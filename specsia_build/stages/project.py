@@ -15,17 +15,18 @@ from specsia_build import png
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.images import edge_image, position_image
 from specsia_build.dataset.layers import view_file
-from specsia_build.dataset.schema import COLOR, EDGE, GT_MASK, MASK, POS
+from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, MASK, POS
 from specsia_build.errors import LowQualityError
 from specsia_build.frame import Camera, view_cameras
-from specsia_build.registration import LOST, iou, lost_part, recall, register
 from specsia_build.registration import VERSION as REGISTRATION_VERSION
+from specsia_build.registration import iou, recall, register
 from specsia_build.rendering.fast.renderer import silhouettes
-from specsia_build.rendering.layers import Layers
+from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Mesh, concatenate, extremes, turned
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import reconstruct, render
 from specsia_build.stages.artefact import Artefact
+from specsia_build.stages.doubts import Seen, doubts
 from specsia_build.stages.looks import PICTURES, beside_truth
 from specsia_build.stages.mesh_files import mesh_from_files
 from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta
@@ -50,10 +51,15 @@ def _masks(config: BuildConfig) -> list[str]:
     return [view_file(GT_MASK, view) for view in range(config.views)]
 
 
+def _seen_of_truth(config: BuildConfig) -> list[str]:
+    """Files of the render that are looked at: all silhouettes to register by, the front to compare with."""
+    return [*_masks(config), view_file(GT, 0)]
+
+
 def made_from(config: BuildConfig, rendered: Meta, reconstructed: Meta) -> dict[str, str]:
-    """Digests of the silhouettes and of all files of the reconstruction, by the names of inputs."""
-    masks = {name: rendered["files"][name]["sha256"] for name in _masks(config)}
-    return masks | {f"reconstruction/{name}": file["sha256"] for name, file in reconstructed["files"].items()}
+    """Digests of what is seen of the truth and of all files of the reconstruction, by the names of inputs."""
+    seen = {name: rendered["files"][name]["sha256"] for name in _seen_of_truth(config)}
+    return seen | {f"reconstruction/{name}": file["sha256"] for name, file in reconstructed["files"].items()}
 
 
 def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
@@ -85,20 +91,6 @@ def positioned(
     return position_image(_position(layers, camera, frame), layers.mask, low, high), low, high
 
 
-def _lacking(masks: NDArray[np.uint8], gt_masks: NDArray[np.uint8], meta: Meta) -> tuple[str, ...]:
-    """A sentence if Z (V, S, S) lacks a part that a view shows which the backend was shown."""
-    shown = len(masks) if meta["sees_ground_truth"] else 1
-    lost = [lost_part(z, y) for z, y in zip(masks[:shown], gt_masks[:shown], strict=True)]
-    worst = int(np.argmax(lost))
-    if lost[worst] < LOST:
-        return ()
-    covered = recall(masks[worst], gt_masks[worst])
-    return (
-        f"the reconstruction by {meta['backend']} lacks a part that view {worst} shows, {lost[worst]:.0%} of its "
-        f"silhouette (of which {covered:.0%} are covered): look at it in `specsia report`",
-    )
-
-
 def project(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, ...]]:
     """Register and reproject one reconstruction.
 
@@ -119,6 +111,7 @@ def project(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tup
         registered: Mesh = found.similarity.apply_to(mesh)
     files: dict[str, bytes] = {}
     drawn, ious, boxes = [], [], []
+    front = behind = None
     views = load_renderer(config.renderer).render(registered, cameras, config.look)  # type: ignore[arg-type]
     for view, camera in enumerate(cameras):
         with watch.part("rasterise"):
@@ -132,9 +125,19 @@ def project(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tup
             files[view_file(POS, view)] = png.encode(pos)
             files[view_file(EDGE, view)] = png.encode(edge)
         drawn.append(layers.mask)
+        if view == 0:
+            front = layers.color.copy()
+        if 2 * view == config.views:
+            behind = layers.color.copy()
         ious.append(iou(layers.mask, masks[view]))
         boxes.append([low.tolist(), high.tolist()])
     mean = float(np.mean(ious))
+    assert front is not None
+    with watch.part("doubt"):
+        gt = png.decode(rendered.files[view_file(GT, 0)], 4)
+        look: Look = config.look  # type: ignore[assignment]
+        seen = Seen(mesh, registered, front, behind, np.stack(drawn), gt, masks, look)
+        warnings, misplaced = doubts(seen, reconstructed.meta)
     meta = {
         "id": rendered.key,
         "backend": reconstructed.meta["backend"],
@@ -143,15 +146,18 @@ def project(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tup
         "iou": ious,
         "mean_iou": mean,
         "recall": [recall(z, y) for z, y in zip(drawn, masks, strict=True)],
-        "warnings": _lacking(np.stack(drawn), masks, reconstructed.meta),
+        "warnings": warnings,
         "boxes": boxes,
     }
     if not _serves(meta, config):
         pictures = [beside_truth(files, view, rendered.files) for view in range(config.views)]
         raise LowQualityError(
             f"the reconstruction of {rendered.key} by {reconstructed.meta['backend']} meets the silhouettes with a "
-            f"mean IoU of {mean:.3f}, below min_iou {config.min_iou:g}: look at its pictures, lower it with --min-iou, "
-            f"or keep such characters with --low-iou keep",
+            f"mean IoU of {mean:.3f}, below min_iou {config.min_iou:g}: "
+            + (
+                misplaced
+                or "look at its pictures, lower it with --min-iou, or keep such characters with --low-iou keep"
+            ),
             dict(ChainMap(*pictures)),
         )
     return Artefact(rendered.key, files, meta), ()
@@ -169,7 +175,7 @@ def _warm(_: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="project",
-    version=3,
+    version=4,
     earlier=(render.STAGE, reconstruct.STAGE),
     make=project,
     settings=_settings,

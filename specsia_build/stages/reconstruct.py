@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import png
-from specsia_build.backends.base import Backend, Context
+from specsia_build.backends.base import Backend, Context, Reading
 from specsia_build.backends.gate import check_generated, check_mesh, fitted
 from specsia_build.backends.registry import load_backend
 from specsia_build.characters.read import read_character
@@ -130,12 +130,14 @@ def reconstruct(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact,
         return render.in_frame(read_character(entry), config)[0]
 
     files: dict[Path, None] = {}
+    readings: list[Reading] = []
     context = Context(
         character_id=entry.id,
         seed=backend_seed(config.seed, entry.id, backend.name),
         ground_truth=ground_truth if backend.sees_ground_truth else None,
         read=lambda paths: files.update(dict.fromkeys(paths)),
         framed=True,
+        note=readings.append,
     )
     with watch.part("reconstruct"):
         mesh = backend.reconstruct(image, context)
@@ -152,8 +154,18 @@ def reconstruct(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact,
         "triangles": len(mesh.faces),
         "needs_yaw": backend.needs_yaw,
         "sees_ground_truth": backend.sees_ground_truth,
+        "warnings": [said for reading in readings for said in reading.warnings],
+        "reading": _reading(readings),
     }
     return Artefact(entry.id, encoded, meta), tuple(files)
+
+
+def _reading(readings: Sequence[Reading]) -> dict[str, Any] | None:
+    """How the mesh was read, for meta data; None where it was from no file."""
+    if not readings:
+        return None
+    last = readings[-1]
+    return {"axes": list(last.axes), "linear": last.linear, "stated_in": last.stated_in}
 
 
 def _compile(spec: str) -> None:
@@ -175,7 +187,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="reconstruct",
-    version=2,
+    version=3,
     earlier=(render.STAGE,),
     make=reconstruct,
     settings=_settings,

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 import trimesh
 
-from specsia_build.backends.base import Context
+from specsia_build.backends.base import Context, Reading
 from specsia_build.backends.mesh_dir import create
 from specsia_build.errors import CharacterError, UsageError
+from specsia_build.frame import axis_vector
+from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.mesh import Mesh
 from tests.listings import noted_listings
 
@@ -65,8 +67,44 @@ def test_manifest_states_axes(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text(json.dumps({"up": "+z", "front": "+x"}))
     assert_ours(read(tmp_path, "7"))
     backend = create(str(tmp_path))
-    assert backend.settings() == {"up": "+z", "front": "+x"}
+    assert backend.settings() == {"up": "+z", "front": "+x", "axes": None, "colors": "own"}
     assert tmp_path / name in backend.inputs("7")
+
+
+@pytest.mark.parametrize("axes", [["+y", "-x", "+z"], ["-y", "-x", "+z"]])
+def test_manifest_states_axes_that_may_be_a_mirror(tmp_path: Path, axes: list[str]) -> None:
+    rows = np.array([axis_vector(axis) for axis in axes])
+    trimesh.Trimesh(OURS @ rows, FACES if np.linalg.det(rows) > 0 else FACES[:, ::-1], process=False).export(
+        tmp_path / "7.obj"
+    )
+    (tmp_path / "manifest.yaml").write_text(json.dumps({"axes": axes}))
+    read_as: list[Reading] = []
+    assert_ours(create(str(tmp_path)).reconstruct(NO_IMAGE, Context("7", 0, note=read_as.append)))
+    assert [reading.axes for reading in read_as] == [tuple(axes)]
+
+
+def test_colours_of_vertices_are_decoded_where_the_manifest_says_so(tmp_path: Path) -> None:
+    turned = OURS[:, [0, 2, 1]] * (1, 1, -1)
+    trimesh.Trimesh(turned, FACES, vertex_colors=[[128, 64, 200, 255]] * 4, process=False).export(tmp_path / "7.glb")
+    read_as: list[Reading] = []
+    context = Context("7", 0, note=read_as.append)
+    pale = create(str(tmp_path)).reconstruct(NO_IMAGE, context).colors
+    (tmp_path / "manifest.yaml").write_text("colors: srgb")
+    told = create(str(tmp_path)).reconstruct(NO_IMAGE, context).colors
+    assert pale is not None and told is not None
+    np.testing.assert_allclose(pale[0, 0], np.array([128, 64, 200, 255]) / 255, atol=1e-6)
+    np.testing.assert_allclose(linear_to_srgb(told[0, 0, :3]) * 255, [128, 64, 200], atol=0.01)
+    assert [reading.linear for reading in read_as] == [True, False]
+
+
+def test_what_is_doubtful_in_a_file_is_told_and_nothing_of_its_front(tmp_path: Path) -> None:
+    write(tmp_path / "7.obj")
+    text = (tmp_path / "7.obj").read_text()
+    (tmp_path / "7.obj").write_text("mtllib lost.mtl\n" + text)
+    read_as: list[Reading] = []
+    create(str(tmp_path)).reconstruct(NO_IMAGE, Context("7", 0, note=read_as.append))
+    ((sentence,),) = [reading.warnings for reading in read_as]
+    assert "lost.mtl" in sentence
 
 
 def test_manifest_names_files(tmp_path: Path) -> None:

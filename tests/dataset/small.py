@@ -59,7 +59,14 @@ def _reconstruction(entry: Entry, config: BuildConfig, backend: str) -> Artefact
     swell = {"fat": 0.15, "thin": -0.2, "exact": 0.0}[backend]
     points = mesh.vertices * (1 + swell * (0.5 + mesh.vertices[:, 2:]) * np.array([1, 1, 0]))
     changed: Mesh = mesh.with_vertices(points.astype(np.float32))
-    meta = {"id": entry.id, "backend": backend, "needs_yaw": False, "sees_ground_truth": True}
+    meta = {
+        "id": entry.id,
+        "backend": backend,
+        "needs_yaw": False,
+        "sees_ground_truth": True,
+        "warnings": [],
+        "reading": None,
+    }
     return Artefact(entry.id, mesh_to_files(changed), meta)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.backends.base import Backend, Context
-from specsia_build.backends.made import read_placed
+from specsia_build.backends.made import Terms, read_placed
 from specsia_build.backends.upstream import worker
 from specsia_build.backends.upstream.devices import Device, claim
 from specsia_build.backends.upstream.environment import worker_environment
@@ -107,7 +107,8 @@ class Bridged(Backend):
             made = supervisor.reconstruct(picture, folder / "made", context.seed % SEEDS)
             self._record(context, made)
             stated = made.hello.axes or self._pins.axes
-            return read_placed(made.mesh, stated, made.hello.framing or self._pins.framing, image[..., 3])
+            terms = Terms(axes=stated and tuple(stated), framing=made.hello.framing or self._pins.framing)
+            return read_placed(made.mesh, terms, image[..., 3], context)
         finally:
             remove_tree(folder)
 

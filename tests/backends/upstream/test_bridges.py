@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from specsia_build.backends.base import Context
-from specsia_build.backends.made import read_placed
+from specsia_build.backends.made import Terms, read_placed
 from specsia_build.backends.placing import axes_matrix, fitted, into_frame
 from specsia_build.backends.selftest import selftest
 from specsia_build.backends.upstream.bridged import Bridged, create
@@ -307,7 +307,12 @@ def test_a_device_is_claimed_once(tmp_path: Path) -> None:
 def test_the_tetrahedron_of_the_stand_ins_looks_outward(tmp_path: Path) -> None:
     (tmp_path / "mesh.obj").write_text(TETRAHEDRON)
     alpha = np.full((32, 32), 255, np.uint8)
-    assert volume(read_placed(tmp_path / "mesh.obj", ("+x", "-z", "+y"), "kept", alpha)) > 0
+    assert (
+        volume(
+            read_placed(tmp_path / "mesh.obj", Terms(axes=("+x", "-z", "+y"), framing="kept"), alpha, Context("a", 0))
+        )
+        > 0
+    )
     (tmp_path / "mesh.stl").write_text("")
     with pytest.raises(CharacterError, match=r"mesh.stl, which is none of .glb"):
-        read_placed(tmp_path / "mesh.stl", None, "kept", alpha)
+        read_placed(tmp_path / "mesh.stl", Terms(framing="kept"), alpha, Context("a", 0))

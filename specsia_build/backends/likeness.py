@@ -1,0 +1,202 @@
+"""Whether a mesh looks like the picture that it was made from, and whether it would in another frame.
+
+Silhouettes tell little, since those from the front and from behind are mirror images of each other: colours decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from specsia_build.backends.gate import fitted, iou
+from specsia_build.frame import Camera, front_rotation, up_rotation
+from specsia_build.rendering.colour import srgb_to_linear
+from specsia_build.rendering.fast.renderer import FastRenderer, glance
+from specsia_build.rendering.layers import HALF_COVERED, Look
+from specsia_build.rendering.mesh import Mesh
+
+Pixels = NDArray[np.uint8]
+
+SIZE = 128
+"""Pixels of the pictures that are compared, at most."""
+
+UPRIGHT, LYING = ("+z",), ("+y", "-y", "+x", "-x", "-z")
+FRONTS = ("-y", "+y", "+x", "-x")
+MIRROR = np.diag([-1.0, 1.0, 1.0])
+
+SOUND_IOU = 0.85
+"""Frontal IoU from which a mesh stands upright and shows its front or its back: 0.88 at least of 96 sound meshes by two
+backends, at most 0.79 of those that were turned by a quarter."""
+
+LEAST_IOU = 0.7
+"""Frontal IoU that a mesh must reach in another frame for that to be its right one."""
+
+GLANCED = 0.1
+"""Frontal IoU that a place of its own may lack of what another gives."""
+
+MUCH_BETTER = 0.15
+"""Frontal IoU by which silhouettes tell one frame from another."""
+
+AS_GOOD = 0.08
+"""Frontal IoU that the right frame may cost where colours tell."""
+
+NEARER, FARTHER = 1.3, 1.15
+"""How many times nearer colours must be where silhouettes do not tell, and how many times farther they may be where
+those do. In another frame colours of the 96 sound meshes come nearer by 1.2 at most; of those that face away they are
+1.7 times as far apart in the median."""
+
+FAR = 0.16
+"""Mean difference of colours, 0-1, from which two pictures are hardly the same figure's: 0.12 at most for the 96 sound
+meshes, 0.2 and more for normals, other characters and colours that are encoded twice."""
+
+PALE, PALER = 0.08, 2.0
+"""Mean difference of colours from which an encoding may explain it, and how many times nearer that must bring them."""
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How much a picture looks like another.
+
+    Attributes:
+        iou: of their silhouettes, 0-1.
+        plain: mean difference of encoded levels where both cover, 0-1.
+        decoded: the same where those of the first picture are decoded once more, as colours need that were encoded and
+            have been taken for linear ones.
+    """
+
+    iou: float
+    plain: float
+    decoded: float
+
+    @property
+    def apart(self) -> float:
+        """How far colours are apart, whichever way they are encoded."""
+        return min(self.plain, self.decoded)
+
+    @property
+    def pale(self) -> bool:
+        """Whether colours have been encoded twice."""
+        return self.plain > PALE and PALER * self.decoded <= self.plain
+
+    @classmethod
+    def of(cls, seen: NDArray[np.uint8], goal: NDArray[np.uint8]) -> Likeness:
+        """Of two pictures (S, S, 4) uint8 with straight alpha."""
+        covered, target = seen[..., 3] >= HALF_COVERED, goal[..., 3] >= HALF_COVERED
+        both = covered & target
+        iou = int(np.count_nonzero(both)) / max(1, int(np.count_nonzero(covered | target)))
+        if not both.any():
+            return cls(iou, 1.0, 1.0)
+        levels, wanted = seen[both, :3] / 255, goal[both, :3] / 255
+        plain, decoded = (float(np.abs(found - wanted).mean()) for found in (levels, srgb_to_linear(levels)))
+        return cls(iou, plain, decoded)
+
+    def __lt__(self, other: Likeness) -> bool:
+        return self.iou * (1 - self.apart) < other.iou * (1 - other.apart)
+
+    def surely_beats(self, other: Likeness) -> bool:
+        """Whether it is that of the right frame, if one of the two is."""
+        if self.iou >= other.iou + MUCH_BETTER:
+            return self.apart <= FARTHER * other.apart
+        return self.iou >= other.iou - AS_GOOD and NEARER * self.apart <= other.apart and self.apart < FAR
+
+
+@dataclass(frozen=True)
+class Turned:
+    """Another frame in which a mesh surely looks more like the picture.
+
+    Attributes:
+        matrix: (3, 3) that brings it there; its determinant is -1 where it undoes a mirror.
+        likeness: of the mesh there.
+    """
+
+    matrix: NDArray[np.float64]
+    likeness: Likeness
+
+    @property
+    def seems(self) -> str:
+        """What the mesh seems to be, as it is: the end of a sentence about it."""
+        mirrored = np.linalg.det(self.matrix) < 0
+        if (self.matrix == MIRROR).all():
+            return "be mirrored"
+        if self.matrix[2, 2] < 1:
+            return "be mirrored and not upright" if mirrored else "lie or stand on its head"
+        if mirrored:
+            return "be mirrored and turned"
+        return "face away" if self.matrix[0, 0] < 0 else "face sideways"
+
+
+def better_frame(
+    mesh: Mesh, placed: Mesh, front: Pixels, behind: Pixels | None, goal: Pixels, look: Look
+) -> tuple[Likeness, Turned | None]:
+    """How much a mesh looks like the picture, and the frame in which it surely does more; None where nothing tells.
+
+    Args:
+        mesh: as it came, in any place.
+        placed: where registration laid it, which may have pitched one that is in another frame.
+        front: (S, S, 4) uint8, the frontal view of that.
+        behind: the view from behind, which spares others where it tells; None where there is none.
+        goal: the frontal picture that it should show.
+        look: of the pictures.
+    """
+    as_is = Likeness.of(front, goal)
+    if as_is.iou >= SOUND_IOU and behind is not None:
+        rivals = (Likeness.of(picture, goal) for picture in (behind, _mirrored(behind, goal)))
+        flipped = Likeness.of(_mirrored(front, goal), goal)
+        if all(as_is.surely_beats(rival) for rival in rivals) and not flipped.surely_beats(as_is):
+            return as_is, None
+    target = goal[..., 3] >= HALF_COVERED
+    proper: list[Turned] = []
+    mirrored: list[Turned] = []
+    for turn in _turns(upright=as_is.iou >= SOUND_IOU):
+        alone = fitted(mesh.rotated(turn), target)
+        if proper and not _may_fit(alone, target):
+            continue
+        places = (placed.rotated(turn), alone)
+        seen = [next(FastRenderer().render(place, [Camera(0.0, len(goal))], look)).color for place in places]
+        proper.append(Turned(turn, max(Likeness.of(picture, goal) for picture in seen)))
+        mirrored.append(Turned(MIRROR @ turn, max(Likeness.of(_mirrored(picture, goal), goal) for picture in seen)))
+    as_is = max(as_is, proper[0].likeness)
+    turned, undone = (_best(frames, as_is) for frames in (proper[1:], mirrored))
+    if turned is None or (undone is not None and undone.likeness.surely_beats(turned.likeness)):
+        turned = undone
+    return as_is, turned
+
+
+def _may_fit(mesh: Mesh, target: NDArray[np.bool_]) -> bool:
+    """Whether a glance at a mesh's silhouette, or at its mirror image, leaves room for its being the right one."""
+    seen = np.isfinite(glance(mesh, [Camera(0.0, len(target))])[0])
+    columns = np.flatnonzero(target.any(axis=0))
+    flipped = np.roll(seen[:, ::-1], int(columns[0] + columns[-1]) - (len(target) - 1), axis=1)
+    return max(iou(seen, target), iou(flipped, target)) >= LEAST_IOU - GLANCED
+
+
+def _mirrored(picture: Pixels, goal: Pixels) -> Pixels:
+    """A picture mirrored in place: about the middle of the box of the figure that another shows."""
+    columns = np.flatnonzero((goal[..., 3] >= HALF_COVERED).any(axis=0))
+    return np.roll(picture[:, ::-1], int(columns[0] + columns[-1]) - (len(goal) - 1), axis=1)
+
+
+def _turns(*, upright: bool) -> Iterator[NDArray[np.float64]]:
+    """The turns that a mesh may need: about the half where it is surely upright and shows its front or its back."""
+    for up in UPRIGHT if upright else (*UPRIGHT, *LYING):
+        for front in FRONTS[:2] if upright else FRONTS:
+            yield front_rotation(front) @ up_rotation(up)
+
+
+def _best(frames: list[Turned], as_is: Likeness) -> Turned | None:
+    """The frame of the best likeness of those that surely beat that of the mesh as it is."""
+    sure = [frame for frame in frames if frame.likeness.iou >= LEAST_IOU and frame.likeness.surely_beats(as_is)]
+    return max(sure, key=lambda frame: frame.likeness, default=None)
+
+
+def small(color: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture (S, S, 4) within a silhouette (S, S), not larger than `SIZE`: (s, s, 4) uint8, straight alpha."""
+    picture = np.dstack([color[..., :3], np.minimum(color[..., 3], mask)])
+    if len(picture) <= SIZE:
+        return picture
+    premultiplied = Image.fromarray(picture).convert("RGBa").resize((SIZE, SIZE), Image.Resampling.BOX)
+    return np.asarray(premultiplied.convert("RGBA"))

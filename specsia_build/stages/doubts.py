@@ -1,0 +1,118 @@
+"""What is doubtful about a reconstruction that can be registered and drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.backends.likeness import FAR, Likeness, Turned, better_frame, small
+from specsia_build.characters.colour import plain_picture
+from specsia_build.frame import axis_names, axis_vector
+from specsia_build.registration import ADDED, LOST, added, lost_part, recall
+from specsia_build.rendering.layers import Look
+from specsia_build.rendering.mesh import Mesh
+from specsia_build.stages.stage import Meta
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What there is to look at.
+
+    Attributes:
+        mesh: as it came.
+        placed: where registration laid it.
+        front: (S, S, 4) uint8, its frontal view.
+        behind: its view from behind; None where there is none.
+        masks: (V, S, S) uint8, its silhouettes.
+        gt: (S, S, 4) uint8, the frontal Y*.
+        gt_masks: (V, S, S) uint8, silhouettes of Y* without the contour.
+        look: of the pictures.
+    """
+
+    mesh: Mesh
+    placed: Mesh
+    front: Pixels
+    behind: Pixels | None
+    masks: Pixels
+    gt: Pixels
+    gt_masks: Pixels
+    look: Look
+
+
+def doubts(seen: Seen, made: Meta) -> tuple[tuple[str, ...], str | None]:
+    """Sentences about a reconstruction, of meta data `made`; and what there is to say of one that must be left out."""
+    goal = small(seen.gt, seen.gt_masks[0])
+    front, behind = (None if view is None else small(view, view[..., 3]) for view in (seen.front, seen.behind))
+    assert front is not None
+    as_is, turned = better_frame(seen.mesh, seen.placed, front, behind, goal, seen.look)
+    whose = f"the reconstruction by {made['backend']}"
+    if turned is not None:
+        # What is lost, added or coloured otherwise follows from that.
+        said = _misplaced(as_is, turned, made["reading"])
+        return (*made["warnings"], f"{whose} {said}"), f"it {said}"
+    found = (_lacking(seen, made), _adding(seen, whose), _coloured(seen, as_is, whose, made))
+    return (*made["warnings"], *(said for said in found if said is not None)), None
+
+
+def _misplaced(as_is: Likeness, turned: Turned, reading: Meta | None) -> str:
+    """What a mesh seems to do in its frame, the evidence, and what would mend it: the end of a sentence."""
+    now, then = as_is, turned.likeness
+    taken = np.eye(3) if reading is None else np.array([axis_vector(axis) for axis in reading["axes"]])
+    axes = ", ".join(f'"{axis}"' for axis in axis_names(turned.matrix @ taken))
+    stated_in = None if reading is None else reading["stated_in"]
+    line = f"axes: [{axes}]" + (f" in {stated_in}" if stated_in else " as its x, y, z")
+    ious = f"IoU {then.iou:.2f} instead of {now.iou:.2f}"
+    colours = f"colours {then.apart:.2f} apart instead of {now.apart:.2f}"
+    return f"seems to {turned.seems}: with {line} its front looks more like the picture ({ious}, {colours})"
+
+
+def _lacking(seen: Seen, made: Meta) -> str | None:
+    """That Z lacks a part which a view shows that the backend was shown."""
+    shown = len(seen.masks) if made["sees_ground_truth"] else 1
+    lost = [lost_part(z, y) for z, y in zip(seen.masks[:shown], seen.gt_masks[:shown], strict=True)]
+    worst = int(np.argmax(lost))
+    if lost[worst] < LOST:
+        return None
+    covered = recall(seen.masks[worst], seen.gt_masks[worst])
+    return (
+        f"the reconstruction by {made['backend']} lacks a part that view {worst} shows, {lost[worst]:.0%} of its "
+        f"silhouette (of which {covered:.0%} are covered): look at it in `specsia report`"
+    )
+
+
+def _adding(seen: Seen, whose: str) -> str | None:
+    """That Z's front shows what the picture does not."""
+    more = added(seen.masks[0], seen.gt_masks[0])
+    if more < ADDED:
+        return None
+    return (
+        f"{whose} adds to its front what the picture does not show, {more:.0%} of its silhouette: a floor, floating "
+        "pieces or another character's mesh look so; see it in `specsia report`"
+    )
+
+
+def _coloured(seen: Seen, as_is: Likeness, whose: str, made: Meta) -> str | None:
+    """That the colours of Z's front are not the picture's."""
+    plain = plain_picture(seen.front, seen.front[..., 3])
+    if plain is not None and plain_picture(seen.gt, seen.gt_masks[0]) is None:
+        return (
+            f"{whose} shows one plain {plain} where the picture has more: its mesh has no texture and no colours "
+            "of vertices that could be read"
+        )
+    reading = made["reading"]
+    if as_is.pale and reading is not None and reading["linear"]:
+        return (
+            f"{whose} is too pale: its vertices' colours seem to be encoded, and glTF has them linear; with colors: "
+            f"srgb in {reading['stated_in']} they would be {as_is.decoded:.2f} "
+            f"from the picture's instead of {as_is.plain:.2f}"
+        )
+    if as_is.plain < FAR:
+        return None
+    return (
+        f"{whose} has other colours than the picture, {as_is.plain:.2f} of full range apart where sound ones have "
+        f"{FAR:.2f} at most: shading, normals, a wrong texture or another character's mesh look so"
+    )

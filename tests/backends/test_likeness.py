@@ -1,0 +1,97 @@
+"""In which frame a mesh looks like its picture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from specsia_build.backends.likeness import Likeness, better_frame, small
+from specsia_build.backends.placing import into_frame
+from specsia_build.backends.selftest import figure
+from specsia_build.frame import axis_names
+from specsia_build.rendering.colour import linear_to_srgb
+from specsia_build.rendering.mesh import Mesh
+from tests.rendering.scenes import look_at
+
+TRUTH = figure()
+GOAL = small(look_at(TRUTH, size=256).color, look_at(TRUTH, size=256).mask)
+
+RIGHT = np.eye(3)
+AWAY = np.diag([-1.0, -1.0, 1.0])
+MIRRORED = np.diag([-1.0, 1.0, 1.0])
+SIDEWAYS = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+LYING = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+ON_ITS_HEAD = np.diag([-1.0, 1.0, -1.0])
+TRIPOSR = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [-1.0, 0.0, 0.0]])
+"""Its files, Z up and left-handed, read as if Y were up."""
+
+
+def put(matrix: NDArray[np.float64]) -> Mesh:
+    return into_frame(TRUTH, axis_names(matrix))
+
+
+def looked_at(mesh: Mesh) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    front, behind = (look_at(mesh, yaw, size=256).color for yaw in (0.0, 180.0))
+    return small(front, front[..., 3]), small(behind, behind[..., 3])
+
+
+@pytest.mark.parametrize("views", [True, False])
+def test_a_mesh_in_the_frame_is_left_there(views: bool) -> None:
+    front, behind = looked_at(TRUTH)
+    as_is, turned = better_frame(TRUTH, TRUTH, front, behind if views else None, GOAL, "unlit")
+    assert turned is None
+    assert (as_is.iou, as_is.apart, as_is.pale) == (1.0, 0.0, False)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "seems"),
+    [
+        (AWAY, "face away"),
+        (MIRRORED, "be mirrored"),
+        (AWAY @ MIRRORED, "be mirrored and turned"),
+        (SIDEWAYS, "face sideways"),
+        (LYING, "lie or stand on its head"),
+        (ON_ITS_HEAD, "lie or stand on its head"),
+        (TRIPOSR, "be mirrored and not upright"),
+    ],
+)
+def test_another_frame_is_found_and_undone(matrix: NDArray[np.float64], seems: str) -> None:
+    mesh = put(matrix)
+    _, turned = better_frame(mesh, mesh, *looked_at(mesh), GOAL, "unlit")
+    assert turned is not None
+    assert turned.seems == seems
+    np.testing.assert_array_equal(turned.matrix @ matrix, RIGHT)
+
+
+def test_scale_and_place_do_not_hide_it() -> None:
+    mesh = put(AWAY)
+    far = mesh.with_vertices(mesh.vertices * 1700 + np.array([500, 0, -3000]))
+    _, turned = better_frame(far, mesh, *looked_at(mesh), GOAL, "unlit")
+    assert turned is not None and turned.seems == "face away"
+
+
+def test_colours_that_are_encoded_twice_are_pale_and_do_not_hide_it() -> None:
+    mesh = put(AWAY)
+    assert mesh.colors is not None
+    pale = Mesh(
+        mesh.vertices,
+        mesh.faces,
+        mesh.materials,
+        mesh.face_material,
+        colors=np.concatenate([linear_to_srgb(mesh.colors[..., :3]), mesh.colors[..., 3:]], axis=-1).astype(np.float32),
+    )
+    as_is, turned = better_frame(pale, pale, *looked_at(pale), GOAL, "unlit")
+    assert turned is not None and turned.seems == "face away"
+    assert turned.likeness.pale
+    assert as_is.apart > turned.likeness.apart
+
+
+def test_colours_that_are_far_from_all_tell_no_frame() -> None:
+    assert Likeness(0.93, 0.04, 0.2).surely_beats(Likeness(0.93, 0.06, 0.2))
+    assert not Likeness(0.93, 0.22, 0.3).surely_beats(Likeness(0.93, 0.3, 0.4))
+
+
+def test_a_picture_without_a_figure_is_like_nothing() -> None:
+    front, _ = looked_at(TRUTH)
+    assert Likeness.of(front, np.zeros_like(front)) == Likeness(0.0, 1.0, 1.0)
