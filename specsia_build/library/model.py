@@ -20,6 +20,7 @@ from specsia_build.dravie.processes import find_device
 from specsia_build.dravie.train import train as run_train
 from specsia_build.errors import UsageError
 from specsia_build.library.data import Dataset
+from specsia_build.library.given import given_pixels
 
 
 class Model:
@@ -57,10 +58,12 @@ class Model:
             z, pos = np.asarray(frame["color"]), np.asarray(frame["pos"])
         else:
             z = frame
+        z = given_pixels(z, "a frame")
         if pos is None:
             if self._config.with_pos:
                 raise UsageError("this model sees positions: give pos, or train with with_pos=False")
             pos = np.zeros_like(z)
+        pos = given_pixels(pos, "positions")
         if z.ndim != 3 or z.shape[2] != 4 or pos.shape[:2] != z.shape[:2]:
             raise UsageError(f"a frame is (H, W, 4) uint8 with positions of its size, not {z.shape} with {pos.shape}")
         if pos.shape[2] == 3:

@@ -27,6 +27,7 @@ from specsia_build.files.names import file_name
 from specsia_build.files.writing import write_bytes
 from specsia_build.films import Pixels
 from specsia_build.frame import Camera, Normalisation, normalise, view_cameras
+from specsia_build.library.given import given_mesh, given_pixels
 from specsia_build.registration import Registration, iou, register
 from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
 from specsia_build.rendering.layers import Layers
@@ -178,7 +179,7 @@ def render(
     check_number("outline grey", grey, 0, 255)
     drawn = load_renderer(renderer)
     drawn.check()
-    mesh = compacted(character.mesh if isinstance(character, Character) else character)
+    mesh = compacted(given_mesh(character))
     cameras = view_cameras(views, size)
     placed = normalise(mesh.vertices, cameras, thickness + 1)
     mesh = mesh.with_vertices(placed.apply(mesh.vertices))
@@ -234,9 +235,7 @@ def reconstruct(
         UsageError: if there is no such backend, or it needs the ground truth and there is none.
         CharacterError: if it gives no usable mesh.
     """
-    image = picture.layers.color if isinstance(picture, View) else np.ascontiguousarray(picture, np.uint8)
-    if image.ndim != 3 or image.shape[2] != 4:
-        raise UsageError(f"a picture is (H, W, 4) uint8 with alpha, not {image.shape}")
+    image = picture.layers.color if isinstance(picture, View) else given_pixels(picture, "a picture")
     found = load_backend(backend)
     if found.sees_ground_truth and ground_truth is None:
         raise UsageError(f"the backend {found.name} damages the ground truth: give it as ground_truth=views.mesh")
@@ -297,21 +296,24 @@ class Pairs(Sequence[Pair]):
         return folder
 
 
-def pair(guess: Reconstruction | Mesh, views: Views, *, pos_frame: str = "character") -> Pairs:
+def pair(guess: Reconstruction | Mesh | Character, views: Views, *, pos_frame: str = "character") -> Pairs:
     """Register a reconstruction to a character's views and draw it from the same cameras.
 
     Args:
-        guess: from `reconstruct`, or a mesh of your own in the frame's axes, in any scale.
+        guess: from `reconstruct`, from `load`, or a mesh of your own in the frame's axes, in any scale.
         views: of the character.
         pos_frame: what Zpos shows places in, the `character` or each `view`.
 
     Raises:
+        UsageError: if it is no mesh.
         CharacterError: if the mesh cannot be drawn.
     """
     check_choice("pos_frame", pos_frame, POS_FRAMES)
-    made = guess if isinstance(guess, Reconstruction) else Reconstruction(guess)
+    made = guess if isinstance(guess, Reconstruction) else Reconstruction(given_mesh(guess))
+    if not isinstance(views, Views):
+        raise UsageError("views are what specsia.render gives: pair(guess, views)")
     masks = np.stack([view.layers.mask for view in views])
-    mesh = compacted(made.mesh)
+    mesh = compacted(given_mesh(made.mesh))
     found = register(mesh, masks, views.cameras, with_yaw=made.needs_yaw)
     registered = found.similarity.apply_to(mesh)
     drawn = load_renderer(views.renderer).render(registered, views.cameras, views.look)  # type: ignore[arg-type]

@@ -1,0 +1,68 @@
+"""What a caller hands over, checked before anything is made of it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.characters.character import Character
+from specsia_build.errors import UsageError
+from specsia_build.rendering.mesh import Mesh
+
+
+def given_pixels(picture: object, what: str) -> NDArray[np.uint8]:
+    """A picture (H, W, 4) as uint8; whole numbers of another type are taken as they are.
+
+    Args:
+        picture: an array, or what numpy makes one of.
+        what: it is, for the message.
+
+    Raises:
+        UsageError: if it has another shape, or other numbers than 0-255.
+    """
+    try:
+        array = np.asarray(picture)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UsageError(f"{what} is (H, W, 4) uint8 with alpha, not {_kind(picture)}") from error
+    if array.dtype.kind not in "uifb":
+        raise UsageError(f"{what} is (H, W, 4) uint8 with alpha, not {_kind(picture)}")
+    if array.ndim != 3 or array.shape[2] != 4:
+        raise UsageError(f"{what} is (H, W, 4) uint8 with alpha, not {array.shape}")
+    whole = array.dtype.kind in "ui" and (array.size == 0 or (array.min() >= 0 and array.max() <= 255))
+    if not whole:
+        span = f" from {array.min():g} to {array.max():g}" if array.size and array.dtype.kind != "b" else ""
+        raise UsageError(
+            f"{what} holds whole numbers from 0 to 255, uint8, not {array.dtype}{span}: scale and round it"
+        )
+    return np.ascontiguousarray(array, np.uint8)
+
+
+def given_mesh(mesh: object) -> Mesh:
+    """The mesh of a character, or one of the caller's own.
+
+    Raises:
+        UsageError: if it is neither, or its arrays do not belong together.
+    """
+    found = mesh.mesh if isinstance(mesh, Character) else mesh
+    if not isinstance(found, Mesh):
+        raise UsageError(
+            f"a mesh is a specsia.Mesh, or what specsia.load gives, not {_kind(mesh)}: write it to a GLB, load that"
+        )
+    for name, array, width in (("vertices", found.vertices, 3), ("faces", found.faces, 3)):
+        if not isinstance(array, np.ndarray) or array.ndim != 2 or array.shape[1] != width:
+            raise UsageError(f"{name} of a mesh are a numpy array (N, {width}), not {_kind(array)}")
+    if found.faces.dtype.kind not in "ui":
+        raise UsageError(f"faces of a mesh are whole numbers, int32, not {found.faces.dtype}")
+    if len(found.faces) == 0:
+        raise UsageError("the mesh has no faces")
+    if found.faces.min() < 0 or found.faces.max() >= len(found.vertices):
+        raise UsageError(f"the mesh has {len(found.vertices):,} vertices, and faces that name others")
+    return found
+
+
+def _kind(thing: object) -> str:
+    """What something is, in few words."""
+    shape = getattr(thing, "shape", None)
+    kind = type(thing)
+    name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+    return f"{name} {tuple(shape)}" if shape is not None else name
