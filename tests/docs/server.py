@@ -76,14 +76,20 @@ WARMING = (
 """What is done once before any command: what it loads, as compiled code, serves all that are forked."""
 
 
+FEW = 4
+"""Steps of a training, whatever the text names: minutes pass in more of them, and nothing that is looked at here."""
+
+
 def make_small() -> None:
-    """Lower what commands take where the text names no other number: what is shown is that they work."""
+    """Lower what commands take where the text names no other number, and steps in any case: that they work is shown."""
     _lower(BuildConfig, size=64, views=2)
     _lower(ClipSettings, views=1, frames=3)
-    _lower(learning.AdaptConfig, steps=4, batch=2)
-    tiny = replace(learning.PRESETS["tiny"], steps=4, batch=1, patch=16)
+    _lower(learning.AdaptConfig, steps=FEW, batch=2)
+    tiny = replace(learning.PRESETS["tiny"], steps=FEW, batch=1, patch=16)
+    for settings in (learning.TrainConfig, learning.AdaptConfig):
+        _shorten(settings)
     patch.object(learning, "PRESETS", {**learning.PRESETS, "tiny": tiny}).start()
-    patch("specsia_build.dravie.evaluation.methods.FIT_STEPS", 4).start()
+    patch("specsia_build.dravie.evaluation.methods.FIT_STEPS", FEW).start()
     patch("specsia_build.pipeline.build.open_executor", at_once).start()
     patch("specsia_build.dataset.parallel.start_method", lambda: "fork").start()
     patch("specsia_build.doctor.packages.ask_python", lambda code: ask(["python", "-c", code])).start()
@@ -92,6 +98,16 @@ def make_small() -> None:
 def _lower(settings: Any, **values: Any) -> None:
     parameters = [p for p in inspect.signature(settings.__init__).parameters.values() if p.default is not p.empty]
     settings.__init__.__defaults__ = tuple(values.get(p.name, p.default) for p in parameters)
+
+
+def _shorten(settings: Any) -> None:
+    checked = settings.__post_init__
+
+    def shortened(self: Any) -> None:
+        checked(self)
+        object.__setattr__(self, "steps", min(self.steps, FEW))
+
+    patch.object(settings, "__post_init__", shortened).start()
 
 
 def check_pip(arguments: list[str]) -> None:
