@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from specsia_build.dataset.decoding import batches
+from specsia_build.dataset.parquet import local_path
 from specsia_build.dataset.schema import (
     BUILD_FILE,
     CARD,
@@ -37,7 +38,7 @@ def write_checksums(folder: Path, digests: Iterable[tuple[str, str, str, str]]) 
     """Write `checksums.parquet`: configuration, uid, image column and SHA-256 of the PNG bytes."""
     schema = pa.schema([(name, pa.string()) for name in COLUMNS])
     left = iter(digests)
-    with pq.ParquetWriter(folder / CHECKSUMS_FILE, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(local_path(folder / CHECKSUMS_FILE), schema, compression="zstd") as writer:
         while batch := list(islice(left, _BATCH)):
             columns = [pa.array(values, pa.string()) for values in zip(*batch, strict=True)]
             writer.write_table(pa.Table.from_arrays(columns, schema=schema))
@@ -117,7 +118,7 @@ def listed_rows(folder: Path) -> Iterator[tuple[Key, bytes]]:
     places = {name: index * 32 for index, name in enumerate(IMAGE_COLUMNS)}
     key, row = None, bytearray()
     try:
-        with pq.ParquetFile(folder / CHECKSUMS_FILE) as opened:
+        with pq.ParquetFile(local_path(folder / CHECKSUMS_FILE)) as opened:
             for batch in batches(opened, COLUMNS):
                 for config, uid, column, digest in zip(*(c.to_pylist() for c in batch.columns), strict=True):
                     if not (isinstance(config, str) and isinstance(uid, str)):

@@ -32,6 +32,11 @@ MOST_GROUP_BYTES = 64_000_000
 """Image bytes that a row group may hold, even if it ends within a character; far below the Hub viewer's limit."""
 
 
+def local_path(path: Path) -> str:
+    """A file's path for pyarrow, which takes a relative one like ``run:1/data`` for a URI."""
+    return str(path.absolute())
+
+
 def plan_shards(ids: Sequence[str], sizes: Sequence[int]) -> list[slice]:
     """Cut characters of so many bytes into runs of at most `SHARD_BYTES`; at least one run.
 
@@ -120,7 +125,7 @@ def write_shard(
             for batch in _batches(rows):
                 writer.write_table(table_of(batch, schema), row_group_size=len(batch))
                 count += len(batch)
-        read_back = pq.read_metadata(temporary).num_rows
+        read_back = pq.read_metadata(local_path(temporary)).num_rows
         if read_back != count:
             raise SpecsiaError(
                 f"{path.name} was written with {plural(count, 'row')} but reads back with {read_back}: check the disk"

@@ -15,6 +15,7 @@ from specsia_build import __version__
 from specsia_build.characters.character import Entry
 from specsia_build.config import WORK, BuildConfig, read_settings, result_settings, with_settings, write_settings
 from specsia_build.dataset import exchange, schema, splits
+from specsia_build.dataset.parquet import local_path
 from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
@@ -164,7 +165,7 @@ def rows_of(dataset: Path) -> int | None:
     """Rows of a packed dataset, None where there is none that can be read."""
     shards = [name for name in exchange.listed_names(dataset) if name.startswith(f"{schema.DATA}/")]
     try:
-        return sum(pq.read_metadata(dataset / name).num_rows for name in shards) if shards else None
+        return sum(pq.read_metadata(local_path(dataset / name)).num_rows for name in shards) if shards else None
     except (OSError, pa.ArrowException):
         return None
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.decoding import batches
-from specsia_build.dataset.parquet import write_shard
+from specsia_build.dataset.parquet import local_path, write_shard
 from specsia_build.stages.artefact import file_digest
 from specsia_build.stages.members import row_facts
 from specsia_build.stages.stage import Earlier
@@ -78,7 +78,7 @@ def _rows(task: ShardTask, load: Load, images: list[tuple[str, bytes]]) -> Itera
 
 def _images_in(shard: Path) -> Iterator[tuple[str, bytes]]:
     """What `Made` has of the images of a shard that is there."""
-    with pq.ParquetFile(shard) as opened:
+    with pq.ParquetFile(local_path(shard)) as opened:
         for batch in batches(opened, ["uid", *schema.IMAGE_COLUMNS]):
             for row in batch.to_pylist():
                 digests = (hashlib.sha256(row[column]["bytes"]).digest() for column in schema.IMAGE_COLUMNS)

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from specsia_build.dataset.card.head import card_fields
 from specsia_build.dataset.decoding import batches
+from specsia_build.dataset.parquet import local_path
 from specsia_build.dataset.schema import CARD, DATA
 
 NAMED = "LicenseRef-"
@@ -105,7 +106,7 @@ def redistribution_problems(folder: Path) -> tuple[str, ...]:
     """
     rows: Counter[str | None] = Counter()
     for path in sorted((folder / DATA).rglob("*.parquet")):
-        with pq.ParquetFile(path) as opened:
+        with pq.ParquetFile(local_path(path)) as opened:
             if "license" in opened.schema_arrow.names:
                 for batch in batches(opened, ["license"]):
                     rows.update(None if name is None else str(name) for name in batch.column(0).to_pylist())

@@ -12,6 +12,7 @@ import yaml
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.card.licences import spdx_id
+from specsia_build.dataset.parquet import local_path
 
 SIZE_CATEGORIES = (
     (1_000, "n<1K"),
@@ -95,7 +96,7 @@ def data_sizes(folder: Path, rows: Mapping[str, Mapping[str, int]]) -> Sizes:
             paths = sorted((folder / schema.data_folder(backend, several)).glob(f"{split}-*.parquet"))
             if not by_split.get(split) or not paths:
                 continue
-            footers = [pq.read_metadata(path) for path in paths]
+            footers = [pq.read_metadata(local_path(path)) for path in paths]
             held = sum(f.row_group(g).total_byte_size for f in footers for g in range(f.num_row_groups))
             config[split] = held, sum(path.stat().st_size for path in paths)
     return found

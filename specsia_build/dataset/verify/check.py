@@ -17,6 +17,7 @@ from specsia_build.dataset.card.licences import stated_by_card
 from specsia_build.dataset.checksums import ListedImages
 from specsia_build.dataset.decoding import table
 from specsia_build.dataset.parallel import results as results_of
+from specsia_build.dataset.parquet import local_path
 from specsia_build.dataset.places import Place, find_place, leads_out, read_errors
 from specsia_build.dataset.reading import Kind, Shard, schema_of
 from specsia_build.dataset.verify.clips import ClipOrder
@@ -235,7 +236,7 @@ def _check_files(
     if (folder / schema.CHECKSUMS_FILE).is_file():
         try:
             digests = ListedImages(folder)
-            with pq.ParquetFile(folder / schema.CHECKSUMS_FILE) as opened:
+            with pq.ParquetFile(local_path(folder / schema.CHECKSUMS_FILE)) as opened:
                 check_parquet_metadata(opened, schema.CHECKSUMS_FILE, folders, findings)
         except SpecsiaError as error:
             findings.add(FILES, schema.CHECKSUMS_FILE, str(error))

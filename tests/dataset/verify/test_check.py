@@ -40,6 +40,14 @@ Z = ("color", "mask", "pos", "edge")
 ALL = tuple(schema.IMAGE_COLUMNS)
 
 
+def test_a_folder_s_name_may_look_like_that_of_a_file_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_backend: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(one_backend, "s3:mine/dataset")
+    assert verify(Path("s3:mine/dataset")).ok
+
+
 def test_a_clean_dataset_passes(one_backend: Path) -> None:
     calls: list[tuple[int, int]] = []
     report = verify(one_backend, progress=lambda done, total: calls.append((done, total)))
