@@ -12,6 +12,9 @@ from pathlib import Path
 MOST_SHOWN = 300
 """Characters of a reason that are shown; what is longer belongs into a file."""
 
+MOST_WARNED = 1000
+"""Characters of a warning that are shown: it ends with the line that mends it, whose names may be many."""
+
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode categories that steer a terminal or a text's direction, end a line, or are no characters at all."""
 

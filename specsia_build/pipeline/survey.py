@@ -8,7 +8,7 @@ from dataclasses import replace
 from specsia_build.characters.character import Entry, legible
 from specsia_build.characters.survey import CharacterFacts, survey
 from specsia_build.config import BuildConfig
-from specsia_build.errors import brief
+from specsia_build.errors import MOST_WARNED, brief
 from specsia_build.memory import memory_bytes
 from specsia_build.pipeline.executors import Lost, Needs, local_executor
 from specsia_build.pipeline.progress import Progress
@@ -44,7 +44,7 @@ def survey_all(
             entry = entries[index]
             if isinstance(facts, Lost):
                 facts = CharacterFacts(entry.id, entry.format, legible(entry.path.name), problem=facts.reason)
-            warnings = tuple(map(brief, facts.warnings))
+            warnings = tuple(brief(said, MOST_WARNED) for said in facts.warnings)
             found[index] = replace(facts, warnings=warnings, problem=facts.problem and brief(facts.problem))
             if not drawn:
                 _withdraw(entry)

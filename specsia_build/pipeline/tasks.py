@@ -17,7 +17,7 @@ from specsia_build.backends.base import Backend
 from specsia_build.backends.registry import load_backend
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, backend_name
-from specsia_build.errors import MOST_SHOWN, LowQualityError, SpecsiaError, brief
+from specsia_build.errors import MOST_SHOWN, MOST_WARNED, LowQualityError, SpecsiaError, brief
 from specsia_build.files.sources import source_digest
 from specsia_build.files.trouble import write_trouble
 from specsia_build.memory import exhausted, is_exhaustion, memory_bytes, reckoned
@@ -278,6 +278,6 @@ def carry_out(task: Task, held: Held, digest_of: DigestOf = source_digest) -> tu
             what = brief(f"{type(error).__name__}: {error}", MOST_SHOWN // 3)
             reason = f"specsia failed on {task.key} ({what}): please report it with {shown[0]}"
     outcome = Outcome() if reason is None else replace(failed(task, reason, shown), low_quality=low_quality)
-    warnings = () if made is None else tuple(map(brief, made.meta.get("warnings", ())))
+    warnings = () if made is None else tuple(brief(said, MOST_WARNED) for said in made.meta.get("warnings", ()))
     seconds = time.perf_counter() - start
     return replace(outcome, warnings=warnings, seconds=seconds, parts=watch.seconds, peak_mb=peak_mb()), made
