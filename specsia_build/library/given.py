@@ -10,24 +10,26 @@ from specsia_build.errors import UsageError
 from specsia_build.rendering.mesh import Mesh
 
 
-def given_pixels(picture: object, what: str) -> NDArray[np.uint8]:
+def given_pixels(picture: object, what: str, *, alpha: bool = True) -> NDArray[np.uint8]:
     """A picture (H, W, 4) as uint8; whole numbers of another type are taken as they are.
 
     Args:
         picture: an array, or what numpy makes one of.
         what: it is, for the message.
+        alpha: whether it must have one; (H, W, 3) is another shape that it may have otherwise.
 
     Raises:
         UsageError: if it has another shape, or other numbers than 0-255.
     """
+    wanted = f"{what} is (H, W, 4) uint8 with alpha{'' if alpha else ', or (H, W, 3)'}, not"
     try:
         array = np.asarray(picture)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise UsageError(f"{what} is (H, W, 4) uint8 with alpha, not {_kind(picture)}") from error
+        raise UsageError(f"{wanted} {_kind(picture)}") from error
     if array.dtype.kind not in "uifb":
-        raise UsageError(f"{what} is (H, W, 4) uint8 with alpha, not {_kind(picture)}")
-    if array.ndim != 3 or array.shape[2] != 4:
-        raise UsageError(f"{what} is (H, W, 4) uint8 with alpha, not {array.shape}")
+        raise UsageError(f"{wanted} {_kind(picture)}")
+    if array.ndim != 3 or array.shape[2] not in ((4,) if alpha else (3, 4)):
+        raise UsageError(f"{wanted} {array.shape}")
     whole = array.dtype.kind in "ui" and (array.size == 0 or (array.min() >= 0 and array.max() <= 255))
     if not whole:
         span = f" from {array.min():g} to {array.max():g}" if array.size and array.dtype.kind != "b" else ""

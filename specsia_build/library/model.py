@@ -63,8 +63,8 @@ class Model:
             if self._config.with_pos:
                 raise UsageError("this model sees positions: give pos, or train with with_pos=False")
             pos = np.zeros_like(z)
-        pos = given_pixels(pos, "positions")
-        if z.ndim != 3 or z.shape[2] != 4 or pos.shape[:2] != z.shape[:2]:
+        pos = given_pixels(pos, "a picture of positions", alpha=False)
+        if pos.shape[:2] != z.shape[:2]:
             raise UsageError(f"a frame is (H, W, 4) uint8 with positions of its size, not {z.shape} with {pos.shape}")
         if pos.shape[2] == 3:
             pos = np.dstack([pos, z[..., 3]])
