@@ -169,8 +169,8 @@ def _character_lines(
     lines += [f"note: {some(ids)} are one file" for ids in doubles]
     one = 'have one shape: keep one of them, or give them the same "split" in a manifest'
     lines += [f"note: {some(ids)} {one}" for ids in shapes[:_MOST_SHAPES]]
-    if more := len(shapes) - _MOST_SHAPES:
-        lines += [f"note: {plural(more, 'more shape')} likewise"] if more > 0 else []
+    if (more := len(shapes) - _MOST_SHAPES) > 0:
+        lines.append(f"note: {plural(more, 'more shape')} likewise")
     counts = Counter(f.format or "?" for f in facts)
     formats = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
     triangles = sum(f.triangles for f in facts)
