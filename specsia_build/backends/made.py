@@ -58,9 +58,10 @@ def read_stated(
             mesh, colors=np.dstack([srgb_to_linear(mesh.colors[..., :3]), mesh.colors[..., 3:]]).astype(np.float32)
         )
     taken = tuple(axes) if axes is not None else axis_names(front_rotation(character.front) @ up_rotation(character.up))
-    # What has no colour is told beside the picture, and no line of a manifest would mend it.
-    grey = {found.warning for found in colourless(character.entry, character.files, character.mesh)}
-    warnings = tuple(said for said in character.warnings if said not in grey)
+    # What has no colour is told beside the picture, and a mesh has no line of a manifest that would mend anything.
+    aside = {found.warning for found in colourless(character.entry, character.files, character.mesh)}
+    aside |= {found.warning for found in character.findings if found.mending is not None}
+    warnings = tuple(said for said in character.warnings if said not in aside)
     return replace(character, mesh=mesh), Reading(taken, linear and colors == "own", stated_in, warnings)
 
 

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.characters.finding import Mending
+from specsia_build.characters.finding import Finding, Mending
 from specsia_build.characters.landmarks import Landmark
 from specsia_build.rendering.mesh import Mesh
 
@@ -113,7 +113,7 @@ class Character:
         landmarks: as in `RawMesh`, in the mesh's coordinates.
         up: axis of its file that was taken for up.
         front: axis that was taken for its front once `up` had been turned to Z.
-        mendings: what a manifest's line could say of it, by the evidence that the warnings give.
+        findings: those warnings that its geometry, its colours and its joints give, with what would mend them.
     """
 
     entry: Entry
@@ -126,9 +126,14 @@ class Character:
     landmarks: tuple[Landmark, ...] = ()
     up: str = "+z"
     front: str = "-y"
-    mendings: tuple[Mending, ...] = ()
+    findings: tuple[Finding, ...] = ()
     part_names: tuple[tuple[str, ...], ...] = ((),)
     face_part: NDArray[np.int32] | None = None
+
+    @property
+    def mendings(self) -> tuple[Mending, ...]:
+        """What a manifest's line could say of it, by the evidence that the warnings give."""
+        return tuple(one.mending for one in self.findings if one.mending is not None)
 
 
 def id_order_key(character_id: str) -> tuple[int, int, str]:

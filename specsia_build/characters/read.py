@@ -121,7 +121,7 @@ def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
         face_part=raw.face_part,
         up=up,
         front=front,
-        mendings=tuple(one.mending for one in found if one.mending is not None),
+        findings=found,
     )
     if raw.moving is None:
         return character, None

@@ -12,10 +12,13 @@ import trimesh
 
 from specsia_build.backends.base import Context, Reading
 from specsia_build.backends.mesh_dir import create
+from specsia_build.characters.character import Entry
+from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import axis_vector
 from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.mesh import Mesh
+from tests.characters.test_alone import FIGURE, write_obj
 from tests.listings import noted_listings
 
 NO_IMAGE = np.zeros((64, 64, 4), np.uint8)
@@ -105,6 +108,16 @@ def test_what_is_doubtful_in_a_file_is_told_and_nothing_of_its_front(tmp_path: P
     create(str(tmp_path)).reconstruct(NO_IMAGE, Context("7", 0, note=read_as.append))
     ((sentence,),) = [reading.warnings for reading in read_as]
     assert "lost.mtl" in sentence
+
+
+def test_no_line_of_a_manifest_is_asked_for_that_a_mesh_has_not(tmp_path: Path) -> None:
+    names = ["Trunk_LOD0", "Limbs_LOD0", "Trunk_LOD1"]
+    solids = [FIGURE["Trunk"], FIGURE["Limbs"], FIGURE["Trunk"]]
+    path = write_obj(tmp_path / "7.obj", dict(zip(names, solids, strict=True)))
+    assert read_character(Entry("7", "obj", path)).mendings
+    read_as: list[Reading] = []
+    create(str(tmp_path)).reconstruct(NO_IMAGE, Context("7", 0, note=read_as.append))
+    assert [reading.warnings for reading in read_as] == [()]
 
 
 def test_manifest_names_files(tmp_path: Path) -> None:
