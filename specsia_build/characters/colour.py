@@ -83,7 +83,7 @@ def is_plain(levels: NDArray[np.floating]) -> bool:
 def _is_default(levels: NDArray[np.floating]) -> bool:
     """Whether display colours (N, 3) are `DEFAULTS`, as of parts that came from several programs, but for a few."""
     off = np.abs(levels[:, None, :] - np.array(DEFAULTS)[:, None]).max(axis=2).min(axis=1)
-    return bool(np.quantile(off, 0.98) <= 1.0)
+    return len(off) > 0 and bool(np.quantile(off, 0.98) <= 1.0)
 
 
 def plain_picture(color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> str | None:

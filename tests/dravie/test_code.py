@@ -48,6 +48,7 @@ HARMLESS = {
     "backends/gate.py",
     "stages/reconstruct.py",  # The name of its artefacts; these are read as they are.
     "stages/artefact.py",
+    "stages/doubts.py",  # What is said of a reconstruction.
     "stages/looks.py",  # Pictures of what is quarantined.
     "stages/stage.py",  # When a stage is done, not what it makes.
     "stages/tiny.py",
