@@ -195,7 +195,8 @@ def _best(frames: list[Turned], as_is: Likeness) -> Turned | None:
 
 def small(color: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A picture (S, S, 4) within a silhouette (S, S), not larger than `SIZE`: (s, s, 4) uint8, straight alpha."""
-    picture = np.dstack([color[..., :3], np.minimum(color[..., 3], mask)])
+    picture = color.copy()
+    np.minimum(color[..., 3], mask, out=picture[..., 3])
     if len(picture) <= SIZE:
         return picture
     premultiplied = Image.fromarray(picture).convert("RGBa").resize((SIZE, SIZE), Image.Resampling.BOX)

@@ -103,7 +103,7 @@ def failure_of(lost: Lost, strips: Mapping[str, Strips]) -> dict[str, Any]:
         "details": lost.details,
         "command": lost.command,
         "strip": found[0] if found else None,
-        "count": len(shown_frames(lost.frames)) if found else 0,
+        "frames": len(shown_frames(lost.frames)) if found else 0,
     }
 
 

@@ -54,7 +54,7 @@ def doubts(seen: Seen, made: Meta) -> tuple[tuple[str, ...], str | None]:
         # What is lost, added or coloured otherwise follows from that.
         said = _misplaced(as_is, turned, made["reading"])
         return (*made["warnings"], f"{whose} {said}"), f"it {said}"
-    found = (_lacking(seen, made), _adding(seen, whose), _coloured(seen, as_is, whose, made))
+    found = (_lacking(seen, made), _adding(seen, whose), _coloured(front, goal, as_is, whose, made))
     return (*made["warnings"], *(said for said in found if said is not None)), None
 
 
@@ -95,10 +95,10 @@ def _adding(seen: Seen, whose: str) -> str | None:
     )
 
 
-def _coloured(seen: Seen, as_is: Likeness, whose: str, made: Meta) -> str | None:
-    """That the colours of Z's front are not the picture's."""
-    plain = plain_picture(seen.front, seen.front[..., 3])
-    if plain is not None and plain_picture(seen.gt, seen.gt_masks[0]) is None:
+def _coloured(front: Pixels, goal: Pixels, as_is: Likeness, whose: str, made: Meta) -> str | None:
+    """That the colours of Z's front (s, s, 4) are not those of the picture (s, s, 4)."""
+    plain = plain_picture(front, front[..., 3])
+    if plain is not None and plain_picture(goal, goal[..., 3]) is None:
         return (
             f"{whose} shows one plain {plain} where the picture has more: its mesh has no texture and no colours "
             "of vertices that could be read"

@@ -163,7 +163,7 @@ def test_what_was_quarantined_for_its_looks_is_shown(tmp_path: Path) -> None:
     assert found["command"] == f"specsia build --out {layout.root} --low-iou keep"
     kept = sorted((layout.root / found["details"]).glob("color_*.png"))
     frames = frames_of(found["strip"], document, tmp_path / "page.html")
-    assert len(frames) == found["count"] == len(kept)
+    assert len(frames) == found["frames"] == len(kept)
     stored = png.decode(kept[0].read_bytes(), 4)
     assert np.abs(frames[0][..., 3].astype(int) - stored[..., 3]).mean() < 3
 

@@ -15,8 +15,7 @@ const kindOf = (one) =>
 function foldedFailures() {
   const kinds = new Map();
   for (const one of state.data.failures) kinds.set(kindOf(one), [...(kinds.get(kindOf(one)) ?? []), one]);
-  const size = (group) => group.reduce((sum, one) => sum + Math.max(1, one.count), 0);
-  return [...kinds.values()].sort((a, b) => size(b) - size(a)).map((group) => ({ group, size: size(group) }));
+  return [...kinds.values()].sort((a, b) => b.length - a.length);
 }
 
 function lostOne(one, alone) {
@@ -24,7 +23,7 @@ function lostOne(one, alone) {
     "li",
     { cls: "lost" },
     one.strip
-      ? h("div", { cls: "picture" }, stripView(one.strip, one.count, 0, `What there is of ${one.key.slice(0, 100)}`))
+      ? h("div", { cls: "picture" }, stripView(one.strip, one.frames, 0, `What there is of ${one.key.slice(0, 100)}`))
       : null,
     h(
       "div",
@@ -48,7 +47,7 @@ views.set("failures", {
   },
   fill(main) {
     const folded = foldedFailures();
-    const total = folded.reduce((sum, { size }) => sum + size, 0);
+    const total = state.data.failures.length;
     refill(
       main,
       h("h1", {}, "Failures"),
@@ -57,7 +56,7 @@ views.set("failures", {
         { cls: "lead" },
         total ? `${plural(total, "failure")} of ${plural(folded.length, "kind")}.` : "Nothing failed.",
       ),
-      folded.map(({ group, size }) => {
+      folded.map((group) => {
         const [first] = group;
         const alike = group.every((one) => one.reason === first.reason);
         const where = [first.stage, first.backend].filter(Boolean).join(", ");
@@ -70,7 +69,7 @@ views.set("failures", {
         return h(
           "section",
           { cls: "failure" },
-          h("p", { cls: "where" }, named(where), h("span", { cls: "number" }, `× ${count(size)}`)),
+          h("p", { cls: "where" }, named(where), h("span", { cls: "number" }, `× ${count(group.length)}`)),
           h("h2", { dir: "auto" }, readable(first.reason)),
           list(group.slice(0, MANY)),
           group.length > MANY

@@ -58,11 +58,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 @cache
 def documents() -> dict[str, dict[str, Any]]:
     """What is looked at, by name."""
-    lost = {"stage": "render", "backend": None, "details": "logs/one.log", "strip": None, "count": 1}
+    lost = {"stage": "render", "backend": None, "details": "logs/one.log", "strip": None, "frames": 0}
     failures = [
         {**lost, "key": "broken", "id": "broken", "reason": "no mesh in it", "command": "specsia build --out my-run"}
     ]
-    low = {**lost, "stage": "project", "backend": "inflate", "details": None, "strip": strip(120, 4)}
+    low = {**lost, "stage": "project", "backend": "inflate", "details": None, "strip": strip(120, 4), "frames": 4}
     mend = "specsia build --out my-run --min-iou 0.1"
     failures += [
         {**low, "key": f"low {k}", "id": f"low {k}", "reason": f"its mean IoU is 0.{k}, below 0.5", "command": mend}
