@@ -159,7 +159,8 @@ class Collected:
         """All pieces as one mesh."""
         pieces = self._pieces
         if not pieces:
-            raise job_server.JobError("it holds no mesh that a render would show")
+            more = ", but motions: let others move by it (specsia clips … --motion FILE)" if bpy.data.actions else ""
+            raise job_server.JobError(f"it holds no mesh that a render would show{more}")
         firsts = np.cumsum([0] + [len(p["vertices"]) for p in pieces])
         arrays = {
             "vertices": np.concatenate([p["vertices"] for p in pieces]),

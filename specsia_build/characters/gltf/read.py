@@ -110,7 +110,8 @@ def _front(document: Document) -> str:
 def _nothing(document: Document, scene: Scene) -> str:
     if scene.parts and not scene.instances:
         return f"{document.name} has nothing left once its parts are dropped: leave at least one of them in"
-    return f"{document.name} has no triangles: export it again with its meshes"
+    more = ", or let others move by it (specsia clips … --motion FILE)" if document.root.count("animations") else ""
+    return f"{document.name} has no triangles: export it again with its meshes{more}"
 
 
 def _shared_materials(mesh: Mesh) -> Mesh:

@@ -175,7 +175,11 @@ def test_any_value_may_be_wrong(place: tuple[Any, ...], junk: Any) -> None:
             "a.glb is glTF version '1.0': export it again as glTF 2.0",
         ),
         (struct.pack("<4sII", b"glTF", 1, 20) + bytes(8), "a.glb is a GLB of version 1"),
-        (b'{"asset": {"version": "2.0"}}', "a.glb has no triangles"),
+        (b'{"asset": {"version": "2.0"}}', "a.glb has no triangles: export it again with its meshes"),
+        (
+            b'{"asset": {"version": "2.0"}, "animations": [{"channels": [], "samplers": []}]}',
+            "a.glb has no triangles: export it again with its meshes, or let others move by it (specsia clips",
+        ),
     ],
 )
 def test_what_is_not_gltf_2(content: bytes, sentence: str) -> None:
