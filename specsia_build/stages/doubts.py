@@ -105,10 +105,10 @@ def _coloured(front: Pixels, goal: Pixels, as_is: Likeness, whose: str, made: Me
         )
     reading = made["reading"]
     if as_is.pale and reading is not None and reading["linear"]:
+        line = f"with colors: srgb in {reading['stated_in']}" if reading["stated_in"] else "decoded once more"
         return (
-            f"{whose} is too pale: its vertices' colours seem to be encoded, and glTF has them linear; with colors: "
-            f"srgb in {reading['stated_in']} they would be {as_is.decoded:.2f} "
-            f"from the picture's instead of {as_is.plain:.2f}"
+            f"{whose} is too pale: its vertices' colours seem to be encoded, and glTF has them linear; {line} "
+            f"they would be {as_is.decoded:.2f} from the picture's instead of {as_is.plain:.2f}"
         )
     if as_is.plain < FAR:
         return None
