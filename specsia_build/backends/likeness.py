@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from specsia_build.rendering.layers import HALF_COVERED, Look
 from specsia_build.rendering.mesh import Mesh
 
 Pixels = NDArray[np.uint8]
+_Level = TypeVar("_Level", np.uint8, np.bool_)
 
 SIZE = 128
 """Pixels of the pictures that are compared, at most."""
@@ -86,13 +88,12 @@ class Likeness:
     def of(cls, seen: NDArray[np.uint8], goal: NDArray[np.uint8]) -> Likeness:
         """Of two pictures (S, S, 4) uint8 with straight alpha."""
         covered, target = seen[..., 3] >= HALF_COVERED, goal[..., 3] >= HALF_COVERED
-        both = covered & target
-        iou = int(np.count_nonzero(both)) / max(1, int(np.count_nonzero(covered | target)))
+        both, overlap = covered & target, iou(covered, target)
         if not both.any():
-            return cls(iou, 1.0, 1.0)
+            return cls(overlap, 1.0, 1.0)
         levels, wanted = seen[both, :3] / 255, goal[both, :3] / 255
         plain, decoded = (float(np.abs(found - wanted).mean()) for found in (levels, srgb_to_linear(levels)))
-        return cls(iou, plain, decoded)
+        return cls(overlap, plain, decoded)
 
     def __lt__(self, other: Likeness) -> bool:
         return self.iou * (1 - self.apart) < other.iou * (1 - other.apart)
@@ -142,13 +143,12 @@ def better_frame(
         goal: the frontal picture that it should show.
         look: of the pictures.
     """
-    as_is = Likeness.of(front, goal)
+    as_is, target = Likeness.of(front, goal), goal[..., 3] >= HALF_COVERED
     if as_is.iou >= SOUND_IOU and behind is not None:
-        rivals = (Likeness.of(picture, goal) for picture in (behind, _mirrored(behind, goal)))
-        flipped = Likeness.of(_mirrored(front, goal), goal)
+        rivals = (Likeness.of(picture, goal) for picture in (behind, _mirrored(behind, target)))
+        flipped = Likeness.of(_mirrored(front, target), goal)
         if all(as_is.surely_beats(rival) for rival in rivals) and not flipped.surely_beats(as_is):
             return as_is, None
-    target = goal[..., 3] >= HALF_COVERED
     proper: list[Turned] = []
     mirrored: list[Turned] = []
     for turn in _turns(upright=as_is.iou >= SOUND_IOU):
@@ -158,7 +158,7 @@ def better_frame(
         places = (placed.rotated(turn), alone)
         seen = [next(FastRenderer().render(place, [Camera(0.0, len(goal))], look)).color for place in places]
         proper.append(Turned(turn, max(Likeness.of(picture, goal) for picture in seen)))
-        mirrored.append(Turned(MIRROR @ turn, max(Likeness.of(_mirrored(picture, goal), goal) for picture in seen)))
+        mirrored.append(Turned(MIRROR @ turn, max(Likeness.of(_mirrored(picture, target), goal) for picture in seen)))
     as_is = max(as_is, proper[0].likeness)
     turned, undone = (_best(frames, as_is) for frames in (proper[1:], mirrored))
     if turned is None or (undone is not None and undone.likeness.surely_beats(turned.likeness)):
@@ -169,15 +169,13 @@ def better_frame(
 def _may_fit(mesh: Mesh, target: NDArray[np.bool_]) -> bool:
     """Whether a glance at a mesh's silhouette, or at its mirror image, leaves room for its being the right one."""
     seen = np.isfinite(glance(mesh, [Camera(0.0, len(target))])[0])
+    return max(iou(seen, target), iou(_mirrored(seen, target), target)) >= LEAST_IOU - GLANCED
+
+
+def _mirrored(picture: NDArray[_Level], target: NDArray[np.bool_]) -> NDArray[_Level]:
+    """A picture (S, S) or (S, S, 4) mirrored in place: about the middle of the box of a silhouette (S, S)."""
     columns = np.flatnonzero(target.any(axis=0))
-    flipped = np.roll(seen[:, ::-1], int(columns[0] + columns[-1]) - (len(target) - 1), axis=1)
-    return max(iou(seen, target), iou(flipped, target)) >= LEAST_IOU - GLANCED
-
-
-def _mirrored(picture: Pixels, goal: Pixels) -> Pixels:
-    """A picture mirrored in place: about the middle of the box of the figure that another shows."""
-    columns = np.flatnonzero((goal[..., 3] >= HALF_COVERED).any(axis=0))
-    return np.roll(picture[:, ::-1], int(columns[0] + columns[-1]) - (len(goal) - 1), axis=1)
+    return np.roll(picture[:, ::-1], int(columns[0] + columns[-1]) - (len(target) - 1), axis=1)
 
 
 def _turns(*, upright: bool) -> Iterator[NDArray[np.float64]]:
