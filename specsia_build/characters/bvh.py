@@ -17,7 +17,7 @@ from specsia_build.animation.skeleton import Skeleton
 from specsia_build.characters.facing import front_by_joints, rotated, up_by_joints
 from specsia_build.characters.landmarks import Landmark
 from specsia_build.characters.words import floats
-from specsia_build.errors import CharacterError, brief
+from specsia_build.errors import CharacterError, brief, plural
 from specsia_build.files.sources import read_source
 from specsia_build.frame import axis_vector, up_rotation
 
@@ -57,12 +57,14 @@ class BvhFile:
         motion: all frames, called as the file; LINEAR.
         up: signed axis that points up by its joints, ``+y`` where they do not say.
         front: axis that it faces at rest once `up` is turned to Z, ``-y`` where its joints do not say.
+        warnings: sentences on what in it does not agree.
     """
 
     skeleton: Skeleton
     motion: Motion
     up: str
     front: str
+    warnings: tuple[str, ...] = ()
 
 
 def read_bvh(path: Path, root: Path | None = None) -> BvhFile:
@@ -83,7 +85,7 @@ def read_bvh(path: Path, root: Path | None = None) -> BvhFile:
     if found is None:
         raise CharacterError(f"{path.name} has no MOTION section: it is cut short or no BVH file")
     joints = _hierarchy(path.name, data[: found.start()].decode("utf-8-sig", errors="replace"))
-    seconds, frames = _frames(path.name, data, found.end(), joints)
+    seconds, count, frames = _frames(path.name, data, found.end(), joints)
     skeleton = Skeleton(
         names=tuple(joint.name for joint in joints),
         parents=np.array([joint.parent for joint in joints], np.int32),
@@ -93,7 +95,8 @@ def read_bvh(path: Path, root: Path | None = None) -> BvhFile:
     )
     times = np.arange(len(frames), dtype=np.float64) * seconds
     motion = Motion(path.stem, tuple(_tracks(path.name, joints, times, frames)), 0.0, float(times[-1]))
-    return _stood(skeleton, motion)
+    told = f"{path.name} says that it has {plural(count, 'frame')}, and has {len(frames):,}: all are played"
+    return replace(_stood(skeleton, motion), warnings=(told,) if len(frames) > count else ())
 
 
 def _hierarchy(name: str, text: str) -> list[_Joint]:
@@ -152,8 +155,8 @@ def _three(words: Sequence[str]) -> tuple[float, ...] | None:
     return values if len(values) == 3 and np.isfinite(values).all() else None
 
 
-def _frames(name: str, data: bytes, start: int, joints: Sequence[_Joint]) -> tuple[float, NDArray[np.float64]]:
-    """Seconds from frame to frame, and the channels of each frame (F, C)."""
+def _frames(name: str, data: bytes, start: int, joints: Sequence[_Joint]) -> tuple[float, int, NDArray[np.float64]]:
+    """Seconds from frame to frame, how many frames it says there are, and the channels of each that there is (F, C)."""
     header = re.compile(rb"\s*Frames:[ \t]*(\S*)[ \t]*\n\s*Frame Time:[ \t]*(\S*)[ \t]*(?:\n|$)", re.IGNORECASE).match(
         data, start
     )
@@ -174,9 +177,9 @@ def _frames(name: str, data: bytes, start: int, joints: Sequence[_Joint]) -> tup
         values = floats(data[begin:])
     except ValueError:
         values = np.zeros(0)
-    if len(values) != count * width or not np.isfinite(values).all():
+    if len(values) < count * width or len(values) % width or not np.isfinite(values).all():
         raise CharacterError(f"{name}{_damage(data, begin, width, count)}")
-    return seconds, np.asarray(values.reshape(count, width))
+    return seconds, count, np.asarray(values.reshape(-1, width))
 
 
 def _number(word: bytes) -> float:

@@ -86,7 +86,7 @@ def _read(path: Path, root: Path) -> MotionFile:
     suffix = path.suffix.lower()
     if suffix == ".bvh":
         bvh = read_bvh(path, root)
-        return MotionFile(path.name, bvh.skeleton, bvh.up, bvh.front, motions=(bvh.motion,))
+        return MotionFile(path.name, bvh.skeleton, bvh.up, bvh.front, motions=(bvh.motion,), warnings=bvh.warnings)
     if suffix in (".fbx", ".blend"):
         return _read_with_blender(path, root)
     if suffix in SUFFIXES:
@@ -121,7 +121,11 @@ def _unplayed(document: Document) -> tuple[str, ...]:
     """A sentence on what a VRM animation moves that no skeleton has."""
     extensions = document.root.extensions
     said = None if extensions is None else extensions.vrmc_vrm_animation
-    named = () if said is None else (("expressions", said.expressions), ("a gaze", said.look_at))
+    if said is None:
+        return ()
+    faces = said.expressions
+    # Exporters write empty lists of presets and of a user's own.
+    named = (("expressions", any(faces.values()) if isinstance(faces, dict) else faces), ("a gaze", said.look_at))
     moved = " and ".join(name for name, found in named if found)
     return (f"{document.name} moves {moved} too, which is not played",) if moved else ()
 

@@ -118,6 +118,6 @@ def clips(
 
 def _whole(motion: str) -> str:
     """A motion as the settings keep it: a file by its whole path."""
-    from specsia_build.stages.clips.actor import is_file_name
+    from specsia_build.stages.clips.origins import is_file_name
 
     return str(expanded(motion).absolute()) if is_file_name(motion) else motion

@@ -17,6 +17,9 @@ _VERBS = re.compile(
     "nod|punch|push|roll|run|shoot|sit|skip|sneak|spin|stand|swim|throw|trot|turn|walk|wave"
 )
 
+_PROGRAMS = frozenset(("action", "anim", "animation", "armature", "base", "com", "layer", "mixamo", "take", "unreal"))
+"""Words that programs name motions by, whatever they show: ``Take 001|BaseLayer``, ``Armature|mixamo.com|Layer0``."""
+
 _SAID = {"idle": "stands idle", "death": "dies", "die": "dies", "fly": "flies"}
 
 
@@ -32,7 +35,9 @@ def caption(meta: Mapping[str, Any]) -> str:
     clip = meta["clip"]
     if not clip["origin"]:
         return f"{who} stands still, seen from all around"
-    action = _words(clip["action"].rpartition("|")[2], named)
+    rig, *parts = clip["action"].split("|")
+    said = (_words(part, named) for part in reversed(parts or [rig]))
+    action = next((words for words in said if not _PROGRAMS.issuperset(words)), [])
     if len(action) < 2:
         return f"{who} {_deed(action[0]) if action else 'moves'}"
     return f"{who} moves: {' '.join(action)}"

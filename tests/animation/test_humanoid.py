@@ -68,6 +68,29 @@ LIMBS
           RightArm
             RightForeArm
 """,
+    "MakeHuman": """
+hip
+LIMBS
+  ~buttock
+    ~hip
+      ~knee
+        ~foot
+          toe1-1.~
+LIMBS
+  abdomen
+    chest
+      neck
+        head
+          __jaw
+      lcollar
+        lshoulder
+          lelbow
+            lhand
+      rcollar
+        rshoulder
+          relbow
+            rhand
+""",
     "joints by what bends": """
 Hips
 LIMBS
@@ -195,6 +218,7 @@ def test_bones_are_found_whoever_named_them(rig: str) -> None:
     expected = {
         "CMU": ("Hips", "LeftUpLeg", "LeftLeg", "LeftShoulder", "LeftArm", "Spine1", "Head"),
         "joints by what bends": ("Hips", "LeftHip", "LeftKnee", "LeftCollar", "LeftShoulder", "Chest2", "Head"),
+        "MakeHuman": ("hip", "lhip", "lknee", "lcollar", "lshoulder", "chest", "head"),
         "Unreal": ("pelvis", "thigh_l", "calf_l", "clavicle_l", "upperarm_l", "spine_03", "head"),
         "3ds Max": (
             "Bip01 Spine",

@@ -77,6 +77,12 @@ def test_the_root_stands_where_the_motion_begins(tmp_path: Path) -> None:
     assert (found.up, found.front) == ("+y", "-y")
 
 
+def test_more_frames_than_a_file_says_are_played_and_told(tmp_path: Path) -> None:
+    found = read_motions(written(tmp_path, CHAIN.replace("Frames: 2", "Frames: 1")))
+    assert found.motions[0].end == 0.5
+    assert found.warnings == ("clip.bvh says that it has 1 frame, and has 2: all are played",)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [

@@ -119,6 +119,16 @@ def test_joints_bend_by_the_files_angles(tmp_path: Path, suffix: str, kind: str)
     assert notes == (("exercise.vrma moves expressions too, which is not played",) if suffix == ".vrma" else ())
 
 
+def test_lists_of_expressions_that_are_empty_move_none(tmp_path: Path) -> None:
+    figure, bones = person({bone: f"joint {bone}" for bone in BODY}, seed=11, up="+y")
+    said = {
+        "humanoid": {"humanBones": {bone: {"node": node} for bone, node in bones.items()}},
+        "expressions": {"preset": {}, "custom": {}},
+    }
+    path = into_gltf(figure, exercise(figure, bones), VRMC_vrm_animation=said).write_glb(tmp_path / "a.vrma")
+    assert read_motions(path).warnings == ()
+
+
 @pytest.mark.parametrize(("up", "size"), [("+y", 39.37), ("+z", 0.01), ("-y", 1.0)])
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_a_bvh_may_have_any_axis_and_unit_but_is_told_to_be_mirrored(

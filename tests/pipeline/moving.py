@@ -28,7 +28,7 @@ def write_moving_figure(
         path: of the file.
         spoilt: also a clip of NaNs, one named like a path, one of no length.
         clips: whether it has any.
-        names: of the two clips.
+        names: of the two clips, or of the one that waves.
     """
     writer = GltfWriter()
     nodes = []
@@ -52,6 +52,7 @@ def write_moving_figure(
 
     if clips:
         clip(names[0], arm, "rotation", [_turn_about_x(0), _turn_about_x(70), _turn_about_x(0)])
+    if clips and len(names) > 1:
         clip(names[1], root, "translation", [[0.0, 0, 0], [-2.0, 0, 0], [-4.0, 0, 0]])
     if spoilt:
         clip("nothing", arm, "rotation", [[np.nan] * 4] * 3)

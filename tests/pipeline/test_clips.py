@@ -207,6 +207,29 @@ def test_motions_that_are_one_under_two_names_are_said(tmp_path: Path) -> None:
     assert said.startswith("wave.001, other moves a just as a motion before it does")
 
 
+def test_motions_of_files_are_told_apart(tmp_path: Path) -> None:
+    """Programs call what they write alike; a file's only motion is called as the file, others after it where needed."""
+    write_moving_figure(tmp_path / "a.glb", names=("Take 001", "go"))
+    write_moving_figure(tmp_path / "more.glb", names=("Take 001", "nod"))
+    for name in ("nod-1", "nod-2"):
+        write_moving_figure(tmp_path / f"{name}.glb", names=("Take 001",))
+    files = [word for name in ("more", "nod-1", "nod-2") for word in ("--motion", tmp_path / f"{name}.glb")]
+    clips(tmp_path / "a.glb", tmp_path / "out", "--motion", "own", *files, "--frames", "1", "--views", "1")
+    found = {path.name: record(path)["action"] for path in folders(tmp_path / "out/frames")}
+    assert found == {
+        "a-Take_001-00": "Take 001",
+        "a-go-00": "go",
+        "a-more_Take_001-00": "more|Take 001",
+        "a-nod-00": "nod",
+        "a-nod_1-00": "nod-1",
+        "a-nod_2-00": "nod-2",
+    }
+    for number, (pattern, names) in enumerate({"nod-*": {"nod-1", "nod-2"}, "more*": {"more|Take 001", "nod"}}.items()):
+        out = tmp_path / f"out{number}"
+        clips(tmp_path / "a.glb", out, "--motion", "own", *files, "--clip", pattern, "--frames", "1", "--views", "1")
+        assert {record(path)["action"] for path in folders(out / "frames")} == names
+
+
 def test_no_two_clips_have_one_id(tmp_path: Path) -> None:
     """Neither of two characters whose ids and motions run together, nor motions that differ in case alone."""
     write_moving_figure(tmp_path / "a" / "a.glb", names=("b-wave", "go"))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.animation.motion import Motion, Poses, poses
 from specsia_build.animation.rig import Rig
-from specsia_build.characters.actions import FRAMES, chosen, matching
+from specsia_build.characters.actions import FRAMES, chosen
 from specsia_build.characters.animated import AnimatedCharacter, read_animated
 from specsia_build.characters.character import Entry
 from specsia_build.characters.motions import BUILT_IN, SUFFIXES, MotionFile, built_in, motion_for, read_motions
@@ -25,6 +25,7 @@ from specsia_build.recipes.registry import folder_recipes
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh, extremes, turned
 from specsia_build.stages import render
+from specsia_build.stages.clips.origins import is_file_name, meant, origin_of, taken, told_apart
 from specsia_build.stages.stage import Clip, Job
 
 TURNTABLE = "turntable"
@@ -121,27 +122,29 @@ def _actor(entry: Entry, config: BuildConfig, _: _State) -> Actor:
     files = {path.name: path for path in motion_files(config)}
     motions: dict[tuple[str, int], Motion] = {}
     warnings = [*animated.character.warnings, *animated.warnings]
+    offered: dict[str, list[str]] = {}
     unheard = dict.fromkeys(settings.patterns)
     for origin in map(origin_of, settings.motions):
         if origin == OWN:
             there = dict(enumerate(animated.motions))
-            found = taken(there, settings)
+            found = taken(origin, there, settings)
             warnings += _unplayed(animated.spoilt)
         else:
             file = built_in() if origin in BUILT_IN else _motion_file(files[origin], _state((files[origin],)))
             there = {
                 k: motion for k, motion in enumerate(file.motions) if origin not in BUILT_IN or motion.name == origin
             }
-            found, notes = _from_file(animated, file, taken(there, settings))
+            found, notes = _from_file(animated, file, taken(origin, there, settings))
             warnings += notes
-        names = [motion.name for motion in there.values()]
-        unheard = {pattern: None for pattern in unheard if not matching(names, pattern)}
+        names = offered[origin] = [motion.name for motion in there.values()]
+        unheard = {pattern: None for pattern in unheard if not meant(origin, names, pattern)}
         motions.update({(origin, index): motion for index, motion in found.items()})
     own = tuple(dict.fromkeys(motion.name for motion in animated.motions))
     stands = standing(animated, entry.pose)
     told = tuple(dict.fromkeys(warnings))
     read = animated.character.files
-    return Actor(mesh, rig, stands, motions, own, animated.humanoid, told, read, tuple(unheard))
+    named = told_apart(motions, offered)
+    return Actor(mesh, rig, stands, named, own, animated.humanoid, told, read, tuple(unheard))
 
 
 def standing(animated: AnimatedCharacter, pose: str) -> Poses:
@@ -179,16 +182,6 @@ def _from_file(
     return found, tuple(notes)
 
 
-def is_file_name(name: str) -> bool:
-    """Whether a motion of the settings is a file rather than a name."""
-    return name != OWN and ("/" in name or Path(name).suffix.lower() in SUFFIXES)
-
-
-def origin_of(name: str) -> str:
-    """What a clip's `origin` calls a motion of the settings: a file by its name without its folder."""
-    return Path(name).name if is_file_name(name) else name
-
-
 def motion_files(config: BuildConfig) -> list[Path]:
     """The files among the settings' motions."""
     return [Path(name) for name in clip_settings(config).motions if is_file_name(name)]
@@ -223,13 +216,6 @@ def check_settings(config: BuildConfig) -> None:
         if origin_of(name) in origins:
             raise UsageError(f"--motion: {origins[origin_of(name)]} and {name} have one name: rename one of them")
         origins[origin_of(name)] = name
-
-
-def taken(motions: Mapping[int, Motion], settings: ClipSettings) -> dict[int, Motion]:
-    """Those of one file's motions, by their number in it, that the settings' patterns take; see `actions.called`."""
-    numbers, names = list(motions), [motion.name for motion in motions.values()]
-    wanted = {numbers[place] for pattern in settings.patterns for place in matching(names, pattern)}
-    return {number: motions[number] for number in numbers if number in wanted or not settings.patterns}
 
 
 def times_of(clip: Clip, actor: Actor, settings: ClipSettings) -> NDArray[np.float64]:

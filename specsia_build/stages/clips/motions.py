@@ -24,10 +24,10 @@ from specsia_build.stages.clips.actor import (
     actor_of,
     clip_settings,
     motion_files,
-    origin_of,
     turn_frames,
 )
 from specsia_build.stages.clips.annotate import OF_REGIONS, stored_regions
+from specsia_build.stages.clips.origins import origin_of
 from specsia_build.stages.clips.tiny import box_actor
 from specsia_build.stages.render import entry_settings
 from specsia_build.stages.stage import (
@@ -209,7 +209,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="motions",
-    version=8,
+    version=9,
     make=find,
     settings=_settings,
     inputs=_inputs,

@@ -1,0 +1,62 @@
+"""Where motions are from, which of them the settings take, and what they are called."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from specsia_build.animation.motion import Motion
+from specsia_build.characters.actions import matching
+from specsia_build.characters.motions import SUFFIXES
+from specsia_build.config import OWN, ClipSettings
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a motion of the settings is a file rather than a name."""
+    return name != OWN and ("/" in name or Path(name).suffix.lower() in SUFFIXES)
+
+
+def origin_of(name: str) -> str:
+    """What a clip's `origin` calls a motion of the settings: a file by its name without its folder."""
+    return Path(name).name if is_file_name(name) else name
+
+
+def taken(origin: str, motions: Mapping[int, Motion], settings: ClipSettings) -> dict[int, Motion]:
+    """Those of an origin's motions, by their number there, that the settings' patterns take; see `actions.called`."""
+    numbers, names = list(motions), [motion.name for motion in motions.values()]
+    wanted = {numbers[place] for pattern in settings.patterns for place in meant(origin, names, pattern)}
+    return {number: motions[number] for number in numbers if number in wanted or not settings.patterns}
+
+
+def meant(origin: str, names: Sequence[str], pattern: str) -> list[int]:
+    """Which of an origin's motions a pattern names, as its file calls them or, where it calls none so, after it."""
+    return matching(names, pattern) or (matching(_after(origin, names), pattern) if is_file_name(origin) else [])
+
+
+def told_apart(
+    motions: Mapping[tuple[str, int], Motion], offered: Mapping[str, Sequence[str]]
+) -> dict[tuple[str, int], Motion]:
+    """Motions by names that say which: programs call all that they write alike, `animation` or `Take 001`.
+
+    A file's only motion is called as the file, one of several is called after both where another origin has its name.
+
+    Args:
+        motions: by origin and number there.
+        offered: names of all motions of each origin, taken or not.
+    """
+    shared = Counter(name for names in offered.values() for name in set(names))
+    found = {}
+    for (origin, index), motion in motions.items():
+        names = offered[origin]
+        if is_file_name(origin) and (len(names) == 1 or shared[motion.name] > 1):
+            motion = replace(motion, name=_after(origin, names)[names.index(motion.name)])
+        found[origin, index] = motion
+    return found
+
+
+def _after(origin: str, names: Sequence[str]) -> list[str]:
+    """What a file's motions are called after it."""
+    stem = Path(origin).stem
+    return [stem] if len(names) == 1 else [f"{stem}|{name}" for name in names]
