@@ -36,6 +36,10 @@ CHARACTERS_PER_PROCESS = 50
 VIEW_SECONDS = 120.0
 """Time that a view may take, all its passes together."""
 
+SHADER_SECONDS = 60.0
+"""Time that a material's shaders may take besides: without a graphics card they are compiled for the processor, which
+takes about 10 seconds of it, once a machine."""
+
 
 @dataclass(frozen=True)
 class Contour:
@@ -103,7 +107,7 @@ def render_views(mesh: Mesh, cameras: Sequence[Camera], look: Look, settings: Se
     with tempfile.TemporaryDirectory(prefix="specsia-blender-") as scratch:
         folder = Path(scratch)
         job = write_job(folder, drawn, cameras, look, settings)
-        _ask(job, VIEW_SECONDS * len(cameras))
+        _ask(job, VIEW_SECONDS * len(cameras) + SHADER_SECONDS * len(job["materials"]))
         for k in range(len(cameras)):
             yield _layers(folder, k, cameras[0].size)
 
@@ -282,7 +286,7 @@ def check_gl() -> None:
         job = write_job(Path(scratch), dot, [Camera(0.0, 8)], "unlit", Settings("eevee", 1))
         with BlenderProcess(SCRIPT, "--renderer eevee") as blender:
             try:
-                blender.ask(job, VIEW_SECONDS)
+                blender.ask(job, VIEW_SECONDS + SHADER_SECONDS)
             except SpecsiaError as error:
                 raise SpecsiaError(
                     f"Eevee needs OpenGL and Blender cannot open it here ({error}): "

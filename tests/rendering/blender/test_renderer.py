@@ -256,6 +256,20 @@ def test_a_job_says_all_that_a_picture_needs(tmp_path: Path) -> None:
         assert stored["normals"].shape == (len(mesh.faces), 3, 3)
 
 
+def test_a_blender_that_has_many_shaders_to_compile_has_time_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed: list[float] = []
+
+    def ask(_: object, seconds: float) -> None:
+        allowed.append(seconds)
+        raise CharacterError("enough")
+
+    monkeypatch.setattr(blender, "_ask", ask)
+    for mesh in (box((0, 0, 0), (1, 1, 1)), surfaces()):
+        with pytest.raises(CharacterError, match="enough"):
+            next(render_views(mesh, [Camera(0.0, 8)], "unlit", Settings("eevee", 1)))
+    assert allowed[1] - allowed[0] == blender.SHADER_SECONDS * (len(surfaces().materials) - 1)
+
+
 def test_without_blender_the_way_to_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blender_process, "find_command", lambda _: None)
     monkeypatch.setattr(blender, "_shared", {})
