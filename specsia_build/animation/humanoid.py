@@ -56,7 +56,7 @@ _FINGERS = {
 _MOST_LIKE, _MOST_ABOVE = 64, 1000
 """Joints of one part, and nodes above one, that are looked at."""
 
-_SPINE = ("spine", "chest", "upperChest")
+SPINE = ("spine", "chest", "upperChest")
 
 NEEDED = ("hips", "spine", *(s + part for s in ("left", "right") for part in ("UpperLeg", "LowerLeg", "Foot")))
 """Bones without which nothing of another figure's can be played."""
@@ -84,7 +84,7 @@ class Humanoid:
 
     def parent(self, bone: str) -> int | None:
         """The node that a bone hangs on in a human body, whatever it hangs on in the rig."""
-        if bone in ("hips", *_SPINE):
+        if bone in ("hips", *SPINE):
             return None if bone == "hips" else self.bones.get("hips")
         top = self.spine[-1] if self.spine else self.bones.get("hips")
         side, part = next(((s, bone[len(s) :]) for s in ("left", "right") if bone.startswith(s)), ("", bone))
@@ -114,7 +114,7 @@ def humanoid(skeleton: Skeleton, stated: Mapping[str, int] | None = None) -> Hum
     """
     if stated:
         bones = {_current(bone, stated): node for bone, node in stated.items() if 0 <= node < len(skeleton.names)}
-        return Humanoid(bones, tuple(bones[bone] for bone in _SPINE if bone in bones))
+        return Humanoid(bones, tuple(bones[bone] for bone in SPINE if bone in bones))
     return _named(skeleton)
 
 
@@ -192,7 +192,7 @@ def _named(skeleton: Skeleton) -> Humanoid:
     end = _carrier(tree, bones)
     spine = [] if hips is None or end is None else list(reversed(tree.above(end)[: tree.above(end).index(hips)]))
     marks = (spine[:1], spine[:1] + spine[1:][-1:], [*spine[:1], *spine[len(spine) // 2 :][:1], *spine[-1:]])
-    bones |= dict(zip(_SPINE, marks[min(len(spine), 3) - 1] if spine else (), strict=False))
+    bones |= dict(zip(SPINE, marks[min(len(spine), 3) - 1] if spine else (), strict=False))
     return Humanoid({bone: node for bone, node in bones.items() if node is not None}, tuple(spine))
 
 

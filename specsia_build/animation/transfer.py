@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.animation.feet import Feet, Soles, feet, ground_of, leg_length, soles, standing
 from specsia_build.animation.figure import Figure
-from specsia_build.animation.humanoid import NEEDED
+from specsia_build.animation.humanoid import NEEDED, SPINE
 from specsia_build.animation.motion import ROTATION, TRANSLATION, Motion, Track, poses
 from specsia_build.animation.skeleton import Skeleton, rotation_matrices
 from specsia_build.errors import CharacterError
@@ -127,8 +127,9 @@ class Transfer:
         if self.people:
             a, b = self.source.human.bones, self.target.human.bones
             # How these rest is how the rig was made rather than how the figure holds them.
-            made = ("hips", "spine", "chest", "upperChest", "neck", "head", "Shoulder", "Foot")
-            found = {node: np.eye(3) for bone, node in b.items() if bone.endswith(made)}
+            found = {node: np.eye(3) for bone, node in b.items() if bone.endswith(("neck", "head", "Foot"))}
+            trunk = self._trunk()
+            found |= {node: trunk for bone, node in b.items() if bone.endswith(("hips", *SPINE, "Shoulder"))}
             for side in ("left", "right"):
                 for limb in (("UpperArm", "LowerArm", "Hand"), ("UpperLeg", "LowerLeg", "Foot")):
                     bones = [side + part for part in limb]
@@ -141,6 +142,15 @@ class Transfer:
         for node, parent in enumerate(self.target.skeleton.parents.tolist()):
             aligned[node] = found.get(node, aligned[parent] if parent >= 0 else np.eye(3))
         return aligned
+
+    def _trunk(self) -> Array:
+        """What lays the target's back onto the source's (3, 3), where that stands as in a frame: bent as it may be."""
+        a, b = self.source.human.bones, self.target.human.bones
+        top = next((bone for bone in ("neck", "head") if bone in a and bone in b), None)
+        if self.stand is self.source.skeleton.rest_worlds or top is None:
+            return np.eye(3)
+        there = self.turn @ (self.stand[a[top], :3, 3] - self.source.pelvis(self.stand))
+        return _onto(self.target.turn @ (self.rest[b[top], :3, 3] - self.target.pelvis(self.rest)), there)
 
     def _ratio(self) -> float:
         """The target's size in the source's units: of the legs, or else of the joints that they share."""

@@ -131,13 +131,29 @@ def test_feet_that_hang_on_no_shin_stay_at_its_end() -> None:
     assert worst(source, target, motion, found, [0.5, 1.0]) < 0.1
 
 
+def fallen_of(source: Figure) -> Figure:
+    """A figure that lies at rest."""
+    lying = source.skeleton.rotations.copy()
+    lying[0] = turning(source, 0, [(90, 0, 0)]).tracks[0].values[0]
+    return Figure(replace(source.skeleton, rotations=lying), source.turn, {})
+
+
+def test_a_back_that_is_bent_in_the_first_frame_is_bent_on_whom_it_stands_for() -> None:
+    source, target = person(MIXAMO, seed=8), person(QUATERNIUS)
+    upright = turning(source[0], source[1]["hips"], [(0, 0, 0), (0, 0, 0)])
+    bent = turning(source[0], source[1]["spine"], [(35, 0, 0), (60, 0, 0)])
+    motion = replace(bent, tracks=(*upright.tracks, *bent.tracks))
+    found = retargeted(motion, fallen_of(source[0]), target[0]).motion
+    for time in (0.0, 1.0):
+        there, here = places(source[0], motion, time), places(target[0], found, time)
+        back = [way(at, bones, "hips", "neck") for at, bones in ((there, source[1]), (here, target[1]))]
+        assert degrees(*back) < 5
+
+
 def test_a_source_that_lies_at_rest_stands_as_in_its_first_frame() -> None:
     source, target = person(MIXAMO, seed=8), person(KAYKIT)
     upright = turning(source[0], source[1]["hips"], [(0, 0, 0), (0, 0, 0)])
-    skeleton = source[0].skeleton
-    lying = skeleton.rotations.copy()
-    lying[0] = turning(source[0], 0, [(90, 0, 0)]).tracks[0].values[0]
-    fallen = Figure(replace(skeleton, rotations=lying), source[0].turn, {})
+    skeleton, fallen = source[0].skeleton, fallen_of(source[0])
     found = retargeted(upright, fallen, target[0])
     assert any("does not stand at rest" in note for note in found.notes)
     assert worst((fallen, source[1]), target, upright, found.motion, [1.0]) < 0.1
