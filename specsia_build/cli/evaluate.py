@@ -119,7 +119,7 @@ def evaluate(
         for run in trained
         if run.seen.training is None
     )
-    found = replace(measured, notes=(*unknown, *notes))
+    found = replace(measured, notes=(*measured.notes, *unknown, *notes))
     text, document = write_evaluation(found, opened, out)
     write_evaluation_report(str(out), out / REPORT, Progress())
     characters = len({score.character for score in found.scores})

@@ -103,7 +103,7 @@ def train(
         f"{plural(done.steps, 'step')} of training",
         {"trained": [f"a {config.preset} model on {plural(done.rows, 'row')}"]},
         seconds=done.seconds,
-        doubtful={"warnings": _doubts(done)},
+        doubtful={"warnings": [*done.doubts, *_doubts(done)]},
         where={"model": [str(done.run)], "log": [str(done.run / "log.csv")]},
         follows=[
             f"specsia enhance {folder} my-frames --out repaired",

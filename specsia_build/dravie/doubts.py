@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.dataset.verify.colours import is_premultiplied
 from specsia_build.dravie.recall import Memory, recalled
 from specsia_build.errors import plural
 
@@ -30,6 +31,10 @@ INVERTED = (
     "covered all along the border, as inverted or white masks are: the character is 255 in a mask, and the rest 0"
 )
 FLAT = "of a single position throughout: pos/ must hold the place of each pixel on the character, see docs/frame.md"
+PREMULTIPLIED = (
+    "darker towards the edges, as colours that were multiplied by alpha are: the network takes straight ones, so save "
+    "them divided by it"
+)
 RUINED = (
     "repaired to something else altogether: the model's weights seem to be spoilt, so look at a result, and train anew "
     "or name another RUN"
@@ -56,6 +61,8 @@ def doubts_of(z: NDArray[np.uint8], pos: NDArray[np.uint8], with_pos: bool) -> I
         return
     if min(edge.min() for edge in (alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1])) >= HALF:
         yield INVERTED
+    if is_premultiplied(z):
+        yield PREMULTIPLIED
     places = pos[alpha >= HALF, :3]
     if with_pos and len(places) >= LEAST_PLACES and (places == places[0]).all():
         yield FLAT

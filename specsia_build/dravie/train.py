@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from torch import Tensor
 from specsia_build import __version__
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
+from specsia_build.dataset.verify.sample import doubts_of_split
 from specsia_build.dravie.apply import has_bf16
 from specsia_build.dravie.config import TrainConfig, differences, to_json, train_from_json
 from specsia_build.dravie.data.frames import Frames, open_frames
@@ -33,7 +35,7 @@ from specsia_build.dravie.seen import SEEN_FILE, Seen, gathered, write_seen
 from specsia_build.dravie.step import TERMS, rate, to_device, training_step
 from specsia_build.dravie.stopping import waiting
 from specsia_build.dravie.validation import SPLIT, validate, validation_pairs
-from specsia_build.errors import SpecsiaError, UsageError, brief, spelled
+from specsia_build.errors import SpecsiaError, UsageError, brief, plural, spelled
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import append, write_bytes
 from specsia_build.pipeline.progress import Progress
@@ -69,6 +71,7 @@ class Trained:
         patches_per_second: in this call, 0 where there was nothing left to do.
         perceptual: network of the perceptual loss.
         l1, raw_l1: mean absolute error over Z ∪ Y* on the validation frames, of the result and of Z; None without any.
+        doubts: sentences on what is wrong with the rows that were learnt from, or were only watched.
     """
 
     run: Path
@@ -79,6 +82,7 @@ class Trained:
     perceptual: str
     l1: float | None
     raw_l1: float | None
+    doubts: tuple[str, ...] = ()
 
 
 class _Quiet(Progress):
@@ -126,6 +130,7 @@ def train(
         features, perceptual = find_features(config.perceptual or (_network_of(run) if resume else ""), progress.say)
         bf16 = has_bf16(device) if config.precision == "auto" else config.precision == "bf16"
         pairs: list[Pair] = []
+        doubts: list[str] = []
         if first:
             _record_settings(run, config, dataset, perceptual, bf16, device, processes, resume)
             pairs = validation_pairs(dataset, config.configs)
@@ -135,6 +140,9 @@ def train(
                 there = any(SPLIT in dataset.splits(name) for name in config.configs)
                 lacking = "validation frame that shows anything" if there else "validation split"
                 progress.say(f"the dataset has no {lacking}: the training goes on without pictures to look at")
+            doubts = _doubts(dataset, config.configs, frames, pairs)
+            for doubt in doubts:
+                progress.say(f"warning: {doubt}")
         networks = build_networks(config, features, device, bf16, wrapper(processes, device))
         last = next(reversed(checkpoints(run)), None)
         step = start = 0 if last is None else restore(networks, last)
@@ -189,7 +197,7 @@ def train(
         seconds = time.perf_counter() - began
     patches_seen = (config.steps - start) * config.batch * processes.world
     speed = patches_seen / seconds if patches_seen else 0.0
-    return Trained(run, config.steps, sum(map(len, frames)), seconds, speed, perceptual, *errors)
+    return Trained(run, config.steps, sum(map(len, frames)), seconds, speed, perceptual, *errors, tuple(doubts))
 
 
 def _means(pending: Sequence[Tensor], step: int, run: Path) -> dict[str, float]:
@@ -231,6 +239,29 @@ def _seen(configs: Sequence[str], frames: Sequence[Frames], pairs: Sequence[Pair
         for name, found in zip(configs, frames, strict=True)
     }
     return Seen(training, gathered((pair.character_id, pair.content) for pair in pairs))
+
+
+def _doubts(
+    dataset: OpenedDataset, configs: Sequence[str], frames: Sequence[Frames], pairs: Sequence[Pair]
+) -> list[str]:
+    """What is wrong with the rows that are learnt from, in sentences."""
+    seen = _seen(configs, frames, pairs)
+    found = [doubt for name in configs for doubt in doubts_of_split(dataset, name, "train")]
+    both = sorted(seen.among(seen.validation))
+    if both:
+        found.append(
+            f"the validation frames show {plural(len(both), 'character')} that the model is trained on, such as "
+            f"{both[0]}: they tell nothing of others, so give each character one split"
+        )
+    for name, part in zip(configs, frames, strict=True):
+        twice = [uid for uid, count in Counter(part.uids).items() if count > 1]
+        if twice:
+            rows = plural(len(twice), "row")
+            found.append(
+                f"{rows} of train in {name} {'is' if len(twice) == 1 else 'are'} there more than once, such as "
+                f"{twice[0]}: what they show counts as often"
+            )
+    return found
 
 
 def _record_settings(

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from specsia_build import png
 from specsia_build.dataset.decoding import table
-from specsia_build.dataset.pairs import is_frontal, split_uid
+from specsia_build.dataset.pairs import background, is_frontal, split_uid
 from specsia_build.dataset.places import Place, read_errors
 from specsia_build.dataset.reading import Kind
 from specsia_build.dataset.schema import (
@@ -37,6 +37,7 @@ from specsia_build.dataset.verify import images
 from specsia_build.dataset.verify.character import check_character
 from specsia_build.dataset.verify.clips import Place as ClipPlace
 from specsia_build.dataset.verify.clips import turns
+from specsia_build.dataset.verify.colours import is_exchanged, is_premultiplied
 from specsia_build.dataset.verify.glimpse import Glimpse, glimpse
 from specsia_build.dataset.verify.published import check_published_pixels
 from specsia_build.dataset.verify.report import (
@@ -123,6 +124,7 @@ class RowFacts:
         mask_is_target: whether `mask` and `gt_mask` are the same.
         front: SHA-256 of what `gt` shows within `gt_mask` in the frontal view, None in others.
         place: in its clip, None where rows are views.
+        exchanged: whether `color` is far nearer to `gt` with red and blue exchanged.
     """
 
     uid: str
@@ -134,6 +136,7 @@ class RowFacts:
     mask_is_target: bool
     front: bytes | None = None
     place: ClipPlace | None = None
+    exchanged: bool = False
 
 
 @dataclass(frozen=True)
@@ -248,7 +251,7 @@ def _check_row(
     if task.kind == "published":
         if size is not None:
             _note(findings, uid, check_published_pixels(pixels))
-        return RowFacts(uid, character_id, view, (), size, digests, False)
+        return RowFacts(uid, character_id, view, (), size, digests, False, exchanged=_exchanged(pixels, size))
     if moving and uid != frame_uid(row["clip"], row["frame"]):
         message = f"frame {row['frame']} of {row['clip']} must be {frame_uid(row['clip'], row['frame'])}"
         findings.add(CLIPS, uid, message)
@@ -263,14 +266,26 @@ def _check_row(
     if task.backend is not None and row["backend"] != task.backend:
         findings.add(standing, uid, f"backend is '{row['backend']}', not '{task.backend}'")
     if size is not None:
-        _note(findings, uid, _check_pixels(row, pixels, size, camera, task))
+        _note(findings, uid, check_pixels(row, pixels, camera, task.kind, task.pos_frame))
     box = (tuple(row["bbox_min"]), tuple(row["bbox_max"])) if task.pos_frame == "character" else None
     constants = {name: row[name] for name in ("backend", "outline_px", "outline_grey", "license")} | {"bbox": box}
     same = MASK in pixels and GT_MASK in pixels and np.array_equal(pixels[MASK], pixels[GT_MASK])
     frontal = is_frontal(view, row.get("frame")) and size is not None and {GT, GT_MASK} <= pixels.keys()
     front = _front(pixels[GT], pixels[GT_MASK]) if frontal else None
     place = ClipPlace(row["clip"], row["frame"], row["time"], row["action"], view, row["yaw_deg"]) if moving else None
-    return RowFacts(uid, character_id, view, tuple(constants.items()), size, digests, same, front, place)
+    values = tuple(constants.items())
+    return RowFacts(uid, character_id, view, values, size, digests, same, front, place, _exchanged(pixels, size))
+
+
+def _exchanged(pixels: Mapping[str, Pixels], size: tuple[int, int] | None) -> bool:
+    """See `is_exchanged`; pictures of the published schema cover what is not their background."""
+    if size is None or not {COLOR, GT} <= pixels.keys():
+        return False
+    color, gt = (
+        picture if picture.shape[2] == 4 else np.dstack([picture, np.where(background(picture), 0, 255)])
+        for picture in (pixels[COLOR], pixels[GT])
+    )
+    return is_exchanged(color, gt)
 
 
 def _note(findings: Findings, uid: str, found: Iterable[tuple[str, Sequence[str]]]) -> None:
@@ -317,22 +332,35 @@ def _common_size(uid: str, pixels: dict[str, Pixels], findings: Findings) -> tup
     return next(iter(sizes.values()), None)
 
 
-def _check_pixels(
-    row: dict[str, Any], pixels: dict[str, Pixels], size: tuple[int, int], camera: Camera | None, task: GroupTask
+def check_pixels(
+    row: Mapping[str, Any], pixels: Mapping[str, Pixels], camera: Camera | None, kind: Kind, pos_frame: str
 ) -> Iterator[tuple[str, Sequence[str]]]:
-    """What is wrong with the images of a row, by check."""
+    """What is wrong with the images of a row of this project's schema, by check; what it lacks is not asked of it.
+
+    Args:
+        row: its values by name, none of them None.
+        pixels: its images by name, all of one size.
+        camera: that sees its positions where they lie, None where that is not known.
+        kind: of the dataset.
+        pos_frame: `character` or `view`.
+    """
     if {COLOR, MASK, POS} <= pixels.keys():
         yield ALPHA, images.check_alpha(pixels[COLOR], pixels[MASK], pixels[POS])
-    if {GT, GT_MASK} <= pixels.keys() and (task.kind != "clips" or pixels[GT_MASK].any() or pixels[GT].any()):
+    if COLOR in pixels and is_premultiplied(pixels[COLOR]):
+        yield ALPHA, ["color seems to be multiplied by its alpha, which must be straight"]
+    contoured = {GT, GT_MASK} <= pixels.keys() and {"outline_px", "outline_grey"} <= row.keys()
+    if contoured and (kind != "clips" or pixels[GT_MASK].any() or pixels[GT].any()):
         yield CONTOUR, images.check_contour(pixels[GT], pixels[GT_MASK], row["outline_px"], row["outline_grey"])
-    if {MASK, GT_MASK} <= pixels.keys():
+    if {MASK, GT_MASK} <= pixels.keys() and "iou" in row:
         yield IOU, images.check_iou(pixels[MASK], pixels[GT_MASK], row["iou"])
     if {EDGE, POS} <= pixels.keys():
         yield EDGE_CHECK, images.check_edge(pixels[EDGE], pixels[POS])
-    box = row["bbox_min"], row["bbox_max"]
-    if not _is_box(*box):
-        yield POSITION, ["bbox_min and bbox_max are no box"]
-    elif POS in pixels and camera is not None:
-        yield POSITION, images.check_position(pixels[POS], camera, box, task.pos_frame)
-    if size[0] != size[1]:
-        yield IMAGES, [f"its images are not square: {size[0]} x {size[1]}"]
+    if {"bbox_min", "bbox_max"} <= row.keys():
+        box = row["bbox_min"], row["bbox_max"]
+        if not _is_box(*box):
+            yield POSITION, ["bbox_min and bbox_max are no box"]
+        elif POS in pixels and camera is not None:
+            yield POSITION, images.check_position(pixels[POS], camera, box, pos_frame)
+    height, width = next(iter(pixels.values())).shape[:2]
+    if width != height:
+        yield IMAGES, [f"its images are not square: {width} x {height}"]

@@ -15,10 +15,11 @@ from specsia_build.dataset.reading import Shard
 from specsia_build.dataset.schema import CHECKSUMS_FILE, GT, GT_MASK, IMAGE_COLUMNS, SPLITS_FILE, row_uid
 from specsia_build.dataset.verify.character import check_character
 from specsia_build.dataset.verify.clips import ClipOrder
+from specsia_build.dataset.verify.colours import EXCHANGED
 from specsia_build.dataset.verify.glimpse import Glimpse
 from specsia_build.dataset.verify.report import CLIPS, DIGESTS, IMAGES, LICENSES, MOST_LISTED, SPLITS, VIEWS, Findings
 from specsia_build.dataset.verify.rows import RowFacts
-from specsia_build.errors import SpecsiaError
+from specsia_build.errors import SpecsiaError, plural
 
 _DIGEST_BYTES = 32
 
@@ -56,6 +57,7 @@ class Tracker:
         self.sizes: dict[tuple[int, int], tuple[int, list[str]]] = {}
         self.targets: dict[str, bytes] = {}
         self.copies: dict[str, list[int]] = {}
+        self.exchanged: dict[str, list[int]] = {}
         self.fronts: dict[bytes, tuple[str, str, str]] = {}
         self.parted: dict[tuple[str, str], dict[int, Glimpse]] = {}
 
@@ -85,6 +87,9 @@ class Tracker:
         copies = self.copies.setdefault(shard.config, [0, 0])
         copies[0] += row.mask_is_target
         copies[1] += 1
+        exchanged = self.exchanged.setdefault(shard.config, [0, 0])
+        exchanged[0] += row.exchanged
+        exchanged[1] += 1
         if row.front is not None:
             other, uid, split = self.fronts.setdefault(row.front, (row.character_id, row.uid, shard.split))
             if other != row.character_id and split != shard.split:
@@ -131,14 +136,17 @@ class Tracker:
         self.feed_parted("", {}, findings)
         if self.clips is not None:
             self.clips.close(findings)
+        for config, (count, rows) in self.exchanged.items():
+            if 2 * count > rows:
+                findings.add(IMAGES, config, f"{EXCHANGED} in {count} of {plural(rows, 'row')}")
         by_character: dict[str, set[str]] = {}
         for (config, character_id), known in self.characters.items():
             by_character.setdefault(character_id, set()).update(known.splits)
             missing = sorted(set(range(self.views)) - known.views)
             if missing and not unread and self.clips is None:
                 listed = ", ".join(map(str, missing[:10])) + (", ..." if len(missing) > 10 else "")
-                plural = "s" if len(missing) > 1 else ""
-                findings.add(VIEWS, character_id, f"lacks view{plural} {listed} of {self.views} in {config}")
+                views = "views" if len(missing) > 1 else "view"
+                findings.add(VIEWS, character_id, f"lacks {views} {listed} of {self.views} in {config}")
         for character_id, found in by_character.items():
             if len(found) > 1:
                 findings.add(SPLITS, character_id, f"stands in {' and in '.join(sorted(found))}")

@@ -17,6 +17,7 @@ from specsia_build import __version__
 from specsia_build.characters.images import load_texture
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, is_frontal, place_columns, place_of
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
+from specsia_build.dataset.verify.sample import doubts_of_split
 from specsia_build.dravie.adaptation.adapt import adapt_generator
 from specsia_build.dravie.adaptation.drawing import drawing_doubts, ground_doubts, place_drawing
 from specsia_build.dravie.config import AdaptConfig, ModelConfig, to_json
@@ -48,28 +49,38 @@ class Adapted(NamedTuple):
     doubts: tuple[str, ...] = ()
 
 
-def find_frontal(dataset: OpenedDataset, character: str, config: str | None = None) -> Pair:
-    """The frontal pair of a character, whichever split it is in; of clips the first such frame (see `is_frontal`).
+def frontal_row(dataset: OpenedDataset, character: str, config: str) -> tuple[str, int]:
+    """Split and number of a character's frontal row; of clips the first such frame (see `is_frontal`).
 
     Args:
         dataset: to look in.
         character: its id.
-        config: configuration, the dataset's first if None.
+        config: configuration.
 
     Raises:
         UsageError: if there is no such character or configuration.
         SpecsiaError: if a row's uid is none.
     """
-    name = config or dataset.configs[0]
     ids = set()
-    for split in dataset.splits(name):
-        for number, row in enumerate(dataset.stream(name, split, place_columns(dataset.kind))):
+    for split in dataset.splits(config):
+        for number, row in enumerate(dataset.stream(config, split, place_columns(dataset.kind))):
             found, view, frame = place_of(row, dataset.where)
             if found == character and is_frontal(view, frame):
-                return decode_pair(dataset.take(name, split, [number], PAIR_COLUMNS(dataset.kind))[0])
+                return split, number
             ids.add(found)
     some = ", ".join(sorted(ids)[:5]) + (", …" if len(ids) > 5 else "")
     raise UsageError(f"{dataset.where} has no frontal view of '{character}': its characters are {some}")
+
+
+def find_frontal(dataset: OpenedDataset, character: str, config: str | None = None) -> Pair:
+    """The frontal pair of a character, whichever split it is in, of a configuration or the dataset's first.
+
+    Raises:
+        UsageError, SpecsiaError: as `frontal_row`.
+    """
+    name = config or dataset.configs[0]
+    split, number = frontal_row(dataset, character, name)
+    return decode_pair(dataset.take(name, split, [number], PAIR_COLUMNS(dataset.kind))[0])
 
 
 def frontal_frame(folder: Path, name: str | None, with_pos: bool) -> Pair:
@@ -214,6 +225,10 @@ def adapt_run(
     frontal = load_frontal(config, opened, character, config_name, frames, frame, drawing)
     recall = recall and (opened is None or opened.keeps_places())
     done = adapt(run, frontal, config, model, out, settings, find_device(device_name), recall)
+    if opened is not None and character is not None:
+        name = config_name or opened.configs[0]
+        split, number = frontal_row(opened, character, name)
+        done = done._replace(doubts=(*doubts_of_split(opened, name, split, [number]), *done.doubts))
     if drawing is None:
         return done
     ground = ground_doubts(_drawing(drawing), frontal.z[..., 3])

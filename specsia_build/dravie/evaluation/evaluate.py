@@ -17,6 +17,7 @@ from torch import Tensor
 
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, is_frontal, place_columns, place_of
 from specsia_build.dataset.reading import OpenedDataset
+from specsia_build.dataset.verify.sample import doubts_of_split
 from specsia_build.dravie.evaluation.methods import LINE, SINGLE, Method
 from specsia_build.dravie.evaluation.results import keep, kept_folder, painted
 from specsia_build.dravie.following import steps_between
@@ -82,7 +83,7 @@ class Evaluation:
 
     Attributes:
         seen: by the label of a trained method the characters that one of its models has seen, and under which id.
-        notes: sentences about what could not be measured.
+        notes: sentences about what could not be measured, and on rows that are not what they must be.
     """
 
     dataset: str
@@ -214,6 +215,9 @@ def evaluate(
         raise UsageError(_refusal(seen_by, split))
     fronts = {config: _fronts(dataset, config, split) for config in configs}
     characters, progress = sum(map(len, fronts.values())), Progress()
+    doubts = tuple(doubt for config in configs for doubt in doubts_of_split(dataset, config, split))
+    for doubt in doubts:
+        progress.say(f"warning: {doubt}")
     if any(method.updates for method in methods):
         progress.say(_cost(methods, characters))
     updates = sum(
@@ -282,7 +286,7 @@ def evaluate(
                 distance = fid_between(*features)
                 if distance is not None:
                     sets.append(SetScore(config, label, repeat, kind, {"fid": distance}))
-    return Evaluation(dataset.where, split, configs, tuple(methods), tuple(scores), tuple(sets), seen_by)
+    return Evaluation(dataset.where, split, configs, tuple(methods), tuple(scores), tuple(sets), seen_by, doubts)
 
 
 @dataclass

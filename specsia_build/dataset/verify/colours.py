@@ -1,0 +1,57 @@
+"""How colours are stored, as far as pictures tell it: which channel is which, and whether alpha is multiplied in."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy
+
+from specsia_build.films import Pixels
+
+EXCHANGED = "red and blue of color seem to be exchanged, as it is far nearer to gt that way"
+
+INSIDE = 3
+"""Pixels from where either picture ends, within which no colours are compared: there is Y*'s contour."""
+
+NEARER, NEARER_BY = 1.5, 8.0
+"""How many times, and by how many levels, nearer `gt` must be to `color` with red and blue exchanged."""
+
+FEW_EDGES = 64
+"""Pixels of an edge below which nothing is said of it."""
+
+DARKENED = 12.0
+"""Mean levels by which an edge must be darker than what lies beside it to have been multiplied by alpha."""
+
+EXPLAINED = 3.0
+"""How many times nearer the product must be to what an edge shows than the colour beside it."""
+
+ROUNDED = 1
+"""Levels by which a product may lie above its alpha."""
+
+
+def is_exchanged(color: Pixels, gt: Pixels) -> bool:
+    """Whether a picture (H, W, 4) is far nearer to another one with its red and blue exchanged.
+
+    A single pair may be so by chance, where a reconstruction gave one side of a character the colours of another.
+    """
+    both = scipy.ndimage.binary_erosion((color[..., 3] == 255) & (gt[..., 3] == 255), iterations=INSIDE)
+    if not both.any():
+        return False
+    here, there = color[both, :3].astype(np.int16), gt[both, :3].astype(np.int16)
+    apart, other = (float(np.abs(levels - there).mean()) for levels in (here, here[:, ::-1]))
+    return apart > NEARER * other and apart > other + NEARER_BY
+
+
+def is_premultiplied(image: Pixels) -> bool:
+    """Whether the colours of a picture (H, W, 4) without a contour seem to have been multiplied by its alpha."""
+    alpha, level = image[..., 3], image[..., :3].max(axis=2)
+    edge = (alpha > 0) & (alpha < 255)
+    if (level[edge] > alpha[edge].astype(np.int16) + ROUNDED).any():
+        return False
+    beside = scipy.ndimage.maximum_filter(np.where(alpha == 255, level, np.uint8(0)), 3)
+    edge &= scipy.ndimage.maximum_filter(alpha, 3) == 255
+    if np.count_nonzero(edge) < FEW_EDGES:
+        return False
+    shown, whole = level[edge].astype(np.float32), beside[edge].astype(np.float32)
+    darker = float(np.abs(whole - shown).mean())
+    product = float(np.abs(whole * alpha[edge] / 255 - shown).mean())
+    return darker > DARKENED and darker > EXPLAINED * product
