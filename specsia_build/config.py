@@ -81,10 +81,10 @@ class ClipSettings:
         if not self.recipes or not (self.motions or self.turntable):
             raise UsageError("clips need at least one recipe, and a motion or a turntable")
         check_number("fps", self.fps, 0.1, 240)
-        check_number("clips' views", self.views, 1, 360)
+        check_whole("clips' views", self.views, 1, 360)
         check_number("line_px", self.line_px, 1, 4)
         if self.frames is not None:
-            check_number("frames", self.frames, 1, 100_000)
+            check_whole("frames", self.frames, 1, 100_000)
 
     @property
     def pairs(self) -> bool:
@@ -150,10 +150,10 @@ class BuildConfig:
     clips: ClipSettings | None = None
 
     def __post_init__(self) -> None:
-        check_number("views", self.views, 1, 360)
-        check_number("size", self.size, 32, 2048)
-        check_number("seed", self.seed, 0, 2**63 - 1)
-        check_number("workers", self.workers, 0, 1024)
+        check_whole("views", self.views, 1, 360)
+        check_whole("size", self.size, 32, 2048)
+        check_whole("seed", self.seed, 0, 2**63 - 1)
+        check_whole("workers", self.workers, 0, 1024)
         check_number("min_iou", self.min_iou, 0, 1)
         check_number("timeout", self.timeout, 1, 10**9)
         memory_bytes(self.memory)
@@ -164,7 +164,7 @@ class BuildConfig:
                 f"work cannot be '{self.work}': it is a URL of a store that all workers reach, such as s3://bucket/run"
             )
         if self.limit is not None:
-            check_number("limit", self.limit, 1, 10**9)
+            check_whole("limit", self.limit, 1, 10**9)
         for name, value, known in (
             ("look", self.look, LOOKS),
             ("frontal", self.frontal, FRONTALS),
@@ -266,6 +266,16 @@ def check_number(name: str, value: object, low: float, high: float) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise UsageError(f"{name} cannot be {value!r}: it is a number from {low} to {high}")
+
+
+def check_whole(name: str, value: object, low: int, high: int) -> None:
+    """See that a setting is a whole number from `low` to `high`.
+
+    Raises:
+        UsageError: if it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise UsageError(f"{name} cannot be {value!r}: it is a whole number from {low} to {high}")
 
 
 _CLIP_SETTINGS = {field.name for field in fields(ClipSettings)}

@@ -6,7 +6,7 @@ import json
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, BinaryIO
@@ -166,7 +166,16 @@ def _entry(folder: Path, values: dict[str, Any], real: dict[Path, Path]) -> Entr
     )
 
 
-def _check_types(values: dict[str, Any]) -> None:
+def problem_of(values: Mapping[str, Any]) -> str | None:
+    """What is wrong with what is said of a character, keys as in a manifest's line; None where nothing is."""
+    try:
+        _check_types({"id": "id", "path": "path", **values})
+    except _LineError as error:
+        return str(error)
+    return None
+
+
+def _check_types(values: Mapping[str, Any]) -> None:
     for key in values:
         if key not in _KEYS:
             raise _LineError(f"'{brief(key, 60)}' is not a key: the keys are {', '.join(_KEYS)}")
@@ -175,7 +184,7 @@ def _check_types(values: dict[str, Any]) -> None:
             raise _LineError(f"'{key}' is missing")
     for key in _TEXTS:
         if key in values and (not isinstance(values[key], str) or not values[key].strip()):
-            raise _LineError(f"'{key}' must be a text, not {json.dumps(values[key])[:60]}")
+            raise _LineError(f"'{key}' must be a text, not {json.dumps(values[key], default=str)[:60]}")
         if key != "id" and key in values and not is_unicode(values[key]):
             raise _LineError(f"'{key}' holds half of a character pair, which no text can: '{brief(values[key], 60)}'")
     if not is_safe_id(values["id"]):

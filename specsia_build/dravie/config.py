@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from enum import IntEnum
 from typing import Any
 
-from specsia_build.config import check_choice, check_number
+from specsia_build.config import check_choice, check_number, check_whole
 from specsia_build.errors import UsageError
 
 ARCHITECTURES = ("tiny", "paper")
@@ -121,11 +121,14 @@ class TrainConfig:
         check_choice("architecture", self.architecture, ARCHITECTURES)
         check_choice("schedule", self.schedule, SCHEDULES)
         check_choice("precision", self.precision, PRECISIONS)
-        for name, low, high in (
+        for name, least, most in (
             ("steps", 1, 10**9),
             ("batch", 1, 65_536),
             ("patch", 16, 512),
             ("seed", 0, 2**63 - 1),
+        ):
+            check_whole(name, getattr(self, name), least, most)
+        for name, low, high in (
             ("learning_rate", 1e-9, 1.0),
             ("weight_decay", 0.0, 1.0),
             ("clip", 1e-9, math.inf),
@@ -136,6 +139,11 @@ class TrainConfig:
             ("perceptual_weight", 0.0, 1e6),
         ):
             check_number(name, getattr(self, name), low, high)
+        for name in ("with_pos", "augment"):
+            if not isinstance(getattr(self, name), bool):
+                raise UsageError(f"{name} cannot be {getattr(self, name)!r}: it is True or False")
+        if isinstance(self.configs, str) or not all(isinstance(name, str) for name in self.configs):
+            raise UsageError(f"configs cannot be {self.configs!r}: it is a tuple of names, such as ('inflate',)")
         if self.patch % 8:
             raise UsageError(f"patch cannot be {self.patch}: it is a multiple of 8")
 
@@ -190,20 +198,24 @@ class AdaptConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_number("steps", self.steps, 1, 10**9)
-        check_number("batch", self.batch, 1, 65_536)
+        check_whole("steps", self.steps, 1, 10**9)
+        check_whole("batch", self.batch, 1, 65_536)
         check_number("learning_rate", self.learning_rate, 1e-9, 1.0)
         check_number("anchor", self.anchor, 0.0, 1e9)
-        check_number("seed", self.seed, 0, 2**63 - 1)
+        check_whole("seed", self.seed, 0, 2**63 - 1)
 
 
 def train_config(preset: str, changes: Mapping[str, Any]) -> TrainConfig:
     """A preset with some settings changed.
 
     Raises:
-        UsageError: if there is no such preset, or a value cannot be used.
+        UsageError: if there is no such preset or setting, or a value cannot be used.
     """
     check_choice("preset", preset, tuple(PRESETS))
+    known = [field.name for field in fields(TrainConfig) if field.name != "preset"]
+    unknown = next((name for name in changes if name not in known), None)
+    if unknown is not None:
+        raise UsageError(f"a training has no setting '{unknown}'; they are {', '.join(known)}")
     return replace(PRESETS[preset], **changes)
 
 

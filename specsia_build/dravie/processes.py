@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from specsia_build.config import check_choice
+from specsia_build.dravie.config import DEVICES
 from specsia_build.errors import UsageError
 
 
@@ -29,8 +31,9 @@ def find_device(name: str) -> torch.device:
     """The device that `auto`, `cpu` or `cuda` stands for in this process.
 
     Raises:
-        UsageError: if `cuda` is asked for and not there.
+        UsageError: if it is none of these, or `cuda` is asked for and not there.
     """
+    check_choice("device", name, DEVICES)
     if name == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: torch finds no CUDA device here; say --device cpu, or install torch for CUDA")
     if name == "cpu" or not torch.cuda.is_available():

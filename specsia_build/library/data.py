@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dataset.reading import open_dataset as find_dataset
 from specsia_build.errors import UsageError, plural
+from specsia_build.library.given import given_path
 
 Row = dict[str, Any]
 """A row: `uid`, `character_id`, `backend` (text), `view` (int), `iou` (float), and uint8 arrays `color`, `pos`, `gt`
@@ -52,8 +54,8 @@ class Dataset(Sequence[Row]):
     """
 
     def __init__(self, where: str | Path, split: str = "train", config: str | None = None) -> None:
-        self.where, self.split = where, split
-        self._opened = find_dataset(where)
+        self.where, self.split = given_path(where, "a dataset"), split
+        self._opened = find_dataset(self.where)
         self.config = self._opened.configs[0] if config is None else config
         sizes = self._opened.splits(self.config)
         if split not in sizes:
@@ -73,8 +75,13 @@ class Dataset(Sequence[Row]):
 
         Raises:
             IndexError: if there is none of that number.
+            TypeError: if it is no whole number, such as a slice.
             SpecsiaError: if it is damaged.
         """
+        try:
+            index = operator.index(index)
+        except TypeError as error:
+            raise TypeError(f"rows are taken one by one, by whole numbers, not by {index!r}") from error
         number = index + self._size if index < 0 else index
         if not 0 <= number < self._size:
             raise IndexError(f"{self.split} has {plural(self._size, 'row')}, so there is no row {index}")

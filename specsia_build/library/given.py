@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.characters.character import Character
+from specsia_build.config import check_whole
 from specsia_build.errors import UsageError
 from specsia_build.rendering.mesh import Mesh
 
@@ -37,6 +41,41 @@ def given_pixels(picture: object, what: str, *, alpha: bool = True) -> NDArray[n
             f"{what} holds whole numbers from 0 to 255, uint8, not {array.dtype}{span}: scale and round it"
         )
     return np.ascontiguousarray(array, np.uint8)
+
+
+def given_whole(name: str, value: object, low: int, high: int) -> int:
+    """A whole number of Python's or numpy's from `low` to `high`.
+
+    Raises:
+        UsageError: if it is none.
+    """
+    found = int(value) if isinstance(value, np.integer) else value
+    check_whole(name, found, low, high)
+    return int(found)  # type: ignore[call-overload,no-any-return]
+
+
+def given_seed(value: object) -> int:
+    """A seed: any whole number.
+
+    Raises:
+        UsageError: if it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise UsageError(f"seed cannot be {value!r}: it is a whole number")
+    return int(value)
+
+
+def given_path(path: object, what: str) -> str | Path:
+    """A path, as text or as one of Python's.
+
+    Raises:
+        UsageError: if it is none; `what` it is, for the message.
+    """
+    if isinstance(path, str):
+        return path
+    if not isinstance(path, os.PathLike) or not isinstance(os.fspath(path), str):
+        raise UsageError(f"{what} is a path, as text or a Path, not {_kind(path)}")
+    return Path(path)
 
 
 def given_mesh(mesh: object) -> Mesh:

@@ -20,7 +20,7 @@ from specsia_build.dravie.processes import find_device
 from specsia_build.dravie.train import train as run_train
 from specsia_build.errors import UsageError
 from specsia_build.library.data import Dataset
-from specsia_build.library.given import given_pixels
+from specsia_build.library.given import given_path, given_pixels
 
 
 class Model:
@@ -32,7 +32,7 @@ class Model:
     """
 
     def __init__(self, run: str | Path, device: str = "auto", _keep: TemporaryDirectory[str] | None = None) -> None:
-        self.run, self._keep = find_run(run), _keep
+        self.run, self._keep = find_run(given_path(run, "a run")), _keep
         self._device = find_device(device)
         self._config, model = load_generator(self.run)
         self._model = model.to(self._device)
@@ -55,6 +55,9 @@ class Model:
         if isinstance(frame, Pair):
             z, pos = frame.z, frame.pos
         elif isinstance(frame, Mapping):
+            lacking = [name for name in ("color", "pos") if name not in frame]
+            if lacking:
+                raise UsageError(f"a row holds color and pos, as those of open_dataset do: this has no {lacking[0]}")
             z, pos = np.asarray(frame["color"]), np.asarray(frame["pos"])
         else:
             z = frame
@@ -96,10 +99,18 @@ def train(
         UsageError: if a setting is unknown, or the folder holds another run.
         SpecsiaError: if the dataset cannot be read.
     """
-    changes = {**settings, "seed": seed} | ({} if steps is None else {"steps": steps})
+    given = {**settings, "seed": seed} | ({} if steps is None else {"steps": steps})
+    changes = {name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()}
     config = train_config(preset, changes)
     if isinstance(data, Dataset):
         config = replace(config, configs=config.configs or (data.config,))
+    elif not isinstance(data, str | Path):
+        raise UsageError(
+            "a model learns from a packed dataset, as open_dataset gives one or a path names one, not from "
+            f"{type(data).__name__}: build one with `specsia build`"
+        )
+    if out is not None:
+        given_path(out, "out")
     keep = TemporaryDirectory(prefix="specsia-run-") if out is None else None
     run = Path(out if out is not None else Path(keep.name) / "run")  # type: ignore[union-attr]
     run_train(data.where if isinstance(data, Dataset) else data, run, config, device_name=device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, overload
@@ -16,9 +16,10 @@ from specsia_build import png
 from specsia_build.backends.base import Context
 from specsia_build.backends.registry import load_backend
 from specsia_build.characters.character import Character, safe_id
+from specsia_build.characters.manifest import problem_of
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
-from specsia_build.config import LOOKS, POS_FRAMES, check_choice, check_number
+from specsia_build.config import LOOKS, POS_FRAMES, check_choice
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.schema import row_uid
@@ -27,7 +28,7 @@ from specsia_build.files.names import file_name
 from specsia_build.files.writing import write_bytes
 from specsia_build.films import Pixels
 from specsia_build.frame import Camera, Normalisation, normalise, view_cameras
-from specsia_build.library.given import given_mesh, given_pixels
+from specsia_build.library.given import given_mesh, given_path, given_pixels, given_seed, given_whole
 from specsia_build.registration import Registration, iou, register
 from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
 from specsia_build.rendering.layers import Layers
@@ -60,14 +61,25 @@ def load(path: str | Path, **overrides: Any) -> Character:
     if unknown is not None:
         raise UsageError(f"a character has no '{unknown}' to override: there are {', '.join(allowed)}")
     if "texture" in overrides:
-        overrides["texture"] = Path(overrides["texture"])
-    if "drop" in overrides:
+        overrides["texture"] = Path(given_path(overrides["texture"], "texture"))
+        if not overrides["texture"].is_file():
+            raise UsageError(f"there is no '{overrides['texture']}' for 'texture'")
+    if isinstance(overrides.get("drop"), list):
         overrides["drop"] = tuple(overrides["drop"])
+    as_said = {tuple: list, type(Path()): str}
+    problem = problem_of(
+        {name: as_said.get(type(value), lambda same: same)(value) for name, value in overrides.items()}
+    )
+    if problem is not None:
+        raise UsageError(problem)
+    # A procedural one is made by its id, which is another's to choose only afterwards.
+    own = overrides.pop("id", None)
     with TemporaryDirectory(prefix="specsia-") as scratch:
-        entries = open_source(str(path), Path(scratch)).entries
+        entries = open_source(str(given_path(path, "a character")), Path(scratch)).entries
         if len(entries) != 1:
             raise UsageError(f"{path} holds {len(entries)} characters: name one mesh file, or build a dataset of all")
-        return read_character(msgspec.structs.replace(entries[0], **overrides))
+        found = read_character(msgspec.structs.replace(entries[0], **overrides))
+    return found if own is None else replace(found, entry=msgspec.structs.replace(found.entry, id=own))
 
 
 @dataclass(frozen=True)
@@ -133,7 +145,7 @@ class Views(Sequence[View]):
         Raises:
             WriteError: if that cannot be written.
         """
-        folder = Path(folder)
+        folder = Path(given_path(folder, "a folder"))
         for number, view in enumerate(self._views):
             pos, _, _ = positioned(view.layers, self.mesh, view.camera, POS_FRAMES[0])
             layers = {"color": view.layers.color, "mask": view.layers.mask, "pos": pos, "gt": view.target}
@@ -169,14 +181,15 @@ def render(
         UsageError: if a setting is out of range.
         CharacterError: if the mesh cannot be drawn.
     """
-    check_number("views", views, 1, 360)
-    check_number("size", size, 32, 2048)
+    views, size, seed = given_whole("views", views, 1, 360), given_whole("size", size, 32, 2048), given_seed(seed)
     check_choice("look", look, LOOKS)
     own = character.entry.id if isinstance(character, Character) else "character"
-    name = file_name(character_id or own, "character's id")
+    name = file_name(str(character_id or own), "character's id")
+    if outline is not None and (not isinstance(outline, tuple | list) or len(outline) != 2):
+        raise UsageError(f"outline is (thickness in px, grey level), not {outline!r}")
     thickness, grey = outline_of(seed, name) if outline is None else outline
-    check_number("outline thickness", thickness, 0, MOST_THICKNESS)
-    check_number("outline grey", grey, 0, 255)
+    thickness = given_whole("outline thickness", thickness, 0, int(MOST_THICKNESS))
+    grey = given_whole("outline grey", grey, 0, 255)
     drawn = load_renderer(renderer)
     drawn.check()
     mesh = compacted(given_mesh(character))
@@ -193,7 +206,7 @@ def render(
         mesh,
         character_id=name,
         placed=placed,
-        outline=(int(thickness), int(grey)),
+        outline=(thickness, grey),
         look=look,
         renderer=renderer,
     )
@@ -236,13 +249,16 @@ def reconstruct(
         CharacterError: if it gives no usable mesh.
     """
     image = picture.layers.color if isinstance(picture, View) else given_pixels(picture, "a picture")
-    found = load_backend(backend)
+    if not isinstance(backend, str):
+        raise UsageError(f"backend is a text, NAME or NAME:ARGUMENT, not {backend!r}")
+    found, seed, character_id = load_backend(backend), given_seed(seed), str(character_id)
     if found.sees_ground_truth and ground_truth is None:
         raise UsageError(f"the backend {found.name} damages the ground truth: give it as ground_truth=views.mesh")
+    truth = None if ground_truth is None else given_mesh(ground_truth)
     context = Context(
         character_id=safe_id(character_id),
         seed=backend_seed(seed, character_id, found.name),
-        ground_truth=(lambda: ground_truth) if found.sees_ground_truth and ground_truth is not None else None,
+        ground_truth=(lambda: truth) if found.sees_ground_truth and truth is not None else None,
         framed=isinstance(picture, View),
     )
     mesh = accepted(found.reconstruct(image, context), image, found, character_id)
@@ -288,7 +304,7 @@ class Pairs(Sequence[Pair]):
         Raises:
             WriteError: if that cannot be written.
         """
-        folder = Path(folder)
+        folder = Path(given_path(folder, "a folder"))
         for pair in self._pairs:
             layers = {"color": pair.z, "mask": pair.z[..., 3], "pos": pair.pos, "gt": pair.gt}
             for name, pixels in layers.items():
