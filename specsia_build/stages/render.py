@@ -181,7 +181,7 @@ def _warm(_: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="render",
-    version=10,
+    version=11,
     make=render,
     settings=_settings,
     sources=sources,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from typing import cast, get_args
 
@@ -15,11 +16,14 @@ from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document, denormalise
 from specsia_build.characters.gltf.humanoid import read_humanoid
 from specsia_build.characters.raw import Motions
-from specsia_build.errors import CharacterError, CostError
+from specsia_build.errors import CharacterError, CostError, some
 
 _PATHS: tuple[str, ...] = get_args(Path)
 _INTERPOLATIONS: tuple[str, ...] = get_args(Interpolation)
 _WIDTHS = {"translation": 3, "rotation": 4, "scale": 3}
+
+_OF_NODE = re.compile(rf"/nodes/(\d{{1,9}})/({'|'.join(_PATHS)})")
+"""What a pointer of KHR_animation_pointer says in other words than a node and a path do."""
 
 _KEY_COST = 32
 """Bytes of memory for a number of a key while it is read."""
@@ -112,10 +116,11 @@ def _tracks(
     said = {} if warnings is None else warnings
     label = f"{document.name}: animations[{index}] ('{animation.name or ''}')"
     found: dict[tuple[int, str], Track] = {}
+    others: list[str] = []
     for k, channel in enumerate(animation.channels or ()):
-        node, path, place = channel.target.node, channel.target.path, f".channels[{k}]"
-        if path is None or path not in _PATHS:
-            said[f"{label}{place} moves '{path or ''}', which is not played; it was left out"] = None
+        (node, path), place = _moved(channel.target), f".channels[{k}]"
+        if path not in _PATHS:
+            others.append(path)
             continue
         if node is None:
             continue
@@ -129,7 +134,18 @@ def _tracks(
         except ValueError as error:
             raise document.error(schema.Animation, index, str(error), place) from error
         found[node, path] = track
+    if others:
+        said[f"{label} moves {some(others, 3)} too, which is not played"] = None
     return list(found.values())
+
+
+def _moved(target: schema.Target) -> tuple[int | None, str]:
+    """A node and what of it a channel moves, also where a pointer says them; or any other thing by its name."""
+    pointer = target.extensions.pointer if target.extensions is not None else None
+    if target.path != "pointer" or pointer is None or pointer.pointer is None:
+        return target.node, target.path or "nothing"
+    of_node = _OF_NODE.fullmatch(pointer.pointer)
+    return (int(of_node[1]), of_node[2]) if of_node else (None, pointer.pointer)
 
 
 def _track(document: Document, curve: schema.Curve, moved: tuple[int, Path], around: float | None) -> Track:

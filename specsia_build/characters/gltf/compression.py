@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.characters.gltf.schema import Draco, Meshopt
 
+_WHOLE = range(1, 9)
+"""Draco's types of whole numbers, `DT_INT8` to `DT_UINT64` of its draco_types.h."""
+
 
 @dataclass(frozen=True)
 class DracoMesh:
@@ -38,7 +41,7 @@ def unpack_draco(data: bytes, packed: Draco) -> DracoMesh:
     try:
         with memory.held():
             mesh = DracoPy.decode(data)
-            held = {entry["unique_id"]: np.asarray(entry["data"]) for entry in mesh.attributes}
+            held = {entry["unique_id"]: _values(entry) for entry in mesh.attributes}
             faces = np.asarray(mesh.faces, np.int64).reshape(-1, 3)
     except (DracoPy.FileTypeException, TypeError, AttributeError) as error:
         raise ValueError(str(error)) from error
@@ -48,6 +51,13 @@ def unpack_draco(data: bytes, packed: Draco) -> DracoMesh:
         raise ValueError(f"no {missing[0]} in it")
     memory.take(faces.nbytes + sum(values.nbytes for values in held.values()))
     return DracoMesh(faces, {name: held[number] for name, number in attributes.items()})
+
+
+def _values(attribute: Mapping[str, Any]) -> NDArray[Any]:
+    """An attribute's values, whole numbers as such: the decoder gives those with a sign as floats."""
+    values = np.asarray(attribute["data"])
+    whole = attribute["data_type"] in _WHOLE and values.dtype.kind == "f"
+    return values.astype(np.int32) if whole else values
 
 
 def unpack_view(data: memoryview, packed: Meshopt) -> memoryview:

@@ -191,9 +191,18 @@ class Mesh(Entry):
     weights: tuple[Number, ...] | None = None
 
 
+class Pointer(Struct):
+    pointer: str | None = None
+
+
+class TargetExtensions(Struct):
+    pointer: Pointer | None = field(default=None, name="KHR_animation_pointer")
+
+
 class Target(Struct):
     path: str | None = None
     node: Index | None = None
+    extensions: TargetExtensions | None = None
 
 
 class Channel(Struct):

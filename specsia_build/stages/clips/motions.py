@@ -209,7 +209,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="motions",
-    version=10,
+    version=11,
     make=find,
     settings=_settings,
     inputs=_inputs,

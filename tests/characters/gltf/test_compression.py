@@ -92,6 +92,16 @@ def plain_square() -> bytes:
 
 
 @pytest.mark.parametrize("pack", [draco, meshopted])
+def test_quantised_positions_are_where_they_were(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    writer = opened(plain_square())
+    points = np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]]) * 32767
+    (primitive,) = writer.data["meshes"][0]["primitives"]
+    primitive["attributes"]["POSITION"] = writer.accessor(points, "i2", normalized=True)
+    vertices = read(tmp_path, pack(writer.glb())).mesh.vertices
+    assert_allclose(np.ptp(vertices, axis=0), [2, 2, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize("pack", [draco, meshopted])
 def test_whole_numbers_stand_for_0_to_1_as_their_accessor_says(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     mesh = read(tmp_path, pack(plain_square())).mesh
     assert mesh.uv is not None and mesh.colors is not None

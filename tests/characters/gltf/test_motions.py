@@ -244,7 +244,20 @@ def test_what_is_left_out_of_a_clip_is_said(tmp_path: Path) -> None:
     assert moving.spoilt == ()
     doubled, pointing = moving.warnings
     assert doubled.endswith("moves the translation of a node that an earlier channel moves; it was left out")
-    assert pointing.endswith("('go').channels[2] moves 'pointer', which is not played; it was left out")
+    assert pointing.endswith("('go') moves /materials/0/emissiveFactor too, which is not played")
+
+
+def test_a_node_that_a_pointer_names_is_moved(tmp_path: Path) -> None:
+    """As Unity's exporter writes all channels of a file that has any other pointers."""
+    writer = GltfWriter()
+    writer.mesh_node()
+    animate(writer, "go")
+    (channel,) = writer.data["animations"][0]["channels"]
+    said = f"/nodes/{channel['target']['node']}/{channel['target']['path']}"
+    channel["target"] = {"path": "pointer", "extensions": {"KHR_animation_pointer": {"pointer": said}}}
+    moving = read(writer, tmp_path)
+    assert_allclose(corners(moving, 3.0), np.add(TRIANGLE, SHIFTS[2]), atol=1e-5)
+    assert moving.warnings == ()
 
 
 def test_a_hundred_thousand_keys_are_played_in_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
