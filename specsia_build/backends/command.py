@@ -31,6 +31,9 @@ from specsia_build.rendering.mesh import Mesh
 
 USUAL_MESH = "mesh.glb"
 
+_OF_SHELLS = frozenset({"|", "||", "&", "&&", ";", "<", ">", ">>", "2>", "2>&1"})
+"""Words that mean something to shells alone."""
+
 _MOST_FILES = 10_000
 _MOST_SAID = 200
 
@@ -88,8 +91,8 @@ class Command:
             picture.write_bytes(png.encode(image))
             out.mkdir()
             values = {"image": picture, "mesh": out / USUAL_MESH, "folder": out}
-            self._run(self._filled({**values, "seed": context.seed, "id": context.character_id}))
-            return read_placed(self._mesh(out), self.terms, image[..., 3], context, stated_in(self.name))
+            last = self._run(self._filled({**values, "seed": context.seed, "id": context.character_id}))
+            return read_placed(self._mesh(out, last), self.terms, image[..., 3], context, stated_in(self.name))
         finally:
             remove_tree(folder)
 
@@ -101,7 +104,8 @@ class Command:
             words.append(word)
         return words
 
-    def _run(self, argv: Sequence[str]) -> None:
+    def _run(self, argv: Sequence[str]) -> str:
+        """Run the program; returns the last line that it printed."""
         log = BoundedLog(self._log)
         try:
             started = guarded.start(
@@ -117,11 +121,13 @@ class Command:
             raise CharacterError(f"{self.name} cannot be started: {error}") from error
         finally:
             log.close()
+        last = log.last_line(_MOST_SAID)
         if code != 0:
-            raise CharacterError(f"{self.name} {guarded.ending(code, log.last_line(_MOST_SAID))}")
+            raise CharacterError(f"{self.name} {guarded.ending(code, last)}")
+        return last
 
-    def _mesh(self, folder: Path) -> Path:
-        """The usual file, or else the only mesh that lies anywhere in the folder."""
+    def _mesh(self, folder: Path, last: str) -> Path:
+        """The usual file, or else the only mesh that lies anywhere in the folder; `last` is what was printed last."""
         if is_file(folder / USUAL_MESH):
             return folder / USUAL_MESH
         found, seen = [], 0
@@ -134,7 +140,10 @@ class Command:
         if len(meshes) == 1:
             return meshes[0]
         if not meshes:
-            raise CharacterError(f"{self.name} left no mesh: {{mesh}} is not there, nor any of {', '.join(FORMATS)}")
+            said = f"; the last it printed: {last}" if last else ""
+            raise CharacterError(
+                f"{self.name} left no mesh: {{mesh}} is not there, nor any of {', '.join(FORMATS)}{said}"
+            )
         left = brief(", ".join(path.relative_to(folder).as_posix() for path in meshes), _MOST_SAID)
         raise CharacterError(f"{self.name} left {len(meshes)} meshes, none of them {USUAL_MESH}: {left}")
 
@@ -163,6 +172,12 @@ def make(name: str, stated: object) -> Command:
         raise UsageError(f"{name}: the command cannot be taken apart: {error}") from error
     if not words:
         raise UsageError(f"{name} has an empty command")
+    shells = None if isinstance(stated, list) else next((word for word in words if word in _OF_SHELLS), None)
+    if shells is not None:
+        raise UsageError(
+            f"{name}: the command is run without a shell, where '{shells}' is a word like others: write a script and "
+            "name that"
+        )
     words = tuple(str(expanded(word)) if word.startswith("~") else word for word in words)
     if not any("{image}" in word for word in words):
         raise UsageError(f"{name}: the command must say where the picture's file goes: {{image}}")

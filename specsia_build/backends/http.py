@@ -37,6 +37,7 @@ LONGEST_REST = 60.0
 
 _BUSY = frozenset({408, 425, 429, 502, 503, 504})
 _BEGINNINGS = {b"glTF": ".glb", b"ply": ".ply"}
+_OTHERS = {b"PK\x03\x04": "a ZIP archive", b"\x1f\x8b": "a gzip archive", b"\x89PNG": "a PNG picture"}
 _CONNECT_SECONDS = 20.0
 _MOST_SAID = 200
 
@@ -97,6 +98,7 @@ class Server(Backend):
         if ending is None:
             raise CharacterError(
                 f"{self.name}: {self.url} answered with {plural(len(data), 'byte')} that are neither GLB nor PLY"
+                f"{_shown(data)}"
             )
         folder = Path(tempfile.mkdtemp(prefix=f"specsia-{self.name}-"))
         try:
@@ -144,12 +146,30 @@ class Server(Backend):
 
     def _refusal(self, answer: httpx2.Response) -> Exception:
         said = self._body(answer, 1 << 20, time.monotonic() + _CONNECT_SECONDS).decode(errors="replace")
-        line = brief(next((line for line in said.splitlines() if line.strip()), ""), _MOST_SAID)
+        lines = [line for line in said.splitlines() if line.strip()] or [""]
+        # What went wrong is the last line of Python's tracebacks.
+        line = brief(lines[-1 if lines[0].startswith("Traceback") else 0], _MOST_SAID)
         words = f"{self.url} answered {answer.status_code}{f': {line}' if line else ''}"
+        if answer.has_redirect_location:
+            there = brief(str(answer.url.join(answer.headers["Location"])), _MOST_SAID)
+            return CharacterError(f"{self.name}: {words} and sends on to {there}: give that address")
         if answer.status_code not in _BUSY:
             return CharacterError(f"{self.name}: {words}")
         asked = answer.headers.get("Retry-After", "")
         return _TryAgainError(words, float(asked) if asked.isascii() and asked.isdecimal() else None)
+
+
+def _shown(data: bytes) -> str:
+    """What an answer is that is no mesh, where its beginning tells: the rest of a sentence."""
+    kind = next((kind for start, kind in _OTHERS.items() if data.startswith(start)), None)
+    if kind is not None:
+        return f" but {kind}: answer with the mesh itself"
+    try:
+        lines = data[:_MOST_SAID].decode().split("\n")
+    except UnicodeDecodeError:
+        return ""
+    line = brief(next((line for line in lines if line.strip()), ""), _MOST_SAID)
+    return f": {line}" if line else ""
 
 
 def create(argument: str | None) -> Server:

@@ -52,13 +52,13 @@ def doubts(seen: Seen, made: Meta) -> tuple[tuple[str, ...], str | None]:
     whose = f"the reconstruction by {made['backend']}"
     if turned is not None:
         # What is lost, added or coloured otherwise follows from that.
-        said = _misplaced(as_is, turned, made["reading"])
+        said = misplaced(as_is, turned, made["reading"])
         return (*made["warnings"], f"{whose} {said}"), f"it {said}"
     found = (_lacking(seen, made), _adding(seen, whose), _coloured(front, goal, as_is, whose, made))
     return (*made["warnings"], *(said for said in found if said is not None)), None
 
 
-def _misplaced(as_is: Likeness, turned: Turned, reading: Meta | None) -> str:
+def misplaced(as_is: Likeness, turned: Turned, reading: Meta | None) -> str:
     """What a mesh seems to do in its frame, the evidence, and what would mend it: the end of a sentence."""
     now, then = as_is, turned.likeness
     taken = np.eye(3) if reading is None else np.array([axis_vector(axis) for axis in reading["axes"]])

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from specsia_build import png
 from specsia_build.backends.base import Backend, Context, Reading
 from specsia_build.backends.gate import check_generated, check_mesh, fitted
+from specsia_build.backends.likeness import better_frame, small
 from specsia_build.backends.registry import load_backend
 from specsia_build.characters.read import read_character
 from specsia_build.config import BuildConfig
@@ -23,13 +24,14 @@ from specsia_build.dataset.schema import COLOR, GT_MASK, MASK
 from specsia_build.errors import CharacterError, LowQualityError
 from specsia_build.frame import Camera
 from specsia_build.rendering.fast.renderer import FastRenderer
-from specsia_build.rendering.layers import HALF_COVERED
+from specsia_build.rendering.layers import HALF_COVERED, Look
 from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.stages import render
 from specsia_build.stages.artefact import Artefact
+from specsia_build.stages.doubts import misplaced
 from specsia_build.stages.looks import PICTURES, beside_truth
 from specsia_build.stages.mesh_files import mesh_to_files
-from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Sources
+from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta, Sources
 from specsia_build.stages.stopwatch import Stopwatch
 from specsia_build.stages.tiny import textured_box
 
@@ -99,17 +101,24 @@ def accepted(mesh: Mesh, image: NDArray[np.uint8], backend: Backend, character_i
     return mesh
 
 
-def _looks(mesh: Mesh, rendered: Artefact) -> dict[str, bytes]:
-    """Pictures of a refused mesh, of the height and in the middle of the figure, beside the figure; both frontal."""
+def _refused(
+    error: LowQualityError, mesh: Mesh, image: NDArray[np.uint8], rendered: Artefact, reading: Meta | None, look: Look
+) -> LowQualityError:
+    """The same with pictures of the mesh, of the height and in the middle of the figure, beside the figure, both
+    frontal; and with the frame in which it surely looks like the picture, where there is one."""
     mask = png.decode(rendered.files[view_file(GT_MASK, 0)], 1)
     try:
-        placed = fitted(compacted(mesh), mask >= HALF_COVERED)
-        layers = next(FastRenderer().render(placed, [Camera(0.0, len(mask))]))
+        mesh = compacted(mesh).with_sides(double=True)
+        placed = fitted(mesh, mask >= HALF_COVERED)
+        layers = next(FastRenderer().render(placed, [Camera(0.0, len(mask))], look))
+        goal, front = small(image, mask), small(layers.color, layers.mask)
+        as_is, turned = better_frame(mesh, placed, front, None, goal, look)
     except CharacterError:
         # Too deep to be drawn; the sentence must do.
-        return {}
+        return LowQualityError(str(error), {})
     drawn = {view_file(COLOR, 0): png.encode(layers.color), view_file(MASK, 0): png.encode(layers.mask)}
-    return beside_truth(drawn, 0, rendered.files)
+    more = "" if turned is None else f"; it {misplaced(as_is, turned, reading)}"
+    return LowQualityError(f"{error}{more}", beside_truth(drawn, 0, rendered.files))
 
 
 def reconstruct(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, ...]]:
@@ -145,7 +154,8 @@ def reconstruct(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact,
         try:
             mesh = accepted(mesh, image, backend, entry.id)
         except LowQualityError as error:
-            raise LowQualityError(str(error), _looks(mesh, earlier[render.STAGE])) from error
+            look: Look = config.look  # type: ignore[assignment]
+            raise _refused(error, mesh, image, earlier[render.STAGE], _reading(readings), look) from error
     with watch.part("encode"):
         encoded = mesh_to_files(mesh)
     meta = {

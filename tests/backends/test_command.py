@@ -110,6 +110,10 @@ def test_axes_and_framing_are_the_users(tmp_path: Path, own_settings: Path) -> N
         ("import sys; print('no weights'); sys.exit(3)", "ended with exit code 3; the last it printed: no weights"),
         ("import os; os.kill(os.getpid(), 9)", "was killed by SIGKILL (out of memory?)"),
         ("pass", "left no mesh"),
+        (
+            "print('no GPU, nothing done')",
+            "nor any of .glb, .gltf, .vrm, .obj, .ply; the last it printed: no GPU, nothing done",
+        ),
         ("import sys; [open(sys.argv[2] + e, 'w') for e in ('.obj', '.ply')]", "left 2 meshes, none of them mesh.glb"),
         ("import os, sys; os.symlink('/etc/passwd', sys.argv[2] + '.obj')", "is a link that leads out"),
         ("import os, sys; os.mkfifo(sys.argv[2])", "left no mesh"),
@@ -147,6 +151,7 @@ def test_it_gets_no_token_but_what_is_named(
         ("command:python x.py {mesh}", "where the picture's file goes"),
         ("command:python x.py {image}", "where the mesh goes"),
         ("command:no-such-program {image} {mesh}", "no program 'no-such-program'"),
+        ("command:cat {image} > {mesh}", "without a shell, where '>' is a word like others"),
         ("command:python 'x.py {image} {mesh}", "cannot be taken apart"),
     ],
 )

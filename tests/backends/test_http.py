@@ -111,8 +111,16 @@ def test_a_server_that_stays_busy_or_away_is_given_up() -> None:
     [
         ((422, {}, b"no face \x1b[31mfound\nmore"), "answered 422: no face"),
         ((500, {}, b""), "answered 500"),
+        (
+            (500, {}, b"Traceback (most recent call last):\n  File x\nRuntimeError: out of memory\n"),
+            "RuntimeError: out",
+        ),
         ((302, {"Location": "file:///etc/passwd"}, b""), "answered 302"),
+        ((307, {"Location": "/made/"}, b""), "/made/: give that address"),
         ((200, {}, b"<html>"), "6 bytes that are neither GLB nor PLY"),
+        ((200, {}, b'\n{"error": "queue full"}'), 'neither GLB nor PLY: {"error": "queue full"}'),
+        ((200, {}, b"PK\x03\x04" + bytes(20)), "neither GLB nor PLY but a ZIP archive: answer with the mesh itself"),
+        ((200, {}, b"\xff\xfe" + bytes(20)), "22 bytes that are neither GLB nor PLY"),
         ((200, {}, b""), "0 bytes that are neither GLB nor PLY"),
         ((200, {}, b"glTF" + bytes(20)), "mesh"),
     ],
