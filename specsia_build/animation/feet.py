@@ -67,21 +67,28 @@ def leg_length(skeleton: Skeleton, human: Humanoid, worlds: NDArray[np.float64])
     return float(np.mean(lengths))
 
 
-def soles(skeleton: Skeleton, human: Humanoid, worlds: NDArray[np.float64], turn: NDArray[np.float64]) -> Soles:
-    """The soles of a figure that stands, in a pose (J, 4, 4); the ground is at the lowest joint of its feet.
-
-    Args:
-        turn: (3, 3), from the file's coordinates to Z up, facing -Y.
-    """
-    leg = leg_length(skeleton, human, worlds)
-    feet = [human.bones["leftFoot"], human.bones["rightFoot"]]
-    below = set(feet)
+def foot_joints(skeleton: Skeleton, human: Humanoid, side: str) -> list[int]:
+    """A foot's joint and all that hang on it."""
+    below = {human.bones[side + "Foot"]}
     for node, parent in enumerate(skeleton.parents.tolist()):
         if parent in below:
             below.add(node)
-    ground = float((worlds[sorted(below), :3, 3] @ turn.T)[:, 2].min())
+    return sorted(below)
+
+
+def soles(
+    skeleton: Skeleton, human: Humanoid, worlds: NDArray[np.float64], turn: NDArray[np.float64], leg: float
+) -> Soles:
+    """The soles of a figure whose feet stand as in (J, 4, 4); the ground is at the lowest joint of both.
+
+    Args:
+        turn: (3, 3), from the file's coordinates to Z up, facing -Y.
+        leg: length of a leg.
+    """
+    both = [node for side in ("left", "right") for node in foot_joints(skeleton, human, side)]
+    ground = float((worlds[both, :3, 3] @ turn.T)[:, 2].min())
     nodes, points = [], []
-    for foot in feet:
+    for foot in (human.bones["leftFoot"], human.bones["rightFoot"]):
         x, y, _ = worlds[foot, :3, 3] @ turn.T
         for ahead in (0.0, AHEAD * leg):
             place = turn.T @ (x, y - ahead, ground)

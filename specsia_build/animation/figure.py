@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.animation.feet import leg_length
 from specsia_build.animation.humanoid import Humanoid, humanoid
 from specsia_build.animation.rig import Rig
 from specsia_build.animation.skeleton import Skeleton
@@ -17,6 +18,9 @@ from specsia_build.animation.skeleton import Skeleton
 Array = NDArray[np.float64]
 
 _UPRIGHT = 0.7
+
+_LEVEL = 0.1
+"""How much higher than the other an ankle is, in lengths of a leg, where one foot is off the ground."""
 
 _BEHIND = 0.05
 """How far toes lie behind the ankles, in lengths of a leg, where a figure is mirrored."""
@@ -58,6 +62,12 @@ class Figure:
         top = bones.get("head", self.human.spine[-1])
         ways = np.mean(legs, axis=0), places[top] - self.pelvis(worlds) @ self.turn.T
         return all(bool(way[2] > _UPRIGHT * np.linalg.norm(way)) for way in ways)
+
+    def level(self, worlds: Array) -> bool:
+        """Whether a humanoid has both feet on the ground in a pose (J, 4, 4), were it flat."""
+        places, bones = worlds[:, :3, 3] @ self.turn.T, self.human.bones
+        ankles = abs(float(places[bones["leftFoot"], 2] - places[bones["rightFoot"], 2]))
+        return ankles <= _LEVEL * leg_length(self.skeleton, self.human, worlds)
 
     def mirrored(self, worlds: Array) -> bool:
         """Whether a humanoid's toes point behind it in a pose (J, 4, 4), as its left and right have it."""

@@ -21,6 +21,9 @@ _HELPERS = frozenset(
 )
 """Words of joints that steer or trim others."""
 
+_MIDDLE = frozenset(("m", "c"))
+"""Words of joints that are of neither side: ``Head_M`` of Maya's Advanced Skeleton."""
+
 _OTHER_LEGS = frozenset(("front", "back", "hind", "rear", "fore", "mid"))
 """Words of the legs of what has more than two."""
 
@@ -31,7 +34,7 @@ _ENDINGS: Mapping[str, Sequence[str]] = {
     "Leg": ("leg",),
     "Foot": ("foot", "ankle", "足首"),
     "Toes": ("toe", "toes", "toebase", "ball", "つま先"),
-    "Shoulder": ("shoulder", "clavicle", "collar", "collarbone", "肩"),
+    "Shoulder": ("shoulder", "clavicle", "collar", "collarbone", "scapula", "肩"),
     "UpperArm": ("upperarm", "uparm", "shldr", "腕"),
     "Arm": ("arm",),
     "LowerArm": ("lowerarm", "lowarm", "forearm", "elbow", "ひじ"),
@@ -136,7 +139,7 @@ def part_of(name: str) -> tuple[int, str] | None:
     sides = [SIDES[word] for word in words if word in SIDES]
     if len(sides) > 1 or _HELPERS & set(words):
         return None
-    joined = "".join(word for word in words if word not in SIDES)
+    joined = "".join(word for word in words if word not in SIDES and word not in _MIDDLE)
     part = next((part for ending, part in _PARTS if joined.endswith(ending)), None)
     if part is None or ("Leg" in part and _OTHER_LEGS & set(words)):
         return None
@@ -213,8 +216,9 @@ def _arm(tree: _Tree, names: Sequence[str], side: int) -> dict[str, int | None]:
     upper, shoulder = tree.first(side, "UpperArm", "Arm"), tree.first(side, "Shoulder")
     if upper is None:
         # Where an elbow hangs on a shoulder, that is the arm, and a collar above it the shoulder.
-        shoulders = tree.found.get((side, "Shoulder"), ())
-        upper, shoulder = (shoulders[-1] if shoulders else None), (shoulders[0] if len(shoulders) > 1 else None)
+        shoulders = tree.found.get((side, "Shoulder"), [])
+        bent = [node for node in shoulders if tree.first(side, "LowerArm", "Arm", below=node) is not None]
+        upper, shoulder = next(iter((bent or shoulders)[-1:]), None), (shoulders[0] if len(shoulders) > 1 else None)
     if shoulder is not None and upper is not None and shoulder not in tree.above(upper):
         shoulder = None
     lower = tree.first(side, "LowerArm", "Arm", below=upper) if upper is not None else None

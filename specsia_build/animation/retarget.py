@@ -8,11 +8,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build import memory
+from specsia_build.animation.feet import foot_joints
 from specsia_build.animation.figure import Figure
 from specsia_build.animation.humanoid import NEEDED, WANTED, Humanoid, spoken
 from specsia_build.animation.motion import ROTATION, SCALE, WEIGHTS, Motion, Track, poses
 from specsia_build.animation.skeleton import Skeleton
-from specsia_build.animation.transfer import Retargeted, Transfer
+from specsia_build.animation.transfer import Retargeted, Transfer, sample_times
 from specsia_build.errors import CharacterError, plural
 
 LEAST_SHARED = 0.5
@@ -22,6 +24,12 @@ MOST_GROWN = 0.05
 """Share by which a joint may grow in a motion without a word that no other figure's does."""
 
 _ALIKE = 1e-3
+
+_LOOKED_AT = 200
+"""Frames that are asked where feet are lowest."""
+
+_POSE_COST = 500
+"""Bytes of memory of a joint in a pose."""
 
 Array = NDArray[np.float64]
 
@@ -54,7 +62,8 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
     if grown := sum(track.path == SCALE and track.node in followed and _grows(track) for track in motion.tracks):
         notes += (f"it stretches or shrinks {plural(grown, 'joint')} too, which is not played",)
     notes += _morphs_left(motion)
-    return Transfer(source, target, pairs, stand, people).of(motion, notes)
+    flat = _flat(motion, source, stand) if people and not source.level(stand) else stand
+    return Transfer(source, target, pairs, stand, flat, people).of(motion, notes)
 
 
 def _grows(track: Track) -> bool:
@@ -134,11 +143,14 @@ def _as_humanoids(a: Humanoid, b: Humanoid) -> dict[int, int]:
 def _stand(motion: Motion, source: Figure) -> tuple[Array, tuple[str, ...]]:
     """The pose (J, 4, 4) that the source's motion is told from: its rest, or where that does not stand its beginning.
 
+    Motions that are exported without a mesh often rest in a frame of theirs.
+
     Raises:
         CharacterError: if it stands in neither.
     """
-    if source.upright(source.skeleton.rest_worlds):
-        return source.skeleton.rest_worlds, ()
+    rest = source.skeleton.rest_worlds
+    if source.upright(rest) and source.level(rest):
+        return rest, ()
     begin = poses(source.skeleton, motion, np.array([motion.start])).worlds[0]
     if not source.upright(begin):
         raise CharacterError(
@@ -146,3 +158,16 @@ def _stand(motion: Motion, source: Figure) -> tuple[Array, tuple[str, ...]]:
             "does: let the motion begin with a figure that stands"
         )
     return begin, ("the motion's figure does not stand at rest: it was taken to stand as in the first frame",)
+
+
+def _flat(motion: Motion, source: Figure, stand: Array) -> Array:
+    """A pose (J, 4, 4) with each foot as where it is lowest in a motion, which is where it is flat on the ground."""
+    times = np.linspace(motion.start, motion.end, min(_LOOKED_AT, len(sample_times(motion))))
+    memory.ask(_POSE_COST * len(times) * len(stand))
+    worlds = poses(source.skeleton, motion, times).worlds
+    heights = (worlds[..., :3, 3] @ source.turn.T)[..., 2]
+    flat = stand.copy()
+    for side in ("left", "right"):
+        foot = foot_joints(source.skeleton, source.human, side)
+        flat[foot] = worlds[heights[:, foot].mean(axis=1).argmin(), foot]
+    return flat

@@ -92,12 +92,23 @@ def _above(skeleton: Skeleton, node: int) -> Iterator[int]:
 class Transfer:
     """What is the same for all frames of a motion."""
 
-    def __init__(self, source: Figure, target: Figure, pairs: Mapping[int, int], stand: Array, people: bool) -> None:
+    def __init__(
+        self, source: Figure, target: Figure, pairs: Mapping[int, int], stand: Array, flat: Array, people: bool
+    ) -> None:
+        """Compare two figures.
+
+        Args:
+            source, target: whose motion it is, and who is to move so.
+            pairs: the source's node for each of the target's that follows one.
+            stand: (J, 4, 4), how the source stands.
+            flat: (J, 4, 4), the same with each foot as where it is flat on the ground.
+            people: whether both are humanoids.
+        """
         self.source, self.target, self.people = source, target, people
         self.pairs = dict(sorted(pairs.items()))
         self.stand, self.rest = stand, target.skeleton.rest_worlds
         self.turn = self._facing() @ source.turn
-        self.origins = _frames(stand[:, :3, :3])
+        self.origins = _frames(flat[:, :3, :3])
         u, _, vt = np.linalg.svd(self.rest[:, :3, :3])
         self.own = u @ vt
         self.rotations = rotation_matrices(target.skeleton.rotations)
@@ -108,14 +119,18 @@ class Transfer:
         self.needed = self._needed()
         self.order = [node for node in self._order() if node in self.needed]
         if people:
+            legs = [
+                leg_length(figure.skeleton, figure.human, pose)
+                for figure, pose in ((source, stand), (target, self.rest))
+            ]
             self.soles: tuple[Soles, Soles] = (
-                soles(source.skeleton, source.human, stand, self.turn),
-                soles(target.skeleton, target.human, self.rest, target.turn),
+                soles(source.skeleton, source.human, flat, self.turn, legs[0]),
+                soles(target.skeleton, target.human, self.rest, target.turn, legs[1]),
             )
 
     def _facing(self) -> Array:
-        """Where the source stands as in a frame of the motion: the turn about Z that lets it face -Y there."""
-        if self.stand is self.source.skeleton.rest_worlds:
+        """Where the source lies at rest: the turn about Z that lets it face -Y in the frame that it stands as."""
+        if not self.people or self.source.upright(self.source.skeleton.rest_worlds):
             return np.eye(3)
         left, right = (self.stand[self.source.human.bones[side + "UpperLeg"], :3, 3] for side in ("left", "right"))
         x, y, _ = self.source.turn @ (left - right)

@@ -91,6 +91,30 @@ LIMBS
           relbow
             rhand
 """,
+    "Advanced Skeleton": """
+Group
+  Root_M
+LIMBS
+    Hip_*
+      Knee_*
+        Ankle_*
+          Toes_*
+LIMBS
+    Spine1_M
+      Chest_M
+        Neck_M
+          Head_M
+            HeadEnd_M
+        Scapula_L
+          Shoulder_L
+            Elbow_L
+              Wrist_L
+          jnt_shoulder_L
+        Scapula_R
+          Shoulder_R
+            Elbow_R
+          jnt_shoulder_R
+""",
     "joints by what bends": """
 Hips
 LIMBS
@@ -219,6 +243,7 @@ def test_bones_are_found_whoever_named_them(rig: str) -> None:
         "CMU": ("Hips", "LeftUpLeg", "LeftLeg", "LeftShoulder", "LeftArm", "Spine1", "Head"),
         "joints by what bends": ("Hips", "LeftHip", "LeftKnee", "LeftCollar", "LeftShoulder", "Chest2", "Head"),
         "MakeHuman": ("hip", "lhip", "lknee", "lcollar", "lshoulder", "chest", "head"),
+        "Advanced Skeleton": ("Root_M", "Hip_L", "Knee_L", "Scapula_L", "Shoulder_L", "Chest_M", "Head_M"),
         "Unreal": ("pelvis", "thigh_l", "calf_l", "clavicle_l", "upperarm_l", "spine_03", "head"),
         "3ds Max": (
             "Bip01 Spine",

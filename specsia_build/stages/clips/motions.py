@@ -209,7 +209,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="motions",
-    version=11,
+    version=12,
     make=find,
     settings=_settings,
     inputs=_inputs,
