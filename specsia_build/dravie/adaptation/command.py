@@ -19,9 +19,10 @@ from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, is_fron
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dataset.verify.sample import doubts_of_split
 from specsia_build.dravie.adaptation.adapt import adapt_generator
-from specsia_build.dravie.adaptation.drawing import drawing_doubts, ground_doubts, place_drawing
+from specsia_build.dravie.adaptation.drawing import drawing_doubts, front_doubts, ground_doubts, place_drawing
 from specsia_build.dravie.config import AdaptConfig, ModelConfig, to_json
 from specsia_build.dravie.data.frame_folder import list_frames, read_frame
+from specsia_build.dravie.doubts import doubts_of, told
 from specsia_build.dravie.network.checkpoint import load_generator, save_model
 from specsia_build.dravie.pretrained import run_name
 from specsia_build.dravie.processes import find_device
@@ -229,6 +230,10 @@ def adapt_run(
         name = config_name or opened.configs[0]
         split, number = frontal_row(opened, character, name)
         done = done._replace(doubts=(*doubts_of_split(opened, name, split, [number]), *done.doubts))
+    if opened is None:
+        told_of = told({doubt: [frontal.uid] for doubt in doubts_of(frontal.z, frontal.pos, config.with_pos)})
+        sides = front_doubts(frontal.pos) if config.with_pos else ()
+        done = done._replace(doubts=(*told_of, *sides, *done.doubts))
     if drawing is None:
         return done
     ground = ground_doubts(_drawing(drawing), frontal.z[..., 3])

@@ -50,6 +50,18 @@ FLIPPED, FLIPPED_BY = 1.25, 0.01
 """How many times, and by how much, nearer in colour a drawing must be when it is mirrored to be taken for flipped."""
 
 
+GREY, COLOURED = 4.0, 16.0
+"""Levels by which channels lie apart in the mean, below which a picture is grey, and from which it is coloured: 41 at
+least in the frontal views of nine built-in characters."""
+
+FEW = 64
+"""Pixels below which positions say nothing of the side that is seen."""
+
+SURELY, UNLIKE = 0.98, 0.9
+"""Correlation of positions with places in the picture from which one follows the other, as under a level camera, and
+below which it does not."""
+
+
 class Placed(NamedTuple):
     """A drawing in the frame of the frontal view: (H, W, 4) uint8 with straight alpha, and the IoU it reaches."""
 
@@ -192,9 +204,10 @@ def place_drawing(drawing: NDArray[np.uint8], mask: NDArray[np.uint8]) -> Placed
         raise SpecsiaError("the frontal view is all background: there is nothing to lay the drawing onto")
     best, found = max(_fits(figure, mask), key=lambda fit: fit[0])
     if best < LEAST_IOU:
+        paper = "" if _ground(drawing) is None else ", or its background is not plain: make that transparent"
         raise SpecsiaError(
             f"the drawing does not fit the frontal view (IoU {best:.2f}, at least {LEAST_IOU} is needed): "
-            "it shows another pose or another character"
+            f"it shows another pose or another character{paper}"
         )
     return Placed(_placed(figure, mask.shape, found), best)
 
@@ -207,6 +220,40 @@ def _apart(z: NDArray[np.uint8], placed: NDArray[np.uint8]) -> float | None:
     return float(np.abs(z[both][:, :3].astype(np.int16) - placed[both][:, :3]).mean()) / 255
 
 
+def _colourful(picture: NDArray[np.uint8]) -> float:
+    """How far channels lie apart in the mean where a picture (H, W, 4) is opaque, in levels."""
+    shown = picture[picture[..., 3] == 255][:, :3]
+    return float(np.ptp(shown, axis=1).mean()) if len(shown) else 0.0
+
+
+def front_doubts(pos: NDArray[np.uint8]) -> tuple[str, ...]:
+    """What positions say against a frame that is taken for the frontal view, a sentence, or none.
+
+    From the front R = x grows to the right, from behind it falls, and from the side B = -y does either; G = z falls
+    downwards.
+
+    Args:
+        pos: (H, W, 4) uint8, Zpos, of whatever camera.
+    """
+    y, x = np.nonzero(pos[..., 3] == 255)
+    codes = pos[y, x, :3].astype(np.float64)
+    if len(x) < FEW or (codes.std(axis=0) == 0).any() or x.std() == 0 or y.std() == 0:
+        return ()
+    across, deep = (float(np.corrcoef(x, codes[:, channel])[0, 1]) for channel in (0, 2))
+    down = float(np.corrcoef(y, codes[:, 1])[0, 1])
+    says = "the positions of the frontal view say that "
+    if abs(deep) > SURELY and abs(across) < UNLIKE:
+        return (
+            f"{says}it is seen from the side, or that their red and blue are exchanged: R = x, G = z, B = -y, see "
+            "docs/frame.md; name the frontal frame with --frame",
+        )
+    if across < -UNLIKE:
+        return (f"{says}it is seen from behind, or they are mirrored: name the frontal frame with --frame",)
+    if down > UNLIKE:
+        return (f"{says}it stands on its head: G = z grows upwards, see docs/frame.md",)
+    return ()
+
+
 def drawing_doubts(z: NDArray[np.uint8], placed: NDArray[np.uint8]) -> tuple[str, ...]:
     """What a drawing's colours say against it, a sentence each; silhouettes are alike in flipped ones and in backs.
 
@@ -217,6 +264,10 @@ def drawing_doubts(z: NDArray[np.uint8], placed: NDArray[np.uint8]) -> tuple[str
     apart = _apart(z, placed)
     if apart is None:
         return ()
+    if _colourful(placed) < GREY and _colourful(z) > COLOURED:
+        return (
+            "the drawing is grey and the frontal view coloured: the model learns to paint in grey; give one in colour",
+        )
     if apart > FOREIGN:
         return (
             f"the drawing and the frontal view differ in colour by {apart:.2f} on average where both show the "

@@ -22,7 +22,7 @@ from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.adaptation import command
 from specsia_build.dravie.adaptation.adapt import adapt_generator, fit_single
 from specsia_build.dravie.adaptation.command import find_frontal, with_drawing
-from specsia_build.dravie.adaptation.drawing import drawing_doubts, ground_doubts, place_drawing
+from specsia_build.dravie.adaptation.drawing import drawing_doubts, front_doubts, ground_doubts, place_drawing
 from specsia_build.dravie.config import AdaptConfig, ModelConfig, train_config
 from specsia_build.dravie.data.agreement import agreed
 from specsia_build.dravie.network.checkpoint import load_generator, save_model
@@ -193,6 +193,40 @@ def test_a_drawing_is_doubted_by_its_colours(frontal: Pair) -> None:
     assert "differ in colour by 0." in doubt
 
 
+def test_a_grey_drawing_of_a_coloured_character_is_told(frontal: Pair) -> None:
+    placed = place_drawing(frontal.gt, frontal.z[..., 3]).image
+    grey = placed.copy()
+    grey[..., :3] = placed[..., :3].mean(axis=2, keepdims=True)
+    (doubt,) = drawing_doubts(frontal.z, grey)
+    assert "the drawing is grey" in doubt
+    assert drawing_doubts(grey, grey) == ()
+
+
+@pytest.mark.parametrize(
+    ("channels", "mirrored", "said"),
+    [
+        ([0, 1, 2, 3], False, None),
+        ([2, 1, 0, 3], False, "red and blue are exchanged"),
+        ([0, 1, 2, 3], True, "seen from behind, or they are mirrored"),
+    ],
+)
+def test_a_frame_that_is_not_frontal_by_its_positions_is_told(
+    frontal: Pair, channels: list[int], mirrored: bool, said: str | None
+) -> None:
+    pos = np.ascontiguousarray(frontal.pos[:, :: -1 if mirrored else 1, channels])
+    found = front_doubts(pos)
+    assert found == () if said is None else said in found[0]
+
+
+def test_positions_upside_down_or_of_one_value_are_told_or_say_nothing(frontal: Pair) -> None:
+    (doubt,) = front_doubts(np.ascontiguousarray(frontal.pos[::-1]))
+    assert "stands on its head" in doubt
+    flat = frontal.pos.copy()
+    flat[..., :3] = 99
+    assert front_doubts(flat) == ()
+    assert front_doubts(frontal.pos * 0) == ()
+
+
 @pytest.mark.parametrize(
     ("contour", "ground", "lost"),
     [(0, 0, True), (10, 20, True), (50, 20, False), (0, 255, False), (0, 100, False), (0, None, False)],
@@ -264,6 +298,22 @@ def test_frames_and_a_drawing_will_do(run: Path, frontal: Pair, tmp_path: Path) 
     ran = _cli(run, *options)
     assert ran.exit_code == 0, ran.output
     assert "the drawing lies on it with an IoU of 0.9" in ran.stdout
+    assert "warning" not in ran.output
+
+
+def test_a_frame_with_a_single_position_is_told_before_it_is_relied_upon(
+    run: Path, frontal: Pair, tmp_path: Path
+) -> None:
+    flat = frontal.pos.copy()
+    flat[..., :3] = 99
+    for name, picture in (("color", frontal.z), ("pos", flat)):
+        (tmp_path / "frames" / name).mkdir(parents=True)
+        (tmp_path / "frames" / name / "000.png").write_bytes(png.encode(picture))
+    (tmp_path / "drawing.png").write_bytes(png.encode(_drawn(frontal)))
+    options = ("--frames", tmp_path / "frames", "--drawing", tmp_path / "drawing.png", "--out", tmp_path / "out")
+    ran = _cli(run, *options)
+    assert ran.exit_code == 0, ran.output
+    assert "of a single position throughout" in " ".join(ran.output.split())
 
 
 @pytest.mark.parametrize(
