@@ -35,7 +35,7 @@ from specsia_build.pipeline.mark import claim_folder, settled
 from specsia_build.pipeline.objects import Place
 from specsia_build.pipeline.packing import pack_plan
 from specsia_build.pipeline.planning import stages_of
-from specsia_build.pipeline.selection import parted_doubles
+from specsia_build.pipeline.selection import parted_doubles, shapes_of
 from specsia_build.pipeline.settings import existing_run
 from specsia_build.pipeline.settling import Settlement
 from specsia_build.pipeline.store import read_meta
@@ -127,7 +127,7 @@ def idle(run: Path) -> None:
     with open_index(layout, writes=False) as index:
         settlement = Settlement(config, layout, index)
         known = _timed("see what is settled", lambda: settlement.known(source.entries))
-        told = index.told_digests, index.digests
+        told = index.told_digests, index.digests, shapes_of(config, layout, index)
         _timed("look for doubles", lambda: parted_doubles(source.entries, frozen, *told))
         plan = _timed(
             "plan pack", lambda: pack_plan(config, layout, source.name, source.entries, index, (), frozen, settlement)

@@ -92,15 +92,16 @@ def same_shapes(entries: Iterable[Entry], shapes: Sequence[Shape]) -> list[tuple
     told = [(one.id, shape) for one, shape in zip(entries, shapes, strict=True) if shape and one.format not in SETTLED]
     if not told:
         return []
-    values = np.array([shape for _, shape in told], np.float64)
+    # Of what is the same to the last digit one stands for all, or a thousand copies would be a million pairs.
+    values, which = np.unique(np.array([shape for _, shape in told], np.float64), axis=0, return_inverse=True)
     near: NDArray[np.intp] = scipy.spatial.cKDTree(values[:, 2:]).query_pairs(
         MOST_UNLIKE, np.inf, output_type="ndarray"
     )
     counts = values[near][:, :, :2]
     near = near[(np.ptp(counts, axis=1) <= MOST_UNCOUNTED * counts.max(axis=1)).all(axis=1)]
-    joined = scipy.sparse.coo_array((np.ones(len(near)), (near[:, 0], near[:, 1])), shape=(len(told), len(told)))
+    joined = scipy.sparse.coo_array((np.ones(len(near)), (near[:, 0], near[:, 1])), shape=(len(values), len(values)))
     _, groups = scipy.sparse.csgraph.connected_components(joined, directed=False)
     alike = defaultdict[int, list[str]](list)
-    for k in sorted(set(near.ravel().tolist())):
-        alike[groups[k]].append(told[k][0])
-    return [tuple(ids) for ids in alike.values()]
+    for (name, _), group in zip(told, groups[which.ravel()].tolist(), strict=True):
+        alike[group].append(name)
+    return [tuple(ids) for ids in alike.values() if len(ids) > 1]

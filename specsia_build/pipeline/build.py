@@ -19,7 +19,7 @@ from specsia_build.pipeline.mark import claimed, settings_before, settled, told_
 from specsia_build.pipeline.objects import Remote
 from specsia_build.pipeline.planning import stages_of
 from specsia_build.pipeline.progress import Progress, named, planned_rows
-from specsia_build.pipeline.selection import parted_doubles
+from specsia_build.pipeline.selection import parted_doubles, shapes_of
 from specsia_build.pipeline.store import spread, sweep
 from specsia_build.pipeline.summary import BuildSummary
 from specsia_build.pipeline.tasks import backend_of
@@ -92,7 +92,9 @@ def build(
             doubles = work.concluded(
                 "doubles",
                 list[str],
-                lambda: parted_doubles(work.entries, work.splits, index.told_digests, index.digests),
+                lambda: parted_doubles(
+                    work.entries, work.splits, index.told_digests, index.digests, shapes_of(config, layout, index)
+                ),
             )
             for note in doubles:
                 progress.say(note)

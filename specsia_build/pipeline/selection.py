@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from specsia_build.characters.character import Entry, id_order_key
-from specsia_build.characters.doubles import DigestsOf, same_files
+from specsia_build.characters.doubles import DigestsOf, Shape, same_files, same_shapes
 from specsia_build.characters.sources import Source, open_source
 from specsia_build.config import BuildConfig, in_shard, read_settings
 from specsia_build.dataset import splits
@@ -19,8 +19,10 @@ from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import UsageError, plural, some
 from specsia_build.folders import expanded
 from specsia_build.memory import lasting
+from specsia_build.pipeline.index import Index
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import named
+from specsia_build.stages.registry import character_stages
 
 _MOST_DOUBLES = 5
 
@@ -96,30 +98,53 @@ def narrowed(entries: Sequence[Entry], limit: int | None, excluded: Collection[s
     return found
 
 
+def shapes_of(config: BuildConfig, layout: RunLayout, index: Index) -> Callable[[Entry], Shape]:
+    """Gives what `same_shapes` compares, from what was made of a character; empty where nothing was."""
+    first = character_stages(config)[0]
+    return lambda entry: tuple((index.meta(layout.artefact(first, None, entry.id)) or {}).get("shape", ()))
+
+
 def parted_doubles(
-    entries: Iterable[Entry], splits: Mapping[str, str], told: DigestsOf, digests: DigestsOf
+    entries: Sequence[Entry],
+    splits: Mapping[str, str],
+    told: DigestsOf,
+    digests: DigestsOf,
+    shapes: Callable[[Entry], Shape],
 ) -> list[str]:
-    """A sentence for each mesh file that several characters share which lie in different splits, the first few of many.
+    """A sentence for each mesh file, and each shape, of several characters that lie in different splits, the first few
+    of many.
 
     Args:
         entries: that are built.
         splits: split of each id.
         told: gives the SHA-256 of each of some files within their roots, or what it was when it was read last.
         digests: gives what it is now; asked of those only that may be told.
+        shapes: gives what `same_shapes` compares, empty where it is not known.
     """
 
-    def among(these: Iterable[Entry], known: DigestsOf) -> list[tuple[str, ...]]:
-        return [ids for ids in same_files(these, known) if len({splits[i] for i in ids}) > 1]
+    def parted(alike: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+        return [ids for ids in alike if len({splits[i] for i in ids}) > 1]
 
-    likely = set(chain.from_iterable(among(entries, told)))
-    parted = among((entry for entry in entries if entry.id in likely), digests) if likely else []
-    found = [
-        f"{some(ids)} are one file and lie in {' and '.join(sorted({splits[i] for i in ids}))}: "
-        "keep one of them, or give them the same `split` in a manifest"
-        for ids in parted[:_MOST_DOUBLES]
+    likely = set(chain.from_iterable(parted(same_files(entries, told))))
+    files = parted(same_files((entry for entry in entries if entry.id in likely), digests)) if likely else []
+    known = list(map(set, files))
+    like = [
+        ids
+        for ids in parted(same_shapes(entries, [shapes(entry) for entry in entries]))
+        if not any(map(set(ids).issubset, known))
     ]
-    more = len(parted) - len(found)
-    return [*found, f"{plural(more, 'more file')} likewise"] if more else found
+    return [*_parted(files, splits, "are one file", "file"), *_parted(like, splits, "have one shape", "shape")]
+
+
+def _parted(sets: Sequence[tuple[str, ...]], splits: Mapping[str, str], what: str, noun: str) -> list[str]:
+    """Sentences on the first few of some sets of characters that `what` is said of."""
+    found = [
+        f"{some(ids)} {what} and lie in {' and '.join(sorted({splits[i] for i in ids}))}: "
+        "keep one of them, or give them the same `split` in a manifest"
+        for ids in sets[:_MOST_DOUBLES]
+    ]
+    more = len(sets) - len(found)
+    return [*found, f"{plural(more, f'more {noun}')} likewise"] if more else found
 
 
 def select(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from specsia_build import png
 from specsia_build.characters.character import Character, Entry
 from specsia_build.characters.colour import plain_picture
+from specsia_build.characters.doubles import shape_of
 from specsia_build.characters.read import read_character
 from specsia_build.characters.shape import FLAT
 from specsia_build.config import BuildConfig
@@ -162,6 +163,7 @@ def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path
         "license": entry.license,
         "source": entry.source,
         "triangles": len(mesh.faces),
+        "shape": shape_of(mesh),
         "warnings": warnings,
     }
     read = character.files
@@ -181,7 +183,7 @@ def _warm(_: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="render",
-    version=11,
+    version=12,
     make=render,
     settings=_settings,
     sources=sources,

@@ -15,6 +15,7 @@ import yaml
 from click.testing import CliRunner
 
 from specsia_build.characters.character import Entry
+from specsia_build.characters.doubles import Shape
 from specsia_build.characters.sources import open_source
 from specsia_build.cli import main
 from specsia_build.config import BuildConfig, read_settings, with_settings, write_settings
@@ -140,13 +141,41 @@ def test_one_file_in_several_splits_is_told(tmp_path: Path) -> None:
     def digests(files: Sequence[tuple[Path, Path]]) -> list[str | None]:
         return [source_digest(*one) for one in files]
 
-    (said,) = parted_doubles(entries, splits, digests, digests)
+    def alike(entry: Entry) -> Shape:
+        return (4.0, 4.0, 1.0 if entry.id in "ab" else 0.5)
+
+    def unknown(_: Entry) -> Shape:
+        return ()
+
+    (said,) = parted_doubles(entries, splits, digests, digests, alike)
     assert said.startswith("a, b are one file and lie in test and train: keep one of them")
-    assert not parted_doubles(entries, splits | {"b": "train"}, digests, digests)
+    assert not parted_doubles(entries, splits | {"b": "train"}, digests, digests, alike)
     # What they were once is asked for first, and told only if it is so still.
     assert not parted_doubles(
-        entries, splits, lambda files: ["same"] * len(files), lambda files: map(str, range(len(files)))
+        entries, splits, lambda files: ["same"] * len(files), lambda files: map(str, range(len(files))), unknown
     )
+
+
+def test_one_shape_in_several_splits_is_told_by_a_build(tmp_path: Path) -> None:
+    figure = write_folder(tmp_path, 2) / "0.obj"
+    (tmp_path / "again.obj").write_text(figure.read_text() + "\n# in other colours, say\n")
+    listed = [
+        {"id": "first", "path": "0.obj", "split": "train"},
+        {"id": "other", "path": "1.obj", "split": "test"},
+        {"id": "again", "path": "again.obj", "split": "test"},
+    ]
+    manifest = tmp_path / "all.jsonl"
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in listed))
+    arguments: list[Any] = ["build", manifest, "--out", tmp_path / "out", "--size", 64, "--views", 2]
+    for _ in range(2):
+        result = CliRunner().invoke(main, [str(a) for a in arguments])
+        assert result.exit_code == 0, result.output
+        said = " ".join(result.stderr.split())
+        assert said.count("again, first have one shape and lie in test and train: keep one of them, or give them") == 1
+        assert "one file" not in said
+    manifest.write_text("".join(json.dumps(line | {"split": "test"}) + "\n" for line in listed))
+    result = CliRunner().invoke(main, [*(str(a) for a in arguments), "--fresh"])
+    assert "one shape" not in result.stderr
 
 
 def test_files_are_compared_by_what_was_read_of_them_for_their_characters(

@@ -13,6 +13,7 @@ import numpy as np
 from specsia_build.animation.motion import WEIGHTS, Motion
 from specsia_build.animation.rig import Rig
 from specsia_build.characters.character import safe_id
+from specsia_build.characters.doubles import shape_of
 from specsia_build.config import OWN, BuildConfig, ClipSettings
 from specsia_build.errors import some
 from specsia_build.frame import view_yaws
@@ -141,7 +142,12 @@ def find(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, 
     if not actor.motions and settings.motions:
         warnings.append(_why_still(entry.id, settings, actor))
     files: dict[str, bytes] = {}
-    meta: dict[str, Any] = {"id": entry.id, "clips": [asdict(clip) for clip in clips], "warnings": warnings}
+    meta: dict[str, Any] = {
+        "id": entry.id,
+        "clips": [asdict(clip) for clip in clips],
+        "shape": shape_of(actor.mesh),
+        "warnings": warnings,
+    }
     if actor.unheard:
         meta["unheard"] = list(actor.unheard)
     if _has_regions(settings):
@@ -209,7 +215,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="motions",
-    version=12,
+    version=13,
     make=find,
     settings=_settings,
     inputs=_inputs,
