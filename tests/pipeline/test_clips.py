@@ -168,15 +168,21 @@ def test_in_place_holds_the_figure(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        (("--clip", "fly*"), "has no motion that --clip names: its own are wave, go"),
+        (("--clip", "fly*"), "has no motion that --clip names: there are wave, go"),
+        (("--motion", "a.glb", "--motion", "go.glb", "--clip", "fly*"), "there are a|wave, a|go, go|wave, go|go"),
         (("--motion", "moonwalk"), "there is no motion 'moonwalk'"),
+        (("--motion", "."), "is a folder: name its files"),
         (("--motion", "./gone.bvh"), "there is no file"),
         (("--fps", "0"), "fps cannot be 0"),
         (("--frames", "0"), "frames cannot be 0"),
     ],
 )
-def test_what_cannot_be_done_is_a_sentence(tmp_path: Path, more: tuple[str, ...], sentence: str) -> None:
+def test_what_cannot_be_done_is_a_sentence(
+    tmp_path: Path, more: tuple[str, ...], sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_moving_figure(tmp_path / "a.glb")
+    write_moving_figure(tmp_path / "go.glb")
+    monkeypatch.chdir(tmp_path)
     told = specsia("clips", tmp_path / "a.glb", "--out", tmp_path / "out", *SMALL, *more, code=None)
     assert sentence in told["error"] + told["text"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -55,7 +55,7 @@ class Actor:
         rig: of its vertices.
         stands: how its skeleton stands in `mesh`, by the pose that its entry states.
         motions: what it is to do, by origin and number there; see `Clip`.
-        own: names of its file's own motions.
+        offered: names of all motions that there were to choose from.
         humanoid: node of each humanoid bone as its file says; else empty.
         warnings: sentences about motions that cannot be played, or are not played as they are.
         files: of the character, read or looked for in vain.
@@ -66,7 +66,7 @@ class Actor:
     rig: Rig
     stands: Poses
     motions: Mapping[tuple[str, int], Motion]
-    own: tuple[str, ...]
+    offered: tuple[str, ...]
     humanoid: Mapping[str, int]
     warnings: tuple[str, ...]
     files: tuple[Path, ...]
@@ -136,15 +136,19 @@ def _actor(entry: Entry, config: BuildConfig, _: _State) -> Actor:
             }
             found, notes = _from_file(animated, file, taken(origin, there, settings))
             warnings += notes
-        names = offered[origin] = [motion.name for motion in there.values()]
-        unheard = {pattern: None for pattern in unheard if not meant(origin, names, pattern)}
+        offered[origin] = [motion.name for motion in there.values()]
+        unheard = {pattern: None for pattern in unheard if not meant(origin, offered[origin], pattern)}
         motions.update({(origin, index): motion for index, motion in found.items()})
-    own = tuple(dict.fromkeys(motion.name for motion in animated.motions))
     stands = standing(animated, entry.pose)
     told = tuple(dict.fromkeys(warnings))
     read = animated.character.files
-    named = told_apart(motions, offered)
-    return Actor(mesh, rig, stands, named, own, animated.humanoid, told, read, tuple(unheard))
+    called = told_apart(offered)
+    motions = {
+        (origin, index): replace(motion, name=called[origin][index]) if is_file_name(origin) else motion
+        for (origin, index), motion in motions.items()
+    }
+    names = list(dict.fromkeys(name for found in called.values() for name in found))
+    return Actor(mesh, rig, stands, motions, tuple(names), animated.humanoid, told, read, tuple(unheard))
 
 
 def standing(animated: AnimatedCharacter, pose: str) -> Poses:
@@ -205,6 +209,8 @@ def check_settings(config: BuildConfig) -> None:
             raise UsageError(f"clips are made with {name} '{only}', not '{value}': take that setting out")
     origins: dict[str, str] = {}
     for name in settings.motions:
+        if Path(name).is_dir() and name not in (OWN, *BUILT_IN):
+            raise UsageError(f"--motion: {name} is a folder: name its files, each after a --motion of its own")
         if is_file_name(name) and not Path(name).is_file():
             raise UsageError(f"--motion: there is no file {name}")
         if is_file_name(name) and Path(name).suffix.lower() not in SUFFIXES:

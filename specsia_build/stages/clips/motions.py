@@ -198,10 +198,10 @@ def _again(motions: Iterable[Motion]) -> Iterator[Motion]:
 
 def _why_still(character_id: str, settings: ClipSettings, actor: Actor) -> str:
     """Why a character has no clip that moves."""
+    if settings.patterns and actor.offered and len(actor.unheard) == len(set(settings.patterns)):
+        return f"{character_id} has no motion that --clip names: there are {some(actor.offered, 12)}"
     if OWN not in settings.motions:
-        return f"no motion of {', '.join(map(origin_of, settings.motions))} could be played on {character_id}"
-    if settings.patterns and actor.own:
-        return f"{character_id} has no motion that --clip names: its own are {some(actor.own, 12)}"
+        return f"no motion of {some([origin_of(name) for name in settings.motions])} could be played on {character_id}"
     return f"{character_id} has no motion of its own, so no clip of it moves: --motion FILE or NAME gives it one"
 
 

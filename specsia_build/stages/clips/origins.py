@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from specsia_build.animation.motion import Motion
@@ -35,24 +34,19 @@ def meant(origin: str, names: Sequence[str], pattern: str) -> list[int]:
     return matching(names, pattern) or (matching(_after(origin, names), pattern) if is_file_name(origin) else [])
 
 
-def told_apart(
-    motions: Mapping[tuple[str, int], Motion], offered: Mapping[str, Sequence[str]]
-) -> dict[tuple[str, int], Motion]:
-    """Motions by names that say which: programs call all that they write alike, `animation` or `Take 001`.
+def told_apart(offered: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """What the motions of each origin are called, so that it says which: programs call all that they write alike.
 
     A file's only motion is called as the file, one of several is called after both where another origin has its name.
 
     Args:
-        motions: by origin and number there.
-        offered: names of all motions of each origin, taken or not.
+        offered: names of all motions of each origin.
     """
     shared = Counter(name for names in offered.values() for name in set(names))
     found = {}
-    for (origin, index), motion in motions.items():
-        names = offered[origin]
-        if is_file_name(origin) and (len(names) == 1 or shared[motion.name] > 1):
-            motion = replace(motion, name=_after(origin, names)[names.index(motion.name)])
-        found[origin, index] = motion
+    for origin, names in offered.items():
+        told = zip(names, _after(origin, names) if is_file_name(origin) else names, strict=True)
+        found[origin] = [after if len(names) == 1 or shared[name] > 1 else name for name, after in told]
     return found
 
 
