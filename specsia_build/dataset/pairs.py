@@ -232,7 +232,10 @@ def _published_pair(row: Mapping[str, Any]) -> Pair:
 def _decode(row: Mapping[str, Any], column: str, mode: str) -> Pixels:
     data = row[column]
     if not isinstance(data, bytes):
-        raise ValueError(f"{column} holds no image")
+        raise ValueError(
+            f"{column} holds no image: a row holds its pictures' bytes, as `to_parquet` of `datasets` writes them, not "
+            "the names of files alone"
+        )
     try:
         return png.decode(data, len(mode))
     except ValueError as error:

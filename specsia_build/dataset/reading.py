@@ -19,7 +19,7 @@ from specsia_build.dataset.card.head import MOST_CARD_BYTES, card_fields, data_f
 from specsia_build.dataset.decoding import batches, table
 from specsia_build.dataset.places import Place, find_place
 from specsia_build.dataset.rows import check_columns, checked_row
-from specsia_build.errors import SpecsiaError, UsageError, plural
+from specsia_build.errors import SpecsiaError, UsageError, brief, plural
 from specsia_build.files.names import file_name, folded_name, relative_name
 from specsia_build.files.records import parse_json
 
@@ -307,6 +307,27 @@ def schema_of(columns: Collection[str]) -> Schema | None:
     return "published" if set(schema.PUBLISHED_COLUMNS) <= set(columns) else None
 
 
+def no_dataset(where: str, names: Collection[str]) -> str:
+    """That a place is no packed dataset, and what its files seem to be; none of them is a shard."""
+    first = f"{schema.DATA}/train-00000-of-00001.parquet"
+    parquet = [name for name in names if name.endswith(".parquet") and name != schema.CHECKSUMS_FILE]
+    hint = "build one with `specsia build`"
+    if any(name.startswith(f"dataset/{schema.DATA}/") for name in names):
+        hint = f"did you mean {where.rstrip('/')}/dataset?"
+    elif any(name.endswith(".arrow") for name in names):
+        hint = (
+            "`save_to_disk` of `datasets` wrote it; load_from_disk gives its splits, and "
+            f"to_parquet('{first}') writes one as it is read here"
+        )
+    elif parquet:
+        hint = f"{parquet[0]} is named otherwise than shards are, which are called as {first}, or as its card says"
+    elif any(name.startswith("color/") for name in names):
+        hint = "it holds frames, which `specsia enhance` repairs; what is learnt from are rows of pictures beside Y*"
+    elif other := next((name for name in names if name.endswith((".tar", ".csv", "metadata.jsonl"))), None):
+        hint = f"of another layout ({other}), load it with `datasets`, and write it with to_parquet('{first}')"
+    return f"{where} is no packed dataset, as it has no parquet files in {schema.DATA}/: {hint}"
+
+
 def open_dataset(where: str | Path) -> OpenedDataset:
     """Open a packed dataset.
 
@@ -345,15 +366,7 @@ def open_part(where: str | Path, say: Callable[[str], None] | None = None) -> Op
     except ValueError as error:
         raise SpecsiaError(f"the card {place.where}/{schema.CARD} cannot be understood: {error}") from error
     if not shards:
-        hint = "build one with `specsia build`"
-        if any(name.startswith(f"dataset/{schema.DATA}/") for name in files):
-            hint = f"did you mean {str(where).rstrip('/')}/dataset?"
-        elif any(name.endswith(".arrow") for name in files):
-            hint = (
-                "`save_to_disk` of `datasets` wrote it; load_from_disk gives its splits, and "
-                f"to_parquet('{schema.DATA}/train-00000-of-00001.parquet') writes one as it is read here"
-            )
-        raise UsageError(f"{place.where} is no packed dataset, as it has no parquet files in {schema.DATA}/: {hint}")
+        raise UsageError(no_dataset(place.where, files))
     _check_names(shards, place.where)
     lacking = _lacks(shards, card)
     whole = tuple(shard for shard in shards if (shard.config, shard.split) not in lacking)
@@ -367,7 +380,8 @@ def open_part(where: str | Path, say: Callable[[str], None] | None = None) -> Op
     if found is None:
         absent = [name for name in schema.PUBLISHED_COLUMNS if name not in columns]
         raise UsageError(
-            f"{place.where} is no dataset of pairs: {shards[0].name} has no column {', '.join(map(repr, absent))}"
+            f"{place.where} is no dataset of pairs: {shards[0].name} has no column {', '.join(map(repr, absent))}, but "
+            f"{brief(', '.join(columns), 200)}; rename_columns of `datasets` gives columns other names"
         )
     configs = tuple(dict.fromkeys(shard.config for shard in shards))
     return OpenedDataset(place.where, found, configs, columns, place, files, shards, lacking, {shards[0].name: footer})

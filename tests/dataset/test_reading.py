@@ -17,6 +17,7 @@ import pytest
 from specsia_build.dataset import schema
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
 from specsia_build.dataset.reading import OpenedDataset, find_shards, open_dataset, open_part
+from specsia_build.dataset.verify.check import verify
 from specsia_build.errors import SpecsiaError, UsageError
 from tests.dataset.small import SIZE, VIEWS, pixels, read_rows, shard
 
@@ -253,3 +254,39 @@ def test_what_datasets_saved_is_told_with_what_makes_it_readable(tmp_path: Path)
         SpecsiaError, match=r"no parquet files in data/: `save_to_disk` .* to_parquet\('data/train-00000"
     ):
         open_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("train.parquet", "train.parquet is named otherwise than shards are, which are called as data/train-00000-of-"),
+        ("color/0001.png", "it holds frames, which `specsia enhance` repairs"),
+        ("shard-000.tar", "of another layout (shard-000.tar), load it with `datasets`"),
+        ("metadata.jsonl", "of another layout (metadata.jsonl)"),
+        ("notes.txt", "build one with `specsia build`"),
+    ],
+)
+def test_folders_of_other_layouts_are_told(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(b"x")
+    for opening in (open_dataset, verify):
+        with pytest.raises(UsageError, match=re.escape(said)):
+            opening(tmp_path)
+
+
+def test_columns_of_other_names_are_told(one_backend: Path, tmp_path: Path) -> None:
+    made = shutil.copytree(one_backend, tmp_path / "renamed")
+    for path in made.glob("data/*.parquet"):
+        table = pq.read_table(path)
+        pq.write_table(table.rename_columns(["image" if n == "color" else n for n in table.column_names]), path)
+    with pytest.raises(UsageError, match=r"no column 'color', but uid, .*image, .*rename_columns"):
+        open_dataset(made)
+
+
+def test_a_picture_that_a_row_only_names_or_that_is_no_png_is_told(one_backend: Path) -> None:
+    opened = open_dataset(one_backend)
+    (row,) = opened.take("default", "train", [0], PAIR_COLUMNS(opened.kind))
+    with pytest.raises(SpecsiaError, match="not the names of files alone"):
+        decode_pair({**row, "color": None})
+    with pytest.raises(SpecsiaError, match="color is not a PNG file but a JPEG"):
+        decode_pair({**row, "color": b"\xff\xd8\xff\xe0" + bytes(99)})

@@ -19,7 +19,7 @@ from specsia_build.dataset.decoding import table
 from specsia_build.dataset.parallel import results as results_of
 from specsia_build.dataset.parquet import local_path
 from specsia_build.dataset.places import Place, find_place, leads_out, read_errors
-from specsia_build.dataset.reading import Kind, Shard, schema_of
+from specsia_build.dataset.reading import Kind, Shard, no_dataset, schema_of
 from specsia_build.dataset.verify.clips import ClipOrder
 from specsia_build.dataset.verify.files import (
     NEEDED,
@@ -92,7 +92,8 @@ def _inferred(place: Place, shards: Sequence[Shard], build: BuildFacts, found: K
         return build.views or 0, "character"
     counts: Counter[str] = Counter()
     boxes: dict[str, set[tuple[float, ...]]] = {}
-    columns = ["uid"] if found == "published" else ["character_id", "bbox_min", "bbox_max"]
+    columns = ["uid"] if found == "published" else ["character_id", "view", "yaw_deg", "bbox_min", "bbox_max"]
+    turns: Counter[int] = Counter()
     if build.views is None or build.pos_frame is None:
         for shard in shards:
             try:
@@ -103,11 +104,14 @@ def _inferred(place: Place, shards: Sequence[Shard], build: BuildFacts, found: K
                         counts[row["uid"].rpartition("_")[0]] += 1
                         continue
                     counts[row["character_id"]] += 1
+                    if row["view"] > 0 and row["yaw_deg"] > 0:
+                        turns[round(360 * row["view"] / row["yaw_deg"])] += 1
                     boxes.setdefault(row["character_id"], set()).add((*row["bbox_min"], *row["bbox_max"]))
                 break
             except (*read_errors(), pa.ArrowException, ValueError, TypeError, AttributeError):
                 continue
-    usual = Counter(counts.values()).most_common(1)
+    # Rows may be missing, or be there twice; their yaws tell of how many views they are.
+    usual = turns.most_common(1) or Counter(counts.values()).most_common(1)
     frame = "view" if boxes and all(len(b) > 1 or counts[i] == 1 for i, b in boxes.items()) else "character"
     return build.views or min(schema.MOST_VIEWS, usual[0][0] if usual else 1), build.pos_frame or frame
 
@@ -123,9 +127,7 @@ def _opened(place: Place) -> list[str]:
     if not any(name.startswith(f"{schema.DATA}/") and name.endswith(".parquet") for name in names):
         if {schema.RECIPE_FILE, schema.PARTS_FILE} <= set(names):
             raise UsageError(f"{place.where} is a recipe's folder: download it, then verify it here")
-        inner = any(name.startswith(f"dataset/{schema.DATA}/") for name in names)
-        hint = f"did you mean {place.where.rstrip('/')}/dataset?" if inner else "build one with `specsia build`"
-        raise UsageError(f"{place.where} is no packed dataset, as it has no parquet files in {schema.DATA}/: {hint}")
+        raise UsageError(no_dataset(place.where, names))
     return names
 
 

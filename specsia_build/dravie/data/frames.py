@@ -228,6 +228,8 @@ def open_frames(
         ) from error
     if index["empty"]:
         progress.say(_left_out(index["empty"], split))
+    if not index["rows"] and not index["empty"]:
+        raise SpecsiaError(f"the split '{split}' of {dataset.where} has no rows")
     if not index["rows"]:
         raise SpecsiaError(f"no row of the split '{split}' of {dataset.where} shows anything in both Z and Y*")
     return _mapped(cache, index)

@@ -431,3 +431,12 @@ def test_no_folder_and_no_dataset(tmp_path: Path, one_backend: Path) -> None:
     shutil.copytree(one_backend, tmp_path / "dataset")
     with pytest.raises(SpecsiaError, match=r"did you mean .*dataset"):
         verify(tmp_path)
+
+
+def test_rows_without_a_view_lack_that_view_alone(tmp_path: Path) -> None:
+    made = build_small(tmp_path / "dataset", ["a"])
+    (made / schema.BUILD_FILE).unlink()
+    change(made, lambda rows: rows.pop("a_00"))
+    report = verify(made)
+    assert found(report, "views") == [("a", f"lacks view 0 of {VIEWS} in default")]
+    assert "position" not in failed(report)
