@@ -126,7 +126,7 @@ def _first(name: str, what: str, seen: set[str], dataset: OpenedDataset) -> None
     if folded_name(name) in seen:
         raise SpecsiaError(
             f"{dataset.where} has rows of {what} in two places (or of two whose ids differ only in case), and their "
-            "results would share a folder"
+            "results would share a folder: sort rows that were shuffled by uid, as sort('uid') of `datasets` does"
         )
     seen.add(folded_name(name))
 

@@ -396,6 +396,7 @@ def test_a_clip_in_two_places_is_refused(turning: Path, tmp_path: Path) -> None:
     write_rows(path, rows, schema)
     done = evaluate(write_run(tmp_path / "run", configs=()), clips, "--out", tmp_path / "out", "--baselines", "raw")
     assert done.exit_code != 0 and "rows of the clip walk of a in two places" in done.output
+    assert "sort('uid')" in done.output
 
 
 def test_a_character_whose_first_clip_is_not_seen_from_the_front_is_fitted_to_another(
