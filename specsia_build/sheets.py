@@ -29,6 +29,10 @@ _CHECKS = 16
 _PROBLEM = (236, 228, 222)
 """Ground of a tile whose picture there is not."""
 
+_LIKE, _MOST_LIKE = 12, 0.9
+"""Levels by which what is there may differ from the page and not be seen on it, and the share of it from which that
+is said."""
+
 _NO_LETTER = "\uffff"
 
 _MOST_LETTERS = 400
@@ -46,6 +50,14 @@ class Ground:
 
     page: tuple[int, int, int] | None = (255, 255, 255)
     checked: bool = False
+
+    def hides(self, picture: Pixels) -> bool:
+        """Whether of what a cut-out picture (H, W, 4) shows hardly anything differs from the page."""
+        there = picture[..., 3] >= 128
+        if self.page is None or self.checked or there.all() or not there.any():
+            return False
+        like = np.abs(picture[there][:, :3].astype(np.int16) - self.page).max(axis=1) <= _LIKE
+        return bool(like.mean() >= _MOST_LIKE)
 
 
 def parse_ground(text: str) -> Ground:

@@ -18,6 +18,9 @@ from specsia_build.sheets import Ground, Sheet, is_legible, rgba, spread
 VIEWS = 5
 """That a sheet shows of each, unless they are named."""
 
+_CONTRARY = "#8090a0"
+"""A background that few characters have the colour of."""
+
 _WIDE = 1.6
 """Width to height that a grid of turntables is to have."""
 
@@ -82,10 +85,11 @@ class Drawn:
 class _Pictures:
     """The pictures that a drawing needs, read once, decoded when they are drawn; notes what cannot be."""
 
-    def __init__(self, gallery: Gallery, items: Sequence[Item], shown: Sequence[Shown]) -> None:
+    def __init__(self, gallery: Gallery, items: Sequence[Item], shown: Sequence[Shown], ground: Ground) -> None:
         self.warnings: list[str] = []
         self._drawn = False
-        self._gallery, self._items, self._shown = gallery, items, shown
+        self._gallery, self._items, self._shown, self._ground = gallery, items, shown, ground
+        self._hidden: set[tuple[str, Shown]] = set()
         self._read: dict[tuple[str, Shown], dict[int, bytes]] = {}
 
     def read(self, frames: Callable[[Item], Sequence[int]]) -> None:
@@ -116,6 +120,12 @@ class _Pictures:
                 self._read[item.id, shown][frame] = b""
             return "cannot be read"
         self._drawn = True
+        if (item.id, shown) not in self._hidden and self._ground.hides(picture):
+            self._hidden.add((item.id, shown))
+            self.warnings.append(
+                f"{shown.heading} of {item.id} has the colour of the background, so that it is hardly seen in "
+                f"{_name(item, frame)}: --background '{_CONTRARY}' shows it"
+            )
         return picture
 
     def check(self) -> None:
@@ -174,7 +184,7 @@ def draw_turntable(
 
     sheet = _sheet([item.id for item in items], [""], [one.heading for one in shown], look, look.across or 0)
     check_size(out, sheet.size, count)
-    pictures = _Pictures(gallery, items, shown)
+    pictures = _Pictures(gallery, items, shown, look.ground)
     pictures.read(lambda item: range(item.frames))
 
     def frames() -> Iterator[Pixels]:
@@ -224,7 +234,7 @@ def draw_sheet(
     rows, heads = (down, across) if by_view else (across, down)
     sheet = _sheet([item.id for item in items], rows, heads, look, look.across or 1)
     check_size(out, sheet.size)
-    pictures = _Pictures(gallery, items, shown)
+    pictures = _Pictures(gallery, items, shown, look.ground)
     pictures.read(lambda item: chosen[item.id])
     cells = []
     for item in items:

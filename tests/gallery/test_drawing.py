@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from specsia_build.dataset import schema
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.gallery.drawing import Choice, Look, draw_sheet, draw_turntable
 from specsia_build.gallery.items import Gallery, Lost
-from specsia_build.sheets import Ground, Sheet
+from specsia_build.sheets import Ground, Sheet, parse_ground
 from tests.gallery.made import gallery, item
 
 FEW = Look(tile=16)
@@ -149,6 +150,35 @@ def test_what_a_backend_did_not_make_is_a_tile_without_it_and_a_warning(tmp_path
     (drawn,) = frames(tmp_path / "sheet.png")
     sheet = Sheet(["a", "b"], ["Y*", "Z inflate", "Z fusion"], ["0°"], tile=16)
     assert tuple(held(sheet, drawn, 5)[0, 0]) == (236, 228, 222, 255)
+
+
+@dataclass(frozen=True)
+class Ghosts:
+    """Reads a white disc in the middle of nothing, and of Y* one with a grey contour."""
+
+    def read(self, _: str, side: str, layer: str, frames: Sequence[int]) -> list[bytes]:
+        y, x = np.mgrid[:32, :32] - 15.5
+        picture = np.full((32, 32, 4), 255, np.uint8)
+        picture[..., 3] = 255 * (np.hypot(x, y) < 14)
+        picture[(np.hypot(x, y) > 12) & (layer == schema.GT), :3] = 90
+        return [png.encode(picture)] * len(frames)
+
+    def only(self, _: Collection[str]) -> Ghosts:
+        return self
+
+
+def test_what_has_the_colour_of_its_ground_is_told_once(tmp_path: Path) -> None:
+    found, out = replace(some(), reader=Ghosts()), tmp_path / "sheet.png"
+    said = tuple(
+        f"Z {backend} of a has the colour of the background, so that it is hardly seen in 0°: --background '#8090a0' "
+        "shows it"
+        for backend in ("inflate", "fusion")
+    )
+    assert draw_sheet(found, out, Choice(["a"]), FEW).warnings == said
+    for name in ("#8090a0", "black", "transparent", "checkerboard"):
+        look = replace(FEW, ground=parse_ground(name))
+        assert draw_sheet(found, out, Choice(["a"]), look).warnings == ()
+    assert draw_sheet(some(), out, Choice(["a"]), FEW).warnings == ()
 
 
 def test_letters_that_the_font_lacks_are_a_warning(tmp_path: Path) -> None:
