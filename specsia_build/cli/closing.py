@@ -65,6 +65,7 @@ def document_of(summary: BuildSummary) -> dict[str, Any]:
         "stages": [asdict(stage) for stage in summary.stages],
         "failures": [asdict(failure) for failure in summary.failures],
         "warnings": {i: list(found) for i, found in sorted(summary.warnings.items())},
+        "doubles": list(summary.doubles),
         "lacking": list(summary.lacking),
         "allowed_failures": summary.allowed_failures,
         "failed": summary.failed,
@@ -208,6 +209,7 @@ def end(
         doubtful={
             **{kind: most(told, f"specsia status {run}") for kind, told in set_aside.items()},
             "warnings": most([fold.line() for fold in warned], f"specsia report {run}"),
+            "splits": summary.doubles,
         },
         where={**_places(summary, layout), "load": [*load, *load_lines(summary.dataset, summary.rows or ())]},
         follows=_next(summary, layout, first),

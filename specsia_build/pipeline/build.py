@@ -96,8 +96,7 @@ def build(
                     work.entries, work.splits, index.told_digests, index.digests, shapes_of(config, layout, index)
                 ),
             )
-            for note in doubles:
-                progress.say(note)
+            work.summary = replace(work.summary, doubles=tuple(doubles))
             if work.hopeless():
                 return work.too_many("raise --max-failures")
             if not packs:
