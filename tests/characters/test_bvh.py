@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from specsia_build import memory
 from specsia_build.animation.motion import poses
 from specsia_build.characters.bvh import BvhFile, read_bvh
 from specsia_build.characters.motions import read_motions
@@ -81,6 +82,13 @@ def test_more_frames_than_a_file_says_are_played_and_told(tmp_path: Path) -> Non
     found = read_motions(written(tmp_path, CHAIN.replace("Frames: 2", "Frames: 1")))
     assert found.motions[0].end == 0.5
     assert found.warnings == ("clip.bvh says that it has 1 frame, and has 2: all are played",)
+
+
+def test_memory_is_reckoned_by_the_frames_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bomb = CHAIN.replace("Frames: 2", "Frames: 1") + "1 2 3 0 0 0 0 0 0\n" * 20_000
+    monkeypatch.setattr(memory, "_allowed", 2**23)
+    with pytest.raises(CharacterError, match=r"clip\.bvh needs at least 11 MB of memory"):
+        read_motions(written(tmp_path, bomb))
 
 
 @pytest.mark.parametrize(
