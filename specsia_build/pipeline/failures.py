@@ -11,6 +11,7 @@ from specsia_build.characters.character import id_order_key
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import parse_json
 from specsia_build.files.writing import append, write_bytes
+from specsia_build.stages import project
 from specsia_build.stages.registry import all_stages
 from specsia_build.terminal.layout import folded
 
@@ -41,6 +42,11 @@ class Failure:
     def key(self) -> str:
         """Id of what could not be built."""
         return self.id if self.clip is None else self.clip
+
+    @property
+    def bends(self) -> bool:
+        """Whether another `min_iou`, or `low_iou: keep`, would have it packed; a mesh that is refused has no pairs."""
+        return self.low_quality and self.clip is None and self.stage == project.STAGE.name
 
 
 def _names() -> list[str]:

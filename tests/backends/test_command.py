@@ -75,6 +75,21 @@ def test_a_build_takes_what_it_makes(tmp_path: Path) -> None:
     assert json.loads(ran.stdout)["stages"][1]["made"] == 2
 
 
+def test_no_other_bound_is_named_for_a_mesh_that_is_refused(tmp_path: Path) -> None:
+    """A figure that lies is refused before it is registered, so that `--min-iou` and `--low-iou` do not matter."""
+    spec = script(tmp_path, RECON.replace("for x in run for y", "for y in run for x"))
+    write_folder(tmp_path / "figures", 1)
+    run = tmp_path / "run"
+    arguments = ["build", str(tmp_path / "figures"), "--out", str(run), "--size", "64", "--views", "2"]
+    ran = CliRunner().invoke(main, [*arguments, "--backend", spec, "--workers", "1"])
+    said = " ".join(ran.stderr.split())
+    assert "1 quarantined for their looks" in said
+    assert "quarantine shows why" in said
+    assert "-iou" not in said
+    assert CliRunner().invoke(main, ["report", str(run)]).exit_code == 0
+    assert "--low-iou" not in (run / "report.html").read_text()
+
+
 def test_it_is_told_picture_place_seed_and_character(tmp_path: Path) -> None:
     text = f"import sys; open(sys.argv[2], 'w').write({TETRAHEDRON!r}); print(*sys.argv[3:])"
     (tmp_path / "recon.py").write_text(text)
