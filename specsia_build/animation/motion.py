@@ -23,6 +23,9 @@ WEIGHTS: Path = "weights"
 ALIKE = 1e-6
 """By which keys of one value may differ, as a share of a track's largest."""
 
+JOINT_COST = 500
+"""Bytes of memory that a joint takes in each of the poses that are asked for."""
+
 
 @dataclass(frozen=True)
 class Track:

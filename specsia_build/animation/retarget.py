@@ -12,7 +12,7 @@ from specsia_build import memory
 from specsia_build.animation.feet import foot_joints
 from specsia_build.animation.figure import Figure
 from specsia_build.animation.humanoid import NEEDED, WANTED, Humanoid, spoken
-from specsia_build.animation.motion import ROTATION, SCALE, WEIGHTS, Motion, Track, poses
+from specsia_build.animation.motion import JOINT_COST, ROTATION, SCALE, WEIGHTS, Motion, Track, poses
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.animation.transfer import Retargeted, Transfer, sample_times
 from specsia_build.errors import CharacterError, plural
@@ -27,9 +27,6 @@ _ALIKE = 1e-3
 
 _LOOKED_AT = 200
 """Frames that are asked where feet are lowest."""
-
-_POSE_COST = 500
-"""Bytes of memory of a joint in a pose."""
 
 Array = NDArray[np.float64]
 
@@ -163,7 +160,7 @@ def _stand(motion: Motion, source: Figure) -> tuple[Array, tuple[str, ...]]:
 def _flat(motion: Motion, source: Figure, stand: Array) -> Array:
     """A pose (J, 4, 4) with each foot as where it is lowest in a motion, which is where it is flat on the ground."""
     times = np.linspace(motion.start, motion.end, min(_LOOKED_AT, len(sample_times(motion))))
-    memory.ask(_POSE_COST * len(times) * len(stand))
+    memory.ask(JOINT_COST * len(times) * len(stand))
     worlds = poses(source.skeleton, motion, times).worlds
     heights = (worlds[..., :3, 3] @ source.turn.T)[..., 2]
     flat = stand.copy()

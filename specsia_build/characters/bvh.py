@@ -12,7 +12,7 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.animation.motion import ROTATION, TRANSLATION, Motion, Track, poses
+from specsia_build.animation.motion import JOINT_COST, ROTATION, TRANSLATION, Motion, Track, poses
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.characters.facing import front_by_joints, rotated, up_by_joints
 from specsia_build.characters.landmarks import Landmark
@@ -27,9 +27,6 @@ _CHANNEL = re.compile(r"([XYZ])(position|rotation)", re.IGNORECASE)
 _MOTION = re.compile(rb"^[ \t]*MOTION[ \t]*$", re.MULTILINE | re.IGNORECASE)
 _WORD_COST = 64
 """Bytes of memory for a number of a frame until it is part of a track."""
-
-_POSE_COST = 500
-"""Bytes of memory of a joint in a pose."""
 
 _LOOKED_AT = 100
 """Frames that are asked where the ground and which way up is."""
@@ -234,7 +231,7 @@ def _stood(skeleton: Skeleton, motion: Motion) -> BvhFile:
     """The file's content: its axes told by its joints, its root turned and put as where the motion begins."""
     times = motion.tracks[0].times
     times = times[np.linspace(0, len(times) - 1, min(len(times), _LOOKED_AT)).astype(np.int64)]
-    memory.ask(_POSE_COST * len(times) * len(skeleton.names))
+    memory.ask(JOINT_COST * len(times) * len(skeleton.names))
     places = poses(skeleton, motion, times).worlds[..., :3, 3]
     resting = _landmarks(skeleton, skeleton.rest_worlds[:, :3, 3])
     at_rest = up_by_joints(resting).axis

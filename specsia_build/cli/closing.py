@@ -247,7 +247,7 @@ def _title(summary: BuildSummary) -> str:
 def _places(summary: BuildSummary, layout: RunLayout) -> dict[str, list[str]]:
     """Where things are."""
     shows = f"{layout.root / 'quarantine'} shows why"
-    if any(failure.bends for failure in summary.failures):
+    if any(failure.may_be_kept for failure in summary.failures):
         shows += "; --min-iou lowers what is asked, --low-iou keep packs them"
     return {
         "dataset": [] if summary.dataset is None else [str(summary.dataset)],

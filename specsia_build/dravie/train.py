@@ -134,13 +134,14 @@ def train(
         if first:
             _record_settings(run, config, dataset, perceptual, bf16, device, processes, resume)
             pairs = validation_pairs(dataset, config.configs)
+            seen = _seen(config.configs, frames, pairs)
             if not (run / SEEN_FILE).is_file():
-                write_seen(run, _seen(config.configs, frames, pairs))
+                write_seen(run, seen)
             if not pairs:
                 there = any(SPLIT in dataset.splits(name) for name in config.configs)
                 lacking = "validation frame that shows anything" if there else "validation split"
                 progress.say(f"the dataset has no {lacking}: the training goes on without pictures to look at")
-            doubts = _doubts(dataset, config.configs, frames, pairs)
+            doubts = _doubts(dataset, config.configs, frames, seen)
             for doubt in doubts:
                 progress.say(f"warning: {doubt}")
         networks = build_networks(config, features, device, bf16, wrapper(processes, device))
@@ -241,11 +242,8 @@ def _seen(configs: Sequence[str], frames: Sequence[Frames], pairs: Sequence[Pair
     return Seen(training, gathered((pair.character_id, pair.content) for pair in pairs))
 
 
-def _doubts(
-    dataset: OpenedDataset, configs: Sequence[str], frames: Sequence[Frames], pairs: Sequence[Pair]
-) -> list[str]:
+def _doubts(dataset: OpenedDataset, configs: Sequence[str], frames: Sequence[Frames], seen: Seen) -> list[str]:
     """What is wrong with the rows that are learnt from, in sentences."""
-    seen = _seen(configs, frames, pairs)
     found = [doubt for name in configs for doubt in doubts_of_split(dataset, name, "train")]
     both = sorted(seen.among(seen.validation))
     if both:

@@ -194,7 +194,7 @@ def _lost(failure: Failure, facts: Facts, layout: RunLayout) -> Lost:
         backend=failure.backend,
         reason=failure.reason,
         details=failure.details,
-        command=f"{command} --low-iou keep" if failure.bends else command,
+        command=f"{command} --low-iou keep" if failure.may_be_kept else command,
         side=side,
         frames=frames,
     )

@@ -44,7 +44,7 @@ class Failure:
         return self.id if self.clip is None else self.clip
 
     @property
-    def bends(self) -> bool:
+    def may_be_kept(self) -> bool:
         """Whether another `min_iou`, or `low_iou: keep`, would have it packed; a mesh that is refused has no pairs."""
         return self.low_quality and self.clip is None and self.stage == project.STAGE.name
 

@@ -60,7 +60,7 @@ def test_frames_are_decoded_and_patches_drawn(
 
 
 def test_the_frontal_pair_is_the_first_frame_from_the_front(clips_run: RunLayout) -> None:
-    found = find_frontal(open_dataset(clips_run.dataset), "b")
+    found, _ = find_frontal(open_dataset(clips_run.dataset), "b")
     assert (found.character_id, found.view, found.frame) == ("b", 0, 0)
 
 

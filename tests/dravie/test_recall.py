@@ -264,7 +264,7 @@ def test_a_frame_takes_milliseconds() -> None:
 def test_another_character_s_views_recall_nothing(dataset: Path, tmp_path: Path) -> None:
     torch.manual_seed(0)
     model, config = build_generator(ModelConfig()), ModelConfig()
-    frontal = find_frontal(open_dataset(str(dataset)), "c", "fat")
+    frontal, _ = find_frontal(open_dataset(str(dataset)), "c", "fat")
     save_model(tmp_path / "plain", 1, config, model, {})
     save_model(tmp_path / "run", 1, config, model, {}, remember(frontal))
     for run in ("plain", "run"):

@@ -68,7 +68,7 @@ def test_an_adaptation_adds_its_character(dataset: Path, trained: Path, tmp_path
     seen = read_seen(second)
     assert (seen.training, seen.validation) == (read_seen(trained).training, read_seen(trained).validation)
     opened = open_dataset(dataset)
-    assert seen.adaptation == {name: (find_frontal(opened, name, "thin").content,) for name in ("a", "b")}
+    assert seen.adaptation == {name: (find_frontal(opened, name, "thin").pair.content,) for name in ("a", "b")}
 
 
 def test_a_resumed_run_of_before_gets_its_record(dataset: Path, trained: Path, tmp_path: Path) -> None:

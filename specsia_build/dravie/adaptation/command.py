@@ -50,41 +50,39 @@ class Adapted(NamedTuple):
     doubts: tuple[str, ...] = ()
 
 
-def frontal_row(dataset: OpenedDataset, character: str, config: str) -> tuple[str, int]:
-    """Split and number of a character's frontal row; of clips the first such frame (see `is_frontal`).
+class Frontal(NamedTuple):
+    """A frontal pair, and sentences on why it may be none or is not what it must be."""
+
+    pair: Pair
+    doubts: tuple[str, ...]
+
+
+def find_frontal(dataset: OpenedDataset, character: str, config: str | None = None) -> Frontal:
+    """The frontal pair of a character, whichever split it is in; of clips the first such frame (see `is_frontal`).
 
     Args:
         dataset: to look in.
         character: its id.
-        config: configuration.
+        config: configuration, the dataset's first if None.
 
     Raises:
         UsageError: if there is no such character or configuration.
         SpecsiaError: if a row's uid is none.
     """
+    name = config or dataset.configs[0]
     ids = set()
-    for split in dataset.splits(config):
-        for number, row in enumerate(dataset.stream(config, split, place_columns(dataset.kind))):
+    for split in dataset.splits(name):
+        for number, row in enumerate(dataset.stream(name, split, place_columns(dataset.kind))):
             found, view, frame = place_of(row, dataset.where)
             if found == character and is_frontal(view, frame):
-                return split, number
+                pair = decode_pair(dataset.take(name, split, [number], PAIR_COLUMNS(dataset.kind))[0])
+                return Frontal(pair, doubts_of_split(dataset, name, split, [number]))
             ids.add(found)
     some = ", ".join(sorted(ids)[:5]) + (", …" if len(ids) > 5 else "")
     raise UsageError(f"{dataset.where} has no frontal view of '{character}': its characters are {some}")
 
 
-def find_frontal(dataset: OpenedDataset, character: str, config: str | None = None) -> Pair:
-    """The frontal pair of a character, whichever split it is in, of a configuration or the dataset's first.
-
-    Raises:
-        UsageError, SpecsiaError: as `frontal_row`.
-    """
-    name = config or dataset.configs[0]
-    split, number = frontal_row(dataset, character, name)
-    return decode_pair(dataset.take(name, split, [number], PAIR_COLUMNS(dataset.kind))[0])
-
-
-def frontal_frame(folder: Path, name: str | None, with_pos: bool) -> Pair:
+def frontal_frame(folder: Path, name: str | None, with_pos: bool) -> Frontal:
     """The frontal view among the frames of a folder: the one named, or the first; Y* is left empty.
 
     Raises:
@@ -95,7 +93,9 @@ def frontal_frame(folder: Path, name: str | None, with_pos: bool) -> Pair:
     if chosen is None:
         raise UsageError(f"{folder} has no frame '{name}': the first is '{frames[0].name}'")
     z, pos = read_frame(chosen)
-    return Pair(chosen.name, folder.resolve().name, 0, z, pos, np.zeros_like(z))
+    odd = told({doubt: [chosen.name] for doubt in doubts_of(z, pos, with_pos)})
+    sides = front_doubts(pos) if with_pos else ()
+    return Frontal(Pair(chosen.name, folder.resolve().name, 0, z, pos, np.zeros_like(z)), (*odd, *sides))
 
 
 def _drawing(path: Path) -> NDArray[np.uint8]:
@@ -126,7 +126,7 @@ def load_frontal(
     frames: Path | None,
     frame: str | None,
     drawing: Path | None,
-) -> Pair:
+) -> Frontal:
     """The frontal pair that the command's options name.
 
     Raises:
@@ -143,10 +143,11 @@ def load_frontal(
         if character is None:
             raise UsageError("--dataset also needs --character ID: whose frontal view?")
         found = find_frontal(dataset, character, config_name)
-        return found if drawing is None else with_drawing(found, drawing)
+        return found if drawing is None else found._replace(pair=with_drawing(found.pair, drawing))
     if frames is None or drawing is None:
         raise UsageError("--frames also needs --drawing PNG: frames hold no Y*")
-    return with_drawing(frontal_frame(frames, frame, config.with_pos), drawing)
+    found = frontal_frame(frames, frame, config.with_pos)
+    return found._replace(pair=with_drawing(found.pair, drawing))
 
 
 def adapt(
@@ -223,17 +224,10 @@ def adapt_run(
     """
     config, model = load_generator(run)
     opened = None if dataset is None else open_dataset(dataset)
-    frontal = load_frontal(config, opened, character, config_name, frames, frame, drawing)
+    frontal, doubts = load_frontal(config, opened, character, config_name, frames, frame, drawing)
     recall = recall and (opened is None or opened.keeps_places())
     done = adapt(run, frontal, config, model, out, settings, find_device(device_name), recall)
-    if opened is not None and character is not None:
-        name = config_name or opened.configs[0]
-        split, number = frontal_row(opened, character, name)
-        done = done._replace(doubts=(*doubts_of_split(opened, name, split, [number]), *done.doubts))
-    if opened is None:
-        told_of = told({doubt: [frontal.uid] for doubt in doubts_of(frontal.z, frontal.pos, config.with_pos)})
-        sides = front_doubts(frontal.pos) if config.with_pos else ()
-        done = done._replace(doubts=(*told_of, *sides, *done.doubts))
+    done = done._replace(doubts=(*doubts, *done.doubts))
     if drawing is None:
         return done
     ground = ground_doubts(_drawing(drawing), frontal.z[..., 3])

@@ -39,7 +39,7 @@ QUICK = AdaptConfig(steps=20, batch=4)
 
 @pytest.fixture(scope="module")
 def frontal(dataset: Path) -> Pair:
-    return find_frontal(open_dataset(dataset), "b")
+    return find_frontal(open_dataset(dataset), "b").pair
 
 
 def _model() -> nn.Module:
@@ -289,13 +289,17 @@ def test_nothing_is_adapted_whose_result_has_no_place(
     assert "out cannot be written because a folder or file stands in its way" in ran.stderr
 
 
+def _adapted_to_a_frame(run: Path, frontal: Pair, pos: NDArray[np.uint8], folder: Path) -> Result:
+    """What the command says of a frame with such positions beside the drawing of a pair."""
+    for name, picture in (("color", frontal.z), ("pos", pos)):
+        (folder / "frames" / name).mkdir(parents=True)
+        (folder / "frames" / name / "000.png").write_bytes(png.encode(picture))
+    (folder / "drawing.png").write_bytes(png.encode(_drawn(frontal)))
+    return _cli(run, "--frames", folder / "frames", "--drawing", folder / "drawing.png", "--out", folder / "out")
+
+
 def test_frames_and_a_drawing_will_do(run: Path, frontal: Pair, tmp_path: Path) -> None:
-    for name, picture in (("color", frontal.z), ("pos", frontal.pos)):
-        (tmp_path / "frames" / name).mkdir(parents=True)
-        (tmp_path / "frames" / name / "000.png").write_bytes(png.encode(picture))
-    (tmp_path / "drawing.png").write_bytes(png.encode(_drawn(frontal)))
-    options = ("--frames", tmp_path / "frames", "--drawing", tmp_path / "drawing.png", "--out", tmp_path / "out")
-    ran = _cli(run, *options)
+    ran = _adapted_to_a_frame(run, frontal, frontal.pos, tmp_path)
     assert ran.exit_code == 0, ran.output
     assert "the drawing lies on it with an IoU of 0.9" in ran.stdout
     assert "warning" not in ran.output
@@ -306,12 +310,7 @@ def test_a_frame_with_a_single_position_is_told_before_it_is_relied_upon(
 ) -> None:
     flat = frontal.pos.copy()
     flat[..., :3] = 99
-    for name, picture in (("color", frontal.z), ("pos", flat)):
-        (tmp_path / "frames" / name).mkdir(parents=True)
-        (tmp_path / "frames" / name / "000.png").write_bytes(png.encode(picture))
-    (tmp_path / "drawing.png").write_bytes(png.encode(_drawn(frontal)))
-    options = ("--frames", tmp_path / "frames", "--drawing", tmp_path / "drawing.png", "--out", tmp_path / "out")
-    ran = _cli(run, *options)
+    ran = _adapted_to_a_frame(run, frontal, flat, tmp_path)
     assert ran.exit_code == 0, ran.output
     assert "of a single position throughout" in " ".join(ran.output.split())
 
