@@ -35,6 +35,8 @@ _KEYS = (*_TEXTS, "drop", "comment")
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
+_ABOVE = "put the manifest into a folder that holds the files"
+
 
 class _LineError(Exception):
     """What is wrong with a line, as the end of a sentence."""
@@ -210,7 +212,9 @@ def _check_types(values: Mapping[str, Any]) -> None:
 def _inside(folder: Path, text: str, key: str, real: dict[Path, Path]) -> Path:
     """The path a line gives, below the manifest's folder; `real` remembers where folders really lie."""
     if "\0" in text or PurePosixPath(text).is_absolute() or PureWindowsPath(text).anchor or PureWindowsPath(text).drive:
-        raise _LineError(f"'{key}' must be relative to the manifest, not '{text[:200]}'")
+        below = "\0" not in text and Path(text).is_relative_to(folder.absolute())
+        how = f"write '{Path(text).relative_to(folder.absolute()).as_posix()}'" if below else _ABOVE
+        raise _LineError(f"'{key}' must be relative to the manifest, not '{text[:200]}': {how}")
     path = folder / text.replace("\\", "/")
     try:
         if path.name == ".." or path.is_symlink():
@@ -223,7 +227,7 @@ def _inside(folder: Path, text: str, key: str, real: dict[Path, Path]) -> Path:
         raise _LineError(f"'{key}' cannot be followed: '{text[:200]}'") from error
     if not place.is_relative_to(real[folder]):
         linked = Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))  # noqa: PTH100  links are not followed
-        how = ", through a link: put the manifest beside the files, or the files here" if linked else ""
+        how = ", through a link: put the manifest beside the files, or the files here" if linked else f": {_ABOVE}"
         raise _LineError(f"'{key}' leads out of the manifest's folder: '{text[:200]}'{how}")
     return path
 

@@ -114,7 +114,7 @@ PROBLEMS: list[tuple[str, str | dict[str, Any]]] = [
     ("'path' leads out of the manifest's folder", {"id": "a", "path": "sub dir/../../secret.glb"}),
     ("'path' leads out of the manifest's folder: 'link.glb', through a link: put", {"id": "a", "path": "link.glb"}),
     ("'texture' leads out of the manifest's folder", {"id": "a", "path": "a.glb", "texture": "..\\secret.glb"}),
-    ("'path' must be relative to the manifest, not '/etc/passwd'", {"id": "a", "path": "/etc/passwd"}),
+    ("'path' must be relative to the manifest, not '/etc/passwd': put the", {"id": "a", "path": "/etc/passwd"}),
     ("'path' must be relative to the manifest", {"id": "a", "path": "C:\\x\\a.glb"}),
     ("'path' must be relative to the manifest", {"id": "a", "path": "a\0.glb"}),
     ("'note.txt' is of no known format: the suffixes are .glb", {"id": "a", "path": "note.txt"}),
@@ -244,8 +244,15 @@ def test_another_kind_of_file_is_one_sentence_and_not_one_a_line(folder: Path, t
         read_manifest(folder / "m.jsonl")
 
 
+def test_a_whole_path_to_a_file_of_the_folder_is_told_as_it_must_be_written(folder: Path) -> None:
+    place = folder / "sub dir" / "b.glb"
+    (entry,) = entries(folder, {"id": "a", "path": str(place)})
+    assert entry.problem == f"line 1: 'path' must be relative to the manifest, not '{place}': write 'sub dir/b.glb'"
+
+
 def test_what_lies_beside_the_folder_one_is_in_is_no_link(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "m.jsonl").write_text('{"id": "a", "path": "../b.glb"}')
     monkeypatch.chdir(folder)
     (entry,) = read_manifest(Path("m.jsonl"))
-    assert entry.problem == "line 1: 'path' leads out of the manifest's folder: '../b.glb'"
+    how = "put the manifest into a folder that holds the files"
+    assert entry.problem == f"line 1: 'path' leads out of the manifest's folder: '../b.glb': {how}"
