@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from specsia_build.animation.feet import leg_length
 from specsia_build.animation.humanoid import Humanoid, humanoid
+from specsia_build.animation.made import as_bound
 from specsia_build.animation.rig import Rig
 from specsia_build.animation.skeleton import Skeleton
 
@@ -44,6 +45,15 @@ class Figure:
     def human(self) -> Humanoid:
         """The humanoid that it is, as far as it is one."""
         return humanoid(self.skeleton, self.stated)
+
+    @cached_property
+    def made(self) -> Skeleton:
+        """A humanoid's skeleton as its skin binds it, where it rests in a frame of a motion; else itself."""
+        if self.human.missing:
+            return self.skeleton
+        found = as_bound(self.skeleton, self.human, self.turn)
+        sound = self.upright(found.rest_worlds) and self.level(found.rest_worlds)
+        return found if sound else self.skeleton
 
     def unique(self) -> dict[str, int]:
         """Nodes by name, those whose name no other has."""

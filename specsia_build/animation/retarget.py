@@ -12,7 +12,7 @@ from specsia_build import memory
 from specsia_build.animation.feet import foot_joints
 from specsia_build.animation.figure import Figure
 from specsia_build.animation.humanoid import NEEDED, WANTED, Humanoid, spoken
-from specsia_build.animation.motion import JOINT_COST, ROTATION, SCALE, WEIGHTS, Motion, Track, poses
+from specsia_build.animation.motion import JOINT_COST, ROTATION, SCALE, TRANSLATION, WEIGHTS, Motion, Track, poses
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.animation.transfer import Retargeted, Transfer, sample_times
 from specsia_build.errors import CharacterError, plural
@@ -46,6 +46,7 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
     pairs = _pairs(motion, source, target)
     people = not (source.human.missing or target.human.missing)
     stand, notes = _stand(motion, source) if people else (source.skeleton.rest_worlds, ())
+    still = target.made if people else target.skeleton
     if people and source.mirrored(stand):
         notes += (
             "its figure is mirrored: by its left and right joints its toes point behind it, so that its limbs bend the "
@@ -60,7 +61,25 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
         notes += (f"it stretches or shrinks {plural(grown, 'joint')} too, which is not played",)
     notes += _morphs_left(motion)
     flat = _flat(motion, source, stand) if people and not source.level(stand) else stand
-    return Transfer(source, target, pairs, stand, flat, people).of(motion, notes)
+    found = Transfer(source, replace(target, skeleton=still), pairs, stand, flat, people).of(motion, notes)
+    return replace(found, motion=_held(found.motion, still, target.skeleton))
+
+
+def _held(motion: Motion, still: Skeleton, skeleton: Skeleton) -> Motion:
+    """A motion of one skeleton for another that rests otherwise: what it does not move stands as in the first."""
+    moved = {(track.node, track.path) for track in motion.tracks}
+    paths = (
+        (ROTATION, still.rotations, skeleton.rotations),
+        (TRANSLATION, still.translations, skeleton.translations),
+    )
+    held = [
+        Track(node, path, np.array([motion.start]), here[node][None])
+        for path, here, there in paths
+        for node in np.flatnonzero((here != there).any(axis=1)).tolist()
+        if (node, path) not in moved
+    ]
+    tracks = sorted((*motion.tracks, *held), key=lambda track: (track.node, track.path))
+    return replace(motion, tracks=tuple(tracks))
 
 
 def _grows(track: Track) -> bool:
@@ -138,14 +157,14 @@ def _as_humanoids(a: Humanoid, b: Humanoid) -> dict[int, int]:
 
 
 def _stand(motion: Motion, source: Figure) -> tuple[Array, tuple[str, ...]]:
-    """The pose (J, 4, 4) that the source's motion is told from: its rest, or where that does not stand its beginning.
+    """The pose (J, 4, 4) that the source's motion is told from: as made, or where that does not stand its beginning.
 
     Motions that are exported without a mesh often rest in a frame of theirs.
 
     Raises:
         CharacterError: if it stands in neither.
     """
-    rest = source.skeleton.rest_worlds
+    rest = source.made.rest_worlds
     if source.upright(rest) and source.level(rest):
         return rest, ()
     begin = poses(source.skeleton, motion, np.array([motion.start])).worlds[0]

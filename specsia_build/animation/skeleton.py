@@ -24,6 +24,7 @@ class Skeleton:
         matrices: (4, 4) float64 by node, in place of the three, which are then near it, where a transform at rest is
             stated so, or is no such product.
         morph_weights: (M,) float64 by node, those of its morph targets at rest.
+        bound: (4, 4) float64 by node, where a skin binds it, to the skin's own coordinates; empty where none says.
     """
 
     names: tuple[str, ...]
@@ -33,6 +34,7 @@ class Skeleton:
     scales: NDArray[np.float64]
     matrices: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
     morph_weights: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
+    bound: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
 
     @cached_property
     def rest(self) -> NDArray[np.float64]:

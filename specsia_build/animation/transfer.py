@@ -130,7 +130,7 @@ class Transfer:
 
     def _facing(self) -> Array:
         """Where the source lies at rest: the turn about Z that lets it face -Y in the frame that it stands as."""
-        if not self.people or self.source.upright(self.source.skeleton.rest_worlds):
+        if not self.people or self.source.upright(self.source.made.rest_worlds):
             return np.eye(3)
         left, right = (self.stand[self.source.human.bones[side + "UpperLeg"], :3, 3] for side in ("left", "right"))
         x, y, _ = self.source.turn @ (left - right)
@@ -162,7 +162,7 @@ class Transfer:
         """What lays the target's back onto the source's (3, 3), where that stands as in a frame: bent as it may be."""
         a, b = self.source.human.bones, self.target.human.bones
         top = next((bone for bone in ("neck", "head") if bone in a and bone in b), None)
-        if self.stand is self.source.skeleton.rest_worlds or top is None:
+        if self.stand is self.source.made.rest_worlds or top is None:
             return np.eye(3)
         there = self.turn @ (self.stand[a[top], :3, 3] - self.source.pelvis(self.stand))
         return _onto(self.target.turn @ (self.rest[b[top], :3, 3] - self.target.pelvis(self.rest)), there)
@@ -227,7 +227,7 @@ class Transfer:
         if self.people:
             walked = [self._walked(poses(self.source.skeleton, motion, part).worlds, moved) for part in parts]
             way, there, here = (np.concatenate(found) for found in zip(*walked, strict=True))
-            if self.stand is not self.source.skeleton.rest_worlds:
+            if self.stand is not self.source.made.rest_worlds:
                 # A frame need not be one with both soles flat on the ground.
                 there[..., 2] -= ground_of(there)
             stands = standing(there)

@@ -98,17 +98,18 @@ def _read_gltf(path: Path, root: Path) -> MotionFile:
     """The motions of a glTF file, a VRM's or VRM animation's among them; its meshes are not read."""
     from specsia_build.characters.gltf.animation import read_motions as read_gltf_motions
     from specsia_build.characters.gltf.document import load_document
-    from specsia_build.characters.gltf.hierarchy import read_hierarchy
+    from specsia_build.characters.gltf.hierarchy import bound_nodes, read_hierarchy
     from specsia_build.characters.gltf.humanoid import is_vrm0
 
     document = load_document(path, root)
     with np.errstate(all="ignore"):
         hierarchy = read_hierarchy(document)
         found = read_gltf_motions(document, hierarchy.number)
-        front = None if found.humanoid else _front(hierarchy.skeleton, "+y")
+        skeleton = replace(hierarchy.skeleton, bound=bound_nodes(document, hierarchy.number))
+        front = None if found.humanoid else _front(skeleton, "+y")
     return MotionFile(
         path.name,
-        hierarchy.skeleton,
+        skeleton,
         front=front or ("+y" if is_vrm0(document) else "-y"),
         motions=tuple(motion if motion.name else replace(motion, name=path.stem) for motion in found.motions),
         spoilt=found.spoilt,

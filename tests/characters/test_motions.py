@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from specsia_build.animation.figure import Figure
-from specsia_build.animation.motion import Motion, poses
+from specsia_build.animation.motion import ROTATION, Motion, Track, poses
 from specsia_build.characters.animated import AnimatedCharacter, read_animated
 from specsia_build.characters.character import Entry
 from specsia_build.characters.motions import motion_for, read_motions
@@ -117,6 +117,48 @@ def test_joints_bend_by_the_files_angles(tmp_path: Path, suffix: str, kind: str)
     assert (elbow, knee) == pytest.approx((90.0, 90.0), abs=0.1)
     assert off < 0.1
     assert notes == (("exercise.vrma moves expressions too, which is not played",) if suffix == ".vrma" else ())
+
+
+def guarding(figure: Figure, bones: Mapping[str, int]) -> Figure:
+    """A figure that rests on guard: its hips turned to the one side and its chest to the other, and a knee bent."""
+    rotations = figure.skeleton.rotations.copy()
+    turns = {"hips": (0, 0, 35), "spine": (0, 0, -60), "head": (30, 0, 0), "leftUpperLeg": (-30, 0, 0)}
+    turns |= {"leftLowerLeg": (30, 0, 0), "rightUpperArm": (0, 0, 40)}
+    for bone, vector in turns.items():
+        rotations[bones[bone]] = turning(figure, bones[bone], [vector]).tracks[0].values[0]
+    return replace(figure, skeleton=replace(figure.skeleton, rotations=rotations))
+
+
+def with_skin(writer: GltfWriter, made: Figure) -> GltfWriter:
+    """A file whose skin binds its nodes as a figure has them, in a mesh of centimetres that lies on its back."""
+    mesh = np.diag([100.0, 100.0, 100.0, 1.0])
+    mesh[:3, :3] = mesh[:3, :3] @ [[1, 0, 0], [0, 0, 1], [0, -1, 0]]
+    binds = np.linalg.inv(mesh @ made.skeleton.rest_worlds).transpose(0, 2, 1).reshape(-1, 16)
+    writer.add("skins", joints=list(range(len(binds))), inverseBindMatrices=writer.accessor(binds))
+    return writer
+
+
+@pytest.mark.parametrize("hung", [None, {"leftFoot": None, "rightFoot": None}])
+def test_a_figure_that_rests_on_guard_is_told_from_where_its_skin_binds_it(
+    tmp_path: Path, hung: dict[str, str | None] | None
+) -> None:
+    figure, bones = person(MIXAMO, seed=11, up="+y")
+    still = [Track(node, ROTATION, np.zeros(1), figure.skeleton.rotations[None, node]) for node in bones.values()]
+    moved = exercise(figure, bones)
+    moves = replace(moved, tracks=(*moved.tracks, *(t for t in still if t.node not in {t.node for t in moved.tracks})))
+    whose, theirs = person(KAYKIT, seed=13, up="+y", hung=hung)
+    with_skin(into_gltf(figure, moves), figure).write_glb(tmp_path / "plain.glb")
+    with_skin(into_gltf(guarding(figure, bones), moves), figure).write_glb(tmp_path / "guard.glb")
+    with_skin(into_gltf(whose), whose).write_glb(tmp_path / "one.glb")
+    with_skin(into_gltf(guarding(whose, theirs)), whose).write_glb(tmp_path / "other.glb")
+    found = []
+    for character, motions in (("one", "plain"), ("one", "guard"), ("other", "plain"), ("other", "guard")):
+        moving, file = read(tmp_path / f"{character}.glb"), read_motions(tmp_path / f"{motions}.glb")
+        motion, notes = motion_for(moving.rig, moving.humanoid, file, file.motions[0])
+        assert notes == ()
+        found.append(poses(moving.rig.skeleton, motion, np.array([0.0, 0.5, 1.0])).worlds)
+    for other in found[1:]:
+        assert other == pytest.approx(found[0], abs=1e-4)
 
 
 def test_lists_of_expressions_that_are_empty_move_none(tmp_path: Path) -> None:

@@ -17,6 +17,10 @@ MOST_NODES = 50_000
 """Nodes of a file; each costs its bytes little and its reader a tenth of a millisecond."""
 
 
+_MOST_SKINS = 64
+"""Skins that are asked where they bind joints."""
+
+
 @dataclass(frozen=True)
 class Hierarchy:
     """All nodes of a file, in its scene or not.
@@ -107,3 +111,48 @@ def _top_down(document: Document, nodes: Sequence[schema.Node], parents: Sequenc
             index = parents[index] or 0
         raise document.error(schema.Node, index, "hangs below itself")
     return order
+
+
+def read_skin(document: Document, index: int, nodes: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """A skin's joints (J,), of so many nodes of the file, and their inverse bind matrices (J, 4, 4).
+
+    Raises:
+        CharacterError: if it is damaged.
+    """
+    skin = document.entry(schema.Skin, index)
+    joints = np.array(skin.joints or (), dtype=np.int64)
+    if not len(joints) or int(joints.max()) >= nodes:
+        raise document.error(schema.Skin, index, "has no joints, or names a node that does not exist")
+    if skin.inverse_bind_matrices is None:
+        return joints, np.broadcast_to(np.eye(4), (len(joints), 4, 4))
+    stored = document.accessor(skin.inverse_bind_matrices)
+    if stored.shape[1] != 16 or len(stored) < len(joints):
+        raise document.error(schema.Skin, index, "has fewer inverse bind matrices than joints")
+    return joints, stored[: len(joints)].astype(np.float64).reshape(-1, 4, 4).transpose(0, 2, 1)
+
+
+def bound_nodes(document: Document, number: NDArray[np.int32]) -> dict[int, NDArray[np.float64]]:
+    """Where skins bind nodes of the skeleton, (4, 4) by node, as `Skeleton.bound` has it.
+
+    The skin of most joints says, and others that agree with it. A damaged one says nothing: what it spoils is told
+    where its mesh is read.
+
+    Args:
+        document: the file.
+        number: (N,) each node's place in the skeleton.
+    """
+    skins = []
+    for index in range(min(document.root.count("skins"), _MOST_SKINS)):
+        try:
+            joints, inverse = read_skin(document, index, len(number))
+        except CharacterError:
+            continue
+        told = np.isfinite(inverse).all(axis=(1, 2)) & (inverse != np.eye(4)).any(axis=(1, 2))
+        told[told] = np.linalg.det(inverse[told]) > 0
+        skins.append(dict(zip(number[joints[told]].tolist(), np.linalg.inv(inverse[told]), strict=True)))
+    found: dict[int, NDArray[np.float64]] = {}
+    for skin in sorted(skins, key=len, reverse=True):
+        shared = [node for node in skin if node in found]
+        if not found or (shared and all(np.allclose(skin[node], found[node], 1e-3, 1e-3) for node in shared)):
+            found |= {node: matrix for node, matrix in skin.items() if node not in found}
+    return found

@@ -12,6 +12,7 @@ from specsia_build import memory
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.compression import DracoMesh, unpack_draco
 from specsia_build.characters.gltf.document import Document
+from specsia_build.characters.gltf.hierarchy import read_skin
 from specsia_build.characters.gltf.influences import Influences, influences_of
 from specsia_build.characters.gltf.materials import Materials, UvTransform
 from specsia_build.characters.gltf.scene import Instance
@@ -220,16 +221,7 @@ class MeshReader:
         Raises:
             CharacterError: if it is damaged.
         """
-        skin = self.document.entry(schema.Skin, index)
-        joints = np.array(skin.joints or (), dtype=np.int64)
-        if not len(joints) or int(joints.max()) >= len(self.worlds):
-            raise self.document.error(schema.Skin, index, "has no joints, or names a node that does not exist")
-        if skin.inverse_bind_matrices is None:
-            return joints, np.broadcast_to(np.eye(4), (len(joints), 4, 4))
-        stored = self.document.accessor(skin.inverse_bind_matrices)
-        if stored.shape[1] != 16 or len(stored) < len(joints):
-            raise self.document.error(schema.Skin, index, "has fewer inverse bind matrices than joints")
-        return joints, stored[: len(joints)].astype(np.float64).reshape(-1, 4, 4).transpose(0, 2, 1)
+        return read_skin(self.document, index, len(self.worlds))
 
     def _palette(self, index: int) -> NDArray[np.float64]:
         """A skin's joint matrices, (J, 3, 4): from the vertices as stored to the file's coordinates."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from specsia_build.characters.gltf.animation import read_motions
 from specsia_build.characters.gltf.document import Document, load_document
+from specsia_build.characters.gltf.hierarchy import bound_nodes
 from specsia_build.characters.gltf.humanoid import is_vrm0
 from specsia_build.characters.gltf.materials import Materials
 from specsia_build.characters.gltf.primitives import MeshReader
@@ -83,6 +84,7 @@ def read_gltf(
         if reader.skinned
         else lost_skin(document, scene, np.bincount(face_part, minlength=len(scene.instances)).tolist())
     )
+    skeleton = replace(scene.skeleton, bound=bound_nodes(document, scene.number)) if moving else scene.skeleton
     return RawMesh(
         mesh=_shared_materials(concatenate([mesh for _, mesh in placed])),
         up="+y",
@@ -99,7 +101,7 @@ def read_gltf(
         rest_landmarks=scene.rest_landmarks,
         moving=None
         if gatherer is None
-        else RawMoving(gatherer.rig(scene.skeleton), **vars(read_motions(document, scene.number, gatherer.broken))),
+        else RawMoving(gatherer.rig(skeleton), **vars(read_motions(document, scene.number, gatherer.broken))),
     )
 
 

@@ -283,7 +283,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="draw",
-    version=7,
+    version=8,
     earlier=(motions.STAGE,),
     make=draw,
     settings=_settings,

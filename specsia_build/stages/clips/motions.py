@@ -215,7 +215,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="motions",
-    version=13,
+    version=14,
     make=find,
     settings=_settings,
     inputs=_inputs,
