@@ -34,7 +34,7 @@ MOST_SHOWN = 3
 
 
 def read(job):
-    """Do a job; the answer holds counts, or the names of the file's actions where none is the pose's."""
+    """Do a job; the answer holds counts, or the names of the file's actions where it lacks the pose's or a mesh."""
     signs = {} if Path(job["path"]).suffix.lower() == ".fbx" else None
     scenes.open_file(job["path"], signs, {})
     scene = bpy.context.scene
@@ -50,6 +50,8 @@ def read(job):
     graph.update()
     for evaluated, mesh, matrix, maker in scenes.shown(graph):
         collected.add(mesh, evaluated, np.array(matrix), _names(maker, evaluated.original))
+    if not collected.pieces:
+        return {"bare": [action.name for action in bpy.data.actions]}
     arrays = collected.arrays()
     strands = [item.name for item in scenes.rendered() if _has_strands(item)]
     if strands:
@@ -83,7 +85,7 @@ class Collected:
         self.materials = []
         self.parts = []
         self._slots = {}
-        self._pieces = []
+        self.pieces = []
 
     def add(self, mesh, item, matrix, names):
         """Add a mesh as an object shows it, with the names that it goes by."""
@@ -110,7 +112,7 @@ class Collected:
             "uv": self._uv(mesh, corners, slots, slot),
             "colors": self._colors(mesh, corners, slots, slot),
         }
-        self._pieces.append(piece)
+        self.pieces.append(piece)
 
     def _material(self, material):
         key = None if material is None else material.name
@@ -157,10 +159,7 @@ class Collected:
 
     def arrays(self):
         """All pieces as one mesh."""
-        pieces = self._pieces
-        if not pieces:
-            more = ", but motions: let others move by it (specsia clips … --motion FILE)" if bpy.data.actions else ""
-            raise job_server.JobError(f"it holds no mesh that a render would show{more}")
+        pieces = self.pieces
         firsts = np.cumsum([0] + [len(p["vertices"]) for p in pieces])
         arrays = {
             "vertices": np.concatenate([p["vertices"] for p in pieces]),

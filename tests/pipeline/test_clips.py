@@ -210,7 +210,7 @@ def test_motions_that_are_one_under_two_names_are_said(tmp_path: Path) -> None:
     write_moving_figure(tmp_path / "b.glb", names=("wave.001", "other"))
     files = ("--motion", "own", "--motion", tmp_path / "b.glb")
     (said,) = clips(tmp_path / "a.glb", tmp_path / "out", *files, "--frames", "1")["warnings"]["a"]
-    assert said.startswith("wave.001, other moves a just as a motion before it does")
+    assert said.startswith("wave.001, other move a just as motions before them do")
 
 
 def test_motions_of_files_are_told_apart(tmp_path: Path) -> None:

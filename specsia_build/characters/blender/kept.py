@@ -7,6 +7,7 @@ import hashlib
 import os
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.characters import actions
 from specsia_build.characters.character import legible
-from specsia_build.errors import CharacterError, SpecsiaError, UsageError
+from specsia_build.errors import CharacterError, SpecsiaError, UsageError, plural
 from specsia_build.files.records import read_json, remembered_json
 from specsia_build.files.sources import open_source_file
 from specsia_build.files.trouble import write_trouble
@@ -54,8 +55,8 @@ class Script:
         return self.files[0]
 
 
-class _NoSuchActionError(CharacterError):
-    """A pose that names no action, of a file that could be read."""
+class _UnlikelyError(CharacterError):
+    """What is amiss with a file that could be read: no such pose, or no mesh."""
 
 
 def cache_folder() -> Path:
@@ -156,8 +157,10 @@ def _convert(path: Path, pose: str, kept: Path, script: Script) -> None:
             job = {"path": str(path.absolute()), "out": str(out.absolute()), "pose": pose, "actions": actions.__file__}
             answer = blender.ask(job, READ_SECONDS)
             if "actions" in answer:
-                raise _NoSuchActionError(actions.unknown_action(path.name, pose, answer["actions"]))
-    except _NoSuchActionError:
+                raise _UnlikelyError(actions.unknown_action(path.name, pose, answer["actions"]))
+            if "bare" in answer:
+                raise _UnlikelyError(_without_mesh(path, answer["bare"]))
+    except _UnlikelyError:
         raise
     except UsageError as error:
         kind = _KINDS.get(path.suffix.lower(), "a foreign")
@@ -168,6 +171,15 @@ def _convert(path: Path, pose: str, kept: Path, script: Script) -> None:
         raise CharacterError(
             f"{path.name} could not be read by Blender ({error}): export it again, as binary FBX or as glTF"
         ) from error
+
+
+def _without_mesh(path: Path, motions: Sequence[str]) -> str:
+    if motions:
+        return (
+            f"{path.name} holds {plural(len(motions), 'motion')} and no mesh that a render would show, so it is no "
+            f"character: let others move by it: specsia clips CHARACTERS --motion {path.name}"
+        )
+    return f"{path.name} holds no mesh that a render would show: export it again with its meshes"
 
 
 def _legible(value: Any) -> Any:

@@ -122,23 +122,7 @@ def find(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, 
         for view, yaw in enumerate(view_yaws(settings.views)):
             clips.append(Clip(f"{name}-{view:02d}", motion.name, origin, index, frames, view, yaw))
     warnings = list(actor.warnings)
-    if short := [motion.name for motion in actor.motions.values() if not motion.duration > 0]:
-        warnings.append(f"{some(short)} has no length, so a clip of it is one frame")
-    lasting = [motion for motion in actor.motions.values() if motion.duration > 0]
-    if brief := [motion.name for motion in lasting if settings.frames != 1 and len(motion.times(settings.fps)) == 1]:
-        warnings.append(
-            f"{some(brief)} lasts no longer than a frame at --fps {settings.fps:g}, so a clip of it is one frame"
-        )
-    if frozen := [motion.name for motion in lasting if not _moves(motion, actor.rig)]:
-        warnings.append(
-            f"{some(frozen)} moves nothing of {entry.id}, so that all frames of a clip of it are alike: "
-            "--clip takes others by their names"
-        )
-    if again := [motion.name for motion in _again(lasting) if _moves(motion, actor.rig)]:
-        warnings.append(
-            f"{some(again)} moves {entry.id} just as a motion before it does, so that their clips are alike: "
-            "--clip takes others by their names"
-        )
+    warnings += _odd(entry.id, actor, settings)
     if not actor.motions and settings.motions:
         warnings.append(_why_still(entry.id, settings, actor))
     files: dict[str, bytes] = {}
@@ -154,6 +138,41 @@ def find(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, 
         with watch.part("regions"):
             files, meta["palette"] = stored_regions(actor)
     return Artefact(entry.id, files, meta), actor.files
+
+
+def _odd(character_id: str, actor: Actor, settings: ClipSettings) -> list[str]:
+    """What is odd about the motions that are taken."""
+    lasting = [motion for motion in actor.motions.values() if motion.duration > 0]
+    brief = [motion for motion in lasting if settings.frames != 1 and len(motion.times(settings.fps)) == 1]
+    frozen = [motion for motion in lasting if not _moves(motion, actor.rig)]
+    again = [motion for motion in _again(lasting) if _moves(motion, actor.rig)]
+    others = "--clip takes others by their names"
+    return [
+        " ".join([some([motion.name for motion in found]), one if len(found) == 1 else several])
+        for found, one, several in (
+            (
+                [motion for motion in actor.motions.values() if not motion.duration > 0],
+                "has no length, so a clip of it is one frame",
+                "have no length, so each clip of them is one frame",
+            ),
+            (
+                brief,
+                f"lasts no longer than a frame at --fps {settings.fps:g}, so a clip of it is one frame",
+                f"last no longer than a frame at --fps {settings.fps:g}, so each clip of them is one frame",
+            ),
+            (
+                frozen,
+                f"moves nothing of {character_id}, so that all frames of a clip of it are alike: {others}",
+                f"move nothing of {character_id}, so that all frames of each of their clips are alike: {others}",
+            ),
+            (
+                again,
+                f"moves {character_id} just as a motion before it does, so that their clips are alike: {others}",
+                f"move {character_id} just as motions before them do, so that their clips are alike: {others}",
+            ),
+        )
+        if found
+    ]
 
 
 def _named(character_id: str, action: str, taken: set[str]) -> str:

@@ -73,7 +73,7 @@ def test_a_motion_that_moves_nothing_is_said(tmp_path: Path) -> None:
         ("nod", "head", "rotation", TURNS),
     ]
     said, drawn = made(tmp_path, clips, frames=2)
-    assert "pan, hold moves nothing of a" in said and len(drawn) == 3
+    assert "pan, hold move nothing of a" in said and len(drawn) == 3
 
 
 def test_a_motion_is_named_as_it_is_whatever_a_pattern_would_mean(tmp_path: Path) -> None:
