@@ -205,6 +205,8 @@ def _status_lines(found: RunStatus) -> list[str | Table]:
         Table(head, rows, right=(1, 2, 3, 4, 5)),
     ]
     lines.append("pack                 " + ("all is packed" if found.packed else "nothing is packed yet"))
+    if found.outdated:
+        lines.append(f"made by other versions, which a build makes anew: {'; '.join(found.outdated)}")
     lines += failure_lines(found.failures)
     lines.append(found.next_step)
     return lines

@@ -15,7 +15,7 @@ from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.keeping import drop, restore
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.lock import locked
-from specsia_build.pipeline.mark import claimed, settings_before, settled, told_before
+from specsia_build.pipeline.mark import claimed, note_versions, settings_before, settled, told_before
 from specsia_build.pipeline.objects import Remote
 from specsia_build.pipeline.planning import stages_of
 from specsia_build.pipeline.progress import Progress, named, planned_rows
@@ -99,6 +99,8 @@ def build(
             work.summary = replace(work.summary, doubles=tuple(doubles))
             if work.hopeless():
                 return work.too_many("raise --max-failures")
+            if not work.left_out:
+                note_versions(config, layout, asked)
             if not packs:
                 return work.finished()
             return drop(work, pack_pairs(work) if config.clips is None else pack_clips(work))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from specsia_build import __version__
+from specsia_build.backends.registry import load_backend
 from specsia_build.characters.character import Entry
 from specsia_build.config import WORK, BuildConfig, read_settings, result_settings, with_settings, write_settings
 from specsia_build.dataset import exchange, schema, splits
@@ -24,15 +25,48 @@ from specsia_build.pipeline.index import Index
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.planning import found_inputs
 from specsia_build.stages import render
-from specsia_build.stages.stage import Job
+from specsia_build.stages.registry import character_stages
+from specsia_build.stages.stage import CharacterStage, Job
 
 KIND = "specsia run"
 FORMAT = 1
 
 
-def _write_mark(layout: RunLayout, source: str) -> None:
-    mark = {"kind": KIND, "format": FORMAT, "specsia": __version__, "source": source}
+VERSIONS = "versions"
+"""Field of the mark: of each stage and backend, the version that made what lies in the folder."""
+
+
+def _write_mark(layout: RunLayout, source: str, versions: Mapping[str, int] | None = None) -> None:
+    mark = {"kind": KIND, "format": FORMAT, "specsia": __version__, "source": source, VERSIONS: versions or {}}
     write_bytes(layout.mark, (json.dumps(mark, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def _versions(config: BuildConfig, stages: Sequence[CharacterStage]) -> dict[str, int]:
+    """Of some stages, and of the backends that they call."""
+    called = [load_backend(spec) for spec in config.backends if any(stage.calls_backend for stage in stages)]
+    return {stage.name: stage.version for stage in stages} | {one.name: one.version for one in called}
+
+
+def _versions_before(layout: RunLayout) -> dict[str, int]:
+    """Those that made what a folder holds, as far as its mark tells, or else its dataset."""
+    for path, name in ((layout.mark, VERSIONS), (layout.dataset / schema.BUILD_FILE, "stages")):
+        with suppress(SpecsiaError, OSError):
+            found = read_json(path)
+            if isinstance(found, dict) and isinstance(stated := found.get(name), dict):
+                return {key: version for key, version in stated.items() if isinstance(version, int)}
+    return {}
+
+
+def outdated(layout: RunLayout, config: BuildConfig) -> list[str]:
+    """Stages and backends of other versions than what they made in a folder, such as ``render 2 -> 12``."""
+    before, now = _versions_before(layout), _versions(config, character_stages(config))
+    return [f"{name} {before[name]} -> {now[name]}" for name in now if before.get(name, now[name]) != now[name]]
+
+
+def note_versions(config: BuildConfig, layout: RunLayout, made: Sequence[CharacterStage]) -> None:
+    """Write the mark, with the versions of now for stages that were `made` of all characters and for new ones."""
+    new, now = _versions(config, character_stages(config)), _versions(config, made)
+    _write_mark(layout, config.source, {**new, **_versions_before(layout), **now})
 
 
 def _looks_like_a_run(layout: RunLayout) -> bool:
@@ -137,7 +171,7 @@ def settled(config: BuildConfig, layout: RunLayout) -> Iterator[None]:
             layout.config.unlink()
         raise
     write_settings(config, layout.config)
-    _write_mark(layout, config.source)
+    note_versions(config, layout, ())
 
 
 def settings_before(layout: RunLayout) -> dict[str, Any]:
@@ -184,6 +218,8 @@ def told_before(
     """
     found = changes(before, config)
     lines = [f"{layout.root} holds a build with other settings, which changes: {'; '.join(found)}"] if found else []
+    if newer := outdated(layout, config):
+        lines.append(f"what other versions made in {layout.root} is made anew: {'; '.join(newer)}")
     if before and before.get(WORK) != config.work:
         there = before.get(WORK) or layout.root / "artefacts"
         lines.append(f"its artefacts stay at {there} and are made anew at {layout.artefacts}")

@@ -9,7 +9,7 @@ from specsia_build.config import DRAVIE, BuildConfig, backend_name
 from specsia_build.pipeline.failures import Failure, concerning, read_failures
 from specsia_build.pipeline.index import Index, open_index
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.mark import settings_before
+from specsia_build.pipeline.mark import outdated, settings_before
 from specsia_build.pipeline.planning import plan_stage, stages_of
 from specsia_build.pipeline.recipes import part_tasks
 from specsia_build.pipeline.selection import Selection, select, source_of
@@ -43,6 +43,7 @@ class RunStatus:
         stages: in order.
         failures: on record of its characters and backends.
         packed: whether what the run packs is there.
+        outdated: stages and backends of other versions than what they made, such as ``render 2 -> 12``.
     """
 
     source: str
@@ -50,6 +51,7 @@ class RunStatus:
     stages: tuple[StageStatus, ...]
     failures: tuple[Failure, ...]
     packed: bool
+    outdated: tuple[str, ...]
 
     @property
     def next_step(self) -> str:
@@ -97,4 +99,4 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
             counts = map(len, (plan.stale, plan.missing, plan.blocked, failed))
             stages.append(StageStatus(stage.name, name, done, *counts))
         packed = _is_packed(config, layout, chosen, index, failures)
-    return RunStatus(source.name, len(entries), tuple(stages), tuple(failures), packed)
+    return RunStatus(source.name, len(entries), tuple(stages), tuple(failures), packed, tuple(outdated(layout, config)))

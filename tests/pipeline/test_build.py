@@ -21,6 +21,7 @@ from PIL import Image
 
 from specsia_build.cli import main
 from specsia_build.dataset.schema import COLUMNS, IMAGE_COLUMNS
+from specsia_build.stages import project
 from tests.artefacts import artefact
 from tests.shapes import lines_of, write_broken, write_figure, write_folder
 
@@ -245,6 +246,22 @@ def test_what_a_build_changes_of_another_is_said_before_the_work(copied: Copied)
     assert changed < next(i for i, line in enumerate(lines) if line.startswith("render"))
     assert f"kept in {out / 'dataset'}, as it is not of the dataset: raw/photos.txt" in lines
     assert (out / "dataset" / "raw" / "photos.txt").read_text() == "mine"
+
+
+def test_what_other_versions_made_is_told_by_status_and_before_the_work(copied: Copied) -> None:
+    source, _, out = copied
+    mark = json.loads((out / "specsia-run.json").read_text())
+    mark["versions"]["project"] = 1
+    (out / "specsia-run.json").write_text(json.dumps(mark))
+    newer = f"project 1 -> {project.STAGE.version}"
+    told = CliRunner().invoke(main, ["status", str(out)]).stdout
+    assert f"made by other versions, which a build makes anew: {newer}\n" in told
+    some = build(source, out, "--limit", "3")["error"].splitlines()
+    assert some[0] == f"what other versions made in {out} is made anew: {newer}"
+    # Of those that were left out, nothing was looked at.
+    assert newer in build(source, out)["error"]
+    assert newer not in build(source, out)["error"]
+    assert newer not in CliRunner().invoke(main, ["status", str(out)]).stdout
 
 
 def test_a_run_without_a_mark_is_known_by_what_it_holds(copied: Copied) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from specsia_build.backends.registry import load_backend
 from specsia_build.config import BuildConfig, write_settings
 from specsia_build.dataset import splits
 from specsia_build.errors import UsageError
@@ -15,13 +16,21 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.pipeline import build as building
 from specsia_build.pipeline.clearing import forget
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.mark import changes, claim_folder
+from specsia_build.pipeline.mark import (
+    changes,
+    claim_folder,
+    note_versions,
+    outdated,
+    settings_before,
+    settled,
+    told_before,
+)
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.settings import effective
 from specsia_build.pipeline.store import write_artefact
-from specsia_build.stages import render
+from specsia_build.stages import project, render
 from specsia_build.stages.artefact import Artefact, seal
-from specsia_build.stages.registry import stage_names
+from specsia_build.stages.registry import character_stages, stage_names
 from tests.shapes import write_figure
 
 
@@ -105,6 +114,38 @@ def test_what_is_forgotten_is_what_builds_write(tmp_path: Path) -> None:
     assert left == {*foreign, "notes.txt", "report.html", "source/sample-42/0/metadata.json", "specsia-run.json"}
     shutil.rmtree(layout.root)
     assert forget(layout) == []
+
+
+def test_what_other_versions_made_is_told_until_all_of_it_is_made_anew(tmp_path: Path) -> None:
+    layout, config = RunLayout(tmp_path / "run"), BuildConfig(source="sample:3")
+    claim_folder(layout, config.source)
+    with settled(config, layout):
+        pass
+    assert outdated(layout, config) == []
+    mark = json.loads(layout.mark.read_text())
+    mark["versions"] |= {"render": 1, "inflate": 2, "elsewhere": 7}
+    layout.mark.write_text(json.dumps(mark))
+    both = [f"render 1 -> {render.STAGE.version}", f"inflate 2 -> {load_backend('inflate').version}"]
+    assert outdated(layout, config) == both
+    assert f"what other versions made in {layout.root} is made anew: {'; '.join(both)}" in told_before(
+        settings_before(layout), config, layout, 3, True
+    )
+    # A build begins, and is killed.
+    with settled(config, layout):
+        pass
+    assert outdated(layout, config) == both
+    note_versions(config, layout, [render.STAGE])
+    assert outdated(layout, config) == both[1:]
+    note_versions(config, layout, character_stages(config))
+    assert outdated(layout, config) == []
+    assert json.loads(layout.mark.read_text())["versions"]["elsewhere"] == 7
+
+
+def test_what_made_a_run_without_versions_in_its_mark_is_told_by_its_dataset(tmp_path: Path) -> None:
+    layout, config = RunLayout(tmp_path / "run"), BuildConfig(source="sample:3")
+    assert outdated(layout, config) == []
+    write_bytes(layout.dataset / "build.json", b'{"stages": {"pack": 1, "project": 1, "render": "old"}}')
+    assert outdated(layout, config) == [f"project 1 -> {project.STAGE.version}"]
 
 
 def test_changes_are_told_as_old_and_new() -> None:
