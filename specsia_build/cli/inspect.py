@@ -178,6 +178,9 @@ def _character_lines(
     return [*lines, f"{every}, {len(problems)} with problems"]
 
 
+_OVERTAKEN = "packed, but not as a build would pack it now"
+
+
 @click.command(cls=Command, examples=("specsia status my-run", "specsia status my-run --json"))
 @click.argument("folder", metavar="DIR")
 @json_option
@@ -204,7 +207,8 @@ def _status_lines(found: RunStatus) -> list[str | Table]:
         f"{found.source}: {plural(found.characters, 'character')}",
         Table(head, rows, right=(1, 2, 3, 4, 5)),
     ]
-    lines.append("pack                 " + ("all is packed" if found.packed else "nothing is packed yet"))
+    packed = "nothing is packed yet" if not found.packed else "all is packed" if found.current else _OVERTAKEN
+    lines.append(f"pack                 {packed}")
     if found.outdated:
         lines.append(f"made by other versions, which a build makes anew: {'; '.join(found.outdated)}")
     lines += failure_lines(found.failures)

@@ -6,17 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from specsia_build.config import DRAVIE, BuildConfig, backend_name
+from specsia_build.errors import UsageError
 from specsia_build.pipeline.failures import Failure, concerning, read_failures
 from specsia_build.pipeline.index import Index, open_index
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.mark import outdated, settings_before
+from specsia_build.pipeline.packing import pack_plan
 from specsia_build.pipeline.planning import plan_stage, stages_of
 from specsia_build.pipeline.recipes import part_tasks
 from specsia_build.pipeline.selection import Selection, select, source_of
 from specsia_build.pipeline.settling import Settlement
 from specsia_build.recipes.folder import is_written
 from specsia_build.recipes.registry import folder_recipes
-from specsia_build.stages.pack import packed_fingerprint
+from specsia_build.stages.pack import packed_fingerprint, plan_fingerprint
 from specsia_build.stages.registry import character_stages
 
 
@@ -43,6 +45,7 @@ class RunStatus:
         stages: in order.
         failures: on record of its characters and backends.
         packed: whether what the run packs is there.
+        current: whether it is, and is exactly what a build would pack of what is built now.
         outdated: stages and backends of other versions than what they made, such as ``render 2 -> 12``.
     """
 
@@ -51,6 +54,7 @@ class RunStatus:
     stages: tuple[StageStatus, ...]
     failures: tuple[Failure, ...]
     packed: bool
+    current: bool
     outdated: tuple[str, ...]
 
     @property
@@ -63,21 +67,32 @@ class RunStatus:
         ]
         if work:
             return "a build would do: " + ", ".join(work) + ", then pack"
-        return "all stages are up to date" if self.packed else "a build would do: pack"
+        return "all stages are up to date" if self.current else "a build would do: pack"
 
 
-def _is_packed(
-    config: BuildConfig, layout: RunLayout, chosen: Selection, index: Index, failures: Sequence[Failure]
-) -> bool:
-    """Whether what a run packs is there, whatever it holds."""
-    wants_rows = config.clips is None or DRAVIE in config.clips.recipes
-    if wants_rows and packed_fingerprint(layout.dataset) is None:
-        return False
+def _packed(
+    config: BuildConfig, layout: RunLayout, source: str, chosen: Selection, index: Index, failures: Sequence[Failure]
+) -> tuple[bool, bool]:
+    """Whether what a run packs is there, whatever it holds, and whether it is exactly what is built now."""
+    there, current = True, True
+    if config.clips is None or DRAVIE in config.clips.recipes:
+        found = packed_fingerprint(layout.dataset)
+        there = found is not None
+        current = there and found == _planned(config, layout, source, chosen, index, failures)
     for recipe in folder_recipes(config.clips.recipes if config.clips is not None else ()):
         tasks, _ = part_tasks(recipe, config, layout, chosen.entries, index, failures, chosen.splits)
-        if not tasks or not all(is_written(task.folder, task.key, task.mark) for task in tasks):
-            return False
-    return True
+        there &= bool(tasks) and all(is_written(task.folder, task.key, task.mark) for task in tasks)
+    return there, there and current
+
+
+def _planned(
+    config: BuildConfig, layout: RunLayout, source: str, chosen: Selection, index: Index, failures: Sequence[Failure]
+) -> str | None:
+    """Fingerprint of the dataset that pack would write now, None where there is nothing to pack."""
+    try:
+        return plan_fingerprint(pack_plan(config, layout, source, chosen.entries, index, failures, chosen.splits))
+    except UsageError:
+        return None
 
 
 def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
@@ -98,5 +113,7 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
             failed = {f.id for f in failures if f.stage == stage.name and f.backend == name}
             counts = map(len, (plan.stale, plan.missing, plan.blocked, failed))
             stages.append(StageStatus(stage.name, name, done, *counts))
-        packed = _is_packed(config, layout, chosen, index, failures)
-    return RunStatus(source.name, len(entries), tuple(stages), tuple(failures), packed, tuple(outdated(layout, config)))
+        packed = _packed(config, layout, source.name, chosen, index, failures)
+    return RunStatus(
+        source.name, len(entries), tuple(stages), tuple(failures), *packed, tuple(outdated(layout, config))
+    )

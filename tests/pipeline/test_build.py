@@ -264,6 +264,23 @@ def test_what_other_versions_made_is_told_by_status_and_before_the_work(copied: 
     assert newer not in CliRunner().invoke(main, ["status", str(out)]).stdout
 
 
+def test_a_dataset_that_later_stages_have_overtaken_is_told_by_status(copied: Copied, tmp_path: Path) -> None:
+    whole, _, out = copied
+    source = tmp_path / "changed"
+    shutil.copytree(whole, source)
+    told = CliRunner().invoke(main, ["status", str(out)]).stdout.splitlines()
+    assert [" ".join(line.split()) for line in told[-2:]] == ["pack all is packed", "all stages are up to date"]
+    write_figure(source / "0.obj", 1.7)
+    build(source, out, "--stage", "render", "--stage", "reconstruct", "--stage", "project")
+    told = CliRunner().invoke(main, ["status", str(out)]).stdout.splitlines()
+    assert " ".join(told[-2].split()) == "pack packed, but not as a build would pack it now"
+    assert told[-1] == "a build would do: pack"
+    found = json.loads(CliRunner().invoke(main, ["status", str(out), "--json"]).stdout)
+    assert (found["packed"], found["current"]) == (True, False)
+    build(source, out)
+    assert json.loads(CliRunner().invoke(main, ["status", str(out), "--json"]).stdout)["current"]
+
+
 def test_a_run_without_a_mark_is_known_by_what_it_holds(copied: Copied) -> None:
     source, _, out = copied
     (out / "specsia-run.json").unlink()
