@@ -26,6 +26,8 @@ _LEVEL = 0.1
 _BEHIND = 0.05
 """How far toes lie behind the ankles, in lengths of a leg, where a figure is mirrored."""
 
+_LIMBS = (("UpperArm", "LowerArm"), ("LowerArm", "Hand"), ("UpperLeg", "LowerLeg"), ("LowerLeg", "Foot"))
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -69,8 +71,9 @@ class Figure:
         """Whether a humanoid's legs and back stand straight up in a pose (J, 4, 4)."""
         places, bones = worlds[:, :3, 3] @ self.turn.T, self.human.bones
         legs = [places[bones[side + "UpperLeg"]] - places[bones[side + "Foot"]] for side in ("left", "right")]
-        top = bones.get("head", self.human.spine[-1])
-        ways = np.mean(legs, axis=0), places[top] - self.pelvis(worlds) @ self.turn.T
+        arms = [bones[bone] for bone in ("leftUpperArm", "rightUpperArm") if bone in bones]
+        top = [bones[bone] for bone in ("head", "neck") if bone in bones][:1] or arms or [self.human.spine[-1]]
+        ways = np.mean(legs, axis=0), places[top].mean(axis=0) - self.pelvis(worlds) @ self.turn.T
         return all(bool(way[2] > _UPRIGHT * np.linalg.norm(way)) for way in ways)
 
     def level(self, worlds: Array) -> bool:
@@ -78,6 +81,26 @@ class Figure:
         places, bones = worlds[:, :3, 3] @ self.turn.T, self.human.bones
         ankles = abs(float(places[bones["leftFoot"], 2] - places[bones["rightFoot"], 2]))
         return ankles <= _LEVEL * leg_length(self.skeleton, self.human, worlds)
+
+    def uneven(self, worlds: Array) -> float:
+        """Degrees by which a humanoid's left limbs point elsewhere than its mirrored right ones, in a pose (J, 4, 4).
+
+        Rigs are made even, but for what a hand that was not careful leaves; who is on guard or goes is not.
+        """
+        places, bones = worlds[:, :3, 3], self.human.bones
+        across = places[bones["leftUpperLeg"]] - places[bones["rightUpperLeg"]]
+        across = across / np.linalg.norm(across)
+        most = 0.0
+        for upper, lower in _LIMBS:
+            ends = [(bones.get(side + upper), bones.get(side + lower)) for side in ("left", "right")]
+            left, right = (
+                places[end] - places[start] if start is not None and end is not None else np.full(3, np.nan)
+                for start, end in ends
+            )
+            right = right - 2 * (right @ across) * across
+            cosine = left @ right / (np.linalg.norm(left) * np.linalg.norm(right))
+            most = max(most, float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))) if np.isfinite(cosine) else 0.0)
+        return most
 
     def mirrored(self, worlds: Array) -> bool:
         """Whether a humanoid's toes point behind it in a pose (J, 4, 4), as its left and right have it."""

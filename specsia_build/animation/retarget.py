@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +22,9 @@ LEAST_SHARED = 0.5
 
 MOST_GROWN = 0.05
 """Share by which a joint may grow in a motion without a word that no other figure's does."""
+
+MOST_UNEVEN = 25.0
+"""Degrees that limbs of both sides may be apart at rest without a word; rigs that are made have up to 14."""
 
 _ALIKE = 1e-3
 
@@ -44,9 +47,11 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
     if same is not None:
         return Retargeted(same, _morphs_left(motion, same))
     pairs = _pairs(motion, source, target)
-    people = not (source.human.missing or target.human.missing)
+    people = not (source.human.missing or target.human.missing) and not _on_all_fours(source, target, pairs)
     stand, notes = _stand(motion, source) if people else (source.skeleton.rest_worlds, ())
     still = target.made if people else target.skeleton
+    if people:
+        notes += _posed(source, stand, target)
     if people and source.mirrored(stand):
         notes += (
             "its figure is mirrored: by its left and right joints its toes point behind it, so that its limbs bend the "
@@ -80,6 +85,30 @@ def _held(motion: Motion, still: Skeleton, skeleton: Skeleton) -> Motion:
     ]
     tracks = sorted((*motion.tracks, *held), key=lambda track: (track.node, track.path))
     return replace(motion, tracks=tuple(tracks))
+
+
+def _on_all_fours(source: Figure, target: Figure, pairs: Mapping[int, int]) -> bool:
+    """Whether two figures of humanoids' joints are of one rig that does not stand, as animals' that are named so."""
+    stands = any(figure.upright(figure.made.rest_worlds) for figure in (source, target))
+    names = (source.skeleton.names, target.skeleton.names)
+    return not stands and all(names[0][there] == names[1][here] for here, there in pairs.items())
+
+
+def _posed(source: Figure, stand: Array, target: Figure) -> tuple[str, ...]:
+    """Sentences on two humanoids that rest otherwise than rigs are made."""
+    rest, still = source.made.rest_worlds, target.made.rest_worlds
+    if not target.upright(still):
+        return (
+            "the character does not stand upright at rest, so that it is bent in what others do standing: 'up' in its "
+            "manifest line raises one that lies",
+        )
+    posed = ((source, "the motion's figure", stand is rest), (target, "the character", True))
+    return tuple(
+        f"{whose} does not rest evenly, as rigs are made, but with limbs of left and right {degrees:.0f}° apart, so "
+        "that hips, back and limbs may be turned by as much: export it with its skinned mesh, or in a T-pose"
+        for figure, whose, resting in posed
+        if resting and (degrees := figure.uneven(figure.made.rest_worlds)) > MOST_UNEVEN
+    )
 
 
 def _grows(track: Track) -> bool:

@@ -174,6 +174,44 @@ def test_a_source_that_rests_in_a_frame_of_its_run_keeps_its_hips_and_feet() -> 
         assert np.subtract(here, there) == pytest.approx(np.subtract(heights[3], heights[2]), abs=0.02)
 
 
+def test_who_rests_on_guard_or_lies_without_a_skin_that_says_more_is_told() -> None:
+    (source, bones), (target, theirs) = person(MIXAMO, seed=8), person(KAYKIT, seed=3)
+    motion = turning(source, bones["spine"], [(0, 0, 0), (30, 0, 0)])
+
+    def guarding(figure: Figure, spine: int) -> Figure:
+        rotations = figure.skeleton.rotations.copy()
+        rotations[spine] = turning(figure, spine, [(0, 0, 40)]).tracks[0].values[0]
+        return Figure(replace(figure.skeleton, rotations=rotations), figure.turn, {})
+
+    assert retargeted(motion, source, target).notes == ()
+    for who, whom, whose in (
+        (guarding(source, bones["spine"]), target, "the motion's figure"),
+        (source, guarding(target, theirs["spine"]), "the character"),
+    ):
+        (note,) = retargeted(motion, who, whom).notes
+        assert note.startswith(f"{whose} does not rest evenly, as rigs are made, but with limbs of")
+    (note,) = retargeted(motion, source, fallen_of(target)).notes
+    assert note.startswith("the character does not stand upright at rest")
+
+
+def test_who_has_no_head_stands_by_where_its_arms_are() -> None:
+    names = {bone: name for bone, name in KAYKIT.items() if bone not in ("head", "neck", "chest")}
+    figure, bones = person(names)
+    places, low = figure.skeleton.translations.copy(), np.array([0.0, -0.1, 0.195])
+    places[bones["spine"]] -= low
+    places[figure.skeleton.parents == bones["spine"]] += low
+    headless = Figure(replace(figure.skeleton, translations=places), figure.turn, {})
+    assert headless.upright(headless.skeleton.rest_worlds)
+
+
+def test_animals_of_one_rig_move_alike_though_their_joints_are_named_as_peoples() -> None:
+    (source, bones), (target, _) = person(MIXAMO, seed=8), person(MIXAMO, seed=8, size=3.0)
+    motion = turning(source, bones["spine"], [(0, 0, 0), (30, 0, 0)])
+    found = retargeted(motion, fallen_of(source), fallen_of(target))
+    assert found.notes == ()
+    assert {track.node for track in found.motion.tracks if track.varies} == {bones["spine"]}
+
+
 def test_a_source_that_lies_at_rest_stands_as_in_its_first_frame() -> None:
     source, target = person(MIXAMO, seed=8), person(KAYKIT)
     upright = turning(source[0], source[1]["hips"], [(0, 0, 0), (0, 0, 0)])
