@@ -61,7 +61,7 @@ class Motion:
     Attributes:
         name: as its file calls it; may be empty.
         tracks: at most one for each property of a node.
-        start, end: seconds, of the first key and of the last.
+        start, end: seconds, of the first key that is played and of the last.
     """
 
     name: str

@@ -196,7 +196,9 @@ def _stand(motion: Motion, source: Figure) -> tuple[Array, tuple[str, ...]]:
     rest = source.made.rest_worlds
     if source.upright(rest) and source.level(rest):
         return rest, ()
-    begin = poses(source.skeleton, motion, np.array([motion.start])).worlds[0]
+    # A T-pose that is not played stands as well.
+    first = min((track.times[0] for track in motion.tracks), default=motion.start)
+    begin = poses(source.skeleton, motion, np.array([first])).worlds[0]
     if not source.upright(begin):
         raise CharacterError(
             "the motion's figure stands neither at rest nor in the first frame, so no other can be told to move as it "

@@ -363,14 +363,14 @@ def _carried(worlds: Array, rest: Array, holder: int, node: int) -> Array:
 
 
 def sample_times(motion: Motion) -> Array:
-    """Times (T,) of all keys of a motion, and between them as many as make `RATE` a second.
+    """Times (T,) of all keys of a motion that are played, and between them as many as make `RATE` a second.
 
     Raises:
         CharacterError: if there are more than `MOST_SAMPLES`.
     """
     keys = np.unique(np.concatenate([[motion.start, motion.end], *(track.times for track in motion.tracks)]))
     # Keys of one frame in several tracks differ by what single precision leaves of them.
-    keys = keys[np.concatenate([[True], np.diff(keys) > 1e-5])]
+    keys = keys[np.concatenate([[True], np.diff(keys) > 1e-5]) & (keys >= motion.start)]
     parts = np.maximum(1, np.ceil(np.diff(keys) * RATE - 1e-3)).astype(np.int64)
     if parts.sum() >= MOST_SAMPLES:
         raise CharacterError(f"'{motion.name}' lasts {motion.duration:,.0f} seconds, too long to be taken over")

@@ -31,6 +31,9 @@ _WORD_COST = 64
 _LOOKED_AT = 100
 """Frames that are asked where the ground and which way up is."""
 
+_LEAST_STEPS, _LEAP, _LEAPS = 3, np.pi, 2.5
+"""Steps from frame to frame by which a leap is told; radians of all joints together, and other steps' most."""
+
 _GROUND = 10.0
 """Percentile of the frames' lowest joints that is taken for the ground."""
 
@@ -51,7 +54,7 @@ class BvhFile:
     Attributes:
         skeleton: its joints, offset from each other and turned nowhere; the ends of chains are nodes without a name.
             A root that frames turn or put somewhere is upright, where the motion begins, on the ground that it treads.
-        motion: all frames, called as the file; LINEAR.
+        motion: all frames, called as the file; LINEAR. One that leaps from its first frame starts at the second.
         up: signed axis that points up by its joints, ``+y`` where they do not say.
         front: axis that it faces at rest once `up` is turned to Z, ``-y`` where its joints do not say.
         warnings: sentences on what in it does not agree.
@@ -91,9 +94,24 @@ def read_bvh(path: Path, root: Path | None = None) -> BvhFile:
         scales=np.ones((len(joints), 3)),
     )
     times = np.arange(len(frames), dtype=np.float64) * seconds
-    motion = Motion(path.stem, tuple(_tracks(path.name, joints, times, frames)), 0.0, float(times[-1]))
-    told = f"{path.name} says that it has {plural(count, 'frame')}, and has {len(frames):,}: all are played"
-    return replace(_stood(skeleton, motion), warnings=(told,) if len(frames) > count else ())
+    tracks = tuple(_tracks(path.name, joints, times, frames))
+    leaps, more = _leaps(tracks), len(frames) > count
+    motion = Motion(path.stem, tracks, float(times[1] if leaps else 0.0), float(times[-1]))
+    said = (
+        (more, f"says that it has {plural(count, 'frame')}, and has {len(frames):,}: all are played"),
+        (leaps, "leaps from its first frame to the second, as from a T-pose: it is played from the second on"),
+    )
+    return replace(_stood(skeleton, motion), warnings=tuple(f"{path.name} {what}" for so, what in said if so))
+
+
+def _leaps(tracks: Sequence[Track]) -> bool:
+    """Whether joints turn so much more from the first frame to the second than ever after that the first is no part."""
+    steps = np.zeros(max(len(tracks[0].times) - 1, 0))
+    for track in tracks:
+        if track.path == ROTATION:
+            cosines = np.abs(np.sum(track.values[1:] * track.values[:-1], axis=1))
+            steps += 2 * np.arccos(np.clip(cosines, 0.0, 1.0))
+    return len(steps) >= _LEAST_STEPS and bool(steps[0] > max(_LEAP, _LEAPS * steps[1:].max()))
 
 
 def _hierarchy(name: str, text: str) -> list[_Joint]:

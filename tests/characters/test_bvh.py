@@ -84,6 +84,19 @@ def test_more_frames_than_a_file_says_are_played_and_told(tmp_path: Path) -> Non
     assert found.warnings == ("clip.bvh says that it has 1 frame, and has 2: all are played",)
 
 
+def test_a_t_pose_before_the_motion_is_not_played_and_told(tmp_path: Path) -> None:
+    turns = (90, 10, 12, 15, 18)
+    rows = "".join(f"1 2 3 {turn} 0 0 {-turn} {turn} 0\n" for turn in turns)
+    text = CHAIN.replace("Frames: 2", f"Frames: {len(turns)}")
+    found = read_bvh(written(tmp_path, text[: text.index("1 2 3")] + rows))
+    assert (found.motion.start, found.motion.end) == (0.5, 2.0)
+    assert found.warnings == (
+        "clip.bvh leaps from its first frame to the second, as from a T-pose: it is played from the second on",
+    )
+    even = rows.replace("90", "8")
+    assert read_bvh(written(tmp_path, text[: text.index("1 2 3")] + even)).warnings == ()
+
+
 def test_memory_is_reckoned_by_the_frames_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = CHAIN.replace("Frames: 2", "Frames: 1") + "1 2 3 0 0 0 0 0 0\n" * 20_000
     monkeypatch.setattr(memory, "_allowed", 2**23)
