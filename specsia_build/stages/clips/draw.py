@@ -283,7 +283,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="draw",
-    version=8,
+    version=9,
     earlier=(motions.STAGE,),
     make=draw,
     settings=_settings,
