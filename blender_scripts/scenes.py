@@ -53,9 +53,21 @@ def _import_fbx(path, signs, layered):
         bpy.ops.import_scene.fbx(filepath=path, use_image_search=False)
     else:
         bpy.ops.wm.fbx_import(filepath=path)
+    _link_by_name()
     for item in bpy.context.scene.objects:
         # What the file says is invisible, the importer hides from the viewport alone.
         item.hide_render = item.hide_render or item.hide_viewport
+
+
+def _link_by_name():
+    """Put the objects of the scene's collections in the order of their names.
+
+    The importer links the meshes of an armature in the order of a set, which is another in each process.
+    """
+    for collection in (bpy.context.scene.collection, *bpy.context.scene.collection.children_recursive):
+        for item in sorted(collection.objects, key=lambda item: item.name):
+            collection.objects.unlink(item)
+            collection.objects.link(item)
 
 
 def _enable(module, operator):

@@ -148,7 +148,7 @@ def _warm(_: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="carry",
-    version=1,
+    version=2,
     earlier=(motions.STAGE, reconstruct.STAGE, project.STAGE),
     make=carry,
     settings=_settings,
