@@ -36,7 +36,7 @@ def caption(meta: Mapping[str, Any]) -> str:
     if not clip["origin"]:
         return f"{who} stands still, seen from all around"
     rig, *parts = clip["action"].split("|")
-    said = (_words(part, named) for part in reversed(parts or [rig]))
+    said = (_words(part, whole) for part in reversed(parts or [rig]))
     action = next((words for words in said if not _PROGRAMS.issuperset(words)), [])
     if len(action) < 2:
         return f"{who} {_deed(action[0]) if action else 'moves'}"

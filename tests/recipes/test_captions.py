@@ -19,6 +19,7 @@ from specsia_build.recipes.captions import caption
         ("robot", "Armature|Jump|BaseLayer", "a robot character jumps"),
         ("robot", "animation", "a robot character moves"),
         ("robot", "Take_Off", "a robot character moves: take off"),
+        ("robot", "Character_Idle", "a robot character stands idle"),
         ("0007", "\u52d5\u4f5c", "a character moves"),
         ("caf\u00e9", "\u00c0_l'eau\nNA", "a cafe character moves: eau na"),
     ],

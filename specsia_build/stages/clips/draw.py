@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.animation.rig import Rig, posed_through
+from specsia_build.annotation.lines import BINARY, WIDTHS
+from specsia_build.annotation.segments import LINES
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.images import position_image
 from specsia_build.dataset.layers import (
@@ -39,7 +42,7 @@ from specsia_build.jit import ready
 from specsia_build.recipes.registry import layers_of
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.fast.renderer import FastRenderer, Still
-from specsia_build.rendering.layers import Layers, Look
+from specsia_build.rendering.layers import HALF_COVERED, Layers, Look
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.clips import motions
@@ -75,6 +78,9 @@ TOGETHER = (
 
 SMALL = 3.0
 """How many times as wide as that of the stills a clip's frame may be before it is said that its actor is small."""
+
+INKED = 0.5
+"""Share of what a clip shows that its lines may cover before it is said that little is left between them."""
 
 
 def clip_of(job: Job) -> Clip:
@@ -166,7 +172,7 @@ def draw(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
     wanted = layers_of(settings.recipes)
     motion = earlier[motions.STAGE]
     surface = surface_of(actor, motion.files.get(REGIONS)) if ANNOTATIONS & set(wanted) else None
-    files, empty = _frames(actor, shot, surface, wanted, (thickness, grey), config, watch)
+    files, empty, inked = _frames(actor, shot, surface, wanted, (thickness, grey), config, watch)
     if empty == len(shot.times):
         raise CharacterError(f"no frame of '{clip.action}' shows anything of {entry.id}")
     meta = {
@@ -186,7 +192,11 @@ def draw(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
         **({"palette": motion.meta["palette"]} if "palette" in motion.meta else {}),
         "license": entry.license,
         "source": entry.source,
-        "warnings": [*_doubts(clip, shot, empty, settings.in_place), *_doubts_of(surface, wanted)],
+        "warnings": [
+            *_doubts(clip, shot, empty, settings.in_place),
+            *_doubts_of(surface, wanted),
+            *_doubts_of_lines(clip, inked, config),
+        ],
     }
     return Artefact(clip.id, files, meta), ()
 
@@ -199,8 +209,8 @@ def _frames(
     contour: tuple[int, int],
     config: BuildConfig,
     watch: Stopwatch,
-) -> tuple[dict[str, bytes], int]:
-    """Files of the layers of a shot, and how many of its frames show (almost) nothing.
+) -> tuple[dict[str, bytes], int, float]:
+    """Files of the layers of a shot, how many of its frames show (almost) nothing, and what share of it is lines.
 
     Args:
         actor: whom it is of.
@@ -213,7 +223,7 @@ def _frames(
     """
     low, high = box_of(actor.mesh)
     files: dict[str, bytes] = {}
-    empty = 0
+    empty = lined = covered = 0
     told = ANNOTATIONS & set(wanted)
     shown: deque[Layers] = deque()
     frames = drawn(actor.mesh, actor.rig, shot, config.look, seen=bool(told))
@@ -226,11 +236,15 @@ def _frames(
             with watch.part("annotate"):
                 shown.append(layers)
                 found = next(more)
+                ink = _ink(found, k)
             with watch.part("encode"):
                 files |= {frame_file(name, frame): LAYERS[name].encode(what) for (name, frame), what in found.items()}
         with watch.part("encode"):
             mask = ready(layers.mask)
             empty += int(np.count_nonzero(mask) < LEAST_COVERED * mask.size)
+            if more is not None and ink is not None:
+                lined += int(np.count_nonzero(ink))
+                covered += int(np.count_nonzero(ink | (mask >= HALF_COVERED)))
             if COLOR in wanted:
                 files[frame_file(COLOR, k)] = png.encode(layers.color)
             if MASK in wanted:
@@ -239,7 +253,14 @@ def _frames(
                 files[frame_file(POS, k)] = png.encode(position_image(layers.position, mask, low, high))
             if GT in wanted:
                 files[frame_file(GT, k)] = png.encode(draw_contour(layers.color, layers.coverage, *contour))
-    return files, empty
+    return files, empty, lined / max(covered, 1)
+
+
+def _ink(found: Mapping[tuple[str, int], Any], k: int) -> NDArray[np.bool_] | None:
+    """Which pixels (S, S) of a frame are lines, by what is told of it; None where no lines are."""
+    if (LINE, k) in found:
+        return np.asarray(found[LINE, k] < BINARY)
+    return np.asarray(found[SEG, k] == LINES) if (SEG, k) in found else None
 
 
 def _doubts(clip: Clip, shot: Shot, empty: int, in_place: bool) -> list[str]:
@@ -262,6 +283,17 @@ def _doubts(clip: Clip, shot: Shot, empty: int, in_place: bool) -> list[str]:
 def _doubts_of(surface: Surface | None, wanted: Sequence[str]) -> list[str]:
     """What is odd about what is told of the frames."""
     return [surface.landmarks.doubt] if surface is not None and UDP in wanted and surface.landmarks.doubt else []
+
+
+def _doubts_of_lines(clip: Clip, inked: float, config: BuildConfig) -> list[str]:
+    """What is odd about the lines of a clip that was drawn."""
+    if inked <= INKED:
+        return []
+    thinner = f"--line-px {WIDTHS[0]:g} or " if clip_settings(config).line_px > WIDTHS[0] else ""
+    return [
+        f"lines cover {inked:.0%} of what '{clip.action}' shows in view {clip.view}, so that little is left between "
+        f"them: {thinner}a --size above {config.size} leaves more"
+    ]
 
 
 def _compile(config: BuildConfig, wanted: Collection[str]) -> None:
