@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import LINE, STROKES
-from specsia_build.errors import CharacterError, UsageError
+from specsia_build.errors import CharacterError, UsageError, plural
 from specsia_build.recipes import checks
 from specsia_build.recipes.recipe import Part, Recipe, Written
 
@@ -46,7 +46,7 @@ class Animeinbet(Recipe):
         (clip,) = part
         if clip.frames < GAP + 2:
             raise CharacterError(
-                f"{part.key} has {clip.frames} frames, and AnimeInbet pairs those {GAP + 1} apart: "
+                f"{part.key} has {plural(clip.frames, 'frame')}, and AnimeInbet pairs those {GAP + 1} apart: "
                 "a higher --fps makes more"
             )
         # Only an action never holds the sign that parts them, so that no two clips have one name.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from specsia_build import png
 from specsia_build.annotation.segments import LINES, matching
 from specsia_build.dataset.layers import BACK, BACK_UNMATCHED, COLOR, FLOW, LABEL, LINE, SEG, UNMATCHED
-from specsia_build.errors import CharacterError
+from specsia_build.errors import CharacterError, plural
 from specsia_build.films import on_white
 from specsia_build.recipes import checks
 from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
@@ -54,7 +54,10 @@ class AnimeRun(Recipe):
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
         (clip,) = part
         if not 2 <= clip.frames <= MOST_FRAMES:
-            raise CharacterError(f"{part.key} has {clip.frames} frames, and AnimeRun takes 2 to {MOST_FRAMES}")
+            raise CharacterError(
+                f"{part.key} has {plural(clip.frames, 'frame')}, and AnimeRun takes 2 to {MOST_FRAMES}: "
+                "--fps says how many there are of a second, --frames how many at most"
+            )
         view = lru_cache(3)(partial(_view, clip))
         for k in range(clip.frames):
             files = _of_frame(clip, k, view(k))

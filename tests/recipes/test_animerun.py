@@ -89,7 +89,7 @@ def test_what_is_gone_is_unmatched_and_numbers_have_no_gap_where_nothing_is_draw
 
 
 def test_a_clip_of_one_frame_is_no_scene(tmp_path: Path) -> None:
-    with pytest.raises(CharacterError, match="has 1 frames, and AnimeRun takes 2 to 9999"):
+    with pytest.raises(CharacterError, match="has 1 frame, and AnimeRun takes 2 to 9999: --fps"):
         written(RECIPE, [walking(SCENE, (12,))], tmp_path)
 
 
