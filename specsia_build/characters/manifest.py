@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
@@ -73,6 +74,18 @@ def read_manifest(path: Path) -> tuple[Entry, ...]:
         if entry.id:
             first_use.setdefault(entry.id.casefold(), n)
     return tuple(_settled(n, entry, first_use) for n, entry in parsed)
+
+
+def is_manifest(path: Path) -> bool:
+    """Whether a file's first line that is not blank is one of a manifest; the rest is not read."""
+    with (
+        contextlib.suppress(OSError, CharacterError, UsageError, _LineError),
+        open_source_file(path, path.parent, MOST_BYTES) as stream,
+    ):
+        _, line = next(_lines(stream, path.name), (0, b""))
+        values = _object(line)
+        return isinstance(values.get("id"), str) and isinstance(values.get("path"), str) and values.keys() <= {*_KEYS}
+    return False
 
 
 def _lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:

@@ -14,7 +14,7 @@ import msgspec
 from specsia_build.characters.bicar import DRAWING, bicar_entry, is_bicar
 from specsia_build.characters.character import AUTO, UNSETTLED, Entry, Sample, id_order_key, is_unicode, safe_id
 from specsia_build.characters.formats import FORMATS, REFUSED
-from specsia_build.characters.manifest import read_manifest
+from specsia_build.characters.manifest import is_manifest, read_manifest
 from specsia_build.characters.samples import LICENSE, SOURCE, VERSION
 from specsia_build.errors import UsageError, some
 from specsia_build.files.sources import is_folder
@@ -116,13 +116,28 @@ def _folder(folder: Path, name: str) -> Source:
     children = _subfolders(folder)
     if any(is_bicar(child) for child in children):
         found = [_found_folder(folder, child.name) for child in children if _looks_bicar(child)]
-        return Source(name, "3dbicar", _sorted(_identified(folder, found)))
+        return Source(name, "3dbicar", _sorted(_identified(folder, found)), _unheeded(folder))
     meshes, refused = _meshes(folder)
     found = meshes or refused
     if not found:
         raise UsageError(f"the folder '{name}' holds no character ({' '.join(FORMATS)} or 3DBiCar): {_KINDS}")
     kind = "3dbicar" if all(one.folder and not one.linked for one in found) else "folder"
-    return Source(name, kind, _sorted(_identified(folder, found)), _passed_over(meshes, refused) if meshes else ())
+    notes = (*_unheeded(folder), *(_passed_over(meshes, refused) if meshes else ()))
+    return Source(name, kind, _sorted(_identified(folder, found)), notes)
+
+
+def _unheeded(folder: Path) -> tuple[str, ...]:
+    """What to say of manifests that lie in a folder which is a source itself."""
+    with os.scandir(folder) as listed:
+        names = sorted(one.name for one in listed if one.name.lower().endswith(".jsonl") and one.name[0] != ".")
+    found = [name for name in names if is_manifest(folder / name)]
+    if not found:
+        return ()
+    are, they, them = ("is a manifest", "it says", "it") if len(found) == 1 else ("are manifests", "they say", "one")
+    return (
+        f"{some(found)} {are}, and nothing of what {they} is heeded where the folder is the source: give {them} in the "
+        "folder's place",
+    )
 
 
 def _passed_over(meshes: list[_Found], refused: list[_Found]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import json
 from pathlib import Path
 
 import pytest
@@ -253,6 +254,29 @@ def test_files_that_nothing_reads_are_told_beside_others(tmp_path: Path) -> None
     (note,) = opened.notes
     assert note.startswith("2 files are passed over, as nothing reads them (Frog.dae, Pack.ZIP): export")
     assert open_path(tmp_path / "work").notes == ()
+
+
+def test_a_manifest_among_the_characters_that_it_lists_is_told_to_be_passed_over(tmp_path: Path) -> None:
+    touch(tmp_path / "a", "Hero.glb", "b/Frog.glb")
+    for name, line in {
+        "all.jsonl": {"id": "Hero", "path": "Hero.glb", "front": "+x"},
+        "b/frog.jsonl": {"id": "Frog", "path": "Frog.glb"},
+        "log.jsonl": {"id": 3, "path": "Hero.glb"},
+        "captions.jsonl": {"file_name": "Hero.png", "text": "a hero"},
+        "other.jsonl": {"id": "x", "path": "x.wav", "speaker": 2},
+        ".hidden.jsonl": {"id": "Hero", "path": "Hero.glb"},
+    }.items():
+        (tmp_path / "a" / name).write_text("\ufeff\n" + json.dumps(line) + "\n")
+    (tmp_path / "a" / "broken.jsonl").write_bytes(b"\xff\xfe{")
+    (tmp_path / "a" / "empty.jsonl").touch()
+    assert open_path(tmp_path / "a").notes == (
+        "all.jsonl is a manifest, and nothing of what it says is heeded where the folder is the source: give it in the "
+        "folder's place",
+    )
+    assert ids(open_path(tmp_path / "a")) == ["Frog", "Hero"]
+    (tmp_path / "a" / "more.jsonl").write_text(json.dumps({"id": "Frog", "path": "b/Frog.glb"}))
+    (note,) = open_path(tmp_path / "a").notes
+    assert note.startswith("all.jsonl, more.jsonl are manifests, and nothing of what they say"), note
 
 
 def test_runs_among_characters_are_passed_over(tmp_path: Path) -> None:
