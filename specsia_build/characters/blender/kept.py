@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from specsia_build import memory
@@ -24,7 +26,7 @@ from specsia_build.files.sources import open_source_file
 from specsia_build.files.trouble import write_trouble
 from specsia_build.files.writing import replacing_folder
 from specsia_build.folders import user_cache
-from specsia_build.rendering.blender.process import BlenderProcess, scripts_folder
+from specsia_build.rendering.blender.process import EXECUTABLE_SETTING, BlenderProcess, scripts_folder
 
 CACHE_SETTING = "SPECSIA_CACHE"
 
@@ -33,6 +35,15 @@ READ_SECONDS = 300.0
 
 _ARRAY_COST = 3
 """Bytes of memory for each byte of the arrays of a kept file, from their being read until they are drawn."""
+
+_HEADER = re.compile(rb"BLENDER\d\d-\d\dv(\d\d)(\d\d)")
+_LONGEST_HEADER = 17
+
+_ZSTANDARD = b"\x28\xb5\x2f\xfd"
+"""How a file begins that Blender has compressed itself."""
+
+_BLOCK = 2**20
+"""Bytes of such a file's beginning that give a header, whatever its first frame."""
 
 _KINDS = {".fbx": "an FBX", ".blend": "a Blender"}
 
@@ -102,7 +113,7 @@ def read_once(path: Path, pose: str, script: Script, root: Path) -> Path:
         raise CharacterError(f"{path.name} cannot be read: {error.strerror or error}") from error
     kept = cache_folder() / key
     if not _is_whole(kept, script):
-        _convert(path, pose, kept, script)
+        _convert(path, pose, kept, script, root)
     return kept
 
 
@@ -147,7 +158,7 @@ def _is_whole(kept: Path, script: Script) -> bool:
         return False
 
 
-def _convert(path: Path, pose: str, kept: Path, script: Script) -> None:
+def _convert(path: Path, pose: str, kept: Path, script: Script, root: Path) -> None:
     """Have Blender read a file into the folder `kept`, which appears complete or not at all."""
     try:
         with (
@@ -168,6 +179,11 @@ def _convert(path: Path, pose: str, kept: Path, script: Script) -> None:
     except (SpecsiaError, OSError) as error:
         if (trouble := write_trouble(error)) is not None:
             raise trouble from error
+        if (version := _newer_blender(path, root)) is not None:
+            raise CharacterError(
+                f"{path.name} was saved by Blender {version}, and the Blender here cannot read it: export it as GLB, or "
+                f"set {EXECUTABLE_SETTING} to a newer one"
+            ) from error
         raise CharacterError(
             f"{path.name} could not be read by Blender ({error}): export it again, as binary FBX or as glTF"
         ) from error
@@ -180,6 +196,18 @@ def _without_mesh(path: Path, motions: Sequence[str]) -> str:
             f"character: let others move by it: specsia clips CHARACTERS --motion {path.name}"
         )
     return f"{path.name} holds no mesh that a render would show: export it again with its meshes"
+
+
+def _newer_blender(path: Path, root: Path) -> str | None:
+    """The version that saved a .blend file whose header is that of Blender 5 and later, which older ones call none."""
+    with contextlib.suppress(OSError, ValueError, CharacterError):
+        with open_source_file(path, root) as stream:
+            start = stream.read(_BLOCK)
+        if start.startswith(_ZSTANDARD):
+            start = pa.CompressedInputStream(pa.BufferReader(start), "zstd").read(_LONGEST_HEADER)
+        if (header := _HEADER.match(start)) is not None:
+            return f"{int(header[1])}.{int(header[2])}"
+    return None
 
 
 def _legible(value: Any) -> Any:

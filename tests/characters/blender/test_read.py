@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow
 import pytest
 from msgspec.structs import replace
 from numpy.testing import assert_allclose
@@ -271,6 +272,16 @@ def test_an_fbx_file_as_text_is_said_to_be_one(tmp_path: Path) -> None:
     (tmp_path / "x.fbx").write_text("; FBX 7.3.0 project file\nFBXHeaderExtension:  {\n}\n")
     with pytest.raises(CharacterError, match=r"x\.fbx is an FBX file as text \(ASCII\): export it as binary FBX or"):
         read_character(Entry("x", "fbx", tmp_path / "x.fbx"))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.usefixtures("needs_blender")
+def test_a_file_of_a_newer_blender_is_said_to_be_one(tmp_path: Path, packed: bool) -> None:
+    content = b"BLENDER17-01v0501REND" + bytes(400)
+    path = tmp_path / "x.blend"
+    path.write_bytes(pyarrow.compress(content, "zstd", asbytes=True) if packed else content)
+    with pytest.raises(CharacterError, match=r"^x\.blend was saved by Blender 5\.1, .*: export it as GLB, or set"):
+        read_with_blender(path)
 
 
 @pytest.mark.usefixtures("needs_blender")
