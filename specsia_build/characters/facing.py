@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from specsia_build.animation.names import SIDES, words_of
 from specsia_build.characters.features import ways_of_features
-from specsia_build.characters.landmarks import Landmark, ankles_of, is_of_foot, is_of_leg, way_of_knees, ways_ahead
+from specsia_build.characters.landmarks import (
+    Landmark,
+    ankles_of,
+    is_of_foot,
+    is_of_leg,
+    is_of_tail,
+    way_of_knees,
+    ways_ahead,
+)
 from specsia_build.characters.shape import FOOT, HEAD, SHIN, Shape, shape_of, surface_points
 from specsia_build.errors import plural
 from specsia_build.frame import AXES, axis_vector, up_rotation
@@ -45,6 +53,9 @@ LEAST_REACH, MOST_SOLE = 0.01, 0.12
 
 LEAST_ALONG_LEGS = 0.5
 """Cosine between the way up and that from feet to legs, which may bend."""
+
+MOST_BELOW_FEET = 0.1
+"""How far a tail hangs below the feet of who stands, in the way from these to the other joints."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +107,12 @@ def up_by_joints(landmarks: Sequence[Landmark]) -> Evidence:
         up = (np.array(legs) - np.array(feet)[nearest]).mean(axis=0)
         if float(axis_vector(axis) @ up) < LEAST_ALONG_LEGS * float(np.linalg.norm(up)):
             return Evidence(None, "its legs stand across the way from its feet to its other joints")
+    # The feet of a bird in flight trail behind it, but its tail further.
+    beyond = [
+        float(axis_vector(axis) @ (np.mean(feet, axis=0) - place)) for name, place in landmarks if is_of_tail(name)
+    ]
+    if max(beyond, default=0.0) > MOST_BELOW_FEET * length:
+        return Evidence(None, "its tail lies beyond its feet")
     return Evidence(axis, f"its feet lie at the {_opposite(axis)} end")
 
 

@@ -63,6 +63,11 @@ def is_of_leg(name: str) -> bool:
     return not is_of_foot(name) and any(word.endswith(_LEGS) for word in _words(name))
 
 
+def is_of_tail(name: str) -> bool:
+    """Whether a joint is named as one of a tail."""
+    return bool(_words(name) & _TAILS)
+
+
 def ways_ahead(landmarks: Sequence[Landmark], height: float) -> dict[str, NDArray[np.float64]]:
     """Horizontal ways (2,) to the front, in heights, by what says them; only those that are long enough to tell.
 

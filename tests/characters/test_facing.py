@@ -209,6 +209,21 @@ def test_an_animal_whose_hind_feet_alone_are_named_so_is_not_laid_on_its_head() 
     assert up_by_joints(fox("Paw")).axis == "+z"
 
 
+def test_a_bird_in_flight_is_not_stood_upon_the_feet_that_trail_behind_it() -> None:
+    def bird(tail: float) -> list[Landmark]:
+        sides: list[Landmark] = [
+            (f"{name}_{side}", (sign * x, y, z))
+            for side, sign in (("L", 1), ("R", -1))
+            for name, x, y, z in (("UpperLeg", 0.02, 0.14, 0.44), ("LowerLeg", 0.1, 0.3, 0.4), ("Foot", 0.1, 0.54, 0.2))
+        ]
+        middle: list[Landmark] = [("hips", (0, 0.08, 0.5)), ("head", (0, -0.7, 0.5)), ("tail_tip", (0, tail, 0.54))]
+        return [*sides, *middle]
+
+    assert up_by_joints(bird(0.4)).axis == "-y"
+    assert up_by_joints(bird(0.8)).axis is None
+    assert up_by_joints(bird(0.8)).why == "its tail lies beyond its feet"
+
+
 def test_the_shared_characters_are_found_or_unsure(characters_dir: Path) -> None:
     fronts = {"-y": 0, None: 0}
     for entry in open_source(str(characters_dir / "animated.jsonl"), characters_dir).entries:

@@ -181,8 +181,8 @@ def _convert(path: Path, pose: str, kept: Path, script: Script, root: Path) -> N
             raise trouble from error
         if (version := _newer_blender(path, root)) is not None:
             raise CharacterError(
-                f"{path.name} was saved by Blender {version}, and the Blender here cannot read it: export it as GLB, or "
-                f"set {EXECUTABLE_SETTING} to a newer one"
+                f"{path.name} was saved by Blender {version}, and the Blender here cannot read it: export it as GLB, "
+                f"or set {EXECUTABLE_SETTING} to a newer one"
             ) from error
         raise CharacterError(
             f"{path.name} could not be read by Blender ({error}): export it again, as binary FBX or as glTF"

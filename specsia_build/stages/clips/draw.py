@@ -315,7 +315,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="draw",
-    version=9,
+    version=10,
     earlier=(motions.STAGE,),
     make=draw,
     settings=_settings,
