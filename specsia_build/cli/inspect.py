@@ -95,10 +95,9 @@ def characters(
     shapes = [
         ids for ids in same_shapes(opened.entries, [f.shape for f in facts]) if not any(map(set(ids).issubset, files))
     ]
-    document = {"source": opened.name, "kind": opened.kind, "characters": [asdict(f) for f in facts]}
-    lines: list[str | Table] = (
-        [*_character_lines(facts, problems, doubles, shapes)] if parts is None else _part_lines(facts[0])
-    )
+    notes = [*opened.notes, *_notes(facts, doubles, shapes)] if parts is None else []
+    document = {"source": opened.name, "kind": opened.kind, "characters": [asdict(f) for f in facts], "notes": notes}
+    lines: list[str | Table] = [*_character_lines(facts, problems, notes)] if parts is None else _part_lines(facts[0])
     if suggest is not None and suggested is not None:
         write_bytes(suggest, suggested)
         found = suggested.count(LINE_END)
@@ -107,7 +106,7 @@ def characters(
     if pictures is not None:
         write_page(gallery_of_source(opened.name, facts, views), {}, pictures, Progress())
         lines.append(f"the pictures are in {pictures}")
-    tell(as_json, document, [*(f"note: {note}" for note in opened.notes if parts is None), *lines])
+    tell(as_json, document, lines)
     if len(problems) == len(facts):
         ctx.exit(FAILED)
 
@@ -151,26 +150,32 @@ def _show_page(facts: Sequence[CharacterFacts]) -> None:
         show_above(Table(head, rows, right=(2, 3)))
 
 
-def _character_lines(
-    facts: Sequence[CharacterFacts],
-    problems: Sequence[CharacterFacts],
-    doubles: Sequence[Sequence[str]],
-    shapes: Sequence[Sequence[str]],
+def _notes(
+    facts: Sequence[CharacterFacts], doubles: Sequence[Sequence[str]], shapes: Sequence[Sequence[str]]
 ) -> list[str]:
+    """What is to be said of several characters together."""
     from specsia_build.characters.survey import UNSURE
 
+    notes = []
+    unsure = [f.id for f in facts if f.faces.endswith(UNSURE)]
+    if unsure:
+        said = f"nothing is sure about which way {some(unsure)} face{'s' * (len(unsure) == 1)}: look at "
+        notes.append(f"{said}{'its picture' if len(unsure) == 1 else 'their pictures'} (--pictures FILE.html)")
+    notes += [f"{some(ids)} are one file" for ids in doubles]
+    one = 'have one shape: keep one of them, or give them the same "split" in a manifest'
+    notes += [f"{some(ids)} {one}" for ids in shapes[:_MOST_SHAPES]]
+    if (more := len(shapes) - _MOST_SHAPES) > 0:
+        notes.append(f"{plural(more, 'more shape')} likewise")
+    return notes
+
+
+def _character_lines(
+    facts: Sequence[CharacterFacts], problems: Sequence[CharacterFacts], notes: Sequence[str]
+) -> list[str]:
     warned = folded((f.id, sentence) for f in facts for sentence in f.warnings)
     lines = [f"warning: {fold.line()}" for fold in warned]
     lines += [f"problem: {fold.line()}" for fold in folded((f.id, str(f.problem)) for f in problems)]
-    unsure = [f.id for f in facts if f.faces.endswith(UNSURE)]
-    if unsure:
-        said = f"note: nothing is sure about which way {some(unsure)} face{'s' * (len(unsure) == 1)}: look at "
-        lines.append(f"{said}{'its picture' if len(unsure) == 1 else 'their pictures'} (--pictures FILE.html)")
-    lines += [f"note: {some(ids)} are one file" for ids in doubles]
-    one = 'have one shape: keep one of them, or give them the same "split" in a manifest'
-    lines += [f"note: {some(ids)} {one}" for ids in shapes[:_MOST_SHAPES]]
-    if (more := len(shapes) - _MOST_SHAPES) > 0:
-        lines.append(f"note: {plural(more, 'more shape')} likewise")
+    lines += [f"note: {note}" for note in notes]
     counts = Counter(f.format or "?" for f in facts)
     formats = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
     triangles = sum(f.triangles for f in facts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,3 +89,5 @@ def test_one_character_in_several_folders_is_told(tmp_path: Path) -> None:
     ran = CliRunner().invoke(main, ["characters", str(tmp_path), "--workers", "1"], terminal_width=200)
     assert "note: OBJ_Hero, obj2_Hero are one file" in " ".join(ran.output.split())
     assert "one shape" not in ran.output
+    told = json.loads(CliRunner().invoke(main, ["characters", str(tmp_path), "--workers", "1", "--json"]).stdout)
+    assert "OBJ_Hero, obj2_Hero are one file" in told["notes"]
