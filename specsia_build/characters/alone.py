@@ -42,7 +42,9 @@ _ENDS = {"head": re.compile(r"head|頭"), "hands": re.compile(r"hands?|wrist"), 
 _THING = re.compile(
     r"revolver|pistol|gun|rifle|shotgun|bow|crossbow|arrow|sword|dagger|knife|axe|hammer|mace|spear|staff|wand|shield|"
     r"mug|cup|bottle|cube|box|sphere|cylinder|cone|torus|plane|shirt|tshirt|jacket|coat|dress|skirt|pants|trousers|"
-    r"jeans|shorts|shoes?|boots?|hat|cap|helmet|gloves?"
+    r"jeans|shorts|shoes?|boots?|hat|cap|helmet|gloves?|chair|stool|table|desk|bench|sofa|couch|bed|shelf|bookshelf|cabinet|"
+    r"lamp|lantern|torch|candle|barrel|crate|door|fence|wall|floor|house|building|bridge|road|car|truck|bus|train|boat|ship|"
+    r"hydrant|camera|vase|bucket|rock|stone"
 )
 _FILLER = re.compile(r"\d+h?|of|the|a|with|low|high|poly|lowpoly|free|model|v\d+")
 
@@ -221,8 +223,9 @@ def _lone_thing(name: str, mesh: Mesh, landmarks: Sequence[Landmark]) -> tuple[F
             ),
         )
     called = [word for word in words_of(name.rpartition(".")[0]) if not _FILLER.fullmatch(word)]
-    if called and not landmarks and all(_THING.fullmatch(word) for word in called):
-        return (Finding(f"{name} has no joints and is called as a thing is: it seems to be no character"),)
+    if called and not there and not missing and all(_THING.fullmatch(word) for word in called):
+        limbs = "no joints of a head, hands or feet"
+        return (Finding(f"{name} has {limbs} and is called as a thing is: it seems to be no character"),)
     return ()
 
 

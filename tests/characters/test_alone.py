@@ -251,6 +251,17 @@ def test_a_thing_without_joints_that_is_called_one(tmp_path: Path, name: str, th
     assert sum("seems to be no character" in said for said in read(path).warnings) == things
 
 
+@pytest.mark.parametrize(
+    ("name", "joint", "things"), [("Knife", "Knife", 1), ("chair", "seat", 1), ("Barrel", "head", 0)]
+)
+def test_nodes_of_a_thing_are_no_joints_of_a_body(name: str, joint: str, things: int) -> None:
+    (corners,) = box((0, 0, 0.5), (0.2, 1, 0.6))
+    faces = np.array(TRIANGLES, np.int32)
+    mesh = Mesh(corners.astype(np.float32), faces, (Material("m"),), np.zeros(len(faces), np.int32))
+    found = company(f"{name}.glb", mesh, ((name,),), None, [(joint, (0.0, 0.0, 0.5))])
+    assert sum("seems to be no character" in one.warning for one in found) == things
+
+
 def test_the_spare_weapons_of_the_shared_characters_are_named(characters_dir: Path, tmp_path: Path) -> None:
     lines = (characters_dir / "everything.jsonl").read_text().splitlines()
     stated = {line["id"]: set(line["drop"]) for line in map(json.loads, lines) if "drop" in line}
