@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from specsia_build.config import DRAVIE, BuildConfig, backend_name
 from specsia_build.errors import UsageError
@@ -13,11 +14,12 @@ from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.mark import outdated, settings_before
 from specsia_build.pipeline.packing import pack_plan
 from specsia_build.pipeline.planning import plan_stage, stages_of
-from specsia_build.pipeline.recipes import part_tasks
+from specsia_build.pipeline.recipes import PartTask, part_tasks
 from specsia_build.pipeline.selection import Selection, select, source_of
 from specsia_build.pipeline.settling import Settlement
-from specsia_build.recipes.folder import is_written
+from specsia_build.recipes.folder import is_written, record_of
 from specsia_build.recipes.registry import folder_recipes
+from specsia_build.recipes.verify import mark_of
 from specsia_build.stages.pack import packed_fingerprint, plan_fingerprint
 from specsia_build.stages.registry import character_stages
 
@@ -81,8 +83,19 @@ def _packed(
         current = there and found == _planned(config, layout, source, chosen, index, failures)
     for recipe in folder_recipes(config.clips.recipes if config.clips is not None else ()):
         tasks, _ = part_tasks(recipe, config, layout, chosen.entries, index, failures, chosen.splits)
-        there &= bool(tasks) and all(is_written(task.folder, task.key, task.mark) for task in tasks)
+        folders: dict[Path, list[PartTask]] = {}
+        for task in tasks:
+            folders.setdefault(task.folder, []).append(task)
+        there &= bool(folders) and all(mark_of(folder) is not None for folder in folders)
+        current &= all(_is_current(folder, found) for folder, found in folders.items())
     return there, there and current
+
+
+def _is_current(folder: Path, tasks: Sequence[PartTask]) -> bool:
+    """Whether a recipe's folder holds its parts as they would be written, but for as many as were left out of it."""
+    lacking = [task for task in tasks if not is_written(folder, task.key, task.mark)]
+    left_out = (mark_of(folder) or {}).get("left_out")
+    return len(lacking) == left_out and all(record_of(folder, task.key) is None for task in lacking)
 
 
 def _planned(

@@ -16,6 +16,7 @@ from specsia_build.dataset.schema import MOVING_COLUMNS
 from tests.artefacts import artefact
 from tests.pipeline.moving import SECONDS, write_moving_figure
 from tests.pipeline.test_build import made, specsia
+from tests.shapes import write_figure
 
 SMALL = ("--size", "64", "--views", "2", "--fps", "8", "--workers", "1")
 
@@ -251,6 +252,25 @@ def test_a_folder_of_clips_is_no_build(tmp_path: Path) -> None:
     clips(tmp_path / "a.glb", tmp_path / "out", "--frames", "1")
     assert "specsia clips" in specsia("build", "--out", tmp_path / "out", code=2)["error"]
     assert "all stages are up to date" in specsia("status", tmp_path / "out")["text"]
+
+
+def test_status_knows_what_recipes_left_out_and_what_they_lack(tmp_path: Path) -> None:
+    write_moving_figure(tmp_path / "two" / "goes.glb")
+    write_figure(tmp_path / "two" / "still.obj")
+    out = tmp_path / "out"
+    document = clips(tmp_path / "two", out, "--recipe", "paintbucket", "--frames", "3", "--views", "1")
+    assert document["recipes"] == {"paintbucket": 1}
+
+    def told() -> list[str]:
+        return [" ".join(line.split()) for line in specsia("status", out)["text"].splitlines()[-2:]]
+
+    assert told() == ["pack all is packed", "all stages are up to date"]
+    next((out / "paintbucket").rglob("*.png")).unlink()
+    assert told() == ["pack packed, but not as a build would pack it now", "a build would do: pack"]
+    clips(tmp_path / "two", out, "--recipe", "paintbucket", "--frames", "3", "--views", "1")
+    assert told()[1] == "all stages are up to date"
+    (out / "paintbucket" / "specsia.json").unlink()
+    assert told() == ["pack nothing is packed yet", "a build would do: pack"]
 
 
 def test_a_reconstruction_with_clips_of_its_own_keeps_them(tmp_path: Path) -> None:
