@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,14 +74,22 @@ class RunStatus:
 
 
 def _packed(
-    config: BuildConfig, layout: RunLayout, source: str, chosen: Selection, index: Index, failures: Sequence[Failure]
+    config: BuildConfig,
+    layout: RunLayout,
+    chosen: Selection,
+    index: Index,
+    failures: Sequence[Failure],
+    planned: Callable[[], str | None],
 ) -> tuple[bool, bool]:
-    """Whether what a run packs is there, whatever it holds, and whether it is exactly what is built now."""
+    """Whether what a run packs is there, whatever it holds, and whether it is exactly what is built now.
+
+    `planned` gives the fingerprint of the dataset that pack would write now, None where there is nothing to pack.
+    """
     there, current = True, True
     if config.clips is None or DRAVIE in config.clips.recipes:
         found = packed_fingerprint(layout.dataset)
         there = found is not None
-        current = there and found == _planned(config, layout, source, chosen, index, failures)
+        current = there and found == planned()
     for recipe in folder_recipes(config.clips.recipes if config.clips is not None else ()):
         tasks, _ = part_tasks(recipe, config, layout, chosen.entries, index, failures, chosen.splits)
         folders: dict[Path, list[PartTask]] = {}
@@ -98,16 +107,6 @@ def _is_current(folder: Path, tasks: Sequence[PartTask]) -> bool:
     return len(lacking) == left_out and all(record_of(folder, task.key) is None for task in lacking)
 
 
-def _planned(
-    config: BuildConfig, layout: RunLayout, source: str, chosen: Selection, index: Index, failures: Sequence[Failure]
-) -> str | None:
-    """Fingerprint of the dataset that pack would write now, None where there is nothing to pack."""
-    try:
-        return plan_fingerprint(pack_plan(config, layout, source, chosen.entries, index, failures, chosen.splits))
-    except UsageError:
-        return None
-
-
 def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
     """Look at a run."""
     source = source_of(config, layout)
@@ -117,7 +116,8 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
     failures = concerning(read_failures(layout.failures), ids, [backend_name(spec) for spec in config.backends])
     stages = []
     with open_index(layout, writes=False) as index:
-        settled = Settlement(config, layout, index).known(entries)
+        settlement = Settlement(config, layout, index)
+        settled = settlement.known(entries)
         rest = [entry for entry in entries if entry.id not in settled]
         for stage, spec in stages_of(config, character_stages(config)):
             plan = plan_stage(stage, spec, rest, config, layout, index)
@@ -126,7 +126,14 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
             failed = {f.id for f in failures if f.stage == stage.name and f.backend == name}
             counts = map(len, (plan.stale, plan.missing, plan.blocked, failed))
             stages.append(StageStatus(stage.name, name, done, *counts))
-        packed = _packed(config, layout, source.name, chosen, index, failures)
+
+        def planned() -> str | None:
+            with suppress(UsageError):
+                what = (entries, index, failures, chosen.splits, settlement)
+                return plan_fingerprint(pack_plan(config, layout, source.name, *what))
+            return None
+
+        packed = _packed(config, layout, chosen, index, failures, planned)
     return RunStatus(
         source.name, len(entries), tuple(stages), tuple(failures), *packed, tuple(outdated(layout, config))
     )
