@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.characters import actions
 from specsia_build.characters.character import legible
-from specsia_build.errors import CharacterError, SpecsiaError, UsageError, plural
+from specsia_build.errors import CharacterError, SpecsiaError, UsageError, argument, plural
 from specsia_build.files.records import read_json, remembered_json
 from specsia_build.files.sources import open_source_file
 from specsia_build.files.trouble import write_trouble
@@ -193,7 +193,7 @@ def _without_mesh(path: Path, motions: Sequence[str]) -> str:
     if motions:
         return (
             f"{path.name} holds {plural(len(motions), 'motion')} and no mesh that a render would show, so it is no "
-            f"character: let others move by it: specsia clips CHARACTERS --motion {path.name}"
+            f"character: let others move by it: specsia clips CHARACTERS --motion {argument(path.name)}"
         )
     return f"{path.name} holds no mesh that a render would show: export it again with its meshes"
 

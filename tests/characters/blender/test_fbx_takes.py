@@ -84,12 +84,12 @@ def test_why_a_take_cannot_be_read_is_what_blender_says_of_it(two_takes: bytes, 
 def test_a_file_of_motions_alone_is_no_character_but_moves_others(tmp_path: Path) -> None:
     if importlib.util.find_spec("bpy") is None:
         pytest.skip("needs the bpy package to write an FBX file")
-    path = tmp_path / "slide.fbx"
+    path = tmp_path / "a slide.fbx"
     bare = WRITE.replace('bpy.data.objects.new("box", mesh)', 'bpy.data.objects.new("box", None)')
     subprocess.run([sys.executable, "-c", bare, str(path)], check=True, capture_output=True, timeout=300)
     with pytest.raises(CharacterError) as told:
         read_with_blender(path)
     assert str(told.value) == (
-        "slide.fbx holds 2 motions and no mesh that a render would show, so it is no character: let others move by it: "
-        "specsia clips CHARACTERS --motion slide.fbx"
+        "a slide.fbx holds 2 motions and no mesh that a render would show, so it is no character: let others move by "
+        "it: specsia clips CHARACTERS --motion 'a slide.fbx'"
     )
