@@ -207,11 +207,8 @@ def finish(
     Returns:
         How many parts there are now.
     """
-    by_folder: dict[Path, list[PartTask]] = {}
-    for task in tasks:
-        by_folder.setdefault(task.folder, []).append(task)
     count = 0
-    for folder, wanted in by_folder.items():
+    for folder, wanted in by_folder(tasks).items():
         sweep(folder, deep=False)
         sweep(folder / folders.STATE)
         keys = {task.key for task in wanted}
@@ -235,6 +232,14 @@ def finish(
         if foreign:
             progress.say(f"kept in {folder}, as it is no clip of specsia's: {named(foreign)}")
     return count
+
+
+def by_folder(tasks: Sequence[PartTask]) -> dict[Path, list[PartTask]]:
+    """Parts by the recipe's folder that they belong in."""
+    found: dict[Path, list[PartTask]] = {}
+    for task in tasks:
+        found.setdefault(task.folder, []).append(task)
+    return found
 
 
 def _made_with(recipe: Recipe, backend: str | None, config: BuildConfig, source: str) -> dict[str, Any]:

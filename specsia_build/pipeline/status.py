@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from specsia_build.config import DRAVIE, BuildConfig, backend_name
 from specsia_build.errors import UsageError
 from specsia_build.pipeline.failures import Failure, concerning, read_failures
-from specsia_build.pipeline.index import Index, open_index
+from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.mark import outdated, settings_before
 from specsia_build.pipeline.packing import pack_plan
 from specsia_build.pipeline.planning import plan_stage, stages_of
-from specsia_build.pipeline.recipes import PartTask, part_tasks
-from specsia_build.pipeline.selection import Selection, select, source_of
+from specsia_build.pipeline.recipes import PartTask, by_folder, part_tasks
+from specsia_build.pipeline.selection import select, source_of
 from specsia_build.pipeline.settling import Settlement
 from specsia_build.recipes.folder import is_written, record_of
 from specsia_build.recipes.registry import folder_recipes
 from specsia_build.recipes.verify import mark_of
-from specsia_build.stages.pack import packed_fingerprint, plan_fingerprint
+from specsia_build.stages.pack import PackPlan, packed_fingerprint, plan_fingerprint
 from specsia_build.stages.registry import character_stages
 
 
@@ -73,31 +72,24 @@ class RunStatus:
         return "all stages are up to date" if self.current else "a build would do: pack"
 
 
-def _packed(
-    config: BuildConfig,
-    layout: RunLayout,
-    chosen: Selection,
-    index: Index,
-    failures: Sequence[Failure],
-    planned: Callable[[], str | None],
-) -> tuple[bool, bool]:
-    """Whether what a run packs is there, whatever it holds, and whether it is exactly what is built now.
+def _is_dataset_current(layout: RunLayout, plan: Callable[[], PackPlan]) -> bool | None:
+    """Whether a dataset is what pack would write by a plan, which is asked for if need be; None where there is none."""
+    found = packed_fingerprint(layout.dataset)
+    if found is None:
+        return None
+    try:
+        return found == plan_fingerprint(plan())
+    except UsageError:
+        # Nothing is up to date that pack could write.
+        return False
 
-    `planned` gives the fingerprint of the dataset that pack would write now, None where there is nothing to pack.
-    """
-    there, current = True, True
-    if config.clips is None or DRAVIE in config.clips.recipes:
-        found = packed_fingerprint(layout.dataset)
-        there = found is not None
-        current = there and found == planned()
-    for recipe in folder_recipes(config.clips.recipes if config.clips is not None else ()):
-        tasks, _ = part_tasks(recipe, config, layout, chosen.entries, index, failures, chosen.splits)
-        folders: dict[Path, list[PartTask]] = {}
-        for task in tasks:
-            folders.setdefault(task.folder, []).append(task)
-        there &= bool(folders) and all(mark_of(folder) is not None for folder in folders)
-        current &= all(_is_current(folder, found) for folder, found in folders.items())
-    return there, there and current
+
+def _is_recipe_current(tasks: Sequence[PartTask]) -> bool | None:
+    """Whether a recipe's folders hold its parts as they would be written; None where one of them is not written."""
+    folders = by_folder(tasks)
+    if not folders or any(mark_of(folder) is None for folder in folders):
+        return None
+    return all(_is_current(folder, found) for folder, found in folders.items())
 
 
 def _is_current(folder: Path, tasks: Sequence[PartTask]) -> bool:
@@ -126,14 +118,19 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
             failed = {f.id for f in failures if f.stage == stage.name and f.backend == name}
             counts = map(len, (plan.stale, plan.missing, plan.blocked, failed))
             stages.append(StageStatus(stage.name, name, done, *counts))
-
-        def planned() -> str | None:
-            with suppress(UsageError):
-                what = (entries, index, failures, chosen.splits, settlement)
-                return plan_fingerprint(pack_plan(config, layout, source.name, *what))
-            return None
-
-        packed = _packed(config, layout, chosen, index, failures, planned)
+        packed = []
+        if config.clips is None or DRAVIE in config.clips.recipes:
+            what = (config, layout, source.name, entries, index, failures, chosen.splits, settlement)
+            packed.append(_is_dataset_current(layout, lambda: pack_plan(*what)))
+        for recipe in folder_recipes(config.clips.recipes if config.clips is not None else ()):
+            tasks, _ = part_tasks(recipe, config, layout, entries, index, failures, chosen.splits)
+            packed.append(_is_recipe_current(tasks))
     return RunStatus(
-        source.name, len(entries), tuple(stages), tuple(failures), *packed, tuple(outdated(layout, config))
+        source=source.name,
+        characters=len(entries),
+        stages=tuple(stages),
+        failures=tuple(failures),
+        packed=None not in packed,
+        current=all(packed),
+        outdated=tuple(outdated(layout, config)),
     )

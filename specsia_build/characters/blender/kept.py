@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from specsia_build import memory
@@ -200,6 +199,9 @@ def _without_mesh(path: Path, motions: Sequence[str]) -> str:
 
 def _newer_blender(path: Path, root: Path) -> str | None:
     """The version that saved a .blend file whose header is that of Blender 5 and later, which older ones call none."""
+    # Whoever reads motions of other files need not wait for it.
+    import pyarrow as pa
+
     with contextlib.suppress(OSError, ValueError, CharacterError):
         with open_source_file(path, root) as stream:
             start = stream.read(_BLOCK)

@@ -16,7 +16,6 @@ from specsia_build.errors import CharacterError
 MOST_NODES = 50_000
 """Nodes of a file; each costs its bytes little and its reader a tenth of a millisecond."""
 
-
 _MOST_SKINS = 64
 """Skins that are asked where they bind joints."""
 

@@ -13,22 +13,13 @@ import pytest
 from specsia_build.animation.motion import poses
 from specsia_build.characters.blender.kept import CACHE_SETTING
 from specsia_build.characters.blender.read import read_with_blender
+from tests.characters.blender.armature import ARMATURE
 
 NAMES = ("hat", "arm", "tail", "body", "leg", "eye", "boot", "scarf")
 
-WRITE = """
-import sys
-import bpy
-
-bpy.ops.wm.read_factory_settings(use_empty=True)
-link = bpy.context.scene.collection.objects.link
-bones = bpy.data.armatures.new("bones")
-rig = bpy.data.objects.new("rig", bones)
-link(rig)
-bpy.context.view_layer.objects.active = rig
-bpy.ops.object.mode_set(mode="EDIT")
-bones.edit_bones.new("bone").tail = (0, 0, 1)
-bpy.ops.object.mode_set(mode="OBJECT")
+WRITE = (
+    ARMATURE
+    + """
 for k, name in enumerate(sys.argv[2:]):
     mesh = bpy.data.meshes.new(name)
     mesh.from_pydata([(k, 0, 0), (k + 1, 0, 0), (k, 0, 1)], [], [(0, 1, 2)])
@@ -42,6 +33,7 @@ import addon_utils
 addon_utils.enable("io_scene_fbx")
 bpy.ops.export_scene.fbx(filepath=sys.argv[1], add_leaf_bones=False)
 """
+)
 
 
 def test_a_rig_is_of_the_vertices_of_the_mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

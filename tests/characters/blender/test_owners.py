@@ -12,20 +12,11 @@ import pytest
 
 from specsia_build.characters.blender.kept import CACHE_SETTING
 from specsia_build.characters.blender.rig import read_rig
+from tests.characters.blender.armature import ARMATURE
 
-WRITE = """
-import sys
-import bpy
-
-bpy.ops.wm.read_factory_settings(use_empty=True)
-link = bpy.context.scene.collection.objects.link
-bones = bpy.data.armatures.new("bones")
-rig = bpy.data.objects.new("rig", bones)
-link(rig)
-bpy.context.view_layer.objects.active = rig
-bpy.ops.object.mode_set(mode="EDIT")
-bones.edit_bones.new("bone").tail = (0, 0, 1)
-bpy.ops.object.mode_set(mode="OBJECT")
+WRITE = (
+    ARMATURE
+    + """
 mesh = bpy.data.meshes.new("body")
 mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 0, 1)], [], [(0, 1, 2)])
 body = bpy.data.objects.new("body", mesh)
@@ -44,6 +35,7 @@ away.mute = True
 away.strips.new("jump", 1, bpy.data.actions["jump"])
 bpy.ops.wm.save_as_mainfile(filepath=sys.argv[1])
 """
+)
 
 
 def test_an_action_put_away_on_the_mesh_of_its_armature_moves_the_armature(
