@@ -16,6 +16,7 @@ from specsia_build.characters.gltf.hierarchy import read_skin
 from specsia_build.characters.gltf.influences import Influences, influences_of
 from specsia_build.characters.gltf.materials import Materials, UvTransform
 from specsia_build.characters.gltf.scene import Instance
+from specsia_build.characters.gltf.torn import Tears
 from specsia_build.characters.gltf.vertices import Vertices
 from specsia_build.characters.normals import unit_normals, with_flat_gaps
 from specsia_build.characters.polygons import MAX_TRIANGLES, TRIANGLE_COST, VERTEX_COST
@@ -76,6 +77,7 @@ class MeshReader:
     shared: Collection[int]
     skinned: bool = False
     triangles: int = 0
+    _tears: dict[int, Tears] = field(default_factory=dict)
     _parts: dict[tuple[int, tuple[float, ...]], tuple[_Part, ...]] = field(default_factory=dict)
     _palettes: dict[int, NDArray[np.float64]] = field(default_factory=dict)
 
@@ -153,6 +155,8 @@ class MeshReader:
             ] = None
         matrices = self._matrices(instance, influences)
         points = part.points
+        if influences is not None:
+            self._tears.setdefault(instance.node.skin or 0, Tears()).add(points, matrices, faces)
         vertices = (np.einsum("...ij,...j->...i", matrices[..., :3], points) + matrices[..., 3]).astype(np.float32)
         if not np.isfinite(vertices).all():
             raise CharacterError(f"{self.document.name} has vertices that are not numbers: export it again")
@@ -222,6 +226,14 @@ class MeshReader:
             CharacterError: if it is damaged.
         """
         return read_skin(self.document, index, len(self.worlds))
+
+    def torn(self) -> list[str]:
+        """Sentences on the skins that tore what was read."""
+        found = []
+        for index, tears in sorted(self._tears.items()):
+            _, binds = self.skin(index)
+            found.append(tears.doubt(f"{self.document.name}: skins[{index}]", bound=bool(np.ptp(binds, axis=0).any())))
+        return [doubt for doubt in found if doubt is not None]
 
     def _palette(self, index: int) -> NDArray[np.float64]:
         """A skin's joint matrices, (J, 3, 4): from the vertices as stored to the file's coordinates."""

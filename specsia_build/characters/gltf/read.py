@@ -94,7 +94,7 @@ def read_gltf(
         part_names=tuple(instance.names for instance in scene.instances),
         face_part=face_part,
         files=(path, *document.touched),
-        warnings=(*scene.warnings, *warnings, *lost),
+        warnings=(*scene.warnings, *warnings, *lost, *(reader.torn() if pose == "rest" else ())),
         skinned=reader.skinned,
         animations=document.root.count("animations"),
         landmarks=scene.landmarks,

@@ -16,6 +16,7 @@ from specsia_build import memory
 from specsia_build.animation.rig import posed
 from specsia_build.characters.animated import AnimatedCharacter, read_animated
 from specsia_build.characters.character import Entry
+from specsia_build.characters.gltf.read import read_gltf
 from specsia_build.characters.motions import read_motions
 from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError
@@ -332,3 +333,54 @@ def test_a_humanoid_that_is_wrong_is_said(tmp_path: Path, humanoid: Any, bones: 
     moving = read(writer, tmp_path)
     assert len(moving.humanoid) == bones
     assert sentence in moving.warnings[0]
+
+
+def post_of_two(binds: list[Any] | None, *, joined: bool = True) -> GltfWriter:
+    """A post of two joints, the upper two metres above the lower; its halves share triangles, or do not."""
+    writer = GltfWriter()
+    heights = [0.0, 0.5, 1.0, 1.5, 2.0]
+    points = [[x, y, 0.0] for y in heights for x in (0.0, 0.2)]
+    strip = [[k, k + 1, k + 2] for k in range(8)]
+    kept = strip if joined else [row for row in strip if max(row) < 4 or min(row) >= 4]
+    lower = [1.0 if k < 4 else 0.0 for k in range(10)]
+    joints, weights = writer.accessor([[0, 1, 0, 0]] * 10, "u1"), writer.accessor([[w, 1 - w, 0, 0] for w in lower])
+    post = writer.primitive(points, [k for row in kept for k in row], JOINTS_0=joints, WEIGHTS_0=weights)
+    writer.mesh_node(post, name="post", skin=0)
+    writer.add("nodes", name="hip", translation=[0, 1, 0], children=[2])
+    writer.add("nodes", name="chest", translation=[0, 2, 0])
+    inverse = {} if binds is None else {"inverseBindMatrices": writer.accessor(np.array(binds).reshape(-1, 16))}
+    writer.add("skins", joints=[1, 2], **inverse)
+    return writer
+
+
+def down(by: float) -> list[list[float]]:
+    """An inverse bind matrix of a joint so high, as glTF stores it."""
+    return [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, -by, 0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("binds", "joined", "said"),
+    [
+        (None, True, "has no inverse bind matrices, or all alike,"),
+        ([down(0), down(0)], True, "has no inverse bind matrices, or all alike,"),
+        ([down(3), down(1)], True, "binds its joints elsewhere than they are at rest"),
+        ([down(1), down(3)], True, None),
+        (None, False, None),
+    ],
+    ids=["no binds", "one bind", "binds out of order", "bound", "parts of their own"],
+)
+def test_a_skin_that_tears_its_mesh_at_rest_is_said(
+    tmp_path: Path, binds: list[Any] | None, joined: bool, said: str | None
+) -> None:
+    found = read_gltf(post_of_two(binds, joined=joined).write_glb(tmp_path / "a.glb")).warnings
+    if said is None:
+        assert found == ()
+    else:
+        (sentence,) = found
+        assert sentence.startswith(f"a.glb: skins[0] {said}")
+        assert "(25.0% of the triangles)" in sentence
+
+
+def test_a_skin_without_binds_moves_vertices_as_the_specification_says(tmp_path: Path) -> None:
+    mesh = read_gltf(post_of_two(None).write_glb(tmp_path / "a.glb")).mesh
+    assert_allclose(np.unique(mesh.vertices[:, 1]), [1.0, 1.5, 4.0, 4.5, 5.0], atol=1e-6)
