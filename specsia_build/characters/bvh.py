@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.animation.motion import JOINT_COST, ROTATION, TRANSLATION, Motion, Track, poses
 from specsia_build.animation.skeleton import Skeleton
+from specsia_build.characters.bvh_doubts import in_radians, of_two_units
 from specsia_build.characters.facing import front_by_joints, rotated, up_by_joints
 from specsia_build.characters.landmarks import Landmark
 from specsia_build.characters.words import floats
@@ -101,7 +102,11 @@ def read_bvh(path: Path, root: Path | None = None) -> BvhFile:
         (more, f"says that it has {plural(count, 'frame')}, and has {len(frames):,}: all are played"),
         (leaps, "leaps from its first frame to the second, as from a T-pose: it is played from the second on"),
     )
-    return replace(_stood(skeleton, motion), warnings=tuple(f"{path.name} {what}" for so, what in said if so))
+    stood = _stood(skeleton, motion)
+    rotations = [kind == "rotation" for joint in joints for kind, _ in joint.channels]
+    doubt = in_radians(frames[:, rotations]) or of_two_units(skeleton, motion, axis_vector(stood.up))
+    told = (*(what for so, what in said if so), *((doubt,) if doubt is not None else ()))
+    return replace(stood, warnings=tuple(f"{path.name} {what}" for what in told))
 
 
 def _leaps(tracks: Sequence[Track]) -> bool:

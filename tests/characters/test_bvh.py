@@ -97,6 +97,37 @@ def test_a_t_pose_before_the_motion_is_not_played_and_told(tmp_path: Path) -> No
     assert read_bvh(written(tmp_path, text[: text.index("1 2 3")] + even)).warnings == ()
 
 
+def swings(size: float = 1.0, unit: float = 1.0, frames: int = 40) -> str:
+    """The chain as it swings to and fro below its root, which goes as far as it."""
+    angles = [unit * 60 * np.sin(k / 6) for k in range(frames)]
+    rows = "".join(f"{0.1 * size * k:.6f} 0 0 {angle:.6f} 0 0 0 0 0\n" for k, angle in enumerate(angles))
+    text = CHAIN.replace("Frames: 2", f"Frames: {frames}")
+    return text[: text.index("1 2 3")] + rows
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (swings(), None),
+        (
+            swings(unit=np.pi / 180),
+            "turns no joint by more than 1.0°, so that it hardly moves: if its rotations are rad",
+        ),
+        (swings(unit=np.pi / 180, frames=5), None),
+        (
+            swings(size=100.0),
+            "times as far as its feet step, so that it slides: if its offsets and its root's positions",
+        ),
+        (swings(size=0.0), None),
+    ],
+    ids=["sound", "radians", "radians, brief", "two units", "on the spot"],
+)
+def test_other_units_than_a_bvh_has_are_said(tmp_path: Path, text: str, said: str | None) -> None:
+    found = read_bvh(written(tmp_path, text)).warnings
+    assert [said in sentence for sentence in found if said is not None] == ([True] if said is not None else [])
+    assert bool(found) == (said is not None)
+
+
 def test_memory_is_reckoned_by_the_frames_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = CHAIN.replace("Frames: 2", "Frames: 1") + "1 2 3 0 0 0 0 0 0\n" * 20_000
     monkeypatch.setattr(memory, "_allowed", 2**23)
