@@ -18,6 +18,7 @@ from specsia_build.characters.formats import FORMATS, REFUSED
 from specsia_build.characters.sides import BOTH, SIDES
 from specsia_build.errors import CharacterError, UsageError, brief
 from specsia_build.files.content import other_content
+from specsia_build.files.listing import listing
 from specsia_build.files.sources import open_source_file
 from specsia_build.frame import AXES, front_rotation
 
@@ -161,7 +162,7 @@ def _object(line: bytes) -> dict[str, Any]:
 def _entry(folder: Path, values: dict[str, Any], real: dict[Path, Path]) -> Entry:
     _check_types(values)
     path = _inside(folder, values["path"], "path", real)
-    kind = _format(path, values["path"])
+    kind = _format(folder, path, values["path"])
     usual = AUTO if kind in UNSETTLED else None
     return Entry(
         id=values["id"],
@@ -264,14 +265,26 @@ def _file(folder: Path, values: dict[str, Any], key: str, real: dict[Path, Path]
         return None
     path = _inside(folder, values[key], key, real)
     missing = f"there is no '{values[key][:200]}' for '{key}'"
-    if not stat.S_ISREG(_mode(path, missing)):
+    if not stat.S_ISREG(_mode(path, missing + _alike(folder, path))):
         raise _LineError(missing + ": it is no regular file")
     return path
 
 
-def _format(path: Path, text: str) -> str:
+def _alike(folder: Path, path: Path) -> str:
+    """The end of a sentence on a file that is not there: the one that letter case or accents alone tell from it."""
+    place = folder
+    for part in path.relative_to(folder).parts:
+        near = listing(place)
+        name = part if part in near.names else next(iter(near.alike(part)), None)
+        if name is None:
+            return ""
+        place /= name
+    return "" if place == path else f": write '{place.relative_to(folder).as_posix()}', as the file is called"
+
+
+def _format(folder: Path, path: Path, text: str) -> str:
     shown = text[:200]
-    if stat.S_ISDIR(_mode(path, f"there is no '{shown}'")):
+    if stat.S_ISDIR(_mode(path, f"there is no '{shown}'{_alike(folder, path)}")):
         if is_bicar(path):
             return "3dbicar"
         raise _LineError(f"the folder '{shown}' has no tpose/m.obj")

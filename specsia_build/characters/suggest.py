@@ -11,16 +11,22 @@ from typing import Any
 from specsia_build.characters.character import AUTO, UNSETTLED, Entry
 from specsia_build.characters.sources import Source
 from specsia_build.characters.survey import CharacterFacts
-from specsia_build.errors import UsageError
+from specsia_build.errors import UsageError, some
+
+TOGETHER = "train"
+"""Split that characters of one shape are given where the source states none."""
 
 
-def suggested_manifest(source: Source, facts: Sequence[CharacterFacts], place: Path) -> bytes:
+def suggested_manifest(
+    source: Source, facts: Sequence[CharacterFacts], place: Path, alike: Sequence[Sequence[str]] = ()
+) -> bytes:
     """The lines of a manifest of a source's characters, each with what would mend it.
 
     Args:
         source: of which each entry with a file gets a line; what it states is kept.
         facts: of each of its entries, in their order.
         place: file that the manifest is written to; its paths are relative to that folder.
+        alike: ids of characters that are one file or one shape, each such set of which gets one split.
 
     Raises:
         UsageError: if a character lies outside that folder, where no manifest may point, or none has a file of its own.
@@ -28,13 +34,33 @@ def suggested_manifest(source: Source, facts: Sequence[CharacterFacts], place: P
     if source.kind == "sample":
         raise UsageError(f"{source.name} is made anew by each command, so no manifest can name its files")
     folder = Path(os.path.abspath(place.parent))  # noqa: PTH100  as the user wrote it, links not followed
-    lines = [_line(entry, one, folder) for entry, one in zip(source.entries, facts, strict=True) if not entry.problem]
+    splits = _splits(source.entries, alike)
+    lines = [
+        _line(entry, one, folder, splits.get(entry.id))
+        for entry, one in zip(source.entries, facts, strict=True)
+        if not entry.problem
+    ]
     if not lines:
         raise UsageError(f"{source.name} holds no character that a manifest could name")
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
 
 
-def _line(entry: Entry, facts: CharacterFacts, folder: Path) -> dict[str, Any]:
+def _splits(entries: Sequence[Entry], alike: Sequence[Sequence[str]]) -> dict[str, tuple[str, str]]:
+    """Split and evidence for characters without one that are alike: that of the others, where they agree on any."""
+    stated = {entry.id: entry.split for entry in entries}
+    found: dict[str, tuple[str, str]] = {}
+    for ids in alike:
+        known = {split for one in ids if (split := stated[one]) is not None}
+        if len(known) < 2:
+            split = next(iter(known), TOGETHER)
+            for one in ids:
+                if stated[one] is None:
+                    others = some([other for other in ids if other != one])
+                    found.setdefault(one, (split, f"split: the same for {others}, which no split should part from it"))
+    return found
+
+
+def _line(entry: Entry, facts: CharacterFacts, folder: Path, kept: tuple[str, str] | None) -> dict[str, Any]:
     usual = AUTO if entry.format in UNSETTLED else None
     line: dict[str, Any] = {
         "id": entry.id,
@@ -51,6 +77,9 @@ def _line(entry: Entry, facts: CharacterFacts, folder: Path) -> dict[str, Any]:
         "source": entry.source,
     }
     evidence = []
+    if kept is not None:
+        line["split"], why = kept
+        evidence.append(why)
     for mending in facts.mendings:
         value: object = mending.value
         if mending.key == "drop":

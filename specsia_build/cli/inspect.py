@@ -87,14 +87,13 @@ def characters(
         told = None if as_json or parts is not None else _show_page
         facts = survey_all(opened.entries, config, Progress(), drawn=pictures is not None, told=told)
         views = [] if pictures is None else first_views(opened.entries, config, Progress())
-        suggested = None if suggest is None else suggested_manifest(opened, facts, suggest)
+        sound = {f.id for f in facts if f.problem is None}
+        doubles = same_files(entry for entry in opened.entries if entry.id in sound)
+        alike = same_shapes(opened.entries, [f.shape for f in facts])
+        suggested = None if suggest is None else suggested_manifest(opened, facts, suggest, [*alike, *doubles])
     problems = [f for f in facts if f.problem is not None]
-    sound = {f.id for f in facts if f.problem is None}
-    doubles = same_files(entry for entry in opened.entries if entry.id in sound)
     files = [set(ids) for ids in doubles]
-    shapes = [
-        ids for ids in same_shapes(opened.entries, [f.shape for f in facts]) if not any(map(set(ids).issubset, files))
-    ]
+    shapes = [ids for ids in alike if not any(map(set(ids).issubset, files))]
     notes = [*opened.notes, *_notes(facts, doubles, shapes)] if parts is None else []
     document = {"source": opened.name, "kind": opened.kind, "characters": [asdict(f) for f in facts], "notes": notes}
     lines: list[str | Table] = [*_character_lines(facts, problems, notes)] if parts is None else _part_lines(facts[0])

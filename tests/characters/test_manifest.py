@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "set"
     (folder / "sub dir" / "7" / "tpose").mkdir(parents=True)
     (folder / "sub dir" / "7" / "tpose" / "m.obj").write_text("")
-    for name in ("a.glb", "b.VRM", "skin.png", "note.txt", "hero.STL"):
+    for name in ("a.glb", "b.VRM", "skin.png", "note.txt", "hero.STL", "sub dir/8"):
         (folder / name).write_bytes(b"")
     return folder
 
@@ -108,6 +108,9 @@ PROBLEMS: list[tuple[str, str | dict[str, Any]]] = [
     ("a character cannot face '+z'", {"id": "a", "path": "a.glb", "front": "+z"}),
     ("'left' is not an axis", {"id": "a", "path": "a.glb", "front": "left"}),
     ("there is no 'gone.glb'", {"id": "a", "path": "gone.glb"}),
+    ("there is no 'A.GLB': write 'a.glb', as the file is called", {"id": "a", "path": "A.GLB"}),
+    ("there is no 'Sub Dir/8': write 'sub dir/8', as", {"id": "a", "path": "Sub Dir/8"}),
+    ("there is no 'Skin.png' for 'texture': write 'skin.png'", {"id": "a", "path": "a.glb", "texture": "Skin.png"}),
     ("there is no 'gone.png' for 'texture'", {"id": "a", "path": "a.glb", "texture": "gone.png"}),
     ("there is no 'sub dir' for 'drawing'", {"id": "a", "path": "a.glb", "drawing": "sub dir"}),
     ("'path' leads out of the manifest's folder: '../secret.glb'", {"id": "a", "path": "../secret.glb"}),

@@ -54,7 +54,8 @@ def test_what_there_is_evidence_for_is_filled_in_and_read_from_elsewhere(
     monkeypatch.chdir(tmp_path)
     assert "4 characters are in zoo/all.jsonl" in run("characters", "zoo", "--suggest", "zoo/all.jsonl")
     lines = lines_of(zoo / "all.jsonl")
-    assert lines["sound"] == {"id": "sound", "path": "sound.glb"}
+    same = "split: the same for aside, which no split should part from it"
+    assert lines["sound"] == {"id": "sound", "path": "sound.glb", "split": "train", "comment": same}
     assert lines["ghost"]["texture"] == "textures/ghost_diffuse.png"
     assert lines["ghost"]["comment"] == "texture: called like the character, which has no colour"
     assert lines["aside"]["front"] == "+x"
@@ -104,3 +105,20 @@ def test_a_comment_may_be_anything(zoo: Path) -> None:
     line = {"id": "a", "path": "sound.glb", "comment": {"by": ["hand", 1]}}
     (zoo / "own.jsonl").write_text(json.dumps(line))
     assert "0 with problems" in run("characters", zoo / "own.jsonl")
+
+
+def test_characters_of_one_shape_get_one_split(tmp_path: Path) -> None:
+    folder = tmp_path / "herd"
+    folder.mkdir()
+    for name in ("walk", "run"):
+        write_turned(folder / f"{name}.obj", into_file("+y", "-y") * (2.0 if name == "run" else 1.0))
+    write_obj(folder / "other.obj", FIGURE | {"Hat": box((0, 0, 1.2), (1, 1, 0.5))})
+    run("characters", folder, "--suggest", folder / "all.jsonl")
+    lines = lines_of(folder / "all.jsonl")
+    assert {name: line.get("split") for name, line in lines.items()} == {"walk": "train", "run": "train", "other": None}
+    assert "split: the same for run, which no split should part from it" in lines["walk"]["comment"]
+    (folder / "all.jsonl").write_text(
+        '{"id": "walk", "path": "walk.obj", "split": "test"}\n{"id": "run", "path": "run.obj"}\n'
+    )
+    run("characters", folder / "all.jsonl", "--suggest", folder / "again.jsonl")
+    assert [line["split"] for line in lines_of(folder / "again.jsonl").values()] == ["test", "test"]
