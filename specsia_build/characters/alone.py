@@ -44,9 +44,15 @@ _THING = re.compile(
     r"mug|cup|bottle|cube|box|sphere|cylinder|cone|torus|plane|shirt|tshirt|jacket|coat|dress|skirt|pants|trousers|"
     r"jeans|shorts|shoes?|boots?|hat|cap|helmet|gloves?|chair|stool|table|desk|bench|sofa|couch|bed|shelf|bookshelf|cabinet|"
     r"lamp|lantern|torch|candle|barrel|crate|door|fence|wall|floor|house|building|bridge|road|car|truck|bus|train|boat|ship|"
-    r"hydrant|camera|vase|bucket|rock|stone"
+    r"hydrant|camera|vase|bucket|rock|stone|asteroid|meteor|missile|bullet|ammo|spacecraft|spaceship|tower|tile|planks?|"
+    r"laptop|computer|monitor|keyboard|treasure|coin"
 )
-_FILLER = re.compile(r"\d+h?|of|the|a|with|low|high|poly|lowpoly|free|model|v\d+")
+_FILLER = re.compile(
+    r"\d+h?|of|the|a|with|low|high|poly|lowpoly|free|model|v\d+|"
+    r"old|new|big|small|large|broken|rusty|wood|wooden|metal|iron|steel|gold|golden|silver|leather|"
+    r"survival|hunting|combat|military|tactical|medieval|ancient|antique|vintage|modern|fantasy"
+)
+"""Words that make no character of a thing: how it is made, and what for."""
 
 
 def company(

@@ -245,7 +245,10 @@ def test_what_is_hollow_and_open_from_above(tmp_path: Path, lid: bool, turned: b
     assert sum("hollow and open from above" in sentence for sentence in said) == hollow
 
 
-@pytest.mark.parametrize(("name", "things"), [("Revolver_02", 1), ("mug", 1), ("Sword Fighter", 0)])
+@pytest.mark.parametrize(
+    ("name", "things"),
+    [("Revolver_02", 1), ("mug", 1), ("survival_Knife", 1), ("Sword Fighter", 0), ("Old Man", 0), ("iron", 0)],
+)
 def test_a_thing_without_joints_that_is_called_one(tmp_path: Path, name: str, things: int) -> None:
     path = write_obj(tmp_path / f"{name}.obj", {"": box((0, 0, 0.5), (0.2, 1, 0.6))})
     assert sum("seems to be no character" in said for said in read(path).warnings) == things
