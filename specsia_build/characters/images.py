@@ -51,6 +51,16 @@ _DECODER_COST = {"WEBP": 12, "JPEG2000": 20}
 # hands it to Ghostscript, ICO because it may hold an image of another size.
 _FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TGA", "WEBP", "GIF", "TIFF", "PPM", "DDS", "PSD", "PCX", "JPEG2000")
 
+_UNREAD = (
+    (b"v/1\x01", 0, "an OpenEXR image"),
+    (b"#?RADIANCE", 0, "a Radiance HDR image"),
+    (b"#?RGBE", 0, "a Radiance HDR image"),
+    (b"ftypavif", 4, "an AVIF image"),
+    (b"ftypheic", 4, "a HEIC image"),
+    (b"\xabKTX 11", 0, "a KTX 1 image"),
+)
+"""Bytes, where they stand, and what kind of image has them there that no decoder here reads."""
+
 # What Pillow's decoders raise on files that are cut, forged or not images at all.
 _DECODER_ERRORS = (
     OSError,
@@ -115,12 +125,19 @@ def load_texture(
     except Image.DecompressionBombError as error:
         raise CharacterError(f"{name} has more pixels than the largest texture read, 16384x16384") from error
     except UnidentifiedImageError as error:
-        said = other_content(data) or "is not an image of a known kind, or its beginning is damaged"
+        said = (
+            other_content(data) or _unread_kind(data) or "is not an image of a known kind, or its beginning is damaged"
+        )
         raise CharacterError(f"{name} {said}") from error
     except _DECODER_ERRORS as error:
         if "out of memory" in str(error):
             raise MemoryError from error
         raise CharacterError(f"{name} is a damaged image: {error}") from error
+
+
+def _unread_kind(data: bytes) -> str | None:
+    kind = next((kind for mark, place, kind in _UNREAD if data.startswith(mark, place)), None)
+    return None if kind is None else f"is {kind}, which is not read: save it as PNG"
 
 
 def _content(path: Path, name: str, root: Path) -> bytes:

@@ -183,7 +183,7 @@ def _warm(_: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="render",
-    version=15,
+    version=16,
     make=render,
     settings=_settings,
     sources=sources,

@@ -176,3 +176,12 @@ def test_a_png_that_pillow_forgives_is_read() -> None:
     assert_array_equal(load_texture(moving.getvalue(), "t")[..., :3], values)
     with pytest.raises(CharacterError, match="t is a damaged image"):
         load_texture(data[: at + 12], "t")
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"),
+    [(b"v/1\x01\x02", "an OpenEXR"), (b"#?RADIANCE\n", "a Radiance HDR"), (b"\0\0\0\x20ftypavif", "an AVIF")],
+)
+def test_kinds_that_are_not_read_are_named(start: bytes, kind: str) -> None:
+    with pytest.raises(CharacterError, match=f"t is {kind} image, which is not read: save it as PNG"):
+        load_texture(start + bytes(64), "t")

@@ -196,15 +196,20 @@ class Materials:
         entry = self.document.entry(schema.Texture, index)
         others, none = entry.extensions or schema.TextureExtensions(), schema.OtherSource()
         offered = (others.webp or none).source, entry.source, (others.basisu or none).source
-        source = next((image for image in offered if image is not None), None)
-        if source is None:
+        sources = [image for image in offered if image is not None]
+        if not sources:
             place = f"{self.document.name}: textures[{index}]"
             self.warnings[f"{place} has no PNG, JPEG, WebP or KTX2 image; it was left out"] = None
             return None
-        if (source, entry.sampler) not in self._textures:
+        # Where one is damaged the next stands in, as it does for readers that do not know the one's format.
+        found = (self._from_image(source, entry.sampler) for source in sources)
+        return next((texture for texture in found if texture is not None), None)
+
+    def _from_image(self, source: int, sampler: int | None) -> Texture | None:
+        if (source, sampler) not in self._textures:
             pixels = self._image(source)
-            self._textures[source, entry.sampler] = None if pixels is None else self._sampled(pixels, entry.sampler)
-        return self._textures[source, entry.sampler]
+            self._textures[source, sampler] = None if pixels is None else self._sampled(pixels, sampler)
+        return self._textures[source, sampler]
 
     def _sampled(self, pixels: NDArray[np.uint8], sampler: int | None) -> Texture:
         entry = schema.Sampler() if sampler is None else self.document.entry(schema.Sampler, sampler)

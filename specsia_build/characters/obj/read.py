@@ -17,7 +17,7 @@ from specsia_build.characters.obj.text import Ints, ObjText, parse_obj
 from specsia_build.characters.polygons import triangulate
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
-from specsia_build.errors import CharacterError
+from specsia_build.errors import CharacterError, plural
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import Mesh
 
@@ -65,7 +65,7 @@ def read_obj(
         part_names=labels.part_names,
         face_part=part,
         files=looked_up,
-        warnings=(*files.warnings(), *builder.warnings, *doubts),
+        warnings=(*files.warnings(), *builder.warnings, *_lost_normals(text, path.name), *doubts),
     )
 
 
@@ -85,7 +85,14 @@ def read_obj_with_image(
     labels = _label_faces(plain)
     mesh, part = _assemble(plain, labels, labels.kept(drop), builder, path.name)
     read = (path,) if image is None else (path, image)
-    return RawMesh(mesh=mesh, parts=labels.names, part_names=labels.part_names, face_part=part, files=read)
+    return RawMesh(
+        mesh=mesh,
+        parts=labels.names,
+        part_names=labels.part_names,
+        face_part=part,
+        files=read,
+        warnings=_lost_normals(text, path.name),
+    )
 
 
 @dataclass(frozen=True)
@@ -196,6 +203,15 @@ def _colors(text: ObjText, point: Ints) -> NDArray[np.float32] | None:
     linear = np.ones((len(encoded), 4), np.float32)
     linear[:, :3] = srgb_to_linear(np.nan_to_num(encoded, nan=1.0))
     return linear[point]
+
+
+def _lost_normals(text: ObjText, name: str) -> tuple[str, ...]:
+    """A sentence where faces name normals that the file lacks."""
+    if text.lost_normals == 0:
+        return ()
+    lost = plural(text.lost_normals, "face corner")
+    names = "names a normal" if text.lost_normals == 1 else "name normals"
+    return (f"{lost} of {name} {names} that it does not have: taken from the faces",)
 
 
 def _with_normals(mesh: Mesh, normals: NDArray[np.float64], at: Ints) -> Mesh:

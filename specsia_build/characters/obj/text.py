@@ -16,6 +16,7 @@ Ints = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 
 _SPACE, _NEWLINE, _SLASH, _MINUS = 32, 10, 47, 45
+_NORMAL = 2
 _MAX_DIGITS = 10
 _WHITE = bytes.maketrans(b"\t\x0b\x0c\x00", b"    ")
 _BYTE_COST, _LINE_COST, _WORD_COST, _INDEX_COST, _STATEMENT_COST = 5, 100, 24, 130, 400
@@ -43,6 +44,7 @@ class ObjText:
         uv: (T, 2) float64 as written, v up.
         normals: (N, 3) float64 as written.
         corners: (C, 3) int64, each face corner's indices into points, uv and normals; -1 for none.
+        lost_normals: how many face corners name a normal that the file lacks; they have none.
         first: (F + 1,) int64, where each face's corners begin in `corners`.
         face_line: (F,) int64, the line of each face, for placing it among `statements`.
         statements: in file order.
@@ -53,6 +55,7 @@ class ObjText:
     uv: NDArray[np.float64]
     normals: NDArray[np.float64]
     corners: Ints
+    lost_normals: int
     first: Ints
     face_line: Ints
     statements: tuple[Statement, ...]
@@ -101,12 +104,16 @@ def parse_obj(data: bytes, name: str) -> ObjText:
     at_f = np.flatnonzero((head[:, 0] == ord("f")) & blank1)
     points, colors = _points(_block(lines, at_v, 1))
     corners, counts = _faces(_block(lines, at_f, 1), (at_v, at_vt, at_vn))
+    # Faces have normals of their own, so that a lost one costs no more than smoothness.
+    lost = corners[:, 2] >= len(at_vn)
+    corners[lost, 2] = -1
     return ObjText(
         points=points,
         point_colors=colors,
         uv=_columns(_block(lines, at_vt, 2), 1, 2, "a texture coordinate"),
         normals=_columns(_block(lines, at_vn, 2), 3, 3, "a normal"),
         corners=corners,
+        lost_normals=int(np.count_nonzero(lost)),
         first=np.concatenate([[0], np.cumsum(counts)]),
         face_line=at_f,
         statements=_statements(lines, np.flatnonzero(np.isin(head[:, 0], list(b"ogum")))),
@@ -319,11 +326,16 @@ def _integers(block: _Block, text: Bytes, begins: Ints, stops: Ints, rows: Ints)
 
 
 def _resolve(block: _Block, index: Ints, known: Ints, total: int, row: Ints, what: str, slot: int) -> Ints:
-    """Indices from 1, or from the last one declared so far when negative, to indices from 0."""
+    """Indices from 1, or from the last one declared so far when negative, to indices from 0.
+
+    A normal that is not there becomes `total`.
+    """
     resolved = np.where(index < 0, known + index, index - 1)
     bad = (resolved < 0) | (resolved >= total)
     if slot > 0:
         bad &= index != 0
+    if slot == _NORMAL:
+        return np.where(bad, total, resolved)
     if bad.any():
         k = int(bad.argmax())
         raise block.lines.problem(int(block.line[row[k]]), f"a face names {what} {index[k]}, the file has {total}")

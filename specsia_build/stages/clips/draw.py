@@ -315,7 +315,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="draw",
-    version=10,
+    version=11,
     earlier=(motions.STAGE,),
     make=draw,
     settings=_settings,

@@ -234,7 +234,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="motions",
-    version=17,
+    version=18,
     make=find,
     settings=_settings,
     inputs=_inputs,

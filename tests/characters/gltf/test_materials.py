@@ -251,6 +251,17 @@ def test_webp_images(tmp_path: Path) -> None:
     assert_array_equal(texture.pixels[..., :3], RED_GREEN)
 
 
+def test_where_one_image_is_damaged_the_other_of_its_texture_stands_in(tmp_path: Path) -> None:
+    writer = textured(GltfWriter())
+    image = writer.add("images", bufferView=writer.view(b"RIFF\0\0\0\0WEBPVP8 "), mimeType="image/webp")
+    writer.data["textures"][0]["extensions"] = {"EXT_texture_webp": {"source": image}}
+    raw = read(writer, tmp_path)
+    texture = only_material(raw).texture
+    assert texture is not None
+    assert_array_equal(texture.pixels[..., :3], RED_GREEN)
+    assert len(raw.warnings) == 1
+
+
 @pytest.mark.parametrize("plain", [None, 0])
 def test_ktx2_images_stand_in_where_there_is_no_plain_one(tmp_path: Path, plain: int | None) -> None:
     writer = textured(GltfWriter())

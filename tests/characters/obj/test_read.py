@@ -381,7 +381,6 @@ ERRORS = {
     "line 5: a face names vertex 0": POINTS + "f 0 1 2\n",
     "line 5: a face names vertex -5": POINTS + "f -5 1 2\n",
     "line 5: a face names texture coordinate 1, the file has 0": POINTS + "f 1/1 2/1 3/1\n",
-    "line 5: a face names normal 2, the file has 0": POINTS + "f 1//2 2//2 3//2\n",
     "line 5: a face is not made of indices": POINTS + "f 1 2 c\n",
     "line 6: a face is not made of indices": POINTS + "f 1 2 3\nf 1 /2 3\n",
     "line 5: a face corner has more than 3 indices": POINTS + "f 1/1/1/1 2 3\n",
@@ -396,6 +395,18 @@ def test_what_cannot_be_read_is_said_with_its_line(tmp_path: Path, sentence: str
         read(tmp_path, text)
     assert sentence in str(error.value)
     assert str(error.value).startswith("hero.obj")
+
+
+@pytest.mark.parametrize("normals", ["", "vn 0 0 2\n"])
+def test_normals_that_are_not_there_are_the_faces_and_said(tmp_path: Path, normals: str) -> None:
+    raw = read(tmp_path, POINTS + normals + "f 1//1 2//-9 3//7\n")
+    lost = 2 if normals else 3
+    assert raw.warnings == (
+        f"{lost} face corners of hero.obj name normals that it does not have: taken from the faces",
+    )
+    assert len(raw.mesh.faces) == 1
+    if raw.mesh.normals is not None:
+        assert_allclose(raw.mesh.normals[0], [[0, 0, 1]] * 3, atol=1e-6)
 
 
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
