@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 _MOST = 12
@@ -20,6 +20,9 @@ _VERBS = re.compile(
 _PROGRAMS = frozenset(("action", "anim", "animation", "armature", "base", "com", "layer", "mixamo", "take", "unreal"))
 """Words that programs name motions by, whatever they show: ``Take 001|BaseLayer``, ``Armature|mixamo.com|Layer0``."""
 
+_FILES = frozenset(("animated", "copy", "fbx", "glb", "gltf", "model", "obj", "rigged", "scene", "sketchfab", "untitled", "vrm"))
+"""Words that files are named by, whoever is in them: ``scene.gltf``, ``fox_animated.glb``, ``robot (copy).glb``."""
+
 _SAID = {"idle": "stands idle", "death": "dies", "die": "dies", "fly": "flies"}
 
 
@@ -29,7 +32,7 @@ def caption(meta: Mapping[str, Any]) -> str:
     Args:
         meta: of the clip, see `recipe.ClipFrames`.
     """
-    named = _words(meta["character"])
+    named = _words(meta["character"], _FILES)
     whole = named if "character" in named else [*named, "character"]
     who = f"{'an' if whole[0][0] in 'aeiou' else 'a'} {' '.join(whole)}"
     clip = meta["clip"]
@@ -52,7 +55,7 @@ def _deed(word: str) -> str:
     return _SAID.get(word, f"moves: {word}")
 
 
-def _words(name: str, but: Sequence[str] = ()) -> list[str]:
+def _words(name: str, but: Collection[str] = ()) -> list[str]:
     """Words in a name, lower case, without numbers, single letters and some others."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     found = []

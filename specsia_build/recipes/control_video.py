@@ -34,7 +34,7 @@ class ControlVideo(Recipe):
     """What DiffSynth-Studio (Wan) and LTX-Video-Trainer read."""
 
     name = "control-video"
-    version = 3
+    version = 4
     title = "films, line films to steer them by, references and prompts, as Wan's and LTX's trainers read them"
     layers = (COLOR, LINE)
     defaults: ClassVar[Mapping[str, Any]] = {"size": 512, "fps": 16.0, "frames": 49}

@@ -25,7 +25,7 @@ class FlipSketch(Recipe):
     """What Text-To-Video-Finetuning's `VideoFolderDataset` and FlipSketch's app read."""
 
     name = "flipsketch"
-    version = 3
+    version = 4
     title = "sketched films with captions, as Text-To-Video-Finetuning reads them to teach FlipSketch"
     layers = (LINE,)
     defaults: ClassVar[Mapping[str, Any]] = {"size": 256, "fps": float(FPS), "line_px": 1.5}
