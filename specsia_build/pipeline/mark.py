@@ -69,6 +69,21 @@ def note_versions(config: BuildConfig, layout: RunLayout, made: Sequence[Charact
     _write_mark(layout, config.source, {**new, **_versions_before(layout), **now})
 
 
+def take_versions(runs: Sequence[RunLayout], layout: RunLayout, source: str) -> list[str]:
+    """Write the mark of a run that others become, with the versions that made them: the oldest where they differ.
+
+    Returns:
+        Stages and backends of which the runs have several, such as ``render 2 and 12``.
+    """
+    found: dict[str, set[int]] = {}
+    for one in runs:
+        for name, version in _versions_before(one).items():
+            found.setdefault(name, set()).add(version)
+    _write_mark(layout, source, {name: min(versions) for name, versions in found.items()})
+    several = {name: sorted(versions) for name, versions in found.items() if len(versions) > 1}
+    return [f"{name} {' and '.join(map(str, versions))}" for name, versions in several.items()]
+
+
 def _looks_like_a_run(layout: RunLayout) -> bool:
     """Whether a folder without a mark holds settings and splits as builds write them."""
     try:

@@ -16,7 +16,7 @@ from specsia_build.pipeline.failures import Failure, read_failures, write_failur
 from specsia_build.pipeline.index import Index, open_index, packed_meta
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.lock import locked
-from specsia_build.pipeline.mark import changes, claim_folder, settings_before
+from specsia_build.pipeline.mark import changes, claim_folder, settings_before, take_versions
 from specsia_build.pipeline.settings import existing_run
 from specsia_build.pipeline.store import is_dropped, stamp_of
 
@@ -66,6 +66,8 @@ def merge(runs: Sequence[Path], layout: RunLayout, say: Callable[[str], None]) -
         if note is not None:
             say(note)
         write_settings(whole, layout.config)
+        if several := take_versions([one for _, one in found], layout, whole.source):
+            say(f"several versions made the runs, so that the next build makes the older parts anew: {'; '.join(several)}")
         write_bytes(layout.splits, found[0][1].splits.read_bytes())
         with open_index(layout, writes=True, say=say) as index:
             for _, one in found:

@@ -20,7 +20,9 @@ _VERBS = re.compile(
 _PROGRAMS = frozenset(("action", "anim", "animation", "armature", "base", "com", "layer", "mixamo", "take", "unreal"))
 """Words that programs name motions by, whatever they show: ``Take 001|BaseLayer``, ``Armature|mixamo.com|Layer0``."""
 
-_FILES = frozenset(("animated", "copy", "fbx", "glb", "gltf", "model", "obj", "rigged", "scene", "sketchfab", "untitled", "vrm"))
+_FILES = frozenset(
+    ("animated", "copy", "fbx", "glb", "gltf", "model", "obj", "rigged", "scene", "sketchfab", "untitled", "vrm")
+)
 """Words that files are named by, whoever is in them: ``scene.gltf``, ``fox_animated.glb``, ``robot (copy).glb``."""
 
 _SAID = {"idle": "stands idle", "death": "dies", "die": "dies", "fly": "flies"}
