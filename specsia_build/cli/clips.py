@@ -100,6 +100,7 @@ def clips(
     from specsia_build.pipeline.progress import Progress
     from specsia_build.pipeline.settings import effective, named_settings, stated
     from specsia_build.stages.clips.actor import check_settings
+    from specsia_build.stages.registry import refuse_stages_of_none
 
     names = set(ClipSettings.__dataclass_fields__)
     of_clips = {name: value for name, value in stated(flags).items() if name in names}
@@ -111,6 +112,7 @@ def clips(
     config_file = named_settings(config_name) if config_name is not None else None
     config, layout = effective(source, out or DEFAULT_CLIPS_OUT, config_file, {**others, "clips": of_clips}, fresh)
     check_settings(config)
+    refuse_stages_of_none(stages, config)
     began = time.monotonic()
     summary = run_build(config, layout, stages or CLIP_STAGES, fresh, Progress())
     end(ctx, summary, config, layout, time.monotonic() - began, as_json=as_json)

@@ -83,6 +83,7 @@ def build(
             if foreign := forget(layout, config.shard):
                 progress.say(f"kept in {layout.root}, as no build wrote it: {named(foreign)}")
         work.begin()
+        work.refuse_unready(asked)
         compile_once(config, asked, work.entries, progress)
         with progress.stages(planned_rows(config, asked, len(work.entries), packs)):
             if config.keep == ALL:

@@ -67,7 +67,8 @@ def merge(runs: Sequence[Path], layout: RunLayout, say: Callable[[str], None]) -
             say(note)
         write_settings(whole, layout.config)
         if several := take_versions([one for _, one in found], layout, whole.source):
-            say(f"several versions made the runs, so that the next build makes the older parts anew: {'; '.join(several)}")
+            told = "several versions made the runs, so that the next build makes the older parts anew"
+            say(f"{told}: {'; '.join(several)}")
         write_bytes(layout.splits, found[0][1].splits.read_bytes())
         with open_index(layout, writes=True, say=say) as index:
             for _, one in found:

@@ -252,13 +252,34 @@ class Work:
             if not waiting:
                 continue
             if redone <= set(blocked.values()):
-                raise UsageError(
-                    f"{stage.name} has nothing to start from in {self.layout.root}: run `{self.config.command} "
-                    f"--stage {stage.earlier[-1].name}` first"
-                )
+                raise self._nothing_for(stage)
             self.progress.say(
                 f"{stage.name}: {plural(len(waiting), 'character')} not ready for it; run the earlier stages for all"
             )
+
+    def _nothing_for(self, stage: CharacterStage) -> UsageError:
+        return UsageError(
+            f"{stage.name} has nothing to start from in {self.layout.root}: run `{self.config.command} "
+            f"--stage {stage.earlier[-1].name}` first"
+        )
+
+    def refuse_unready(self, stages: Sequence[CharacterStage]) -> None:
+        """See that something is there for each of some stages to start from, before time is spent on compiling them.
+
+        Raises:
+            UsageError: if there is nothing for one, and no failure says why.
+        """
+        for stage in stages:
+            # What there is of each clip is seen when it is asked for: it rests on what there is of the characters.
+            wanted = [one for one in stage.rests_on if one not in stages and not one.per_clip]
+            if not self.before(stage) and not all(map(self._holds_any, stages_of(self.config, wanted))):
+                raise self._nothing_for(stage)
+
+    def _holds_any(self, step: Step) -> bool:
+        """Whether the run has an artefact of any character of a step."""
+        stage, name = step[0], name_of(step)[1]
+        places = (self.layout.artefact(stage, name, entry.id) for entry in self.entries)
+        return any(self.index.meta(place) is not None for place in places)
 
     def count_clips(self) -> None:
         """See how many clips there are, and so how many may fail."""

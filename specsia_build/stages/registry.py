@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from specsia_build.config import BuildConfig
+from specsia_build.errors import UsageError
 from specsia_build.stages import pack, project, reconstruct, render
 from specsia_build.stages.clips import carry, draw, motions, move
 from specsia_build.stages.stage import CharacterStage, Stage
@@ -30,6 +33,20 @@ def stages_for(config: BuildConfig) -> tuple[Stage, ...]:
     if config.clips is None:
         return STAGES
     return PAIR_STAGES if config.clips.pairs else CLIP_STAGES
+
+
+def refuse_stages_of_none(names: Sequence[str], config: BuildConfig) -> None:
+    """See that stages are a run's.
+
+    Raises:
+        UsageError: if it has no reconstructions, which one is of.
+    """
+    none = {stage.name for stage in set(character_stages()) - set(character_stages(config))}
+    if other := [name for name in names if name in none]:
+        raise UsageError(
+            f"the stage {other[0]} is of reconstructions, which this run has none of: "
+            "--recipe dravie or --backend NAME moves them too"
+        )
 
 
 def all_stages() -> tuple[Stage, ...]:

@@ -21,6 +21,7 @@ from PIL import Image
 
 from specsia_build.cli import main
 from specsia_build.dataset.schema import COLUMNS, IMAGE_COLUMNS
+from specsia_build.pipeline import build as building
 from specsia_build.stages import project
 from tests.artefacts import artefact
 from tests.shapes import lines_of, write_broken, write_figure, write_folder
@@ -499,6 +500,18 @@ def test_settings_come_from_file_and_flags(tmp_path: Path) -> None:
     assert "whole number" in specsia("build", "--config", config, code=2)["error"]
 
 
+@pytest.mark.parametrize("stage", ["project", "move"])
+def test_nothing_is_compiled_for_a_stage_that_has_nothing_to_start_from(
+    stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(building, "compile_once", lambda *_: pytest.fail("it compiles"))
+    told = specsia("clips", "sample:1", "--recipe", "dravie", "--stage", stage, "--out", tmp_path / "out", code=2)[
+        "error"
+    ]
+    assert f"{stage} has nothing to start from" in told
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -511,6 +524,7 @@ def test_settings_come_from_file_and_flags(tmp_path: Path) -> None:
         (("build", "sample:1", "--stage", "pack"), "nothing of inflate to pack"),
         (("clips", "sample:1", "--stage", "pack"), "no clips to pack: run `specsia clips --stage motions` first"),
         (("build", "sample:1", "--stage", "project"), "nothing to start from"),
+        (("clips", "sample:1", "--stage", "project"), "--recipe dravie or --backend NAME moves them too"),
         (("build", "--size", "7"), "size"),
         (("build", "--max-failures", "some"), "max_failures"),
         (("build", "--max-failures", "200%"), "a share is of all, 100% at most"),
