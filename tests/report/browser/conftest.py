@@ -16,7 +16,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, expect, sync_playwright
 
 from specsia_build.report.shell import shell
 from tests.report.browser.pages import HOSTILE, document, strip
@@ -115,10 +115,41 @@ def pixels(screenshot: bytes) -> NDArray[np.uint8]:
         return np.asarray(opened.convert("RGB"))
 
 
+@pytest.fixture(scope="session")
+def tab(browser: Browser) -> Page:
+    """A page that one test after the other looks at: to begin another takes three times what it takes to show one."""
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    return page
+
+
+def _cleared(tab: Page) -> None:
+    """Leave nothing of a test to the next one."""
+    tab.evaluate("() => { localStorage.clear(); sessionStorage.clear() }")
+    tab.emulate_media(media="null", color_scheme="null")
+    tab.mouse.move(0, 0)
+    tab.goto("about:blank")
+
+
 @pytest.fixture
-def show(browser: Browser, site: Callable[[str], Path]) -> Iterator[Show]:
-    """Open a page at an address; at the end see that nothing was said in any console, and close them all."""
-    contexts, said = [], []
+def show(browser: Browser, tab: Page, site: Callable[[str], Path]) -> Iterator[Show]:
+    """Open a page at an address; at the end see that nothing was said in any console, and close them all.
+
+    The first that asks for nothing more has `tab`, each other one a page of its own.
+    """
+    contexts, said, shown = [], [], []
+
+    def heard(message: ConsoleMessage) -> None:
+        said.append(_line(message))
+
+    def failed(error: Error) -> None:
+        said.append(str(error))
+
+    def asked(dialog: Dialog) -> None:
+        said.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    hears: dict[Any, Callable[[Any], None]] = {"console": heard, "pageerror": failed, "dialog": asked}
 
     def open_page(
         name: str | Path = "figures",
@@ -127,18 +158,26 @@ def show(browser: Browser, site: Callable[[str], Path]) -> Iterator[Show]:
         theme: Literal["light", "dark"] = "light",
         **more: Any,
     ) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, **more)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        page.on("console", lambda message: said.append(_line(message)))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: said.append(f"dialog: {dialog.message}"))
+        if more or tab in shown:
+            contexts.append(browser.new_context(**more))
+            page = contexts[-1].new_page()
+            page.set_default_timeout(PATIENCE_MS)
+        else:
+            page = tab
+        shown.append(page)
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=theme)
+        for event, listener in hears.items():
+            page.on(event, listener)
         page.goto((site(name) if isinstance(name, str) else name).as_uri() + at)
         page.wait_for_selector("main h1")
         return page
 
     yield open_page
+    if tab in shown:
+        _cleared(tab)
+        for event, listener in hears.items():
+            tab.remove_listener(event, listener)
     for context in contexts:
         context.close()
     assert said == []
