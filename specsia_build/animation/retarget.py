@@ -15,10 +15,13 @@ from specsia_build.animation.humanoid import NEEDED, WANTED, Humanoid, spoken
 from specsia_build.animation.motion import JOINT_COST, ROTATION, SCALE, TRANSLATION, WEIGHTS, Motion, Track, poses
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.animation.transfer import Retargeted, Transfer, sample_times
-from specsia_build.errors import CharacterError, plural
+from specsia_build.errors import CharacterError, plural, some
 
 LEAST_SHARED = 0.5
 """Share of the joints that a motion moves which a figure must have by name, where they are no two humanoids."""
+
+MOST_LEFT = 0.1
+"""Share of them that it may lack without a word: what steers others, or trims them, moves nothing that is seen."""
 
 MOST_GROWN = 0.05
 """Share by which a joint may grow in a motion without a word that no other figure's does."""
@@ -46,12 +49,16 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
     same = _as_it_is(motion, source, target)
     if same is not None:
         return Retargeted(same, _morphs_left(motion, same))
+    if motion.tracks and all(track.path == WEIGHTS for track in motion.tracks):
+        raise CharacterError("it moves morph targets alone, which are played on meshes of the same names and targets")
     pairs = _pairs(motion, source, target)
     people = not (source.human.missing or target.human.missing) and not _on_all_fours(source, target, pairs)
     stand, notes = _stand(motion, source) if people else (source.skeleton.rest_worlds, ())
     still = target.made if people else target.skeleton
     if people:
         notes += _posed(source, stand, target)
+    else:
+        notes += _left(motion, source, pairs)
     if people and source.mirrored(stand):
         notes += (
             "its figure is mirrored: by its left and right joints its toes point behind it, so that its limbs bend the "
@@ -68,6 +75,19 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
     flat = _flat(motion, source, stand) if people and not source.level(stand) else stand
     found = Transfer(source, replace(target, skeleton=still), pairs, stand, flat, people).of(motion, notes)
     return replace(found, motion=_held(found.motion, still, target.skeleton))
+
+
+def _left(motion: Motion, source: Figure, pairs: Mapping[int, int]) -> tuple[str, ...]:
+    """A sentence on joints that a motion turns and a figure that follows it by their names has none for."""
+    turned = {track.node for track in motion.tracks if track.path == ROTATION and track.varies}
+    left = sorted(turned - set(pairs.values()))
+    if len(left) <= MOST_LEFT * len(turned):
+        return ()
+    names = [source.skeleton.names[node] or f"node {node}" for node in left]
+    return (
+        f"of {plural(len(turned), 'joint')} that turn, the character has none called {some(names, 3)}, so that what "
+        "they do is not played: give the joints of both the same names",
+    )
 
 
 def _held(motion: Motion, still: Skeleton, skeleton: Skeleton) -> Motion:

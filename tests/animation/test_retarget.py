@@ -278,6 +278,21 @@ def test_other_creatures_move_alike_by_the_names_of_their_joints() -> None:
     with pytest.raises(CharacterError, match=r"has no joints for hips, spine, .* share 0 of the 1 joints that move"):
         retargeted(motion, source, person(KAYKIT)[0])
 
+    both = replace(motion, tracks=(*motion.tracks, *turning(source, 3, [(0, 0, 0), (0, 0, 30)]).tracks))
+    assert retargeted(both, source, target).notes == ()
+    shorter = Figure(replace(target.skeleton, names=("Root", "Tail1", "Tail2", "Rattle")), np.eye(3), {})
+    assert retargeted(both, source, shorter).notes == (
+        "of 2 joints that turn, the character has none called Tail3, so that what they do is not played: give the "
+        "joints of both the same names",
+    )
+
+
+def test_a_motion_of_a_face_alone_is_refused_as_that() -> None:
+    source, bones = person(MIXAMO)
+    smile = Track(bones["head"], WEIGHTS, np.array([0.0, 1.0]), np.array([[0.0], [1]]))
+    with pytest.raises(CharacterError, match="it moves morph targets alone"):
+        retargeted(Motion("smile", (smile,), 0.0, 1.0), source, person(KAYKIT)[0])
+
 
 def test_a_motion_is_sampled_at_its_keys_and_often_enough_between() -> None:
     track = Track(0, TRANSLATION, np.array([0.0, 0.25, 1.0]), np.zeros((3, 3)))
