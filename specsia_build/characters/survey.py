@@ -82,12 +82,18 @@ class CharacterFacts:
 def survey(entry: Entry) -> CharacterFacts:
     """Read a character and say what it is like; one that cannot be read gives its problem instead of an error."""
     try:
-        return _facts(read_character(entry))
+        return facts_of(read_character(entry))
     except CharacterError as error:
-        return CharacterFacts(entry.id, entry.format, legible(entry.path.name), problem=str(error))
+        return unread(entry, str(error))
 
 
-def _facts(character: Character) -> CharacterFacts:
+def unread(entry: Entry, problem: str) -> CharacterFacts:
+    """What is said of a character that cannot be read."""
+    return CharacterFacts(entry.id, entry.format, legible(entry.path.name), problem=problem)
+
+
+def facts_of(character: Character) -> CharacterFacts:
+    """What a character that was read is like."""
     mesh, entry = character.mesh, character.entry
     return CharacterFacts(
         id=entry.id,

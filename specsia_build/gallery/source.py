@@ -9,7 +9,6 @@ from specsia_build.characters.survey import CharacterFacts
 from specsia_build.dataset.schema import GT
 from specsia_build.errors import plural
 from specsia_build.gallery.items import TARGET, Gallery, Item, Lost, Side
-from specsia_build.stages.first_view import FirstView
 
 
 @dataclass(frozen=True)
@@ -27,19 +26,18 @@ class SourceReader:
         return SourceReader({key: self.pictures[key] for key in items if key in self.pictures})
 
 
-def gallery_of_source(name: str, facts: Sequence[CharacterFacts], views: Sequence[FirstView]) -> Gallery:
+def gallery_of_source(name: str, facts: Sequence[CharacterFacts], views: Sequence[bytes]) -> Gallery:
     """The gallery of a source.
 
     Args:
         name: of the source.
-        facts, views: of each character; those without a picture are the gallery's lost ones.
+        facts, views: of each character, pictures as PNG; those without one are the gallery's lost ones.
     """
     items, lost, troubled = [], [], 0
     for one, view in zip(facts, views, strict=True):
-        plain = () if view.plain is None else (f"shows a plain {view.plain} and nothing else",)
-        warnings = (*(() if one.problem is None else (one.problem,)), *one.warnings, *plain)
+        warnings = (*(() if one.problem is None else (one.problem,)), *one.warnings)
         troubled += bool(warnings)
-        if view.picture:
+        if view:
             items.append(_item(one, warnings))
         else:
             reason = "; ".join(warnings) or "nothing can be drawn of it"
@@ -53,7 +51,7 @@ def gallery_of_source(name: str, facts: Sequence[CharacterFacts], views: Sequenc
         items=tuple(items),
         lost=tuple(lost),
         measures=(),
-        reader=SourceReader({one.id: view.picture for one, view in zip(facts, views, strict=True) if view.picture}),
+        reader=SourceReader({one.id: view for one, view in zip(facts, views, strict=True) if view}),
     )
 
 

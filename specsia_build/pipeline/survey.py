@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from specsia_build.characters.character import Entry, legible
-from specsia_build.characters.survey import CharacterFacts, survey
+from specsia_build.characters.character import Entry
+from specsia_build.characters.survey import CharacterFacts, unread
 from specsia_build.config import BuildConfig
 from specsia_build.errors import MOST_WARNED, brief
 from specsia_build.memory import memory_bytes
 from specsia_build.pipeline.executors import Lost, Needs, local_executor
 from specsia_build.pipeline.progress import Progress
-from specsia_build.stages.first_view import FirstView, first_view
+from specsia_build.stages.first_view import first_view, surveyed
 
 PAGE = 50
 """Characters that are told together while others are still read."""
@@ -40,10 +40,10 @@ def survey_all(
     found: dict[int, CharacterFacts] = {}
     shown = 0
     with progress.bar("characters", len(entries)) as advance:
-        for index, facts in local_executor(config)(survey, entries, _needs(config)):
+        for index, facts in local_executor(config)(surveyed, entries, _needs(config)):
             entry = entries[index]
             if isinstance(facts, Lost):
-                facts = CharacterFacts(entry.id, entry.format, legible(entry.path.name), problem=facts.reason)
+                facts = unread(entry, facts.reason)
             warnings = tuple(brief(said, MOST_WARNED) for said in facts.warnings)
             found[index] = replace(facts, warnings=warnings, problem=facts.problem and brief(facts.problem))
             if not drawn:
@@ -59,9 +59,9 @@ def survey_all(
     return [found[index] for index in range(len(entries))]
 
 
-def first_views(entries: Sequence[Entry], config: BuildConfig, progress: Progress) -> list[FirstView]:
-    """View 0 of each character, in the order of `entries`; arguments as for `survey_all`."""
-    found = [FirstView()] * len(entries)
+def first_views(entries: Sequence[Entry], config: BuildConfig, progress: Progress) -> list[bytes]:
+    """View 0 of each character as `first_view` gives it, in the order of `entries`; arguments as for `survey_all`."""
+    found = [b""] * len(entries)
     with progress.bar("pictures", len(entries)) as advance:
         for index, view in local_executor(config)(first_view, entries, _needs(config)):
             if not isinstance(view, Lost):

@@ -2,41 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 from specsia_build import png
-from specsia_build.characters.character import Entry
-from specsia_build.characters.colour import plain_picture
+from specsia_build.characters.character import Character, Entry
+from specsia_build.characters.colour import plain_materials, plain_picture
 from specsia_build.characters.read import read_character
+from specsia_build.characters.survey import CharacterFacts, facts_of, unread
 from specsia_build.errors import CharacterError
 from specsia_build.frame import normalise, view_cameras
 from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import compacted
 
 SIZE, VIEWS = 256, 10
 """Pixels on a side, and the views that no edge may cut, of which only the first is drawn."""
 
 
-@dataclass(frozen=True)
-class FirstView:
-    """What view 0 shows.
-
-    Attributes:
-        picture: PNG, RGBA, without a contour; empty where there is none.
-        plain: the grey or colour that it shows nothing but, as `plain_picture` says it; None where it shows more.
-    """
-
-    picture: bytes = b""
-    plain: str | None = None
-
-
-def first_view(entry: Entry) -> FirstView:
-    """Draw a character's view 0; one that cannot be drawn gives none, and `survey` says why."""
+def surveyed(entry: Entry) -> CharacterFacts:
+    """What `survey` says of a character, and that view 0 shows one plain colour where it does."""
     try:
-        mesh = compacted(read_character(entry).mesh)
-        cameras = view_cameras(VIEWS, SIZE)
-        placed = normalise(mesh.vertices, cameras, 1)
+        character = read_character(entry)
+        facts = facts_of(character)
+        # Of what nobody coloured more is said already.
+        if plain_materials(character.mesh) is not None:
+            return facts
+        layers = _drawn(character)
+    except CharacterError as error:
+        return unread(entry, str(error))
+    plain = plain_picture(layers.color, layers.coverage)
+    if plain is None:
+        return facts
+    said = f"{facts.file} shows a plain {plain} in view 0 and nothing else: look at it, and at its textures"
+    return replace(facts, warnings=(*facts.warnings, said))
+
+
+def first_view(entry: Entry) -> bytes:
+    """A character's view 0 as PNG, RGBA, without a contour; empty where it cannot be drawn, and `surveyed` says why."""
+    try:
+        return png.encode(_drawn(read_character(entry)).color)
     except CharacterError:
-        return FirstView()
-    layers = next(iter(FastRenderer().render(mesh.with_vertices(placed.apply(mesh.vertices)), cameras[:1])))
-    return FirstView(png.encode(layers.color), plain_picture(layers.color, layers.coverage))
+        return b""
+
+
+def _drawn(character: Character) -> Layers:
+    mesh = compacted(character.mesh)
+    cameras = view_cameras(VIEWS, SIZE)
+    placed = normalise(mesh.vertices, cameras, 1)
+    return next(iter(FastRenderer().render(mesh.with_vertices(placed.apply(mesh.vertices)), cameras[:1])))

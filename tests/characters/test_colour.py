@@ -177,6 +177,15 @@ def test_a_build_names_the_picture_of_a_plain_result(tmp_path: Path) -> None:
     assert "  warnings  hero: gt_00.png shows a plain grey of 203 and nothing else" in ran.stderr
 
 
+@pytest.mark.parametrize(("colour", "said"), [((203, 203, 203), "grey of 203"), ((200, 60, 20), "colour, #c83c14,")])
+def test_characters_are_told_to_show_one_plain_colour(tmp_path: Path, colour: tuple[int, int, int], said: str) -> None:
+    mesh = write_obj(tmp_path / "in" / "hero.obj", "newmtl skin\nmap_Kd hero.png\n")
+    Image.new("RGB", (4, 4), colour).save(mesh.with_suffix(".png"))
+    ran = CliRunner().invoke(main, ["characters", str(tmp_path / "in"), "--workers", "1"])
+    assert ran.exit_code == 0
+    assert f"hero.obj shows a plain {said} in view 0 and nothing else" in ran.output
+
+
 @pytest.mark.parametrize(("opacity", "said"), [(0.2, True), (0.8, False)])
 def test_a_character_as_faint_as_glass_is_said(tmp_path: Path, opacity: float, said: bool) -> None:
     write_obj(tmp_path / "hero.obj", f"newmtl skin\nKd 0.1 0.5 0.1\nd {opacity}\n")

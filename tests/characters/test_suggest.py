@@ -64,7 +64,8 @@ def test_what_there_is_evidence_for_is_filled_in_and_read_from_elsewhere(
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
-    assert "warning" not in run("characters", zoo / "all.jsonl")
+    said = run("characters", zoo / "all.jsonl")
+    assert said.count("warning: ") == said.count("shows a plain colour, #e54d1a, in view 0 and nothing else") == 1
     flags = ["--views", "2", "--size", "48", "--stage", "render", "--workers", "1", "--out", "run"]
     # That each is of one colour is told all the same.
     assert "manifest line" not in run("build", zoo / "all.jsonl", *flags)

@@ -24,7 +24,7 @@ def test_the_page_shows_each_character_and_what_is_said(tmp_path: Path) -> None:
     document = document_of(page)
     assert document["kind"] == "source"
     assert {one["id"] for one in document["items"]} == {"plain", "sound"}
-    assert "shows a plain grey of 255 and nothing else" in item_of(document, "plain")["warnings"]
+    assert "plain.obj is one plain grey" in item_of(document, "plain")["warnings"][0]
     ((lost, reason),) = [(one["id"], one["reason"]) for one in document["failures"]]
     assert lost == "broken"
     assert "broken.obj has no faces" in reason
