@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import unicodedata
+from glob import glob
 from pathlib import Path, PurePosixPath
 
 from specsia_build.errors import SpecsiaError, brief
@@ -64,3 +65,9 @@ def temporary_beside(path: Path) -> Path:
 def is_temporary(name: str) -> bool:
     """Whether a file name is one that is written under here; it is left over where its writer was killed."""
     return name.startswith(".") and _TEMPORARY.fullmatch(name) is not None
+
+
+def is_pattern(path: Path) -> bool:
+    """Whether the path of something that is there, written as a pattern, stands for something else, or more."""
+    whole = str(path.resolve())
+    return glob(whole) != [whole]  # noqa: PTH207  what others do with a text

@@ -228,6 +228,8 @@ def finish(
         }
         found, own = write_whole(folder, recipe, parts, made)
         count += found
+        if (told := folders.hidden(folder, recipe)) is not None:
+            progress.say(told)
         foreign = folders.strangers(folder, parts(), own)
         if foreign:
             progress.say(f"kept in {folder}, as it is no clip of specsia's: {named(foreign)}")

@@ -107,6 +107,8 @@ class Recipe(ABC):
         defaults: settings of the run where the user states none, by their names in the settings file: `size`, or those
             of clips such as `fps`, `frames`, `views`, `turntable`, `line_px`.
         by: whether a part is a clip, or all clips of a character.
+        by_pattern: whether its reader looks for files by patterns, so that it finds none below a folder whose own path
+            is one, such as ``films [old]``.
         reconstructions: whether it is written of reconstructions too, into `DIR/NAME-BACKEND`, where these are moved.
     """
 
@@ -116,6 +118,7 @@ class Recipe(ABC):
     layers: ClassVar[Sequence[str]]
     defaults: ClassVar[Mapping[str, Any]] = {}
     by: ClassVar[By] = "clip"
+    by_pattern: ClassVar[bool] = False
     reconstructions: ClassVar[bool] = False
 
     def check(self, config: BuildConfig) -> None:  # noqa: B027  most have nothing against any settings

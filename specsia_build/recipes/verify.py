@@ -31,7 +31,7 @@ from specsia_build.errors import CharacterError, SpecsiaError, brief, some
 from specsia_build.files.records import read_json
 from specsia_build.files.sources import open_source_file
 from specsia_build.recipes.card import KIND, Counts
-from specsia_build.recipes.folder import OWN_FILES, STATE
+from specsia_build.recipes.folder import OWN_FILES, STATE, hidden
 from specsia_build.recipes.parts import read_parts
 from specsia_build.recipes.recipe import Written
 from specsia_build.recipes.registry import load_recipe
@@ -83,7 +83,7 @@ def mark_of(folder: Path) -> Mapping[str, Any] | None:
 def _verify_recipe(folder: Path, mark: Mapping[str, Any], workers: int, progress: Progress) -> Report:
     findings = Findings()
     named = brief(str(mark.get("recipe")), 80)
-    usable, notes = _usable(named, mark.get("version"))
+    usable, notes = _usable(folder, named, mark.get("version"))
     walked = _walk(folder, findings)
     machine = known_folders(folder)
     check = partial(_check_files, folder, machine)
@@ -119,14 +119,15 @@ def _verify_recipe(folder: Path, mark: Mapping[str, Any], workers: int, progress
     )
 
 
-def _usable(name: str, version: Any) -> tuple[bool, list[str]]:
-    """Whether the recipe that wrote a folder is the one that is installed here, and a note where it is not."""
+def _usable(folder: Path, name: str, version: Any) -> tuple[bool, list[str]]:
+    """Whether the recipe that wrote a folder is the one that is installed here, and notes on what is in the way."""
     try:
         recipe = load_recipe(name)
     except SpecsiaError as error:
         return False, [f"the layout was not checked, as {error}"]
     if recipe.version == version:
-        return True, []
+        told = hidden(folder, recipe)
+        return True, [] if told is None else [told]
     wrote = brief(str(version), 20)
     return False, [f"the layout was not checked: version {wrote} of {name} wrote it, and {recipe.version} is installed"]
 

@@ -22,7 +22,10 @@ from PIL import Image
 from specsia_build.cli import main
 from specsia_build.dataset.schema import COLUMNS, IMAGE_COLUMNS
 from specsia_build.pipeline import build as building
+from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.settings import effective
 from specsia_build.stages import project
+from specsia_build.stages.registry import stage_names
 from tests.artefacts import artefact
 from tests.shapes import lines_of, write_broken, write_figure, write_folder
 
@@ -498,6 +501,16 @@ def test_settings_come_from_file_and_flags(tmp_path: Path) -> None:
     assert "there is no setting 'sizes'" in specsia("build", "--config", config, code=2)["error"]
     config.write_text("size: big\n")
     assert "whole number" in specsia("build", "--config", config, code=2)["error"]
+
+
+def test_a_dataset_whose_path_load_dataset_takes_for_a_pattern_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_figure(tmp_path / "a.obj")
+    for name, told in (("runs [old]", True), ("runs", False)):
+        config, layout = effective(str(tmp_path / "a.obj"), tmp_path / name, None, {"views": 4, "size": 64}, False)
+        building.build(config, layout, stage_names(), False, Progress())
+        assert ("load_dataset takes its path for a pattern" in capsys.readouterr().err) is told
 
 
 @pytest.mark.parametrize("stage", ["project", "move"])

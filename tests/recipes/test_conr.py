@@ -157,3 +157,10 @@ def test_a_run_makes_what_fits_and_takes_its_backgrounds_for_its_own(
     (folder / "mine.txt").write_text("of somebody else's")
     run_clips(tmp_path / "run", config)
     assert f"kept in {folder}, as it is no clip of specsia's: mine.txt" in capsys.readouterr().err
+
+
+def test_a_run_tells_that_its_path_is_a_pattern(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = clips_config(write_figures(tmp_path / "figures", 1), recipes=["conr"], frames=6, views=2)
+    for name, told in (("runs [old]", True), ("runs", False)):
+        run_clips(tmp_path / name, config)
+        assert ("readers of conr take its path for a pattern" in capsys.readouterr().err) is told

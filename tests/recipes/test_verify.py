@@ -179,3 +179,17 @@ def test_the_command_takes_it_and_a_run_is_told_where_it_lies(frames_run: Path) 
     assert (done.exit_code, json.loads(done.stdout)["ok"]) == (0, True)
     with pytest.raises(SpecsiaError, match=f"did you mean {frames_run / 'frames'}"):
         verify(str(frames_run))
+
+
+@pytest.mark.parametrize("name", ["old [x]", "[a", "what?", "a*"])
+def test_a_folder_whose_path_readers_take_for_a_pattern_is_told(
+    name: str, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = copy.rename(copy.parent / name)
+    (copy.parent / "abc").mkdir()
+    assert verify(str(folder)).notes == (UNLICENSED,)
+    monkeypatch.setattr(Frames, "by_pattern", True)
+    notes = verify(str(folder)).notes
+    assert verify(str(folder)).ok
+    told = [note for note in notes if "take its path for a pattern" in note]
+    assert len(told) == (name not in ("[a", "what?"))
