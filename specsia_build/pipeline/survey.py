@@ -12,6 +12,7 @@ from specsia_build.errors import MOST_WARNED, brief
 from specsia_build.memory import memory_bytes
 from specsia_build.pipeline.executors import Lost, Needs, local_executor
 from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.warm import compile_pictures
 from specsia_build.stages.first_view import first_view, surveyed
 
 PAGE = 50
@@ -39,6 +40,7 @@ def survey_all(
     """
     found: dict[int, CharacterFacts] = {}
     shown = 0
+    compile_pictures(config, entries, progress)
     with progress.bar("characters", len(entries)) as advance:
         for index, facts in local_executor(config)(surveyed, entries, _needs(config)):
             entry = entries[index]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -50,17 +50,33 @@ def compile_once(
     Raises:
         WriteError: if the cache cannot be written.
     """
-    parts: dict[str, Callable[[], object]] = {}
-    if stages:
-        parts[f"renderer {config.look}"] = partial(box_layers, "lit" if config.look == "lit" else "unlit")
-    if stages and any(entry.sample is not None for entry in entries):
-        parts["sample"] = _compile_sample
+    parts = _pictures(config, entries) if stages else {}
     for stage in stages:
         parts |= stage.warm(config)
+    _compile(config, parts, "build", progress)
+
+
+def compile_pictures(config: BuildConfig, entries: Sequence[Entry], progress: Progress) -> None:
+    """Fill it where it lacks what draws characters and nothing more; see `compile_once`."""
+    if entries:
+        _compile(config, _pictures(config, entries), "command", progress)
+
+
+def _pictures(config: BuildConfig, entries: Sequence[Entry]) -> dict[str, Callable[[], object]]:
+    """What compiles what reads and draws characters, by name."""
+    parts: dict[str, Callable[[], object]] = {}
+    parts[f"renderer {config.look}"] = partial(box_layers, "lit" if config.look == "lit" else "unlit")
+    if any(entry.sample is not None for entry in entries):
+        parts["sample"] = _compile_sample
+    return parts
+
+
+def _compile(config: BuildConfig, parts: Mapping[str, Callable[[], object]], kind: str, progress: Progress) -> None:
+    """Run what compiles parts that the cache lacks; `kind` is what the next of starts at once."""
     lacking = [(name, part) for name, part in parts.items() if not _done(name).exists()]
     if not lacking:
         return
-    progress.say("compiling, once: the next build of this kind starts at once")
+    progress.say(f"compiling, once: the next {kind} of this kind starts at once")
     run, needs = local_executor(config), Needs(math.inf)
     with progress.bar("compile", len(lacking), "part") as advance:
         # The first is what all others begin with; each would compile it anew.

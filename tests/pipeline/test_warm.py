@@ -18,7 +18,7 @@ from specsia_build.jit import Later
 from specsia_build.pipeline import warm
 from specsia_build.pipeline.executors import Lost
 from specsia_build.pipeline.progress import Progress
-from specsia_build.pipeline.warm import compile_once
+from specsia_build.pipeline.warm import compile_once, compile_pictures
 from specsia_build.stages.clips.draw import TOGETHER
 from specsia_build.stages.registry import character_stages
 from tests.clips import clips_config, run_clips, write_figures
@@ -112,6 +112,15 @@ def test_only_what_a_run_needs_is_compiled_and_that_once(compiler: Compiler) -> 
     assert compiled(compiler, told) == ({"regions", "draw unlit line", "draw unlit flow"}, 1)
     assert compiled(compiler, replace(stills, backends=("inflate", "fusion:0.5"))) == ({"reconstruct fusion"}, 1)
     assert compiled(compiler, replace(stills, look="lit")) == ({"renderer lit"}, 1)
+
+
+def test_what_draws_characters_before_a_build_is_compiled_once_and_for_the_build_too(compiler: Compiler) -> None:
+    stills = with_settings(BuildConfig(), {"source": "sample:1", "backends": ["inflate"]}, "a test")
+    said = Said()
+    for _ in range(2):
+        compile_pictures(stills, open_source(stills.source, Path("nowhere")).entries, said)
+    assert (compiler.parts, len(said.lines)) == (["renderer unlit", "sample"], 1)
+    assert compiled(compiler, stills) == ({"render", "reconstruct inflate", "project"}, 1)
 
 
 def test_what_was_not_compiled_is_tried_again(compiler: Compiler) -> None:
