@@ -14,6 +14,7 @@ from specsia_build import memory
 from specsia_build.characters.images import IMAGE_SUFFIXES, TEXEL_COST, as_texture, load_texture
 from specsia_build.characters.obj.mtl import MapReference, MtlMaterial, parse_mtl
 from specsia_build.characters.obj.text import decode_text
+from specsia_build.characters.obj.udim import FIRST, tile_name
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.colour import srgb_to_linear
@@ -89,6 +90,18 @@ class MaterialBuilder:
             return ObjMaterial(Material(name=name or "", texture=self._override or self._stand_in()))
         return self._from_library(written)
 
+    def build_tile(self, name: str | None, tile: int) -> ObjMaterial | None:
+        """The material of that name with the images of a tile (UDIM); None where there is no other than the first's."""
+        written = None if name is None else self._library.get(name)
+        first = None if written is None else written.maps.get("map_kd")
+        if written is None or first is None or (of_tile := tile_name(first.name, tile)) == first.name:
+            return None
+        if self._files.find(of_tile) is None:
+            return None
+        # Its coordinates lie in another square than the image, which is repeated there.
+        maps = {key: replace(one, name=tile_name(one.name, tile), clamp=False) for key, one in written.maps.items()}
+        return self._from_library(replace(written, maps=maps))
+
     def _from_library(self, written: MtlMaterial) -> ObjMaterial:
         diffuse, cutout, glow = (written.maps.get(k) for k in ("map_kd", "map_d", "map_ke"))
         base_path = self._path(diffuse)
@@ -127,7 +140,7 @@ class MaterialBuilder:
         """The decodable file of a map, or None with a warning."""
         if reference is None:
             return None
-        path = self._files.find(reference.name)
+        path = self._files.find(reference.name) or self._files.find(tile_name(reference.name, FIRST))
         if path is None:
             self._warn(f"texture {_base_name(reference.name)} is not in the OBJ's folder")
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from specsia_build.characters.images import as_texture, load_texture
 from specsia_build.characters.normals import unit_normals, with_flat_gaps
 from specsia_build.characters.obj.materials import MaterialBuilder, ObjMaterial, read_libraries
 from specsia_build.characters.obj.text import Ints, ObjText, parse_obj
+from specsia_build.characters.obj.udim import FIRST, tiles_of
 from specsia_build.characters.polygons import triangulate
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
@@ -155,7 +156,10 @@ def _assemble(
     if len(triangles) == 0:
         raise CharacterError(f"{name} has no faces with three corners or more")
     point, uv_at, normal_at = (text.corners[:, k][triangles] for k in range(3))
-    face_material, built = _materials(labels, face, builder)
+    face_material, names, built = _materials(labels, face, builder)
+    uv = _uv(text, uv_at, face_material, built)
+    if uv is not None:
+        face_material, built = _tiled(uv, face_material, names, built, builder)
     with np.errstate(over="ignore"):
         vertices = text.points.astype(np.float32)
     mesh = Mesh(
@@ -163,7 +167,7 @@ def _assemble(
         faces=point.astype(np.int32),
         materials=tuple(b.material for b in built),
         face_material=face_material,
-        uv=_uv(text, uv_at, face_material, built),
+        uv=uv,
         colors=_colors(text, point),
     )
     return _with_normals(mesh, text.normals, normal_at), labels.part[face].astype(np.int32)
@@ -171,13 +175,30 @@ def _assemble(
 
 def _materials(
     labels: _Labels, face: Ints, builder: MaterialBuilder
-) -> tuple[NDArray[np.int32], tuple[ObjMaterial, ...]]:
-    """Material of each triangle, and the materials in use, in order of first use, one for each name."""
+) -> tuple[NDArray[np.int32], list[str | None], tuple[ObjMaterial, ...]]:
+    """Material of each triangle, and names and materials in use, in order of first use, one for each name."""
     stretches, inverse = np.unique(labels.material[face], return_inverse=True)
     names = [labels.material_names[k] for k in stretches.tolist()]
     order = list(dict.fromkeys(names))
     index = np.array([order.index(n) for n in names], np.int32)
-    return index[inverse], builder.build_all(order)
+    return index[inverse], order, builder.build_all(order)
+
+
+def _tiled(
+    uv: NDArray[np.float32],
+    face_material: NDArray[np.int32],
+    names: Sequence[str | None],
+    built: tuple[ObjMaterial, ...],
+    builder: MaterialBuilder,
+) -> tuple[NDArray[np.int32], tuple[ObjMaterial, ...]]:
+    """The same with a material for each further tile (UDIM) that there is an image of and faces lie in."""
+    tiles, found, every = tiles_of(uv), face_material.copy(), list(built)
+    for material, name in enumerate(names):
+        for tile in np.unique(tiles[face_material == material]).tolist():
+            if tile != FIRST and (made := builder.build_tile(name, tile)) is not None:
+                found[(face_material == material) & (tiles == tile)] = len(every)
+                every.append(made)
+    return found, tuple(every)
 
 
 def _uv(

@@ -318,6 +318,32 @@ def test_map_options(tmp_path: Path) -> None:
     assert_allclose(raw.mesh.uv[0, 1], [2.5, 0.75])
 
 
+@pytest.mark.parametrize("named", ["skin.1001.png", "skin_<UDIM>.png", "skin_1001.png"])
+def test_each_tile_has_its_image(tmp_path: Path, named: str) -> None:
+    colours = {1001: (255, 0, 0), 1002: (0, 255, 0), 1011: (0, 0, 255)}
+    for tile, colour in colours.items():
+        paint(tmp_path / named.replace("1001", str(tile)).replace("<UDIM>", str(tile)), colour)
+    (tmp_path / "hero.mtl").write_text(f"newmtl skin\nmap_Kd -clamp on {named}\n")
+    # One face a tile, and one of tile 1003, of which there is no image: there the first one's edge is.
+    corners = [(0.2, 0.2), (1.2, 0.2), (0.2, 1.2), (2.2, 0.2)]
+    uv = "".join(f"vt {u} {v}\nvt {u + 0.5} {v}\nvt {u} {v + 0.5}\n" for u, v in corners)
+    faces = "".join(f"f 1/{3 * k + 1} 2/{3 * k + 2} 3/{3 * k + 3}\n" for k in range(4))
+    raw = read(tmp_path, f"mtllib hero.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\n{uv}usemtl skin\n{faces}")
+    assert raw.warnings == ()
+    shown = [tuple(colour_of(raw, material)) for material in raw.mesh.face_material]
+    assert shown == [colours[1001], colours[1002], colours[1011], colours[1001]]
+
+
+def test_a_number_in_a_name_is_no_tile_without_its_image(tmp_path: Path) -> None:
+    paint(tmp_path / "skin1001.png", (255, 0, 0))
+    (tmp_path / "hero.mtl").write_text("newmtl skin\nmap_Kd skin1001.png\n")
+    raw = read(
+        tmp_path,
+        "mtllib hero.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 1 0\nvt 2 0\nvt 1 1\nusemtl skin\nf 1/1 2/2 3/3\n",
+    )
+    assert (len(raw.mesh.materials), raw.warnings) == (1, ())
+
+
 def test_cutout_from_luminance(tmp_path: Path) -> None:
     paint(tmp_path / "skin.png", GREEN, (4, 4))
     mask = Image.new("L", (4, 4), 255)

@@ -1,0 +1,35 @@
+"""Tiles of textures (UDIM): one image for each unit square of texture coordinates, by four digits in its name.
+
+Tile 1001 + u + 10 v has the square whose lower left corner is (u, v), with u below 10 and v up.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+
+FIRST = 1001
+
+_COLUMNS, _ROWS = 10, 100
+
+_MARK = re.compile(r"(?<!\d)1001(?=\.\w+$)|<udim>", re.IGNORECASE)
+"""What stands for a tile in the name of the first one's image, or of all of them."""
+
+
+def tile_name(name: str, tile: int) -> str:
+    """What the image of a tile is called where that of the first one, or of each (``<UDIM>``), has a name."""
+    return _MARK.sub(str(tile), name)
+
+
+def tiles_of(uv: NDArray[np.float32]) -> NDArray[np.int64]:
+    """The tile of each face, (F,); the first where its middle lies in none.
+
+    Args:
+        uv: (F, 3, 2), v down, as meshes have them.
+    """
+    middle = np.nan_to_num(uv.astype(np.float64).mean(axis=1))
+    column, row = np.floor(middle[:, 0]), np.floor(1.0 - middle[:, 1])
+    inside = (column >= 0) & (column < _COLUMNS) & (row >= 0) & (row < _ROWS)
+    return np.where(inside, FIRST + column + _COLUMNS * row, FIRST).astype(np.int64)
