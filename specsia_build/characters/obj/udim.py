@@ -14,7 +14,7 @@ FIRST = 1001
 
 _COLUMNS, _ROWS = 10, 100
 
-_MARK = re.compile(r"(?<!\d)1001(?=\.\w+$)|<udim>", re.IGNORECASE)
+_MARK = re.compile(r"(?<=[._-])1001(?=\.\w+$)|<udim>", re.IGNORECASE)
 """What stands for a tile in the name of the first one's image, or of all of them."""
 
 

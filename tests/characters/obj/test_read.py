@@ -334,9 +334,11 @@ def test_each_tile_has_its_image(tmp_path: Path, named: str) -> None:
     assert shown == [colours[1001], colours[1002], colours[1011], colours[1001]]
 
 
-def test_a_number_in_a_name_is_no_tile_without_its_image(tmp_path: Path) -> None:
-    paint(tmp_path / "skin1001.png", (255, 0, 0))
-    (tmp_path / "hero.mtl").write_text("newmtl skin\nmap_Kd skin1001.png\n")
+@pytest.mark.parametrize(("named", "other"), [("skin.1001.png", "skin.1003.png"), ("DSC1001.png", "DSC1002.png")])
+def test_a_number_in_a_name_is_no_tile(tmp_path: Path, named: str, other: str) -> None:
+    paint(tmp_path / named, (255, 0, 0))
+    paint(tmp_path / other, (0, 255, 0))
+    (tmp_path / "hero.mtl").write_text(f"newmtl skin\nmap_Kd {named}\n")
     raw = read(
         tmp_path,
         "mtllib hero.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 1 0\nvt 2 0\nvt 1 1\nusemtl skin\nf 1/1 2/2 3/3\n",
