@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from specsia_build.config import ALL, BuildConfig
+from specsia_build.dataset.places import pattern_note
 from specsia_build.dataset.upload import open_target
 from specsia_build.errors import plural
-from specsia_build.files.names import is_pattern
 from specsia_build.pipeline.clearing import forget
 from specsia_build.pipeline.executors import open_executor
 from specsia_build.pipeline.finishing import pack_clips, pack_pairs
@@ -107,9 +107,6 @@ def build(
             if not packs:
                 return work.finished()
             packed = drop(work, pack_pairs(work) if config.clips is None else pack_clips(work))
-            if isinstance(packed.dataset, Path) and is_pattern(packed.dataset):
-                progress.say(
-                    f"{packed.dataset}: load_dataset takes its path for a pattern, as it has one of * ? [ in it, and "
-                    "so finds nothing there or other files: move the run to a folder whose path has none"
-                )
+            if isinstance(packed.dataset, Path) and (note := pattern_note(packed.dataset)) is not None:
+                progress.say(note)
             return packed

@@ -21,6 +21,7 @@ from PIL import Image
 
 from specsia_build.cli import main
 from specsia_build.dataset.schema import COLUMNS, IMAGE_COLUMNS
+from specsia_build.dataset.verify.check import verify
 from specsia_build.pipeline import build as building
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.settings import effective
@@ -510,7 +511,9 @@ def test_a_dataset_whose_path_load_dataset_takes_for_a_pattern_is_told(
     for name, told in (("runs [old]", True), ("runs", False)):
         config, layout = effective(str(tmp_path / "a.obj"), tmp_path / name, None, {"views": 4, "size": 64}, False)
         building.build(config, layout, stage_names(), False, Progress())
-        assert ("load_dataset takes its path for a pattern" in capsys.readouterr().err) is told
+        said = "load_dataset takes its path for a pattern"
+        assert (said in capsys.readouterr().err) is told
+        assert any(said in note for note in verify(layout.dataset).notes) is told
 
 
 @pytest.mark.parametrize("stage", ["project", "move"])
