@@ -90,20 +90,21 @@ def packed_lines(summary: BuildSummary) -> list[str]:
 
 
 def failure_lines(failures: Iterable[Failure]) -> list[str]:
-    """What was set aside and why, those of one stage with one reason on one line; see `said_of`."""
+    """What was set aside and why, those of the same stages with one reason on one line; see `said_of`."""
     return [f"{kind}: {line}" for kind, lines in said_of(failures).items() for line in lines]
 
 
 def said_of(failures: Iterable[Failure]) -> dict[str, list[str]]:
-    """Sentences about what ``failed`` and what was ``quarantined`` for its looks."""
-    groups: dict[tuple[bool, str, bool], list[tuple[str, str]]] = {}
+    """Sentences about what ``failed`` and what was ``quarantined`` for its looks, one where stages say the same."""
+    places: dict[tuple[bool, bool, str, str], list[str]] = {}
     for failure in failures:
-        where = f"{failure.stage} {failure.backend or ''}".rstrip()
-        groups.setdefault((failure.low_quality, where, failure.clip is not None), []).append(
-            (failure.key, failure.reason)
-        )
+        same = (failure.low_quality, failure.clip is not None, failure.key, failure.reason)
+        places.setdefault(same, []).append(f"{failure.stage} {failure.backend or ''}".rstrip())
+    groups: dict[tuple[bool, bool, str], list[tuple[str, str]]] = {}
+    for (low_quality, of_clips, key, reason), found_at in places.items():
+        groups.setdefault((low_quality, of_clips, " and ".join(found_at)), []).append((key, reason))
     said: dict[str, list[str]] = {"failed": [], "quarantined": []}
-    for (low_quality, where, of_clips), found in groups.items():
+    for (low_quality, of_clips, where), found in groups.items():
         what = "clips" if of_clips else "characters"
         said["quarantined" if low_quality else "failed"] += [fold.line(what, f" at {where}") for fold in folded(found)]
     return said

@@ -10,9 +10,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from specsia_build.cli.closing import end
+from specsia_build.cli.closing import end, failure_lines
 from specsia_build.cli.main import main
 from specsia_build.config import BuildConfig, ClipSettings
+from specsia_build.pipeline.failures import Failure
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.summary import BuildSummary
 from tests.dataset.small import build_small
@@ -70,3 +71,13 @@ def test_one_of_a_kind_is_called_so(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "1 clip of one is in" in told.out
     assert "1 character of one is in" in told.out
     assert not re.search(r"\b1 [a-z]+s\b", told.out + told.err)
+
+
+def test_what_stages_say_alike_of_a_character_is_one_line() -> None:
+    said = [("half", "render"), ("other", "render"), ("half", "motions"), ("third", "motions")]
+    failures = [Failure(character, stage, None, "cut short") for character, stage in said]
+    assert failure_lines(failures) == [
+        "failed: half at render and motions: cut short",
+        "failed: other at render: cut short",
+        "failed: third at motions: cut short",
+    ]
