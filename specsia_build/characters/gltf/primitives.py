@@ -155,12 +155,15 @@ class MeshReader:
             ] = None
         matrices = self._matrices(instance, influences)
         points = part.points
-        if influences is not None:
-            self._tears.setdefault(instance.node.skin or 0, Tears()).add(points, matrices, faces)
-        vertices = (np.einsum("...ij,...j->...i", matrices[..., :3], points) + matrices[..., 3]).astype(np.float32)
+        posed = np.einsum("...ij,...j->...i", matrices[..., :3], points) + matrices[..., 3]
+        vertices = posed.astype(np.float32)
         if not np.isfinite(vertices).all():
             raise CharacterError(f"{self.document.name} has vertices that are not numbers: export it again")
-        mirrored = np.broadcast_to(np.linalg.det(matrices[..., :3]) < 0, len(vertices))
+        determinants = np.linalg.det(matrices[..., :3])
+        mirrored = np.broadcast_to(determinants < 0, len(vertices))
+        if influences is not None:
+            tears = self._tears.setdefault(instance.node.skin or 0, Tears())
+            tears.add(points, matrices[..., :3], determinants, posed, faces)
         normals = np.zeros((len(vertices), 3), np.float32)
         if part.normals is not None:
             normals = _turned(part.normals, matrices[..., :3], mirrored)

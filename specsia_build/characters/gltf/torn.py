@@ -17,6 +17,9 @@ The most of any of 117 sound characters is 0.007; where their joints are out of 
 those that are nearly one stiff piece.
 """
 
+_TOGETHER = 1 << 16
+"""Triangles that are looked at together, which bounds memory."""
+
 
 @dataclass
 class Tears:
@@ -25,19 +28,32 @@ class Tears:
     triangles: int = 0
     torn: int = 0
 
-    def add(self, points: NDArray[np.float64], matrices: NDArray[np.float64], faces: NDArray[np.int32]) -> None:
-        """Add triangles (F, 3) of points (V, 3), which matrices (V, 3, 4) take to their places."""
-        torn = np.zeros(len(faces), np.bool_)
-        for first, second in ((0, 1), (1, 2), (2, 0)):
-            a, b = faces[:, first], faces[:, second]
-            edges, here = points[b] - points[a], matrices[b] - matrices[a]
-            own = [np.einsum("nij,nj->ni", matrices[end, :, :3], edges) for end in (a, b)]
-            # What the end's matrix makes of the edge, and how far the other's takes the other end away from there.
-            apart = own[0] + np.einsum("nij,nj->ni", here[:, :, :3], points[b]) + here[:, :, 3]
-            length = np.maximum(*(np.linalg.norm(way, axis=1) for way in own))
-            torn |= (length > 0) & (np.linalg.norm(apart, axis=1) > STRETCHED * length)
+    def add(
+        self,
+        points: NDArray[np.float64],
+        matrices: NDArray[np.float64],
+        determinants: NDArray[np.float64],
+        posed: NDArray[np.float64],
+        faces: NDArray[np.int32],
+    ) -> None:
+        """Add triangles (F, 3) of points (V, 3), which maps (V, 3, 3) of `determinants` and shifts take to `posed`."""
+        # The least that a map leaves of a length is its determinant by its other two stretches, whose product is at
+        # most half the sum of all squares.
+        squares = np.einsum("nij,nij->n", matrices, matrices)
+        least = np.abs(determinants) / np.maximum(squares / 2, np.finfo(np.float64).tiny)
         self.triangles += len(faces)
-        self.torn += int(torn.sum())
+        for start in range(0, len(faces), _TOGETHER):
+            some = faces[start : start + _TOGETHER]
+            torn = np.zeros(len(some), np.bool_)
+            for first, second in ((0, 1), (1, 2), (2, 0)):
+                a, b = some[:, first], some[:, second]
+                edges, apart = points[b] - points[a], _squares(posed[b] - posed[a])
+                bound = STRETCHED * np.maximum(least[a], least[b])
+                likely = np.flatnonzero(apart > bound * bound * _squares(edges))
+                own = [_squares(np.einsum("nij,nj->ni", matrices[end[likely]], edges[likely])) for end in (a, b)]
+                length = np.maximum(*own)
+                torn[likely] |= (length > 0) & (apart[likely] > STRETCHED * STRETCHED * length)
+            self.torn += int(torn.sum())
 
     def doubt(self, skin: str, *, bound: bool) -> str | None:
         """A sentence on a skin that tears its mesh, or None.
@@ -56,3 +72,9 @@ class Tears:
             f"{skin} {why}, so that by the rules of glTF it tears its mesh ({share:.1%} of the triangles): export it "
             "again with its bind pose, and its joints in their order"
         )
+
+
+def _squares(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Squared lengths, (N,), of vectors (N, 3)."""
+    squares: NDArray[np.float64] = np.einsum("ni,ni->n", vectors, vectors)
+    return squares
