@@ -11,9 +11,7 @@ from specsia_build.characters.doubles import Shape, shape_of
 from specsia_build.characters.facing import front_of
 from specsia_build.characters.features import features_of
 from specsia_build.characters.finding import Mending
-from specsia_build.characters.read import read_character
 from specsia_build.characters.stance import stance
-from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh
 
 UNSURE = "?"
@@ -77,14 +75,6 @@ class CharacterFacts:
     mendings: tuple[Mending, ...] = ()
     problem: str | None = None
     shape: Shape = ()
-
-
-def survey(entry: Entry) -> CharacterFacts:
-    """Read a character and say what it is like; one that cannot be read gives its problem instead of an error."""
-    try:
-        return facts_of(read_character(entry))
-    except CharacterError as error:
-        return unread(entry, str(error))
 
 
 def unread(entry: Entry, problem: str) -> CharacterFacts:

@@ -66,7 +66,7 @@ def characters(
     from specsia_build.characters.suggest import suggested_manifest
     from specsia_build.gallery.source import gallery_of_source
     from specsia_build.pipeline.progress import Progress
-    from specsia_build.pipeline.survey import first_views, survey_all
+    from specsia_build.pipeline.survey import survey_all
     from specsia_build.report.page import write_page
     from specsia_build.report.writing import refuse_other_file
 
@@ -85,8 +85,7 @@ def characters(
                 raise UsageError(f"{opened.name} holds no character '{parts}': `specsia characters` lists their ids")
         opened = replace(opened, entries=opened.entries[:limit])
         told = None if as_json or parts is not None else _show_page
-        facts = survey_all(opened.entries, config, Progress(), drawn=pictures is not None, told=told)
-        views = [] if pictures is None else first_views(opened.entries, config, Progress())
+        facts, views = survey_all(opened.entries, config, Progress(), pictured=pictures is not None, told=told)
         sound = {f.id for f in facts if f.problem is None}
         doubles = same_files(entry for entry in opened.entries if entry.id in sound)
         alike = same_shapes(opened.entries, [f.shape for f in facts])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from specsia_build.characters.character import Entry
 from specsia_build.characters.survey import CharacterFacts, unread
@@ -13,7 +14,7 @@ from specsia_build.memory import memory_bytes
 from specsia_build.pipeline.executors import Lost, Needs, local_executor
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.warm import compile_pictures
-from specsia_build.stages.first_view import first_view, surveyed
+from specsia_build.stages.first_view import surveyed
 
 PAGE = 50
 """Characters that are told together while others are still read."""
@@ -24,10 +25,10 @@ def survey_all(
     config: BuildConfig,
     progress: Progress,
     *,
-    drawn: bool = False,
+    pictured: bool = False,
     told: Callable[[Sequence[CharacterFacts]], None] | None = None,
-) -> list[CharacterFacts]:
-    """What each character is, or why it cannot be read, in the order of `entries`.
+) -> tuple[list[CharacterFacts], list[bytes]]:
+    """What each character is, or why it cannot be read, and its picture, in the order of `entries`; see `surveyed`.
 
     Of procedural ones, which are written where they are read, no more are there at once than workers.
 
@@ -35,21 +36,20 @@ def survey_all(
         entries: of a source.
         config: whose workers, time limit and memory are used.
         progress: where the bar goes.
-        drawn: whether `first_views` follows, so that they stay.
+        pictured: whether pictures are wanted.
         told: given the next ones in their order, `PAGE` at a time and the rest at the end.
     """
     found: dict[int, CharacterFacts] = {}
+    pictures = [b""] * len(entries)
     shown = 0
     compile_pictures(config, entries, progress)
     with progress.bar("characters", len(entries)) as advance:
-        for index, facts in local_executor(config)(surveyed, entries, _needs(config)):
+        for index, seen in local_executor(config)(partial(surveyed, pictured=pictured), entries, _needs(config)):
             entry = entries[index]
-            if isinstance(facts, Lost):
-                facts = unread(entry, facts.reason)
+            facts, pictures[index] = (unread(entry, seen.reason), b"") if isinstance(seen, Lost) else seen
             warnings = tuple(brief(said, MOST_WARNED) for said in facts.warnings)
             found[index] = replace(facts, warnings=warnings, problem=facts.problem and brief(facts.problem))
-            if not drawn:
-                _withdraw(entry)
+            _withdraw(entry)
             advance(1)
             while (
                 told is not None
@@ -58,19 +58,7 @@ def survey_all(
             ):
                 told([found[one] for one in page])
                 shown = page.stop
-    return [found[index] for index in range(len(entries))]
-
-
-def first_views(entries: Sequence[Entry], config: BuildConfig, progress: Progress) -> list[bytes]:
-    """View 0 of each character as `first_view` gives it, in the order of `entries`; arguments as for `survey_all`."""
-    found = [b""] * len(entries)
-    with progress.bar("pictures", len(entries)) as advance:
-        for index, view in local_executor(config)(first_view, entries, _needs(config)):
-            if not isinstance(view, Lost):
-                found[index] = view
-            _withdraw(entries[index])
-            advance(1)
-    return found
+    return [found[index] for index in range(len(entries))], pictures
 
 
 def _withdraw(entry: Entry) -> None:

@@ -19,30 +19,27 @@ SIZE, VIEWS = 256, 10
 """Pixels on a side, and the views that no edge may cut, of which only the first is drawn."""
 
 
-def surveyed(entry: Entry) -> CharacterFacts:
-    """What `survey` says of a character, and that view 0 shows one plain colour where it does."""
+def surveyed(entry: Entry, *, pictured: bool) -> tuple[CharacterFacts, bytes]:
+    """What a character is like, or why it cannot be read, and that view 0 shows one plain colour where it does.
+
+    Returns:
+        That, and view 0 as PNG, RGBA, without a contour; empty where it is not `pictured` or cannot be drawn.
+    """
     try:
         character = read_character(entry)
         facts = facts_of(character)
         # Of what nobody coloured more is said already.
-        if plain_materials(character.mesh) is not None:
-            return facts
+        coloured = plain_materials(character.mesh) is None
+        if not (coloured or pictured):
+            return facts, b""
         layers = _drawn(character)
     except CharacterError as error:
-        return unread(entry, str(error))
-    plain = plain_picture(layers.color, layers.coverage)
-    if plain is None:
-        return facts
-    said = f"{facts.file} shows a plain {plain} in view 0 and nothing else: look at it, and at its textures"
-    return replace(facts, warnings=(*facts.warnings, said))
-
-
-def first_view(entry: Entry) -> bytes:
-    """A character's view 0 as PNG, RGBA, without a contour; empty where it cannot be drawn, and `surveyed` says why."""
-    try:
-        return png.encode(_drawn(read_character(entry)).color)
-    except CharacterError:
-        return b""
+        return unread(entry, str(error)), b""
+    plain = plain_picture(layers.color, layers.coverage) if coloured else None
+    if plain is not None:
+        said = f"{facts.file} shows a plain {plain} in view 0 and nothing else: look at it, and at its textures"
+        facts = replace(facts, warnings=(*facts.warnings, said))
+    return facts, png.encode(layers.color) if pictured else b""
 
 
 def _drawn(character: Character) -> Layers:

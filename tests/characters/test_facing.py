@@ -19,7 +19,7 @@ from specsia_build.characters.facing import front_by_joints, front_by_shape, fro
 from specsia_build.characters.landmarks import Landmark
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
-from specsia_build.characters.survey import survey
+from specsia_build.characters.survey import facts_of
 from specsia_build.frame import AXES, axis_vector, front_rotation, up_rotation
 from tests.characters.gltf.writer import GltfWriter
 
@@ -123,7 +123,7 @@ def test_a_shape_that_says_nothing_is_left_and_marked(tmp_path: Path, solids: li
     character = read(path)
     assert (character.front, character.warnings) == ("-y", ())
     (entry,) = open_source(str(path), tmp_path / "scratch").entries
-    assert survey(entry).faces == "-y?"
+    assert facts_of(read_character(entry)).faces == "-y?"
 
 
 def rigged(path: Path, turn: np.ndarray, joints: dict[str, tuple[float, float, float]]) -> Path:
@@ -263,7 +263,7 @@ def fronts(path: Path, joints: dict[str, tuple[float, float, float]], front: str
     nodes += [writer.add("nodes", name=name, translation=(turn @ np.array(p)).tolist()) for name, p in joints.items()]
     writer.data |= {"scene": 0, "scenes": [{"nodes": nodes}]}
     (entry,) = open_source(str(writer.write_glb(path)), path.parent / "scratch").entries
-    facts = survey(entry)
+    facts = facts_of(read_character(entry))
     return facts.faces, facts.warnings
 
 
@@ -292,7 +292,7 @@ def test_a_skeleton_that_nothing_hangs_on_says_nothing(tmp_path: Path) -> None:
         body = writer.mesh_node(writer.primitive(triangles @ turn.T, **binds), skin=skin)
         writer.data |= {"scene": 0, "scenes": [{"nodes": [*nodes.values(), body]}]}
         (entry,) = open_source(str(writer.write_glb(tmp_path / "a.glb")), tmp_path / "scratch").entries
-        return survey(entry).faces
+        return facts_of(read_character(entry)).faces
 
     assert faces(*JOINTS) == "-y"
     assert faces() == "-y?"
@@ -381,7 +381,7 @@ def test_a_shape_without_feet_apart_is_turned_by(
 ) -> None:
     character = read(write_obj(tmp_path / "figure.obj", into_file("+y", front), solids))
     assert character.front == front
-    assert survey(character.entry).faces == front
+    assert facts_of(read_character(character.entry)).faces == front
     assert (f"by its mirrored shape and its {why}" in " ".join(character.warnings)) == (front != "-y")
 
 
@@ -391,7 +391,7 @@ def test_one_who_lies_is_not_taken_for_a_fish(tmp_path: Path) -> None:
     write_obj(tmp_path / "figure.obj", into_file("+y", "-y"), [box @ laid for box in narrow])
     (tmp_path / "characters.jsonl").write_text(json.dumps({"id": "a", "path": "figure.obj", "up": "+y"}))
     (entry,) = open_source(str(tmp_path / "characters.jsonl"), tmp_path / "scratch").entries
-    assert survey(entry).faces == "-y?"
+    assert facts_of(read_character(entry)).faces == "-y?"
 
 
 def test_a_ray_is_not_stood_upon_its_horns(tmp_path: Path) -> None:
@@ -430,4 +430,4 @@ def test_legs_that_spread_to_all_sides_have_no_toes(tmp_path: Path) -> None:
     for front in ("-y", "+x"):
         path = write_obj(tmp_path / "scorpion.obj", into_file("+y", front), body + legs + feet)
         (entry,) = open_source(str(path), tmp_path / "scratch").entries
-        assert survey(entry).faces == "-y?"
+        assert facts_of(read_character(entry)).faces == "-y?"

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from specsia_build.characters.features import features_of
+from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
-from specsia_build.characters.survey import survey
+from specsia_build.characters.survey import facts_of
 from specsia_build.frame import AXES
 from specsia_build.rendering.mesh import Material, Mesh
 from tests.characters.gltf.writer import GltfWriter
@@ -48,7 +49,7 @@ def told(
     ]
     writer.data |= {"scene": 0, "scenes": [{"nodes": nodes}]}
     (entry,) = open_source(str(writer.write_glb(path)), path.parent / "scratch").entries
-    facts = survey(entry)
+    facts = facts_of(read_character(entry))
     return facts.faces, facts.warnings
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from PIL import Image
 
 from specsia_build.characters.character import Entry
-from specsia_build.characters.survey import CharacterFacts, PartFacts, survey
+from specsia_build.characters.read import read_character
+from specsia_build.characters.survey import CharacterFacts, PartFacts, facts_of
+from specsia_build.stages.first_view import surveyed
 
 
 def test_the_facts_of_a_character(tmp_path: Path) -> None:
@@ -17,7 +19,7 @@ def test_the_facts_of_a_character(tmp_path: Path) -> None:
         "mtllib a.mtl\nv 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0.5\nvt 0 0\n"
         "o body\nusemtl x\nf 1/1 2/1 3/1 4/1\no hat\nusemtl y\nf 1/1 2/1 3/1\nusemtl z\nf 1/1 2/1 3/1\n"
     )
-    facts = survey(Entry("hero", "obj", tmp_path / "a.obj"))
+    facts = facts_of(read_character(Entry("hero", "obj", tmp_path / "a.obj")))
     assert facts == CharacterFacts(
         id="hero",
         format="obj",
@@ -35,6 +37,6 @@ def test_the_facts_of_a_character(tmp_path: Path) -> None:
 
 
 def test_a_character_that_cannot_be_read_gives_its_problem(tmp_path: Path) -> None:
-    facts = survey(Entry("hero", "obj", tmp_path / "a.obj"))
+    facts, _ = surveyed(Entry("hero", "obj", tmp_path / "a.obj"), pictured=False)
     assert facts.problem == "a.obj cannot be read: No such file or directory"
     assert (facts.triangles, facts.pose) == (0, "")

@@ -15,7 +15,7 @@ from specsia_build.characters.blender.read import read_with_blender
 from specsia_build.characters.character import Entry
 from specsia_build.characters.gltf.read import read_gltf
 from specsia_build.characters.read import read_character
-from specsia_build.characters.survey import survey
+from specsia_build.characters.survey import facts_of
 from specsia_build.errors import CharacterError
 from tests.characters.gltf.test_damage import refused
 from tests.characters.gltf.writer import TRIANGLE, GltfWriter
@@ -130,7 +130,9 @@ def test_damage_is_a_sentence(tmp_path: Path, path: str, values: Any, change: di
 
 def test_a_real_character_takes_a_pose(characters_dir: Path) -> None:
     knight = Entry("a", "gltf", characters_dir / "kaykit" / "Knight.glb")
-    rest, idle, dead = (survey(replace(knight, pose=pose)) for pose in ("rest", "Idle@12", "Death_A_Pose"))
+    rest, idle, dead = (
+        facts_of(read_character(replace(knight, pose=pose))) for pose in ("rest", "Idle@12", "Death_A_Pose")
+    )
     assert (rest.pose, idle.pose) == ("T-pose", "posed")
     assert set(idle.warnings) <= set(rest.warnings)
     lying = read_character(replace(knight, pose="Death_A_Pose")).mesh
