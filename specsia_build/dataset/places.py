@@ -13,7 +13,7 @@ from typing import Any
 
 from specsia_build.config import BuildConfig, backend_name, result_settings
 from specsia_build.errors import SpecsiaError, UsageError, spelled
-from specsia_build.files.names import is_pattern, relative_name
+from specsia_build.files.names import relative_name
 from specsia_build.files.sources import source_place
 from specsia_build.folders import expanded
 
@@ -36,16 +36,6 @@ def leads_out(folder: Path, name: str) -> bool:
     """Whether a file of a dataset's folder is a link to what lies outside of it."""
     path = folder / name
     return path.is_symlink() and not path.resolve().is_relative_to(link_root(folder))
-
-
-def pattern_note(folder: Path) -> str | None:
-    """A sentence where `load_dataset` takes the path of a dataset for a pattern, and so finds none there."""
-    if not is_pattern(folder):
-        return None
-    return (
-        f"{folder}: load_dataset takes its path for a pattern, as it has one of * ? [ in it, and so finds nothing "
-        "there or other files: move it to where its path has none"
-    )
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,17 @@ def is_temporary(name: str) -> bool:
     return name.startswith(".") and _TEMPORARY.fullmatch(name) is not None
 
 
-def is_pattern(path: Path) -> bool:
-    """Whether the path of something that is there, written as a pattern, stands for something else, or more."""
-    whole = str(path.resolve())
-    return glob(whole) != [whole]  # noqa: PTH207  what others do with a text
+def pattern_note(folder: Path, readers: str) -> str | None:
+    """A sentence where the path of a folder that is there, read as a pattern, stands for something else, or more.
+
+    Args:
+        folder: in question.
+        readers: who reads it so, and a verb: ``load_dataset takes``.
+    """
+    whole = str(folder.resolve())
+    if glob(whole) == [whole]:  # noqa: PTH207  what others do with a text
+        return None
+    return (
+        f"{folder}: {readers} its path for a pattern, as it has one of * ? [ in it, so that nothing is found there, or "
+        "other files: move it to where its path has none"
+    )

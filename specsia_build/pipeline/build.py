@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from specsia_build.config import ALL, BuildConfig
-from specsia_build.dataset.places import pattern_note
 from specsia_build.dataset.upload import open_target
 from specsia_build.errors import plural
+from specsia_build.files.names import pattern_note
 from specsia_build.pipeline.clearing import forget
 from specsia_build.pipeline.executors import open_executor
 from specsia_build.pipeline.finishing import pack_clips, pack_pairs
@@ -107,6 +107,9 @@ def build(
             if not packs:
                 return work.finished()
             packed = drop(work, pack_pairs(work) if config.clips is None else pack_clips(work))
-            if isinstance(packed.dataset, Path) and (note := pattern_note(packed.dataset)) is not None:
+            if (
+                isinstance(packed.dataset, Path)
+                and (note := pattern_note(packed.dataset, "load_dataset takes")) is not None
+            ):
                 progress.say(note)
             return packed

@@ -18,7 +18,7 @@ from typing import Any
 
 from specsia_build.dataset.schema import CARD, PARTS_FILE, RECIPE_FILE, SPLITS_FILE, SUMS_FILE, TEASER
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.files.names import is_pattern, relative_name, temporary_beside
+from specsia_build.files.names import pattern_note, relative_name, temporary_beside
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import remove_tree, write_bytes, writing
 from specsia_build.recipes.parts import part_of
@@ -164,12 +164,7 @@ def _remove(folder: Path, names: Mapping[str, Any]) -> None:
 
 def hidden(folder: Path, recipe: Recipe) -> str | None:
     """A sentence where a recipe's reader takes the path of a folder that is there for a pattern, and so finds none."""
-    if not recipe.by_pattern or not is_pattern(folder):
-        return None
-    return (
-        f"{folder}: readers of {recipe.name} take its path for a pattern, as it has one of * ? [ in it, and so find "
-        "nothing there or other files: train from a folder whose path has none"
-    )
+    return pattern_note(folder, f"readers of {recipe.name} take") if recipe.by_pattern else None
 
 
 def strangers(folder: Path, parts: Iterable[Written], own: Collection[str]) -> list[str]:

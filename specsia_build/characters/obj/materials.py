@@ -140,7 +140,7 @@ class MaterialBuilder:
         """The decodable file of a map, or None with a warning."""
         if reference is None:
             return None
-        path = self._files.find(reference.name) or self._files.find(tile_name(reference.name, FIRST))
+        path = self._files.find(tile_name(reference.name, FIRST))
         if path is None:
             self._warn(f"texture {_base_name(reference.name)} is not in the OBJ's folder")
             return None

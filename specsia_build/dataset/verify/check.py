@@ -18,7 +18,7 @@ from specsia_build.dataset.checksums import ListedImages
 from specsia_build.dataset.decoding import table
 from specsia_build.dataset.parallel import results as results_of
 from specsia_build.dataset.parquet import local_path
-from specsia_build.dataset.places import Place, find_place, leads_out, pattern_note, read_errors
+from specsia_build.dataset.places import Place, find_place, leads_out, read_errors
 from specsia_build.dataset.reading import Kind, Shard, no_dataset, schema_of
 from specsia_build.dataset.verify.clips import ClipOrder
 from specsia_build.dataset.verify.files import (
@@ -55,7 +55,7 @@ from specsia_build.dataset.verify.report import (
 from specsia_build.dataset.verify.rows import GroupTask, check_group
 from specsia_build.dataset.verify.views import Tracker, read_frozen_splits, split_notes
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.files.names import relative_name
+from specsia_build.files.names import pattern_note, relative_name
 from specsia_build.folders import home
 
 __all__ = ["CheckResult", "Problem", "Report", "verify"]
@@ -171,7 +171,7 @@ def verify(where: str | Path, *, workers: int = 1, progress: Callable[[int, int]
     if files.kind != "published" and files.card is not None and not unread:
         check_licences(files.card, licenses, "rows", findings)
     skipped, notes = _left_out(names, files, findings, seen, tracker.at_rest)
-    if place.folder is not None and (hidden := pattern_note(place.folder)) is not None:
+    if place.folder is not None and (hidden := pattern_note(place.folder, "load_dataset takes")) is not None:
         notes.append(hidden)
     checks = CHECKS.keys() - skipped
     return Report(
