@@ -69,7 +69,10 @@ class Command:
         return self.terms.seconds + 30
 
     def settings(self) -> Mapping[str, Any]:
-        return {"command": list(self.words), **self.terms.settings()}
+        # A file is an input by what it holds: where it lies decides nothing.
+        program, *others = self.words
+        named = [Path(word).name if is_file(Path(word)) else word for word in others]
+        return {"command": [program, *named], **self.terms.settings()}
 
     def inputs(self, character_id: str) -> Sequence[Path]:
         """The files among the words of the command, such as a script: where one is edited, all meshes are made anew."""
@@ -114,7 +117,10 @@ class Command:
             try:
                 code = started.process.wait(self.terms.seconds)
             except subprocess.TimeoutExpired as error:
-                raise CharacterError(f"{self.name} did not end within {self.terms.seconds:g} seconds") from error
+                raise CharacterError(
+                    f"{self.name} did not end within {self.terms.seconds:g} seconds; `seconds` of "
+                    f"{stated_in(self.name)}, allows more"
+                ) from error
             finally:
                 started.end()
         except (OSError, ValueError) as error:
@@ -159,6 +165,24 @@ def create(argument: str | None) -> Command:
     return make("command", argument)
 
 
+def standing(argument: str) -> str:
+    """The words of ``command:WORDS`` with paths from the root for what they name here: they then hold in any folder.
+
+    Files count, and folders that are spelt with a slash: a format may be called as a folder is that happens to be here.
+    What cannot be taken apart stays, for `create` to refuse.
+    """
+    try:
+        words = shlex.split(argument)
+    except ValueError:
+        return argument
+    there = [is_file(path) or ("/" in word and path.is_dir()) for word in words for path in (Path(word),)]
+    placed = [str(Path(word).absolute()) if found else word for word, found in zip(words, there, strict=True)]
+    # The program itself is looked for on the PATH where no folder is said.
+    if words and "/" not in words[0]:
+        placed[0] = words[0]
+    return argument if placed == words else shlex.join(placed)
+
+
 def make(name: str, stated: object) -> Command:
     """The backend of that name, which runs the stated command: a text, or a list of words.
 
@@ -184,7 +208,13 @@ def make(name: str, stated: object) -> Command:
     if not any(f"{{{place}}}" in word for word in words for place in ("mesh", "folder")):
         raise UsageError(f"{name}: the command must say where the mesh goes: {{mesh}}, or {{folder}} for its folder")
     if shutil.which(words[0]) is None:
-        raise UsageError(f"{name}: there is no program '{words[0]}'")
+        here = is_file(Path(words[0]))
+        mend = (
+            f"'{words[0]}' cannot be run: chmod +x makes it a program" if here else f"there is no program '{words[0]}'"
+        )
+        raise UsageError(f"{name}: {mend}")
+    if Path(words[0]).name.startswith("python") and words[1].endswith(".py") and not is_file(Path(words[1])):
+        raise UsageError(f"{name}: there is no file '{words[1]}' here")
     environment = more.get("environment") or []
     if not isinstance(environment, list) or not all(isinstance(variable, str) for variable in environment):
         raise UsageError(f"{settings_file()}: {name}: environment must be a list of variables' names")

@@ -7,8 +7,10 @@ from importlib.metadata import EntryPoint, entry_points
 
 from specsia_build.backends import command, http
 from specsia_build.backends.base import Backend
+from specsia_build.backends.upstream.pins import NAMES
 from specsia_build.backends.user_settings import all_settings, settings_file
 from specsia_build.errors import SpecsiaError, UsageError, no_such
+from specsia_build.folders import expanded
 
 GROUP = "specsia.backends"
 """Entry-point group; each point is a factory ``create(argument: str | None) -> Backend``."""
@@ -16,6 +18,9 @@ GROUP = "specsia.backends"
 
 DESCRIBED: Mapping[str, Callable[[str, object], Backend]] = {"command": command.make, "url": http.make}
 """What makes a backend of a setting of this name; its settings must have one of them."""
+
+_OF_FOLDERS = frozenset({"mesh-dir", *NAMES})
+"""Backends whose argument is a folder."""
 
 
 def available_backends() -> tuple[str, ...]:
@@ -50,6 +55,19 @@ def load_backend(spec: str) -> Backend:
     if len(targets) > 1:
         raise UsageError(f"the backend '{name}' is declared more than once: {', '.join(targets)}")
     return _factory(found[0])(argument if colon else None)
+
+
+def standing(spec: str) -> str:
+    """``NAME:ARGUMENT`` with paths from the root where the argument names places here, so that a run goes on anywhere.
+
+    What an argument means is known of our own backends alone; those of other packages stay as they are.
+    """
+    name, _, argument = spec.partition(":")
+    if not argument:
+        return spec
+    if name == "command":
+        return f"{name}:{command.standing(argument)}"
+    return f"{name}:{expanded(argument).absolute()}" if name in _OF_FOLDERS else spec
 
 
 def _described(name: str, colon: str) -> Backend | None:

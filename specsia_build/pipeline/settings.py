@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from specsia_build.backends.registry import standing
 from specsia_build.config import DEFAULT_OUT, WORK, BuildConfig, ClipSettings, read_settings, with_settings
 from specsia_build.errors import UsageError, meant, spelled
 from specsia_build.folders import expanded, shipped
@@ -135,4 +136,5 @@ def effective(
     if config.like is not None and expanded(config.like).is_dir():
         like = str(expanded(config.like).absolute())
         config = with_settings(config, {"like": like}, "the command line")
+    config = replace(config, backends=tuple(map(standing, config.backends)))
     return config, replace(layout, work=config.work)

@@ -199,7 +199,9 @@ def folded(found: Iterable[tuple[str, str]]) -> list[Fold]:
     """Names and sentences, most frequent first, those together that say the same but for names, numbers and files."""
     groups: dict[str, list[tuple[str, str]]] = {}
     for name, sentence in found:
-        groups.setdefault(_VARIES.sub("#", sentence.replace(name, "#")), []).append((name, sentence))
+        # A digit in the name's place, as a number is a name, too: `[Errno 2]` of character 2 is that of character 1.
+        unnamed = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "0", sentence)
+        groups.setdefault(_VARIES.sub("#", unnamed), []).append((name, sentence))
     folds = [
         Fold(tuple(dict.fromkeys(name for name, _ in group)), group[0][1], len({said for _, said in group}) == 1)
         for group in groups.values()

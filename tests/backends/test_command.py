@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from specsia_build.backends.base import Backend, Context
-from specsia_build.backends.registry import available_backends, load_backend
+from specsia_build.backends.command import Command
+from specsia_build.backends.registry import available_backends, load_backend, standing
 from specsia_build.cli import main
 from specsia_build.errors import CharacterError, UsageError
 from tests.backends.upstream.standins import TETRAHEDRON, eventually, processes_naming
@@ -119,6 +120,36 @@ def test_axes_and_framing_are_the_users(tmp_path: Path, own_settings: Path) -> N
     assert backend.settings()["version"] == 3
 
 
+def test_a_program_that_may_not_be_run_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "recon.sh").write_text("#!/bin/sh\n")
+    with pytest.raises(UsageError, match=r"recon.sh' cannot be run: chmod \+x"):
+        load_backend(f"command:{tmp_path}/recon.sh {{image}} {{mesh}}")
+
+
+def test_a_run_goes_on_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paths of a backend are from the folder in which they were said; where they lie decides nothing that is made."""
+    for name in ("here", "elsewhere", "here/meshes"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "here" / "glb").mkdir()
+    script(tmp_path / "here", RECON)
+    monkeypatch.chdir(tmp_path / "here")
+    said = f"command:'{sys.executable}' 'my recon.py' {{image}} {{mesh}} glb ./meshes"
+    spec = standing(said)
+    assert standing("mesh-dir:meshes") == f"mesh-dir:{tmp_path}/here/meshes"
+    assert [standing(of) for of in ("inflate", "fusion:0.5", "http://meshes")] == [
+        "inflate",
+        "fusion:0.5",
+        "http://meshes",
+    ]
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    found = load_backend(spec)
+    assert found.inputs("a") == (tmp_path / "here" / "my recon.py",)
+    assert isinstance(found, Command)
+    assert found.words[-2:] == ("glb", str(tmp_path / "here" / "meshes"))
+    assert found.settings()["command"][:2] == [sys.executable, "my recon.py"]
+    assert standing(spec) == spec
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -166,6 +197,7 @@ def test_it_gets_no_token_but_what_is_named(
         ("command:python x.py {mesh}", "where the picture's file goes"),
         ("command:python x.py {image}", "where the mesh goes"),
         ("command:no-such-program {image} {mesh}", "no program 'no-such-program'"),
+        ("command:python3 no-such.py {image} {mesh}", "there is no file 'no-such.py' here"),
         ("command:cat {image} > {mesh}", "without a shell, where '>' is a word like others"),
         ("command:python 'x.py {image} {mesh}", "cannot be taken apart"),
     ],

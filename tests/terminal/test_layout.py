@@ -70,6 +70,8 @@ def test_sentences_that_repeat_themselves_are_folded() -> None:
     assert second.line() == "2 characters (odd, other): it floats"
     assert folded([("one", "it floats")])[0].line() == "one: it floats"
     assert folded([]) == []
+    assert len(folded([(k, "exit code 2: [Errno 2]") for k in "123"])) == 1, "a number is a name, too"
+    assert len(folded([(k, "one end is not there") for k in ("e", "n", "knight")])) == 1, "and so is a letter"
 
 
 def test_of_many_kinds_the_first_are_shown_and_where_the_others_are() -> None:
