@@ -40,8 +40,8 @@ def batches(
         cost = _cost(footer.row_group(number), len(opened.schema_arrow) if columns is None else len(columns))
         if cost > allowed:
             raise _too_much(f"row group {number}", cost)
-        # A value that stands once in a dictionary may stand in every row.
-        rows = max(1, min(most, allowed // max(1, cost)))
+        # A value that stands once in a dictionary may stand in every row, and what holds them is doubled as it grows.
+        rows = max(1, min(most, allowed // max(1, 2 * cost)))
         found = opened.iter_batches(rows, [number], None if columns is None else list(columns), use_threads=False)
         while True:
             with memory.held():

@@ -271,6 +271,7 @@ def test_a_blender_that_has_many_shaders_to_compile_has_time_for_it(monkeypatch:
 
 
 def test_without_blender_the_way_to_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.version_info", (3, 11, 7))
     monkeypatch.setattr(blender_process, "find_command", lambda _: None)
     monkeypatch.setattr(blender, "_shared", {})
     with pytest.raises(UsageError, match=r"--renderer cycles needs Blender: pip install 'specsia\[blender\]'"):
