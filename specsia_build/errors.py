@@ -101,6 +101,10 @@ class CharacterError(SpecsiaError):
     """One character cannot be built; it is quarantined and the rest goes on."""
 
 
+class OthersError(CharacterError):
+    """Code that is not this package's failed on one character; its traceback, the cause, is kept for who wrote it."""
+
+
 class LowQualityError(CharacterError):
     """One character was built but is too bad to be packed; `pictures` (PNG bytes by name, if any) show why."""
 

@@ -35,6 +35,9 @@ its area: a figure that is shown in pieces may be reconstructed in as many."""
 MARK = 0.01
 """Share of the silhouette's area below which a separate part is a stray mark."""
 
+FLATTEST = 0.02
+"""Least height of a mesh for its fit to a picture, as a share of its largest side."""
+
 LEAST_FRONTAL_IOU = 0.5
 """Bad reconstructions still keep 0.6; a figure in T-pose seen from its side has 0.3."""
 
@@ -140,7 +143,9 @@ def fitted(mesh: Mesh, target: NDArray[np.bool_]) -> Mesh:
     middle_x = (int(columns[0]) + int(columns[-1]) + 1) / 2 * pixel - ORTHO_WIDTH / 2
     middle_z = ORTHO_WIDTH / 2 - (int(rows[0]) + int(rows[-1]) + 1) / 2 * pixel
     low, high = (bound.astype(np.float64) for bound in mesh.bounds())
-    scale = (int(rows[-1]) + 1 - int(rows[0])) * pixel / max(float(high[2] - low[2]), 1e-9)
+    # What lies flat has no height to be judged by, and would be drawn larger than any picture.
+    height = max(float(high[2] - low[2]), FLATTEST * float(np.max(high - low)), 1e-9)
+    scale = (int(rows[-1]) + 1 - int(rows[0])) * pixel / height
     centre = (low + high) / 2
     return mesh.with_vertices((mesh.vertices - centre) * scale + np.array([middle_x, 0.0, middle_z]))
 

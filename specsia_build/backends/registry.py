@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 from specsia_build.backends import command, http
 from specsia_build.backends.base import Backend
@@ -54,7 +56,7 @@ def load_backend(spec: str) -> Backend:
     targets = sorted({point.value for point in found})
     if len(targets) > 1:
         raise UsageError(f"the backend '{name}' is declared more than once: {', '.join(targets)}")
-    return _factory(found[0])(argument if colon else None)
+    return _made(found[0], argument if colon else None)
 
 
 def standing(spec: str) -> str:
@@ -82,15 +84,46 @@ def _described(name: str, colon: str) -> Backend | None:
     return DESCRIBED[ways[0]](name, own[ways[0]])
 
 
-def _factory(point: EntryPoint) -> Callable[[str | None], Backend]:
+def _made(point: EntryPoint, argument: str | None) -> Backend:
+    package = f" of the package {point.dist.name}" if point.dist is not None else ""
+    whose = f"the backend '{point.name}' ({point.value}{package})"
+    # A third-party module may raise anything, and the reader needs to know whose fault it is.
     try:
         factory = point.load()
-    # A third-party module may raise anything at import, and the reader needs to know whose fault it is.
     except Exception as error:
-        package = f" of the package {point.dist.name}" if point.dist is not None else ""
-        reason = f"{type(error).__name__}: {error}"
-        raise SpecsiaError(f"the backend '{point.name}' ({point.value}{package}) cannot be loaded: {reason}") from error
+        raise SpecsiaError(f"{whose} cannot be loaded: {type(error).__name__}: {error}") from error
     if not callable(factory):
-        raise SpecsiaError(f"the backend '{point.name}' ({point.value}) is not a factory: it cannot be called")
-    make: Callable[[str | None], Backend] = factory
-    return make
+        raise SpecsiaError(f"{whose} is not a factory: it cannot be called")
+    try:
+        made = factory(argument)
+        wrong = _lack(made, point.name)
+    except SpecsiaError:
+        raise
+    except Exception as error:
+        raise SpecsiaError(f"{whose} cannot be made: {type(error).__name__}: {error}") from error
+    if wrong is not None:
+        raise SpecsiaError(f"{whose} {wrong}")
+    backend: Backend = made
+    return backend
+
+
+_MEMBERS: Mapping[str, type] = {"name": str, "version": int, "sees_ground_truth": bool, "needs_yaw": bool}
+_METHODS = ("settings", "inputs", "reconstruct")
+
+
+def _lack(made: object, name: str) -> str | None:
+    """What an object lacks of a backend of that name, the end of a sentence; None where it is one."""
+    missing = [member for member in (*_MEMBERS, *_METHODS) if not hasattr(made, member)]
+    if missing:
+        return f"is a {type(made).__name__} without {' and '.join(missing)}: see docs/backends.md"
+    odd = next((member for member, kind in _MEMBERS.items() if not isinstance(getattr(made, member), kind)), None)
+    if odd is not None:
+        return f"has a {odd} that is no {_MEMBERS[odd].__name__} but {getattr(made, odd)!r}"
+    backend: Any = made
+    if backend.name != name:
+        return f"is called '{name}' where it is installed and '{backend.name}' by itself: its name must be the same"
+    try:
+        json.dumps(dict(backend.settings()))
+    except (TypeError, ValueError) as error:
+        return f"has settings that are no JSON: {error}"
+    return None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.backends.asking import asked
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.gate import check_mesh, closed_volume, fitted
 from specsia_build.backends.placing import reversed_faces
@@ -164,7 +165,7 @@ def selftest(backend: Backend) -> SelfTest:
     image = next(FastRenderer().render(truth, [Camera(0.0, SIZE)])).color
     context = Context(CHARACTER_ID, SEED, (lambda: truth) if backend.sees_ground_truth else None)
     start = time.perf_counter()
-    mesh = backend.reconstruct(image, context)
+    mesh = asked(backend, image, context)
     seconds = time.perf_counter() - start
     if len(mesh.faces) > 0:
         mesh = compacted(mesh)

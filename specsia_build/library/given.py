@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from specsia_build.characters.character import Character
 from specsia_build.config import check_whole
 from specsia_build.errors import UsageError
+from specsia_build.rendering.form import kind_of, misshapen
 from specsia_build.rendering.mesh import Mesh
 
 
@@ -29,9 +30,9 @@ def given_pixels(picture: object, what: str, *, alpha: bool = True) -> NDArray[n
     try:
         array = np.asarray(picture)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise UsageError(f"{wanted} {_kind(picture)}") from error
+        raise UsageError(f"{wanted} {kind_of(picture)}") from error
     if array.dtype.kind not in "uifb":
-        raise UsageError(f"{wanted} {_kind(picture)}")
+        raise UsageError(f"{wanted} {kind_of(picture)}")
     if array.ndim != 3 or array.shape[2] not in ((4,) if alpha else (3, 4)):
         raise UsageError(f"{wanted} {array.shape}")
     whole = array.dtype.kind in "ui" and (array.size == 0 or (array.min() >= 0 and array.max() <= 255))
@@ -74,7 +75,7 @@ def given_path(path: object, what: str) -> str | Path:
     if isinstance(path, str):
         return path
     if not isinstance(path, os.PathLike) or not isinstance(os.fspath(path), str):
-        raise UsageError(f"{what} is a path, as text or a Path, not {_kind(path)}")
+        raise UsageError(f"{what} is a path, as text or a Path, not {kind_of(path)}")
     return Path(path)
 
 
@@ -87,23 +88,10 @@ def given_mesh(mesh: object) -> Mesh:
     found = mesh.mesh if isinstance(mesh, Character) else mesh
     if not isinstance(found, Mesh):
         raise UsageError(
-            f"a mesh is a specsia.Mesh, or what specsia.load gives, not {_kind(mesh)}: write it to a GLB, load that"
+            f"a mesh is a specsia.Mesh, or what specsia.load gives, not {kind_of(mesh)}: write it to a GLB, load that"
         )
-    for name, array, width in (("vertices", found.vertices, 3), ("faces", found.faces, 3)):
-        if not isinstance(array, np.ndarray) or array.ndim != 2 or array.shape[1] != width:
-            raise UsageError(f"{name} of a mesh are a numpy array (N, {width}), not {_kind(array)}")
-    if found.faces.dtype.kind not in "ui":
-        raise UsageError(f"faces of a mesh are whole numbers, int32, not {found.faces.dtype}")
+    if (wrong := misshapen(found)) is not None:
+        raise UsageError(wrong)
     if len(found.faces) == 0:
         raise UsageError("the mesh has no faces")
-    if found.faces.min() < 0 or found.faces.max() >= len(found.vertices):
-        raise UsageError(f"the mesh has {len(found.vertices):,} vertices, and faces that name others")
     return found
-
-
-def _kind(thing: object) -> str:
-    """What something is, in few words."""
-    shape = getattr(thing, "shape", None)
-    kind = type(thing)
-    name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
-    return f"{name} {tuple(shape)}" if shape is not None else name

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import png
+from specsia_build.backends.asking import asked
 from specsia_build.backends.base import Context
 from specsia_build.backends.registry import load_backend
 from specsia_build.characters.character import Character, safe_id
@@ -261,7 +262,7 @@ def reconstruct(
         ground_truth=(lambda: truth) if found.sees_ground_truth and truth is not None else None,
         framed=isinstance(picture, View),
     )
-    mesh = accepted(found.reconstruct(image, context), image, found, character_id)
+    mesh = accepted(asked(found, image, context), image, found, character_id)
     return Reconstruction(mesh, found.name, found.needs_yaw)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import png
+from specsia_build.backends.asking import asked
 from specsia_build.backends.base import Backend, Context, Reading
 from specsia_build.backends.gate import check_generated, check_mesh, fitted
 from specsia_build.backends.likeness import better_frame, small
@@ -149,7 +150,7 @@ def reconstruct(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact,
         note=readings.append,
     )
     with watch.part("reconstruct"):
-        mesh = backend.reconstruct(image, context)
+        mesh = asked(backend, image, context)
     with watch.part("gate"):
         try:
             mesh = accepted(mesh, image, backend, entry.id)
@@ -183,7 +184,7 @@ def _compile(spec: str) -> None:
     figure[20:80, 30:60] = (200, 120, 80, 255)
     # A backend may refuse what is no character, having called what there is to call for it.
     with suppress(CharacterError):
-        load_backend(spec).reconstruct(figure, Context("compile", 0, textured_box))
+        asked(load_backend(spec), figure, Context("compile", 0, textured_box))
 
 
 def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
