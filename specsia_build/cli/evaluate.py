@@ -92,6 +92,7 @@ def evaluate(
     from specsia_build.dravie.evaluation import methods as known
     from specsia_build.dravie.evaluation.evaluate import evaluate as measure
     from specsia_build.dravie.evaluation.files import write_evaluation
+    from specsia_build.dravie.evaluation.summary import few_sentence
     from specsia_build.dravie.evaluation.turntable import open_turntables
     from specsia_build.dravie.network.perceptual import find_perceptual
     from specsia_build.dravie.processes import find_device
@@ -119,10 +120,11 @@ def evaluate(
         for run in trained
         if run.seen.training is None
     )
-    found = replace(measured, notes=(*measured.notes, *unknown, *notes))
+    characters = len({score.character for score in measured.scores})
+    few = few_sentence(characters)
+    found = replace(measured, notes=(*measured.notes, *unknown, *notes, *([few] if few else ())))
     text, document = write_evaluation(found, opened, out)
     write_evaluation_report(str(out), out / REPORT, Progress())
-    characters = len({score.character for score in found.scores})
     folder = argument(out)
     conclude(
         as_json,

@@ -10,9 +10,14 @@ import numpy as np
 
 from specsia_build.dravie.evaluation.evaluate import NOVEL, Evaluation
 from specsia_build.dravie.evaluation.methods import LINE_ORACLE, RECALLING, SINGLE, SINGLE_PLAIN
+from specsia_build.errors import plural
 
 RESAMPLES, SEED, LEVEL = 10_000, 0, 0.95
 """Of the bootstrap over characters: how often they are drawn anew, by which seed, and the share within an interval."""
+
+FEWEST = 6
+"""Characters below which no method is called better: of five, all five differ one way by chance in 1 of 16 cases (the
+sign test's 2 / 2^5), which is more than the 1 in 20 that `LEVEL` leaves, and an interval is much too narrow."""
 
 
 class Metric(NamedTuple):
@@ -133,7 +138,9 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """`better` or `worse` where the interval leaves out zero, else `not significant`."""
+        """`better` or `worse` where the interval leaves out zero, else `not significant`; or `too few characters`."""
+        if self.characters < FEWEST:
+            return "too few characters"
         if self.low is None or self.high is None or self.low <= 0 <= self.high:
             return "not significant"
         return "better" if (self.mean < 0) == METRICS[self.score].lower_is_better else "worse"
@@ -153,6 +160,16 @@ def bootstrap(values: Sequence[float]) -> tuple[float | None, float | None]:
     means = np.asarray(values, np.float64)[draws].mean(axis=1)
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
+
+
+def few_sentence(characters: int) -> str | None:
+    """What is to be said of an evaluation on so many characters, None where they are enough."""
+    if characters >= FEWEST:
+        return None
+    return (
+        f"Only {plural(characters, 'character')} {'was' if characters == 1 else 'were'} scored: below {FEWEST} no "
+        "method is called better or worse, and intervals over so few are much too narrow."
+    )
 
 
 def by_character(evaluation: Evaluation) -> dict[tuple[str, str, int, str, str, str], float]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from specsia_build.dravie.evaluation.evaluate import FRONTAL, NOVEL, Evaluation
 from specsia_build.dravie.evaluation.methods import LINE_ORACLE, RECALLING, SINGLE, SINGLE_PLAIN
 from specsia_build.dravie.evaluation.summary import (
+    FEWEST,
     LEVEL,
     METRICS,
     MOVING,
@@ -36,7 +37,8 @@ _CROSS = ("l1", "ssim", "contour_f1", "clip", "fid")
 _ABOUT_DIFFERENCES = (
     "Mean over characters of what a method scores less what the baseline scores that is best in it, with the "
     f"{LEVEL:.0%} interval of that mean ({RESAMPLES:,} bootstrap draws of characters); significant where the interval "
-    "leaves out zero. What recalls is compared with all baselines, what does not with those that do not either."
+    f"leaves out zero and there are {FEWEST} characters or more. What recalls is compared with all baselines, what "
+    "does not with those that do not either."
 )
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from specsia_build.dravie.evaluation.evaluate import NOVEL, Evaluation, Score
 from specsia_build.dravie.evaluation.methods import LINE_ORACLE, Method
-from specsia_build.dravie.evaluation.summary import Difference, bootstrap, differences, summarise
+from specsia_build.dravie.evaluation.summary import Difference, bootstrap, differences, few_sentence, summarise
 from specsia_build.dravie.evaluation.tables import to_markdown
 from specsia_build.dravie.seen import Seen
 
@@ -98,6 +98,13 @@ def test_the_best_baseline_is_the_one_compared_with() -> None:
     assert "10,000 bootstrap draws" in text
 
 
+@pytest.mark.parametrize(("count", "verdict"), [(2, "too few characters"), (5, "too few characters"), (6, "better")])
+def test_so_few_characters_that_chance_would_do_decide_nothing(count: int, verdict: str) -> None:
+    (one,) = found((method("line"), LEVELS[:count]), (method("DraViE"), LEVELS[:count] - 0.01))
+    assert one.high is not None and one.high < 0 and one.verdict == verdict
+    assert (few_sentence(count) is None) == (verdict == "better")
+
+
 def test_one_character_gives_no_interval() -> None:
     (one,) = found((method("line"), LEVELS[:1]), (method("DraViE"), LEVELS[:1] - 0.01))
-    assert one.low is None and one.verdict == "not significant"
+    assert one.low is None and one.verdict == "too few characters"
