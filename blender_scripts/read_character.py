@@ -42,7 +42,7 @@ def read(job):
     pose = job.get("pose", "rest")
     if not scenes.put_in_pose(pose, job.get("actions")):
         return {"actions": [action.name for action in bpy.data.actions]}
-    scenes.use_render_settings()
+    unrendered = scenes.use_render_settings()
     images = material_reader.ImageFiles(job["out"])
     reader = material_reader.Reader(images, signs)
     collected = Collected(reader)
@@ -53,11 +53,11 @@ def read(job):
     if not collected.pieces:
         return {"bare": [action.name for action in bpy.data.actions]}
     arrays = collected.arrays()
+    if unrendered:
+        reader.warnings[f"a render would show no mesh, so what the viewport shows was read ({_listed(unrendered)})"] = 1
     strands = [item.name for item in scenes.rendered() if _has_strands(item)]
     if strands:
-        named = ", ".join(f"'{name}'" for name in strands[:MOST_SHOWN]) + (
-            " and others" if strands[MOST_SHOWN:] else ""
-        )
+        named = _listed(strands)
         reader.warnings[f"hair or fur made of strands was left out ({named}): make it a mesh in Blender to have it"] = 1
     if bpy.data.libraries:
         reader.warnings["it links other .blend files; changes in them are not noticed"] = 1
@@ -75,6 +75,10 @@ def read(job):
     np.savez(Path(job["out"]) / "mesh.npz", **arrays)
     (Path(job["out"]) / "mesh.json").write_text(json.dumps(facts), encoding="utf-8")
     return {"triangles": len(arrays["faces"]), "blender": bpy.app.version_string}
+
+
+def _listed(names):
+    return ", ".join(f"'{name}'" for name in names[:MOST_SHOWN]) + (" and others" if names[MOST_SHOWN:] else "")
 
 
 class Collected:

@@ -214,7 +214,16 @@ def _module(path):
 
 
 def use_render_settings():
-    """Make the evaluated meshes those of a render, not of the viewport, whatever is hidden there."""
+    """Make the evaluated meshes those of a render, not of the viewport, whatever is hidden there.
+
+    Where a render would show nothing that has a surface, what the viewport shows takes its place, as somebody worked on
+    it there: the names of that are given, in order, else none.
+    """
+    instead = [] if any(item.type in GEOMETRY or item.is_instancer for item in rendered()) else _worked_on()
+    for layer in _rendered_layers(all_of_them=True) if instead else ():
+        layer.collection.hide_render = layer.collection.hide_render and not _holds(layer.collection, instead)
+    for item in instead:
+        item.hide_render = False
     for layer in _rendered_layers():
         layer.hide_viewport = layer.collection.hide_viewport = False
         for item in layer.collection.objects:
@@ -225,14 +234,28 @@ def use_render_settings():
             modifier.show_viewport = modifier.show_render
             if modifier.type == "SUBSURF" or modifier.type == "MULTIRES":
                 modifier.levels = modifier.render_levels
+    return [item.name for item in instead]
 
 
-def _rendered_layers():
+def _worked_on():
+    """What has a surface and is seen in the viewport, but for the shapes that bones are drawn as."""
+    poses = [item.pose for item in bpy.context.scene.objects if item.pose is not None]
+    drawn_as = {bone.custom_shape for pose in poses for bone in pose.bones}
+    seen = [item for item in bpy.context.view_layer.objects if item.type in GEOMETRY and item.visible_get()]
+    return [item for item in seen if item not in drawn_as]
+
+
+def _holds(collection, items):
+    """Whether one of the items lies in a collection, or in one below it."""
+    return not set(items).isdisjoint(collection.all_objects)
+
+
+def _rendered_layers(all_of_them=False):
     """The collections that a render shows, each as the view layer has it, those above it first."""
     pending = [bpy.context.view_layer.layer_collection]
     while pending:
         layer = pending.pop()
-        if not (layer.exclude or layer.collection.hide_render):
+        if all_of_them or not (layer.exclude or layer.collection.hide_render):
             yield layer
             pending.extend(layer.children)
 

@@ -42,7 +42,7 @@ LEAST_HOVER = 0.02
 
 _SAMPLES = 4000
 _LEAST_FEET, _LEAST_HEAD, _LONG, _FLAT = 0.02, 0.1, 1.3, 0.05
-_TALL, _LEAST_BULK = 1.2, 0.05
+_TALL, _LEAST_BULK, _AGAINST = 1.2, 0.05, 0.02
 
 LEAST_ALONE = 0.1
 """How far eyes or toes lie ahead, in heights, where no sides are named that they could be weighed against."""
@@ -169,11 +169,11 @@ def _signs_of_shape(shape: Shape, ahead: int, *, long: bool) -> dict[str, float]
     """What of a shape says which end of an axis is ahead, by its name: positive where that is the positive end."""
     points = shape.points
     length = max(float(np.ptp(points[:, ahead])), 1e-12)
+    # Bodies that swim or fly carry their bulk before the middle, and taper to a tail.
+    middle = float(points[:, ahead].min() + points[:, ahead].max()) / 2
+    bulk = (float(np.median(points[:, ahead])) - middle) / length
     if not shape.feet:
         signs = {"soles": shape.overhang(ahead)} if shape.height > _TALL * length else {}
-        # Bodies that swim or fly carry their bulk before the middle, and taper to a tail.
-        middle = float(points[:, ahead].min() + points[:, ahead].max()) / 2
-        bulk = (float(np.median(points[:, ahead])) - middle) / length
         swims = long and shape.height < length and abs(bulk) >= _LEAST_BULK and not _has_feet_at_an_end(points, ahead)
         signs |= {"bulk": bulk} if swims else {}
         return {name: sign for name, sign in signs.items() if sign}
@@ -184,6 +184,9 @@ def _signs_of_shape(shape: Shape, ahead: int, *, long: bool) -> dict[str, float]
     if long:
         head = shape.centre(*HEAD, ahead) - float(points[:, ahead].mean()) / shape.height
         signs |= {"head": head} if abs(head) >= _LEAST_HEAD else {}
+        # Fins below a fish lie apart as feet do, behind its bulk; a long body's toes alone do not say that they are feet.
+        if set(signs) == {"toes"} and shape.height < length and toes * bulk < 0 and abs(bulk) >= _AGAINST:
+            return {}
     return signs
 
 

@@ -385,6 +385,13 @@ def test_a_shape_without_feet_apart_is_turned_by(
     assert (f"by its mirrored shape and its {why}" in " ".join(character.warnings)) == (front != "-y")
 
 
+def test_fins_that_hang_behind_the_bulk_of_a_fish_are_no_feet(tmp_path: Path) -> None:
+    fins = [CORNERS * (0.1, 0.4, 0.2) + (x, 1 + 0.15 * k, -0.5 - 0.1 * k) for x in (-0.3, 0.3) for k in range(5)]
+    character = read(write_obj(tmp_path / "piranha.obj", into_file("+y", "-y"), FISH + fins))
+    assert (character.front, character.warnings) == ("-y", ())
+    assert facts_of(character).faces == "-y?"
+
+
 def test_one_who_lies_is_not_taken_for_a_fish(tmp_path: Path) -> None:
     laid = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]])
     narrow = [box * (0.5, 1, 1) for box in boxes()] + [CORNERS * (0.5, 0.6, 0.6) + (0, -0.05, 1.7)]

@@ -315,7 +315,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="draw",
-    version=11,
+    version=12,
     earlier=(motions.STAGE,),
     make=draw,
     settings=_settings,
