@@ -184,7 +184,7 @@ def _signs_of_shape(shape: Shape, ahead: int, *, long: bool) -> dict[str, float]
     if long:
         head = shape.centre(*HEAD, ahead) - float(points[:, ahead].mean()) / shape.height
         signs |= {"head": head} if abs(head) >= _LEAST_HEAD else {}
-        # Fins below a fish lie apart as feet do, behind its bulk; a long body's toes alone do not say that they are feet.
+        # Fins below a fish lie apart as feet do, behind its bulk: toes alone do not make them feet.
         if set(signs) == {"toes"} and shape.height < length and toes * bulk < 0 and abs(bulk) >= _AGAINST:
             return {}
     return signs
