@@ -36,16 +36,18 @@ class Selection:
         splits: split of each id, those of `lacking` among them.
         left_out: characters of the source that the dataset it follows does not have.
         lacking: ids of that dataset that the source does not have.
+        moved: sentences about characters that lay in another split until now.
     """
 
     entries: tuple[Entry, ...]
     splits: Mapping[str, str]
     left_out: int = 0
     lacking: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
 
     def notes(self, like: str | None) -> list[str]:
-        """What is not as in the dataset `like`, in sentences."""
-        found = []
+        """What is not as in the dataset `like`, or not as before, in sentences."""
+        found = list(self.moved)
         if self.left_out:
             found.append(f"like {like}: it lacks {plural(self.left_out, 'character')} of the source, left out here")
         if self.lacking:
@@ -171,7 +173,7 @@ def select(
     if config.like is None:
         fixed = {entry.id: entry.split for entry in entries if entry.split is not None}
         found = splits.assign(ids, fixed) if frozen is None else splits.grown(frozen, ids, fixed)
-        return Selection(_share(entries, config), found)
+        return Selection(_share(entries, config), found, moved=_moved(frozen or {}, found))
     if before is not None and frozen is not None and before.get("like") == config.like:
         given: Mapping[str, str] = frozen
     else:
@@ -186,6 +188,18 @@ def select(
         raise UsageError(f"{config.like} has {plural(len(given), 'character')}, of which the source has none")
     lacking = tuple(sorted(given.keys() - set(ids), key=id_order_key))
     return Selection(_share(chosen, config), given, len(entries) - len(chosen), lacking)
+
+
+def _moved(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
+    """Sentences about the characters that leave a split for another, by both."""
+    ways: dict[tuple[str, str], list[str]] = {}
+    for i, split in before.items():
+        if now[i] != split:
+            ways.setdefault((split, now[i]), []).append(i)
+    return tuple(
+        f"{some(ids)} {'moves' if len(ids) == 1 else 'move'} from {old} to {new}, as the manifest now says"
+        for (old, new), ids in ways.items()
+    )
 
 
 def _share(entries: Iterable[Entry], config: BuildConfig) -> tuple[Entry, ...]:

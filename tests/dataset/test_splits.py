@@ -62,8 +62,9 @@ def test_later_characters_join_train_and_move_nobody(first: set[str], later: set
     assert all(found[i] == "train" for i in later - first)
 
 
-def test_a_manifest_places_later_characters() -> None:
-    assert grown({"a": "train"}, ["a", "b"], {"a": "test", "b": "test"}) == {"a": "train", "b": "test"}
+def test_a_manifest_places_later_characters_and_moves_those_it_names() -> None:
+    frozen = {"a": "train", "b": "test", "c": "test"}
+    assert grown(frozen, ["a", "b", "d"], {"a": "test", "d": "test"}) == {**frozen, "a": "test", "d": "test"}
 
 
 @given(IDS)

@@ -65,6 +65,17 @@ def test_the_published_settings_draw_the_published_splits(tmp_path: Path) -> Non
     assert set(schema.PUBLISHED_COLUMNS) <= set(schema.COLUMNS)
 
 
+def test_a_manifest_that_states_a_split_later_moves_the_character_and_it_is_said(tmp_path: Path) -> None:
+    layout, said = RunLayout(tmp_path), Entry("c", "glb", Path("c.glb"), split="test")
+    layout.splits.write_text(to_json({"a": "train", "b": "validation", "c": "train"}))
+    found = select(BuildConfig(), layout, [*entries("a", "b"), said], {})
+    assert found.splits == {"a": "train", "b": "validation", "c": "test"}
+    assert found.notes(None) == ["c moves from train to test, as the manifest now says"]
+    layout.splits.write_text(to_json(found.splits))
+    assert select(BuildConfig(), layout, entries("a", "b", "c"), {}).splits == found.splits
+    assert select(BuildConfig(), layout, [*entries("a", "b"), said], {}).notes(None) == []
+
+
 def test_only_its_characters_are_chosen_and_its_splits_hold(tmp_path: Path) -> None:
     like = write_like(tmp_path / "like", {"2": "test", "7": "train", "10": "validation", "99": "train"})
     config = BuildConfig(like=str(like))
