@@ -48,7 +48,8 @@ def assign(ids: Iterable[str], fixed: Mapping[str, str]) -> dict[str, str]:
 def grown(frozen: Mapping[str, str], ids: Iterable[str], fixed: Mapping[str, str]) -> dict[str, str]:
     """Frozen splits with characters that came later: they join train unless a manifest says otherwise.
 
-    What a manifest says holds for those that were there, too, whenever it began to say so. New ones stand after those that were there, so that packed rows keep their places.
+    What a manifest says holds for those that were there, too, whenever it began to say so. New ones stand after those
+    that were there, so that packed rows keep their places.
     """
     new = sorted({i for i in ids if i not in frozen}, key=id_order_key)
     kept = {i: fixed.get(i, split) for i, split in frozen.items()}
