@@ -42,7 +42,7 @@ LEAST_HOVER = 0.02
 
 _SAMPLES = 4000
 _LEAST_FEET, _LEAST_HEAD, _LONG, _FLAT = 0.02, 0.1, 1.3, 0.05
-_TALL, _LEAST_BULK, _AGAINST = 1.2, 0.05, 0.02
+_TALL, _LOW, _LEAST_BULK, _AGAINST = 1.2, 0.75, 0.05, 0.02
 
 LEAST_ALONE = 0.1
 """How far eyes or toes lie ahead, in heights, where no sides are named that they could be weighed against."""
@@ -185,7 +185,7 @@ def _signs_of_shape(shape: Shape, ahead: int, *, long: bool) -> dict[str, float]
         head = shape.centre(*HEAD, ahead) - float(points[:, ahead].mean()) / shape.height
         signs |= {"head": head} if abs(head) >= _LEAST_HEAD else {}
         # Fins below a fish lie apart as feet do, behind its bulk: toes alone do not make them feet.
-        if set(signs) == {"toes"} and shape.height < length and toes * bulk < 0 and abs(bulk) >= _AGAINST:
+        if set(signs) == {"toes"} and shape.height < _LOW * length and toes * bulk < 0 and abs(bulk) >= _AGAINST:
             return {}
     return signs
 

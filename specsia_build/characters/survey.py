@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -12,10 +15,15 @@ from specsia_build.characters.facing import front_of
 from specsia_build.characters.features import features_of
 from specsia_build.characters.finding import Mending
 from specsia_build.characters.stance import stance
+from specsia_build.errors import some
 from specsia_build.rendering.mesh import Mesh
 
 UNSURE = "?"
 """Follows an axis that nobody, no joint and no shape says."""
+
+
+LEAST_LEANING = 2
+"""Characters of a folder that face another way than their format has it, from which that is said of the others."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +111,33 @@ def facts_of(character: Character) -> CharacterFacts:
         mendings=character.mendings,
         shape=shape_of(mesh),
     )
+
+
+def leanings(entries: Sequence[Entry], facts: Sequence[CharacterFacts]) -> list[str]:
+    """A sentence for each folder in which what is found of most fronts is another axis than their format's.
+
+    Who made those made the others beside them, whose fronts nothing tells, most likely alike.
+
+    Args:
+        entries: of a source.
+        facts: of each.
+    """
+    beside: defaultdict[tuple[Path, str], list[CharacterFacts]] = defaultdict(list)
+    for entry, one in zip(entries, facts, strict=True):
+        if one.problem is None and entry.format not in SETTLED:
+            beside[entry.path.parent, entry.format].append(one)
+    said = []
+    for group in beside.values():
+        unsure = [one.id for one in group if one.faces.endswith(UNSURE)]
+        turned = Counter(m.value for one in group for m in one.mendings if m.key == "front")
+        axis, count = turned.most_common(1)[0] if turned else ("", 0)
+        known = len(group) - len(unsure)
+        if unsure and count >= LEAST_LEANING and count > known / 2:
+            said.append(
+                f"{count} of {known} whose front is found beside {some(unsure)} face {axis}: if their pictures show "
+                f'their backs or sides, "front": "{axis}" in their lines turns them'
+            )
+    return said
 
 
 def _pieces(character: Character) -> tuple[PartFacts, ...]:

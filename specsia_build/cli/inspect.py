@@ -64,6 +64,7 @@ def characters(
     from specsia_build.characters.doubles import same_files, same_shapes
     from specsia_build.characters.sources import open_source
     from specsia_build.characters.suggest import suggested_manifest
+    from specsia_build.characters.survey import leanings
     from specsia_build.gallery.source import gallery_of_source
     from specsia_build.pipeline.progress import Progress
     from specsia_build.pipeline.survey import survey_all
@@ -89,11 +90,12 @@ def characters(
         sound = {f.id for f in facts if f.problem is None}
         doubles = same_files(entry for entry in opened.entries if entry.id in sound)
         alike = same_shapes(opened.entries, [f.shape for f in facts])
+        lean = leanings(opened.entries, facts)
         suggested = None if suggest is None else suggested_manifest(opened, facts, suggest, [*alike, *doubles])
     problems = [f for f in facts if f.problem is not None]
     files = [set(ids) for ids in doubles]
     shapes = [ids for ids in alike if not any(map(set(ids).issubset, files))]
-    notes = [*opened.notes, *_notes(facts, doubles, shapes)] if parts is None else []
+    notes = [*opened.notes, *_notes(facts, lean, doubles, shapes)] if parts is None else []
     document = {"source": opened.name, "kind": opened.kind, "characters": [asdict(f) for f in facts], "notes": notes}
     lines: list[str | Table] = [*_character_lines(facts, problems, notes)] if parts is None else _part_lines(facts[0])
     if suggest is not None and suggested is not None:
@@ -149,7 +151,10 @@ def _show_page(facts: Sequence[CharacterFacts]) -> None:
 
 
 def _notes(
-    facts: Sequence[CharacterFacts], doubles: Sequence[Sequence[str]], shapes: Sequence[Sequence[str]]
+    facts: Sequence[CharacterFacts],
+    leanings: Sequence[str],
+    doubles: Sequence[Sequence[str]],
+    shapes: Sequence[Sequence[str]],
 ) -> list[str]:
     """What is to be said of several characters together."""
     from specsia_build.characters.survey import UNSURE
@@ -159,6 +164,7 @@ def _notes(
     if unsure:
         said = f"nothing is sure about which way {some(unsure)} face{'s' * (len(unsure) == 1)}: look at "
         notes.append(f"{said}{'its picture' if len(unsure) == 1 else 'their pictures'} (--pictures FILE.html)")
+    notes += leanings
     notes += [f"{some(ids)} are one file" for ids in doubles]
     one = 'have one shape: keep one of them, or give them the same "split" in a manifest'
     notes += [f"{some(ids)} {one}" for ids in shapes[:_MOST_SHAPES]]
