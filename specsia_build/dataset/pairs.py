@@ -194,7 +194,8 @@ def decode_pair(row: Mapping[str, Any]) -> Pair:
     """
     try:
         pair = _own_pair(row) if schema.GT_MASK in row else _published_pair(row)
-        shapes = {image.shape[:2] for image in (pair.z, pair.pos, pair.gt)}
+        images = (pair.z, pair.pos, pair.gt, *(() if pair.gt_mask is None else (pair.gt_mask,)))
+        shapes = {image.shape[:2] for image in images}
         if len(shapes) > 1:
             raise ValueError(f"its images differ in size: {sorted(shapes)}")
     except ValueError as error:

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.card.head import MOST_CARD_BYTES, card_fields, data_files
+from specsia_build.dataset.card.head import MOST_CARD_BYTES, card_fields, data_files, fits
 from specsia_build.dataset.decoding import batches, table
 from specsia_build.dataset.places import Place, find_place
 from specsia_build.dataset.rows import check_columns, checked_row
@@ -256,17 +255,14 @@ def find_shards(names: Iterable[str], card: str) -> tuple[Shard, ...]:
         ValueError: if the card's YAML cannot be understood.
     """
     parquet = [name for name in names if name.endswith(".parquet") and name != schema.CHECKSUMS_FILE]
-    found: dict[tuple[str, str], Shard] = {}
-    for config, split, pattern in data_files(card_fields(card)):
-        for name in parquet:
-            if split in schema.SPLIT_NAMES and fnmatchcase(name, pattern):
-                found[config, name] = Shard(name, config, schema.SPLIT_NAMES[split])
-    if not found:
-        for name in parquet:
-            if said := schema.parse_shard_name(name):
-                found[said.config, name] = Shard(name, said.config, said.split)
-    order = list(dict.fromkeys(config for config, _ in found))
-    return tuple(sorted(found.values(), key=lambda s: (order.index(s.config), schema.SPLITS.index(s.split), s.name)))
+    found = {
+        Shard(name, config, schema.SPLIT_NAMES[split]): None
+        for config, split, pattern in data_files(card_fields(card))
+        for name in parquet
+        if split in schema.SPLIT_NAMES and fits(name, pattern)
+    } or {Shard(name, said.config, said.split): None for name in parquet if (said := schema.parse_shard_name(name))}
+    order = list(dict.fromkeys(shard.config for shard in found))
+    return tuple(sorted(found, key=lambda s: (order.index(s.config), schema.SPLITS.index(s.split), s.name)))
 
 
 def _lacks(shards: Sequence[Shard], card: str) -> dict[tuple[str, str], str]:
@@ -279,7 +275,7 @@ def _lacks(shards: Sequence[Shard], card: str) -> dict[tuple[str, str], str]:
                 found.setdefault((shard.config, shard.split), f"{name} {problem}")
     for config, split, pattern in data_files(card_fields(card)):
         if split in schema.SPLIT_NAMES and not any(
-            shard.config == config and fnmatchcase(shard.name, pattern) for shard in shards
+            shard.config == config and fits(shard.name, pattern) for shard in shards
         ):
             lack = f"{pattern} is named by its card, and no file is called so"
             found.setdefault((config, schema.SPLIT_NAMES[split]), lack)

@@ -14,7 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from specsia_build import png
 from specsia_build.dataset import schema
+from specsia_build.dataset.card.head import fits
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
 from specsia_build.dataset.reading import OpenedDataset, find_shards, open_dataset, open_part
 from specsia_build.dataset.verify.check import verify
@@ -115,10 +117,36 @@ def test_the_default_configuration_comes_first(two_backends: Path) -> None:
             ["x/0.parquet", "y/1.parquet", "y/2.parquet"],
             [("b", "validation"), ("a", "train")],
         ),
+        (
+            # A star ends where a folder does, so that what lies in test/ is not of train as well.
+            "---\nconfigs:\n- config_name: a\n"
+            "  data_files: [{split: test, path: test/*}, {split: train, path: '*.parquet'}]\n---\n",
+            ["0.parquet", "test/0.parquet"],
+            [("a", "train"), ("a", "test")],
+        ),
+        (
+            "---\nconfigs:\n- config_name: a\n"
+            "  data_files: [{split: train, path: x/**}, {split: test, path: x/y/1*}]\n---\n",
+            ["x/0.parquet", "x/y/1.parquet", "z/2.parquet"],
+            [("a", "train"), ("a", "train"), ("a", "test")],
+        ),
     ],
 )
 def test_shards_are_found_by_the_card_or_by_name(card: str, files: list[str], expected: list[tuple[str, str]]) -> None:
     assert [(s.config, s.split) for s in find_shards(files, card)] == expected
+
+
+@pytest.mark.parametrize(
+    "pattern", ["*.x", "*/*.x", "a/*", "a/**", "**", "**/*.x", "**/b/*", "a/**/c.x", "?/b/c.x", "a/[ab]/c.x"]
+)
+def test_patterns_fit_what_datasets_finds_by_them(pattern: str) -> None:
+    names = ["c.x", "a/c.x", "a/b/c.x", "a/b/d/c.x", "b/c.x", "a/b/c.y"]
+    fs = fsspec.filesystem("memory")
+    for name in names:
+        fs.pipe_file(f"/globs/{name}", b"")
+    there = {path.removeprefix("/globs/") for path in fs.glob(f"/globs/{pattern}") if fs.isfile(path)}
+    fs.rm("/globs", recursive=True)
+    assert {name for name in names if fits(name, pattern)} == there
 
 
 @pytest.mark.parametrize(
@@ -209,6 +237,14 @@ def test_a_row_with_a_damaged_image_is_named(one_backend: Path, damage: bytes | 
     cut = row["gt"][:-100] if damage == b"" else damage
     with pytest.raises(SpecsiaError, match=f"the row {row['uid']} cannot be decoded: gt"):
         decode_pair({**row, "gt": cut})
+
+
+def test_a_row_whose_mask_is_of_another_size_is_named(one_backend: Path) -> None:
+    opened = open_dataset(one_backend)
+    (row,) = opened.take("default", "train", [1], PAIR_COLUMNS(opened.schema))
+    other = png.encode(np.full((SIZE, SIZE // 2), 255, np.uint8))
+    with pytest.raises(SpecsiaError, match=f"the row {row['uid']} cannot be decoded: its images differ in size"):
+        decode_pair({**row, "gt_mask": other})
 
 
 @pytest.mark.parametrize(

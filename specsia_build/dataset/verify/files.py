@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import pyarrow.parquet as pq
 from specsia_build.characters.formats import FORMATS
 from specsia_build.config import POS_FRAMES
 from specsia_build.dataset import schema
-from specsia_build.dataset.card.head import DataFiles, card_fields, data_files
+from specsia_build.dataset.card.head import DataFiles, card_fields, data_files, fits
 from specsia_build.dataset.checksums import parse_sums
 from specsia_build.dataset.places import Place, read_errors
 from specsia_build.dataset.reading import Shard
@@ -166,7 +165,7 @@ def check_card(folder: Path, shards: Sequence[Shard], findings: Findings) -> Map
     try:
         fields = card_fields(text)
         for config, split, pattern in _entries(fields):
-            matched = [shard for shard in shards if fnmatchcase(shard.name, pattern)]
+            matched = [shard for shard in shards if fits(shard.name, pattern)]
             if not matched:
                 findings.add(FILES, schema.CARD, f"names {pattern} ({config}, {split}), which no file fits")
             for shard in matched:
