@@ -24,6 +24,7 @@ Columns = dict[str, Column]
 _INDEX_NAMES = ("vertex_indices", "vertex_index")
 _COLOUR_NAMES = (("red", "green", "blue"), ("diffuse_red", "diffuse_green", "diffuse_blue"), ("r", "g", "b"))
 _ALPHA_NAMES = ("alpha", "diffuse_alpha", "a")
+_SPLAT_NAMES = frozenset({"packed_position", "f_dc_0"})
 _UV_NAMES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"), ("texture_s", "texture_t"))
 
 
@@ -53,12 +54,12 @@ def read_ply(
     ply = parse_ply(files.read(path), path.name)
     vertex, face = ply.elements.get("vertex", {}), ply.elements.get("face", {})
     points = _stacked(vertex, ("x", "y", "z"))
+    indices = _indices(face) or _of_strips(_indices(ply.elements.get("tristrips", {})))
+    if indices is None and not _SPLAT_NAMES.isdisjoint(vertex):
+        raise CharacterError(f"{path.name} holds Gaussian splats: there is no surface to draw, so export it as a mesh")
     if points is None or len(points) == 0:
         raise CharacterError(f"{path.name} has no vertices")
-    indices = next((face[n] for n in _INDEX_NAMES if n in face and face[n].counts is not None), None)
-    if indices is None or indices.counts is None or len(indices.counts) == 0:
-        if "tristrips" in ply.elements:
-            raise CharacterError(f"{path.name} has strips of triangles, which are not read: export it again with faces")
+    if indices is None or indices.counts is None:
         raise CharacterError(f"{path.name} is a point cloud: it has no faces, so there is no surface to draw")
     corners = _corner_indices(indices, len(points), path.name)
     first = np.concatenate([[0], np.cumsum(indices.counts)])
@@ -82,6 +83,32 @@ def read_ply(
     looked_up = files.tried if texture is None else (*files.tried, texture)
     warnings += () if own is None else stand_in.doubts(mesh, *own)
     return RawMesh(mesh=mesh, up="+z", front="-y", files=looked_up, warnings=(*files.warnings(), *warnings))
+
+
+def _indices(columns: Columns) -> Column | None:
+    """The lists of vertices of faces or strips; None where there are none."""
+    listed = [columns[n] for n in _INDEX_NAMES if n in columns]
+    return next((one for one in listed if one.counts is not None and len(one.counts)), None)
+
+
+def _of_strips(strips: Column | None) -> Column | None:
+    """The triangles of strips, each of whose corners after the second makes one with the two before; -1 begins anew."""
+    if strips is None or strips.counts is None:
+        return None
+    values, counts = strips.values, strips.counts
+    begins = np.zeros(len(values) + 1, np.bool_)
+    begins[np.concatenate([[0], np.cumsum(counts)])] = True
+    breaks = values == -1
+    begins[1:] |= breaks
+    begins[:-1] |= breaks
+    place = np.arange(len(values))
+    since = place - np.maximum.accumulate(np.where(begins[:-1], place, 0))
+    last = place[(since >= 2) & ~breaks]
+    # Every other one is wound the other way round.
+    odd = since[last] % 2
+    corners = values[np.stack([last - 2 + odd, last - 1 - odd, last], axis=1)]
+    apart = (corners != np.roll(corners, 1, axis=1)).all(axis=1)
+    return Column(corners[apart].ravel(), np.full(int(apart.sum()), 3, np.int64), strips.kind)
 
 
 def _stacked(columns: Columns, names: tuple[str, ...]) -> NDArray[np.float64] | None:

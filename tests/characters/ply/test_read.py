@@ -121,9 +121,19 @@ def test_uv_of_face_corners_and_several_textures(tmp_path: Path) -> None:
     assert raw.warnings == ("texture b.png is not in the PLY's folder",)
 
 
+def test_strips_are_cut_into_triangles_that_are_wound_alike(tmp_path: Path) -> None:
+    points = [*SQUARE, "4 0 0", "4 0 1", "9 9 9"]
+    strips = ["9 0 1 3 2 -1 1 4 2 5", "5 0 1 1 2 3", "3 0 1 4"]
+    text = text_ply(points, strips).replace("element face", "element tristrips")
+    expected = [[0, 1, 3], [3, 1, 2], [1, 4, 2], [2, 4, 5], [1, 2, 3], [0, 1, 4]]
+    assert_array_equal(read(tmp_path, text).mesh.faces, expected)
+
+
 ERRORS = {
     "hero.ply is a point cloud: it has no faces": text_ply(SQUARE, []),
-    "hero.ply has strips of triangles": text_ply(SQUARE, ["3 0 1 2"]).replace("element face", "element tristrips"),
+    "hero.ply has no faces with three": text_ply(SQUARE, ["2 0 1"]).replace("element face", "element tristrips"),
+    "hero.ply holds Gaussian splats: there is no surface": text_ply(["7"], [], "property uint packed_position\n"),
+    "holds Gaussian splats: there is no": text_ply(["0 0 0 1"], [], XYZ + "property float f_dc_0\n"),
     "hero.ply has no vertices": text_ply([], []),
     "hero.ply is not a PLY file": "solid thing\n",
     "hero.ply has faces that name vertices it does not have": text_ply(SQUARE, ["3 0 1 4"]),
