@@ -68,6 +68,6 @@ def _check(part: Written) -> None:
         relative_name(name, "file")
         if type(size) is not int or not _DIGEST.fullmatch(digest):
             raise ValueError(f"it gives no size and SHA-256 of {name}")
-    frames = part.facts.get("frames", 0) if isinstance(part.facts, Mapping) else None
-    if type(frames) is not int or frames < 0:
+    counts = [part.facts.get(name, 0) for name in ("frames", "left_out")] if isinstance(part.facts, Mapping) else [None]
+    if not all(type(count) is int and count >= 0 for count in counts):
         raise ValueError("its facts are none")

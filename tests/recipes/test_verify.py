@@ -112,6 +112,7 @@ def test_a_link_that_leads_out_and_a_pipe_are_not_read(copy: Path, tmp_path: Pat
         (lambda part: part.update(license="MIT"), ("licences", "a", "has another licence or credit in another part")),
         (lambda part: part["facts"].update(frames=9), ("layout", "a-sway-00", "the times of 9 frames")),
         (lambda part: part.update(split="all"), ("files", "parts.jsonl", "line 1 of parts.jsonl is no record")),
+        (lambda part: part["facts"].update(left_out="2"), ("files", "parts.jsonl", "its facts are none")),
         (
             lambda part: part["files"].pop(PICTURE),
             ("layout", "a-sway-00", f"{PICTURE} is missing"),

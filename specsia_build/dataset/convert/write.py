@@ -152,12 +152,13 @@ def published_row(row: Mapping[str, Any]) -> schema.Row:
     Raises:
         SpecsiaError: if an image cannot be decoded.
     """
-    images: dict[str, bytes] = {column: row[column] for column in schema.PUBLISHED_COLUMNS if column != "uid"}
-    for column in _COMPOSITED:
+    images: dict[str, bytes] = {}
+    for column in (name for name in schema.PUBLISHED_COLUMNS if name in schema.IMAGE_COLUMNS):
         try:
-            images[column] = png.encode(composite(png.decode(row[column] or b"", 4)))
+            image = png.decode(row[column] or b"", len(schema.IMAGE_COLUMNS[column]))
         except ValueError as error:
             raise SpecsiaError(f"the row {row['uid']} cannot be converted: {column} {error}") from error
+        images[column] = png.encode(composite(image)) if column in _COMPOSITED else row[column]
     return schema.Row({"uid": row["uid"]}, images)
 
 

@@ -138,7 +138,10 @@ def _rows_at(
 
 
 def _changed_values(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
-    return [name for name in a if name not in schema.IMAGE_COLUMNS and a[name] != b[name]]
+    # What is no number is told apart by its text alone.
+    return [
+        name for name in a if name not in schema.IMAGE_COLUMNS and a[name] != b[name] and repr(a[name]) != repr(b[name])
+    ]
 
 
 def _changed_pixels(

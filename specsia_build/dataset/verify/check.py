@@ -104,7 +104,7 @@ def _inferred(place: Place, shards: Sequence[Shard], build: BuildFacts, found: K
                         counts[row["uid"].rpartition("_")[0]] += 1
                         continue
                     counts[row["character_id"]] += 1
-                    if row["view"] > 0 and row["yaw_deg"] > 0:
+                    if 0 < 360 * row["view"] / schema.MOST_VIEWS <= row["yaw_deg"] < 360:
                         turns[round(360 * row["view"] / row["yaw_deg"])] += 1
                     boxes.setdefault(row["character_id"], set()).add((*row["bbox_min"], *row["bbox_max"]))
                 break

@@ -168,6 +168,18 @@ def test_what_cannot_be_converted_is_said(published: Path, dataset: Path, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("column", "data", "sentence"),
+    [("edge", None, "edge is not a PNG file"), ("mask", b"no picture", "mask is not a PNG file")],
+)
+def test_a_picture_that_is_taken_over_as_it_is_must_be_one(
+    dataset: Path, tmp_path: Path, column: str, data: bytes | None, sentence: str
+) -> None:
+    change(dataset, lambda rows: rows["0_01"][column].update(bytes=data))
+    with pytest.raises(SpecsiaError, match=f"the row 0_01 cannot be converted: {sentence}"):
+        to_published(open_dataset(dataset), tmp_path / "out")
+
+
 def test_a_folder_that_cannot_be_written_is_named(one_backend: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SpecsiaError, match=f"{tmp_path / 'file'} cannot be written because"):

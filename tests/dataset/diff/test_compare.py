@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,6 +34,14 @@ def test_a_copy_is_equal(one_backend: Path, dataset: Path) -> None:
     assert found.equal
     assert (calls[0], calls[-1]) == ((0, 24), (24, 24))
     assert "\n".join(found.lines()).endswith("default: 24 rows and 24, 0 of 24 common differ\nthe datasets are equal")
+
+
+def test_what_is_no_number_in_both_is_the_same(dataset: Path) -> None:
+    def lose(rows: dict[str, StoredRow]) -> None:
+        rows["0_01"].update(yaw_deg=math.nan, bbox_min=[math.nan, 0.0, 0.0])
+
+    change(dataset, lose)
+    assert compared(dataset, dataset).equal
 
 
 def test_two_configurations_are_compared_each_with_its_own(two_backends: Path, one_backend: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -201,6 +202,13 @@ def test_a_shifted_target_does_not_fit_the_recorded_iou(dataset: Path) -> None:
 
     change(dataset, move)
     assert failed(verify(dataset)) == {"iou"}
+
+
+@pytest.mark.parametrize("yaw", [5e-324, math.inf, 1e300])
+def test_yaws_that_no_camera_has_are_told_where_nothing_says_how_many_views(dataset: Path, yaw: float) -> None:
+    (dataset / schema.BUILD_FILE).unlink()
+    change(dataset, lambda rows: [row.update(yaw_deg=yaw) for row in rows.values()])
+    assert any("yaw_deg is" in message for _, message in found(verify(dataset), "views"))
 
 
 def test_a_missing_view(dataset: Path) -> None:
