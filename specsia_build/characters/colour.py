@@ -15,6 +15,7 @@ from specsia_build.characters.character import SETTLED, Entry
 from specsia_build.characters.finding import Finding, Mending
 from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.characters.shape import surface_samples
+from specsia_build.errors import some
 from specsia_build.files.listing import listing
 from specsia_build.files.sources import is_file
 from specsia_build.rendering.colour import linear_to_srgb
@@ -35,11 +36,11 @@ LEAST_OPACITY, MOST_SEE_THROUGH = 0.5, 0.5
 _FULL = 255
 _FOLDERS = frozenset({"texture", "textures", "tex", "maps", "images", "materials", "source", "skins", "colormap"})
 _OTHER_MAP = re.compile(
-    r"normals?|nrm|nor|rough(ness)?|metal(lic|ness)?|ao|occlusion|height|bump|spec(ular)?|gloss(iness)?|opacity|alpha|"
+    r"normals?|nrm|nor|nm|rough(ness)?|metal(lic|ness)?|ao|occlusion|height|bump|spec(ular)?|gloss(iness)?|opacity|alpha|"
     r"emissi(ve|on)|mask|disp(lacement)?|orm|arm|thumb(nail)?|preview"
 )
 _NO_NAME = re.compile(
-    r"tex(tures?)?|diff(use)?|albedo|base|col(ou?r)?|basecolou?r|map|colormap|atlas|mat(erial)?|d|\d+k?"
+    r"tex(tures?)?|diff(use)?|albedo|base|col(ou?r)?|basecolou?r|maps?|colormap|atlas|mat(erial)?|d|cm|\d+k?"
 )
 """Words that say what kind of file it is."""
 
@@ -121,10 +122,12 @@ def colourless(entry: Entry, files: Iterable[Path], mesh: Mesh) -> tuple[Finding
         return (Finding(f"{grey}, its vertices have none, and without texture coordinates no image can colour it"),)
     vain = [path.name for path in files if path.suffix.lower() in IMAGE_SUFFIXES and not is_file(path)]
     looked = f"looked for {', '.join(vain[:_MOST_SHOWN])}" if vain else "it names no image"
-    places = [
-        os.path.relpath(image, entry.within).replace(os.sep, "/")
-        for image in images_by_name(entry.path, (entry.id, *materials))
-    ]
+    each = _images_by_material(entry.path, materials)
+    if len(set(each.values())) > 1:
+        pairs = [f"\"{_place(image, entry)}\" like '{name}'" for name, image in each.items()]
+        told = f"{grey} ({looked}), but images near it are called like its materials ({some(pairs, _MOST_SHOWN)})"
+        return (Finding(f'{told}: a "texture" would colour all alike, so give each its own where they were made'),)
+    places = [_place(image, entry) for image in images_by_name(entry.path, (entry.id, *materials))]
     if not places:
         return (Finding(f'{grey} ({looked}, and none near it is called like it): name one as "texture" in its line'),)
     shown = " or ".join(f'"texture": "{place}"' for place in places)
@@ -132,6 +135,11 @@ def colourless(entry: Entry, files: Iterable[Path], mesh: Mesh) -> tuple[Finding
     return (
         Finding(f"{grey} ({looked}); {shown} in its manifest line would colour it", sole if not places[1:] else None),
     )
+
+
+def _place(image: Path, entry: Entry) -> str:
+    """An image as a line of a manifest in the source's folder names it."""
+    return os.path.relpath(image, entry.within).replace(os.sep, "/")
 
 
 def see_through(entry: Entry, mesh: Mesh) -> tuple[Finding, ...]:
@@ -163,14 +171,28 @@ def images_by_name(mesh_file: Path, names: Iterable[str]) -> tuple[Path, ...]:
     Looked through are its folder and the one above, and in each the folders that exporters put textures in. Normal maps
     and their like are passed over.
     """
-    wanted = {_core(name) for name in (mesh_file.stem, *names)} - {""}
-    fits: dict[Path, int] = {}
-    for path in _images_near(mesh_file.parent):
-        core = _core(path.stem)
-        if core and not any(map(_OTHER_MAP.fullmatch, words_of(path.stem))):
-            fits[path] = max((_fit(core, name) for name in wanted), default=0)
+    return _best(_cores_near(mesh_file.parent), (mesh_file.stem, *names))[:_MOST_SHOWN]
+
+
+def _images_by_material(mesh_file: Path, materials: Iterable[str]) -> dict[str, Path]:
+    """The image near a mesh file that is called like a material, for each that one alone fits best."""
+    cores = _cores_near(mesh_file.parent)
+    found = {name: _best(cores, (name,)) for name in materials}
+    return {name: images[0] for name, images in found.items() if len(images) == 1}
+
+
+def _best(cores: dict[Path, str], names: Iterable[str]) -> tuple[Path, ...]:
+    """The images that fit one of the names best, in order."""
+    wanted = {_core(name) for name in names} - {""}
+    fits = {path: max((_fit(core, name) for name in wanted), default=0) for path, core in cores.items()}
     best = max(fits.values(), default=0)
-    return tuple(path for path, fit in fits.items() if fit == best > 0)[:_MOST_SHOWN]
+    return tuple(path for path, fit in fits.items() if fit == best > 0)
+
+
+def _cores_near(folder: Path) -> dict[Path, str]:
+    """What images near a folder's mesh files are called at the core, but for normal maps and their like."""
+    near = [path for path in _images_near(folder) if not any(map(_OTHER_MAP.fullmatch, words_of(path.stem)))]
+    return {path: core for path in near if (core := _core(path.stem))}
 
 
 def _fit(image: str, name: str) -> int:
@@ -189,10 +211,18 @@ def _images_near(folder: Path) -> list[Path]:
     found: list[Path] = []
     for top in (folder, folder.parent):
         folders = [top] if top == folder else []
-        folders += [top / name for name in _names(top) if name.casefold() in _FOLDERS and (top / name).is_dir()]
+        folders += [top / name for name in _names(top) if _is_of_images(name) and (top / name).is_dir()]
         for place in folders:
             found += [place / name for name in _names(place) if name.lower().endswith(IMAGE_SUFFIXES)]
     return found
+
+
+def _is_of_images(folder: str) -> bool:
+    """Whether a folder is called as those that hold textures: "textures", "Color Maps"."""
+    words = words_of(folder)
+    return folder.casefold() in _FOLDERS or (
+        not _FOLDERS.isdisjoint(words) and all(word in _FOLDERS or _NO_NAME.fullmatch(word) for word in words)
+    )
 
 
 def _names(folder: Path) -> tuple[str, ...]:

@@ -64,6 +64,21 @@ def test_an_image_that_is_called_like_the_character_is_offered(tmp_path: Path, p
     assert "plain grey" not in told
 
 
+def test_images_that_are_called_like_several_materials_are_told_as_theirs(tmp_path: Path) -> None:
+    grey = "Kd 0.8 0.8 0.8\n"
+    faces = FACES.replace("f 2/1", "usemtl PROPS_MAT\nf 2/1")
+    mesh = write_obj(tmp_path / "Character.obj", f"newmtl skin\n{grey}newmtl PROPS_MAT\n{grey}", faces)
+    for name in ("Color Maps/SKIN_CM", "Color Maps/props_CM", "Normal Maps/SKIN_NM", "Color Maps/SKIN_NM", "Old/skin"):
+        write_image(tmp_path / f"{name}.png")
+    (warning,) = plain_warnings(mesh)
+    assert warning == (
+        "Character.obj is one plain grey: materials 'skin', 'PROPS_MAT' have no image and no colour (it names no "
+        "image), but images near it are called like its materials (\"Color Maps/SKIN_CM.png\" like 'skin', "
+        '"Color Maps/props_CM.png" like \'PROPS_MAT\'): a "texture" would colour all alike, so give each its own '
+        "where they were made"
+    )
+
+
 def test_what_was_looked_for_is_said_where_nothing_fits(tmp_path: Path) -> None:
     mesh = write_obj(tmp_path / "hero.obj", "newmtl skin\nmap_Kd gone.png\n")
     write_image(tmp_path / "hero_normal.png")
