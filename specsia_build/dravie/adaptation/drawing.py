@@ -110,9 +110,11 @@ def _small(mask: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _moments(mask: NDArray[np.float32]) -> tuple[float, float, float]:
-    """Centroid x and y of a silhouette, and the side of a square of its area."""
-    y, x = np.nonzero(mask >= 0.5)
-    return float(x.mean() + 0.5), float(y.mean() + 0.5), float(np.sqrt(len(x)))
+    """Centroid x and y of a silhouette, and the side of a square of its area; strokes may cover no pixel by half."""
+    area = float(mask.sum(dtype=np.float64))
+    along, down = (mask.sum(axis=axis, dtype=np.float64) for axis in (0, 1))
+    x, y = (float(line @ (np.arange(len(line)) + 0.5)) / area for line in (along, down))
+    return x, y, float(np.sqrt(area))
 
 
 class _Similarity(NamedTuple):
@@ -204,12 +206,20 @@ def place_drawing(drawing: NDArray[np.uint8], mask: NDArray[np.uint8]) -> Placed
         raise SpecsiaError("the frontal view is all background: there is nothing to lay the drawing onto")
     best, found = max(_fits(figure, mask), key=lambda fit: fit[0])
     if best < LEAST_IOU:
-        paper = "" if _ground(drawing) is None else ", or its background is not plain: make that transparent"
+        why = "" if _ground(drawing) is None else ", or its background is not plain: make that transparent"
+        if _is_hollow(figure):
+            why = ", or is of lines alone, transparent between them: fill them with colours"
         raise SpecsiaError(
             f"the drawing does not fit the frontal view (IoU {best:.2f}, at least {LEAST_IOU} is needed): "
-            f"it shows another pose or another character{paper}"
+            f"it shows another pose or another character{why}"
         )
     return Placed(_placed(figure, mask.shape, found), best)
+
+
+def _is_hollow(figure: NDArray[np.uint8]) -> bool:
+    """Whether what a figure (H, W, 4) encloses is for the most part transparent."""
+    drawn = figure[..., 3] >= HALF
+    return 2 * np.count_nonzero(drawn) < np.count_nonzero(scipy.ndimage.binary_fill_holes(drawn))
 
 
 def _apart(z: NDArray[np.uint8], placed: NDArray[np.uint8]) -> float | None:

@@ -12,7 +12,7 @@ import torch
 from click.testing import CliRunner, Result
 from numpy.testing import assert_array_equal
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import nn
 
 from specsia_build import png
@@ -163,6 +163,21 @@ def test_a_drawing_in_another_pose_is_refused(frontal: Pair) -> None:
         place_drawing(bar, frontal.z[..., 3])
     with pytest.raises(SpecsiaError, match="plain or transparent background"):
         place_drawing(np.full((40, 40, 4), 255, np.uint8), frontal.z[..., 3])
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_drawing_of_thin_lines_alone_is_refused(frontal: Pair) -> None:
+    outline = Image.new("RGBA", (2000, 2000))
+    ImageDraw.Draw(outline).ellipse((200, 200, 1800, 1800), outline=(0, 0, 0, 255), width=4)
+    with pytest.raises(SpecsiaError, match=r"does not fit the frontal view \(IoU 0\.0.*of lines alone.*fill them"):
+        place_drawing(np.array(outline), frontal.z[..., 3])
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_drawing_is_laid_onto_a_few_pixels_too(frontal: Pair) -> None:
+    mask = np.zeros((512, 512), np.uint8)
+    mask[100, 100:103] = 255
+    assert place_drawing(_drawn(frontal), mask).iou > 0.8
 
 
 def _on(ground: ArrayLike, drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
