@@ -45,11 +45,12 @@ _THING = re.compile(
     r"jeans|shorts|shoes?|boots?|hat|cap|helmet|gloves?|chair|stool|table|desk|bench|sofa|couch|bed|shelf|bookshelf|cabinet|"
     r"lamp|lantern|torch|candle|barrel|crate|door|fence|wall|floor|house|building|bridge|road|car|truck|bus|train|boat|ship|"
     r"hydrant|camera|vase|bucket|rock|stone|asteroid|meteor|missile|bullet|ammo|spacecraft|spaceship|tower|tile|planks?|"
-    r"laptop|computer|monitor|keyboard|treasure|coin"
+    r"laptop|computer|monitor|keyboard|treasure|coin|"
+    r"club|katana|dynamite|hoodie|sweater|hair|hairstyle|wig|glasses|backpack|stadium|tumbleweed"
 )
 _FILLER = re.compile(
     r"\d+h?|of|the|a|with|low|high|poly|lowpoly|free|model|v\d+|"
-    r"old|new|big|small|large|broken|rusty|wood|wooden|metal|iron|steel|gold|golden|silver|leather|"
+    r"old|new|big|small|large|short|long|male|female|broken|rusty|wood|wooden|metal|iron|steel|gold|golden|silver|leather|"
     r"survival|hunting|combat|military|tactical|medieval|ancient|antique|vintage|modern|fantasy"
 )
 """Words that make no character of a thing: how it is made, and what for."""
@@ -228,7 +229,8 @@ def _lone_thing(name: str, mesh: Mesh, landmarks: Sequence[Landmark]) -> tuple[F
                 f"{name} is hollow and open from above: it seems to be a garment or a vessel without anybody in it"
             ),
         )
-    called = [word for word in words_of(name.rpartition(".")[0]) if not _FILLER.fullmatch(word)]
+    words = (word.rstrip("0123456789") for word in words_of(name.rpartition(".")[0]))
+    called = [word for word in words if word and not _FILLER.fullmatch(word)]
     if called and not there and not missing and all(_THING.fullmatch(word) for word in called):
         limbs = "no joints of a head, hands or feet"
         return (Finding(f"{name} has {limbs} and is called as a thing is: it seems to be no character"),)

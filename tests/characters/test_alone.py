@@ -247,7 +247,10 @@ def test_what_is_hollow_and_open_from_above(tmp_path: Path, lid: bool, turned: b
 
 @pytest.mark.parametrize(
     ("name", "things"),
-    [("Revolver_02", 1), ("mug", 1), ("survival_Knife", 1), ("Sword Fighter", 0), ("Old Man", 0), ("iron", 0)],
+    [
+        *(("Revolver_02", 1), ("mug", 1), ("survival_Knife", 1), ("Sword Fighter", 0), ("Old Man", 0), ("iron", 0)),
+        *(("Helmet1", 1), ("ShortSword", 1), ("Female_Hairstyle_1", 1), ("female2", 0), ("Male 01", 0)),
+    ],
 )
 def test_a_thing_without_joints_that_is_called_one(tmp_path: Path, name: str, things: int) -> None:
     path = write_obj(tmp_path / f"{name}.obj", {"": box((0, 0, 0.5), (0.2, 1, 0.6))})
