@@ -229,8 +229,8 @@ def _lone_thing(name: str, mesh: Mesh, landmarks: Sequence[Landmark]) -> tuple[F
                 f"{name} is hollow and open from above: it seems to be a garment or a vessel without anybody in it"
             ),
         )
-    words = (word.rstrip("0123456789") for word in words_of(name.rpartition(".")[0]))
-    called = [word for word in words if word and not _FILLER.fullmatch(word)]
+    bare = (word.rstrip("0123456789") for word in words_of(name.rpartition(".")[0]))
+    called = [word for word in bare if word and not _FILLER.fullmatch(word)]
     if called and not there and not missing and all(_THING.fullmatch(word) for word in called):
         limbs = "no joints of a head, hands or feet"
         return (Finding(f"{name} has {limbs} and is called as a thing is: it seems to be no character"),)
