@@ -443,6 +443,12 @@ def test_a_damaged_training_is_told_when_it_is_to_go_on(
     assert str(raised.value).isprintable()
 
 
+def test_the_last_checkpoint_is_that_of_the_most_steps(tmp_path: Path) -> None:
+    for name in ("10000000", "9999000", "0000500", "²", "notes"):
+        (tmp_path / "checkpoints" / name).mkdir(parents=True)
+    assert [path.name for path in checkpoints(tmp_path)] == ["0000500", "9999000", "10000000"]
+
+
 def test_a_full_disk_leaves_the_checkpoints_that_are_there(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

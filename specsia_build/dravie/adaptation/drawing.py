@@ -219,7 +219,7 @@ def place_drawing(drawing: NDArray[np.uint8], mask: NDArray[np.uint8]) -> Placed
 def _is_hollow(figure: NDArray[np.uint8]) -> bool:
     """Whether what a figure (H, W, 4) encloses is for the most part transparent."""
     drawn = figure[..., 3] >= HALF
-    return 2 * np.count_nonzero(drawn) < np.count_nonzero(scipy.ndimage.binary_fill_holes(drawn))
+    return bool(2 * np.count_nonzero(drawn) < np.count_nonzero(scipy.ndimage.binary_fill_holes(drawn)))
 
 
 def _apart(z: NDArray[np.uint8], placed: NDArray[np.uint8]) -> float | None:
