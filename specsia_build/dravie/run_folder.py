@@ -13,6 +13,6 @@ FOLDER = "checkpoints"
 
 
 def checkpoints(run: Path) -> list[Path]:
-    """Checkpoints of a run, the oldest first; their names are their steps, of seven digits or, beyond those, of more."""
+    """Checkpoints of a run, the oldest first; their names are their steps, of seven digits or more."""
     found = [path for path in (run / FOLDER).glob("*") if path.name.isdecimal() and path.is_dir()]
     return sorted(found, key=lambda path: int(path.name))
