@@ -17,6 +17,10 @@ HALF = 128
 LEAST_PLACES = 64
 """Opaque pixels from which a single position for all of them is no chance."""
 
+ALIKE = 4.0
+"""Levels, in the mean, below which channels or pictures are the same but for how they were compressed: coordinates of
+one place are tens of levels apart."""
+
 FOREIGN = 0.12
 """Mean difference of colours, 0…1, between a frame and what is remembered of its places, from which another character
 is remembered: 0.07 at most in 192 views of the same one by two backends, 0.16 in the median of others."""
@@ -31,6 +35,11 @@ INVERTED = (
     "covered all along the border, as inverted or white masks are: the character is 255 in a mask, and the rest 0"
 )
 FLAT = "of a single position throughout: pos/ must hold the place of each pixel on the character, see docs/frame.md"
+GREY = (
+    "of grey positions, as a depth map is: pos/ must hold three coordinates of each pixel's place on the character, see "
+    "docs/frame.md"
+)
+COLOURS = "of positions that are the colours of color/: pos/ must hold places on the character, see docs/frame.md"
 PREMULTIPLIED = (
     "darker towards the edges, as colours that were multiplied by alpha are: the network takes straight ones, so save "
     "them divided by it"
@@ -63,9 +72,15 @@ def doubts_of(z: NDArray[np.uint8], pos: NDArray[np.uint8], with_pos: bool) -> I
         yield INVERTED
     if is_premultiplied(z):
         yield PREMULTIPLIED
-    places = pos[alpha >= HALF, :3]
-    if with_pos and len(places) >= LEAST_PLACES and (places == places[0]).all():
+    places, colours = (picture[alpha >= HALF, :3].astype(np.int16) for picture in (pos, z))
+    if not with_pos or len(places) < LEAST_PLACES:
+        return
+    if (places == places[0]).all():
         yield FLAT
+    elif np.ptp(places, axis=1).mean() < ALIKE:
+        yield GREY
+    elif np.abs(places - colours).mean() < ALIKE:
+        yield COLOURS
 
 
 def is_ruined(z: NDArray[np.uint8], result: NDArray[np.uint8]) -> bool:

@@ -19,7 +19,7 @@ from specsia_build.cli.main import main
 from specsia_build.dataset.pairs import composite
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.frame_folder import list_frames, missing_frames, read_frame
-from specsia_build.dravie.doubts import PREMULTIPLIED, doubts_of
+from specsia_build.dravie.doubts import COLOURS, PREMULTIPLIED, doubts_of
 from specsia_build.dravie.network.checkpoint import save_model
 from specsia_build.dravie.network.model import build_generator
 from specsia_build.errors import UsageError
@@ -290,6 +290,16 @@ def _inverted(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(255 - mask, np.uint8)
 
 
+def _greyed(pos: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.dstack([*[pos[..., 2]] * 3, *np.moveaxis(pos[..., 3:], -1, 0)])
+
+
+def test_colours_in_the_place_of_positions_are_told() -> None:
+    z = drawn_pair().z
+    assert list(doubts_of(z, z, True)) == [COLOURS]
+    assert list(doubts_of(z, z, False)) == []
+
+
 @pytest.mark.parametrize(
     ("layer", "change", "said"),
     [
@@ -297,6 +307,7 @@ def _inverted(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
         ("mask", lambda mask: mask // 255, "nowhere covered by half"),
         ("mask", np.zeros_like, "without any coverage"),
         ("pos", np.zeros_like, "of a single position"),
+        ("pos", _greyed, "of grey positions, as a depth map is"),
     ],
 )
 def test_frames_that_cannot_be_meant_so_are_told(
