@@ -55,6 +55,10 @@ def enhance(run: Path, source: str, out: Path, split: str | None, video: bool, d
         if split is not None:
             raise UsageError(f"{source} is a folder of frames, which has no splits: leave --split out")
         frames = work.folder_frames(Path(source), config.with_pos)
+    elif Path(source).is_file():
+        raise UsageError(
+            f"{source} is a file: give the folder of color/, pos/ and mask/ that frames lie in, or a dataset"
+        )
     elif Path(source).is_dir() and not any(Path(source).rglob("*.parquet")):
         raise UsageError(f"{source} holds neither frames (color/, pos/, mask/) nor a packed dataset")
     else:

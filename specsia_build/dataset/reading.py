@@ -317,6 +317,8 @@ def no_dataset(where: str, names: Collection[str]) -> str:
         )
     elif parquet:
         hint = f"{parquet[0]} is named otherwise than shards are, which are called as {first}, or as its card says"
+    elif "run.json" in names or any(name.startswith("checkpoints/") for name in names):
+        hint = "it holds a model of `specsia train`; give the dataset in this place"
     elif any(name.startswith("color/") for name in names):
         hint = "it holds frames, which `specsia enhance` repairs; what is learnt from are rows of pictures beside Y*"
     elif other := next((name for name in names if name.endswith((".tar", ".csv", "metadata.jsonl"))), None):

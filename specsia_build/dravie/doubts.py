@@ -36,8 +36,8 @@ INVERTED = (
 )
 FLAT = "of a single position throughout: pos/ must hold the place of each pixel on the character, see docs/frame.md"
 GREY = (
-    "of grey positions, as a depth map is: pos/ must hold three coordinates of each pixel's place on the character, see "
-    "docs/frame.md"
+    "of grey positions, as a depth map is: pos/ must hold three coordinates of each pixel's place on the character, "
+    "see docs/frame.md"
 )
 COLOURS = "of positions that are the colours of color/: pos/ must hold places on the character, see docs/frame.md"
 PREMULTIPLIED = (

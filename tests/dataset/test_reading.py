@@ -297,6 +297,7 @@ def test_what_datasets_saved_is_told_with_what_makes_it_readable(tmp_path: Path)
     [
         ("train.parquet", "train.parquet is named otherwise than shards are, which are called as data/train-00000-of-"),
         ("color/0001.png", "it holds frames, which `specsia enhance` repairs"),
+        ("run.json", "it holds a model of `specsia train`"),
         ("shard-000.tar", "of another layout (shard-000.tar), load it with `datasets`"),
         ("metadata.jsonl", "of another layout (metadata.jsonl)"),
         ("notes.txt", "build one with `specsia build`"),

@@ -55,7 +55,7 @@ def run(tmp_path: Path) -> Path:
     return write_run(tmp_path / "run")
 
 
-def enhance(run: Path, source: object, out: Path, *more: str) -> Result:
+def enhance(run: Path | str, source: object, out: Path, *more: str) -> Result:
     return CliRunner().invoke(main, ["enhance", str(run), str(source), "--out", str(out), *more])
 
 
@@ -340,6 +340,8 @@ def test_what_is_no_input(run: Path, tmp_path: Path) -> None:
         assert done.exit_code == 2 and "Traceback" not in done.output, done.output
     (tmp_path / "film.mp4").write_bytes(b"")
     done = enhance(run, tmp_path / "film.mp4", tmp_path / "out")
-    assert done.exit_code == 2 and "film.mp4 is a file" in done.output
-    done = enhance(tmp_path / "no run", write_frames(tmp_path / "shot"), tmp_path / "out")
+    assert done.exit_code == 2 and "film.mp4 is a file: give the folder of color/" in done.output
+    done = enhance(tmp_path / "nothing", write_frames(tmp_path / "shot"), tmp_path / "out")
     assert done.exit_code == 2 and "holds no model" in done.output
+    done = enhance("pretraind", tmp_path / "shot", tmp_path / "out")
+    assert "there is no folder pretraind, and so no model in it. Did you mean 'pretrained'?" in done.output

@@ -406,6 +406,18 @@ def test_a_damaged_checkpoint_is_told(
         load_generator(run)
 
 
+def test_of_a_damaged_checkpoint_the_one_before_is_named_only_where_there_is_one(trained: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(trained, tmp_path / "run")
+    *before, last = checkpoints(run)
+    _cut(last)
+    with pytest.raises(SpecsiaError, match=f"delete its folder {last} to use the checkpoint before it"):
+        load_generator(run)
+    for checkpoint in before:
+        shutil.rmtree(checkpoint)
+    with pytest.raises(SpecsiaError, match=f"it is the only one of {run}, so train or fetch that anew"):
+        load_generator(run)
+
+
 def _rename(checkpoint: Path, old: str, new: str) -> None:
     tensors = load_file(checkpoint / TRAINING)
     tensors[new] = tensors.pop(old)

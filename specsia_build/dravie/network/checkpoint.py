@@ -16,12 +16,13 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from specsia_build import __version__
+from specsia_build.dravie import pretrained
 from specsia_build.dravie.config import ARCHITECTURES, ModelConfig
 from specsia_build.dravie.network.model import build_generator
 from specsia_build.dravie.network.networks import Networks
 from specsia_build.dravie.recall import Memory
 from specsia_build.dravie.run_folder import FOLDER, RUN_FILE, checkpoints
-from specsia_build.errors import SpecsiaError, UsageError, brief, spelled
+from specsia_build.errors import SpecsiaError, UsageError, brief, meant, spelled
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import replacing
 
@@ -106,13 +107,21 @@ def restore(networks: Networks, checkpoint: Path) -> int:
         except ValueError as error:
             raise SpecsiaError(
                 f"{checkpoint / TRAINING} does not hold what the optimiser of the {name} needs "
-                f"({brief(str(error), 80)}): delete its folder {checkpoint} to use the checkpoint before it"
+                f"({brief(str(error), 80)}): {_instead_of(checkpoint)}"
             ) from error
     return int(state["step"])
 
 
 def _under(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
     return {key[len(name) + 1 :]: tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
+
+
+def _instead_of(checkpoint: Path) -> str:
+    """What to do about a checkpoint that cannot be used."""
+    run = checkpoint.parent.parent
+    if len(checkpoints(run)) > 1:
+        return f"delete its folder {checkpoint} to use the checkpoint before it"
+    return f"it is the only one of {run}, so train or fetch that anew"
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -125,8 +134,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except (OSError, SafetensorError) as error:
         raise SpecsiaError(
-            f"the checkpoint file {path} is missing, cut off or damaged: delete its folder {path.parent} "
-            "to use the checkpoint before it"
+            f"the checkpoint file {path} is missing, cut off or damaged: {_instead_of(path.parent)}"
         ) from error
 
 
@@ -173,6 +181,10 @@ def _last(run: Path) -> Path:
     """The last checkpoint of a run, or the one that is named."""
     checkpoint = run if (run / STATE).is_file() else next(reversed(checkpoints(run)), None)
     if checkpoint is None:
+        if not run.exists():
+            raise UsageError(
+                f"there is no folder {spelled(run)}, and so no model in it.{meant(str(run), [pretrained.NAME])}"
+            )
         hint = "it has no checkpoint yet" if (run / RUN_FILE).is_file() else "it is no folder of `specsia train`"
         raise UsageError(f"{spelled(run)} holds no model: {hint}")
     return checkpoint
