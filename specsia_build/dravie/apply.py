@@ -36,6 +36,11 @@ def has_bf16(device: torch.device) -> bool:
     return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
 
 
+def computes_in_bf16(precision: str, device: torch.device) -> bool:
+    """Whether a training of that precision, see `TrainConfig`, computes in bfloat16 on a device."""
+    return has_bf16(device) if precision == "auto" else precision == "bf16"
+
+
 def _window(alpha: NDArray[np.uint8], multiple: int) -> tuple[slice, slice] | None:
     """Rows and columns within `MARGIN` of what is covered, on the network's grid so that its phase never changes."""
     rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))

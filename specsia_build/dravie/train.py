@@ -22,7 +22,7 @@ from specsia_build import __version__
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dataset.verify.sample import doubts_of_split
-from specsia_build.dravie.apply import has_bf16
+from specsia_build.dravie.apply import computes_in_bf16
 from specsia_build.dravie.config import TrainConfig, differences, to_json, train_from_json
 from specsia_build.dravie.data.frames import Frames, open_frames
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
@@ -128,7 +128,7 @@ def train(
         config = replace(config, configs=config.configs or dataset.configs[:1])
         frames = [open_frames(dataset, name, "train", progress) for name in config.configs]
         features, perceptual = find_features(config.perceptual or (_network_of(run) if resume else ""), progress.say)
-        bf16 = has_bf16(device) if config.precision == "auto" else config.precision == "bf16"
+        bf16 = computes_in_bf16(config.precision, device)
         pairs: list[Pair] = []
         doubts: list[str] = []
         if first:
@@ -329,6 +329,16 @@ def read_run_config(run: Path) -> TrainConfig | None:
     path = run / RUN_FILE
     there = _read(path) if path.is_file() else {}
     return train_from_json(there["train"]) if "train" in there else None
+
+
+def used_run_config(run: Path) -> TrainConfig | None:
+    """What `read_run_config` gives, with the network that the training took for its perceptual loss where it was free.
+
+    Raises:
+        SpecsiaError: if they cannot be read.
+    """
+    config = read_run_config(run)
+    return None if config is None else replace(config, perceptual=config.perceptual or _network_of(run))
 
 
 def _network_of(run: Path) -> str:

@@ -11,13 +11,13 @@ import torch
 from torch import nn
 
 from specsia_build.dataset.pairs import Pair
-from specsia_build.dravie.apply import has_bf16
+from specsia_build.dravie.apply import computes_in_bf16, has_bf16
 from specsia_build.dravie.config import AdaptConfig, Augment, ModelConfig, TrainConfig
 from specsia_build.dravie.data.agreement import agreed
 from specsia_build.dravie.data.frames import frames_of
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
 from specsia_build.dravie.network.adam import Adam
-from specsia_build.dravie.network.losses import find_features, gradient_loss
+from specsia_build.dravie.network.losses import Features, gradient_loss
 from specsia_build.dravie.network.networks import build_networks
 from specsia_build.dravie.step import to_device, training_step
 from specsia_build.errors import SpecsiaError
@@ -90,6 +90,7 @@ def fit_single(
     model_config: ModelConfig,
     settings: TrainConfig,
     device: torch.device,
+    features: Features | None = None,
     advance: Callable[[int], object] = lambda _: None,
 ) -> nn.Module:
     """The sample-wise baseline: the same network, trained from nothing on one character's frontal pair.
@@ -99,6 +100,7 @@ def fit_single(
         model_config: of the network; what `settings` says of it does not count.
         settings: of the training, with its losses.
         device: that computes.
+        features: of the perceptual loss, None for none.
         advance: is told of each step.
 
     Returns:
@@ -108,8 +110,7 @@ def fit_single(
         SpecsiaError: if the pair shows nothing, or a loss is no number any more.
     """
     config = dataclasses.replace(settings, architecture=model_config.architecture, with_pos=model_config.with_pos)
-    features, _ = find_features(config.perceptual, lambda line: None)
-    networks = build_networks(config, features, device, has_bf16(device))
+    networks = build_networks(config, features, device, computes_in_bf16(config.precision, device))
     sampler = PatchSampler(
         (frames_of([frontal]),), config.batch, config.seed, config.with_pos, config.augmentation, config.patch
     )

@@ -20,12 +20,14 @@ from specsia_build.dravie.apply import has_bf16, repair
 from specsia_build.dravie.config import AdaptConfig, ModelConfig, TrainConfig, differences, to_json
 from specsia_build.dravie.enhance import weights_digest
 from specsia_build.dravie.network.checkpoint import load_generator
+from specsia_build.dravie.network.losses import Features, find_features
 from specsia_build.dravie.recall import recalled, remember
 from specsia_build.dravie.seen import Seen, read_seen
-from specsia_build.dravie.train import read_run_config
+from specsia_build.dravie.train import used_run_config
 from specsia_build.errors import UsageError
 from specsia_build.gallery.evaluation import RAW as UNREPAIRED_FOLDER
 from specsia_build.gallery.evaluation import UNREPAIRED
+from specsia_build.pipeline.progress import Progress
 from specsia_build.rendering.contour import draw_contour
 
 RAW, LINE, LINE_ORACLE = UNREPAIRED, "line", "line-oracle"
@@ -126,7 +128,7 @@ def load_runs(paths: Sequence[Path], device: torch.device) -> list[Run]:
     runs = []
     for path in paths:
         config, model = load_generator(path)
-        runs.append(Run(path, config, model.to(device), read_run_config(path), read_seen(path)))
+        runs.append(Run(path, config, model.to(device), used_run_config(path), read_seen(path)))
     return runs
 
 
@@ -168,10 +170,18 @@ def _recalling(method: Method, label: str, beside: bool = False) -> Method:
     )
 
 
-def _single(label: str, repeat: int, config: ModelConfig, settings: TrainConfig, device: torch.device) -> Method:
+def _single(
+    label: str,
+    repeat: int,
+    config: ModelConfig,
+    settings: TrainConfig,
+    features: Features | None,
+    device: torch.device,
+) -> Method:
     settings = replace(settings, seed=repeat, configs=())
-    fit = _once(lambda frontal, advance: fit_single(frontal, config, settings, device, advance))
-    key = _digest("fit", to_json(config), to_json(settings), _arithmetic(device))
+    fit = _once(lambda frontal, advance: fit_single(frontal, config, settings, device, features, advance))
+    judged = None if features is None else weights_digest(features)
+    key = _digest("fit", to_json(config), to_json(settings), judged, _arithmetic(device))
     return Method(
         label,
         repeat,
@@ -181,6 +191,17 @@ def _single(label: str, repeat: int, config: ModelConfig, settings: TrainConfig,
         costly=True,
         updates=settings.steps,
     )
+
+
+def _features_of(perceptual: str) -> tuple[Features | None, str]:
+    """The network of the perceptual loss of sample-wise fits, and what it is."""
+    try:
+        return find_features(perceptual, Progress().say)
+    except UsageError as error:
+        raise UsageError(
+            f"the sample-wise fit takes the losses of the model's training, and {error}; or leave that baseline "
+            f"out with --baselines {RAW},{LINE}"
+        ) from error
 
 
 def _once(make: Callable[[Pair, Advance], nn.Module]) -> Callable[[Pair, Advance], nn.Module]:
@@ -269,7 +290,8 @@ def choose_methods(
         places: whether a position means the same place in every view; without that nothing is recalled by it.
 
     Raises:
-        UsageError: if `without` names `pos` and no run is without it, or `recall` and nothing is recalled anyway.
+        UsageError: if `without` names `pos` and no run is without it, or `recall` and nothing is recalled anyway; or if
+            the network of the perceptual loss that fits take after the runs' trainings cannot be had.
     """
     if "recall" in without and not any(run.config.with_pos for run in runs):
         raise UsageError("--without recall leaves out a look-up by position: none of these models sees positions")
@@ -286,10 +308,11 @@ def choose_methods(
     methods += [_plain(LINE, line)] if LINE in wanted else []
     if SINGLE in wanted:
         settings = next((run.settings for run in runs if run.settings is not None), TrainConfig())
+        features, network = _features_of(settings.perceptual)
         for label, with_pos in ((SINGLE, True), (SINGLE_PLAIN, False)):
             config = replace(runs[0].config, with_pos=with_pos)
-            fit = replace(settings, steps=fit_steps, with_pos=with_pos)
-            methods += [_single(label, k, config, fit, device) for k in range(repeats)]
+            fit = replace(settings, steps=fit_steps, with_pos=with_pos, perceptual=network)
+            methods += [_single(label, k, config, fit, features, device) for k in range(repeats)]
     if places:
         methods = [
             each for method in methods for each in (method, _recalling(method, method.label + RECALLING, beside=True))

@@ -19,7 +19,7 @@ from specsia_build import png
 from specsia_build.cli import main
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.reading import open_dataset
-from specsia_build.dravie.adaptation import command
+from specsia_build.dravie.adaptation import adapt, command
 from specsia_build.dravie.adaptation.adapt import adapt_generator, fit_single
 from specsia_build.dravie.adaptation.command import find_frontal, with_drawing
 from specsia_build.dravie.adaptation.drawing import drawing_doubts, front_doubts, ground_doubts, place_drawing
@@ -114,6 +114,15 @@ def test_the_sample_wise_baseline_starts_from_nothing(frontal: Pair) -> None:
     settings = train_config("tiny", {"steps": 3, "batch": 2})
     fitted = fit_single(frontal, ModelConfig("tiny", with_pos=False), settings, CPU)
     assert fitted(torch.zeros(1, 4, 32, 32)).shape == (1, 4, 32, 32)
+
+
+def test_the_sample_wise_baseline_computes_as_its_settings_say(frontal: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(adapt, "training_step", lambda networks, *_: seen.append(networks.bf16) or torch.zeros(1))
+    for precision in ("bf16", "float32"):
+        settings = train_config("tiny", {"steps": 1, "batch": 2, "precision": precision})
+        fit_single(frontal, CONFIG, settings, CPU)
+    assert seen == [True, False]
 
 
 def test_an_empty_frontal_view_is_refused(frontal: Pair) -> None:

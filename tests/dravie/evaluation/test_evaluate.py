@@ -26,10 +26,11 @@ from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import BUILD_FILE, DATA, MOVING_COLUMNS, arrow_schema, frame_uid
 from specsia_build.dravie.adaptation.adapt import adapt_generator
 from specsia_build.dravie.apply import has_bf16
-from specsia_build.dravie.config import ModelConfig, TrainConfig, to_json
-from specsia_build.dravie.evaluation.methods import ABLATIONS
+from specsia_build.dravie.config import AdaptConfig, ModelConfig, TrainConfig, to_json
+from specsia_build.dravie.evaluation.methods import ABLATIONS, choose_methods, load_runs
 from specsia_build.dravie.following import steps_between
 from specsia_build.dravie.metrics import clip_flicker, view_scores
+from specsia_build.dravie.network import losses
 from specsia_build.dravie.network.checkpoint import load_memory, save_model
 from specsia_build.dravie.network.model import build_generator
 from specsia_build.dravie.run_folder import RUN_FILE
@@ -268,6 +269,33 @@ def test_results_of_other_code_or_arithmetic_are_not_taken(
     monkeypatch.setattr(f"specsia_build.dravie.evaluation.{where}.{name}", other)
     assert evaluate(*arguments, "--backend", "fat").exit_code == 0
     assert before and all(path.stat().st_mtime_ns != time for path, time in before.items())
+
+
+def test_fits_have_the_perceptual_loss_that_the_model_was_trained_with(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = write_run(tmp_path / "run", perceptual="", perceptual_weight=1.0)
+    stated = json.loads((run / RUN_FILE).read_text())
+    (run / RUN_FILE).write_text(json.dumps(stated | {"perceptual": "random"}))
+    monkeypatch.setattr(losses, "_downloaded", lambda: pytest.fail("they were not trained with"))
+    arguments = (run, dataset, "--out", tmp_path / "out", "--baselines", "sample-wise", "--backend", "fat")
+    assert evaluate(*arguments).exit_code == 0
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("sample-wise-0/done.json")}
+    (run / RUN_FILE).write_text(json.dumps(stated | {"perceptual": "none"}))
+    assert evaluate(*arguments).exit_code == 0
+    assert before and all(path.stat().st_mtime_ns != time for path, time in before.items())
+    (run / RUN_FILE).write_text(json.dumps(stated | {"perceptual": str(tmp_path / "gone.pth")}))
+    done = evaluate(*arguments)
+    assert done.exit_code == 2 and "leave that baseline out with --baselines raw,line" in done.output
+
+
+def test_runs_of_other_perceptual_losses_are_no_repeats_of_each_other(tmp_path: Path) -> None:
+    for name, network in (("one", "random"), ("two", "none")):
+        run = write_run(tmp_path / name, perceptual="")
+        (run / RUN_FILE).write_text(json.dumps(json.loads((run / RUN_FILE).read_text()) | {"perceptual": network}))
+    runs = load_runs([tmp_path / "one", tmp_path / "two"], torch.device("cpu"))
+    found = choose_methods(runs, [], [], 1, AdaptConfig(), 1, torch.device("cpu"))
+    assert [method.label for method in found] == ["DraViE [fat]", "DraViE [fat] perceptual=none"]
 
 
 def test_what_takes_long_is_said_and_counted(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
