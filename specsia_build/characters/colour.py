@@ -101,6 +101,19 @@ def plain_picture(color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> str 
     return f"colour, #{red:02x}{green:02x}{blue:02x},"
 
 
+def plain_view(mesh: Mesh, color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> str | None:
+    """What `plain_picture` says of a view of a mesh.
+
+    None where materials without images have several colours: somebody chose them, and one alone is seen from there.
+    """
+    shown = [mesh.materials[k] for k in np.unique(mesh.face_material)]
+    if all(m.texture is None for m in shown):
+        levels = linear_to_srgb(np.clip(np.array([m.base_color[:3] for m in shown]), 0.0, 1.0)) * _FULL
+        if np.ptp(levels, axis=0).max() > MOST_CONTRAST:
+            return None
+    return plain_picture(color, coverage)
+
+
 def colourless(entry: Entry, files: Iterable[Path], mesh: Mesh) -> tuple[Finding, ...]:
     """What to say of a character that nobody coloured, with the images that may have been meant; else nothing.
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from specsia_build import png
 from specsia_build.characters.character import Character, Entry
-from specsia_build.characters.colour import plain_materials, plain_picture
+from specsia_build.characters.colour import plain_materials, plain_view
 from specsia_build.characters.read import read_character
 from specsia_build.characters.survey import CharacterFacts, facts_of, unread
 from specsia_build.errors import CharacterError
@@ -35,7 +35,7 @@ def surveyed(entry: Entry, *, pictured: bool) -> tuple[CharacterFacts, bytes]:
         layers = _drawn(character)
     except CharacterError as error:
         return unread(entry, str(error)), b""
-    plain = plain_picture(layers.color, layers.coverage) if coloured else None
+    plain = plain_view(character.mesh, layers.color, layers.coverage) if coloured else None
     if plain is not None:
         said = f"{facts.file} shows a plain {plain} in view 0 and nothing else: look at it, and at its textures"
         facts = replace(facts, warnings=(*facts.warnings, said))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.characters.character import Character, Entry
-from specsia_build.characters.colour import plain_picture
+from specsia_build.characters.colour import plain_view
 from specsia_build.characters.doubles import shape_of
 from specsia_build.characters.read import read_character
 from specsia_build.characters.shape import FLAT
@@ -136,7 +136,7 @@ def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path
         with watch.part("rasterise"):
             layers = next(views)
         if front is None:
-            front, plain = layers.color, plain_picture(layers.color, layers.coverage)
+            front, plain = layers.color, plain_view(mesh, layers.color, layers.coverage)
         if np.count_nonzero(layers.mask) < LEAST_COVERED * layers.mask.size:
             raise CharacterError(f"view {view} of {entry.id} shows (almost) nothing: {_why_empty(mesh, cameras[view])}")
         with watch.part("contour"):
@@ -183,7 +183,7 @@ def _warm(_: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="render",
-    version=18,
+    version=19,
     make=render,
     settings=_settings,
     sources=sources,

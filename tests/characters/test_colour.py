@@ -16,6 +16,7 @@ from specsia_build.characters.colour import images_by_name, plain_materials, pla
 from specsia_build.characters.read import read_character
 from specsia_build.cli.main import main
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
+from specsia_build.stages.first_view import surveyed
 from tests.characters.gltf.writer import GltfWriter
 
 TETRAHEDRON = "v 0 0 0\nv 1 0 0\nv 0 2 0\nv 0 0 1\nvt 0 0\nvt 1 0\nvt 0 1\n"
@@ -181,6 +182,18 @@ def test_a_plain_picture_is_told_from_one_with_a_second_shade() -> None:
     rosy[20:28, 20:32, :3] = (230, 160, 160)
     assert plain_picture(rosy, coverage) is None
     assert plain_picture(color, np.zeros((64, 64), np.uint8)) is None
+
+
+@pytest.mark.parametrize(("second", "plain"), [("0.4 0.1 0.1", False), ("0.9 0.6 0.6", True)])
+def test_a_pig_whose_hooves_another_view_shows_is_not_told_to_be_plain(
+    tmp_path: Path, second: str, plain: bool
+) -> None:
+    """Two colours without an image were chosen; one colour under two names says nothing."""
+    materials = f"newmtl skin\nKd 0.9 0.6 0.6\nnewmtl hoof\nKd {second}\n"
+    write_obj(tmp_path / "in" / "pig.obj", materials, FACES.replace("f 2/1", "usemtl hoof\nf 2/1"))
+    entry = Entry("pig", "obj", tmp_path / "in" / "pig.obj", up="+z", front="-y")
+    facts, _ = surveyed(entry, pictured=False)
+    assert any("shows a plain colour" in sentence for sentence in facts.warnings) == plain
 
 
 def test_a_build_names_the_picture_of_a_plain_result(tmp_path: Path) -> None:
