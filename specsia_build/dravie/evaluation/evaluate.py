@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
+from typing import Protocol
 
 from torch import Tensor
 
@@ -32,8 +33,15 @@ from specsia_build.pipeline.progress import Progress
 FRONTAL, NOVEL = "frontal", "novel"
 """Kinds of views: the one that methods are fitted to, number 0 (in clips its first frame), and all others."""
 
-Turntable = Callable[[str, str], Sequence[Pair]]
-"""Views all around a character by the name of a configuration and its id; their order is the turn's."""
+
+class Turntable(Protocol):
+    """Views all around characters, see `turntable`."""
+
+    def __call__(self, name: str, character_id: str) -> Sequence[Pair]:
+        """Views by the name of a configuration and the character's id; their order is the turn's."""
+
+    def key(self, name: str, character_id: str) -> str:
+        """What tells these views from others of the same configuration and character."""
 
 
 @dataclass(frozen=True)
@@ -241,7 +249,10 @@ def evaluate(
                 here = frontal is not None and any(pair.uid == frontal.uid for pair in pairs)
                 for name, pictures in ((TRUTH, [pair.gt for pair in pairs]), (RAW, [pair.z for pair in pairs])):
                     keep(kept_folder(out, config, pairs[0], name), pairs, pictures)
-                turn = cache(partial(turntable, config, pairs[0].character_id)) if turntable and here else None
+                subject, turn, drawn = f"{digest} {config} {split}", None, ""
+                if turntable and here:
+                    turn = cache(partial(turntable, config, pairs[0].character_id))
+                    drawn = f" {turntable.key(config, pairs[0].character_id)}"
                 for method in methods:
                     if _needless(method, config, methods):
                         bar()
@@ -250,7 +261,8 @@ def evaluate(
                     folder = kept_folder(out, config, pairs[0], method.folder)
                     around = turn if method.repeat == 0 else None
                     fit = _Fit(bar, method.updates if fresh else 0)
-                    results, calm = painted(method, pairs, frontal, around, folder, f"{digest} {config} {split}", fit)
+                    shown = subject if around is None else subject + drawn
+                    results, calm = painted(method, pairs, frontal, around, folder, shown, fit)
                     restless = clip_flicker(results, [pair.gt for pair in pairs], steps)
                     for at, ((row, pair), result) in enumerate(zip(views, results, strict=True)):
                         values = view_scores(result, pair)

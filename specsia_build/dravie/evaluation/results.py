@@ -42,7 +42,7 @@ def painted(
         frontal: the character's frontal view, None where there is none.
         around: gives its turn; without one there is no flicker.
         folder: where its results are kept, those of a costly method to be read again.
-        subject: which views these are: the dataset's digest, configuration and split.
+        subject: which views these are: the dataset's digest, configuration and split, and what the turn is drawn from.
         advance: is told of each update of a network.
 
     Raises:

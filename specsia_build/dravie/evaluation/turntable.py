@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
@@ -19,40 +20,85 @@ from specsia_build.registration.similarity import Similarity
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import project, reconstruct, render
+from specsia_build.stages.artefact import DIGEST
 from specsia_build.stages.mesh_files import mesh_from_files
 
 VIEWS = 60
 """Of a turn."""
 
 
-def open_turntables(config: BuildConfig, layout: RunLayout) -> Callable[[str, str], Sequence[Pair]]:
-    """What gives `VIEWS` evenly spaced pairs around a character, by a configuration's name and the character's id.
+@dataclass(frozen=True)
+class Turntables:
+    """Views all around the characters of a build, drawn when they are asked for.
+
+    Attributes:
+        config: of the build that made the dataset.
+        layout: of its folder.
+        entries: of its source, by their ids.
+    """
+
+    config: BuildConfig
+    layout: RunLayout
+    entries: Mapping[str, Entry]
+
+    def key(self, name: str, character_id: str) -> str:
+        """What tells the views of a character from those of another build, or of the same one built anew.
+
+        Raises:
+            UsageError: as when they are asked for.
+        """
+        return " ".join(str(meta[DIGEST]) for meta in self._metas(name, character_id))
+
+    def __call__(self, name: str, character_id: str) -> Sequence[Pair]:
+        """`VIEWS` evenly spaced pairs around a character.
+
+        Args:
+            name: of the dataset's configuration.
+            character_id: the character's.
+
+        Raises:
+            UsageError: if the build has no such reconstruction.
+        """
+        found, _ = self._metas(name, character_id)
+        return _around(self.config, self.layout, self.entries[character_id], self._backend(name), found)
+
+    def _backend(self, name: str) -> str:
+        return backend_name(self.config.backends[0]) if name == DEFAULT_CONFIG else name
+
+    def _metas(self, name: str, character_id: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """Of what was made of a character by a backend, and of its render."""
+        backend = self._backend(name)
+        found = read_meta(self.layout.artefact(project.STAGE, backend, character_id))
+        rendered = read_meta(self.layout.artefact(render.STAGE, backend, character_id))
+        if found is None or rendered is None or character_id not in self.entries:
+            raise UsageError(
+                f"{self.layout.root} has no character '{character_id}' by '{backend}': --run takes the folder of the "
+                "build that made the dataset"
+            )
+        return found, rendered
+
+
+def open_turntables(config: BuildConfig, layout: RunLayout) -> Turntables:
+    """The views around the characters of a build.
 
     Args:
         config: of the build that made the dataset.
         layout: of its folder.
 
     Raises:
-        UsageError: here if the build's source is gone; when called, if the build has no such reconstruction.
+        UsageError: if the build's source is gone.
     """
-    entries = {entry.id: entry for entry in open_source(config.source, layout.source).entries}
-    return partial(_around, config, layout, entries)
+    return Turntables(config, layout, {entry.id: entry for entry in open_source(config.source, layout.source).entries})
 
 
 def _around(
-    config: BuildConfig, layout: RunLayout, entries: dict[str, Entry], name: str, character_id: str
+    config: BuildConfig, layout: RunLayout, entry: Entry, backend: str, found: Mapping[str, Any]
 ) -> Sequence[Pair]:
-    backend = backend_name(config.backends[0]) if name == DEFAULT_CONFIG else name
-    found = read_meta(layout.artefact(project.STAGE, backend, character_id))
-    if found is None or character_id not in entries:
-        raise UsageError(
-            f"{layout.root} has no character '{character_id}' by '{backend}': --run takes the folder of the build that "
-            "made the dataset"
-        )
+    character_id = entry.id
     made = mesh_from_files(read_artefact(layout.artefact(reconstruct.STAGE, backend, character_id), character_id).files)
     similarity = dict(found["registration"])
     registered = Similarity(**similarity | {"translation": tuple(similarity["translation"])}).apply_to(made)
-    truth, _ = render.in_frame(read_character(entries[character_id]), config)
+    truth, _ = render.in_frame(read_character(entry), config)
     thickness, grey = render.outline(config.seed, character_id)
     cameras = view_cameras(VIEWS, config.size)
     renderer = load_renderer(config.renderer)

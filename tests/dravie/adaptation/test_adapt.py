@@ -27,6 +27,7 @@ from specsia_build.dravie.config import AdaptConfig, ModelConfig, train_config
 from specsia_build.dravie.data.agreement import agreed
 from specsia_build.dravie.network.checkpoint import load_generator, save_model
 from specsia_build.dravie.network.model import build_generator
+from specsia_build.dravie.network.networks import Networks
 from specsia_build.dravie.validation import validate
 from specsia_build.errors import SpecsiaError
 from specsia_build.rendering.contour import draw_contour
@@ -117,8 +118,13 @@ def test_the_sample_wise_baseline_starts_from_nothing(frontal: Pair) -> None:
 
 
 def test_the_sample_wise_baseline_computes_as_its_settings_say(frontal: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
-    monkeypatch.setattr(adapt, "training_step", lambda networks, *_: seen.append(networks.bf16) or torch.zeros(1))
+    seen: list[bool] = []
+
+    def step(networks: Networks, *_: object) -> torch.Tensor:
+        seen.append(networks.bf16)
+        return torch.zeros(1)
+
+    monkeypatch.setattr(adapt, "training_step", step)
     for precision in ("bf16", "float32"):
         settings = train_config("tiny", {"steps": 1, "batch": 2, "precision": precision})
         fit_single(frontal, CONFIG, settings, CPU)

@@ -59,6 +59,22 @@ def test_flicker_is_measured_where_the_meshes_are(build: Path, tmp_path: Path, m
     assert again.stdout == done.stdout
 
 
+def test_turns_of_another_build_are_not_taken_for_those_of_this_one(
+    build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turntable, "VIEWS", 4)
+    arguments = ["build", str(build.parent / "figures"), "--out", str(tmp_path / "other"), "--size", "64"]
+    settings = ["--views", str(DATASET_VIEWS), "--workers", "1", "--seed", "7"]
+    assert CliRunner().invoke(main, [*arguments, *settings]).exit_code == 0
+    run = write_run(tmp_path / "run", configs=("default",))
+    after, fresh = tmp_path / "after", tmp_path / "fresh"
+    for made, out in ((build, after), (tmp_path / "other", after), (tmp_path / "other", fresh)):
+        done = evaluate(run, build / "dataset", "--out", out, "--baselines", "none", "--run", made)
+        assert done.exit_code == 0, done.output
+    one, two = (means(out)["default", "DraViE", "novel", "flicker"]["mean"] for out in (after, fresh))
+    assert one == two
+
+
 def test_another_builds_characters_are_told(build: Path) -> None:
     with pytest.raises(UsageError, match="has no character 'nobody' by 'inflate': --run takes the folder"):
         open_turntables(*existing_run(build))("default", "nobody")
