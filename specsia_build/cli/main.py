@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ from click.shell_completion import CompletionItem
 from specsia_build import __version__
 from specsia_build.cli.command import STOPPED, CommandGroup
 from specsia_build.cli.stopping import stoppable
-from specsia_build.errors import SpecsiaError, UsageError, brief
+from specsia_build.errors import SpecsiaError, UsageError, brief, meant
 from specsia_build.files.trouble import write_trouble
 from specsia_build.terminal.screen import complain, say
 
@@ -128,7 +129,7 @@ def _told() -> Iterator[None]:
         raise
     except click.UsageError as error:
         asked = error.ctx.command_path if error.ctx is not None else "specsia"
-        raise _Sentence(error.format_message(), USAGE, f"{asked} --help") from error
+        raise _Sentence(f"{error.format_message()}{_chosen(error)}", USAGE, f"{asked} --help") from error
     except UsageError as error:
         raise _Sentence(str(error), USAGE) from error
     except SpecsiaError as error:
@@ -150,6 +151,13 @@ def _told() -> Iterator[None]:
         fault = brief(f"{type(error).__name__}: {error}")
         said = f"a fault of specsia itself, please report it with the lines below: {fault}"
         raise _Sentence(said, FAILED, where=traceback.format_exc().splitlines()) from error
+
+
+def _chosen(error: click.UsageError) -> str:
+    """What may be meant by a value that is none of an option's choices: the end of a sentence, or nothing."""
+    kind = error.param.type if isinstance(error, click.BadParameter) and error.param is not None else None
+    given = re.match(r"'(.*)' is not one of ", error.message, re.DOTALL)
+    return meant(given[1], kind.choices) if isinstance(kind, click.Choice) and given is not None else ""
 
 
 def _is_output_stuck() -> bool:

@@ -63,6 +63,10 @@ def test_help_imports_no_command() -> None:
     [
         (["biuld"], "No such command 'biuld'. Did you mean 'build'?"),
         (["backends", "lsit"], "No such command 'lsit'. Did you mean 'list'?"),
+        (
+            ["build", "--stage", "rendr"],
+            "'project', 'pack'. Did you mean 'render'?",
+        ),
         (["status", "--jsno", "x"], "No such option '--jsno'. Did you mean '--json'?"),
         (["build", "sample:1", "--backend", "inflat"], "Did you mean 'inflate'?"),
         (["clips", "sample:1", "--recipe", "anidok"], "Did you mean 'anidoc'?"),
