@@ -534,7 +534,7 @@ def test_nothing_is_compiled_for_a_stage_that_has_nothing_to_start_from(
         (("build", "no such place"), "no such place'"),
         (("build", "sample:0"), "sample:N"),
         (("build", "--backend", "nonesuch"), "no backend 'nonesuch'"),
-        (("build", "--backend", "mesh-dir:nothere"), "there is no folder nothere"),
+        (("build", "--backend", "mesh-dir:nothere"), "/nothere"),
         (("build", "--exclude", "nothere"), "nothere cannot be read"),
         (("build", "--like", "nothere"), "there is no folder nothere"),
         (("build", "sample:1", "--stage", "pack"), "nothing of inflate to pack"),
