@@ -183,6 +183,14 @@ def standing(argument: str) -> str:
     return argument if placed == words else shlex.join(placed)
 
 
+def placeless(argument: str) -> str:
+    """The words of ``command:WORDS`` with names in the place of paths from the root."""
+    try:
+        return shlex.join(Path(word).name if word.startswith("/") else word for word in shlex.split(argument))
+    except ValueError:
+        return argument
+
+
 def make(name: str, stated: object) -> Command:
     """The backend of that name, which runs the stated command: a text, or a list of words.
 

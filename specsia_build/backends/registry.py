@@ -72,6 +72,14 @@ def standing(spec: str) -> str:
     return f"{name}:{expanded(argument).absolute()}" if name in _OF_FOLDERS else spec
 
 
+def placeless(spec: str) -> str:
+    """A spec without the folders of this machine, to be compared with one that was given on another."""
+    name, _, argument = spec.partition(":")
+    if name == "command":
+        return f"{name}:{command.placeless(argument)}"
+    return name if name in _OF_FOLDERS else spec
+
+
 def _described(name: str, colon: str) -> Backend | None:
     own = all_settings().get(name, {})
     ways = [key for key in DESCRIBED if key in own]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from specsia_build.backends.registry import placeless
 from specsia_build.config import BuildConfig, write_settings
 from specsia_build.dataset import splits
 from specsia_build.errors import UsageError, some
@@ -91,7 +92,9 @@ def _refuse_other(config: BuildConfig, one: RunLayout, whole: BuildConfig, first
         UsageError: if it is not.
     """
     before = settings_before(first) | {"shard": None, _LOCAL: config.source}
-    differ = changes(before, replace(config, shard=None))
+    # Where backends lie is each machine's own; what they made is compared by its fingerprint.
+    before["backends"] = [placeless(spec) for spec in before.get("backends", ())]
+    differ = changes(before, replace(config, shard=None, backends=tuple(map(placeless, config.backends))))
     if differ:
         raise UsageError(f"{one.root} has other settings than {first.root} ({'; '.join(differ)}): build both alike")
     if not one.splits.is_file() or splits.from_json(one.splits) != splits.from_json(first.splits):

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.command import Command
-from specsia_build.backends.registry import available_backends, load_backend, standing
+from specsia_build.backends.registry import available_backends, load_backend, placeless, standing
 from specsia_build.cli import main
 from specsia_build.errors import CharacterError, UsageError
 from tests.backends.upstream.standins import TETRAHEDRON, eventually, processes_naming
@@ -148,6 +148,10 @@ def test_a_run_goes_on_from_any_folder(tmp_path: Path, monkeypatch: pytest.Monke
     assert found.words[-2:] == ("glb", str(tmp_path / "here" / "meshes"))
     assert found.settings()["command"][:2] == [sys.executable, "my recon.py"]
     assert standing(spec) == spec
+    assert (
+        placeless(spec) == placeless(spec.replace(str(tmp_path), "/another")) != placeless(spec.replace("glb", "obj"))
+    )
+    assert placeless("mesh-dir:/here") == placeless("mesh-dir:/there")
 
 
 @pytest.mark.parametrize(
