@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
@@ -76,9 +76,16 @@ class Place:
         else:
             with self.reading(""):
                 listed = self.fs.find(self.root, detail=True)
-            base = self.fs._strip_protocol(self.root).rstrip("/") + "/"
-            found = {n.removeprefix(base): int(info["size"]) for n, info in listed.items() if n.startswith(base)}
+                base = self.fs._strip_protocol(self.root).rstrip("/") + "/"
+                found = {n.removeprefix(base): self._size(n, i) for n, i in listed.items() if n.startswith(base)}
         return {n: found[n] for n in sorted(found) if not any(part.startswith(".") for part in n.split("/"))}
+
+    def _size(self, path: str, listed: Mapping[str, Any]) -> int:
+        """Bytes of a file, asked for by itself where a listing does not tell, as that of a web server."""
+        size = listed["size"] if listed["size"] is not None else self.fs.size(path)
+        if size is None:
+            raise SpecsiaError(f"{self.where} cannot be read: it does not tell how large its files are, such as {path}")
+        return int(size)
 
     def open(self, name: str) -> Any:
         """A file as pyarrow reads it; without read-ahead, since its readers say exactly what they need.
@@ -134,7 +141,10 @@ class Place:
         """Turns what a filesystem raises while `name` is read into a sentence."""
         try:
             yield
-        except read_errors() as error:
+        except (*read_errors(), ValueError) as error:
+            # Those of Arrow, and of text that is none, are its readers' to tell; a filesystem's are of no special kind.
+            if isinstance(error, ValueError) and type(error) is not ValueError:
+                raise
             where = f"{self.where}/{name}" if name else self.where
             raise SpecsiaError(f"{where} cannot be read: {sentence(error)}") from error
 
@@ -230,7 +240,8 @@ def filesystem_of(url: str, **options: Any) -> tuple[Any, str]:
         fs, root = fsspec.url_to_fs(url, **options)
     except ImportError as error:
         raise UsageError(f"{url} cannot be opened: {sentence(error)} (for s3: pip install 'specsia[s3]')") from error
-    except ValueError as error:
+    # A filesystem of others' may raise anything, such as for what its URL must hold besides.
+    except Exception as error:
         raise UsageError(f"{url} is no URL that can be opened: {sentence(error)}") from error
     return fs, root.rstrip("/")
 

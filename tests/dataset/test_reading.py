@@ -5,7 +5,10 @@ from __future__ import annotations
 import pickle
 import re
 import shutil
+import threading
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import fsspec
@@ -18,6 +21,7 @@ from specsia_build import png
 from specsia_build.dataset import schema
 from specsia_build.dataset.card.head import fits
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
+from specsia_build.dataset.places import find_place
 from specsia_build.dataset.reading import OpenedDataset, find_shards, open_dataset, open_part
 from specsia_build.dataset.verify.check import verify
 from specsia_build.errors import SpecsiaError, UsageError
@@ -81,6 +85,28 @@ def test_a_url_reads_as_the_folder_does(one_backend: Path, in_memory: str) -> No
     assert everything(there) == everything(here)
     assert there.take("default", "test", [2, 0], ["uid", "gt"]) == here.take("default", "test", [2, 0], ["uid", "gt"])
     assert there.digest() == here.digest()
+
+
+@pytest.fixture
+def web(one_backend: Path) -> Iterator[str]:
+    """Where a web server has the dataset, whose listings tell no sizes, and which knows no ranges."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(one_backend))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_web_server_that_sends_files_whole_alone_is_named(web: str, one_backend: Path) -> None:
+    assert find_place(web).files() == find_place(one_backend).files()
+    with pytest.raises(
+        SpecsiaError, match=rf"{web}/data/\S+ cannot be read: The HTTP server doesn't appear to support"
+    ):
+        open_dataset(web)
 
 
 def test_an_opened_dataset_can_be_sent_to_another_process(in_memory: str) -> None:
@@ -151,7 +177,16 @@ def test_patterns_fit_what_datasets_finds_by_them(pattern: str) -> None:
 
 @pytest.mark.parametrize(
     "where",
-    ["nowhere", "/no/such/folder", "memory://nowhere", "nosuch://bucket/x", "my--run/dataset", "~no-such-user/dataset"],
+    [
+        "nowhere",
+        "/no/such/folder",
+        "memory://nowhere",
+        "nosuch://bucket/x",
+        "github://owner/x",
+        "zip://x.zip",
+        "my--run/dataset",
+        "~no-such-user/dataset",
+    ],
 )
 def test_a_folder_that_is_not_there_is_named(where: str) -> None:
     with pytest.raises(UsageError, match=where):

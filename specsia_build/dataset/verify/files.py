@@ -127,7 +127,7 @@ def hash_file(file: tuple[Place, str]) -> str | None:
         with place.open(name) as stream:
             while part := stream.read(_HASHED_AT_ONCE):
                 found.update(part)
-    except read_errors():
+    except (*read_errors(), ValueError):
         return None
     return found.hexdigest()
 

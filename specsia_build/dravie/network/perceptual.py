@@ -16,14 +16,12 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors import SafetensorError
 from torch import Tensor
 
 from specsia_build.dravie.metrics import on_white
@@ -189,7 +187,8 @@ def find_perceptual(folder: Path | None, device: torch.device) -> tuple[Perceptu
             found[wanted.score.lower()] = make(folder, device)
         except ImportError:
             notes.append(f"{wanted.score} is absent: pip install {wanted.package}.")
-        except (OSError, RuntimeError, ValueError, KeyError, EOFError, UnpicklingError, SafetensorError) as error:
+        # Of a damaged file torch raises whatever its reader stumbles over.
+        except Exception as error:
             if folder is not None and (folder / wanted.file).is_file():
                 raise UsageError(
                     f"{folder / wanted.file} does not hold the weights of {wanted.score} ({_short(error)}): "

@@ -60,7 +60,7 @@ def test_vgg_is_read_from_a_file_under_torchvisions_names(tmp_path: Path, suffix
     assert features.loss(picture, picture.flip(3)) > 0
 
 
-@pytest.mark.parametrize("content", [b"", b"not weights", None])
+@pytest.mark.parametrize("content", [b"", b"not weights", b"\x80\x02.", b"\x80\x02h\x07.", None])
 def test_a_file_of_other_weights_is_refused(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "vgg19.pth"
     if content is None:
