@@ -141,12 +141,17 @@ class Place:
         """Turns what a filesystem raises while `name` is read into a sentence."""
         try:
             yield
-        except (*read_errors(), ValueError) as error:
+        except read_errors() as error:
+            raise self._unread(name, error) from error
+        except ValueError as error:
             # Those of Arrow, and of text that is none, are its readers' to tell; a filesystem's are of no special kind.
-            if isinstance(error, ValueError) and type(error) is not ValueError:
+            if type(error) is not ValueError:
                 raise
-            where = f"{self.where}/{name}" if name else self.where
-            raise SpecsiaError(f"{where} cannot be read: {sentence(error)}") from error
+            raise self._unread(name, error) from error
+
+    def _unread(self, name: str, error: BaseException) -> SpecsiaError:
+        where = f"{self.where}/{name}" if name else self.where
+        return SpecsiaError(f"{where} cannot be read: {sentence(error)}")
 
     def _cached(self, name: str) -> Path | None:
         from huggingface_hub import try_to_load_from_cache

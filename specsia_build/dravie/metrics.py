@@ -160,7 +160,7 @@ def view_scores(result: NDArray[np.uint8], pair: Pair) -> dict[str, float]:
         region) and ``ssim_frame`` (over the whole frame, as papers give it), ``outside`` (absolute difference beyond
         the region per pixel of the region: paint where neither Z nor Y* has any), for each part its contribution to
         ``l1`` as ``part_{part}`` and its own mean as ``l1_{part}``, and `contour_scores`. What a view cannot give, such
-        as the mean of an empty part, is absent.
+        as the mean of an empty part, or similarity in a frame of less than 11 pixels on a side, is absent.
 
     Raises:
         SpecsiaError: if sizes differ, or neither Z nor Y* shows anything.
@@ -188,19 +188,20 @@ def view_scores(result: NDArray[np.uint8], pair: Pair) -> dict[str, float]:
         scores[f"part_{name}"] = float(error[part].sum()) / count
         if part.any():
             scores[f"l1_{name}"] = float(error[part].mean())
-    _, similar = skimage.metrics.structural_similarity(
-        seen,
-        wanted,
-        gaussian_weights=True,
-        sigma=SSIM_SIGMA,
-        use_sample_covariance=False,
-        data_range=1.0,
-        channel_axis=2,
-        full=True,
-    )
-    similar = similar.mean(axis=2, dtype=np.float64)
-    scores["ssim"] = float(similar[parts.region].mean())
-    scores["ssim_frame"] = 1 - float((1 - similar).sum()) / (shape[0] * shape[1])
+    if min(seen.shape[:2]) > 2 * SSIM_REACH:
+        _, similar = skimage.metrics.structural_similarity(
+            seen,
+            wanted,
+            gaussian_weights=True,
+            sigma=SSIM_SIGMA,
+            use_sample_covariance=False,
+            data_range=1.0,
+            channel_axis=2,
+            full=True,
+        )
+        similar = similar.mean(axis=2, dtype=np.float64)
+        scores["ssim"] = float(similar[parts.region].mean())
+        scores["ssim_frame"] = 1 - float((1 - similar).sum()) / (shape[0] * shape[1])
     return scores | contour_scores(result, pair)
 
 

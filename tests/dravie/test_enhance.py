@@ -239,6 +239,16 @@ def test_alpha_of_colour_where_there_is_no_mask_and_any_suffix(tmp_path: Path) -
     assert (read_frame(list_frames(tmp_path, True)[0])[0] == pair.z).all()
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_mask_of_real_numbers_is_taken_to_the_nearest_level(tmp_path: Path) -> None:
+    for kind in ("color", "mask"):
+        (tmp_path / kind).mkdir()
+    Image.new("RGB", (4, 1), (10, 20, 30)).save(tmp_path / "color/f.png")
+    Image.fromarray(np.array([[0.9999999, 0.5, np.nan, np.inf]], np.float32)).save(tmp_path / "mask/f.tif")
+    z, _ = read_frame(list_frames(tmp_path, False)[0])
+    assert z[0, :, 3].tolist() == [255, 128, 0, 255]
+
+
 def test_what_is_wrong_with_a_folder(run: Path, tmp_path: Path) -> None:
     def told(change: str) -> str:
         folder = write_frames(tmp_path / change)

@@ -114,6 +114,13 @@ def test_a_figure_cut_by_the_frame_has_no_line_at_the_border() -> None:
     assert not boundary_lines(np.full((20, 20, 4), (0, 0, 0, 255), np.uint8)).any()
 
 
+def test_a_frame_that_is_smaller_than_the_window_has_no_similarity() -> None:
+    pair = drawn_pair(size=8)
+    found = view_scores(pair.z, pair)
+    assert {"l1", "psnr"} <= found.keys() and not {"ssim", "ssim_frame"} & found.keys()
+    assert "ssim" in view_scores(drawn_pair(size=11).z, drawn_pair(size=11))
+
+
 def test_an_empty_view_is_told() -> None:
     pair = drawn_pair()
     empty = np.zeros_like(pair.z)

@@ -144,7 +144,8 @@ def _decoded(path: Path) -> NDArray[np.uint8]:
             image.load()
             if image.mode[0] in _DEEP:
                 deep = np.asarray(image)
-                deep = deep * 255 if deep.dtype.kind == "f" else deep >> 8
+                # To the nearest level, as nearly 1 is wholly covered; what is no number is nothing.
+                deep = np.rint(np.clip(np.nan_to_num(deep), 0, 1) * 255) if deep.dtype.kind == "f" else deep >> 8
                 return np.asarray(np.clip(deep, 0, 255)[..., None], np.uint8)
             if image.has_transparency_data:
                 return np.asarray(image.convert("RGBA"))

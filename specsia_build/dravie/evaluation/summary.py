@@ -19,6 +19,8 @@ FEWEST = 6
 """Characters below which no method is called better: of five, all five differ one way by chance in 1 of 16 cases (the
 sign test's 2 / 2^5), which is more than the 1 in 20 that `LEVEL` leaves, and an interval is much too narrow."""
 
+_DRAWN_AT_ONCE = 1 << 20
+
 
 class Metric(NamedTuple):
     """How a score is shown: heading, with an arrow to where it is better, decimals, and what it says in a few words."""
@@ -156,8 +158,11 @@ def bootstrap(values: Sequence[float]) -> tuple[float | None, float | None]:
     """
     if len(values) < 2:
         return None, None
-    draws = np.random.default_rng(SEED).integers(0, len(values), (RESAMPLES, len(values)))
-    means = np.asarray(values, np.float64)[draws].mean(axis=1)
+    found, count = np.asarray(values, np.float64), len(values)
+    rng, means = np.random.default_rng(SEED), np.empty(RESAMPLES)
+    # Some at once, of which the same are drawn as of all, so that memory does not grow with the characters.
+    for part in np.array_split(means, min(RESAMPLES, 1 + RESAMPLES * count // _DRAWN_AT_ONCE)):
+        part[:] = found[rng.integers(0, count, (len(part), count))].mean(axis=1)
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 

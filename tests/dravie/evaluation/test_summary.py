@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from specsia_build.dravie.evaluation import summary
 from specsia_build.dravie.evaluation.evaluate import NOVEL, Evaluation, Score
 from specsia_build.dravie.evaluation.methods import LINE_ORACLE, Method
 from specsia_build.dravie.evaluation.summary import Difference, bootstrap, differences, few_sentence, summarise
@@ -54,6 +55,13 @@ def test_an_interval_is_as_wide_as_theory_has_it() -> None:
     assert bootstrap(values.tolist()) == (low, high)
     assert bootstrap([0.5] * 4) == (0.5, 0.5)
     assert bootstrap([0.5]) == bootstrap([]) == (None, None)
+
+
+def test_an_interval_is_the_same_however_many_draws_are_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(1).normal(1, 0.5, 7).tolist()
+    whole = bootstrap(values)
+    monkeypatch.setattr(summary, "_DRAWN_AT_ONCE", 100)
+    assert bootstrap(values) == whole
 
 
 def test_deviation_is_of_repeats_and_interval_of_characters() -> None:
