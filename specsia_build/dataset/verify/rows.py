@@ -208,7 +208,10 @@ def check_group(task: GroupTask) -> GroupResult:
     return GroupResult(tuple(facts), findings, parted)
 
 
-def _is_box(low: Sequence[float], high: Sequence[float]) -> bool:
+def _is_box(low: Sequence[Any], high: Sequence[Any]) -> bool:
+    """Whether lists of a row, which may hold anything, are the least and the most x, y and z of a box."""
+    if not len(low) == len(high) == 3 or not all(isinstance(value, int | float) for value in (*low, *high)):
+        return False
     return all(math.isfinite(a) and math.isfinite(b) and a <= b for a, b in zip(low, high, strict=True))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -87,7 +88,8 @@ def _checked(row: Mapping[str, Any], kind: Kind, pos_frame: str) -> Iterator[tup
         return
     ((height, width),) = sizes
     yaw = row.get("yaw_deg")
-    camera = Camera(yaw, width) if kind == "specsia" and yaw is not None and height == width else None
+    known = kind == "specsia" and yaw is not None and math.isfinite(yaw) and height == width
+    camera = Camera(float(yaw), width) if known and yaw is not None else None
     stated = {name: value for name, value in row.items() if value is not None}
     found = check_pixels(stated, pixels, camera, kind, pos_frame)
     yield from ((check, messages) for check, messages in found if check != IMAGES)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from specsia_build.dataset import schema
 from specsia_build.dataset.convert.write import to_published
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.verify.check import verify
@@ -15,7 +18,7 @@ from specsia_build.dataset.verify.colours import is_exchanged, is_premultiplied
 from specsia_build.dataset.verify.report import ALPHA, IMAGES
 from specsia_build.dataset.verify.sample import doubts_of_split
 from specsia_build.films import Pixels
-from tests.dataset.small import StoredRow, build_small, change, found, pixels, put, reseal
+from tests.dataset.small import StoredRow, build_small, change, found, pixels, put, read_rows, reseal, shard, write_rows
 
 
 def _exchanged(image: Pixels) -> Pixels:
@@ -122,3 +125,25 @@ def test_grey_figures_and_dark_rims_say_nothing() -> None:
     rim[alpha < 255, :3] = 0
     assert not is_premultiplied(rim)
     assert is_premultiplied(_multiplied(grey))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("kind", "low", "high"),
+    [
+        (pa.float64(), [None, 0.0, 0.0], [1.0, 1.0, 1.0]),
+        (pa.float64(), [0.0, 0.0], [1.0, 1.0]),
+        (pa.string(), ["a", "b", "c"], ["d", "e", "f"]),
+    ],
+)
+def test_a_box_of_whatever_a_list_may_hold_is_told(
+    tmp_path: Path, kind: pa.DataType, low: list[object], high: list[object]
+) -> None:
+    made = build_small(tmp_path / "dataset", ["a"])
+    rows = [{**row, "bbox_min": low, "bbox_max": high, "yaw_deg": math.inf} for row in read_rows(shard(made))]
+    arrow = schema.arrow_schema()
+    for name in ("bbox_min", "bbox_max"):
+        arrow = arrow.set(arrow.get_field_index(name), pa.field(name, pa.list_(kind)))
+    write_rows(shard(made), rows, arrow)
+    (said,) = doubts_of_split(open_dataset(made), "default", "train")
+    assert "bbox_min and bbox_max are no box" in said
