@@ -244,9 +244,10 @@ def _left_out(uids: Sequence[str], split: str) -> str:
 
 
 def _fingerprint(dataset: OpenedDataset, config: str, split: str) -> str:
-    # The digest is that of what was packed, which a shard that was cut off or replaced since then is not.
-    sizes = [dataset.files[shard.name] for shard in dataset.shards if (shard.config, shard.split) == (config, split)]
-    return hashlib.sha256(json.dumps([VERSION, dataset.digest(), config, split, sizes]).encode()).hexdigest()[:24]
+    # The digest is that of what was packed, which a shard that was cut off or replaced since then is not; and which
+    # shards a split has, a card says that may have been edited.
+    of = [(s.name, dataset.files[s.name]) for s in dataset.shards if (s.config, s.split) == (config, split)]
+    return hashlib.sha256(json.dumps([VERSION, dataset.digest(), config, split, of]).encode()).hexdigest()[:24]
 
 
 def _complete(cache: Path) -> dict[str, Any] | None:

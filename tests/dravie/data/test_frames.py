@@ -73,6 +73,15 @@ def test_centres_are_all_pixels_near_z_or_the_target_and_no_others() -> None:
     assert found.sum() == at.centres
 
 
+def test_a_split_of_another_shard_has_frames_of_its_own(dataset: OpenedDataset) -> None:
+    (first, *_) = dataset.shards
+    other = replace(first, name=f"other/{first.name}")
+    files = {**dataset.files, other.name: dataset.files[first.name]}
+    moved = replace(dataset, files=files, shards=(other, *dataset.shards[1:]))
+    one, two = (frames_module._fingerprint(opened, first.config, first.split) for opened in (dataset, moved))
+    assert one != two
+
+
 def test_a_whole_cache_is_used_and_a_cut_one_is_made_again(
     dataset: OpenedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
