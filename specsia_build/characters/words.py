@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _PIECE = 1 << 20
+_MOST_PAST_ONE = 2.0
 
 
 def pieces(data: bytes) -> Iterator[bytes]:
@@ -32,3 +33,11 @@ def floats(data: bytes) -> NDArray[np.float64]:
         words = piece.split()
         parts.append(np.fromiter(map(float, words), np.float64, len(words)))
     return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def full_scale(colours: NDArray[np.floating]) -> float:
+    """What stands for 1 among colours (any shape, NaN for none) of no telling type: 1, or 255 if one is above 2.
+
+    Rounding and blending take those of 0-1 a little past 1, while those of 0-255 with none above 2 would all be black.
+    """
+    return 255.0 if np.nanmax(colours, initial=0.0) > _MOST_PAST_ONE else 1.0

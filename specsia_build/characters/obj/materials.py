@@ -38,6 +38,7 @@ class MaterialBuilder:
     """Builds materials by name for one OBJ file, each texture decoded once; collects what had to be done without.
 
     Attributes:
+        warnings: sentences, each once, in order.
         stand_in: name and texture of the image named like the OBJ, where it stands in for what is missing.
 
     Args:
@@ -56,7 +57,7 @@ class MaterialBuilder:
         override: Texture | None,
         own_image: bool,
     ) -> None:
-        self.warnings: list[str] = list(library_warnings)
+        self.warnings = dict.fromkeys(library_warnings)
         self.stand_in: tuple[str, Texture] | None = None
         self._files = files
         self._library = library
@@ -181,8 +182,7 @@ class MaterialBuilder:
         return texture
 
     def _warn(self, sentence: str) -> None:
-        if sentence not in self.warnings:
-            self.warnings.append(sentence)
+        self.warnings[sentence] = None
 
 
 def read_libraries(files: SideFiles, names: Iterable[str]) -> tuple[dict[str, MtlMaterial], list[str]]:

@@ -18,6 +18,7 @@ from specsia_build.characters.obj.udim import FIRST, tiles_of
 from specsia_build.characters.polygons import triangulate
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
+from specsia_build.characters.words import full_scale
 from specsia_build.errors import CharacterError, plural
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import Mesh
@@ -180,7 +181,8 @@ def _materials(
     stretches, inverse = np.unique(labels.material[face], return_inverse=True)
     names = [labels.material_names[k] for k in stretches.tolist()]
     order = list(dict.fromkeys(names))
-    index = np.array([order.index(n) for n in names], np.int32)
+    place = {name: k for k, name in enumerate(order)}
+    index = np.array([place[name] for name in names], np.int32)
     return index[inverse], order, builder.build_all(order)
 
 
@@ -193,11 +195,11 @@ def _tiled(
 ) -> tuple[NDArray[np.int32], tuple[ObjMaterial, ...]]:
     """The same with a material for each further tile (UDIM) that there is an image of and faces lie in."""
     tiles, found, every = tiles_of(uv), face_material.copy(), list(built)
-    for material, name in enumerate(names):
-        for tile in np.unique(tiles[face_material == material]).tolist():
-            if tile != FIRST and (made := builder.build_tile(name, tile)) is not None:
-                found[(face_material == material) & (tiles == tile)] = len(every)
-                every.append(made)
+    further = tiles != FIRST
+    for material, tile in np.unique(np.stack([face_material, tiles], axis=1)[further], axis=0).tolist():
+        if (made := builder.build_tile(names[material], tile)) is not None:
+            found[(face_material == material) & (tiles == tile)] = len(every)
+            every.append(made)
     return found, tuple(every)
 
 
@@ -218,9 +220,7 @@ def _uv(
 def _colors(text: ObjText, point: Ints) -> NDArray[np.float32] | None:
     if text.point_colors is None:
         return None
-    encoded = text.point_colors
-    if np.nanmax(encoded, initial=0.0) > 1.0:
-        encoded = encoded / 255.0
+    encoded = text.point_colors / full_scale(text.point_colors)
     linear = np.ones((len(encoded), 4), np.float32)
     linear[:, :3] = srgb_to_linear(np.nan_to_num(encoded, nan=1.0))
     return linear[point]

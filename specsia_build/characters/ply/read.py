@@ -15,6 +15,7 @@ from specsia_build.characters.ply.elements import Column, PlyFile, parse_ply
 from specsia_build.characters.polygons import Ints, triangulate
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
+from specsia_build.characters.words import full_scale
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import Material, Mesh, Texture
@@ -166,11 +167,11 @@ def _linear_colors(columns: Columns) -> NDArray[np.float32] | None:
 
 
 def _full_scale(kind: str, values: NDArray[np.float64]) -> float:
-    """The value that means 1: the largest of a small unsigned type; floats are 0-1, or 0-255 where one is above 1."""
+    """The value that means 1: the largest of a small unsigned type; floats tell by themselves."""
     if kind == "u2":
         return 65535.0
     if kind[0] == "f":
-        return 255.0 if np.nanmax(values, initial=0.0) > 1.0 else 1.0
+        return full_scale(values)
     return 255.0
 
 
