@@ -94,7 +94,11 @@ def _name(document: Document, index: int) -> str:
 
 
 def _start(document: Document, animations: Sequence[schema.Animation]) -> float:
-    firsts = [document.accessor(c.input)[:1].min(initial=np.inf) for a in animations for c in a.samplers or ()]
+    firsts = [
+        document.accessor(c.input)[:1].astype(np.float64).min(initial=np.inf)
+        for a in animations
+        for c in a.samplers or ()
+    ]
     return float(min(firsts, default=0.0))
 
 

@@ -40,7 +40,7 @@ COMPONENTS: dict[int, np.dtype[Any]] = {
 WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 
 MOST_UNBACKED = 65_536
-"""Elements that an accessor without a buffer view may have, which cost the file nothing."""
+"""Elements that an accessor without a buffer view may have where nothing else of as many has bytes in the file."""
 
 READABLE = (
     "KHR_draco_mesh_compression",
@@ -209,8 +209,12 @@ class Document:
             raise self.error(BufferView, index, "reaches past the end of its buffer")
         return data[start : start + length]
 
-    def accessor(self, index: int) -> NDArray[Any]:
+    def accessor(self, index: int, backed: int = 0) -> NDArray[Any]:
         """An accessor's elements as stored, (count, width) in their component type, sparse ones filled in.
+
+        Args:
+            index: of the accessor.
+            backed: elements of what it goes with, which has bytes in the file: it may itself leave out as many.
 
         Raises:
             CharacterError: if it is damaged, reaches past its data or has a type that no mesh attribute has.
@@ -219,8 +223,9 @@ class Document:
         dtype, width = COMPONENTS.get(entry.component_type), WIDTHS.get(entry.type or "")
         if dtype is None or width is None:
             raise self.error(Accessor, index, "has an unknown componentType or type")
-        if entry.buffer_view is None and entry.count > MOST_UNBACKED:
-            problem = f"says it has {entry.count} elements and has data for none; {MOST_UNBACKED} may be left out"
+        most = max(MOST_UNBACKED, backed)
+        if entry.buffer_view is None and entry.count > most:
+            problem = f"says it has {entry.count} elements and has data for none; {most} may be left out"
             raise self.error(Accessor, index, problem)
         if entry.buffer_view is None:
             values: NDArray[Any] = np.zeros((entry.count, width), dtype)

@@ -126,7 +126,8 @@ class Vertices:
         if target is None and name in self.unpacked:
             values = self._as_declared(name)
         else:
-            values = self.document.accessor(of[name])
+            # Exporters leave out a morph target's zeros, however many vertices the primitive has.
+            values = self.document.accessor(of[name], backed=self.count)
         if len(values) != self.count:
             raise self.error(f"has another number of {name} than of POSITION", below)
         if values.shape[1] not in widths:

@@ -93,6 +93,13 @@ def test_sizes_and_morph_targets(tmp_path: Path) -> None:
     assert_allclose(posed(tmp_path, moving("weights", [0.0, 1.0, 1.0]), "Go@36"), lifted, atol=1e-6)
 
 
+def test_times_of_whole_numbers(tmp_path: Path) -> None:
+    writer = moving("translation", SHIFTS)
+    times = writer.accessor([[1], [2], [3]], "u1")
+    writer.data["animations"][0]["samplers"][0]["input"] = times
+    assert_allclose(posed(tmp_path, writer, "Go"), np.add(TRIANGLE, SHIFTS[0]))
+
+
 def test_a_wrong_name_is_answered_by_those_there_are(tmp_path: Path) -> None:
     path = moving("translation", SHIFTS).write_glb(tmp_path / "a.glb")
     with pytest.raises(

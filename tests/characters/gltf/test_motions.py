@@ -76,6 +76,20 @@ def two_skins() -> GltfWriter:
     return writer
 
 
+def test_morph_targets_of_very_many_vertices_may_leave_out_their_zeros(tmp_path: Path) -> None:
+    writer, count = GltfWriter(), 90_000
+    places = writer.accessor(np.random.default_rng(0).random((count, 3)))
+    rows = writer.view(np.array([1, 70_000], "<u4").tobytes())
+    values = writer.view(np.ones((2, 3), "<f4").tobytes())
+    zeros = {"componentType": 5126, "type": "VEC3", "count": count}
+    where, what = {"bufferView": rows, "componentType": 5125}, {"bufferView": values}
+    writer.data["accessors"] += [zeros, {**zeros, "sparse": {"count": 2, "indices": where, "values": what}}]
+    writer.mesh_node({"attributes": {"POSITION": places}, "targets": [{"POSITION": 1}, {"POSITION": 2}]})
+    moving = read_gltf(writer.write_glb(tmp_path / "a.glb"), moving=True).moving
+    assert moving is not None
+    assert [(morph.target, morph.vertices.tolist()) for morph in moving.rig.morphs] == [(1, [1, 70_000])]
+
+
 def test_a_file_of_skins_morphs_and_plain_nodes_at_rest(tmp_path: Path) -> None:
     writer = two_skins()
     animate(writer, "turn", "rotation", node=1, values=[[0, 0, 0, 1], [HALF, 0, 0, HALF], [1.0, 0, 0, 0]])
