@@ -75,7 +75,7 @@ def test_float_colours_a_little_past_1(tmp_path: Path) -> None:
     rows = ["0 0 0 1.000001 0 0", "2 0 0 0 0.5 0", "2 0 1 0 0 0"]
     raw = read(tmp_path, text_ply(rows, ["3 0 1 2"], vertex=XYZ + RGB.replace("uchar", "float")))
     assert raw.mesh.colors is not None
-    assert_allclose(raw.mesh.colors[0, :2], [[1, 0, 0, 1], [0, 0.2140411, 0, 1]], atol=1e-6)
+    assert_allclose(raw.mesh.colors[0, :2], np.array([[1, 0, 0, 1], [0, 0.2140411, 0, 1]]), atol=1e-6)
 
 
 def test_face_colours_follow_their_polygons(tmp_path: Path) -> None:
