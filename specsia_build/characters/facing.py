@@ -14,6 +14,7 @@ from specsia_build.characters.features import ways_of_features
 from specsia_build.characters.landmarks import (
     Landmark,
     ankles_of,
+    is_end_of_leg,
     is_of_foot,
     is_of_leg,
     is_of_tail,
@@ -90,8 +91,9 @@ def left_of(landmarks: Iterable[Landmark]) -> NDArray[np.float64]:
 
 def up_by_joints(landmarks: Sequence[Landmark]) -> Evidence:
     """The axis that the feet stand across, in the landmarks' own coordinates."""
-    feet = [place for name, place in landmarks if is_of_foot(name)]
-    others = [place for name, place in landmarks if not is_of_foot(name)]
+    is_foot = is_of_foot if any(is_of_foot(name) for name, _ in landmarks) else is_end_of_leg
+    feet = [place for name, place in landmarks if is_foot(name)]
+    others = [place for name, place in landmarks if not is_foot(name)]
     if not feet or not others:
         return Evidence(None, "no joint is named as a foot")
     way = np.mean(others, axis=0) - np.mean(feet, axis=0)
@@ -102,7 +104,7 @@ def up_by_joints(landmarks: Sequence[Landmark]) -> Evidence:
     if float(axis_vector(axis) @ way) < LEAST_UPRIGHT * length:
         return Evidence(None, "its feet are not below its other joints")
     # An animal whose hind feet alone are named so has nearly all of itself ahead of them.
-    if legs := [place for name, place in landmarks if is_of_leg(name)]:
+    if legs := [place for name, place in landmarks if is_of_leg(name) and not is_foot(name)]:
         _, nearest = scipy.spatial.cKDTree(feet).query(np.array(legs))
         up = (np.array(legs) - np.array(feet)[nearest]).mean(axis=0)
         if float(axis_vector(axis) @ up) < LEAST_ALONG_LEGS * float(np.linalg.norm(up)):

@@ -63,6 +63,11 @@ def is_of_leg(name: str) -> bool:
     return not is_of_foot(name) and any(word.endswith(_LEGS) for word in _words(name))
 
 
+def is_end_of_leg(name: str) -> bool:
+    """Whether a joint ends one that is named as of a leg: where the foot is of a rig that names none."""
+    return "end" in _words(name) and is_of_leg(name)
+
+
 def is_of_tail(name: str) -> bool:
     """Whether a joint is named as one of a tail."""
     return bool(_words(name) & _TAILS)

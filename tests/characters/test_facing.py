@@ -209,6 +209,19 @@ def test_an_animal_whose_hind_feet_alone_are_named_so_is_not_laid_on_its_head() 
     assert up_by_joints(fox("Paw")).axis == "+z"
 
 
+@pytest.mark.parametrize(("turn", "up"), [((0, 1, 2), "+z"), ((0, 2, 1), "+y")])
+def test_an_animal_without_named_feet_stands_on_the_ends_of_its_legs(turn: tuple[int, int, int], up: str) -> None:
+    legs: list[Landmark] = [
+        (f"{end}{name}.{side}{rest}", (0.3 * sign, y, z))
+        for end, y in (("Front", -0.9), ("Back", 0.8))
+        for side, sign in (("L", 1), ("R", -1))
+        for name, rest, z in (("UpperLeg", "", 1.4), ("LowerLeg", "", 0.9), ("LowerLeg", "_end", 0.2))
+    ]
+    fox: list[Landmark] = [*legs, ("Torso", (0, 0, 1.9)), ("Head_end", (0, -2.5, 2.0)), ("Tail4_end", (0, 2.8, 2.2))]
+    found = up_by_joints([(name, (place[turn[0]], place[turn[1]], place[turn[2]])) for name, place in fox])
+    assert (found.axis, found.why) == (up, f"its feet lie at the -{up[1]} end")
+
+
 def test_a_bird_in_flight_is_not_stood_upon_the_feet_that_trail_behind_it() -> None:
     def bird(tail: float) -> list[Landmark]:
         sides: list[Landmark] = [
