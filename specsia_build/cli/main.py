@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import select
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import click
 from click.shell_completion import CompletionItem
@@ -136,12 +137,14 @@ def _told() -> Iterator[None]:
         raise _Sentence(str(error), FAILED) from error
     except KeyboardInterrupt as error:
         raise _Sentence(str(error) or STOPPED, FAILED) from error
-    except BrokenPipeError as error:
-        sys.stderr.close()
-        raise click.exceptions.Exit(DONE) from error
     # Where a file is written, its own sentence comes first; this is for all that the system may refuse besides.
     except OSError as error:
-        stuck = _is_output_stuck()
+        stuck = _is_stuck(sys.stdout)
+        if isinstance(error, BrokenPipeError) and (stuck or _is_unread(sys.stdout) or _is_unread(sys.stderr)):
+            # Who reads results and leaves has seen enough of them; who reads along and leaves does not see them.
+            code = DONE if stuck or not _is_unread(sys.stderr) else FAILED
+            _is_stuck(sys.stderr)
+            raise click.exceptions.Exit(code) from error
         said = f"standard output cannot be written: {error.strerror or error}" if stuck else _refused(error)
         raise _Sentence(said, FAILED) from error
     except click.ClickException:
@@ -160,14 +163,14 @@ def _chosen(error: click.UsageError) -> str:
     return meant(given[1], kind.choices) if isinstance(kind, click.Choice) and given is not None else ""
 
 
-def _is_output_stuck() -> bool:
+def _is_stuck(stream: TextIO) -> bool:
     """Whether what was printed cannot leave; if so, it is thrown away, so that the process can end in order."""
     try:
-        place = sys.stdout.fileno()
+        place = stream.fileno()
     except (OSError, ValueError):
         return False
     try:
-        sys.stdout.flush()
+        stream.flush()
         # What was printed without a buffer is not there to be flushed.
         os.write(place, b"")
     except OSError:
@@ -176,6 +179,16 @@ def _is_output_stuck() -> bool:
         os.close(nowhere)
         return True
     return False
+
+
+def _is_unread(stream: TextIO) -> bool:
+    """Whether a stream is a pipe that nobody reads any more."""
+    try:
+        look = select.poll()
+        look.register(stream.fileno(), 0)
+        return any(event & (select.POLLERR | select.POLLHUP) for _, event in look.poll(0))
+    except (OSError, ValueError):
+        return False
 
 
 def _refused(error: OSError) -> str:

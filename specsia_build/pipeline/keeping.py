@@ -171,7 +171,10 @@ def _listed(folder: Path) -> list[tuple[Path, str]]:
 
 def _is_whole(listed: tuple[Path, str]) -> bool:
     path, digest = listed
-    return file_digest(path) == digest
+    try:
+        return file_digest(path) == digest
+    except OSError:
+        return False
 
 
 def restore(work: Work, steps: Sequence[Step]) -> None:

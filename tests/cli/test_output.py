@@ -132,6 +132,28 @@ def test_output_that_cannot_leave_is_blamed_on_itself(line: str, tmp_path: Path)
     assert "Exception ignored" not in ran.stderr and "Traceback" not in ran.stderr
 
 
+@pytest.mark.parametrize(("unread", "line", "code"), [(1, "backends list", 0), (2, "build sample:1 --out {}", 1)])
+def test_who_reads_and_leaves_is_told_nothing(unread: int, line: str, code: int, tmp_path: Path) -> None:
+    there, here = os.pipe()
+    os.close(there)
+    command = [sys.executable, "-c", "from specsia_build.cli import main; main()", *line.format(tmp_path).split()]
+    streams = [subprocess.PIPE, subprocess.PIPE]
+    streams[unread - 1] = here
+    ran = subprocess.run(command, stdout=streams[0], stderr=streams[1], text=True, check=False)
+    os.close(here)
+    assert (ran.returncode, ran.stdout or "", ran.stderr or "") == (code, "", "")
+    assert not (tmp_path / "dataset").exists()
+
+
+def test_a_pipe_that_breaks_within_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_arguments: object) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("specsia_build.backends.registry.available_backends", broken)
+    ran = CliRunner().invoke(main, ["backends", "list"])
+    assert (ran.exit_code, ran.stdout, ran.stderr) == (1, "", "specsia: Broken pipe\n")
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [

@@ -10,13 +10,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from specsia_build.dataset.parallel import worker_context
 from specsia_build.errors import SpecsiaError
-from specsia_build.pipeline.executors import Lost, run_local
+from specsia_build.pipeline.executors import Lost, local, run_local
 from specsia_build.pipeline.executors.local import _serve
 
 
@@ -76,6 +77,61 @@ def test_workers_that_die_idle_cost_nothing(tmp_path: Path) -> None:
 def test_workers_that_never_begin_are_told() -> None:
     with pytest.raises(SpecsiaError, match="worker processes end before they begin"):
         list(run_local(DiesOnArrival(None), [1, 2], workers=1, timeout=100.0))
+
+
+def test_workers_that_cannot_be_started_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[int] = []
+
+    def refused(*_: object) -> None:
+        tries.append(1)
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr(local, "_started", refused)
+    with pytest.raises(SpecsiaError, match="worker processes end before they begin"):
+        list(run_local(abs, [1, 2], workers=2, timeout=100.0))
+    assert len(tries) == 3
+
+
+def test_a_worker_that_cannot_be_started_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin, tries = local._started, [0]
+
+    def refused_once(*given: Any) -> Any:
+        tries[0] += 1
+        if tries[0] == 1:
+            raise BrokenPipeError(32, "Broken pipe")
+        return begin(*given)
+
+    monkeypatch.setattr(local, "_started", refused_once)
+    assert dict(run_local(abs, [-1, -2, -3], workers=2, timeout=100.0)) == {0: 1, 1: 2, 2: 3}
+
+
+def test_a_signal_without_a_name_is_told_by_its_number() -> None:
+    assert local._died(-35, None) == "its worker process was killed by signal 35"
+
+
+def test_time_in_which_all_processes_are_stopped_is_no_items(tmp_path: Path) -> None:
+    script = tmp_path / "stopped.py"
+    script.write_text(
+        "import time\n"
+        "from specsia_build.pipeline.executors import run_local\n"
+        "if __name__ == '__main__':\n"
+        "    for found in run_local(time.sleep, [0.0, 2.0], workers=1, timeout=6.0): print(found, flush=True)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "(0, None)\n"
+        family = [psutil.Process(parent.pid), *psutil.Process(parent.pid).children(recursive=True)]
+        for one in family:
+            one.suspend()
+        time.sleep(8.0)
+        # Who counts wakes before who is counted has said what was done.
+        family[0].resume()
+        time.sleep(1.0)
+        for one in family:
+            one.resume()
+        assert parent.stdout.readline() == "(1, None)\n"
 
 
 def test_once_it_is_enough_what_is_under_way_is_finished_and_no_more_begun() -> None:

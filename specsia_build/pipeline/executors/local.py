@@ -28,6 +28,9 @@ _MOST_STARTS = 3
 _GRACE_SECONDS = 5.0
 """What a worker that is told to end may take to do so."""
 
+_LOOK_SECONDS, _LATE_SECONDS = 1.0, 2.0
+"""How often deadlines are looked at, and by how much later that is where all processes were stopped for a while."""
+
 _THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 _READY, _GIVEN, _DONE, _RAISED = range(4)
@@ -122,17 +125,25 @@ class _Worker:
 def _started(context: BaseContext, function: Callable[[Any], Any], memory: int | None) -> _Worker:
     pipe, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, memory), daemon=True)  # type: ignore[attr-defined]
-    with undisturbed():
-        process.start()
-    theirs.close()
     worker = _Worker(process, pipe)
-    pipe.send(function)
+    try:
+        with undisturbed():
+            process.start()
+        theirs.close()
+        pipe.send(function)
+    except (OSError, EOFError):
+        theirs.close()
+        if process.pid is not None:
+            worker.end()
+            worker.ended()
+        raise
     return worker
 
 
 def _died(code: int | None, memory: int | None) -> str:
     if code is not None and code < 0:
-        name = signal.Signals(-code).name
+        known = -code in {one.value for one in signal.Signals}
+        name = signal.Signals(-code).name if known else f"signal {-code}"
         hint = "; the machine may have run out of memory: try fewer --workers" if name == "SIGKILL" else ""
         if memory is not None and name in ("SIGABRT", "SIGSEGV", "SIGBUS"):
             hint = f"; it may have needed more memory than {shown(memory)}: try a larger --memory"
@@ -212,8 +223,7 @@ class _Pool:
             busy = [worker.deadline for worker in self.workers.values() if worker.index is not None]
             if not self.todo and not busy:
                 return
-            left = min(busy, default=math.inf) - time.monotonic()
-            for pipe in wait(list(self.workers), None if left == math.inf else max(0.0, left)):
+            for pipe in self._waited(min(busy, default=math.inf)):
                 if (found := self._heard(self.workers[pipe])) is not None:
                     yield found
             now = time.monotonic()
@@ -221,6 +231,21 @@ class _Pool:
                 self._let_go(worker)
                 assert worker.index is not None
                 yield worker.index, Lost(given_up(self.timeout), tuple(worker.given))
+
+    def _waited(self, deadline: float) -> Sequence[Any]:
+        """Pipes that have something to say, or none for now: the first that have, or where a deadline may be over.
+
+        All deadlines are moved on by a time in which this process did not run, as its workers did not, either: it was
+        stopped with them, by Ctrl-Z or by a scheduler.
+        """
+        begun = time.monotonic()
+        asked = min(max(0.0, deadline - begun), _LOOK_SECONDS)
+        found = wait(list(self.workers), None if deadline == math.inf else asked)
+        late = time.monotonic() - begun - asked
+        if deadline != math.inf and late > _LATE_SECONDS:
+            for worker in self.workers.values():
+                worker.deadline += late
+        return found
 
     def _fill(self) -> None:
         """Give each worker that waits an item, and start as many as there are items for."""
@@ -239,9 +264,28 @@ class _Pool:
                 self._let_go(worker)
         starting = sum(not worker.ready for worker in self.workers.values())
         while len(self.workers) < self.most and starting < len(self.todo):
-            worker = _started(self.context, self.function, self.memory)
+            try:
+                worker = _started(self.context, self.function, self.memory)
+            except (OSError, EOFError) as error:
+                # Where others are at work there is time to try again.
+                if self.workers:
+                    return
+                self._in_vain(error)
+                continue
             self.workers[worker.pipe] = worker
             starting += 1
+
+    def _in_vain(self, error: Exception) -> None:
+        """Count a worker that ended before it had begun.
+
+        Raises:
+            SpecsiaError: if the last few did.
+        """
+        self.fruitless += 1
+        if self.fruitless == _MOST_STARTS:
+            raise SpecsiaError(
+                "worker processes end before they begin: the machine may be out of memory or processes"
+            ) from error
 
     def _heard(self, worker: _Worker) -> tuple[int, Any] | None:
         """What became of a worker's item, where what it says tells.
@@ -251,14 +295,10 @@ class _Pool:
         """
         try:
             kind, content = worker.pipe.recv()
-        except (EOFError, OSError):
+        except (EOFError, OSError) as error:
             self._let_go(worker)
             if not worker.ready:
-                self.fruitless += 1
-                if self.fruitless == _MOST_STARTS:
-                    raise SpecsiaError(
-                        "worker processes end before they begin: the machine may be out of memory or processes"
-                    ) from None
+                self._in_vain(error)
             if worker.index is None:
                 return None
             return worker.index, Lost(_died(worker.process.exitcode, self.memory), tuple(worker.given))
