@@ -205,6 +205,7 @@ class _Pool:
         self.todo = deque(range(len(items)))
         self.workers: dict[Any, _Worker] = {}
         self.fruitless = 0
+        self.looked = time.monotonic()
         self.gives = isgeneratorfunction(function)
 
     def stop(self) -> None:
@@ -226,8 +227,8 @@ class _Pool:
             for pipe in self._waited(min(busy, default=math.inf)):
                 if (found := self._heard(self.workers[pipe])) is not None:
                     yield found
-            now = time.monotonic()
-            for worker in [one for one in self.workers.values() if one.index is not None and one.deadline <= now]:
+            late = [w for w in self.workers.values() if w.index is not None and w.deadline <= self.looked]
+            for worker in late:
                 self._let_go(worker)
                 assert worker.index is not None
                 yield worker.index, Lost(given_up(self.timeout), tuple(worker.given))
@@ -238,10 +239,10 @@ class _Pool:
         All deadlines are moved on by a time in which this process did not run, as its workers did not, either: it was
         stopped with them, by Ctrl-Z or by a scheduler.
         """
-        begun = time.monotonic()
-        asked = min(max(0.0, deadline - begun), _LOOK_SECONDS)
+        asked = min(max(0.0, deadline - time.monotonic()), _LOOK_SECONDS)
         found = wait(list(self.workers), None if deadline == math.inf else asked)
-        late = time.monotonic() - begun - asked
+        before, self.looked = self.looked, time.monotonic()
+        late = self.looked - before - asked
         if deadline != math.inf and late > _LATE_SECONDS:
             for worker in self.workers.values():
                 worker.deadline += late
