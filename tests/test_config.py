@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from specsia_build.config import BuildConfig, read_settings, with_settings
+from specsia_build.config import BuildConfig
+from specsia_build.config_file import read_settings, with_settings
 from specsia_build.errors import UsageError
 
 

@@ -13,7 +13,8 @@ import click
 from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import Table, json_option
-from specsia_build.config import BuildConfig, ClipSettings, with_settings
+from specsia_build.config import BuildConfig, ClipSettings
+from specsia_build.config_file import with_settings
 from specsia_build.dravie.config import DEVICES, PRESETS, need_torch
 from specsia_build.errors import SpecsiaError, UsageError, meant, plural
 

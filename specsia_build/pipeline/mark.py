@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from specsia_build import __version__
 from specsia_build.backends.registry import load_backend
 from specsia_build.characters.character import Entry
-from specsia_build.config import WORK, BuildConfig, read_settings, result_settings, with_settings, write_settings
+from specsia_build.config import WORK, BuildConfig, result_settings
+from specsia_build.config_file import read_settings, with_settings, write_settings
 from specsia_build.dataset import exchange, schema, splits
 from specsia_build.dataset.parquet import local_path
 from specsia_build.errors import SpecsiaError, UsageError, plural

@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from specsia_build.backends.registry import placeless
-from specsia_build.config import BuildConfig, write_settings
+from specsia_build.config import BuildConfig
+from specsia_build.config_file import write_settings
 from specsia_build.dataset import splits
 from specsia_build.errors import UsageError, some
 from specsia_build.files.writing import append, replacing, write_bytes

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from specsia_build.backends.registry import standing
-from specsia_build.config import DEFAULT_OUT, WORK, BuildConfig, ClipSettings, read_settings, with_settings
+from specsia_build.config import DEFAULT_OUT, WORK, BuildConfig, ClipSettings
+from specsia_build.config_file import read_settings, with_settings
 from specsia_build.errors import UsageError, meant, spelled
 from specsia_build.folders import expanded, shipped
 from specsia_build.pipeline.layout import RunLayout, layout_of

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from specsia_build.config import BuildConfig, with_settings
+from specsia_build.config import BuildConfig
+from specsia_build.config_file import with_settings
 from specsia_build.dataset.layers import view_file
 from specsia_build.gallery.gather import gather
 from specsia_build.pipeline.build import build

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from specsia_build import png
-from specsia_build.config import BuildConfig, with_settings
+from specsia_build.config import BuildConfig
+from specsia_build.config_file import with_settings
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.recipes.animeinbet import JOINED, PLACES, POINTS, Animeinbet
 from specsia_build.recipes.recipe import ClipFrames

@@ -5,7 +5,8 @@ import shlex
 
 import pytest
 
-from specsia_build.config import BuildConfig, with_settings
+from specsia_build.config import BuildConfig
+from specsia_build.config_file import with_settings
 from specsia_build.errors import UsageError
 from specsia_build.recipes.registry import available_recipes, defaults_of, folder_recipes
 

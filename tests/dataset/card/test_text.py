@@ -13,7 +13,8 @@ from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from specsia_build.backends.upstream.pins import read_pins
-from specsia_build.config import BuildConfig, read_settings, result_settings, with_settings
+from specsia_build.config import BuildConfig, result_settings
+from specsia_build.config_file import read_settings, with_settings
 from specsia_build.dataset.card.text import CardFacts, write_card
 from specsia_build.dataset.card.yaml import dataset_info_field
 from specsia_build.dataset.schema import COLUMNS, MEANINGS, MOVING_COLUMNS, arrow_schema

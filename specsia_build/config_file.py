@@ -1,0 +1,129 @@
+"""Settings as names and values: from flags and YAML files to a `BuildConfig`, and with every run to a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from specsia_build.config import WORK, BuildConfig, ClipSettings, result_settings
+from specsia_build.errors import UsageError, no_such
+from specsia_build.files.plain_yaml import PlainLoader
+from specsia_build.files.writing import write_bytes
+
+_SETTINGS = {field.name for field in fields(BuildConfig)}
+
+_CLIP_SETTINGS = {field.name for field in fields(ClipSettings)}
+
+_CLIP_LISTS = ("recipes", "motions", "patterns")
+
+
+def _clip_settings(before: ClipSettings | None, settings: Any, where: str) -> ClipSettings:
+    """Settings of clips, some of them replaced; see `with_settings`."""
+    if not isinstance(settings, Mapping):
+        raise UsageError(f"{where}: clips must hold settings as `name: value`")
+    changes: dict[str, Any] = {}
+    for key, value in settings.items():
+        if key not in _CLIP_SETTINGS:
+            raise UsageError(f"{where}: clips have no setting '{key}'; they are {', '.join(sorted(_CLIP_SETTINGS))}")
+        if key in _CLIP_LISTS:
+            listed = [value] if isinstance(value, str) else value
+            if not isinstance(listed, list | tuple) or not all(isinstance(one, str) for one in listed):
+                raise UsageError(f"{where}: {key} must be a name or a list of names")
+            changes[key] = tuple(dict.fromkeys(listed))
+        elif key in ("in_place", "turntable", "reconstructed", "preview"):
+            if not isinstance(value, bool):
+                raise UsageError(f"{where}: {key} must be true or false, not {value!r}")
+            changes[key] = value
+        elif key in ("frames", "views") and value is not None and (isinstance(value, bool) or type(value) is not int):
+            raise UsageError(f"{where}: {key} must be a whole number, not {value!r}")
+        else:
+            changes[key] = value
+    return replace(before or ClipSettings(), **changes)
+
+
+def _converted(name: str, value: Any, where: str) -> Any:
+    if name == "backends":
+        values = [value] if isinstance(value, str) else value
+        if not isinstance(values, list | tuple) or not all(isinstance(v, str) for v in values):
+            raise UsageError(f"{where}: backends must be a name or a list of names")
+        return tuple(values)
+    if value is None and name in ("limit", "like", "exclude", "max_failures", "shard", "keep", WORK):
+        return None
+    if name in ("max_failures", "memory"):
+        return str(value)
+    if name in ("views", "size", "seed", "workers", "limit"):
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise UsageError(f"{where}: {name} must be a whole number, not {value!r}")
+        return value
+    if name in ("min_iou", "timeout"):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise UsageError(f"{where}: {name} must be a number, not {value!r}")
+        return float(value)
+    if not isinstance(value, str):
+        raise UsageError(f"{where}: {name} must be text, not {value!r}")
+    return value
+
+
+def with_settings(config: BuildConfig, settings: Mapping[str, Any], where: str) -> BuildConfig:
+    """The configuration with some settings replaced.
+
+    Args:
+        config: what they replace.
+        settings: by name; `backend` is taken for `backends`.
+        where: names their origin in messages.
+
+    Raises:
+        UsageError: if a setting is unknown or its value cannot be used.
+    """
+    changes: dict[str, Any] = {}
+    for key, value in settings.items():
+        name = "backends" if key == "backend" else str(key).replace("-", "_")
+        if name not in _SETTINGS:
+            raise UsageError(f"{where}: {no_such('setting', str(key), sorted(_SETTINGS))}")
+        if name == "clips":
+            changes[name] = None if value is None else _clip_settings(config.clips, value, where)
+        else:
+            changes[name] = _converted(name, value, where)
+    return replace(config, **changes)
+
+
+class _Loader(PlainLoader):
+    """Without mappings that say one thing twice, of which the last would count."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            raise yaml.YAMLError(f"'{twice}' is there twice: keep one")
+        return super().construct_mapping(node, deep)
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Settings of a YAML file, unchecked; `out` may be among them.
+
+    Raises:
+        UsageError: if the file cannot be read or is no mapping.
+    """
+    try:
+        loaded = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506  a loader of plain values
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the config file {path} is not UTF-8 text") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"the config file {path} cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise UsageError(f"the config file {path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        raise UsageError(f"the config file {path} must hold settings as `name: value`")
+    return loaded
+
+
+def write_settings(config: BuildConfig, path: Path) -> None:
+    """Write what the next command inherits of the effective settings as YAML, whole or not at all."""
+    kept = result_settings(config) | ({} if config.work is None else {WORK: config.work})
+    write_bytes(path, yaml.safe_dump(kept, sort_keys=False, allow_unicode=True).encode())
