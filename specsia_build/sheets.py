@@ -140,16 +140,18 @@ def _cut(text: str, letters: int) -> str:
 _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
 """Of a PNG by its colour type, which is its byte 25."""
 
+_PALETTE = 3
+"""The type whose pixels are numbers of colours."""
+
 
 def as_stored(data: bytes) -> Pixels:
-    """The pixels of a PNG of any kind, with the channels that it has.
+    """The pixels of a PNG of any kind, with the channels that it has, four where it has a palette.
 
     Raises:
-        ValueError: if it is damaged or no PNG of 8 bits.
+        ValueError: with what is wrong with it, from its verb on, if it is damaged or no PNG of 8 bits.
     """
-    if len(data) < 26 or data[25] not in _CHANNELS:
-        raise ValueError("is not a PNG file")
-    return png.decode(data, _CHANNELS[data[25]])
+    kind = data[25] if data.startswith(png.SIGNATURE) and len(data) > 25 else 0
+    return png.decode_rgba(data) if kind == _PALETTE else png.decode(data, _CHANNELS.get(kind, 1))
 
 
 def rgba(data: bytes) -> Pixels:

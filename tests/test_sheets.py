@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from specsia_build import png
 from specsia_build.errors import UsageError
@@ -126,9 +129,20 @@ def test_pictures_of_any_kind_are_rgba() -> None:
         rgba(png.encode(tile(3)[..., :3])), np.dstack([tile(3)[..., :3], np.full((32, 32), 255)])
     )
     np.testing.assert_array_equal(rgba(png.encode(tile(3))), tile(3))
+    paletted = Image.fromarray(tile(3)[..., :3]).quantize(4)
+    np.testing.assert_array_equal(rgba(saved(paletted, "PNG")), rgba(png.encode(tile(3)[..., :3])))
     for damaged in (b"", b"nothing at all, but long enough", png.encode(grey)[:-20]):
         with pytest.raises(ValueError, match=r"is not a PNG|is cut off"):
             rgba(damaged)
+    for name in ("JPEG", "WebP"):
+        with pytest.raises(ValueError, match=f"is not a PNG file but a {name}"):
+            rgba(saved(paletted, name))
+
+
+def saved(image: Image.Image, name: str) -> bytes:
+    stream = io.BytesIO()
+    image.convert("RGB" if name != "PNG" else image.mode).save(stream, name)
+    return stream.getvalue()
 
 
 def test_some_are_spread_over_all() -> None:

@@ -72,7 +72,7 @@ def bench(
         report = _learning(what, against, preset, device, given)
         measured, lines = list(what[:1]), _learnt(report)
     elif what and what[0] == CLIPS:
-        report = _clips(what, given)
+        report = _clips(what, given | stated({"against": against, "preset": preset, "device": device}))
         measured, lines = list(what[:1]), _moved(report)
     else:
         report, lines = _stages(what, against, preset, device, given)
@@ -92,6 +92,11 @@ def bench(
         doubtful={"no peer": [f"{name}: its seconds tell nothing of another machine" for name in alone]},
         follows=[follows],
     )
+
+
+def _option(name: str) -> str:
+    """What the command line calls a setting."""
+    return "backend" if name == "backends" else name
 
 
 def _stages(
@@ -134,9 +139,10 @@ def _clips(what: tuple[str, ...], given: dict[str, Any]) -> dict[str, Any]:
     if len(what) > 2:
         raise click.UsageError(f"'clips' takes one source, so '{what[2]}' is one argument too many")
     source = what[1] if len(what) == 2 else BENCH_SOURCE
-    unknown = sorted(given.keys() - {"views", "look", "limit"})
+    unknown = sorted(map(_option, given.keys() - {"views", "look", "limit"}))
     if unknown:
-        raise UsageError(f"'specsia bench clips' takes no --{unknown[0]}: it measures 256 and 512 pixels")
+        why = ": it measures 256 and 512 pixels" if unknown[0] == "size" else ""
+        raise UsageError(f"'specsia bench clips' takes no --{unknown[0]}{why}")
     settings = ClipSettings(views=given.pop("views", 1))
     config = with_settings(BuildConfig(), given, "the command line")
     with tempfile.TemporaryDirectory(prefix="specsia-bench-") as folder:
@@ -183,8 +189,7 @@ def _learning(
     if len(what) > 2:
         raise click.UsageError(f"'{what[0]}' takes one dataset, so '{what[2]}' is one argument too many")
     if len(what) == 2 and given:
-        option = "backend" if "backends" in given else next(iter(given))
-        raise UsageError(f"--{option} is for the sample dataset that is built where no DATASET is given")
+        raise UsageError(f"--{_option(next(iter(given)))} is for the sample dataset, built where no DATASET is given")
     if what[0] == "load" and (against, preset, device) != (None, None, None):
         raise UsageError("--against, --preset and --device are for 'specsia bench train'")
     if against not in (None, REFERENCE):

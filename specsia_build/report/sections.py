@@ -194,9 +194,11 @@ def _quality(gallery: Gallery) -> Html | None:
             ]
             for name in values
         }
+        by_view = {name: rows for name, rows in by_view.items() if rows}
         band = "the middle 80 %" if len(gallery.items) >= charts.ENOUGH_FOR_BAND else "all of them"
-        chart = charts.iou_by_angle({name: rows for name, rows in by_view.items() if rows}, yaws)
-        figures.append(_figure(f"Mean over the characters; the band holds {band}", chart))
+        if by_view:
+            chart = charts.iou_by_angle(by_view, yaws)
+            figures.append(_figure(f"Mean over the characters; the band holds {band}", chart))
     frontal = _frontal(gallery, list(values))
     if frontal:
         note = f"A dot is a character; dashed: the {FRONTAL_LOSS:g} that registration may give up"

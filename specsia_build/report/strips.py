@@ -288,7 +288,7 @@ def _premultiplied(picture: Pixels) -> Image.Image:
 def _figures(first: Mapping[str, Pixels]) -> dict[str, float]:
     """Share of the first frame that the figure covers, and how many colours cover enough of it to count."""
     target = first.get(GT)
-    if target is None or target.ndim < 3:
+    if target is None or target.shape[2:] not in ((3,), (4,)):
         return {}
     inner = next((first[layer] for layer in (GT_MASK, MASK) if layer in first), None)
     if inner is None:

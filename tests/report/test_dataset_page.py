@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from specsia_build import png
 from specsia_build.cli import main
 from specsia_build.dataset.convert.write import to_published
 from specsia_build.dataset.reading import open_dataset
-from tests.dataset.small import VIEWS, build_small
+from tests.dataset.small import VIEWS, build_small, change
 from tests.report.shown import frames_of, item_of, report_of
 
 
@@ -43,6 +44,17 @@ def test_it_shows_every_character_and_its_quality(dataset: Path, tmp_path: Path)
     html = "".join(section["html"] for section in document["sections"])
     for found in ("the schema of specsia", "CC0-1.0", open_dataset(dataset).digest(), "validation", "<svg"):
         assert found in html
+
+
+def test_rows_of_unknown_iou_leave_the_rest_of_the_page(dataset: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "unknown"
+    shutil.copytree(dataset, copy)
+    for split in open_dataset(copy).splits(open_dataset(copy).configs[0]):
+        change(copy, lambda rows: [row.update(iou=None) for row in rows.values() if row["view"] == 1], split)
+    document = report_of(copy, tmp_path / "page.html")
+    for item in document["items"]:
+        values = item["sides"][document["sides"][1]]["values"]["iou"]
+        assert [value is None for value in values] == [view == 1 for view in range(VIEWS)]
 
 
 def test_the_published_schema_is_shown_without_what_it_lacks(dataset: Path, tmp_path: Path) -> None:

@@ -142,6 +142,12 @@ def test_coverage_and_colours_are_those_of_the_first_frame() -> None:
     assert made.numbers == {"coverage": 0.25, "colours": 2}
 
 
+def test_a_target_in_grey_and_alpha_is_shown_without_its_colours() -> None:
+    reader = Kept({(TARGET, "gt"): [square(200)[..., 2:]], (TARGET, "gt_mask"): [square(200)[..., 3]]})
+    (made,) = make((reader, (Wanted("x", {TARGET: ("gt", "gt_mask")}, range(1)),), 32))
+    assert (set(made.strips[TARGET]), made.problems, made.numbers) == ({"gt", "gt_mask"}, {}, {})
+
+
 def test_the_target_alone_is_kept_in_larger_frames_too_as_far_as_a_browser_holds_them() -> None:
     pictures = [np.roll(square(200, 96), k, axis=1) for k in range(12)]
     reader = Kept({(TARGET, "gt"): pictures, ("a", "color"): pictures})
