@@ -12,7 +12,7 @@ from specsia_build.dataset.upload import open_target, upload
 from specsia_build.errors import UsageError, plural, some
 from specsia_build.pipeline.chain import Step
 from specsia_build.pipeline.failures import Failure, counted
-from specsia_build.pipeline.packing import DamagedInputs, makes_shards, not_ready, pack_plan
+from specsia_build.pipeline.packing import DamagedInputs, Which, makes_shards, not_ready, pack_plan
 from specsia_build.pipeline.planning import stages_of
 from specsia_build.pipeline.progress import named
 from specsia_build.pipeline.recipes import finish, part_tasks, write_parts
@@ -38,14 +38,19 @@ def pack_pairs(work: Work) -> BuildSummary:
     try:
         return _pack(work)
     except DamagedInputs as found:
-        damaged: dict[Step, set[str]] = {}
-        for stage, name, key in found.which:
-            damaged.setdefault(work.step(stage, name), set()).add(key)
+        _make_again(work, found.which)
+    return _pack(work)
+
+
+def _make_again(work: Work, which: Sequence[Which]) -> None:
+    """Make artefacts again that could not be read."""
+    damaged: dict[Step, set[str]] = {}
+    for stage, name, key in which:
+        damaged.setdefault(work.step(stage, name), set()).add(key)
     for step, keys in damaged.items():
         work.discard(step, keys)
     again = {character_of(key) if stage.per_clip else key for (stage, _), keys in damaged.items() for key in keys}
     work.run_steps(stages_of(work.config, character_stages(work.config)), again)
-    return _pack(work)
 
 
 def _pack(work: Work) -> BuildSummary:
@@ -154,22 +159,27 @@ def pack_clips(work: Work) -> BuildSummary:
                 f"pack has no clips to pack: run `{work.config.command} --stage {motions.STAGE.name}` first"
             )
         return work.finished(stopped="no character has a clip: its failure or warning says why")
-    failures = work.before_pack()
-    lost, _ = counted(failures)
+    lost, _ = counted(work.before_pack())
     if lost > work.summary.allowed_failures:
         return work.too_many(f"go on without them with --max-failures {lost}")
     stopped: list[str] = []
     for recipe in folder_recipes(work.config.clips.recipes):
-        stopped += _write_recipe(work, recipe, failures)
+        stopped += _write_recipe(work, recipe)
     summary = pack_pairs(work) if DRAVIE in work.config.clips.recipes else work.finished()
     return replace(summary, stopped="; ".join([*filter(None, [summary.stopped]), *stopped]) or None)
 
 
-def _write_recipe(work: Work, recipe: Recipe, failures: Sequence[Failure]) -> list[str]:
-    """Write the parts of a recipe; returns what could not be written and why."""
+def _write_recipe(work: Work, recipe: Recipe) -> list[str]:
+    """Write the parts of a recipe; returns what could not be written and why.
+
+    Raises:
+        SpecsiaError: if artefacts are damaged as soon as they are made again, or something cannot be written.
+    """
     start = time.perf_counter()
     config, layout = work.config, work.layout
-    for _ in range(2):
+    written = 0
+    for first in (True, False):
+        failures = work.before_pack()
         tasks, missed = part_tasks(recipe, config, layout, work.entries, work.index, failures, work.splits)
         if missed:
             return [
@@ -177,17 +187,17 @@ def _write_recipe(work: Work, recipe: Recipe, failures: Sequence[Failure]) -> li
                 f"({named(missed)}): run `specsia clips --out {layout.root}` with all its stages"
             ]
         outcome = write_parts(tasks, config, layout, work.run, work.progress)
+        written += outcome.made
         if not outcome.damaged:
             break
-        for task, stage, clip in outcome.damaged:
-            work.discard(work.step(stage, task.backend), [clip])
-        again = {task.character for task, _, _ in outcome.damaged}
-        work.run_steps(stages_of(config, character_stages(config)), again)
+        if not first:
+            raise DamagedInputs(outcome.damaged)
+        _make_again(work, outcome.damaged)
     for character, said in outcome.left_out.items():
         work.record.warn(character, said)
     count = finish(recipe, tasks, config, work.source.name, len(work.entries), failures, work.progress)
     seconds = time.perf_counter() - start
-    done = StageSummary(recipe.name, None, outcome.made, count - outcome.made, len(outcome.faults), seconds)
+    done = StageSummary(recipe.name, None, written, count - written, len(outcome.faults), seconds)
     work.progress.stage_done(done)
     work.summary = replace(work.summary, recipes={**(work.summary.recipes or {}), recipe.name: count})
     if not outcome.faults:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from specsia_build.characters.character import Entry
-from specsia_build.config import ALL, DRAVIE, NEEDED, NONE, backend_name
+from specsia_build.config import ALL, NEEDED, NONE, backend_name
 from specsia_build.dataset.checksums import parse_sums
 from specsia_build.dataset.schema import SUMS_FILE
 from specsia_build.errors import SpecsiaError, some
@@ -18,7 +18,7 @@ from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.objects import Place
 from specsia_build.pipeline.planning import stages_of
 from specsia_build.pipeline.recipes import recipe_folder
-from specsia_build.pipeline.settling import read_by_pack
+from specsia_build.pipeline.settling import packs, read_by_pack
 from specsia_build.pipeline.store import drop_files, is_dropped, stamp_of
 from specsia_build.pipeline.summary import BuildSummary
 from specsia_build.pipeline.work import Work
@@ -130,7 +130,7 @@ def _see_whole(work: Work) -> None:
     """
     config, layout = work.config, work.layout
     clips = config.clips
-    folders = [layout.dataset] if clips is None or DRAVIE in clips.recipes else []
+    folders = [layout.dataset] if packs(config) else []
     for recipe in folder_recipes(clips.recipes if clips is not None else ()):
         moved = config.backends if clips is not None and clips.pairs and recipe.reconstructions else ()
         folders += [recipe_folder(layout, recipe.name, name) for name in (None, *map(backend_name, moved))]

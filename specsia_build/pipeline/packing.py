@@ -30,7 +30,7 @@ Which: TypeAlias = tuple[CharacterStage, str | None, str]
 
 @dataclass(frozen=True)
 class Inputs:
-    """What pack reads of a run.
+    """What pack, or a recipe, reads of a run.
 
     Attributes:
         layout: of the run.
@@ -40,11 +40,11 @@ class Inputs:
     layout: RunLayout
     stages: Sequence[CharacterStage]
 
-    def load(self, key: str, name: str) -> Earlier:
+    def load(self, key: str, name: str | None) -> Earlier:
         """Artefacts of a character or clip, and of what the backend of a name made of it."""
         return {stage: read_artefact(self.layout.artefact(stage, name, key), key) for stage in self.stages}
 
-    def damaged(self, key: str, name: str) -> Iterator[Which]:
+    def damaged(self, key: str, name: str | None) -> Iterator[Which]:
         """Those of them that cannot be read."""
         for stage in self.stages:
             if not is_intact((self.layout.artefact(stage, name, key), key)):
@@ -52,7 +52,7 @@ class Inputs:
 
 
 class DamagedInputs(SpecsiaError):
-    """Artefacts that pack cannot read.
+    """Artefacts that are to be packed and cannot be read.
 
     Attributes:
         which: all of them.

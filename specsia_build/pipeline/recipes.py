@@ -16,9 +16,10 @@ from specsia_build.pipeline.executors import Executor, Lost, Needs, seeing
 from specsia_build.pipeline.failures import Failure
 from specsia_build.pipeline.index import Index
 from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.packing import Inputs, Which
 from specsia_build.pipeline.planning import plan_stage
 from specsia_build.pipeline.progress import Progress, named
-from specsia_build.pipeline.store import DamagedError, read_artefact, sweep
+from specsia_build.pipeline.store import DamagedError, sweep
 from specsia_build.recipes import folder as folders
 from specsia_build.recipes.card import write_whole
 from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
@@ -26,7 +27,7 @@ from specsia_build.recipes.registry import load_recipe
 from specsia_build.stages.artefact import canonical_json, sha256
 from specsia_build.stages.clips import draw, motions, move
 from specsia_build.stages.pack import made_with
-from specsia_build.stages.stage import CharacterStage, Meta
+from specsia_build.stages.stage import Meta
 
 
 @dataclass(frozen=True)
@@ -70,14 +71,6 @@ def recipe_folder(layout: RunLayout, recipe: str, backend: str | None) -> Path:
     return layout.root / (recipe if backend is None else f"{recipe}-{backend}")
 
 
-class _DamagedClip(Exception):
-    """A clip's artefact of a stage that does not read."""
-
-    def __init__(self, stage: CharacterStage, clip: str) -> None:
-        super().__init__(stage.name, clip)
-        self.stage, self.clip = stage, clip
-
-
 @dataclass(frozen=True)
 class Trouble:
     """Why a part was not written.
@@ -85,12 +78,12 @@ class Trouble:
     Attributes:
         said: a sentence; empty where an artefact is damaged.
         fault: whether that is the recipe's fault, not what it was given.
-        damaged: the stage and the clip whose artefact does not read.
+        damaged: all artefacts of its clips that do not read.
     """
 
     said: str = ""
     fault: bool = False
-    damaged: tuple[CharacterStage, str] | None = None
+    damaged: tuple[Which, ...] = ()
 
 
 @dataclass
@@ -99,13 +92,13 @@ class Outcome:
 
     Attributes:
         made: how many were written now.
-        damaged: those that could not be, with the stage and the clip whose artefact is damaged.
+        damaged: artefacts that do not read, so that what is made of them could not be written.
         left_out: by character why there is nothing of one.
         faults: sentences about parts that the recipe failed to write.
     """
 
     made: int = 0
-    damaged: list[tuple[PartTask, CharacterStage, str]] = field(default_factory=list)
+    damaged: list[Which] = field(default_factory=list)
     left_out: dict[str, list[str]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
@@ -117,13 +110,15 @@ def write_part(task: PartTask) -> Trouble | None:
         WriteError: if the system has something against writing.
     """
     recipe = load_recipe(task.recipe)
-    part = Part(
-        task.key, task.character, task.split, task.options, task.clips, partial(_load, task.layout, task.backend)
-    )
+    inputs = Inputs(task.layout, (draw.STAGE,) if task.backend is None else (draw.STAGE, move.STAGE))
+    part = Part(task.key, task.character, task.split, task.options, task.clips, partial(_load, inputs, task.backend))
     try:
         folders.place(task.folder, task.key, partial(recipe.write, part), task.on_record)
-    except _DamagedClip as damaged:
-        return Trouble(damaged=(damaged.stage, damaged.clip))
+    except DamagedError:
+        damaged = tuple(one for clip in task.clips for one in inputs.damaged(clip, task.backend))
+        if not damaged:
+            raise
+        return Trouble(damaged=damaged)
     except CharacterError as error:
         folders.remove_part(task.folder, task.key)
         return Trouble(str(error))
@@ -139,16 +134,11 @@ def write_part(task: PartTask) -> Trouble | None:
     return None
 
 
-def _load(layout: RunLayout, backend: str | None, clip: str) -> ClipFrames:
-    stage = draw.STAGE
-    try:
-        clean = read_artefact(layout.artefact(stage, None, clip), clip)
-        if backend is None:
-            return ClipFrames(clean.meta, clean.files)
-        stage = move.STAGE
-        made = read_artefact(layout.artefact(stage, backend, clip), clip)
-    except DamagedError as error:
-        raise _DamagedClip(stage, clip) from error
+def _load(inputs: Inputs, backend: str | None, clip: str) -> ClipFrames:
+    found = inputs.load(clip, backend)
+    clean, made = found[draw.STAGE], found.get(move.STAGE)
+    if made is None:
+        return ClipFrames(clean.meta, clean.files)
     return ClipFrames({**clean.meta, "box": made.meta["box"], "backend": backend}, made.files, clean.files)
 
 
@@ -175,8 +165,8 @@ def write_parts(
                 trouble = Trouble(f"{task.recipe} of {task.key} was lost: {trouble.reason}", fault=True)
             if trouble is None:
                 found.made += 1
-            elif trouble.damaged is not None:
-                found.damaged.append((task, *trouble.damaged))
+            elif trouble.damaged:
+                found.damaged += trouble.damaged
             elif trouble.fault:
                 found.faults.append(trouble.said)
             else:

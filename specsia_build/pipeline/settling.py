@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from specsia_build.characters.character import Entry
-from specsia_build.config import ALL, BuildConfig, backend_name, result_settings
+from specsia_build.config import ALL, DRAVIE, BuildConfig, backend_name, result_settings
 from specsia_build.memory import lasting
 from specsia_build.pipeline.index import Index, Members, Settled
 from specsia_build.pipeline.layout import RunLayout
@@ -42,8 +42,8 @@ def metas_of(layout: RunLayout, config: BuildConfig, index: Index) -> Callable[[
 
 
 def packs(config: BuildConfig) -> bool:
-    """Whether a run makes what the pairs of a dataset are packed from."""
-    return set(read_by_pack(config)) <= set(character_stages(config))
+    """Whether a run packs pairs as a dataset; recipes may want reconstructions that move without one."""
+    return config.clips is None or DRAVIE in config.clips.recipes
 
 
 def _job(config: BuildConfig, spec: str | None) -> Job:

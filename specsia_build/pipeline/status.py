@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from specsia_build.config import DRAVIE, BuildConfig, backend_name
+from specsia_build.config import BuildConfig, backend_name
 from specsia_build.errors import UsageError
 from specsia_build.pipeline.failures import Failure, concerning, read_failures
 from specsia_build.pipeline.index import open_index
@@ -16,7 +16,7 @@ from specsia_build.pipeline.packing import pack_plan
 from specsia_build.pipeline.planning import plan_stage, stages_of
 from specsia_build.pipeline.recipes import PartTask, by_folder, part_tasks
 from specsia_build.pipeline.selection import select, source_of
-from specsia_build.pipeline.settling import Settlement
+from specsia_build.pipeline.settling import Settlement, packs
 from specsia_build.recipes.folder import is_written, record_of
 from specsia_build.recipes.registry import folder_recipes
 from specsia_build.recipes.verify import mark_of
@@ -119,7 +119,7 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
             counts = map(len, (plan.stale, plan.missing, plan.blocked, failed))
             stages.append(StageStatus(stage.name, name, done, *counts))
         packed = []
-        if config.clips is None or DRAVIE in config.clips.recipes:
+        if packs(config):
             what = (config, layout, source.name, entries, index, failures, chosen.splits, settlement)
             packed.append(_is_dataset_current(layout, lambda: pack_plan(*what)))
         for recipe in folder_recipes(config.clips.recipes if config.clips is not None else ()):

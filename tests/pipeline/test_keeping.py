@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,6 +69,10 @@ def test_what_is_needed_to_pack_anew_stays_and_nothing_else_does(run: tuple[Path
     build(source, out)
     assert sums(out) == before
     assert dropped(out)["reconstruct"] == FIGURES
+
+
+def sums_of(folder: Path) -> str:
+    return (folder / "SHA256SUMS").read_text()
 
 
 def _ids(out: Path, *ids: str) -> Path:
@@ -211,6 +216,32 @@ def test_clips_end_once_every_recipe_is_written(tmp_path: Path) -> None:
     told = specsia("clips", figures, "--out", out, *asked)
     assert "draw: made again, as --keep had dropped it" in told["error"]
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_part_of_several_clips_has_all_of_them_made_again(tmp_path: Path) -> None:
+    out, figures = tmp_path / "clips", write_figures(tmp_path / "figures", 1)
+    asked: tuple[str, ...] = (
+        "--recipe",
+        "frames",
+        "--recipe",
+        "conr",
+        "--backend",
+        "inflate",
+        "--size",
+        "64",
+        "--views",
+        "3",
+    )
+    asked += ("--frames", "2", "--keep", "none")
+    specsia("clips", figures, "--out", out, *asked)
+    layouts = [out / name for name in ("frames", "frames-inflate", "conr")]
+    before = {folder: sums_of(folder) for folder in layouts}
+    for gone in (layouts[2:], layouts):
+        for folder in gone:
+            shutil.rmtree(folder)
+        told = specsia("clips", figures, "--out", out, *asked)
+        assert {folder: sums_of(folder) for folder in layouts} == before
+    assert re.search("^frames +12 built in ", told["error"], re.MULTILINE)
 
 
 def test_a_husk_is_an_artefact_without_its_files(run: tuple[Path, Path]) -> None:
