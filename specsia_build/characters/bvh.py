@@ -35,6 +35,9 @@ _LOOKED_AT = 100
 _LEAST_STEPS, _LEAP, _LEAPS = 3, np.pi, 2.5
 """Steps from frame to frame by which a leap is told; radians of all joints together, and other steps' most."""
 
+_NO_LENGTH = 1e-3
+"""Share of a joint's offset within which its positions are where its parent is."""
+
 _GROUND = 10.0
 """Percentile of the frames' lowest joints that is taken for the ground."""
 
@@ -71,7 +74,8 @@ class BvhFile:
 def read_bvh(path: Path, root: Path | None = None) -> BvhFile:
     """Read a BVH file.
 
-    Channels may be of any order and number, positions of any joint; a position stands for the joint's offset.
+    Channels may be of any order and number, positions of any joint; a position stands for the joint's offset, or is
+    told from it where else most joints would lie where those lie that they hang on.
 
     Args:
         path: the file.
@@ -95,7 +99,7 @@ def read_bvh(path: Path, root: Path | None = None) -> BvhFile:
         scales=np.ones((len(joints), 3)),
     )
     times = np.arange(len(frames), dtype=np.float64) * seconds
-    tracks = tuple(_tracks(path.name, joints, times, frames))
+    tracks = tuple(_tracks(joints, times, frames))
     leaps, more = _leaps(tracks), len(frames) > count
     motion = Motion(path.stem, tracks, float(times[1] if leaps else 0.0), float(times[-1]))
     said = (
@@ -227,15 +231,28 @@ def _damage(data: bytes, begin: int, width: int, count: int) -> str:
     return f", line {number}: it says that it has {count} frames, and has {frames}: it is cut short"
 
 
-def _tracks(
-    name: str, joints: Sequence[_Joint], times: NDArray[np.float64], frames: NDArray[np.float64]
-) -> Iterator[Track]:
+def _columns(joints: Sequence[_Joint]) -> Iterator[tuple[int, _Joint, list[tuple[int, int]], list[tuple[int, int]]]]:
+    """Each joint with its node, and axis and column in the frames of the channels that turn and that shift it."""
     column = 0
     for node, joint in enumerate(joints):
-        columns = range(column, column + len(joint.channels))
-        column += len(joint.channels)
-        turns = [(axis, k) for k, (kind, axis) in zip(columns, joint.channels, strict=True) if kind == "rotation"]
-        shifts = [(axis, k) for k, (kind, axis) in zip(columns, joint.channels, strict=True) if kind == "position"]
+        found = [(kind, axis, column + k) for k, (kind, axis) in enumerate(joint.channels)]
+        column += len(found)
+        turns, shifts = ([(axis, k) for kind, axis, k in found if kind == of] for of in ("rotation", "position"))
+        yield node, joint, turns, shifts
+
+
+def _from_offsets(joints: Sequence[_Joint], frames: NDArray[np.float64]) -> bool:
+    """Whether positions of joints are told from their offsets, not in their stead: most bones would have no length."""
+    lying = []
+    for _, joint, _, shifts in _columns(joints):
+        if joint.parent >= 0 and len(shifts) == 3 and any(joint.offset):
+            lying.append(np.abs(frames[:, [k for _, k in shifts]]).max() <= _NO_LENGTH * np.abs(joint.offset).max())
+    return bool(2 * sum(lying) > len(lying))
+
+
+def _tracks(joints: Sequence[_Joint], times: NDArray[np.float64], frames: NDArray[np.float64]) -> Iterator[Track]:
+    from_offsets = _from_offsets(joints, frames)
+    for node, joint, turns, shifts in _columns(joints):
         if turns:
             angles = frames[:, [k for _, k in turns]]
             # Channels turn one after the other, each in what the one before has turned.
@@ -246,7 +263,8 @@ def _tracks(
             yield Track(node, ROTATION, times, np.asarray(values, np.float64))
         if shifts:
             places = np.tile(np.array(joint.offset), (len(frames), 1))
-            places[:, [axis for axis, _ in shifts]] = frames[:, [k for _, k in shifts]]
+            axes, own = [axis for axis, _ in shifts], frames[:, [k for _, k in shifts]]
+            places[:, axes] = own + places[:, axes] if from_offsets and joint.parent >= 0 else own
             yield Track(node, TRANSLATION, times, places)
 
 

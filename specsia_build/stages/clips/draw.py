@@ -315,7 +315,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="draw",
-    version=12,
+    version=13,
     earlier=(motions.STAGE,),
     make=draw,
     settings=_settings,

@@ -234,7 +234,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="motions",
-    version=19,
+    version=20,
     make=find,
     settings=_settings,
     inputs=_inputs,
