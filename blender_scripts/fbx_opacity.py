@@ -1,6 +1,8 @@
-"""What an FBX file's materials say about opacity, which its importer folds into one number."""
+"""What an FBX file's materials say themselves: of opacity, which its importer folds into one number, and of colour."""
 
-SIGNS = ("TransparencyFactor", "TransparentColor", "Opacity")
+COLOUR = "DiffuseColor"
+
+SIGNS = ("TransparencyFactor", "TransparentColor", "Opacity", COLOUR)
 
 LEAST_APART = 0.05
 """Difference between two signs from which they contradict each other."""
@@ -36,7 +38,7 @@ def _own(element):
             name = item.props[0].decode("utf-8", "replace")
             values = [float(v) for v in item.props if isinstance(v, float)]
             # After the value of a property of a user's own stand its least and its largest.
-            values = values[: 3 if name == "TransparentColor" else 1]
+            values = values[: 3 if name.endswith("Color") else 1]
             if name in SIGNS and values:
                 found[name] = sum(values) / len(values)
     return found

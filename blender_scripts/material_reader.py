@@ -68,7 +68,7 @@ class ImageFiles:
 class Reader:
     """Reads materials; `warnings` collects sentences about what was simplified.
 
-    `signs` are what an FBX file's materials say about opacity, by name; None for other files.
+    `signs` are what an FBX file's materials say themselves, by name; None for other files.
     """
 
     def __init__(self, images, signs):
@@ -78,10 +78,11 @@ class Reader:
 
     def read(self, material):
         """A material as a dict: name, base_color (linear RGBA), texture, emissive, alpha_mode, unlit, double_sided,
-        vertex_colors.
+        vertex_colors, bare.
 
         ``texture`` is None or a dict with image (index), wrap, nearest, uv (layer name or None) and transform (2 x 3).
-        ``vertex_colors`` is the attribute that the colour is multiplied with, None, or "" for any there is.
+        ``vertex_colors`` is the attribute that the colour is multiplied with, None, or "" for any there is. ``bare`` is
+        what looks as its importer has it, because an FBX file says nothing of it.
         """
         surface = {
             "name": material.name if material else "",
@@ -93,6 +94,7 @@ class Reader:
             "unlit": False,
             "double_sided": material is None or not material.use_backface_culling,
             "vertex_colors": "" if material is None else None,
+            "bare": False,
         }
         if material is None:
             return surface
@@ -118,6 +120,8 @@ class Reader:
         surface["unlit"] = unlit
         if shader.type == "BSDF_PRINCIPLED":
             surface["emissive"] = _emissive(shader)
+        own = (self.signs or {}).get(material.name, {fbx_opacity.COLOUR: 1.0})
+        surface["bare"] = fbx_opacity.COLOUR not in own and surface["texture"] is None and not any(surface["emissive"])
         if veil is not None:
             self._opacity(surface, veil, material, colour["node"])
         elif shader.type == "BSDF_PRINCIPLED":

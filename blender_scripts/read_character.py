@@ -55,6 +55,12 @@ def read(job):
     arrays = collected.arrays()
     if unrendered:
         reader.warnings[f"a render would show no mesh, so what the viewport shows was read ({_listed(unrendered)})"] = 1
+    shown = [collected.materials[k] for k in np.unique(arrays["face_material"])]
+    bare = [material["name"] for material in shown if material["bare"]]
+    if 0 < len(bare) < len(shown):
+        noun, has, were = ("material", "has", "was") if len(bare) == 1 else ("materials", "have", "were")
+        told = f"{noun} {_listed(bare)} {has} no colour and no image that Blender reads, and {were} drawn in plain grey"
+        reader.warnings[f"{told}: export it again as GLB"] = 1
     strands = [item.name for item in scenes.rendered() if _has_strands(item)]
     if strands:
         named = _listed(strands)
@@ -157,6 +163,7 @@ class Collected:
             out[..., 3] = 1.0
             if name == "":
                 # The attribute stands in for a colour that nobody set.
+                self.materials[index]["bare"] = False
                 out[chosen, :, :3] /= np.maximum(np.array(self.materials[index]["base_color"][:3], np.float32), 1e-3)
             used = True
         return out if used else None

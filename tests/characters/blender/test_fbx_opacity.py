@@ -87,3 +87,22 @@ def test_glass_of_a_file_is_glass(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         "helmet.fbx: what the file says of the opacity of material 'hidden' contradicts itself or would hide it: "
         "it was drawn opaque",
     )
+
+
+def test_a_material_that_a_file_says_nothing_of_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a file's exporter could not write is grey among the colours of the rest."""
+    if importlib.util.find_spec("bpy") is None:
+        pytest.skip("needs the bpy package to write an FBX file")
+    monkeypatch.setenv(CACHE_SETTING, str(tmp_path / "cache"))
+    path = tmp_path / "helmet.fbx"
+    subprocess.run([sys.executable, "-c", WRITE, str(path)], check=True, capture_output=True, timeout=300)
+    before, stated, after = path.read_bytes().rpartition(b"DiffuseColor")
+    path.write_bytes(before + b"DiffuseColoX" + after)
+    raw = read_with_blender(path)
+    lost = [m.name for m in raw.mesh.materials if m.base_color[:3] != pytest.approx((0.1, 0.4, 0.9))]
+    assert stated
+    assert len(lost) == 1
+    assert (
+        f"helmet.fbx: material '{lost[0]}' has no colour and no image that Blender reads, and was drawn in plain grey: "
+        "export it again as GLB"
+    ) in raw.warnings
