@@ -144,7 +144,7 @@ def pack_plan(
     members: dict[str, Sequence[Member]] = {}
     waiting, seen = {}, []
     for spec, name in zip(config.backends, names, strict=True):
-        found = plan_stage(last, spec, rest, config, layout, index)
+        found = plan_stage(last, spec, rest, config, layout, index, founded=True)
         waiting[name] = [*(task.key for task in found.tasks), *found.blocked]
         planned = known[name]
         for key in found.done:
@@ -152,7 +152,7 @@ def pack_plan(
             planned.setdefault(one.character, []).append(one)
         members[name] = [one for entry in entries for one in planned.get(entry.id, ())]
         if not members[name]:
-            raise UsageError(f"pack has nothing of {name} to pack: run `{config.command} --stage {last.name}` first")
+            raise UsageError(f"pack has nothing of {name} to pack: run `{config.command}` with all its stages")
         if backend_of(spec).sees_ground_truth:
             seen.append(name)
     lost = {

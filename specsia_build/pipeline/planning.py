@@ -9,6 +9,7 @@ from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig
 from specsia_build.pipeline.index import Index
 from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.objects import Place
 from specsia_build.pipeline.tasks import Task, stage_fingerprint
 from specsia_build.stages.clips import motions
 from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Meta, Sources
@@ -120,6 +121,24 @@ def judgements(
             yield judged(task, {**of_character, **of_clip}, index.seen(task.path), index.digest)
 
 
+def _is_founded(task: Task, index: Index, known: dict[Place, bool]) -> bool:
+    """Whether all that a task's artefact rests on is up to date; `known` is what was found of its character so far."""
+
+    def read(below: Task, earlier: CharacterStage) -> Meta | None:
+        return index.meta(below.path_in(earlier))
+
+    for stage in task.stage.rests_on:
+        backend, clip = task.backend if stage.per_backend else None, task.clip if stage.per_clip else None
+        below = replace(task, stage=stage, backend=backend, clip=clip)
+        if below.path not in known:
+            earlier = earlier_of(below, stage.earlier, read)
+            state = None if earlier is None else judged(below, earlier, index.seen(below.path), index.digest)[1]
+            known[below.path] = state == DONE
+        if not known[below.path]:
+            return False
+    return True
+
+
 def plan_stage(
     stage: CharacterStage,
     backend: str | None,
@@ -127,18 +146,24 @@ def plan_stage(
     config: BuildConfig,
     layout: RunLayout,
     index: Index,
+    *,
+    founded: bool = False,
 ) -> StagePlan:
-    """Compare what is on disk with what the configuration asks for."""
+    """Compare what is on disk with what the configuration asks for.
+
+    Where it must be `founded`, what rests on anything that is not up to date is stale too, though made from just that.
+    """
     done: list[str] = []
     stale: list[Task] = []
     missing: list[Task] = []
     blocked: list[str] = []
     for entry in entries:
+        known: dict[Place, bool] = {}
         for task, found in judgements(stage, backend, entry, config, layout, index):
             if found is None:
                 blocked.append(task.entry.id if task.clip is None else task.key)
-            elif found == DONE:
+            elif found == DONE and (not founded or _is_founded(task, index, known)):
                 done.append(task.key)
             else:
-                (stale if found == STALE else missing).append(task)
+                (missing if found in (MISSING, DAMAGED) else stale).append(task)
     return StagePlan(stage, backend, done, stale, missing, blocked)

@@ -278,7 +278,7 @@ def part_tasks(
     for spec in (None, *(config.backends if moved else ())):
         name = None if spec is None else backend_name(spec)
         stage = draw.STAGE if spec is None else move.STAGE
-        plan = plan_stage(stage, spec, entries, config, layout, index)
+        plan = plan_stage(stage, spec, entries, config, layout, index, founded=True)
         excused = {failure.key for failure in failures if failure.backend in (None, name)}
         missed += [key for key in (*(task.key for task in plan.tasks), *plan.blocked) if key not in excused]
         found: dict[str, list[Meta]] = {}

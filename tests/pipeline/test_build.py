@@ -93,6 +93,18 @@ def test_every_stage_is_done_once(run: tuple[Path, Path, dict[str, Any]]) -> Non
     assert made(again) == {"render": (0, 5), "reconstruct": (0, 5), "project": (0, 5), "pack": (0, 5)}
 
 
+def test_what_rests_on_other_sources_or_settings_is_not_packed(copied: Copied, tmp_path: Path) -> None:
+    _, whole, out = copied
+    figures = shutil.copytree(copied[0], tmp_path / "figures")
+    write_figure(figures / "1.obj", 1.5)
+    told = build(figures, out, "--stage", "pack", code=1)
+    assert "1 of 5 characters of inflate are neither built up to date nor on record as failed (1)" in told["stopped"]
+    assert specsia("status", out, "--json")["next"] != "all stages are up to date"
+    error = build(figures, out, "--stage", "pack", "--seed", "7", code=2)["error"]
+    assert "pack has nothing of inflate to pack: run `specsia build` with all its stages" in error
+    assert sums(out) == sums(whole)
+
+
 def test_datasets_loads_three_splits_of_pictures(run: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
     from datasets import load_dataset
 
