@@ -29,8 +29,10 @@ UNSETTLED = frozenset({"fbx", "obj", "ply"})
 SETTLED = frozenset({"3dbicar"})
 """Formats that are one dataset's, whose axes nobody doubts."""
 
-_MAX_ID_BYTES = 180
-_PLAIN = re.compile(rf"[A-Za-z0-9_-]{{1,{_MAX_ID_BYTES}}}")
+MOST_ID_BYTES = 100
+"""Of an id, so that with a motion's name and the numbers of camera and frame behind it it can still name a file."""
+
+_PLAIN = re.compile(rf"[A-Za-z0-9_-]{{1,{MOST_ID_BYTES}}}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -154,11 +156,11 @@ def legible(text: str) -> str:
 
 
 def safe_id(text: str) -> str:
-    """The id that a name gives: anything but letters, digits, ``_`` and ``-`` becomes ``_``, 180 bytes at most."""
+    """The id that a name gives: all but letters, digits, ``_`` and ``-`` becomes ``_``, `MOST_ID_BYTES` at most."""
     if _PLAIN.fullmatch(text):
         return text
     safe = re.sub(r"[^\w-]", "_", unicodedata.normalize("NFC", text))
-    return safe.encode()[:_MAX_ID_BYTES].decode(errors="ignore") or "_"
+    return safe.encode()[:MOST_ID_BYTES].decode(errors="ignore") or "_"
 
 
 def is_safe_id(text: str) -> bool:

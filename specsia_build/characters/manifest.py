@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, BinaryIO
 
 from specsia_build.characters.bicar import is_bicar
-from specsia_build.characters.character import AUTO, SPLITS, UNSETTLED, Entry, is_safe_id, is_unicode
+from specsia_build.characters.character import AUTO, MOST_ID_BYTES, SPLITS, UNSETTLED, Entry, is_safe_id, is_unicode
 from specsia_build.characters.formats import FORMATS, REFUSED
 from specsia_build.characters.sides import BOTH, SIDES
 from specsia_build.errors import CharacterError, UsageError, brief
@@ -205,7 +205,8 @@ def _check_types(values: Mapping[str, Any]) -> None:
             raise _LineError(f"'{key}' holds half of a character pair, which no text can: '{brief(values[key], 60)}'")
     if not is_safe_id(values["id"]):
         raise _LineError(
-            f"the id '{brief(values['id'], 60)}' may hold letters, digits, '_' and '-' only, 180 bytes at most"
+            f"the id '{brief(values['id'], 60)}' may hold letters, digits, '_' and '-' only, "
+            f"{MOST_ID_BYTES} bytes at most"
         )
     drop = values.get("drop", [])
     if not isinstance(drop, list) or not all(isinstance(part, str) and is_unicode(part) for part in drop):

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import MOVING_COLUMNS
 from tests.artefacts import artefact
 from tests.pipeline.moving import SECONDS, write_moving_figure
@@ -283,6 +284,18 @@ def test_a_reconstruction_with_clips_of_its_own_keeps_them(tmp_path: Path) -> No
     ious = pq.read_table(shard)["iou"].to_pylist()
     assert len(ious) == 2 * FRAMES
     assert min(ious) > 0.98
+
+
+def test_names_as_long_as_files_have_them_are_built_and_read(tmp_path: Path) -> None:
+    for suffix in ("glb", "vrm"):
+        write_moving_figure(tmp_path / "figures" / f"{'A' * 200}.{suffix}")
+    more = ("--recipe", "frames", "--recipe", "dravie", "--turntable", "--clip", "go")
+    document = clips(tmp_path / "figures", tmp_path / "out", *more)
+    assert {failure["id"][-4:] for failure in document["failures"]} == {"_vrm"}
+    assert document["clips"] == document["recipes"]["frames"] // 2 == 3
+    dataset = open_dataset(tmp_path / "out" / "dataset")
+    read = [row for split in dataset.splits("default") for row in dataset.stream("default", split, ["uid", "clip"])]
+    assert {row["clip"] for row in read} == {folder.name for folder in folders(tmp_path / "out" / "frames")}
 
 
 def test_settings_that_are_for_stills_only_are_refused(tmp_path: Path) -> None:
