@@ -26,6 +26,10 @@ STALE_SECONDS = 60.0
 """A lease that is not renewed for so long is of a build that was killed."""
 
 
+class BusyError(UsageError):
+    """Another build is at work in a run's folder."""
+
+
 @contextmanager
 def locked(
     layout: RunLayout, say: Callable[[str], None], pause: Callable[[float], None] = time.sleep
@@ -41,7 +45,7 @@ def locked(
         pause: waits for so many seconds.
 
     Raises:
-        UsageError: if another build is at work there.
+        BusyError: if another build is at work there.
         WriteError: if the folder cannot be written.
     """
     with writing(layout.lock):
@@ -60,8 +64,8 @@ def locked(
             yield
 
 
-def _busy(layout: RunLayout, who: str = "") -> UsageError:
-    return UsageError(f"another build{who} is at work in {layout.root}: wait for it, or use another --out")
+def _busy(layout: RunLayout, who: str = "") -> BusyError:
+    return BusyError(f"another build{who} is at work in {layout.root}: wait for it, or use another --out")
 
 
 @contextmanager
@@ -151,7 +155,7 @@ def _outlast(layout: RunLayout, say: Callable[[str], None], pause: Callable[[flo
     """Watch another's lease until it is gone or stale, and remove it then. Clocks of machines differ, so none is read.
 
     Raises:
-        UsageError: if it is renewed.
+        BusyError: if it is renewed.
     """
     seen = _read(layout.lease)
     if seen is None:

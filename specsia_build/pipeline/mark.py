@@ -24,6 +24,7 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.ownership import is_vacant, listed_below, refuse_foreign_folder, remove_empty
 from specsia_build.pipeline.index import Index
 from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.lock import BusyError
 from specsia_build.pipeline.planning import found_inputs
 from specsia_build.stages import render
 from specsia_build.stages.registry import character_stages
@@ -140,8 +141,9 @@ def claimed(layout: RunLayout, source: str, say: Callable[[str], None]) -> Itera
         if (note := claim_folder(layout, source)) is not None:
             say(note)
         yield
-    except SpecsiaError:
-        if found is not None:
+    except SpecsiaError as error:
+        # Of two that found it vacant, what lies there is the other's.
+        if found is not None and not isinstance(error, BusyError):
             _take_back(layout, _files(layout.root) - found, new)
         raise
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,11 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.pipeline import build as building
 from specsia_build.pipeline.clearing import forget
 from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.lock import locked
 from specsia_build.pipeline.mark import (
     changes,
     claim_folder,
+    claimed,
     note_versions,
     outdated,
     settings_before,
@@ -48,6 +51,18 @@ def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path, name: str
     with pytest.raises(UsageError, match="is not empty and holds no build of specsia: name another --out"):
         building.build(config, RunLayout(home), stage_names(), fresh, Progress())
     assert contents(home) == {name: b"mine: 1"}
+
+
+def test_of_two_builds_that_find_a_folder_vacant_one_takes_nothing_of_the_other_back(tmp_path: Path) -> None:
+    layout, config = RunLayout(tmp_path / "run"), BuildConfig()
+    with ExitStack() as first:
+        with pytest.raises(UsageError, match="another build"), claimed(layout, config.source, print):
+            for one in (claimed(layout, config.source, print), locked(layout, print), settled(config, layout)):
+                first.enter_context(one)
+            before = contents(layout.root)
+            with locked(layout, print):
+                pass
+        assert contents(layout.root) == before
 
 
 def test_a_new_or_empty_folder_is_marked_and_a_newer_run_refused(tmp_path: Path) -> None:
