@@ -18,11 +18,12 @@ from specsia_build.animation.motion import Motion
 from specsia_build.animation.retarget import retargeted
 from specsia_build.animation.rig import Rig
 from specsia_build.animation.skeleton import Skeleton
+from specsia_build.animation.transfer import Retargeted
 from specsia_build.characters.blender.rig import read_rig
 from specsia_build.characters.bvh import read_bvh
 from specsia_build.characters.facing import front_by_joints
 from specsia_build.characters.raw import PARSER_ERRORS, Motions
-from specsia_build.errors import CharacterError, CostError
+from specsia_build.errors import CharacterError, CostError, some
 from specsia_build.frame import front_rotation, up_rotation
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".glb", ".gltf", ".vrm", ".vrma", ".fbx", ".blend", ".bvh")
 """Of files that motions are read from."""
+
+
+MOST_APART = 0.02
+"""Share of a humanoid that may hang on joints that follow none of a motion's without a word."""
 
 
 @dataclass(frozen=True)
@@ -178,4 +183,25 @@ def motion_for(
     except (CharacterError, CostError) as error:
         raise CharacterError(f"'{motion.name}' of {file.name} cannot be played: {error}") from error
     notes = (f"'{motion.name}' of {file.name}: {note}" for note in found.notes)
-    return found.motion, (*file.warnings, *notes)
+    return found.motion, (*file.warnings, *_apart(rig, found), *notes)
+
+
+def _apart(rig: Rig, found: Retargeted) -> tuple[str, ...]:
+    """A sentence on what of a humanoid hangs on none of the joints that follow another's."""
+    if found.source is None:
+        return ()
+    skeleton = rig.skeleton
+    carried = np.zeros(len(skeleton.names), np.bool_)
+    carried[[track.node for track in found.motion.tracks]] = True
+    for node, parent in enumerate(skeleton.parents.tolist()):
+        carried[node] |= parent >= 0 and carried[parent]
+    share = np.zeros(len(skeleton.names))
+    np.add.at(share, rig.nodes[rig.slots], rig.weights / max(len(rig.points), 1))
+    share[carried] = 0.0
+    if share.sum() <= MOST_APART:
+        return ()
+    names = [skeleton.names[node] or f"node {node}" for node in np.argsort(-share, kind="stable") if share[node]]
+    return (
+        f"{share.sum():.0%} of the character hangs on joints apart from those of its body ({some(names, 3)}), so that "
+        "it stays behind: hang them on the body's, export those that deform it alone, or 'drop' what they hold",
+    )
