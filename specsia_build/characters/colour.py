@@ -15,6 +15,7 @@ from specsia_build.characters.character import SETTLED, Entry
 from specsia_build.characters.finding import Finding, Mending
 from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.characters.shape import surface_samples
+from specsia_build.characters.sides import hidden_by
 from specsia_build.errors import some
 from specsia_build.files.listing import listing
 from specsia_build.files.sources import is_file
@@ -32,6 +33,9 @@ DEFAULTS = (188, 204, 231, 255)
 
 LEAST_OPACITY, MOST_SEE_THROUGH = 0.5, 0.5
 """Opacity below which a surface is more see-through than not, and share of such from which that is said."""
+
+GLASS, MOST_BEHIND_GLASS = "glass", 0.05
+"""Word of a material's name that says that one looks through it, and share of a view that it may hide where opaque."""
 
 _FULL = 255
 _FOLDERS = frozenset({"texture", "textures", "tex", "maps", "images", "materials", "source", "skins", "colormap"})
@@ -174,6 +178,21 @@ def see_through(entry: Entry, mesh: Mesh) -> tuple[Finding, ...]:
         Finding(
             f"{entry.path.name} is mostly see-through: its material '{material.name}' has an opacity of "
             f"{material.base_color[3]:.0%}, so that it will look faint; raise that in the file if it is not meant"
+        ),
+    )
+
+
+def opaque_glass(entry: Entry, mesh: Mesh) -> tuple[Finding, ...]:
+    """What to say of a character that an opaque material hides which is called glass; else nothing."""
+    glass = np.array([m.alpha_mode == "opaque" and GLASS in words_of(m.name) for m in mesh.materials], np.bool_)
+    chosen = glass[mesh.face_material]
+    if not chosen.any() or chosen.all() or (hidden := hidden_by(mesh, chosen)) <= MOST_BEHIND_GLASS:
+        return ()
+    name = mesh.materials[int(mesh.face_material[chosen][0])].name
+    return (
+        Finding(
+            f"{entry.path.name}: the material '{name}' is opaque in the file and hides what {hidden:.0%} of a view "
+            f'would show behind it: give it an opacity where it was made, or leave its part out ("drop")'
         ),
     )
 

@@ -123,6 +123,14 @@ def _is_hull(mesh: Mesh, inward: NDArray[np.bool_]) -> bool:
     )
 
 
+def hidden_by(mesh: Mesh, chosen: NDArray[np.bool_]) -> float:
+    """Largest share of a view of a mesh in which its chosen faces (F,) lie in front of others, opaque or not."""
+    mesh = _placed(mesh.with_sides(double=True))
+    both, others = _depths(mesh), _depths(mesh.of_faces(~chosen))
+    hidden = (others < _NOTHING) & (others - both > _MOVED)
+    return float((hidden.sum(axis=(1, 2)) / np.maximum((both < _NOTHING).sum(axis=(1, 2)), 1)).max())
+
+
 def _lost(mesh: Mesh) -> float:
     """Largest share of a view that is gone, or shows what lies far behind, where backs are left out."""
     mesh = _placed(mesh)

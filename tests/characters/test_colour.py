@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from specsia_build.characters.character import Entry
-from specsia_build.characters.colour import images_by_name, plain_materials, plain_picture, see_through
+from specsia_build.characters.colour import images_by_name, opaque_glass, plain_materials, plain_picture, see_through
 from specsia_build.characters.read import read_character
 from specsia_build.cli.main import main
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
@@ -231,3 +232,16 @@ def test_a_shell_that_nobody_sees_makes_no_character_faint() -> None:
     assert said(1.0, 0.0) == ()
     assert "has an opacity of 20%" in said(1.0, 0.2)[0]
     assert "has an opacity of 20%" in said(0.2, 0.0)[0]
+
+
+def test_glass_that_hides_what_it_should_show_is_said() -> None:
+    def said(name: str, mode: Literal["opaque", "blend"], size: float) -> tuple[str, ...]:
+        skin, glass = Material("skin", (0.2, 0.6, 0.2, 1.0)), Material(name, (0.8, 0.8, 0.8, 1.0), alpha_mode=mode)
+        body, around = mesh_of(skin), mesh_of(glass)
+        whole = concatenate(
+            [body, replace(around, vertices=around.vertices * size - np.array([0, 0.2, 0], np.float32))]
+        )
+        return tuple(one.warning for one in opaque_glass(Entry("a", "fbx", Path("a.fbx")), whole))
+
+    assert "a.fbx: the material 'Glass.001' is opaque in the file and hides what" in said("Glass.001", "opaque", 3)[0]
+    assert said("Glass", "blend", 3) == said("Glasses", "opaque", 3) == said("Glass", "opaque", 0.1) == ()
