@@ -21,30 +21,35 @@ _HELPERS = frozenset(
 )
 """Words of joints that steer or trim others."""
 
-_MIDDLE = frozenset(("m", "c"))
-"""Words of joints that are of neither side: ``Head_M`` of Maya's Advanced Skeleton."""
+_MIDDLE = frozenset(("m", "c", "x"))
+"""Words of joints that are of neither side: ``Head_M`` of Maya's Advanced Skeleton, ``head.x`` of Auto-Rig Pro."""
+
+_SAYING_NOTHING = frozenset(("bend", "stretch", "jnt", "bone", "bind", "skin"))
+"""Words of what a joint is besides a part of the body: ``lShldrBend`` of Daz, ``thigh_stretch.l``, ``L_knee_JNT``."""
 
 _OTHER_LEGS = frozenset(("front", "back", "hind", "rear", "fore", "mid"))
 """Words of the legs of what has more than two."""
 
+_UNSAID = frozenset(SIDES) | _MIDDLE | _SAYING_NOTHING
+
 _ENDINGS: Mapping[str, Sequence[str]] = {
-    "UpperLeg": ("upperleg", "upleg", "thigh", "thighbend", "足"),
+    "UpperLeg": ("upperleg", "upleg", "thigh", "legupper", "femur", "足"),
     "Hip": ("hip",),
-    "LowerLeg": ("lowerleg", "lowleg", "shin", "calf", "knee", "shank", "ひざ"),
+    "LowerLeg": ("lowerleg", "lowleg", "shin", "calf", "knee", "shank", "leglower", "tibia", "ひざ"),
     "Leg": ("leg",),
     "Foot": ("foot", "ankle", "足首"),
     "Toes": ("toe", "toes", "toebase", "ball", "つま先"),
     "Shoulder": ("shoulder", "clavicle", "collar", "collarbone", "scapula", "肩"),
-    "UpperArm": ("upperarm", "uparm", "shldr", "腕"),
+    "UpperArm": ("upperarm", "uparm", "uarm", "armupper", "shldr", "humerus", "腕"),
     "Arm": ("arm",),
-    "LowerArm": ("lowerarm", "lowarm", "forearm", "elbow", "ひじ"),
+    "LowerArm": ("lowerarm", "lowarm", "forearm", "farm", "armlower", "elbow", "radius", "ひじ"),
     "Hand": ("hand", "wrist", "fist", "palm", "手首"),
     "Thumb": ("thumb", "親指"),
     "Index": ("index",),
     "Middle": ("middle",),
     "Ring": ("ring",),
     "Little": ("little", "pinky"),
-    "Neck": ("neck", "首"),
+    "Neck": ("neck", "necklower", "首"),
     "Head": ("head", "頭"),
 }
 """How names end once sides and numbers are left out; the longest ending that fits says the part."""
@@ -139,7 +144,7 @@ def part_of(name: str) -> tuple[int, str] | None:
     sides = [SIDES[word] for word in words if word in SIDES]
     if len(sides) > 1 or _HELPERS & set(words):
         return None
-    joined = "".join(word for word in words if word not in SIDES and word not in _MIDDLE)
+    joined = "".join(word for word in words if word not in _UNSAID)
     part = next((part for ending, part in _PARTS if joined.endswith(ending)), None)
     if part is None or ("Leg" in part and _OTHER_LEGS & set(words)):
         return None

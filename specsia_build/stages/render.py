@@ -183,7 +183,7 @@ def _warm(_: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="render",
-    version=19,
+    version=20,
     make=render,
     settings=_settings,
     sources=sources,

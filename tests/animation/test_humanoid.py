@@ -32,9 +32,12 @@ def tree(text: str) -> Skeleton:
 
 
 def both(text: str) -> str:
-    """The lines between LIMBS, once for each side: * is L or R, # Left or Right, ~ l or r."""
+    """The lines between LIMBS, once for each side: * is L or R, # Left or Right, ~ l or r, $ left or right."""
     head, limbs, tail = text.split("LIMBS")
-    sides = [limbs.replace("*", s[0]).replace("#", s).replace("~", s[0].lower()) for s in ("Left", "Right")]
+    sides = [
+        limbs.replace("*", s[0]).replace("#", s).replace("~", s[0].lower()).replace("$", s.lower())
+        for s in ("Left", "Right")
+    ]
     return head.rstrip(" ") + "".join(sides) + tail
 
 
@@ -205,6 +208,130 @@ LIMBS
         DEF-upper_arm.R
           DEF-forearm.R
 """,
+    "Daz": """
+Genesis8Female
+  hip
+    pelvis
+LIMBS
+      ~ThighBend
+        ~ThighTwist
+          ~Shin
+            ~Foot
+              ~Toe
+LIMBS
+    abdomenLower
+      chestLower
+        neckLower
+          neckUpper
+            head
+        lCollar
+          lShldrBend
+            lShldrTwist
+              lForearmBend
+                lForearmTwist
+                  lHand
+        rCollar
+          rShldrBend
+            rForearmBend
+""",
+    "OptiTrack": """
+Hip
+LIMBS
+  *Thigh
+    *Shin
+      *Foot
+        *Toe
+LIMBS
+  Ab
+    Chest
+      Neck
+        Head
+      LShoulder
+        LUArm
+          LFArm
+            LHand
+      RShoulder
+        RUArm
+          RFArm
+""",
+    "Auto-Rig Pro": """
+root.x
+LIMBS
+  thigh_stretch.~
+    leg_stretch.~
+      foot.~
+        toes_01.~
+LIMBS
+  spine_01.x
+    spine_02.x
+      neck.x
+        head.x
+      shoulder.l
+        arm_stretch.l
+          forearm_stretch.l
+            hand.l
+      shoulder.r
+        arm_stretch.r
+          forearm_stretch.r
+""",
+    "Acclaim": """
+hips
+LIMBS
+  ~hipjoint
+    ~femur
+      ~tibia
+        ~foot
+          ~toes
+LIMBS
+  lowerback
+    thorax
+      neck
+        head
+      lclavicle
+        lhumerus
+          lradius
+            lwrist
+      rclavicle
+        rhumerus
+          rradius
+""",
+    "joints of Maya": """
+AVATAR
+LIMBS
+  *_legUpper0001_bind_JNT
+    *_legLower0001_bind_JNT
+      *_foot0001_bind_JNT
+LIMBS
+  C_spine0001_bind_JNT
+    C_spine0006_bind_JNT
+      C_neck0001_bind_JNT
+        C_head0001_bind_JNT
+      L_clavicle_bind_JNT
+        L_armUpper0001_bind_JNT
+          L_armLower0001_bind_JNT
+            L_hand0001_bind_JNT
+      R_clavicle_bind_JNT
+        R_armUpper0001_bind_JNT
+          R_armLower0001_bind_JNT
+""",
+    "in small letters": """
+hips
+LIMBS
+  $upleg
+    $leg
+      $foot
+LIMBS
+  spine
+    spine1
+      neck
+        head
+      leftshoulder
+        leftarm
+          leftforearm
+      rightshoulder
+        rightarm
+          rightforearm
+""",
     "feet beside the legs, hips that carry no legs": """
 Root
   Body
@@ -263,6 +390,28 @@ def test_bones_are_found_whoever_named_them(rig: str) -> None:
             "DEF-spine.002",
             "DEF-head",
         ),
+        "Daz": ("hip", "lThighBend", "lShin", "lCollar", "lShldrBend", "chestLower", "head"),
+        "OptiTrack": ("Hip", "LThigh", "LShin", "LShoulder", "LUArm", "Chest", "Head"),
+        "Auto-Rig Pro": (
+            "root.x",
+            "thigh_stretch.l",
+            "leg_stretch.l",
+            "shoulder.l",
+            "arm_stretch.l",
+            "spine_02.x",
+            "head.x",
+        ),
+        "Acclaim": ("hips", "lfemur", "ltibia", "lclavicle", "lhumerus", "thorax", "head"),
+        "joints of Maya": (
+            "AVATAR",
+            "L_legUpper0001_bind_JNT",
+            "L_legLower0001_bind_JNT",
+            "L_clavicle_bind_JNT",
+            "L_armUpper0001_bind_JNT",
+            "C_spine0006_bind_JNT",
+            "C_head0001_bind_JNT",
+        ),
+        "in small letters": ("hips", "leftupleg", "leftleg", "leftshoulder", "leftarm", "spine1", "head"),
     }.get(rig, ("Body", "UpperLeg.L", "LowerLeg.L", "Shoulder.L", "UpperArm.L", "Torso", "Head"))
     told = ("hips", "leftUpperLeg", "leftLowerLeg", "leftShoulder", "leftUpperArm")
     assert (*(names[bone] for bone in told), spine[-1], names["head"]) == expected
