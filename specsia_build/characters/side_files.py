@@ -6,11 +6,14 @@ import contextlib
 import os
 import re
 import unicodedata
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
-from specsia_build.errors import CharacterError
+from specsia_build.errors import CharacterError, brief, some
 from specsia_build.files.listing import folded, listing
-from specsia_build.files.sources import MOST_SOURCE_BYTES, read_source, source_place
+from specsia_build.files.sources import MOST_SOURCE_BYTES, read_source, source_digest, source_place
 
 _MAX_WALKED = 20_000
 
@@ -34,8 +37,8 @@ class SideFiles:
         self.stem = mesh_file.stem
         self.root = root or self.folder
         self._tried: dict[Path, None] = {mesh_file: None}
-        self._tree: dict[str, Path] | None = None
-        self._refused: dict[str, None] = {}
+        self._tree: Mapping[str, list[Path]] | None = None
+        self._said: dict[str, None] = {}
 
     @property
     def tried(self) -> tuple[Path, ...]:
@@ -43,8 +46,8 @@ class SideFiles:
         return tuple(self._tried)
 
     def warnings(self) -> list[str]:
-        """A sentence for each file that was there but not read."""
-        return list(self._refused)
+        """A sentence for each file that was there but not read, or that another might have been meant for."""
+        return list(self._said)
 
     def read(self, path: Path, most: int = MOST_SOURCE_BYTES) -> bytes:
         """The content of a file that was found.
@@ -55,7 +58,10 @@ class SideFiles:
         return read_source(path, self.root, most)
 
     def find(self, name: str) -> Path | None:
-        """The file of that name: where it says, beside the mesh file, or, in any letter case, below it."""
+        """The file of that name: where it says, beside the mesh file, or, in any letter case, below it.
+
+        Of several below, that in the folders that are named too, then the nearest, is the one.
+        """
         parts = PurePosixPath(re.sub(r"^[A-Za-z]:", "/", name.strip().strip('"').replace("\\", "/"))).parts
         if not parts or parts[-1] in ("/", "..") or "\0" in name:
             return None
@@ -63,7 +69,7 @@ class SideFiles:
             return self.folder.joinpath(*parts)
         if self._there(self.folder / parts[-1]):
             return self.folder / parts[-1]
-        below = self._below().get(folded(parts[-1]))
+        below = self._best(parts)
         return below if below is not None and self._there(below) else None
 
     def find_own(self, suffixes: tuple[str, ...]) -> Path | None:
@@ -85,12 +91,30 @@ class SideFiles:
         except OSError:
             return False
         except CharacterError as error:
-            self._refused[str(error)] = None
+            self._said[str(error)] = None
             return False
         return True
 
-    def _below(self) -> dict[str, Path]:
-        """Files of the folder's tree by their names, `folded` and then `_misread`, those nearest to the top first."""
+    def _best(self, parts: Sequence[str]) -> Path | None:
+        """The file in the folder's tree that a name with some folders before it means; None where there is none."""
+
+        def rank(path: Path) -> tuple[int, int]:
+            own = path.relative_to(self.folder).parts
+            same = takewhile(bool, (folded(a) == folded(b) for a, b in zip(own[::-1], parts[::-1], strict=False)))
+            return -sum(same), len(own)
+
+        found = self._below().get(folded(parts[-1]))
+        if not found:
+            return None
+        best = min(found, key=rank)
+        alike = [path for path in found if rank(path) == rank(best)]
+        if len({source_digest(path, self.root) for path in alike}) > 1:
+            places = some([path.relative_to(self.folder).as_posix() for path in alike])
+            self._said[f"'{brief(parts[-1], 80)}' may be any of {places}: the first was taken; leave one alone"] = None
+        return best
+
+    def _below(self) -> Mapping[str, list[Path]]:
+        """Files of the folder's tree by their names, `folded` and else `_misread`, those nearest to the top first."""
         if self._tree is None:
             found: list[Path] = []
             walked = 0
@@ -101,12 +125,12 @@ class SideFiles:
                 if walked > _MAX_WALKED:
                     break
             found.sort(key=lambda path: len(path.parts))
-            self._tree = {}
+            exact, misread = defaultdict[str, list[Path]](list), defaultdict[str, list[Path]](list)
             for path in found:
-                self._tree.setdefault(folded(path.name), path)
-            for path in found:
+                exact[folded(path.name)].append(path)
                 for spelling in _misread(path.name):
-                    self._tree.setdefault(spelling, path)
+                    misread[spelling].append(path)
+            self._tree = {**misread, **exact}
         return self._tree
 
 
