@@ -20,6 +20,9 @@ _CLIP_SETTINGS = {field.name for field in fields(ClipSettings)}
 
 _CLIP_LISTS = ("recipes", "motions", "patterns")
 
+_ENDS = ("source", "low_iou")
+"""First and last of the settings that every run keeps."""
+
 
 def _clip_settings(before: ClipSettings | None, settings: Any, where: str) -> ClipSettings:
     """Settings of clips, some of them replaced; see `with_settings`."""
@@ -121,6 +124,22 @@ def read_settings(path: Path) -> dict[str, Any]:
     if not isinstance(loaded, dict):
         raise UsageError(f"the config file {path} must hold settings as `name: value`")
     return loaded
+
+
+def read_run_settings(path: Path) -> dict[str, Any]:
+    """Settings that a run keeps, as `write_settings` wrote them, unchecked.
+
+    Raises:
+        UsageError: if the file cannot be read, or was emptied or cut off.
+    """
+    found = read_settings(path)
+    for name in _ENDS:
+        if name not in found:
+            raise UsageError(
+                f"{path} is cut off, as it has no '{name}': delete it and give the whole command again, with SOURCE "
+                "and all settings"
+            )
+    return found
 
 
 def write_settings(config: BuildConfig, path: Path) -> None:

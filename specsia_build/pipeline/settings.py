@@ -9,7 +9,7 @@ from typing import Any
 
 from specsia_build.backends.registry import standing
 from specsia_build.config import DEFAULT_OUT, WORK, BuildConfig, ClipSettings
-from specsia_build.config_file import read_settings, with_settings
+from specsia_build.config_file import read_run_settings, read_settings, with_settings
 from specsia_build.errors import UsageError, meant, spelled
 from specsia_build.folders import expanded, shipped
 from specsia_build.pipeline.layout import RunLayout, layout_of
@@ -31,7 +31,7 @@ def existing_run(folder: str | Path) -> tuple[BuildConfig, RunLayout]:
                 f"that it was started in; its dataset is {layout.remote_dataset}"
             )
         raise UsageError(f"{spelled(folder)} holds no build: give the folder that `specsia build --out` wrote")
-    config = with_settings(BuildConfig(), read_settings(layout.config), str(layout.config))
+    config = with_settings(BuildConfig(), read_run_settings(layout.config), str(layout.config))
     layout = replace(layout, work=config.work)
     if next(misplaced(layout), None) is not None:
         raise UsageError(
@@ -117,7 +117,7 @@ def effective(
     layout = layout_of(out if out is not None else stated_out or DEFAULT_OUT)
     found: Mapping[str, Any] = {}
     if layout.config.is_file():
-        found = read_settings(layout.config)
+        found = read_run_settings(layout.config)
         _refuse_other_kind(
             found.get("clips") is not None, "clips" in flags, f"{spelled(layout.root)} holds", "name another --out"
         )
