@@ -9,7 +9,7 @@ as high as lets the lowest sole be where the motion's own has it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
@@ -107,14 +107,16 @@ class Transfer:
         self.source, self.target, self.people = source, target, people
         self.pairs = dict(sorted(pairs.items()))
         self.stand, self.rest = stand, target.skeleton.rest_worlds
-        self.turn = self._facing() @ source.turn
+        facing, known = self._facing(), not people or source.upright(source.made.rest_worlds)
+        self.turn = facing @ source.turn
+        self.heading = facing.T if known else np.eye(3)
         self.origins = _frames(flat[:, :3, :3])
         u, _, vt = np.linalg.svd(self.rest[:, :3, :3])
         self.own = u @ vt
         self.rotations = rotation_matrices(target.skeleton.rotations)
         self.aligned = self._alignments()
         self.ratio = self._ratio()
-        self.across = self.ratio * (target.turn.T @ self.turn)
+        self.across = self.ratio * (target.turn.T @ self.heading @ self.turn)
         self.holders = self._holders() if people else {}
         self.needed = self._needed()
         self.order = [node for node in self._order() if node in self.needed]
@@ -123,14 +125,15 @@ class Transfer:
                 leg_length(figure.skeleton, figure.human, pose)
                 for figure, pose in ((source, stand), (target, self.rest))
             ]
+            there = soles(source.skeleton, source.human, flat, self.turn, legs[0])
             self.soles: tuple[Soles, Soles] = (
-                soles(source.skeleton, source.human, flat, self.turn, legs[0]),
+                replace(there, turn=self.heading @ self.turn),
                 soles(target.skeleton, target.human, self.rest, target.turn, legs[1]),
             )
 
     def _facing(self) -> Array:
-        """Where the source lies at rest: the turn about Z that lets it face -Y in the frame that it stands as."""
-        if not self.people or self.source.upright(self.source.made.rest_worlds):
+        """The turn about Z that lets the source face -Y as it stands, where that is not how it rests."""
+        if not self.people or self.stand is self.source.made.rest_worlds:
             return np.eye(3)
         left, right = (self.stand[self.source.human.bones[side + "UpperLeg"], :3, 3] for side in ("left", "right"))
         x, y, _ = self.source.turn @ (left - right)
@@ -286,7 +289,7 @@ class Transfer:
                 continue
             turned = _frames(worlds[:, other, :3, :3]) @ self.origins[other].T
             turned = np.where(np.isfinite(turned).all(axis=(1, 2), keepdims=True), turned, np.eye(3))
-            delta[node] = onto.T @ turn @ turned @ turn.T @ self.aligned[node] @ onto
+            delta[node] = onto.T @ self.heading @ turn @ turned @ turn.T @ self.aligned[node] @ onto
             own = self.own[parent] if parent >= 0 else np.eye(3)
             found[node] = own.T @ np.swapaxes(delta[parent], 1, 2) @ delta[node] @ own @ self.rotations[node]
         return found

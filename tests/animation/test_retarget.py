@@ -150,21 +150,29 @@ def test_a_back_that_is_bent_in_the_first_frame_is_bent_on_whom_it_stands_for() 
         assert degrees(*back) < 5
 
 
-def test_a_source_that_rests_in_a_frame_of_its_run_keeps_its_hips_and_feet() -> None:
+@pytest.mark.parametrize("heading", [0, 90])
+def test_a_source_that_rests_in_a_frame_of_its_run_keeps_its_hips_and_feet(heading: int) -> None:
     """As files of motion alone do: one foot is in the air at rest, and flat on the ground later."""
     source, target = person(MIXAMO, seed=8), person(KAYKIT, seed=3)
     swings: list[tuple[float, float, float]] = [(-60, 0, 0), (0, 0, 0), (60, 0, 0)]
     ways = (("left", swings), ("right", swings[::-1]))
     legs = [turning(source[0], source[1][side + "UpperLeg"], vectors) for side, vectors in ways]
     shin = turning(source[0], source[1]["leftLowerLeg"], [(80, 0, 0), (0, 0, 0), (0, 0, 0)])
-    motion = replace(legs[0], tracks=(*legs[0].tracks, *legs[1].tracks, *shin.tracks))
+    hips = turning(source[0], source[1]["hips"], [(0, 0, heading)] * 3)
+    run = (*legs[0].tracks, *legs[1].tracks, *shin.tracks)
+    motion = replace(legs[0], tracks=(*hips.tracks, *run))
     rotations = source[0].skeleton.rotations.copy()
-    for track in motion.tracks:
+    for track in run:
         rotations[track.node] = track.values[0]
     running = Figure(replace(source[0].skeleton, rotations=rotations), source[0].turn, {})
     found = retargeted(motion, running, target[0])
     assert any("does not stand at rest" in note for note in found.notes)
     assert worst(source, target, motion, found.motion, [0.0, 1.0, 2.0]) < 0.1
+    hips_of = [
+        way(places(f, m, 0.0), b, "rightUpperLeg", "leftUpperLeg")
+        for (f, b), m in ((source, motion), (target, found.motion))
+    ]
+    assert degrees(*hips_of) < 0.1
     heights = [
         [places(figure, moved, time)[bones[bone], 2] for bone in ("hips", "leftFoot", "rightFoot")]
         for time in (0.0, 1.0, 2.0)
