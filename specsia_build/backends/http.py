@@ -39,7 +39,7 @@ _BUSY = frozenset({408, 425, 429, 502, 503, 504})
 _BEGINNINGS = {b"glTF": ".glb", b"ply": ".ply"}
 _OTHERS = {b"PK\x03\x04": "a ZIP archive", b"\x1f\x8b": "a gzip archive", b"\x89PNG": "a PNG picture"}
 _CONNECT_SECONDS = 20.0
-_MOST_SAID = 200
+_MOST_SAID, _MOST_READ = 200, 1 << 20
 
 
 class _TryAgainError(Exception):
@@ -145,7 +145,8 @@ class Server(Backend):
         return bytes(data)
 
     def _refusal(self, answer: httpx2.Response) -> Exception:
-        said = self._body(answer, 1 << 20, time.monotonic() + _CONNECT_SECONDS).decode(errors="replace")
+        # Of a long page the beginning will do, whether it is tried again or not.
+        said = next(answer.iter_bytes(_MOST_READ), b"").decode(errors="replace")
         lines = [line for line in said.splitlines() if line.strip()] or [""]
         # What went wrong is the last line of Python's tracebacks.
         line = brief(lines[-1 if lines[0].startswith("Traceback") else 0], _MOST_SAID)

@@ -175,7 +175,7 @@ def _warm(_: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="project",
-    version=4,
+    version=5,
     earlier=(render.STAGE, reconstruct.STAGE),
     make=project,
     settings=_settings,

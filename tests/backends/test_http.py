@@ -87,7 +87,7 @@ def test_a_picture_goes_out_and_a_mesh_comes_back(tmp_path: Path) -> None:
 
 
 def test_a_busy_server_is_asked_again_after_what_it_says() -> None:
-    busy = (503, {"Retry-After": "7"}, b"")
+    busy = (503, {"Retry-After": "7"}, b"a page of many words " * 100_000)
     rests: list[float] = []
     with serving(busy, (502, {}, b""), (200, {}, triangle())) as (url, heard):
         asked(url, rests).reconstruct(picture(), Context("a", 1))

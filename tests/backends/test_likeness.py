@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from specsia_build.backends.likeness import Likeness, better_frame, small
+from specsia_build.backends.likeness import Likeness, Turned, better_frame, small
 from specsia_build.backends.placing import into_frame
-from specsia_build.backends.selftest import figure
-from specsia_build.frame import axis_names
+from specsia_build.backends.selftest import ellipsoid, figure
+from specsia_build.frame import axis_names, view_cameras
+from specsia_build.registration import register
 from specsia_build.rendering.colour import linear_to_srgb
-from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.fast.renderer import silhouettes
+from specsia_build.rendering.mesh import Mesh, concatenate
 from tests.rendering.scenes import look_at
 
 TRUTH = figure()
@@ -62,6 +64,30 @@ def test_another_frame_is_found_and_undone(matrix: NDArray[np.float64], seems: s
     assert turned is not None
     assert turned.seems == seems
     np.testing.assert_array_equal(turned.matrix @ matrix, RIGHT)
+
+
+def test_a_mirror_that_one_thin_part_tells_is_found_though_registration_has_moved_it() -> None:
+    """Colours are the same everywhere, and only a staff is at one side."""
+    parts = (
+        ((0.0, 0.0, 0.3), (0.14, 0.14, 0.17)),
+        ((0.0, 0.0, -0.1), (0.16, 0.12, 0.34)),
+        ((0.25, 0.0, 0.05), (0.13, 0.05, 0.05)),
+        ((-0.25, 0.0, 0.05), (0.13, 0.05, 0.05)),
+        ((0.36, 0.0, 0.2), (0.02, 0.03, 0.28)),
+    )
+    truth = concatenate([ellipsoid(*part, (0.5, 0.4, 0.3), (0.5, 0.4, 0.3)) for part in parts])
+    goal, _ = looked_at(truth)
+    cameras = view_cameras(4, 256)
+    masks = np.stack(list(silhouettes(truth, cameras)))
+
+    def found(matrix: NDArray[np.float64]) -> Turned | None:
+        mesh = into_frame(truth, axis_names(matrix))
+        placed = register(mesh, masks, cameras).similarity.apply_to(mesh)
+        return better_frame(mesh, placed, *looked_at(placed), goal, "unlit")[1]
+
+    assert found(RIGHT) is None
+    mirrored = found(MIRRORED)
+    assert mirrored is not None and mirrored.seems == "be mirrored"
 
 
 def test_scale_and_place_do_not_hide_it() -> None:
