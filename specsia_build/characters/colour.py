@@ -20,7 +20,7 @@ from specsia_build.errors import some
 from specsia_build.files.listing import listing
 from specsia_build.files.sources import is_file
 from specsia_build.rendering.colour import linear_to_srgb
-from specsia_build.rendering.mesh import Mesh, face_normals
+from specsia_build.rendering.mesh import Mesh
 
 LEAST_GREY = 96
 """Display level from which a plain colour is taken for a default; nobody's default is darker."""
@@ -160,26 +160,48 @@ def _place(image: Path, entry: Entry) -> str:
 
 
 def see_through(entry: Entry, mesh: Mesh) -> tuple[Finding, ...]:
-    """What to say of a character most of which is as faint as glass; else nothing."""
-    faint = np.array([m.alpha_mode == "blend" and m.base_color[3] < LEAST_OPACITY for m in mesh.materials], np.bool_)
-    chosen = faint[mesh.face_material]
-    if not chosen.any():
+    """What to say of a character most of which is as faint as glass, or is not to be seen; else nothing."""
+    if all(material.alpha_mode == "opaque" for material in mesh.materials):
         return ()
-    areas = np.linalg.norm(face_normals(mesh), axis=1)
+    _, faces = surface_samples(mesh, _LOOKED_AT)
     # What nobody sees, as a shell that is clicked at, makes nothing faint.
-    seen = np.array([m.alpha_mode != "blend" or m.base_color[3] > 0 for m in mesh.materials], np.bool_)
-    if seen[mesh.face_material].any():
-        areas[~seen[mesh.face_material]] = 0.0
-    if areas[chosen].sum() <= MOST_SEE_THROUGH * areas.sum():
+    seen = np.array([m.alpha_mode != "blend" or m.base_color[3] > 0 for m in mesh.materials])[mesh.face_material[faces]]
+    faces = faces[seen | ~seen.any()]
+    slots, opacity = mesh.face_material[faces], _opacities(mesh, faces)
+    # Cards of hair are mostly see-through around what is solid of them.
+    solid = {slot: float(np.quantile(opacity[slots == slot], 0.9)) for slot in np.unique(slots).tolist()}
+    faint = [slot for slot, most in solid.items() if most < LEAST_OPACITY]
+    counts = np.bincount(slots, minlength=len(mesh.materials))
+    if sum(counts[slot] for slot in faint) <= MOST_SEE_THROUGH * len(slots):
         return ()
-    slot = int(np.bincount(mesh.face_material[chosen], areas[chosen], len(mesh.materials)).argmax())
+    slot = max(faint, key=lambda slot: int(counts[slot]))
     material = mesh.materials[slot]
+    by_image = " by its image" if solid[slot] < material.base_color[3] and material.texture is not None else ""
     return (
         Finding(
             f"{entry.path.name} is mostly see-through: its material '{material.name}' has an opacity of "
-            f"{material.base_color[3]:.0%}, so that it will look faint; raise that in the file if it is not meant"
+            f"{solid[slot]:.0%}{by_image}, so that it will look faint; raise that in the file if it is not meant"
         ),
     )
+
+
+def _opacities(mesh: Mesh, faces: NDArray[np.intp]) -> NDArray[np.float64]:
+    """The opacity (N,), 0-1, of faces (N,) of a mesh in their middles, that of their image included."""
+    slots = mesh.face_material[faces]
+    found = np.array([material.base_color[3] for material in mesh.materials], np.float64)[slots]
+    for slot in np.unique(slots).tolist():
+        here, material = slots == slot, mesh.materials[slot]
+        if material.texture is not None and mesh.uv is not None:
+            alpha = material.texture.pixels[..., 3]
+            height, width = alpha.shape
+            u, v = (mesh.uv[faces[here]].mean(axis=1, dtype=np.float64) % 1.0).T
+            rows, columns = (v * height).astype(int) % height, (u * width).astype(int) % width
+            found[here] *= alpha[rows, columns] / _FULL
+        if material.alpha_mode == "mask":
+            found[here] = found[here] >= material.alpha_cutoff
+        elif material.alpha_mode == "opaque":
+            found[here] = 1.0
+    return found
 
 
 def opaque_glass(entry: Entry, mesh: Mesh) -> tuple[Finding, ...]:

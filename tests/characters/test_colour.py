@@ -222,6 +222,30 @@ def test_a_character_as_faint_as_glass_is_said(tmp_path: Path, opacity: float, s
     assert any("hero.obj is mostly see-through: its material 'skin'" in one for one in character.warnings) == said
 
 
+@pytest.mark.parametrize(
+    ("mode", "alpha", "said"),
+    [("blend", 25, "an opacity of 10% by its image"), ("blend", 200, ""), ("mask", 25, "an opacity of 0%")],
+)
+def test_a_character_whose_image_hides_it_is_said(mode: Literal["blend", "mask"], alpha: int, said: str) -> None:
+    """Some programs keep another map, as of smoothness, where a texture has its opacity."""
+    pixels = np.full((4, 4, 4), 200, np.uint8)
+    pixels[..., 3] = alpha
+    mesh = mesh_of(Material("skin", texture=Texture(pixels), alpha_mode=mode))
+    mesh = replace(mesh, uv=np.full((1, 3, 2), 0.5, np.float32))
+    found = " ".join(one.warning for one in see_through(Entry("a", "gltf", Path("a.glb")), mesh))
+    assert bool(found) == bool(said)
+    assert not said or f"a.glb is mostly see-through: its material 'skin' has {said}" in found
+
+
+def test_cards_of_hair_make_no_character_faint() -> None:
+    pixels = np.full((4, 4, 4), 200, np.uint8)
+    pixels[:3, :, 3] = 0
+    mesh = mesh_of(*(Material("hair", texture=Texture(pixels), alpha_mode="mask") for _ in range(4)))
+    uv = np.array([[[0.5, row / 4 + 0.1]] * 3 for row in range(4)], np.float32)
+    mesh = replace(mesh, uv=uv, materials=mesh.materials[:1], face_material=np.zeros(4, np.int32))
+    assert see_through(Entry("a", "gltf", Path("a.glb")), mesh) == ()
+
+
 def test_a_shell_that_nobody_sees_makes_no_character_faint() -> None:
     def said(opacity: float, shell: float) -> tuple[str, ...]:
         skin, around = (Material("m", (0.2, 0.6, 0.2, a), alpha_mode="blend") for a in (opacity, shell))
