@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from specsia_build.dataset.schema import COLOR, GT
 from specsia_build.errors import SpecsiaError, UsageError, brief, meant, some
-from specsia_build.gallery.items import LAYERS, TARGET, Gallery, Item
+from specsia_build.gallery.items import TARGET, Gallery, Item, layers_of
 from specsia_build.sheets import spread
 
-_NAMES = {key: name for key, (name, _) in LAYERS.items()}
 _MAIN = (GT, COLOR)
 """Layers that stand for their side."""
 
@@ -82,11 +81,12 @@ def chosen_layers(gallery: Gallery, items: Sequence[Item], wanted: Sequence[str]
     sides = {name: layers for name, layers in sides.items() if layers}
     if not sides:
         raise SpecsiaError("none of them has any picture")
-    pairs = [_parsed(text, sides) for text in wanted] or [(name, _main(layers)) for name, layers in sides.items()]
+    names = {key: name for key, (name, _) in layers_of(s for item in items for s in item.sides.values()).items()}
+    pairs = [_parsed(text, sides, names) for text in wanted] or [
+        (name, _main(layers)) for name, layers in sides.items()
+    ]
     several = len({side for side, _ in pairs if side != TARGET}) > 1
-    named = {
-        layer: "" if gallery.kind == "evaluation" and layer == COLOR else _NAMES.get(layer, layer) for _, layer in pairs
-    }
+    named = {layer: "" if gallery.kind == "evaluation" and layer == COLOR else names[layer] for _, layer in pairs}
     return tuple(Shown(side, layer, _heading(side, named[layer], several)) for side, layer in dict.fromkeys(pairs))
 
 
@@ -94,14 +94,14 @@ def _main(layers: Sequence[str]) -> str:
     return next((layer for layer in _MAIN if layer in layers), layers[0])
 
 
-def _parsed(text: str, sides: dict[str, list[str]]) -> tuple[str, str]:
+def _parsed(text: str, sides: dict[str, list[str]], names: Mapping[str, str]) -> tuple[str, str]:
     if text in sides:
         return text, _main(sides[text])
     side, colon, layer = text.rpartition(":")
     name = side if colon else text
     if name not in sides:
         raise UsageError(f"nothing is shown by '{brief(name, 80)}': there is {some(list(sides))}.{meant(name, sides)}")
-    by_name = {_NAMES.get(one, one): one for one in sides[name]} | {one: one for one in sides[name]}
+    by_name = {names[one]: one for one in sides[name]} | {one: one for one in sides[name]}
     if layer not in by_name:
         there = ", ".join(f"{name}:{one}" for one in sides[name])
         raise UsageError(f"{name} has no layer '{brief(layer, 80)}': there is {there}.{meant(layer, by_name)}")

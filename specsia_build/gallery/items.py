@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Literal, Protocol
@@ -22,7 +22,13 @@ LAYERS = {
     GT_MASK: ("silhouette", "of Y*, without its contour"),
     LINE: ("lines", "of Y*"),
 }
-"""Name and meaning of each layer, in the order in which they are shown."""
+"""Name and meaning of each layer, in the order in which they are shown; see `layers_of`."""
+
+_CLEAN = {COLOR: ("colour", "without a contour"), POS: ("position", "on the surface as colour")}
+"""Of those that the character itself has, too, where its frames are not drawn as Y*."""
+
+_RESULTS = {COLOR: ("result", "what a method made of Z")}
+"""Of those of an evaluation."""
 
 Kind = Literal["run", "dataset", "source", "evaluation", "comparison"]
 
@@ -74,6 +80,17 @@ class Side:
         """Over the frames that have it; None where none has."""
         known = [value for value in self.values.get(measure, ()) if value is not None]
         return fmean(known) if known else None
+
+
+def layers_of(sides: Iterable[Side]) -> dict[str, tuple[str, str]]:
+    """Name and meaning of each layer that some sides have, in the order in which they are shown."""
+    held = {side.layers for side in sides}
+    named = dict(LAYERS)
+    if any(COLOR in layers and GT_MASK in layers for layers in held):
+        named |= _CLEAN
+    elif any(COLOR in layers and MASK not in layers for layers in held):
+        named |= _RESULTS
+    return {key: found for key, found in named.items() if any(key in layers for layers in held)}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any
 
 from specsia_build.gallery.compared import CHANGE, DIFFERENCE
-from specsia_build.gallery.items import LAYERS, TARGET, Gallery, Item, Lost, Side
+from specsia_build.gallery.items import LAYERS, TARGET, Gallery, Item, Lost, Side, layers_of
 from specsia_build.report.analyse import ENOUGH, FAR, outliers, registrations
 from specsia_build.report.sections import Sections
 from specsia_build.report.strips import COLUMNS, COVER, LARGE, PIXELS, Made, shown_frames
@@ -125,7 +125,7 @@ def document(
         live: whether more is being made while it is looked at.
     """
     sides = gallery.sides or dict.fromkeys(name for item in gallery.items for name in item.sides)
-    layers = {layer for item in gallery.items for side in item.sides.values() for layer in side.layers}
+    layers = layers_of(side for item in gallery.items for side in item.sides.values())
     numbers = {key for item in items for key in item["numbers"]}
     return {
         "format": FORMAT,
@@ -143,7 +143,7 @@ def document(
             for key, (name, unit, digits, note) in NUMBERS.items()
             if key in numbers
         ],
-        "layers": [{"key": key, "name": name, "note": note} for key, (name, note) in LAYERS.items() if key in layers],
+        "layers": [{"key": key, "name": name, "note": note} for key, (name, note) in layers.items()],
         "sides": sorted(sides, key=lambda name: name != TARGET),
         "items": list(items),
         "failures": list(failures),
