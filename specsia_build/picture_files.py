@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from specsia_build.errors import UsageError
+from specsia_build.errors import UsageError, plural
 from specsia_build.files.writing import replacing
 from specsia_build.films import Pixels, has_ffmpeg, write_mp4
 from specsia_build.ownership import refuse_foreign_file
@@ -95,8 +95,11 @@ def check_target(path: Path, film: bool, clear: bool) -> None:
     refuse_foreign_file(path, "picture that specsia drew", _MARK)
 
 
-def check_size(path: Path, size: tuple[int, int], count: int = 1) -> None:
+def check_size(path: Path, size: tuple[int, int], count: int = 1) -> tuple[int, int]:
     """See that a format can hold pictures of some width and height, so many of them.
+
+    Returns:
+        Width and height that they have in the file.
 
     Raises:
         UsageError: if not.
@@ -109,9 +112,10 @@ def check_size(path: Path, size: tuple[int, int], count: int = 1) -> None:
         )
     if width * height * (count if form.held else 1) > _HELD:
         raise UsageError(
-            f"{count} {'pictures' if count > 1 else 'picture'} of {width} x {height} pixels are more than fits into "
-            "memory: choose fewer characters or views, or a smaller --size"
+            f"{plural(count, 'picture')} of {width} x {height} pixels {'are' if count > 1 else 'is'} more than fits "
+            "into memory: choose fewer characters or views, or a smaller --size"
         )
+    return (width + width % 2, height + height % 2) if form.name == "MP4" else size
 
 
 def write_still(path: Path, picture: Pixels) -> None:

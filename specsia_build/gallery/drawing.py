@@ -183,7 +183,7 @@ def draw_turntable(
         return order[k * rates[item.id] // fastest % len(order)]
 
     sheet = _sheet([item.id for item in items], [""], [one.heading for one in shown], look, look.across or 0)
-    check_size(out, sheet.size, count)
+    size = check_size(out, sheet.size, count)
     pictures = _Pictures(gallery, items, shown, look.ground)
     pictures.read(lambda item: range(item.frames))
 
@@ -196,7 +196,7 @@ def draw_turntable(
             yield frame
 
     write_moving(out, count, frames(), fastest)
-    return Drawn(out, len(items), count, fastest, sheet.size, _warnings(pictures, sheet))
+    return Drawn(out, len(items), count, fastest, size, _warnings(pictures, sheet))
 
 
 def draw_sheet(
@@ -233,7 +233,7 @@ def draw_sheet(
     down = [one.heading for one in shown]
     rows, heads = (down, across) if by_view else (across, down)
     sheet = _sheet([item.id for item in items], rows, heads, look, look.across or 1)
-    check_size(out, sheet.size)
+    size = check_size(out, sheet.size)
     pictures = _Pictures(gallery, items, shown, look.ground)
     pictures.read(lambda item: chosen[item.id])
     cells = []
@@ -244,7 +244,7 @@ def draw_sheet(
     picture = _drawn(pictures, sheet, cells)
     pictures.check()
     write_still(out, picture)
-    return Drawn(out, len(items), 1, Fraction(1), sheet.size, _warnings(pictures, sheet))
+    return Drawn(out, len(items), 1, Fraction(1), size, _warnings(pictures, sheet))
 
 
 def _begin(
