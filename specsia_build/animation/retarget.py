@@ -59,12 +59,8 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
         notes += _posed(source, stand, target)
     else:
         notes += _left(motion, source, pairs)
-    if people and source.mirrored(stand):
-        notes += (
-            "its figure is mirrored: by its left and right joints its toes point behind it, so that its limbs bend the "
-            "wrong way: export it in right-handed coordinates, or swap left and right in the names of its joints",
-        )
     if people:
+        notes += _mirrored(motion, source, stand, target)
         lacking = [bone for bone in WANTED if (bone in source.human.bones) != (bone in target.human.bones)]
         if lacking:
             notes += (f"only one of the two figures has joints for {_words(lacking)}, which are not moved",)
@@ -131,6 +127,27 @@ def _posed(source: Figure, stand: Array, target: Figure) -> tuple[str, ...]:
     )
 
 
+def _mirrored(motion: Motion, source: Figure, stand: Array, target: Figure) -> tuple[str, ...]:
+    """Sentences on two humanoids whose left and right are not where they face."""
+    notes = []
+    if source.mirrored(stand):
+        notes.append(
+            "its figure is mirrored: by its left and right joints its toes point behind it, so that its limbs bend the "
+            "wrong way: export it in right-handed coordinates, or swap left and right in the names of its joints"
+        )
+    elif source.bent_behind(_watched(motion, source)):
+        notes.append(
+            "by its figure's left and right joints its knees bend behind it, and so do the character's: if it has no "
+            "bird's legs, swap left and right in the names of its joints, or export it in right-handed coordinates"
+        )
+    if target.crossed(target.made.rest_worlds):
+        notes.append(
+            "the character's left joints are on its right as it faces, so that its limbs bend the wrong way: say where "
+            "it faces by 'front' in its manifest line, or swap left and right in the names of its joints"
+        )
+    return tuple(notes)
+
+
 def _grows(track: Track) -> bool:
     sizes = np.abs(track.values if track.values.ndim == 2 else track.values[:, 1])
     return bool((sizes.max(axis=0) > (1 + MOST_GROWN) * sizes.min(axis=0)).any())
@@ -154,8 +171,6 @@ def _as_it_is(motion: Motion, source: Figure, target: Figure) -> Motion | None:
     """The motion with its tracks as they are, where the two are alike in all that it moves; else None."""
     there, here = source.skeleton, target.skeleton
     of = target.unique()
-    if not np.allclose(source.turn, target.turn, atol=_ALIKE):
-        return None
     size = float(np.ptp(here.rest_worlds[:, :3, 3], axis=0).max())
     tracks = []
     for track in motion.tracks:
@@ -229,12 +244,17 @@ def _stand(motion: Motion, source: Figure) -> tuple[Array, tuple[str, ...]]:
 
 def _flat(motion: Motion, source: Figure, stand: Array) -> Array:
     """A pose (J, 4, 4) with each foot as where it is lowest in a motion, which is where it is flat on the ground."""
-    times = np.linspace(motion.start, motion.end, min(_LOOKED_AT, len(sample_times(motion))))
-    memory.ask(JOINT_COST * len(times) * len(stand))
-    worlds = poses(source.skeleton, motion, times).worlds
+    worlds = _watched(motion, source)
     heights = (worlds[..., :3, 3] @ source.turn.T)[..., 2]
     flat = stand.copy()
     for side in ("left", "right"):
         foot = foot_joints(source.skeleton, source.human, side)
         flat[foot] = worlds[heights[:, foot].mean(axis=1).argmin(), foot]
     return flat
+
+
+def _watched(motion: Motion, source: Figure) -> Array:
+    """Worlds (T, J, 4, 4) of some frames of a motion, at even times."""
+    times = np.linspace(motion.start, motion.end, min(_LOOKED_AT, len(sample_times(motion))))
+    memory.ask(JOINT_COST * len(times) * len(source.skeleton.names))
+    return poses(source.skeleton, motion, times).worlds

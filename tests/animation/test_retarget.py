@@ -14,6 +14,7 @@ from specsia_build.animation.retarget import retargeted
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.animation.transfer import sample_times
 from specsia_build.errors import CharacterError
+from specsia_build.frame import front_rotation
 from tests.animation.people import KAYKIT, MIXAMO, QUATERNIUS, degrees, person, places, turning, way
 
 LIMBS = [
@@ -78,10 +79,11 @@ def test_rigs_of_the_same_names_and_other_orientations_share_their_fingers_too()
     assert tail in {track.node for track in found.tracks}
 
 
-def test_a_rig_of_the_same_build_takes_the_tracks_as_they_are() -> None:
+@pytest.mark.parametrize("front", ["-y", "+y"])
+def test_a_rig_of_the_same_build_takes_the_tracks_as_they_are_wherever_it_is_said_to_face(front: str) -> None:
     source, bones = person(KAYKIT, seed=4)
     motion = turning(source, bones["head"], [(0, 0, 0), (0, 0, 30)])
-    other = Figure(replace(source.skeleton), source.turn, {})
+    other = Figure(replace(source.skeleton), front_rotation(front) @ source.turn, {})
     found = retargeted(motion, source, other)
     assert [track.node for track in found.motion.tracks] == [bones["head"]]
     np.testing.assert_array_equal(found.motion.tracks[0].values, motion.tracks[0].values)
@@ -180,6 +182,25 @@ def test_a_source_that_rests_in_a_frame_of_its_run_keeps_its_hips_and_feet(headi
     ]
     for there, here in zip(heights[::2], heights[1::2], strict=True):
         assert np.subtract(here, there) == pytest.approx(np.subtract(heights[3], heights[2]), abs=0.02)
+
+
+@pytest.mark.parametrize("bent", [60, -60])
+def test_a_figure_whose_knees_bend_behind_it_is_told(bent: int) -> None:
+    figure, bones = person({bone: name for bone, name in MIXAMO.items() if not bone.endswith("Toes")})
+    motion = turning(figure, bones["leftLowerLeg"], [(0, 0, 0), (bent, 0, 0)])
+    notes = retargeted(motion, figure, person(KAYKIT, seed=3)[0]).notes
+    assert ["its knees bend behind it" in note for note in notes] == ([True] if bent < 0 else [])
+
+
+def test_a_character_whose_left_is_on_its_right_is_told() -> None:
+    source, bones = person(MIXAMO)
+    swapped = {"left": "right", "right": "left"}
+    names = {
+        bone: KAYKIT.get(next((bone.replace(a, b) for a, b in swapped.items() if bone.startswith(a)), bone), "")
+        for bone in KAYKIT
+    }
+    notes = retargeted(turning(source, bones["head"], [(0, 0, 30)]), source, person(names)[0]).notes
+    assert any("left joints are on its right as it faces" in note for note in notes)
 
 
 def test_who_rests_on_guard_or_lies_without_a_skin_that_says_more_is_told() -> None:
