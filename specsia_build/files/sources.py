@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from io import BufferedReader
 from pathlib import Path
 
@@ -15,6 +16,43 @@ from specsia_build.errors import CharacterError
 
 MOST_SOURCE_BYTES = 4 * 2**30
 """Largest source file that is opened."""
+
+
+_State = tuple[int, int, int] | None
+"""A file's inode, size and time of change; None where there is none."""
+
+_opened: ContextVar[dict[Path, _State] | None] = ContextVar("opened", default=None)
+"""Source files and how they were when they were first opened, or looked for in vain."""
+
+
+@contextmanager
+def unchanging() -> Iterator[None]:
+    """See that each source file which the block opens, or looks for in vain, is at its end as it was then.
+
+    Raises:
+        CharacterError: if one is not.
+    """
+    mark = _opened.set(opened := {})
+    try:
+        yield
+    finally:
+        _opened.reset(mark)
+    for path, state in opened.items():
+        if _state(path) != state:
+            raise CharacterError(f"{path.name} changed while it was read: build again once it is complete")
+
+
+def _state(path: Path) -> _State:
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _note(path: Path) -> None:
+    if (opened := _opened.get()) is not None and path not in opened:
+        opened[path] = _state(path)
 
 
 def is_file(path: Path) -> bool:
@@ -38,6 +76,7 @@ def source_place(path: Path, root: Path) -> Path:
         FileNotFoundError, NotADirectoryError: if there is none.
         CharacterError: if it is no regular file, lies outside `root` or cannot be looked up.
     """
+    _note(path)
     with _sentences(path):
         place = path.resolve(strict=True)
         if not place.is_relative_to(root.resolve()):

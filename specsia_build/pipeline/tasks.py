@@ -8,6 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from specsia_build.backends.registry import load_backend
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.errors import MOST_SHOWN, MOST_WARNED, LowQualityError, OthersError, SpecsiaError, brief
-from specsia_build.files.sources import source_digest
+from specsia_build.files.sources import source_digest, unchanging
 from specsia_build.files.trouble import write_trouble
 from specsia_build.memory import exhausted, is_exhaustion, memory_bytes, reckoned
 from specsia_build.pipeline.executors.base import Needs
@@ -181,12 +182,14 @@ def _make(task: Task, loaded: Earlier, watch: Stopwatch, digest_of: DigestOf) ->
     # A node that does not see the run's folder keeps no logs of its own there.
     if stage.calls_backend and logs_to is not None and task.layout.root.is_dir():
         logs_to(task.layout.worker_logs)
-    artefact, files = stage.make(job, loaded, watch)
-    inputs = dict(task.inputs)
-    if (sources := stage.sources(job)) is not None:
-        with watch.part("read"):
-            known = {name: digest for name, digest in inputs.items() if not name.startswith(sources.prefix)}
-            inputs = {**known, **file_inputs(files, sources, digest_of)}
+    inputs, sources = dict(task.inputs), stage.sources(job)
+    # Samples are written by who reads them first.
+    with unchanging() if sources is not None and sources.sample is None else nullcontext():
+        artefact, files = stage.make(job, loaded, watch)
+        if sources is not None:
+            with watch.part("read"):
+                known = {name: digest for name, digest in inputs.items() if not name.startswith(sources.prefix)}
+                inputs = {**known, **file_inputs(files, sources, digest_of)}
     return seal(artefact, stage.name, stage_fingerprint(task, inputs), inputs)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,6 +35,22 @@ def test_a_late_attempt_that_fails_leaves_what_another_made(task: Task) -> None:
     task.entry.path.write_text("v nan nan nan")
     assert perform(task).reason is not None
     assert file_of(task.path).read_bytes() == made
+
+
+@pytest.mark.parametrize("name", ["figure.obj", "figure.mtl"])
+def test_nothing_is_made_of_a_file_that_is_another_by_the_end(task: Task, name: str) -> None:
+    """One that is saved, or turns up, after it was read and before its digest was taken."""
+
+    def saved(*given: Any) -> Any:
+        made = render.STAGE.make(*given)
+        write_figure(task.entry.path.with_name(name), 1.5)
+        return made
+
+    task.entry.path.write_text(f"mtllib figure.mtl\n{task.entry.path.read_text()}")
+    slow = replace(task, stage=replace(render.STAGE, make=saved))
+    assert perform(slow).reason == f"{name} changed while it was read: build again once it is complete"
+    assert read_meta(task.path) is None
+    assert perform(task).reason is None
 
 
 def test_a_full_disk_is_not_the_characters_fault(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
