@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-import unicodedata
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 from specsia_build.errors import CharacterError, brief, some
-from specsia_build.files.listing import folded, listing
+from specsia_build.files.listing import ANYWHERE, below, folded, listing
 from specsia_build.files.sources import MOST_SOURCE_BYTES, read_source, source_digest, source_place
-
-_MAX_WALKED = 20_000
-
-_AUTHORS_ENCODINGS = ("shift_jis", "gb18030", "big5", "euc_kr", "cp1251")
-"""Encodings in which programs write the names in their text files where they do not write UTF-8 or Western European."""
 
 
 class SideFiles:
@@ -37,12 +28,11 @@ class SideFiles:
         self.stem = mesh_file.stem
         self.root = root or self.folder
         self._tried: dict[Path, None] = {mesh_file: None}
-        self._tree: Mapping[str, list[Path]] | None = None
         self._said: dict[str, None] = {}
 
     @property
     def tried(self) -> tuple[Path, ...]:
-        """The mesh file, then every file found or looked for in vain, in order, without repeats."""
+        """The mesh file, then every file found or looked for in vain, and searches for some, in order, no repeats."""
         return tuple(self._tried)
 
     def warnings(self) -> list[str]:
@@ -69,8 +59,8 @@ class SideFiles:
             return self.folder.joinpath(*parts)
         if self._there(self.folder / parts[-1]):
             return self.folder / parts[-1]
-        below = self._best(parts)
-        return below if below is not None and self._there(below) else None
+        best = self._best(parts)
+        return best if best is not None and self._there(best) else None
 
     def find_own(self, suffixes: tuple[str, ...]) -> Path | None:
         """The file beside the mesh file with the same stem and the first of `suffixes` (lower case) that is there."""
@@ -103,7 +93,9 @@ class SideFiles:
             same = takewhile(bool, (folded(a) == folded(b) for a, b in zip(own[::-1], parts[::-1], strict=False)))
             return -sum(same), len(own)
 
-        found = self._below().get(folded(parts[-1]))
+        # What is found, and that nothing is, decides as files do.
+        self._tried[self.folder / ANYWHERE / parts[-1]] = None
+        found = below(self.folder, parts[-1])
         if not found:
             return None
         best = min(found, key=rank)
@@ -112,33 +104,3 @@ class SideFiles:
             places = some([path.relative_to(self.folder).as_posix() for path in alike])
             self._said[f"'{brief(parts[-1], 80)}' may be any of {places}: the first was taken; leave one alone"] = None
         return best
-
-    def _below(self) -> Mapping[str, list[Path]]:
-        """Files of the folder's tree by their names, `folded` and else `_misread`, those nearest to the top first."""
-        if self._tree is None:
-            found: list[Path] = []
-            walked = 0
-            for folder, subfolders, names in os.walk(self.folder):
-                subfolders.sort()
-                found.extend(Path(folder) / name for name in sorted(names))
-                walked += 1 + len(names)
-                if walked > _MAX_WALKED:
-                    break
-            found.sort(key=lambda path: len(path.parts))
-            exact, misread = defaultdict[str, list[Path]](list), defaultdict[str, list[Path]](list)
-            for path in found:
-                exact[folded(path.name)].append(path)
-                for spelling in _misread(path.name):
-                    misread[spelling].append(path)
-            self._tree = {**misread, **exact}
-        return self._tree
-
-
-def _misread(name: str) -> list[str]:
-    """What becomes of a name that was written in another encoding and is read as Western European, folded."""
-    spellings, name = [], unicodedata.normalize("NFC", name)
-    for encoding in () if name.isascii() else _AUTHORS_ENCODINGS:
-        with contextlib.suppress(UnicodeError):
-            # Half of a character may be a backslash, up to which a name is taken for a folder.
-            spellings.append(folded(name.encode(encoding).decode("cp1252", errors="replace")).rpartition("\\")[2])
-    return spellings

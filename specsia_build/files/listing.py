@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 import unicodedata
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 _SETTLED = 2 * 10**9
 """Nanoseconds after which a folder's time tells each further change of it: the coarsest times are FAT's, of 2 s."""
+
+
+ANYWHERE = "**"
+"""As the folder of a path: its name is looked for below the folder of that one, in any spelling; see `searched`."""
+
+_MOST_WALKED = 20_000
+
+_MOST_TREES = 64
+
+_AUTHORS_ENCODINGS = ("shift_jis", "gb18030", "big5", "euc_kr", "cp1251")
+"""Encodings in which programs write the names in their text files where they do not write UTF-8 or Western European."""
 
 
 @dataclass(frozen=True)
@@ -58,3 +72,79 @@ def _settled(folder: Path, _: int) -> Listing:
 
 def _read(folder: Path) -> Listing:
     return Listing(tuple(sorted(path.name for path in folder.iterdir())))
+
+
+@dataclass(frozen=True)
+class _Tree:
+    """What lies below a folder: its folders with their times of change, and its files by their spellings."""
+
+    folders: Mapping[str, int]
+    files: Mapping[str, Sequence[Path]]
+
+
+_trees: dict[Path, _Tree] = {}
+
+
+def below(folder: Path, name: str) -> Sequence[Path]:
+    """The files of a name in a folder's tree, in any letter case, or else as other encodings misread it, those nearest
+    to the top first; of a large tree the first `_MOST_WALKED` files are looked at."""
+    known = _trees.get(folder)
+    if known is None or any(_changed(one) != when for one, when in known.folders.items()):
+        known = _walked(folder)
+        if len(_trees) >= _MOST_TREES:
+            _trees.clear()
+        if time.time_ns() - max(known.folders.values(), default=0) >= _SETTLED:
+            _trees[folder] = known
+    return known.files.get(folded(name), ())
+
+
+def searched(path: str | Path) -> str | None:
+    """What a search finds, as seen from the folder that it looks into; None where it finds nothing or is no search.
+
+    Args:
+        path: a folder, `ANYWHERE` and the name of a file.
+    """
+    search = Path(path)
+    if search.parent.name != ANYWHERE:
+        return None
+    top = search.parent.parent
+    return ", ".join(one.relative_to(top).as_posix() for one in below(top, search.name)) or None
+
+
+def _changed(folder: str) -> int:
+    try:
+        return os.stat(folder).st_mtime_ns  # noqa: PTH116  there may be many
+    except OSError:
+        return -1
+
+
+def _walked(top: Path) -> _Tree:
+    folders: dict[str, int] = {}
+    found: list[Path] = []
+    walked = 0
+    # Before what is in it is listed: what comes then changes it once more.
+    folders[str(top)] = _changed(str(top))
+    for parent, subfolders, names in os.walk(top):
+        subfolders.sort()
+        folders.update((inner, _changed(inner)) for inner in (os.path.join(parent, one) for one in subfolders))  # noqa: PTH118
+        found.extend(Path(parent) / name for name in sorted(names))
+        walked += 1 + len(names)
+        if walked > _MOST_WALKED:
+            break
+    found.sort(key=lambda path: len(path.parts))
+    exact, misread = defaultdict[str, list[Path]](list), defaultdict[str, list[Path]](list)
+    for path in found:
+        exact[folded(path.name)].append(path)
+        for spelling in _misread(path.name):
+            misread[spelling].append(path)
+    return _Tree(folders, {**misread, **exact})
+
+
+def _misread(name: str) -> list[str]:
+    """What becomes of a name that was written in another encoding and is read as Western European, folded."""
+    spellings, name = [], unicodedata.normalize("NFC", name)
+    for encoding in () if name.isascii() else _AUTHORS_ENCODINGS:
+        with contextlib.suppress(UnicodeError):
+            # Half of a character may be a backslash, up to which a name is taken for a folder.
+            spellings.append(folded(name.encode(encoding).decode("cp1252", errors="replace")).rpartition("\\")[2])
+    return spellings

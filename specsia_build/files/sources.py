@@ -13,6 +13,7 @@ from pathlib import Path
 
 from specsia_build import memory
 from specsia_build.errors import CharacterError
+from specsia_build.files.listing import searched
 
 MOST_SOURCE_BYTES = 4 * 2**30
 """Largest source file that is opened."""
@@ -165,9 +166,14 @@ def read_whole(stream: BufferedReader) -> bytes:
 
 
 def source_digest(path: Path, root: Path) -> str | None:
-    """SHA-256 of a file that somebody else chose, or None where there is none that may be read."""
+    """SHA-256 of a file that somebody else chose, or None where there is none that may be read.
+
+    Of a search it is what that finds; see `searched`.
+    """
     try:
         with open_source_file(path, root) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
+    except FileNotFoundError:
+        return searched(path)
     except (OSError, CharacterError):
         return None

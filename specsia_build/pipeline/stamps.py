@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from specsia_build.errors import CharacterError
+from specsia_build.files.listing import searched
 from specsia_build.files.sources import source_place
 from specsia_build.pipeline.objects import Place, Remote
 from specsia_build.pipeline.store import stamp_from, stamp_of
@@ -68,6 +69,8 @@ def source_stamp(path: Path, root: Path) -> str | None:
     """What changes whenever a source file does; None where there is none that may be read; see `source_place`."""
     try:
         return stamp_of(source_place(path, root))
+    except FileNotFoundError:
+        return searched(path)
     except (OSError, CharacterError):
         return None
 
