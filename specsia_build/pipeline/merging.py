@@ -21,6 +21,7 @@ from specsia_build.pipeline.lock import locked
 from specsia_build.pipeline.mark import changes, claim_folder, settings_before, take_versions
 from specsia_build.pipeline.settings import existing_run
 from specsia_build.pipeline.store import is_dropped, stamp_of
+from specsia_build.stages.registry import character_stages
 
 _LOCAL = "source"
 """Of the settings what may differ between machines: where the source lies."""
@@ -75,7 +76,7 @@ def merge(runs: Sequence[Path], layout: RunLayout, say: Callable[[str], None]) -
         with open_index(layout, writes=True, say=say) as index:
             for _, one in found:
                 _take_artefacts(one, layout, index, say)
-        _take_failures([one for _, one in found], layout)
+            _take_failures([one for _, one in found], layout, index)
         _take_records([one for _, one in found], layout)
     return whole
 
@@ -146,12 +147,19 @@ def _bring(path: Path, target: Path) -> None:
             shutil.copyfile(path, temporary)
 
 
-def _take_failures(runs: Sequence[RunLayout], layout: RunLayout) -> None:
-    """Bring over what is on record as failed, with what there is to look at; the first run that says so counts."""
+def _take_failures(runs: Sequence[RunLayout], layout: RunLayout, index: Index) -> None:
+    """Bring over what is on record as failed, with what there is to look at; the first run that says so counts.
+
+    What failed in one run and was made in another has not failed.
+    """
+    stages = {stage.name: stage for stage in character_stages()}
     kept: dict[tuple[str, str, str | None], Failure] = {}
     for one in runs:
         for failure in read_failures(one.failures):
             if (failure.key, failure.stage, failure.backend) in kept:
+                continue
+            stage = stages.get(failure.stage)
+            if stage is not None and index.meta(layout.artefact(stage, failure.backend, failure.key)) is not None:
                 continue
             kept[failure.key, failure.stage, failure.backend] = failure
             if failure.details is None:
