@@ -139,13 +139,12 @@ def _counts(stages: Sequence[StageSummary], which: str) -> list[str]:
     return [line] if line else []
 
 
-def _next(summary: BuildSummary, layout: RunLayout, first: Sequence[str]) -> list[str]:
+def _next(summary: BuildSummary, config: BuildConfig, layout: RunLayout, first: Sequence[str]) -> list[str]:
     run = argument(layout.root)
     if summary.stopped is not None:
         return [f"specsia status {run}"]
     if summary.dataset is None and not summary.recipes:
-        command = "build" if summary.clips is None else "clips"
-        return [f"specsia {command} --out {argument(layout.url or str(layout.root))}"]
+        return [f"{config.command} --out {argument(layout.url or str(layout.root))}"]
     checked = [] if summary.dataset is None else [f"specsia verify {argument(summary.dataset)}"]
     return [*first, f"specsia report {run}", *checked]
 
@@ -213,7 +212,7 @@ def end(
             "splits": summary.doubles,
         },
         where={**_places(summary, layout), "load": [*load, *load_lines(summary.dataset, summary.rows or ())]},
-        follows=_next(summary, layout, first),
+        follows=_next(summary, config, layout, first),
         bad=trouble is not None,
     )
     if trouble is not None:
@@ -233,7 +232,7 @@ def _trouble(summary: BuildSummary, layout: RunLayout) -> str | None:
         return f"{'stopped before pack' if summary.clips is None else 'not all is there'}: {summary.stopped}"
     if summary.failed > summary.allowed_failures:
         allowed = summary.allowed_failures
-        every = plural(summary.characters, "character")
+        every = plural(summary.characters, "character") if summary.clips is None else plural(summary.clips, "clip")
         return f"{summary.failed} of {every} failed, {allowed} may: see {layout.failures}"
     return None
 

@@ -33,7 +33,8 @@ def unchanging() -> Iterator[None]:
     Raises:
         CharacterError: if one is not.
     """
-    mark = _opened.set(opened := {})
+    opened: dict[Path, _State] = {}
+    mark = _opened.set(opened)
     try:
         yield
     finally:

@@ -28,17 +28,17 @@ def _is_own(name: PurePosixPath, place: Place, ids: Collection[str]) -> bool:
     stage = next((stage for stage in character_stages() if folders[:1] == [stage.name]), None)
     if stage is None:
         return False
-    depth = 1 + stage.per_backend
+    depth, of = 1 + stage.per_backend, character_of(name.stem) if stage.per_clip else name.stem
     if kind == "quarantine":
         picture = _VIEW.fullmatch(last)
         expected = last == WHY or (picture is not None and picture[1] in stage.pictures)
         return expected and len(folders) == depth + 1 and folders[depth] in ids
     if kind == "logs":
-        return len(folders) == depth and name.suffix == ".txt" and name.stem in ids
+        return len(folders) == depth and name.suffix == ".txt" and of in ids
     if len(folders) != depth + 1 or name.suffix != ".tar":
         return False
     # A damaged one is known by its character, one of a character that the source lost by its content.
-    return name.stem in ids or (read_meta(place) or {}).get("stage") == stage.name
+    return of in ids or (read_meta(place) or {}).get("stage") == stage.name
 
 
 def _character(name: PurePosixPath) -> str:

@@ -150,8 +150,6 @@ def pack_clips(work: Work) -> BuildSummary:
         SpecsiaError: if something cannot be written.
     """
     assert work.config.clips is not None
-    if work.summary.clips is None:
-        work.count_clips()
     if not work.summary.clips:
         looked = (work.layout.artefact(motions.STAGE, None, entry.id) for entry in work.entries)
         if not work.before_pack() and not any(map(work.index.meta, looked)):

@@ -17,7 +17,7 @@ from specsia_build.pipeline.planning import plan_stage, stages_of
 from specsia_build.pipeline.recipes import PartTask, by_folder, part_tasks
 from specsia_build.pipeline.selection import select, source_of
 from specsia_build.pipeline.settling import Settlement, packs
-from specsia_build.recipes.folder import is_written, record_of
+from specsia_build.recipes.folder import is_written, keys, record_of
 from specsia_build.recipes.registry import folder_recipes
 from specsia_build.recipes.verify import mark_of
 from specsia_build.stages.pack import PackPlan, packed_fingerprint, plan_fingerprint
@@ -26,7 +26,8 @@ from specsia_build.stages.registry import character_stages
 
 @dataclass(frozen=True)
 class StageStatus:
-    """Counts of one stage (of one backend): characters done, stale, missing, waiting for an earlier stage, failed."""
+    """Counts of one stage (of one backend): characters or clips done, stale, missing, waiting for an earlier stage,
+    failed."""
 
     stage: str
     backend: str | None
@@ -93,7 +94,10 @@ def _is_recipe_current(tasks: Sequence[PartTask]) -> bool | None:
 
 
 def _is_current(folder: Path, tasks: Sequence[PartTask]) -> bool:
-    """Whether a recipe's folder holds its parts as they would be written, but for as many as were left out of it."""
+    """Whether a recipe's folder holds its parts as they would be written, but for as many as were left out of it, and
+    no others."""
+    if not {task.key for task in tasks}.issuperset(keys(folder)):
+        return False
     lacking = [task for task in tasks if not is_written(folder, task.key, task.mark)]
     left_out = (mark_of(folder) or {}).get("left_out")
     return len(lacking) == left_out and all(record_of(folder, task.key) is None for task in lacking)
@@ -115,7 +119,7 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
             plan = plan_stage(stage, spec, rest, config, layout, index)
             name = None if spec is None else backend_name(spec)
             done = len(plan.done) + (sum(map(len, settled.values())) if stage.per_clip else len(settled))
-            failed = {f.id for f in failures if f.stage == stage.name and f.backend == name}
+            failed = {f.key for f in failures if f.stage == stage.name and f.backend == name}
             counts = map(len, (plan.stale, plan.missing, plan.blocked, failed))
             stages.append(StageStatus(stage.name, name, done, *counts))
         packed = []

@@ -159,6 +159,9 @@ class Work:
             UsageError: if one has nothing to start from.
             SpecsiaError: if an artefact is damaged as soon as it is written.
         """
+        finds_clips = any(stage is motions.STAGE for stage, _ in steps)
+        if self.config.clips is not None and ids is None and not finds_clips:
+            self.count_clips()
         for segment in segments(steps, self.config):
             damaged = self._attempt(segment, ids)
             # Those that others rest on first, as these may need them.

@@ -274,6 +274,23 @@ def test_status_knows_what_recipes_left_out_and_what_they_lack(tmp_path: Path) -
     assert told() == ["pack nothing is packed yet", "a build would do: pack"]
 
 
+def test_clips_are_what_is_counted_of_clips(tmp_path: Path) -> None:
+    """In the closing lines of a stage that does not find them, in status, and where a character is gone."""
+    for name in ("one", "two"):
+        write_moving_figure(tmp_path / "figures" / f"{name}.glb")
+    out = tmp_path / "out"
+    clips(tmp_path / "figures", out)
+    lost = [{"id": "one", "stage": "draw", "backend": None, "reason": "no", "clip": f"one-go-0{k}"} for k in range(2)]
+    (out / "failures.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lost))
+    (draw,) = (one for one in specsia("status", out, "--json")["stages"] if one["stage"] == "draw")
+    assert (draw["done"], draw["failed"]) == (8, 2)
+    ran = specsia("clips", "--out", out, "--stage", "draw", "--workers", "1")
+    assert f"specsia clips --out {out}" in ran["error"]
+    assert clips(tmp_path / "figures", out, "--stage", "draw")["clips"] == 8
+    (tmp_path / "figures" / "two.glb").unlink()
+    assert "packed, but not as a build would pack it now" in specsia("status", out)["text"]
+
+
 def test_a_reconstruction_with_clips_of_its_own_keeps_them(tmp_path: Path) -> None:
     """The character's own file given as its reconstruction moves exactly as the character."""
     write_moving_figure(tmp_path / "figures" / "a.glb")

@@ -113,7 +113,8 @@ def test_what_is_forgotten_is_what_builds_write(tmp_path: Path) -> None:
     layout.splits.write_text(splits.to_json({"0": "train", "1": "train"}))
     own = (
         "artefacts/render/5f/0.tar", "artefacts/project/inflate/6b/1.tar", "logs/tasks.jsonl", "logs/render/1.txt",
-        "logs/workers/gpu0.log", "quarantine/project/inflate/1/color_00.png", "failures.jsonl", "dataset/README.md",
+        "logs/draw/0-walk-00.txt", "logs/workers/gpu0.log",
+        "quarantine/project/inflate/1/color_00.png", "failures.jsonl", "dataset/README.md",
     )  # fmt: skip
     foreign = (
         "artefacts/mine.tar", "artefacts/render/5f/backup.tar", "artefacts/render/deep/er/0.tar", "logs/diary.txt",
