@@ -173,14 +173,15 @@ def _config_lines(config: ConfigDiff) -> list[str]:
         lines.append(
             f"  {name} differs in {plural(count, 'row')}: {', '.join(uids)}{', ...' if count > len(uids) else ''}"
         )
-    if config.images:
+    rows = [
+        (i.column, i.rows, i.pixel_rows, f"{i.mean:.4f}", i.worst, f"{i.worst_mean:.4f}", ", ".join(i.worst_rows))
+        for i in config.images
+        if i.rows > i.sizes
+    ]
+    if rows:
         head = ("image", "rows", "pixels differ", "mean", "worst value", "worst row", "")
-        rows = [
-            (i.column, i.rows, i.pixel_rows, f"{i.mean:.4f}", i.worst, f"{i.worst_mean:.4f}", ", ".join(i.worst_rows))
-            for i in config.images
-        ]
         lines += ["  " + line for line in _columns([head, *rows])]
-        lines += [f"  {i.column} differs in size in {plural(i.sizes, 'row')}" for i in config.images if i.sizes]
+    lines += [f"  {i.column} differs in size in {plural(i.sizes, 'row')}" for i in config.images if i.sizes]
     if config.iou is not None and (config.iou.better or config.iou.worse):
         iou = config.iou
         lines.append(

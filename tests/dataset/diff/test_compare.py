@@ -83,7 +83,8 @@ def test_pixels_and_values(one_backend: Path, dataset: Path) -> None:
         put(rows["2_02"], "mask", pixels(rows["2_02"], "mask")[:-1])
 
     change(dataset, alter)
-    (found,) = compared(one_backend, dataset).configs
+    whole = compared(one_backend, dataset)
+    (found,) = whole.configs
     assert found.changed == 5
     assert found.values == {"iou": (1, ("0_02",)), "license": (1, ("2_00",))}
     images = {image.column: image for image in found.images}
@@ -93,6 +94,7 @@ def test_pixels_and_values(one_backend: Path, dataset: Path) -> None:
     assert images["color"].worst_rows == ("0_01",)
     assert (images["gt"].rows, images["gt"].pixel_rows, images["gt"].worst) == (1, 0, 0)
     assert (images["mask"].rows, images["mask"].sizes) == (1, 1)
+    assert [line for line in whole.lines() if "mask" in line] == ["  mask differs in size in 1 row"]
     assert found.iou is not None
     assert (found.iou.worse, found.iou.better, found.iou.most_fallen[0]) == (1, 0, "0_02")
     assert found.iou.mean[0] - found.iou.mean[1] == pytest.approx(0.25 / 24)
