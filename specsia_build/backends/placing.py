@@ -22,7 +22,7 @@ def axes_matrix(axes: Sequence[str]) -> NDArray[np.float64]:
     Raises:
         ValueError: if they are not three different axes.
     """
-    matrix = np.array([axis_vector(axis) for axis in axes], np.float64)
+    matrix = np.array([axis_vector(str(axis)) for axis in axes], np.float64)
     if matrix.shape != (3, 3) or abs(round(float(np.linalg.det(matrix)))) != 1:
         raise ValueError(f"{', '.join(map(str, axes))} are not three different axes")
     return matrix

@@ -21,6 +21,9 @@ GROUP = "specsia.backends"
 DESCRIBED: Mapping[str, Callable[[str, object], Backend]] = {"command": command.make, "url": http.make}
 """What makes a backend of a setting of this name; its settings must have one of them."""
 
+_SETTLED = frozenset({"command", "http", "https", *NAMES})
+"""Those of our own backends that read the user's settings."""
+
 _OF_FOLDERS = frozenset({"mesh-dir", *NAMES})
 """Backends whose argument is a folder."""
 
@@ -51,8 +54,11 @@ def load_backend(spec: str) -> Backend:
     if not found and (described := _described(name, colon)) is not None:
         return described
     if not found:
+        if name in all_settings():
+            raise UsageError(f"{settings_file()}: {name} has neither {' nor '.join(DESCRIBED)}, which say what it is")
         names = available_backends() or ("none, because specsia is not installed as a package",)
         raise UsageError(no_such("backend", name, names))
+    _refuse_unheeded(found[0])
     targets = sorted({point.value for point in found})
     if len(targets) > 1:
         raise UsageError(f"the backend '{name}' is declared more than once: {', '.join(targets)}")
@@ -78,6 +84,20 @@ def placeless(spec: str) -> str:
     if name == "command":
         return f"{name}:{command.placeless(argument)}"
     return name if name in _OF_FOLDERS else spec
+
+
+def _refuse_unheeded(point: EntryPoint) -> None:
+    """See that the user's settings say nothing of an installed backend that nobody heeds.
+
+    Raises:
+        UsageError: if they do.
+    """
+    own = all_settings().get(point.name, {})
+    if not DESCRIBED.keys().isdisjoint(own):
+        raise UsageError(f"{settings_file()}: {point.name} is the name of an installed backend: take another")
+    if own and point.name not in _SETTLED and point.module.partition(".")[0] == __name__.partition(".")[0]:
+        where = "a manifest.yaml beside its meshes says it" if point.name == "mesh-dir" else "take them out"
+        raise UsageError(f"{settings_file()}: {point.name} takes no settings here: {where}")
 
 
 def _described(name: str, colon: str) -> Backend | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint, EntryPoints
+from pathlib import Path
 
 import pytest
 
@@ -60,3 +61,23 @@ def test_two_packages_with_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert available_backends() == ("inflate",)
     with pytest.raises(UsageError, match="more than once: a:create, b:create"):
         load_backend("inflate")
+
+
+@pytest.mark.parametrize(
+    ("settings", "backend", "reason"),
+    [
+        ("inflate: {command: a}", "inflate", "inflate is the name of an installed backend"),
+        ("fusion: {slots: 2}", "fusion", "fusion takes no settings here"),
+        ("mesh-dir: {axes: [-x, +z, +y]}", "mesh-dir:.", r"takes no settings here: a manifest\.yaml beside its meshes"),
+        ("triposr: {comand: python recon.py}", "triposr", "triposr has neither command nor url"),
+        ("command: {axes: [1, 2, 3]}", "command:true {image} {mesh}", "command: '1' is not an axis"),
+    ],
+)
+def test_settings_that_nobody_would_heed_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: str, backend: str, reason: str
+) -> None:
+    path = tmp_path / "backends.yaml"
+    path.write_text(settings)
+    monkeypatch.setenv("SPECSIA_BACKENDS", str(path))
+    with pytest.raises(UsageError, match=f"backends.yaml: .*{reason}"):
+        load_backend(backend)
