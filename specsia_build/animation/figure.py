@@ -124,7 +124,7 @@ class Figure:
             np.stack([places[:, bones[side + part]] for side in ("left", "right")], axis=1)
             for part in ("UpperLeg", "LowerLeg", "Foot")
         )
-        top = places[:, bones.get("neck", bones.get("head", (*self.human.spine, bones["hips"])[-1]))]
+        top = places[:, bones.get("neck", bones.get("head", self.human.spine[-1]))]
         front = np.cross(hips[:, 0] - hips[:, 1], top - hips.mean(axis=1))
         legs, lower = ankles - hips, knees - hips
         with np.errstate(all="ignore"):

@@ -185,11 +185,16 @@ def test_a_source_that_rests_in_a_frame_of_its_run_keeps_its_hips_and_feet(headi
 
 
 @pytest.mark.parametrize("bent", [60, -60])
-def test_a_figure_whose_knees_bend_behind_it_is_told(bent: int) -> None:
-    figure, bones = person({bone: name for bone, name in MIXAMO.items() if not bone.endswith("Toes")})
+@pytest.mark.parametrize("lacking", [("Toes",), ("Toes", "head", "neck")])
+def test_a_figure_whose_knees_bend_behind_it_is_told(bent: int, lacking: tuple[str, ...]) -> None:
+    figure, bones = person({bone: name for bone, name in MIXAMO.items() if not bone.endswith(lacking)})
+    moved, low = figure.skeleton.translations.copy(), np.array([0.0, 0.0, 0.1])
+    moved[bones["hips"]] -= low
+    moved[figure.skeleton.parents == bones["hips"]] += low
+    figure = Figure(replace(figure.skeleton, translations=moved), figure.turn, {})
     motion = turning(figure, bones["leftLowerLeg"], [(0, 0, 0), (bent, 0, 0)])
     notes = retargeted(motion, figure, person(KAYKIT, seed=3)[0]).notes
-    assert ["its knees bend behind it" in note for note in notes] == ([True] if bent < 0 else [])
+    assert any("its knees bend behind it" in note for note in notes) == (bent < 0)
 
 
 def test_a_character_whose_left_is_on_its_right_is_told() -> None:
