@@ -10,7 +10,7 @@ from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option
-from specsia_build.errors import SpecsiaError, UsageError, argument, plural
+from specsia_build.errors import argument, plural
 
 
 @click.command(
@@ -32,10 +32,7 @@ def diff(ctx: click.Context, one: str, two: str, as_json: bool) -> None:
 
     began = time.monotonic()
     with Progress().bar("diff", None, "row") as bar:
-        try:
-            found = diff_datasets(open_dataset(one), open_dataset(two), bar.at)
-        except SpecsiaError as error:
-            raise UsageError(str(error)) from error
+        found = diff_datasets(open_dataset(one), open_dataset(two), bar.at)
     lines = found.lines()
     rows = sum(config.rows[0] - len(config.removed) for config in found.configs)
     conclude(

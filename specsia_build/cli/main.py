@@ -58,6 +58,9 @@ COMMANDS = {
 }
 """Module of each command and what it does; it is imported only when the command is asked for, so that help is quick."""
 
+_IN_TROUBLE = {"diff": USAGE}
+"""Exit codes of commands that could not be done, where `FAILED` says what was found."""
+
 
 class _Commands(CommandGroup):
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -85,7 +88,7 @@ class _Commands(CommandGroup):
             return super().make_context(*args, **settings)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with stoppable(FAILED), _told():
+        with stoppable(FAILED), _told(ctx):
             _read_names()
             _stand_somewhere()
             return super().invoke(ctx)
@@ -122,8 +125,8 @@ def _stand_somewhere() -> None:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Whatever goes wrong becomes one sentence on standard error and an exit code."""
+def _told(ctx: click.Context | None = None) -> Iterator[None]:
+    """Whatever goes wrong becomes one sentence on standard error and an exit code, that of the command in `ctx`."""
     try:
         yield
     except (click.exceptions.NoArgsIsHelpError, click.exceptions.Exit, click.Abort):
@@ -134,26 +137,31 @@ def _told() -> Iterator[None]:
     except UsageError as error:
         raise _Sentence(str(error), USAGE) from error
     except SpecsiaError as error:
-        raise _Sentence(str(error), FAILED) from error
+        raise _Sentence(str(error), _in_trouble(ctx)) from error
     except KeyboardInterrupt as error:
-        raise _Sentence(str(error) or STOPPED, FAILED) from error
+        raise _Sentence(str(error) or STOPPED, _in_trouble(ctx)) from error
     # Where a file is written, its own sentence comes first; this is for all that the system may refuse besides.
     except OSError as error:
         stuck = _is_stuck(sys.stdout)
         if isinstance(error, BrokenPipeError) and (stuck or _is_unread(sys.stdout) or _is_unread(sys.stderr)):
             # Who reads results and leaves has seen enough of them; who reads along and leaves does not see them.
-            code = DONE if stuck or not _is_unread(sys.stderr) else FAILED
+            code = DONE if stuck or not _is_unread(sys.stderr) else _in_trouble(ctx)
             _is_stuck(sys.stderr)
             raise click.exceptions.Exit(code) from error
         said = f"standard output cannot be written: {error.strerror or error}" if stuck else _refused(error)
-        raise _Sentence(said, FAILED) from error
+        raise _Sentence(said, _in_trouble(ctx)) from error
     except click.ClickException:
         raise
     # Nobody expected this one; where it happened is needed to mend it.
     except Exception as error:
         fault = brief(f"{type(error).__name__}: {error}")
         said = f"a fault of specsia itself, please report it with the lines below: {fault}"
-        raise _Sentence(said, FAILED, where=traceback.format_exc().splitlines()) from error
+        raise _Sentence(said, _in_trouble(ctx), where=traceback.format_exc().splitlines()) from error
+
+
+def _in_trouble(ctx: click.Context | None) -> int:
+    """The exit code of a command that could not be done."""
+    return _IN_TROUBLE.get((ctx and ctx.invoked_subcommand) or "", FAILED)
 
 
 def _chosen(error: click.UsageError) -> str:

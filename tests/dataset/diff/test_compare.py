@@ -142,3 +142,12 @@ def test_the_command(one_backend: Path, copied: Callable[[Path], Path]) -> None:
     trouble = specsia("diff", one_backend, folder / "nowhere")
     assert trouble.exit_code == 2
     assert trouble.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("trouble", [KeyboardInterrupt(), OSError(5, "Input/output error"), RuntimeError("a fault")])
+def test_trouble_is_no_difference(one_backend: Path, trouble: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr("specsia_build.dataset.diff.compare.diff", fail)
+    assert specsia("diff", one_backend, one_backend).exit_code == 2
