@@ -38,6 +38,7 @@ class Selection:
         left_out: characters of the source that the dataset it follows does not have.
         lacking: ids of that dataset that the source does not have.
         moved: sentences about characters that lay in another split until now.
+        gone: ids of the run's splits that the source does not have.
     """
 
     entries: tuple[Entry, ...]
@@ -45,10 +46,14 @@ class Selection:
     left_out: int = 0
     lacking: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
 
     def notes(self, like: str | None) -> list[str]:
         """What is not as in the dataset `like`, or not as before, in sentences."""
         found = list(self.moved)
+        if self.gone:
+            had = plural(len(self.gone), "character")
+            found.append(f"the source lacks {had} that this run had, left out from now on: {named(self.gone)}")
         if self.left_out:
             found.append(f"like {like}: it lacks {plural(self.left_out, 'character')} of the source, left out here")
         if self.lacking:
@@ -174,7 +179,8 @@ def select(
     if config.like is None:
         fixed = {entry.id: entry.split for entry in entries if entry.split is not None}
         found = splits.assign(ids, fixed) if frozen is None else splits.grown(frozen, ids, fixed)
-        return Selection(_share(entries, config), found, moved=_moved(frozen or {}, found))
+        gone = tuple(found.keys() - set(ids))
+        return Selection(_share(entries, config), found, moved=_moved(frozen or {}, found), gone=gone)
     if before is not None and frozen is not None and before.get("like") == config.like:
         given: Mapping[str, str] = frozen
     else:

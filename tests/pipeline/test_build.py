@@ -105,6 +105,16 @@ def test_what_rests_on_other_sources_or_settings_is_not_packed(copied: Copied, t
     assert sums(out) == sums(whole)
 
 
+def test_a_character_that_the_source_lacks_by_now_is_told(copied: Copied, tmp_path: Path) -> None:
+    figures, out = shutil.copytree(copied[0], tmp_path / "figures"), copied[2]
+    (figures / "3.obj").rename(figures / "three.obj")
+    told = build(figures, out)
+    assert made(told)["render"] == (1, 4)
+    assert "the source lacks 1 character that this run had, left out from now on: 3" in told["error"]
+    (figures / "three.obj").rename(figures / "3.obj")
+    assert "left out from now on: three" in build(figures, out)["error"]
+
+
 def test_datasets_loads_three_splits_of_pictures(run: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
     from datasets import load_dataset
 
