@@ -24,6 +24,9 @@ WRAPS = {"REPEAT": "repeat", "MIRROR": "mirror", "EXTEND": "clamp", "CLIP": "cla
 
 MOST_NODES = 64
 
+MOST_GROUPS = 8
+"""Groups within each other that are looked into."""
+
 DARK = 0.01
 """Linear colour below which a surface is as good as black."""
 
@@ -98,10 +101,21 @@ class Reader:
         }
         if material is None:
             return surface
-        shader, veil = _shader(material.node_tree) if material.use_nodes and material.node_tree else (None, None)
-        if shader is None:
+        if not material.use_nodes or not material.node_tree:
             surface["base_color"] = [*material.diffuse_color[:3], 1.0]
             return surface
+        shaders, veil = _shaders(material.node_tree)
+        if shaders and veil is None and all(node.type == "BSDF_TRANSPARENT" for node in shaders):
+            surface["base_color"], surface["alpha_mode"] = [1.0, 1.0, 1.0, 0.0], "blend"
+            return surface
+        shader = self._telling([node for node in shaders if node.type in COLOUR_SOCKETS], material)
+        if shader is None:
+            surface["base_color"] = [*material.diffuse_color[:3], 1.0]
+            told = f"of material '{material.name}' no shader is known, so that its viewport colour was taken"
+            self.warnings[f"{told}: let a Principled BSDF give its colour"] = 1
+            return surface
+        if len(shaders) > 1:
+            self.warnings[f"the mix of shaders in material '{material.name}' was simplified to one of them"] = 1
         colour = self._colour(shader.inputs[COLOUR_SOCKETS[shader.type]], material)
         glow = _linked_glow(shader)
         unlit = shader.type == "EMISSION"
@@ -131,6 +145,16 @@ class Reader:
             surface["base_color"][3] *= 1.0 - (1.0 - GLASS) * let_through
             surface["alpha_mode"] = "blend"
         return surface
+
+    def _telling(self, shaders, material):
+        """The first of several shaders that is not black, so that a mix with one that adds nothing loses no colour."""
+
+        def coloured(shader):
+            # What is passed over on the way is of no interest where another is taken.
+            colour = Reader(self.images, self.signs)._colour(shader.inputs[COLOUR_SOCKETS[shader.type]], material)
+            return colour["attribute"] is not None or max(colour["factor"]) >= DARK
+
+        return max(shaders, key=coloured) if len(shaders) > 1 else next(iter(shaders), None)
 
     def _texture(self, node):
         vector = node.inputs["Vector"]
@@ -212,6 +236,10 @@ class Reader:
         clip = getattr(material, "blend_method", "HASHED") == "CLIP"
         solid = getattr(material, "blend_method", "HASHED") == "OPAQUE"
         node = _upstream(socket)
+        if node is not None and node.type == "GROUP_INPUT":
+            outer = _group_socket(socket, material)
+            if outer is not None and outer.type == "VALUE":
+                socket, node = outer, _upstream(outer)
         while node is not None and node.type == "MATH":
             clip = clip or node.operation in ("ROUND", "GREATER_THAN", "LESS_THAN")
             node = next((n for n in map(_upstream, node.inputs) if n is not None), None)
@@ -283,30 +311,39 @@ def _upstream(socket):
     return None
 
 
-def _shader(tree):
-    """What gives the surface its colour: the node of the tree nearest to the output, or None.
+def _shaders(tree, depth=0):
+    """What a surface shows: shader nodes that are no mix of others, those nearest to the tree's output first.
 
-    With it comes the socket that says how much of it is mixed with transparency on the way there, or None.
+    With them comes the socket that says how much of it is mixed with transparency on the way there, or None.
     """
-    outputs = [n for n in tree.nodes if n.type == "OUTPUT_MATERIAL"]
+    outputs = [n for n in tree.nodes if n.type in ("OUTPUT_MATERIAL", "GROUP_OUTPUT")]
     outputs.sort(key=lambda n: not n.is_active_output)
-    queue = [_upstream(n.inputs["Surface"]) for n in outputs[:1]]
-    seen, veil = set(), None
+    queue = [_upstream(s) for n in outputs[:1] for s in n.inputs if s.type == "SHADER"][:1]
+    seen, found, veil = set(), [], None
     while queue and len(seen) < MOST_NODES:
         node = queue.pop(0)
         if node is None or node.name in seen:
             continue
         seen.add(node.name)
-        if node.type in COLOUR_SOCKETS:
-            return node, veil
-        if node.type == "GROUP" and node.node_tree is not None:
-            inner = _group_shader(node.node_tree)
-            if inner is not None:
-                return inner, veil
-        if node.type == "MIX_SHADER" and any(map(_is_transparent, node.inputs[1:])):
+        inputs = _mixed(node)
+        if node.type == "GROUP" and node.node_tree is not None and depth < MOST_GROUPS:
+            inner, inner_veil = _shaders(node.node_tree, depth + 1)
+            found, veil = found + inner, veil or inner_veil
+        elif not inputs:
+            found.append(node)
+        elif node.type == "MIX_SHADER" and any(map(_is_transparent, inputs)):
             veil = veil or node.inputs[0]
-        queue.extend(_upstream(s) for s in node.inputs if s.type == "SHADER")
-    return None, None
+        queue.extend(map(_upstream, inputs))
+    return [n for n in found if n.type != "BSDF_TRANSPARENT" or veil is None], veil
+
+
+def _mixed(node):
+    """The sockets of a node for the shaders that it shows something of."""
+    inputs = [s for s in node.inputs if s.type == "SHADER"]
+    if node.type == "MIX_SHADER" and not node.inputs[0].is_linked and not any(map(_is_transparent, inputs)):
+        share = float(node.inputs[0].default_value)
+        return inputs[:1] if share <= 0.0 else inputs[1:] if share >= 1.0 else inputs
+    return inputs
 
 
 def _is_transparent(socket):
@@ -321,10 +358,6 @@ def _transmission(shader):
         return 1.0
     socket = shader.inputs.get("Transmission Weight") or shader.inputs.get("Transmission")
     return 0.0 if socket is None or socket.is_linked else min(1.0, max(0.0, float(socket.default_value)))
-
-
-def _group_shader(tree):
-    return next((n for n in tree.nodes if n.type in COLOUR_SOCKETS), None)
 
 
 def _mapping(node):
