@@ -52,7 +52,17 @@ def read_motions(document: Document, number: NDArray[np.int32], broken: Collecti
         start, end = min(track.times[0] for track in tracks), max(track.times[-1] for track in tracks)
         played.append(Motion(name, tuple(tracks), float(start), float(end)))
     humanoid, doubts = read_humanoid(document, number)
-    return Motions(motions=tuple(played), spoilt=tuple(spoilt), humanoid=humanoid, warnings=(*warnings, *doubts))
+    return Motions(motions=_joined(played), spoilt=tuple(spoilt), humanoid=humanoid, warnings=(*warnings, *doubts))
+
+
+def _joined(motions: Sequence[Motion]) -> tuple[Motion, ...]:
+    """Some motions, those without a name as one if no two move the same: programs have written one for each joint."""
+    parts = [motion for motion in motions if not motion.name]
+    tracks = tuple(track for motion in parts for track in motion.tracks)
+    if len(parts) < 2 or len({(track.node, track.path) for track in tracks}) < len(tracks):
+        return tuple(motions)
+    whole = Motion("", tracks, min(motion.start for motion in parts), max(motion.end for motion in parts))
+    return tuple(whole if motion is parts[0] else motion for motion in motions if motion.name or motion is parts[0])
 
 
 def standing(document: Document, number: NDArray[np.int32], pose: str) -> tuple[Motion | None, float]:

@@ -148,7 +148,9 @@ def _odd(character_id: str, actor: Actor, settings: ClipSettings) -> list[str]:
     again = [motion for motion in _again(lasting) if _moves(motion, actor.rig)]
     others = "--clip takes others by their names"
     return [
-        " ".join([some([motion.name for motion in found]), one if len(found) == 1 else several])
+        " ".join(
+            [some([motion.name or "a motion without a name" for motion in found]), one if len(found) == 1 else several]
+        )
         for found, one, several in (
             (
                 [motion for motion in actor.motions.values() if not motion.duration > 0],

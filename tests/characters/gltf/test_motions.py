@@ -232,6 +232,21 @@ def test_a_clip_that_cannot_be_played_is_a_sentence_and_the_others_go_on(
     assert re.search(sentence, said)
 
 
+@pytest.mark.parametrize("shared", [False, True])
+def test_motions_without_a_name_that_move_different_joints_are_one(tmp_path: Path, shared: bool) -> None:
+    writer = GltfWriter()
+    writer.mesh_node(writer.primitive())
+    animate(writer, None)
+    animate(writer, "Walk")
+    animate(writer, None, "translation" if shared else "scale", times=[0.0, 4.0], values=[[1.0, 1, 1], [5.0, 1, 1]])
+    found = read(writer, tmp_path)
+    assert [(motion.name, motion.start, motion.end) for motion in found.motions] == (
+        [("", 1.0, 3.0), ("Walk", 1.0, 3.0), ("", 0.0, 4.0)] if shared else [("", 0.0, 4.0), ("Walk", 1.0, 3.0)]
+    )
+    if not shared:
+        assert_allclose(corners(found, 2.0), np.multiply(TRIANGLE, [3, 1, 1]) + SHIFTS[1], atol=1e-6)
+
+
 def test_names_are_kept_as_they_are(tmp_path: Path) -> None:
     writer = GltfWriter()
     writer.mesh_node()
