@@ -316,17 +316,16 @@ def _limbs(mesh: Mesh, landmarks: Sequence[Landmark], axis: str) -> dict[str, bo
     return {name: value > 0 for name, value in along.items() if abs(value) >= LEAST_REACH}
 
 
-def up_of(mesh: Mesh, landmarks: Sequence[Landmark], usual: str, *, by_shape: bool = True) -> Evidence:
+def up_of(mesh: Mesh, landmarks: Sequence[Landmark], usual: str) -> Evidence:
     """Which way is up in a file's own coordinates: its joints say, or else its shape.
 
     Args:
         mesh, landmarks: in those coordinates.
         usual: what the file's format states. What rests upon its origin that way, and not the other way, stands so.
-        by_shape: ask the shape where the joints say nothing.
     """
     found = up_by_joints(landmarks)
     # A rig that is named, but has no feet below the rest, is of something that does not stand.
-    if by_shape and found.axis is None and not len(left_of(landmarks)):
+    if found.axis is None and not len(left_of(landmarks)):
         shape = up_by_shape(mesh)
         found = shape if shape.axis is not None else Evidence(None, f"{found.why}, and {shape.why}")
     if found.axis not in (None, usual) and _rests(mesh, usual) and not _rests(mesh, found.axis or usual):

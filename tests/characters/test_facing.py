@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -126,10 +127,17 @@ def test_a_shape_that_says_nothing_is_left_and_marked(tmp_path: Path, solids: li
     assert facts_of(read_character(entry)).faces == "-y?"
 
 
-def rigged(path: Path, turn: np.ndarray, joints: dict[str, tuple[float, float, float]]) -> Path:
-    """A cube and joints as GLB."""
+def rigged(
+    path: Path,
+    turn: np.ndarray,
+    joints: dict[str, tuple[float, float, float]],
+    solids: Sequence[np.ndarray] = (CORNERS,),
+) -> Path:
+    """A cube, or other boxes, and joints as GLB."""
     writer = GltfWriter()
-    triangles = np.array([CORNERS[list(t)] for a, b, c, d in QUADS for t in ((a, b, c), (a, c, d))]).reshape(-1, 3)
+    triangles = np.array(
+        [box[list(t)] for box in solids for a, b, c, d in QUADS for t in ((a, b, c), (a, c, d))]
+    ).reshape(-1, 3)
     red = writer.add("materials", pbrMetallicRoughness={"baseColorFactor": [0.9, 0.3, 0.1, 1.0]})
     nodes = [writer.mesh_node(writer.primitive(triangles @ turn.T, material=red))]
     nodes += [writer.add("nodes", name=name, translation=(turn @ np.array(p)).tolist()) for name, p in joints.items()]
@@ -151,6 +159,14 @@ def test_a_gltf_is_not_turned_but_told(tmp_path: Path) -> None:
 def test_a_gltf_that_lies_is_told(tmp_path: Path) -> None:
     character = read(rigged(tmp_path / "a.glb", into_file("+z", "-y"), JOINTS))
     assert any('"up": "+z" in its manifest line sets it upright' in said for said in character.warnings)
+
+
+def test_a_gltf_that_lies_is_told_by_its_shape_where_it_has_no_joints(tmp_path: Path) -> None:
+    lying = read(rigged(tmp_path / "a.glb", into_file("+z", "-y"), {}, boxes()))
+    assert lying.up == "+y"
+    assert any("a.glb stands along +z, as it stands on its feet that way, not +y as" in said for said in lying.warnings)
+    standing = read(rigged(tmp_path / "b.glb", into_file("+y", "-y"), {}, boxes()))
+    assert not any("stands along" in said for said in standing.warnings)
 
 
 def test_a_gltf_as_it_should_be_is_not_doubted(tmp_path: Path) -> None:
