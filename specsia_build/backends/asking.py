@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,7 @@ def asked(backend: Backend, image: NDArray[np.uint8], context: Context) -> Mesh:
 
 
 def _made(backend: Backend, image: NDArray[np.uint8], context: Context) -> Mesh:
-    if type(backend).__module__.partition(".")[0] == _OURS:
+    if _is_ours(backend):
         return backend.reconstruct(image, context)
     try:
         return backend.reconstruct(image, context)
@@ -59,5 +60,31 @@ def _made(backend: Backend, image: NDArray[np.uint8], context: Context) -> Mesh:
         # A full disk and too little memory are the machine's, whoever meets them.
         if isinstance(error, SpecsiaError) or write_trouble(error) is not None or is_exhaustion(error):
             raise
-        what = brief(f"{type(error).__name__}: {error}".rstrip(": "), MOST_SHOWN // 2)
-        raise OthersError(f"the backend {backend.name} failed on {context.character_id} ({what})") from error
+        raise OthersError(f"the backend {backend.name} failed on {context.character_id} ({_what(error)})") from error
+
+
+def stated_inputs(backend: Backend, character_id: str) -> tuple[Path, ...]:
+    """The files that a backend states as its inputs for a character.
+
+    Raises:
+        SpecsiaError: if code that is not ours fails, or states what are no paths.
+    """
+    if _is_ours(backend):
+        return tuple(backend.inputs(character_id))
+    whose = f"the backend {backend.name} does not state its inputs for {character_id}"
+    try:
+        found = tuple(backend.inputs(character_id))
+    except Exception as error:
+        raise SpecsiaError(f"{whose} ({_what(error)})") from error
+    odd = next((one for one in found if not isinstance(one, Path)), None)
+    if odd is not None:
+        raise SpecsiaError(f"{whose}: among them is {brief(repr(odd), MOST_SHOWN // 4)}, which is no Path")
+    return found
+
+
+def _is_ours(backend: Backend) -> bool:
+    return type(backend).__module__.partition(".")[0] == _OURS
+
+
+def _what(error: Exception) -> str:
+    return brief(f"{type(error).__name__}: {error}".rstrip(": "), MOST_SHOWN // 2)

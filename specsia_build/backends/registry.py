@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 from specsia_build.backends import command, http
@@ -136,6 +137,10 @@ def _made(point: EntryPoint, argument: str | None) -> Backend:
 
 
 _MEMBERS: Mapping[str, type] = {"name": str, "version": int, "sees_ground_truth": bool, "needs_yaw": bool}
+_NUMBER = (int, float)
+_MORE: Mapping[str, tuple[type, ...]] = {"slots": _NUMBER, "gpus": (int,), "patience": _NUMBER, "folder": (Path,)}
+"""Members that a backend need not have."""
+
 _METHODS = ("settings", "inputs", "reconstruct")
 
 
@@ -147,11 +152,15 @@ def _lack(made: object, name: str) -> str | None:
     odd = next((member for member, kind in _MEMBERS.items() if not isinstance(getattr(made, member), kind)), None)
     if odd is not None:
         return f"has a {odd} that is no {_MEMBERS[odd].__name__} but {getattr(made, odd)!r}"
+    for member, kinds in _MORE.items():
+        value = getattr(made, member, None)
+        if value is not None and not isinstance(value, kinds):
+            return f"has a {member} that is no {' or '.join(kind.__name__ for kind in kinds)} but {value!r}"
     backend: Any = made
     if backend.name != name:
         return f"is called '{name}' where it is installed and '{backend.name}' by itself: its name must be the same"
     try:
-        json.dumps(dict(backend.settings()))
+        json.dumps(dict(backend.settings()), sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
         return f"has settings that are no JSON: {error}"
     return None

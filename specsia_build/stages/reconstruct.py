@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import png
-from specsia_build.backends.asking import asked
+from specsia_build.backends.asking import asked, stated_inputs
 from specsia_build.backends.base import Backend, Context, Reading
 from specsia_build.backends.gate import check_generated, check_mesh, fitted
 from specsia_build.backends.likeness import better_frame, small
@@ -65,7 +65,7 @@ def _inputs(job: Job, earlier: EarlierMeta, digest_of: DigestOf) -> Digests:
     """The frontal picture, the files that the backend states, and all of the render where it sees the ground truth."""
     backend, rendered = _backend(job), earlier[render.STAGE]
     found = {render.FRONT: rendered["files"][render.FRONT]["sha256"]}
-    for i, path in enumerate(backend.inputs(job.entry.id)):
+    for i, path in enumerate(stated_inputs(backend, job.entry.id)):
         found[f"backend/{i}/{path.name}"] = digest_of(path, path.parent)
     if backend.sees_ground_truth:
         found["ground truth"] = rendered["fingerprint"]

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from specsia_build.backends import registry
-from specsia_build.backends.asking import asked
+from specsia_build.backends.asking import asked, stated_inputs
 from specsia_build.backends.base import Context
 from specsia_build.backends.registry import load_backend
 from specsia_build.errors import CharacterError, OthersError, SpecsiaError
@@ -147,6 +147,24 @@ def unsaid(argument: str | None) -> Theirs:
     return made
 
 
+def boundless(argument: str | None) -> Theirs:
+    made = Theirs()
+    made.settings = lambda: {"far": float("inf")}  # type: ignore[method-assign]
+    return made
+
+
+def mixed(argument: str | None) -> Theirs:
+    made = Theirs()
+    made.settings = lambda: {1: "a", "b": 2}  # type: ignore[method-assign,dict-item]
+    return made
+
+
+def patient(argument: str | None) -> Theirs:
+    made = Theirs()
+    made.patience = "long"  # type: ignore[attr-defined]
+    return made
+
+
 def versioned(argument: str | None) -> Theirs:
     made = Theirs()
     made.version = "1.0"  # type: ignore[assignment]
@@ -160,6 +178,9 @@ def versioned(argument: str | None) -> Theirs:
         ("nothing", "is a NoneType without name and version"),
         ("misnamed", r"'theirs' where it is installed and '\.\./mine' by itself"),
         ("unsaid", "settings that are no JSON"),
+        ("boundless", "settings that are no JSON"),
+        ("mixed", "settings that are no JSON"),
+        ("patient", "a patience that is no int or float but 'long'"),
         ("versioned", "a version that is no int but '1.0'"),
     ],
 )
@@ -167,6 +188,21 @@ def test_what_is_no_backend_is_told(monkeypatch: pytest.MonkeyPatch, create: str
     declare(monkeypatch, create)
     with pytest.raises(SpecsiaError, match=rf"the backend 'theirs' \({__name__}:{create}\) .*{reason}"):
         load_backend("theirs")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "reason"),
+    [
+        (lambda character_id: [][1], r"\(IndexError: list index out of range\)"),
+        (lambda character_id: None, r"\(TypeError: 'NoneType' object is not iterable\)"),
+        (lambda character_id: ["weights.pt"], "among them is 'weights.pt', which is no Path"),
+    ],
+)
+def test_inputs_that_are_none_are_their_fault(inputs: Any, reason: str) -> None:
+    backend = Theirs()
+    backend.inputs = inputs  # type: ignore[method-assign]
+    with pytest.raises(SpecsiaError, match=f"the backend theirs does not state its inputs for a.*{reason}"):
+        stated_inputs(backend, "a")
 
 
 def test_the_documented_example_builds_and_its_fault_is_its_own(tmp_path: Path) -> None:
