@@ -115,7 +115,8 @@ def listed_below(folder: Path) -> list[str]:
 
 
 def remove_empty(folder: Path) -> None:
-    """Remove a folder and those below it as far as nothing is in them."""
+    """Remove a folder and those below it as far as nothing is in them; a link to one stays."""
     for parent, _, _ in os.walk(folder, topdown=False):
-        if not any(Path(parent).iterdir()):
-            Path(parent).rmdir()
+        path = Path(parent)
+        if not path.is_symlink() and not any(path.iterdir()):
+            path.rmdir()

@@ -133,6 +133,16 @@ def test_what_is_forgotten_is_what_builds_write(tmp_path: Path) -> None:
     assert forget(layout) == []
 
 
+def test_a_folder_of_a_run_that_lies_elsewhere_stays_where_it_is(tmp_path: Path) -> None:
+    layout = RunLayout(tmp_path / "run")
+    claim_folder(layout, "sample:3")
+    layout.splits.write_text(splits.to_json({"0": "train"}))
+    write_bytes(tmp_path / "disk" / "render" / "5f" / "0.tar", b"x")
+    (layout.root / "artefacts").symlink_to(tmp_path / "disk")
+    assert forget(layout) == []
+    assert (list((layout.root / "artefacts").iterdir()), layout.splits.exists()) == ([], False)
+
+
 def test_what_other_versions_made_is_told_until_all_of_it_is_made_anew(tmp_path: Path) -> None:
     layout, config = RunLayout(tmp_path / "run"), BuildConfig(source="sample:3")
     claim_folder(layout, config.source)
