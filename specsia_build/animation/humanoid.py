@@ -61,6 +61,8 @@ _FINGERS = {
     **dict.fromkeys(("Index", "Middle", "Ring", "Little"), ("Proximal", "Intermediate", "Distal")),
 }
 
+_NUMBER = "0123456789._- "
+
 _MOST_LIKE, _MOST_ABOVE = 64, 1000
 """Joints of one part, and nodes above one, that are looked at."""
 
@@ -195,7 +197,7 @@ def _named(skeleton: Skeleton) -> Humanoid:
     bones: dict[str, int | None] = {}
     for name, side in (("left", 1), ("right", -1)):
         bones |= {name + part: node for part, node in (_leg(tree, side) | _arm(tree, skeleton.names, side)).items()}
-    bones |= _trunk(tree, bones)
+    bones |= _trunk(tree, skeleton.names, bones)
     hips = bones["hips"]
     end = _carrier(tree, bones)
     spine = [] if hips is None or end is None else list(reversed(tree.above(end)[: tree.above(end).index(hips)]))
@@ -238,7 +240,7 @@ def _arm(tree: _Tree, names: Sequence[str], side: int) -> dict[str, int | None]:
     return arm
 
 
-def _trunk(tree: _Tree, bones: Mapping[str, int | None]) -> dict[str, int | None]:
+def _trunk(tree: _Tree, names: Sequence[str], bones: Mapping[str, int | None]) -> dict[str, int | None]:
     """The hips, which legs and head, or legs and arms, hang on together; the head is the one that shares most."""
     legs = [node for node in (bones["leftUpperLeg"], bones["rightUpperLeg"]) if node is not None]
     arms = [node for node in (bones["leftUpperArm"], bones["rightUpperArm"]) if node is not None]
@@ -251,9 +253,22 @@ def _trunk(tree: _Tree, bones: Mapping[str, int | None]) -> dict[str, int | None
     head = max(tree.found.get((0, "Head"), ()), key=lambda node: shared([node]), default=None)
     necks = [node for node in tree.found.get((0, "Neck"), ()) if head is None or node in tree.above(head)[1:]]
     neck = max(necks, key=lambda node: shared([node]), default=None)
+    if head is None and neck is None and (numbered := _above_arms(tree, names, arms)):
+        head, neck = numbered[-1], numbered[0] if len(numbered) > 1 else None
     upper = [node for node in (head, neck) if node is not None][:1] or arms
     hips = tree.common([*legs, *upper]) if len(legs) == 2 and upper else None
     return {"hips": hips, "neck": neck, "head": head}
+
+
+def _above_arms(tree: _Tree, names: Sequence[str], arms: Sequence[int]) -> list[int]:
+    """The rest of a spine that is numbered up to the head, from what both arms hang on: ``DEF-spine.006`` of Rigify."""
+    path = [end] if len(arms) == 2 and (end := tree.common(arms)) is not None else []
+    if not path or "spine" not in words_of(names[path[0]].rstrip(_NUMBER)):
+        return []
+    for node, parent in enumerate(tree.parents):
+        if parent == path[-1] and names[node].rstrip(_NUMBER) == names[parent].rstrip(_NUMBER):
+            path.append(node)
+    return path[1:]
 
 
 def _carrier(tree: _Tree, bones: Mapping[str, int | None]) -> int | None:

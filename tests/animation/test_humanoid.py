@@ -332,6 +332,28 @@ LIMBS
         rightarm
           rightforearm
 """,
+    "Rigify, numbered up to the head": """
+rig
+  DEF-spine
+LIMBS
+    DEF-thigh.*
+      DEF-shin.*
+        DEF-foot.*
+LIMBS
+    DEF-spine.001
+      DEF-spine.002
+        DEF-spine.003
+          DEF-spine.004
+            DEF-spine.005
+              DEF-spine.006
+                DEF-bang.001
+          DEF-shoulder.L
+            DEF-upper_arm.L
+              DEF-forearm.L
+          DEF-shoulder.R
+            DEF-upper_arm.R
+              DEF-forearm.R
+""",
     "feet beside the legs, hips that carry no legs": """
 Root
   Body
@@ -389,6 +411,15 @@ def test_bones_are_found_whoever_named_them(rig: str) -> None:
             "DEF-upper_arm.L",
             "DEF-spine.002",
             "DEF-head",
+        ),
+        "Rigify, numbered up to the head": (
+            "DEF-spine",
+            "DEF-thigh.L",
+            "DEF-shin.L",
+            "DEF-shoulder.L",
+            "DEF-upper_arm.L",
+            "DEF-spine.003",
+            "DEF-spine.006",
         ),
         "Daz": ("hip", "lThighBend", "lShin", "lCollar", "lShldrBend", "chestLower", "head"),
         "OptiTrack": ("Hip", "LThigh", "LShin", "LShoulder", "LUArm", "Chest", "Head"),
