@@ -18,8 +18,9 @@ _LOOKED_AT = 300
 _WAY = 1.0
 """Lengths of the figure that a root goes, at least, if its feet are to say anything of it."""
 
-_SLIDES = 6.0
-"""How many times as far as feet step a root goes, where units are two; up to 1.5 in who walks, runs or jumps."""
+_SLIDES = 2.2
+"""How many times as far as feet step a root goes, where units are two, if only inches and centimetres; who walks, runs
+or jumps goes up to 1.5 times as far."""
 
 
 def in_radians(angles: NDArray[np.float64]) -> str | None:
@@ -59,6 +60,6 @@ def of_two_units(skeleton: Skeleton, motion: Motion, up: NDArray[np.float64]) ->
     if not (steps > 0 and gone > _WAY * size and gone > _SLIDES * steps):
         return None
     return (
-        f"takes its root {gone / steps:,.0f} times as far as its feet step, so that it slides: if its offsets and its "
+        f"takes its root {gone / steps:,.1f} times as far as its feet step, so that it slides: if its offsets and its "
         f"root's positions are of two units, multiply the positions by about {steps / gone:.2g}"
     )

@@ -125,9 +125,13 @@ def swings(size: float = 1.0, unit: float = 1.0, frames: int = 40) -> str:
             swings(size=100.0),
             "times as far as its feet step, so that it slides: if its offsets and its root's positions",
         ),
+        (
+            swings(size=2.54 * 1.6),
+            "takes its root 2.5 times as far as its feet step",
+        ),
         (swings(size=0.0), None),
     ],
-    ids=["sound", "radians", "radians, brief", "two units", "on the spot"],
+    ids=["sound", "radians", "radians, brief", "two units", "inches and centimetres", "on the spot"],
 )
 def test_other_units_than_a_bvh_has_are_said(tmp_path: Path, text: str, said: str | None) -> None:
     found = read_bvh(written(tmp_path, text)).warnings
