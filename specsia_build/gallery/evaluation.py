@@ -22,6 +22,11 @@ from specsia_build.gallery.items import TARGET, Gallery, Item, Measure, Side
 
 SCORES, TABLES, RESULTS, REPORT = "scores.json", "tables.md", "results", "report.html"
 
+MARK = f"{RESULTS}/specsia-evaluation.txt"
+"""In every such folder from the beginning on."""
+
+MARK_TEXT = "What models make of characters, written by `specsia evaluate`; the same command goes on with it.\n"
+
 TRUTH, RAW = schema.GT, schema.COLOR
 """Folders of the pictures of Y* and of Z, beside those of the methods."""
 

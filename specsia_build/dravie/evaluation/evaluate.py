@@ -27,7 +27,9 @@ from specsia_build.dravie.network.perceptual import Perceptual, fid_between
 from specsia_build.dravie.seen import gathered
 from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.files.names import folded_name
-from specsia_build.gallery.evaluation import RAW, TRUTH, UNREPAIRED
+from specsia_build.files.writing import write_bytes
+from specsia_build.gallery.evaluation import MARK, MARK_TEXT, RAW, SCORES, TRUTH, UNREPAIRED
+from specsia_build.ownership import refuse_foreign_folder
 from specsia_build.pipeline.progress import Progress
 
 FRONTAL, NOVEL = "frontal", "novel"
@@ -210,7 +212,8 @@ def evaluate(
         allow_seen: score a model on characters that it has seen, too.
 
     Raises:
-        UsageError: if there is no such split or configuration, or a model has seen a character and must not.
+        UsageError: if there is no such split or configuration, a model has seen a character and must not, or `out`
+            holds something else.
         SpecsiaError: if a character has no frontal view, or a view shows nothing.
     """
     scores: list[Score] = []
@@ -221,7 +224,9 @@ def evaluate(
     seen_by = _seen_by(dataset, configs, split, methods)
     if any(seen_by.values()) and not allow_seen:
         raise UsageError(_refusal(seen_by, split))
+    refuse_foreign_folder(out, "evaluation", SCORES, MARK)
     fronts = {config: _fronts(dataset, config, split) for config in configs}
+    write_bytes(out / MARK, MARK_TEXT.encode())
     characters, progress = sum(map(len, fronts.values())), Progress()
     doubts = tuple(doubt for config in configs for doubt in doubts_of_split(dataset, config, split))
     for doubt in doubts:

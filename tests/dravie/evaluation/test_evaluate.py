@@ -231,6 +231,14 @@ def test_a_page_that_is_no_report_is_seen_before_the_work(dataset: Path, tmp_pat
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["report.html"]
 
 
+def test_a_folder_of_something_else_is_left_as_it_is(dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / "out/results").mkdir(parents=True)
+    (tmp_path / "out/tables.md").write_text("my own")
+    done = evaluate(write_run(tmp_path / "run"), dataset, "--out", tmp_path / "out")
+    assert done.exit_code == 2 and "out is not empty and holds no evaluation: name another --out" in done.output
+    assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == ["results", "tables.md"]
+
+
 def test_figure(evaluated: tuple[Path, str]) -> None:
     for config in ("fat", "thin"):
         with Image.open(evaluated[0] / f"cases-{config}.png") as picture:
