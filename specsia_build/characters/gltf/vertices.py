@@ -64,7 +64,7 @@ class Vertices:
         Raises:
             CharacterError: if it is damaged or of another width.
         """
-        return self._morphed(self.unmorphed(name, width), name)
+        return self._morphed(self.unmorphed(name, width), name, (width,))
 
     def unmorphed(self, name: str, width: int) -> NDArray[np.float32]:
         """As `floats`, without the morph targets."""
@@ -96,10 +96,9 @@ class Vertices:
             return None
         stored, _ = self._stored("COLOR_0", (3, 4))
         # Integers always stand for 0-1 here, also where an exporter forgot to say so.
-        values = self._morphed(denormalise(stored), "COLOR_0")
-        rgba = np.ones((len(values), 4), np.float32)
-        rgba[:, : values.shape[1]] = np.clip(values, 0.0, 1.0)
-        return rgba
+        rgba = np.ones((len(stored), 4), np.float32)
+        rgba[:, : stored.shape[1]] = denormalise(stored)
+        return np.clip(self._morphed(rgba, "COLOR_0", (3, 4)), 0.0, 1.0)
 
     def influences(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Joints and weights of each vertex as stored, of all sets, each (V, K) float64.
@@ -145,10 +144,11 @@ class Vertices:
     def _targets(self) -> tuple[dict[str, int], ...]:
         return self.primitive.targets or ()
 
-    def _morphed(self, values: NDArray[np.float32], name: str) -> NDArray[np.float32]:
+    def _morphed(self, values: NDArray[np.float32], name: str, widths: tuple[int, ...]) -> NDArray[np.float32]:
         for number, (target, weight) in enumerate(zip(self._targets(), self.morph, strict=False)):
             if weight and name in target:
-                stored, normalised = self._stored(name, (values.shape[1],), number)
+                stored, normalised = self._stored(name, widths, number)
                 delta = denormalise(stored) if normalised else stored.astype(np.float32)
-                values = values + np.float32(weight) * delta
+                values = values.copy()
+                values[:, : delta.shape[1]] += np.float32(weight) * delta
         return values

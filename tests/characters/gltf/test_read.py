@@ -348,6 +348,18 @@ def test_vertices_that_no_face_uses_do_not_count(tmp_path: Path) -> None:
     assert_allclose(mesh.colors[0, :, 0], [0.6, 0.2, 0.4], atol=1e-6)
 
 
+@pytest.mark.parametrize("opaque", [True, False])
+def test_colours_of_morph_targets_may_lack_opacity_or_have_it_alone(tmp_path: Path, opaque: bool) -> None:
+    writer = GltfWriter()
+    width, other = (4, 3) if opaque else (3, 4)
+    color, more = writer.accessor(np.full((3, width), 0.5)), writer.accessor(np.full((3, other), 0.25))
+    writer.add("meshes", primitives=[writer.primitive(COLOR_0=color, targets=[{"COLOR_0": more}])], weights=[1.0])
+    writer.add("nodes", mesh=0)
+    colors = read_gltf(writer.write_glb(tmp_path / "a.glb")).mesh.colors
+    assert colors is not None
+    assert_allclose(colors[0, 0], [0.75, 0.75, 0.75, 0.5 if opaque else 1.0])
+
+
 def test_drop_takes_a_node_with_all_below_it(tmp_path: Path) -> None:
     raw = read_gltf(skinned_writer().write_glb(tmp_path / "a.glb"), drop=["upper"])
     assert len(raw.mesh.faces) == 1
