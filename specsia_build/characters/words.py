@@ -36,8 +36,8 @@ def floats(data: bytes) -> NDArray[np.float64]:
 
 
 def full_scale(colours: NDArray[np.floating]) -> float:
-    """What stands for 1 among colours (any shape, NaN for none) of no telling type: 1, or 255 if one is above 2.
+    """What stands for 1 among colours (any shape, NaN for none) of no telling type: 1, or 255 if a finite one is above 2.
 
     Rounding and blending take those of 0-1 a little past 1, while those of 0-255 with none above 2 would all be black.
     """
-    return 255.0 if np.nanmax(colours, initial=0.0) > _MOST_PAST_ONE else 1.0
+    return 255.0 if np.max(colours, initial=0.0, where=np.isfinite(colours)) > _MOST_PAST_ONE else 1.0

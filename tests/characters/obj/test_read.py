@@ -118,6 +118,12 @@ def test_vertex_colours_of_255(tmp_path: Path) -> None:
     assert_allclose(raw.mesh.colors[0, :, :3], np.array([[1, 0, 0], [0, 1, 0], [0, 0, 0.0331]]), atol=1e-3)
 
 
+def test_a_vertex_colour_that_is_no_number_makes_no_others_of_255(tmp_path: Path) -> None:
+    raw = read(tmp_path, "v 0 0 0 1 0 0\nv 1 0 0 0 1 0\nv 0 1 0 0 inf 0\nf 1 2 3\n")
+    assert raw.mesh.colors is not None
+    assert raw.mesh.colors[0, :2, :3].tolist() == [[1, 0, 0], [0, 1, 0]]
+
+
 def test_vertex_colours_a_little_past_1_are_not_of_255(tmp_path: Path) -> None:
     raw = read(tmp_path, "v 0 0 0 1.000001 0 0\nv 1 0 0 0.5 0.5 0.5\nv 0 1 0 1.2 1 1\nf 1 2 3\n")
     assert raw.mesh.colors is not None
