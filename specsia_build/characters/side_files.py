@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
+from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.errors import CharacterError, brief, some
 from specsia_build.files.listing import ANYWHERE, below, folded, listing
 from specsia_build.files.sources import MOST_SOURCE_BYTES, read_source, source_digest, source_place
+
+_IMAGE = re.compile(r"\.(psd|tiff?|exr|hdr|dds|gif|png|jpe?g|bmp|tga|webp)$", re.IGNORECASE)
 
 
 class SideFiles:
@@ -50,7 +53,8 @@ class SideFiles:
     def find(self, name: str) -> Path | None:
         """The file of that name: where it says, beside the mesh file, or, in any letter case, below it.
 
-        Of several below, that in the folders that are named too, then the nearest, is the one.
+        Of several below, that in the folders that are named too, then the nearest, is the one. For an image that is not
+        there, one of that name in another format stands in.
         """
         parts = PurePosixPath(re.sub(r"^[A-Za-z]:", "/", name.strip().strip('"').replace("\\", "/"))).parts
         if not parts or parts[-1] in ("/", "..") or "\0" in name:
@@ -60,7 +64,16 @@ class SideFiles:
         if self._there(self.folder / parts[-1]):
             return self.folder / parts[-1]
         best = self._best(parts)
-        return best if best is not None and self._there(best) else None
+        return best if best is not None and self._there(best) else self._other_format(parts)
+
+    def _other_format(self, parts: Sequence[str]) -> Path | None:
+        stem = _IMAGE.sub("", parts[-1])
+        for suffix in IMAGE_SUFFIXES if 0 < len(stem) < len(parts[-1]) else ():
+            best = self._best((*parts[:-1], stem + suffix))
+            if best is not None and self._there(best):
+                self._said[f"'{brief(parts[-1], 80)}' is not there: {best.name} was taken in its stead"] = None
+                return best
+        return None
 
     def find_own(self, suffixes: tuple[str, ...]) -> Path | None:
         """The file beside the mesh file with the same stem and the first of `suffixes` (lower case) that is there."""

@@ -36,7 +36,7 @@ def floats(data: bytes) -> NDArray[np.float64]:
 
 
 def full_scale(colours: NDArray[np.floating]) -> float:
-    """What stands for 1 among colours (any shape, NaN for none) of no telling type: 1, or 255 if a finite one is above 2.
+    """What stands for 1 among colours (any shape) of no telling type: 1, or 255 if a finite one is above 2.
 
     Rounding and blending take those of 0-1 a little past 1, while those of 0-255 with none above 2 would all be black.
     """

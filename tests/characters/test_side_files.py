@@ -40,3 +40,12 @@ def test_one_of_several_that_are_alike_in_all_but_content_is_told(tmp_path: Path
     assert files.find("body.png") == tmp_path / "blue" / "Body.png"
     sentence = "'body.png' may be any of blue/Body.png, red/Body.png: the first was taken; leave one alone"
     assert files.warnings() == ([sentence] if said else [])
+
+
+def test_an_image_in_another_format_stands_in_and_is_told(tmp_path: Path) -> None:
+    """Artists name what they paint in, and hand out what programs read."""
+    written(tmp_path, Textures="skin")
+    files = SideFiles(tmp_path / "hero.obj")
+    assert files.find("C:\\work\\body.PSD") == tmp_path / "Textures" / "Body.png"
+    assert files.warnings() == ["'body.PSD' is not there: Body.png was taken in its stead"]
+    assert files.find("body.mtl") is files.find("boots.psd") is files.find(".psd") is None
