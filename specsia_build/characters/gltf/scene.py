@@ -31,7 +31,7 @@ class Instance:
         mesh: as stored.
         index: of the mesh.
         place: of the node in the skeleton.
-        weights: of the mesh's morph targets, as many as are stated.
+        weights: of the mesh's morph targets, as many as are stated, or as there are where none is.
         world: (4, 4) float64, from the node's coordinates to the file's.
         names: of the node, of the mesh and of the nodes above, the nearest first; no more than `MOST_NAMES`.
     """
@@ -93,7 +93,7 @@ def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> S
     places = {i: at for i in shown_nodes if (at := nodes[i].mesh) is not None}
     own, said = wearers_own(document, places)
     meshes = {i: document.entry(schema.Mesh, at) for i, at in places.items() if i not in own}
-    weights = {int(number[i]): np.array(w) for i, mesh in meshes.items() if (w := nodes[i].weights or mesh.weights)}
+    weights = {int(number[i]): np.array(w) for i, mesh in meshes.items() if (w := _weights(nodes[i], mesh))}
     skeleton = replace(hierarchy.skeleton, morph_weights=weights)
     stands = poses(skeleton, motion, np.array([time]))
     worlds = stands.worlds[0][number]
@@ -136,6 +136,12 @@ def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> S
         number=number,
         warnings=(*said, told) if unseen else said,
     )
+
+
+def _weights(node: schema.Node, mesh: schema.Mesh) -> Sequence[float]:
+    """Weights of a mesh's morph targets at a node, 0 where none are stated."""
+    targets = max((len(primitive.targets or ()) for primitive in mesh.primitives or ()), default=0)
+    return node.weights or mesh.weights or (0.0,) * targets
 
 
 def _is_hidden(node: schema.Node) -> bool:

@@ -17,7 +17,7 @@ from specsia_build.animation.rig import posed
 from specsia_build.characters.animated import AnimatedCharacter, read_animated
 from specsia_build.characters.character import Entry
 from specsia_build.characters.gltf.read import read_gltf
-from specsia_build.characters.motions import read_motions
+from specsia_build.characters.motions import motion_for, read_motions
 from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError
 from tests.characters.gltf.writer import TRIANGLE, GltfWriter
@@ -132,6 +132,19 @@ def test_bones_that_move_and_carry_nothing_are_said_where_no_skin_binds_the_body
     ]
     assert not told(limbs(carries=True))
     assert not told(two_skins())
+
+
+def test_morph_targets_whose_weights_are_not_stated_follow_another_file(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    primitive = writer.primitive(targets=[{"POSITION": writer.accessor([[0, 0, 1.0]] * 3)}])
+    writer.mesh_node(primitive, name="face")
+    animate(writer, "smile", "weights", values=[0.0, 0.5, 1.0])
+    moving, file = read(writer, tmp_path), read_motions(tmp_path / "a.glb")
+    motion, notes = motion_for(moving.rig, moving.humanoid, file, file.motions[0])
+    assert notes == ()
+    for path in (motion, moving.motions[0]):
+        mesh = posed(moving.character.mesh, moving.rig, path, 3.0)
+        assert_allclose(mesh.vertices[:, 1], -1.0, atol=1e-6)
 
 
 def test_a_moved_node_keeps_the_rest_of_its_matrix(tmp_path: Path) -> None:
