@@ -72,7 +72,9 @@ class Work:
         unknown = sorted(excluded - every, key=id_order_key)
         if unknown:
             progress.say(f"exclude: the source has none of these {len(unknown)}: {named(unknown)}")
-        for note in (*self.source.notes, *chosen.notes(config.like)):
+        first = character_stages(config)[0]
+        gone = tuple(one for one in chosen.gone if index.meta(layout.artefact(first, None, one)) is not None)
+        for note in (*self.source.notes, *replace(chosen, gone=gone).notes(config.like)):
             progress.say(note)
         self.tallies: dict[tuple[str, str | None], StageTally] = {}
         self.record = Record(layout, index, progress)
