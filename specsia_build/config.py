@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from fractions import Fraction
 from typing import Any
 
 from specsia_build.errors import UsageError, no_such
@@ -183,7 +184,7 @@ class BuildConfig:
     def allowed_failures(self, characters: int) -> int:
         """Failed characters that a build of so many puts up with; a share allows at least one."""
         stated = MAX_FAILURES if self.max_failures is None else self.max_failures
-        return max(1, int(characters * float(stated[:-1]) / 100)) if stated.endswith("%") else int(stated)
+        return max(1, int(characters * Fraction(stated[:-1]) / 100)) if stated.endswith("%") else int(stated)
 
     @property
     def command(self) -> str:

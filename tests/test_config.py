@@ -20,6 +20,11 @@ def test_workers_count_whatever_the_system_tells_about_cores(monkeypatch: pytest
     assert BuildConfig().worker_count() == 5
 
 
+@pytest.mark.parametrize(("share", "of", "may"), [("4.6%", 1500, 69), ("16.4%", 15000, 2460), ("1%", 99, 1)])
+def test_a_share_of_characters_is_exact(share: str, of: int, may: int) -> None:
+    assert BuildConfig(max_failures=share).allowed_failures(of) == may
+
+
 @pytest.mark.parametrize("text", ["views: 4\nsize: 64\nviews: 5\n", "clips:\n  frames: 4\n  frames: 5\n"])
 def test_a_setting_that_is_there_twice_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "c.yaml").write_text(text)
