@@ -61,9 +61,14 @@ class Figure:
         return found if sound else self.skeleton
 
     def unique(self) -> dict[str, int]:
-        """Nodes by name, those whose name no other has."""
-        uses = Counter(self.skeleton.names)
-        return {name: node for node, name in enumerate(self.skeleton.names) if name and uses[name] == 1}
+        """Nodes by name, those whose name no other has, or no other that a skin binds: meshes are called as joints."""
+        names, bound = self.skeleton.names, self.skeleton.bound
+        uses, joints = Counter(names), Counter(names[node] for node in bound)
+        return {
+            name: node
+            for node, name in enumerate(names)
+            if name and (uses[name] == 1 or (node in bound and joints[name] == 1))
+        }
 
     def pelvis(self, worlds: Array) -> Array:
         """The middle between both hip joints of a humanoid, (..., 3), of worlds (..., J, 4, 4)."""

@@ -154,7 +154,10 @@ def part_of(name: str) -> tuple[int, str] | None:
 
 
 class _Tree:
-    """Who hangs on whom: nodes above each, itself first, and candidates by side and part, the highest first."""
+    """Who hangs on whom: nodes above each, itself first, and candidates by side and part, the highest first.
+
+    A mesh may be called as the joint that moves it: what a skin binds comes before what it does not.
+    """
 
     def __init__(self, skeleton: Skeleton) -> None:
         self.parents: list[int] = skeleton.parents.tolist()
@@ -167,7 +170,9 @@ class _Tree:
             if part is not None:
                 self.found.setdefault(part, []).append(node)
         for part, nodes in self.found.items():
-            self.found[part] = sorted(nodes, key=lambda node: (depth[node], node))[:_MOST_LIKE]
+            self.found[part] = sorted(nodes, key=lambda node: (node not in skeleton.bound, depth[node], node))[
+                :_MOST_LIKE
+            ]
 
     def above(self, node: int) -> list[int]:
         """A node and what it hangs on, the nearest first."""

@@ -33,7 +33,7 @@ SUFFIXES = (".glb", ".gltf", ".vrm", ".vrma", ".fbx", ".blend", ".bvh")
 """Of files that motions are read from."""
 
 
-MOST_APART = 0.02
+MOST_APART = 0.005
 """Share of a humanoid that may hang on joints that follow none of a motion's without a word."""
 
 

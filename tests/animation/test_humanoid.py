@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from specsia_build.animation.figure import Figure
 from specsia_build.animation.humanoid import Humanoid, humanoid, part_of
 from specsia_build.animation.skeleton import Skeleton
 from tests.animation.people import KAYKIT, MIXAMO, QUATERNIUS, person
@@ -446,6 +447,24 @@ def test_bones_are_found_whoever_named_them(rig: str) -> None:
     }.get(rig, ("Body", "UpperLeg.L", "LowerLeg.L", "Shoulder.L", "UpperArm.L", "Torso", "Head"))
     told = ("hips", "leftUpperLeg", "leftLowerLeg", "leftShoulder", "leftUpperArm")
     assert (*(names[bone] for bone in told), spine[-1], names["head"]) == expected
+
+
+def test_a_mesh_that_is_called_as_a_joint_is_none_where_a_skin_says() -> None:
+    figure, bones = person(QUATERNIUS)
+    skeleton, count = figure.skeleton, len(bones)
+    meshes = [QUATERNIUS[bone] for bone in ("leftFoot", "rightLowerLeg", "head")]
+    both = Skeleton(
+        (*meshes, *skeleton.names),
+        np.concatenate([[-1, -1, -1], np.where(skeleton.parents < 0, -1, skeleton.parents + 3)]).astype(np.int32),
+        np.concatenate([np.zeros((3, 3)), skeleton.translations]),
+        np.concatenate([np.tile([0.0, 0, 0, 1], (3, 1)), skeleton.rotations]),
+        np.ones((count + 3, 3)),
+        bound={node + 3: np.eye(4) for node in range(count)},
+    )
+    found = humanoid(both)
+    assert {bone: found.bones[bone] - 3 for bone in bones} == bones
+    shared = Figure(both, figure.turn, {}).unique()
+    assert {name: node - 3 for name, node in shared.items()} == figure.unique()
 
 
 @pytest.mark.parametrize("names", [MIXAMO, KAYKIT, QUATERNIUS])
