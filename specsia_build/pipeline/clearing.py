@@ -47,6 +47,16 @@ def _character(name: PurePosixPath) -> str:
     return character_of(name.stem) if per_clip else name.stem
 
 
+def forget_shown(layout: RunLayout, stage: str, backend: str | None, key: str) -> None:
+    """Remove what there is to look at of a character or clip that failed or was quarantined, as it is tried again."""
+    layout.details(stage, backend, key).unlink(missing_ok=True)
+    folder = layout.pictures(stage, backend, key)
+    for path in sorted(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else ():
+        if _is_own(PurePosixPath(path.relative_to(layout.root)), path, {key}):
+            path.unlink()
+    remove_empty(folder)
+
+
 def forget(layout: RunLayout, shard: str | None = None) -> list[str]:
     """Remove what an earlier build left in the folder, but for its settings and procedural characters.
 

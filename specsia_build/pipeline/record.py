@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 
-from specsia_build.files.writing import append, write_bytes
+from specsia_build.files.writing import append, write_bytes, writing
 from specsia_build.pipeline.chain import Read, Step, name_of
+from specsia_build.pipeline.clearing import forget_shown
 from specsia_build.pipeline.failures import Failure, add_failure, read_failures, write_failures
 from specsia_build.pipeline.index import Index
 from specsia_build.pipeline.layout import RunLayout
@@ -42,9 +43,15 @@ class Record:
         write_failures(self._layout.failures, self.failures)
 
     def forget(self, steps: Collection[Step], ids: Collection[str]) -> None:
-        """Take the failures of some characters in some steps, which are tried again, from the record."""
+        """Take the failures of some characters in some steps, which are tried again, from the record, with what there
+        is to look at of them."""
         here = {name_of(step) for step in steps}
-        self.failures = [f for f in self.failures if (f.stage, f.backend) not in here or f.id not in ids]
+        again = {f for f in self.failures if (f.stage, f.backend) in here and f.id in ids}
+        for failure in again:
+            # What is shown of one is not to lie beside what is shown of the next.
+            with writing(self._layout.root):
+                forget_shown(self._layout, failure.stage, failure.backend, failure.key)
+        self.failures = [failure for failure in self.failures if failure not in again]
         self.write()
 
     def failed(self, failure: Failure, shown: Mapping[str, bytes]) -> None:

@@ -471,8 +471,13 @@ def test_what_counts_as_low_quality_is_a_flag_that_later_builds_may_change(tmp_p
     left = build(source, tmp_path / "out", "--low-iou", "quarantine")
     assert (left["rows"], left["low_quality"]) == (12, 1)
     assert made(left)["project"] == (0, 3)
+    (tmp_path / "out" / left["failures"][0]["details"] / "note.txt").write_text("mine")
+    fewer = build(source, tmp_path / "out", "--views", "2")["failures"][0]["details"]
+    assert {path.stem[-2:] for path in (tmp_path / "out" / fewer).glob("*.png")} == {"00", "01"}
     lowered = build(source, tmp_path / "out", "--min-iou", "0")
     assert (lowered["rows"], lowered["low_quality"]) == (16, 0)
+    # What there was to look at is gone with what it was of.
+    assert [path.name for path in (tmp_path / "out" / "quarantine").rglob("*") if path.is_file()] == ["note.txt"]
     assert "min_iou" in specsia("build", source, "--out", tmp_path / "out", "--min-iou", "2", code=2)["error"]
 
 
