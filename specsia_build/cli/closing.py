@@ -12,7 +12,7 @@ import click
 
 from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import tell
-from specsia_build.config import FRAMES, BuildConfig, ClipSettings
+from specsia_build.config import FRAMES, NONE, BuildConfig, ClipSettings
 from specsia_build.errors import argument, plural
 from specsia_build.terminal.board import clock_time
 from specsia_build.terminal.layout import Table, folded, most
@@ -145,8 +145,9 @@ def _next(summary: BuildSummary, config: BuildConfig, layout: RunLayout, first: 
         return [f"specsia status {run}"]
     if summary.dataset is None and not summary.recipes:
         return [f"{config.command} --out {argument(layout.url or str(layout.root))}"]
-    checked = [] if summary.dataset is None else [f"specsia verify {argument(summary.dataset)}"]
-    return [*first, f"specsia report {run}", *checked]
+    packed = [] if summary.dataset is None else [argument(summary.dataset)]
+    pictured = packed if config.keep == NONE else [run]
+    return [*first, *(f"specsia report {one}" for one in pictured), *(f"specsia verify {one}" for one in packed)]
 
 
 def _written(

@@ -17,7 +17,7 @@ from specsia_build.pipeline.executors import Lost
 from specsia_build.pipeline.layout import layout_of
 from specsia_build.pipeline.store import drop_files, is_dropped, is_intact, read_meta
 from tests.clips import at_once, write_figures
-from tests.pipeline.test_build import build, made, specsia, sums
+from tests.pipeline.test_build import SMALL, build, made, specsia, sums
 from tests.shapes import write_folder
 
 pytestmark = pytest.mark.usefixtures("no_workers")
@@ -86,6 +86,10 @@ def test_a_run_that_keeps_nothing_is_done_and_says_what_it_cannot_show(run: tupl
     before, whole = digests(out), size(out)
     metas = {path: read_meta(path) for path in out.rglob("*.tar")}
     assert build(source, out, "--keep", "none")["freed"] == whole - size(out)
+    told = specsia("build", source, "--out", out, *SMALL, "--keep", "none")["error"]
+    assert re.findall("specsia (report|verify) (.*)", told) == [
+        (what, f"{out}/dataset") for what in ("report", "verify")
+    ]
     assert dropped(out) == {"render": FIGURES, "reconstruct": FIGURES, "project": FIGURES}
     assert size(out) < 8_000 * len(before)
     assert {path: read_meta(path) for path in out.rglob("*.tar")} == metas
