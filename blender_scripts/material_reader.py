@@ -165,10 +165,10 @@ class Reader:
             source = _upstream(source.inputs["Vector"])
         if source is not None and source.type == "UVMAP":
             uv = source.uv_map or None
-        elif source is not None and source.type not in ("TEX_COORD", "MAPPING"):
-            self.warnings[
-                f"the look-up of texture '{node.image.name}' by a {source.type} node was simplified to UVs"
-            ] = 1
+        elif source is not None and (source.type != "TEX_COORD" or not source.outputs["UV"].is_linked):
+            self._without_uv(node, f"a {source.type} node")
+        if node.projection != "FLAT":
+            self._without_uv(node, f"{node.projection.lower()} projection")
         return {
             "image": self.images.index(node.image),
             "wrap": WRAPS.get(node.extension, "repeat"),
@@ -176,6 +176,9 @@ class Reader:
             "uv": uv,
             "transform": transform,
         }
+
+    def _without_uv(self, node, how):
+        self.warnings[f"the look-up of texture '{node.image.name}' by {how} was simplified to UVs"] = 1
 
     def _colour(self, socket, material, depth=0):
         """Factor (linear RGB), image node or None, and attribute name or None that a colour socket comes from."""

@@ -65,6 +65,9 @@ def read(job):
     if strands:
         named = _listed(strands)
         reader.warnings[f"hair or fur made of strands was left out ({named}): make it a mesh in Blender to have it"] = 1
+    drawn = [item.name for item in scenes.rendered() if item.type in ("GPENCIL", "GREASEPENCIL")]
+    if drawn:
+        reader.warnings[f"what is drawn with Grease Pencil was left out ({_listed(drawn)}): make it a mesh"] = 1
     if bpy.data.libraries:
         reader.warnings["it links other .blend files; changes in them are not noticed"] = 1
     facts = {
@@ -231,9 +234,10 @@ def _corner_normals(mesh):
 
 def _color_layer(mesh, name):
     layers = [c for c in mesh.color_attributes if c.domain in ("POINT", "CORNER")]
-    if name:
-        return next((c for c in layers if c.name == name), None)
-    return layers[0] if layers else None
+    shown = mesh.color_attributes.render_color_index
+    if not name and 0 <= shown < len(mesh.color_attributes):
+        name = mesh.color_attributes[shown].name
+    return next((c for c in layers if c.name == name), None)
 
 
 if __name__ == "__main__":

@@ -144,6 +144,27 @@ furry = square("Furry", (15, 0, 0), green)
 furry.modifiers.new("hair", "PARTICLE_SYSTEM")
 furry.particle_systems[0].settings.type = "HAIR"
 
+for name, projection in (("generated", "FLAT"), ("boxed", "BOX")):
+    made, shader = material(name, (1.0, 1.0, 1.0))
+    texture = made.node_tree.nodes.new("ShaderNodeTexImage")
+    texture.image, texture.projection = image, projection
+    if projection == "FLAT":
+        places = made.node_tree.nodes.new("ShaderNodeTexCoord")
+        made.node_tree.links.new(places.outputs["Generated"], texture.inputs["Vector"])
+    made.node_tree.links.new(texture.outputs["Color"], shader.inputs["Base Color"])
+    square(name.title(), (15, 5, 0), made)
+
+tinted, shader = material("tinted", (1.0, 1.0, 1.0))
+attribute = tinted.node_tree.nodes.new("ShaderNodeVertexColor")
+tinted.node_tree.links.new(attribute.outputs["Color"], shader.inputs["Base Color"])
+colours = square("Tinted", (15, 10, 0), tinted).data.color_attributes
+for name, value in (("mask", 0.0), ("tint", 0.5)):
+    for point in colours.new(name, "FLOAT_COLOR", "POINT").data:
+        point.color = (value, value, value, 1.0)
+colours.render_color_index = 1
+
+bpy.context.scene.collection.objects.link(bpy.data.objects.new("Brows", bpy.data.grease_pencils.new("Lines")))
+
 bones = bpy.data.armatures.new("Bones")
 rig = bpy.data.objects.new("Rig", bones)
 bpy.context.scene.collection.objects.link(rig)

@@ -395,7 +395,16 @@ def test_what_is_simplified_or_left_out_is_said(blend: Path) -> None:
     assert sorted(read_with_blender(blend).warnings) == [
         "scene.blend: hair or fur made of strands was left out ('Furry'): make it a mesh in Blender to have it",
         "scene.blend: the colour ramp of material 'stepped' was simplified to its last colour",
+        "scene.blend: the look-up of texture 'painted' by a TEX_COORD node was simplified to UVs",
+        "scene.blend: the look-up of texture 'painted' by box projection was simplified to UVs",
+        "scene.blend: what is drawn with Grease Pencil was left out ('Brows'): make it a mesh",
     ]
+
+
+def test_vertex_colours_without_a_name_are_those_that_a_render_shows(blend: Path) -> None:
+    mesh, chosen, _ = part_of(read_with_blender(blend), "tinted")
+    assert mesh.colors is not None
+    assert_allclose(mesh.colors[chosen][..., :3], 0.5)
 
 
 @pytest.mark.parametrize(("name", "opacity"), [("cornea", 0.2), ("veil", 0.25), ("other veil", 0.75)])
@@ -435,7 +444,8 @@ def test_vertex_colours_that_a_material_asks_for(blend: Path) -> None:
     assert painted.base_color == (1, 1, 1, 1)
     assert mesh.colors is not None
     assert set(mesh.colors[chosen][..., 0].ravel().tolist()) == {0.0, 0.25, 0.5, 0.75}
-    assert_allclose(mesh.colors[~chosen], 1)
+    _, tinted, _ = part_of(read_with_blender(blend), "tinted")
+    assert_allclose(mesh.colors[~(chosen | tinted)], 1)
 
 
 @pytest.mark.parametrize(("pose", "height"), [("rest", 0.0), ("Lift", 1.0), ("Lift@11", 3.0), ("Lift@6", 2.0)])
@@ -460,4 +470,4 @@ def test_an_installed_blender_runs_the_same_script(
     command = find_command(SCRIPT.name)
     assert command is not None
     assert command[0] == str(program)
-    assert len(read_with_blender(blend).mesh.faces) == 28
+    assert len(read_with_blender(blend).mesh.faces) == 34
