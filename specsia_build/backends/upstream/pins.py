@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import yaml
 
 from specsia_build.backends.user_settings import own_settings, settings_file
@@ -23,7 +24,25 @@ BRIDGES = Path(__file__).parent / "bridges"
 
 NAMES = ("wonder3d", "drawingspinup", "instantmesh", "crm")
 
-_KEYS = {"root", "python", "devices", "offline", "weights", "seconds", "environment", "token"}
+_Seconds = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class _Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    start: _Seconds | None = None
+    item: _Seconds | None = None
+
+
+class _Stated(msgspec.Struct, frozen=True):
+    """What the user's settings may say of a bridge; see `Installation`."""
+
+    root: str | None = None
+    python: str | None = None
+    devices: Annotated[list[int | str], msgspec.Meta(min_length=1)] | int | str | None = None
+    offline: bool = False
+    weights: dict[str, str] | None = None
+    seconds: _Limits | None = None
+    environment: list[str] | str | None = None
+    token: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -161,28 +180,40 @@ def find_installation(name: str, root: Path | None = None, python: Path | None =
     Raises:
         UsageError: if the settings file cannot be used.
     """
-    own = own_settings(name, _KEYS)
-    if not isinstance(own.get("token"), bool | None):
-        raise UsageError(f"{settings_file()}: 'token' of {name} must be true or false")
+    own = _stated(name)
     stated = {key: os.environ.get(f"SPECSIA_{name.upper()}_{key.upper()}") for key in ("root", "python", "devices")}
-    found_root = root or _path(stated["root"] or own.get("root"))
-    found_python = python or _path(stated["python"] or own.get("python"))
+    found_root = root or _path(stated["root"] or own.root)
+    found_python = python or _path(stated["python"] or own.python)
     if found_python is None and found_root is not None and (found_root / ".venv/bin/python").exists():
         found_python = found_root / ".venv/bin/python"
     # A scheduler that lends GPUs says there which; any other would be somebody else's.
     visible = (os.environ.get("CUDA_VISIBLE_DEVICES") or "0").split(",")
-    devices = stated["devices"].split(",") if stated["devices"] else own.get("devices", visible)
-    offline = os.environ.get(OFFLINE_VARIABLE, "") not in ("", "0") or bool(own.get("offline", False))
+    devices = stated["devices"].split(",") if stated["devices"] else visible if own.devices is None else own.devices
+    limits = {} if own.seconds is None else msgspec.structs.asdict(own.seconds)
     return Installation(
         root=None if found_root is None else expanded(str(found_root)).absolute(),
         python=None if found_python is None else expanded(str(found_python)).absolute(),
         devices=tuple(str(device).strip() for device in _list(devices)),
-        offline=offline,
-        weights={str(key): str(value) for key, value in (own.get("weights") or {}).items()},
-        seconds={str(key): float(value) for key, value in (own.get("seconds") or {}).items()},
-        environment=tuple(str(variable) for variable in _list(own.get("environment") or ()) if variable),
-        token=own.get("token"),
+        offline=os.environ.get(OFFLINE_VARIABLE, "") not in ("", "0") or own.offline,
+        weights=own.weights or {},
+        seconds={key: value for key, value in limits.items() if value is not None},
+        environment=tuple(str(variable) for variable in _list(own.environment or ()) if variable),
+        token=own.token,
     )
+
+
+def _stated(name: str) -> _Stated:
+    own = own_settings(name, _Stated.__struct_fields__)
+    try:
+        found = msgspec.convert(own, _Stated)
+    except msgspec.ValidationError as error:
+        wrong, _, place = str(error).rpartition(" - at `$.")
+        raise UsageError(f"{settings_file()}: '{place.rstrip('`')}' of {name} cannot be used: {wrong}") from error
+    known = [weights.name for weights in read_pins(name).weights if weights.source is not None]
+    for weights in found.weights or ():
+        if weights not in known:
+            raise UsageError(f"{settings_file()}: {name} loads no weights '{weights}', but {', '.join(known)}")
+    return found
 
 
 def _path(value: object) -> Path | None:

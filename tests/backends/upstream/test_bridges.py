@@ -291,6 +291,29 @@ def test_settings_come_from_argument_environment_and_file(tmp_path: Path, monkey
         find_installation("crm")
 
 
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        ("token: maybe", "'token' of crm cannot be used: Expected `bool"),
+        ("offline: 'no'", "'offline' of crm cannot be used: Expected `bool`, got `str`"),
+        ("seconds: {strat: 5}", "'seconds' of crm cannot be used: .*`strat`"),
+        ("seconds: {item: .nan}", "'seconds.item' of crm cannot be used: Expected `float` > 0"),
+        ("seconds: {start: 900s}", "'seconds.start' of crm cannot be used"),
+        ("devices: []", "'devices' of crm cannot be used"),
+        ("weights: [a]", "'weights' of crm cannot be used"),
+        ("weights: {crn: /my/weights}", "crm loads no weights 'crn', but crm"),
+    ],
+)
+def test_settings_that_would_not_count_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, reason: str
+) -> None:
+    path = tmp_path / "backends.yaml"
+    path.write_text(f"crm: {{{setting}}}\n")
+    monkeypatch.setenv("SPECSIA_BACKENDS", str(path))
+    with pytest.raises(UsageError, match=reason):
+        find_installation("crm")
+
+
 def test_a_device_is_claimed_once(tmp_path: Path) -> None:
     first = claim(["0", "1"], 0.0, tmp_path)
     second = claim(["0", "1"], 0.0, tmp_path)
