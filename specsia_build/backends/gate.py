@@ -86,7 +86,10 @@ def check_generated(mesh: Mesh, image: NDArray[np.uint8]) -> None:
     found = topology(mesh)
     volume = closed_volume(found)
     if volume is not None and volume <= 0:
-        raise CharacterError(f"the mesh is inside out: its closed parts have a volume of {volume:.3g}")
+        raise CharacterError(
+            f"the mesh is inside out: its closed parts have a volume of {volume:.3g}; reverse the order of each face's "
+            "corners, which a mirror turns round"
+        )
     whole, wanted = share_of_parts(found), WHOLE * _largest_piece(image)
     if whole < wanted:
         raise LowQualityError(

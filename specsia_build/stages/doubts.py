@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.backends.likeness import FAR, Likeness, Turned, better_frame, small
 from specsia_build.characters.colour import plain_picture
-from specsia_build.frame import axis_names, axis_vector
+from specsia_build.frame import Camera, axis_names, axis_vector
 from specsia_build.registration import ADDED, LOST, added, lost_part, recall
+from specsia_build.rendering.fast.renderer import glance
 from specsia_build.rendering.layers import Look
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages.stage import Meta
 
 Pixels = NDArray[np.uint8]
+
+CUT_OUT = 0.1
+"""Share of the frontal silhouette of Z's faces that may be transparent: cards of hair are."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Seen:
 
 
 def doubts(seen: Seen, made: Meta) -> tuple[tuple[str, ...], str | None]:
-    """Sentences about a reconstruction, of meta data `made`; and what there is to say of one that must be left out."""
+    """Sentences about a reconstruction, of meta data `made`; and why one meets the silhouettes badly, if that is known."""
     goal = small(seen.gt, seen.gt_masks[0])
     front, behind = (None if view is None else small(view, view[..., 3]) for view in (seen.front, seen.behind))
     assert front is not None
@@ -54,8 +58,14 @@ def doubts(seen: Seen, made: Meta) -> tuple[tuple[str, ...], str | None]:
         # What is lost, added or coloured otherwise follows from that.
         said = misplaced(as_is, turned, made["reading"])
         return (*made["warnings"], f"{whose} {said}"), f"it {said}"
-    found = (_lacking(seen, made), _adding(seen, whose), _coloured(front, goal, as_is, whose, made))
-    return (*made["warnings"], *(said for said in found if said is not None)), None
+    cut = _cut_out(seen.placed, len(goal))
+    found = (
+        None if cut is None else f"{whose} {cut}",
+        _lacking(seen, made),
+        _adding(seen, whose),
+        _coloured(front, goal, as_is, whose, made),
+    )
+    return (*made["warnings"], *(said for said in found if said is not None)), None if cut is None else f"it {cut}"
 
 
 def misplaced(as_is: Likeness, turned: Turned, reading: Meta | None) -> str:
@@ -68,6 +78,21 @@ def misplaced(as_is: Likeness, turned: Turned, reading: Meta | None) -> str:
     ious = f"IoU {then.iou:.2f} instead of {now.iou:.2f}"
     colours = f"colours {then.apart:.2f} apart instead of {now.apart:.2f}"
     return f"seems to {turned.seems}: with {line} its front looks more like the picture ({ious}, {colours})"
+
+
+def _cut_out(placed: Mesh, size: int) -> str | None:
+    """That images cut much out of Z's faces, by which it is registered: the end of a sentence about it."""
+    if all(material.alpha_mode == "opaque" for material in placed.materials):
+        return None
+    whole = replace(placed, materials=tuple(replace(one, alpha_mode="opaque") for one in placed.materials))
+    shown, there = (np.count_nonzero(np.isfinite(glance(mesh, [Camera(0.0, size)]))) for mesh in (placed, whole))
+    gone = 1 - shown / max(1, there)
+    if gone < CUT_OUT:
+        return None
+    return (
+        f"is transparent in {gone:.0%} of its front, and is laid onto the silhouettes by whole faces: it is too small or "
+        "lies beside them, so give it faces that end where it does"
+    )
 
 
 def _lacking(seen: Seen, made: Meta) -> str | None:
@@ -114,5 +139,5 @@ def _coloured(front: Pixels, goal: Pixels, as_is: Likeness, whose: str, made: Me
         return None
     return (
         f"{whose} has other colours than the picture, {as_is.plain:.2f} of full range apart where sound ones have "
-        f"{FAR:.2f} at most: shading, normals, a wrong texture or another character's mesh look so"
+        f"less than {FAR:.2f}: shading, normals, a wrong texture or another character's mesh look so"
     )

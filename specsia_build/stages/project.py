@@ -137,7 +137,7 @@ def project(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tup
         gt = png.decode(rendered.files[view_file(GT, 0)], 4)
         look: Look = config.look  # type: ignore[assignment]
         seen = Seen(mesh, registered, front, behind, np.stack(drawn), gt, masks, look)
-        warnings, misplaced = doubts(seen, reconstructed.meta)
+        warnings, why = doubts(seen, reconstructed.meta)
     meta = {
         "id": rendered.key,
         "backend": reconstructed.meta["backend"],
@@ -154,10 +154,7 @@ def project(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tup
         raise LowQualityError(
             f"the reconstruction of {rendered.key} by {reconstructed.meta['backend']} meets the silhouettes with a "
             f"mean IoU of {mean:.3f}, below min_iou {config.min_iou:g}: "
-            + (
-                misplaced
-                or "look at its pictures, lower it with --min-iou, or keep such characters with --low-iou keep"
-            ),
+            + (why or "look at its pictures, lower it with --min-iou, or keep such characters with --low-iou keep"),
             dict(ChainMap(*pictures)),
         )
     return Artefact(rendered.key, files, meta), ()
