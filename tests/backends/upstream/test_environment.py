@@ -25,7 +25,6 @@ from specsia_build.backends.upstream.pins import (
 )
 from specsia_build.backends.upstream.supervisor import Limits
 from specsia_build.cli.main import main
-from specsia_build.errors import UsageError
 from tests.backends.upstream.standins import TEN_LINES
 
 SECRETS = {
