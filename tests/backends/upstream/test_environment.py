@@ -20,7 +20,6 @@ from specsia_build.backends.upstream.pins import (
     Pins,
     Weights,
     asks_with_token,
-    find_installation,
     read_pins,
 )
 from specsia_build.backends.upstream.supervisor import Limits
