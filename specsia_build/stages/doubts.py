@@ -48,7 +48,7 @@ class Seen:
 
 
 def doubts(seen: Seen, made: Meta) -> tuple[tuple[str, ...], str | None]:
-    """Sentences about a reconstruction, of meta data `made`; and why one meets the silhouettes badly, if that is known."""
+    """Sentences about a reconstruction, of meta data `made`; and why one meets silhouettes badly, if that is known."""
     goal = small(seen.gt, seen.gt_masks[0])
     front, behind = (None if view is None else small(view, view[..., 3]) for view in (seen.front, seen.behind))
     assert front is not None
@@ -90,8 +90,8 @@ def _cut_out(placed: Mesh, size: int) -> str | None:
     if gone < CUT_OUT:
         return None
     return (
-        f"is transparent in {gone:.0%} of its front, and is laid onto the silhouettes by whole faces: it is too small or "
-        "lies beside them, so give it faces that end where it does"
+        f"is transparent in {gone:.0%} of its front, and is laid onto the silhouettes by whole faces: it is too small "
+        "or lies beside them, so give it faces that end where it does"
     )
 
 
