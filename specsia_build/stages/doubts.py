@@ -85,7 +85,7 @@ def _cut_out(placed: Mesh, size: int) -> str | None:
     if all(material.alpha_mode == "opaque" for material in placed.materials):
         return None
     whole = replace(placed, materials=tuple(replace(one, alpha_mode="opaque") for one in placed.materials))
-    shown, there = (np.count_nonzero(np.isfinite(glance(mesh, [Camera(0.0, size)]))) for mesh in (placed, whole))
+    shown, there = (int(np.isfinite(glance(mesh, [Camera(0.0, size)])).sum()) for mesh in (placed, whole))
     gone = 1 - shown / max(1, there)
     if gone < CUT_OUT:
         return None
