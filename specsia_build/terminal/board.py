@@ -117,7 +117,7 @@ def rest(rows: Sequence[Row], now: float) -> float | None:
         known = None if row.began is None else row.left(now)
         if known is None:
             alike = [other for other in begun if other.unit == row.unit]
-            counted = sum(other.done for other in alike)
+            counted = sum(other.kept + other.done for other in alike)
             if (row.began is None and row.total is None) or (row.total and not counted):
                 return None
             todo = max(0, (row.total or 0) - row.kept - row.done)

@@ -64,8 +64,6 @@ def row(began: float | None, ended: float | None, done: int, total: int | None, 
         ([row(0, None, 20, 100, kept=60), row(0, None, 20, 100, kept=60)], 100),
         # Packing comes after, and is quick: 300 of all rows were done in 100 seconds.
         ([*[row(0, None, 100, 200)] * 3, row(None, None, 0, 200, share=0.2)], 100 + 200 * 0.2 * 100 / 300),
-        # So it is where most was up to date, which says nothing of how long one takes.
-        ([row(0, None, 20, 100, kept=60), row(None, None, 0, 100, share=0.1)], 100 + 100 * 0.1 * 100 / 20),
         # A second group of rows comes after the first: half a second each.
         ([row(0, 50, 100, 100), row(50, None, 100, 200), row(None, None, 0, 60)], 50 + 60 * 100 / 200),
         # How many is not known of a row, or nothing was done so far.
