@@ -23,8 +23,8 @@ and of each motion, with its number behind the name as in ``_0``,
     local, morph_weights    (T, J, 4, 4) and (T, ...) float32
     check_times, check      (C,) of the times, and (C, S, 3) float32 where Blender has the checked vertices then
 
-and ``rig.json`` names of nodes and motions, motions that cannot be played and why, the nodes with morphs with how many
-they have, what of the file no skin can do, and the layers of takes that are the sum of several.
+and ``rig.json`` names of nodes and motions, nodes that are bones, motions that cannot be played and why, the nodes with
+morphs with how many they have, what of the file no skin can do, and the layers of takes that are the sum of several.
 """
 
 import json
@@ -87,6 +87,7 @@ def read(job):
     np.savez(Path(job["out"]) / "rig.npz", **arrays, **sampler.arrays)
     facts = {
         "names": [name for _, name in nodes.names],
+        "bones": sorted(node for key, node in nodes.index.items() if len(key) > 1),
         "morphed": [[node, len(blocks)] for node, _, blocks in keys.of],
         "motions": sampler.motions,
         "spoilt": sampler.spoilt,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def read_rig(path: Path, *, root: Path | None = None) -> RawMoving:
     facts = facts_of(kept, SCRIPT)
     morphed = {int(node): int(count) for node, count in facts["morphed"]}
     at_rest = arrays_of(kept, SCRIPT, "_rest")
-    rig = _rig(facts["names"], at_rest, morphed)
+    rig = _rig(facts["names"], facts["bones"], at_rest, morphed)
     size = _size(rig)
     motions: list[Motion] = []
     spoilt = [(name, f"{path.name}: action '{name}' {why}") for name, why in facts["spoilt"]]
@@ -72,7 +73,9 @@ def read_rig(path: Path, *, root: Path | None = None) -> RawMoving:
     return RawMoving(rig, motions=tuple(motions), spoilt=tuple(spoilt), warnings=tuple(said))
 
 
-def _rig(names: Sequence[str], arrays: Mapping[str, NDArray[Any]], morphed: Mapping[int, int]) -> Rig:
+def _rig(
+    names: Sequence[str], bones: Sequence[int], arrays: Mapping[str, NDArray[Any]], morphed: Mapping[int, int]
+) -> Rig:
     local = arrays["local"]
     translations, rotations, scales = decomposed(local)
     lost = np.abs(composed(translations, rotations, scales) - local).max(axis=(1, 2))
@@ -85,6 +88,8 @@ def _rig(names: Sequence[str], arrays: Mapping[str, NDArray[Any]], morphed: Mapp
         matrices={int(k): local[k] for k in np.flatnonzero(lost > _SHEARED * np.abs(local).max(axis=(1, 2)))},
         morph_weights=_by_node(arrays["morph_weights"], morphed),
     )
+    # Blender binds bones as they rest.
+    skeleton = replace(skeleton, bound={node: skeleton.rest_worlds[node] for node in bones})
     ends = np.cumsum(arrays["morph_sizes"])[:-1]
     parts = zip(
         arrays["morph_nodes"].tolist(),
