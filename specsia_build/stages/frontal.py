@@ -11,6 +11,7 @@ from PIL import Image
 from specsia_build.characters.character import Entry
 from specsia_build.characters.images import load_texture
 from specsia_build.errors import CharacterError
+from specsia_build.rendering.layers import HALF_COVERED
 
 MASK_NAMES = ("mask512.png", "mask.png")
 """Files beside a drawing that hold its silhouette."""
@@ -19,20 +20,27 @@ PAPER = 235
 """Level from which all channels of an opaque drawing count as paper."""
 
 
+def drawing_files(drawing: Path) -> tuple[Path, ...]:
+    """All that `drawn_frontal` may read of a drawing, there or not."""
+    return (drawing, *(drawing.parent / name for name in MASK_NAMES))
+
+
 def _silhouette(path: Path, root: Path, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if (pixels[..., 3] < 255).any():
         return pixels[..., 3]
-    for name in MASK_NAMES:
-        beside = path.parent / name
-        if beside.is_file():
-            mask = load_texture(beside, beside.name, root)[..., 0]
-            if mask.shape == pixels.shape[:2]:
-                return mask
+    _, *beside = drawing_files(path)
+    masks = {mask.name: load_texture(mask, mask.name, root)[..., 0] for mask in beside if mask.is_file()}
+    for mask in masks.values():
+        if mask.shape == pixels.shape[:2]:
+            return mask
+    if masks:
+        height, width = pixels.shape[:2]
+        raise CharacterError(f"{' and '.join(masks)} beside {path.name} must have its {width} x {height} pixels")
     return np.where((pixels[..., :3] >= PAPER).all(axis=2), 0, 255).astype(np.uint8)
 
 
 def _box(mask: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
-    rows, columns = np.flatnonzero((mask >= 128).any(axis=1)), np.flatnonzero((mask >= 128).any(axis=0))
+    rows, columns = np.flatnonzero((mask >= HALF_COVERED).any(axis=1)), np.flatnonzero((mask >= HALF_COVERED).any(axis=0))
     if len(rows) == 0:
         return None
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
@@ -49,7 +57,7 @@ def drawn_frontal(entry: Entry, front: NDArray[np.uint8]) -> NDArray[np.uint8]:
         (H, W, 4) uint8 sRGB, straight alpha.
 
     Raises:
-        CharacterError: if there is no drawing, or it shows no figure.
+        CharacterError: if there is no drawing, or it shows no figure, or one that paper cannot be told from.
     """
     if entry.drawing is None:
         raise CharacterError(f"{entry.id} has no drawing: name one in the manifest, or build with `frontal: render`")
@@ -59,6 +67,11 @@ def drawn_frontal(entry: Entry, front: NDArray[np.uint8]) -> NDArray[np.uint8]:
     box, target = _box(pixels[..., 3]), _box(front[..., 3])
     if box is None or target is None:
         raise CharacterError(f"the drawing of {entry.id} shows no figure: give it an alpha channel or white paper")
+    if (pixels[[0, 0, -1, -1], [0, -1, 0, -1], 3] >= HALF_COVERED).all():
+        raise CharacterError(
+            f"the drawing of {entry.id} cannot be told from its paper: give it an alpha channel, white paper, or its "
+            f"silhouette as {MASK_NAMES[-1]} beside it"
+        )
     scale = (target[3] - target[1]) / (box[3] - box[1])
     centre_x, centre_y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     goal_x, goal_y = (target[0] + target[2]) / 2, (target[1] + target[3]) / 2

@@ -27,7 +27,7 @@ from specsia_build.rendering.fast.renderer import silhouettes
 from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages.artefact import Artefact
-from specsia_build.stages.frontal import drawn_frontal
+from specsia_build.stages.frontal import drawing_files, drawn_frontal
 from specsia_build.stages.stage import CharacterStage, Earlier, Job, Meta, Sources, sources_of
 from specsia_build.stages.stopwatch import Stopwatch
 from specsia_build.stages.tiny import box_layers
@@ -168,7 +168,7 @@ def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path
     }
     read = character.files
     if config.frontal == "drawing" and entry.drawing is not None:
-        read = (*read, entry.drawing)
+        read = (*read, *drawing_files(entry.drawing))
     return Artefact(entry.id, files, meta), read
 
 
