@@ -40,7 +40,7 @@ def _silhouette(path: Path, root: Path, pixels: NDArray[np.uint8]) -> NDArray[np
 
 
 def _box(mask: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
-    rows, columns = np.flatnonzero((mask >= HALF_COVERED).any(axis=1)), np.flatnonzero((mask >= HALF_COVERED).any(axis=0))
+    rows, columns = (np.flatnonzero((mask >= HALF_COVERED).any(axis=axis)) for axis in (1, 0))
     if len(rows) == 0:
         return None
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
