@@ -41,6 +41,9 @@ LEAST_UPRIGHT = 0.8
 LEAST_HOVER = 0.02
 """How far the lowest point is from the origin's plane, in heights, where a character does not rest upon that."""
 
+PROGRAMS_UP = ("+y", "+z")
+"""Axes that programs have for up."""
+
 _SAMPLES = 4000
 _LEAST_FEET, _LEAST_HEAD, _LONG, _FLAT = 0.02, 0.1, 1.3, 0.05
 _TALL, _LOW, _LEAST_BULK, _AGAINST = 1.2, 0.75, 0.05, 0.02
@@ -316,18 +319,20 @@ def _limbs(mesh: Mesh, landmarks: Sequence[Landmark], axis: str) -> dict[str, bo
     return {name: value > 0 for name, value in along.items() if abs(value) >= LEAST_REACH}
 
 
-def up_of(mesh: Mesh, landmarks: Sequence[Landmark], usual: str) -> Evidence:
+def up_of(mesh: Mesh, landmarks: Sequence[Landmark], usual: str, *, settled: bool = False) -> Evidence:
     """Which way is up in a file's own coordinates: its joints say, or else its shape.
 
     Args:
         mesh, landmarks: in those coordinates.
         usual: what the file's format states. What rests upon its origin that way, and not the other way, stands so.
+        settled: whether exporters keep to that, so that a shape is a sign of no other axis than one of `PROGRAMS_UP`.
     """
     found = up_by_joints(landmarks)
     # A rig that is named, but has no feet below the rest, is of something that does not stand.
     if found.axis is None and not len(left_of(landmarks)):
         shape = up_by_shape(mesh)
-        found = shape if shape.axis is not None else Evidence(None, f"{found.why}, and {shape.why}")
+        sure = shape.axis is not None and (not settled or shape.axis in PROGRAMS_UP)
+        found = shape if sure else Evidence(None, f"{found.why}, and {shape.why}")
     if found.axis not in (None, usual) and _rests(mesh, usual) and not _rests(mesh, found.axis or usual):
         return Evidence(None, "it rests on the ground as its format has it")
     return found

@@ -140,7 +140,7 @@ def _axes(entry: Entry, raw: RawMesh, mesh: Mesh) -> tuple[str, str, tuple[Findi
     if up == AUTO or (entry.up is None and entry.format not in SETTLED):
         # A pose may lay a character down, which its file's axes know nothing of.
         joints = raw.rest_landmarks or raw.landmarks
-        found = up_of(mesh, joints, raw.up)
+        found = up_of(mesh, joints, raw.up, settled=up != AUTO)
         if found.axis not in (None, raw.up):
             line = f'"up": "{found.axis}" in its manifest line'
             warning = (

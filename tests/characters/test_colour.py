@@ -237,6 +237,14 @@ def test_a_character_whose_image_hides_it_is_said(mode: Literal["blend", "mask"]
     assert not said or f"a.glb is mostly see-through: its material 'skin' has {said}" in found
 
 
+def test_a_net_that_is_repeated_over_a_surface_makes_no_character_faint() -> None:
+    pixels = np.full((4, 4, 4), 200, np.uint8)
+    pixels[1:, 1:, 3] = 0
+    net = mesh_of(Material("net", texture=Texture(pixels), alpha_mode="mask"))
+    net = replace(net, uv=np.array([[[0.5, 0.5], [30.5, 0.5], [0.5, 30.5]]], np.float32))
+    assert see_through(Entry("a", "gltf", Path("a.glb")), net) == ()
+
+
 def test_cards_of_hair_make_no_character_faint() -> None:
     pixels = np.full((4, 4, 4), 200, np.uint8)
     pixels[:3, :, 3] = 0
