@@ -41,6 +41,9 @@ FLATTEST = 0.02
 LEAST_FRONTAL_IOU = 0.5
 """Bad reconstructions still keep 0.6; a figure in T-pose seen from its side has 0.3."""
 
+YAW_STEP = 15
+"""Degrees between the turns about Z that are tried where a mesh may have any."""
+
 SIZE = 128
 """Pixels of the silhouettes that are compared."""
 
@@ -67,12 +70,13 @@ def check_mesh(mesh: Mesh) -> None:
         raise CharacterError(f"the mesh has coordinates beyond {FARTHEST:,.0f}")
 
 
-def check_generated(mesh: Mesh, image: NDArray[np.uint8]) -> None:
+def check_generated(mesh: Mesh, image: NDArray[np.uint8], *, any_yaw: bool = False) -> None:
     """Whether a generated mesh may be what the picture shows.
 
     Args:
         mesh: in the axes of the frame, in any place; without vertices that no face uses.
         image: (S, S, 4) uint8, straight alpha: the picture that it was made from.
+        any_yaw: whether it may be turned about Z, which registration then undoes.
 
     Raises:
         CharacterError: naming the first that fails of `check_mesh`, size, volume, share of crumbs and frontal IoU;
@@ -97,7 +101,12 @@ def check_generated(mesh: Mesh, image: NDArray[np.uint8]) -> None:
             f"{wanted:.0%} is needed for this picture",
             {},
         )
-    frontal = frontal_iou(mesh, image)
+    frontal = 0.0
+    for yaw in range(0, 360 if any_yaw else 1, YAW_STEP):
+        turned = mesh.rotated(Camera(float(yaw), SIZE).turn()) if yaw else mesh
+        frontal = max(frontal, frontal_iou(turned, image))
+        if frontal >= LEAST_FRONTAL_IOU:
+            break
     if frontal < LEAST_FRONTAL_IOU:
         raise LowQualityError(
             f"the mesh does not look like the picture: its frontal silhouette has an IoU of {frontal:.2f}, at least "

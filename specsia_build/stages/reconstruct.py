@@ -91,7 +91,7 @@ def accepted(mesh: Mesh, image: NDArray[np.uint8], backend: Backend, character_i
             mesh = compacted(mesh)
         mesh = mesh.with_sides(double=True)
         if getattr(backend, "generates", True):
-            check_generated(mesh, image)
+            check_generated(mesh, image, any_yaw=backend.needs_yaw)
         else:
             check_mesh(mesh)
     except CharacterError as error:

@@ -78,6 +78,17 @@ def test_what_is_right_passes_in_any_place_and_of_any_sane_size() -> None:
     assert frontal_iou(parted, image) > 0.97
 
 
+@pytest.mark.parametrize("yaw", [70.0, 100.0, 260.0])
+def test_a_turn_is_no_fault_where_registration_looks_for_one(yaw: float) -> None:
+    wide = ellipsoid((0, 0, 0), (0.5, 0.05, 0.3), GREY, GREY)
+    turned = wide.rotated(Camera(yaw, 64).turn())
+    with pytest.raises(CharacterError, match="not look like the picture"):
+        check_generated(turned, picture(wide))
+    check_generated(turned, picture(wide), any_yaw=True)
+    with pytest.raises(CharacterError, match="not look like the picture"):
+        check_generated(ellipsoid((0, 0, 0), (0.1, 0.1, 0.5), GREY, GREY), picture(wide), any_yaw=True)
+
+
 def test_a_picture_of_separate_parts_may_give_separate_parts() -> None:
     pair = concatenate([blob(-0.3, 0, 0.2), blob(0.3, 0, 0.2)])
     check_generated(pair, picture(pair))
