@@ -83,7 +83,7 @@ def _line(entry: Entry, facts: CharacterFacts, folder: Path, kept: tuple[str, st
     for mending in facts.mendings:
         value: object = mending.value
         if mending.key == "drop":
-            value = list(dict.fromkeys((*entry.drop, *mending.value)))
+            value = list(dict.fromkeys((*(line["drop"] or ()), *mending.value)))
         if mending.key == "texture":
             value = _below(entry.within / str(mending.value), folder, entry)
         line[mending.key] = value

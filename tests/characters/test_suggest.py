@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from specsia_build.cli.main import main
-from tests.characters.test_alone import FIGURE, box, write_glb, write_obj
+from tests.characters.test_alone import FIGURE, Boxes, box, write_glb, write_obj
 from tests.characters.test_facing import into_file
 from tests.characters.test_facing import write_obj as write_turned
 
@@ -40,12 +40,12 @@ def zoo(tmp_path: Path) -> Path:
     )
     write_turned(folder / "aside.obj", into_file("+y", "+x"))
     write_glb(folder / "sound.glb", {}, {})
-    upright = {
-        name: [solid @ np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]]) for solid in solids]
-        for name, solids in (FIGURE | {"Ground": box((0, 0, -0.01), (4, 4, 0.02))}).items()
-    }
-    write_obj(folder / "staged.obj", upright)
+    write_obj(folder / "staged.obj", y_up(FIGURE | {"Ground": box((0, 0, -0.01), (4, 4, 0.02))}))
     return folder
+
+
+def y_up(groups: Boxes) -> Boxes:
+    return {name: [solid @ into_file("+y", "-y").T for solid in solids] for name, solids in groups.items()}
 
 
 def test_what_there_is_evidence_for_is_filled_in_and_read_from_elsewhere(
@@ -77,6 +77,14 @@ def test_what_a_manifest_states_is_kept(zoo: Path) -> None:
     run("characters", zoo / "own.jsonl", "--suggest", zoo / "more.jsonl")
     line = lines_of(zoo / "more.jsonl")["a"]
     assert {key: line[key] for key in stated} == stated | {"drop": ["Limbs", "Ground"]}
+
+
+def test_all_that_there_is_evidence_to_drop_is_dropped(tmp_path: Path) -> None:
+    """A ground is one finding, a second figure upon it another."""
+    other = {f"Other {name}": [solid + np.array([3, 0, 0]) for solid in solids] for name, solids in FIGURE.items()}
+    write_obj(tmp_path / "pair.obj", y_up(FIGURE | other | {"Ground": box((1.5, 0, -0.01), (8, 4, 0.02))}))
+    run("characters", tmp_path / "pair.obj", "--suggest", tmp_path / "all.jsonl")
+    assert sorted(lines_of(tmp_path / "all.jsonl")["pair"]["drop"]) == ["Ground", "Other Limbs", "Other Trunk"]
 
 
 def test_no_file_is_replaced_and_no_path_leads_out(zoo: Path, tmp_path: Path) -> None:
