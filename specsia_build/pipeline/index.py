@@ -122,7 +122,7 @@ class Index:
             return None
         row = self._row("SELECT stamp, meta FROM artefacts WHERE name = ?", name)
         if row is not None and row[0] == stamp:
-            with suppress(ValueError, zlib.error):
+            with suppress(ValueError, TypeError, zlib.error):
                 found: Meta = json.loads(zlib.decompress(row[1]))
                 return found
         read = read_meta(place)

@@ -126,7 +126,7 @@ def test_what_changed_behind_its_back_is_noticed(run: tuple[Path, Path]) -> None
     assert sums(out) == before
 
 
-@pytest.mark.parametrize("harm", ["lost", "damaged", "other", "rows", "members", "conclusions"])
+@pytest.mark.parametrize("harm", ["lost", "damaged", "other", "rows", "kinds", "members", "conclusions"])
 def test_an_index_that_cannot_serve_costs_nothing_but_time(run: tuple[Path, Path], harm: str) -> None:
     source, out = run
     path, before = RunLayout(out).index, sums(out)
@@ -143,6 +143,7 @@ def test_an_index_that_cannot_serve_costs_nothing_but_time(run: tuple[Path, Path
                 "UPDATE digests SET stamp = x'00'",
                 "DELETE FROM concluded",
             ],
+            "kinds": ["UPDATE settled SET known = 5", "UPDATE artefacts SET meta = 'text'"],
             "conclusions": ["UPDATE concluded SET said = '{'"],
         }
         with sqlite3.connect(path) as tables:
