@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import sys
 import time
@@ -150,8 +149,7 @@ def file_inputs(files: Iterable[Path], sources: Sources, digest_of: DigestOf = s
 
     What leads out of their root or is no regular file is as if it were not there.
     """
-    names = (Path(os.path.relpath(path, sources.folder)).as_posix() for path in files)
-    return sources.digests(names, digest_of)
+    return sources.digests(map(sources.name, files), digest_of)
 
 
 def stage_fingerprint(task: Task, inputs: Digests) -> str:

@@ -104,7 +104,8 @@ def _why_empty(mesh: Mesh, camera: Camera) -> str:
 
 def sources(job: Job) -> Sources:
     """The character's own folder."""
-    return sources_of(job.entry)
+    drawing = job.entry.drawing if job.config.frontal == "drawing" else None
+    return sources_of(job.entry, more=() if drawing is None else drawing_files(drawing))
 
 
 def _serves(meta: Meta, config: BuildConfig) -> bool:
@@ -166,10 +167,7 @@ def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path
         "shape": shape_of(mesh),
         "warnings": warnings,
     }
-    read = character.files
-    if config.frontal == "drawing" and entry.drawing is not None:
-        read = (*read, *drawing_files(entry.drawing))
-    return Artefact(entry.id, files, meta), read
+    return Artefact(entry.id, files, meta), character.files
 
 
 def _compile() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -78,23 +79,32 @@ class Sources:
         root: which no file lies outside of.
         prefix: of their names, which no other input of the stage begins with.
         sample: what they are made from wherever they are not there, so that they are no inputs, but that is.
+        stated: those that the source itself names, which are inputs whatever else is: another one is another character.
     """
 
     folder: Path
     root: Path
     prefix: str = ""
     sample: Sample | None = None
+    stated: tuple[Path, ...] = ()
+
+    def name(self, path: Path) -> str:
+        """Of a file, relative to the folder."""
+        return Path(os.path.relpath(path, self.folder)).as_posix()
 
     def digests(self, names: Iterable[str], digest_of: DigestOf) -> Digests:
-        """Inputs of the files of some names, relative to the folder."""
+        """Inputs of the files of some names, and of those that are stated."""
         if self.sample is not None:
             return {f"{self.prefix}sample": f"seed {self.sample.seed}, version {self.sample.version}"}
-        return {f"{self.prefix}{name}": digest_of(self.folder / name, self.root) for name in names}
+        every = dict.fromkeys((*map(self.name, self.stated), *names))
+        return {f"{self.prefix}{name}": digest_of(self.folder / name, self.root) for name in every}
 
 
-def sources_of(entry: Entry, prefix: str = "") -> Sources:
-    """Where a character's own files lie."""
-    return Sources(entry.folder, entry.within, prefix, entry.sample)
+def sources_of(entry: Entry, prefix: str = "", more: Sequence[Path] = ()) -> Sources:
+    """Where a character's own files lie: its mesh and its texture are stated, and `more`."""
+    mesh = () if entry.format == "3dbicar" else (entry.path,)
+    texture = () if entry.texture is None else (entry.texture,)
+    return Sources(entry.folder, entry.within, prefix, entry.sample, (*mesh, *texture, *more))
 
 
 Earlier: TypeAlias = Mapping["CharacterStage", Artefact]

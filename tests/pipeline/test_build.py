@@ -193,6 +193,30 @@ def test_killed_anywhere_it_goes_on_to_the_same_bytes(run: tuple[Path, Path, dic
     assert {p for p, stamp in kept.items() if p.stat().st_mtime_ns == stamp} == set(kept)
 
 
+def test_another_file_that_a_manifest_names_is_another_character(tmp_path: Path) -> None:
+    out, manifest = tmp_path / "out", tmp_path / "all.jsonl"
+    for name in ("one", "two"):
+        write_figure(tmp_path / f"{name}.obj", 1.5 if name == "two" else 1.0)
+        Image.new("RGB", (8, 8), "red" if name == "two" else "blue").save(tmp_path / f"{name}.png")
+    drawing = Image.new("RGB", (64, 64), "white")
+    drawing.paste("green", (20, 10, 44, 60))
+    drawing.save(tmp_path / "front.png")
+    (tmp_path / "drawn.yaml").write_text("frontal: drawing\n")
+
+    def rendered(mesh: str, texture: str) -> tuple[int, int]:
+        line = {"id": "a", "path": f"{mesh}.obj", "texture": f"{texture}.png", "drawing": "front.png"}
+        manifest.write_text(json.dumps(line) + "\n")
+        return made(build(manifest, out, "--config", tmp_path / "drawn.yaml", "--stage", "render"))["render"]
+
+    for mesh, texture in (("one", "one"), ("two", "one"), ("two", "two"), ("one", "one")):
+        assert [rendered(mesh, texture) for _ in range(2)] == [(1, 0), (0, 1)]
+    # So is what says where the figure of its drawing is.
+    mask = Image.new("L", (64, 64))
+    mask.paste(255, (20, 10, 44, 50))
+    mask.save(tmp_path / "mask.png")
+    assert [rendered("one", "one") for _ in range(2)] == [(1, 0), (0, 1)]
+
+
 def test_only_what_changed_is_done_again(tmp_path: Path) -> None:
     source = write_folder(tmp_path / "figures", 3)
     build(source, tmp_path / "out")
