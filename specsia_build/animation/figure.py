@@ -61,13 +61,13 @@ class Figure:
         return found if sound else self.skeleton
 
     def unique(self) -> dict[str, int]:
-        """Nodes by name, those whose name no other has, or no other that a skin binds: meshes are called as joints."""
-        names, bound = self.skeleton.names, self.skeleton.bound
-        uses, joints = Counter(names), Counter(names[node] for node in bound)
+        """Nodes by name, those whose name no other has, or no other joint of a skin: meshes are called as joints."""
+        names, joints = self.skeleton.names, self.skeleton.joints
+        uses, of_joints = Counter(names), Counter(names[node] for node in joints)
         return {
             name: node
             for node, name in enumerate(names)
-            if name and (uses[name] == 1 or (node in bound and joints[name] == 1))
+            if name and (uses[name] == 1 or (node in joints and of_joints[name] == 1))
         }
 
     def pelvis(self, worlds: Array) -> Array:

@@ -156,7 +156,7 @@ def part_of(name: str) -> tuple[int, str] | None:
 class _Tree:
     """Who hangs on whom: nodes above each, itself first, and candidates by side and part, the highest first.
 
-    A mesh may be called as the joint that moves it: what a skin binds comes before what it does not.
+    A mesh may be called as the joint that moves it: what skins name comes before what they do not.
     """
 
     def __init__(self, skeleton: Skeleton) -> None:
@@ -170,7 +170,7 @@ class _Tree:
             if part is not None:
                 self.found.setdefault(part, []).append(node)
         for part, nodes in self.found.items():
-            self.found[part] = sorted(nodes, key=lambda node: (node not in skeleton.bound, depth[node], node))[
+            self.found[part] = sorted(nodes, key=lambda node: (node not in skeleton.joints, depth[node], node))[
                 :_MOST_LIKE
             ]
 

@@ -92,6 +92,12 @@ class Rig:
         blended = self.blended(self.skeleton.rest_worlds)
         return np.asarray(np.linalg.pinv(_cofactors(blended)), np.float64), np.asarray(np.sign(np.linalg.det(blended)))
 
+    def shares(self) -> NDArray[np.float64]:
+        """(J,) share of the vertices that hangs on each node, by their weights."""
+        found = np.zeros(len(self.skeleton.names))
+        np.add.at(found, self.nodes[self.slots], self.weights / max(len(self.points), 1))
+        return found
+
     def matrices(self, worlds: NDArray[np.float64]) -> NDArray[np.float64]:
         """(..., P, 3, 4), from each slot's points to the mesh's coordinates, of a skeleton's worlds (..., J, 4, 4)."""
         return np.asarray(self.placement[:3] @ (worlds[..., self.nodes, :, :] @ self.inverse_binds))

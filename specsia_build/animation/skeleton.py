@@ -25,6 +25,7 @@ class Skeleton:
             stated so, or is no such product.
         morph_weights: (M,) float64 by node, those of its morph targets at rest.
         bound: (4, 4) float64 by node, where a skin binds it, to the skin's own coordinates; empty where none says.
+        joints: nodes that skins hang vertices on, or may; a mesh is often called as one of them.
     """
 
     names: tuple[str, ...]
@@ -35,6 +36,7 @@ class Skeleton:
     matrices: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
     morph_weights: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
     bound: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
+    joints: frozenset[int] = frozenset()
 
     @cached_property
     def rest(self) -> NDArray[np.float64]:

@@ -103,14 +103,15 @@ def _read_gltf(path: Path, root: Path) -> MotionFile:
     """The motions of a glTF file, a VRM's or VRM animation's among them; its meshes are not read."""
     from specsia_build.characters.gltf.animation import read_motions as read_gltf_motions
     from specsia_build.characters.gltf.document import load_document
-    from specsia_build.characters.gltf.hierarchy import bound_nodes, read_hierarchy
+    from specsia_build.characters.gltf.hierarchy import bound_nodes, joints_of, read_hierarchy
     from specsia_build.characters.gltf.humanoid import is_vrm0
 
     document = load_document(path, root)
     with np.errstate(all="ignore"):
         hierarchy = read_hierarchy(document)
         found = read_gltf_motions(document, hierarchy.number)
-        skeleton = replace(hierarchy.skeleton, bound=bound_nodes(document, hierarchy.number))
+        number = hierarchy.number
+        skeleton = replace(hierarchy.skeleton, bound=bound_nodes(document, number), joints=joints_of(document, number))
         front = None if found.humanoid else _front(skeleton, "+y")
     return MotionFile(
         path.name,
@@ -195,9 +196,7 @@ def _apart(rig: Rig, found: Retargeted) -> tuple[str, ...]:
     carried[[track.node for track in found.motion.tracks]] = True
     for node, parent in enumerate(skeleton.parents.tolist()):
         carried[node] |= parent >= 0 and carried[parent]
-    share = np.zeros(len(skeleton.names))
-    np.add.at(share, rig.nodes[rig.slots], rig.weights / max(len(rig.points), 1))
-    share[carried] = 0.0
+    share = np.where(carried, 0.0, rig.shares())
     if share.sum() <= MOST_APART:
         return ()
     names = [skeleton.names[node] or f"node {node}" for node in np.argsort(-share, kind="stable") if share[node]]

@@ -459,7 +459,7 @@ def test_a_mesh_that_is_called_as_a_joint_is_none_where_a_skin_says() -> None:
         np.concatenate([np.zeros((3, 3)), skeleton.translations]),
         np.concatenate([np.tile([0.0, 0, 0, 1], (3, 1)), skeleton.rotations]),
         np.ones((count + 3, 3)),
-        bound={node + 3: np.eye(4) for node in range(count)},
+        joints=frozenset(range(3, count + 3)),
     )
     found = humanoid(both)
     assert {bone: found.bones[bone] - 3 for bone in bones} == bones

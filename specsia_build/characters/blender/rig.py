@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,9 +86,8 @@ def _rig(
         scales=scales,
         matrices={int(k): local[k] for k in np.flatnonzero(lost > _SHEARED * np.abs(local).max(axis=(1, 2)))},
         morph_weights=_by_node(arrays["morph_weights"], morphed),
+        joints=frozenset(bones),
     )
-    # Blender binds bones as they rest.
-    skeleton = replace(skeleton, bound={node: skeleton.rest_worlds[node] for node in bones})
     ends = np.cumsum(arrays["morph_sizes"])[:-1]
     parts = zip(
         arrays["morph_nodes"].tolist(),

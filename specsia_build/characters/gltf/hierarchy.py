@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -128,6 +129,15 @@ def read_skin(document: Document, index: int, nodes: int) -> tuple[NDArray[np.in
     if stored.shape[1] != 16 or len(stored) < len(joints):
         raise document.error(schema.Skin, index, "has fewer inverse bind matrices than joints")
     return joints, stored[: len(joints)].astype(np.float64).reshape(-1, 4, 4).transpose(0, 2, 1)
+
+
+def joints_of(document: Document, number: NDArray[np.int32]) -> frozenset[int]:
+    """Nodes of the skeleton that skins name; `number` (N,) is each node's place in it. Damaged skins say nothing."""
+    found = set[int]()
+    for index in range(min(document.root.count("skins"), _MOST_SKINS)):
+        with suppress(CharacterError):
+            found.update(number[read_skin(document, index, len(number))[0]].tolist())
+    return frozenset(found)
 
 
 def bound_nodes(document: Document, number: NDArray[np.int32]) -> dict[int, NDArray[np.float64]]:

@@ -74,7 +74,7 @@ def test_at_rest_the_mesh_is_the_still_one(read: RawMesh) -> None:
     for point in (*STRIP, SWORD, BOX, CHEEK, MIRRORED, CHIN):
         assert np.linalg.norm(read.mesh.vertices - point, axis=1).min() < 1e-6, point
     skeleton = moving.rig.skeleton
-    assert [skeleton.names[node] for node in skeleton.bound] == ["lower", "upper"]
+    assert [skeleton.names[node] for node in sorted(skeleton.joints)] == ["lower", "upper"]
     above = {n: skeleton.names[p] if p >= 0 else None for n, p in zip(skeleton.names, skeleton.parents, strict=True)}
     assert above == {
         "Rig": None,

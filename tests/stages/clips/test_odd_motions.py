@@ -66,6 +66,27 @@ def test_a_figure_is_held_in_its_place_whatever_stands_beside_it(tmp_path: Path,
     assert "though held" in said and "--in-place holds" not in said
 
 
+@pytest.mark.parametrize("moved", [("hips",), ("hips", "face")])
+def test_a_skeleton_apart_that_no_motion_moves_is_said(tmp_path: Path, moved: tuple[str, ...]) -> None:
+    writer = GltfWriter()
+    for name, up in (("hips", 0.0), ("face", 2.0)):
+        joints = writer.accessor([[0, 0, 0, 0]] * len(BOX), "u1")
+        weights = writer.accessor([[1.0, 0, 0, 0]] * len(BOX))
+        part = writer.primitive(np.add(BOX, [0.0, up, 0.0]), FACES, JOINTS_0=joints, WEIGHTS_0=weights)
+        joint, mesh = writer.add("nodes", name=name), writer.add("meshes", primitives=[part])
+        writer.add("nodes", mesh=mesh, skin=writer.add("skins", joints=[joint]))
+        if name in moved:
+            curve = {"input": writer.accessor([0.0, 1.0]), "output": writer.accessor(TURNS)}
+            channels = [{"sampler": 0, "target": {"node": joint, "path": "rotation"}}]
+            writer.add("animations", name=f"nod {name}", channels=channels, samplers=[curve])
+    (tmp_path / "figures").mkdir()
+    writer.write_glb(tmp_path / "figures/a.glb")
+    config = clips_config(tmp_path / "figures", recipes=["frames"], turntable=False, views=1)
+    _, summary = run_clips(tmp_path / "out", config)
+    said = "50% of a hangs on a skeleton apart that none of its motions moves (face), so that it stays behind"
+    assert (said in " ".join(summary.warnings.get("a", ()))) == (moved == ("hips",))
+
+
 def test_a_motion_that_moves_nothing_is_said(tmp_path: Path) -> None:
     clips: list[Clip] = [
         ("pan", "camera", "translation", [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]),
