@@ -58,16 +58,19 @@ class Settlement:
         self._steps = stages_of(config, character_stages(config))
         decides = [[stage.name, stage.version, stage.settings(_job(config, spec))] for stage, spec in self._steps]
         self._decides = sha256(canonical_json([result_settings(config), decides]).encode()).encode()
+        self._backends = [backend_of(spec) for stage, spec in self._steps if stage.calls_backend and spec is not None]
         self._known: dict[str, Sequence[str]] = {}
         self._kept: dict[str, str] = {}
         self._marks: dict[str, bytes] = {}
         self._asked: set[str] = set()
 
     def _deciding(self, entry: Entry) -> bytes:
+        # Which files a backend would read, as one that is new is none of those that are known.
+        found = [entry, *(path for backend in self._backends for path in backend.inputs(entry.id))]
         try:
-            return self._decides + _TEXT.encode(entry)
+            return self._decides + _TEXT.encode(found)
         except UnicodeEncodeError:
-            return self._decides + repr(entry).encode("utf-8", "backslashreplace")
+            return self._decides + repr(found).encode("utf-8", "backslashreplace")
 
     def known(self, entries: Iterable[Entry]) -> dict[str, Sequence[str]]:
         """Ids of the settled ones of some characters, each with those of its clips.

@@ -203,3 +203,12 @@ def test_the_digests_of_many_files_are_those_of_each(run: tuple[Path, Path], mon
         assert [*told[:1], *told[2:]] == [*found[:1], *found[2:]]
     assert found[-2:] == [None, None]
     assert None not in found[:FIGURES]
+
+
+def test_a_second_mesh_that_could_be_a_characters_is_noticed(tmp_path: Path) -> None:
+    source, meshes, out = write_folder(tmp_path / "figures", 3), write_folder(tmp_path / "meshes", 3), tmp_path / "out"
+    build(source, out, "--backend", f"mesh-dir:{meshes}")
+    (meshes / "1").mkdir()
+    shutil.copy(meshes / "1.obj", meshes / "1" / "other.obj")
+    (failure,) = build(source, out)["failures"]
+    assert "more than one mesh for '1'" in failure["reason"]
