@@ -140,11 +140,11 @@ def _counts(stages: Sequence[StageSummary], which: str) -> list[str]:
 
 
 def _next(summary: BuildSummary, config: BuildConfig, layout: RunLayout, first: Sequence[str]) -> list[str]:
-    run = argument(layout.root)
+    run = argument(layout.out)
     if summary.stopped is not None:
         return [f"specsia status {run}"]
     if summary.dataset is None and not summary.recipes:
-        return [f"{config.command} --out {argument(layout.url or str(layout.root))}"]
+        return [f"{config.command} --out {run}"]
     packed = [] if summary.dataset is None else [argument(summary.dataset)]
     pictured = packed if config.keep == NONE else [run]
     return [*first, *(f"specsia report {one}" for one in pictured), *(f"specsia verify {one}" for one in packed)]
@@ -194,7 +194,7 @@ def end(
     if summary.stopped is None and not results:
         results = [f"done: {', '.join(dict.fromkeys(stage.stage for stage in summary.stages))} in {layout.root}"]
     trouble = _trouble(summary, layout)
-    set_aside, run = said_of(summary.failures), argument(layout.root)
+    set_aside, run = said_of(summary.failures), argument(layout.out)
     warned = folded((name, sentence) for name, found in sorted(summary.warnings.items()) for sentence in found)
     conclude(
         as_json,

@@ -52,6 +52,7 @@ class Facts:
 
     Attributes:
         root: its folder.
+        out: what its `--out` names, that folder or a URL.
         source: name of its source, free of paths.
         config: its settings.
         splits: split of each id of the source.
@@ -66,6 +67,7 @@ class Facts:
     """
 
     root: Path
+    out: str
     source: str
     config: BuildConfig
     splits: Mapping[str, str]

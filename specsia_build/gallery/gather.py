@@ -109,6 +109,7 @@ def facts_of(
     times, unreadable = read_times(layout.log, config, keys)
     return Facts(
         root=layout.root,
+        out=layout.out,
         source=source_name(config, layout),
         config=config,
         splits=split_of,

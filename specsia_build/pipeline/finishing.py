@@ -77,7 +77,7 @@ def _pack(work: Work) -> BuildSummary:
         return work.finished(
             stopped=f"{len(missed):,} of {plural(len(ids), 'character')} of {name} are neither built up to date nor on "
             f"record as failed ({named(missed)}), so no dataset is written without them: run `{config.command} --out "
-            f"{layout.url or layout.root}` with all its stages"
+            f"{layout.out}` with all its stages"
         )
     total, kept = found.members, pack.packed_fingerprint(layout.dataset) == found.fingerprint
     if not kept:

@@ -35,6 +35,11 @@ class RunLayout:
     work: str | None = None
 
     @property
+    def out(self) -> str:
+        """What `--out` names."""
+        return self.url or str(self.root)
+
+    @property
     def mark(self) -> Path:
         """Says that the folder is a run's."""
         return self.root / RUN_MARK

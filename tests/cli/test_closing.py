@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -81,3 +82,14 @@ def test_what_stages_say_alike_of_a_character_is_one_line() -> None:
         "failed: other at render: cut short",
         "failed: third at motions: cut short",
     ]
+
+
+def test_a_run_is_called_what_its_out_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    layout = RunLayout(tmp_path, "s3://bucket/run")
+    failed = [Failure("a", "render", None, "cut short")] * 20
+    for stopped, dataset in (("enough", None), (None, None), (None, "s3://bucket/run/dataset")):
+        summary = BuildSummary("one", 1, failures=failed, stopped=stopped, dataset=dataset, rows={"inflate": 1})
+        with suppress(click.exceptions.Exit):
+            end(click.Context(main), summary, BuildConfig(), layout, 1.0, as_json=False)
+    said = re.findall("specsia (?:build --out|report|status) (.*)", capsys.readouterr().err)
+    assert set(said) == {"s3://bucket/run"}

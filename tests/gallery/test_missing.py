@@ -12,7 +12,19 @@ from specsia_build.gallery.missing import damage
 def told(*damaged: str) -> str:
     return damage(
         Facts(
-            Path(), "", BuildConfig("source"), {}, (), (), {}, damaged, packed=None, failures=(), times=(), unreadable=0
+            Path(),
+            "",
+            "",
+            BuildConfig("source"),
+            {},
+            (),
+            (),
+            {},
+            damaged,
+            packed=None,
+            failures=(),
+            times=(),
+            unreadable=0,
         )
     )
 

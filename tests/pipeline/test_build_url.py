@@ -51,6 +51,7 @@ def test_a_url_gets_the_dataset_and_a_rerun_sends_nothing(tmp_path: Path, monkey
         page = (work / "report.html").read_text()
         assert "1 of 3 characters of the source are left out by --limit" in page
         assert "not rendered" not in page
+        assert f'"go_on":"specsia build --out {url}"' in page
     finally:
         fsspec.filesystem("memory").store.clear()
 
