@@ -5,7 +5,7 @@ Silhouettes tell little, since those from the front and from behind are mirror i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build.backends.gate import fitted, iou
-from specsia_build.frame import Camera, front_rotation, up_rotation
+from specsia_build.frame import Camera, axis_names, axis_vector, front_rotation, up_rotation
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.fast.renderer import FastRenderer, glance
 from specsia_build.rendering.layers import HALF_COVERED, Look
@@ -28,6 +28,7 @@ SIZE = 128
 
 UPRIGHT, LYING = ("+z",), ("+y", "-y", "+x", "-x", "-z")
 FRONTS = ("-y", "+y", "+x", "-x")
+OURS = ("+x", "+y", "+z")
 MIRROR = np.diag([-1.0, 1.0, 1.0])
 
 SOUND_IOU = 0.85
@@ -149,6 +150,13 @@ class Turned:
         if mirrored:
             return "be mirrored and turned"
         return "face away" if self.matrix[0, 0] < 0 else "face sideways"
+
+
+def stated_axes(matrix: NDArray[np.float64], taken: Sequence[str] = OURS, stated_in: str | None = None) -> str:
+    """The setting that brings a mesh, whose file's axes were taken so, by a matrix (3, 3) to where it looks right."""
+    rows = np.array([axis_vector(axis) for axis in taken])
+    axes = ", ".join(f'"{axis}"' for axis in axis_names(matrix @ rows))
+    return f"axes: [{axes}]" + (f" in {stated_in}" if stated_in else " as its x, y, z")
 
 
 def better_frame(

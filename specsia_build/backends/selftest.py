@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.backends.asking import asked
-from specsia_build.backends.base import Backend, Context
+from specsia_build.backends.base import Backend, Context, Reading
 from specsia_build.backends.gate import check_mesh, closed_volume, fitted
+from specsia_build.backends.likeness import LEAST_IOU, LYING, MIRROR, UPRIGHT, stated_axes
 from specsia_build.backends.placing import reversed_faces
 from specsia_build.errors import plural
-from specsia_build.frame import Camera, normalise, view_cameras
+from specsia_build.frame import Camera, normalise, up_rotation, view_cameras
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import HALF_COVERED
@@ -56,21 +57,26 @@ PARTS: tuple[tuple[Triple, Triple, Triple, Triple], ...] = (
 """Ellipsoids of the figure: centre, half axes, sRGB colour of the front and of the rest. Its left arm is long, high and
 blue, its right arm short, low and green, and its chest wears a crest on its left."""
 
+MOST_SHOWN = 8
+"""Candidates that are told, besides the mesh as it is."""
+
 FRONT_UP_TO = -0.3
 """A point of an ellipsoid is its front up to this share of its half depth, so that a picture's rim shows the rest."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One of the eight frames that a mesh may have come in.
+    """One of the 48 frames that a mesh may have come in.
 
     Attributes:
-        yaw_deg: turn about Z that brings it into ours, after the mirror.
+        up: which signed axis of the mesh is our z, once it is mirrored.
+        yaw_deg: turn about Z that brings it into ours, after that.
         mirrored: whether x is negated first.
         iou: of the frontal silhouette, 0-1.
         colour: agreement of the colours where both cover, 0-1: 1 less the mean difference of encoded levels.
     """
 
+    up: str
     yaw_deg: float
     mirrored: bool
     iou: float
@@ -83,7 +89,18 @@ class Candidate:
     @property
     def declared(self) -> bool:
         """Whether it is the frame that every backend must return."""
-        return self.yaw_deg == 0 and not self.mirrored
+        return self.up == "+z" and self.yaw_deg == 0 and not self.mirrored
+
+    @property
+    def turn(self) -> NDArray[np.float64]:
+        """The rotation (3, 3) after the mirror."""
+        c, s = (round(float(wave(np.deg2rad(self.yaw_deg)))) for wave in (np.cos, np.sin))
+        return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]]) @ up_rotation(self.up)
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """All of it, (3, 3)."""
+        return self.turn @ MIRROR if self.mirrored else self.turn
 
 
 @dataclass(frozen=True)
@@ -92,10 +109,11 @@ class SelfTest:
 
     Attributes:
         backend: its name.
-        candidates: all eight, the best first.
+        candidates: all of them, the best first.
         volume: signed volume of the mesh's closed parts in cubic units as returned, or None without such parts.
         faces: of the mesh.
         seconds: that the reconstruction took.
+        reading: how the mesh was read, where that was from a file.
     """
 
     backend: str
@@ -103,17 +121,27 @@ class SelfTest:
     volume: float | None
     faces: int
     seconds: float
+    reading: Reading | None = None
 
     @property
     def margin(self) -> float:
         """Score of the declared frame less that of the best other one."""
-        (declared,) = (c for c in self.candidates if c.declared)
-        return declared.score - max(c.score for c in self.candidates if not c.declared)
+        return self.declared.score - max(c.score for c in self.candidates if not c.declared)
+
+    @property
+    def declared(self) -> Candidate:
+        """The mesh as it is."""
+        return next(c for c in self.candidates if c.declared)
+
+    @property
+    def inside_out(self) -> bool:
+        """Whether closed parts face inwards."""
+        return self.volume is not None and self.volume <= 0
 
     @property
     def ok(self) -> bool:
-        """Whether the declared frame wins, and closed parts face outwards."""
-        return self.margin > 0 and (self.volume is None or self.volume > 0)
+        """Whether the declared frame wins and shows the figure, and closed parts face outwards."""
+        return self.margin > 0 and self.declared.iou >= LEAST_IOU and not self.inside_out
 
 
 def ellipsoid(centre: Triple, half: Triple, front: Triple, rest: Triple, rows: int = 24, columns: int = 40) -> Mesh:
@@ -163,7 +191,9 @@ def selftest(backend: Backend) -> SelfTest:
     """
     truth = figure()
     image = next(FastRenderer().render(truth, [Camera(0.0, SIZE)])).color
-    context = Context(CHARACTER_ID, SEED, (lambda: truth) if backend.sees_ground_truth else None)
+    readings: list[Reading] = []
+    sight = (lambda: truth) if backend.sees_ground_truth else None
+    context = Context(CHARACTER_ID, SEED, sight, note=readings.append)
     start = time.perf_counter()
     mesh = asked(backend, image, context)
     seconds = time.perf_counter() - start
@@ -171,17 +201,24 @@ def selftest(backend: Backend) -> SelfTest:
         mesh = compacted(mesh)
     check_mesh(mesh)
     goal = next(FastRenderer().render(truth, [Camera(0.0, LOOK_SIZE)])).color
-    return SelfTest(backend.name, ranked(mesh, goal), closed_volume(topology(mesh)), len(mesh.faces), seconds)
+    volume, reading = closed_volume(topology(mesh)), readings[-1] if readings else None
+    return SelfTest(backend.name, ranked(mesh, goal), volume, len(mesh.faces), seconds, reading)
 
 
 def ranked(mesh: Mesh, goal: NDArray[np.uint8]) -> tuple[Candidate, ...]:
-    """The eight candidates of a mesh, the best first.
+    """All candidates of a mesh, the best first.
 
     Args:
         mesh: as a backend returned it.
         goal: (S, S, 4) uint8, the picture that its front should show.
     """
-    found = [_candidate(mesh, yaw, mirrored, goal) for yaw in TURNS for mirrored in (False, True)]
+    both = {False: mesh, True: mirrored_mesh(mesh)}
+    found = [
+        _seen(Candidate(up, yaw, mirrored, 0.0, 0.0), one, goal)
+        for up in (*UPRIGHT, *LYING)
+        for yaw in TURNS
+        for mirrored, one in both.items()
+    ]
     return tuple(sorted(found, key=lambda candidate: -candidate.score))
 
 
@@ -191,43 +228,46 @@ def mirrored_mesh(mesh: Mesh) -> Mesh:
     return replace(reversed_faces(flipped), normals=None, rest=None)
 
 
-def _turned(mesh: Mesh, yaw_deg: float) -> Mesh:
-    c, s = float(np.cos(np.deg2rad(yaw_deg))), float(np.sin(np.deg2rad(yaw_deg)))
-    return mesh.rotated(np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]]))
-
-
-def _candidate(mesh: Mesh, yaw_deg: float, mirrored: bool, goal: NDArray[np.uint8]) -> Candidate:
+def _seen(frame: Candidate, mesh: Mesh, goal: NDArray[np.uint8]) -> Candidate:
+    """How much a mesh, mirrored already, looks like the picture in a frame."""
     target = goal[..., 3] >= HALF_COVERED
-    shown = fitted(_turned(mirrored_mesh(mesh) if mirrored else mesh, yaw_deg), target)
-    seen = next(FastRenderer().render(shown, [Camera(0.0, len(goal))])).color
+    seen = next(FastRenderer().render(fitted(mesh.rotated(frame.turn), target), [Camera(0.0, len(goal))])).color
     covered = seen[..., 3] >= HALF_COVERED
     both = covered & target
     iou = int(np.count_nonzero(both)) / max(1, int(np.count_nonzero(covered | target)))
     apart = np.abs(seen[both, :3].astype(np.float64) - goal[both, :3])
-    return Candidate(yaw_deg, mirrored, iou, 1 - float(apart.mean()) / 255 if both.any() else 0.0)
+    return replace(frame, iou=iou, colour=1 - float(apart.mean()) / 255 if both.any() else 0.0)
 
 
 def report(found: SelfTest) -> Sequence[str]:
     """Lines that say what was found."""
-    lines = ["yaw  mirror  silhouette  colour  score"]
+    lines = ["up  yaw  mirror  silhouette  colour  score"]
     lines += [
-        f"{c.yaw_deg:3.0f}  {'yes' if c.mirrored else 'no ':6}  {c.iou:10.3f}  {c.colour:6.3f}  {c.score:5.3f}"
+        f"{c.up}  {c.yaw_deg:3.0f}  {'yes' if c.mirrored else 'no ':6}  {c.iou:10.3f}  {c.colour:6.3f}  {c.score:5.3f}"
         + ("  the frame of the project" if c.declared else "")
-        for c in found.candidates
+        for i, c in enumerate(found.candidates)
+        if i < MOST_SHOWN or c.declared
     ]
     volume = "no closed part" if found.volume is None else f"signed volume {found.volume:.4f}"
     lines.append(f"{plural(found.faces, 'face')}, {volume}, {found.seconds:.1f} s")
-    best = found.candidates[0]
-    if found.ok:
-        lines.append(
-            f"{found.backend} returns its meshes in the frame of the project, by a margin of {found.margin:.3f}"
-        )
-    elif best.declared:
-        lines.append(f"{found.backend} returns its meshes inside out: reverse the order of each face's corners")
-    else:
+    return [*lines, f"{found.backend} {_verdict(found)}"]
+
+
+def _verdict(found: SelfTest) -> str:
+    """The end of a sentence that says what it came to."""
+    best, margin = found.candidates[0], found.margin
+    if best.iou < LEAST_IOU:
+        return f"shows the figure in no frame: its silhouette has an IoU of {best.iou:.2f} at most"
+    if margin < 0:
         mirror = "mirrored in x, then " if best.mirrored else ""
-        lines.append(
-            f"{found.backend} uses another frame: {mirror}turned by {best.yaw_deg:.0f} degrees about Z, "
-            f"they would fit better, by {-found.margin:.3f}"
+        lying = "" if best.up in UPRIGHT else f"stood up with its {best.up} as z, then "
+        read = () if found.reading is None else (found.reading.axes, found.reading.stated_in)
+        return (
+            f"uses another frame: {mirror}{lying}turned by {best.yaw_deg:.0f} degrees about Z, its meshes would fit "
+            f"better, by {-margin:.3f}: {stated_axes(best.matrix, *read)}"
         )
-    return lines
+    if found.inside_out:
+        return "returns its meshes inside out: reverse the order of each face's corners"
+    if margin == 0:
+        return "shows the figure as well in another frame, so that nothing is told: its mesh needs its own colours"
+    return f"returns its meshes in the frame of the project, by a margin of {margin:.3f}"

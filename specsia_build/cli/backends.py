@@ -80,7 +80,7 @@ def doctor(ctx: click.Context, /, name: str, root: Path | None, python: Path | N
 def run_selftest(ctx: click.Context, /, name: str, as_json: bool) -> None:
     """Run backend NAME on a built-in figure and say whether its mesh comes in the right frame.
 
-    Of four turns and their mirrors, the mesh as it is must look most like the picture.
+    Of all turns by right angles and their mirrors, the mesh as it is must look most like the picture.
     """
     from specsia_build.backends.registry import load_backend
     from specsia_build.backends.selftest import report, selftest

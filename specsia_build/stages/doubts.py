@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.backends.likeness import FAR, Likeness, Turned, better_frame, small
+from specsia_build.backends.likeness import FAR, Likeness, Turned, better_frame, small, stated_axes
 from specsia_build.characters.colour import plain_picture
-from specsia_build.frame import Camera, axis_names, axis_vector
+from specsia_build.frame import Camera
 from specsia_build.registration import ADDED, LOST, added, lost_part, recall
 from specsia_build.rendering.fast.renderer import glance
 from specsia_build.rendering.layers import Look
@@ -71,10 +71,8 @@ def doubts(seen: Seen, made: Meta) -> tuple[tuple[str, ...], str | None]:
 def misplaced(as_is: Likeness, turned: Turned, reading: Meta | None) -> str:
     """What a mesh seems to do in its frame, the evidence, and what would mend it: the end of a sentence."""
     now, then = as_is, turned.likeness
-    taken = np.eye(3) if reading is None else np.array([axis_vector(axis) for axis in reading["axes"]])
-    axes = ", ".join(f'"{axis}"' for axis in axis_names(turned.matrix @ taken))
-    stated_in = None if reading is None else reading["stated_in"]
-    line = f"axes: [{axes}]" + (f" in {stated_in}" if stated_in else " as its x, y, z")
+    read = () if reading is None else (reading["axes"], reading["stated_in"])
+    line = stated_axes(turned.matrix, *read)
     ious = f"IoU {then.iou:.2f} instead of {now.iou:.2f}"
     colours = f"colours {then.apart:.2f} apart instead of {now.apart:.2f}"
     return f"seems to {turned.seems}: with {line} its front looks more like the picture ({ious}, {colours})"

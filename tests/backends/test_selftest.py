@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from specsia_build.backends import registry
 from specsia_build.backends.base import Context
-from specsia_build.backends.selftest import figure, mirrored_mesh, report, selftest
+from specsia_build.backends.selftest import ellipsoid, figure, mirrored_mesh, report, selftest
 from specsia_build.cli import backends as command
 from specsia_build.errors import CharacterError
+from specsia_build.frame import axis_names, up_rotation
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import topology
 
@@ -65,11 +66,34 @@ def test_the_figure_is_closed_normalised_and_without_symmetry() -> None:
 def test_every_other_frame_is_found_out(degrees: int, mirrored: bool) -> None:
     found = selftest(Wrong(lambda m: turned(mirrored_mesh(m) if mirrored else m, degrees)))
     assert found.ok == (degrees == 0 and not mirrored)
-    assert len({(c.yaw_deg, c.mirrored) for c in found.candidates}) == 8
+    assert len({(c.up, c.yaw_deg, c.mirrored) for c in found.candidates}) == 48
     assert found.candidates[0].score == pytest.approx(1, abs=0.01)
     assert abs(found.margin) > 0.1
     text = "\n".join(report(found))
     assert ("in the frame of the project, by a margin" in text) == found.ok
+
+
+@pytest.mark.parametrize("up", ["+y", "-y", "+x", "-x", "-z"])
+def test_what_lies_is_found_out_with_the_line_that_mends_it(up: str) -> None:
+    found = selftest(Wrong(lambda m: m.rotated(up_rotation(up))))
+    assert not found.ok
+    assert found.candidates[0].score == pytest.approx(1, abs=0.01)
+    np.testing.assert_array_equal(found.candidates[0].matrix @ up_rotation(up), np.eye(3))
+    axes = ", ".join(f'"{axis}"' for axis in axis_names(up_rotation(up).T))
+    assert f"axes: [{axes}] as its x, y, z" in report(found)[-1]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda m: replace(m, colors=np.ones_like(m.colors)), "as well in another frame, so that nothing is told"),
+        (lambda m: ellipsoid((0, 0, 0), (0.3, 0.3, 0.4), (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)), "the figure in no frame"),
+    ],
+)
+def test_a_mesh_that_tells_nothing_is_no_success(change: Callable[[Mesh], Mesh], said: str) -> None:
+    found = selftest(Wrong(change))
+    assert not found.ok
+    assert said in report(found)[-1]
 
 
 def test_scale_and_place_do_not_matter() -> None:
@@ -115,7 +139,7 @@ def test_the_command_speaks_by_its_exit_code(monkeypatch: pytest.MonkeyPatch) ->
     assert code == 0
     assert document["ok"]
     assert document["backend"] == "inflate"
-    assert len(document["candidates"]) == 8
+    assert len(document["candidates"]) == 48
     assert document["candidates"][0]["yaw_deg"] == 0
     closed: list[bool] = []
     wrong = Wrong(lambda m: turned(m, 90))
