@@ -16,6 +16,7 @@ from specsia_build.characters.colour import colourless, opaque_glass, see_throug
 from specsia_build.characters.facing import Evidence, front_of, rotated, up_of
 from specsia_build.characters.features import features_of
 from specsia_build.characters.finding import Finding, Mending
+from specsia_build.characters.images import load_texture
 from specsia_build.characters.obj.read import read_obj
 from specsia_build.characters.ply.read import read_ply
 from specsia_build.characters.polygons import MAX_TRIANGLES
@@ -112,7 +113,7 @@ def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
         entry=entry,
         mesh=sided,
         files=raw.files,
-        warnings=(*raw.warnings, *mended, *dropped, *(one.warning for one in found)),
+        warnings=(*raw.warnings, *mended, *dropped, *_idle_texture(entry, mesh), *(one.warning for one in found)),
         parts=raw.parts,
         skinned=raw.skinned,
         animations=raw.animations,
@@ -196,6 +197,18 @@ def _read_raw(entry: Entry, *, moving: bool) -> RawMesh:
     if entry.format == "ply":
         return read_ply(entry.path, texture=entry.texture, drop=entry.drop, root=entry.within)
     raise CharacterError(f"{entry.path.name} is of no format that is read: '{entry.format}'")
+
+
+def _idle_texture(entry: Entry, mesh: Mesh) -> tuple[str, ...]:
+    """That the image which is stated for materials without one is on none of them."""
+    shown = [mesh.materials[k].texture for k in np.unique(mesh.face_material)]
+    if entry.texture is None or entry.format in SETTLED or None in shown:
+        return ()
+    colours = load_texture(entry.texture, entry.texture.name, entry.within)[..., :3]
+    if any(one is not None and np.array_equal(one.pixels[..., :3], colours) for one in shown):
+        return ()
+    name = f"{entry.texture.name} colours nothing of {entry.path.name}"
+    return (f"{name}: 'texture' is for materials without an image, and each of these has one of its own",)
 
 
 def check_shape(mesh: Mesh, name: str) -> None:

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from PIL import Image
 
 from specsia_build.characters.character import Entry
 from specsia_build.characters.raw import RawMesh
@@ -87,6 +88,17 @@ def test_a_pose_that_the_file_cannot_take(tmp_path: Path) -> None:
 def test_dropping_a_part_that_is_not_there_is_said(tmp_path: Path) -> None:
     character = read_character(msgspec.structs.replace(entry_of(tmp_path, "o body\n" + ARROW), drop=("Hat",)))
     assert character.warnings == ("'Hat' is to be dropped but hero.obj has no such part",)
+
+
+@pytest.mark.parametrize(("material", "said"), [("map_Kd own.png\n", True), ("Kd 0.5 0.1 0.1\n", False)])
+def test_a_texture_that_no_material_takes_is_said(tmp_path: Path, material: str, said: bool) -> None:
+    for name, colour in (("own.png", "red"), ("other.png", "blue")):
+        Image.new("RGB", (4, 4), colour).save(tmp_path / name)
+    (tmp_path / "hero.mtl").write_text(f"newmtl skin\n{material}")
+    text = "mtllib hero.mtl\nusemtl skin\nv 0 0 0\nv 1 0 0\nv 0 2 1\nvt 0 0\nvt 1 0\nvt 0 1\nf 1/1 2/2 3/3\n"
+    entry = msgspec.structs.replace(entry_of(tmp_path, text), texture=tmp_path / "other.png")
+    sentence = "other.png colours nothing of hero.obj: 'texture' is for materials without an image"
+    assert any(one.startswith(sentence) for one in read_character(entry).warnings) == said
 
 
 def test_a_wrong_axis_is_said(tmp_path: Path) -> None:
