@@ -21,6 +21,8 @@ _HELPERS = frozenset(
 )
 """Words of joints that steer or trim others."""
 
+_STEERING = "ik"
+
 _MIDDLE = frozenset(("m", "c", "x"))
 """Words of joints that are of neither side: ``Head_M`` of Maya's Advanced Skeleton, ``head.x`` of Auto-Rig Pro."""
 
@@ -169,6 +171,9 @@ class _Tree:
             part = part_of(name) if name else None
             if part is not None:
                 self.found.setdefault(part, []).append(node)
+            elif _STEERING in (words := words_of(name)):
+                side, what = part_of(" ".join(word for word in words if word != _STEERING)) or (0, "")
+                self.found.setdefault((side, _STEERING + what), []).append(node)
         for part, nodes in self.found.items():
             self.found[part] = sorted(nodes, key=lambda node: (node not in skeleton.joints, depth[node], node))[
                 :_MOST_LIKE
@@ -219,7 +224,8 @@ def _leg(tree: _Tree, side: int) -> dict[str, int | None]:
         upper = tree.first(side, "Leg", "Hip")
     if lower is None and upper is not None:
         lower = tree.first(side, "Leg", below=upper)
-    foot = tree.first(side, "Foot", below=lower) or tree.first(side, "Foot")
+    # Where no foot hangs on a leg, what steers it may carry its mesh.
+    foot = tree.first(side, "Foot", below=lower) or tree.first(side, "Foot", _STEERING + "Foot")
     toes = None if foot is None else tree.first(side, "Toes", below=foot)
     return {"UpperLeg": upper, "LowerLeg": lower, "Foot": foot, "Toes": toes}
 

@@ -200,6 +200,7 @@ def _apart(rig: Rig, found: Retargeted) -> tuple[str, ...]:
     if share.sum() <= MOST_APART:
         return ()
     names = [skeleton.names[node] or f"node {node}" for node in np.argsort(-share, kind="stable") if share[node]]
+    names = list(dict.fromkeys(names))
     return (
         f"{share.sum():.0%} of the character hangs on joints apart from those of its body ({some(names, 3)}), so that "
         "it stays behind: hang them on the body's, export those that deform it alone, or 'drop' what they hold",

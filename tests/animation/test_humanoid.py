@@ -355,6 +355,26 @@ LIMBS
             DEF-upper_arm.R
               DEF-forearm.R
 """,
+    "feet that steer the legs": """
+Root
+  Body
+    Hips
+      Abdomen
+        Torso
+          Neck
+            Head
+          Shoulder.L
+            UpperArm.L
+              LowerArm.L
+          Shoulder.R
+            UpperArm.R
+              LowerArm.R
+LIMBS
+    UpperLeg.*
+      LowerLeg.*
+  FootIK.*
+LIMBS
+""",
     "feet beside the legs, hips that carry no legs": """
 Root
   Body

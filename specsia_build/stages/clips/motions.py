@@ -200,6 +200,7 @@ def _left_behind(character_id: str, actor: Actor) -> list[str]:
     if not moved.any() or share.sum() <= MOST_APART:
         return []
     names = [skeleton.names[node] or f"node {node}" for node in np.argsort(-share, kind="stable") if share[node]]
+    names = list(dict.fromkeys(names))
     return [
         f"{share.sum():.0%} of {character_id} hangs on a skeleton apart that none of its motions moves "
         f"({some(names, 3)}), so that it stays behind: hang that on the other's joints, or 'drop' what it holds"
