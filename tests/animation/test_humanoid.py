@@ -372,7 +372,7 @@ Root
 LIMBS
     UpperLeg.*
       LowerLeg.*
-  FootIK.*
+    FootIK.*
 LIMBS
 """,
     "feet beside the legs, hips that carry no legs": """
