@@ -121,4 +121,4 @@ def _serve(where: str) -> None:
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            say(f"no longer served; `specsia report {where}` writes the page as a file")
+            say(f"no longer served; `specsia report {argument(where)}` writes the page as a file")

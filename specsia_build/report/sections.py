@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -145,8 +146,9 @@ def _packed(facts: Facts) -> Html | None:
     splits = sorted({split for found in facts.packed.rows.values() for split in found}, key=_split_order)
     rows = [(name, *(f"{found.get(split, 0):,}" for split in splits)) for name, found in facts.packed.rows.items()]
     folder = facts.root / "dataset"
-    config = f', "{facts.backends[0]}"' if len(facts.packed.rows) > 1 else ""
-    lines = join(["from datasets import load_dataset", f'pairs = load_dataset("{folder}"{config})'], "\n")
+    named = [str(folder), *([facts.backends[0]] if len(facts.packed.rows) > 1 else [])]
+    told = ", ".join(json.dumps(name, ensure_ascii=False) for name in named)
+    lines = join(["from datasets import load_dataset", f"pairs = load_dataset({told})"], "\n")
     where = tag("p", "The dataset is in ", tag("code", folder), f", packed by specsia {facts.packed.specsia}.")
     head = ("rows by", *(split or "gone from the source" for split in splits))
     return join([table(head, rows, numbers=range(1, len(head))), where, tag("pre", lines)])

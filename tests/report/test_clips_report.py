@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shutil
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +64,16 @@ def test_the_page_of_a_run_counts_clips_and_times_their_stages(clips_run: RunLay
     names = ("motions", "draw", "carry inflate", "move inflate", "pack")
     assert all(re.search(rf"<tr><td>{name}</td>", stages) for name in names)
     assert document["missing"] == []
+
+
+def test_what_loads_the_dataset_is_python_whatever_its_folder_is_called(clips_run: RunLayout, tmp_path: Path) -> None:
+    run = tmp_path / 'a "run" of mine'
+    shutil.copytree(clips_run.root, run)
+    document = report_of(run, tmp_path / "page.html")
+    packed = next(section["html"] for section in document["sections"] if section["anchor"] == "dataset")
+    (call,) = re.findall(r"pairs = (load_dataset\(.*\))", unescape(packed))
+    parsed = ast.parse(call, mode="eval").body
+    assert isinstance(parsed, ast.Call) and ast.literal_eval(parsed.args[0]) == str(run / "dataset")
 
 
 def test_a_run_of_frames_alone_shows_the_characters(run: RunLayout, tmp_path: Path) -> None:
