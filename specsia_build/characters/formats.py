@@ -13,6 +13,8 @@ FORMATS = {
 
 _EXPORT = "export the character as GLB"
 
+ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".tgz")
+
 REFUSED = {
     ".stl": f"is an STL file, which has neither colours nor textures: {_EXPORT}",
     **{
@@ -28,6 +30,6 @@ REFUSED = {
             ".unitypackage": "a Unity package",
         }.items()
     },
-    **dict.fromkeys((".zip", ".rar", ".7z", ".tar", ".tgz"), "is an archive: unpack it"),
+    **dict.fromkeys(ARCHIVES, "is an archive: unpack it"),
 }
 """What is said of files of other formats, by their suffix in lower case, where there is none of `FORMATS`."""

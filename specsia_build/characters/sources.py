@@ -13,7 +13,7 @@ import msgspec
 
 from specsia_build.characters.bicar import DRAWING, bicar_entry, is_bicar
 from specsia_build.characters.character import AUTO, UNSETTLED, Entry, Sample, id_order_key, is_unicode, safe_id
-from specsia_build.characters.formats import FORMATS, REFUSED
+from specsia_build.characters.formats import ARCHIVES, FORMATS, REFUSED
 from specsia_build.characters.manifest import is_manifest, read_manifest
 from specsia_build.characters.samples import LICENSE, SOURCE, VERSION
 from specsia_build.errors import UsageError, some
@@ -143,11 +143,15 @@ def _unheeded(folder: Path) -> tuple[str, ...]:
 def _passed_over(meshes: list[_Found], refused: list[_Found]) -> tuple[str, ...]:
     """What to say of files in formats that are not read, but for those that bear the name of one that is."""
     known = {one.stem.casefold() for one in meshes}
-    left = [one.name for one in refused if one.stem.casefold() not in known]
-    if not left:
-        return ()
-    files, them = ("1 file is", "it") if len(left) == 1 else (f"{len(left):,} files are", "them")
-    return (f"{files} passed over, as nothing reads {them} ({some(left)}): export the characters in {them} as GLB",)
+    left = [one for one in refused if one.stem.casefold() not in known]
+    packed = [one.name for one in left if one.suffix in ARCHIVES]
+    others = [one.name for one in left if one.suffix not in ARCHIVES]
+    said = []
+    for names, mending in ((others, "export the characters in {} as GLB"), (packed, "unpack {}")):
+        if names:
+            files, them = ("1 file is", "it") if len(names) == 1 else (f"{len(names):,} files are", "them")
+            said.append(f"{files} passed over, as nothing reads {them} ({some(names)}): {mending.format(them)}")
+    return tuple(said)
 
 
 class _Found(msgspec.Struct, frozen=True, gc=False):

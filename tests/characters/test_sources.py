@@ -248,11 +248,13 @@ def test_a_folder_that_is_a_link_to_characters_elsewhere_is_told(tmp_path: Path)
 
 
 def test_files_that_nothing_reads_are_told_beside_others(tmp_path: Path) -> None:
-    touch(tmp_path, "Hero.glb", "work/hero.max", "a/Frog.dae", "a/Pack.ZIP", "skin.png", ".hidden.pmx")
+    touch(tmp_path, "Hero.glb", "work/hero.max", "a/Frog.dae", "b.stl", "a/Pack.ZIP", "skin.png", ".hidden.pmx")
     opened = open_path(tmp_path)
     assert ids(opened) == ["Hero"]
-    (note,) = opened.notes
-    assert note.startswith("2 files are passed over, as nothing reads them (Frog.dae, Pack.ZIP): export")
+    assert opened.notes == (
+        "2 files are passed over, as nothing reads them (b.stl, Frog.dae): export the characters in them as GLB",
+        "1 file is passed over, as nothing reads it (Pack.ZIP): unpack it",
+    )
     assert open_path(tmp_path / "work").notes == ()
 
 
