@@ -20,7 +20,7 @@ MOST_SOURCE_BYTES = 4 * 2**30
 
 
 _State = tuple[int, int, int] | None
-"""A file's inode, size and time of change; None where there is none."""
+"""A regular file's inode, size and time of change; None where there is none."""
 
 _opened: ContextVar[dict[Path, _State] | None] = ContextVar("opened", default=None)
 """Source files and how they were when they were first opened, or looked for in vain."""
@@ -49,7 +49,7 @@ def _state(path: Path) -> _State:
         found = path.stat()
     except (OSError, ValueError):
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return (found.st_ino, found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
 
 
 def _note(path: Path) -> None:
