@@ -73,7 +73,11 @@ def doctor(ctx: click.Context, /, name: str, root: Path | None, python: Path | N
         ctx.exit(FAILED)
 
 
-@backends.command("selftest", examples=("specsia backends selftest inflate", "specsia backends selftest fusion:0.5"))
+@backends.command(
+    "selftest",
+    short_help="Say whether the mesh of backend NAME comes in the right frame.",
+    examples=("specsia backends selftest inflate", "specsia backends selftest fusion:0.5"),
+)
 @click.argument("name", metavar="NAME[:ARG]")
 @json_option
 @click.pass_context

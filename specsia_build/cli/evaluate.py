@@ -55,7 +55,13 @@ from specsia_build.terminal.screen import say
     "--allow-seen", is_flag=True, help="Score models on characters that they have seen, too; their rows are marked."
 )
 @click.option("--weights", type=FOLDER, help="Folder with weights of LPIPS, CLIP and FID.  [default: downloaded]")
-@click.option("--adapt-steps", default=AdaptConfig().steps, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--adapt-steps",
+    default=AdaptConfig().steps,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Updates of an adaptation to a character.",
+)
 @click.option("--fit-steps", type=click.IntRange(1), help="Updates of a sample-wise fit.  [default: 1500]")
 @click.option("--device", type=click.Choice(DEVICES), default="auto", show_default=True)
 @json_option

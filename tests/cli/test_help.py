@@ -43,6 +43,13 @@ def test_every_help_ends_with_two_examples_that_the_command_takes() -> None:
                 assert not options.args, line
 
 
+def test_what_commands_do_is_said_whole() -> None:
+    for names, command in commands():
+        if isinstance(command, click.Group):
+            said = CliRunner().invoke(main, [*names, "--help"], terminal_width=80).output
+            assert "..." not in said.partition("\nCommands:\n")[2], names
+
+
 @pytest.mark.parametrize("name", ["build", "clips", "characters", "bench"])
 def test_help_names_all_formats_that_are_read(name: str) -> None:
     said = CliRunner().invoke(main, [name, "--help"]).output
