@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -150,9 +150,7 @@ def _odd(character_id: str, actor: Actor, settings: ClipSettings) -> list[str]:
     again = [motion for motion in _again(lasting) if _moves(motion, actor.rig)]
     others = "--clip takes others by their names"
     return [
-        " ".join(
-            [some([motion.name or "a motion without a name" for motion in found]), one if len(found) == 1 else several]
-        )
+        " ".join([_listed([motion.name for motion in found]), one if len(found) == 1 else several])
         for found, one, several in (
             (
                 [motion for motion in actor.motions.values() if not motion.duration > 0],
@@ -177,6 +175,10 @@ def _odd(character_id: str, actor: Actor, settings: ClipSettings) -> list[str]:
         )
         if found
     ]
+
+
+def _listed(names: Sequence[str], most: int = 5) -> str:
+    return some([name or "a motion without a name" for name in names], most)
 
 
 def _left_behind(character_id: str, actor: Actor) -> list[str]:
@@ -250,7 +252,7 @@ def _again(motions: Iterable[Motion]) -> Iterator[Motion]:
 def _why_still(character_id: str, settings: ClipSettings, actor: Actor) -> str:
     """Why a character has no clip that moves."""
     if settings.patterns and actor.offered and len(actor.unheard) == len(set(settings.patterns)):
-        return f"{character_id} has no motion that --clip names: there are {some(actor.offered, 12)}"
+        return f"{character_id} has no motion that --clip names: there are {_listed(actor.offered, 12)}"
     if OWN not in settings.motions:
         return f"no motion of {some([origin_of(name) for name in settings.motions])} could be played on {character_id}"
     return f"{character_id} has no motion of its own, so no clip of it moves: --motion FILE or NAME gives it one"

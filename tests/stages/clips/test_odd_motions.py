@@ -97,6 +97,13 @@ def test_a_motion_that_moves_nothing_is_said(tmp_path: Path) -> None:
     assert "pan, hold move nothing of a" in said and len(drawn) == 3
 
 
+def test_a_motion_without_a_name_is_told_as_such(tmp_path: Path) -> None:
+    write_scene(tmp_path / "figures/a.glb", [("", "head", "rotation", TURNS)])
+    _, summary = run_clips(tmp_path / "out", clips_config(tmp_path / "figures", recipes=["frames"], patterns=["walk"]))
+    said = " ".join([*summary.warnings.get("a", ()), *map(str, summary.failures)])
+    assert "has no motion that --clip names: there are a motion without a name" in said
+
+
 def test_a_motion_is_named_as_it_is_whatever_a_pattern_would_mean(tmp_path: Path) -> None:
     clips: list[Clip] = [("walk[1]", "head", "rotation", TURNS), ("walk1", "head", "rotation", TURNS)]
     _, drawn = made(tmp_path, clips, patterns=["walk[1]"], frames=1)
