@@ -62,6 +62,16 @@ def _characters(ctx: click.Context) -> Iterable[str]:
     return [entry.id for entry in open_source(str(place), Path()).entries]
 
 
+def _drawn(ctx: click.Context) -> Iterable[str]:
+    """Ids of what can be drawn of the run, dataset or evaluation that is named on the line: characters, or clips."""
+    place = _place(ctx)
+    if not place.is_dir():
+        return _characters(ctx)
+    from specsia_build.gallery.opening import open_gallery
+
+    return [item.id for item in open_gallery(str(place)).items]
+
+
 def _place(ctx: click.Context) -> Path:
     named = [str(ctx.params[name]) for name in _WHERE if ctx.params.get(name)]
     # The option that is being completed has no value yet, which ends the parsing before arguments get their names.
@@ -91,7 +101,7 @@ _NAMES: Mapping[str, _Names] = {
     "renderer": lambda _ctx: RENDERERS,
     "motions": _motions,
     "character": _characters,
-    "ids": _characters,
+    "ids": _drawn,
     "characters": _characters,
     "parts": _characters,
 }

@@ -18,6 +18,7 @@ from specsia_build.recipes.registry import available_recipes
 from specsia_build.rendering import registry
 from specsia_build.stages import pack
 from specsia_build.stages.registry import PAIR_STAGES, stage_names
+from tests.gallery.test_evaluation import VIEW, written
 from tests.shapes import write_folder
 
 
@@ -70,9 +71,17 @@ def test_ids_are_those_of_what_the_line_names(tmp_path: Path) -> None:
     assert completed("specsia evaluate pretrained set --backend f", tmp_path) == ["fusion"]
 
 
+def test_ids_of_what_is_drawn_are_clips_where_there_are_any(tmp_path: Path) -> None:
+    (tmp_path / "scores").mkdir()
+    of_clip = {"clip": "kay-walk-00", "character": "kay", "frame": 0, "time": 0.0, "action": "walk"}
+    written(tmp_path / "scores", views=[VIEW | of_clip])
+    assert completed("specsia sheet scores k", tmp_path) == ["kay-walk-00"]
+
+
 @pytest.mark.parametrize(
     "line",
     [
+        "specsia sheet . ",
         "specsia characters nowhere --parts ",
         "specsia train nowhere --backend ",
         "specsia biuld --ba",
