@@ -198,8 +198,8 @@ def make(name: str, stated: object) -> Server:
     terms, _ = read_terms(name, "url")
     try:
         url = httpx2.URL(str(stated))
-        usable = url.scheme in ("http", "https") and bool(url.host)
-    except httpx2.InvalidURL:
+        usable = url.scheme in ("http", "https") and bool(url.host.encode("idna"))
+    except (httpx2.InvalidURL, UnicodeError):
         usable = False
     if not usable:
         raise UsageError(

@@ -146,6 +146,7 @@ def test_an_endless_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
         ("http", "needs an address"),
         ("http:8000", "needs an address"),
         ("https://", "needs an address"),
+        (f"http://{'a' * 64}.example/", "needs an address"),
         ("http://me:secret@localhost/", "leave name and password out"),
     ],
 )
