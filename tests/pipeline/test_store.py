@@ -179,7 +179,7 @@ def test_artefacts_of_an_earlier_version_are_moved_where_they_belong(tmp_path: P
         write_artefact(place.parent.parent / place.name, seal(Artefact(place.stem, {}, {}), stage, "mark", {}))
     foreign = layout.root / "artefacts" / "render" / "mine.tar"
     foreign.write_text("mine")
-    layout.config.write_text("views: 4\n")
+    layout.config.write_text("source: sample:3\nviews: 4\n")
     with pytest.raises(UsageError, match="an earlier version, whose artefacts lie elsewhere"):
         existing_run(layout.root)
     assert spread(layout) == 2
