@@ -68,6 +68,9 @@ def read(job):
     drawn = [item.name for item in scenes.rendered() if item.type in ("GPENCIL", "GREASEPENCIL")]
     if drawn:
         reader.warnings[f"what is drawn with Grease Pencil was left out ({_listed(drawn)}): make it a mesh"] = 1
+    elsewhere = [s.name for s in bpy.data.scenes if any(o.type == "MESH" and not o.users_scene[1:] for o in s.objects)]
+    if unread := [name for name in elsewhere if name != scene.name]:
+        reader.warnings[f"its other scenes have meshes too, which were not read ({_listed(unread)})"] = 1
     if bpy.data.libraries:
         reader.warnings["it links other .blend files; changes in them are not noticed"] = 1
     facts = {

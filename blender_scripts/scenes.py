@@ -275,6 +275,8 @@ def shown(graph):
         maker = instance.parent.original if instance.is_instance and instance.parent else original
         if evaluated.type not in GEOMETRY or original.hide_render or maker not in makers:
             continue
+        if not original.visible_camera or not (instance.is_instance or _shows_itself(original)):
+            continue
         mesh = evaluated.to_mesh()
         if mesh is None:
             continue
@@ -283,6 +285,11 @@ def shown(graph):
                 yield evaluated, mesh, instance.matrix_world.copy(), maker
         finally:
             evaluated.to_mesh_clear()
+
+
+def _shows_itself(item):
+    """Whether a render shows an object, and not what hangs on it alone, as the hair on a scalp."""
+    return item.show_instancer_for_render or not (item.is_instancer or len(item.particle_systems))
 
 
 def values(collection, attribute, count, kind):

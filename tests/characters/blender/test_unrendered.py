@@ -36,6 +36,14 @@ elif sys.argv[2] == "collection":
     bpy.context.scene.collection.objects.unlink(body)
     unseen.objects.link(body)
     unseen.hide_render = True
+elif sys.argv[2] == "camera":
+    triangle("proxy").visible_camera = False
+    scalp = triangle("scalp")
+    scalp.modifiers.new("hair", "PARTICLE_SYSTEM")
+    scalp.show_instancer_for_render = False
+elif sys.argv[2] == "scene":
+    stage = bpy.data.scenes.new("stage")
+    stage.collection.objects.link(body.copy())
 else:
     bpy.data.objects.remove(body)
 old.hide_render = widget.hide_render = True
@@ -68,3 +76,16 @@ def test_what_the_viewport_shows_is_read_where_a_render_would_show_no_mesh(tmp_p
 def test_what_neither_shows_is_no_character(tmp_path: Path) -> None:
     with pytest.raises(CharacterError, match="no mesh that a render would show"):
         read_with_blender(written(tmp_path / "melon.blend", "none"))
+
+
+def test_what_no_camera_sees_of_a_render_is_left_out(tmp_path: Path) -> None:
+    """A shape that only casts shadows, and a scalp of which the hair alone is shown."""
+    path = written(tmp_path / "melon.blend", "camera")
+    assert read_with_blender(path).parts == ("body",)
+    assert len(read_rig(path).rig.points) == 3
+
+
+def test_meshes_of_another_scene_are_said(tmp_path: Path) -> None:
+    raw = read_with_blender(written(tmp_path / "melon.blend", "scene"))
+    assert raw.parts == ("body",)
+    assert raw.warnings == ("melon.blend: its other scenes have meshes too, which were not read ('stage')",)
