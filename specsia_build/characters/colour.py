@@ -37,6 +37,9 @@ LEAST_OPACITY, MOST_SEE_THROUGH = 0.5, 0.5
 GLASS, MOST_BEHIND_GLASS = "glass", 0.05
 """Word of a material's name that says that one looks through it, and share of a view that it may hide where opaque."""
 
+_MOST_OF = (0.02, 0.98)
+"""Shares between which what counts of a figure's colours lies."""
+
 _FULL = 255
 _FOLDERS = frozenset({"texture", "textures", "tex", "maps", "images", "materials", "source", "skins", "colormap"})
 _OTHER_MAP = re.compile(
@@ -81,8 +84,8 @@ def is_plain(levels: NDArray[np.floating]) -> bool:
     if len(levels) == 0:
         return False
     chroma = levels.max(axis=1) - levels.min(axis=1)
-    low, high = np.quantile(levels.mean(axis=1), (0.02, 0.98))
-    return bool(np.quantile(chroma, 0.98) <= MOST_CHROMA and high - low <= MOST_CONTRAST)
+    low, high = np.quantile(levels.mean(axis=1), _MOST_OF)
+    return bool(np.quantile(chroma, _MOST_OF[1]) <= MOST_CHROMA and high - low <= MOST_CONTRAST)
 
 
 def _is_default(levels: NDArray[np.floating]) -> bool:
@@ -96,13 +99,28 @@ def plain_picture(color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> str 
 
     None for any other.
     """
-    levels = color[..., :3][coverage == _FULL].astype(np.float64)
-    if is_plain(levels):
+    levels = color[..., :3][coverage == _FULL]
+    if len(levels) == 0:
+        return None
+    red, green, blue = levels.T
+    chroma = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
+    lightness = red.astype(np.int32) + green + blue
+    if _range_of(chroma)[1] <= MOST_CHROMA and np.ptp(_range_of(lightness)) <= 3 * MOST_CONTRAST:
         return f"grey of {round(float(np.median(levels)))}"
-    if len(levels) == 0 or np.ptp(np.quantile(levels, (0.02, 0.98), axis=0), axis=0).max() > MOST_CONTRAST:
+    if max(np.ptp(_range_of(channel)) for channel in (red, green, blue)) > MOST_CONTRAST:
         return None
     red, green, blue = np.median(levels, axis=0).round().astype(int)
     return f"colour, #{red:02x}{green:02x}{blue:02x},"
+
+
+def _range_of(values: NDArray[np.integer]) -> NDArray[np.float64]:
+    """(2,) least and largest of whole numbers (N,), at least one and none below 0, but for a few in a hundred."""
+    # Counted, not sorted: a picture has thousands of pixels and few levels.
+    up_to = np.cumsum(np.bincount(values))
+    place = (len(values) - 1) * np.array(_MOST_OF)
+    below = np.searchsorted(up_to, np.floor(place), side="right")
+    above = np.searchsorted(up_to, np.ceil(place), side="right")
+    return np.asarray(below + (place - np.floor(place)) * (above - below))
 
 
 def plain_view(mesh: Mesh, color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> str | None:
