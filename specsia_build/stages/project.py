@@ -57,9 +57,11 @@ def _seen_of_truth(config: BuildConfig) -> list[str]:
 
 
 def made_from(config: BuildConfig, rendered: Meta, reconstructed: Meta) -> dict[str, str]:
-    """Digests of what is seen of the truth and of all files of the reconstruction, by the names of inputs."""
+    """Digests of what is seen of the truth and of all files of the reconstruction, by the names of inputs; and whether
+    its turn is to be found."""
     seen = {name: rendered["files"][name]["sha256"] for name in _seen_of_truth(config)}
-    return seen | {f"reconstruction/{name}": file["sha256"] for name, file in reconstructed["files"].items()}
+    turned = {"needs_yaw": "yes"} if reconstructed["needs_yaw"] else {}
+    return seen | turned | {f"reconstruction/{name}": file["sha256"] for name, file in reconstructed["files"].items()}
 
 
 def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:

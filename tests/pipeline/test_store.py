@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from specsia_build.config import BuildConfig
+from specsia_build.config_file import write_settings
 from specsia_build.errors import UsageError
 from specsia_build.pipeline import store
 from specsia_build.pipeline.layout import RunLayout
@@ -179,7 +181,7 @@ def test_artefacts_of_an_earlier_version_are_moved_where_they_belong(tmp_path: P
         write_artefact(place.parent.parent / place.name, seal(Artefact(place.stem, {}, {}), stage, "mark", {}))
     foreign = layout.root / "artefacts" / "render" / "mine.tar"
     foreign.write_text("mine")
-    layout.config.write_text("source: sample:3\nviews: 4\n")
+    write_settings(BuildConfig(views=4), layout.config)
     with pytest.raises(UsageError, match="an earlier version, whose artefacts lie elsewhere"):
         existing_run(layout.root)
     assert spread(layout) == 2
