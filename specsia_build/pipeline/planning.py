@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig
@@ -121,11 +122,11 @@ def judgements(
             yield judged(task, {**of_character, **of_clip}, index.seen(task.path), index.digest)
 
 
-def _is_founded(task: Task, index: Index, known: dict[Place, bool]) -> bool:
+def _is_founded(task: Task, index: Index, metas: Callable[[Place], Meta | None], known: dict[Place, bool]) -> bool:
     """Whether all that a task's artefact rests on is up to date; `known` is what was found of its character so far."""
 
     def read(below: Task, earlier: CharacterStage) -> Meta | None:
-        return index.meta(below.path_in(earlier))
+        return metas(below.path_in(earlier))
 
     for stage in task.stage.rests_on:
         backend, clip = task.backend if stage.per_backend else None, task.clip if stage.per_clip else None
@@ -158,11 +159,12 @@ def plan_stage(
     missing: list[Task] = []
     blocked: list[str] = []
     for entry in entries:
-        known: dict[Place, bool] = {}
+        # Each clip asks for what is of its character.
+        known, metas = dict[Place, bool](), cache(index.meta)
         for task, found in judgements(stage, backend, entry, config, layout, index):
             if found is None:
                 blocked.append(task.entry.id if task.clip is None else task.key)
-            elif found == DONE and (not founded or _is_founded(task, index, known)):
+            elif found == DONE and (not founded or _is_founded(task, index, metas, known)):
                 done.append(task.key)
             else:
                 (missing if found in (MISSING, DAMAGED) else stale).append(task)
