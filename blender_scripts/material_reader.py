@@ -18,6 +18,7 @@ COLOUR_SOCKETS = {
     "SUBSURFACE_SCATTERING": "Color",
     "EEVEE_SPECULAR": "Base Color",
     "EMISSION": "Color",
+    "BACKGROUND": "Color",
 }
 
 WRAPS = {"REPEAT": "repeat", "MIRROR": "mirror", "EXTEND": "clamp", "CLIP": "clamp"}
@@ -118,7 +119,7 @@ class Reader:
             self.warnings[f"the mix of shaders in material '{material.name}' was simplified to one of them"] = 1
         colour = self._colour(shader.inputs[COLOUR_SOCKETS[shader.type]], material)
         glow = _linked_glow(shader)
-        unlit = shader.type == "EMISSION"
+        unlit = shader.type in ("EMISSION", "BACKGROUND")
         if glow is not None and colour["node"] is colour["attribute"] is None and max(colour["factor"]) < DARK:
             # What is black and glows by an image has its colour from there.
             colour, unlit, glow = self._colour(glow, material), True, None
