@@ -30,12 +30,12 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.films import Pixels
 from specsia_build.frame import Camera, Normalisation, normalise, view_cameras
 from specsia_build.library.given import given_mesh, given_path, given_pixels, given_seed, given_whole
-from specsia_build.registration import Registration, iou, register
+from specsia_build.registration import Registration, iou
 from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
-from specsia_build.rendering.layers import Layers
+from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.rendering.registry import load_renderer
-from specsia_build.stages.project import positioned
+from specsia_build.stages.project import positioned, registered
 from specsia_build.stages.reconstruct import accepted, backend_seed
 from specsia_build.stages.render import outline as outline_of
 
@@ -331,12 +331,13 @@ def pair(guess: Reconstruction | Mesh | Character, views: Views, *, pos_frame: s
         raise UsageError("views are what specsia.render gives: pair(guess, views)")
     masks = np.stack([view.layers.mask for view in views])
     mesh = compacted(given_mesh(made.mesh))
-    found = register(mesh, masks, views.cameras, with_yaw=made.needs_yaw)
-    registered = found.similarity.apply_to(mesh)
-    drawn = load_renderer(views.renderer).render(registered, views.cameras, views.look)  # type: ignore[arg-type]
+    look: Look = views.look  # type: ignore[assignment]
+    found = registered(mesh, masks, views.cameras, next(iter(views)).target, look, any_yaw=made.needs_yaw)
+    placed = found.similarity.apply_to(mesh)
+    drawn = load_renderer(views.renderer).render(placed, views.cameras, look)
     pairs, boxes = [], []
     for number, (view, layers) in enumerate(zip(views, drawn, strict=True)):
-        pos, low, high = positioned(layers, registered, view.camera, pos_frame)
+        pos, low, high = positioned(layers, placed, view.camera, pos_frame)
         boxes.append((low, high))
         pairs.append(
             Pair(
@@ -353,4 +354,4 @@ def pair(guess: Reconstruction | Mesh | Character, views: Views, *, pos_frame: s
                 outline_grey=views.outline[1],
             )
         )
-    return Pairs(found, registered, tuple(boxes), tuple(pairs))
+    return Pairs(found, placed, tuple(boxes), tuple(pairs))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import png
+from specsia_build.backends.likeness import Likeness, small
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.images import edge_image, position_image
 from specsia_build.dataset.layers import view_file
@@ -19,8 +20,8 @@ from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, MASK, POS
 from specsia_build.errors import LowQualityError
 from specsia_build.frame import Camera, view_cameras
 from specsia_build.registration import VERSION as REGISTRATION_VERSION
-from specsia_build.registration import iou, recall, register
-from specsia_build.rendering.fast.renderer import silhouettes
+from specsia_build.registration import Registration, Similarity, iou, recall, register
+from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
 from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Mesh, concatenate, extremes, turned
 from specsia_build.rendering.registry import load_renderer
@@ -85,6 +86,32 @@ def _position(layers: Layers, camera: Camera, frame: str) -> NDArray[np.float32]
     return (layers.position @ camera.turn().T).astype(np.float32)
 
 
+def registered(
+    mesh: Mesh, masks: NDArray[np.uint8], cameras: Sequence[Camera], gt: NDArray[np.uint8], look: Look, *, any_yaw: bool
+) -> Registration:
+    """A reconstruction's registration; of one that may have any turn about Z, that which faces as the picture does.
+
+    Args:
+        mesh, masks, cameras: as of `register`.
+        gt: (S, S, 4) uint8, the frontal Y*.
+        look: of the pictures.
+        any_yaw: whether it may. Silhouettes hardly tell front from back then, but colours do.
+    """
+    found = register(mesh, masks, cameras, with_yaw=any_yaw)
+    if not any_yaw:
+        return found
+    yaw = found.similarity.yaw_deg + 180
+    around = register(Similarity(yaw_deg=yaw).apply_to(mesh), masks, cameras)
+    goal = small(gt, masks[0])
+
+    def likeness(one: Registration) -> Likeness:
+        layers = next(FastRenderer().render(one.similarity.apply_to(mesh), cameras[:1], look))
+        return Likeness.of(small(layers.color, layers.mask), goal)
+
+    ways = (found, replace(found, similarity=replace(around.similarity, yaw_deg=yaw)))
+    return max(ways, key=likeness)
+
+
 def positioned(
     layers: Layers, mesh: Mesh, camera: Camera, frame: str
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.float64]]:
@@ -109,17 +136,19 @@ def project(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tup
         mesh = mesh_from_files(reconstructed.files)
     cameras = view_cameras(config.views, config.size)
     with watch.part("register"):
-        found = register(mesh, masks, cameras, with_yaw=bool(reconstructed.meta["needs_yaw"]))
-        registered: Mesh = found.similarity.apply_to(mesh)
+        gt, any_yaw = png.decode(rendered.files[view_file(GT, 0)], 4), bool(reconstructed.meta["needs_yaw"])
+        look: Look = config.look  # type: ignore[assignment]
+        found = registered(mesh, masks, cameras, gt, look, any_yaw=any_yaw)
+        placed: Mesh = found.similarity.apply_to(mesh)
     files: dict[str, bytes] = {}
     drawn, ious, boxes = [], [], []
     front = behind = None
-    views = load_renderer(config.renderer).render(registered, cameras, config.look)  # type: ignore[arg-type]
+    views = load_renderer(config.renderer).render(placed, cameras, look)
     for view, camera in enumerate(cameras):
         with watch.part("rasterise"):
             layers = next(views)
         with watch.part("position"):
-            pos, low, high = positioned(layers, registered, camera, config.pos_frame)
+            pos, low, high = positioned(layers, placed, camera, config.pos_frame)
             edge = edge_image(pos)
         with watch.part("encode"):
             files[view_file(COLOR, view)] = png.encode(layers.color)
@@ -136,9 +165,7 @@ def project(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tup
     mean = float(np.mean(ious))
     assert front is not None
     with watch.part("doubt"):
-        gt = png.decode(rendered.files[view_file(GT, 0)], 4)
-        look: Look = config.look  # type: ignore[assignment]
-        seen = Seen(mesh, registered, front, behind, np.stack(drawn), gt, masks, look)
+        seen = Seen(mesh, placed, front, behind, np.stack(drawn), gt, masks, look)
         warnings, why = doubts(seen, reconstructed.meta)
     meta = {
         "id": rendered.key,

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 from PIL import Image
 
 from specsia_build.characters.character import Entry
-from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError
 from specsia_build.stages.frontal import drawn_frontal
-from specsia_build.stages.render import render
-from specsia_build.stages.stage import Job
-from specsia_build.stages.stopwatch import Stopwatch
-from tests.shapes import write_folder
 
 FRONT = np.zeros((64, 64, 4), np.uint8)
 FRONT[10:50, 20:40] = (90, 90, 90, 255)
@@ -57,12 +51,3 @@ def test_a_mask_of_another_size_is_not_passed_over(tmp_path: Path) -> None:
     mask(tmp_path / "mask.png", (50, 60))
     with pytest.raises(CharacterError, match=r"mask\.png beside drawing\.png must have its 100 x 120 pixels"):
         drawn_frontal(drawing(tmp_path, 255), FRONT)
-
-
-def test_a_mask_is_an_input_there_or_not(tmp_path: Path) -> None:
-    """A character is drawn again where one changes or is put there."""
-    write_folder(tmp_path, 1)
-    entry = msgspec.structs.replace(drawing(tmp_path, 255), id="0", format="obj", path=tmp_path / "0.obj")
-    config = BuildConfig(source=str(tmp_path), frontal="drawing", size=64, views=2)
-    _, read = render(Job(entry, config), {}, Stopwatch())
-    assert {tmp_path / "drawing.png", tmp_path / "mask512.png", tmp_path / "mask.png"} <= set(read)
