@@ -16,6 +16,7 @@ from specsia_build import png
 from specsia_build.animation.rig import Rig, posed_through
 from specsia_build.annotation.lines import BINARY, WIDTHS
 from specsia_build.annotation.segments import LINES
+from specsia_build.characters.colour import plain_view
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.images import position_image
 from specsia_build.dataset.layers import (
@@ -172,7 +173,7 @@ def draw(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
     wanted = layers_of(settings.recipes)
     motion = earlier[motions.STAGE]
     surface = surface_of(actor, motion.files.get(REGIONS)) if ANNOTATIONS & set(wanted) else None
-    files, empty, inked = _frames(actor, shot, surface, wanted, (thickness, grey), config, watch)
+    files, empty, inked, plain = _frames(actor, shot, surface, wanted, (thickness, grey), config, watch)
     if empty == len(shot.times):
         raise CharacterError(f"no frame of '{clip.action}' shows anything of {entry.id}")
     meta = {
@@ -196,6 +197,7 @@ def draw(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
             *_doubts(clip, shot, empty, settings.in_place),
             *_doubts_of(surface, wanted),
             *_doubts_of_lines(clip, inked, config),
+            *_doubts_of_colour(clip, plain, entry.id),
         ],
     }
     return Artefact(clip.id, files, meta), ()
@@ -209,8 +211,10 @@ def _frames(
     contour: tuple[int, int],
     config: BuildConfig,
     watch: Stopwatch,
-) -> tuple[dict[str, bytes], int, float]:
+) -> tuple[dict[str, bytes], int, float, str | None]:
     """Files of the layers of a shot, how many of its frames show (almost) nothing, and what share of it is lines.
+
+    Last comes what `plain_view` says of its first frame.
 
     Args:
         actor: whom it is of.
@@ -226,12 +230,15 @@ def _frames(
     empty = lined = covered = 0
     told = ANNOTATIONS & set(wanted)
     shown: deque[Layers] = deque()
+    plain: str | None = None
     frames = drawn(actor.mesh, actor.rig, shot, config.look, seen=bool(told))
     line_px = clip_settings(config).line_px
     more = None if surface is None else annotated(iter(shown.popleft, None), surface, told, line_px)
     for k in range(len(shot.times)):
         with watch.part("draw"):
             layers = next(frames)
+        if k == 0:
+            plain = plain_view(actor.mesh, ready(layers.color), ready(layers.coverage))
         if more is not None:
             with watch.part("annotate"):
                 shown.append(layers)
@@ -253,7 +260,7 @@ def _frames(
                 files[frame_file(POS, k)] = png.encode(position_image(layers.position, mask, low, high))
             if GT in wanted:
                 files[frame_file(GT, k)] = png.encode(draw_contour(layers.color, layers.coverage, *contour))
-    return files, empty, lined / max(covered, 1)
+    return files, empty, lined / max(covered, 1), plain
 
 
 def _ink(found: Mapping[tuple[str, int], Any], k: int) -> NDArray[np.bool_] | None:
@@ -283,6 +290,13 @@ def _doubts(clip: Clip, shot: Shot, empty: int, in_place: bool) -> list[str]:
 def _doubts_of(surface: Surface | None, wanted: Sequence[str]) -> list[str]:
     """What is odd about what is told of the frames."""
     return [surface.landmarks.doubt] if surface is not None and UDP in wanted and surface.landmarks.doubt else []
+
+
+def _doubts_of_colour(clip: Clip, plain: str | None, character_id: str) -> list[str]:
+    """What is odd about what a clip's first frame shows, as the still stages say it of their first view."""
+    if plain is None or clip.view != 0:
+        return []
+    return [f"{character_id} shows a plain {plain} and nothing else: look at it, and at its textures"]
 
 
 def _doubts_of_lines(clip: Clip, inked: float, config: BuildConfig) -> list[str]:

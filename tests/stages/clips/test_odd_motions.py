@@ -95,6 +95,7 @@ def test_a_motion_that_moves_nothing_is_said(tmp_path: Path) -> None:
     ]
     said, drawn = made(tmp_path, clips, frames=2)
     assert "pan, hold move nothing of a" in said and len(drawn) == 3
+    assert said.count("a shows a plain grey of 255 and nothing else") == 1
 
 
 def test_a_motion_without_a_name_is_told_as_such(tmp_path: Path) -> None:
