@@ -89,7 +89,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Read:
-    """A source file that was read for its digest: where, and size and time of change as `stamp_of` gives them."""
+    """A source file that was read for its digest: where, and what changes with it, from `source_stamp`."""
 
     path: str
     stamp: str

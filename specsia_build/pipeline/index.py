@@ -22,8 +22,8 @@ from specsia_build.config import ALL
 from specsia_build.files.sources import source_digest
 from specsia_build.pipeline.layout import FANS, RunLayout, fan_of
 from specsia_build.pipeline.objects import Place
-from specsia_build.pipeline.stamps import Stamps, source_stamp
-from specsia_build.pipeline.store import DamagedError, discard, read_meta, stamp_of
+from specsia_build.pipeline.stamps import Stamps, file_stamp, source_stamp
+from specsia_build.pipeline.store import DamagedError, discard, read_meta
 from specsia_build.stages.members import Member
 from specsia_build.stages.stage import Meta
 
@@ -167,7 +167,7 @@ class Index:
         Where its links lead is not looked up for a file that is as it was when it was read.
         """
         for path, root, row in self._digest_rows(files):
-            yield row[2] if row is not None and row[1] == stamp_of(path) else self.digest(path, root)
+            yield row[2] if row is not None and row[1] == file_stamp(path) else self.digest(path, root)
 
     def told_digests(self, files: Sequence[tuple[Path, Path]]) -> Iterator[str | None]:
         """As `digests`, but that files are not looked at whose digests are known from when they were read last."""
@@ -294,7 +294,7 @@ def _mark(decides: bytes, row: str, known: Settled, made: list[str | None]) -> b
 
     `row` is what says `known`; `made` are its artefacts' stamps.
     """
-    text = f"{row}\0{list(map(stamp_of, known.sources))}\0{made}\0"
+    text = f"{row}\0{list(map(file_stamp, known.sources))}\0{made}\0"
     return hashlib.sha256(text.encode() + decides).digest()
 
 

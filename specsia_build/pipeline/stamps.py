@@ -68,11 +68,25 @@ class Stamps:
 def source_stamp(path: Path, root: Path) -> str | None:
     """What changes whenever a source file does; None where there is none that may be read; see `source_place`."""
     try:
-        return stamp_of(source_place(path, root))
+        return file_stamp(source_place(path, root))
     except FileNotFoundError:
         return searched(path)
     except (OSError, CharacterError):
         return None
+
+
+def file_stamp(path: str | Path) -> str | None:
+    """What changes whenever a file does, links followed, or what a search finds; None where there is none.
+
+    Unpacking and copying may give a file the time that another of its size had, but not that of its inode's change.
+    """
+    try:
+        found = os.stat(path)  # noqa: PTH116  a path object for each of a million names is slow
+    except FileNotFoundError:
+        return searched(path)
+    except (OSError, ValueError):
+        return None
+    return f"{stamp_from(found)}:{found.st_ctime_ns}"
 
 
 def _list(folder: str, prefix: str, stamps: dict[str, str | None]) -> None:

@@ -14,7 +14,6 @@ from typing import Any
 
 from specsia_build.characters.character import is_safe_id
 from specsia_build.errors import SpecsiaError, WriteError
-from specsia_build.files.listing import searched
 from specsia_build.files.names import is_temporary
 from specsia_build.files.records import parse_json
 from specsia_build.files.trouble import cannot_write
@@ -228,13 +227,11 @@ def read_meta(place: Place) -> dict[str, Any] | None:
 
 
 def stamp_of(place: str | Place) -> str | None:
-    """What changes whenever a file or object does, links followed, or what a search finds; None where nothing is."""
+    """What changes whenever a file or object does, links followed; None where there is none."""
     if isinstance(place, Remote):
         return place.stamp()
     try:
         found = os.stat(place)  # noqa: PTH116  a path object for each of a million names is slow
-    except FileNotFoundError:
-        return searched(place)
     except (OSError, ValueError):
         return None
     return stamp_from(found)

@@ -212,3 +212,14 @@ def test_a_second_mesh_that_could_be_a_characters_is_noticed(tmp_path: Path) -> 
     shutil.copy(meshes / "1.obj", meshes / "1" / "other.obj")
     (failure,) = build(source, out)["failures"]
     assert "more than one mesh for '1'" in failure["reason"]
+
+
+def test_a_file_of_the_same_size_and_time_is_read_all_the_same(run: tuple[Path, Path]) -> None:
+    """As archives that state no times have them."""
+    source, out = run
+    figure = source / "1.obj"
+    os.utime(figure, (0, 0))
+    build(source, out)
+    figure.write_bytes(figure.read_bytes().replace(b"v 0.", b"v 1.", 1))
+    os.utime(figure, (0, 0))
+    assert made(build(source, out))["render"] == (1, 2)
