@@ -38,6 +38,7 @@ PAINTING = (
 
 TURNING = (
     "animation",
+    "backends/likeness.py",
     "characters",
     "config.py",
     "dravie/evaluation/turntable.py",
