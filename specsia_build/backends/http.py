@@ -128,6 +128,13 @@ class Server(Backend):
             with httpx2.stream("POST", self.url, content=picture, headers=dict(headers), timeout=timeout) as answer:
                 if answer.status_code != 200:
                     raise self._refusal(answer)
+                packed = answer.headers.get("Content-Encoding", "")
+                if "," in packed:
+                    # A megabyte may unpack to a thousand of them, and each of these to a thousand more, at one go.
+                    raise CharacterError(
+                        f"{self.name}: {self.url} packs its answer more than once ({brief(packed, _MOST_SAID)}): send "
+                        "the mesh as it is"
+                    )
                 return self._body(answer, allowed(), deadline)
         except httpx2.TimeoutException as error:
             raise _TryAgainError(f"{self.url} did not answer within {self.terms.seconds:g} seconds") from error

@@ -123,6 +123,7 @@ def test_a_server_that_stays_busy_or_away_is_given_up() -> None:
         ((200, {}, b"\xff\xfe" + bytes(20)), "22 bytes that are neither GLB nor PLY"),
         ((200, {}, b""), "0 bytes that are neither GLB nor PLY"),
         ((200, {}, b"glTF" + bytes(20)), "mesh"),
+        ((200, {"Content-Encoding": "gzip, gzip"}, b"\x1f\x8b"), "packs its answer more than once (gzip, gzip)"),
     ],
 )
 def test_what_is_no_mesh_is_the_characters_failure_at_once(answer: Answer, reason: str) -> None:
