@@ -19,7 +19,7 @@ from specsia_build.characters.gltf.rigs import RigGatherer
 from specsia_build.characters.gltf.scene import Scene, read_scene
 from specsia_build.characters.gltf.stripped import lost_skin
 from specsia_build.characters.raw import RawMesh, RawMoving
-from specsia_build.errors import CharacterError
+from specsia_build.errors import CharacterError, some
 from specsia_build.rendering.mesh import Material, Mesh, concatenate
 
 
@@ -76,6 +76,10 @@ def read_gltf(
                 f"{document.name}: '{name}' is to stand at many places (EXT_mesh_gpu_instancing), which is not "
                 "read; it stands at its node's alone"
             ] = None
+    if scene.elsewhere and placed:
+        warnings[
+            f"{document.name} has several scenes, and only the one that it opens with is shown; {_left(scene)}"
+        ] = None
     if not placed:
         raise CharacterError(_nothing(document, scene))
     face_part = np.concatenate([np.full(len(mesh.faces), k, np.int32) for k, mesh in placed])
@@ -115,8 +119,14 @@ def _front(document: Document) -> str:
 def _nothing(document: Document, scene: Scene) -> str:
     if scene.parts and not scene.instances:
         return f"{document.name} has nothing left once its parts are dropped: leave at least one of them in"
+    if scene.elsewhere and not scene.parts:
+        return f"{document.name} opens with a scene that has no meshes, and no other one is shown; {_left(scene)}"
     more = ", or let others move by it (specsia clips … --motion FILE)" if document.root.count("animations") else ""
     return f"{document.name} has no triangles: export it again with its meshes{more}"
+
+
+def _left(scene: Scene) -> str:
+    return f"left out: {some(scene.elsewhere)}; export the scene you want to a file of its own"
 
 
 def _shared_materials(mesh: Mesh) -> Mesh:

@@ -56,6 +56,7 @@ class Scene:
         names: of all nodes and meshes of the file.
         landmarks, rest_landmarks: named nodes of the scene, but for skeletons that nothing shown hangs on, and
             where their origins are, as in `RawMesh`.
+        elsewhere: names of the nodes that carry a mesh in other scenes alone.
         skeleton: all nodes of the file at rest, with the morph weights of those that carry a mesh.
         number: (N,) int32, each node's place in the skeleton.
         warnings: sentences about what was left out.
@@ -67,6 +68,7 @@ class Scene:
     names: frozenset[str]
     landmarks: tuple[Landmark, ...]
     rest_landmarks: tuple[Landmark, ...]
+    elsewhere: tuple[str, ...]
     skeleton: Skeleton
     number: NDArray[np.int32]
     warnings: tuple[str, ...]
@@ -125,6 +127,8 @@ def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> S
     )
     all_meshes = document.entries(schema.Mesh) if drop else ()
     names = frozenset(entry.name for entry in (*nodes, *all_meshes) if entry.name)
+    several = document.root.count("scenes") > 1
+    apart = [i for i, node in enumerate(nodes) if node.mesh is not None and i not in reached] if several else []
     return Scene(
         instances=tuple(instances),
         worlds=worlds,
@@ -132,6 +136,7 @@ def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> S
         names=names,
         landmarks=_landmarks(named, worlds),
         rest_landmarks=at_rest,
+        elsewhere=tuple(nodes[i].name or f"node {i}" for i in apart),
         skeleton=skeleton,
         number=number,
         warnings=(*said, told) if unseen else said,

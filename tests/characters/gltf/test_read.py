@@ -150,6 +150,19 @@ def test_only_the_default_scene_is_read(tmp_path: Path) -> None:
     raw = read_gltf(writer.write_glb(tmp_path / "a.glb"))
     assert_array_equal(corners(raw), [TRIANGLE])
     assert raw.parts == ("here",)
+    assert raw.warnings == (
+        "a.glb has several scenes, and only the one that it opens with is shown; left out: elsewhere; export the scene "
+        "you want to a file of its own",
+    )
+
+
+def test_an_empty_default_scene_beside_others_is_said(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    writer.mesh_node(name="elsewhere")
+    writer.add("scenes", name="empty")
+    writer.add("scenes", nodes=[0])
+    with pytest.raises(CharacterError, match=r"a scene that has no meshes, .* left out: elsewhere; export the scene"):
+        read_gltf(writer.write_glb(tmp_path / "a.glb"))
 
 
 def test_what_the_file_hides_is_not_shown_nor_what_hangs_below(tmp_path: Path) -> None:
