@@ -93,7 +93,7 @@ def read_obj_with_image(
         part_names=labels.part_names,
         face_part=part,
         files=read,
-        warnings=_lost_normals(text, path.name),
+        warnings=(*builder.warnings, *_lost_normals(text, path.name)),
     )
 
 
@@ -161,6 +161,13 @@ def _assemble(
     uv = _uv(text, uv_at, face_material, built)
     if uv is not None:
         face_material, built = _tiled(uv, face_material, names, built, builder)
+    painted = np.array([b.material.texture is not None or b.material.emissive_texture is not None for b in built])
+    unplaced = (uv_at < 0).any(axis=1) & painted[face_material]
+    if unplaced.any():
+        share = f"{np.count_nonzero(unplaced):,} of {plural(len(unplaced), 'triangle')}"
+        builder.warnings[
+            f"{share} of {name} have a texture and no texture coordinates for it: they show the colour of its corner"
+        ] = None
     with np.errstate(over="ignore"):
         vertices = text.points.astype(np.float32)
     mesh = Mesh(

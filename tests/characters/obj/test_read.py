@@ -61,6 +61,15 @@ def test_a_textured_square(tmp_path: Path) -> None:
     assert raw.warnings == ()
 
 
+def test_faces_without_coordinates_for_their_texture_are_said(tmp_path: Path) -> None:
+    paint(tmp_path / "hero.png", RED)
+    raw = read(tmp_path, SQUARE + "f 1/1 2/2 3/3\nf 1 3 4\n")
+    assert raw.warnings == (
+        "1 of 2 triangles of hero.obj have a texture and no texture coordinates for it: they show the colour of its "
+        "corner",
+    )
+
+
 FACES = {
     "plain": "f 1 2 3\nf 1 3 4\n",
     "uv": "f 1/1 2/2 3/3\nf 1/1 3/3 4/4\n",
