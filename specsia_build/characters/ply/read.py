@@ -16,7 +16,7 @@ from specsia_build.characters.polygons import Ints, triangulate
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.characters.words import full_scale
-from specsia_build.errors import CharacterError
+from specsia_build.errors import CharacterError, some
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import Material, Mesh, Texture
 
@@ -198,9 +198,14 @@ def _materials(
     """A material for each texture the file names, or one; the image named like the file where it stands in for what is
     missing; and sentences about what is missing."""
     override = None if texture is None else as_texture(load_texture(texture, texture.name, files.root))
-    if not has_uv:
-        return (Material(texture=override),), None, []
     warnings: list[str] = []
+    if not has_uv:
+        if ply.textures:
+            warnings.append(
+                f"{some(ply.textures)}, which the PLY names as texture, was left out: "
+                "not every face has texture coordinates that can be read"
+            )
+        return (Material(texture=override),), None, warnings
     names, textures = [], []
     for name in ply.textures or [""]:
         shown = name.replace("\\", "/").rpartition("/")[2]

@@ -128,6 +128,20 @@ def test_uv_of_face_corners_and_several_textures(tmp_path: Path) -> None:
     assert raw.warnings == ("texture b.png is not in the PLY's folder",)
 
 
+@pytest.mark.parametrize("second", ["3 0 2 3 0", "3 0 2 3 3 0 0 1"])
+def test_a_texture_without_coordinates_for_every_face_is_said(tmp_path: Path, second: str) -> None:
+    Image.new("RGB", (2, 2), (255, 0, 0)).save(tmp_path / "skin.png")
+    vertices = [f"{place} 255 0 0" for place in SQUARE]
+    faces = ["3 0 1 2 6 0 0 1 0 1 1", second]
+    head, face = HEAD + "comment TextureFile skin.png\n", LIST + "property list uchar float texcoord\n"
+    raw = read(tmp_path, text_ply(vertices, faces, XYZ + RGB, face, head))
+    assert raw.mesh.uv is None
+    assert raw.warnings == (
+        "skin.png, which the PLY names as texture, was left out: not every face has texture coordinates that can be "
+        "read",
+    )
+
+
 def test_strips_are_cut_into_triangles_that_are_wound_alike(tmp_path: Path) -> None:
     points = [*SQUARE, "4 0 0", "4 0 1", "9 9 9"]
     strips = ["9 0 1 3 2 -1 1 4 2 5", "5 0 1 1 2 3", "3 0 1 4"]
