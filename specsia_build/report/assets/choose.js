@@ -222,13 +222,16 @@ function binsOf(values) {
   if (!values.length) return [];
   const low = values.reduce((a, b) => Math.min(a, b));
   const high = values.reduce((a, b) => Math.max(a, b));
-  if (low === high) return [];
+  // Edges have ten digits: what differs by less than a few units of the last one has none between.
+  if (high - low <= 1e-7 * Math.max(Math.abs(low), Math.abs(high))) return [];
   const whole = values.every(Number.isInteger);
   const rough = Math.max((high - low) / 18, whole ? 1 : 0);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = STEPS.map((s) => s * power).find((s) => s >= rough * 0.999 && (!whole || Number.isInteger(s)));
-  const from = Math.floor(low / step + 1e-9);
   const round = (k) => Number((k * step).toPrecision(10));
+  const near = Math.floor(low / step + 1e-9);
+  // A mean may lie a bit of a float below the edge that it is at.
+  const from = round(near) > low ? near - 1 : near;
   const found = [];
   for (let k = from; round(k) <= high; k += 1) found.push({ low: round(k), high: round(k + 1) });
   return found;

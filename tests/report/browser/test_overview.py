@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
 from tests.report.browser.conftest import Show
 
 
@@ -35,6 +40,28 @@ def test_bars_choose_what_the_gallery_shows(show: Show) -> None:
     assert bars.first.get_attribute("aria-pressed") == "true"
     page.keyboard.press("Escape")
     assert page.inner_text("#count") == "40 characters"
+
+
+@pytest.mark.parametrize(
+    ("means", "bars"),
+    [
+        ([[0.1, 0.7, 0.25], [0.9, 0.9, 0.9]], 13),
+        ([[0.1, 0.2, 0.3], [0.3, 0.2, 0.1]], 0),
+    ],
+    ids=["just below an edge", "alike but for rounding"],
+)
+def test_every_value_has_a_bar(
+    show: Show, document_of: Callable[[str], dict[str, Any]], means: list[list[float]], bars: int
+) -> None:
+    page = show()
+    data = document_of("figures")
+    data["items"] = data["items"][: len(means)]
+    for item, values in zip(data["items"], means, strict=True):
+        for side in ("inflate", "fusion"):
+            item["sides"][side]["values"] = {"iou": [*values]}
+    page.evaluate("specsiaUpdate", data)
+    assert page.inner_text("#count") == "2 characters"
+    assert page.get_by_role("group", name="Histogram: IoU, inflate").locator(".bin").count() == bars
 
 
 def test_failures_are_folded_by_kind_with_what_mends_them(show: Show) -> None:
