@@ -17,6 +17,7 @@ from specsia_build.characters.obj.text import Ints, ObjText, parse_obj
 from specsia_build.characters.obj.udim import FIRST, tiles_of
 from specsia_build.characters.polygons import triangulate
 from specsia_build.characters.raw import RawMesh
+from specsia_build.characters.repeated import without_repeated_colours
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.characters.words import full_scale
 from specsia_build.errors import CharacterError, plural
@@ -59,6 +60,7 @@ def read_obj(
     )
     labels = _label_faces(text)
     mesh, part = _assemble(text, labels, labels.kept(drop), builder, path.name)
+    mesh, repeated = without_repeated_colours(mesh, path.name)
     looked_up = files.tried if texture is None else (*files.tried, texture)
     doubts = () if builder.stand_in is None else stand_in.doubts(mesh, *builder.stand_in)
     return RawMesh(
@@ -67,7 +69,7 @@ def read_obj(
         part_names=labels.part_names,
         face_part=part,
         files=looked_up,
-        warnings=(*files.warnings(), *builder.warnings, *_lost_normals(text, path.name), *doubts),
+        warnings=(*files.warnings(), *builder.warnings, *repeated, *_lost_normals(text, path.name), *doubts),
     )
 
 

@@ -14,6 +14,7 @@ from specsia_build.characters.normals import unit_normals
 from specsia_build.characters.ply.elements import Column, PlyFile, parse_ply
 from specsia_build.characters.polygons import Ints, triangulate
 from specsia_build.characters.raw import RawMesh
+from specsia_build.characters.repeated import without_repeated_colours
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.characters.words import full_scale
 from specsia_build.errors import CharacterError, some
@@ -81,8 +82,9 @@ def read_ply(
         colors=_colors(vertex, face, point, polygon),
         normals=_normals(vertex, point),
     )
+    mesh, repeated = without_repeated_colours(mesh, path.name)
     looked_up = files.tried if texture is None else (*files.tried, texture)
-    warnings += () if own is None else stand_in.doubts(mesh, *own)
+    warnings += repeated if own is None else (*repeated, *stand_in.doubts(mesh, *own))
     return RawMesh(mesh=mesh, up="+z", front="-y", files=looked_up, warnings=(*files.warnings(), *warnings))
 
 

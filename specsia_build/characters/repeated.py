@@ -1,0 +1,52 @@
+"""Colours of vertices that say again what a texture says, as scans have them for programs that show no textures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from specsia_build import memory
+from specsia_build.rendering.colour import linear_to_srgb
+from specsia_build.rendering.mesh import Mesh
+
+MOST_APART = 0.06
+"""Display level, of 0-1, by which half of the vertices differ from their texels at most where the two are the same."""
+
+_WHITE = 0.95
+_LOOKED_AT = 2000
+
+
+def without_repeated_colours(mesh: Mesh, name: str) -> tuple[Mesh, tuple[str, ...]]:
+    """A mesh with white for the colours of vertices that repeat its textures, and the sentence that says so.
+
+    Surfaces have the product of both, which would be far too dark; opacity, and colours beside textures, stay.
+
+    Args:
+        mesh: of a format that does not say what colours are beside a texture.
+        name: the file's name.
+    """
+    if mesh.colors is None or mesh.uv is None:
+        return mesh, ()
+    textured = np.array([material.texture is not None for material in mesh.materials])
+    painted = np.flatnonzero(textured[mesh.face_material])
+    picked = painted[:: 1 + len(painted) // _LOOKED_AT]
+    if len(picked) == 0:
+        return mesh, ()
+    texels = np.empty((len(picked), 3, 3))
+    material_of = mesh.face_material[picked]
+    for k in np.unique(material_of):
+        texture = mesh.materials[k].texture
+        assert texture is not None
+        height, width = texture.pixels.shape[:2]
+        u, v = np.moveaxis(np.nan_to_num(mesh.uv[picked[material_of == k]]) % 1.0, -1, 0)
+        row, column = np.minimum(v * height, height - 1).astype(int), np.minimum(u * width, width - 1).astype(int)
+        texels[material_of == k] = texture.pixels[row, column, :3] / 255
+    shown = linear_to_srgb(np.clip(np.nan_to_num(mesh.colors[picked, :, :3], nan=1.0), 0.0, 1.0))
+    if np.mean(shown) > _WHITE or np.median(np.abs(shown - texels).mean(axis=-1)) > MOST_APART:
+        return mesh, ()
+    memory.ask(mesh.colors.nbytes)
+    colors = mesh.colors.copy()
+    colors[painted, :, :3] = 1.0
+    said = f"the vertex colours of {name} repeat its texture, which they would darken: the texture alone was drawn"
+    return replace(mesh, colors=colors), (said,)

@@ -1,0 +1,59 @@
+"""Vertex colours beside a texture: left out where they repeat it, kept where they tint it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from specsia_build.characters.obj.read import read_obj
+from specsia_build.characters.ply.read import read_ply
+from specsia_build.characters.raw import RawMesh
+
+LEVELS = ((200, 40, 40), (40, 120, 60), (60, 60, 180), (120, 100, 20))
+PLACES = ((0, 0), (1, 0), (1, 1), (0, 1))
+
+
+def square(folder: Path, kind: str, levels: tuple[tuple[int, int, int], ...]) -> RawMesh:
+    """A square of four colours by its image, and of `levels` by its corners."""
+    pixels = np.array([[LEVELS[3], LEVELS[2]], [LEVELS[0], LEVELS[1]]], np.uint8)
+    Image.fromarray(pixels).save(folder / "skin.png")
+    path = folder / f"hero.{kind}"
+    if kind == "obj":
+        (folder / "hero.mtl").write_text("newmtl skin\nmap_Kd skin.png\n")
+        lines = ["mtllib hero.mtl", "usemtl skin"]
+        lines += [f"v {x} {y} 0 {r} {g} {b}" for (x, y), (r, g, b) in zip(PLACES, levels, strict=True)]
+        lines += [f"vt {0.1 + 0.8 * x} {0.1 + 0.8 * y}" for x, y in PLACES]
+        path.write_text("\n".join([*lines, "f 1/1 2/2 3/3 4/4", ""]))
+        return read_obj(path)
+    names = ("float x", "float y", "float z", "float s", "float t", "uchar red", "uchar green", "uchar blue")
+    head = ["ply", "format ascii 1.0", "comment TextureFile skin.png", "element vertex 4"]
+    head += [*(f"property {name}" for name in names), "element face 1", "property list uchar int vertex_indices"]
+    rows = [
+        f"{x} {y} 0 {0.1 + 0.8 * x} {0.1 + 0.8 * y} {r} {g} {b}"
+        for (x, y), (r, g, b) in zip(PLACES, levels, strict=True)
+    ]
+    path.write_text("\n".join([*head, "end_header", *rows, "4 0 1 2 3", ""]))
+    return read_ply(path)
+
+
+@pytest.mark.parametrize("kind", ["obj", "ply"])
+def test_colours_that_repeat_the_texture_are_left_out(tmp_path: Path, kind: str) -> None:
+    raw = square(tmp_path, kind, LEVELS)
+    assert raw.mesh.colors is not None
+    assert (raw.mesh.colors == 1.0).all()
+    assert raw.warnings == (
+        f"the vertex colours of hero.{kind} repeat its texture, which they would darken: the texture alone was drawn",
+    )
+
+
+@pytest.mark.parametrize("kind", ["obj", "ply"])
+@pytest.mark.parametrize("levels", [((255, 255, 255),) * 4, ((255, 128, 128),) * 4])
+def test_colours_of_their_own_are_kept(tmp_path: Path, kind: str, levels: tuple[tuple[int, int, int], ...]) -> None:
+    raw = square(tmp_path, kind, levels)
+    assert raw.mesh.colors is not None
+    assert raw.mesh.colors[0, 0, 0] == 1.0
+    assert (raw.mesh.colors[..., 1] < 1.0).all() == (levels[0][1] < 255)
+    assert raw.warnings == ()
