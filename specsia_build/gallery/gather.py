@@ -52,7 +52,7 @@ def gather(config: BuildConfig, layout: RunLayout, read: ReadMeta = seen) -> Fac
         rendered = meta(render.STAGE, None, character_id)
         if rendered is None:
             continue
-        if not render.STAGE.serves(rendered, config):
+        if not render.STAGE.is_chosen(rendered, config):
             outdated[render.STAGE.name] += 1
             continue
         results: dict[str, Meta] = {}
@@ -60,7 +60,11 @@ def gather(config: BuildConfig, layout: RunLayout, read: ReadMeta = seen) -> Fac
             projected, mesh = meta(project.STAGE, name, character_id), meta(reconstruct.STAGE, name, character_id)
             if projected is None:
                 continue
-            if mesh is None or projected["inputs"] != project.made_from(config, rendered, mesh):
+            if (
+                mesh is None
+                or not project.STAGE.is_chosen(projected, config)
+                or projected["inputs"] != project.made_from(config, rendered, mesh)
+            ):
                 outdated[f"{project.STAGE.name} {name}"] += 1
                 continue
             results[name] = projected

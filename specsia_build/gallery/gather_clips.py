@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 from specsia_build.config import BuildConfig, backend_name
@@ -67,7 +68,7 @@ def gather_clips(config: BuildConfig, layout: RunLayout, read: ReadMeta = seen) 
     Raises:
         SpecsiaError: if the splits or the failures cannot be read.
     """
-    split_of, damaged = splits.from_json(layout.splits), list[str]()
+    split_of, damaged, outdated = splits.from_json(layout.splits), list[str](), Counter[str]()
     meta = partial(meta_of, layout, damaged, read)
     backends = tuple(map(backend_name, config.backends)) if config.clips is not None and config.clips.pairs else ()
     planned: dict[str, tuple[Clip, ...]] = {}
@@ -77,19 +78,29 @@ def gather_clips(config: BuildConfig, layout: RunLayout, read: ReadMeta = seen) 
         known = meta(motions.STAGE, None, character)
         if known is None:
             continue
+        if not motions.STAGE.is_chosen(known, config):
+            outdated[motions.STAGE.name] += 1
+            continue
         planned[character] = tuple(motions.clips_of(known))
         carried = [found for name in backends if (found := meta(carry.STAGE, name, character)) is not None]
         warnings = tuple(w for found in (known, *carried) for w in found.get("warnings", ()))
         for clip in planned[character]:
             clean = meta(draw.STAGE, None, clip.id)
-            if clean is None or clean["clip"] != asdict(clip) or clean["size"] != config.size:
+            if clean is None:
+                continue
+            if clean["clip"] != asdict(clip) or clean["size"] != config.size or not draw.STAGE.is_chosen(clean, config):
+                outdated[draw.STAGE.name] += 1
                 continue
             sides = {TARGET: Side(TARGET, _layers(clean))}
             for name in backends:
                 moved = meta(move.STAGE, name, clip.id)
-                if moved is not None and _follows(moved, clean):
-                    sides[name] = Side(name, MADE, {IOU.key: tuple(moved["iou"])})
-                    pairs[name, clip.id] = digest_of(_shown(clean, moved))
+                if moved is None:
+                    continue
+                if not _follows(moved, clean) or not move.STAGE.is_chosen(moved, config):
+                    outdated[f"{move.STAGE.name} {name}"] += 1
+                    continue
+                sides[name] = Side(name, MADE, {IOU.key: tuple(moved["iou"])})
+                pairs[name, clip.id] = digest_of(_shown(clean, moved))
             drawn.append(
                 Item(
                     id=clip.id,
@@ -107,7 +118,7 @@ def gather_clips(config: BuildConfig, layout: RunLayout, read: ReadMeta = seen) 
             )
     of_clips = {clip.id: split_of[name] for name, clips in planned.items() for clip in clips}
     facts = facts_of(config, layout, split_of, pairs, damaged, of_clips)
-    return MovingFacts(facts, planned, tuple(drawn))
+    return MovingFacts(replace(facts, outdated=dict(outdated)), planned, tuple(drawn))
 
 
 def _layers(clean: Meta) -> tuple[str, ...]:

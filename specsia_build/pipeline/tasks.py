@@ -26,7 +26,7 @@ from specsia_build.pipeline.layout import WHY, RunLayout
 from specsia_build.pipeline.objects import Place
 from specsia_build.pipeline.store import DamagedError, read_artefact, write_artefact
 from specsia_build.stages.artefact import Artefact, fingerprint, seal
-from specsia_build.stages.stage import CharacterStage, Clip, DigestOf, Digests, Earlier, Job, Sources
+from specsia_build.stages.stage import CHOSEN, CharacterStage, Clip, DigestOf, Digests, Earlier, Job, Sources
 from specsia_build.stages.stopwatch import Stopwatch
 
 
@@ -188,6 +188,7 @@ def _make(task: Task, loaded: Earlier, watch: Stopwatch, digest_of: DigestOf) ->
             with watch.part("read"):
                 known = {name: digest for name, digest in inputs.items() if not name.startswith(sources.prefix)}
                 inputs = {**known, **file_inputs(files, sources, digest_of)}
+    artefact = replace(artefact, meta={**artefact.meta, CHOSEN: stage.chosen(job.config)})
     return seal(artefact, stage.name, stage_fingerprint(task, inputs), inputs)
 
 

@@ -35,17 +35,20 @@ from specsia_build.stages.stopwatch import Stopwatch
 from specsia_build.stages.tiny import CAMERAS, box_layers, textured_box
 
 
-def _settings(job: Job) -> dict[str, Any]:
+def _chosen(config: BuildConfig) -> dict[str, Any]:
     """The part of the configuration that decides this stage's result."""
-    config = job.config
     return {
-        "renderer": [config.renderer, load_renderer(config.renderer).version],
-        "registration": REGISTRATION_VERSION,
+        "renderer": config.renderer,
         "views": config.views,
         "size": config.size,
         "look": config.look,
         "pos_frame": config.pos_frame,
     }
+
+
+def _settings(job: Job) -> dict[str, Any]:
+    renderer = [job.config.renderer, load_renderer(job.config.renderer).version]
+    return {**_chosen(job.config), "renderer": renderer, "registration": REGISTRATION_VERSION}
 
 
 def _masks(config: BuildConfig) -> list[str]:
@@ -205,6 +208,7 @@ STAGE = CharacterStage(
     earlier=(render.STAGE, reconstruct.STAGE),
     make=project,
     settings=_settings,
+    chosen=_chosen,
     inputs=_inputs,
     per_backend=True,
     draws=True,

@@ -49,18 +49,21 @@ def outline(seed: int, character_id: str) -> tuple[int, int]:
     return 1 + digest[0] % MOST_OUTLINE, digest[1]
 
 
-def _settings(job: Job) -> dict[str, Any]:
-    """The part of the configuration and of the entry that decides this stage's result."""
-    config = job.config
+def _chosen(config: BuildConfig) -> dict[str, Any]:
+    """The part of the configuration that decides this stage's result."""
     return {
-        "renderer": [config.renderer, load_renderer(config.renderer).version],
+        "renderer": config.renderer,
         "views": config.views,
         "size": config.size,
         "look": config.look,
         "seed": config.seed,
         "frontal": config.frontal,
-        "entry": entry_settings(job.entry),
     }
+
+
+def _settings(job: Job) -> dict[str, Any]:
+    renderer = [job.config.renderer, load_renderer(job.config.renderer).version]
+    return {**_chosen(job.config), "renderer": renderer, "entry": entry_settings(job.entry)}
 
 
 def entry_settings(entry: Entry) -> dict[str, Any]:
@@ -184,6 +187,7 @@ STAGE = CharacterStage(
     version=20,
     make=render,
     settings=_settings,
+    chosen=_chosen,
     sources=sources,
     serves=_serves,
     draws=True,

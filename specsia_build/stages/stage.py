@@ -141,6 +141,14 @@ def _always(_meta: Meta, _config: BuildConfig) -> bool:
     return True
 
 
+def _none_chosen(_config: BuildConfig) -> Mapping[str, Any]:
+    return {}
+
+
+CHOSEN = "settings"
+"""Field of an artefact's meta data: the stage's `chosen` that it was made with."""
+
+
 @dataclass(frozen=True)
 class Stage:
     """One stage of a build.
@@ -170,6 +178,7 @@ class CharacterStage(Stage):
     Attributes:
         make: see `Make`.
         settings: the part of the job that decides the artefact besides its inputs, JSON-serialisable.
+        chosen: what of it the configuration alone tells and pictures show, as JSON gives it back; no versions.
         inputs: digests of what the artefact is made from, as far as they are known before it is made: by the meta data
             of earlier stages' artefacts, and by files.
         sources: where the files lie that `make` names, None where it names none that count.
@@ -187,6 +196,7 @@ class CharacterStage(Stage):
     settings: Callable[[Job], Mapping[str, Any]]
     inputs: Callable[[Job, EarlierMeta, DigestOf], Digests] = _no_inputs
     sources: Callable[[Job], Sources | None] = _no_sources
+    chosen: Callable[[BuildConfig], Mapping[str, Any]] = _none_chosen
     serves: Callable[[Meta, BuildConfig], bool] = _always
     per_backend: bool = False
     per_clip: bool = False
@@ -194,3 +204,8 @@ class CharacterStage(Stage):
     draws: bool = False
     pictures: tuple[str, ...] = ()
     warm: Warm = _nothing
+
+    def is_chosen(self, meta: Meta, config: BuildConfig) -> bool:
+        """Whether an artefact shows what the configuration asks for; one that does not say of which it is, does."""
+        chosen = self.chosen(config)
+        return meta.get(CHOSEN, chosen) == chosen and self.serves(meta, config)

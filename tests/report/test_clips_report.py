@@ -8,6 +8,7 @@ import re
 import shutil
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from click.testing import CliRunner
 from specsia_build.cli.main import main
 from specsia_build.config import BuildConfig
 from specsia_build.config_file import read_settings, with_settings, write_settings
+from specsia_build.gallery.gather_clips import gather_clips
 from specsia_build.pipeline.failures import Failure, write_failures
 from specsia_build.pipeline.layout import RunLayout, layout_of
 from specsia_build.pipeline.mark import told_before
@@ -23,7 +25,7 @@ from specsia_build.pipeline.settings import existing_run
 from specsia_build.pipeline.store import read_artefact, write_artefact
 from specsia_build.stages.artefact import Artefact, seal
 from specsia_build.stages.clips import motions
-from tests.clips import FPS, SIZE
+from tests.clips import FPS, SIZE, run_clips
 from tests.report.shown import frames_of, item_of, report_of
 
 
@@ -79,13 +81,39 @@ def test_what_loads_the_dataset_is_python_whatever_its_folder_is_called(clips_ru
 def test_a_run_of_frames_alone_shows_the_characters(run: RunLayout, tmp_path: Path) -> None:
     settings = read_settings(run.config)
     settings["clips"] |= {"recipes": ["frames"], "reconstructed": False}
-    write_settings(with_settings(BuildConfig(), settings, "a test"), run.config)
+    run_clips(run.root, with_settings(BuildConfig(), settings, "a test"))
     document = report_of(run.root, tmp_path / "page.html")
     assert document["sides"] == ["Y*"]
     assert document["measures"] == []
     assert len(document["items"]) == 15
     assert "moved" not in document["lead"]
     assert "quality" not in {section["anchor"] for section in document["sections"]}
+
+
+@pytest.mark.parametrize(
+    ("changed", "of_clips", "outdated", "said"),
+    [
+        ({"look": "lit"}, {}, {"draw": 15}, "15 clips not drawn, or not since the settings changed"),
+        ({"seed": 1}, {}, {"draw": 15}, "15 clips not drawn, or not since the settings changed"),
+        ({}, {"fps": 5.0}, {"motions": 3}, "3 characters of the source not looked at yet, or not since the settings"),
+    ],
+)
+def test_clips_of_other_settings_are_not_shown(
+    run: RunLayout,
+    tmp_path: Path,
+    changed: dict[str, Any],
+    of_clips: dict[str, Any],
+    outdated: dict[str, int],
+    said: str,
+) -> None:
+    settings = read_settings(run.config) | changed
+    settings["clips"] |= of_clips
+    config = with_settings(BuildConfig(), settings, "a test")
+    write_settings(config, run.config)
+    assert gather_clips(config, run).facts.outdated == outdated
+    document = report_of(run.root, tmp_path / "page.html")
+    assert document["items"] == []
+    assert said in " ".join(document["missing"])
 
 
 def test_failures_are_told_with_their_clips_and_what_is_missing_with_them(run: RunLayout, tmp_path: Path) -> None:

@@ -15,12 +15,14 @@ from click.testing import CliRunner
 
 from specsia_build import png
 from specsia_build.cli import main
+from specsia_build.config_file import write_settings
 from specsia_build.gallery.gather import gather
 from specsia_build.pipeline.failures import Failure, read_failures, write_failures
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_artefact, write_artefact
 from specsia_build.stages import project, reconstruct, render
-from specsia_build.stages.artefact import Artefact
+from specsia_build.stages.artefact import Artefact, seal
+from specsia_build.stages.stage import CHOSEN
 from tests.artefacts import file_of
 from tests.report.conftest import Run
 from tests.report.shown import frames_of, item_of, report_of
@@ -148,7 +150,7 @@ def test_a_run_that_is_only_rendered_shows_its_targets(tmp_path: Path) -> None:
     assert document["sides"] == ["Y*"]
     assert len(frames_of(item_of(document, "0")["sides"]["Y*"]["strips"]["gt"], document, tmp_path / "page.html")) == 4
     said = " ".join(document["missing"])
-    assert "inflate has no result: its stages reconstruct and project have not run, so only Y* is shown." in said
+    assert "inflate has no result: its stages reconstruct and project have not run, or not since" in said
     assert "Nothing is packed" in said
     assert document["go_on"] == f"specsia build --out {layout.root}"
     assert "quality" not in {section["anchor"] for section in document["sections"]}
@@ -184,6 +186,37 @@ def test_results_that_no_longer_follow_from_their_inputs_are_left_out(copied: Ru
     other_size = gather(replace(config, size=96), layout)
     assert other_size.made == ()
     assert other_size.outdated == {"render": len(IDS)}
+
+
+@pytest.mark.parametrize(
+    ("changed", "outdated", "said"),
+    [
+        ({"look": "lit"}, {"render": len(IDS)}, "4 of 5 characters of the source are not rendered, or not since"),
+        ({"seed": 1}, {"render": len(IDS)}, "not rendered, or not since the settings changed"),
+        ({"renderer": "pyrender"}, {"render": len(IDS)}, "not rendered, or not since the settings changed"),
+        ({"pos_frame": "view"}, {"project inflate": len(IDS)}, "have not run, or not since their inputs or settings"),
+    ],
+)
+def test_what_other_settings_made_is_not_shown(
+    copied: Run, tmp_path: Path, changed: dict[str, Any], outdated: dict[str, int], said: str
+) -> None:
+    config, layout = copied
+    now = replace(config, **changed)
+    write_settings(now, layout.config)
+    assert gather(now, layout).outdated == outdated
+    document = report_of(layout.root, tmp_path / "page.html")
+    assert said in " ".join(document["missing"])
+    assert all(list(item["sides"]) == ["Y*"] for item in document["items"])
+
+
+def test_what_does_not_say_its_settings_is_taken_for_current(copied: Run) -> None:
+    config, layout = copied
+    path = layout.artefact(render.STAGE, None, "1")
+    found = read_artefact(path, "1")
+    old = {name: value for name, value in found.meta.items() if name != CHOSEN}
+    write_artefact(path, seal(Artefact("1", found.files, old), "render", old["fingerprint"], old["inputs"]))
+    assert gather(config, layout).outdated == {}
+    assert [one.id for one in gather(replace(config, look="lit"), layout).made] == ["1"]
 
 
 def test_a_changed_picture_makes_the_dataset_outdated(copied: Run) -> None:

@@ -90,33 +90,42 @@ def clip_of(job: Job) -> Clip:
     return job.clip
 
 
-def shot_settings(job: Job) -> dict[str, Any]:
+def shot_chosen(config: BuildConfig) -> dict[str, Any]:
     """The part of the configuration that decides how a clip is framed and drawn."""
-    config, settings = job.config, clip_settings(job.config)
+    settings = clip_settings(config)
     return {
-        "renderer": [FastRenderer.name, FastRenderer.version],
-        "entry": entry_settings(job.entry),
         "size": config.size,
         "views": config.views,
         "look": config.look,
         "seed": config.seed,
         "fps": settings.fps,
         "frames": settings.frames,
-        "in_place": IN_PLACE_VERSION if settings.in_place else False,
+        "in_place": settings.in_place,
+    }
+
+
+def shot_settings(job: Job) -> dict[str, Any]:
+    """All that decides how a clip is framed and drawn, but for files."""
+    return {
+        **shot_chosen(job.config),
+        "in_place": IN_PLACE_VERSION if clip_settings(job.config).in_place else False,
+        "renderer": [FastRenderer.name, FastRenderer.version],
+        "entry": entry_settings(job.entry),
         "clip": asdict(clip_of(job)),
     }
 
 
+def _chosen(config: BuildConfig) -> dict[str, Any]:
+    settings = clip_settings(config)
+    wanted = list(layers_of(settings.recipes))
+    lined = {"line_px": settings.line_px} if {LINE, SEG} & set(wanted) else {}
+    return {**shot_chosen(config), "layers": wanted, **lined}
+
+
 def _settings(job: Job) -> dict[str, Any]:
-    settings = clip_settings(job.config)
-    wanted = layers_of(settings.recipes)
-    lined = {LINE, SEG} & set(wanted)
-    return {
-        **shot_settings(job),
-        "layers": wanted,
-        **({"annotations": ANNOTATIONS_VERSION} if ANNOTATIONS & set(wanted) else {}),
-        **({"line_px": settings.line_px} if lined else {}),
-    }
+    chosen = _chosen(job.config)
+    versions = {"annotations": ANNOTATIONS_VERSION} if ANNOTATIONS & set(chosen["layers"]) else {}
+    return {**chosen, **shot_settings(job), **versions}
 
 
 def source_inputs(job: Job, earlier: EarlierMeta) -> dict[str, str | None]:
@@ -333,6 +342,7 @@ STAGE = CharacterStage(
     earlier=(motions.STAGE,),
     make=draw,
     settings=_settings,
+    chosen=_chosen,
     inputs=_inputs,
     per_clip=True,
     warm=_warm,

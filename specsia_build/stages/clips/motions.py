@@ -56,18 +56,21 @@ _MOST_NAME = 50
 """Bytes of a motion's name that its id keeps."""
 
 
-def _settings(job: Job) -> dict[str, Any]:
-    settings = clip_settings(job.config)
+def _chosen(config: BuildConfig) -> dict[str, Any]:
+    settings = clip_settings(config)
     return {
-        "entry": entry_settings(job.entry),
         "motions": [origin_of(name) for name in settings.motions],
         "patterns": list(settings.patterns),
         "fps": settings.fps,
         "frames": settings.frames,
         "views": settings.views,
         "turntable": settings.turntable,
-        **({"regions": REGIONS_VERSION} if _has_regions(settings) else {}),
     }
+
+
+def _settings(job: Job) -> dict[str, Any]:
+    regions = {"regions": REGIONS_VERSION} if _has_regions(clip_settings(job.config)) else {}
+    return {**_chosen(job.config), **regions, "entry": entry_settings(job.entry)}
 
 
 def _has_regions(settings: ClipSettings) -> bool:
@@ -271,6 +274,7 @@ STAGE = CharacterStage(
     version=20,
     make=find,
     settings=_settings,
+    chosen=_chosen,
     inputs=_inputs,
     sources=_sources,
     warm=_warm,
