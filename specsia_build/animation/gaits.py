@@ -29,7 +29,7 @@ def gaits(
         hang_deg, lift_deg: degrees below the horizontal, and above it `AHEAD` of the body, that the arms take at most.
 
     Raises:
-        ValueError: if bones are missing, or lie in one place.
+        ValueError: if bones are missing, lie in one place, or do not say which way they bend.
     """
     body = body_of(skeleton, bones, hang_deg, lift_deg)
     trailing = {name: node for node, name in enumerate(skeleton.names) if name in TRAILING}

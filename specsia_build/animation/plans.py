@@ -33,6 +33,9 @@ NEEDED = (
 
 _LIMBS = (("UpperLeg", "LowerLeg"), ("LowerLeg", "Foot"), ("UpperArm", "LowerArm"), ("LowerArm", "Hand"))
 
+_ALONG = 1 - 1e-9
+"""Cosine from which a bone points along an axis."""
+
 TRAILING = ("leftEar", "rightEar", "tail1", "tail2", "tail3")
 """Nodes of these names move with the body; they are no bones of a humanoid."""
 
@@ -97,7 +100,7 @@ def body_of(skeleton: Skeleton, bones: Mapping[str, int], hang_deg: float, lift_
         hang_deg, lift_deg: as in `Body`, in degrees.
 
     Raises:
-        ValueError: if some of `NEEDED` are missing, or lie in one place.
+        ValueError: if some of `NEEDED` are missing, lie in one place, or do not say which way they bend.
     """
     if missing := [name for name in NEEDED if name not in bones]:
         raise ValueError(f"bones are missing: {', '.join(missing)}")
@@ -111,6 +114,10 @@ def body_of(skeleton: Skeleton, bones: Mapping[str, int], hang_deg: float, lift_
     leg, height = lengths["leftUpperLeg"] + lengths["leftLowerLeg"], float(places["head"][1] - places["leftFoot"][1])
     if short := [bone for bone, length in lengths.items() if not length > 1e-6 * height]:
         raise ValueError(f"bones have no length: {', '.join(short)}")
+    ways = {start: np.abs(places[end] - places[start]) / lengths[start] for start, end in limbs}
+    # Turned about the axis that they point along they look the same.
+    if rigid := [bone for bone, way in ways.items() if not way[2 if "Arm" in bone else 0] < _ALONG]:
+        raise ValueError(f"bones rest straight ahead (arms) or straight aside (legs): {', '.join(rigid)}")
     foot = _length(places, "leftFoot", "leftToes") if "leftToes" in places else 0.3 * leg
     return Body(places, axes, leg, height, foot, np.deg2rad(hang_deg), np.deg2rad(lift_deg))
 

@@ -160,3 +160,12 @@ def test_bones_without_length_are_named() -> None:
     flat.translations[BONES["leftHand"]] = 0
     with pytest.raises(ValueError, match="leftLowerArm"):
         gaits(flat, BONES)
+
+
+@pytest.mark.parametrize(("bone", "way"), [("leftLowerArm", (0, 0, 0.3)), ("rightUpperLeg", (-0.4, 0, 0))])
+def test_bones_that_do_not_say_which_way_they_bend_are_named(bone: str, way: tuple[float, float, float]) -> None:
+    stiff = figure()
+    end = {"leftLowerArm": "leftHand", "rightUpperLeg": "rightLowerLeg"}[bone]
+    stiff.translations[BONES[end]] = way
+    with pytest.raises(ValueError, match=f"straight ahead .*: {bone}$"):
+        gaits(stiff, BONES)
