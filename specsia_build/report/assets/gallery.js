@@ -196,7 +196,11 @@ function showChoice() {
     FACETS.map((one) => facet(one, choice)),
     histograms().map((figure) => histogram(figure, choice)),
   );
-  document.getElementById("empty").hidden = state.shown.length > 0;
+  const empty = document.getElementById("empty");
+  empty.hidden = state.shown.length > 0;
+  const clear = () => ask(unfiltered(state.route.query));
+  const more = state.data.items.length > 0;
+  refill(empty, nothing(), more && h("button", { type: "button", cls: "plain", onclick: clear }, "Clear the filters"));
 }
 
 function showGallery() {
@@ -239,16 +243,7 @@ views.set("gallery", {
             }),
           ),
           gallery.grid,
-          h(
-            "p",
-            { id: "empty", cls: "empty", hidden: true },
-            "Nothing matches all of this. ",
-            h(
-              "button",
-              { type: "button", cls: "plain", onclick: () => ask(unfiltered(state.route.query)) },
-              "Clear the filters",
-            ),
-          ),
+          h("p", { id: "empty", cls: "empty", hidden: true }),
         ),
       ),
       h("section", { id: "dock", cls: "dock", "aria-label": "Selection", hidden: true }),

@@ -65,7 +65,7 @@ function showSpread() {
         { cls: "few", role: "list" },
         chosenFew.map((item) => fewCard(item, choice)),
       ),
-    chosenFew.length ? null : h("p", { cls: "empty" }, "Nothing matches all of this."),
+    chosenFew.length ? null : h("p", { cls: "empty" }, nothing()),
     h("h2", {}, "How it is spread"),
     h("p", { cls: "hint" }, "Press a bar or a value to see only those; Escape clears the bars."),
     h(

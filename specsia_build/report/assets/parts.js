@@ -184,6 +184,9 @@ function tally() {
   return some === all ? plural(all, noun()) : `${count(some)} of ${plural(all, noun())}`;
 }
 
+/** Why no item is shown. */
+const nothing = () => (state.data.items.length ? "Nothing matches all of this. " : "There is nothing to look at.");
+
 /**
  * Replace what a node shows; the focus stays where it was, or on what takes the place of what had it.
  *

@@ -88,8 +88,9 @@ def test_hostile_names_are_filtered_by_opened_and_left_out(show: Show) -> None:
 def test_nothing_to_show_is_said(show: Show) -> None:
     page = show("empty")
     assert page.inner_text("#count") == "0 characters"
+    assert page.inner_text(".empty") == "There is nothing to look at."
     page.click("nav a:has-text('Gallery')")
-    assert page.is_visible("text=Nothing matches all of this.")
+    assert page.inner_text("#empty") == "There is nothing to look at.", "there are no filters to clear"
     page.click("nav a:has-text('Failures')")
     assert page.inner_text("main .lead") == "Nothing failed."
 
