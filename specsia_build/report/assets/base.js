@@ -6,6 +6,7 @@ const state = {
   data: null,
   byId: new Map(),
   route: null,
+  query: new URLSearchParams(),
   shown: [],
   selected: new Set(),
   flagged: new Set(),

@@ -184,6 +184,7 @@ function sorted(items, choice) {
 }
 
 function choose(query) {
+  state.query = query;
   const choice = choiceOf(query);
   choice.failed = new Map(state.data.items.map((item) => [item, failed(item, choice)]));
   state.shown = sorted(

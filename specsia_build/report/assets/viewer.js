@@ -168,7 +168,20 @@ function toNeighbour(step) {
   scrollTo(0, top);
   if (playing !== isPlaying()) togglePlay();
   say(next.id.slice(0, 100));
+  focusOn(label);
+}
+
+/** Give the focus back to what is called so. */
+function focusOn(label) {
   if (label) look.root.querySelector(`[aria-label="${CSS.escape(label)}"]`)?.focus({ preventScroll: true });
+}
+
+/** The head anew, as what stands beside the item has become other. */
+function showNeighbours() {
+  const before = look.root.querySelector("header.head");
+  const label = before.contains(document.activeElement) && document.activeElement.getAttribute("aria-label");
+  before.replaceWith(head(look.item));
+  focusOn(label);
 }
 
 function toGallery() {
@@ -275,7 +288,8 @@ views.set("item", {
   },
   renew() {
     const now = state.byId.get(state.route.arg);
-    if (look.item && JSON.stringify(now) === JSON.stringify(look.item)) return;
+    choose(state.query);
+    if (look.item && JSON.stringify(now) === JSON.stringify(look.item)) return showNeighbours();
     if (look.item) writeLook();
     this.hide();
     look.root.replaceChildren();

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -261,6 +263,18 @@ def test_other_data_leaves_what_is_looked_at_as_it_is(show: Show) -> None:
 
 
 CLIP = "#/item/figure%200%2Fwalk"
+
+
+def test_what_is_made_meanwhile_is_one_key_away(show: Show, document_of: Callable[[str], dict[str, Any]]) -> None:
+    page = opened(show)
+    page.get_by_label("Star figure 1").focus()
+    more = document_of("figures")
+    more["items"].append({**deepcopy(more["items"][0]), "id": "figure 0b", "character": "figure 0b"})
+    page.evaluate("document => specsiaUpdate(document)", more)
+    assert page.inner_text(".head .soft") == "3 of 41"
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Star figure 1"
+    page.keyboard.press("k")
+    assert page.inner_text("main h1") == "figure 0b"
 
 
 def test_a_clip_plays_by_the_clock_and_stops(show: Show) -> None:
