@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from specsia_build.backends.asking import stated_inputs
 from specsia_build.characters.character import Entry
 from specsia_build.config import ALL, DRAVIE, BuildConfig, backend_name, result_settings
 from specsia_build.memory import lasting
@@ -66,7 +67,7 @@ class Settlement:
 
     def _deciding(self, entry: Entry) -> bytes:
         # Which files a backend would read, as one that is new is none of those that are known.
-        found = [entry, *(path for backend in self._backends for path in backend.inputs(entry.id))]
+        found = [entry, *(path for backend in self._backends for path in stated_inputs(backend, entry.id))]
         try:
             return self._decides + _TEXT.encode(found)
         except UnicodeEncodeError:

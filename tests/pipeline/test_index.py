@@ -11,12 +11,17 @@ from typing import Any
 
 import pytest
 
+from specsia_build.backends.registry import load_backend
+from specsia_build.characters.sources import open_source
+from specsia_build.errors import SpecsiaError
 from specsia_build.files.sources import source_digest
-from specsia_build.pipeline import finishing
+from specsia_build.pipeline import finishing, settling
 from specsia_build.pipeline import index as index_module
 from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.packing import pack_plan
+from specsia_build.pipeline.settings import existing_run
+from specsia_build.pipeline.settling import Settlement
 from specsia_build.pipeline.store import read_meta
 from specsia_build.stages import project
 from tests.artefacts import artefact
@@ -212,6 +217,26 @@ def test_a_second_mesh_that_could_be_a_characters_is_noticed(tmp_path: Path) -> 
     shutil.copy(meshes / "1.obj", meshes / "1" / "other.obj")
     (failure,) = build(source, out)["failures"]
     assert "more than one mesh for '1'" in failure["reason"]
+
+
+def test_inputs_that_fail_are_the_fault_of_a_backend_of_others(
+    run: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Theirs:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(load_backend("inflate"), name)
+
+        def inputs(self, character_id: str) -> tuple[Path, ...]:
+            raise KeyError("weights")
+
+    source, out = run
+    config, layout = existing_run(out)
+    monkeypatch.setattr(settling, "backend_of", lambda spec: Theirs())
+    with (
+        open_index(layout, writes=False) as index,
+        pytest.raises(SpecsiaError, match=r"inflate does not state its inputs"),
+    ):
+        Settlement(config, layout, index).known(open_source(str(source), out).entries)
 
 
 def test_a_file_of_the_same_size_and_time_is_read_all_the_same(run: tuple[Path, Path]) -> None:
