@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from specsia_build.animation.names import words_of
 from specsia_build.characters.character import SETTLED, Entry
 from specsia_build.characters.finding import Finding, Mending
-from specsia_build.characters.images import IMAGE_SUFFIXES
+from specsia_build.characters.images import IMAGE_SUFFIXES, texels_at
 from specsia_build.characters.shape import surface_samples
 from specsia_build.characters.sides import hidden_by
 from specsia_build.errors import some
@@ -79,13 +79,13 @@ def plain_materials(mesh: Mesh) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(m.name for m in shown))
 
 
-def is_plain(levels: NDArray[np.floating]) -> bool:
+def is_plain(levels: NDArray[np.floating | np.integer]) -> bool:
     """Whether display colours (N, 3), 0-255, are all the same grey, but for a few in a hundred."""
     if len(levels) == 0:
         return False
-    chroma = levels.max(axis=1) - levels.min(axis=1)
-    low, high = np.quantile(levels.mean(axis=1), _MOST_OF)
-    return bool(np.quantile(chroma, _MOST_OF[1]) <= MOST_CHROMA and high - low <= MOST_CONTRAST)
+    channels = np.ascontiguousarray(levels.T)
+    chroma, lightness = channels.max(axis=0) - channels.min(axis=0), channels.sum(axis=0)
+    return bool(_range_of(chroma)[1] <= MOST_CHROMA and np.ptp(_range_of(lightness)) <= 3 * MOST_CONTRAST)
 
 
 def _is_default(levels: NDArray[np.floating]) -> bool:
@@ -100,23 +100,20 @@ def plain_picture(color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> str 
     None for any other.
     """
     levels = color[..., :3][coverage == _FULL]
-    if len(levels) == 0:
-        return None
-    red, green, blue = levels.T
-    chroma = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
-    lightness = red.astype(np.int32) + green + blue
-    if _range_of(chroma)[1] <= MOST_CHROMA and np.ptp(_range_of(lightness)) <= 3 * MOST_CONTRAST:
+    if is_plain(levels):
         return f"grey of {round(float(np.median(levels)))}"
-    if max(np.ptp(_range_of(channel)) for channel in (red, green, blue)) > MOST_CONTRAST:
+    if len(levels) == 0 or max(np.ptp(_range_of(channel)) for channel in levels.T) > MOST_CONTRAST:
         return None
     red, green, blue = np.median(levels, axis=0).round().astype(int)
     return f"colour, #{red:02x}{green:02x}{blue:02x},"
 
 
-def _range_of(values: NDArray[np.integer]) -> NDArray[np.float64]:
-    """(2,) least and largest of whole numbers (N,), at least one and none below 0, but for a few in a hundred."""
+def _range_of(values: NDArray[np.floating | np.integer]) -> NDArray[np.float64]:
+    """(2,) least and largest of numbers (N,), at least one and none below 0, but for a few in a hundred."""
+    if not np.issubdtype(values.dtype, np.integer):
+        return np.asarray(np.quantile(values, _MOST_OF))
     # Counted, not sorted: a picture has thousands of pixels and few levels.
-    up_to = np.cumsum(np.bincount(values))
+    up_to = np.cumsum(np.bincount(values.astype(np.intp)))
     place = (len(values) - 1) * np.array(_MOST_OF)
     below = np.searchsorted(up_to, np.floor(place), side="right")
     above = np.searchsorted(up_to, np.ceil(place), side="right")
@@ -210,11 +207,8 @@ def _opacities(mesh: Mesh, faces: NDArray[np.intp]) -> NDArray[np.float64]:
     for slot in np.unique(slots).tolist():
         here, material = slots == slot, mesh.materials[slot]
         if material.texture is not None and mesh.uv is not None:
-            alpha = material.texture.pixels[..., 3]
-            height, width = alpha.shape
-            u, v = (np.einsum("fk,fki->fi", weights[here], mesh.uv[faces[here]]) % 1.0).T
-            rows, columns = (v * height).astype(int) % height, (u * width).astype(int) % width
-            found[here] *= alpha[rows, columns] / _FULL
+            places = np.einsum("fk,fki->fi", weights[here], mesh.uv[faces[here]])
+            found[here] *= texels_at(material.texture.pixels[..., 3], places) / _FULL
         if material.alpha_mode == "mask":
             found[here] = found[here] >= material.alpha_cutoff
         elif material.alpha_mode == "opaque":

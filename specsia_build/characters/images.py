@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +78,14 @@ _DECODER_ERRORS = (
     zlib.error,
     Image.DecompressionBombError,
 )
+
+
+def texels_at(pixels: NDArray[Any], uv: NDArray[np.floating]) -> NDArray[Any]:
+    """Of the pixels (H, W, …) of an image those at texture coordinates (…, 2), beyond 0-1 of its repetitions."""
+    height, width = pixels.shape[:2]
+    u, v = np.moveaxis(np.nan_to_num(uv) % 1.0, -1, 0)
+    rows, columns = (v * height).astype(int).clip(0, height - 1), (u * width).astype(int).clip(0, width - 1)
+    return np.asarray(pixels[rows, columns])
 
 
 def load_texture(

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from specsia_build import memory
+from specsia_build.characters.images import texels_at
 from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.mesh import Mesh
 
@@ -38,10 +39,7 @@ def without_repeated_colours(mesh: Mesh, name: str) -> tuple[Mesh, tuple[str, ..
     for k in np.unique(material_of):
         texture = mesh.materials[k].texture
         assert texture is not None
-        height, width = texture.pixels.shape[:2]
-        u, v = np.moveaxis(np.nan_to_num(mesh.uv[picked[material_of == k]]) % 1.0, -1, 0)
-        row, column = np.minimum(v * height, height - 1).astype(int), np.minimum(u * width, width - 1).astype(int)
-        texels[material_of == k] = texture.pixels[row, column, :3] / 255
+        texels[material_of == k] = texels_at(texture.pixels, mesh.uv[picked[material_of == k]])[..., :3] / 255
     shown = linear_to_srgb(np.clip(np.nan_to_num(mesh.colors[picked, :, :3], nan=1.0), 0.0, 1.0))
     if np.mean(shown) > _WHITE or np.median(np.abs(shown - texels).mean(axis=-1)) > MOST_APART:
         return mesh, ()

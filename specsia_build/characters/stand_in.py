@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.characters.images import texels_at
 from specsia_build.rendering.mesh import Mesh, Texture, doubled_areas
 
 LEAST_BESIDE = 0.1
@@ -45,9 +46,7 @@ def doubts(mesh: Mesh, name: str, texture: Texture) -> tuple[str, ...]:
     if ground is None or mesh.uv is None or not chosen.any():
         return ()
     areas = doubled_areas(mesh.vertices[mesh.faces[chosen]].astype(np.float64))
-    height, width = ground.shape
-    u, v = (mesh.uv[chosen].mean(axis=1, dtype=np.float64) % 1.0).T
-    beside = ground[(v * height).astype(int).clip(0, height - 1), (u * width).astype(int).clip(0, width - 1)]
+    beside = texels_at(ground, mesh.uv[chosen].mean(axis=1, dtype=np.float64))
     share = float(areas[beside].sum()) / max(float(areas.sum()), 1e-300)
     if not share >= LEAST_BESIDE:
         return ()
