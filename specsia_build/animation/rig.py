@@ -92,11 +92,14 @@ class Rig:
         blended = self.blended(self.skeleton.rest_worlds)
         return np.asarray(np.linalg.pinv(_cofactors(blended)), np.float64), np.asarray(np.sign(np.linalg.det(blended)))
 
-    def shares(self) -> NDArray[np.float64]:
-        """(J,) share of the vertices that hangs on each node, by their weights."""
-        found = np.zeros(len(self.skeleton.names))
-        np.add.at(found, self.nodes[self.slots], self.weights / max(len(self.points), 1))
-        return found
+    def held_by(self, chosen: NDArray[np.bool_]) -> tuple[float, list[str]]:
+        """The share of the vertices that hangs on chosen nodes (J,), by their weights, and the names of those of them
+        that hold any, what holds most first."""
+        share = np.zeros(len(self.skeleton.names))
+        np.add.at(share, self.nodes[self.slots], self.weights / max(len(self.points), 1))
+        share[~chosen] = 0.0
+        held = [node for node in np.argsort(-share, kind="stable").tolist() if share[node]]
+        return float(share.sum()), list(dict.fromkeys(self.skeleton.names[node] or f"node {node}" for node in held))
 
     def matrices(self, worlds: NDArray[np.float64]) -> NDArray[np.float64]:
         """(..., P, 3, 4), from each slot's points to the mesh's coordinates, of a skeleton's worlds (..., J, 4, 4)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -37,6 +37,14 @@ class Skeleton:
     morph_weights: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
     bound: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
     joints: frozenset[int] = frozenset()
+
+    def below(self, nodes: Sequence[int]) -> NDArray[np.bool_]:
+        """(J,) which are some nodes, or hang on them."""
+        found = np.zeros(len(self.parents), np.bool_)
+        found[list(nodes)] = True
+        for node, parent in enumerate(self.parents.tolist()):
+            found[node] |= parent >= 0 and found[parent]
+        return found
 
     @cached_property
     def rest(self) -> NDArray[np.float64]:

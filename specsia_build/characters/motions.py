@@ -103,15 +103,14 @@ def _read_gltf(path: Path, root: Path) -> MotionFile:
     """The motions of a glTF file, a VRM's or VRM animation's among them; its meshes are not read."""
     from specsia_build.characters.gltf.animation import read_motions as read_gltf_motions
     from specsia_build.characters.gltf.document import load_document
-    from specsia_build.characters.gltf.hierarchy import bound_nodes, joints_of, read_hierarchy
+    from specsia_build.characters.gltf.hierarchy import read_hierarchy, with_skins
     from specsia_build.characters.gltf.humanoid import is_vrm0
 
     document = load_document(path, root)
     with np.errstate(all="ignore"):
         hierarchy = read_hierarchy(document)
         found = read_gltf_motions(document, hierarchy.number)
-        number = hierarchy.number
-        skeleton = replace(hierarchy.skeleton, bound=bound_nodes(document, number), joints=joints_of(document, number))
+        skeleton = with_skins(hierarchy.skeleton, document, hierarchy.number)
         front = None if found.humanoid else _front(skeleton, "+y")
     return MotionFile(
         path.name,
@@ -191,17 +190,10 @@ def _apart(rig: Rig, found: Retargeted) -> tuple[str, ...]:
     """A sentence on what of a humanoid hangs on none of the joints that follow another's."""
     if found.source is None:
         return ()
-    skeleton = rig.skeleton
-    carried = np.zeros(len(skeleton.names), np.bool_)
-    carried[[track.node for track in found.motion.tracks]] = True
-    for node, parent in enumerate(skeleton.parents.tolist()):
-        carried[node] |= parent >= 0 and carried[parent]
-    share = np.where(carried, 0.0, rig.shares())
-    if share.sum() <= MOST_APART:
+    share, names = rig.held_by(~rig.skeleton.below([track.node for track in found.motion.tracks]))
+    if share <= MOST_APART:
         return ()
-    names = [skeleton.names[node] or f"node {node}" for node in np.argsort(-share, kind="stable") if share[node]]
-    names = list(dict.fromkeys(names))
     return (
-        f"{share.sum():.0%} of the character hangs on joints apart from those of its body ({some(names, 3)}), so that "
+        f"{share:.0%} of the character hangs on joints apart from those of its body ({some(names, 3)}), so that "
         "it stays behind: hang them on the body's, export those that deform it alone, or 'drop' what they hold",
     )

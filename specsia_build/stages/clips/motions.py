@@ -188,26 +188,23 @@ def _left_behind(character_id: str, actor: Actor) -> list[str]:
     """A sentence on a skeleton apart, such as a face's or a hat's, that no motion of the character's own moves."""
     skeleton, own = actor.rig.skeleton, [motion for (origin, _), motion in actor.motions.items() if origin == OWN]
     parents = skeleton.parents.tolist()
-    moved = np.zeros(len(parents), np.bool_)
-    moved[[track.node for motion in own for track in motion.tracks if track.path != WEIGHTS and track.varies]] = True
-    above = moved.copy()
+    moved = [track.node for motion in own for track in motion.tracks if track.path != WEIGHTS and track.varies]
+    above, carried = np.zeros(len(parents), np.bool_), skeleton.below(moved)
+    above[moved] = True
     for node in range(len(parents) - 1, -1, -1):
         if above[node] and parents[node] >= 0:
             above[parents[node]] = True
-    apart, carried = np.zeros(len(parents), np.bool_), moved.copy()
+    apart = np.zeros(len(parents), np.bool_)
     for node, parent in enumerate(parents):
-        carried[node] |= parent >= 0 and carried[parent]
         # A limb that rests hangs on the joints of others that move; what hangs on none has a skeleton of its own.
         alone = parent < 0 or (above[parent] and parent not in skeleton.joints)
         apart[node] = not above[node] and not carried[node] and (alone or apart[parent])
     apart &= np.isin(np.arange(len(parents)), list(skeleton.joints))
-    share = np.where(apart, actor.rig.shares(), 0.0)
-    if not moved.any() or share.sum() <= MOST_APART:
+    share, names = actor.rig.held_by(apart)
+    if not moved or share <= MOST_APART:
         return []
-    names = [skeleton.names[node] or f"node {node}" for node in np.argsort(-share, kind="stable") if share[node]]
-    names = list(dict.fromkeys(names))
     return [
-        f"{share.sum():.0%} of {character_id} hangs on a skeleton apart that none of its motions moves "
+        f"{share:.0%} of {character_id} hangs on a skeleton apart that none of its motions moves "
         f"({some(names, 3)}), so that it stays behind: hang that on the other's joints, or 'drop' what it holds"
     ]
 
