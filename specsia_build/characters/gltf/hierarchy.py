@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,36 +131,38 @@ def read_skin(document: Document, index: int, nodes: int) -> tuple[NDArray[np.in
     return joints, stored[: len(joints)].astype(np.float64).reshape(-1, 4, 4).transpose(0, 2, 1)
 
 
-def joints_of(document: Document, number: NDArray[np.int32]) -> frozenset[int]:
-    """Nodes of the skeleton that skins name; `number` (N,) is each node's place in it. Damaged skins say nothing."""
-    found = set[int]()
-    for index in range(min(document.root.count("skins"), _MOST_SKINS)):
-        with suppress(CharacterError):
-            found.update(number[read_skin(document, index, len(number))[0]].tolist())
-    return frozenset(found)
+def with_skins(skeleton: Skeleton, document: Document, number: NDArray[np.int32]) -> Skeleton:
+    """A skeleton with what skins tell of its nodes: `Skeleton.bound` and `Skeleton.joints`.
 
-
-def bound_nodes(document: Document, number: NDArray[np.int32]) -> dict[int, NDArray[np.float64]]:
-    """Where skins bind nodes of the skeleton, (4, 4) by node, as `Skeleton.bound` has it.
-
-    The skin of most joints says, and others that agree with it. A damaged one says nothing: what it spoils is told
-    where its mesh is read.
+    A damaged skin says nothing: what it spoils is told where its mesh is read.
 
     Args:
+        skeleton: of the file's nodes.
         document: the file.
         number: (N,) each node's place in the skeleton.
     """
     skins = []
     for index in range(min(document.root.count("skins"), _MOST_SKINS)):
-        try:
+        with suppress(CharacterError):
             joints, inverse = read_skin(document, index, len(number))
-        except CharacterError:
-            continue
+            skins.append((number[joints], inverse))
+    return replace(
+        skeleton, bound=_bound(skins), joints=frozenset(node for nodes, _ in skins for node in nodes.tolist())
+    )
+
+
+def _bound(skins: Sequence[tuple[NDArray[np.int32], NDArray[np.float64]]]) -> dict[int, NDArray[np.float64]]:
+    """Where skins, each its joints (J,) and their inverse bind matrices (J, 4, 4), bind nodes: (4, 4) by node.
+
+    The skin of most joints says, and others that agree with it.
+    """
+    places = []
+    for joints, inverse in skins:
         told = np.isfinite(inverse).all(axis=(1, 2)) & (inverse != np.eye(4)).any(axis=(1, 2))
         told[told] = np.linalg.det(inverse[told]) > 0
-        skins.append(dict(zip(number[joints[told]].tolist(), np.linalg.inv(inverse[told]), strict=True)))
+        places.append(dict(zip(joints[told].tolist(), np.linalg.inv(inverse[told]), strict=True)))
     found: dict[int, NDArray[np.float64]] = {}
-    for skin in sorted(skins, key=len, reverse=True):
+    for skin in sorted(places, key=len, reverse=True):
         shared = [node for node in skin if node in found]
         if not found or (shared and all(np.allclose(skin[node], found[node], 1e-3, 1e-3) for node in shared)):
             found |= {node: matrix for node, matrix in skin.items() if node not in found}

@@ -11,7 +11,7 @@ import numpy as np
 
 from specsia_build.characters.gltf.animation import read_motions
 from specsia_build.characters.gltf.document import Document, load_document
-from specsia_build.characters.gltf.hierarchy import bound_nodes, joints_of
+from specsia_build.characters.gltf.hierarchy import with_skins
 from specsia_build.characters.gltf.humanoid import is_vrm0
 from specsia_build.characters.gltf.materials import Materials
 from specsia_build.characters.gltf.primitives import MeshReader
@@ -88,10 +88,7 @@ def read_gltf(
         if reader.skinned
         else lost_skin(document, scene, np.bincount(face_part, minlength=len(scene.instances)).tolist())
     )
-    skeleton = scene.skeleton
-    if moving:
-        bound, joints = bound_nodes(document, scene.number), joints_of(document, scene.number)
-        skeleton = replace(skeleton, bound=bound, joints=joints)
+    skeleton = with_skins(scene.skeleton, document, scene.number) if moving else scene.skeleton
     return RawMesh(
         mesh=_shared_materials(concatenate([mesh for _, mesh in placed])),
         up="+y",
