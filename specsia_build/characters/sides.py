@@ -109,12 +109,19 @@ def _inward(
     return np.asarray((outward < -LEAST_INWARD * most)[group])
 
 
+def _behind(
+    mesh: Mesh, chosen: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+    """Depths of a mesh, and without its chosen faces (F,), and where these hide what is shown without them."""
+    mesh = _placed(mesh.with_sides(double=True))
+    both, others = _depths(mesh), _depths(mesh.of_faces(~chosen))
+    return both, others, (others < _NOTHING) & (others - both > _MOVED)
+
+
 def _is_hull(mesh: Mesh, inward: NDArray[np.bool_]) -> bool:
     """Whether some faces lie closely around all others, and hide them."""
-    mesh = _placed(mesh.with_sides(double=True))
-    both, body = _depths(mesh), _depths(mesh.of_faces(~inward))
+    both, body, behind = _behind(mesh, inward)
     shown = int((body < _NOTHING).sum())
-    behind = (body < _NOTHING) & (body - both > _MOVED)
     near = behind & (body - both < NEAR)
     return bool(
         behind.sum() >= HULL_HIDES * max(shown, 1)
@@ -125,9 +132,7 @@ def _is_hull(mesh: Mesh, inward: NDArray[np.bool_]) -> bool:
 
 def hidden_by(mesh: Mesh, chosen: NDArray[np.bool_]) -> float:
     """Largest share of a view of a mesh in which its chosen faces (F,) lie in front of others, opaque or not."""
-    mesh = _placed(mesh.with_sides(double=True))
-    both, others = _depths(mesh), _depths(mesh.of_faces(~chosen))
-    hidden = (others < _NOTHING) & (others - both > _MOVED)
+    both, _, hidden = _behind(mesh, chosen)
     return float((hidden.sum(axis=(1, 2)) / np.maximum((both < _NOTHING).sum(axis=(1, 2)), 1)).max())
 
 
