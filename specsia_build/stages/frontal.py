@@ -29,13 +29,15 @@ def _silhouette(path: Path, root: Path, pixels: NDArray[np.uint8]) -> NDArray[np
     if (pixels[..., 3] < 255).any():
         return pixels[..., 3]
     _, *beside = drawing_files(path)
-    masks = {mask.name: load_texture(mask, mask.name, root)[..., 0] for mask in beside if mask.is_file()}
-    for mask in masks.values():
+    others = []
+    for one in (mask for mask in beside if mask.is_file()):
+        mask = load_texture(one, one.name, root)[..., 0]
         if mask.shape == pixels.shape[:2]:
             return mask
-    if masks:
+        others.append(one.name)
+    if others:
         height, width = pixels.shape[:2]
-        raise CharacterError(f"{' and '.join(masks)} beside {path.name} must have its {width} x {height} pixels")
+        raise CharacterError(f"{' and '.join(others)} beside {path.name} must have its {width} x {height} pixels")
     return np.where((pixels[..., :3] >= PAPER).all(axis=2), 0, 255).astype(np.uint8)
 
 

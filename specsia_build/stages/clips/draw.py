@@ -182,7 +182,8 @@ def draw(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
     wanted = layers_of(settings.recipes)
     motion = earlier[motions.STAGE]
     surface = surface_of(actor, motion.files.get(REGIONS)) if ANNOTATIONS & set(wanted) else None
-    files, empty, inked, plain = _frames(actor, shot, surface, wanted, (thickness, grey), config, watch)
+    contour, front = (thickness, grey), clip.view == 0
+    files, empty, inked, plain = _frames(actor, shot, surface, wanted, contour, config, watch, front=front)
     if empty == len(shot.times):
         raise CharacterError(f"no frame of '{clip.action}' shows anything of {entry.id}")
     meta = {
@@ -206,7 +207,7 @@ def draw(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
             *_doubts(clip, shot, empty, settings.in_place),
             *_doubts_of(surface, wanted),
             *_doubts_of_lines(clip, inked, config),
-            *_doubts_of_colour(clip, plain, entry.id),
+            *_doubts_of_colour(plain, entry.id),
         ],
     }
     return Artefact(clip.id, files, meta), ()
@@ -220,10 +221,12 @@ def _frames(
     contour: tuple[int, int],
     config: BuildConfig,
     watch: Stopwatch,
+    *,
+    front: bool = False,
 ) -> tuple[dict[str, bytes], int, float, str | None]:
     """Files of the layers of a shot, how many of its frames show (almost) nothing, and what share of it is lines.
 
-    Last comes what `plain_view` says of its first frame.
+    Last comes what `plain_view` says of its first frame, of a shot from the front.
 
     Args:
         actor: whom it is of.
@@ -233,6 +236,7 @@ def _frames(
         contour: its thickness and its grey.
         config: of the run.
         watch: of what takes time.
+        front: whether it is from the front.
     """
     low, high = box_of(actor.mesh)
     files: dict[str, bytes] = {}
@@ -246,7 +250,7 @@ def _frames(
     for k in range(len(shot.times)):
         with watch.part("draw"):
             layers = next(frames)
-        if k == 0:
+        if front and k == 0:
             plain = plain_view(actor.mesh, ready(layers.color), ready(layers.coverage))
         if more is not None:
             with watch.part("annotate"):
@@ -301,9 +305,9 @@ def _doubts_of(surface: Surface | None, wanted: Sequence[str]) -> list[str]:
     return [surface.landmarks.doubt] if surface is not None and UDP in wanted and surface.landmarks.doubt else []
 
 
-def _doubts_of_colour(clip: Clip, plain: str | None, character_id: str) -> list[str]:
+def _doubts_of_colour(plain: str | None, character_id: str) -> list[str]:
     """What is odd about what a clip's first frame shows, as the still stages say it of their first view."""
-    if plain is None or clip.view != 0:
+    if plain is None:
         return []
     return [f"{character_id} shows a plain {plain} and nothing else: look at it, and at its textures"]
 
