@@ -20,8 +20,7 @@ def damage(facts: Facts) -> str:
 
 def go_on(facts: Facts) -> str:
     """The command that goes on with a run."""
-    command = "build" if facts.config.clips is None else "clips"
-    return f"specsia {command} --out {argument(facts.out)}"
+    return f"{facts.config.command} --out {argument(facts.out)}"
 
 
 def dropped_sentences(facts: Facts, count: int, kind: str) -> list[str]:

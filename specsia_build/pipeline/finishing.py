@@ -182,7 +182,7 @@ def _write_recipe(work: Work, recipe: Recipe) -> list[str]:
         if missed:
             return [
                 f"{len(missed):,} of the clips or characters are neither drawn up to date nor on record as failed "
-                f"({named(missed)}): run `specsia clips --out {layout.root}` with all its stages"
+                f"({named(missed)}): run `{config.command} --out {layout.out}` with all its stages"
             ]
         outcome = write_parts(tasks, config, layout, work.run, work.progress)
         written += outcome.made

@@ -72,7 +72,7 @@ def source_of(config: BuildConfig, layout: RunLayout) -> Source:
     if known == config.source and not config.source.startswith("sample:") and not os.path.lexists(place):
         raise UsageError(
             f"the source of {layout.root} is not at {place} any more: give the place where it is now, "
-            f"`{config.command} PLACE --out {layout.root}`, and that goes on"
+            f"`{config.command} PLACE --out {layout.out}`, and that goes on"
         )
     with lasting():
         return open_source(config.source, layout.source)
