@@ -74,13 +74,19 @@ def test_the_bounds_of_a_property_are_none_of_its_value(module: Any) -> None:
     assert module._own(element) == {"Opacity": 1.0, "TransparencyFactor": 0.75, "TransparentColor": 0.5}
 
 
-def test_glass_of_a_file_is_glass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def helmet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An FBX file with a solid material, one of glass and one that hides itself."""
     if importlib.util.find_spec("bpy") is None:
         pytest.skip("needs the bpy package to write an FBX file")
     monkeypatch.setenv(CACHE_SETTING, str(tmp_path / "cache"))
     path = tmp_path / "helmet.fbx"
     subprocess.run([sys.executable, "-c", WRITE, str(path)], check=True, capture_output=True, timeout=300)
-    raw = read_with_blender(path)
+    return path
+
+
+def test_glass_of_a_file_is_glass(helmet: Path) -> None:
+    raw = read_with_blender(helmet)
     found = {m.name: (round(m.base_color[3], 3), m.alpha_mode) for m in raw.mesh.materials}
     assert found == {"solid": (1.0, "opaque"), "visor": (0.25, "blend"), "hidden": (1.0, "opaque")}
     assert raw.warnings == (
@@ -89,16 +95,11 @@ def test_glass_of_a_file_is_glass(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     )
 
 
-def test_a_material_that_a_file_says_nothing_of_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_material_that_a_file_says_nothing_of_is_told(helmet: Path) -> None:
     """What a file's exporter could not write is grey among the colours of the rest."""
-    if importlib.util.find_spec("bpy") is None:
-        pytest.skip("needs the bpy package to write an FBX file")
-    monkeypatch.setenv(CACHE_SETTING, str(tmp_path / "cache"))
-    path = tmp_path / "helmet.fbx"
-    subprocess.run([sys.executable, "-c", WRITE, str(path)], check=True, capture_output=True, timeout=300)
-    before, stated, after = path.read_bytes().rpartition(b"DiffuseColor")
-    path.write_bytes(before + b"DiffuseColoX" + after)
-    raw = read_with_blender(path)
+    before, stated, after = helmet.read_bytes().rpartition(b"DiffuseColor")
+    helmet.write_bytes(before + b"DiffuseColoX" + after)
+    raw = read_with_blender(helmet)
     lost = [m.name for m in raw.mesh.materials if m.base_color[:3] != pytest.approx((0.1, 0.4, 0.9))]
     assert stated
     assert len(lost) == 1
