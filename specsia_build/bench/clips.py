@@ -60,8 +60,8 @@ def bench_clips(
         progress: where bars go.
 
     Returns:
-        A JSON-serialisable report: per size frames a second of one core and of two processes, milliseconds of a frame
-        by part of the work, what it costs with annotations, and the peer with its ratio.
+        A JSON-serialisable report: per size frames a second of one core, and of two processes from their start on,
+        milliseconds of a frame by part of the work, what it costs with annotations, and the peer with its ratio.
 
     Raises:
         SpecsiaError: if no character moves, or a clip cannot be drawn.

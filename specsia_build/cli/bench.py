@@ -167,7 +167,7 @@ def _moved(report: dict[str, Any]) -> list[str | Table]:
         "frames",
         "ms a frame",
         "frames per core second",
-        "frames a second, two processes",
+        "frames a second, two processes and their start",
         "as fast as stills",
         "lines, segments and flow cost",
     )
