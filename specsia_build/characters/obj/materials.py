@@ -14,9 +14,9 @@ from specsia_build import memory
 from specsia_build.characters.images import IMAGE_SUFFIXES, TEXEL_COST, as_texture, load_texture
 from specsia_build.characters.obj.mtl import MapReference, MtlMaterial, parse_mtl
 from specsia_build.characters.obj.text import decode_text
-from specsia_build.characters.obj.udim import FIRST, tile_name
+from specsia_build.characters.obj.udim import FIRST, names_each, tile_name
 from specsia_build.characters.side_files import SideFiles
-from specsia_build.errors import CharacterError
+from specsia_build.errors import CharacterError, some
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
 
@@ -102,6 +102,16 @@ class MaterialBuilder:
         # Its coordinates lie in another square than the image, which is repeated there.
         maps = {key: replace(one, name=tile_name(one.name, tile), clamp=False) for key, one in written.maps.items()}
         return self._from_library(replace(written, maps=maps))
+
+    def names_tiles(self, name: str | None) -> bool:
+        """Whether the material of that name names the images of all tiles (``<UDIM>``)."""
+        written = None if name is None else self._library.get(name)
+        return written is not None and "map_kd" in written.maps and names_each(written.maps["map_kd"].name)
+
+    def tell_missing_tiles(self, name: str | None, tiles: Sequence[int]) -> None:
+        """Say that faces of a material lie in tiles that there is no image of, beside those that there is one of."""
+        lacks = f"the {'tile' if len(tiles) == 1 else 'tiles'} {some([str(tile) for tile in tiles])}"
+        self._warn(f"the texture of material '{name}' has no image of {lacks} (UDIM): the first one's was taken there")
 
     def _from_library(self, written: MtlMaterial) -> ObjMaterial:
         diffuse, cutout, glow = (written.maps.get(k) for k in ("map_kd", "map_d", "map_ke"))

@@ -31,9 +31,9 @@ def read_obj(
     """Read an OBJ file with its material libraries and textures.
 
     Quads are cut along their shorter diagonal, larger polygons are fanned from their first corner. Objects and groups
-    are the parts. Kd, Ke and vertex colours (``v x y z r g b``) are taken as display colours, sRGB-encoded. A texture
-    replaces Kd. Texture names count by their last part and are looked up in the file's own folder and below it; where
-    one, or the library, is not there, an image named like the OBJ stands in.
+    are the parts. Kd, Ke and vertex colours (``v x y z r g b``, or ZBrush's polypaint) are taken as display colours,
+    sRGB-encoded. A texture replaces Kd. Texture names count by their last part and are looked up in the file's own
+    folder and below it; where one, or the library, is not there, an image named like the OBJ stands in.
 
     Args:
         path: the file.
@@ -205,10 +205,17 @@ def _tiled(
     """The same with a material for each further tile (UDIM) that there is an image of and faces lie in."""
     tiles, found, every = tiles_of(uv), face_material.copy(), list(built)
     further = tiles != FIRST
+    without: dict[int, list[int]] = {}
+    tiled = {k for k, name in enumerate(names) if builder.names_tiles(name)}
     for material, tile in np.unique(np.stack([face_material, tiles], axis=1)[further], axis=0).tolist():
         if (made := builder.build_tile(names[material], tile)) is not None:
             found[(face_material == material) & (tiles == tile)] = len(every)
             every.append(made)
+            tiled.add(material)
+        else:
+            without.setdefault(material, []).append(tile)
+    for material in sorted(tiled & set(without)):
+        builder.tell_missing_tiles(names[material], without[material])
     return found, tuple(every)
 
 

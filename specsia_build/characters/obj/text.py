@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
+from specsia_build.characters.obj.polypaint import polypaint
 from specsia_build.characters.words import floats, pieces
 from specsia_build.errors import CharacterError
 
@@ -40,7 +41,8 @@ class ObjText:
 
     Attributes:
         points: (V, 3) float64.
-        point_colors: (V, 3) float64 as written after the coordinates, NaN where a vertex has none; or None.
+        point_colors: (V, 3) float64 as written after the coordinates, or in polypaint, NaN where a vertex has none; or
+            None.
         uv: (T, 2) float64 as written, v up.
         normals: (N, 3) float64 as written.
         corners: (C, 3) int64, each face corner's indices into points, uv and normals; -1 for none.
@@ -103,6 +105,8 @@ def parse_obj(data: bytes, name: str) -> ObjText:
     at_vn = np.flatnonzero(is_v & (head[:, 1] == ord("n")) & blank2)
     at_f = np.flatnonzero((head[:, 0] == ord("f")) & blank1)
     points, colors = _points(_block(lines, at_v, 1))
+    if colors is None:
+        colors = _polypaint(lines, np.flatnonzero((head[:, 0] == ord("#")) & (head[:, 1] == ord("M"))), at_v)
     corners, counts = _faces(_block(lines, at_f, 1), (at_v, at_vt, at_vn))
     # Faces have normals of their own, so that a lost one costs no more than smoothness.
     lost = corners[:, 2] >= len(at_vn)
@@ -244,9 +248,26 @@ def _points(block: _Block) -> tuple[NDArray[np.float64], NDArray[np.float64] | N
     coloured = counts >= 6
     if not coloured.any():
         return points, None
+    begins = first[coloured] + 3
+    # Of seven numbers the last is an opacity (x y z r g b a), or the fourth a weight (x y z w r g b), always 1.
+    seven = counts[coloured] == 7
+    fourth, last = values[begins[seven]], values[begins[seven] + 3]
+    if len(last) and (fourth == 1).all() and (last != last[0]).any():
+        begins[seven] += 1
     colors = np.full(points.shape, np.nan)
-    colors[coloured] = values[first[coloured, None] + np.arange(3, 6)]
+    colors[coloured] = values[begins[:, None] + np.arange(3)]
     return points, colors
+
+
+def _polypaint(lines: _Lines, at: Ints, at_v: Ints) -> NDArray[np.float64] | None:
+    if len(at) == 0:
+        return None
+    memory.take(_BYTE_COST * int((lines.ends[at] - lines.starts[at]).sum()))
+    rows = [lines.data[a:b] for a, b in zip(lines.starts[at].tolist(), lines.ends[at].tolist(), strict=True)]
+    try:
+        return polypaint(rows, np.searchsorted(at_v, at), len(at_v))
+    except ValueError as error:
+        raise CharacterError(f"{lines.name}: {error}") from error
 
 
 def _statements(lines: _Lines, at: Ints) -> tuple[Statement, ...]:

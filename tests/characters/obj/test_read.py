@@ -334,6 +334,33 @@ def test_several_libraries_on_one_line(tmp_path: Path) -> None:
     assert raw.warnings == ()
 
 
+def test_polypaint_is_that_of_the_vertices_before_it(tmp_path: Path) -> None:
+    painted = "#MRGB 10ff00000000ff00\n#MRGB ff0000ff\n"
+    raw = read(tmp_path, f"v 9 9 9\nv 0 0 0\nv 1 0 0\nv 0 1 0\n{painted}v 5 5 5\nf 2 3 4\nf 1 2 3\n")
+    assert raw.mesh.colors is not None
+    assert raw.mesh.colors[0, :, :3].tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+    assert raw.mesh.colors[1].tolist() == [[1, 1, 1, 1], [1, 0, 0, 1], [0, 1, 0, 1]]
+
+
+def test_polypaint_without_paint_is_none(tmp_path: Path) -> None:
+    assert read(tmp_path, f"{POINTS}#MRGB {'ffffffff' * 4}\nf 1 2 3\n").mesh.colors is None
+
+
+@pytest.mark.parametrize("row", ["ffff00", "ffff00zz", "ff" * 4 * 5])
+def test_polypaint_that_cannot_be_read_is_told(tmp_path: Path, row: str) -> None:
+    with pytest.raises(CharacterError, match="its polypaint"):
+        read(tmp_path, f"{POINTS}#MRGB {row}\nf 1 2 3\n")
+
+
+@pytest.mark.parametrize(
+    "lines", ["0 0 0 1 1 0 0\nv 1 0 0 1 0 1 0\nv 0 1 0 1 0 0 1", "0 0 0 1 0 0 .5\nv 1 0 0 0 1 0 .9\nv 0 1 0 0 0 1 1"]
+)
+def test_seven_numbers_hold_a_weight_or_an_opacity(tmp_path: Path, lines: str) -> None:
+    raw = read(tmp_path, f"v {lines}\nf 1 2 3\n")
+    assert raw.mesh.colors is not None
+    assert raw.mesh.colors[0, :, :3].tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+
+
 def test_map_options(tmp_path: Path) -> None:
     paint(tmp_path / "my skin.png", GREEN)
     raw = textured(tmp_path, "map_Kd -clamp on -blendu off -s 2 3 1 -o 0.5 0.25 -mm 0 1 my skin.png")
@@ -346,18 +373,33 @@ def test_map_options(tmp_path: Path) -> None:
     assert_allclose(raw.mesh.uv[0, 1], [2.5, 0.75])
 
 
-@pytest.mark.parametrize("named", ["skin.1001.png", "skin_<UDIM>.png", "skin_1001.png"])
-def test_each_tile_has_its_image(tmp_path: Path, named: str) -> None:
+@pytest.mark.parametrize(
+    ("named", "of_tile"),
+    [
+        ("skin.1001.png", "skin.{tile}.png"),
+        ("skin_<UDIM>.png", "skin_{tile}.png"),
+        ("skin_1001.png", "skin_{tile}.png"),
+        ("skin.%(UDIM)d.png", "skin.{tile}.png"),
+        ("skin_<UVTILE>.png", "skin_u{one}_v{other}.png"),
+        ("skin_u1_v1.png", "skin_u{one}_v{other}.png"),
+        ("skin_U1_V1.png", "skin_U{one}_V{other}.png"),
+        ("skin_u0_v0.png", "skin_u{u}_v{v}.png"),
+    ],
+)
+def test_each_tile_has_its_image(tmp_path: Path, named: str, of_tile: str) -> None:
     colours = {1001: (255, 0, 0), 1002: (0, 255, 0), 1011: (0, 0, 255)}
     for tile, colour in colours.items():
-        paint(tmp_path / named.replace("1001", str(tile)).replace("<UDIM>", str(tile)), colour)
+        v, u = divmod(tile - 1001, 10)
+        paint(tmp_path / of_tile.format(tile=tile, u=u, v=v, one=u + 1, other=v + 1), colour)
     (tmp_path / "hero.mtl").write_text(f"newmtl skin\nmap_Kd -clamp on {named}\n")
     # One face a tile, and one of tile 1003, of which there is no image: there the first one's edge is.
     corners = [(0.2, 0.2), (1.2, 0.2), (0.2, 1.2), (2.2, 0.2)]
     uv = "".join(f"vt {u} {v}\nvt {u + 0.5} {v}\nvt {u} {v + 0.5}\n" for u, v in corners)
     faces = "".join(f"f 1/{3 * k + 1} 2/{3 * k + 2} 3/{3 * k + 3}\n" for k in range(4))
     raw = read(tmp_path, f"mtllib hero.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\n{uv}usemtl skin\n{faces}")
-    assert raw.warnings == ()
+    assert raw.warnings == (
+        "the texture of material 'skin' has no image of the tile 1003 (UDIM): the first one's was taken there",
+    )
     shown = [tuple(colour_of(raw, material)) for material in raw.mesh.face_material]
     assert shown == [colours[1001], colours[1002], colours[1011], colours[1001]]
 
