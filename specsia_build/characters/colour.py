@@ -17,7 +17,7 @@ from specsia_build.characters.images import IMAGE_SUFFIXES, texels_at
 from specsia_build.characters.shape import surface_samples
 from specsia_build.characters.sides import hidden_by
 from specsia_build.errors import some
-from specsia_build.files.listing import listing
+from specsia_build.files.listing import IMAGE_KINDS, is_of_images, listing
 from specsia_build.files.sources import is_file
 from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.mesh import Mesh
@@ -41,16 +41,10 @@ _MOST_OF = (0.02, 0.98)
 """Shares between which what counts of a figure's colours lies."""
 
 _FULL = 255
-_FOLDERS = frozenset({"texture", "textures", "tex", "maps", "images", "materials", "source", "skins", "colormap"})
 _OTHER_MAP = re.compile(
     r"normals?|nrm|nor|nm|rough(ness)?|metal(lic|ness)?|ao|occlusion|height|bump|spec(ular)?|gloss(iness)?|opacity|alpha|"
     r"emissi(ve|on)|mask|disp(lacement)?|orm|arm|thumb(nail)?|preview"
 )
-_NO_NAME = re.compile(
-    r"tex(tures?)?|diff(use)?|albedo|base|col(ou?r)?|basecolou?r|maps?|colormap|atlas|mat(erial)?|d|cm|\d+k?"
-)
-"""Words that say what kind of file it is."""
-
 _MOST_LISTED = 2000
 _LOOKED_AT = 2000
 _MOST_SHOWN = 3
@@ -270,25 +264,17 @@ def _fit(image: str, name: str) -> int:
 
 def _core(name: str) -> str:
     """What is left of a name without words that no character is called by."""
-    return "".join(word for word in words_of(name) if not _NO_NAME.fullmatch(word))
+    return "".join(word for word in words_of(name) if not IMAGE_KINDS.fullmatch(word))
 
 
 def _images_near(folder: Path) -> list[Path]:
     found: list[Path] = []
     for top in (folder, folder.parent):
         folders = [top] if top == folder else []
-        folders += [top / name for name in _names(top) if _is_of_images(name) and (top / name).is_dir()]
+        folders += [top / name for name in _names(top) if is_of_images(name) and (top / name).is_dir()]
         for place in folders:
             found += [place / name for name in _names(place) if name.lower().endswith(IMAGE_SUFFIXES)]
     return found
-
-
-def _is_of_images(folder: str) -> bool:
-    """Whether a folder is called as those that hold textures: "textures", "Color Maps"."""
-    words = words_of(folder)
-    return folder.casefold() in _FOLDERS or (
-        not _FOLDERS.isdisjoint(words) and all(word in _FOLDERS or _NO_NAME.fullmatch(word) for word in words)
-    )
 
 
 def _names(folder: Path) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 import unicodedata
 from collections import defaultdict
@@ -18,6 +19,23 @@ _SETTLED = 2 * 10**9
 
 ANYWHERE = "**"
 """As the folder of a path: its name is looked for below the folder of that one, in any spelling; see `searched`."""
+
+BESIDE = "*"
+"""As the folder of a path: its name is looked for in the folder of that one and below those in it that hold images."""
+
+_IMAGE_FOLDERS = frozenset(
+    {"texture", "textures", "tex", "maps", "images", "materials", "source", "skins", "colormap", "sourceimages"}
+    | {"png", "jpg", "jpeg", "tga", "贴图", "纹理", "テクスチャ"}
+)
+"""Words that folders of images are called by."""
+
+_TEXTURES = frozenset({"texture", "textures", "tex"})
+"""Those of them that say so whatever stands before them."""
+
+IMAGE_KINDS = re.compile(
+    r"tex(tures?)?|diff(use)?|albedo|base|col(ou?r)?|basecolou?r|maps?|colormap|atlas|mat(erial)?|d|cm|\d+k?"
+)
+"""Words that say what kind of image a file is."""
 
 _MOST_WALKED = 20_000
 
@@ -88,27 +106,49 @@ _trees: dict[Path, _Tree] = {}
 def below(folder: Path, name: str) -> Sequence[Path]:
     """The files of a name in a folder's tree, in any letter case, or else as other encodings misread it, those nearest
     to the top first; of a large tree the first `_MOST_WALKED` files are looked at."""
-    known = _trees.get(folder)
+    known = _trees.pop(folder, None)
     if known is None or any(_changed(one) != when for one, when in known.folders.items()):
         known = _walked(folder)
+    if time.time_ns() - max(known.folders.values(), default=0) >= _SETTLED:
+        # The one that was asked for longest ago makes room: what many characters share stays.
         if len(_trees) >= _MOST_TREES:
-            _trees.clear()
-        if time.time_ns() - max(known.folders.values(), default=0) >= _SETTLED:
-            _trees[folder] = known
+            del _trees[next(iter(_trees))]
+        _trees[folder] = known
     return known.files.get(folded(name), ())
+
+
+def beside(folder: Path, name: str) -> Sequence[Path]:
+    """The files of a name in a folder, in any letter case, and those that `below` finds in its folders of images."""
+    near = listing(folder)
+    found = [folder / one for one in near.alike(name)]
+    for one in filter(is_of_images, near.names):
+        if os.path.isdir(folder / one):  # noqa: PTH112  Path.is_dir raises where a link's target is too long
+            found += below(folder / one, name)
+    return found
+
+
+def is_of_images(folder: str) -> bool:
+    """Whether a folder is called as those that hold images: "textures", "Color Maps", "Hero_Tex"."""
+    spaced = re.sub(r"([a-z])([A-Z])", r"\1 \2", unicodedata.normalize("NFC", folder))
+    words = [word.casefold() for word in re.split(r"[\W_]+", spaced) if word]
+    if folder.casefold() in _IMAGE_FOLDERS or (words and words[-1] in _TEXTURES):
+        return True
+    return not _IMAGE_FOLDERS.isdisjoint(words) and all(
+        word in _IMAGE_FOLDERS or IMAGE_KINDS.fullmatch(word) for word in words
+    )
 
 
 def searched(path: str | Path) -> str | None:
     """What a search finds, as seen from the folder that it looks into; None where it finds nothing or is no search.
 
     Args:
-        path: a folder, `ANYWHERE` and the name of a file.
+        path: a folder, `ANYWHERE` or `BESIDE`, and the name of a file.
     """
     search = Path(path)
-    if search.parent.name != ANYWHERE:
+    top, look = search.parent.parent, {ANYWHERE: below, BESIDE: beside}.get(search.parent.name)
+    if look is None:
         return None
-    top = search.parent.parent
-    return ", ".join(one.relative_to(top).as_posix() for one in below(top, search.name)) or None
+    return ", ".join(one.relative_to(top).as_posix() for one in look(top, search.name)) or None
 
 
 def _changed(folder: str) -> int:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from specsia_build.characters.side_files import SideFiles
+from specsia_build.pipeline.tasks import file_inputs
+from specsia_build.stages.stage import Sources
 
 
 def written(folder: Path, **contents: str) -> None:
@@ -49,3 +51,59 @@ def test_an_image_in_another_format_stands_in_and_is_told(tmp_path: Path) -> Non
     assert files.find("C:\\work\\body.PSD") == tmp_path / "Textures" / "Body.png"
     assert files.warnings() == ["'body.PSD' is not there: Body.png was taken in its stead"]
     assert files.find("body.mtl") is files.find("boots.psd") is files.find(".psd") is None
+
+
+@pytest.mark.parametrize(
+    "place", ["Textures", "textures/png", "Texture", "Materials", "Hero Textures", "Models/Tex", "."]
+)
+@pytest.mark.parametrize("name", ["skin.png", "C:\\work\\Skin.PNG", "../../gone/skin.png"])
+def test_an_image_in_a_folder_beside_the_meshes_is_found_inside_the_root(tmp_path: Path, place: str, name: str) -> None:
+    image = tmp_path / "pack" / place / "skin.png"
+    image.parent.mkdir(parents=True)
+    image.write_text("skin")
+    (tmp_path / "Textures").mkdir()
+    (tmp_path / "Textures" / "secret.png").touch()
+    mesh = tmp_path / "pack" / "Models" / "OBJ" / "hero.obj"
+    files = SideFiles(mesh, tmp_path / "pack")
+    assert files.find(name) == image
+    assert files.find("secret.png") is None
+    assert files.warnings() == []
+    assert SideFiles(mesh).find(name) is None
+
+
+def test_the_nearest_folder_beside_is_the_one_and_another_character_s_none(tmp_path: Path) -> None:
+    written(tmp_path, Textures="shared", knight__Textures="knight", mage__Textures="mage")
+    assert (
+        SideFiles(tmp_path / "mage" / "FBX" / "a.fbx", tmp_path).find("body.png") == tmp_path / "mage/Textures/Body.png"
+    )
+    assert SideFiles(tmp_path / "thief" / "FBX" / "a.fbx", tmp_path).find("body.png") == tmp_path / "Textures/Body.png"
+    (tmp_path / "Textures" / "Body.png").unlink()
+    assert SideFiles(tmp_path / "thief" / "FBX" / "a.fbx", tmp_path).find("body.png") is None
+
+
+@pytest.mark.parametrize(("other", "found"), [("mage", False), ("knight", True)])
+def test_of_several_beside_that_differ_none_is_taken_and_that_is_told(tmp_path: Path, other: str, found: bool) -> None:
+    written(tmp_path, Knight_Textures="knight", Mage_Textures=other)
+    files = SideFiles(tmp_path / "FBX" / "thief.fbx", tmp_path)
+    assert (files.find("body.png") is not None) is found
+    sentence = (
+        "'body.png' may be any of Knight_Textures/Body.png, Mage_Textures/Body.png: none was taken; leave one alone"
+    )
+    assert files.warnings() == ([] if found else [sentence])
+
+
+def test_an_image_that_turns_up_beside_or_changes_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "FBX").mkdir()
+    files = SideFiles(tmp_path / "FBX" / "hero.fbx", tmp_path)
+    assert files.find("body.png") is None
+    looked = Sources(tmp_path / "FBX", tmp_path)
+    before = file_inputs(files.tried, looked)
+    assert set(before.values()) == {None}
+    written(tmp_path, Hero_Tex="new")
+    found = file_inputs(files.tried, looked)
+    assert found["../*/body.png"] == "Hero_Tex/Body.png"
+    again = SideFiles(tmp_path / "FBX" / "hero.fbx", tmp_path)
+    assert again.find("body.png") is not None
+    taken = file_inputs(again.tried, looked)
+    written(tmp_path, Hero_Tex="changed")
+    assert file_inputs(again.tried, looked) != taken

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import posixpath
-import re
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -19,6 +17,7 @@ from specsia_build import memory
 from specsia_build.characters.gltf.compression import unpack_view
 from specsia_build.characters.gltf.schema import Accessor, Buffer, BufferView, BufferViewExtensions, Entry, Root, Sparse
 from specsia_build.characters.gltf.text import check_version, damaged, parse, read_entry
+from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
 from specsia_build.files.sources import open_source_file, read_source, read_whole
 
@@ -52,9 +51,13 @@ READABLE = (
     "KHR_lights_punctual",
     "KHR_node_visibility",
     "EXT_texture_webp",
+    "EXT_texture_avif",
+    "MSFT_texture_dds",
 )
 READABLE_FAMILIES = ("KHR_materials_", "VRM", "KHR_xmp", "KHR_animation_pointer")
-"""Extensions that change nothing of the shape: their materials are shown by base colour, opacity and emission."""
+"""Extensions that change nothing of the shape: their materials are shown by base colour, opacity and emission.
+
+Of textures whose image is in a format that is not read, the plain one is shown, or that there is none is said."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Document:
         within: folder that no file may lie outside of, links followed.
         root: its JSON.
         binary: the GLB's binary chunk, or None.
-        touched: files beside it that were read or looked for in vain, in order.
+        files: where those that it names are looked up.
         buffers: bytes of the buffers read so far, by index.
         unpacked: bytes of the compressed buffer views read so far, by index.
     """
@@ -75,7 +78,7 @@ class Document:
     within: Path
     root: Root
     binary: memoryview | None
-    touched: dict[Path, None] = field(default_factory=dict)
+    files: SideFiles
     buffers: dict[int, memoryview] = field(default_factory=dict)
     unpacked: dict[int, memoryview] = field(default_factory=dict)
     _entries: dict[tuple[type[Entry], int], Entry] = field(default_factory=dict)
@@ -112,22 +115,33 @@ class Document:
         return damaged(f"{self.name}: {kind.key}[{index}]{below}", problem)
 
     def uri_bytes(self, uri: str) -> bytes:
-        """What a URI of the file holds: a data URI, or a file inside the file's own folder.
+        """What a URI of the file holds: a data URI, or a file where it says, inside the source's folder.
 
         Raises:
             CharacterError: if the URI leads out of the folder or is damaged.
             FileNotFoundError: if the file is not there.
             OSError: if it may not be read; its text says why.
         """
-        if uri[:5].lower() == "data:":
+        if is_data(uri):
             return self._data_uri(uri)
-        path = self._beside(uri)
-        self.touched[path] = None
+        path = self.files.place(unquote(uri))
+        if path is None:
+            inside = "its own folder" if self.within == self.path.parent else f"the folder {self.within.name or '.'}"
+            raise CharacterError(
+                f"{self.name} refers to '{uri}', which is not a file inside {inside}: put the file beside it and "
+                "name it by a relative path"
+            )
         try:
             with open_source_file(path, self.within) as stream:
                 return read_whole(stream)
         except CharacterError as error:
             raise OSError(str(error)) from error
+
+    def image_file(self, uri: str) -> tuple[Path | None, bool]:
+        """The image that a URI means, None where there is none, and whether it is where the URI says."""
+        names = dict.fromkeys((unquote(uri), uri))
+        found = next((path for name in names if (path := self.files.find(name)) is not None), None)
+        return found, found in [self.files.stated(PurePosixPath(name.replace("\\", "/")).parts) for name in names]
 
     def _data_uri(self, uri: str) -> bytes:
         header, comma, payload = uri.partition(",")
@@ -142,19 +156,6 @@ class Document:
             return content
         except (ValueError, binascii.Error) as error:
             raise CharacterError(f"{self.name} has a data URI that is damaged: export it again") from error
-
-    def _beside(self, uri: str) -> Path:
-        relative = unquote(uri).replace("\\", "/")
-        outside = CharacterError(
-            f"{self.name} refers to '{uri}', which is not a file inside its own folder: put the file beside it and "
-            "name it by a relative path"
-        )
-        if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", relative) or PurePosixPath(relative).is_absolute():
-            raise outside
-        plain = posixpath.normpath(relative)
-        if "\0" in plain or plain.split("/")[0] == "..":
-            raise outside
-        return self.path.parent / plain
 
     def buffer(self, index: int) -> memoryview:
         """The bytes of a buffer.
@@ -270,6 +271,11 @@ class Document:
         return filled
 
 
+def is_data(uri: str) -> bool:
+    """Whether a URI holds what it means."""
+    return uri[:5].lower() == "data:"
+
+
 def _unquoted(text: str) -> bytes:
     """The bytes of a percent-encoded text, decoded a piece at a time: as one it would take 150 times its size."""
     pieces, start = [], 0
@@ -310,7 +316,7 @@ def load_document(path: Path, within: Path) -> Document:
             raise CharacterError(
                 f"{path.name} needs the glTF extension {extension}, which cannot be read: export it again without it"
             )
-    return Document(path, within, root, binary)
+    return Document(path, within, root, binary, SideFiles(path, within))
 
 
 def _glb_chunks(data: bytes, name: str) -> tuple[bytes, memoryview | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.characters.gltf import schema
-from specsia_build.characters.gltf.document import Document
+from specsia_build.characters.gltf.document import Document, is_data
 from specsia_build.characters.images import as_texture, load_texture
-from specsia_build.errors import CharacterError
+from specsia_build.errors import CharacterError, brief
 from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
 
 WRAPS: dict[int, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
@@ -145,7 +146,7 @@ class Materials:
             texture=texture,
             emissive=glow,
             emissive_texture=glow_texture,
-            alpha_mode=ALPHA_MODES.get(entry.alpha_mode or "OPAQUE", "opaque"),
+            alpha_mode=self._alpha_mode(entry, index),
             alpha_cutoff=max(0.0, _or(entry.alpha_cutoff, 0.5)),
             unlit=unlit,
             double_sided=entry.double_sided is True if culled is None else culled == CULL_NOTHING,
@@ -153,6 +154,17 @@ class Materials:
         material = self._as_glass(material, extensions.transmission or schema.Transmission(), index)
         placed = None if texture is None and glow_texture is None else placement
         return GltfMaterial(material, placed, inside_out=culled == CULL_FRONT)
+
+    def _alpha_mode(self, entry: schema.Material, index: int | None) -> AlphaMode:
+        """The mode that a material says, in any letter case, or opaque; another than glTF's own is said."""
+        said = entry.alpha_mode or "OPAQUE"
+        if said not in ALPHA_MODES:
+            taken = (
+                f"was taken for {said.upper()}" if said.upper() in ALPHA_MODES else "is none, so it was drawn opaque"
+            )
+            place = f"{self.document.name}: materials[{index}] ('{entry.name or ''}')"
+            self.warnings[f"{place}: its alphaMode '{brief(said, 40)}' {taken}"] = None
+        return ALPHA_MODES.get(said.upper(), "opaque")
 
     def _as_glass(self, material: Material, said: schema.Transmission, index: int | None) -> Material:
         """The material as see-through as its transmission makes it: a cornea of glass is not to hide the eye."""
@@ -227,16 +239,19 @@ class Materials:
 
     def _decoded(self, place: str | int, index: int) -> NDArray[np.uint8] | None:
         """The pixels at a URI or in a buffer view; None, with a warning, where they cannot be had."""
-        named = isinstance(place, str) and place[:5].lower() != "data:"
-        label = f"'{place}'" if named else f"images[{index}]"
-        document = self.document
-        try:
-            data = document.uri_bytes(place) if isinstance(place, str) else bytes(document.view_bytes(place))
-        except OSError as error:
-            why = "is not there" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
-            self.warnings[f"texture {label} of {document.name} {why}; it was left out"] = None
+        if isinstance(place, int) or is_data(place):
+            data = self.document.uri_bytes(place) if isinstance(place, str) else bytes(self.document.view_bytes(place))
+            return self._pixels_of(data, f"images[{index}]")
+        label = f"'{place}'"
+        path, as_stated = self.document.image_file(place)
+        told = f"texture {label} of {self.document.name} is not there"
+        if path is None:
+            self.warnings[f"{told}; it was left out"] = None
             return None
-        return self._pixels_of(data, label)
+        if not as_stated:
+            found = Path(os.path.relpath(path, self.document.within)).as_posix()
+            self.warnings[f"{told}: {found} was taken in its stead"] = None
+        return self._pixels_of(path, label)
 
     def _pixels_of(self, data: bytes | Path, label: str) -> NDArray[np.uint8] | None:
         try:
@@ -247,7 +262,7 @@ class Materials:
 
     def _fallback_texture(self, path: Path) -> Texture | None:
         if (path, None) not in self._textures:
-            self.document.touched[path] = None
+            self.document.files.note(path)
             pixels = self._pixels_of(path, f"'{path.name}'")
             self._textures[path, None] = None if pixels is None else as_texture(pixels)
         return self._textures[path, None]

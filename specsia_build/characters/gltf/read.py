@@ -36,7 +36,7 @@ def read_gltf(
 
     Skins are applied from the transforms of their joints, morph targets with their default weights or the pose's.
     Lines, points, cameras and lights are left out. Buffers and images are read from the file, from data URIs and from
-    files inside its folder, nowhere else.
+    files inside `root`, nowhere else.
 
     Args:
         path: the file; what it is shows in its first bytes, not in its suffix.
@@ -97,8 +97,14 @@ def read_gltf(
         names=scene.names,
         part_names=tuple(instance.names for instance in scene.instances),
         face_part=face_part,
-        files=(path, *document.touched),
-        warnings=(*scene.warnings, *warnings, *lost, *(reader.torn() if pose == "rest" else ())),
+        files=document.files.tried,
+        warnings=(
+            *scene.warnings,
+            *document.files.warnings(),
+            *warnings,
+            *lost,
+            *(reader.torn() if pose == "rest" else ()),
+        ),
         skinned=reader.skinned,
         animations=document.root.count("animations"),
         landmarks=scene.landmarks,

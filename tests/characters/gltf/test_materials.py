@@ -304,13 +304,82 @@ def test_an_image_in_a_data_uri(tmp_path: Path) -> None:
     assert_array_equal(texture.pixels[..., :3], RED_GREEN)
 
 
+@pytest.mark.parametrize(
+    ("uri", "place"),
+    [
+        ("textures/skin.png", "gltf/Textures/Skin.PNG"),
+        ("C:\\work\\skin.png", "gltf/skin.png"),
+        ("skin.png", "Textures/skin.png"),
+        ("../skins/skin.png", "Skins/skin.png"),
+    ],
+)
+def test_an_image_that_lies_elsewhere_in_the_source_is_taken_and_said(tmp_path: Path, uri: str, place: str) -> None:
+    image = tmp_path / place
+    image.parent.mkdir(parents=True, exist_ok=True)
+    image.write_bytes(png(RED_GREEN))
+    writer = textured(GltfWriter())
+    writer.data["images"] = [{"uri": uri}]
+    (tmp_path / "gltf").mkdir(exist_ok=True)
+    writer.mesh_node(writer.primitive(TEXCOORD_0=writer.accessor(UV), material=0))
+    raw = read_gltf(writer.write_glb(tmp_path / "gltf" / "a.glb"), root=tmp_path)
+    assert raw.mesh.materials[0].texture is not None
+    assert raw.warnings == (f"texture '{uri}' of a.glb is not there: {place} was taken in its stead",)
+
+
+@pytest.mark.parametrize("uri", ["../Textures/skin.png", "a%20b.png"])
+def test_an_image_where_its_uri_says_is_taken_in_silence(tmp_path: Path, uri: str) -> None:
+    image = tmp_path / "gltf" / uri
+    (tmp_path / "gltf").mkdir()
+    image.parent.mkdir(exist_ok=True)
+    image.write_bytes(png(RED_GREEN))
+    writer = textured(GltfWriter())
+    writer.data["images"] = [{"uri": uri}]
+    raw = read_gltf(writer.write_glb(tmp_path / "gltf" / "a.glb"), root=tmp_path)
+    assert raw.mesh.materials[0].texture is not None
+    assert raw.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("mode", "taken", "said"),
+    [
+        ("blend", "blend", "was taken for BLEND"),
+        ("Mask", "mask", "was taken for MASK"),
+        ("GLASS", "opaque", "is none, so"),
+    ],
+)
+def test_an_alpha_mode_in_another_letter_case_is_taken_and_said(
+    tmp_path: Path, mode: str, taken: str, said: str
+) -> None:
+    writer = textured(GltfWriter())
+    writer.data["materials"][0] |= {"alphaMode": mode, "name": "hair"}
+    writer.data["materials"][0]["pbrMetallicRoughness"]["baseColorFactor"] = [1, 1, 1, 0.5]
+    raw = read(writer, tmp_path)
+    assert only_material(raw).alpha_mode == taken
+    (warning,) = raw.warnings
+    assert f"materials[0] ('hair'): its alphaMode '{mode}' {said}" in warning
+
+
+@pytest.mark.parametrize("kind", ["EXT_texture_avif", "MSFT_texture_dds"])
+@pytest.mark.parametrize("plain", [True, False])
+def test_where_an_image_is_of_a_format_that_is_not_read_the_plain_one_is_shown(
+    tmp_path: Path, kind: str, plain: bool
+) -> None:
+    writer = textured(GltfWriter())
+    writer.data["extensionsRequired"] = [kind]
+    kept = writer.data["textures"][0] if plain else {}
+    writer.data["textures"][0] = {**kept, "extensions": {kind: {"source": writer.add("images", uri="skin.bin")}}}
+    raw = read(writer, tmp_path)
+    assert (only_material(raw).texture is not None) is plain
+    assert plain or "textures[0] has no PNG, JPEG, WebP or KTX2 image; it was left out" in raw.warnings[0]
+
+
 def test_a_missing_image_is_a_warning_that_names_it(tmp_path: Path) -> None:
     writer = textured(GltfWriter())
     writer.data["images"] = [{"uri": "gone.png"}]
     raw = read(writer, tmp_path)
     assert only_material(raw).texture is None
     assert raw.warnings == ("texture 'gone.png' of a.glb is not there; it was left out",)
-    assert raw.files == (tmp_path / "a.glb", tmp_path / "gone.png")
+    assert raw.files[:3] == (tmp_path / "a.glb", tmp_path / "gone.png", tmp_path / "**" / "gone.png")
 
 
 def test_a_damaged_image_is_a_warning_that_names_it(tmp_path: Path) -> None:
