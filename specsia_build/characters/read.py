@@ -23,6 +23,7 @@ from specsia_build.characters.polygons import MAX_TRIANGLES
 from specsia_build.characters.raw import PARSER_ERRORS, RawMesh, RawMoving
 from specsia_build.characters.shape import FLAT
 from specsia_build.characters.sides import with_sides
+from specsia_build.characters.strays import stray_vertices
 from specsia_build.errors import CharacterError, CostError
 from specsia_build.files.content import LOOKED_AT, other_content
 from specsia_build.files.sources import open_source_file
@@ -108,7 +109,8 @@ def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
         others = company(name, upright, raw.part_names, raw.face_part, landmarks)
     sided, odd = with_sides(upright, entry.sides, name)
     doubts = (*colourless(entry, raw.files, mesh), *see_through(entry, mesh), *opaque_glass(entry, mesh), *odd, *others)
-    found = (*axes, *doubts, *_flatness(sided, name))
+    strays = stray_vertices(upright, name, raw.part_names, raw.face_part)
+    found = (*axes, *doubts, *(strays or _flatness(sided, name)))
     character = Character(
         entry=entry,
         mesh=sided,

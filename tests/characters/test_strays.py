@@ -1,0 +1,39 @@
+"""Vertices far from all others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from specsia_build.characters.character import Entry
+from specsia_build.characters.read import read_character
+
+GRID = "".join(f"v {x} {y} {z}\n" for x in (-0.2, 0, 0.2) for y in (0, 0.6, 1.2, 1.8) for z in (-0.1, 0, 0.1, 0.2))
+COUNT = 48
+FACES = "".join(f"f {k} {k + 1} {k + 5}\n" for k in range(1, COUNT - 4))
+
+
+def warnings(folder: Path, more: str) -> list[str]:
+    (folder / "hero.obj").write_text(f"o body\n{GRID}{FACES}{more}")
+    character = read_character(Entry(id="hero", format="obj", path=folder / "hero.obj"))
+    return [one for one in character.warnings if "from its middle" in one or "is flat" in one]
+
+
+@pytest.mark.parametrize("far", [60.0, 9000.0])
+def test_vertices_far_from_the_rest_are_told_with_their_part(tmp_path: Path, far: float) -> None:
+    corners = f"v {far} 1 0\nv {far + 0.1} 1 0\nv {far} 1.1 0\n"
+    (said,) = warnings(tmp_path, f"o leftover\n{corners}f {COUNT + 1} {COUNT + 2} {COUNT + 3}\n")
+    assert said.startswith("3 of the 51 vertices of hero.obj, in 1 triangle ('leftover'), lie ")
+    assert "or more from its middle, all others within" in said
+
+
+def test_what_reaches_far_step_by_step_is_no_stray(tmp_path: Path) -> None:
+    spear = "".join(f"v 0 {y} 0\n" for y in np.geomspace(3, 60, 4))
+    chain = "".join(f"f {COUNT + k} {COUNT + k + 1} {COUNT + k + 2}\n" for k in range(3))
+    assert not [one for one in warnings(tmp_path, spear + chain) if "from its middle" in one]
+
+
+def test_a_figure_without_strays_is_not_doubted(tmp_path: Path) -> None:
+    assert warnings(tmp_path, "") == []
