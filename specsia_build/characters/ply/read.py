@@ -35,10 +35,11 @@ def read_ply(
 ) -> RawMesh:
     """Read a PLY file, text or binary.
 
-    It is taken to be in the project's own frame. Colours of vertices, or else of faces, are display colours,
-    sRGB-encoded; their opacity is kept, but the material is opaque. Texture coordinates of face corners or vertices
-    have v up; the textures are those that ``comment TextureFile`` lines name, looked up in the file's own folder and
-    below it, or an image named like the file. Polygons are cut as those of an OBJ.
+    It is taken to be in the project's own frame. Colours of vertices, or else of faces, or of the materials that either
+    name (``material_index``), are display colours, sRGB-encoded; their opacity is kept, but the material is opaque.
+    Texture coordinates of face corners or vertices have v up; the textures are those that ``comment TextureFile`` lines
+    name, looked up in the file's own folder and below it, or an image named like the file. Polygons are cut as those of
+    an OBJ.
 
     Args:
         path: the file.
@@ -79,7 +80,7 @@ def read_ply(
         materials=materials,
         face_material=_face_material(face, polygon, len(materials)),
         uv=uv,
-        colors=_colors(vertex, face, point, polygon),
+        colors=_colors(vertex, face, ply.elements.get("material", {}), point, polygon),
         normals=_normals(vertex, point),
     )
     mesh, repeated = without_repeated_colours(mesh, path.name)
@@ -144,12 +145,30 @@ def _uv(vertex: Columns, face: Columns, sides: Ints, triangles: Ints, point: Int
         return np.stack([found[..., 0], 1.0 - found[..., 1]], axis=-1).astype(np.float32)
 
 
-def _colors(vertex: Columns, face: Columns, point: Ints, polygon: Ints) -> NDArray[np.float32] | None:
+def _colors(
+    vertex: Columns, face: Columns, material: Columns, point: Ints, polygon: Ints
+) -> NDArray[np.float32] | None:
     of_vertices = _linear_colors(vertex)
+    if of_vertices is None:
+        of_vertices = _of_materials(vertex, material)
     if of_vertices is not None:
         return of_vertices[point]
     of_faces = _linear_colors(face)
+    if of_faces is None:
+        of_faces = _of_materials(face, material)
     return None if of_faces is None else np.repeat(of_faces[polygon][:, None, :], 3, axis=1)
+
+
+def _of_materials(columns: Columns, material: Columns) -> NDArray[np.float32] | None:
+    """Linear RGB and opacity of the material of each row, (N, 4), white where it names none; None without materials."""
+    colours, index = _linear_colors(material), _stacked(columns, ("material_index",))
+    if colours is None or index is None:
+        return None
+    number = index[:, 0]
+    known = (number >= 0) & (number < len(colours))
+    found = np.ones((len(number), 4), np.float32)
+    found[known] = colours[number[known].astype(np.int64)]
+    return found
 
 
 def _linear_colors(columns: Columns) -> NDArray[np.float32] | None:

@@ -191,3 +191,16 @@ def test_damage_gives_a_mesh_or_a_sentence(tmp_path: Path, damage: bytes, at: in
         assert len(read(tmp_path, bytes(data)).mesh.faces) > 0
     except CharacterError as error:
         assert str(error)
+
+
+def test_faces_have_the_colours_of_their_materials(tmp_path: Path) -> None:
+    path = tmp_path / "hero.ply"
+    path.write_text(
+        "ply\nformat ascii 1.0\nelement vertex 3\nproperty float x\nproperty float y\nproperty float z\n"
+        "element face 3\nproperty list uchar int vertex_indices\nproperty int material_index\n"
+        "element material 2\nproperty uchar diffuse_red\nproperty uchar diffuse_green\nproperty uchar diffuse_blue\n"
+        "end_header\n0 0 0\n1 0 0\n0 1 0\n3 0 1 2 1\n3 0 1 2 0\n3 0 1 2 -1\n255 0 0\n0 255 0\n"
+    )
+    colours = read_ply(path).mesh.colors
+    assert colours is not None
+    assert colours[:, 0, :3].tolist() == [[0, 1, 0], [1, 0, 0], [1, 1, 1]]
