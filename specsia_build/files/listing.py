@@ -60,6 +60,11 @@ class Listing:
         return tuple(self._alike.get(folded(name), ()))
 
     @cached_property
+    def of_images(self) -> tuple[str, ...]:
+        """The names that folders of images have, in order."""
+        return tuple(filter(is_of_images, self.names))
+
+    @cached_property
     def _alike(self) -> Mapping[str, list[str]]:
         found: dict[str, list[str]] = {}
         for name in self.names:
@@ -121,7 +126,7 @@ def beside(folder: Path, name: str) -> Sequence[Path]:
     """The files of a name in a folder, in any letter case, and those that `below` finds in its folders of images."""
     near = listing(folder)
     found = [folder / one for one in near.alike(name)]
-    for one in filter(is_of_images, near.names):
+    for one in near.of_images:
         if os.path.isdir(folder / one):  # noqa: PTH112  Path.is_dir raises where a link's target is too long
             found += below(folder / one, name)
     return found
