@@ -111,7 +111,8 @@ class Likeness:
         """Whether it is that of the right frame, if one of the two is."""
         if self.iou >= other.iou + MUCH_BETTER:
             return not self._farther(other)
-        return self.iou >= other.iou - AS_GOOD and NEARER * self.apart <= other.apart and self.apart < FAR
+        nearer = other.apart > NEAR and NEARER * self.apart <= other.apart
+        return self.iou >= other.iou - AS_GOOD and nearer and self.apart < FAR
 
     def surely_undoes(self, other: Likeness) -> bool:
         """Whether it is the right one, if one of the two is and they are of mirror images of each other."""
