@@ -21,6 +21,7 @@ from specsia_build.characters.obj.read import read_obj
 from specsia_build.characters.ply.read import read_ply
 from specsia_build.characters.polygons import MAX_TRIANGLES
 from specsia_build.characters.raw import PARSER_ERRORS, RawMesh, RawMoving
+from specsia_build.characters.repeated import without_repeated_light
 from specsia_build.characters.shape import FLAT
 from specsia_build.characters.sides import with_sides
 from specsia_build.characters.strays import stray_vertices
@@ -95,7 +96,7 @@ def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
         raise CharacterError(f"{entry.path.name} could not be read: {detail}") from error
     name = entry.path.name
     check_shape(raw.mesh, name)
-    mesh, mended = _mended(raw.mesh, name)
+    mesh, mended = _mended(without_repeated_light(raw.mesh), name)
     try:
         with np.errstate(all="ignore"):
             up, front, axes = _axes(entry, raw, mesh)

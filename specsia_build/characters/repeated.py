@@ -1,4 +1,5 @@
-"""Colours of vertices that say again what a texture says, as scans have them for programs that show no textures."""
+"""What says again what a texture says: colours of vertices, as scans have them for programs that show no textures, and
+light, as models have it that are to look alike whatever the light."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import numpy as np
 from specsia_build import memory
 from specsia_build.characters.images import texels_at
 from specsia_build.rendering.colour import linear_to_srgb
-from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.mesh import Material, Mesh
 
 MOST_APART = 0.06
 """Display level, of 0-1, by which half of the vertices differ from their texels at most where the two are the same."""
@@ -48,3 +49,23 @@ def without_repeated_colours(mesh: Mesh, name: str) -> tuple[Mesh, tuple[str, ..
     colors[painted, :, :3] = 1.0
     said = f"the vertex colours of {name} repeat its texture, which they would darken: the texture alone was drawn"
     return replace(mesh, colors=colors), (said,)
+
+
+def without_repeated_light(mesh: Mesh) -> Mesh:
+    """A mesh whose materials that give off their own image as light show it once, whatever the light.
+
+    The sum of both would be twice as bright as the image.
+    """
+    if not any(map(_repeats_light, mesh.materials)):
+        return mesh
+    return replace(mesh, materials=tuple(_shown_once(m) if _repeats_light(m) else m for m in mesh.materials))
+
+
+def _repeats_light(material: Material) -> bool:
+    return material.emissive_texture is not None and material.emissive_texture is material.texture
+
+
+def _shown_once(material: Material) -> Material:
+    red, green, blue = (max(pair) for pair in zip(material.base_color, material.emissive, strict=False))
+    color = (red, green, blue, material.base_color[3])
+    return replace(material, base_color=color, emissive=(0.0, 0.0, 0.0), emissive_texture=None, unlit=True)

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from specsia_build.characters.character import Entry
 from specsia_build.characters.obj.read import read_obj
 from specsia_build.characters.ply.read import read_ply
 from specsia_build.characters.raw import RawMesh
+from specsia_build.characters.read import read_character
+from specsia_build.rendering.mesh import Material
 
 LEVELS = ((200, 40, 40), (40, 120, 60), (60, 60, 180), (120, 100, 20))
 PLACES = ((0, 0), (1, 0), (1, 1), (0, 1))
@@ -57,3 +60,25 @@ def test_colours_of_their_own_are_kept(tmp_path: Path, kind: str, levels: tuple[
     assert raw.mesh.colors[0, 0, 0] == 1.0
     assert (raw.mesh.colors[..., 1] < 1.0).all() == (levels[0][1] < 255)
     assert raw.warnings == ()
+
+
+def lit_square(folder: Path, library: str) -> Material:
+    """The material of a square with two images, `skin.png` and `lamp.png`, read as a character's."""
+    square(folder, "obj", ((255, 255, 255),) * 4)
+    Image.new("RGB", (2, 2), (40, 40, 0)).save(folder / "lamp.png")
+    (folder / "hero.mtl").write_text(f"newmtl skin\n{library}\n")
+    (material,) = read_character(Entry("hero", "obj", folder / "hero.obj")).mesh.materials
+    return material
+
+
+def test_light_that_is_the_image_again_is_shown_once(tmp_path: Path) -> None:
+    material = lit_square(tmp_path, "map_Kd skin.png\nmap_Ke skin.png")
+    assert material.texture is not None
+    assert (material.emissive_texture, material.emissive) == (None, (0.0, 0.0, 0.0))
+    assert (material.base_color, material.unlit) == ((1.0, 1.0, 1.0, 1.0), True)
+
+
+def test_light_of_another_image_is_added(tmp_path: Path) -> None:
+    material = lit_square(tmp_path, "map_Kd skin.png\nmap_Ke lamp.png")
+    assert material.emissive_texture is not material.texture is not None
+    assert (material.emissive, material.unlit) == ((1.0, 1.0, 1.0), False)
