@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+from specsia_build.errors import UsageError
 from specsia_build.files.writing import write_bytes
 from specsia_build.ownership import refuse_foreign_file, refuse_foreign_folder
 from specsia_build.pipeline.layout import REPORT_MARK
@@ -19,11 +20,13 @@ MOST_WITHIN = 29_000_000
 
 
 def refuse_other_file(path: Path) -> None:
-    """See that no page is to take the place of a file that is none.
+    """See that no page is to take the place of a file that is none, or a name by which no browser takes it for one.
 
     Raises:
         UsageError: if it would.
     """
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"'{path}' would not be opened as a page: name it something.html")
     refuse_foreign_file(path, "report of specsia", REPORT_MARK)
 
 

@@ -84,6 +84,14 @@ def test_report_that_cannot_be_written_is_one_sentence(built: Path, tmp_path: Pa
     assert specsia("report", built, "--out", tmp_path).exit_code == 2
 
 
+def test_a_page_is_called_so_that_it_opens(built: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.png"
+    for command in (("report", built, "--out", page), ("characters", "sample:1", "--pictures", page)):
+        result = specsia(*command)
+        assert (result.exit_code, page.exists()) == (2, False)
+        assert result.stderr == f"specsia: '{page}' would not be opened as a page: name it something.html\n"
+
+
 def test_verify_of_a_whole_dataset(built: Path) -> None:
     result = specsia("verify", built / "dataset", "--workers", 1)
     assert result.exit_code == 0, result.stdout
