@@ -146,7 +146,8 @@ def colourless(entry: Entry, files: Iterable[Path], mesh: Mesh) -> tuple[Finding
     grey = f"{entry.path.name} is one plain grey: {bare} no image and no colour"
     if mesh.uv is None:
         return (Finding(f"{grey}, its vertices have none, and without texture coordinates no image can colour it"),)
-    vain = [path.name for path in files if path.suffix.lower() in IMAGE_SUFFIXES and not is_file(path)]
+    lost = (path.name for path in files if path.suffix.lower() in IMAGE_SUFFIXES and not is_file(path))
+    vain = list(dict.fromkeys(lost))
     looked = f"looked for {', '.join(vain[:_MOST_SHOWN])}" if vain else "it names no image"
     each = _images_by_material(entry.path, materials)
     if len(set(each.values())) > 1:

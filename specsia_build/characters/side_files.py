@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
-from specsia_build.characters.images import IMAGE_SUFFIXES
+from specsia_build.characters.images import IMAGE_ENDING, IMAGE_SUFFIXES
 from specsia_build.errors import CharacterError, brief, some
-from specsia_build.files.listing import ANYWHERE, BESIDE, below, beside, folded, listing
+from specsia_build.files.listing import ANYWHERE, BESIDE, MOST_WALKED, below, beside, folded, is_whole, listing
 from specsia_build.files.sources import MOST_SOURCE_BYTES, read_source, source_digest, source_place
 
-_IMAGE = re.compile(r"\.(psd|tiff?|exr|hdr|dds|gif|png|jpe?g|bmp|tga|webp)$", re.IGNORECASE)
+_IMAGE = re.compile(rf"{IMAGE_ENDING}$", re.IGNORECASE)
 
 
 class SideFiles:
@@ -30,6 +30,7 @@ class SideFiles:
     def __init__(self, mesh_file: Path, root: Path | None = None) -> None:
         self.folder = mesh_file.parent
         self.stem = mesh_file.stem
+        self.name = mesh_file.name
         self.root = root or self.folder
         self._tried: dict[Path, None] = {mesh_file: None}
         self._said: dict[str, None] = {}
@@ -38,6 +39,12 @@ class SideFiles:
     def tried(self) -> tuple[Path, ...]:
         """The mesh file, then every file found or looked for in vain, and searches for some, in order, no repeats."""
         return tuple(self._tried)
+
+    @property
+    def nowhere(self) -> str:
+        """What to say of a name that `find` finds nothing for, as the end of a sentence."""
+        above = "" if self.folder == self.root else ", nor in the folders above and those of images in them"
+        return f"is not in the folder of {self.name} or below it{above}"
 
     def warnings(self) -> list[str]:
         """A sentence for each file that was there but not read, or that another might have been meant for."""
@@ -72,7 +79,11 @@ class SideFiles:
         if self._there(self.folder / parts[-1]):
             return self.folder / parts[-1]
         best = self._best(parts)
-        return best if best is not None and self._there(best) else self._other_format(parts)
+        found = best if best is not None and self._there(best) else self._other_format(parts)
+        if found is None and not is_whole(self.folder):
+            few = f"only {MOST_WALKED:,} of the files below the folder of {self.name} were looked at"
+            self._said[f"{few}, and none is '{brief(parts[-1], 80)}': put the character into a smaller one"] = None
+        return found
 
     def place(self, name: str) -> Path | None:
         """Where a relative path leads, each part in any letter case; None if that is outside of the root.

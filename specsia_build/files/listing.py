@@ -25,19 +25,23 @@ BESIDE = "*"
 
 _IMAGE_FOLDERS = frozenset(
     {"texture", "textures", "tex", "maps", "images", "materials", "source", "skins", "colormap", "sourceimages"}
-    | {"png", "jpg", "jpeg", "tga", "贴图", "纹理", "テクスチャ"}
+    | {"pbr", "png", "jpg", "jpeg", "tga", "贴图", "纹理", "テクスチャ"}
 )
 """Words that folders of images are called by."""
 
 _TEXTURES = frozenset({"texture", "textures", "tex"})
 """Those of them that say so whatever stands before them."""
 
+_SETS = frozenset({"set", "sets", "pack"})
+"""Words that may stand beside those."""
+
 IMAGE_KINDS = re.compile(
     r"tex(tures?)?|diff(use)?|albedo|base|col(ou?r)?|basecolou?r|maps?|colormap|atlas|mat(erial)?|d|cm|\d+k?"
 )
 """Words that say what kind of image a file is."""
 
-_MOST_WALKED = 20_000
+MOST_WALKED = 20_000
+"""Files of a folder's tree among which a name is looked for."""
 
 _MOST_TREES = 64
 
@@ -99,10 +103,12 @@ def _read(folder: Path) -> Listing:
 
 @dataclass(frozen=True)
 class _Tree:
-    """What lies below a folder: its folders with their times of change, and its files by their spellings."""
+    """What lies below a folder: its folders with their times of change, its files by their spellings, and whether those
+    are all."""
 
     folders: Mapping[str, int]
     files: Mapping[str, Sequence[Path]]
+    whole: bool
 
 
 _trees: dict[Path, _Tree] = {}
@@ -110,7 +116,16 @@ _trees: dict[Path, _Tree] = {}
 
 def below(folder: Path, name: str) -> Sequence[Path]:
     """The files of a name in a folder's tree, in any letter case, or else as other encodings misread it, those nearest
-    to the top first; of a large tree the first `_MOST_WALKED` files are looked at."""
+    to the top first; of a large tree the first `MOST_WALKED` files are looked at."""
+    return _tree(folder).files.get(folded(name), ())
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether `below` looks at all files in a folder's tree."""
+    return _tree(folder).whole
+
+
+def _tree(folder: Path) -> _Tree:
     known = _trees.pop(folder, None)
     if known is None or any(_changed(one) != when for one, when in known.folders.items()):
         known = _walked(folder)
@@ -119,7 +134,7 @@ def below(folder: Path, name: str) -> Sequence[Path]:
         if len(_trees) >= _MOST_TREES:
             del _trees[next(iter(_trees))]
         _trees[folder] = known
-    return known.files.get(folded(name), ())
+    return known
 
 
 def beside(folder: Path, name: str) -> Sequence[Path]:
@@ -139,7 +154,7 @@ def is_of_images(folder: str) -> bool:
     if folder.casefold() in _IMAGE_FOLDERS or (words and words[-1] in _TEXTURES):
         return True
     return not _IMAGE_FOLDERS.isdisjoint(words) and all(
-        word in _IMAGE_FOLDERS or IMAGE_KINDS.fullmatch(word) for word in words
+        word in _IMAGE_FOLDERS | _SETS or IMAGE_KINDS.fullmatch(word) for word in words
     )
 
 
@@ -166,23 +181,24 @@ def _changed(folder: str) -> int:
 def _walked(top: Path) -> _Tree:
     folders: dict[str, int] = {}
     found: list[Path] = []
-    walked = 0
+    walked, whole = 0, True
     # Before what is in it is listed: what comes then changes it once more.
     folders[str(top)] = _changed(str(top))
     for parent, subfolders, names in os.walk(top):
+        if walked > MOST_WALKED:
+            whole = False
+            break
         subfolders.sort()
         folders.update((inner, _changed(inner)) for inner in (os.path.join(parent, one) for one in subfolders))  # noqa: PTH118
         found.extend(Path(parent) / name for name in sorted(names))
         walked += 1 + len(names)
-        if walked > _MOST_WALKED:
-            break
     found.sort(key=lambda path: len(path.parts))
     exact, misread = defaultdict[str, list[Path]](list), defaultdict[str, list[Path]](list)
     for path in found:
         exact[folded(path.name)].append(path)
         for spelling in _misread(path.name):
             misread[spelling].append(path)
-    return _Tree(folders, {**misread, **exact})
+    return _Tree(folders, {**misread, **exact}, whole)
 
 
 def _misread(name: str) -> list[str]:

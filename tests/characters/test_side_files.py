@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from specsia_build.characters.side_files import SideFiles
+from specsia_build.files import listing
 from specsia_build.pipeline.tasks import file_inputs
 from specsia_build.stages.stage import Sources
 
@@ -44,6 +45,17 @@ def test_one_of_several_that_are_alike_in_all_but_content_is_told(tmp_path: Path
     assert files.warnings() == ([sentence] if said else [])
 
 
+def test_that_a_large_tree_is_not_looked_through_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path, a="a", b="a", c="a")
+    monkeypatch.setattr(listing, "MOST_WALKED", 4)
+    files = SideFiles(tmp_path / "hero.obj")
+    assert files.find("body.png") == tmp_path / "a" / "Body.png"
+    assert files.find("boots.png") is None
+    assert [said.rpartition(", ")[2] for said in files.warnings()] == [
+        "and none is 'boots.png': put the character into a smaller one"
+    ]
+
+
 def test_an_image_in_another_format_stands_in_and_is_told(tmp_path: Path) -> None:
     """Artists name what they paint in, and hand out what programs read."""
     written(tmp_path, Textures="skin")
@@ -54,7 +66,8 @@ def test_an_image_in_another_format_stands_in_and_is_told(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "place", ["Textures", "textures/png", "Texture", "Materials", "Hero Textures", "Models/Tex", "."]
+    "place",
+    ["Textures", "textures/png", "Texture", "Materials", "Hero Textures", "Models/Tex", "PBR Set", "Textures_PBR", "."],
 )
 @pytest.mark.parametrize("name", ["skin.png", "C:\\work\\Skin.PNG", "../../gone/skin.png"])
 def test_an_image_in_a_folder_beside_the_meshes_is_found_inside_the_root(tmp_path: Path, place: str, name: str) -> None:

@@ -33,7 +33,7 @@ def test_the_facts_of_a_character(tmp_path: Path) -> None:
         parts=("body", "hat"),
         pieces=(PartFacts(("body",), 2, (1.0, 0.5, 1.0)), PartFacts(("hat",), 2, (1.0, 0.0, 1.0))),
         faces="-y?",
-        warnings=("texture gone.png is not in the OBJ's folder",),
+        warnings=("texture gone.png is not in the folder of a.obj or below it",),
         shape=facts.shape,
     )
 

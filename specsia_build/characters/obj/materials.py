@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,11 @@ from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
 
 _PLAIN = MapReference("")
+
+_AMBIENT = "map_ka"
+
+_COLOUR = ("map_kd", _AMBIENT)
+"""Maps of a surface's colour: where programs name none but that of ambient light, they mean it."""
 
 MOST_LIBRARY_BYTES = 16 * 2**20
 """Largest material library that is read."""
@@ -61,6 +67,7 @@ class MaterialBuilder:
         self.stand_in: tuple[str, Texture] | None = None
         self._files = files
         self._library = library
+        self._alike = {_bare(name): name for name in reversed(tuple(library))}
         self._library_missing = bool(self.warnings)
         self._override = override
         self._own_image = own_image
@@ -72,11 +79,10 @@ class MaterialBuilder:
 
         Exporters write an opacity of 0 beside opaque surfaces: where nothing would be seen, it is not meant.
         """
-        written = {name: self._library[name] for name in names if name is not None and name in self._library}
-        unseen = len(written) == len(names) and all(one.opacity == 0 for one in written.values())
+        written = [one for name in names if (one := self._written(name)) is not None]
+        unseen = len(written) == len(names) and all(one.opacity == 0 for one in written)
         if unseen:
-            shown = {name: replace(one, opacity=1.0) for name, one in written.items()}
-            self._library = {**self._library, **shown}
+            self._library = {**self._library, **{one.name: replace(one, opacity=1.0) for one in written}}
         built = tuple(self.build(name) for name in names)
         if unseen:
             self._warn("the opacity of all materials is 0, so that nothing would be seen: they were drawn opaque")
@@ -84,7 +90,7 @@ class MaterialBuilder:
 
     def build(self, name: str | None) -> ObjMaterial:
         """The material of that name; None is what faces before any ``usemtl`` have."""
-        written = None if name is None else self._library.get(name)
+        written = self._written(name)
         if written is None:
             if name is not None and not self._library_missing:
                 self._warn(f"material '{name}' is in no library")
@@ -93,20 +99,24 @@ class MaterialBuilder:
 
     def build_tile(self, name: str | None, tile: int) -> ObjMaterial | None:
         """The material of that name with the images of a tile (UDIM); None where there is no other than the first's."""
-        written = None if name is None else self._library.get(name)
-        first = None if written is None else written.maps.get("map_kd")
+        written = self._written(name)
+        first = None if written is None else self._found(written, _COLOUR)[0]
         if written is None or first is None or (of_tile := tile_name(first.name, tile)) == first.name:
             return None
         if self._files.find(of_tile) is None:
             return None
         # Its coordinates lie in another square than the image, which is repeated there.
-        maps = {key: replace(one, name=tile_name(one.name, tile), clamp=False) for key, one in written.maps.items()}
+        maps = {
+            key: tuple(replace(one, name=tile_name(one.name, tile), clamp=False) for one in maps)
+            for key, maps in written.maps.items()
+        }
         return self._from_library(replace(written, maps=maps))
 
     def names_tiles(self, name: str | None) -> bool:
         """Whether the material of that name names the images of all tiles (``<UDIM>``)."""
-        written = None if name is None else self._library.get(name)
-        return written is not None and "map_kd" in written.maps and names_each(written.maps["map_kd"].name)
+        written = self._written(name)
+        first = None if written is None else self._found(written, _COLOUR)[0]
+        return first is not None and names_each(first.name)
 
     def tell_missing_tiles(self, name: str | None, tiles: Sequence[int]) -> None:
         """Say that faces of a material lie in tiles that there is no image of, beside those that there is one of."""
@@ -114,9 +124,8 @@ class MaterialBuilder:
         self._warn(f"the texture of material '{name}' has no image of {lacks} (UDIM): the first one's was taken there")
 
     def _from_library(self, written: MtlMaterial) -> ObjMaterial:
-        diffuse, cutout, glow = (written.maps.get(k) for k in ("map_kd", "map_d", "map_ke"))
-        base_path = self._path(diffuse)
-        cutout_path = self._path(cutout)
+        diffuse, base_path = self._found(written, _COLOUR)
+        cutout, cutout_path = self._found(written, ("map_d",))
         texture = self._texture(base_path, cutout_path, diffuse or cutout or _PLAIN)
         if diffuse is not None and base_path is None and texture is None:
             texture = self._override or self._stand_in()
@@ -124,7 +133,7 @@ class MaterialBuilder:
             texture = self._override
         # A texture replaces Kd, as in Blender: exporters leave Kd at 0, 0.588 or 0.8 beside a texture.
         red, green, blue = (1.0, 1.0, 1.0) if texture is not None and diffuse is not None else _linear(written.diffuse)
-        glow_path = self._path(glow)
+        glow, glow_path = self._found(written, ("map_ke",))
         emissive_texture = self._texture(glow_path, None, glow or _PLAIN)
         material = Material(
             name=written.name,
@@ -147,13 +156,36 @@ class MaterialBuilder:
             return "opaque"
         return "mask" if ((alpha == 0) | (alpha == 255)).all() else "blend"
 
-    def _path(self, reference: MapReference | None) -> Path | None:
-        """The decodable file of a map, or None with a warning."""
-        if reference is None:
+    def _written(self, name: str | None) -> MtlMaterial | None:
+        """What the libraries say of a material: of one whose name letter case or a comment alone tells apart, too."""
+        if name is None or name in self._library:
+            return None if name is None else self._library[name]
+        alike = self._alike.get(_bare(name))
+        if alike is None:
             return None
+        self._warn(f"material '{name}' is in no library: '{alike}' was taken, which is called alike")
+        return self._library[alike]
+
+    def _found(self, written: MtlMaterial, keys: Sequence[str]) -> tuple[MapReference | None, Path | None]:
+        """The first of a material's maps that can be read, with its file; else the first, or None, and None.
+
+        That others were to be before it is said.
+        """
+        maps = [(key, one) for key in keys for one in written.maps.get(key, ())]
+        for number, (key, one) in enumerate(maps):
+            path = self._path(one)
+            if path is not None:
+                if number > 0 or key == _AMBIENT:
+                    instead = "for its colour" if key == _AMBIENT else "in its stead"
+                    self._warn(f"{path.name}, which material '{written.name}' names too ({key}), was taken {instead}")
+                return one, path
+        return (maps[0][1] if maps else None), None
+
+    def _path(self, reference: MapReference) -> Path | None:
+        """The decodable file of a map, or None with a warning."""
         path = self._files.find(tile_name(reference.name, FIRST))
         if path is None:
-            self._warn(f"texture {_base_name(reference.name)} is not in the OBJ's folder")
+            self._warn(f"texture {_base_name(reference.name)} {self._files.nowhere}")
             return None
         return path if self._pixels(path) is not None else None
 
@@ -207,12 +239,16 @@ def read_libraries(files: SideFiles, names: Iterable[str]) -> tuple[dict[str, Mt
         for part, found in zip(several if len(paths) > 1 else [name], paths, strict=True):
             try:
                 if found is None:
-                    warnings.append(f"material library {_base_name(part)} is not in the OBJ's folder")
+                    warnings.append(f"material library {_base_name(part)} {files.nowhere}")
                 else:
                     library.update(parse_mtl(decode_text(files.read(found, MOST_LIBRARY_BYTES))))
             except CharacterError as error:
                 warnings.append(f"material library {error}")
     return library, warnings
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"\s+#.*", "", name).strip().casefold()
 
 
 def _base_name(name: str) -> str:

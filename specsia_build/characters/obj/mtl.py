@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field, replace
+
+from specsia_build.characters.images import IMAGE_ENDING
 
 _OPTION_WORDS = {
     "-blendu": 1,
@@ -19,6 +22,18 @@ _OPTION_WORDS = {
     "-colorspace": 1,
 }
 
+_SLOTS = {
+    **dict.fromkeys(("map_kd", "map_basecolor", "map_base_color", "map_albedo", "map_diffuse"), "map_kd"),
+    "map_ka": "map_ka",
+    **dict.fromkeys(("map_d", "map_opacity"), "map_d"),
+    **dict.fromkeys(("map_ke", "map_emissive"), "map_ke"),
+}
+"""What the maps that are kept are called, by the words that programs write."""
+
+_CONTINUED = re.compile(r"(?m)^([^#\n]*[ \t])\\[ \t]*\n")
+_FOLLOWED = re.compile(rf'("?)(.*{IMAGE_ENDING})\1\s*([;#].*|\s-[a-z].*)', re.IGNORECASE)
+_ENDS = re.compile(rf'.*{IMAGE_ENDING}"?', re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class MapReference:
@@ -32,24 +47,24 @@ class MapReference:
 
 @dataclass(frozen=True)
 class MtlMaterial:
-    """A material as written: colours 0-1 in display (sRGB) encoding, opacity 0-1, named maps."""
+    """A material as written: colours 0-1 in display (sRGB) encoding, opacity 0-1, and maps by name, the last first."""
 
     name: str
     diffuse: tuple[float, float, float] = (1.0, 1.0, 1.0)
     opacity: float = 1.0
     emissive: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    maps: dict[str, MapReference] = field(default_factory=dict)
+    maps: dict[str, tuple[MapReference, ...]] = field(default_factory=dict)
 
 
 def parse_mtl(text: str) -> dict[str, MtlMaterial]:
     """Materials by name; what cannot be understood is left at its default.
 
     Args:
-        text: the library. Of its maps, ``map_kd``, ``map_d`` and ``map_ke`` are kept, under these names.
+        text: the library. Of its maps, ``map_kd``, ``map_ka``, ``map_d`` and ``map_ke`` are kept, under these names.
     """
     materials: dict[str, MtlMaterial] = {}
     current: MtlMaterial | None = None
-    for line in text.splitlines():
+    for line in _CONTINUED.sub(r"\1 ", "\n".join(text.splitlines())).split("\n"):
         keyword, _, rest = line.strip().replace("\t", " ").partition(" ")
         keyword, rest = keyword.lower(), rest.strip()
         if keyword == "newmtl":
@@ -78,16 +93,21 @@ def _with_statement(material: MtlMaterial, keyword: str, rest: str) -> MtlMateri
         if keyword == "tr":
             return material if value[0] >= 1 else replace(material, opacity=_unit(1 - value[0]))
         return replace(material, opacity=_unit(value[0]))
-    if keyword in ("map_kd", "map_d", "map_opacity", "map_ke", "map_emissive"):
-        slot = {"map_opacity": "map_d", "map_emissive": "map_ke"}.get(keyword, keyword)
+    if (slot := _SLOTS.get(keyword)) is not None:
         reference = parse_map(rest)
         if reference.name:
-            return replace(material, maps={**material.maps, slot: reference})
+            return replace(material, maps={**material.maps, slot: (reference, *material.maps.get(slot, ()))})
     return material
 
 
 def parse_map(rest: str) -> MapReference:
-    """A map statement's options and file name; the name may hold spaces."""
+    """A map statement's options and file name; the name may hold spaces.
+
+    Options may stand behind a name that ends as images do; a comment or a semicolon there is no part of it.
+    """
+    followed = None if _ENDS.fullmatch(rest) else _FOLLOWED.fullmatch(rest)
+    if followed is not None:
+        rest = f"{re.sub('[;#].*', '', followed[3]).strip()} {followed[2]}".lstrip()
     words = rest.split(" ")
     scale, offset, clamp = (1.0, 1.0), (0.0, 0.0), False
     k = 0

@@ -232,7 +232,7 @@ def _materials(
         shown = name.replace("\\", "/").rpartition("/")[2]
         found = files.find(name)
         if name and found is None:
-            warnings.append(f"texture {shown} is not in the PLY's folder")
+            warnings.append(f"texture {shown} {files.nowhere}")
         names.append(shown)
         textures.append(_decoded(files, found, warnings) or override)
     path = files.find_own(IMAGE_SUFFIXES) if any(texture is None for texture in textures) else None

@@ -264,7 +264,7 @@ def test_nothing_outside_the_folder_is_read(tmp_path: Path, name: str) -> None:
     folder.mkdir()
     raw = textured(folder, f"map_Kd {name.format(outside=tmp_path)}")
     assert raw.mesh.materials[0].texture is None
-    assert "texture secret.png is not in the OBJ's folder" in raw.warnings
+    assert "texture secret.png is not in the folder of hero.obj or below it" in raw.warnings
     assert all(path.is_relative_to(folder) for path in raw.files)
 
 
@@ -288,13 +288,13 @@ def test_a_missing_texture_falls_back_on_the_image_named_like_the_obj(tmp_path: 
     paint(tmp_path / "hero.BMP", BLUE)
     raw = textured(tmp_path, "map_Kd gone.png")
     assert colour_of(raw) == [*BLUE]
-    assert raw.warnings == ("texture gone.png is not in the OBJ's folder", "hero.BMP is used instead")
+    assert raw.warnings == ("texture gone.png is not in the folder of hero.obj or below it", "hero.BMP is used instead")
 
 
 def test_a_missing_texture_without_a_stand_in_is_said(tmp_path: Path) -> None:
     raw = textured(tmp_path, "map_Kd gone.png")
     assert raw.mesh.materials[0].texture is None
-    assert raw.warnings == ("texture gone.png is not in the OBJ's folder",)
+    assert raw.warnings == ("texture gone.png is not in the folder of hero.obj or below it",)
     assert tmp_path / "gone.png" in raw.files
     assert tmp_path / "hero.png" in raw.files
 
@@ -310,7 +310,7 @@ def test_a_missing_library_falls_back_too(tmp_path: Path) -> None:
     paint(tmp_path / "hero.png", BLUE)
     raw = read(tmp_path, "mtllib gone.mtl\nusemtl m\n" + TRIANGLES)
     assert colour_of(raw) == [*BLUE]
-    assert raw.warnings[0] == "material library gone.mtl is not in the OBJ's folder"
+    assert raw.warnings[0] == "material library gone.mtl is not in the folder of hero.obj or below it"
     assert tmp_path / "gone.mtl" in raw.files
 
 
@@ -371,6 +371,65 @@ def test_map_options(tmp_path: Path) -> None:
     assert raw.mesh.uv is not None
     # (u, v) of the second corner is (1, 0): 2 * 1 + 0.5 and, turned upside down, 1 - (3 * 0 + 0.25).
     assert_allclose(raw.mesh.uv[0, 1], [2.5, 0.75])
+
+
+@pytest.mark.parametrize(
+    ("statement", "scale"),
+    [
+        ("map_Kd skin.png -s 2 2 2", 2),
+        ("map_Kd skin.png -s 2 2 2 # twice", 2),
+        ('map_Kd "skin.png" -s 2 2 2', 2),
+        ("map_Kd skin.png # of 2019; mended", 1),
+        ("map_Kd skin.png#1", 1),
+        ("map_Kd skin.png;", 1),
+        ("map_Kd \\\n  skin.png", 1),
+        ("map_Kd -s 2 2 2 \\\r\n  skin.png", 2),
+        ("map_basecolor skin.png", 1),
+        ("# a folder \\\nmap_Kd skin.png", 1),
+    ],
+)
+def test_a_map_is_known_however_its_line_goes_on(tmp_path: Path, statement: str, scale: float) -> None:
+    paint(tmp_path / "skin.png", GREEN)
+    raw = textured(tmp_path, statement)
+    assert colour_of(raw) == [*GREEN]
+    assert raw.warnings == ()
+    assert raw.mesh.uv is not None
+    assert raw.mesh.uv[0, 1].tolist() == [scale, 1]
+
+
+@pytest.mark.parametrize("name", ["skin #1.png", "skin -s 2 2.png", "skin; old.png"])
+def test_a_name_that_ends_as_an_image_does_is_one(tmp_path: Path, name: str) -> None:
+    paint(tmp_path / name, GREEN)
+    raw = textured(tmp_path, f"map_Kd {name}")
+    assert (colour_of(raw), raw.warnings) == ([*GREEN], ())
+
+
+@pytest.mark.parametrize(
+    ("statements", "said"),
+    [
+        ("map_Ka skin.png", ["skin.png, which material 'm' names too (map_ka), was taken for its colour"]),
+        (
+            "map_Kd skin.png\nmap_Kd gone.png",
+            [
+                "texture gone.png is not in the folder of hero.obj or below it",
+                "skin.png, which material 'm' names too (map_kd), was taken in its stead",
+            ],
+        ),
+        ("map_Kd gone.png\nmap_Ka other.png\nmap_Kd skin.png", []),
+    ],
+)
+def test_of_several_maps_one_that_is_there_is_shown(tmp_path: Path, statements: str, said: list[str]) -> None:
+    paint(tmp_path / "skin.png", GREEN)
+    raw = textured(tmp_path, statements)
+    assert (colour_of(raw), list(raw.warnings)) == ([*GREEN], said)
+
+
+@pytest.mark.parametrize(("written", "used"), [("Skin", "skin"), ("skin # of the hero", "skin"), ("skin", "skin #1")])
+def test_a_material_that_is_called_alike_is_taken_and_said(tmp_path: Path, written: str, used: str) -> None:
+    (tmp_path / "a.mtl").write_text(f"newmtl {written}\nKd 0 1 0\n")
+    raw = read(tmp_path, f"mtllib a.mtl\nusemtl {used}\n" + TRIANGLES)
+    assert raw.mesh.materials[0].base_color == (0, 1, 0, 1)
+    assert raw.warnings == (f"material '{used}' is in no library: '{written}' was taken, which is called alike",)
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def test_uv_of_face_corners_and_several_textures(tmp_path: Path) -> None:
     assert_array_equal(raw.mesh.face_material, [1, 0])
     assert raw.mesh.materials[0].texture is not None
     assert raw.mesh.materials[1].texture is None
-    assert raw.warnings == ("texture b.png is not in the PLY's folder",)
+    assert raw.warnings == ("texture b.png is not in the folder of hero.ply or below it",)
 
 
 @pytest.mark.parametrize("second", ["3 0 2 3 0", "3 0 2 3 3 0 0 1"])
