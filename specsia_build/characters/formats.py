@@ -28,8 +28,28 @@ REFUSED = {
             ".c4d": "a Cinema 4D scene",
             **dict.fromkeys((".pmd", ".pmx"), "an MMD model"),
             ".unitypackage": "a Unity package",
+            **dict.fromkeys((".x3d", ".x3db", ".x3dv"), "an X3D file"),
+            **dict.fromkeys((".wrl", ".vrml"), "a VRML file"),
+            **dict.fromkeys((".lwo", ".lws"), "a LightWave file"),
+            ".abc": "an Alembic file",
+            ".x": "a DirectX file",
+            ".md5mesh": "a Doom 3 model",
+            ".ms3d": "a MilkShape model",
+            ".smd": "a Source model",
+            ".psk": "an Unreal model",
+            ".duf": "a Daz scene",
+            ".ztl": "a ZBrush tool",
+            ".skp": "a SketchUp model",
+            ".vox": "a MagicaVoxel model",
+            ".off": "an OFF file",
+            ".3mf": "a file for 3D printers",
+            **dict.fromkeys((".step", ".stp", ".igs", ".iges", ".3dm"), "a CAD file"),
         }.items()
     },
+    **dict.fromkeys(
+        (".splat", ".ksplat", ".spz", ".sog"),
+        "holds Gaussian splats: there is no surface to draw, so export it as a mesh",
+    ),
     **dict.fromkeys(ARCHIVES, "is an archive: unpack it"),
 }
 """What is said of files of other formats, by their suffix in lower case, where there is none of `FORMATS`."""

@@ -47,6 +47,9 @@ def test_an_stl_file_is_told_to_have_no_colours(tmp_path: Path, source: str) -> 
         ("Hero.ZIP", "is an archive: unpack it"),
         ("Hero.dae", "is a COLLADA file, which is not read: export the character as GLB"),
         ("Hero.usdz", "is a USD file, which is not read: export the character as GLB"),
+        ("Hero.WRL", "is a VRML file, which is not read: export the character as GLB"),
+        ("Hero.3mf", "is a file for 3D printers, which is not read: export the character as GLB"),
+        ("Hero.ksplat", "holds Gaussian splats: there is no surface to draw, so export it as a mesh"),
     ],
 )
 def test_what_is_there_instead_of_characters_is_told(tmp_path: Path, name: str, what: str) -> None:
