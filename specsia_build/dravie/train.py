@@ -116,9 +116,12 @@ def train(
         progress: where sentences go.
 
     Raises:
-        UsageError: if the folder holds another run, or the device or a configuration is not there.
+        UsageError: if the folder holds another run, or none to go on with, or the device or a configuration is not
+            there.
         SpecsiaError: if the dataset or a checkpoint cannot be read, or a loss is no number any more.
     """
+    if resume and not (run / RUN_FILE).is_file():
+        raise UsageError(f"{spelled(run)} holds no training to go on with: leave --resume out to begin one there")
     device = find_device(device_name)
     with joined(device) as processes:
         first = processes.first
@@ -147,6 +150,8 @@ def train(
         networks = build_networks(config, features, device, bf16, wrapper(processes, device))
         last = next(reversed(checkpoints(run)), None)
         step = start = 0 if last is None else restore(networks, last)
+        if resume and last is None:
+            progress.say(f"{spelled(run)} has no checkpoint yet: its training begins anew")
         if first:
             _begin_log(run / LOG, LOGGED, start)
             _begin_log(run / VALIDATION_LOG, VALIDATED, start)

@@ -230,6 +230,18 @@ def test_the_command_takes_the_settings_of_the_run_it_resumes(dataset: Path, tra
     assert _cli("train", dataset, "--out", tmp_path / "run", "--resume", "--seed", "9").exit_code == 2
 
 
+def test_a_training_that_is_not_there_is_not_resumed(dataset: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    resume = ("train", dataset, "--out", run, "--preset", "tiny", "--device", "cpu", "--resume")
+    ran = _cli(*resume)
+    assert (ran.exit_code, "holds no training to go on with: leave --resume out" in ran.stderr) == (2, True), ran.stderr
+    assert not run.exists()
+    _train(dataset, run, replace(SMALL, steps=1))
+    shutil.rmtree(run / "checkpoints")
+    ran = _cli(*resume)
+    assert (ran.exit_code, "has no checkpoint yet: its training begins anew" in ran.stderr) == (0, True), ran.stderr
+
+
 def test_random_features_that_took_over_stay_when_weights_turn_up(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
