@@ -106,8 +106,8 @@ def _stages(
     from specsia_build.bench.against import bench_against
     from specsia_build.bench.stages import bench as run_bench
     from specsia_build.pipeline.progress import Progress
-    from specsia_build.stages import render
-    from specsia_build.stages.registry import stage_names
+    from specsia_build.stages import reconstruct, render
+    from specsia_build.stages.registry import STAGES, stage_names
 
     if preset is not None or device is not None:
         raise UsageError("--preset and --device are for 'specsia bench train'")
@@ -120,6 +120,11 @@ def _stages(
             f"'{rest[0]}' is no stage ({', '.join(known)}), so '{rest[1]}' is one argument too many."
             f"{meant(rest[0], known)}"
         )
+    asked = [one for one in STAGES if stage in (None, one.name)]
+    if "backends" in given and not any(reconstruct.STAGE in (one, *one.rests_on) for one in asked):
+        raise UsageError(f"'specsia bench {stage}' takes no --backend: it comes before all reconstruction")
+    if len(given.get("backends", ())) > 1:
+        raise UsageError("one backend is measured at a time: give --backend once")
     source = rest[0] if rest else BENCH_SOURCE
     config = with_settings(BuildConfig(), given | {"source": source}, "the command line")
     if against is not None and stage != render.STAGE.name:

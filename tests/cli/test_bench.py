@@ -51,6 +51,18 @@ def test_renderers_are_compared_view_by_view(tmp_path: Path) -> None:
     assert found["its_ms_per_view"] > 0
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("render", "--backend", "nope"), "'specsia bench render' takes no --backend"),
+        (("project", "--backend", "inflate", "--backend", "fusion"), "give --backend once"),
+    ],
+)
+def test_a_backend_that_would_not_be_measured_is_refused(given: tuple[str, ...], told: str) -> None:
+    ran = CliRunner().invoke(main, ["bench", *given, *SMALL])
+    assert (ran.exit_code, told in ran.stderr) == (2, True), ran.stderr
+
+
 def test_a_word_too_many_is_refused() -> None:
     ran = CliRunner().invoke(main, ["bench", "paint", "sample:1"])
     assert ran.exit_code == 2
