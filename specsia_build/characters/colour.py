@@ -37,6 +37,10 @@ LEAST_OPACITY, MOST_SEE_THROUGH = 0.5, 0.5
 GLASS, MOST_BEHIND_GLASS = "glass", 0.05
 """Word of a material's name that says that one looks through it, and share of a view that it may hide where opaque."""
 
+LEAST_LIGHT, LEAST_BRIGHT, MOST_BLACKENED = 0.005, 64, 0.05
+"""Share of an image's light from which it is seen, display level from which a texel shows that one is meant to be, and
+share of the surface on which it may be lost."""
+
 _MOST_OF = (0.02, 0.98)
 """Shares between which what counts of a figure's colours lies."""
 
@@ -186,29 +190,65 @@ def see_through(entry: Entry, mesh: Mesh) -> tuple[Finding, ...]:
         return ()
     slot = max(faint, key=lambda slot: int(counts[slot]))
     material = mesh.materials[slot]
-    by_image = " by its image" if solid[slot] < material.base_color[3] and material.texture is not None else ""
+    by = ""
+    if solid[slot] < material.base_color[3]:
+        by = " by its image" if _texels(mesh, faces[slots == slot])[:, 3].min() < _FULL else " by colours of vertices"
     return (
         Finding(
             f"{entry.path.name} is mostly see-through: its material '{material.name}' has an opacity of "
-            f"{solid[slot]:.0%}{by_image}, so that it will look faint; raise that in the file if it is not meant"
+            f"{solid[slot]:.0%}{by}, so that it will look faint; raise that in the file if it is not meant"
         ),
     )
 
 
 def _opacities(mesh: Mesh, faces: NDArray[np.intp]) -> NDArray[np.float64]:
     """The opacity (N,), 0-1, of faces (N,) of a mesh at a point of each, that of their image included."""
-    slots, weights = mesh.face_material[faces], np.random.default_rng(0).dirichlet((1.0, 1.0, 1.0), len(faces))
+    slots = mesh.face_material[faces]
     found = np.array([material.base_color[3] for material in mesh.materials], np.float64)[slots]
+    if mesh.colors is not None:
+        found *= mesh.colors[faces, :, 3].mean(axis=1)
+    found *= _texels(mesh, faces)[:, 3] / _FULL
     for slot in np.unique(slots).tolist():
         here, material = slots == slot, mesh.materials[slot]
-        if material.texture is not None and mesh.uv is not None:
-            places = np.einsum("fk,fki->fi", weights[here], mesh.uv[faces[here]])
-            found[here] *= texels_at(material.texture.pixels[..., 3], places) / _FULL
         if material.alpha_mode == "mask":
             found[here] = found[here] >= material.alpha_cutoff
         elif material.alpha_mode == "opaque":
             found[here] = 1.0
     return found
+
+
+def _texels(mesh: Mesh, faces: NDArray[np.intp]) -> NDArray[np.uint8]:
+    """What the images of faces (N,) of a mesh have at a point of each, (N, 4); white where there is none."""
+    slots, weights = mesh.face_material[faces], np.random.default_rng(0).dirichlet((1.0, 1.0, 1.0), len(faces))
+    found = np.full((len(faces), 4), _FULL, np.uint8)
+    if mesh.uv is None:
+        return found
+    for slot in np.unique(slots).tolist():
+        here, texture = slots == slot, mesh.materials[slot].texture
+        if texture is not None:
+            found[here] = texels_at(texture.pixels, np.einsum("fk,fki->fi", weights[here], mesh.uv[faces[here]]))
+    return found
+
+
+def blackened(entry: Entry, mesh: Mesh) -> tuple[Finding, ...]:
+    """What to say of a character whose images are multiplied by black, so that nobody sees them; else nothing."""
+    _, faces = surface_samples(mesh, _LOOKED_AT)
+    slots = mesh.face_material[faces]
+    factor = np.array([m.base_color[:3] for m in mesh.materials]).max(axis=1)
+    light = factor[slots] if mesh.colors is None else factor[slots] * mesh.colors[faces, :, :3].max(axis=(1, 2))
+    shows = np.array([m.texture is not None and not any(m.emissive) for m in mesh.materials])[slots]
+    lost = shows & (light < LEAST_LIGHT)
+    lost[lost] = _texels(mesh, faces[lost])[:, :3].max(axis=1) > LEAST_BRIGHT
+    if lost.mean() <= MOST_BLACKENED:
+        return ()
+    slot = int(np.bincount(slots[lost]).argmax())
+    dark = "its base colour" if factor[slot] < LEAST_LIGHT else "the colours of its vertices"
+    return (
+        Finding(
+            f"{entry.path.name}: {lost.mean():.0%} of its surface is black where its image is not, as that of material "
+            f"'{mesh.materials[slot].name}' is multiplied by black: make {dark} white where it was made"
+        ),
+    )
 
 
 def opaque_glass(entry: Entry, mesh: Mesh) -> tuple[Finding, ...]:

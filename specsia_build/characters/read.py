@@ -12,7 +12,7 @@ from specsia_build.characters.actions import unknown_action
 from specsia_build.characters.alone import company
 from specsia_build.characters.bicar import read_bicar
 from specsia_build.characters.character import AUTO, OWN, SETTLED, UNSETTLED, Character, Entry
-from specsia_build.characters.colour import colourless, opaque_glass, see_through
+from specsia_build.characters.colour import blackened, colourless, opaque_glass, see_through
 from specsia_build.characters.facing import Evidence, front_of, rotated, up_of
 from specsia_build.characters.features import features_of
 from specsia_build.characters.finding import Finding, Mending
@@ -109,7 +109,8 @@ def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
     with np.errstate(all="ignore"):
         others = company(name, upright, raw.part_names, raw.face_part, landmarks)
     sided, odd = with_sides(upright, entry.sides, name)
-    doubts = (*colourless(entry, raw.files, mesh), *see_through(entry, mesh), *opaque_glass(entry, mesh), *odd, *others)
+    looks = (*see_through(entry, mesh), *blackened(entry, mesh), *opaque_glass(entry, mesh))
+    doubts = (*colourless(entry, raw.files, mesh), *looks, *odd, *others)
     strays = stray_vertices(upright, name, raw.part_names, raw.face_part)
     found = (*axes, *doubts, *(strays or _flatness(sided, name)))
     character = Character(

@@ -13,7 +13,14 @@ from click.testing import CliRunner
 from PIL import Image
 
 from specsia_build.characters.character import Entry
-from specsia_build.characters.colour import images_by_name, opaque_glass, plain_materials, plain_picture, see_through
+from specsia_build.characters.colour import (
+    blackened,
+    images_by_name,
+    opaque_glass,
+    plain_materials,
+    plain_picture,
+    see_through,
+)
 from specsia_build.characters.read import read_character
 from specsia_build.cli.main import main
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
@@ -235,6 +242,34 @@ def test_a_character_whose_image_hides_it_is_said(mode: Literal["blend", "mask"]
     found = " ".join(one.warning for one in see_through(Entry("a", "gltf", Path("a.glb")), mesh))
     assert bool(found) == bool(said)
     assert not said or f"a.glb is mostly see-through: its material 'skin' has {said}" in found
+
+
+def test_a_character_whose_vertices_hide_it_is_said() -> None:
+    mesh = replace(mesh_of(Material("skin", alpha_mode="blend")), colors=np.full((1, 3, 4), 0.1, np.float32))
+    (found,) = see_through(Entry("a", "gltf", Path("a.glb")), mesh)
+    assert "its material 'skin' has an opacity of 10% by colours of vertices" in found.warning
+
+
+@pytest.mark.parametrize(
+    ("factor", "vertices", "image", "glow", "said"),
+    [
+        (0.0, 1.0, 200, 0.0, "make its base colour white"),
+        (1.0, 0.0, 200, 0.0, "make the colours of its vertices white"),
+        (0.1, 1.0, 200, 0.0, ""),
+        (0.0, 1.0, 20, 0.0, ""),
+        (0.0, 1.0, 200, 1.0, ""),
+    ],
+)
+def test_an_image_that_is_multiplied_by_black_is_said(
+    factor: float, vertices: float, image: int, glow: float, said: str
+) -> None:
+    texture = Texture(np.full((4, 4, 4), image, np.uint8))
+    mesh = mesh_of(Material("skin", (factor, factor, factor, 1.0), texture=texture, emissive=(glow, glow, glow)))
+    colors = np.full((1, 3, 4), vertices, np.float32)
+    mesh = replace(mesh, uv=np.full((1, 3, 2), 0.5, np.float32), colors=colors)
+    found = " ".join(one.warning for one in blackened(Entry("a", "gltf", Path("a.glb")), mesh))
+    assert bool(found) == bool(said)
+    assert said in found
 
 
 def test_a_net_that_is_repeated_over_a_surface_makes_no_character_faint() -> None:

@@ -121,8 +121,16 @@ class Materials:
 
     def _read(self, entry: schema.Material, index: int | None) -> GltfMaterial:
         extensions = entry.extensions or schema.MaterialExtensions()
-        base = extensions.glossy or entry.metallic or schema.Metallic()
+        metallic = entry.metallic or schema.Metallic()
+        base = extensions.glossy or metallic
         texture, placement = self._slot(base.texture)
+        if texture is None and base is not metallic and metallic.texture is not None:
+            # They are to look alike: programs that know no specular-glossiness show the other.
+            self.warnings[
+                f"{self.document.name}: materials[{index}] ('{entry.name or ''}') has no image as specular-glossiness: "
+                "its metallic-roughness was shown"
+            ] = None
+            base, (texture, placement) = metallic, self._slot(metallic.texture)
         if texture is None and self.fallback is not None:
             texture, placement = self._fallback_texture(self.fallback), UvTransform()
         unlit = extensions.unlit is not None

@@ -268,7 +268,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="motions",
-    version=22,
+    version=23,
     make=find,
     settings=_settings,
     chosen=_chosen,
