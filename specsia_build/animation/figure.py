@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -154,4 +154,8 @@ def figure_of(rig: Rig, stated: Mapping[str, int]) -> Figure:
         stated: node of each humanoid bone as the character's file says; else empty.
     """
     u, _, vt = np.linalg.svd(rig.placement[:3, :3])
-    return Figure(rig.skeleton, u @ vt, stated)
+    skeleton = rig.skeleton
+    # Of joints of one name those count that something hangs on: controls are exported as joints of the skin, too.
+    holding = skeleton.holding(rig.nodes[np.unique(rig.slots[rig.weights > 0])])
+    joints = frozenset(node for node in skeleton.joints if holding[node])
+    return Figure(replace(skeleton, joints=joints), u @ vt, stated)

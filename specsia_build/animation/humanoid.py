@@ -26,8 +26,8 @@ _STEERING = "ik"
 _MIDDLE = frozenset(("m", "c", "x"))
 """Words of joints that are of neither side: ``Head_M`` of Maya's Advanced Skeleton, ``head.x`` of Auto-Rig Pro."""
 
-_SAYING_NOTHING = frozenset(("bend", "stretch", "jnt", "bone", "bind", "skin"))
-"""Words of what a joint is besides a part of the body: ``lShldrBend`` of Daz, ``thigh_stretch.l``, ``L_knee_JNT``."""
+_SAYING_NOTHING = frozenset(("bend", "stretch", "jnt", "joint", "bone", "bind", "skin", "d", "ex"))
+"""Words of what a joint is besides a part of the body: ``lShldrBend`` of Daz, ``L_knee_JNT``, ``足D`` of MMD."""
 
 _OTHER_LEGS = frozenset(("front", "back", "hind", "rear", "fore", "mid"))
 """Words of the legs of what has more than two."""
@@ -40,17 +40,18 @@ _ENDINGS: Mapping[str, Sequence[str]] = {
     "LowerLeg": ("lowerleg", "lowleg", "shin", "calf", "knee", "shank", "leglower", "tibia", "ひざ"),
     "Leg": ("leg",),
     "Foot": ("foot", "ankle", "足首"),
-    "Toes": ("toe", "toes", "toebase", "ball", "つま先"),
-    "Shoulder": ("shoulder", "clavicle", "collar", "collarbone", "scapula", "肩"),
+    "Toes": ("toe", "toes", "toebase", "ball", "つま先", "足先"),
+    "Shoulder": ("shoulder", "clavicle", "clav", "collar", "collarbone", "scapula", "肩"),
     "UpperArm": ("upperarm", "uparm", "uarm", "armupper", "shldr", "humerus", "腕"),
     "Arm": ("arm",),
     "LowerArm": ("lowerarm", "lowarm", "forearm", "farm", "armlower", "elbow", "radius", "ひじ"),
     "Hand": ("hand", "wrist", "fist", "palm", "手首"),
     "Thumb": ("thumb", "親指"),
-    "Index": ("index",),
-    "Middle": ("middle",),
-    "Ring": ("ring",),
-    "Little": ("little", "pinky"),
+    "Index": ("index", "indexfinger", "人指", "人差指"),
+    "Middle": ("middle", "middlefinger", "mid", "中指"),
+    "Ring": ("ring", "ringfinger", "薬指"),
+    "Little": ("little", "littlefinger", "pinky", "pinkyfinger", "小指"),
+    "Finger": ("finger",),
     "Neck": ("neck", "necklower", "首"),
     "Head": ("head", "頭"),
 }
@@ -162,6 +163,7 @@ class _Tree:
     """
 
     def __init__(self, skeleton: Skeleton) -> None:
+        self.skeleton = skeleton
         self.parents: list[int] = skeleton.parents.tolist()
         self.found: dict[tuple[int, str], list[int]] = {}
         self._paths: dict[int, list[int]] = {}
@@ -188,13 +190,36 @@ class _Tree:
             self._paths[node] = path
         return self._paths[node]
 
-    def first(self, side: int, *parts: str, below: int | None = None) -> int | None:
-        """The highest joint of the first of some parts that there is one of, below a node where that is given."""
+    def first(self, side: int, *parts: str, below: int | None = None, above: Sequence[str] = ()) -> int | None:
+        """The highest joint of the first of some parts that there is one of, below a node where that is given.
+
+        One that joints of other parts hang on comes before what none does: ``L_Elbow`` of Source's rigs trims the arm.
+        """
         for part in parts:
-            for node in self.found.get((side, part), ()):
-                if below is None or (node != below and below in self.above(node)):
-                    return node
+            nodes = [
+                node
+                for node in self.found.get((side, part), ())
+                if below is None or (node != below and below in self.above(node))
+            ]
+            if nodes:
+                holding = (node for node in nodes if above and self.first(side, *above, below=node) is not None)
+                return next(holding, nodes[0])
         return None
+
+    def lowest(self, side: int, part: str, above: Sequence[str]) -> int | None:
+        """The lowest joint of a part that joints of others hang on, or of all where none does."""
+        nodes = self.found.get((side, part), [])
+        holding = [node for node in nodes if self.first(side, *above, below=node) is not None]
+        return next(iter((holding or nodes)[-1:]), None)
+
+    def beside_or_above(self, node: int, other: int) -> bool:
+        """Whether a joint hangs on a node, or on what that hangs on: Rigify's arms are beside what shoulders them."""
+        return node in self.above(other) or self.parents[node] == self.parents[other]
+
+    def is_joint(self, node: int | None) -> bool:
+        """Whether skins hang vertices on a node, where they hang any."""
+        joints = self.skeleton.joints
+        return node is not None and (not joints or node in joints)
 
     def common(self, nodes: Iterable[int]) -> int | None:
         """The lowest node that all of some hang on or are."""
@@ -217,30 +242,35 @@ def _named(skeleton: Skeleton) -> Humanoid:
 
 
 def _leg(tree: _Tree, side: int) -> dict[str, int | None]:
-    upper = tree.first(side, "UpperLeg")
-    lower = tree.first(side, "LowerLeg", below=upper)
+    upper = tree.first(side, "UpperLeg", above=("LowerLeg", "Leg", "Foot"))
+    lower = tree.first(side, "LowerLeg", below=upper, above=("Foot",))
     if upper is None:
         # A leg is the upper one above a shin, and the lower one below a thigh.
-        upper = tree.first(side, "Leg", "Hip")
+        upper = tree.first(side, "Leg", above=("LowerLeg", "Leg", "Foot"))
+    if upper is None:
+        upper = tree.lowest(side, "Hip", above=("LowerLeg", "Foot"))
     if lower is None and upper is not None:
-        lower = tree.first(side, "Leg", below=upper)
-    # Where no foot hangs on a leg, what steers it may carry its mesh.
+        lower = tree.first(side, "Leg", below=upper, above=("Foot",))
+    # Where no foot hangs on a leg, what steers it may carry its mesh, or the leg is numbered down to the foot.
     foot = tree.first(side, "Foot", below=lower) or tree.first(side, "Foot", _STEERING + "Foot")
-    toes = None if foot is None else tree.first(side, "Toes", below=foot)
+    if foot is None and lower is not None:
+        foot = tree.first(side, "Leg", below=lower)
+    # The foot that hangs on an ankle is where its toes begin.
+    toes = None if foot is None else tree.first(side, "Toes", "Foot", below=foot)
     return {"UpperLeg": upper, "LowerLeg": lower, "Foot": foot, "Toes": toes}
 
 
 def _arm(tree: _Tree, names: Sequence[str], side: int) -> dict[str, int | None]:
-    upper, shoulder = tree.first(side, "UpperArm", "Arm"), tree.first(side, "Shoulder")
+    upper = tree.first(side, "UpperArm", "Arm", above=("LowerArm", "Arm", "Hand"))
+    shoulder = tree.first(side, "Shoulder", above=("UpperArm", "Arm"))
     if upper is None:
         # Where an elbow hangs on a shoulder, that is the arm, and a collar above it the shoulder.
-        shoulders = tree.found.get((side, "Shoulder"), [])
-        bent = [node for node in shoulders if tree.first(side, "LowerArm", "Arm", below=node) is not None]
-        upper, shoulder = next(iter((bent or shoulders)[-1:]), None), (shoulders[0] if len(shoulders) > 1 else None)
-    if shoulder is not None and upper is not None and shoulder not in tree.above(upper):
+        upper = tree.lowest(side, "Shoulder", above=("LowerArm", "Arm"))
+        shoulder = shoulder if shoulder != upper else None
+    if shoulder is not None and upper is not None and not tree.beside_or_above(shoulder, upper):
         shoulder = None
-    lower = tree.first(side, "LowerArm", "Arm", below=upper) if upper is not None else None
-    hand = tree.first(side, "Hand", below=lower) if lower is not None else None
+    lower = tree.first(side, "LowerArm", "Arm", below=upper, above=("Hand",)) if upper is not None else None
+    hand = tree.first(side, "Hand", below=lower, above=(*_FINGERS, "Finger")) if lower is not None else None
     arm: dict[str, int | None] = {"Shoulder": shoulder, "UpperArm": upper, "LowerArm": lower, "Hand": hand}
     for finger, joints in _FINGERS.items() if lower is not None else ():
         nodes = [node for node in tree.found.get((side, finger), ()) if lower in tree.above(node)]
@@ -264,22 +294,42 @@ def _trunk(tree: _Tree, names: Sequence[str], bones: Mapping[str, int | None]) -
     head = max(tree.found.get((0, "Head"), ()), key=lambda node: shared([node]), default=None)
     necks = [node for node in tree.found.get((0, "Neck"), ()) if head is None or node in tree.above(head)[1:]]
     neck = max(necks, key=lambda node: shared([node]), default=None)
-    if head is None and neck is None and (numbered := _above_arms(tree, names, arms)):
+    if not (tree.is_joint(head) or tree.is_joint(neck)) and (numbered := _above_arms(tree, names, arms)):
         head, neck = numbered[-1], numbered[0] if len(numbered) > 1 else None
     upper = [node for node in (head, neck) if node is not None][:1] or arms
     hips = tree.common([*legs, *upper]) if len(legs) == 2 and upper else None
+    if neck is None and head is not None and len(arms) == 2 and hips is not None:
+        neck = _between(tree, head, tree.common(arms), hips)
     return {"hips": hips, "neck": neck, "head": head}
 
 
+def _between(tree: _Tree, head: int, chest: int | None, hips: int) -> int | None:
+    """The first joint from what arms hang on to the head, whatever it is called: ``CC_Base_NeckTwist01``."""
+    path = tree.above(head)
+    if chest is None or chest not in path or hips not in tree.above(chest)[1:]:
+        return None
+    return path[path.index(chest) - 1] if path.index(chest) > 1 else None
+
+
 def _above_arms(tree: _Tree, names: Sequence[str], arms: Sequence[int]) -> list[int]:
-    """The rest of a spine that is numbered up to the head, from what both arms hang on: ``DEF-spine.006`` of Rigify."""
-    path = [end] if len(arms) == 2 and (end := tree.common(arms)) is not None else []
-    if not path or "spine" not in words_of(names[path[0]].rstrip(_NUMBER)):
-        return []
+    """The rest of a spine that is numbered up to the head, from what both arms hang on: ``DEF-spine.006`` of Rigify.
+
+    Where they hang on none of it, from the last joint that is no further up than they are.
+    """
+    path: list[int] = []
     for node, parent in enumerate(tree.parents):
-        if parent == path[-1] and names[node].rstrip(_NUMBER) == names[parent].rstrip(_NUMBER):
+        words = words_of(names[node].rstrip(_NUMBER))
+        if not tree.is_joint(node) or "spine" not in words or _HELPERS & set(words):
+            continue
+        if not path or (parent == path[-1] and names[node].rstrip(_NUMBER) == names[parent].rstrip(_NUMBER)):
             path.append(node)
-    return path[1:]
+    if len(arms) < 2 or len(path) < 2:
+        return []
+    if (end := tree.common(arms)) in path:
+        return path[path.index(end) + 1 :]
+    places = tree.skeleton.rest_worlds[:, :3, 3]
+    up = (places - places[path[0]]) @ (places[path[-1]] - places[path[0]])
+    return [node for node in path[1:] if up[node] > up[list(arms)].mean()]
 
 
 def _carrier(tree: _Tree, bones: Mapping[str, int | None]) -> int | None:

@@ -46,6 +46,15 @@ class Skeleton:
             found[node] |= parent >= 0 and found[parent]
         return found
 
+    def holding(self, nodes: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """(J,) which are some nodes, or have them hang on them."""
+        found = np.zeros(len(self.parents), np.bool_)
+        found[nodes] = True
+        for node in range(len(found) - 1, -1, -1):
+            if found[node] and self.parents[node] >= 0:
+                found[self.parents[node]] = True
+        return found
+
     @cached_property
     def rest(self) -> NDArray[np.float64]:
         """(J, 4, 4), from each node's coordinates to its parent's, at rest."""

@@ -178,7 +178,11 @@ def test_a_gltf_as_it_should_be_is_not_doubted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("mixamorig:LeftUpLeg", ["mixamorig", "left", "up", "leg"]),
+        ("mixamorig:LeftUpLeg", ["left", "up", "leg"]),
+        ("mixamorig9LeftUpLeg", ["mixamorig9", "left", "up", "leg"]),
+        ("Spine:1", ["spine", "1"]),
+        ("texture_4K", ["texture", "4k"]),
+        ("足ＩＫ.L", ["足", "ik", "l"]),
         ("Bip01 L UpperArm", ["bip01", "l", "upper", "arm"]),
         ("J_Bip_R_Hand", ["j", "bip", "r", "hand"]),
         ("handslot.l", ["handslot", "l"]),

@@ -189,11 +189,7 @@ def _left_behind(character_id: str, actor: Actor) -> list[str]:
     skeleton, own = actor.rig.skeleton, [motion for (origin, _), motion in actor.motions.items() if origin == OWN]
     parents = skeleton.parents.tolist()
     moved = [track.node for motion in own for track in motion.tracks if track.path != WEIGHTS and track.varies]
-    above, carried = np.zeros(len(parents), np.bool_), skeleton.below(moved)
-    above[moved] = True
-    for node in range(len(parents) - 1, -1, -1):
-        if above[node] and parents[node] >= 0:
-            above[parents[node]] = True
+    above, carried = skeleton.holding(np.array(moved, np.int64)), skeleton.below(moved)
     apart = np.zeros(len(parents), np.bool_)
     for node, parent in enumerate(parents):
         # A limb that rests hangs on the joints of others that move; what hangs on none has a skeleton of its own.
