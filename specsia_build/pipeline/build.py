@@ -11,7 +11,7 @@ from specsia_build.dataset.upload import open_target
 from specsia_build.errors import plural
 from specsia_build.files.names import pattern_note
 from specsia_build.pipeline.clearing import forget
-from specsia_build.pipeline.executors import open_executor
+from specsia_build.pipeline.executors import open_executor, watched
 from specsia_build.pipeline.finishing import pack_clips, pack_pairs
 from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.keeping import drop, restore
@@ -66,7 +66,7 @@ def build(
         layout = replace(layout, root=layout.root.absolute())
     with (
         claimed(layout, config.source, progress.say),
-        locked(layout, progress.say),
+        locked(layout, progress.say) as see_there,
         open_executor(config, layout, progress.say) as run,
         open_index(layout, writes=True, say=progress.say) as index,
     ):
@@ -77,7 +77,7 @@ def build(
             progress.say(f"{plural(moved, 'artefact')} of an earlier version moved to where they belong")
         before = settings_before(layout)
         with settled(config, layout):
-            work = Work(config, layout, None if fresh else before, progress, run, index)
+            work = Work(config, layout, None if fresh else before, progress, watched(run, see_there), index)
         for line in told_before(before, config, layout, len(work.entries), packs):
             progress.say(line)
         if fresh:

@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from specsia_build.errors import SpecsiaError, UsageError
@@ -33,8 +33,8 @@ class BusyError(UsageError):
 @contextmanager
 def locked(
     layout: RunLayout, say: Callable[[str], None], pause: Callable[[float], None] = time.sleep
-) -> Iterator[None]:
-    """Keep a second build out of a run's folder for as long as the context lasts.
+) -> Iterator[Callable[[], None]]:
+    """Keep a second build out of a run's folder for as long as the context lasts, and see that it stays there.
 
     The system's lock of a file does it. Where the file system has none, a lease does: a small file that says who builds
     and is renewed while they do.
@@ -44,8 +44,12 @@ def locked(
         say: shows a line to the user.
         pause: waits for so many seconds.
 
+    Returns:
+        What raises a SpecsiaError once the folder was removed or moved; it is asked at the end, too.
+
     Raises:
         BusyError: if another build is at work there.
+        SpecsiaError: if the folder was removed or moved meanwhile.
         WriteError: if the folder cannot be written.
     """
     with writing(layout.lock):
@@ -56,12 +60,33 @@ def locked(
             held = lock(stream)
         if held is False:
             raise _busy(layout)
-        if held:
-            yield
-            return
-        say(f"the file system of {layout.root} has no locks: {layout.lease.name} keeps other builds out instead")
-        with _leased(layout, say, pause):
-            yield
+        if not held:
+            say(f"the file system of {layout.root} has no locks: {layout.lease.name} keeps other builds out instead")
+        with nullcontext() if held else _leased(layout, say, pause):
+            yield from _staying(layout, stream.fileno())
+
+
+def _staying(layout: RunLayout, descriptor: int) -> Iterator[Callable[[], None]]:
+    """What `locked` gives, asked at the end of the block.
+
+    What is written after a folder was removed makes it anew, so that only its lock tells.
+    """
+
+    def see() -> None:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            if os.path.samestat(layout.lock.stat(), os.fstat(descriptor)):
+                return
+        raise SpecsiaError(
+            f"{layout.root} was removed or moved while this build was at work in it: delete what was written there "
+            "since, then give the same command again"
+        )
+
+    try:
+        yield see
+    except Exception:
+        see()
+        raise
+    see()
 
 
 def _busy(layout: RunLayout, who: str = "") -> BusyError:

@@ -642,6 +642,17 @@ def test_a_second_build_in_the_same_folder_waits_its_turn(tmp_path: Path) -> Non
     assert "another build" in refused["error"]
 
 
+def test_a_run_whose_folder_is_removed_meanwhile_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, out = write_folder(tmp_path / "figures", 3), tmp_path / "out"
+    monkeypatch.setattr(building, "compile_once", lambda *_: shutil.rmtree(out))
+    told = build(source, out, code=1)["error"]
+    assert f"{out} was removed or moved while this build was at work in it" in told
+    assert len(list(out.rglob("*.tar"))) <= 3, "it went on to the next character"
+    shutil.rmtree(out)
+    monkeypatch.undo()
+    assert build(source, out)["rows"] == 12
+
+
 def test_status_tells_what_is_done_and_what_comes_next(tmp_path: Path) -> None:
     source = write_folder(tmp_path / "figures", 3)
     build(source, tmp_path / "out", "--stage", "render")

@@ -62,6 +62,17 @@ def test_a_folder_that_is_locked_is_another_builds(layout: RunLayout) -> None:
     assert not said
 
 
+@pytest.mark.parametrize("again", [False, True], ids=["moved", "another build has begun"])
+def test_a_folder_that_is_gone_ends_the_build(layout: RunLayout, again: bool) -> None:
+    with pytest.raises(SpecsiaError, match="out was removed or moved"), locked(layout, print) as see_there:
+        see_there()
+        layout.root.rename(layout.root.with_name("elsewhere"))
+        if again:
+            enter(layout)
+        with pytest.raises(SpecsiaError, match="out was removed or moved"):
+            see_there()
+
+
 @pytest.mark.usefixtures("lockless")
 def test_without_locks_a_lease_keeps_the_second_build_out(layout: RunLayout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "BEAT_SECONDS", 0.01)

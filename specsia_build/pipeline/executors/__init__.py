@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from specsia_build.pipeline.layout import RunLayout
 if TYPE_CHECKING:
     from specsia_build.pipeline.executors.cluster import Cluster
 
-__all__ = ["Executor", "Lost", "Needs", "local_executor", "open_executor", "run_local", "seeing"]
+__all__ = ["Executor", "Lost", "Needs", "local_executor", "open_executor", "run_local", "seeing", "watched"]
 
 PRELOAD = (
     "specsia_build.pipeline.tasks",
@@ -51,6 +51,20 @@ def seeing(folders: Iterable[Path], run: Executor, config: BuildConfig, layout: 
     root = layout.root.resolve()
     seen = layout.work is None and all(folder.resolve().is_relative_to(root) for folder in folders)
     return run if seen else local_executor(config)
+
+
+def watched(run: Executor, look: Callable[[], None]) -> Executor:
+    """An executor that looks before it tells of a result; what that raises ends the call."""
+
+    def looking(
+        function: Callable[[T], R], items: Sequence[T], needs: Needs, enough: Callable[[], bool] = never
+    ) -> Results[R]:
+        with closing(run(function, items, needs, enough)) as results:
+            for result in results:
+                look()
+                yield result
+
+    return looking
 
 
 @contextmanager
