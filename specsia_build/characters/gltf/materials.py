@@ -125,12 +125,10 @@ class Materials:
         base = extensions.glossy or metallic
         texture, placement = self._slot(base.texture)
         if texture is None and base is not metallic and metallic.texture is not None:
-            # They are to look alike: programs that know no specular-glossiness show the other.
             self.warnings[
-                f"{self.document.name}: materials[{index}] ('{entry.name or ''}') has no image as specular-glossiness: "
-                "its metallic-roughness was shown"
+                f"{self.document.name}: materials[{index}] ('{entry.name or ''}') has an image as metallic-roughness "
+                "alone, which its specular-glossiness overrules: take that extension away if it is meant"
             ] = None
-            base, (texture, placement) = metallic, self._slot(metallic.texture)
         if texture is None and self.fallback is not None:
             texture, placement = self._fallback_texture(self.fallback), UvTransform()
         unlit = extensions.unlit is not None

@@ -264,7 +264,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="motions",
-    version=23,
+    version=22,
     make=find,
     settings=_settings,
     chosen=_chosen,

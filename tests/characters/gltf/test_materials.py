@@ -112,13 +112,13 @@ def test_specular_glossiness_gives_its_diffuse_colour(tmp_path: Path) -> None:
     assert material.base_color == (0.2, 0.4, 0.6, 1.0)
 
 
-def test_an_image_that_metallic_roughness_alone_has_is_shown_and_said(tmp_path: Path) -> None:
+def test_an_image_that_specular_glossiness_overrules_is_said(tmp_path: Path) -> None:
     writer = textured(GltfWriter())
-    writer.data["materials"][0]["extensions"] = {"KHR_materials_pbrSpecularGlossiness": {"diffuseFactor": [0, 0, 0, 1]}}
+    writer.data["materials"][0]["extensions"] = {"KHR_materials_pbrSpecularGlossiness": {"diffuseFactor": [1, 0, 0, 1]}}
     raw = read(writer, tmp_path)
-    assert only_material(raw).texture is not None
-    assert only_material(raw).base_color == (1, 1, 1, 1)
-    assert "has no image as specular-glossiness: its metallic-roughness was shown" in raw.warnings[0]
+    assert only_material(raw).texture is None
+    assert only_material(raw).base_color == (1, 0, 0, 1)
+    assert "has an image as metallic-roughness alone, which its specular-glossiness overrules" in raw.warnings[0]
 
 
 def test_a_texture_comes_with_its_sampler(tmp_path: Path) -> None:
