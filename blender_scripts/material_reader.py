@@ -261,13 +261,24 @@ class Reader:
                     ] = 1
             if not socket.is_linked and alpha < 1.0:
                 surface["base_color"][3], surface["alpha_mode"] = max(0.0, alpha), "blend"
-        elif node.type == "TEX_IMAGE" and colour_node is not None and node.image == colour_node.image and not turned:
+            elif self.signs is not None and colour_node is not None:
+                # The importer heeds an image's own opacity only where it finds the image, and it may lie elsewhere.
+                surface["alpha_mode"] = "blend"
+        elif node.type == "TEX_IMAGE" and _of_one_image(node, colour_node) and not turned:
             surface["alpha_mode"] = "mask" if clip else "blend"
             surface["alpha_cutoff"] = float(getattr(material, "alpha_threshold", 0.5))
         else:
             self.warnings[
                 f"the opacity of material '{material.name}' comes from elsewhere than its colour; it was left out"
             ] = 1
+
+
+def _of_one_image(node, other):
+    """Whether two nodes or Nones show one image, or two that were read from one file."""
+    if node is None or other is None or node.image is None or other.image is None:
+        return False
+    path = node.image.filepath_raw
+    return node.image == other.image or (bool(path) and path == other.image.filepath_raw)
 
 
 def _glow(shader):

@@ -9,7 +9,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from specsia_build.characters.blender.kept import CACHE_SETTING
 from specsia_build.characters.blender.read import read_with_blender
@@ -29,6 +31,32 @@ for name, alpha in (("solid", 1.0), ("visor", 0.25), ("hidden", 0.0)):
     shader = material.node_tree.nodes["Principled BSDF"]
     shader.inputs["Base Color"].default_value = (0.1, 0.4, 0.9, 1.0)
     shader.inputs["Alpha"].default_value = alpha
+    mesh.materials.append(material)
+    bpy.context.scene.collection.objects.link(bpy.data.objects.new(name, mesh))
+bpy.ops.export_scene.fbx(filepath=sys.argv[1])
+"""
+
+WRITE_HAIR = """
+import sys
+import bpy, addon_utils
+
+bpy.ops.wm.read_factory_settings(use_empty=True)
+addon_utils.enable("io_scene_fbx")
+for name in ("hair", "lashes"):
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 0, 1)], [], [(0, 1, 2)])
+    mesh.uv_layers.new(name="map")
+    material = bpy.data.materials.new(name)
+    material.use_nodes = True
+    tree = material.node_tree
+    image = bpy.data.images.new(name, 2, 2)
+    image.source, image.filepath = "FILE", "/elsewhere/" + name + ".png"
+    picture = tree.nodes.new("ShaderNodeTexImage")
+    picture.image = image
+    shader = tree.nodes["Principled BSDF"]
+    tree.links.new(picture.outputs["Color"], shader.inputs["Base Color"])
+    if name == "lashes":
+        tree.links.new(picture.outputs["Alpha"], shader.inputs["Alpha"])
     mesh.materials.append(material)
     bpy.context.scene.collection.objects.link(bpy.data.objects.new(name, mesh))
 bpy.ops.export_scene.fbx(filepath=sys.argv[1])
@@ -74,15 +102,32 @@ def test_the_bounds_of_a_property_are_none_of_its_value(module: Any) -> None:
     assert module._own(element) == {"Opacity": 1.0, "TransparencyFactor": 0.75, "TransparentColor": 0.5}
 
 
+def written(script: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    if importlib.util.find_spec("bpy") is None:
+        pytest.skip("needs the bpy package to write an FBX file")
+    monkeypatch.setenv(CACHE_SETTING, str(path.parent / "cache"))
+    subprocess.run([sys.executable, "-c", script, str(path)], check=True, capture_output=True, timeout=300)
+    return path
+
+
 @pytest.fixture
 def helmet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An FBX file with a solid material, one of glass and one that hides itself."""
-    if importlib.util.find_spec("bpy") is None:
-        pytest.skip("needs the bpy package to write an FBX file")
-    monkeypatch.setenv(CACHE_SETTING, str(tmp_path / "cache"))
-    path = tmp_path / "helmet.fbx"
-    subprocess.run([sys.executable, "-c", WRITE, str(path)], check=True, capture_output=True, timeout=300)
-    return path
+    return written(WRITE, tmp_path / "helmet.fbx", monkeypatch)
+
+
+@pytest.mark.parametrize(("opacity", "mode"), [(0, "blend"), (255, "opaque")])
+def test_an_image_that_blender_does_not_find_has_its_opacity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opacity: int, mode: str
+) -> None:
+    """Its importer links the opacity of images that lie where the file says, and of no others."""
+    path = written(WRITE_HAIR, tmp_path / "hero.fbx", monkeypatch)
+    (tmp_path / "textures").mkdir()
+    for name in ("hair", "lashes"):
+        Image.fromarray(np.full((2, 2, 4), (90, 60, 30, opacity), np.uint8)).save(tmp_path / f"textures/{name}.png")
+    raw = read_with_blender(path)
+    assert {m.name: m.alpha_mode for m in raw.mesh.materials} == {"hair": mode, "lashes": mode}
+    assert raw.warnings == ()
 
 
 def test_glass_of_a_file_is_glass(helmet: Path) -> None:
