@@ -21,7 +21,7 @@ _CLIP_SETTINGS = {field.name for field in fields(ClipSettings)}
 _CLIP_LISTS = ("recipes", "motions", "patterns")
 
 _ENDS = ("source", "low_iou")
-"""First and last of the settings that every run keeps."""
+"""The first and the last setting in the file that every run keeps, so that one that is cut off anywhere lacks one."""
 
 
 def _clip_settings(before: ClipSettings | None, settings: Any, where: str) -> ClipSettings:
@@ -145,4 +145,5 @@ def read_run_settings(path: Path) -> dict[str, Any]:
 def write_settings(config: BuildConfig, path: Path) -> None:
     """Write what the next command inherits of the effective settings as YAML, whole or not at all."""
     kept = result_settings(config) | ({} if config.work is None else {WORK: config.work})
+    kept[_ENDS[1]] = kept.pop(_ENDS[1])
     write_bytes(path, yaml.safe_dump(kept, sort_keys=False, allow_unicode=True).encode())

@@ -164,8 +164,7 @@ def test_a_folder_of_the_other_kind_is_refused(clips_run: RunLayout, tmp_path: P
         out = tmp_path / "stills"
         out.mkdir()
         shutil.copy(clips_run.mark, out)
-        text = clips_run.config.read_text(encoding="utf-8")
-        (out / clips_run.config.name).write_text(text[: text.index("clips:")], encoding="utf-8")
+        write_settings(with_settings(BuildConfig(), {"source": "sample:3"}, ""), out / clips_run.config.name)
     done = CliRunner().invoke(main, [command, "--out", str(out)])
     other = {"build": "clips", "clips": "build"}[command]
     assert done.exit_code != 0
