@@ -184,7 +184,7 @@ def _warm(_: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="render",
-    version=23,
+    version=25,
     make=render,
     settings=_settings,
     chosen=_chosen,

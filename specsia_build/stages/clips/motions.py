@@ -264,7 +264,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="motions",
-    version=22,
+    version=24,
     make=find,
     settings=_settings,
     chosen=_chosen,
