@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from specsia_build.animation.feet import leg_length
 from specsia_build.animation.humanoid import Humanoid, humanoid
 from specsia_build.animation.made import as_bound
+from specsia_build.animation.motion import Motion
 from specsia_build.animation.rig import Rig
 from specsia_build.animation.skeleton import Skeleton
 
@@ -159,3 +160,22 @@ def figure_of(rig: Rig, stated: Mapping[str, int]) -> Figure:
     holding = skeleton.holding(rig.nodes[np.unique(rig.slots[rig.weights > 0])])
     joints = frozenset(node for node in skeleton.joints if holding[node])
     return Figure(replace(skeleton, joints=joints), u @ vt, stated)
+
+
+def figure_moved(skeleton: Skeleton, turn: Array, stated: Mapping[str, int], motion: Motion) -> Figure:
+    """The figure that a motion moves: of several in a file whose joints are called alike, that one.
+
+    Args:
+        skeleton: of the file.
+        turn, stated: as in `Figure`.
+        motion: of the skeleton.
+    """
+    names, parents, uses = skeleton.names, skeleton.parents.tolist(), Counter(skeleton.names)
+    tops = {track.node for track in motion.tracks if track.varies and uses[names[track.node]] > 1}
+    while climbing := {node for node in tops if parents[node] >= 0 and uses[names[parents[node]]] > 1}:
+        tops = (tops - climbing) | {parents[node] for node in climbing}
+    if tops:
+        below = skeleton.below(sorted(tops))
+        joints = skeleton.joints or range(len(names))
+        skeleton = replace(skeleton, joints=frozenset(node for node in joints if below[node]))
+    return Figure(skeleton, turn, stated)

@@ -12,7 +12,7 @@ import numpy as np
 
 from specsia_build import memory
 from specsia_build.animation.dummy import dummy
-from specsia_build.animation.figure import Figure, figure_of
+from specsia_build.animation.figure import figure_moved, figure_of
 from specsia_build.animation.gaits import GAITS, gaits
 from specsia_build.animation.motion import Motion
 from specsia_build.animation.retarget import retargeted
@@ -176,7 +176,7 @@ def motion_for(
     Raises:
         CharacterError: with a sentence, if the two have too little in common, or it would cost too much memory.
     """
-    source = Figure(file.skeleton, front_rotation(file.front) @ up_rotation(file.up), file.humanoid)
+    source = figure_moved(file.skeleton, front_rotation(file.front) @ up_rotation(file.up), file.humanoid, motion)
     try:
         with np.errstate(all="ignore"):
             found = retargeted(motion, source, figure_of(rig, humanoid))

@@ -55,11 +55,28 @@ def read_motions(document: Document, number: NDArray[np.int32], broken: Collecti
     return Motions(motions=_joined(played), spoilt=tuple(spoilt), humanoid=humanoid, warnings=(*warnings, *doubts))
 
 
+def count_motions(document: Document) -> int:
+    """How many motions `read_motions` would find in a file where none is damaged."""
+    count = document.root.count("animations")
+    try:
+        parts = [animation for animation in document.entries(schema.Animation) if not animation.name]
+    except CharacterError:
+        return count
+    one = _is_one([[_moved(channel.target) for channel in part.channels or ()] for part in parts])
+    return count - len(parts) + 1 if one else count
+
+
+def _is_one(parts: Sequence[Sequence[tuple[int | None, str]]]) -> bool:
+    """Whether animations without a name are parts of one, of whose nodes and paths no two move the same."""
+    moved = [target for part in parts for target in part]
+    return len(parts) > 1 and len(set(moved)) == len(moved)
+
+
 def _joined(motions: Sequence[Motion]) -> tuple[Motion, ...]:
     """Some motions, those without a name as one if no two move the same: programs have written one for each joint."""
     parts = [motion for motion in motions if not motion.name]
     tracks = tuple(track for motion in parts for track in motion.tracks)
-    if len(parts) < 2 or len({(track.node, track.path) for track in tracks}) < len(tracks):
+    if not _is_one([[(track.node, track.path) for track in motion.tracks] for motion in parts]):
         return tuple(motions)
     whole = Motion("", tracks, min(motion.start for motion in parts), max(motion.end for motion in parts))
     return tuple(whole if motion is parts[0] else motion for motion in motions if motion.name or motion is parts[0])
@@ -140,6 +157,9 @@ def _tracks(
             continue
         if node >= len(number) or channel.sampler >= len(curves):
             raise document.error(schema.Animation, index, "names a node or sampler that does not exist", place)
+        if not len(document.accessor(curves[channel.sampler].input)):
+            said[f"{label}{place} has no keys; it was left out"] = None
+            continue
         if (node, path) in found:
             said[f"{label}{place} moves the {path} of a node that an earlier channel moves; it was left out"] = None
             continue
@@ -170,8 +190,6 @@ def _track(document: Document, curve: schema.Curve, moved: tuple[int, Path], aro
         raise ValueError("has an interpolation that glTF does not know")
     parts = 3 if interpolation == "CUBICSPLINE" else 1
     keys, rows = len(times), len(stored)
-    if keys == 0:
-        raise ValueError("has no keys")
     per_key = rows // keys
     width = per_key * stored.shape[1] // parts
     fits = times.shape[1] == 1 and per_key > 0 and per_key * keys == rows and per_key % parts == 0

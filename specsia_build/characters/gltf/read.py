@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from specsia_build.characters.gltf.animation import read_motions
+from specsia_build.characters.gltf.animation import count_motions, read_motions
 from specsia_build.characters.gltf.document import Document, load_document
 from specsia_build.characters.gltf.hierarchy import with_skins
 from specsia_build.characters.gltf.humanoid import is_vrm0
@@ -106,7 +106,7 @@ def read_gltf(
             *(reader.torn() if pose == "rest" else ()),
         ),
         skinned=reader.skinned,
-        animations=document.root.count("animations"),
+        animations=count_motions(document),
         landmarks=scene.landmarks,
         rest_landmarks=scene.rest_landmarks,
         moving=None

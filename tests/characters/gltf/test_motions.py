@@ -209,7 +209,7 @@ def wrong_channel(writer: GltfWriter) -> None:
         ({"values": [[0.0, 0, 0], [np.inf, 0, 0], [0, 0, 0]]}, "has values that are not finite numbers"),
         ({"times": [0.0, np.nan, 1]}, "has times that are not finite numbers"),
         ({"times": [0.0, 2, 1]}, "has times that run backwards"),
-        ({"times": np.zeros(0), "values": np.zeros((0, 3))}, "has no keys"),
+        ({"times": np.zeros(0), "values": np.zeros((0, 3))}, "moves no node"),
         ({"values": SHIFTS[:2]}, "has other values than its times ask for"),
         ({"interpolation": "CUBICSPLINE"}, "has other values than its times ask for"),
         ({"interpolation": "SLERP"}, "has an interpolation that glTF does not know"),
@@ -253,6 +253,7 @@ def test_motions_without_a_name_that_move_different_joints_are_one(tmp_path: Pat
     animate(writer, "Walk")
     animate(writer, None, "translation" if shared else "scale", times=[0.0, 4.0], values=[[1.0, 1, 1], [5.0, 1, 1]])
     found = read(writer, tmp_path)
+    assert found.character.animations == len(found.motions)
     assert [(motion.name, motion.start, motion.end) for motion in found.motions] == (
         [("", 1.0, 3.0), ("Walk", 1.0, 3.0), ("", 0.0, 4.0)] if shared else [("", 0.0, 4.0), ("Walk", 1.0, 3.0)]
     )
@@ -277,7 +278,10 @@ def test_what_is_left_out_of_a_clip_is_said(tmp_path: Path) -> None:
     other = writer.accessor([[9.0, 9, 9]] * 3)
     animation["samplers"].append({"input": animation["samplers"][0]["input"], "output": other})
     pointer = {"path": "pointer", "extensions": {"KHR_animation_pointer": {"pointer": "/materials/0/emissiveFactor"}}}
+    empty = writer.accessor(np.zeros((0, 1))), writer.accessor(np.zeros((0, 3)))
+    animation["samplers"].append(dict(zip(("input", "output"), empty, strict=True)))
     animation["channels"] += [
+        {"sampler": 2, "target": {"node": 0, "path": "scale"}},
         {"sampler": 1, "target": {"node": 0, "path": "translation"}},
         {"sampler": 1, "target": pointer},
         {"sampler": 1, "target": {"path": "translation"}},
@@ -285,7 +289,8 @@ def test_what_is_left_out_of_a_clip_is_said(tmp_path: Path) -> None:
     moving = read(writer, tmp_path)
     assert_allclose(corners(moving, 3.0), np.add(TRIANGLE, SHIFTS[2]), atol=1e-5)
     assert moving.spoilt == ()
-    doubled, pointing = moving.warnings
+    bare, doubled, pointing = moving.warnings
+    assert bare.endswith("animations[0] ('go').channels[1] has no keys; it was left out")
     assert doubled.endswith("moves the translation of a node that an earlier channel moves; it was left out")
     assert pointing.endswith("('go') moves /materials/0/emissiveFactor too, which is not played")
 
