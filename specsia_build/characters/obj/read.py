@@ -69,7 +69,7 @@ def read_obj(
         part_names=labels.part_names,
         face_part=part,
         files=looked_up,
-        warnings=(*files.warnings(), *builder.warnings, *repeated, *_lost_normals(text, path.name), *doubts),
+        warnings=(*files.warnings(), *builder.warnings, *repeated, *_left_out(text, path.name), *doubts),
     )
 
 
@@ -95,7 +95,7 @@ def read_obj_with_image(
         part_names=labels.part_names,
         face_part=part,
         files=read,
-        warnings=(*builder.warnings, *_lost_normals(text, path.name)),
+        warnings=(*builder.warnings, *_left_out(text, path.name)),
     )
 
 
@@ -152,7 +152,8 @@ def _assemble(
 ) -> tuple[Mesh, NDArray[np.int32]]:
     """The mesh of the faces that are kept, and the part of each of its triangles."""
     if len(text.face_line) == 0:
-        raise CharacterError(f"{name} has no faces")
+        told = f"{name} has no faces" + (", but curved surfaces (surf): export it as polygons" if text.curved else "")
+        raise CharacterError(told)
     if not keep.any():
         raise CharacterError(f"every part of {name} is dropped: no face is left")
     triangles, face = triangulate(text.points, text.corners[:, 0], text.first, keep)
@@ -242,13 +243,16 @@ def _colors(text: ObjText, point: Ints) -> NDArray[np.float32] | None:
     return linear[point]
 
 
-def _lost_normals(text: ObjText, name: str) -> tuple[str, ...]:
-    """A sentence where faces name normals that the file lacks."""
-    if text.lost_normals == 0:
-        return ()
-    lost = plural(text.lost_normals, "face corner")
-    names = "names a normal" if text.lost_normals == 1 else "name normals"
-    return (f"{lost} of {name} {names} that it does not have: taken from the faces",)
+def _left_out(text: ObjText, name: str) -> list[str]:
+    """A sentence where faces name normals that the file lacks, and one on surfaces that are none of polygons."""
+    said = []
+    if text.lost_normals > 0:
+        lost = plural(text.lost_normals, "face corner")
+        names = "names a normal" if text.lost_normals == 1 else "name normals"
+        said.append(f"{lost} of {name} {names} that it does not have: taken from the faces")
+    if text.curved > 0:
+        said.append(f"{plural(text.curved, 'curved surface')} (surf) of {name} left out: export it as polygons")
+    return said
 
 
 def _with_normals(mesh: Mesh, normals: NDArray[np.float64], at: Ints) -> Mesh:

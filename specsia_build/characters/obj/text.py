@@ -23,6 +23,7 @@ _WHITE = bytes.maketrans(b"\t\x0b\x0c\x00", b"    ")
 _BYTE_COST, _LINE_COST, _WORD_COST, _INDEX_COST, _STATEMENT_COST = 5, 100, 24, 130, 400
 """Bytes of memory that parsing takes, measured, for each byte, line, word, index of a face, and name."""
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_LOOKED_AT = 400
 _CONTINUED = (b"v ", b"vt ", b"vn ", b"f ")
 
 
@@ -47,6 +48,7 @@ class ObjText:
         normals: (N, 3) float64 as written.
         corners: (C, 3) int64, each face corner's indices into points, uv and normals; -1 for none.
         lost_normals: how many face corners name a normal that the file lacks; they have none.
+        curved: how many free-form surfaces (``surf``) it has, of which nothing else is here.
         first: (F + 1,) int64, where each face's corners begin in `corners`.
         face_line: (F,) int64, the line of each face, for placing it among `statements`.
         statements: in file order.
@@ -58,6 +60,7 @@ class ObjText:
     normals: NDArray[np.float64]
     corners: Ints
     lost_normals: int
+    curved: int
     first: Ints
     face_line: Ints
     statements: tuple[Statement, ...]
@@ -118,6 +121,7 @@ def parse_obj(data: bytes, name: str) -> ObjText:
         normals=_columns(_block(lines, at_vn, 2), 3, 3, "a normal"),
         corners=corners,
         lost_normals=int(np.count_nonzero(lost)),
+        curved=int((head == np.frombuffer(b"sur", np.uint8)).all(axis=1).sum()),
         first=np.concatenate([[0], np.cumsum(counts)]),
         face_line=at_f,
         statements=_statements(lines, np.flatnonzero(np.isin(head[:, 0], list(b"ogum")))),
@@ -125,26 +129,38 @@ def parse_obj(data: bytes, name: str) -> ObjText:
 
 
 def decode_text(data: bytes) -> str:
-    """Text of a file: UTF-16 where it begins so, else UTF-8, or Western European where it is not."""
-    if data.startswith(_UTF16):
-        return data.decode("utf-16", errors="replace")
+    """Text of a file: UTF-16 where it begins or reads so, else UTF-8, or Western European where it is not."""
+    wide = _utf16(data)
+    if wide is not None:
+        return data.decode(wide, errors="replace")
     try:
         return data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError:
         return data.decode("cp1252", errors="replace")
 
 
-def _split(data: bytes, name: str) -> _Lines:
+def _utf16(data: bytes) -> str | None:
+    """The name of the encoding of text of two bytes a character, which its mark or the zeros of its start tell."""
     if data.startswith(_UTF16):
+        return "utf-16"
+    start = data[:_LOOKED_AT]
+    first, second = (4 * start[k::2].count(0) > len(start) for k in (0, 1))
+    return None if first == second else "utf-16-be" if first else "utf-16-le"
+
+
+def _split(data: bytes, name: str) -> _Lines:
+    if _utf16(data) is not None:
         data = decode_text(data).encode()
     data = data.removeprefix(b"\xef\xbb\xbf")
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     data = data.translate(_WHITE)
-    if b"\\\n" in data:
-        data = _join_continuations(data)
+    if b"\\" in data:
+        data = _join_continuations(re.sub(rb"\\ +\n", b"\\\n", data))
     if data.startswith(b" ") or b"\n " in data:
         data = re.sub(rb"(?m)^ +", b"", data)
+    # The word for a face of before 1995.
+    data = data.replace(b"\nfo ", b"\nf  ")
     data += b"\n"
     ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _NEWLINE)
     return _Lines(name, data, np.concatenate([[0], ends[:-1] + 1]), ends)

@@ -566,6 +566,20 @@ def test_normals_that_are_not_there_are_the_faces_and_said(tmp_path: Path, norma
         assert_allclose(raw.mesh.normals[0], [[0, 0, 1]] * 3, atol=1e-6)
 
 
+@pytest.mark.parametrize("faces", ["fo 1 2 3\nfo 1 3 4\n", "f 1 2 \\ \n 3\nf 1 3 4\n"])
+def test_faces_of_an_old_word_and_lines_that_go_on_behind_a_space_are_read(tmp_path: Path, faces: str) -> None:
+    assert_array_equal(read(tmp_path, POINTS + faces).mesh.faces, [[0, 1, 2], [0, 2, 3]])
+
+
+def test_curved_surfaces_are_left_out_and_said(tmp_path: Path) -> None:
+    curved = "cstype bspline\ndeg 1 1\nsurf 0 1 0 1 1 2 3 4\nparm u 0 1\nend\n"
+    assert read(tmp_path, POINTS + "f 1 2 3\n" + curved).warnings == (
+        "1 curved surface (surf) of hero.obj left out: export it as polygons",
+    )
+    with pytest.raises(CharacterError, match=r"has no faces, but curved surfaces \(surf\): export it as polygons"):
+        read(tmp_path, POINTS + curved)
+
+
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(CharacterError, match=r"gone\.obj cannot be read: No such file"):
         read_obj(tmp_path / "gone.obj")
@@ -583,10 +597,11 @@ def test_a_byte_order_mark_and_names_in_another_encoding(tmp_path: Path) -> None
     assert len(raw.mesh.vertices) == 3
 
 
+@pytest.mark.parametrize("mark", ["\ufeff", ""])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
-def test_text_that_begins_with_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
-    (tmp_path / "hero.mtl").write_bytes("\ufeffnewmtl skin\nKd 1 0 0\n".encode(encoding))
-    raw = read(tmp_path, f"\ufeffmtllib hero.mtl\nusemtl skin\n{TRIANGLES}".encode(encoding))
+def test_text_that_begins_with_a_byte_order_mark_or_lacks_it(tmp_path: Path, encoding: str, mark: str) -> None:
+    (tmp_path / "hero.mtl").write_bytes(f"{mark}newmtl skin\nKd 1 0 0\n".encode(encoding))
+    raw = read(tmp_path, f"{mark}mtllib hero.mtl\nusemtl skin\n{TRIANGLES}".encode(encoding))
     assert len(raw.mesh.faces) == 2
     assert raw.mesh.materials[0].base_color == (1.0, 0.0, 0.0, 1.0)
 
