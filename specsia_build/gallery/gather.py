@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from specsia_build.pipeline.failures import concerning, read_failures
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.objects import Place
 from specsia_build.pipeline.store import seen
+from specsia_build.pipeline.tasks import backend_of
 from specsia_build.stages import pack as pack_stage
 from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.artefact import sha256
@@ -47,22 +49,27 @@ def gather(config: BuildConfig, layout: RunLayout, read: ReadMeta = seen) -> Fac
     split_of = splits.from_json(layout.splits)
     made, outdated, damaged = [], Counter[str](), list[str]()
     meta = partial(meta_of, layout, damaged, read)
+    drawn, projects = currently(render.STAGE, config), currently(project.STAGE, config)
+    backends = {backend_name(spec): currently(reconstruct.STAGE, config, spec) for spec in config.backends}
     pairs: dict[tuple[str, str], str] = {}
     for character_id in asked_for(split_of, layout):
         rendered = meta(render.STAGE, None, character_id)
         if rendered is None:
             continue
-        if not render.STAGE.is_chosen(rendered, config):
+        if not drawn(rendered):
             outdated[render.STAGE.name] += 1
             continue
         results: dict[str, Meta] = {}
-        for name in map(backend_name, config.backends):
+        for name, reconstructs in backends.items():
             projected, mesh = meta(project.STAGE, name, character_id), meta(reconstruct.STAGE, name, character_id)
+            if mesh is not None and not (reconstructs(mesh) and reconstruct.made_from(rendered, mesh)):
+                outdated[f"{reconstruct.STAGE.name} {name}"] += 1
+                mesh = None
             if projected is None:
                 continue
             if (
                 mesh is None
-                or not project.STAGE.is_chosen(projected, config)
+                or not projects(projected)
                 or projected["inputs"] != project.made_from(config, rendered, mesh)
             ):
                 outdated[f"{project.STAGE.name} {name}"] += 1
@@ -78,6 +85,16 @@ def gather(config: BuildConfig, layout: RunLayout, read: ReadMeta = seen) -> Fac
         made.append(_item(rendered, split_of[character_id], results, config.views))
     facts = facts_of(config, layout, split_of, pairs, damaged)
     return replace(facts, made=tuple(made), outdated=dict(outdated))
+
+
+def currently(stage: CharacterStage, config: BuildConfig, spec: str | None = None) -> Callable[[Meta], bool]:
+    """What tells of an artefact whether it is of the settings and versions of now, as far as they are known here."""
+    backend = None
+    # It need not be there any more to look at what it made.
+    with suppress(SpecsiaError):
+        backend = None if spec is None else backend_of(spec)
+    made_by = stage.made_by(config, backend)
+    return lambda meta: stage.is_current(meta, made_by, config)
 
 
 def meta_of(

@@ -12,10 +12,11 @@ from specsia_build.dataset import schema, splits
 from specsia_build.dataset.layers import LINE, frame_file
 from specsia_build.errors import plural
 from specsia_build.gallery.facts import Facts
-from specsia_build.gallery.gather import ReadMeta, asked_for, digest_of, facts_of, meta_of
+from specsia_build.gallery.gather import ReadMeta, asked_for, currently, digest_of, facts_of, meta_of
 from specsia_build.gallery.items import IOU, MADE, TARGET, Item, Side
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import seen
+from specsia_build.stages import reconstruct
 from specsia_build.stages.clips import carry, draw, motions, move
 from specsia_build.stages.stage import Clip, Meta
 
@@ -70,7 +71,9 @@ def gather_clips(config: BuildConfig, layout: RunLayout, read: ReadMeta = seen) 
     """
     split_of, damaged, outdated = splits.from_json(layout.splits), list[str](), Counter[str]()
     meta = partial(meta_of, layout, damaged, read)
-    backends = tuple(map(backend_name, config.backends)) if config.clips is not None and config.clips.pairs else ()
+    specs = config.backends if config.clips is not None and config.clips.pairs else ()
+    backends = {backend_name(spec): currently(reconstruct.STAGE, config, spec) for spec in specs}
+    finds, draws, moves = (currently(stage, config) for stage in (motions.STAGE, draw.STAGE, move.STAGE))
     planned: dict[str, tuple[Clip, ...]] = {}
     drawn: list[Item] = []
     pairs: dict[tuple[str, str], str] = {}
@@ -78,17 +81,22 @@ def gather_clips(config: BuildConfig, layout: RunLayout, read: ReadMeta = seen) 
         known = meta(motions.STAGE, None, character)
         if known is None:
             continue
-        if not motions.STAGE.is_chosen(known, config):
+        if not finds(known):
             outdated[motions.STAGE.name] += 1
             continue
         planned[character] = tuple(motions.clips_of(known))
         carried = [found for name in backends if (found := meta(carry.STAGE, name, character)) is not None]
         warnings = tuple(w for found in (known, *carried) for w in found.get("warnings", ()))
+        meshes = {name: meta(reconstruct.STAGE, name, character) for name in backends}
+        for name, reconstructs in backends.items():
+            if (mesh := meshes[name]) is not None and not reconstructs(mesh):
+                outdated[f"{reconstruct.STAGE.name} {name}"] += 1
+                meshes[name] = None
         for clip in planned[character]:
             clean = meta(draw.STAGE, None, clip.id)
             if clean is None:
                 continue
-            if clean["clip"] != asdict(clip) or clean["size"] != config.size or not draw.STAGE.is_chosen(clean, config):
+            if clean["clip"] != asdict(clip) or clean["size"] != config.size or not draws(clean):
                 outdated[draw.STAGE.name] += 1
                 continue
             sides = {TARGET: Side(TARGET, _layers(clean))}
@@ -96,7 +104,7 @@ def gather_clips(config: BuildConfig, layout: RunLayout, read: ReadMeta = seen) 
                 moved = meta(move.STAGE, name, clip.id)
                 if moved is None:
                     continue
-                if not _follows(moved, clean) or not move.STAGE.is_chosen(moved, config):
+                if (mesh := meshes[name]) is None or not _follows(moved, clean, mesh) or not moves(moved):
                     outdated[f"{move.STAGE.name} {name}"] += 1
                     continue
                 sides[name] = Side(name, MADE, {IOU.key: tuple(moved["iou"])})
@@ -128,10 +136,11 @@ def _layers(clean: Meta) -> tuple[str, ...]:
     return tuple(layer for layer, file in DRAWN.items() if file in files and layer not in passed_over)
 
 
-def _follows(moved: Meta, clean: Meta) -> bool:
-    """Whether a moved reconstruction was compared with the frames that are there."""
-    masks = {name: file["sha256"] for name, file in clean["files"].items() if name.startswith(schema.MASK)}
-    return all(moved["inputs"].get(name) == digest for name, digest in masks.items())
+def _follows(moved: Meta, clean: Meta, mesh: Meta) -> bool:
+    """Whether a moved reconstruction is the one that is there, and was compared with the frames that are there."""
+    expected = {name: file["sha256"] for name, file in clean["files"].items() if name.startswith(schema.MASK)}
+    expected |= {f"reconstruction/{name}": file["sha256"] for name, file in mesh["files"].items()}
+    return all(moved["inputs"].get(name) == digest for name, digest in expected.items())
 
 
 def _shown(clean: Meta, moved: Meta) -> list[tuple[str, str]]:

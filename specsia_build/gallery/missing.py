@@ -45,21 +45,21 @@ def missing_sentences(facts: Facts) -> list[str]:
     open_ids = every - len(facts.left_out) - len(facts.made) - len(failed & facts.splits.keys())
     if open_ids > 0:
         lines.append(
-            f"{open_ids:,} of {plural(every, 'character')} of the source are not rendered, or not since the "
-            "settings changed: the build has not come to them."
+            f"{open_ids:,} of {plural(every, 'character')} of the source are not rendered, or not since "
+            "settings or versions changed: the build has not come to them."
         )
     for name in facts.backends:
         gone = {failure.id for failure in facts.failures if failure.backend == name}
         waiting = [made for made in facts.made if name not in made.sides and made.id not in gone]
         if facts.made and len(waiting) == len(facts.made):
             lines.append(
-                f"{name} has no result: its stages reconstruct and project have not run, or not since their inputs or "
-                "settings changed, so only Y* is shown."
+                f"{name} has no result: its stages reconstruct and project have not run, or not since their inputs, "
+                "settings or versions changed, so only Y* is shown."
             )
         elif waiting:
             lines.append(
                 f"{len(waiting):,} of {len(facts.made):,} rendered characters have no result of {name}: the stages "
-                f"reconstruct and project have not built them, or not since their inputs or settings changed."
+                f"reconstruct and project have not built them, or not since their inputs, settings or versions changed."
             )
     if facts.damaged:
         lines.append(damage(facts))
@@ -81,11 +81,11 @@ def missing_clips(moving: MovingFacts) -> list[str]:
     unread = [i for i in facts.splits if i not in moving.planned and i not in failed and i not in facts.left_out]
     if unread:
         what = f"{plural(len(unread), 'character')} of the source"
-        lines.append(f"{what} not looked at yet, or not since the settings changed.")
+        lines.append(f"{what} not looked at yet, or not since settings or versions changed.")
     drawn = {one.id for one in moving.drawn}
     open_clips = [clip for found in moving.planned.values() for clip in found if clip.id not in drawn | failed]
     if open_clips:
-        lines.append(f"{plural(len(open_clips), 'clip')} not drawn, or not since the settings changed.")
+        lines.append(f"{plural(len(open_clips), 'clip')} not drawn, or not since settings or versions changed.")
     for name in moving.backends:
         gone = {failure.key for failure in facts.failures if failure.backend in (None, name)}
         waiting = [

@@ -188,7 +188,7 @@ def _make(task: Task, loaded: Earlier, watch: Stopwatch, digest_of: DigestOf) ->
             with watch.part("read"):
                 known = {name: digest for name, digest in inputs.items() if not name.startswith(sources.prefix)}
                 inputs = {**known, **file_inputs(files, sources, digest_of)}
-    artefact = replace(artefact, meta={**artefact.meta, CHOSEN: stage.chosen(job.config)})
+    artefact = replace(artefact, meta={**artefact.meta, CHOSEN: stage.made_by(job.config, job.backend)})
     return seal(artefact, stage.name, stage_fingerprint(task, inputs), inputs)
 
 

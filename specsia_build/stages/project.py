@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import png
+from specsia_build.backends.base import Backend
 from specsia_build.backends.likeness import Likeness, small
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.images import edge_image, position_image
@@ -35,7 +36,7 @@ from specsia_build.stages.stopwatch import Stopwatch
 from specsia_build.stages.tiny import CAMERAS, box_layers, textured_box
 
 
-def _chosen(config: BuildConfig) -> dict[str, Any]:
+def _chosen(config: BuildConfig, _: Backend | None = None) -> dict[str, Any]:
     """The part of the configuration that decides this stage's result."""
     return {
         "renderer": config.renderer,
@@ -43,12 +44,13 @@ def _chosen(config: BuildConfig) -> dict[str, Any]:
         "size": config.size,
         "look": config.look,
         "pos_frame": config.pos_frame,
+        "registration": REGISTRATION_VERSION,
     }
 
 
 def _settings(job: Job) -> dict[str, Any]:
     renderer = [job.config.renderer, load_renderer(job.config.renderer).version]
-    return {**_chosen(job.config), "renderer": renderer, "registration": REGISTRATION_VERSION}
+    return {**_chosen(job.config), "renderer": renderer}
 
 
 def _masks(config: BuildConfig) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -28,7 +29,7 @@ from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import HALF_COVERED, Look
 from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.stages import render
-from specsia_build.stages.artefact import Artefact
+from specsia_build.stages.artefact import Artefact, canonical_json
 from specsia_build.stages.doubts import misplaced
 from specsia_build.stages.looks import PICTURES, beside_truth
 from specsia_build.stages.mesh_files import mesh_to_files
@@ -38,6 +39,9 @@ from specsia_build.stages.tiny import textured_box
 
 READ = "read/"
 """Before the names of the inputs that a backend was found to read."""
+
+_TRUTH = "ground truth"
+"""Name of the render as an input of a backend that sees it."""
 
 
 def backend_seed(seed: int, character_id: str, backend: str) -> int:
@@ -51,14 +55,22 @@ def _backend(job: Job) -> Backend:
     return job.backend
 
 
-def _settings(job: Job) -> dict[str, Any]:
+def _chosen(config: BuildConfig, backend: Backend | None) -> dict[str, Any]:
     """The part of the configuration that decides this stage's result."""
-    backend = _backend(job)
-    return {
-        "backend": [backend.name, backend.version],
-        "backend_settings": dict(backend.settings()),
-        "seed": job.config.seed,
-    }
+    if backend is None:
+        return {"seed": config.seed}
+    settings = json.loads(canonical_json(dict(backend.settings())))
+    return {"backend": [backend.name, backend.version], "backend_settings": settings, "seed": config.seed}
+
+
+def _settings(job: Job) -> dict[str, Any]:
+    return _chosen(job.config, _backend(job))
+
+
+def made_from(rendered: Meta, reconstructed: Meta) -> bool:
+    """Whether a reconstruction was made from the render that is there."""
+    seen = {render.FRONT: rendered["files"][render.FRONT]["sha256"], _TRUTH: rendered["fingerprint"]}
+    return all(reconstructed["inputs"].get(name, digest) == digest for name, digest in seen.items())
 
 
 def _inputs(job: Job, earlier: EarlierMeta, digest_of: DigestOf) -> Digests:
@@ -68,7 +80,7 @@ def _inputs(job: Job, earlier: EarlierMeta, digest_of: DigestOf) -> Digests:
     for i, path in enumerate(stated_inputs(backend, job.entry.id)):
         found[f"backend/{i}/{path.name}"] = digest_of(path, path.parent)
     if backend.sees_ground_truth:
-        found["ground truth"] = rendered["fingerprint"]
+        found[_TRUTH] = rendered["fingerprint"]
     return found
 
 
@@ -202,6 +214,7 @@ STAGE = CharacterStage(
     earlier=(render.STAGE,),
     make=reconstruct,
     settings=_settings,
+    chosen=_chosen,
     inputs=_inputs,
     sources=_sources,
     per_backend=True,

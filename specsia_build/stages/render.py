@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import png
+from specsia_build.backends.base import Backend
 from specsia_build.characters.character import Character, Entry
 from specsia_build.characters.colour import plain_view
 from specsia_build.characters.doubles import shape_of
@@ -49,7 +50,7 @@ def outline(seed: int, character_id: str) -> tuple[int, int]:
     return 1 + digest[0] % MOST_OUTLINE, digest[1]
 
 
-def _chosen(config: BuildConfig) -> dict[str, Any]:
+def _chosen(config: BuildConfig, _: Backend | None = None) -> dict[str, Any]:
     """The part of the configuration that decides this stage's result."""
     return {
         "renderer": config.renderer,

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from specsia_build.backends.base import Backend
 from specsia_build.characters.character import Entry, Sample
 from specsia_build.config import BuildConfig
+from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.stopwatch import Stopwatch
 
@@ -141,12 +142,12 @@ def _always(_meta: Meta, _config: BuildConfig) -> bool:
     return True
 
 
-def _none_chosen(_config: BuildConfig) -> Mapping[str, Any]:
+def _none_chosen(_config: BuildConfig, _backend: Backend | None) -> Mapping[str, Any]:
     return {}
 
 
 CHOSEN = "settings"
-"""Field of an artefact's meta data: the stage's `chosen` that it was made with."""
+"""Field of an artefact's meta data: the `made_by` of its stage when it was made."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,8 @@ class CharacterStage(Stage):
     Attributes:
         make: see `Make`.
         settings: the part of the job that decides the artefact besides its inputs, JSON-serialisable.
-        chosen: what of it the configuration alone tells and pictures show, as JSON gives it back; no versions.
+        chosen: what of it the configuration and the backend alone tell and pictures show, as JSON gives it back; of
+            the configuration alone where there is no backend.
         inputs: digests of what the artefact is made from, as far as they are known before it is made: by the meta data
             of earlier stages' artefacts, and by files.
         sources: where the files lie that `make` names, None where it names none that count.
@@ -196,7 +198,7 @@ class CharacterStage(Stage):
     settings: Callable[[Job], Mapping[str, Any]]
     inputs: Callable[[Job, EarlierMeta, DigestOf], Digests] = _no_inputs
     sources: Callable[[Job], Sources | None] = _no_sources
-    chosen: Callable[[BuildConfig], Mapping[str, Any]] = _none_chosen
+    chosen: Callable[[BuildConfig, Backend | None], Mapping[str, Any]] = _none_chosen
     serves: Callable[[Meta, BuildConfig], bool] = _always
     per_backend: bool = False
     per_clip: bool = False
@@ -205,7 +207,12 @@ class CharacterStage(Stage):
     pictures: tuple[str, ...] = ()
     warm: Warm = _nothing
 
-    def is_chosen(self, meta: Meta, config: BuildConfig) -> bool:
-        """Whether an artefact shows what the configuration asks for; one that does not say of which it is, does."""
-        chosen = self.chosen(config)
-        return meta.get(CHOSEN, chosen) == chosen and self.serves(meta, config)
+    def made_by(self, config: BuildConfig, backend: Backend | None = None) -> dict[str, Any]:
+        """What is told of an artefact's origin where its source is not there: what was `chosen`, and versions."""
+        drawn = {"renderer_version": load_renderer(config.renderer).version} if self.draws else {}
+        return {"version": self.version, **drawn, **self.chosen(config, backend)}
+
+    def is_current(self, meta: Meta, made_by: Mapping[str, Any], config: BuildConfig) -> bool:
+        """Whether an artefact shows what `made_by` and the configuration ask for; what it does not tell, it does."""
+        told = meta.get(CHOSEN, {})
+        return all(told.get(name, value) == value for name, value in made_by.items()) and self.serves(meta, config)

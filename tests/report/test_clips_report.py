@@ -93,9 +93,14 @@ def test_a_run_of_frames_alone_shows_the_characters(run: RunLayout, tmp_path: Pa
 @pytest.mark.parametrize(
     ("changed", "of_clips", "outdated", "said"),
     [
-        ({"look": "lit"}, {}, {"draw": 15}, "15 clips not drawn, or not since the settings changed"),
-        ({"seed": 1}, {}, {"draw": 15}, "15 clips not drawn, or not since the settings changed"),
-        ({}, {"fps": 5.0}, {"motions": 3}, "3 characters of the source not looked at yet, or not since the settings"),
+        ({"look": "lit"}, {}, {"draw": 15}, "15 clips not drawn, or not since settings or versions changed"),
+        (
+            {"seed": 1},
+            {},
+            {"draw": 15, "reconstruct inflate": 3},
+            "15 clips not drawn, or not since settings or versions changed",
+        ),
+        ({}, {"fps": 5.0}, {"motions": 3}, "3 characters of the source not looked at yet, or not since settings"),
     ],
 )
 def test_clips_of_other_settings_are_not_shown(

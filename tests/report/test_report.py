@@ -8,14 +8,17 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from specsia_build import png
+from specsia_build.backends.inflate.backend import Inflate
 from specsia_build.cli import main
 from specsia_build.config_file import write_settings
+from specsia_build.errors import UsageError
 from specsia_build.gallery.gather import gather
 from specsia_build.pipeline.failures import Failure, read_failures, write_failures
 from specsia_build.pipeline.layout import RunLayout
@@ -192,9 +195,13 @@ def test_results_that_no_longer_follow_from_their_inputs_are_left_out(copied: Ru
     ("changed", "outdated", "said"),
     [
         ({"look": "lit"}, {"render": len(IDS)}, "4 of 5 characters of the source are not rendered, or not since"),
-        ({"seed": 1}, {"render": len(IDS)}, "not rendered, or not since the settings changed"),
-        ({"renderer": "pyrender"}, {"render": len(IDS)}, "not rendered, or not since the settings changed"),
-        ({"pos_frame": "view"}, {"project inflate": len(IDS)}, "have not run, or not since their inputs or settings"),
+        ({"seed": 1}, {"render": len(IDS)}, "not rendered, or not since settings or versions changed"),
+        ({"renderer": "pyrender"}, {"render": len(IDS)}, "not rendered, or not since settings or versions changed"),
+        (
+            {"pos_frame": "view"},
+            {"project inflate": len(IDS)},
+            "have not run, or not since their inputs, settings or versions",
+        ),
     ],
 )
 def test_what_other_settings_made_is_not_shown(
@@ -207,6 +214,27 @@ def test_what_other_settings_made_is_not_shown(
     document = report_of(layout.root, tmp_path / "page.html")
     assert said in " ".join(document["missing"])
     assert all(list(item["sides"]) == ["Y*"] for item in document["items"])
+
+
+AGAIN = ["reconstruct inflate", "project inflate"]
+
+
+@pytest.mark.parametrize(
+    ("where", "now", "outdated"),
+    [
+        ("stages.render.STAGE", replace(render.STAGE, version=99), ["render"]),
+        ("rendering.fast.renderer.FastRenderer.version", 99, ["render"]),
+        ("stages.project.REGISTRATION_VERSION", 99, ["project inflate"]),
+        ("gallery.gather.backend_of", lambda _: replace(Inflate(), version=99), AGAIN),
+        ("backends.inflate.backend.Inflate.settings", lambda _: {"depth": 2}, AGAIN),
+        ("gallery.gather.backend_of", Mock(side_effect=UsageError("it is not here")), []),
+    ],
+)
+def test_what_other_versions_and_backends_of_the_same_name_made_is_not_shown(
+    whole: Run, monkeypatch: pytest.MonkeyPatch, where: str, now: object, outdated: list[str]
+) -> None:
+    monkeypatch.setattr(f"specsia_build.{where}", now)
+    assert gather(*whole).outdated == dict.fromkeys(outdated, len(IDS))
 
 
 def test_what_does_not_say_its_settings_is_taken_for_current(copied: Run) -> None:

@@ -16,6 +16,7 @@ from specsia_build import png
 from specsia_build.animation.rig import Rig, posed_through
 from specsia_build.annotation.lines import BINARY, WIDTHS
 from specsia_build.annotation.segments import LINES
+from specsia_build.backends.base import Backend
 from specsia_build.characters.colour import plain_view
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.images import position_image
@@ -90,7 +91,7 @@ def clip_of(job: Job) -> Clip:
     return job.clip
 
 
-def shot_chosen(config: BuildConfig) -> dict[str, Any]:
+def shot_chosen(config: BuildConfig, _: Backend | None = None) -> dict[str, Any]:
     """The part of the configuration that decides how a clip is framed and drawn."""
     settings = clip_settings(config)
     return {
@@ -101,6 +102,7 @@ def shot_chosen(config: BuildConfig) -> dict[str, Any]:
         "fps": settings.fps,
         "frames": settings.frames,
         "in_place": settings.in_place,
+        "renderer": [FastRenderer.name, FastRenderer.version],
     }
 
 
@@ -109,13 +111,12 @@ def shot_settings(job: Job) -> dict[str, Any]:
     return {
         **shot_chosen(job.config),
         "in_place": IN_PLACE_VERSION if clip_settings(job.config).in_place else False,
-        "renderer": [FastRenderer.name, FastRenderer.version],
         "entry": entry_settings(job.entry),
         "clip": asdict(clip_of(job)),
     }
 
 
-def _chosen(config: BuildConfig) -> dict[str, Any]:
+def _chosen(config: BuildConfig, _: Backend | None = None) -> dict[str, Any]:
     settings = clip_settings(config)
     wanted = list(layers_of(settings.recipes))
     lined = {"line_px": settings.line_px} if {LINE, SEG} & set(wanted) else {}

@@ -12,6 +12,7 @@ import numpy as np
 
 from specsia_build.animation.motion import WEIGHTS, Motion
 from specsia_build.animation.rig import Rig
+from specsia_build.backends.base import Backend
 from specsia_build.characters.character import safe_id
 from specsia_build.characters.doubles import shape_of
 from specsia_build.characters.motions import MOST_APART
@@ -56,7 +57,7 @@ _MOST_NAME = 50
 """Bytes of a motion's name that its id keeps."""
 
 
-def _chosen(config: BuildConfig) -> dict[str, Any]:
+def _chosen(config: BuildConfig, _: Backend | None = None) -> dict[str, Any]:
     settings = clip_settings(config)
     return {
         "motions": [origin_of(name) for name in settings.motions],
