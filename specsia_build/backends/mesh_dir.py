@@ -68,7 +68,7 @@ class MeshDir:
     folder: Path
     manifest: Manifest
     name: str = "mesh-dir"
-    version: int = 5
+    version: int = 6
     sees_ground_truth: bool = False
     needs_yaw: bool = False
     generates: bool = False

@@ -15,12 +15,12 @@ from specsia_build.rendering.mesh import Material, Mesh
 MOST_APART = 0.06
 """Display level, of 0-1, by which half of the vertices differ from their texels at most where the two are the same."""
 
-_WHITE = 0.95
+_WHITE, _ALIKE = 0.95, 0.01
 _LOOKED_AT = 2000
 
 
 def without_repeated_colours(mesh: Mesh, name: str) -> tuple[Mesh, tuple[str, ...]]:
-    """A mesh with white for the colours of vertices that repeat its textures, and the sentence that says so.
+    """A mesh with white for the colours of vertices that repeat its textures, or are one grey, and the sentence on it.
 
     Surfaces have the product of both, which would be far too dark; opacity, and colours beside textures, stay.
 
@@ -42,12 +42,14 @@ def without_repeated_colours(mesh: Mesh, name: str) -> tuple[Mesh, tuple[str, ..
         assert texture is not None
         texels[material_of == k] = texels_at(texture.pixels, mesh.uv[picked[material_of == k]])[..., :3] / 255
     shown = linear_to_srgb(np.clip(np.nan_to_num(mesh.colors[picked, :, :3], nan=1.0), 0.0, 1.0))
-    if np.mean(shown) > _WHITE or np.median(np.abs(shown - texels).mean(axis=-1)) > MOST_APART:
+    grey = np.ptp(shown) < _ALIKE
+    if np.mean(shown) > _WHITE or not (grey or np.median(np.abs(shown - texels).mean(axis=-1)) <= MOST_APART):
         return mesh, ()
     memory.ask(mesh.colors.nbytes)
     colors = mesh.colors.copy()
     colors[painted, :, :3] = 1.0
-    said = f"the vertex colours of {name} repeat its texture, which they would darken: the texture alone was drawn"
+    what = "are one grey beside" if grey else "repeat"
+    said = f"the vertex colours of {name} {what} its texture, which they would darken: the texture alone was drawn"
     return replace(mesh, colors=colors), (said,)
 
 

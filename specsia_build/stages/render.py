@@ -185,7 +185,7 @@ def _warm(_: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="render",
-    version=25,
+    version=26,
     make=render,
     settings=_settings,
     chosen=_chosen,

@@ -53,6 +53,16 @@ def test_colours_that_repeat_the_texture_are_left_out(tmp_path: Path, kind: str)
 
 
 @pytest.mark.parametrize("kind", ["obj", "ply"])
+@pytest.mark.parametrize("level", [0, 192])
+def test_one_grey_beside_a_texture_is_left_out(tmp_path: Path, kind: str, level: int) -> None:
+    """Scanners and MeshLab write it where they have no colours of vertices."""
+    raw = square(tmp_path, kind, ((level, level, level),) * 4)
+    assert raw.mesh.colors is not None
+    assert (raw.mesh.colors == 1.0).all()
+    assert "are one grey beside its texture" in raw.warnings[0]
+
+
+@pytest.mark.parametrize("kind", ["obj", "ply"])
 @pytest.mark.parametrize("levels", [((255, 255, 255),) * 4, ((255, 128, 128),) * 4])
 def test_colours_of_their_own_are_kept(tmp_path: Path, kind: str, levels: tuple[tuple[int, int, int], ...]) -> None:
     raw = square(tmp_path, kind, levels)

@@ -35,11 +35,11 @@ def read_ply(
 ) -> RawMesh:
     """Read a PLY file, text or binary.
 
-    It is taken to be in the project's own frame. Colours of vertices, or else of faces, or of the materials that either
-    name (``material_index``), are display colours, sRGB-encoded; their opacity is kept, but the material is opaque.
-    Texture coordinates of face corners or vertices have v up; the textures are those that ``comment TextureFile`` lines
-    name, looked up in the file's own folder and below it, or an image named like the file. Polygons are cut as those of
-    an OBJ.
+    It is taken to be in the project's own frame. Colours of vertices, of faces, or of the materials that either
+    name (``material_index``), the first that are not all one, are display colours, sRGB-encoded; their opacity is kept,
+    but the material is opaque. Texture coordinates of face corners or vertices have v up; the textures are those that
+    ``comment TextureFile`` lines name, looked up in the file's own folder and below it, or an image named like the
+    file. Polygons are cut as those of an OBJ.
 
     Args:
         path: the file.
@@ -148,15 +148,18 @@ def _uv(vertex: Columns, face: Columns, sides: Ints, triangles: Ints, point: Int
 def _colors(
     vertex: Columns, face: Columns, material: Columns, point: Ints, polygon: Ints
 ) -> NDArray[np.float32] | None:
-    of_vertices = _linear_colors(vertex)
-    if of_vertices is None:
-        of_vertices = _of_materials(vertex, material)
-    if of_vertices is not None:
-        return of_vertices[point]
-    of_faces = _linear_colors(face)
-    if of_faces is None:
-        of_faces = _of_materials(face, material)
-    return None if of_faces is None else np.repeat(of_faces[polygon][:, None, :], 3, axis=1)
+    """Colours of each corner, (T, 3, 4), the first that there are, of several colours if any are; None without."""
+    sides = np.repeat(polygon[:, None], 3, axis=1)
+    every = [
+        (rows, at)
+        for columns, at in ((vertex, point), (face, sides))
+        for rows in (_linear_colors(columns), _of_materials(columns, material))
+        if rows is not None
+    ]
+    # Programs write white or grey for what they have no colours of.
+    several = (one for one in every if len(one[0]) and np.ptp(one[0][:, :3], axis=0).any())
+    rows, at = next(several, every[0] if every else (None, point))
+    return None if rows is None else rows[at]
 
 
 def _of_materials(columns: Columns, material: Columns) -> NDArray[np.float32] | None:
@@ -188,9 +191,9 @@ def _linear_colors(columns: Columns) -> NDArray[np.float32] | None:
 
 
 def _full_scale(kind: str, values: NDArray[np.float64]) -> float:
-    """The value that means 1: the largest of a small unsigned type; floats tell by themselves."""
+    """The value that means 1: the largest of a small unsigned type that it needs; floats tell by themselves."""
     if kind == "u2":
-        return 65535.0
+        return 65535.0 if values.max(initial=0.0) > 255 else 255.0
     if kind[0] == "f":
         return full_scale(values)
     return 255.0

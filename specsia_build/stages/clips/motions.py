@@ -265,7 +265,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="motions",
-    version=24,
+    version=25,
     make=find,
     settings=_settings,
     chosen=_chosen,

@@ -85,6 +85,22 @@ def test_face_colours_follow_their_polygons(tmp_path: Path) -> None:
     assert_array_equal(raw.mesh.colors[:, 0, :3], [[1, 0, 0], [1, 0, 0], [0, 1, 0]])
 
 
+def test_colours_of_faces_count_where_all_vertices_have_one(tmp_path: Path) -> None:
+    rows = [f"{row} 192 192 192" for row in SQUARE]
+    faces = ["3 0 1 2 255 0 0", "3 0 2 3 0 255 0"]
+    raw = read(tmp_path, text_ply(rows, faces, vertex=XYZ + RGB, face=LIST + RGB))
+    assert raw.mesh.colors is not None
+    assert_array_equal(raw.mesh.colors[:, 0, :3], [[1, 0, 0], [0, 1, 0]])
+
+
+@pytest.mark.parametrize("full", [255, 65535])
+def test_colours_of_two_bytes_that_bytes_would_hold(tmp_path: Path, full: int) -> None:
+    rows = [f"0 0 0 {full} 0 0", f"2 0 0 0 {full} 0", "2 0 1 0 0 0"]
+    raw = read(tmp_path, text_ply(rows, ["3 0 1 2"], vertex=XYZ + RGB.replace("uchar", "ushort")))
+    assert raw.mesh.colors is not None
+    assert_array_equal(raw.mesh.colors[0, :, :3], [[1, 0, 0], [0, 1, 0], [0, 0, 0]])
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_binary_polygons_of_mixed_sizes(tmp_path: Path, order: str) -> None:
     name = {"<": "binary_little_endian", ">": "binary_big_endian"}[order]
