@@ -15,6 +15,7 @@ from specsia_build.dravie.data.encoding import decode_output, encode_input
 from specsia_build.dravie.data.frames import REACH
 from specsia_build.dravie.data.patches import PATCH
 from specsia_build.dravie.network.model import GEOMETRY
+from specsia_build.rendering.layers import HALF_COVERED
 
 MARGIN = 32
 """Pixels about Z that the network sees."""
@@ -22,6 +23,10 @@ MARGIN = 32
 FARTHEST = PATCH // 2 + REACH
 """Pixels from Z, along either axis, beyond which a result is transparent: no patch of training shows more than that of
 what lies beside a character, and far from all that it knows a network may paint a grey ground."""
+
+SOFT = 2
+"""Pixels beside a figure in which its edge may fade out. Fainter paint farther out is a haze, which no loss on white
+sees: without it the alpha of the model that comes along errs a tenth to a quarter less, and nothing else changes."""
 
 TILE = 768
 """Most pixels on a side that go through the network at once, less what tiles overlap; bounds its memory."""
@@ -108,8 +113,9 @@ def repair(
         device: that computes.
 
     Returns:
-        (H, W, 4) uint8 with straight alpha, transparent where Z is farther than `FARTHEST`. Tiles are halved as long
-        as the device's memory is too small for them.
+        (H, W, 4) uint8 with straight alpha, transparent where Z is farther than `FARTHEST`, or the figure than `SOFT`:
+        Z with what is painted at half coverage or more, connected with it. Tiles are halved as long as the device's
+        memory is too small for them.
     """
     out, tile = np.zeros_like(z), TILE
     window = _window(z[..., 3], GEOMETRY[config.architecture].multiple)
@@ -124,6 +130,14 @@ def repair(
             if tile <= LEAST_TILE:
                 raise
             tile //= 2
-    near = scipy.ndimage.maximum_filter(z[window][..., 3], 2 * FARTHEST + 1, mode="constant") > 0
-    out[window] = decode_output(painted) * near[..., None]
+    result, shown = decode_output(painted), z[window][..., 3] > 0
+    result *= _within(shown, FARTHEST)[..., None]
+    dense = result[..., 3] >= HALF_COVERED
+    figure = scipy.ndimage.binary_propagation(shown, np.ones((3, 3), np.bool_), mask=shown | dense)
+    out[window] = result * _within(figure, SOFT)[..., None]
     return out
+
+
+def _within(covered: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
+    """What lies so many pixels, along either axis, from what is covered (H, W)."""
+    return scipy.ndimage.maximum_filter(covered, 2 * pixels + 1, mode="constant")

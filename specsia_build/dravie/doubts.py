@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 from specsia_build.dataset.verify.colours import is_premultiplied
 from specsia_build.dravie.recall import Memory, recalled
 from specsia_build.errors import plural
-
-HALF = 128
-"""Coverage from which a pixel is the character's."""
+from specsia_build.rendering.layers import HALF_COVERED
 
 LEAST_PLACES = 64
 """Opaque pixels from which a single position for all of them is no chance."""
@@ -65,14 +63,14 @@ def doubts_of(z: NDArray[np.uint8], pos: NDArray[np.uint8], with_pos: bool) -> I
     if not alpha.any():
         yield EMPTY
         return
-    if alpha.max() < HALF:
+    if alpha.max() < HALF_COVERED:
         yield FAINT
         return
-    if min(edge.min() for edge in (alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1])) >= HALF:
+    if min(edge.min() for edge in (alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1])) >= HALF_COVERED:
         yield INVERTED
     if is_premultiplied(z):
         yield PREMULTIPLIED
-    places, colours = (picture[alpha >= HALF, :3].astype(np.int16) for picture in (pos, z))
+    places, colours = (picture[alpha >= HALF_COVERED, :3].astype(np.int16) for picture in (pos, z))
     if not with_pos or len(places) < LEAST_PLACES:
         return
     if (places == places[0]).all():

@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 
 from specsia_build.dataset.pairs import Pair
 from specsia_build.errors import SpecsiaError
+from specsia_build.rendering.layers import HALF_COVERED
 
 PARTS = ("silhouette", "line", "interior")
 """Where an error can lie."""
 
-HALF = 128
-"""Alpha from which a pixel counts as covered, and luma below which it counts as dark."""
+DARK = 128
+"""Luma below which a pixel counts as dark."""
 
 INK = 16
 """Alpha by which Y* must exceed its silhouette where its contour is."""
@@ -76,12 +77,12 @@ def _rim(covered: NDArray[np.bool_], depth: int) -> NDArray[np.bool_]:
 
 
 def _dark(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    return np.asarray((picture[..., 3] >= HALF) & (picture[..., :3] @ LUMA < HALF))
+    return np.asarray((picture[..., 3] >= HALF_COVERED) & (picture[..., :3] @ LUMA < DARK))
 
 
 def boundary_lines(picture: NDArray[np.uint8], depth: int = RIM_PX) -> NDArray[np.bool_]:
     """Dark boundary line pixels (H, W) bool: half covered or more, luma below 128, within `depth` px of the edge."""
-    return _dark(picture) & _rim(picture[..., 3] >= HALF, depth)
+    return _dark(picture) & _rim(picture[..., 3] >= HALF_COVERED, depth)
 
 
 def _inked(pair: Pair) -> NDArray[np.bool_]:
@@ -95,7 +96,7 @@ def regions(pair: Pair) -> Regions:
     line = _inked(pair)
     covered = pair.gt[..., 3] if pair.gt_mask is None else pair.gt_mask
     region = (pair.z[..., 3] > 0) | (pair.gt[..., 3] > 0)
-    interior = (pair.z[..., 3] >= HALF) & (covered >= HALF) & ~line
+    interior = (pair.z[..., 3] >= HALF_COVERED) & (covered >= HALF_COVERED) & ~line
     return Regions(region, region & ~line & ~interior, line, interior)
 
 
@@ -107,7 +108,7 @@ def contour_lines(pair: Pair) -> NDArray[np.bool_] | None:
     if pair.gt_mask is None:
         lines = boundary_lines(pair.gt, PUBLISHED_RIM_PX)
         return lines if lines.any() else None
-    band = (pair.gt[..., 3] >= HALF) & (pair.gt_mask < HALF)
+    band = (pair.gt[..., 3] >= HALF_COVERED) & (pair.gt_mask < HALF_COVERED)
     lines = band & _dark(pair.gt)
     return lines if lines.sum() * 2 >= max(1, band.sum()) else None
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy
 import torch
 from numpy.testing import assert_array_equal
 
 from specsia_build.dravie import apply
-from specsia_build.dravie.apply import FARTHEST, has_bf16, paint, repair
+from specsia_build.dravie.apply import FARTHEST, SOFT, has_bf16, paint, repair
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.encoding import encode_input
 from specsia_build.dravie.network.model import GEOMETRY, build_generator
@@ -99,6 +100,23 @@ def test_nothing_is_painted_beyond_what_patches_show() -> None:
     near[55 - FARTHEST : 56 + FARTHEST, 150 - FARTHEST : 151 + FARTHEST] = True
     result = repair(Ground(), ModelConfig("tiny"), z, z, CPU)
     assert_array_equal(result, np.repeat(255 * near[..., None], 4, axis=2))
+
+
+def test_no_haze_is_left_about_a_figure() -> None:
+    class Haze(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            out = torch.full_like(x[:, :4], -0.4)
+            out[:, :, 20:23, 40:50] = out[:, :, 44:48, 36:46] = 1.0
+            return out
+
+    z = np.zeros((80, 80, 4), np.uint8)
+    z[30:44, 30:50] = 255
+    alpha = repair(Haze(), ModelConfig("tiny"), z, z, CPU)[..., 3]
+    figure = np.zeros((80, 80), np.bool_)
+    figure[30:44, 30:50] = figure[44:48, 36:46] = True
+    soft = scipy.ndimage.binary_dilation(figure, np.ones((2 * SOFT + 1, 2 * SOFT + 1), np.bool_))
+    assert_array_equal(alpha > 0, soft)
+    assert (alpha[44:48, 36:46] == 255).all()
 
 
 def test_an_empty_frame_stays_empty() -> None:

@@ -9,12 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.frame import Camera, decode_position
+from specsia_build.rendering.layers import HALF_COVERED
 
 GRID = 128
 """Samples along a side of the picture."""
-
-HALF = 128
-"""Alpha from which a pixel counts as covered."""
 
 Colours = NDArray[np.uint8]
 
@@ -69,7 +67,7 @@ def glimpse(
         gt=sampled["gt"][..., :3].copy(),
         color=sampled["color"][..., :3].copy(),
         silhouettes=(sampled["gt_mask"].copy(), sampled["mask"].copy()),
-        outlines=(np.packbits(pixels["gt_mask"] >= HALF), np.packbits(pixels["mask"] >= HALF)),
+        outlines=(np.packbits(pixels["gt_mask"] >= HALF_COVERED), np.packbits(pixels["mask"] >= HALF_COVERED)),
         copied=np.array_equal(pixels["gt_mask"], pixels["mask"]),
         points=points.astype(np.float32),
         solid=solid,

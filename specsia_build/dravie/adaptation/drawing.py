@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build.errors import SpecsiaError
+from specsia_build.rendering.layers import HALF_COVERED
 
 LEAST_IOU = 0.8
 """IoU of the silhouettes below which a drawing shows another pose, or another character."""
@@ -36,8 +37,6 @@ DARK = 64
 BARE_WITHIN = 0.01
 """By how much less a drawing may fit as one without a contour to be taken for that. Of 18 sound ones it was 0.02 and
 more, of nine whose contours were of the background's colour 0.008 at most."""
-
-HALF = 128
 
 INSIDE = 3
 """Pixels from where either picture ends, within which no colours are compared: there is Y*'s contour."""
@@ -71,7 +70,7 @@ class Placed(NamedTuple):
 
 def _ground(drawing: NDArray[np.uint8]) -> NDArray[np.float64] | None:
     """The colour of the corners where nothing is transparent."""
-    if (drawing[..., 3] < HALF).any():
+    if (drawing[..., 3] < HALF_COVERED).any():
         return None
     corners: NDArray[np.float64] = np.median(drawing[[0, 0, -1, -1], [0, -1, 0, -1], :3], axis=0)
     return corners
@@ -95,7 +94,7 @@ def cut_out(drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
                 "make the background transparent, or plain"
             )
         out[np.isin(regions, border[border > 0]), 3] = 0
-    share = float((out[..., 3] >= HALF).mean())
+    share = float((out[..., 3] >= HALF_COVERED).mean())
     if not 0.001 < share < 0.999:
         raise SpecsiaError("the drawing shows no character on a plain or transparent background")
     return out
@@ -163,7 +162,7 @@ def _fit(source: NDArray[np.float32], target: NDArray[np.float32], degrees: floa
 
 def _fits(figure: NDArray[np.uint8], mask: NDArray[np.uint8]) -> list[tuple[float, _Similarity]]:
     """The best overlap, and the similarity that reaches it, by each thickness of `LINES` of the figure's contour."""
-    source, distance = _small(figure[..., 3]), scipy.ndimage.distance_transform_edt(mask < HALF)
+    source, distance = _small(figure[..., 3]), scipy.ndimage.distance_transform_edt(mask < HALF_COVERED)
     # The drawing covers its contour and Zmask does not: how thick that is shows in how well it fits.
     grown = [
         _small(np.where(distance <= line * max(1.0, max(mask.shape) / 512), np.uint8(255), np.uint8(0)))
@@ -202,7 +201,7 @@ def place_drawing(drawing: NDArray[np.uint8], mask: NDArray[np.uint8]) -> Placed
         SpecsiaError: if no place of it reaches an IoU of `LEAST_IOU`: it shows another pose or another character.
     """
     figure = cut_out(drawing)
-    if not (mask >= HALF).any():
+    if not (mask >= HALF_COVERED).any():
         raise SpecsiaError("the frontal view is all background: there is nothing to lay the drawing onto")
     best, found = max(_fits(figure, mask), key=lambda fit: fit[0])
     if best < LEAST_IOU:
@@ -218,7 +217,7 @@ def place_drawing(drawing: NDArray[np.uint8], mask: NDArray[np.uint8]) -> Placed
 
 def _is_hollow(figure: NDArray[np.uint8]) -> bool:
     """Whether what a figure (H, W, 4) encloses is for the most part transparent."""
-    drawn = figure[..., 3] >= HALF
+    drawn = figure[..., 3] >= HALF_COVERED
     return bool(2 * np.count_nonzero(drawn) < np.count_nonzero(scipy.ndimage.binary_fill_holes(drawn)))
 
 

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.data.patches import PATCH
-from specsia_build.dravie.metrics import HALF, WIDEST_LINE_PX
+from specsia_build.dravie.metrics import WIDEST_LINE_PX
+from specsia_build.rendering.layers import HALF_COVERED
 
 SLACK = 2
 """Pixels that two silhouettes which agree may still be apart."""
@@ -23,7 +24,7 @@ def agreed(pair: Pair) -> NDArray[np.bool_]:
     What a reconstruction lost, such as a cape, cannot be painted back from what is left of it; a model that was made to
     try on the one view smears the part's colours around the character in all others.
     """
-    shown, wanted = pair.z[..., 3] >= HALF, pair.gt[..., 3] >= HALF
+    shown, wanted = pair.z[..., 3] >= HALF_COVERED, pair.gt[..., 3] >= HALF_COVERED
     lost = wanted & (scipy.ndimage.distance_transform_edt(~shown) > WIDEST_LINE_PX + SLACK)
     added = shown & (scipy.ndimage.distance_transform_edt(~wanted) > SLACK)
     found = ~scipy.ndimage.maximum_filter(lost | added, PATCH + 1, mode="constant")
