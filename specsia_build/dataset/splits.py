@@ -74,6 +74,20 @@ def from_json(path: Path) -> dict[str, str]:
         raise SpecsiaError(f"{path} is not a splits file: {error.strerror or error}") from error
 
 
+def frozen(path: Path) -> dict[str, str]:
+    """Split of each id in the `splits.json` of a run, as `from_json` gives it.
+
+    Raises:
+        SpecsiaError: if the file is not one, with what to do.
+    """
+    try:
+        return from_json(path)
+    except SpecsiaError as error:
+        raise SpecsiaError(
+            f"{error}: put that of the run's dataset in its place, or delete it and build again, which draws them anew"
+        ) from error
+
+
 def parse(data: bytes, what: str) -> dict[str, str]:
     """Split of each id in the text of a `splits.json`; `what` names it in messages.
 
@@ -84,12 +98,12 @@ def parse(data: bytes, what: str) -> dict[str, str]:
         loaded = parse_json(data, "it")
         out: dict[str, str] = {}
         for name in SPLITS:
-            if not isinstance(loaded[name], list):
-                raise ValueError(f"{name} is no list of ids")
+            if not isinstance(loaded, dict) or not isinstance(loaded.get(name), list):
+                raise ValueError(f"it has no list of ids called {name}")
             for character_id in loaded[name]:
                 if not isinstance(character_id, str) or character_id in out:
                     raise ValueError(f"{brief(repr(character_id), 80)} is no id or stands twice")
                 out[character_id] = name
-    except (SpecsiaError, ValueError, KeyError, TypeError) as error:
+    except (SpecsiaError, ValueError) as error:
         raise SpecsiaError(f"{what} is not a splits file: {error}") from error
     return out

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from specsia_build.errors import SpecsiaError, brief, printable
+from specsia_build.errors import SpecsiaError, printable
 
 MOST_JSON_BYTES = 64 * 2**20
 
@@ -32,13 +32,22 @@ def parse_json(data: bytes | str, what: str) -> Any:
     except RecursionError as error:
         raise SpecsiaError(f"{what} cannot be read: it is nested too deeply") from error
     except ValueError as error:
-        raise SpecsiaError(f"{what} cannot be read: {brief(str(error), 120)}") from error
+        raise SpecsiaError(f"{what} cannot be read: {_why(error, data)}") from error
     level = [found]
     for _ in range(MOST_JSON_DEPTH):
         level = [inner for outer in level for inner in _values(outer) if isinstance(inner, dict | list)]
     if level:
         raise SpecsiaError(f"{what} cannot be read: it is nested too deeply")
     return found
+
+
+def _why(error: ValueError, data: bytes | str) -> str:
+    """What is wrong with text that is no JSON."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is no UTF-8 text"
+    if not isinstance(error, json.JSONDecodeError):
+        return "it holds a number of too many digits"
+    return f"it is no JSON at line {error.lineno}, column {error.colno}" if data.strip() else "it is empty"
 
 
 def _values(value: Any) -> Iterable[Any]:

@@ -46,7 +46,7 @@ def gather(config: BuildConfig, layout: RunLayout, read: ReadMeta = seen) -> Fac
     Raises:
         SpecsiaError: if the splits or the failures cannot be read.
     """
-    split_of = splits.from_json(layout.splits)
+    split_of = splits.frozen(layout.splits)
     made, outdated, damaged = [], Counter[str](), list[str]()
     meta = partial(meta_of, layout, damaged, read)
     drawn, projects = currently(render.STAGE, config), currently(project.STAGE, config)

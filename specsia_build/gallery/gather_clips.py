@@ -69,7 +69,7 @@ def gather_clips(config: BuildConfig, layout: RunLayout, read: ReadMeta = seen) 
     Raises:
         SpecsiaError: if the splits or the failures cannot be read.
     """
-    split_of, damaged, outdated = splits.from_json(layout.splits), list[str](), Counter[str]()
+    split_of, damaged, outdated = splits.frozen(layout.splits), list[str](), Counter[str]()
     meta = partial(meta_of, layout, damaged, read)
     specs = config.backends if config.clips is not None and config.clips.pairs else ()
     backends = {backend_name(spec): currently(reconstruct.STAGE, config, spec) for spec in specs}

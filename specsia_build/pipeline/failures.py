@@ -103,8 +103,14 @@ def add_failure(path: Path, failure: Failure) -> None:
     append(path, _line(failure))
 
 
+_STRANGE = "it holds a line that is no failure"
+
+
 def _parsed(line: str) -> Failure:
-    failure = Failure(**parse_json(line, "a line"))
+    try:
+        failure = Failure(**parse_json(line, "a line"))
+    except (SpecsiaError, TypeError) as error:
+        raise ValueError(_STRANGE) from error
     texts = (
         failure.id,
         failure.stage,
@@ -115,7 +121,7 @@ def _parsed(line: str) -> Failure:
     )
     sound = all(isinstance(text, str) for text in texts) and isinstance(failure.low_quality, bool)
     if failure.stage not in _names() or not sound:
-        raise ValueError("it holds a line that is no failure")
+        raise ValueError(_STRANGE)
     return failure
 
 
@@ -130,5 +136,8 @@ def read_failures(path: Path) -> list[Failure]:
         return [_parsed(line) for line in lines if line]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, TypeError, SpecsiaError) as error:
-        raise SpecsiaError(f"{path} cannot be read ({error}): delete it and build again") from error
+    except UnicodeDecodeError as error:
+        raise SpecsiaError(f"{path} cannot be read (it is no UTF-8 text): delete it and build again") from error
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise SpecsiaError(f"{path} cannot be read ({why}): delete it and build again") from error

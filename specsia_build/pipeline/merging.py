@@ -99,7 +99,7 @@ def _refuse_other(config: BuildConfig, one: RunLayout, whole: BuildConfig, first
     differ = changes(before, replace(config, shard=None, backends=tuple(map(placeless, config.backends))))
     if differ:
         raise UsageError(f"{one.root} has other settings than {first.root} ({'; '.join(differ)}): build both alike")
-    if not one.splits.is_file() or splits.from_json(one.splits) != splits.from_json(first.splits):
+    if not one.splits.is_file() or splits.frozen(one.splits) != splits.frozen(first.splits):
         raise UsageError(
             f"{one.root} and {first.root} are of different characters, or put them in different splits: build both "
             "from the same source"

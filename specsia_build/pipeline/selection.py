@@ -170,7 +170,7 @@ def select(
         UsageError: if the run or the dataset to follow has no character of the source, or their splits contradict.
         SpecsiaError: if that dataset or the run's splits cannot be read.
     """
-    frozen = splits.from_json(layout.splits) if layout.splits.exists() and before is not None else None
+    frozen = splits.frozen(layout.splits) if layout.splits.exists() and before is not None else None
     ids = [entry.id for entry in entries]
     if frozen is not None and not set(frozen) & set(ids):
         raise UsageError(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specsia_build.dataset.splits import assign, from_json, grown, held_out, to_json
+from specsia_build.dataset.splits import assign, from_json, frozen, grown, held_out, to_json
 from specsia_build.errors import SpecsiaError
 
 IDS = st.sets(st.one_of(st.integers(0, 500).map(str), st.text("abcÄ_-7", min_size=1, max_size=4)), max_size=60)
@@ -105,3 +105,20 @@ def test_a_file_that_is_none(tmp_path: Path, text: str) -> None:
         from_json(path)
     with pytest.raises(SpecsiaError, match="is not a splits file: "):
         from_json(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('{"train": []}', "it has no list of ids called validation"),
+        ("[]", "it has no list of ids called train"),
+        ("", "it cannot be read: it is empty"),
+        ('{"train": [', "it cannot be read: it is no JSON at line 1, column 12"),
+    ],
+)
+def test_damaged_splits_of_a_run_are_told_in_words_with_what_to_do(tmp_path: Path, text: str, why: str) -> None:
+    path = tmp_path / "splits.json"
+    path.write_text(text)
+    with pytest.raises(SpecsiaError) as told:
+        frozen(path)
+    assert str(told.value).startswith(f"{path} is not a splits file: {why}: put that of the run's dataset in its place")

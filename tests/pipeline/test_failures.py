@@ -44,3 +44,20 @@ def test_failures_of_other_characters_and_backends_are_not_a_builds_own() -> Non
     own = [Failure("a", "render", None, "x"), Failure("b", "project", "inflate", "x")]
     others = [Failure("z", "render", None, "x"), Failure("a", "reconstruct", "fusion", "x")]
     assert concerning([*others, *reversed(own)], {"a", "b"}, {"inflate"}) == own
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b"5", "it holds a line that is no failure"),
+        (b"{", "it holds a line that is no failure"),
+        (b'{"id": "a", "colour": "red"}', "it holds a line that is no failure"),
+        (b"\xff", "it is no UTF-8 text"),
+    ],
+)
+def test_a_damaged_record_is_told_in_words(tmp_path: Path, line: bytes, why: str) -> None:
+    path = tmp_path / "failures.jsonl"
+    path.write_bytes(line + b"\n")
+    with pytest.raises(SpecsiaError) as told:
+        read_failures(path)
+    assert str(told.value) == f"{path} cannot be read ({why}): delete it and build again"
