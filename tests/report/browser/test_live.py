@@ -52,7 +52,8 @@ def live(begun: tuple[BuildConfig, Path], browser: Browser) -> Iterator[Page]:
         page.close()
         server.shutdown()
         thread.join()
-    assert [line for line in said if "ERR_INTERNET_DISCONNECTED" not in line] == []
+    refused = ("ERR_INTERNET_DISCONNECTED", "a status of 500")
+    assert [line for line in said if not any(why in line for why in refused)] == []
 
 
 def colours(page: Page) -> int:
@@ -101,3 +102,14 @@ def test_it_says_how_long_the_rest_takes_while_that_holds(live: Page) -> None:
     expect(said).to_have_text(re.compile("^Last change .* ago · about 12 min left$"))
     tell({"seconds": 725, "until": time.time() - 1}, "b")
     expect(said).to_have_text(re.compile("^Last change .* ago$"))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [(500, "", "What serves this page answers 500"), (200, "{", "What has changed cannot be shown")],
+)
+def test_a_page_tells_other_trouble_as_what_it_is(live: Page, status: int, body: str, told: str) -> None:
+    live.route("**/document*", lambda route: route.fulfill(status=status, body=body))
+    expect(live.locator("#live .trouble")).to_contain_text(told)
+    live.unroute("**/document*")
+    expect(live.locator("#live .trouble")).to_have_count(0)
