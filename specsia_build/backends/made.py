@@ -60,8 +60,10 @@ def read_stated(
     taken = tuple(axes) if axes is not None else axis_names(front_rotation(character.front) @ up_rotation(character.up))
     # What has no colour is told beside the picture, and a mesh has no line of a manifest that would mend anything.
     aside = {found.warning for found in colourless(character.entry, character.files, character.mesh)}
-    aside |= {found.warning for found in character.findings if found.mending is not None}
-    warnings = tuple(said for said in character.warnings if said not in aside)
+    mendings = [(found.warning, found.mending) for found in character.findings if found.mending is not None]
+    aside |= {warning for warning, _ in mendings}
+    besides = [f"{mending.why}: take that away where it was made" for _, mending in mendings if mending.key == "drop"]
+    warnings = (*(said for said in character.warnings if said not in aside), *besides)
     return replace(character, mesh=mesh), Reading(taken, linear and colors == "own", stated_in, warnings)
 
 

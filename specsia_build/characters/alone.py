@@ -14,7 +14,7 @@ from specsia_build.characters.beside import coarser_levels, collision_shapes
 from specsia_build.characters.facing import LEAST_PAIRS, pairs_of
 from specsia_build.characters.finding import Finding, Mending
 from specsia_build.characters.landmarks import Landmark
-from specsia_build.characters.scenery import Part, Points, parts_of, scenery_of
+from specsia_build.characters.scenery import Part, Points, has_plate, parts_of, scenery_of
 from specsia_build.characters.shape import surface_points, surface_samples
 from specsia_build.rendering.mesh import Mesh, face_normals
 from specsia_build.rendering.topology import topology
@@ -80,6 +80,7 @@ def company(
     found = [
         *doubles,
         *_scenery_said(name, scenery, part_names),
+        *_plate(name, alone),
         *_figures(name, alone, numbers[kept], part_names, landmarks),
         *_spare_props(name, rest, part_names),
     ]
@@ -109,6 +110,11 @@ def _scenery_said(name: str, scenery: list[Part], part_names: Sequence[Sequence[
             chosen,
             part_names,
         )
+
+
+def _plate(name: str, mesh: Mesh) -> Iterator[Finding]:
+    if has_plate(mesh):
+        yield Finding(f"{name} stands on a plate that is no part of its own: take it away where it was made")
 
 
 def _figures(

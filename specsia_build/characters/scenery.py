@@ -22,7 +22,10 @@ LEAST_SCENERY = 0.15
 LEAST_LAND, FAR_AROUND = 3.0, 2.0
 """Widths of the rest that a hilly ground has at least, and from which a room may be closed on all sides."""
 
-_POINTS, _NEAREST, _SEEN = 400, 8, 6
+PLATE = 0.3
+"""What a plate has more of width than the legs that stand on it, in theirs."""
+
+_POINTS, _ALL_POINTS, _NEAREST, _SEEN = 400, 4000, 8, 6
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,24 @@ def scenery_of(parts: list[Part]) -> list[Part]:
         if more is None:
             return found
         found.append(more)
+
+
+def has_plate(mesh: Mesh) -> bool:
+    """Whether a mesh, Z up, has a plate beneath it that is no part of its own, wider than what stands on it."""
+    points, chosen = surface_samples(mesh, _ALL_POINTS)
+    if len(points) == 0:
+        return False
+    low, height = float(points[:, 2].min()), max(float(np.ptp(points[:, 2])), 1e-12)
+    flat = mesh.vertices[mesh.faces[chosen], 2].max(axis=1) <= low + 0.05 * height
+    plate, legs = points[flat, :2], points[~flat & (points[:, 2] < low + 0.25 * height), :2]
+    if len(plate) < _POINTS // 4 or len(legs) == 0:
+        return False
+    beyond = PLATE / 2 * np.ptp(legs, axis=0)
+    return bool(
+        (plate.min(axis=0) <= legs.min(axis=0) - beyond).all()
+        and (plate.max(axis=0) >= legs.max(axis=0) + beyond).all()
+        and _filled(plate) >= 0.7
+    )
 
 
 def _is_scenery(part: Part, rest: list[Part]) -> bool:

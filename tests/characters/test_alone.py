@@ -114,6 +114,21 @@ def test_scenery_is_named_and_stays_until_it_is_dropped(tmp_path: Path, name: st
     assert (len(alone.mesh.faces), alone.warnings) == (12 * len(boxes()), ())
 
 
+@pytest.mark.parametrize(
+    ("plate", "said"),
+    [
+        (box((0, 0, -0.01), (4, 4, 0.02)), True),
+        (box((0, 0.1, -0.02), (0.9, 0.9, 0.04)), True),
+        (box((0.2, 0, -0.02), (0.3, 0.3, 0.04)), False),
+        ([], False),
+    ],
+)
+def test_a_plate_that_is_no_part_of_its_own_is_said(tmp_path: Path, plate: list[np.ndarray], said: bool) -> None:
+    warnings, mendings = told({"Figure": boxes() + plate}, tmp_path)
+    expected = "hero.obj stands on a plate that is no part of its own: take it away where it was made"
+    assert (warnings, mendings) == ((expected,) if said else (), ())
+
+
 def test_a_floor_and_walls_are_found_together(tmp_path: Path) -> None:
     stage = {"Floor": box((0, 0, -0.01), (5, 5, 0.02)), "Back": box((0, 2, 2), (5, 0.02, 4))}
     _, (mending,) = told(FIGURE | stage, tmp_path)
