@@ -47,6 +47,7 @@ class Context:
         note: told how the mesh was read, where that was from a file, so that it can be doubted.
         framed: whether the image is the frame's frontal view, `ORTHO_WIDTH` units wide with the character in its middle
             and its longest side, seen or not, about one unit; not a picture of anybody's own.
+        doubt: told, in a sentence each, what is doubtful about the mesh although it serves: a warning of the character.
     """
 
     character_id: str
@@ -55,6 +56,7 @@ class Context:
     read: Callable[[Iterable[Path]], None] = _forget
     note: Callable[[Reading], None] = _forget
     framed: bool = False
+    doubt: Callable[[str], None] = _forget
 
 
 class Backend(Protocol):

@@ -139,13 +139,16 @@ def _largest_piece(image: NDArray[np.uint8]) -> float:
 
 def frontal_iou(mesh: Mesh, image: NDArray[np.uint8]) -> float:
     """IoU 0-1 of the mesh's frontal silhouette and the picture's: of the mesh in its place, or where that is too
-    little for the gate, brought to the height and the centre of the picture's figure if that is better."""
+    little for the gate, the best of that, of both in the picture's own pixels, since thin lines have no others, and of
+    the mesh brought to the height and the centre of the picture's figure."""
     alpha = Image.fromarray(np.ascontiguousarray(image[..., 3]))
-    target = np.asarray(alpha.resize((SIZE, SIZE), Image.Resampling.BOX)) >= HALF_COVERED
-    if not target.any():
-        return 0.0
-    placed = iou(_silhouette(mesh), target)
-    return placed if placed >= LEAST_FRONTAL_IOU else max(placed, iou(_silhouette(fitted(mesh, target)), target))
+    small = np.asarray(alpha.resize((SIZE, SIZE), Image.Resampling.BOX)) >= HALF_COVERED
+    found = 0.0
+    for target in (small, image[..., 3] >= HALF_COVERED):
+        found = max(found, iou(_silhouette(mesh, len(target)), target))
+        if found >= LEAST_FRONTAL_IOU:
+            return found
+    return max(found, iou(_silhouette(fitted(mesh, small), SIZE), small)) if small.any() else found
 
 
 def fitted(mesh: Mesh, target: NDArray[np.bool_]) -> Mesh:
@@ -162,12 +165,12 @@ def fitted(mesh: Mesh, target: NDArray[np.bool_]) -> Mesh:
     return mesh.with_vertices((mesh.vertices - centre) * scale + np.array([middle_x, 0.0, middle_z]))
 
 
-def _silhouette(mesh: Mesh) -> NDArray[np.bool_]:
+def _silhouette(mesh: Mesh, size: int) -> NDArray[np.bool_]:
     try:
-        return np.asarray(np.isfinite(glance(mesh, [Camera(0.0, SIZE)])[0]))
+        return np.asarray(np.isfinite(glance(mesh, [Camera(0.0, size)])[0]))
     except CharacterError:
         # Too far outside of the frame to be drawn there.
-        return np.zeros((SIZE, SIZE), np.bool_)
+        return np.zeros((size, size), np.bool_)
 
 
 def iou(one: NDArray[np.bool_], two: NDArray[np.bool_]) -> float:

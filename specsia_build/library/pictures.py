@@ -221,11 +221,13 @@ class Reconstruction:
         mesh: textured, in the frame's axes, not registered yet.
         backend: its name.
         needs_yaw: whether registration must search the turn about Z too.
+        warnings: sentences about what is doubtful.
     """
 
     mesh: Mesh
     backend: str = "own"
     needs_yaw: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 def reconstruct(
@@ -256,14 +258,17 @@ def reconstruct(
     if found.sees_ground_truth and ground_truth is None:
         raise UsageError(f"the backend {found.name} damages the ground truth: give it as ground_truth=views.mesh")
     truth = None if ground_truth is None else given_mesh(ground_truth)
+    warnings: list[str] = []
     context = Context(
         character_id=safe_id(character_id),
         seed=backend_seed(seed, character_id, found.name),
         ground_truth=(lambda: truth) if found.sees_ground_truth and truth is not None else None,
+        note=lambda reading: warnings.extend(reading.warnings),
         framed=isinstance(picture, View),
+        doubt=warnings.append,
     )
     mesh = accepted(asked(found, image, context), image, found, character_id)
-    return Reconstruction(mesh, found.name, found.needs_yaw)
+    return Reconstruction(mesh, found.name, found.needs_yaw, tuple(warnings))
 
 
 @dataclass(frozen=True)

@@ -153,6 +153,7 @@ def reconstruct(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact,
 
     files: dict[Path, None] = {}
     readings: list[Reading] = []
+    doubts: list[str] = []
     context = Context(
         character_id=entry.id,
         seed=backend_seed(config.seed, entry.id, backend.name),
@@ -160,6 +161,7 @@ def reconstruct(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact,
         read=lambda paths: files.update(dict.fromkeys(paths)),
         framed=True,
         note=readings.append,
+        doubt=doubts.append,
     )
     with watch.part("reconstruct"):
         mesh = asked(backend, image, context)
@@ -177,7 +179,7 @@ def reconstruct(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact,
         "triangles": len(mesh.faces),
         "needs_yaw": backend.needs_yaw,
         "sees_ground_truth": backend.sees_ground_truth,
-        "warnings": [said for reading in readings for said in reading.warnings],
+        "warnings": [*(said for reading in readings for said in reading.warnings), *doubts],
         "reading": _reading(readings),
     }
     return Artefact(entry.id, encoded, meta), tuple(files)

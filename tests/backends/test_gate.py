@@ -89,6 +89,14 @@ def test_a_turn_is_no_fault_where_registration_looks_for_one(yaw: float) -> None
         check_generated(ellipsoid((0, 0, 0), (0.1, 0.1, 0.5), GREY, GREY), picture(wide), any_yaw=True)
 
 
+def test_thin_lines_are_compared_in_the_pictures_own_pixels() -> None:
+    line = ellipsoid((0, 0, 0), (0.003, 0.003, 0.5), GREY, GREY)
+    image = next(FastRenderer().render(line, [Camera(0.0, 768)])).color
+    check_generated(line, image)
+    with pytest.raises(CharacterError, match="not look like the picture"):
+        check_generated(ellipsoid((0.2, 0, 0), (0.1, 0.1, 0.5), GREY, GREY), image)
+
+
 def test_a_picture_of_separate_parts_may_give_separate_parts() -> None:
     pair = concatenate([blob(-0.3, 0, 0.2), blob(0.3, 0, 0.2)])
     check_generated(pair, picture(pair))

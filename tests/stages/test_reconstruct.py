@@ -51,9 +51,18 @@ class Lying(Backend):
         return into_frame(figure(), self.axes)
 
 
-def _refusal(axes: tuple[str, ...]) -> str:
+@dataclass
+class Doubting(Lying):
+    """Gives the figure as it is, and doubts it."""
+
+    def reconstruct(self, image: Pixels, context: Context) -> Mesh:
+        context.doubt("the figure lacks a tail")
+        return figure()
+
+
+def _rendered() -> Artefact:
     seen = look_at(figure(), size=128)
-    rendered = Artefact(
+    return Artefact(
         "a",
         {
             render.FRONT: png.encode(seen.color),
@@ -62,9 +71,15 @@ def _refusal(axes: tuple[str, ...]) -> str:
         },
         {},
     )
-    job = Job(Entry("a", "ply", Path("a.ply")), BuildConfig(source="a"), Lying(axes))
+
+
+def _job(backend: Backend) -> Job:
+    return Job(Entry("a", "ply", Path("a.ply")), BuildConfig(source="a"), backend)
+
+
+def _refusal(axes: tuple[str, ...]) -> str:
     with pytest.raises(LowQualityError) as caught:
-        reconstruct(job, {render.STAGE: rendered}, Stopwatch())
+        reconstruct(_job(Lying(axes)), {render.STAGE: _rendered()}, Stopwatch())
     assert caught.value.pictures
     return str(caught.value)
 
@@ -73,3 +88,8 @@ def test_a_mesh_that_lies_is_refused_with_the_line_that_mends_it() -> None:
     said = _refusal(("+x", "-z", "+y"))
     assert "does not look like the picture" in said
     assert 'it seems to lie or stand on its head: with axes: ["+x", "+y", "+z"] in backends.yaml' in said
+
+
+def test_what_a_backend_doubts_is_a_warning() -> None:
+    made, _ = reconstruct(_job(Doubting(("+x", "+y", "+z"))), {render.STAGE: _rendered()}, Stopwatch())
+    assert made.meta["warnings"] == ["the figure lacks a tail"]

@@ -3,7 +3,8 @@
 The silhouette becomes a surface whose thickness solves a Poisson equation, as in "Repoussé" (Joshi and Carr, 2008):
 limbs come out round, heads and bodies as deep as figures are as a rule, and a figure that must be long or stands on
 four legs is drawn out along the line of sight. The picture colours the front; the back is
-guessed from the colours along the outline. What a single view cannot tell stays wrong, as it does with any
+guessed from the colours along the outline. Limbs thinner than a cell are kept (`thin`); what of the picture is left out
+all the same is told. What a single view cannot tell stays wrong, as it does with any
 reconstruction: parts that touch in the picture are fused, front and back have one shape but for the feet, and the
 sides smear the outline's colours. A contour drawn around the figure widens it but stays out of its texture.
 """
@@ -23,6 +24,7 @@ from specsia_build.backends.inflate.depth import depth_of, relief
 from specsia_build.backends.inflate.length import drawn_out, length_of
 from specsia_build.backends.inflate.shape import Grid, clean_silhouette, lattice, poisson
 from specsia_build.backends.inflate.surface import Shell, close_surface, extend_outside
+from specsia_build.backends.inflate.thin import left_out, thin_limbs
 from specsia_build.errors import CharacterError, UsageError, plural
 from specsia_build.frame import Camera
 from specsia_build.rendering.mesh import Material, Mesh, Texture
@@ -36,7 +38,7 @@ class Inflate(Backend):
     """Backend that inflates the silhouette."""
 
     name: str = "inflate"
-    version: int = 4
+    version: int = 5
     sees_ground_truth: bool = False
     needs_yaw: bool = False
     generates: bool = True
@@ -56,13 +58,23 @@ class Inflate(Backend):
             CharacterError: if the picture is not square or too small, or shows nothing or no background.
         """
         check_image(image)
-        grid = lattice(clean_silhouette(image[..., 3]))
+        silhouette = clean_silhouette(image[..., 3])
+        grid = lattice(silhouette)
         depth = depth_of(grid.distance, poisson(grid.distance))
-        surface = close_surface(extend_outside(depth.square, grid.distance))
+        square = extend_outside(depth.square, grid.distance)
+        thin = thin_limbs(silhouette, grid)
+        surface = close_surface(square if thin is None else thin.blown_up(square))
+        surface = surface if thin is None else thin.drawn_in(surface)
         length = length_of(grid, image[..., 3], context.framed)
         heights = drawn_out(surface.points[:, 1], relief(surface.points, depth), length)
         surface = replace(surface, points=np.column_stack([surface.points[:, :2], heights]))
-        return textured(surface, grid, paint(image), image.shape[0])
+        mesh = textured(surface, grid, paint(image), image.shape[0])
+        if lost := left_out(mesh, image[..., 3]):
+            context.doubt(
+                f"the reconstruction by {self.name} leaves out {lost:.1%} of the picture's silhouette, lines or "
+                "specks that are too thin for it: see what is left in `specsia report`, and make them wider"
+            )
+        return mesh
 
 
 def create(argument: str | None) -> Inflate:

@@ -44,12 +44,12 @@ class Silhouette:
     """The cleaned matte around the character.
 
     Attributes:
-        coverage: (h, w) float64 0-1, inside where above one half; the outermost pixels are 0.
-        corner: column and row of the picture at which `coverage` starts, in its own pixels; may be negative.
+        distance: (h, w) float64 signed distance to the half-level contour, positive inside; the outermost are negative.
+        corner: column and row of the picture at which `distance` starts, in its own pixels; may be negative.
         size: width of the whole picture in these pixels.
     """
 
-    coverage: Floats
+    distance: Floats
     corner: tuple[int, int]
     size: float
 
@@ -72,7 +72,7 @@ class Grid:
 
 
 def clean_silhouette(alpha: NDArray[np.uint8]) -> Silhouette:
-    """The matte's shape without specks and pinholes.
+    """The matte's shape without specks and pinholes, lines of a pixel included.
 
     Args:
         alpha: (S, S) uint8 coverage.
@@ -95,9 +95,12 @@ def clean_silhouette(alpha: NDArray[np.uint8]) -> Silhouette:
     inside = coverage > 0.5
     if not inside.any():
         raise CharacterError("the picture shows no character: what is covered is thinner than a pixel")
-    (row, column), box = _box(inside, PAD_PX)
+    drawn = np.pad(whole[box], 2 * PAD_PX)
+    lines = _blurred_lines(drawn >= HALF_COVERED, inside, speck)
+    coverage[lines] = drawn[lines] / 255.0
+    (row, column), around = _box(inside | lines, PAD_PX)
     corner = (first_column + column - 2 * PAD_PX, first_row + row - 2 * PAD_PX)
-    return Silhouette(coverage[box], corner, alpha.shape[0] / shrink)
+    return Silhouette(signed_distance(coverage[around] - 0.5), corner, alpha.shape[0] / shrink)
 
 
 def _box(mask: NDArray[np.bool_], margin: int = 0) -> tuple[tuple[int, int], tuple[slice, slice]]:
@@ -114,9 +117,21 @@ def _small_parts(mask: NDArray[np.bool_], area: float) -> NDArray[np.bool_]:
     return np.asarray(small[labels])
 
 
+def _blurred_lines(drawn: NDArray[np.bool_], kept: NDArray[np.bool_], area: float) -> NDArray[np.bool_]:
+    """What was drawn and is not kept, but leads away from that or lies apart: lines of a pixel, no fringe or specks."""
+    lost = drawn & ~kept
+    near = scipy.ndimage.binary_dilation(kept, iterations=2)
+    if not (lost & ~near).any():
+        return np.zeros_like(lost)
+    labels, _ = scipy.ndimage.label(lost, structure=np.ones((3, 3)))
+    long = np.bincount(labels.ravel()) >= area
+    far = np.bincount(labels[lost & ~near], minlength=len(long)) > 0
+    return np.asarray((long & far)[labels] & lost)
+
+
 def lattice(silhouette: Silhouette) -> Grid:
     """Sample the signed distance of the half-level contour at `CELLS` nodes inside, or fewer for a wide, thin shape."""
-    distance = signed_distance(silhouette.coverage - 0.5)
+    distance = silhouette.distance
     cell = max(float(np.sqrt(np.count_nonzero(distance > 0) / CELLS)), max(distance.shape) / MOST_NODES)
     height, width = (int(np.ceil((side - 1) / cell)) + 1 for side in distance.shape)
     rows, columns = np.arange(height) * cell, np.arange(width) * cell
