@@ -26,10 +26,12 @@ class Influences:
     Attributes:
         joints: (V, K) int64, places in the skin.
         weights: (V, K) float64, at least 0, summing to 1 for each vertex.
+        unheld: (V,) which carry no weight as stored.
     """
 
     joints: NDArray[np.int64]
     weights: NDArray[np.float64]
+    unheld: NDArray[np.bool_]
 
 
 def influences_of(sources: Sequence[Vertices], joint_count: int) -> list[Influences]:
@@ -56,7 +58,7 @@ def influences_of(sources: Sequence[Vertices], joint_count: int) -> list[Influen
         joints = np.where(usable > 0, joints, 0)
         if not ((joints >= 0) & (joints < joint_count)).all():
             raise source.error("names a joint that its skin does not have", ".attributes")
-        found.append(Influences(joints.astype(np.int64), usable))
+        found.append(Influences(joints.astype(np.int64), usable, without & ~lost[-1]))
     return _mended(sources, found, lost) if any(rows.any() for rows in lost) else found
 
 
@@ -69,7 +71,7 @@ def _mended(
     if not any(rows.any() for rows in sound):
         return list(found)
     widest = max(own.joints.shape[1] for own in found)
-    wide = [Influences(_padded(own.joints, widest), _padded(own.weights, widest)) for own in found]
+    wide = [Influences(_padded(own.joints, widest), _padded(own.weights, widest), own.unheld) for own in found]
     joints = np.concatenate([own.joints[rows] for own, rows in zip(wide, sound, strict=True)])
     weights = np.concatenate([own.weights[rows] for own, rows in zip(wide, sound, strict=True)])
     tree = scipy.spatial.cKDTree(np.concatenate([places[rows] for places, rows in zip(points, sound, strict=True)]))

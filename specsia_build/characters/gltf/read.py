@@ -109,10 +109,14 @@ def read_gltf(
         animations=count_motions(document),
         landmarks=scene.landmarks,
         rest_landmarks=scene.rest_landmarks,
-        moving=None
-        if gatherer is None
-        else RawMoving(gatherer.rig(skeleton), **vars(read_motions(document, scene.number, gatherer.broken))),
+        moving=None if gatherer is None else _moving(document, scene, gatherer, skeleton),
     )
+
+
+def _moving(document: Document, scene: Scene, gatherer: RigGatherer, skeleton: Skeleton) -> RawMoving:
+    found = read_motions(document, scene.number, gatherer.broken)
+    told = replace(found, warnings=(*found.warnings, *gatherer.unheld()))
+    return RawMoving(gatherer.rig(skeleton), **vars(told))
 
 
 def _front(document: Document) -> str:

@@ -24,6 +24,9 @@ _VERTEX_COST = 20
 
 _INFLUENCE_COST = 8
 
+MOST_UNHELD = 0.001
+"""Share of a skin's vertices that may carry no weight without a word."""
+
 
 @dataclass
 class RigGatherer:
@@ -45,6 +48,7 @@ class RigGatherer:
     _binds: list[NDArray[np.float64]] = field(default_factory=list)
     _morphs: list[Morph] = field(default_factory=list)
     _first: dict[tuple[str, int], int] = field(default_factory=dict)
+    _unheld: dict[int, NDArray[np.int64]] = field(default_factory=dict)
     _vertices: int = 0
     _used: int = 0
 
@@ -60,6 +64,8 @@ class RigGatherer:
             skin = instance.node.skin or 0
             joints, binds = self.reader.skin(skin)
             first = self._places(("skin", skin), self.number[joints], binds)
+            counts = np.array([influences.unheld.sum(), len(points)]) if len(joints) > 1 else np.zeros(2, np.int64)
+            self._unheld[skin] = self._unheld.get(skin, np.zeros(2, np.int64)) + counts
             slots, weights = (influences.joints + first).astype(np.int32), influences.weights.astype(np.float32)
         else:
             first = self._places(("node", instance.place), np.array([instance.place], np.int32), np.eye(4)[None])
@@ -92,6 +98,18 @@ class RigGatherer:
             placement=np.eye(4),
             morphs=tuple(self._morphs),
         )
+
+    def unheld(self) -> list[str]:
+        """Sentences on the skins of which vertices carry no weight."""
+        found = []
+        for skin, (unheld, count) in sorted(self._unheld.items()):
+            if unheld > MOST_UNHELD * count:
+                found.append(
+                    f"{self.reader.document.name}: {unheld / count:.1%} of the vertices of skins[{skin}] carry no weight, "
+                    "so that each goes with the joint that it names first, and may be left behind by what is beside it: "
+                    "give them weights and export it again"
+                )
+        return found
 
     def _places(self, key: tuple[str, int], nodes: NDArray[np.int32], binds: NDArray[np.float64]) -> int:
         """The first slot of a skin or node."""

@@ -305,6 +305,12 @@ def test_a_vertex_without_weight_follows_its_first_joint(tmp_path: Path) -> None
     writer.binary[offset : offset + 16] = bytes(16)
     raw = read_gltf(writer.write_glb(tmp_path / "a.glb"))
     assert_allclose(corners(raw)[0, 0], [1, 1, 0], atol=1e-6)
+    assert raw.warnings == ()
+    (told,) = read_animated(Entry("a", "gltf", tmp_path / "a.glb")).warnings
+    assert told == (
+        "a.glb: 33.3% of the vertices of skins[0] carry no weight, so that each goes with the joint that it names first, "
+        "and may be left behind by what is beside it: give them weights and export it again"
+    )
 
 
 def test_a_vertex_whose_weights_are_no_numbers_is_moved_as_the_nearest_of_its_mesh(tmp_path: Path) -> None:
