@@ -88,7 +88,6 @@ def read_gltf(
         if reader.skinned
         else lost_skin(document, scene, np.bincount(face_part, minlength=len(scene.instances)).tolist())
     )
-    skeleton = with_skins(scene.skeleton, document, scene.number) if moving else scene.skeleton
     return RawMesh(
         mesh=_shared_materials(concatenate([mesh for _, mesh in placed])),
         up="+y",
@@ -109,14 +108,14 @@ def read_gltf(
         animations=count_motions(document),
         landmarks=scene.landmarks,
         rest_landmarks=scene.rest_landmarks,
-        moving=None if gatherer is None else _moving(document, scene, gatherer, skeleton),
+        moving=None if gatherer is None else _moving(document, scene, gatherer),
     )
 
 
-def _moving(document: Document, scene: Scene, gatherer: RigGatherer, skeleton: Skeleton) -> RawMoving:
+def _moving(document: Document, scene: Scene, gatherer: RigGatherer) -> RawMoving:
     found = read_motions(document, scene.number, gatherer.broken)
     told = replace(found, warnings=(*found.warnings, *gatherer.unheld()))
-    return RawMoving(gatherer.rig(skeleton), **vars(told))
+    return RawMoving(gatherer.rig(with_skins(scene.skeleton, document, scene.number)), **vars(told))
 
 
 def _front(document: Document) -> str:

@@ -105,9 +105,9 @@ class RigGatherer:
         for skin, (unheld, count) in sorted(self._unheld.items()):
             if unheld > MOST_UNHELD * count:
                 found.append(
-                    f"{self.reader.document.name}: {unheld / count:.1%} of the vertices of skins[{skin}] carry no weight, "
-                    "so that each goes with the joint that it names first, and may be left behind by what is beside it: "
-                    "give them weights and export it again"
+                    f"{self.reader.document.name}: {unheld / count:.1%} of the vertices of skins[{skin}] carry no "
+                    "weight, so that each goes with the joint that it names first, and may be left behind by what is "
+                    "beside it: give them weights and export it again"
                 )
         return found
 

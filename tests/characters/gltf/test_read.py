@@ -308,8 +308,8 @@ def test_a_vertex_without_weight_follows_its_first_joint(tmp_path: Path) -> None
     assert raw.warnings == ()
     (told,) = read_animated(Entry("a", "gltf", tmp_path / "a.glb")).warnings
     assert told == (
-        "a.glb: 33.3% of the vertices of skins[0] carry no weight, so that each goes with the joint that it names first, "
-        "and may be left behind by what is beside it: give them weights and export it again"
+        "a.glb: 33.3% of the vertices of skins[0] carry no weight, so that each goes with the joint that it names "
+        "first, and may be left behind by what is beside it: give them weights and export it again"
     )
 
 
