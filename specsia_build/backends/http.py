@@ -19,7 +19,8 @@ from specsia_build import png
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.made import Terms, read_placed, read_terms
 from specsia_build.backends.user_settings import stated_in
-from specsia_build.errors import CharacterError, UsageError, brief, plural
+from specsia_build.errors import AwayError, CharacterError, UsageError, brief, plural
+from specsia_build.files.trouble import AGAIN
 from specsia_build.files.writing import remove_tree
 from specsia_build.memory import allowed, shown
 from specsia_build.rendering.mesh import Mesh
@@ -32,6 +33,9 @@ SEED_HEADER, CHARACTER_HEADER = "X-Specsia-Seed", "X-Specsia-Character"
 TRIES = 5
 """Requests for one picture, where the server cannot be reached, is busy or restarts."""
 
+MOST_IN_VAIN = 3
+"""Pictures in a row for which there was no connection to the server, after which no other is sent."""
+
 LONGEST_REST = 60.0
 """Seconds; a server may ask for less, or for more in vain."""
 
@@ -43,11 +47,14 @@ _MOST_SAID, _MOST_READ = 200, 1 << 20
 
 
 class _TryAgainError(Exception):
-    """A request failed as it may not the next time; `rest` is how many seconds the server asked for."""
+    """A request failed as it may not the next time.
 
-    def __init__(self, reason: str, rest: float | None = None) -> None:
+    `rest` is how many seconds the server asked for, `away` whether there was no connection to it.
+    """
+
+    def __init__(self, reason: str, rest: float | None = None, away: bool = False) -> None:
         super().__init__(reason)
-        self.rest = rest
+        self.rest, self.away = rest, away
 
 
 @dataclass
@@ -58,6 +65,7 @@ class Server(Backend):
         url: that pictures are posted to.
         terms: what holds for its meshes.
         sleep: waits for so many seconds.
+        in_vain: pictures of late for which there was no connection.
         name, version, sees_ground_truth, needs_yaw, slots, gpus, patience: as in `Backend`.
     """
 
@@ -69,6 +77,7 @@ class Server(Backend):
     sees_ground_truth: bool = False
     needs_yaw: bool = False
     gpus: int = 0
+    in_vain: int = 0
 
     @property
     def slots(self) -> int:
@@ -86,6 +95,7 @@ class Server(Backend):
 
         Raises:
             CharacterError: if it refuses, cannot be reached, takes too long or answers with no mesh.
+            AwayError: if there was no connection to it for the last pictures either.
         """
         headers = {
             "Content-Type": "image/png",
@@ -109,11 +119,19 @@ class Server(Backend):
             remove_tree(folder)
 
     def _answer(self, picture: bytes, headers: Mapping[str, str]) -> bytes:
+        away = True
         for attempt in range(TRIES):
             try:
                 return self._ask(picture, headers)
             except _TryAgainError as failed:
+                away = away and failed.away
                 if attempt + 1 == TRIES:
+                    self.in_vain = self.in_vain + 1 if away else 0
+                    if self.in_vain >= MOST_IN_VAIN:
+                        raise AwayError(
+                            f"{self.name}: {failed}, for {plural(self.in_vain, 'picture')} in a row: see that the "
+                            f"server runs, and {AGAIN}"
+                        ) from failed
                     raise CharacterError(f"{self.name}: {failed}, {TRIES} times in a row") from failed
                 rest = 2.0**attempt if failed.rest is None else failed.rest
                 self.sleep(min(rest, LONGEST_REST))
@@ -126,6 +144,7 @@ class Server(Backend):
         timeout = httpx2.Timeout(self.terms.seconds, connect=min(_CONNECT_SECONDS, self.terms.seconds))
         try:
             with httpx2.stream("POST", self.url, content=picture, headers=dict(headers), timeout=timeout) as answer:
+                self.in_vain = 0
                 if answer.status_code != 200:
                     raise self._refusal(answer)
                 packed = answer.headers.get("Content-Encoding", "")
@@ -136,6 +155,9 @@ class Server(Backend):
                         "the mesh as it is"
                     )
                 return self._body(answer, allowed(), deadline)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            why = brief(str(error), _MOST_SAID) or f"no connection within {timeout.connect:g} seconds"
+            raise _TryAgainError(f"{self.url} cannot be reached ({why})", away=True) from error
         except httpx2.TimeoutException as error:
             raise _TryAgainError(f"{self.url} did not answer within {self.terms.seconds:g} seconds") from error
         except httpx2.HTTPError as error:

@@ -17,7 +17,7 @@ from specsia_build.backends.base import Backend
 from specsia_build.backends.registry import load_backend
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, backend_name
-from specsia_build.errors import MOST_SHOWN, MOST_WARNED, LowQualityError, OthersError, SpecsiaError, brief
+from specsia_build.errors import MOST_SHOWN, MOST_WARNED, AwayError, LowQualityError, OthersError, SpecsiaError, brief
 from specsia_build.files.sources import source_digest, unchanging
 from specsia_build.files.trouble import write_trouble
 from specsia_build.memory import exhausted, is_exhaustion, memory_bytes, reckoned
@@ -250,6 +250,7 @@ def carry_out(task: Task, held: Held, digest_of: DigestOf = source_digest) -> tu
 
     Raises:
         WriteError: if something cannot be written. That is not the character's fault: the next one would fail likewise.
+        AwayError: if what the backend needs is not there, which is not the character's fault, either.
     """
     watch, start = Stopwatch(), time.perf_counter()
     reason: str | None = None
@@ -270,6 +271,8 @@ def carry_out(task: Task, held: Held, digest_of: DigestOf = source_digest) -> tu
     except Exception as error:
         if (trouble := write_trouble(error)) is not None:
             raise trouble from error
+        if isinstance(error, AwayError):
+            raise
         if isinstance(error, OthersError):
             shown = _details(task, traceback.format_exc())
             reason = f"{error}: see {shown[0]}"

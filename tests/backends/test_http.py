@@ -17,7 +17,7 @@ from specsia_build.backends.base import Context
 from specsia_build.backends.http import TRIES, Server
 from specsia_build.backends.made import Terms
 from specsia_build.backends.registry import load_backend
-from specsia_build.errors import CharacterError, UsageError
+from specsia_build.errors import AwayError, CharacterError, UsageError
 from tests.characters.gltf.writer import GltfWriter
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -104,6 +104,22 @@ def test_a_server_that_stays_busy_or_away_is_given_up() -> None:
     assert max(rests) == 60
     with pytest.raises(CharacterError, match="cannot be reached"):
         asked(url).reconstruct(picture(), Context("a", 1))
+
+
+def test_a_server_that_is_away_for_several_pictures_is_not_asked_for_more() -> None:
+    with serving((200, {}, triangle())) as (url, _):
+        backend, there = asked(url), url
+    for _ in range(2):
+        with pytest.raises(CharacterError, match=r"cannot be reached \(.+\), 5 times in a row"):
+            backend.reconstruct(picture(), Context("a", 1))
+    with serving((500, {}, b"no such mesh")) as (backend.url, _), pytest.raises(CharacterError, match="no such mesh"):
+        backend.reconstruct(picture(), Context("a", 1))
+    backend.url = there
+    for _ in range(2):
+        with pytest.raises(CharacterError):
+            backend.reconstruct(picture(), Context("a", 1))
+    with pytest.raises(AwayError, match="for 3 pictures in a row: see that the server runs, and give the same command"):
+        backend.reconstruct(picture(), Context("a", 1))
 
 
 @pytest.mark.parametrize(
