@@ -239,7 +239,7 @@ def blackened(entry: Entry, mesh: Mesh) -> tuple[Finding, ...]:
     shows = np.array([m.texture is not None and not any(m.emissive) for m in mesh.materials])[slots]
     lost = shows & (light < LEAST_LIGHT)
     lost[lost] = _texels(mesh, faces[lost])[:, :3].max(axis=1) > LEAST_BRIGHT
-    if lost.mean() <= MOST_BLACKENED:
+    if np.count_nonzero(lost) <= MOST_BLACKENED * len(lost):
         return ()
     slot = int(np.bincount(slots[lost]).argmax())
     dark = "its base colour" if factor[slot] < LEAST_LIGHT else "the colours of its vertices"

@@ -25,11 +25,13 @@ from specsia_build.characters.repeated import without_repeated_light
 from specsia_build.characters.shape import FLAT
 from specsia_build.characters.sides import with_sides
 from specsia_build.characters.strays import stray_vertices
-from specsia_build.errors import CharacterError, CostError
+from specsia_build.errors import CharacterError, CostError, plural
 from specsia_build.files.content import LOOKED_AT, other_content
 from specsia_build.files.sources import open_source_file
 from specsia_build.frame import front_rotation, up_rotation
 from specsia_build.rendering.mesh import Mesh, flat_normals
+
+_NOT_FINITE = "with numbers that are not finite"
 
 
 def read_character(entry: Entry) -> Character:
@@ -231,7 +233,7 @@ def check_shape(mesh: Mesh, name: str) -> None:
     used = mesh.vertices[mesh.used()].astype(np.float64)
     broken = int((~np.isfinite(used)).any(axis=1).sum())
     if broken:
-        raise CharacterError(f"{name} has {broken} vertices that are not finite numbers")
+        raise CharacterError(f"{name} has {plural(broken, 'vertex')} {_NOT_FINITE}")
     if float((used.max(axis=0) - used.min(axis=0)).max()) <= 0:
         raise CharacterError(f"{name} has no extent: all of its faces lie in one point")
 
@@ -256,13 +258,13 @@ def _mended(mesh: Mesh, name: str) -> tuple[Mesh, list[str]]:
     normals, normals_bad = _finite(mesh.normals)
     if uv is not None and uv_bad is not None:
         uv[uv_bad] = 0.0
-        warnings.append(f"{name} has {int(uv_bad.sum())} texture coordinates that are not finite: set to 0")
+        warnings.append(f"{name} has {plural(int(uv_bad.sum()), 'texture coordinate')} {_NOT_FINITE}: set to 0")
     if colors is not None and colors_bad is not None:
         colors[colors_bad] = 1.0
-        warnings.append(f"{name} has {int(colors_bad.sum())} vertex colours that are not finite: set to white")
+        warnings.append(f"{name} has {plural(int(colors_bad.sum()), 'vertex colour')} {_NOT_FINITE}: set to white")
     if normals is not None and normals_bad is not None:
         normals[normals_bad] = flat_normals(mesh)[normals_bad]
-        warnings.append(f"{name} has {int(normals_bad.sum())} normals that are not finite: taken from the faces")
+        warnings.append(f"{name} has {plural(int(normals_bad.sum()), 'normal')} {_NOT_FINITE}: taken from the faces")
     if not warnings:
         return mesh, warnings
     return replace(mesh, uv=uv, colors=colors, normals=normals), warnings

@@ -55,10 +55,11 @@ def stray_vertices(
     parts = [] if face_part is None else [part_names[k] for k in np.unique(face_part[faces]).tolist()]
     named = list(dict.fromkeys(f"'{names[0]}'" for names in parts if names))
     where = f" ({some(named)})" if named else ""
+    lie, them = ("lies", "it") if len(strays) == 1 else ("lie", "them")
     return (
         Finding(
             f"{len(strays):,} of the {int(mesh.used().sum()):,} vertices of {name}, in "
-            f"{plural(int(faces.sum()), 'triangle')}{where}, lie {nearest:,.4g} or more from its middle, all others "
-            f"within {rest:,.4g}: the figure becomes tiny beside them, or cannot be drawn; delete them"
+            f"{plural(int(faces.sum()), 'triangle')}{where}, {lie} {nearest:,.4g} or more from its middle, all others "
+            f"within {rest:,.4g}: the figure becomes tiny beside {them}, or cannot be drawn; delete {them}"
         ),
     )

@@ -110,9 +110,9 @@ def test_textures_of_one_texel_and_coordinates_far_away(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "warning"),
     [
-        ("nan_uv", "texture coordinates that are not finite: set to 0"),
-        ("inf_uv", "texture coordinates that are not finite: set to 0"),
-        ("nan_colours", "vertex colours that are not finite: set to white"),
+        ("nan_uv", "texture coordinates with numbers that are not finite: set to 0"),
+        ("inf_uv", "texture coordinates with numbers that are not finite: set to 0"),
+        ("nan_colours", "vertex colours with numbers that are not finite: set to white"),
     ],
 )
 def test_attributes_that_are_no_numbers_are_replaced_with_a_warning(name: str, warning: str, tmp_path: Path) -> None:

@@ -109,8 +109,8 @@ def test_a_wrong_axis_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (ARROW.replace("v 3", "v nan"), "hero.obj has 1 vertices that are not finite numbers"),
-        (ARROW.replace("v 3", "v 1e300"), "hero.obj has 1 vertices that are not finite numbers"),
+        (ARROW.replace("v 3", "v nan"), "hero.obj has 1 vertex with numbers that are not finite"),
+        (ARROW.replace("v 3", "v 1e300"), "hero.obj has 1 vertex with numbers that are not finite"),
         ("v 1 1 1\nf 1 1 1\n", "hero.obj has no extent"),
     ],
 )
@@ -128,7 +128,7 @@ def test_broken_uv_are_set_to_zero_and_said(tmp_path: Path) -> None:
     character = read_character(entry_of(tmp_path, "vt nan 0\nvt 0.5 0.25\n" + ARROW.replace("1 2 3", "1/1 2/2 3/2")))
     assert character.mesh.uv is not None
     assert_allclose(character.mesh.uv[0], np.array([[0, 0], [0.5, 0.75], [0.5, 0.75]]))
-    assert character.warnings == ("hero.obj has 1 texture coordinates that are not finite: set to 0",)
+    assert character.warnings == ("hero.obj has 1 texture coordinate with numbers that are not finite: set to 0",)
 
 
 def raw_triangle(**changes: object) -> RawMesh:

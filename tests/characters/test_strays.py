@@ -29,6 +29,12 @@ def test_vertices_far_from_the_rest_are_told_with_their_part(tmp_path: Path, far
     assert "or more from its middle, all others within" in said
 
 
+def test_one_vertex_far_from_the_rest_is_told_as_one(tmp_path: Path) -> None:
+    (said,) = warnings(tmp_path, f"v 60 1 0\nf 1 2 {COUNT + 1}\n")
+    assert said.startswith("1 of the 49 vertices of hero.obj, in 1 triangle ('body'), lies ")
+    assert said.endswith("the figure becomes tiny beside it, or cannot be drawn; delete it")
+
+
 def test_what_reaches_far_step_by_step_is_no_stray(tmp_path: Path) -> None:
     spear = "".join(f"v 0 {y} 0\n" for y in np.geomspace(3, 60, 4))
     chain = "".join(f"f {COUNT + k} {COUNT + k + 1} {COUNT + k + 2}\n" for k in range(3))
