@@ -102,6 +102,7 @@ def _read(path: Path, root: Path) -> MotionFile:
 def _read_gltf(path: Path, root: Path) -> MotionFile:
     """The motions of a glTF file, a VRM's or VRM animation's among them; its meshes are not read."""
     from specsia_build.characters.gltf.animation import read_motions as read_gltf_motions
+    from specsia_build.characters.gltf.constraints import with_constraints
     from specsia_build.characters.gltf.document import load_document
     from specsia_build.characters.gltf.hierarchy import read_hierarchy, with_skins
     from specsia_build.characters.gltf.humanoid import is_vrm0
@@ -110,7 +111,9 @@ def _read_gltf(path: Path, root: Path) -> MotionFile:
     with np.errstate(all="ignore"):
         hierarchy = read_hierarchy(document)
         found = read_gltf_motions(document, hierarchy.number)
-        skeleton = with_skins(hierarchy.skeleton, document, hierarchy.number)
+        skeleton, doubts = with_constraints(
+            with_skins(hierarchy.skeleton, document, hierarchy.number), document, hierarchy.number
+        )
         front = None if found.humanoid else _front(skeleton, "+y")
     return MotionFile(
         path.name,
@@ -119,7 +122,7 @@ def _read_gltf(path: Path, root: Path) -> MotionFile:
         motions=tuple(motion if motion.name else replace(motion, name=path.stem) for motion in found.motions),
         spoilt=found.spoilt,
         humanoid=found.humanoid,
-        warnings=(*found.warnings, *_unplayed(document)),
+        warnings=(*found.warnings, *doubts, *_unplayed(document)),
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from specsia_build.characters.gltf.animation import count_motions, read_motions
+from specsia_build.characters.gltf.constraints import with_constraints
 from specsia_build.characters.gltf.document import Document, load_document
 from specsia_build.characters.gltf.hierarchy import with_skins
 from specsia_build.characters.gltf.humanoid import is_vrm0
@@ -114,8 +115,9 @@ def read_gltf(
 
 def _moving(document: Document, scene: Scene, gatherer: RigGatherer) -> RawMoving:
     found = read_motions(document, scene.number, gatherer.broken)
-    told = replace(found, warnings=(*found.warnings, *gatherer.unheld()))
-    return RawMoving(gatherer.rig(with_skins(scene.skeleton, document, scene.number)), **vars(told))
+    skeleton, doubts = with_constraints(with_skins(scene.skeleton, document, scene.number), document, scene.number)
+    told = replace(found, warnings=(*found.warnings, *gatherer.unheld(), *doubts))
+    return RawMoving(gatherer.rig(skeleton), **vars(told))
 
 
 def _front(document: Document) -> str:

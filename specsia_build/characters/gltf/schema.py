@@ -145,7 +145,28 @@ class Visibility(Struct):
     visible: Any = True
 
 
+class Following(Struct):
+    """By what a node follows another: VRM's roll and aim have an axis, each of its own."""
+
+    source: Index
+    roll_axis: str = ""
+    aim_axis: str = ""
+    weight: Number = 1.0
+
+
+class Followings(Struct):
+    roll: Following | None = None
+    aim: Following | None = None
+    rotation: Following | None = None
+
+
+class Follower(Struct):
+    constraint: Followings
+
+
 class NodeExtensions(Struct):
+    # Looked at only where something moves.
+    constraint: Any = field(default=None, name="VRMC_node_constraint")
     visibility: Visibility | None = field(default=None, name="KHR_node_visibility")
     instancing: Present | None = field(default=None, name="EXT_mesh_gpu_instancing")
 

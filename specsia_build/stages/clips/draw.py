@@ -343,7 +343,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="draw",
-    version=13,
+    version=14,
     earlier=(motions.STAGE,),
     make=draw,
     settings=_settings,

@@ -292,7 +292,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="motions",
-    version=25,
+    version=26,
     make=find,
     settings=_settings,
     chosen=_chosen,
