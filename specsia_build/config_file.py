@@ -146,4 +146,4 @@ def write_settings(config: BuildConfig, path: Path) -> None:
     """Write what the next command inherits of the effective settings as YAML, whole or not at all."""
     kept = result_settings(config) | ({} if config.work is None else {WORK: config.work})
     kept[_ENDS[1]] = kept.pop(_ENDS[1])
-    write_bytes(path, yaml.safe_dump(kept, sort_keys=False, allow_unicode=True).encode())
+    write_bytes(path, yaml.safe_dump(kept, sort_keys=False, allow_unicode=True).encode(), lasting=True)

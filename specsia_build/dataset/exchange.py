@@ -9,6 +9,7 @@ import ctypes
 import os
 import shutil
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from specsia_build.dataset.checksums import parse_sums
@@ -51,7 +52,13 @@ def listed_names(folder: Path) -> set[str]:
 def foreign_names(folder: Path) -> list[str]:
     """Names of what lies in a dataset's folder and is not of the dataset, in order."""
     own = listed_names(folder)
-    return [name for name in listed_below(folder) if name not in own]
+    # Empty ones, where files are gone that lay in them.
+    folders = {str(above) for name in own for above in Path(name).parents}
+    return [name for name in listed_below(folder) if name not in own and not _is_folder_of(name, folder, folders)]
+
+
+def _is_folder_of(name: str, folder: Path, folders: Collection[str]) -> bool:
+    return name in folders and (folder / name).is_dir() and not (folder / name).is_symlink()
 
 
 def remove(folder: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -103,14 +104,40 @@ def replacing_folder(path: Path, whole: Callable[[Path], bool]) -> Iterator[Path
                 shutil.rmtree(left, ignore_errors=True)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes, lasting: bool = False) -> None:
     """Write a file whole or not at all, making its folder.
+
+    Args:
+        path: of the file.
+        data: its bytes.
+        lasting: see that they outlast a power cut, which takes the disk a moment.
 
     Raises:
         WriteError: if it cannot be written.
     """
     with replacing(path, len(data)) as temporary:
         temporary.write_bytes(data)
+        if lasting:
+            outlasting(temporary)
+
+
+def outlasting(path: Path) -> None:
+    """See that a file, or a folder with all that is in it, is on the disk before it takes its place.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    for inner in sorted(path.iterdir()) if path.is_dir() else ():
+        outlasting(inner)
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # Not every file system knows how, least of all of folders.
+        if error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(handle)
 
 
 def append(path: Path, text: str) -> None:

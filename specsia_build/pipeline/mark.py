@@ -40,7 +40,7 @@ VERSIONS = "versions"
 
 def _write_mark(layout: RunLayout, source: str, versions: Mapping[str, int] | None = None) -> None:
     mark = {"kind": KIND, "format": FORMAT, "specsia": __version__, "source": source, VERSIONS: versions or {}}
-    write_bytes(layout.mark, (json.dumps(mark, indent=1, ensure_ascii=False) + "\n").encode())
+    write_bytes(layout.mark, (json.dumps(mark, indent=1, ensure_ascii=False) + "\n").encode(), lasting=True)
 
 
 def _versions(config: BuildConfig, stages: Sequence[CharacterStage]) -> dict[str, int]:

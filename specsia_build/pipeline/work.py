@@ -88,7 +88,7 @@ class Work:
     def begin(self) -> None:
         """Take the run over: freeze its splits, and read what is on record as failed."""
         text = splits.to_json(self.splits).encode()
-        write_bytes(self.layout.splits, text)
+        write_bytes(self.layout.splits, text, lasting=True)
         self._splits_digest = sha256(text)
         write_bytes(self.layout.left_out, json.dumps(self.left_out).encode())
         self.record.read()

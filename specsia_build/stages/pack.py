@@ -18,6 +18,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from specsia_build import __version__
 from specsia_build.characters.character import id_order_key
 from specsia_build.config import BuildConfig
@@ -25,13 +28,13 @@ from specsia_build.dataset import exchange, schema, splits
 from specsia_build.dataset.card.text import CardFacts, write_card
 from specsia_build.dataset.card.yaml import data_sizes
 from specsia_build.dataset.checksums import parse_sums, write_checksums, write_sums
-from specsia_build.dataset.parquet import plan_shards
+from specsia_build.dataset.parquet import local_path, plan_shards
 from specsia_build.dataset.places import public_settings
 from specsia_build.dataset.teaser import write_teaser
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import temporary_beside
 from specsia_build.files.records import read_json
-from specsia_build.files.writing import writing
+from specsia_build.files.writing import outlasting, writing
 from specsia_build.stages import project, render
 from specsia_build.stages.artefact import canonical_json, file_digest, sha256
 from specsia_build.stages.members import Member
@@ -300,6 +303,7 @@ def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
         text = json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True)
         (partial / schema.BUILD_FILE).write_text(text + "\n", encoding="utf-8")
         write_sums(partial, {name: digest for name, (digest, _) in done.items()})
+        outlasting(partial)
         foreign = exchange.put(partial, folder)
     rows = sum(one.rows for shard in shards for one in shard.members)
     kept = sum(kept for _, kept in done.values())
@@ -321,18 +325,31 @@ def _record_of(folder: Path) -> dict[str, Any]:
 def packed_fingerprint(folder: Path) -> str | None:
     """Fingerprint of the dataset that is there, or None.
 
-    A dataset that lacks one of its files is not there, nor is one whose records are not as they were written.
+    A dataset that lacks one of its files is not there, nor is one with a shard that is cut off, or another file that is
+    not as it was written; of the card, which people edit, something must be left.
     """
     try:
         exchange.recover(folder)
         record = _record_of(folder)
-        found, needed = record.get("fingerprint"), {schema.CARD, *_RECORDS, *record["shards"]}
+        found, shards = record.get("fingerprint"), set(record["shards"])
         listed, unusable = parse_sums((folder / schema.SUMS_FILE).read_text(encoding="utf-8"))
     except (OSError, SpecsiaError, ValueError, KeyError, TypeError):
         return None
-    whole = not unusable and needed <= listed.keys()
-    whole = whole and all(
-        file_digest(folder / name) == digest if name in _RECORDS else (folder / name).is_file()
-        for name, digest in listed.items()
-    )
+    whole = not unusable and {schema.CARD, *_RECORDS, *shards} <= listed.keys()
+    whole = whole and all(_looks_whole(folder / name, digest, name in shards) for name, digest in listed.items())
     return found if isinstance(found, str) and whole else None
+
+
+def _looks_whole(path: Path, digest: str, is_shard: bool) -> bool:
+    """Whether a file of a dataset is as it was written, as far as a look tells: shards are too large to be read."""
+    if not path.is_file():
+        return False
+    if path.name == schema.CARD:
+        return path.stat().st_size > 0
+    if not is_shard:
+        return file_digest(path) == digest
+    try:
+        pq.read_metadata(local_path(path))
+    except (OSError, pa.ArrowException):
+        return False
+    return True

@@ -642,6 +642,19 @@ def test_a_second_build_in_the_same_folder_waits_its_turn(tmp_path: Path) -> Non
     assert "another build" in refused["error"]
 
 
+@pytest.mark.parametrize("left", [0, 0.5, None], ids=["emptied", "cut", "gone"])
+@pytest.mark.parametrize("what", ["data/*.parquet", "teaser.webp", "splits.json"])
+def test_a_dataset_that_a_power_cut_damaged_is_made_whole(copied: Copied, what: str, left: float | None) -> None:
+    _, whole, out = copied
+    before = {path: path.read_bytes() for path in (out / "dataset").glob(what)}
+    for path, data in before.items():
+        path.unlink() if left is None else path.write_bytes(data[: int(left * len(data))])
+    assert "up to date" not in specsia("status", out)["text"]
+    specsia("build", "--out", out, "--json")
+    assert {path: path.read_bytes() for path in before} == before
+    assert sums(out) == sums(whole)
+
+
 def test_a_run_whose_folder_is_removed_meanwhile_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, out = write_folder(tmp_path / "figures", 3), tmp_path / "out"
     monkeypatch.setattr(building, "compile_once", lambda *_: shutil.rmtree(out))
