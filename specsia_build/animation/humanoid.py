@@ -26,8 +26,15 @@ _STEERING = "ik"
 _MIDDLE = frozenset(("m", "c", "x"))
 """Words of joints that are of neither side: ``Head_M`` of Maya's Advanced Skeleton, ``head.x`` of Auto-Rig Pro."""
 
-_SAYING_NOTHING = frozenset(("bend", "stretch", "jnt", "joint", "bone", "bind", "skin", "d", "ex"))
+_SAYING_NOTHING = frozenset(
+    (
+        *("bend", "stretch", "jnt", "joint", "bone", "bind", "skin", "d", "ex"),
+        *("proximal", "intermediate", "medial", "distal"),
+    )
+)
 """Words of what a joint is besides a part of the body: ``lShldrBend`` of Daz, ``L_knee_JNT``, ``足D`` of MMD."""
+
+_IN_THE_PALM = "metacarpal"
 
 _OTHER_LEGS = frozenset(("front", "back", "hind", "rear", "fore", "mid"))
 """Words of the legs of what has more than two."""
@@ -46,12 +53,12 @@ _ENDINGS: Mapping[str, Sequence[str]] = {
     "Arm": ("arm",),
     "LowerArm": ("lowerarm", "lowarm", "forearm", "farm", "armlower", "elbow", "radius", "ひじ"),
     "Hand": ("hand", "wrist", "fist", "palm", "手首"),
-    "Thumb": ("thumb", "親指"),
+    "Thumb": ("thumb", "thumbmetacarpal", "親指"),
     "Index": ("index", "indexfinger", "人指", "人差指"),
     "Middle": ("middle", "middlefinger", "mid", "中指"),
     "Ring": ("ring", "ringfinger", "薬指"),
     "Little": ("little", "littlefinger", "pinky", "pinkyfinger", "小指"),
-    "Finger": ("finger",),
+    "Finger": ("finger", "fingermetacarpal"),
     "Neck": ("neck", "necklower", "首"),
     "Head": ("head", "頭"),
 }
@@ -278,7 +285,22 @@ def _arm(tree: _Tree, names: Sequence[str], side: int) -> dict[str, int | None]:
         numbered = [node for node in nodes if any(sign.isdecimal() for sign in names[node])]
         for joint, node in zip(joints, numbered or nodes, strict=False):
             arm[finger + joint] = node
-    return arm
+    return arm if lower is None else _numbered_fingers(tree, names, side, lower) | arm
+
+
+def _numbered_fingers(tree: _Tree, names: Sequence[str], side: int, lower: int) -> dict[str, int | None]:
+    """Five fingers that are told by numbers alone, from the thumb on: ``L Finger0`` of 3ds Max, ``finger1-1.L``."""
+    nodes = [node for node in tree.found.get((side, "Finger"), ()) if lower in tree.above(node)]
+    first = sorted((n for n in nodes if not set(tree.above(n)[1:]) & set(nodes)), key=lambda node: names[node])
+    if len(first) != len(_FINGERS):
+        return {}
+    found: dict[str, int | None] = {}
+    for (finger, joints), start in zip(_FINGERS.items(), first, strict=True):
+        chain = [node for node in nodes if start in tree.above(node)]
+        if finger != "Thumb":
+            chain = [node for node in chain if _IN_THE_PALM not in words_of(names[node])]
+        found |= {finger + joint: node for joint, node in zip(joints, chain, strict=False)}
+    return found
 
 
 def _trunk(tree: _Tree, names: Sequence[str], bones: Mapping[str, int | None]) -> dict[str, int | None]:

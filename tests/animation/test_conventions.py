@@ -307,3 +307,45 @@ LIMBS
     bones = [skeleton.names[human.bones[bone]] for bone in ("hips", "neck", "head", "leftShoulder", "leftUpperArm")]
     assert bones == ["rig", "DEF-spine.004", "DEF-spine.006", "DEF-shoulder.L", "DEF-upper_arm.L"]
     assert skeleton.names[human.spine[-1]] == "DEF-spine.003"
+
+
+@pytest.mark.parametrize(
+    ("hand", "thumb", "little"),
+    [
+        (
+            [f"Bip001 L Finger{k}{j}" for k in range(5) for j in ("", "1", "2")],
+            ["Bip001 L Finger0", "Bip001 L Finger01", "Bip001 L Finger02"],
+            ["Bip001 L Finger4", "Bip001 L Finger41", "Bip001 L Finger42"],
+        ),
+        (
+            [f"finger{k}-{j}.L" for k in range(1, 6) for j in (1, 2, 3)],
+            ["finger1-1.L", "finger1-2.L", "finger1-3.L"],
+            ["finger5-1.L", "finger5-2.L", "finger5-3.L"],
+        ),
+        (
+            [
+                f"LeftFinger{k}{part}"
+                for k in range(1, 6)
+                for part in ("Metacarpal", "Proximal", *(("Medial",) if k > 1 else ()), "Distal", "Tip")
+            ],
+            ["LeftFinger1Metacarpal", "LeftFinger1Proximal", "LeftFinger1Distal"],
+            ["LeftFinger5Proximal", "LeftFinger5Medial", "LeftFinger5Distal"],
+        ),
+        (
+            ["LeftThumbMetacarpal", "LeftThumbProximal", "LeftThumbDistal"]
+            + [f"LeftLittle{part}" for part in ("Metacarpal", "Proximal", "Intermediate", "Distal")],
+            ["LeftThumbMetacarpal", "LeftThumbProximal", "LeftThumbDistal"],
+            ["LeftLittleProximal", "LeftLittleIntermediate", "LeftLittleDistal"],
+        ),
+    ],
+)
+def test_fingers_are_told_by_numbers_and_by_their_bones(hand: list[str], thumb: list[str], little: list[str]) -> None:
+    lines, path = ["LeftArm", " LeftForeArm", "  LeftHand"], ""
+    for name in hand:
+        begins = name.endswith(("Finger0", "Finger1", "Finger2", "Finger3", "Finger4", "-1.L", "Metacarpal"))
+        path = "   " if begins else path + " "
+        lines.append(path + name)
+    skeleton = tree("\n".join(lines))
+    bones = {bone: skeleton.names[node] for bone, node in humanoid(skeleton).bones.items()}
+    for finger, told in (("Thumb", thumb), ("Little", little)):
+        assert [name for bone, name in bones.items() if bone.startswith(f"left{finger}")] == told
