@@ -4,7 +4,7 @@ The silhouette becomes a surface whose thickness solves a Poisson equation, as i
 limbs come out round, heads and bodies as deep as figures are as a rule, and a figure that must be long or stands on
 four legs is drawn out along the line of sight. The picture colours the front; the back is
 guessed from the colours along the outline. Limbs thinner than a cell are kept (`thin`); what of the picture is left out
-all the same is told. What a single view cannot tell stays wrong, as it does with any
+all the same, or fused, is told (`doubts`). What a single view cannot tell stays wrong, as it does with any
 reconstruction: parts that touch in the picture are fused, front and back have one shape but for the feet, and the
 sides smear the outline's colours. A contour drawn around the figure widens it but stays out of its texture.
 """
@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.inflate.colour import Atlas, paint
 from specsia_build.backends.inflate.depth import depth_of, relief
+from specsia_build.backends.inflate.doubts import doubts
 from specsia_build.backends.inflate.length import drawn_out, length_of
 from specsia_build.backends.inflate.shape import Grid, clean_silhouette, lattice, poisson
 from specsia_build.backends.inflate.surface import Shell, close_surface, extend_outside
-from specsia_build.backends.inflate.thin import left_out, thin_limbs
+from specsia_build.backends.inflate.thin import thin_limbs
 from specsia_build.errors import CharacterError, UsageError, plural
 from specsia_build.frame import Camera
 from specsia_build.rendering.mesh import Material, Mesh, Texture
@@ -69,11 +70,8 @@ class Inflate(Backend):
         heights = drawn_out(surface.points[:, 1], relief(surface.points, depth), length)
         surface = replace(surface, points=np.column_stack([surface.points[:, :2], heights]))
         mesh = textured(surface, grid, paint(image), image.shape[0])
-        if lost := left_out(mesh, image[..., 3]):
-            context.doubt(
-                f"the reconstruction by {self.name} leaves out {lost:.1%} of the picture's silhouette, lines or "
-                "specks that are too thin for it: see what is left in `specsia report`, and make them wider"
-            )
+        for said in doubts(mesh, image[..., 3]):
+            context.doubt(f"the reconstruction by {self.name} {said}")
         return mesh
 
 

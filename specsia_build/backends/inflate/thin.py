@@ -13,12 +13,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.backends.inflate.shape import SPECK, Grid, Silhouette
+from specsia_build.backends.inflate.shape import Grid, Silhouette
 from specsia_build.backends.inflate.surface import Shell
-from specsia_build.frame import Camera
-from specsia_build.rendering.fast.renderer import glance
-from specsia_build.rendering.layers import HALF_COVERED
-from specsia_build.rendering.mesh import Mesh
 
 Floats = NDArray[np.float64]
 
@@ -42,10 +38,6 @@ INNER = 0.9
 
 LEAST_PX = 0.5
 """Half width in pixels of the thinnest line that a picture shows."""
-
-LEFT_OUT = 0.005
-"""Share of a silhouette from which it is told to be left out, less where it is all of a part; 0.0007 is the most of the
-real characters that the project is tested with."""
 
 STEPS = 4
 """Of a walk from a limb's middle to its contour, each as long as the contour is away."""
@@ -138,24 +130,3 @@ def _ridge(distance: Floats) -> NDArray[np.bool_]:
     across = scipy.ndimage.maximum_filter1d(distance, 3, axis=1)
     down = scipy.ndimage.maximum_filter1d(distance, 3, axis=0)
     return np.asarray(distance == np.minimum(across, down))
-
-
-def left_out(mesh: Mesh, alpha: NDArray[np.uint8]) -> float:
-    """Share 0-1 of a picture's silhouette that a mesh leaves out, 0 where that is no more than a fringe and a speck.
-
-    Args:
-        mesh: in the scale and the place of the picture's camera.
-        alpha: (S, S) uint8 coverage of the picture.
-    """
-    drawn = alpha >= HALF_COVERED
-    seen = np.isfinite(glance(mesh, [Camera(0.0, len(alpha))])[0])
-    rows, columns = np.divmod(np.flatnonzero(drawn & ~seen), len(alpha))
-    around = np.pad(seen, 1)
-    far = ~np.any([around[rows + down, columns + right] for down in range(3) for right in range(3)], axis=0)
-    share = float(np.count_nonzero(far) / np.count_nonzero(drawn))
-    if share >= LEFT_OUT or share < SPECK:
-        return share if share >= LEFT_OUT else 0.0
-    parts, _ = scipy.ndimage.label(drawn, structure=np.ones((3, 3)))
-    lost = np.setdiff1d(parts[rows[far], columns[far]], parts[seen & drawn])
-    whole = np.bincount(parts.ravel())[lost] >= SPECK * np.count_nonzero(drawn)
-    return share if whole.any() else 0.0

@@ -78,3 +78,14 @@ def test_what_is_left_out_is_told() -> None:
     assert said[0].endswith(
         "lines or specks that are too thin for it: see what is left in `specsia report`, and make them wider"
     )
+
+
+def test_parts_that_are_fused_are_told() -> None:
+    said: list[str] = []
+    body, arm = limb(SIZE, (0.5, 0.3), (0.5, 0.8), 0.095), limb(SIZE, (0.628, 0.3), (0.628, 0.8), 0.03)
+    image = painted(np.maximum(body, arm))
+    create(None).reconstruct(image, Context("7", 1, doubt=said.append))
+    assert len(said) == 1
+    assert said[0].startswith(
+        "the reconstruction by inflate fuses parts that lie too close to each other for it, across "
+    )
