@@ -21,6 +21,7 @@ from specsia_build.characters.landmarks import (
     way_of_knees,
     ways_ahead,
 )
+from specsia_build.characters.looks import front_by_looks
 from specsia_build.characters.shape import FOOT, HEAD, SHIN, Shape, shape_of, surface_points
 from specsia_build.errors import plural
 from specsia_build.frame import AXES, axis_vector, up_rotation
@@ -233,7 +234,7 @@ def front_of(
     usual: str | None = None,
     features: Mapping[str, NDArray[np.bool_]] | None = None,
 ) -> Evidence:
-    """Which way a Z-up character faces: its joints say, or what is named as its face, or else its shape.
+    """Which way a Z-up character faces: its joints say, or what is named as its face, its shape, or else its looks.
 
     Args:
         mesh: Z up.
@@ -242,6 +243,17 @@ def front_of(
             opposite may be those that a viewer sees, so that they alone are not sure.
         features: the faces of the mesh that are named for features of its face, as `features_of` finds them.
     """
+    found = _front_by_build(mesh, landmarks, usual, features)
+    axis = None if found.axis is not None else front_by_looks(mesh)
+    return found if axis is None else Evidence(axis, "by the details of its face")
+
+
+def _front_by_build(
+    mesh: Mesh,
+    landmarks: Sequence[Landmark],
+    usual: str | None,
+    features: Mapping[str, NDArray[np.bool_]] | None,
+) -> Evidence:
     by_joints = front_by_joints(landmarks)
     low, high = mesh.bounds()
     ways = ways_ahead(landmarks, max(float(high[2] - low[2]), 1e-12))

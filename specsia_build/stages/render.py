@@ -185,7 +185,7 @@ def _warm(_: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="render",
-    version=26,
+    version=27,
     make=render,
     settings=_settings,
     chosen=_chosen,

@@ -132,8 +132,12 @@ def test_features_of_a_mesh_are_its_materials_and_its_parts() -> None:
     }
 
 
-def test_a_face_and_a_mouth_leave_sides_and_the_tail_of_a_scarf_unsure(tmp_path: Path) -> None:
+def test_what_a_face_shows_settles_what_sides_and_the_tail_of_a_scarf_leave_unsure(tmp_path: Path) -> None:
     snowman: dict[str, list[Box]] = {"Body": [TRUNK, HEAD], "Eyes": EYES, "Nose": [((0, -0.3, 1.65), (0.1, 0.2, 0.1))]}
     scarf = viewed(JOINTS) | {"ScarfTail": (0.1, -0.4, 1.2)}
     for front in AXES[:4]:
-        assert told(tmp_path / "a.glb", snowman, front, scarf) == ("-y?", ())
+        faces, said = told(tmp_path / "a.glb", snowman, front, scarf)
+        assert faces == "-y"
+        assert [line.split(", not")[0] for line in said] == (
+            [] if front == "-y" else [f"a.glb faces {front} by the details of its face"]
+        )

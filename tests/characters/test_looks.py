@@ -1,0 +1,72 @@
+"""Which way a figure without joints faces is told by its face, where that shows far more than the back of its head."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from specsia_build.characters.facing import Evidence, front_of
+from specsia_build.characters.looks import detail, front_by_looks
+from specsia_build.frame import front_rotation
+from specsia_build.rendering.mesh import Material, Mesh
+
+Box = tuple[tuple[float, float, float], tuple[float, float, float], bool]
+
+QUADS = ((0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3))
+CORNERS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], np.float32) / 2
+
+# Centre, size and whether it is dark, of boxes: as deep as wide, so that no shape says where the front is.
+TRUNK: Box = ((0, 0, 0.5), (0.5, 0.5, 1.0), False)
+HEAD: Box = ((0, 0, 1.2), (0.4, 0.4, 0.4), False)
+EYES: tuple[Box, ...] = (((0.1, -0.2, 1.25), (0.08, 0.01, 0.1), True), ((-0.1, -0.2, 1.25), (0.08, 0.01, 0.1), True))
+MOUTH: Box = ((0, -0.2, 1.1), (0.16, 0.01, 0.03), True)
+NAPE: Box = ((0, 0.2, 1.2), (0.2, 0.01, 0.2), True)
+EARRING: Box = ((0.2, 0, 1.2), (0.01, 0.2, 0.2), True)
+
+
+def figure(*more: Box, boxes: tuple[Box, ...] = (TRUNK, HEAD, *EYES, MOUTH)) -> Mesh:
+    """Boxes, pale or dark, Z up, facing -Y."""
+    solids = [*boxes, *more]
+    vertices = np.concatenate([CORNERS * size + np.array(centre) for centre, size, _ in solids])
+    sides = np.array([(a, b, c) for q in QUADS for a, b, c in ((q[0], q[1], q[2]), (q[0], q[2], q[3]))], np.int32)
+    return Mesh(
+        vertices=vertices.astype(np.float32),
+        faces=np.concatenate([sides + 8 * k for k in range(len(solids))]),
+        materials=(Material("pale", (0.9, 0.7, 0.5, 1.0)), Material("dark", (0.02, 0.02, 0.02, 1.0))),
+        face_material=np.repeat([int(dark) for _, _, dark in solids], len(sides)).astype(np.int32),
+    )
+
+
+@pytest.mark.parametrize("axis", ["-y", "+x", "+y", "-x"])
+def test_a_figure_faces_where_its_face_is(axis: str) -> None:
+    turned = figure().rotated(front_rotation(axis).T)
+    assert front_by_looks(turned) == axis
+    assert front_of(turned, ()) == Evidence(axis, "by the details of its face")
+
+
+@pytest.mark.parametrize(
+    "mesh",
+    [
+        replace(figure(), materials=tuple(replace(m, alpha_mode="mask") for m in figure().materials)),
+        figure(boxes=(TRUNK, HEAD)),
+        figure(NAPE),
+        figure(EARRING),
+        figure().with_vertices(figure().vertices * np.array((1, 3, 0.5), np.float32)),
+    ],
+    ids=["leaves", "no face", "as much behind", "another on one side", "long and low"],
+)
+def test_where_a_face_does_not_tell_nothing_is_sure(mesh: Mesh) -> None:
+    assert front_by_looks(mesh) is None
+
+
+def test_detail_is_that_within_the_figure() -> None:
+    color, coverage = np.zeros((40, 40, 4), np.uint8), np.zeros((40, 40), np.uint8)
+    assert detail(color, coverage) == (0.0, 0.0)
+    color[10:30, 10:30], coverage[10:30, 10:30] = (200, 200, 200, 255), 255
+    assert detail(color, coverage) == (0.0, 0.0)
+    color[20:25, 15:20, :3] = 0
+    head, whole = detail(color, coverage)
+    assert head == 0.0
+    assert whole > 0.0
