@@ -4,6 +4,7 @@ import importlib.util
 from pathlib import Path
 
 import bpy
+import fbx_colour
 import fbx_layers
 import fbx_opacity
 import job_server
@@ -49,6 +50,7 @@ def _import_fbx(path, signs, layered):
     _enable("io_scene_fbx", "fbx")
     fbx_opacity.remember_signs(signs)
     fbx_layers.remember_layers(layered)
+    fbx_colour.understand_links()
     if "fbx" in dir(bpy.ops.import_scene):
         bpy.ops.import_scene.fbx(filepath=path, use_image_search=False)
     else:

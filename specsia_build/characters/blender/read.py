@@ -23,7 +23,9 @@ from specsia_build.rendering.mesh import AlphaMode, Material, Mesh, Texture, Wra
 _NEXT = (FIRST + 1, FIRST + 10)
 """Tiles beside and above the first, of which there is one where there are several."""
 
-SCRIPT = Script("mesh", ("read_character.py", "scenes.py", "material_reader.py", "fbx_opacity.py", "fbx_layers.py"))
+SCRIPT = Script(
+    "mesh", ("read_character.py", "scenes.py", "material_reader.py", "fbx_opacity.py", "fbx_layers.py", "fbx_colour.py")
+)
 
 
 def read_with_blender(

@@ -18,7 +18,7 @@ from specsia_build.characters.blender.kept import Script, arrays_of, facts_of, r
 from specsia_build.characters.raw import RawMoving
 from specsia_build.errors import CostError, brief, some
 
-SCRIPT = Script("rig", ("read_rig.py", "scenes.py", "fbx_opacity.py", "fbx_layers.py"))
+SCRIPT = Script("rig", ("read_rig.py", "scenes.py", "fbx_opacity.py", "fbx_layers.py", "fbx_colour.py"))
 
 MOST_OFF = 0.005
 """Share of its size that a character may stand from where Blender has it before that is said."""

@@ -292,7 +292,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="motions",
-    version=27,
+    version=28,
     make=find,
     settings=_settings,
     chosen=_chosen,
