@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -36,6 +37,11 @@ class Target:
     def token(self, name: str) -> str:
         """What changes whenever the file does (an ETag, say)."""
         return str(self.fs.checksum(self.path(name)))
+
+    def digest(self, name: str) -> str:
+        """SHA-256 of a file, which is read for it."""
+        with self.fs.open(self.path(name), "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
 
     @contextmanager
     def reached(self) -> Iterator[None]:
@@ -109,25 +115,22 @@ class _Journal:
         write_bytes(self._path, json.dumps({"url": self._target.url, "files": self.sent}).encode())
 
 
-def _there(target: Target, folder: Path, journal: _Journal) -> dict[str, str]:
-    """SHA-256 by name of the files behind the URL, as far as it is known.
+def _there(target: Target, folder: Path, journal: _Journal, made: Collection[str]) -> dict[str, str]:
+    """SHA-256 by name of the files behind the URL, as far as it is known; `made` are those that uploads sent.
 
-    It is known of what was sent from here and has not changed since, and of what a complete dataset there lists.
+    It is known of what was sent from here and has not changed since. Other files as large as here are read once: what a
+    list there says of them, nobody may have seen to.
     """
     files = _files(target)
-    known = {}
-    if schema.SUMS_FILE in files:
-        listed, _ = parse_sums(target.fs.cat_file(target.path(schema.SUMS_FILE)).decode("utf-8", errors="replace"))
-        for name, digest in listed.items():
-            here = folder / name
-            if name in files and here.is_file() and here.stat().st_size == files[name]:
-                known[name] = digest
-    for name, (digest, token) in journal.sent.items():
-        if name in files:
-            if target.token(name) == token:
-                known[name] = digest
-            else:
-                known.pop(name, None)
+    known = {
+        name: digest for name, (digest, token) in journal.sent.items() if name in files and target.token(name) == token
+    }
+    for name, size in files.items():
+        here = folder / name
+        if name not in known and name not in _OF_SENDING and here.is_file() and here.stat().st_size == size:
+            known[name] = target.digest(name)
+            if name in made:
+                journal.note(name, known[name])
     return {name: known.get(name, "") for name in files}
 
 
@@ -160,8 +163,8 @@ def upload(folder: Path, target: Target, journal: Path, advance: Callable[[int],
     wanted, _ = parse_sums(text.decode("utf-8"))
     sent = size = copied = 0
     with target.reached():
-        there = _there(target, folder, memory)
-        made = _made(target, there, memory)
+        made = _made(target, _files(target), memory)
+        there = _there(target, folder, memory, made)
         surplus = [name for name in there if name in made and name not in wanted.keys() | _OF_SENDING]
         spared = tuple(name for name in there if name not in made and name not in wanted)
         changed = [name for name, digest in wanted.items() if there.get(name) != digest]

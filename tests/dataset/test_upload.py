@@ -141,6 +141,14 @@ def test_what_was_changed_there_is_sent_again(dataset: Path, memory: Target) -> 
     assert there(memory) == here(dataset)
 
 
+def test_what_a_list_there_says_is_not_believed(dataset: Path, memory: Target) -> None:
+    send(dataset, memory)
+    (dataset.parent / "uploaded.json").unlink()
+    memory.fs.pipe_file(memory.path("README.md"), (dataset / "README.md").read_bytes().replace(b"content", b"CONTENT"))
+    assert send(dataset, memory).sent == 1
+    assert there(memory) == here(dataset)
+
+
 @pytest.mark.parametrize(
     ("url", "says"),
     [("nonesuch://a/b", "no URL that can be opened"), ("hf://datasets/a/b", "specsia push")],
