@@ -341,7 +341,7 @@ def up_of(mesh: Mesh, landmarks: Sequence[Landmark], usual: str, *, settled: boo
     """
     found = up_by_joints(landmarks)
     # A rig that is named, but has no feet below the rest, is of something that does not stand.
-    if found.axis is None and not len(left_of(landmarks)):
+    if found.axis is None and len(left_of(landmarks)) < LEAST_PAIRS:
         shape = up_by_shape(mesh)
         sure = shape.axis is not None and (not settled or shape.axis in PROGRAMS_UP)
         found = shape if sure else Evidence(None, f"{found.why}, and {shape.why}")

@@ -16,7 +16,7 @@ from specsia_build.animation.names import words_of
 from specsia_build.backends.base import Context
 from specsia_build.backends.mesh_dir import create
 from specsia_build.characters.character import Character
-from specsia_build.characters.facing import front_by_joints, front_by_shape, front_of, up_by_joints
+from specsia_build.characters.facing import front_by_joints, front_by_shape, front_of, up_by_joints, up_of
 from specsia_build.characters.landmarks import Landmark
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
@@ -473,3 +473,12 @@ def test_legs_that_spread_to_all_sides_have_no_toes(tmp_path: Path) -> None:
         path = write_obj(tmp_path / "scorpion.obj", into_file("+y", front), body + legs + feet)
         (entry,) = open_source(str(path), tmp_path / "scratch").entries
         assert facts_of(read_character(entry)).faces == "-y?"
+
+
+def test_one_pair_of_a_rig_that_names_little_else_leaves_up_to_the_shape(tmp_path: Path) -> None:
+    """A rig of joints without names but for two shins, as hand-made ones are."""
+    upright = read(write_obj(tmp_path / "a.obj", into_file("+y", "-y"))).mesh
+    shins: list[Landmark] = [("Bone.001", (0.0, 0.0, 0.0)), ("shin_L", (0.2, 0.0, 0.0)), ("shin_R", (-0.2, 0.0, 0.0))]
+    assert up_of(upright, shins, "+y", settled=True).axis == "+z"
+    arms: list[Landmark] = [("arm_L", (0.4, 0.0, 0.1)), ("arm_R", (-0.4, 0.0, 0.1))]
+    assert up_of(upright, [*shins, *arms], "+y", settled=True).axis is None
