@@ -70,6 +70,11 @@ def on_white(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(picture[..., :3].astype(np.float32) / 255 * alpha + (1 - alpha), np.float32)
 
 
+def on_black(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """A picture (H, W, 4) uint8 with straight alpha, composited on black: (H, W, 3) float32 in 0…1."""
+    return np.asarray(picture[..., :3].astype(np.float32) / 255 * (picture[..., 3:].astype(np.float32) / 255))
+
+
 def _rim(covered: NDArray[np.bool_], depth: int) -> NDArray[np.bool_]:
     """Covered pixels at most `depth` away, along either axis, from one that is not; the frame's border is no rim."""
     inner = scipy.ndimage.minimum_filter(covered, 2 * depth + 1, mode="constant", cval=True)
@@ -157,9 +162,11 @@ def view_scores(result: NDArray[np.uint8], pair: Pair) -> dict[str, float]:
         pair: the view.
 
     Returns:
-        ``l1`` (mean absolute difference over the region, 0…1), ``psnr`` (dB over the region), ``ssim`` (mean over the
-        region) and ``ssim_frame`` (over the whole frame, as papers give it), ``outside`` (absolute difference beyond
-        the region per pixel of the region: paint where neither Z nor Y* has any), for each part its contribution to
+        ``l1`` (mean absolute difference over the region, 0…1; on white as all others), ``l1_black`` (absolute
+        difference on black per pixel of the region, wherever it is: it sees white paint), ``psnr`` (dB over the
+        region), ``ssim`` (mean over the region) and ``ssim_frame`` (over the whole frame, as papers give it),
+        ``outside`` (absolute difference beyond the region per pixel of the region: paint where neither Z nor Y* has
+        any), for each part its contribution to
         ``l1`` as ``part_{part}`` and its own mean as ``l1_{part}``, and `contour_scores`. What a view cannot give, such
         as the mean of an empty part, or similarity in a frame of less than 11 pixels on a side, is absent.
 
@@ -179,8 +186,10 @@ def view_scores(result: NDArray[np.uint8], pair: Pair) -> dict[str, float]:
     error = np.abs(seen - wanted).mean(axis=2, dtype=np.float64)
     count = int(parts.region.sum())
     squared = float(np.square(seen - wanted)[parts.region].mean(dtype=np.float64))
+    black = np.abs(on_black(result) - on_black(pair.gt)).mean(axis=2, dtype=np.float64)
     scores = {
         "l1": float(error[parts.region].mean()),
+        "l1_black": float(black.sum()) / count,
         "psnr": min(MOST_PSNR, -10 * float(np.log10(squared))) if squared > 0 else MOST_PSNR,
         "outside": float(error[~parts.region].sum()) / count,
     }

@@ -76,6 +76,16 @@ def test_paint_beyond_the_region_is_counted_apart() -> None:
     assert scores["ssim_frame"] < 1
 
 
+def test_white_paint_is_seen_on_black() -> None:
+    pair = drawn_pair()
+    assert view_scores(pair.gt, pair)["l1_black"] == 0
+    result = pair.gt.copy()
+    result[:10, :10] = (255, 255, 255, 51)
+    scores = view_scores(result, pair)
+    assert scores["l1"] == scores["outside"] == 0
+    assert scores["l1_black"] == pytest.approx(0.2 * 100 / regions(pair).region.sum())
+
+
 def test_contour_needs_a_line_at_its_place() -> None:
     pair = drawn_pair(shift=0)
     drawn = draw_contour(pair.z, pair.z[..., 3], 2, 0)

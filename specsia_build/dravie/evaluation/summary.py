@@ -54,6 +54,7 @@ METRICS: Mapping[str, Metric] = {
     "ssim_frame": Metric("frame SSIM ↑", 4, "structural similarity over the whole frame"),
     "contour_recall": Metric("recall ↑", 3, "share of Y*'s dark contour that is drawn"),
     "contour_precision": Metric("precision ↑", 3, "share of drawn lines that are right"),
+    "l1_black": Metric("black L1 ↓", 4, "absolute error on black, wherever it is"),
     "outside": Metric("outside ↓", 4, "paint where neither Z nor Y* has any"),
     "flicker": Metric("flicker (1)", 3, "change between the views of a turn, as a multiple of Y*'s"),
     "clip_flicker": Metric("clip flicker ↓", 4, "change from frame to frame that Y* has not"),

@@ -28,7 +28,7 @@ from specsia_build.errors import plural
 
 MAIN = ("l1", "psnr", "ssim", "contour_f1", "clip", "lpips", "fid")
 
-REST = ("ssim_frame", "contour_recall", "contour_precision", "outside", "flicker", "clip_flicker")
+REST = ("ssim_frame", "contour_recall", "contour_precision", "l1_black", "outside", "flicker", "clip_flicker")
 
 ABSENT = "–"
 
