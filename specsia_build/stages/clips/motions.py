@@ -54,6 +54,12 @@ CHARACTER, MOTION = "character/", "motion/"
 REGIONS_VERSION = 1
 """Grows whenever a character would have other regions."""
 
+LONGEST_STILL, MOST_STILL = 1.0, 0.4
+"""Seconds, and share of its time, that a motion may stand still at its beginning or end without a word."""
+
+_LOOKED_AT, _UNSEEN = 33, 1e-3
+"""Poses of a motion by which that is told, and by how much a node then turns, or goes in the skeleton's size."""
+
 MOST_TORN = 0.03
 """Share of a character's triangles that a motion may tear without a word; in some motion 0.014 of sound ones are."""
 
@@ -176,6 +182,13 @@ def _odd(character_id: str, actor: Actor, settings: ClipSettings) -> list[str]:
                 f"last no longer than a frame at --fps {settings.fps:g}, so each clip of them is one frame",
             ),
             (
+                [motion for motion in lasting if _stays(motion, actor.rig)],
+                "stands still for much of its time before or after it moves, so that many frames of a clip are alike: "
+                "cut it to what moves",
+                "stand still for much of their time before or after they move, so that many frames of each of their "
+                "clips are alike: cut them to what moves",
+            ),
+            (
                 frozen,
                 f"moves nothing of {character_id}, so that all frames of a clip of it are alike: {others}",
                 f"move nothing of {character_id}, so that all frames of each of their clips are alike: {others}",
@@ -258,6 +271,19 @@ def _moves(motion: Motion, rig: Rig) -> bool:
     return bool(moving[rig.nodes[rig.slots[rig.weights > 0]]].any()) or any(
         track.path == WEIGHTS and track.node in morphed for track in varied
     )
+
+
+def _stays(motion: Motion, rig: Rig) -> bool:
+    """Whether a motion that moves a rig begins or ends with much standing still."""
+    if motion.duration <= LONGEST_STILL or any(track.path == WEIGHTS and track.varies for track in motion.tracks):
+        return False
+    times = np.linspace(motion.start, motion.end, _LOOKED_AT)
+    nodes, rest = np.unique(rig.nodes), rig.skeleton.rest_worlds
+    worlds = poses(rig.skeleton, motion, times).worlds[:, nodes, :3]
+    near = np.append(np.full(3, np.abs(rest[nodes, :3, :3]).max()), np.ptp(rest[:, :3, 3], axis=0).max())
+    moving = np.flatnonzero((np.abs(np.diff(worlds, axis=0)) > _UNSEEN * near).any(axis=(1, 2, 3)))
+    still = max(moving[0], len(times) - 2 - moving[-1]) * (times[1] - times[0]) if len(moving) else 0.0
+    return bool(still > max(LONGEST_STILL, MOST_STILL * motion.duration))
 
 
 def _again(motions: Iterable[Motion]) -> Iterator[Motion]:

@@ -170,3 +170,10 @@ def test_a_character_that_a_motion_tears_is_said(tmp_path: Path, wrong: bool) ->
     _, summary = run_clips(tmp_path / "out", config)
     said = " ".join(summary.warnings.get("a", ()))
     assert ("a is torn in Walk, up to " in said) == wrong
+
+
+@pytest.mark.parametrize(("moving", "told"), [((0, 1), True), ((3, 4), True), ((0, 3), False)])
+def test_a_motion_that_mostly_waits_is_said(tmp_path: Path, moving: tuple[int, int], told: bool) -> None:
+    away = np.clip(np.arange(5.0), *moving)
+    said, _ = made(tmp_path, [("x", "hips", "translation", np.stack([0 * away, 0 * away, away], axis=1).tolist())])
+    assert ("x stands still for much of its time before or after it moves" in said) == told
