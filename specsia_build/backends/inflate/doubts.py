@@ -21,6 +21,9 @@ TOLD = 0.005
 """Share of a silhouette from which it is told that it was left out or added. Of the real characters that the project is
 tested with 0.0007 and 0.0034 are the most."""
 
+LEAST_PX = 32
+"""Pixels below which neither is told: in small pictures that is the lattice's rounding, not a limb or a gap."""
+
 
 def doubts(mesh: Mesh, alpha: NDArray[np.uint8]) -> Iterator[str]:
     """Ends of sentences about a mesh, which lies in its picture's place, is as large, and is not what that shows.
@@ -33,12 +36,13 @@ def doubts(mesh: Mesh, alpha: NDArray[np.uint8]) -> Iterator[str]:
     seen = np.isfinite(glance(mesh, [Camera(0.0, len(alpha))])[0])
     area = np.count_nonzero(drawn)
     lost, fused = _missed(drawn, seen), _missed(~drawn, ~seen)
-    if len(lost[0]) >= TOLD * area or _all_of_a_part(lost, drawn, seen):
+    many = max(LEAST_PX, TOLD * area)
+    if len(lost[0]) >= many or _all_of_a_part(lost, drawn, seen):
         yield (
             f"leaves out {len(lost[0]) / area:.1%} of the picture's silhouette, lines or specks that are too thin for "
             "it: see what is left in `specsia report`, and make them wider"
         )
-    if len(fused[0]) >= TOLD * area:
+    if len(fused[0]) >= many:
         yield (
             f"fuses parts that lie too close to each other for it, across {len(fused[0]) / area:.1%} of the picture's "
             "silhouette: see them in `specsia report`, and move them apart"
@@ -55,8 +59,9 @@ def _missed(wanted: Mask, there: Mask) -> Pixels:
 
 def _all_of_a_part(lost: Pixels, drawn: Mask, seen: Mask) -> bool:
     """Whether what is lost holds a connected part of what was drawn, larger than a speck."""
-    if len(lost[0]) < SPECK * np.count_nonzero(drawn):
+    least = max(LEAST_PX, SPECK * np.count_nonzero(drawn))
+    if len(lost[0]) < least:
         return False
     parts, _ = scipy.ndimage.label(drawn, structure=np.ones((3, 3)))
     gone = np.setdiff1d(parts[lost], parts[seen & drawn])
-    return bool((np.bincount(parts.ravel())[gone] >= SPECK * np.count_nonzero(drawn)).any())
+    return bool((np.bincount(parts.ravel())[gone] >= least).any())
