@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -679,8 +680,12 @@ def test_status_tells_what_is_done_and_what_comes_next(tmp_path: Path) -> None:
 def test_characters_lists_what_a_source_holds(tmp_path: Path) -> None:
     source = write_folder(tmp_path / "figures", 2)
     for path in source.iterdir():
-        # What is called a nose says where the front is.
-        path.write_text(path.read_text().replace("o nose", "o knob"))
+        # A nose says where the front is, by its name and by its colour.
+        head, nose = path.read_text().split("o nose\n")
+        flesh = " ".join(head.partition("o head\nv ")[2].split()[3:6])
+        knob, rest = nose.split("f ", 1)
+        blind = re.sub(r"( \S+){3}$", f" {flesh}", knob, flags=re.MULTILINE)
+        path.write_text(f"{head}o knob\n{blind}f {rest}")
     write_broken(source)
     found = specsia("characters", source, "--json")
     by_id = {c["id"]: c for c in found["characters"]}
