@@ -26,7 +26,7 @@ what lies beside a character, and far from all that it knows a network may paint
 
 SOFT = 2
 """Pixels beside a figure in which its edge may fade out. Fainter paint farther out is a haze, which no loss on white
-sees: without it the alpha of the model that comes along errs a tenth to a quarter less, and nothing else changes."""
+sees: without it the alpha of the model that comes along errs 7 to 23 % less, and L1 by at most .0002 more."""
 
 TILE = 768
 """Most pixels on a side that go through the network at once, less what tiles overlap; bounds its memory."""
