@@ -14,12 +14,12 @@ from specsia_build.animation.skeleton import Constraint, Skeleton, composed, rot
 Array = NDArray[np.float64]
 
 
-def in_order(constraints: Sequence[Constraint], parents: NDArray[np.int32]) -> tuple[Constraint, ...]:
+def in_order(constraints: Sequence[Constraint], skeleton: Skeleton) -> tuple[Constraint, ...]:
     """Constraints, each after those that it rests on.
 
     Args:
         constraints: at most one of each node.
-        parents: (J,) of the skeleton.
+        skeleton: of the nodes.
 
     Raises:
         ValueError: if some rest on each other.
@@ -28,8 +28,8 @@ def in_order(constraints: Sequence[Constraint], parents: NDArray[np.int32]) -> t
     graph = {
         one.node: {
             node
-            for start in ((one.source, int(parents[one.node])) if one.kind == "aim" else (one.source,))
-            for node in (_above(start, parents) if one.kind == "aim" else (start,))
+            for start in ((one.source, int(skeleton.parents[one.node])) if one.kind == "aim" else (one.source,))
+            for node in (skeleton.above(start) if one.kind == "aim" else (start,))
             if node in of
         }
         for one in constraints
@@ -38,14 +38,6 @@ def in_order(constraints: Sequence[Constraint], parents: NDArray[np.int32]) -> t
         return tuple(of[node] for node in TopologicalSorter(graph).static_order())
     except CycleError as error:
         raise ValueError("follow each other in a circle") from error
-
-
-def _above(node: int, parents: NDArray[np.int32]) -> list[int]:
-    found = []
-    while node >= 0:
-        found.append(node)
-        node = int(parents[node])
-    return found
 
 
 def followed(skeleton: Skeleton, translations: Array, rotations: Array, scales: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -63,6 +63,12 @@ class Skeleton:
     bound: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
     joints: frozenset[int] = frozenset()
     constraints: tuple[Constraint, ...] = ()
+
+    def above(self, node: int) -> Iterator[int]:
+        """A node, and those that it hangs on, one after the other."""
+        while node >= 0:
+            yield node
+            node = int(self.parents[node])
 
     def below(self, nodes: Sequence[int]) -> NDArray[np.bool_]:
         """(J,) which are some nodes, or hang on them."""

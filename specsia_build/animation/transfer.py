@@ -8,7 +8,7 @@ as high as lets the lowest sole be where the motion's own has it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
@@ -22,7 +22,7 @@ from specsia_build.animation.feet import Feet, Soles, feet, ground_of, leg_lengt
 from specsia_build.animation.figure import Figure
 from specsia_build.animation.humanoid import NEEDED, SPINE
 from specsia_build.animation.motion import ROTATION, TRANSLATION, Motion, Track, poses
-from specsia_build.animation.skeleton import Skeleton, rotation_matrices
+from specsia_build.animation.skeleton import rotation_matrices
 from specsia_build.errors import CharacterError
 
 WORSE = 0.02
@@ -81,12 +81,6 @@ def _onto(way: Array, other: Array) -> Array:
     if lengths == 0 or sine <= 1e-9 * lengths:
         return np.eye(3)
     return np.asarray(scipy.spatial.transform.Rotation.from_rotvec(axis / sine * np.arctan2(sine, cosine)).as_matrix())
-
-
-def _above(skeleton: Skeleton, node: int) -> Iterator[int]:
-    while node >= 0:
-        yield node
-        node = int(skeleton.parents[node])
 
 
 class Transfer:
@@ -190,7 +184,7 @@ class Transfer:
             holder = human.parent(bone)
             if holder is None or bone in ("spine", "chest", "upperChest") or node == holder:
                 continue
-            if holder not in _above(skeleton, node) and node not in _above(skeleton, holder):
+            if holder not in skeleton.above(node) and node not in skeleton.above(holder):
                 found[node] = holder
         return found
 
@@ -201,7 +195,7 @@ class Transfer:
         asked |= {human.bones[bone] for bone in NEEDED} if self.people else set()
         found: set[int] = set()
         for node in asked:
-            for above in _above(self.target.skeleton, node):
+            for above in self.target.skeleton.above(node):
                 if above in found:
                     break
                 found.add(above)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,13 +115,14 @@ class _Journal:
         write_bytes(self._path, json.dumps({"url": self._target.url, "files": self.sent}).encode())
 
 
-def _there(target: Target, folder: Path, journal: _Journal, made: Collection[str]) -> dict[str, str]:
-    """SHA-256 by name of the files behind the URL, as far as it is known; `made` are those that uploads sent.
+def _there(
+    target: Target, files: Mapping[str, int], folder: Path, journal: _Journal, made: Collection[str]
+) -> dict[str, str]:
+    """SHA-256 by name of the `files` behind the URL, as far as it is known; `made` are those that uploads sent.
 
     It is known of what was sent from here and has not changed since. Other files as large as here are read once: what a
     list there says of them, nobody may have seen to.
     """
-    files = _files(target)
     known = {
         name: digest for name, (digest, token) in journal.sent.items() if name in files and target.token(name) == token
     }
@@ -163,8 +164,9 @@ def upload(folder: Path, target: Target, journal: Path, advance: Callable[[int],
     wanted, _ = parse_sums(text.decode("utf-8"))
     sent = size = copied = 0
     with target.reached():
-        made = _made(target, _files(target), memory)
-        there = _there(target, folder, memory, made)
+        files = _files(target)
+        made = _made(target, files, memory)
+        there = _there(target, files, folder, memory, made)
         surplus = [name for name in there if name in made and name not in wanted.keys() | _OF_SENDING]
         spared = tuple(name for name in there if name not in made and name not in wanted)
         changed = [name for name, digest in wanted.items() if there.get(name) != digest]

@@ -77,7 +77,7 @@ def test_at_rest_nothing_follows() -> None:
 def test_what_follows_a_follower_comes_after_it(kind: Following) -> None:
     third = Constraint(2, 1, kind, X, 1.0)
     second = Constraint(1, 0, kind, X, 1.0)
-    parents = skeleton().parents
-    assert in_order([third, second], parents) == (second, third)
+    figure = skeleton()
+    assert in_order([third, second], figure) == (second, third)
     with pytest.raises(ValueError, match="in a circle"):
-        in_order([third, replace(second, source=2)], parents)
+        in_order([third, replace(second, source=2)], figure)

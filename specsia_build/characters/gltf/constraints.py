@@ -41,7 +41,7 @@ def with_constraints(
             name = node.name or f"nodes[{index}]"
             warnings.append(f"{document.name}: '{name}' follows no other node, as its constraint is damaged ({error})")
     try:
-        return replace(skeleton, constraints=in_order(found, skeleton.parents)), tuple(warnings)
+        return replace(skeleton, constraints=in_order(found, skeleton)), tuple(warnings)
     except ValueError as error:
         return skeleton, (*warnings, f"{document.name} has nodes that {error}, so that none follows another")
 
