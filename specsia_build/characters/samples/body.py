@@ -73,25 +73,15 @@ def lay_out(build: Build, outfit: Outfit) -> Frame:
 
 def _torso(solid: Solid, build: Build) -> None:
     span = build.neck - build.crotch
-    low, high = min(build.hips, 0.62 * span), min(build.chest, 0.62 * span)
-    wide_low, wide_high = build.hips / low, build.chest / high
-    solid.blob(
-        Part.TORSO, (0, build.crotch + 0.36 * span, 0), (build.hips, 0.46 * span, build.hips * build.depth), 0, 2.4
-    )
-    solid.blob(
-        Part.TORSO, (0, build.neck - 0.36 * span, 0), (build.chest, 0.4 * span, build.chest * build.depth), 0.1, 2.3
-    )
-    solid.limb(
-        Part.TORSO, (0, build.crotch + 0.3 * span, 0), (0, build.neck - 0.3 * span, 0),
-        (low * 0.9, high * 0.9), 0.06, (min(wide_low, wide_high), build.depth),
-    )  # fmt: skip
+    hips, chest, depth = build.hips, build.chest, build.depth
+    low, high = min(hips, 0.62 * span), min(chest, 0.62 * span)
+    solid.blob(Part.TORSO, (0, build.crotch + 0.36 * span, 0), (hips, 0.46 * span, hips * depth), 0, 2.4)
+    solid.blob(Part.TORSO, (0, build.neck - 0.36 * span, 0), (chest, 0.4 * span, chest * depth), 0.1, 2.3)
+    start, end = (0, build.crotch + 0.3 * span, 0), (0, build.neck - 0.3 * span, 0)
+    solid.limb(Part.TORSO, start, end, (low * 0.9, high * 0.9), 0.06, (min(hips / low, chest / high), depth))
     if build.belly > 0:
-        radius = build.hips * 0.85
-        solid.blob(
-            Part.TORSO, (0, build.crotch + 0.4 * span, build.belly * 0.6),
-            (radius, 0.4 * span, radius * build.depth + build.belly * 0.4),
-            0.1,
-        )  # fmt: skip
+        radius, middle = hips * 0.85, (0, build.crotch + 0.4 * span, build.belly * 0.6)
+        solid.blob(Part.TORSO, middle, (radius, 0.4 * span, radius * depth + build.belly * 0.4), 0.1)
     solid.limb(Part.HEAD, (0, build.neck - 0.12, 0), (0, build.neck + 0.1, 0), (0.075, 0.075), 0.03)
 
 
@@ -106,9 +96,8 @@ def _hand(solid: Solid, frame: Frame, build: Build, kind: str, side: int) -> Non
         return
     solid.blob(part, palm, (size * 1.12, size * 0.72, size * 0.98), 0.03, 2.3)
     thumb = palm + along * size * 0.05 + by(0, 0.1 * size, size * 0.75)
-    solid.limb(
-        part, thumb, thumb + along * size * 0.55 + by(0, 0.15 * size, size * 0.6), (size * 0.36, size * 0.3), 0.02
-    )
+    end = thumb + along * size * 0.55 + by(0, 0.15 * size, size * 0.6)
+    solid.limb(part, thumb, end, (size * 0.36, size * 0.3), 0.02)
     if kind in ("fingers", "glove"):
         for k in (-1, 0, 1):
             base = palm + along * size * 0.7 + by(0, 0, -k * size * 0.58)
@@ -133,15 +122,8 @@ def _arm(solid: Solid, frame: Frame, build: Build, outfit: Outfit, side: int) ->
     along = (wrist - shoulder) / np.linalg.norm(wrist - shoulder)
     radius = build.arm + (build.wrist - build.arm) * outfit.sleeve + CLOTH + outfit.sleeve_flare
     middle, half = (start + end) / 2, float(np.linalg.norm(end - start)) / 2
-    solid.frustum(
-        Part.SLEEVE,
-        middle,
-        half - 0.01,
-        (build.arm + CLOTH - 0.012, radius - 0.012),
-        0.012,
-        0.05,
-        axes=axes_along(along),
-    )
+    radii = (build.arm + CLOTH - 0.012, radius - 0.012)
+    solid.frustum(Part.SLEEVE, middle, half - 0.01, radii, 0.012, 0.05, axes=axes_along(along))
     if outfit.top in ("sweater", "hoodie", "jacket", "coat"):
         solid.ring(Part.CUFF, end - along * 0.012, radius - 0.006, 0.02, 0.006, axes=axes_along(along))
 
@@ -161,9 +143,8 @@ def _foot(solid: Solid, frame: Frame, build: Build, outfit: Outfit, side: int) -
     solid.blob(Part.SHOE, (x, 0.05, 0.07 + length * 0.35), (width * 1.02, 0.08, length * 0.66), 0.02, 2.2)
     if outfit.shoes == "boots":
         top = max(0.4 * build.crotch, 0.14)
-        solid.frustum(
-            Part.SHOE, (x, 0.06 + top / 2, 0), top / 2, (build.ankle + 0.012, build.ankle + 0.022), 0.012, 0.04
-        )
+        radii = (build.ankle + 0.012, build.ankle + 0.022)
+        solid.frustum(Part.SHOE, (x, 0.06 + top / 2, 0), top / 2, radii, 0.012, 0.04)
         solid.ring(Part.CUFF, (x, 0.06 + top, 0), build.ankle + 0.02, 0.022, 0.006)
     if outfit.shoes == "sneakers":
         solid.frustum(Part.SOLE, (x, 0.018, 0.065), 0.012, (width * 0.95, width * 0.95), 0.02, 0.006, (1.04, 1.6))
@@ -179,10 +160,8 @@ def _leg(solid: Solid, frame: Frame, build: Build, outfit: Outfit, side: int) ->
         t = (frame.hip[1] - frame.hem) / span
         radius = build.leg + (build.ankle - build.leg) * t + CLOTH + outfit.hem_flare
         end = hip + (ankle - hip) * t
-        solid.frustum(
-            Part.TROUSER, (hip + end) / 2, max(float(hip[1] - end[1]) / 2 - 0.01, 0.02),
-            (radius - 0.012, build.leg + CLOTH - 0.012), 0.012, 0.04,
-        )  # fmt: skip
+        half, radii = max(float(hip[1] - end[1]) / 2 - 0.01, 0.02), (radius - 0.012, build.leg + CLOTH - 0.012)
+        solid.frustum(Part.TROUSER, (hip + end) / 2, half, radii, 0.012, 0.04)
     if outfit.socks > 0:
         t = (frame.hip[1] - frame.sock) / span
         radius = build.leg + (build.ankle - build.leg) * t
@@ -206,14 +185,12 @@ def _skirt(solid: Solid, frame: Frame, build: Build, outfit: Outfit) -> None:
 def _garments(solid: Solid, frame: Frame, build: Build, outfit: Outfit) -> None:
     chest = build.chest * 0.62
     if outfit.top == "hoodie":
-        solid.ring(
-            Part.COLLAR, (0, build.neck - 0.03, -0.03), 0.13, 0.05, 0.02, (1.2, 1.1, 1.0), axes_along((0, 1, -0.25))
-        )
+        along = axes_along((0, 1, -0.25))
+        solid.ring(Part.COLLAR, (0, build.neck - 0.03, -0.03), 0.13, 0.05, 0.02, (1.2, 1.1, 1.0), along)
         solid.blob(Part.COLLAR, (0, build.neck - 0.07, frame.back - 0.03), (chest, 0.1, 0.07), 0.03)
     elif outfit.top in ("coat", "jacket", "suit", "robe", "sweater"):
-        solid.ring(
-            Part.COLLAR, (0, build.neck - 0.02, 0), 0.11, 0.034, 0.015, (1.15, 1.0, 1.2), axes_along((0, 1, 0.2))
-        )
+        along = axes_along((0, 1, 0.2))
+        solid.ring(Part.COLLAR, (0, build.neck - 0.02, 0), 0.11, 0.034, 0.015, (1.15, 1.0, 1.2), along)
     if outfit.belt and outfit.top != "bare":
         width = float(np.interp(0.36, (0, 1), (build.hips, build.chest)))
         solid.ring(Part.BELT, (0, frame.waist, 0), width + 0.002, 0.026, 0.006, (1.0, build.depth + 0.02, 1.3))
@@ -221,8 +198,8 @@ def _garments(solid: Solid, frame: Frame, build: Build, outfit: Outfit) -> None:
         solid.box(Part.BUTTON, (0, frame.waist, depth), (0.045, 0.042, 0.025), 0.012, 0.004)
     if outfit.pads:
         for side in (-1, 1):
-            solid.blob(Part.PAD, (side * frame.shoulder[0], frame.shoulder[1] + build.arm * 0.4, 0),
-                       (build.arm * 1.5, build.arm * 1.1, build.arm * 1.7), 0.008)  # fmt: skip
+            at = (side * frame.shoulder[0], frame.shoulder[1] + build.arm * 0.4, 0)
+            solid.blob(Part.PAD, at, (build.arm * 1.5, build.arm * 1.1, build.arm * 1.7), 0.008)
 
 
 def add_body(solid: Solid, frame: Frame, build: Build, outfit: Outfit) -> None:

@@ -45,9 +45,8 @@ def _draw_head(rng: Rng, species: Species, ratio: float) -> tuple[tuple[float, f
 def draw_build(rng: Rng, species: Species) -> Build:
     """Proportions, from a head that is half of it all to a tall figure with a small head."""
     figure = pick(rng, "chibi", "toon", "tall", weights=(4, 4, 2 if species.hair == 1.0 else 1))
-    ratio = {"chibi": _between(rng, 0.47, 0.6), "toon": _between(rng, 0.37, 0.47), "tall": _between(rng, 0.25, 0.36)}[
-        figure
-    ]
+    ratios = {"chibi": _between(rng, 0.47, 0.6), "toon": _between(rng, 0.37, 0.47), "tall": _between(rng, 0.25, 0.36)}
+    ratio = ratios[figure]
     radii, power, cheek = _draw_head(rng, species, ratio)
     neck = 1.8 - 2 * radii[1] + 0.05 * radii[1]
     crotch = max(neck * (_between(rng, 0.26, 0.5) if figure != "tall" else _between(rng, 0.44, 0.6)), 0.2)
@@ -145,26 +144,8 @@ HAIR = ("short", "bob", "long", "ponytail", "twintails", "spiky", "bun", "afro",
         "buns", "curly", "bald")  # fmt: skip
 HATS = ("cap", "tophat", "wizard", "beanie", "helmet", "headband", "crown", "straw", "hood", "hairbow", "chef",
         "pilot", "party", "flower")  # fmt: skip
-_SYLLABLES = (
-    "mi",
-    "lo",
-    "ka",
-    "ru",
-    "bo",
-    "ni",
-    "ta",
-    "po",
-    "ze",
-    "fi",
-    "du",
-    "ma",
-    "li",
-    "ko",
-    "wi",
-    "sa",
-    "pe",
-    "no",
-)
+_SYLLABLES = ("mi", "lo", "ka", "ru", "bo", "ni", "ta", "po", "ze", "fi", "du", "ma", "li", "ko", "wi", "sa", "pe",
+              "no")  # fmt: skip
 
 
 def draw_traits(rng: Rng) -> Traits:

@@ -138,12 +138,8 @@ def make_eyes(table: Array, skull: Skull, face: Face, iris: Colour, lid: Colour)
         corner = ball[quads]
         behind = corner[..., 2].mean(axis=1) < 0
         centre = np.where(behind[:, None], 0.25, 0.75)
-        uvs.append(
-            np.stack(
-                [(0.25 if side > 0 else 0.75) + 0.5 * _TILE * corner[..., 0], centre + 0.5 * _TILE * corner[..., 1]],
-                axis=-1,
-            )
-        )
+        column = 0.25 if side > 0 else 0.75
+        uvs.append(np.stack([column + 0.5 * _TILE * corner[..., 0], centre + 0.5 * _TILE * corner[..., 1]], axis=-1))
     image = np.empty((TEXTURE, TEXTURE, 3))
     half = TEXTURE // 2
     grid = (np.arange(half) + 0.5) / half * 2 - 1

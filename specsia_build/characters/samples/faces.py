@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from specsia_build.characters.samples.colours import INK, WHITE, Colour, luma, mix, shade
 from specsia_build.characters.samples.head import Skull
 from specsia_build.characters.samples.parts import Part
 from specsia_build.characters.samples.stamps import Stamp
 from specsia_build.characters.samples.traits import Face, Traits
 
+_HEAD = (Part.HEAD,)
 SKIN_PARTS = (Part.HEAD, Part.MUZZLE)
 
 
@@ -69,65 +72,42 @@ def _brows(skull: Skull, face: Face, colour: Colour) -> list[Stamp]:
     thick = {"thin": 0.022, "thick": 0.05, "short": 0.042}[face.brows] * skull.size
     long = rx * (0.7 if face.brows == "short" else 1.15)
     high = y + ry + 0.11 * skull.radii[1]
-    return [
-        Stamp("arc", (side * x, high), (long, thick), colour, (Part.HEAD,), turn_deg=-side * face.brow_tilt, bend=-0.22)
-        for side in (1, -1)
-    ]
+    brow = Stamp("arc", (x, high), (long, thick), colour, _HEAD, turn_deg=-face.brow_tilt, bend=-0.22)
+    return [*brow.mirrored()]
 
 
 def _beard(skull: Skull, face: Face, colour: Colour) -> list[Stamp]:
     s, (a, b, _), cy = skull.size, skull.radii, skull.centre[1]
-    moustache = [
-        Stamp(
-            "arc",
-            (side * 0.15 * s, cy - 0.31 * b),
-            (0.17 * s, 0.055 * s),
-            colour,
-            (Part.HEAD,),
-            turn_deg=-side * 12,
-            bend=-0.2,
-        )
-        for side in (1, -1)
-    ]
+    half = Stamp("arc", (0.15 * s, cy - 0.31 * b), (0.17 * s, 0.055 * s), colour, _HEAD, turn_deg=-12, bend=-0.2)
     if face.beard == "full":
         return [
-            Stamp("ellipse", (0, cy - 0.84 * b), (a * 0.98, b * 0.62), colour, (Part.HEAD,), 0),
-            Stamp("ellipse", (0, cy - 0.4 * b), (a * 0.3, b * 0.15), mix(colour, (0.95, 0.7, 0.6), 0.75), (Part.HEAD,)),
-            *moustache,
+            Stamp("ellipse", (0, cy - 0.84 * b), (a * 0.98, b * 0.62), colour, _HEAD, 0),
+            Stamp("ellipse", (0, cy - 0.4 * b), (a * 0.3, b * 0.15), mix(colour, (0.95, 0.7, 0.6), 0.75), _HEAD),
+            *half.mirrored(),
         ]
     if face.beard == "goatee":
-        return [Stamp("ellipse", (0, cy - 0.78 * b), (a * 0.24, b * 0.2), colour, (Part.HEAD,))]
-    return moustache if face.beard == "moustache" else []
+        return [Stamp("ellipse", (0, cy - 0.78 * b), (a * 0.24, b * 0.2), colour, _HEAD)]
+    return [*half.mirrored()] if face.beard == "moustache" else []
 
 
 def _glasses(skull: Skull, face: Face, colour: Colour) -> list[Stamp]:
     if not face.glasses:
         return []
     x, y, rx, ry = eye_place(skull, face)
-    r, parts = max(rx, ry) * 1.22, (Part.HEAD, Part.MUZZLE, Part.HAIR)
-    r = min(r, x * 0.94)
-    stamps = [Stamp("box", (0, y + 0.1 * r), (max(x - r, 0.01) + 0.01, 0.018 * skull.size), colour, parts)]
-    for side in (1, -1):
-        stamps.append(Stamp("ring", (side * x, y), (r, r * 0.95), colour, parts, bend=0.018 * skull.size + 0.003))
-        stamps.append(
-            Stamp(
-                "box",
-                (side * (x + r + 0.25 * skull.size), y + 0.1 * r),
-                (0.26 * skull.size, 0.018 * skull.size),
-                colour,
-                parts,
-            )
-        )
-    return stamps
+    r, thin, parts = min(max(rx, ry) * 1.22, x * 0.94), 0.018 * skull.size, (Part.HEAD, Part.MUZZLE, Part.HAIR)
+    rim = Stamp("ring", (x, y), (r, r * 0.95), colour, parts, bend=thin + 0.003)
+    bow = Stamp("box", (x + r + 0.25 * skull.size, y + 0.1 * r), (0.26 * skull.size, thin), colour, parts)
+    bridge = Stamp("box", (0, y + 0.1 * r), (max(x - r, 0.01) + 0.01, thin), colour, parts)
+    return [bridge, *chain.from_iterable(zip(rim.mirrored(), bow.mirrored(), strict=True))]
 
 
 def _nose(skull: Skull, face: Face, skin: Colour) -> list[Stamp]:
     s, y = skull.size, skull.centre[1] - 0.2 * skull.radii[1]
     dark = shade(mix(skin, (0.85, 0.3, 0.25), 0.25), 0.16)
     if face.nose == "dot":
-        return [Stamp("ellipse", (0, y), (0.045 * s, 0.034 * s), dark, (Part.HEAD,))]
+        return [Stamp("ellipse", (0, y), (0.045 * s, 0.034 * s), dark, _HEAD)]
     if face.nose == "line":
-        return [Stamp("arc", (0, y), (0.07 * s, 0.018 * s), dark, (Part.HEAD,), bend=0.5)]
+        return [Stamp("arc", (0, y), (0.07 * s, 0.018 * s), dark, _HEAD, bend=0.5)]
     return []
 
 
@@ -140,9 +120,8 @@ def face_stamps(
     stamps = _beard(skull, face, hair) if face.beard else []
     if face.blush:
         rosy = mix(skin, (0.96, 0.36, 0.38), 0.5)
-        for side in (1, -1):
-            at = (side * x * 1.3, y - ry - 0.13 * skull.radii[1])
-            stamps.append(Stamp("ellipse", at, (0.15 * s, 0.1 * s), rosy, SKIN_PARTS, opacity=0.75, soft=0.06))
+        at = (x * 1.3, y - ry - 0.13 * skull.radii[1])
+        stamps += Stamp("ellipse", at, (0.15 * s, 0.1 * s), rosy, SKIN_PARTS, opacity=0.75, soft=0.06).mirrored()
     if face.freckles:
         for side in (1, -1):
             for u, v in ((-0.08, 0.02), (0.0, -0.05), (0.08, 0.02)):
@@ -160,50 +139,39 @@ def marking_stamps(traits: Traits, skull: Skull, skin: Colour, belly: Colour, da
     (a, b, _), cy = skull.radii, skull.centre[1]
     x, y, rx, ry = eye_place(skull, traits.face)
     lean, kind = traits.asymmetry, traits.markings
-    head, stamps = (Part.HEAD,), []
+    head, stamps = _HEAD, list[Stamp]()
     if kind in ("bib", "fox"):
         stamps.append(Stamp("ellipse", (0, cy - 0.72 * b), (a * 0.8, b * 0.5), belly, head))
     if kind == "fox":
-        stamps += [
-            Stamp("ellipse", (side * 0.72 * a, cy - 0.34 * b), (a * 0.42, b * 0.3), belly, head) for side in (1, -1)
-        ]
+        stamps += Stamp("ellipse", (0.72 * a, cy - 0.34 * b), (a * 0.42, b * 0.3), belly, head).mirrored()
     if kind == "panda":
-        stamps += [
-            Stamp("ellipse", (side * x, y - 0.02), (rx * 1.6, ry * 1.5), dark, head, turn_deg=-side * 24)
-            for side in (1, -1)
-        ]
+        stamps += Stamp("ellipse", (x, y - 0.02), (rx * 1.6, ry * 1.5), dark, head, turn_deg=-24).mirrored()
     if kind == "patch":
         stamps.append(Stamp("ellipse", (lean * x, y + 0.02), (rx * 1.5 + 0.03, ry * 1.7), dark, (Part.HEAD, Part.EAR)))
     if kind in ("tabby", "tiger"):
         for k in (-1, 0, 1):
-            stamps.append(
-                Stamp("ellipse", (k * 0.2 * a, cy + (0.78 - 0.06 * abs(k)) * b), (0.05 * a, 0.24 * b), dark, head)
-            )
-        for side in (1, -1):
-            for v in (0.0, -0.24):
-                stamps.append(
-                    Stamp("ellipse", (side * 0.93 * a, cy + v * b), (0.2 * a, 0.055 * b), dark, head, turn_deg=side * 8)
-                )
+            at = (k * 0.2 * a, cy + (0.78 - 0.06 * abs(k)) * b)
+            stamps.append(Stamp("ellipse", at, (0.05 * a, 0.24 * b), dark, head))
+        cheeks = [
+            Stamp("ellipse", (0.93 * a, cy + v * b), (0.2 * a, 0.055 * b), dark, head, turn_deg=8).mirrored()
+            for v in (0.0, -0.24)
+        ]
+        stamps += chain.from_iterable(zip(*cheeks, strict=True))
         for v in (0.5, 0.1, -0.3):
             stamps.append(Stamp("ellipse", (0, cy + v * b), (0.6 * a, 0.07 * b), dark, head, -1))
     if kind == "penguin":
-        stamps += [
-            Stamp("ellipse", (side * 0.4 * a, cy - 0.06 * b), (a * 0.46, b * 0.56), belly, head) for side in (1, -1)
-        ]
+        stamps += Stamp("ellipse", (0.4 * a, cy - 0.06 * b), (a * 0.46, b * 0.56), belly, head).mirrored()
         stamps.append(Stamp("ellipse", (0, cy - 0.45 * b), (a * 0.7, b * 0.4), belly, head))
     if kind == "owl":
-        stamps += [Stamp("ellipse", (side * x, y), (rx * 1.9, ry * 1.7), belly, head) for side in (1, -1)]
+        stamps += Stamp("ellipse", (x, y), (rx * 1.9, ry * 1.7), belly, head).mirrored()
     if kind in ("spots", "dapple"):
         tone, size = (dark, 0.17) if kind == "spots" else (belly, 0.07)
         for u, v in ((0.62, 0.5), (-0.5, 0.72), (0.2, 0.8), (-0.82, -0.28), (0.74, -0.5)):
+            behind = (-lean * u * a, cy + v * b * 0.8)
             stamps.append(Stamp("ellipse", (lean * u * a, cy + v * b), (size * a, size * b * 0.9), tone, head))
-            stamps.append(
-                Stamp("ellipse", (-lean * u * a, cy + v * b * 0.8), (size * a * 1.2, size * b), tone, head, -1)
-            )
+            stamps.append(Stamp("ellipse", behind, (size * a * 1.2, size * b), tone, head, -1))
     if kind == "robot":
         stamps.append(Stamp("box", (0, y), (a * 0.84, ry * 1.5 + 0.02), dark, head, bend=0.6))
-        stamps += [
-            Stamp("ellipse", (side * 0.8 * a, cy - 0.76 * b), (0.05 * a, 0.05 * a), dark, head, 0) for side in (1, -1)
-        ]
+        stamps += Stamp("ellipse", (0.8 * a, cy - 0.76 * b), (0.05 * a, 0.05 * a), dark, head, 0).mirrored()
         stamps.append(Stamp("box", (0, cy), (a * 0.5, b * 0.4), mix(skin, dark, 0.4), head, -1, bend=0.3))
     return stamps

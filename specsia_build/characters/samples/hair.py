@@ -22,7 +22,7 @@ def _on_face(skull: Skull, u: float, v: float, out: float) -> Vector:
 
 def _fringe(solid: Solid, skull: Skull, kind: str, lean: float) -> None:
     """Hair over the forehead; `lean` is +1 or -1, the side of the parting."""
-    s, (a, b, c) = skull.size, skull.radii
+    a, b, c = skull.radii
     if kind == "straight":
         solid.blob(Part.HAIR, skull.at(0, 0.68, 0.1), (a * 0.95, b * 0.46, c * 0.97), 0.01, max(skull.power, 2.4))
         locks = [(u, 0.6, 0.9 * u, 0.3) for u in (-0.6, -0.3, 0.0, 0.3, 0.6)]
@@ -38,14 +38,13 @@ def _fringe(solid: Solid, skull: Skull, kind: str, lean: float) -> None:
         locks = [(side * 0.72, 0.5, side * 0.86, 0.0) for side in (1, -1)]
     for u, v, tip_u, tip_v in locks:
         root, tip = _on_face(skull, u, v, -0.12), _on_face(skull, tip_u, tip_v, 0.0)
-        solid.limb(Part.HAIR, root, tip, (0.2 * s, 0.05 * s), 0.03, (1.0, 0.75))
+        solid.limb(Part.HAIR, root, tip, skull.sized(0.2, 0.05), 0.03, (1.0, 0.75))
 
 
 def _sides(solid: Solid, skull: Skull, low: float, radius: float = 0.2) -> None:
-    s = skull.size
     for side in (1, -1):
-        points = (skull.at(side * 0.88, 0.3, -0.05), skull.at(side * 1.0, -0.2, -0.05), skull.at(side * 0.92, low, 0.0))
-        solid.chain(Part.HAIR, points, (radius * s, radius * s, radius * 0.7 * s), 0.02, (0.8, 1.25))
+        points = (skull.at(side * 0.88, 0.3, -0.05), skull.at(side, -0.2, -0.05), skull.at(side * 0.92, low, 0.0))
+        solid.chain(Part.HAIR, points, skull.sized(radius, radius, radius * 0.7), 0.02, (0.8, 1.25))
 
 
 def _curtain(solid: Solid, skull: Skull, low: float, width: float) -> None:
@@ -55,25 +54,30 @@ def _curtain(solid: Solid, skull: Skull, low: float, width: float) -> None:
     solid.blob(Part.HAIR, skull.at(0, top - half, -0.62), (a * width, b * (half + 0.3), c * 0.46), 0.04, 2.6)
 
 
+_SPIKES = ((0, 1, 0.3), (0.5, 0.86, 0.22), (-0.5, 0.86, 0.22), (0.86, 0.5, 0), (-0.86, 0.5, 0), (0, 0.9, -0.5),
+           (0.55, 0.6, -0.66), (-0.55, 0.6, -0.66), (0, 0.35, -1), (0.7, 0.05, -0.74), (-0.7, 0.05, -0.74))  # fmt: skip
+
+
 def _spikes(solid: Solid, skull: Skull) -> None:
-    s = skull.size
-    for u, v, w in ((0, 1, 0.3), (0.5, 0.86, 0.22), (-0.5, 0.86, 0.22), (0.86, 0.5, 0), (-0.86, 0.5, 0), (0, 0.9, -0.5),
-                    (0.55, 0.6, -0.66), (-0.55, 0.6, -0.66), (0, 0.35, -1), (0.7, 0.05, -0.74),
-                    (-0.7, 0.05, -0.74)):  # fmt: skip
-        solid.limb(Part.HAIR, skull.at(u * 0.75, v * 0.75, w * 0.75), skull.at(u * 1.5, v * 1.42, w * 1.45 - 0.1),
-                   (0.34 * s, 0.05 * s), 0.03)  # fmt: skip
+    for u, v, w in _SPIKES:
+        root, tip = skull.at(u * 0.75, v * 0.75, w * 0.75), skull.at(u * 1.5, v * 1.42, w * 1.45 - 0.1)
+        solid.limb(Part.HAIR, root, tip, skull.sized(0.34, 0.05), 0.03)
 
 
 def _puffs(solid: Solid, skull: Skull, reach: float, radius: float) -> None:
     """Curls all over but the face, on a spiral so that they spread evenly."""
-    s = skull.size
     for k in range(34):
         v = 1.0 - 1.45 * (k + 0.5) / 34
         around = np.sqrt(max(1 - v * v, 0.0))
         u, w = around * np.sin(2.4 * k), around * np.cos(2.4 * k)
         if w > 0.35 and v < 0.62:
             continue
-        solid.blob(Part.HAIR, skull.at(u * reach, v * reach + 0.05, w * reach - 0.08), (radius * s,) * 3, 0.03)
+        solid.blob(
+            Part.HAIR,
+            skull.at(u * reach, v * reach + 0.05, w * reach - 0.08),
+            skull.sized(radius, radius, radius),
+            0.03,
+        )
 
 
 def _tail(solid: Solid, skull: Skull, side: float, high: float, length: float) -> None:
@@ -83,8 +87,8 @@ def _tail(solid: Solid, skull: Skull, side: float, high: float, length: float) -
     out = np.array([side * 0.34, 0.06, -0.06]) if side else np.array([0.0, 0.12, -0.34])
     points = [root, root + out * s, root + (out * by(1.5, 0, 1.4) - by(0, 0.45 * length, 0)) * s,
               root + (out * by(1.25, 0, 1.1) - by(0, length, 0)) * s]  # fmt: skip
-    solid.chain(Part.HAIR, points, [r * s for r in (0.15, 0.24, 0.25, 0.06)], 0.02)
-    solid.blob(Part.TIE, root + out * s * 0.35, (0.17 * s, 0.17 * s, 0.17 * s), 0.01)
+    solid.chain(Part.HAIR, points, skull.sized(0.15, 0.24, 0.25, 0.06), 0.02)
+    solid.blob(Part.TIE, root + out * s * 0.35, skull.sized(0.17, 0.17, 0.17), 0.01)
 
 
 def _braid(solid: Solid, skull: Skull, side: int) -> None:
@@ -97,7 +101,7 @@ def _braid(solid: Solid, skull: Skull, side: int) -> None:
 
 def add_hair(solid: Solid, skull: Skull, style: str, lean: float, hatted: bool) -> None:
     """One style of hair; under a hat only what hangs below it."""
-    s = skull.size
+    at, sized = skull.at, skull.sized
     if style == "bald":
         return
     back = 0.2 if style in ("short", "quiff", "mohawk") else 0.14
@@ -126,11 +130,11 @@ def add_hair(solid: Solid, skull: Skull, style: str, lean: float, hatted: bool) 
     if style == "spiky":
         _spikes(solid, skull)
     elif style == "bun":
-        solid.blob(Part.HAIR, skull.at(0, 1.12, -0.3), (0.36 * s, 0.32 * s, 0.36 * s), 0.015)
-        solid.ring(Part.TIE, skull.at(0, 0.95, -0.27), 0.2 * s, 0.07 * s, 0.01)
+        solid.blob(Part.HAIR, at(0, 1.12, -0.3), sized(0.36, 0.32, 0.36), 0.015)
+        solid.ring(Part.TIE, at(0, 0.95, -0.27), 0.2 * skull.size, 0.07 * skull.size, 0.01)
     elif style == "buns":
         for side in (1, -1):
-            solid.blob(Part.HAIR, skull.at(side * 0.68, 0.86, -0.15), (0.3 * s, 0.3 * s, 0.3 * s), 0.015)
+            solid.blob(Part.HAIR, at(side * 0.68, 0.86, -0.15), sized(0.3, 0.3, 0.3), 0.015)
     elif style == "afro":
         _puffs(solid, skull, 1.12, 0.42)
     elif style == "curly":
@@ -139,20 +143,10 @@ def add_hair(solid: Solid, skull: Skull, style: str, lean: float, hatted: bool) 
         for k in range(7):
             angle = np.deg2rad(-30 + 26 * k)
             v, w = float(np.cos(angle)), float(-np.sin(angle))
-            solid.limb(
-                Part.HAIR,
-                skull.at(0, v * 0.8, w * 0.8),
-                skull.at(0, v * 1.4, w * 1.35 - 0.1),
-                (0.2 * s, 0.06 * s),
-                0.02,
-                (0.6, 1.0),
-            )
+            root, tip = at(0, v * 0.8, w * 0.8), at(0, v * 1.4, w * 1.35 - 0.1)
+            solid.limb(Part.HAIR, root, tip, sized(0.2, 0.06), 0.02, (0.6, 1.0))
     elif style == "quiff":
         for k in (-1, 0, 1):
-            root = skull.at(0.25 * k - 0.1 * lean, 0.75, 0.5)
-            points = (
-                root,
-                root + by(0.05 * s * lean, 0.34 * s, 0.12 * s),
-                root + by(0.32 * s * lean, 0.5 * s, -0.12 * s),
-            )
-            solid.chain(Part.HAIR, points, (0.22 * s, 0.2 * s, 0.08 * s), 0.02)
+            root = at(0.25 * k - 0.1 * lean, 0.75, 0.5)
+            points = (root, root + sized(0.05 * lean, 0.34, 0.12), root + sized(0.32 * lean, 0.5, -0.12))
+            solid.chain(Part.HAIR, points, sized(0.22, 0.2, 0.08), 0.02)

@@ -74,9 +74,8 @@ def shape(traits: Traits, frame: Frame, skull: Skull) -> NDArray[np.float64]:
     if not species.muzzle and traits.face.nose == "bump":
         s = skull.size
         solid.blob(Part.HEAD, skull.at(0, -0.18, 0.97), (0.09 * s, 0.08 * s, 0.11 * s), 0.02)
-    add_hair(
-        solid, skull, traits.hair, traits.asymmetry, traits.hat not in ("", "headband", "hairbow", "flower", "party")
-    )
+    hatted = traits.hat not in ("", "headband", "hairbow", "flower", "party")
+    add_hair(solid, skull, traits.hair, traits.asymmetry, hatted)
     if traits.hat:
         add_hat(solid, skull, traits.hat, traits.asymmetry)
     add_tail(solid, traits.build, _tail(traits))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -97,197 +97,119 @@ def part_colours(traits: Traits, species: Species, palette: Palette) -> dict[Par
     }  # fmt: skip
 
 
+_TORSO = (Part.TORSO,)
 _TRUNK = (Part.TORSO, Part.SKIRT)
+_LOWER = (Part.TORSO, Part.TROUSER)
 
 
 def _front(build: Build, frame: Frame, traits: Traits, palette: Palette) -> list[Stamp]:
     """Openings, lapels, ties, bibs: what makes the front of a garment."""
-    outfit, scheme = traits.outfit, palette.scheme
+    outfit, scheme, chest = traits.outfit, palette.scheme, build.chest
     span, top = build.neck - build.crotch, frame.shoulder[1] + build.arm
     stamps: list[Stamp] = []
     low = frame.skirt if outfit.skirt > 0 else frame.waist
     middle, half = (top + low) / 2, (top - low) / 2
     if outfit.top in ("jacket", "coat") and outfit.print != "halves":
         stamps += [
-            Stamp("box", (0, middle), (0.3 * build.chest, half), palette.shirt, _TRUNK),
-            Stamp("box", (0.3 * build.chest, middle), (0.012, half), shade(palette.top, 0.3), _TRUNK),
-            Stamp("box", (-0.3 * build.chest, middle), (0.012, half), shade(palette.top, 0.3), _TRUNK),
+            Stamp("box", (0, middle), (0.3 * chest, half), palette.shirt, _TRUNK),
+            *Stamp("box", (0.3 * chest, middle), (0.012, half), shade(palette.top, 0.3), _TRUNK).mirrored(),
         ]
     elif outfit.top == "suit":
+        lapels, slit = (0.42 * chest, 0.34 * span), (0.005, 0.13 * span)
         stamps += [
-            Stamp(
-                "triangle",
-                (0, top - 0.3 * span),
-                (0.42 * build.chest, 0.34 * span),
-                palette.shirt,
-                (Part.TORSO,),
-                turn_deg=180,
-            ),
-            Stamp("box", (0, frame.waist + 0.13 * span), (0.005, 0.13 * span), shade(palette.top, 0.4), (Part.TORSO,)),
+            Stamp("triangle", (0, top - 0.3 * span), lapels, palette.shirt, _TORSO, turn_deg=180),
+            Stamp("box", (0, frame.waist + 0.13 * span), slit, shade(palette.top, 0.4), _TORSO),
         ]
     elif outfit.top == "overalls":
-        bib = frame.waist + 0.24 * span
-        stamps += [
-            Stamp(
-                "box", (0, bib - 0.1), (0.6 * build.chest, 0.12 + 0.1 * span), palette.bottom, (Part.TORSO,), bend=0.2
-            )
-        ]
-        for side in (1, -1):
-            stamps += [
-                Stamp(
-                    "box",
-                    (side * 0.46 * build.chest, bib + 0.3 * span),
-                    (0.11 * build.chest, 0.42 * span),
-                    palette.bottom,
-                    (Part.TORSO,),
-                    way,
-                    side * 5,
-                )
-                for way in (1, -1)
-            ]
-            stamps.append(
-                Stamp(
-                    "ellipse",
-                    (side * 0.46 * build.chest, bib + 0.05 * span),
-                    (0.024, 0.024),
-                    scheme.accent,
-                    (Part.TORSO,),
-                )
-            )
-        stamps.append(
-            Stamp(
-                "box",
-                (0, bib - 0.02),
-                (0.26 * build.chest, 0.06 * span),
-                shade(palette.bottom, 0.2),
-                (Part.TORSO,),
-                bend=0.4,
-            )
-        )
+        bib, half_strap = frame.waist + 0.24 * span, (0.11 * chest, 0.42 * span)
+        pocket = (0.26 * chest, 0.06 * span)
+        strap = Stamp("box", (0.46 * chest, bib + 0.3 * span), half_strap, palette.bottom, _TORSO, turn_deg=5)
+        stud = Stamp("ellipse", (0.46 * chest, bib + 0.05 * span), (0.024, 0.024), scheme.accent, _TORSO)
+        stamps.append(Stamp("box", (0, bib - 0.1), (0.6 * chest, 0.12 + 0.1 * span), palette.bottom, _TORSO, bend=0.2))
+        for left_strap, left_stud in zip(strap.mirrored(), stud.mirrored(), strict=True):
+            stamps += [*left_strap.through(), left_stud]
+        stamps.append(Stamp("box", (0, bib - 0.02), pocket, shade(palette.bottom, 0.2), _TORSO, bend=0.4))
     elif outfit.top == "hoodie":
-        stamps.append(
-            Stamp(
-                "box",
-                (0, frame.waist + 0.13 * span),
-                (0.5 * build.chest, 0.11 * span),
-                shade(palette.top, 0.16),
-                (Part.TORSO,),
-                bend=0.5,
-            )
-        )
-        stamps += [
-            Stamp("box", (side * 0.05, top - 0.16 * span), (0.009, 0.12 * span), scheme.light, (Part.TORSO,))
-            for side in (1, -1)
-        ]
+        pouch, tone = (0.5 * chest, 0.11 * span), shade(palette.top, 0.16)
+        stamps.append(Stamp("box", (0, frame.waist + 0.13 * span), pouch, tone, _TORSO, bend=0.5))
+        stamps += Stamp("box", (0.05, top - 0.16 * span), (0.009, 0.12 * span), scheme.light, _TORSO).mirrored()
     elif outfit.top in ("dress", "tee", "sweater") and outfit.print == "plain" and not outfit.logo:
         for k in range(outfit.buttons):
             at = (0.0, top - (0.22 + 0.17 * k) * span)
             stamps.append(Stamp("ellipse", at, (0.022, 0.022), palette.top_second, _TRUNK))
     elif outfit.top == "robe":
-        stamps += [Stamp("box", (0, middle), (0.035, half), palette.top_second, _TRUNK),
-                   Stamp("box", (0, frame.waist), (1.0, 0.045), scheme.leather, _TRUNK, 0)]  # fmt: skip
+        stamps += [
+            Stamp("box", (0, middle), (0.035, half), palette.top_second, _TRUNK),
+            Stamp("box", (0, frame.waist), (1.0, 0.045), scheme.leather, _TRUNK, 0),
+        ]
     if outfit.tie:
         stamps += [
-            Stamp("triangle", (0, top - 0.4 * span), (0.05, 0.26 * span), scheme.accent, (Part.TORSO,)),
-            Stamp("ellipse", (0, top - 0.12 * span), (0.034, 0.03), shade(scheme.accent, 0.15), (Part.TORSO,)),
+            Stamp("triangle", (0, top - 0.4 * span), (0.05, 0.26 * span), scheme.accent, _TORSO),
+            Stamp("ellipse", (0, top - 0.12 * span), (0.034, 0.03), shade(scheme.accent, 0.15), _TORSO),
         ]
     return stamps
 
 
+def _logo(kind: str, at: tuple[float, float], radius: float, colour: Colour, side: int, ring: float) -> Stamp:
+    return Stamp(kind, at, (radius, radius), colour, _TORSO, side, bend=ring if kind == "ring" else 0.0)
+
+
 def _details(build: Build, frame: Frame, traits: Traits, palette: Palette) -> list[Stamp]:
     """Logos, sashes, straps and pockets, most of them on one side."""
-    outfit, scheme, lean = traits.outfit, palette.scheme, traits.asymmetry
+    outfit, scheme, lean, chest = traits.outfit, palette.scheme, traits.asymmetry, build.chest
     span = build.neck - build.crotch
     high = frame.waist + 0.42 * (frame.shoulder[1] - frame.waist) + 0.04
     stamps: list[Stamp] = []
     if outfit.logo and outfit.top not in ("overalls", "suit", "jacket", "coat", "robe"):
-        r = (0.34 if outfit.logo_x == 0 else 0.18) * build.chest
-        at = (lean * outfit.logo_x * build.chest, high)
-        bend = 0.018 if outfit.logo == "ring" else 0.0
-        stamps.append(Stamp(outfit.logo, at, (r, r), scheme.accent, (Part.TORSO,), bend=bend))
+        radius = (0.34 if outfit.logo_x == 0 else 0.18) * chest
+        stamps.append(_logo(outfit.logo, (lean * outfit.logo_x * chest, high), radius, scheme.accent, 1, 0.018))
     if outfit.back_logo:
-        r = 0.42 * build.chest
-        bend = 0.02 if outfit.back_logo == "ring" else 0.0
-        stamps.append(Stamp(outfit.back_logo, (0, high), (r, r), palette.top_second, (Part.TORSO,), -1, bend=bend))
+        stamps.append(_logo(outfit.back_logo, (0, high), 0.42 * chest, palette.top_second, -1, 0.02))
     if outfit.sash:
-        stamps += [
-            Stamp("box", (0, frame.waist + 0.35 * span), (0.06, 1.0), scheme.accent, (Part.TORSO,), way, lean * 42)
-            for way in (1, -1)
-        ]
+        at = (0.0, frame.waist + 0.35 * span)
+        stamps += Stamp("box", at, (0.06, 1.0), scheme.accent, _TORSO, turn_deg=lean * 42).through()
     if outfit.bag in ("satchel", "quiver") and not outfit.cape:
-        stamps += [
-            Stamp(
-                "box",
-                (0, frame.waist + 0.3 * span),
-                (0.028, 1.0),
-                shade(scheme.leather, 0.2),
-                (Part.TORSO,),
-                way,
-                -lean * 38,
-            )
-            for way in (1, -1)
-        ]
+        at, tone = (0.0, frame.waist + 0.3 * span), shade(scheme.leather, 0.2)
+        stamps += Stamp("box", at, (0.028, 1.0), tone, _TORSO, turn_deg=-lean * 38).through()
     if outfit.bag == "backpack" and not outfit.cape:
-        stamps += [
-            Stamp(
-                "box",
-                (side * 0.55 * build.chest, frame.shoulder[1] - 0.1 * span),
-                (0.03, 0.4 * span),
-                shade(scheme.leather, 0.15),
-                (Part.TORSO,),
-            )
-            for side in (1, -1)
-        ]
+        at, tone = (0.55 * chest, frame.shoulder[1] - 0.1 * span), shade(scheme.leather, 0.15)
+        stamps += Stamp("box", at, (0.03, 0.4 * span), tone, _TORSO).mirrored()
     if outfit.bottom in ("trousers", "shorts") and traits.outfit.top != "bare":
-        for side in (1, -1):
-            at = (side * (build.gap + 0.3 * build.leg), build.crotch + 0.02)
-            stamps.append(
-                Stamp(
-                    "arc", at, (0.06, 0.008), shade(palette.bottom, 0.35), (Part.TORSO, Part.TROUSER), 1, side * 20, 0.4
-                )
-            )
-        at = (lean * 0.5 * build.hips, build.crotch + 0.1 * span)
-        stamps.append(
-            Stamp("box", at, (0.055, 0.05), shade(palette.bottom, 0.22), (Part.TORSO, Part.TROUSER), -1, bend=0.4)
-        )
+        at, tone = (build.gap + 0.3 * build.leg, build.crotch + 0.02), shade(palette.bottom, 0.35)
+        stamps += Stamp("arc", at, (0.06, 0.008), tone, _LOWER, turn_deg=20, bend=0.4).mirrored()
+        at, tone = (lean * 0.5 * build.hips, build.crotch + 0.1 * span), shade(palette.bottom, 0.22)
+        stamps.append(Stamp("box", at, (0.055, 0.05), tone, _LOWER, -1, bend=0.4))
     return stamps
 
 
 def _fur(build: Build, frame: Frame, traits: Traits, palette: Palette) -> list[Stamp]:
     """Markings of a bare body."""
-    span, kind = build.neck - build.crotch, traits.markings
-    body, middle = (Part.TORSO,), build.crotch + 0.42 * span
+    span, hips, kind = build.neck - build.crotch, build.hips, traits.markings
+    middle = build.crotch + 0.42 * span
     stamps: list[Stamp] = []
     if kind in ("bib", "fox", "penguin", "plain", "tabby", "tiger", "owl", "panda", "dapple"):
-        stamps.append(Stamp("ellipse", (0, middle), (0.66 * build.hips, 0.44 * span), palette.belly, body))
+        stamps.append(Stamp("ellipse", (0, middle), (0.66 * hips, 0.44 * span), palette.belly, _TORSO))
     if kind in ("tabby", "tiger"):
         for k in range(4):
-            stamps.append(
-                Stamp(
-                    "ellipse", (0, middle + (k - 1.5) * 0.22 * span), (0.55 * build.hips, 0.035), palette.dark, body, -1
-                )
-            )
+            at = (0.0, middle + (k - 1.5) * 0.22 * span)
+            stamps.append(Stamp("ellipse", at, (0.55 * hips, 0.035), palette.dark, _TORSO, -1))
     if kind in ("spots", "dapple", "patch"):
-        tone = palette.belly if kind == "dapple" else palette.dark
-        size = 0.26 if kind != "dapple" else 0.1
+        tone, size = (palette.belly, 0.1) if kind == "dapple" else (palette.dark, 0.26)
         for u, v in ((0.5, 0.3), (-0.55, -0.2), (-0.2, 0.5), (0.3, -0.5)):
-            at = (traits.asymmetry * u * build.hips, middle + v * 0.6 * span)
-            for way in (1, -1):
-                stamps.append(
-                    Stamp(
-                        "ellipse", (at[0] * way, at[1]), (size * build.hips, size * build.hips * 0.8), tone, body, way
-                    )
-                )
+            at = (traits.asymmetry * u * hips, middle + v * 0.6 * span)
+            spot, other = Stamp("ellipse", at, (size * hips, size * hips * 0.8), tone, _TORSO).mirrored()
+            stamps += [spot, replace(other, side=-1)]
     if kind == "panda":
-        stamps.append(Stamp("box", (0, frame.shoulder[1]), (1.0, 0.09), palette.dark, body, 0))
+        stamps.append(Stamp("box", (0, frame.shoulder[1]), (1.0, 0.09), palette.dark, _TORSO, 0))
     if kind == "robot":
+        light, dark, scheme = middle + 0.16 * span, shade(palette.skin, 0.3), palette.scheme
         stamps += [
-            Stamp("box", (0, middle + 0.1 * span), (0.6 * build.hips, 0.22 * span), palette.dark, body, bend=0.3),
-            Stamp("ellipse", (-0.25 * build.hips, middle + 0.16 * span), (0.035, 0.035), palette.scheme.accent, body),
-            Stamp("ellipse", (0.08 * build.hips, middle + 0.16 * span), (0.035, 0.035), palette.scheme.main, body),
-            Stamp("box", (0, middle), (0.4 * build.hips, 0.018), palette.scheme.light, body),
-            Stamp("box", (0, middle), (0.5 * build.hips, 0.3 * span), shade(palette.skin, 0.3), body, -1, bend=0.2),
-        ]  # fmt: skip
+            Stamp("box", (0, middle + 0.1 * span), (0.6 * hips, 0.22 * span), palette.dark, _TORSO, bend=0.3),
+            Stamp("ellipse", (-0.25 * hips, light), (0.035, 0.035), scheme.accent, _TORSO),
+            Stamp("ellipse", (0.08 * hips, light), (0.035, 0.035), scheme.main, _TORSO),
+            Stamp("box", (0, middle), (0.4 * hips, 0.018), scheme.light, _TORSO),
+            Stamp("box", (0, middle), (0.5 * hips, 0.3 * span), dark, _TORSO, -1, bend=0.2),
+        ]
     return stamps
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,15 @@ class Stamp:
         distance = SHAPES[self.shape]((x * c + y * s), (y * c - x * s), self.size[0], self.size[1], self.bend)
         alpha = np.clip(0.5 - distance / self.soft, 0.0, 1.0) * self.opacity
         return alpha if self.side == 0 else np.where(normals[:, 2] * self.side > 0.0, alpha, 0.0)
+
+    def mirrored(self) -> tuple[Stamp, Stamp]:
+        """It, and its mirror image on the character's other half."""
+        x, y = self.centre
+        return self, replace(self, centre=(-x, y), turn_deg=-self.turn_deg)
+
+    def through(self) -> tuple[Stamp, Stamp]:
+        """It, in front and behind."""
+        return self, replace(self, side=-self.side)
 
 
 def _ellipse(x: Array, y: Array, a: float, b: float, bend: float) -> Array:
