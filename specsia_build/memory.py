@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import gc
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,15 @@ CURE = "raise --memory, or make it smaller"
 HEADROOM = 1.5
 """What the system lets a worker use, as a share of its memory: beside the character there are pictures of it, and what
 is reckoned is not exact."""
+
+KEPT = 2**26
+"""Bytes that a worker keeps of what it has given back: pictures of a view are as large, and are asked for again."""
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+"""Of `mallopt`, as malloc.h of glibc numbers them."""
+
+_LARGEST_THRESHOLD = 2**25
+"""The most that glibc takes for the second."""
 
 _UNITS = {"MB": 2**20, "GB": 2**30, "TB": 2**40}
 _SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?([MGT])i?B?", re.IGNORECASE)
@@ -149,13 +159,24 @@ def exhausted(name: str) -> str:
     return f"{name} needs more memory than the {shown(_allowed)} that a worker may use: {CURE}"
 
 
+def keep_freed() -> None:
+    """Have this process keep up to `KEPT` bytes that it gives back for what it asks for next, where the C library can:
+    from the system each page would come anew, and cleared, for each view that is drawn."""
+    with suppress(AttributeError, OSError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_MMAP_THRESHOLD, _LARGEST_THRESHOLD)
+        mallopt(_TRIM_THRESHOLD, KEPT)
+
+
 def limit_process(size: int) -> None:
     """Let a character cost `size` bytes in this process, and have the system hold the process to `HEADROOM` times that.
 
-    What the process holds by now is not counted. Where the system has no such limit, only what is reckoned holds.
+    What the process holds by now is not counted. Where the system has no such limit, only what is reckoned holds. It
+    keeps what it gives back, see `keep_freed`.
     """
     global _allowed, _held_to
     _allowed = size
+    keep_freed()
     if sys.platform != "linux" or _held_to == size:
         return
     _held_to = size

@@ -26,6 +26,7 @@ from specsia_build.dataset import schema
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.schema import COLUMNS, IMAGE_COLUMNS
 from specsia_build.errors import SpecsiaError
+from specsia_build.memory import keep_freed
 from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.packing import Inputs, pack_plan
@@ -57,6 +58,7 @@ def bench(stages: Sequence[str], config: BuildConfig, folder: Path, progress: Pr
     Raises:
         SpecsiaError: if a character cannot be built.
     """
+    keep_freed()
     layout = RunLayout(folder)
     source = open_source(config.source, layout.source)
     entries = list(source.entries[: config.limit])
