@@ -37,6 +37,7 @@ from tests.backends.upstream.standins import eventually, lines, processes_naming
 from tests.pipeline.test_executors import DiesOnArrival, arrive, troubled
 from tests.pipeline.test_worker_backends import write_backend
 from tests.shapes import write_folder
+from tests.stopped import stop_after
 
 HEAD = """
 import json, sys
@@ -198,6 +199,22 @@ def test_every_item_is_either_done_or_lost_for_its_reason(head: Head, tmp_path: 
     }
     assert len(said) == 1
     assert "2 CPUs, 2 GPUs" in said[0]
+
+
+@pytest.mark.parametrize("slots", [None, 1])
+def test_time_in_which_all_processes_are_stopped_is_no_items(
+    head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slots: int | None
+) -> None:
+    from specsia_build.pipeline.executors.on_ray import run_on_ray
+
+    layout = RunLayout(tmp_path / "out")
+    layout.lock.parent.mkdir(parents=True)
+    with joined_cluster(head.address, BuildConfig(source="sample:1", workers=1), layout, print) as cluster:
+        outcomes = []
+        for outcome in run_on_ray(cluster, time.sleep, [0.0, 2.5], Needs(timeout=100.0, slots=slots)):
+            stop_after(1.0, monkeypatch)
+            outcomes.append(outcome)
+    assert outcomes == [(0, None), (1, None)]
 
 
 def memory_asked_for(item: int) -> int:

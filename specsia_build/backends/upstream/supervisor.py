@@ -25,6 +25,7 @@ from specsia_build.backends.upstream.messages import (
     write_message,
 )
 from specsia_build.backends.upstream.worker import HEARTBEAT_SECONDS, INPUT, OOM, PROTOCOL
+from specsia_build.clock import Clock
 from specsia_build.errors import CharacterError, brief
 from specsia_build.files.sources import open_source_file
 from specsia_build.files.writing import remove_tree
@@ -256,11 +257,12 @@ class Supervisor:
     def _wait(self, number: int | None, seconds: float, what: str) -> dict[str, Any]:
         """The next message that answers: to the greeting if `number` is None, else to that request."""
         self._reader.refused = ""
-        deadline = time.monotonic() + seconds
+        clock = Clock()
+        deadline = clock.now() + seconds
         # An interpreter may take long to come up, and is silent until the worker has read the greeting.
-        silent_until = deadline if number is None else time.monotonic() + self._limits.heartbeat
+        silent_until = deadline if number is None else clock.now() + self._limits.heartbeat
         while True:
-            now = time.monotonic()
+            now = clock.now()
             if now >= deadline:
                 odd = f"; it wrote what is no message: {self._reader.refused}" if self._reader.refused else ""
                 raise _Fault(f"gave no {what} within {seconds:g} seconds{odd}", restart=True)
@@ -268,8 +270,8 @@ class Supervisor:
                 raise _Fault(f"gave no sign of life for {self._limits.heartbeat:g} seconds", restart=True)
             # Looked at before reading: what it wrote until then is read once more below.
             gone = self._process is None or self._process.poll() is not None
-            for message in self._reader.read(min(deadline - now, silent_until - now, 0.5)):
-                silent_until = time.monotonic() + self._limits.heartbeat
+            for message in self._reader.read(clock.left(min(deadline, silent_until))):
+                silent_until = clock.now() + self._limits.heartbeat
                 kind = message["type"]
                 if (number is None and kind in ("hello", "error")) or (
                     number is not None and kind in ("done", "error") and answers(message, number)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -21,16 +20,12 @@ from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.pipeline.executors.cluster import Cluster
 from specsia_build.pipeline.executors.nodes import ATTEMPTS, PATIENCE_SECONDS
 
-TICK_SECONDS = 1.0
-"""How often the cluster is looked at while nothing ends."""
-
 NODE_LEFT = f"the node that it was on left the Ray cluster or fell silent, {ATTEMPTS} times"
 
 
-def ready(refs: Iterable[Any], until: float) -> list[Any]:
+def ready(refs: Iterable[Any], seconds: float) -> list[Any]:
     """Those that have something to give, once one has or the time is up."""
     waiting = list(refs)
-    seconds = max(0.0, min(TICK_SECONDS, until - time.monotonic()))
     found, _ = ray.wait(waiting, num_returns=1, timeout=seconds)
     if found:
         found, _ = ray.wait(waiting, num_returns=len(waiting), timeout=0)
@@ -79,11 +74,6 @@ def why(found: RayError) -> str:
     if isinstance(found, OutOfMemoryError):
         return "its worker process was ended because its machine ran out of memory: try fewer --workers"
     return "its worker process crashed or was killed; its machine may have run out of memory: try fewer --workers"
-
-
-def soonest(deadlines: Iterable[float]) -> float:
-    """The first of some deadlines, by the monotonic clock."""
-    return min(deadlines, default=math.inf)
 
 
 class Patience:

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from typing import Any
 
+from specsia_build.clock import Clock
 from specsia_build.dataset.parallel import undisturbed, worker_context
 from specsia_build.errors import SpecsiaError
 from specsia_build.memory import limit_process, shown
@@ -27,9 +28,6 @@ _MOST_STARTS = 3
 
 _GRACE_SECONDS = 5.0
 """What a worker that is told to end may take to do so."""
-
-_LOOK_SECONDS, _LATE_SECONDS = 1.0, 2.0
-"""How often deadlines are looked at, and by how much later that is where all processes were stopped for a while."""
 
 _THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -95,9 +93,9 @@ class _Worker:
         ready: whether it has begun.
         index: of the item that it is at, or None.
         given: by that so far.
-        deadline: until when it may give more, by the monotonic clock.
+        deadline: until when it may give more, by the clock of its pool.
         left: items that it may still be given, unless it is young.
-        born: when it was begun, by the same clock.
+        born: when it was begun, by the monotonic clock.
     """
 
     process: Any
@@ -205,7 +203,7 @@ class _Pool:
         self.todo = deque(range(len(items)))
         self.workers: dict[Any, _Worker] = {}
         self.fruitless = 0
-        self.looked = time.monotonic()
+        self.clock = Clock()
         self.gives = isgeneratorfunction(function)
 
     def stop(self) -> None:
@@ -224,29 +222,17 @@ class _Pool:
             busy = [worker.deadline for worker in self.workers.values() if worker.index is not None]
             if not self.todo and not busy:
                 return
-            for pipe in self._waited(min(busy, default=math.inf)):
+            speaking = wait(list(self.workers), self.clock.left(min(busy)) if busy else None)
+            # What comes while others are listened to is heard before anyone is given up.
+            now = self.clock.now()
+            for pipe in speaking:
                 if (found := self._heard(self.workers[pipe])) is not None:
                     yield found
-            late = [w for w in self.workers.values() if w.index is not None and w.deadline <= self.looked]
+            late = [one for one in self.workers.values() if one.index is not None and one.deadline <= now]
             for worker in late:
                 self._let_go(worker)
                 assert worker.index is not None
                 yield worker.index, Lost(given_up(self.timeout), tuple(worker.given))
-
-    def _waited(self, deadline: float) -> Sequence[Any]:
-        """Pipes that have something to say, or none for now: the first that have, or where a deadline may be over.
-
-        All deadlines are moved on by a time in which this process did not run, as its workers did not, either: it was
-        stopped with them, by Ctrl-Z or by a scheduler.
-        """
-        asked = min(max(0.0, deadline - time.monotonic()), _LOOK_SECONDS)
-        found = wait(list(self.workers), None if deadline == math.inf else asked)
-        before, self.looked = self.looked, time.monotonic()
-        late = self.looked - before - asked
-        if deadline != math.inf and late > _LATE_SECONDS:
-            for worker in self.workers.values():
-                worker.deadline += late
-        return found
 
     def _fill(self) -> None:
         """Give each worker that waits an item, and start as many as there are items for."""
@@ -257,7 +243,7 @@ class _Pool:
                 self._let_go(worker)
                 continue
             worker.index = self.todo.popleft()
-            worker.given, worker.left, worker.deadline = [], worker.left - 1, time.monotonic() + self.timeout
+            worker.given, worker.left, worker.deadline = [], worker.left - 1, self.clock.now() + self.timeout
             try:
                 worker.pipe.send(self.items[worker.index])
             except BrokenPipeError:
@@ -310,7 +296,7 @@ class _Pool:
             return None
         if kind == _GIVEN:
             worker.given.append(content)
-            worker.deadline = time.monotonic() + self.timeout
+            worker.deadline = self.clock.now() + self.timeout
             return None
         assert worker.index is not None
         index, worker.index = worker.index, None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import pickle
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,18 +12,19 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
+from specsia_build.clock import Clock
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.pipeline.executors import arrival
 from specsia_build.pipeline.executors.base import Lost, Needs, R, T, given_up
 from specsia_build.pipeline.executors.cluster import Cluster
-from specsia_build.pipeline.executors.heard import NODE_LEFT, Patience, node_left, ready, received, soonest, why
+from specsia_build.pipeline.executors.heard import NODE_LEFT, Patience, node_left, ready, received, why
 from specsia_build.pipeline.executors.nodes import ATTEMPTS
 from specsia_build.pipeline.executors.shares import TaskItems
 
 
 @dataclass(frozen=True)
 class _Call:
-    """An item at work: until when it may go on, where, and in which actor."""
+    """An item at work: until when it may go on, by the clock of all, where, and in which actor."""
 
     index: int
     deadline: float
@@ -35,7 +36,7 @@ def run_in_actors(
     cluster: Cluster, function: Callable[[T], R], items: Sequence[T], needs: Needs, enough: Callable[[], bool]
 ) -> Iterator[tuple[int, R | Lost]]:
     """See `run_on_ray`."""
-    patience = Patience(cluster, "GPU" if needs.gpus else "CPU")
+    clock, patience = Clock(), Patience(cluster, "GPU" if needs.gpus else "CPU")
     patience.must_have()
     nodes = cluster.nodes
     ray.cloudpickle.register_pickle_by_value(arrival)
@@ -58,8 +59,11 @@ def run_in_actors(
                 actor, node = idle.pop()
                 index = todo.popleft()
                 packed = pickle.dumps(TaskItems(function, [items[index]], needs.memory))
-                running[actor.apply.remote(packed)] = _Call(index, time.monotonic() + needs.timeout, node, actor)
-            for ref in ready([*starting, *running], soonest(call.deadline for call in running.values())):
+                running[actor.apply.remote(packed)] = _Call(index, clock.now() + needs.timeout, node, actor)
+            soonest = min((call.deadline for call in running.values()), default=math.inf)
+            speaking = ready([*starting, *running], clock.left(soonest))
+            now = clock.now()
+            for ref in speaking:
                 found = received(cluster, ref)
                 if ref in starting:
                     actor = starting.pop(ref)
@@ -88,7 +92,6 @@ def run_in_actors(
                     todo.append(call.index)
                 else:
                     yield call.index, Lost(NODE_LEFT if left else why(found))
-            now = time.monotonic()
             for ref in [one for one, call in running.items() if call.deadline <= now]:
                 call = running.pop(ref)
                 ray.kill(call.actor)

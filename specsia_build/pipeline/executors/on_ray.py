@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import pickle
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,11 +12,12 @@ from typing import Any
 import ray
 from ray.exceptions import OutOfMemoryError, RayError
 
+from specsia_build.clock import Clock
 from specsia_build.errors import UsageError
 from specsia_build.pipeline.executors import arrival
 from specsia_build.pipeline.executors.base import TASKS_PER_PROCESS, Lost, Needs, R, Results, T, given_up, never
 from specsia_build.pipeline.executors.cluster import Cluster
-from specsia_build.pipeline.executors.heard import NODE_LEFT, Patience, node_left, ready, received, soonest, why
+from specsia_build.pipeline.executors.heard import NODE_LEFT, Patience, node_left, ready, received, why
 from specsia_build.pipeline.executors.nodes import ATTEMPTS
 from specsia_build.pipeline.executors.on_gpus import run_in_actors
 from specsia_build.pipeline.executors.shares import Done, Given, Share, TaskItems, Waiting
@@ -54,7 +54,7 @@ class _Task:
     Attributes:
         share: see `Share`.
         left: items that it was not heard of, by their place in it.
-        deadline: until when it may tell more; it does not count before it has begun.
+        deadline: until when it may tell more, by the clock of the call; it does not count before it has begun.
         node: that it has begun on.
         given: by the one item of a share of one.
     """
@@ -71,7 +71,7 @@ class _Tasks:
 
     def __init__(self, cluster: Cluster, function: Callable[[T], R], items: Sequence[T], needs: Needs) -> None:
         self.cluster, self.function, self.items, self.needs = cluster, function, items, needs
-        self.waiting = Waiting(len(items))
+        self.waiting, self.clock = Waiting(len(items)), Clock()
         self.running: dict[Any, _Task] = {}
         ray.cloudpickle.register_pickle_by_value(arrival)
         # A crash is the item's own and would only come again, as locally; what is tried again is decided here.
@@ -87,7 +87,10 @@ class _Tasks:
                 if enough():
                     self.waiting.clear()
                 self._fill()
-                for stream in ready(self.running, soonest(task.deadline for task in self.running.values())):
+                soonest = min((task.deadline for task in self.running.values()), default=math.inf)
+                speaking = ready(self.running, self.clock.left(soonest))
+                now = self.clock.now()
+                for stream in speaking:
                     # Out of `running` before what it raises is raised: to cancel a task that has ended may end its
                     # worker, which by then has begun another.
                     task = self.running.pop(stream)
@@ -105,7 +108,6 @@ class _Tasks:
                         self._go_on(stream, task)
                     else:
                         self._go_on(stream, task, not self._begun(task, *found))
-                now = time.monotonic()
                 for stream in [one for one, task in self.running.items() if task.deadline <= now]:
                     task = self.running.pop(stream)
                     ray.cancel(stream, force=True)
@@ -130,7 +132,7 @@ class _Tasks:
 
     def _go_on(self, stream: Any, task: _Task, ended: bool = False) -> None:
         if not ended:
-            task.deadline = time.monotonic() + self.needs.timeout
+            task.deadline = self.clock.now() + self.needs.timeout
             self.running[stream] = task
 
     def _begun(self, task: _Task, node: str, fault: str | None) -> bool:

@@ -14,11 +14,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from specsia_build.clock import Clock
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.files.records import MOST_JSON_BYTES, parse_json
 from specsia_build.folders import homed, shipped
@@ -207,11 +207,12 @@ class BlenderProcess:
 
     def _receive(self, seconds: float) -> dict[str, Any]:
         """The next line of the answers as an object."""
-        deadline = time.monotonic() + seconds
+        clock = Clock()
+        deadline = clock.now() + seconds
         while b"\n" not in self._unread and len(self._unread) <= MOST_JSON_BYTES:
-            left = deadline - time.monotonic()
-            ready = left > 0 and select.select([self._answers], [], [], left)[0]
-            if not ready:
+            if not select.select([self._answers], [], [], clock.left(deadline))[0]:
+                if clock.now() < deadline:
+                    continue
                 self.close()
                 raise SpecsiaError(f"Blender was given up after {seconds:g} seconds")
             data = os.read(self._answers, 1 << 16)

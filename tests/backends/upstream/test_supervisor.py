@@ -28,6 +28,7 @@ from tests.backends.upstream.standins import (
     lines,
     processes_naming,
 )
+from tests.stopped import stop_after
 
 FAULTS = {
     "03": "crash",
@@ -112,6 +113,15 @@ def test_the_worker_stays_for_all_pictures(tmp_path: Path) -> None:
         assert (made.hello.axes, made.hello.framing) == (("+x", "-z", "+y"), "free")
         assert made.peak_mb is not None
     assert supervisor.pid is None
+
+
+def test_time_in_which_all_processes_are_stopped_is_no_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Supervisor(command(tmp_path, FAULTY, faults={"02": "late"}, late=1.5), QUICK) as supervisor:
+        reasons, _ = outcomes(supervisor, tmp_path, ["01"])
+        stop_after(0.2, monkeypatch)
+        reasons, _ = outcomes(supervisor, tmp_path, ["02"])
+    assert reasons == {"02": ""}
+    assert lines(tmp_path / "attempts") == ["01", "02"]
 
 
 def test_a_worker_that_never_starts_is_given_up_quickly(tmp_path: Path) -> None:
