@@ -11,11 +11,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.jit import compiled
+from specsia_build.jit import compiled, inlined
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, encode
 
 MOST_THICKNESS = 16.0
 """Thickest line in pixels that the search window is made for."""
+
+SPAN = 16
+"""Pixels of a row whose distances are lowered together."""
 
 
 @compiled
@@ -32,6 +35,42 @@ def _offset(gx, gy, share):  # type: ignore[no-untyped-def]
     return -0.5 * (gx + gy) + np.sqrt(2.0 * gx * gy * (1.0 - share))
 
 
+@inlined
+def _covered(row):  # type: ignore[no-untyped-def]
+    """First and end of the pixels of a row that are covered."""
+    any_covered = np.uint8(0)
+    for c in row:
+        any_covered |= c
+    if any_covered == 0:
+        return 0, 0
+    start, end = 0, len(row)
+    while row[start] == 0:
+        start += 1
+    while row[end - 1] == 0:
+        end -= 1
+    return start, end
+
+
+@inlined
+def _lower(row, count, dx, dy, gx, gy, along, thin):  # type: ignore[no-untyped-def]
+    """Lower the first distances of a row, whose first pixel lies dx, dy from a pixel's centre, to those from what is
+    covered in it: a disc of radius `along`, or the side of a segment through (gx, gy) * along, half a pixel either way.
+
+    There are no branches, so that pixels are looked at together.
+    """
+    for u in range(count):
+        away = dx + u
+        outward = along - (away * gx + dy * gy)
+        aside = max(0.0, abs(dy * gx - away * gy) - 0.5)
+        d = max(0.0, outward) if aside == 0.0 else np.sqrt(outward * outward + aside * aside)
+        # The piece lies within 1 of the centre, so that what is nearer to something else lies on no side of it.
+        known = np.float64(row[u]) + 1.0
+        near = outward >= (-1.0 if aside == 0.0 else 0.0) and known * known > away * away + dy * dy
+        if thin:
+            d, near = max(0.0, np.sqrt(away * away + dy * dy) - along), True
+        row[u] = d if near and d < row[u] else row[u]
+
+
 @compiled
 def outside_distance(coverage, reach):  # type: ignore[no-untyped-def]
     """Distance in pixels from each pixel's centre to what an image (H, W) uint8 covers, up to `reach`; (H, W) float32.
@@ -40,16 +79,18 @@ def outside_distance(coverage, reach):  # type: ignore[no-untyped-def]
     """
     height, width = coverage.shape
     out = np.full((height, width), np.float32(reach), np.float32)
+    inside = np.zeros((height, width), np.bool_)
     window = int(np.ceil(reach)) + 1
     for y in range(height):
-        for x in range(width):
+        start, end = _covered(coverage[y])
+        for x in range(start, end):
             c = coverage[y, x]
             if c == 0:
                 continue
             yu, yd, xl, xr = max(0, y - 1), min(height - 1, y + 1), max(0, x - 1), min(width - 1, x + 1)
             upright = c == 255 and coverage[yu, x] == 255 and coverage[yd, x] == 255
             if upright and coverage[y, xl] == 255 and coverage[y, xr] == 255:
-                out[y, x] = 0
+                inside[y, x] = True
                 continue
             share = c / 255.0
             gx = (
@@ -65,34 +106,18 @@ def outside_distance(coverage, reach):  # type: ignore[no-untyped-def]
             length = np.sqrt(gx * gx + gy * gy)
             # A feature thinner than a pixel has no side; it is a disc of the covered area.
             thin = length < 64.0
-            if thin:
-                radius = np.sqrt(share / np.pi)
-            else:
-                gx, gy = gx / length, gy / length
-                along = _offset(gx, gy, share)
+            along = np.sqrt(share / np.pi) if thin else _offset(gx / length, gy / length, share)
             for v in range(max(0, y - window), min(height, y + window + 1)):
-                for u in range(max(0, x - window), min(width, x + window + 1)):
-                    dx, dy = np.float64(u - x), np.float64(v - y)
-                    # The piece of border in this pixel lies within 1 of its centre, so it cannot be nearer than this.
-                    known = np.float64(out[v, u]) + 1.0
-                    if known * known <= dx * dx + dy * dy:
-                        continue
-                    if thin:
-                        d = np.sqrt(dx * dx + dy * dy) - radius
+                for first in range(max(0, x - window), min(width, x + window + 1), SPAN):
+                    u = max(0, min(first, width - SPAN))
+                    place = np.float64(u - x), np.float64(v - y), gx / length, gy / length, along
+                    if thin or width < SPAN:
+                        _lower(out[v, u:], min(SPAN, width), *place, thin)
                     else:
-                        # The piece of border in this pixel: a segment through g * along, half a pixel either way.
-                        outward = along - (dx * gx + dy * gy)
-                        aside = abs(dy * gx - dx * gy)
-                        if aside <= 0.5:
-                            d = outward
-                            if d < -1.0:
-                                continue
-                        else:
-                            d = np.sqrt(outward * outward + (aside - 0.5) * (aside - 0.5))
-                            if outward < 0:
-                                continue
-                    if d < out[v, u]:
-                        out[v, u] = max(0.0, d)
+                        _lower(out[v, u:], SPAN, *place, False)
+    for y in range(height):
+        for x in range(width):
+            out[y, x] = np.float32(0) if inside[y, x] else out[y, x]
     return out
 
 
