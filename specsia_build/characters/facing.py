@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy
@@ -70,10 +70,12 @@ class Evidence:
     Attributes:
         axis: signed axis such as ``-y``, or None where nothing is sure.
         why: what says so, or why nothing does.
+        named: whether names of joints or of parts say so, and not a shape or looks alone.
     """
 
     axis: str | None
     why: str
+    named: bool = False
 
 
 def pairs_of(landmarks: Iterable[Landmark]) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
@@ -119,7 +121,7 @@ def up_by_joints(landmarks: Sequence[Landmark]) -> Evidence:
     ]
     if max(beyond, default=0.0) > MOST_BELOW_FEET * length:
         return Evidence(None, "its tail lies beyond its feet")
-    return Evidence(axis, f"its feet lie at the {_opposite(axis)} end")
+    return Evidence(axis, f"its feet lie at the {_opposite(axis)} end", named=True)
 
 
 def front_by_joints(landmarks: Sequence[Landmark]) -> Evidence:
@@ -141,7 +143,7 @@ def front_by_joints(landmarks: Sequence[Landmark]) -> Evidence:
     axis = max(AXES[:4], key=lambda name: float(axis_vector(name)[:2] @ front))
     if float(axis_vector(axis)[:2] @ front) < np.cos(np.radians(MOST_DEGREES)):
         return Evidence(None, "by its joints it faces between two axes")
-    return Evidence(axis, f"by {plural(int(agreeing.sum()), 'pair')} of left and right joints")
+    return Evidence(axis, f"by {plural(int(agreeing.sum()), 'pair')} of left and right joints", named=True)
 
 
 def front_by_shape(mesh: Mesh) -> Evidence:
@@ -272,10 +274,10 @@ def _front_by_build(
     if by_joints.axis == usual:
         return by_joints
     if signs:
-        return Evidence(by_joints.axis, f"{by_joints.why} and by its {' and '.join(signs)}")
+        return replace(by_joints, why=f"{by_joints.why} and by its {' and '.join(signs)}")
     by_shape = front_by_shape(mesh)
     if by_shape.axis == by_joints.axis:
-        return Evidence(by_joints.axis, f"{by_joints.why} and {by_shape.why}")
+        return replace(by_joints, why=f"{by_joints.why} and {by_shape.why}")
     if by_shape.axis == _opposite(by_joints.axis):
         return Evidence(None, "its sides and its shape do not agree")
     if usual != _opposite(by_joints.axis):
@@ -283,7 +285,7 @@ def _front_by_build(
     limbs = _limbs(mesh, landmarks, by_joints.axis)
     if not limbs or not all(limbs.values()):
         return Evidence(None, "its sides may be named as a viewer sees them")
-    return Evidence(by_joints.axis, f"{by_joints.why} and by its {' and '.join(limbs)}")
+    return replace(by_joints, why=f"{by_joints.why} and by its {' and '.join(limbs)}")
 
 
 def _weighed(by_joints: Evidence, signs: dict[str, bool], usual: str | None) -> Evidence:
@@ -291,10 +293,10 @@ def _weighed(by_joints: Evidence, signs: dict[str, bool], usual: str | None) -> 
     axis = by_joints.axis or ""
     with_sides, against = ([name for name, agrees in signs.items() if agrees is side] for side in (True, False))
     if with_sides and len(with_sides) + 1 > len(against) + (usual == _opposite(axis)):
-        return Evidence(axis, f"{by_joints.why} and by its {' and '.join(with_sides)}")
+        return replace(by_joints, why=f"{by_joints.why} and by its {' and '.join(with_sides)}")
     if not with_sides and axis != usual and len(against) + (usual == _opposite(axis)) >= 2:
         why = f"by its {' and '.join(against)}, though its sides are named the other way round"
-        return Evidence(_opposite(axis), why)
+        return Evidence(_opposite(axis), why, named=True)
     return Evidence(None, f"its sides and its {' and '.join(against)} do not agree")
 
 
@@ -311,7 +313,7 @@ def _front_along(ways: dict[str, NDArray[np.float64]]) -> Evidence:
         if ways and all(
             float(axis_vector(axis)[:2] @ way) >= least * float(np.linalg.norm(way)) for way in ways.values()
         ):
-            return Evidence(axis, f"by its {' and '.join(ways)}")
+            return Evidence(axis, f"by its {' and '.join(ways)}", named=True)
     return Evidence(None, "its joints do not say")
 
 

@@ -138,47 +138,66 @@ def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
 
 
 def _axes(entry: Entry, raw: RawMesh, mesh: Mesh) -> tuple[str, str, tuple[Finding, ...]]:
-    """What is taken for up and for the front, and a sentence where the character surely says other than its format."""
+    """What is taken for up and for the front, and a sentence where the character surely says another axis."""
     name = entry.path.name
-    up, front = (
-        own if stated in (None, OWN) else stated for stated, own in ((entry.up, raw.up), (entry.front, raw.front))
-    )
+    up, front = _taken(entry.up, raw.up), _taken(entry.front, raw.front)
     said: list[Finding] = []
-    if up == AUTO or (entry.up is None and entry.format not in SETTLED):
+    if _is_asked(entry, entry.up, raw.up):
         # A pose may lay a character down, which its file's axes know nothing of.
         joints = raw.rest_landmarks or raw.landmarks
-        found = up_of(mesh, joints, raw.up, settled=up != AUTO)
-        if found.axis not in (None, raw.up):
-            line = f'"up": "{found.axis}" in its manifest line'
-            warning = (
-                f"{name} stands along {found.axis}, as {found.why}, so it was set upright; {line} says the same, "
-                f'"up": "{raw.up}" leaves it as it was'
-                if up == AUTO
-                else f"{name} stands along {found.axis}, as {found.why}, not {raw.up} as its format has it: {line} "
-                "sets it upright"
-            )
-            said.append(Finding(warning, _mending("up", found)))
-        up = (found.axis or raw.up) if up == AUTO else up
-    if front == AUTO or (entry.front is None and entry.format not in SETTLED):
+        found = up_of(mesh, joints, up, settled=entry.up != AUTO)
+        why = f"{name} stands along {found.axis}, as {found.why},"
+        said += _doubt("up", entry.up, up, found, why, ("was set upright", "sets it upright"))
+        up = (found.axis or up) if entry.up == AUTO else up
+    # Of one who is laid down as stated nothing says the front.
+    if _is_asked(entry, entry.front, raw.front) and not (said and entry.up not in (None, AUTO)):
         upright = up_rotation(up)
-        usual = None if entry.format in UNSETTLED else raw.front
+        stated = entry.front not in (None, AUTO)
+        usual = front if stated or entry.format not in UNSETTLED else None
         features = features_of(mesh, raw.part_names, raw.face_part)
         found = front_of(mesh.rotated(upright), rotated(raw.landmarks, upright), usual, features)
-        if found.axis not in (None, raw.front):
-            why = f"faces {found.axis} {found.why}"
-            line = f'"front": "{found.axis}" in its manifest line'
-            warning = (
-                f'{name} {why}, so it was turned; {line} says the same, "front": "{raw.front}" leaves it as it was'
-                if front == AUTO
-                else f"{name} {why}, not {raw.front} as its format has it: {line} turns it"
-            )
-            said.append(Finding(warning, _mending("front", found)))
-        front = (found.axis or raw.front) if front == AUTO else front
+        why = f"{name} faces {found.axis} {found.why},"
+        said += _doubt("front", entry.front, front, found, why, ("was turned", "turns it"))
+        front = (found.axis or front) if entry.front == AUTO else front
     return up, front, tuple(said)
 
 
-def _mending(key: str, found: Evidence) -> Mending | None:
-    return None if found.axis is None else Mending(key, found.axis, found.why)
+def _taken(stated: str | None, own: str) -> str:
+    """The axis that is taken where nothing is found: what a manifest states, or else the format's own."""
+    return own if stated in (None, OWN, AUTO) else stated
+
+
+def _is_asked(entry: Entry, stated: str | None, own: str) -> bool:
+    """Whether a character is looked at for an axis: not where a line states its format's own, if that has one."""
+    if stated == AUTO or entry.format in SETTLED:
+        return stated == AUTO
+    return stated is None or (stated != OWN and (stated != own or entry.format in UNSETTLED))
+
+
+def _doubt(
+    key: str, stated: str | None, taken: str, found: Evidence, why: str, done: tuple[str, str]
+) -> tuple[Finding, ...]:
+    """The sentence on an axis where the evidence is another than what is taken.
+
+    Args:
+        key: ``up`` or ``front``.
+        stated: by the entry.
+        taken: unless the evidence is heeded, as it is where `stated` is ``auto``.
+        found: the evidence; of what a line states only names raise a doubt.
+        why: how the sentence begins.
+        done: what is done where it is heeded, and what the line does that mends it.
+    """
+    if found.axis is None or found.axis == taken or (stated not in (None, AUTO) and not found.named):
+        return ()
+    line = f'"{key}": "{found.axis}"'
+    if stated == AUTO:
+        same = f'{line} in its manifest line says the same, "{key}": "{taken}" leaves it as it was'
+        said = f"{why} so it {done[0]}; {same}"
+    elif stated is None:
+        said = f"{why} not {taken} as its format has it: {line} in its manifest line {done[1]}"
+    else:
+        said = f"{why} not {taken} as its manifest line states: {line} there {done[1]}"
+    return (Finding(said, Mending(key, found.axis, found.why)),)
 
 
 def _read_raw(entry: Entry, *, moving: bool) -> RawMesh:

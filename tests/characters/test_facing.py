@@ -95,7 +95,7 @@ def test_an_obj_is_turned_as_its_shape_says(tmp_path: Path, up: str, front: str)
     assert (f'"front": "{front}" in its manifest line says the same' in said) == (front != "-y")
 
 
-def test_what_a_manifest_states_is_not_doubted(tmp_path: Path) -> None:
+def test_what_a_manifest_states_is_not_doubted_for_a_shape_alone(tmp_path: Path) -> None:
     write_obj(tmp_path / "figure.obj", into_file("+y", "+x"))
     line = {"id": "a", "path": "figure.obj", "up": "+y", "front": "-y"}
     (tmp_path / "characters.jsonl").write_text(json.dumps(line))
@@ -154,6 +154,34 @@ def test_a_gltf_is_not_turned_but_told(tmp_path: Path) -> None:
     line = {"id": "a", "path": "a.glb", "front": "auto"}
     (tmp_path / "characters.jsonl").write_text(json.dumps(line))
     assert read(tmp_path / "characters.jsonl").front == "+x"
+
+
+def stated(folder: Path, **axes: str) -> Character:
+    (folder / "stated.jsonl").write_text(json.dumps({"id": "a", "path": "a.glb", **axes}))
+    return read(folder / "stated.jsonl")
+
+
+def test_what_a_manifest_states_is_kept_and_told_where_joints_say_otherwise(tmp_path: Path) -> None:
+    rigged(tmp_path / "a.glb", into_file("+y", "-y"), JOINTS)
+    laid = stated(tmp_path, up="+x", front="+y")
+    assert (laid.up, laid.front) == ("+x", "+y")
+    assert laid.warnings == (
+        "a.glb stands along +y, as its feet lie at the -y end, not +x as its manifest line states: "
+        '"up": "+y" there sets it upright',
+    )
+    turned = stated(tmp_path, front="+x")
+    assert turned.front == "+x"
+    assert turned.warnings == (
+        "a.glb faces -y by 3 pairs of left and right joints, not +x as its manifest line states: "
+        '"front": "-y" there turns it',
+    )
+    assert stated(tmp_path, up="+y", front="-y").warnings == ()
+
+
+def test_a_line_that_states_what_the_format_has_leaves_it_so_without_a_word(tmp_path: Path) -> None:
+    rigged(tmp_path / "a.glb", into_file("+y", "+x"), JOINTS)
+    assert stated(tmp_path, front="-y").warnings == ()
+    assert stated(tmp_path, front="+x").warnings == ()
 
 
 def test_a_gltf_that_lies_is_told(tmp_path: Path) -> None:
