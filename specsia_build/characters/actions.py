@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
-from itertools import takewhile
+from itertools import product, takewhile
 
 FRAMES = 24.0
 """A second, where a file counts in seconds; what Blender takes them for."""
@@ -35,25 +35,27 @@ def chosen(names: Sequence[str], pose: str) -> tuple[list[int], float | None]:
     if math.isfinite(frame):
         readings.append((name, frame))
     for text, at_frame in readings:
-        if found := called(names, text.__eq__):
+        if found := called(names, text, str.__eq__):
             return found, at_frame
     return [], None
 
 
 def matching(names: Sequence[str], pattern: str) -> list[int]:
-    """Indices of the actions that a shell pattern names, or is the name of, see `called`; case matters."""
-    return called(names, lambda name: name == pattern or fnmatchcase(name, pattern))
+    """Indices of the actions that a shell pattern names, or is the name of, see `called`."""
+    return called(names, pattern, lambda name, text: name == text or fnmatchcase(name, text))
 
 
-def called(names: Sequence[str], fits: Callable[[str], bool]) -> list[int]:
+def called(names: Sequence[str], text: str, fits: Callable[[str, str], bool]) -> list[int]:
     """The actions that are meant by what fits a name.
 
     An action is named whole, by what follows a ``|`` in its name, or by that without what all names begin with, as in
-    ``Man_Walk`` and ``Man_Idle``: the surest of these that fits any.
+    ``Man_Walk`` and ``Man_Idle``: the surest of these that fits any. Where none does, small letters and capitals are
+    the same.
 
     Args:
         names: of the file's actions.
-        fits: whether a name is meant.
+        text: by which some are meant.
+        fits: whether a name is meant by it.
 
     Returns:
         Indices of actions, none where none fits.
@@ -66,8 +68,8 @@ def called(names: Sequence[str], fits: Callable[[str], bool]) -> list[int]:
         [[end, name.partition("|")[2]] if "|" in name else [] for name, end in zip(names, ends, strict=True)],
         [[end[cut:] for cut in range(1, min(shared, len(end) - 1) + 1) if _parted(end, cut)] for end in ends],
     )
-    for way in ways:
-        if found := [index for index, known in enumerate(way) if any(map(fits, known))]:
+    for read, way in product((str, str.casefold), ways):
+        if found := [index for index, known in enumerate(way) if any(fits(read(name), read(text)) for name in known)]:
             return found
     return []
 

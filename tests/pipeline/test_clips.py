@@ -157,6 +157,8 @@ def test_a_motion_is_named_as_a_pose_is(tmp_path: Path) -> None:
     document = clips(tmp_path / "a.glb", tmp_path / "out", "--clip", "Walk", "--frames", "1", "--views", "1")
     assert document["clips"] == 1
     assert [path.name for path in folders(tmp_path / "out/frames")] == ["a-Armature_Man_Walk-00"]
+    clips(tmp_path / "a.glb", tmp_path / "other", "--clip", "walk", "--frames", "1", "--views", "1")
+    assert [path.name for path in folders(tmp_path / "other/frames")] == ["a-Armature_Man_Walk-00"]
 
 
 def test_in_place_holds_the_figure(tmp_path: Path) -> None:
@@ -172,6 +174,10 @@ def test_in_place_holds_the_figure(tmp_path: Path) -> None:
     [
         (("--clip", "fly*"), "has no motion that --clip names: there are wave, go"),
         (("--motion", "a.glb", "--motion", "go.glb", "--clip", "fly*"), "there are a|wave, a|go, go|wave, go|go"),
+        (
+            ("--motion", "own", "--motion", "walk", "--clip", "walk"),
+            "has no motion of its own that --clip names: there are wave, go",
+        ),
         (("--motion", "moonwalk"), "there is no motion 'moonwalk'"),
         (("--motion", "."), "is a folder: name its files"),
         (("--motion", "./gone.bvh"), "there is no file"),

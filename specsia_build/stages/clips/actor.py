@@ -55,7 +55,7 @@ class Actor:
         rig: of its vertices.
         stands: how its skeleton stands in `mesh`, by the pose that its entry states.
         motions: what it is to do, by origin and number there; see `Clip`.
-        offered: names of all motions that there were to choose from.
+        offered: names of all motions that there were to choose from, by origin.
         humanoid: node of each humanoid bone as its file says; else empty.
         warnings: sentences about motions that cannot be played, or are not played as they are.
         files: of the character, read or looked for in vain.
@@ -66,7 +66,7 @@ class Actor:
     rig: Rig
     stands: Poses
     motions: Mapping[tuple[str, int], Motion]
-    offered: tuple[str, ...]
+    offered: Mapping[str, Sequence[str]]
     humanoid: Mapping[str, int]
     warnings: tuple[str, ...]
     files: tuple[Path, ...]
@@ -147,8 +147,7 @@ def _actor(entry: Entry, config: BuildConfig, _: _State) -> Actor:
         (origin, index): replace(motion, name=called[origin][index]) if is_file_name(origin) else motion
         for (origin, index), motion in motions.items()
     }
-    names = list(dict.fromkeys(name for found in called.values() for name in found))
-    return Actor(mesh, rig, stands, motions, tuple(names), animated.humanoid, told, read, tuple(unheard))
+    return Actor(mesh, rig, stands, motions, called, animated.humanoid, told, read, tuple(unheard))
 
 
 def standing(animated: AnimatedCharacter, pose: str) -> Poses:

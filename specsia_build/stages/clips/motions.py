@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -301,10 +302,13 @@ def _again(motions: Iterable[Motion]) -> Iterator[Motion]:
 
 def _why_still(character_id: str, settings: ClipSettings, actor: Actor) -> str:
     """Why a character has no clip that moves."""
-    if settings.patterns and actor.offered and len(actor.unheard) == len(set(settings.patterns)):
-        return f"{character_id} has no motion that --clip names: there are {_listed(actor.offered, 12)}"
+    own, offered = actor.offered.get(OWN, ()), dict.fromkeys(chain.from_iterable(actor.offered.values()))
+    if settings.patterns and offered and len(actor.unheard) == len(set(settings.patterns)):
+        return f"{character_id} has no motion that --clip names: there are {_listed(list(offered), 12)}"
     if OWN not in settings.motions:
         return f"no motion of {some([origin_of(name) for name in settings.motions])} could be played on {character_id}"
+    if own:
+        return f"{character_id} has no motion of its own that --clip names: there are {_listed(own, 12)}"
     return f"{character_id} has no motion of its own, so no clip of it moves: --motion FILE or NAME gives it one"
 
 
@@ -318,7 +322,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="motions",
-    version=28,
+    version=29,
     make=find,
     settings=_settings,
     chosen=_chosen,

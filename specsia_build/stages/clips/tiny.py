@@ -18,7 +18,7 @@ def box_actor() -> Actor:
     track = Track(0, TRANSLATION, np.array([0.0, 1.0]), np.array([[0.0, 0.0, 0.0], [0.1, 0.0, 0.0]]))
     rig = box_rig()
     motions = {(OWN, 0): Motion("go", (track,), 0.0, 1.0)}
-    return Actor(textured_box(), rig, poses(rig.skeleton, None, np.zeros(1)), motions, ("go",), {}, (), ())
+    return Actor(textured_box(), rig, poses(rig.skeleton, None, np.zeros(1)), motions, {OWN: ("go",)}, {}, (), ())
 
 
 def box_shot(actor: Actor, config: BuildConfig) -> Shot:
