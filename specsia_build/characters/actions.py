@@ -68,7 +68,8 @@ def called(names: Sequence[str], text: str, fits: Callable[[str, str], bool]) ->
         [[end, name.partition("|")[2]] if "|" in name else [] for name, end in zip(names, ends, strict=True)],
         [[end[cut:] for cut in range(1, min(shared, len(end) - 1) + 1) if _parted(end, cut)] for end in ends],
     )
-    for read, way in product((str, str.casefold), ways):
+    readings: tuple[Callable[[str], str], ...] = (str, str.casefold)
+    for read, way in product(readings, ways):
         if found := [index for index, known in enumerate(way) if any(fits(read(name), read(text)) for name in known)]:
             return found
     return []
